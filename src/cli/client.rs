@@ -1,0 +1,89 @@
+//! `jeton client ...`.
+
+use clap::Subcommand;
+
+use super::output::{json_array, line, table};
+use super::prompt::confirm;
+use super::{Failure, with_service};
+use crate::config::Config;
+use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
+use crate::service::Error;
+
+/// What can be done to clients.
+#[derive(Subcommand)]
+pub enum ClientCommand {
+    /// Register a client and print its secret, this once
+    Create {
+        /// The name it will say
+        client_id: String,
+    },
+    /// List clients
+    List {
+        /// As a JSON array of the admin API's objects
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a client a new secret and print it, this once; the old one is dead at once
+    Rotate {
+        /// Which
+        client_id: String,
+    },
+    /// Delete a client
+    Delete {
+        /// Which
+        client_id: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
+    match command {
+        ClientCommand::Create { client_id } => with_service(config, |service, caller| async move {
+            let secret = service.create_client(&client_id, &caller).await?;
+            line(secret.expose())
+        }),
+        ClientCommand::List { json } => with_service(config, |service, caller| async move {
+            let (mut clients, mut number) = (Vec::new(), 1);
+            loop {
+                let page = service.list_clients(PageRequest { number, size: MAX_PAGE_SIZE }, &caller).await?;
+                let last = page.results.len() < MAX_PAGE_SIZE as usize;
+                clients.extend(page.results);
+                if last {
+                    break;
+                }
+                number += 1;
+            }
+            if json {
+                return json_array(&clients);
+            }
+            let rows: Vec<Vec<String>> = clients
+                .iter()
+                .map(|client| {
+                    let rotated = client.rotated_at.map_or_else(|| "-".to_owned(), |moment| moment.to_string());
+                    vec![client.client_id.clone(), client.created_at.to_string(), rotated]
+                })
+                .collect();
+            table(&["CLIENT ID", "CREATED", "ROTATED"], &rows)
+        }),
+        ClientCommand::Rotate { client_id } => with_service(config, |service, caller| async move {
+            let secret = service.rotate_client(&client_id, &caller).await.map_err(no_such_client(&client_id))?;
+            line(secret.expose())
+        }),
+        ClientCommand::Delete { client_id, yes } => with_service(config, |service, caller| async move {
+            confirm(&format!("Delete client {client_id}?"), yes)?;
+            service.delete_client(&client_id, &caller).await.map_err(no_such_client(&client_id))?;
+            eprintln!("client {client_id} is deleted");
+            Ok(())
+        }),
+    }
+}
+
+fn no_such_client(client_id: &str) -> impl FnOnce(Error) -> Failure {
+    let client_id = client_id.to_owned();
+    move |error| match error {
+        Error::NotFound => Failure::new(format!("client {client_id} does not exist")),
+        other => other.into(),
+    }
+}

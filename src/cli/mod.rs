@@ -1,0 +1,195 @@
+//! The commands: one file a group. Parse, call the service, print. Data goes to standard output, all else to standard
+//! error; exit status 0, 1 (failed) or 2 (usage).
+
+mod client;
+mod config;
+mod healthcheck;
+mod migrate;
+mod output;
+mod prompt;
+mod serve;
+mod token;
+mod user;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::future::Future;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::{Config, Given, Kind, SETTINGS, environment, os_user};
+use crate::domain::time::Clock;
+use crate::server::{StartError, open_service};
+use crate::service::{Caller, Error, Service};
+
+/// A token service: a drop-in for Django REST framework's token authentication, with RFC 7662 introspection.
+#[derive(Parser)]
+#[command(name = "jeton", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve requests (what plain `jeton` does)
+    Serve,
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Make, list, change and delete users
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Make, list and revoke tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Register, list, rotate and delete clients
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    /// Print every setting, its value, and where it came from
+    Config,
+    /// Exit with status 0 when a jeton answers at JETON_LISTEN
+    Healthcheck,
+}
+
+/// Why a command failed; the text is printed after `error: `.
+#[derive(Debug)]
+pub struct Failure(String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Failure {
+    fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs the command that `arguments`, the program's name first, ask for.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are no errors and go to standard output. If nobody reads them there is nothing to do.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let given = Given::gather(&flags(&matches), &environment(), Path::new(".env"));
+    let config = match given.check() {
+        Ok(config) => config,
+        Err(error) => {
+            for line in error.to_string().lines() {
+                eprintln!("error: {line}");
+            }
+            return ExitCode::from(2);
+        }
+    };
+    crate::logging::start(&config.log, config.log_format);
+    let done = match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(&config),
+        Command::Migrate => migrate::migrate(&config),
+        Command::User(command) => user::run(command, &config),
+        Command::Token(command) => token::run(command, &config),
+        Command::Client(command) => client::run(command, &config),
+        Command::Config => config::config(&given),
+        Command::Healthcheck => healthcheck::healthcheck(&config),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The commands, with a global flag for every setting.
+fn command() -> clap::Command {
+    let mut command = Cli::command();
+    for setting in SETTINGS {
+        let default =
+            if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
+        let flag = |name: &str, flag: &str, help: String| {
+            Arg::new(name.to_owned())
+                .long(flag.to_owned())
+                .value_name("VALUE")
+                .help(help)
+                .global(true)
+                .help_heading("Settings")
+        };
+        if setting.kind != Kind::Secret {
+            command = command.arg(flag(setting.name, &setting.flag(), format!("{}{default}", setting.help)));
+        }
+        if let Some(file_name) = setting.file_name() {
+            let help = format!("file that holds {}: {}", setting.name, setting.help);
+            let shown = setting.kind == Kind::Secret;
+            command = command.arg(flag(&file_name, &format!("{}-file", setting.flag()), help).hide(!shown));
+        }
+    }
+    command
+}
+
+/// The settings that were given as flags. Clap hands global flags down, so the innermost command has them all.
+fn flags(matches: &ArgMatches) -> Vec<(String, String)> {
+    let mut innermost = matches;
+    while let Some((_, inner)) = innermost.subcommand() {
+        innermost = inner;
+    }
+    let names = SETTINGS.iter().flat_map(|setting| [Some(setting.name.to_owned()), setting.file_name()]).flatten();
+    names
+        .filter_map(|name| {
+            let value = innermost.try_get_one::<String>(&name).ok()??.clone();
+            Some((name, value))
+        })
+        .collect()
+}
+
+/// Opens the service and runs `work` with the rights of whoever may run commands here.
+fn with_service<F: Future<Output = Result<(), Failure>>>(
+    config: &Config,
+    work: impl FnOnce(Service, Caller) -> F,
+) -> Result<(), Failure> {
+    let service = open_service(&Config { login_threads: 1, ..config.clone() }, Clock::System)?;
+    actix_rt::System::new().block_on(work(service, Caller::command(&os_user())))
+}
+
+/// The words of commands for what is not there.
+fn no_such_user(username: &str) -> impl FnOnce(Error) -> Failure {
+    let username = username.to_owned();
+    move |error| match error {
+        Error::NotFound => Failure::new(format!("user {username} does not exist")),
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_commands_are_well_formed() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,38 @@
+//! Questions to a person at a terminal, and passwords from standard input.
+
+use std::io::{BufRead, IsTerminal, Read, Write, stdin, stdout};
+
+use super::Failure;
+use crate::domain::password::Password;
+
+/// A new password: from standard input when asked for so, else typed twice without echo.
+pub fn new_password(from_stdin: bool) -> Result<Password, Failure> {
+    if from_stdin {
+        let mut text = String::new();
+        stdin().read_to_string(&mut text)?;
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        return Ok(Password::new(text.strip_suffix('\r').unwrap_or(text).to_owned()));
+    }
+    if !stdin().is_terminal() {
+        return Err(Failure::new("there is no terminal to ask for a password; give it with --password-stdin"));
+    }
+    let first = rpassword::prompt_password("Password: ")?;
+    let second = rpassword::prompt_password("Password (again): ")?;
+    if first == second { Ok(Password::new(first)) } else { Err(Failure::new("the two passwords differ")) }
+}
+
+/// Whether to go on. Asked only at a terminal; elsewhere whoever wrote the script has decided.
+pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
+    if yes || !stdin().is_terminal() {
+        return Ok(());
+    }
+    eprint!("{question} [y/N] ");
+    stdout().flush()?;
+    let mut answer = String::new();
+    stdin().lock().read_line(&mut answer)?;
+    if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
+        Ok(())
+    } else {
+        Err(Failure::new("nothing was done"))
+    }
+}

@@ -1,0 +1,126 @@
+//! `jeton token ...`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::output::{json_array, line, table};
+use super::{Failure, no_such_user, with_service};
+use crate::config::Config;
+use crate::domain::duration;
+use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
+use crate::domain::time::Timestamp;
+use crate::domain::token::TokenFacts;
+use crate::service::{Caller, Error, NamedToken, RegenerateOptions, Service};
+
+/// What can be done to tokens.
+#[derive(Subcommand)]
+pub enum TokenCommand {
+    /// Print a user's login token, made where it is missing; with --name, make an API key
+    Create(Create),
+    /// List live tokens, of one user or of all
+    List {
+        /// Whose
+        username: Option<String>,
+        /// As a JSON array of the admin API's objects
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a token by the id that `list` shows
+    Revoke {
+        /// Which
+        id: i64,
+    },
+}
+
+#[derive(Args)]
+pub struct Create {
+    /// Whose
+    username: String,
+    /// Revoke the user's login tokens and make a new one
+    #[arg(short, long, visible_alias = "reset", conflicts_with = "name")]
+    regenerate: bool,
+    /// Make an API key of this name
+    #[arg(long)]
+    name: Option<String>,
+    /// The API key's scopes, separated by blanks
+    #[arg(long, requires = "name", default_value = "")]
+    scope: String,
+    /// How long the API key lives, for example 90d
+    #[arg(long, requires = "name", value_parser = duration::parse)]
+    expires_in: Option<Duration>,
+}
+
+pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
+    match command {
+        TokenCommand::Create(create) => with_service(config, |service, caller| async move {
+            let username = create.username.clone();
+            let token = self::create(create, &service, &caller).await.map_err(|error| match error {
+                // DRF's sentence (rest_framework/authtoken/management/commands/drf_create_token.py)
+                Error::NotFound => Failure::new(format!("Cannot create the Token: user {username} does not exist")),
+                other => other.into(),
+            })?;
+            line(&format!("Generated token {token} for user {username}"))
+        }),
+        TokenCommand::List { username, json } => {
+            with_service(config, |service, caller| async move { list(&service, &caller, username, json).await })
+        }
+        TokenCommand::Revoke { id } => with_service(config, |service, caller| async move {
+            service.revoke_token(id, &caller).await.map_err(|error| match error {
+                Error::NotFound => Failure::new(format!("there is no live token with id {id}")),
+                other => other.into(),
+            })?;
+            eprintln!("token {id} is revoked");
+            Ok(())
+        }),
+    }
+}
+
+async fn create(create: Create, service: &Service, caller: &Caller) -> Result<String, Error> {
+    let username = &create.username;
+    let token = if let Some(name) = create.name {
+        let wanted = NamedToken { name, scope: create.scope, expires_in: create.expires_in };
+        service.create_named_token(username, wanted, caller).await?.0
+    } else if create.regenerate {
+        service.regenerate(username, RegenerateOptions::default(), caller).await?.0
+    } else {
+        service.create_login_token(username, caller).await?
+    };
+    Ok(token.expose().to_owned())
+}
+
+async fn list(service: &Service, caller: &Caller, username: Option<String>, json: bool) -> Result<(), Failure> {
+    let name = username.as_deref();
+    let (mut tokens, mut number): (Vec<(TokenFacts, String)>, u32) = (Vec::new(), 1);
+    loop {
+        let page = PageRequest { number, size: MAX_PAGE_SIZE };
+        let page = service.list_tokens(name, page, caller).await.map_err(no_such_user(name.unwrap_or_default()))?;
+        let last = page.results.len() < MAX_PAGE_SIZE as usize;
+        tokens.extend(page.results);
+        if last {
+            break;
+        }
+        number += 1;
+    }
+    if json {
+        return json_array(&tokens.iter().map(|(token, _)| token).collect::<Vec<_>>());
+    }
+    let when = |moment: Option<Timestamp>| moment.map_or_else(|| "-".to_owned(), |moment| moment.to_string());
+    let rows: Vec<Vec<String>> = tokens
+        .iter()
+        .map(|(token, owner)| {
+            vec![
+                token.id.to_string(),
+                owner.clone(),
+                token.kind().as_str().to_owned(),
+                token.name.clone().unwrap_or_else(|| "-".into()),
+                format!("{}...", token.hint),
+                token.scope.clone(),
+                token.created_at.to_string(),
+                when(token.expires_at),
+                when(token.last_used_at),
+            ]
+        })
+        .collect();
+    table(&["ID", "USER", "KIND", "NAME", "KEY", "SCOPE", "CREATED", "EXPIRES", "LAST USED"], &rows)
+}

@@ -1,0 +1,198 @@
+//! `jeton user ...`.
+
+use clap::{Args, Subcommand};
+
+use super::output::{json_array, line, table};
+use super::prompt::{confirm, new_password};
+use super::{Failure, no_such_user, with_service};
+use crate::config::Config;
+use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
+use crate::domain::user::User;
+use crate::service::{Caller, Service, UserDraft, UserPatch};
+
+/// What can be done to users.
+#[derive(Subcommand)]
+pub enum UserCommand {
+    /// Make a user
+    Create(Create),
+    /// List users
+    List {
+        /// Only those whose names or e-mail hold these words
+        #[arg(long, default_value = "")]
+        search: String,
+        /// As a JSON array of the admin API's objects
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one user
+    Show {
+        /// Whom
+        username: String,
+        /// As the admin API's JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Keep a user from logging in, and their tokens from being good
+    Deactivate {
+        /// Whom
+        username: String,
+    },
+    /// Let a user log in again
+    Activate {
+        /// Whom
+        username: String,
+    },
+    /// Set a user's password and revoke their login tokens
+    SetPassword {
+        /// Whose
+        username: String,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Delete a user with all of their tokens
+    Delete {
+        /// Whom
+        username: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Args)]
+pub struct Create {
+    /// The new user's name
+    username: String,
+    /// Read the password from standard input
+    #[arg(long, conflicts_with = "no_password")]
+    password_stdin: bool,
+    /// A user who cannot log in until a password is set
+    #[arg(long)]
+    no_password: bool,
+    /// The user's e-mail address
+    #[arg(long, default_value = "")]
+    email: String,
+    /// Let the user use the admin API and introspect
+    #[arg(long)]
+    staff: bool,
+    /// Let the user do everything
+    #[arg(long)]
+    superuser: bool,
+    /// Put the user into a group, made where it is missing; may be given again
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+}
+
+pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
+    match command {
+        UserCommand::Create(create) => self::create(create, config),
+        UserCommand::List { search, json } => {
+            with_service(config, |service, caller| async move { list(&service, &caller, &search, json).await })
+        }
+        UserCommand::Show { username, json } => with_service(config, |service, caller| async move {
+            let user = service.user(&username, &caller).await.map_err(no_such_user(&username))?;
+            show(&user, json)
+        }),
+        UserCommand::Deactivate { username } => set_active(&username, false, config),
+        UserCommand::Activate { username } => set_active(&username, true, config),
+        UserCommand::SetPassword { username, password_stdin } => with_service(config, |service, caller| async move {
+            service.user(&username, &caller).await.map_err(no_such_user(&username))?;
+            let password = new_password(password_stdin)?;
+            service.set_password(&username, password, &caller).await.map_err(no_such_user(&username))?;
+            eprintln!("the password of user {username} is set; their login tokens are revoked");
+            Ok(())
+        }),
+        UserCommand::Delete { username, yes } => with_service(config, |service, caller| async move {
+            service.user(&username, &caller).await.map_err(no_such_user(&username))?;
+            confirm(&format!("Delete user {username} with all of their tokens?"), yes)?;
+            service.delete_user(&username, &caller).await.map_err(no_such_user(&username))?;
+            eprintln!("user {username} is deleted");
+            Ok(())
+        }),
+    }
+}
+
+fn create(create: Create, config: &Config) -> Result<(), Failure> {
+    let password = if create.no_password { None } else { Some(new_password(create.password_stdin)?) };
+    let draft = UserDraft {
+        password,
+        email: create.email,
+        is_staff: create.staff,
+        is_superuser: create.superuser,
+        groups: create.groups,
+        ..UserDraft::named(&create.username)
+    };
+    with_service(config, |service, caller| async move {
+        let user = service.create_user(draft, &caller).await?;
+        eprintln!("user {} is made, with id {}", user.username, user.id);
+        Ok(())
+    })
+}
+
+fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failure> {
+    with_service(config, |service, caller| async move {
+        let patch = UserPatch { is_active: Some(active) };
+        service.update_user(username, patch, &caller).await.map_err(no_such_user(username))?;
+        eprintln!("user {username} is {}", if active { "active" } else { "inactive" });
+        Ok(())
+    })
+}
+
+async fn list(service: &Service, caller: &Caller, search: &str, json: bool) -> Result<(), Failure> {
+    let (mut users, mut number) = (Vec::new(), 1);
+    loop {
+        let page = service.list_users(search, PageRequest { number, size: MAX_PAGE_SIZE }, caller).await?;
+        let last = page.results.len() < MAX_PAGE_SIZE as usize;
+        users.extend(page.results);
+        if last {
+            break;
+        }
+        number += 1;
+    }
+    if json {
+        return json_array(&users);
+    }
+    let rows: Vec<Vec<String>> = users
+        .iter()
+        .map(|user| {
+            vec![
+                user.id.to_string(),
+                user.username.clone(),
+                user.email.clone(),
+                role(user).into(),
+                user.groups.join(","),
+            ]
+        })
+        .collect();
+    table(&["ID", "USERNAME", "EMAIL", "ROLE", "GROUPS"], &rows)
+}
+
+fn role(user: &User) -> &'static str {
+    match (user.is_active, user.is_superuser, user.is_staff) {
+        (false, ..) => "inactive",
+        (_, true, _) => "superuser",
+        (_, _, true) => "staff",
+        _ => "user",
+    }
+}
+
+fn show(user: &User, json: bool) -> Result<(), Failure> {
+    let value = serde_json::to_value(user).map_err(|error| Failure::new(error.to_string()))?;
+    if json {
+        return line(&value.to_string());
+    }
+    let serde_json::Value::Object(fields) = value else { return Ok(()) };
+    for (name, value) in fields {
+        let shown = match value {
+            serde_json::Value::String(text) => text,
+            serde_json::Value::Array(items) => {
+                items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(",")
+            }
+            serde_json::Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        line(format!("{name:13} {shown}").trim_end())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! The words of the audit log: who did what to whom, from where.
+
+use std::net::IpAddr;
+
+/// Who makes a change and from where.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// A username, `client:<client_id>`, `cli:<os user>` or `system`.
+    pub name: String,
+    /// The address the request came from; none for commands.
+    pub address: Option<IpAddr>,
+}
+
+impl Actor {
+    /// jeton itself, at start.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { name: "system".into(), address: None }
+    }
+
+    /// A command run by a user of the operating system.
+    #[must_use]
+    pub fn command(os_user: &str) -> Self {
+        Self { name: format!("cli:{os_user}"), address: None }
+    }
+}
+
+/// What was done. The names are part of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A user was made.
+    UserCreate,
+    /// A user's fields were changed.
+    UserUpdate,
+    /// A user was deleted with all of their tokens.
+    UserDelete,
+    /// A user's password was set.
+    UserPassword,
+    /// A token was made for a user by somebody.
+    TokenCreate,
+    /// A token was revoked.
+    TokenRevoke,
+    /// A user's login tokens were replaced by a new one.
+    TokenRegenerate,
+    /// A client was registered.
+    ClientCreate,
+    /// A client was deleted.
+    ClientDelete,
+    /// A client got a new secret.
+    ClientRotate,
+}
+
+impl Action {
+    /// The word in the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UserCreate => "user.create",
+            Self::UserUpdate => "user.update",
+            Self::UserDelete => "user.delete",
+            Self::UserPassword => "user.password",
+            Self::TokenCreate => "token.create",
+            Self::TokenRevoke => "token.revoke",
+            Self::TokenRegenerate => "token.regenerate",
+            Self::ClientCreate => "client.create",
+            Self::ClientDelete => "client.delete",
+            Self::ClientRotate => "client.rotate",
+        }
+    }
+}

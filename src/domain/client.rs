@@ -1,0 +1,105 @@
+//! Clients: the services that may introspect. Their secrets are 256 random bits, so a fast digest guards them.
+
+use std::fmt;
+
+use serde::Serialize;
+use sha2::{Digest, Sha512};
+use subtle::ConstantTimeEq;
+
+use super::random;
+use super::time::Timestamp;
+
+/// A registered client as it is stored. Serialized it is the admin API's object.
+#[derive(Clone, Debug, Serialize)]
+pub struct Client {
+    /// The name it says at every request (RFC 6749 section 2.2).
+    pub client_id: String,
+    /// What its secret must match.
+    #[serde(skip)]
+    pub secret: SecretDigest,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// When its secret was last replaced.
+    pub rotated_at: Option<Timestamp>,
+}
+
+/// A clear client secret: shown once, never stored.
+#[derive(Clone)]
+pub struct ClientSecret(String);
+
+impl ClientSecret {
+    /// 32 random bytes as 64 lower-case hex digits: nothing that a shell or a URL would touch.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(hex::encode(random::bytes::<32>()))
+    }
+
+    /// A secret that an operator chose or a caller presents.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The clear secret, for the one answer that shows it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored of it.
+    #[must_use]
+    pub fn digest(&self) -> SecretDigest {
+        SecretDigest(Sha512::digest(self.0.as_bytes()).into())
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientSecret(hidden)")
+    }
+}
+
+/// SHA-512 of a client secret. Deliberately without `PartialEq`: compare with [`SecretDigest::matches`].
+#[derive(Clone)]
+pub struct SecretDigest([u8; 64]);
+
+impl SecretDigest {
+    /// From the database; `None` when it has another length.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// For the database.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+
+    /// Whether `presented` is the secret; takes the same time whatever it is.
+    #[must_use]
+    pub fn matches(&self, presented: &ClientSecret) -> bool {
+        self.0.ct_eq(&presented.digest().0).into()
+    }
+}
+
+impl fmt::Debug for SecretDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretDigest(hidden)")
+    }
+}
+
+/// Why `client_id` cannot be registered; `None` when it can. RFC 6749 appendix A.1 allows visible ASCII and blanks;
+/// blanks and `:` are left out here, for they break in shells and in HTTP Basic.
+#[must_use]
+pub fn client_id_fault(client_id: &str) -> Option<&'static str> {
+    if client_id.is_empty() {
+        Some("This field may not be blank.")
+    } else if client_id.len() > 150 {
+        Some("Ensure this field has no more than 150 characters.")
+    } else if !client_id.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
+        Some("Enter a valid client id: visible ASCII characters other than a colon.")
+    } else {
+        None
+    }
+}

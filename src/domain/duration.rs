@@ -1,0 +1,47 @@
+//! Lengths of time as settings, queries and commands write them.
+
+use std::time::Duration;
+
+/// Reads `500ms`, `10s`, `15m`, `10h`, `30d` or `0`.
+///
+/// # Errors
+/// A sentence that says what is expected.
+pub fn parse(text: &str) -> Result<Duration, String> {
+    let expected = || "write a number and a unit: 500ms, 10s, 15m, 10h or 30d".to_owned();
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(expected()),
+    };
+    let millis = number.checked_mul(millis).filter(|millis| *millis <= MAX_MILLIS);
+    millis.map(Duration::from_millis).ok_or_else(|| "it is at most 36500d".into())
+}
+
+/// A hundred years: sums with a moment stay within what both databases can write.
+const MAX_MILLIS: u64 = 36_500 * 86_400_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, millis) in
+            [("500ms", 500), ("10s", 10_000), ("15m", 900_000), ("10h", 36_000_000), ("0", 0), ("0s", 0)]
+        {
+            assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for bad in ["", "s", "10", "-1s", "1.5h", "10 s", "1w", "99999999999999999999d", "36501d"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

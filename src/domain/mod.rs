@@ -1,0 +1,18 @@
+//! The words of the service: pure values, no input or output.
+//!
+//! Nothing here knows of HTTP, SQL or the environment. Secrets are types of their own whose `Debug` hides them.
+
+pub mod audit;
+pub mod client;
+pub mod database_url;
+pub mod duration;
+pub mod page;
+pub mod password;
+pub mod password_rules;
+pub mod random;
+pub mod rate;
+pub mod scope;
+pub mod secret_key;
+pub mod time;
+pub mod token;
+pub mod user;

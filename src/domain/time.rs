@@ -1,0 +1,129 @@
+//! Moments and the clock that gives them. The only file that reads the real clock.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+
+/// A moment in UTC, in whole microseconds: what both databases can keep.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From microseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// From a database's zoneless value, which is UTC here by rule.
+    #[must_use]
+    pub fn from_naive(naive: NaiveDateTime) -> Self {
+        Self(naive.and_utc().timestamp_micros())
+    }
+
+    /// The same moment without its zone, for the database.
+    #[must_use]
+    pub fn naive(self) -> NaiveDateTime {
+        self.datetime().naive_utc()
+    }
+
+    /// Whole seconds since 1970, rounded down: `iat` and `exp` of RFC 7662.
+    #[must_use]
+    pub const fn epoch_seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// This moment and `span` more; stays at the last representable moment rather than wrap.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(micros).min(DateTime::<Utc>::MAX_UTC.timestamp_micros()))
+    }
+
+    /// How long from `earlier` to this moment; zero when it is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    fn datetime(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+/// RFC 3339 as DRF's `DateTimeField` writes it: microseconds only when there are any, `Z` for UTC.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let precision = if self.0 % 1_000_000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
+        f.write_str(&self.datetime().to_rfc3339_opts(precision, true))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Where the time comes from: the machine, or a test that moves it by hand.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// Microseconds since 1970, moved with [`Clock::advance`].
+    Fixed(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands still at `start` until it is advanced.
+    #[must_use]
+    pub fn fixed(start: Timestamp) -> Self {
+        Self::Fixed(Arc::new(AtomicI64::new(start.0)))
+    }
+
+    /// The moment it is.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the real clock")]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => Timestamp(Utc::now().timestamp_micros()),
+            Self::Fixed(micros) => Timestamp(micros.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a fixed clock forward; the machine's clock cannot be moved and stays.
+    pub fn advance(&self, span: Duration) {
+        if let Self::Fixed(micros) = self {
+            micros.fetch_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        }
+    }
+}
+
+/// Measures how long something took, or whether a deadline has passed; unlike [`Clock`] it never jumps.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Starts measuring now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the real clock")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// The time since the start.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}

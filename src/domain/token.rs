@@ -1,0 +1,213 @@
+//! Token keys: how one is made, what is kept of it. The clear key exists only as a [`Token`].
+
+use std::fmt;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use sha2::{Digest, Sha512};
+
+use super::random;
+use super::time::Timestamp;
+
+/// The longest text that is looked at as a key, in bytes; ours have 40 characters, Knox's 64.
+const MAX_KEY_BYTES: usize = 1024;
+
+/// How many characters of a key are kept readable, so that its owner can tell keys apart.
+/// Sixteen of 160 random bits: of no help to a thief.
+const HINT_CHARS: usize = 4;
+
+/// A clear token key. Shown once, never logged, never stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// A new key: 20 bytes from the operating system as 40 lower-case hex digits
+    /// (DRF, `rest_framework/authtoken/models.py`).
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(hex::encode(random::bytes::<20>()))
+    }
+
+    /// What a caller presents as a key; `None` for text that no key can be: blank, with control characters, too long.
+    #[must_use]
+    pub fn presented(text: &str) -> Option<Self> {
+        let possible = !text.trim().is_empty() && text.len() <= MAX_KEY_BYTES && !text.chars().any(char::is_control);
+        possible.then(|| Self(text.to_owned()))
+    }
+
+    /// The clear key, for the one answer that shows it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored of the key, and what it is found by.
+    #[must_use]
+    pub fn digest(&self) -> TokenDigest {
+        TokenDigest::of(self.0.as_bytes())
+    }
+
+    /// The key's first characters.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        self.0.chars().take(HINT_CHARS).collect()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(hidden)")
+    }
+}
+
+/// The first 32 bytes of SHA-512 of a key's text: Knox's digest (`knox/crypto.py`), cut.
+/// A fast hash is enough, for a key has 160 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    fn of(text: &[u8]) -> Self {
+        let whole = Sha512::digest(text);
+        let mut first = [0; 32];
+        first.copy_from_slice(&whole[..32]);
+        Self(first)
+    }
+
+    /// From the database; `None` when it has another length.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// For the database.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest(hidden)")
+    }
+}
+
+/// How many login tokens a user has: `JETON_TOKEN_MODE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenMode {
+    /// One, handed out again at every login (DRF).
+    Single,
+    /// One for each login (Knox).
+    Multiple,
+}
+
+/// The two sorts of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Made by a login; regenerate and set-password revoke it.
+    Login,
+    /// An API key with a name; untouched by logins.
+    Named,
+}
+
+impl TokenKind {
+    /// The word in answers and lists.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Named => "named",
+        }
+    }
+}
+
+/// What is stored of a token, without its digest or sealed key.
+#[derive(Clone, Debug)]
+pub struct TokenFacts {
+    /// The row's id: `jti` in introspection.
+    pub id: i64,
+    /// Whose it is.
+    pub user_id: i64,
+    /// `None` for a login token.
+    pub name: Option<String>,
+    /// Scopes, separated by blanks; may be empty.
+    pub scope: String,
+    /// The key's first characters.
+    pub hint: String,
+    /// When it was made: `iat`.
+    pub created_at: Timestamp,
+    /// When it ends: `exp`.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, as far as is written yet.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was revoked; a revoked row stays for a while, so that one can tell what became of it.
+    pub revoked_at: Option<Timestamp>,
+    /// Who revoked it, as the audit log names actors.
+    pub revoked_by: Option<String>,
+    /// The client it is bound to: `client_id` in introspection.
+    pub client: Option<String>,
+}
+
+impl TokenFacts {
+    /// Login or named.
+    #[must_use]
+    pub const fn kind(&self) -> TokenKind {
+        if self.name.is_some() { TokenKind::Named } else { TokenKind::Login }
+    }
+
+    /// Neither revoked nor expired. At `expires_at` it has expired.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// Serialized it is the API's object, in the API's order.
+impl Serialize for TokenFacts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut token = serializer.serialize_struct("Token", 7)?;
+        token.serialize_field("id", &self.id)?;
+        token.serialize_field("name", &self.name)?;
+        token.serialize_field("kind", self.kind().as_str())?;
+        token.serialize_field("scope", &self.scope)?;
+        token.serialize_field("created_at", &self.created_at)?;
+        token.serialize_field("expires_at", &self.expires_at)?;
+        token.serialize_field("last_used_at", &self.last_used_at)?;
+        token.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_forty_lower_case_hex_digits() {
+        let key = Token::generate();
+        assert_eq!(key.expose().len(), 40);
+        assert!(key.expose().bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
+        assert_ne!(key, Token::generate());
+    }
+
+    #[test]
+    fn the_digest_is_knoxs_cut_to_32_bytes() {
+        // sha512("abc"), FIPS 180-4, appendix C.1
+        let digest = Token("abc".into()).digest();
+        assert_eq!(hex::encode(digest.as_bytes()), "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a");
+    }
+
+    #[test]
+    fn text_that_no_key_can_be() {
+        for text in ["", " ", "\u{a0}", "a\0b", "a\nb", &"x".repeat(1025)] {
+            assert!(Token::presented(text).is_none(), "{text:?}");
+        }
+        for text in ["x", "ключ", &"x".repeat(1024)] {
+            assert!(Token::presented(text).is_some(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn debug_hides_the_key() {
+        let key = Token::generate();
+        assert!(!format!("{key:?}{:?}", key.digest()).contains(key.expose()));
+    }
+}

@@ -1,0 +1,142 @@
+//! Users, with Django's columns and Django's rules for new names (`django/contrib/auth/models.py`, `validators.py`).
+
+use regex::Regex;
+use serde::Serialize;
+use unicode_normalization::UnicodeNormalization;
+
+use super::password::PasswordHash;
+use super::time::Timestamp;
+
+/// Ids below this belong to imports and ordinary users; users made by bootstrap take ids from here up,
+/// so that a later import finds its ids free.
+pub const FIRST_BOOTSTRAP_ID: i64 = 2_000_000_000;
+
+/// The longest username, in characters (Django).
+pub const MAX_USERNAME_CHARS: usize = 150;
+
+/// A user as stored. Serialized it is the admin API's object, in the API's order.
+#[derive(Clone, Debug, Serialize)]
+pub struct User {
+    /// `sub` and `user_id` in introspection.
+    pub id: i64,
+    /// The login name; case counts.
+    pub username: String,
+    /// May be empty.
+    pub email: String,
+    /// May be empty.
+    pub first_name: String,
+    /// May be empty.
+    pub last_name: String,
+    /// An inactive user cannot log in and their tokens are inactive.
+    pub is_active: bool,
+    /// May use the admin API and introspect.
+    pub is_staff: bool,
+    /// May also change staff and clients.
+    pub is_superuser: bool,
+    /// Names of the user's groups, in alphabetical order.
+    pub groups: Vec<String>,
+    /// When the user was made.
+    pub date_joined: Timestamp,
+    /// Kept from Django; a login at the API does not set it, as in DRF.
+    pub last_login: Option<Timestamp>,
+    /// The stored hash; never serialized.
+    #[serde(skip)]
+    pub password: PasswordHash,
+}
+
+/// What is needed to make a user.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Already checked by [`new_username`].
+    pub username: String,
+    /// Already checked by [`email_fault`]; may be empty.
+    pub email: String,
+    /// May be empty.
+    pub first_name: String,
+    /// May be empty.
+    pub last_name: String,
+    /// Whether the user may log in.
+    pub is_active: bool,
+    /// May use the admin API.
+    pub is_staff: bool,
+    /// Implies staff.
+    pub is_superuser: bool,
+    /// Names; unknown ones are made.
+    pub groups: Vec<String>,
+    /// The hash, or [`PasswordHash::unusable`].
+    pub password: PasswordHash,
+}
+
+/// A username for a new user: NFKC, and Django's `UnicodeUsernameValidator`.
+///
+/// # Errors
+/// Django's sentences.
+pub fn new_username(text: &str) -> Result<String, Vec<String>> {
+    let username: String = text.nfkc().collect();
+    let mut faults = Vec::new();
+    if username.is_empty() {
+        return Err(vec!["This field may not be blank.".into()]);
+    }
+    if username.chars().count() > MAX_USERNAME_CHARS {
+        faults.push(format!("Ensure this field has no more than {MAX_USERNAME_CHARS} characters."));
+    }
+    if !matches(r"\A[\p{L}\p{N}_.@+-]+\z", &username) {
+        faults.push(
+            "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.".into(),
+        );
+    }
+    if faults.is_empty() { Ok(username) } else { Err(faults) }
+}
+
+/// Why `email` is none, in Django's words; `None` when it is one (`django/core/validators.py::EmailValidator`).
+#[must_use]
+pub fn email_fault(email: &str) -> Option<&'static str> {
+    const USER: &str = r#"(?i)\A(?:[-!#$%&'*+/=?^_`{}|~0-9A-Z]+(?:\.[-!#$%&'*+/=?^_`{}|~0-9A-Z]+)*|"(?:[\x01-\x08\x0b\x0c\x0e-\x1f!#-\[\]-\x7f]|\\[\x01-\x09\x0b\x0c\x0e-\x7f])*")\z"#;
+    // Letters outside ASCII stand for the IDNA form that Django tries second.
+    const DOMAIN: &str =
+        r"(?i)\A(?:localhost|(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.)+[\p{L}\p{N}-]{1,62}[\p{L}\p{N}])\z";
+    const LITERAL: &str = r"\A\[[0-9A-Fa-f:.]+\]\z";
+    let good = email.len() <= 320
+        && email
+            .rsplit_once('@')
+            .is_some_and(|(user, domain)| matches(USER, user) && (matches(DOMAIN, domain) || matches(LITERAL, domain)));
+    if !good {
+        Some("Enter a valid email address.")
+    } else if email.chars().count() > 254 {
+        Some("Ensure this field has no more than 254 characters.")
+    } else {
+        None
+    }
+}
+
+// Only admins' requests come here, so a pattern compiled anew each time is cheap enough.
+fn matches(pattern: &str, text: &str) -> bool {
+    Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_follow_django() {
+        for good in ["alice", "a.b+c@d-e_f", "ünïcödé", "用户", "x1²"] {
+            assert!(new_username(good).is_ok(), "{good}");
+        }
+        assert_eq!(new_username("ﬁsh").unwrap(), "fish", "NFKC");
+        assert!(new_username(&"x".repeat(150)).is_ok());
+        for bad in ["", "a b", "a/b", "a\n", "\u{301}", "a\0", "😀", &"x".repeat(151)] {
+            assert!(new_username(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn emails_follow_django() {
+        for good in ["a@b.co", "a+b@localhost", "\"a!b\"@example.com", "a@[127.0.0.1]", "a@müller.de"] {
+            assert!(email_fault(good).is_none(), "{good}");
+        }
+        for bad in ["", "a", "a@", "@b.co", "a@b", "a@b..co", "a@-b.co", "a b@c.de", "\"a b\"@example.com"] {
+            assert!(email_fault(bad).is_some(), "{bad}");
+        }
+    }
+}

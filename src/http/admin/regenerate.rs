@@ -1,0 +1,43 @@
+//! `POST /admin/users/{username}/regenerate`: the answer to a leaked key.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use crate::domain::duration;
+use crate::http::error::HttpError;
+use crate::http::pages::ListQuery;
+use crate::http::{AppState, caller, drf};
+use crate::service::{Error, Faults, RegenerateOptions, Rights};
+
+/// A new login token in place of the user's old ones.
+pub async fn regenerate(
+    request: HttpRequest,
+    username: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    let caller = caller::caller(&request, &state).await?;
+    caller.require(Rights::Staff)?;
+    let query = ListQuery::of(&request)?;
+    let options = options(query.get("grace"), query.get("all"))?;
+    let (token, _) = state.service.regenerate(&username, options, &caller).await?;
+    Ok(drf::secret_answer(StatusCode::OK, &json!({ "token": token.expose() })))
+}
+
+fn options(grace: &str, all: &str) -> Result<RegenerateOptions, Error> {
+    let mut faults = Faults::default();
+    let mut options = RegenerateOptions::default();
+    if !grace.is_empty() {
+        match duration::parse(grace) {
+            Ok(span) => options.grace = Some(span),
+            Err(message) => faults.add("grace", message),
+        }
+    }
+    match all {
+        "" | "false" | "0" => {}
+        "true" | "1" => options.all = true,
+        _ => faults.add("all", "Must be a valid boolean."),
+    }
+    faults.into_result()?;
+    Ok(options)
+}

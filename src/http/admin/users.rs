@@ -1,0 +1,47 @@
+//! `GET, POST /admin/users/`.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::domain::password::Password;
+use crate::http::error::HttpError;
+use crate::http::fields::{Fields, Trim};
+use crate::http::pages::ListQuery;
+use crate::http::{AppState, body, caller, drf};
+use crate::service::{Rights, UserDraft};
+
+/// Users by id, a page of them.
+pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
+    let caller = caller::caller(&request, &state).await?;
+    caller.require(Rights::Staff)?;
+    let query = ListQuery::of(&request)?;
+    let page = state.service.list_users(query.get("search"), query.page, &caller).await?;
+    Ok(drf::answer(StatusCode::OK, &query.answer(&request, page)?))
+}
+
+/// Makes a user. `password` may be null for one who cannot log in.
+pub async fn create(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    let body = body::read(&request, payload, body::MAX_BODY).await?;
+    let caller = caller::caller(&request, &state).await?;
+    caller.require(Rights::Staff)?;
+    let data = body::parse(&request, body).await?;
+    let mut fields = Fields::of(&data)?;
+    let draft = UserDraft {
+        username: fields.required_text("username", Trim::Yes),
+        password: fields.nullable_text("password", Trim::No).map(Password::new),
+        email: fields.optional_text("email").unwrap_or_default(),
+        first_name: fields.optional_text("first_name").unwrap_or_default(),
+        last_name: fields.optional_text("last_name").unwrap_or_default(),
+        is_active: fields.optional_bool("is_active").unwrap_or(true),
+        is_staff: fields.optional_bool("is_staff").unwrap_or(false),
+        is_superuser: fields.optional_bool("is_superuser").unwrap_or(false),
+        groups: fields.optional_texts("groups").unwrap_or_default(),
+    };
+    fields.finish()?;
+    let user = state.service.create_user(draft, &caller).await?;
+    Ok(drf::answer(StatusCode::CREATED, &user))
+}

@@ -1,0 +1,102 @@
+//! Who is asking: the credentials in `Authorization` and in forms.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::body::{Charset, form};
+use super::error::HttpError;
+use super::{AppState, client_address};
+use crate::domain::client::ClientSecret;
+use crate::service::{AuthenticationFault, Caller, Error, Holder};
+
+/// What stands in `Authorization`.
+#[derive(Debug)]
+pub enum Credentials {
+    /// Nothing, or a scheme that is not ours.
+    None,
+    /// A key behind one of our keywords.
+    Key(String),
+    /// One of our keywords, but no key.
+    Refused(AuthenticationFault),
+    /// Pairs of client id and secret: HTTP Basic, form-decoded (RFC 6749 section 2.3.1), and as sent.
+    Basic(Vec<(String, ClientSecret)>),
+}
+
+impl Credentials {
+    /// Reads the header as DRF does (`rest_framework/authentication.py::TokenAuthentication.authenticate`).
+    pub fn of(request: &HttpRequest, state: &AppState) -> Self {
+        let headers: Vec<&[u8]> = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes()).collect();
+        let header = headers.join(b",".as_slice());
+        let mut words =
+            header.split(|byte| byte.is_ascii_whitespace() || *byte == 0x0b).filter(|word| !word.is_empty());
+        let scheme = words.next().unwrap_or_default();
+        if scheme.eq_ignore_ascii_case(b"basic") {
+            return Self::Basic(words.next().filter(|_| words.next().is_none()).map_or_else(Vec::new, basic));
+        }
+        if !state.auth_keywords.iter().any(|keyword| scheme.eq_ignore_ascii_case(keyword.as_bytes())) {
+            return Self::None;
+        }
+        let key = match (words.next(), words.next()) {
+            (None, _) => return Self::Refused(AuthenticationFault::NoKey),
+            (Some(_), Some(_)) => return Self::Refused(AuthenticationFault::Spaces),
+            (Some(key), None) => key,
+        };
+        match std::str::from_utf8(key) {
+            Ok(key) => Self::Key(key.to_owned()),
+            Err(_) => Self::Refused(AuthenticationFault::InvalidCharacters),
+        }
+    }
+}
+
+fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
+    let Some(decoded) = BASE64_STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
+        return Vec::new();
+    };
+    let Some((id, secret)) = decoded.split_once(':') else { return Vec::new() };
+    let form_decoded = |text: &str| {
+        let pair = form(format!("x={}", text.replace('&', "%26")).as_bytes(), Charset::Known(encoding_rs::UTF_8));
+        pair.into_iter().next().map_or_else(String::new, |(_, value)| value)
+    };
+    let decoded = (form_decoded(id), form_decoded(secret));
+    let raw = (id.to_owned(), secret.to_owned());
+    let mut candidates = vec![(decoded.0.clone(), ClientSecret::from_text(&decoded.1))];
+    if decoded != raw {
+        candidates.push((raw.0, ClientSecret::from_text(&raw.1)));
+    }
+    candidates
+}
+
+/// The holder of the token in `Authorization`.
+///
+/// # Errors
+/// 401 with DRF's sentences.
+pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, HttpError> {
+    let fault = match Credentials::of(request, state) {
+        Credentials::Key(key) => {
+            return state
+                .service
+                .authenticate(&key)
+                .await
+                .map_err(|error| HttpError::with_keyword(error, challenge(state)));
+        }
+        Credentials::Refused(fault) => fault,
+        Credentials::None | Credentials::Basic(_) => AuthenticationFault::Missing,
+    };
+    Err(HttpError::with_keyword(Error::NotAuthenticated(fault), challenge(state)))
+}
+
+/// The holder of the token in `Authorization`, as somebody who asks for a change.
+///
+/// # Errors
+/// As [`holder`].
+pub async fn caller(request: &HttpRequest, state: &AppState) -> Result<Caller, HttpError> {
+    let holder = holder(request, state).await?;
+    Ok(Caller::user(&holder.user, client_address(request, state)))
+}
+
+/// The keyword of `WWW-Authenticate`.
+pub fn challenge(state: &AppState) -> &str {
+    state.auth_keywords.first().map_or("Token", String::as_str)
+}

@@ -1,0 +1,137 @@
+//! From a verb's error to an answer: the one place that decides status and words. The cause goes to the log here, once.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::{Map, Value, json};
+
+use super::drf;
+use crate::service::{AuthenticationFault, Error, Faults};
+
+/// Why a request is answered with an error.
+#[derive(Debug)]
+pub enum HttpError {
+    /// A verb refused.
+    Service(Error),
+    /// As `Service`, for a caller whose challenge names this keyword.
+    NotAuthenticated(AuthenticationFault, String),
+    /// The body is not what the route takes: status and DRF's `detail`.
+    Detail(StatusCode, String),
+    /// `{"error", "error_description"}` (RFC 6749 section 5.2).
+    OAuth(&'static str, &'static str),
+    /// The verb of an OAuth endpoint refused.
+    OAuthService(Error),
+}
+
+impl From<Error> for HttpError {
+    fn from(error: Error) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl HttpError {
+    /// 400 `invalid_request`, and what is wrong.
+    pub const fn invalid_request(description: &'static str) -> Self {
+        Self::OAuth("invalid_request", description)
+    }
+
+    /// 401 `invalid_client`.
+    pub const fn invalid_client() -> Self {
+        Self::OAuth("invalid_client", "")
+    }
+
+    /// Keeps an authentication fault's challenge; everything else passes through.
+    pub fn with_keyword(error: Error, keyword: &str) -> Self {
+        match error {
+            Error::NotAuthenticated(fault) => Self::NotAuthenticated(fault, keyword.to_owned()),
+            other => Self::Service(other),
+        }
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(error) | Self::OAuthService(error) => error.fmt(f),
+            Self::NotAuthenticated(fault, _) => fault.fmt(f),
+            Self::Detail(_, detail) => f.write_str(detail),
+            Self::OAuth(error, description) => write!(f, "{error}: {description}"),
+        }
+    }
+}
+
+impl ResponseError for HttpError {
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Self::Service(error) => service_answer(error),
+            Self::NotAuthenticated(fault, keyword) => not_authenticated(*fault, keyword),
+            Self::Detail(status, detail) => drf::detail(*status, detail),
+            Self::OAuth("invalid_client", _) => {
+                let mut answer = drf::secret_answer(StatusCode::UNAUTHORIZED, &json!({ "error": "invalid_client" }));
+                answer.headers_mut().insert(
+                    WWW_AUTHENTICATE,
+                    actix_web::http::header::HeaderValue::from_static("Basic realm=\"jeton\""),
+                );
+                answer
+            }
+            Self::OAuth(error, description) => drf::secret_answer(
+                StatusCode::BAD_REQUEST,
+                &json!({ "error": error, "error_description": description }),
+            ),
+            Self::OAuthService(Error::Store(error)) if error.is_passing() => {
+                log::warn!("{error}");
+                with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &json!({ "error": "temporarily_unavailable" }))
+            }
+            Self::OAuthService(error) => service_answer(error),
+        }
+    }
+}
+
+fn service_answer(error: &Error) -> HttpResponse {
+    match error {
+        Error::NotAuthenticated(fault) => not_authenticated(*fault, "Token"),
+        Error::PermissionDenied => drf::detail(StatusCode::FORBIDDEN, &error.to_string()),
+        Error::NotFound => drf::detail(StatusCode::NOT_FOUND, "Not found."),
+        Error::Invalid(faults) => drf::answer(StatusCode::BAD_REQUEST, &by_field(faults)),
+        Error::Conflict(sentence) => drf::detail(StatusCode::CONFLICT, sentence),
+        Error::TokenLimit => drf::answer(StatusCode::FORBIDDEN, &json!({ "error": error.to_string() })),
+        Error::Throttled(wait) => {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let unit = if seconds == 1 { "second" } else { "seconds" };
+            let sentence = format!("Request was throttled. Expected available in {seconds} {unit}.");
+            with_retry(StatusCode::TOO_MANY_REQUESTS, seconds, &json!({ "detail": sentence }))
+        }
+        Error::Busy => with_retry(
+            StatusCode::SERVICE_UNAVAILABLE,
+            1,
+            &json!({ "detail": "Too many logins at once, try again later." }),
+        ),
+        Error::Store(error) if error.is_passing() => {
+            log::warn!("{error}");
+            let sentence = "Service temporarily unavailable, try again later.";
+            with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &json!({ "detail": sentence }))
+        }
+        Error::Store(error) => {
+            log::error!("{error}");
+            drf::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.")
+        }
+    }
+}
+
+/// DRF's faults by field.
+pub fn by_field(faults: &Faults) -> Value {
+    let fields = faults.fields().iter().map(|(field, messages)| (field.clone(), json!(messages)));
+    Value::Object(fields.collect::<Map<_, _>>())
+}
+
+fn not_authenticated(fault: AuthenticationFault, keyword: &str) -> HttpResponse {
+    let mut answer = drf::builder(StatusCode::UNAUTHORIZED);
+    answer.insert_header((WWW_AUTHENTICATE, keyword));
+    answer.body(drf::render(&json!({ "detail": fault.to_string() }), 0))
+}
+
+fn with_retry(status: StatusCode, seconds: u64, body: &Value) -> HttpResponse {
+    drf::builder(status).insert_header((RETRY_AFTER, seconds.to_string())).body(drf::render(body, 0))
+}

@@ -1,0 +1,50 @@
+//! What surrounds every request: its id, and its line in the log.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+
+use crate::domain::random;
+use crate::domain::time::Stopwatch;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives every answer an `X-Request-Id`, the caller's own if it is a sane one, and logs the request.
+///
+/// Introspection and probes come by the thousand; their lines are written at `debug` only.
+pub async fn surround(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let id = sane(request.headers()).unwrap_or_else(generate);
+    let started = Stopwatch::start();
+    let mut response = next.call(request).await?;
+    response.headers_mut().insert(X_REQUEST_ID, id.clone());
+    let route = response.request().match_pattern();
+    let level = match route.as_deref().map(|route| route.trim_end_matches('/')) {
+        Some("/introspect" | "/healthz" | "/readyz") => log::Level::Debug,
+        _ => log::Level::Info,
+    };
+    log::log!(
+        level,
+        request_id = id.to_str().unwrap_or_default(),
+        method = response.request().method().as_str(),
+        route = route.as_deref().unwrap_or("-"),
+        status = response.status().as_u16(),
+        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        "request"
+    );
+    Ok(response)
+}
+
+fn sane(headers: &HeaderMap) -> Option<HeaderValue> {
+    let id = headers.get(X_REQUEST_ID)?;
+    let sane = (1..=128).contains(&id.len())
+        && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    sane.then(|| id.clone())
+}
+
+fn generate() -> HeaderValue {
+    HeaderValue::from_str(&hex::encode(random::bytes::<16>())).expect("hex digits are a header value")
+}

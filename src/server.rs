@@ -1,0 +1,197 @@
+//! Wires store, hasher, service and routes together from the settings; starts and stops actix.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use actix_web::dev::{Server as ActixServer, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::config::{Config, Listen};
+use crate::domain::database_url::DatabaseUrl;
+use crate::domain::secret_key::SecretKey;
+use crate::domain::time::Clock;
+use crate::domain::token::TokenMode;
+use crate::http::{self, AppState};
+use crate::service::{Bootstrap, Error, FirstStart, Hasher, HasherOptions, Policy, Sealer, Service, key_file};
+use crate::store::{MetaKey, Store, StoreError, StoreOptions};
+
+/// Why jeton does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The first users and clients.
+    #[error(transparent)]
+    Service(#[from] Error),
+    /// A file, an address or a thread.
+    #[error("{0}: {1}")]
+    Io(String, io::Error),
+    /// The certificate or its key.
+    #[error("{0}")]
+    Tls(String),
+}
+
+/// Opens the store without touching its schema.
+///
+/// # Errors
+/// [`StartError::Store`].
+pub fn open_store(config: &Config) -> Result<Store, StartError> {
+    let options = StoreOptions { pool: config.database_pool, timeout: config.database_timeout };
+    Ok(Store::open(&config.database_url, &options)?)
+}
+
+/// Everything behind the routes: the store with its schema up to date, the key that belongs to it, the hashing threads.
+///
+/// # Errors
+/// [`StartError`].
+pub fn open_service(config: &Config, clock: Clock) -> Result<Service, StartError> {
+    let store = open_store(config)?;
+    for migration in store.migrate()? {
+        log::info!("ran the migration {migration}");
+    }
+    let sealer = secret_key(config, &store)?.as_ref().map(Sealer::new);
+    let hasher =
+        Hasher::start(HasherOptions { threads: config.login_threads, queue: config.login_queue, cost: config.argon2 })
+            .map_err(|error| StartError::Io("cannot start a hashing thread".into(), error))?;
+    let policy = Policy {
+        token_mode: config.token_mode,
+        token_ttl: config.token_ttl,
+        token_limit_per_user: config.token_limit_per_user,
+        login_scope: config.login_scope.clone(),
+        issuer: config.issuer.clone(),
+        login_limit_address: config.login_limit_address,
+        login_limit_user: config.login_limit_user,
+        database_timeout: config.database_timeout,
+    };
+    Ok(Service::new(store, hasher, sealer, clock, policy)?)
+}
+
+/// The secret key: the one that is set, or the one kept beside an SQLite database, made with the database.
+fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, StartError> {
+    if let Some(key) = &config.secret_key {
+        return Ok(Some(key.clone()));
+    }
+    let DatabaseUrl::Sqlite(database) = &config.database_url else { return Ok(None) };
+    let path = key_file::path_beside(database);
+    let io = |error| StartError::Io(path.display().to_string(), error);
+    if let Some(key) = key_file::read(&path).map_err(io)? {
+        return Ok(Some(key));
+    }
+    if config.token_mode == TokenMode::Multiple {
+        return Ok(None);
+    }
+    // A database that was used with a key must not silently get another one: its sealed tokens would be lost.
+    if store.meta(MetaKey::SecretKeyCheck)?.is_some() {
+        return Err(StartError::Store(StoreError::Unusable(format!(
+            "the secret key of this database is missing: put its file back at {}, or set JETON_SECRET_KEY",
+            path.display()
+        ))));
+    }
+    Ok(Some(key_file::make(&path).map_err(io)?))
+}
+
+/// A server that listens.
+pub struct Server {
+    /// Where, as URLs.
+    pub urls: Vec<String>,
+    /// The addresses, when it listens on TCP.
+    pub addresses: Vec<SocketAddr>,
+    /// What a first start on an empty SQLite database made.
+    pub first_start: Option<FirstStart>,
+    actix: ActixServer,
+}
+
+impl Server {
+    /// Opens everything and begins to listen.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        let service = open_service(config, clock)?;
+        let bootstrap = Bootstrap { admin: config.bootstrap_admin.clone(), client: config.bootstrap_client.clone() };
+        service.bootstrap(&bootstrap).await?;
+        let first_start = if config.database_url.is_postgres() { None } else { service.first_start().await? };
+        let state = web::Data::new(AppState {
+            service,
+            auth_keywords: config.auth_keywords.clone(),
+            login_fields: config.login_fields.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
+        });
+        let app = move || App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::routes);
+        let server = HttpServer::new(app)
+            .workers(config.workers)
+            .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
+            .client_request_timeout(Duration::from_secs(10));
+        let tls = config.tls.as_ref().map(|(cert, key)| tls(cert, key)).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let server = match (&config.listen, tls) {
+            (Listen::Tcp(address), None) => server.bind(address).map_err(|error| cannot_listen(address, error))?,
+            (Listen::Tcp(address), Some(tls)) => {
+                server.bind_rustls_0_23(address, tls).map_err(|error| cannot_listen(address, error))?
+            }
+            (Listen::Unix(path), None) => {
+                remove_stale_socket(path).map_err(|error| cannot_listen(&path.display().to_string(), error))?;
+                server.bind_uds(path).map_err(|error| cannot_listen(&path.display().to_string(), error))?
+            }
+            (Listen::Unix(_), Some(_)) => {
+                return Err(StartError::Tls("JETON_TLS_CERT: there is no HTTPS on a Unix socket".into()));
+            }
+        };
+        let addresses = server.addrs();
+        let urls = match &config.listen {
+            Listen::Tcp(_) => addresses.iter().map(|address| format!("{scheme}://{address}")).collect(),
+            Listen::Unix(path) => vec![format!("unix:{}", path.display())],
+        };
+        Ok(Self { urls, addresses, first_start, actix: server.run() })
+    }
+
+    /// Stops the server from elsewhere.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.actix.handle()
+    }
+
+    /// Serves until a signal or the handle stops it.
+    ///
+    /// # Errors
+    /// When accepting connections fails for good.
+    pub async fn run(self) -> io::Result<()> {
+        self.actix.await
+    }
+}
+
+fn cannot_listen(address: &str, error: io::Error) -> StartError {
+    StartError::Io(format!("JETON_LISTEN: cannot listen on {address}"), error)
+}
+
+/// A socket that a killed jeton left behind; one that somebody answers on stays, and binding to it fails.
+fn remove_stale_socket(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+fn tls(cert: &str, key: &str) -> Result<ServerConfig, StartError> {
+    let fault =
+        |name: &str, path: &str, error: &dyn std::fmt::Display| StartError::Tls(format!("{name}: {path}: {error}"));
+    let chain = CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fault("JETON_TLS_CERT", cert, &error))?;
+    let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| fault("JETON_TLS_KEY", key, &error))?;
+    ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| StartError::Tls(error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key_der)
+        .map_err(|error| fault("JETON_TLS_KEY", key, &error))
+}

@@ -1,0 +1,102 @@
+//! The first user and the first client: made at start where missing, never changed where they stand.
+
+use super::{Error, Service};
+use crate::domain::audit::Actor;
+use crate::domain::client::{ClientSecret, client_id_fault};
+use crate::domain::password::Password;
+use crate::domain::password_rules::{self, Attributes};
+use crate::domain::user::{NewUser, new_username};
+use crate::store::StoreError;
+
+/// `JETON_BOOTSTRAP_*`.
+#[derive(Clone, Debug, Default)]
+pub struct Bootstrap {
+    /// A superuser and their password.
+    pub admin: Option<(String, Password)>,
+    /// A client and its secret.
+    pub client: Option<(String, ClientSecret)>,
+}
+
+/// What a first start on an empty SQLite database made, for its one showing.
+#[derive(Clone, Debug)]
+pub struct FirstStart {
+    /// The superuser's name and password.
+    pub admin: (String, Password),
+    /// The client's id and secret.
+    pub client: (String, ClientSecret),
+}
+
+impl Service {
+    /// Makes what the operator asked for, where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when a name cannot be one.
+    pub async fn bootstrap(&self, wanted: &Bootstrap) -> Result<(), Error> {
+        if let Some((username, password)) = &wanted.admin {
+            self.bootstrap_admin(username, password).await?;
+        }
+        if let Some((client_id, secret)) = &wanted.client {
+            self.bootstrap_client(client_id, secret).await?;
+        }
+        Ok(())
+    }
+
+    /// On a database without users and clients: makes a superuser `admin` and a client `demo` with random secrets.
+    pub async fn first_start(&self) -> Result<Option<FirstStart>, Error> {
+        if self.db(|store| Ok(store.has_users()? || store.has_clients()?)).await? {
+            return Ok(None);
+        }
+        let made = FirstStart {
+            admin: ("admin".into(), Password::generate()),
+            client: ("demo".into(), ClientSecret::generate()),
+        };
+        self.bootstrap_admin(&made.admin.0, &made.admin.1).await?;
+        self.bootstrap_client(&made.client.0, &made.client.1).await?;
+        Ok(Some(made))
+    }
+
+    async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<(), Error> {
+        let username =
+            new_username(username).map_err(|messages| Error::invalid("JETON_BOOTSTRAP_ADMIN", messages.join(" ")))?;
+        let wanted = username.clone();
+        if self.db(move |store| store.user(&wanted)).await?.is_some() {
+            return Ok(());
+        }
+        let attributes = Attributes { username: &username, first_name: "", last_name: "", email: "" };
+        // The operator's own choice stands, as with Django's createsuperuser; a weak one is worth a word.
+        for fault in password_rules::faults(password.expose(), &attributes) {
+            log::warn!("JETON_BOOTSTRAP_ADMIN_PASSWORD: {fault}");
+        }
+        let new = NewUser {
+            username,
+            email: String::new(),
+            first_name: String::new(),
+            last_name: String::new(),
+            is_active: true,
+            is_staff: true,
+            is_superuser: true,
+            groups: Vec::new(),
+            password: self.inner.hasher.hash(password.clone()).await?,
+        };
+        let now = self.clock().now();
+        if let Some(user) = self.db(move |store| store.bootstrap_user(&new, now)).await? {
+            log::info!(user = user.username.as_str(), id = user.id; "made the first superuser");
+        }
+        Ok(())
+    }
+
+    async fn bootstrap_client(&self, client_id: &str, secret: &ClientSecret) -> Result<(), Error> {
+        if let Some(fault) = client_id_fault(client_id) {
+            return Err(Error::invalid("JETON_BOOTSTRAP_CLIENT_ID", fault));
+        }
+        let (id, digest, now) = (client_id.to_owned(), secret.digest(), self.clock().now());
+        match self.db(move |store| store.create_client(&id, &digest, &Actor::system(), now)).await {
+            Err(Error::Store(StoreError::Taken)) => Ok(()),
+            Ok(()) => {
+                log::info!(client_id = client_id; "made the first client");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

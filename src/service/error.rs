@@ -1,0 +1,102 @@
+//! Why a verb was refused. `http/error.rs` turns it into an answer, `cli` into a sentence.
+
+use std::time::Duration;
+
+use super::authenticate::AuthenticationFault;
+use crate::store::StoreError;
+
+/// Every way a verb can fail.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody, or not who they say (401).
+    #[error("{0}")]
+    NotAuthenticated(AuthenticationFault),
+    /// Somebody who may not (403).
+    #[error("You do not have permission to perform this action.")]
+    PermissionDenied,
+    /// No such thing (404).
+    #[error("Not found.")]
+    NotFound,
+    /// Something is wrong with what was sent (400).
+    #[error("{0}")]
+    Invalid(Faults),
+    /// It would break a rule that holds whatever is sent (409).
+    #[error("{0}")]
+    Conflict(String),
+    /// A user has as many login tokens as they may (403, Knox).
+    #[error("Maximum amount of tokens allowed per user exceeded.")]
+    TokenLimit,
+    /// Too many failed logins; try again after this time (429).
+    #[error("Request was throttled.")]
+    Throttled(Duration),
+    /// Too many logins wait already (503).
+    #[error("too many logins at once")]
+    Busy,
+    /// The database (503 or 500).
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::LastSuperuser => Self::Conflict("The last active superuser cannot be removed.".into()),
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl Error {
+    /// One fault of one field.
+    #[must_use]
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        let mut faults = Faults::default();
+        faults.add(field, message);
+        Self::Invalid(faults)
+    }
+}
+
+/// Faults by field, in the order of the fields, as DRF answers them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults(Vec<(String, Vec<String>)>);
+
+impl Faults {
+    /// The field of faults that concern no single field.
+    pub const NON_FIELD: &'static str = "non_field_errors";
+
+    /// Adds a message to a field's.
+    pub fn add(&mut self, field: &str, message: impl Into<String>) {
+        let message = message.into();
+        match self.0.iter_mut().find(|(name, _)| name == field) {
+            Some((_, messages)) => messages.push(message),
+            None => self.0.push((field.to_owned(), vec![message])),
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn fields(&self) -> &[(String, Vec<String>)] {
+        &self.0
+    }
+
+    /// # Errors
+    /// [`Error::Invalid`] when there is any fault.
+    pub fn into_result(self) -> Result<(), Error> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self)) }
+    }
+}
+
+impl std::fmt::Display for Faults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (position, (field, messages)) in self.0.iter().enumerate() {
+            if position > 0 {
+                f.write_str("; ")?;
+            }
+            if field != Self::NON_FIELD {
+                write!(f, "{field}: ")?;
+            }
+            f.write_str(&messages.join(" "))?;
+        }
+        Ok(())
+    }
+}

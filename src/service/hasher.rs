@@ -1,0 +1,213 @@
+//! Password hashing on a pool of its own: a few threads of low priority, so that introspection wins the CPU,
+//! and a bounded queue, so that a flood of logins is refused rather than piled up.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::Error;
+use crate::domain::password::{self, Argon2Cost, Password, PasswordHash, Verdict, Workspace};
+use crate::domain::time::Stopwatch;
+
+/// A login that has waited this long is refused: its client has most likely given up.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// The nice value of hashing threads.
+const NICE: i32 = 10;
+
+/// How the pool is built.
+#[derive(Clone, Copy, Debug)]
+pub struct HasherOptions {
+    /// `JETON_LOGIN_THREADS`.
+    pub threads: usize,
+    /// `JETON_LOGIN_QUEUE`: how many may wait.
+    pub queue: usize,
+    /// The cost of new hashes.
+    pub cost: Argon2Cost,
+}
+
+/// What a password check found.
+#[derive(Clone, Debug)]
+pub enum Checked {
+    /// It is the password; the hash is to be replaced by this one, if there is one.
+    Good(Option<PasswordHash>),
+    /// It is not.
+    Wrong,
+}
+
+/// A handle to the pool; its threads end when the last handle is dropped.
+#[derive(Clone)]
+pub struct Hasher {
+    queue: Arc<Queue>,
+    _owner: Arc<Owner>,
+}
+
+impl Hasher {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn start(options: HasherOptions) -> std::io::Result<Self> {
+        let queue = Arc::new(Queue {
+            state: Mutex::new(State { jobs: VecDeque::new(), idle: 0, closed: false }),
+            filled: Condvar::new(),
+            room: options.queue,
+        });
+        let hasher = Self { queue: Arc::clone(&queue), _owner: Arc::new(Owner(Arc::clone(&queue))) };
+        let dummy = PasswordHash::dummy(options.cost);
+        for number in 0..options.threads {
+            let mut worker = Worker {
+                queue: Arc::clone(&queue),
+                dummy: dummy.clone(),
+                cost: options.cost,
+                workspace: Workspace::default(),
+            };
+            std::thread::Builder::new().name(format!("hasher-{number}")).spawn(move || worker.run())?;
+        }
+        Ok(hasher)
+    }
+
+    /// Checks a password. Without a stored hash the same work is done for nothing, so that time does not tell
+    /// whether there is such a user.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when too many wait already.
+    pub async fn verify(&self, stored: Option<PasswordHash>, password: Password) -> Result<Checked, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.push(Job::Verify { stored, password, reply })?;
+        answer.await.map_err(|_| Error::Busy)
+    }
+
+    /// Hashes a new password with today's cost.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when too many wait already.
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.push(Job::Hash { password, reply })?;
+        answer.await.map_err(|_| Error::Busy)
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hasher")
+    }
+}
+
+enum Job {
+    Verify { stored: Option<PasswordHash>, password: Password, reply: oneshot::Sender<Checked> },
+    Hash { password: Password, reply: oneshot::Sender<PasswordHash> },
+}
+
+impl Job {
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Verify { reply, .. } => reply.is_closed(),
+            Self::Hash { reply, .. } => reply.is_closed(),
+        }
+    }
+}
+
+struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    room: usize,
+}
+
+struct State {
+    jobs: VecDeque<(Stopwatch, Job)>,
+    idle: usize,
+    closed: bool,
+}
+
+impl Queue {
+    // A thread that panics holds no lock: no state behind it can be half-changed.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, job: Job) -> Result<(), Error> {
+        let mut state = self.lock();
+        // Jobs that idle threads are about to take do not wait.
+        if state.jobs.len() >= self.room + state.idle {
+            return Err(Error::Busy);
+        }
+        state.jobs.push_back((Stopwatch::start(), job));
+        drop(state);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// The next job that somebody still waits for; `None` when the pool is closed.
+    fn pop(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            while let Some((waiting, job)) = state.jobs.pop_front() {
+                if waiting.elapsed() < LONGEST_WAIT && !job.is_abandoned() {
+                    return Some(job);
+                }
+            }
+            if state.closed {
+                return None;
+            }
+            state.idle += 1;
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+    }
+}
+
+/// Closes the queue with the last handle.
+struct Owner(Arc<Queue>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.filled.notify_all();
+    }
+}
+
+struct Worker {
+    queue: Arc<Queue>,
+    dummy: PasswordHash,
+    cost: Argon2Cost,
+    workspace: Workspace,
+}
+
+impl Worker {
+    fn run(&mut self) {
+        // On Linux this is the calling thread's own priority.
+        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+            log::debug!("a hashing thread keeps its priority: {error}");
+        }
+        while let Some(job) = self.queue.pop() {
+            // Nobody listening any more is no fault of the work.
+            match job {
+                Job::Verify { stored, password, reply } => drop(reply.send(self.verify(stored.as_ref(), &password))),
+                Job::Hash { password, reply } => {
+                    drop(reply.send(password::hash(&password, self.cost, &mut self.workspace)));
+                }
+            }
+            self.workspace.shrink_to(self.cost);
+        }
+    }
+
+    fn verify(&mut self, stored: Option<&PasswordHash>, password: &Password) -> Checked {
+        let verdict = stored
+            .map_or(Verdict::Unusable, |stored| password::verify(stored, password, self.cost, &mut self.workspace));
+        match verdict {
+            Verdict::Good => Checked::Good(None),
+            Verdict::GoodButOutdated => Checked::Good(Some(password::hash(password, self.cost, &mut self.workspace))),
+            Verdict::Wrong => Checked::Wrong,
+            Verdict::Unusable => {
+                // Only for the time it takes; the dummy matches nothing.
+                let _ = password::verify(&self.dummy, password, self.cost, &mut self.workspace);
+                Checked::Wrong
+            }
+        }
+    }
+}

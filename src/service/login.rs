@@ -1,0 +1,148 @@
+//! A username and a password for a token (DRF, `rest_framework/authtoken/views.py::ObtainAuthToken`).
+
+use std::net::IpAddr;
+
+use super::hasher::Checked;
+use super::{Error, Faults, Service};
+use crate::domain::password::Password;
+use crate::domain::time::Timestamp;
+use crate::domain::token::{Token, TokenMode};
+use crate::domain::user::User;
+use crate::store::{Issue, LoginToken, NewToken, SealedToken, StoreError};
+
+/// DRF's one sentence for everything that is wrong with a name and a password.
+const WRONG: &str = "Unable to log in with provided credentials.";
+
+/// What is sent to log in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// As sent, without blanks round it.
+    pub username: String,
+    /// As sent.
+    pub password: Password,
+    /// Where it came from.
+    pub address: Option<IpAddr>,
+}
+
+/// What a good login gives.
+#[derive(Clone, Debug)]
+pub struct LoggedIn {
+    /// The key, in the clear.
+    pub token: Token,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// Whose it is.
+    pub user: User,
+}
+
+impl Service {
+    /// Logs a user in.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with DRF's sentence for an unknown user, an inactive one and a wrong password alike;
+    /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`].
+    pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
+        let attempt = self
+            .inner
+            .throttle
+            .attempt(&login.username, login.address, self.clock().now())
+            .map_err(Error::Throttled)?;
+        let result = self.checked_login(login).await;
+        let failed = matches!(&result, Err(Error::Invalid(_)));
+        if !failed {
+            self.inner.throttle.forgive(&attempt);
+        }
+        result
+    }
+
+    async fn checked_login(&self, login: Login) -> Result<LoggedIn, Error> {
+        let user = self.check_password_of(&login).await?;
+        let (token, expires_at) = self.login_token(&user).await?.ok_or_else(wrong)?;
+        Ok(LoggedIn { token, expires_at, user })
+    }
+
+    /// The active user whose password this is, after an outdated hash was replaced.
+    async fn check_password_of(&self, login: &Login) -> Result<User, Error> {
+        // Of two logins that replace a hash at once one finds it replaced already, and checks again.
+        for _ in 0..3 {
+            let username = login.username.clone();
+            let user = self.db(move |store| store.user(&username)).await?;
+            let stored = user.as_ref().map(|user| user.password.clone());
+            let checked = self.inner.hasher.verify(stored, login.password.clone()).await?;
+            let (Some(mut user), Checked::Good(rehashed)) = (user, checked) else {
+                log::info!(address:? = login.address; "a login was refused");
+                return Err(wrong());
+            };
+            if !user.is_active {
+                log::info!(address:? = login.address, user = user.username.as_str(); "an inactive user was refused");
+                return Err(wrong());
+            }
+            let Some(new) = rehashed else { return Ok(user) };
+            let (id, old) = (user.id, std::mem::replace(&mut user.password, new.clone()));
+            if self.db(move |store| store.rehash_password(id, &old, &new)).await? {
+                return Ok(user);
+            }
+        }
+        Err(wrong())
+    }
+
+    /// The user's login token: in single mode the one they have, else a new one. `None` when the user was deactivated
+    /// or got another password since they were read.
+    pub(super) async fn login_token(&self, user: &User) -> Result<Option<(Token, Option<Timestamp>)>, Error> {
+        let single = self.policy().token_mode == TokenMode::Single;
+        let limit = if single { None } else { self.policy().token_limit_per_user };
+        let mut issue = Issue { single, limit, unopenable: None };
+        let now = self.clock().now();
+        if single {
+            let asked = user.clone();
+            match self.db(move |store| store.login_token(&asked, now)).await? {
+                LoginToken::UserChanged => return Ok(None),
+                LoginToken::Live(row) => match self.open(user, &row) {
+                    Some(token) => return Ok(Some((token, row.expires_at))),
+                    None => issue.unopenable = Some(row.digest),
+                },
+                LoginToken::None => {}
+            }
+        }
+        let expires_at = self.policy().token_ttl.map(|ttl| now.after(ttl));
+        let (token, new) = self.new_login_token(user.id, expires_at);
+        let asked = user.clone();
+        let issued = self.db(move |store| store.issue_login_token(&asked, &new, issue, now)).await?;
+        match issued.ok_or(Error::TokenLimit)? {
+            LoginToken::None => Ok(Some((token, expires_at))),
+            LoginToken::UserChanged => Ok(None),
+            LoginToken::Live(row) => match self.open(user, &row) {
+                Some(token) => Ok(Some((token, row.expires_at))),
+                None => Err(Error::Store(StoreError::Failed("a sealed token does not open".into()))),
+            },
+        }
+    }
+
+    /// A new login token's key and its row; sealed in single mode.
+    pub(super) fn new_login_token(&self, user_id: i64, expires_at: Option<Timestamp>) -> (Token, NewToken) {
+        let token = Token::generate();
+        let digest = token.digest();
+        let sealer = self.inner.sealer.as_ref().filter(|_| self.policy().token_mode == TokenMode::Single);
+        let new = NewToken {
+            digest,
+            sealed: sealer.map(|sealer| sealer.seal(&token, user_id, &digest)),
+            name: None,
+            scope: self.policy().login_scope.clone(),
+            hint: token.hint(),
+            expires_at,
+        };
+        (token, new)
+    }
+
+    fn open(&self, user: &User, row: &SealedToken) -> Option<Token> {
+        let token = self.inner.sealer.as_ref().and_then(|sealer| sealer.open(&row.sealed, user.id, &row.digest));
+        if token.is_none() {
+            log::error!(user_id = user.id; "a sealed token does not open: its row was changed by hand");
+        }
+        token
+    }
+}
+
+fn wrong() -> Error {
+    Error::invalid(Faults::NON_FIELD, WRONG)
+}

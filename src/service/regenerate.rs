@@ -1,0 +1,40 @@
+//! A new login token in place of a user's old ones: the answer to a leaked key.
+
+use std::time::Duration;
+
+use super::{Caller, Error, Service};
+use crate::domain::time::Timestamp;
+use crate::domain::token::Token;
+use crate::store::Regenerate;
+
+/// What regenerate takes away, and when.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RegenerateOptions {
+    /// How much longer the old tokens live.
+    pub grace: Option<Duration>,
+    /// Named tokens too.
+    pub all: bool,
+}
+
+impl Service {
+    /// Ends a user's login tokens and makes a new one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::PermissionDenied`].
+    pub async fn regenerate(
+        &self,
+        username: &str,
+        options: RegenerateOptions,
+        caller: &Caller,
+    ) -> Result<(Token, Option<Timestamp>), Error> {
+        let user = self.user(username, caller).await?;
+        caller.require_power_over(&user)?;
+        let now = self.clock().now();
+        let expires_at = self.policy().token_ttl.map(|ttl| now.after(ttl));
+        let (token, new) = self.new_login_token(user.id, expires_at);
+        let how = Regenerate { all: options.all, grace_until: options.grace.map(|grace| now.after(grace)) };
+        let actor = caller.actor.clone();
+        let found = self.db(move |store| store.regenerate_token(&user.username, &new, how, &actor, now)).await?;
+        if found { Ok((token, expires_at)) } else { Err(Error::NotFound) }
+    }
+}

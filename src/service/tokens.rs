@@ -1,0 +1,106 @@
+//! Tokens made, listed and revoked by hand.
+
+use std::time::Duration;
+
+use super::{Caller, Error, Faults, Rights, Service};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::scope;
+use crate::domain::token::{Token, TokenFacts};
+use crate::store::NewToken;
+
+/// The longest name of a token, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
+/// An API key to be made.
+#[derive(Clone, Debug)]
+pub struct NamedToken {
+    /// 1 to 100 characters.
+    pub name: String,
+    /// Scopes, separated by blanks; may be empty.
+    pub scope: String,
+    /// How long it lives.
+    pub expires_in: Option<Duration>,
+}
+
+impl Service {
+    /// The user's login token, as a login would give it; for commands, which need no password.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn create_login_token(&self, username: &str, caller: &Caller) -> Result<Token, Error> {
+        let user = self.user(username, caller).await?;
+        caller.require_power_over(&user)?;
+        let (token, _) = self.login_token(&user).await?.ok_or(Error::NotFound)?;
+        Ok(token)
+    }
+
+    /// Makes an API key for a user.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] by field, [`Error::NotFound`], [`Error::PermissionDenied`].
+    pub async fn create_named_token(
+        &self,
+        username: &str,
+        wanted: NamedToken,
+        caller: &Caller,
+    ) -> Result<(Token, TokenFacts), Error> {
+        let mut faults = Faults::default();
+        let name = wanted.name.trim().to_owned();
+        if name.is_empty() {
+            faults.add("name", "This field may not be blank.");
+        } else if name.chars().count() > MAX_NAME_CHARS {
+            faults.add("name", format!("Ensure this field has no more than {MAX_NAME_CHARS} characters."));
+        } else if name.contains('\0') {
+            faults.add("name", "Null characters are not allowed.");
+        }
+        let scope = scope::normalise(&wanted.scope).unwrap_or_else(|message| {
+            faults.add("scope", message);
+            String::new()
+        });
+        faults.into_result()?;
+        let user = self.user(username, caller).await?;
+        caller.require_power_over(&user)?;
+        let now = self.clock().now();
+        let token = Token::generate();
+        let new = NewToken {
+            digest: token.digest(),
+            sealed: None,
+            name: Some(name),
+            scope,
+            hint: token.hint(),
+            expires_at: wanted.expires_in.map(|span| now.after(span)),
+        };
+        let actor = caller.actor.clone();
+        let facts = self.db(move |store| store.create_token(&user.username, &new, &actor, now)).await?;
+        Ok((token, facts.ok_or(Error::NotFound)?))
+    }
+
+    /// Live tokens, of one user or of all, with their users' names.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the user is unknown.
+    pub async fn list_tokens(
+        &self,
+        username: Option<&str>,
+        page: PageRequest,
+        caller: &Caller,
+    ) -> Result<Page<(TokenFacts, String)>, Error> {
+        caller.require(Rights::Staff)?;
+        let name = match username {
+            Some(name) => Some(self.user(name, caller).await?.username),
+            None => None,
+        };
+        let now = self.clock().now();
+        self.db(move |store| store.list_tokens(name.as_deref(), page, now)).await
+    }
+
+    /// Revokes a token by its id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no live token with this id.
+    pub async fn revoke_token(&self, id: i64, caller: &Caller) -> Result<(), Error> {
+        caller.require(Rights::Staff)?;
+        let (actor, now) = (caller.actor.clone(), self.clock().now());
+        if self.db(move |store| store.revoke_token(id, &actor, now)).await? { Ok(()) } else { Err(Error::NotFound) }
+    }
+}

@@ -1,0 +1,116 @@
+//! The `clients` table.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde_json::json;
+
+use super::connection::Conn;
+use super::schema::clients;
+use super::{Store, StoreError, audit, storable};
+use crate::domain::audit::{Action, Actor};
+use crate::domain::client::{Client, SecretDigest};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::time::Timestamp;
+
+type Row = (i64, String, Vec<u8>, NaiveDateTime, Option<NaiveDateTime>);
+
+fn client((_, client_id, secret, created_at, rotated_at): Row) -> Result<Client, StoreError> {
+    Ok(Client {
+        secret: SecretDigest::from_bytes(&secret)
+            .ok_or_else(|| StoreError::Failed(format!("the secret digest of client {client_id} has a wrong length")))?,
+        client_id,
+        created_at: Timestamp::from_naive(created_at),
+        rotated_at: rotated_at.map(Timestamp::from_naive),
+    })
+}
+
+impl Store {
+    /// The client with this id.
+    pub fn client(&self, client_id: &str) -> Result<Option<Client>, StoreError> {
+        if !storable(client_id) {
+            return Ok(None);
+        }
+        self.read(|conn| {
+            clients::table.filter(clients::client_id.eq(client_id)).first(conn).optional()?.map(client).transpose()
+        })
+    }
+
+    /// All clients, by age.
+    pub fn list_clients(&self, page: PageRequest) -> Result<Page<Client>, StoreError> {
+        self.read(|conn| {
+            let count = clients::table.count().get_result(conn)?;
+            let rows: Vec<Row> =
+                clients::table.order(clients::id).limit(page.size.into()).offset(page.offset()).load(conn)?;
+            Ok(Page { count, results: rows.into_iter().map(client).collect::<Result<_, _>>()? })
+        })
+    }
+
+    /// Registers a client; [`StoreError::Taken`] when the id is.
+    pub fn create_client(
+        &self,
+        client_id: &str,
+        secret: &SecretDigest,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(|conn| insert(conn, client_id, secret, by, now))
+    }
+
+    /// Gives a client a new secret; the old one is dead at once. `false` when there is no such client.
+    pub fn rotate_client(
+        &self,
+        client_id: &str,
+        secret: &SecretDigest,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        if !storable(client_id) {
+            return Ok(false);
+        }
+        self.write(|conn| {
+            let changed = diesel::update(clients::table.filter(clients::client_id.eq(client_id)))
+                .set((clients::secret_digest.eq(secret.as_bytes().as_slice()), clients::rotated_at.eq(now.naive())))
+                .execute(conn)?;
+            if changed > 0 {
+                audit::record(conn, by, Action::ClientRotate, client_id, &json!({}), now)?;
+            }
+            Ok(changed > 0)
+        })
+    }
+
+    /// Deletes a client and the tokens bound to it. `false` when there is no such client.
+    pub fn delete_client(&self, client_id: &str, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+        if !storable(client_id) {
+            return Ok(false);
+        }
+        self.write(|conn| {
+            let deleted = diesel::delete(clients::table.filter(clients::client_id.eq(client_id))).execute(conn)?;
+            if deleted > 0 {
+                audit::record(conn, by, Action::ClientDelete, client_id, &json!({}), now)?;
+            }
+            Ok(deleted > 0)
+        })
+    }
+
+    /// Whether there is any client.
+    pub fn has_clients(&self) -> Result<bool, StoreError> {
+        self.read(|conn| Ok(clients::table.select(clients::id).first::<i64>(conn).optional()?.is_some()))
+    }
+}
+
+fn insert(
+    conn: &mut Conn,
+    client_id: &str,
+    secret: &SecretDigest,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    diesel::insert_into(clients::table)
+        .values((
+            clients::client_id.eq(client_id),
+            clients::secret_digest.eq(secret.as_bytes().as_slice()),
+            clients::created_at.eq(now.naive()),
+        ))
+        .execute(conn)?;
+    audit::record(conn, by, Action::ClientCreate, client_id, &json!({}), now)
+}

@@ -1,0 +1,178 @@
+//! Connections: which database by the URL's scheme, its settings, and transactions that may write.
+
+use std::fmt;
+use std::time::Duration;
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::r2d2::R2D2Connection;
+use diesel::{Connection, ConnectionError, PgConnection, SqliteConnection};
+
+use super::StoreError;
+use crate::domain::database_url::DatabaseUrl;
+
+/// A connection to either database; queries written against it run on both.
+#[derive(diesel::MultiConnection)]
+pub enum Conn {
+    /// PostgreSQL.
+    Pg(PgConnection),
+    /// SQLite.
+    Sqlite(SqliteConnection),
+}
+
+impl Conn {
+    /// Runs `work` in a transaction, committed when it succeeds.
+    ///
+    /// SQLite takes its write lock at the start: a transaction that read first and wrote later could fail halfway.
+    pub fn in_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match self {
+            Self::Pg(pg) => AnsiTransactionManager::begin_transaction(pg)?,
+            Self::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")?,
+        }
+        match work(self) {
+            Ok(value) => {
+                <Self as Connection>::TransactionManager::commit_transaction(self)?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The first error is the one to tell. A connection that cannot roll back is broken and is not reused.
+                if let Err(rollback) = <Self as Connection>::TransactionManager::rollback_transaction(self) {
+                    log::debug!("rollback failed: {rollback}");
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Queries only; SQLite refuses writes on it.
+    Read,
+    /// Everything.
+    Write,
+}
+
+/// Opens and checks connections for the pool.
+#[derive(Debug)]
+pub struct Manager {
+    url: DatabaseUrl,
+    role: Role,
+    timeout: Duration,
+}
+
+impl Manager {
+    pub const fn new(url: DatabaseUrl, role: Role, timeout: Duration) -> Self {
+        Self { url, role, timeout }
+    }
+
+    fn open_postgres(&self, url: &str) -> Result<Conn, ConnectError> {
+        let mut conn = PgConnection::establish(&with_defaults(url))?;
+        let millis = self.timeout.as_millis();
+        conn.batch_execute(&format!(
+            "set statement_timeout = {millis}; set idle_in_transaction_session_timeout = '30s'; \
+             set lc_messages = 'C'; set client_min_messages = 'warning'"
+        ))
+        // Only a superuser may set lc_messages before PostgreSQL 16, and a pooler may refuse settings it does not know.
+        .or_else(|_| conn.batch_execute(&format!("set statement_timeout = {millis}")))?;
+        Ok(Conn::Pg(conn))
+    }
+
+    fn open_sqlite(&self, path: &std::path::Path) -> Result<Conn, ConnectError> {
+        let path = path.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
+        // SQLite reads a leading `file:` as a URI with options; `./` makes every relative path a plain path.
+        let plain = if path.starts_with('/') { path.to_owned() } else { format!("./{path}") };
+        let mut conn = SqliteConnection::establish(&plain)?;
+        let query_only = self.role == Role::Read;
+        conn.batch_execute(&format!(
+            "pragma busy_timeout = {}; pragma journal_mode = wal; pragma synchronous = full; \
+             pragma foreign_keys = on; pragma query_only = {query_only};",
+            self.timeout.as_millis()
+        ))?;
+        Ok(Conn::Sqlite(conn))
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Conn;
+    type Error = ConnectError;
+
+    fn connect(&self) -> Result<Conn, ConnectError> {
+        match &self.url {
+            DatabaseUrl::Postgres(url) => self.open_postgres(url),
+            DatabaseUrl::Sqlite(path) => self.open_sqlite(path),
+        }
+        .map_err(|error| ConnectError(self.url.scrub(&error.0)))
+    }
+
+    fn is_valid(&self, conn: &mut Conn) -> Result<(), ConnectError> {
+        match conn {
+            // A round trip finds connections that died while they lay idle, so that no request has to.
+            Conn::Pg(pg) => pg.ping().map_err(|error| ConnectError(error.to_string())),
+            Conn::Sqlite(_) => Ok(()),
+        }
+    }
+
+    fn has_broken(&self, conn: &mut Conn) -> bool {
+        std::thread::panicking() || conn.is_broken()
+    }
+}
+
+/// Why a connection could not be opened, without the password.
+#[derive(Debug)]
+pub struct ConnectError(String);
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+impl From<ConnectionError> for ConnectError {
+    fn from(error: ConnectionError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<diesel::result::Error> for ConnectError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// The pool's background errors: the request that wants the connection reports the same.
+#[derive(Debug)]
+pub struct LogErrors;
+
+impl r2d2::HandleError<ConnectError> for LogErrors {
+    fn handle_error(&self, error: ConnectError) {
+        log::warn!("no connection to the database: {}", error.0.trim());
+    }
+}
+
+/// The URL with what a service needs and the operator did not say: an end to waiting for a host that is gone.
+fn with_defaults(url: &str) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in [
+        ("connect_timeout", "2"),
+        ("application_name", "jeton"),
+        ("keepalives_idle", "10"),
+        ("keepalives_interval", "5"),
+        ("keepalives_count", "3"),
+        ("tcp_user_timeout", "10000"),
+    ] {
+        let given = url
+            .split_once('?')
+            .is_some_and(|(_, query)| query.split('&').any(|parameter| parameter.split('=').next() == Some(name)));
+        if !given {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url = format!("{url}{separator}{name}={value}");
+        }
+    }
+    url
+}

@@ -1,0 +1,44 @@
+//! Single values that concern the whole database.
+
+use diesel::prelude::*;
+
+use super::schema::meta;
+use super::{Store, StoreError};
+
+/// The keys of the `meta` table.
+#[derive(Clone, Copy, Debug)]
+pub enum MetaKey {
+    /// What the secret key derives to, so that a wrong one is noticed at start.
+    SecretKeyCheck,
+}
+
+impl MetaKey {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::SecretKeyCheck => "secret_key_check",
+        }
+    }
+}
+
+impl Store {
+    /// The value of `key`.
+    pub fn meta(&self, key: MetaKey) -> Result<Option<String>, StoreError> {
+        self.read(|conn| Ok(meta::table.find(key.as_str()).select(meta::value).first(conn).optional()?))
+    }
+
+    /// Sets `key` where it has no value yet; gives the value that stands, so that of two nodes starting at once
+    /// the second sees the first one's.
+    pub fn meta_or_insert(&self, key: MetaKey, value: &str) -> Result<String, StoreError> {
+        let inserted = self.write(|conn| {
+            diesel::insert_into(meta::table)
+                .values((meta::key.eq(key.as_str()), meta::value.eq(value)))
+                .execute(conn)?;
+            Ok(())
+        });
+        match inserted {
+            Ok(()) => Ok(value.to_owned()),
+            Err(StoreError::Taken) => self.meta(key)?.ok_or_else(|| StoreError::Failed("a meta value vanished".into())),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Everything that is kept. The only room that speaks Diesel and SQL.
+//!
+//! One `Store` over PostgreSQL and SQLite. What keeps a query portable:
+//! 1. times come from our clock as parameters, never from the database;
+//! 2. one atomic statement rather than read, lock, write; where a user's tokens change, [`users::lock`] comes first;
+//! 3. a unique violation is an answer ([`StoreError::Taken`]) and ends its transaction;
+//! 4. rows are inserted one by one;
+//! 5. SQL that must differ stands in a `match` arm.
+
+mod audit;
+mod clients;
+mod connection;
+mod meta;
+mod migrations;
+mod schema;
+mod tokens;
+mod users;
+
+use std::path::Path;
+use std::time::Duration;
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use r2d2::Pool;
+
+use crate::domain::database_url::DatabaseUrl;
+use connection::{Conn, Manager, Role};
+pub use meta::MetaKey;
+pub use migrations::SchemaState;
+pub use tokens::{Issue, LoginToken, NewToken, Regenerate, SealedToken};
+pub use users::UserChange;
+
+/// What a store can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, or is too slow; asking again later may help.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// A name or digest that must be unique is there already.
+    #[error("there is one already")]
+    Taken,
+    /// The change would leave no active superuser.
+    #[error("this is the last active superuser")]
+    LastSuperuser,
+    /// The database is there but not as this jeton needs it.
+    #[error("{0}")]
+    Unusable(String),
+    /// A statement failed for another reason: a defect of ours or a damaged database.
+    #[error("the database refused a statement: {0}")]
+    Failed(String),
+}
+
+impl StoreError {
+    /// Whether asking again later may help.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        match error {
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
+            DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::ReadOnlyTransaction
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::SerializationFailure,
+                info,
+            ) => Self::Unavailable(info.message().to_owned()),
+            DieselError::BrokenTransactionManager => Self::Unavailable("the connection broke".into()),
+            DieselError::DatabaseError(_, ref info) if says_passing(info.message()) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+/// Diesel gives no error codes, only the server's words, which `lc_messages=C` keeps English.
+fn says_passing(message: &str) -> bool {
+    ["timeout", "locked", "terminating connection", "starting up", "shutting down", "recovery", "server closed"]
+        .iter()
+        .any(|word| message.contains(word))
+}
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Connections at most.
+    pub pool: u32,
+    /// How long a request waits for a connection, and a statement may run.
+    pub timeout: Duration,
+}
+
+/// A handle to the database; clones share its connections.
+#[derive(Clone)]
+pub struct Store {
+    read: Pool<Manager>,
+    write: Pool<Manager>,
+    url: DatabaseUrl,
+}
+
+impl Store {
+    /// Makes a handle. No connection is opened before the first use; a missing SQLite file is made then.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when the folder of an SQLite file does not exist or the path is a folder.
+    pub fn open(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, StoreError> {
+        if let DatabaseUrl::Sqlite(path) = url {
+            check_sqlite_path(path)?;
+        }
+        let pool = |size, role| {
+            Pool::builder()
+                .max_size(size)
+                .min_idle(Some(0))
+                .connection_timeout(options.timeout)
+                .error_handler(Box::new(connection::LogErrors))
+                .build_unchecked(Manager::new(url.clone(), role, options.timeout))
+        };
+        // SQLite has one writer at a time in any case: with one connection for it nobody fails on a busy database.
+        let (read, write) = if url.is_postgres() {
+            let shared = pool(options.pool, Role::Write);
+            (shared.clone(), shared)
+        } else {
+            (pool(options.pool, Role::Read), pool(1, Role::Write))
+        };
+        Ok(Self { read, write, url: url.clone() })
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub const fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    /// Whether the database answers.
+    pub fn ping(&self) -> Result<(), StoreError> {
+        use diesel::connection::SimpleConnection;
+        self.read(|conn| Ok(conn.batch_execute("select 1")?))
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        work(&mut *self.connect(&self.read)?)
+    }
+
+    /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
+    fn write<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.connect(&self.write)?.in_transaction(work)
+    }
+
+    fn connect(&self, pool: &Pool<Manager>) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
+        pool.get().map_err(|error| StoreError::Unavailable(self.url.scrub(error.to_string().trim())))
+    }
+}
+
+fn check_sqlite_path(path: &Path) -> Result<(), StoreError> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(StoreError::Unusable(format!(
+            "DATABASE_URL: the folder {} does not exist; make it first",
+            folder.display()
+        )));
+    }
+    if path.is_dir() {
+        return Err(StoreError::Unusable(format!("DATABASE_URL: {} is a folder, not a file", path.display())));
+    }
+    Ok(())
+}
+
+/// PostgreSQL refuses NUL in text, so nothing with one is ever stored or found.
+fn storable(text: &str) -> bool {
+    !text.contains('\0')
+}

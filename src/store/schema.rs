@@ -1,0 +1,86 @@
+//! The tables as Diesel sees them; `migrations/` makes them.
+//!
+//! Times are `timestamptz` in PostgreSQL and text in SQLite. Diesel sets each PostgreSQL session to UTC and both types
+//! travel as the same microseconds, so `Timestamp` here is right for both.
+
+diesel::table! {
+    users (id) {
+        id -> BigInt,
+        username -> Text,
+        password -> Text,
+        email -> Text,
+        first_name -> Text,
+        last_name -> Text,
+        is_active -> Bool,
+        is_staff -> Bool,
+        is_superuser -> Bool,
+        date_joined -> Timestamp,
+        last_login -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    groups (id) {
+        id -> BigInt,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    user_groups (user_id, group_id) {
+        user_id -> BigInt,
+        group_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    tokens (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        digest -> Binary,
+        sealed -> Nullable<Binary>,
+        name -> Nullable<Text>,
+        scope -> Text,
+        hint -> Text,
+        created_at -> Timestamp,
+        expires_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+        revoked_at -> Nullable<Timestamp>,
+        revoked_by -> Nullable<Text>,
+        client -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    clients (id) {
+        id -> BigInt,
+        client_id -> Text,
+        secret_digest -> Binary,
+        created_at -> Timestamp,
+        rotated_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    audit_log (id) {
+        id -> BigInt,
+        at -> Timestamp,
+        actor -> Text,
+        action -> Text,
+        target -> Text,
+        address -> Nullable<Text>,
+        details -> Text,
+    }
+}
+
+diesel::table! {
+    meta (key) {
+        key -> Text,
+        value -> Text,
+    }
+}
+
+diesel::joinable!(tokens -> users (user_id));
+diesel::joinable!(user_groups -> users (user_id));
+diesel::joinable!(user_groups -> groups (group_id));
+diesel::allow_tables_to_appear_in_same_query!(users, groups, user_groups, tokens, clients, audit_log, meta);

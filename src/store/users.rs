@@ -1,0 +1,354 @@
+//! The `users` table and its groups.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::connection::Conn;
+use super::schema::{groups, user_groups, users};
+use super::tokens::revoke_login_tokens;
+use super::{Store, StoreError, audit, storable};
+use crate::domain::audit::{Action, Actor};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::password::PasswordHash;
+use crate::domain::time::Timestamp;
+use crate::domain::user::{FIRST_BOOTSTRAP_ID, NewUser, User};
+
+/// The columns of `users`, in their order.
+pub(super) type Row =
+    (i64, String, String, String, String, String, bool, bool, bool, NaiveDateTime, Option<NaiveDateTime>);
+
+/// What to change of a user; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, AsChangeset)]
+#[diesel(table_name = users)]
+pub struct UserChange {
+    /// A checked new username.
+    pub username: Option<String>,
+    /// A checked e-mail address, or empty.
+    pub email: Option<String>,
+    /// The first name.
+    pub first_name: Option<String>,
+    /// The last name.
+    pub last_name: Option<String>,
+    /// Whether the user may log in and their tokens count.
+    pub is_active: Option<bool>,
+    /// Whether the user may use the admin API.
+    pub is_staff: Option<bool>,
+    /// Whether the user may change staff and clients.
+    pub is_superuser: Option<bool>,
+    /// The names of all groups the user is to be in.
+    #[diesel(skip_update)]
+    pub groups: Option<Vec<String>>,
+}
+
+/// Where a new user's id comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IdRange {
+    Ordinary,
+    Bootstrap,
+}
+
+impl Store {
+    /// The user with exactly this name.
+    pub fn user(&self, username: &str) -> Result<Option<User>, StoreError> {
+        if !storable(username) {
+            return Ok(None);
+        }
+        self.read(|conn| by_name(conn, username))
+    }
+
+    /// Users by id, those whose name, first or last name or e-mail holds `search` (if it is not empty).
+    pub fn list_users(&self, search: &str, page: PageRequest) -> Result<Page<User>, StoreError> {
+        if !storable(search) {
+            return Ok(Page { count: 0, results: Vec::new() });
+        }
+        self.read(|conn| {
+            let matching = || {
+                let mut query = users::table.into_boxed();
+                for word in search.split_whitespace() {
+                    let pattern = format!("%{}%", like_escaped(&word.to_lowercase()));
+                    query = query.filter(
+                        lower(users::username)
+                            .like(pattern.clone())
+                            .escape('\\')
+                            .or(lower(users::first_name).like(pattern.clone()).escape('\\'))
+                            .or(lower(users::last_name).like(pattern.clone()).escape('\\'))
+                            .or(lower(users::email).like(pattern).escape('\\')),
+                    );
+                }
+                query
+            };
+            let count = matching().count().get_result(conn)?;
+            let rows: Vec<Row> =
+                matching().order(users::id).limit(page.size.into()).offset(page.offset()).load(conn)?;
+            Ok(Page { count, results: with_groups(conn, rows)? })
+        })
+    }
+
+    /// Makes a user; [`StoreError::Taken`] when the name is.
+    pub fn create_user(&self, new: &NewUser, by: &Actor, now: Timestamp) -> Result<User, StoreError> {
+        self.write(|conn| insert(conn, new, IdRange::Ordinary, by, now))
+    }
+
+    /// Makes a superuser at start unless there is a user of that name; `None` when there is.
+    pub fn bootstrap_user(&self, new: &NewUser, now: Timestamp) -> Result<Option<User>, StoreError> {
+        match self.write(|conn| insert(conn, new, IdRange::Bootstrap, &Actor::system(), now)) {
+            Ok(user) => Ok(Some(user)),
+            Err(StoreError::Taken) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes a user; `None` when there is none of that name.
+    pub fn update_user(
+        &self,
+        username: &str,
+        change: &UserChange,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        self.write(|conn| {
+            let Some(user) = lock(conn, username)? else { return Ok(None) };
+            if change.is_active == Some(false) || change.is_superuser == Some(false) {
+                keep_a_superuser(conn, &user)?;
+            }
+            if change.has_columns() {
+                diesel::update(users::table.find(user.id)).set(change).execute(conn)?;
+            }
+            if let Some(names) = &change.groups {
+                diesel::delete(user_groups::table.filter(user_groups::user_id.eq(user.id))).execute(conn)?;
+                join_groups(conn, user.id, names)?;
+            }
+            audit::record(conn, by, Action::UserUpdate, username, &change.details(), now)?;
+            by_id(conn, user.id)
+        })
+    }
+
+    /// Sets a password and revokes the user's login tokens; `false` when there is no such user.
+    pub fn set_password(
+        &self,
+        username: &str,
+        hash: &PasswordHash,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write(|conn| {
+            let Some(user) = lock(conn, username)? else { return Ok(false) };
+            diesel::update(users::table.find(user.id)).set(users::password.eq(hash.as_str())).execute(conn)?;
+            revoke_login_tokens(conn, user.id, by, now)?;
+            audit::record(conn, by, Action::UserPassword, username, &json!({}), now)?;
+            Ok(true)
+        })
+    }
+
+    /// Replaces a hash by one of the same password with today's cost; `false` when the password or its hash was
+    /// changed meanwhile.
+    pub fn rehash_password(&self, user_id: i64, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
+        self.write(|conn| {
+            let replaced = diesel::update(users::table.find(user_id).filter(users::password.eq(old.as_str())))
+                .set(users::password.eq(new.as_str()))
+                .execute(conn)?;
+            Ok(replaced > 0)
+        })
+    }
+
+    /// Deletes a user with all of their tokens; `false` when there is no such user.
+    pub fn delete_user(&self, username: &str, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(|conn| {
+            let Some(user) = lock(conn, username)? else { return Ok(false) };
+            keep_a_superuser(conn, &user)?;
+            diesel::delete(users::table.find(user.id)).execute(conn)?;
+            audit::record(conn, by, Action::UserDelete, username, &json!({ "id": user.id }), now)?;
+            Ok(true)
+        })
+    }
+
+    /// Whether there is any user.
+    pub fn has_users(&self) -> Result<bool, StoreError> {
+        self.read(|conn| Ok(users::table.select(users::id).first::<i64>(conn).optional()?.is_some()))
+    }
+}
+
+impl UserChange {
+    fn has_columns(&self) -> bool {
+        self.username.is_some()
+            || self.email.is_some()
+            || self.first_name.is_some()
+            || self.last_name.is_some()
+            || self.is_active.is_some()
+            || self.is_staff.is_some()
+            || self.is_superuser.is_some()
+    }
+
+    fn details(&self) -> Value {
+        let mut details = Map::new();
+        let fields = [
+            ("username", self.username.as_ref().map(|text| json!(text))),
+            ("email", self.email.as_ref().map(|text| json!(text))),
+            ("first_name", self.first_name.as_ref().map(|text| json!(text))),
+            ("last_name", self.last_name.as_ref().map(|text| json!(text))),
+            ("is_active", self.is_active.map(Value::from)),
+            ("is_staff", self.is_staff.map(Value::from)),
+            ("is_superuser", self.is_superuser.map(Value::from)),
+            ("groups", self.groups.as_ref().map(|names| json!(names))),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                details.insert(name.into(), value);
+            }
+        }
+        Value::Object(details)
+    }
+}
+
+/// Finds a user and keeps everybody else from changing them or their tokens until the transaction ends.
+/// On SQLite the transaction itself has that effect.
+pub(super) fn lock(conn: &mut Conn, username: &str) -> Result<Option<User>, StoreError> {
+    if !storable(username) {
+        return Ok(None);
+    }
+    if let Conn::Pg(pg) = conn {
+        users::table
+            .filter(users::username.eq(username))
+            .select(users::id)
+            .for_no_key_update()
+            .first::<i64>(pg)
+            .optional()?;
+    }
+    by_name(conn, username)
+}
+
+fn by_name(conn: &mut Conn, username: &str) -> Result<Option<User>, StoreError> {
+    let row: Option<Row> = users::table.filter(users::username.eq(username)).first(conn).optional()?;
+    Ok(with_groups(conn, row.into_iter().collect())?.pop())
+}
+
+pub(super) fn by_id(conn: &mut Conn, id: i64) -> Result<Option<User>, StoreError> {
+    let row: Option<Row> = users::table.find(id).first(conn).optional()?;
+    Ok(with_groups(conn, row.into_iter().collect())?.pop())
+}
+
+/// Adds the groups of all rows with one query.
+pub(super) fn with_groups(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<User>, StoreError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    let memberships: Vec<(i64, String)> = user_groups::table
+        .inner_join(groups::table)
+        .filter(user_groups::user_id.eq_any(&ids))
+        .order(groups::name)
+        .select((user_groups::user_id, groups::name))
+        .load(conn)?;
+    let mut groups: HashMap<i64, Vec<String>> = HashMap::new();
+    for (user_id, name) in memberships {
+        groups.entry(user_id).or_default().push(name);
+    }
+    Ok(rows.into_iter().map(|row| user(groups.remove(&row.0).unwrap_or_default(), row)).collect())
+}
+
+fn user(groups: Vec<String>, row: Row) -> User {
+    let (id, username, password, email, first_name, last_name, is_active, is_staff, is_superuser, joined, login) = row;
+    User {
+        id,
+        username,
+        email,
+        first_name,
+        last_name,
+        is_active,
+        is_staff,
+        is_superuser,
+        groups,
+        date_joined: Timestamp::from_naive(joined),
+        last_login: login.map(Timestamp::from_naive),
+        password: PasswordHash::from_stored(password),
+    }
+}
+
+fn insert(conn: &mut Conn, new: &NewUser, range: IdRange, by: &Actor, now: Timestamp) -> Result<User, StoreError> {
+    let id = next_id(conn, range)?;
+    diesel::insert_into(users::table)
+        .values((
+            users::id.eq(id),
+            users::username.eq(&new.username),
+            users::password.eq(new.password.as_str()),
+            users::email.eq(&new.email),
+            users::first_name.eq(&new.first_name),
+            users::last_name.eq(&new.last_name),
+            users::is_active.eq(new.is_active),
+            users::is_staff.eq(new.is_staff || new.is_superuser),
+            users::is_superuser.eq(new.is_superuser),
+            users::date_joined.eq(now.naive()),
+        ))
+        .execute(conn)?;
+    join_groups(conn, id, &new.groups)?;
+    let details = json!({ "id": id, "is_staff": new.is_staff, "is_superuser": new.is_superuser, "groups": new.groups });
+    audit::record(conn, by, Action::UserCreate, &new.username, &details, now)?;
+    by_id(conn, id)?.ok_or_else(|| StoreError::Failed("a new user vanished".into()))
+}
+
+#[derive(QueryableByName)]
+struct NextId {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    id: i64,
+}
+
+/// The update locks its row, so two transactions never get the same id; ids of deleted users do not come again.
+fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
+    let bumped = diesel::sql_query(
+        "update meta set value = cast(cast(value as bigint) + 1 as text) where key = 'last_user_id' \
+         returning cast(value as bigint) as id",
+    )
+    .get_result::<NextId>(conn)?
+    .id;
+    match range {
+        IdRange::Ordinary => Ok(bumped),
+        IdRange::Bootstrap => {
+            let highest: Option<i64> = users::table
+                .filter(users::id.ge(FIRST_BOOTSTRAP_ID))
+                .select(diesel::dsl::max(users::id))
+                .first(conn)?;
+            Ok(highest.map_or(FIRST_BOOTSTRAP_ID, |id| id + 1))
+        }
+    }
+}
+
+fn join_groups(conn: &mut Conn, user_id: i64, names: &[String]) -> Result<(), StoreError> {
+    let mut names: Vec<&String> = names.iter().collect();
+    // The same order everywhere, so that two transactions making the same groups cannot deadlock.
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let made = diesel::sql_query("insert into groups (name) values ($1) on conflict (name) do nothing");
+        made.bind::<diesel::sql_types::Text, _>(name).execute(conn)?;
+        let group_id: i64 = groups::table.filter(groups::name.eq(name)).select(groups::id).first(conn)?;
+        diesel::insert_into(user_groups::table)
+            .values((user_groups::user_id.eq(user_id), user_groups::group_id.eq(group_id)))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Refuses to take away the last active superuser. All of them are locked, so that two cannot go at the same moment.
+fn keep_a_superuser(conn: &mut Conn, leaving: &User) -> Result<(), StoreError> {
+    if !(leaving.is_superuser && leaving.is_active) {
+        return Ok(());
+    }
+    let supers = users::table.filter(users::is_superuser.eq(true)).filter(users::is_active.eq(true));
+    let ids: Vec<i64> = match conn {
+        Conn::Pg(pg) => supers.select(users::id).order(users::id).for_no_key_update().load(pg)?,
+        Conn::Sqlite(sqlite) => supers.select(users::id).load(sqlite)?,
+    };
+    if ids.iter().any(|id| *id != leaving.id) { Ok(()) } else { Err(StoreError::LastSuperuser) }
+}
+
+fn like_escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+diesel::define_sql_function! {
+    /// Lower case as the database knows it.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
