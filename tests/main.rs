@@ -1,1 +1,5 @@
+//! One test program: the real server on a port of its own, the real binary, real databases.
 
+mod api;
+mod layers;
+mod support;

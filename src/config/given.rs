@@ -1,0 +1,172 @@
+//! What was said of each setting: flags, the environment, `.env`, files. The only reader of the environment.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+
+use super::check::Reader;
+use super::{Config, ConfigError, Kind, SETTINGS, Setting};
+use crate::domain::database_url::DatabaseUrl;
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody said anything.
+    Default,
+    /// The process's environment.
+    Environment,
+    /// The file `.env` in the working directory.
+    DotEnv,
+    /// A flag.
+    Flag,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "default",
+            Self::Environment => "environment",
+            Self::DotEnv => ".env",
+            Self::Flag => "flag",
+        })
+    }
+}
+
+/// What was said of each setting, before it is checked.
+#[derive(Debug)]
+pub struct Given {
+    pub(super) values: BTreeMap<&'static str, (String, Source)>,
+    faults: Vec<String>,
+}
+
+/// The process's environment; what is not Unicode is kept out of names and refused in values.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+pub fn environment() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().collect()
+}
+
+/// The user who runs this process, for the audit log.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+pub fn os_user() -> String {
+    ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}
+
+impl Given {
+    /// Gathers flags (by setting or `_FILE` name), the environment, and the lines of `.env` if there is one.
+    /// A flag wins over the environment, and that over `.env`.
+    #[must_use]
+    pub fn gather(flags: &[(String, String)], environment: &[(OsString, OsString)], dot_env: &Path) -> Self {
+        let mut given = Self { values: BTreeMap::new(), faults: Vec::new() };
+        let mut said: BTreeMap<String, (String, Source)> = BTreeMap::new();
+        for (name, value) in given.read_dot_env(dot_env) {
+            said.insert(name, (value, Source::DotEnv));
+        }
+        for (name, value) in environment {
+            let Some(name) = name.to_str() else { continue };
+            match value.to_str() {
+                Some(value) => drop(said.insert(name.to_owned(), (value.to_owned(), Source::Environment))),
+                None if is_ours(name) => given.faults.push(format!("{name}: it is not UTF-8")),
+                None => {}
+            }
+        }
+        for (name, value) in flags {
+            said.insert(name.clone(), (value.clone(), Source::Flag));
+        }
+        // An empty variable is as good as none, as compose files write it; an empty database is a mistake.
+        said.retain(|name, (value, _)| !value.is_empty() || name == "DATABASE_URL");
+        for name in said.keys().filter(|name| name.starts_with("JETON_") && !is_ours(name)) {
+            given.faults.push(format!("{name}: there is no such setting; `jeton config` lists all of them"));
+        }
+        for setting in SETTINGS {
+            given.settle(setting, &said);
+        }
+        given
+    }
+
+    fn settle(&mut self, setting: &'static Setting, said: &BTreeMap<String, (String, Source)>) {
+        let direct = said.get(setting.name);
+        let file_name = setting.file_name();
+        let file = file_name.as_ref().and_then(|name| said.get(name));
+        let value = match (direct, file) {
+            (None, None) => (setting.default.to_owned(), Source::Default),
+            (Some(value), None) => value.clone(),
+            // The stronger of two sources wins; two of equal strength contradict each other.
+            (Some(value), Some((_, source))) if value.1 as u8 > *source as u8 => value.clone(),
+            (Some((_, source)), Some((_, of_file))) if source == of_file => {
+                let file_name = file_name.unwrap_or_default();
+                self.faults.push(format!("{file_name}: {} is set too; leave one of them out", setting.name));
+                return;
+            }
+            (_, Some((path, source))) => match std::fs::read_to_string(path) {
+                Ok(text) => (without_line_end(&text).to_owned(), *source),
+                Err(error) => {
+                    let file_name = file_name.unwrap_or_default();
+                    self.faults.push(format!("{file_name}: cannot read {path}: {error}"));
+                    return;
+                }
+            },
+        };
+        self.values.insert(setting.name, value);
+    }
+
+    fn read_dot_env(&mut self, path: &Path) -> Vec<(String, String)> {
+        match dotenvy::from_path_iter(path) {
+            Ok(lines) => lines
+                .filter_map(|line| {
+                    // The error quotes the line, which may hold a secret.
+                    line.map_err(|_| self.faults.push(format!("{}: a line cannot be read", path.display()))).ok()
+                })
+                .collect(),
+            Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => {
+                self.faults.push(format!("{}: {error}", path.display()));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Name, value and source of every setting, in the table's order; secrets hidden.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let lines = SETTINGS.iter().filter_map(|setting| {
+            let (value, source) = self.values.get(setting.name)?;
+            let shown = match setting.kind {
+                Kind::Secret if !value.is_empty() => "********".to_owned(),
+                _ if setting.name == "DATABASE_URL" => {
+                    DatabaseUrl::parse(value).map_or_else(|_| value.clone(), |url| url.to_string())
+                }
+                _ => value.clone(),
+            };
+            Some(format!("{} {} {source}", setting.name, if shown.is_empty() { "-" } else { &shown }))
+        });
+        lines.collect()
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// All faults at once, each with the name of its setting.
+    pub fn check(&self) -> Result<Config, ConfigError> {
+        let mut reader = Reader::new(self, self.faults.clone());
+        let config = reader.config();
+        match (config, reader.into_faults()) {
+            (Some(config), faults) if faults.is_empty() => Ok(config),
+            (_, faults) => Err(ConfigError(faults)),
+        }
+    }
+}
+
+fn is_ours(name: &str) -> bool {
+    SETTINGS.iter().any(|setting| setting.name == name || setting.file_name().as_deref() == Some(name))
+}
+
+fn without_line_end(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
+}

@@ -1,0 +1,63 @@
+//! How the settings that are words are written.
+
+use super::LogFormat;
+use super::values::list;
+use crate::domain::token::TokenMode;
+
+pub fn token_mode(text: &str) -> Result<TokenMode, String> {
+    match text {
+        "single" => Ok(TokenMode::Single),
+        "multiple" => Ok(TokenMode::Multiple),
+        _ => Err("write single or multiple".into()),
+    }
+}
+
+pub fn token_prefix(text: &str) -> Result<String, String> {
+    let good = text.len() <= 32
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        && text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
+    if good { Ok(text.to_owned()) } else { Err("write up to 32 letters, digits, - and _, a letter first".into()) }
+}
+
+pub fn login_fields(text: &str) -> Result<Vec<String>, String> {
+    const KNOWN: [&str; 8] =
+        ["user_id", "username", "email", "first_name", "last_name", "is_staff", "is_superuser", "groups"];
+    let fields = list(text);
+    match fields.iter().find(|field| !KNOWN.contains(&field.as_str())) {
+        Some(unknown) => Err(format!("`{unknown}` is none of {}", KNOWN.join(", "))),
+        None => Ok(fields),
+    }
+}
+
+pub fn auth_keywords(text: &str) -> Result<Vec<String>, String> {
+    let keywords = list(text);
+    // auth-scheme = token, RFC 9110 section 11.1
+    let is_token = |word: &String| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    if keywords.is_empty() || !keywords.iter().all(is_token) {
+        return Err("write words such as Token,Bearer".into());
+    }
+    if keywords.iter().any(|word| word.eq_ignore_ascii_case("basic")) {
+        return Err("Basic is for clients".into());
+    }
+    Ok(keywords)
+}
+
+pub fn issuer(text: &str) -> Result<String, String> {
+    let good = (text.starts_with("https://") || text.starts_with("http://")) && !text.contains(['?', '#', ' ']);
+    if good { Ok(text.to_owned()) } else { Err("write a URL such as https://tokens.example.com".into()) }
+}
+
+pub fn log_filter(text: &str) -> Result<String, String> {
+    env_filter::Builder::new()
+        .try_parse(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| "write a filter such as info or jeton=debug,warn".into())
+}
+
+pub fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("write text or json".into()),
+    }
+}

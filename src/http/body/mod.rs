@@ -1,0 +1,143 @@
+//! Request bodies, read whole and bounded, and what they say: DRF's `request.data`
+//! (`rest_framework/parsers.py`, `rest_framework/request.py`).
+
+mod charset;
+mod form;
+mod json;
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::StreamExt;
+
+pub use charset::Charset;
+pub use form::form;
+
+use super::error::HttpError;
+use super::media_type::MediaType;
+
+/// The largest body of an ordinary route, in bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// How much more than allowed is read and thrown away, so that a client that is still sending sees the answer.
+const MAX_DRAINED: usize = 4 * 1024 * 1024;
+
+/// How long a client may take to send its body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Reads a body of at most `limit` bytes.
+pub async fn read(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes, HttpError> {
+    match actix_web::rt::time::timeout(BODY_TIMEOUT, read_whole(request, payload, limit)).await {
+        Ok(result) => result,
+        Err(_) => Err(HttpError::Detail(StatusCode::REQUEST_TIMEOUT, "The request body took too long.".into())),
+    }
+}
+
+async fn read_whole(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, HttpError> {
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let (mut body, mut size) = (BytesMut::new(), 0);
+    if announced.is_some_and(|announced| announced > MAX_DRAINED) {
+        return Err(too_large());
+    }
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk
+            .map_err(|_| HttpError::Detail(StatusCode::BAD_REQUEST, "The request body could not be read.".into()))?;
+        size += chunk.len();
+        if size > MAX_DRAINED {
+            return Err(too_large());
+        }
+        if size <= limit {
+            body.extend_from_slice(&chunk);
+        }
+    }
+    if size > limit { Err(too_large()) } else { Ok(body.freeze()) }
+}
+
+fn too_large() -> HttpError {
+    HttpError::Detail(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large.".into())
+}
+
+/// What a body says.
+#[derive(Debug)]
+pub enum Data {
+    /// Fields by name, from a form or a JSON object. A name may come more than once in a form.
+    Fields {
+        /// In the order they were sent.
+        fields: Vec<(String, Value)>,
+        /// Whether they came from a form, which has no types.
+        form: bool,
+    },
+    /// JSON `null`.
+    Null,
+    /// JSON of another type, by Python's name.
+    Other(&'static str),
+}
+
+/// The value of a field.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// Text in WTF-8: JSON may hold lone surrogates, which UTF-8 cannot.
+    Text(Vec<u8>),
+    /// A JSON number, as Python's `str()` writes it.
+    Number(String),
+    /// A JSON boolean.
+    Bool(bool),
+    /// JSON `null`.
+    Null,
+    /// The members of a JSON list.
+    List(Vec<Value>),
+    /// A JSON object; nothing of ours takes one.
+    Object,
+    /// An uploaded file.
+    File,
+}
+
+impl Data {
+    /// The last value of a name, as in a Python dict.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.fields().iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// All values of a name.
+    pub fn all(&self, name: &str) -> Vec<Value> {
+        self.fields().iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    fn fields(&self) -> &[(String, Value)] {
+        if let Self::Fields { fields, .. } = self { fields } else { &[] }
+    }
+}
+
+/// Parses a body by its `Content-Type`: a form, a multipart form or JSON.
+///
+/// # Errors
+/// 415 for another type, 400 for a malformed body, in DRF's words.
+pub async fn parse(request: &HttpRequest, body: Bytes) -> Result<Data, HttpError> {
+    if body.is_empty() {
+        return Ok(Data::Fields { fields: Vec::new(), form: true });
+    }
+    let raw_type = request.headers().get(CONTENT_TYPE).map_or(b"".as_slice(), |value| value.as_bytes());
+    let content_type: String = raw_type.iter().map(|byte| char::from(*byte)).collect();
+    let media = MediaType::parse(&content_type);
+    let charset = Charset::of(&media);
+    // DRF asks its parsers in this order.
+    if media.includes("application/x-www-form-urlencoded") {
+        let fields = form(&body, charset).into_iter().map(|(name, text)| (name, Value::Text(text.into_bytes())));
+        Ok(Data::Fields { fields: fields.collect(), form: true })
+    } else if media.includes("multipart/form-data") {
+        form::multipart(&media, body, charset).await
+    } else if media.includes("application/json") {
+        json::json(&body, charset).map_err(|error| bad_request(format!("JSON parse error - {error}")))
+    } else {
+        let detail = format!("Unsupported media type \"{content_type}\" in request.");
+        Err(HttpError::Detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+    }
+}
+
+/// 400, and DRF's `detail`.
+fn bad_request(detail: String) -> HttpError {
+    HttpError::Detail(StatusCode::BAD_REQUEST, detail)
+}

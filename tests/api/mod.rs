@@ -1,0 +1,3 @@
+//! A file for each route.
+
+mod health;

@@ -1,0 +1,201 @@
+//! A jeton in this process, on a database of its own, listening on a port of its own.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jeton::config::Given;
+use jeton::domain::time::{Clock, Timestamp};
+use jeton::server::Server;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::http::{Answer, Request};
+use super::postgres::{self, Database};
+
+/// Which database a test runs on; `on_both!` runs it on each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes of each `fn name(db) { .. }` two tests: `name::sqlite` and `name::postgres`.
+#[macro_export]
+macro_rules! on_both {
+    ($($(#[$attribute:meta])* fn $name:ident($db:ident) $body:block)*) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+            fn run($db: $crate::support::app::Kind) $body
+            #[test]
+            fn sqlite() { run($crate::support::app::Kind::Sqlite) }
+            #[test]
+            fn postgres() { run($crate::support::app::Kind::Postgres) }
+        }
+    )*};
+}
+
+/// A database that goes with its test.
+pub struct TestDatabase {
+    pub url: String,
+    /// The folder of an SQLite file.
+    pub folder: Option<TempDir>,
+    /// A database of the shared PostgreSQL cluster.
+    pub postgres: Option<Database>,
+}
+
+impl TestDatabase {
+    pub fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => {
+                let folder = TempDir::new().unwrap();
+                let url = format!("sqlite://{}", folder.path().join("jeton.db").display());
+                Self { url, folder: Some(folder), postgres: None }
+            }
+            Kind::Postgres => {
+                let database = postgres::shared().create_database();
+                Self { url: database.url.clone(), folder: None, postgres: Some(database) }
+            }
+        }
+    }
+
+    /// Runs SQL past jeton, as an operator would: `psql`, or `sqlite3`. Gives what it prints, unaligned.
+    pub fn sql(&self, text: &str) -> String {
+        if let Some(database) = &self.postgres {
+            return database.sql(text);
+        }
+        let path = self.url.strip_prefix("sqlite://").unwrap();
+        let output = std::process::Command::new("sqlite3").args([path, text]).output().unwrap();
+        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+}
+
+pub const ADMIN: (&str, &str) = ("admin", "tall ships sail at dawn");
+pub const CLIENT: (&str, &str) = ("demo", "client-secret-of-the-tests-0123456789");
+pub const SECRET_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// Settings of every test: cheap hashes, no limits on failed logins, an admin and a client.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("JETON_LISTEN", "127.0.0.1:0"),
+    ("JETON_SECRET_KEY", SECRET_KEY),
+    ("JETON_WORKERS", "2"),
+    ("JETON_ARGON2_MEMORY_KIB", "64"),
+    ("JETON_ARGON2_ITERATIONS", "1"),
+    ("JETON_LOGIN_LIMIT_ADDRESS", "none"),
+    ("JETON_LOGIN_LIMIT_USER", "none"),
+    ("JETON_BOOTSTRAP_ADMIN", ADMIN.0),
+    ("JETON_BOOTSTRAP_ADMIN_PASSWORD", ADMIN.1),
+    ("JETON_BOOTSTRAP_CLIENT_ID", CLIENT.0),
+    ("JETON_BOOTSTRAP_CLIENT_SECRET", CLIENT.1),
+];
+
+/// A running jeton; stopped when dropped.
+pub struct App {
+    pub addr: SocketAddr,
+    pub clock: Clock,
+    pub database: Arc<TestDatabase>,
+    stop: actix_web::dev::ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl App {
+    /// On a new database.
+    pub fn start(kind: Kind) -> Self {
+        Self::with(kind, &[])
+    }
+
+    /// On a new database, with settings that win over the tests' defaults; an empty value takes a default away.
+    pub fn with(kind: Kind, settings: &[(&str, &str)]) -> Self {
+        let start = Timestamp::from_micros(1_750_000_000_123_456);
+        Self::on(TestDatabase::new(kind).into(), Clock::fixed(start), settings)
+    }
+
+    /// Another node on the same database, with the same clock.
+    pub fn node(&self, settings: &[(&str, &str)]) -> Self {
+        Self::on(self.database.clone(), self.clock.clone(), settings)
+    }
+
+    /// On any database, with any clock.
+    pub fn on(database: Arc<TestDatabase>, clock: Clock, settings: &[(&str, &str)]) -> Self {
+        let url = [("DATABASE_URL", database.url.as_str())];
+        let flags: Vec<(String, String)> = DEFAULTS
+            .iter()
+            .filter(|(name, _)| !settings.iter().any(|(given, _)| given == name))
+            .chain(settings)
+            .chain(&url)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let config = Given::gather(&flags, &[], Path::new("/nonexistent/.env")).check().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let server_clock = clock.clone();
+        let thread = std::thread::spawn(move || {
+            actix_rt::System::new().block_on(async {
+                let server = Server::start(&config, server_clock).await.expect("jeton starts");
+                sender.send((server.addresses[0], server.handle())).unwrap();
+                server.run().await.unwrap();
+            });
+        });
+        let (addr, stop) = receiver.recv_timeout(Duration::from_secs(20)).expect("jeton listens");
+        Self { addr, clock, database, stop, thread: Some(thread) }
+    }
+
+    pub fn send(&self, request: Request) -> Answer {
+        request.send(self.addr)
+    }
+
+    /// Logs in by JSON and gives the key.
+    pub fn login(&self, username: &str, password: &str) -> String {
+        let answer = self.try_login(username, password);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    pub fn try_login(&self, username: &str, password: &str) -> Answer {
+        self.send(Request::new("POST", "/api-token-auth/").json(&json!({"username": username, "password": password})))
+    }
+
+    pub fn admin_token(&self) -> String {
+        self.login(ADMIN.0, ADMIN.1)
+    }
+
+    /// Makes a user through the admin API; `fields` beside the name and the password.
+    pub fn create_user(&self, username: &str, password: &str, fields: &Value) -> Value {
+        let mut body = json!({"username": username, "password": password});
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let answer = self.send(Request::new("POST", "/admin/users/").token(&self.admin_token()).json(&body));
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()
+    }
+
+    /// Introspects as the tests' client.
+    pub fn introspect(&self, token: &str) -> Value {
+        let answer = self.send(Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&[("token", token)]));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    pub fn regenerate(&self, username: &str) -> String {
+        let path = format!("/admin/users/{username}/regenerate");
+        let answer = self.send(Request::new("POST", &path).token(&self.admin_token()));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["token"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        actix_rt::System::new().block_on(self.stop.stop(false));
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+            && !std::thread::panicking()
+        {
+            panic!("jeton's thread panicked");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What the tests stand on: a database server, the binary as a process, HTTP to the byte.
+#![allow(dead_code, reason = "a test program need not use every part")]
+#![allow(clippy::disallowed_methods, reason = "tests wait for real processes, on the real clock")]
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+pub mod app;
+pub mod http;
+pub mod postgres;
+pub mod process;
+
+/// Asks `f` again and again until it has something to give; panics when that takes too long.
+#[track_caller]
+pub fn eventually<T>(what: &str, limit: Duration, f: impl FnMut() -> Option<T>) -> T {
+    let Some(found) = within(limit, f) else { panic!("not within {limit:?}: {what}") };
+    found
+}
+
+/// The same, for those who have more to say when it takes too long.
+pub fn within<T>(limit: Duration, mut f: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + limit;
+    loop {
+        // The clock first: who was kept from running until the deadline may still ask once.
+        let late = Instant::now() >= deadline;
+        let found = f();
+        if late || found.is_some() {
+            return found;
+        }
+        sleep(Duration::from_millis(5));
+    }
+}

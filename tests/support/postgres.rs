@@ -1,0 +1,136 @@
+//! A PostgreSQL of the tests' own: throw-away clusters, reached by Unix socket only, never synced.
+//! They die with the test process, however that ends.
+
+mod database;
+mod machine;
+mod place;
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+pub use self::database::Database;
+use self::machine::{as_owner, client, output, program, spawn_for_life};
+use self::place::{end, fresh_directory, halt, processes};
+use super::process::{lock, signal};
+use super::within;
+
+const LIMIT: Duration = Duration::from_secs(30);
+const SETTINGS: [&str; 6] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "listen_addresses=",
+    "max_connections=300",
+    "dynamic_shared_memory_type=mmap", // files in the data directory, removed with it
+];
+
+/// For tests that need no more than a database: one cluster a process, started at the first need.
+pub fn shared() -> &'static Cluster {
+    static SHARED: OnceLock<Cluster> = OnceLock::new();
+    SHARED.get_or_init(private)
+}
+
+/// For tests that stop, freeze or restart the server.
+pub fn private() -> Cluster {
+    static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
+    let template = TEMPLATE.get_or_init(initdb);
+    let dir = fresh_directory();
+    // A copy takes a tenth of initdb's time.
+    output(as_owner("cp").arg("-a").arg(template).arg(&dir)).unwrap();
+    let cluster = Cluster { dir, postmaster: Mutex::default() };
+    cluster.start();
+    cluster
+}
+
+fn initdb() -> PathBuf {
+    let data = fresh_directory().join("data");
+    let mut initdb = as_owner(program("initdb"));
+    // Small WAL segments: there is less to write and to copy.
+    initdb.args(["-N", "-U", "jeton", "--auth=trust", "--wal-segsize=1"]);
+    initdb.args(["--encoding=UTF8", "--locale=C.UTF-8", "-D"]);
+    output(initdb.arg(&data)).unwrap_or_else(|error| panic!("initdb: {error}"));
+    data
+}
+
+pub struct Cluster {
+    dir: PathBuf,
+    postmaster: Mutex<Option<Child>>,
+}
+
+impl Cluster {
+    pub fn start(&self) {
+        let mut postmaster = lock(&self.postmaster);
+        assert!(postmaster.is_none(), "the cluster runs already");
+        let log = File::options().create(true).append(true).open(self.log());
+        let log = log.unwrap();
+        let mut server = as_owner(program("postgres"));
+        server.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
+        server.args(["-p", "5432", "-D"]).arg(self.data());
+        server.arg("-k").arg(&self.dir).stdin(Stdio::null());
+        server.stdout(log.try_clone().unwrap()).stderr(log);
+        let child = postmaster.insert(spawn_for_life(server));
+        let ready = within(LIMIT, || {
+            if child.try_wait().unwrap().is_some() {
+                self.fail("does not start");
+            }
+            let mut ask = client("pg_isready");
+            ask.args(["-U", "jeton", "-d", "postgres", "-t", "2", "-h"]);
+            output(ask.arg(&self.dir)).ok()
+        });
+        ready.unwrap_or_else(|| self.fail("takes no connections"));
+    }
+
+    /// Cuts all connections and stops cleanly.
+    pub fn stop_fast(&self) {
+        let mut child = lock(&self.postmaster).take().expect("a cluster that runs");
+        signal("INT", &[child.id()]);
+        let ended = within(LIMIT, || child.try_wait().unwrap());
+        ended.unwrap_or_else(|| self.fail("does not stop"));
+    }
+
+    pub fn restart(&self) {
+        self.stop_fast();
+        self.start();
+    }
+
+    /// As behind a dead network: connections stay open, new ones are taken, nothing answers.
+    pub fn freeze(&self) {
+        let postmaster = lock(&self.postmaster).as_ref().map(Child::id);
+        // By itself at first, or it could start a process behind our back.
+        halt(&[postmaster.expect("a cluster that runs")]);
+        halt(&processes(&self.data()));
+    }
+
+    pub fn thaw(&self) {
+        signal("CONT", &processes(&self.data()));
+    }
+
+    pub fn create_database(&self) -> Database {
+        Database::create(&self.dir)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+
+    fn fail(&self, what: &str) -> ! {
+        let log = fs::read(self.log()).unwrap_or_default();
+        let tail = &log[log.len().saturating_sub(2000)..];
+        panic!("PostgreSQL {what}; its log ends:\n{}", String::from_utf8_lossy(tail))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        end(&self.data());
+        lock(&self.postmaster).take().map(|mut child| child.wait());
+        fs::remove_dir_all(&self.dir).ok();
+    }
+}

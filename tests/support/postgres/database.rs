@@ -1,0 +1,58 @@
+//! A database of a test's own, dropped with it.
+
+use std::path::Path;
+use std::process::id;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::super::process::holding;
+use super::machine::{client, output, version};
+
+pub struct Database {
+    pub url: String,
+    name: String,
+    admin: String,
+}
+
+impl Database {
+    /// In the cluster whose socket is in this directory.
+    pub fn create(dir: &Path) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let name = format!("t_{}_{}", COUNT.fetch_add(1, Ordering::Relaxed), id());
+        let host = dir.to_str().unwrap().replace('/', "%2F");
+        let url = |database| format!("postgres://jeton@{host}/{database}");
+        let (admin, url) = (url("postgres"), url(&name));
+        // The faster of the two ways; before version 15 it was the only one, and had no name.
+        let strategy = if version() < 15 { "" } else { "strategy file_copy" };
+        let create = format!("create database {name} template template0 {strategy}");
+        psql(&admin, &create).unwrap_or_else(|error| panic!("{create}: {error}"));
+        Self { url, name, admin }
+    }
+
+    /// Runs any number of statements; gives the rows as `psql -At` does, without the last line end.
+    #[track_caller]
+    pub fn sql(&self, text: &str) -> String {
+        match psql(&self.url, text) {
+            Ok(rows) => rows.strip_suffix('\n').unwrap_or(&rows).to_owned(),
+            Err(error) => panic!("{error}in: {text}"),
+        }
+    }
+
+    pub fn dump(&self) -> Vec<u8> {
+        output(client("pg_dump").arg(&self.url)).unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // That the server is stopped or frozen by now is the test's own wish, and no failure.
+        let admin = format!("{}?connect_timeout=2", self.admin);
+        let drop = format!("drop database if exists {} with (force)", self.name);
+        psql(&admin, &drop).ok();
+    }
+}
+
+fn psql(url: &str, text: &str) -> Result<String, String> {
+    let mut psql = client("psql");
+    psql.args(["-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", url]);
+    output(psql.stdin(holding(text))).map(|rows| String::from_utf8(rows).unwrap())
+}

@@ -1,0 +1,98 @@
+//! The binary as its users meet it: a process with arguments, an environment and a directory.
+
+mod child;
+
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+pub use self::child::{Output, Process, holding, lock, signal};
+use super::within;
+
+/// How it is started: in a fresh directory, with no more of our environment than `PATH`, `HOME`.
+pub struct Jeton {
+    pub dir: TempDir,
+    env: Vec<(String, String)>,
+}
+
+impl Jeton {
+    pub fn new() -> Self {
+        let dir = TempDir::with_prefix("jeton-test-").unwrap();
+        Self { dir, env: Vec::new() }
+    }
+
+    pub fn env(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.env.push((key.to_owned(), value.into()));
+        self
+    }
+
+    #[track_caller]
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.spawn(args, Stdio::null()).output()
+    }
+
+    #[track_caller]
+    pub fn run_with_stdin(&self, args: &[&str], stdin: &str) -> Output {
+        self.spawn(args, holding(stdin)).output()
+    }
+
+    /// `jeton serve`, on any free port unless the environment names one; waits until it listens.
+    pub fn serve(&self) -> Serving {
+        let mut command = self.command(&["serve"]);
+        if !self.env.iter().any(|(key, _)| key == "JETON_LISTEN") {
+            command.env("JETON_LISTEN", "127.0.0.1:0");
+        }
+        let process = Process::start(command.stdin(Stdio::null()));
+        let addr = within(Duration::from_secs(20), || {
+            let ended = process.try_wait(); // asked first: then these are its last words
+            let addr = address(&process.stderr());
+            assert!(addr.is_some() || ended.is_none(), "it does not listen but ended: {process:?}");
+            addr
+        });
+        let addr = addr.unwrap_or_else(|| panic!("it does not listen: {process:?}"));
+        Serving { addr, process }
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn spawn(&self, args: &[&str], stdin: impl Into<Stdio>) -> Process {
+        Process::start(self.command(args).stdin(stdin))
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+        command.args(args).current_dir(&self.dir).env_clear();
+        command.envs(std::env::vars_os().filter(|(key, _)| key == "PATH" || key == "HOME"));
+        command.envs(self.env.iter().map(|(key, value)| (key, value)));
+        command
+    }
+}
+
+/// A server that listens; stopped by force when dropped.
+#[derive(Debug)]
+pub struct Serving {
+    pub addr: SocketAddr,
+    process: Process,
+}
+
+impl Deref for Serving {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
+/// From the first whole line that has an address: the last line may still be in the making.
+fn address(words: &str) -> Option<SocketAddr> {
+    let (whole, _) = words.rsplit_once('\n')?;
+    whole.lines().find_map(|line| {
+        let (_, url) = line.split_once("listening on http")?;
+        let address = url.strip_prefix('s').unwrap_or(url).strip_prefix("://")?;
+        let end = address.find(|c: char| !c.is_ascii_hexdigit() && !"[]:.".contains(c));
+        let address = &address[..end.unwrap_or(address.len())];
+        address.trim_end_matches('.').parse().ok()
+    })
+}
