@@ -1,7 +1,7 @@
 //! Who is asking: the credentials in `Authorization` and in forms.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
@@ -27,7 +27,7 @@ pub enum Credentials {
 impl Credentials {
     /// Reads the header as DRF does (`rest_framework/authentication.py::TokenAuthentication.authenticate`).
     pub fn of(request: &HttpRequest, state: &AppState) -> Self {
-        let headers: Vec<&[u8]> = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes()).collect();
+        let headers: Vec<&[u8]> = request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes).collect();
         let header = headers.join(b",".as_slice());
         let mut words =
             header.split(|byte| byte.is_ascii_whitespace() || *byte == 0x0b).filter(|word| !word.is_empty());

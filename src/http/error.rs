@@ -65,7 +65,6 @@ impl fmt::Display for HttpError {
 impl ResponseError for HttpError {
     fn error_response(&self) -> HttpResponse {
         match self {
-            Self::Service(error) => service_answer(error),
             Self::NotAuthenticated(fault, keyword) => not_authenticated(*fault, keyword),
             Self::Detail(status, detail) => drf::detail(*status, detail),
             Self::OAuth("invalid_client", _) => {
@@ -84,7 +83,7 @@ impl ResponseError for HttpError {
                 log::warn!("{error}");
                 with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &json!({ "error": "temporarily_unavailable" }))
             }
-            Self::OAuthService(error) => service_answer(error),
+            Self::Service(error) | Self::OAuthService(error) => service_answer(error),
         }
     }
 }

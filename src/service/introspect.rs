@@ -17,6 +17,7 @@ pub enum Introspection {
 
 /// The answer for an active token, its members in the contract's order (RFC 7662 section 2.2, and ours).
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are RFC 7662's")]
 pub struct Active {
     active: bool,
     token_type: &'static str,

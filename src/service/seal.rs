@@ -90,14 +90,14 @@ mod tests {
     fn opens_only_with_its_key_user_and_digest() {
         let (sealer, other) = (Sealer::new(&SecretKey::generate()), Sealer::new(&SecretKey::generate()));
         let (key, another) = (Token::generate(), Token::generate());
-        let sealed = sealer.seal(&key, 7, &key.digest());
-        assert_eq!(sealer.open(&sealed, 7, &key.digest()), Some(key.clone()));
-        assert_eq!(other.open(&sealed, 7, &key.digest()), None, "another secret key");
-        assert_eq!(sealer.open(&sealed, 8, &key.digest()), None, "another user");
-        assert_eq!(sealer.open(&sealed, 7, &another.digest()), None, "another digest");
-        for length in 0..sealed.len() {
-            assert_eq!(sealer.open(&sealed[..length], 7, &key.digest()), None, "cut to {length}");
+        let secret = sealer.seal(&key, 7, &key.digest());
+        assert_eq!(sealer.open(&secret, 7, &key.digest()), Some(key.clone()));
+        assert_eq!(other.open(&secret, 7, &key.digest()), None, "another secret key");
+        assert_eq!(sealer.open(&secret, 8, &key.digest()), None, "another user");
+        assert_eq!(sealer.open(&secret, 7, &another.digest()), None, "another digest");
+        for length in 0..secret.len() {
+            assert_eq!(sealer.open(&secret[..length], 7, &key.digest()), None, "cut to {length}");
         }
-        assert_ne!(sealer.seal(&key, 7, &key.digest()), sealed, "the nonce is random");
+        assert_ne!(sealer.seal(&key, 7, &key.digest()), secret, "the nonce is random");
     }
 }

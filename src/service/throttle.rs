@@ -18,9 +18,12 @@ const MOST_KEYS: usize = 100_000;
 
 /// Both limits.
 pub struct Throttle {
-    by_address: Option<Mutex<Window<Option<IpAddr>>>>,
-    by_user: Option<Mutex<Window<(String, Option<IpAddr>)>>>,
+    by_address: Option<Mutex<Window<Address>>>,
+    by_user: Option<Mutex<Window<(String, Address)>>>,
 }
+
+/// None for a client on a Unix socket.
+type Address = Option<IpAddr>;
 
 /// An attempt under way, which counts as a failure until it is forgiven.
 #[derive(Debug)]
@@ -128,13 +131,13 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
-    fn rate(text: &str) -> Option<Rate> {
-        Some(Rate::parse(text).unwrap())
+    fn rate(text: &str) -> Rate {
+        Rate::parse(text).unwrap()
     }
 
     #[test]
     fn failures_count_and_good_logins_do_not() {
-        let throttle = Throttle::new(rate("3/min"), rate("2/min"));
+        let throttle = Throttle::new(Some(rate("3/min")), Some(rate("2/min")));
         let attempt = |name: &str, second: u64| throttle.attempt(name, None, START.after(Duration::from_secs(second)));
         for _ in 0..10 {
             let good = attempt("alice", 0).unwrap();
