@@ -63,6 +63,11 @@ pub fn open_service(config: &Config, clock: Clock) -> Result<Service, StartError
     let policy = Policy {
         token_mode: config.token_mode,
         token_ttl: config.token_ttl,
+        token_auto_refresh: config.token_auto_refresh,
+        token_min_refresh_interval: config.token_min_refresh_interval,
+        token_max_ttl: config.token_max_ttl,
+        token_prefix: config.token_prefix.clone(),
+        retention: config.retention,
         token_limit_per_user: config.token_limit_per_user,
         login_scope: config.login_scope.clone(),
         issuer: config.issuer.clone(),
@@ -106,6 +111,7 @@ pub struct Server {
     /// What a first start on an empty SQLite database made.
     pub first_start: Option<FirstStart>,
     actix: ActixServer,
+    service: Service,
 }
 
 impl Server {
@@ -119,9 +125,10 @@ impl Server {
         service.bootstrap(&bootstrap).await?;
         let first_start = if config.database_url.is_postgres() { None } else { service.first_start().await? };
         let state = web::Data::new(AppState {
-            service,
+            service: service.clone(),
             auth_keywords: config.auth_keywords.clone(),
             login_fields: config.login_fields.clone(),
+            issuer: config.issuer.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
         });
         let app = move || App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::routes);
@@ -149,7 +156,7 @@ impl Server {
             Listen::Tcp(_) => addresses.iter().map(|address| format!("{scheme}://{address}")).collect(),
             Listen::Unix(path) => vec![format!("unix:{}", path.display())],
         };
-        Ok(Self { urls, addresses, first_start, actix: server.run() })
+        Ok(Self { urls, addresses, first_start, actix: server.run(), service })
     }
 
     /// Stops the server from elsewhere.
@@ -163,7 +170,45 @@ impl Server {
     /// # Errors
     /// When accepting connections fails for good.
     pub async fn run(self) -> io::Result<()> {
-        self.actix.await
+        let uses = actix_rt::spawn(keep_flushing(self.service.clone()));
+        let purge = actix_rt::spawn(keep_purging(self.service.clone()));
+        let served = self.actix.await;
+        uses.abort();
+        purge.abort();
+        if let Err(error) = self.service.flush_uses().await {
+            log::error!("the last uses of tokens were not written: {error}");
+        }
+        served
+    }
+}
+
+/// How long a use of a token waits for its writing.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
+async fn keep_flushing(service: Service) {
+    loop {
+        actix_rt::time::sleep(FLUSH_INTERVAL).await;
+        if let Err(error) = service.flush_uses().await {
+            log::warn!("uses of tokens wait to be written: {error}");
+        }
+    }
+}
+
+/// How often it is looked whether anything is to be purged, and the pause between two batches when there is.
+const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+const PURGE_PAUSE: Duration = Duration::from_millis(20);
+
+async fn keep_purging(service: Service) {
+    loop {
+        let pause = match service.purge().await {
+            Ok(true) => PURGE_PAUSE,
+            Ok(false) => PURGE_INTERVAL,
+            Err(error) => {
+                log::warn!("nothing was purged: {error}");
+                PURGE_INTERVAL
+            }
+        };
+        actix_rt::time::sleep(pause).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands: one file a group. Parse, call the service, print. Data goes to standard output, all else to standard
 //! error; exit status 0, 1 (failed) or 2 (usage).
 
+mod audit;
 mod client;
 mod config;
 mod healthcheck;
@@ -47,6 +48,8 @@ enum Command {
     /// Register, list, rotate and delete clients
     #[command(subcommand)]
     Client(client::ClientCommand),
+    /// Print the audit log, newest first
+    Audit(audit::AuditArguments),
     /// Print every setting, its value, and where it came from
     Config,
     /// Exit with status 0 when a jeton answers at JETON_LISTEN
@@ -115,6 +118,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::User(command) => user::run(command, &config),
         Command::Token(command) => token::run(command, &config),
         Command::Client(command) => client::run(command, &config),
+        Command::Audit(arguments) => audit::audit(arguments, &config),
         Command::Config => config::config(&given),
         Command::Healthcheck => healthcheck::healthcheck(&config),
     };

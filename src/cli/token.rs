@@ -1,5 +1,6 @@
 //! `jeton token ...`.
 
+use std::io::Read;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -26,6 +27,8 @@ pub enum TokenCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Say why introspection says what it says of the key on standard input
+    Explain,
     /// Revoke a token by the id that `list` shows
     Revoke {
         /// Which
@@ -65,6 +68,24 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
         TokenCommand::List { username, json } => {
             with_service(config, |service, caller| async move { list(&service, &caller, username, json).await })
         }
+        TokenCommand::Explain => with_service(config, |service, caller| async move {
+            let mut key = String::new();
+            std::io::stdin().read_to_string(&mut key)?;
+            let key = key.strip_suffix('\n').unwrap_or(&key);
+            let explanation = service.explain(key.strip_suffix('\r').unwrap_or(key), &caller).await?;
+            line(explanation.reason)?;
+            for (name, value) in [
+                ("user", explanation.username),
+                ("token", explanation.token.map(|token| token.id.to_string())),
+                ("at", explanation.at.map(|moment| moment.to_string())),
+                ("by", explanation.by),
+            ] {
+                if let Some(value) = value {
+                    eprintln!("{name:6} {value}");
+                }
+            }
+            Ok(())
+        }),
         TokenCommand::Revoke { id } => with_service(config, |service, caller| async move {
             service.revoke_token(id, &caller).await.map_err(|error| match error {
                 Error::NotFound => Failure::new(format!("there is no live token with id {id}")),

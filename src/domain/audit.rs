@@ -2,6 +2,11 @@
 
 use std::net::IpAddr;
 
+use serde::Serialize;
+use serde_json::Value;
+
+use super::time::Timestamp;
+
 /// Who makes a change and from where.
 #[derive(Clone, Debug)]
 pub struct Actor {
@@ -48,6 +53,10 @@ pub enum Action {
     ClientDelete,
     /// A client got a new secret.
     ClientRotate,
+    /// Somebody logged in.
+    Login,
+    /// Somebody was refused at the login.
+    LoginFailed,
 }
 
 impl Action {
@@ -65,6 +74,42 @@ impl Action {
             Self::ClientCreate => "client.create",
             Self::ClientDelete => "client.delete",
             Self::ClientRotate => "client.rotate",
+            Self::Login => "login",
+            Self::LoginFailed => "login.failed",
         }
     }
+}
+
+/// An entry of the audit log. Serialized it is the admin API's object.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// Entries are in the order of their ids.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What: one of the words of [`Action`].
+    pub action: String,
+    /// To whom or what.
+    pub target: String,
+    /// From where.
+    pub address: Option<String>,
+    /// More, by action; never a secret.
+    pub details: Value,
+}
+
+/// Which entries are wanted; `None` for all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// By exactly this actor.
+    pub actor: Option<String>,
+    /// Of exactly this action.
+    pub action: Option<String>,
+    /// Concerning exactly this target.
+    pub target: Option<String>,
+    /// At this moment or later.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
 }

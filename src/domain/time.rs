@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 
 /// A moment in UTC, in whole microseconds: what both databases can keep.
@@ -17,6 +17,18 @@ impl Timestamp {
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
+    }
+
+    /// From RFC 3339 text (`2026-11-23T08:00:00Z`), or a date, which is its first moment in UTC.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let moment =
+            DateTime::parse_from_rfc3339(text).map(|moment| moment.with_timezone(&Utc)).ok().or_else(|| {
+                let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+                Some(date.and_hms_opt(0, 0, 0)?.and_utc())
+            })?;
+        // What both databases can write.
+        (0..=9999).contains(&moment.year()).then(|| Self(moment.timestamp_micros()))
     }
 
     /// From a database's zoneless value, which is UTC here by rule.
@@ -42,6 +54,13 @@ impl Timestamp {
     pub fn after(self, span: Duration) -> Self {
         let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(micros).min(DateTime::<Utc>::MAX_UTC.timestamp_micros()))
+    }
+
+    /// This moment less `span`; stays at the first moment that both databases can write.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros).max(0))
     }
 
     /// How long from `earlier` to this moment; zero when it is not earlier.

@@ -21,16 +21,28 @@ pub struct Token(String);
 
 impl Token {
     /// A new key: 20 bytes from the operating system as 40 lower-case hex digits
-    /// (DRF, `rest_framework/authtoken/models.py`).
+    /// (DRF, `rest_framework/authtoken/models.py`); with a prefix, `<prefix>_<40 hex><8 hex>`, where the last eight are
+    /// the CRC-32 of all that stands before them, so that scanners for leaked secrets know a key from chance.
     #[must_use]
-    pub fn generate() -> Self {
-        Self(hex::encode(random::bytes::<20>()))
+    pub fn generate(prefix: Option<&str>) -> Self {
+        let key = hex::encode(random::bytes::<20>());
+        Self(match prefix {
+            None => key,
+            Some(prefix) => {
+                let checked = format!("{prefix}_{key}");
+                format!("{checked}{}", checksum(&checked))
+            }
+        })
     }
 
-    /// What a caller presents as a key; `None` for text that no key can be: blank, with control characters, too long.
+    /// What a caller presents as a key; `None` for text that no key can be: blank, with control characters, too long,
+    /// or claiming today's prefix with a checksum that is wrong.
     #[must_use]
-    pub fn presented(text: &str) -> Option<Self> {
-        let possible = !text.trim().is_empty() && text.len() <= MAX_KEY_BYTES && !text.chars().any(char::is_control);
+    pub fn presented(text: &str, prefix: Option<&str>) -> Option<Self> {
+        let possible = !text.trim().is_empty()
+            && text.len() <= MAX_KEY_BYTES
+            && !text.chars().any(char::is_control)
+            && prefix.is_none_or(|prefix| !claims(text, prefix) || is_whole(text));
         possible.then(|| Self(text.to_owned()))
     }
 
@@ -46,11 +58,26 @@ impl Token {
         TokenDigest::of(self.0.as_bytes())
     }
 
-    /// The key's first characters.
+    /// The first characters of a key of ours, behind its prefix.
     #[must_use]
     pub fn hint(&self) -> String {
-        self.0.chars().take(HINT_CHARS).collect()
+        let random = self.0.rsplit_once('_').map_or(self.0.as_str(), |(_, random)| random);
+        random.chars().take(HINT_CHARS).collect()
     }
+}
+
+fn claims(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_'))
+}
+
+fn is_whole(text: &str) -> bool {
+    let at = text.len().saturating_sub(8);
+    text.is_char_boundary(at) && checksum(&text[..at]) == text[at..]
+}
+
+/// zlib's CRC-32, as eight lower-case hex digits.
+fn checksum(text: &str) -> String {
+    format!("{:08x}", crc32fast::hash(text.as_bytes()))
 }
 
 impl fmt::Debug for Token {
@@ -139,7 +166,8 @@ pub struct TokenFacts {
     pub expires_at: Option<Timestamp>,
     /// When it was last used, as far as is written yet.
     pub last_used_at: Option<Timestamp>,
-    /// When it was revoked; a revoked row stays for a while, so that one can tell what became of it.
+    /// When it was revoked, or, after a regenerate with grace, when it will be. The row stays for a while, so that one
+    /// can tell what became of it.
     pub revoked_at: Option<Timestamp>,
     /// Who revoked it, as the audit log names actors.
     pub revoked_by: Option<String>,
@@ -154,10 +182,25 @@ impl TokenFacts {
         if self.name.is_some() { TokenKind::Named } else { TokenKind::Login }
     }
 
-    /// Neither revoked nor expired. At `expires_at` it has expired.
+    /// Whether it was revoked by `now`.
     #[must_use]
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    pub fn is_revoked(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_some_and(|end| end <= now)
+    }
+
+    /// Whether it had expired by `now`; at `expires_at` it has.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// When it ends, as far as is known: `exp`.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match (self.expires_at, self.revoked_at) {
+            (Some(expires), Some(revoked)) => Some(expires.min(revoked)),
+            (one, other) => one.or(other),
+        }
     }
 }
 
@@ -170,7 +213,7 @@ impl Serialize for TokenFacts {
         token.serialize_field("kind", self.kind().as_str())?;
         token.serialize_field("scope", &self.scope)?;
         token.serialize_field("created_at", &self.created_at)?;
-        token.serialize_field("expires_at", &self.expires_at)?;
+        token.serialize_field("expires_at", &self.ends_at())?;
         token.serialize_field("last_used_at", &self.last_used_at)?;
         token.end()
     }
@@ -182,10 +225,10 @@ mod tests {
 
     #[test]
     fn a_key_is_forty_lower_case_hex_digits() {
-        let key = Token::generate();
+        let key = Token::generate(None);
         assert_eq!(key.expose().len(), 40);
         assert!(key.expose().bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
-        assert_ne!(key, Token::generate());
+        assert_ne!(key, Token::generate(None));
     }
 
     #[test]
@@ -198,16 +241,33 @@ mod tests {
     #[test]
     fn text_that_no_key_can_be() {
         for text in ["", " ", "\u{a0}", "a\0b", "a\nb", &"x".repeat(1025)] {
-            assert!(Token::presented(text).is_none(), "{text:?}");
+            assert!(Token::presented(text, None).is_none(), "{text:?}");
         }
         for text in ["x", "ключ", &"x".repeat(1024)] {
-            assert!(Token::presented(text).is_some(), "{text:?}");
+            assert!(Token::presented(text, None).is_some(), "{text:?}");
         }
     }
 
     #[test]
+    fn a_prefix_brings_a_checksum() {
+        let key = Token::generate(Some("acme"));
+        let text = key.expose();
+        assert_eq!(text.len(), 4 + 1 + 40 + 8);
+        assert!(Token::presented(text, Some("acme")).is_some());
+        let last = if text.ends_with('0') { '1' } else { '0' };
+        let broken = format!("{}{last}", &text[..text.len() - 1]);
+        assert!(Token::presented(&broken, Some("acme")).is_none());
+        assert!(Token::presented(&broken, Some("other")).is_some(), "no claim, no check");
+        assert!(Token::presented("acme_", Some("acme")).is_none());
+        assert!(Token::presented("acme_é1234567", Some("acme")).is_none());
+        assert!(Token::presented(&"a".repeat(40), Some("acme")).is_some(), "keys from before the prefix");
+        // zlib.crc32(b"123456789"), the check value of CRC-32
+        assert_eq!(checksum("123456789"), "cbf43926");
+    }
+
+    #[test]
     fn debug_hides_the_key() {
-        let key = Token::generate();
+        let key = Token::generate(None);
         assert!(!format!("{key:?}{:?}", key.digest()).contains(key.expose()));
     }
 }

@@ -92,8 +92,17 @@ pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, H
 /// # Errors
 /// As [`holder`].
 pub async fn caller(request: &HttpRequest, state: &AppState) -> Result<Caller, HttpError> {
+    Ok(holder_and_caller(request, state).await?.1)
+}
+
+/// Both: the holder, and them as somebody who asks for a change.
+///
+/// # Errors
+/// As [`holder`].
+pub async fn holder_and_caller(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
     let holder = holder(request, state).await?;
-    Ok(Caller::user(&holder.user, client_address(request, state)))
+    let caller = Caller::user(&holder.user, client_address(request, state));
+    Ok((holder, caller))
 }
 
 /// The keyword of `WWW-Authenticate`.

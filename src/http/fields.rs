@@ -1,6 +1,9 @@
 //! Serializer fields: from what a body says to checked values, with DRF's sentences (`rest_framework/fields.py`).
 
+use std::time::Duration;
+
 use super::body::{Data, Value};
+use crate::domain::duration;
 use crate::service::{Error, Faults};
 
 const REQUIRED: &str = "This field is required.";
@@ -63,6 +66,35 @@ impl<'a> Fields<'a> {
     /// A `CharField` that must be there and may be null.
     pub fn nullable_text(&mut self, name: &str, trim: Trim) -> Option<String> {
         if matches!(self.data.get(name), Some(Value::Null)) { None } else { Some(self.required_text(name, trim)) }
+    }
+
+    /// A text that must be there and may be anything, blank too. What no text can hold counts as blank.
+    pub fn any_text(&mut self, name: &str) -> String {
+        match self.data.get(name) {
+            None => self.fault(name, REQUIRED),
+            Some(Value::Null) => self.fault(name, NULL),
+            Some(Value::Text(bytes)) => return String::from_utf8_lossy(bytes).into_owned(),
+            Some(_) => self.fault(name, NOT_A_STRING),
+        }
+        String::new()
+    }
+
+    /// A length of time: whole seconds, or text such as `90d`. It may be left out, be blank or be null.
+    pub fn nullable_duration(&mut self, name: &str) -> Option<Duration> {
+        let text = match self.data.get(name)? {
+            Value::Null => return None,
+            Value::Number(text) => text.clone(),
+            Value::Text(bytes) => python_strip(&String::from_utf8_lossy(bytes)).to_owned(),
+            _ => String::from("-"),
+        };
+        if text.is_empty() {
+            return None;
+        }
+        let span = lifetime(&text);
+        if span.is_none() {
+            self.fault(name, "Enter whole seconds, or a duration such as 12h or 90d.");
+        }
+        span
     }
 
     /// A `BooleanField`.
@@ -170,4 +202,10 @@ fn first_surrogate(bytes: &[u8]) -> Option<u32> {
 /// Python's `str.strip()`, whose white space has four control characters more than Unicode's.
 pub fn python_strip(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || ('\x1c'..='\x1f').contains(&character))
+}
+
+/// Whole seconds, or what settings take, but more than nothing.
+fn lifetime(text: &str) -> Option<Duration> {
+    let seconds = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("{text}s"));
+    duration::parse(seconds.as_deref().unwrap_or(text)).ok().filter(|span| !span.is_zero())
 }

@@ -1,13 +1,13 @@
-//! `POST /introspect` (RFC 7662).
+//! `POST /introspect` (RFC 7662), and `POST /introspect/batch`.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
+use super::body::{self, Data, Value};
 use super::error::HttpError;
 use super::oauth::{self, Parameters};
-use super::{AppState, body, drf};
-use crate::service::Introspection;
+use super::{AppState, drf};
 
 /// Whether a token is good. The caller is authenticated before the token is looked at.
 pub async fn introspect(
@@ -17,11 +17,44 @@ pub async fn introspect(
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let parameters = Parameters::of(&request, body).await;
-    oauth::authenticate(&request, parameters.as_ref(), &state).await?;
+    oauth::introspector(&request, parameters.as_ref(), &state).await?;
     let parameters = parameters?;
     let token = parameters.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
-    match state.service.introspect(token).await.map_err(HttpError::OAuthService)? {
-        Introspection::Active(active) => Ok(drf::secret_answer(StatusCode::OK, &active)),
-        Introspection::Inactive(_) => Ok(drf::secret_answer(StatusCode::OK, &json!({ "active": false }))),
+    let introspection = state.service.introspect(token).await.map_err(HttpError::OAuthService)?;
+    Ok(drf::secret_answer(StatusCode::OK, &introspection))
+}
+
+/// The largest batch, in tokens.
+const MAX_BATCH: usize = 1_000;
+/// And its body, in bytes.
+const MAX_BATCH_BODY: usize = 256 * 1024;
+
+/// The same for many tokens, with one query.
+pub async fn introspect_batch(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    let body = body::read(&request, payload, MAX_BATCH_BODY).await?;
+    // Only `Authorization` says who asks: the body is a list, not parameters.
+    oauth::introspector(&request, Err(&HttpError::invalid_request("")), &state).await?;
+    let data = body::parse(&request, body).await;
+    let tokens = match &data {
+        Ok(data @ Data::Fields { form: false, .. }) => texts(data.get("tokens"))?,
+        _ => return Err(HttpError::invalid_request("the body is not a JSON object")),
+    };
+    let results = state.service.introspect_batch(&tokens).await.map_err(HttpError::OAuthService)?;
+    Ok(drf::secret_answer(StatusCode::OK, &json!({ "results": results })))
+}
+
+fn texts(value: Option<&Value>) -> Result<Vec<String>, HttpError> {
+    let Some(Value::List(values)) = value else { return Err(HttpError::invalid_request("tokens is not a list")) };
+    if values.len() > MAX_BATCH {
+        return Err(HttpError::invalid_request("there are more than 1000 tokens"));
     }
+    let text = |value: &Value| match value {
+        Value::Text(text) => Ok(String::from_utf8_lossy(text).into_owned()),
+        _ => Err(HttpError::invalid_request("a token is not text")),
+    };
+    values.iter().map(text).collect()
 }

@@ -9,11 +9,16 @@ mod fields;
 mod health;
 mod introspect;
 mod login;
+mod logout;
 mod me;
 mod media_type;
+mod metadata;
 mod oauth;
 mod pages;
 mod request_id;
+mod revoke;
+mod tokens;
+mod verify;
 
 use std::net::IpAddr;
 
@@ -33,48 +38,95 @@ pub struct AppState {
     pub auth_keywords: Vec<String>,
     /// Fields of the user that the login's answer adds.
     pub login_fields: Vec<String>,
+    /// `JETON_ISSUER`.
+    pub issuer: Option<String>,
     /// Networks whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Every route there is.
 pub fn routes(config: &mut web::ServiceConfig) {
+    let other = || web::to(drf::other_method);
     config
         .service(at("/api-token-auth", "POST, OPTIONS").to(login::login))
         .service(
-            at("/introspect", "POST, OPTIONS")
-                .route(web::post().to(introspect::introspect))
-                .default_service(web::to(drf::other_method)),
+            at("/introspect", "POST, OPTIONS").route(web::post().to(introspect::introspect)).default_service(other()),
         )
+        .service(
+            at("/introspect/batch", "POST, OPTIONS")
+                .route(web::post().to(introspect::introspect_batch))
+                .default_service(other()),
+        )
+        .service(at("/revoke", "POST, OPTIONS").route(web::post().to(revoke::revoke)).default_service(other()))
         .service(
             at("/me", "GET, HEAD, OPTIONS")
                 .route(web::get().to(me::me))
                 .route(web::head().to(me::me))
-                .default_service(web::to(drf::other_method)),
+                .default_service(other()),
         )
+        .service(
+            at("/tokens", "GET, POST, HEAD, OPTIONS")
+                .route(web::get().to(tokens::list))
+                .route(web::head().to(tokens::list))
+                .route(web::post().to(tokens::create))
+                .default_service(other()),
+        )
+        .service(at("/tokens/{id}", "DELETE, OPTIONS").route(web::delete().to(tokens::revoke)).default_service(other()))
+        .service(at("/logout", "POST, OPTIONS").route(web::post().to(logout::logout)).default_service(other()))
+        .service(at("/logoutall", "POST, OPTIONS").route(web::post().to(logout::logoutall)).default_service(other()))
+        .service(web::resource(["/auth/verify", "/auth/verify/{below:.*}"]).to(verify::verify))
         .service(
             at("/admin/users", "GET, POST, HEAD, OPTIONS")
                 .route(web::get().to(admin::users::list))
                 .route(web::head().to(admin::users::list))
                 .route(web::post().to(admin::users::create))
-                .default_service(web::to(drf::other_method)),
+                .default_service(other()),
         )
         .service(
             at("/admin/users/{username}/regenerate", "POST, OPTIONS")
                 .route(web::post().to(admin::regenerate::regenerate))
-                .default_service(web::to(drf::other_method)),
+                .default_service(other()),
+        )
+        .service(
+            at("/admin/users/{username}/tokens", "GET, POST, HEAD, OPTIONS")
+                .route(web::get().to(admin::tokens::list))
+                .route(web::head().to(admin::tokens::list))
+                .route(web::post().to(admin::tokens::create))
+                .default_service(other()),
+        )
+        .service(
+            at("/admin/tokens/{id}", "DELETE, OPTIONS")
+                .route(web::delete().to(admin::tokens::revoke))
+                .default_service(other()),
+        )
+        .service(
+            at("/admin/explain", "POST, OPTIONS")
+                .route(web::post().to(admin::explain::explain))
+                .default_service(other()),
+        )
+        .service(
+            at("/admin/audit", "GET, HEAD, OPTIONS")
+                .route(web::get().to(admin::audit::list))
+                .route(web::head().to(admin::audit::list))
+                .default_service(other()),
         )
         .service(
             at("/healthz", "GET, HEAD")
                 .route(web::get().to(health::healthz))
                 .route(web::head().to(health::healthz))
-                .default_service(web::to(drf::other_method)),
+                .default_service(other()),
         )
         .service(
             at("/readyz", "GET, HEAD")
                 .route(web::get().to(health::readyz))
                 .route(web::head().to(health::readyz))
-                .default_service(web::to(drf::other_method)),
+                .default_service(other()),
+        )
+        .service(
+            at("/.well-known/oauth-authorization-server", "GET, HEAD")
+                .route(web::get().to(metadata::metadata))
+                .route(web::head().to(metadata::metadata))
+                .default_service(other()),
         )
         .default_service(web::to(drf::not_found));
 }
@@ -93,6 +145,12 @@ fn at(
     >,
 > {
     web::resource([path.to_owned(), format!("{path}/")]).wrap(DefaultHeaders::new().add(("Allow", allow)))
+}
+
+/// Scheme and host as the client named them: `https://tokens.example.com`.
+fn base_url(request: &HttpRequest) -> String {
+    let connection = request.connection_info();
+    format!("{}://{}", connection.scheme(), connection.host())
 }
 
 /// The address of the client: the peer's, or what a trusted proxy says of it. None for a peer on a Unix socket.

@@ -9,7 +9,7 @@ use super::caller::{Credentials, challenge};
 use super::error::HttpError;
 use super::{AppState, client_address};
 use crate::domain::client::ClientSecret;
-use crate::service::{AuthenticationFault, Caller, Error, Rights};
+use crate::service::{Caller, Error, Holder, Rights};
 
 /// The parameters of a request, from a form or a JSON object.
 #[derive(Debug)]
@@ -55,22 +55,33 @@ impl Parameters {
     }
 }
 
-/// Authenticates a client by HTTP Basic or by its parameters, or staff by a token.
+/// Who calls an OAuth endpoint.
+#[derive(Debug)]
+pub enum OAuthCaller {
+    /// A registered client, by its id.
+    Client(String),
+    /// A user with a token.
+    User(Box<Holder>),
+    /// Nobody said who they are.
+    Nobody,
+}
+
+/// Authenticates a client by HTTP Basic or by its parameters, or a user by a token.
 ///
 /// # Errors
-/// 401 for nobody or a wrong secret, 403 for a token of somebody who is not staff, 400 for two ways at once.
+/// 401 for a wrong secret or a bad token, 400 for two ways at once.
 pub async fn authenticate(
     request: &HttpRequest,
     parameters: Result<&Parameters, &HttpError>,
     state: &AppState,
-) -> Result<(), HttpError> {
+) -> Result<OAuthCaller, HttpError> {
     let parameter = |name| parameters.ok().and_then(|parameters| parameters.get(name));
     let (form_id, form_secret) = (parameter("client_id"), parameter("client_secret"));
     let candidates = match Credentials::of(request, state) {
         Credentials::Basic(_) | Credentials::Key(_) | Credentials::Refused(_) if form_secret.is_some() => {
             return Err(HttpError::invalid_request("client credentials are sent in two ways at once"));
         }
-        Credentials::Key(key) => return staff(request, &key, state).await,
+        Credentials::Key(key) => return user(&key, state).await,
         Credentials::Refused(fault) => {
             return Err(HttpError::with_keyword(Error::NotAuthenticated(fault), challenge(state)));
         }
@@ -82,26 +93,39 @@ pub async fn authenticate(
         }
         Credentials::None => match (form_id, form_secret) {
             (Some(id), Some(secret)) => vec![(id.to_owned(), ClientSecret::from_text(secret))],
-            _ => return Err(HttpError::invalid_client()),
+            (None, Some(_)) => return Err(HttpError::invalid_client()),
+            (_, None) => return Ok(OAuthCaller::Nobody),
         },
     };
     let client = state.service.authenticate_client(candidates).await.map_err(HttpError::OAuthService)?;
-    if client.is_none() {
+    client.map(OAuthCaller::Client).ok_or_else(|| {
         log::info!("a client was refused");
-        return Err(HttpError::invalid_client());
+        HttpError::invalid_client()
+    })
+}
+
+/// Lets clients and staff introspect, nobody else (RFC 7662 section 2.1).
+///
+/// # Errors
+/// As [`authenticate`], and 401 for nobody, 403 for a user who is not staff.
+pub async fn introspector(
+    request: &HttpRequest,
+    parameters: Result<&Parameters, &HttpError>,
+    state: &AppState,
+) -> Result<(), HttpError> {
+    match authenticate(request, parameters, state).await? {
+        OAuthCaller::Client(_) => Ok(()),
+        OAuthCaller::User(holder) => {
+            Ok(Caller::user(&holder.user, client_address(request, state)).require(Rights::Staff)?)
+        }
+        OAuthCaller::Nobody => Err(HttpError::invalid_client()),
     }
-    Ok(())
 }
 
-async fn staff(request: &HttpRequest, key: &str, state: &AppState) -> Result<(), HttpError> {
-    let holder = state.service.authenticate(key).await.map_err(|error| match error {
-        Error::NotAuthenticated(fault) => not_authenticated(fault, state),
-        other => HttpError::OAuthService(other),
-    })?;
-    let caller = Caller::user(&holder.user, client_address(request, state));
-    Ok(caller.require(Rights::Staff)?)
-}
-
-fn not_authenticated(fault: AuthenticationFault, state: &AppState) -> HttpError {
-    HttpError::with_keyword(Error::NotAuthenticated(fault), challenge(state))
+async fn user(key: &str, state: &AppState) -> Result<OAuthCaller, HttpError> {
+    match state.service.authenticate(key).await {
+        Ok(holder) => Ok(OAuthCaller::User(Box::new(holder))),
+        Err(error @ Error::NotAuthenticated(_)) => Err(HttpError::with_keyword(error, challenge(state))),
+        Err(other) => Err(HttpError::OAuthService(other)),
+    }
 }

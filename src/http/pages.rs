@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
+use super::base_url;
 use super::body::{Charset, form};
 use super::error::HttpError;
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageRequest};
@@ -81,9 +82,8 @@ impl ListQuery {
                 format!("{}={}", utf8_percent_encode(name, QUOTED), utf8_percent_encode(value, QUOTED))
             })
             .collect();
-        let connection = request.connection_info();
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-        format!("{}://{}{}{query}", connection.scheme(), connection.host(), request.path())
+        format!("{}{}{query}", base_url(request), request.path())
     }
 }
 

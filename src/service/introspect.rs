@@ -1,8 +1,9 @@
 //! Whether a token is good, and whose it is (RFC 7662).
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::{Error, Reason, Service};
+use crate::domain::time::Timestamp;
 use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
 
@@ -16,7 +17,7 @@ pub enum Introspection {
 }
 
 /// The answer for an active token, its members in the contract's order (RFC 7662 section 2.2, and ours).
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are RFC 7662's")]
 pub struct Active {
     active: bool,
@@ -42,6 +43,7 @@ pub struct Active {
 
 impl Active {
     fn new(token: TokenFacts, user: User, issuer: Option<String>) -> Self {
+        let exp = token.ends_at().map(Timestamp::epoch_seconds);
         Self {
             active: true,
             token_type: "Bearer",
@@ -49,7 +51,7 @@ impl Active {
             username: user.username,
             scope: token.scope,
             iat: token.created_at.epoch_seconds(),
-            exp: token.expires_at.map(crate::domain::time::Timestamp::epoch_seconds),
+            exp,
             jti: token.id.to_string(),
             iss: issuer,
             client_id: token.client,
@@ -65,7 +67,18 @@ impl Active {
 impl Service {
     /// Introspects one token. The caller has been authenticated.
     pub async fn introspect(&self, presented: &str) -> Result<Introspection, Error> {
-        Ok(match self.lookup(presented).await? {
+        let found = self.lookup(presented).await?;
+        Ok(self.introspection(found))
+    }
+
+    /// Introspects many tokens with one query; answers in the order asked.
+    pub async fn introspect_batch(&self, presented: &[String]) -> Result<Vec<Introspection>, Error> {
+        let found = self.lookup_all(presented).await?;
+        Ok(found.into_iter().map(|found| self.introspection(found)).collect())
+    }
+
+    fn introspection(&self, found: Result<(TokenFacts, User), Reason>) -> Introspection {
+        match found {
             Ok((token, user)) => {
                 Introspection::Active(Box::new(Active::new(token, user, self.policy().issuer.clone())))
             }
@@ -73,6 +86,20 @@ impl Service {
                 log::debug!(reason = reason.as_str(); "introspected an inactive token");
                 Introspection::Inactive(reason)
             }
-        })
+        }
+    }
+}
+
+/// An active answer, or exactly `{"active": false}`.
+impl Serialize for Introspection {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Active(active) => active.serialize(serializer),
+            Self::Inactive(_) => {
+                let mut inactive = serializer.serialize_struct("Inactive", 1)?;
+                inactive.serialize_field("active", &false)?;
+                inactive.end()
+            }
+        }
     }
 }

@@ -2,12 +2,15 @@
 
 use std::net::IpAddr;
 
+use serde_json::json;
+
 use super::hasher::Checked;
 use super::{Error, Faults, Service};
+use crate::domain::audit::{Action, Actor};
 use crate::domain::password::Password;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenMode};
-use crate::domain::user::User;
+use crate::domain::user::{MAX_USERNAME_CHARS, User};
 use crate::store::{Issue, LoginToken, NewToken, SealedToken, StoreError};
 
 /// DRF's one sentence for everything that is wrong with a name and a password.
@@ -47,17 +50,26 @@ impl Service {
             .throttle
             .attempt(&login.username, login.address, self.clock().now())
             .map_err(Error::Throttled)?;
-        let result = self.checked_login(login).await;
-        let failed = matches!(&result, Err(Error::Invalid(_)));
-        if !failed {
+        let by = Actor { name: login.username.clone(), address: login.address };
+        let result = self.checked_login(login, &by).await;
+        if matches!(&result, Err(Error::Invalid(_))) {
+            let now = self.clock().now();
+            self.db(move |store| {
+                // An attempt may be anything; a name that no user can have is cut.
+                let name: String = by.name.chars().take(MAX_USERNAME_CHARS).collect();
+                let by = Actor { name: name.clone(), ..by };
+                store.record(&by, Action::LoginFailed, &name, &json!({}), now)
+            })
+            .await?;
+        } else {
             self.inner.throttle.forgive(&attempt);
         }
         result
     }
 
-    async fn checked_login(&self, login: Login) -> Result<LoggedIn, Error> {
+    async fn checked_login(&self, login: Login, by: &Actor) -> Result<LoggedIn, Error> {
         let user = self.check_password_of(&login).await?;
-        let (token, expires_at) = self.login_token(&user).await?.ok_or_else(wrong)?;
+        let (token, expires_at) = self.login_token(&user, by, Action::Login).await?.ok_or_else(wrong)?;
         Ok(LoggedIn { token, expires_at, user })
     }
 
@@ -88,17 +100,26 @@ impl Service {
 
     /// The user's login token: in single mode the one they have, else a new one. `None` when the user was deactivated
     /// or got another password since they were read.
-    pub(super) async fn login_token(&self, user: &User) -> Result<Option<(Token, Option<Timestamp>)>, Error> {
+    pub(super) async fn login_token(
+        &self,
+        user: &User,
+        by: &Actor,
+        action: Action,
+    ) -> Result<Option<(Token, Option<Timestamp>)>, Error> {
         let single = self.policy().token_mode == TokenMode::Single;
         let limit = if single { None } else { self.policy().token_limit_per_user };
-        let mut issue = Issue { single, limit, unopenable: None };
+        let mut issue = Issue { single, limit, unopenable: None, action };
         let now = self.clock().now();
         if single {
             let asked = user.clone();
             match self.db(move |store| store.login_token(&asked, now)).await? {
                 LoginToken::UserChanged => return Ok(None),
                 LoginToken::Live(row) => match self.open(user, &row) {
-                    Some(token) => return Ok(Some((token, row.expires_at))),
+                    Some(token) => {
+                        let (by, name) = (by.clone(), user.username.clone());
+                        self.db(move |store| store.record(&by, action, &name, &json!({}), now)).await?;
+                        return Ok(Some((token, row.expires_at)));
+                    }
                     None => issue.unopenable = Some(row.digest),
                 },
                 LoginToken::None => {}
@@ -106,8 +127,8 @@ impl Service {
         }
         let expires_at = self.policy().token_ttl.map(|ttl| now.after(ttl));
         let (token, new) = self.new_login_token(user.id, expires_at);
-        let asked = user.clone();
-        let issued = self.db(move |store| store.issue_login_token(&asked, &new, issue, now)).await?;
+        let (asked, by) = (user.clone(), by.clone());
+        let issued = self.db(move |store| store.issue_login_token(&asked, &new, issue, &by, now)).await?;
         match issued.ok_or(Error::TokenLimit)? {
             LoginToken::None => Ok(Some((token, expires_at))),
             LoginToken::UserChanged => Ok(None),
@@ -120,7 +141,7 @@ impl Service {
 
     /// A new login token's key and its row; sealed in single mode.
     pub(super) fn new_login_token(&self, user_id: i64, expires_at: Option<Timestamp>) -> (Token, NewToken) {
-        let token = Token::generate();
+        let token = Token::generate(self.policy().token_prefix.as_deref());
         let digest = token.digest();
         let sealer = self.inner.sealer.as_ref().filter(|_| self.policy().token_mode == TokenMode::Single);
         let new = NewToken {

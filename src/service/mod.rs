@@ -1,20 +1,25 @@
 //! What jeton does: one file per verb. No HTTP, no SQL.
 
+mod audit;
 mod authenticate;
 mod bootstrap;
 mod clients;
 mod error;
+mod explain;
 mod hasher;
 mod health;
 mod introspect;
 pub mod key_file;
 mod login;
 mod lookup;
+mod purge;
 mod regenerate;
+mod revoke;
 mod seal;
 mod throttle;
 mod tokens;
 mod users;
+mod uses;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,15 +34,18 @@ use crate::store::{Store, StoreError};
 pub use authenticate::{AuthenticationFault, Holder};
 pub use bootstrap::{Bootstrap, FirstStart};
 pub use error::{Error, Faults};
+pub use explain::Explanation;
 pub use hasher::{Hasher, HasherOptions};
 pub use introspect::{Active, Introspection};
 pub use login::{LoggedIn, Login};
 pub use lookup::Reason;
 pub use regenerate::RegenerateOptions;
+pub use revoke::Revoker;
 pub use seal::Sealer;
 use throttle::Throttle;
 pub use tokens::NamedToken;
 pub use users::{UserDraft, UserPatch};
+use uses::Uses;
 
 /// What the operator decided; see the settings of the same names.
 #[derive(Clone, Debug)]
@@ -46,6 +54,16 @@ pub struct Policy {
     pub token_mode: TokenMode,
     /// How long a login token lives.
     pub token_ttl: Option<Duration>,
+    /// Whether each use pushes the expiry out.
+    pub token_auto_refresh: bool,
+    /// How far a refresh must move the expiry to be written.
+    pub token_min_refresh_interval: Duration,
+    /// How long refreshes may keep a token alive from its creation.
+    pub token_max_ttl: Option<Duration>,
+    /// What new keys begin with.
+    pub token_prefix: Option<String>,
+    /// How long rows of dead tokens and audit entries stay.
+    pub retention: Duration,
     /// How many live login tokens a user may have.
     pub token_limit_per_user: Option<u32>,
     /// Scopes of login tokens, separated by blanks.
@@ -71,6 +89,7 @@ struct Inner {
     hasher: Hasher,
     sealer: Option<Sealer>,
     throttle: Throttle,
+    uses: Uses,
     clock: Clock,
     policy: Policy,
 }
@@ -98,7 +117,7 @@ impl Service {
             None => {}
         }
         let throttle = Throttle::new(policy.login_limit_address, policy.login_limit_user);
-        Ok(Self { inner: Arc::new(Inner { store, hasher, sealer, throttle, clock, policy }) })
+        Ok(Self { inner: Arc::new(Inner { store, hasher, sealer, throttle, uses: Uses::default(), clock, policy }) })
     }
 
     /// The clock that all verbs go by.

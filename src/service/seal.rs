@@ -47,7 +47,7 @@ impl Sealer {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
         let payload = Payload { msg: sealed, aad: &bound_to(user_id, digest) };
         let clear = self.cipher.decrypt(&XNonce::from(*nonce), payload).ok()?;
-        Token::presented(std::str::from_utf8(&clear).ok()?)
+        Token::presented(std::str::from_utf8(&clear).ok()?, None)
     }
 
     /// Compares the secret key with the one the database was first used with; keeps it at the first use.
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn opens_only_with_its_key_user_and_digest() {
         let (sealer, other) = (Sealer::new(&SecretKey::generate()), Sealer::new(&SecretKey::generate()));
-        let (key, another) = (Token::generate(), Token::generate());
+        let (key, another) = (Token::generate(None), Token::generate(None));
         let secret = sealer.seal(&key, 7, &key.digest());
         assert_eq!(sealer.open(&secret, 7, &key.digest()), Some(key.clone()));
         assert_eq!(other.open(&secret, 7, &key.digest()), None, "another secret key");

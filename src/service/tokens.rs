@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Caller, Error, Faults, Rights, Service};
+use super::{Caller, Error, Faults, Holder, Rights, Service};
+use crate::domain::audit::Action;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope;
 use crate::domain::token::{Token, TokenFacts};
@@ -30,7 +31,7 @@ impl Service {
     pub async fn create_login_token(&self, username: &str, caller: &Caller) -> Result<Token, Error> {
         let user = self.user(username, caller).await?;
         caller.require_power_over(&user)?;
-        let (token, _) = self.login_token(&user).await?.ok_or(Error::NotFound)?;
+        let (token, _) = self.login_token(&user, &caller.actor, Action::TokenCreate).await?.ok_or(Error::NotFound)?;
         Ok(token)
     }
 
@@ -41,6 +42,30 @@ impl Service {
     pub async fn create_named_token(
         &self,
         username: &str,
+        wanted: NamedToken,
+        caller: &Caller,
+    ) -> Result<(Token, TokenFacts), Error> {
+        let user = self.user(username, caller).await?;
+        caller.require_power_over(&user)?;
+        self.create_checked_token(user.username, wanted, caller).await
+    }
+
+    /// Makes an API key for the holder.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] by field.
+    pub async fn create_own_token(
+        &self,
+        holder: &Holder,
+        wanted: NamedToken,
+        caller: &Caller,
+    ) -> Result<(Token, TokenFacts), Error> {
+        self.create_checked_token(holder.user.username.clone(), wanted, caller).await
+    }
+
+    async fn create_checked_token(
+        &self,
+        username: String,
         wanted: NamedToken,
         caller: &Caller,
     ) -> Result<(Token, TokenFacts), Error> {
@@ -58,10 +83,8 @@ impl Service {
             String::new()
         });
         faults.into_result()?;
-        let user = self.user(username, caller).await?;
-        caller.require_power_over(&user)?;
         let now = self.clock().now();
-        let token = Token::generate();
+        let token = Token::generate(self.policy().token_prefix.as_deref());
         let new = NewToken {
             digest: token.digest(),
             sealed: None,
@@ -71,8 +94,15 @@ impl Service {
             expires_at: wanted.expires_in.map(|span| now.after(span)),
         };
         let actor = caller.actor.clone();
-        let facts = self.db(move |store| store.create_token(&user.username, &new, &actor, now)).await?;
+        let facts = self.db(move |store| store.create_token(&username, &new, &actor, now)).await?;
         Ok((token, facts.ok_or(Error::NotFound)?))
+    }
+
+    /// The holder's live tokens.
+    pub async fn list_own_tokens(&self, holder: &Holder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
+        let (name, now) = (holder.user.username.clone(), self.clock().now());
+        let page = self.db(move |store| store.list_tokens(Some(&name), page, now)).await?;
+        Ok(Page { count: page.count, results: page.results.into_iter().map(|(token, _)| token).collect() })
     }
 
     /// Live tokens, of one user or of all, with their users' names.
@@ -92,15 +122,5 @@ impl Service {
         };
         let now = self.clock().now();
         self.db(move |store| store.list_tokens(name.as_deref(), page, now)).await
-    }
-
-    /// Revokes a token by its id.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when there is no live token with this id.
-    pub async fn revoke_token(&self, id: i64, caller: &Caller) -> Result<(), Error> {
-        caller.require(Rights::Staff)?;
-        let (actor, now) = (caller.actor.clone(), self.clock().now());
-        if self.db(move |store| store.revoke_token(id, &actor, now)).await? { Ok(()) } else { Err(Error::NotFound) }
     }
 }

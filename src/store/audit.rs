@@ -1,12 +1,14 @@
 //! The audit log: an entry is written in the transaction of its change.
 
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::Value;
 
-use super::StoreError;
 use super::connection::Conn;
 use super::schema::audit_log;
-use crate::domain::audit::{Action, Actor};
+use super::{Store, StoreError, storable};
+use crate::domain::audit::{Action, Actor, Entry, Filter};
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 
 /// Writes one entry. `details` is a JSON object and must hold nothing secret.
@@ -29,4 +31,84 @@ pub fn record(
         ))
         .execute(conn)?;
     Ok(())
+}
+
+/// Columns, in order.
+type Row = (i64, NaiveDateTime, String, String, String, Option<String>, String);
+
+impl Store {
+    /// Writes an entry that belongs to no change: a refused login, or one that changed nothing.
+    pub fn record(
+        &self,
+        by: &Actor,
+        action: Action,
+        target: &str,
+        details: &Value,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(|conn| record(conn, by, action, target, details, at))
+    }
+
+    /// Entries, newest first.
+    pub fn list_audit(&self, filter: &Filter, page: PageRequest) -> Result<Page<Entry>, StoreError> {
+        let texts = [&filter.actor, &filter.action, &filter.target];
+        if texts.into_iter().flatten().any(|text| !storable(text)) {
+            return Ok(Page { count: 0, results: Vec::new() });
+        }
+        self.read(|conn| {
+            let matching = || {
+                let mut query = audit_log::table.into_boxed();
+                if let Some(actor) = &filter.actor {
+                    query = query.filter(audit_log::actor.eq(actor));
+                }
+                if let Some(action) = &filter.action {
+                    query = query.filter(audit_log::action.eq(action));
+                }
+                if let Some(target) = &filter.target {
+                    query = query.filter(audit_log::target.eq(target));
+                }
+                if let Some(since) = filter.since {
+                    query = query.filter(audit_log::at.ge(since.naive()));
+                }
+                if let Some(until) = filter.until {
+                    query = query.filter(audit_log::at.lt(until.naive()));
+                }
+                query
+            };
+            let count = matching().count().get_result(conn)?;
+            let rows: Vec<Row> =
+                matching().order(audit_log::id.desc()).limit(page.size.into()).offset(page.offset()).load(conn)?;
+            Ok(Page { count, results: rows.into_iter().map(entry).collect() })
+        })
+    }
+
+    /// The last change that made a user inactive.
+    pub fn last_deactivation(&self, username: &str) -> Result<Option<Entry>, StoreError> {
+        if !storable(username) {
+            return Ok(None);
+        }
+        self.read(|conn| {
+            let row: Option<Row> = audit_log::table
+                .filter(audit_log::target.eq(username))
+                .filter(audit_log::action.eq(Action::UserUpdate.as_str()))
+                .filter(audit_log::details.like("%\"is_active\":false%"))
+                .order(audit_log::id.desc())
+                .first(conn)
+                .optional()?;
+            Ok(row.map(entry))
+        })
+    }
+}
+
+fn entry((id, at, actor, action, target, address, details): Row) -> Entry {
+    Entry {
+        id,
+        at: Timestamp::from_naive(at),
+        actor,
+        action,
+        target,
+        address,
+        // A row written by hand need not be JSON; it is shown all the same.
+        details: serde_json::from_str(&details).unwrap_or(Value::String(details)),
+    }
 }

@@ -12,9 +12,11 @@ mod clients;
 mod connection;
 mod meta;
 mod migrations;
+mod purge;
 mod schema;
 mod tokens;
 mod users;
+mod uses;
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,8 +28,10 @@ use crate::domain::database_url::DatabaseUrl;
 use connection::{Conn, Manager, Role};
 pub use meta::MetaKey;
 pub use migrations::SchemaState;
+pub use purge::Purge;
 pub use tokens::{Issue, LoginToken, NewToken, Regenerate, SealedToken};
 pub use users::UserChange;
+pub use uses::TokenUse;
 
 /// What a store can fail with.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,7 @@
 //! The `tokens` table. Keys never come here: only their digests, and the sealed form of the one login token.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::json;
@@ -62,6 +64,8 @@ pub struct Issue {
     pub limit: Option<u32>,
     /// A sealed token that does not open, and so counts as none.
     pub unopenable: Option<TokenDigest>,
+    /// What the audit log says of it: a login, or a token made by a command.
+    pub action: Action,
 }
 
 /// What regenerate takes away.
@@ -132,17 +136,29 @@ fn facts(row: FactsRow) -> TokenFacts {
 }
 
 impl Store {
-    /// The token with this digest and its user, dead ones too.
-    pub fn token(&self, digest: &TokenDigest) -> Result<Option<(TokenFacts, User)>, StoreError> {
+    /// The tokens with these digests and their users, dead ones too; one statement for all, and one for the groups.
+    pub fn tokens(&self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, (TokenFacts, User)>, StoreError> {
+        let wanted: Vec<&[u8]> = digests.iter().map(|digest| digest.as_bytes().as_slice()).collect();
         self.read(|conn| {
-            let row: Option<(FactsRow, UserRow)> = tokens::table
+            let rows: Vec<(Vec<u8>, FactsRow, UserRow)> = tokens::table
                 .inner_join(users::table)
-                .filter(tokens::digest.eq(digest.as_bytes().as_slice()))
-                .select((FACTS, users::all_columns))
-                .first(conn)
-                .optional()?;
-            let Some((token, user)) = row else { return Ok(None) };
-            Ok(with_groups(conn, vec![user])?.pop().map(|user| (facts(token), user)))
+                .filter(tokens::digest.eq_any(wanted))
+                .select((tokens::digest, FACTS, users::all_columns))
+                .load(conn)?;
+            let mut found = Vec::with_capacity(rows.len());
+            let mut owners: HashMap<i64, UserRow> = HashMap::new();
+            for (digest, token, user) in rows {
+                let digest = TokenDigest::from_bytes(&digest)
+                    .ok_or_else(|| StoreError::Failed("a token's digest has a wrong length".into()))?;
+                found.push((digest, facts(token), user.0));
+                owners.insert(user.0, user);
+            }
+            let owners = with_groups(conn, owners.into_values().collect())?;
+            let owners: HashMap<i64, User> = owners.into_iter().map(|user| (user.id, user)).collect();
+            Ok(found
+                .into_iter()
+                .filter_map(|(digest, token, owner)| Some((digest, (token, owners.get(&owner)?.clone()))))
+                .collect())
         })
     }
 
@@ -158,6 +174,7 @@ impl Store {
         user: &User,
         new: &NewToken,
         issue: Issue,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<Option<LoginToken>, StoreError> {
         self.write(|conn| {
@@ -166,6 +183,7 @@ impl Store {
             match &found {
                 LoginToken::UserChanged => return Ok(Some(found)),
                 LoginToken::Live(there) if issue.single && Some(there.digest) != issue.unopenable => {
+                    audit::record(conn, by, issue.action, &user.username, &json!({}), now)?;
                     return Ok(Some(found));
                 }
                 LoginToken::Live(_) | LoginToken::None => {}
@@ -176,7 +194,8 @@ impl Store {
                 return Ok(None);
             }
             unseal(conn, user.id)?;
-            insert(conn, user.id, new, now)?;
+            let id = insert(conn, user.id, new, now)?;
+            audit::record(conn, by, issue.action, &user.username, &json!({ "token": id }), now)?;
             Ok(Some(LoginToken::None))
         })
     }
@@ -195,9 +214,10 @@ impl Store {
             unseal(conn, user.id)?;
             let ended = match how.grace_until {
                 None => diesel::update(ending(user.id, how.all, now)).set(revocation(by, now)).execute(conn)?,
+                // A token that already ends sooner keeps its end.
                 Some(end) => diesel::update(ending(user.id, how.all, now))
-                    .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(end.naive())))
-                    .set(tokens::expires_at.eq(end.naive()))
+                    .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(end.naive())))
+                    .set(revocation(by, end))
                     .execute(conn)?,
             };
             let id = insert(conn, user.id, new, now)?;
@@ -238,7 +258,7 @@ impl Store {
             let matching = || {
                 let query = tokens::table
                     .inner_join(users::table)
-                    .filter(tokens::revoked_at.is_null())
+                    .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive())))
                     .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())))
                     .into_boxed();
                 match username {
@@ -257,11 +277,24 @@ impl Store {
         })
     }
 
+    /// Whose token this is, dead or alive.
+    pub fn token_owner(&self, id: i64) -> Result<Option<User>, StoreError> {
+        self.read(|conn| {
+            let row: Option<UserRow> = tokens::table
+                .inner_join(users::table)
+                .filter(tokens::id.eq(id))
+                .select(users::all_columns)
+                .first(conn)
+                .optional()?;
+            Ok(with_groups(conn, row.into_iter().collect())?.pop())
+        })
+    }
+
     /// Revokes a token; `false` when there is no live one with this id.
     pub fn revoke_token(&self, id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
         self.write(|conn| {
             let revoked = diesel::update(tokens::table.find(id))
-                .filter(tokens::revoked_at.is_null())
+                .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive())))
                 .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())))
                 .set(revocation(by, now))
                 .execute(conn)?;
@@ -271,6 +304,16 @@ impl Store {
             let owner: String =
                 tokens::table.inner_join(users::table).filter(tokens::id.eq(id)).select(users::username).first(conn)?;
             audit::record(conn, by, Action::TokenRevoke, &owner, &json!({ "token": id }), now)?;
+            Ok(true)
+        })
+    }
+
+    /// Revokes all live login tokens of a user; `false` when there is no such user.
+    pub fn revoke_login_tokens(&self, username: &str, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(|conn| {
+            let Some(user) = lock(conn, username)? else { return Ok(false) };
+            let revoked = revoke_login_tokens(conn, user.id, by, now)?;
+            audit::record(conn, by, Action::TokenRevoke, username, &json!({ "login_tokens": revoked }), now)?;
             Ok(true)
         })
     }
@@ -316,7 +359,7 @@ fn ending(user_id: i64, all: bool, now: Timestamp) -> _ {
     let now: NaiveDateTime = now.naive();
     tokens::table
         .filter(tokens::user_id.eq(user_id))
-        .filter(tokens::revoked_at.is_null())
+        .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now)))
         .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now)))
         .filter(tokens::name.is_null().or(all.into_sql::<diesel::sql_types::Bool>()))
 }
@@ -332,7 +375,7 @@ fn revocation(by: &Actor, now: Timestamp) -> Revocation<'_> {
     (tokens::revoked_at.eq(now.naive()), tokens::revoked_by.eq(by.name.as_str()), tokens::sealed.eq(None::<Vec<u8>>))
 }
 
-/// Revokes all live login tokens of a user.
+/// Revokes all live login tokens of a user; says how many.
 pub(super) fn revoke_login_tokens(conn: &mut Conn, user_id: i64, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
     unseal(conn, user_id)?;
     diesel::update(ending(user_id, false, now)).set(revocation(by, now)).execute(conn)?;

@@ -1,0 +1,76 @@
+//! `jeton audit`.
+
+use clap::Args;
+
+use super::output::{json_array, table};
+use super::{Failure, with_service};
+use crate::config::Config;
+use crate::domain::audit::{Entry, Filter};
+use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
+use crate::domain::time::Timestamp;
+
+#[derive(Args)]
+pub struct AuditArguments {
+    /// Only what this actor did
+    #[arg(long)]
+    actor: Option<String>,
+    /// Only this action, for example login.failed
+    #[arg(long)]
+    action: Option<String>,
+    /// Only what concerns this user or client
+    #[arg(long)]
+    target: Option<String>,
+    /// Only from this moment on, for example 2026-11-23 or 2026-11-23T08:00:00Z
+    #[arg(long, value_parser = moment)]
+    since: Option<Timestamp>,
+    /// Only before this moment
+    #[arg(long, value_parser = moment)]
+    until: Option<Timestamp>,
+    /// How many entries at most
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+    /// As a JSON array of the admin API's objects
+    #[arg(long)]
+    json: bool,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "write a date, or a moment such as 2026-11-23T08:00:00Z".into())
+}
+
+/// Prints entries of the audit log.
+pub fn audit(arguments: AuditArguments, config: &Config) -> Result<(), Failure> {
+    let AuditArguments { actor, action, target, since, until, limit, json } = arguments;
+    let filter = Filter { actor, action, target, since, until };
+    with_service(config, |service, caller| async move {
+        let (mut entries, mut number): (Vec<Entry>, u32) = (Vec::new(), 1);
+        while entries.len() < limit {
+            let page = PageRequest { number, size: MAX_PAGE_SIZE };
+            let page = service.list_audit(filter.clone(), page, &caller).await?;
+            let last = page.results.len() < MAX_PAGE_SIZE as usize;
+            entries.extend(page.results);
+            if last {
+                break;
+            }
+            number += 1;
+        }
+        entries.truncate(limit);
+        if json {
+            return json_array(&entries);
+        }
+        let rows: Vec<Vec<String>> = entries
+            .iter()
+            .map(|entry| {
+                vec![
+                    entry.at.to_string(),
+                    entry.actor.clone(),
+                    entry.action.clone(),
+                    entry.target.clone(),
+                    entry.address.clone().unwrap_or_else(|| "-".into()),
+                    entry.details.to_string(),
+                ]
+            })
+            .collect();
+        table(&["AT", "ACTOR", "ACTION", "TARGET", "ADDRESS", "DETAILS"], &rows)
+    })
+}

@@ -1,0 +1,20 @@
+//! `POST /logout/` and `POST /logoutall/` (Knox, `knox/views.py`).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::error::HttpError;
+use super::{AppState, caller};
+
+/// Revokes the token of the request.
+pub async fn logout(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
+    let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
+    state.service.logout(&holder, &caller).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Revokes all login tokens of the request's user.
+pub async fn logoutall(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
+    let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
+    state.service.logoutall(&holder, &caller).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,33 @@
+//! `POST /revoke` (RFC 7009).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::error::HttpError;
+use super::oauth::{self, OAuthCaller, Parameters};
+use super::{AppState, body, client_address};
+use crate::domain::audit::Actor;
+use crate::service::{Error, Revoker};
+
+/// Revokes a token. One that is unknown is no error: the client's aim is reached (section 2.2).
+pub async fn revoke(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    let body = body::read(&request, payload, body::MAX_BODY).await?;
+    let parameters = Parameters::of(&request, body).await;
+    let caller = oauth::authenticate(&request, parameters.as_ref(), &state).await?;
+    let parameters = parameters?;
+    let token = parameters.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
+    let address = client_address(&request, &state);
+    let revoker = match caller {
+        OAuthCaller::Client(id) => Revoker::Client(Actor { name: format!("client:{id}"), address }, id),
+        OAuthCaller::User(holder) => Revoker::User(Actor { name: holder.user.username, address }),
+        OAuthCaller::Nobody => Revoker::Holder(address),
+    };
+    state.service.revoke(token, revoker).await.map_err(|error| match error {
+        Error::PermissionDenied => HttpError::OAuth("unauthorized_client", "the token belongs to another client"),
+        other => HttpError::OAuthService(other),
+    })?;
+    Ok(HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).finish())
+}

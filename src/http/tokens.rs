@@ -1,0 +1,75 @@
+//! `/tokens/`: a holder's own tokens.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::body::Data;
+use super::error::HttpError;
+use super::fields::{Fields, Trim};
+use super::pages::ListQuery;
+use super::{AppState, body, caller, drf};
+use crate::domain::token::{Token, TokenFacts};
+use crate::service::{Error, NamedToken};
+
+/// A token at its creation: the only time its key is shown.
+#[derive(Serialize)]
+pub struct Created<'a> {
+    #[serde(flatten)]
+    facts: &'a TokenFacts,
+    token: &'a str,
+}
+
+impl<'a> Created<'a> {
+    /// The answer to a creation.
+    pub fn answer(token: &'a Token, facts: &'a TokenFacts) -> HttpResponse {
+        drf::secret_answer(StatusCode::CREATED, &Self { facts, token: token.expose() })
+    }
+}
+
+/// The caller's live tokens.
+pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
+    let holder = caller::holder(&request, &state).await?;
+    let query = ListQuery::of(&request)?;
+    let page = state.service.list_own_tokens(&holder, query.page).await?;
+    Ok(drf::answer(StatusCode::OK, &query.answer(&request, page)?))
+}
+
+/// Makes a named token for the caller.
+pub async fn create(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    let body = body::read(&request, payload, body::MAX_BODY).await?;
+    let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
+    let wanted = named_token(&body::parse(&request, body).await?)?;
+    let (token, facts) = state.service.create_own_token(&holder, wanted, &caller).await?;
+    Ok(Created::answer(&token, &facts))
+}
+
+/// Revokes one of the caller's tokens.
+pub async fn revoke(
+    request: HttpRequest,
+    id: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
+    state.service.revoke_own_token(token_id(&id)?, &holder, &caller).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// An id in a path; whatever is none is not found.
+pub fn token_id(text: &str) -> Result<i64, Error> {
+    text.parse().map_err(|_| Error::NotFound)
+}
+
+/// `name`, `scope` and `expires_in`: whole seconds, or a duration such as `90d`.
+pub fn named_token(data: &Data) -> Result<NamedToken, Error> {
+    let mut fields = Fields::of(data)?;
+    let name = fields.required_text("name", Trim::Yes);
+    let scope = fields.optional_text("scope").unwrap_or_default();
+    let expires_in = fields.nullable_duration("expires_in");
+    fields.finish()?;
+    Ok(NamedToken { name, scope, expires_in })
+}

@@ -1,0 +1,78 @@
+//! Tokens taken back: by a client, by whoever holds them (RFC 7009), by their owner, by an admin.
+
+use super::{Caller, Error, Holder, Service};
+use crate::domain::audit::Actor;
+
+/// Who asks for a revocation at the OAuth endpoint.
+#[derive(Clone, Debug)]
+pub enum Revoker {
+    /// A client: tokens bound to another client are not its to revoke.
+    Client(Actor, String),
+    /// A user with a token of their own.
+    User(Actor),
+    /// Whoever holds the token itself; the entry in the audit log is in its owner's name.
+    Holder(Option<std::net::IpAddr>),
+}
+
+impl Service {
+    /// Revokes a token by its key. One that is unknown or dead already is no error (RFC 7009 section 2.2).
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] when the token is bound to another client.
+    pub async fn revoke(&self, presented: &str, revoker: Revoker) -> Result<(), Error> {
+        let (_, found) = self.find(presented).await?;
+        let Some((token, owner)) = found else { return Ok(()) };
+        let actor = match revoker {
+            Revoker::Client(_, client_id) if token.client.as_ref().is_some_and(|bound| *bound != client_id) => {
+                return Err(Error::PermissionDenied);
+            }
+            Revoker::Client(actor, _) | Revoker::User(actor) => actor,
+            Revoker::Holder(address) => Actor { name: owner.username, address },
+        };
+        let now = self.clock().now();
+        self.db(move |store| store.revoke_token(token.id, &actor, now)).await?;
+        Ok(())
+    }
+
+    /// Revokes the token that the holder presented (Knox, `knox/views.py::LogoutView`).
+    pub async fn logout(&self, holder: &Holder, caller: &Caller) -> Result<(), Error> {
+        let (id, actor, now) = (holder.token.id, caller.actor.clone(), self.clock().now());
+        self.db(move |store| store.revoke_token(id, &actor, now)).await?;
+        Ok(())
+    }
+
+    /// Revokes all login tokens of the holder (Knox, `knox/views.py::LogoutAllView`); named ones stay.
+    pub async fn logoutall(&self, holder: &Holder, caller: &Caller) -> Result<(), Error> {
+        let (username, actor, now) = (holder.user.username.clone(), caller.actor.clone(), self.clock().now());
+        self.db(move |store| store.revoke_login_tokens(&username, &actor, now)).await?;
+        Ok(())
+    }
+
+    /// Revokes a token of the holder's own by its id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is not theirs or not live.
+    pub async fn revoke_own_token(&self, id: i64, holder: &Holder, caller: &Caller) -> Result<(), Error> {
+        let owner = self.db(move |store| store.token_owner(id)).await?;
+        if owner.is_none_or(|owner| owner.id != holder.user.id) {
+            return Err(Error::NotFound);
+        }
+        self.revoke_by_id(id, caller).await
+    }
+
+    /// Revokes anybody's token by its id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no live token with this id; [`Error::PermissionDenied`].
+    pub async fn revoke_token(&self, id: i64, caller: &Caller) -> Result<(), Error> {
+        caller.require(super::Rights::Staff)?;
+        let owner = self.db(move |store| store.token_owner(id)).await?.ok_or(Error::NotFound)?;
+        caller.require_power_over(&owner)?;
+        self.revoke_by_id(id, caller).await
+    }
+
+    async fn revoke_by_id(&self, id: i64, caller: &Caller) -> Result<(), Error> {
+        let (actor, now) = (caller.actor.clone(), self.clock().now());
+        if self.db(move |store| store.revoke_token(id, &actor, now)).await? { Ok(()) } else { Err(Error::NotFound) }
+    }
+}

@@ -1,0 +1,102 @@
+//! Uses of tokens, gathered in memory and written in batches: no request waits for a write.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::{Error, Policy, Service};
+use crate::domain::time::Timestamp;
+use crate::domain::token::{TokenFacts, TokenKind};
+use crate::store::TokenUse;
+
+/// How often a token's last use is written at most.
+const USE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Uses written in one transaction.
+const BATCH: usize = 500;
+
+/// What is to be written, by token. Beyond the first few seconds of an outage it cannot grow past the tokens in use.
+#[derive(Default)]
+pub struct Uses {
+    pending: Mutex<HashMap<i64, TokenUse>>,
+}
+
+impl Uses {
+    /// Lets `token` show what is not written yet, so that a refreshed token does not expire in between.
+    pub fn overlay(&self, token: &mut TokenFacts) {
+        if let Some(pending) = self.lock().get(&token.id) {
+            token.last_used_at = token.last_used_at.max(Some(pending.last_used_at));
+            if token.expires_at.is_some() {
+                token.expires_at = token.expires_at.max(pending.expires_at);
+            }
+        }
+    }
+
+    /// Notes a use of a live token, unless one was noted lately and its expiry need not move.
+    pub fn note(&self, token: &TokenFacts, policy: &Policy, now: Timestamp) {
+        let expires_at = refreshed(token, policy, now);
+        let lately = token.last_used_at.is_some_and(|last| now.since(last) < USE_INTERVAL && last <= now);
+        if lately && expires_at.is_none() {
+            return;
+        }
+        let mut pending = self.lock();
+        let token_use =
+            pending.entry(token.id).or_insert(TokenUse { id: token.id, last_used_at: now, expires_at: None });
+        token_use.last_used_at = token_use.last_used_at.max(now);
+        token_use.expires_at = token_use.expires_at.max(expires_at);
+    }
+
+    fn take(&self, most: usize) -> Vec<TokenUse> {
+        let pending = self.lock();
+        let ids: Vec<i64> = pending.keys().take(most).copied().collect();
+        ids.iter().filter_map(|id| pending.get(id).copied()).collect()
+    }
+
+    /// Forgets what was written, except where there was another use meanwhile.
+    fn written(&self, uses: &[TokenUse]) {
+        let mut pending = self.lock();
+        for token_use in uses {
+            if pending.get(&token_use.id) == Some(token_use) {
+                pending.remove(&token_use.id);
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i64, TokenUse>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The new expiry that a use earns (django-rest-knox, `knox/auth.py::renew_token`): now and the TTL more, never past
+/// the token's greatest age, and only when that moves it by more than the least interval. Only login tokens slide.
+fn refreshed(token: &TokenFacts, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    let (Some(ttl), Some(current), true, TokenKind::Login) =
+        (policy.token_ttl, token.expires_at, policy.token_auto_refresh, token.kind())
+    else {
+        return None;
+    };
+    let latest = policy.token_max_ttl.map(|age| token.created_at.after(age));
+    let wanted = latest.map_or(now.after(ttl), |latest| latest.min(now.after(ttl)));
+    (wanted > current.after(policy.token_min_refresh_interval)).then_some(wanted)
+}
+
+impl Service {
+    /// Writes the uses noted so far.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was not written stays noted.
+    pub async fn flush_uses(&self) -> Result<(), Error> {
+        loop {
+            let uses = self.inner.uses.take(BATCH);
+            if uses.is_empty() {
+                return Ok(());
+            }
+            let batch = uses.clone();
+            self.db(move |store| store.record_uses(&batch)).await?;
+            self.inner.uses.written(&uses);
+            if uses.len() < BATCH {
+                return Ok(());
+            }
+        }
+    }
+}
