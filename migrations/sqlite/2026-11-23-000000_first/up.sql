@@ -66,6 +66,9 @@ create table audit_log (
     details text not null default '{}'
 );
 create index audit_log_at on audit_log (at);
+create index audit_log_actor on audit_log (actor, id);
+create index audit_log_action on audit_log (action, id);
+create index audit_log_target on audit_log (target, id);
 
 create table meta (
     key text primary key not null,
