@@ -1,6 +1,7 @@
 //! `jeton serve`.
 
 use super::Failure;
+use super::output::line;
 use crate::config::{Config, Listen};
 use crate::domain::time::Clock;
 use crate::server::Server;
@@ -14,7 +15,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
             log::info!("jeton {} listening on {url}", env!("CARGO_PKG_VERSION"));
         }
         if let Some(made) = &server.first_start {
-            print_first_start(config, &server, made);
+            print_first_start(config, &server, made)?;
         }
         server.run().await?;
         log::info!("stopped");
@@ -23,7 +24,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
 }
 
 /// What to paste next, with the secrets that are shown this once.
-fn print_first_start(config: &Config, server: &Server, made: &FirstStart) {
+fn print_first_start(config: &Config, server: &Server, made: &FirstStart) -> Result<(), Failure> {
     let curl = match &config.listen {
         Listen::Tcp(_) if config.tls.is_some() => "curl -k".to_owned(),
         Listen::Tcp(_) => "curl".to_owned(),
@@ -45,7 +46,7 @@ fn print_first_start(config: &Config, server: &Server, made: &FirstStart) {
     );
     let (admin, password) = (&made.admin.0, made.admin.1.expose());
     let (client_id, secret) = (&made.client.0, made.client.1.expose());
-    println!(
+    line(&format!(
         "
 This is the first start: a superuser and a client were made. Their secrets are shown this once.
 
@@ -60,5 +61,5 @@ TOKEN=$({curl} -s {base}/api-token-auth/ -d username={admin} -d password={passwo
 {curl} {base}/introspect -u {client_id}:{secret} -d token=$TOKEN
 {curl} -X POST {base}/admin/users/{admin}/regenerate -H \"Authorization: Token $TOKEN\"
 "
-    );
+    ))
 }
