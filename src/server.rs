@@ -128,6 +128,7 @@ impl Server {
         let app = move || App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::routes);
         let server = HttpServer::new(app)
             .workers(config.workers)
+            .disable_signals()
             .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
             .client_request_timeout(Duration::from_secs(10));
         let server = match (&config.listen, tls) {
@@ -167,7 +168,7 @@ impl Server {
         self.actix.handle()
     }
 
-    /// Serves until a signal or the handle stops it.
+    /// Serves until the handle stops it.
     ///
     /// # Errors
     /// When accepting connections fails for good.
@@ -195,6 +196,9 @@ fn tls(cert: &str, key: &str) -> Result<ServerConfig, StartError> {
     let chain = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| fault("JETON_TLS_CERT", cert, &error))?;
+    if chain.is_empty() {
+        return Err(fault("JETON_TLS_CERT", cert, &"there is no certificate in it"));
+    }
     let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| fault("JETON_TLS_KEY", key, &error))?;
     ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()

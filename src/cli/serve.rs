@@ -1,5 +1,10 @@
 //! `jeton serve`.
 
+use std::pin::pin;
+
+use actix_rt::signal::unix::{SignalKind, signal};
+use futures_util::future::{Either, select};
+
 use super::Failure;
 use super::output::line;
 use crate::config::{Config, Listen};
@@ -10,6 +15,9 @@ use crate::service::FirstStart;
 /// Serves until it is told to stop.
 pub fn serve(config: &Config) -> Result<(), Failure> {
     actix_rt::System::new().block_on(async {
+        // From here on no signal is lost: one that comes during the start stops the server as soon as it serves.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
         let server = Server::start(config, Clock::System).await?;
         for url in &server.urls {
             log::info!("jeton {} listening on {url}", env!("CARGO_PKG_VERSION"));
@@ -17,6 +25,12 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         if let Some(made) = &server.first_start {
             print_first_start(config, &server, made)?;
         }
+        let handle = server.handle();
+        actix_rt::spawn(async move {
+            let graceful = matches!(select(pin!(terminate.recv()), pin!(interrupt.recv())).await, Either::Left(_));
+            log::info!("stopping");
+            handle.stop(graceful).await;
+        });
         server.run().await?;
         log::info!("stopped");
         Ok(())
