@@ -1,5 +1,8 @@
 //! One test program: the real server on a port of its own, the real binary, real databases.
 
 mod api;
+mod commands;
 mod layers;
+mod serve;
+mod settings;
 mod support;

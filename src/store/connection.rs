@@ -1,6 +1,9 @@
 //! Connections: which database by the URL's scheme, its settings, and transactions that may write.
 
 use std::fmt;
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
@@ -85,6 +88,13 @@ impl Manager {
         let path = path.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
         // SQLite reads a leading `file:` as a URI with options; `./` makes every relative path a plain path.
         let plain = if path.starts_with('/') { path.to_owned() } else { format!("./{path}") };
+        // Made here for its owner alone, whatever the umask; SQLite gives its other files the same mode. Never opened
+        // when it is there: closing it would drop the locks that SQLite holds on it for this process.
+        if let Err(error) = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+            && error.kind() != ErrorKind::AlreadyExists
+        {
+            return Err(ConnectError(format!("cannot make {path}: {error}")));
+        }
         let mut conn = SqliteConnection::establish(&plain)?;
         let query_only = self.role == Role::Read;
         conn.batch_execute(&format!(
