@@ -1,3 +1,6 @@
 //! A file for each route.
 
 mod health;
+mod introspect;
+mod introspect_callers;
+mod request_id;
