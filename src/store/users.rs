@@ -20,6 +20,9 @@ use crate::domain::user::{FIRST_BOOTSTRAP_ID, NewUser, User};
 pub(super) type Row =
     (i64, String, String, String, String, String, bool, bool, bool, NaiveDateTime, Option<NaiveDateTime>);
 
+/// How many words of a search count. Each makes the statement deeper, and a deep one exhausts the stack.
+const MAX_SEARCH_WORDS: usize = 32;
+
 /// What to change of a user; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, AsChangeset)]
 #[diesel(table_name = users)]
@@ -67,7 +70,7 @@ impl Store {
         self.read(|conn| {
             let matching = || {
                 let mut query = users::table.into_boxed();
-                for word in search.split_whitespace() {
+                for word in search.split_whitespace().take(MAX_SEARCH_WORDS) {
                     let pattern = format!("%{}%", like_escaped(&word.to_lowercase()));
                     query = query.filter(
                         lower(users::username)
