@@ -298,22 +298,30 @@ struct NextId {
     id: i64,
 }
 
-/// The update locks its row, so two transactions never get the same id; ids of deleted users do not come again.
+/// The counter's row stays locked, so two transactions never get the same id; ids of deleted users do not come again.
+/// Each range counts by itself.
 fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
-    let bumped = diesel::sql_query(
-        "update meta set value = cast(cast(value as bigint) + 1 as text) where key = 'last_user_id' \
+    let (counter, first) = match range {
+        IdRange::Ordinary => ("last_user_id", 1),
+        IdRange::Bootstrap => ("last_bootstrap_id", FIRST_BOOTSTRAP_ID),
+    };
+    let counted = diesel::sql_query(
+        "insert into meta (key, value) values ($1, cast($2 as text)) \
+         on conflict (key) do update set value = cast(cast(meta.value as bigint) + 1 as text) \
          returning cast(value as bigint) as id",
     )
+    .bind::<diesel::sql_types::Text, _>(counter)
+    .bind::<diesel::sql_types::BigInt, _>(first)
     .get_result::<NextId>(conn)?
     .id;
     match range {
-        IdRange::Ordinary => Ok(bumped),
+        IdRange::Ordinary => Ok(counted),
         IdRange::Bootstrap => {
             let highest: Option<i64> = users::table
                 .filter(users::id.ge(FIRST_BOOTSTRAP_ID))
                 .select(diesel::dsl::max(users::id))
                 .first(conn)?;
-            Ok(highest.map_or(FIRST_BOOTSTRAP_ID, |id| id + 1))
+            Ok(highest.map_or(counted, |highest| counted.max(highest + 1)))
         }
     }
 }
