@@ -305,7 +305,7 @@ fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
         IdRange::Ordinary => ("last_user_id", 1),
         IdRange::Bootstrap => ("last_bootstrap_id", FIRST_BOOTSTRAP_ID),
     };
-    let counted = diesel::sql_query(
+    let next = diesel::sql_query(
         "insert into meta (key, value) values ($1, cast($2 as text)) \
          on conflict (key) do update set value = cast(cast(meta.value as bigint) + 1 as text) \
          returning cast(value as bigint) as id",
@@ -315,13 +315,13 @@ fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
     .get_result::<NextId>(conn)?
     .id;
     match range {
-        IdRange::Ordinary => Ok(counted),
+        IdRange::Ordinary => Ok(next),
         IdRange::Bootstrap => {
             let highest: Option<i64> = users::table
                 .filter(users::id.ge(FIRST_BOOTSTRAP_ID))
                 .select(diesel::dsl::max(users::id))
                 .first(conn)?;
-            Ok(highest.map_or(counted, |highest| counted.max(highest + 1)))
+            Ok(highest.map_or(next, |highest| next.max(highest + 1)))
         }
     }
 }
