@@ -17,9 +17,9 @@ pub async fn introspect(
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let parameters = Parameters::of(&request, body).await;
-    oauth::authenticate(&request, parameters.as_ref(), &state).await?;
-    let parameters = parameters?;
-    let token = parameters.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
+    oauth::authenticate(&request, &parameters, &state).await?;
+    let token =
+        parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
     match state.service.introspect(token).await.map_err(HttpError::OAuthService)? {
         Introspection::Active(active) => Ok(drf::secret_answer(StatusCode::OK, &active)),
         Introspection::Inactive(_) => Ok(drf::secret_answer(StatusCode::OK, &json!({ "active": false }))),

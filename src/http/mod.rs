@@ -17,6 +17,7 @@ mod request_id;
 
 use std::net::IpAddr;
 
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, Resource, web};
 use ipnet::IpNet;
@@ -43,6 +44,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/api-token-auth", "POST, OPTIONS").to(login::login))
         .service(
             at("/introspect", "POST, OPTIONS")
+                .wrap(DefaultHeaders::new().add((CACHE_CONTROL, "no-store")))
                 .route(web::post().to(introspect::introspect))
                 .default_service(web::to(drf::other_method)),
         )

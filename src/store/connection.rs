@@ -11,6 +11,7 @@ use diesel::r2d2::R2D2Connection;
 use diesel::{Connection, ConnectionError, PgConnection, SqliteConnection};
 
 use super::StoreError;
+use super::users::lower_utils;
 use crate::domain::database_url::DatabaseUrl;
 
 /// A connection to either database; queries written against it run on both.
@@ -102,6 +103,8 @@ impl Manager {
              pragma foreign_keys = on; pragma query_only = {query_only};",
             self.timeout.as_millis()
         ))?;
+        // SQLite's own knows ASCII only; PostgreSQL's knows all letters.
+        lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
         Ok(Conn::Sqlite(conn))
     }
 }

@@ -20,6 +20,9 @@ use crate::domain::user::{FIRST_BOOTSTRAP_ID, NewUser, User};
 pub(super) type Row =
     (i64, String, String, String, String, String, bool, bool, bool, NaiveDateTime, Option<NaiveDateTime>);
 
+/// How many words of a search count. Each makes the statement deeper, and a deep one exhausts the stack.
+const MAX_SEARCH_WORDS: usize = 32;
+
 /// What to change of a user; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, AsChangeset)]
 #[diesel(table_name = users)]
@@ -67,7 +70,7 @@ impl Store {
         self.read(|conn| {
             let matching = || {
                 let mut query = users::table.into_boxed();
-                for word in search.split_whitespace() {
+                for word in search.split_whitespace().take(MAX_SEARCH_WORDS) {
                     let pattern = format!("%{}%", like_escaped(&word.to_lowercase()));
                     query = query.filter(
                         lower(users::username)
@@ -295,22 +298,30 @@ struct NextId {
     id: i64,
 }
 
-/// The update locks its row, so two transactions never get the same id; ids of deleted users do not come again.
+/// The counter's row stays locked, so two transactions never get the same id; ids of deleted users do not come again.
+/// Each range counts by itself.
 fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
-    let bumped = diesel::sql_query(
-        "update meta set value = cast(cast(value as bigint) + 1 as text) where key = 'last_user_id' \
+    let (counter, first) = match range {
+        IdRange::Ordinary => ("last_user_id", 1),
+        IdRange::Bootstrap => ("last_bootstrap_id", FIRST_BOOTSTRAP_ID),
+    };
+    let next = diesel::sql_query(
+        "insert into meta (key, value) values ($1, cast($2 as text)) \
+         on conflict (key) do update set value = cast(cast(meta.value as bigint) + 1 as text) \
          returning cast(value as bigint) as id",
     )
+    .bind::<diesel::sql_types::Text, _>(counter)
+    .bind::<diesel::sql_types::BigInt, _>(first)
     .get_result::<NextId>(conn)?
     .id;
     match range {
-        IdRange::Ordinary => Ok(bumped),
+        IdRange::Ordinary => Ok(next),
         IdRange::Bootstrap => {
             let highest: Option<i64> = users::table
                 .filter(users::id.ge(FIRST_BOOTSTRAP_ID))
                 .select(diesel::dsl::max(users::id))
                 .first(conn)?;
-            Ok(highest.map_or(FIRST_BOOTSTRAP_ID, |id| id + 1))
+            Ok(highest.map_or(next, |highest| next.max(highest + 1)))
         }
     }
 }

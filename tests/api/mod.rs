@@ -1,3 +1,10 @@
 //! A file for each route.
 
+mod admin_users;
+mod admin_users_create;
 mod health;
+mod hostile;
+mod introspect;
+mod introspect_callers;
+mod regenerate;
+mod request_id;

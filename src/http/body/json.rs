@@ -36,7 +36,10 @@ fn value(raw: &RawValue) -> Result<Value, String> {
         b'{' => Value::Object,
         b'[' => {
             let members: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-            Value::List(members.into_iter().map(value).collect::<Result<_, _>>()?)
+            // Nothing of ours takes lists in a list, and reading them would go as deep as the body is long.
+            let member =
+                |raw: &RawValue| if raw.get().starts_with('[') { Ok(Value::List(Vec::new())) } else { value(raw) };
+            Value::List(members.into_iter().map(member).collect::<Result<_, _>>()?)
         }
         b'"' => {
             let Wtf8(text) = serde_json::from_str(text).map_err(|error| error.to_string())?;
