@@ -114,9 +114,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<User>, StoreError> {
         self.write(|conn| {
+            let may_take_a_superuser = change.is_active == Some(false) || change.is_superuser == Some(false);
+            let superusers = if may_take_a_superuser { lock_superusers(conn)? } else { Vec::new() };
             let Some(user) = lock(conn, username)? else { return Ok(None) };
-            if change.is_active == Some(false) || change.is_superuser == Some(false) {
-                keep_a_superuser(conn, &user)?;
+            if may_take_a_superuser {
+                keep_a_superuser(&superusers, &user)?;
             }
             if change.has_columns() {
                 diesel::update(users::table.find(user.id)).set(change).execute(conn)?;
@@ -161,8 +163,9 @@ impl Store {
     /// Deletes a user with all of their tokens; `false` when there is no such user.
     pub fn delete_user(&self, username: &str, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
         self.write(|conn| {
+            let superusers = lock_superusers(conn)?;
             let Some(user) = lock(conn, username)? else { return Ok(false) };
-            keep_a_superuser(conn, &user)?;
+            keep_a_superuser(&superusers, &user)?;
             diesel::delete(users::table.find(user.id)).execute(conn)?;
             audit::record(conn, by, Action::UserDelete, username, &json!({ "id": user.id }), now)?;
             Ok(true)
@@ -335,17 +338,20 @@ fn join_groups(conn: &mut Conn, user_id: i64, names: &[String]) -> Result<(), St
     Ok(())
 }
 
-/// Refuses to take away the last active superuser. All of them are locked, so that two cannot go at the same moment.
-fn keep_a_superuser(conn: &mut Conn, leaving: &User) -> Result<(), StoreError> {
-    if !(leaving.is_superuser && leaving.is_active) {
-        return Ok(());
-    }
+/// The active superusers. All of them are locked, so that two cannot go at the same moment: by id and before any other
+/// user, so that two who each take one away cannot wait for each other.
+fn lock_superusers(conn: &mut Conn) -> Result<Vec<i64>, StoreError> {
     let supers = users::table.filter(users::is_superuser.eq(true)).filter(users::is_active.eq(true));
-    let ids: Vec<i64> = match conn {
+    Ok(match conn {
         Conn::Pg(pg) => supers.select(users::id).order(users::id).for_no_key_update().load(pg)?,
         Conn::Sqlite(sqlite) => supers.select(users::id).load(sqlite)?,
-    };
-    if ids.iter().any(|id| *id != leaving.id) { Ok(()) } else { Err(StoreError::LastSuperuser) }
+    })
+}
+
+/// Refuses to take away the last of the active superusers.
+fn keep_a_superuser(superusers: &[i64], leaving: &User) -> Result<(), StoreError> {
+    let is_one = leaving.is_superuser && leaving.is_active;
+    if !is_one || superusers.iter().any(|id| *id != leaving.id) { Ok(()) } else { Err(StoreError::LastSuperuser) }
 }
 
 fn like_escaped(text: &str) -> String {
