@@ -79,9 +79,18 @@ impl From<DieselError> for StoreError {
 
 /// Diesel gives no error codes, only the server's words, which `lc_messages=C` keeps English.
 fn says_passing(message: &str) -> bool {
-    ["timeout", "locked", "terminating connection", "starting up", "shutting down", "recovery", "server closed"]
-        .iter()
-        .any(|word| message.contains(word))
+    [
+        "timeout",
+        "locked",
+        "deadlock",
+        "terminating connection",
+        "starting up",
+        "shutting down",
+        "recovery",
+        "server closed",
+    ]
+    .iter()
+    .any(|word| message.contains(word))
 }
 
 /// How to reach the database.
