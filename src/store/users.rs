@@ -227,6 +227,15 @@ pub(super) fn lock(conn: &mut Conn, username: &str) -> Result<Option<User>, Stor
     by_name(conn, username)
 }
 
+/// As [`lock`], for a user who may have got another name since they were read. Whether they still are who they were is
+/// for the next statement to ask.
+pub(super) fn lock_id(conn: &mut Conn, id: i64) -> Result<(), StoreError> {
+    if let Conn::Pg(pg) = conn {
+        users::table.find(id).select(users::id).for_no_key_update().first::<i64>(pg).optional()?;
+    }
+    Ok(())
+}
+
 fn by_name(conn: &mut Conn, username: &str) -> Result<Option<User>, StoreError> {
     let row: Option<Row> = users::table.filter(users::username.eq(username)).first(conn).optional()?;
     Ok(with_groups(conn, row.into_iter().collect())?.pop())
