@@ -321,13 +321,8 @@ fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
     .id;
     match range {
         IdRange::Ordinary => Ok(bumped),
-        IdRange::Bootstrap => {
-            let highest: Option<i64> = users::table
-                .filter(users::id.ge(FIRST_BOOTSTRAP_ID))
-                .select(diesel::dsl::max(users::id))
-                .first(conn)?;
-            Ok(highest.map_or(FIRST_BOOTSTRAP_ID, |id| id + 1))
-        }
+        // One count for both ranges: no value of it comes twice, whoever is deleted.
+        IdRange::Bootstrap => Ok(FIRST_BOOTSTRAP_ID + bumped - 1),
     }
 }
 
