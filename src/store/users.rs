@@ -255,13 +255,14 @@ pub(super) fn with_groups(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<User>, 
     let memberships: Vec<(i64, String)> = user_groups::table
         .inner_join(groups::table)
         .filter(user_groups::user_id.eq_any(&ids))
-        .order(groups::name)
         .select((user_groups::user_id, groups::name))
         .load(conn)?;
     let mut groups: HashMap<i64, Vec<String>> = HashMap::new();
     for (user_id, name) in memberships {
         groups.entry(user_id).or_default().push(name);
     }
+    // Here, not by the databases: each collates as it was set up.
+    groups.values_mut().for_each(|names| names.sort_unstable());
     Ok(rows.into_iter().map(|row| user(groups.remove(&row.0).unwrap_or_default(), row)).collect())
 }
 
