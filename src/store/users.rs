@@ -122,6 +122,9 @@ impl Store {
             }
             if change.has_columns() {
                 diesel::update(users::table.find(user.id)).set(change).execute(conn)?;
+                diesel::update(users::table.find(user.id).filter(users::is_superuser.eq(true)))
+                    .set(users::is_staff.eq(true))
+                    .execute(conn)?;
             }
             if let Some(names) = &change.groups {
                 diesel::delete(user_groups::table.filter(user_groups::user_id.eq(user.id))).execute(conn)?;
