@@ -47,6 +47,12 @@ impl Conn {
     }
 }
 
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Lower case: in PostgreSQL as its locale has it, in SQLite, whose own knows ASCII alone, as Unicode has it.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -92,6 +98,7 @@ impl Manager {
              pragma foreign_keys = on; pragma query_only = {query_only};",
             self.timeout.as_millis()
         ))?;
+        lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
         Ok(Conn::Sqlite(conn))
     }
 }

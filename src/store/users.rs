@@ -6,7 +6,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::connection::Conn;
+use super::connection::{Conn, lower};
 use super::schema::{groups, user_groups, users};
 use super::tokens::revoke_login_tokens;
 use super::{Store, StoreError, audit, storable};
@@ -72,7 +72,8 @@ impl Store {
             let matching = || {
                 let mut query = users::table.into_boxed();
                 for word in search.split_whitespace() {
-                    let pattern = format!("%{}%", like_escaped(&word.to_lowercase()));
+                    // The database lowers both sides, so that a word finds itself whatever letters it knows.
+                    let pattern = lower(format!("%{}%", like_escaped(word)));
                     query = query.filter(
                         lower(users::username)
                             .like(pattern.clone())
@@ -364,9 +365,4 @@ fn keep_a_superuser(superusers: &[i64], leaving: &User) -> Result<(), StoreError
 
 fn like_escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-}
-
-diesel::define_sql_function! {
-    /// Lower case as the database knows it.
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
