@@ -266,7 +266,9 @@ pub(super) fn with_groups(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<User>, 
         groups.entry(user_id).or_default().push(name);
     }
     // Here, not by the databases: each collates as it was set up.
-    groups.values_mut().for_each(|names| names.sort_unstable());
+    for names in groups.values_mut() {
+        names.sort_unstable();
+    }
     Ok(rows.into_iter().map(|row| user(groups.remove(&row.0).unwrap_or_default(), row)).collect())
 }
 
