@@ -91,13 +91,15 @@ impl Manager {
         let path = path.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
         // SQLite reads a leading `file:` as a URI with options; `./` makes every relative path a plain path.
         let plain = if path.starts_with('/') { path.to_owned() } else { format!("./{path}") };
-        let mut conn = SqliteConnection::establish(&plain)?;
+        let named = |error: ConnectError| ConnectError(format!("{path}: {}", error.0));
+        let mut conn = SqliteConnection::establish(&plain).map_err(|error| named(error.into()))?;
         let query_only = self.role == Role::Read;
         conn.batch_execute(&format!(
             "pragma busy_timeout = {}; pragma journal_mode = wal; pragma synchronous = full; \
              pragma foreign_keys = on; pragma query_only = {query_only};",
             self.timeout.as_millis()
-        ))?;
+        ))
+        .map_err(|error| named(error.into()))?;
         lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
         Ok(Conn::Sqlite(conn))
     }
