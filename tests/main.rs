@@ -2,4 +2,7 @@
 
 mod api;
 mod layers;
+mod outage;
+mod stolen;
+mod store;
 mod support;
