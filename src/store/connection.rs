@@ -80,10 +80,12 @@ impl Manager {
         let millis = self.timeout.as_millis();
         conn.batch_execute(&format!(
             "set statement_timeout = {millis}; set idle_in_transaction_session_timeout = '30s'; \
-             set lc_messages = 'C'; set client_min_messages = 'warning'"
-        ))
-        // Only a superuser may set lc_messages before PostgreSQL 16, and a pooler may refuse settings it does not know.
-        .or_else(|_| conn.batch_execute(&format!("set statement_timeout = {millis}")))?;
+             set client_min_messages = 'warning'"
+        ))?;
+        // By itself, for an ordinary role may not, and the settings above must stand all the same.
+        if let Err(error) = conn.batch_execute("set lc_messages = 'C'") {
+            log::debug!("the database's messages keep their language: {error}");
+        }
         Ok(Conn::Pg(conn))
     }
 
