@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use jeton::domain::database_url::DatabaseUrl;
 use jeton::domain::time::Timestamp;
-use jeton::store::{MetaKey, SchemaState, StoreError};
+use jeton::store::{MetaKey, SchemaState, Store, StoreError, StoreOptions};
 
 use super::{Kept, by, new_user, open};
 use crate::on_both;
@@ -169,4 +171,18 @@ on_both! {
         assert_eq!(kept.store.meta_or_insert(MetaKey::SecretKeyCheck, "two").unwrap(), "one");
         assert_eq!(kept.store.meta(MetaKey::SecretKeyCheck).unwrap().as_deref(), Some("one"));
     }
+}
+
+#[test]
+fn an_ordinary_role_that_owns_its_database_is_enough() {
+    let kept = Kept::empty(Kind::Postgres);
+    let role = format!("ordinary_{}", std::process::id());
+    kept.sql(&format!("create role {role} login; grant create, usage on schema public to {role}"));
+    let url = DatabaseUrl::parse(&kept.database.url.replace("jeton@", &format!("{role}@"))).unwrap();
+    let store = Store::open(&url, &StoreOptions { pool: 2, timeout: Duration::from_secs(10) }).unwrap();
+    assert!(!store.migrate().unwrap().is_empty());
+    let alice = store.create_user(&new_user("alice"), &by("root"), Timestamp::from_micros(0)).unwrap();
+    assert_eq!(store.user("alice").unwrap().unwrap().id, alice.id);
+    drop(store);
+    kept.sql(&format!("drop owned by {role}; drop role {role}"));
 }
