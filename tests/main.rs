@@ -3,6 +3,9 @@
 mod api;
 mod commands;
 mod layers;
+mod outage;
 mod serve;
 mod settings;
+mod stolen;
+mod store;
 mod support;

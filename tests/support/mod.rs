@@ -9,6 +9,7 @@ pub mod app;
 pub mod http;
 pub mod postgres;
 pub mod process;
+pub mod session;
 
 /// Asks `f` again and again until it has something to give; panics when that takes too long.
 #[track_caller]
