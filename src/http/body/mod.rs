@@ -4,6 +4,7 @@
 mod charset;
 mod form;
 mod json;
+mod multipart;
 
 use std::time::Duration;
 
@@ -135,7 +136,7 @@ pub async fn parse(request: &HttpRequest, body: Bytes) -> Result<Data, HttpError
         let fields = form(&body, charset).into_iter().map(|(name, text)| (name, Value::Text(text.into_bytes())));
         Ok(Data::Fields { fields: fields.collect(), form: true })
     } else if media.includes("multipart/form-data") {
-        form::multipart(&media, body, charset).await
+        multipart::multipart(&media, &body, charset)
     } else if media.includes("application/json") {
         json::json(&body, charset).map_err(|error| bad_request(format!("JSON parse error - {error}")))
     } else {
