@@ -83,14 +83,16 @@ fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, Start
     let DatabaseUrl::Sqlite(database) = &config.database_url else { return Ok(None) };
     let path = key_file::path_beside(database);
     let io = |error| StartError::Io(path.display().to_string(), error);
+    // Asked before the file is looked for: a node that starts beside this one makes the file first.
+    let used_with_a_key = store.meta(MetaKey::SecretKeyCheck)?.is_some();
     if let Some(key) = key_file::read(&path).map_err(io)? {
         return Ok(Some(key));
     }
     if config.token_mode == TokenMode::Multiple {
         return Ok(None);
     }
-    // A database that was used with a key must not silently get another one: its sealed tokens would be lost.
-    if store.meta(MetaKey::SecretKeyCheck)?.is_some() {
+    // Such a database must not silently get another one: its sealed tokens would be lost.
+    if used_with_a_key {
         return Err(StartError::Store(StoreError::Unusable(format!(
             "the secret key of this database is missing: put its file back at {}, or set JETON_SECRET_KEY",
             path.display()

@@ -13,5 +13,6 @@ mod login_limits;
 mod login_modes;
 mod login_rehash;
 mod login_single;
+mod me;
 mod regenerate;
 mod request_id;
