@@ -110,7 +110,7 @@ on_both! {
         assert_refused(&app.send(Request::new("GET", "/me").token(&second)), "User inactive or deleted.", "inactive");
         app.database.sql("update users set is_active = true where username = 'alice'");
         assert_eq!(app.send(Request::new("GET", "/me").token(&second)).status, 200, "tokens come back with the user");
-        app.clock.advance(Duration::from_secs(10 * 3600));
+        app.clock.advance(Duration::from_hours(10));
         assert_refused(&app.send(Request::new("GET", "/me").token(&second)), INVALID, "expired");
         app.database.sql("delete from users where username = 'alice'");
         assert_refused(&app.send(Request::new("GET", "/me").token(&second)), INVALID, "deleted");

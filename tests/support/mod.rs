@@ -1,6 +1,5 @@
 //! What the tests stand on: a database server, the binary as a process, HTTP to the byte.
 #![allow(dead_code, reason = "a test program need not use every part")]
-#![allow(clippy::disallowed_methods, reason = "tests wait for real processes, on the real clock")]
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
