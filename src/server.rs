@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -86,14 +88,16 @@ fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, Start
     let DatabaseUrl::Sqlite(database) = &config.database_url else { return Ok(None) };
     let path = key_file::path_beside(database);
     let io = |error| StartError::Io(path.display().to_string(), error);
+    // Asked before the file is looked for: a node that starts beside this one makes the file first.
+    let used_with_a_key = store.meta(MetaKey::SecretKeyCheck)?.is_some();
     if let Some(key) = key_file::read(&path).map_err(io)? {
         return Ok(Some(key));
     }
     if config.token_mode == TokenMode::Multiple {
         return Ok(None);
     }
-    // A database that was used with a key must not silently get another one: its sealed tokens would be lost.
-    if store.meta(MetaKey::SecretKeyCheck)?.is_some() {
+    // Such a database must not silently get another one: its sealed tokens would be lost.
+    if used_with_a_key {
         return Err(StartError::Store(StoreError::Unusable(format!(
             "the secret key of this database is missing: put its file back at {}, or set JETON_SECRET_KEY",
             path.display()
@@ -120,10 +124,9 @@ impl Server {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        let tls = config.tls.as_ref().map(|(cert, key)| tls(cert, key)).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let service = open_service(config, clock)?;
-        let bootstrap = Bootstrap { admin: config.bootstrap_admin.clone(), client: config.bootstrap_client.clone() };
-        service.bootstrap(&bootstrap).await?;
-        let first_start = if config.database_url.is_postgres() { None } else { service.first_start().await? };
         let state = web::Data::new(AppState {
             service: service.clone(),
             auth_keywords: config.auth_keywords.clone(),
@@ -134,28 +137,37 @@ impl Server {
         let app = move || App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::routes);
         let server = HttpServer::new(app)
             .workers(config.workers)
+            .disable_signals()
             .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
             .client_request_timeout(Duration::from_secs(10));
-        let tls = config.tls.as_ref().map(|(cert, key)| tls(cert, key)).transpose()?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
         let server = match (&config.listen, tls) {
             (Listen::Tcp(address), None) => server.bind(address).map_err(|error| cannot_listen(address, error))?,
             (Listen::Tcp(address), Some(tls)) => {
                 server.bind_rustls_0_23(address, tls).map_err(|error| cannot_listen(address, error))?
             }
             (Listen::Unix(path), None) => {
-                remove_stale_socket(path).map_err(|error| cannot_listen(&path.display().to_string(), error))?;
-                server.bind_uds(path).map_err(|error| cannot_listen(&path.display().to_string(), error))?
+                // Not actix's `bind_uds`: it removes whatever stands at the path.
+                let listener = remove_stale_socket(path).and_then(|()| UnixListener::bind(path));
+                let server = listener.and_then(|listener| server.listen_uds(listener));
+                server.map_err(|error| cannot_listen(&path.display().to_string(), error))?
             }
             (Listen::Unix(_), Some(_)) => {
                 return Err(StartError::Tls("JETON_TLS_CERT: there is no HTTPS on a Unix socket".into()));
             }
         };
-        let addresses = server.addrs();
-        let urls = match &config.listen {
-            Listen::Tcp(_) => addresses.iter().map(|address| format!("{scheme}://{address}")).collect(),
-            Listen::Unix(path) => vec![format!("unix:{}", path.display())],
+        let (addresses, urls) = match &config.listen {
+            Listen::Tcp(_) => {
+                let addresses = server.addrs();
+                let urls = addresses.iter().map(|address| format!("{scheme}://{address}")).collect();
+                (addresses, urls)
+            }
+            // actix has an address for a socket too, a made-up one.
+            Listen::Unix(path) => (Vec::new(), vec![format!("unix:{}", path.display())]),
         };
+        // After the place to listen is ours: a start that fails must not use up the one showing of the first secrets.
+        let bootstrap = Bootstrap { admin: config.bootstrap_admin.clone(), client: config.bootstrap_client.clone() };
+        service.bootstrap(&bootstrap).await?;
+        let first_start = if config.database_url.is_postgres() { None } else { service.first_start().await? };
         Ok(Self { urls, addresses, first_start, actix: server.run(), service })
     }
 
@@ -165,7 +177,7 @@ impl Server {
         self.actix.handle()
     }
 
-    /// Serves until a signal or the handle stops it.
+    /// Serves until the handle stops it.
     ///
     /// # Errors
     /// When accepting connections fails for good.
@@ -218,12 +230,11 @@ fn cannot_listen(address: &str, error: io::Error) -> StartError {
 
 /// A socket that a killed jeton left behind; one that somebody answers on stays, and binding to it fails.
 fn remove_stale_socket(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::FileTypeExt;
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
-    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
-        std::fs::remove_file(path)?;
+    match UnixStream::connect(path) {
+        Err(error) if is_socket && error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn tls(cert: &str, key: &str) -> Result<ServerConfig, StartError> {
@@ -232,6 +243,9 @@ fn tls(cert: &str, key: &str) -> Result<ServerConfig, StartError> {
     let chain = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| fault("JETON_TLS_CERT", cert, &error))?;
+    if chain.is_empty() {
+        return Err(fault("JETON_TLS_CERT", cert, &"there is no certificate in it"));
+    }
     let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| fault("JETON_TLS_KEY", key, &error))?;
     ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()

@@ -1,5 +1,19 @@
 //! One test program: the real server on a port of its own, the real binary, real databases.
 
+#![allow(clippy::disallowed_methods, reason = "tests run real processes, in a real environment, on the real clock")]
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    clippy::single_match_else,
+    reason = "the shortest way to write a test's text"
+)]
+
 mod api;
+mod commands;
 mod layers;
+mod outage;
+mod serve;
+mod settings;
+mod stolen;
+mod store;
 mod support;

@@ -1,6 +1,6 @@
 //! `jeton healthcheck`: for containers, which have no curl. Opens no database.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -21,8 +21,7 @@ pub fn healthcheck(config: &Config) -> Result<(), Failure> {
         Listen::Tcp(address) => {
             let stream = connect(address).map_err(|error| silent(&config.listen, &error))?;
             if config.tls.is_some() {
-                // The certificate names the public host, not this address: that a listener is there must do.
-                return Ok(());
+                return speaks_tls(stream).map_err(|error| silent(&config.listen, &error));
             }
             ask(stream)
         }
@@ -44,7 +43,7 @@ fn silent(listen: &Listen, error: &std::io::Error) -> Failure {
 }
 
 fn connect(address: &str) -> std::io::Result<TcpStream> {
-    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
+    let mut last = std::io::Error::from(ErrorKind::AddrNotAvailable);
     for address in address.to_socket_addrs()? {
         match TcpStream::connect_timeout(&reachable(address), TIMEOUT) {
             Ok(stream) => {
@@ -65,6 +64,16 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
         _ => {}
     }
     address
+}
+
+/// The certificate names the public host, not this address, so nothing is asked: a server that lives refuses what is no
+/// TLS, and one that hangs says nothing.
+fn speaks_tls(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.write_all(b"\r\n\r\n\r\n\r\n")?;
+    match stream.read(&mut [0; 64]) {
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn ask(mut stream: impl Read + Write) -> std::io::Result<String> {

@@ -138,6 +138,7 @@ fn command() -> clap::Command {
         let default =
             if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
         let flag = |name: &str, flag: &str, help: String| {
+            let help = format!("{help} [env: {name}]{default}");
             Arg::new(name.to_owned())
                 .long(flag.to_owned())
                 .value_name("VALUE")
@@ -146,7 +147,7 @@ fn command() -> clap::Command {
                 .help_heading("Settings")
         };
         if setting.kind != Kind::Secret {
-            command = command.arg(flag(setting.name, &setting.flag(), format!("{}{default}", setting.help)));
+            command = command.arg(flag(setting.name, &setting.flag(), setting.help.to_owned()));
         }
         if let Some(file_name) = setting.file_name() {
             let help = format!("file that holds {}: {}", setting.name, setting.help);

@@ -1,6 +1,12 @@
 //! `jeton serve`.
 
+use std::pin::pin;
+
+use actix_rt::signal::unix::{SignalKind, signal};
+use futures_util::future::{Either, select};
+
 use super::Failure;
+use super::output::line;
 use crate::config::{Config, Listen};
 use crate::domain::time::Clock;
 use crate::server::Server;
@@ -9,13 +15,22 @@ use crate::service::FirstStart;
 /// Serves until it is told to stop.
 pub fn serve(config: &Config) -> Result<(), Failure> {
     actix_rt::System::new().block_on(async {
+        // From here on no signal is lost: one that comes during the start stops the server as soon as it serves.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
         let server = Server::start(config, Clock::System).await?;
         for url in &server.urls {
             log::info!("jeton {} listening on {url}", env!("CARGO_PKG_VERSION"));
         }
         if let Some(made) = &server.first_start {
-            print_first_start(config, &server, made);
+            print_first_start(config, &server, made)?;
         }
+        let handle = server.handle();
+        actix_rt::spawn(async move {
+            let graceful = matches!(select(pin!(terminate.recv()), pin!(interrupt.recv())).await, Either::Left(_));
+            log::info!("stopping");
+            handle.stop(graceful).await;
+        });
         server.run().await?;
         log::info!("stopped");
         Ok(())
@@ -23,7 +38,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
 }
 
 /// What to paste next, with the secrets that are shown this once.
-fn print_first_start(config: &Config, server: &Server, made: &FirstStart) {
+fn print_first_start(config: &Config, server: &Server, made: &FirstStart) -> Result<(), Failure> {
     let curl = match &config.listen {
         Listen::Tcp(_) if config.tls.is_some() => "curl -k".to_owned(),
         Listen::Tcp(_) => "curl".to_owned(),
@@ -45,7 +60,7 @@ fn print_first_start(config: &Config, server: &Server, made: &FirstStart) {
     );
     let (admin, password) = (&made.admin.0, made.admin.1.expose());
     let (client_id, secret) = (&made.client.0, made.client.1.expose());
-    println!(
+    line(&format!(
         "
 This is the first start: a superuser and a client were made. Their secrets are shown this once.
 
@@ -60,5 +75,5 @@ TOKEN=$({curl} -s {base}/api-token-auth/ -d username={admin} -d password={passwo
 {curl} {base}/introspect -u {client_id}:{secret} -d token=$TOKEN
 {curl} -X POST {base}/admin/users/{admin}/regenerate -H \"Authorization: Token $TOKEN\"
 "
-    );
+    ))
 }

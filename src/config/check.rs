@@ -41,6 +41,10 @@ impl<'a> Reader<'a> {
 
     /// Two settings of which neither makes sense alone.
     fn pair(&mut self, first: &str, second: &str) -> Option<(String, String)> {
+        // One that has no value, not even a default, has a fault already.
+        if ![first, second].iter().all(|name| self.given.values.contains_key(name)) {
+            return None;
+        }
         match (self.text(first), self.text(second)) {
             (Some(one), Some(other)) => Some((one.to_owned(), other.to_owned())),
             (None, None) => None,

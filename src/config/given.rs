@@ -9,15 +9,15 @@ use super::check::Reader;
 use super::{Config, ConfigError, Kind, SETTINGS, Setting};
 use crate::domain::database_url::DatabaseUrl;
 
-/// Where a value came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a value came from; a later one wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// Nobody said anything.
     Default,
-    /// The process's environment.
-    Environment,
     /// The file `.env` in the working directory.
     DotEnv,
+    /// The process's environment.
+    Environment,
     /// A flag.
     Flag,
 }
@@ -97,7 +97,7 @@ impl Given {
             (None, None) => (setting.default.to_owned(), Source::Default),
             (Some(value), None) => value.clone(),
             // The stronger of two sources wins; two of equal strength contradict each other.
-            (Some(value), Some((_, source))) if value.1 as u8 > *source as u8 => value.clone(),
+            (Some(value), Some((_, source))) if value.1 > *source => value.clone(),
             (Some((_, source)), Some((_, of_file))) if source == of_file => {
                 let file_name = file_name.unwrap_or_default();
                 self.faults.push(format!("{file_name}: {} is set too; leave one of them out", setting.name));

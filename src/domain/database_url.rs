@@ -18,8 +18,15 @@ impl DatabaseUrl {
     /// # Errors
     /// A sentence that names what is wrong and what would be right, without the URL, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Self::Postgres(text.to_owned()));
+        if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
+            // libpq would take a part of such a password for a host, a port or a name, and quote it in an error.
+            return if Parts::of(rest).is_whole() {
+                Ok(Self::Postgres(text.to_owned()))
+            } else {
+                Err("it is not of the form postgres://user:password@host:port/name?parameter=value; \
+                     in a password write %40 for @, %2F for / and %3F for ?"
+                    .into())
+            };
         }
         let Some(path) = text.strip_prefix("sqlite://") else {
             return Err("its scheme must be postgres://, postgresql:// or sqlite:// \
@@ -82,16 +89,48 @@ impl fmt::Debug for DatabaseUrl {
 
 /// The places of a libpq URI where a password may stand: after the user, and in the parameters.
 fn passwords_in(url: &str) -> Vec<&str> {
-    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-    let (authority_and_path, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-    let credentials = authority_and_path.rsplit_once('@').map_or("", |(credentials, _)| credentials);
-    let in_credentials = credentials.split_once(':').map(|(_, password)| password);
-    let in_parameters = parameters
+    let parts = Parts::of(url.split_once("://").map_or("", |(_, rest)| rest));
+    let in_credentials = parts.credentials.split_once(':').map(|(_, password)| password);
+    let in_parameters = parts
+        .parameters
         .split('&')
         .filter_map(|parameter| parameter.split_once('='))
         .filter(|(name, _)| name.ends_with("password"))
         .map(|(_, value)| value);
     in_credentials.into_iter().chain(in_parameters).collect()
+}
+
+/// A libpq URI behind its scheme, cut as libpq cuts it (`conninfo_uri_parse_options` in `fe-connect.c`).
+struct Parts<'a> {
+    credentials: &'a str,
+    hosts: &'a str,
+    name: &'a str,
+    parameters: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(rest: &'a str) -> Self {
+        let end = rest.find(['@', '/']).filter(|&at| rest[at..].starts_with('@'));
+        let (credentials, rest) = end.map_or(("", rest), |at| (&rest[..at], &rest[at + 1..]));
+        let (places, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let (hosts, name) = places.split_once('/').unwrap_or((places, ""));
+        Self { credentials, hosts, name, parameters }
+    }
+
+    fn is_whole(&self) -> bool {
+        // A colon inside the brackets of an IPv6 address begins no port.
+        let port =
+            |host: &str| host.rsplit(']').next().and_then(|rest| rest.split_once(':')).map(|(_, port)| port.to_owned());
+        let brackets = |host: &str| host.starts_with('[') == host.contains(']');
+        let is_host = |host: &str| {
+            brackets(host) && port(host).is_none_or(|port| port.bytes().all(|digit| digit.is_ascii_digit()))
+        };
+        let is_parameter = |parameter: &str| parameter.is_empty() || parameter.contains('=');
+        !self.hosts.contains('@')
+            && !self.name.contains('@')
+            && self.hosts.split(',').all(is_host)
+            && self.parameters.split('&').all(is_parameter)
+    }
 }
 
 #[cfg(test)]
@@ -118,12 +157,34 @@ mod tests {
             "postgres://u:hunter22@h/d",
             "postgres://u:hunter22@h1,h2/d?sslmode=require",
             "postgres://u@h/d?password=hunter22",
-            "postgres://u:a@hunter22@h/d",
+            "postgres://u:hunter22?@h/d?user=a@b",
+            "postgres://h:5432/d?user=u&password=hunter22@",
+            "postgres://u:hunter22@[::1]:5432,h:1/d",
         ] {
             let url = DatabaseUrl::parse(text).unwrap();
             assert!(!format!("{url} {url:?}").contains("hunter22"), "{url}");
             assert!(!url.scrub(&format!("cannot parse \"{text}\"")).contains("hunter22"));
         }
         assert_eq!(DatabaseUrl::parse("postgres://u@h/d?x=1").unwrap().to_string(), "postgres://u@h/d?x=1");
+    }
+
+    #[test]
+    fn a_password_that_would_be_cut_apart_is_refused() {
+        for text in [
+            "postgres://u:a@hunter22@h/d",
+            "postgres://u:hunter/22@h/d",
+            "postgres://u:1/hunter22@h/d",
+            "postgres://u:a@b?hunter22@h/d",
+            "postgres://u:hunter22@[::1/d",
+            "postgres://u:hunter22@h:port/d",
+        ] {
+            let error = DatabaseUrl::parse(text).unwrap_err();
+            assert!(error.contains("%2F") && !error.contains("hunter"), "{text}: {error}");
+        }
+        for text in
+            ["postgres:///d", "postgres://", "postgres://%2Ftmp/d", "postgres://u@/d?host=/tmp", "postgres://h:/d"]
+        {
+            assert!(DatabaseUrl::parse(text).is_ok(), "{text}");
+        }
     }
 }

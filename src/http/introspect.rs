@@ -17,9 +17,9 @@ pub async fn introspect(
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let parameters = Parameters::of(&request, body).await;
-    oauth::introspector(&request, parameters.as_ref(), &state).await?;
-    let parameters = parameters?;
-    let token = parameters.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
+    oauth::introspector(&request, &parameters, &state).await?;
+    let token =
+        parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
     let introspection = state.service.introspect(token).await.map_err(HttpError::OAuthService)?;
     Ok(drf::secret_answer(StatusCode::OK, &introspection))
 }
@@ -37,7 +37,7 @@ pub async fn introspect_batch(
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, MAX_BATCH_BODY).await?;
     // Only `Authorization` says who asks: the body is a list, not parameters.
-    oauth::introspector(&request, Err(&HttpError::invalid_request("")), &state).await?;
+    oauth::introspector(&request, &Parameters::default(), &state).await?;
     let data = body::parse(&request, body).await;
     let tokens = match &data {
         Ok(data @ Data::Fields { form: false, .. }) => texts(data.get("tokens"))?,

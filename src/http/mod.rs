@@ -22,6 +22,7 @@ mod verify;
 
 use std::net::IpAddr;
 
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, Resource, web};
 use ipnet::IpNet;
@@ -50,14 +51,23 @@ pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(at("/api-token-auth", "POST, OPTIONS").to(login::login))
         .service(
-            at("/introspect", "POST, OPTIONS").route(web::post().to(introspect::introspect)).default_service(other()),
+            at("/introspect", "POST, OPTIONS")
+                .wrap(no_store())
+                .route(web::post().to(introspect::introspect))
+                .default_service(other()),
         )
         .service(
             at("/introspect/batch", "POST, OPTIONS")
+                .wrap(no_store())
                 .route(web::post().to(introspect::introspect_batch))
                 .default_service(other()),
         )
-        .service(at("/revoke", "POST, OPTIONS").route(web::post().to(revoke::revoke)).default_service(other()))
+        .service(
+            at("/revoke", "POST, OPTIONS")
+                .wrap(no_store())
+                .route(web::post().to(revoke::revoke))
+                .default_service(other()),
+        )
         .service(
             at("/me", "GET, HEAD, OPTIONS")
                 .route(web::get().to(me::me))
@@ -145,6 +155,11 @@ fn at(
     >,
 > {
     web::resource([path.to_owned(), format!("{path}/")]).wrap(DefaultHeaders::new().add(("Allow", allow)))
+}
+
+/// No answer of these routes may be kept by anybody, refusals neither.
+fn no_store() -> DefaultHeaders {
+    DefaultHeaders::new().add((CACHE_CONTROL, "no-store"))
 }
 
 /// Scheme and host as the client named them: `https://tokens.example.com`.

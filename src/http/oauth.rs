@@ -11,47 +11,56 @@ use super::{AppState, client_address};
 use crate::domain::client::ClientSecret;
 use crate::service::{Caller, Error, Holder, Rights};
 
-/// The parameters of a request, from a form or a JSON object.
-#[derive(Debug)]
-pub struct Parameters(Vec<(String, String)>);
+/// The parameters of a request, from a form or a JSON object. What is wrong with them is told after the caller is
+/// known: [`Parameters::checked`].
+#[derive(Debug, Default)]
+pub struct Parameters {
+    values: Vec<(String, String)>,
+    fault: Option<&'static str>,
+}
 
 impl Parameters {
-    /// # Errors
-    /// `invalid_request` for a body that is neither, or a parameter that is no text or comes twice.
-    pub async fn of(request: &HttpRequest, body: Bytes) -> Result<Self, HttpError> {
+    /// Reads what can be read: of a parameter that comes twice the first.
+    pub async fn of(request: &HttpRequest, body: Bytes) -> Self {
         let has_type = request.headers().contains_key(CONTENT_TYPE);
-        let data = match body::parse(request, body).await {
-            Ok(data) => data,
-            Err(HttpError::Detail(..)) if !has_type => {
-                return Err(HttpError::invalid_request("the body has no Content-Type"));
-            }
-            Err(_) => return Err(HttpError::invalid_request("the body is neither a form nor JSON")),
+        let fault = match body::parse(request, body).await {
+            Ok(Data::Fields { fields, .. }) => return Self::from_fields(fields),
+            Ok(Data::Null | Data::Other(_)) => "the JSON body is not an object",
+            Err(_) if !has_type => "the body has no Content-Type",
+            Err(_) => "the body is neither a form nor JSON",
         };
-        let Data::Fields { fields, .. } = data else {
-            return Err(HttpError::invalid_request("the JSON body is not an object"));
-        };
-        let mut parameters: Vec<(String, String)> = Vec::new();
+        Self { values: Vec::new(), fault: Some(fault) }
+    }
+
+    fn from_fields(fields: Vec<(String, Value)>) -> Self {
+        let mut parameters = Self::default();
         for (name, value) in fields {
             if !["token", "token_type_hint", "client_id", "client_secret"].contains(&name.as_str()) {
                 continue;
             }
-            let Value::Text(text) = value else { return Err(HttpError::invalid_request("a parameter is not text")) };
-            // RFC 6749 section 3.1: without a value counts as left out, and none may come twice.
-            if text.is_empty() {
-                continue;
+            match value {
+                // RFC 6749 section 3.1: without a value counts as left out, and none may come twice.
+                Value::Text(text) if text.is_empty() => {}
+                Value::Text(_) if parameters.get(&name).is_some() => {
+                    parameters.fault = Some("a parameter is sent more than once");
+                }
+                // A lone surrogate becomes replacement characters, which stand in no key and no secret.
+                Value::Text(text) => parameters.values.push((name, String::from_utf8_lossy(&text).into_owned())),
+                _ => parameters.fault = Some("a parameter is not text"),
             }
-            if parameters.iter().any(|(known, _)| *known == name) {
-                return Err(HttpError::invalid_request("a parameter is sent more than once"));
-            }
-            // A lone surrogate becomes replacement characters, which stand in no key and no secret.
-            parameters.push((name, String::from_utf8_lossy(&text).into_owned()));
         }
-        Ok(Self(parameters))
+        parameters
     }
 
     /// The value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// # Errors
+    /// `invalid_request` for a body that is neither form nor object, or a parameter that is no text or comes twice.
+    pub fn checked(&self) -> Result<&Self, HttpError> {
+        self.fault.map_or(Ok(self), |fault| Err(HttpError::invalid_request(fault)))
     }
 }
 
@@ -72,11 +81,10 @@ pub enum OAuthCaller {
 /// 401 for a wrong secret or a bad token, 400 for two ways at once.
 pub async fn authenticate(
     request: &HttpRequest,
-    parameters: Result<&Parameters, &HttpError>,
+    parameters: &Parameters,
     state: &AppState,
 ) -> Result<OAuthCaller, HttpError> {
-    let parameter = |name| parameters.ok().and_then(|parameters| parameters.get(name));
-    let (form_id, form_secret) = (parameter("client_id"), parameter("client_secret"));
+    let (form_id, form_secret) = (parameters.get("client_id"), parameters.get("client_secret"));
     let candidates = match Credentials::of(request, state) {
         Credentials::Basic(_) | Credentials::Key(_) | Credentials::Refused(_) if form_secret.is_some() => {
             return Err(HttpError::invalid_request("client credentials are sent in two ways at once"));
@@ -108,11 +116,7 @@ pub async fn authenticate(
 ///
 /// # Errors
 /// As [`authenticate`], and 401 for nobody, 403 for a user who is not staff.
-pub async fn introspector(
-    request: &HttpRequest,
-    parameters: Result<&Parameters, &HttpError>,
-    state: &AppState,
-) -> Result<(), HttpError> {
+pub async fn introspector(request: &HttpRequest, parameters: &Parameters, state: &AppState) -> Result<(), HttpError> {
     match authenticate(request, parameters, state).await? {
         OAuthCaller::Client(_) => Ok(()),
         OAuthCaller::User(holder) => {

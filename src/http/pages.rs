@@ -36,7 +36,7 @@ impl ListQuery {
         let value = |name: &str| pairs.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.trim());
         let size = value("page_size").and_then(|size| size.parse::<u32>().ok()).filter(|size| *size > 0);
         let number = match value("page") {
-            None => 1,
+            None | Some("") => 1,
             Some(number) => number.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(invalid_page)?,
         };
         let page = PageRequest { number, size: size.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE) };

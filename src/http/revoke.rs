@@ -16,9 +16,9 @@ pub async fn revoke(
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let parameters = Parameters::of(&request, body).await;
-    let caller = oauth::authenticate(&request, parameters.as_ref(), &state).await?;
-    let parameters = parameters?;
-    let token = parameters.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
+    let caller = oauth::authenticate(&request, &parameters, &state).await?;
+    let token =
+        parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
     let address = client_address(&request, &state);
     let revoker = match caller {
         OAuthCaller::Client(id) => Revoker::Client(Actor { name: format!("client:{id}"), address }, id),
@@ -29,5 +29,5 @@ pub async fn revoke(
         Error::PermissionDenied => HttpError::OAuth("unauthorized_client", "the token belongs to another client"),
         other => HttpError::OAuthService(other),
     })?;
-    Ok(HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).finish())
+    Ok(HttpResponse::Ok().finish())
 }

@@ -50,17 +50,21 @@ impl Service {
             admin: ("admin".into(), Password::generate()),
             client: ("demo".into(), ClientSecret::generate()),
         };
-        self.bootstrap_admin(&made.admin.0, &made.admin.1).await?;
+        // Of two that start at once, the one that made the admin makes the client too: no secret is shown that is not so.
+        if !self.bootstrap_admin(&made.admin.0, &made.admin.1).await? {
+            return Ok(None);
+        }
         self.bootstrap_client(&made.client.0, &made.client.1).await?;
         Ok(Some(made))
     }
 
-    async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<(), Error> {
+    /// Whether it was made: where it stands already it stays as it is.
+    async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<bool, Error> {
         let username =
             new_username(username).map_err(|messages| Error::invalid("JETON_BOOTSTRAP_ADMIN", messages.join(" ")))?;
         let wanted = username.clone();
         if self.db(move |store| store.user(&wanted)).await?.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let attributes = Attributes { username: &username, first_name: "", last_name: "", email: "" };
         // The operator's own choice stands, as with Django's createsuperuser; a weak one is worth a word.
@@ -79,10 +83,11 @@ impl Service {
             password: self.inner.hasher.hash(password.clone()).await?,
         };
         let now = self.clock().now();
-        if let Some(user) = self.db(move |store| store.bootstrap_user(&new, now)).await? {
+        let made = self.db(move |store| store.bootstrap_user(&new, now)).await?;
+        if let Some(user) = &made {
             log::info!(user = user.username.as_str(), id = user.id; "made the first superuser");
         }
-        Ok(())
+        Ok(made.is_some())
     }
 
     async fn bootstrap_client(&self, client_id: &str, secret: &ClientSecret) -> Result<(), Error> {

@@ -133,13 +133,13 @@ impl Service {
     }
 
     /// Runs `work` on a thread that may block. When the database takes too long the caller gets an answer all the
-    /// same; the statement ends by its own time-out.
+    /// same, and a change that was not committed by then is undone.
     async fn db<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
-        let store = self.inner.store.clone();
         let deadline = self.inner.policy.database_timeout.mul_f32(0.9);
+        let store = self.inner.store.within(deadline);
         let running = actix_rt::task::spawn_blocking(move || work(&store));
         match actix_rt::time::timeout(deadline, running).await {
             Ok(Ok(result)) => Ok(result?),

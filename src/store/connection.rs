@@ -1,6 +1,9 @@
 //! Connections: which database by the URL's scheme, its settings, and transactions that may write.
 
 use std::fmt;
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
@@ -47,6 +50,12 @@ impl Conn {
     }
 }
 
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Lower case: in PostgreSQL as its locale has it, in SQLite, whose own knows ASCII alone, as Unicode has it.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -74,10 +83,12 @@ impl Manager {
         let millis = self.timeout.as_millis();
         conn.batch_execute(&format!(
             "set statement_timeout = {millis}; set idle_in_transaction_session_timeout = '30s'; \
-             set lc_messages = 'C'; set client_min_messages = 'warning'"
-        ))
-        // Only a superuser may set lc_messages before PostgreSQL 16, and a pooler may refuse settings it does not know.
-        .or_else(|_| conn.batch_execute(&format!("set statement_timeout = {millis}")))?;
+             set client_min_messages = 'warning'"
+        ))?;
+        // By itself, for an ordinary role may not, and the settings above must stand all the same.
+        if let Err(error) = conn.batch_execute("set lc_messages = 'C'") {
+            log::debug!("the database's messages keep their language: {error}");
+        }
         Ok(Conn::Pg(conn))
     }
 
@@ -85,13 +96,24 @@ impl Manager {
         let path = path.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
         // SQLite reads a leading `file:` as a URI with options; `./` makes every relative path a plain path.
         let plain = if path.starts_with('/') { path.to_owned() } else { format!("./{path}") };
-        let mut conn = SqliteConnection::establish(&plain)?;
+        let named = |error: ConnectError| ConnectError(format!("{path}: {}", error.0));
+        // Made here for its owner alone, whatever the umask; SQLite gives its other files the same mode. Never opened
+        // when it is there: closing it would drop the locks that SQLite holds on it for this process.
+        if let Err(error) = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+            && error.kind() != ErrorKind::AlreadyExists
+        {
+            return Err(ConnectError(format!("cannot make {path}: {error}")));
+        }
+        let mut conn = SqliteConnection::establish(&plain).map_err(|error| named(error.into()))?;
         let query_only = self.role == Role::Read;
         conn.batch_execute(&format!(
             "pragma busy_timeout = {}; pragma journal_mode = wal; pragma synchronous = full; \
              pragma foreign_keys = on; pragma query_only = {query_only};",
             self.timeout.as_millis()
-        ))?;
+        ))
+        .map_err(|error| named(error.into()))?;
+        // SQLite's own knows ASCII only; PostgreSQL's knows all letters.
+        lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
         Ok(Conn::Sqlite(conn))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! One `Store` over PostgreSQL and SQLite. What keeps a query portable:
 //! 1. times come from our clock as parameters, never from the database;
-//! 2. one atomic statement rather than read, lock, write; where a user's tokens change, [`users::lock`] comes first;
+//! 2. one atomic statement rather than read, lock, write; where a user's tokens change, `users::lock` comes first;
 //! 3. a unique violation is an answer ([`StoreError::Taken`]) and ends its transaction;
 //! 4. rows are inserted one by one;
 //! 5. SQL that must differ stands in a `match` arm.
@@ -25,6 +25,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use r2d2::Pool;
 
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::time::Stopwatch;
 use connection::{Conn, Manager, Role};
 pub use meta::MetaKey;
 pub use migrations::SchemaState;
@@ -83,9 +84,18 @@ impl From<DieselError> for StoreError {
 
 /// Diesel gives no error codes, only the server's words, which `lc_messages=C` keeps English.
 fn says_passing(message: &str) -> bool {
-    ["timeout", "locked", "terminating connection", "starting up", "shutting down", "recovery", "server closed"]
-        .iter()
-        .any(|word| message.contains(word))
+    [
+        "timeout",
+        "locked",
+        "deadlock",
+        "terminating connection",
+        "starting up",
+        "shutting down",
+        "recovery",
+        "server closed",
+    ]
+    .iter()
+    .any(|word| message.contains(word))
 }
 
 /// How to reach the database.
@@ -103,6 +113,20 @@ pub struct Store {
     read: Pool<Manager>,
     write: Pool<Manager>,
     url: DatabaseUrl,
+    deadline: Option<Deadline>,
+}
+
+#[derive(Clone, Copy)]
+struct Deadline {
+    since: Stopwatch,
+    limit: Duration,
+}
+
+impl Deadline {
+    fn left(self) -> Result<Duration, StoreError> {
+        let left = self.limit.checked_sub(self.since.elapsed()).filter(|left| !left.is_zero());
+        left.ok_or_else(|| StoreError::Unavailable(format!("not done within {:?}", self.limit)))
+    }
 }
 
 impl Store {
@@ -129,7 +153,14 @@ impl Store {
         } else {
             (pool(options.pool, Role::Read), pool(1, Role::Write))
         };
-        Ok(Self { read, write, url: url.clone() })
+        Ok(Self { read, write, url: url.clone(), deadline: None })
+    }
+
+    /// The same store, for somebody who waits no longer than this from now on: what has not begun by then does not
+    /// begin, and what has not been committed by then is undone. Whoever was told that it failed may believe it.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        Self { deadline: Some(Deadline { since: Stopwatch::start(), limit }), ..self.clone() }
     }
 
     /// Which database this is.
@@ -150,11 +181,17 @@ impl Store {
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
     fn write<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.connect(&self.write)?.in_transaction(work)
+        self.connect(&self.write)?.in_transaction(|conn| {
+            let value = work(conn)?;
+            self.deadline.map(Deadline::left).transpose()?;
+            Ok(value)
+        })
     }
 
     fn connect(&self, pool: &Pool<Manager>) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
-        pool.get().map_err(|error| StoreError::Unavailable(self.url.scrub(error.to_string().trim())))
+        let left = self.deadline.map(Deadline::left).transpose()?;
+        let patience = left.unwrap_or(Duration::MAX).min(pool.connection_timeout());
+        pool.get_timeout(patience).map_err(|error| StoreError::Unavailable(self.url.scrub(error.to_string().trim())))
     }
 }
 

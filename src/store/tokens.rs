@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::connection::Conn;
 use super::schema::{tokens, users};
-use super::users::{Row as UserRow, lock, with_groups};
+use super::users::{Row as UserRow, lock, lock_id, with_groups};
 use super::{Store, StoreError, audit, storable};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::page::{Page, PageRequest};
@@ -178,7 +178,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<LoginToken>, StoreError> {
         self.write(|conn| {
-            lock(conn, &user.username)?;
+            lock_id(conn, user.id)?;
             let found = login_token(conn, user, now)?;
             match &found {
                 LoginToken::UserChanged => return Ok(Some(found)),

@@ -6,7 +6,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::connection::Conn;
+use super::connection::{Conn, lower};
 use super::schema::{groups, user_groups, users};
 use super::tokens::revoke_login_tokens;
 use super::{Store, StoreError, audit, storable};
@@ -43,6 +43,10 @@ pub struct UserChange {
     pub groups: Option<Vec<String>>,
 }
 
+/// A longer text is in no user's fields. And each word makes the query longer: thousands of them are more than the
+/// databases, and the stack of the thread that builds it, can take.
+const LONGEST_SEARCH: usize = 1000;
+
 /// Where a new user's id comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum IdRange {
@@ -61,14 +65,15 @@ impl Store {
 
     /// Users by id, those whose name, first or last name or e-mail holds `search` (if it is not empty).
     pub fn list_users(&self, search: &str, page: PageRequest) -> Result<Page<User>, StoreError> {
-        if !storable(search) {
+        if !storable(search) || search.chars().count() > LONGEST_SEARCH {
             return Ok(Page { count: 0, results: Vec::new() });
         }
         self.read(|conn| {
             let matching = || {
                 let mut query = users::table.into_boxed();
                 for word in search.split_whitespace() {
-                    let pattern = format!("%{}%", like_escaped(&word.to_lowercase()));
+                    // The database lowers both sides, so that a word finds itself whatever letters it knows.
+                    let pattern = lower(format!("%{}%", like_escaped(word)));
                     query = query.filter(
                         lower(users::username)
                             .like(pattern.clone())
@@ -110,12 +115,17 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<User>, StoreError> {
         self.write(|conn| {
+            let may_take_a_superuser = change.is_active == Some(false) || change.is_superuser == Some(false);
+            let superusers = if may_take_a_superuser { lock_superusers(conn)? } else { Vec::new() };
             let Some(user) = lock(conn, username)? else { return Ok(None) };
-            if change.is_active == Some(false) || change.is_superuser == Some(false) {
-                keep_a_superuser(conn, &user)?;
+            if may_take_a_superuser {
+                keep_a_superuser(&superusers, &user)?;
             }
             if change.has_columns() {
                 diesel::update(users::table.find(user.id)).set(change).execute(conn)?;
+                diesel::update(users::table.find(user.id).filter(users::is_superuser.eq(true)))
+                    .set(users::is_staff.eq(true))
+                    .execute(conn)?;
             }
             if let Some(names) = &change.groups {
                 diesel::delete(user_groups::table.filter(user_groups::user_id.eq(user.id))).execute(conn)?;
@@ -157,8 +167,9 @@ impl Store {
     /// Deletes a user with all of their tokens; `false` when there is no such user.
     pub fn delete_user(&self, username: &str, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
         self.write(|conn| {
+            let superusers = lock_superusers(conn)?;
             let Some(user) = lock(conn, username)? else { return Ok(false) };
-            keep_a_superuser(conn, &user)?;
+            keep_a_superuser(&superusers, &user)?;
             diesel::delete(users::table.find(user.id)).execute(conn)?;
             audit::record(conn, by, Action::UserDelete, username, &json!({ "id": user.id }), now)?;
             Ok(true)
@@ -220,6 +231,15 @@ pub(super) fn lock(conn: &mut Conn, username: &str) -> Result<Option<User>, Stor
     by_name(conn, username)
 }
 
+/// As [`lock`], for a user who may have got another name since they were read. Whether they still are who they were is
+/// for the next statement to ask.
+pub(super) fn lock_id(conn: &mut Conn, id: i64) -> Result<(), StoreError> {
+    if let Conn::Pg(pg) = conn {
+        users::table.find(id).select(users::id).for_no_key_update().first::<i64>(pg).optional()?;
+    }
+    Ok(())
+}
+
 fn by_name(conn: &mut Conn, username: &str) -> Result<Option<User>, StoreError> {
     let row: Option<Row> = users::table.filter(users::username.eq(username)).first(conn).optional()?;
     Ok(with_groups(conn, row.into_iter().collect())?.pop())
@@ -239,12 +259,15 @@ pub(super) fn with_groups(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<User>, 
     let memberships: Vec<(i64, String)> = user_groups::table
         .inner_join(groups::table)
         .filter(user_groups::user_id.eq_any(&ids))
-        .order(groups::name)
         .select((user_groups::user_id, groups::name))
         .load(conn)?;
     let mut groups: HashMap<i64, Vec<String>> = HashMap::new();
     for (user_id, name) in memberships {
         groups.entry(user_id).or_default().push(name);
+    }
+    // Here, not by the databases: each collates as it was set up.
+    for names in groups.values_mut() {
+        names.sort_unstable();
     }
     Ok(rows.into_iter().map(|row| user(groups.remove(&row.0).unwrap_or_default(), row)).collect())
 }
@@ -295,22 +318,30 @@ struct NextId {
     id: i64,
 }
 
-/// The update locks its row, so two transactions never get the same id; ids of deleted users do not come again.
+/// The counter's row stays locked, so two transactions never get the same id; ids of deleted users do not come again.
+/// Each range counts by itself.
 fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
-    let bumped = diesel::sql_query(
-        "update meta set value = cast(cast(value as bigint) + 1 as text) where key = 'last_user_id' \
+    let (counter, first) = match range {
+        IdRange::Ordinary => ("last_user_id", 1),
+        IdRange::Bootstrap => ("last_bootstrap_id", FIRST_BOOTSTRAP_ID),
+    };
+    let next = diesel::sql_query(
+        "insert into meta (key, value) values ($1, cast($2 as text)) \
+         on conflict (key) do update set value = cast(cast(meta.value as bigint) + 1 as text) \
          returning cast(value as bigint) as id",
     )
+    .bind::<diesel::sql_types::Text, _>(counter)
+    .bind::<diesel::sql_types::BigInt, _>(first)
     .get_result::<NextId>(conn)?
     .id;
     match range {
-        IdRange::Ordinary => Ok(bumped),
+        IdRange::Ordinary => Ok(next),
         IdRange::Bootstrap => {
             let highest: Option<i64> = users::table
                 .filter(users::id.ge(FIRST_BOOTSTRAP_ID))
                 .select(diesel::dsl::max(users::id))
                 .first(conn)?;
-            Ok(highest.map_or(FIRST_BOOTSTRAP_ID, |id| id + 1))
+            Ok(highest.map_or(next, |highest| next.max(highest + 1)))
         }
     }
 }
@@ -331,24 +362,22 @@ fn join_groups(conn: &mut Conn, user_id: i64, names: &[String]) -> Result<(), St
     Ok(())
 }
 
-/// Refuses to take away the last active superuser. All of them are locked, so that two cannot go at the same moment.
-fn keep_a_superuser(conn: &mut Conn, leaving: &User) -> Result<(), StoreError> {
-    if !(leaving.is_superuser && leaving.is_active) {
-        return Ok(());
-    }
+/// The active superusers. All of them are locked, so that two cannot go at the same moment: by id and before any other
+/// user, so that two who each take one away cannot wait for each other.
+fn lock_superusers(conn: &mut Conn) -> Result<Vec<i64>, StoreError> {
     let supers = users::table.filter(users::is_superuser.eq(true)).filter(users::is_active.eq(true));
-    let ids: Vec<i64> = match conn {
+    Ok(match conn {
         Conn::Pg(pg) => supers.select(users::id).order(users::id).for_no_key_update().load(pg)?,
         Conn::Sqlite(sqlite) => supers.select(users::id).load(sqlite)?,
-    };
-    if ids.iter().any(|id| *id != leaving.id) { Ok(()) } else { Err(StoreError::LastSuperuser) }
+    })
+}
+
+/// Refuses to take away the last of the active superusers.
+fn keep_a_superuser(superusers: &[i64], leaving: &User) -> Result<(), StoreError> {
+    let is_one = leaving.is_superuser && leaving.is_active;
+    if !is_one || superusers.iter().any(|id| *id != leaving.id) { Ok(()) } else { Err(StoreError::LastSuperuser) }
 }
 
 fn like_escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-}
-
-diesel::define_sql_function! {
-    /// Lower case as the database knows it.
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }

@@ -55,22 +55,33 @@ impl TestDatabase {
                 let url = format!("sqlite://{}", folder.path().join("jeton.db").display());
                 Self { url, folder: Some(folder), postgres: None }
             }
-            Kind::Postgres => {
-                let database = postgres::shared().create_database();
-                Self { url: database.url.clone(), folder: None, postgres: Some(database) }
-            }
+            Kind::Postgres => Self::of(postgres::shared()),
         }
     }
 
+    /// In a cluster of the test's own.
+    pub fn of(cluster: &postgres::Cluster) -> Self {
+        let database = cluster.create_database();
+        Self { url: database.url.clone(), folder: None, postgres: Some(database) }
+    }
+
     /// Runs SQL past jeton, as an operator would: `psql`, or `sqlite3`. Gives what it prints, unaligned.
+    #[track_caller]
     pub fn sql(&self, text: &str) -> String {
+        self.try_sql(text).unwrap_or_else(|error| panic!("{error}in: {text}"))
+    }
+
+    /// The same, or what the database says against it.
+    pub fn try_sql(&self, text: &str) -> Result<String, String> {
         if let Some(database) = &self.postgres {
-            return database.sql(text);
+            return database.try_sql(text);
         }
         let path = self.url.strip_prefix("sqlite://").unwrap();
         let output = std::process::Command::new("sqlite3").args([path, text]).output().unwrap();
-        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
     }
 }
 

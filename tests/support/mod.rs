@@ -1,6 +1,5 @@
 //! What the tests stand on: a database server, the binary as a process, HTTP to the byte.
 #![allow(dead_code, reason = "a test program need not use every part")]
-#![allow(clippy::disallowed_methods, reason = "tests wait for real processes, on the real clock")]
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ pub mod app;
 pub mod http;
 pub mod postgres;
 pub mod process;
+pub mod session;
 
 /// Asks `f` again and again until it has something to give; panics when that takes too long.
 #[track_caller]

@@ -112,7 +112,8 @@ impl Cluster {
         Database::create(&self.dir)
     }
 
-    fn data(&self) -> PathBuf {
+    /// The files, which their owner and root may read.
+    pub fn data(&self) -> PathBuf {
         self.dir.join("data")
     }
 

@@ -7,15 +7,18 @@ use serde_json::json;
 use crate::domain::duration;
 use crate::http::error::HttpError;
 use crate::http::pages::ListQuery;
-use crate::http::{AppState, caller, drf};
+use crate::http::{AppState, body, caller, drf};
 use crate::service::{Error, Faults, RegenerateOptions, Rights};
 
 /// A new login token in place of the user's old ones.
 pub async fn regenerate(
     request: HttpRequest,
     username: web::Path<String>,
+    payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
+    // It takes none, but too large is too large.
+    body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     caller.require(Rights::Staff)?;
     let query = ListQuery::of(&request)?;

@@ -1,24 +1,14 @@
-//! Forms: URL-encoded and multipart.
+//! URL-encoded forms.
 
-use actix_web::web::Bytes;
-use futures_util::stream;
-
-use super::{Charset, Data, Value, bad_request};
-use crate::http::error::HttpError;
-use crate::http::media_type::MediaType;
+use super::Charset;
 
 /// The pairs of an URL-encoded form, as Python's `parse_qsl` reads them for Django's `QueryDict`.
 pub fn form(body: &[u8], charset: Charset) -> Vec<(String, String)> {
-    // Raw bytes that are no UTF-8 count as Latin-1; those behind percent signs are decoded by the charset.
-    let body = match std::str::from_utf8(body) {
-        Ok(text) => text.to_owned(),
-        Err(_) => Charset::Latin1.lossy(body),
-    };
+    // What is no text in the charset counts as Latin-1.
+    let body = charset.strict(body).unwrap_or_else(|_| Charset::Latin1.lossy(body));
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
-        let bytes: Vec<u8> = percent_encoding::percent_decode_str(&spaced).collect();
-        // Characters that were not behind percent signs are UTF-8 here whatever the charset.
-        if spaced.contains('%') { charset.lossy(&bytes) } else { spaced }
+        if spaced.contains('%') { unquote(&spaced, charset) } else { spaced }
     };
     body.split('&')
         .filter(|pair| !pair.is_empty())
@@ -27,36 +17,14 @@ pub fn form(body: &[u8], charset: Charset) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The fields of a multipart form.
-pub async fn multipart(media: &MediaType, body: Bytes, charset: Charset) -> Result<Data, HttpError> {
-    let error = |text: String| bad_request(format!("Multipart form parse error - {text}"));
-    // RFC 2046 section 5.1.1
-    let boundary = media.parameter("boundary").filter(|boundary| {
-        (1..=200).contains(&boundary.len())
-            && boundary.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
-            && !boundary.ends_with(' ')
+/// Python's `unquote`: stretches of ASCII are decoded by the charset, whatever stands between them stays.
+fn unquote(text: &str, charset: Charset) -> String {
+    let stretches = text.as_bytes().chunk_by(|a, b| a.is_ascii() == b.is_ascii());
+    let decoded = stretches.map(|stretch| match std::str::from_utf8(stretch) {
+        Ok(other) if !other.is_ascii() => other.to_owned(),
+        _ => charset.lossy(&percent_encoding::percent_decode(stretch).collect::<Vec<u8>>()),
     });
-    let Some(boundary) = boundary else {
-        let shown = media.parameter("boundary").unwrap_or("None");
-        return Err(error(format!("Invalid boundary in multipart: {shown}")));
-    };
-    let once = stream::once(async move { Ok::<_, std::convert::Infallible>(body) });
-    let mut parts = multer::Multipart::new(once, boundary);
-    let mut fields = Vec::new();
-    while let Some(part) = parts.next_field().await.map_err(|problem| error(problem.to_string()))? {
-        let Some(name) = part.name().map(ToOwned::to_owned) else { continue };
-        let file_name = part.file_name().map(ToOwned::to_owned);
-        let bytes = part.bytes().await.map_err(|problem| error(problem.to_string()))?;
-        match file_name.as_deref() {
-            None => fields.push((name, Value::Text(charset.lossy(&bytes).into_bytes()))),
-            // A file field left empty in a browser.
-            Some("") => {}
-            Some(_) => fields.push((name, Value::File)),
-        }
-    }
-    // DRF adds the files after the fields, so a file wins over a text of the same name.
-    fields.sort_by_key(|(_, value)| matches!(value, Value::File));
-    Ok(Data::Fields { fields, form: true })
+    decoded.collect()
 }
 
 #[cfg(test)]
@@ -79,5 +47,8 @@ mod tests {
         assert_eq!(pairs(b"a=%ff", utf8)[0].1, "\u{fffd}");
         assert_eq!(pairs(b"a=%e9", Charset::Latin1)[0].1, "é");
         assert_eq!(pairs(b"a=\xe9", utf8)[0].1, "é");
+        assert_eq!(pairs("a=é".as_bytes(), Charset::Latin1)[0].1, "Ã©");
+        assert_eq!(pairs(b"a=\xe9%e9", Charset::Latin1)[0].1, "éé");
+        assert_eq!(pairs("a=é%C3%A9".as_bytes(), utf8)[0].1, "éé");
     }
 }

@@ -4,6 +4,9 @@ use serde_json::value::RawValue;
 
 use super::{Charset, Data, Value};
 
+/// Python's `sys.int_info.default_max_str_digits`.
+const MAX_INTEGER_DIGITS: usize = 4300;
+
 /// Reads a JSON body; an error is what stands behind `JSON parse error - `.
 pub fn json(body: &[u8], charset: Charset) -> Result<Data, String> {
     let text = charset.strict(body)?;
@@ -12,6 +15,7 @@ pub fn json(body: &[u8], charset: Charset) -> Result<Data, String> {
     }
     let raw: &RawValue = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let text = raw.get();
+    refuse_huge_integers(text)?;
     Ok(match text.as_bytes()[0] {
         b'{' => {
             let Members(members) = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -23,10 +27,7 @@ pub fn json(body: &[u8], charset: Charset) -> Result<Data, String> {
         b't' | b'f' => Data::Other("bool"),
         b'n' => Data::Null,
         _ if text.contains(['.', 'e', 'E']) => Data::Other("float"),
-        _ => {
-            python_number(text)?;
-            Data::Other("int")
-        }
+        _ => Data::Other("int"),
     })
 }
 
@@ -36,7 +37,7 @@ fn value(raw: &RawValue) -> Result<Value, String> {
         b'{' => Value::Object,
         b'[' => {
             let members: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-            Value::List(members.into_iter().map(value).collect::<Result<_, _>>()?)
+            Value::List(members.into_iter().map(member).collect::<Result<_, _>>()?)
         }
         b'"' => {
             let Wtf8(text) = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -49,13 +50,51 @@ fn value(raw: &RawValue) -> Result<Value, String> {
     })
 }
 
+/// A member of a list. No field of ours takes lists of lists, and reading on into them would take as much of the stack
+/// as the client likes.
+fn member(raw: &RawValue) -> Result<Value, String> {
+    if raw.get().starts_with('[') { Ok(Value::List(Vec::new())) } else { value(raw) }
+}
+
+/// Python reads no integer of more than 4,300 digits, wherever it stands in a text of JSON.
+fn refuse_huge_integers(text: &str) -> Result<(), String> {
+    if text.len() <= MAX_INTEGER_DIGITS {
+        return Ok(());
+    }
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+        rest = &rest[start..];
+        let in_number = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
+        let length = if rest.starts_with('"') {
+            string_length(rest)
+        } else {
+            let length = rest.find(|c| !in_number(c)).unwrap_or(rest.len());
+            python_number(&rest[..length])?;
+            length
+        };
+        rest = &rest[length..];
+    }
+    Ok(())
+}
+
+/// How long the JSON string at the start of a text is, with its quotes.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().skip(1).position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + 2)
+}
+
 /// A JSON number as Python's `str()` writes it after `json.loads`.
 fn python_number(text: &str) -> Result<String, String> {
     if !text.contains(['.', 'e', 'E']) {
         let digits = text.trim_start_matches('-').len();
-        if digits > 4300 {
+        if digits > MAX_INTEGER_DIGITS {
             return Err(format!(
-                "Exceeds the limit (4300 digits) for integer string conversion: value has {digits} digits"
+                "Exceeds the limit ({MAX_INTEGER_DIGITS} digits) for integer string conversion: value has {digits} digits"
             ));
         }
         return Ok(if text == "-0" { "0".into() } else { text.to_owned() });
@@ -132,6 +171,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn lists_in_lists_take_no_stack() {
+        let depth = 100_000;
+        let body = format!("{{\"username\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        let data = json(body.as_bytes(), Charset::Known(encoding_rs::UTF_8)).unwrap();
+        assert!(matches!(data.get("username"), Some(Value::List(members)) if members.len() == 1));
+    }
+
+    #[test]
     fn numbers_as_python_writes_them() {
         for (json, python) in [
             ("0", "0"),
@@ -158,5 +205,12 @@ mod tests {
             assert_eq!(python_number(json).as_deref(), Ok(python), "{json}");
         }
         assert!(python_number(&"9".repeat(4301)).is_err());
+        let read = |body: &str| json(body.as_bytes(), Charset::Known(encoding_rs::UTF_8));
+        for digits in [4300, 4301] {
+            let number = "9".repeat(digits);
+            let deep = [format!("[-{number}]"), format!("{{\"a\":{{\"b\\\"\":{number}}}}}"), number.clone()];
+            assert!(deep.iter().all(|body| read(body).is_ok() == (digits == 4300)), "{digits}");
+            assert!(read(&format!("[\"\\\\\",\"\\\"{number}\",{number}.0,{number}e1]")).is_ok());
+        }
     }
 }

@@ -4,6 +4,7 @@
 mod charset;
 mod form;
 mod json;
+mod multipart;
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ pub use charset::Charset;
 pub use form::form;
 
 use super::error::HttpError;
-use super::media_type::MediaType;
+use super::media_type::{MAX_MEDIA_TYPE, MediaType};
 
 /// The largest body of an ordinary route, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -121,6 +122,13 @@ pub async fn parse(request: &HttpRequest, body: Bytes) -> Result<Data, HttpError
     }
     let raw_type = request.headers().get(CONTENT_TYPE).map_or(b"".as_slice(), |value| value.as_bytes());
     let content_type: String = raw_type.iter().map(|byte| char::from(*byte)).collect();
+    let unsupported = || {
+        let detail = format!("Unsupported media type \"{content_type}\" in request.");
+        HttpError::Detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    };
+    if raw_type.len() > MAX_MEDIA_TYPE {
+        return Err(unsupported());
+    }
     let media = MediaType::parse(&content_type);
     let charset = Charset::of(&media);
     // DRF asks its parsers in this order.
@@ -128,12 +136,11 @@ pub async fn parse(request: &HttpRequest, body: Bytes) -> Result<Data, HttpError
         let fields = form(&body, charset).into_iter().map(|(name, text)| (name, Value::Text(text.into_bytes())));
         Ok(Data::Fields { fields: fields.collect(), form: true })
     } else if media.includes("multipart/form-data") {
-        form::multipart(&media, body, charset).await
+        multipart::multipart(&media, &body, charset)
     } else if media.includes("application/json") {
         json::json(&body, charset).map_err(|error| bad_request(format!("JSON parse error - {error}")))
     } else {
-        let detail = format!("Unsupported media type \"{content_type}\" in request.");
-        Err(HttpError::Detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+        Err(unsupported())
     }
 }
 

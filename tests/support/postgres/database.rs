@@ -1,7 +1,7 @@
 //! A database of a test's own, dropped with it.
 
 use std::path::Path;
-use std::process::id;
+use std::process::{Command, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::super::process::holding;
@@ -31,10 +31,17 @@ impl Database {
     /// Runs any number of statements; gives the rows as `psql -At` does, without the last line end.
     #[track_caller]
     pub fn sql(&self, text: &str) -> String {
-        match psql(&self.url, text) {
-            Ok(rows) => rows.strip_suffix('\n').unwrap_or(&rows).to_owned(),
-            Err(error) => panic!("{error}in: {text}"),
-        }
+        self.try_sql(text).unwrap_or_else(|error| panic!("{error}in: {text}"))
+    }
+
+    /// The same, or what the server says against it.
+    pub fn try_sql(&self, text: &str) -> Result<String, String> {
+        psql(&self.url, text).map(|rows| rows.strip_suffix('\n').unwrap_or(&rows).to_owned())
+    }
+
+    /// A `psql` that waits for statements on its standard input.
+    pub fn psql(&self) -> Command {
+        psql_command(&self.url)
     }
 
     pub fn dump(&self) -> Vec<u8> {
@@ -52,7 +59,11 @@ impl Drop for Database {
 }
 
 fn psql(url: &str, text: &str) -> Result<String, String> {
+    output(psql_command(url).stdin(holding(text))).map(|rows| String::from_utf8(rows).unwrap())
+}
+
+fn psql_command(url: &str) -> Command {
     let mut psql = client("psql");
     psql.args(["-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", url]);
-    output(psql.stdin(holding(text))).map(|rows| String::from_utf8(rows).unwrap())
+    psql
 }

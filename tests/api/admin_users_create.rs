@@ -1,0 +1,215 @@
+//! `POST /admin/users/`: users made, refused, numbered.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::on_both;
+use crate::support::app::App;
+use crate::support::http::{Answer, Request};
+
+const PASSWORD: &str = "seven purple herons";
+const REQUIRED: &str = "This field is required.";
+const BLANK: &str = "This field may not be blank.";
+const NULL: &str = "This field may not be null.";
+const NO_TEXT: &str = "Not a valid string.";
+const BOOLEAN: &str = "Must be a valid boolean.";
+const USERNAME: &str =
+    "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
+
+fn post(app: &App, token: &str, body: &Value) -> Answer {
+    app.send(Request::new("POST", "/admin/users/").token(token).json(body))
+}
+
+/// A good body, with these fields in place of its own.
+fn with(fields: &Value) -> Value {
+    let mut body = json!({"username": "zoe", "password": PASSWORD});
+    for (name, value) in fields.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+on_both! {
+    fn faults_are_told_by_field_in_djangos_words(db) {
+        let app = App::start(db);
+        app.create_user("taken", PASSWORD, &json!({}));
+        let admin = app.admin_token();
+        let taken = "A user with that username already exists.";
+        let long = |n: usize| "x".repeat(n);
+        let at_most = |n: usize| format!("Ensure this field has no more than {n} characters.");
+        for (fields, faults) in [
+            (json!({"username": "taken"}), json!({"username": [taken]})),
+            (json!({"username": " taken "}), json!({"username": [taken]})),
+            (json!({"username": "ｔａｋｅｎ"}), json!({"username": [taken]})),
+            (json!({"username": ""}), json!({"username": [BLANK]})),
+            (json!({"username": " \u{3000}"}), json!({"username": [BLANK]})),
+            (json!({"username": null}), json!({"username": [NULL]})),
+            (json!({"username": ["a"]}), json!({"username": [NO_TEXT]})),
+            (json!({"username": true}), json!({"username": [NO_TEXT]})),
+            (json!({"username": "a b"}), json!({"username": [USERNAME]})),
+            (json!({"username": "a/b"}), json!({"username": [USERNAME]})),
+            (json!({"username": "a\nb"}), json!({"username": [USERNAME]})),
+            (json!({"username": "<b>"}), json!({"username": [USERNAME]})),
+            (json!({"username": "😀"}), json!({"username": [USERNAME]})),
+            (json!({"username": "a\0b"}), json!({"username": ["Null characters are not allowed."]})),
+            (json!({"username": long(151)}), json!({"username": [at_most(150)]})),
+            (json!({"email": "nope"}), json!({"email": ["Enter a valid email address."]})),
+            (json!({"email": "a@b"}), json!({"email": ["Enter a valid email address."]})),
+            (json!({"email": "a@b.c\nBcc: x@y.zz"}), json!({"email": ["Enter a valid email address."]})),
+            (json!({"email": null}), json!({"email": [NULL]})),
+            (json!({"email": []}), json!({"email": [NO_TEXT]})),
+            (json!({"first_name": long(151)}), json!({"first_name": [at_most(150)]})),
+            (json!({"last_name": long(151)}), json!({"last_name": [at_most(150)]})),
+            (json!({"is_active": "maybe"}), json!({"is_active": [BOOLEAN]})),
+            (json!({"is_staff": 2}), json!({"is_staff": [BOOLEAN]})),
+            (json!({"is_superuser": []}), json!({"is_superuser": [BOOLEAN]})),
+            (json!({"is_superuser": null}), json!({"is_superuser": [NULL]})),
+            (json!({"groups": "ops"}), json!({"groups": ["Expected a list of items but got type \"str\"."]})),
+            (json!({"groups": {}}), json!({"groups": ["Expected a list of items but got type \"dict\"."]})),
+            (json!({"groups": 1}), json!({"groups": ["Expected a list of items but got type \"int\"."]})),
+            (json!({"groups": null}), json!({"groups": [NULL]})),
+            (json!({"groups": [""]}), json!({"groups": [BLANK]})),
+            (json!({"groups": [["a"]]}), json!({"groups": [NO_TEXT]})),
+            (json!({"groups": [long(151)]}), json!({"groups": [at_most(150)]})),
+            (json!({"password": null, "email": "x", "username": "a b"}),
+             json!({"username": [USERNAME], "email": ["Enter a valid email address."]})),
+        ] {
+            let answer = post(&app, &admin, &with(&fields));
+            assert_eq!((answer.status, answer.json()), (400, faults), "{fields}");
+        }
+        for (body, faults) in [
+            (json!({}), json!({"username": [REQUIRED], "password": [REQUIRED]})),
+            (json!([]), json!({"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]})),
+            (json!(null), json!({"non_field_errors": ["No data provided"]})),
+        ] {
+            let answer = post(&app, &admin, &body);
+            assert_eq!((answer.status, answer.json()), (400, faults), "{body}");
+        }
+        assert_eq!(app.database.sql("select count(*) from users"), "2", "nothing was made");
+        assert_eq!(app.database.sql("select count(*) from groups"), "0");
+    }
+
+    fn all_faults_of_a_password_are_told_at_once_in_djangos_order(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let similar = |to: &str| format!("The password is too similar to the {to}.");
+        let short = "This password is too short. It must contain at least 8 characters.";
+        let common = "This password is too common.";
+        let numeric = "This password is entirely numeric.";
+        for (fields, messages) in [
+            (json!({"username": "12345", "password": "12345"}), vec![similar("username").as_str(), short, common, numeric]),
+            (json!({"password": "1234567"}), vec![short, common, numeric]),
+            (json!({"password": "12345678"}), vec![common, numeric]),
+            (json!({"password": "password"}), vec![common]),
+            (json!({"password": "PassWord"}), vec![common]),
+            (json!({"username": "heron.lover", "password": "heron.lover1"}), vec![&similar("username")]),
+            (json!({"first_name": "Bartholomew", "password": "bartholomew"}), vec![&similar("first name")]),
+            (json!({"last_name": "Featherstone", "password": "featherston"}), vec![&similar("last name")]),
+            (json!({"email": "blue.whales@example.com", "password": "blue.whales"}), vec![&similar("email address")]),
+            (json!({"password": "x".repeat(4097)}), vec!["This password is too long. It must contain at most 4096 bytes."]),
+            (json!({"password": "a\0aaaaaaaaa"}), vec!["Null characters are not allowed."]),
+            (json!({"password": ""}), vec![BLANK]),
+        ] {
+            let answer = post(&app, &admin, &with(&fields));
+            assert_eq!((answer.status, answer.json()), (400, json!({"password": messages})), "{fields}");
+        }
+        let longest = "é".repeat(2048);
+        assert_eq!(post(&app, &admin, &with(&json!({"password": longest}))).status, 201);
+        assert_eq!(app.try_login("zoe", &longest).status, 200);
+    }
+
+    fn what_is_made_is_what_was_asked_for(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let answer = post(&app, &admin, &json!({
+            "username": "  ﬁsh ", "password": "  pass with blanks  ", "email": "F@Example.com", "first_name": " Fi ",
+            "groups": ["ops", " dev ", "ops"], "id": 7, "last_login": "x", "date_joined": 1,
+        }));
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let user = answer.json();
+        assert_eq!((&user["username"], &user["first_name"], &user["groups"], &user["id"]),
+            (&json!("fish"), &json!("Fi"), &json!(["dev", "ops"]), &json!(1)));
+        assert_eq!(app.try_login("fish", "  pass with blanks  ").status, 200);
+        assert_eq!(app.try_login("fish", "pass with blanks").status, 400);
+        assert_eq!(app.try_login("ﬁsh", "  pass with blanks  ").status, 400, "names are not normalised at login");
+        // A number is its text, and no password is a user who cannot log in.
+        assert_eq!(post(&app, &admin, &json!({"username": 123, "password": null})).json()["username"], "123");
+        assert_eq!(app.try_login("123", "!").status, 400);
+        let form = [("username", "eve"), ("password", PASSWORD), ("groups", "ops"), ("groups", "qa"), ("is_active", "off"), ("is_staff", "on")];
+        let answer = app.send(Request::new("POST", "/admin/users").token(&admin).form(&form));
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let eve = answer.json();
+        assert_eq!((&eve["groups"], &eve["is_active"], &eve["is_staff"]), (&json!(["ops", "qa"]), &json!(false), &json!(true)));
+        assert_eq!(app.try_login("eve", PASSWORD).status, 400, "inactive");
+        assert_eq!(app.database.sql("select name from groups order by name"), "dev\nops\nqa");
+        assert_eq!(app.database.sql("select count(*) from audit_log where action = 'user.create' and actor = 'admin'"), "3");
+    }
+
+    fn staff_make_users_but_only_superusers_make_staff(db) {
+        let app = App::start(db);
+        app.create_user("plain", PASSWORD, &json!({}));
+        app.create_user("staff", PASSWORD, &json!({"is_staff": true}));
+        let boss = app.create_user("boss", PASSWORD, &json!({"is_superuser": true, "is_staff": false}));
+        assert_eq!((&boss["is_superuser"], &boss["is_staff"]), (&json!(true), &json!(true)), "superuser implies staff");
+        let (plain, staff) = (app.login("plain", PASSWORD), app.login("staff", PASSWORD));
+        for (token, fields, status) in [
+            (plain.as_str(), json!({}), 403),
+            (plain.as_str(), json!({"username": ""}), 403),
+            (staff.as_str(), json!({"is_staff": true}), 403),
+            (staff.as_str(), json!({"is_superuser": "yes"}), 403),
+            ("unknown", json!({}), 401),
+            (staff.as_str(), json!({"is_staff": false, "is_superuser": "0"}), 201),
+        ] {
+            assert_eq!(post(&app, token, &with(&fields)).status, status, "{fields}");
+        }
+        assert_eq!(app.send(Request::new("POST", "/admin/users/").json(&with(&json!({})))).status, 401);
+    }
+
+    fn ids_count_from_1_and_never_come_again(db) {
+        let app = App::start(db);
+        let id = |name: &str| app.create_user(name, PASSWORD, &json!({}))["id"].clone();
+        assert_eq!((id("a"), id("b")), (json!(1), json!(2)));
+        assert_eq!(app.database.sql("select id from users where username = 'admin'"), "2000000000");
+        app.database.sql("delete from users where username = 'b'");
+        // Neither a refusal nor another start uses an id up.
+        assert_eq!(post(&app, &app.admin_token(), &with(&json!({"username": "a"}))).status, 400);
+        let app = app.node(&[]);
+        assert_eq!(app.create_user("c", PASSWORD, &json!({}))["id"], 3);
+        let first = |name| {
+            let app = app.node(&[("JETON_BOOTSTRAP_ADMIN", name)]);
+            app.database.sql(&format!("select id from users where username = '{name}'"))
+        };
+        assert_eq!((first("root"), first("admin")), ("2000000001".into(), "2000000000".into()));
+        app.database.sql("delete from users where username = 'root'");
+        assert_eq!(first("chief"), "2000000002");
+    }
+
+    fn of_many_who_want_one_name_at_once_one_gets_it(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let answers: Vec<Answer> = thread::scope(|scope| {
+            let body = with(&json!({"groups": ["new", "newer"]}));
+            let (app, admin) = (&app, &admin);
+            let asking: Vec<_> = (0..10).map(|_| { let body = body.clone(); scope.spawn(move || post(app, admin, &body)) }).collect();
+            asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+        });
+        let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+        assert_eq!((made.len(), refused.len()), (1, 9), "{answers:?}");
+        for answer in refused {
+            let taken = json!({"username": ["A user with that username already exists."]});
+            assert_eq!((answer.status, answer.json()), (400, taken));
+        }
+        assert_eq!(app.try_login("zoe", PASSWORD).status, 200);
+        // Different names that share new groups do not get into each other's way.
+        let statuses: Vec<u16> = thread::scope(|scope| {
+            let (app, admin) = (&app, &admin);
+            let asking: Vec<_> = (0..10).map(|n| scope.spawn(move || {
+                let groups = if n % 2 == 0 { ["x", "y"] } else { ["y", "x"] };
+                post(app, admin, &with(&json!({"username": format!("u{n}"), "groups": groups}))).status
+            })).collect();
+            asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+        });
+        assert_eq!(statuses, [201; 10]);
+    }
+}

@@ -1,0 +1,44 @@
+//! `jeton client ...`
+
+use serde_json::json;
+
+use super::{asks_as, create_client, done, jeton, json_of, refused};
+use crate::on_both;
+use crate::support::app::TestDatabase;
+
+on_both! {
+    fn a_client_is_made_listed_given_a_new_secret_and_deleted(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        assert_eq!(json_of(&done(&jeton, &["client", "list", "--json"])), json!([]));
+        let output = jeton.run(&["client", "create", "billing"]);
+        let secret = output.stdout.trim_end();
+        assert_eq!((output.status, output.stdout.as_str()), (0, format!("{secret}\n").as_str()), "{output:?}");
+        assert!(secret.len() >= 43 && secret.bytes().all(|b| b.is_ascii_graphic()), "256 bits: {secret}");
+        assert!(!output.stderr.contains(secret), "{output:?}");
+        create_client(&jeton, "reports");
+        assert!(refused(&jeton, &["client", "create", "billing"]).contains("already exists"));
+
+        let server = jeton.serve();
+        assert_eq!(asks_as(&server, "billing", secret), 200, "a taken id leaves the secret as it was");
+        assert_eq!(asks_as(&server, "reports", secret), 401, "each has its own");
+        let rotated = done(&jeton, &["client", "rotate", "billing"]);
+        let new = rotated.trim_end();
+        assert_eq!((asks_as(&server, "billing", secret), asks_as(&server, "billing", new)), (401, 200));
+
+        let printed = done(&jeton, &["client", "list", "--json"]);
+        let clients = json_of(&printed);
+        let ids: Vec<_> = clients.as_array().unwrap().iter().map(|client| client["client_id"].as_str().unwrap()).collect();
+        assert_eq!(ids, ["billing", "reports"]);
+        assert!(!clients[0]["rotated_at"].is_null() && clients[1]["rotated_at"].is_null(), "{printed}");
+        let table = done(&jeton, &["client", "list"]);
+        assert_eq!(table.lines().map(|line| line.split("  ").next().unwrap()).collect::<Vec<_>>(), ["CLIENT ID", "billing", "reports"]);
+        assert!(![&printed, &table].iter().any(|text| text.contains(new) || text.contains("secret")), "{printed}{table}");
+
+        assert_eq!(done(&jeton, &["client", "delete", "billing", "--yes"]), "");
+        assert_eq!(asks_as(&server, "billing", new), 401);
+        assert_eq!(refused(&jeton, &["client", "delete", "billing"]), "error: client billing does not exist");
+        create_client(&jeton, "billing");
+        assert_eq!(asks_as(&server, "billing", new), 401, "one of the same name is another");
+    }
+}

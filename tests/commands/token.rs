@@ -1,0 +1,126 @@
+//! `jeton token ...`
+
+use serde_json::{Value, json};
+
+use super::{create_client, create_user, done, introspect, jeton, json_of, key_in, login, refused};
+use crate::on_both;
+use crate::support::app::TestDatabase;
+
+on_both! {
+    fn the_login_token_is_printed_in_drfs_line_and_is_what_a_login_gives(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        create_user(&jeton, "amy", &[]);
+        let client = create_client(&jeton, "billing");
+        let key = key_in(&done(&jeton, &["token", "create", "amy"]), "amy");
+        assert_eq!(key_in(&done(&jeton, &["token", "create", "amy"]), "amy"), key, "until it is replaced");
+        let server = jeton.serve();
+        assert_eq!(login(&server, "amy"), key);
+
+        let mut old = key;
+        for flag in ["-r", "--regenerate", "--reset"] {
+            let new = key_in(&done(&jeton, &["token", "create", flag, "amy"]), "amy");
+            assert_ne!(new, old, "{flag}");
+            assert_eq!(introspect(&server, &client, &old), json!({"active": false}), "{flag}: the old one");
+            assert_eq!(introspect(&server, &client, &new)["username"], "amy", "{flag}: the new one");
+            assert_eq!(login(&server, "amy"), new, "{flag}: the next login");
+            old = new;
+        }
+    }
+
+    fn a_named_token_has_its_scopes_and_its_end(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        create_user(&jeton, "amy", &[]);
+        let client = create_client(&jeton, "billing");
+        let args = ["token", "create", "amy", "--name", "ci", "--scope", "reports:read users:read", "--expires-in", "90d"];
+        let named = key_in(&done(&jeton, &args), "amy");
+        let plain = key_in(&done(&jeton, &["token", "create", "--name", "ci", "amy"]), "amy");
+        assert_ne!(plain, named, "two of a name are two tokens");
+        let server = jeton.serve();
+        let facts = introspect(&server, &client, &named);
+        assert_eq!((facts["active"].as_bool(), facts["scope"].as_str()), (Some(true), Some("reports:read users:read")));
+        assert_eq!(facts["exp"].as_i64().unwrap() - facts["iat"].as_i64().unwrap(), 90 * 86_400);
+        let facts = introspect(&server, &client, &plain);
+        assert_eq!((facts["active"].as_bool(), facts.get("scope"), facts.get("exp")), (Some(true), None, None));
+        done(&jeton, &["token", "create", "-r", "amy"]);
+        assert_eq!(introspect(&server, &client, &named)["active"], true, "regenerate is for login tokens");
+
+        for (args, words) in [
+            (["--name", " ", "--scope", ""], "This field may not be blank."),
+            (["--name", "x".repeat(101).as_str(), "--scope", ""], "no more than 100 characters"),
+            (["--name", "ci", "--scope", "a\"b"], "scope: "),
+        ] {
+            let why = refused(&jeton, &[&["token", "create", "amy"][..], &args].concat());
+            assert!(why.contains(words), "{args:?}: {why}");
+        }
+    }
+
+    fn lists_show_live_tokens_and_never_a_key(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        create_user(&jeton, "amy", &[]);
+        create_user(&jeton, "bob", &[]);
+        assert_eq!(json_of(&done(&jeton, &["token", "list", "--json"])), json!([]));
+        let mut keys = vec![key_in(&done(&jeton, &["token", "create", "amy"]), "amy")];
+        for name in ["ci", "nightly job"] {
+            keys.push(key_in(&done(&jeton, &["token", "create", "amy", "--name", name, "--scope", "a"]), "amy"));
+        }
+        keys.push(key_in(&done(&jeton, &["token", "create", "bob"]), "bob"));
+
+        let printed = done(&jeton, &["token", "list", "amy", "--json"]);
+        let tokens = json_of(&printed);
+        let names: Vec<&str> = tokens[0].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, ["id", "name", "kind", "scope", "created_at", "expires_at", "last_used_at"]);
+        let told = |token: &Value| ["kind", "name", "scope"].map(|name| token[name].clone());
+        let told: Vec<_> = tokens.as_array().unwrap().iter().map(told).collect();
+        assert_eq!(told, [[json!("login"), json!(null), json!("")], [json!("named"), json!("ci"), json!("a")],
+            [json!("named"), json!("nightly job"), json!("a")]]);
+
+        let table = done(&jeton, &["token", "list"]);
+        let owners: Vec<&str> = table.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+        assert_eq!(owners, ["USER", "amy", "amy", "amy", "bob"]);
+        for key in &keys {
+            assert!(!table.contains(&key[..12]) && !printed.contains(&key[..12]), "{table}{printed}");
+        }
+
+        done(&jeton, &["token", "create", "-r", "bob"]);
+        done(&jeton, &["user", "deactivate", "amy"]);
+        let all = json_of(&done(&jeton, &["token", "list", "--json"]));
+        assert_eq!(all.as_array().unwrap().len(), 4, "a revoked one is gone, an inactive user's is not: {all}");
+    }
+
+    fn a_revoked_token_is_dead_at_once(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        create_user(&jeton, "amy", &[]);
+        let client = create_client(&jeton, "billing");
+        let server = jeton.serve();
+        let login_key = login(&server, "amy");
+        let named = key_in(&done(&jeton, &["token", "create", "amy", "--name", "ci"]), "amy");
+        let jti = |key: &str| introspect(&server, &client, key)["jti"].as_str().unwrap().to_owned();
+        let (login_id, named_id) = (jti(&login_key), jti(&named));
+
+        assert_eq!(done(&jeton, &["token", "revoke", &named_id]), "");
+        assert_eq!(introspect(&server, &client, &named), json!({"active": false}));
+        assert_eq!(introspect(&server, &client, &login_key)["active"], true, "the other one lives");
+        assert!(refused(&jeton, &["token", "revoke", &named_id]).contains(&named_id), "there is nothing left to revoke");
+        done(&jeton, &["token", "revoke", &login_id]);
+        assert_eq!(introspect(&server, &client, &login_key), json!({"active": false}));
+        assert_ne!(login(&server, "amy"), login_key);
+    }
+
+    fn an_inactive_user_gets_a_token_that_is_not_good_until_they_are(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        create_user(&jeton, "amy", &[]);
+        let client = create_client(&jeton, "billing");
+        done(&jeton, &["user", "deactivate", "amy"]);
+        // As `drf_create_token` does.
+        let key = key_in(&done(&jeton, &["token", "create", "amy"]), "amy");
+        let server = jeton.serve();
+        assert_eq!(introspect(&server, &client, &key), json!({"active": false}));
+        done(&jeton, &["user", "activate", "amy"]);
+        assert_eq!(introspect(&server, &client, &key)["active"], true);
+    }
+}

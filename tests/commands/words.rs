@@ -1,0 +1,134 @@
+//! What is refused, in which words and with which exit status; what no process list shows.
+
+use std::fs;
+
+use super::{PASSWORD, create_client, create_user, done, jeton, refused, why};
+use crate::on_both;
+use crate::support::app::TestDatabase;
+use crate::support::process::Jeton;
+
+on_both! {
+    fn unknown_names_are_told(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        for args in ["user show nobody", "user deactivate nobody", "user activate nobody", "user delete nobody --yes",
+            "user set-password nobody --password-stdin", "token list nobody"] {
+            let args: Vec<&str> = args.split(' ').collect();
+            assert_eq!(refused(&jeton, &args), "error: user nobody does not exist", "{args:?}");
+        }
+        // DRF's own sentence: `drf_create_token`.
+        for more in [&[][..], &["-r"], &["--name", "ci"]] {
+            let why = refused(&jeton, &[&["token", "create", "nobody"], more].concat());
+            assert!(why.ends_with("Cannot create the Token: user nobody does not exist"), "{why}");
+        }
+        for args in [["client", "rotate", "nobody"], ["client", "delete", "nobody"]] {
+            assert_eq!(refused(&jeton, &args), "error: client nobody does not exist");
+        }
+        assert!(refused(&jeton, &["token", "revoke", "4711"]).contains("4711"));
+    }
+
+    fn what_the_api_refuses_the_commands_refuse(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        create_user(&jeton, "root", &["--superuser"]);
+        create_client(&jeton, "billing");
+        let before = done(&jeton, &["user", "list", "--json"]);
+        for (args, stdin, words) in [
+            ("user deactivate root", "", "last active superuser"),
+            ("user delete root --yes", "", "last active superuser"),
+            ("user create root --no-password", "", "A user with that username already exists."),
+            ("user create a/b --no-password", "", "Enter a valid username."),
+            ("user create amy --no-password --email amy", "", "Enter a valid email address."),
+            ("user create amy --password-stdin", "password", "This password is too common."),
+            ("user create amyamyamy --password-stdin", "amyamyamy1", "The password is too similar to the username."),
+            ("user create amy --password-stdin", "4294967299", "This password is entirely numeric."),
+            ("user create amy --password-stdin", "", "This password is too short."),
+            ("client create billing", "", "already exists"),
+            ("client create bil:ling", "", "Enter a valid client id"),
+        ] {
+            let args: Vec<&str> = args.split(' ').collect();
+            let why = why(&jeton.run_with_stdin(&args, stdin));
+            assert!(why.starts_with("error: ") && why.contains(words), "{args:?}: {why}");
+        }
+        assert_eq!(done(&jeton, &["user", "list", "--json"]), before, "nothing was done");
+        // With a second one the first may go.
+        create_user(&jeton, "heir", &["--superuser"]);
+        done(&jeton, &["user", "delete", "root", "--yes"]);
+    }
+
+    fn a_change_is_in_the_audit_log_under_the_name_of_who_ran_the_command(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database).env("USER", "olga");
+        create_user(&jeton, "amy", &[]);
+        done(&jeton, &["user", "deactivate", "amy"]);
+        done(&jeton, &["user", "delete", "amy"]);
+        create_client(&jeton, "billing");
+        let entries = database.sql("select actor, action, target from audit_log order by id");
+        let expected = ["user.create|amy", "user.update|amy", "user.delete|amy", "client.create|billing"];
+        assert_eq!(entries, expected.map(|entry| format!("cli:olga|{entry}")).join("\n"));
+    }
+}
+
+#[test]
+fn without_a_terminal_a_password_must_be_said_how() {
+    let jeton = Jeton::new();
+    let why = refused(&jeton, &["user", "create", "amy"]);
+    assert!(why.contains("terminal") && why.contains("--password-stdin"), "{why}");
+    done(&jeton, &["user", "create", "amy", "--no-password"]);
+    let why = refused(&jeton, &["user", "set-password", "amy"]);
+    assert!(why.contains("terminal") && why.contains("--password-stdin"), "{why}");
+}
+
+#[test]
+fn wrong_usage_is_status_2_and_makes_nothing() {
+    let jeton = Jeton::new();
+    for args in [
+        "nonsense",
+        "user",
+        "user create",
+        "user create amy --password-stdin --no-password",
+        "user create amy --nonsense",
+        "user list amy",
+        "token create",
+        "token create amy --scope a",
+        "token create amy --expires-in 1d",
+        "token create amy --name ci --expires-in soon",
+        "token create amy --name ci -r",
+        "token revoke",
+        "token revoke x",
+        "client create",
+        "client list x",
+        "migrate x",
+        "config x",
+        "healthcheck x",
+        "serve x",
+    ] {
+        let output = jeton.run(&args.split(' ').collect::<Vec<_>>());
+        assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{args}: {output:?}");
+        assert!(output.stderr.contains("Usage:") || output.stderr.contains("error:"), "{args}: {output:?}");
+    }
+    assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0);
+}
+
+/// Arguments stand in the process list, so no argument may take a secret.
+#[test]
+fn no_argument_takes_a_secret() {
+    let jeton = Jeton::new();
+    for (args, secret) in [
+        (&["user", "create", "amy", "--password"][..], PASSWORD),
+        (&["user", "create", "amy"], PASSWORD),
+        (&["user", "set-password", "amy"], PASSWORD),
+        (&["config", "--secret-key"], "5a".repeat(32).as_str()),
+        (&["config", "--new-secret-key"], "5a".repeat(32).as_str()),
+        (&["config", "--bootstrap-admin-password"], PASSWORD),
+        (&["config", "--bootstrap-client-secret"], PASSWORD),
+    ] {
+        let output = jeton.run(&[args, &[secret]].concat());
+        assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{args:?}: {output:?}");
+    }
+    let help = done(&jeton, &["--help"]);
+    for flag in ["--password ", "--secret-key ", "--bootstrap-admin-password ", "--bootstrap-client-secret "] {
+        assert!(!help.contains(flag), "{flag}");
+    }
+    assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0);
+}

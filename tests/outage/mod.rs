@@ -1,0 +1,80 @@
+//! The database is away, stands still or is locked; too many want to log in.
+
+mod logins;
+mod postgres;
+mod sqlite;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::app::{ADMIN, App, CLIENT};
+use crate::support::eventually;
+use crate::support::http::{Answer, Request};
+
+/// How soon jeton is itself again when its database is.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// The answer, and how long it took.
+fn timed(app: &App, request: Request) -> (Answer, Duration) {
+    let start = Instant::now();
+    let answer = app.send(request);
+    (answer, start.elapsed())
+}
+
+/// A request to every route that needs the database; those of OAuth are marked.
+fn requests(token: &str) -> Vec<(&'static str, bool, Request)> {
+    let password = json!({"username": ADMIN.0, "password": ADMIN.1});
+    let user = json!({"username": "new", "password": "correct horse battery"});
+    let form = [("token", token)];
+    let client = [("token", token), ("client_id", CLIENT.0), ("client_secret", CLIENT.1)];
+    vec![
+        ("login", false, Request::new("POST", "/api-token-auth/").json(&password)),
+        ("me", false, Request::new("GET", "/me").token(token)),
+        ("users", false, Request::new("GET", "/admin/users/").token(token)),
+        ("new user", false, Request::new("POST", "/admin/users/").token(token).json(&user)),
+        ("regenerate", false, Request::new("POST", "/admin/users/nobody/regenerate").token(token)),
+        ("introspect by a client", true, Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&form)),
+        ("introspect by form", true, Request::new("POST", "/introspect").form(&client)),
+        ("introspect by staff", true, Request::new("POST", "/introspect").token(token).form(&form)),
+    ]
+}
+
+/// Every route says in time that it cannot answer now; the process lives.
+fn assert_out_of_order(app: &App, token: &str) {
+    let answers: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = requests(token)
+            .into_iter()
+            .map(|(name, oauth, request)| (name, oauth, scope.spawn(|| timed(app, request))))
+            .collect();
+        threads.into_iter().map(|(name, oauth, thread)| (name, oauth, thread.join().unwrap())).collect()
+    });
+    for (name, oauth, (answer, took)) in answers {
+        assert_eq!(answer.status, 503, "{name}: {answer:?}");
+        assert_eq!(answer.header("Retry-After").as_deref(), Some("1"), "{name}");
+        let body = answer.json();
+        if oauth {
+            assert_eq!(body, json!({"error": "temporarily_unavailable"}), "{name}");
+        } else {
+            assert!(matches!(&body["detail"], Value::String(text) if !text.is_empty()), "{name}: {body}");
+        }
+        let limit = Duration::from_secs(if oauth { 2 } else { 5 });
+        assert!(took < limit, "{name} took {took:?}");
+    }
+    assert_eq!(app.send(Request::new("GET", "/healthz")).status, 200);
+    let (ready, took) = timed(app, Request::new("GET", "/readyz"));
+    assert_eq!(ready.status, 503);
+    assert!(ready.json()["detail"].is_string() && took < Duration::from_secs(5));
+}
+
+/// Without a restart of jeton, everything is as before.
+fn assert_recovers(app: &App, token: &str) {
+    eventually("a recovery", RECOVERY, || {
+        let well = requests(token).into_iter().all(|(_, _, request)| app.send(request).status != 503);
+        well.then_some(())
+    });
+    assert_eq!(app.send(Request::new("GET", "/readyz")).status, 200);
+    assert_eq!(app.admin_token(), token, "the key is the same");
+    assert_eq!(app.introspect(token)["active"], true);
+}

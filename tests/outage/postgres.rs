@@ -1,0 +1,173 @@
+//! PostgreSQL stops, stands still, comes back.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jeton::domain::time::{Clock, Timestamp};
+use serde_json::json;
+
+use super::{assert_out_of_order, assert_recovers, timed};
+use crate::support::app::{App, CLIENT, SECRET_KEY, TestDatabase};
+use crate::support::http::Request;
+use crate::support::postgres::{Cluster, private};
+use crate::support::process::Jeton;
+use crate::support::session::Session;
+
+/// A jeton on a server of its own.
+struct Alone {
+    app: App,
+    cluster: Cluster,
+}
+
+impl Alone {
+    fn new(settings: &[(&str, &str)]) -> Self {
+        let cluster = private();
+        let database = Arc::new(TestDatabase::of(&cluster));
+        let clock = Clock::fixed(Timestamp::from_micros(1_750_000_000_123_456));
+        Self { app: App::on(database, clock, settings), cluster }
+    }
+}
+
+fn introspection(token: &str) -> Request {
+    Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&[("token", token)])
+}
+
+#[test]
+fn a_stopped_server_is_told_and_its_return_noticed() {
+    let Alone { app, cluster } = Alone::new(&[]);
+    let token = app.admin_token();
+    cluster.stop_fast();
+    assert_out_of_order(&app, &token);
+    assert_out_of_order(&app, &token);
+    cluster.start();
+    assert_recovers(&app, &token);
+}
+
+#[test]
+fn a_frozen_server_is_told_and_its_return_noticed() {
+    let Alone { app, cluster } = Alone::new(&[]);
+    let token = app.admin_token();
+    cluster.freeze();
+    assert_out_of_order(&app, &token);
+    assert_out_of_order(&app, &token);
+    cluster.thaw();
+    assert_recovers(&app, &token);
+}
+
+#[test]
+fn a_server_that_was_frozen_and_then_replaced_is_found_again() {
+    let Alone { app, cluster } = Alone::new(&[]);
+    let token = app.admin_token();
+    cluster.freeze();
+    assert_out_of_order(&app, &token);
+    cluster.thaw();
+    cluster.restart();
+    assert_recovers(&app, &token);
+}
+
+#[test]
+fn a_hundred_requests_to_a_frozen_server_leave_room_for_healthz() {
+    let Alone { app, cluster } = Alone::new(&[]);
+    let token = app.admin_token();
+    cluster.freeze();
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..100).map(|_| scope.spawn(|| timed(&app, introspection(&token)))).collect();
+        let mut asked = 0;
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            let (answer, took) = timed(&app, Request::new("GET", "/healthz"));
+            assert_eq!(answer.status, 200);
+            assert!(took < Duration::from_secs(1), "healthz took {took:?}");
+            asked += 1;
+        }
+        assert!(asked > 5, "there was a time to ask in");
+        for thread in threads {
+            let (answer, took) = thread.join().unwrap();
+            assert_eq!(answer.status, 503);
+            assert!(took < Duration::from_secs(4), "took {took:?}");
+        }
+    });
+    cluster.thaw();
+    assert_recovers(&app, &token);
+}
+
+#[test]
+fn a_request_given_up_while_the_server_stood_still_is_not_carried_out_later() {
+    let Alone { app, cluster: _cluster } =
+        Alone::new(&[("JETON_TOKEN_MODE", "multiple"), ("JETON_DATABASE_POOL", "1")]);
+    app.create_user("alice", "correct horse battery", &json!({}));
+    let before = app.database.sql("select count(*) from tokens");
+    let mut session = Session::open(&app.database);
+    session.run("begin; lock table tokens in exclusive mode;");
+    // The first one to wait for the lock has the only connection; the others wait for that.
+    let answers = thread::scope(|scope| {
+        let login = || app.try_login("alice", "correct horse battery").status;
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(login)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(answers, [503; 6]);
+    session.run("commit;");
+    app.login("alice", "correct horse battery");
+    let after = app.database.sql("select count(*) from tokens");
+    assert_eq!(after.parse::<u32>().unwrap(), before.parse::<u32>().unwrap() + 1);
+}
+
+#[test]
+fn killed_connections_cost_no_request_an_error() {
+    let Alone { app, cluster: _cluster } = Alone::new(&[]);
+    let token = app.admin_token();
+    let all_well = || {
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..20).map(|_| scope.spawn(|| app.send(introspection(&token)))).collect();
+            for thread in threads {
+                let answer = thread.join().unwrap();
+                assert_eq!(answer.status, 200, "{answer:?}");
+            }
+        });
+    };
+    all_well();
+    for _ in 0..3 {
+        let killed = app.database.sql(
+            "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity \
+             where application_name = 'jeton' and datname = current_database()",
+        );
+        assert_ne!(killed, "0");
+        all_well();
+    }
+}
+
+#[test]
+fn a_locked_user_holds_up_nobody_else() {
+    let Alone { app, cluster: _cluster } = Alone::new(&[("JETON_TOKEN_MODE", "multiple")]);
+    app.create_user("alice", "correct horse battery", &json!({}));
+    let mut session = Session::open(&app.database);
+    session.run("begin; update users set last_name = 'held' where username = 'alice';");
+    let start = Instant::now();
+    let answer = app.try_login("alice", "correct horse battery");
+    assert_eq!((answer.status, answer.header("Retry-After").as_deref()), (503, Some("1")), "{answer:?}");
+    assert!(start.elapsed() < Duration::from_secs(5));
+    app.admin_token();
+    session.run("commit;");
+    app.login("alice", "correct horse battery");
+}
+
+#[test]
+fn without_a_server_jeton_does_not_start_and_says_why() {
+    let cluster = private();
+    let database = TestDatabase::of(&cluster);
+    let url = database.url.replace("jeton@", "jeton:hunter22hunter@");
+    let jeton = Jeton::new().env("DATABASE_URL", url).env("JETON_SECRET_KEY", SECRET_KEY);
+    cluster.freeze();
+    let frozen = jeton.run(&["serve"]);
+    cluster.thaw();
+    cluster.stop_fast();
+    for (what, output) in [("frozen", frozen), ("stopped", jeton.run(&["serve"])), ("plain", jeton.run(&[]))] {
+        assert_eq!(output.status, 1, "{what}: {output:?}");
+        assert!(output.stderr.contains("error: the database is not available"), "{what}: {}", output.stderr);
+        assert!(!output.stderr.contains("hunter22hunter") && !output.stderr.contains("panicked"), "{}", output.stderr);
+        assert_eq!(output.stdout, "");
+    }
+    cluster.start();
+    let serving = jeton.serve();
+    assert_eq!(Request::new("GET", "/readyz").send(serving.addr).status, 200);
+}

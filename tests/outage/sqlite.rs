@@ -1,0 +1,80 @@
+//! SQLite is locked by another process, cannot be written, or is something else.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{RECOVERY, timed};
+use crate::support::app::{App, Kind};
+use crate::support::eventually;
+use crate::support::http::Request;
+use crate::support::process::Jeton;
+use crate::support::session::Session;
+
+#[test]
+fn while_another_process_writes_reads_go_on_and_writes_are_put_off() {
+    let app = App::start(Kind::Sqlite);
+    let token = app.admin_token();
+    let new_user = |name: &str| {
+        let body = json!({"username": name, "password": "correct horse battery"});
+        timed(&app, Request::new("POST", "/admin/users/").token(&token).json(&body))
+    };
+    let mut session = Session::open(&app.database);
+    session.run("begin exclusive;");
+    let (answer, took) = new_user("alice");
+    assert_eq!((answer.status, answer.header("Retry-After").as_deref()), (503, Some("1")), "{answer:?}");
+    assert!(answer.json()["detail"].is_string() && took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(app.introspect(&token)["active"], true);
+    assert_eq!(app.admin_token(), token, "the key that is there is handed out");
+    assert_eq!(app.send(Request::new("GET", "/readyz")).status, 200);
+    session.run("commit;");
+    eventually("a write", RECOVERY, || (new_user("bob").0.status == 201).then_some(()));
+}
+
+#[test]
+fn a_write_given_up_is_not_carried_out_later() {
+    let app = App::start(Kind::Sqlite);
+    let token = app.admin_token();
+    let mut session = Session::open(&app.database);
+    session.run("begin exclusive;");
+    let answers = std::thread::scope(|scope| {
+        let regenerate = || app.send(Request::new("POST", "/admin/users/admin/regenerate").token(&token)).status;
+        let threads: Vec<_> = (0..5).map(|_| scope.spawn(regenerate)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(answers, [503; 5]);
+    session.run("commit;");
+    let body = json!({"username": "bob", "password": "correct horse battery"});
+    eventually("a write", RECOVERY, || {
+        let answer = app.send(Request::new("POST", "/admin/users/").token(&token).json(&body));
+        assert_ne!(answer.status, 401, "the key was taken away by a request that was told 503");
+        (answer.status == 201).then_some(())
+    });
+    assert_eq!(app.admin_token(), token);
+}
+
+#[test]
+fn what_is_no_database_is_left_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("notes.txt");
+    let text = "dear diary, ".repeat(100);
+    fs::write(&path, &text).unwrap();
+    let jeton = Jeton::new().env("DATABASE_URL", format!("sqlite://{}", path.display()));
+    let output = jeton.run(&["serve"]);
+    assert_eq!(output.status, 1, "{output:?}");
+    assert!(output.stderr.contains("file is not a database"), "{}", output.stderr);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[test]
+fn a_file_that_cannot_be_made_or_written_is_named() {
+    for path in ["/proc/jeton.db", "/proc/version"] {
+        let output = Jeton::new().env("DATABASE_URL", format!("sqlite://{path}")).run(&["serve"]);
+        assert_eq!(output.status, 1, "{output:?}");
+        let last = output.stderr.lines().last().unwrap();
+        assert!(last.starts_with("error: ") && last.contains(path), "{}", output.stderr);
+    }
+}

@@ -1,0 +1,157 @@
+//! Where it listens: TCP, a Unix socket, TLS; and `jeton healthcheck`, which asks there.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{bare, listening, refuses_to_start};
+use crate::support::process::{Jeton, Serving};
+
+/// What curl prints, and its exit status.
+fn curl(args: &[&str]) -> (i32, String) {
+    let output = Command::new("curl").args(["-s", "--noproxy", "*"]).args(args).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+const ALIVE: &str = "{\"status\":\"ok\"}";
+
+fn on_socket(jeton: Jeton) -> (Jeton, String) {
+    let path = jeton.dir.path().join("jeton.sock").to_str().unwrap().to_owned();
+    (jeton.env("JETON_LISTEN", format!("unix:{path}")), path)
+}
+
+#[test]
+fn a_unix_socket_is_served_and_a_stale_one_replaced() {
+    let (jeton, path) = on_socket(bare());
+    for _ in 0..2 {
+        let server = jeton.spawn(&["serve"], Stdio::null());
+        listening(&server);
+        assert_eq!(curl(&["--unix-socket", &path, "http://localhost/healthz"]), (0, ALIVE.to_owned()));
+        assert_eq!(jeton.run(&["healthcheck"]).status, 0);
+        server.signal("KILL");
+        server.output();
+        assert!(Path::new(&path).exists(), "killed, it leaves its socket behind");
+        assert_eq!(jeton.run(&["healthcheck"]).status, 1);
+    }
+}
+
+#[test]
+fn a_socket_in_use_stays_its_owners() {
+    let (jeton, path) = on_socket(bare());
+    let server = jeton.spawn(&["serve"], Stdio::null());
+    listening(&server);
+    let why = refuses_to_start(&jeton);
+    assert!(why.contains("JETON_LISTEN") && why.contains(&path) && why.contains("in use"), "{why}");
+    assert_eq!(curl(&["--unix-socket", &path, "http://localhost/healthz"]), (0, ALIVE.to_owned()));
+    server.signal("TERM");
+    assert_eq!(server.output().status, 0);
+
+    let (jeton, path) = on_socket(bare());
+    let busy = UnixListener::bind(&path).unwrap();
+    refuses_to_start(&jeton);
+    assert!(std::os::unix::net::UnixStream::connect(&path).is_ok());
+    drop(busy);
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_never_removed() {
+    let (jeton, path) = on_socket(bare());
+    fs::write(&path, "precious").unwrap();
+    assert!(refuses_to_start(&jeton).contains(&path));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+}
+
+#[test]
+fn a_port_in_use_is_told() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    let why = refuses_to_start(&bare().env("JETON_LISTEN", &address));
+    assert!(why.contains("JETON_LISTEN") && why.contains(&address) && why.contains("in use"), "{why}");
+    let why = refuses_to_start(&bare().env("JETON_LISTEN", "192.0.2.1:1"));
+    assert!(why.contains("JETON_LISTEN") && why.contains("192.0.2.1:1"), "{why}");
+}
+
+/// A self-signed certificate for `localhost` and its key, in the folder of this jeton.
+fn with_certificate(jeton: Jeton) -> (Jeton, String) {
+    let path = |name: &str| jeton.dir.path().join(name).to_str().unwrap().to_owned();
+    let (cert, key) = (path("cert.pem"), path("key.pem"));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]);
+    openssl.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", &key, "-out", &cert]);
+    assert!(openssl.stderr(Stdio::null()).status().unwrap().success());
+    (jeton.env("JETON_TLS_CERT", &cert).env("JETON_TLS_KEY", &key), cert)
+}
+
+#[test]
+fn https_with_a_certificate_of_ones_own() {
+    let (jeton, cert) = with_certificate(bare());
+    let server = jeton.serve();
+    let url = format!("https://localhost:{}/healthz", server.addr.port());
+    assert_eq!(curl(&["-k", &url]), (0, ALIVE.to_owned()));
+    assert_eq!(curl(&["--cacert", &cert, &url]), (0, ALIVE.to_owned()));
+    assert_eq!(curl(&["--cacert", &cert, "--tlsv1.2", "--tls-max", "1.2", &url]), (0, ALIVE.to_owned()));
+    assert_ne!(curl(&[&url]).0, 0, "an unknown certificate is not trusted: this is TLS");
+    assert_eq!(health_of(&jeton, &server), 0);
+    let plain = format!("http://localhost:{}/healthz", server.addr.port());
+    assert_ne!(curl(&[&plain]).1, ALIVE, "not without TLS");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_named_and_nothing_is_made() {
+    for (name, text) in [
+        ("JETON_TLS_CERT", None),
+        ("JETON_TLS_CERT", Some("no certificate")),
+        ("JETON_TLS_KEY", None),
+        ("JETON_TLS_KEY", Some("no key")),
+    ] {
+        let (jeton, _) = with_certificate(bare());
+        let path = jeton.dir.path().join(if name == "JETON_TLS_CERT" { "cert.pem" } else { "key.pem" });
+        match text {
+            Some(text) => fs::write(&path, text).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let why = refuses_to_start(&jeton);
+        assert!(why.contains(name) && why.contains(path.to_str().unwrap()), "{why}");
+        assert!(!jeton.dir.path().join("jeton.db").exists());
+    }
+    let (jeton, _) = with_certificate(bare());
+    let (jeton, _) = on_socket(jeton);
+    assert!(refuses_to_start(&jeton).contains("JETON_TLS_CERT"), "there is no HTTPS on a socket");
+}
+
+fn health_of(jeton: &Jeton, server: &Serving) -> i32 {
+    jeton.run(&["healthcheck", "--listen", &server.addr.to_string()]).status
+}
+
+#[test]
+fn healthcheck_finds_a_server_on_any_address_and_tells_a_dead_one() {
+    for listen in ["127.0.0.1:0", "0.0.0.0:0", "localhost:0"] {
+        let jeton = bare().env("JETON_LISTEN", listen);
+        let server = jeton.serve();
+        let output =
+            jeton.run(&["healthcheck", "--listen", &listen.replace(":0", &format!(":{}", server.addr.port()))]);
+        assert_eq!((output.status, output.stdout.as_str(), output.stderr.as_str()), (0, "", ""), "{listen}");
+    }
+    let jeton = bare();
+    let server = jeton.serve();
+    server.signal("KILL");
+    server.wait(super::LIMIT);
+    let output = jeton.run(&["healthcheck", "--listen", &server.addr.to_string()]);
+    assert_eq!((output.status, output.stdout.as_str()), (1, ""), "{output:?}");
+    assert!(output.stderr.contains(&server.addr.to_string()), "{output:?}");
+}
+
+#[test]
+fn healthcheck_tells_a_server_that_hangs() {
+    let jeton = bare();
+    let server = jeton.serve();
+    server.signal("STOP");
+    assert_eq!(health_of(&jeton, &server), 1);
+    server.signal("CONT");
+    let (jeton, _) = with_certificate(bare());
+    let server = jeton.serve();
+    server.signal("STOP");
+    assert_eq!(health_of(&jeton, &server), 1, "over TLS too");
+}

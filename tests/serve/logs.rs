@@ -1,0 +1,77 @@
+//! The log: one line a record, for people or as JSON, and nothing secret in it.
+
+use serde_json::{Value, json};
+
+use super::{LIMIT, bare};
+use crate::commands::{create_user, jeton, login, try_login};
+use crate::on_both;
+use crate::support::app::TestDatabase;
+use crate::support::http::Request;
+use crate::support::process::Serving;
+
+const ID: &str = "the-tests-own-id.1";
+
+fn ask(server: &Serving) {
+    let answer = Request::new("GET", "/me/").header("X-Request-Id", ID).send(server.addr);
+    assert_eq!((answer.status, answer.header("X-Request-Id").as_deref()), (401, Some(ID)));
+}
+
+/// All that it wrote to standard error in its life.
+fn log_of(server: Serving) -> String {
+    server.signal("TERM");
+    server.wait(LIMIT);
+    server.stderr()
+}
+
+#[test]
+fn json_is_one_object_a_line_with_the_requests_facts() {
+    let server = bare().env("JETON_LOG_FORMAT", "json").env("JETON_LOG", "debug").serve();
+    ask(&server);
+    Request::new("GET", "/nowhere/at\"all").send(server.addr);
+    let log = log_of(server);
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert!(lines.iter().all(|line| ["time", "level", "target", "message"].iter().all(|name| line[name].is_string())));
+    let request = lines.iter().find(|line| line["request_id"] == ID).expect("the request's line");
+    assert_eq!((&request["method"], &request["status"]), (&json!("GET"), &json!(401)));
+    assert_eq!(request["route"].as_str().map(|route| route.trim_end_matches('/')), Some("/me"));
+    assert!(request["micros"].as_u64().is_some_and(|micros| micros < 10_000_000), "{request}");
+    assert!(lines.iter().any(|line| line["status"] == 404 && line["request_id"].is_string()), "{log}");
+}
+
+#[test]
+fn text_is_one_line_a_record_with_the_same_facts() {
+    let server = bare().serve();
+    ask(&server);
+    let log = log_of(server);
+    let line = log.lines().find(|line| line.contains(ID)).expect("the request's line");
+    for fact in [" INFO ", " method=GET", " route=/me", " status=401", &format!(" request_id={ID}")] {
+        assert!(line.contains(fact), "{fact}: {line}");
+    }
+}
+
+#[test]
+fn the_filter_says_what_is_written() {
+    let jeton = bare().env("JETON_LOG", "warn,jeton::cli=info");
+    let server = jeton.serve();
+    ask(&server);
+    let log = log_of(server);
+    assert!(log.contains(" listening on ") && !log.contains(ID) && !log.contains("actix_server"), "{log}");
+}
+
+on_both! {
+    fn no_secret_is_in_a_log_however_talkative(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database).env("JETON_LOG", "trace");
+        create_user(&jeton, "amy", &[]);
+        let server = jeton.serve();
+        let key = login(&server, "amy");
+        try_login(&server, "amy", "a wrong secret");
+        Request::new("GET", "/me").token(&key).send(server.addr);
+        Request::new("POST", "/introspect").basic("billing", "a client's secret").form(&[("token", &key)]).send(server.addr);
+        let log = log_of(server);
+        assert!(log.len() > 1000, "{log}");
+        for secret in [key.as_str(), "slow rivers", "slow+rivers", "a wrong secret", "client's secret", "argon2id$", "0001020304"] {
+            assert!(!log.contains(secret), "{secret}: {}", log.lines().find(|line| line.contains(secret)).unwrap());
+        }
+    }
+}

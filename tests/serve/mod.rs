@@ -1,0 +1,46 @@
+//! `jeton serve` as a process: its first start, where it listens, what it refuses to start with, how it stops.
+
+mod first_start;
+mod listen;
+mod logs;
+mod nodes;
+mod start;
+mod stop;
+
+use std::time::Duration;
+
+use crate::support::process::{Jeton, Output, Process};
+use crate::support::within;
+
+/// For states that are a matter of milliseconds.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// A jeton without a setting, but that hashing is cheap.
+pub fn bare() -> Jeton {
+    Jeton::new()
+        .env("JETON_ARGON2_MEMORY_KIB", "64")
+        .env("JETON_ARGON2_ITERATIONS", "1")
+        .env("JETON_LOGIN_THREADS", "1")
+        .env("JETON_WORKERS", "2")
+}
+
+/// Waits until it says that it listens, wherever.
+#[track_caller]
+pub fn listening(process: &Process) {
+    let said = within(LIMIT, || {
+        let ended = process.try_wait();
+        let said = process.stderr().contains(" listening on ");
+        assert!(said || ended.is_none(), "it does not listen but ended: {process:?}");
+        said.then_some(())
+    });
+    assert!(said.is_some(), "it does not listen: {process:?}");
+}
+
+/// A start that must fail, with one line that begins with `error: `; gives that line.
+#[track_caller]
+pub fn refuses_to_start(jeton: &Jeton) -> String {
+    let output: Output = jeton.run(&["serve"]);
+    assert_eq!((output.status, output.stdout.as_str()), (1, ""), "{output:?}");
+    assert!(!output.stderr.contains(" listening on "), "{output:?}");
+    output.stderr.lines().next_back().filter(|line| line.starts_with("error: ")).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,90 @@
+//! What a start asks of the database and of the secret key.
+
+use std::fs;
+use std::time::Instant;
+
+use super::{bare, refuses_to_start};
+use crate::commands::{create_user, done, jeton, login};
+use crate::on_both;
+use crate::support::app::{Kind, TestDatabase};
+
+const OTHER_KEY: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
+
+on_both! {
+    fn a_wrong_secret_key_is_refused_at_start(db) {
+        let database = TestDatabase::new(db);
+        let right = jeton(&database);
+        create_user(&right, "amy", &[]);
+        let wrong = jeton(&database).env("JETON_SECRET_KEY", OTHER_KEY);
+        let why = refuses_to_start(&wrong);
+        assert!(why.contains("JETON_SECRET_KEY") && !why.contains(&OTHER_KEY[..8]), "{why}");
+        assert_eq!(wrong.run(&["token", "create", "amy"]).status, 1, "a command would seal with it");
+        login(&right.serve(), "amy");
+    }
+
+    fn a_database_newer_than_the_binary_is_refused(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        done(&jeton, &["migrate"]);
+        database.sql("insert into __diesel_schema_migrations (version, run_on) values ('29990101000000', '2999-01-01 00:00:00')");
+        let why = refuses_to_start(&jeton);
+        assert!(why.contains("29990101000000") && why.contains("newer jeton"), "{why}");
+        for args in [&["migrate"][..], &["user", "list"]] {
+            let output = jeton.run(args);
+            assert_eq!((output.status, output.stdout.as_str()), (1, ""), "{output:?}");
+            assert!(output.stderr.contains("29990101000000"), "{output:?}");
+        }
+    }
+
+    fn migrate_says_what_it_ran_and_runs_it_once(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        let known = "select count(*) from __diesel_schema_migrations";
+        let first = jeton.run(&["migrate"]);
+        assert_eq!((first.status, first.stdout.as_str()), (0, ""), "{first:?}");
+        let ran = first.stderr.lines().filter(|line| line.starts_with("ran the migration ")).count();
+        assert_eq!(database.sql(known), ran.to_string(), "{first:?}");
+        let second = jeton.run(&["migrate"]);
+        assert_eq!((second.status, second.stderr.as_str()), (0, "the database is up to date\n"));
+        assert_eq!(database.sql(known), ran.to_string());
+    }
+
+    /// Prints how long a start takes; machines differ too much to ask for more.
+    fn a_start_on_an_existing_database_is_quick(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        done(&jeton, &["migrate"]);
+        let started = Instant::now();
+        let server = jeton.serve();
+        println!("{db:?}: listens after {:?}", started.elapsed());
+        assert_eq!(crate::support::http::Request::new("GET", "/readyz").send(server.addr).status, 200);
+    }
+}
+
+#[test]
+fn postgresql_needs_the_secret_key_in_single_mode_alone() {
+    let database = TestDatabase::new(Kind::Postgres);
+    let jeton = || bare().env("DATABASE_URL", &database.url);
+    let why = refuses_to_start(&jeton());
+    assert!(why.contains("JETON_SECRET_KEY must be set"), "{why}");
+    let empty = jeton();
+    assert_eq!(empty.run(&["serve"]).status, 1);
+    assert_eq!(fs::read_dir(&empty.dir).unwrap().count(), 0, "no key is made up");
+    jeton().env("JETON_TOKEN_MODE", "multiple").serve();
+}
+
+#[test]
+fn a_postgresql_that_is_not_there_is_one_clear_error_without_the_password() {
+    for (url, args) in [
+        ("postgres://amy:hunter22@127.0.0.1:1/jeton", &["serve"][..]),
+        ("postgres://amy:hunter22@/jeton?host=/nonexistent", &["migrate"]),
+        ("postgres://amy@127.0.0.1:1/jeton?password=hunter22", &["user", "list"]),
+    ] {
+        let jeton = bare().env("DATABASE_URL", url).env("JETON_SECRET_KEY", OTHER_KEY).env("JETON_LOG", "trace");
+        let output = jeton.run(args);
+        assert_eq!((output.status, output.stdout.as_str()), (1, ""), "{output:?}");
+        assert!(output.stderr.contains("error: the database is not available"), "{output:?}");
+        assert!(!output.stderr.contains("hunter22"), "{output:?}");
+        assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,103 @@
+//! SIGTERM: what is under way is finished, nothing new is taken, the end is prompt and its status 0.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::LIMIT;
+use crate::commands::{PASSWORD, create_user, jeton};
+use crate::on_both;
+use crate::support::app::TestDatabase;
+use crate::support::eventually;
+use crate::support::http::{Answer, Request};
+use crate::support::process::Serving;
+
+/// Far below the 30 s that requests under way may take.
+const PROMPT: Duration = Duration::from_secs(5);
+
+fn connect(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream
+}
+
+/// A login of which the server has the head and half of the body; gives the other half.
+fn half_a_login(server: &Serving, stream: &mut TcpStream) -> Vec<u8> {
+    let form = [("username", "amy"), ("password", PASSWORD)];
+    let bytes =
+        Request::new("POST", "/api-token-auth/").header("Expect", "100-continue").form(&form).bytes(server.addr);
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    stream.write_all(&bytes[..head]).unwrap();
+    // This answer shows that the request is under way, and not only in the socket's buffer.
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(&bytes[head..head + 9]).unwrap();
+    bytes[head + 9..].to_vec()
+}
+
+fn takes_nothing_new(server: &Serving) {
+    eventually("a closed port", LIMIT, || TcpStream::connect(server.addr).is_err().then_some(()));
+}
+
+on_both! {
+    fn a_request_under_way_is_answered_and_nothing_new_is_taken(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        create_user(&jeton, "amy", &[]);
+        let server = jeton.serve();
+        let mut stream = connect(server.addr);
+        let rest = half_a_login(&server, &mut stream);
+        server.signal("TERM");
+        takes_nothing_new(&server);
+        assert!(server.try_wait().is_none(), "it waits for the request under way");
+        stream.write_all(&rest).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = Answer::parse("POST", &answer).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.json()["token"].is_string());
+        assert_eq!(server.wait(PROMPT).code(), Some(0));
+    }
+
+    fn idle_connections_do_not_hold_up_the_end(db) {
+        let database = TestDatabase::new(db);
+        let server = jeton(&database).serve();
+        let silent = connect(server.addr);
+        let mut streams = [(); 8].map(|()| connect(server.addr));
+        for stream in &mut streams {
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: jeton\r\n\r\n").unwrap();
+            let mut start = [0; 12];
+            stream.read_exact(&mut start).unwrap();
+            assert_eq!(&start, b"HTTP/1.1 200");
+        }
+        let started = Instant::now();
+        server.signal("TERM");
+        assert_eq!(server.wait(PROMPT).code(), Some(0));
+        println!("{db:?}: ended after {:?}, with idle connections open", started.elapsed());
+        drop((silent, streams));
+    }
+
+    fn an_idle_server_ends_at_once(db) {
+        let database = TestDatabase::new(db);
+        for signal in ["TERM", "INT"] {
+            let server = jeton(&database).serve();
+            let started = Instant::now();
+            server.signal(signal);
+            assert_eq!(server.wait(PROMPT).code(), Some(0), "{signal}");
+            println!("{db:?}: ended after {:?}, idle, by SIG{signal}", started.elapsed());
+        }
+    }
+
+    fn the_shutdown_timeout_bounds_the_wait_for_a_request_that_never_ends(db) {
+        let database = TestDatabase::new(db);
+        let server = jeton(&database).env("JETON_SHUTDOWN_TIMEOUT", "1s").serve();
+        let mut stream = connect(server.addr);
+        let rest = half_a_login(&server, &mut stream);
+        let started = Instant::now();
+        server.signal("TERM");
+        assert_eq!(server.wait(PROMPT).code(), Some(0));
+        println!("{db:?}: ended after {:?}, with a time-out of 1 s", started.elapsed());
+        assert!(!rest.is_empty());
+    }
+}

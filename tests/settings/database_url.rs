@@ -1,0 +1,89 @@
+//! `DATABASE_URL`: a mistyped one is told, makes nothing, and no error shows its password.
+
+use std::fs;
+
+use crate::commands::done;
+use crate::support::process::Jeton;
+
+#[test]
+fn what_is_no_database_is_refused_and_nothing_is_made() {
+    for url in [
+        "",
+        "sqlite:x",
+        "sqlite:x.db",
+        "sqlite:/x.db",
+        "sqlite://",
+        "sqlite://missing/x.db",
+        "sqlite://.",
+        "sqlite://..",
+        "sqlite:///",
+        "sqlite://:memory:",
+        "mysql://h/d",
+        "postgres:oops",
+        "postgres",
+        "postgres:/h/d",
+        "Postgres://h/d",
+        "jeton.db",
+        "./jeton.db",
+        "http://h/d",
+        " sqlite://jeton.db",
+        "postgres://h:port/d",
+    ] {
+        for args in [&["serve"][..], &["migrate"], &["user", "list"]] {
+            let jeton = Jeton::new().env("DATABASE_URL", url);
+            let output = jeton.run(args);
+            assert!(matches!(output.status, 1 | 2) && output.stdout.is_empty(), "{url:?}: {output:?}");
+            assert!(output.stderr.starts_with("error: DATABASE_URL: "), "{url:?}: {output:?}");
+            assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0, "{url:?}");
+        }
+    }
+    for flag in ["--database-url=", "--database-url=sqlite:x"] {
+        let jeton = Jeton::new();
+        assert!(jeton.run(&["migrate", flag]).stderr.starts_with("error: DATABASE_URL: "), "{flag}");
+        assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0, "{flag}");
+    }
+}
+
+#[test]
+fn a_path_is_everything_after_the_two_slashes() {
+    for (path, flag) in
+        [("a.db", "sqlite://a.db"), ("a b%20c?d=e.db", "sqlite://a b%20c?d=e.db"), ("file:a", "sqlite://file:a")]
+    {
+        let jeton = Jeton::new();
+        done(&jeton, &["migrate", "--database-url", flag]);
+        assert!(jeton.dir.path().join(path).is_file(), "{flag}");
+    }
+    let jeton = Jeton::new();
+    let absolute = jeton.dir.path().join("x.db");
+    done(&jeton, &["migrate", "--database-url", &format!("sqlite://{}", absolute.display())]);
+    assert!(absolute.is_file());
+}
+
+#[test]
+fn no_error_shows_the_password() {
+    for url in [
+        "mysql://amy:hunter22@h/d",
+        "postgres:amy:hunter22@h/d",
+        "amy:hunter22@h/d",
+        "postgress://amy:hunter22@h/d",
+        "postgres://amy:hunter22@[::1/d",
+        "postgres://amy:hunter22@h:port/d",
+        "postgres://amy:hunter22/x@127.0.0.1:1/d",
+        "postgres://amy:1/hunter22@127.0.0.1:1/d",
+        "postgres://amy:x@hunter22@127.0.0.1:1/d",
+        "postgres://amy:x hunter22@127.0.0.1:1/d",
+        "postgres://amy:hunter22%zz@127.0.0.1:1/d",
+        "postgres://amy:x?hunter22@127.0.0.1:1/d",
+        "postgres://amy:hunter22@127.0.0.1:1/d?nonsense=1",
+        "postgres://amy@127.0.0.1:1/d?password=hunter22%zz",
+    ] {
+        let jeton =
+            Jeton::new().env("DATABASE_URL", url).env("JETON_LOG", "trace").env("JETON_DATABASE_TIMEOUT", "100ms");
+        for args in [["config"], ["migrate"]] {
+            let output = jeton.run(&args);
+            let words = format!("{}{}", output.stdout, output.stderr);
+            assert!(!words.contains("hunter22"), "{url}: {words}");
+            assert!(args[0] == "config" || output.status != 0, "{url}: {output:?}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Flags, the environment, `.env`: which wins; unknown names; commands that touch nothing.
+
+use std::fs;
+
+use super::{line_of, refused};
+use crate::support::process::Jeton;
+
+fn with_dot_env(jeton: Jeton, text: &str) -> Jeton {
+    fs::write(jeton.dir.path().join(".env"), text).unwrap();
+    jeton
+}
+
+fn pair(value: &str, source: &str) -> (String, String) {
+    (value.to_owned(), source.to_owned())
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_dot_env() {
+    let jeton =
+        with_dot_env(Jeton::new(), "JETON_WORKERS=3\nJETON_DATABASE_POOL=4\n# a comment\nJETON_LOG='warn'\nOTHER=1\n")
+            .env("JETON_WORKERS", "5")
+            .env("JETON_LOGIN_QUEUE", "6");
+    let output = jeton.run(&["config"]);
+    assert_eq!(line_of(&output, "JETON_WORKERS"), pair("5", "environment"));
+    assert_eq!(line_of(&output, "JETON_DATABASE_POOL"), pair("4", ".env"));
+    assert_eq!(line_of(&output, "JETON_LOG"), pair("warn", ".env"));
+    assert_eq!(line_of(&output, "JETON_LOGIN_QUEUE"), pair("6", "environment"));
+    assert_eq!(line_of(&output, "JETON_RETENTION"), pair("30d", "default"));
+    for args in [&["--workers", "7", "config"][..], &["config", "--workers", "7"], &["config", "--workers=7"]] {
+        assert_eq!(line_of(&jeton.run(args), "JETON_WORKERS"), pair("7", "flag"), "{args:?}");
+    }
+}
+
+#[test]
+fn a_flag_counts_before_between_and_after_the_words_of_a_command() {
+    for args in [
+        ["--database-url", "sqlite://a.db", "user", "list", "--json"],
+        ["user", "--database-url", "sqlite://a.db", "list", "--json"],
+        ["user", "list", "--database-url", "sqlite://a.db", "--json"],
+    ] {
+        let jeton = Jeton::new();
+        let output = jeton.run(&args);
+        assert_eq!((output.status, output.stdout.as_str()), (0, "[]\n"), "{output:?}");
+        assert!(jeton.dir.path().join("a.db").exists() && !jeton.dir.path().join("jeton.db").exists(), "{args:?}");
+    }
+}
+
+#[test]
+fn an_unknown_setting_is_refused_by_name() {
+    for name in ["JETON_NONSENSE", "JETON_TOKEN_TTLS", "JETON_LISTEN_FILE", "JETON_"] {
+        refused(&Jeton::new().env(name, "1"), &["config"], name);
+        refused(&Jeton::new().env(name, "1"), &["serve"], name);
+        refused(&with_dot_env(Jeton::new(), &format!("{name}=1\n")), &["config"], name);
+    }
+    let output = Jeton::new().run(&["--nonsense", "1", "config"]);
+    assert_eq!((output.status, output.stdout.as_str()), (2, ""));
+    assert_eq!(Jeton::new().env("jeton_nonsense", "1").env("NONSENSE", "1").run(&["config"]).status, 0, "not ours");
+}
+
+#[test]
+fn an_empty_variable_is_as_good_as_none() {
+    let output = Jeton::new()
+        .env("JETON_LISTEN", "")
+        .env("JETON_SECRET_KEY", "")
+        .env("JETON_SECRET_KEY_FILE", "")
+        .run(&["config"]);
+    assert_eq!(line_of(&output, "JETON_LISTEN"), pair("127.0.0.1:8000", "default"));
+}
+
+#[test]
+fn a_dot_env_that_cannot_be_read_is_refused_without_its_words() {
+    let jeton = with_dot_env(Jeton::new(), "JETON_WORKERS=3\nJETON_SECRET_KEY='hunter22\n");
+    let words = refused(&jeton, &["config"], ".env");
+    assert!(!words.contains("hunter22"), "{words}");
+}
+
+#[test]
+fn commands_that_need_no_database_touch_none_and_make_no_file() {
+    // Were it asked, it would be an error.
+    for url in ["sqlite://jeton.db", "sqlite://no/such/folder/x.db", "postgres://amy@127.0.0.1:1/nothing"] {
+        let jeton = Jeton::new().env("DATABASE_URL", url).env("JETON_LISTEN", "127.0.0.1:1");
+        for (args, status) in [
+            (&["config"][..], 0),
+            (&["--help"], 0),
+            (&["help"], 0),
+            (&["user", "create", "--help"], 0),
+            (&["--version"], 0),
+            (&["healthcheck"], 1),
+        ] {
+            let output = jeton.run(args);
+            assert_eq!(output.status, status, "{args:?}: {output:?}");
+            assert_eq!((output.stdout.is_empty(), output.stderr.is_empty()), (status != 0, status == 0), "{output:?}");
+        }
+        assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0, "{url}");
+    }
+}
+
+#[test]
+fn help_is_given_whatever_the_environment() {
+    let output = Jeton::new().env("JETON_NONSENSE", "1").env("DATABASE_URL", "").run(&["--help"]);
+    assert_eq!((output.status, output.stderr.as_str()), (0, ""));
+}

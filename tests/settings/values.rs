@@ -1,0 +1,144 @@
+//! Every setting: good values are taken, bad ones refused by name.
+
+use super::{line_of, refused};
+use crate::commands::done;
+use crate::support::process::Jeton;
+
+const KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
+
+/// Name, good values (the first is not the default), bad values. With blanks a value may be several words.
+const SETTINGS: &[(&str, &[&str], &[&str])] = &[
+    ("DATABASE_URL", &["sqlite://other.db", "postgres://h/d", "postgresql://h/d"], &["mysql://h/d", "jeton.db"]),
+    (
+        "JETON_LISTEN",
+        &["0.0.0.0:80", "[::]:8000", "localhost:1", "unix:/run/jeton.sock"],
+        &["8000", "here", "unix:", "h:99999", "http://h:1"],
+    ),
+    ("JETON_TOKEN_MODE", &["multiple", "single"], &["Single", "both", "1"]),
+    (
+        "JETON_TOKEN_TTL",
+        &["10h", "30d", "15m", "10s", "500ms", "none"],
+        &["10", "-1h", "1.5h", "1w", "10 h", "0", "never"],
+    ),
+    ("JETON_TOKEN_AUTO_REFRESH", &["true", "1", "0", "false"], &["yes", "on", "2", "TRUE"]),
+    ("JETON_TOKEN_MIN_REFRESH_INTERVAL", &["5m", "0s"], &["none", "5"]),
+    ("JETON_TOKEN_MAX_TTL", &["90d", "none"], &["90", "forever"]),
+    ("JETON_TOKEN_LIMIT_PER_USER", &["10", "none"], &["0", "-1", "ten"]),
+    ("JETON_TOKEN_PREFIX", &["acme", "a-b_c9"], &["a b", "ä", "9a", "a/b"]),
+    ("JETON_LOGIN_FIELDS", &["user_id,email", "username, groups"], &["user_id,password", "id"]),
+    ("JETON_LOGIN_SCOPE", &["a b:read", "a"], &["a\"b", "ä", "a\\b"]),
+    ("JETON_AUTH_KEYWORDS", &["Bearer", "Token,Bearer,JWT"], &[",", "Basic", "To ken", "Tok:en"]),
+    (
+        "JETON_ISSUER",
+        &["https://tokens.example.com", "http://localhost:8000/a"],
+        &["tokens.example.com", "ftp://h", "https://h?x=1"],
+    ),
+    ("JETON_RETENTION", &["7d"], &["0s", "none", "7"]),
+    ("JETON_CACHE_BYTES", &["0", "1024", "512KiB", "1GiB"], &["64MB", "-1", "much", "64 MiB"]),
+    ("JETON_REVOCATION_BOUND", &["500ms", "2s"], &["0", "0s", "1"]),
+    ("JETON_STALE_IF_ERROR", &["30s", "0"], &["30", "none"]),
+    ("JETON_LOG", &["debug", "warn,jeton::store=debug", "off"], &["jeton=loud", "info,jeton=loud"]),
+    ("JETON_LOG_FORMAT", &["json", "text"], &["JSON", "xml"]),
+    ("JETON_METRICS_LISTEN", &["127.0.0.1:9000", "unix:/run/m.sock"], &["9000", "here"]),
+    ("JETON_TRUSTED_PROXIES", &["10.0.0.0/8,::1", "192.0.2.1"], &["10.0.0.0/33", "proxy", "10.0.0.0/8;::1"]),
+    ("JETON_ARGON2_MEMORY_KIB", &["65536", "8"], &["0", "7", "19 MiB", "-1"]),
+    ("JETON_ARGON2_ITERATIONS", &["3"], &["0", "two"]),
+    ("JETON_ARGON2_PARALLELISM", &["2"], &["0", "one"]),
+    ("JETON_LOGIN_THREADS", &["2", "cores"], &["0", "all"]),
+    ("JETON_LOGIN_QUEUE", &["128", "0"], &["-1", "long"]),
+    (
+        "JETON_LOGIN_LIMIT_ADDRESS",
+        &["5/s", "1000/hour", "9/day", "none"],
+        &["10", "10/", "0/min", "ten/min", "10/year"],
+    ),
+    ("JETON_LOGIN_LIMIT_USER", &["5/m", "none"], &["5", "/min", "5/w"]),
+    ("JETON_WORKERS", &["3", "cores"], &["0", "many"]),
+    ("JETON_DATABASE_POOL", &["20"], &["0", "-1", "many"]),
+    ("JETON_DATABASE_TIMEOUT", &["5s"], &["0s", "5"]),
+    ("JETON_SHUTDOWN_TIMEOUT", &["10s", "0s"], &["10", "none"]),
+];
+
+/// Settings that make sense in pairs alone, and secrets.
+const PAIRS: [[(&str, &str); 2]; 3] = [
+    [("JETON_BOOTSTRAP_ADMIN", "root"), ("JETON_BOOTSTRAP_ADMIN_PASSWORD", "slow rivers run deep")],
+    [("JETON_BOOTSTRAP_CLIENT_ID", "billing"), ("JETON_BOOTSTRAP_CLIENT_SECRET", "a secret of some length")],
+    [("JETON_TLS_CERT", "/etc/cert.pem"), ("JETON_TLS_KEY", "/etc/key.pem")],
+];
+
+fn flag(name: &str) -> String {
+    format!("--{}", name.trim_start_matches("JETON_").to_lowercase().replace('_', "-"))
+}
+
+#[test]
+fn good_values_are_taken_and_shown() {
+    for (name, good, _) in SETTINGS {
+        for value in *good {
+            let shown = line_of(&Jeton::new().env(name, *value).run(&["config"]), name);
+            assert_eq!(shown, ((*value).to_owned(), "environment".to_owned()), "{name}");
+        }
+        let shown = line_of(&Jeton::new().run(&[&flag(name), good[0], "config"]), name);
+        assert_eq!(shown, (good[0].to_owned(), "flag".to_owned()), "{name}");
+    }
+    for pair in PAIRS {
+        let jeton = Jeton::new().env(pair[0].0, pair[0].1).env(pair[1].0, pair[1].1);
+        assert_eq!(line_of(&jeton.run(&["config"]), pair[0].0), (pair[0].1.to_owned(), "environment".to_owned()));
+    }
+}
+
+#[test]
+fn bad_values_are_refused_by_name_wherever_they_come_from() {
+    for (name, _, bad) in SETTINGS {
+        for value in *bad {
+            refused(&Jeton::new().env(name, *value), &["config"], name);
+        }
+        refused(&Jeton::new(), &["config", &format!("{}={}", flag(name), bad[0])], name);
+    }
+    for bad in ["5a5a", "zz", &KEY[1..], &format!("{KEY}5a"), &KEY.replace("5a", "5g")] {
+        for name in ["JETON_SECRET_KEY", "JETON_NEW_SECRET_KEY"] {
+            let words = refused(&Jeton::new().env(name, bad), &["config"], name);
+            assert!(!words.contains(bad), "no secret in an error, not even a bad one: {words}");
+        }
+    }
+}
+
+#[test]
+fn one_of_a_pair_without_the_other_names_the_missing_one() {
+    for [first, second] in PAIRS {
+        for (given, missing) in [(first, second), (second, first)] {
+            let words = refused(&Jeton::new().env(given.0, given.1), &["config"], missing.0);
+            assert!(words.contains(given.0) && !words.contains(given.1), "{words}");
+        }
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let jeton = Jeton::new().env("JETON_LISTEN", "here").env("JETON_WORKERS", "0").env("JETON_NONSENSE", "1");
+    let output = jeton.run(&["serve"]);
+    for name in ["JETON_LISTEN", "JETON_WORKERS", "JETON_NONSENSE"] {
+        assert!(output.stderr.lines().any(|line| line.starts_with(&format!("error: {name}: "))), "{output:?}");
+    }
+}
+
+#[test]
+fn config_has_a_line_for_every_setting_and_help_names_it() {
+    let printed = done(&Jeton::new(), &["config"]);
+    let help = done(&Jeton::new(), &["--help"]);
+    let names: Vec<&str> = printed.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    let secrets = ["JETON_SECRET_KEY", "JETON_NEW_SECRET_KEY"];
+    let expected =
+        SETTINGS.iter().map(|(name, ..)| *name).chain(PAIRS.iter().flatten().map(|(name, _)| *name)).chain(secrets);
+    for name in expected.clone() {
+        assert_eq!(names.iter().filter(|other| **other == name).count(), 1, "{name} in:\n{printed}");
+    }
+    for name in &names {
+        assert!(help.contains(name), "{name}");
+        assert!(
+            expected.clone().any(|other| other == *name) || *name == "JETON_LEGACY_HASHES",
+            "{name} has no row in this test"
+        );
+    }
+    for line in printed.lines() {
+        assert!(line.split(' ').count() >= 3 && line.ends_with(" default"), "{line}");
+    }
+}

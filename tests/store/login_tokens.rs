@@ -1,0 +1,102 @@
+//! What a login finds and makes.
+
+use jeton::store::{Issue, LoginToken, NewToken, UserChange};
+
+use super::{Kept, MULTIPLE, NOW, SINGLE, after, by, hash, named_token, new_token};
+use crate::on_both;
+
+on_both! {
+    fn in_single_mode_the_one_that_is_there_wins(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        assert!(matches!(kept.store.login_token(&alice, NOW).unwrap(), LoginToken::None));
+        let first = kept.issue(&alice, SINGLE);
+        let before = kept.everything();
+        let found = kept.store.issue_login_token(&alice, &new_token(true), SINGLE, &by("alice"), NOW).unwrap();
+        let Some(LoginToken::Live(row)) = found else { panic!("{found:?}") };
+        assert_eq!((row.digest, Some(row.sealed), row.expires_at), (first.digest, first.sealed, None));
+        assert_eq!(kept.everything(), before);
+        let Ok(LoginToken::Live(row)) = kept.store.login_token(&alice, NOW) else { panic!("it is there") };
+        assert_eq!(row.digest, first.digest);
+    }
+
+    fn an_expired_sealed_token_gives_way_to_the_next(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        let brief = NewToken { expires_at: Some(after(10)), ..new_token(true) };
+        kept.store.issue_login_token(&alice, &brief, SINGLE, &by("alice"), NOW).unwrap();
+        let Ok(LoginToken::Live(row)) = kept.store.login_token(&alice, after(9)) else { panic!("it lives") };
+        assert_eq!(row.expires_at, Some(after(10)));
+        assert!(matches!(kept.store.login_token(&alice, after(10)).unwrap(), LoginToken::None));
+        let next = new_token(true);
+        let issued = kept.store.issue_login_token(&alice, &next, SINGLE, &by("alice"), after(10)).unwrap();
+        assert!(matches!(issued, Some(LoginToken::None)), "{issued:?}");
+        assert!(kept.is_live(&next));
+        assert_eq!(kept.sql("select count(*) from tokens where sealed is not null"), "1");
+    }
+
+    fn a_sealed_token_that_does_not_open_is_replaced_once(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        let broken = kept.issue(&alice, SINGLE);
+        let issue = Issue { unopenable: Some(broken.digest), ..SINGLE };
+        let mended = kept.issue(&alice, issue);
+        let second = kept.store.issue_login_token(&alice, &new_token(true), issue, &by("alice"), NOW).unwrap();
+        let Some(LoginToken::Live(row)) = second else { panic!("{second:?}") };
+        assert_eq!(row.digest, mended.digest, "a second login that found the same takes what the first one made");
+    }
+
+    fn a_user_who_changed_since_gets_nothing(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        kept.store.set_password("alice", &hash("second"), &by("root"), NOW).unwrap();
+        let bob = kept.user("bob");
+        let off = UserChange { is_active: Some(false), ..UserChange::default() };
+        kept.store.update_user("bob", &off, &by("root"), NOW).unwrap();
+        let carol = kept.user("carol");
+        kept.store.delete_user("carol", &by("root"), NOW).unwrap();
+        let dave = kept.user("dave");
+        kept.store.delete_user("dave", &by("root"), NOW).unwrap();
+        kept.user("dave");
+        let before = kept.everything();
+        for user in [alice, bob, carol, dave] {
+            assert!(matches!(kept.store.login_token(&user, NOW).unwrap(), LoginToken::UserChanged), "{}", user.username);
+            for issue in [SINGLE, MULTIPLE] {
+                let issued = kept.store.issue_login_token(&user, &new_token(true), issue, &by("alice"), NOW).unwrap();
+                assert!(matches!(issued, Some(LoginToken::UserChanged)), "{}: {issued:?}", user.username);
+            }
+        }
+        assert_eq!(kept.everything(), before);
+    }
+
+    fn the_limit_counts_live_login_tokens_of_this_user(db) {
+        let kept = Kept::new(db);
+        let (alice, bob) = (kept.user("alice"), kept.user("bob"));
+        let limited = Issue { limit: Some(2), ..MULTIPLE };
+        kept.issue(&bob, MULTIPLE);
+        kept.store.create_token("alice", &named_token("ci"), &by("root"), NOW).unwrap();
+        let brief = NewToken { expires_at: Some(after(10)), ..new_token(false) };
+        kept.store.issue_login_token(&alice, &brief, limited, &by("alice"), NOW).unwrap();
+        let second = kept.issue(&alice, limited);
+        let before = kept.everything();
+        let refused = |now| kept.store.issue_login_token(&alice, &new_token(false), limited, &by("alice"), now).unwrap().is_none();
+        assert!(refused(NOW));
+        assert_eq!(kept.everything(), before);
+        assert!(!refused(after(10)), "one has expired");
+        assert!(refused(after(10)));
+        let id = kept.token(&second.digest).unwrap().0.id;
+        kept.store.revoke_token(id, &by("root"), after(10)).unwrap();
+        assert!(!refused(after(10)), "one was revoked");
+        let none = Issue { limit: Some(0), ..MULTIPLE };
+        assert!(kept.store.issue_login_token(&alice, &new_token(false), none, &by("alice"), NOW).unwrap().is_none());
+    }
+
+    fn in_multiple_mode_each_login_has_its_own_and_none_stays_sealed(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        let tokens = [kept.issue(&alice, SINGLE), kept.issue(&alice, MULTIPLE), kept.issue(&alice, MULTIPLE)];
+        assert!(tokens.iter().all(|token| kept.is_live(token)));
+        assert_eq!(kept.sql("select count(*) from tokens where sealed is not null"), "0");
+        assert!(matches!(kept.store.login_token(&alice, NOW).unwrap(), LoginToken::None));
+    }
+}

@@ -1,0 +1,151 @@
+//! The contract of `jeton::store::Store`, the same on both databases.
+
+mod audit;
+mod clients;
+mod login_tokens;
+mod races;
+mod schema;
+mod search;
+mod tokens;
+mod users;
+
+use std::time::Duration;
+
+use jeton::domain::audit::{Action, Actor};
+use jeton::domain::client::{ClientSecret, SecretDigest};
+use jeton::domain::database_url::DatabaseUrl;
+use jeton::domain::page::PageRequest;
+use jeton::domain::password::PasswordHash;
+use jeton::domain::time::Timestamp;
+use jeton::domain::token::{Token, TokenDigest, TokenFacts};
+use jeton::domain::user::{NewUser, User};
+use jeton::store::{Issue, LoginToken, NewToken, Store, StoreOptions};
+
+use crate::support::app::{Kind, TestDatabase};
+
+/// 2025-06-15T15:06:40.123456Z
+const NOW: Timestamp = Timestamp::from_micros(1_750_000_000_123_456);
+const ALL: PageRequest = PageRequest { number: 1, size: 500 };
+const SINGLE: Issue = Issue { single: true, limit: None, unopenable: None, action: Action::Login };
+const MULTIPLE: Issue = Issue { single: false, limit: None, unopenable: None, action: Action::Login };
+
+/// A store on a database of its own, with its tables.
+struct Kept {
+    store: Store,
+    database: TestDatabase,
+}
+
+impl Kept {
+    fn new(kind: Kind) -> Self {
+        let kept = Self::empty(kind);
+        kept.store.migrate().unwrap();
+        kept
+    }
+
+    /// Without tables.
+    fn empty(kind: Kind) -> Self {
+        let database = TestDatabase::new(kind);
+        Self { store: open(&database), database }
+    }
+
+    fn sql(&self, text: &str) -> String {
+        self.database.sql(text)
+    }
+
+    /// The newest entry of the audit log, but for its id.
+    fn last_audit(&self) -> String {
+        let entry = "select actor, action, target, coalesce(address, '-'), details from audit_log order by id desc";
+        self.sql(&format!("{entry} limit 1"))
+    }
+
+    /// Everything that is kept, to compare before and after; jeton's own times and ids included.
+    fn everything(&self) -> String {
+        if self.database.postgres.is_none() {
+            return self.sql(".dump");
+        }
+        let tables = ["users", "groups", "user_groups", "tokens", "clients", "audit_log", "meta"];
+        tables.map(|table| self.sql(&format!("select * from {table} order by 1, 2"))).join("\n--\n")
+    }
+
+    fn user(&self, username: &str) -> User {
+        self.store.create_user(&new_user(username), &by("root"), NOW).unwrap()
+    }
+
+    fn superuser(&self, username: &str) -> User {
+        let new = NewUser { is_superuser: true, ..new_user(username) };
+        self.store.create_user(&new, &by("root"), NOW).unwrap()
+    }
+
+    /// Makes a login token that must be the first.
+    fn issue(&self, user: &User, issue: Issue) -> NewToken {
+        let new = new_token(issue.single);
+        let issued = self.store.issue_login_token(user, &new, issue, &by("alice"), NOW).unwrap();
+        assert!(matches!(issued, Some(LoginToken::None)), "{issued:?}");
+        new
+    }
+
+    fn token(&self, digest: &TokenDigest) -> Option<(TokenFacts, User)> {
+        self.store.tokens(&[*digest]).unwrap().remove(digest)
+    }
+
+    fn is_live(&self, token: &NewToken) -> bool {
+        let found = self.token(&token.digest);
+        found.is_some_and(|(facts, user)| !facts.is_revoked(NOW) && !facts.is_expired(NOW) && user.is_active)
+    }
+}
+
+fn open(database: &TestDatabase) -> Store {
+    let url = DatabaseUrl::parse(&database.url).unwrap();
+    Store::open(&url, &StoreOptions { pool: 8, timeout: Duration::from_secs(10) }).unwrap()
+}
+
+fn by(name: &str) -> Actor {
+    Actor { name: name.into(), address: Some([192, 0, 2, 7].into()) }
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::from_stored(text.into())
+}
+
+fn new_user(username: &str) -> NewUser {
+    NewUser {
+        username: username.into(),
+        email: String::new(),
+        first_name: String::new(),
+        last_name: String::new(),
+        is_active: true,
+        is_staff: false,
+        is_superuser: false,
+        groups: Vec::new(),
+        password: hash("first"),
+    }
+}
+
+/// A login token; `sealed` is as good as any bytes here, for the store never opens it.
+fn new_token(sealed: bool) -> NewToken {
+    let token = Token::generate(None);
+    NewToken {
+        digest: token.digest(),
+        sealed: sealed.then(|| token.digest().as_bytes()[..9].to_vec()),
+        name: None,
+        scope: String::new(),
+        hint: token.hint(),
+        expires_at: None,
+    }
+}
+
+fn named_token(name: &str) -> NewToken {
+    NewToken { name: Some(name.into()), ..new_token(false) }
+}
+
+fn unknown_digest() -> TokenDigest {
+    Token::generate(None).digest()
+}
+
+fn secret() -> SecretDigest {
+    ClientSecret::generate().digest()
+}
+
+fn after(seconds: u64) -> Timestamp {
+    NOW.after(Duration::from_secs(seconds))
+}

@@ -1,0 +1,232 @@
+//! Changes that meet. Where it can be, a session holds the locks until both are on their way.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use jeton::store::{Issue, LoginToken, Regenerate, StoreError, UserChange};
+
+use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, hash, new_token, new_user};
+use crate::on_both;
+use crate::support::app::Kind;
+use crate::support::eventually;
+use crate::support::session::Session;
+
+const MANY: usize = 8;
+
+/// Runs `work` on so many threads at once; gives what they gave.
+fn at_once<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let barrier = Barrier::new(count);
+    thread::scope(|scope| {
+        let run = |number| {
+            barrier.wait();
+            work(number)
+        };
+        let threads: Vec<_> = (0..count).map(|number| scope.spawn(move || run(number))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+impl Kept {
+    /// Waits until so many of the store's connections wait for a lock; SQLite does not tell.
+    fn wait_for_blocked(&self, count: usize) {
+        if self.database.postgres.is_none() {
+            return;
+        }
+        eventually("blocked connections", Duration::from_secs(5), || {
+            let blocked = self.sql(
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+            );
+            (blocked.parse::<usize>().unwrap() >= count).then_some(())
+        });
+    }
+
+    /// Another process that has begun to write.
+    fn writer(&self) -> Session {
+        let mut session = Session::open(&self.database);
+        session.run(if self.database.postgres.is_some() { "begin;" } else { "begin immediate;" });
+        session
+    }
+}
+
+on_both! {
+    fn two_who_demote_the_last_two_superusers_leave_one(db) {
+        let kept = Kept::new(db);
+        kept.superuser("first");
+        kept.superuser("second");
+        let mut session = kept.writer();
+        session.run("update users set last_name = 'held';");
+        let (off, demoted) = (
+            UserChange { is_active: Some(false), ..UserChange::default() },
+            UserChange { is_superuser: Some(false), ..UserChange::default() },
+        );
+        let results = thread::scope(|scope| {
+            let one = scope.spawn(|| kept.store.update_user("first", &off, &by("a"), NOW).map(drop));
+            let two = scope.spawn(|| kept.store.update_user("second", &demoted, &by("b"), NOW).map(drop));
+            kept.wait_for_blocked(2);
+            session.run("commit;");
+            [one.join().unwrap(), two.join().unwrap()]
+        });
+        let refused = results.iter().filter(|result| matches!(result, Err(StoreError::LastSuperuser))).count();
+        let done = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!((done, refused), (1, 1), "{results:?}");
+        assert_eq!(kept.sql("select count(*) from users where is_superuser and is_active"), "1");
+    }
+
+    fn many_who_remove_superusers_in_every_way_leave_one(db) {
+        let kept = Kept::new(db);
+        for number in 0..MANY {
+            kept.superuser(&format!("u{number}"));
+        }
+        let results = at_once(MANY, |number| {
+            let name = format!("u{number}");
+            let off = UserChange { is_active: Some(false), ..UserChange::default() };
+            let demoted = UserChange { is_superuser: Some(false), ..UserChange::default() };
+            match number % 3 {
+                0 => kept.store.update_user(&name, &off, &by("a"), NOW).map(drop),
+                1 => kept.store.update_user(&name, &demoted, &by("a"), NOW).map(drop),
+                _ => kept.store.delete_user(&name, &by("a"), NOW).map(drop),
+            }
+        });
+        let refused = results.iter().filter(|result| matches!(result, Err(StoreError::LastSuperuser))).count();
+        assert_eq!((results.iter().filter(|result| result.is_ok()).count(), refused), (MANY - 1, 1), "{results:?}");
+        assert_eq!(kept.sql("select count(*) from users where is_superuser and is_active"), "1");
+    }
+
+    fn users_made_at_once_get_ids_of_their_own_and_share_new_groups(db) {
+        let kept = Kept::new(db);
+        let ids = at_once(MANY, |number| {
+            let mut new = new_user(&format!("u{number}"));
+            new.groups = if number % 2 == 0 { vec!["x".into(), "y".into()] } else { vec!["y".into(), "x".into()] };
+            kept.store.create_user(&new, &by("root"), NOW).unwrap().id
+        });
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), MANY, "{ids:?}");
+        assert_eq!(kept.sql("select count(*) from groups"), "2");
+        assert!(kept.store.list_users("", ALL).unwrap().results.iter().all(|user| user.groups == ["x", "y"]));
+    }
+
+    fn of_users_of_one_name_made_at_once_one_is(db) {
+        let kept = Kept::new(db);
+        let results = at_once(MANY, |_| kept.store.create_user(&new_user("alice"), &by("root"), NOW).map(drop));
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+        assert!(results.iter().all(|result| matches!(result, Ok(()) | Err(StoreError::Taken))), "{results:?}");
+        assert_eq!(kept.sql("select count(*) from audit_log"), "1");
+    }
+
+    fn two_users_get_the_same_new_group_at_once(db) {
+        let kept = Kept::new(db);
+        for number in 0..MANY {
+            kept.user(&format!("u{number}"));
+        }
+        at_once(MANY, |number| {
+            let names = if number % 2 == 0 { ["new", "other"] } else { ["other", "new"] };
+            let change = UserChange { groups: Some(names.map(String::from).to_vec()), ..UserChange::default() };
+            kept.store.update_user(&format!("u{number}"), &change, &by("root"), NOW).unwrap().unwrap()
+        });
+        assert_eq!(kept.sql("select count(*) from groups"), "2");
+    }
+
+    fn logins_at_once_get_one_key_in_single_mode(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        let given = at_once(MANY, |_| {
+            let new = new_token(true);
+            match kept.store.issue_login_token(&alice, &new, SINGLE, &by("alice"), NOW).unwrap() {
+                Some(LoginToken::None) => new.digest,
+                Some(LoginToken::Live(row)) => row.digest,
+                other => panic!("{other:?}"),
+            }
+        });
+        assert!(given.iter().all(|digest| *digest == given[0]));
+        assert_eq!(kept.sql("select count(*) from tokens"), "1");
+    }
+
+    fn logins_at_once_do_not_pass_the_limit(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        let limited = Issue { limit: Some(3), ..MULTIPLE };
+        let given = at_once(MANY, |_| kept.store.issue_login_token(&alice, &new_token(false), limited, &by("alice"), NOW).unwrap());
+        assert_eq!(given.iter().filter(|given| given.is_some()).count(), 3);
+        assert_eq!(kept.sql("select count(*) from tokens"), "3");
+    }
+
+    fn of_regenerations_at_once_one_key_lives(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        kept.issue(&alice, SINGLE);
+        let how = Regenerate { all: false, grace_until: None };
+        let tokens = at_once(MANY, |_| {
+            let new = new_token(true);
+            assert!(kept.store.regenerate_token("alice", &new, how, &by("root"), after(1)).unwrap());
+            new
+        });
+        assert_eq!(tokens.iter().filter(|token| kept.is_live(token)).count(), 1);
+        assert_eq!(kept.sql("select count(*) from tokens where revoked_at is null and sealed is not null"), "1");
+    }
+
+    fn no_token_outlives_a_password_change_it_met(db) {
+        let kept = Kept::new(db);
+        for round in 0..20 {
+            let name = format!("u{round}");
+            let user = kept.user(&name);
+            let tokens = at_once(4, |number| {
+                if number == 0 {
+                    assert!(kept.store.set_password(&name, &hash("second"), &by("root"), NOW).unwrap());
+                    return None;
+                }
+                let new = new_token(false);
+                let issued = kept.store.issue_login_token(&user, &new, MULTIPLE, &by("alice"), NOW).unwrap();
+                matches!(issued, Some(LoginToken::None)).then_some(new)
+            });
+            assert!(!tokens.iter().flatten().any(|token| kept.is_live(token)), "a token for the old password lives");
+        }
+    }
+
+    fn a_login_waits_for_the_change_of_a_user_who_was_renamed_meanwhile(db) {
+        let kept = Kept::new(db);
+        let as_read = kept.user("alice");
+        let rename = UserChange { username: Some("alicia".into()), ..UserChange::default() };
+        kept.store.update_user("alice", &rename, &by("root"), NOW).unwrap();
+        let mut session = kept.writer();
+        session.run("update users set password = 'second';");
+        let issued = thread::scope(|scope| {
+            let login = scope.spawn(|| kept.store.issue_login_token(&as_read, &new_token(true), SINGLE, &by("alice"), NOW));
+            kept.wait_for_blocked(1);
+            session.run("commit;");
+            login.join().unwrap().unwrap()
+        });
+        assert!(matches!(issued, Some(LoginToken::UserChanged)), "{issued:?}");
+        assert_eq!(kept.sql("select count(*) from tokens"), "0");
+    }
+
+    fn a_token_is_revoked_by_one_of_many(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        kept.issue(&alice, SINGLE);
+        let revoked = at_once(MANY, |_| kept.store.revoke_token(1, &by("root"), NOW).unwrap());
+        assert_eq!(revoked.iter().filter(|revoked| **revoked).count(), 1);
+        assert_eq!(kept.sql("select count(*) from audit_log where action = 'token.revoke'"), "1");
+    }
+}
+
+#[test]
+fn who_loses_a_deadlock_may_ask_again() {
+    let kept = Kept::new(Kind::Postgres);
+    kept.user("one");
+    kept.user("two");
+    let mut session = kept.writer();
+    // The other side of the deadlock is the one to find it.
+    session.run("set deadlock_timeout = '1min'; update users set username = 'three' where username = 'one';");
+    let rename = UserChange { username: Some("three".into()), ..UserChange::default() };
+    let lost = thread::scope(|scope| {
+        let renamed = scope.spawn(|| kept.store.update_user("two", &rename, &by("root"), NOW));
+        kept.wait_for_blocked(1);
+        session.run("update users set last_name = 'x' where username = 'two'; commit;");
+        renamed.join().unwrap()
+    });
+    assert!(matches!(&lost, Err(error) if error.is_passing()), "{lost:?}");
+    kept.user("four");
+}

@@ -1,0 +1,166 @@
+//! Tokens made, looked up, listed and revoked.
+
+use jeton::domain::page::PageRequest;
+use jeton::domain::token::TokenKind;
+use jeton::store::{NewToken, Regenerate, StoreError};
+
+use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, named_token, new_token, unknown_digest};
+use crate::on_both;
+
+const ORDINARY: Regenerate = Regenerate { all: false, grace_until: None };
+
+on_both! {
+    fn a_named_token_reads_back_as_it_was_given(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        let new = NewToken { scope: "a b".into(), expires_at: Some(after(60)), ..named_token("ci ü") };
+        let made = kept.store.create_token("alice", &new, &by("alice"), NOW).unwrap().unwrap();
+        let (read, owner) = kept.token(&new.digest).unwrap();
+        assert_eq!((read.id, read.user_id, owner.username.as_str()), (made.id, alice.id, "alice"));
+        assert_eq!((read.kind(), read.name.as_deref(), read.scope.as_str()), (TokenKind::Named, Some("ci ü"), "a b"));
+        assert_eq!((read.created_at, read.expires_at, read.hint), (NOW, Some(after(60)), new.hint));
+        assert_eq!((read.last_used_at, read.revoked_at, read.revoked_by, read.client), (None, None, None, None));
+        assert_eq!(kept.last_audit(), "alice|token.create|alice|192.0.2.7|{\"token\":1,\"name\":\"ci ü\",\"scope\":\"a b\"}");
+        assert!(kept.token(&unknown_digest()).is_none());
+    }
+
+    fn no_two_tokens_have_one_digest(db) {
+        let kept = Kept::new(db);
+        kept.user("alice");
+        let bob = kept.user("bob");
+        let token = named_token("x");
+        kept.store.create_token("alice", &token, &by("root"), NOW).unwrap().unwrap();
+        let before = kept.everything();
+        let again = kept.store.create_token("bob", &token, &by("root"), NOW);
+        assert!(matches!(again, Err(StoreError::Taken)), "{again:?}");
+        let again = kept.store.issue_login_token(&bob, &token, SINGLE, &by("alice"), NOW);
+        assert!(matches!(again, Err(StoreError::Taken)), "{again:?}");
+        let again = kept.store.regenerate_token("bob", &token, ORDINARY, &by("root"), NOW);
+        assert!(matches!(again, Err(StoreError::Taken)), "{again:?}");
+        assert_eq!(kept.everything(), before);
+    }
+
+    fn a_user_has_one_sealed_token_at_most(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        kept.issue(&alice, SINGLE);
+        let before = kept.everything();
+        let second = kept.store.create_token("alice", &new_token(true), &by("root"), NOW);
+        assert!(matches!(second, Err(StoreError::Taken)), "{second:?}");
+        assert_eq!(kept.everything(), before);
+        kept.issue(&kept.user("bob"), SINGLE);
+        kept.store.create_token("alice", &new_token(false), &by("root"), NOW).unwrap().unwrap();
+    }
+
+    fn a_revoked_token_stays_unsealed_with_who_and_when(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        let (token, other) = (kept.issue(&alice, SINGLE), kept.issue(&kept.user("bob"), SINGLE));
+        let id = kept.token(&token.digest).unwrap().0.id;
+        assert!(kept.store.revoke_token(id, &by("staff"), after(3)).unwrap());
+        assert_eq!(kept.last_audit(), format!("staff|token.revoke|alice|192.0.2.7|{{\"token\":{id}}}"));
+        let facts = kept.token(&token.digest).unwrap().0;
+        assert_eq!((facts.revoked_at, facts.revoked_by.as_deref()), (Some(after(3)), Some("staff")));
+        assert_eq!(kept.sql("select user_id from tokens where sealed is not null"), "2");
+        assert!(kept.is_live(&other));
+        let before = kept.everything();
+        assert!(!kept.store.revoke_token(id, &by("thief"), after(4)).unwrap(), "once is enough");
+        assert!(!kept.store.revoke_token(id + 99, &by("thief"), after(4)).unwrap());
+        assert!(!kept.store.revoke_token(-1, &by("thief"), after(4)).unwrap());
+        assert_eq!(kept.everything(), before);
+    }
+
+    fn an_expired_token_cannot_be_revoked_any_more(db) {
+        let kept = Kept::new(db);
+        kept.user("alice");
+        let new = NewToken { expires_at: Some(after(10)), ..named_token("x") };
+        let id = kept.store.create_token("alice", &new, &by("root"), NOW).unwrap().unwrap().id;
+        let before = kept.everything();
+        assert!(!kept.store.revoke_token(id, &by("root"), after(10)).unwrap(), "at its end it has ended");
+        assert_eq!(kept.everything(), before);
+        assert!(kept.store.revoke_token(id, &by("root"), after(9)).unwrap());
+    }
+
+    fn regenerate_ends_login_tokens_and_spares_named_ones(db) {
+        let kept = Kept::new(db);
+        let (alice, bob) = (kept.user("alice"), kept.user("bob"));
+        let (one, two, other) = (kept.issue(&alice, MULTIPLE), kept.issue(&alice, SINGLE), kept.issue(&bob, SINGLE));
+        let (named, fresh) = (named_token("ci"), new_token(true));
+        kept.store.create_token("alice", &named, &by("root"), NOW).unwrap().unwrap();
+        assert!(kept.store.regenerate_token("alice", &fresh, ORDINARY, &by("root"), after(1)).unwrap());
+        assert_eq!([&one, &two, &named, &fresh, &other].map(|token| kept.is_live(token)), [false, false, true, true, true]);
+        let details = "{\"token\":5,\"ended\":2,\"all\":false,\"grace_until\":null}";
+        assert_eq!(kept.last_audit(), format!("root|token.regenerate|alice|192.0.2.7|{details}"));
+        let everything = Regenerate { all: true, grace_until: None };
+        assert!(kept.store.regenerate_token("alice", &new_token(true), everything, &by("root"), after(2)).unwrap());
+        assert_eq!([&named, &fresh, &other].map(|token| kept.is_live(token)), [false, false, true]);
+        let before = kept.everything();
+        assert!(!kept.store.regenerate_token("nobody", &new_token(true), ORDINARY, &by("root"), NOW).unwrap());
+        assert_eq!(kept.everything(), before);
+    }
+
+    fn with_grace_the_old_tokens_end_then_and_no_later(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        let old = kept.issue(&alice, SINGLE);
+        let ends = |token: &NewToken| kept.token(&token.digest).unwrap().0.expires_at;
+        let (soon, late) = (
+            NewToken { expires_at: Some(after(5)), ..new_token(false) },
+            NewToken { expires_at: Some(after(500)), ..new_token(false) },
+        );
+        for token in [&soon, &late] {
+            kept.store.create_token("alice", token, &by("root"), NOW).unwrap();
+        }
+        let grace = Regenerate { all: false, grace_until: Some(after(60)) };
+        assert!(kept.store.regenerate_token("alice", &new_token(true), grace, &by("root"), NOW).unwrap());
+        assert_eq!([&old, &soon, &late].map(ends), [Some(after(60)), Some(after(5)), Some(after(60))]);
+        assert_eq!(kept.sql("select count(*) from tokens where sealed is not null"), "1", "the new one is handed out");
+        assert!(kept.is_live(&old));
+        assert!(kept.store.regenerate_token("alice", &new_token(true), ORDINARY, &by("root"), NOW).unwrap());
+        assert!(!kept.is_live(&old), "the grace ends with the next one");
+    }
+
+    fn lists_hold_live_tokens_by_age_with_their_owners(db) {
+        let kept = Kept::new(db);
+        let (bob, alice) = (kept.user("bob"), kept.user("alice"));
+        for name in ["one", "dead", "three"] {
+            kept.store.create_token("alice", &named_token(name), &by("root"), NOW).unwrap();
+        }
+        kept.store.create_token("bob", &NewToken { expires_at: Some(after(10)), ..named_token("brief") }, &by("root"), NOW).unwrap();
+        kept.issue(&bob, SINGLE);
+        kept.issue(&alice, SINGLE);
+        kept.store.revoke_token(2, &by("root"), NOW).unwrap();
+        let list = |username, page: PageRequest, now| {
+            let page = kept.store.list_tokens(username, page, now).unwrap();
+            let rows = page.results.into_iter().map(|(token, owner)| format!("{owner} {}", token.name.unwrap_or_default()));
+            (page.count, rows.collect::<Vec<_>>())
+        };
+        assert_eq!(list(Some("alice"), ALL, NOW), (3, ["alice one", "alice three", "alice "].map(String::from).to_vec()));
+        assert_eq!(list(None, PageRequest { number: 2, size: 2 }, NOW), (5, ["bob brief", "bob "].map(String::from).to_vec()));
+        assert_eq!(list(Some("bob"), ALL, after(10)), (1, vec!["bob ".into()]));
+        for nobody in ["nobody", "alice\0", "Alice", "%"] {
+            assert_eq!(list(Some(nobody), ALL, NOW), (0, Vec::new()));
+        }
+    }
+
+    fn ids_of_deleted_tokens_do_not_come_again(db) {
+        let kept = Kept::new(db);
+        kept.user("alice");
+        let id = || kept.store.create_token("alice", &named_token("x"), &by("root"), NOW).unwrap().unwrap().id;
+        let last = [id(), id()][1];
+        kept.sql("delete from tokens");
+        assert!(id() > last);
+    }
+
+    fn a_row_put_in_by_sql_is_a_good_token(db) {
+        let kept = Kept::new(db);
+        kept.user("alice");
+        let token = new_token(false);
+        let digest: String = token.digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = if kept.database.postgres.is_some() { format!("'\\x{digest}'") } else { format!("x'{digest}'") };
+        for created_at in ["2025-06-15 15:06:40", "2025-06-15 15:06:40.5"] {
+            kept.sql(&format!("delete from tokens; insert into tokens (user_id, digest, created_at) values (1, {digest}, '{created_at}')"));
+            assert!(kept.is_live(&token), "{created_at}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `psql` or `sqlite3` kept open: an operator, or another process, in the middle of a transaction.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use super::app::TestDatabase;
+
+pub struct Session {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    mark: &'static str,
+}
+
+impl Session {
+    pub fn open(database: &TestDatabase) -> Self {
+        let (mut command, mark) = match &database.postgres {
+            Some(database) => (database.psql(), "\\echo the end\n"),
+            None => {
+                let mut sqlite = Command::new("sqlite3");
+                sqlite.args(["-batch", database.url.strip_prefix("sqlite://").unwrap()]);
+                (sqlite, ".print the end\n")
+            }
+        };
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, stdin, stdout, mark }
+    }
+
+    /// Runs statements, each with its semicolon, and returns when they are done; gives the rows.
+    #[track_caller]
+    pub fn run(&mut self, statements: &str) -> String {
+        self.stdin.write_all(format!("{statements}\n{}", self.mark).as_bytes()).unwrap();
+        self.stdin.flush().unwrap();
+        let mut rows = String::new();
+        loop {
+            let before = rows.len();
+            let read = self.stdout.read_line(&mut rows).unwrap();
+            assert!(read > 0, "the session ended at: {statements}");
+            if rows[before..].trim_end() == "the end" {
+                rows.truncate(before);
+                return rows.trim_end().to_owned();
+            }
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).ok();
+    }
+}
