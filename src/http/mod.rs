@@ -74,7 +74,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/tokens/{id}", "DELETE, OPTIONS").route(web::delete().to(tokens::revoke)).default_service(other()))
         .service(at("/logout", "POST, OPTIONS").route(web::post().to(logout::logout)).default_service(other()))
         .service(at("/logoutall", "POST, OPTIONS").route(web::post().to(logout::logoutall)).default_service(other()))
-        .service(web::resource(["/auth/verify", "/auth/verify/{below:.*}"]).to(verify::verify))
+        .service(
+            web::resource(["/auth/verify", "/auth/verify/{below:.*}"])
+                .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
+                .to(verify::verify),
+        )
         .service(
             at("/admin/users", "GET, POST, HEAD, OPTIONS")
                 .route(web::get().to(admin::users::list))
