@@ -1,3 +1,4 @@
 //! A file for each route.
 
 mod health;
+mod verify;
