@@ -14,7 +14,8 @@ use crate::domain::time::Clock;
 /// Starts logging; a second start in one process changes nothing.
 pub fn start(filter: &str, format: LogFormat) {
     let mut builder = Builder::new();
-    builder.parse_filters(filter);
+    // What actix says of malformed requests is the senders' fault, and anybody could fill the log with it.
+    builder.parse_filters(&format!("actix_http=off,{filter}"));
     match format {
         LogFormat::Text => builder.format(text),
         LogFormat::Json => builder.format(json_line),

@@ -50,9 +50,21 @@ pub fn detail(status: StatusCode, sentence: &str) -> HttpResponse {
     answer(status, &json!({ "detail": sentence }))
 }
 
-/// Whatever a route does not do; HEAD gets no body.
+/// Whatever a route does not do; HEAD gets no body, OPTIONS what DRF's `SimpleMetadata` says of any view.
 pub async fn other_method(request: HttpRequest) -> HttpResponse {
-    method_not_allowed(request.method())
+    if *request.method() != Method::OPTIONS {
+        return method_not_allowed(request.method());
+    }
+    let pattern = request.match_pattern().unwrap_or_default();
+    let words = pattern.split(['/', '-']).filter(|word| !word.is_empty() && !word.starts_with('{'));
+    let name: Vec<String> = words.map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+    let metadata = json!({
+        "name": name.join(" "),
+        "description": "",
+        "renders": ["application/json"],
+        "parses": ["application/x-www-form-urlencoded", "multipart/form-data", "application/json"],
+    });
+    answer(StatusCode::OK, &metadata)
 }
 
 /// 405 in DRF's words.

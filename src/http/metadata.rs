@@ -8,7 +8,7 @@ use super::{AppState, base_url, drf};
 
 /// What the OAuth endpoints accept. There is neither an authorization nor a token endpoint.
 pub async fn metadata(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
-    let issuer = state.issuer.clone().unwrap_or_else(|| base_url(&request));
+    let issuer = state.issuer.clone().unwrap_or_else(|| base_url(&request, &state));
     let base = issuer.trim_end_matches('/');
     let metadata = json!({
         "issuer": issuer,

@@ -22,7 +22,7 @@ mod verify;
 
 use std::net::IpAddr;
 
-use actix_web::http::header::CACHE_CONTROL;
+use actix_web::http::header::{CACHE_CONTROL, HOST};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, Resource, web};
 use ipnet::IpNet;
@@ -84,7 +84,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/tokens/{id}", "DELETE, OPTIONS").route(web::delete().to(tokens::revoke)).default_service(other()))
         .service(at("/logout", "POST, OPTIONS").route(web::post().to(logout::logout)).default_service(other()))
         .service(at("/logoutall", "POST, OPTIONS").route(web::post().to(logout::logoutall)).default_service(other()))
-        .service(web::resource(["/auth/verify", "/auth/verify/{below:.*}"]).to(verify::verify))
+        .service(
+            web::resource(["/auth/verify", "/auth/verify/{below:.*}"])
+                .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
+                .to(verify::verify),
+        )
         .service(
             at("/admin/users", "GET, POST, HEAD, OPTIONS")
                 .route(web::get().to(admin::users::list))
@@ -162,10 +166,23 @@ fn no_store() -> DefaultHeaders {
     DefaultHeaders::new().add((CACHE_CONTROL, "no-store"))
 }
 
-/// Scheme and host as the client named them: `https://tokens.example.com`.
-fn base_url(request: &HttpRequest) -> String {
-    let connection = request.connection_info();
-    format!("{}://{}", connection.scheme(), connection.host())
+/// Scheme and host as the client named them: `https://tokens.example.com`. What a proxy says of them counts only from
+/// a trusted one: anybody can send its headers.
+fn base_url(request: &HttpRequest, state: &AppState) -> String {
+    if is_trusted_proxy(request, state) {
+        let connection = request.connection_info();
+        return format!("{}://{}", connection.scheme(), connection.host());
+    }
+    let scheme = if request.app_config().secure() { "https" } else { "http" };
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    format!("{scheme}://{}", host.unwrap_or_else(|| request.app_config().host()))
+}
+
+fn is_trusted_proxy(request: &HttpRequest, state: &AppState) -> bool {
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let trusted = |address: IpAddr| state.trusted_proxies.iter().any(|network| network.contains(&address));
+    // A peer on a Unix socket is whoever the operator lets reach it.
+    !state.trusted_proxies.is_empty() && peer.is_none_or(trusted)
 }
 
 /// The address of the client: the peer's, or what a trusted proxy says of it. None for a peer on a Unix socket.

@@ -5,9 +5,9 @@ use actix_web::http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use super::base_url;
 use super::body::{Charset, form};
 use super::error::HttpError;
+use super::{AppState, base_url};
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageRequest};
 
 /// What Python's `quote` leaves as it is.
@@ -52,20 +52,25 @@ impl ListQuery {
     ///
     /// # Errors
     /// 404 for a page past the end.
-    pub fn answer<T: Serialize>(&self, request: &HttpRequest, page: Page<T>) -> Result<impl Serialize, HttpError> {
+    pub fn answer<T: Serialize>(
+        &self,
+        request: &HttpRequest,
+        state: &AppState,
+        page: Page<T>,
+    ) -> Result<impl Serialize, HttpError> {
         let end = self.page.offset() + i64::from(self.page.size);
         if self.page.number > 1 && self.page.offset() >= page.count {
             return Err(invalid_page());
         }
         Ok(Answer {
             count: page.count,
-            next: (end < page.count).then(|| self.link(request, self.page.number + 1)),
-            previous: (self.page.number > 1).then(|| self.link(request, self.page.number - 1)),
+            next: (end < page.count).then(|| self.link(request, state, self.page.number + 1)),
+            previous: (self.page.number > 1).then(|| self.link(request, state, self.page.number - 1)),
             results: page.results,
         })
     }
 
-    fn link(&self, request: &HttpRequest, number: u32) -> String {
+    fn link(&self, request: &HttpRequest, state: &AppState, number: u32) -> String {
         let mut pairs: Vec<(&str, String)> = self
             .pairs
             .iter()
@@ -83,7 +88,7 @@ impl ListQuery {
             })
             .collect();
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-        format!("{}{}{query}", base_url(request), request.path())
+        format!("{}{}{query}", base_url(request, state), request.path())
     }
 }
 

@@ -12,7 +12,7 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives every answer an `X-Request-Id`, the caller's own if it is a sane one, and logs the request.
 ///
-/// Introspection and probes come by the thousand; their lines are written at `debug` only.
+/// Introspection, forward-auth and probes come by the thousand; their lines are written at `debug` only.
 pub async fn surround(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -23,7 +23,7 @@ pub async fn surround(
     response.headers_mut().insert(X_REQUEST_ID, id.clone());
     let route = response.request().match_pattern();
     let level = match route.as_deref().map(|route| route.trim_end_matches('/')) {
-        Some("/introspect" | "/healthz" | "/readyz") => log::Level::Debug,
+        Some("/introspect" | "/auth/verify" | "/healthz" | "/readyz") => log::Level::Debug,
         _ => log::Level::Info,
     };
     log::log!(

@@ -32,7 +32,7 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<Ht
     let holder = caller::holder(&request, &state).await?;
     let query = ListQuery::of(&request)?;
     let page = state.service.list_own_tokens(&holder, query.page).await?;
-    Ok(drf::answer(StatusCode::OK, &query.answer(&request, page)?))
+    Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
 }
 
 /// Makes a named token for the caller.

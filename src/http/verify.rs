@@ -2,7 +2,7 @@
 //! `ext_authz`). Any method, no body: the gateway asks about somebody else's request.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -32,7 +32,6 @@ pub async fn verify(request: HttpRequest, state: web::Data<AppState>) -> Result<
         }
     }
     let mut answer = HttpResponse::Ok();
-    answer.insert_header((CACHE_CONTROL, "no-store"));
     for (name, value) in identity(&holder.user, &holder.token.scope, holder.token.id) {
         answer.insert_header((HeaderName::from_static(name), header_value(&value)));
     }
@@ -58,8 +57,12 @@ fn identity(user: &User, scope: &str, token_id: i64) -> [(&'static str, String);
     ]
 }
 
+/// A blank at either end too: whoever reads a header or an element of a list trims it, and ` admin` would become `admin`.
 fn encoded(text: &str, set: &'static AsciiSet) -> String {
-    utf8_percent_encode(text, set).to_string()
+    let inner = text.trim_matches(' ');
+    let (before, rest) = text.split_at(text.len() - text.trim_start_matches(' ').len());
+    let after = &rest[inner.len()..];
+    format!("{}{}{}", "%20".repeat(before.len()), utf8_percent_encode(inner, set), "%20".repeat(after.len()))
 }
 
 fn header_value(text: &str) -> HeaderValue {

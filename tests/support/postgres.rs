@@ -113,6 +113,10 @@ impl Cluster {
     }
 
     /// The files, which their owner and root may read.
+    pub fn words(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log()).unwrap()).into_owned()
+    }
+
     pub fn data(&self) -> PathBuf {
         self.dir.join("data")
     }

@@ -29,5 +29,5 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<Ht
     faults.into_result()?;
     let filter = Filter { actor: text("actor"), action: text("action"), target: text("target"), since, until };
     let page = state.service.list_audit(filter, query.page, &caller).await?;
-    Ok(drf::answer(StatusCode::OK, &query.answer(&request, page)?))
+    Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
 }

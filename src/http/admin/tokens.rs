@@ -21,7 +21,7 @@ pub async fn list(
     let query = ListQuery::of(&request)?;
     let page = state.service.list_tokens(Some(&username), query.page, &caller).await?;
     let page = Page { count: page.count, results: page.results.into_iter().map(|(token, _)| token).collect() };
-    Ok(drf::answer(StatusCode::OK, &query.answer(&request, page)?))
+    Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
 }
 
 /// Makes a named token for a user.

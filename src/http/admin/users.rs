@@ -16,7 +16,7 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<Ht
     caller.require(Rights::Staff)?;
     let query = ListQuery::of(&request)?;
     let page = state.service.list_users(query.get("search"), query.page, &caller).await?;
-    Ok(drf::answer(StatusCode::OK, &query.answer(&request, page)?))
+    Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
 }
 
 /// Makes a user. `password` may be null for one who cannot log in.
