@@ -44,7 +44,7 @@ fn assert_contract(answer: &Answer, what: &str) {
             |value: &Value| value.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(Value::is_string));
         let names: Vec<_> = members.keys().map(String::as_str).collect();
         let shape = match names[..] {
-            ["detail"] | ["error"] | ["error", "error_description"] => members.values().all(Value::is_string),
+            ["detail" | "error"] | ["error", "error_description"] => members.values().all(Value::is_string),
             _ => !members.is_empty() && members.values().all(texts),
         };
         assert!(shape, "{}", what());

@@ -7,4 +7,5 @@ mod hostile;
 mod introspect;
 mod introspect_callers;
 mod regenerate;
+mod regenerate_races;
 mod request_id;
