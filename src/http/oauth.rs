@@ -94,7 +94,9 @@ pub async fn authenticate(
             return Err(HttpError::with_keyword(Error::NotAuthenticated(fault), challenge(state)));
         }
         Credentials::Basic(candidates) => {
-            if form_id.is_some_and(|form_id| candidates.iter().all(|(id, _)| id != form_id)) {
+            // A header that says nothing names no other client: it is refused below.
+            let another = |form_id| !candidates.is_empty() && candidates.iter().all(|(id, _)| id != form_id);
+            if form_id.is_some_and(another) {
                 return Err(HttpError::invalid_request("client_id differs from the client in Authorization"));
             }
             candidates

@@ -97,7 +97,11 @@ on_both! {
             assert_invalid_client(&app.send(request.clone()), what);
             assert_invalid_client(&app.send(request.clone().form(&[("token", &live)])), what);
             assert_invalid_client(&app.send(request.clone().form(&[("token", "a"), ("token", "b")])), what);
-            assert_invalid_client(&app.send(request.body(JSON, "{")), what);
+            assert_invalid_client(&app.send(request.clone().body(JSON, "{")), what);
+        }
+        for header in ["Basic !!!", "Basic", "Basic ZGVtbw=="] {
+            let request = post().header("Authorization", header).form(&[("client_id", CLIENT.0), ("token", &live)]);
+            assert_invalid_client(&app.send(request), header);
         }
         for body in [
             "token=x&client_id=demo",

@@ -22,6 +22,7 @@ mod me;
 mod metadata;
 mod prefix;
 mod regenerate;
+mod regenerate_races;
 mod request_id;
 mod revoke;
 mod sliding;

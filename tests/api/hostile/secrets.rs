@@ -52,6 +52,7 @@ on_both! {
                 introspect().basic(CLIENT.0, CLIENT.1).body("application/json", format!("{{\"token\":\"{next}\"")),
                 introspect().form(&[("client_id", CLIENT.0), ("client_secret", CLIENT.1), ("token", &next)]),
                 introspect().basic(CLIENT.0, secret).form(&[("token", &next)]),
+                introspect().basic(CLIENT.0, CLIENT.1).form(&[("token", secret)]),
                 introspect().token(&admin).form(&[("token", &next)]),
                 introspect().token(&alice).form(&[("token", &next)]),
                 introspect().header("Authorization", format!("Basic {CLIENT:?}")),
@@ -75,7 +76,7 @@ on_both! {
                 let log = format!("{}{}", serving.stdout(), serving.stderr());
                 (log.matches("a login was refused").count() == 3).then_some(log)
             });
-            for word in ["TRACE", "DEBUG", "a client was refused", "a token was refused"] {
+            for word in ["TRACE", "DEBUG", "a client was refused", "a token was refused", "introspected"] {
                 assert!(log.contains(word), "{word} is not in {log}");
             }
             let basic = base64(format!("{}:{}", encode(CLIENT.0), encode(CLIENT.1)).as_bytes());

@@ -84,7 +84,7 @@ on_both! {
         let app = start(db);
         let close = "Transfer-Encoding: chunked\r\nConnection: close\r\n";
         let body = "{\"username\":\"alice\",\"password\":\"seven purple herons\"}";
-        let one_by_one: String = body.chars().map(|c| format!("1\r\n{c}\r\n")).collect();
+        let one_by_one = body.chars().map(|c| ["1\r\n", &c.to_string(), "\r\n"].concat()).collect::<String>();
         let large = format!("{:x}\r\n{}\r\n", 40_000, " ".repeat(40_000));
         for (chunks, status) in [
             (format!("{:x};ext=1\r\n{body}\r\n0\r\n\r\n", body.len()), 200),

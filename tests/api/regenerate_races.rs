@@ -1,0 +1,91 @@
+//! `POST /admin/users/{username}/regenerate`, by several at the same moment.
+
+use std::thread;
+
+use serde_json::json;
+
+use crate::on_both;
+use crate::support::app::App;
+use crate::support::http::Request;
+
+const PASSWORD: &str = "seven purple herons";
+
+#[track_caller]
+fn assert_live(app: &App, token: &str, live: bool) {
+    assert_eq!(app.introspect(token)["active"], live);
+    assert_eq!(app.send(Request::new("GET", "/me").token(token)).status, if live { 200 } else { 401 });
+}
+
+/// Two at once, each with its key.
+fn regenerate_twice(app: &App, username: &str, admin: &str) -> [String; 2] {
+    let path = format!("/admin/users/{username}/regenerate");
+    let regenerate = || {
+        let answer = app.send(Request::new("POST", &path).token(admin));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["token"].as_str().unwrap().to_owned()
+    };
+    thread::scope(|scope| {
+        let other = scope.spawn(regenerate);
+        [regenerate(), other.join().unwrap()]
+    })
+}
+
+on_both! {
+    fn of_two_regenerates_at_once_the_last_lives(db) {
+        let app = App::start(db);
+        app.create_user("alice", PASSWORD, &json!({}));
+        let admin = app.admin_token();
+        let mut before = app.login("alice", PASSWORD);
+        for round in 0..20 {
+            let [one, two] = regenerate_twice(&app, "alice", &admin);
+            assert_ne!(one, two);
+            let live = app.login("alice", PASSWORD);
+            assert!(live == one || live == two, "round {round}: a login's key is neither of the two");
+            for key in [&before, &one, &two] {
+                assert_live(&app, key, *key == live);
+            }
+            before = live;
+        }
+        let live = "select count(*) from tokens t join users u on u.id = t.user_id where username = 'alice' and revoked_at is null";
+        assert_eq!(app.database.sql(live), "1");
+    }
+
+    fn of_two_first_keys_at_once_one_lives_in_either_mode(db) {
+        for mode in ["single", "multiple"] {
+            let app = App::with(db, &[("JETON_TOKEN_MODE", mode)]);
+            let admin = app.admin_token();
+            for round in 0..20 {
+                // A user without any token: there is no row of theirs to wait for.
+                let name = format!("user{round}");
+                app.create_user(&name, PASSWORD, &json!({}));
+                let keys = regenerate_twice(&app, &name, &admin);
+                let live = keys.iter().filter(|key| app.introspect(key)["active"] == true).count();
+                assert_eq!(live, 1, "{mode}, round {round}");
+            }
+        }
+    }
+
+    fn no_login_that_begins_after_a_regenerate_gets_a_revoked_key(db) {
+        let app = App::with(db, &[("JETON_LOGIN_THREADS", "4")]);
+        app.create_user("alice", PASSWORD, &json!({}));
+        let admin = app.admin_token();
+        for _ in 0..8 {
+            let old = app.login("alice", PASSWORD);
+            let new = thread::scope(|scope| {
+                let racing: Vec<_> = (0..4).map(|_| scope.spawn(|| app.login("alice", PASSWORD))).collect();
+                let answer = app.send(Request::new("POST", "/admin/users/alice/regenerate").token(&admin));
+                assert_eq!(answer.status, 200, "{answer:?}");
+                // From here on nobody gets anything but the new key.
+                let new = app.login("alice", PASSWORD);
+                assert!(answer.text().contains(&new));
+                for login in racing {
+                    let key = login.join().unwrap();
+                    assert!(key == old || key == new, "a login made a third key");
+                }
+                new
+            });
+            assert_live(&app, &old, false);
+            assert_live(&app, &new, true);
+        }
+    }
+}
