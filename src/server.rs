@@ -83,6 +83,8 @@ fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, Start
     let DatabaseUrl::Sqlite(database) = &config.database_url else { return Ok(None) };
     let path = key_file::path_beside(database);
     let io = |error| StartError::Io(path.display().to_string(), error);
+    // Asked before the file is looked for: another start makes the file first and uses the database with it then.
+    let was_used = store.meta(MetaKey::SecretKeyCheck)?.is_some();
     if let Some(key) = key_file::read(&path).map_err(io)? {
         return Ok(Some(key));
     }
@@ -90,7 +92,7 @@ fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, Start
         return Ok(None);
     }
     // A database that was used with a key must not silently get another one: its sealed tokens would be lost.
-    if store.meta(MetaKey::SecretKeyCheck)?.is_some() {
+    if was_used {
         return Err(StartError::Store(StoreError::Unusable(format!(
             "the secret key of this database is missing: put its file back at {}, or set JETON_SECRET_KEY",
             path.display()
