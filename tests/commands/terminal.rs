@@ -1,4 +1,5 @@
 //! What is asked on a terminal: a real one, that `script` makes.
+#![allow(clippy::disallowed_methods, reason = "PATH, for a command with an environment of its own")]
 
 use std::env;
 use std::fs;

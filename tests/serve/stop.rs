@@ -1,4 +1,5 @@
 //! SIGTERM: what is under way is finished, nothing new is taken, the end is prompt and its status 0.
+#![allow(clippy::disallowed_methods, reason = "it tells how long a real process takes")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
