@@ -17,6 +17,7 @@ mod tokens;
 mod users;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -134,13 +135,14 @@ impl Store {
         if let DatabaseUrl::Sqlite(path) = url {
             check_sqlite_path(path)?;
         }
+        let file = Arc::default();
         let pool = |size, role| {
             Pool::builder()
                 .max_size(size)
                 .min_idle(Some(0))
                 .connection_timeout(options.timeout)
                 .error_handler(Box::new(connection::LogErrors))
-                .build_unchecked(Manager::new(url.clone(), role, options.timeout))
+                .build_unchecked(Manager::new(url.clone(), role, options.timeout, Arc::clone(&file)))
         };
         // SQLite has one writer at a time in any case: with one connection for it nobody fails on a busy database.
         let (read, write) = if url.is_postgres() {
