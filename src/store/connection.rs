@@ -3,7 +3,9 @@
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
@@ -71,11 +73,12 @@ pub struct Manager {
     url: DatabaseUrl,
     role: Role,
     timeout: Duration,
+    file: Arc<OpenedFile>,
 }
 
 impl Manager {
-    pub const fn new(url: DatabaseUrl, role: Role, timeout: Duration) -> Self {
-        Self { url, role, timeout }
+    pub const fn new(url: DatabaseUrl, role: Role, timeout: Duration, file: Arc<OpenedFile>) -> Self {
+        Self { url, role, timeout, file }
     }
 
     fn open_postgres(&self, url: &str) -> Result<Conn, ConnectError> {
@@ -92,8 +95,9 @@ impl Manager {
         Ok(Conn::Pg(conn))
     }
 
-    fn open_sqlite(&self, path: &std::path::Path) -> Result<Conn, ConnectError> {
-        let path = path.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
+    fn open_sqlite(&self, file: &Path) -> Result<Conn, ConnectError> {
+        self.file.check(file)?;
+        let path = file.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
         // SQLite reads a leading `file:` as a URI with options; `./` makes every relative path a plain path.
         let plain = if path.starts_with('/') { path.to_owned() } else { format!("./{path}") };
         let named = |error: ConnectError| ConnectError(format!("{path}: {}", error.0));
@@ -114,7 +118,35 @@ impl Manager {
         .map_err(|error| named(error.into()))?;
         // SQLite's own knows ASCII only; PostgreSQL's knows all letters.
         lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
+        self.file.remember(file);
         Ok(Conn::Sqlite(conn))
+    }
+}
+
+/// Which SQLite file the first connection opened. Another one in its place, or none, would split what is kept: older
+/// connections would go on with the old file, unseen, and newer ones with a new and empty one.
+#[derive(Debug, Default)]
+pub struct OpenedFile(OnceLock<(u64, u64)>);
+
+impl OpenedFile {
+    fn identity(path: &Path) -> Option<(u64, u64)> {
+        std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    }
+
+    fn remember(&self, path: &Path) {
+        if let Some(identity) = Self::identity(path) {
+            self.0.get_or_init(|| identity);
+        }
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ConnectError> {
+        if self.0.get().is_none_or(|opened| Self::identity(path).as_ref() == Some(opened)) {
+            return Ok(());
+        }
+        Err(ConnectError(format!(
+            "{}: the file was moved away or replaced while jeton used it; put it back, or restart jeton",
+            path.display()
+        )))
     }
 }
 
@@ -134,7 +166,10 @@ impl r2d2::ManageConnection for Manager {
         match conn {
             // A round trip finds connections that died while they lay idle, so that no request has to.
             Conn::Pg(pg) => pg.ping().map_err(|error| ConnectError(error.to_string())),
-            Conn::Sqlite(_) => Ok(()),
+            Conn::Sqlite(_) => match &self.url {
+                DatabaseUrl::Sqlite(path) => self.file.check(path),
+                DatabaseUrl::Postgres(_) => Ok(()),
+            },
         }
     }
 

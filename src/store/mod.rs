@@ -19,6 +19,7 @@ mod users;
 mod uses;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -138,13 +139,14 @@ impl Store {
         if let DatabaseUrl::Sqlite(path) = url {
             check_sqlite_path(path)?;
         }
+        let file = Arc::default();
         let pool = |size, role| {
             Pool::builder()
                 .max_size(size)
                 .min_idle(Some(0))
                 .connection_timeout(options.timeout)
                 .error_handler(Box::new(connection::LogErrors))
-                .build_unchecked(Manager::new(url.clone(), role, options.timeout))
+                .build_unchecked(Manager::new(url.clone(), role, options.timeout, Arc::clone(&file)))
         };
         // SQLite has one writer at a time in any case: with one connection for it nobody fails on a busy database.
         let (read, write) = if url.is_postgres() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{RECOVERY, timed};
+use super::{RECOVERY, assert_out_of_order, assert_recovers, timed};
 use crate::support::app::{App, Kind};
 use crate::support::eventually;
 use crate::support::http::Request;
@@ -77,4 +77,19 @@ fn a_file_that_cannot_be_made_or_written_is_named() {
         let last = output.stderr.lines().last().unwrap();
         assert!(last.starts_with("error: ") && last.contains(path), "{}", output.stderr);
     }
+}
+
+#[test]
+fn a_file_that_was_moved_away_or_replaced_is_not_written_any_more() {
+    let app = App::start(Kind::Sqlite);
+    let token = app.admin_token();
+    let path = app.database.folder.as_ref().unwrap().path().join("jeton.db");
+    let aside = path.with_extension("aside");
+    fs::rename(&path, &aside).unwrap();
+    assert_out_of_order(&app, &token);
+    assert!(!path.exists(), "no new one was made");
+    fs::copy(&aside, &path).unwrap();
+    assert_out_of_order(&app, &token);
+    fs::rename(&aside, &path).unwrap();
+    assert_recovers(&app, &token);
 }
