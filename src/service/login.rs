@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::hasher::Checked;
 use super::{Error, Faults, Service};
-use crate::domain::password::Password;
+use crate::domain::password::{Password, PasswordHash};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenMode};
 use crate::domain::user::User;
@@ -12,6 +12,9 @@ use crate::store::{Issue, LoginToken, NewToken, SealedToken, StoreError};
 
 /// DRF's one sentence for everything that is wrong with a name and a password.
 const WRONG: &str = "Unable to log in with provided credentials.";
+
+/// How often a login checks the password when the user changes beside it again and again.
+const MOST_CHECKS: usize = 10;
 
 /// What is sent to log in.
 #[derive(Clone, Debug)]
@@ -55,35 +58,39 @@ impl Service {
         result
     }
 
+    /// A hash that is replaced between its check and the token makes the user look changed, so whoever finds that checks
+    /// again; but only the first check replaces a hash itself, else nodes of different cost would do it in turns for ever.
     async fn checked_login(&self, login: Login) -> Result<LoggedIn, Error> {
-        let user = self.check_password_of(&login).await?;
-        let (token, expires_at) = self.login_token(&user).await?.ok_or_else(wrong)?;
-        Ok(LoggedIn { token, expires_at, user })
-    }
-
-    /// The active user whose password this is, after an outdated hash was replaced.
-    async fn check_password_of(&self, login: &Login) -> Result<User, Error> {
-        // Of two logins that replace a hash at once one finds it replaced already, and checks again.
-        for _ in 0..3 {
-            let username = login.username.clone();
-            let user = self.db(move |store| store.user(&username)).await?;
-            let stored = user.as_ref().map(|user| user.password.clone());
-            let checked = self.inner.hasher.verify(stored, login.password.clone()).await?;
-            let (Some(mut user), Checked::Good(rehashed)) = (user, checked) else {
-                log::info!(address:? = login.address; "a login was refused");
-                return Err(wrong());
-            };
-            if !user.is_active {
-                log::info!(address:? = login.address, user = user.username.as_str(); "an inactive user was refused");
-                return Err(wrong());
+        for check in 1..=MOST_CHECKS {
+            let (mut user, rehashed) = self.check_password_of(&login).await?;
+            if let Some(new) = rehashed.filter(|_| check == 1) {
+                let (id, old) = (user.id, std::mem::replace(&mut user.password, new.clone()));
+                if !self.db(move |store| store.rehash_password(id, &old, &new)).await? {
+                    continue;
+                }
             }
-            let Some(new) = rehashed else { return Ok(user) };
-            let (id, old) = (user.id, std::mem::replace(&mut user.password, new.clone()));
-            if self.db(move |store| store.rehash_password(id, &old, &new)).await? {
-                return Ok(user);
+            if let Some((token, expires_at)) = self.login_token(&user).await? {
+                return Ok(LoggedIn { token, expires_at, user });
             }
         }
         Err(wrong())
+    }
+
+    /// The active user whose password this is, and a new hash if theirs is outdated.
+    async fn check_password_of(&self, login: &Login) -> Result<(User, Option<PasswordHash>), Error> {
+        let username = login.username.clone();
+        let user = self.db(move |store| store.user(&username)).await?;
+        let stored = user.as_ref().map(|user| user.password.clone());
+        let checked = self.inner.hasher.verify(stored, login.password.clone()).await?;
+        let (Some(user), Checked::Good(rehashed)) = (user, checked) else {
+            log::info!(address:? = login.address; "a login was refused");
+            return Err(wrong());
+        };
+        if !user.is_active {
+            log::info!(address:? = login.address, user = user.username.as_str(); "an inactive user was refused");
+            return Err(wrong());
+        }
+        Ok((user, rehashed))
     }
 
     /// The user's login token: in single mode the one they have, else a new one. `None` when the user was deactivated

@@ -48,4 +48,13 @@ on_both! {
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 1, "{keys:?}");
         assert!(stored(&app).starts_with(NEW));
     }
+
+    fn nodes_of_different_cost_do_not_refuse_each_others_logins(db) {
+        let app = with_alice(db, &[]);
+        let dearer = app.node(DEARER);
+        for _ in 0..3 {
+            let keys = keys_of_logins_at_once(&[&app, &dearer], 4);
+            assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 1, "{keys:?}");
+        }
+    }
 }
