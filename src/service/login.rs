@@ -45,15 +45,12 @@ impl Service {
     /// [`Error::Invalid`] with DRF's sentence for an unknown user, an inactive one and a wrong password alike;
     /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`].
     pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
-        let attempt = self
-            .inner
-            .throttle
-            .attempt(&login.username, login.address, self.clock().now())
-            .map_err(Error::Throttled)?;
+        let now = self.clock().now();
+        let attempt =
+            self.inner.throttle.attempt(&login.username, login.address, now).await.map_err(Error::Throttled)?;
         let result = self.checked_login(login).await;
-        let failed = matches!(&result, Err(Error::Invalid(_)));
-        if !failed {
-            self.inner.throttle.forgive(&attempt);
+        if !matches!(&result, Err(Error::Invalid(_))) {
+            attempt.forgive();
         }
         result
     }
