@@ -8,3 +8,4 @@ mod login_limits;
 mod login_modes;
 mod login_rehash;
 mod login_single;
+mod me;
