@@ -48,11 +48,9 @@ impl Service {
     /// [`Error::Invalid`] with DRF's sentence for an unknown user, an inactive one and a wrong password alike;
     /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`].
     pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
-        let attempt = self
-            .inner
-            .throttle
-            .attempt(&login.username, login.address, self.clock().now())
-            .map_err(Error::Throttled)?;
+        let now = self.clock().now();
+        let attempt =
+            self.inner.throttle.attempt(&login.username, login.address, now).await.map_err(Error::Throttled)?;
         let by = Actor { name: login.username.clone(), address: login.address };
         let result = self.checked_login(login, &by).await;
         if matches!(&result, Err(Error::Invalid(_))) {
@@ -65,7 +63,7 @@ impl Service {
             })
             .await?;
         } else {
-            self.inner.throttle.forgive(&attempt);
+            attempt.forgive();
         }
         result
     }

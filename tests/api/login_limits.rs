@@ -121,6 +121,12 @@ on_both! {
         assert_eq!((of(400), of(429)), (5, 15), "{statuses:?}");
     }
 
+    fn good_logins_at_once_are_no_failures(db) {
+        let app = with_alice(db, &[PER_USER]);
+        let statuses = statuses_at_once(&app, 20, PASSWORD);
+        assert_eq!(statuses, [200; 20]);
+    }
+
     fn forwarded_addresses_count_when_a_proxy_is_trusted(db) {
         let app = with_alice(db, &[PER_ADDRESS, ("JETON_TRUSTED_PROXIES", "127.0.0.0/8,10.0.0.0/8")]);
         for _ in 0..3 {
