@@ -138,7 +138,7 @@ async fn list(service: &Service, caller: &Caller, username: Option<String>, json
                 format!("{}...", token.hint),
                 token.scope.clone(),
                 token.created_at.to_string(),
-                when(token.expires_at),
+                when(token.ends_at()),
                 when(token.last_used_at),
             ]
         })

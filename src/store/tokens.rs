@@ -376,10 +376,14 @@ fn revocation(by: &Actor, now: Timestamp) -> Revocation<'_> {
 }
 
 /// Revokes all live login tokens of a user; says how many.
-pub(super) fn revoke_login_tokens(conn: &mut Conn, user_id: i64, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn revoke_login_tokens(
+    conn: &mut Conn,
+    user_id: i64,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
     unseal(conn, user_id)?;
-    diesel::update(ending(user_id, false, now)).set(revocation(by, now)).execute(conn)?;
-    Ok(())
+    Ok(diesel::update(ending(user_id, false, now)).set(revocation(by, now)).execute(conn)?)
 }
 
 /// A user has at most one sealed token; an expired one must not stand in the way of the next.
