@@ -160,7 +160,7 @@ on_both! {
             assert_refused(&me(&app, &key, &[header]), detail, "Jeton", &header.escape_ascii().to_string());
         }
         app.database.sql("update users set is_active = false where username = 'alice'");
-        assert_refused(&until(&app, &key, 401), INACTIVE, "Jeton", "inactive");
+        assert_refused(&me(&app, &key, &[b"Jeton {key}"]), INACTIVE, "Jeton", "inactive");
     }
 
     fn an_inactive_user_is_refused_until_they_are_active_again(db) {

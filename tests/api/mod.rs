@@ -2,8 +2,13 @@
 
 mod admin_users;
 mod admin_users_create;
+mod audit;
+mod audit_list;
+mod audit_whole;
 mod batch;
+mod commands;
 mod expiry;
+mod explain;
 mod grace;
 mod health;
 mod hostile;

@@ -39,15 +39,16 @@ on_both! {
     fn a_client_revokes_by_basic_form_or_json(db) {
         let app = App::start(db);
         app.alice();
-        for request in [
-            (|key| post().basic(CLIENT.0, CLIENT.1).form(&[("token", key)])) as fn(&str) -> Request,
+        let ways: [fn(&str) -> Request; 7] = [
+            |key| post().basic(CLIENT.0, CLIENT.1).form(&[("token", key)]),
             |key| post().form(&[("token", key), ("client_id", CLIENT.0), ("client_secret", CLIENT.1)]),
             |key| post().json(&json!({"token": key, "client_id": CLIENT.0, "client_secret": CLIENT.1})),
             |key| post().basic(CLIENT.0, CLIENT.1).json(&json!({ "token": key })),
             |key| post().basic(CLIENT.0, CLIENT.1).form(&[("token", key), ("client_id", CLIENT.0)]),
             |key| post().basic(CLIENT.0, CLIENT.1).form(&[("token", key), ("token_type_hint", "refresh_token")]),
             |key| post().basic(CLIENT.0, CLIENT.1).form(&[("token", key), ("token_type_hint", "no_such_type")]),
-        ] {
+        ];
+        for request in ways {
             let key = app.login(ALICE.0, ALICE.1);
             assert!(app.is_good(&key));
             assert_done(&app.send(request(&key)));

@@ -90,7 +90,7 @@ impl Kept {
 
     fn is_live(&self, token: &NewToken) -> bool {
         let found = self.token(&token.digest);
-        found.is_some_and(|(facts, user)| !facts.is_revoked(NOW) && !facts.is_expired(NOW) && user.is_active)
+        found.is_some_and(|(facts, user)| facts.revoked_at.is_none() && !facts.is_expired(NOW) && user.is_active)
     }
 }
 

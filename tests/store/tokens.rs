@@ -103,7 +103,7 @@ on_both! {
         let kept = Kept::new(db);
         let alice = kept.user("alice");
         let old = kept.issue(&alice, SINGLE);
-        let ends = |token: &NewToken| kept.token(&token.digest).unwrap().0.expires_at;
+        let ends = |token: &NewToken| kept.token(&token.digest).unwrap().0.ends_at();
         let (soon, late) = (
             NewToken { expires_at: Some(after(5)), ..new_token(false) },
             NewToken { expires_at: Some(after(500)), ..new_token(false) },
