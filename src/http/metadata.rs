@@ -6,17 +6,33 @@ use serde_json::json;
 
 use super::{AppState, base_url, drf};
 
-/// What the OAuth endpoints accept. There is neither an authorization nor a token endpoint.
+/// What the OAuth endpoints accept. There is neither an authorization nor a token endpoint, and so no grant type;
+/// left out, `grant_types_supported` would promise two.
 pub async fn metadata(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
     let issuer = state.issuer.clone().unwrap_or_else(|| base_url(&request));
     let base = issuer.trim_end_matches('/');
     let metadata = json!({
         "issuer": issuer,
         "response_types_supported": [],
+        "grant_types_supported": [],
         "introspection_endpoint": format!("{base}/introspect"),
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "revocation_endpoint": format!("{base}/revoke"),
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
     });
     drf::answer(StatusCode::OK, &metadata)
+}
+
+/// The same where clients look for it when the issuer has a path: the well-known part comes before it (section 3.1).
+pub async fn metadata_of_path(
+    request: HttpRequest,
+    path: web::Path<String>,
+    state: web::Data<AppState>,
+) -> HttpResponse {
+    let issuer_path = state.issuer.as_deref().and_then(|issuer| Some(issuer.split_once("://")?.1.split_once('/')?.1));
+    if issuer_path.is_some_and(|issuer_path| issuer_path.trim_end_matches('/') == path.trim_end_matches('/')) {
+        metadata(request, state).await
+    } else {
+        drf::not_found().await
+    }
 }

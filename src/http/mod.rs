@@ -128,6 +128,12 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::head().to(metadata::metadata))
                 .default_service(other()),
         )
+        .service(
+            at("/.well-known/oauth-authorization-server/{path:.*}", "GET, HEAD")
+                .route(web::get().to(metadata::metadata_of_path))
+                .route(web::head().to(metadata::metadata_of_path))
+                .default_service(other()),
+        )
         .default_service(web::to(drf::not_found));
 }
 
