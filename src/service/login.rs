@@ -52,16 +52,23 @@ impl Service {
             .map_err(Error::Throttled)?;
         let by = Actor { name: login.username.clone(), address: login.address };
         let result = self.checked_login(login, &by).await;
-        if matches!(&result, Err(Error::Invalid(_))) {
+        let refusal = match &result {
+            Err(Error::Invalid(_)) => Some(json!({})),
+            Err(Error::TokenLimit) => Some(json!({ "reason": "limit" })),
+            _ => None,
+        };
+        if let Some(details) = refusal {
             let now = self.clock().now();
             self.db(move |store| {
                 // An attempt may be anything; a name that no user can have is cut.
                 let name: String = by.name.chars().take(MAX_USERNAME_CHARS).collect();
                 let by = Actor { name: name.clone(), ..by };
-                store.record(&by, Action::LoginFailed, &name, &json!({}), now)
+                store.record(&by, Action::LoginFailed, &name, &details, now)
             })
             .await?;
-        } else {
+        }
+        // Only a wrong name or password counts against whoever tries.
+        if !matches!(&result, Err(Error::Invalid(_))) {
             self.inner.throttle.forgive(&attempt);
         }
         result
