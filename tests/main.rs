@@ -2,4 +2,6 @@
 
 mod api;
 mod layers;
+mod purge;
 mod support;
+mod uses;

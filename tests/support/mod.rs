@@ -6,9 +6,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub mod app;
+pub mod calls;
 pub mod http;
 pub mod postgres;
 pub mod process;
+pub mod watched;
 
 /// Asks `f` again and again until it has something to give; panics when that takes too long.
 #[track_caller]

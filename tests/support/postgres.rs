@@ -112,6 +112,11 @@ impl Cluster {
         Database::create(&self.dir)
     }
 
+    /// All that the server has written so far.
+    pub fn words(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log()).unwrap()).into_owned()
+    }
+
     fn data(&self) -> PathBuf {
         self.dir.join("data")
     }

@@ -1,0 +1,155 @@
+//! `/admin/explain` and `jeton token explain`: why introspection says what it says.
+
+use std::time::Duration;
+
+use jeton::domain::time::Clock;
+use serde_json::{Value, json};
+
+use crate::on_both;
+use crate::support::app::{App, Kind, TestDatabase};
+use crate::support::calls::ALICE;
+use crate::support::http::Request;
+
+const UNKNOWN: &str = "0000000000000000000000000000000000000000";
+
+/// What is said of a key that there is no token of.
+fn bare(reason: &str) -> Value {
+    json!({"active": false, "reason": reason, "at": null, "by": null, "username": null, "token": null})
+}
+
+/// On the real clock, which commands go by.
+fn on_real_time(db: Kind, settings: &[(&str, &str)]) -> App {
+    App::on(TestDatabase::new(db).into(), Clock::System, settings)
+}
+
+/// What the command writes to standard output, which is one word, and to standard error.
+#[track_caller]
+fn by_command(app: &App, key: &str) -> (String, String) {
+    let output = app.binary().run_with_stdin(&["token", "explain"], key);
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    let key = key.trim();
+    assert!(key.is_empty() || !format!("{}{}", output.stdout, output.stderr).contains(key), "it shows the key");
+    (output.stdout.strip_suffix('\n').unwrap().to_owned(), output.stderr)
+}
+
+on_both! {
+    fn active(db) {
+        let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
+        let key = app.alice();
+        let listed = &app.tokens_of("alice")[0];
+        let expected = json!({
+            "active": true, "reason": "active", "at": null, "by": null, "username": "alice", "token": listed,
+        });
+        let answer = app.post("/admin/explain/", &app.admin_token(), &json!({ "token": key }));
+        assert_eq!((answer.status, answer.json()), (200, expected));
+        assert_eq!(answer.header("Cache-Control").as_deref(), Some("no-store"));
+        assert!(!answer.text().contains(&key));
+    }
+
+    fn malformed_and_unknown(db) {
+        let app = App::start(db);
+        for text in ["", " ", "\u{3000}", "a\nb", "a\0b", &"x".repeat(1025)] {
+            assert_eq!(app.explain(text), bare("malformed"), "{text:?}");
+        }
+        let upper = app.alice().to_uppercase();
+        for text in [UNKNOWN, "x", "ключ", &"x".repeat(1024), &upper] {
+            assert_eq!(app.explain(text), bare("unknown"), "{text:?}");
+        }
+    }
+
+    fn expired_and_when(db) {
+        let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
+        let key = app.alice();
+        app.clock.advance(Duration::from_hours(11));
+        let explained = app.explain(&key);
+        assert_eq!((&explained["active"], &explained["reason"]), (&json!(false), &json!("expired")));
+        assert_eq!((&explained["at"], &explained["by"]), (&json!("2025-06-16T01:06:40.123456Z"), &json!(null)));
+        assert_eq!((&explained["username"], &explained["token"]["kind"]), (&json!("alice"), &json!("login")));
+    }
+
+    fn revoked_when_and_by_whom(db) {
+        let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
+        let key = app.alice();
+        app.clock.advance(Duration::from_hours(1));
+        assert_eq!(app.revoke(&key).status, 200);
+        app.clock.advance(Duration::from_hours(20));
+        let explained = app.explain(&key);
+        assert_eq!((&explained["active"], &explained["reason"]), (&json!(false), &json!("revoked")));
+        assert_eq!((&explained["at"], &explained["by"]), (&json!("2025-06-15T16:06:40.123456Z"), &json!("client:demo")));
+    }
+
+    fn user_inactive_when_and_by_whom(db) {
+        let app = on_real_time(db, &[]);
+        let key = app.alice();
+        app.command(&["user", "deactivate", "alice"]);
+        let explained = app.explain(&key);
+        assert_eq!((&explained["active"], &explained["reason"]), (&json!(false), &json!("user_inactive")));
+        let entry = &app.list("/admin/audit/?action=user.update")[0];
+        assert!(entry["actor"].as_str().unwrap().starts_with("cli:"), "{entry}");
+        assert_eq!((&explained["at"], &explained["by"]), (&entry["at"], &entry["actor"]));
+        app.command(&["user", "activate", "alice"]);
+        assert_eq!(app.explain(&key)["reason"], "active");
+    }
+
+    fn a_revoked_token_of_an_inactive_user_is_revoked(db) {
+        let app = on_real_time(db, &[]);
+        let key = app.alice();
+        app.revoke(&key);
+        app.command(&["user", "deactivate", "alice"]);
+        assert_eq!(app.explain(&key)["reason"], "revoked", "activating her would not bring it back");
+    }
+
+    fn without_a_token_text_it_is_told_what_is_missing(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        for (body, sentence) in [
+            (json!({}), "This field is required."),
+            (json!({"token": null}), "This field may not be null."),
+            (json!({"token": 7}), "Not a valid string."),
+            (json!({"token": [UNKNOWN]}), "Not a valid string."),
+            (json!({"token": {}}), "Not a valid string."),
+            (json!({"token": true}), "Not a valid string."),
+        ] {
+            let answer = app.post("/admin/explain", &admin, &body);
+            assert_eq!((answer.status, answer.json()), (400, json!({"token": [sentence]})), "{body}");
+        }
+        let form = app.send(Request::new("POST", "/admin/explain").token(&admin).form(&[("token", UNKNOWN)]));
+        assert_eq!(form.json(), bare("unknown"));
+    }
+
+    fn it_is_for_staff(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        let body = json!({ "token": key });
+        assert_eq!(app.post("/admin/explain", &key, &body).status, 403);
+        assert_eq!(app.send(Request::new("POST", "/admin/explain").json(&body)).status, 401);
+        assert_eq!(app.get("/admin/explain", &app.admin_token()).status, 405);
+    }
+
+    fn the_command_prints_the_word_and_never_the_key(db) {
+        let app = on_real_time(db, &[("JETON_TOKEN_TTL", "10h")]);
+        let key = app.alice();
+        for written in [key.clone(), format!("{key}\n"), format!("{key}\r\n")] {
+            let (word, more) = by_command(&app, &written);
+            assert_eq!(word, "active");
+            assert!(more.contains("alice"), "{more}");
+        }
+        assert_eq!(by_command(&app, UNKNOWN).0, "unknown");
+        assert_eq!(by_command(&app, "").0, "malformed");
+        assert_eq!(by_command(&app, &format!("{key}\n{key}\n")).0, "malformed");
+        app.command(&["user", "deactivate", "alice"]);
+        let (word, more) = by_command(&app, &key);
+        assert_eq!(word, "user_inactive");
+        assert!(more.contains("cli:"), "{more}");
+        app.command(&["user", "activate", "alice"]);
+        app.revoke(&key);
+        let (word, more) = by_command(&app, &key);
+        assert_eq!(word, "revoked");
+        assert!(more.contains("client:demo"), "{more}");
+        let expired = app.login(ALICE.0, ALICE.1);
+        app.database.sql("update tokens set expires_at = '2001-09-09 01:46:40'");
+        let (word, more) = by_command(&app, &expired);
+        assert_eq!(word, "expired");
+        assert!(more.contains("2001-09-09T01:46:40Z"), "{more}");
+    }
+}

@@ -1,0 +1,123 @@
+//! `JETON_TOKEN_LIMIT_PER_USER`: how many live login tokens a user may have in multiple mode.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::on_both;
+use crate::support::app::{App, Kind};
+use crate::support::calls::ALICE;
+use crate::support::http::Answer;
+
+const KNOX: &str = "{\"error\":\"Maximum amount of tokens allowed per user exceeded.\"}";
+
+fn limited(db: Kind, more: &[(&str, &str)]) -> App {
+    let settings = [("JETON_TOKEN_MODE", "multiple"), ("JETON_TOKEN_LIMIT_PER_USER", "3")];
+    let app = App::with(db, &[&settings, more].concat());
+    let admin = app.node(&[("JETON_TOKEN_MODE", "multiple")]); // the admin logs in for every call
+    admin.create_user(ALICE.0, ALICE.1, &json!({}));
+    app
+}
+
+fn login(app: &App) -> Answer {
+    app.try_login(ALICE.0, ALICE.1)
+}
+
+fn key(app: &App) -> String {
+    app.login(ALICE.0, ALICE.1)
+}
+
+fn live(app: &App) -> String {
+    app.database.sql(
+        "select count(*) from tokens t join users u on u.id = t.user_id \
+         where u.username = 'alice' and t.revoked_at is null",
+    )
+}
+
+on_both! {
+    fn of_fifty_logins_at_once_exactly_three_get_a_token(db) {
+        let app = limited(db, &[]);
+        let answers: Vec<Answer> = std::thread::scope(|scope| {
+            let logins: Vec<_> = (0..50).map(|_| scope.spawn(|| login(&app))).collect();
+            logins.into_iter().map(|login| login.join().unwrap()).collect()
+        });
+        let (good, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+        assert_eq!((good.len(), refused.len()), (3, 47), "{answers:?}");
+        for answer in refused {
+            assert_eq!((answer.status, answer.text().as_str()), (403, KNOX));
+        }
+        assert_eq!(live(&app), "3");
+        assert!(good.iter().all(|answer| app.is_good(answer.json()["token"].as_str().unwrap())));
+    }
+
+    fn a_wrong_password_is_a_wrong_password_at_the_limit_too(db) {
+        let app = limited(db, &[]);
+        for _ in 0..3 {
+            key(&app);
+        }
+        assert_eq!(login(&app).status, 403);
+        let answer = app.try_login(ALICE.0, "not hers");
+        let wrong = json!({"non_field_errors": ["Unable to log in with provided credentials."]});
+        assert_eq!((answer.status, answer.json()), (400, wrong));
+    }
+
+    fn revoked_tokens_do_not_count(db) {
+        let app = limited(db, &[]);
+        let keys = [key(&app), key(&app), key(&app)];
+        assert_eq!(login(&app).status, 403);
+        assert_eq!(app.post("/logout/", &keys[1], &json!({})).status, 204);
+        key(&app);
+        assert_eq!(login(&app).status, 403);
+    }
+
+    fn expired_tokens_do_not_count(db) {
+        let app = limited(db, &[("JETON_TOKEN_TTL", "1h")]);
+        for _ in 0..3 {
+            key(&app);
+        }
+        app.clock.advance(Duration::from_hours(1) - Duration::from_micros(1));
+        assert_eq!(login(&app).status, 403);
+        app.clock.advance(Duration::from_micros(1));
+        key(&app);
+    }
+
+    fn named_tokens_neither_count_nor_are_limited(db) {
+        let app = limited(db, &[]);
+        let first = key(&app);
+        for name in ["a", "b", "c", "d"] {
+            app.name_token(&first, &json!({ "name": name }));
+        }
+        key(&app);
+        key(&app);
+        assert_eq!(login(&app).status, 403);
+        app.name_token(&first, &json!({"name": "e"}));
+    }
+
+    fn a_token_that_lives_on_by_grace_counts(db) {
+        let app = limited(db, &[]);
+        let staff = app.node(&[("JETON_TOKEN_MODE", "multiple")]);
+        key(&app);
+        key(&app);
+        let path = "/admin/users/alice/regenerate?grace=1h";
+        assert_eq!(staff.post(path, &staff.admin_token(), &json!({})).status, 200);
+        assert_eq!(login(&app).status, 403, "two old ones and the new one live");
+        app.clock.advance(Duration::from_hours(1));
+        key(&app);
+    }
+
+    fn the_limit_is_of_multiple_mode_only(db) {
+        let app = App::with(db, &[("JETON_TOKEN_LIMIT_PER_USER", "1")]);
+        let key = app.alice();
+        assert_eq!(app.login(ALICE.0, ALICE.1), key);
+    }
+
+    fn a_refusal_at_the_limit_is_no_failed_attempt_for_the_throttle(db) {
+        let app = limited(db, &[("JETON_LOGIN_LIMIT_USER", "2/min"), ("JETON_LOGIN_LIMIT_ADDRESS", "2/min")]);
+        for _ in 0..3 {
+            key(&app);
+        }
+        for _ in 0..5 {
+            assert_eq!(login(&app).status, 403);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `JETON_TOKEN_AUTO_REFRESH`: each use pushes a login token's expiry out.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::on_both;
+use crate::support::app::{App, Kind};
+use crate::support::calls::ALICE;
+use crate::support::eventually;
+
+const START: i64 = 1_750_000_000;
+const HOUR: Duration = Duration::from_hours(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const SLIDING: [(&str, &str); 2] = [("JETON_TOKEN_TTL", "10h"), ("JETON_TOKEN_AUTO_REFRESH", "true")];
+
+fn sliding(db: Kind, more: &[(&str, &str)]) -> App {
+    App::with(db, &[&SLIDING, more].concat())
+}
+
+/// `exp` of the next answer but one: the first may still show it as it was before its own use.
+fn exp(app: &App, key: &str) -> i64 {
+    app.introspect(key);
+    app.introspect(key)["exp"].as_i64().unwrap()
+}
+
+fn stored_expiry(app: &App, username: &str) -> String {
+    let sql = format!(
+        "select t.expires_at from tokens t join users u on u.id = t.user_id \
+         where u.username = '{username}' and t.name is null order by t.id desc limit 1"
+    );
+    app.database.sql(&sql).trim_end_matches("+00").to_owned()
+}
+
+on_both! {
+    fn a_use_pushes_the_expiry_out_and_the_token_outlives_its_first_one(db) {
+        let app = sliding(db, &[]);
+        let key = app.alice();
+        app.clock.advance(HOUR * 9);
+        assert_eq!(exp(&app, &key), START + 19 * 3600);
+        app.clock.advance(HOUR * 9);
+        assert!(app.is_good(&key), "past the first expiry");
+        app.clock.advance(HOUR * 10);
+        assert!(!app.is_good(&key), "ten hours without a use");
+    }
+
+    fn without_the_setting_nothing_slides(db) {
+        let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
+        let key = app.alice();
+        app.clock.advance(HOUR * 9);
+        assert_eq!(exp(&app, &key), START + 10 * 3600);
+    }
+
+    fn me_verify_and_batch_push_it_out_as_introspection_does(db) {
+        let app = sliding(db, &[]);
+        let key = app.alice();
+        type Use = fn(&App, &str);
+        let uses: [(&str, Use); 3] = [
+            ("/me", |app, key| assert_eq!(app.get("/me", key).status, 200)),
+            ("/auth/verify", |app, key| assert_eq!(app.get("/auth/verify", key).status, 200)),
+            ("batch", |app, key| assert_eq!(app.batch(&json!({"tokens": [key]})).status, 200)),
+        ];
+        for (way, used) in uses {
+            app.clock.advance(HOUR * 9);
+            used(&app, &key);
+            app.clock.advance(HOUR * 9);
+            assert!(app.is_good(&key), "{way} had pushed it out");
+        }
+    }
+
+    fn the_interval_must_be_passed_by_more_than_nothing(db) {
+        for (setting, interval) in [(None, MINUTE), (Some("5m"), MINUTE * 5)] {
+            let more: Vec<_> = setting.map(|text| ("JETON_TOKEN_MIN_REFRESH_INTERVAL", text)).into_iter().collect();
+            let app = sliding(db, &more);
+            let key = app.alice();
+            app.clock.advance(interval);
+            assert_eq!(exp(&app, &key), START + 36_000, "{setting:?}: exactly the interval");
+            app.clock.advance(Duration::from_secs(1));
+            let later = i64::try_from(interval.as_secs()).unwrap() + 1;
+            assert_eq!(exp(&app, &key), START + 36_000 + later, "{setting:?}: more than it");
+        }
+    }
+
+    fn the_greatest_age_counts_from_the_creation(db) {
+        let app = sliding(db, &[("JETON_TOKEN_MAX_TTL", "24h")]);
+        let key = app.alice();
+        for (hours, expected) in [(9, 19), (18, 24), (23, 24)] {
+            app.clock.advance(if hours == 23 { HOUR * 5 } else { HOUR * 9 });
+            assert_eq!(exp(&app, &key), START + expected * 3600, "at {hours} hours");
+        }
+        app.clock.advance(HOUR);
+        assert!(!app.is_good(&key), "24 hours old, however it was used");
+    }
+
+    fn a_shorter_ttl_never_shortens_what_was_promised(db) {
+        let app = App::with(db, &[("JETON_TOKEN_TTL", "30d")]);
+        let key = app.alice();
+        let node = app.node(&SLIDING);
+        app.clock.advance(HOUR);
+        assert_eq!(exp(&node, &key), START + 30 * 86_400);
+        let promised = stored_expiry(&app, "alice");
+        node.get("/me", &key);
+        drop(node); // writes what it has noted
+        assert_eq!(stored_expiry(&app, "alice"), promised);
+    }
+
+    fn the_new_expiry_is_written_and_another_node_sees_it(db) {
+        let app = sliding(db, &[]);
+        let key = app.alice();
+        let other = app.node(&SLIDING);
+        app.clock.advance(HOUR * 9);
+        assert_eq!(exp(&app, &key), START + 19 * 3600);
+        eventually("the expiry in the database", Duration::from_secs(10), || {
+            (stored_expiry(&app, "alice") == "2025-06-16 10:06:40.123456").then_some(())
+        });
+        app.clock.advance(HOUR * 9);
+        assert!(other.is_good(&key), "past the first expiry, on a node that has never seen it used");
+        assert_eq!(app.tokens_of("alice").len(), 1);
+    }
+
+    fn a_login_hands_out_the_refreshed_key_and_tells_its_new_expiry(db) {
+        let app = sliding(db, &[]);
+        let key = app.alice();
+        app.clock.advance(HOUR * 9);
+        app.introspect(&key);
+        let answer = eventually("the new expiry in a login's answer", Duration::from_secs(10), || {
+            let answer = app.try_login(ALICE.0, ALICE.1).json();
+            (answer["expiry"] == "2025-06-16T10:06:40.123456Z").then_some(answer)
+        });
+        assert_eq!(answer["token"], json!(key));
+        app.clock.advance(HOUR * 9);
+        assert_eq!(app.login(ALICE.0, ALICE.1), key, "past the first expiry");
+    }
+
+    fn named_tokens_do_not_slide(db) {
+        let app = sliding(db, &[]);
+        let key = app.alice();
+        let named = app.name_token(&key, &json!({"name": "n", "expires_in": 36_000}));
+        let named = named["token"].as_str().unwrap();
+        app.clock.advance(HOUR * 9);
+        assert_eq!(exp(&app, named), START + 36_000);
+        app.clock.advance(HOUR);
+        assert!(!app.is_good(named));
+    }
+
+    fn a_token_ended_by_grace_does_not_slide_past_its_end(db) {
+        let app = sliding(db, &[]);
+        let old = app.alice();
+        app.clock.advance(HOUR);
+        let answer = app.post("/admin/users/alice/regenerate?grace=5h", &app.admin_token(), &json!({}));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        app.clock.advance(HOUR * 4);
+        assert_eq!(exp(&app, &old), START + 6 * 3600);
+        app.clock.advance(HOUR - Duration::from_micros(1));
+        assert!(app.is_good(&old));
+        app.clock.advance(Duration::from_micros(1));
+        assert!(!app.is_good(&old));
+        assert_eq!(app.explain(&old)["reason"], "revoked");
+    }
+}

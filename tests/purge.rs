@@ -1,0 +1,167 @@
+//! Rows whose time is over: gone when `JETON_RETENTION` is, and no day before.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::on_both;
+use crate::support::app::{App, Kind};
+use crate::support::calls::ALICE;
+use crate::support::eventually;
+
+const LIMIT: Duration = Duration::from_secs(20);
+const DAY: Duration = Duration::from_hours(24);
+const MICRO: Duration = Duration::from_micros(1);
+
+/// Another node: it purges as it starts, and from then on once a minute. What it has purged when the entry of a login
+/// that is too old is gone, is all there is to purge.
+fn purged(app: &App, settings: &[(&str, &str)]) {
+    let marker = "insert into audit_log (at, actor, action, target) values ('1971-01-01', 'x', 'x', 'marker')";
+    app.database.sql(marker);
+    let node = app.node(settings);
+    eventually("a purge", LIMIT, || {
+        (app.database.sql("select count(*) from audit_log where target = 'marker'") == "0").then_some(())
+    });
+    drop(node);
+}
+
+fn token_count(app: &App) -> String {
+    app.database.sql("select count(*) from tokens t join users u on u.id = t.user_id where u.username = 'alice'")
+}
+
+fn with_ttl(db: Kind) -> (App, String) {
+    let app = App::with(db, &[("JETON_TOKEN_TTL", "1d")]);
+    let key = app.alice();
+    (app, key)
+}
+
+on_both! {
+    fn revoked_and_expired_tokens_go_when_the_retention_is_over(db) {
+        let (app, expiring) = with_ttl(db);
+        let named = app.name_token(&expiring, &json!({"name": "n"}));
+        app.clock.advance(DAY);
+        let revoked = named["token"].as_str().unwrap();
+        app.revoke(revoked); // at the moment at which the other expires
+        app.clock.advance(DAY * 30);
+        purged(&app, &[]);
+        let reason = |key: &str| app.explain(key)["reason"].clone();
+        assert_eq!((reason(&expiring), reason(revoked)), (json!("expired"), json!("revoked")), "at the retention");
+        app.clock.advance(MICRO);
+        purged(&app, &[]);
+        assert_eq!((reason(&expiring), reason(revoked)), (json!("unknown"), json!("unknown")), "past it");
+        assert_eq!(token_count(&app), "0");
+    }
+
+    fn live_tokens_stay_however_old_they_are(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        let named = app.name_token(&key, &json!({"name": "n", "expires_in": "400d"}))["token"].clone();
+        app.clock.advance(DAY * 399);
+        purged(&app, &[]);
+        assert!(app.is_good(&key) && app.is_good(named.as_str().unwrap()));
+        assert_eq!(app.login(ALICE.0, ALICE.1), key);
+    }
+
+    fn a_token_with_a_grace_stays_from_the_end_of_the_grace(db) {
+        let app = App::start(db);
+        let old = app.alice();
+        app.post("/admin/users/alice/regenerate?grace=40d", &app.admin_token(), &json!({}));
+        app.clock.advance(DAY * 39);
+        purged(&app, &[]);
+        assert!(app.is_good(&old));
+        app.clock.advance(DAY * 31);
+        purged(&app, &[]);
+        assert_eq!(app.explain(&old)["reason"], "revoked");
+        app.clock.advance(MICRO);
+        purged(&app, &[]);
+        assert_eq!(app.explain(&old)["reason"], "unknown");
+    }
+
+    fn the_retention_is_a_setting(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        app.revoke(&key);
+        app.clock.advance(Duration::from_hours(2) + MICRO);
+        purged(&app, &[("JETON_RETENTION", "3h")]);
+        assert_eq!(app.explain(&key)["reason"], "revoked");
+        purged(&app, &[("JETON_RETENTION", "2h")]);
+        assert_eq!(app.explain(&key)["reason"], "unknown");
+    }
+
+    fn audit_entries_go_too_and_younger_ones_stay(db) {
+        let app = App::start(db);
+        app.try_login("first", "wrong");
+        app.clock.advance(MICRO);
+        app.try_login("second", "wrong");
+        app.clock.advance(DAY * 30);
+        purged(&app, &[]);
+        let failed = || -> Vec<Value> {
+            app.list("/admin/audit/?action=login.failed").iter().map(|entry| entry["target"].clone()).collect()
+        };
+        assert_eq!(failed(), ["second"]);
+        app.clock.advance(MICRO);
+        purged(&app, &[]);
+        assert!(failed().is_empty());
+    }
+
+    fn more_than_one_batch_goes_in_one_go(db) {
+        let app = App::start(db);
+        let (empty, text) = if db == Kind::Postgres {
+            ("decode(lpad(to_hex(n), 64, '0'), 'hex')", "generate_series(1, 2500) as n")
+        } else {
+            ("randomblob(32)", "(with recursive s(n) as (select 1 union all select n + 1 from s where n < 2500) select n from s)")
+        };
+        app.alice();
+        app.database.sql(&format!(
+            "insert into tokens (user_id, digest, created_at, revoked_at) \
+             select (select id from users where username = 'alice'), {empty}, '1971-01-01', '1971-01-02' from {text}"
+        ));
+        assert_eq!(token_count(&app), "2501");
+        let node = app.node(&[]);
+        eventually("the purge of the last batch", LIMIT, || (token_count(&app) == "1").then_some(()));
+        drop(node);
+    }
+
+    fn a_revoked_token_is_unsealed_at_once(db) {
+        let app = App::start(db);
+        let sealed = || app.database.sql(
+            "select count(*) from tokens t join users u on u.id = t.user_id where u.username = 'alice' and sealed is not null",
+        );
+        let end: [fn(&App, &str); 4] = [
+            |app, key| assert_eq!(app.revoke(key).status, 200),
+            |app, key| assert_eq!(app.post("/logout/", key, &json!({})).status, 204),
+            |app, key| assert_eq!(app.post("/logoutall/", key, &json!({})).status, 204),
+            |app, _| {
+                let set = ["user", "set-password", "--password-stdin", "alice"];
+                assert_eq!(app.binary().run_with_stdin(&set, ALICE.1).status, 0);
+            },
+        ];
+        app.alice();
+        for end in end {
+            let key = app.login(ALICE.0, ALICE.1);
+            assert_eq!(sealed(), "1");
+            end(&app, &key);
+            assert_eq!(sealed(), "0");
+        }
+        app.login(ALICE.0, ALICE.1);
+        for query in ["", "?grace=1h"] {
+            app.post(&format!("/admin/users/alice/regenerate{query}"), &app.admin_token(), &json!({}));
+            assert_eq!(sealed(), "1", "the new one alone");
+        }
+    }
+
+    fn an_expired_token_is_unsealed_by_the_next_purge(db) {
+        let (app, key) = with_ttl(db);
+        let sealed = || app.database.sql(
+            "select count(*) from tokens t join users u on u.id = t.user_id where u.username = 'alice' and sealed is not null",
+        );
+        app.clock.advance(DAY - MICRO);
+        purged(&app, &[]);
+        assert_eq!((sealed().as_str(), app.login(ALICE.0, ALICE.1)), ("1", key.clone()), "it lives");
+        app.clock.advance(MICRO * 2 + Duration::from_mins(1));
+        purged(&app, &[]);
+        assert_eq!(sealed(), "0", "a copy of the database and its secret key need not give it away");
+        assert_eq!(app.explain(&key)["reason"], "expired", "its row stays");
+        assert_ne!(app.login(ALICE.0, ALICE.1), key);
+    }
+}

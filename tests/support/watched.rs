@@ -1,0 +1,42 @@
+//! A jeton whose statements can be read: on a PostgreSQL of its own that writes each into its log.
+
+use std::sync::Arc;
+
+use jeton::domain::time::{Clock, Timestamp};
+
+use super::app::{App, TestDatabase};
+use super::postgres::{self, Cluster};
+
+pub struct Watched {
+    pub app: App, // stopped before its database
+    cluster: Cluster,
+}
+
+impl Watched {
+    pub fn start(settings: &[(&str, &str)]) -> Self {
+        let cluster = postgres::private();
+        let database = cluster.create_database();
+        let log_all = "execute format('alter database %I set log_statement = ''all''', current_database())";
+        database.sql(&format!("do $$ begin {log_all}; end $$"));
+        let database = TestDatabase { url: database.url.clone(), folder: None, postgres: Some(database) };
+        let clock = Clock::fixed(Timestamp::from_micros(1_750_000_000_123_456));
+        Self { app: App::on(Arc::new(database), clock, settings), cluster }
+    }
+
+    /// The lookups of tokens by their digests that `work` made; they are in the log before it has its answer.
+    pub fn lookups(&self, work: impl FnOnce(&App)) -> usize {
+        let before = self.cluster.words().len();
+        work(&self.app);
+        let lookup = |line: &&str| line.contains("\"tokens\".\"digest\" = ANY");
+        self.cluster.words()[before..].lines().filter(lookup).count()
+    }
+
+    /// The database answers nothing any more.
+    pub fn freeze(&self) {
+        self.cluster.freeze();
+    }
+
+    pub fn thaw(&self) {
+        self.cluster.thaw();
+    }
+}

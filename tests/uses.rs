@@ -1,0 +1,153 @@
+//! `last_used_at`: noted at each use, written behind it, once a minute a token at most.
+
+use std::time::Duration;
+
+use jeton::domain::time::Clock;
+use serde_json::{Value, json};
+
+use crate::on_both;
+use crate::support::app::{ADMIN, App, SECRET_KEY, TestDatabase};
+use crate::support::eventually;
+use crate::support::http::Request;
+use crate::support::process::Jeton;
+
+const LIMIT: Duration = Duration::from_secs(10);
+const START: &str = "2025-06-15T15:06:40.123456Z";
+
+/// When alice's token `key` was last used, as the database has it.
+fn last_used(app: &App, id: &Value) -> Value {
+    let tokens = app.tokens_of("alice");
+    tokens.iter().find(|token| token["id"] == *id).unwrap()["last_used_at"].clone()
+}
+
+fn written(app: &App, id: &Value, moment: &str) {
+    eventually(moment, LIMIT, || (last_used(app, id) == moment).then_some(()));
+}
+
+/// Returns when all that was noted before is written: a new token's use, noted after it, is.
+fn flushed(app: &App, login: &str) {
+    let (id, key) = named(app, login);
+    app.introspect(&key);
+    eventually("a flush", LIMIT, || last_used(app, &id).is_string().then_some(()));
+}
+
+/// A new token of alice's.
+fn named(app: &App, login: &str) -> (Value, String) {
+    let made = app.name_token(login, &json!({"name": "n"}));
+    (made["id"].clone(), made["token"].as_str().unwrap().to_owned())
+}
+
+on_both! {
+    fn a_token_that_was_never_used_says_so(db) {
+        let app = App::start(db);
+        let login = app.alice();
+        let (id, _) = named(&app, &login);
+        flushed(&app, &login);
+        assert_eq!(last_used(&app, &id), json!(null));
+    }
+
+    fn every_kind_of_use_is_noted(db) {
+        let app = App::start(db);
+        let login = app.alice();
+        type Use = fn(&App, &str) -> u16;
+        let uses: [(&str, Use); 5] = [
+            ("introspection", |app, key| if app.introspect(key)["active"] == json!(true) { 200 } else { 0 }),
+            ("batch", |app, key| app.batch(&json!({"tokens": ["", key]})).status),
+            ("/me", |app, key| app.get("/me", key).status),
+            ("/auth/verify", |app, key| app.get("/auth/verify", key).status),
+            ("/tokens/", |app, key| app.get("/tokens/", key).status),
+        ];
+        for (name, used) in uses {
+            let (id, key) = named(&app, &login);
+            assert_eq!(used(&app, &key), 200, "{name}");
+            eventually(name, LIMIT, || (last_used(&app, &id) == START).then_some(()));
+        }
+    }
+
+    fn looking_at_a_token_is_no_use_of_it(db) {
+        let app = App::start(db);
+        let login = app.alice();
+        let (id, key) = named(&app, &login);
+        app.explain(&key);
+        app.tokens_of("alice");
+        assert_eq!(app.binary().run_with_stdin(&["token", "explain"], &key).stdout, "active\n");
+        let (dead, revoked) = named(&app, &login);
+        app.revoke(&revoked);
+        app.introspect(&revoked);
+        flushed(&app, &login);
+        assert_eq!(last_used(&app, &id), json!(null));
+        let unused = format!("select count(*) from tokens where id = {dead} and last_used_at is null");
+        assert_eq!(app.database.sql(&unused), "1");
+    }
+
+    fn it_is_written_once_a_minute_at_most(db) {
+        let app = App::start(db);
+        let login = app.alice();
+        let (id, key) = named(&app, &login);
+        app.introspect(&key);
+        written(&app, &id, START);
+        app.clock.advance(Duration::from_secs(60) - Duration::from_micros(1));
+        app.introspect(&key);
+        flushed(&app, &login);
+        assert_eq!(last_used(&app, &id), START);
+        app.clock.advance(Duration::from_micros(1));
+        app.introspect(&key);
+        written(&app, &id, "2025-06-15T15:07:40.123456Z");
+    }
+
+    fn of_two_nodes_the_later_use_stands(db) {
+        let app = App::start(db);
+        let login = app.alice();
+        let (id, key) = named(&app, &login);
+        let early = App::on(app.database.clone(), Clock::fixed(app.clock.now()), &[]);
+        app.clock.advance(Duration::from_hours(1));
+        app.introspect(&key);
+        written(&app, &id, "2025-06-15T16:06:40.123456Z");
+        early.introspect(&key);
+        drop(early); // writes what it has noted
+        assert_eq!(last_used(&app, &id), "2025-06-15T16:06:40.123456Z");
+    }
+
+    fn two_hundred_tokens_used_at_once_are_all_written(db) {
+        let app = App::start(db);
+        let login = app.alice();
+        let keys: Vec<String> = (0..200).map(|_| named(&app, &login).1).collect();
+        std::thread::scope(|scope| {
+            for some in keys.chunks(25) {
+                scope.spawn(|| some.iter().for_each(|key| assert_eq!(app.get("/me", key).status, 200)));
+            }
+        });
+        let unused = "select count(*) from tokens where name = 'n' and last_used_at is null";
+        eventually("all uses", LIMIT, || (app.database.sql(unused) == "0").then_some(()));
+    }
+
+    fn a_server_that_is_told_to_stop_writes_what_it_has_noted(db) {
+        let database = TestDatabase::new(db);
+        let jeton = serving_on(&database);
+        let serving = jeton.serve();
+        let body = json!({"username": ADMIN.0, "password": ADMIN.1});
+        let login = Request::new("POST", "/api-token-auth/").json(&body).send(serving.addr);
+        let login = login.json()["token"].as_str().unwrap().to_owned();
+        let named = Request::new("POST", "/tokens/").token(&login).json(&json!({"name": "n"})).send(serving.addr);
+        let named = named.json()["token"].as_str().unwrap().to_owned();
+        let written = || database.sql("select count(*) from tokens where last_used_at is not null");
+        eventually("the first flush", LIMIT, || (written() == "1").then_some(()));
+        // The next one is nearly its whole interval away.
+        assert_eq!(Request::new("GET", "/me").token(&named).send(serving.addr).status, 200);
+        serving.signal("TERM");
+        assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
+        assert_eq!(written(), "2");
+    }
+}
+
+fn serving_on(database: &TestDatabase) -> Jeton {
+    let settings = [
+        ("DATABASE_URL", database.url.as_str()),
+        ("JETON_SECRET_KEY", SECRET_KEY),
+        ("JETON_ARGON2_MEMORY_KIB", "64"),
+        ("JETON_ARGON2_ITERATIONS", "1"),
+        ("JETON_BOOTSTRAP_ADMIN", ADMIN.0),
+        ("JETON_BOOTSTRAP_ADMIN_PASSWORD", ADMIN.1),
+    ];
+    settings.iter().fold(Jeton::new(), |jeton, (name, value)| jeton.env(name, *value))
+}
