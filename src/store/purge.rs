@@ -47,4 +47,18 @@ impl Store {
             Ok(query.execute(conn)?)
         })
     }
+
+    /// Takes the sealed keys of at most `most` tokens that expired before `before`, the oldest first; says how many.
+    pub fn unseal_expired(&self, before: Timestamp, most: u32) -> Result<usize, StoreError> {
+        self.write(|conn| {
+            let skip = if matches!(conn, Conn::Pg(_)) { "for update skip locked" } else { "" };
+            let text = format!(
+                "update tokens set sealed = null where id in (select id from tokens \
+                 where sealed is not null and expires_at < $1 order by expires_at limit $2 {skip})"
+            );
+            let query =
+                diesel::sql_query(text).bind::<SqlTimestamp, _>(before.naive()).bind::<BigInt, _>(i64::from(most));
+            Ok(query.execute(conn)?)
+        })
+    }
 }
