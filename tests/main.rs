@@ -4,7 +4,10 @@
 #![allow(
     clippy::format_push_string,
     clippy::format_collect,
+    clippy::items_after_statements,
+    clippy::similar_names,
     clippy::single_match_else,
+    clippy::unchecked_time_subtraction,
     reason = "the shortest way to write a test's text"
 )]
 

@@ -46,6 +46,7 @@ pub struct AppState {
 }
 
 /// Every route there is.
+#[expect(clippy::too_many_lines, reason = "the table of routes is read in one piece")]
 pub fn routes(config: &mut web::ServiceConfig) {
     let other = || web::to(drf::other_method);
     config
