@@ -86,7 +86,7 @@ on_both! {
         let (id, key) = named(&app, &login);
         app.introspect(&key);
         written(&app, &id, START);
-        app.clock.advance(Duration::from_secs(60) - Duration::from_micros(1));
+        app.clock.advance(Duration::from_mins(1) - Duration::from_micros(1));
         app.introspect(&key);
         flushed(&app, &login);
         assert_eq!(last_used(&app, &id), START);
