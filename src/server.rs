@@ -195,7 +195,7 @@ async fn keep_flushing(service: Service) {
 }
 
 /// How often it is looked whether anything is to be purged, and the pause between two batches when there is.
-const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 const PURGE_PAUSE: Duration = Duration::from_millis(20);
 
 async fn keep_purging(service: Service) {

@@ -9,7 +9,7 @@ use crate::store::Purge;
 const BATCH: u32 = 1_000;
 
 /// How long after its expiry a token may not be unsealed: a use just before it may yet be written, and push it out.
-const SETTLED: Duration = Duration::from_secs(60);
+const SETTLED: Duration = Duration::from_mins(1);
 
 impl Service {
     /// Unseals one batch of expired tokens and deletes one of each kind of row; says whether more is due.

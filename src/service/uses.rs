@@ -10,7 +10,7 @@ use crate::domain::token::{TokenFacts, TokenKind};
 use crate::store::TokenUse;
 
 /// How often a token's last use is written at most.
-const USE_INTERVAL: Duration = Duration::from_secs(60);
+const USE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Uses written in one transaction.
 const BATCH: usize = 500;

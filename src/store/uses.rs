@@ -28,7 +28,7 @@ impl Store {
         self.write(|conn| match conn {
             Conn::Pg(pg) => {
                 let ids: Vec<i64> = uses.iter().map(|token_use| token_use.id).collect();
-                let used: Vec<_> = uses.iter().map(|token_use| token_use.last_used_at.naive()).collect();
+                let moments: Vec<_> = uses.iter().map(|token_use| token_use.last_used_at.naive()).collect();
                 let expires: Vec<_> = uses.iter().map(|token_use| token_use.expires_at.map(Timestamp::naive)).collect();
                 // `greatest` passes over nulls; an expiry is moved only where there is one.
                 diesel::sql_query(
@@ -40,7 +40,7 @@ impl Store {
                      where tokens.id = used.id and tokens.id = locked.id",
                 )
                 .bind::<Array<BigInt>, _>(ids)
-                .bind::<Array<SqlTimestamp>, _>(used)
+                .bind::<Array<SqlTimestamp>, _>(moments)
                 .bind::<Array<Nullable<SqlTimestamp>>, _>(expires)
                 .execute(pg)?;
                 Ok(())
