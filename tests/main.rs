@@ -3,5 +3,6 @@
 mod api;
 mod layers;
 mod purge;
+mod rfc;
 mod support;
 mod uses;

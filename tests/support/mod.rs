@@ -10,6 +10,7 @@ pub mod calls;
 pub mod http;
 pub mod postgres;
 pub mod process;
+pub mod python;
 pub mod watched;
 
 /// Asks `f` again and again until it has something to give; panics when that takes too long.
