@@ -16,6 +16,7 @@ mod commands;
 mod layers;
 mod outage;
 mod purge;
+mod rfc;
 mod serve;
 mod settings;
 mod stolen;

@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{App, Kind};
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, MICRO, short_of};
 use crate::support::eventually;
 
 const LIMIT: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_hours(24);
-const MICRO: Duration = Duration::from_micros(1);
 
 /// Another node: it purges as it starts, and from then on once a minute. What it has purged when the entry of a login
 /// that is too old is gone, is all there is to purge.
@@ -155,7 +154,7 @@ on_both! {
         let sealed = || app.database.sql(
             "select count(*) from tokens t join users u on u.id = t.user_id where u.username = 'alice' and sealed is not null",
         );
-        app.clock.advance(DAY - MICRO);
+        app.clock.advance(short_of(DAY));
         purged(&app, &[]);
         assert_eq!((sealed().as_str(), app.login(ALICE.0, ALICE.1)), ("1", key.clone()), "it lives");
         app.clock.advance(MICRO * 2 + Duration::from_mins(1));

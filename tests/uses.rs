@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App, SECRET_KEY, TestDatabase};
+use crate::support::calls::{MICRO, short_of};
 use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::process::Jeton;
 
 const LIMIT: Duration = Duration::from_secs(10);
 const START: &str = "2025-06-15T15:06:40.123456Z";
+
+type Use = fn(&App, &str) -> u16;
 
 /// When alice's token `key` was last used, as the database has it.
 fn last_used(app: &App, id: &Value) -> Value {
@@ -49,7 +52,6 @@ on_both! {
     fn every_kind_of_use_is_noted(db) {
         let app = App::start(db);
         let login = app.alice();
-        type Use = fn(&App, &str) -> u16;
         let uses: [(&str, Use); 5] = [
             ("introspection", |app, key| if app.introspect(key)["active"] == json!(true) { 200 } else { 0 }),
             ("batch", |app, key| app.batch(&json!({"tokens": ["", key]})).status),
@@ -86,11 +88,11 @@ on_both! {
         let (id, key) = named(&app, &login);
         app.introspect(&key);
         written(&app, &id, START);
-        app.clock.advance(Duration::from_mins(1) - Duration::from_micros(1));
+        app.clock.advance(short_of(Duration::from_mins(1)));
         app.introspect(&key);
         flushed(&app, &login);
         assert_eq!(last_used(&app, &id), START);
-        app.clock.advance(Duration::from_micros(1));
+        app.clock.advance(MICRO);
         app.introspect(&key);
         written(&app, &id, "2025-06-15T15:07:40.123456Z");
     }

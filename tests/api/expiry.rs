@@ -6,10 +6,9 @@ use serde_json::json;
 
 use crate::on_both;
 use crate::support::app::App;
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, MICRO, short_of};
 use crate::support::http::Request;
 
-const MICRO: Duration = Duration::from_micros(1);
 const TEN_HOURS: &[(&str, &str)] = &[("JETON_TOKEN_TTL", "10h")];
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -50,7 +49,7 @@ on_both! {
     fn a_token_lives_to_the_last_microsecond_and_is_dead_at_its_expiry(db) {
         let app = App::with(db, TEN_HOURS);
         let key = app.alice();
-        app.clock.advance(HOUR * 10 - MICRO);
+        app.clock.advance(short_of(HOUR * 10));
         assert!(app.is_good(&key));
         app.clock.advance(MICRO);
         assert!(!app.is_good(&key));
@@ -62,7 +61,7 @@ on_both! {
     fn a_login_after_the_expiry_hands_out_a_new_key(db) {
         let app = App::with(db, TEN_HOURS);
         let old = app.alice();
-        app.clock.advance(HOUR * 10 - MICRO);
+        app.clock.advance(short_of(HOUR * 10));
         assert_eq!(app.login(ALICE.0, ALICE.1), old, "it is alive");
         app.clock.advance(MICRO);
         let new = app.login(ALICE.0, ALICE.1);

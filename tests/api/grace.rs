@@ -7,11 +7,10 @@ use serde_json::json;
 
 use crate::on_both;
 use crate::support::app::{App, Kind};
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, MICRO, short_of};
 use crate::support::http::Answer;
 
 const HOUR: Duration = Duration::from_hours(1);
-const MICRO: Duration = Duration::from_micros(1);
 const END: i64 = 1_750_003_600;
 
 fn regenerate(app: &App, query: &str) -> Answer {
@@ -67,7 +66,7 @@ on_both! {
         assert_eq!(app.login(ALICE.0, ALICE.1), new, "the new key is handed out at once");
         let ends: Vec<_> = app.tokens_of("alice").iter().map(|token| token["expires_at"].clone()).collect();
         assert_eq!(ends, [json!("2025-06-15T16:06:40.123456Z"), json!(null), json!(null)]);
-        app.clock.advance(HOUR - MICRO);
+        app.clock.advance(short_of(HOUR));
         assert!(app.is_good(&old));
         assert_eq!(app.explain(&old)["reason"], "active");
         app.clock.advance(MICRO);

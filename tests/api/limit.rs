@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::on_both;
 use crate::support::app::{App, Kind};
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, MICRO, short_of};
 use crate::support::http::Answer;
 
 const KNOX: &str = "{\"error\":\"Maximum amount of tokens allowed per user exceeded.\"}";
@@ -75,9 +75,9 @@ on_both! {
         for _ in 0..3 {
             key(&app);
         }
-        app.clock.advance(Duration::from_hours(1) - Duration::from_micros(1));
+        app.clock.advance(short_of(Duration::from_hours(1)));
         assert_eq!(login(&app).status, 403);
-        app.clock.advance(Duration::from_micros(1));
+        app.clock.advance(MICRO);
         key(&app);
     }
 

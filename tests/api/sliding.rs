@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::on_both;
 use crate::support::app::{App, Kind};
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, MICRO, short_of};
 use crate::support::eventually;
 
 const START: i64 = 1_750_000_000;
@@ -23,6 +23,8 @@ fn exp(app: &App, key: &str) -> i64 {
     app.introspect(key);
     app.introspect(key)["exp"].as_i64().unwrap()
 }
+
+type Use = fn(&App, &str);
 
 fn stored_expiry(app: &App, username: &str) -> String {
     let sql = format!(
@@ -54,7 +56,6 @@ on_both! {
     fn me_verify_and_batch_push_it_out_as_introspection_does(db) {
         let app = sliding(db, &[]);
         let key = app.alice();
-        type Use = fn(&App, &str);
         let uses: [(&str, Use); 3] = [
             ("/me", |app, key| assert_eq!(app.get("/me", key).status, 200)),
             ("/auth/verify", |app, key| assert_eq!(app.get("/auth/verify", key).status, 200)),
@@ -151,9 +152,9 @@ on_both! {
         assert_eq!(answer.status, 200, "{}", answer.text());
         app.clock.advance(HOUR * 4);
         assert_eq!(exp(&app, &old), START + 6 * 3600);
-        app.clock.advance(HOUR - Duration::from_micros(1));
+        app.clock.advance(short_of(HOUR));
         assert!(app.is_good(&old));
-        app.clock.advance(Duration::from_micros(1));
+        app.clock.advance(MICRO);
         assert!(!app.is_good(&old));
         assert_eq!(app.explain(&old)["reason"], "revoked");
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{App, Kind};
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, MICRO, short_of};
 use crate::support::http::Request;
 
 const FIELDS: [&str; 7] = ["id", "name", "kind", "scope", "created_at", "expires_at", "last_used_at"];
@@ -42,9 +42,9 @@ on_both! {
         let answer = app.introspect(token);
         assert_eq!((&answer["username"], &answer["scope"]), (&json!("alice"), &json!("b a")));
         assert_eq!((&answer["jti"], &answer["exp"]), (&json!(made["id"].to_string()), &json!(1_750_003_600)));
-        app.clock.advance(Duration::from_hours(1) - Duration::from_micros(1));
+        app.clock.advance(short_of(Duration::from_hours(1)));
         assert!(app.is_good(token));
-        app.clock.advance(Duration::from_micros(1));
+        app.clock.advance(MICRO);
         assert!(!app.is_good(token));
     }
 
@@ -60,12 +60,12 @@ on_both! {
         let page = answer.json();
         assert_eq!((&page["count"], &page["next"], &page["previous"]), (&json!(3), &json!(null), &json!(null)));
         let listed = page["results"].as_array().unwrap();
-        let names: Vec<_> = listed.iter().map(|token| (&token["name"], &token["kind"])).collect();
+        let shown: Vec<_> = listed.iter().map(|token| (&token["name"], &token["kind"])).collect();
         let (login, named_kind) = (json!("login"), json!("named"));
         let expected = [
             (&json!(null), &login), (&json!("n"), &named_kind), (&json!("short"), &named_kind),
         ];
-        assert_eq!(names, expected, "by age");
+        assert_eq!(shown, expected, "by age");
         for token in listed {
             assert_eq!(keys(token), FIELDS);
         }

@@ -1,5 +1,7 @@
 //! What tests of tokens ask of a running jeton again and again.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::app::{App, CLIENT, SECRET_KEY};
@@ -7,6 +9,13 @@ use super::http::{Answer, Request};
 use super::process::Jeton;
 
 pub const ALICE: (&str, &str) = ("alice", "a quiet harbour at noon");
+
+pub const MICRO: Duration = Duration::from_micros(1);
+
+/// The last moment before `span` is over.
+pub fn short_of(span: Duration) -> Duration {
+    span.saturating_sub(MICRO)
+}
 
 impl App {
     /// Makes alice, an ordinary user, and logs her in.

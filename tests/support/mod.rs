@@ -9,6 +9,7 @@ pub mod calls;
 pub mod http;
 pub mod postgres;
 pub mod process;
+pub mod python;
 pub mod session;
 pub mod watched;
 
