@@ -18,21 +18,12 @@ use crate::support::process::Jeton;
 /// The least length of what is looked for.
 const PREFIX: usize = 8;
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// All the forms in which a secret might have been kept.
 fn forms(secret: &str) -> Vec<Vec<u8>> {
     let mut forms =
-        vec![secret.as_bytes().to_vec(), secret.to_uppercase().into_bytes(), hex(secret.as_bytes()).into_bytes()];
+        vec![secret.as_bytes().to_vec(), secret.to_uppercase().into_bytes(), hex::encode(secret).into_bytes()];
     forms.push(base64(secret.as_bytes()).trim_end_matches('=').as_bytes().to_vec());
-    if let Some(bytes) = unhex(secret) {
+    if let Ok(bytes) = hex::decode(secret) {
         forms.push(base64(&bytes).trim_end_matches('=').as_bytes().to_vec());
         forms.push(bytes);
     }
@@ -93,19 +84,15 @@ impl Scene {
     }
 
     fn copies(&self) -> Vec<Vec<u8>> {
-        match (&self.cluster, &self.app.database.postgres) {
-            (Some(cluster), Some(database)) => {
-                database.sql("checkpoint");
-                let of_database = database.sql("select oid from pg_database where datname = current_database()");
-                let files = ["base", "pg_wal"].map(|part| cluster.data().join(part));
-                vec![database.dump(), all_bytes(&files[0].join(of_database)), all_bytes(&files[1])]
-            }
-            _ => {
-                let folder = self.app.database.folder.as_ref().unwrap().path();
-                assert!(folder.join("jeton.db-wal").exists());
-                vec![all_bytes(folder)]
-            }
+        if let (Some(cluster), Some(database)) = (&self.cluster, &self.app.database.postgres) {
+            database.sql("checkpoint");
+            let of_database = database.sql("select oid from pg_database where datname = current_database()");
+            let files = ["base", "pg_wal"].map(|part| cluster.data().join(part));
+            return vec![database.dump(), all_bytes(&files[0].join(of_database)), all_bytes(&files[1])];
         }
+        let folder = self.app.database.folder.as_ref().unwrap().path();
+        assert!(folder.join("jeton.db-wal").exists());
+        vec![all_bytes(folder)]
     }
 }
 
@@ -131,7 +118,7 @@ on_both! {
         wanted.extend([ADMIN.1, CLIENT.1, SECRET_KEY]);
         let wanted: Vec<Vec<u8>> = wanted.into_iter().flat_map(forms).collect();
         let digest = *Token::presented(&keys[8]).unwrap().digest().as_bytes();
-        let there = [digest.to_vec(), hex(&digest).into_bytes(), b"alice@example.org".to_vec()];
+        let there = [digest.to_vec(), hex::encode(digest).into_bytes(), b"alice@example.org".to_vec()];
         for copy in scene.copies() {
             assert!(found(&copy, &there).len() >= 2, "the copy is one of this database");
             let leaked = found(&copy, &wanted);
