@@ -5,8 +5,9 @@ mod postgres;
 mod sqlite;
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use jeton::domain::time::Stopwatch;
 use serde_json::{Value, json};
 
 use crate::support::app::{ADMIN, App, CLIENT};
@@ -18,7 +19,7 @@ const RECOVERY: Duration = Duration::from_secs(5);
 
 /// The answer, and how long it took.
 fn timed(app: &App, request: Request) -> (Answer, Duration) {
-    let start = Instant::now();
+    let start = Stopwatch::start();
     let answer = app.send(request);
     (answer, start.elapsed())
 }

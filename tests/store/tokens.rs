@@ -156,7 +156,7 @@ on_both! {
         let kept = Kept::new(db);
         kept.user("alice");
         let token = new_token(false);
-        let digest: String = token.digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex::encode(token.digest.as_bytes());
         let digest = if kept.database.postgres.is_some() { format!("'\\x{digest}'") } else { format!("x'{digest}'") };
         for created_at in ["2025-06-15 15:06:40", "2025-06-15 15:06:40.5"] {
             kept.sql(&format!("delete from tokens; insert into tokens (user_id, digest, created_at) values (1, {digest}, '{created_at}')"));

@@ -14,13 +14,12 @@ pub struct Session {
 
 impl Session {
     pub fn open(database: &TestDatabase) -> Self {
-        let (mut command, mark) = match &database.postgres {
-            Some(database) => (database.psql(), "\\echo the end\n"),
-            None => {
-                let mut sqlite = Command::new("sqlite3");
-                sqlite.args(["-batch", database.url.strip_prefix("sqlite://").unwrap()]);
-                (sqlite, ".print the end\n")
-            }
+        let (mut command, mark) = if let Some(database) = &database.postgres {
+            (database.psql(), "\\echo the end\n")
+        } else {
+            let mut sqlite = Command::new("sqlite3");
+            sqlite.args(["-batch", database.url.strip_prefix("sqlite://").unwrap()]);
+            (sqlite, ".print the end\n")
         };
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
