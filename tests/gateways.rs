@@ -1,5 +1,6 @@
 //! The gateways of `examples/`, run for real, before a service and with jeton beside.
 
+mod asked;
 pub mod gateway;
 mod upstream;
 
@@ -140,28 +141,6 @@ behind_each! {
             assert_eq!(received.len(), 1);
             assert!(!format!("{received:?}").contains("forged"), "{received:#?}");
         }
-    }
-
-    fn jeton_is_asked_without_the_clients_body_and_query(gateway) {
-        let (asked, service) = (Upstream::start(), Upstream::start());
-        let gateway = Gateway::start(gateway, asked.addr, service.addr);
-        for (target, question) in [
-            ("/things/1?scope=a&group=b", "/auth/verify"),
-            ("/reports/2026?scope=a", "/auth/verify?scope=reports:read"),
-        ] {
-            let sent = Request::new("PUT", target).body("text/plain", "a body").token("some-key");
-            assert_eq!(gateway.send(sent).status, 200);
-            let asked = asked.received();
-            assert_eq!(asked.len(), 1);
-            assert_eq!(asked[0].target.trim_end_matches('?'), question);
-            assert_eq!((asked[0].method.as_str(), asked[0].body.len()), ("GET", 0));
-            assert_eq!(asked[0].headers_named("Authorization"), ["Token some-key"]);
-            assert_eq!(asked[0].headers_named("Transfer-Encoding"), [""; 0]);
-            let received = service.received();
-            assert_eq!((received[0].target.as_str(), received[0].body.as_slice()), (target, b"a body".as_slice()));
-        }
-        assert_eq!(gateway.send(Request::new("GET", "/public/things")).status, 200);
-        assert!(asked.received().is_empty());
     }
 
     fn an_upload_arrives_whole(gateway) {

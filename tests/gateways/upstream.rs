@@ -1,4 +1,4 @@
-//! A service behind a gateway: answers everything with 200 and remembers what it got.
+//! A service behind a gateway: answers everything alike and remembers what it got.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,6 +16,8 @@ pub struct Received {
     pub target: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// What was sent behind it.
+    pub more: Vec<u8>,
 }
 
 impl Received {
@@ -43,6 +45,7 @@ impl Received {
         } else {
             received.body = bytes(&mut reader, length.unwrap_or(0))?;
         }
+        received.more = reader.buffer().to_vec();
         Some(received)
     }
 }
@@ -56,6 +59,10 @@ pub struct Upstream {
 
 impl Upstream {
     pub fn start() -> Self {
+        Self::answering("200 OK")
+    }
+
+    pub fn answering(status: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let received = Arc::<Mutex<Vec<Received>>>::default();
@@ -68,7 +75,7 @@ impl Upstream {
                         return;
                     }
                     let received = Arc::clone(&received);
-                    thread::spawn(move || serve(&stream.unwrap(), &received));
+                    thread::spawn(move || serve(&stream.unwrap(), status, &received));
                 }
             }
         });
@@ -89,12 +96,12 @@ impl Drop for Upstream {
     }
 }
 
-fn serve(mut stream: &TcpStream, received: &Mutex<Vec<Received>>) {
+fn serve(mut stream: &TcpStream, status: &str, received: &Mutex<Vec<Received>>) {
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     if let Some(request) = Received::read(stream) {
         let body = if request.method == "HEAD" { "" } else { "served" };
         lock(received).push(request);
-        write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 6\r\n\r\n{body}").ok();
+        write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 6\r\n\r\n{body}").ok();
     }
 }
 
