@@ -111,7 +111,7 @@ fn caddy(dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -
     let file = dir.join("Caddyfile");
     fs::write(&file, format!("{{\n\tadmin off\n}}\n{config}")).unwrap();
     let mut command = program_of_debian("caddy", "version", "caddy");
-    command.env_clear().env("HOME", dir).env("XDG_CONFIG_HOME", dir).env("XDG_DATA_HOME", dir);
+    command.env("HOME", dir).env("XDG_CONFIG_HOME", dir).env("XDG_DATA_HOME", dir);
     command.args(["run", "--adapter", "caddyfile", "--config"]).arg(file);
     command
 }
