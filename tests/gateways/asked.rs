@@ -44,7 +44,9 @@ behind_each! {
                 let asked = jeton.received();
                 assert!(!asked.is_empty());
                 let question = if target.starts_with("/reports") { "/auth/verify?scope=reports:read" } else { "/auth/verify" };
-                asked.iter().for_each(|asked| assert_asks(asked, question));
+                for asked in &asked {
+                    assert_asks(asked, question);
+                }
                 assert!(service.received().is_empty());
             }
         }

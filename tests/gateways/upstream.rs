@@ -32,8 +32,8 @@ impl Received {
         let mut received = Self::default();
         let first = line(&mut reader)?;
         let mut words = first.split(' ');
-        received.method = words.next()?.to_owned();
-        received.target = words.next()?.to_owned();
+        words.next()?.clone_into(&mut received.method);
+        words.next()?.clone_into(&mut received.target);
         loop {
             let line = line(&mut reader)?;
             let Some((name, value)) = line.split_once(':') else { break };
