@@ -13,6 +13,7 @@
 
 mod api;
 mod commands;
+mod gateways;
 mod layers;
 mod outage;
 mod purge;

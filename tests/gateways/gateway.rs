@@ -1,0 +1,144 @@
+//! A real gateway with the configuration of `examples/`, only its addresses replaced.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::eventually;
+use crate::support::http::{self, Answer, Request};
+use crate::support::process::Process;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Nginx,
+    Caddy,
+}
+
+/// Makes of each `fn name(gateway) { .. }` two tests: `name::nginx` and `name::caddy`.
+#[macro_export]
+macro_rules! behind_each {
+    ($(fn $name:ident($gateway:ident) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+            fn run($gateway: $crate::gateways::gateway::Kind) $body
+            #[test]
+            fn nginx() { run($crate::gateways::gateway::Kind::Nginx) }
+            #[test]
+            fn caddy() { run($crate::gateways::gateway::Kind::Caddy) }
+        }
+    )*};
+}
+
+/// Stopped by force when dropped.
+pub struct Gateway {
+    addr: SocketAddr,
+    _process: Process,
+    _dir: TempDir,
+}
+
+impl Gateway {
+    /// Before the service, asking jeton; waits until it listens.
+    pub fn start(kind: Kind, jeton: SocketAddr, service: SocketAddr) -> Self {
+        let dir = TempDir::with_prefix("jeton-test-").unwrap();
+        let addr = free_address();
+        let mut command = match kind {
+            Kind::Nginx => nginx(dir.path(), addr, jeton, service),
+            Kind::Caddy => caddy(dir.path(), addr, jeton, service),
+        };
+        let process = Process::start(command.stdin(Stdio::null()));
+        eventually(&format!("{kind:?} listens on {addr}"), Duration::from_secs(20), || {
+            let ended = process.try_wait();
+            assert!(ended.is_none(), "{kind:?} ended: {process:?}");
+            TcpStream::connect(addr).ok()
+        });
+        Self { addr, _process: process, _dir: dir }
+    }
+
+    #[track_caller]
+    pub fn send(&self, request: Request) -> Answer {
+        request.send(self.addr)
+    }
+
+    /// With the body in chunks, their sizes told as they come.
+    #[track_caller]
+    pub fn send_in_chunks(&self, request: Request, body: &[u8]) -> Answer {
+        let mut bytes = request.header("Transfer-Encoding", "chunked").bytes(self.addr);
+        for chunk in body.chunks(100_000) {
+            bytes.extend([format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat());
+        }
+        bytes.extend(b"0\r\n\r\n");
+        Answer::parse("POST", &http::raw(self.addr, &bytes)).unwrap()
+    }
+}
+
+fn nginx(dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -> Command {
+    let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
+    // Its folders would be those of the system's own nginx.
+    let own = "http { access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;";
+    let config = with_addresses(
+        include_str!("../../examples/nginx/nginx.conf"),
+        &[
+            ("127.0.0.1:8000", jeton.to_string()),
+            ("127.0.0.1:9000", service.to_string()),
+            ("127.0.0.1:8080", addr.to_string()),
+            ("\nhttp {", format!("\n{own}")),
+        ],
+    );
+    let file = dir.join("nginx.conf");
+    fs::write(&file, config).unwrap();
+    let mut command = program_of_debian(program, "-v", "nginx");
+    command.arg("-p").arg(dir).arg("-c").arg(file).args(["-e", "stderr"]);
+    // One process: what ends it leaves no workers behind.
+    command.args(["-g", "daemon off; master_process off; pid nginx.pid;"]);
+    command
+}
+
+fn caddy(dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -> Command {
+    let config = with_addresses(
+        include_str!("../../examples/caddy/Caddyfile"),
+        &[
+            ("127.0.0.1:8000", jeton.to_string()),
+            ("127.0.0.1:9000", service.to_string()),
+            ("http://:8080", format!("http://:{}", addr.port())),
+            ("bind 127.0.0.1", format!("bind {}", addr.ip())),
+        ],
+    );
+    let file = dir.join("Caddyfile");
+    fs::write(&file, format!("{{\n\tadmin off\n}}\n{config}")).unwrap();
+    let mut command = program_of_debian("caddy", "version", "caddy");
+    command.env("HOME", dir).env("XDG_CONFIG_HOME", dir).env("XDG_DATA_HOME", dir);
+    command.args(["run", "--adapter", "caddyfile", "--config"]).arg(file);
+    command
+}
+
+/// Each must be there: a replacement that finds nothing would run something else than it says.
+fn with_addresses(config: &str, replacements: &[(&str, String)]) -> String {
+    let mut config = config.to_owned();
+    for (from, to) in replacements {
+        assert!(config.contains(from), "no {from} in\n{config}");
+        config = config.replace(from, to);
+    }
+    config
+}
+
+/// Killed with the thread that starts it: a test that is stopped half-way leaves no gateway behind.
+fn program_of_debian(program: &str, version: &str, package: &str) -> Command {
+    let found = Command::new(program).arg(version).output();
+    assert!(found.is_ok_and(|output| output.status.success()), "{program} is needed here: apt-get install {package}");
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", program]);
+    command
+}
+
+/// A port of a loopback address that is this gateway's alone: nobody else takes it before the gateway does.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let process = std::process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, process[2] | 0x80, process[3], NEXT.fetch_add(1, Ordering::Relaxed));
+    TcpListener::bind((own, 0)).unwrap().local_addr().unwrap()
+}
