@@ -24,7 +24,7 @@ impl MediaType {
     /// Reads anything: what is no media type matches none.
     pub fn parse(text: &str) -> Self {
         let mut parts = split_outside_quotes(text).into_iter();
-        let full = parts.next().unwrap_or_default().trim().to_lowercase();
+        let full = python_strip(parts.next().unwrap_or_default()).to_lowercase();
         let mut parameters: Vec<_> = parts.filter_map(parameter).collect();
         // Python adds those with a charset of their own last.
         parameters.sort_by_key(|(extended, ..)| *extended);
@@ -81,7 +81,7 @@ pub fn json_indent(accept: Option<&str>) -> Option<usize> {
 /// A parameter's name and value, and whether it was written in the extended form of RFC 2231, `name*=charset'language'text`.
 fn parameter(text: &str) -> Option<(bool, String, String)> {
     let (name, value) = text.split_once('=')?;
-    let (name, value) = (name.trim().to_lowercase(), unquoted(value.trim()));
+    let (name, value) = (python_strip(name).to_lowercase(), unquoted(python_strip(value)));
     let Some(name) = name.strip_suffix('*') else { return Some((false, name, value)) };
     let text = value.splitn(3, '\'').nth(2).unwrap_or(&value);
     let text = percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();

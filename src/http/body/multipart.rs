@@ -3,11 +3,13 @@
 
 use super::{Charset, Data, Value, bad_request};
 use crate::http::error::HttpError;
-use crate::http::fields::python_strip;
 use crate::http::media_type::MediaType;
 
 /// The longest header of a part.
 const MAX_HEADER: usize = 1024;
+
+/// What Python's `bytes.strip()` cuts off.
+const BLANKS: [char; 6] = [' ', '\t', '\n', '\r', '\u{b}', '\u{c}'];
 
 /// The longest boundary.
 const MAX_BOUNDARY: usize = 201;
@@ -81,13 +83,17 @@ struct Header {
 impl Header {
     fn parse(header: &[u8]) -> Self {
         let mut found = Self::default();
-        let text = String::from_utf8_lossy(header);
-        for line in text.split("\r\n") {
+        let mut rest = Some(header);
+        while let Some(line) = rest {
+            let end = find(line, b"\r\n");
+            rest = end.map(|end| &line[end + 2..]);
+            // A line that is no UTF-8 is passed over.
+            let Ok(line) = std::str::from_utf8(&line[..end.unwrap_or(line.len())]) else { continue };
             let media = MediaType::parse(line);
             let Some((name, value)) = media.full().split_once(':') else { continue };
             match name {
                 "content-disposition" => {
-                    found.name = media.parameter("name").map(|name| python_strip(name).to_owned());
+                    found.name = media.parameter("name").map(|name| name.trim_matches(BLANKS).to_owned());
                     found.file = media.parameter("filename").map(ToOwned::to_owned);
                 }
                 "content-transfer-encoding" => found.is_base64 = value.trim() == "base64",
@@ -145,6 +151,7 @@ mod tests {
             (field("").replace("form-data; name=\"a\"", "FORM-DATA; NAME=a"), one("MQ==")),
             (field("").replace("\"a\"", "\" a \""), one("MQ==")),
             (field("").replace("; name", "; id"), vec![]),
+            (field("").replace("\"a\"", "\"\u{a0}a\""), vec![("\u{a0}a".to_owned(), "MQ==".to_owned())]),
             (part("Content-Type: text/plain", "1") + &field(""), one("MQ==")),
             ("garbage".to_owned(), vec![]),
         ] {
@@ -155,6 +162,9 @@ mod tests {
             assert_eq!(trimmed, fields, "{body:?}");
         }
         let media = MediaType::parse("multipart/form-data; boundary=x");
+        let latin1 = b"--x\r\nContent-Disposition: form-data; name=\xe9\r\n\r\n1\r\n--x--";
+        let data = multipart(&media, latin1, Charset::Latin1).unwrap();
+        assert!(matches!(data, Data::Fields { fields, .. } if fields.is_empty()), "a header that is no UTF-8");
         let endless = multipart(&media, &[b'a'; MAX_HEADER], Charset::Known(encoding_rs::UTF_8));
         assert!(endless.is_err());
     }
