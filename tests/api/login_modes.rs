@@ -87,9 +87,12 @@ on_both! {
     }
 
     fn the_limit_means_nothing_in_single_mode(db) {
-        let app = with_alice(db, &[("JETON_TOKEN_LIMIT_PER_USER", "1")]);
-        let key = app.login("alice", PASSWORD);
-        assert_eq!(app.login("alice", PASSWORD), key);
+        let multiple = with_alice(db, &[MULTIPLE]);
+        let other = multiple.login("alice", PASSWORD);
+        let single = multiple.node(&[("JETON_TOKEN_LIMIT_PER_USER", "1")]);
+        let key = single.login("alice", PASSWORD);
+        assert_ne!(key, other);
+        assert_eq!(single.login("alice", PASSWORD), key);
     }
 
     fn the_mode_can_change_on_the_same_database(db) {
