@@ -77,18 +77,13 @@ pub async fn not_found() -> HttpResponse {
     detail(StatusCode::NOT_FOUND, "Not found.")
 }
 
-/// A good login's answer, indented as the client wants it.
-pub fn secret_answer_indented(value: &impl Serialize, indent: usize) -> HttpResponse {
-    builder(StatusCode::OK).insert_header((CACHE_CONTROL, "no-store")).body(render(value, indent))
-}
-
 /// Any JSON answer of ours, indented anew.
 pub async fn indented(answer: HttpResponse, indent: usize) -> HttpResponse {
     if indent == 0 {
         return answer;
     }
     let (head, body) = answer.into_parts();
-    let body = actix_web::body::to_bytes(body).await.unwrap_or_default();
-    let value: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let body = actix_web::body::to_bytes(body).await.expect("our bodies are in memory");
+    let value: serde_json::Value = serde_json::from_slice(&body).expect("our answers are JSON");
     head.set_body(actix_web::body::BoxBody::new(render(&value, indent)))
 }

@@ -16,7 +16,7 @@ pub async fn introspect(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, body::MAX_BODY).await?;
-    let parameters = Parameters::of(&request, body).await;
+    let parameters = Parameters::of(&request, body);
     oauth::introspector(&request, &parameters, &state).await?;
     let token =
         parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
@@ -38,7 +38,7 @@ pub async fn introspect_batch(
     let body = body::read(&request, payload, MAX_BATCH_BODY).await?;
     // Only `Authorization` says who asks: the body is a list, not parameters.
     oauth::introspector(&request, &Parameters::default(), &state).await?;
-    let data = body::parse(&request, body).await;
+    let data = body::parse(&request, body);
     let tokens = match &data {
         Ok(data @ Data::Fields { form: false, .. }) => texts(data.get("tokens"))?,
         _ => return Err(HttpError::invalid_request("the body is not a JSON object")),

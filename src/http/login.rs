@@ -26,7 +26,7 @@ pub async fn login(request: HttpRequest, payload: web::Payload, state: web::Data
     };
     let answer = match *request.method() {
         Method::POST => match post(&request, payload, &state).await {
-            Ok(answer) => return drf::secret_answer_indented(&answer, indent),
+            Ok(answer) => drf::secret_answer(StatusCode::OK, &answer),
             Err(error) => error.error_response(),
         },
         Method::OPTIONS => drf::answer(StatusCode::OK, &options()),
@@ -37,7 +37,7 @@ pub async fn login(request: HttpRequest, payload: web::Payload, state: web::Data
 
 async fn post(request: &HttpRequest, payload: web::Payload, state: &AppState) -> Result<Value, HttpError> {
     let body = body::read(request, payload, body::MAX_BODY).await?;
-    let data = body::parse(request, body).await?;
+    let data = body::parse(request, body)?;
     let mut fields = Fields::of(&data)?;
     let username = fields.required_text("username", Trim::Yes);
     let password = Password::new(fields.required_text("password", Trim::No));

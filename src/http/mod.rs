@@ -185,18 +185,23 @@ fn base_url(request: &HttpRequest, state: &AppState) -> String {
     format!("{scheme}://{}", host.unwrap_or_else(|| request.app_config().host()))
 }
 
+/// Whether what the peer says of its client counts. A peer on a Unix socket is whoever the operator lets reach it.
 fn is_trusted_proxy(request: &HttpRequest, state: &AppState) -> bool {
-    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
-    let trusted = |address: IpAddr| state.trusted_proxies.iter().any(|network| network.contains(&address));
-    // A peer on a Unix socket is whoever the operator lets reach it.
-    !state.trusted_proxies.is_empty() && peer.is_none_or(trusted)
+    !state.trusted_proxies.is_empty() && peer_address(request).is_none_or(|peer| is_trusted(peer, state))
+}
+
+fn is_trusted(address: IpAddr, state: &AppState) -> bool {
+    state.trusted_proxies.iter().any(|network| network.contains(&address))
+}
+
+fn peer_address(request: &HttpRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|peer| peer.ip().to_canonical())
 }
 
 /// The address of the client: the peer's, or what a trusted proxy says of it. None for a peer on a Unix socket.
 fn client_address(request: &HttpRequest, state: &AppState) -> Option<IpAddr> {
-    let trusted = |address: &IpAddr| state.trusted_proxies.iter().any(|network| network.contains(address));
-    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
-    if state.trusted_proxies.is_empty() || !peer.as_ref().is_none_or(trusted) {
+    let peer = peer_address(request);
+    if !is_trusted_proxy(request, state) {
         return peer;
     }
     let forwarded = request.headers().get_all("X-Forwarded-For").filter_map(|value| value.to_str().ok());
@@ -206,7 +211,7 @@ fn client_address(request: &HttpRequest, state: &AppState) -> Option<IpAddr> {
     for hop in hops.iter().rev() {
         let Ok(address) = hop.parse::<IpAddr>() else { break };
         client = Some(address.to_canonical());
-        if !trusted(&address.to_canonical()) {
+        if !is_trusted(address.to_canonical(), state) {
             break;
         }
     }

@@ -21,9 +21,9 @@ pub struct Parameters {
 
 impl Parameters {
     /// Reads what can be read: of a parameter that comes twice the first.
-    pub async fn of(request: &HttpRequest, body: Bytes) -> Self {
+    pub fn of(request: &HttpRequest, body: Bytes) -> Self {
         let has_type = request.headers().contains_key(CONTENT_TYPE);
-        let fault = match body::parse(request, body).await {
+        let fault = match body::parse(request, body) {
             Ok(Data::Fields { fields, .. }) => return Self::from_fields(fields),
             Ok(Data::Null | Data::Other(_)) => "the JSON body is not an object",
             Err(_) if !has_type => "the body has no Content-Type",

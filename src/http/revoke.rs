@@ -15,7 +15,7 @@ pub async fn revoke(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, body::MAX_BODY).await?;
-    let parameters = Parameters::of(&request, body).await;
+    let parameters = Parameters::of(&request, body);
     let caller = oauth::authenticate(&request, &parameters, &state).await?;
     let token =
         parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;

@@ -43,7 +43,7 @@ pub async fn create(
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
-    let wanted = named_token(&body::parse(&request, body).await?)?;
+    let wanted = named_token(&body::parse(&request, body)?)?;
     let (token, facts) = state.service.create_own_token(&holder, wanted, &caller).await?;
     Ok(Created::answer(&token, &facts))
 }

@@ -17,7 +17,7 @@ pub async fn explain(
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     caller.require(Rights::Staff)?;
-    let data = body::parse(&request, body).await?;
+    let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let token = fields.any_text("token");
     fields.finish()?;

@@ -34,7 +34,7 @@ pub async fn create(
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     caller.require(Rights::Staff)?;
-    let wanted = named_token(&body::parse(&request, body).await?)?;
+    let wanted = named_token(&body::parse(&request, body)?)?;
     let (token, facts) = state.service.create_named_token(&username, wanted, &caller).await?;
     Ok(Created::answer(&token, &facts))
 }

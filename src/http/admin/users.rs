@@ -28,7 +28,7 @@ pub async fn create(
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     caller.require(Rights::Staff)?;
-    let data = body::parse(&request, body).await?;
+    let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let draft = UserDraft {
         username: fields.required_text("username", Trim::Yes),

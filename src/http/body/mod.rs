@@ -116,7 +116,7 @@ impl Data {
 ///
 /// # Errors
 /// 415 for another type, 400 for a malformed body, in DRF's words.
-pub async fn parse(request: &HttpRequest, body: Bytes) -> Result<Data, HttpError> {
+pub fn parse(request: &HttpRequest, body: Bytes) -> Result<Data, HttpError> {
     if body.is_empty() {
         return Ok(Data::Fields { fields: Vec::new(), form: true });
     }
