@@ -10,11 +10,15 @@
 mod audit;
 mod clients;
 mod connection;
+mod groups;
+mod login_tokens;
 mod meta;
 mod migrations;
 mod purge;
+mod revocation;
 mod schema;
 mod tokens;
+mod user_ids;
 mod users;
 mod uses;
 
@@ -28,10 +32,12 @@ use r2d2::Pool;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
 use connection::{Conn, Manager, Role};
+pub use login_tokens::{Issue, LoginToken, SealedToken};
 pub use meta::MetaKey;
 pub use migrations::SchemaState;
 pub use purge::Purge;
-pub use tokens::{Issue, LoginToken, NewToken, Regenerate, SealedToken};
+pub use revocation::Regenerate;
+pub use tokens::NewToken;
 pub use users::UserChange;
 pub use uses::TokenUse;
 

@@ -1,20 +1,19 @@
-//! The `users` table and its groups.
-
-use std::collections::HashMap;
+//! The `users` table.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::connection::{Conn, lower};
-use super::schema::{groups, user_groups, users};
-use super::tokens::revoke_login_tokens;
-use super::{Store, StoreError, audit, storable};
+use super::revocation::revoke_login_tokens;
+use super::schema::{user_groups, users};
+use super::user_ids::{IdRange, next_id};
+use super::{Store, StoreError, audit, groups, storable};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
-use crate::domain::user::{FIRST_BOOTSTRAP_ID, NewUser, User};
+use crate::domain::user::{NewUser, User};
 
 /// The columns of `users`, in their order.
 pub(super) type Row =
@@ -46,13 +45,6 @@ pub struct UserChange {
 /// A longer text is in no user's fields. And each word makes the query longer: thousands of them are more than the
 /// databases, and the stack of the thread that builds it, can take.
 const LONGEST_SEARCH: usize = 1000;
-
-/// Where a new user's id comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum IdRange {
-    Ordinary,
-    Bootstrap,
-}
 
 impl Store {
     /// The user with exactly this name.
@@ -129,7 +121,7 @@ impl Store {
             }
             if let Some(names) = &change.groups {
                 diesel::delete(user_groups::table.filter(user_groups::user_id.eq(user.id))).execute(conn)?;
-                join_groups(conn, user.id, names)?;
+                groups::join(conn, user.id, names)?;
             }
             audit::record(conn, by, Action::UserUpdate, username, &change.details(), now)?;
             by_id(conn, user.id)
@@ -255,20 +247,7 @@ pub(super) fn with_groups(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<User>, 
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
-    let memberships: Vec<(i64, String)> = user_groups::table
-        .inner_join(groups::table)
-        .filter(user_groups::user_id.eq_any(&ids))
-        .select((user_groups::user_id, groups::name))
-        .load(conn)?;
-    let mut groups: HashMap<i64, Vec<String>> = HashMap::new();
-    for (user_id, name) in memberships {
-        groups.entry(user_id).or_default().push(name);
-    }
-    // Here, not by the databases: each collates as it was set up.
-    for names in groups.values_mut() {
-        names.sort_unstable();
-    }
+    let mut groups = groups::names_by_user(conn, rows.iter().map(|row| row.0).collect())?;
     Ok(rows.into_iter().map(|row| user(groups.remove(&row.0).unwrap_or_default(), row)).collect())
 }
 
@@ -306,60 +285,10 @@ fn insert(conn: &mut Conn, new: &NewUser, range: IdRange, by: &Actor, now: Times
             users::date_joined.eq(now.naive()),
         ))
         .execute(conn)?;
-    join_groups(conn, id, &new.groups)?;
+    groups::join(conn, id, &new.groups)?;
     let details = json!({ "id": id, "is_staff": new.is_staff, "is_superuser": new.is_superuser, "groups": new.groups });
     audit::record(conn, by, Action::UserCreate, &new.username, &details, now)?;
     by_id(conn, id)?.ok_or_else(|| StoreError::Failed("a new user vanished".into()))
-}
-
-#[derive(QueryableByName)]
-struct NextId {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    id: i64,
-}
-
-/// The counter's row stays locked, so two transactions never get the same id; ids of deleted users do not come again.
-/// Each range counts by itself.
-fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
-    let (counter, first) = match range {
-        IdRange::Ordinary => ("last_user_id", 1),
-        IdRange::Bootstrap => ("last_bootstrap_id", FIRST_BOOTSTRAP_ID),
-    };
-    let next = diesel::sql_query(
-        "insert into meta (key, value) values ($1, cast($2 as text)) \
-         on conflict (key) do update set value = cast(cast(meta.value as bigint) + 1 as text) \
-         returning cast(value as bigint) as id",
-    )
-    .bind::<diesel::sql_types::Text, _>(counter)
-    .bind::<diesel::sql_types::BigInt, _>(first)
-    .get_result::<NextId>(conn)?
-    .id;
-    match range {
-        IdRange::Ordinary => Ok(next),
-        IdRange::Bootstrap => {
-            let highest: Option<i64> = users::table
-                .filter(users::id.ge(FIRST_BOOTSTRAP_ID))
-                .select(diesel::dsl::max(users::id))
-                .first(conn)?;
-            Ok(highest.map_or(next, |highest| next.max(highest + 1)))
-        }
-    }
-}
-
-fn join_groups(conn: &mut Conn, user_id: i64, names: &[String]) -> Result<(), StoreError> {
-    let mut names: Vec<&String> = names.iter().collect();
-    // The same order everywhere, so that two transactions making the same groups cannot deadlock.
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        let made = diesel::sql_query("insert into groups (name) values ($1) on conflict (name) do nothing");
-        made.bind::<diesel::sql_types::Text, _>(name).execute(conn)?;
-        let group_id: i64 = groups::table.filter(groups::name.eq(name)).select(groups::id).first(conn)?;
-        diesel::insert_into(user_groups::table)
-            .values((user_groups::user_id.eq(user_id), user_groups::group_id.eq(group_id)))
-            .execute(conn)?;
-    }
-    Ok(())
 }
 
 /// The active superusers. All of them are locked, so that two cannot go at the same moment: by id and before any other

@@ -1,0 +1,125 @@
+//! The token of a login: the one there is, or a new one.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde_json::json;
+
+use super::connection::Conn;
+use super::revocation::{ending, unseal};
+use super::schema::{tokens, users};
+use super::tokens::{NewToken, insert};
+use super::users::lock_id;
+use super::{Store, StoreError, audit};
+use crate::domain::audit::{Action, Actor};
+use crate::domain::time::Timestamp;
+use crate::domain::token::TokenDigest;
+use crate::domain::user::User;
+
+/// The login token of single mode, as it is stored.
+#[derive(Clone, Debug)]
+pub struct SealedToken {
+    /// Binds the seal to this row.
+    pub digest: TokenDigest,
+    /// The sealed key.
+    pub sealed: Vec<u8>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a login finds.
+#[derive(Clone, Debug)]
+pub enum LoginToken {
+    /// The user is gone, or was deactivated, or got another password, since they were read.
+    UserChanged,
+    /// There is no live sealed token yet.
+    None,
+    /// The one to hand out again.
+    Live(SealedToken),
+}
+
+/// How a login's token is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Issue {
+    /// One sealed token a user (single mode): one that is there already wins over the new one.
+    pub single: bool,
+    /// How many live login tokens a user may have.
+    pub limit: Option<u32>,
+    /// A sealed token that does not open, and so counts as none.
+    pub unopenable: Option<TokenDigest>,
+    /// What the audit log says of it: a login, or a token made by a command.
+    pub action: Action,
+}
+
+impl Store {
+    /// The token to hand out again at a login, if the user still is who was checked.
+    pub fn login_token(&self, user: &User, now: Timestamp) -> Result<LoginToken, StoreError> {
+        self.read(|conn| login_token(conn, user, now))
+    }
+
+    /// Makes a login's token, if the user still is who was checked. In single mode a live one that another login made
+    /// first is given back instead. `None`: the limit is reached.
+    pub fn issue_login_token(
+        &self,
+        user: &User,
+        new: &NewToken,
+        issue: Issue,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<LoginToken>, StoreError> {
+        self.write(|conn| {
+            lock_id(conn, user.id)?;
+            let found = login_token(conn, user, now)?;
+            match &found {
+                LoginToken::UserChanged => return Ok(Some(found)),
+                LoginToken::Live(there) if issue.single && Some(there.digest) != issue.unopenable => {
+                    audit::record(conn, by, issue.action, &user.username, &json!({}), now)?;
+                    return Ok(Some(found));
+                }
+                LoginToken::Live(_) | LoginToken::None => {}
+            }
+            if let Some(limit) = issue.limit
+                && live_login_tokens(conn, user.id, now)? >= i64::from(limit)
+            {
+                return Ok(None);
+            }
+            unseal(conn, user.id)?;
+            let id = insert(conn, user.id, new, now)?;
+            audit::record(conn, by, issue.action, &user.username, &json!({ "token": id }), now)?;
+            Ok(Some(LoginToken::None))
+        })
+    }
+}
+
+/// The live sealed token of a user who still is as they were read: as active, with the same password. One statement,
+/// so that it sees one moment.
+fn login_token(conn: &mut Conn, user: &User, now: Timestamp) -> Result<LoginToken, StoreError> {
+    type Found = (Option<Vec<u8>>, Option<Vec<u8>>, Option<NaiveDateTime>);
+    let found: Option<Found> = users::table
+        .left_join(
+            tokens::table.on(tokens::user_id
+                .eq(users::id)
+                .and(tokens::sealed.is_not_null())
+                .and(tokens::revoked_at.is_null())
+                .and(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())))),
+        )
+        .filter(users::id.eq(user.id))
+        .filter(users::password.eq(user.password.as_str()))
+        .filter(users::is_active.eq(user.is_active))
+        .select((tokens::digest.nullable(), tokens::sealed.nullable(), tokens::expires_at.nullable()))
+        .first(conn)
+        .optional()?;
+    Ok(match found {
+        None => LoginToken::UserChanged,
+        Some((Some(digest), Some(sealed), expires_at)) => LoginToken::Live(SealedToken {
+            digest: TokenDigest::from_bytes(&digest)
+                .ok_or_else(|| StoreError::Failed("a token's digest has a wrong length".into()))?,
+            sealed,
+            expires_at: expires_at.map(Timestamp::from_naive),
+        }),
+        Some(_) => LoginToken::None,
+    })
+}
+
+fn live_login_tokens(conn: &mut Conn, user_id: i64, now: Timestamp) -> Result<i64, StoreError> {
+    Ok(ending(user_id, false, now).count().get_result(conn)?)
+}
