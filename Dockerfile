@@ -24,7 +24,7 @@ RUN touch src/lib.rs src/main.rs \
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
-    && rm -rf /var/lib/apt/lists/* \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && groupadd --gid 10001 jeton \
     && useradd --uid 10001 --gid jeton --no-create-home --home-dir /var/lib/jeton --shell /usr/sbin/nologin jeton \
     && install -d -o jeton -g jeton -m 0700 /var/lib/jeton
