@@ -19,7 +19,7 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::domain::secret_key::SecretKey;
 use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
-use crate::http::{self, AppState};
+use crate::http::{self, AppState, FastLane};
 use crate::service::{Bootstrap, Error, FirstStart, Hasher, HasherOptions, Policy, Sealer, Service, key_file};
 use crate::store::{MetaKey, Store, StoreError, StoreOptions};
 
@@ -76,6 +76,9 @@ pub fn open_service(config: &Config, clock: Clock) -> Result<Service, StartError
         login_limit_address: config.login_limit_address,
         login_limit_user: config.login_limit_user,
         database_timeout: config.database_timeout,
+        cache_bytes: config.cache_bytes,
+        revocation_bound: config.revocation_bound,
+        stale_if_error: config.stale_if_error,
     };
     Ok(Service::new(store, hasher, sealer, clock, policy)?)
 }
@@ -115,6 +118,7 @@ pub struct Server {
     /// What a first start on an empty SQLite database made.
     pub first_start: Option<FirstStart>,
     actix: ActixServer,
+    metrics: Option<ActixServer>,
     service: Service,
 }
 
@@ -134,7 +138,14 @@ impl Server {
             issuer: config.issuer.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
         });
-        let app = move || App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::routes);
+        let metrics = config.metrics_listen.as_ref().map(|listen| metrics_server(listen, state.clone())).transpose()?;
+        let with_metrics = metrics.is_none();
+        let lane = service.clone();
+        let app = move || {
+            let app = App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::routes);
+            let app = if with_metrics { app.configure(http::metrics_routes) } else { app };
+            FastLane::new(lane.clone(), app)
+        };
         let server = HttpServer::new(app)
             .workers(config.workers)
             .disable_signals()
@@ -168,7 +179,7 @@ impl Server {
         let bootstrap = Bootstrap { admin: config.bootstrap_admin.clone(), client: config.bootstrap_client.clone() };
         service.bootstrap(&bootstrap).await?;
         let first_start = if config.database_url.is_postgres() { None } else { service.first_start().await? };
-        Ok(Self { urls, addresses, first_start, actix: server.run(), service })
+        Ok(Self { urls, addresses, first_start, actix: server.run(), metrics, service })
     }
 
     /// Stops the server from elsewhere.
@@ -182,11 +193,17 @@ impl Server {
     /// # Errors
     /// When accepting connections fails for good.
     pub async fn run(self) -> io::Result<()> {
+        let watch = self.service.watch()?;
         let uses = actix_rt::spawn(keep_flushing(self.service.clone()));
         let purge = actix_rt::spawn(keep_purging(self.service.clone()));
+        let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
+        if let Some((handle, _)) = metrics {
+            handle.stop(false).await;
+        }
         uses.abort();
         purge.abort();
+        drop(watch);
         if let Err(error) = self.service.flush_uses().await {
             log::error!("the last uses of tokens were not written: {error}");
         }
@@ -222,6 +239,20 @@ async fn keep_purging(service: Service) {
         };
         actix_rt::time::sleep(pause).await;
     }
+}
+
+/// `/metrics` on an address of its own; one thread is enough for it.
+fn metrics_server(listen: &Listen, state: web::Data<AppState>) -> Result<ActixServer, StartError> {
+    let app = move || App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::metrics_routes);
+    let server = HttpServer::new(app).workers(1).disable_signals();
+    let server = match listen {
+        Listen::Tcp(address) => server.bind(address),
+        Listen::Unix(path) => remove_stale_socket(path)
+            .and_then(|()| UnixListener::bind(path))
+            .and_then(|socket| server.listen_uds(socket)),
+    };
+    let cannot = |error| StartError::Io("JETON_METRICS_LISTEN: cannot listen there".into(), error);
+    Ok(server.map_err(cannot)?.run())
 }
 
 fn cannot_listen(address: &str, error: io::Error) -> StartError {

@@ -12,7 +12,9 @@
 )]
 
 mod api;
+mod cache;
 mod commands;
+mod freshness;
 mod gateways;
 mod layers;
 mod outage;

@@ -3,6 +3,7 @@
 //! Nothing here knows of HTTP, SQL or the environment. Secrets are types of their own whose `Debug` hides them.
 
 pub mod audit;
+pub mod change;
 pub mod client;
 pub mod database_url;
 pub mod duration;

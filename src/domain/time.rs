@@ -13,6 +13,9 @@ use serde::{Serialize, Serializer};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// Later than everything.
+    pub const NEVER: Self = Self(i64::MAX);
+
     /// From microseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
@@ -41,6 +44,12 @@ impl Timestamp {
     #[must_use]
     pub fn naive(self) -> NaiveDateTime {
         self.datetime().naive_utc()
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
     }
 
     /// Whole seconds since 1970, rounded down: `iat` and `exp` of RFC 7662.
@@ -125,6 +134,34 @@ impl Clock {
         if let Self::Fixed(micros) = self {
             micros.fetch_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
         }
+    }
+}
+
+/// How long the machine has been up, in nanoseconds, the time it was asleep included; never jumps. Unlike
+/// `std::time::Instant`, for which a suspended machine lost no time: a proof must not outlive a night's sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Uptime(u64);
+
+impl Uptime {
+    /// The moment it is.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the real clock")]
+    pub fn now() -> Self {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let part = |number: i64| u64::try_from(number).unwrap_or(0);
+        Self(part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec))
+    }
+
+    /// From nanoseconds.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// In nanoseconds.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
     }
 }
 

@@ -110,6 +110,19 @@ impl TokenDigest {
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// As four numbers, for the cache.
+    #[must_use]
+    pub fn words(&self) -> [u64; 4] {
+        let (words, _) = self.0.as_chunks::<8>();
+        std::array::from_fn(|at| u64::from_be_bytes(words[at]))
+    }
+
+    /// Its first eight bytes: enough to tell which kept answer is meant, and of no use to anybody who overhears it.
+    #[must_use]
+    pub fn prefix(&self) -> u64 {
+        self.words()[0]
+    }
 }
 
 impl fmt::Debug for TokenDigest {

@@ -9,7 +9,7 @@ use super::body::{Charset, form};
 use super::error::HttpError;
 use super::{AppState, client_address};
 use crate::domain::client::ClientSecret;
-use crate::service::{AuthenticationFault, Caller, Error, Holder};
+use crate::service::{AuthenticationFault, Caller, Error, Holder, Identity};
 
 /// What stands in `Authorization`.
 #[derive(Debug)]
@@ -50,7 +50,8 @@ impl Credentials {
     }
 }
 
-fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
+/// Pairs of client id and secret of HTTP Basic.
+pub fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
     let Some(decoded) = BASE64_STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
         return Vec::new();
     };
@@ -68,19 +69,27 @@ fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
     candidates
 }
 
-/// The holder of the token in `Authorization`.
+/// The holder of the token in `Authorization`, as the database has them now.
 ///
 /// # Errors
 /// 401 with DRF's sentences.
 pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, HttpError> {
+    let key = key(request, state)?;
+    state.service.authenticate(&key).await.map_err(|error| HttpError::with_keyword(error, challenge(state)))
+}
+
+/// Whose token stands in `Authorization`, as introspection says.
+///
+/// # Errors
+/// As [`holder`].
+pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identity, HttpError> {
+    let key = key(request, state)?;
+    state.service.identify(&key).await.map_err(|error| HttpError::with_keyword(error, challenge(state)))
+}
+
+fn key(request: &HttpRequest, state: &AppState) -> Result<String, HttpError> {
     let fault = match Credentials::of(request, state) {
-        Credentials::Key(key) => {
-            return state
-                .service
-                .authenticate(&key)
-                .await
-                .map_err(|error| HttpError::with_keyword(error, challenge(state)));
-        }
+        Credentials::Key(key) => return Ok(key),
         Credentials::Refused(fault) => fault,
         Credentials::None | Credentials::Basic(_) => AuthenticationFault::Missing,
     };

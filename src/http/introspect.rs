@@ -1,13 +1,19 @@
 //! `POST /introspect` (RFC 7662), and `POST /introspect/batch`.
 
+use std::borrow::Cow;
+
 use actix_web::http::StatusCode;
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
 
 use super::body::{self, Data, Value};
 use super::error::HttpError;
 use super::oauth::{self, Parameters};
 use super::{AppState, drf};
+use crate::service::Introspection;
+
+/// The methods of the route.
+pub const ALLOWED: &str = "POST, OPTIONS";
 
 /// Whether a token is good. The caller is authenticated before the token is looked at.
 pub async fn introspect(
@@ -21,7 +27,7 @@ pub async fn introspect(
     let token =
         parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
     let introspection = state.service.introspect(token).await.map_err(HttpError::OAuthService)?;
-    Ok(drf::secret_answer(StatusCode::OK, &introspection))
+    Ok(answer(introspection.into_json()))
 }
 
 /// The largest batch, in tokens.
@@ -44,7 +50,19 @@ pub async fn introspect_batch(
         _ => return Err(HttpError::invalid_request("the body is not a JSON object")),
     };
     let results = state.service.introspect_batch(&tokens).await.map_err(HttpError::OAuthService)?;
-    Ok(drf::secret_answer(StatusCode::OK, &json!({ "results": results })))
+    let results: Vec<_> = results.into_iter().map(Introspection::into_json).collect();
+    let body = [b"{\"results\":[".as_slice(), &results.join(b",".as_slice()), b"]}"].concat();
+    Ok(answer(body.into()))
+}
+
+/// An answer that is JSON already.
+fn answer(json: Cow<'static, [u8]>) -> HttpResponse {
+    let mut answer = drf::builder(StatusCode::OK);
+    answer.insert_header((CACHE_CONTROL, "no-store"));
+    match json {
+        Cow::Borrowed(json) => answer.body(json),
+        Cow::Owned(json) => answer.body(json),
+    }
 }
 
 fn texts(value: Option<&Value>) -> Result<Vec<String>, HttpError> {

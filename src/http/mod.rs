@@ -5,6 +5,7 @@ mod body;
 mod caller;
 mod drf;
 mod error;
+mod fast_lane;
 mod fields;
 mod health;
 mod introspect;
@@ -13,6 +14,7 @@ mod logout;
 mod me;
 mod media_type;
 mod metadata;
+mod metrics;
 mod oauth;
 mod pages;
 mod request_id;
@@ -28,6 +30,7 @@ use actix_web::{HttpRequest, Resource, web};
 use ipnet::IpNet;
 
 use crate::service::Service;
+pub use fast_lane::FastLane;
 pub use request_id::surround;
 
 /// What every handler may use.
@@ -52,7 +55,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(at("/api-token-auth", "POST, OPTIONS").to(login::login))
         .service(
-            at("/introspect", "POST, OPTIONS")
+            at("/introspect", introspect::ALLOWED)
                 .wrap(no_store())
                 .route(web::post().to(introspect::introspect))
                 .default_service(other()),
@@ -150,6 +153,16 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .default_service(other()),
         )
         .default_service(web::to(drf::not_found));
+}
+
+/// `/metrics`: with the other routes, or alone on an address of its own (`JETON_METRICS_LISTEN`).
+pub fn metrics_routes(config: &mut web::ServiceConfig) {
+    config.service(
+        at("/metrics", "GET, HEAD")
+            .route(web::get().to(metrics::metrics))
+            .route(web::head().to(metrics::metrics))
+            .default_service(web::to(drf::other_method)),
+    );
 }
 
 /// A route with and without its trailing slash, and the methods that it says it allows in every answer.

@@ -1,14 +1,18 @@
 //! What surrounds every request: its id, and its line in the log.
 
+use std::cell::Cell;
+
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::web;
 
+use super::AppState;
 use crate::domain::random;
 use crate::domain::time::Stopwatch;
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives every answer an `X-Request-Id`, the caller's own if it is a sane one, and logs the request.
 ///
@@ -22,8 +26,13 @@ pub async fn surround(
     let mut response = next.call(request).await?;
     response.headers_mut().insert(X_REQUEST_ID, id.clone());
     let route = response.request().match_pattern();
+    let took = started.elapsed();
+    if let Some(state) = response.request().app_data::<web::Data<AppState>>() {
+        let route = route.as_deref().unwrap_or("-").trim_end_matches('/');
+        state.service.metrics().request(route, response.status().as_u16(), took.as_secs_f64());
+    }
     let level = match route.as_deref().map(|route| route.trim_end_matches('/')) {
-        Some("/introspect" | "/auth/verify" | "/healthz" | "/readyz") => log::Level::Debug,
+        Some("/introspect" | "/auth/verify" | "/healthz" | "/readyz" | "/metrics") => log::Level::Debug,
         _ => log::Level::Info,
     };
     log::log!(
@@ -32,13 +41,14 @@ pub async fn surround(
         method = response.request().method().as_str(),
         route = route.as_deref().unwrap_or("-"),
         status = response.status().as_u16(),
-        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         "request"
     );
     Ok(response)
 }
 
-fn sane(headers: &HeaderMap) -> Option<HeaderValue> {
+/// The caller's id, if it sent one that can stand in a log.
+pub fn sane(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(X_REQUEST_ID)?;
     let sane = (1..=128).contains(&id.len())
         && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
@@ -47,4 +57,27 @@ fn sane(headers: &HeaderMap) -> Option<HeaderValue> {
 
 fn generate() -> HeaderValue {
     HeaderValue::from_str(&hex::encode(random::bytes::<16>())).expect("hex digits are a header value")
+}
+
+/// Ids of one worker's requests: chance once, then a count, for chance costs a system call.
+pub struct Ids {
+    worker: [u8; 8],
+    count: Cell<u64>,
+}
+
+impl Ids {
+    pub fn new() -> Self {
+        Self { worker: random::bytes(), count: Cell::new(0) }
+    }
+
+    pub fn next(&self) -> HeaderValue {
+        let count = self.count.get() + 1;
+        self.count.set(count);
+        let mut text = [0; 32];
+        let halves = text.split_at_mut(16);
+        let written = hex::encode_to_slice(self.worker, halves.0)
+            .and_then(|()| hex::encode_to_slice(count.to_be_bytes(), halves.1));
+        written.expect("eight bytes are sixteen digits");
+        HeaderValue::from_bytes(&text).expect("hex digits are a header value")
+    }
 }

@@ -22,7 +22,7 @@ pub async fn revoke(
     let address = client_address(&request, &state);
     let revoker = match caller {
         OAuthCaller::Client(id) => Revoker::Client(Actor { name: format!("client:{id}"), address }, id),
-        OAuthCaller::User(holder) => Revoker::User(Actor { name: holder.user.username, address }),
+        OAuthCaller::User(user) => Revoker::User(Actor { name: user.username, address }),
         OAuthCaller::Nobody => Revoker::Holder(address),
     };
     state.service.revoke(token, revoker).await.map_err(|error| match error {

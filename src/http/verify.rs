@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use super::body::{Charset, form};
 use super::error::HttpError;
 use super::{AppState, caller, drf};
-use crate::domain::user::User;
+use crate::service::Identity;
 
 /// What cannot stand in a header as it is. `%` too, so that decoding gives back what was there.
 const IN_HEADER: &AsciiSet = &CONTROLS.add(b'%');
@@ -18,13 +18,13 @@ const IN_LIST: &AsciiSet = &IN_HEADER.add(b',');
 
 /// 200 with the identity in headers, 401, or 403 when a `scope` or `group` that the query asks for is missing.
 pub async fn verify(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
-    let holder = caller::holder(&request, &state).await?;
-    let scopes: Vec<&str> = holder.token.scope.split(' ').filter(|scope| !scope.is_empty()).collect();
+    let holder = caller::identity(&request, &state).await?;
+    let scopes: Vec<&str> = holder.scope.split(' ').filter(|scope| !scope.is_empty()).collect();
     for (name, wanted) in form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8)) {
         let has = match name.as_str() {
             // A gateway's configuration may name several at once, as scope parameters do.
             "scope" => wanted.split(' ').filter(|one| !one.is_empty()).all(|one| scopes.contains(&one)),
-            "group" => holder.user.groups.contains(&wanted),
+            "group" => holder.groups.contains(&wanted),
             _ => true,
         };
         if !has {
@@ -32,25 +32,25 @@ pub async fn verify(request: HttpRequest, state: web::Data<AppState>) -> Result<
         }
     }
     let mut answer = HttpResponse::Ok();
-    for (name, value) in identity(&holder.user, &holder.token.scope, holder.token.id) {
+    for (name, value) in headers(&holder) {
         answer.insert_header((HeaderName::from_static(name), header_value(&value)));
     }
     Ok(answer.finish())
 }
 
 /// Every identity header, empty ones too: a gateway that copies them always overwrites what its client sent.
-fn identity(user: &User, scope: &str, token_id: i64) -> [(&'static str, String); 9] {
+fn headers(user: &Identity) -> [(&'static str, String); 9] {
     let name = encoded(&user.username, IN_HEADER);
     let email = encoded(&user.email, IN_HEADER);
     let groups: Vec<String> = user.groups.iter().map(|group| encoded(group, IN_LIST)).collect();
     let groups = groups.join(",");
     [
         ("x-auth-user", name.clone()),
-        ("x-auth-user-id", user.id.to_string()),
+        ("x-auth-user-id", user.user_id.to_string()),
         ("x-auth-email", email.clone()),
         ("x-auth-groups", groups.clone()),
-        ("x-auth-scope", encoded(scope, IN_HEADER)),
-        ("x-auth-token-id", token_id.to_string()),
+        ("x-auth-scope", encoded(&user.scope, IN_HEADER)),
+        ("x-auth-token-id", user.token_id.clone()),
         ("remote-user", name),
         ("remote-email", email),
         ("remote-groups", groups),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Reason;
 use super::authenticate::AuthenticationFault;
 use crate::store::StoreError;
 
@@ -47,6 +48,21 @@ impl From<StoreError> for Error {
 }
 
 impl Error {
+    /// A caller's token was not accepted.
+    pub(super) fn refused(reason: Reason) -> Self {
+        log::info!(reason = reason.as_str(); "a token was refused");
+        Self::NotAuthenticated(match reason {
+            Reason::UserInactive => AuthenticationFault::UserInactive,
+            _ => AuthenticationFault::InvalidToken,
+        })
+    }
+
+    /// Whether asking again later may help.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_passing())
+    }
+
     /// One fault of one field.
     #[must_use]
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {

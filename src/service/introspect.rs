@@ -1,105 +1,256 @@
 //! Whether a token is good, and whose it is (RFC 7662).
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
+use super::cache::{Born, Keep, Kept, Now, Patience};
+use super::lookup::Judged;
+use super::uses::{self, USE_INTERVAL};
 use super::{Error, Reason, Service};
-use crate::domain::time::Timestamp;
-use crate::domain::token::TokenFacts;
+use crate::domain::time::{Timestamp, Uptime};
+use crate::domain::token::{TokenDigest, TokenFacts};
 use crate::domain::user::User;
 
-/// What introspection found.
+const INACTIVE: &[u8] = b"{\"active\":false}";
+
+/// What introspection found: the answer as it is sent.
 #[derive(Clone, Debug)]
-pub enum Introspection {
-    /// A live token of an active user.
-    Active(Box<Active>),
-    /// Anything else; the caller is not told which.
-    Inactive(Reason),
+pub struct Introspection {
+    json: Cow<'static, [u8]>,
+    reason: Option<Reason>,
 }
 
 /// The answer for an active token, its members in the contract's order (RFC 7662 section 2.2, and ours).
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Debug, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are RFC 7662's")]
-pub struct Active {
+struct Active<'a> {
     active: bool,
     token_type: &'static str,
     sub: String,
-    username: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    scope: String,
+    username: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'a str,
     iat: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
     jti: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    iss: Option<String>,
+    iss: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<String>,
+    client_id: Option<&'a str>,
     user_id: i64,
-    email: String,
+    email: &'a str,
     is_staff: bool,
     is_superuser: bool,
-    groups: Vec<String>,
+    groups: &'a [String],
 }
 
-impl Active {
-    fn new(token: TokenFacts, user: User, issuer: Option<String>) -> Self {
-        let exp = token.ends_at().map(Timestamp::epoch_seconds);
-        Self {
+/// Whose an active token is, as its introspection says.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Identity {
+    /// The user's id.
+    pub user_id: i64,
+    /// The username.
+    pub username: String,
+    /// May be empty.
+    pub email: String,
+    /// Names.
+    pub groups: Vec<String>,
+    /// May use the admin API.
+    pub is_staff: bool,
+    /// May do everything.
+    pub is_superuser: bool,
+    /// The token's scopes, separated by blanks.
+    #[serde(default)]
+    pub scope: String,
+    /// The token's id.
+    #[serde(rename = "jti")]
+    pub token_id: String,
+}
+
+impl Introspection {
+    fn active(token: &TokenFacts, user: &User, issuer: Option<&str>) -> Self {
+        let answer = Active {
             active: true,
             token_type: "Bearer",
             sub: user.id.to_string(),
-            username: user.username,
-            scope: token.scope,
+            username: &user.username,
+            scope: &token.scope,
             iat: token.created_at.epoch_seconds(),
-            exp,
+            exp: token.ends_at().map(Timestamp::epoch_seconds),
             jti: token.id.to_string(),
             iss: issuer,
-            client_id: token.client,
+            client_id: token.client.as_deref(),
             user_id: user.id,
-            email: user.email,
+            email: &user.email,
             is_staff: user.is_staff,
             is_superuser: user.is_superuser,
-            groups: user.groups,
+            groups: &user.groups,
+        };
+        let mut json = serde_json::to_string(&answer).expect("strings, numbers and lists are JSON");
+        // Line separators that JavaScript would not take in a string, as DRF's renderer has it.
+        if json.contains(['\u{2028}', '\u{2029}']) {
+            json = json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+        }
+        Self { json: Cow::Owned(json.into_bytes()), reason: None }
+    }
+
+    /// Exactly `{"active":false}`, whatever the reason.
+    const fn inactive(reason: Reason) -> Self {
+        Self { json: Cow::Borrowed(INACTIVE), reason: Some(reason) }
+    }
+
+    /// Why the token is not active.
+    #[must_use]
+    pub const fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+
+    /// The answer, as JSON.
+    #[must_use]
+    pub fn into_json(self) -> Cow<'static, [u8]> {
+        self.json
+    }
+
+    /// Whose the token is, or why it is not active.
+    pub(super) fn identity(&self) -> Result<Identity, Reason> {
+        let read = |()| serde_json::from_slice(&self.json).expect("our own answer");
+        self.reason.map_or(Ok(()), Err).map(read)
+    }
+
+    /// From the cache; the code is the reason's number, 0 for none.
+    fn kept(kept: Kept) -> Self {
+        match Reason::ALL.iter().find(|reason| code(Some(**reason)) == kept.code) {
+            Some(reason) => Self::inactive(*reason),
+            None => Self { json: Cow::Owned(kept.text), reason: None },
         }
     }
+}
+
+/// What the cache keeps of a reason.
+fn code(reason: Option<Reason>) -> u8 {
+    let place = reason.and_then(|reason| Reason::ALL.iter().position(|one| *one == reason));
+    place.map_or(0, |at| u8::try_from(at + 1).unwrap_or(u8::MAX))
 }
 
 impl Service {
     /// Introspects one token. The caller has been authenticated.
+    ///
+    /// # Errors
+    /// [`Error::Store`], when the cache may not answer in the database's place.
     pub async fn introspect(&self, presented: &str) -> Result<Introspection, Error> {
-        let found = self.lookup(presented).await?;
-        Ok(self.introspection(found))
+        let Some(digest) = self.digest(presented) else {
+            return Ok(self.told(Introspection::inactive(Reason::Malformed)));
+        };
+        if let Some(kept) = self.kept(&digest, Patience::Bound) {
+            return Ok(self.counted(kept));
+        }
+        match self.look_up(digest).await {
+            Ok((born, judged)) => Ok(self.told(self.introspection(&digest, born, &judged))),
+            Err(error) => {
+                let kept = self.kept(&digest, Patience::StaleIfError).filter(|_| error.is_passing());
+                kept.map(|kept| self.counted(kept)).ok_or(error)
+            }
+        }
     }
 
-    /// Introspects many tokens with one query; answers in the order asked.
+    /// Introspects many tokens, those that are not in the cache with one query; answers in the order asked.
+    ///
+    /// # Errors
+    /// As [`Service::introspect`].
     pub async fn introspect_batch(&self, presented: &[String]) -> Result<Vec<Introspection>, Error> {
-        let found = self.lookup_all(presented).await?;
-        Ok(found.into_iter().map(|found| self.introspection(found)).collect())
-    }
-
-    fn introspection(&self, found: Result<(TokenFacts, User), Reason>) -> Introspection {
-        match found {
-            Ok((token, user)) => {
-                Introspection::Active(Box::new(Active::new(token, user, self.policy().issuer.clone())))
-            }
-            Err(reason) => {
-                log::debug!(reason = reason.as_str(); "introspected an inactive token");
-                Introspection::Inactive(reason)
+        let mut results: Vec<Option<Introspection>> = Vec::with_capacity(presented.len());
+        let mut missing = Vec::new();
+        for (at, text) in presented.iter().enumerate() {
+            let digest = self.digest(text);
+            results.push(match digest {
+                None => Some(self.told(Introspection::inactive(Reason::Malformed))),
+                Some(digest) => self.kept(&digest, Patience::Bound).map(|kept| self.counted(kept)),
+            });
+            if let (Some(digest), None) = (digest, &results[at]) {
+                missing.push((at, digest));
             }
         }
-    }
-}
-
-/// An active answer, or exactly `{"active": false}`.
-impl Serialize for Introspection {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Active(active) => active.serialize(serializer),
-            Self::Inactive(_) => {
-                let mut inactive = serializer.serialize_struct("Inactive", 1)?;
-                inactive.serialize_field("active", &false)?;
-                inactive.end()
+        match self.look_up_all(missing.iter().map(|(_, digest)| *digest).collect()).await {
+            Ok((born, found)) => {
+                for (at, digest) in missing {
+                    let unknown = (Some(Reason::Unknown), None);
+                    let judged = found.get(&digest).unwrap_or(&unknown);
+                    results[at] = Some(self.told(self.introspection(&digest, born, judged)));
+                }
             }
+            Err(error) if error.is_passing() => {
+                for (at, digest) in missing {
+                    results[at] = self.kept(&digest, Patience::StaleIfError).map(|kept| self.counted(kept));
+                }
+                if results.iter().any(Option::is_none) {
+                    return Err(error);
+                }
+            }
+            Err(error) => return Err(error),
         }
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    /// The identity that a token stands for, for a gateway that lets its holder in.
+    ///
+    /// # Errors
+    /// As [`Service::introspect`], and [`Error::NotAuthenticated`] when it is not a live token of an active user.
+    pub async fn identify(&self, presented: &str) -> Result<Identity, Error> {
+        self.introspect(presented).await?.identity().map_err(Error::refused)
+    }
+
+    /// The answer that the cache has for a presented key, for the caller to count. `None`: [`Service::introspect`] is
+    /// to be asked.
+    #[must_use]
+    pub fn introspect_kept(&self, presented: &str) -> Option<Introspection> {
+        self.kept(&self.digest(presented)?, Patience::Bound)
+    }
+
+    fn kept(&self, digest: &TokenDigest, patience: Patience) -> Option<Introspection> {
+        if !self.inner.cache.is_on() {
+            return None;
+        }
+        let now = Now { time: self.clock().now(), uptime: Uptime::now() };
+        self.inner.cache.get(digest, now, patience).map(Introspection::kept)
+    }
+
+    fn introspection(&self, digest: &TokenDigest, born: Born, judged: &Judged) -> Introspection {
+        let now = self.clock().now();
+        let result = match judged {
+            (None, Some((token, user))) => Introspection::active(token, user, self.policy().issuer.as_deref()),
+            (reason, _) => Introspection::inactive(reason.unwrap_or(Reason::Unknown)),
+        };
+        let token = judged.1.as_ref().map(|(token, _)| token);
+        let (hit_until, ends_at) = match (result.reason, token) {
+            (None, Some(token)) => {
+                let ends_at = token.ends_at().unwrap_or(Timestamp::NEVER);
+                (ends_at.min(uses::next(token, self.policy(), now)), ends_at)
+            }
+            // Another node may know of a use that saved it and is not written yet.
+            (Some(Reason::Expired), _) => return result,
+            // For a while only, like everything else that is kept.
+            _ => (now.after(USE_INTERVAL), Timestamp::NEVER),
+        };
+        let text = if result.reason.is_none() { &*result.json } else { &[] };
+        let user_id = token.map(|token| token.user_id);
+        let answer = Keep { user_id, hit_until, ends_at, code: code(result.reason), text };
+        self.inner.cache.keep(digest, born, answer);
+        result
+    }
+
+    /// Counts what was not in the cache, and says why it is inactive.
+    fn told(&self, result: Introspection) -> Introspection {
+        self.inner.metrics.miss(result.reason);
+        if let Some(reason) = result.reason {
+            log::debug!(reason = reason.as_str(); "introspected an inactive token");
+        }
+        result
+    }
+
+    fn counted(&self, result: Introspection) -> Introspection {
+        self.inner.metrics.hit(result.reason);
+        result
     }
 }

@@ -49,10 +49,20 @@ impl Service {
     /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`].
     pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
         let now = self.clock().now();
-        let attempt =
-            self.inner.throttle.attempt(&login.username, login.address, now).await.map_err(Error::Throttled)?;
+        let attempt = self.inner.throttle.attempt(&login.username, login.address, now).await;
+        let attempt = attempt.map_err(|wait| {
+            self.inner.metrics.login("throttled");
+            Error::Throttled(wait)
+        })?;
         let by = Actor { name: login.username.clone(), address: login.address };
         let result = self.checked_login(login, &by).await;
+        self.inner.metrics.login(match &result {
+            Ok(_) => "ok",
+            Err(Error::Invalid(_)) => "refused",
+            Err(Error::TokenLimit) => "limit",
+            Err(Error::Busy) => "busy",
+            Err(_) => "error",
+        });
         let refusal = match &result {
             Err(Error::Invalid(_)) => Some(json!({})),
             Err(Error::TokenLimit) => Some(json!({ "reason": "limit" })),

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::cache::Born;
+use super::lookups::Found;
 use super::{Error, Service};
-use crate::domain::token::{Token, TokenDigest, TokenFacts};
-use crate::domain::user::User;
+use crate::domain::token::{Token, TokenDigest};
 
 /// Why a token is inactive. Goes to the log and to `explain`, never to an introspecting client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,9 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Malformed, Self::Unknown, Self::Expired, Self::Revoked, Self::UserInactive];
+
     /// The word in logs, metrics and `explain`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -35,60 +39,76 @@ impl Reason {
     }
 }
 
-/// A token and its user, dead or alive.
-pub(super) type Found = (TokenFacts, User);
+/// What there is of a key, and why it is not active.
+pub(super) type Judged = (Option<Reason>, Option<Found>);
 
 impl Service {
-    /// Looks a key up for its use: a live token's use is noted.
-    pub(super) async fn lookup(&self, presented: &str) -> Result<Result<Found, Reason>, Error> {
-        let (reason, found) = self.find(presented).await?;
-        Ok(self.used(reason, found))
+    /// The digest of a presented key; `None` for text that no key can be.
+    pub(super) fn digest(&self, presented: &str) -> Option<TokenDigest> {
+        Token::presented(presented, self.policy().token_prefix.as_deref()).map(|token| token.digest())
     }
 
-    /// Looks many keys up for their use, with one query.
-    pub(super) async fn lookup_all(&self, presented: &[String]) -> Result<Vec<Result<Found, Reason>>, Error> {
-        let found = self.find_all(presented).await?;
-        Ok(found.into_iter().map(|(reason, found)| self.used(reason, found)).collect())
+    /// Looks a key up for its use: a live token's use is noted.
+    pub(super) async fn lookup(&self, presented: &str) -> Result<Result<Found, Reason>, Error> {
+        let Some(digest) = self.digest(presented) else { return Ok(Err(Reason::Malformed)) };
+        let (_, judged) = self.look_up(digest).await?;
+        Ok(match judged {
+            (None, Some(found)) => Ok(found),
+            (reason, _) => Err(reason.unwrap_or(Reason::Unknown)),
+        })
+    }
+
+    /// Looks a digest up together with whoever else waits, for its use.
+    pub(super) async fn look_up(&self, digest: TokenDigest) -> Result<(Born, Judged), Error> {
+        let (born, found) = self.in_time(self.inner.lookups.find(digest)).await??;
+        Ok((born, self.used(found)))
+    }
+
+    /// Looks many digests up for their use, with one statement.
+    pub(super) async fn look_up_all(
+        &self,
+        digests: Vec<TokenDigest>,
+    ) -> Result<(Born, HashMap<TokenDigest, Judged>), Error> {
+        let born = self.inner.cache.born();
+        if digests.is_empty() {
+            return Ok((born, HashMap::new()));
+        }
+        let wanted = digests.clone();
+        let rows = self.db(move |store| store.tokens(&wanted)).await?;
+        // A token may be asked for twice.
+        Ok((born, digests.into_iter().map(|digest| (digest, self.used(rows.get(&digest).cloned()))).collect()))
     }
 
     /// What there is of a key, and why it is not active; to look at only.
-    pub(super) async fn find(&self, presented: &str) -> Result<(Option<Reason>, Option<Found>), Error> {
-        let mut found = self.find_all(&[presented.to_owned()]).await?;
-        Ok(found.pop().unwrap_or((Some(Reason::Unknown), None)))
+    pub(super) async fn find(&self, presented: &str) -> Result<Judged, Error> {
+        let Some(digest) = self.digest(presented) else { return Ok((Some(Reason::Malformed), None)) };
+        let mut rows = self.db(move |store| store.tokens(&[digest])).await?;
+        Ok(self.judge(rows.remove(&digest)))
     }
 
-    async fn find_all(&self, presented: &[String]) -> Result<Vec<(Option<Reason>, Option<Found>)>, Error> {
-        let prefix = self.policy().token_prefix.as_deref();
-        let digests: Vec<Option<TokenDigest>> =
-            presented.iter().map(|text| Token::presented(text, prefix).map(|token| token.digest())).collect();
-        let wanted: Vec<TokenDigest> = digests.iter().copied().flatten().collect();
-        let rows = if wanted.is_empty() { HashMap::new() } else { self.db(move |store| store.tokens(&wanted)).await? };
+    fn judge(&self, found: Option<Found>) -> Judged {
         let now = self.clock().now();
-        let judge = |digest: Option<TokenDigest>| {
-            let Some(digest) = digest else { return (Some(Reason::Malformed), None) };
-            let Some((mut token, user)) = rows.get(&digest).cloned() else { return (Some(Reason::Unknown), None) };
-            self.inner.uses.overlay(&mut token);
-            let reason = if token.is_revoked(now) {
-                Some(Reason::Revoked)
-            } else if token.is_expired(now) {
-                Some(Reason::Expired)
-            } else if !user.is_active {
-                Some(Reason::UserInactive)
-            } else {
-                None
-            };
-            (reason, Some((token, user)))
+        let Some((mut token, user)) = found else { return (Some(Reason::Unknown), None) };
+        self.inner.uses.overlay(&mut token);
+        let reason = if token.is_revoked(now) {
+            Some(Reason::Revoked)
+        } else if token.is_expired(now) {
+            Some(Reason::Expired)
+        } else if !user.is_active {
+            Some(Reason::UserInactive)
+        } else {
+            None
         };
-        Ok(digests.into_iter().map(judge).collect())
+        (reason, Some((token, user)))
     }
 
-    fn used(&self, reason: Option<Reason>, found: Option<Found>) -> Result<Found, Reason> {
-        match (reason, found) {
-            (None, Some((token, user))) => {
-                self.inner.uses.note(&token, self.policy(), self.clock().now());
-                Ok((token, user))
-            }
-            (reason, _) => Err(reason.unwrap_or(Reason::Unknown)),
+    /// Judges, and notes the use of a live token; it shows what its use earned it.
+    fn used(&self, found: Option<Found>) -> Judged {
+        let mut judged = self.judge(found);
+        if let (None, Some((token, _))) = &mut judged {
+            self.inner.uses.note(token, self.policy(), self.clock().now());
+            self.inner.uses.overlay(token);
         }
+        judged
     }
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod authenticate;
 mod bootstrap;
+pub mod cache;
 mod clients;
 mod error;
 mod explain;
@@ -12,6 +13,8 @@ mod introspect;
 pub mod key_file;
 mod login;
 mod lookup;
+mod lookups;
+mod metrics;
 mod purge;
 mod regenerate;
 mod revoke;
@@ -20,6 +23,7 @@ mod throttle;
 mod tokens;
 mod users;
 mod uses;
+mod watch;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,14 +35,18 @@ use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
 use crate::domain::user::User;
 use crate::store::{Store, StoreError};
+use authenticate::Clients;
 pub use authenticate::{AuthenticationFault, Holder};
 pub use bootstrap::{Bootstrap, FirstStart};
+use cache::Cache;
 pub use error::{Error, Faults};
 pub use explain::Explanation;
 pub use hasher::{Hasher, HasherOptions};
-pub use introspect::{Active, Introspection};
+pub use introspect::{Identity, Introspection};
 pub use login::{LoggedIn, Login};
 pub use lookup::Reason;
+use lookups::Lookups;
+pub use metrics::{Metrics, WorkerCounts};
 pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;
 pub use seal::Sealer;
@@ -46,6 +54,7 @@ use throttle::Throttle;
 pub use tokens::NamedToken;
 pub use users::{UserDraft, UserPatch};
 use uses::Uses;
+pub use watch::Watch;
 
 /// What the operator decided; see the settings of the same names.
 #[derive(Clone, Debug)]
@@ -76,6 +85,12 @@ pub struct Policy {
     pub login_limit_user: Option<Rate>,
     /// How long a request waits for the database.
     pub database_timeout: Duration,
+    /// Memory for introspection answers, in bytes.
+    pub cache_bytes: u64,
+    /// How long after a revocation a kept answer may be given at most.
+    pub revocation_bound: Duration,
+    /// How much longer when the database is down.
+    pub stale_if_error: Duration,
 }
 
 /// All verbs, over one database. Cheap to clone.
@@ -90,6 +105,10 @@ struct Inner {
     sealer: Option<Sealer>,
     throttle: Throttle,
     uses: Uses,
+    cache: Arc<Cache>,
+    lookups: Lookups,
+    clients: Clients,
+    metrics: Arc<Metrics>,
     clock: Clock,
     policy: Policy,
 }
@@ -117,13 +136,33 @@ impl Service {
             None => {}
         }
         let throttle = Throttle::new(policy.login_limit_address, policy.login_limit_user);
-        Ok(Self { inner: Arc::new(Inner { store, hasher, sealer, throttle, uses: Uses::default(), clock, policy }) })
+        let cache = Arc::new(Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error));
+        let heard = Arc::clone(&cache);
+        let store = store.telling(move |change| heard.apply(change));
+        let metrics = Arc::new(Metrics::new());
+        let lookups = Lookups::start(&store, &cache, &metrics, patience(&policy))
+            .map_err(|error| StoreError::Unusable(format!("cannot start a thread for lookups: {error}")))?;
+        let (uses, clients) = (Uses::default(), Clients::default());
+        let inner = Inner { store, hasher, sealer, throttle, uses, cache, lookups, clients, metrics, clock, policy };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The clock that all verbs go by.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    /// Where is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// Everything that is counted, in Prometheus' text format.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        self.inner.metrics.text(&self.inner.cache)
     }
 
     /// What the operator decided.
@@ -138,15 +177,25 @@ impl Service {
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
-        let deadline = self.inner.policy.database_timeout.mul_f32(0.9);
-        let store = self.inner.store.within(deadline);
+        let store = self.inner.store.within(patience(&self.inner.policy));
         let running = actix_rt::task::spawn_blocking(move || work(&store));
-        match actix_rt::time::timeout(deadline, running).await {
-            Ok(Ok(result)) => Ok(result?),
-            Ok(Err(panicked)) => Err(Error::Store(StoreError::Failed(panicked.to_string()))),
-            Err(_late) => Err(Error::Store(StoreError::Unavailable(format!("no answer within {deadline:?}")))),
+        match self.in_time(running).await? {
+            Ok(result) => Ok(result?),
+            Err(panicked) => Err(Error::Store(StoreError::Failed(panicked.to_string()))),
         }
     }
+
+    /// Waits no longer than a request waits for the database.
+    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, Error> {
+        let deadline = patience(&self.inner.policy);
+        let late = |_| Error::Store(StoreError::Unavailable(format!("no answer within {deadline:?}")));
+        actix_rt::time::timeout(deadline, answer).await.map_err(late)
+    }
+}
+
+/// How long a request waits for the database: a little less than it may, so that its refusal comes in time.
+fn patience(policy: &Policy) -> Duration {
+    policy.database_timeout.mul_f32(0.9)
 }
 
 /// How much somebody may do.
@@ -158,6 +207,18 @@ pub enum Rights {
     Staff,
     /// Everything.
     Superuser,
+}
+
+impl Rights {
+    /// By Django's flags.
+    #[must_use]
+    pub const fn of(is_staff: bool, is_superuser: bool) -> Self {
+        match (is_superuser, is_staff) {
+            (true, _) => Self::Superuser,
+            (false, true) => Self::Staff,
+            (false, false) => Self::Holder,
+        }
+    }
 }
 
 /// Who asks for a change, and what they may do.
@@ -173,13 +234,7 @@ impl Caller {
     /// A user who asks over HTTP.
     #[must_use]
     pub fn user(user: &User, address: Option<IpAddr>) -> Self {
-        let rights = if user.is_superuser {
-            Rights::Superuser
-        } else if user.is_staff {
-            Rights::Staff
-        } else {
-            Rights::Holder
-        };
+        let rights = Rights::of(user.is_staff, user.is_superuser);
         Self { actor: Actor { name: user.username.clone(), address }, rights }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Caller, Error, Service};
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
+use crate::domain::user::User;
 use crate::store::Regenerate;
 
 /// What regenerate takes away, and when.
@@ -27,14 +28,15 @@ impl Service {
         options: RegenerateOptions,
         caller: &Caller,
     ) -> Result<(Token, Option<Timestamp>), Error> {
-        let user = self.user(username, caller).await?;
-        caller.require_power_over(&user)?;
-        let now = self.clock().now();
-        let expires_at = self.policy().token_ttl.map(|ttl| now.after(ttl));
-        let (token, new) = self.new_login_token(user.id, expires_at);
-        let how = Regenerate { all: options.all, grace_until: options.grace.map(|grace| now.after(grace)) };
-        let actor = caller.actor.clone();
-        let found = self.db(move |store| store.regenerate_token(&user.username, &new, how, &actor, now)).await?;
-        if found { Ok((token, expires_at)) } else { Err(Error::NotFound) }
+        self.change_user(username, caller, async |user: User| {
+            let now = self.clock().now();
+            let expires_at = self.policy().token_ttl.map(|ttl| now.after(ttl));
+            let (token, new) = self.new_login_token(user.id, expires_at);
+            let how = Regenerate { all: options.all, grace_until: options.grace.map(|grace| now.after(grace)) };
+            let actor = caller.actor.clone();
+            let done = self.db(move |store| store.regenerate_token(&user, &new, how, &actor, now)).await?;
+            Ok(done.then_some((token, expires_at)))
+        })
+        .await
     }
 }

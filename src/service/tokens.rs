@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Caller, Error, Faults, Holder, Rights, Service};
+use super::{AuthenticationFault, Caller, Error, Faults, Holder, Rights, Service};
 use crate::domain::audit::Action;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope;
 use crate::domain::token::{Token, TokenFacts};
+use crate::domain::user::User;
 use crate::store::NewToken;
 
 /// The longest name of a token, in characters.
@@ -29,10 +30,11 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn create_login_token(&self, username: &str, caller: &Caller) -> Result<Token, Error> {
-        let user = self.user(username, caller).await?;
-        caller.require_power_over(&user)?;
-        let (token, _) = self.login_token(&user, &caller.actor, Action::TokenCreate).await?.ok_or(Error::NotFound)?;
-        Ok(token)
+        self.change_user(username, caller, async |user: User| {
+            let made = self.login_token(&user, &caller.actor, Action::TokenCreate).await?;
+            Ok(made.map(|(token, _)| token))
+        })
+        .await
     }
 
     /// Makes an API key for a user.
@@ -45,9 +47,8 @@ impl Service {
         wanted: NamedToken,
         caller: &Caller,
     ) -> Result<(Token, TokenFacts), Error> {
-        let user = self.user(username, caller).await?;
-        caller.require_power_over(&user)?;
-        self.create_checked_token(user.username, wanted, caller).await
+        self.change_user(username, caller, async |user: User| self.create_checked_token(user, &wanted, caller).await)
+            .await
     }
 
     /// Makes an API key for the holder.
@@ -60,15 +61,16 @@ impl Service {
         wanted: NamedToken,
         caller: &Caller,
     ) -> Result<(Token, TokenFacts), Error> {
-        self.create_checked_token(holder.user.username.clone(), wanted, caller).await
+        let made = self.create_checked_token(holder.user.clone(), &wanted, caller).await?;
+        made.ok_or(Error::NotAuthenticated(AuthenticationFault::InvalidToken))
     }
 
     async fn create_checked_token(
         &self,
-        username: String,
-        wanted: NamedToken,
+        user: User,
+        wanted: &NamedToken,
         caller: &Caller,
-    ) -> Result<(Token, TokenFacts), Error> {
+    ) -> Result<Option<(Token, TokenFacts)>, Error> {
         let mut faults = Faults::default();
         let name = wanted.name.trim().to_owned();
         if name.is_empty() {
@@ -94,14 +96,14 @@ impl Service {
             expires_at: wanted.expires_in.map(|span| now.after(span)),
         };
         let actor = caller.actor.clone();
-        let facts = self.db(move |store| store.create_token(&username, &new, &actor, now)).await?;
-        Ok((token, facts.ok_or(Error::NotFound)?))
+        let facts = self.db(move |store| store.create_token(&user, &new, &actor, now)).await?;
+        Ok(facts.map(|facts| (token, facts)))
     }
 
     /// The holder's live tokens.
     pub async fn list_own_tokens(&self, holder: &Holder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
-        let (name, now) = (holder.user.username.clone(), self.clock().now());
-        let page = self.db(move |store| store.list_tokens(Some(&name), page, now)).await?;
+        let (user_id, now) = (holder.user.id, self.clock().now());
+        let page = self.db(move |store| store.list_tokens(Some(user_id), page, now)).await?;
         Ok(Page { count: page.count, results: page.results.into_iter().map(|(token, _)| token).collect() })
     }
 
@@ -116,11 +118,11 @@ impl Service {
         caller: &Caller,
     ) -> Result<Page<(TokenFacts, String)>, Error> {
         caller.require(Rights::Staff)?;
-        let name = match username {
-            Some(name) => Some(self.user(name, caller).await?.username),
+        let user_id = match username {
+            Some(name) => Some(self.user(name, caller).await?.id),
             None => None,
         };
         let now = self.clock().now();
-        self.db(move |store| store.list_tokens(name.as_deref(), page, now)).await
+        self.db(move |store| store.list_tokens(user_id, page, now)).await
     }
 }

@@ -7,6 +7,9 @@ use crate::domain::password_rules::{self, Attributes};
 use crate::domain::user::{NewUser, User, email_fault, new_username};
 use crate::store::{StoreError, UserChange};
 
+/// How often a user is read again who changes beside the request again and again.
+const MOST_READS: usize = 10;
+
 const TAKEN: &str = "A user with that username already exists.";
 
 /// A user to be made, not yet checked.
@@ -140,11 +143,12 @@ impl Service {
     /// # Errors
     /// [`Error::Conflict`] for the last active superuser; [`Error::NotFound`], [`Error::PermissionDenied`].
     pub async fn update_user(&self, username: &str, patch: UserPatch, caller: &Caller) -> Result<User, Error> {
-        let user = self.user(username, caller).await?;
-        caller.require_power_over(&user)?;
         let change = UserChange { is_active: patch.is_active, ..UserChange::default() };
-        let (actor, now) = (caller.actor.clone(), self.clock().now());
-        self.db(move |store| store.update_user(&user.username, &change, &actor, now)).await?.ok_or(Error::NotFound)
+        self.change_user(username, caller, async |user: User| {
+            let (change, actor, now) = (change.clone(), caller.actor.clone(), self.clock().now());
+            self.db(move |store| store.update_user(&user, &change, &actor, now)).await
+        })
+        .await
     }
 
     /// Deletes a user with all of their tokens.
@@ -152,11 +156,12 @@ impl Service {
     /// # Errors
     /// As [`Service::update_user`].
     pub async fn delete_user(&self, username: &str, caller: &Caller) -> Result<(), Error> {
-        let user = self.user(username, caller).await?;
-        caller.require_power_over(&user)?;
-        let (actor, now) = (caller.actor.clone(), self.clock().now());
-        let deleted = self.db(move |store| store.delete_user(&user.username, &actor, now)).await?;
-        if deleted { Ok(()) } else { Err(Error::NotFound) }
+        self.change_user(username, caller, async |user: User| {
+            let (actor, now) = (caller.actor.clone(), self.clock().now());
+            let deleted = self.db(move |store| store.delete_user(&user, &actor, now)).await?;
+            Ok(deleted.then_some(()))
+        })
+        .await
     }
 
     /// Sets a password and revokes the user's login tokens.
@@ -164,21 +169,43 @@ impl Service {
     /// # Errors
     /// [`Error::Invalid`] on `password` with all faults; [`Error::NotFound`], [`Error::PermissionDenied`].
     pub async fn set_password(&self, username: &str, password: Password, caller: &Caller) -> Result<(), Error> {
-        let user = self.user(username, caller).await?;
-        caller.require_power_over(&user)?;
-        let mut faults = Faults::default();
-        let attributes = Attributes {
-            username: &user.username,
-            first_name: &user.first_name,
-            last_name: &user.last_name,
-            email: &user.email,
-        };
-        check_password(&password, &attributes, &mut faults);
-        faults.into_result()?;
-        let hash = self.inner.hasher.hash(password).await?;
-        let (actor, now) = (caller.actor.clone(), self.clock().now());
-        let found = self.db(move |store| store.set_password(&user.username, &hash, &actor, now)).await?;
-        if found { Ok(()) } else { Err(Error::NotFound) }
+        self.change_user(username, caller, async |user: User| {
+            let mut faults = Faults::default();
+            let attributes = Attributes {
+                username: &user.username,
+                first_name: &user.first_name,
+                last_name: &user.last_name,
+                email: &user.email,
+            };
+            check_password(&password, &attributes, &mut faults);
+            faults.into_result()?;
+            let hash = self.inner.hasher.hash(password.clone()).await?;
+            let (actor, now) = (caller.actor.clone(), self.clock().now());
+            let set = self.db(move |store| store.set_password(&user, &hash, &actor, now)).await?;
+            Ok(set.then_some(()))
+        })
+        .await
+    }
+
+    /// Reads a user, sees whether the caller may change them, and lets `change` do it; again when it says that they are
+    /// not who was read any more.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::PermissionDenied`], and those of `change`.
+    pub(super) async fn change_user<T>(
+        &self,
+        username: &str,
+        caller: &Caller,
+        change: impl AsyncFn(User) -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
+        for _ in 0..MOST_READS {
+            let user = self.user(username, caller).await?;
+            caller.require_power_over(&user)?;
+            if let Some(done) = change(user).await? {
+                return Ok(done);
+            }
+        }
+        Err(Error::NotFound)
     }
 }
 

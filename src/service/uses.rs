@@ -10,7 +10,7 @@ use crate::domain::token::{TokenFacts, TokenKind};
 use crate::store::TokenUse;
 
 /// How often a token's last use is written at most.
-const USE_INTERVAL: Duration = Duration::from_mins(1);
+pub const USE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Uses written in one transaction.
 const BATCH: usize = 500;
@@ -67,17 +67,33 @@ impl Uses {
     }
 }
 
+/// When the next use of a token must be noted: until then it may be answered from the cache.
+pub fn next(token: &TokenFacts, policy: &Policy, now: Timestamp) -> Timestamp {
+    let last = token.last_used_at.map_or(now, |last| last.min(now)).after(USE_INTERVAL);
+    refresh_at(token, policy).map_or(last, |refresh| last.min(refresh))
+}
+
 /// The new expiry that a use earns (django-rest-knox, `knox/auth.py::renew_token`): now and the TTL more, never past
 /// the token's greatest age, and only when that moves it by more than the least interval. Only login tokens slide.
 fn refreshed(token: &TokenFacts, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
-    let (Some(ttl), Some(current), true, TokenKind::Login) =
-        (policy.token_ttl, token.expires_at, policy.token_auto_refresh, token.kind())
-    else {
+    let (ttl, latest) = slides(token, policy)?;
+    let wanted = latest.min(now.after(ttl));
+    (wanted > token.expires_at?.after(policy.token_min_refresh_interval)).then_some(wanted)
+}
+
+/// From when on a use earns a new expiry; `None`: never again.
+fn refresh_at(token: &TokenFacts, policy: &Policy) -> Option<Timestamp> {
+    let (ttl, latest) = slides(token, policy)?;
+    let moved = token.expires_at?.after(policy.token_min_refresh_interval);
+    (latest > moved).then(|| moved.before(ttl))
+}
+
+/// How far each use pushes a token's expiry, and the moment past which none does.
+fn slides(token: &TokenFacts, policy: &Policy) -> Option<(Duration, Timestamp)> {
+    let (Some(ttl), true, TokenKind::Login) = (policy.token_ttl, policy.token_auto_refresh, token.kind()) else {
         return None;
     };
-    let latest = policy.token_max_ttl.map(|age| token.created_at.after(age));
-    let wanted = latest.map_or(now.after(ttl), |latest| latest.min(now.after(ttl)));
-    (wanted > current.after(policy.token_min_refresh_interval)).then_some(wanted)
+    Some((ttl, policy.token_max_ttl.map_or(Timestamp::NEVER, |age| token.created_at.after(age))))
 }
 
 impl Service {

@@ -8,6 +8,7 @@ use super::connection::Conn;
 use super::schema::clients;
 use super::{Store, StoreError, audit, storable};
 use crate::domain::audit::{Action, Actor};
+use crate::domain::change::Change;
 use crate::domain::client::{Client, SecretDigest};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
@@ -53,7 +54,10 @@ impl Store {
         by: &Actor,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(|conn| insert(conn, client_id, secret, by, now))
+        self.change(|conn, changes| {
+            changes.push(Change::Clients);
+            insert(conn, client_id, secret, by, now)
+        })
     }
 
     /// Gives a client a new secret; the old one is dead at once. `false` when there is no such client.
@@ -67,7 +71,8 @@ impl Store {
         if !storable(client_id) {
             return Ok(false);
         }
-        self.write(|conn| {
+        self.change(|conn, changes| {
+            changes.push(Change::Clients);
             let changed = diesel::update(clients::table.filter(clients::client_id.eq(client_id)))
                 .set((clients::secret_digest.eq(secret.as_bytes().as_slice()), clients::rotated_at.eq(now.naive())))
                 .execute(conn)?;
@@ -83,7 +88,9 @@ impl Store {
         if !storable(client_id) {
             return Ok(false);
         }
-        self.write(|conn| {
+        self.change(|conn, changes| {
+            // Its tokens go with it, whosever they are.
+            changes.push(Change::Everything);
             let deleted = diesel::delete(clients::table.filter(clients::client_id.eq(client_id))).execute(conn)?;
             if deleted > 0 {
                 audit::record(conn, by, Action::ClientDelete, client_id, &json!({}), now)?;

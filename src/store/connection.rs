@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -118,7 +119,7 @@ impl Manager {
         .map_err(|error| named(error.into()))?;
         // SQLite's own knows ASCII only; PostgreSQL's knows all letters.
         lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
-        self.file.remember(file);
+        self.file.remember(file, self.role);
         Ok(Conn::Sqlite(conn))
     }
 }
@@ -126,21 +127,32 @@ impl Manager {
 /// Which SQLite file the first connection opened. Another one in its place, or none, would split what is kept: older
 /// connections would go on with the old file, unseen, and newer ones with a new and empty one.
 #[derive(Debug, Default)]
-pub struct OpenedFile(OnceLock<(u64, u64)>);
+pub struct OpenedFile {
+    identity: OnceLock<(u64, u64)>,
+    writers: AtomicU64,
+}
 
 impl OpenedFile {
     fn identity(path: &Path) -> Option<(u64, u64)> {
         std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
     }
 
-    fn remember(&self, path: &Path) {
+    fn remember(&self, path: &Path, role: Role) {
         if let Some(identity) = Self::identity(path) {
-            self.0.get_or_init(|| identity);
+            self.identity.get_or_init(|| identity);
+        }
+        if role == Role::Write {
+            self.writers.fetch_add(1, Ordering::AcqRel);
         }
     }
 
+    /// How many connections that write there have been: which one it is now, for there is one at a time.
+    pub fn writers(&self) -> u64 {
+        self.writers.load(Ordering::Acquire)
+    }
+
     fn check(&self, path: &Path) -> Result<(), ConnectError> {
-        if self.0.get().is_none_or(|opened| Self::identity(path).as_ref() == Some(opened)) {
+        if self.identity.get().is_none_or(|opened| Self::identity(path).as_ref() == Some(opened)) {
             return Ok(());
         }
         Err(ConnectError(format!(

@@ -11,6 +11,7 @@ use super::tokens::{NewToken, insert};
 use super::users::lock_id;
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
+use crate::domain::change::Change;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
 use crate::domain::user::User;
@@ -66,7 +67,7 @@ impl Store {
         by: &Actor,
         now: Timestamp,
     ) -> Result<Option<LoginToken>, StoreError> {
-        self.write(|conn| {
+        self.change(|conn, changes| {
             lock_id(conn, user.id)?;
             let found = login_token(conn, user, now)?;
             match &found {
@@ -83,6 +84,7 @@ impl Store {
                 return Ok(None);
             }
             unseal(conn, user.id)?;
+            changes.push(Change::created(&new.digest));
             let id = insert(conn, user.id, new, now)?;
             audit::record(conn, by, issue.action, &user.username, &json!({ "token": id }), now)?;
             Ok(Some(LoginToken::None))

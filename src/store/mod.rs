@@ -11,6 +11,7 @@ mod audit;
 mod clients;
 mod connection;
 mod groups;
+mod listener;
 mod login_tokens;
 mod meta;
 mod migrations;
@@ -29,9 +30,11 @@ use std::time::Duration;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use r2d2::Pool;
 
+use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
-use connection::{Conn, Manager, Role};
+use connection::{Conn, Manager, OpenedFile, Role};
+pub use listener::Listener;
 pub use login_tokens::{Issue, LoginToken, SealedToken};
 pub use meta::MetaKey;
 pub use migrations::SchemaState;
@@ -42,7 +45,7 @@ pub use users::UserChange;
 pub use uses::TokenUse;
 
 /// What a store can fail with.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached, or is too slow; asking again later may help.
     #[error("the database is not available: {0}")]
@@ -120,7 +123,9 @@ pub struct Store {
     read: Pool<Manager>,
     write: Pool<Manager>,
     url: DatabaseUrl,
+    file: Arc<OpenedFile>,
     deadline: Option<Deadline>,
+    told: Option<Arc<dyn Fn(Change) + Send + Sync>>,
 }
 
 #[derive(Clone, Copy)]
@@ -145,7 +150,7 @@ impl Store {
         if let DatabaseUrl::Sqlite(path) = url {
             check_sqlite_path(path)?;
         }
-        let file = Arc::default();
+        let file = Arc::<OpenedFile>::default();
         let pool = |size, role| {
             Pool::builder()
                 .max_size(size)
@@ -161,7 +166,7 @@ impl Store {
         } else {
             (pool(options.pool, Role::Read), pool(1, Role::Write))
         };
-        Ok(Self { read, write, url: url.clone(), deadline: None })
+        Ok(Self { read, write, url: url.clone(), file, deadline: None, told: None })
     }
 
     /// The same store, for somebody who waits no longer than this from now on: what has not begun by then does not
@@ -169,6 +174,12 @@ impl Store {
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         Self { deadline: Some(Deadline { since: Stopwatch::start(), limit }), ..self.clone() }
+    }
+
+    /// The same store, telling `hear` of each change made through it: after its commit, before it returns.
+    #[must_use]
+    pub fn telling(self, hear: impl Fn(Change) + Send + Sync + 'static) -> Self {
+        Self { told: Some(Arc::new(hear)), ..self }
     }
 
     /// Which database this is.
@@ -194,6 +205,27 @@ impl Store {
             self.deadline.map(Deadline::left).transpose()?;
             Ok(value)
         })
+    }
+
+    /// As [`Store::write`], for what makes answers wrong that are kept in memory: `work` notes what it changes.
+    fn change<T>(
+        &self,
+        work: impl FnOnce(&mut Conn, &mut Vec<Change>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut changes = Vec::new();
+        let result = self.write(|conn| work(conn, &mut changes));
+        // After a failure too: a commit whose answer got lost may have happened.
+        if let Some(told) = &self.told {
+            for change in changes {
+                told(change);
+            }
+        }
+        result
+    }
+
+    /// Runs `work` on the connection that writes, outside a transaction.
+    fn on_writer<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        work(&mut *self.connect(&self.write)?)
     }
 
     fn connect(&self, pool: &Pool<Manager>) -> Result<r2d2::PooledConnection<Manager>, StoreError> {

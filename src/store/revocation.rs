@@ -7,10 +7,12 @@ use serde_json::json;
 use super::connection::Conn;
 use super::schema::{tokens, users};
 use super::tokens::{NewToken, insert};
-use super::users::lock;
+use super::users::{by_id, lock, lock_id};
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
+use crate::domain::change::Change;
 use crate::domain::time::Timestamp;
+use crate::domain::user::User;
 
 /// What regenerate takes away.
 #[derive(Clone, Copy, Debug)]
@@ -22,17 +24,18 @@ pub struct Regenerate {
 }
 
 impl Store {
-    /// Ends a user's login tokens and stores a new one in their place; `false` when there is no such user.
+    /// Ends a user's login tokens and stores a new one in their place; `false` when they are not who was read any more.
     pub fn regenerate_token(
         &self,
-        username: &str,
+        read: &User,
         new: &NewToken,
         how: Regenerate,
         by: &Actor,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.write(|conn| {
-            let Some(user) = lock(conn, username)? else { return Ok(false) };
+        self.change(|conn, changes| {
+            let Some(user) = lock(conn, read)? else { return Ok(false) };
+            changes.extend([Change::User(user.id), Change::created(&new.digest)]);
             unseal(conn, user.id)?;
             let ended = match how.grace_until {
                 None => diesel::update(ending(user.id, how.all, now)).set(revocation(by, now)).execute(conn)?,
@@ -44,14 +47,14 @@ impl Store {
             };
             let id = insert(conn, user.id, new, now)?;
             let details = json!({ "token": id, "ended": ended, "all": how.all, "grace_until": how.grace_until });
-            audit::record(conn, by, Action::TokenRegenerate, username, &details, now)?;
+            audit::record(conn, by, Action::TokenRegenerate, &user.username, &details, now)?;
             Ok(true)
         })
     }
 
     /// Revokes a token; `false` when there is no live one with this id.
     pub fn revoke_token(&self, id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(|conn| {
+        self.change(|conn, changes| {
             let revoked = diesel::update(tokens::table.find(id))
                 .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive())))
                 .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())))
@@ -60,19 +63,25 @@ impl Store {
             if revoked == 0 {
                 return Ok(false);
             }
-            let owner: String =
-                tokens::table.inner_join(users::table).filter(tokens::id.eq(id)).select(users::username).first(conn)?;
+            let (user_id, owner): (i64, String) = tokens::table
+                .inner_join(users::table)
+                .filter(tokens::id.eq(id))
+                .select((users::id, users::username))
+                .first(conn)?;
+            changes.push(Change::User(user_id));
             audit::record(conn, by, Action::TokenRevoke, &owner, &json!({ "token": id }), now)?;
             Ok(true)
         })
     }
 
-    /// Revokes all live login tokens of a user; `false` when there is no such user.
-    pub fn revoke_login_tokens(&self, username: &str, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(|conn| {
-            let Some(user) = lock(conn, username)? else { return Ok(false) };
+    /// Revokes all live login tokens of a user; `false` when there is none with this id.
+    pub fn revoke_login_tokens(&self, user_id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+        self.change(|conn, changes| {
+            lock_id(conn, user_id)?;
+            let Some(user) = by_id(conn, user_id)? else { return Ok(false) };
+            changes.push(Change::User(user.id));
             let revoked = revoke_login_tokens(conn, user.id, by, now)?;
-            audit::record(conn, by, Action::TokenRevoke, username, &json!({ "login_tokens": revoked }), now)?;
+            audit::record(conn, by, Action::TokenRevoke, &user.username, &json!({ "login_tokens": revoked }), now)?;
             Ok(true)
         })
     }

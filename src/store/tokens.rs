@@ -11,8 +11,9 @@ use serde_json::json;
 use super::connection::Conn;
 use super::schema::{tokens, users};
 use super::users::{Row as UserRow, lock, with_groups};
-use super::{Store, StoreError, audit, storable};
+use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
+use crate::domain::change::Change;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{TokenDigest, TokenFacts};
@@ -120,19 +121,20 @@ impl Store {
         })
     }
 
-    /// Makes a token for a user; `None` when there is no such user.
+    /// Makes a token for a user; `None` when they are not who was read any more.
     pub fn create_token(
         &self,
-        username: &str,
+        read: &User,
         new: &NewToken,
         by: &Actor,
         now: Timestamp,
     ) -> Result<Option<TokenFacts>, StoreError> {
-        self.write(|conn| {
-            let Some(user) = lock(conn, username)? else { return Ok(None) };
+        self.change(|conn, changes| {
+            let Some(user) = lock(conn, read)? else { return Ok(None) };
+            changes.push(Change::created(&new.digest));
             let id = insert(conn, user.id, new, now)?;
             let details = json!({ "token": id, "name": new.name, "scope": new.scope });
-            audit::record(conn, by, Action::TokenCreate, username, &details, now)?;
+            audit::record(conn, by, Action::TokenCreate, &user.username, &details, now)?;
             Ok(Some(facts(tokens::table.find(id).select(FACTS).first(conn)?)))
         })
     }
@@ -140,13 +142,10 @@ impl Store {
     /// Live tokens, of one user or of all, by age, with their users' names.
     pub fn list_tokens(
         &self,
-        username: Option<&str>,
+        user_id: Option<i64>,
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<(TokenFacts, String)>, StoreError> {
-        if username.is_some_and(|name| !storable(name)) {
-            return Ok(Page { count: 0, results: Vec::new() });
-        }
         self.read(|conn| {
             let matching = || {
                 let query = tokens::table
@@ -154,8 +153,8 @@ impl Store {
                     .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive())))
                     .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())))
                     .into_boxed();
-                match username {
-                    Some(name) => query.filter(users::username.eq(name.to_owned())),
+                match user_id {
+                    Some(id) => query.filter(tokens::user_id.eq(id)),
                     None => query,
                 }
             };

@@ -10,6 +10,7 @@ use super::schema::{user_groups, users};
 use super::user_ids::{IdRange, next_id};
 use super::{Store, StoreError, audit, groups, storable};
 use crate::domain::audit::{Action, Actor};
+use crate::domain::change::Change;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
@@ -98,18 +99,19 @@ impl Store {
         }
     }
 
-    /// Changes a user; `None` when there is none of that name.
+    /// Changes a user; `None` when they are not who was read any more: see `lock`.
     pub fn update_user(
         &self,
-        username: &str,
+        read: &User,
         change: &UserChange,
         by: &Actor,
         now: Timestamp,
     ) -> Result<Option<User>, StoreError> {
-        self.write(|conn| {
+        self.change(|conn, changes| {
             let may_take_a_superuser = change.is_active == Some(false) || change.is_superuser == Some(false);
             let superusers = if may_take_a_superuser { lock_superusers(conn)? } else { Vec::new() };
-            let Some(user) = lock(conn, username)? else { return Ok(None) };
+            let Some(user) = lock(conn, read)? else { return Ok(None) };
+            changes.push(Change::User(user.id));
             if may_take_a_superuser {
                 keep_a_superuser(&superusers, &user)?;
             }
@@ -123,24 +125,25 @@ impl Store {
                 diesel::delete(user_groups::table.filter(user_groups::user_id.eq(user.id))).execute(conn)?;
                 groups::join(conn, user.id, names)?;
             }
-            audit::record(conn, by, Action::UserUpdate, username, &change.details(), now)?;
+            audit::record(conn, by, Action::UserUpdate, &user.username, &change.details(), now)?;
             by_id(conn, user.id)
         })
     }
 
-    /// Sets a password and revokes the user's login tokens; `false` when there is no such user.
+    /// Sets a password and revokes the user's login tokens; `false` when they are not who was read any more.
     pub fn set_password(
         &self,
-        username: &str,
+        read: &User,
         hash: &PasswordHash,
         by: &Actor,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.write(|conn| {
-            let Some(user) = lock(conn, username)? else { return Ok(false) };
+        self.change(|conn, changes| {
+            let Some(user) = lock(conn, read)? else { return Ok(false) };
+            changes.push(Change::User(user.id));
             diesel::update(users::table.find(user.id)).set(users::password.eq(hash.as_str())).execute(conn)?;
             revoke_login_tokens(conn, user.id, by, now)?;
-            audit::record(conn, by, Action::UserPassword, username, &json!({}), now)?;
+            audit::record(conn, by, Action::UserPassword, &user.username, &json!({}), now)?;
             Ok(true)
         })
     }
@@ -156,14 +159,15 @@ impl Store {
         })
     }
 
-    /// Deletes a user with all of their tokens; `false` when there is no such user.
-    pub fn delete_user(&self, username: &str, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(|conn| {
+    /// Deletes a user with all of their tokens; `false` when they are not who was read any more.
+    pub fn delete_user(&self, read: &User, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+        self.change(|conn, changes| {
             let superusers = lock_superusers(conn)?;
-            let Some(user) = lock(conn, username)? else { return Ok(false) };
+            let Some(user) = lock(conn, read)? else { return Ok(false) };
+            changes.push(Change::User(user.id));
             keep_a_superuser(&superusers, &user)?;
             diesel::delete(users::table.find(user.id)).execute(conn)?;
-            audit::record(conn, by, Action::UserDelete, username, &json!({ "id": user.id }), now)?;
+            audit::record(conn, by, Action::UserDelete, &user.username, &json!({ "id": user.id }), now)?;
             Ok(true)
         })
     }
@@ -206,25 +210,16 @@ impl UserChange {
     }
 }
 
-/// Finds a user and keeps everybody else from changing them or their tokens until the transaction ends.
-/// On SQLite the transaction itself has that effect.
-pub(super) fn lock(conn: &mut Conn, username: &str) -> Result<Option<User>, StoreError> {
-    if !storable(username) {
-        return Ok(None);
-    }
-    if let Conn::Pg(pg) = conn {
-        users::table
-            .filter(users::username.eq(username))
-            .select(users::id)
-            .for_no_key_update()
-            .first::<i64>(pg)
-            .optional()?;
-    }
-    by_name(conn, username)
+/// Keeps everybody else from changing a user or their tokens until the transaction ends. On SQLite the transaction
+/// itself has that effect. `None` when the user is gone, or has other rights than when they were read: whoever asked may
+/// have power over the one and not over the other. Another who got their name meanwhile is another.
+pub(super) fn lock(conn: &mut Conn, read: &User) -> Result<Option<User>, StoreError> {
+    lock_id(conn, read.id)?;
+    let same = |user: &User| user.is_staff == read.is_staff && user.is_superuser == read.is_superuser;
+    Ok(by_id(conn, read.id)?.filter(same))
 }
 
-/// As [`lock`], for a user who may have got another name since they were read. Whether they still are who they were is
-/// for the next statement to ask.
+/// As [`lock`], where the next statement asks whether they still are who was read.
 pub(super) fn lock_id(conn: &mut Conn, id: i64) -> Result<(), StoreError> {
     if let Conn::Pg(pg) = conn {
         users::table.find(id).select(users::id).for_no_key_update().first::<i64>(pg).optional()?;

@@ -171,7 +171,7 @@ on_both! {
         let id = |name: &str| app.create_user(name, PASSWORD, &json!({}))["id"].clone();
         assert_eq!((id("a"), id("b")), (json!(1), json!(2)));
         assert_eq!(app.database.sql("select id from users where username = 'admin'"), "2000000000");
-        app.database.sql("delete from users where username = 'b'");
+        app.sql("delete from users where username = 'b'");
         // Neither a refusal nor another start uses an id up.
         assert_eq!(post(&app, &app.admin_token(), &with(&json!({"username": "a"}))).status, 400);
         let app = app.node(&[]);
@@ -181,7 +181,7 @@ on_both! {
             app.database.sql(&format!("select id from users where username = '{name}'"))
         };
         assert_eq!((first("root"), first("admin")), ("2000000001".into(), "2000000000".into()));
-        app.database.sql("delete from users where username = 'root'");
+        app.sql("delete from users where username = 'root'");
         assert_eq!(first("chief"), "2000000002");
     }
 

@@ -147,7 +147,7 @@ on_both! {
         assert_eq!(word, "revoked");
         assert!(more.contains("client:demo"), "{more}");
         let expired = app.login(ALICE.0, ALICE.1);
-        app.database.sql("update tokens set expires_at = '2001-09-09 01:46:40'");
+        app.sql("update tokens set expires_at = '2001-09-09 01:46:40'");
         let (word, more) = by_command(&app, &expired);
         assert_eq!(word, "expired");
         assert!(more.contains("2001-09-09T01:46:40Z"), "{more}");

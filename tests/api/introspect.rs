@@ -55,7 +55,7 @@ on_both! {
             ("JETON_TOKEN_TTL", "10h"),
         ]);
         let token = app.admin_token();
-        app.database.sql("update tokens set client = 'demo'");
+        app.sql("update tokens set client = 'demo'");
         let row = app.database.sql("select id from tokens");
         assert_eq!(answer_for(&app, &token), format!(
             "{{\"active\":true,\"token_type\":\"Bearer\",\"sub\":\"2000000000\",\"username\":\"admin\",\
@@ -97,7 +97,7 @@ on_both! {
             (format!("update tokens set revoked_at = created_at, revoked_by = 'x' where {of_bob}"), false),
             (format!("update tokens set revoked_at = null where {of_bob}"), true),
         ] {
-            app.database.sql(&sql);
+            app.sql(&sql);
             assert_live(&app, &token, live);
             assert_eq!(answer_for(&app, &token) == INACTIVE, !live, "{sql}");
         }
@@ -108,7 +108,7 @@ on_both! {
         assert_live(&app, &token, false);
         let next = app.login("bob", PASSWORD);
         assert_ne!(next, token);
-        app.database.sql(&format!("delete from tokens where {of_bob}; delete from users where username = 'bob'"));
+        app.sql(&format!("delete from tokens where {of_bob}; delete from users where username = 'bob'"));
         assert_eq!(answer_for(&app, &next), INACTIVE);
     }
 

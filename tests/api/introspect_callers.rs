@@ -188,7 +188,7 @@ on_both! {
         assert_eq!(app.send(post().token("unknown")).status, 401);
         assert_eq!(app.send(post().token(&plain)).status, 403);
         assert_eq!(app.send(post().token(&staff)).status, 400);
-        app.database.sql("update users set is_active = false where username = 'staff'");
+        app.sql("update users set is_active = false where username = 'staff'");
         let answer = app.send(post().token(&staff).form(&[("token", &plain)]));
         assert_eq!((answer.status, answer.json()), (401, json!({"detail": "User inactive or deleted."})));
     }

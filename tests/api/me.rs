@@ -159,7 +159,7 @@ on_both! {
         for (header, detail) in refused {
             assert_refused(&me(&app, &key, &[header]), detail, "Jeton", &header.escape_ascii().to_string());
         }
-        app.database.sql("update users set is_active = false where username = 'alice'");
+        app.sql("update users set is_active = false where username = 'alice'");
         assert_refused(&me(&app, &key, &[b"Jeton {key}"]), INACTIVE, "Jeton", "inactive");
     }
 
@@ -167,9 +167,9 @@ on_both! {
         let app = with_alice(db, &[]);
         let key = app.login("alice", PASSWORD);
         assert_eq!(me(&app, &key, &[b"Token {key}"]).status, 200);
-        app.database.sql("update users set is_active = false where username = 'alice'");
+        app.sql("update users set is_active = false where username = 'alice'");
         assert_refused(&until(&app, &key, 401), INACTIVE, "Token", "inactive");
-        app.database.sql("update users set is_active = true where username = 'alice'");
+        app.sql("update users set is_active = true where username = 'alice'");
         until(&app, &key, 200);
     }
 

@@ -9,6 +9,7 @@ mod batch;
 mod commands;
 mod expiry;
 mod explain;
+mod fast_lane;
 mod grace;
 mod health;
 mod hostile;

@@ -92,7 +92,7 @@ on_both! {
 
 #[test]
 fn a_key_that_fails_its_check_costs_no_query() {
-    let watched = Watched::start(ACME);
+    let watched = Watched::start(&[ACME, &[("JETON_CACHE_BYTES", "0")]].concat());
     let key = watched.app.alice();
     let wrong = damaged(&key, 20);
     assert_eq!(watched.lookups(|app| assert!(app.is_good(&key))), 3, "what is to be counted is seen");

@@ -64,10 +64,10 @@ on_both! {
         app.create_user("idle", PASSWORD, &json!({}));
         let first = app.regenerate("idle");
         assert_eq!(app.login("idle", PASSWORD), first);
-        app.database.sql("update users set is_active = false where username = 'idle'");
+        app.sql("update users set is_active = false where username = 'idle'");
         let second = app.regenerate("idle");
         assert_live(&app, &second, false);
-        app.database.sql("update users set is_active = true where username = 'idle'");
+        app.sql("update users set is_active = true where username = 'idle'");
         assert_live(&app, &second, true);
         assert_live(&app, &first, false);
     }

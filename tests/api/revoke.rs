@@ -28,7 +28,7 @@ fn two_clients(db: Kind) -> (App, String) {
 
 fn bind(app: &App, key: &str, client: &str) {
     let id = app.introspect(key)["jti"].as_str().unwrap().to_owned();
-    app.database.sql(&format!("update tokens set client = '{client}' where id = {id}"));
+    app.sql(&format!("update tokens set client = '{client}' where id = {id}"));
 }
 
 fn revocations(app: &App) -> Vec<Value> {

@@ -97,7 +97,7 @@ on_both! {
     }
 
     fn an_expired_a_revoked_and_an_inactive_one_are_refused(db) {
-        let app = App::with(db, &[("JETON_CACHE_BYTES", "0")]); // SQL past jeton is seen at once
+        let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({}));
         let login = app.login("alice", PASSWORD);
         let body = json!({"name": "short", "scope": "", "expires_in": 60});
@@ -113,7 +113,7 @@ on_both! {
         assert_refused(&verify(&app, "/auth/verify", &login), "Invalid token.");
         assert_eq!(verify(&app, "/auth/verify", &renewed).status, 200);
 
-        app.database.sql("update users set is_active = false where username = 'alice'");
+        app.sql("update users set is_active = false where username = 'alice'");
         assert_refused(&verify(&app, "/auth/verify", &renewed), "User inactive or deleted.");
     }
 

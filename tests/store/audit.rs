@@ -11,7 +11,7 @@ on_both! {
         kept.superuser("root");
         kept.user("alice");
         kept.store.create_client("api", &secret(), &by("root"), NOW).unwrap();
-        kept.store.create_token("alice", &named_token("ci"), &by("root"), NOW).unwrap();
+        kept.store.create_token(&kept.read("alice"), &named_token("ci"), &by("root"), NOW).unwrap();
         let before = kept.everything();
         let (refuse, allow) = match kept.database.postgres {
             Some(_) => ("alter table audit_log add constraint x check (false) not valid", "alter table audit_log drop constraint x"),
@@ -22,11 +22,11 @@ on_both! {
         let change = UserChange { email: Some("x@y.zz".into()), ..Default::default() };
         let regenerate = Regenerate { all: true, grace_until: None };
         assert!(store.create_user(&new_user("bob"), &who, NOW).is_err());
-        assert!(store.update_user("alice", &change, &who, NOW).is_err());
-        assert!(store.set_password("alice", &hash("x"), &who, NOW).is_err());
-        assert!(store.delete_user("alice", &who, NOW).is_err());
-        assert!(store.create_token("alice", &named_token("x"), &who, NOW).is_err());
-        assert!(store.regenerate_token("alice", &new_token(true), regenerate, &who, NOW).is_err());
+        assert!(store.update_user(&kept.read("alice"), &change, &who, NOW).is_err());
+        assert!(store.set_password(&kept.read("alice"), &hash("x"), &who, NOW).is_err());
+        assert!(store.delete_user(&kept.read("alice"), &who, NOW).is_err());
+        assert!(store.create_token(&kept.read("alice"), &named_token("x"), &who, NOW).is_err());
+        assert!(store.regenerate_token(&kept.read("alice"), &new_token(true), regenerate, &who, NOW).is_err());
         assert!(store.revoke_token(1, &who, NOW).is_err());
         assert!(store.create_client("new", &secret(), &who, NOW).is_err());
         assert!(store.rotate_client("api", &secret(), &who, NOW).is_err());

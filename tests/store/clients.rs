@@ -45,7 +45,7 @@ on_both! {
         kept.user("alice");
         let (bound, free) = (named_token("bound"), named_token("free"));
         for token in [&bound, &free] {
-            kept.store.create_token("alice", token, &by("root"), NOW).unwrap().unwrap();
+            kept.store.create_token(&kept.read("alice"), token, &by("root"), NOW).unwrap().unwrap();
         }
         kept.sql("update tokens set client = 'api' where name = 'bound'");
         assert_eq!(kept.token(&bound.digest).unwrap().0.client.as_deref(), Some("api"));

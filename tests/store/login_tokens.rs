@@ -50,14 +50,14 @@ on_both! {
     fn a_user_who_changed_since_gets_nothing(db) {
         let kept = Kept::new(db);
         let alice = kept.user("alice");
-        kept.store.set_password("alice", &hash("second"), &by("root"), NOW).unwrap();
+        kept.store.set_password(&kept.read("alice"), &hash("second"), &by("root"), NOW).unwrap();
         let bob = kept.user("bob");
         let off = UserChange { is_active: Some(false), ..UserChange::default() };
-        kept.store.update_user("bob", &off, &by("root"), NOW).unwrap();
+        kept.store.update_user(&kept.read("bob"), &off, &by("root"), NOW).unwrap();
         let carol = kept.user("carol");
-        kept.store.delete_user("carol", &by("root"), NOW).unwrap();
+        kept.store.delete_user(&kept.read("carol"), &by("root"), NOW).unwrap();
         let dave = kept.user("dave");
-        kept.store.delete_user("dave", &by("root"), NOW).unwrap();
+        kept.store.delete_user(&kept.read("dave"), &by("root"), NOW).unwrap();
         kept.user("dave");
         let before = kept.everything();
         for user in [alice, bob, carol, dave] {
@@ -75,7 +75,7 @@ on_both! {
         let (alice, bob) = (kept.user("alice"), kept.user("bob"));
         let limited = Issue { limit: Some(2), ..MULTIPLE };
         kept.issue(&bob, MULTIPLE);
-        kept.store.create_token("alice", &named_token("ci"), &by("root"), NOW).unwrap();
+        kept.store.create_token(&kept.read("alice"), &named_token("ci"), &by("root"), NOW).unwrap();
         let brief = NewToken { expires_at: Some(after(10)), ..new_token(false) };
         kept.store.issue_login_token(&alice, &brief, limited, &by("alice"), NOW).unwrap();
         let second = kept.issue(&alice, limited);

@@ -71,6 +71,12 @@ impl Kept {
         self.store.create_user(&new_user(username), &by("root"), NOW).unwrap()
     }
 
+    /// A user as they are now.
+    #[track_caller]
+    fn read(&self, username: &str) -> User {
+        self.store.user(username).unwrap().expect("there is such a user")
+    }
+
     fn superuser(&self, username: &str) -> User {
         let new = NewUser { is_superuser: true, ..new_user(username) };
         self.store.create_user(&new, &by("root"), NOW).unwrap()

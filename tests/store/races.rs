@@ -61,8 +61,8 @@ on_both! {
             UserChange { is_superuser: Some(false), ..UserChange::default() },
         );
         let results = thread::scope(|scope| {
-            let one = scope.spawn(|| kept.store.update_user("first", &off, &by("a"), NOW).map(drop));
-            let two = scope.spawn(|| kept.store.update_user("second", &demoted, &by("b"), NOW).map(drop));
+            let one = scope.spawn(|| kept.store.update_user(&kept.read("first"), &off, &by("a"), NOW).map(drop));
+            let two = scope.spawn(|| kept.store.update_user(&kept.read("second"), &demoted, &by("b"), NOW).map(drop));
             kept.wait_for_blocked(2);
             session.run("commit;");
             [one.join().unwrap(), two.join().unwrap()]
@@ -83,9 +83,9 @@ on_both! {
             let off = UserChange { is_active: Some(false), ..UserChange::default() };
             let demoted = UserChange { is_superuser: Some(false), ..UserChange::default() };
             match number % 3 {
-                0 => kept.store.update_user(&name, &off, &by("a"), NOW).map(drop),
-                1 => kept.store.update_user(&name, &demoted, &by("a"), NOW).map(drop),
-                _ => kept.store.delete_user(&name, &by("a"), NOW).map(drop),
+                0 => kept.store.update_user(&kept.read(&name), &off, &by("a"), NOW).map(drop),
+                1 => kept.store.update_user(&kept.read(&name), &demoted, &by("a"), NOW).map(drop),
+                _ => kept.store.delete_user(&kept.read(&name), &by("a"), NOW).map(drop),
             }
         });
         let refused = results.iter().filter(|result| matches!(result, Err(StoreError::LastSuperuser))).count();
@@ -124,7 +124,7 @@ on_both! {
         at_once(MANY, |number| {
             let names = if number % 2 == 0 { ["new", "other"] } else { ["other", "new"] };
             let change = UserChange { groups: Some(names.map(String::from).to_vec()), ..UserChange::default() };
-            kept.store.update_user(&format!("u{number}"), &change, &by("root"), NOW).unwrap().unwrap()
+            kept.store.update_user(&kept.read(&format!("u{number}")), &change, &by("root"), NOW).unwrap().unwrap()
         });
         assert_eq!(kept.sql("select count(*) from groups"), "2");
     }
@@ -160,7 +160,7 @@ on_both! {
         let how = Regenerate { all: false, grace_until: None };
         let tokens = at_once(MANY, |_| {
             let new = new_token(true);
-            assert!(kept.store.regenerate_token("alice", &new, how, &by("root"), after(1)).unwrap());
+            assert!(kept.store.regenerate_token(&kept.read("alice"), &new, how, &by("root"), after(1)).unwrap());
             new
         });
         assert_eq!(tokens.iter().filter(|token| kept.is_live(token)).count(), 1);
@@ -174,7 +174,7 @@ on_both! {
             let user = kept.user(&name);
             let tokens = at_once(4, |number| {
                 if number == 0 {
-                    assert!(kept.store.set_password(&name, &hash("second"), &by("root"), NOW).unwrap());
+                    assert!(kept.store.set_password(&kept.read(&name), &hash("second"), &by("root"), NOW).unwrap());
                     return None;
                 }
                 let new = new_token(false);
@@ -189,7 +189,7 @@ on_both! {
         let kept = Kept::new(db);
         let as_read = kept.user("alice");
         let rename = UserChange { username: Some("alicia".into()), ..UserChange::default() };
-        kept.store.update_user("alice", &rename, &by("root"), NOW).unwrap();
+        kept.store.update_user(&kept.read("alice"), &rename, &by("root"), NOW).unwrap();
         let mut session = kept.writer();
         session.run("update users set password = 'second';");
         let issued = thread::scope(|scope| {
@@ -222,7 +222,7 @@ fn who_loses_a_deadlock_may_ask_again() {
     session.run("set deadlock_timeout = '1min'; update users set username = 'three' where username = 'one';");
     let rename = UserChange { username: Some("three".into()), ..UserChange::default() };
     let lost = thread::scope(|scope| {
-        let renamed = scope.spawn(|| kept.store.update_user("two", &rename, &by("root"), NOW));
+        let renamed = scope.spawn(|| kept.store.update_user(&kept.read("two"), &rename, &by("root"), NOW));
         kept.wait_for_blocked(1);
         session.run("update users set last_name = 'x' where username = 'two'; commit;");
         renamed.join().unwrap()

@@ -2,6 +2,7 @@
 
 use jeton::domain::page::PageRequest;
 use jeton::domain::token::TokenKind;
+use jeton::domain::user::User;
 use jeton::store::{NewToken, Regenerate, StoreError};
 
 use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, named_token, new_token, unknown_digest};
@@ -14,7 +15,7 @@ on_both! {
         let kept = Kept::new(db);
         let alice = kept.user("alice");
         let new = NewToken { scope: "a b".into(), expires_at: Some(after(60)), ..named_token("ci ü") };
-        let made = kept.store.create_token("alice", &new, &by("alice"), NOW).unwrap().unwrap();
+        let made = kept.store.create_token(&kept.read("alice"), &new, &by("alice"), NOW).unwrap().unwrap();
         let (read, owner) = kept.token(&new.digest).unwrap();
         assert_eq!((read.id, read.user_id, owner.username.as_str()), (made.id, alice.id, "alice"));
         assert_eq!((read.kind(), read.name.as_deref(), read.scope.as_str()), (TokenKind::Named, Some("ci ü"), "a b"));
@@ -29,13 +30,13 @@ on_both! {
         kept.user("alice");
         let bob = kept.user("bob");
         let token = named_token("x");
-        kept.store.create_token("alice", &token, &by("root"), NOW).unwrap().unwrap();
+        kept.store.create_token(&kept.read("alice"), &token, &by("root"), NOW).unwrap().unwrap();
         let before = kept.everything();
-        let again = kept.store.create_token("bob", &token, &by("root"), NOW);
+        let again = kept.store.create_token(&kept.read("bob"), &token, &by("root"), NOW);
         assert!(matches!(again, Err(StoreError::Taken)), "{again:?}");
         let again = kept.store.issue_login_token(&bob, &token, SINGLE, &by("alice"), NOW);
         assert!(matches!(again, Err(StoreError::Taken)), "{again:?}");
-        let again = kept.store.regenerate_token("bob", &token, ORDINARY, &by("root"), NOW);
+        let again = kept.store.regenerate_token(&kept.read("bob"), &token, ORDINARY, &by("root"), NOW);
         assert!(matches!(again, Err(StoreError::Taken)), "{again:?}");
         assert_eq!(kept.everything(), before);
     }
@@ -45,11 +46,11 @@ on_both! {
         let alice = kept.user("alice");
         kept.issue(&alice, SINGLE);
         let before = kept.everything();
-        let second = kept.store.create_token("alice", &new_token(true), &by("root"), NOW);
+        let second = kept.store.create_token(&kept.read("alice"), &new_token(true), &by("root"), NOW);
         assert!(matches!(second, Err(StoreError::Taken)), "{second:?}");
         assert_eq!(kept.everything(), before);
         kept.issue(&kept.user("bob"), SINGLE);
-        kept.store.create_token("alice", &new_token(false), &by("root"), NOW).unwrap().unwrap();
+        kept.store.create_token(&kept.read("alice"), &new_token(false), &by("root"), NOW).unwrap().unwrap();
     }
 
     fn a_revoked_token_stays_unsealed_with_who_and_when(db) {
@@ -74,7 +75,7 @@ on_both! {
         let kept = Kept::new(db);
         kept.user("alice");
         let new = NewToken { expires_at: Some(after(10)), ..named_token("x") };
-        let id = kept.store.create_token("alice", &new, &by("root"), NOW).unwrap().unwrap().id;
+        let id = kept.store.create_token(&kept.read("alice"), &new, &by("root"), NOW).unwrap().unwrap().id;
         let before = kept.everything();
         assert!(!kept.store.revoke_token(id, &by("root"), after(10)).unwrap(), "at its end it has ended");
         assert_eq!(kept.everything(), before);
@@ -86,16 +87,15 @@ on_both! {
         let (alice, bob) = (kept.user("alice"), kept.user("bob"));
         let (one, two, other) = (kept.issue(&alice, MULTIPLE), kept.issue(&alice, SINGLE), kept.issue(&bob, SINGLE));
         let (named, fresh) = (named_token("ci"), new_token(true));
-        kept.store.create_token("alice", &named, &by("root"), NOW).unwrap().unwrap();
-        assert!(kept.store.regenerate_token("alice", &fresh, ORDINARY, &by("root"), after(1)).unwrap());
+        kept.store.create_token(&kept.read("alice"), &named, &by("root"), NOW).unwrap().unwrap();
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &fresh, ORDINARY, &by("root"), after(1)).unwrap());
         assert_eq!([&one, &two, &named, &fresh, &other].map(|token| kept.is_live(token)), [false, false, true, true, true]);
         let details = "{\"token\":5,\"ended\":2,\"all\":false,\"grace_until\":null}";
         assert_eq!(kept.last_audit(), format!("root|token.regenerate|alice|192.0.2.7|{details}"));
         let everything = Regenerate { all: true, grace_until: None };
-        assert!(kept.store.regenerate_token("alice", &new_token(true), everything, &by("root"), after(2)).unwrap());
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), everything, &by("root"), after(2)).unwrap());
         assert_eq!([&named, &fresh, &other].map(|token| kept.is_live(token)), [false, false, true]);
         let before = kept.everything();
-        assert!(!kept.store.regenerate_token("nobody", &new_token(true), ORDINARY, &by("root"), NOW).unwrap());
         assert_eq!(kept.everything(), before);
     }
 
@@ -109,14 +109,14 @@ on_both! {
             NewToken { expires_at: Some(after(500)), ..new_token(false) },
         );
         for token in [&soon, &late] {
-            kept.store.create_token("alice", token, &by("root"), NOW).unwrap();
+            kept.store.create_token(&kept.read("alice"), token, &by("root"), NOW).unwrap();
         }
         let grace = Regenerate { all: false, grace_until: Some(after(60)) };
-        assert!(kept.store.regenerate_token("alice", &new_token(true), grace, &by("root"), NOW).unwrap());
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), grace, &by("root"), NOW).unwrap());
         assert_eq!([&old, &soon, &late].map(ends), [Some(after(60)), Some(after(5)), Some(after(60))]);
         assert_eq!(kept.sql("select count(*) from tokens where sealed is not null"), "1", "the new one is handed out");
         assert!(!kept.token(&old.digest).unwrap().0.is_revoked(after(59)));
-        assert!(kept.store.regenerate_token("alice", &new_token(true), ORDINARY, &by("root"), NOW).unwrap());
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), ORDINARY, &by("root"), NOW).unwrap());
         assert!(kept.token(&old.digest).unwrap().0.is_revoked(NOW), "the grace ends with the next one");
     }
 
@@ -124,29 +124,26 @@ on_both! {
         let kept = Kept::new(db);
         let (bob, alice) = (kept.user("bob"), kept.user("alice"));
         for name in ["one", "dead", "three"] {
-            kept.store.create_token("alice", &named_token(name), &by("root"), NOW).unwrap();
+            kept.store.create_token(&kept.read("alice"), &named_token(name), &by("root"), NOW).unwrap();
         }
-        kept.store.create_token("bob", &NewToken { expires_at: Some(after(10)), ..named_token("brief") }, &by("root"), NOW).unwrap();
+        kept.store.create_token(&kept.read("bob"), &NewToken { expires_at: Some(after(10)), ..named_token("brief") }, &by("root"), NOW).unwrap();
         kept.issue(&bob, SINGLE);
         kept.issue(&alice, SINGLE);
         kept.store.revoke_token(2, &by("root"), NOW).unwrap();
-        let list = |username, page: PageRequest, now| {
-            let page = kept.store.list_tokens(username, page, now).unwrap();
+        let list = |user: Option<&User>, page: PageRequest, now| {
+            let page = kept.store.list_tokens(user.map(|user| user.id), page, now).unwrap();
             let rows = page.results.into_iter().map(|(token, owner)| format!("{owner} {}", token.name.unwrap_or_default()));
             (page.count, rows.collect::<Vec<_>>())
         };
-        assert_eq!(list(Some("alice"), ALL, NOW), (3, ["alice one", "alice three", "alice "].map(String::from).to_vec()));
+        assert_eq!(list(Some(&alice), ALL, NOW), (3, ["alice one", "alice three", "alice "].map(String::from).to_vec()));
         assert_eq!(list(None, PageRequest { number: 2, size: 2 }, NOW), (5, ["bob brief", "bob "].map(String::from).to_vec()));
-        assert_eq!(list(Some("bob"), ALL, after(10)), (1, vec!["bob ".into()]));
-        for nobody in ["nobody", "alice\0", "Alice", "%"] {
-            assert_eq!(list(Some(nobody), ALL, NOW), (0, Vec::new()));
-        }
+        assert_eq!(list(Some(&bob), ALL, after(10)), (1, vec!["bob ".into()]));
     }
 
     fn ids_of_deleted_tokens_do_not_come_again(db) {
         let kept = Kept::new(db);
         kept.user("alice");
-        let id = || kept.store.create_token("alice", &named_token("x"), &by("root"), NOW).unwrap().unwrap().id;
+        let id = || kept.store.create_token(&kept.read("alice"), &named_token("x"), &by("root"), NOW).unwrap().unwrap().id;
         let last = [id(), id()][1];
         kept.sql("delete from tokens");
         assert!(id() > last);

@@ -2,9 +2,9 @@
 
 use jeton::domain::page::PageRequest;
 use jeton::domain::user::{FIRST_BOOTSTRAP_ID, NewUser};
-use jeton::store::{StoreError, UserChange};
+use jeton::store::{Regenerate, StoreError, UserChange};
 
-use super::{ALL, Kept, MULTIPLE, NOW, after, by, hash, named_token, new_user};
+use super::{ALL, Kept, MULTIPLE, NOW, after, by, hash, named_token, new_token, new_user};
 use crate::on_both;
 
 on_both! {
@@ -37,11 +37,11 @@ on_both! {
         assert!(kept.superuser("alice").is_staff);
         kept.user("bob");
         let change = UserChange { is_superuser: Some(true), ..UserChange::default() };
-        assert!(kept.store.update_user("bob", &change, &by("root"), NOW).unwrap().unwrap().is_staff);
+        assert!(kept.store.update_user(&kept.read("bob"), &change, &by("root"), NOW).unwrap().unwrap().is_staff);
         let change = UserChange { is_staff: Some(false), ..UserChange::default() };
-        assert!(kept.store.update_user("bob", &change, &by("root"), NOW).unwrap().unwrap().is_staff);
+        assert!(kept.store.update_user(&kept.read("bob"), &change, &by("root"), NOW).unwrap().unwrap().is_staff);
         let change = UserChange { is_staff: Some(false), is_superuser: Some(false), ..UserChange::default() };
-        let bob = kept.store.update_user("bob", &change, &by("root"), NOW).unwrap().unwrap();
+        let bob = kept.store.update_user(&kept.read("bob"), &change, &by("root"), NOW).unwrap().unwrap();
         assert!(!bob.is_staff && !bob.is_superuser);
     }
 
@@ -55,7 +55,7 @@ on_both! {
         assert!(matches!(taken, Err(StoreError::Taken)), "{taken:?}");
         assert_eq!(kept.everything(), before, "neither a group nor an entry in the audit log");
         let rename = UserChange { username: Some("Alice".into()), ..UserChange::default() };
-        let taken = kept.store.update_user("alice", &rename, &by("root"), NOW);
+        let taken = kept.store.update_user(&kept.read("alice"), &rename, &by("root"), NOW);
         assert!(matches!(taken, Err(StoreError::Taken)), "{taken:?}");
         assert_eq!(kept.everything(), before);
         kept.user("bob"); // the connection is as good as before
@@ -64,7 +64,7 @@ on_both! {
     fn ids_of_deleted_users_do_not_come_again(db) {
         let kept = Kept::new(db);
         assert_eq!((kept.user("a").id, kept.user("b").id), (1, 2));
-        assert!(kept.store.delete_user("b", &by("root"), NOW).unwrap());
+        assert!(kept.store.delete_user(&kept.read("b"), &by("root"), NOW).unwrap());
         assert_eq!(kept.user("c").id, 3);
     }
 
@@ -75,7 +75,7 @@ on_both! {
         let first = bootstrap("admin").unwrap();
         assert!(first >= FIRST_BOOTSTRAP_ID, "out of the way of imports");
         assert_eq!(bootstrap("admin"), None, "there already");
-        assert!(kept.store.delete_user("admin", &by("root"), NOW).unwrap());
+        assert!(kept.store.delete_user(&kept.read("admin"), &by("root"), NOW).unwrap());
         assert!(bootstrap("admin").unwrap() > first);
         assert!(kept.user("ordinary").id < FIRST_BOOTSTRAP_ID);
     }
@@ -85,31 +85,59 @@ on_both! {
         let new = NewUser { email: "a@b.co".into(), groups: vec!["x".into()], ..new_user("alice") };
         kept.store.create_user(&new, &by("root"), NOW).unwrap();
         let change = UserChange { first_name: Some("Al".into()), groups: Some(vec!["b".into(), "a".into()]), ..UserChange::default() };
-        let alice = kept.store.update_user("alice", &change, &by("root"), after(9)).unwrap().unwrap();
+        let alice = kept.store.update_user(&kept.read("alice"), &change, &by("root"), after(9)).unwrap().unwrap();
         assert_eq!((alice.first_name.as_str(), alice.email.as_str(), alice.date_joined), ("Al", "a@b.co", NOW));
         assert_eq!(alice.groups, ["a", "b"]);
         assert_eq!(kept.last_audit(), "root|user.update|alice|192.0.2.7|{\"first_name\":\"Al\",\"groups\":[\"b\",\"a\"]}");
         let nothing = UserChange { groups: Some(Vec::new()), ..UserChange::default() };
-        assert!(kept.store.update_user("alice", &nothing, &by("root"), NOW).unwrap().unwrap().groups.is_empty());
+        assert!(kept.store.update_user(&kept.read("alice"), &nothing, &by("root"), NOW).unwrap().unwrap().groups.is_empty());
         let rename = UserChange { username: Some("alicia".into()), ..UserChange::default() };
-        let alicia = kept.store.update_user("alice", &rename, &by("root"), NOW).unwrap().unwrap();
+        let alicia = kept.store.update_user(&kept.read("alice"), &rename, &by("root"), NOW).unwrap().unwrap();
         assert_eq!((alicia.id, alicia.username.as_str()), (1, "alicia"));
         assert!(kept.store.user("alice").unwrap().is_none());
     }
 
-    fn nothing_happens_to_users_that_are_not_there(db) {
+    fn names_that_nobody_has(db) {
         let kept = Kept::new(db);
         kept.user("alice");
-        let before = kept.everything();
         for name in ["nobody", "", "ALICE", "alice ", "ali%", "alice\0", "\0"] {
             assert!(kept.store.user(name).unwrap().is_none(), "{name:?}");
+        }
+    }
+
+    fn nothing_happens_to_users_who_are_not_who_was_read(db) {
+        let kept = Kept::new(db);
+        kept.superuser("root");
+        let (gone, promoted, demoted) = (kept.user("alice"), kept.user("bob"), kept.superuser("carol"));
+        assert!(kept.store.delete_user(&gone, &by("root"), NOW).unwrap());
+        kept.user("alice");
+        let up = UserChange { is_staff: Some(true), ..UserChange::default() };
+        kept.store.update_user(&promoted, &up, &by("root"), NOW).unwrap().unwrap();
+        let down = UserChange { is_superuser: Some(false), ..UserChange::default() };
+        kept.store.update_user(&demoted, &down, &by("root"), NOW).unwrap().unwrap();
+        let before = kept.everything();
+        for read in [gone, promoted, demoted] {
             let change = UserChange { is_active: Some(false), ..UserChange::default() };
-            assert!(kept.store.update_user(name, &change, &by("root"), NOW).unwrap().is_none());
-            assert!(!kept.store.set_password(name, &hash("x"), &by("root"), NOW).unwrap());
-            assert!(!kept.store.delete_user(name, &by("root"), NOW).unwrap());
-            assert!(kept.store.create_token(name, &named_token("n"), &by("root"), NOW).unwrap().is_none());
+            assert!(kept.store.update_user(&read, &change, &by("root"), NOW).unwrap().is_none());
+            assert!(!kept.store.set_password(&read, &hash("x"), &by("root"), NOW).unwrap());
+            assert!(!kept.store.delete_user(&read, &by("root"), NOW).unwrap());
+            assert!(kept.store.create_token(&read, &named_token("n"), &by("root"), NOW).unwrap().is_none());
+            let how = Regenerate { all: true, grace_until: None };
+            assert!(!kept.store.regenerate_token(&read, &new_token(true), how, &by("root"), NOW).unwrap());
         }
         assert_eq!(kept.everything(), before);
+    }
+
+    fn a_user_who_was_renamed_meanwhile_is_changed_under_the_new_name(db) {
+        let kept = Kept::new(db);
+        let read = kept.user("alice");
+        let rename = UserChange { username: Some("alicia".into()), ..UserChange::default() };
+        kept.store.update_user(&read, &rename, &by("root"), NOW).unwrap().unwrap();
+        let other = kept.user("alice");
+        assert!(kept.store.set_password(&read, &hash("second"), &by("root"), NOW).unwrap());
+        assert_eq!(kept.last_audit(), "root|user.password|alicia|192.0.2.7|{}");
+        assert_eq!(kept.read("alice").password, other.password, "who has the name now is another");
+        assert_ne!(kept.read("alicia").password, read.password);
     }
 
     fn the_last_active_superuser_stays(db) {
@@ -118,22 +146,22 @@ on_both! {
         kept.superuser("second");
         kept.user("ordinary");
         let off = UserChange { is_active: Some(false), ..UserChange::default() };
-        assert!(kept.store.update_user("second", &off, &by("root"), NOW).unwrap().is_some());
+        assert!(kept.store.update_user(&kept.read("second"), &off, &by("root"), NOW).unwrap().is_some());
         let before = kept.everything();
         for (flag, change) in [
             ("inactive", off.clone()),
             ("demoted", UserChange { is_superuser: Some(false), email: Some("x@y.zz".into()), ..UserChange::default() }),
         ] {
-            let refused = kept.store.update_user("first", &change, &by("root"), NOW);
+            let refused = kept.store.update_user(&kept.read("first"), &change, &by("root"), NOW);
             assert!(matches!(refused, Err(StoreError::LastSuperuser)), "{flag}: {refused:?}");
         }
-        let refused = kept.store.delete_user("first", &by("root"), NOW);
+        let refused = kept.store.delete_user(&kept.read("first"), &by("root"), NOW);
         assert!(matches!(refused, Err(StoreError::LastSuperuser)), "{refused:?}");
         assert_eq!(kept.everything(), before);
         let harmless = UserChange { is_active: Some(true), is_superuser: Some(true), email: Some("x@y.zz".into()), ..UserChange::default() };
-        assert!(kept.store.update_user("first", &harmless, &by("root"), NOW).unwrap().is_some());
-        assert!(kept.store.delete_user("second", &by("root"), NOW).unwrap(), "an inactive one is not the last active one");
-        assert!(kept.store.delete_user("ordinary", &by("root"), NOW).unwrap());
+        assert!(kept.store.update_user(&kept.read("first"), &harmless, &by("root"), NOW).unwrap().is_some());
+        assert!(kept.store.delete_user(&kept.read("second"), &by("root"), NOW).unwrap(), "an inactive one is not the last active one");
+        assert!(kept.store.delete_user(&kept.read("ordinary"), &by("root"), NOW).unwrap());
     }
 
     fn a_new_password_ends_login_tokens_and_spares_named_ones(db) {
@@ -141,8 +169,8 @@ on_both! {
         let (alice, bob) = (kept.user("alice"), kept.user("bob"));
         let (one, two, other) = (kept.issue(&alice, MULTIPLE), kept.issue(&alice, MULTIPLE), kept.issue(&bob, MULTIPLE));
         let named = named_token("ci");
-        kept.store.create_token("alice", &named, &by("root"), NOW).unwrap().unwrap();
-        assert!(kept.store.set_password("alice", &hash("second"), &by("staff"), after(1)).unwrap());
+        kept.store.create_token(&kept.read("alice"), &named, &by("root"), NOW).unwrap().unwrap();
+        assert!(kept.store.set_password(&kept.read("alice"), &hash("second"), &by("staff"), after(1)).unwrap());
         assert_eq!([&one, &two, &named, &other].map(|token| kept.is_live(token)), [false, false, true, true]);
         assert_eq!(kept.store.user("alice").unwrap().unwrap().password.as_str(), "second");
         assert_eq!(kept.last_audit(), "staff|user.password|alice|192.0.2.7|{}");
@@ -164,7 +192,7 @@ on_both! {
         let kept = Kept::new(db);
         let alice = kept.store.create_user(&NewUser { groups: vec!["g".into()], ..new_user("alice") }, &by("root"), NOW).unwrap();
         let token = kept.issue(&alice, MULTIPLE);
-        assert!(kept.store.delete_user("alice", &by("root"), NOW).unwrap());
+        assert!(kept.store.delete_user(&kept.read("alice"), &by("root"), NOW).unwrap());
         assert!(kept.token(&token.digest).is_none());
         assert_eq!(kept.sql("select count(*) from tokens"), "0");
         assert_eq!(kept.sql("select count(*) from user_groups"), "0");

@@ -12,6 +12,7 @@ use jeton::server::Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::heard;
 use super::http::{Answer, Request};
 use super::postgres::{self, Database};
 
@@ -152,6 +153,20 @@ impl App {
         });
         let (addr, stop) = receiver.recv_timeout(Duration::from_secs(20)).expect("jeton listens");
         Self { addr, clock, database, stop, thread: Some(thread) }
+    }
+
+    /// Runs SQL past jeton, as an operator would, and lets this node hear of it.
+    #[track_caller]
+    pub fn sql(&self, text: &str) -> String {
+        let printed = self.database.sql(text);
+        self.heard();
+        printed
+    }
+
+    /// Waits until this node has heard whatever others changed.
+    #[track_caller]
+    pub fn heard(&self) {
+        heard(self.addr);
     }
 
     pub fn send(&self, request: Request) -> Answer {

@@ -101,6 +101,7 @@ impl App {
     pub fn command(&self, arguments: &[&str]) -> String {
         let output = self.binary().run(arguments);
         assert_eq!(output.status, 0, "{arguments:?}: {}", output.stderr);
+        self.heard();
         output.stdout
     }
 }

@@ -20,6 +20,19 @@ pub fn eventually<T>(what: &str, limit: Duration, f: impl FnMut() -> Option<T>) 
     found
 }
 
+/// Waits until a server has proof that it heard everything that was changed before this call, by whomever.
+#[track_caller]
+pub fn heard(addr: std::net::SocketAddr) {
+    let since = Instant::now();
+    eventually("a proof that all was heard", Duration::from_secs(10), || {
+        let text = http::Request::new("GET", "/metrics").send(addr).text();
+        let age =
+            text.lines().find_map(|line| line.strip_prefix("jeton_cache_proof_age_seconds ")).expect("it is there");
+        let age: f64 = age.parse().unwrap();
+        (age < since.elapsed().as_secs_f64()).then_some(())
+    });
+}
+
 /// The same, for those who have more to say when it takes too long.
 pub fn within<T>(limit: Duration, mut f: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + limit;

@@ -1,0 +1,55 @@
+//! A piece of memory that many threads read without writing to it, and one at a time changes: a sequence lock over
+//! atomic words. Readers take no lock, so two workers that read the same block never wait for each other's cache line.
+
+use super::atomic::{AtomicU64, Ordering, fence};
+
+/// How often a reader tries again when it was disturbed. Somebody who is disturbed that often asks the database.
+const ATTEMPTS: usize = 4;
+
+/// The words of a block; the first is its sequence number, odd while somebody writes.
+pub struct Block<'a> {
+    sequence: &'a AtomicU64,
+    words: &'a [AtomicU64],
+}
+
+impl<'a> Block<'a> {
+    /// Over these words, all zero at first. `None` without any.
+    pub fn new(words: &'a [AtomicU64]) -> Option<Self> {
+        let (sequence, words) = words.split_first()?;
+        Some(Self { sequence, words })
+    }
+
+    /// What `look` sees in the words when nobody writes; `None` when somebody does, again and again.
+    ///
+    /// While somebody writes `look` may see half of it. What it returns then is thrown away, but it must not panic.
+    pub fn read<T>(&self, look: impl Fn(&[AtomicU64]) -> T) -> Option<T> {
+        for _ in 0..ATTEMPTS {
+            let before = self.sequence.load(Ordering::Acquire);
+            if before.is_multiple_of(2) {
+                let seen = look(self.words);
+                // The words are read before the sequence number is read again.
+                fence(Ordering::Acquire);
+                if self.sequence.load(Ordering::Relaxed) == before {
+                    return Some(seen);
+                }
+            }
+            std::hint::spin_loop();
+        }
+        None
+    }
+
+    /// Lets `change` write the words, unless somebody else is writing: then it is `false`, and nothing happened.
+    pub fn write(&self, change: impl FnOnce(&[AtomicU64])) -> bool {
+        let before = self.sequence.load(Ordering::Relaxed);
+        if !before.is_multiple_of(2)
+            || self.sequence.compare_exchange(before, before + 1, Ordering::Acquire, Ordering::Relaxed).is_err()
+        {
+            return false;
+        }
+        // The number is odd before any word changes.
+        fence(Ordering::Release);
+        change(self.words);
+        self.sequence.store(before + 2, Ordering::Release);
+        true
+    }
+}

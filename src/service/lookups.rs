@@ -1,0 +1,167 @@
+//! Questions to the database for tokens, asked together: whoever waits at the same moment shares one statement.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::cache::{Born, Cache};
+use super::metrics::Metrics;
+use crate::domain::time::Stopwatch;
+use crate::domain::token::{TokenDigest, TokenFacts};
+use crate::domain::user::User;
+use crate::store::{Store, StoreError};
+
+/// A token and its user, dead or alive.
+pub type Found = (TokenFacts, User);
+
+/// What the database says of a digest, and what this node had heard of changes before it asked.
+pub type Answer = Result<(Born, Option<Found>), StoreError>;
+
+/// Statements under way at once: while one waits for its answer, the next gathers.
+const THREADS: usize = 2;
+
+/// Digests in one statement.
+const MOST_TOGETHER: usize = 500;
+
+/// A handle to the threads that ask; they end when the last handle is dropped.
+#[derive(Clone)]
+pub struct Lookups {
+    queue: Arc<Queue>,
+    _owner: Arc<Owner>,
+}
+
+struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Waiting>,
+    closed: bool,
+}
+
+struct Waiting {
+    digest: TokenDigest,
+    since: Stopwatch,
+    reply: oneshot::Sender<Answer>,
+}
+
+impl Lookups {
+    /// Starts the threads. `patience` is how long a request waits for its answer.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn start(
+        store: &Store,
+        cache: &Arc<Cache>,
+        metrics: &Arc<Metrics>,
+        patience: Duration,
+    ) -> std::io::Result<Self> {
+        let queue = Arc::new(Queue { state: Mutex::default(), filled: Condvar::new() });
+        let lookups = Self { queue: Arc::clone(&queue), _owner: Arc::new(Owner(Arc::clone(&queue))) };
+        for number in 0..THREADS {
+            let asker = Asker {
+                queue: Arc::clone(&queue),
+                store: store.clone(),
+                cache: Arc::clone(cache),
+                metrics: Arc::clone(metrics),
+                patience,
+            };
+            std::thread::Builder::new().name(format!("lookup-{number}")).spawn(move || asker.run())?;
+        }
+        Ok(lookups)
+    }
+
+    /// What the database says of a digest.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the caller sees to it that it does not wait for ever.
+    pub async fn find(&self, digest: TokenDigest) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        self.queue.lock().waiting.push(Waiting { digest, since: Stopwatch::start(), reply });
+        self.queue.filled.notify_one();
+        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the lookup was given up".into())))
+    }
+}
+
+impl Queue {
+    // A thread that panics holds no lock.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those who wait, oldest first; `None` when nobody will any more.
+    fn take(&self) -> Option<Vec<Waiting>> {
+        let mut state = self.lock();
+        while state.waiting.is_empty() {
+            if state.closed {
+                return None;
+            }
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let many = state.waiting.len().min(MOST_TOGETHER);
+        let rest = state.waiting.split_off(many);
+        let taken = std::mem::replace(&mut state.waiting, rest);
+        if !state.waiting.is_empty() {
+            self.filled.notify_one();
+        }
+        Some(taken)
+    }
+}
+
+/// Closes the queue with the last handle.
+struct Owner(Arc<Queue>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.filled.notify_all();
+    }
+}
+
+struct Asker {
+    queue: Arc<Queue>,
+    store: Store,
+    cache: Arc<Cache>,
+    metrics: Arc<Metrics>,
+    patience: Duration,
+}
+
+impl Asker {
+    fn run(&self) {
+        while let Some(mut waiting) = self.queue.take() {
+            waiting.retain(|one| !one.reply.is_closed() && one.since.elapsed() < self.patience);
+            if !waiting.is_empty() {
+                self.answer(waiting);
+            }
+        }
+    }
+
+    fn answer(&self, waiting: Vec<Waiting>) {
+        let digests: Vec<TokenDigest> = waiting.iter().map(|one| one.digest).collect();
+        // Before the database is asked: a change that comes in from now on makes these answers stillborn.
+        let born = self.cache.born();
+        let asking = Stopwatch::start();
+        let mut found = self.ask(&digests);
+        // A connection that died while it lay idle is no fault of those who wait; a slow database gets no second try.
+        if matches!(&found, Err(error) if error.is_passing()) && asking.elapsed() < self.patience / 4 {
+            found = self.ask(&digests);
+        }
+        for one in waiting {
+            let answer = match &found {
+                Ok(rows) => Ok((born, rows.get(&one.digest).cloned())),
+                Err(error) => Err(error.clone()),
+            };
+            // Somebody who has given up meanwhile misses nothing.
+            drop(one.reply.send(answer));
+        }
+    }
+
+    fn ask(&self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, Found>, StoreError> {
+        self.metrics.looked_up(digests.len());
+        self.store.within(self.patience).tokens(digests)
+    }
+}

@@ -1,0 +1,171 @@
+//! What is counted, for Prometheus. Names and labels are part of the interface; no key, name or address is a label.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
+
+use super::Reason;
+use super::cache::Cache;
+use crate::domain::time::Uptime;
+
+/// Results of an introspection: active, and each reason why not.
+const RESULTS: usize = 1 + Reason::ALL.len();
+
+/// One worker's own counts of answers from the cache. No other thread writes them, so that counting costs nothing
+/// where it happens by the hundred thousand; they fill a cache line, so that their neighbours cost nothing either.
+#[derive(Default)]
+#[repr(align(64))]
+pub struct WorkerCounts {
+    hits: [AtomicU64; RESULTS],
+}
+
+impl WorkerCounts {
+    /// An answer was given from the cache.
+    pub fn hit(&self, reason: Option<Reason>) {
+        if let Some(count) = self.hits.get(place(reason)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn place(reason: Option<Reason>) -> usize {
+    reason.and_then(|reason| Reason::ALL.iter().position(|one| *one == reason)).map_or(0, |at| at + 1)
+}
+
+fn word(reason: Option<Reason>) -> &'static str {
+    reason.map_or("active", Reason::as_str)
+}
+
+/// All counters.
+pub struct Metrics {
+    registry: Registry,
+    requests: HistogramVec,
+    introspections: IntCounterVec,
+    hits: IntCounter,
+    misses: IntCounter,
+    changes: IntCounter,
+    proof_age: Gauge,
+    lookups: IntCounter,
+    looked_up: IntCounter,
+    logins: IntCounterVec,
+    workers: Mutex<Workers>,
+}
+
+/// What each worker counts, and how much of it is in the counters already.
+#[derive(Default)]
+struct Workers {
+    counts: Vec<Arc<WorkerCounts>>,
+    gathered: [u64; RESULTS],
+}
+
+impl Metrics {
+    /// # Panics
+    /// When a name is no name or comes twice: at once, or never.
+    #[must_use]
+    pub fn new() -> Self {
+        let counter = |name, help| IntCounter::new(name, help).expect("a good name");
+        let counters = |name, help, label| IntCounterVec::new(Opts::new(name, help), &[label]).expect("a good name");
+        let seconds = vec![0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5];
+        let requests =
+            HistogramOpts::new("jeton_request_seconds", "Requests by route and status, by their time").buckets(seconds);
+        let metrics = Self {
+            registry: Registry::new(),
+            requests: HistogramVec::new(requests, &["route", "status"]).expect("a good name"),
+            introspections: counters("jeton_introspections_total", "Introspected tokens by result", "result"),
+            hits: counter("jeton_cache_hits_total", "Introspections answered from the cache"),
+            misses: counter("jeton_cache_misses_total", "Introspections that had to ask the database"),
+            changes: counter("jeton_changes_heard_total", "Changes of users, tokens and clients that were heard"),
+            proof_age: Gauge::new(
+                "jeton_cache_proof_age_seconds",
+                "How long ago it was proven that every change had been heard; +Inf: never, or there is no cache",
+            )
+            .expect("a good name"),
+            lookups: counter("jeton_lookup_statements_total", "Statements that looked tokens up"),
+            looked_up: counter("jeton_lookup_tokens_total", "Tokens that these statements asked for"),
+            logins: counters("jeton_logins_total", "Logins by result", "result"),
+            workers: Mutex::default(),
+        };
+        for result in [None].into_iter().chain(Reason::ALL.map(Some)) {
+            metrics.introspections.with_label_values(&[word(result)]);
+        }
+        let all: [Box<dyn prometheus::core::Collector>; 9] = [
+            Box::new(metrics.requests.clone()),
+            Box::new(metrics.introspections.clone()),
+            Box::new(metrics.hits.clone()),
+            Box::new(metrics.misses.clone()),
+            Box::new(metrics.changes.clone()),
+            Box::new(metrics.proof_age.clone()),
+            Box::new(metrics.lookups.clone()),
+            Box::new(metrics.looked_up.clone()),
+            Box::new(metrics.logins.clone()),
+        ];
+        for collector in all {
+            metrics.registry.register(collector).expect("each name comes once");
+        }
+        metrics
+    }
+
+    /// A place for one more worker to count in.
+    #[must_use]
+    pub fn worker(&self) -> Arc<WorkerCounts> {
+        let counts = Arc::<WorkerCounts>::default();
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).counts.push(Arc::clone(&counts));
+        counts
+    }
+
+    /// A request was answered, `seconds` after it came.
+    pub fn request(&self, route: &str, status: u16, seconds: f64) {
+        self.requests.with_label_values(&[route, &status.to_string()]).observe(seconds);
+    }
+
+    /// A token was introspected with the cache's help.
+    pub(super) fn hit(&self, reason: Option<Reason>) {
+        self.hits.inc();
+        self.introspections.with_label_values(&[word(reason)]).inc();
+    }
+
+    /// A token was introspected without it.
+    pub(super) fn miss(&self, reason: Option<Reason>) {
+        self.misses.inc();
+        self.introspections.with_label_values(&[word(reason)]).inc();
+    }
+
+    /// One statement looked up so many tokens.
+    pub(super) fn looked_up(&self, tokens: usize) {
+        self.lookups.inc();
+        self.looked_up.inc_by(tokens as u64);
+    }
+
+    /// A login ended so.
+    pub(super) fn login(&self, result: &str) {
+        self.logins.with_label_values(&[result]).inc();
+    }
+
+    /// Everything, in Prometheus' text format.
+    pub(super) fn text(&self, cache: &Cache) -> String {
+        self.gather(cache);
+        TextEncoder::new().encode_to_string(&self.registry.gather()).expect("numbers and fixed words")
+    }
+
+    fn gather(&self, cache: &Cache) {
+        // Held throughout, so that two who ask at once count nothing twice.
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        for (at, result) in [None].into_iter().chain(Reason::ALL.map(Some)).enumerate() {
+            let sum: u64 = workers.counts.iter().map(|counts| counts.hits[at].load(Ordering::Relaxed)).sum();
+            let new = sum.saturating_sub(workers.gathered[at]);
+            workers.gathered[at] = sum;
+            self.hits.inc_by(new);
+            self.introspections.with_label_values(&[word(result)]).inc_by(new);
+        }
+        self.changes.inc_by(cache.heard().saturating_sub(self.changes.get()));
+        let age = cache.proof_age(Uptime::now()).filter(|_| cache.is_on());
+        self.proof_age.set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

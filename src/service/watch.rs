@@ -1,0 +1,106 @@
+//! Keeps the cache's proof young: hears changes, and proves again and again that none was missed.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use super::Service;
+use super::cache::Cache;
+use crate::domain::change::Change;
+use crate::domain::time::{Stopwatch, Uptime};
+use crate::store::{Listener, Store, StoreError};
+
+/// Proofs within one revocation bound: one that comes late, or even two, is missed by nobody.
+const BEATS_PER_BOUND: u32 = 4;
+
+/// How often what has arrived is taken in between two proofs.
+const POLL: Duration = Duration::from_millis(20);
+
+/// How long before a broken connection is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Ends the watch when it is dropped.
+pub struct Watch {
+    _stop: Sender<()>,
+}
+
+impl Service {
+    /// Begins to hear changes. Until its first proof nothing is answered from the cache.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn watch(&self) -> std::io::Result<Option<Watch>> {
+        if !self.inner.cache.is_on() {
+            return Ok(None);
+        }
+        let (stop, stopped) = mpsc::channel();
+        let watcher = Watcher {
+            store: self.inner.store.clone(),
+            cache: Arc::clone(&self.inner.cache),
+            beat: self.policy().revocation_bound / BEATS_PER_BOUND,
+            warned: false,
+        };
+        std::thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&stopped))?;
+        Ok(Some(Watch { _stop: stop }))
+    }
+}
+
+struct Watcher {
+    store: Store,
+    cache: Arc<Cache>,
+    beat: Duration,
+    warned: bool,
+}
+
+impl Watcher {
+    /// Until the other end of `stopped` is dropped.
+    fn run(mut self, stopped: &Receiver<()>) {
+        let goes_on = |pause| matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout));
+        loop {
+            let Err(error) = self.listen(&goes_on) else { return };
+            // Once until it works again: a database that is down is told by everybody who asks it.
+            if !self.warned {
+                log::warn!("answers are not kept in memory for now: {error}");
+                self.warned = true;
+            }
+            if !goes_on(RETRY.min(self.beat.max(POLL))) {
+                return;
+            }
+        }
+    }
+
+    /// Listens until it is told to stop, or fails.
+    fn listen(&mut self, goes_on: &impl Fn(Duration) -> bool) -> Result<(), StoreError> {
+        let mut listener = self.store.listen()?;
+        // Whatever happened while nobody listened.
+        self.cache.apply(Change::Everything);
+        loop {
+            self.prove(&mut listener)?;
+            let since = Stopwatch::start();
+            while let Some(left) = self.beat.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
+                if !goes_on(left.min(POLL)) {
+                    return Ok(());
+                }
+                self.take_in(listener.poll()?);
+            }
+        }
+    }
+
+    fn prove(&mut self, listener: &mut Listener) -> Result<(), StoreError> {
+        let moment = Uptime::now();
+        let changes = listener.beat()?;
+        self.take_in(changes);
+        self.cache.prove(moment);
+        if self.warned {
+            log::info!("answers are kept in memory again");
+            self.warned = false;
+        }
+        Ok(())
+    }
+
+    fn take_in(&self, changes: Vec<Change>) {
+        for change in changes {
+            self.cache.apply(change);
+        }
+    }
+}

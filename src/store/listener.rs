@@ -1,0 +1,166 @@
+//! Hearing of changes: PostgreSQL's notifications, SQLite's `PRAGMA data_version`.
+//!
+//! Both answer one question, at a beat: what has changed, of all that was committed before the beat began? PostgreSQL
+//! delivers notifications in the order of their commits, so when a beat that we send ourselves comes back, everything
+//! before it has come too. SQLite tells whether another connection has written since it was asked last; what the one
+//! writing connection of this process wrote it is told by the writer itself ([`Store::telling`]).
+
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::{Integer, Text};
+use diesel::{PgConnection, RunQueryDsl, sql_query};
+use r2d2::ManageConnection;
+
+use super::connection::{Conn, Manager, Role};
+use super::{Store, StoreError};
+use crate::domain::change::Change;
+use crate::domain::time::Stopwatch;
+
+/// The channel that the triggers in `migrations/postgres` notify.
+const CHANNEL: &str = "jeton_changes";
+
+/// How long a beat may take to come back once the server has said that it was sent. It comes before that word.
+const LONGEST_RETURN: Duration = Duration::from_millis(500);
+
+/// Hears what others change.
+pub enum Listener {
+    /// A connection that listens.
+    Postgres {
+        /// Nothing but this listener uses it.
+        conn: Box<PgConnection>,
+        /// The server's process that serves it.
+        backend: i32,
+        /// How many beats were sent.
+        beats: u64,
+    },
+    /// The writing connection is asked.
+    Sqlite {
+        /// Where it is.
+        store: Store,
+        /// Which writing connection this was and what it said last.
+        seen: Option<(u64, i32)>,
+    },
+}
+
+#[derive(diesel::QueryableByName)]
+struct Backend {
+    #[diesel(sql_type = Integer)]
+    pid: i32,
+}
+
+#[derive(diesel::QueryableByName)]
+struct DataVersion {
+    #[diesel(sql_type = Integer)]
+    data_version: i32,
+}
+
+impl Store {
+    /// Begins to listen. What was changed before it returned may have been missed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Unusable`] when there is something between us and the server that
+    /// gives one session to many, a transaction pooler, for then notifications get lost.
+    pub fn listen(&self) -> Result<Listener, StoreError> {
+        if !self.url.is_postgres() {
+            return Ok(Listener::Sqlite { store: self.clone(), seen: None });
+        }
+        let manager = Manager::new(self.url.clone(), Role::Write, self.write.connection_timeout(), self.file.clone());
+        let connect = || match manager.connect() {
+            Ok(Conn::Pg(pg)) => Ok(pg),
+            Ok(Conn::Sqlite(_)) => Err(StoreError::Failed("a URL of PostgreSQL gave SQLite".into())),
+            Err(error) => Err(StoreError::Unavailable(error.to_string())),
+        };
+        let mut conn = connect()?;
+        conn.batch_execute(&format!("listen {CHANNEL}"))?;
+        let backend = backend_of(&mut conn)?;
+        // A pooler would give the session that lies idle now to the next who asks.
+        let mut other = connect()?;
+        other.batch_execute("begin")?;
+        if backend_of(&mut other)? == backend {
+            return Err(pooled());
+        }
+        Ok(Listener::Postgres { conn: Box::new(conn), backend, beats: 0 })
+    }
+}
+
+impl Listener {
+    /// What has changed since it was asked last, up to now: every change that was committed before the call.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the connection is gone; changes may have been missed then. As
+    /// [`Store::listen`].
+    pub fn beat(&mut self) -> Result<Vec<Change>, StoreError> {
+        match self {
+            Self::Postgres { conn, backend, beats } => {
+                *beats += 1;
+                let beat = format!("beat {backend} {beats}");
+                let sent = sql_query("select pg_backend_pid() as pid, pg_notify($1, $2)")
+                    .bind::<Text, _>(CHANNEL)
+                    .bind::<Text, _>(&beat)
+                    .get_result::<Backend>(&mut **conn)?;
+                if sent.pid != *backend {
+                    return Err(pooled());
+                }
+                let mut changes = Vec::new();
+                let waiting = Stopwatch::start();
+                while !hear(conn, &beat, &mut changes)? {
+                    if waiting.elapsed() > LONGEST_RETURN {
+                        return Err(pooled());
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Ok(changes)
+            }
+            Self::Sqlite { store, seen } => {
+                let file = store.file.clone();
+                let now = store.on_writer(|conn| {
+                    let version = sql_query("pragma data_version").get_result::<DataVersion>(conn)?.data_version;
+                    Ok((file.writers(), version))
+                })?;
+                let changed = *seen != Some(now);
+                *seen = Some(now);
+                Ok(if changed { vec![Change::Everything] } else { Vec::new() })
+            }
+        }
+    }
+
+    /// What has come in between two beats; proves nothing, but makes changes heard sooner.
+    ///
+    /// # Errors
+    /// As [`Listener::beat`].
+    pub fn poll(&mut self) -> Result<Vec<Change>, StoreError> {
+        let mut changes = Vec::new();
+        if let Self::Postgres { conn, .. } = self {
+            hear(conn, "", &mut changes)?;
+        }
+        Ok(changes)
+    }
+}
+
+/// Takes in what has arrived; says whether `beat` was among it.
+fn hear(conn: &mut PgConnection, beat: &str, changes: &mut Vec<Change>) -> Result<bool, StoreError> {
+    for notification in conn.notifications_iter() {
+        let payload = notification?.payload;
+        if payload == beat {
+            return Ok(true);
+        }
+        if !payload.starts_with("beat ") {
+            // Whatever a newer node may tell: what is not understood may concern anything.
+            changes.push(payload.parse().unwrap_or(Change::Everything));
+        }
+    }
+    Ok(false)
+}
+
+fn backend_of(conn: &mut PgConnection) -> Result<i32, StoreError> {
+    Ok(sql_query("select pg_backend_pid() as pid").get_result::<Backend>(conn)?.pid)
+}
+
+fn pooled() -> StoreError {
+    StoreError::Unusable(
+        "notifications do not come through to this connection; is there a transaction pooler before PostgreSQL? \
+         Let DATABASE_URL go to the server itself, or to a pooler in session mode"
+            .into(),
+    )
+}

@@ -1,0 +1,175 @@
+//! What is kept where, how long, and how much of it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jeton::domain::change::Change;
+use jeton::domain::time::{Timestamp, Uptime};
+use jeton::service::cache::{Cache, Keep, Now, Patience};
+use proptest::prelude::*;
+
+use super::{BOUND, MS, at, cache, digest, keep};
+
+const MIB: u64 = 1 << 20;
+
+fn text(cache: &Cache, number: u64, now: Now) -> Option<Vec<u8>> {
+    cache.get(&digest(number), now, Patience::Bound).map(|kept| kept.text)
+}
+
+#[test]
+fn nothing_is_given_without_a_proof_and_nothing_on_one_that_is_too_old() {
+    let cache = cache(MIB);
+    cache.keep(&digest(1), cache.born(), keep(7, b"seven"));
+    assert_eq!(text(&cache, 1, at(5 * MS)), None, "never proven");
+    cache.prove(Uptime::from_nanos(5 * MS));
+    assert_eq!(text(&cache, 1, at(1_004 * MS)).as_deref(), Some(&b"seven"[..]));
+    assert_eq!(text(&cache, 1, at(1_005 * MS)), None, "at the bound it is over");
+    cache.prove(Uptime::from_nanos(1_005 * MS));
+    assert!(text(&cache, 1, at(1_005 * MS)).is_some(), "and a new proof lets it live again");
+}
+
+#[test]
+fn each_change_ends_what_it_concerns() {
+    let cache = cache(MIB);
+    cache.prove(Uptime::from_nanos(MS));
+    let fill = || {
+        cache.keep(&digest(1), cache.born(), keep(7, b"seven"));
+        cache.keep(&digest(2), cache.born(), keep(8, b"eight"));
+        cache.keep(&digest(3), cache.born(), Keep { user_id: None, code: 2, ..keep(0, b"") });
+    };
+    let there = || [1, 2, 3].map(|number| text(&cache, number, at(MS)).is_some());
+    fill();
+    assert_eq!(there(), [true; 3]);
+    cache.apply(Change::User(7));
+    assert_eq!(there(), [false, true, true]);
+    cache.apply(Change::created(&digest(3)));
+    assert_eq!(there(), [false, true, false]);
+    let born = cache.born();
+    cache.apply(Change::Clients);
+    assert_eq!(there(), [false, true, false], "clients are nobody's tokens");
+    assert!(!cache.clients_stand(born, Uptime::from_nanos(MS), Patience::Bound));
+    assert!(cache.clients_stand(cache.born(), Uptime::from_nanos(MS), Patience::Bound));
+    fill();
+    assert_eq!(there(), [true; 3]);
+    cache.apply(Change::Everything);
+    assert_eq!(there(), [false; 3]);
+    assert!(!cache.clients_stand(born, Uptime::from_nanos(MS), Patience::Bound));
+}
+
+#[test]
+fn an_answer_looked_up_before_a_change_is_stillborn() {
+    let cache = cache(MIB);
+    cache.prove(Uptime::from_nanos(MS));
+    let born = cache.born();
+    cache.apply(Change::User(7));
+    cache.keep(&digest(1), born, keep(7, b"old"));
+    assert_eq!(text(&cache, 1, at(MS)), None);
+    cache.keep(&digest(1), cache.born(), keep(7, b"new"));
+    assert_eq!(text(&cache, 1, at(MS)).as_deref(), Some(&b"new"[..]));
+}
+
+#[test]
+fn both_ends_of_an_answer() {
+    let cache = Cache::new(MIB, BOUND, Duration::from_secs(10));
+    cache.prove(Uptime::from_nanos(MS));
+    let start = at(MS).time;
+    let answer = Keep {
+        hit_until: start.after(Duration::from_secs(1)),
+        ends_at: start.after(Duration::from_secs(5)),
+        ..keep(7, b"x")
+    };
+    cache.keep(&digest(1), cache.born(), answer);
+    let given = |seconds, uptime, patience| {
+        let now = Now { time: start.after(Duration::from_secs(seconds)), uptime: Uptime::from_nanos(uptime) };
+        cache.get(&digest(1), now, patience).is_some()
+    };
+    assert!(given(0, MS, Patience::Bound));
+    assert!(!given(1, MS, Patience::Bound), "the database is to be asked again");
+    assert!(given(1, MS, Patience::StaleIfError));
+    assert!(given(4, 11_000 * MS, Patience::StaleIfError), "the bound and ten seconds");
+    assert!(!given(4, 11_001 * MS, Patience::StaleIfError));
+    assert!(!given(5, MS, Patience::StaleIfError), "never past its end");
+}
+
+#[test]
+fn memory_is_bounded_and_a_flood_of_unknown_tokens_drives_out_no_good_one() {
+    let cache = cache(MIB);
+    cache.prove(Uptime::from_nanos(MS));
+    let body = [b'x'; 240];
+    for number in 0..1_000 {
+        cache.keep(&digest(number), cache.born(), keep(7, &body));
+    }
+    let known = |cache: &Cache| (0..1_000).filter(|number| text(cache, *number, at(MS)).is_some()).count();
+    assert_eq!(known(&cache), 1_000);
+    for number in 1_000..100_000 {
+        cache.keep(&digest(number), cache.born(), Keep { user_id: None, code: 2, ..keep(0, b"") });
+    }
+    assert_eq!(known(&cache), 1_000);
+    for number in 1_000..100_000 {
+        cache.keep(&digest(number), cache.born(), keep(7, &body));
+    }
+    let all = (0..100_000).filter(|number| text(&cache, *number, at(MS)).is_some()).count();
+    // 1 MiB less a sixteenth, in entries of 304 bytes.
+    assert!((2_500..3_300).contains(&all), "{all}");
+    assert!((99_990..100_000).all(|number| text(&cache, number, at(MS)).is_some()), "the newest are there");
+}
+
+#[test]
+fn a_hundred_thousand_tokens_find_room_in_the_default() {
+    let cache = cache(64 * MIB);
+    cache.prove(Uptime::from_nanos(MS));
+    let body = [b'x'; 300];
+    for number in 0..100_000 {
+        cache.keep(&digest(number), cache.born(), keep(7, &body));
+    }
+    let there = (0..100_000).filter(|number| text(&cache, *number, at(MS)).is_some()).count();
+    assert!(there > 99_900, "{there}");
+}
+
+#[test]
+fn without_memory_there_is_no_cache() {
+    for bytes in [0, 1, 8191] {
+        let cache = cache(bytes);
+        assert!(!cache.is_on());
+        cache.prove(Uptime::from_nanos(MS));
+        cache.keep(&digest(1), cache.born(), keep(7, b"x"));
+        assert_eq!(text(&cache, 1, at(MS)), None);
+        assert!(!cache.clients_stand(cache.born(), Uptime::from_nanos(MS), Patience::Bound));
+    }
+    assert!(cache(8192).is_on());
+}
+
+proptest! {
+    /// Whatever is kept in whatever order: an answer is the last that was kept for its digest, whole, or none.
+    #[test]
+    fn answers_are_never_mixed_up(kept in prop::collection::vec((0_u64..40, 0_usize..5_000), 1..200)) {
+        let cache = cache(8192);
+        cache.prove(Uptime::from_nanos(MS));
+        let mut last: HashMap<u64, Vec<u8>> = HashMap::new();
+        for (turn, (number, len)) in kept.into_iter().enumerate() {
+            let body: Vec<u8> = (0..len).map(|at| u8::try_from((at + turn) % 251).unwrap()).collect();
+            cache.keep(&digest(number), cache.born(), keep(7, &body));
+            // What is too long is not kept, and what was there before may stay.
+            if text(&cache, number, at(MS)).as_ref() == Some(&body) {
+                last.insert(number, body);
+            } else {
+                prop_assert!(len > 3_900, "{len} bytes find room");
+            }
+            for (number, body) in &last {
+                let given = text(&cache, *number, at(MS));
+                prop_assert!(given.is_none() || given.as_ref() == Some(body));
+            }
+        }
+    }
+
+    /// The hit ends with the earlier of its ends, to the microsecond.
+    #[test]
+    fn never_past_its_end(end in 0_i64..1_000_000, ask in 0_i64..1_000_000) {
+        let cache = cache(8192);
+        cache.prove(Uptime::from_nanos(MS));
+        let end = Timestamp::from_micros(end);
+        cache.keep(&digest(1), cache.born(), Keep { hit_until: end, ends_at: end, ..keep(7, b"x") });
+        let now = Now { time: Timestamp::from_micros(ask), uptime: Uptime::from_nanos(MS) };
+        prop_assert_eq!(cache.get(&digest(1), now, Patience::Bound).is_some(), ask < end.as_micros());
+    }
+}

@@ -1,0 +1,263 @@
+//! The state machine, searched for a stale answer: every order of changes, notifications, beats, lookups, insertions,
+//! disconnections and the passing of time that chance comes up with. The cache is the real one; around it there is a
+//! model of PostgreSQL, of the connection that listens, and of lookups under way.
+
+use std::collections::VecDeque;
+
+use jeton::domain::change::Change;
+use jeton::domain::time::Uptime;
+use jeton::service::cache::{Born, Cache, Patience};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+
+use super::{BOUND, MS, at, cache, digest, keep};
+
+const USERS: usize = 2;
+
+/// What happens.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// Another node or a command changes a user and commits; the notification is queued.
+    Commit(usize),
+    /// This node does: it applies the change before it answers.
+    CommitHere(usize),
+    /// The listener notes the time and sends its beat.
+    Beat,
+    /// The next notification arrives.
+    Hear,
+    /// A lookup begins: it notes what was heard.
+    Begin(usize),
+    /// The oldest lookup that has not read yet reads the database.
+    Read,
+    /// The oldest lookup that has read hands its answer to the cache.
+    Keep,
+    /// The listener's connection breaks; what was on its way is lost.
+    Disconnect,
+    /// It listens again.
+    Reconnect,
+    /// Milliseconds pass.
+    Pass(u64),
+    /// Somebody asks for the user's token.
+    Ask(usize),
+}
+
+/// A guard taken out, to see that the search finds what it guards against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Without {
+    Nothing,
+    /// A lookup counts as begun when it ends.
+    LookupsUnderWay,
+    /// What was missed while nobody listened stays missed.
+    EmptyingOnReconnect,
+    /// The proof is the moment when the beat comes back.
+    TimeOfSending,
+    /// The proof may be of any age.
+    Bound,
+    /// A node's own changes wait for their notification.
+    OwnChanges,
+}
+
+enum Notification {
+    Change(usize),
+    Beat(u64),
+}
+
+struct Lookup {
+    user: usize,
+    born: Born,
+    read: Option<u64>,
+}
+
+/// A change of a user: which version it made, when.
+struct Committed {
+    user: usize,
+    version: u64,
+    at: u64,
+}
+
+struct World {
+    without: Without,
+    cache: Cache,
+    now: u64,
+    versions: [u64; USERS],
+    committed: Vec<Committed>,
+    queue: VecDeque<Notification>,
+    listens: bool,
+    lookups: VecDeque<Lookup>,
+    given: usize,
+}
+
+impl World {
+    fn new(without: Without) -> Self {
+        let cache = match without {
+            Without::Bound => Cache::new(1 << 16, BOUND * 1_000, std::time::Duration::ZERO),
+            _ => cache(1 << 16),
+        };
+        let (committed, queue, lookups) = (Vec::new(), VecDeque::new(), VecDeque::new());
+        let mut world = Self {
+            without,
+            cache,
+            now: 1_000 * MS,
+            versions: [0; USERS],
+            committed,
+            queue,
+            listens: false,
+            lookups,
+            given: 0,
+        };
+        world.reconnect();
+        // A search that begins with something kept meets more that can go wrong.
+        for event in [Event::Beat, Event::Hear, Event::Begin(0), Event::Read, Event::Keep] {
+            world.happen(event).expect("nothing is asked yet");
+        }
+        world
+    }
+
+    fn reconnect(&mut self) {
+        if self.listens {
+            return;
+        }
+        self.listens = true;
+        self.queue.clear();
+        if self.without != Without::EmptyingOnReconnect {
+            self.cache.apply(Change::Everything);
+        }
+    }
+
+    fn commit(&mut self, user: usize) {
+        self.versions[user] += 1;
+        self.committed.push(Committed { user, version: self.versions[user], at: self.now });
+        if self.listens {
+            self.queue.push_back(Notification::Change(user));
+        }
+    }
+
+    /// # Errors
+    /// A stale answer.
+    fn happen(&mut self, event: Event) -> Result<(), String> {
+        match event {
+            Event::Commit(user) => self.commit(user),
+            Event::CommitHere(user) => {
+                self.commit(user);
+                if self.without != Without::OwnChanges {
+                    self.cache.apply(change(user));
+                }
+                // It has been answered: from now on its own answers show it, however young the proof.
+                self.committed.last_mut().expect("just committed").at = 0;
+            }
+            Event::Beat if self.listens => self.queue.push_back(Notification::Beat(self.now)),
+            Event::Hear => match self.queue.pop_front() {
+                Some(Notification::Change(user)) => self.cache.apply(change(user)),
+                Some(Notification::Beat(sent)) => {
+                    let moment = if self.without == Without::TimeOfSending { self.now } else { sent };
+                    self.cache.prove(Uptime::from_nanos(moment));
+                }
+                None => {}
+            },
+            Event::Begin(user) => self.lookups.push_back(Lookup { user, born: self.cache.born(), read: None }),
+            Event::Read => {
+                if let Some(lookup) = self.lookups.iter_mut().find(|lookup| lookup.read.is_none()) {
+                    lookup.read = Some(self.versions[lookup.user]);
+                }
+            }
+            Event::Keep => {
+                if let Some(at) = self.lookups.iter().position(|lookup| lookup.read.is_some()) {
+                    let lookup = self.lookups.remove(at).expect("it is there");
+                    let born = if self.without == Without::LookupsUnderWay { self.cache.born() } else { lookup.born };
+                    let text = lookup.read.unwrap_or(0).to_be_bytes();
+                    self.cache.keep(&digest(lookup.user as u64), born, keep(id(lookup.user), &text));
+                }
+            }
+            Event::Disconnect => {
+                self.listens = false;
+                self.queue.clear();
+            }
+            Event::Reconnect => self.reconnect(),
+            Event::Pass(millis) => self.now += millis * MS,
+            Event::Ask(user) => return self.ask(user),
+            Event::Beat => {}
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, user: usize) -> Result<(), String> {
+        let Some(kept) = self.cache.get(&digest(user as u64), at(self.now), Patience::Bound) else { return Ok(()) };
+        self.given += 1;
+        let version = u64::from_be_bytes(kept.text.try_into().expect("eight bytes"));
+        // The first change that this answer does not show yet must be younger than the bound.
+        let next = self.committed.iter().find(|one| one.user == user && one.version == version + 1);
+        match next {
+            Some(next) if u128::from(self.now - next.at) >= BOUND.as_nanos() => {
+                Err(format!("an answer {} ms behind", (self.now - next.at) / MS))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn id(user: usize) -> i64 {
+    i64::try_from(user).unwrap() + 1
+}
+
+fn change(user: usize) -> Change {
+    Change::User(id(user))
+}
+
+/// Events as they come in life, with what makes trouble more often than in life.
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let user = || 0..USERS;
+    let event = prop_oneof![
+        2 => user().prop_map(Event::Commit),
+        1 => user().prop_map(Event::CommitHere),
+        4 => Just(Event::Beat),
+        6 => Just(Event::Hear),
+        4 => user().prop_map(Event::Begin),
+        4 => Just(Event::Read),
+        4 => Just(Event::Keep),
+        1 => Just(Event::Disconnect),
+        2 => Just(Event::Reconnect),
+        3 => prop_oneof![Just(1), Just(100), Just(400), Just(999), Just(1_000)].prop_map(Event::Pass),
+        6 => user().prop_map(Event::Ask),
+    ];
+    prop::collection::vec(event, 1..120)
+}
+
+/// Searches; gives the number of answers from the cache, or the shortest way to a stale one.
+fn search(without: Without, cases: u32) -> Result<usize, String> {
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let given = std::cell::Cell::new(0);
+    let result = TestRunner::new(config).run(&events(), |events| {
+        let mut world = World::new(without);
+        for event in events {
+            world.happen(event).map_err(TestCaseError::fail)?;
+        }
+        given.set(given.get() + world.given);
+        Ok(())
+    });
+    match result {
+        Ok(()) => Ok(given.get()),
+        Err(TestError::Fail(reason, events)) => Err(format!("{reason}: {events:?}")),
+        Err(TestError::Abort(reason)) => panic!("the search was given up: {reason}"),
+    }
+}
+
+#[test]
+fn no_order_of_events_gives_an_answer_past_the_bound() {
+    let given = search(Without::Nothing, 20_000).unwrap_or_else(|found| panic!("{found}"));
+    assert!(given > 10_000, "the search must meet answers to judge: {given}");
+}
+
+#[test]
+fn without_any_one_guard_the_search_finds_a_stale_answer() {
+    let guards = [
+        Without::LookupsUnderWay,
+        Without::EmptyingOnReconnect,
+        Without::TimeOfSending,
+        Without::Bound,
+        Without::OwnChanges,
+    ];
+    for without in guards {
+        let found = search(without, 200_000).expect_err(&format!("{without:?} must be missed"));
+        assert!(found.contains("behind"), "{found}");
+    }
+}
