@@ -20,7 +20,9 @@ use crate::domain::secret_key::SecretKey;
 use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
 use crate::http::{self, AppState, FastLane};
-use crate::service::{Bootstrap, Error, FirstStart, Hasher, HasherOptions, Policy, Sealer, Service, key_file};
+use crate::service::{
+    Bootstrap, Error, FirstStart, Hasher, HasherOptions, Policy, PurgePace, Sealer, Service, key_file,
+};
 use crate::store::{MetaKey, Store, StoreError, StoreOptions};
 
 /// Why jeton does not start.
@@ -228,8 +230,9 @@ const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 const PURGE_PAUSE: Duration = Duration::from_millis(20);
 
 async fn keep_purging(service: Service) {
+    let mut pace = PurgePace::default();
     loop {
-        let pause = match service.purge().await {
+        let pause = match service.purge(&mut pace).await {
             Ok(true) => PURGE_PAUSE,
             Ok(false) => PURGE_INTERVAL,
             Err(error) => {

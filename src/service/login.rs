@@ -131,6 +131,7 @@ impl Service {
         let single = self.policy().token_mode == TokenMode::Single;
         let limit = if single { None } else { self.policy().token_limit_per_user };
         let mut issue = Issue { single, limit, unopenable: None, action };
+        self.flush_refreshes(user.id).await?;
         let now = self.clock().now();
         if single {
             let asked = user.clone();

@@ -3,30 +3,81 @@
 use std::time::Duration;
 
 use super::{Error, Service};
+use crate::domain::time::Stopwatch;
 use crate::store::Purge;
-
-/// Rows deleted by one statement: few enough that it takes milliseconds.
-const BATCH: u32 = 1_000;
 
 /// How long after its expiry a token may not be unsealed: a use just before it may yet be written, and push it out.
 const SETTLED: Duration = Duration::from_mins(1);
+
+/// How many rows a statement may delete: few at first, for the pages of old rows are cold, then more while statements
+/// are quick, and fewer when one is not. Whoever waits for a row or for the disk meanwhile does not wait long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PurgePace(u32);
+
+impl PurgePace {
+    const LEAST: u32 = 50;
+    const MOST: u32 = 1_000;
+    /// A statement that takes longer is followed by a smaller one.
+    const SLOW: Duration = Duration::from_millis(50);
+
+    /// After a statement that took so long.
+    #[must_use]
+    pub fn after(self, took: Duration) -> Self {
+        let next = if took > Self::SLOW {
+            self.0 / 2
+        } else if took < Self::SLOW / 4 {
+            self.0 * 2
+        } else {
+            self.0
+        };
+        Self(next.clamp(Self::LEAST, Self::MOST))
+    }
+}
+
+impl Default for PurgePace {
+    fn default() -> Self {
+        Self(Self::LEAST)
+    }
+}
 
 impl Service {
     /// Unseals one batch of expired tokens and deletes one of each kind of row; says whether more is due.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn purge(&self) -> Result<bool, Error> {
+    pub async fn purge(&self, pace: &mut PurgePace) -> Result<bool, Error> {
         let now = self.clock().now();
         let (expired, before) = (now.before(SETTLED), now.before(self.policy().retention));
-        let mut more = self.db(move |store| store.unseal_expired(expired, BATCH)).await? >= BATCH as usize;
+        let most = pace.0;
+        let mut more = self.db(move |store| store.unseal_expired(expired, most)).await? >= most as usize;
         for what in Purge::ALL {
-            let deleted = self.db(move |store| store.purge(what, before, BATCH)).await?;
+            let (most, statement) = (pace.0, Stopwatch::start());
+            let deleted = self.db(move |store| store.purge(what, before, most)).await?;
             if deleted > 0 {
+                *pace = pace.after(statement.elapsed());
                 log::debug!(rows = deleted; "purged {what:?}");
             }
-            more |= deleted >= BATCH as usize;
+            more |= deleted >= most as usize;
         }
         Ok(more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_follows_the_statements() {
+        let (quick, fair, slow) = (Duration::from_millis(1), Duration::from_millis(30), Duration::from_millis(51));
+        let mut pace = PurgePace::default();
+        assert_eq!(pace, PurgePace(50));
+        assert_eq!(pace.after(slow), PurgePace(50), "some are deleted whatever it takes");
+        for rows in [100, 200, 400, 800, 1_000, 1_000] {
+            pace = pace.after(quick);
+            assert_eq!(pace, PurgePace(rows));
+        }
+        assert_eq!(pace.after(fair), pace);
+        assert_eq!(pace.after(slow), PurgePace(500));
     }
 }

@@ -40,10 +40,20 @@ impl Uses {
             return;
         }
         let mut pending = self.lock();
-        let token_use =
-            pending.entry(token.id).or_insert(TokenUse { id: token.id, last_used_at: now, expires_at: None });
+        let token_use = pending.entry(token.id).or_insert(TokenUse {
+            id: token.id,
+            user_id: token.user_id,
+            last_used_at: now,
+            expires_at: None,
+        });
         token_use.last_used_at = token_use.last_used_at.max(now);
         token_use.expires_at = token_use.expires_at.max(expires_at);
+    }
+
+    /// A user's uses that push an expiry out.
+    fn refreshes_of(&self, user_id: i64) -> Vec<TokenUse> {
+        let refreshes = |token_use: &&TokenUse| token_use.user_id == user_id && token_use.expires_at.is_some();
+        self.lock().values().filter(refreshes).copied().collect()
     }
 
     fn take(&self, most: usize) -> Vec<TokenUse> {
@@ -97,6 +107,20 @@ fn slides(token: &TokenFacts, policy: &Policy) -> Option<(Duration, Timestamp)> 
 }
 
 impl Service {
+    /// Writes the uses that push out the expiry of a user's tokens: what is about to be asked of the database must not
+    /// take them for expired. They wait for a second at most, so there are few users' to look through.
+    pub(super) async fn flush_refreshes(&self, user_id: i64) -> Result<(), Error> {
+        if self.policy().token_auto_refresh {
+            let uses = self.inner.uses.refreshes_of(user_id);
+            if !uses.is_empty() {
+                let batch = uses.clone();
+                self.db(move |store| store.record_uses(&batch)).await?;
+                self.inner.uses.written(&uses);
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the uses noted so far.
     ///
     /// # Errors

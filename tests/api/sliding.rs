@@ -46,6 +46,25 @@ on_both! {
         assert!(!app.is_good(&key), "ten hours without a use");
     }
 
+    fn a_login_sees_a_refresh_that_is_not_written_yet(db) {
+        let app = sliding(db, &[]);
+        let key = app.alice();
+        for round in 0..5 {
+            app.clock.advance(HOUR * 10 - MINUTE * 5);
+            assert!(app.is_good(&key), "{round}");
+            // Past the expiry that is in the database until the next second writes the new one.
+            app.clock.advance(MINUTE * 5);
+            assert_eq!(app.login(ALICE.0, ALICE.1), key, "{round}");
+            app.introspect(&key);
+        }
+        let limited = sliding(db, &[("JETON_TOKEN_MODE", "multiple"), ("JETON_TOKEN_LIMIT_PER_USER", "1")]);
+        let key = limited.alice();
+        limited.clock.advance(short_of(HOUR * 10));
+        assert!(limited.is_good(&key));
+        limited.clock.advance(MICRO);
+        assert_eq!(limited.try_login(ALICE.0, ALICE.1).status, 403, "it lives, and counts");
+    }
+
     fn without_the_setting_nothing_slides(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
         let key = app.alice();

@@ -243,8 +243,8 @@ fn search(without: Without, cases: u32) -> Result<usize, String> {
 
 #[test]
 fn no_order_of_events_gives_an_answer_past_the_bound() {
-    let given = search(Without::Nothing, 20_000).unwrap_or_else(|found| panic!("{found}"));
-    assert!(given > 10_000, "the search must meet answers to judge: {given}");
+    let given = search(Without::Nothing, 6_000).unwrap_or_else(|found| panic!("{found}"));
+    assert!(given > 3_000, "the search must meet answers to judge: {given}");
 }
 
 #[test]

@@ -5,13 +5,13 @@ use crate::commands::done;
 use crate::support::http::Request;
 
 fn logged_out(nodes: &Nodes, token: &str) {
-    let answer = Request::new("POST", "/logout/").token(token).send(nodes.nodes[0].addr);
+    let answer = Request::new("POST", "/logout/").token(token).send(nodes.both[0].addr);
     assert_eq!(answer.status, 204, "{answer:?}");
 }
 
 fn revoked(nodes: &Nodes, token: &str) {
     let request = Request::new("POST", "/revoke").basic(&nodes.client.0, &nodes.client.1).form(&[("token", token)]);
-    assert_eq!(request.send(nodes.nodes[1].addr).status, 200);
+    assert_eq!(request.send(nodes.both[1].addr).status, 200);
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn every_change_by_http_by_command_and_by_sql_is_seen_by_both_nodes_within_the_b
     see("revoke", &named, &|nodes| revoked(nodes, &named));
     let (login, named) = nodes.user("b");
     see("regenerate", &login, &|nodes| {
-        let answer = Request::new("POST", "/admin/users/b/regenerate").token(&boss).send(nodes.nodes[1].addr);
+        let answer = Request::new("POST", "/admin/users/b/regenerate").token(&boss).send(nodes.both[1].addr);
         assert_eq!(answer.status, 200, "{answer:?}");
     });
     let id = done(&nodes.jeton, &["token", "list", "b", "--json"]);
@@ -76,7 +76,7 @@ fn a_client_s_new_secret_and_its_end_are_seen_within_the_bound() {
     let (login, _) = nodes.user("a");
     let asks = |secret: &str, node: usize| {
         let request = Request::new("POST", "/introspect").basic("billing", secret).form(&[("token", &login)]);
-        request.send(nodes.nodes[node].addr).status
+        request.send(nodes.both[node].addr).status
     };
     let mut secret = nodes.client.1.clone();
     for rotate in [true, true, false] {

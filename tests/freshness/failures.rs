@@ -22,7 +22,7 @@ fn a_change_beside_killed_listeners_is_seen_within_the_bound() {
             }
         });
         let (_, again) = nodes.user(&format!("v{round}"));
-        let asked = nodes.nodes.each_ref().map(|node| super::Asked::start(node.addr, &nodes.client, &again));
+        let asked = nodes.both.each_ref().map(|node| super::Asked::start(node.addr, &nodes.client, &again));
         nodes.hot(RECOVERY);
         drop(asked);
     }
@@ -33,14 +33,14 @@ fn a_change_while_a_node_is_stopped_is_seen_by_its_first_answer_after() {
     let nodes = Nodes::start();
     let (login, _) = nodes.user("a");
     nodes.longest_after(&login, |nodes| {
-        nodes.nodes[1].signal("STOP");
+        nodes.both[1].signal("STOP");
         done(&nodes.jeton, &["token", "create", "-r", "a"]);
         // Three times the bound, in which it hears nothing and its proof ages.
         std::thread::sleep(Duration::from_secs(3));
-        nodes.nodes[1].signal("CONT");
+        nodes.both[1].signal("CONT");
     });
     let (login, _) = nodes.user("b");
-    let asked = nodes.nodes.each_ref().map(|node| super::Asked::start(node.addr, &nodes.client, &login));
+    let asked = nodes.both.each_ref().map(|node| super::Asked::start(node.addr, &nodes.client, &login));
     nodes.hot(RECOVERY);
     drop(asked);
 }
@@ -63,7 +63,7 @@ fn a_restart_of_postgresql_with_a_change_before_anybody_listens_again() {
 fn while_postgresql_is_frozen_the_cache_answers_for_the_bound_and_no_longer() {
     let nodes = Nodes::start();
     let (login, _) = nodes.user("a");
-    let asked = nodes.nodes.each_ref().map(|node| super::Asked::start(node.addr, &nodes.client, &login));
+    let asked = nodes.both.each_ref().map(|node| super::Asked::start(node.addr, &nodes.client, &login));
     nodes.hot(RECOVERY);
     nodes.cluster.freeze();
     let frozen = std::time::Instant::now();

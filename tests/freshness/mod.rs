@@ -4,6 +4,7 @@
 mod asked;
 mod changes;
 mod failures;
+mod stale;
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ const WATCH: Duration = Duration::from_millis(700);
 
 /// Two nodes, and what is needed to ask them.
 struct Nodes {
-    nodes: [Serving; 2],
+    both: [Serving; 2],
     jeton: Jeton,
     client: (String, String),
     database: TestDatabase,
@@ -37,19 +38,19 @@ impl Nodes {
         let database = TestDatabase::of(&cluster);
         let jeton = jeton(&database).env("JETON_DATABASE_TIMEOUT", "500ms");
         let client = create_client(&jeton, "billing");
-        let nodes = [(); 2].map(|()| jeton.serve());
-        Self { nodes, jeton, client, database, cluster }
+        let both = [(); 2].map(|()| jeton.serve());
+        Self { both, jeton, client, database, cluster }
     }
 
     /// A user with a login token and a named one.
     fn user(&self, name: &str) -> (String, String) {
         create_user(&self.jeton, name, &[]);
         let named = key_in(&done(&self.jeton, &["token", "create", name, "--name", "ci"]), name);
-        (login(&self.nodes[0], name), named)
+        (login(&self.both[0], name), named)
     }
 
     fn hits(&self, node: usize) -> u64 {
-        let text = Request::new("GET", "/metrics").send(self.nodes[node].addr).text();
+        let text = Request::new("GET", "/metrics").send(self.both[node].addr).text();
         let value = text.lines().find_map(|line| line.strip_prefix("jeton_cache_hits_total "));
         value.expect("it is counted").parse().unwrap()
     }
@@ -67,7 +68,7 @@ impl Nodes {
     /// answer lived after that. Panics when it was longer than the bound.
     #[track_caller]
     fn longest_after(&self, token: &str, change: impl FnOnce(&Self)) -> Duration {
-        let asked = self.nodes.each_ref().map(|node| Asked::start(node.addr, &self.client, token));
+        let asked = self.both.each_ref().map(|node| Asked::start(node.addr, &self.client, token));
         self.hot(RECOVERY);
         let old = asked.each_ref().map(Asked::last);
         assert_eq!(old[0], old[1], "both say the same before");
