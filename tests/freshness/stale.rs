@@ -1,6 +1,8 @@
 //! `JETON_STALE_IF_ERROR`, a transaction pooler, and a cache that is off.
 
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -60,12 +62,11 @@ impl Pooler {
              listen_port=6432\nauth_type=any\npool_mode={mode}\nlogfile={at}/log\nignore_startup_parameters=extra_float_digits\n"
         );
         std::fs::File::create(dir.path().join("ini")).unwrap().write_all(settings.as_bytes()).unwrap();
-        std::os::unix::fs::chown(dir.path(), Some(65534), Some(65534)).ok();
+        // As who owns the cluster: nobody else may reach its socket, and pgbouncer does not run as root.
+        let owner = std::fs::metadata(&host).unwrap().uid();
+        chown(dir.path(), Some(owner), None).unwrap();
         let mut command = Command::new("/usr/sbin/pgbouncer");
-        if is_root() {
-            command.args(["-u", "nobody"]);
-        }
-        command.arg(dir.path().join("ini")).stdout(Stdio::null()).stderr(Stdio::null());
+        command.uid(owner).arg(dir.path().join("ini")).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().expect("pgbouncer is installed: scripts/test does it");
         let socket = dir.path().join(".s.PGSQL.6432");
         eventually("pgbouncer's socket", Duration::from_secs(10), || socket.exists().then_some(()));
@@ -81,10 +82,6 @@ impl Pooler {
 /// Of `postgres://jeton@%2Fthe%2Ffolder/name`, as the tests reach their clusters.
 fn socket_and_name(url: &str) -> (&str, &str) {
     url.split_once('@').and_then(|(_, rest)| rest.split_once('/')).expect("a URL of the tests")
-}
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
 }
 
 impl Drop for Pooler {
