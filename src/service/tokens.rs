@@ -6,6 +6,7 @@ use super::{AuthenticationFault, Caller, Error, Faults, Holder, Rights, Service}
 use crate::domain::audit::Action;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope;
+use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenFacts};
 use crate::domain::user::User;
 use crate::store::NewToken;
@@ -47,8 +48,13 @@ impl Service {
         wanted: NamedToken,
         caller: &Caller,
     ) -> Result<(Token, TokenFacts), Error> {
-        self.change_user(username, caller, async |user: User| self.create_checked_token(user, &wanted, caller).await)
-            .await
+        self.change_user(username, caller, async |user: User| {
+            let (token, new, now) = self.new_named_token(&wanted)?;
+            let actor = caller.actor.clone();
+            let facts = self.db(move |store| store.create_token(&user, &new, &actor, now)).await?;
+            Ok(facts.map(|facts| (token, facts)))
+        })
+        .await
     }
 
     /// Makes an API key for the holder.
@@ -61,16 +67,15 @@ impl Service {
         wanted: NamedToken,
         caller: &Caller,
     ) -> Result<(Token, TokenFacts), Error> {
-        let made = self.create_checked_token(holder.user.clone(), &wanted, caller).await?;
-        made.ok_or(Error::NotAuthenticated(AuthenticationFault::InvalidToken))
+        let (token, new, now) = self.new_named_token(&wanted)?;
+        let (user_id, actor) = (holder.user.id, caller.actor.clone());
+        let facts = self.db(move |store| store.create_own_token(user_id, &new, &actor, now)).await?;
+        let facts = facts.ok_or(Error::NotAuthenticated(AuthenticationFault::InvalidToken))?;
+        Ok((token, facts))
     }
 
-    async fn create_checked_token(
-        &self,
-        user: User,
-        wanted: &NamedToken,
-        caller: &Caller,
-    ) -> Result<Option<(Token, TokenFacts)>, Error> {
+    /// A new API key and its row, or what is wrong with what is wanted; and when it is made.
+    fn new_named_token(&self, wanted: &NamedToken) -> Result<(Token, NewToken, Timestamp), Error> {
         let mut faults = Faults::default();
         let name = wanted.name.trim().to_owned();
         if name.is_empty() {
@@ -95,9 +100,7 @@ impl Service {
             hint: token.hint(),
             expires_at: wanted.expires_in.map(|span| now.after(span)),
         };
-        let actor = caller.actor.clone();
-        let facts = self.db(move |store| store.create_token(&user, &new, &actor, now)).await?;
-        Ok(facts.map(|facts| (token, facts)))
+        Ok((token, new, now))
     }
 
     /// The holder's live tokens.

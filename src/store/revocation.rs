@@ -7,7 +7,7 @@ use serde_json::json;
 use super::connection::Conn;
 use super::schema::{tokens, users};
 use super::tokens::{NewToken, insert};
-use super::users::{by_id, lock, lock_id};
+use super::users::{lock, lock_whoever};
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
@@ -77,8 +77,7 @@ impl Store {
     /// Revokes all live login tokens of a user; `false` when there is none with this id.
     pub fn revoke_login_tokens(&self, user_id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
         self.change(|conn, changes| {
-            lock_id(conn, user_id)?;
-            let Some(user) = by_id(conn, user_id)? else { return Ok(false) };
+            let Some(user) = lock_whoever(conn, user_id)? else { return Ok(false) };
             changes.push(Change::User(user.id));
             let revoked = revoke_login_tokens(conn, user.id, by, now)?;
             audit::record(conn, by, Action::TokenRevoke, &user.username, &json!({ "login_tokens": revoked }), now)?;

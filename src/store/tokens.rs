@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::connection::Conn;
 use super::schema::{tokens, users};
-use super::users::{Row as UserRow, lock, with_groups};
+use super::users::{Row as UserRow, lock, lock_whoever, with_groups};
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
@@ -132,10 +132,22 @@ impl Store {
         self.change(|conn, changes| {
             let Some(user) = lock(conn, read)? else { return Ok(None) };
             changes.push(Change::created(&new.digest));
-            let id = insert(conn, user.id, new, now)?;
-            let details = json!({ "token": id, "name": new.name, "scope": new.scope });
-            audit::record(conn, by, Action::TokenCreate, &user.username, &details, now)?;
-            Ok(Some(facts(tokens::table.find(id).select(FACTS).first(conn)?)))
+            create(conn, &user, new, by, now).map(Some)
+        })
+    }
+
+    /// Makes a token that a user asked for themselves; `None` when there is none with this id.
+    pub fn create_own_token(
+        &self,
+        user_id: i64,
+        new: &NewToken,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<TokenFacts>, StoreError> {
+        self.change(|conn, changes| {
+            let Some(user) = lock_whoever(conn, user_id)? else { return Ok(None) };
+            changes.push(Change::created(&new.digest));
+            create(conn, &user, new, by, now).map(Some)
         })
     }
 
@@ -181,6 +193,13 @@ impl Store {
             Ok(with_groups(conn, row.into_iter().collect())?.pop())
         })
     }
+}
+
+fn create(conn: &mut Conn, user: &User, new: &NewToken, by: &Actor, now: Timestamp) -> Result<TokenFacts, StoreError> {
+    let id = insert(conn, user.id, new, now)?;
+    let details = json!({ "token": id, "name": new.name, "scope": new.scope });
+    audit::record(conn, by, Action::TokenCreate, &user.username, &details, now)?;
+    Ok(facts(tokens::table.find(id).select(FACTS).first(conn)?))
 }
 
 pub(super) fn insert(conn: &mut Conn, user_id: i64, new: &NewToken, now: Timestamp) -> Result<i64, StoreError> {

@@ -214,9 +214,14 @@ impl UserChange {
 /// itself has that effect. `None` when the user is gone, or has other rights than when they were read: whoever asked may
 /// have power over the one and not over the other. Another who got their name meanwhile is another.
 pub(super) fn lock(conn: &mut Conn, read: &User) -> Result<Option<User>, StoreError> {
-    lock_id(conn, read.id)?;
     let same = |user: &User| user.is_staff == read.is_staff && user.is_superuser == read.is_superuser;
-    Ok(by_id(conn, read.id)?.filter(same))
+    Ok(lock_whoever(conn, read.id)?.filter(same))
+}
+
+/// As [`lock`], whatever their rights: for users who change their own account.
+pub(super) fn lock_whoever(conn: &mut Conn, id: i64) -> Result<Option<User>, StoreError> {
+    lock_id(conn, id)?;
+    by_id(conn, id)
 }
 
 /// As [`lock`], where the next statement asks whether they still are who was read.
@@ -232,7 +237,7 @@ fn by_name(conn: &mut Conn, username: &str) -> Result<Option<User>, StoreError> 
     Ok(with_groups(conn, row.into_iter().collect())?.pop())
 }
 
-pub(super) fn by_id(conn: &mut Conn, id: i64) -> Result<Option<User>, StoreError> {
+fn by_id(conn: &mut Conn, id: i64) -> Result<Option<User>, StoreError> {
     let row: Option<Row> = users::table.find(id).first(conn).optional()?;
     Ok(with_groups(conn, row.into_iter().collect())?.pop())
 }

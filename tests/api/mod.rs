@@ -34,4 +34,5 @@ mod revoke;
 mod sliding;
 mod tokens;
 mod tokens_admin;
+mod user_races;
 mod verify;

@@ -2,15 +2,12 @@
 
 use std::sync::Barrier;
 use std::thread;
-use std::time::Duration;
 
 use jeton::store::{Issue, LoginToken, Regenerate, StoreError, UserChange};
 
 use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, hash, new_token, new_user};
 use crate::on_both;
 use crate::support::app::Kind;
-use crate::support::eventually;
-use crate::support::session::Session;
 
 const MANY: usize = 8;
 
@@ -27,34 +24,12 @@ fn at_once<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     })
 }
 
-impl Kept {
-    /// Waits until so many of the store's connections wait for a lock; SQLite does not tell.
-    fn wait_for_blocked(&self, count: usize) {
-        if self.database.postgres.is_none() {
-            return;
-        }
-        eventually("blocked connections", Duration::from_secs(5), || {
-            let blocked = self.sql(
-                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
-            );
-            (blocked.parse::<usize>().unwrap() >= count).then_some(())
-        });
-    }
-
-    /// Another process that has begun to write.
-    fn writer(&self) -> Session {
-        let mut session = Session::open(&self.database);
-        session.run(if self.database.postgres.is_some() { "begin;" } else { "begin immediate;" });
-        session
-    }
-}
-
 on_both! {
     fn two_who_demote_the_last_two_superusers_leave_one(db) {
         let kept = Kept::new(db);
         kept.superuser("first");
         kept.superuser("second");
-        let mut session = kept.writer();
+        let mut session = kept.database.writer();
         session.run("update users set last_name = 'held';");
         let (off, demoted) = (
             UserChange { is_active: Some(false), ..UserChange::default() },
@@ -63,7 +38,7 @@ on_both! {
         let results = thread::scope(|scope| {
             let one = scope.spawn(|| kept.store.update_user(&kept.read("first"), &off, &by("a"), NOW).map(drop));
             let two = scope.spawn(|| kept.store.update_user(&kept.read("second"), &demoted, &by("b"), NOW).map(drop));
-            kept.wait_for_blocked(2);
+            kept.database.wait_for_blocked(2);
             session.run("commit;");
             [one.join().unwrap(), two.join().unwrap()]
         });
@@ -190,11 +165,11 @@ on_both! {
         let as_read = kept.user("alice");
         let rename = UserChange { username: Some("alicia".into()), ..UserChange::default() };
         kept.store.update_user(&kept.read("alice"), &rename, &by("root"), NOW).unwrap();
-        let mut session = kept.writer();
+        let mut session = kept.database.writer();
         session.run("update users set password = 'second';");
         let issued = thread::scope(|scope| {
             let login = scope.spawn(|| kept.store.issue_login_token(&as_read, &new_token(true), SINGLE, &by("alice"), NOW));
-            kept.wait_for_blocked(1);
+            kept.database.wait_for_blocked(1);
             session.run("commit;");
             login.join().unwrap().unwrap()
         });
@@ -217,13 +192,13 @@ fn who_loses_a_deadlock_may_ask_again() {
     let kept = Kept::new(Kind::Postgres);
     kept.user("one");
     kept.user("two");
-    let mut session = kept.writer();
+    let mut session = kept.database.writer();
     // The other side of the deadlock is the one to find it.
     session.run("set deadlock_timeout = '1min'; update users set username = 'three' where username = 'one';");
     let rename = UserChange { username: Some("three".into()), ..UserChange::default() };
     let lost = thread::scope(|scope| {
         let renamed = scope.spawn(|| kept.store.update_user(&kept.read("two"), &rename, &by("root"), NOW));
-        kept.wait_for_blocked(1);
+        kept.database.wait_for_blocked(1);
         session.run("update users set last_name = 'x' where username = 'two'; commit;");
         renamed.join().unwrap()
     });

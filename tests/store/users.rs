@@ -140,6 +140,26 @@ on_both! {
         assert_ne!(kept.read("alicia").password, read.password);
     }
 
+    fn users_who_change_their_own_account_may_have_other_rights_by_then(db) {
+        let kept = Kept::new(db);
+        let read = kept.user("alice");
+        let login = kept.issue(&read, MULTIPLE);
+        let change = UserChange { username: Some("alicia".into()), is_staff: Some(true), ..UserChange::default() };
+        kept.store.update_user(&read, &change, &by("root"), NOW).unwrap().unwrap();
+        let other = kept.user("alice");
+        let made = kept.store.create_own_token(read.id, &named_token("n"), &by("alice"), NOW).unwrap().unwrap();
+        assert_eq!(made.user_id, read.id);
+        assert!(kept.last_audit().starts_with("alice|token.create|alicia|"), "{}", kept.last_audit());
+        assert!(kept.store.revoke_login_tokens(read.id, &by("alice"), NOW).unwrap());
+        assert!(kept.last_audit().starts_with("alice|token.revoke|alicia|"), "{}", kept.last_audit());
+        assert!(!kept.is_live(&login));
+        assert!(kept.store.delete_user(&other, &by("root"), NOW).unwrap());
+        let before = kept.everything();
+        assert!(kept.store.create_own_token(other.id, &named_token("n"), &by("alice"), NOW).unwrap().is_none());
+        assert!(!kept.store.revoke_login_tokens(other.id, &by("alice"), NOW).unwrap());
+        assert_eq!(kept.everything(), before);
+    }
+
     fn the_last_active_superuser_stays(db) {
         let kept = Kept::new(db);
         kept.superuser("first");

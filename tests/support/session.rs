@@ -2,8 +2,10 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use super::app::TestDatabase;
+use super::eventually;
 
 pub struct Session {
     child: Child,
@@ -41,6 +43,28 @@ impl Session {
                 return rows.trim_end().to_owned();
             }
         }
+    }
+}
+
+impl TestDatabase {
+    /// Another process that has begun to write.
+    pub fn writer(&self) -> Session {
+        let mut session = Session::open(self);
+        session.run(if self.postgres.is_some() { "begin;" } else { "begin immediate;" });
+        session
+    }
+
+    /// Waits until so many connections to it wait for a lock; SQLite does not tell.
+    pub fn wait_for_blocked(&self, count: usize) {
+        if self.postgres.is_none() {
+            return;
+        }
+        eventually("blocked connections", Duration::from_secs(5), || {
+            let blocked = self.sql(
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+            );
+            (blocked.parse::<usize>().unwrap() >= count).then_some(())
+        });
     }
 }
 

@@ -1,0 +1,93 @@
+//! Staff change a user who is changed by somebody else between the check of their rights and the change.
+
+use std::thread;
+
+use serde_json::json;
+
+use crate::on_both;
+use crate::support::app::{App, Kind};
+use crate::support::calls::ALICE;
+use crate::support::http::Answer;
+
+const SAM: (&str, &str) = ("sam", "nine amber lanterns");
+
+type Change = fn(&App, &str) -> Answer;
+
+const CHANGES: [Change; 2] = [
+    |app, staff| app.post("/admin/users/alice/regenerate", staff, &json!({})),
+    |app, staff| app.post("/admin/users/alice/tokens/", staff, &json!({"name": "n"})),
+];
+
+/// What `change` is answered when it has read alice, and another process then does this to her. On SQLite, which does
+/// not tell who waits, it may as well read her afterwards.
+fn answers_after(db: Kind, statements: &str, check: impl Fn(&App, &Answer)) {
+    for change in CHANGES {
+        let app = App::start(db);
+        app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
+        app.alice();
+        let sam = app.login(SAM.0, SAM.1);
+        let mut session = app.database.writer();
+        session.run(statements);
+        let answer = thread::scope(|scope| {
+            let answer = scope.spawn(|| change(&app, &sam));
+            app.database.wait_for_blocked(1);
+            session.run("commit;");
+            answer.join().unwrap()
+        });
+        check(&app, &answer);
+    }
+}
+
+/// The shell of SQLite minds no foreign keys.
+const DELETED: &str = "delete from tokens where user_id = (select id from users where username = 'alice'); \
+                       delete from users where username = 'alice';";
+
+fn replaced_by(is_staff: bool) -> String {
+    format!(
+        "{DELETED} \
+         insert into users (id, username, password, email, first_name, last_name, is_active, is_staff, is_superuser, date_joined) \
+         values (77, 'alice', '!', '', '', '', true, {is_staff}, false, '2025-01-01 00:00:00');"
+    )
+}
+
+/// Whose the key in an answer is; nobody's when it is refused.
+fn owner(app: &App, answer: &Answer) -> Option<i64> {
+    let token = answer.json()["token"].as_str()?.to_owned();
+    app.introspect(&token)["user_id"].as_i64()
+}
+
+on_both! {
+    fn power_over_who_became_staff_meanwhile_is_checked_again(db) {
+        answers_after(db, "update users set is_staff = true where username = 'alice';", |app, answer| {
+            assert_eq!(answer.status, 403, "{}", answer.text());
+            assert_eq!(app.tokens_of(ALICE.0).len(), 1, "she has what she had");
+        });
+    }
+
+    fn power_over_another_who_got_the_name_is_checked_again(db) {
+        answers_after(db, &replaced_by(true), |app, answer| {
+            assert_eq!(answer.status, 403, "{}", answer.text());
+            assert!(app.tokens_of(ALICE.0).is_empty());
+        });
+    }
+
+    fn the_change_is_of_whoever_has_the_name_when_it_is_made(db) {
+        answers_after(db, &replaced_by(false), |app, answer| assert_eq!(owner(app, answer), Some(77), "{}", answer.text()));
+    }
+
+    fn who_was_deleted_meanwhile_is_not_found(db) {
+        answers_after(db, DELETED, |_, answer| {
+            assert_eq!(answer.status, 404, "{}", answer.text());
+        });
+    }
+
+    fn who_was_renamed_meanwhile_is_still_who_was_checked(db) {
+        answers_after(db, "update users set username = 'alicia' where username = 'alice';", |app, answer| {
+            if db == Kind::Sqlite && answer.status == 404 {
+                return; // read afterwards
+            }
+            assert!(owner(app, answer).is_some(), "{}", answer.text());
+            assert_eq!(app.list("/admin/audit/")[1]["target"], "alicia", "before the admin's login");
+        });
+    }
+}
