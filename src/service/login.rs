@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::hasher::Checked;
 use super::{Error, Faults, Service};
@@ -42,19 +42,25 @@ pub struct LoggedIn {
 }
 
 impl Service {
-    /// Logs a user in.
+    /// Logs a user in. Refusals go to the audit log; of those that are over a limit on failed logins only the first,
+    /// until that limit lets somebody in again.
     ///
     /// # Errors
     /// [`Error::Invalid`] with DRF's sentence for an unknown user, an inactive one and a wrong password alike;
     /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`].
     pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
         let now = self.clock().now();
-        let attempt = self.inner.throttle.attempt(&login.username, login.address, now).await;
-        let attempt = attempt.map_err(|wait| {
-            self.inner.metrics.login("throttled");
-            Error::Throttled(wait)
-        })?;
         let by = Actor { name: login.username.clone(), address: login.address };
+        let attempt = match self.inner.throttle.attempt(&login.username, login.address, now).await {
+            Ok(attempt) => attempt,
+            Err(refusal) => {
+                self.inner.metrics.login("throttled");
+                if refusal.is_first {
+                    self.record_throttled(by).await;
+                }
+                return Err(Error::Throttled(refusal.wait));
+            }
+        };
         let result = self.checked_login(login, &by).await;
         self.inner.metrics.login(match &result {
             Ok(_) => "ok",
@@ -69,20 +75,31 @@ impl Service {
             _ => None,
         };
         if let Some(details) = refusal {
-            let now = self.clock().now();
-            self.db(move |store| {
-                // An attempt may be anything; a name that no user can have is cut.
-                let name: String = by.name.chars().take(MAX_USERNAME_CHARS).collect();
-                let by = Actor { name: name.clone(), ..by };
-                store.record(&by, Action::LoginFailed, &name, &details, now)
-            })
-            .await?;
+            self.record_refusal(by, details).await?;
         }
         // Only a wrong name or password counts against whoever tries.
         if !matches!(&result, Err(Error::Invalid(_))) {
             attempt.forgive();
         }
         result
+    }
+
+    async fn record_refusal(&self, by: Actor, details: Value) -> Result<(), Error> {
+        let now = self.clock().now();
+        self.db(move |store| {
+            // An attempt may be anything; a name that no user can have is cut.
+            let name: String = by.name.chars().take(MAX_USERNAME_CHARS).collect();
+            let by = Actor { name: name.clone(), ..by };
+            store.record(&by, Action::LoginFailed, &name, &details, now)
+        })
+        .await
+    }
+
+    /// To be turned away needs no database, so it does not fail with it.
+    async fn record_throttled(&self, by: Actor) {
+        if let Err(error) = self.record_refusal(by, json!({ "reason": "throttled" })).await {
+            log::warn!("a throttled login is not in the audit log: {error}");
+        }
     }
 
     /// A hash that is replaced between its check and the token makes the user look changed, so whoever finds that checks

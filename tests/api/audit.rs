@@ -114,6 +114,59 @@ on_both! {
         assert_eq!((&entries[0]["actor"], &entries[0]["details"]), (&json!("alice"), &json!({"reason": "limit"})));
     }
 
+    fn of_throttled_logins_the_first_is_in_the_log_until_one_was_let_in(db) {
+        let app = App::with(db, &[("JETON_LOGIN_LIMIT_USER", "2/min")]);
+        app.create_user(ALICE.0, ALICE.1, &json!({}));
+        let refusals = || {
+            let entries = app.list("/admin/audit/?action=login.failed");
+            entries.iter().map(|entry| entry["details"].to_string()).collect::<Vec<_>>()
+        };
+        let throttled = || assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 429);
+        let (wrong, over) = ("{}", "{\"reason\":\"throttled\"}");
+        for _ in 0..2 {
+            assert_eq!(app.try_login(ALICE.0, "wrong").status, 400);
+        }
+        assert_eq!(refusals(), [wrong, wrong]);
+        throttled();
+        assert_entry(&app, "login.failed", "alice", "alice", &json!("127.0.0.1"));
+        for _ in 0..20 {
+            throttled();
+        }
+        assert_eq!(refusals(), [over, wrong, wrong]);
+        app.clock.advance(Duration::from_mins(1));
+        app.login(ALICE.0, ALICE.1);
+        for _ in 0..2 {
+            assert_eq!(app.try_login(ALICE.0, "wrong").status, 400);
+        }
+        throttled();
+        throttled();
+        assert_eq!(refusals(), [over, wrong, wrong, over, wrong, wrong]);
+    }
+
+    fn an_address_that_is_throttled_is_in_the_log_once_whatever_names_it_tries(db) {
+        let app = App::with(db, &[("JETON_LOGIN_LIMIT_ADDRESS", "3/min")]);
+        let key = app.admin_token();
+        for number in 0..20 {
+            let status = app.try_login(&format!("user{number}"), "wrong").status;
+            assert_eq!(status, if number < 3 { 400 } else { 429 });
+        }
+        let entries = app.get("/admin/audit/?action=login.failed", &key).json();
+        assert_eq!((&entries["count"], &entries["results"][0]["target"]), (&json!(4), &json!("user3")));
+        assert_eq!(entries["results"][0]["details"], json!({"reason": "throttled"}));
+    }
+
+    fn a_command_that_hands_a_token_out_again_has_an_entry_too(db) {
+        let app = App::start(db);
+        app.command(&["user", "create", "--no-password", "bob"]);
+        let first = app.command(&["token", "create", "bob"]);
+        assert_eq!(app.command(&["token", "create", "bob"]), first);
+        let entries = app.list("/admin/audit/?action=token.create");
+        assert_eq!(entries.len(), 2, "{entries:?}");
+        assert!(entries.iter().all(|entry| entry["target"] == "bob" && entry["actor"].as_str().unwrap().starts_with("cli:")));
+        assert_eq!(entries[0]["details"], json!({}), "there is no new one");
+        assert!(entries[1]["details"]["token"].is_i64());
+    }
+
     fn no_secret_is_in_any_row(db) {
         let app = App::start(db);
         let secret = app.command(&["client", "create", "other"]).trim().to_owned();

@@ -5,19 +5,16 @@
 //! are not decided yet waits for them, so that good logins at the same moment do not lock each other out. Counting only
 //! failures is what ready-made limiters cannot do.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
+mod window;
+
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::domain::rate::Rate;
 use crate::domain::time::Timestamp;
-
-/// How many addresses or names are remembered at most; beyond that the ones with the oldest windows go first.
-const MOST_KEYS: usize = 100_000;
+use window::{Full, Refusal, Window};
 
 /// Both limits.
 pub struct Throttle {
@@ -38,15 +35,6 @@ pub struct Attempt<'a> {
     failed: bool,
 }
 
-/// Why there is no place for an attempt.
-#[derive(Debug, PartialEq, Eq)]
-enum Full {
-    /// Of failures; how long until there is a place.
-    For(Duration),
-    /// Of failures, and of attempts that may still turn out good.
-    Undecided,
-}
-
 impl Throttle {
     pub fn new(by_address: Option<Rate>, by_user: Option<Rate>) -> Self {
         Self {
@@ -56,19 +44,19 @@ impl Throttle {
         }
     }
 
-    /// Takes a place in both windows, or says how long until there is one.
+    /// Takes a place in both windows, or says how long until there is one, and whether that is news.
     pub async fn attempt(
         &self,
         username: &str,
         address: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<Attempt<'_>, Duration> {
+    ) -> Result<Attempt<'_>, Refusal> {
         loop {
             // Asked for first: an attempt that is decided after this line wakes it.
             let decided = self.decided.notified();
             match self.take(username, address, now) {
                 Ok(attempt) => return Ok(attempt),
-                Err(Full::For(wait)) => return Err(wait),
+                Err(Full::Failures(refusal)) => return Err(refusal),
                 Err(Full::Undecided) => decided.await,
             }
         }
@@ -116,86 +104,20 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is remembered of a key.
-#[derive(Default)]
-struct Places {
-    /// The moments of the last failures, oldest first.
-    failures: VecDeque<Timestamp>,
-    /// How many attempts are under way.
-    undecided: usize,
-}
-
-/// DRF's sliding window (`rest_framework/throttling.py::SimpleRateThrottle`), by key.
-struct Window<K> {
-    rate: Rate,
-    keys: HashMap<K, Places>,
-}
-
-impl<K: Hash + Eq + Clone> Window<K> {
-    fn new(rate: Rate) -> Self {
-        Self { rate, keys: HashMap::new() }
-    }
-
-    fn take(&mut self, key: K, now: Timestamp) -> Result<(), Full> {
-        if self.keys.len() >= MOST_KEYS && !self.keys.contains_key(&key) {
-            self.make_room(now);
-        }
-        let (per, most) = (self.rate.per, self.rate.count as usize);
-        let places = self.keys.entry(key).or_default();
-        while places.failures.front().is_some_and(|oldest| oldest.after(per) <= now) {
-            places.failures.pop_front();
-        }
-        if let Some(oldest) = places.failures.front()
-            && places.failures.len() >= most
-        {
-            return Err(Full::For(oldest.after(per).since(now)));
-        }
-        if places.failures.len() + places.undecided >= most {
-            return Err(Full::Undecided);
-        }
-        places.undecided += 1;
-        Ok(())
-    }
-
-    /// Frees the place of an attempt, or fills it for good with the moment of a failure.
-    fn decide(&mut self, key: &K, failure: Option<Timestamp>) {
-        let Some(places) = self.keys.get_mut(key) else { return };
-        places.undecided = places.undecided.saturating_sub(1);
-        if let Some(at) = failure {
-            let place = places.failures.partition_point(|other| *other <= at);
-            places.failures.insert(place, at);
-        }
-        if places.failures.is_empty() && places.undecided == 0 {
-            self.keys.remove(key);
-        }
-    }
-
-    fn make_room(&mut self, now: Timestamp) {
-        let per = self.rate.per;
-        let last = |places: &Places| places.failures.back().copied();
-        self.keys.retain(|_, places| places.undecided > 0 || last(places).is_some_and(|last| last.after(per) > now));
-        if self.keys.len() < MOST_KEYS {
-            return;
-        }
-        // An attacker with that many addresses: forget the tenth that failed longest ago.
-        let mut moments: Vec<Timestamp> = self.keys.values().filter_map(last).collect();
-        if moments.len() <= MOST_KEYS / 10 {
-            return;
-        }
-        let (_, oldest, _) = moments.select_nth_unstable(MOST_KEYS / 10);
-        let oldest = *oldest;
-        self.keys.retain(|_, places| places.undecided > 0 || last(places).is_some_and(|last| last > oldest));
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
     fn rate(text: &str) -> Rate {
         Rate::parse(text).unwrap()
+    }
+
+    fn full(seconds: u64, is_first: bool) -> Result<(), Full> {
+        Err(Full::Failures(Refusal { wait: Duration::from_secs(seconds), is_first }))
     }
 
     fn at(second: u64) -> Timestamp {
@@ -211,11 +133,11 @@ mod tests {
         }
         assert_eq!(fail("alice", 0), Ok(()));
         assert_eq!(fail("alice", 10), Ok(()));
-        assert_eq!(fail("alice", 15), Err(Full::For(Duration::from_secs(45))), "two failures of one user");
+        assert_eq!(fail("alice", 15), full(45, true), "two failures of one user");
         assert_eq!(fail("bob", 20), Ok(()));
-        assert_eq!(fail("carol", 30), Err(Full::For(Duration::from_secs(30))), "three failures of one address");
+        assert_eq!(fail("carol", 30), full(30, true), "three failures of one address");
         assert_eq!(fail("alice", 61), Ok(()));
-        assert_eq!(fail("alice", 61), Err(Full::For(Duration::from_secs(9))));
+        assert_eq!(fail("alice", 61), full(9, true));
     }
 
     #[test]
@@ -229,7 +151,22 @@ mod tests {
         drop(second);
         assert_eq!(take().map(drop), Err(Full::Undecided));
         drop(third);
-        assert_eq!(take().map(drop), Err(Full::For(Duration::from_mins(1))));
+        assert_eq!(take().map(drop), full(60, true));
+    }
+
+    #[test]
+    fn the_first_who_is_turned_away_is_news_and_no_other_until_somebody_was_let_in() {
+        let throttle = Throttle::new(Some(rate("3/min")), Some(rate("2/min")));
+        let fail = |name: &str, second| throttle.take(name, None, at(second)).map(drop);
+        assert_eq!((fail("alice", 0), fail("alice", 10)), (Ok(()), Ok(())));
+        assert_eq!(
+            [fail("alice", 20), fail("alice", 20), fail("alice", 59)],
+            [full(40, true), full(40, false), full(1, false)]
+        );
+        assert_eq!(fail("bob", 59), Ok(()), "the address's third");
+        assert_eq!([fail("bob", 59), fail("alice", 59)], [full(1, true), full(1, false)], "whoever it is");
+        assert_eq!(fail("carol", 60), Ok(()));
+        assert_eq!(fail("dave", 60), full(10, true), "full again");
     }
 
     #[test]
