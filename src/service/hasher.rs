@@ -15,8 +15,8 @@ use crate::domain::time::Stopwatch;
 /// A login that has waited this long is refused: its client has most likely given up.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// The nice value of hashing threads.
-const NICE: i32 = 10;
+/// The nice value of hashing threads: the least there is, for at 10 introspection still waited for them by milliseconds.
+const NICE: i32 = 19;
 
 /// How the pool is built.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,37 @@
+//! What a hit costs inside the process: the digest of the presented key, the proof, the cache; no HTTP.
+//!
+//! `cargo run --release --example hit` prints nanoseconds; `valgrind --tool=callgrind` counts its instructions, the same
+//! each time, so that a change of a few of them shows (`scripts/bench hit` does).
+
+#![allow(clippy::disallowed_methods, clippy::cast_precision_loss, reason = "a measuring program")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use jeton::domain::time::{Clock, Timestamp, Uptime};
+use jeton::domain::token::Token;
+use jeton::service::cache::{Cache, Keep, Now, Patience};
+
+const TOKENS: usize = 10_000;
+
+fn main() {
+    let hits: usize = std::env::args().nth(1).map_or(1_000_000, |count| count.parse().expect("a number"));
+    let cache = Cache::new(64 << 20, Duration::from_hours(1), Duration::ZERO);
+    let keys: Vec<String> = (0..TOKENS).map(|_| Token::generate(None).expose().to_owned()).collect();
+    let end = Timestamp::NEVER;
+    for (id, key) in (0_i64..).zip(&keys) {
+        let digest = Token::presented(key, None).expect("a key").digest();
+        let text = &[b'x'; 190];
+        cache.keep(&digest, cache.born(), Keep { user_id: Some(id), hit_until: end, ends_at: end, code: 0, text });
+    }
+    cache.prove(Uptime::now());
+    let started = Instant::now();
+    for hit in 0..hits {
+        // Far from each other, as requests come.
+        let key = &keys[hit * 7_919 % TOKENS];
+        let digest = Token::presented(key, None).expect("a key").digest();
+        let now = Now { time: Clock::System.now(), uptime: Uptime::now() };
+        assert!(black_box(cache.get(&digest, now, Patience::Bound)).is_some());
+    }
+    println!("{:.0}", started.elapsed().as_nanos() as f64 / hits as f64);
+}
