@@ -78,7 +78,7 @@ impl Metrics {
             changes: counter("jeton_changes_heard_total", "Changes of users, tokens and clients that were heard"),
             proof_age: Gauge::new(
                 "jeton_cache_proof_age_seconds",
-                "How long ago it was proven that every change had been heard; +Inf: never, or there is no cache",
+                "How long ago it was proven that every change had been heard; +Inf: never",
             )
             .expect("a good name"),
             lookups: counter("jeton_lookup_statements_total", "Statements that looked tokens up"),
@@ -159,7 +159,7 @@ impl Metrics {
             self.introspections.with_label_values(&[word(result)]).inc_by(new);
         }
         self.changes.inc_by(cache.heard().saturating_sub(self.changes.get()));
-        let age = cache.proof_age(Uptime::now()).filter(|_| cache.is_on());
+        let age = cache.proof_age(Uptime::now());
         self.proof_age.set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
     }
 }

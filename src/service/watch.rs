@@ -29,10 +29,7 @@ impl Service {
     ///
     /// # Errors
     /// When the operating system gives no thread.
-    pub fn watch(&self) -> std::io::Result<Option<Watch>> {
-        if !self.inner.cache.is_on() {
-            return Ok(None);
-        }
+    pub fn watch(&self) -> std::io::Result<Watch> {
         let (stop, stopped) = mpsc::channel();
         let watcher = Watcher {
             store: self.inner.store.clone(),
@@ -41,7 +38,7 @@ impl Service {
             warned: false,
         };
         std::thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&stopped))?;
-        Ok(Some(Watch { _stop: stop }))
+        Ok(Watch { _stop: stop })
     }
 }
 

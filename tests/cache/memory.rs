@@ -134,7 +134,7 @@ fn without_memory_there_is_no_cache() {
         cache.prove(Uptime::from_nanos(MS));
         cache.keep(&digest(1), cache.born(), keep(7, b"x"));
         assert_eq!(text(&cache, 1, at(MS)), None);
-        assert!(!cache.clients_stand(cache.born(), Uptime::from_nanos(MS), Patience::Bound));
+        assert!(cache.clients_stand(cache.born(), Uptime::from_nanos(MS), Patience::Bound), "clients need none of it");
     }
     assert!(cache(8192).is_on());
 }

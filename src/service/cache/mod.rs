@@ -128,10 +128,11 @@ impl Cache {
         })
     }
 
-    /// Whether the proof is young enough, and no client has changed since `born`.
+    /// Whether the proof is young enough, and no client has changed since `born`. Without memory for answers too: the few
+    /// clients need none of it.
     #[must_use]
     pub fn clients_stand(&self, born: Born, now: Uptime, patience: Patience) -> bool {
-        self.is_on() && self.freshness.is_proven(patience, now) && self.freshness.clients_stand(born.0)
+        self.freshness.is_proven(patience, now) && self.freshness.clients_stand(born.0)
     }
 
     /// Takes a change in: what was looked up before is not given any more. After its commit, before its answer.
