@@ -148,11 +148,17 @@ impl Service {
         let single = self.policy().token_mode == TokenMode::Single;
         let limit = if single { None } else { self.policy().token_limit_per_user };
         let mut issue = Issue { single, limit, unopenable: None, action };
-        self.flush_refreshes(user.id).await?;
         let now = self.clock().now();
+        if limit.is_some() {
+            // The database counts.
+            self.settle_uses(user.id).await?;
+        }
         if single {
-            let asked = user.clone();
-            match self.db(move |store| store.login_token(&asked, now)).await? {
+            let mut found = self.stored_login_token(user, now).await?;
+            if matches!(found, LoginToken::None) && self.settle_uses(user.id).await? {
+                found = self.stored_login_token(user, now).await?;
+            }
+            match found {
                 LoginToken::UserChanged => return Ok(None),
                 LoginToken::Live(row) => match self.open(user, &row) {
                     Some(token) => {
@@ -177,6 +183,11 @@ impl Service {
                 None => Err(Error::Store(StoreError::Failed("a sealed token does not open".into()))),
             },
         }
+    }
+
+    async fn stored_login_token(&self, user: &User, now: Timestamp) -> Result<LoginToken, Error> {
+        let asked = user.clone();
+        self.db(move |store| store.login_token(&asked, now)).await
     }
 
     /// A new login token's key and its row; sealed in single mode.

@@ -29,20 +29,19 @@ impl Service {
             Revoker::Client(actor, _) | Revoker::User(actor) => actor,
             Revoker::Holder(address) => Actor { name: owner.username, address },
         };
-        let now = self.clock().now();
-        self.db(move |store| store.revoke_token(token.id, &actor, now)).await?;
+        self.revoke_by_id(token.id, owner.id, actor).await?;
         Ok(())
     }
 
     /// Revokes the token that the holder presented (Knox, `knox/views.py::LogoutView`).
     pub async fn logout(&self, holder: &Holder, caller: &Caller) -> Result<(), Error> {
-        let (id, actor, now) = (holder.token.id, caller.actor.clone(), self.clock().now());
-        self.db(move |store| store.revoke_token(id, &actor, now)).await?;
+        self.revoke_by_id(holder.token.id, holder.user.id, caller.actor.clone()).await?;
         Ok(())
     }
 
     /// Revokes all login tokens of the holder (Knox, `knox/views.py::LogoutAllView`); named ones stay.
     pub async fn logoutall(&self, holder: &Holder, caller: &Caller) -> Result<(), Error> {
+        self.settle_uses(holder.user.id).await?;
         let (user_id, actor, now) = (holder.user.id, caller.actor.clone(), self.clock().now());
         self.db(move |store| store.revoke_login_tokens(user_id, &actor, now)).await?;
         Ok(())
@@ -57,7 +56,7 @@ impl Service {
         if owner.is_none_or(|owner| owner.id != holder.user.id) {
             return Err(Error::NotFound);
         }
-        self.revoke_by_id(id, caller).await
+        self.revoke_live(id, holder.user.id, caller).await
     }
 
     /// Revokes anybody's token by its id.
@@ -68,11 +67,17 @@ impl Service {
         caller.require(super::Rights::Staff)?;
         let owner = self.db(move |store| store.token_owner(id)).await?.ok_or(Error::NotFound)?;
         caller.require_power_over(&owner)?;
-        self.revoke_by_id(id, caller).await
+        self.revoke_live(id, owner.id, caller).await
     }
 
-    async fn revoke_by_id(&self, id: i64, caller: &Caller) -> Result<(), Error> {
-        let (actor, now) = (caller.actor.clone(), self.clock().now());
-        if self.db(move |store| store.revoke_token(id, &actor, now)).await? { Ok(()) } else { Err(Error::NotFound) }
+    async fn revoke_live(&self, id: i64, user_id: i64, caller: &Caller) -> Result<(), Error> {
+        if self.revoke_by_id(id, user_id, caller.actor.clone()).await? { Ok(()) } else { Err(Error::NotFound) }
+    }
+
+    /// Revokes a token of this user's; whether it lived.
+    async fn revoke_by_id(&self, id: i64, user_id: i64, actor: Actor) -> Result<bool, Error> {
+        self.settle_uses(user_id).await?;
+        let now = self.clock().now();
+        self.db(move |store| store.revoke_token(id, &actor, now)).await
     }
 }

@@ -18,13 +18,19 @@ const BATCH: usize = 500;
 /// What is to be written, by token. Beyond the first few seconds of an outage it cannot grow past the tokens in use.
 #[derive(Default)]
 pub struct Uses {
-    pending: Mutex<HashMap<i64, TokenUse>>,
+    pending: Mutex<HashMap<i64, Pending>>,
+}
+
+#[derive(Clone, Copy)]
+struct Pending {
+    user_id: i64,
+    token_use: TokenUse,
 }
 
 impl Uses {
     /// Lets `token` show what is not written yet, so that a refreshed token does not expire in between.
     pub fn overlay(&self, token: &mut TokenFacts) {
-        if let Some(pending) = self.lock().get(&token.id) {
+        if let Some(Pending { token_use: pending, .. }) = self.lock().get(&token.id) {
             token.last_used_at = token.last_used_at.max(Some(pending.last_used_at));
             if token.expires_at.is_some() {
                 token.expires_at = token.expires_at.max(pending.expires_at);
@@ -40,39 +46,36 @@ impl Uses {
             return;
         }
         let mut pending = self.lock();
-        let token_use = pending.entry(token.id).or_insert(TokenUse {
-            id: token.id,
-            user_id: token.user_id,
-            last_used_at: now,
-            expires_at: None,
-        });
+        let token_use = TokenUse { id: token.id, last_used_at: now, expires_at: None };
+        let Pending { token_use, .. } =
+            pending.entry(token.id).or_insert(Pending { user_id: token.user_id, token_use });
         token_use.last_used_at = token_use.last_used_at.max(now);
         token_use.expires_at = token_use.expires_at.max(expires_at);
     }
 
-    /// A user's uses that push an expiry out.
-    fn refreshes_of(&self, user_id: i64) -> Vec<TokenUse> {
-        let refreshes = |token_use: &&TokenUse| token_use.user_id == user_id && token_use.expires_at.is_some();
-        self.lock().values().filter(refreshes).copied().collect()
-    }
-
     fn take(&self, most: usize) -> Vec<TokenUse> {
         let pending = self.lock();
-        let ids: Vec<i64> = pending.keys().take(most).copied().collect();
-        ids.iter().filter_map(|id| pending.get(id).copied()).collect()
+        pending.values().take(most).map(|pending| pending.token_use).collect()
+    }
+
+    /// Those that push the expiry of a user's tokens out.
+    fn refreshes_of(&self, user_id: i64) -> Vec<TokenUse> {
+        let pending = self.lock();
+        let theirs = pending.values().filter(|pending| pending.user_id == user_id).map(|pending| pending.token_use);
+        theirs.filter(|token_use| token_use.expires_at.is_some()).collect()
     }
 
     /// Forgets what was written, except where there was another use meanwhile.
     fn written(&self, uses: &[TokenUse]) {
         let mut pending = self.lock();
         for token_use in uses {
-            if pending.get(&token_use.id) == Some(token_use) {
+            if pending.get(&token_use.id).is_some_and(|pending| pending.token_use == *token_use) {
                 pending.remove(&token_use.id);
             }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i64, TokenUse>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i64, Pending>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -107,20 +110,6 @@ fn slides(token: &TokenFacts, policy: &Policy) -> Option<(Duration, Timestamp)> 
 }
 
 impl Service {
-    /// Writes the uses that push out the expiry of a user's tokens: what is about to be asked of the database must not
-    /// take them for expired. They wait for a second at most, so there are few users' to look through.
-    pub(super) async fn flush_refreshes(&self, user_id: i64) -> Result<(), Error> {
-        if self.policy().token_auto_refresh {
-            let uses = self.inner.uses.refreshes_of(user_id);
-            if !uses.is_empty() {
-                let batch = uses.clone();
-                self.db(move |store| store.record_uses(&batch)).await?;
-                self.inner.uses.written(&uses);
-            }
-        }
-        Ok(())
-    }
-
     /// Writes the uses noted so far.
     ///
     /// # Errors
@@ -131,12 +120,31 @@ impl Service {
             if uses.is_empty() {
                 return Ok(());
             }
-            let batch = uses.clone();
-            self.db(move |store| store.record_uses(&batch)).await?;
-            self.inner.uses.written(&uses);
+            self.write_uses(&uses).await?;
             if uses.len() < BATCH {
                 return Ok(());
             }
         }
+    }
+
+    /// Writes what uses on this node have earned a user's tokens; says whether there was any such. To be called before
+    /// the database is asked which of the tokens live, and before they are ended: one that looks expired there would be
+    /// passed over, and come back to life with the next flush.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was not written stays noted.
+    pub(super) async fn settle_uses(&self, user_id: i64) -> Result<bool, Error> {
+        let uses = self.inner.uses.refreshes_of(user_id);
+        for batch in uses.chunks(BATCH) {
+            self.write_uses(batch).await?;
+        }
+        Ok(!uses.is_empty())
+    }
+
+    async fn write_uses(&self, uses: &[TokenUse]) -> Result<(), Error> {
+        let batch = uses.to_vec();
+        self.db(move |store| store.record_uses(&batch)).await?;
+        self.inner.uses.written(uses);
+        Ok(())
     }
 }

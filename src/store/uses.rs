@@ -14,8 +14,6 @@ use crate::domain::time::Timestamp;
 pub struct TokenUse {
     /// Which.
     pub id: i64,
-    /// Whose.
-    pub user_id: i64,
     /// When it was last used.
     pub last_used_at: Timestamp,
     /// The expiry that its use earned it.

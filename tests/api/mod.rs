@@ -32,6 +32,7 @@ mod regenerate_races;
 mod request_id;
 mod revoke;
 mod sliding;
+mod sliding_unwritten;
 mod tokens;
 mod tokens_admin;
 mod user_races;

@@ -10,11 +10,11 @@ use crate::support::calls::{ALICE, MICRO, short_of};
 use crate::support::eventually;
 
 const START: i64 = 1_750_000_000;
-const HOUR: Duration = Duration::from_hours(1);
+pub const HOUR: Duration = Duration::from_hours(1);
 const MINUTE: Duration = Duration::from_mins(1);
 const SLIDING: [(&str, &str); 2] = [("JETON_TOKEN_TTL", "10h"), ("JETON_TOKEN_AUTO_REFRESH", "true")];
 
-fn sliding(db: Kind, more: &[(&str, &str)]) -> App {
+pub fn sliding(db: Kind, more: &[(&str, &str)]) -> App {
     App::with(db, &[&SLIDING, more].concat())
 }
 

@@ -1,0 +1,67 @@
+//! A refresh by use that is noted and not written yet counts as one that is written. It would be within a second; the
+//! clock is moved faster than that.
+
+use serde_json::json;
+
+use super::sliding::{HOUR, sliding};
+use crate::on_both;
+use crate::support::app::{App, Kind};
+use crate::support::calls::ALICE;
+
+/// A key of alice's past the expiry that the database knows: she has just used it, before that expiry.
+fn used_just_before_its_end(db: Kind, more: &[(&str, &str)]) -> (App, String) {
+    let app = sliding(db, more);
+    let key = app.alice();
+    app.clock.advance(HOUR * 9);
+    app.introspect(&key);
+    app.clock.advance(HOUR * 2);
+    (app, key)
+}
+
+type End = fn(&App, &str);
+
+const ENDS: [(&str, End); 5] = [
+    ("regenerate", |app, _| drop(app.regenerate("alice"))),
+    ("revoke", |app, key| assert_eq!(app.revoke(key).status, 200)),
+    ("logout", |app, key| assert_eq!(app.post("/logout/", key, &json!({})).status, 204)),
+    ("logoutall", |app, key| assert_eq!(app.post("/logoutall/", key, &json!({})).status, 204)),
+    ("delete", |app, key| {
+        let id = app.introspect(key)["jti"].as_str().unwrap().to_owned();
+        assert_eq!(app.delete(&format!("/admin/tokens/{id}"), &app.admin_token()).status, 204);
+    }),
+];
+
+on_both! {
+    fn a_login_hands_out_the_key_that_lives(db) {
+        let (app, key) = used_just_before_its_end(db, &[]);
+        let answer = app.try_login(ALICE.0, ALICE.1).json();
+        assert_eq!(answer, json!({"token": key, "expiry": "2025-06-16T10:06:40.123456Z"}));
+        assert_eq!(app.tokens_of("alice").len(), 1);
+        assert!(app.is_good(&key));
+    }
+
+    fn a_key_that_is_past_its_new_end_too_is_not_handed_out(db) {
+        let (app, key) = used_just_before_its_end(db, &[]);
+        app.clock.advance(HOUR * 8);
+        assert_ne!(app.login(ALICE.0, ALICE.1), key);
+    }
+
+    fn the_limit_counts_it(db) {
+        let (app, key) = used_just_before_its_end(db, &[("JETON_TOKEN_MODE", "multiple"), ("JETON_TOKEN_LIMIT_PER_USER", "1")]);
+        assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 403);
+        assert!(app.is_good(&key));
+        app.clock.advance(HOUR * 10);
+        app.login(ALICE.0, ALICE.1);
+    }
+
+    fn it_ends_however_it_is_ended(db) {
+        for (way, end) in ENDS {
+            for mode in ["single", "multiple"] {
+                let (app, key) = used_just_before_its_end(db, &[("JETON_TOKEN_MODE", mode)]);
+                end(&app, &key);
+                assert!(!app.is_good(&key), "{way}, {mode}");
+                assert_eq!(app.explain(&key)["reason"], "revoked", "{way}, {mode}");
+            }
+        }
+    }
+}
