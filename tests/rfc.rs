@@ -14,6 +14,7 @@
 //! | 7662, 2.3 | a good query about a bad token MUST NOT be an error | `inactive_is_always_the_same_answer` |
 //! | 7662, 4 | MUST check expiry | `a_token_lives_to_the_last_microsecond_and_is_dead_at_its_expiry` |
 //! | 7662, 4 | MUST check revocation | `a_revoked_token_is_dead_at_once_on_every_node` |
+//! | 7662, 4 | MUST check a signature, a time of beginning, the resource server, where tokens have such | ours have none |
 //! | 7662, 4 | MUST NOT be cached past `exp`: nothing on the way may keep an answer | `no_answer_may_be_kept` |
 //! | 7662, 4 | MUST require authentication of protected resources | `nobody_learns_of_a_token_without_credentials` |
 //! | 7662, 4; 7009, 2; 6749, 2.3.1 | MUST be protected by TLS | the operator's: `JETON_TLS_CERT`, or the proxy before it |
