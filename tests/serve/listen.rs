@@ -155,3 +155,19 @@ fn healthcheck_tells_a_server_that_hangs() {
     server.signal("STOP");
     assert_eq!(health_of(&jeton, &server), 1, "over TLS too");
 }
+
+#[test]
+fn metrics_may_have_an_address_of_their_own() {
+    let jeton = bare();
+    let path = jeton.dir.path().join("metrics.sock").to_str().unwrap().to_owned();
+    let (jeton, main) = on_socket(jeton.env("JETON_METRICS_LISTEN", format!("unix:{path}")));
+    let server = jeton.spawn(&["serve"], Stdio::null());
+    listening(&server);
+    let get = |socket: &str, url: &str| curl(&["-w", "%{http_code}", "--unix-socket", socket, url]).1;
+    let text = get(&path, "http://localhost/metrics");
+    assert!(text.contains("jeton_cache_proof_age_seconds ") && text.ends_with("200"), "{text}");
+    assert!(get(&main, "http://localhost/metrics").ends_with("404"), "not with the other routes then");
+    assert!(get(&path, "http://localhost/me").ends_with("404"), "nothing else is there");
+    server.signal("TERM");
+    assert_eq!(server.output().status, 0, "both stop");
+}
