@@ -1,8 +1,14 @@
 //! Password hashing on a pool of its own: a few threads of low priority, so that introspection wins the CPU,
 //! and a bounded queue, so that a flood of logins is refused rather than piled up.
+//!
+//! A thread of the least priority is put aside for long, whatever it holds just then. So the hashing threads share no
+//! lock with those who answer requests: each has a porter, a thread of ordinary priority that fetches its work from the
+//! queue and gives the answers. Without the porters introspection waited for hundreds of milliseconds.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +23,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// The nice value of hashing threads: the least there is, for at 10 introspection still waited for them by milliseconds.
 const NICE: i32 = 19;
+
+/// How long a thread keeps its memory for the next hash.
+const LONGEST_IDLE: Duration = Duration::from_secs(10);
 
 /// How the pool is built.
 #[derive(Clone, Copy, Debug)]
@@ -59,13 +68,12 @@ impl Hasher {
         let hasher = Self { queue: Arc::clone(&queue), _owner: Arc::new(Owner(Arc::clone(&queue))) };
         let dummy = PasswordHash::dummy(options.cost);
         for number in 0..options.threads {
-            let mut worker = Worker {
-                queue: Arc::clone(&queue),
-                dummy: dummy.clone(),
-                cost: options.cost,
-                workspace: Workspace::default(),
-            };
+            let ((work, jobs), (done, answers)) = (mpsc::channel(), mpsc::channel());
+            let mut worker =
+                Worker { jobs, done, dummy: dummy.clone(), cost: options.cost, workspace: Workspace::default() };
             std::thread::Builder::new().name(format!("hasher-{number}")).spawn(move || worker.run())?;
+            let porter = Porter { queue: Arc::clone(&queue), work, answers };
+            std::thread::Builder::new().name(format!("porter-{number}")).spawn(move || porter.run())?;
         }
         Ok(hasher)
     }
@@ -171,8 +179,46 @@ impl Drop for Owner {
     }
 }
 
-struct Worker {
+/// Between the queue and one hashing thread, at ordinary priority.
+struct Porter {
     queue: Arc<Queue>,
+    work: mpsc::Sender<Job>,
+    answers: mpsc::Receiver<Option<Done>>,
+}
+
+impl Porter {
+    fn run(&self) {
+        while let Some(job) = self.queue.pop() {
+            let answer = self.work.send(job).map(|()| self.answers.recv());
+            match answer {
+                Ok(Ok(Some(done))) => done.tell(),
+                Ok(Ok(None)) => log::error!("a password could not be checked: the check panicked"),
+                _ => return log::error!("a hashing thread has ended"),
+            }
+        }
+    }
+}
+
+/// A job that was done. What it was done with comes along: memory, too, is given back at ordinary priority.
+enum Done {
+    Verified { checked: Checked, reply: oneshot::Sender<Checked>, _with: (Option<PasswordHash>, Password) },
+    Hashed { hash: PasswordHash, reply: oneshot::Sender<PasswordHash>, _with: Password },
+}
+
+impl Done {
+    fn tell(self) {
+        // Nobody listening any more is no fault of the work.
+        match self {
+            Self::Verified { checked, reply, .. } => drop(reply.send(checked)),
+            Self::Hashed { hash, reply, .. } => drop(reply.send(hash)),
+        }
+    }
+}
+
+/// A hashing thread.
+struct Worker {
+    jobs: mpsc::Receiver<Job>,
+    done: mpsc::Sender<Option<Done>>,
     dummy: PasswordHash,
     cost: Argon2Cost,
     workspace: Workspace,
@@ -184,15 +230,38 @@ impl Worker {
         if let Err(error) = rustix::process::setpriority_process(None, NICE) {
             log::debug!("a hashing thread keeps its priority: {error}");
         }
-        while let Some(job) = self.queue.pop() {
-            // Nobody listening any more is no fault of the work.
-            match job {
-                Job::Verify { stored, password, reply } => drop(reply.send(self.verify(stored.as_ref(), &password))),
-                Job::Hash { password, reply } => {
-                    drop(reply.send(password::hash(&password, self.cost, &mut self.workspace)));
-                }
-            }
+        while let Some(job) = self.next() {
+            // The memory may be left half-written; every hash begins by writing it anew.
+            let done = catch_unwind(AssertUnwindSafe(|| self.work(job))).ok();
             self.workspace.shrink_to(self.cost);
+            if self.done.send(done).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The next job; `None` when there will be none. Whoever waits long for it needs no memory meanwhile.
+    fn next(&mut self) -> Option<Job> {
+        match self.jobs.recv_timeout(LONGEST_IDLE) {
+            Ok(job) => Some(job),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                self.workspace = Workspace::default();
+                self.jobs.recv().ok()
+            }
+        }
+    }
+
+    fn work(&mut self, job: Job) -> Done {
+        match job {
+            Job::Verify { stored, password, reply } => {
+                let checked = self.verify(stored.as_ref(), &password);
+                Done::Verified { checked, reply, _with: (stored, password) }
+            }
+            Job::Hash { password, reply } => {
+                let hash = password::hash(&password, self.cost, &mut self.workspace);
+                Done::Hashed { hash, reply, _with: password }
+            }
         }
     }
 
