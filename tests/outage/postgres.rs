@@ -114,7 +114,8 @@ fn a_request_given_up_while_the_server_stood_still_is_not_carried_out_later() {
 
 #[test]
 fn killed_connections_cost_no_request_an_error() {
-    let Alone { app, cluster: _cluster } = Alone::new(&[]);
+    // Without the cache, so that each request needs a connection.
+    let Alone { app, cluster: _cluster } = Alone::new(&[("JETON_CACHE_BYTES", "0")]);
     let token = app.admin_token();
     let all_well = || {
         thread::scope(|scope| {
