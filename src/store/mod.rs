@@ -13,6 +13,7 @@ mod connection;
 mod groups;
 mod listener;
 mod login_tokens;
+mod lookup;
 mod meta;
 mod migrations;
 mod purge;

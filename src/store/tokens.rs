@@ -2,8 +2,6 @@
 //!
 //! What a login does is in `login_tokens.rs`, how tokens end in `revocation.rs`.
 
-use std::collections::HashMap;
-
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::json;
@@ -36,7 +34,8 @@ pub struct NewToken {
     pub expires_at: Option<Timestamp>,
 }
 
-type FactsRow = (
+/// [`FACTS`], read.
+pub(super) type FactsRow = (
     i64,
     i64,
     Option<String>,
@@ -51,19 +50,7 @@ type FactsRow = (
 );
 
 /// All columns but the digest and the sealed key.
-const FACTS: (
-    tokens::id,
-    tokens::user_id,
-    tokens::name,
-    tokens::scope,
-    tokens::hint,
-    tokens::created_at,
-    tokens::expires_at,
-    tokens::last_used_at,
-    tokens::revoked_at,
-    tokens::revoked_by,
-    tokens::client,
-) = (
+pub(super) type FactsColumns = (
     tokens::id,
     tokens::user_id,
     tokens::name,
@@ -77,7 +64,22 @@ const FACTS: (
     tokens::client,
 );
 
-fn facts(row: FactsRow) -> TokenFacts {
+/// The same, to be selected.
+pub(super) const FACTS: FactsColumns = (
+    tokens::id,
+    tokens::user_id,
+    tokens::name,
+    tokens::scope,
+    tokens::hint,
+    tokens::created_at,
+    tokens::expires_at,
+    tokens::last_used_at,
+    tokens::revoked_at,
+    tokens::revoked_by,
+    tokens::client,
+);
+
+pub(super) fn facts(row: FactsRow) -> TokenFacts {
     let (id, user_id, name, scope, hint, created_at, expires_at, last_used_at, revoked_at, revoked_by, client) = row;
     TokenFacts {
         id,
@@ -95,32 +97,6 @@ fn facts(row: FactsRow) -> TokenFacts {
 }
 
 impl Store {
-    /// The tokens with these digests and their users, dead ones too; one statement for all, and one for the groups.
-    pub fn tokens(&self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, (TokenFacts, User)>, StoreError> {
-        let wanted: Vec<&[u8]> = digests.iter().map(|digest| digest.as_bytes().as_slice()).collect();
-        self.read(|conn| {
-            let rows: Vec<(Vec<u8>, FactsRow, UserRow)> = tokens::table
-                .inner_join(users::table)
-                .filter(tokens::digest.eq_any(wanted))
-                .select((tokens::digest, FACTS, users::all_columns))
-                .load(conn)?;
-            let mut found = Vec::with_capacity(rows.len());
-            let mut owners: HashMap<i64, UserRow> = HashMap::new();
-            for (digest, token, user) in rows {
-                let digest = TokenDigest::from_bytes(&digest)
-                    .ok_or_else(|| StoreError::Failed("a token's digest has a wrong length".into()))?;
-                found.push((digest, facts(token), user.0));
-                owners.insert(user.0, user);
-            }
-            let owners = with_groups(conn, owners.into_values().collect())?;
-            let owners: HashMap<i64, User> = owners.into_iter().map(|user| (user.id, user)).collect();
-            Ok(found
-                .into_iter()
-                .filter_map(|(digest, token, owner)| Some((digest, (token, owners.get(&owner)?.clone()))))
-                .collect())
-        })
-    }
-
     /// Makes a token for a user; `None` when they are not who was read any more.
     pub fn create_token(
         &self,

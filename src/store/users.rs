@@ -251,7 +251,8 @@ pub(super) fn with_groups(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<User>, 
     Ok(rows.into_iter().map(|row| user(groups.remove(&row.0).unwrap_or_default(), row)).collect())
 }
 
-fn user(groups: Vec<String>, row: Row) -> User {
+/// A user from their row and the names of their groups.
+pub(super) fn user(groups: Vec<String>, row: Row) -> User {
     let (id, username, password, email, first_name, last_name, is_active, is_staff, is_superuser, joined, login) = row;
     User {
         id,

@@ -1,0 +1,95 @@
+//! The question behind every introspection that memory does not answer: whose tokens are these?
+
+use std::collections::HashMap;
+
+use diesel::dsl::SqlTypeOf;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, Binary, Text};
+
+use super::connection::Conn;
+use super::schema::{tokens, users};
+use super::tokens::{FACTS, FactsColumns, FactsRow, facts};
+use super::users::{Row as UserRow, user, with_groups};
+use super::{Store, StoreError};
+use crate::domain::token::{TokenDigest, TokenFacts};
+use crate::domain::user::User;
+
+/// Tokens and their users, by the tokens' digests.
+type Found = HashMap<TokenDigest, (TokenFacts, User)>;
+
+impl Store {
+    /// The tokens with these digests and their users, dead ones too.
+    pub fn tokens(&self, digests: &[TokenDigest]) -> Result<Found, StoreError> {
+        let wanted: Vec<&[u8]> = digests.iter().map(|digest| digest.as_bytes().as_slice()).collect();
+        self.read(|conn| match conn {
+            Conn::Pg(pg) => in_one_statement(pg, wanted),
+            Conn::Sqlite(_) => portably(conn, wanted),
+        })
+    }
+}
+
+fn portably(conn: &mut Conn, wanted: Vec<&[u8]>) -> Result<Found, StoreError> {
+    let rows: Vec<(Vec<u8>, FactsRow, UserRow)> = tokens::table
+        .inner_join(users::table)
+        .filter(tokens::digest.eq_any(wanted))
+        .select((tokens::digest, FACTS, users::all_columns))
+        .load(conn)?;
+    let mut tokens = Vec::with_capacity(rows.len());
+    let mut owners: HashMap<i64, UserRow> = HashMap::new();
+    for (digest, token, owner) in rows {
+        tokens.push((digest, token, owner.0));
+        owners.insert(owner.0, owner);
+    }
+    let owners = with_groups(conn, owners.into_values().collect())?;
+    let owners: HashMap<i64, User> = owners.into_iter().map(|owner| (owner.id, owner)).collect();
+    let owned = tokens.into_iter().filter_map(|(digest, token, owner)| Some((digest, token, owners.get(&owner)?)));
+    owned.map(|(digest, token, owner)| Ok((stored(&digest)?, (facts(token), owner.clone())))).collect()
+}
+
+fn in_one_statement(conn: &mut PgConnection, wanted: Vec<&[u8]>) -> Result<Found, StoreError> {
+    let rows: Vec<(Vec<u8>, FactsRow, UserRow, Vec<String>)> = WithDigests(wanted).load(conn)?;
+    let found = rows.into_iter().map(|(digest, token, owner, mut groups)| {
+        // Here, not by the database, which collates as it was set up.
+        groups.sort_unstable();
+        Ok((stored(&digest)?, (facts(token), user(groups, owner))))
+    });
+    found.collect()
+}
+
+fn stored(digest: &[u8]) -> Result<TokenDigest, StoreError> {
+    TokenDigest::from_bytes(digest).ok_or_else(|| StoreError::Failed("a token's digest has a wrong length".into()))
+}
+
+/// PostgreSQL's statement, the groups with it. Written by hand so that it is prepared once for any number of digests, and
+/// not put together anew each time: of what a lookup costs the database that is most (`scripts/bench cold`).
+struct WithDigests<'a>(Vec<&'a [u8]>);
+
+impl Query for WithDigests<'_> {
+    type SqlType = (Binary, SqlTypeOf<FactsColumns>, users::SqlType, Array<Text>);
+}
+
+impl QueryId for WithDigests<'_> {
+    type QueryId = WithDigests<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl QueryFragment<Pg> for WithDigests<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("select tokens.digest, ");
+        FACTS.walk_ast(out.reborrow())?;
+        out.push_sql(", ");
+        users::all_columns.walk_ast(out.reborrow())?;
+        out.push_sql(
+            ", array(select groups.name from user_groups join groups on groups.id = user_groups.group_id \
+             where user_groups.user_id = users.id) \
+             from tokens join users on users.id = tokens.user_id where tokens.digest = any(",
+        );
+        out.push_bind_param::<Array<Binary>, _>(&self.0)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl RunQueryDsl<PgConnection> for WithDigests<'_> {}
