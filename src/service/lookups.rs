@@ -19,8 +19,11 @@ pub type Found = (TokenFacts, User);
 /// What the database says of a digest, and what this node had heard of changes before it asked.
 pub type Answer = Result<(Born, Option<Found>), StoreError>;
 
-/// Statements under way at once: while one waits for its answer, the next gathers.
+/// Statements under way at once: one, while it is quick. Whoever comes meanwhile gathers for the next.
 const THREADS: usize = 2;
+
+/// How long one who came first may wait for the statement before: it may be a slow one. Then the other thread asks.
+const LONGEST_GATHERING: Duration = Duration::from_millis(5);
 
 /// Digests in one statement.
 const MOST_TOGETHER: usize = 500;
@@ -40,6 +43,10 @@ struct Queue {
 #[derive(Default)]
 struct State {
     waiting: Vec<Waiting>,
+    /// Statements under way.
+    asking: usize,
+    /// Whether a thread looks after those who wait behind a statement.
+    is_watched: bool,
     closed: bool,
 }
 
@@ -81,8 +88,7 @@ impl Lookups {
     /// [`StoreError`]; the caller sees to it that it does not wait for ever.
     pub async fn find(&self, digest: TokenDigest) -> Answer {
         let (reply, answer) = oneshot::channel();
-        self.queue.lock().waiting.push(Waiting { digest, since: Stopwatch::start(), reply });
-        self.queue.filled.notify_one();
+        self.queue.push(Waiting { digest, since: Stopwatch::start(), reply });
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the lookup was given up".into())))
     }
 }
@@ -93,15 +99,39 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those who wait, oldest first; `None` when nobody will any more.
+    fn push(&self, one: Waiting) {
+        let mut state = self.lock();
+        state.waiting.push(one);
+        // Of those who gather, only the first has somebody to wake, and the one who fills a statement.
+        let is_first = state.waiting.len() == 1 && (state.asking == 0 || !state.is_watched);
+        let wakes = is_first || state.waiting.len() == MOST_TOGETHER;
+        drop(state);
+        if wakes {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Those who wait, oldest first; `None` when nobody will any more. To be followed by [`Queue::asked`].
     fn take(&self) -> Option<Vec<Waiting>> {
         let mut state = self.lock();
-        while state.waiting.is_empty() {
-            if state.closed {
-                return None;
-            }
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        loop {
+            state = match state.waiting.first() {
+                None if state.closed => return None,
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(oldest) => {
+                    let gathers = state.asking > 0 && state.waiting.len() < MOST_TOGETHER;
+                    let left = LONGEST_GATHERING.saturating_sub(oldest.since.elapsed());
+                    if !gathers || left.is_zero() {
+                        break;
+                    }
+                    state.is_watched = true;
+                    let (mut state, _) = self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+                    state.is_watched = false;
+                    state
+                }
+            };
         }
+        state.asking += 1;
         let many = state.waiting.len().min(MOST_TOGETHER);
         let rest = state.waiting.split_off(many);
         let taken = std::mem::replace(&mut state.waiting, rest);
@@ -109,6 +139,11 @@ impl Queue {
             self.filled.notify_one();
         }
         Some(taken)
+    }
+
+    /// A statement is no longer under way.
+    fn asked(&self) {
+        self.lock().asking -= 1;
     }
 }
 
@@ -137,6 +172,7 @@ impl Asker {
             if !waiting.is_empty() {
                 self.answer(waiting);
             }
+            self.queue.asked();
         }
     }
 
