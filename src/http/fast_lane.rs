@@ -1,19 +1,21 @@
-//! The way of nearly every request, `POST /introspect` by a client whose answer is in the cache, past the router, the
-//! middleware and the general parsers. It decides nothing that the ordinary way would decide otherwise: whatever it does
-//! not know at a glance goes there, body and all, and `tests/api/fast_lane.rs` holds that both give the same answer.
+//! The way of nearly every request, `POST /introspect` by a known client, past the router, the middleware and the general
+//! parsers. It decides nothing that the ordinary way would decide otherwise: whatever it does not know at a glance goes
+//! there, body and all, and `tests/api/fast_lane.rs` holds that both give the same answer.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use actix_http::body::EitherBody;
+use actix_http::body::{BoxBody, EitherBody};
 use actix_http::error::PayloadError;
 use actix_http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap,
 };
 use actix_http::{BoxedPayloadStream, Method, Payload, Request, Response, StatusCode, Version};
 use actix_service::IntoServiceFactory;
+use actix_web::ResponseError;
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Service as ActixService, ServiceFactory, ServiceResponse};
 use actix_web::http::header::HeaderValue;
@@ -23,13 +25,16 @@ use futures_util::stream::{StreamExt, once};
 use subtle::ConstantTimeEq;
 
 use super::caller::basic;
+use super::error::HttpError;
 use super::introspect::ALLOWED;
 use super::request_id::{self, X_REQUEST_ID};
+use crate::domain::time::Stopwatch;
 use crate::service::cache::Born;
-use crate::service::{Service, WorkerCounts};
+use crate::service::{Introspection, Service, WorkerCounts};
 
-/// Where this way leads.
-const PATHS: [&str; 2] = ["/introspect", "/introspect/"];
+/// Where this way leads, as metrics name it.
+const ROUTE: &str = "/introspect";
+const PATHS: [&str; 2] = [ROUTE, "/introspect/"];
 
 /// A longer body goes the ordinary way.
 const MAX_BODY: usize = 2 * 1024;
@@ -58,7 +63,7 @@ where
     F::Service: 'static,
     B: MessageBody + 'static,
 {
-    type Response = Response<EitherBody<Bytes, B>>;
+    type Response = Response<EitherBody<BoxBody, B>>;
     type Error = actix_web::Error;
     type Config = AppConfig;
     type Service = Lane<F::Service>;
@@ -99,7 +104,7 @@ where
     S: ActixService<Request, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
     B: MessageBody + 'static,
 {
-    type Response = Response<EitherBody<Bytes, B>>;
+    type Response = Response<EitherBody<BoxBody, B>>;
     type Error = actix_web::Error;
     type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
 
@@ -119,7 +124,7 @@ where
             if let Some(chunk) = arrived(request.payload()).await {
                 match chunk {
                     Ok(body) if body.len() == size => {
-                        if let Some(answer) = worker.answer(request.head().headers(), &body) {
+                        if let Some(answer) = worker.answer(request.head().headers(), &body).await {
                             return Ok(answer.map_body(|_, body| EitherBody::left(body)));
                         }
                         request = request.replace_payload(Payload::from(body)).0;
@@ -169,22 +174,35 @@ fn put_back(mut request: Request, part: Result<Bytes, PayloadError>) -> Request 
 }
 
 impl Worker {
-    /// The answer, when all is plain: a client whose secret is known to be right, a form with one plain token, an answer
-    /// that is in the cache.
-    fn answer(&self, headers: &HeaderMap, body: &[u8]) -> Option<Response<Bytes>> {
+    /// The answer, when all is plain: a client whose secret is known to be right, a form with one plain token.
+    async fn answer(&self, headers: &HeaderMap, body: &[u8]) -> Option<Response<BoxBody>> {
         let token = plain_token(body)?;
         if !self.accepts(headers) {
             return None;
         }
-        let kept = self.service.introspect_kept(token)?;
-        self.counts.hit(kept.reason());
-        let mut answer = Response::with_body(StatusCode::OK, Bytes::from(kept.into_json().into_owned()));
-        let answered = answer.headers_mut();
-        answered.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        answered.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        answered.insert(ALLOW, HeaderValue::from_static(ALLOWED));
-        answered.insert(X_REQUEST_ID, request_id::sane(headers).unwrap_or_else(|| self.ids.next()));
+        let mut answer = match self.service.introspect_kept(token) {
+            Some(kept) => {
+                self.counts.hit(kept.reason());
+                found(kept)
+            }
+            // In a box of its own, so that the many who need none of it do not carry it along.
+            None => Box::pin(self.ask(token)).await,
+        };
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOWED));
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer.headers_mut().insert(X_REQUEST_ID, request_id::sane(headers).unwrap_or_else(|| self.ids.next()));
         Some(answer)
+    }
+
+    /// The database's answer, counted as the ordinary way counts it.
+    async fn ask(&self, token: &str) -> Response<BoxBody> {
+        let started = Stopwatch::start();
+        let answer = match self.service.introspect(token).await {
+            Ok(result) => found(result),
+            Err(error) => HttpError::OAuthService(error).error_response().into(),
+        };
+        self.service.metrics().request(ROUTE, answer.status().as_u16(), started.elapsed().as_secs_f64());
+        answer
     }
 
     /// Whether `Authorization` is one that was accepted, and provably no client has changed since.
@@ -203,6 +221,17 @@ impl Worker {
         *self.accepted.borrow_mut() = Some(Accepted { header: header.into(), born });
         true
     }
+}
+
+/// A 200 as the ordinary way gives it.
+fn found(result: Introspection) -> Response<BoxBody> {
+    let body = match result.into_json() {
+        Cow::Borrowed(json) => Bytes::from_static(json),
+        Cow::Owned(json) => Bytes::from(json),
+    };
+    let mut answer = Response::with_body(StatusCode::OK, BoxBody::new(body));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
 }
 
 /// The token of a form with nothing else in it but a hint, which is ignored, if no character of it means anything else.
