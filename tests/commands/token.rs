@@ -41,6 +41,9 @@ on_both! {
         let facts = introspect(&server, &client, &named);
         assert_eq!((facts["active"].as_bool(), facts["scope"].as_str()), (Some(true), Some("reports:read users:read")));
         assert_eq!(facts["exp"].as_i64().unwrap() - facts["iat"].as_i64().unwrap(), 90 * 86_400);
+        let hour = key_in(&done(&jeton, &["token", "create", "amy", "--name", "ci", "--expires-in", "3600"]), "amy");
+        let facts = introspect(&server, &client, &hour);
+        assert_eq!(facts["exp"].as_i64().unwrap() - facts["iat"].as_i64().unwrap(), 3_600, "whole seconds, as by the API");
         let facts = introspect(&server, &client, &plain);
         assert_eq!((facts["active"].as_bool(), facts.get("scope"), facts.get("exp")), (Some(true), None, None));
         done(&jeton, &["token", "create", "-r", "amy"]);
