@@ -29,7 +29,6 @@ impl Service {
         caller: &Caller,
     ) -> Result<(Token, Option<Timestamp>), Error> {
         self.change_user(username, caller, async |user: User| {
-            self.settle_uses(user.id).await?;
             let now = self.clock().now();
             let expires_at = self.policy().login_expiry(now);
             let (token, new) = self.new_login_token(user.id, expires_at);
