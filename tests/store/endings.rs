@@ -4,7 +4,7 @@ use std::thread;
 
 use jeton::store::{NewToken, Regenerate, StoreError, TokenUse};
 
-use super::{Kept, MULTIPLE, NOW, after, by, hash, named_token, new_token};
+use super::{Kept, MULTIPLE, NOW, SINGLE, after, by, hash, named_token, new_token};
 use crate::on_both;
 use crate::support::app::Kind;
 
@@ -72,6 +72,18 @@ on_both! {
             assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), after(11)).unwrap());
             assert_eq!(kept.token(&brief.digest).unwrap().0.revoked_at, marked, "all: {all}");
         }
+    }
+
+    fn a_seal_that_somebody_left_by_hand_stands_in_nobodys_way(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        let (by_hand, how) = ("update tokens set revoked_at = '2025-06-15 15:06:40'", Regenerate { all: false, grace_until: None });
+        kept.issue(&alice, SINGLE);
+        kept.sql(by_hand);
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), NOW).unwrap());
+        kept.sql(by_hand);
+        kept.issue(&alice, SINGLE);
+        assert_eq!(kept.sql("select count(*) from tokens where sealed is not null"), "1");
     }
 
     fn a_token_that_was_revoked_makes_no_other(db) {
