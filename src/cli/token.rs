@@ -49,8 +49,8 @@ pub struct Create {
     /// The API key's scopes, separated by blanks
     #[arg(long, requires = "name", default_value = "")]
     scope: String,
-    /// How long the API key lives, for example 90d
-    #[arg(long, requires = "name", value_parser = duration::parse)]
+    /// How long the API key lives: whole seconds, or for example 90d
+    #[arg(long, requires = "name", value_parser = duration::lifetime)]
     expires_in: Option<Duration>,
 }
 

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::output::{json_array, line, table};
+use super::output::{self, json_array, line, table};
 use super::prompt::{confirm, new_password};
 use super::{Failure, no_such_user, with_service};
 use crate::config::Config;
@@ -184,7 +184,7 @@ fn show(user: &User, json: bool) -> Result<(), Failure> {
     }
     let serde_json::Value::Object(fields) = value else { return Ok(()) };
     for (name, value) in fields {
-        let shown = match value {
+        let text = match value {
             serde_json::Value::String(text) => text,
             serde_json::Value::Array(items) => {
                 items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(",")
@@ -192,7 +192,7 @@ fn show(user: &User, json: bool) -> Result<(), Failure> {
             serde_json::Value::Null => String::new(),
             other => other.to_string(),
         };
-        line(format!("{name:13} {shown}").trim_end())?;
+        line(format!("{name:13} {}", output::shown(&text)).trim_end())?;
     }
     Ok(())
 }

@@ -54,7 +54,7 @@ pub const SETTINGS: &[Setting] = &[
     plain("JETON_TOKEN_LIMIT_PER_USER", "none", "how many live login tokens a user may have in multiple mode"),
     plain("JETON_TOKEN_PREFIX", "", "new keys begin with it and end with a checksum, for secret scanners"),
     plain("JETON_LOGIN_FIELDS", "", "fields of the user to add to the login's answer: user_id,email,..."),
-    plain("JETON_LOGIN_SCOPE", "", "scopes of login tokens, separated by blanks"),
+    plain("JETON_LOGIN_SCOPE", "", "scopes of new login tokens, separated by blanks"),
     plain("JETON_AUTH_KEYWORDS", "Token,Bearer", "keywords accepted in Authorization; the first is the challenge"),
     plain("JETON_ISSUER", "", "iss in introspection, and the base of the metadata's URLs"),
     plain("JETON_RETENTION", "30d", "how long rows of dead tokens and audit entries stay"),

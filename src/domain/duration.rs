@@ -26,6 +26,16 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     millis.map(Duration::from_millis).ok_or_else(|| "it is at most 36500d".into())
 }
 
+/// Reads how long something is to live: whole seconds, or what [`parse`] reads, but more than nothing.
+///
+/// # Errors
+/// As [`parse`].
+pub fn lifetime(text: &str) -> Result<Duration, String> {
+    let seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let span = parse(&if seconds { format!("{text}s") } else { text.to_owned() })?;
+    if span.is_zero() { Err("it must be more than nothing".into()) } else { Ok(span) }
+}
+
 /// A hundred years: sums with a moment stay within what both databases can write.
 const MAX_MILLIS: u64 = 36_500 * 86_400_000;
 
@@ -42,6 +52,16 @@ mod tests {
         }
         for bad in ["", "s", "10", "-1s", "1.5h", "10 s", "1w", "99999999999999999999d", "36501d"] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lifetimes() {
+        for (text, seconds) in [("1", 1), ("3600", 3_600), ("60m", 3_600), ("0090d", 7_776_000)] {
+            assert_eq!(lifetime(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in ["", "0", "00", "0s", "0d", "-1", "1.0", "s", "36501d", "3153600001"] {
+            assert!(lifetime(bad).is_err(), "{bad}");
         }
     }
 }

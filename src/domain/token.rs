@@ -36,7 +36,8 @@ impl Token {
     }
 
     /// What a caller presents as a key; `None` for text that no key can be: blank, with control characters, too long,
-    /// or claiming today's prefix with a checksum that is wrong.
+    /// or claiming today's prefix with a checksum that is wrong. Keys of other prefixes are looked up, also when theirs
+    /// begins with today's: the checksum is over all of it.
     #[must_use]
     pub fn presented(text: &str, prefix: Option<&str>) -> Option<Self> {
         let possible = !text.trim().is_empty()
@@ -67,7 +68,13 @@ impl Token {
 }
 
 fn claims(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_'))
+    text.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_')) && !may_be_knoxs(text)
+}
+
+/// Knox's keys are 64 hex digits behind a prefix of the operator's choice, which may well be today's. Ours have 48
+/// behind it, so none of ours, nor one with a digit mistyped, is taken for one.
+fn may_be_knoxs(text: &str) -> bool {
+    text.as_bytes().last_chunk::<64>().is_some_and(|last| last.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 fn is_whole(text: &str) -> bool {
@@ -274,6 +281,12 @@ mod tests {
         assert!(Token::presented("acme_", Some("acme")).is_none());
         assert!(Token::presented("acme_é1234567", Some("acme")).is_none());
         assert!(Token::presented(&"a".repeat(40), Some("acme")).is_some(), "keys from before the prefix");
+        for knox in [format!("acme_{}", "a".repeat(64)), format!("acme_v1{}", "0".repeat(64))] {
+            assert!(Token::presented(&knox, Some("acme")).is_some(), "{knox}");
+        }
+        for other in [format!("acme_{}", "a".repeat(63)), format!("acme_{}", "A".repeat(64)), format!("{text}0")] {
+            assert!(Token::presented(&other, Some("acme")).is_none(), "{other}");
+        }
         // zlib.crc32(b"123456789"), the check value of CRC-32
         assert_eq!(checksum("123456789"), "cbf43926");
     }

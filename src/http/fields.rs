@@ -10,6 +10,8 @@ const REQUIRED: &str = "This field is required.";
 const NULL: &str = "This field may not be null.";
 const BLANK: &str = "This field may not be blank.";
 const NOT_A_STRING: &str = "Not a valid string.";
+/// DRF's sentence for what [`boolean`] does not know.
+pub const NOT_A_BOOLEAN: &str = "Must be a valid boolean.";
 
 /// Whether blanks round a text count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,11 +92,11 @@ impl<'a> Fields<'a> {
         if text.is_empty() {
             return None;
         }
-        let span = lifetime(&text);
-        if span.is_none() {
+        let span = duration::lifetime(&text);
+        if span.is_err() {
             self.fault(name, "Enter whole seconds, or a duration such as 12h or 90d.");
         }
-        span
+        span.ok()
     }
 
     /// A `BooleanField`.
@@ -109,16 +111,11 @@ impl<'a> Fields<'a> {
             Value::Number(text) => text.clone(),
             Value::List(_) | Value::Object | Value::File => String::new(),
         };
-        match text.as_str() {
-            "t" | "T" | "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" | "1"
-            | "1.0" => Some(true),
-            "f" | "F" | "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" | "0"
-            | "0.0" | "-0.0" => Some(false),
-            _ => {
-                self.fault(name, "Must be a valid boolean.");
-                None
-            }
+        let value = boolean(&text);
+        if value.is_none() {
+            self.fault(name, NOT_A_BOOLEAN);
         }
+        value
     }
 
     /// A `ListField` of texts; in a form, the field once for each.
@@ -179,6 +176,18 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The words that DRF takes for a boolean.
+pub fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "t" | "T" | "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" | "1" | "1.0" => {
+            Some(true)
+        }
+        "f" | "F" | "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" | "0"
+        | "0.0" | "-0.0" => Some(false),
+        _ => None,
+    }
+}
+
 fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Text(_) => "str",
@@ -202,10 +211,4 @@ fn first_surrogate(bytes: &[u8]) -> Option<u32> {
 /// Python's `str.strip()`, whose white space has four control characters more than Unicode's.
 pub fn python_strip(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || ('\x1c'..='\x1f').contains(&character))
-}
-
-/// Whole seconds, or what settings take, but more than nothing.
-fn lifetime(text: &str) -> Option<Duration> {
-    let seconds = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("{text}s"));
-    duration::parse(seconds.as_deref().unwrap_or(text)).ok().filter(|span| !span.is_zero())
 }

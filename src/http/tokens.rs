@@ -44,7 +44,8 @@ pub async fn create(
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
     let wanted = named_token(&body::parse(&request, body)?)?;
-    let (token, facts) = state.service.create_own_token(&holder, wanted, &caller).await?;
+    let made = state.service.create_own_token(&holder, wanted, &caller).await;
+    let (token, facts) = made.map_err(|error| HttpError::with_keyword(error, caller::challenge(&state)))?;
     Ok(Created::answer(&token, &facts))
 }
 

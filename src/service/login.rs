@@ -171,7 +171,7 @@ impl Service {
                 LoginToken::None => {}
             }
         }
-        let expires_at = self.policy().token_ttl.map(|ttl| now.after(ttl));
+        let expires_at = self.policy().login_expiry(now);
         let (token, new) = self.new_login_token(user.id, expires_at);
         let (asked, by) = (user.clone(), by.clone());
         let issued = self.db(move |store| store.issue_login_token(&asked, &new, issue, &by, now)).await?;

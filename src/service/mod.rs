@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use crate::domain::audit::Actor;
 use crate::domain::rate::Rate;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::domain::token::TokenMode;
 use crate::domain::user::User;
 use crate::store::{Store, StoreError};
@@ -92,6 +92,14 @@ pub struct Policy {
     pub revocation_bound: Duration,
     /// How much longer when the database is down.
     pub stale_if_error: Duration,
+}
+
+impl Policy {
+    /// When a login token made now ends: after its TTL, and never later than refreshes could push it.
+    fn login_expiry(&self, now: Timestamp) -> Option<Timestamp> {
+        let greatest_age = self.token_max_ttl.filter(|_| self.token_auto_refresh);
+        self.token_ttl.map(|ttl| now.after(greatest_age.map_or(ttl, |age| ttl.min(age))))
+    }
 }
 
 /// All verbs, over one database. Cheap to clone.

@@ -29,9 +29,8 @@ impl Service {
         caller: &Caller,
     ) -> Result<(Token, Option<Timestamp>), Error> {
         self.change_user(username, caller, async |user: User| {
-            self.settle_uses(user.id).await?;
             let now = self.clock().now();
-            let expires_at = self.policy().token_ttl.map(|ttl| now.after(ttl));
+            let expires_at = self.policy().login_expiry(now);
             let (token, new) = self.new_login_token(user.id, expires_at);
             let how = Regenerate { all: options.all, grace_until: options.grace.map(|grace| now.after(grace)) };
             let actor = caller.actor.clone();

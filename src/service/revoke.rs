@@ -41,7 +41,6 @@ impl Service {
 
     /// Revokes all login tokens of the holder (Knox, `knox/views.py::LogoutAllView`); named ones stay.
     pub async fn logoutall(&self, holder: &Holder, caller: &Caller) -> Result<(), Error> {
-        self.settle_uses(holder.user.id).await?;
         let (user_id, actor, now) = (holder.user.id, caller.actor.clone(), self.clock().now());
         self.db(move |store| store.revoke_login_tokens(user_id, &actor, now)).await?;
         Ok(())

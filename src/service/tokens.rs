@@ -60,7 +60,7 @@ impl Service {
     /// Makes an API key for the holder.
     ///
     /// # Errors
-    /// [`Error::Invalid`] by field.
+    /// [`Error::Invalid`] by field; [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
     pub async fn create_own_token(
         &self,
         holder: &Holder,
@@ -68,8 +68,8 @@ impl Service {
         caller: &Caller,
     ) -> Result<(Token, TokenFacts), Error> {
         let (token, new, now) = self.new_named_token(&wanted)?;
-        let (user_id, actor) = (holder.user.id, caller.actor.clone());
-        let facts = self.db(move |store| store.create_own_token(user_id, &new, &actor, now)).await?;
+        let (asked_with, actor) = (holder.token.clone(), caller.actor.clone());
+        let facts = self.db(move |store| store.create_own_token(&asked_with, &new, &actor, now)).await?;
         let facts = facts.ok_or(Error::NotAuthenticated(AuthenticationFault::InvalidToken))?;
         Ok((token, facts))
     }

@@ -180,7 +180,6 @@ impl Service {
             check_password(&password, &attributes, &mut faults);
             faults.into_result()?;
             let hash = self.inner.hasher.hash(password.clone()).await?;
-            self.settle_uses(user.id).await?;
             let (actor, now) = (caller.actor.clone(), self.clock().now());
             let set = self.db(move |store| store.set_password(&user, &hash, &actor, now)).await?;
             Ok(set.then_some(()))

@@ -128,8 +128,7 @@ impl Service {
     }
 
     /// Writes what uses on this node have earned a user's tokens; says whether there was any such. To be called before
-    /// the database is asked which of the tokens live, and before they are ended: one that looks expired there would be
-    /// passed over, and come back to life with the next flush.
+    /// the database is asked which of the tokens live: one may look expired there.
     ///
     /// # Errors
     /// [`Error::Store`]; what was not written stays noted.

@@ -36,15 +36,7 @@ impl Store {
         self.change(|conn, changes| {
             let Some(user) = lock(conn, read)? else { return Ok(false) };
             changes.extend([Change::User(user.id), Change::created(&new.digest)]);
-            unseal(conn, user.id)?;
-            let ended = match how.grace_until {
-                None => diesel::update(ending(user.id, how.all, now)).set(revocation(by, now)).execute(conn)?,
-                // A token that already ends sooner keeps its end.
-                Some(end) => diesel::update(ending(user.id, how.all, now))
-                    .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(end.naive())))
-                    .set(revocation(by, end))
-                    .execute(conn)?,
-            };
+            let ended = end_tokens(conn, user.id, how.all, by, now, how.grace_until.unwrap_or(now))?;
             let id = insert(conn, user.id, new, now)?;
             let details = json!({ "token": id, "ended": ended, "all": how.all, "grace_until": how.grace_until });
             audit::record(conn, by, Action::TokenRegenerate, &user.username, &details, now)?;
@@ -52,23 +44,26 @@ impl Store {
         })
     }
 
-    /// Revokes a token; `false` when there is no live one with this id.
+    /// Revokes a token; `false` when there is no live one with this id. One that looks expired is marked all the same,
+    /// see `end_tokens`.
     pub fn revoke_token(&self, id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
         self.change(|conn, changes| {
             let revoked = diesel::update(tokens::table.find(id))
                 .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive())))
-                .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())))
                 .set(revocation(by, now))
                 .execute(conn)?;
             if revoked == 0 {
                 return Ok(false);
             }
-            let (user_id, owner): (i64, String) = tokens::table
+            let (user_id, owner, expires_at): (i64, String, Option<NaiveDateTime>) = tokens::table
                 .inner_join(users::table)
                 .filter(tokens::id.eq(id))
-                .select((users::id, users::username))
+                .select((users::id, users::username, tokens::expires_at))
                 .first(conn)?;
             changes.push(Change::User(user_id));
+            if expires_at.is_some_and(|end| end <= now.naive()) {
+                return Ok(false);
+            }
             audit::record(conn, by, Action::TokenRevoke, &owner, &json!({ "token": id }), now)?;
             Ok(true)
         })
@@ -86,15 +81,46 @@ impl Store {
     }
 }
 
-/// A user's live tokens: their login tokens, or all.
+/// A user's tokens that no revocation ends by `end`, expired ones too: their login tokens, or all.
 #[diesel::dsl::auto_type(no_type_alias)]
-pub(super) fn ending(user_id: i64, all: bool, now: Timestamp) -> _ {
-    let now: NaiveDateTime = now.naive();
+pub(super) fn unrevoked(user_id: i64, all: bool, end: Timestamp) -> _ {
+    let end: NaiveDateTime = end.naive();
     tokens::table
         .filter(tokens::user_id.eq(user_id))
-        .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now)))
-        .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now)))
+        .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(end)))
         .filter(tokens::name.is_null().or(all.into_sql::<diesel::sql_types::Bool>()))
+}
+
+/// Ends a user's tokens at `end`, which is now or, with a grace, later; a token that already ends sooner keeps its end.
+/// Says how many of them live.
+///
+/// Those that look expired are marked too. Another node may have noted a use that moved the expiry of one, and write it
+/// after this: it would come back to life. Where nobody has, it stays expired (`TokenFacts::is_revoked`).
+fn end_tokens(
+    conn: &mut Conn,
+    user_id: i64,
+    all: bool,
+    by: &Actor,
+    now: Timestamp,
+    end: Timestamp,
+) -> Result<usize, StoreError> {
+    lock_tokens(conn, user_id)?;
+    unseal(conn, user_id)?;
+    let lives = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
+    let ended = diesel::update(unrevoked(user_id, all, end)).filter(lives).set(revocation(by, end)).execute(conn)?;
+    let expired = tokens::expires_at.le(now.naive());
+    diesel::update(unrevoked(user_id, all, end)).filter(expired).set(revocation(by, end)).execute(conn)?;
+    Ok(ended)
+}
+
+/// Locks all of a user's tokens in the order in which uses are written (`uses.rs`). Who changed them in another one and
+/// met that writing would wait for it, while it waits for them.
+pub(super) fn lock_tokens(conn: &mut Conn, user_id: i64) -> Result<(), StoreError> {
+    if let Conn::Pg(pg) = conn {
+        let theirs = tokens::table.filter(tokens::user_id.eq(user_id));
+        theirs.select(tokens::id).order(tokens::id).for_no_key_update().load::<i64>(pg)?;
+    }
+    Ok(())
 }
 
 type Revocation<'a> = (
@@ -115,8 +141,7 @@ pub(super) fn revoke_login_tokens(
     by: &Actor,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    unseal(conn, user_id)?;
-    Ok(diesel::update(ending(user_id, false, now)).set(revocation(by, now)).execute(conn)?)
+    end_tokens(conn, user_id, false, by, now, now)
 }
 
 /// A user has at most one sealed token; an expired one must not stand in the way of the next.

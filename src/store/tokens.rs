@@ -112,16 +112,20 @@ impl Store {
         })
     }
 
-    /// Makes a token that a user asked for themselves; `None` when there is none with this id.
+    /// Makes a token that a user asked for themselves with another one of theirs; `None` when that one was revoked since
+    /// they asked, or they are gone. Else whoever holds a stolen key could save themselves out of a regenerate.
     pub fn create_own_token(
         &self,
-        user_id: i64,
+        asked_with: &TokenFacts,
         new: &NewToken,
         by: &Actor,
         now: Timestamp,
     ) -> Result<Option<TokenFacts>, StoreError> {
         self.change(|conn, changes| {
-            let Some(user) = lock_whoever(conn, user_id)? else { return Ok(None) };
+            let Some(user) = lock_whoever(conn, asked_with.user_id)? else { return Ok(None) };
+            if !keep_unrevoked(conn, asked_with.id, now)? {
+                return Ok(None);
+            }
             changes.push(Change::created(&new.digest));
             create(conn, &user, new, by, now).map(Some)
         })
@@ -169,6 +173,17 @@ impl Store {
             Ok(with_groups(conn, row.into_iter().collect())?.pop())
         })
     }
+}
+
+/// Whether a token is not revoked; it cannot be until the transaction ends.
+fn keep_unrevoked(conn: &mut Conn, id: i64, now: Timestamp) -> Result<bool, StoreError> {
+    let unrevoked = tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive()));
+    let token = tokens::table.find(id).filter(unrevoked).select(tokens::id);
+    let found: Option<i64> = match conn {
+        Conn::Pg(pg) => token.for_share().first(pg).optional()?,
+        Conn::Sqlite(sqlite) => token.first(sqlite).optional()?,
+    };
+    Ok(found.is_some())
 }
 
 fn create(conn: &mut Conn, user: &User, new: &NewToken, by: &Actor, now: Timestamp) -> Result<TokenFacts, StoreError> {

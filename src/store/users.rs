@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::connection::{Conn, lower};
-use super::revocation::revoke_login_tokens;
+use super::revocation::{lock_tokens, revoke_login_tokens};
 use super::schema::{user_groups, users};
 use super::user_ids::{IdRange, next_id};
 use super::{Store, StoreError, audit, groups, storable};
@@ -166,6 +166,7 @@ impl Store {
             let Some(user) = lock(conn, read)? else { return Ok(false) };
             changes.push(Change::User(user.id));
             keep_a_superuser(&superusers, &user)?;
+            lock_tokens(conn, user.id)?;
             diesel::delete(users::table.find(user.id)).execute(conn)?;
             audit::record(conn, by, Action::UserDelete, &user.username, &json!({ "id": user.id }), now)?;
             Ok(true)

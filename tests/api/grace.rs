@@ -44,13 +44,13 @@ on_both! {
     }
 
     fn all_takes_named_ones_too(db) {
-        for query in ["?all=true", "?all=1"] {
+        for query in ["?all=true", "?all=1", "?all=True", "?all=on"] {
             let (app, old, named) = with_named(db);
             let new = new_key(&app, query);
             assert!(!app.is_good(&old) && !app.is_good(&named), "{query}");
             assert!(app.is_good(&new));
         }
-        for query in ["?all=false", "?all=0", "?all="] {
+        for query in ["?all=false", "?all=0", "?all=", "?all=False"] {
             let (app, old, named) = with_named(db);
             new_key(&app, query);
             assert!(!app.is_good(&old) && app.is_good(&named), "{query}");

@@ -1,5 +1,6 @@
 //! `JETON_TOKEN_PREFIX`: keys that scanners for leaked secrets know from chance.
 
+use jeton::domain::token::Token;
 use serde_json::json;
 
 use crate::on_both;
@@ -73,6 +74,22 @@ on_both! {
         assert_eq!(app.explain(&guessed)["reason"], "unknown", "its check is right");
     }
 
+    fn a_key_that_fails_its_check_needs_no_database(db) {
+        let app = App::with(db, &[ACME, &[("JETON_CACHE_BYTES", "0")]].concat());
+        let key = app.alice();
+        let wrong = damaged(&key, 20);
+        app.database.sql("alter table tokens rename to away");
+        let asked = [&wrong, &key].map(|key| {
+            let introspect = Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&[("token", key)]);
+            let introspected = app.send(introspect).status;
+            let batch = app.batch(&json!({"tokens": [key]})).status;
+            [introspected, batch, app.get("/me", key).status, app.get("/auth/verify", key).status, app.revoke(key).status]
+        });
+        app.database.sql("alter table away rename to tokens");
+        assert_eq!(asked, [[200, 200, 401, 401, 200], [500; 5]]);
+        assert!(app.is_good(&key));
+    }
+
     fn keys_from_before_a_change_of_prefix_go_on(db) {
         let before = App::start(db);
         let oldest = before.alice();
@@ -87,6 +104,34 @@ on_both! {
         assert_eq!(app.login(ALICE.0, ALICE.1), acme);
         assert_eq!(app.explain(&damaged(&acme, 9))["reason"], "unknown", "acme is no claim any more");
         assert_form(&app.regenerate("alice"), "zeta");
+    }
+
+    fn keys_of_an_earlier_prefix_that_begins_with_todays_go_on(db) {
+        let before = App::with(db, &[("JETON_TOKEN_PREFIX", "acme_eu")]);
+        let old = before.alice();
+        let app = before.node(ACME);
+        assert!(app.is_good(&old));
+        assert_eq!(app.login(ALICE.0, ALICE.1), old);
+        assert_eq!(app.explain(&damaged(&old, 20))["reason"], "malformed");
+    }
+
+    fn knoxs_keys_with_todays_prefix_go_on(db) {
+        let app = App::with(db, ACME);
+        app.alice();
+        // Knox's TOKEN_PREFIX has its underscore, or has not, or goes on.
+        for (number, prefix) in ["acme_", "acme_v1", "acme_v2_"].into_iter().enumerate() {
+            let key = format!("{prefix}{}", format!("{number:x}c").repeat(32));
+            let digest = hex::encode(Token::presented(&key, None).unwrap().digest().as_bytes());
+            let digest = if app.database.postgres.is_some() { format!("'\\x{digest}'") } else { format!("x'{digest}'") };
+            app.sql(&format!(
+                "insert into tokens (user_id, digest, created_at) \
+                 select id, {digest}, '2025-06-15 15:06:40' from users where username = 'alice'"
+            ));
+            assert!(app.is_good(&key), "{key}");
+            assert_eq!(app.explain(&damaged(&key, key.len() - 1))["reason"], "unknown", "one like it");
+            assert_eq!(app.revoke(&key).status, 200);
+            assert!(!app.is_good(&key), "{key}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::support::app::{App, CLIENT};
 use crate::support::http::Request;
 
 const PASSWORD: &str = "seven purple herons";
-const INVALID_GRACE: &str = "write a number and a unit: 500ms, 10s, 15m, 10h or 30d";
+const INVALID_GRACE: &str = "Enter a duration such as 30m or 12h.";
 
 #[track_caller]
 fn assert_live(app: &App, token: &str, live: bool) {
@@ -121,8 +121,8 @@ on_both! {
             ("grace=%00", json!({"grace": [INVALID_GRACE]})),
             ("grace=%D9%A1h", json!({"grace": [INVALID_GRACE]})),
             (&format!("grace={many}h"), json!({"grace": [INVALID_GRACE]})),
-            ("grace=36501d", json!({"grace": ["it is at most 36500d"]})),
-            ("grace=18446744073709551615d", json!({"grace": ["it is at most 36500d"]})),
+            ("grace=36501d", json!({"grace": [INVALID_GRACE]})),
+            ("grace=18446744073709551615d", json!({"grace": [INVALID_GRACE]})),
             ("all=yes!", json!({"all": [boolean]})),
             ("all=2", json!({"all": [boolean]})),
             ("all=%00", json!({"all": [boolean]})),

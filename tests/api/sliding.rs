@@ -12,7 +12,7 @@ use crate::support::eventually;
 const START: i64 = 1_750_000_000;
 pub const HOUR: Duration = Duration::from_hours(1);
 const MINUTE: Duration = Duration::from_mins(1);
-const SLIDING: [(&str, &str); 2] = [("JETON_TOKEN_TTL", "10h"), ("JETON_TOKEN_AUTO_REFRESH", "true")];
+pub const SLIDING: [(&str, &str); 2] = [("JETON_TOKEN_TTL", "10h"), ("JETON_TOKEN_AUTO_REFRESH", "true")];
 
 pub fn sliding(db: Kind, more: &[(&str, &str)]) -> App {
     App::with(db, &[&SLIDING, more].concat())
@@ -110,6 +110,22 @@ on_both! {
         }
         app.clock.advance(HOUR);
         assert!(!app.is_good(&key), "24 hours old, however it was used");
+    }
+
+    fn a_greatest_age_below_the_ttl_is_the_whole_life(db) {
+        for mode in ["single", "multiple"] {
+            let app = sliding(db, &[("JETON_TOKEN_MAX_TTL", "2h"), ("JETON_TOKEN_MODE", mode)]);
+            app.create_user(ALICE.0, ALICE.1, &json!({}));
+            let answer = app.try_login(ALICE.0, ALICE.1).json();
+            assert_eq!(answer["expiry"], "2025-06-15T17:06:40.123456Z", "{mode}");
+            let regenerated = app.regenerate("alice");
+            assert_eq!(exp(&app, &regenerated), START + 2 * 3600, "{mode}");
+            app.clock.advance(HOUR);
+            assert_eq!(exp(&app, &regenerated), START + 2 * 3600, "{mode}: no use moves it");
+        }
+        let app = App::with(db, &[("JETON_TOKEN_TTL", "10h"), ("JETON_TOKEN_MAX_TTL", "2h")]);
+        let key = app.alice();
+        assert_eq!(exp(&app, &key), START + 10 * 3600, "where nothing slides it means nothing");
     }
 
     fn a_shorter_ttl_never_shortens_what_was_promised(db) {

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::sliding::{HOUR, sliding};
+use super::sliding::{HOUR, SLIDING, sliding};
 use crate::on_both;
 use crate::support::app::{App, Kind};
 use crate::support::calls::ALICE;
@@ -62,6 +62,21 @@ on_both! {
                 assert!(!app.is_good(&key), "{way}, {mode}");
                 assert_eq!(app.explain(&key)["reason"], "revoked", "{way}, {mode}");
             }
+        }
+    }
+
+    fn it_ends_on_another_node_too(db) {
+        for (way, end) in &ENDS[..2] {
+            let app = sliding(db, &[]);
+            let key = app.alice();
+            let node = app.node(&SLIDING);
+            app.clock.advance(HOUR * 9);
+            assert_eq!(node.introspect(&key)["active"], true);
+            app.clock.advance(HOUR * 2);
+            end(&app, &key);
+            drop(node); // writes what it has noted
+            app.heard();
+            assert!(!app.is_good(&key), "{way}");
         }
     }
 }

@@ -81,6 +81,21 @@ on_both! {
         });
     }
 
+    fn a_key_that_is_revoked_while_it_makes_another_makes_none(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        let mut session = app.database.writer();
+        session.run("update users set last_name = 'held' where username = 'alice';");
+        let answer = thread::scope(|scope| {
+            let answer = scope.spawn(|| app.post("/tokens/", &key, &json!({"name": "n"})));
+            app.database.wait_for_blocked(1);
+            session.run("update tokens set revoked_at = '2025-06-15 15:06:40'; commit;");
+            answer.join().unwrap()
+        });
+        assert_eq!((answer.status, answer.json()), (401, json!({"detail": "Invalid token."})));
+        assert_eq!(app.database.sql("select count(*) from tokens where name is not null"), "0");
+    }
+
     fn who_was_renamed_meanwhile_is_still_who_was_checked(db) {
         answers_after(db, "update users set username = 'alicia' where username = 'alice';", |app, answer| {
             if db == Kind::Sqlite && answer.status == 404 {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{create_client, create_user, done, introspect, jeton, json_of, key_in, login, refused};
+use super::{PASSWORD, create_client, create_user, done, introspect, jeton, json_of, key_in, login, refused, try_login};
+
 use crate::on_both;
 use crate::support::app::TestDatabase;
 
@@ -41,6 +42,9 @@ on_both! {
         let facts = introspect(&server, &client, &named);
         assert_eq!((facts["active"].as_bool(), facts["scope"].as_str()), (Some(true), Some("reports:read users:read")));
         assert_eq!(facts["exp"].as_i64().unwrap() - facts["iat"].as_i64().unwrap(), 90 * 86_400);
+        let hour = key_in(&done(&jeton, &["token", "create", "amy", "--name", "ci", "--expires-in", "3600"]), "amy");
+        let facts = introspect(&server, &client, &hour);
+        assert_eq!(facts["exp"].as_i64().unwrap() - facts["iat"].as_i64().unwrap(), 3_600, "whole seconds, as by the API");
         let facts = introspect(&server, &client, &plain);
         assert_eq!((facts["active"].as_bool(), facts.get("scope"), facts.get("exp")), (Some(true), None, None));
         done(&jeton, &["token", "create", "-r", "amy"]);
@@ -88,6 +92,26 @@ on_both! {
         done(&jeton, &["user", "deactivate", "amy"]);
         let all = json_of(&done(&jeton, &["token", "list", "--json"]));
         assert_eq!(all.as_array().unwrap().len(), 4, "a revoked one is gone, an inactive user's is not: {all}");
+    }
+
+    fn a_name_moves_no_cursor_and_makes_no_line(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        create_user(&jeton, "amy", &[]);
+        done(&jeton, &["token", "create", "amy", "--name", "a\n7  \u{1b}[2Jb\u{9b}c"]);
+        let table = done(&jeton, &["token", "list"]);
+        assert!(table.lines().count() == 2 && table.contains("a\\n7  \\u{1b}[2Jb\\u{9b}c"), "{table:?}");
+        let server = jeton.serve();
+        assert_eq!(try_login(&server, "x\u{1b}[2J\ny", PASSWORD).status, 400);
+        database.sql(&format!("update users set first_name = {}", if database.postgres.is_some() { "chr(27)" } else { "char(27)" }));
+        for args in [&["audit"][..], &["user", "show", "amy"], &["user", "list"]] {
+            let printed = done(&jeton, args);
+            assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{printed:?}");
+        }
+        assert!(done(&jeton, &["audit"]).contains("x\\u{1b}[2J\\ny"));
+        assert!(done(&jeton, &["user", "show", "amy"]).contains("\\u{1b}"));
+        let names = json_of(&done(&jeton, &["token", "list", "--json"]));
+        assert_eq!(names[0]["name"], "a\n7  \u{1b}[2Jb\u{9b}c", "for programs it is what it is");
     }
 
     fn a_revoked_token_is_dead_at_once(db) {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod clients;
+mod endings;
 mod login_tokens;
 mod races;
 mod schema;

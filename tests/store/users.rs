@@ -144,10 +144,12 @@ on_both! {
         let kept = Kept::new(db);
         let read = kept.user("alice");
         let login = kept.issue(&read, MULTIPLE);
+        let asked_with = kept.token(&login.digest).unwrap().0;
         let change = UserChange { username: Some("alicia".into()), is_staff: Some(true), ..UserChange::default() };
         kept.store.update_user(&read, &change, &by("root"), NOW).unwrap().unwrap();
         let other = kept.user("alice");
-        let made = kept.store.create_own_token(read.id, &named_token("n"), &by("alice"), NOW).unwrap().unwrap();
+        let others = kept.token(&kept.issue(&other, MULTIPLE).digest).unwrap().0;
+        let made = kept.store.create_own_token(&asked_with, &named_token("n"), &by("alice"), NOW).unwrap().unwrap();
         assert_eq!(made.user_id, read.id);
         assert!(kept.last_audit().starts_with("alice|token.create|alicia|"), "{}", kept.last_audit());
         assert!(kept.store.revoke_login_tokens(read.id, &by("alice"), NOW).unwrap());
@@ -155,7 +157,7 @@ on_both! {
         assert!(!kept.is_live(&login));
         assert!(kept.store.delete_user(&other, &by("root"), NOW).unwrap());
         let before = kept.everything();
-        assert!(kept.store.create_own_token(other.id, &named_token("n"), &by("alice"), NOW).unwrap().is_none());
+        assert!(kept.store.create_own_token(&others, &named_token("n"), &by("alice"), NOW).unwrap().is_none());
         assert!(!kept.store.revoke_login_tokens(other.id, &by("alice"), NOW).unwrap());
         assert_eq!(kept.everything(), before);
     }

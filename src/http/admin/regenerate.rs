@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::domain::duration;
 use crate::http::error::HttpError;
+use crate::http::fields::{NOT_A_BOOLEAN, boolean};
 use crate::http::pages::ListQuery;
 use crate::http::{AppState, body, caller, drf};
 use crate::service::{Error, Faults, RegenerateOptions, Rights};
@@ -33,13 +34,14 @@ fn options(grace: &str, all: &str) -> Result<RegenerateOptions, Error> {
     if !grace.is_empty() {
         match duration::parse(grace) {
             Ok(span) => options.grace = Some(span),
-            Err(message) => faults.add("grace", message),
+            Err(_) => faults.add("grace", "Enter a duration such as 30m or 12h."),
         }
     }
-    match all {
-        "" | "false" | "0" => {}
-        "true" | "1" => options.all = true,
-        _ => faults.add("all", "Must be a valid boolean."),
+    if !all.is_empty() {
+        match boolean(all) {
+            Some(value) => options.all = value,
+            None => faults.add("all", NOT_A_BOOLEAN),
+        }
     }
     faults.into_result()?;
     Ok(options)

@@ -1,0 +1,143 @@
+//! How tokens end while they are used, and while others are made with them.
+
+use std::thread;
+
+use jeton::store::{NewToken, Regenerate, StoreError, TokenUse};
+
+use super::{Kept, MULTIPLE, NOW, SINGLE, after, by, hash, named_token, new_token};
+use crate::on_both;
+use crate::support::app::Kind;
+
+type End = fn(&Kept, i64) -> Result<bool, StoreError>;
+
+/// Every way to end alice's tokens, at a moment at which one that was to live for ten seconds is over.
+const ENDS: [(&str, End); 4] = [
+    ("regenerate", |kept, _| {
+        let how = Regenerate { all: false, grace_until: None };
+        kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), after(11))
+    }),
+    ("set-password", |kept, _| kept.store.set_password(&kept.read("alice"), &hash("second"), &by("root"), after(11))),
+    ("logoutall", |kept, _| kept.store.revoke_login_tokens(kept.read("alice").id, &by("root"), after(11))),
+    ("revoke", |kept, id| kept.store.revoke_token(id, &by("root"), after(11))),
+];
+
+/// Alice with a login token of ten seconds, and its id.
+fn with_brief(db: Kind) -> (Kept, NewToken, i64) {
+    let kept = Kept::new(db);
+    let alice = kept.user("alice");
+    let brief = NewToken { expires_at: Some(after(10)), ..new_token(true) };
+    kept.store.issue_login_token(&alice, &brief, MULTIPLE, &by("alice"), NOW).unwrap();
+    let id = kept.token(&brief.digest).unwrap().0.id;
+    (kept, brief, id)
+}
+
+/// Another node writes that it was used before its end, and so lives for ten seconds more.
+fn write_late(kept: &Kept, id: i64) {
+    let token_use = TokenUse { id, last_used_at: after(9), expires_at: Some(after(19)) };
+    kept.store.record_uses(&[token_use]).unwrap();
+}
+
+on_both! {
+    fn a_use_that_is_written_late_brings_no_ended_token_back(db) {
+        for (way, end) in ENDS {
+            let (kept, brief, id) = with_brief(db);
+            // By its id it is told that there is none that lives; whoever revokes by its key hears of no difference.
+            assert_eq!(end(&kept, id).unwrap(), way != "revoke", "{way}");
+            let facts = || kept.token(&brief.digest).unwrap().0;
+            assert!(facts().is_expired(after(11)) && !facts().is_revoked(after(99)), "{way}: it expired");
+            assert!(!kept.last_audit().contains("\"ended\":1") && !kept.last_audit().contains("\"login_tokens\":1"), "{way}");
+            write_late(&kept, id);
+            assert!(facts().is_revoked(after(11)), "{way}: it was saved and is revoked");
+            assert_eq!(facts().revoked_by.as_deref(), Some("root"), "{way}");
+        }
+    }
+
+    fn a_use_that_is_written_late_lengthens_no_grace(db) {
+        let (kept, brief, id) = with_brief(db);
+        let how = Regenerate { all: false, grace_until: Some(after(15)) };
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), after(11)).unwrap());
+        write_late(&kept, id);
+        let facts = kept.token(&brief.digest).unwrap().0;
+        assert!(!facts.is_revoked(after(14)) && !facts.is_expired(after(14)));
+        assert_eq!(facts.ends_at(), Some(after(15)));
+    }
+
+    fn named_tokens_that_expired_are_marked_by_all_alone(db) {
+        let kept = Kept::new(db);
+        kept.user("alice");
+        let brief = NewToken { expires_at: Some(after(10)), ..named_token("ci") };
+        kept.store.create_token(&kept.read("alice"), &brief, &by("root"), NOW).unwrap().unwrap();
+        for (all, marked) in [(false, None), (true, Some(after(11)))] {
+            let how = Regenerate { all, grace_until: None };
+            assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), after(11)).unwrap());
+            assert_eq!(kept.token(&brief.digest).unwrap().0.revoked_at, marked, "all: {all}");
+        }
+    }
+
+    fn a_seal_that_somebody_left_by_hand_stands_in_nobodys_way(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        let (by_hand, how) = ("update tokens set revoked_at = '2025-06-15 15:06:40'", Regenerate { all: false, grace_until: None });
+        kept.issue(&alice, SINGLE);
+        kept.sql(by_hand);
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), NOW).unwrap());
+        kept.sql(by_hand);
+        kept.issue(&alice, SINGLE);
+        assert_eq!(kept.sql("select count(*) from tokens where sealed is not null"), "1");
+    }
+
+    fn a_token_that_was_revoked_makes_no_other(db) {
+        let kept = Kept::new(db);
+        let alice = kept.user("alice");
+        let login = kept.issue(&alice, MULTIPLE);
+        let asked_with = kept.token(&login.digest).unwrap().0;
+        let own = |now| kept.store.create_own_token(&asked_with, &named_token("n"), &by("alice"), now).unwrap();
+        assert!(own(NOW).is_some());
+        let grace = Regenerate { all: true, grace_until: Some(after(60)) };
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), grace, &by("root"), NOW).unwrap());
+        assert!(own(after(59)).is_some(), "it lives on by grace");
+        let before = kept.everything();
+        assert!(own(after(60)).is_none());
+        assert_eq!(kept.everything(), before);
+    }
+
+    fn a_token_that_is_revoked_meanwhile_makes_no_other(db) {
+        let kept = Kept::new(db);
+        let login = kept.issue(&kept.user("alice"), MULTIPLE);
+        let asked_with = kept.token(&login.digest).unwrap().0;
+        let mut session = kept.database.writer();
+        session.run("update tokens set revoked_at = '2025-06-15 15:06:40';");
+        let made = thread::scope(|scope| {
+            let own = scope.spawn(|| kept.store.create_own_token(&asked_with, &named_token("n"), &by("alice"), NOW));
+            kept.database.wait_for_blocked(1);
+            session.run("commit;");
+            own.join().unwrap().unwrap()
+        });
+        assert!(made.is_none(), "{made:?}");
+        assert_eq!(kept.sql("select count(*) from tokens"), "1");
+    }
+}
+
+/// Uses are written by id. On SQLite there is one writer at a time.
+#[test]
+fn who_ends_tokens_and_who_writes_their_uses_do_not_wait_for_each_other() {
+    let delete: End = |kept, _| kept.store.delete_user(&kept.read("alice"), &by("root"), NOW);
+    for (way, end) in ENDS.into_iter().filter(|(way, _)| *way != "revoke").chain([("delete", delete)]) {
+        let kept = Kept::new(Kind::Postgres);
+        let alice = kept.user("alice");
+        kept.issue(&alice, MULTIPLE);
+        kept.issue(&alice, MULTIPLE);
+        // Changed in an index too, so that it lies behind the second one wherever that is looked for.
+        kept.sql("update tokens set expires_at = '2125-01-01' where id = 1");
+        let mut session = kept.database.writer();
+        // The other side of a deadlock would be the one to find it.
+        session.run("set deadlock_timeout = '1min'; select 1 from tokens where id = 1 for no key update;");
+        let ended = thread::scope(|scope| {
+            let ended = scope.spawn(|| end(&kept, 1));
+            kept.database.wait_for_blocked(1);
+            session.run("select 1 from tokens where id = 2 for no key update; commit;");
+            ended.join().unwrap()
+        });
+        assert!(matches!(ended, Ok(true)), "{way}: {ended:?}");
+    }
+}
