@@ -97,6 +97,9 @@ on_both! {
             post().basic("", "").form(&token),
             post().header("Authorization", "Basic").form(&token),
             post().header("Authorization", "Basic !!").form(&token),
+            // A way that nobody knows here is not no way.
+            post().header("Authorization", "Digest username=\"demo\"").form(&token),
+            post().header("Authorization", key.as_str()).form(&token),
             post().form(&[("token", &key), ("client_id", CLIENT.0), ("client_secret", "wrong")]),
             post().form(&[("token", &key), ("client_secret", CLIENT.1)]),
             post().json(&json!({"token": key, "client_id": CLIENT.0, "client_secret": "wrong"})),
@@ -184,6 +187,13 @@ on_both! {
         bind(&app, &second, "other");
         assert_done(&app.send(post().form(&[("token", &second)])));
         assert!(!app.is_good(&first) && !app.is_good(&second));
+    }
+
+    fn an_empty_authorization_is_none(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        assert_done(&app.send(post().header("Authorization", " ").form(&[("token", &key)])));
+        assert!(!app.is_good(&key));
     }
 
     fn of_twenty_revocations_at_once_one_is_in_the_log(db) {
