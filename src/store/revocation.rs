@@ -1,5 +1,7 @@
 //! How tokens end: revoked one by one, all of a user's, or replaced by a new one.
 
+use std::time::Duration;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::json;
@@ -37,6 +39,10 @@ impl Store {
             let Some(user) = lock(conn, read)? else { return Ok(false) };
             changes.extend([Change::User(user.id), Change::created(&new.digest)]);
             unseal(conn, user.id)?;
+            diesel::update(tokens::table.filter(tokens::user_id.eq(user.id)))
+                .filter(expired_lately(now))
+                .set(revocation(by, how.grace_until.unwrap_or(now)))
+                .execute(conn)?;
             let ended = match how.grace_until {
                 None => diesel::update(ending(user.id, how.all, now)).set(revocation(by, now)).execute(conn)?,
                 // A token that already ends sooner keeps its end.
@@ -55,6 +61,10 @@ impl Store {
     /// Revokes a token; `false` when there is no live one with this id.
     pub fn revoke_token(&self, id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
         self.change(|conn, changes| {
+            diesel::update(tokens::table.find(id))
+                .filter(expired_lately(now))
+                .set(revocation(by, now))
+                .execute(conn)?;
             let revoked = diesel::update(tokens::table.find(id))
                 .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive())))
                 .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())))
@@ -97,6 +107,23 @@ pub(super) fn ending(user_id: i64, all: bool, now: Timestamp) -> _ {
         .filter(tokens::name.is_null().or(all.into_sql::<diesel::sql_types::Bool>()))
 }
 
+/// How long after its expiry a token may still come back.
+const UNWRITTEN: Duration = Duration::from_hours(24);
+
+/// Login tokens that have expired, as far as is written: a use that another node has noted may have saved them, and its
+/// writing would bring them back. So they end with those that live, without a word, for nobody can tell them from dead
+/// ones. And they end first: one that is written meanwhile lives in the next statement's eyes.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn expired_lately(now: Timestamp) -> _ {
+    let long_ago: NaiveDateTime = now.before(UNWRITTEN).naive();
+    let now: NaiveDateTime = now.naive();
+    tokens::name
+        .is_null()
+        .and(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now)))
+        .and(tokens::expires_at.le(now))
+        .and(tokens::expires_at.gt(long_ago))
+}
+
 type Revocation<'a> = (
     diesel::dsl::Eq<tokens::revoked_at, NaiveDateTime>,
     diesel::dsl::Eq<tokens::revoked_by, &'a str>,
@@ -116,6 +143,10 @@ pub(super) fn revoke_login_tokens(
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     unseal(conn, user_id)?;
+    diesel::update(tokens::table.filter(tokens::user_id.eq(user_id)))
+        .filter(expired_lately(now))
+        .set(revocation(by, now))
+        .execute(conn)?;
     Ok(diesel::update(ending(user_id, false, now)).set(revocation(by, now)).execute(conn)?)
 }
 
