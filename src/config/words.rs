@@ -43,7 +43,11 @@ pub fn auth_keywords(text: &str) -> Result<Vec<String>, String> {
 }
 
 pub fn issuer(text: &str) -> Result<String, String> {
-    let good = (text.starts_with("https://") || text.starts_with("http://")) && !text.contains(['?', '#', ' ']);
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let host = rest.split('/').next().unwrap_or_default();
+    // It goes into URLs. RFC 8414 section 2: without a query and a fragment.
+    let plain = rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"<>\\^`{|}".contains(&byte));
+    let good = plain && !host.is_empty() && !host.starts_with(':') && !host.contains('@');
     if good { Ok(text.to_owned()) } else { Err("write a URL such as https://tokens.example.com".into()) }
 }
 

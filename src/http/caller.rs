@@ -14,8 +14,10 @@ use crate::service::{AuthenticationFault, Caller, Error, Holder, Identity};
 /// What stands in `Authorization`.
 #[derive(Debug)]
 pub enum Credentials {
-    /// Nothing, or a scheme that is not ours.
+    /// Nothing.
     None,
+    /// A scheme that is not ours.
+    Foreign,
     /// A key behind one of our keywords.
     Key(String),
     /// One of our keywords, but no key.
@@ -36,7 +38,7 @@ impl Credentials {
             return Self::Basic(words.next().filter(|_| words.next().is_none()).map_or_else(Vec::new, basic));
         }
         if !state.auth_keywords.iter().any(|keyword| scheme.eq_ignore_ascii_case(keyword.as_bytes())) {
-            return Self::None;
+            return if scheme.is_empty() { Self::None } else { Self::Foreign };
         }
         let key = match (words.next(), words.next()) {
             (None, _) => return Self::Refused(AuthenticationFault::NoKey),
@@ -91,7 +93,7 @@ fn key(request: &HttpRequest, state: &AppState) -> Result<String, HttpError> {
     let fault = match Credentials::of(request, state) {
         Credentials::Key(key) => return Ok(key),
         Credentials::Refused(fault) => fault,
-        Credentials::None | Credentials::Basic(_) => AuthenticationFault::Missing,
+        Credentials::None | Credentials::Foreign | Credentials::Basic(_) => AuthenticationFault::Missing,
     };
     Err(HttpError::with_keyword(Error::NotAuthenticated(fault), challenge(state)))
 }

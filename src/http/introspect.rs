@@ -42,9 +42,13 @@ pub async fn introspect_batch(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, MAX_BATCH_BODY).await?;
-    // Only `Authorization` says who asks: the body is a list, not parameters.
-    oauth::introspector(&request, &Parameters::default(), &state).await?;
     let data = body::parse(&request, body);
+    let parameters = match &data {
+        Ok(Data::Fields { fields, .. }) => Parameters::of_fields(fields),
+        _ => Parameters::default(),
+    };
+    oauth::introspector(&request, &parameters, &state).await?;
+    parameters.checked()?;
     let tokens = match &data {
         Ok(data @ Data::Fields { form: false, .. }) => texts(data.get("tokens"))?,
         _ => return Err(HttpError::invalid_request("the body is not a JSON object")),

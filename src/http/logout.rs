@@ -3,17 +3,28 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::error::HttpError;
-use super::{AppState, caller};
+use super::{AppState, body, caller};
 
 /// Revokes the token of the request.
-pub async fn logout(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
+pub async fn logout(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    // It takes none, but too large is too large.
+    body::read(&request, payload, body::MAX_BODY).await?;
     let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
     state.service.logout(&holder, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// Revokes all login tokens of the request's user.
-pub async fn logoutall(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
+pub async fn logoutall(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    body::read(&request, payload, body::MAX_BODY).await?;
     let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
     state.service.logoutall(&holder, &caller).await?;
     Ok(HttpResponse::NoContent().finish())

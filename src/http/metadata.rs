@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::{AppState, base_url, drf};
 
-/// What the OAuth endpoints accept. There is neither an authorization nor a token endpoint, and so no grant type;
-/// left out, `grant_types_supported` would promise two.
+/// What the OAuth endpoints accept. There is neither an authorization nor a token endpoint, and so no response type and
+/// no grant type. Section 3.2 wants lists without members left out; but section 2 requires `response_types_supported`
+/// (its erratum 7793 would not), and takes a missing `grant_types_supported` for a promise of two.
 pub async fn metadata(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
     let issuer = state.issuer.clone().unwrap_or_else(|| base_url(&request, &state));
     let base = issuer.trim_end_matches('/');

@@ -25,6 +25,7 @@ mod verify;
 use std::net::IpAddr;
 
 use actix_web::http::header::{CACHE_CONTROL, HOST};
+use actix_web::http::uri::Authority;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, Resource, web};
 use ipnet::IpNet;
@@ -194,7 +195,9 @@ fn base_url(request: &HttpRequest, state: &AppState) -> String {
         return format!("{}://{}", connection.scheme(), connection.host());
     }
     let scheme = if request.app_config().secure() { "https" } else { "http" };
+    // A request over HTTP/2 has no Host, and says it in its URI.
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
     format!("{scheme}://{}", host.unwrap_or_else(|| request.app_config().host()))
 }
 

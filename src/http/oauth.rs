@@ -24,7 +24,7 @@ impl Parameters {
     pub fn of(request: &HttpRequest, body: Bytes) -> Self {
         let has_type = request.headers().contains_key(CONTENT_TYPE);
         let fault = match body::parse(request, body) {
-            Ok(Data::Fields { fields, .. }) => return Self::from_fields(fields),
+            Ok(Data::Fields { fields, .. }) => return Self::of_fields(&fields),
             Ok(Data::Null | Data::Other(_)) => "the JSON body is not an object",
             Err(_) if !has_type => "the body has no Content-Type",
             Err(_) => "the body is neither a form nor JSON",
@@ -32,7 +32,8 @@ impl Parameters {
         Self { values: Vec::new(), fault: Some(fault) }
     }
 
-    fn from_fields(fields: Vec<(String, Value)>) -> Self {
+    /// The same, of a body that holds more than them.
+    pub fn of_fields(fields: &[(String, Value)]) -> Self {
         let mut parameters = Self::default();
         for (name, value) in fields {
             if !["token", "token_type_hint", "client_id", "client_secret"].contains(&name.as_str()) {
@@ -41,11 +42,11 @@ impl Parameters {
             match value {
                 // RFC 6749 section 3.1: without a value counts as left out, and none may come twice.
                 Value::Text(text) if text.is_empty() => {}
-                Value::Text(_) if parameters.get(&name).is_some() => {
+                Value::Text(_) if parameters.get(name).is_some() => {
                     parameters.fault = Some("a parameter is sent more than once");
                 }
                 // A lone surrogate becomes replacement characters, which stand in no key and no secret.
-                Value::Text(text) => parameters.values.push((name, String::from_utf8_lossy(&text).into_owned())),
+                Value::Text(text) => parameters.values.push((name.clone(), String::from_utf8_lossy(text).into_owned())),
                 _ => parameters.fault = Some("a parameter is not text"),
             }
         }
@@ -101,9 +102,11 @@ pub async fn authenticate(
             }
             candidates
         }
-        Credentials::None => match (form_id, form_secret) {
+        presented @ (Credentials::None | Credentials::Foreign) => match (form_id, form_secret) {
             (Some(id), Some(secret)) => vec![(id.to_owned(), ClientSecret::from_text(secret))],
             (None, Some(_)) => return Err(HttpError::invalid_client()),
+            // Somebody who says who they are in a way that we do not know is not nobody (RFC 6749 section 5.2).
+            (_, None) if matches!(presented, Credentials::Foreign) => return Err(HttpError::invalid_client()),
             (_, None) => return Ok(OAuthCaller::Nobody),
         },
     };

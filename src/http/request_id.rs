@@ -32,7 +32,9 @@ pub async fn surround(
         state.service.metrics().request(route, response.status().as_u16(), took.as_secs_f64());
     }
     let level = match route.as_deref().map(|route| route.trim_end_matches('/')) {
-        Some("/introspect" | "/auth/verify" | "/healthz" | "/readyz" | "/metrics") => log::Level::Debug,
+        Some("/introspect" | "/introspect/batch" | "/auth/verify" | "/healthz" | "/readyz" | "/metrics") => {
+            log::Level::Debug
+        }
         _ => log::Level::Info,
     };
     log::log!(

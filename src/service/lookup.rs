@@ -79,11 +79,12 @@ impl Service {
         Ok((born, digests.into_iter().map(|digest| (digest, self.used(rows.get(&digest).cloned()))).collect()))
     }
 
-    /// What there is of a key, and why it is not active; to look at only.
+    /// What there is of a key, and why it is not active; to look at only. Asked together with whoever else waits, for
+    /// anybody may ask for a revocation, as often as they like.
     pub(super) async fn find(&self, presented: &str) -> Result<Judged, Error> {
         let Some(digest) = self.digest(presented) else { return Ok((Some(Reason::Malformed), None)) };
-        let mut rows = self.db(move |store| store.tokens(&[digest])).await?;
-        Ok(self.judge(rows.remove(&digest)))
+        let (_, found) = self.in_time(self.inner.lookups.find(digest)).await??;
+        Ok(self.judge(found))
     }
 
     fn judge(&self, found: Option<Found>) -> Judged {

@@ -117,6 +117,15 @@ on_both! {
         assert_eq!((answer.status, answer.json()), (403, sentence));
         let answer = app.post("/introspect/batch", UNKNOWN, &body);
         assert_eq!((answer.status, answer.json()), (401, json!({"detail": "Invalid token."})));
+        let (id, secret) = CLIENT;
+        let in_the_body = |id: &str, secret: &str| {
+            app.send(post().json(&json!({"tokens": [alice], "client_id": id, "client_secret": secret})))
+        };
+        assert_eq!(results(&in_the_body(id, secret))[0]["username"], "alice", "as at /introspect");
+        assert_eq!(in_the_body(id, "wrong").status, 401);
+        assert_eq!(in_the_body("other", secret).status, 401);
+        let twice = post().basic(id, secret).json(&json!({"tokens": [], "client_secret": secret}));
+        assert_eq!(app.send(twice).status, 400);
         let malformed = app.send(post().body("application/json", "{"));
         assert_eq!(malformed.status, 401, "who asks comes before what is asked");
     }

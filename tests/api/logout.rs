@@ -84,6 +84,19 @@ on_both! {
         assert_eq!(app.explain(&old)["by"], "alice", "it is she who ended it in the end");
     }
 
+    fn a_body_is_passed_over_but_not_one_that_is_too_large(db) {
+        let app = App::with(db, MULTIPLE);
+        let (one, two) = (app.alice(), app.login(ALICE.0, ALICE.1));
+        for (path, key) in [("/logout/", &one), ("/logoutall/", &two)] {
+            let sent = |size: usize| app.send(Request::new("POST", path).token(key).raw_body(vec![b'{'; size]));
+            let answer = sent(65_537);
+            assert_eq!((answer.status, answer.json()), (413, json!({"detail": "The request body is too large."})));
+            assert!(app.is_good(key));
+            assert_done(&sent(65_536));
+            assert!(!app.is_good(key));
+        }
+    }
+
     fn only_a_holder_can_log_out_and_only_by_post(db) {
         let app = App::start(db);
         let key = app.alice();

@@ -97,6 +97,9 @@ on_both! {
             post().basic("", "").form(&token),
             post().header("Authorization", "Basic").form(&token),
             post().header("Authorization", "Basic !!").form(&token),
+            // A way that nobody knows here is not no way.
+            post().header("Authorization", "Digest username=\"demo\"").form(&token),
+            post().header("Authorization", key.as_str()).form(&token),
             post().form(&[("token", &key), ("client_id", CLIENT.0), ("client_secret", "wrong")]),
             post().form(&[("token", &key), ("client_secret", CLIENT.1)]),
             post().json(&json!({"token": key, "client_id": CLIENT.0, "client_secret": "wrong"})),
@@ -186,6 +189,13 @@ on_both! {
         assert!(!app.is_good(&first) && !app.is_good(&second));
     }
 
+    fn an_empty_authorization_is_none(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        assert_done(&app.send(post().header("Authorization", " ").form(&[("token", &key)])));
+        assert!(!app.is_good(&key));
+    }
+
     fn of_twenty_revocations_at_once_one_is_in_the_log(db) {
         let app = App::start(db);
         let key = app.alice();
@@ -197,4 +207,27 @@ on_both! {
         assert!(!app.is_good(&key));
         assert_eq!(revocations(&app).len(), 1);
     }
+}
+
+/// Anybody may ask for revocations, as often as they like: that must not cost others their connections to the database.
+#[test]
+fn many_revocations_at_once_leave_connections_for_others() {
+    let app = App::with(Kind::Postgres, &[("JETON_DATABASE_POOL", "4"), ("JETON_WORKERS", "4")]);
+    let mut held = app.database.writer();
+    held.run("lock table tokens in access exclusive mode;");
+    std::thread::scope(|scope| {
+        let app = &app;
+        let asked = (0..40).map(|number| {
+            let key = format!("{number:040x}");
+            scope.spawn(move || app.send(post().form(&[("token", &key)])).status)
+        });
+        let asked: Vec<_> = asked.collect();
+        app.database.wait_for_blocked(2);
+        for _ in 0..5 {
+            assert_eq!(app.send(Request::new("GET", "/readyz")).status, 200);
+        }
+        drop(held);
+        let statuses: Vec<u16> = asked.into_iter().map(|one| one.join().unwrap()).collect();
+        assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    });
 }

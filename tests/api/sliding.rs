@@ -11,7 +11,7 @@ use crate::support::eventually;
 
 const START: i64 = 1_750_000_000;
 pub const HOUR: Duration = Duration::from_hours(1);
-const MINUTE: Duration = Duration::from_mins(1);
+pub const MINUTE: Duration = Duration::from_mins(1);
 pub const SLIDING: [(&str, &str); 2] = [("JETON_TOKEN_TTL", "10h"), ("JETON_TOKEN_AUTO_REFRESH", "true")];
 
 pub fn sliding(db: Kind, more: &[(&str, &str)]) -> App {

@@ -1,12 +1,15 @@
 //! A refresh by use that is noted and not written yet counts as one that is written. It would be within a second; the
 //! clock is moved faster than that.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::sliding::{HOUR, SLIDING, sliding};
+use super::sliding::{HOUR, MINUTE, SLIDING, sliding};
 use crate::on_both;
 use crate::support::app::{App, Kind};
 use crate::support::calls::ALICE;
+use crate::support::eventually;
 
 /// A key of alice's past the expiry that the database knows: she has just used it, before that expiry.
 fn used_just_before_its_end(db: Kind, more: &[(&str, &str)]) -> (App, String) {
@@ -31,7 +34,43 @@ const ENDS: [(&str, End); 5] = [
     }),
 ];
 
+type EndElsewhere = fn(&App, &str, &str, &str);
+
+/// Ways to end a key of alice's, the last argument, at a node that does not know of the use which saved it; before it a
+/// named key of the admin's and one of hers.
+const ENDS_ELSEWHERE: [(&str, EndElsewhere); 3] = [
+    ("revoke", |app, _, _, key| assert_eq!(app.revoke(key).status, 200)),
+    ("logoutall", |app, _, named, _| assert_eq!(app.post("/logoutall/", named, &json!({})).status, 204)),
+    ("regenerate", |app, admin, _, _| {
+        assert_eq!(app.post("/admin/users/alice/regenerate", admin, &json!({})).status, 200);
+    }),
+];
+
 on_both! {
+    fn it_ends_at_a_node_that_has_not_heard_of_it(db) {
+        for (way, end) in ENDS_ELSEWHERE {
+            let app = sliding(db, &[]);
+            let other = app.node(&SLIDING);
+            let key = app.alice();
+            let name = |key: &str| app.name_token(key, &json!({"name": "n"}))["token"].as_str().unwrap().to_owned();
+            let (admin, named) = (name(&app.admin_token()), name(&key));
+            let id = app.introspect(&key)["jti"].as_str().unwrap().to_owned();
+            app.clock.advance(HOUR * 9 + MINUTE * 59);
+            other.introspect(&key);
+            app.clock.advance(MINUTE * 2);
+            end(&app, &admin, &named, &key);
+            // Which the other node has written by then.
+            eventually("the refresh in the database", Duration::from_secs(5), || {
+                let sql = format!("select expires_at from tokens where id = {id}");
+                app.database.sql(&sql).starts_with("2025-06-16 11:05:40").then_some(())
+            });
+            app.heard();
+            other.heard();
+            assert!(!app.is_good(&key) && !other.is_good(&key), "{way}");
+            assert_eq!(app.explain(&key)["reason"], "revoked", "{way}");
+        }
+    }
+
     fn a_login_hands_out_the_key_that_lives(db) {
         let (app, key) = used_just_before_its_end(db, &[]);
         let answer = app.try_login(ALICE.0, ALICE.1).json();

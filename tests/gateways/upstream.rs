@@ -16,6 +16,8 @@ pub struct Received {
     pub target: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// Headers behind a body in chunks.
+    pub trailers: Vec<String>,
     /// What was sent behind it.
     pub more: Vec<u8>,
 }
@@ -41,7 +43,7 @@ impl Received {
         }
         let length = received.headers_named("Content-Length").first().map(|length| length.parse().unwrap());
         if received.headers_named("Transfer-Encoding") == ["chunked"] {
-            received.body = chunks(&mut reader)?;
+            (received.body, received.trailers) = chunks(&mut reader)?;
         } else {
             received.body = bytes(&mut reader, length.unwrap_or(0))?;
         }
@@ -118,14 +120,20 @@ fn bytes(reader: &mut impl Read, length: usize) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn chunks(reader: &mut impl BufRead) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
+fn chunks(reader: &mut impl BufRead) -> Option<(Vec<u8>, Vec<String>)> {
+    let (mut body, mut trailers) = (Vec::new(), Vec::new());
     loop {
         let size = usize::from_str_radix(&line(reader)?, 16).unwrap();
+        if size == 0 {
+            break;
+        }
         body.extend(bytes(reader, size)?);
         line(reader)?;
-        if size == 0 {
-            return Some(body);
+    }
+    loop {
+        match line(reader)? {
+            end if end.is_empty() => return Some((body, trailers)),
+            trailer => trailers.push(trailer),
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::support::app::{ADMIN, App, CLIENT};
 use crate::support::eventually;
 use crate::support::http::{Answer, Request};
 
+/// Nothing ends by a request for this one.
+const UNKNOWN: &str = "0000000000000000000000000000000000000000";
+
 /// How soon jeton is itself again when its database is.
 const RECOVERY: Duration = Duration::from_secs(5);
 
@@ -28,7 +31,7 @@ fn timed(app: &App, request: Request) -> (Answer, Duration) {
 fn requests(token: &str) -> Vec<(&'static str, bool, Request)> {
     let password = json!({"username": ADMIN.0, "password": ADMIN.1});
     let user = json!({"username": "new", "password": "correct horse battery"});
-    let form = [("token", token)];
+    let (form, unknown) = ([("token", token)], [("token", UNKNOWN)]);
     let client = [("token", token), ("client_id", CLIENT.0), ("client_secret", CLIENT.1)];
     vec![
         ("login", false, Request::new("POST", "/api-token-auth/").json(&password)),
@@ -39,6 +42,17 @@ fn requests(token: &str) -> Vec<(&'static str, bool, Request)> {
         ("introspect by a client", true, Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&form)),
         ("introspect by form", true, Request::new("POST", "/introspect").form(&client)),
         ("introspect by staff", true, Request::new("POST", "/introspect").token(token).form(&form)),
+        (
+            "batch",
+            true,
+            Request::new("POST", "/introspect/batch").basic(CLIENT.0, CLIENT.1).json(&json!({"tokens": [token]})),
+        ),
+        ("revoke by a client", true, Request::new("POST", "/revoke").basic(CLIENT.0, CLIENT.1).form(&unknown)),
+        ("revoke by staff", true, Request::new("POST", "/revoke").token(token).form(&unknown)),
+        ("revoke by its holder", true, Request::new("POST", "/revoke").form(&unknown)),
+        ("logout", false, Request::new("POST", "/logout/").token(UNKNOWN)),
+        ("logoutall", false, Request::new("POST", "/logoutall/").token(UNKNOWN)),
+        ("verify", false, Request::new("GET", "/auth/verify").token(token)),
     ]
 }
 

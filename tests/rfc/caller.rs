@@ -60,6 +60,7 @@ on_both! {
                 post(path).header("Authorization", header(id, secret) + " x").form(&form),
                 post(path).header("Authorization", format!("Basic {}", base64(id.as_bytes()))).form(&form),
                 post(path).header("Authorization", format!("Basic {}", base64(b"\xff:\xff"))).form(&form),
+                post(path).header("Authorization", "Digest username=\"demo\"").form(&form),
                 post(path).form(&[("token", UNKNOWN), ("client_id", id), ("client_secret", shorter)]),
                 post(path).form(&[("token", UNKNOWN), ("client_id", "other"), ("client_secret", secret)]),
             ] {

@@ -1,5 +1,7 @@
 //! What is said of a token, and to whom: RFC 7662 and RFC 7009.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::on_both;
@@ -148,6 +150,46 @@ on_both! {
                 (other.introspect(&key)["active"] == json!(false)).then_some(())
             });
             assert!(!other.is_good(&key));
+        }
+    }
+
+    fn errors_are_told_in_the_characters_that_they_may_have(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        app.command(&["client", "create", "other"]);
+        app.sql("update tokens set client = 'other'");
+        let (client, form) = ((CLIENT.0, CLIENT.1), "application/x-www-form-urlencoded");
+        let (mut told, mut described) = (BTreeSet::new(), BTreeSet::new());
+        for path in ["/introspect", "/introspect/batch", "/revoke"] {
+            let post = || Request::new("POST", path).basic(client.0, client.1);
+            for request in [
+                Request::new("POST", path).basic(client.0, "\"\\é"),
+                Request::new("POST", path).token(&key).form(&[("client_secret", "\"\\é")]),
+                post().form(&[("client_id", "\"\\é")]),
+                post().body(form, format!("token={key}&token=\"\\é")),
+                post().body("text/\"\\é", "token=\"\\é"),
+                post().json(&json!({"token": 1, "tokens": [1]})),
+                post().json(&json!({"tokens": "\"\\é"})),
+                post().json(&json!({"tokens": vec!["\"\\é"; 1001]})),
+                post().body("application/json", "\"\\é"),
+                post().raw_body("token=\"\\é"),
+                post(),
+            ] {
+                let answer = app.send(request);
+                assert!([400, 401].contains(&answer.status), "{path}: {answer:?}");
+                let body = answer.json();
+                told.extend(body["error"].as_str().map(ToOwned::to_owned));
+                described.extend(body.get("error_description").map(|text| text.as_str().unwrap().to_owned()));
+            }
+        }
+        let answer = app.revoke(&key);
+        told.extend(answer.json()["error"].as_str().map(ToOwned::to_owned));
+        described.extend(answer.json()["error_description"].as_str().map(ToOwned::to_owned));
+        assert_eq!(told.iter().map(String::as_str).collect::<Vec<_>>(), ["invalid_client", "invalid_request", "unauthorized_client"]);
+        assert!(described.len() > 8, "{described:?}");
+        for text in told.iter().chain(&described) {
+            let plain = |b: u8| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            assert!(!text.is_empty() && text.bytes().all(plain), "{text}");
         }
     }
 

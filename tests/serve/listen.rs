@@ -93,6 +93,16 @@ fn https_with_a_certificate_of_ones_own() {
     assert_eq!(curl(&["--cacert", &cert, &url]), (0, ALIVE.to_owned()));
     assert_eq!(curl(&["--cacert", &cert, "--tlsv1.2", "--tls-max", "1.2", &url]), (0, ALIVE.to_owned()));
     assert_ne!(curl(&[&url]).0, 0, "an unknown certificate is not trusted: this is TLS");
+    let base = format!("https://localhost:{}", server.addr.port());
+    let metadata = format!("{base}/.well-known/oauth-authorization-server");
+    for version in ["--http1.1", "--http2"] {
+        let (status, text) = curl(&["--cacert", &cert, version, "-w", "\n%{http_version}", &metadata]);
+        let (text, spoken) = text.rsplit_once('\n').unwrap();
+        assert_eq!((status, spoken), (0, version.trim_start_matches("--http")));
+        let told: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(told["issuer"], base.as_str(), "{version}: the host that the client named");
+        assert_eq!(told["introspection_endpoint"], format!("{base}/introspect"));
+    }
     assert_eq!(health_of(&jeton, &server), 0);
     let plain = format!("http://localhost:{}/healthz", server.addr.port());
     assert_ne!(curl(&[&plain]).1, ALIVE, "not without TLS");

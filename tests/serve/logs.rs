@@ -58,6 +58,28 @@ fn the_filter_says_what_is_written() {
     assert!(log.contains(" listening on ") && !log.contains(ID) && !log.contains("actix_server"), "{log}");
 }
 
+#[test]
+fn what_comes_by_the_thousand_has_a_line_at_debug_only() {
+    let often = [
+        ("POST", "/introspect"),
+        ("POST", "/introspect/batch"),
+        ("GET", "/auth/verify"),
+        ("PUT", "/auth/verify/a/b"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz/"),
+        ("GET", "/metrics"),
+    ];
+    for (filter, lines) in [("info", 1), ("debug", 1 + often.len())] {
+        let server = bare().env("JETON_LOG", filter).serve();
+        ask(&server);
+        for (method, path) in often {
+            Request::new(method, path).send(server.addr);
+        }
+        let log = log_of(server);
+        assert_eq!(log.lines().filter(|line| line.contains("request_id=")).count(), lines, "{log}");
+    }
+}
+
 on_both! {
     fn no_secret_is_in_a_log_however_talkative(db) {
         let database = TestDatabase::new(db);

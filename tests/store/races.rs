@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use jeton::store::{Issue, LoginToken, Regenerate, StoreError, UserChange};
+use jeton::store::{Issue, LoginToken, NewToken, Regenerate, StoreError, UserChange};
 
 use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, hash, new_token, new_user};
 use crate::on_both;
@@ -204,4 +204,27 @@ fn who_loses_a_deadlock_may_ask_again() {
     });
     assert!(matches!(&lost, Err(error) if error.is_passing()), "{lost:?}");
     kept.user("four");
+}
+
+#[test]
+fn a_use_that_is_being_written_does_not_save_a_token_from_its_end() {
+    for all in [false, true] {
+        let kept = Kept::new(Kind::Postgres);
+        let alice = kept.user("alice");
+        let new = NewToken { expires_at: Some(after(10)), ..new_token(false) };
+        kept.store.issue_login_token(&alice, &new, MULTIPLE, &by("alice"), NOW).unwrap();
+        let mut session = kept.database.writer();
+        session.run("update tokens set expires_at = expires_at + interval '1 hour';");
+        let ended = thread::scope(|scope| {
+            let ended = scope.spawn(|| match all {
+                false => kept.store.revoke_token(1, &by("root"), after(11)),
+                true => kept.store.revoke_login_tokens(alice.id, &by("root"), after(11)),
+            });
+            kept.database.wait_for_blocked(1);
+            session.run("commit;");
+            ended.join().unwrap()
+        });
+        assert!(ended.unwrap(), "it lives by then");
+        assert!(kept.token(&new.digest).unwrap().0.is_revoked(after(12)), "all: {all}");
+    }
 }

@@ -1,11 +1,13 @@
 //! Tokens made, looked up, listed and revoked.
 
+use std::time::Duration;
+
 use jeton::domain::page::PageRequest;
 use jeton::domain::token::TokenKind;
 use jeton::domain::user::User;
-use jeton::store::{NewToken, Regenerate, StoreError};
+use jeton::store::{NewToken, Regenerate, StoreError, TokenUse};
 
-use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, named_token, new_token, unknown_digest};
+use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, hash, named_token, new_token, unknown_digest};
 use crate::on_both;
 
 const ORDINARY: Regenerate = Regenerate { all: false, grace_until: None };
@@ -81,6 +83,40 @@ on_both! {
         let facts = kept.token(&new.digest).unwrap().0;
         assert!(facts.is_expired(after(10)) && kept.last_audit() == audit, "nothing was revoked");
         assert!(kept.store.revoke_token(id, &by("root"), after(9)).unwrap());
+    }
+
+    fn what_expired_lately_ends_too_for_a_use_may_be_written_later(db) {
+        type End = fn(&Kept, i64);
+        let ends: [(&str, End, bool); 4] = [
+            ("revoke", |kept, id| assert!(!kept.store.revoke_token(id, &by("root"), after(10)).unwrap()), false),
+            ("logoutall", |kept, _| assert!(kept.store.revoke_login_tokens(1, &by("root"), after(10)).unwrap()), true),
+            ("password", |kept, _| {
+                assert!(kept.store.set_password(&kept.read("alice"), &hash("x"), &by("root"), after(10)).unwrap());
+            }, true),
+            ("regenerate", |kept, _| {
+                let new = new_token(true);
+                assert!(kept.store.regenerate_token(&kept.read("alice"), &new, ORDINARY, &by("root"), after(10)).unwrap());
+            }, true),
+        ];
+        for (way, end, all) in ends {
+            let kept = Kept::new(db);
+            let alice = kept.user("alice");
+            let until = |end| NewToken { expires_at: Some(end), ..new_token(false) };
+            let a_day_before = after(10).before(Duration::from_hours(24));
+            let [lately, long_ago, other] = [until(after(10)), until(a_day_before), until(after(10))];
+            let named = NewToken { expires_at: Some(after(10)), ..named_token("n") };
+            for token in [&lately, &long_ago, &other] {
+                kept.store.issue_login_token(&alice, token, MULTIPLE, &by("alice"), NOW).unwrap();
+            }
+            kept.store.create_token(&alice, &named, &by("root"), NOW).unwrap();
+            let facts = |token: &NewToken| kept.token(&token.digest).unwrap().0;
+            end(&kept, facts(&lately).id);
+            assert!(facts(&lately).is_expired(after(10)) && !facts(&lately).is_revoked(after(10)), "{way}: as far as is known");
+            let saved = |token| TokenUse { id: facts(token).id, last_used_at: after(9), expires_at: Some(after(100)) };
+            kept.store.record_uses(&[&lately, &long_ago, &other, &named].map(saved)).unwrap();
+            let revoked = [&lately, &other, &long_ago, &named].map(|token| facts(token).is_revoked(after(11)));
+            assert_eq!(revoked, [true, all, false, false], "{way}");
+        }
     }
 
     fn regenerate_ends_login_tokens_and_spares_named_ones(db) {

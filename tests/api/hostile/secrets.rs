@@ -57,6 +57,15 @@ on_both! {
                 introspect().token(&alice).form(&[("token", &next)]),
                 introspect().header("Authorization", format!("Basic {CLIENT:?}")),
                 introspect().basic(CLIENT.0, CLIENT.1).body("text/plain", format!("token={next}")),
+                Request::new("POST", "/introspect/batch").basic(CLIENT.0, CLIENT.1).json(&json!({"tokens": [next, 7]})),
+                Request::new("POST", "/introspect/batch").json(&json!({"tokens": [next], "client_id": CLIENT.0, "client_secret": secret})),
+                Request::new("POST", "/revoke").basic(CLIENT.0, CLIENT.1).form(&[("token", &alice), ("token", &next)]),
+                Request::new("POST", "/revoke").basic(CLIENT.0, secret).form(&[("token", &next)]),
+                Request::new("POST", "/revoke").header("Authorization", next.as_str()).form(&[("token", &next)]),
+                Request::new("POST", "/revoke").basic(CLIENT.0, CLIENT.1).body("application/json", format!("{{\"token\":\"{next}\"")),
+                Request::new("POST", "/logout/").token(&format!("{alice} {next}")),
+                Request::new("GET", &format!("/auth/verify/{next}?scope={next}&group={next}")).token(&next),
+                Request::new("GET", &format!("/.well-known/oauth-authorization-server/{next}")),
                 Request::new("GET", "/me").token(&format!("{alice} {next}")),
                 Request::new("GET", "/me").token(secret),
                 Request::new("GET", "/me").header("Cookie", format!("token={next}")),
@@ -67,6 +76,7 @@ on_both! {
                 Request::new("POST", "/api-token-auth/").body("application/json", format!("{{\"password\":\"{PASSWORD}\"")),
                 Request::new("POST", "/api-token-auth/").body(&format!("multipart/form-data; boundary={next}"), "x"),
                 Request::new("POST", "/api-token-auth/").body(PASSWORD, PASSWORD),
+                Request::new("POST", "/revoke").form(&[("token", &next)]),
             ] {
                 send(request);
             }
@@ -76,7 +86,7 @@ on_both! {
                 let log = format!("{}{}", serving.stdout(), serving.stderr());
                 (log.matches("a login was refused").count() == 3).then_some(log)
             });
-            for word in ["TRACE", "DEBUG", "a client was refused", "a token was refused", "introspected"] {
+            for word in ["TRACE", "DEBUG", "/revoke", "/auth/verify", "a client was refused", "a token was refused", "introspected"] {
                 assert!(log.contains(word), "{word} is not in {log}");
             }
             let basic = base64(format!("{}:{}", encode(CLIENT.0), encode(CLIENT.1)).as_bytes());
