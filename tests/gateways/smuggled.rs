@@ -50,6 +50,8 @@ behind_each! {
             let request = Request::new("GET", target)
                 .header("X-Forwarded-For", "203.0.113.7")
                 .header("X-Forwarded-Proto", "forged")
+                .header("X-Forwarded-Host", "forged")
+                .header("X-Real-IP", "forged")
                 .header("Forwarded", "for=203.0.113.7;proto=forged;host=forged");
             let received = open.passed(request);
             let hops = received.headers_named("X-Forwarded-For").join(",");
