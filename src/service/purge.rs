@@ -1,4 +1,5 @@
-//! Rows of dead tokens and old audit entries, deleted in the background when `JETON_RETENTION` is over.
+//! Rows of dead tokens and old audit entries, deleted in the background when `JETON_RETENTION` is over; and sealed keys
+//! of expired tokens, soon after their end.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use super::{Error, Service};
 use crate::domain::time::Stopwatch;
 use crate::store::Purge;
 
-/// How long after its expiry a token may not be unsealed: a use just before it may yet be written, and push it out.
+/// How long after its expiry a token may not be touched: a use just before it may yet be written, and push it out.
 const SETTLED: Duration = Duration::from_mins(1);
 
 /// How many rows a statement may delete: few at first, for the pages of old rows are cold, then more while statements
@@ -41,25 +42,25 @@ impl Default for PurgePace {
 }
 
 impl Service {
-    /// Unseals one batch of expired tokens and deletes one of each kind of row; says whether more is due.
+    /// Purges one batch; says whether more is due.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn purge(&self, pace: &mut PurgePace) -> Result<bool, Error> {
-        let now = self.clock().now();
-        let (expired, before) = (now.before(SETTLED), now.before(self.policy().retention));
-        let most = pace.0;
-        let mut more = self.db(move |store| store.unseal_expired(expired, most)).await? >= most as usize;
-        for what in Purge::ALL {
-            let (most, statement) = (pace.0, Stopwatch::start());
-            let deleted = self.db(move |store| store.purge(what, before, most)).await?;
-            if deleted > 0 {
-                *pace = pace.after(statement.elapsed());
-                log::debug!(rows = deleted; "purged {what:?}");
-            }
-            more |= deleted >= most as usize;
+    pub async fn purge(&self, what: Purge, pace: &mut PurgePace) -> Result<bool, Error> {
+        let retention = self.policy().retention;
+        let age = match what {
+            Purge::ExpiredSeals => SETTLED,
+            Purge::ExpiredTokens => retention.max(SETTLED),
+            Purge::RevokedTokens | Purge::AuditLog => retention,
+        };
+        let (before, most, statement) = (self.clock().now().before(age), pace.0, Stopwatch::start());
+        let purged = self.db(move |store| store.purge(what, before, most)).await?;
+        let took = statement.elapsed();
+        *pace = pace.after(took);
+        if purged > 0 {
+            log::debug!(rows = purged, micros = took.as_micros(); "purged {what:?}");
         }
-        Ok(more)
+        Ok(purged >= most as usize)
     }
 }
 

@@ -42,7 +42,7 @@ pub use purge::Purge;
 pub use revocation::Regenerate;
 pub use tokens::NewToken;
 pub use users::UserChange;
-pub use uses::TokenUse;
+pub use uses::{LockedRows, TokenUse};
 
 /// What a store can fail with.
 #[derive(Clone, Debug, thiserror::Error)]

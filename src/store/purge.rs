@@ -7,9 +7,12 @@ use super::connection::Conn;
 use super::{Store, StoreError};
 use crate::domain::time::Timestamp;
 
-/// What can be purged: dead tokens by either of their ends, and audit entries by their age.
+/// What can be purged: the sealed keys of expired tokens, dead tokens by either of their ends, and audit entries by
+/// their age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge {
+    /// Sealed keys of tokens expired before a moment; their rows stay.
+    ExpiredSeals,
     /// Tokens revoked before a moment.
     RevokedTokens,
     /// Tokens expired before a moment.
@@ -20,42 +23,31 @@ pub enum Purge {
 
 impl Purge {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::RevokedTokens, Self::ExpiredTokens, Self::AuditLog];
+    pub const ALL: [Self; 4] = [Self::ExpiredSeals, Self::RevokedTokens, Self::ExpiredTokens, Self::AuditLog];
 
-    const fn place(self) -> (&'static str, &'static str) {
+    /// What is done to the rows, where they stand, what makes them due, and the moment that counts. An index has each.
+    const fn parts(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
-            Self::RevokedTokens => ("tokens", "revoked_at"),
-            Self::ExpiredTokens => ("tokens", "expires_at"),
-            Self::AuditLog => ("audit_log", "at"),
+            Self::ExpiredSeals => ("update tokens set sealed = null", "tokens", "sealed is not null and", "expires_at"),
+            Self::RevokedTokens => ("delete from tokens", "tokens", "", "revoked_at"),
+            Self::ExpiredTokens => ("delete from tokens", "tokens", "", "expires_at"),
+            Self::AuditLog => ("delete from audit_log", "audit_log", "", "at"),
         }
     }
 }
 
 impl Store {
-    /// Deletes at most `most` rows that ended before `before`, the oldest first; says how many.
+    /// Purges at most `most` rows that ended before `before`, the oldest first; says how many.
     pub fn purge(&self, what: Purge, before: Timestamp, most: u32) -> Result<usize, StoreError> {
-        let (table, column) = what.place();
+        let (verb, table, due, moment) = what.parts();
         self.write(|conn| {
-            // Of several nodes one deletes and the others pass over what it has locked.
-            let skip = if matches!(conn, Conn::Pg(_)) { "for update skip locked" } else { "" };
-            let text = format!(
-                "delete from {table} where id in \
-                 (select id from {table} where {column} < $1 order by {column} limit $2 {skip})"
-            );
-            let query =
-                diesel::sql_query(text).bind::<SqlTimestamp, _>(before.naive()).bind::<BigInt, _>(i64::from(most));
-            Ok(query.execute(conn)?)
-        })
-    }
-
-    /// Takes the sealed keys of at most `most` tokens that expired before `before`, the oldest first; says how many.
-    pub fn unseal_expired(&self, before: Timestamp, most: u32) -> Result<usize, StoreError> {
-        self.write(|conn| {
-            let skip = if matches!(conn, Conn::Pg(_)) { "for update skip locked" } else { "" };
-            let text = format!(
-                "update tokens set sealed = null where id in (select id from tokens \
-                 where sealed is not null and expires_at < $1 order by expires_at limit $2 {skip})"
-            );
+            let rows = format!("select id from {table} where {due} {moment} < $1 order by {moment} limit $2");
+            let text = match conn {
+                // Of several nodes one purges and the others pass over what it has locked. An array, and not a join: it
+                // is made once, and its rows are found by the primary key whatever the planner believes of the table.
+                Conn::Pg(_) => format!("{verb} where id = any (array ({rows} for update skip locked))"),
+                Conn::Sqlite(_) => format!("{verb} where id in ({rows})"),
+            };
             let query =
                 diesel::sql_query(text).bind::<SqlTimestamp, _>(before.naive()).bind::<BigInt, _>(i64::from(most));
             Ok(query.execute(conn)?)
