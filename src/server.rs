@@ -21,7 +21,7 @@ use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
 use crate::http::{self, AppState, FastLane};
 use crate::service::{
-    Bootstrap, Error, FirstStart, Hasher, HasherOptions, Policy, PurgePace, Sealer, Service, key_file,
+    Bootstrap, Error, FirstStart, Hasher, HasherOptions, Policy, PurgeRound, Sealer, Service, key_file,
 };
 use crate::store::{LockedRows, MetaKey, Purge, Store, StoreError, StoreOptions};
 
@@ -255,8 +255,8 @@ async fn keep_purging(service: Service) {
 }
 
 async fn purge_all(service: &Service, what: Purge) -> Result<(), Error> {
-    let mut pace = PurgePace::default();
-    while service.purge(what, &mut pace).await? {
+    let mut round = PurgeRound::of(what);
+    while service.purge(&mut round).await? {
         actix_rt::time::sleep(PURGE_PAUSE).await;
     }
     Ok(())

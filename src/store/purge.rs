@@ -1,7 +1,7 @@
 //! Rows whose time is over, deleted in small batches by an index.
 
 use diesel::RunQueryDsl;
-use diesel::sql_types::{BigInt, Timestamp as SqlTimestamp};
+use diesel::sql_types::{BigInt, Nullable, Timestamp as SqlTimestamp};
 
 use super::connection::Conn;
 use super::{Store, StoreError};
@@ -36,21 +36,60 @@ impl Purge {
     }
 }
 
+/// What one batch did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purged {
+    /// How many rows.
+    pub rows: usize,
+    /// Where the next batch may begin to look; `None`: nowhere else than this one.
+    pub end: Option<Timestamp>,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+    #[diesel(sql_type = Nullable<SqlTimestamp>)]
+    until: Option<chrono::NaiveDateTime>,
+}
+
 impl Store {
-    /// Purges at most `most` rows that ended before `before`, the oldest first; says how many.
-    pub fn purge(&self, what: Purge, before: Timestamp, most: u32) -> Result<usize, StoreError> {
+    /// Purges at most `most` rows that ended before `before`, the oldest first; none that ended before `from`.
+    pub fn purge(
+        &self,
+        what: Purge,
+        from: Option<Timestamp>,
+        before: Timestamp,
+        most: u32,
+    ) -> Result<Purged, StoreError> {
         let (verb, table, due, moment) = what.parts();
-        self.write(|conn| {
-            let rows = format!("select id from {table} where {due} {moment} < $1 order by {moment} limit $2");
-            let text = match conn {
-                // Of several nodes one purges and the others pass over what it has locked. An array, and not a join: it
-                // is made once, and its rows are found by the primary key whatever the planner believes of the table.
-                Conn::Pg(_) => format!("{verb} where id = any (array ({rows} for update skip locked))"),
-                Conn::Sqlite(_) => format!("{verb} where id in ({rows})"),
-            };
-            let query =
-                diesel::sql_query(text).bind::<SqlTimestamp, _>(before.naive()).bind::<BigInt, _>(i64::from(most));
-            Ok(query.execute(conn)?)
+        let most = i64::from(most);
+        self.write(|conn| match conn {
+            // Of several nodes one purges and the others pass over what it has locked. An array, and not a join: it is made
+            // once, and its rows are found by the primary key whatever the planner believes of the table. What was purged
+            // stands in the index as long as anybody's transaction is older, so the next batch begins behind it.
+            Conn::Pg(pg) => {
+                let counted: Counted = diesel::sql_query(format!(
+                    "with purged as ({verb} where id = any (array (select id from {table} \
+                     where {due} {moment} >= $1 and {moment} < $2 order by {moment} limit $3 for update skip locked)) \
+                     returning {moment} as ended) select count(*) as rows, max(ended) as until from purged"
+                ))
+                .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::from_micros(0)).naive())
+                .bind::<SqlTimestamp, _>(before.naive())
+                .bind::<BigInt, _>(most)
+                .get_result(pg)?;
+                let rows = usize::try_from(counted.rows).unwrap_or(usize::MAX);
+                Ok(Purged { rows, end: counted.until.map(Timestamp::from_naive).or(from) })
+            }
+            Conn::Sqlite(sqlite) => {
+                let rows = diesel::sql_query(format!(
+                    "{verb} where id in (select id from {table} where {due} {moment} < $1 order by {moment} limit $2)"
+                ))
+                .bind::<SqlTimestamp, _>(before.naive())
+                .bind::<BigInt, _>(most)
+                .execute(sqlite)?;
+                Ok(Purged { rows, end: None })
+            }
         })
     }
 }
