@@ -21,9 +21,9 @@ use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
 use crate::http::{self, AppState, FastLane};
 use crate::service::{
-    Bootstrap, Error, FirstStart, Hasher, HasherOptions, Policy, PurgePace, Sealer, Service, key_file,
+    Bootstrap, Error, FirstStart, Hasher, HasherOptions, Policy, PurgeRound, Sealer, Service, key_file,
 };
-use crate::store::{MetaKey, Store, StoreError, StoreOptions};
+use crate::store::{LockedRows, MetaKey, Purge, Store, StoreError, StoreOptions};
 
 /// Why jeton does not start.
 #[derive(Debug, thiserror::Error)]
@@ -206,9 +206,7 @@ impl Server {
         uses.abort();
         purge.abort();
         drop(watch);
-        if let Err(error) = self.service.flush_uses().await {
-            log::error!("the last uses of tokens were not written: {error}");
-        }
+        flush_at_last(&self.service).await;
         served
     }
 }
@@ -219,8 +217,23 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 async fn keep_flushing(service: Service) {
     loop {
         actix_rt::time::sleep(FLUSH_INTERVAL).await;
-        if let Err(error) = service.flush_uses().await {
+        if let Err(error) = service.flush_uses(LockedRows::PassOver).await {
             log::warn!("uses of tokens wait to be written: {error}");
+        }
+    }
+}
+
+/// How often a server that stops tries to write what it has noted: a database that is busy for a moment must not cost it.
+const LAST_FLUSHES: usize = 3;
+
+async fn flush_at_last(service: &Service) {
+    for attempt in 1..=LAST_FLUSHES {
+        match service.flush_uses(LockedRows::Wait).await {
+            Ok(()) => return,
+            Err(error) if error.is_passing() && attempt < LAST_FLUSHES => {
+                log::warn!("the last uses of tokens wait to be written: {error}");
+            }
+            Err(error) => return log::error!("the last uses of tokens were not written: {error}"),
         }
     }
 }
@@ -229,19 +242,24 @@ async fn keep_flushing(service: Service) {
 const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 const PURGE_PAUSE: Duration = Duration::from_millis(20);
 
+/// One kind of row after the other, so that one that cannot be purged does not keep the others.
 async fn keep_purging(service: Service) {
-    let mut pace = PurgePace::default();
     loop {
-        let pause = match service.purge(&mut pace).await {
-            Ok(true) => PURGE_PAUSE,
-            Ok(false) => PURGE_INTERVAL,
-            Err(error) => {
-                log::warn!("nothing was purged: {error}");
-                PURGE_INTERVAL
+        for what in Purge::ALL {
+            if let Err(error) = purge_all(&service, what).await {
+                log::warn!("{what:?} wait to be purged: {error}");
             }
-        };
-        actix_rt::time::sleep(pause).await;
+        }
+        actix_rt::time::sleep(PURGE_INTERVAL).await;
     }
+}
+
+async fn purge_all(service: &Service, what: Purge) -> Result<(), Error> {
+    let mut round = PurgeRound::of(what);
+    while service.purge(&mut round).await? {
+        actix_rt::time::sleep(PURGE_PAUSE).await;
+    }
+    Ok(())
 }
 
 /// `/metrics` on an address of its own; one thread is enough for it.

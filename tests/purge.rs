@@ -121,6 +121,33 @@ on_both! {
         drop(node);
     }
 
+    fn a_kind_of_row_that_cannot_be_purged_keeps_no_other(db) {
+        let (app, expiring) = with_ttl(db);
+        let revoked = app.name_token(&expiring, &json!({"name": "n"}));
+        app.revoke(revoked["token"].as_str().unwrap());
+        app.clock.advance(DAY * 40);
+        // That which comes first.
+        app.database.sql(if db == Kind::Postgres {
+            "create function no() returns trigger language plpgsql as $$ begin raise exception 'broken'; end $$; \
+             create trigger no before update on tokens for each row execute function no();"
+        } else {
+            "create trigger no before update on tokens begin select raise(abort, 'broken'); end"
+        });
+        purged(&app, &[]);
+        assert_eq!(token_count(&app), "0");
+    }
+
+    fn a_retention_shorter_than_a_use_takes_to_be_written_deletes_no_token_that_was_used(db) {
+        let (app, _) = with_ttl(db);
+        let end = app.database.sql("select max(expires_at) from tokens");
+        app.clock.advance(DAY + Duration::from_secs(59));
+        purged(&app, &[("JETON_RETENTION", "1s")]);
+        assert_eq!(app.database.sql("select max(expires_at) from tokens"), end, "somebody may have used it just before");
+        app.clock.advance(Duration::from_secs(1) + MICRO);
+        purged(&app, &[("JETON_RETENTION", "1s")]);
+        assert_eq!(token_count(&app), "0");
+    }
+
     fn a_revoked_token_is_unsealed_at_once(db) {
         let app = App::start(db);
         let sealed = || app.database.sql(

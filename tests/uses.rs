@@ -6,7 +6,7 @@ use jeton::domain::time::Clock;
 use serde_json::{Value, json};
 
 use crate::on_both;
-use crate::support::app::{ADMIN, App, SECRET_KEY, TestDatabase};
+use crate::support::app::{ADMIN, App, Kind, SECRET_KEY, TestDatabase};
 use crate::support::calls::{MICRO, short_of};
 use crate::support::eventually;
 use crate::support::http::Request;
@@ -132,14 +132,51 @@ on_both! {
         let login = login.json()["token"].as_str().unwrap().to_owned();
         let named = Request::new("POST", "/tokens/").token(&login).json(&json!({"name": "n"})).send(serving.addr);
         let named = named.json()["token"].as_str().unwrap().to_owned();
-        let written = || database.sql("select count(*) from tokens where last_used_at is not null");
-        eventually("the first flush", LIMIT, || (written() == "1").then_some(()));
-        // The next one is nearly its whole interval away.
+        // From here on no flush gets through, until the one that follows the server's last request has tried.
+        let mut other = database.writer();
+        if db == Kind::Postgres {
+            other.run("lock table tokens in share row exclusive mode;");
+        }
         assert_eq!(Request::new("GET", "/me").token(&named).send(serving.addr).status, 200);
         serving.signal("TERM");
+        eventually("a last flush", LIMIT, || {
+            serving.stderr().contains("the last uses of tokens wait to be written").then_some(())
+        });
+        other.run("commit;");
         assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
-        assert_eq!(written(), "2");
+        assert_eq!(database.sql("select count(*) from tokens where last_used_at is null"), "0");
     }
+
+    fn a_server_that_stops_does_not_wait_for_a_database_that_never_answers(db) {
+        let database = TestDatabase::new(db);
+        let serving = serving_on(&database).serve();
+        let body = json!({"username": ADMIN.0, "password": ADMIN.1});
+        let login = Request::new("POST", "/api-token-auth/").json(&body).send(serving.addr);
+        let key = login.json()["token"].as_str().unwrap().to_owned();
+        let mut other = database.writer();
+        if db == Kind::Postgres {
+            other.run("lock table tokens in share row exclusive mode;");
+        }
+        assert_eq!(Request::new("GET", "/me").token(&key).send(serving.addr).status, 200);
+        serving.signal("TERM");
+        assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
+        assert!(serving.stderr().contains("the last uses of tokens were not written"), "{serving:?}");
+    }
+}
+
+#[test]
+fn a_row_that_somebody_holds_keeps_no_other_and_is_written_when_it_is_let_go() {
+    let app = App::start(Kind::Postgres);
+    let login = app.alice();
+    let ((held, key), (free, other)) = (named(&app, &login), named(&app, &login));
+    let mut session = app.database.writer();
+    session.run(&format!("select 1 from tokens where id = {held} for update;"));
+    app.introspect(&key);
+    app.introspect(&other);
+    written(&app, &free, START);
+    assert_eq!(last_used(&app, &held), json!(null));
+    session.run("commit;");
+    written(&app, &held, START);
 }
 
 fn serving_on(database: &TestDatabase) -> Jeton {

@@ -41,18 +41,19 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 /// Prints entries of the audit log.
 pub fn audit(arguments: AuditArguments, config: &Config) -> Result<(), Failure> {
     let AuditArguments { actor, action, target, since, until, limit, json } = arguments;
-    let filter = Filter { actor, action, target, since, until };
+    let mut filter = Filter { actor, action, target, since, until, before_id: None };
     with_service(config, |service, caller| async move {
-        let (mut entries, mut number): (Vec<Entry>, u32) = (Vec::new(), 1);
+        let mut entries: Vec<Entry> = Vec::new();
         while entries.len() < limit {
-            let page = PageRequest { number, size: MAX_PAGE_SIZE };
+            let page = PageRequest { number: 1, size: MAX_PAGE_SIZE };
             let page = service.list_audit(filter.clone(), page, &caller).await?;
             let last = page.results.len() < MAX_PAGE_SIZE as usize;
             entries.extend(page.results);
             if last {
                 break;
             }
-            number += 1;
+            // By number the next page would show again what new entries have pushed down.
+            filter.before_id = entries.last().map(|entry| entry.id);
         }
         entries.truncate(limit);
         if json {

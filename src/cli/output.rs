@@ -14,19 +14,21 @@ pub fn line(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Text that others chose, as it can be shown: it must not move the cursor of whoever reads it, nor make a line of its
-/// own. JSON needs none of this.
-pub fn shown(text: &str) -> String {
+/// Text as a terminal may show it. Names are what somebody typed, at a login even anybody: a control character, or one
+/// that turns the direction of writing, would let them write whole lines of a list.
+pub fn visible(text: &str) -> String {
+    let turns =
+        |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+    for c in text.chars() {
+        if c.is_control() || turns(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
 }
 
 /// Prints rows in columns, under a header.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
     let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::output::{json_array, line, table};
+use super::output::{json_array, line, table, visible};
 use super::{Failure, no_such_user, with_service};
 use crate::config::Config;
 use crate::domain::duration;
@@ -81,7 +81,7 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
                 ("by", explanation.by),
             ] {
                 if let Some(value) = value {
-                    eprintln!("{name:6} {value}");
+                    eprintln!("{name:6} {}", visible(&value));
                 }
             }
             Ok(())

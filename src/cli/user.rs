@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::output::{self, json_array, line, table};
+use super::output::{json_array, line, table, visible};
 use super::prompt::{confirm, new_password};
 use super::{Failure, no_such_user, with_service};
 use crate::config::Config;
@@ -192,7 +192,7 @@ fn show(user: &User, json: bool) -> Result<(), Failure> {
             serde_json::Value::Null => String::new(),
             other => other.to_string(),
         };
-        line(format!("{name:13} {}", output::shown(&text)).trim_end())?;
+        line(format!("{name:13} {}", visible(&text)).trim_end())?;
     }
     Ok(())
 }

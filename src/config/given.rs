@@ -47,14 +47,24 @@ pub fn environment() -> Vec<(OsString, OsString)> {
     std::env::vars_os().collect()
 }
 
-/// The user who runs this process, for the audit log.
+/// The user who runs this process, for the audit log. Where nobody logged in, in a container or under a timer, the
+/// environment does not say it; the system's list of users may.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
 pub fn os_user() -> String {
-    ["USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
-        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+    let said = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    let uid = rustix::process::getuid().as_raw();
+    let listed = || name_of(uid, &String::from_utf8_lossy(&std::fs::read("/etc/passwd").ok()?));
+    said.or_else(listed).unwrap_or_else(|| format!("uid {uid}"))
+}
+
+/// A user's name in the lines of passwd(5): `name:password:uid:...`
+fn name_of(uid: u32, users: &str) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
 }
 
 impl Given {
@@ -169,4 +179,15 @@ fn is_ours(name: &str) -> bool {
 fn without_line_end(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.strip_suffix('\r').unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_user_has_a_name_in_the_systems_list() {
+        let users = "root:x:0:0:root:/root:/bin/sh\n\n# a line by hand\nolga:x:1000:100:Olga:/home/olga:/bin/sh\nnobody:x:65534:0::/:";
+        let name = |uid| super::name_of(uid, users);
+        assert_eq!([name(0), name(1000), name(65_534)].map(Option::unwrap), ["root", "olga", "nobody"]);
+        assert_eq!((name(100), name(1)), (None, None));
+    }
 }

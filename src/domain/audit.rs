@@ -112,4 +112,6 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Before this moment.
     pub until: Option<Timestamp>,
+    /// Older than the entry with this id: to go on where a page ended, whatever was written meanwhile.
+    pub before_id: Option<i64>,
 }

@@ -47,7 +47,7 @@ pub use login::{LoggedIn, Login};
 pub use lookup::Reason;
 use lookups::Lookups;
 pub use metrics::{Metrics, WorkerCounts};
-pub use purge::PurgePace;
+pub use purge::PurgeRound;
 pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;
 pub use seal::Sealer;

@@ -1,18 +1,19 @@
-//! Rows of dead tokens and old audit entries, deleted in the background when `JETON_RETENTION` is over.
+//! Rows of dead tokens and old audit entries, deleted in the background when `JETON_RETENTION` is over; and sealed keys
+//! of expired tokens, soon after their end.
 
 use std::time::Duration;
 
 use super::{Error, Service};
-use crate::domain::time::Stopwatch;
+use crate::domain::time::{Stopwatch, Timestamp};
 use crate::store::Purge;
 
-/// How long after its expiry a token may not be unsealed: a use just before it may yet be written, and push it out.
+/// How long after its expiry a token may not be touched: a use just before it may yet be written, and push it out.
 const SETTLED: Duration = Duration::from_mins(1);
 
 /// How many rows a statement may delete: few at first, for the pages of old rows are cold, then more while statements
 /// are quick, and fewer when one is not. Whoever waits for a row or for the disk meanwhile does not wait long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PurgePace(u32);
+struct PurgePace(u32);
 
 impl PurgePace {
     const LEAST: u32 = 50;
@@ -21,8 +22,7 @@ impl PurgePace {
     const SLOW: Duration = Duration::from_millis(50);
 
     /// After a statement that took so long.
-    #[must_use]
-    pub fn after(self, took: Duration) -> Self {
+    fn after(self, took: Duration) -> Self {
         let next = if took > Self::SLOW {
             self.0 / 2
         } else if took < Self::SLOW / 4 {
@@ -40,26 +40,43 @@ impl Default for PurgePace {
     }
 }
 
+/// One kind of row, purged batch by batch.
+#[derive(Debug)]
+pub struct PurgeRound {
+    what: Purge,
+    pace: PurgePace,
+    from: Option<Timestamp>,
+}
+
+impl PurgeRound {
+    /// Before its first batch.
+    #[must_use]
+    pub fn of(what: Purge) -> Self {
+        Self { what, pace: PurgePace::default(), from: None }
+    }
+}
+
 impl Service {
-    /// Unseals one batch of expired tokens and deletes one of each kind of row; says whether more is due.
+    /// Purges one batch; says whether more is due.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn purge(&self, pace: &mut PurgePace) -> Result<bool, Error> {
-        let now = self.clock().now();
-        let (expired, before) = (now.before(SETTLED), now.before(self.policy().retention));
-        let most = pace.0;
-        let mut more = self.db(move |store| store.unseal_expired(expired, most)).await? >= most as usize;
-        for what in Purge::ALL {
-            let (most, statement) = (pace.0, Stopwatch::start());
-            let deleted = self.db(move |store| store.purge(what, before, most)).await?;
-            if deleted > 0 {
-                *pace = pace.after(statement.elapsed());
-                log::debug!(rows = deleted; "purged {what:?}");
-            }
-            more |= deleted >= most as usize;
+    pub async fn purge(&self, round: &mut PurgeRound) -> Result<bool, Error> {
+        let (what, from, most, retention) = (round.what, round.from, round.pace.0, self.policy().retention);
+        let age = match what {
+            Purge::ExpiredSeals => SETTLED,
+            Purge::ExpiredTokens => retention.max(SETTLED),
+            Purge::RevokedTokens | Purge::AuditLog => retention,
+        };
+        let (before, statement) = (self.clock().now().before(age), Stopwatch::start());
+        let purged = self.db(move |store| store.purge(what, from, before, most)).await?;
+        let took = statement.elapsed();
+        round.pace = round.pace.after(took);
+        round.from = purged.end;
+        if purged.rows > 0 {
+            log::debug!(rows = purged.rows, micros = took.as_micros(); "purged {what:?}");
         }
-        Ok(more)
+        Ok(purged.rows >= most as usize)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Error, Policy, Service};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{TokenFacts, TokenKind};
-use crate::store::TokenUse;
+use crate::store::{LockedRows, TokenUse};
 
 /// How often a token's last use is written at most.
 pub const USE_INTERVAL: Duration = Duration::from_mins(1);
@@ -15,7 +15,11 @@ pub const USE_INTERVAL: Duration = Duration::from_mins(1);
 /// Uses written in one transaction.
 const BATCH: usize = 500;
 
-/// What is to be written, by token. Beyond the first few seconds of an outage it cannot grow past the tokens in use.
+/// How many tokens' uses are kept in memory at most: 15 MB of them. More come together only while the database answers
+/// and cannot be written; then the uses of other tokens are lost, and not the node.
+const MOST: usize = 200_000;
+
+/// What is to be written, by token.
 #[derive(Default)]
 pub struct Uses {
     pending: Mutex<HashMap<i64, Pending>>,
@@ -46,6 +50,9 @@ impl Uses {
             return;
         }
         let mut pending = self.lock();
+        if pending.len() >= MOST && !pending.contains_key(&token.id) {
+            return;
+        }
         let token_use = TokenUse { id: token.id, last_used_at: now, expires_at: None };
         let Pending { token_use, .. } =
             pending.entry(token.id).or_insert(Pending { user_id: token.user_id, token_use });
@@ -53,9 +60,8 @@ impl Uses {
         token_use.expires_at = token_use.expires_at.max(expires_at);
     }
 
-    fn take(&self, most: usize) -> Vec<TokenUse> {
-        let pending = self.lock();
-        pending.values().take(most).map(|pending| pending.token_use).collect()
+    fn all(&self) -> Vec<TokenUse> {
+        self.lock().values().map(|pending| pending.token_use).collect()
     }
 
     /// Those that push the expiry of a user's tokens out.
@@ -65,10 +71,10 @@ impl Uses {
         theirs.filter(|token_use| token_use.expires_at.is_some()).collect()
     }
 
-    /// Forgets what was written, except where there was another use meanwhile.
-    fn written(&self, uses: &[TokenUse]) {
+    /// Forgets what was written, but for what was passed over, and except where there was another use meanwhile.
+    fn written(&self, uses: &[TokenUse], passed_over: &[i64]) {
         let mut pending = self.lock();
-        for token_use in uses {
+        for token_use in uses.iter().filter(|token_use| !passed_over.contains(&token_use.id)) {
             if pending.get(&token_use.id).is_some_and(|pending| pending.token_use == *token_use) {
                 pending.remove(&token_use.id);
             }
@@ -114,17 +120,11 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Store`]; what was not written stays noted.
-    pub async fn flush_uses(&self) -> Result<(), Error> {
-        loop {
-            let uses = self.inner.uses.take(BATCH);
-            if uses.is_empty() {
-                return Ok(());
-            }
-            self.write_uses(&uses).await?;
-            if uses.len() < BATCH {
-                return Ok(());
-            }
+    pub async fn flush_uses(&self, locked: LockedRows) -> Result<(), Error> {
+        for batch in self.inner.uses.all().chunks(BATCH) {
+            self.write_uses(batch, locked).await?;
         }
+        Ok(())
     }
 
     /// Writes what uses on this node have earned a user's tokens; says whether there was any such. To be called before
@@ -135,15 +135,90 @@ impl Service {
     pub(super) async fn settle_uses(&self, user_id: i64) -> Result<bool, Error> {
         let uses = self.inner.uses.refreshes_of(user_id);
         for batch in uses.chunks(BATCH) {
-            self.write_uses(batch).await?;
+            self.write_uses(batch, LockedRows::Wait).await?;
         }
         Ok(!uses.is_empty())
     }
 
-    async fn write_uses(&self, uses: &[TokenUse]) -> Result<(), Error> {
+    async fn write_uses(&self, uses: &[TokenUse], locked: LockedRows) -> Result<(), Error> {
         let batch = uses.to_vec();
-        self.db(move |store| store.record_uses(&batch)).await?;
-        self.inner.uses.written(uses);
+        let passed_over = self.db(move |store| store.record_uses(&batch, USE_INTERVAL, locked)).await?;
+        self.inner.uses.written(uses, &passed_over);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::token::TokenMode;
+
+    fn policy() -> Policy {
+        Policy {
+            token_mode: TokenMode::Single,
+            token_ttl: None,
+            token_auto_refresh: false,
+            token_min_refresh_interval: Duration::ZERO,
+            token_max_ttl: None,
+            token_prefix: None,
+            retention: USE_INTERVAL,
+            token_limit_per_user: None,
+            login_scope: String::new(),
+            issuer: None,
+            login_limit_address: None,
+            login_limit_user: None,
+            database_timeout: USE_INTERVAL,
+            cache_bytes: 0,
+            revocation_bound: USE_INTERVAL,
+            stale_if_error: Duration::ZERO,
+        }
+    }
+
+    fn token(id: i64) -> TokenFacts {
+        TokenFacts {
+            id,
+            user_id: id,
+            name: None,
+            scope: String::new(),
+            hint: String::new(),
+            created_at: Timestamp::from_micros(0),
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+            revoked_by: None,
+            client: None,
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_kept_in_memory() {
+        let (uses, now) = (Uses::default(), Timestamp::from_micros(1_700_000_000_000_000));
+        let fill = i64::try_from(MOST).unwrap() + 7;
+        for id in 0..fill {
+            uses.note(&token(id), &policy(), now);
+        }
+        assert_eq!(uses.all().len(), MOST);
+        uses.note(&token(0), &policy(), now.after(USE_INTERVAL));
+        let later: Vec<TokenUse> = uses.all().into_iter().filter(|token_use| token_use.last_used_at > now).collect();
+        assert_eq!(later.len(), 1, "those that are there go on");
+        uses.written(&uses.all(), &[3, 4]);
+        let mut left: Vec<i64> = uses.all().iter().map(|token_use| token_use.id).collect();
+        left.sort_unstable();
+        assert_eq!(left, [3, 4], "what was passed over stays");
+        uses.note(&token(fill), &policy(), now);
+        assert_eq!(uses.all().len(), 3);
+    }
+
+    #[test]
+    fn a_use_that_comes_while_the_last_one_is_written_is_not_forgotten() {
+        let (uses, now) = (Uses::default(), Timestamp::from_micros(1_700_000_000_000_000));
+        uses.note(&token(1), &policy(), now);
+        let written = uses.all();
+        uses.note(&token(1), &policy(), now.after(USE_INTERVAL));
+        uses.written(&written, &[]);
+        assert_eq!(
+            uses.all().iter().map(|token_use| token_use.last_used_at).collect::<Vec<_>>(),
+            [now.after(USE_INTERVAL)]
+        );
     }
 }

@@ -73,6 +73,9 @@ impl Store {
                 if let Some(until) = filter.until {
                     query = query.filter(audit_log::at.lt(until.naive()));
                 }
+                if let Some(id) = filter.before_id {
+                    query = query.filter(audit_log::id.lt(id));
+                }
                 query
             };
             let count = matching().count().get_result(conn)?;
@@ -82,7 +85,8 @@ impl Store {
         })
     }
 
-    /// The last change that made a user inactive.
+    /// The entry of the change that made a user inactive, if the last one that is known did. Somebody may have changed
+    /// them past jeton since then.
     pub fn last_deactivation(&self, username: &str) -> Result<Option<Entry>, StoreError> {
         if !storable(username) {
             return Ok(None);
@@ -90,12 +94,12 @@ impl Store {
         self.read(|conn| {
             let row: Option<Row> = audit_log::table
                 .filter(audit_log::target.eq(username))
-                .filter(audit_log::action.eq(Action::UserUpdate.as_str()))
-                .filter(audit_log::details.like("%\"is_active\":false%"))
+                .filter(audit_log::action.eq_any([Action::UserCreate, Action::UserUpdate].map(Action::as_str)))
+                .filter(audit_log::details.like("%\"is_active\":%"))
                 .order(audit_log::id.desc())
                 .first(conn)
                 .optional()?;
-            Ok(row.map(entry))
+            Ok(row.map(entry).filter(|entry| entry.details["is_active"] == false))
         })
     }
 }

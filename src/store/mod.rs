@@ -39,11 +39,11 @@ pub use listener::Listener;
 pub use login_tokens::{Issue, LoginToken, SealedToken};
 pub use meta::MetaKey;
 pub use migrations::SchemaState;
-pub use purge::Purge;
+pub use purge::{Purge, Purged};
 pub use revocation::Regenerate;
 pub use tokens::NewToken;
 pub use users::UserChange;
-pub use uses::TokenUse;
+pub use uses::{LockedRows, TokenUse};
 
 /// What a store can fail with.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -1,15 +1,18 @@
 //! Rows whose time is over, deleted in small batches by an index.
 
 use diesel::RunQueryDsl;
-use diesel::sql_types::{BigInt, Timestamp as SqlTimestamp};
+use diesel::sql_types::{BigInt, Nullable, Timestamp as SqlTimestamp};
 
 use super::connection::Conn;
 use super::{Store, StoreError};
 use crate::domain::time::Timestamp;
 
-/// What can be purged: dead tokens by either of their ends, and audit entries by their age.
+/// What can be purged: the sealed keys of expired tokens, dead tokens by either of their ends, and audit entries by
+/// their age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge {
+    /// Sealed keys of tokens expired before a moment; their rows stay.
+    ExpiredSeals,
     /// Tokens revoked before a moment.
     RevokedTokens,
     /// Tokens expired before a moment.
@@ -20,45 +23,73 @@ pub enum Purge {
 
 impl Purge {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::RevokedTokens, Self::ExpiredTokens, Self::AuditLog];
+    pub const ALL: [Self; 4] = [Self::ExpiredSeals, Self::RevokedTokens, Self::ExpiredTokens, Self::AuditLog];
 
-    const fn place(self) -> (&'static str, &'static str) {
+    /// What is done to the rows, where they stand, what makes them due, and the moment that counts. An index has each.
+    const fn parts(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
-            Self::RevokedTokens => ("tokens", "revoked_at"),
-            Self::ExpiredTokens => ("tokens", "expires_at"),
-            Self::AuditLog => ("audit_log", "at"),
+            Self::ExpiredSeals => ("update tokens set sealed = null", "tokens", "sealed is not null and", "expires_at"),
+            Self::RevokedTokens => ("delete from tokens", "tokens", "", "revoked_at"),
+            Self::ExpiredTokens => ("delete from tokens", "tokens", "", "expires_at"),
+            Self::AuditLog => ("delete from audit_log", "audit_log", "", "at"),
         }
     }
 }
 
-impl Store {
-    /// Deletes at most `most` rows that ended before `before`, the oldest first; says how many.
-    pub fn purge(&self, what: Purge, before: Timestamp, most: u32) -> Result<usize, StoreError> {
-        let (table, column) = what.place();
-        self.write(|conn| {
-            // Of several nodes one deletes and the others pass over what it has locked.
-            let skip = if matches!(conn, Conn::Pg(_)) { "for update skip locked" } else { "" };
-            let text = format!(
-                "delete from {table} where id in \
-                 (select id from {table} where {column} < $1 order by {column} limit $2 {skip})"
-            );
-            let query =
-                diesel::sql_query(text).bind::<SqlTimestamp, _>(before.naive()).bind::<BigInt, _>(i64::from(most));
-            Ok(query.execute(conn)?)
-        })
-    }
+/// What one batch did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purged {
+    /// How many rows.
+    pub rows: usize,
+    /// Where the next batch may begin to look; `None`: nowhere else than this one.
+    pub end: Option<Timestamp>,
+}
 
-    /// Takes the sealed keys of at most `most` tokens that expired before `before`, the oldest first; says how many.
-    pub fn unseal_expired(&self, before: Timestamp, most: u32) -> Result<usize, StoreError> {
-        self.write(|conn| {
-            let skip = if matches!(conn, Conn::Pg(_)) { "for update skip locked" } else { "" };
-            let text = format!(
-                "update tokens set sealed = null where id in (select id from tokens \
-                 where sealed is not null and expires_at < $1 order by expires_at limit $2 {skip})"
-            );
-            let query =
-                diesel::sql_query(text).bind::<SqlTimestamp, _>(before.naive()).bind::<BigInt, _>(i64::from(most));
-            Ok(query.execute(conn)?)
+#[derive(diesel::QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+    #[diesel(sql_type = Nullable<SqlTimestamp>)]
+    until: Option<chrono::NaiveDateTime>,
+}
+
+impl Store {
+    /// Purges at most `most` rows that ended before `before`, the oldest first; none that ended before `from`.
+    pub fn purge(
+        &self,
+        what: Purge,
+        from: Option<Timestamp>,
+        before: Timestamp,
+        most: u32,
+    ) -> Result<Purged, StoreError> {
+        let (verb, table, due, moment) = what.parts();
+        let most = i64::from(most);
+        self.write(|conn| match conn {
+            // Of several nodes one purges and the others pass over what it has locked. An array, and not a join: it is made
+            // once, and its rows are found by the primary key whatever the planner believes of the table. What was purged
+            // stands in the index as long as anybody's transaction is older, so the next batch begins behind it.
+            Conn::Pg(pg) => {
+                let counted: Counted = diesel::sql_query(format!(
+                    "with purged as ({verb} where id = any (array (select id from {table} \
+                     where {due} {moment} >= $1 and {moment} < $2 order by {moment} limit $3 for update skip locked)) \
+                     returning {moment} as ended) select count(*) as rows, max(ended) as until from purged"
+                ))
+                .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::from_micros(0)).naive())
+                .bind::<SqlTimestamp, _>(before.naive())
+                .bind::<BigInt, _>(most)
+                .get_result(pg)?;
+                let rows = usize::try_from(counted.rows).unwrap_or(usize::MAX);
+                Ok(Purged { rows, end: counted.until.map(Timestamp::from_naive).or(from) })
+            }
+            Conn::Sqlite(sqlite) => {
+                let rows = diesel::sql_query(format!(
+                    "{verb} where id in (select id from {table} where {due} {moment} < $1 order by {moment} limit $2)"
+                ))
+                .bind::<SqlTimestamp, _>(before.naive())
+                .bind::<BigInt, _>(most)
+                .execute(sqlite)?;
+                Ok(Purged { rows, end: None })
+            }
         })
     }
 }

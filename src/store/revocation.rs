@@ -75,7 +75,10 @@ impl Store {
             let Some(user) = lock_whoever(conn, user_id)? else { return Ok(false) };
             changes.push(Change::User(user.id));
             let revoked = revoke_login_tokens(conn, user.id, by, now)?;
-            audit::record(conn, by, Action::TokenRevoke, &user.username, &json!({ "login_tokens": revoked }), now)?;
+            if revoked > 0 {
+                let details = json!({ "login_tokens": revoked });
+                audit::record(conn, by, Action::TokenRevoke, &user.username, &details, now)?;
+            }
             Ok(true)
         })
     }

@@ -125,8 +125,12 @@ impl Store {
                 diesel::delete(user_groups::table.filter(user_groups::user_id.eq(user.id))).execute(conn)?;
                 groups::join(conn, user.id, names)?;
             }
-            audit::record(conn, by, Action::UserUpdate, &user.username, &change.details(), now)?;
-            by_id(conn, user.id)
+            let changed = by_id(conn, user.id)?.ok_or_else(|| StoreError::Failed("a locked user vanished".into()))?;
+            let details = difference(&user, &changed);
+            if !details.is_empty() {
+                audit::record(conn, by, Action::UserUpdate, &user.username, &Value::Object(details), now)?;
+            }
+            Ok(Some(changed))
         })
     }
 
@@ -189,26 +193,24 @@ impl UserChange {
             || self.is_staff.is_some()
             || self.is_superuser.is_some()
     }
+}
 
-    fn details(&self) -> Value {
-        let mut details = Map::new();
-        let fields = [
-            ("username", self.username.as_ref().map(|text| json!(text))),
-            ("email", self.email.as_ref().map(|text| json!(text))),
-            ("first_name", self.first_name.as_ref().map(|text| json!(text))),
-            ("last_name", self.last_name.as_ref().map(|text| json!(text))),
-            ("is_active", self.is_active.map(Value::from)),
-            ("is_staff", self.is_staff.map(Value::from)),
-            ("is_superuser", self.is_superuser.map(Value::from)),
-            ("groups", self.groups.as_ref().map(|names| json!(names))),
-        ];
-        for (name, value) in fields {
-            if let Some(value) = value {
-                details.insert(name.into(), value);
-            }
-        }
-        Value::Object(details)
-    }
+/// What of a user is new: a change to what was there before is none, and no entry of the audit log.
+fn difference(before: &User, after: &User) -> Map<String, Value> {
+    let fields = |user: &User| {
+        [
+            ("username", json!(user.username)),
+            ("email", json!(user.email)),
+            ("first_name", json!(user.first_name)),
+            ("last_name", json!(user.last_name)),
+            ("is_active", json!(user.is_active)),
+            ("is_staff", json!(user.is_staff)),
+            ("is_superuser", json!(user.is_superuser)),
+            ("groups", json!(user.groups)),
+        ]
+    };
+    let pairs = fields(after).into_iter().zip(fields(before));
+    pairs.filter(|(new, old)| new != old).map(|((name, value), _)| (name.to_owned(), value)).collect()
 }
 
 /// Keeps everybody else from changing a user or their tokens until the transaction ends. On SQLite the transaction
@@ -288,9 +290,16 @@ fn insert(conn: &mut Conn, new: &NewUser, range: IdRange, by: &Actor, now: Times
         ))
         .execute(conn)?;
     groups::join(conn, id, &new.groups)?;
-    let details = json!({ "id": id, "is_staff": new.is_staff, "is_superuser": new.is_superuser, "groups": new.groups });
-    audit::record(conn, by, Action::UserCreate, &new.username, &details, now)?;
-    by_id(conn, id)?.ok_or_else(|| StoreError::Failed("a new user vanished".into()))
+    let user = by_id(conn, id)?.ok_or_else(|| StoreError::Failed("a new user vanished".into()))?;
+    let details = json!({
+        "id": id,
+        "is_active": user.is_active,
+        "is_staff": user.is_staff,
+        "is_superuser": user.is_superuser,
+        "groups": user.groups,
+    });
+    audit::record(conn, by, Action::UserCreate, &user.username, &details, now)?;
+    Ok(user)
 }
 
 /// The active superusers. All of them are locked, so that two cannot go at the same moment: by id and before any other

@@ -1,5 +1,7 @@
 //! When tokens were last used, and how far their use pushed their expiry: written in batches.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Timestamp as SqlTimestamp};
@@ -20,9 +22,31 @@ pub struct TokenUse {
     pub expires_at: Option<Timestamp>,
 }
 
+/// What becomes of rows that somebody else holds. On SQLite nobody can hold one alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockedRows {
+    /// They are waited for.
+    Wait,
+    /// They are left for later: whoever holds one must not keep all the others.
+    PassOver,
+}
+
+#[derive(QueryableByName)]
+struct PassedOver {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
 impl Store {
-    /// Writes uses; later ones that another node wrote stand. One transaction, so give it hundreds, not millions.
-    pub fn record_uses(&self, uses: &[TokenUse]) -> Result<(), StoreError> {
+    /// Writes uses, each token's unless one was written less than `interval` before it, by whatever node; an expiry
+    /// always, unless a later one stands. Gives the ids of those that were passed over. One transaction, so give it
+    /// hundreds, not millions.
+    pub fn record_uses(
+        &self,
+        uses: &[TokenUse],
+        interval: Duration,
+        locked: LockedRows,
+    ) -> Result<Vec<i64>, StoreError> {
         let mut uses = uses.to_vec();
         // In the same order on every node, so that two of them cannot lock each other out.
         uses.sort_unstable_by_key(|token_use| token_use.id);
@@ -33,27 +57,33 @@ impl Store {
                 let ids: Vec<i64> = uses.iter().map(|token_use| token_use.id).collect();
                 let moments: Vec<_> = uses.iter().map(|token_use| token_use.last_used_at.naive()).collect();
                 let expires: Vec<_> = uses.iter().map(|token_use| token_use.expires_at.map(Timestamp::naive)).collect();
+                let due: Vec<_> =
+                    uses.iter().map(|token_use| token_use.last_used_at.before(interval).naive()).collect();
+                let skip = if locked == LockedRows::PassOver { "skip locked" } else { "" };
                 // `greatest` passes over nulls; an expiry is moved only where there is one.
-                diesel::sql_query(
-                    "with locked as (select id from tokens where id = any($1) order by id for no key update) \
-                     update tokens set last_used_at = greatest(tokens.last_used_at, used.last_used_at), \
+                let passed_over: Vec<PassedOver> = diesel::sql_query(format!(
+                    "with locked as (select id from tokens where id = any($1) order by id for no key update {skip}), \
+                     written as (update tokens set last_used_at = greatest(tokens.last_used_at, used.last_used_at), \
                      expires_at = case when tokens.expires_at is null then null \
                                   else greatest(tokens.expires_at, used.expires_at) end \
-                     from unnest($1, $2, $3) as used (id, last_used_at, expires_at), locked \
-                     where tokens.id = used.id and tokens.id = locked.id",
-                )
+                     from unnest($1, $2, $3, $4) as used (id, last_used_at, expires_at, due), locked \
+                     where tokens.id = used.id and tokens.id = locked.id and (tokens.last_used_at is null \
+                     or tokens.last_used_at <= used.due or tokens.expires_at < used.expires_at)) \
+                     select id from tokens where id = any($1) and id not in (select id from locked)"
+                ))
                 .bind::<Array<BigInt>, _>(ids)
                 .bind::<Array<SqlTimestamp>, _>(moments)
                 .bind::<Array<Nullable<SqlTimestamp>>, _>(expires)
-                .execute(pg)?;
-                Ok(())
+                .bind::<Array<SqlTimestamp>, _>(due)
+                .load(pg)?;
+                Ok(passed_over.into_iter().map(|PassedOver { id }| id).collect())
             }
             Conn::Sqlite(sqlite) => {
                 for token_use in &uses {
                     let token = tokens::table.find(token_use.id);
-                    let at = token_use.last_used_at.naive();
+                    let (at, due) = (token_use.last_used_at.naive(), token_use.last_used_at.before(interval).naive());
                     diesel::update(token)
-                        .filter(tokens::last_used_at.is_null().or(tokens::last_used_at.lt(at)))
+                        .filter(tokens::last_used_at.is_null().or(tokens::last_used_at.le(due)))
                         .set(tokens::last_used_at.eq(at))
                         .execute(sqlite)?;
                     if let Some(expires_at) = token_use.expires_at.map(Timestamp::naive) {
@@ -63,7 +93,7 @@ impl Store {
                             .execute(sqlite)?;
                     }
                 }
-                Ok(())
+                Ok(Vec::new())
             }
         })
     }

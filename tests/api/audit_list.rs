@@ -110,4 +110,39 @@ on_both! {
         assert_eq!((bad.status, bad.stdout.as_str()), (2, ""));
         assert!(bad.stderr.contains("--since"), "{}", bad.stderr);
     }
+
+    fn the_command_prints_more_than_a_page(db) {
+        let app = App::start(db);
+        let numbers = if db == Kind::Postgres {
+            "generate_series(1, 1234) as n"
+        } else {
+            "(with recursive s(n) as (select 1 union all select n + 1 from s where n < 1234) select n from s)"
+        };
+        app.database.sql(&format!(
+            "insert into audit_log (at, actor, action, target) select '2025-06-15 12:00:00', 'x', 'login', 'u' || n from {numbers}"
+        ));
+        let printed = app.command(&["audit", "--json", "--actor", "x", "--limit", "1200"]);
+        let entries: Vec<Value> = serde_json::from_str(&printed).unwrap();
+        let expected: Vec<String> = (35..=1234).rev().map(|number| format!("u{number}")).collect();
+        assert_eq!(targets(&entries), expected);
+        let all = app.command(&["audit", "--json", "--actor", "x", "--limit", "2000"]);
+        assert_eq!(serde_json::from_str::<Vec<Value>>(&all).unwrap().len(), 1234);
+    }
+
+    fn what_strangers_typed_cannot_write_lines_of_its_own(db) {
+        let app = App::start(db);
+        let name = "eve\n2025-01-01T00:00:00Z  root  user.delete\u{1b}[2J\u{9b}1m\u{202e}x";
+        assert_eq!(app.try_login(name, "wrong").status, 400);
+        let table = app.command(&["audit", "--action", "login.failed"]);
+        assert_eq!(table.lines().count(), 2, "{table:?}");
+        assert!(!table.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{table:?}");
+        let shown = "eve\\u{a}2025-01-01T00:00:00Z  root  user.delete\\u{1b}[2J\\u{9b}1m\\u{202e}x";
+        assert!(table.contains(shown), "{table}");
+        let key = app.alice();
+        app.name_token(&key, &json!({"name": "a\u{1b}b\tc"}));
+        assert!(app.command(&["token", "list", "alice"]).contains("a\\u{1b}b\\u{9}c"));
+        app.create_user("bob", "a lantern over the quay", &json!({"first_name": "a\nb", "groups": ["g\u{7}h"]}));
+        assert!(app.command(&["user", "list"]).contains("g\\u{7}h"));
+        assert!(app.command(&["user", "show", "bob"]).contains("a\\u{a}b"));
+    }
 }

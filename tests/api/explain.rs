@@ -91,6 +91,39 @@ on_both! {
         assert_eq!(app.explain(&key)["reason"], "active");
     }
 
+    fn who_deactivates_an_inactive_user_again_did_nothing(db) {
+        let app = on_real_time(db, &[]);
+        let key = app.alice();
+        app.command(&["user", "deactivate", "alice"]);
+        let explained = app.explain(&key);
+        let again = app.binary().env("USER", "olga").run(&["user", "deactivate", "alice"]);
+        assert_eq!(again.status, 0, "{}", again.stderr);
+        assert!(explained["by"].is_string() && explained["by"] != "cli:olga", "{explained}");
+        assert_eq!(app.explain(&key), explained);
+    }
+
+    fn a_user_who_was_made_inactive_is_so_since_then(db) {
+        let app = on_real_time(db, &[]);
+        let made = json!({"username": "bob", "password": null, "is_active": false});
+        assert_eq!(app.post("/admin/users/", &app.admin_token(), &made).status, 201);
+        let key = app.command(&["token", "create", "bob"]).split(' ').nth(2).unwrap().to_owned();
+        let entry = &app.list("/admin/audit/?action=user.create&target=bob")[0];
+        let explained = app.explain(&key);
+        assert_eq!((&explained["reason"], &explained["by"]), (&json!("user_inactive"), &json!("admin")));
+        assert_eq!(explained["at"], entry["at"]);
+    }
+
+    fn of_a_user_who_was_deactivated_past_jeton_nobody_is_blamed(db) {
+        let app = on_real_time(db, &[]);
+        let key = app.alice();
+        app.command(&["user", "deactivate", "alice"]);
+        app.command(&["user", "activate", "alice"]);
+        app.sql("update users set is_active = false where username = 'alice'");
+        let explained = app.explain(&key);
+        assert_eq!(explained["reason"], "user_inactive");
+        assert_eq!((&explained["at"], &explained["by"]), (&json!(null), &json!(null)));
+    }
+
     fn a_revoked_token_of_an_inactive_user_is_revoked(db) {
         let app = on_real_time(db, &[]);
         let key = app.alice();

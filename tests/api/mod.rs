@@ -4,6 +4,7 @@ mod admin_users;
 mod admin_users_create;
 mod audit;
 mod audit_list;
+mod audit_routes;
 mod audit_whole;
 mod batch;
 mod commands;

@@ -1,8 +1,12 @@
 //! The audit log: written with the change, or neither is.
 
+use jeton::domain::audit::{Action, Filter};
+use jeton::domain::page::PageRequest;
+use jeton::domain::user::NewUser;
 use jeton::store::{Regenerate, UserChange};
+use serde_json::json;
 
-use super::{Kept, NOW, by, hash, named_token, new_token, new_user, secret};
+use super::{Kept, MULTIPLE, NOW, by, hash, named_token, new_token, new_user, secret};
 use crate::on_both;
 
 on_both! {
@@ -33,5 +37,49 @@ on_both! {
         assert!(store.delete_client("api", &who, NOW).is_err());
         kept.sql(allow);
         assert_eq!(kept.everything(), before);
+    }
+
+    fn a_page_goes_on_where_the_last_one_ended_whatever_is_written_meanwhile(db) {
+        let kept = Kept::new(db);
+        let write = |name: &str| kept.store.record(&by(name), Action::Login, name, &json!({}), NOW).unwrap();
+        let page = |before_id| {
+            let filter = Filter { action: Some("login".into()), before_id, ..Filter::default() };
+            let page = kept.store.list_audit(&filter, PageRequest { number: 1, size: 2 }).unwrap().results;
+            (page.iter().map(|entry| entry.target.clone()).collect::<Vec<_>>(), page.last().map(|entry| entry.id))
+        };
+        for name in ["a", "b", "c", "d", "e"] {
+            write(name);
+        }
+        let (first, end) = page(None);
+        write("f");
+        let (second, end) = page(end);
+        let third = page(end).0;
+        assert_eq!([first, second, third].map(|names| names.join(" ")), ["e d", "c b", "a"]);
+    }
+
+    fn a_change_that_changes_nothing_has_no_entry(db) {
+        let kept = Kept::new(db);
+        let new = NewUser { email: "a@b.co".into(), groups: vec!["a".into(), "b".into()], ..new_user("alice") };
+        let alice = kept.store.create_user(&new, &by("root"), NOW).unwrap();
+        kept.issue(&alice, MULTIPLE);
+        let before = kept.sql("select count(*) from audit_log");
+        let same = UserChange {
+            username: Some("alice".into()),
+            email: Some("a@b.co".into()),
+            is_active: Some(true),
+            is_staff: Some(false),
+            groups: Some(vec!["b".into(), "a".into()]),
+            ..UserChange::default()
+        };
+        assert!(kept.store.update_user(&alice, &same, &by("staff"), NOW).unwrap().is_some());
+        assert_eq!(kept.sql("select count(*) from audit_log"), before);
+        assert!(kept.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap());
+        assert_eq!(kept.last_audit(), "alice|token.revoke|alice|192.0.2.7|{\"login_tokens\":1}");
+        let before = kept.sql("select count(*) from audit_log");
+        assert!(kept.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap(), "she is there");
+        assert_eq!(kept.sql("select count(*) from audit_log"), before);
+        let up = UserChange { email: Some("a@b.co".into()), is_superuser: Some(true), ..UserChange::default() };
+        kept.store.update_user(&alice, &up, &by("root"), NOW).unwrap().unwrap();
+        assert_eq!(kept.last_audit(), "root|user.update|alice|192.0.2.7|{\"is_staff\":true,\"is_superuser\":true}");
     }
 }

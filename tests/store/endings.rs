@@ -1,8 +1,9 @@
 //! How tokens end while they are used, and while others are made with them.
 
 use std::thread;
+use std::time::Duration;
 
-use jeton::store::{NewToken, Regenerate, StoreError, TokenUse};
+use jeton::store::{LockedRows, NewToken, Regenerate, StoreError, TokenUse};
 
 use super::{Kept, MULTIPLE, NOW, SINGLE, after, by, hash, named_token, new_token};
 use crate::on_both;
@@ -34,7 +35,7 @@ fn with_brief(db: Kind) -> (Kept, NewToken, i64) {
 /// Another node writes that it was used before its end, and so lives for ten seconds more.
 fn write_late(kept: &Kept, id: i64) {
     let token_use = TokenUse { id, last_used_at: after(9), expires_at: Some(after(19)) };
-    kept.store.record_uses(&[token_use]).unwrap();
+    kept.store.record_uses(&[token_use], Duration::from_mins(1), LockedRows::Wait).unwrap();
 }
 
 on_both! {

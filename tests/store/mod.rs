@@ -4,11 +4,13 @@ mod audit;
 mod clients;
 mod endings;
 mod login_tokens;
+mod purge;
 mod races;
 mod schema;
 mod search;
 mod tokens;
 mod users;
+mod uses;
 
 use std::time::Duration;
 

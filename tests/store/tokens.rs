@@ -5,7 +5,7 @@ use std::time::Duration;
 use jeton::domain::page::PageRequest;
 use jeton::domain::token::TokenKind;
 use jeton::domain::user::User;
-use jeton::store::{NewToken, Regenerate, StoreError, TokenUse};
+use jeton::store::{LockedRows, NewToken, Regenerate, StoreError, TokenUse};
 
 use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, hash, named_token, new_token, unknown_digest};
 use crate::on_both;
@@ -113,7 +113,7 @@ on_both! {
             end(&kept, facts(&lately).id);
             assert!(facts(&lately).is_expired(after(10)) && !facts(&lately).is_revoked(after(10)), "{way}: as far as is known");
             let saved = |token| TokenUse { id: facts(token).id, last_used_at: after(9), expires_at: Some(after(100)) };
-            kept.store.record_uses(&[&lately, &long_ago, &other, &named].map(saved)).unwrap();
+            kept.store.record_uses(&[&lately, &long_ago, &other, &named].map(saved), Duration::from_mins(1), LockedRows::Wait).unwrap();
             let revoked = [&lately, &other, &long_ago, &named].map(|token| facts(token).is_revoked(after(11)));
             assert_eq!(revoked, [true, all, all, false], "{way}");
         }

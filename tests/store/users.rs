@@ -88,7 +88,7 @@ on_both! {
         let alice = kept.store.update_user(&kept.read("alice"), &change, &by("root"), after(9)).unwrap().unwrap();
         assert_eq!((alice.first_name.as_str(), alice.email.as_str(), alice.date_joined), ("Al", "a@b.co", NOW));
         assert_eq!(alice.groups, ["a", "b"]);
-        assert_eq!(kept.last_audit(), "root|user.update|alice|192.0.2.7|{\"first_name\":\"Al\",\"groups\":[\"b\",\"a\"]}");
+        assert_eq!(kept.last_audit(), "root|user.update|alice|192.0.2.7|{\"first_name\":\"Al\",\"groups\":[\"a\",\"b\"]}");
         let nothing = UserChange { groups: Some(Vec::new()), ..UserChange::default() };
         assert!(kept.store.update_user(&kept.read("alice"), &nothing, &by("root"), NOW).unwrap().unwrap().groups.is_empty());
         let rename = UserChange { username: Some("alicia".into()), ..UserChange::default() };

@@ -27,7 +27,8 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<Ht
     };
     let (since, until) = (moment("since"), moment("until"));
     faults.into_result()?;
-    let filter = Filter { actor: text("actor"), action: text("action"), target: text("target"), since, until };
+    let (actor, action, target) = (text("actor"), text("action"), text("target"));
+    let filter = Filter { actor, action, target, since, until, before_id: None };
     let page = state.service.list_audit(filter, query.page, &caller).await?;
     Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
 }

@@ -1,0 +1,1 @@
+drop index tokens_sealed_expires_at;
