@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Error;
+use super::threads::unharmed;
 use crate::domain::password::{self, Argon2Cost, Password, PasswordHash, Verdict, Workspace};
 use crate::domain::time::Stopwatch;
 
@@ -51,13 +52,16 @@ impl Hasher {
     /// # Errors
     /// When the operating system gives no thread.
     pub fn start(options: HasherOptions) -> std::io::Result<Self> {
+        Self::with_dummy(options, PasswordHash::dummy(options.cost))
+    }
+
+    fn with_dummy(options: HasherOptions, dummy: PasswordHash) -> std::io::Result<Self> {
         let queue = Arc::new(Queue {
             state: Mutex::new(State { jobs: VecDeque::new(), idle: 0, closed: false }),
             filled: Condvar::new(),
             room: options.queue,
         });
         let hasher = Self { queue: Arc::clone(&queue), _owner: Arc::new(Owner(Arc::clone(&queue))) };
-        let dummy = PasswordHash::dummy(options.cost);
         for number in 0..options.threads {
             let mut worker = Worker {
                 queue: Arc::clone(&queue),
@@ -185,14 +189,20 @@ impl Worker {
             log::debug!("a hashing thread keeps its priority: {error}");
         }
         while let Some(job) = self.queue.pop() {
-            // Nobody listening any more is no fault of the work.
-            match job {
-                Job::Verify { stored, password, reply } => drop(reply.send(self.verify(stored.as_ref(), &password))),
-                Job::Hash { password, reply } => {
-                    drop(reply.send(password::hash(&password, self.cost, &mut self.workspace)));
-                }
+            if unharmed(|| self.work(job)).is_none() {
+                self.workspace = Workspace::default();
             }
             self.workspace.shrink_to(self.cost);
+        }
+    }
+
+    fn work(&mut self, job: Job) {
+        // Nobody listening any more is no fault of the work.
+        match job {
+            Job::Verify { stored, password, reply } => drop(reply.send(self.verify(stored.as_ref(), &password))),
+            Job::Hash { password, reply } => {
+                drop(reply.send(password::hash(&password, self.cost, &mut self.workspace)));
+            }
         }
     }
 
@@ -209,5 +219,47 @@ impl Worker {
                 Checked::Wrong
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a cost that nobody checked, which [`password::hash`] does not take: it panics.
+    const UNCHECKED: Argon2Cost = Argon2Cost { memory_kib: 0, iterations: 0, parallelism: 0 };
+
+    fn job() -> (Job, oneshot::Receiver<PasswordHash>) {
+        let (reply, answer) = oneshot::channel();
+        (Job::Hash { password: Password::new("correct horse".into()), reply }, answer)
+    }
+
+    #[test]
+    fn who_has_given_up_is_passed_over_and_there_is_an_end_to_the_queue() {
+        let state = State { jobs: VecDeque::new(), idle: 0, closed: true };
+        let queue = Queue { state: Mutex::new(state), filled: Condvar::new(), room: 2 };
+        let (gone, waits) = (job(), job());
+        drop(gone.1);
+        queue.push(gone.0).unwrap();
+        queue.push(waits.0).unwrap();
+        assert!(matches!(queue.push(job().0), Err(Error::Busy)));
+        assert!(queue.pop().is_some_and(|job| !job.is_abandoned()));
+        assert!(queue.pop().is_none());
+        drop(waits.1);
+    }
+
+    #[test]
+    fn a_panic_costs_one_login_and_not_the_thread() {
+        let cheap = Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
+        let options = HasherOptions { threads: 1, queue: 1, cost: UNCHECKED };
+        let hasher = Hasher::with_dummy(options, PasswordHash::dummy(cheap)).unwrap();
+        let password = || Password::new("correct horse".into());
+        actix_rt::System::new().block_on(async {
+            for _ in 0..3 {
+                assert!(matches!(hasher.hash(password()).await, Err(Error::Busy)));
+                let after = actix_rt::time::timeout(LONGEST_WAIT, hasher.verify(None, password())).await;
+                assert!(matches!(after, Ok(Ok(Checked::Wrong))), "{after:?}");
+            }
+        });
     }
 }

@@ -19,6 +19,7 @@ mod purge;
 mod regenerate;
 mod revoke;
 mod seal;
+mod threads;
 mod throttle;
 mod tokens;
 mod users;
