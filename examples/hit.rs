@@ -16,7 +16,7 @@ const TOKENS: usize = 10_000;
 
 fn main() {
     let hits: usize = std::env::args().nth(1).map_or(1_000_000, |count| count.parse().expect("a number"));
-    let cache = Cache::new(64 << 20, Duration::from_hours(1), Duration::ZERO);
+    let cache = Cache::new(64 << 20, Duration::from_hours(1), Duration::ZERO).expect("64 MiB");
     let keys: Vec<String> = (0..TOKENS).map(|_| Token::generate(None).expose().to_owned()).collect();
     let end = Timestamp::NEVER;
     for (id, key) in (0_i64..).zip(&keys) {

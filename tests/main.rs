@@ -17,6 +17,7 @@ mod commands;
 mod freshness;
 mod gateways;
 mod layers;
+mod lookups;
 mod outage;
 mod purge;
 mod rfc;

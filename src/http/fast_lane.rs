@@ -11,7 +11,8 @@ use std::task::{Context, Poll};
 use actix_http::body::{BoxBody, EitherBody};
 use actix_http::error::PayloadError;
 use actix_http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use actix_http::{BoxedPayloadStream, Method, Payload, Request, Response, StatusCode, Version};
 use actix_service::IntoServiceFactory;
@@ -146,6 +147,9 @@ fn body_of_interest(request: &Request) -> Option<usize> {
         && head.version == Version::HTTP_11
         && head.headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/x-www-form-urlencoded")
         && !head.headers.contains_key(CONTENT_ENCODING)
+        // Where either stands the body has no length, or another than is announced.
+        && !head.headers.contains_key(TRANSFER_ENCODING)
+        && !head.headers.contains_key(UPGRADE)
         // Its line is to be written.
         && log::max_level() < log::LevelFilter::Debug;
     if !fits {

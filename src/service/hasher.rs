@@ -7,7 +7,6 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Error;
+use super::threads::unharmed;
 use crate::domain::password::{self, Argon2Cost, Password, PasswordHash, Verdict, Workspace};
 use crate::domain::time::Stopwatch;
 
@@ -60,13 +60,16 @@ impl Hasher {
     /// # Errors
     /// When the operating system gives no thread.
     pub fn start(options: HasherOptions) -> std::io::Result<Self> {
+        Self::with_dummy(options, PasswordHash::dummy(options.cost))
+    }
+
+    fn with_dummy(options: HasherOptions, dummy: PasswordHash) -> std::io::Result<Self> {
         let queue = Arc::new(Queue {
             state: Mutex::new(State { jobs: VecDeque::new(), idle: 0, closed: false }),
             filled: Condvar::new(),
             room: options.queue,
         });
         let hasher = Self { queue: Arc::clone(&queue), _owner: Arc::new(Owner(Arc::clone(&queue))) };
-        let dummy = PasswordHash::dummy(options.cost);
         for number in 0..options.threads {
             let ((work, jobs), (done, answers)) = (mpsc::channel(), mpsc::channel());
             let mut worker =
@@ -192,7 +195,8 @@ impl Porter {
             let answer = self.work.send(job).map(|()| self.answers.recv());
             match answer {
                 Ok(Ok(Some(done))) => done.tell(),
-                Ok(Ok(None)) => log::error!("a password could not be checked: the check panicked"),
+                // It panicked, and has said so. Whoever waits is told to come again.
+                Ok(Ok(None)) => {}
                 _ => return log::error!("a hashing thread has ended"),
             }
         }
@@ -231,8 +235,10 @@ impl Worker {
             log::debug!("a hashing thread keeps its priority: {error}");
         }
         while let Some(job) = self.next() {
-            // The memory may be left half-written; every hash begins by writing it anew.
-            let done = catch_unwind(AssertUnwindSafe(|| self.work(job))).ok();
+            let done = unharmed(|| self.work(job));
+            if done.is_none() {
+                self.workspace = Workspace::default();
+            }
             self.workspace.shrink_to(self.cost);
             if self.done.send(done).is_err() {
                 return;
@@ -240,7 +246,7 @@ impl Worker {
         }
     }
 
-    /// The next job; `None` when there will be none. Whoever waits long for it needs no memory meanwhile.
+    /// The next job; `None` when there will be none. Memory is given back when it is long in coming.
     fn next(&mut self) -> Option<Job> {
         match self.jobs.recv_timeout(LONGEST_IDLE) {
             Ok(job) => Some(job),
@@ -278,5 +284,47 @@ impl Worker {
                 Checked::Wrong
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a cost that nobody checked, which [`password::hash`] does not take: it panics.
+    const UNCHECKED: Argon2Cost = Argon2Cost { memory_kib: 0, iterations: 0, parallelism: 0 };
+
+    fn job() -> (Job, oneshot::Receiver<PasswordHash>) {
+        let (reply, answer) = oneshot::channel();
+        (Job::Hash { password: Password::new("correct horse".into()), reply }, answer)
+    }
+
+    #[test]
+    fn who_has_given_up_is_passed_over_and_there_is_an_end_to_the_queue() {
+        let state = State { jobs: VecDeque::new(), idle: 0, closed: true };
+        let queue = Queue { state: Mutex::new(state), filled: Condvar::new(), room: 2 };
+        let (gone, waits) = (job(), job());
+        drop(gone.1);
+        queue.push(gone.0).unwrap();
+        queue.push(waits.0).unwrap();
+        assert!(matches!(queue.push(job().0), Err(Error::Busy)));
+        assert!(queue.pop().is_some_and(|job| !job.is_abandoned()));
+        assert!(queue.pop().is_none());
+        drop(waits.1);
+    }
+
+    #[test]
+    fn a_panic_costs_one_login_and_not_the_thread() {
+        let cheap = Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
+        let options = HasherOptions { threads: 1, queue: 1, cost: UNCHECKED };
+        let hasher = Hasher::with_dummy(options, PasswordHash::dummy(cheap)).unwrap();
+        let password = || Password::new("correct horse".into());
+        actix_rt::System::new().block_on(async {
+            for _ in 0..3 {
+                assert!(matches!(hasher.hash(password()).await, Err(Error::Busy)));
+                let after = actix_rt::time::timeout(LONGEST_WAIT, hasher.verify(None, password())).await;
+                assert!(matches!(after, Ok(Ok(Checked::Wrong))), "{after:?}");
+            }
+        });
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::cache::{Born, Cache};
 use super::metrics::Metrics;
+use super::threads::unharmed;
 use crate::domain::time::Stopwatch;
 use crate::domain::token::{TokenDigest, TokenFacts};
 use crate::domain::user::User;
@@ -170,13 +171,13 @@ impl Asker {
         while let Some(mut waiting) = self.queue.take() {
             waiting.retain(|one| !one.reply.is_closed() && one.since.elapsed() < self.patience);
             if !waiting.is_empty() {
-                self.answer(waiting);
+                unharmed(|| self.answer(waiting));
             }
             self.queue.asked();
         }
     }
 
-    fn answer(&self, waiting: Vec<Waiting>) {
+    fn answer(&self, mut waiting: Vec<Waiting>) {
         let digests: Vec<TokenDigest> = waiting.iter().map(|one| one.digest).collect();
         // Before the database is asked: a change that comes in from now on makes these answers stillborn.
         let born = self.cache.born();
@@ -185,6 +186,12 @@ impl Asker {
         // A connection that died while it lay idle is no fault of those who wait; a slow database gets no second try.
         if matches!(&found, Err(error) if error.is_passing()) && asking.elapsed() < self.patience / 4 {
             found = self.ask(&digests);
+        }
+        // A row that cannot be read is told to who asked for it, not to those whose questions went along.
+        if matches!(found, Err(StoreError::Failed(_))) && waiting.len() > 1 {
+            let others = waiting.split_off(waiting.len() / 2);
+            self.answer(waiting);
+            return self.answer(others);
         }
         for one in waiting {
             let answer = match &found {

@@ -127,7 +127,10 @@ impl Metrics {
 
     /// A token was introspected without it.
     pub(super) fn miss(&self, reason: Option<Reason>) {
-        self.misses.inc();
+        // Nobody is asked for text that no key can be.
+        if reason != Some(Reason::Malformed) {
+            self.misses.inc();
+        }
         self.introspections.with_label_values(&[word(reason)]).inc();
     }
 

@@ -19,6 +19,7 @@ mod purge;
 mod regenerate;
 mod revoke;
 mod seal;
+mod threads;
 mod throttle;
 mod tokens;
 mod users;
@@ -145,7 +146,11 @@ impl Service {
             None => {}
         }
         let throttle = Throttle::new(policy.login_limit_address, policy.login_limit_user);
-        let cache = Arc::new(Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error));
+        let cache =
+            Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error).ok_or_else(|| {
+                StoreError::Unusable("JETON_CACHE_BYTES: the operating system does not give that much memory".into())
+            })?;
+        let cache = Arc::new(cache);
         let heard = Arc::clone(&cache);
         let store = store.telling(move |change| heard.apply(change));
         let metrics = Arc::new(Metrics::new());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Service;
 use super::cache::Cache;
+use super::threads::unharmed;
 use crate::domain::change::Change;
 use crate::domain::time::{Stopwatch, Uptime};
 use crate::store::{Listener, Store, StoreError};
@@ -15,6 +16,9 @@ const BEATS_PER_BOUND: u32 = 4;
 
 /// How often what has arrived is taken in between two proofs.
 const POLL: Duration = Duration::from_millis(20);
+
+/// With a bound so small that more would be needed there is no proof most of the time, and no cache.
+const LEAST_BEAT: Duration = Duration::from_millis(1);
 
 /// How long before a broken connection is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -34,7 +38,7 @@ impl Service {
         let watcher = Watcher {
             store: self.inner.store.clone(),
             cache: Arc::clone(&self.inner.cache),
-            beat: self.policy().revocation_bound / BEATS_PER_BOUND,
+            beat: (self.policy().revocation_bound / BEATS_PER_BOUND).max(LEAST_BEAT),
             warned: false,
         };
         std::thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&stopped))?;
@@ -54,7 +58,8 @@ impl Watcher {
     fn run(mut self, stopped: &Receiver<()>) {
         let goes_on = |pause| matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout));
         loop {
-            let Err(error) = self.listen(&goes_on) else { return };
+            let heard = unharmed(|| self.listen(&goes_on));
+            let Err(error) = heard.unwrap_or_else(|| Err(StoreError::Failed("a panic".into()))) else { return };
             // Once until it works again: a database that is down is told by everybody who asks it.
             if !self.warned {
                 log::warn!("answers are not kept in memory for now: {error}");
@@ -74,9 +79,13 @@ impl Watcher {
         loop {
             self.prove(&mut listener)?;
             let since = Stopwatch::start();
-            while let Some(left) = self.beat.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
+            loop {
+                let left = self.beat.saturating_sub(since.elapsed());
                 if !goes_on(left.min(POLL)) {
                     return Ok(());
+                }
+                if left <= POLL {
+                    break;
                 }
                 self.take_in(listener.poll()?);
             }

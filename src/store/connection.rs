@@ -233,12 +233,14 @@ impl r2d2::HandleError<ConnectError> for LogErrors {
     }
 }
 
-/// The URL with what a service needs and the operator did not say: an end to waiting for a host that is gone.
+/// The URL with what a service needs and the operator did not say: an end to waiting for a host that is gone, and of
+/// several hosts none that only follows another, for it answers with what was true a while ago.
 fn with_defaults(url: &str) -> String {
     let mut url = url.to_owned();
     for (name, value) in [
         ("connect_timeout", "2"),
         ("application_name", "jeton"),
+        ("target_session_attrs", "primary"),
         ("keepalives_idle", "10"),
         ("keepalives_interval", "5"),
         ("keepalives_count", "3"),

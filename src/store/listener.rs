@@ -2,7 +2,9 @@
 //!
 //! Both answer one question, at a beat: what has changed, of all that was committed before the beat began? PostgreSQL
 //! delivers notifications in the order of their commits, so when a beat that we send ourselves comes back, everything
-//! before it has come too. SQLite tells whether another connection has written since it was asked last; what the one
+//! before it has come too. The beat is sent by a connection of its own, and the one that listens asks nothing: so it must
+//! hear while it lies idle, which it does not when a transaction pooler gives its session to somebody else meanwhile, and
+//! it must be at the same server. SQLite tells whether another connection has written since it was asked last; what the one
 //! writing connection of this process wrote it is told by the writer itself ([`Store::telling`]).
 
 use std::time::Duration;
@@ -20,18 +22,20 @@ use crate::domain::time::Stopwatch;
 /// The channel that the triggers in `migrations/postgres` notify.
 const CHANNEL: &str = "jeton_changes";
 
-/// How long a beat may take to come back once the server has said that it was sent. It comes before that word.
-const LONGEST_RETURN: Duration = Duration::from_millis(500);
+/// How long a beat may take to come back once the server has said that it was sent; a millisecond is usual.
+const LONGEST_RETURN: Duration = Duration::from_secs(2);
 
 /// Hears what others change.
 pub enum Listener {
-    /// A connection that listens.
+    /// Two connections that nobody else uses.
     Postgres {
-        /// Nothing but this listener uses it.
-        conn: Box<PgConnection>,
-        /// The server's process that serves it.
-        backend: i32,
-        /// How many beats were sent.
+        /// Hears.
+        ears: Box<PgConnection>,
+        /// Sends the beats.
+        voice: Box<PgConnection>,
+        /// What our beats begin with, and nobody else's.
+        name: String,
+        /// How many were sent.
         beats: u64,
     },
     /// The writing connection is asked.
@@ -59,8 +63,7 @@ impl Store {
     /// Begins to listen. What was changed before it returned may have been missed.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]; [`StoreError::Unusable`] when there is something between us and the server that
-    /// gives one session to many, a transaction pooler, for then notifications get lost.
+    /// [`StoreError::Unavailable`].
     pub fn listen(&self) -> Result<Listener, StoreError> {
         if !self.url.is_postgres() {
             return Ok(Listener::Sqlite { store: self.clone(), seen: None });
@@ -71,16 +74,15 @@ impl Store {
             Ok(Conn::Sqlite(_)) => Err(StoreError::Failed("a URL of PostgreSQL gave SQLite".into())),
             Err(error) => Err(StoreError::Unavailable(error.to_string())),
         };
-        let mut conn = connect()?;
-        conn.batch_execute(&format!("listen {CHANNEL}"))?;
-        let backend = backend_of(&mut conn)?;
-        // A pooler would give the session that lies idle now to the next who asks.
-        let mut other = connect()?;
-        other.batch_execute("begin")?;
-        if backend_of(&mut other)? == backend {
-            return Err(pooled());
+        let mut ears = connect()?;
+        // It hears and says nothing. PostgreSQL before 14 ends no session for that, and does not know the setting.
+        if let Err(error) = ears.batch_execute("set idle_session_timeout = 0") {
+            log::debug!("sessions that lie idle are not ended here: {error}");
         }
-        Ok(Listener::Postgres { conn: Box::new(conn), backend, beats: 0 })
+        let mut voice = connect()?;
+        let name = format!("beat {} {}", backend_of(&mut ears)?, backend_of(&mut voice)?);
+        ears.batch_execute(&format!("listen {CHANNEL}"))?;
+        Ok(Listener::Postgres { ears: Box::new(ears), voice: Box::new(voice), name, beats: 0 })
     }
 }
 
@@ -88,25 +90,22 @@ impl Listener {
     /// What has changed since it was asked last, up to now: every change that was committed before the call.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the connection is gone; changes may have been missed then. As
-    /// [`Store::listen`].
+    /// [`StoreError::Unavailable`] when a connection is gone; changes may have been missed then.
+    /// [`StoreError::Unusable`] when the beat does not come back.
     pub fn beat(&mut self) -> Result<Vec<Change>, StoreError> {
         match self {
-            Self::Postgres { conn, backend, beats } => {
+            Self::Postgres { ears, voice, name, beats } => {
                 *beats += 1;
-                let beat = format!("beat {backend} {beats}");
-                let sent = sql_query("select pg_backend_pid() as pid, pg_notify($1, $2)")
+                let beat = format!("{name} {beats}");
+                sql_query("select pg_notify($1, $2)")
                     .bind::<Text, _>(CHANNEL)
                     .bind::<Text, _>(&beat)
-                    .get_result::<Backend>(&mut **conn)?;
-                if sent.pid != *backend {
-                    return Err(pooled());
-                }
+                    .execute(&mut **voice)?;
                 let mut changes = Vec::new();
                 let waiting = Stopwatch::start();
-                while !hear(conn, &beat, &mut changes)? {
+                while !hear(ears, Some(&beat), &mut changes)? {
                     if waiting.elapsed() > LONGEST_RETURN {
-                        return Err(pooled());
+                        return Err(deaf());
                     }
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -131,18 +130,18 @@ impl Listener {
     /// As [`Listener::beat`].
     pub fn poll(&mut self) -> Result<Vec<Change>, StoreError> {
         let mut changes = Vec::new();
-        if let Self::Postgres { conn, .. } = self {
-            hear(conn, "", &mut changes)?;
+        if let Self::Postgres { ears, .. } = self {
+            hear(ears, None, &mut changes)?;
         }
         Ok(changes)
     }
 }
 
-/// Takes in what has arrived; says whether `beat` was among it.
-fn hear(conn: &mut PgConnection, beat: &str, changes: &mut Vec<Change>) -> Result<bool, StoreError> {
-    for notification in conn.notifications_iter() {
+/// Takes in what has arrived, up to `beat`; says whether that has come.
+fn hear(ears: &mut PgConnection, beat: Option<&str>, changes: &mut Vec<Change>) -> Result<bool, StoreError> {
+    for notification in ears.notifications_iter() {
         let payload = notification?.payload;
-        if payload == beat {
+        if beat == Some(payload.as_str()) {
             return Ok(true);
         }
         if !payload.starts_with("beat ") {
@@ -157,7 +156,7 @@ fn backend_of(conn: &mut PgConnection) -> Result<i32, StoreError> {
     Ok(sql_query("select pg_backend_pid() as pid").get_result::<Backend>(conn)?.pid)
 }
 
-fn pooled() -> StoreError {
+fn deaf() -> StoreError {
     StoreError::Unusable(
         "notifications do not come through to this connection; is there a transaction pooler before PostgreSQL? \
          Let DATABASE_URL go to the server itself, or to a pooler in session mode"

@@ -1,6 +1,7 @@
 //! Rows whose time is over, deleted in small batches by an index.
 
 use diesel::RunQueryDsl;
+use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Nullable, Timestamp as SqlTimestamp};
 
 use super::connection::Conn;
@@ -69,6 +70,8 @@ impl Store {
             // once, and its rows are found by the primary key whatever the planner believes of the table. What was purged
             // stands in the index as long as anybody's transaction is older, so the next batch begins behind it.
             Conn::Pg(pg) => {
+                // What has been dead for so long is alive by nobody's clock.
+                pg.batch_execute("set local jeton.quiet = 'on'")?;
                 let counted: Counted = diesel::sql_query(format!(
                     "with purged as ({verb} where id = any (array (select id from {table} \
                      where {due} {moment} >= $1 and {moment} < $2 order by {moment} limit $3 for update skip locked)) \

@@ -27,6 +27,7 @@ mod login_single;
 mod logout;
 mod me;
 mod metadata;
+mod metrics;
 mod prefix;
 mod regenerate;
 mod regenerate_races;

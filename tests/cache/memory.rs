@@ -70,7 +70,7 @@ fn an_answer_looked_up_before_a_change_is_stillborn() {
 
 #[test]
 fn both_ends_of_an_answer() {
-    let cache = Cache::new(MIB, BOUND, Duration::from_secs(10));
+    let cache = Cache::new(MIB, BOUND, Duration::from_secs(10)).unwrap();
     cache.prove(Uptime::from_nanos(MS));
     let start = at(MS).time;
     let answer = Keep {
@@ -137,6 +137,13 @@ fn without_memory_there_is_no_cache() {
         assert!(cache.clients_stand(cache.born(), Uptime::from_nanos(MS), Patience::Bound), "clients need none of it");
     }
     assert!(cache(8192).is_on());
+}
+
+#[test]
+fn more_memory_than_there_is_is_refused() {
+    for bytes in [u64::MAX, 1 << 56] {
+        assert!(Cache::new(bytes, BOUND, Duration::ZERO).is_none(), "{bytes}");
+    }
 }
 
 proptest! {

@@ -28,5 +28,5 @@ fn keep(user: i64, text: &[u8]) -> Keep<'_> {
 }
 
 fn cache(bytes: u64) -> Cache {
-    Cache::new(bytes, BOUND, Duration::ZERO)
+    Cache::new(bytes, BOUND, Duration::ZERO).expect("so much memory")
 }

@@ -90,7 +90,7 @@ struct World {
 impl World {
     fn new(without: Without) -> Self {
         let cache = match without {
-            Without::Bound => Cache::new(1 << 16, BOUND * 1_000, std::time::Duration::ZERO),
+            Without::Bound => Cache::new(1 << 16, BOUND * 1_000, std::time::Duration::ZERO).unwrap(),
             _ => cache(1 << 16),
         };
         let (committed, queue, lookups) = (Vec::new(), VecDeque::new(), VecDeque::new());

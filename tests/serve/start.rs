@@ -50,6 +50,12 @@ on_both! {
         assert_eq!(database.sql(known), ran.to_string());
     }
 
+    fn more_memory_for_the_cache_than_there_is_is_refused_by_name(db) {
+        let database = TestDatabase::new(db);
+        let why = refuses_to_start(&jeton(&database).env("JETON_CACHE_BYTES", "1000000000GiB"));
+        assert!(why.contains("JETON_CACHE_BYTES") && !why.contains("panicked"), "{why}");
+    }
+
     /// Prints how long a start takes; machines differ too much to ask for more.
     fn a_start_on_an_existing_database_is_quick(db) {
         let database = TestDatabase::new(db);

@@ -170,6 +170,13 @@ impl App {
         heard(self.addr);
     }
 
+    /// A counter of `/metrics`; 0 before anything was counted.
+    pub fn count(&self, name: &str) -> u64 {
+        let text = self.send(Request::new("GET", "/metrics")).text();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().unwrap())
+    }
+
     pub fn send(&self, request: Request) -> Answer {
         request.send(self.addr)
     }

@@ -108,6 +108,37 @@ impl Cluster {
         signal("CONT", &processes(&self.data()));
     }
 
+    /// Another cluster that follows this one, with all that there is now.
+    pub fn standby(&self) -> Self {
+        let dir = fresh_directory();
+        let mut copy = as_owner(program("pg_basebackup"));
+        copy.args(["-U", "jeton", "-c", "fast", "-X", "stream", "-R", "-h"]).arg(&self.dir);
+        output(copy.arg("-D").arg(dir.join("data"))).unwrap_or_else(|error| panic!("pg_basebackup: {error}"));
+        let standby = Self { dir, postmaster: Mutex::default() };
+        standby.start();
+        standby
+    }
+
+    /// Waits until a standby has heard everything that there is in `primary` now.
+    pub fn follow(&self, primary: &Self) {
+        let there = primary.sql("select pg_current_wal_insert_lsn()");
+        let heard = format!("select pg_last_wal_replay_lsn() >= '{there}'");
+        within(LIMIT, || (self.sql(&heard) == "t").then_some(())).unwrap_or_else(|| self.fail("does not follow"));
+    }
+
+    /// Runs SQL in no database of a test's.
+    pub fn sql(&self, text: &str) -> String {
+        database::psql(&format!("postgres://jeton@{}/postgres", self.host()), text)
+            .unwrap_or_else(|error| panic!("{error}in: {text}"))
+            .trim_end()
+            .to_owned()
+    }
+
+    /// As it stands in a URL.
+    pub fn host(&self) -> String {
+        self.dir.to_str().unwrap().replace('/', "%2F")
+    }
+
     pub fn create_database(&self) -> Database {
         Database::create(&self.dir)
     }

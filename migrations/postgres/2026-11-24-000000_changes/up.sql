@@ -1,6 +1,7 @@
 -- Every change that could make an answer wrong that a node keeps in memory is told on the channel jeton_changes, in the
 -- transaction that makes it, whoever makes it: jeton, one of its commands, or a person with psql. Ids only.
 -- A transaction that knows better says `set local jeton.quiet = 'on'`, and tells itself what is to be told.
+-- The functions look for jeton_tell where this session does: others look elsewhere, a restore's for one.
 create function jeton_tell(message text) returns void language plpgsql as $$
 begin
     if current_setting('jeton.quiet', true) is distinct from 'on' then
@@ -8,7 +9,7 @@ begin
     end if;
 end $$;
 
-create function jeton_user_changed() returns trigger language plpgsql as $$
+create function jeton_user_changed() returns trigger language plpgsql set search_path from current as $$
 begin
     perform jeton_tell('user ' || old.id);
     return null;
@@ -19,7 +20,7 @@ create trigger users_updated after update on users for each row
     execute function jeton_user_changed();
 create trigger users_deleted after delete on users for each row execute function jeton_user_changed();
 
-create function jeton_membership_changed() returns trigger language plpgsql as $$
+create function jeton_membership_changed() returns trigger language plpgsql set search_path from current as $$
 begin
     if tg_op <> 'INSERT' then
         perform jeton_tell('user ' || old.user_id);
@@ -34,7 +35,7 @@ create trigger user_groups_changed after insert or update or delete on user_grou
 
 -- A token is told by its user. One that came to be is told by the first bytes of its digest: a node may have been asked
 -- for it before, and keep that there is no such token. last_used_at is nobody's business.
-create function jeton_token_changed() returns trigger language plpgsql as $$
+create function jeton_token_changed() returns trigger language plpgsql set search_path from current as $$
 begin
     if tg_op <> 'INSERT' then
         perform jeton_tell('user ' || old.user_id);
@@ -50,12 +51,10 @@ create trigger tokens_updated after update on tokens for each row
         is distinct from
         (new.id, new.user_id, new.digest, new.name, new.scope, new.created_at, new.expires_at, new.revoked_at, new.client))
     execute function jeton_token_changed();
--- A dead token's row may go unheard: nothing that is kept says that it is alive.
-create trigger tokens_deleted after delete on tokens for each row
-    when ((old.revoked_at is null or old.revoked_at > now()) and (old.expires_at is null or old.expires_at > now()))
-    execute function jeton_token_changed();
+-- Dead ones too: by a node's clock, or by a use that is not written yet, one may live that is dead by this server's.
+create trigger tokens_deleted after delete on tokens for each row execute function jeton_token_changed();
 
-create function jeton_clients_changed() returns trigger language plpgsql as $$
+create function jeton_clients_changed() returns trigger language plpgsql set search_path from current as $$
 begin
     perform jeton_tell('clients');
     return null;
@@ -63,7 +62,7 @@ end $$;
 create trigger clients_changed after insert or update or delete on clients for each statement
     execute function jeton_clients_changed();
 
-create function jeton_everything_changed() returns trigger language plpgsql as $$
+create function jeton_everything_changed() returns trigger language plpgsql set search_path from current as $$
 begin
     perform jeton_tell('everything');
     return null;
@@ -75,3 +74,17 @@ create trigger user_groups_emptied after truncate on user_groups for each statem
     execute function jeton_everything_changed();
 create trigger tokens_emptied after truncate on tokens for each statement execute function jeton_everything_changed();
 create trigger clients_emptied after truncate on clients for each statement execute function jeton_everything_changed();
+
+-- In sessions of replication too, in which ordinary triggers do not run.
+do $$
+declare one record;
+begin
+    for one in
+        select tgname, tgrelid::regclass as place from pg_trigger
+        where tgfoid in (
+            'jeton_user_changed'::regproc, 'jeton_membership_changed'::regproc, 'jeton_token_changed'::regproc,
+            'jeton_clients_changed'::regproc, 'jeton_everything_changed'::regproc)
+    loop
+        execute format('alter table %s enable always trigger %I', one.place, one.tgname);
+    end loop;
+end $$;

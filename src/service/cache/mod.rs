@@ -76,16 +76,17 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// At most `bytes` of memory; with less than a block's 8 KiB there is no cache.
+    /// At most `bytes` of memory; with less than a block's 8 KiB there is no cache. `None` when the operating system does
+    /// not give that much.
     #[must_use]
-    pub fn new(bytes: u64, bound: Duration, stale_if_error: Duration) -> Self {
+    pub fn new(bytes: u64, bound: Duration, stale_if_error: Duration) -> Option<Self> {
         let blocks = usize::try_from(bytes).unwrap_or(usize::MAX) / (BLOCK_WORDS * 8);
         let unknown = if blocks > 1 { blocks.div_ceil(UNKNOWN_PART) } else { 0 };
-        Self {
+        Some(Self {
             freshness: Freshness::new(bound, stale_if_error),
-            known: Shelf::new(blocks - unknown),
-            unknown: Shelf::new(unknown),
-        }
+            known: Shelf::new(blocks - unknown)?,
+            unknown: Shelf::new(unknown)?,
+        })
     }
 
     /// Whether it can keep anything.
@@ -164,9 +165,9 @@ struct Shelf {
 }
 
 impl Shelf {
-    fn new(blocks: usize) -> Self {
+    fn new(blocks: usize) -> Option<Self> {
         // Zeroed pages of the system: they become real memory when they are first written.
-        Self { words: bytemuck::allocation::zeroed_slice_box(blocks * BLOCK_WORDS) }
+        bytemuck::allocation::try_zeroed_slice_box(blocks.checked_mul(BLOCK_WORDS)?).ok().map(|words| Self { words })
     }
 
     fn block(&self, digest: &TokenDigest) -> Option<Block<'_>> {

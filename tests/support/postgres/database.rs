@@ -58,7 +58,7 @@ impl Drop for Database {
     }
 }
 
-fn psql(url: &str, text: &str) -> Result<String, String> {
+pub fn psql(url: &str, text: &str) -> Result<String, String> {
     output(psql_command(url).stdin(holding(text))).map(|rows| String::from_utf8(rows).unwrap())
 }
 

@@ -1,0 +1,38 @@
+//! `GET /metrics`: what is counted, and that it is counted once.
+
+use crate::on_both;
+use crate::support::app::{App, CLIENT};
+use crate::support::http::Request;
+
+on_both! {
+    fn each_introspection_is_a_hit_a_miss_or_no_question_at_all(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        app.heard();
+        let unknown = "0".repeat(40);
+        let counts = || {
+            ["jeton_cache_hits_total", "jeton_cache_misses_total"].map(|name| app.count(name)).into_iter()
+                .chain(["active", "unknown", "malformed", "revoked"].map(|result| {
+                    app.count(&format!("jeton_introspections_total{{result=\"{result}\"}}"))
+                }))
+                .collect::<Vec<_>>()
+        };
+        let mut expected = counts();
+        let mut see = |token: &str, what: &str, rise: [u64; 6]| {
+            app.send(Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&[("token", token)]));
+            expected.iter_mut().zip(rise).for_each(|(count, more)| *count += more);
+            assert_eq!(counts(), expected, "{what}");
+        };
+        see(&key, "asked for the first time", [0, 1, 1, 0, 0, 0]);
+        for _ in 0..8 {
+            see(&key, "from the cache, past the router or not", [1, 0, 1, 0, 0, 0]);
+        }
+        see(&unknown, "unknown", [0, 1, 0, 1, 0, 0]);
+        see(&unknown, "known to be unknown", [1, 0, 0, 1, 0, 0]);
+        see("\n", "no key can be that", [0, 0, 0, 0, 1, 0]);
+        app.revoke(&key);
+        app.heard();
+        see(&key, "revoked", [0, 1, 0, 0, 0, 1]);
+        see(&key, "known to be revoked", [1, 0, 0, 0, 0, 1]);
+    }
+}

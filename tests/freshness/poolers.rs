@@ -1,0 +1,105 @@
+//! Poolers between jeton and PostgreSQL.
+
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{Nodes, hits, metric};
+use crate::support::app::SECRET_KEY;
+use crate::support::eventually;
+use crate::support::http::Request;
+use crate::support::process::{Jeton, Serving};
+
+/// pgbouncer, the pooler that most have; gone with its folder.
+struct Pooler {
+    process: std::process::Child,
+    dir: tempfile::TempDir,
+}
+
+impl Pooler {
+    fn start(database: &str, settings: &str) -> Self {
+        let host = socket_and_name(database).0.replace("%2F", "/");
+        let dir = tempfile::TempDir::new_in("/dev/shm").unwrap();
+        let at = dir.path().display().to_string();
+        let settings = format!(
+            "[databases]\n* = host={host} port=5432 user=jeton\n[pgbouncer]\nlisten_addr=\nunix_socket_dir={at}\n\
+             listen_port=6432\nauth_type=any\nlogfile={at}/log\nignore_startup_parameters=extra_float_digits\n\
+             {settings}\n"
+        );
+        std::fs::File::create(dir.path().join("ini")).unwrap().write_all(settings.as_bytes()).unwrap();
+        // As who owns the cluster: nobody else may reach its socket, and pgbouncer does not run as root.
+        let owner = std::fs::metadata(&host).unwrap().uid();
+        chown(dir.path(), Some(owner), None).unwrap();
+        let mut command = Command::new("/usr/sbin/pgbouncer");
+        command.uid(owner).arg(dir.path().join("ini")).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().expect("pgbouncer is installed: scripts/test does it");
+        let socket = dir.path().join(".s.PGSQL.6432");
+        eventually("pgbouncer's socket", Duration::from_secs(10), || socket.exists().then_some(()));
+        Self { process, dir }
+    }
+
+    fn url(&self, database: &str) -> String {
+        let socket = self.dir.path().display().to_string().replace('/', "%2F");
+        format!("postgres://jeton@{socket}:6432/{}", socket_and_name(database).1)
+    }
+}
+
+/// Of `postgres://jeton@%2Fthe%2Ffolder/name`, as the tests reach their clusters.
+fn socket_and_name(url: &str) -> (&str, &str) {
+    url.split_once('@').and_then(|(_, rest)| rest.split_once('/')).expect("a URL of the tests")
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// A node behind this pooler.
+fn behind(pooler: &Pooler, nodes: &Nodes) -> Serving {
+    let url = pooler.url(&nodes.database.url);
+    Jeton::new().env("DATABASE_URL", url).env("JETON_SECRET_KEY", SECRET_KEY).serve()
+}
+
+#[test]
+fn behind_a_pooler_of_sessions_the_cache_answers() {
+    let nodes = Nodes::start();
+    let (login, _) = nodes.user("a");
+    let pooler = Pooler::start(&nodes.database.url, "pool_mode=session");
+    let node = behind(&pooler, &nodes);
+    eventually("a hit", Duration::from_secs(10), || {
+        let request = Request::new("POST", "/introspect").basic(&nodes.client.0, &nodes.client.1);
+        let answer = request.form(&[("token", &login)]).send(node.addr);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        (hits(&node) > 0.0).then_some(())
+    });
+}
+
+/// Such a pooler gives one session to many, and what is told to a session while nobody has it is lost. Which session
+/// comes next is its own choice: the one that was used last, or the one that was not used for longest.
+#[test]
+fn behind_a_pooler_of_transactions_there_is_no_proof_and_a_warning_says_so() {
+    let nodes = Nodes::start();
+    let (login, _) = nodes.user("a");
+    for order in ["server_round_robin=0", "server_round_robin=1"] {
+        let pooler = Pooler::start(&nodes.database.url, &format!("pool_mode=transaction\n{order}"));
+        let node = behind(&pooler, &nodes);
+        let since = Instant::now();
+        let mut warned = false;
+        while since.elapsed() < Duration::from_secs(8) || !warned {
+            // Which of these get an answer is the pooler's matter: not every one knows prepared statements.
+            let request = Request::new("POST", "/introspect").basic(&nodes.client.0, &nodes.client.1);
+            request.form(&[("token", &login)]).send(node.addr);
+            let age = metric(&node, "jeton_cache_proof_age_seconds");
+            assert!(age.is_infinite(), "{order}: a proof of {age} s");
+            warned |= node.stderr().contains(
+                "answers are not kept in memory for now: notifications do not come through to this connection",
+            );
+            assert!(since.elapsed() < Duration::from_secs(20), "{order}: no warning");
+        }
+        assert!(hits(&node) < 1.0, "{order}");
+    }
+}
