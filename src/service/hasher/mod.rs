@@ -5,27 +5,22 @@
 //! lock with those who answer requests: each has a porter, a thread of ordinary priority that fetches its work from the
 //! queue and gives the answers. Without the porters introspection waited for hundreds of milliseconds.
 
+mod worker;
+
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::Error;
-use super::threads::unharmed;
-use crate::domain::password::{self, Argon2Cost, Password, PasswordHash, Verdict, Workspace};
+use crate::domain::password::{Argon2Cost, Password, PasswordHash, Workspace};
 use crate::domain::time::Stopwatch;
+use worker::{Porter, Worker};
 
 /// A login that has waited this long is refused: its client has most likely given up.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// The nice value of hashing threads: the least there is, for at 10 introspection still waited for them by milliseconds.
-const NICE: i32 = 19;
-
-/// How long a thread keeps its memory for the next hash.
-const LONGEST_IDLE: Duration = Duration::from_secs(10);
 
 /// How the pool is built.
 #[derive(Clone, Copy, Debug)]
@@ -179,111 +174,6 @@ impl Drop for Owner {
     fn drop(&mut self) {
         self.0.lock().closed = true;
         self.0.filled.notify_all();
-    }
-}
-
-/// Between the queue and one hashing thread, at ordinary priority.
-struct Porter {
-    queue: Arc<Queue>,
-    work: mpsc::Sender<Job>,
-    answers: mpsc::Receiver<Option<Done>>,
-}
-
-impl Porter {
-    fn run(&self) {
-        while let Some(job) = self.queue.pop() {
-            let answer = self.work.send(job).map(|()| self.answers.recv());
-            match answer {
-                Ok(Ok(Some(done))) => done.tell(),
-                // It panicked, and has said so. Whoever waits is told to come again.
-                Ok(Ok(None)) => {}
-                _ => return log::error!("a hashing thread has ended"),
-            }
-        }
-    }
-}
-
-/// A job that was done. What it was done with comes along: memory, too, is given back at ordinary priority.
-enum Done {
-    Verified { checked: Checked, reply: oneshot::Sender<Checked>, _with: (Option<PasswordHash>, Password) },
-    Hashed { hash: PasswordHash, reply: oneshot::Sender<PasswordHash>, _with: Password },
-}
-
-impl Done {
-    fn tell(self) {
-        // Nobody listening any more is no fault of the work.
-        match self {
-            Self::Verified { checked, reply, .. } => drop(reply.send(checked)),
-            Self::Hashed { hash, reply, .. } => drop(reply.send(hash)),
-        }
-    }
-}
-
-/// A hashing thread.
-struct Worker {
-    jobs: mpsc::Receiver<Job>,
-    done: mpsc::Sender<Option<Done>>,
-    dummy: PasswordHash,
-    cost: Argon2Cost,
-    workspace: Workspace,
-}
-
-impl Worker {
-    fn run(&mut self) {
-        // On Linux this is the calling thread's own priority.
-        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-            log::debug!("a hashing thread keeps its priority: {error}");
-        }
-        while let Some(job) = self.next() {
-            let done = unharmed(|| self.work(job));
-            if done.is_none() {
-                self.workspace = Workspace::default();
-            }
-            self.workspace.shrink_to(self.cost);
-            if self.done.send(done).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// The next job; `None` when there will be none. Memory is given back when it is long in coming.
-    fn next(&mut self) -> Option<Job> {
-        match self.jobs.recv_timeout(LONGEST_IDLE) {
-            Ok(job) => Some(job),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => {
-                self.workspace = Workspace::default();
-                self.jobs.recv().ok()
-            }
-        }
-    }
-
-    fn work(&mut self, job: Job) -> Done {
-        match job {
-            Job::Verify { stored, password, reply } => {
-                let checked = self.verify(stored.as_ref(), &password);
-                Done::Verified { checked, reply, _with: (stored, password) }
-            }
-            Job::Hash { password, reply } => {
-                let hash = password::hash(&password, self.cost, &mut self.workspace);
-                Done::Hashed { hash, reply, _with: password }
-            }
-        }
-    }
-
-    fn verify(&mut self, stored: Option<&PasswordHash>, password: &Password) -> Checked {
-        let verdict = stored
-            .map_or(Verdict::Unusable, |stored| password::verify(stored, password, self.cost, &mut self.workspace));
-        match verdict {
-            Verdict::Good => Checked::Good(None),
-            Verdict::GoodButOutdated => Checked::Good(Some(password::hash(password, self.cost, &mut self.workspace))),
-            Verdict::Wrong => Checked::Wrong,
-            Verdict::Unusable => {
-                // Only for the time it takes; the dummy matches nothing.
-                let _ = password::verify(&self.dummy, password, self.cost, &mut self.workspace);
-                Checked::Wrong
-            }
-        }
     }
 }
 
