@@ -27,7 +27,7 @@ impl Watched {
     pub fn lookups(&self, work: impl FnOnce(&App)) -> usize {
         let before = self.cluster.words().len();
         work(&self.app);
-        let lookup = |line: &&str| line.contains("\"tokens\".\"digest\" = ANY");
+        let lookup = |line: &&str| line.contains("tokens.digest = any(");
         self.cluster.words()[before..].lines().filter(lookup).count()
     }
 
