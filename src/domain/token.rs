@@ -202,10 +202,10 @@ impl TokenFacts {
         if self.name.is_some() { TokenKind::Named } else { TokenKind::Login }
     }
 
-    /// Whether it was revoked by `now`; not when it had expired before its revocation took effect.
+    /// Whether it was revoked by `now`; not when it had expired by the time its revocation took effect.
     #[must_use]
     pub fn is_revoked(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_some_and(|end| end <= now && self.expires_at.is_none_or(|expiry| end <= expiry))
+        self.revoked_at.is_some_and(|end| end <= now && self.expires_at.is_none_or(|expiry| end < expiry))
     }
 
     /// Whether it had expired by `now`; at `expires_at` it has.
