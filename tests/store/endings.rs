@@ -53,6 +53,13 @@ on_both! {
         }
     }
 
+    fn at_its_end_a_token_has_expired_and_is_not_revoked(db) {
+        let (kept, brief, id) = with_brief(db);
+        assert!(!kept.store.revoke_token(id, &by("root"), after(10)).unwrap());
+        let facts = kept.token(&brief.digest).unwrap().0;
+        assert!(facts.is_expired(after(10)) && !facts.is_revoked(after(10)));
+    }
+
     fn a_use_that_is_written_late_lengthens_no_grace(db) {
         let (kept, brief, id) = with_brief(db);
         let how = Regenerate { all: false, grace_until: Some(after(15)) };
