@@ -216,9 +216,12 @@ fn a_use_that_is_being_written_does_not_save_a_token_from_its_end() {
         let mut session = kept.database.writer();
         session.run("update tokens set expires_at = expires_at + interval '1 hour';");
         let ended = thread::scope(|scope| {
-            let ended = scope.spawn(|| match all {
-                false => kept.store.revoke_token(1, &by("root"), after(11)),
-                true => kept.store.revoke_login_tokens(alice.id, &by("root"), after(11)),
+            let ended = scope.spawn(|| {
+                if all {
+                    kept.store.revoke_login_tokens(alice.id, &by("root"), after(11))
+                } else {
+                    kept.store.revoke_token(1, &by("root"), after(11))
+                }
             });
             kept.database.wait_for_blocked(1);
             session.run("commit;");
