@@ -44,6 +44,23 @@ on_both! {
         assert_eq!(app.introspect(&key).get("iss"), None);
     }
 
+    fn what_a_proxy_says_counts_from_a_trusted_one_only(db) {
+        let forwarded = || {
+            let request = Request::new("GET", PATH).header("X-Forwarded-Proto", "https");
+            request.header("X-Forwarded-Host", "tokens.example.com")
+        };
+        for (trusted, expected_base) in [
+            ("", None),
+            ("10.0.0.0/8", None),
+            ("127.0.0.0/8", Some("https://tokens.example.com")),
+        ] {
+            let app = App::with(db, &[("JETON_TRUSTED_PROXIES", trusted)]);
+            let here = format!("http://{}", app.addr);
+            let base = expected_base.unwrap_or(&here);
+            assert_eq!(app.send(forwarded()).json(), expected(base, base), "{trusted}");
+        }
+    }
+
     fn with_an_issuer_it_is_that_whatever_the_request_says(db) {
         let app = issued_by(db, "https://tokens.example.com");
         let answer = app.send(Request::new("GET", PATH).header("Host", "evil.example"));

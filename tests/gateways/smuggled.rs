@@ -52,8 +52,12 @@ behind_each! {
                 .header("X-Forwarded-Proto", "forged")
                 .header("X-Forwarded-Host", "forged")
                 .header("X-Real-IP", "forged")
+                .header("X_Forwarded_Proto", "forged")
+                .header("X.Forwarded.For", "203.0.113.8")
+                .header("X_Forwarded_For", "203.0.113.8")
                 .header("Forwarded", "for=203.0.113.7;proto=forged;host=forged");
             let received = open.passed(request);
+            assert!(!format!("{received:?}").contains("203.0.113.8"), "under another name: {received:#?}");
             let hops = received.headers_named("X-Forwarded-For").join(",");
             assert!(!hops.is_empty() && !hops.ends_with("203.0.113.7"), "the last is who spoke to the gateway: {hops}");
             assert_eq!(received.headers_named("X-Forwarded-Proto"), ["http"]);
