@@ -223,18 +223,24 @@ async fn keep_flushing(service: Service) {
     }
 }
 
-/// How often a server that stops tries to write what it has noted: a database that is busy for a moment must not cost it.
-const LAST_FLUSHES: usize = 3;
+/// A server that stops tries more than once to write what it has noted: a database that is busy for a moment must not
+/// cost it, nor one row that somebody holds all the others.
+const LAST_FLUSHES: [LockedRows; 3] = [LockedRows::PassOver, LockedRows::Wait, LockedRows::PassOver];
 
 async fn flush_at_last(service: &Service) {
-    for attempt in 1..=LAST_FLUSHES {
-        match service.flush_uses(LockedRows::Wait).await {
-            Ok(()) => return,
-            Err(error) if error.is_passing() && attempt < LAST_FLUSHES => {
-                log::warn!("the last uses of tokens wait to be written: {error}");
-            }
+    for (attempt, locked) in LAST_FLUSHES.into_iter().enumerate() {
+        let left = match service.flush_uses(locked).await {
+            Ok(0) => return,
+            Ok(tokens) => format!("somebody holds the rows of {tokens} tokens"),
+            Err(error) if error.is_passing() => error.to_string(),
             Err(error) => return log::error!("the last uses of tokens were not written: {error}"),
+        };
+        if attempt + 1 == LAST_FLUSHES.len() {
+            return log::error!("the last uses of tokens were not written: {left}");
         }
+        log::warn!("the last uses of tokens wait to be written: {left}");
+        // Until the database has given up what this attempt has locked.
+        actix_rt::time::sleep(service.policy().database_timeout / 4).await;
     }
 }
 

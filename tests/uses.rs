@@ -165,6 +165,31 @@ on_both! {
 }
 
 #[test]
+fn a_row_that_somebody_holds_keeps_no_other_when_the_server_stops() {
+    let database = TestDatabase::new(Kind::Postgres);
+    let serving = serving_on(&database).serve();
+    let send = |request: Request| request.send(serving.addr).json();
+    let login = send(Request::new("POST", "/api-token-auth/").json(&json!({"username": ADMIN.0, "password": ADMIN.1})));
+    let login = login["token"].as_str().unwrap();
+    let made = [(); 2].map(|()| send(Request::new("POST", "/tokens/").token(login).json(&json!({"name": "n"}))));
+    let (mut row, mut table) = (database.writer(), database.writer());
+    row.run(&format!("select 1 from tokens where id = {} for update;", made[0]["id"]));
+    // Until the server stops nothing is written at all.
+    table.run("lock table tokens in share row exclusive mode;");
+    for made in &made {
+        send(Request::new("GET", "/me").token(made["token"].as_str().unwrap()));
+    }
+    serving.signal("TERM");
+    let says = |words: &str| serving.stderr().contains(words).then_some(());
+    eventually("a last flush", LIMIT, || says("the last uses of tokens wait to be written"));
+    table.run("commit;");
+    assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
+    assert!(says("not written: somebody holds the rows of 1 tokens").is_some(), "{serving:?}");
+    let unused = database.sql("select id from tokens where last_used_at is null");
+    assert_eq!(unused, made[0]["id"].to_string());
+}
+
+#[test]
 fn a_row_that_somebody_holds_keeps_no_other_and_is_written_when_it_is_let_go() {
     let app = App::start(Kind::Postgres);
     let login = app.alice();

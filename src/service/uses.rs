@@ -116,15 +116,16 @@ fn slides(token: &TokenFacts, policy: &Policy) -> Option<(Duration, Timestamp)> 
 }
 
 impl Service {
-    /// Writes the uses noted so far.
+    /// Writes the uses noted so far; says of how many tokens they were passed over.
     ///
     /// # Errors
     /// [`Error::Store`]; what was not written stays noted.
-    pub async fn flush_uses(&self, locked: LockedRows) -> Result<(), Error> {
+    pub async fn flush_uses(&self, locked: LockedRows) -> Result<usize, Error> {
+        let mut passed_over = 0;
         for batch in self.inner.uses.all().chunks(BATCH) {
-            self.write_uses(batch, locked).await?;
+            passed_over += self.write_uses(batch, locked).await?;
         }
-        Ok(())
+        Ok(passed_over)
     }
 
     /// Writes what uses on this node have earned a user's tokens; says whether there was any such. To be called before
@@ -140,11 +141,11 @@ impl Service {
         Ok(!uses.is_empty())
     }
 
-    async fn write_uses(&self, uses: &[TokenUse], locked: LockedRows) -> Result<(), Error> {
+    async fn write_uses(&self, uses: &[TokenUse], locked: LockedRows) -> Result<usize, Error> {
         let batch = uses.to_vec();
         let passed_over = self.db(move |store| store.record_uses(&batch, USE_INTERVAL, locked)).await?;
         self.inner.uses.written(uses, &passed_over);
-        Ok(())
+        Ok(passed_over.len())
     }
 }
 

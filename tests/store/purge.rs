@@ -118,6 +118,20 @@ fn sqlite_finds_each_by_its_index() {
     }
 }
 
+#[test]
+fn what_another_node_purges_at_the_moment_is_left_to_it() {
+    let kept = Kept::new(Kind::Postgres);
+    fill(&kept, 1000);
+    let mut other = kept.database.writer();
+    other.run("select id from tokens where expires_at is not null order by expires_at, id limit 4 for update;");
+    for what in [Purge::ExpiredSeals, Purge::ExpiredTokens] {
+        purge(&kept, what, NOW, 100);
+    }
+    assert_eq!(kept.sql("select count(*) from tokens where expires_at is not null"), "4");
+    other.run("commit;");
+    assert_eq!(purge(&kept, Purge::ExpiredTokens, NOW, 100), 4);
+}
+
 /// While somebody's transaction is older than a batch, its rows stand in the index as if they were there.
 #[test]
 fn a_batch_does_not_pass_by_what_others_have_purged() {

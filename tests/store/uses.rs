@@ -64,6 +64,22 @@ on_both! {
         assert_eq!(stored(&kept), rows);
     }
 
+    fn of_two_uses_the_later_moment_and_the_later_expiry_stand(db) {
+        let kept = Kept::new(db);
+        let [_, ending] = two_tokens(&kept);
+        let (early, late) = (after(100), after(500));
+        let stored = |moment: &str, expiry: &str| {
+            let row = kept.sql(&format!("select last_used_at, expires_at from tokens where id = {ending}"));
+            assert_eq!(row.replace("+00", ""), format!("2025-06-15 {moment}.123456|2025-06-15 {expiry}.123456"));
+        };
+        record(&kept, &[used(ending, late, Some(after(4000)))]);
+        stored("15:15:00", "16:13:20");
+        record(&kept, &[used(ending, early, Some(after(7200)))]);
+        stored("15:15:00", "17:06:40");
+        record(&kept, &[used(ending, after(900), Some(after(5000)))]);
+        stored("15:21:40", "17:06:40");
+    }
+
     fn a_token_that_is_gone_is_no_reason_to_wait(db) {
         let kept = Kept::new(db);
         let [plain, ending] = two_tokens(&kept);
