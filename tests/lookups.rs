@@ -10,6 +10,9 @@ use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::session::Session;
 
+/// A way to ask whether a key is good: status and body.
+type Ask<'a> = &'a (dyn Fn(&App, &str) -> (u16, String) + Sync);
+
 /// Patient, so that a lock held for a moment is no failure; one worker, so that requests come in the order they were sent.
 const PATIENT: [(&str, &str); 2] = [("JETON_DATABASE_TIMEOUT", "10s"), ("JETON_WORKERS", "1")];
 
@@ -57,21 +60,29 @@ fn a_row_that_cannot_be_read_spoils_nobody_else_s_answer() {
 #[test]
 fn a_lookup_under_way_while_its_token_is_revoked_is_not_kept() {
     let app = App::with(Kind::Postgres, &PATIENT);
-    let key = app.alice();
-    app.introspect(&app.admin_token());
-    app.heard();
-    let mut session = Session::open(&app.database);
-    // The groups are what it reads last.
-    session.run("begin; lock table user_groups;");
-    thread::scope(|scope| {
-        let asked = scope.spawn(|| ask(&app, &key));
-        app.database.wait_for_blocked(1);
-        app.database.sql("update tokens set revoked_at = '2000-01-01' where name is null");
+    let first = app.alice();
+    app.introspect(&first);
+    let batch = |app: &App, key: &str| {
+        let answer = app.batch(&json!({"tokens": [key]}));
+        (answer.status, answer.text())
+    };
+    let ways: [(&str, Ask<'_>); 2] = [("one", &ask), ("a batch", &batch)];
+    for (name, ask) in ways {
+        let key = app.name_token(&first, &json!({"name": name}))["token"].as_str().unwrap().to_owned();
         app.heard();
-        session.run("commit;");
-        assert!(active(&asked.join().unwrap()), "it was asked before");
-    });
-    assert!(!active(&ask(&app, &key)));
+        let mut session = Session::open(&app.database);
+        // The groups are what it reads last.
+        session.run("begin; lock table user_groups;");
+        thread::scope(|scope| {
+            let asked = scope.spawn(|| ask(&app, &key));
+            app.database.wait_for_blocked(1);
+            app.database.sql(&format!("update tokens set revoked_at = '2000-01-01' where name = '{name}'"));
+            app.heard();
+            session.run("commit;");
+            assert!(active(&asked.join().unwrap()), "{name}: it was asked before");
+        });
+        assert!(!active(&ask(&app, &key)), "{name}");
+    }
 }
 
 #[test]

@@ -102,6 +102,10 @@ impl Queue {
 
     fn push(&self, one: Waiting) {
         let mut state = self.lock();
+        // While the database stands still nobody is taken: whoever has given up must not stay for as long.
+        if state.waiting.len() == state.waiting.capacity() {
+            state.waiting.retain(|one| !one.reply.is_closed());
+        }
         state.waiting.push(one);
         // Of those who gather, only the first has somebody to wake, and the one who fills a statement.
         let is_first = state.waiting.len() == 1 && (state.asking == 0 || !state.is_watched);
@@ -206,5 +210,28 @@ impl Asker {
     fn ask(&self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, Found>, StoreError> {
         self.metrics.looked_up(digests.len());
         self.store.within(self.patience).tokens(digests)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_gave_up_do_not_pile_up_while_nobody_is_taken() {
+        let queue = Queue { state: Mutex::default(), filled: Condvar::new() };
+        let digest = TokenDigest::from_bytes(&[7; 32]).unwrap();
+        let ask = || {
+            let (reply, answer) = oneshot::channel();
+            queue.push(Waiting { digest, since: Stopwatch::start(), reply });
+            answer
+        };
+        let waits: Vec<_> = (0..100).map(|_| ask()).collect();
+        for _ in 0..100_000 {
+            drop(ask());
+        }
+        assert!(queue.lock().waiting.len() <= 300);
+        assert!(queue.take().is_some_and(|taken| taken.iter().filter(|one| !one.reply.is_closed()).count() == 100));
+        drop(waits);
     }
 }

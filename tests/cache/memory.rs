@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jeton::domain::change::Change;
 use jeton::domain::time::{Timestamp, Uptime};
+use jeton::domain::token::TokenDigest;
 use jeton::service::cache::{Cache, Keep, Now, Patience};
 use proptest::prelude::*;
 
@@ -112,6 +113,44 @@ fn memory_is_bounded_and_a_flood_of_unknown_tokens_drives_out_no_good_one() {
     // 1 MiB less a sixteenth, in entries of 304 bytes.
     assert!((2_500..3_300).contains(&all), "{all}");
     assert!((99_990..100_000).all(|number| text(&cache, number, at(MS)).is_some()), "the newest are there");
+}
+
+fn of_words(words: [u64; 4]) -> TokenDigest {
+    TokenDigest::from_bytes(&words.map(u64::to_be_bytes).concat()).unwrap()
+}
+
+#[test]
+fn digests_that_share_all_that_is_looked_at_first_are_not_taken_for_each_other() {
+    let cache = cache(8192);
+    cache.prove(Uptime::from_nanos(MS));
+    let digests = [[1, 2, 3, 4], [9, 2, 3, 4], [1, 2 | 1 << 40, 3, 4], [1, 2, 9, 4], [1, 2, 3, 9]].map(of_words);
+    let given = |digest| cache.get(digest, at(MS), Patience::Bound).map(|kept| kept.text);
+    for kept in &digests {
+        cache.keep(kept, cache.born(), keep(7, b"mine"));
+        for asked in &digests {
+            assert_eq!(given(asked).is_some(), asked == kept);
+        }
+    }
+}
+
+/// A username may be anything, and where the ring is full it comes to stand where another answer began.
+#[test]
+fn what_stands_in_an_answer_does_not_pass_for_another() {
+    let cache = cache(8192);
+    cache.prove(Uptime::from_nanos(MS));
+    let victim = of_words([1, 2, 3, 4]);
+    cache.keep(&digest(100), cache.born(), keep(7, &[b'x'; 800]));
+    cache.keep(&victim, cache.born(), keep(7, b"{\"active\":false}"));
+    // An entry begins with its digest, its birth, its subject and length, and its two ends: eight words.
+    let forged = b"{\"active\":true}";
+    let facts = [u64::MAX >> 1, (forged.len() as u64) << 32 | 7, u64::MAX >> 1, u64::MAX >> 1];
+    let header: Vec<u8> = victim.words().into_iter().chain(facts).flat_map(u64::to_ne_bytes).collect();
+    let text = [vec![b'x'; 800], header, forged.to_vec(), vec![b'x'; 300]].concat();
+    for number in 0..40 {
+        cache.keep(&digest(number), cache.born(), keep(8, &text));
+        let given = cache.get(&victim, at(MS), Patience::Bound).map(|kept| kept.text);
+        assert_ne!(given.as_deref(), Some(&forged[..]), "after {number} others");
+    }
 }
 
 #[test]
