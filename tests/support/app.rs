@@ -78,7 +78,9 @@ impl TestDatabase {
             return database.try_sql(text);
         }
         let path = self.url.strip_prefix("sqlite://").unwrap();
-        let output = std::process::Command::new("sqlite3").args([path, text]).output().unwrap();
+        // It waits while jeton writes, as jeton would.
+        let output =
+            std::process::Command::new("sqlite3").args(["-cmd", ".timeout 10000", path, text]).output().unwrap();
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
         }
