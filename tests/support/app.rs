@@ -78,6 +78,7 @@ impl TestDatabase {
             return database.try_sql(text);
         }
         let path = self.url.strip_prefix("sqlite://").unwrap();
+        // It waits while jeton writes, as jeton would.
         let output =
             std::process::Command::new("sqlite3").args(["-cmd", ".timeout 10000", path, text]).output().unwrap();
         if !output.status.success() {

@@ -25,7 +25,7 @@ pub fn eventually<T>(what: &str, limit: Duration, f: impl FnMut() -> Option<T>) 
 pub fn heard(addr: std::net::SocketAddr) {
     let since = Instant::now();
     eventually("a proof that all was heard", Duration::from_secs(10), || {
-        // Before it is asked: the age is told at some moment after.
+        // Before the age is asked for: the way of the answer back must not make the proof younger.
         let passed = since.elapsed().as_secs_f64();
         let text = http::Request::new("GET", "/metrics").send(addr).text();
         let age =

@@ -20,7 +20,7 @@ impl Session {
             (database.psql(), "\\echo the end\n")
         } else {
             let mut sqlite = Command::new("sqlite3");
-            sqlite.args(["-batch", database.url.strip_prefix("sqlite://").unwrap()]);
+            sqlite.args(["-batch", "-cmd", ".timeout 10000", database.url.strip_prefix("sqlite://").unwrap()]);
             (sqlite, ".print the end\n")
         };
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
