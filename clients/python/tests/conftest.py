@@ -66,13 +66,18 @@ def jeton() -> Iterator[Jeton]:
         yield Jeton(http)
 
 
+@pytest.fixture(scope="session")
+def user(jeton: Jeton) -> Dict[str, Any]:
+    return jeton.user(email="alice@example.com", groups=["billing", "bureau é"])
+
+
 @pytest.fixture
-def alice(jeton: Jeton) -> Tuple[Dict[str, Any], str]:
-    user = jeton.user(email="alice@example.com", groups=["billing", "bureau é"])
+def alice(jeton: Jeton, user: Dict[str, Any]) -> Tuple[Dict[str, Any], str]:
+    """The user, and a key of the test's own, which it may revoke."""
     return user, jeton.key(user["username"], scope="a b", expires_in=3600)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def inactive(jeton: Jeton) -> str:
     return jeton.key(jeton.user(is_active=False)["username"])
 

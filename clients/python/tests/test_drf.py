@@ -12,10 +12,13 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test import Client, override_settings
 from django.utils.translation import override
+from rest_framework.authentication import TokenAuthentication
 from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView
 
 from jeton_client import Introspection, JetonUser
 from jeton_client.drf import JetonAuthentication
@@ -163,6 +166,27 @@ def test_users_are_created_once_and_without_rights(jeton: Jeton) -> None:
         get_user_model().objects.update(is_active=False)
         with pytest.raises(AuthenticationFailed, match="User inactive or deleted."):
             authenticate(key)
+
+
+class JetonFirst(JetonAuthentication):
+    """As docs/migrating-from-django.md has it."""
+
+    def authenticate(self, request: Request) -> Optional[Tuple[Any, Introspection]]:
+        try:
+            return super().authenticate(request)
+        except AuthenticationFailed:
+            return None
+
+
+def test_token_authentication_may_stay_behind(alice: Alice, server: Server) -> None:
+    factory = APIRequestFactory()
+    old = Token.objects.create(user=get_user_model().objects.create(username="old"))
+    view = APIView.as_view(authentication_classes=[JetonFirst, TokenAuthentication], permission_classes=[IsAuthenticated])
+    # Without a method of the view's own: 405 for whoever is let in.
+    for key, status in [(alice[1], 405), (old.key, 405), (UNKNOWN, 401), ("", 401)]:
+        assert view(factory.get("/", headers={"Authorization": f"Token {key}"})).status_code == status
+    with project(URL=server.does([CLOSE], [CLOSE]).url):
+        assert view(factory.get("/", headers={"Authorization": f"Token {old.key}"})).status_code == 503
 
 
 @pytest.mark.parametrize("steps", [[HANG], [CLOSE], [answer(b"<html>")], [answer({}, "503 Service Unavailable")]])
