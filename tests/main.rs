@@ -13,6 +13,7 @@
 
 mod api;
 mod cache;
+mod clients;
 mod commands;
 mod freshness;
 mod gateways;

@@ -1,33 +1,80 @@
 //! What comes as a Python package: a virtual environment for each set of them, made at the first need and kept.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, id};
 use std::sync::{Mutex, PoisonError};
 
 /// The libraries that tests use as clients. Pinned, so that a test that passed yesterday passes today.
 const LIBRARIES: [&str; 2] = ["Authlib==1.6.5", "requests==2.32.5"];
+/// By which `clients/python` is built.
+const BACKEND: &str = "hatchling==1.27.0";
 
 /// Runs a script with `arguments` and gives what it prints.
 #[track_caller]
 pub fn run(script: &str, arguments: &[&str]) -> String {
-    // Its HTTP must reach a server on this machine, whatever proxies the machine has.
-    let mut python = Command::new(program("python", &LIBRARIES));
-    let output = python.args(["-I", "-c", script]).args(arguments).env("NO_PROXY", "*").output().unwrap();
+    let mut python = Environment::of(&LIBRARIES).python();
+    let output = python.args(["-I", "-c", script]).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The crate's folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// A program of these packages.
 pub fn program(name: &str, packages: &[&str]) -> PathBuf {
-    static MAKING: Mutex<()> = Mutex::new(());
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("venv-{}", packages.join("-").replace("==", "-")));
-    let program = place.join("bin").join(name);
-    let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
-    if !program.exists() {
-        make(&place, packages);
+    Environment::of(packages).place.join("bin").join(name)
+}
+
+/// A Python with packages of its own.
+pub struct Environment {
+    place: PathBuf,
+}
+
+impl Environment {
+    pub fn of(packages: &[&str]) -> Self {
+        static MAKING: Mutex<()> = Mutex::new(());
+        let mut hasher = DefaultHasher::new();
+        packages.hash(&mut hasher);
+        let name = packages[0].replace("==", "-");
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("venv-{name}-{:016x}", hasher.finish()));
+        let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+        if !place.exists() {
+            make(&place, packages);
+        }
+        Self { place }
     }
-    program
+
+    /// The pinned packages that a requirements file lists, and what builds those that it names by their folder.
+    pub fn of_file(requirements: &str) -> Self {
+        let text = fs::read_to_string(root().join(requirements)).unwrap();
+        let mut packages: Vec<&str> = text.lines().filter(|line| line.contains("==")).collect();
+        if !packages.contains(&BACKEND) {
+            packages.push(BACKEND);
+        }
+        Self::of(&packages)
+    }
+
+    /// Its HTTP must reach a server on this machine, whatever proxies the machine has; and it leaves nothing by sources.
+    pub fn python(&self) -> Command {
+        let mut python = Command::new(self.place.join("bin/python"));
+        python.env("NO_PROXY", "*").env("PYTHONDONTWRITEBYTECODE", "1");
+        python
+    }
+
+    /// Builds the package in a folder of the crate's and puts it, as users get it, into `place`.
+    #[track_caller]
+    pub fn install(&self, source: &str, place: &Path) {
+        let mut pip = self.python();
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        pip.args(["--no-deps", "--no-build-isolation", "--target"]).arg(place).arg(root().join(source));
+        let pip = pip.output().unwrap();
+        assert!(pip.status.success(), "pip cannot install {source}:\n{}", String::from_utf8_lossy(&pip.stderr));
+    }
 }
 
 /// Beside its place at first: what is in its place is whole, even when two test runs make it at once.

@@ -1,0 +1,101 @@
+"""ASGI applications: `app = JetonMiddleware(app, url, client_id, client_secret)`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+from typing import Any, Awaitable, Callable, Dict, List, MutableMapping, Optional, Sequence, Tuple
+
+from . import header
+from .aio import AsyncClient
+from .errors import JetonUnavailable
+from .introspection import Introspection
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+logger = logging.getLogger("jeton_client")
+
+
+class JetonMiddleware:
+    """Lets requests and websockets with a good token through, and puts its answer into `scope["jeton"]`.
+
+    With `allow_anonymous`, those without a token pass too, with None there; a bad token never passes.
+    Refusals are Django REST framework's.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        timeout: float = 3.0,
+        keywords: Sequence[str] = ("Token", "Bearer"),
+        allow_anonymous: bool = False,
+        ssl_context: Optional[ssl.SSLContext] = None,
+    ) -> None:
+        if isinstance(keywords, str) or not keywords:
+            raise ValueError("keywords is a list of words")
+        self._app = app
+        self._client = AsyncClient(url, client_id, client_secret, timeout=timeout, ssl_context=ssl_context)
+        self._keywords = tuple(keywords)
+        self._allow_anonymous = allow_anonymous
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                await self._client.aclose()  # a lifespan ends with its server
+            return
+        status, detail, answer = await self._judge(_authorization(scope))
+        if status == 200:
+            await self._app({**scope, "jeton": answer}, receive, send)
+        elif scope["type"] == "http":
+            await _refuse(status, detail, self._keywords[0], "http.response", send)
+        else:
+            await receive()  # websocket.connect, which a server sends first
+            if "websocket.http.response" in (scope.get("extensions") or {}):
+                await _refuse(status, detail, self._keywords[0], "websocket.http.response", send)
+            else:
+                await send({"type": "websocket.close", "code": 1008 if status == 401 else 1013, "reason": detail})
+
+    async def _judge(self, authorization: bytes) -> Tuple[int, str, Optional[Introspection]]:
+        try:
+            token = header.token_of(authorization, self._keywords)
+        except header.MalformedHeader as error:
+            return 401, str(error), None
+        if token is None:
+            return (200, "", None) if self._allow_anonymous else (401, header.NOT_PROVIDED, None)
+        try:
+            answer = await self._client.introspect(token)
+            if answer.active:
+                return 200, "", answer
+            inactive_user = await self._client.refusal(token) == header.INACTIVE_USER
+        except JetonUnavailable as error:
+            logger.error("%s", error)
+            return 503, header.UNAVAILABLE, None
+        return 401, header.INACTIVE_USER if inactive_user else header.INVALID_TOKEN, None
+
+
+def _authorization(scope: Scope) -> bytes:
+    """Several headers are one with commas, as Django has it: none of them is a token then."""
+    return b",".join(value for name, value in scope["headers"] if name.lower() == b"authorization")
+
+
+async def _refuse(status: int, detail: str, keyword: str, kind: str, send: Send) -> None:
+    body = json.dumps({"detail": detail}, separators=(",", ":")).encode()
+    headers: List[Tuple[bytes, bytes]] = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    headers.append((b"www-authenticate", keyword.encode()) if status == 401 else (b"retry-after", b"1"))
+    start: Dict[str, Any] = {"type": f"{kind}.start", "status": status, "headers": headers}
+    await send(start)
+    await send({"type": f"{kind}.body", "body": body})

@@ -1,0 +1,124 @@
+"""Plain calls."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+from types import TracebackType
+from typing import Iterable, List, Optional, Tuple, Type, TypeVar
+
+import httpx
+
+from . import header, protocol
+from .introspection import Introspection
+from .protocol import Call, Protocol, could_be_sent_by_holder, could_be_token
+
+T = TypeVar("T")
+
+
+class Client:
+    """Asks one jeton, over connections that are kept. Threads may share it, and a process that forks may.
+
+    `timeout` is in seconds: for a connection, for an answer's beginning, and for the whole of it to be read.
+    `ssl_context` is for a jeton whose certificate is of an authority of your own; `SSL_CERT_FILE` works too.
+    Every call raises `JetonUnavailable` when jeton gives no answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        timeout: float = 3.0,
+        ssl_context: Optional[ssl.SSLContext] = None,
+    ) -> None:
+        self._protocol = Protocol(url, client_id, client_secret)
+        self._timeout = timeout
+        self._ssl_context = ssl_context
+        # Made here and not at the first call: threads that call at once shall share it.
+        self._pool: Optional[Tuple[int, httpx.Client]] = None
+        self._connections()
+
+    def introspect(self, token: str) -> Introspection:
+        """What jeton says of a token."""
+        if not could_be_token(token):
+            return protocol.INACTIVE
+        return self._send(self._protocol.introspect(token))
+
+    def introspect_many(self, tokens: Iterable[str]) -> List[Introspection]:
+        """The same of many, in their order, by one request for each thousand."""
+        tokens = list(tokens)
+        asked = [token for token in tokens if could_be_token(token)]
+        answers = iter([answer for batch in protocol.batches(asked)
+                        for answer in self._send(self._protocol.introspect_batch(batch))])
+        return [next(answers) if could_be_token(token) else protocol.INACTIVE for token in tokens]
+
+    def revoke(self, token: str) -> None:
+        """The token is dead when this returns; an unknown one is no error."""
+        if could_be_token(token):
+            self._send(self._protocol.revoke(token))
+
+    def refusal(self, token: str) -> Optional[str]:
+        """jeton's sentence to the holder of a token that is not active; None if it is.
+
+        It is one of `jeton_client.header`: introspection does not tell `User inactive or deleted.` from `Invalid token.`.
+        """
+        if not could_be_sent_by_holder(token):
+            return header.INVALID_TOKEN
+        return self._send(self._protocol.refusal(token))
+
+    def close(self) -> None:
+        """Closes the idle connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None and pool[0] == os.getpid():
+            pool[1].close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self._protocol!r})"
+
+    def _send(self, call: Call[T]) -> T:
+        deadline = time.monotonic() + self._timeout
+        try:
+            try:
+                status, body = self._attempt(call, deadline)
+            except protocol.DROPPED:
+                status, body = self._attempt(call, deadline)
+        except httpx.HTTPError as error:
+            raise self._protocol.failure(error) from None
+        return call.read(status, body)
+
+    def _attempt(self, call: Call[T], deadline: float) -> Tuple[int, bytes]:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise httpx.ReadTimeout("")
+        body = bytearray()
+        with self._connections().stream(
+            call.method, call.url, headers=call.headers, content=call.content, timeout=left
+        ) as answer:
+            for part in answer.iter_raw():
+                body += part
+                if len(body) > protocol.MAX_ANSWER_BYTES:
+                    raise self._protocol.too_long()
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("")
+            return answer.status_code, bytes(body)
+
+    def _connections(self) -> httpx.Client:
+        """Of this process alone: on a connection shared after a fork, one process could read the other's answer."""
+        pool, process = self._pool, os.getpid()
+        if pool is None or pool[0] != process:
+            pool = self._pool = (process, httpx.Client(**protocol.connection_settings(self._ssl_context)))
+        return pool[1]

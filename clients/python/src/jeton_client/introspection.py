@@ -1,0 +1,85 @@
+"""What jeton says of a token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, FrozenSet, Optional, Tuple, Type, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Introspection:
+    """An answer of `/introspect`. One that is not active says nothing else, and counts as false."""
+
+    active: bool
+    username: str = ""
+    user_id: Optional[int] = None
+    email: str = ""
+    is_staff: bool = False
+    is_superuser: bool = False
+    groups: Tuple[str, ...] = ()
+    #: As RFC 7662 writes it: names with blanks between.
+    scope: str = ""
+    #: When the token was made and when it ends, in seconds since 1970; `exp` is None for one that does not end.
+    iat: Optional[int] = None
+    exp: Optional[int] = None
+    #: The id of the token.
+    jti: Optional[str] = None
+    sub: Optional[str] = None
+    #: The client that the token is bound to, if it is.
+    client_id: Optional[str] = None
+    iss: Optional[str] = None
+    token_type: Optional[str] = None
+    #: The whole answer.
+    raw: Dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __bool__(self) -> bool:
+        return self.active
+
+    @property
+    def scopes(self) -> FrozenSet[str]:
+        return frozenset(self.scope.split())
+
+    @classmethod
+    def of(cls, answer: object) -> Introspection:
+        """Reads an answer strictly. Raises ValueError for what jeton would not say."""
+        if not isinstance(answer, dict):
+            raise ValueError("it is no object")
+        active = answer.get("active")
+        if active is False:
+            return cls(active=False, raw=answer)
+        if active is not True:
+            raise ValueError("active is neither true nor false")
+        groups = _member(answer, "groups", list) or []
+        if not all(isinstance(group, str) for group in groups):
+            raise ValueError("groups are not text")
+        username, user_id = _member(answer, "username", str), _member(answer, "user_id", int)
+        if not username or user_id is None:
+            raise ValueError("it names no user")
+        return cls(
+            active=True,
+            username=username,
+            user_id=user_id,
+            email=_member(answer, "email", str) or "",
+            is_staff=_member(answer, "is_staff", bool) or False,
+            is_superuser=_member(answer, "is_superuser", bool) or False,
+            groups=tuple(groups),
+            scope=_member(answer, "scope", str) or "",
+            iat=_member(answer, "iat", int),
+            exp=_member(answer, "exp", int),
+            jti=_member(answer, "jti", str),
+            sub=_member(answer, "sub", str),
+            client_id=_member(answer, "client_id", str),
+            iss=_member(answer, "iss", str),
+            token_type=_member(answer, "token_type", str),
+            raw=answer,
+        )
+
+
+def _member(answer: Dict[str, Any], name: str, kind: Type[T]) -> Optional[T]:
+    value = answer.get(name)
+    # A bool is an int to Python, and to nobody else.
+    if value is None or (isinstance(value, kind) and isinstance(value, bool) == (kind is bool)):
+        return value
+    raise ValueError(f"{name} is not what it should be")

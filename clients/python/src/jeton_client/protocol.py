@@ -1,0 +1,189 @@
+"""What is asked of jeton and how its answers are read: the same for plain and async calls, no input or output here."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import Callable, Dict, Generic, Iterable, Iterator, List, Optional, TypedDict, TypeVar, Union
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+import httpx
+
+from .errors import JetonRefused, JetonUnavailable
+from .introspection import Introspection
+
+T = TypeVar("T")
+
+#: A longer text is no key, jeton would say.
+MAX_TOKEN_BYTES = 1024
+#: Of `/introspect/batch`, and bytes of a body that is certainly taken.
+MAX_BATCH = 1000
+MAX_BATCH_BYTES = 200 * 1024
+#: An answer that has no end is no answer.
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+#: How a connection breaks that the server has closed. A timeout is none of these: who was slow once is not asked twice.
+DROPPED = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
+
+#: Shorter than any server keeps an idle connection, jeton's 5 s too, so that few break.
+KEEP_ALIVE_SECONDS = 4.0
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=KEEP_ALIVE_SECONDS)
+
+
+class ConnectionSettings(TypedDict):
+    limits: httpx.Limits
+    verify: Union[bool, ssl.SSLContext]
+    trust_env: bool
+
+
+def connection_settings(ssl_context: Optional[ssl.SSLContext]) -> ConnectionSettings:
+    """Past the proxies of the environment: nobody between shall see tokens."""
+    return {"limits": LIMITS, "verify": ssl_context or httpx.create_ssl_context(), "trust_env": False}
+
+
+INACTIVE = Introspection(active=False, raw={"active": False})
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """A request, and how to read its answer. Headers and content hold secrets: no repr."""
+
+    method: str
+    url: str
+    read: Callable[[int, bytes], T] = field(repr=False)
+    headers: Dict[str, str] = field(repr=False)
+    content: bytes = field(repr=False, default=b"")
+
+
+def could_be_token(token: str) -> bool:
+    """Whether it is worth asking: jeton calls all other text malformed."""
+    if not isinstance(token, str):
+        raise TypeError("a token is a str")
+    try:
+        return 0 < len(token.encode()) <= MAX_TOKEN_BYTES and token.strip() != ""
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+
+
+def could_be_sent_by_holder(token: str) -> bool:
+    """Whether it can stand in `Authorization`: what jeton makes, and Django made, can."""
+    return could_be_token(token) and all("!" <= character <= "~" for character in token)
+
+
+def batches(tokens: Iterable[str]) -> Iterator[List[str]]:
+    """Cuts tokens into what `/introspect/batch` takes at once."""
+    batch: List[str] = []
+    size = 0
+    for token in tokens:
+        length = len(json.dumps(token)) + 2
+        if batch and (len(batch) == MAX_BATCH or size + length > MAX_BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(token)
+        size += length
+    if batch:
+        yield batch
+
+
+class Protocol:
+    def __init__(self, url: str, client_id: str, client_secret: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("the URL of jeton is not http://host or https://host")
+        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+            raise ValueError("the URL of jeton holds more than scheme, host, port and path")
+        if not client_id or not client_secret:
+            raise ValueError("jeton wants a client id and a client secret")
+        self.url = url.rstrip("/")
+        self.client_id = client_id
+        # RFC 6749, 2.3.1: both form-encoded, so that a colon in the id is none of Basic's.
+        credentials = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
+        self._headers = {
+            "Authorization": "Basic " + b64encode(credentials.encode()).decode(),
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "jeton-client",
+        }
+
+    def __repr__(self) -> str:
+        return f"{self.url!r}, {self.client_id!r}"
+
+    def introspect(self, token: str) -> Call[Introspection]:
+        return self._form("/introspect", token, self._introspection)
+
+    def introspect_batch(self, tokens: List[str]) -> Call[List[Introspection]]:
+        def read(status: int, body: bytes) -> List[Introspection]:
+            results = self._json(status, body).get("results")
+            if not isinstance(results, list) or len(results) != len(tokens):
+                raise self._nonsense("it has not a result for each token")
+            return [self._introspection_of(result) for result in results]
+
+        headers = {**self._headers, "Content-Type": "application/json"}
+        content = json.dumps({"tokens": tokens}).encode()
+        return Call("POST", self.url + "/introspect/batch", read, headers, content)
+
+    def revoke(self, token: str) -> Call[None]:
+        def read(status: int, body: bytes) -> None:
+            self._check(status)
+
+        return self._form("/revoke", token, read)
+
+    def refusal(self, token: str) -> Call[Optional[str]]:
+        """As the token's holder: the holder learns the reason, a client does not."""
+
+        def read(status: int, body: bytes) -> Optional[str]:
+            if status == 200:
+                return None
+            detail = self._json(status, body, expected=401).get("detail")
+            if not isinstance(detail, str):
+                raise self._nonsense("it has no detail")
+            return detail
+
+        headers = {**self._headers, "Authorization": f"Token {token}"}
+        return Call("GET", self.url + "/auth/verify", read, headers)
+
+    def failure(self, error: Exception) -> JetonUnavailable:
+        """Says what happened by its kind: the error's own words might be jeton's, and hold anything."""
+        if isinstance(error, httpx.TimeoutException):
+            return JetonUnavailable(f"jeton at {self.url} does not answer in time")
+        if isinstance(error, httpx.ConnectError):
+            return JetonUnavailable(f"jeton at {self.url} cannot be reached: {error}")
+        return JetonUnavailable(f"jeton at {self.url} does not answer: {type(error).__name__}")
+
+    def too_long(self) -> JetonUnavailable:
+        return self._nonsense("it has no end")
+
+    def _form(self, path: str, token: str, read: Callable[[int, bytes], T]) -> Call[T]:
+        headers = {**self._headers, "Content-Type": "application/x-www-form-urlencoded"}
+        return Call("POST", self.url + path, read, headers, urlencode({"token": token}).encode())
+
+    def _introspection(self, status: int, body: bytes) -> Introspection:
+        return self._introspection_of(self._json(status, body))
+
+    def _introspection_of(self, answer: object) -> Introspection:
+        try:
+            return Introspection.of(answer)
+        except ValueError as error:
+            raise self._nonsense(str(error)) from None
+
+    def _json(self, status: int, body: bytes, expected: int = 200) -> Dict[str, object]:
+        self._check(status, expected)
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError):
+            raise self._nonsense("it is not JSON") from None
+        if not isinstance(answer, dict):
+            raise self._nonsense("it is no object")
+        return answer
+
+    def _check(self, status: int, expected: int = 200) -> None:
+        if status == expected:
+            return
+        if status in (401, 403):
+            raise JetonRefused(f"jeton at {self.url} refuses the client {self.client_id!r}: status {status}")
+        raise JetonUnavailable(f"jeton at {self.url} answers with status {status}")
+
+    def _nonsense(self, why: str) -> JetonUnavailable:
+        return JetonUnavailable(f"what answers at {self.url} does not answer as jeton does: {why}")

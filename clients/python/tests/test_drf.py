@@ -1,0 +1,235 @@
+"""Django REST framework: what TokenAuthentication answers, jeton's class answers, byte for byte."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, Optional, Tuple
+
+import pytest
+from conftest import CLIENT_ID, CLIENT_SECRET, URL, Jeton
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.db import transaction
+from django.test import Client, override_settings
+from django.utils.translation import override
+from rest_framework.authentication import TokenAuthentication
+from rest_framework.authtoken.models import Token
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView
+
+from jeton_client import Introspection, JetonUser
+from jeton_client.drf import JetonAuthentication
+from support import CLOSE, HANG, Server, answer
+
+Alice = Tuple[Dict[str, Any], str]
+UNKNOWN = "0" * 40
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tables() -> None:
+    call_command("migrate", verbosity=0)
+
+
+@pytest.fixture(autouse=True)
+def database(tables: None) -> Iterator[None]:
+    """Django's, empty at the beginning and the end of each test."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def project(**changes: object) -> override_settings:
+    settings: Dict[str, object] = {"URL": URL, "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET, **changes}
+    return override_settings(JETON={name: value for name, value in settings.items() if value is not None})
+
+
+def authenticate(key: str) -> Tuple[Any, Introspection]:
+    request = APIRequestFactory().get("/", headers={"Authorization": f"Token {key}"})
+    authenticated = JetonAuthentication().authenticate(Request(request))
+    assert authenticated is not None
+    return authenticated
+
+
+def answers(path: str, headers: Dict[str, str]) -> Tuple[int, bytes, Dict[str, str]]:
+    response = Client().get(path, headers=headers)
+    return response.status_code, response.content, dict(response.headers)
+
+
+#: As a server hands them on, bytes as latin-1.
+HEADERS = [
+    None, "", " ", "Basic YTpi", "Token: {key}", "Token:{key}", "Tokenx", "Token\xa0{key}", "{key}", "Digest x y z",
+    "Token", "Token ", "token", "\tTOKEN\t",
+    "Token a b", "Token {key} {key}", "Token {key}, Token {key}", "token a b c d", "Token {key},",
+    "Token \xff", "Token {key}\xe9", "Token \xe9 \xe9",
+    "Token {unknown}", "Token {upper}", "Token {key}\x00", "Token {key}\x07", 'Token token="{key}"', "Token ;",
+    "Token \xc3\xa9", "Token {key}\xe2\x80\x8b", "Token " + "a" * 5000,
+    "Token {inactive}", "token  {inactive}",
+    "Token {key}", "token {key}", "TOKEN {key}", "Token\t{key}", "Token  {key}", " Token {key} ", "Token\x0b{key}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("permission", ["IsAuthenticated", "IsAdminUser", "AllowAny"])
+def test_answers_are_those_of_token_authentication(header: Optional[str], permission: str, alice: Alice, inactive: str) -> None:
+    user = get_user_model().objects.create(username=alice[0]["username"])
+    Token.objects.create(user=user, key=alice[1])
+    Token.objects.create(user=get_user_model().objects.create(username="gone", is_active=False), key=inactive)
+    headers = {}
+    if header is not None:
+        keys = {"key": alice[1], "unknown": UNKNOWN, "upper": alice[1].upper(), "inactive": inactive}
+        headers["Authorization"] = header.format(**keys)
+    before, after = (answers(f"/{way}/{permission}/", headers) for way in ("before", "after"))
+    assert after == before
+
+
+def test_the_rows_of_the_table_are_there(alice: Alice, inactive: str) -> None:
+    """The test above compares; this one knows."""
+    for authorization, status, detail in [
+        ("", 401, "Authentication credentials were not provided."),
+        ("Token", 401, "Invalid token header. No credentials provided."),
+        ("Token a b", 401, "Invalid token header. Token string should not contain spaces."),
+        ("Token \xff", 401, "Invalid token header. Token string should not contain invalid characters."),
+        ("Bearer", 401, "Invalid token header. No credentials provided."),
+        ("Bearer a b", 401, "Invalid token header. Token string should not contain spaces."),
+        (f"Token {UNKNOWN}", 401, "Invalid token."),
+        (f"Bearer {UNKNOWN}", 401, "Invalid token."),
+        (f"Token {inactive}", 401, "User inactive or deleted."),
+    ]:
+        response = Client().get("/after/IsAuthenticated/", headers={"Authorization": authorization})
+        assert (response.status_code, response.json()) == (status, {"detail": detail})
+        assert response.headers["WWW-Authenticate"] == "Token"
+    for keyword in ("Token", "bearer"):
+        response = Client().get("/after/IsAuthenticated/", headers={"Authorization": f"{keyword} {alice[1]}"})
+        assert (response.status_code, response.json()["username"]) == (200, alice[0]["username"])
+        assert "WWW-Authenticate" not in response.headers
+
+
+def test_sentences_are_in_the_readers_language() -> None:
+    # The middleware leaves its language to the thread: `override` takes it back.
+    with override("en"), override_settings(MIDDLEWARE=["django.middleware.locale.LocaleMiddleware"]):
+        for authorization in ("Token", f"Token {UNKNOWN}"):
+            headers = {"Authorization": authorization, "Accept-Language": "fr"}
+            before, after = (answers(f"/{way}/IsAuthenticated/", headers) for way in ("before", "after"))
+            assert after == before and "Invalid" not in after[1].decode()
+
+
+def test_keywords_are_the_projects(alice: Alice) -> None:
+    with project(KEYWORDS=["Api-Key"]):
+        for keyword, status in [("Api-Key", 200), ("API-KEY", 200), ("Token", 401), ("Bearer", 401)]:
+            response = Client().get("/after/IsAuthenticated/", headers={"Authorization": f"{keyword} {alice[1]}"})
+            assert response.status_code == status
+            if status == 401:
+                assert response.headers["WWW-Authenticate"] == "Api-Key"
+
+
+def test_the_user_is_whom_the_answer_names(alice: Alice) -> None:
+    user, answer = authenticate(alice[1])
+    assert isinstance(user, JetonUser) and isinstance(answer, Introspection)
+    assert (user.username, user.get_username(), str(user)) == (alice[0]["username"],) * 3
+    assert user.pk == user.id == alice[0]["id"] and user.email == "alice@example.com"
+    assert (user.is_authenticated, user.is_anonymous, user.is_active) == (True, False, True)
+    assert (user.is_staff, user.is_superuser, user.groups) == (False, False, ("billing", "bureau é"))
+    assert answer.scopes == {"a", "b"}
+    assert user == JetonUser(answer) and hash(user) == hash(JetonUser(answer)) and user != answer
+    assert not user.has_perm("app.change") and not user.has_perms(["app.change"]) and not user.has_module_perms("app")
+    assert get_user_model().objects.count() == 0
+
+
+def test_staff_is_staff(jeton: Jeton) -> None:
+    key = jeton.key(jeton.user(is_staff=True, is_superuser=True)["username"])
+    assert Client().get("/after/IsAdminUser/", headers={"Authorization": f"Token {key}"}).status_code == 200
+    assert authenticate(key)[0].has_perm("app.change")
+
+
+def test_users_of_the_project_are_found_by_name(alice: Alice) -> None:
+    with project(USER="find"):
+        with pytest.raises(AuthenticationFailed, match="User inactive or deleted."):
+            authenticate(alice[1])
+        mine = get_user_model().objects.create(username=alice[0]["username"])
+        assert authenticate(alice[1])[0] == mine
+        get_user_model().objects.update(is_active=False)
+        with pytest.raises(AuthenticationFailed, match="User inactive or deleted."):
+            authenticate(alice[1])
+
+
+def test_users_are_created_once_and_without_rights(jeton: Jeton) -> None:
+    jetons = jeton.user(email="zoe@example.com", is_staff=True, is_superuser=True)
+    key = jeton.key(jetons["username"])
+    with project(USER="create"):
+        first, again = authenticate(key)[0], authenticate(key)[0]
+        assert first == again and get_user_model().objects.count() == 1
+        assert (first.username, first.email) == (jetons["username"], "zoe@example.com")
+        assert not (first.is_staff or first.is_superuser or first.has_usable_password())
+        get_user_model().objects.update(is_active=False)
+        with pytest.raises(AuthenticationFailed, match="User inactive or deleted."):
+            authenticate(key)
+
+
+class JetonFirst(JetonAuthentication):
+    """As docs/migrating-from-django.md has it."""
+
+    def authenticate(self, request: Request) -> Optional[Tuple[Any, Introspection]]:
+        try:
+            return super().authenticate(request)
+        except AuthenticationFailed:
+            return None
+
+
+def test_token_authentication_may_stay_behind(alice: Alice, server: Server) -> None:
+    factory = APIRequestFactory()
+    old = Token.objects.create(user=get_user_model().objects.create(username="old"))
+    view = APIView.as_view(authentication_classes=[JetonFirst, TokenAuthentication], permission_classes=[IsAuthenticated])
+    # Without a method of the view's own: 405 for whoever is let in.
+    for key, status in [(alice[1], 405), (old.key, 405), (UNKNOWN, 401), ("", 401)]:
+        assert view(factory.get("/", headers={"Authorization": f"Token {key}"})).status_code == status
+    with project(URL=server.does([CLOSE], [CLOSE]).url):
+        assert view(factory.get("/", headers={"Authorization": f"Token {old.key}"})).status_code == 503
+
+
+@pytest.mark.parametrize("steps", [[HANG], [CLOSE], [answer(b"<html>")], [answer({}, "503 Service Unavailable")]])
+def test_without_jeton_it_is_503(server: Server, steps: Any) -> None:
+    with project(URL=server.does(steps, steps).url, TIMEOUT=0.3):
+        for permission in ("IsAuthenticated", "AllowAny"):
+            server.accepted = 0
+            response = Client().get(f"/after/{permission}/", headers={"Authorization": f"Token {UNKNOWN}"})
+            assert response.status_code == 503 and response.headers["Retry-After"] == "1"
+            assert response.json() == {"detail": "The token service is temporarily unavailable."}
+            assert "WWW-Authenticate" not in response.headers
+        assert Client().get("/after/IsAuthenticated/").status_code == 401
+
+
+def test_a_wrong_client_secret_is_503_too(alice: Alice) -> None:
+    with project(CLIENT_SECRET="wrong"):
+        response = Client().get("/after/IsAuthenticated/", headers={"Authorization": f"Token {alice[1]}"})
+        assert response.status_code == 503
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"URL": None}, "'URL'"),
+        ({"CLIENT_ID": None}, "'CLIENT_ID'"),
+        ({"CLIENT_SECRET": None}, "'CLIENT_SECRET'"),
+        ({"CLIENT_SECRET": ""}, "'CLIENT_SECRET'"),
+        ({"URL": "jeton"}, "http://host"),
+        ({"TIMEOUTS": 1}, "'TIMEOUTS'"),
+        ({"TIMEOUT": 0}, "TIMEOUT"),
+        ({"TIMEOUT": "1"}, "TIMEOUT"),
+        ({"USER": "guess"}, "USER"),
+        ({"KEYWORDS": "Token"}, "KEYWORDS"),
+        ({"KEYWORDS": []}, "KEYWORDS"),
+    ],
+)
+def test_a_bad_setting_is_named(changes: Dict[str, object], words: str) -> None:
+    with project(**changes), pytest.raises(ImproperlyConfigured, match=words) as error:
+        authenticate(UNKNOWN)
+    assert CLIENT_SECRET not in str(error.value)
+
+
+@pytest.mark.parametrize("value", [None, "http://jeton"])
+def test_settings_that_are_missing_are_named(value: object) -> None:
+    with override_settings(JETON=value), pytest.raises(ImproperlyConfigured, match="JETON is missing"):
+        authenticate(UNKNOWN)

@@ -1,0 +1,187 @@
+//! `examples/django`, before and after its move to jeton: the same curl lines, the same answers.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::python::SOURCE;
+use crate::on_both;
+use crate::support::app::{App, CLIENT, Kind};
+use crate::support::process::Process;
+use crate::support::python::{self, Environment};
+use crate::support::within;
+
+const EXAMPLE: &str = "examples/django";
+const BEFORE: &str = "rest_framework.authentication.TokenAuthentication";
+const PASSWORD: &str = "a quiet harbour at noon";
+
+/// The example's files, its database and the packages that it requires.
+struct Project {
+    place: TempDir,
+    environment: Environment,
+    jeton: App,
+}
+
+impl Project {
+    fn new(db: Kind) -> Self {
+        let place = TempDir::new().unwrap();
+        for entry in fs::read_dir(python::root().join(EXAMPLE)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() && path.extension().is_none_or(|extension| extension != "sqlite3") {
+                fs::copy(&path, place.path().join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        let environment = Environment::of_file(&format!("{EXAMPLE}/requirements.txt"));
+        environment.install(SOURCE, &place.path().join("packages"));
+        Self { place, environment, jeton: App::start(db) }
+    }
+
+    fn manage(&self, arguments: &[&str]) -> Command {
+        let mut command = self.environment.python();
+        command.arg("manage.py").args(arguments).current_dir(&self.place).env_remove("DJANGO_SETTINGS_MODULE");
+        command.env("PYTHONPATH", self.place.path().join("packages")).env("PYTHONUNBUFFERED", "1");
+        command.env("JETON_URL", format!("http://{}", self.jeton.addr));
+        command.env("JETON_CLIENT_ID", CLIENT.0).env("JETON_CLIENT_SECRET", CLIENT.1);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    #[track_caller]
+    fn managed(&self, arguments: &[&str]) -> String {
+        let output = Process::start(&mut self.manage(arguments)).output();
+        assert_eq!(output.status, 0, "{arguments:?}: {output:?}");
+        output.stdout.trim().to_owned()
+    }
+
+    /// Without a class, the one that the example has by itself.
+    fn serve(&self, authentication: Option<&str>) -> Service {
+        let mut command = self.manage(&["runserver", "--noreload", "127.0.0.1:0"]);
+        command.envs(authentication.map(|class| ("AUTHENTICATION", class)));
+        let process = Process::start(&mut command);
+        let url = within(Duration::from_secs(30), || {
+            let words = process.stdout();
+            let (_, rest) = words.split_once("server at ")?;
+            Some(rest.split_once('\n')?.0.trim_end_matches('/').to_owned())
+        });
+        let url = url.unwrap_or_else(|| panic!("it does not listen: {process:?}"));
+        Service { url, _process: process }
+    }
+}
+
+struct Service {
+    url: String,
+    _process: Process,
+}
+
+impl Service {
+    /// What curl says, without what differs with the second and the server.
+    #[track_caller]
+    fn curl(&self, path: &str, arguments: &[&str]) -> String {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--include", "--noproxy", "*"]).arg(format!("{}{path}", self.url));
+        let output = curl.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with("Date: "));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The line of the documents, with a header of its own.
+    fn example(&self, authorization: Option<&str>) -> String {
+        let header = authorization.map(|value| format!("Authorization: {value}"));
+        let mut arguments = vec!["-X", "GET"];
+        arguments.extend(header.iter().flat_map(|header| ["-H", header]));
+        self.curl("/api/example/", &arguments)
+    }
+}
+
+/// The answers to every kind of header that a client sends.
+fn answers(service: &Service, alice: &str, bob: &str) -> Vec<(String, String)> {
+    let headers = [
+        format!("Token {alice}"),
+        format!("token {alice}"),
+        format!("Token   {alice}"),
+        "Token".to_owned(),
+        format!("Token {alice} {alice}"),
+        format!("Token {alice}, Token {alice}"),
+        format!("Token {}", "0".repeat(40)),
+        format!("Token {}", alice.to_uppercase()),
+        format!("Token token=\"{alice}\""),
+        "Token é".to_owned(),
+        format!("Token {bob}"),
+        format!("Token: {alice}"),
+        "Basic YWxpY2U6eA==".to_owned(),
+        alice.to_owned(),
+    ];
+    let with = headers.into_iter().map(|header| (header.clone(), service.example(Some(&header))));
+    [("none".to_owned(), service.example(None))].into_iter().chain(with).collect()
+}
+
+/// Puts a user and the digest of a key into jeton's database, past jeton.
+fn hand_over(jeton: &App, id: u32, username: &str, is_active: bool, key: &str) {
+    let digest = hex::encode(&<sha2::Sha512 as sha2::Digest>::digest(key)[..32]);
+    let digest = if jeton.database.postgres.is_some() { format!("'\\x{digest}'") } else { format!("x'{digest}'") };
+    let moment = "'2025-06-15 12:00:00+00:00'";
+    jeton.sql(&format!(
+        "insert into users (id, username, password, is_active, date_joined) values ({id}, '{username}', '!', {is_active}, {moment});
+         insert into tokens (user_id, digest, created_at) values ({id}, {digest}, {moment})"
+    ));
+}
+
+on_both! {
+    fn the_same_curl_lines_get_the_same_answers(db) {
+        let project = Project::new(db);
+        project.managed(&["migrate", "--verbosity", "0"]);
+        let users = format!(
+            "from django.contrib.auth.models import User\n\
+             for name in ('alice', 'bob'): User.objects.create_user(name, password='{PASSWORD}')"
+        );
+        project.managed(&["shell", "--verbosity", "0", "-c", &users]);
+        let generated = project.managed(&["drf_create_token", "bob"]);
+        let bob = generated.split(' ').nth(2).unwrap().to_owned();
+        let inactive = "from django.contrib.auth.models import User\nUser.objects.filter(username='bob').update(is_active=False)";
+        project.managed(&["shell", "--verbosity", "0", "-c", inactive]);
+
+        let service = project.serve(Some(BEFORE));
+        let login = service.curl("/api-token-auth/", &["-d", "username=alice", "-d", &format!("password={PASSWORD}")]);
+        let alice = login.split('"').nth(3).unwrap_or_else(|| panic!("no token: {login}")).to_owned();
+        let before = answers(&service, &alice, &bob);
+        drop(service);
+        hand_over(&project.jeton, 1, "alice", true, &alice);
+        hand_over(&project.jeton, 2, "bob", false, &bob);
+
+        let service = project.serve(None);
+        let after = answers(&service, &alice, &bob);
+        assert_eq!(after, before);
+        // Whether it is jeton that answered: a revocation there ends it here.
+        assert_eq!(project.jeton.revoke(&alice).status, 200);
+        assert!(service.example(Some(&format!("Token {alice}"))).ends_with(r#"{"detail":"Invalid token."}"#));
+
+        for (header, status, end) in [
+            (0, "401 Unauthorized", r#"{"detail":"Authentication credentials were not provided."}"#),
+            (1, "200 OK", r#"{"user":"alice","id":1,"is_staff":false}"#),
+            (4, "401 Unauthorized", r#"{"detail":"Invalid token header. No credentials provided."}"#),
+            (5, "401 Unauthorized", r#"{"detail":"Invalid token header. Token string should not contain spaces."}"#),
+            (7, "401 Unauthorized", r#"{"detail":"Invalid token."}"#),
+            (11, "401 Unauthorized", r#"{"detail":"User inactive or deleted."}"#),
+        ] {
+            let (sent, answer) = &before[header];
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}\n")) && answer.ends_with(end), "{sent}: {answer}");
+            assert_eq!(answer.contains("\nWWW-Authenticate: Token\n"), status != "200 OK", "{sent}: {answer}");
+        }
+    }
+}
+
+/// What the README shows is what there is.
+#[test]
+fn the_readme_switches_the_line_that_there_is() {
+    let read = |name| fs::read_to_string(Path::new(EXAMPLE).join(name)).unwrap();
+    let (readme, settings) = (read("README.md"), read("settings.py"));
+    assert!(readme.contains(&format!("-    \"DEFAULT_AUTHENTICATION_CLASSES\": [\"{BEFORE}\"],")));
+    let after = "jeton_client.drf.JetonAuthentication";
+    assert!(readme.contains(&format!("+    \"DEFAULT_AUTHENTICATION_CLASSES\": [\"{after}\"],")));
+    assert!(settings.contains(&format!("os.environ.get(\"AUTHENTICATION\", \"{after}\")")));
+}
