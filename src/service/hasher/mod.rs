@@ -66,7 +66,8 @@ impl Hasher {
         });
         let hasher = Self { queue: Arc::clone(&queue), _owner: Arc::new(Owner(Arc::clone(&queue))) };
         for number in 0..options.threads {
-            let ((work, jobs), (done, answers)) = (mpsc::channel(), mpsc::channel());
+            // Of a fixed size, so that a hashing thread asks nobody for memory: the allocator has locks, too.
+            let ((work, jobs), (done, answers)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
             let mut worker =
                 Worker { jobs, done, dummy: dummy.clone(), cost: options.cost, workspace: Workspace::default() };
             std::thread::Builder::new().name(format!("hasher-{number}")).spawn(move || worker.run())?;

@@ -1,7 +1,7 @@
 //! Two threads for each hash under way: one of low priority that computes, one of ordinary priority that serves it.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -19,7 +19,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(10);
 /// Between the queue and one hashing thread, at ordinary priority.
 pub struct Porter {
     pub queue: Arc<Queue>,
-    pub work: Sender<Job>,
+    pub work: SyncSender<Job>,
     pub answers: Receiver<Option<Done>>,
 }
 
@@ -57,7 +57,7 @@ impl Done {
 /// A hashing thread.
 pub struct Worker {
     pub jobs: Receiver<Job>,
-    pub done: Sender<Option<Done>>,
+    pub done: SyncSender<Option<Done>>,
     pub dummy: PasswordHash,
     pub cost: Argon2Cost,
     pub workspace: Workspace,
