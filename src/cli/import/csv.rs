@@ -26,12 +26,12 @@ The first line names the columns, in any order:
   is_staff, is_superuser      the same; empty: false. A superuser is staff
   groups                      names with ; between; groups that are missing are made
 
-Every line is checked first. If any is wrong, each fault is told with its line's number, the exit status is 1 and nothing \
-is imported.
+Every line is checked first. If any is wrong, each fault is told with its line's number, the exit status is 1 and
+nothing is imported.
 
-It may be run again: a user of the same name and the same e-mail address (whatever the case of its letters) was imported \
-before, and stays as they are, with the password, flags and groups they have now. A user of the same name with another \
-e-mail address is somebody else, and a fault.";
+It may be run again: a user of the same name and the same e-mail address (whatever the case of its letters) was
+imported before, and stays as they are, with the password, flags and groups they have now. A user of the same name
+with another e-mail address is somebody else, and a fault.";
 
 #[derive(Args)]
 pub struct CsvArguments {

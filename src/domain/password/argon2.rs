@@ -16,7 +16,7 @@ const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_FOREIGN_MEMORY_KIB: u32 = 256 * 1024;
 
 /// The most memory that all passes together may fill: some ten seconds.
-const MAX_WORK_KIB: u64 = 16 * 1024 * 1024;
+const MAX_WORK_KIB: u64 = 8 * 1024 * 1024;
 
 /// Today's cost of a new hash: `JETON_ARGON2_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,8 +183,8 @@ mod tests {
     #[test]
     fn a_cost_that_would_not_be_checked_is_not_set() {
         let cost = |memory_kib, iterations| Argon2Cost { memory_kib, iterations, parallelism: 1 }.check();
-        assert!(cost(19456, 2).is_ok() && cost(MAX_MEMORY_KIB, 16).is_ok());
-        for (memory_kib, iterations) in [(MAX_MEMORY_KIB + 1, 1), (MAX_MEMORY_KIB, 17), (7, 1), (64, 0), (64, u32::MAX)]
+        assert!(cost(19456, 2).is_ok() && cost(MAX_MEMORY_KIB, 8).is_ok());
+        for (memory_kib, iterations) in [(MAX_MEMORY_KIB + 1, 1), (MAX_MEMORY_KIB, 9), (7, 1), (64, 0), (64, u32::MAX)]
         {
             assert!(cost(memory_kib, iterations).is_err(), "{memory_kib} {iterations}");
         }

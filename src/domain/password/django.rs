@@ -16,7 +16,7 @@ use super::HashFault;
 const MAX_ITERATIONS: u32 = 10_000_000;
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=16;
 const MAX_SCRYPT_MEMORY: u64 = 256 * 1024 * 1024;
-const MAX_SCRYPT_WORK: u64 = 4 * 1024 * 1024 * 1024;
+const MAX_SCRYPT_WORK: u64 = 2 * 1024 * 1024 * 1024;
 
 /// bcrypt reads no more of a password.
 const BCRYPT_BYTES: usize = 72;
