@@ -16,6 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::{Config, Listen};
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::password::HashPolicy;
 use crate::domain::secret_key::SecretKey;
 use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
@@ -61,9 +62,13 @@ pub fn open_service(config: &Config, clock: Clock) -> Result<Service, StartError
         log::info!("ran the migration {migration}");
     }
     let sealer = secret_key(config, &store)?.as_ref().map(Sealer::new);
+    let options = HasherOptions {
+        threads: config.login_threads,
+        queue: config.login_queue,
+        policy: HashPolicy { cost: config.argon2, legacy: config.legacy_hashes },
+    };
     let hasher =
-        Hasher::start(HasherOptions { threads: config.login_threads, queue: config.login_queue, cost: config.argon2 })
-            .map_err(|error| StartError::Io("cannot start a hashing thread".into(), error))?;
+        Hasher::start(options).map_err(|error| StartError::Io("cannot start a hashing thread".into(), error))?;
     let policy = Policy {
         token_mode: config.token_mode,
         token_ttl: config.token_ttl,

@@ -7,6 +7,7 @@ pub mod change;
 pub mod client;
 pub mod database_url;
 pub mod duration;
+pub mod email;
 pub mod page;
 pub mod password;
 pub mod password_rules;

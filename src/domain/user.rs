@@ -4,6 +4,7 @@ use regex::Regex;
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
+use super::email::EmailRule;
 use super::password::PasswordHash;
 use super::time::Timestamp;
 
@@ -88,25 +89,10 @@ pub fn new_username(text: &str) -> Result<String, Vec<String>> {
     if faults.is_empty() { Ok(username) } else { Err(faults) }
 }
 
-/// Why `email` is none, in Django's words; `None` when it is one (`django/core/validators.py::EmailValidator`).
+/// Why `email` is none, in Django's words; `None` when it is one.
 #[must_use]
 pub fn email_fault(email: &str) -> Option<&'static str> {
-    const USER: &str = r#"(?i)\A(?:[-!#$%&'*+/=?^_`{}|~0-9A-Z]+(?:\.[-!#$%&'*+/=?^_`{}|~0-9A-Z]+)*|"(?:[\x01-\x08\x0b\x0c\x0e-\x1f!#-\[\]-\x7f]|\\[\x01-\x09\x0b\x0c\x0e-\x7f])*")\z"#;
-    // Letters outside ASCII stand for the IDNA form that Django tries second.
-    const DOMAIN: &str =
-        r"(?i)\A(?:localhost|(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.)+[\p{L}\p{N}-]{1,62}[\p{L}\p{N}])\z";
-    const LITERAL: &str = r"\A\[[0-9A-Fa-f:.]+\]\z";
-    let good = email.len() <= 320
-        && email
-            .rsplit_once('@')
-            .is_some_and(|(user, domain)| matches(USER, user) && (matches(DOMAIN, domain) || matches(LITERAL, domain)));
-    if !good {
-        Some("Enter a valid email address.")
-    } else if email.chars().count() > 254 {
-        Some("Ensure this field has no more than 254 characters.")
-    } else {
-        None
-    }
+    EmailRule::new().fault(email)
 }
 
 // Only admins' requests come here, so a pattern compiled anew each time is cheap enough.
@@ -127,16 +113,6 @@ mod tests {
         assert!(new_username(&"x".repeat(150)).is_ok());
         for bad in ["", "a b", "a/b", "a\n", "\u{301}", "a\0", "😀", &"x".repeat(151)] {
             assert!(new_username(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn emails_follow_django() {
-        for good in ["a@b.co", "a+b@localhost", "\"a!b\"@example.com", "a@[127.0.0.1]", "a@müller.de"] {
-            assert!(email_fault(good).is_none(), "{good}");
-        }
-        for bad in ["", "a", "a@", "@b.co", "a@b", "a@b..co", "a@-b.co", "a b@c.de", "\"a b\"@example.com"] {
-            assert!(email_fault(bad).is_some(), "{bad}");
         }
     }
 }

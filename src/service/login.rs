@@ -126,6 +126,9 @@ impl Service {
         let user = self.db(move |store| store.user(&username)).await?;
         let stored = user.as_ref().map(|user| user.password.clone());
         let checked = self.inner.hasher.verify(stored, login.password.clone()).await?;
+        if let (Some(user), Checked::Unreadable(fault)) = (&user, &checked) {
+            log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
+        }
         let (Some(user), Checked::Good(rehashed)) = (user, checked) else {
             log::info!(address:? = login.address; "a login was refused");
             return Err(wrong());

@@ -1,6 +1,6 @@
 //! The `groups` table, and who is in which.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use diesel::prelude::*;
 
@@ -26,16 +26,25 @@ pub fn names_by_user(conn: &mut Conn, user_ids: Vec<i64>) -> Result<HashMap<i64,
     Ok(names_by_user)
 }
 
-/// Puts a user into groups; unknown ones are made.
-pub fn join(conn: &mut Conn, user_id: i64, names: &[String]) -> Result<(), StoreError> {
-    let mut names: Vec<&String> = names.iter().collect();
+/// The ids of groups; unknown ones are made.
+pub fn ids<'a>(
+    conn: &mut Conn,
+    names: impl IntoIterator<Item = &'a String>,
+) -> Result<HashMap<String, i64>, StoreError> {
     // The same order everywhere, so that two transactions making the same groups cannot deadlock.
-    names.sort_unstable();
-    names.dedup();
+    let names: BTreeSet<&String> = names.into_iter().collect();
+    let mut ids = HashMap::with_capacity(names.len());
     for name in names {
         let made = diesel::sql_query("insert into groups (name) values ($1) on conflict (name) do nothing");
         made.bind::<diesel::sql_types::Text, _>(name).execute(conn)?;
-        let group_id: i64 = groups::table.filter(groups::name.eq(name)).select(groups::id).first(conn)?;
+        ids.insert(name.clone(), groups::table.filter(groups::name.eq(name)).select(groups::id).first(conn)?);
+    }
+    Ok(ids)
+}
+
+/// Puts a user into groups; unknown ones are made.
+pub fn join(conn: &mut Conn, user_id: i64, names: &[String]) -> Result<(), StoreError> {
+    for group_id in ids(conn, names)?.into_values() {
         diesel::insert_into(user_groups::table)
             .values((user_groups::user_id.eq(user_id), user_groups::group_id.eq(group_id)))
             .execute(conn)?;

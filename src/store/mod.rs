@@ -4,13 +4,14 @@
 //! 1. times come from our clock as parameters, never from the database;
 //! 2. one atomic statement rather than read, lock, write; where a user's tokens change, `users::lock` comes first;
 //! 3. a unique violation is an answer ([`StoreError::Taken`]) and ends its transaction;
-//! 4. rows are inserted one by one;
+//! 4. rows are inserted one by one, but for imports into PostgreSQL;
 //! 5. SQL that must differ stands in a `match` arm.
 
 mod audit;
 mod clients;
 mod connection;
 mod groups;
+mod import;
 mod listener;
 mod login_tokens;
 mod lookup;

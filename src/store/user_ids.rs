@@ -29,15 +29,7 @@ pub fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
         IdRange::Ordinary => ("last_user_id", 1),
         IdRange::Bootstrap => ("last_bootstrap_id", FIRST_BOOTSTRAP_ID),
     };
-    let next = diesel::sql_query(
-        "insert into meta (key, value) values ($1, cast($2 as text)) \
-         on conflict (key) do update set value = cast(cast(meta.value as bigint) + 1 as text) \
-         returning cast(value as bigint) as id",
-    )
-    .bind::<diesel::sql_types::Text, _>(counter)
-    .bind::<diesel::sql_types::BigInt, _>(first)
-    .get_result::<NextId>(conn)?
-    .id;
+    let next = advance(conn, counter, first, 1)?;
     match range {
         IdRange::Ordinary => Ok(next),
         IdRange::Bootstrap => {
@@ -48,4 +40,24 @@ pub fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
             Ok(highest.map_or(next, |highest| next.max(highest + 1)))
         }
     }
+}
+
+/// The first of as many ordinary ids.
+pub fn next_ids(conn: &mut Conn, count: usize) -> Result<i64, StoreError> {
+    let count = i64::try_from(count).map_err(|_| StoreError::Failed("there are not that many ids".into()))?;
+    Ok(advance(conn, "last_user_id", 1, count)? - count + 1)
+}
+
+/// Moves a counter, whose first value is `first`; gives its new value.
+fn advance(conn: &mut Conn, counter: &str, first: i64, by: i64) -> Result<i64, StoreError> {
+    let moved = diesel::sql_query(
+        "insert into meta (key, value) values ($1, cast($2 as text)) \
+         on conflict (key) do update set value = cast(cast(meta.value as bigint) + $3 as text) \
+         returning cast(value as bigint) as id",
+    )
+    .bind::<diesel::sql_types::Text, _>(counter)
+    .bind::<diesel::sql_types::BigInt, _>(first + by - 1)
+    .bind::<diesel::sql_types::BigInt, _>(by)
+    .get_result::<NextId>(conn)?;
+    Ok(moved.id)
 }

@@ -1,5 +1,7 @@
 //! The `users` table.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
@@ -275,6 +277,15 @@ pub(super) fn user(groups: Vec<String>, row: Row) -> User {
 
 fn insert(conn: &mut Conn, new: &NewUser, range: IdRange, by: &Actor, now: Timestamp) -> Result<User, StoreError> {
     let id = next_id(conn, range)?;
+    insert_row(conn, id, new, now)?;
+    groups::join(conn, id, &new.groups)?;
+    let user = by_id(conn, id)?.ok_or_else(|| StoreError::Failed("a new user vanished".into()))?;
+    audit::record(conn, by, Action::UserCreate, &user.username, &details(id, new), now)?;
+    Ok(user)
+}
+
+/// Without groups and audit entry.
+pub(super) fn insert_row(conn: &mut Conn, id: i64, new: &NewUser, now: Timestamp) -> Result<(), StoreError> {
     diesel::insert_into(users::table)
         .values((
             users::id.eq(id),
@@ -289,17 +300,18 @@ fn insert(conn: &mut Conn, new: &NewUser, range: IdRange, by: &Actor, now: Times
             users::date_joined.eq(now.naive()),
         ))
         .execute(conn)?;
-    groups::join(conn, id, &new.groups)?;
-    let user = by_id(conn, id)?.ok_or_else(|| StoreError::Failed("a new user vanished".into()))?;
-    let details = json!({
+    Ok(())
+}
+
+/// What the audit log says of a new user.
+pub(super) fn details(id: i64, new: &NewUser) -> Value {
+    json!({
         "id": id,
-        "is_active": user.is_active,
-        "is_staff": user.is_staff,
-        "is_superuser": user.is_superuser,
-        "groups": user.groups,
-    });
-    audit::record(conn, by, Action::UserCreate, &user.username, &details, now)?;
-    Ok(user)
+        "is_active": new.is_active,
+        "is_staff": new.is_staff || new.is_superuser,
+        "is_superuser": new.is_superuser,
+        "groups": new.groups.iter().collect::<BTreeSet<_>>(),
+    })
 }
 
 /// The active superusers. All of them are locked, so that two cannot go at the same moment: by id and before any other

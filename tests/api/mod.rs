@@ -20,6 +20,7 @@ mod limit;
 mod login;
 mod login_accept;
 mod login_bodies;
+mod login_django;
 mod login_limits;
 mod login_modes;
 mod login_rehash;

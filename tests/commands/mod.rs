@@ -2,6 +2,7 @@
 //! honours at once what they change.
 
 mod client;
+mod import_csv;
 mod terminal;
 mod token;
 mod user;

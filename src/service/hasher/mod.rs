@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Error;
-use crate::domain::password::{Argon2Cost, Password, PasswordHash, Workspace};
+use crate::domain::password::{HashFault, HashPolicy, Password, PasswordHash, Workspace};
 use crate::domain::time::Stopwatch;
 use worker::{Porter, Worker};
 
@@ -29,8 +29,8 @@ pub struct HasherOptions {
     pub threads: usize,
     /// `JETON_LOGIN_QUEUE`: how many may wait.
     pub queue: usize,
-    /// The cost of new hashes.
-    pub cost: Argon2Cost,
+    /// The cost of new hashes, and which old ones count.
+    pub policy: HashPolicy,
 }
 
 /// What a password check found.
@@ -40,6 +40,8 @@ pub enum Checked {
     Good(Option<PasswordHash>),
     /// It is not.
     Wrong,
+    /// No password can be checked against the stored hash, and why.
+    Unreadable(HashFault),
 }
 
 /// A handle to the pool; its threads end when the last handle is dropped.
@@ -55,7 +57,7 @@ impl Hasher {
     /// # Errors
     /// When the operating system gives no thread.
     pub fn start(options: HasherOptions) -> std::io::Result<Self> {
-        Self::with_dummy(options, PasswordHash::dummy(options.cost))
+        Self::with_dummy(options, PasswordHash::dummy(options.policy.cost))
     }
 
     fn with_dummy(options: HasherOptions, dummy: PasswordHash) -> std::io::Result<Self> {
@@ -69,7 +71,7 @@ impl Hasher {
             // Of a fixed size, so that a hashing thread asks nobody for memory: the allocator has locks, too.
             let ((work, jobs), (done, answers)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
             let mut worker =
-                Worker { jobs, done, dummy: dummy.clone(), cost: options.cost, workspace: Workspace::default() };
+                Worker { jobs, done, dummy: dummy.clone(), policy: options.policy, workspace: Workspace::default() };
             std::thread::Builder::new().name(format!("hasher-{number}")).spawn(move || worker.run())?;
             let porter = Porter { queue: Arc::clone(&queue), work, answers };
             std::thread::Builder::new().name(format!("porter-{number}")).spawn(move || porter.run())?;
@@ -181,6 +183,7 @@ impl Drop for Owner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::password::Argon2Cost;
 
     /// Of a cost that nobody checked, which [`password::hash`] does not take: it panics.
     const UNCHECKED: Argon2Cost = Argon2Cost { memory_kib: 0, iterations: 0, parallelism: 0 };
@@ -207,7 +210,7 @@ mod tests {
     #[test]
     fn a_panic_costs_one_login_and_not_the_thread() {
         let cheap = Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
-        let options = HasherOptions { threads: 1, queue: 1, cost: UNCHECKED };
+        let options = HasherOptions { threads: 1, queue: 1, policy: HashPolicy { cost: UNCHECKED, legacy: false } };
         let hasher = Hasher::with_dummy(options, PasswordHash::dummy(cheap)).unwrap();
         let password = || Password::new("correct horse".into());
         actix_rt::System::new().block_on(async {

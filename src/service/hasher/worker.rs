@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{Checked, Job, Queue};
-use crate::domain::password::{self, Argon2Cost, Password, PasswordHash, Verdict, Workspace};
+use crate::domain::password::{self, HashPolicy, Password, PasswordHash, Verdict, Workspace};
 use crate::service::threads::unharmed;
 
 /// The nice value of hashing threads: the least there is, for at 10 introspection still waited for them by milliseconds.
@@ -59,7 +59,7 @@ pub struct Worker {
     pub jobs: Receiver<Job>,
     pub done: SyncSender<Option<Done>>,
     pub dummy: PasswordHash,
-    pub cost: Argon2Cost,
+    pub policy: HashPolicy,
     pub workspace: Workspace,
 }
 
@@ -75,7 +75,7 @@ impl Worker {
             if done.is_none() {
                 self.workspace = Workspace::default();
             }
-            self.workspace.shrink_to(self.cost);
+            self.workspace.shrink_to(self.policy.cost);
             if self.done.send(done).is_err() {
                 return;
             }
@@ -101,23 +101,26 @@ impl Worker {
                 Done::Verified { checked, reply, _with: (stored, password) }
             }
             Job::Hash { password, reply } => {
-                let hash = password::hash(&password, self.cost, &mut self.workspace);
+                let hash = password::hash(&password, self.policy.cost, &mut self.workspace);
                 Done::Hashed { hash, reply, _with: password }
             }
         }
     }
 
     fn verify(&mut self, stored: Option<&PasswordHash>, password: &Password) -> Checked {
-        let verdict = stored
-            .map_or(Verdict::Unusable, |stored| password::verify(stored, password, self.cost, &mut self.workspace));
+        let verdict = stored.map_or(Verdict::RefusedAtOnce(None), |stored| {
+            password::verify(stored, password, self.policy, &mut self.workspace)
+        });
         match verdict {
             Verdict::Good => Checked::Good(None),
-            Verdict::GoodButOutdated => Checked::Good(Some(password::hash(password, self.cost, &mut self.workspace))),
+            Verdict::GoodButOutdated => {
+                Checked::Good(Some(password::hash(password, self.policy.cost, &mut self.workspace)))
+            }
             Verdict::Wrong => Checked::Wrong,
-            Verdict::Unusable => {
+            Verdict::RefusedAtOnce(fault) => {
                 // Only for the time it takes; the dummy matches nothing.
-                let _ = password::verify(&self.dummy, password, self.cost, &mut self.workspace);
-                Checked::Wrong
+                let _ = password::verify(&self.dummy, password, self.policy, &mut self.workspace);
+                fault.map_or(Checked::Wrong, Checked::Unreadable)
             }
         }
     }

@@ -1,0 +1,91 @@
+//! `jeton import csv`.
+
+use std::io::{Read, stdin};
+
+use clap::Args;
+
+use crate::cli::output::visible;
+use crate::cli::{Failure, with_service};
+use crate::config::Config;
+use crate::service::{ImportError, Imported};
+
+/// What `--help` says.
+pub const ABOUT: &str = "\
+Import users from a CSV file, all of them or none
+
+The first line names the columns, in any order:
+
+  username                    required
+  email                       may be empty
+  password                    the password's hash, never the password: a PHC string of argon2, or one of Django's
+                              formats (pbkdf2_sha256, pbkdf2_sha1, argon2, bcrypt_sha256, bcrypt, scrypt; md5 and
+                              sha1, which log in with JETON_LEGACY_HASHES=true only). A plain bcrypt hash, $2b$...,
+                              is written bcrypt$$2b$... Empty: the user cannot log in until a password is set
+  first_name, last_name       may be empty
+  is_active                   true or false, also t, f, 1, 0; empty: true
+  is_staff, is_superuser      the same; empty: false. A superuser is staff
+  groups                      names with ; between; groups that are missing are made
+
+Every line is checked first. If any is wrong, each fault is told with its line's number, the exit status is 1 and
+nothing is imported.
+
+It may be run again: a user of the same name and the same e-mail address (whatever the case of its letters) was
+imported before, and stays as they are, with the password, flags and groups they have now. A user of the same name
+with another e-mail address is somebody else, and a fault.";
+
+#[derive(Args)]
+pub struct CsvArguments {
+    /// The file; - is standard input
+    #[arg(long, value_name = "FILE")]
+    from: String,
+    /// Check everything and say what would be done, but do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub fn import(arguments: CsvArguments, config: &Config) -> Result<(), Failure> {
+    let CsvArguments { from, dry_run } = arguments;
+    let text = read(&from).map_err(|error| Failure::new(format!("{from}: {error}")))?;
+    let legacy_allowed = config.legacy_hashes;
+    with_service(config, |service, caller| async move {
+        let imported = match service.import_csv(text, dry_run, &caller).await {
+            Ok(imported) => imported,
+            Err(ImportError::Faults(faults)) => {
+                for (line, fault) in &faults {
+                    eprintln!("line {line}: {}", visible(fault));
+                }
+                let count = counted(faults.len(), "fault");
+                return Err(Failure::new(format!("nothing was imported: {count} in {from}")));
+            }
+            Err(ImportError::Refused(error)) => return Err(error.into()),
+        };
+        report(imported, dry_run, legacy_allowed);
+        Ok(())
+    })
+}
+
+fn read(from: &str) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    match from {
+        "-" => stdin().read_to_end(&mut text).map(|_| text),
+        path => std::fs::read(path),
+    }
+}
+
+fn report(imported: Imported, dry_run: bool, legacy_allowed: bool) {
+    let Imported { made, here_already, legacy } = imported;
+    if legacy > 0 && !legacy_allowed {
+        let users = counted(legacy, "user");
+        eprintln!("warning: {users} of md5 or sha1 hashes cannot log in unless JETON_LEGACY_HASHES=true");
+    }
+    let done = if dry_run { "would import" } else { "imported" };
+    let here = match here_already {
+        0 => String::new(),
+        count => format!("; {} here already, and as before", counted(count, "user")),
+    };
+    eprintln!("{done} {}{here}", counted(made, "user"));
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

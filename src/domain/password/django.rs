@@ -1,0 +1,195 @@
+//! The formats of Django's password hashers (`django/contrib/auth/hashers.py`), but for argon2: fields with `$` between,
+//! the hasher's name first.
+
+use base64::alphabet::BCRYPT;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD};
+use base64::{DecodeSliceError, Engine};
+use md5::Md5;
+use pbkdf2::pbkdf2_hmac_array;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::HashFault;
+
+// What is beyond these takes about ten seconds or more, or more memory than a login is worth.
+const MAX_ITERATIONS: u32 = 10_000_000;
+const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=16;
+const MAX_SCRYPT_MEMORY: u64 = 256 * 1024 * 1024;
+const MAX_SCRYPT_WORK: u64 = 2 * 1024 * 1024 * 1024;
+
+/// bcrypt reads no more of a password.
+const BCRYPT_BYTES: usize = 72;
+
+/// Salts made by hand may have bits to spare; bcrypt never minded.
+const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, NO_PAD.with_decode_allow_trailing_bits(true));
+
+/// A stored hash, read and bounded.
+pub enum DjangoHash<'a> {
+    Pbkdf2Sha256 { iterations: u32, salt: &'a str, expected: [u8; 32] },
+    Pbkdf2Sha1 { iterations: u32, salt: &'a str, expected: [u8; 20] },
+    Scrypt { params: scrypt::Params, salt: &'a str, expected: [u8; 64] },
+    Bcrypt { cost: u32, salt: [u8; 16], expected: [u8; 23] },
+    BcryptSha256 { cost: u32, salt: [u8; 16], expected: [u8; 23] },
+    Md5 { salt: &'a str, expected: [u8; 16] },
+    Sha1 { salt: &'a str, expected: [u8; 20] },
+}
+
+impl<'a> DjangoHash<'a> {
+    pub fn read(stored: &'a str) -> Result<Self, HashFault> {
+        let Some((name, rest)) = stored.split_once('$') else {
+            let expected = Some(stored).filter(|stored| stored.len() == 32).and_then(from_hex);
+            return expected.map(|expected| Self::Md5 { salt: "", expected }).ok_or(HashFault::Unknown);
+        };
+        match name {
+            "pbkdf2_sha256" => {
+                let (iterations, salt, expected) = pbkdf2("pbkdf2_sha256", rest)?;
+                Ok(Self::Pbkdf2Sha256 { iterations, salt, expected })
+            }
+            "pbkdf2_sha1" => {
+                let (iterations, salt, expected) = pbkdf2("pbkdf2_sha1", rest)?;
+                Ok(Self::Pbkdf2Sha1 { iterations, salt, expected })
+            }
+            "scrypt" => scrypt(rest),
+            "bcrypt" => {
+                let (cost, salt, expected) = bcrypt("bcrypt", rest)?;
+                Ok(Self::Bcrypt { cost, salt, expected })
+            }
+            "bcrypt_sha256" => {
+                let (cost, salt, expected) = bcrypt("bcrypt_sha256", rest)?;
+                Ok(Self::BcryptSha256 { cost, salt, expected })
+            }
+            // Without a salt too.
+            "md5" => {
+                let read = rest.split_once('$').and_then(|(salt, hash)| Some((salt, from_hex(hash)?)));
+                read.map(|(salt, expected)| Self::Md5 { salt, expected }).ok_or(HashFault::Corrupt("md5"))
+            }
+            "sha1" => {
+                let read = rest.split_once('$').and_then(|(salt, hash)| Some((salt, from_hex(hash)?)));
+                read.map(|(salt, expected)| Self::Sha1 { salt, expected }).ok_or(HashFault::Corrupt("sha1"))
+            }
+            _ => Err(HashFault::Unknown),
+        }
+    }
+
+    /// The name of a format that guards nothing: one quick pass.
+    pub const fn legacy(&self) -> Option<&'static str> {
+        match self {
+            Self::Md5 { .. } => Some("md5"),
+            Self::Sha1 { .. } => Some("sha1"),
+            _ => None,
+        }
+    }
+
+    pub fn matches(&self, password: &str) -> bool {
+        let password = password.as_bytes();
+        let equal = match self {
+            Self::Pbkdf2Sha256 { iterations, salt, expected } => {
+                pbkdf2_hmac_array::<Sha256, 32>(password, salt.as_bytes(), *iterations).ct_eq(expected)
+            }
+            Self::Pbkdf2Sha1 { iterations, salt, expected } => {
+                pbkdf2_hmac_array::<Sha1, 20>(password, salt.as_bytes(), *iterations).ct_eq(expected)
+            }
+            Self::Scrypt { params, salt, expected } => {
+                let mut output = [0; 64];
+                scrypt::scrypt(password, salt.as_bytes(), params, &mut output).expect("64 bytes are an output");
+                output.ct_eq(expected)
+            }
+            Self::Bcrypt { cost, salt, expected } => bcrypt_of(password, *cost, *salt).ct_eq(expected),
+            Self::BcryptSha256 { cost, salt, expected } => {
+                bcrypt_of(hex::encode(Sha256::digest(password)).as_bytes(), *cost, *salt).ct_eq(expected)
+            }
+            Self::Md5 { salt, expected } => {
+                Md5::new().chain_update(salt).chain_update(password).finalize().as_slice().ct_eq(expected)
+            }
+            Self::Sha1 { salt, expected } => {
+                Sha1::new().chain_update(salt).chain_update(password).finalize().as_slice().ct_eq(expected)
+            }
+        };
+        equal.into()
+    }
+}
+
+/// `<iterations>$<salt>$<base64>`.
+fn pbkdf2<'a, const N: usize>(name: &'static str, rest: &'a str) -> Result<(u32, &'a str, [u8; N]), HashFault> {
+    let read = || {
+        let [iterations, salt, hash] = fields(rest)?;
+        Some((number(iterations)?, Some(salt).filter(|salt| !salt.is_empty())?, from_base64(&STANDARD, hash)?))
+    };
+    let (iterations, salt, expected) = read().ok_or(HashFault::Corrupt(name))?;
+    match u32::try_from(iterations) {
+        Ok(0) => Err(HashFault::Corrupt(name)),
+        Ok(iterations @ ..=MAX_ITERATIONS) => Ok((iterations, salt, expected)),
+        _ => Err(HashFault::TooCostly(name)),
+    }
+}
+
+/// `<N>$<salt>$<r>$<p>$<base64>`.
+fn scrypt(rest: &str) -> Result<DjangoHash<'_>, HashFault> {
+    const NAME: &str = "scrypt";
+    let read = || {
+        let [n, salt, r, p, hash] = fields(rest)?;
+        let cost = (number(n)?, number(r)?, number(p)?);
+        Some((cost, Some(salt).filter(|salt| !salt.is_empty())?, from_base64(&STANDARD, hash)?))
+    };
+    let ((n, r, p), salt, expected) = read().ok_or(HashFault::Corrupt(NAME))?;
+    if r == 0 || p == 0 {
+        return Err(HashFault::Corrupt(NAME));
+    }
+    // Asked before the crate is: it multiplies without a look at what its numbers hold.
+    let memory = n.saturating_add(p).saturating_mul(r).saturating_mul(128);
+    if memory > MAX_SCRYPT_MEMORY || n.saturating_mul(r).saturating_mul(p).saturating_mul(128) > MAX_SCRYPT_WORK {
+        return Err(HashFault::TooCostly(NAME));
+    }
+    let params = || {
+        let log_n = Some(n).filter(|n| n.is_power_of_two() && *n > 1)?.ilog2();
+        scrypt::Params::new(log_n.try_into().ok()?, r.try_into().ok()?, p.try_into().ok()?).ok()
+    };
+    let params = params().ok_or(HashFault::Corrupt(NAME))?;
+    Ok(DjangoHash::Scrypt { params, salt, expected })
+}
+
+/// bcrypt's own `$2b$<cost>$<salt><hash>`.
+fn bcrypt(name: &'static str, rest: &str) -> Result<(u32, [u8; 16], [u8; 23]), HashFault> {
+    let read = || {
+        let ["", "2a" | "2b" | "2y", cost, data] = fields(rest)? else { return None };
+        let (salt, hash) = data.split_at_checked(22)?;
+        let cost = u32::try_from(Some(cost).filter(|cost| cost.len() == 2).and_then(number)?).ok()?;
+        Some((cost, from_base64(&BCRYPT_BASE64, salt)?, from_base64(&BCRYPT_BASE64, hash)?))
+    };
+    let (cost, salt, expected) = read().ok_or(HashFault::Corrupt(name))?;
+    match cost {
+        cost if BCRYPT_COSTS.contains(&cost) => Ok((cost, salt, expected)),
+        // bcrypt has none of more, or of less.
+        ..4 | 32.. => Err(HashFault::Corrupt(name)),
+        _ => Err(HashFault::TooCostly(name)),
+    }
+}
+
+fn bcrypt_of(password: &[u8], cost: u32, salt: [u8; 16]) -> [u8; 23] {
+    // C's end of a text belongs to it.
+    let key: Vec<u8> = password.iter().copied().chain([0]).take(BCRYPT_BYTES).collect();
+    let [output @ .., _] = bcrypt::bcrypt(cost, salt, &key);
+    output
+}
+
+fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
+    text.split('$').collect::<Vec<_>>().try_into().ok()
+}
+
+/// Digits alone; of too many, more than any bound.
+fn number(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+fn from_base64<const N: usize>(engine: &GeneralPurpose, text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let decoded: Result<usize, DecodeSliceError> = engine.decode_slice(text, &mut bytes);
+    (decoded == Ok(N)).then_some(bytes)
+}
+
+fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes).ok().map(|()| bytes)
+}

@@ -1,0 +1,206 @@
+//! Passwords and their hashes: argon2id for ours, kept as PHC strings, and whatever Django made.
+//!
+//! Hashing takes milliseconds and megabytes; only the pool in `service/hasher/` calls it.
+
+mod argon2;
+mod django;
+#[cfg(test)]
+mod vectors;
+
+use std::fmt;
+
+use self::argon2::Argon2Hash;
+pub use self::argon2::{Argon2Cost, Workspace, hash};
+use self::django::DjangoHash;
+use super::random;
+
+/// A clear password, in memory only.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    /// Any text: rules for new passwords are in [`super::password_rules`].
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// A random password for a generated account: 120 bits in characters that are easily copied.
+    #[must_use]
+    pub fn generate() -> Self {
+        const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+        Self(random::bytes::<24>().iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
+    }
+
+    /// The clear text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(hidden)")
+    }
+}
+
+/// A stored password hash: a PHC string, one of Django's formats, or unusable.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// As it stands in the database.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// A hash that no password matches: `!` and 40 random digits, as Django's `make_password(None)` writes it.
+    #[must_use]
+    pub fn unusable() -> Self {
+        Self(format!("!{}", hex::encode(random::bytes::<20>())))
+    }
+
+    /// A hash of nothing, with `cost`: checking any password against it takes as long as against a real one.
+    ///
+    /// # Panics
+    /// When `cost` was not checked with [`Argon2Cost::check`].
+    #[must_use]
+    pub fn dummy(cost: Argon2Cost) -> Self {
+        argon2::dummy(cost)
+    }
+
+    /// Whether a password can be checked against it, or it is unusable and means to be. Takes no time.
+    ///
+    /// # Errors
+    /// Why not; never [`HashFault::NotAllowed`].
+    pub fn check(&self) -> Result<(), HashFault> {
+        read(&self.0).map(drop)
+    }
+
+    /// Whether it is one of the formats that log in only with `JETON_LEGACY_HASHES`.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        matches!(read(&self.0), Ok(Stored::Django(hash)) if hash.legacy().is_some())
+    }
+
+    /// For the database.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(hidden)")
+    }
+}
+
+/// How new passwords are hashed, and which old hashes count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashPolicy {
+    /// Today's cost.
+    pub cost: Argon2Cost,
+    /// Whether Django's md5 and sha1 hashes count.
+    pub legacy: bool,
+}
+
+/// Why no password can be checked against a stored hash. The words tell its format and nothing else of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HashFault {
+    /// Of no format that is known.
+    #[error("the hash has an unknown format")]
+    Unknown,
+    /// Of this format by its name, and not by the rest.
+    #[error("the {0} hash is corrupt")]
+    Corrupt(&'static str),
+    /// It would take too much time or memory.
+    #[error("the {0} hash costs more than is allowed: it counts as corrupt")]
+    TooCostly(&'static str),
+    /// A format that the operator does not allow.
+    #[error("the hash is {0}, which logs in only with JETON_LEGACY_HASHES=true")]
+    NotAllowed(&'static str),
+}
+
+/// What checking a password against a stored hash found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the password, and the hash has today's cost.
+    Good,
+    /// It is the password; the hash is to be replaced.
+    GoodButOutdated,
+    /// It is not.
+    Wrong,
+    /// It is not, and next to no work was done to find out: the hash is unusable, or legacy, or cannot be read, and why.
+    RefusedAtOnce(Option<HashFault>),
+}
+
+/// Checks `password` against `stored`.
+#[must_use]
+pub fn verify(stored: &PasswordHash, password: &Password, policy: HashPolicy, workspace: &mut Workspace) -> Verdict {
+    match read(&stored.0) {
+        Ok(Stored::Unusable) => Verdict::RefusedAtOnce(None),
+        Ok(Stored::Argon2(hash)) => hash.verify(password, policy.cost, workspace),
+        Ok(Stored::Django(hash)) => match (hash.legacy(), policy.legacy) {
+            (Some(name), false) => Verdict::RefusedAtOnce(Some(HashFault::NotAllowed(name))),
+            _ if hash.matches(&password.0) => Verdict::GoodButOutdated,
+            (Some(_), true) => Verdict::RefusedAtOnce(None),
+            (None, _) => Verdict::Wrong,
+        },
+        Err(fault) => Verdict::RefusedAtOnce(Some(fault)),
+    }
+}
+
+/// A stored hash, read: nothing of it was computed yet.
+enum Stored<'a> {
+    Unusable,
+    Argon2(Argon2Hash),
+    Django(DjangoHash<'a>),
+}
+
+fn read(stored: &str) -> Result<Stored<'_>, HashFault> {
+    if stored.is_empty() || stored.starts_with('!') {
+        return Ok(Stored::Unusable);
+    }
+    if stored.starts_with("$argon2") {
+        return Argon2Hash::read(stored).map(Stored::Argon2);
+    }
+    match stored.strip_prefix("argon2").filter(|rest| rest.starts_with('$')) {
+        Some(phc) => Argon2Hash::read_django(phc).map(Stored::Argon2),
+        None => DjangoHash::read(stored).map(Stored::Django),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
+    const POLICY: HashPolicy = HashPolicy { cost: CHEAP, legacy: false };
+
+    fn password(text: &str) -> Password {
+        Password::new(text.into())
+    }
+
+    #[test]
+    fn a_hash_knows_its_password_and_its_cost() {
+        let mut workspace = Workspace::default();
+        let stored = hash(&password("correct horse"), CHEAP, &mut workspace);
+        assert!(stored.as_str().starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{}", stored.as_str());
+        let dearer = Argon2Cost { iterations: 2, ..CHEAP };
+        for (text, cost, verdict) in [
+            ("correct horse", CHEAP, Verdict::Good),
+            ("correct horse", dearer, Verdict::GoodButOutdated),
+            ("correct horse ", CHEAP, Verdict::Wrong),
+            ("", CHEAP, Verdict::Wrong),
+        ] {
+            let policy = HashPolicy { cost, ..POLICY };
+            assert_eq!(verify(&stored, &password(text), policy, &mut workspace), verdict, "{text:?} {cost:?}");
+        }
+        let foreign = PasswordHash::from_stored(format!("argon2{}", stored.as_str()));
+        let verdict = verify(&foreign, &password("correct horse"), POLICY, &mut workspace);
+        assert_eq!(verdict, Verdict::GoodButOutdated, "Django's form is replaced whatever its cost");
+    }
+}

@@ -1,0 +1,187 @@
+//! A CSV file's lines as users, and everything that is wrong with them.
+
+use std::collections::HashMap;
+
+use csv::{ByteRecord, ReaderBuilder};
+
+use crate::domain::email::EmailRule;
+use crate::domain::password::PasswordHash;
+use crate::domain::user::{MAX_USERNAME_CHARS, NewUser};
+
+const COLUMNS: [&str; 9] =
+    ["username", "email", "password", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "groups"];
+
+/// The longest first name, last name and name of a group, in characters (Django).
+const MAX_NAME_CHARS: usize = 150;
+
+/// What was read, each with the number of its line.
+#[derive(Default)]
+pub struct Rows {
+    pub users: Vec<(usize, NewUser)>,
+    /// Those of `users`, and of lines that have faults: name and e-mail address.
+    pub names: Vec<(usize, String, String)>,
+    pub faults: Vec<(usize, String)>,
+}
+
+impl Rows {
+    pub fn read(text: &[u8]) -> Self {
+        // What spreadsheets put before UTF-8.
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let mut lines = Lines { text, seen: 0, number: 1 };
+        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
+        let mut rows = Self::default();
+        let mut columns = None;
+        let rule = EmailRule::new();
+        let mut record = ByteRecord::new();
+        loop {
+            match reader.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => break,
+                // From memory, of any width, as bytes: nothing is left to fail.
+                Err(error) => {
+                    rows.faults.push((lines.number, error.to_string()));
+                    break;
+                }
+            }
+            let line = lines.at(record.position().map_or(0, csv::Position::byte));
+            let Ok(fields) = record.iter().map(std::str::from_utf8).collect::<Result<Vec<_>, _>>() else {
+                rows.faults.push((line, "this is not UTF-8".into()));
+                if columns.is_none() {
+                    break;
+                }
+                continue;
+            };
+            match &columns {
+                None => match header(&fields) {
+                    Ok(header) => columns = Some(header),
+                    Err(faults) => {
+                        rows.faults.extend(faults.into_iter().map(|fault| (line, fault)));
+                        break;
+                    }
+                },
+                Some(columns) => {
+                    let field = |column| columns.get(column).and_then(|place| fields.get(*place)).copied();
+                    if let Some(name) = field("username").filter(|name| username_fault(name).is_none()) {
+                        rows.names.push((line, name.into(), field("email").unwrap_or_default().into()));
+                    }
+                    match user(columns, &fields, &rule) {
+                        Ok(user) => rows.users.push((line, user)),
+                        Err(faults) => rows.faults.extend(faults.into_iter().map(|fault| (line, fault))),
+                    }
+                }
+            }
+        }
+        if columns.is_none() && rows.faults.is_empty() {
+            rows.faults.push((1, "there is no line that names the columns".into()));
+        }
+        rows
+    }
+}
+
+/// Numbers of lines. The reader's own are of where it began to look, which may be the end of the line before.
+struct Lines<'a> {
+    text: &'a [u8],
+    seen: usize,
+    number: usize,
+}
+
+impl Lines<'_> {
+    fn at(&mut self, byte: u64) -> usize {
+        let byte = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
+        let ends = self.text[byte..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let begin = byte + ends;
+        self.number += self.text[self.seen..begin].split(|byte| *byte == b'\n').skip(1).count();
+        self.seen = begin;
+        self.number
+    }
+}
+
+/// Where each column is.
+fn header(fields: &[&str]) -> Result<HashMap<&'static str, usize>, Vec<String>> {
+    let mut columns = HashMap::new();
+    let mut faults = Vec::new();
+    for (place, field) in fields.iter().enumerate() {
+        let field = field.trim();
+        match COLUMNS.iter().find(|column| **column == field) {
+            Some(column) if columns.insert(*column, place).is_some() => {
+                faults.push(format!("the column {column} is there twice"));
+            }
+            Some(_) => {}
+            None => faults.push(format!("there is no column {field:?}; there are {}", COLUMNS.join(", "))),
+        }
+    }
+    if !columns.contains_key("username") {
+        faults.push("the column username is missing".into());
+    }
+    if faults.is_empty() { Ok(columns) } else { Err(faults) }
+}
+
+fn user(columns: &HashMap<&'static str, usize>, fields: &[&str], rule: &EmailRule) -> Result<NewUser, Vec<String>> {
+    if fields.len() != columns.len() {
+        return Err(vec![format!("there are {} fields, not {}", fields.len(), columns.len())]);
+    }
+    let mut faults = Vec::new();
+    let text = |column: &str| columns.get(column).map_or("", |place| fields[*place]);
+    faults.extend(username_fault(text("username")).map(|fault| format!("username: {fault}")));
+    if !text("email").is_empty() {
+        faults.extend(rule.fault(text("email")).map(|fault| format!("email: {fault}")));
+    }
+    for column in ["first_name", "last_name"] {
+        faults.extend(name_fault(text(column)).map(|fault| format!("{column}: {fault}")));
+    }
+    let groups: Vec<String> =
+        text("groups").split(';').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    faults.extend(groups.iter().find_map(|name| name_fault(name)).map(|fault| format!("groups: {fault}")));
+    let password = match text("password") {
+        "" => PasswordHash::unusable(),
+        stored => PasswordHash::from_stored(stored.to_owned()),
+    };
+    faults.extend(password.check().err().map(|fault| format!("password: {fault}")));
+    let mut flag = |column: &str, default: bool| match text(column).trim().to_ascii_lowercase().as_str() {
+        "" => default,
+        "true" | "t" | "1" => true,
+        "false" | "f" | "0" => false,
+        _ => {
+            faults.push(format!("{column}: write true or false, not {:?}", text(column)));
+            default
+        }
+    };
+    let (is_active, is_staff) = (flag("is_active", true), flag("is_staff", false));
+    let is_superuser = flag("is_superuser", false);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(NewUser {
+        username: text("username").into(),
+        email: text("email").into(),
+        first_name: text("first_name").into(),
+        last_name: text("last_name").into(),
+        is_active,
+        is_staff: is_staff || is_superuser,
+        is_superuser,
+        groups,
+        password,
+    })
+}
+
+/// A name is taken as it is, but for what could never log in: the login cuts blanks off, and takes no NUL.
+fn username_fault(name: &str) -> Option<String> {
+    if name.trim().is_empty() {
+        Some("This field may not be blank.".into())
+    } else if name.trim() != name {
+        Some("there are blanks before or after it, which the login cuts off".into())
+    } else if name.chars().any(char::is_control) {
+        Some("Control characters are not allowed.".into())
+    } else {
+        (name.chars().count() > MAX_USERNAME_CHARS)
+            .then(|| format!("Ensure this field has no more than {MAX_USERNAME_CHARS} characters."))
+    }
+}
+
+fn name_fault(name: &str) -> Option<String> {
+    if name.contains('\0') {
+        return Some("Null characters are not allowed.".into());
+    }
+    let long = name.chars().count() > MAX_NAME_CHARS;
+    long.then(|| format!("Ensure this field has no more than {MAX_NAME_CHARS} characters."))
+}
