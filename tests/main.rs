@@ -16,6 +16,7 @@ mod cache;
 mod commands;
 mod freshness;
 mod gateways;
+mod import;
 mod layers;
 mod lookups;
 mod outage;

@@ -5,6 +5,7 @@ mod audit;
 mod client;
 mod config;
 mod healthcheck;
+mod import;
 mod migrate;
 mod output;
 mod prompt;
@@ -48,6 +49,9 @@ enum Command {
     /// Register, list, rotate and delete clients
     #[command(subcommand)]
     Client(client::ClientCommand),
+    /// Bring users and tokens over from elsewhere
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Print the audit log, newest first
     Audit(audit::AuditArguments),
     /// Print every setting, its value, and where it came from
@@ -118,6 +122,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::User(command) => user::run(command, &config),
         Command::Token(command) => token::run(command, &config),
         Command::Client(command) => client::run(command, &config),
+        Command::Import(command) => import::run(command, &config),
         Command::Audit(arguments) => audit::audit(arguments, &config),
         Command::Config => config::config(&given),
         Command::Healthcheck => healthcheck::healthcheck(&config),

@@ -1,0 +1,21 @@
+//! `jeton import ...`.
+
+mod django;
+
+use clap::Subcommand;
+
+use super::Failure;
+use crate::config::Config;
+
+/// Where users can come from.
+#[derive(Subcommand)]
+pub enum ImportCommand {
+    /// Users, groups and tokens of a Django project, with their ids, passwords and keys
+    Django(django::DjangoArguments),
+}
+
+pub fn run(command: ImportCommand, config: &Config) -> Result<(), Failure> {
+    match command {
+        ImportCommand::Django(arguments) => django::import_django(arguments, config),
+    }
+}
