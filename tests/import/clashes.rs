@@ -30,13 +30,13 @@ each_way! {
     fn of_many_rows_all_are_named(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         done(&jeton(&target), &["migrate"]);
-        let rows = |format: &dyn Fn(i64) -> String| (10..5010).map(format).collect::<Vec<_>>().join(",");
-        source.sql(&format!("insert into auth_user values {}", rows(&|n| {
-            format!("({n}, '!x', null, false, 'there{n}', '', '', '', false, true, '2026-01-01 00:00:00')")
-        })));
-        target.sql(&format!("insert into users (id, username, password, date_joined) values {}", rows(&|n| {
-            format!("({n}, 'here{n}', '!', '2026-01-01 00:00:00')")
-        })));
+        let many = "with recursive n (n) as (select 10 union all select n + 1 from n where n < 5009) insert into";
+        source.sql(&format!(
+            "{many} auth_user select n, '!x', null, false, 'there' || n, '', '', '', false, true, '2026-01-01 00:00:00' from n"
+        ));
+        target.sql(&format!(
+            "{many} users (id, username, password, date_joined) select n, 'here' || n, '!', '2026-01-01 00:00:00' from n"
+        ));
         let output = import(&source, &target, &[]);
         assert_eq!(output.status, 1);
         let clashes: Vec<&str> = output.stderr.lines().filter(|line| line.starts_with("clash: ")).collect();

@@ -40,13 +40,12 @@ each_way! {
                 for (name, value) in shown.as_object().unwrap() {
                     assert_eq!(&answer[name], value, "{name} of {user}");
                 }
-                assert_eq!(app.list(&format!("/admin/users/?search={}", user["email"].as_str().unwrap())).is_empty(), false);
             }
         }
         let bob = &manifest()["users"][2];
         let (lasting, ending) = (&knox_keys(bob)[1].0, &knox_keys(bob)[0].0);
         assert_eq!(app.introspect(lasting)["exp"], Value::Null);
-        assert_eq!(app.introspect(ending)["exp"], 3_371_515_498_i64, "2076-11-09T04:04:58Z");
+        assert_eq!(app.introspect(ending)["exp"], 3_372_120_298_i64, "2076-11-09T04:04:58Z");
         assert_eq!(app.introspect(ending)["iat"], 1_795_320_298, "2026-11-22T04:04:58Z");
     }
 
@@ -60,7 +59,6 @@ each_way! {
             Sqlite => format!("strftime('%Y-%m-%d %H:%M:%f', {column})"),
             Postgres => format!("to_char({column} at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS')"),
         };
-        // Knox's own created is the one of the first; both databases' ways to cut microseconds agree on these.
         let joined = |kind, table| format!("select id, substr({}, 1, 19) from {table} order by id", utc("date_joined", kind));
         assert_eq!(target.sql(&joined(to, "users")), source.sql(&joined(from, "auth_user")));
         assert_eq!(target.sql("select value from meta where key = 'last_user_id'"), "3010");

@@ -116,7 +116,10 @@ pub fn add_knox_token(source: &TestDatabase, user_id: i64, key: &str, expiry: &s
 
 /// `jeton import django --from <source>` into `target`.
 pub fn import(source: &TestDatabase, target: &TestDatabase, more: &[&str]) -> Output {
-    jeton(target).env("USER", "olga").env("JETON_LOG", "warn").run(&[&["import", "django", "--from", &source.url], more].concat())
+    jeton(target)
+        .env("USER", "olga")
+        .env("JETON_LOG", "warn")
+        .run(&[&["import", "django", "--from", &source.url], more].concat())
 }
 
 /// The same, which must succeed; gives its words.

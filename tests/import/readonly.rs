@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use super::{file_of, fixture, imported, small};
 use crate::commands::jeton;
@@ -34,11 +35,12 @@ fn a_log_that_is_there_is_read_too() {
     let copy = TestDatabase::new(Kind::Sqlite);
     let (from, to) = (file_of(&source), file_of(&copy));
     // What a project that was killed leaves behind: the newest rows are in the log alone.
-    source.sql(&format!(
-        "pragma journal_mode = wal; pragma wal_autocheckpoint = 0;
-         insert into auth_user values (9, '!x', null, false, 'new', '', '', '', false, true, '2026-01-01 00:00:00');
-         .system cp {from} {to}; cp {from}-wal {to}-wal"
-    ));
+    let mut project = Command::new("sqlite3");
+    project.arg(from).arg("pragma journal_mode = wal; pragma wal_autocheckpoint = 0").arg(
+        "insert into auth_user values (9, '!x', null, false, 'new', '', '', '', false, true, '2026-01-01 00:00:00')",
+    );
+    project.arg(format!(".system cp {from} {to}; cp {from}-wal {to}-wal"));
+    assert!(project.output().unwrap().status.success());
     let (file, log) = (fs::read(to).unwrap(), fs::read(format!("{to}-wal")).unwrap());
     assert!(!log.is_empty());
     let words = imported(&copy, &TestDatabase::new(Kind::Sqlite), &[]);
@@ -73,7 +75,7 @@ fn time_outs_are_not_for_imports() {
     let role = format!("hasty_{}", std::process::id());
     source.sql(&format!(
         "create role {role} login; alter role {role} set statement_timeout = '500ms';
-         create view slow as select auth_user.*, pg_sleep(0.2) as nap from auth_user;
+         create view slow as select auth_user.*, pg_sleep(0.2)::text as nap from auth_user;
          grant select on all tables in schema public to {role}"
     ));
     // Three rows of it take 0.6 s, and all of it more than a request of jeton's may take.

@@ -37,7 +37,7 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
     let source = open_django(&DjangoImport { from, user_table, username_column })?;
     let bar = Bar::new();
     let ended = bar.clone();
-    let told = if dry_run {
+    if dry_run {
         let found = would_import_django(&open_store(config)?, source, Clock::System.now(), move |at| bar.show(at));
         ended.end();
         tell(&found?, "would be imported");
@@ -49,8 +49,7 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
             tell(&done?, "imported");
             Ok(())
         })
-    };
-    told
+    }
 }
 
 fn tell(done: &Imported, what: &str) {

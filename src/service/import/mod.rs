@@ -1,5 +1,6 @@
 //! Users and tokens that come over from elsewhere.
 
+mod batch;
 mod django;
 mod standing;
 

@@ -30,7 +30,7 @@ pub fn open(url: &DatabaseUrl) -> Result<(Conn, Option<Unchanged>), StoreError> 
 
 fn open_postgres(url: &DatabaseUrl, text: &str) -> Result<Conn, StoreError> {
     // Any of several hosts will do, a standby too.
-    let text = with_parameters(text, &[("connect_timeout", "10"), ("application_name", "jeton import")]);
+    let text = with_parameters(text, &[("connect_timeout", "10"), ("application_name", "jeton-import")]);
     let mut conn = PgConnection::establish(&text)
         .map_err(|error| unusable(url, "cannot open", error, "see that it runs, and that --from is right"))?;
     // Time-outs, which a role may have, are for requests.

@@ -76,11 +76,11 @@ impl ImportTarget<'_> {
             Conn::Pg(pg) => users::table.filter(with_id).select(columns).load(pg)?,
             Conn::Sqlite(sqlite) => users::table.filter(with_id).select(columns).load(sqlite)?,
         };
-        let named: Vec<(i64, String)> = match conn {
+        let namesakes: Vec<(i64, String)> = match conn {
             Conn::Pg(pg) => users::table.filter(with_name).select(columns).load(pg)?,
             Conn::Sqlite(sqlite) => users::table.filter(with_name).select(columns).load(sqlite)?,
         };
-        found.extend(named);
+        found.extend(namesakes);
         Ok(found)
     }
 
