@@ -6,6 +6,7 @@ mod clashes;
 mod custom;
 mod dry;
 mod fixture;
+mod logins;
 mod readonly;
 mod sealed;
 mod terminal;
