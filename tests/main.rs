@@ -17,6 +17,7 @@ mod clients;
 mod commands;
 mod freshness;
 mod gateways;
+mod import;
 mod layers;
 mod lookups;
 mod outage;

@@ -49,7 +49,7 @@ enum Command {
     /// Register, list, rotate and delete clients
     #[command(subcommand)]
     Client(client::ClientCommand),
-    /// Import users from elsewhere
+    /// Bring users and tokens over from elsewhere
     #[command(subcommand)]
     Import(import::ImportCommand),
     /// Print the audit log, newest first

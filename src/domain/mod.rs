@@ -6,6 +6,7 @@ pub mod audit;
 pub mod change;
 pub mod client;
 pub mod database_url;
+pub mod django;
 pub mod duration;
 pub mod email;
 pub mod page;

@@ -236,16 +236,24 @@ impl r2d2::HandleError<ConnectError> for LogErrors {
 /// The URL with what a service needs and the operator did not say: an end to waiting for a host that is gone, and of
 /// several hosts none that only follows another, for it answers with what was true a while ago.
 fn with_defaults(url: &str) -> String {
+    with_parameters(
+        url,
+        &[
+            ("connect_timeout", "2"),
+            ("application_name", "jeton"),
+            ("target_session_attrs", "primary"),
+            ("keepalives_idle", "10"),
+            ("keepalives_interval", "5"),
+            ("keepalives_count", "3"),
+            ("tcp_user_timeout", "10000"),
+        ],
+    )
+}
+
+/// The URL with these parameters, but for those that it has.
+pub fn with_parameters(url: &str, parameters: &[(&str, &str)]) -> String {
     let mut url = url.to_owned();
-    for (name, value) in [
-        ("connect_timeout", "2"),
-        ("application_name", "jeton"),
-        ("target_session_attrs", "primary"),
-        ("keepalives_idle", "10"),
-        ("keepalives_interval", "5"),
-        ("keepalives_count", "3"),
-        ("tcp_user_timeout", "10000"),
-    ] {
+    for (name, value) in parameters {
         let given = url
             .split_once('?')
             .is_some_and(|(_, query)| query.split('&').any(|parameter| parameter.split('=').next() == Some(name)));

@@ -20,7 +20,7 @@ use crate::domain::change::Change;
 use crate::domain::time::Stopwatch;
 
 /// The channel that the triggers in `migrations/postgres` notify.
-const CHANNEL: &str = "jeton_changes";
+pub(super) const CHANNEL: &str = "jeton_changes";
 
 /// How long a beat may take to come back once the server has said that it was sent; a millisecond is usual.
 const LONGEST_RETURN: Duration = Duration::from_secs(2);

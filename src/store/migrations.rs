@@ -71,6 +71,11 @@ fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     Ok(if complete { SchemaState::Current } else { SchemaState::Behind })
 }
 
+/// Whether no jeton has used this database yet.
+pub fn is_unmade(conn: &mut Conn) -> Result<bool, StoreError> {
+    Ok(applied(conn)?.is_empty())
+}
+
 /// The versions applied. Asks first whether their table is there: Diesel would make it, and a question must not write.
 fn applied(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
     let is_there = match conn {

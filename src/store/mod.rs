@@ -4,12 +4,13 @@
 //! 1. times come from our clock as parameters, never from the database;
 //! 2. one atomic statement rather than read, lock, write; where a user's tokens change, `users::lock` comes first;
 //! 3. a unique violation is an answer ([`StoreError::Taken`]) and ends its transaction;
-//! 4. rows are inserted one by one, but for imports into PostgreSQL;
+//! 4. rows are inserted one by one, but for an import's;
 //! 5. SQL that must differ stands in a `match` arm.
 
 mod audit;
 mod clients;
 mod connection;
+mod django;
 mod groups;
 mod import;
 mod listener;
@@ -36,6 +37,8 @@ use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
 use connection::{Conn, Manager, OpenedFile, Role};
+pub use django::{DJANGO_BATCH, DjangoSource};
+pub use import::{ImportTarget, ImportedEntry, ImportedToken, ImportedUser};
 pub use listener::Listener;
 pub use login_tokens::{Issue, LoginToken, SealedToken};
 pub use meta::MetaKey;

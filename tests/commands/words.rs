@@ -105,6 +105,11 @@ fn wrong_usage_is_status_2_and_makes_nothing() {
         "config x",
         "healthcheck x",
         "serve x",
+        "import",
+        "import nonsense",
+        "import django",
+        "import django --from",
+        "import django --from sqlite://x.db --nonsense",
     ] {
         let output = jeton.run(&args.split(' ').collect::<Vec<_>>());
         assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{args}: {output:?}");

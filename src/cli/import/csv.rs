@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::output::visible;
 use crate::cli::{Failure, with_service};
 use crate::config::Config;
-use crate::service::{ImportError, Imported};
+use crate::service::{CsvError, CsvImported};
 
 /// What `--help` says.
 pub const ABOUT: &str = "\
@@ -50,14 +50,14 @@ pub fn import(arguments: CsvArguments, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
         let imported = match service.import_csv(text, dry_run, &caller).await {
             Ok(imported) => imported,
-            Err(ImportError::Faults(faults)) => {
+            Err(CsvError::Faults(faults)) => {
                 for (line, fault) in &faults {
                     eprintln!("line {line}: {}", visible(fault));
                 }
                 let count = counted(faults.len(), "fault");
                 return Err(Failure::new(format!("nothing was imported: {count} in {from}")));
             }
-            Err(ImportError::Refused(error)) => return Err(error.into()),
+            Err(CsvError::Refused(error)) => return Err(error.into()),
         };
         report(imported, dry_run, legacy_allowed);
         Ok(())
@@ -72,8 +72,8 @@ fn read(from: &str) -> std::io::Result<Vec<u8>> {
     }
 }
 
-fn report(imported: Imported, dry_run: bool, legacy_allowed: bool) {
-    let Imported { made, here_already, legacy } = imported;
+fn report(imported: CsvImported, dry_run: bool, legacy_allowed: bool) {
+    let CsvImported { made, here_already, legacy } = imported;
     if legacy > 0 && !legacy_allowed {
         let users = counted(legacy, "user");
         eprintln!("warning: {users} of md5 or sha1 hashes cannot log in unless JETON_LEGACY_HASHES=true");

@@ -1,6 +1,7 @@
-//! `jeton import ...`: users from elsewhere.
+//! `jeton import ...`.
 
 mod csv;
+mod django;
 
 use clap::Subcommand;
 
@@ -10,13 +11,16 @@ use crate::config::Config;
 /// Where users can come from.
 #[derive(Subcommand)]
 pub enum ImportCommand {
-    /// Import users from a CSV file
+    /// Users from a CSV file, with their password hashes
     #[command(long_about = csv::ABOUT)]
     Csv(csv::CsvArguments),
+    /// Users, groups and tokens of a Django project, with their ids, passwords and keys
+    Django(django::DjangoArguments),
 }
 
 pub fn run(command: ImportCommand, config: &Config) -> Result<(), Failure> {
     match command {
         ImportCommand::Csv(arguments) => csv::import(arguments, config),
+        ImportCommand::Django(arguments) => django::import_django(arguments, config),
     }
 }

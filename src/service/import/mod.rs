@@ -1,47 +1,50 @@
-//! Users from elsewhere.
+//! Users and tokens that come over from elsewhere.
 
+mod batch;
 mod csv;
+mod django;
 mod rows;
+mod standing;
 
-use super::{Error, Service};
-use crate::store::{Store, StoreError};
+pub use csv::{CsvError, CsvImported};
+pub use django::{DjangoImport, open_django, would_import_django};
+
+/// How far an import is.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// It begins to look at so many users, to see whether all of them can come.
+    Checks(u64),
+    /// It begins to write.
+    Writes,
+    /// So many users more are done.
+    Users(u64),
+    /// A row that cannot come, because its id, its name or its key is taken.
+    Clash(String),
+}
+
+/// Numbers of rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Users.
+    pub users: u64,
+    /// Groups.
+    pub groups: u64,
+    /// Django REST framework's tokens.
+    pub drf_tokens: u64,
+    /// Knox's tokens.
+    pub knox_tokens: u64,
+}
 
 /// What an import did, or would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Users that are new here.
-    pub made: usize,
-    /// Users that were here already, and stay as they are.
-    pub here_already: usize,
-    /// New users whose hashes count only with `JETON_LEGACY_HASHES`.
-    pub legacy: usize,
-}
-
-/// Why nothing was imported.
-#[derive(Debug)]
-pub enum ImportError {
-    /// Everything that is wrong with the source: the number of a line, and what it is.
-    Faults(Vec<(usize, String)>),
-    /// Refused, whatever is in it.
-    Refused(Error),
-}
-
-impl From<Error> for ImportError {
-    fn from(error: Error) -> Self {
-        Self::Refused(error)
-    }
-}
-
-impl Service {
-    /// As [`Service::db`], for work that may take its time.
-    async fn unhurried<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, Error> {
-        let store = self.inner.store.clone();
-        match actix_rt::task::spawn_blocking(move || work(&store)).await {
-            Ok(result) => Ok(result?),
-            Err(panicked) => Err(Error::Store(StoreError::Failed(panicked.to_string()))),
-        }
-    }
+    /// What is new.
+    pub new: Counts,
+    /// What was here already, and stays as it is.
+    pub here: Counts,
+    /// Of the new users, those with a hash of an unknown format.
+    pub unknown_hashes: u64,
+    /// Knox's tokens that stay behind: with a digest of another kind, no key would be found.
+    pub foreign_digests: u64,
+    clashes: u64,
 }

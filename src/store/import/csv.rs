@@ -7,13 +7,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamp as SqlTimestamp};
 use serde_json::json;
 
-use super::connection::Conn;
-use super::schema::{user_groups, users};
-use super::user_ids::next_ids;
-use super::{Store, StoreError, audit, groups};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::time::Timestamp;
 use crate::domain::user::NewUser;
+use crate::store::connection::Conn;
+use crate::store::schema::{user_groups, users};
+use crate::store::user_ids::next_ids;
+use crate::store::{Store, StoreError, audit, groups};
 
 const BATCH: usize = 1000;
 
@@ -56,7 +56,7 @@ impl Store {
 
 fn insert(conn: &mut Conn, batch: &[Made<'_>], now: Timestamp) -> Result<(), StoreError> {
     let Conn::Pg(pg) = conn else {
-        return batch.iter().try_for_each(|(id, new)| super::users::insert_row(conn, *id, new, now));
+        return batch.iter().try_for_each(|(id, new)| crate::store::users::insert_row(conn, *id, new, now));
     };
     let texts = |field: fn(&NewUser) -> &str| batch.iter().map(|(_, new)| field(new)).collect::<Vec<_>>();
     let flags = |field: fn(&NewUser) -> bool| batch.iter().map(|(_, new)| field(new)).collect::<Vec<_>>();
@@ -100,7 +100,7 @@ fn join(conn: &mut Conn, batch: &[Made<'_>], ids: &HashMap<String, i64>) -> Resu
 
 fn record(conn: &mut Conn, batch: &[Made<'_>], source: &str, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
     let details = |(id, new): &Made<'_>| {
-        let mut details = super::users::details(*id, new);
+        let mut details = crate::store::users::details(*id, new);
         details["import"] = json!(source);
         details
     };

@@ -1,0 +1,188 @@
+//! What comes over from Django: rows of its tables as values, and how its databases write dates and flags.
+
+use super::time::Timestamp;
+use super::token::{Token, TokenDigest};
+
+/// A row of Django's user table.
+#[derive(Clone, Debug)]
+pub struct DjangoUser {
+    /// Kept.
+    pub id: i64,
+    /// As it stands there: not normalised, for its holder types it so.
+    pub username: String,
+    /// The hash, of whatever format.
+    pub password: String,
+    /// May be empty.
+    pub email: String,
+    /// May be empty.
+    pub first_name: String,
+    /// May be empty.
+    pub last_name: String,
+    /// As there.
+    pub is_active: bool,
+    /// As there.
+    pub is_staff: bool,
+    /// As there.
+    pub is_superuser: bool,
+    /// `None`: the table has no such column.
+    pub date_joined: Option<Timestamp>,
+    /// Never, or the table has no such column.
+    pub last_login: Option<Timestamp>,
+}
+
+/// Where tokens stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenTable {
+    /// Django REST framework's, with keys in the clear.
+    Drf,
+    /// django-rest-knox's, with digests.
+    Knox,
+}
+
+/// What a row says of a key.
+#[derive(Clone, Debug)]
+pub enum DjangoKey {
+    /// The key itself.
+    Clear(Token),
+    /// Our digest of it, which is the first half of Knox's.
+    Digest(TokenDigest),
+    /// A digest of another kind, by which no key can be found.
+    Foreign,
+}
+
+impl DjangoKey {
+    /// What it is found by.
+    #[must_use]
+    pub fn digest(&self) -> Option<TokenDigest> {
+        match self {
+            Self::Clear(key) => Some(key.digest()),
+            Self::Digest(digest) => Some(*digest),
+            Self::Foreign => None,
+        }
+    }
+}
+
+/// A row of a token table.
+#[derive(Clone, Debug)]
+pub struct DjangoToken {
+    /// Whose.
+    pub user_id: i64,
+    /// The row's own key in its table, by which the next ones are found.
+    pub row: String,
+    /// The key, or what is left of it.
+    pub key: DjangoKey,
+    /// The key's first characters.
+    pub hint: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Knox's digest, SHA-512 in hex, as ours, which is its first half; `None` when it is of another kind.
+#[must_use]
+pub fn knox_digest(text: &str) -> Option<TokenDigest> {
+    let bytes: [u8; 64] = hex::decode(text).ok()?.try_into().ok()?;
+    TokenDigest::from_bytes(&bytes[..32])
+}
+
+/// A moment as SQLite (text, as Django writes it) or PostgreSQL (ISO style) shows it; without a zone it is UTC.
+#[must_use]
+pub fn moment(text: &str) -> Option<Timestamp> {
+    let Some((date, rest)) = text.split_at_checked(10).filter(|(_, rest)| !rest.is_empty()) else {
+        return Timestamp::parse(text);
+    };
+    let rest = rest.strip_prefix([' ', 'T'])?;
+    let (time, zone) = rest.split_at(rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len()));
+    let seconds = if time.len() == "00:00".len() { ":00" } else { "" };
+    let zone = match (zone.len(), zone.contains(':')) {
+        (0, _) => "Z".to_owned(),
+        (3, _) => format!("{zone}:00"),
+        (5, false) => format!("{}:{}", zone.get(..3)?, zone.get(3..)?),
+        _ => zone.to_owned(),
+    };
+    Timestamp::parse(&format!("{date}T{time}{seconds}{zone}"))
+}
+
+/// A flag as SQLite (`1`) or PostgreSQL (`true`) shows it.
+#[must_use]
+pub fn flag(text: &str) -> Option<bool> {
+    match text {
+        "1" | "true" => Some(true),
+        "0" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a hash, or what stands in its place, is of a format that Django itself makes or made: all others never let
+/// anybody in.
+#[must_use]
+pub fn is_known_hash(hash: &str) -> bool {
+    const ALGORITHMS: [&str; 8] =
+        ["pbkdf2_sha256", "pbkdf2_sha1", "argon2", "bcrypt_sha256", "bcrypt", "scrypt", "md5", "sha1"];
+    hash.is_empty()
+        || hash.starts_with('!')
+        || hash.starts_with("$argon2")
+        || hash.split_once('$').is_some_and(|(algorithm, _)| ALGORITHMS.contains(&algorithm))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_of_both_databases() {
+        let zero = "2026-11-22T04:04:58Z";
+        for (text, shown) in [
+            ("2026-11-22 04:04:58", zero),
+            ("2026-11-22T04:04:58", zero),
+            ("2026-11-22 04:04:58+00", zero),
+            ("2026-11-22 04:04:58+00:00", zero),
+            ("2026-11-22T04:04:58Z", zero),
+            ("2026-11-22 05:34:58+0130", zero),
+            ("2026-11-21 23:34:58-04:30", zero),
+            ("2026-11-22 04:04:58.04346+00", "2026-11-22T04:04:58.043460Z"),
+            ("2026-11-22 04:04:58.043460", "2026-11-22T04:04:58.043460Z"),
+            ("2026-11-22 04:04", "2026-11-22T04:04:00Z"),
+            ("2026-11-22", "2026-11-22T00:00:00Z"),
+            ("1969-12-31 23:59:59", "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(moment(text).map(|moment| moment.to_string()).as_deref(), Some(shown), "{text}");
+        }
+        for text in [
+            "",
+            "soon",
+            "1763784298",
+            "infinity",
+            "0044-03-15 00:00:00+00 BC",
+            "2026-02-30 00:00:00",
+            "2026-11-22 ",
+            "2026-11-22 24:00:01",
+            "2026-11-22 04:04:58 CET",
+            "2026-11-22é04:04",
+            "11-22-2026 04:04:58",
+        ] {
+            assert_eq!(moment(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn knoxs_digests_are_ours_cut() {
+        let key = Token::presented("8f86adbf", None).unwrap();
+        let whole = "92ca4fd1cd2ff2e15a0a3fa1d8f5ef42e7c4bdab81ba8b5ee3ed14b5ef1e92e0";
+        assert!(knox_digest(whole).is_none(), "of another algorithm");
+        assert!(knox_digest(&"g".repeat(128)).is_none());
+        let padded = format!("{}{}", hex::encode(key.digest().as_bytes()), "0".repeat(64));
+        assert_eq!(knox_digest(&padded), Some(key.digest()));
+    }
+
+    #[test]
+    fn hashes_that_nobody_knows() {
+        for known in ["", "!x", "argon2$argon2id$v=19$..", "$argon2id$v=19$..", "bcrypt_sha256$$2b$12$..", "md5$$.."] {
+            assert!(is_known_hash(known), "{known}");
+        }
+        for unknown in ["plain", "crypt$$..", "$2b$12$..", "pbkdf2_sha512$1$..$.."] {
+            assert!(!is_known_hash(unknown), "{unknown}");
+        }
+    }
+}

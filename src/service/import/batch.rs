@@ -1,0 +1,200 @@
+//! A batch of users with all that is theirs.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Value, json};
+
+use super::django::{Pass, Walk};
+use super::standing::Standing;
+use super::{Counts, Imported, Progress};
+use crate::domain::audit::Action;
+use crate::domain::django::{DjangoKey, DjangoToken, DjangoUser, TokenTable, is_known_hash};
+use crate::domain::time::Timestamp;
+use crate::store::{DJANGO_BATCH, ImportTarget, ImportedEntry, ImportedToken, ImportedUser, StoreError};
+
+/// The users from one id through another, with all that is theirs.
+pub struct Batch<'a, 'b> {
+    pub from: i64,
+    pub through: i64,
+    pub walk: &'a mut Walk,
+    pub target: &'a mut ImportTarget<'b>,
+    pub pass: Pass,
+    pub done: &'a mut Imported,
+}
+
+impl Batch<'_, '_> {
+    pub fn run(&mut self, users: Vec<DjangoUser>) -> Result<(), StoreError> {
+        let ids: Vec<i64> = users.iter().map(|user| user.id).collect();
+        let names: Vec<&str> = users.iter().map(|user| user.username.as_str()).collect();
+        let found = self.target.users_like(&ids, &names)?;
+        let standing = Standing::of(users, &found);
+        for clash in &standing.clashes {
+            self.clash(clash.clone());
+        }
+        self.done.new.users += count(standing.new.len());
+        self.done.here.users += count(standing.here.len());
+        self.done.unknown_hashes += count(standing.new.iter().filter(|user| !is_known_hash(&user.password)).count());
+        let mut groups: HashMap<i64, Vec<String>> = HashMap::new();
+        if self.pass == Pass::Write {
+            let now = self.walk.now;
+            let rows: Vec<ImportedUser> = standing.new.iter().map(|user| imported(user, now)).collect();
+            self.target.insert_users(&rows)?;
+            let new: HashSet<i64> = rows.iter().map(|user| user.id).collect();
+            let mut memberships = self.walk.source.memberships(self.from, self.through)?;
+            memberships.retain(|(id, _)| new.contains(id));
+            self.target.insert_memberships(&memberships)?;
+            for (id, name) in memberships {
+                groups.entry(id).or_default().push(name);
+            }
+        }
+        let tokens = self.tokens(&standing)?;
+        if self.pass == Pass::Write {
+            self.target.insert_entries(&entries(&standing, groups, &tokens), &self.walk.by, self.walk.now)?;
+        }
+        Ok(())
+    }
+
+    /// How many tokens each user got.
+    fn tokens(&mut self, standing: &Standing) -> Result<HashMap<i64, u64>, StoreError> {
+        let names = standing.names();
+        let mut got: HashMap<i64, u64> = HashMap::new();
+        // Only one token of a user is handed out by logins.
+        let mut handed_out = HashSet::new();
+        for table in [TokenTable::Drf, TokenTable::Knox] {
+            let (mut user, mut row) = (self.from, String::new());
+            loop {
+                let page = self.walk.source.tokens(table, (user, &row), self.through)?;
+                let read = page.len();
+                if let Some(last) = page.last() {
+                    (user, row) = (last.user_id, last.row.clone());
+                }
+                let page = page.into_iter().filter(|token| names.contains_key(&token.user_id)).collect();
+                let new = self.new_tokens(table, page, &names)?;
+                count_tokens(&mut self.done.new, table, count(new.len()));
+                if self.pass == Pass::Write {
+                    let here: Vec<i64> =
+                        new.iter().map(|token| token.user_id).filter(|id| standing.here.contains_key(id)).collect();
+                    handed_out.extend(self.target.lock_sealed(&here, self.walk.now)?);
+                    let rows: Vec<ImportedToken> =
+                        new.iter().filter_map(|token| self.row(token, &mut handed_out)).collect();
+                    self.target.insert_tokens(&rows, &self.walk.scope)?;
+                    for token in rows {
+                        *got.entry(token.user_id).or_default() += 1;
+                    }
+                }
+                if read < DJANGO_BATCH {
+                    break;
+                }
+            }
+        }
+        Ok(got)
+    }
+
+    /// Those that are not here and can come.
+    fn new_tokens(
+        &mut self,
+        table: TokenTable,
+        mut page: Vec<DjangoToken>,
+        names: &HashMap<i64, String>,
+    ) -> Result<Vec<DjangoToken>, StoreError> {
+        let read = page.len();
+        page.retain(|token| token.key.digest().is_some());
+        self.done.foreign_digests += count(read - page.len());
+        let digests: Vec<_> = page.iter().filter_map(|token| token.key.digest()).collect();
+        let owners = self.target.token_owners(&digests)?;
+        let mut new = Vec::new();
+        for token in page {
+            match token.key.digest().and_then(|digest| owners.get(&digest)) {
+                None => new.push(token),
+                Some(owner) if *owner == token.user_id => count_tokens(&mut self.done.here, table, 1),
+                Some(owner) => {
+                    let (id, name) = (token.user_id, &names[&token.user_id]);
+                    self.clash(format!(
+                        "a token of user {name} with id {id}: it is one of the user with id {owner} here"
+                    ));
+                }
+            }
+        }
+        Ok(new)
+    }
+
+    fn row(&self, token: &DjangoToken, handed_out: &mut HashSet<i64>) -> Option<ImportedToken> {
+        let digest = token.key.digest()?;
+        let seal = match (&token.key, &self.walk.sealer) {
+            (DjangoKey::Clear(key), Some(sealer)) if handed_out.insert(token.user_id) => {
+                Some(sealer.seal(key, token.user_id, &digest))
+            }
+            _ => None,
+        };
+        Some(ImportedToken {
+            user_id: token.user_id,
+            digest,
+            sealed: seal,
+            hint: token.hint.clone(),
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+        })
+    }
+
+    fn clash(&mut self, sentence: String) {
+        self.done.clashes += 1;
+        (self.walk.hear)(Progress::Clash(sentence));
+    }
+}
+
+fn imported(user: &DjangoUser, now: Timestamp) -> ImportedUser {
+    let user = user.clone();
+    ImportedUser {
+        id: user.id,
+        username: user.username,
+        password: user.password,
+        email: user.email,
+        first_name: user.first_name,
+        last_name: user.last_name,
+        is_active: user.is_active,
+        is_staff: user.is_staff,
+        is_superuser: user.is_superuser,
+        date_joined: user.date_joined.unwrap_or(now),
+        last_login: user.last_login,
+    }
+}
+
+/// One for each new user, and one for each who was here and got tokens.
+fn entries(
+    standing: &Standing,
+    mut groups: HashMap<i64, Vec<String>>,
+    tokens: &HashMap<i64, u64>,
+) -> Vec<ImportedEntry> {
+    let got = |id: i64| tokens.get(&id).copied().unwrap_or(0);
+    let entry = |action, target: &str, details: Value| ImportedEntry { action, target: target.to_owned(), details };
+    let new = standing.new.iter().map(|user| {
+        let mut groups = groups.remove(&user.id).unwrap_or_default();
+        groups.sort_unstable();
+        let details = json!({
+            "id": user.id,
+            "is_active": user.is_active,
+            "is_staff": user.is_staff,
+            "is_superuser": user.is_superuser,
+            "groups": groups,
+            "imported_from": "django",
+            "tokens": got(user.id),
+        });
+        entry(Action::UserCreate, &user.username, details)
+    });
+    let here =
+        standing.here.iter().filter(|(id, _)| got(**id) > 0).map(|(id, name)| {
+            entry(Action::TokenCreate, name, json!({ "imported_from": "django", "tokens": got(*id) }))
+        });
+    new.chain(here).collect()
+}
+
+fn count_tokens(counts: &mut Counts, table: TokenTable, more: u64) {
+    match table {
+        TokenTable::Drf => counts.drf_tokens += more,
+        TokenTable::Knox => counts.knox_tokens += more,
+    }
+}
+
+pub fn count(rows: usize) -> u64 {
+    rows as u64
+}

@@ -1,0 +1,181 @@
+//! A Django project's users, groups and tokens. All of the source is looked at before anything is written, so that every
+//! clash is named and a broken row costs nothing; then all of it is written in one transaction.
+
+use super::batch::{Batch, count};
+use super::{Imported, Progress};
+use crate::domain::audit::Actor;
+use crate::domain::database_url::DatabaseUrl;
+use crate::domain::time::Timestamp;
+use crate::domain::token::TokenMode;
+use crate::domain::user::FIRST_BOOTSTRAP_ID;
+use crate::service::{Caller, Error, Rights, Sealer, Service};
+use crate::store::{DJANGO_BATCH, DjangoSource, ImportTarget, Store, StoreError};
+
+/// Where a Django project keeps its users.
+#[derive(Clone, Debug)]
+pub struct DjangoImport {
+    /// Its database.
+    pub from: DatabaseUrl,
+    /// `auth_user`, or the table of a custom model.
+    pub user_table: String,
+    /// `username`, or the model's `USERNAME_FIELD`.
+    pub username_column: String,
+}
+
+/// Opens the source. From here on it shows one moment.
+///
+/// # Errors
+/// [`Error::Store`], with one line that says what to do.
+pub fn open_django(import: &DjangoImport) -> Result<DjangoSource, Error> {
+    Ok(DjangoSource::open(&import.from, &import.user_table, &import.username_column)?)
+}
+
+/// What [`Service::import_django`] would do. Nothing is changed or made.
+///
+/// # Errors
+/// As that.
+pub fn would_import_django(
+    store: &Store,
+    source: DjangoSource,
+    now: Timestamp,
+    hear: impl FnMut(Progress) + Send + 'static,
+) -> Result<Imported, Error> {
+    let walk = Walk { source, sealer: None, scope: String::new(), by: Actor::system(), now, hear: Box::new(hear) };
+    walk.look(store)
+}
+
+impl Service {
+    /// Brings over what is new at the source: all of it, or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when ids, names or keys are taken, after each was told; [`Error::Store`].
+    pub async fn import_django(
+        &self,
+        source: DjangoSource,
+        caller: &Caller,
+        hear: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Imported, Error> {
+        caller.require(Rights::Superuser)?;
+        let single = self.policy().token_mode == TokenMode::Single;
+        let walk = Walk {
+            source,
+            sealer: self.inner.sealer.clone().filter(|_| single),
+            scope: self.policy().login_scope.clone(),
+            by: caller.actor.clone(),
+            now: self.clock().now(),
+            hear: Box::new(hear),
+        };
+        // Without the deadline of requests.
+        let store = self.inner.store.clone();
+        actix_rt::task::spawn_blocking(move || walk.run(&store))
+            .await
+            .unwrap_or_else(|panicked| Err(Error::Store(StoreError::Failed(panicked.to_string()))))
+    }
+}
+
+/// One import on its way through the source.
+pub struct Walk {
+    pub source: DjangoSource,
+    pub sealer: Option<Sealer>,
+    pub scope: String,
+    pub by: Actor,
+    pub now: Timestamp,
+    pub hear: Box<dyn FnMut(Progress) + Send>,
+}
+
+/// Whether a pass over the source writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    Look,
+    Write,
+}
+
+impl Walk {
+    fn look(mut self, store: &Store) -> Result<Imported, Error> {
+        self.refuse_target(store)?;
+        let found = store.look_before_import(|target| self.check(target))?;
+        refuse_clashes(found)
+    }
+
+    fn run(mut self, store: &Store) -> Result<Imported, Error> {
+        self.refuse_target(store)?;
+        let done = store.import(|target| {
+            let found = self.check(target)?;
+            if found.clashes > 0 {
+                return Ok(found);
+            }
+            (self.hear)(Progress::Writes);
+            let done = self.pass(target, Pass::Write)?;
+            self.source.check_unchanged()?;
+            Ok(done)
+        })?;
+        refuse_clashes(done)
+    }
+
+    fn refuse_target(&mut self, store: &Store) -> Result<(), Error> {
+        if self.source.is(store)? {
+            let words = "--from names jeton's own database; give Django's";
+            return Err(Error::Store(StoreError::Unusable(words.into())));
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, target: &mut ImportTarget<'_>) -> Result<Imported, StoreError> {
+        (self.hear)(Progress::Checks(self.source.count_users()?));
+        let mut namesakes = 0;
+        let mut from = i64::MIN;
+        loop {
+            let found = self.source.namesakes(from)?;
+            let Some(next) = found.last().and_then(|(id, _)| id.checked_add(1)) else { break };
+            from = next;
+            for (id, name) in found {
+                namesakes += 1;
+                (self.hear)(Progress::Clash(format!("user {name} with id {id}: another user there has the same name")));
+            }
+        }
+        let mut found = self.pass(target, Pass::Look)?;
+        found.clashes += namesakes;
+        self.source.check_unchanged()?;
+        Ok(found)
+    }
+
+    fn pass(&mut self, target: &mut ImportTarget<'_>, pass: Pass) -> Result<Imported, StoreError> {
+        let mut done = Imported::default();
+        let names = self.source.groups()?;
+        let missing = target.missing_groups(&names)?;
+        done.new.groups = count(missing.len());
+        done.here.groups = count(names.len() - missing.len());
+        if pass == Pass::Write {
+            target.insert_groups(&missing)?;
+        }
+        let (mut from, mut highest) = (i64::MIN, 0);
+        loop {
+            let users = self.source.users(from)?;
+            let Some(last) = users.last().map(|user| user.id) else { break };
+            let read = users.len();
+            let ordinary = users.iter().map(|user| user.id).filter(|id| *id < FIRST_BOOTSTRAP_ID).max();
+            highest = ordinary.map_or(highest, |ordinary| ordinary.max(highest));
+            let mut batch = Batch { from, through: last, walk: self, target, pass, done: &mut done };
+            batch.run(users)?;
+            (self.hear)(Progress::Users(count(read)));
+            match last.checked_add(1) {
+                Some(next) if read == DJANGO_BATCH => from = next,
+                _ => break,
+            }
+        }
+        if pass == Pass::Write {
+            target.keep_ids_above(highest)?;
+        }
+        Ok(done)
+    }
+}
+
+fn refuse_clashes(done: Imported) -> Result<Imported, Error> {
+    match done.clashes {
+        0 => Ok(done),
+        1 => Err(Error::Conflict("nothing was imported: the row above clashes with what is here".into())),
+        clashes => {
+            Err(Error::Conflict(format!("nothing was imported: the {clashes} rows above clash with what is here")))
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Opens a source so that nothing can be written, and so that it shows one moment.
+
+use std::fmt::Display;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use diesel::connection::SimpleConnection;
+use diesel::result::Error as DieselError;
+use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::super::connection::{Conn, with_parameters};
+use super::super::{Store, StoreError};
+use super::rows::Word;
+use crate::domain::database_url::DatabaseUrl;
+
+/// What stands for itself in the path of a URI.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+
+/// Where SQLite's header says that the file goes with a write-ahead log, and how.
+const READ_VERSION: usize = 19;
+const WITH_LOG: u8 = 2;
+
+pub fn open(url: &DatabaseUrl) -> Result<(Conn, Option<Unchanged>), StoreError> {
+    match url {
+        DatabaseUrl::Postgres(text) => Ok((open_postgres(url, text)?, None)),
+        DatabaseUrl::Sqlite(path) => open_sqlite(url, path),
+    }
+}
+
+fn open_postgres(url: &DatabaseUrl, text: &str) -> Result<Conn, StoreError> {
+    // Any of several hosts will do, a standby too.
+    let text = with_parameters(text, &[("connect_timeout", "10"), ("application_name", "jeton-import")]);
+    let mut conn = PgConnection::establish(&text)
+        .map_err(|error| unusable(url, "cannot open", error, "see that it runs, and that --from is right"))?;
+    // Time-outs, which a role may have, are for requests.
+    conn.batch_execute(
+        "begin isolation level repeatable read read only; set local statement_timeout = 0; \
+         set local idle_in_transaction_session_timeout = 0",
+    )
+    .map_err(|error| cannot_read(url, error))?;
+    Ok(Conn::Pg(conn))
+}
+
+fn open_sqlite(url: &DatabaseUrl, path: &Path) -> Result<(Conn, Option<Unchanged>), StoreError> {
+    let failed = |words: &str| StoreError::Unusable(format!("cannot open {url}: {words}"));
+    let metadata = std::fs::metadata(path)
+        .map_err(|error| failed(&format!("{error}; give the path of Django's database file with --from")))?;
+    if !metadata.is_file() {
+        return Err(failed("it is no file; give the path of Django's database file with --from"));
+    }
+    let text = path.to_str().ok_or_else(|| failed("its path is not UTF-8; copy it to a path that is"))?;
+    // The file of a log means that somebody may be writing, and the log has what the file lacks. Where there is none, a
+    // database that goes with one is opened as if it stood on a disk that cannot be written: SQLite would make the log.
+    let log = PathBuf::from(format!("{text}-wal"));
+    let goes_with_log = header(path).get(READ_VERSION) == Some(&WITH_LOG);
+    let unchanged = (goes_with_log && !log.exists()).then(|| Unchanged::from_now(url, path, log));
+    let start = if path.is_absolute() { "file://" } else { "file:./" };
+    let immutable = if unchanged.is_some() { "&immutable=1" } else { "" };
+    let uri = format!("{start}{}?mode=ro{immutable}", utf8_percent_encode(text, PATH));
+    let mut conn = SqliteConnection::establish(&uri)
+        .map_err(|error| unusable(url, "cannot open", error, "see that this user may read it"))?;
+    conn.batch_execute("pragma query_only = on; pragma busy_timeout = 10000; begin; select 1 from sqlite_master")
+        .map_err(|error| cannot_read(url, error))?;
+    Ok((Conn::Sqlite(conn), unchanged))
+}
+
+/// The first bytes of a file that SQLite looks at; fewer, or none, of what is no database.
+fn header(path: &Path) -> Vec<u8> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    // What cannot be read here SQLite cannot read either, and says why.
+    if let Ok(file) = std::fs::File::open(path)
+        && file.take(100).read_to_end(&mut bytes).is_err()
+    {
+        bytes.clear();
+    }
+    bytes
+}
+
+/// A file that nobody wrote when it was opened: SQLite was told so, and takes no lock.
+pub struct Unchanged {
+    url: DatabaseUrl,
+    path: PathBuf,
+    log: PathBuf,
+    state: Option<(u64, i64, i64)>,
+}
+
+impl Unchanged {
+    fn from_now(url: &DatabaseUrl, path: &Path, log: PathBuf) -> Self {
+        Self { url: url.clone(), path: path.to_owned(), log, state: Self::state(path) }
+    }
+
+    fn state(path: &Path) -> Option<(u64, i64, i64)> {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
+    }
+
+    pub fn check(&self) -> Result<(), StoreError> {
+        if self.state == Self::state(&self.path) && !self.log.exists() {
+            return Ok(());
+        }
+        Err(StoreError::Unusable(format!("{} was written while it was read; import again", self.url)))
+    }
+}
+
+/// Whether a source is where a store keeps everything: by the file itself, or the server's start, the database and the
+/// schema.
+pub fn is_same(source: &mut Conn, url: &DatabaseUrl, store: &Store) -> Result<bool, StoreError> {
+    const PLACE: &str =
+        "select concat_ws(' ', pg_postmaster_start_time(), current_database(), current_schema()) as word";
+    match (url, store.url()) {
+        (DatabaseUrl::Sqlite(one), DatabaseUrl::Sqlite(other)) => {
+            let file = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+            Ok(file(one).is_some_and(|one| Some(one) == file(other)))
+        }
+        (DatabaseUrl::Postgres(_), DatabaseUrl::Postgres(_)) => {
+            let one: Word = diesel::sql_query(PLACE).get_result(source).map_err(|error| cannot_read(url, error))?;
+            let other: Word = store.read(|conn| Ok(diesel::sql_query(PLACE).get_result(conn)?))?;
+            Ok(one.word == other.word)
+        }
+        _ => Ok(false),
+    }
+}
+
+pub fn cannot_read(url: &DatabaseUrl, error: DieselError) -> StoreError {
+    unusable(url, "cannot read", error, "see that --from names Django's own database")
+}
+
+fn unusable(url: &DatabaseUrl, what: &str, error: impl Display, advice: &str) -> StoreError {
+    // libpq's words have several lines.
+    let words = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    StoreError::Unusable(format!("{what} {url}: {}; {advice}", url.scrub(words.trim_end_matches('.'))))
+}

@@ -1,0 +1,150 @@
+//! Where an import writes: one transaction, in batches. What it looks up is here, what it writes in `rows.rs`.
+
+mod csv;
+mod rows;
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::NaiveDateTime;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+use super::connection::Conn;
+use super::listener::CHANNEL;
+use super::schema::{groups, meta, tokens, users};
+use super::{Store, StoreError, migrations};
+use crate::domain::change::Change;
+use crate::domain::database_url::DatabaseUrl;
+use crate::domain::time::Timestamp;
+use crate::domain::token::TokenDigest;
+use crate::domain::user::FIRST_BOOTSTRAP_ID;
+pub use rows::{ImportedEntry, ImportedToken, ImportedUser};
+
+/// The database that an import goes to, or the one that is still to be made, in which nothing is.
+pub struct ImportTarget<'a> {
+    conn: Option<&'a mut Conn>,
+    wrote: bool,
+}
+
+impl Store {
+    /// Runs an import, in one transaction that may take its time. Until its end nobody else gets a user id, so that none
+    /// is given twice; logins and introspection go on, in PostgreSQL.
+    pub fn import<T>(
+        &self,
+        work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.change(|conn, changes| {
+            if let Conn::Pg(pg) = conn {
+                // The time-outs are for requests. And what comes over is told at once at the end, not row by row.
+                pg.batch_execute(
+                    "set local statement_timeout = 0; set local lock_timeout = 0; \
+                     set local idle_in_transaction_session_timeout = 0; set local jeton.quiet = 'on'; \
+                     select value from meta where key = 'last_user_id' for update",
+                )?;
+            }
+            let mut target = ImportTarget { conn: Some(conn), wrote: false };
+            let value = work(&mut target)?;
+            if target.wrote {
+                changes.push(Change::Everything);
+                if let Conn::Pg(pg) = conn {
+                    pg.batch_execute(&format!("select pg_notify('{CHANNEL}', 'everything')"))?;
+                }
+            }
+            Ok(value)
+        })
+    }
+
+    /// As [`Store::import`], for who only looks: nothing is made that is not there.
+    pub fn look_before_import<T>(
+        &self,
+        work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let no_file = matches!(&self.url, DatabaseUrl::Sqlite(path) if !path.exists());
+        if no_file || self.read(migrations::is_unmade)? {
+            return work(&mut ImportTarget { conn: None, wrote: false });
+        }
+        self.read(|conn| work(&mut ImportTarget { conn: Some(conn), wrote: false }))
+    }
+}
+
+impl ImportTarget<'_> {
+    /// Users who have one of these ids or names.
+    pub fn users_like(&mut self, ids: &[i64], names: &[&str]) -> Result<Vec<(i64, String)>, StoreError> {
+        let Some(conn) = &mut self.conn else { return Ok(Vec::new()) };
+        let columns = (users::id, users::username);
+        let (with_id, with_name) = (users::id.eq_any(ids), users::username.eq_any(names));
+        let mut found: Vec<(i64, String)> = match conn {
+            Conn::Pg(pg) => users::table.filter(with_id).select(columns).load(pg)?,
+            Conn::Sqlite(sqlite) => users::table.filter(with_id).select(columns).load(sqlite)?,
+        };
+        let namesakes: Vec<(i64, String)> = match conn {
+            Conn::Pg(pg) => users::table.filter(with_name).select(columns).load(pg)?,
+            Conn::Sqlite(sqlite) => users::table.filter(with_name).select(columns).load(sqlite)?,
+        };
+        found.extend(namesakes);
+        Ok(found)
+    }
+
+    /// Whose the tokens with these digests are, where there are any.
+    pub fn token_owners(&mut self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, i64>, StoreError> {
+        let Some(conn) = &mut self.conn else { return Ok(HashMap::new()) };
+        let bytes: Vec<&[u8]> = digests.iter().map(|digest| digest.as_bytes().as_slice()).collect();
+        let query = tokens::table.filter(tokens::digest.eq_any(bytes)).select((tokens::digest, tokens::user_id));
+        let rows: Vec<(Vec<u8>, i64)> = match conn {
+            Conn::Pg(pg) => query.load(pg)?,
+            Conn::Sqlite(sqlite) => query.load(sqlite)?,
+        };
+        Ok(rows.into_iter().filter_map(|(digest, user)| Some((TokenDigest::from_bytes(&digest)?, user))).collect())
+    }
+
+    /// Which of these names no group has, each once.
+    pub fn missing_groups(&mut self, names: &[String]) -> Result<Vec<String>, StoreError> {
+        let here: Vec<String> = match &mut self.conn {
+            Some(conn) => groups::table.select(groups::name).load(*conn)?,
+            None => Vec::new(),
+        };
+        let mut seen: HashSet<String> = here.into_iter().collect();
+        Ok(names.iter().filter(|name| seen.insert((*name).clone())).cloned().collect())
+    }
+
+    /// Locks users who were here before, as whatever changes their tokens does; gives those who have a token that a login
+    /// hands out. The seal of one that has expired is broken: it hands out nothing.
+    pub fn lock_sealed(&mut self, user_ids: &[i64], now: Timestamp) -> Result<HashSet<i64>, StoreError> {
+        let Some(conn) = self.conn.as_mut().filter(|_| !user_ids.is_empty()) else { return Ok(HashSet::new()) };
+        let sealed = || tokens::table.filter(tokens::user_id.eq_any(user_ids)).filter(tokens::sealed.is_not_null());
+        let expired = sealed().filter(tokens::expires_at.le(now.naive()));
+        let unsealed = tokens::sealed.eq(None::<Vec<u8>>);
+        let live = sealed().select(tokens::user_id);
+        let found: Vec<i64> = match conn {
+            Conn::Pg(pg) => {
+                let locked = users::table.filter(users::id.eq_any(user_ids)).select(users::id).order(users::id);
+                locked.for_no_key_update().load::<i64>(pg)?;
+                diesel::update(expired).set(unsealed).execute(pg)?;
+                live.load(pg)?
+            }
+            Conn::Sqlite(sqlite) => {
+                diesel::update(expired).set(unsealed).execute(sqlite)?;
+                live.load(sqlite)?
+            }
+        };
+        Ok(found.into_iter().collect())
+    }
+
+    /// New users get ids above this one.
+    pub fn keep_ids_above(&mut self, highest: i64) -> Result<(), StoreError> {
+        let Some(conn) = &mut self.conn else { return Ok(()) };
+        let last: Option<String> = meta::table.find("last_user_id").select(meta::value).first(*conn).optional()?;
+        let last = last.and_then(|last| last.parse().ok()).unwrap_or(0);
+        if highest <= last || highest >= FIRST_BOOTSTRAP_ID {
+            return Ok(());
+        }
+        let raised = "insert into meta (key, value) values ('last_user_id', $1) \
+                      on conflict (key) do update set value = excluded.value";
+        diesel::sql_query(raised).bind::<diesel::sql_types::Text, _>(highest.to_string()).execute(*conn)?;
+        Ok(())
+    }
+}
+
+fn naive(moment: Option<Timestamp>) -> Option<NaiveDateTime> {
+    moment.map(Timestamp::naive)
+}

@@ -1,0 +1,174 @@
+//! Sources that cannot be read: one line that says what to do, and nothing is imported.
+
+use std::fs;
+
+use super::{everything, file_of, fixture, import, small};
+use crate::commands::{done, jeton, refused};
+use crate::support::app::{Kind, TestDatabase};
+use crate::support::process::Jeton;
+use crate::{each_way, on_both};
+
+/// The only line of a refused import.
+#[track_caller]
+fn line(jeton: &Jeton, from: &str, more: &[&str]) -> String {
+    let args = [&["import", "django", "--from", from], more].concat();
+    let output = jeton.run(&args);
+    let lines: Vec<&str> = output.stderr.lines().collect();
+    assert_eq!((output.status, output.stdout.as_str(), lines.len()), (1, "", 1), "{args:?}: {output:?}");
+    assert!(lines[0].starts_with("error: "), "{output:?}");
+    lines[0].to_owned()
+}
+
+each_way! {
+    fn rows_that_cannot_be_read_are_named_and_nothing_is_imported(from, to) {
+        let target = TestDatabase::new(to);
+        done(&jeton(&target), &["user", "list"]); // makes the tables, and notes the secret key
+        let before = everything(&target);
+        let both = [
+            ("update auth_user set username = null where id = 2", "the row with id 2 of the table auth_user", "username is empty"),
+            ("update auth_user set username = '' where id = 2", "id 2", "username is empty"),
+            ("update auth_user set is_active = null where id = 1", "id 1", "is_active is neither"),
+            ("update auth_user set date_joined = null where id = 3", "id 3", "date_joined is no date"),
+            ("update auth_group set name = null where id = 7", "id 7 of the table auth_group", "name is empty"),
+            ("update authtoken_token set created = null", "user_id 2 of the table authtoken_token", "created is no date"),
+            ("update knox_authtoken set created = null", "user_id 3 of the table knox_authtoken", "created is no date"),
+        ];
+        let sqlite = [
+            ("update auth_user set date_joined = 'soon' where id = 1", "id 1", "date_joined is no date"),
+            ("update auth_user set last_login = 1763784298 where id = 1", "id 1", "last_login is no date"),
+            ("update auth_user set is_staff = 'maybe' where id = 1", "id 1", "is_staff is neither"),
+            ("update auth_user set username = cast(x'ff41' as text) where id = 1", "id 1", "username is not UTF-8"),
+            ("update auth_user set email = cast(x'410042' as text) where id = 1", "id 1", "email holds a NUL"),
+            ("update knox_authtoken set expiry = 'never'", "user_id 3", "expiry is no date"),
+        ];
+        let postgres = [
+            ("update auth_user set date_joined = 'infinity' where id = 1", "id 1", "date_joined is no date"),
+            ("update auth_user set last_login = '0044-03-15 00:00:00 BC' where id = 1", "id 1", "last_login is no date"),
+        ];
+        let more: &[_] = if from == Sqlite { &sqlite } else { &postgres };
+        for (damage, row, what) in both.iter().chain(more) {
+            let source = small(from);
+            source.sql(damage);
+            let line = line(&jeton(&target), &source.url, &[]);
+            assert!(line.contains(row) && line.contains(what) && line.ends_with("mend it there"), "{damage}: {line}");
+            assert_eq!(everything(&target), before, "{damage}");
+        }
+    }
+}
+
+on_both! {
+    fn other_databases_are_told_apart(db) {
+        let target = TestDatabase::new(Kind::Sqlite);
+        let jeton = jeton(&target);
+        let empty = TestDatabase::new(db);
+        empty.sql("create table notes (id integer)");
+        let why = line(&jeton, &empty.url, &[]);
+        assert!(why.contains("there is no table auth_user in ") && why.contains("--user-table"), "{why}");
+        let source = small(db);
+        let why = line(&jeton, &source.url, &["--user-table", "accounts_user"]);
+        assert!(why.contains("there is no table accounts_user in "), "{why}");
+        let why = line(&jeton, &source.url, &["--username-column", "login"]);
+        assert!(why.contains("the table auth_user has no column login: ") && why.contains("--username-column"), "{why}");
+        let why = line(&jeton, &source.url, &["--user-table", "auth_group", "--username-column", "name"]);
+        assert!(why.contains("the table auth_group has no column password: "), "{why}");
+        source.sql("alter table knox_authtoken drop column token_key");
+        let why = line(&jeton, &source.url, &[]);
+        assert!(why.contains("the table knox_authtoken has no column token_key: "), "{why}");
+        assert!(!fs::exists(file_of(&target)).unwrap(), "no database is made for it");
+    }
+
+    fn names_are_quoted(db) {
+        let (source, target) = (small(db), TestDatabase::new(Kind::Sqlite));
+        let hostile = "auth_user\"; drop table auth_user; --";
+        let why = line(&jeton(&target), &source.url, &["--user-table", hostile]);
+        assert!(why.contains("there is no table auth_user\"; drop"), "{why}");
+        line(&jeton(&target), &source.url, &["--username-column", "username\" from auth_user; drop table auth_group; --"]);
+        assert_eq!(source.sql("select count(*) from auth_user, auth_group"), "9");
+    }
+
+    fn keys_that_are_no_integers_are_refused(db) {
+        let (source, target) = (TestDatabase::new(db), TestDatabase::new(Kind::Sqlite));
+        let kind = if db == Kind::Sqlite { "char(32)" } else { "uuid" };
+        source.sql(&format!(
+            "create table accounts_user (id {kind} primary key, password varchar(128), username varchar(150));
+             insert into accounts_user values ('0123456789abcdef0123456789abcdef', '!', 'ann')"
+        ));
+        let why = line(&jeton(&target), &source.url, &["--user-table", "accounts_user"]);
+        assert!(why.contains(&format!("the key id of the table accounts_user is no integer ({kind})")), "{why}");
+    }
+
+    fn jetons_own_database_is_refused(db) {
+        // With Django's tables beside jeton's.
+        let database = small(db);
+        let jeton = jeton(&database);
+        done(&jeton, &["migrate"]);
+        for more in [&[][..], &["--dry-run"]] {
+            assert!(line(&jeton, &database.url, more).contains("--from names jeton's own database"));
+        }
+        if db == Kind::Sqlite {
+            let other = format!("sqlite://{}/../{}", jeton.dir.path().display(), "link.db");
+            let link = jeton.dir.path().join("../link.db");
+            fs::remove_file(&link).ok();
+            std::os::unix::fs::symlink(file_of(&database), &link).unwrap();
+            let why = line(&jeton, &other, &[]);
+            fs::remove_file(&link).unwrap();
+            assert!(why.contains("--from names jeton's own database"), "{why}");
+        }
+        assert_eq!(database.sql("select count(*) from users"), "0");
+    }
+}
+
+#[test]
+fn no_urls_are_refused_without_their_passwords() {
+    let jeton = Jeton::new();
+    for (from, words) in [
+        ("django.db", "scheme"),
+        ("mysql://root:hunter22@localhost/django", "scheme"),
+        ("sqlite://", "path"),
+        ("postgres://u:hunter/22@h/d", "%2F"),
+        ("sqlite://missing.db", "No such file"),
+        ("sqlite://missing/django.db", "No such file"),
+        ("sqlite://.", "it is no file"),
+        ("postgres://u:hunter22@127.0.0.1:1/d", "refused"),
+        ("postgres://u:hunter22@no-such-host.invalid/d", "no-such-host.invalid"),
+        ("postgres://u@127.0.0.1:1/d?password=hunter22", "refused"),
+    ] {
+        let why = line(&jeton, from, &[]);
+        assert!(why.contains(words) && !why.contains("hunter"), "{from}: {why}");
+    }
+    assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0, "nothing is made");
+}
+
+#[test]
+fn files_that_are_no_sqlite_databases_are_refused() {
+    let jeton = Jeton::new();
+    let text = "this is no database, but it is longer than the header of one would be: a hundred bytes, and a few more";
+    let real = super::unzipped("db.sqlite3.gz");
+    for (name, bytes, words) in [
+        ("text.db", text.as_bytes(), "not a database"),
+        ("empty.db", b"".as_slice(), "there is no table auth_user"),
+        ("cut.db", &real[..300_000], "malformed"),
+    ] {
+        fs::write(jeton.dir.path().join(name), bytes).unwrap();
+        let why = line(&jeton, &format!("sqlite://{name}"), &[]);
+        assert!(why.contains(words), "{name}: {why}");
+        assert_eq!(fs::read(jeton.dir.path().join(name)).unwrap(), bytes, "{name}");
+    }
+    assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 3, "nothing is made");
+}
+
+#[test]
+fn what_postgresql_refuses_is_told() {
+    let source = fixture(Kind::Postgres);
+    let role = format!("nobody_{}", std::process::id());
+    source.sql(&format!("create role {role} login"));
+    let target = TestDatabase::new(Kind::Sqlite);
+    let url = source.url.replace("jeton@", &format!("{role}@"));
+    let why = refused(&jeton(&target), &["import", "django", "--from", &url]);
+    source.sql(&format!("drop role {role}"));
+    assert!(why.contains("permission denied for table "), "{why}");
+    let url = source.url.rsplit_once('/').unwrap().0.to_owned() + "/no_such_database";
+    let output = import(&TestDatabase { url, folder: None, postgres: None }, &target, &[]);
+    assert_eq!((output.status, output.stderr.lines().count()), (1, 1), "{output:?}");
+    assert!(output.stderr.contains("\"no_such_database\" does not exist"), "{output:?}");
+}

@@ -1,0 +1,88 @@
+//! Other user models, other tables, and what may be missing.
+
+use super::{BEAS_KEY, import, imported, serve, small};
+use crate::commands::{jeton, json_of};
+use crate::each_way;
+use crate::support::app::TestDatabase;
+use serde_json::json;
+
+each_way! {
+    fn a_custom_model_by_its_table_and_the_column_of_its_names(from, to) {
+        let (source, target) = (TestDatabase::new(from), TestDatabase::new(to));
+        // A model `Member` with a key of its own, and columns whose names want quoting.
+        source.sql(
+            r#"create table "Members" ("order" bigint primary key, password varchar(128), "E-Mail" varchar(254));
+               create table "Members_groups" (id integer primary key, member_id bigint, group_id integer);
+               create table auth_group (id integer primary key, name varchar(150));
+               insert into "Members" values (5, '!', 'ann@example.com'), (3000000000, '!', 'bea@example.com');
+               insert into auth_group values (1, 'ops');
+               insert into "Members_groups" values (1, 5, 1)"#,
+        );
+        let flags = ["--user-table", "Members", "--username-column", "E-Mail"];
+        assert_eq!(imported(&source, &target, &flags), "imported: 2 users, 1 group, 0 DRF tokens, 0 Knox tokens\n");
+        let ann = json_of(&jeton(&target).run(&["user", "show", "ann@example.com", "--json"]).stdout);
+        for (name, value) in [("id", json!(5)), ("email", json!("")), ("first_name", json!("")), ("is_active", json!(true)),
+            ("is_staff", json!(false)), ("is_superuser", json!(false)), ("groups", json!(["ops"])), ("last_login", json!(null))] {
+            assert_eq!(ann[name], value, "{name}");
+        }
+        let (joined, made) = (ann["date_joined"].as_str().unwrap(), target.sql("select min(at) from audit_log"));
+        assert_eq!(joined[..10], made[..10], "they join when they come over");
+        assert_eq!(target.sql("select id from users order by id"), "5\n3000000000");
+        assert_eq!(target.sql("select value from meta where key = 'last_user_id'"), "5", "the other is bootstrap's range");
+    }
+
+    fn tables_that_a_project_has_not_are_none(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        source.sql("drop table knox_authtoken; drop table auth_user_groups; drop table auth_group; drop table authtoken_token");
+        assert_eq!(imported(&source, &target, &[]), "imported: 3 users, 0 groups, 0 DRF tokens, 0 Knox tokens\n");
+        source.sql("delete from auth_user");
+        assert_eq!(imported(&source, &target, &[]), "imported: 0 users, 0 groups, 0 DRF tokens, 0 Knox tokens\n");
+    }
+
+    fn what_jeton_cannot_use_is_told_and_the_rest_comes(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        source.sql(&format!(
+            "update auth_user set password = 'crypt$$x' where id = 1;
+             insert into knox_authtoken values ('{}', '2026-01-03 00:00:00', 2, null, 'abc');
+             insert into authtoken_token values ('nobodys', '2026-01-03 00:00:00', 4)",
+            "ab".repeat(32)
+        ));
+        let words = imported(&source, &target, &[]);
+        assert_eq!(words.lines().collect::<Vec<_>>(), [
+            "imported: 3 users, 3 groups, 1 DRF token, 1 Knox token",
+            "warning: the password hashes of 1 user are of a format that jeton does not know; they cannot log in until they get a new password",
+            "warning: left out: 1 Knox token whose digests are not SHA-512's; their holders must log in again",
+        ]);
+        assert_eq!(target.sql("select password from users where id = 1"), "crypt$$x", "as it is");
+        let app = serve(target, &[]);
+        assert!(app.is_good(BEAS_KEY) && !app.is_good("nobodys"));
+        assert_eq!(app.try_login("ann", "x").status, 400);
+    }
+
+    fn dates_without_a_zone_are_utc_and_dates_before_1970_are_dates(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        let zoned = if from == Sqlite { "2026-01-01T00:00:00+02:00" } else { "2026-01-01 00:00:00+02" };
+        source.sql(&format!(
+            "update auth_user set date_joined = '{zoned}' where id = 1;
+             update auth_user set date_joined = '1969-12-31 23:59:59.5' where id = 2"
+        ));
+        imported(&source, &target, &[]);
+        for (name, joined) in [("ann", "2025-12-31T22:00:00Z"), ("bea", "1969-12-31T23:59:59.500000Z"), ("cis", "2026-01-01T00:00:00Z")] {
+            let user = json_of(&jeton(&target).run(&["user", "show", name, "--json"]).stdout);
+            assert_eq!(user["date_joined"], joined);
+        }
+        let bea = json_of(&jeton(&target).run(&["user", "show", "bea", "--json"]).stdout);
+        assert_eq!(bea["last_login"], "2026-01-02T03:04:05Z");
+    }
+
+    fn a_great_many_tokens_of_one_user_come_in_pages(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        source.sql(
+            "with recursive n (n) as (select 0 union all select n + 1 from n where n < 4499) \
+             insert into authtoken_token select 'key-' || n, '2026-01-03 00:00:00', 1 + n % 2 from n",
+        );
+        let output = import(&source, &target, &[]);
+        assert_eq!(output.stderr, "imported: 3 users, 3 groups, 4501 DRF tokens, 1 Knox token\n");
+        assert_eq!(target.sql("select user_id, count(*) from tokens group by user_id order by 1"), "1|2250\n2|2251\n3|1");
+    }
+}

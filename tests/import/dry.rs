@@ -1,0 +1,41 @@
+//! `--dry-run`: says what would happen, and changes and makes nothing.
+
+use std::fs;
+
+use super::{everything, file_of, fixture, imported, small};
+use crate::commands::{done, jeton};
+use crate::support::app::{Kind, TestDatabase};
+use crate::{each_way, on_both};
+
+each_way! {
+    fn counts_and_changes_nothing(from, to) {
+        let (source, target) = (fixture(from), TestDatabase::new(to));
+        done(&jeton(&target), &["migrate"]);
+        let before = everything(&target);
+        let words = imported(&source, &target, &["--dry-run"]);
+        assert_eq!(words, "would be imported: 3010 users, 3 groups, 3009 DRF tokens, 6 Knox tokens\n");
+        assert_eq!(everything(&target), before);
+    }
+}
+
+on_both! {
+    fn makes_no_database_and_no_tables(db) {
+        let (source, target) = (small(Kind::Sqlite), TestDatabase::new(db));
+        let words = imported(&source, &target, &["--dry-run"]);
+        assert_eq!(words, "would be imported: 3 users, 3 groups, 1 DRF token, 1 Knox token\n");
+        match db {
+            Kind::Sqlite => assert!(!fs::exists(file_of(&target)).unwrap()),
+            Kind::Postgres => assert_eq!(target.sql("select count(*) from pg_tables where schemaname = 'public'"), "0"),
+        }
+    }
+
+    fn knows_what_is_here(db) {
+        let (source, target) = (small(Kind::Sqlite), TestDatabase::new(db));
+        imported(&source, &target, &[]);
+        source.sql("insert into auth_user values (9, '!x', null, false, 'new', '', '', '', false, true, '2026-01-01 00:00:00')");
+        assert_eq!(imported(&source, &target, &["--dry-run"]).lines().collect::<Vec<_>>(), [
+            "would be imported: 1 user, 0 groups, 0 DRF tokens, 0 Knox tokens",
+            "skipped, because already here: 3 users, 3 groups, 1 DRF token, 1 Knox token",
+        ]);
+    }
+}
