@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{PASSWORD, create_client, create_user, done, introspect, jeton, json_of, key_in, login, refused, try_login};
+use super::{
+    PASSWORD, create_client, create_user, done, introspect, jeton, json_of, key_in, login, refused, try_login,
+};
 
 use crate::on_both;
 use crate::support::app::TestDatabase;
