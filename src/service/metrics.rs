@@ -67,15 +67,21 @@ impl Metrics {
         let counter = |name, help| IntCounter::new(name, help).expect("a good name");
         let counters = |name, help, label| IntCounterVec::new(Opts::new(name, help), &[label]).expect("a good name");
         let seconds = vec![0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5];
-        let requests =
-            HistogramOpts::new("jeton_request_seconds", "Requests by route and status, by their time").buckets(seconds);
+        let requests = HistogramOpts::new(
+            "jeton_request_seconds",
+            "Requests by route and status, by their time; introspections answered past the router are not among them",
+        )
+        .buckets(seconds);
         let metrics = Self {
             registry: Registry::new(),
             requests: HistogramVec::new(requests, &["route", "status"]).expect("a good name"),
             introspections: counters("jeton_introspections_total", "Introspected tokens by result", "result"),
             hits: counter("jeton_cache_hits_total", "Introspections answered from the cache"),
             misses: counter("jeton_cache_misses_total", "Introspections that had to ask the database"),
-            changes: counter("jeton_changes_heard_total", "Changes of users, tokens and clients that were heard"),
+            changes: counter(
+                "jeton_changes_heard_total",
+                "Changes of users, tokens and clients that were heard; those made here are heard twice over PostgreSQL",
+            ),
             proof_age: Gauge::new(
                 "jeton_cache_proof_age_seconds",
                 "How long ago it was proven that every change had been heard; +Inf: never",

@@ -74,17 +74,3 @@ create trigger user_groups_emptied after truncate on user_groups for each statem
     execute function jeton_everything_changed();
 create trigger tokens_emptied after truncate on tokens for each statement execute function jeton_everything_changed();
 create trigger clients_emptied after truncate on clients for each statement execute function jeton_everything_changed();
-
--- In sessions of replication too, in which ordinary triggers do not run.
-do $$
-declare one record;
-begin
-    for one in
-        select tgname, tgrelid::regclass as place from pg_trigger
-        where tgfoid in (
-            'jeton_user_changed'::regproc, 'jeton_membership_changed'::regproc, 'jeton_token_changed'::regproc,
-            'jeton_clients_changed'::regproc, 'jeton_everything_changed'::regproc)
-    loop
-        execute format('alter table %s enable always trigger %I', one.place, one.tgname);
-    end loop;
-end $$;
