@@ -62,7 +62,7 @@ fn a_path_may_hold_what_a_uri_may_not() {
 fn postgresql_may_be_read_by_a_role_that_may_do_nothing_else() {
     let source = fixture(Kind::Postgres);
     let role = format!("reader_{}", std::process::id());
-    source.sql(&format!("create role {role} login; grant select on all tables in schema public to {role}"));
+    source.sql(&format!("create role {role} login; alter role {role} set datestyle = 'German'; grant select on all tables in schema public to {role}"));
     let url = source.url.replace("jeton@", &format!("{role}@"));
     let reader = TestDatabase { url, folder: None, postgres: None };
     imported(&reader, &TestDatabase::new(Kind::Sqlite), &[]);

@@ -33,10 +33,10 @@ fn open_postgres(url: &DatabaseUrl, text: &str) -> Result<Conn, StoreError> {
     let text = with_parameters(text, &[("connect_timeout", "10"), ("application_name", "jeton-import")]);
     let mut conn = PgConnection::establish(&text)
         .map_err(|error| unusable(url, "cannot open", error, "see that it runs, and that --from is right"))?;
-    // Time-outs, which a role may have, are for requests.
+    // Time-outs, which a role may have, are for requests; and of the ways to write a date one is read here.
     conn.batch_execute(
         "begin isolation level repeatable read read only; set local statement_timeout = 0; \
-         set local idle_in_transaction_session_timeout = 0",
+         set local idle_in_transaction_session_timeout = 0; set local datestyle = 'ISO, YMD'",
     )
     .map_err(|error| cannot_read(url, error))?;
     Ok(Conn::Pg(conn))

@@ -20,6 +20,11 @@ use crate::domain::token::TokenDigest;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
 pub use rows::{ImportedEntry, ImportedToken, ImportedUser};
 
+/// The time-outs are for requests. And thousands of rows are looked up at once, each by an index: the planner, which knows
+/// nothing yet of tables that fill in this transaction, would rather read all of them each time.
+const SETTINGS: &str = "set local statement_timeout = 0; set local lock_timeout = 0; \
+                        set local idle_in_transaction_session_timeout = 0; set local enable_seqscan = off";
+
 /// The database that an import goes to, or the one that is still to be made, in which nothing is.
 pub struct ImportTarget<'a> {
     conn: Option<&'a mut Conn>,
@@ -35,11 +40,10 @@ impl Store {
     ) -> Result<T, StoreError> {
         self.change(|conn, changes| {
             if let Conn::Pg(pg) = conn {
-                // The time-outs are for requests. And what comes over is told at once at the end, not row by row.
+                pg.batch_execute(SETTINGS)?;
+                // What comes over is told at once at the end, not row by row.
                 pg.batch_execute(
-                    "set local statement_timeout = 0; set local lock_timeout = 0; \
-                     set local idle_in_transaction_session_timeout = 0; set local jeton.quiet = 'on'; \
-                     select value from meta where key = 'last_user_id' for update",
+                    "set local jeton.quiet = 'on'; select value from meta where key = 'last_user_id' for update",
                 )?;
             }
             let mut target = ImportTarget { conn: Some(conn), wrote: false };
@@ -63,7 +67,15 @@ impl Store {
         if no_file || self.read(migrations::is_unmade)? {
             return work(&mut ImportTarget { conn: None, wrote: false });
         }
-        self.read(|conn| work(&mut ImportTarget { conn: Some(conn), wrote: false }))
+        self.read(|conn| {
+            if let Conn::Sqlite(_) = conn {
+                return work(&mut ImportTarget { conn: Some(conn), wrote: false });
+            }
+            conn.in_transaction(|conn| {
+                conn.batch_execute(SETTINGS)?;
+                work(&mut ImportTarget { conn: Some(conn), wrote: false })
+            })
+        })
     }
 }
 
