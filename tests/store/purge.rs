@@ -59,6 +59,17 @@ fn counts(kept: &Kept) -> [usize; 3] {
 }
 
 on_both! {
+    fn the_oldest_go_first(db) {
+        let kept = Kept::new(db);
+        fill(&kept, 20);
+        for second in 1..=20 {
+            let moment = NOW.before(DAY).after(Duration::from_secs(100 - second)).naive();
+            kept.sql(&format!("update tokens set expires_at = '{moment}' where user_id = {second}"));
+        }
+        assert_eq!(purge(&kept, Purge::ExpiredTokens, NOW, 15), 15);
+        assert_eq!(kept.sql("select user_id from tokens order by user_id").replace('\n', " "), "1 2 3 4 5");
+    }
+
     fn each_kind_goes_alone_and_no_more_of_it_than_is_asked_for(db) {
         let kept = Kept::new(db);
         fill(&kept, 2000);
