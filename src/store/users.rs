@@ -252,7 +252,8 @@ pub(super) fn with_groups(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<User>, 
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let mut groups = groups::names_by_user(conn, rows.iter().map(|row| row.0).collect())?;
+    let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    let mut groups = groups::names_by_user(conn, &ids)?;
     Ok(rows.into_iter().map(|row| user(groups.remove(&row.0).unwrap_or_default(), row)).collect())
 }
 
