@@ -132,7 +132,7 @@ fn create(create: Create, config: &Config) -> Result<(), Failure> {
 
 fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
-        let patch = UserPatch { is_active: Some(active) };
+        let patch = UserPatch { is_active: Some(active), ..UserPatch::default() };
         service.update_user(username, patch, &caller).await.map_err(no_such_user(username))?;
         eprintln!("user {username} is {}", if active { "active" } else { "inactive" });
         Ok(())

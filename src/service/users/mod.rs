@@ -1,0 +1,92 @@
+//! Users: listed, made, changed, deleted, given a password. Django's rules, in Django's words.
+
+mod check;
+mod create;
+mod update;
+
+use super::{Caller, Error, Faults, Rights, Service};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::password::Password;
+use crate::domain::password_rules::Attributes;
+use crate::domain::user::User;
+pub use create::UserDraft;
+pub use update::UserPatch;
+
+/// How often a user is read again who changes beside the request again and again.
+const MOST_READS: usize = 10;
+
+impl Service {
+    /// One user.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::PermissionDenied`] for anybody but staff.
+    pub async fn user(&self, username: &str, caller: &Caller) -> Result<User, Error> {
+        caller.require(Rights::Staff)?;
+        let name = username.to_owned();
+        self.db(move |store| store.user(&name)).await?.ok_or(Error::NotFound)
+    }
+
+    /// Users by id; `search` looks for each of its words in names and e-mail addresses.
+    pub async fn list_users(&self, search: &str, page: PageRequest, caller: &Caller) -> Result<Page<User>, Error> {
+        caller.require(Rights::Staff)?;
+        let search = search.to_owned();
+        self.db(move |store| store.list_users(&search, page)).await
+    }
+
+    /// Deletes a user with all of their tokens.
+    ///
+    /// # Errors
+    /// As [`Service::update_user`].
+    pub async fn delete_user(&self, username: &str, caller: &Caller) -> Result<(), Error> {
+        self.change_user(username, caller, async |user: User| {
+            let (actor, now) = (caller.actor.clone(), self.clock().now());
+            let deleted = self.db(move |store| store.delete_user(&user, &actor, now)).await?;
+            Ok(deleted.then_some(()))
+        })
+        .await
+    }
+
+    /// Sets a password and revokes the user's login tokens.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] on `password` with all faults; [`Error::NotFound`], [`Error::PermissionDenied`].
+    pub async fn set_password(&self, username: &str, password: Password, caller: &Caller) -> Result<(), Error> {
+        self.change_user(username, caller, async |user: User| {
+            let attributes = Attributes {
+                username: &user.username,
+                first_name: &user.first_name,
+                last_name: &user.last_name,
+                email: &user.email,
+            };
+            let mut faults = Faults::default();
+            check::password(&password, &attributes, &mut faults);
+            faults.into_result()?;
+            let hash = self.inner.hasher.hash(password.clone()).await?;
+            let (actor, now) = (caller.actor.clone(), self.clock().now());
+            let set = self.db(move |store| store.set_password(&user, &hash, &actor, now)).await?;
+            Ok(set.then_some(()))
+        })
+        .await
+    }
+
+    /// Reads a user, sees whether the caller may change them, and lets `change` do it; again when it says that they are
+    /// not who was read any more.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::PermissionDenied`], and those of `change`.
+    pub(super) async fn change_user<T>(
+        &self,
+        username: &str,
+        caller: &Caller,
+        change: impl AsyncFn(User) -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
+        for _ in 0..MOST_READS {
+            let user = self.user(username, caller).await?;
+            caller.require_power_over(&user)?;
+            if let Some(done) = change(user).await? {
+                return Ok(done);
+            }
+        }
+        Err(Error::NotFound)
+    }
+}

@@ -1,0 +1,78 @@
+//! The `users` table: users read. `list.rs` finds them, `create.rs` and `update.rs` write them, `lock.rs` keeps two changes
+//! of one user apart.
+
+mod create;
+mod list;
+mod lock;
+mod update;
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::connection::Conn;
+use super::schema::users;
+use super::{Store, StoreError, groups, storable};
+use crate::domain::password::PasswordHash;
+use crate::domain::time::Timestamp;
+use crate::domain::user::User;
+pub(super) use create::{details, insert_row};
+pub(super) use lock::{lock, lock_id, lock_whoever};
+pub use update::UserChange;
+
+/// The columns of `users`, in their order.
+pub(super) type Row =
+    (i64, String, String, String, String, String, bool, bool, bool, NaiveDateTime, Option<NaiveDateTime>);
+
+impl Store {
+    /// The user with exactly this name.
+    pub fn user(&self, username: &str) -> Result<Option<User>, StoreError> {
+        if !storable(username) {
+            return Ok(None);
+        }
+        self.read(|conn| by_name(conn, username))
+    }
+
+    /// Whether there is any user.
+    pub fn has_users(&self) -> Result<bool, StoreError> {
+        self.read(|conn| Ok(users::table.select(users::id).first::<i64>(conn).optional()?.is_some()))
+    }
+}
+
+fn by_name(conn: &mut Conn, username: &str) -> Result<Option<User>, StoreError> {
+    let row: Option<Row> = users::table.filter(users::username.eq(username)).first(conn).optional()?;
+    Ok(with_groups(conn, row.into_iter().collect())?.pop())
+}
+
+fn by_id(conn: &mut Conn, id: i64) -> Result<Option<User>, StoreError> {
+    let row: Option<Row> = users::table.find(id).first(conn).optional()?;
+    Ok(with_groups(conn, row.into_iter().collect())?.pop())
+}
+
+/// Adds the groups of all rows with one query.
+pub(super) fn with_groups(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<User>, StoreError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    let mut groups = groups::names_by_user(conn, &ids)?;
+    Ok(rows.into_iter().map(|row| user(groups.remove(&row.0).unwrap_or_default(), row)).collect())
+}
+
+/// A user from their row and the names of their groups.
+pub(super) fn user(groups: Vec<String>, row: Row) -> User {
+    let (id, username, password, email, first_name, last_name, is_active, is_staff, is_superuser, joined, login) = row;
+    User {
+        id,
+        username,
+        email,
+        first_name,
+        last_name,
+        is_active,
+        is_staff,
+        is_superuser,
+        groups,
+        date_joined: Timestamp::from_naive(joined),
+        last_login: login.map(Timestamp::from_naive),
+        password: PasswordHash::from_stored(password),
+    }
+}

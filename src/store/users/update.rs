@@ -1,0 +1,148 @@
+//! Users changed, given a password, deleted.
+
+use diesel::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::by_id;
+use super::lock::{keep_a_superuser, lock, lock_superusers};
+use crate::domain::audit::{Action, Actor};
+use crate::domain::change::Change;
+use crate::domain::password::PasswordHash;
+use crate::domain::time::Timestamp;
+use crate::domain::user::User;
+use crate::store::revocation::{lock_tokens, revoke_login_tokens};
+use crate::store::schema::{user_groups, users};
+use crate::store::{Store, StoreError, audit, groups};
+
+/// What to change of a user; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, AsChangeset)]
+#[diesel(table_name = users)]
+pub struct UserChange {
+    /// A checked new username.
+    pub username: Option<String>,
+    /// A checked e-mail address, or empty.
+    pub email: Option<String>,
+    /// The first name.
+    pub first_name: Option<String>,
+    /// The last name.
+    pub last_name: Option<String>,
+    /// Whether the user may log in and their tokens count.
+    pub is_active: Option<bool>,
+    /// Whether the user may use the admin API.
+    pub is_staff: Option<bool>,
+    /// Whether the user may change staff and clients.
+    pub is_superuser: Option<bool>,
+    /// The names of all groups the user is to be in.
+    #[diesel(skip_update)]
+    pub groups: Option<Vec<String>>,
+}
+
+impl Store {
+    /// Changes a user; `None` when they are not who was read any more: see `lock`.
+    pub fn update_user(
+        &self,
+        read: &User,
+        change: &UserChange,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        self.change(|conn, changes| {
+            let may_take_a_superuser = change.is_active == Some(false) || change.is_superuser == Some(false);
+            let superusers = if may_take_a_superuser { lock_superusers(conn)? } else { Vec::new() };
+            let Some(user) = lock(conn, read)? else { return Ok(None) };
+            changes.push(Change::User(user.id));
+            if may_take_a_superuser {
+                keep_a_superuser(&superusers, &user)?;
+            }
+            if change.has_columns() {
+                diesel::update(users::table.find(user.id)).set(change).execute(conn)?;
+                diesel::update(users::table.find(user.id).filter(users::is_superuser.eq(true)))
+                    .set(users::is_staff.eq(true))
+                    .execute(conn)?;
+            }
+            if let Some(names) = &change.groups {
+                diesel::delete(user_groups::table.filter(user_groups::user_id.eq(user.id))).execute(conn)?;
+                groups::join(conn, user.id, names)?;
+            }
+            let changed = by_id(conn, user.id)?.ok_or_else(|| StoreError::Failed("a locked user vanished".into()))?;
+            let details = difference(&user, &changed);
+            if !details.is_empty() {
+                audit::record(conn, by, Action::UserUpdate, &user.username, &Value::Object(details), now)?;
+            }
+            Ok(Some(changed))
+        })
+    }
+
+    /// Sets a password and revokes the user's login tokens; `false` when they are not who was read any more.
+    pub fn set_password(
+        &self,
+        read: &User,
+        hash: &PasswordHash,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change(|conn, changes| {
+            let Some(user) = lock(conn, read)? else { return Ok(false) };
+            changes.push(Change::User(user.id));
+            diesel::update(users::table.find(user.id)).set(users::password.eq(hash.as_str())).execute(conn)?;
+            revoke_login_tokens(conn, user.id, by, now)?;
+            audit::record(conn, by, Action::UserPassword, &user.username, &json!({}), now)?;
+            Ok(true)
+        })
+    }
+
+    /// Replaces a hash by one of the same password with today's cost; `false` when the password or its hash was
+    /// changed meanwhile.
+    pub fn rehash_password(&self, user_id: i64, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
+        self.write(|conn| {
+            let replaced = diesel::update(users::table.find(user_id).filter(users::password.eq(old.as_str())))
+                .set(users::password.eq(new.as_str()))
+                .execute(conn)?;
+            Ok(replaced > 0)
+        })
+    }
+
+    /// Deletes a user with all of their tokens; `false` when they are not who was read any more.
+    pub fn delete_user(&self, read: &User, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+        self.change(|conn, changes| {
+            let superusers = lock_superusers(conn)?;
+            let Some(user) = lock(conn, read)? else { return Ok(false) };
+            changes.push(Change::User(user.id));
+            keep_a_superuser(&superusers, &user)?;
+            lock_tokens(conn, user.id)?;
+            diesel::delete(users::table.find(user.id)).execute(conn)?;
+            audit::record(conn, by, Action::UserDelete, &user.username, &json!({ "id": user.id }), now)?;
+            Ok(true)
+        })
+    }
+}
+
+impl UserChange {
+    fn has_columns(&self) -> bool {
+        self.username.is_some()
+            || self.email.is_some()
+            || self.first_name.is_some()
+            || self.last_name.is_some()
+            || self.is_active.is_some()
+            || self.is_staff.is_some()
+            || self.is_superuser.is_some()
+    }
+}
+
+/// What of a user is new: a change to what was there before is none, and no entry of the audit log.
+fn difference(before: &User, after: &User) -> Map<String, Value> {
+    let fields = |user: &User| {
+        [
+            ("username", json!(user.username)),
+            ("email", json!(user.email)),
+            ("first_name", json!(user.first_name)),
+            ("last_name", json!(user.last_name)),
+            ("is_active", json!(user.is_active)),
+            ("is_staff", json!(user.is_staff)),
+            ("is_superuser", json!(user.is_superuser)),
+            ("groups", json!(user.groups)),
+        ]
+    };
+    let pairs = fields(after).into_iter().zip(fields(before));
+    pairs.filter(|(new, old)| new != old).map(|((name, value), _)| (name.to_owned(), value)).collect()
+}
