@@ -54,6 +54,12 @@ impl<'a> Fields<'a> {
         String::new()
     }
 
+    /// A `CharField` that may be left out, but not be blank.
+    pub fn given_text(&mut self, name: &str, trim: Trim) -> Option<String> {
+        self.data.get(name)?;
+        Some(self.required_text(name, trim))
+    }
+
     /// A `CharField` that may be left out or be blank.
     pub fn optional_text(&mut self, name: &str) -> Option<String> {
         match self.data.get(name)? {

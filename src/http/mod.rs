@@ -102,6 +102,19 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .default_service(other()),
         )
         .service(
+            at("/admin/users/{username}", "GET, PATCH, DELETE, HEAD, OPTIONS")
+                .route(web::get().to(admin::users::show))
+                .route(web::head().to(admin::users::show))
+                .route(web::patch().to(admin::users::update))
+                .route(web::delete().to(admin::users::delete))
+                .default_service(other()),
+        )
+        .service(
+            at("/admin/users/{username}/password", "POST, OPTIONS")
+                .route(web::post().to(admin::password::set_password))
+                .default_service(other()),
+        )
+        .service(
             at("/admin/users/{username}/regenerate", "POST, OPTIONS")
                 .route(web::post().to(admin::regenerate::regenerate))
                 .default_service(other()),
@@ -116,6 +129,23 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(
             at("/admin/tokens/{id}", "DELETE, OPTIONS")
                 .route(web::delete().to(admin::tokens::revoke))
+                .default_service(other()),
+        )
+        .service(
+            at("/admin/clients", "GET, POST, HEAD, OPTIONS")
+                .route(web::get().to(admin::clients::list))
+                .route(web::head().to(admin::clients::list))
+                .route(web::post().to(admin::clients::create))
+                .default_service(other()),
+        )
+        .service(
+            at("/admin/clients/{client_id}", "DELETE, OPTIONS")
+                .route(web::delete().to(admin::clients::delete))
+                .default_service(other()),
+        )
+        .service(
+            at("/admin/clients/{client_id}/rotate", "POST, OPTIONS")
+                .route(web::post().to(admin::clients::rotate))
                 .default_service(other()),
         )
         .service(

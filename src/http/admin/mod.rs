@@ -1,7 +1,9 @@
 //! The admin API: for staff, in DRF's shapes.
 
 pub mod audit;
+pub mod clients;
 pub mod explain;
+pub mod password;
 pub mod regenerate;
 pub mod tokens;
 pub mod users;

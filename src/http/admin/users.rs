@@ -1,4 +1,4 @@
-//! `GET, POST /admin/users/`.
+//! `GET, POST /admin/users/` and `GET, PATCH, DELETE /admin/users/{username}`.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -8,7 +8,7 @@ use crate::http::error::HttpError;
 use crate::http::fields::{Fields, Trim};
 use crate::http::pages::ListQuery;
 use crate::http::{AppState, body, caller, drf};
-use crate::service::{Rights, UserDraft};
+use crate::service::{Rights, UserDraft, UserPatch};
 
 /// Users by id, a page of them.
 pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
@@ -44,4 +44,51 @@ pub async fn create(
     fields.finish()?;
     let user = state.service.create_user(draft, &caller).await?;
     Ok(drf::answer(StatusCode::CREATED, &user))
+}
+
+/// One user.
+pub async fn show(
+    request: HttpRequest,
+    username: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    let caller = caller::caller(&request, &state).await?;
+    Ok(drf::answer(StatusCode::OK, &state.service.user(&username, &caller).await?))
+}
+
+/// Changes the fields that the body has.
+pub async fn update(
+    request: HttpRequest,
+    username: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    let body = body::read(&request, payload, body::MAX_BODY).await?;
+    let caller = caller::caller(&request, &state).await?;
+    caller.require(Rights::Staff)?;
+    let data = body::parse(&request, body)?;
+    let mut fields = Fields::of(&data)?;
+    let patch = UserPatch {
+        username: fields.given_text("username", Trim::Yes),
+        email: fields.optional_text("email"),
+        first_name: fields.optional_text("first_name"),
+        last_name: fields.optional_text("last_name"),
+        is_active: fields.optional_bool("is_active"),
+        is_staff: fields.optional_bool("is_staff"),
+        is_superuser: fields.optional_bool("is_superuser"),
+        groups: fields.optional_texts("groups"),
+    };
+    fields.finish()?;
+    Ok(drf::answer(StatusCode::OK, &state.service.update_user(&username, patch, &caller).await?))
+}
+
+/// Deletes a user with all of their tokens.
+pub async fn delete(
+    request: HttpRequest,
+    username: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    let caller = caller::caller(&request, &state).await?;
+    state.service.delete_user(&username, &caller).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
