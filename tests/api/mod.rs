@@ -1,5 +1,8 @@
 //! A file for each route.
 
+mod admin_clients;
+mod admin_password;
+mod admin_user;
 mod admin_users;
 mod admin_users_create;
 mod audit;

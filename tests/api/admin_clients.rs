@@ -1,0 +1,99 @@
+//! `/admin/clients/`.
+
+use serde_json::{Value, json};
+
+use crate::on_both;
+use crate::support::app::{App, CLIENT};
+use crate::support::http::{Answer, Request};
+
+const STAFF: (&str, &str) = ("sam", "a lantern over the quay");
+
+fn introspects(app: &App, client: &Value) -> bool {
+    let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
+    match app.send(Request::new("POST", "/introspect").basic(id, secret).form(&[("token", "x")])).status {
+        200 => true,
+        401 => false,
+        other => panic!("{other}"),
+    }
+}
+
+#[track_caller]
+fn with_secret(answer: &Answer, status: u16) -> Value {
+    let client = answer.json();
+    assert_eq!((answer.status, answer.header("Cache-Control").as_deref()), (status, Some("no-store")), "{client}");
+    assert_eq!(client.as_object().unwrap().keys().collect::<Vec<_>>(), ["client_id", "client_secret"]);
+    client
+}
+
+on_both! {
+    fn a_client_is_registered_rotated_and_deleted(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let first = with_secret(&app.post("/admin/clients/", &admin, &json!({"client_id": " billing "})), 201);
+        assert_eq!(first["client_id"], "billing");
+        assert!(introspects(&app, &first));
+        let listed = app.get("/admin/clients/", &admin);
+        assert!(!listed.text().contains(first["client_secret"].as_str().unwrap()));
+        let listed = listed.json();
+        assert_eq!((&listed["count"], &listed["results"][1]["client_id"]), (&json!(2), &json!("billing")));
+        let fields: Vec<_> = listed["results"][1].as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["client_id", "created_at", "rotated_at"]);
+        assert_eq!(listed["results"][1]["rotated_at"], Value::Null);
+
+        let second = with_secret(&app.post("/admin/clients/billing/rotate", &admin, &json!({})), 200);
+        assert!(introspects(&app, &second) && !introspects(&app, &first));
+        assert_ne!(app.get("/admin/clients/", &admin).json()["results"][1]["rotated_at"], Value::Null);
+        let answer = app.delete("/admin/clients/billing", &admin);
+        assert_eq!((answer.status, answer.body.len()), (204, 0));
+        assert!(!introspects(&app, &second));
+        assert_eq!(app.delete("/admin/clients/billing/", &admin).status, 404);
+        assert_eq!(app.post("/admin/clients/billing/rotate", &admin, &json!({})).status, 404);
+        let mut entries = app.list("/admin/audit/?target=billing");
+        entries.reverse();
+        let told: Vec<_> = entries.iter().map(|entry| json!([entry["actor"], entry["action"], entry["details"]])).collect();
+        let actions = ["client.create", "client.rotate", "client.delete"];
+        assert_eq!(told, actions.map(|action| json!(["admin", action, {}])));
+    }
+
+    fn bad_ids_are_refused(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let visible = "Enter a valid client id: visible ASCII characters other than a colon.";
+        for (body, fault) in [
+            (json!({}), "This field is required."),
+            (json!({"client_id": ""}), "This field may not be blank."),
+            (json!({"client_id": null}), "This field may not be null."),
+            (json!({"client_id": CLIENT.0}), "A client with that client id already exists."),
+            (json!({"client_id": "a b"}), visible),
+            (json!({"client_id": "a:b"}), visible),
+            (json!({"client_id": "é"}), visible),
+            (json!({"client_id": "x".repeat(151)}), "Ensure this field has no more than 150 characters."),
+        ] {
+            let answer = app.post("/admin/clients/", &admin, &body);
+            assert_eq!((answer.status, answer.json()), (400, json!({"client_id": [fault]})), "{body}");
+        }
+        assert_eq!(app.list("/admin/clients/").len(), 1);
+        // What is no name in a URL by itself is one when it is encoded.
+        with_secret(&app.post("/admin/clients/", &admin, &json!({"client_id": "a/b?c"})), 201);
+        assert_eq!(app.delete("/admin/clients/a%2Fb%3Fc", &admin).status, 204);
+    }
+
+    fn only_superusers_may(db) {
+        let app = App::start(db);
+        app.create_user(STAFF.0, STAFF.1, &json!({"is_staff": true}));
+        let (sam, alice) = (app.login(STAFF.0, STAFF.1), app.alice());
+        let denied = json!({"detail": "You do not have permission to perform this action."});
+        for (method, path) in [
+            ("GET", "/admin/clients/"), ("POST", "/admin/clients/"), ("DELETE", "/admin/clients/nobody"),
+            ("POST", "/admin/clients/nobody/rotate"),
+        ] {
+            let request = || Request::new(method, path).json(&json!({"client_id": "x"}));
+            assert_eq!(app.send(request()).status, 401, "{method} {path}");
+            for key in [&sam, &alice] {
+                let answer = app.send(request().token(key));
+                assert_eq!((answer.status, answer.json()), (403, denied.clone()), "{method} {path}");
+            }
+        }
+        assert_eq!(app.list("/admin/clients/").len(), 1);
+    }
+}
