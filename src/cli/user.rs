@@ -7,7 +7,7 @@ use super::prompt::{confirm, new_password};
 use super::{Failure, no_such_user, with_service};
 use crate::config::Config;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
-use crate::domain::user::User;
+use crate::domain::user::{User, UserFilter};
 use crate::service::{Caller, Service, UserDraft, UserPatch};
 
 /// What can be done to users.
@@ -142,7 +142,8 @@ fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failu
 async fn list(service: &Service, caller: &Caller, search: &str, json: bool) -> Result<(), Failure> {
     let (mut users, mut number) = (Vec::new(), 1);
     loop {
-        let page = service.list_users(search, PageRequest { number, size: MAX_PAGE_SIZE }, caller).await?;
+        let filter = UserFilter { search: search.to_owned(), ..UserFilter::default() };
+        let page = service.list_users(filter, PageRequest { number, size: MAX_PAGE_SIZE }, caller).await?;
         let last = page.results.len() < MAX_PAGE_SIZE as usize;
         users.extend(page.results);
         if last {

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use diesel::prelude::*;
 
-use super::StoreError;
 use super::connection::Conn;
 use super::schema::{groups, user_groups};
+use super::{StoreError, storable};
 
 /// The groups of many users with one query, each user's in alphabetical order.
 pub fn names_by_user(conn: &mut Conn, user_ids: &[i64]) -> Result<HashMap<i64, Vec<String>>, StoreError> {
@@ -25,6 +25,14 @@ pub fn names_by_user(conn: &mut Conn, user_ids: &[i64]) -> Result<HashMap<i64, V
         names.sort_unstable();
     }
     Ok(names_by_user)
+}
+
+/// The id of a group, if there is one of that name.
+pub fn id(conn: &mut Conn, name: &str) -> Result<Option<i64>, StoreError> {
+    if !storable(name) {
+        return Ok(None);
+    }
+    Ok(groups::table.filter(groups::name.eq(name)).select(groups::id).first(conn).optional()?)
 }
 
 /// The ids of groups; unknown ones are made.

@@ -1,9 +1,12 @@
 //! `GET /admin/users/`: lists, pages, search, who may.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::on_both;
-use crate::support::app::{App, CLIENT};
+use crate::support::app::{App, CLIENT, Kind};
+use crate::support::eventually;
 use crate::support::http::{Answer, Request, encode};
 
 const PASSWORD: &str = "seven purple herons";
@@ -117,6 +120,46 @@ on_both! {
         assert!(get(&app, &format!("?search={words}")).status < 500);
     }
 
+    fn lists_are_filtered_and_ordered(db) {
+        let app = App::start(db);
+        for (name, fields) in [
+            ("carol", json!({"groups": ["ops", "billing"]})),
+            ("alice", json!({"is_staff": true, "groups": ["ops"]})),
+            ("bob", json!({"is_active": false})),
+        ] {
+            app.create_user(name, PASSWORD, &fields);
+        }
+        app.database.sql("update users set date_joined = '2020-01-01 00:00:00' where username = 'bob'");
+        for (query, expected) in [
+            ("is_active=false", vec!["bob"]),
+            ("is_active=True", vec!["carol", "alice", "admin"]),
+            ("is_staff=1", vec!["alice", "admin"]),
+            ("is_staff=0&is_active=yes", vec!["carol"]),
+            ("is_superuser=true", vec!["admin"]),
+            ("is_superuser=false", vec!["carol", "alice", "bob"]),
+            ("is_active=", vec!["carol", "alice", "bob", "admin"]),
+            ("group=ops", vec!["carol", "alice"]),
+            ("group=ops&search=AL", vec!["alice"]),
+            ("group=OPS", vec![]),
+            ("group=a%00b", vec![]),
+            ("ordering=-id", vec!["admin", "bob", "alice", "carol"]),
+            ("ordering=username", vec!["admin", "alice", "bob", "carol"]),
+            ("ordering=-username", vec!["carol", "bob", "alice", "admin"]),
+            ("ordering=date_joined&search=b", vec!["bob"]),
+            ("ordering=password", vec!["carol", "alice", "bob", "admin"]),
+        ] {
+            assert_eq!(names(&get(&app, &format!("?{query}")).json()), expected, "{query}");
+        }
+        assert_eq!(names(&get(&app, "?ordering=date_joined").json())[0], "bob");
+        assert_eq!(names(&get(&app, "?ordering=-date_joined").json())[3], "bob");
+        let page = get(&app, "?is_active=true&page_size=2&ordering=-username").json();
+        let next = format!("http://{}/admin/users/?is_active=true&ordering=-username&page=2&page_size=2", app.addr);
+        assert_eq!((&page["count"], &page["next"]), (&json!(3), &json!(next)));
+        let answer = get(&app, "?is_active=x&is_staff=null&is_superuser=0");
+        let fault = json!(["Must be a valid boolean."]);
+        assert_eq!((answer.status, answer.json()), (400, json!({"is_active": fault, "is_staff": fault})));
+    }
+
     fn users_are_shown_to_staff_only_and_without_their_hashes(db) {
         let app = App::start(db);
         let made = app.create_user("plain", PASSWORD, &json!({"email": "p@example.com", "groups": ["b", "a"]}));
@@ -146,4 +189,21 @@ on_both! {
             assert_eq!((answer.status, answer.header("Allow").as_deref()), (405, Some("GET, POST, HEAD, OPTIONS")));
         }
     }
+}
+
+// SQLite has none: there, many users are not so many.
+#[test]
+fn a_search_among_many_goes_by_an_index() {
+    let app = App::start(Kind::Postgres);
+    fill(&app);
+    app.database.sql(
+        "insert into users (id, username, password, email, date_joined) \
+         select 10000 + i, 'many' || i, '!', 'm' || i || '@example.com', now() from generate_series(1, 20000) i; \
+         analyze users",
+    );
+    eventually("a look at the index", Duration::from_secs(30), || {
+        assert_eq!(get(&app, "?search=MANY12345").json()["count"], 1);
+        let looks = "select idx_scan from pg_stat_user_indexes where indexrelname = 'users_search'";
+        (app.database.sql(looks) != "0").then_some(())
+    });
 }

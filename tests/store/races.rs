@@ -3,6 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
+use jeton::domain::user::UserFilter;
 use jeton::store::{Issue, LoginToken, NewToken, Regenerate, StoreError, UserChange};
 
 use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, hash, new_token, new_user};
@@ -80,7 +81,7 @@ on_both! {
         sorted.dedup();
         assert_eq!(sorted.len(), MANY, "{ids:?}");
         assert_eq!(kept.sql("select count(*) from groups"), "2");
-        assert!(kept.store.list_users("", ALL).unwrap().results.iter().all(|user| user.groups == ["x", "y"]));
+        assert!(kept.store.list_users(&UserFilter::default(), ALL).unwrap().results.iter().all(|user| user.groups == ["x", "y"]));
     }
 
     fn of_users_of_one_name_made_at_once_one_is(db) {

@@ -37,7 +37,8 @@ fn indexes(kept: &Kept) -> Vec<String> {
             "select c.relname || '(' || (select string_agg(a.attname, ',' order by a.attnum) from pg_attribute a \
              where a.attrelid = i.indexrelid) || ') ' || i.indisunique::int || (i.indpred is not null)::int \
              from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace \
-             where n.nspname = 'public' and not i.indisprimary and c.relname not like '\\_\\_%'",
+             where n.nspname = 'public' and not i.indisprimary and c.relname not like '\\_\\_%' \
+             and i.indexrelid::regclass::text <> 'users_search'", // a search has an index in PostgreSQL only
         )
     } else {
         let table = |name: &str| {

@@ -1,13 +1,14 @@
 //! The search among users.
 
-use jeton::domain::user::NewUser;
+use jeton::domain::user::{NewUser, UserFilter};
 
 use super::{ALL, Kept, NOW, by, new_user};
 use crate::on_both;
 
 impl Kept {
     fn found(&self, search: &str) -> Vec<String> {
-        let page = self.store.list_users(search, ALL).unwrap();
+        let page =
+            self.store.list_users(&UserFilter { search: search.to_owned(), ..UserFilter::default() }, ALL).unwrap();
         assert_eq!(page.count, i64::try_from(page.results.len()).unwrap());
         page.results.into_iter().map(|user| user.username).collect()
     }

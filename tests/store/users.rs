@@ -1,7 +1,7 @@
 //! Users and their groups.
 
 use jeton::domain::page::PageRequest;
-use jeton::domain::user::{FIRST_BOOTSTRAP_ID, NewUser};
+use jeton::domain::user::{FIRST_BOOTSTRAP_ID, NewUser, UserFilter};
 use jeton::store::{Regenerate, StoreError, UserChange};
 
 use super::{ALL, Kept, MULTIPLE, NOW, after, by, hash, named_token, new_token, new_user};
@@ -228,13 +228,13 @@ on_both! {
             kept.user(name);
         }
         let page = |number| {
-            let page = kept.store.list_users("", PageRequest { number, size: 2 }).unwrap();
+            let page = kept.store.list_users(&UserFilter::default(), PageRequest { number, size: 2 }).unwrap();
             assert_eq!(page.count, 5);
             page.results.into_iter().map(|user| user.username).collect::<Vec<_>>()
         };
         assert_eq!((page(1), page(3)), (vec!["e".into(), "d".into()], vec!["a".into()]));
         assert!(page(4).is_empty() && page(u32::MAX).is_empty());
-        assert_eq!(kept.store.list_users("", ALL).unwrap().results.len(), 5);
+        assert_eq!(kept.store.list_users(&UserFilter::default(), ALL).unwrap().results.len(), 5);
         assert!(kept.store.has_users().unwrap());
     }
 

@@ -4,19 +4,37 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::domain::password::Password;
+use crate::domain::user::{UserFilter, UserOrder};
 use crate::http::error::HttpError;
-use crate::http::fields::{Fields, Trim};
+use crate::http::fields::{Fields, NOT_A_BOOLEAN, Trim, boolean};
 use crate::http::pages::ListQuery;
 use crate::http::{AppState, body, caller, drf};
-use crate::service::{Rights, UserDraft, UserPatch};
+use crate::service::{Error, Faults, Rights, UserDraft, UserPatch};
 
-/// Users by id, a page of them.
+/// A page of users: `?search=`, `?is_active=`, `?is_staff=`, `?is_superuser=`, `?group=`, `?ordering=`.
 pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
     let caller = caller::caller(&request, &state).await?;
     caller.require(Rights::Staff)?;
     let query = ListQuery::of(&request)?;
-    let page = state.service.list_users(query.get("search"), query.page, &caller).await?;
+    let page = state.service.list_users(filter(&query)?, query.page, &caller).await?;
     Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
+}
+
+fn filter(query: &ListQuery) -> Result<UserFilter, Error> {
+    let mut faults = Faults::default();
+    let mut flag = |name: &str| {
+        let word = query.get(name).trim();
+        let flag = boolean(word);
+        if flag.is_none() && !word.is_empty() {
+            faults.add(name, NOT_A_BOOLEAN);
+        }
+        flag
+    };
+    let (is_active, is_staff, is_superuser) = (flag("is_active"), flag("is_staff"), flag("is_superuser"));
+    faults.into_result()?;
+    let group = Some(query.get("group")).filter(|name| !name.is_empty()).map(ToOwned::to_owned);
+    let order = UserOrder::parse(query.get("ordering").trim());
+    Ok(UserFilter { search: query.get("search").to_owned(), is_active, is_staff, is_superuser, group, order })
 }
 
 /// Makes a user. `password` may be null for one who cannot log in.

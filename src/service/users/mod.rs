@@ -8,7 +8,7 @@ use super::{Caller, Error, Faults, Rights, Service};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::password::Password;
 use crate::domain::password_rules::Attributes;
-use crate::domain::user::User;
+use crate::domain::user::{User, UserFilter};
 pub use create::UserDraft;
 pub use update::UserPatch;
 
@@ -26,11 +26,18 @@ impl Service {
         self.db(move |store| store.user(&name)).await?.ok_or(Error::NotFound)
     }
 
-    /// Users by id; `search` looks for each of its words in names and e-mail addresses.
-    pub async fn list_users(&self, search: &str, page: PageRequest, caller: &Caller) -> Result<Page<User>, Error> {
+    /// A page of the users that `filter` lets through.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for anybody but staff.
+    pub async fn list_users(
+        &self,
+        filter: UserFilter,
+        page: PageRequest,
+        caller: &Caller,
+    ) -> Result<Page<User>, Error> {
         caller.require(Rights::Staff)?;
-        let search = search.to_owned();
-        self.db(move |store| store.list_users(&search, page)).await
+        self.db(move |store| store.list_users(&filter, page)).await
     }
 
     /// Deletes a user with all of their tokens.
