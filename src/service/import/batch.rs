@@ -10,6 +10,7 @@ use super::{Counts, Imported, Progress};
 use crate::domain::audit::Action;
 use crate::domain::django::{DjangoKey, DjangoToken, DjangoUser, TokenTable, is_known_hash};
 use crate::domain::time::Timestamp;
+use crate::domain::token::TokenDigest;
 use crate::store::{DJANGO_BATCH, ImportTarget, ImportedEntry, ImportedToken, ImportedUser, StoreError};
 
 /// The users from one id through another, with all that is theirs.
@@ -60,6 +61,8 @@ impl Batch<'_, '_> {
         let mut got: HashMap<i64, u64> = HashMap::new();
         // Only one token of a user is handed out by logins.
         let mut handed_out = HashSet::new();
+        // A project that went from DRF to Knox may have the same key in both tables.
+        let mut drf = HashMap::new();
         for table in [TokenTable::Drf, TokenTable::Knox] {
             let (mut user, mut row) = (self.from, String::new());
             loop {
@@ -69,7 +72,10 @@ impl Batch<'_, '_> {
                     (user, row) = (last.user_id, last.row.clone());
                 }
                 let page = page.into_iter().filter(|token| names.contains_key(&token.user_id)).collect();
-                let new = self.new_tokens(table, page, &names)?;
+                let new = self.new_tokens(table, page, &names, &drf)?;
+                if table == TokenTable::Drf {
+                    drf.extend(new.iter().filter_map(|token| Some((token.key.digest()?, token.user_id))));
+                }
                 count_tokens(&mut self.done.new, table, count(new.len()));
                 if self.pass == Pass::Write {
                     let here: Vec<i64> =
@@ -96,16 +102,22 @@ impl Batch<'_, '_> {
         table: TokenTable,
         mut page: Vec<DjangoToken>,
         names: &HashMap<i64, String>,
+        met: &HashMap<TokenDigest, i64>,
     ) -> Result<Vec<DjangoToken>, StoreError> {
         let read = page.len();
         page.retain(|token| token.key.digest().is_some());
         self.done.foreign_digests += count(read - page.len());
         let digests: Vec<_> = page.iter().filter_map(|token| token.key.digest()).collect();
-        let owners = self.target.token_owners(&digests)?;
+        let mut owners = self.target.token_owners(&digests)?;
+        owners.extend(digests.iter().filter_map(|digest| Some((*digest, *met.get(digest)?))));
         let mut new = Vec::new();
         for token in page {
-            match token.key.digest().and_then(|digest| owners.get(&digest)) {
-                None => new.push(token),
+            let Some(digest) = token.key.digest() else { continue };
+            match owners.get(&digest) {
+                None => {
+                    owners.insert(digest, token.user_id);
+                    new.push(token);
+                }
                 Some(owner) if *owner == token.user_id => count_tokens(&mut self.done.here, table, 1),
                 Some(owner) => {
                     let (id, name) = (token.user_id, &names[&token.user_id]);

@@ -107,7 +107,11 @@ impl Walk {
             (self.hear)(Progress::Writes);
             let done = self.pass(target, Pass::Write)?;
             self.source.check_unchanged()?;
-            Ok(done)
+            // Two rows of the source, far from each other, that want to be the same. An error takes back all of it.
+            match done.clashes {
+                0 => Ok(done),
+                clashes => Err(StoreError::Unusable(clash_words(clashes))),
+            }
         })?;
         refuse_clashes(done)
     }
@@ -173,9 +177,13 @@ impl Walk {
 fn refuse_clashes(done: Imported) -> Result<Imported, Error> {
     match done.clashes {
         0 => Ok(done),
-        1 => Err(Error::Conflict("nothing was imported: the row above clashes with what is here".into())),
-        clashes => {
-            Err(Error::Conflict(format!("nothing was imported: the {clashes} rows above clash with what is here")))
-        }
+        clashes => Err(Error::Conflict(clash_words(clashes))),
+    }
+}
+
+fn clash_words(clashes: u64) -> String {
+    match clashes {
+        1 => "nothing was imported: the row above clashes with what is here".into(),
+        clashes => format!("nothing was imported: the {clashes} rows above clash with what is here"),
     }
 }
