@@ -115,6 +115,20 @@ pub fn add_knox_token(source: &TestDatabase, user_id: i64, key: &str, expiry: &s
     ));
 }
 
+/// Of a Knox before 5.0: what is digested are the bytes that the key stands for.
+pub const OLD_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+pub fn add_old_knox_token(source: &TestDatabase, user_id: i64, key: &str) {
+    use sha2::{Digest, Sha512};
+    let bytes: Vec<u8> =
+        (0..key.len()).step_by(2).map(|at| u8::from_str_radix(&key[at..at + 2], 16).unwrap()).collect();
+    let digest: String = Sha512::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    source.sql(&format!(
+        "insert into knox_authtoken values ('{digest}', '2026-01-03 00:00:00', {user_id}, null, '{}')",
+        &key[..8]
+    ));
+}
+
 /// `jeton import django --from <source>` into `target`.
 pub fn import(source: &TestDatabase, target: &TestDatabase, more: &[&str]) -> Output {
     jeton(target)

@@ -66,7 +66,8 @@ fn tell(done: &Imported, what: &str) {
     }
     if done.foreign_digests > 0 {
         eprintln!(
-            "warning: left out: {} whose digests are not SHA-512's; their holders must log in again",
+            "warning: left out: {} by whose digests no key is found, because they are not SHA-512's or made by a Knox before \
+             5.0; their holders must log in again",
             number(done.foreign_digests, "Knox token")
         );
     }

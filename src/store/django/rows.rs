@@ -31,6 +31,10 @@ pub struct Column {
     pub key: bool,
 }
 
+/// Far more than Django's 150 characters, or an e-mail address; PostgreSQL's indexes take twice as much.
+const MAX_NAME_BYTES: usize = 1024;
+const TOO_LONG: &str = "is longer than 1024 bytes";
+
 /// Text as the bytes it is made of: SQLite holds no text to UTF-8, and Diesel would mend what is none.
 type Bytes = Option<Vec<u8>>;
 
@@ -44,7 +48,7 @@ pub struct IdText {
 
 impl IdText {
     pub fn read(self, table: &str) -> Result<(i64, String), StoreError> {
-        Ok((self.id, Row { table, at: format!("id {}", self.id) }.filled("name", self.text)?))
+        Ok((self.id, Row { table, at: format!("id {}", self.id) }.name("name", self.text)?))
     }
 }
 
@@ -79,7 +83,7 @@ impl UserRow {
         let row = Row { table: &catalogue.user_table, at: format!("id {}", self.id) };
         Ok(DjangoUser {
             id: self.id,
-            username: row.filled(&catalogue.username_column, self.username)?,
+            username: row.name(&catalogue.username_column, self.username)?,
             password: row.text("password", self.password)?,
             email: row.text("email", self.email)?,
             first_name: row.text("first_name", self.first_name)?,
@@ -119,14 +123,15 @@ impl TokenRow {
         };
         let row = Row { table: name, at: format!("user_id {}", self.user_id) };
         let text = row.filled(column, self.row_key)?;
+        // The first characters of a key, in both tables.
+        let beginning = row.text("hint", self.hint)?;
         let key = match table {
             TokenTable::Drf => {
                 DjangoKey::Clear(Token::presented(&text, None).ok_or_else(|| row.unreadable(column, "is no key"))?)
             }
-            TokenTable::Knox => knox_digest(&text).map_or(DjangoKey::Foreign, DjangoKey::Digest),
+            TokenTable::Knox => knox_digest(&text, &beginning).map_or(DjangoKey::Foreign, DjangoKey::Digest),
         };
-        // The first characters of a key, in both tables.
-        let hint = Token::presented(&row.text("hint", self.hint)?, None).map_or_else(String::new, |key| key.hint());
+        let hint = Token::presented(&beginning, None).map_or_else(String::new, |key| key.hint());
         Ok(DjangoToken {
             user_id: self.user_id,
             row: text,
@@ -153,6 +158,11 @@ impl Row<'_> {
     fn filled(&self, column: &str, bytes: Bytes) -> Result<String, StoreError> {
         let text = self.text(column, bytes)?;
         if text.is_empty() { Err(self.unreadable(column, "is empty")) } else { Ok(text) }
+    }
+
+    fn name(&self, column: &str, bytes: Bytes) -> Result<String, StoreError> {
+        let text = self.filled(column, bytes)?;
+        if text.len() > MAX_NAME_BYTES { Err(self.unreadable(column, TOO_LONG)) } else { Ok(text) }
     }
 
     fn flag(&self, column: &str, bytes: Bytes) -> Result<bool, StoreError> {
