@@ -3,33 +3,6 @@
 use super::time::Timestamp;
 use super::token::{Token, TokenDigest};
 
-/// A row of Django's user table.
-#[derive(Clone, Debug)]
-pub struct DjangoUser {
-    /// Kept.
-    pub id: i64,
-    /// As it stands there: not normalised, for its holder types it so.
-    pub username: String,
-    /// The hash, of whatever format.
-    pub password: String,
-    /// May be empty.
-    pub email: String,
-    /// May be empty.
-    pub first_name: String,
-    /// May be empty.
-    pub last_name: String,
-    /// As there.
-    pub is_active: bool,
-    /// As there.
-    pub is_staff: bool,
-    /// As there.
-    pub is_superuser: bool,
-    /// `None`: the table has no such column.
-    pub date_joined: Option<Timestamp>,
-    /// Never, or the table has no such column.
-    pub last_login: Option<Timestamp>,
-}
-
 /// Where tokens stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenTable {
@@ -118,18 +91,6 @@ pub fn flag(text: &str) -> Option<bool> {
     }
 }
 
-/// Whether a hash, or what stands in its place, is of a format that Django itself makes or made: all others never let
-/// anybody in.
-#[must_use]
-pub fn is_known_hash(hash: &str) -> bool {
-    const ALGORITHMS: [&str; 8] =
-        ["pbkdf2_sha256", "pbkdf2_sha1", "argon2", "bcrypt_sha256", "bcrypt", "scrypt", "md5", "sha1"];
-    hash.is_empty()
-        || hash.starts_with('!')
-        || hash.starts_with("$argon2")
-        || hash.split_once('$').is_some_and(|(algorithm, _)| ALGORITHMS.contains(&algorithm))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,15 +141,5 @@ mod tests {
         assert_eq!(knox_digest(&padded, "8f86adbfd5c7869"), Some(key.digest()));
         assert!(knox_digest(&padded, "8f86adbf").is_none(), "of a Knox before 5.0");
         assert!(knox_digest(&padded.to_uppercase(), "8f86adbfd5c7869").is_none(), "Knox itself would not find it");
-    }
-
-    #[test]
-    fn hashes_that_nobody_knows() {
-        for known in ["", "!x", "argon2$argon2id$v=19$..", "$argon2id$v=19$..", "bcrypt_sha256$$2b$12$..", "md5$$.."] {
-            assert!(is_known_hash(known), "{known}");
-        }
-        for unknown in ["plain", "crypt$$..", "$2b$12$..", "pbkdf2_sha512$1$..$.."] {
-            assert!(!is_known_hash(unknown), "{unknown}");
-        }
     }
 }

@@ -87,7 +87,7 @@ pub fn small(kind: Kind) -> TestDatabase {
           create table knox_authtoken (digest varchar(128) primary key, created MOMENT, user_id integer, expiry MOMENT,
             token_key varchar(25));
           insert into auth_user values
-            (1, 'pbkdf2_sha256$1$s$h', null, false, 'ann', 'Ann', 'A', 'ann@example.com', false, true, '2026-01-01 00:00:00'),
+            (1, 'pbkdf2_sha256$1$s$RfC9FKkxGYOZGPlOLm+bImN3XqWRWj+XH3Z0O+45Pns=', null, false, 'ann', 'Ann', 'A', 'ann@example.com', false, true, '2026-01-01 00:00:00'),
             (2, '!x', '2026-01-02 03:04:05', false, 'bea', '', '', '', true, true, '2026-01-01 00:00:00.25'),
             (3, '!x', null, true, 'cis', '', '', '', true, false, '2026-01-01 00:00:00');
           insert into auth_group values (7, 'zoo'), (8, 'ops'), (9, 'empty');

@@ -5,9 +5,11 @@ use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 
 use super::super::StoreError;
 use super::catalogue::Catalogue;
-use crate::domain::django::{DjangoKey, DjangoToken, DjangoUser, TokenTable, flag, knox_digest, moment};
+use crate::domain::django::{DjangoKey, DjangoToken, TokenTable, flag, knox_digest, moment};
+use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
+use crate::domain::user::{ImportedUser, NewUser};
 
 #[derive(QueryableByName)]
 pub struct Count {
@@ -79,23 +81,24 @@ pub struct UserRow {
 }
 
 impl UserRow {
-    pub fn read(self, catalogue: &Catalogue) -> Result<DjangoUser, StoreError> {
+    pub fn read(self, catalogue: &Catalogue, now: Timestamp) -> Result<ImportedUser, StoreError> {
         let row = Row { table: &catalogue.user_table, at: format!("id {}", self.id) };
-        Ok(DjangoUser {
-            id: self.id,
+        let user = NewUser {
             username: row.name(&catalogue.username_column, self.username)?,
-            password: row.text("password", self.password)?,
+            password: PasswordHash::from_stored(row.text("password", self.password)?),
             email: row.text("email", self.email)?,
             first_name: row.text("first_name", self.first_name)?,
             last_name: row.text("last_name", self.last_name)?,
             is_active: row.flag("is_active", self.is_active)?,
             is_staff: row.flag("is_staff", self.is_staff)?,
             is_superuser: row.flag("is_superuser", self.is_superuser)?,
-            date_joined: if catalogue.has_date_joined {
-                Some(row.moment("date_joined", self.date_joined)?)
-            } else {
-                None
-            },
+            groups: Vec::new(),
+        };
+        let date_joined = if catalogue.has_date_joined { row.moment("date_joined", self.date_joined)? } else { now };
+        Ok(ImportedUser {
+            id: self.id,
+            user,
+            date_joined,
             last_login: row.moment_or_none("last_login", self.last_login)?,
         })
     }
