@@ -45,6 +45,9 @@ each_way! {
             ("update auth_user set is_staff = 'maybe' where id = 1", "id 1", "is_staff is neither"),
             ("update auth_user set username = cast(x'ff41' as text) where id = 1", "id 1", "username is not UTF-8"),
             ("update auth_user set email = cast(x'410042' as text) where id = 1", "id 1", "email holds a NUL"),
+            // More than a page.
+            ("with recursive n (n) as (select 1 union all select n + 1 from n where n < 2100) insert into authtoken_token
+                select cast('k' || n as blob), '2026-01-01 00:00:00', 1 from n", "user_id 1 of the table authtoken_token", "key is empty"),
             ("update knox_authtoken set expiry = 'never'", "user_id 3", "expiry is no date"),
         ];
         let postgres = [

@@ -31,6 +31,22 @@ each_way! {
         assert_eq!(target.sql("select value from meta where key = 'last_user_id'"), "5", "the other is bootstrap's range");
     }
 
+    fn a_flag_that_the_database_works_out_is_a_flag(from, to) {
+        let (source, target) = (TestDatabase::new(from), TestDatabase::new(to));
+        let active = if from == Sqlite { "Is_Active" } else { "is_active" };
+        source.sql(&format!(
+            "create table people (id integer primary key, password text, username text, state text,
+               {active} boolean generated always as (state = 'here') stored, is_staff boolean);
+             insert into people (id, password, username, state, is_staff) values
+               (1, '!', 'ann', 'here', true), (2, '!', 'bea', 'gone', false)"
+        ));
+        imported(&source, &target, &["--user-table", "people"]);
+        for (name, active) in [("ann", true), ("bea", false)] {
+            let user = json_of(&jeton(&target).run(&["user", "show", name, "--json"]).stdout);
+            assert_eq!((&user["is_active"], &user["is_staff"]), (&json!(active), &json!(active)), "{name}");
+        }
+    }
+
     fn tables_that_a_project_has_not_are_none(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         source.sql("drop table knox_authtoken; drop table auth_user_groups; drop table auth_group; drop table authtoken_token");

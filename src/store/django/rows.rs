@@ -31,6 +31,15 @@ pub struct Column {
     pub kind: String,
     #[diesel(sql_type = Bool)]
     pub key: bool,
+    /// Whether the case of its letters does not count.
+    #[diesel(sql_type = Bool)]
+    pub any_case: bool,
+}
+
+impl Column {
+    pub fn is(&self, name: &str) -> bool {
+        self.name == name || self.any_case && self.name.eq_ignore_ascii_case(name)
+    }
 }
 
 /// Far more than Django's 150 characters, or an e-mail address; PostgreSQL's indexes take twice as much.
