@@ -139,6 +139,27 @@ on_both! {
         assert_eq!(everything(&target), before);
     }
 
+    fn what_is_taken_between_the_look_and_the_writing_is_told(db) {
+        // The database itself takes the name, at the moment when it is written.
+        let taking = "insert into users (id, username, password, date_joined) values (99, new.username, '!', '2026-01-01 00:00:00')";
+        let trigger = match db {
+            Kind::Sqlite => format!("create trigger hasty before insert on users when new.id = 2 begin {taking}; end"),
+            Kind::Postgres => format!(
+                "create function hasty() returns trigger language plpgsql as $$ begin {taking}; return new; end $$;
+                 create trigger hasty before insert on users for each row when (new.id = 2) execute function hasty()"
+            ),
+        };
+        let (source, target) = (small(Kind::Sqlite), TestDatabase::new(db));
+        done(&jeton(&target), &["migrate"]);
+        target.sql(&trigger);
+        let words = "error: nothing was imported: an id, a name or a key was taken meanwhile; run it again\n";
+        let output = import(&source, &target, &[]);
+        assert_eq!((output.status, output.stderr.as_str()), (1, words));
+        let output = jeton(&target).env("JETON_LOG", "warn").run_with_stdin(&["import", "csv", "--from", "-"], "username\nx\ny\n");
+        assert_eq!((output.status, output.stderr.as_str()), (1, words));
+        assert_eq!(counts(&target), "0|0|0|0");
+    }
+
     fn bootstraps_users_are_out_of_the_way(db) {
         let (source, app) = (small(Kind::Sqlite), App::start(db));
         imported(&source, &app.database, &[]);

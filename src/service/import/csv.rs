@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::batch::count;
 use super::rows::Rows;
-use super::{Progress, UselessHashes, made, unhurried};
+use super::{Progress, UselessHashes, made, meanwhile, unhurried};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{ImportedUser, NewUser};
 use crate::service::{Caller, Error, Rights, Service};
@@ -143,13 +143,4 @@ fn check(
 
 fn taken(username: &str) -> String {
     format!("username: {username} is here already, with another e-mail address")
-}
-
-fn meanwhile(error: StoreError) -> Error {
-    match error {
-        StoreError::Taken => {
-            Error::Conflict("nothing was imported: one of the names was taken meanwhile; run it again".into())
-        }
-        other => other.into(),
-    }
 }

@@ -2,7 +2,7 @@
 //! clash is named and a broken row costs nothing; then all of it is written in one transaction.
 
 use super::batch::{Batch, count};
-use super::{Imported, Progress, unhurried};
+use super::{Imported, Progress, meanwhile, unhurried};
 use crate::domain::audit::Actor;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
@@ -99,7 +99,7 @@ impl Walk {
 
     fn run(mut self, store: &Store) -> Result<Imported, Error> {
         self.refuse_target(store)?;
-        let done = store.import(|target| {
+        let imported = store.import(|target| {
             let found = self.check(target)?;
             if found.clashes > 0 {
                 return Ok(found);
@@ -112,8 +112,8 @@ impl Walk {
                 0 => Ok(done),
                 clashes => Err(StoreError::Unusable(clash_words(clashes))),
             }
-        })?;
-        refuse_clashes(done)
+        });
+        refuse_clashes(imported.map_err(meanwhile)?)
     }
 
     fn refuse_target(&mut self, store: &Store) -> Result<(), Error> {

@@ -95,3 +95,13 @@ async fn unhurried<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     let done = actix_rt::task::spawn_blocking(work).await;
     done.map_err(|panicked| Error::Store(StoreError::Failed(panicked.to_string())))
 }
+
+/// What was free when it was looked for was not when it was written.
+fn meanwhile(error: StoreError) -> Error {
+    match error {
+        StoreError::Taken => {
+            Error::Conflict("nothing was imported: an id, a name or a key was taken meanwhile; run it again".into())
+        }
+        other => other.into(),
+    }
+}
