@@ -285,7 +285,7 @@ fn insert(conn: &mut Conn, new: &NewUser, range: IdRange, by: &Actor, now: Times
 }
 
 /// Without groups and audit entry.
-pub(super) fn insert_row(conn: &mut Conn, id: i64, new: &NewUser, now: Timestamp) -> Result<(), StoreError> {
+fn insert_row(conn: &mut Conn, id: i64, new: &NewUser, now: Timestamp) -> Result<(), StoreError> {
     diesel::insert_into(users::table)
         .values((
             users::id.eq(id),
@@ -304,7 +304,7 @@ pub(super) fn insert_row(conn: &mut Conn, id: i64, new: &NewUser, now: Timestamp
 }
 
 /// What the audit log says of a new user.
-pub(super) fn details(id: i64, new: &NewUser) -> Value {
+fn details(id: i64, new: &NewUser) -> Value {
     json!({
         "id": id,
         "is_active": new.is_active,
