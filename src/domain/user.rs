@@ -118,6 +118,19 @@ pub struct NewUser {
     pub password: PasswordHash,
 }
 
+/// A user who comes from elsewhere, as they are there.
+#[derive(Clone, Debug)]
+pub struct ImportedUser {
+    /// Free, as the name is.
+    pub id: i64,
+    /// The name is not normalised, for its holder types it so; the hash is of whatever format.
+    pub user: NewUser,
+    /// When they were made, there.
+    pub date_joined: Timestamp,
+    /// When they last logged in, there.
+    pub last_login: Option<Timestamp>,
+}
+
 /// A username for a new user: NFKC, and Django's `UnicodeUsernameValidator`.
 ///
 /// # Errors
