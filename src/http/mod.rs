@@ -16,6 +16,7 @@ mod media_type;
 mod metadata;
 mod metrics;
 mod oauth;
+mod openapi;
 mod pages;
 mod request_id;
 mod revoke;
@@ -32,6 +33,7 @@ use ipnet::IpNet;
 
 use crate::service::Service;
 pub use fast_lane::FastLane;
+pub use openapi::document;
 pub use request_id::surround;
 
 /// What every handler may use.
@@ -181,6 +183,13 @@ pub fn routes(config: &mut web::ServiceConfig) {
             at("/.well-known/oauth-authorization-server/{path:.*}", "GET, HEAD")
                 .route(web::get().to(metadata::metadata_of_path))
                 .route(web::head().to(metadata::metadata_of_path))
+                .default_service(other()),
+        )
+        .app_data(web::Data::new(openapi::Document::new()))
+        .service(
+            at("/openapi.json", "GET, HEAD")
+                .route(web::get().to(openapi::openapi))
+                .route(web::head().to(openapi::openapi))
                 .default_service(other()),
         )
         .default_service(web::to(drf::not_found));
