@@ -3,6 +3,7 @@
 mod admin;
 mod body;
 mod caller;
+mod docs;
 mod drf;
 mod error;
 mod fast_lane;
@@ -190,6 +191,18 @@ pub fn routes(config: &mut web::ServiceConfig) {
             at("/openapi.json", "GET, HEAD")
                 .route(web::get().to(openapi::openapi))
                 .route(web::head().to(openapi::openapi))
+                .default_service(other()),
+        )
+        .service(
+            at("/docs", "GET, HEAD")
+                .route(web::get().to(docs::docs))
+                .route(web::head().to(docs::docs))
+                .default_service(other()),
+        )
+        .service(
+            at("/docs/{file}", "GET, HEAD")
+                .route(web::get().to(docs::file))
+                .route(web::head().to(docs::file))
                 .default_service(other()),
         )
         .default_service(web::to(drf::not_found));
