@@ -15,6 +15,7 @@ mod api;
 mod cache;
 mod clients;
 mod commands;
+mod console;
 mod freshness;
 mod gateways;
 mod import;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 pub mod app;
 pub mod calls;
+pub mod console;
 pub mod http;
 pub mod postgres;
 pub mod process;
