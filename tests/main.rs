@@ -12,6 +12,7 @@
 )]
 
 mod api;
+mod browser;
 mod cache;
 mod clients;
 mod commands;

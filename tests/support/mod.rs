@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub mod app;
+pub mod browser;
 pub mod calls;
 pub mod console;
 pub mod http;
