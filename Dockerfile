@@ -18,6 +18,7 @@ RUN awk '/^\[/ { skip = /^\[\[(test|example|bench)\]\]/ } !skip' Cargo.toml >man
 # jeton itself. Copied files keep their old times: without the touch, cargo would take the empty build for a fresh one.
 COPY migrations ./migrations
 COPY src ./src
+COPY templates ./templates
 RUN touch src/lib.rs src/main.rs \
     && cargo build --release --locked
 

@@ -12,9 +12,11 @@
 )]
 
 mod api;
+mod browser;
 mod cache;
 mod clients;
 mod commands;
+mod console;
 mod freshness;
 mod gateways;
 mod import;

@@ -61,6 +61,22 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::UserCreate,
+        Self::UserUpdate,
+        Self::UserDelete,
+        Self::UserPassword,
+        Self::TokenCreate,
+        Self::TokenRevoke,
+        Self::TokenRegenerate,
+        Self::ClientCreate,
+        Self::ClientDelete,
+        Self::ClientRotate,
+        Self::Login,
+        Self::LoginFailed,
+    ];
+
     /// The word in the log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -16,6 +16,7 @@ pub mod random;
 pub mod rate;
 pub mod scope;
 pub mod secret_key;
+pub mod session;
 pub mod time;
 pub mod token;
 pub mod user;

@@ -3,6 +3,7 @@
 mod admin;
 mod body;
 mod caller;
+mod console;
 mod docs;
 mod drf;
 mod error;
@@ -186,6 +187,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::head().to(metadata::metadata_of_path))
                 .default_service(other()),
         )
+        .configure(console::routes)
         .app_data(web::Data::new(openapi::Document::new()))
         .service(
             at("/openapi.json", "GET, HEAD")
@@ -246,11 +248,19 @@ fn base_url(request: &HttpRequest, state: &AppState) -> String {
         let connection = request.connection_info();
         return format!("{}://{}", connection.scheme(), connection.host());
     }
-    let scheme = if request.app_config().secure() { "https" } else { "http" };
+    let scheme = if is_https(request, state) { "https" } else { "http" };
     // A request over HTTP/2 has no Host, and says it in its URI.
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
     format!("{scheme}://{}", host.unwrap_or_else(|| request.app_config().host()))
+}
+
+/// Whether the client speaks HTTPS, to us or to a trusted proxy.
+fn is_https(request: &HttpRequest, state: &AppState) -> bool {
+    if is_trusted_proxy(request, state) {
+        return request.connection_info().scheme() == "https";
+    }
+    request.app_config().secure()
 }
 
 /// Whether what the peer says of its client counts. A peer on a Unix socket is whoever the operator lets reach it.

@@ -49,19 +49,34 @@ impl Service {
     /// [`Error::Invalid`] with DRF's sentence for an unknown user, an inactive one and a wrong password alike;
     /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`].
     pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
-        let now = self.clock().now();
         let by = Actor { name: login.username.clone(), address: login.address };
-        let attempt = match self.inner.throttle.attempt(&login.username, login.address, now).await {
+        self.limited(by.clone(), None, self.checked_login(login, &by)).await
+    }
+
+    /// Lets `login` happen within the limits on failed logins, counts how it ends, and writes refusals to the audit log,
+    /// with the place where it was tried when it is not the API.
+    pub(super) async fn limited<T>(
+        &self,
+        by: Actor,
+        via: Option<&str>,
+        login: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let now = self.clock().now();
+        let details = |reason: Option<&str>| {
+            let words = [("via", via), ("reason", reason)].into_iter();
+            Value::Object(words.filter_map(|(name, word)| Some((name.to_owned(), json!(word?)))).collect())
+        };
+        let attempt = match self.inner.throttle.attempt(&by.name, by.address, now).await {
             Ok(attempt) => attempt,
             Err(refusal) => {
                 self.inner.metrics.login("throttled");
                 if refusal.is_first {
-                    self.record_throttled(by).await;
+                    self.record_throttled(by, details(Some("throttled"))).await;
                 }
                 return Err(Error::Throttled(refusal.wait));
             }
         };
-        let result = self.checked_login(login, &by).await;
+        let result = login.await;
         self.inner.metrics.login(match &result {
             Ok(_) => "ok",
             Err(Error::Invalid(_)) => "refused",
@@ -70,8 +85,8 @@ impl Service {
             Err(_) => "error",
         });
         let refusal = match &result {
-            Err(Error::Invalid(_)) => Some(json!({})),
-            Err(Error::TokenLimit) => Some(json!({ "reason": "limit" })),
+            Err(Error::Invalid(_)) => Some(details(None)),
+            Err(Error::TokenLimit) => Some(details(Some("limit"))),
             _ => None,
         };
         if let Some(details) = refusal {
@@ -96,25 +111,39 @@ impl Service {
     }
 
     /// To be turned away needs no database, so it does not fail with it.
-    async fn record_throttled(&self, by: Actor) {
-        if let Err(error) = self.record_refusal(by, json!({ "reason": "throttled" })).await {
+    async fn record_throttled(&self, by: Actor, details: Value) {
+        if let Err(error) = self.record_refusal(by, details).await {
             log::warn!("a throttled login is not in the audit log: {error}");
         }
     }
 
+    async fn checked_login(&self, login: Login, by: &Actor) -> Result<LoggedIn, Error> {
+        self.with_checked(&login, async |user: User| {
+            let made = self.login_token(&user, by, Action::Login).await?;
+            Ok(made.map(|(token, expires_at)| LoggedIn { token, expires_at, user }))
+        })
+        .await
+    }
+
+    /// Checks the password and lets `give` do the rest; again when it says that the user is not who was checked any more.
+    ///
     /// A hash that is replaced between its check and the token makes the user look changed, so whoever finds that checks
     /// again; but only the first check replaces a hash itself, else nodes of different cost would do it in turns for ever.
-    async fn checked_login(&self, login: Login, by: &Actor) -> Result<LoggedIn, Error> {
+    pub(super) async fn with_checked<T>(
+        &self,
+        login: &Login,
+        give: impl AsyncFn(User) -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
         for check in 1..=MOST_CHECKS {
-            let (mut user, rehashed) = self.check_password_of(&login).await?;
+            let (mut user, rehashed) = self.check_password_of(login).await?;
             if let Some(new) = rehashed.filter(|_| check == 1) {
                 let (id, old) = (user.id, std::mem::replace(&mut user.password, new.clone()));
                 if !self.db(move |store| store.rehash_password(id, &old, &new)).await? {
                     continue;
                 }
             }
-            if let Some((token, expires_at)) = self.login_token(&user, by, Action::Login).await? {
-                return Ok(LoggedIn { token, expires_at, user });
+            if let Some(given) = give(user).await? {
+                return Ok(given);
             }
         }
         Err(wrong())

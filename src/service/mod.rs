@@ -16,10 +16,12 @@ mod login;
 mod lookup;
 mod lookups;
 mod metrics;
+mod overview;
 mod purge;
 mod regenerate;
 mod revoke;
 mod seal;
+mod sessions;
 mod threads;
 mod throttle;
 mod tokens;
@@ -53,10 +55,12 @@ pub use login::{LoggedIn, Login};
 pub use lookup::Reason;
 use lookups::Lookups;
 pub use metrics::{Metrics, WorkerCounts};
+pub use overview::{Node, Overview};
 pub use purge::PurgeRound;
 pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;
 pub use seal::Sealer;
+pub use sessions::Session;
 use throttle::Throttle;
 pub use tokens::NamedToken;
 pub use users::{UserDraft, UserPatch};
@@ -270,7 +274,10 @@ impl Caller {
     }
 
     /// Only a superuser may touch staff and superusers.
-    fn require_power_over(&self, target: &User) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`].
+    pub fn require_power_over(&self, target: &User) -> Result<(), Error> {
         let needed = if target.is_staff || target.is_superuser { Rights::Superuser } else { Rights::Staff };
         self.require(needed)
     }

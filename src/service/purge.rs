@@ -1,9 +1,10 @@
 //! Rows of dead tokens and old audit entries, deleted in the background when `JETON_RETENTION` is over; and sealed keys
-//! of expired tokens, soon after their end.
+//! of expired tokens and sessions of the console, soon after their end.
 
 use std::time::Duration;
 
 use super::{Error, Service};
+use crate::domain::session::SESSION_IDLE;
 use crate::domain::time::{Stopwatch, Timestamp};
 use crate::store::Purge;
 
@@ -67,6 +68,7 @@ impl Service {
             Purge::ExpiredSeals => SETTLED,
             Purge::ExpiredTokens => retention.max(SETTLED),
             Purge::RevokedTokens | Purge::AuditLog => retention,
+            Purge::Sessions => SESSION_IDLE,
         };
         let (before, statement) = (self.clock().now().before(age), Stopwatch::start());
         let purged = self.db(move |store| store.purge(what, from, before, most)).await?;

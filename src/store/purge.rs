@@ -8,8 +8,8 @@ use super::connection::Conn;
 use super::{Store, StoreError};
 use crate::domain::time::Timestamp;
 
-/// What can be purged: the sealed keys of expired tokens, dead tokens by either of their ends, and audit entries by
-/// their age.
+/// What can be purged: the sealed keys of expired tokens, dead tokens by either of their ends, audit entries by their
+/// age, and sessions that nobody uses any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge {
     /// Sealed keys of tokens expired before a moment; their rows stay.
@@ -20,11 +20,14 @@ pub enum Purge {
     ExpiredTokens,
     /// Audit entries written before a moment.
     AuditLog,
+    /// Sessions of the console last used before a moment.
+    Sessions,
 }
 
 impl Purge {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::ExpiredSeals, Self::RevokedTokens, Self::ExpiredTokens, Self::AuditLog];
+    pub const ALL: [Self; 5] =
+        [Self::ExpiredSeals, Self::RevokedTokens, Self::ExpiredTokens, Self::AuditLog, Self::Sessions];
 
     /// What is done to the rows, where they stand, what makes them due, and the moment that counts. An index has each.
     const fn parts(self) -> (&'static str, &'static str, &'static str, &'static str) {
@@ -33,6 +36,7 @@ impl Purge {
             Self::RevokedTokens => ("delete from tokens", "tokens", "", "revoked_at"),
             Self::ExpiredTokens => ("delete from tokens", "tokens", "", "expires_at"),
             Self::AuditLog => ("delete from audit_log", "audit_log", "", "at"),
+            Self::Sessions => ("delete from sessions", "sessions", "", "seen_at"),
         }
     }
 }

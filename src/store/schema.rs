@@ -74,6 +74,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    sessions (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        digest -> Binary,
+        created_at -> Timestamp,
+        seen_at -> Timestamp,
+        notice -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     meta (key) {
         key -> Text,
         value -> Text,
@@ -81,6 +92,7 @@ diesel::table! {
 }
 
 diesel::joinable!(tokens -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(user_groups -> users (user_id));
 diesel::joinable!(user_groups -> groups (group_id));
-diesel::allow_tables_to_appear_in_same_query!(users, groups, user_groups, tokens, clients, audit_log, meta);
+diesel::allow_tables_to_appear_in_same_query!(users, groups, user_groups, tokens, clients, audit_log, sessions, meta);

@@ -13,14 +13,15 @@ use crate::support::postgres;
 const DAY: Duration = Duration::from_hours(24);
 
 /// Each kind, and the index that leads to it.
-const INDEXES: [(Purge, &str); 4] = [
+const INDEXES: [(Purge, &str); 5] = [
     (Purge::ExpiredSeals, "tokens_sealed_expires_at"),
     (Purge::RevokedTokens, "tokens_revoked_at"),
     (Purge::ExpiredTokens, "tokens_expires_at"),
     (Purge::AuditLog, "audit_log_at"),
+    (Purge::Sessions, "sessions_seen_at"),
 ];
 
-/// Puts many rows into both tables: of a thousand tokens one is revoked, one is expired with its seal, ten without.
+/// Puts many rows into the tables: of a thousand tokens one is revoked, one is expired with its seal, ten without.
 fn fill(kept: &Kept, tokens: u32) {
     let now = "'2025-06-15 12:00:00'";
     let (numbers, digest, seal, past) = if kept.database.postgres.is_some() {
@@ -43,6 +44,10 @@ fn fill(kept: &Kept, tokens: u32) {
             "insert into audit_log (at, actor, action, target) select {now}, 'x', 'login', 'u' || n from {numbers}"
         ),
         format!("insert into audit_log (at, actor, action, target) values ({past}, 'x', 'login', 'old')"),
+        format!(
+            "insert into sessions (user_id, digest, created_at, seen_at) select n, {digest}, {past}, \
+             case when n % 1000 = 0 then {past} else {now} end from {numbers}"
+        ),
         "analyze".into(),
     ] {
         kept.sql(&text);
@@ -121,6 +126,7 @@ fn sqlite_finds_each_by_its_index() {
             Purge::RevokedTokens => ("tokens", "", "revoked_at"),
             Purge::ExpiredTokens => ("tokens", "", "expires_at"),
             Purge::AuditLog => ("audit_log", "", "at"),
+            Purge::Sessions => ("sessions", "", "seen_at"),
         };
         let rows = format!("select id from {table} where {due} {moment} < ?1 order by {moment} limit ?2");
         let plan = kept.sql(&format!("explain query plan delete from {table} where id in ({rows})"));

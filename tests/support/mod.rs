@@ -5,7 +5,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub mod app;
+pub mod browser;
 pub mod calls;
+pub mod console;
 pub mod http;
 pub mod postgres;
 pub mod process;

@@ -59,6 +59,12 @@ impl Environment {
         Self::of(&packages)
     }
 
+    /// The text of a file of its packages.
+    pub fn file(&self, path: &str) -> String {
+        let python = fs::read_dir(self.place.join("lib")).unwrap().next().unwrap().unwrap().path();
+        fs::read_to_string(python.join("site-packages").join(path)).unwrap()
+    }
+
     /// Its HTTP must reach a server on this machine, whatever proxies the machine has; and it leaves nothing by sources.
     pub fn python(&self) -> Command {
         let mut python = Command::new(self.place.join("bin/python"));

@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 use crate::store::revocation::{lock_tokens, revoke_login_tokens};
 use crate::store::schema::{user_groups, users};
+use crate::store::sessions::{end_sessions, may_sign_in};
 use crate::store::{Store, StoreError, audit, groups};
 
 /// What to change of a user; `None` leaves a field as it is.
@@ -65,6 +66,9 @@ impl Store {
                 groups::join(conn, user.id, names)?;
             }
             let changed = by_id(conn, user.id)?.ok_or_else(|| StoreError::Failed("a locked user vanished".into()))?;
+            if !may_sign_in(&changed) {
+                end_sessions(conn, user.id)?;
+            }
             let details = difference(&user, &changed);
             if !details.is_empty() {
                 audit::record(conn, by, Action::UserUpdate, &user.username, &Value::Object(details), now)?;
@@ -86,6 +90,7 @@ impl Store {
             changes.push(Change::User(user.id));
             diesel::update(users::table.find(user.id)).set(users::password.eq(hash.as_str())).execute(conn)?;
             revoke_login_tokens(conn, user.id, by, now)?;
+            end_sessions(conn, user.id)?;
             audit::record(conn, by, Action::UserPassword, &user.username, &json!({}), now)?;
             Ok(true)
         })

@@ -1,0 +1,81 @@
+// Conveniences: everything works without them.
+"use strict";
+
+// Moments in the reader's own zone; the server's text stays in the title.
+function localise(root) {
+  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
+    const moment = new Date(time.dateTime);
+    if (!Number.isNaN(moment.getTime())) {
+      time.title = time.textContent;
+      time.textContent = format.format(moment);
+    }
+  }
+}
+
+// Lists that follow what is typed into their search.
+function live(form) {
+  const id = form.dataset.live;
+  const input = form.querySelector("input[type=search]");
+  let timer = 0;
+  let running = null;
+  async function search() {
+    const url = new URL(form.action);
+    for (const [name, value] of new FormData(form)) {
+      if (value.trim()) {
+        url.searchParams.set(name, value);
+      }
+    }
+    if (running) {
+      running.abort();
+    }
+    const request = new AbortController();
+    running = request;
+    try {
+      const answer = await fetch(url, { signal: request.signal });
+      if (answer.redirected) {
+        // Signed out meanwhile.
+        window.location.assign(answer.url);
+        return;
+      }
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const results = page.getElementById(id);
+      if (!answer.ok || !results) {
+        form.submit();
+        return;
+      }
+      localise(results);
+      document.getElementById(id).replaceWith(document.importNode(results, true));
+      window.history.replaceState(null, "", url);
+    } catch (error) {
+      if (error.name !== "AbortError") {
+        form.submit();
+      }
+    }
+  }
+  input.addEventListener("input", () => {
+    window.clearTimeout(timer);
+    timer = window.setTimeout(search, 150);
+  });
+}
+
+// One click for what is shown once.
+function copies(button) {
+  const source = document.getElementById(button.dataset.copy);
+  const said = document.querySelector("[data-copied]");
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    source.select();
+    try {
+      await navigator.clipboard.writeText(source.value);
+      said.textContent = "Copied.";
+    } catch {
+      // Not allowed here, as without HTTPS: it is selected.
+      said.textContent = "Press Ctrl+C, or ⌘C, to copy.";
+    }
+  });
+}
+
+localise(document);
+document.querySelectorAll("form[data-live]").forEach(live);
+document.querySelectorAll("button[data-copy]").forEach(copies);

@@ -1,0 +1,118 @@
+//! The audit log.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use askama::Template;
+use percent_encoding::utf8_percent_encode;
+use serde_json::Value;
+
+use super::form::FormFaults;
+use super::listing::{Listing, Pager};
+use super::page::{Answered, Frame, html};
+use super::parts::{Field, Moment, user_link};
+use super::visitor::visitor;
+use crate::domain::audit::{Action, Entry, Filter};
+use crate::domain::time::Timestamp;
+use crate::http::AppState;
+use crate::http::pages::QUOTED;
+use crate::service::Faults;
+
+#[derive(Template)]
+#[template(path = "console/audit.html")]
+struct AuditPage {
+    frame: Frame,
+    actor: Field,
+    action: String,
+    actions: Vec<&'static str>,
+    target: Field,
+    since: Field,
+    until: Field,
+    is_filtered: bool,
+    rows: Vec<Row>,
+    pager: Pager,
+}
+
+struct Row {
+    at: Moment,
+    actor: String,
+    action: String,
+    is_refusal: bool,
+    target: String,
+    target_link: Option<String>,
+    address: String,
+    details: Vec<(String, String)>,
+}
+
+/// Entries, newest first, those that the filters let through.
+pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered {
+    let visitor = visitor(&request, &state).await?;
+    let listing = Listing::of(&request)?;
+    let text = |name: &str| Some(listing.get(name)).filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+    let mut faults = Faults::default();
+    let mut moment = |name: &str| {
+        let text = text(name)?;
+        let moment = Timestamp::parse(&text).map(|moment| (moment, text.len() == "2026-11-25".len()));
+        if moment.is_none() {
+            faults.add(name, "Enter a date such as 2026-11-25.");
+        }
+        moment
+    };
+    let (since, until) = (moment("since"), moment("until"));
+    // A day as an end is a day that belongs to it.
+    let until = until.map(|(moment, day)| if day { moment.after(Duration::from_hours(24)) } else { moment });
+    let (actor, action, target) = (text("actor"), text("action"), text("target"));
+    let filter = Filter { actor, action, target, since: since.map(|(moment, _)| moment), until, before_id: None };
+    let status = if faults.fields().is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let faults = FormFaults::from(faults);
+    let page = state.service.list_audit(filter, listing.page, &visitor.caller).await?;
+    let field = |name, label| Field::text(name, label, listing.get(name)).with(&faults);
+    let page = AuditPage {
+        frame: visitor.frame("Audit", "audit"),
+        actor: field("actor", "Actor"),
+        action: listing.get("action").to_owned(),
+        actions: Action::ALL.map(Action::as_str).to_vec(),
+        target: field("target", "Target"),
+        since: field("since", "Since").of_kind("date").hint("UTC"),
+        until: field("until", "Until").of_kind("date").hint("UTC"),
+        is_filtered: ["actor", "action", "target", "since", "until"].iter().any(|name| !listing.get(name).is_empty()),
+        pager: listing.pager(page.count)?,
+        rows: page.results.into_iter().map(row).collect(),
+    };
+    Ok(html(status, &page))
+}
+
+/// The entries that concern somebody.
+pub fn link_of_target(target: &str) -> String {
+    format!("/console/audit?target={}", utf8_percent_encode(target, QUOTED))
+}
+
+fn row(entry: Entry) -> Row {
+    let is_refusal = entry.action == Action::LoginFailed.as_str();
+    let is_of_user = ["user.", "token.", "login"].iter().any(|kind| entry.action.starts_with(kind));
+    // Whoever was refused or deleted need not be there.
+    let is_there = is_of_user && !is_refusal && entry.action != Action::UserDelete.as_str();
+    Row {
+        at: Moment(entry.at),
+        target_link: is_there.then(|| user_link(&entry.target)),
+        actor: entry.actor,
+        action: entry.action,
+        is_refusal,
+        target: entry.target,
+        address: entry.address.unwrap_or_default(),
+        details: details(entry.details),
+    }
+}
+
+fn details(details: Value) -> Vec<(String, String)> {
+    let word = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    };
+    match details {
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), word(value))).collect(),
+        other => vec![(String::new(), word(&other))],
+    }
+}

@@ -1,0 +1,143 @@
+//! Clients, for superusers.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use super::form::FormFaults;
+use super::listing::{Listing, Pager};
+use super::page::{Answered, Frame, Refusal, html, see_other};
+use super::parts::{Confirmation, Field, Moment, MomentOr, SecretPage, client_link, moment_or};
+use super::visitor::{Visitor, posted, visitor};
+use crate::domain::client::{Client, ClientSecret};
+use crate::http::AppState;
+use crate::service::Rights;
+
+const CLIENTS: &str = "/console/clients";
+
+#[derive(Template)]
+#[template(path = "console/clients.html")]
+struct ClientsPage {
+    frame: Frame,
+    form_token: String,
+    rows: Vec<Row>,
+    pager: Pager,
+}
+
+struct Row {
+    client_id: String,
+    link: String,
+    created: Moment,
+    rotated: MomentOr,
+}
+
+#[derive(Template)]
+#[template(path = "console/new_client.html")]
+struct NewClientPage {
+    frame: Frame,
+    form_token: String,
+    client_id: Field,
+}
+
+/// The list.
+pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered {
+    let visitor = visitor(&request, &state).await?;
+    let listing = Listing::of(&request)?;
+    let page = state.service.list_clients(listing.page, &visitor.caller).await?;
+    let row = |client: Client| Row {
+        link: client_link(&client.client_id),
+        client_id: client.client_id,
+        created: Moment(client.created_at),
+        rotated: moment_or(client.rotated_at, "never"),
+    };
+    let page = ClientsPage {
+        frame: visitor.frame("Clients", "clients"),
+        form_token: visitor.form_token(),
+        pager: listing.pager(page.count)?,
+        rows: page.results.into_iter().map(row).collect(),
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+/// The form for a new one.
+pub async fn new(request: HttpRequest, state: web::Data<AppState>) -> Answered {
+    let visitor = visitor(&request, &state).await?;
+    visitor.caller.require(Rights::Superuser)?;
+    Ok(form_page(&visitor, StatusCode::OK, "", &FormFaults::default()))
+}
+
+/// Registers a client and shows its secret.
+pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> Answered {
+    let (visitor, form) = posted(&request, payload, &state).await?;
+    let client_id = form.text("client_id");
+    match state.service.create_client(&client_id, &visitor.caller).await {
+        Ok(secret) => Ok(shown(&visitor, &client_id, &secret, "was registered")),
+        Err(error) => Ok(form_page(&visitor, StatusCode::BAD_REQUEST, &client_id, &FormFaults::of(error)?)),
+    }
+}
+
+/// Gives a client a new secret and shows it.
+pub async fn rotate(
+    request: HttpRequest,
+    client_id: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Answered {
+    let (visitor, _) = posted(&request, payload, &state).await?;
+    let secret = state.service.rotate_client(&client_id, &visitor.caller).await?;
+    Ok(shown(&visitor, &client_id, &secret, "has a new secret; the old one is dead"))
+}
+
+/// Asks once more.
+pub async fn confirm_delete(
+    request: HttpRequest,
+    client_id: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Answered {
+    let visitor = visitor(&request, &state).await?;
+    visitor.caller.require(Rights::Superuser)?;
+    let page = Confirmation {
+        frame: visitor.frame(&format!("Delete {client_id}"), "clients"),
+        form_token: visitor.form_token(),
+        question: format!("Delete {client_id}?"),
+        sentence: "Whatever uses this client's secret will be refused from then on.",
+        back: CLIENTS.into(),
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+/// Deletes a client.
+pub async fn delete(
+    request: HttpRequest,
+    client_id: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Refusal> {
+    let (visitor, _) = posted(&request, payload, &state).await?;
+    state.service.delete_client(&client_id, &visitor.caller).await?;
+    visitor.notify(&state, format!("{client_id} was deleted.")).await?;
+    Ok(see_other(CLIENTS))
+}
+
+fn form_page(visitor: &Visitor, status: StatusCode, client_id: &str, faults: &FormFaults) -> HttpResponse {
+    let hint = "How the service will name itself; visible ASCII characters without a colon";
+    let page = NewClientPage {
+        frame: visitor.frame("New client", "clients"),
+        form_token: visitor.form_token(),
+        client_id: Field::text("client_id", "Client id", client_id).required().first().hint(hint).with(faults),
+    };
+    html(status, &page)
+}
+
+fn shown(visitor: &Visitor, client_id: &str, secret: &ClientSecret, what: &str) -> HttpResponse {
+    let page = SecretPage {
+        frame: visitor.frame("Client secret", "clients"),
+        heading: format!("The secret of {client_id}"),
+        sentence: format!("{client_id} {what}. The secret is shown this once: copy it now."),
+        label: "Secret",
+        secret: secret.expose().to_owned(),
+        back: CLIENTS.into(),
+        back_to: "Clients".into(),
+    };
+    html(StatusCode::OK, &page)
+}

@@ -1,0 +1,54 @@
+//! The console's two cookies: the session, and what the sign-in form is bound to before there is one.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{COOKIE, HeaderValue};
+
+use crate::domain::session::SessionKey;
+use crate::http::{AppState, is_https};
+
+/// A cookie of ours. Both hold a key of the same kind.
+#[derive(Clone, Copy)]
+pub enum Cookie {
+    /// Whoever sends it is signed in.
+    Session,
+    /// A sign-in form was shown to whoever sends it. Not the session's: a link from another site leads to that form
+    /// without the session's cookie, and must not overwrite it.
+    Form,
+}
+
+impl Cookie {
+    /// Under HTTPS with the prefix by which browsers refuse it from anywhere else. Not `__Host-`: that demands `Path=/`.
+    const fn name(self, https: bool) -> &'static str {
+        match (self, https) {
+            (Self::Session, true) => "__Secure-jeton_console",
+            (Self::Session, false) => "jeton_console",
+            (Self::Form, true) => "__Secure-jeton_console_form",
+            (Self::Form, false) => "jeton_console_form",
+        }
+    }
+
+    /// What the browser sent.
+    pub fn sent(self, request: &HttpRequest, state: &AppState) -> Option<SessionKey> {
+        let name = self.name(is_https(request, state));
+        let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
+        let mut pairs = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find_map(|(sent, value)| if sent == name { SessionKey::parse(value) } else { None })
+    }
+
+    /// Has the browser keep it until it is closed.
+    pub fn set(self, key: &SessionKey, request: &HttpRequest, state: &AppState) -> HeaderValue {
+        self.header(&key.expose(), "", request, state)
+    }
+
+    /// Has the browser forget it.
+    pub fn forget(self, request: &HttpRequest, state: &AppState) -> HeaderValue {
+        self.header("", "; Max-Age=0", request, state)
+    }
+
+    fn header(self, value: &str, age: &str, request: &HttpRequest, state: &AppState) -> HeaderValue {
+        let https = is_https(request, state);
+        let secure = if https { "; Secure" } else { "" };
+        let text = format!("{}={value}; Path=/console; HttpOnly; SameSite=Strict{secure}{age}", self.name(https));
+        HeaderValue::from_str(&text).expect("names, hex digits and attributes are a header value")
+    }
+}

@@ -1,0 +1,86 @@
+//! Forms as browsers send them.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, web};
+
+use super::page::Refusal;
+use super::visitor::foreign_form;
+use crate::http::body::{self, Charset};
+use crate::service::{Error, Faults};
+
+/// The fields of a form.
+pub struct Form {
+    pairs: Vec<(String, String)>,
+}
+
+impl Form {
+    /// The field that says which session's page the form is of.
+    pub const TOKEN: &'static str = "form_token";
+
+    /// Reads a form, of our own site if the browser says whose.
+    pub async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, Refusal> {
+        let body = body::read(request, payload, body::MAX_BODY).await?;
+        if request.headers().get("Sec-Fetch-Site").is_some_and(|site| site != "same-origin") {
+            return Err(foreign_form());
+        }
+        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") && !body.is_empty() {
+            let sentence = "This page takes forms only.";
+            return Err(Refusal::Page(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence.into()));
+        }
+        Ok(Self { pairs: body::form(&body, Charset::Known(encoding_rs::UTF_8)) })
+    }
+
+    /// A field's text as sent; empty when it is missing.
+    pub fn get(&self, name: &str) -> &str {
+        self.pairs.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// A field's text without blanks round it.
+    pub fn text(&self, name: &str) -> String {
+        self.get(name).trim().to_owned()
+    }
+
+    /// Whether a box was ticked.
+    pub fn ticked(&self, name: &str) -> bool {
+        !self.get(name).is_empty()
+    }
+
+    /// The lines of a text that are not blank.
+    pub fn lines(&self, name: &str) -> Vec<String> {
+        self.get(name).lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+/// What is wrong with a form, to be said beside its fields.
+#[derive(Clone, Default)]
+pub struct FormFaults(Faults);
+
+impl FormFaults {
+    /// The faults of a form that was refused; whatever else went wrong passes through.
+    pub fn of(error: Error) -> Result<Self, Refusal> {
+        match error {
+            Error::Invalid(faults) => Ok(Self(faults)),
+            other => Err(other.into()),
+        }
+    }
+
+    /// Those of one field, in one text.
+    pub fn on(&self, name: &str) -> String {
+        let messages = self.0.fields().iter().find(|(field, _)| field == name);
+        messages.map_or_else(String::new, |(_, messages)| messages.join(" "))
+    }
+
+    /// Those that concern no single field.
+    pub fn elsewhere(&self) -> String {
+        self.on(Faults::NON_FIELD)
+    }
+}
+
+impl From<Faults> for FormFaults {
+    fn from(faults: Faults) -> Self {
+        Self(faults)
+    }
+}

@@ -1,0 +1,90 @@
+//! Pages of long lists, and the links between them.
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use askama::Template;
+use askama::filters::HtmlSafe;
+use percent_encoding::utf8_percent_encode;
+
+use super::page::Refusal;
+use crate::domain::page::PageRequest;
+use crate::http::body::{Charset, form};
+use crate::http::pages::QUOTED;
+
+/// How many rows a page has.
+const PAGE_SIZE: u32 = 25;
+
+/// The query of a list's page.
+pub struct Listing {
+    path: String,
+    pairs: Vec<(String, String)>,
+    /// Which page.
+    pub page: PageRequest,
+}
+
+/// Links to the neighbours of a page.
+#[derive(Template)]
+#[template(path = "console/pager.html")]
+pub struct Pager {
+    number: u32,
+    first: i64,
+    last: i64,
+    count: i64,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+impl HtmlSafe for Pager {}
+
+impl Listing {
+    /// # Errors
+    /// 404 for a page that cannot be.
+    pub fn of(request: &HttpRequest) -> Result<Self, Refusal> {
+        let pairs = form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8));
+        let listing = Self { path: request.path().to_owned(), pairs, page: PageRequest { number: 1, size: PAGE_SIZE } };
+        let number = match listing.get("page") {
+            "" => 1,
+            text => text.parse().ok().filter(|number| *number > 0).ok_or_else(no_such_page)?,
+        };
+        Ok(Self { page: PageRequest { number, size: PAGE_SIZE }, ..listing })
+    }
+
+    /// A parameter without blanks round it; empty when it is missing.
+    pub fn get(&self, name: &str) -> &str {
+        self.pairs.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
+    }
+
+    /// The links, for a list of so many rows.
+    ///
+    /// # Errors
+    /// 404 for a page past the end.
+    pub fn pager(&self, count: i64) -> Result<Pager, Refusal> {
+        let PageRequest { number, size } = self.page;
+        let before = self.page.offset();
+        if number > 1 && before >= count {
+            return Err(no_such_page());
+        }
+        let end = before + i64::from(size);
+        Ok(Pager {
+            number,
+            first: before + 1,
+            last: end.min(count),
+            count,
+            previous: (number > 1).then(|| self.link("page", &(number - 1).to_string())),
+            next: (end < count).then(|| self.link("page", &(number + 1).to_string())),
+        })
+    }
+
+    /// The same list with another value of one parameter; from its first page, when that is not the page's number.
+    pub fn link(&self, name: &str, value: &str) -> String {
+        let kept = self.pairs.iter().filter(|(known, value)| known != name && known != "page" && !value.is_empty());
+        let pairs = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain([(name, value)]);
+        let quoted = |text| utf8_percent_encode(text, QUOTED);
+        let query: Vec<String> = pairs.map(|(name, value)| format!("{}={}", quoted(name), quoted(value))).collect();
+        format!("{}?{}", self.path, query.join("&"))
+    }
+}
+
+fn no_such_page() -> Refusal {
+    Refusal::Page(StatusCode::NOT_FOUND, "There is no such page of this list.".into())
+}

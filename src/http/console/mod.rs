@@ -1,0 +1,96 @@
+//! `/console/`: the admin's web pages, for staff in a browser. Pages are made here and work without a script.
+
+mod account;
+mod assets;
+mod audit;
+mod clients;
+mod cookies;
+mod delete_user;
+mod form;
+mod listing;
+mod new_user;
+mod overview;
+mod page;
+mod parts;
+mod sign_in;
+mod sign_out;
+mod tokens;
+mod user;
+mod users;
+mod visitor;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{Route, guard, web};
+
+use super::at;
+
+/// Every page there is.
+pub fn routes(config: &mut web::ServiceConfig) {
+    let page = |path, handler: Route| at(path, "GET, HEAD").route(handler).default_service(web::to(page::other_method));
+    let verb = |path, handler: Route| at(path, "POST").route(handler).default_service(web::to(page::other_method));
+    let form = |path, shown: Route, posted: Route| {
+        at(path, "GET, HEAD, POST").route(shown).route(posted).default_service(web::to(page::other_method))
+    };
+    let console = web::scope("/console")
+        .wrap(from_fn(guarded))
+        .service(page("", get().to(overview::show)))
+        .service(form("/sign-in", get().to(sign_in::show), web::post().to(sign_in::sign_in)))
+        .service(verb("/sign-out", web::post().to(sign_out::sign_out)))
+        .service(page("/users", get().to(users::list)))
+        .service(form("/users/new", get().to(new_user::show), web::post().to(new_user::create)))
+        .service(form("/users/@{username}", get().to(user::show), web::post().to(user::save)))
+        .service(verb("/users/@{username}/active", web::post().to(user::set_active)))
+        .service(verb("/users/@{username}/password", web::post().to(user::set_password)))
+        .service(form("/users/@{username}/delete", get().to(delete_user::confirm), web::post().to(delete_user::delete)))
+        .service(verb("/users/@{username}/regenerate", web::post().to(tokens::regenerate)))
+        .service(verb("/users/@{username}/tokens", web::post().to(tokens::create)))
+        .service(verb("/users/@{username}/tokens/{id}/revoke", web::post().to(tokens::revoke)))
+        .service(page("/clients", get().to(clients::list)))
+        .service(form("/clients/new", get().to(clients::new), web::post().to(clients::create)))
+        .service(verb("/clients/@{client_id}/rotate", web::post().to(clients::rotate)))
+        .service(form(
+            "/clients/@{client_id}/delete",
+            get().to(clients::confirm_delete),
+            web::post().to(clients::delete),
+        ))
+        .service(page("/audit", get().to(audit::list)))
+        .service(page("/assets/{name}", get().to(assets::asset)))
+        .default_service(web::to(page::not_found));
+    config.service(console);
+}
+
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// What keeps others out of these pages: no script, style or frame of theirs, no copy in anybody's cache.
+const GUARDS: [(HeaderName, &str); 5] = [
+    (
+        HeaderName::from_static("content-security-policy"),
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (HeaderName::from_static("x-content-type-options"), "nosniff"),
+    (HeaderName::from_static("x-frame-options"), "DENY"),
+    // Not `no-referrer`: with it browsers say no more that a form comes from the same site.
+    (HeaderName::from_static("referrer-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+
+async fn guarded(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    for (name, value) in GUARDS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
+}

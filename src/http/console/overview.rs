@@ -1,0 +1,161 @@
+//! The first page: how many, how busy, how well.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use askama::Template;
+
+use super::page::{Answered, Frame, html};
+use super::visitor::visitor;
+use crate::http::AppState;
+use crate::service::Overview;
+use crate::store::{HourOfLogins, MOST_COUNTED};
+
+#[derive(Template)]
+#[template(path = "console/overview.html")]
+struct OverviewPage {
+    frame: Frame,
+    users: String,
+    inactive: i64,
+    tokens: String,
+    logins: Option<Logins>,
+    checks: Vec<Check>,
+    version: &'static str,
+}
+
+/// The picture of a day's logins.
+struct Logins {
+    good: String,
+    refused: String,
+    bars: Vec<Bar>,
+}
+
+/// One hour: from the bottom of the picture up, the good ones, and the refused ones on top of them.
+struct Bar {
+    x: usize,
+    good_y: i64,
+    good_height: i64,
+    refused_y: i64,
+    refused_height: i64,
+    title: String,
+}
+
+/// Something about this node that is well or not.
+struct Check {
+    name: &'static str,
+    is_well: bool,
+    word: String,
+    more: String,
+}
+
+/// The overview.
+pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> Answered {
+    let visitor = visitor(&request, &state).await?;
+    let overview = state.service.overview(&visitor.caller).await?;
+    let page = OverviewPage {
+        frame: visitor.frame("Overview", "overview"),
+        users: overview.users.map_or_else(unknown, |users| number(users.all)),
+        inactive: overview.users.map_or(0, |users| users.inactive),
+        tokens: overview.live_tokens.map_or_else(unknown, number),
+        logins: overview.logins.map(|hours| picture(&hours)),
+        checks: checks(&overview),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+fn unknown() -> String {
+    "\u{2013}".into()
+}
+
+/// With a comma between thousands; a plus where nobody counted on.
+fn number(count: i64) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
+    let plus = if count >= MOST_COUNTED { "+" } else { "" };
+    format!("{}{plus}", groups.join(","))
+}
+
+/// The height of the picture, and the width of an hour in it.
+const HEIGHT: i64 = 96;
+const HOUR_WIDTH: usize = 20;
+
+fn picture(hours: &[HourOfLogins]) -> Logins {
+    let most = hours.iter().map(|hour| hour.good + hour.refused).max().unwrap_or(0).max(1);
+    // Even one among thousands is seen.
+    let height = |count: i64| if count == 0 { 0 } else { (count * (HEIGHT - 4) / most).max(2) };
+    let bars = hours.iter().enumerate().map(|(at, hour)| {
+        let (good, refused) = (height(hour.good), height(hour.refused));
+        let ago = hours.len() - at;
+        Bar {
+            x: at * HOUR_WIDTH,
+            good_y: HEIGHT - good,
+            good_height: good,
+            refused_y: HEIGHT - good - refused,
+            refused_height: refused,
+            title: format!("{ago} to {} hours ago: {} logins, {} refused", ago - 1, hour.good, hour.refused),
+        }
+    });
+    Logins {
+        good: number(hours.iter().map(|hour| hour.good).sum()),
+        refused: number(hours.iter().map(|hour| hour.refused).sum()),
+        bars: bars.collect(),
+    }
+}
+
+fn checks(overview: &Overview) -> Vec<Check> {
+    let node = &overview.node;
+    let database = Check {
+        name: "Database",
+        is_well: node.database.is_some(),
+        word: if node.database.is_some() { "answers" } else { "does not answer as it should" }.into(),
+        more: node.database.map_or_else(String::new, |took| {
+            let kind = if node.is_postgres { "PostgreSQL" } else { "SQLite" };
+            format!("{kind}, in {:.1} ms", took.as_secs_f64() * 1000.0)
+        }),
+    };
+    let freshness = Check {
+        name: "Freshness",
+        is_well: node.is_fresh,
+        word: if node.is_fresh { "proven" } else { "not proven" }.into(),
+        more: match (node.proof_age, node.is_fresh) {
+            (Some(age), true) => format!("every change of {} ms ago and before has been heard", age.as_millis()),
+            (Some(age), false) => {
+                format!("last {} s ago: until it is again, each request asks the database", age.as_secs())
+            }
+            (None, _) => "never yet: each request asks the database".into(),
+        },
+    };
+    let cache = Check {
+        name: "Cache",
+        is_well: node.cache,
+        word: if node.cache { "on" } else { "off" }.into(),
+        more: if node.cache { "" } else { "JETON_CACHE_BYTES is 0" }.into(),
+    };
+    vec![database, freshness, cache]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_at_a_glance() {
+        for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (99_999, "99,999"), (MOST_COUNTED, "100,000+")] {
+            assert_eq!(number(count), text);
+        }
+    }
+
+    #[test]
+    fn bars_stand_on_each_other_and_stay_inside() {
+        let hour = |good, refused| HourOfLogins { good, refused };
+        let drawn = picture(&[hour(0, 0), hour(5000, 1), hour(0, 3), hour(2500, 2500)]);
+        assert_eq!((drawn.good.as_str(), drawn.refused.as_str()), ("7,500", "2,504"));
+        for bar in &drawn.bars {
+            assert_eq!(bar.good_y + bar.good_height, HEIGHT);
+            assert_eq!(bar.refused_y + bar.refused_height, bar.good_y);
+            assert!(bar.refused_y >= 0, "{}", bar.title);
+        }
+        assert!(drawn.bars[1].refused_height > 0, "one among thousands");
+        assert_eq!((drawn.bars[0].good_height, drawn.bars[0].refused_height), (0, 0));
+    }
+}

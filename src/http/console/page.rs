@@ -1,0 +1,166 @@
+//! Pages, what frames them, and the pages of errors.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ContentType, LOCATION, RETRY_AFTER};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use askama::Template;
+
+use crate::http::error::HttpError;
+use crate::service::Error;
+
+/// What stands round every page.
+pub struct Frame {
+    /// Of the window.
+    pub title: String,
+    /// Which link of the navigation leads here; empty: none.
+    pub section: &'static str,
+    /// Who is signed in.
+    pub who: Option<Who>,
+    /// What they are told once.
+    pub notice: Option<String>,
+}
+
+/// What a page says of who is signed in.
+pub struct Who {
+    pub username: String,
+    /// Where their own page is.
+    pub link: String,
+    pub is_superuser: bool,
+    /// For the button that signs out.
+    pub form_token: String,
+}
+
+impl Frame {
+    /// Round a page for whoever it may be.
+    pub fn plain(title: &str) -> Self {
+        Self { title: title.to_owned(), section: "", who: None, notice: None }
+    }
+}
+
+/// A page that is made.
+pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
+    let text = page.render().expect("templates render into memory");
+    HttpResponse::build(status).content_type(ContentType::html()).body(text)
+}
+
+/// On to another page, with GET.
+pub fn see_other(location: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, location)).finish()
+}
+
+/// A page, or why there is none.
+pub type Answered = Result<HttpResponse, Refusal>;
+
+/// Why a request gets no page of its own.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Nobody is signed in: the way to the form for that.
+    SignIn(String),
+    /// A status and what to say.
+    Page(StatusCode, String),
+    /// A verb refused.
+    Service(Error),
+    /// The body could not be read.
+    Body(HttpError),
+}
+
+impl Refusal {
+    pub fn not_found() -> Self {
+        Error::NotFound.into()
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<HttpError> for Refusal {
+    fn from(error: HttpError) -> Self {
+        Self::Body(error)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SignIn(_) => f.write_str("not signed in"),
+            Self::Page(_, sentence) => f.write_str(sentence),
+            Self::Service(error) => error.fmt(f),
+            Self::Body(error) => error.fmt(f),
+        }
+    }
+}
+
+impl ResponseError for Refusal {
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Self::SignIn(location) => see_other(location),
+            Self::Page(status, sentence) | Self::Body(HttpError::Detail(status, sentence)) => {
+                error_page(*status, sentence)
+            }
+            Self::Service(error) => service_page(error),
+            Self::Body(other) => error_page(other.error_response().status(), &other.to_string()),
+        }
+    }
+}
+
+fn service_page(error: &Error) -> HttpResponse {
+    let (status, sentence) = match error {
+        Error::NotAuthenticated(_) => (StatusCode::UNAUTHORIZED, error.to_string()),
+        Error::PermissionDenied | Error::TokenLimit => (StatusCode::FORBIDDEN, error.to_string()),
+        Error::NotFound => (StatusCode::NOT_FOUND, "There is no such page, or what it was about is gone.".into()),
+        Error::Invalid(faults) => (StatusCode::BAD_REQUEST, faults.to_string()),
+        Error::Conflict(sentence) => (StatusCode::CONFLICT, sentence.clone()),
+        Error::Throttled(wait) => (StatusCode::TOO_MANY_REQUESTS, throttled(*wait)),
+        Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Too many logins at once, try again later.".into()),
+        Error::Store(error) if error.is_passing() => {
+            log::warn!("{error}");
+            (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer. Try again in a moment.".into())
+        }
+        Error::Store(error) => {
+            log::error!("{error}");
+            (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here; the log says what.".into())
+        }
+    };
+    let mut page = error_page(status, &sentence);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        page.headers_mut().insert(RETRY_AFTER, actix_web::http::header::HeaderValue::from_static("1"));
+    }
+    page
+}
+
+/// How long somebody has to wait who failed too often.
+pub fn throttled(wait: std::time::Duration) -> String {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    format!("Too many failed attempts. Try again in {seconds} {unit}.")
+}
+
+#[derive(Template)]
+#[template(path = "console/error.html")]
+struct ErrorPage<'a> {
+    frame: Frame,
+    status: u16,
+    heading: &'a str,
+    sentence: &'a str,
+}
+
+fn error_page(status: StatusCode, sentence: &str) -> HttpResponse {
+    let heading = status.canonical_reason().unwrap_or("Error");
+    html(status, &ErrorPage { frame: Frame::plain(heading), status: status.as_u16(), heading, sentence })
+}
+
+/// A path below `/console/` that is none of ours.
+pub async fn not_found() -> Answered {
+    Err(Refusal::not_found())
+}
+
+/// What a page does not do.
+pub async fn other_method(request: HttpRequest) -> Answered {
+    let sentence = format!("This page does nothing with {}.", request.method());
+    Err(Refusal::Page(StatusCode::METHOD_NOT_ALLOWED, sentence))
+}

@@ -1,0 +1,148 @@
+//! What pages are made of: fields, moments, links.
+
+use std::fmt;
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use percent_encoding::utf8_percent_encode;
+
+use super::form::FormFaults;
+use super::page::Frame;
+use crate::domain::time::Timestamp;
+use crate::domain::user::User;
+use crate::http::pages::QUOTED;
+
+/// A labelled field of a form, and what is wrong with it.
+#[derive(Clone, Default, Template)]
+#[template(path = "console/field.html")]
+pub struct Field {
+    name: &'static str,
+    label: &'static str,
+    kind: &'static str,
+    value: String,
+    hint: &'static str,
+    autocomplete: &'static str,
+    fault: String,
+    required: bool,
+    first: bool,
+}
+
+impl HtmlSafe for Field {}
+
+impl Field {
+    /// A line of text.
+    pub fn text(name: &'static str, label: &'static str, value: impl Into<String>) -> Self {
+        Self { name, label, kind: "text", value: value.into(), autocomplete: "off", ..Self::default() }
+    }
+
+    /// Several lines of text.
+    pub fn lines(name: &'static str, label: &'static str, value: &[String]) -> Self {
+        Self { kind: "lines", ..Self::text(name, label, value.join("\n")) }
+    }
+
+    /// A password; what was sent is never sent back.
+    pub fn password(label: &'static str, autocomplete: &'static str) -> Self {
+        Self { kind: "password", autocomplete, ..Self::text("password", label, "") }
+    }
+
+    /// Another type of `input`.
+    pub fn of_kind(self, kind: &'static str) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// What to know before it is filled in.
+    pub fn hint(self, hint: &'static str) -> Self {
+        Self { hint, ..self }
+    }
+
+    /// For the browser's memory.
+    pub fn autocomplete(self, autocomplete: &'static str) -> Self {
+        Self { autocomplete, ..self }
+    }
+
+    pub fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+
+    /// The one that is typed into first.
+    pub fn first(self) -> Self {
+        Self { first: true, ..self }
+    }
+
+    /// With what is wrong with it.
+    pub fn with(self, faults: &FormFaults) -> Self {
+        Self { fault: faults.on(self.name), ..self }
+    }
+}
+
+/// A moment in UTC, which the script shows in the reader's zone.
+#[derive(Clone, Copy)]
+pub struct Moment(pub Timestamp);
+
+impl HtmlSafe for Moment {}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.0.to_string();
+        let minute = whole.get(..16).unwrap_or(&whole).replace('T', " ");
+        write!(f, "<time datetime=\"{whole}\">{minute} UTC</time>")
+    }
+}
+
+/// A moment, or a word for none.
+pub fn moment_or(moment: Option<Timestamp>, none: &'static str) -> MomentOr {
+    MomentOr(moment.map(Moment), none)
+}
+
+/// See [`moment_or`].
+pub struct MomentOr(Option<Moment>, &'static str);
+
+impl HtmlSafe for MomentOr {}
+
+impl fmt::Display for MomentOr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(moment) => moment.fmt(f),
+            None => write!(f, "<span class=\"quiet\">{}</span>", self.1),
+        }
+    }
+}
+
+/// Where a user's page is. `@` keeps names such as `..` and `new` apart from paths.
+pub fn user_link(username: &str) -> String {
+    format!("/console/users/@{}", utf8_percent_encode(username, QUOTED))
+}
+
+/// Where a client's verbs are.
+pub fn client_link(client_id: &str) -> String {
+    format!("/console/clients/@{}", utf8_percent_encode(client_id, QUOTED))
+}
+
+/// First and last name.
+pub fn full_name(user: &User) -> String {
+    format!("{} {}", user.first_name, user.last_name).trim().to_owned()
+}
+
+/// A page that asks once more before something is gone for good.
+#[derive(Template)]
+#[template(path = "console/confirmation.html")]
+pub struct Confirmation {
+    pub frame: Frame,
+    pub form_token: String,
+    pub question: String,
+    pub sentence: &'static str,
+    pub back: String,
+}
+
+/// A page that shows a key or a secret, the only time.
+#[derive(Template)]
+#[template(path = "console/secret.html")]
+pub struct SecretPage {
+    pub frame: Frame,
+    pub heading: String,
+    pub sentence: String,
+    pub label: &'static str,
+    pub secret: String,
+    pub back: String,
+    pub back_to: String,
+}

@@ -1,0 +1,167 @@
+//! The way in.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::SET_COOKIE;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use super::cookies::Cookie;
+use super::form::{Form, FormFaults};
+use super::listing::Listing;
+use super::page::{Answered, Frame, html, see_other, throttled};
+use super::parts::Field;
+use crate::domain::password::Password;
+use crate::domain::session::SessionKey;
+use crate::http::{AppState, client_address};
+use crate::service::{Error, Faults, Login};
+
+#[derive(Template)]
+#[template(path = "console/sign_in.html")]
+struct SignInPage {
+    frame: Frame,
+    form_token: String,
+    next: String,
+    fault: String,
+    username: Field,
+    password: Field,
+}
+
+/// The form; who is signed in already goes on.
+pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> Answered {
+    let listing = Listing::of(&request)?;
+    let next = listing.get("next");
+    if let Some(key) = Cookie::Session.sent(&request, &state)
+        && state.service.session(&key, false).await?.is_some()
+    {
+        return Ok(see_other(inside(next)));
+    }
+    Ok(page(&request, &state, StatusCode::OK, "", next, &FormFaults::default()))
+}
+
+/// Signs in.
+pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> Answered {
+    let form = Form::read(&request, payload).await?;
+    let (username, next) = (form.text("username"), form.get("next"));
+    let again = |status, faults: &FormFaults| page(&request, &state, status, &username, next, faults);
+    let bound = Cookie::Form.sent(&request, &state).is_some_and(|key| key.made(form.get(Form::TOKEN)));
+    if !bound {
+        return Ok(again(StatusCode::FORBIDDEN, &elsewhere("This form was open for too long. Please try again.")));
+    }
+    let password = form.get("password");
+    let mut faults = Faults::default();
+    for (field, text) in [("username", username.as_str()), ("password", password)] {
+        if text.is_empty() {
+            faults.add(field, "This field is required.");
+        }
+    }
+    if let Err(error) = faults.into_result() {
+        return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?));
+    }
+    let login = Login {
+        username: username.clone(),
+        password: Password::new(password.to_owned()),
+        address: client_address(&request, &state),
+    };
+    let key = match state.service.sign_in(login).await {
+        Ok(key) => key,
+        Err(Error::Throttled(wait)) => {
+            return Ok(again(StatusCode::TOO_MANY_REQUESTS, &elsewhere(&throttled(wait))));
+        }
+        Err(error) => return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?)),
+    };
+    // Whoever was signed in here before is not any more.
+    if let Some(old) = Cookie::Session.sent(&request, &state) {
+        state.service.sign_out(&old).await?;
+    }
+    let mut answer = see_other(inside(next));
+    answer.headers_mut().append(SET_COOKIE, Cookie::Session.set(&key, &request, &state));
+    answer.headers_mut().append(SET_COOKIE, Cookie::Form.forget(&request, &state));
+    Ok(answer)
+}
+
+fn elsewhere(sentence: &str) -> FormFaults {
+    let mut faults = Faults::default();
+    faults.add(Faults::NON_FIELD, sentence);
+    faults.into()
+}
+
+fn page(
+    request: &HttpRequest,
+    state: &AppState,
+    status: StatusCode,
+    username: &str,
+    next: &str,
+    faults: &FormFaults,
+) -> HttpResponse {
+    let known = Cookie::Form.sent(request, state);
+    let key = known.clone().unwrap_or_else(SessionKey::generate);
+    let name = Field::text("username", "Username", username).autocomplete("username").required().with(faults);
+    let password = Field::password("Password", "current-password").required().with(faults);
+    let page = SignInPage {
+        frame: Frame::plain("Sign in"),
+        form_token: key.form_token(),
+        next: inside(next).to_owned(),
+        fault: faults.elsewhere(),
+        username: if username.is_empty() { name.clone().first() } else { name },
+        password: if username.is_empty() { password } else { password.first() },
+    };
+    let mut answer = html(status, &page);
+    if known.is_none() {
+        answer.headers_mut().append(SET_COOKIE, Cookie::Form.set(&key, request, state));
+    }
+    answer
+}
+
+/// Where to go after signing in: a page of the console and nowhere else, whoever made the link that leads here.
+fn inside(next: &str) -> &str {
+    const OVERVIEW: &str = "/console/";
+    let path = next.split(['?', '#']).next().unwrap_or_default();
+    // What a browser takes for a dot or a slash in a path.
+    let lower = path.to_ascii_lowercase();
+    let is_plain = path.starts_with(OVERVIEW)
+        && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        && !path.split('/').skip(1).any(|segment| segment == "." || segment == "..")
+        && !lower.contains("/%2e")
+        && !lower.contains("%2f")
+        && !lower.contains("%5c")
+        && !path.contains("/.%");
+    if is_plain { next } else { OVERVIEW }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_the_console_come_next() {
+        for inner in
+            ["/console/", "/console/users?search=a%2Fb&page=2", "/console/users/@al.ice", "/console/users/@..x"]
+        {
+            assert_eq!(inside(inner), inner);
+        }
+        for outer in [
+            "",
+            "/",
+            "/console",
+            "/consoles/",
+            "console/",
+            "https://evil.test/console/",
+            "//evil.test/console/",
+            "/\\evil.test",
+            "/console/\\..\\..",
+            "/console/../docs/",
+            "/console/./../docs",
+            "/console/%2e%2e/docs",
+            "/console/.%2e/docs",
+            "/console/%2E./docs",
+            "/console/x\r\nSet-Cookie: a=b",
+            "/console/ü",
+            "/console/..",
+            "javascript:alert(1)",
+            "/console/x%2f..%2f..",
+            "/console/%5c..",
+        ] {
+            assert_eq!(inside(outer), "/console/", "{outer}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The list of users.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use askama::Template;
+
+use super::listing::{Listing, Pager};
+use super::page::{Answered, Frame, html};
+use super::parts::{Moment, full_name, user_link};
+use super::visitor::visitor;
+use crate::domain::user::{User, UserFilter, UserOrder};
+use crate::http::AppState;
+
+#[derive(Template)]
+#[template(path = "console/users.html")]
+struct UsersPage {
+    frame: Frame,
+    search: String,
+    ordering: String,
+    columns: [Column; 2],
+    rows: Vec<Row>,
+    pager: Pager,
+}
+
+struct Row {
+    link: String,
+    full_name: String,
+    joined: Moment,
+    user: User,
+}
+
+/// A column by which the list can be ordered.
+struct Column {
+    link: String,
+    /// For `aria-sort`.
+    sort: &'static str,
+}
+
+impl Column {
+    /// Its link turns the order round where the list is in it already.
+    fn of(name: &str, listing: &Listing) -> Self {
+        let descending = format!("-{name}");
+        let ordering = listing.get("ordering");
+        let sort = match ordering {
+            _ if ordering == name => "ascending",
+            _ if ordering == descending => "descending",
+            _ => "none",
+        };
+        Self { link: listing.link("ordering", if sort == "ascending" { &descending } else { name }), sort }
+    }
+}
+
+/// A page of users, those found by `search` if there is one.
+pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered {
+    let visitor = visitor(&request, &state).await?;
+    let listing = Listing::of(&request)?;
+    let search = listing.get("search");
+    let ordering = listing.get("ordering");
+    let filter = UserFilter { search: search.to_owned(), order: UserOrder::parse(ordering), ..UserFilter::default() };
+    let page = state.service.list_users(filter, listing.page, &visitor.caller).await?;
+    let row = |user: User| Row {
+        link: user_link(&user.username),
+        full_name: full_name(&user),
+        joined: Moment(user.date_joined),
+        user,
+    };
+    let page = UsersPage {
+        frame: visitor.frame("Users", "users"),
+        search: search.to_owned(),
+        ordering: ordering.to_owned(),
+        columns: [Column::of("username", &listing), Column::of("date_joined", &listing)],
+        pager: listing.pager(page.count)?,
+        rows: page.results.into_iter().map(row).collect(),
+    };
+    Ok(html(StatusCode::OK, &page))
+}

@@ -1,0 +1,103 @@
+//! Who looks at a page, or sends a form of one.
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, web};
+use percent_encoding::utf8_percent_encode;
+
+use super::cookies::Cookie;
+use super::form::Form;
+use super::page::{Frame, Refusal, Who};
+use super::parts::user_link;
+use crate::domain::session::SessionKey;
+use crate::domain::user::User;
+use crate::http::pages::QUOTED;
+use crate::http::{AppState, client_address};
+use crate::service::{Caller, Rights};
+
+/// Somebody who is signed in.
+pub struct Visitor {
+    key: SessionKey,
+    user: User,
+    notice: Option<String>,
+    /// Their rights, as the database has them at this request.
+    pub caller: Caller,
+}
+
+impl Visitor {
+    /// Round a page for them.
+    pub fn frame(&self, title: &str, section: &'static str) -> Frame {
+        let who = Who {
+            username: self.user.username.clone(),
+            link: user_link(&self.user.username),
+            is_superuser: self.is_superuser(),
+            form_token: self.form_token(),
+        };
+        Frame { title: title.to_owned(), section, who: Some(who), notice: self.notice.clone() }
+    }
+
+    /// What each form for them holds.
+    pub fn form_token(&self) -> String {
+        self.key.form_token()
+    }
+
+    pub fn is_superuser(&self) -> bool {
+        self.caller.rights == Rights::Superuser
+    }
+
+    /// Has their next page say this.
+    pub async fn notify(&self, state: &AppState, notice: impl Into<String>) -> Result<(), Refusal> {
+        Ok(state.service.set_notice(&self.key, notice.into()).await?)
+    }
+
+    /// Ends the session.
+    pub async fn sign_out(&self, state: &AppState) -> Result<(), Refusal> {
+        Ok(state.service.sign_out(&self.key).await?)
+    }
+}
+
+/// Who looks at this page.
+///
+/// # Errors
+/// [`Refusal::SignIn`] when nobody is signed in.
+pub async fn visitor(request: &HttpRequest, state: &AppState) -> Result<Visitor, Refusal> {
+    let is_look = *request.method() == Method::GET;
+    if let Some(key) = Cookie::Session.sent(request, state)
+        && let Some(session) = state.service.session(&key, is_look).await?
+    {
+        let caller = Caller::user(&session.user, client_address(request, state));
+        return Ok(Visitor { key, user: session.user, notice: session.notice, caller });
+    }
+    let wanted = request.uri().path_and_query().map_or("/console/", |wanted| wanted.as_str());
+    // After a form there is nothing to go back to.
+    let next = if is_look && wanted.trim_end_matches('/') != "/console" {
+        format!("?next={}", utf8_percent_encode(wanted, QUOTED))
+    } else {
+        String::new()
+    };
+    Err(Refusal::SignIn(format!("/console/sign-in{next}")))
+}
+
+/// Who sends this form, and the form: one of a page that was made for their session.
+///
+/// # Errors
+/// [`Refusal::SignIn`], and 403 for a form of another page.
+pub async fn posted(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &AppState,
+) -> Result<(Visitor, Form), Refusal> {
+    let form = Form::read(request, payload).await?;
+    let visitor = visitor(request, state).await?;
+    if !visitor.key.made(form.get(Form::TOKEN)) {
+        return Err(foreign_form());
+    }
+    Ok((visitor, form))
+}
+
+/// 403 for a form that is of no page of theirs.
+pub fn foreign_form() -> Refusal {
+    Refusal::Page(
+        StatusCode::FORBIDDEN,
+        "This form is not valid any more. Go back, reload the page and try again.".into(),
+    )
+}

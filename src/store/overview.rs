@@ -1,0 +1,118 @@
+//! Counts for the console's first page, each bounded: none walks a whole table, however large it has become.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Timestamp as SqlTimestamp};
+
+use super::connection::Conn;
+use super::{Store, StoreError};
+use crate::domain::time::Timestamp;
+
+/// Beyond this nobody counts on.
+pub const MOST_COUNTED: i64 = 100_000;
+
+/// How many users there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserCounts {
+    /// At most [`MOST_COUNTED`].
+    pub all: i64,
+    /// Of these.
+    pub inactive: i64,
+}
+
+/// Logins of one hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HourOfLogins {
+    /// Good ones.
+    pub good: i64,
+    /// Refused ones.
+    pub refused: i64,
+}
+
+#[derive(QueryableByName)]
+struct Two {
+    #[diesel(sql_type = BigInt)]
+    one: i64,
+    #[diesel(sql_type = BigInt)]
+    other: i64,
+}
+
+#[derive(QueryableByName)]
+struct Hour {
+    #[diesel(sql_type = BigInt)]
+    ago: i64,
+    #[diesel(sql_type = BigInt)]
+    good: i64,
+    #[diesel(sql_type = BigInt)]
+    refused: i64,
+}
+
+impl Store {
+    /// Users, active or not.
+    pub fn count_users(&self) -> Result<UserCounts, StoreError> {
+        let counted = format!(
+            "select count(*) as one, coalesce(sum(case when is_active then 0 else 1 end), 0) as other \
+             from (select is_active from users limit {MOST_COUNTED}) as some_users"
+        );
+        self.read(|conn| {
+            let query = diesel::sql_query(counted);
+            let two: Two = match conn {
+                Conn::Pg(pg) => query.get_result(pg)?,
+                Conn::Sqlite(sqlite) => query.get_result(sqlite)?,
+            };
+            Ok(UserCounts { all: two.one, inactive: two.other })
+        })
+    }
+
+    /// Live tokens; at most [`MOST_COUNTED`].
+    pub fn count_live_tokens(&self, now: Timestamp) -> Result<i64, StoreError> {
+        let counted = format!(
+            "select count(*) as one, count(*) as other from (select id from tokens \
+             where (revoked_at is null or revoked_at > $1) and (expires_at is null or expires_at > $1) \
+             limit {MOST_COUNTED}) as some_tokens"
+        );
+        self.read(|conn| {
+            let query = diesel::sql_query(counted).bind::<SqlTimestamp, _>(now.naive());
+            let two: Two = match conn {
+                Conn::Pg(pg) => query.get_result(pg)?,
+                Conn::Sqlite(sqlite) => query.get_result(sqlite)?,
+            };
+            Ok(two.one)
+        })
+    }
+
+    /// Logins and refusals of the hours before `now`, the oldest first, of the newest [`MOST_COUNTED`] entries.
+    pub fn count_logins<const HOURS: usize>(&self, now: Timestamp) -> Result<[HourOfLogins; HOURS], StoreError> {
+        let since = now.before(std::time::Duration::from_hours(HOURS as u64));
+        let by_hour = |ago: &str| {
+            format!(
+                "select {ago} as ago, sum(case when action = 'login' then 1 else 0 end) as good, \
+                 sum(case when action = 'login.failed' then 1 else 0 end) as refused \
+                 from (select at, action from audit_log where at > $1 and at <= $2 order by at desc \
+                 limit {MOST_COUNTED}) as newest group by 1"
+            )
+        };
+        let (since, until) = (since.naive(), now.naive());
+        let rows: Vec<Hour> = self.read(|conn| match conn {
+            Conn::Pg(pg) => {
+                let ago = "floor(extract(epoch from ($2 - at)) / 3600)::bigint";
+                let query =
+                    diesel::sql_query(by_hour(ago).replace("$1", "$1::timestamptz").replace("$2", "$2::timestamptz"));
+                Ok(query.bind::<SqlTimestamp, _>(since).bind::<SqlTimestamp, _>(until).load(pg)?)
+            }
+            Conn::Sqlite(sqlite) => {
+                let ago = "cast((julianday($2) - julianday(at)) * 24 as integer)";
+                // SQLite numbers `$1` and `$2` by where they stand first.
+                let query = diesel::sql_query(by_hour(ago).replace('$', "?"));
+                Ok(query.bind::<SqlTimestamp, _>(since).bind::<SqlTimestamp, _>(until).load(sqlite)?)
+            }
+        })?;
+        let mut hours = [HourOfLogins::default(); HOURS];
+        for row in rows {
+            let place = usize::try_from(row.ago).ok().and_then(|ago| HOURS.checked_sub(ago + 1));
+            if let Some(hour) = place.and_then(|place| hours.get_mut(place)) {
+                *hour = HourOfLogins { good: row.good, refused: row.refused };
+            }
+        }
+        Ok(hours)
+    }
+}

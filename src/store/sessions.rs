@@ -1,0 +1,105 @@
+//! The `sessions` table: who is signed in to the console. Digests only.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde_json::json;
+
+use super::connection::Conn;
+use super::schema::{sessions, users};
+use super::users::{Row as UserRow, lock, with_groups};
+use super::{Store, StoreError, audit};
+use crate::domain::audit::{Action, Actor};
+use crate::domain::session::{SESSION_IDLE, SESSION_MAX, SessionDigest};
+use crate::domain::time::Timestamp;
+use crate::domain::user::User;
+
+impl Store {
+    /// Begins a session; `false` when the user is not who was checked any more.
+    pub fn create_session(
+        &self,
+        read: &User,
+        digest: &SessionDigest,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write(|conn| {
+            let same = |user: &User| user.password == read.password && user.is_active == read.is_active;
+            let Some(user) = lock(conn, read)?.filter(same) else { return Ok(false) };
+            diesel::insert_into(sessions::table)
+                .values((
+                    sessions::user_id.eq(user.id),
+                    sessions::digest.eq(digest.as_bytes().as_slice()),
+                    sessions::created_at.eq(now.naive()),
+                    sessions::seen_at.eq(now.naive()),
+                ))
+                .execute(conn)?;
+            diesel::update(users::table.find(user.id)).set(users::last_login.eq(now.naive())).execute(conn)?;
+            audit::record(conn, by, Action::Login, &user.username, &json!({ "via": "console" }), now)?;
+            Ok(true)
+        })
+    }
+
+    /// Whose session this is, and what they are to be told, which is then told. It was used now. One that may not be
+    /// used any more is gone after this.
+    pub fn use_session(
+        &self,
+        digest: &SessionDigest,
+        take_notice: bool,
+        now: Timestamp,
+    ) -> Result<Option<(User, Option<String>)>, StoreError> {
+        self.write(|conn| {
+            type Found = (i64, NaiveDateTime, NaiveDateTime, Option<String>);
+            let found: Option<(Found, UserRow)> = sessions::table
+                .inner_join(users::table)
+                .filter(sessions::digest.eq(digest.as_bytes().as_slice()))
+                .select(((sessions::id, sessions::created_at, sessions::seen_at, sessions::notice), users::all_columns))
+                .first(conn)
+                .optional()?;
+            let Some(((id, created, seen, notice), row)) = found else { return Ok(None) };
+            let (created, seen) = (Timestamp::from_naive(created), Timestamp::from_naive(seen));
+            let Some(user) = with_groups(conn, vec![row])?.pop() else { return Ok(None) };
+            if now.since(seen) >= SESSION_IDLE || now.since(created) >= SESSION_MAX || !may_sign_in(&user) {
+                diesel::delete(sessions::table.find(id)).execute(conn)?;
+                return Ok(None);
+            }
+            let session = diesel::update(sessions::table.find(id));
+            // A request that was overtaken by a later one does not make the session older.
+            let seen = sessions::seen_at.eq(now.max(seen).naive());
+            if take_notice && notice.is_some() {
+                session.set((seen, sessions::notice.eq(None::<String>))).execute(conn)?;
+            } else {
+                session.set(seen).execute(conn)?;
+            }
+            Ok(Some((user, notice.filter(|_| take_notice))))
+        })
+    }
+
+    /// What the session's next page is to say.
+    pub fn set_notice(&self, digest: &SessionDigest, notice: &str) -> Result<(), StoreError> {
+        self.write(|conn| {
+            diesel::update(sessions::table.filter(sessions::digest.eq(digest.as_bytes().as_slice())))
+                .set(sessions::notice.eq(notice.replace('\0', "")))
+                .execute(conn)?;
+            Ok(())
+        })
+    }
+
+    /// Ends a session.
+    pub fn delete_session(&self, digest: &SessionDigest) -> Result<(), StoreError> {
+        self.write(|conn| {
+            diesel::delete(sessions::table.filter(sessions::digest.eq(digest.as_bytes().as_slice()))).execute(conn)?;
+            Ok(())
+        })
+    }
+}
+
+/// Whether a user may use the console.
+pub(super) const fn may_sign_in(user: &User) -> bool {
+    user.is_active && (user.is_staff || user.is_superuser)
+}
+
+/// Ends all sessions of a user.
+pub(super) fn end_sessions(conn: &mut Conn, user_id: i64) -> Result<(), StoreError> {
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id))).execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Every page, light and dark and narrow: axe finds nothing serious, nothing runs out of the window, nobody else is asked.
+//! With SCREENSHOTS=<folder> a picture of each is put there.
+
+use std::fs;
+use std::path::Path;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
+
+use super::{PASSWORD, in_use};
+use crate::support::app::{ADMIN, App};
+use crate::support::browser::Browser;
+use crate::support::python::Environment;
+
+const AXE: [&str; 2] = ["axe-playwright-python==0.1.8", "--no-deps"];
+
+const PAGES: [(&str, &str); 11] = [
+    ("overview", "/console/"),
+    ("users", "/console/users"),
+    ("nobody", "/console/users?search=zzz"),
+    ("user", "/console/users/@ada"),
+    ("staff", "/console/users/@admin"),
+    ("new-user", "/console/users/new"),
+    ("delete", "/console/users/@ada/delete"),
+    ("clients", "/console/clients"),
+    ("new-client", "/console/clients/new"),
+    ("audit", "/console/audit"),
+    ("none", "/console/nothing"),
+];
+
+struct Looks {
+    browser: Browser,
+    axe: String,
+}
+
+impl Looks {
+    fn on(app: &App) -> Self {
+        Self { browser: Browser::on(app), axe: Environment::of(&AXE).file("axe_playwright_python/axe.min.js") }
+    }
+
+    /// Looks at the page that is open, in each way.
+    #[track_caller]
+    fn look(&self, name: &str) {
+        for (way, dark, width) in [("light", false, 1200), ("dark", true, 1200), ("narrow", false, 390)] {
+            self.browser.dark(dark);
+            self.browser.resize(width, 844);
+            let room = self.browser.run("return [document.scrollingElement.scrollWidth, innerWidth]");
+            assert!(room[0].as_u64() <= room[1].as_u64(), "{name}, {way}: {room}");
+            self.assert_accessible(&format!("{name}, {way}"));
+            if let Some(folder) = std::env::var_os("SCREENSHOTS") {
+                let height = self.browser.run("return Math.min(2600, document.documentElement.scrollHeight)");
+                self.browser.resize(width, u32::try_from(height.as_u64().unwrap()).unwrap());
+                let picture = BASE64_STANDARD.decode(self.browser.picture()).unwrap();
+                fs::write(Path::new(&folder).join(format!("{name}-{way}.png")), picture).unwrap();
+            }
+        }
+        self.browser.resize(1200, 900);
+        self.browser.assert_clean();
+    }
+
+    #[track_caller]
+    fn assert_accessible(&self, what: &str) {
+        if self.browser.run("return typeof axe") != "object" {
+            self.browser.run(&self.axe);
+        }
+        let found = self.browser.run_async(
+            "const done = arguments[0]; axe.run({ resultTypes: ['violations'] }).then(found => done({ \
+             passed: found.passes.length, \
+             bad: found.violations.filter(one => ['serious', 'critical'].includes(one.impact)) \
+             .map(one => one.id + ': ' + one.nodes.map(node => node.html + ' ' + node.failureSummary).join('; ')) }))",
+        );
+        assert!(found["passed"].as_u64().unwrap() > 5, "{what}: axe has looked: {found}");
+        assert_eq!(found["bad"], Value::Array(Vec::new()), "{what}");
+    }
+}
+
+#[test]
+fn every_page_is_fit_for_everybody() {
+    let app = in_use();
+    let looks = Looks::on(&app);
+    looks.browser.open("/console/");
+    looks.look("sign-in");
+    looks.browser.fill("Username", "ada");
+    looks.browser.fill("Password", PASSWORD);
+    looks.browser.click("Sign in");
+    looks.browser.sees("Please enter the correct username and password");
+    looks.browser.assert_clean();
+}
+
+#[test]
+fn every_page_behind_the_sign_in_is_too() {
+    let app = in_use();
+    let looks = Looks::on(&app);
+    looks.browser.sign_in(ADMIN);
+    for (name, path) in PAGES {
+        looks.browser.open(path);
+        looks.look(name);
+    }
+    looks.browser.open("/console/users/@ada");
+    looks.browser.click("Regenerate");
+    looks.browser.sees("The new login key");
+    looks.look("secret");
+}

@@ -1,0 +1,37 @@
+//! Without a mouse.
+
+use super::in_use;
+use crate::support::app::ADMIN;
+use crate::support::browser::{Browser, ENTER, TAB};
+
+/// What has the focus, by its text or its label.
+const FOCUSED: &str = "const e = document.activeElement; return (e.labels?.[0]?.innerText ?? e.innerText).trim()";
+
+#[test]
+fn everything_is_reached_with_the_keyboard_and_the_focus_is_seen() {
+    let (app, focused) = (in_use(), |browser: &Browser| browser.run(FOCUSED).as_str().unwrap().to_owned());
+    let browser = Browser::on(&app);
+    browser.open("/console/users");
+    assert_eq!(focused(&browser), "Username", "where one begins to type");
+    browser.press(&format!("{}{TAB}{}{ENTER}", ADMIN.0, ADMIN.1));
+    browser.until("return location.pathname == '/console/users' && document.readyState == 'complete'");
+    browser.press(TAB);
+    assert_eq!(focused(&browser), "Skip to the content");
+    let visible = "const box = document.activeElement.getBoundingClientRect(); return box.top >= 0 && box.height > 0";
+    browser.until(visible);
+    browser.press(ENTER);
+    browser.until("return document.activeElement.id == 'main'");
+    let mut reached = Vec::new();
+    while reached.last().is_none_or(|last| last != "ada") {
+        browser.press(TAB);
+        let outline = "return getComputedStyle(document.activeElement).outlineStyle";
+        assert_eq!(browser.run(outline), "solid", "{}", focused(&browser));
+        reached.push(focused(&browser));
+        assert!(reached.len() < 20, "{reached:?}");
+    }
+    assert_eq!(reached, ["New user", "Search", "Search", "Username", "Joined", "ada"]);
+    browser.press(ENTER);
+    browser.sees("Login token");
+    assert_eq!(browser.path(), "/console/users/@ada");
+    browser.assert_clean();
+}

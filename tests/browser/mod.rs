@@ -1,0 +1,55 @@
+//! `/console/` in a real Chromium: by clicking, by typing, and as people see it.
+
+mod access;
+mod clients;
+mod keyboard;
+mod search;
+mod users;
+mod zone;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::app::{App, Kind};
+
+const PASSWORD: &str = "a quiet harbour at noon";
+
+/// A jeton that has been used for a while.
+fn in_use() -> App {
+    let app = App::start(Kind::Sqlite);
+    let people = [
+        ("ada", "Ada Lovelace", true),
+        ("grace", "Grace Hopper", true),
+        ("alan", "Alan Turing", false),
+        ("edsger", "Edsger Dijkstra", true),
+        ("barbara", "Barbara Liskov", true),
+        ("donald", "Donald Knuth", true),
+        ("radia", "Radia Perlman", true),
+        ("frances", "Frances Allen", true),
+        ("dennis", "Dennis Ritchie", false),
+    ];
+    for (number, (username, name, active)) in people.into_iter().enumerate() {
+        let (first, last) = name.split_once(' ').unwrap();
+        let groups: &[&str] = [&["billing"][..], &["billing", "reports"], &[]][number % 3];
+        let (email, staff) = (format!("{username}@example.org"), username == "grace");
+        let fields = json!({
+            "first_name": first, "last_name": last, "email": email, "groups": groups, "is_active": active, "is_staff": staff,
+        });
+        app.create_user(username, PASSWORD, &fields);
+    }
+    let key = app.login("ada", PASSWORD);
+    app.name_token(&key, &json!({"name": "nightly export", "scope": "reports:read", "expires_in": "90d"}));
+    // A day's logins, with its rush hours.
+    for (ago, good, refused) in (0..24).map(|ago: u64| (ago, 3 + (ago * 7 + 5) % 11 * (1 + ago % 3), ago % 5 / 2)) {
+        let at = app.clock.now().before(Duration::from_mins(60 * ago + 7));
+        let rows = |count, action| format!("('{}', 'ada', '{action}', 'ada', '192.0.2.7'),", at.naive()).repeat(count);
+        let rows =
+            rows(usize::try_from(good).unwrap(), "login") + &rows(usize::try_from(refused).unwrap(), "login.failed");
+        app.sql(&format!(
+            "insert into audit_log (at, actor, action, target, address) values {}",
+            rows.trim_end_matches(',')
+        ));
+    }
+    app
+}

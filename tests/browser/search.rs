@@ -1,0 +1,36 @@
+//! The list of users follows what is typed.
+
+use super::in_use;
+use crate::support::app::ADMIN;
+use crate::support::browser::Browser;
+
+#[test]
+fn the_list_follows_what_is_typed() {
+    let app = in_use();
+    let browser = Browser::on(&app);
+    browser.sign_in(ADMIN);
+    browser.open("/console/users?ordering=-username");
+    browser.run("document.body.dataset.same = 'page'");
+    let names = |names: &[&str]| {
+        let wanted = names.join(" ");
+        browser.until(&format!(
+            "return [...document.querySelectorAll('tbody th')].map(e => e.innerText).join(' ') == '{wanted}'"
+        ));
+    };
+    browser.fill("Search", "ra");
+    names(&["radia", "grace", "frances", "edsger", "barbara"]);
+    browser.press("d");
+    names(&["radia"]);
+    assert_eq!(browser.path(), "/console/users?search=rad&ordering=-username", "a reload finds the same");
+    browser.press("zz");
+    browser.sees("Nobody’s name or e-mail address has all of “radzz”.");
+    browser.fill("Search", "");
+    browser.press("a\u{e003}");
+    browser.until("return document.querySelectorAll('tbody tr').length == 10");
+    browser.until("return document.body.dataset.same == 'page' && document.activeElement.id == 'search'");
+    // Signed out meanwhile: the way leads to the form, not to an empty list.
+    app.sql("delete from sessions");
+    browser.press("a");
+    browser.sees("For staff.");
+    browser.assert_clean();
+}

@@ -1,0 +1,62 @@
+//! The audit log's page.
+
+use std::time::Duration;
+
+use super::{ALICE, with_people};
+use crate::on_both;
+use crate::support::app::{ADMIN, App};
+use crate::support::console::Visit;
+
+/// `action target` of each line.
+fn lines(page: &str) -> Vec<String> {
+    let rows = page.split("<tr>").skip(2);
+    let cell = |row: &str, label: &str| {
+        let (_, rest) = row.split_once(&format!("<td data-label=\"{label}\">")).unwrap();
+        let (cell, _) = rest.split_once("</td>").unwrap();
+        cell.split(['<', '>']).filter(|word| !word.contains('"') && !word.contains('/')).collect::<String>()
+    };
+    rows.map(|row| format!("{} {}", cell(row, "What").replace("span", ""), cell(row, "Whom"))).collect()
+}
+
+on_both! {
+    fn entries_are_shown_newest_first_and_filtered(db) {
+        let app = with_people(App::start(db));
+        app.clock.advance(Duration::from_hours(24));
+        app.try_login(ALICE.0, "wrong");
+        let mut visit = Visit::by(&app, ADMIN);
+        let all = lines(&visit.page("/console/audit"));
+        assert_eq!(all[..2], ["login admin", "login.failed alice"], "{all:?}");
+        assert_eq!(lines(&visit.page("/console/audit?action=user.create")), ["user.create alice", "user.create stella", "user.create admin"]);
+        assert_eq!(lines(&visit.page("/console/audit?actor=admin&target=alice")), ["user.create alice"]);
+        assert_eq!(lines(&visit.page("/console/audit?since=2025-06-16")), ["login admin", "login.failed alice"]);
+        assert_eq!(lines(&visit.page("/console/audit?until=2025-06-15")).len(), all.len() - 2, "the day belongs to it");
+        assert_eq!(lines(&visit.page("/console/audit?until=2025-06-14")).len(), 0);
+        let none = visit.page("/console/audit?actor=nobody");
+        assert!(none.contains("No entry is like this.") && none.contains("value=\"nobody\""), "{none}");
+        let chosen = visit.page("/console/audit?action=login.failed");
+        assert!(chosen.contains("<option selected>login.failed</option>"));
+        let answer = visit.get("/console/audit?since=yesterday");
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains("id=\"since-note\"><strong class=\"fault\">Enter a date such as 2026-11-25.</strong>"));
+    }
+
+    fn names_lead_to_their_pages(db) {
+        let app = with_people(App::start(db));
+        app.try_login(ALICE.0, "wrong");
+        let mut visit = Visit::by(&app, ADMIN);
+        assert!(visit.page("/console/audit?action=user.create&target=alice").contains("href=\"/console/users/@alice\""));
+        assert!(!visit.page("/console/audit?action=login.failed").contains("href=\"/console/users/@alice\""), "need not be there");
+        assert!(visit.page("/console/users/@alice").contains("href=\"/console/audit?target=alice\""));
+    }
+
+    fn long_logs_have_pages(db) {
+        let app = App::start(db);
+        for _ in 0..30 {
+            app.try_login("nobody", "x");
+        }
+        let mut visit = Visit::by(&app, ADMIN);
+        let first = visit.page("/console/audit?target=nobody");
+        assert!(first.contains("1–25 of 30") && first.contains("?target=nobody&#38;page=2"), "{first}");
+        assert_eq!(lines(&visit.page("/console/audit?target=nobody&page=2")).len(), 5);
+    }
+}

@@ -1,0 +1,53 @@
+//! Clients.
+
+use crate::on_both;
+use crate::support::app::{ADMIN, App, CLIENT};
+use crate::support::console::{Visit, secret};
+use crate::support::http::Request;
+
+fn status(app: &App, client: &str, secret: &str) -> u16 {
+    app.send(Request::new("POST", "/introspect").basic(client, secret).form(&[("token", "x")])).status
+}
+
+on_both! {
+    fn a_new_one_gets_a_secret_once(db) {
+        let app = App::start(db);
+        let mut visit = Visit::by(&app, ADMIN);
+        visit.page("/console/clients/new");
+        let answer = visit.post("/console/clients/new", &[("client_id", "billing/api")]);
+        assert_eq!((answer.status, answer.headers_named("Cache-Control")), (200, vec!["no-store".into()]));
+        let shown = secret(&answer.text());
+        assert_eq!(status(&app, "billing/api", &shown), 200);
+        let list = visit.page("/console/clients");
+        assert!(list.contains(">billing/api</th>") && !list.contains(&shown), "{list}");
+        for (taken, words) in [
+            ("billing/api", "A client with that client id already exists."),
+            ("", "This field may not be blank."),
+            ("a:b", "Enter a valid client id: visible ASCII characters other than a colon."),
+        ] {
+            let answer = visit.post("/console/clients/new", &[("client_id", taken)]);
+            assert_eq!(answer.status, 400, "{taken}");
+            assert!(answer.text().contains(words), "{answer:?}");
+        }
+    }
+
+    fn rotate_gives_a_new_secret_and_kills_the_old_one(db) {
+        let app = App::start(db);
+        let mut visit = Visit::by(&app, ADMIN);
+        visit.page("/console/clients");
+        let shown = secret(&visit.post("/console/clients/@demo/rotate", &[]).text());
+        assert_eq!((status(&app, CLIENT.0, CLIENT.1), status(&app, CLIENT.0, &shown)), (401, 200));
+        assert_eq!(app.list("/admin/audit/?action=client.rotate")[0]["actor"], "admin");
+    }
+
+    fn deleting_asks_once_more(db) {
+        let app = App::start(db);
+        let mut visit = Visit::by(&app, ADMIN);
+        assert!(visit.page("/console/clients/@demo/delete").contains("Delete demo?"));
+        assert_eq!(status(&app, CLIENT.0, CLIENT.1), 200, "asked is not done");
+        let page = visit.done("/console/clients/@demo/delete", &[]);
+        assert!(page.contains("demo was deleted.") && page.contains("No client is registered."), "{page}");
+        assert_eq!(status(&app, CLIENT.0, CLIENT.1), 401);
+        assert_eq!(visit.post("/console/clients/@demo/delete", &[]).status, 404);
+    }
+}

@@ -1,0 +1,99 @@
+//! Forms are taken from pages of the session alone.
+
+use super::{ALICE, STAFF, with_people};
+use crate::on_both;
+use crate::support::app::{ADMIN, App};
+use crate::support::console::Visit;
+use crate::support::http::Request;
+
+/// Every form there is behind the sign-in, each good but for its token.
+const FORMS: [(&str, &[(&str, &str)]); 12] = [
+    ("/console/sign-out", &[]),
+    ("/console/users/new", &[("username", "new")]),
+    ("/console/users/@alice", &[("username", "alicia")]),
+    ("/console/users/@alice/active", &[("is_active", "false")]),
+    ("/console/users/@alice/password", &[("password", "another lantern in a fog")]),
+    ("/console/users/@alice/delete", &[]),
+    ("/console/users/@alice/regenerate", &[]),
+    ("/console/users/@alice/tokens", &[("name", "n")]),
+    ("/console/users/@alice/tokens/1/revoke", &[]),
+    ("/console/clients/new", &[("client_id", "c")]),
+    ("/console/clients/@demo/rotate", &[]),
+    ("/console/clients/@demo/delete", &[]),
+];
+
+/// Whatever a form could change.
+fn state(app: &App) -> String {
+    let tables = ["users", "tokens", "clients", "sessions"];
+    let counts = tables.map(|table| app.database.sql(&format!("select count(*) from {table}")));
+    let alice = app.database.sql("select username, is_active, password from users where username like 'ali%'");
+    let audit = app.database.sql("select count(*) from audit_log where action <> 'login'");
+    format!("{counts:?} {alice} {audit}")
+}
+
+on_both! {
+    fn a_form_without_the_sessions_token_changes_nothing(db) {
+        let app = with_people(App::start(db));
+        app.login(ALICE.0, ALICE.1);
+        let mut visit = Visit::by(&app, ADMIN);
+        let mut other = Visit::by(&app, STAFF);
+        other.page("/console/users");
+        visit.page("/console/users");
+        let (own, before) = (visit.form_token.clone(), state(&app));
+        let cut = own[1..].to_owned();
+        for (path, fields) in FORMS {
+            for token in ["", "0", other.form_token.as_str(), &own.to_uppercase(), &cut] {
+                let mut pairs = vec![("form_token", token)];
+                pairs.extend(fields);
+                let answer = visit.send(Request::new("POST", path).form(&pairs));
+                assert_eq!(answer.status, 403, "{path}: {answer:?}");
+                assert!(answer.text().contains("This form is not valid any more."), "{path}");
+            }
+            assert_eq!(visit.send(Request::new("POST", path).form(fields)).status, 403, "{path}: none at all");
+        }
+        assert_eq!(state(&app), before);
+    }
+
+    fn a_form_that_another_site_sends_changes_nothing(db) {
+        let app = with_people(App::start(db));
+        let mut visit = Visit::by(&app, ADMIN);
+        visit.page("/console/users");
+        let (token, before) = (visit.form_token.clone(), state(&app));
+        for (path, fields) in FORMS {
+            for site in ["cross-site", "same-site", "none"] {
+                let mut pairs = vec![("form_token", token.as_str())];
+                pairs.extend(fields);
+                let answer = visit.send(Request::new("POST", path).header("Sec-Fetch-Site", site).form(&pairs));
+                assert_eq!(answer.status, 403, "{path} {site}");
+            }
+        }
+        assert_eq!(state(&app), before);
+    }
+
+    fn a_form_without_a_session_leads_to_the_sign_in(db) {
+        let app = with_people(App::start(db));
+        let before = state(&app);
+        for (path, fields) in FORMS {
+            let answer = Visit::new(&app).post(path, fields);
+            assert_eq!((answer.status, answer.header("Location").as_deref()), (303, Some("/console/sign-in")), "{path}");
+        }
+        assert_eq!(state(&app), before);
+    }
+
+    fn other_bodies_are_not_taken(db) {
+        let app = with_people(App::start(db));
+        let mut visit = Visit::by(&app, ADMIN);
+        visit.page("/console/users");
+        let json = format!("{{\"form_token\": \"{}\", \"username\": \"new\"}}", visit.form_token);
+        let answer = visit.send(Request::new("POST", "/console/users/new").body("application/json", json));
+        assert_eq!(answer.status, 415, "{answer:?}");
+        let plain = format!("form_token={}&username=new", visit.form_token);
+        let answer = visit.send(Request::new("POST", "/console/users/new").body("text/plain", plain));
+        assert_eq!(answer.status, 415, "{answer:?}");
+        let large = visit.post("/console/users/new", &[("username", &"x".repeat(70_000))]);
+        assert_eq!(large.status, 413);
+        assert!(large.text().contains("<h1>Payload Too Large</h1>"), "{large:?}");
+        let nothing = visit.send(Request::new("POST", "/console/users/new").raw_body(""));
+        assert_eq!(nothing.status, 403);
+    }
+}

@@ -1,0 +1,61 @@
+//! The first page.
+
+use std::time::Duration;
+
+use super::{ALICE, with_people};
+use crate::on_both;
+use crate::support::app::{ADMIN, App};
+use crate::support::console::Visit;
+
+/// The number under a title.
+fn figure(page: &str, title: &str) -> String {
+    let (_, rest) = page.split_once(&format!("<span class=\"eyebrow\">{title}</span><span class=\"figure\">")).unwrap();
+    rest.split('<').next().unwrap().to_owned()
+}
+
+on_both! {
+    fn it_counts(db) {
+        let app = with_people(App::start(db));
+        let key = app.login(ALICE.0, ALICE.1);
+        app.login("stella", "a lantern in the fog");
+        app.try_login(ALICE.0, "wrong");
+        app.revoke(&key);
+        app.sql("update users set is_active = false where username = 'stella'");
+        let mut visit = Visit::by(&app, ADMIN);
+        let page = visit.page("/console/");
+        let figures = ["Users", "Live tokens", "Logins", "Refused"].map(|title| figure(&page, title));
+        // The admin's login made the others; stella's token lives as its row does.
+        let logins = app.database.sql("select count(*) from audit_log where action = 'login'");
+        assert_eq!(figures, ["3", "2", logins.as_str(), "1"], "{page}");
+        assert!(page.contains("1 of them inactive"));
+        app.clock.advance(Duration::from_hours(24));
+        let page = Visit::by(&app, ADMIN).page("/console/");
+        assert_eq!((figure(&page, "Logins").as_str(), figure(&page, "Refused").as_str()), ("1", "0"), "a day later");
+    }
+
+    fn the_picture_goes_hour_by_hour(db) {
+        let app = with_people(App::start(db));
+        app.clock.advance(Duration::from_hours(30));
+        app.try_login(ALICE.0, "wrong");
+        app.clock.advance(Duration::from_mins(90));
+        app.login(ALICE.0, ALICE.1);
+        app.login(ALICE.0, ALICE.1);
+        let page = Visit::by(&app, ADMIN).page("/console/");
+        let hours: Vec<&str> = page.split("<title>").skip(2).map(|rest| rest.split('<').next().unwrap()).collect();
+        assert_eq!(hours.len(), 24);
+        assert_eq!(hours[23], "1 to 0 hours ago: 3 logins, 0 refused");
+        assert_eq!(hours[22], "2 to 1 hours ago: 0 logins, 1 refused");
+        assert!(hours[..22].iter().all(|hour| hour.ends_with(": 0 logins, 0 refused")), "{hours:?}");
+        assert!(page.contains("aria-label=\"3 logins and 1 refusals in the last 24 hours, hour by hour\""), "{page}");
+    }
+
+    fn it_says_how_this_node_is(db) {
+        let app = App::start(db);
+        app.heard();
+        let page = Visit::by(&app, ADMIN).page("/console/");
+        let kind = if app.database.postgres.is_some() { "PostgreSQL, in " } else { "SQLite, in " };
+        for words in [kind, "<span class=\"state well\">answers</span>", "<span class=\"state well\">proven</span>", env!("CARGO_PKG_VERSION")] {
+            assert!(page.contains(words), "{words} in {page}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Whatever people write into fields stays text, and the words of buttons are those that admins were told.
+
+use serde_json::json;
+
+use super::{ALICE, with_people};
+use crate::on_both;
+use crate::support::app::{ADMIN, App, CLIENT};
+use crate::support::console::Visit;
+use crate::support::http::encode;
+
+const SCRIPT: &str = "<script>alert(1)</script>";
+const ATTRIBUTE: &str = "\" onfocus=\"alert(1)\" x='";
+
+#[track_caller]
+fn assert_harmless(page: &str, shown: bool) {
+    assert!(!page.contains("<script>") && !page.contains("\" onfocus=\"alert"), "{page}");
+    assert!(!shown || page.contains("&#60;script&#62;") || page.contains("&#34; onfocus=&#34;"), "{page}");
+}
+
+on_both! {
+    fn markup_in_fields_is_text(db) {
+        let app = with_people(App::start(db));
+        for (username, group) in [("mal", SCRIPT), ("lory", ATTRIBUTE)] {
+            app.create_user(username, ALICE.1, &json!({"first_name": group, "last_name": SCRIPT, "groups": [group]}));
+        }
+        // As an import may bring it.
+        let odd = format!("{SCRIPT}/../{}", ATTRIBUTE.replace('\'', ""));
+        app.sql(&format!("update users set username = '{odd}' where username = 'lory'"));
+        app.try_login(SCRIPT, "x");
+        let mut visit = Visit::by(&app, ADMIN).with("User-Agent", SCRIPT);
+        assert_harmless(&visit.page("/console/users"), true);
+        assert_harmless(&visit.page("/console/audit"), true);
+        assert_harmless(&visit.page(&format!("/console/users?search={}", encode(ATTRIBUTE))), true);
+        assert_harmless(&visit.page(&format!("/console/audit?actor={}", encode(SCRIPT))), true);
+        assert_harmless(&visit.page(&format!("/console/audit?target={}", encode(ATTRIBUTE))), true);
+        let answer = visit.get(&format!("/console/audit?since={}", encode(ATTRIBUTE)));
+        assert_eq!(answer.status, 400);
+        assert_harmless(&answer.text(), true);
+        assert_harmless(&visit.page("/console/users/@mal"), true);
+        let link = format!("/console/users/@{}", encode(&odd).replace('+', "%20"));
+        assert_harmless(&visit.page(&link), true);
+        assert_harmless(&visit.page(&format!("{link}/delete")), true);
+        let page = visit.post(&format!("{link}/tokens"), &[("name", SCRIPT), ("scope", ATTRIBUTE)]);
+        assert_eq!(page.status, 400);
+        assert_harmless(&page.text(), true);
+        let page = visit.post(&format!("{link}/tokens"), &[("name", SCRIPT)]);
+        assert_eq!(page.status, 200);
+        assert_harmless(&page.text(), true);
+        assert_harmless(&visit.page(&link), true);
+        assert_harmless(&visit.done(&format!("{link}/delete"), &[]), true);
+        let page = visit.post("/console/users/new", &[("username", ATTRIBUTE), ("groups", SCRIPT), ("email", SCRIPT)]);
+        assert_eq!(page.status, 400);
+        assert_harmless(&page.text(), true);
+        let page = visit.post("/console/clients/new", &[("client_id", "a:\"<script>")]);
+        assert_eq!(page.status, 400);
+        assert_harmless(&page.text(), false);
+        let page = visit.post("/console/clients/new", &[("client_id", "\"<script>")]);
+        assert_eq!(page.status, 200);
+        assert_harmless(&page.text(), false);
+        assert_harmless(&visit.page("/console/clients"), true);
+        assert_harmless(&visit.get(&format!("/console/{}", encode(SCRIPT))).text(), false);
+        let mut stranger = Visit::new(&app);
+        assert_harmless(&stranger.page(&format!("/console/sign-in?next={}", encode(ATTRIBUTE))), false);
+        assert_harmless(&stranger.sign_in(ATTRIBUTE, SCRIPT).text(), true);
+    }
+
+    fn names_that_are_paths_have_pages_of_their_own(db) {
+        let app = with_people(App::start(db));
+        let mut visit = Visit::by(&app, ADMIN);
+        for name in ["..", ".", "new", "@", "a+b", "ü.ö"] {
+            app.create_user(name, ALICE.1, &json!({}));
+            let list = visit.page("/console/users");
+            let (before, _) = list.split_once(&format!("\">{name}</a>")).unwrap_or_else(|| panic!("{name} in {list}"));
+            let link = before.rsplit('"').next().unwrap();
+            assert!(visit.page(link).contains(&format!("<h1>{name}</h1>")), "{name}: {link}");
+            visit.page("/console/users/new");
+            assert!(visit.done(&format!("{link}/delete"), &[]).contains(&format!("{name} was deleted.")));
+        }
+    }
+
+    fn the_words_on_the_pages(db) {
+        let app = with_people(App::start(db));
+        app.login(ALICE.0, ALICE.1);
+        let mut visit = Visit::new(&app);
+        let page = visit.page("/console/sign-in");
+        for word in [">Username</label>", ">Password</label>", "<button>Sign in</button>"] {
+            assert!(page.contains(word), "{word}");
+        }
+        visit.sign_in(ADMIN.0, ADMIN.1);
+        let has = |page: &str, words: &[&str]| {
+            for word in words {
+                assert!(page.contains(&format!(">{word}</button>")) || page.contains(&format!(">{word}</a>")), "{word} in {page}");
+            }
+        };
+        has(&visit.page("/console/"), &["Overview", "Users", "Clients", "Audit", "Sign out"]);
+        has(&visit.page("/console/users"), &["New user", "alice"]);
+        has(&visit.page("/console/users/new"), &["Save"]);
+        let user = visit.page("/console/users/@alice");
+        has(&user, &["Save", "Deactivate", "Delete", "Set password", "Regenerate", "Revoke"]);
+        has(&visit.done("/console/users/@alice/active", &[("is_active", "false")]), &["Activate"]);
+        has(&visit.page("/console/users/@alice/delete"), &["Delete", "Cancel"]);
+        has(&visit.page("/console/clients"), &["New client", "Rotate", "Delete"]);
+        assert!(visit.page("/console/clients").contains(CLIENT.0));
+    }
+}
