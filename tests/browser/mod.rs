@@ -1,7 +1,8 @@
-//! `/console/` in a real Chromium: by clicking, by typing, and as people see it.
+//! `/console/` and `/docs/` in a real Chromium: by clicking, by typing, and as people see it.
 
 mod access;
 mod clients;
+mod docs;
 mod keyboard;
 mod search;
 mod users;

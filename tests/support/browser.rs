@@ -198,7 +198,7 @@ impl Browser {
     #[track_caller]
     pub fn assert_clean(&self) {
         let log = |kind: &str| self.command("POST", "/se/log", &json!({ "type": kind }));
-        let page = format!("http://{}/console/", self.site);
+        let page = format!("http://{}/", self.site);
         for entry in log("browser").as_array().unwrap() {
             let words = entry["message"].as_str().unwrap();
             // A page that tells of an error is one, to a browser.

@@ -40,14 +40,14 @@ pub fn operations() -> Vec<Op> {
 }
 
 pub fn audit() -> Vec<Op> {
-    let moment = || text().examples([json!("2026-01-31T09:30:00Z")]);
+    let moment = || text().format(Some(super::format("date-time"))).examples([json!("2026-01-31T09:30:00Z")]);
     vec![
         Op::get("/admin/audit/", "list_audit", "The audit log, newest first")
             .query("actor", text(), "Of exactly this actor: a username, `client:<id>`, `cli:<os user>` or `system`.")
             .query("action", text().examples([json!("token.revoke")]), "Of exactly this action.")
             .query("target", text(), "Concerning exactly this target.")
-            .query("since", moment(), "At this moment or later.")
-            .query("until", moment(), "Before this moment.")
+            .query("since", moment(), "At this moment, or on this date, or later.")
+            .query("until", moment(), "Before this moment, or this date.")
             .paged()
             .answers_page::<Entry>("The page.")
             .for_staff()

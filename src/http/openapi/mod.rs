@@ -76,6 +76,15 @@ pub fn document() -> Value {
     for header in document["components"]["headers"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
         header["required"] = json!(true);
     }
+    for path in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+        for operation in path.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
+            for form in [parts::FORM, parts::MULTIPART] {
+                if let Some(form) = operation.pointer_mut(&pointer(&["requestBody", "content", form, "schema"])) {
+                    without_null(form);
+                }
+            }
+        }
+    }
     document
 }
 
@@ -98,6 +107,24 @@ fn components() -> Components {
         components.headers.insert(header.component(), header.object().into());
     }
     components
+}
+
+fn pointer(names: &[&str]) -> String {
+    names.iter().map(|name| format!("/{}", name.replace('/', "~1"))).collect()
+}
+
+/// A form has no null: what JSON may say to be null is left out.
+fn without_null(form: &mut Value) {
+    for field in
+        form.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(|fields| fields.values_mut())
+    {
+        if let Some(types) = field.get_mut("type").and_then(Value::as_array_mut) {
+            types.retain(|name| name != "null");
+        }
+        if let Some(ways) = field.get_mut("oneOf").and_then(Value::as_array_mut) {
+            ways.retain(|way| way["type"] != "null");
+        }
+    }
 }
 
 fn format(name: &str) -> SchemaFormat {

@@ -88,6 +88,12 @@ impl Op {
         self.reads_body()
     }
 
+    /// No body says no field.
+    pub fn body_may_be_missing(mut self) -> Self {
+        self.body = self.body.map(|body| body.required(Some(Required::False)));
+        self
+    }
+
     /// Whoever reads a body may refuse it for its size or its slowness.
     pub fn reads_body(self) -> Self {
         self.refuses(408, "The body takes longer than 30 seconds.", "The request body took too long.").refuses(

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 use utoipa::openapi::header::{Header as HeaderObject, HeaderBuilder};
-use utoipa::openapi::schema::ArrayBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, Ref, SchemaFormat, Type};
 
@@ -148,10 +147,6 @@ pub fn integer() -> ObjectBuilder {
 
 pub fn boolean() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Boolean)
-}
-
-pub fn texts() -> ArrayBuilder {
-    ArrayBuilder::new().items(text())
 }
 
 /// The fields of a body.

@@ -10,6 +10,9 @@ use crate::http::admin::regenerate::NewKey;
 use crate::http::tokens::Created;
 use crate::service::Explanation;
 
+/// A length of time; a hundred years at most, which no pattern says well.
+const GRACE: &str = "^(0|[0-9]{1,4}(ms|s|m|h|d))$";
+
 pub fn own() -> Vec<Op> {
     vec![
         page(Op::get("/tokens/", "list_own_tokens", "The caller's own live tokens")).for_holder(),
@@ -41,8 +44,8 @@ fn page(op: Op) -> Op {
 }
 
 fn create(op: Op) -> Op {
-    let seconds = integer().minimum(Some(1));
-    let span = text().pattern(Some("^[0-9]+(ms|s|m|h|d)$"));
+    let seconds = integer().minimum(Some(1)).maximum(Some(100 * 365 * 86_400_u64));
+    let span = text().pattern(Some("^[1-9][0-9]{0,3}(s|m|h|d)$"));
     let nothing = ObjectBuilder::new().schema_type(Type::Null);
     let expires_in = OneOfBuilder::new().item(seconds).item(span).item(nothing);
     let body = fields()
@@ -59,7 +62,11 @@ fn create(op: Op) -> Op {
 fn regenerate() -> Op {
     Op::post("/admin/users/{username}/regenerate", "regenerate", "A new login token in place of the user's old ones")
         .describe("The answer to a leaked key. Staff may not for staff and superusers, superusers may.")
-        .query("grace", text().examples([json!("1h")]), "How long the old tokens live on; not at all by default.")
+        .query(
+            "grace",
+            text().pattern(Some(GRACE)).examples([json!("1h")]),
+            "How long the old tokens live on; not at all by default.",
+        )
         .query("all", boolean(), "Revoke named tokens too.")
         .answers::<NewKey>(200, "The new key.")
         .with(Header::NoStore)

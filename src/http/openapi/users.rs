@@ -2,10 +2,10 @@
 
 use serde_json::json;
 use utoipa::openapi::path::HttpMethod;
-use utoipa::openapi::{ObjectBuilder, Type};
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
 
 use super::operation::Op;
-use super::parts::{BODIES, boolean, fields, text, texts};
+use super::parts::{BODIES, boolean, fields, text};
 use crate::domain::user::{MAX_USERNAME_CHARS, User};
 
 const PATH: &str = "/admin/users/{username}";
@@ -33,6 +33,7 @@ fn list() -> Op {
 /// The fields that a user is made of, and changed by.
 fn user() -> ObjectBuilder {
     let name = || text().max_length(Some(150));
+    let groups = ArrayBuilder::new().items(name().min_length(Some(1)));
     fields()
         .property(
             "username",
@@ -48,7 +49,7 @@ fn user() -> ObjectBuilder {
         .property("is_active", boolean())
         .property("is_staff", boolean().description(Some("Only a superuser may set it.")))
         .property("is_superuser", boolean().description(Some("Implies staff. Only a superuser may set it.")))
-        .property("groups", texts().description(Some("Names; unknown groups are made.")))
+        .property("groups", groups.description(Some("Names; unknown groups are made.")))
 }
 
 fn password() -> ObjectBuilder {
@@ -81,6 +82,7 @@ fn update() -> Op {
     Op::new(HttpMethod::Patch, PATH, "update_user", "Change a user")
         .describe("What the body does not name stays. Staff may not change staff and superusers, superusers may.")
         .body(BODIES, user(), &json!({ "email": "alice@example.com", "is_active": false }))
+        .body_may_be_missing()
         .answers::<User>(200, "The user as they are now.")
         .for_staff()
         .refuses_bad_fields("email", "Enter a valid email address.")
