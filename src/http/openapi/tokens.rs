@@ -51,7 +51,12 @@ fn create(op: Op) -> Op {
     let body = fields()
         .property("name", text().min_length(Some(1)).max_length(Some(100)))
         .required("name")
-        .property("scope", text().description(Some("Scopes as RFC 6749 writes them, separated by blanks.")))
+        .property(
+            "scope",
+            text()
+                .pattern(Some(r"^[ !#-\[\]-~]*$"))
+                .description(Some("Scopes as RFC 6749 writes them, separated by blanks.")),
+        )
         .property("expires_in", expires_in.description(Some("Whole seconds, or a duration such as `90d`.")));
     op.body(BODIES, body, &json!({ "name": "ci", "scope": "reports:read", "expires_in": "90d" }))
         .answers::<Created>(201, "The token, and this once its key.")
