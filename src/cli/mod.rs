@@ -7,6 +7,7 @@ mod config;
 mod healthcheck;
 mod import;
 mod migrate;
+mod openapi;
 mod output;
 mod prompt;
 mod serve;
@@ -56,6 +57,8 @@ enum Command {
     Audit(audit::AuditArguments),
     /// Print every setting, its value, and where it came from
     Config,
+    /// Print the OpenAPI document of the API
+    Openapi,
     /// Exit with status 0 when a jeton answers at JETON_LISTEN
     Healthcheck,
 }
@@ -125,6 +128,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Import(command) => import::run(command, &config),
         Command::Audit(arguments) => audit::audit(arguments, &config),
         Command::Config => config::config(&given),
+        Command::Openapi => openapi::openapi(),
         Command::Healthcheck => healthcheck::healthcheck(&config),
     };
     match done {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::time::Timestamp;
 
@@ -97,21 +98,28 @@ impl Action {
 }
 
 /// An entry of the audit log. Serialized it is the admin API's object.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AuditEntry, description = "Who did what to whom.")]
 pub struct Entry {
     /// Entries are in the order of their ids.
+    #[schema(example = 4711)]
     pub id: i64,
     /// When.
     pub at: Timestamp,
     /// Who.
+    #[schema(example = "admin")]
     pub actor: String,
-    /// What: one of the words of [`Action`].
+    /// What: one of the words of the audit log.
+    #[schema(example = "token.regenerate")]
     pub action: String,
     /// To whom or what.
+    #[schema(example = "alice")]
     pub target: String,
     /// From where.
+    #[schema(required, example = "192.0.2.7")]
     pub address: Option<String>,
     /// More, by action; never a secret.
+    #[schema(example = json!({"revoked": 1}))]
     pub details: Value,
 }
 

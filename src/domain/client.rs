@@ -5,14 +5,17 @@ use std::fmt;
 use serde::Serialize;
 use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
+use utoipa::ToSchema;
 
 use super::random;
 use super::time::Timestamp;
 
 /// A registered client as it is stored. Serialized it is the admin API's object.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(description = "A service that may introspect.")]
 pub struct Client {
     /// The name it says at every request (RFC 6749 section 2.2).
+    #[schema(example = "billing")]
     pub client_id: String,
     /// What its secret must match.
     #[serde(skip)]
@@ -20,6 +23,7 @@ pub struct Client {
     /// When it was registered.
     pub created_at: Timestamp,
     /// When its secret was last replaced.
+    #[schema(required)]
     pub rotated_at: Option<Timestamp>,
 }
 

@@ -3,33 +3,6 @@
 use super::time::Timestamp;
 use super::token::{Token, TokenDigest};
 
-/// A row of Django's user table.
-#[derive(Clone, Debug)]
-pub struct DjangoUser {
-    /// Kept.
-    pub id: i64,
-    /// As it stands there: not normalised, for its holder types it so.
-    pub username: String,
-    /// The hash, of whatever format.
-    pub password: String,
-    /// May be empty.
-    pub email: String,
-    /// May be empty.
-    pub first_name: String,
-    /// May be empty.
-    pub last_name: String,
-    /// As there.
-    pub is_active: bool,
-    /// As there.
-    pub is_staff: bool,
-    /// As there.
-    pub is_superuser: bool,
-    /// `None`: the table has no such column.
-    pub date_joined: Option<Timestamp>,
-    /// Never, or the table has no such column.
-    pub last_login: Option<Timestamp>,
-}
-
 /// Where tokens stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenTable {
@@ -46,7 +19,7 @@ pub enum DjangoKey {
     Clear(Token),
     /// Our digest of it, which is the first half of Knox's.
     Digest(TokenDigest),
-    /// A digest of another kind, by which no key can be found.
+    /// A digest by which no key can be found: of another algorithm, or of a Knox before 5.0.
     Foreign,
 }
 
@@ -79,11 +52,15 @@ pub struct DjangoToken {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Knox's digest, SHA-512 in hex, as ours, which is its first half; `None` when it is of another kind.
+/// Knox's digest, SHA-512 in lower-case hex, as ours, which is its first half; `None` when it is of another kind.
+/// Knox before 5.0 digested the bytes that the key's hex digits stand for, some with a salt; it kept eight characters of
+/// the key beside the digest, later ones keep fifteen.
 #[must_use]
-pub fn knox_digest(text: &str) -> Option<TokenDigest> {
-    let bytes: [u8; 64] = hex::decode(text).ok()?.try_into().ok()?;
-    TokenDigest::from_bytes(&bytes[..32])
+pub fn knox_digest(text: &str, first_characters: &str) -> Option<TokenDigest> {
+    const OLD_KEY_CHARS: usize = 8;
+    let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let bytes: [u8; 64] = hex::decode(text).ok().filter(|_| lower)?.try_into().ok()?;
+    (first_characters.chars().count() != OLD_KEY_CHARS).then(|| TokenDigest::from_bytes(&bytes[..32]))?
 }
 
 /// A moment as SQLite (text, as Django writes it) or PostgreSQL (ISO style) shows it; without a zone it is UTC.
@@ -112,18 +89,6 @@ pub fn flag(text: &str) -> Option<bool> {
         "0" | "false" => Some(false),
         _ => None,
     }
-}
-
-/// Whether a hash, or what stands in its place, is of a format that Django itself makes or made: all others never let
-/// anybody in.
-#[must_use]
-pub fn is_known_hash(hash: &str) -> bool {
-    const ALGORITHMS: [&str; 8] =
-        ["pbkdf2_sha256", "pbkdf2_sha1", "argon2", "bcrypt_sha256", "bcrypt", "scrypt", "md5", "sha1"];
-    hash.is_empty()
-        || hash.starts_with('!')
-        || hash.starts_with("$argon2")
-        || hash.split_once('$').is_some_and(|(algorithm, _)| ALGORITHMS.contains(&algorithm))
 }
 
 #[cfg(test)]
@@ -170,19 +135,11 @@ mod tests {
     fn knoxs_digests_are_ours_cut() {
         let key = Token::presented("8f86adbf", None).unwrap();
         let whole = "92ca4fd1cd2ff2e15a0a3fa1d8f5ef42e7c4bdab81ba8b5ee3ed14b5ef1e92e0";
-        assert!(knox_digest(whole).is_none(), "of another algorithm");
-        assert!(knox_digest(&"g".repeat(128)).is_none());
+        assert!(knox_digest(whole, "8f86adbfd5c7869").is_none(), "of another algorithm");
+        assert!(knox_digest(&"g".repeat(128), "8f86adbfd5c7869").is_none());
         let padded = format!("{}{}", hex::encode(key.digest().as_bytes()), "0".repeat(64));
-        assert_eq!(knox_digest(&padded), Some(key.digest()));
-    }
-
-    #[test]
-    fn hashes_that_nobody_knows() {
-        for known in ["", "!x", "argon2$argon2id$v=19$..", "$argon2id$v=19$..", "bcrypt_sha256$$2b$12$..", "md5$$.."] {
-            assert!(is_known_hash(known), "{known}");
-        }
-        for unknown in ["plain", "crypt$$..", "$2b$12$..", "pbkdf2_sha512$1$..$.."] {
-            assert!(!is_known_hash(unknown), "{unknown}");
-        }
+        assert_eq!(knox_digest(&padded, "8f86adbfd5c7869"), Some(key.digest()));
+        assert!(knox_digest(&padded, "8f86adbf").is_none(), "of a Knox before 5.0");
+        assert!(knox_digest(&padded.to_uppercase(), "8f86adbfd5c7869").is_none(), "Knox itself would not find it");
     }
 }

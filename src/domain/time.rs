@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A moment in UTC, in whole microseconds: what both databases can keep.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,6 +104,16 @@ impl Serialize for Timestamp {
         serializer.collect_str(self)
     }
 }
+
+impl PartialSchema for Timestamp {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).description(Some("A moment, in UTC (RFC 3339)."));
+        let text = text.format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        text.examples(["2026-01-31T09:30:00.123456Z"]).into()
+    }
+}
+
+impl ToSchema for Timestamp {}
 
 /// Where the time comes from: the machine, or a test that moves it by hand.
 #[derive(Clone, Debug)]

@@ -1,9 +1,12 @@
 //! Token keys: how one is made, what is kept of it. The clear key exists only as a [`Token`].
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha512};
+use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::random;
 use super::time::Timestamp;
@@ -165,6 +168,11 @@ impl TokenKind {
             Self::Named => "named",
         }
     }
+
+    fn words() -> Object {
+        let words = [Self::Login, Self::Named].map(Self::as_str);
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
+    }
 }
 
 /// What is stored of a token, without its digest or sealed key.
@@ -224,18 +232,58 @@ impl TokenFacts {
     }
 }
 
-/// Serialized it is the API's object, in the API's order.
+/// The API's object, in the API's order.
+#[derive(Serialize, ToSchema)]
+#[schema(description = "A token, without its key.")]
+struct Shown<'a> {
+    /// `jti` in introspection.
+    #[schema(example = 12)]
+    id: i64,
+    /// Null for a login token.
+    #[schema(required, example = "ci")]
+    name: Option<&'a str>,
+    #[schema(schema_with = TokenKind::words)]
+    kind: &'static str,
+    /// Separated by blanks; may be empty.
+    #[schema(example = "reports:read")]
+    scope: &'a str,
+    created_at: Timestamp,
+    /// Null for never.
+    #[schema(required)]
+    expires_at: Option<Timestamp>,
+    /// Null for never.
+    #[schema(required)]
+    last_used_at: Option<Timestamp>,
+}
+
 impl Serialize for TokenFacts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut token = serializer.serialize_struct("Token", 7)?;
-        token.serialize_field("id", &self.id)?;
-        token.serialize_field("name", &self.name)?;
-        token.serialize_field("kind", self.kind().as_str())?;
-        token.serialize_field("scope", &self.scope)?;
-        token.serialize_field("created_at", &self.created_at)?;
-        token.serialize_field("expires_at", &self.ends_at())?;
-        token.serialize_field("last_used_at", &self.last_used_at)?;
-        token.end()
+        let shown = Shown {
+            id: self.id,
+            name: self.name.as_deref(),
+            kind: self.kind().as_str(),
+            scope: &self.scope,
+            created_at: self.created_at,
+            expires_at: self.ends_at(),
+            last_used_at: self.last_used_at,
+        };
+        shown.serialize(serializer)
+    }
+}
+
+impl PartialSchema for TokenFacts {
+    fn schema() -> RefOr<Schema> {
+        Shown::schema()
+    }
+}
+
+impl ToSchema for TokenFacts {
+    fn name() -> Cow<'static, str> {
+        "Token".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Shown::schemas(schemas);
     }
 }
 

@@ -3,6 +3,7 @@
 use regex::Regex;
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
+use utoipa::ToSchema;
 
 use super::email::EmailRule;
 use super::password::PasswordHash;
@@ -16,29 +17,40 @@ pub const FIRST_BOOTSTRAP_ID: i64 = 2_000_000_000;
 pub const MAX_USERNAME_CHARS: usize = 150;
 
 /// A user as stored. Serialized it is the admin API's object, in the API's order.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(description = "A user.")]
 pub struct User {
     /// `sub` and `user_id` in introspection.
+    #[schema(example = 7)]
     pub id: i64,
     /// The login name; case counts.
+    #[schema(example = "alice")]
     pub username: String,
     /// May be empty.
+    #[schema(example = "alice@example.com")]
     pub email: String,
     /// May be empty.
+    #[schema(example = "Alice")]
     pub first_name: String,
     /// May be empty.
+    #[schema(example = "Liddell")]
     pub last_name: String,
     /// An inactive user cannot log in and their tokens are inactive.
+    #[schema(example = true)]
     pub is_active: bool,
     /// May use the admin API and introspect.
+    #[schema(example = false)]
     pub is_staff: bool,
     /// May also change staff and clients.
+    #[schema(example = false)]
     pub is_superuser: bool,
     /// Names of the user's groups, in alphabetical order.
+    #[schema(example = json!(["billing"]))]
     pub groups: Vec<String>,
     /// When the user was made.
     pub date_joined: Timestamp,
     /// Kept from Django; a login at the API does not set it, as in DRF.
+    #[schema(required)]
     pub last_login: Option<Timestamp>,
     /// The stored hash; never serialized.
     #[serde(skip)]
@@ -116,6 +128,19 @@ pub struct NewUser {
     pub groups: Vec<String>,
     /// The hash, or [`PasswordHash::unusable`].
     pub password: PasswordHash,
+}
+
+/// A user who comes from elsewhere, as they are there.
+#[derive(Clone, Debug)]
+pub struct ImportedUser {
+    /// Free, as the name is.
+    pub id: i64,
+    /// The name is not normalised, for its holder types it so; the hash is of whatever format.
+    pub user: NewUser,
+    /// When they were made, there.
+    pub date_joined: Timestamp,
+    /// When they last logged in, there.
+    pub last_login: Option<Timestamp>,
 }
 
 /// A username for a new user: NFKC, and Django's `UnicodeUsernameValidator`.

@@ -5,6 +5,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 /// JSON as Python's `json.dumps` writes it with DRF's separators; indented when `indent` is not 0
 /// (`rest_framework/renderers.py::JSONRenderer`).
@@ -45,9 +46,16 @@ pub fn builder(status: StatusCode) -> HttpResponseBuilder {
     builder
 }
 
+/// DRF's body of a refusal.
+#[derive(Serialize, ToSchema)]
+pub struct Detail<'a> {
+    /// Why, in DRF's words.
+    pub detail: &'a str,
+}
+
 /// `{"detail": ".."}`.
-pub fn detail(status: StatusCode, sentence: &str) -> HttpResponse {
-    answer(status, &json!({ "detail": sentence }))
+pub fn detail(status: StatusCode, detail: &str) -> HttpResponse {
+    answer(status, &Detail { detail })
 }
 
 /// Whatever a route does not do; HEAD gets no body, OPTIONS what DRF's `SimpleMetadata` says of any view.

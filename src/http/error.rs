@@ -5,10 +5,30 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
-use super::drf;
+use super::drf::{self, Detail};
 use crate::service::{AuthenticationFault, Error, Faults};
+
+/// The body of a refusal at an OAuth endpoint (RFC 6749 section 5.2).
+#[derive(Serialize, ToSchema)]
+pub struct OAuthError<'a> {
+    /// A word for programs.
+    #[schema(example = "invalid_request")]
+    error: &'a str,
+    /// A sentence for people.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(example = "the parameter token is missing")]
+    error_description: &'a str,
+}
+
+impl<'a> OAuthError<'a> {
+    const fn new(error: &'a str) -> Self {
+        Self { error, error_description: "" }
+    }
+}
 
 /// Why a request is answered with an error.
 #[derive(Debug)]
@@ -68,20 +88,19 @@ impl ResponseError for HttpError {
             Self::NotAuthenticated(fault, keyword) => not_authenticated(*fault, keyword),
             Self::Detail(status, detail) => drf::detail(*status, detail),
             Self::OAuth("invalid_client", _) => {
-                let mut answer = drf::secret_answer(StatusCode::UNAUTHORIZED, &json!({ "error": "invalid_client" }));
+                let mut answer = drf::secret_answer(StatusCode::UNAUTHORIZED, &OAuthError::new("invalid_client"));
                 answer.headers_mut().insert(
                     WWW_AUTHENTICATE,
                     actix_web::http::header::HeaderValue::from_static("Basic realm=\"jeton\""),
                 );
                 answer
             }
-            Self::OAuth(error, description) => drf::secret_answer(
-                StatusCode::BAD_REQUEST,
-                &json!({ "error": error, "error_description": description }),
-            ),
+            Self::OAuth(error, description) => {
+                drf::secret_answer(StatusCode::BAD_REQUEST, &OAuthError { error, error_description: description })
+            }
             Self::OAuthService(Error::Store(error)) if error.is_passing() => {
                 log::warn!("{error}");
-                with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &json!({ "error": "temporarily_unavailable" }))
+                with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
             }
             Self::Service(error) | Self::OAuthService(error) => service_answer(error),
         }
@@ -95,22 +114,22 @@ fn service_answer(error: &Error) -> HttpResponse {
         Error::NotFound => drf::detail(StatusCode::NOT_FOUND, "Not found."),
         Error::Invalid(faults) => drf::answer(StatusCode::BAD_REQUEST, &by_field(faults)),
         Error::Conflict(sentence) => drf::detail(StatusCode::CONFLICT, sentence),
-        Error::TokenLimit => drf::answer(StatusCode::FORBIDDEN, &json!({ "error": error.to_string() })),
+        Error::TokenLimit => drf::answer(StatusCode::FORBIDDEN, &OAuthError::new(&error.to_string())),
         Error::Throttled(wait) => {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             let unit = if seconds == 1 { "second" } else { "seconds" };
             let sentence = format!("Request was throttled. Expected available in {seconds} {unit}.");
-            with_retry(StatusCode::TOO_MANY_REQUESTS, seconds, &json!({ "detail": sentence }))
+            with_retry(StatusCode::TOO_MANY_REQUESTS, seconds, &Detail { detail: &sentence })
         }
         Error::Busy => with_retry(
             StatusCode::SERVICE_UNAVAILABLE,
             1,
-            &json!({ "detail": "Too many logins at once, try again later." }),
+            &Detail { detail: "Too many logins at once, try again later." },
         ),
         Error::Store(error) if error.is_passing() => {
             log::warn!("{error}");
             let sentence = "Service temporarily unavailable, try again later.";
-            with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &json!({ "detail": sentence }))
+            with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })
         }
         Error::Store(error) => {
             log::error!("{error}");
@@ -128,9 +147,9 @@ pub fn by_field(faults: &Faults) -> Value {
 fn not_authenticated(fault: AuthenticationFault, keyword: &str) -> HttpResponse {
     let mut answer = drf::builder(StatusCode::UNAUTHORIZED);
     answer.insert_header((WWW_AUTHENTICATE, keyword));
-    answer.body(drf::render(&json!({ "detail": fault.to_string() }), 0))
+    answer.body(drf::render(&Detail { detail: &fault.to_string() }, 0))
 }
 
-fn with_retry(status: StatusCode, seconds: u64, body: &Value) -> HttpResponse {
+fn with_retry(status: StatusCode, seconds: u64, body: &impl Serialize) -> HttpResponse {
     drf::builder(status).insert_header((RETRY_AFTER, seconds.to_string())).body(drf::render(body, 0))
 }

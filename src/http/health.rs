@@ -2,19 +2,28 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{AppState, drf};
 
+/// That all is well.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// A word.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
 /// Always 200: whoever can answer is alive.
 pub async fn healthz() -> HttpResponse {
-    drf::answer(StatusCode::OK, &json!({ "status": "ok" }))
+    drf::answer(StatusCode::OK, &Health { status: "ok" })
 }
 
 /// 200, or 503 with what is missing.
 pub async fn readyz(state: web::Data<AppState>) -> HttpResponse {
     let sentence = match state.service.ready().await {
-        Ok(true) => return drf::answer(StatusCode::OK, &json!({ "status": "ok" })),
+        Ok(true) => return drf::answer(StatusCode::OK, &Health { status: "ok" }),
         Ok(false) => "The database's schema is not the one this jeton needs; run `jeton migrate`.",
         Err(error) => {
             log::warn!("not ready: {error}");

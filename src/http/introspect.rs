@@ -31,7 +31,7 @@ pub async fn introspect(
 }
 
 /// The largest batch, in tokens.
-const MAX_BATCH: usize = 1_000;
+pub const MAX_BATCH: usize = 1_000;
 /// And its body, in bytes.
 const MAX_BATCH_BODY: usize = 256 * 1024;
 

@@ -13,6 +13,9 @@ use super::{AppState, body, client_address, drf};
 use crate::domain::password::Password;
 use crate::service::{LoggedIn, Login};
 
+/// The fields of the user that the answer may have.
+pub const FIELDS: [&str; 7] = ["username", "email", "first_name", "last_name", "is_staff", "is_superuser", "groups"];
+
 /// Every method of the route. DRF negotiates the answer's type first, then looks at the method, then at the body.
 pub async fn login(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
     let accepts: Vec<String> = request

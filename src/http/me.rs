@@ -3,14 +3,16 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::error::HttpError;
 use super::{AppState, caller, drf};
 use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
 
-#[derive(Serialize)]
-struct Me<'a> {
+/// A user, and the token that they came with.
+#[derive(Serialize, ToSchema)]
+pub struct Me<'a> {
     #[serde(flatten)]
     user: &'a User,
     token: &'a TokenFacts,

@@ -2,9 +2,30 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{AppState, base_url, drf};
+
+/// The metadata, its members in RFC 8414's order.
+#[derive(Serialize, ToSchema)]
+#[schema(description = "What the OAuth endpoints accept.")]
+pub struct Metadata<'a> {
+    #[schema(format = "uri", example = "https://tokens.example.com")]
+    issuer: &'a str,
+    #[schema(value_type = Vec<String>)]
+    response_types_supported: [&'static str; 0],
+    #[schema(value_type = Vec<String>)]
+    grant_types_supported: [&'static str; 0],
+    #[schema(format = "uri", example = "https://tokens.example.com/introspect")]
+    introspection_endpoint: String,
+    #[schema(value_type = Vec<String>, example = json!(["client_secret_basic", "client_secret_post"]))]
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    #[schema(format = "uri", example = "https://tokens.example.com/revoke")]
+    revocation_endpoint: String,
+    #[schema(value_type = Vec<String>, example = json!(["client_secret_basic", "client_secret_post", "none"]))]
+    revocation_endpoint_auth_methods_supported: [&'static str; 3],
+}
 
 /// What the OAuth endpoints accept. There is neither an authorization nor a token endpoint, and so no response type and
 /// no grant type. Section 3.2 wants lists without members left out; but section 2 requires `response_types_supported`
@@ -12,15 +33,15 @@ use super::{AppState, base_url, drf};
 pub async fn metadata(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
     let issuer = state.issuer.clone().unwrap_or_else(|| base_url(&request, &state));
     let base = issuer.trim_end_matches('/');
-    let metadata = json!({
-        "issuer": issuer,
-        "response_types_supported": [],
-        "grant_types_supported": [],
-        "introspection_endpoint": format!("{base}/introspect"),
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "revocation_endpoint": format!("{base}/revoke"),
-        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-    });
+    let metadata = Metadata {
+        issuer: &issuer,
+        response_types_supported: [],
+        grant_types_supported: [],
+        introspection_endpoint: format!("{base}/introspect"),
+        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+        revocation_endpoint: format!("{base}/revoke"),
+        revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
+    };
     drf::answer(StatusCode::OK, &metadata)
 }
 

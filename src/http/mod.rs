@@ -4,6 +4,7 @@ mod admin;
 mod body;
 mod caller;
 mod console;
+mod docs;
 mod drf;
 mod error;
 mod fast_lane;
@@ -17,6 +18,7 @@ mod media_type;
 mod metadata;
 mod metrics;
 mod oauth;
+mod openapi;
 mod pages;
 mod request_id;
 mod revoke;
@@ -33,6 +35,7 @@ use ipnet::IpNet;
 
 use crate::service::Service;
 pub use fast_lane::FastLane;
+pub use openapi::document;
 pub use request_id::surround;
 
 /// What every handler may use.
@@ -185,6 +188,25 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .default_service(other()),
         )
         .configure(console::routes)
+        .app_data(web::Data::new(openapi::Document::new()))
+        .service(
+            at("/openapi.json", "GET, HEAD")
+                .route(web::get().to(openapi::openapi))
+                .route(web::head().to(openapi::openapi))
+                .default_service(other()),
+        )
+        .service(
+            at("/docs", "GET, HEAD")
+                .route(web::get().to(docs::docs))
+                .route(web::head().to(docs::docs))
+                .default_service(other()),
+        )
+        .service(
+            at("/docs/{file}", "GET, HEAD")
+                .route(web::get().to(docs::file))
+                .route(web::head().to(docs::file))
+                .default_service(other()),
+        )
         .default_service(web::to(drf::not_found));
 }
 

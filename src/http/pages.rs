@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::body::{Charset, form};
 use super::error::HttpError;
@@ -20,10 +21,18 @@ pub struct ListQuery {
     pub page: PageRequest,
 }
 
-#[derive(Serialize)]
-struct Answer<T> {
+/// A page as it is answered.
+#[derive(Serialize, ToSchema)]
+#[schema(description = "A page of a list.")]
+pub struct Answer<T> {
+    /// Of all pages.
+    #[schema(example = 1)]
     count: i64,
+    /// The next page's URL.
+    #[schema(required, format = "uri")]
     next: Option<String>,
+    /// The URL of the one before.
+    #[schema(required, format = "uri")]
     previous: Option<String>,
     results: Vec<T>,
 }

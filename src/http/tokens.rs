@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::body::Data;
 use super::error::HttpError;
@@ -13,10 +14,13 @@ use crate::domain::token::{Token, TokenFacts};
 use crate::service::{Error, NamedToken};
 
 /// A token at its creation: the only time its key is shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedToken)]
 pub struct Created<'a> {
     #[serde(flatten)]
     facts: &'a TokenFacts,
+    /// The key.
+    #[schema(example = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b")]
     token: &'a str,
 }
 

@@ -16,6 +16,19 @@ const IN_HEADER: &AsciiSet = &CONTROLS.add(b'%');
 /// In a list with commas between.
 const IN_LIST: &AsciiSet = &IN_HEADER.add(b',');
 
+/// Every identity header, sent empty too: a gateway that copies them always overwrites what its client sent.
+pub const HEADERS: [&str; 9] = [
+    "x-auth-user",
+    "x-auth-user-id",
+    "x-auth-email",
+    "x-auth-groups",
+    "x-auth-scope",
+    "x-auth-token-id",
+    "remote-user",
+    "remote-email",
+    "remote-groups",
+];
+
 /// 200 with the identity in headers, 401, or 403 when a `scope` or `group` that the query asks for is missing.
 pub async fn verify(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
     let holder = caller::identity(&request, &state).await?;
@@ -32,29 +45,21 @@ pub async fn verify(request: HttpRequest, state: web::Data<AppState>) -> Result<
         }
     }
     let mut answer = HttpResponse::Ok();
-    for (name, value) in headers(&holder) {
+    for (name, value) in HEADERS.into_iter().zip(values(&holder)) {
         answer.insert_header((HeaderName::from_static(name), header_value(&value)));
     }
     Ok(answer.finish())
 }
 
-/// Every identity header, empty ones too: a gateway that copies them always overwrites what its client sent.
-fn headers(user: &Identity) -> [(&'static str, String); 9] {
+/// What the headers say, in their order.
+fn values(user: &Identity) -> [String; 9] {
     let name = encoded(&user.username, IN_HEADER);
     let email = encoded(&user.email, IN_HEADER);
     let groups: Vec<String> = user.groups.iter().map(|group| encoded(group, IN_LIST)).collect();
     let groups = groups.join(",");
-    [
-        ("x-auth-user", name.clone()),
-        ("x-auth-user-id", user.user_id.to_string()),
-        ("x-auth-email", email.clone()),
-        ("x-auth-groups", groups.clone()),
-        ("x-auth-scope", encoded(&user.scope, IN_HEADER)),
-        ("x-auth-token-id", user.token_id.clone()),
-        ("remote-user", name),
-        ("remote-email", email),
-        ("remote-groups", groups),
-    ]
+    let (id, token_id) = (user.user_id.to_string(), user.token_id.clone());
+    let scope = encoded(&user.scope, IN_HEADER);
+    [name.clone(), id, email.clone(), groups.clone(), scope, token_id, name, email, groups]
 }
 
 /// A blank at either end too: whoever reads a header or an element of a list trims it, and ` admin` would become `admin`.

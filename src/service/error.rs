@@ -1,6 +1,10 @@
 //! Why a verb was refused. `http/error.rs` turns it into an answer, `cli` into a sentence.
 
+use std::borrow::Cow;
 use std::time::Duration;
+
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::Reason;
 use super::authenticate::AuthenticationFault;
@@ -99,6 +103,20 @@ impl Faults {
     /// [`Error::Invalid`] when there is any fault.
     pub fn into_result(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self)) }
+    }
+}
+
+impl PartialSchema for Faults {
+    fn schema() -> RefOr<Schema> {
+        let messages = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String));
+        let fields = ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(messages));
+        fields.description(Some("What is wrong, by field.")).into()
+    }
+}
+
+impl ToSchema for Faults {
+    fn name() -> Cow<'static, str> {
+        "FieldErrors".into()
     }
 }
 

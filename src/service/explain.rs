@@ -1,6 +1,8 @@
 //! Why introspection says what it says of a token: for staff.
 
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::{Caller, Error, Reason, Rights, Service};
 use crate::domain::time::Timestamp;
@@ -8,20 +10,32 @@ use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
 
 /// What became of a token. All but `active` and `reason` are null when there is no such token.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Explanation {
     /// As introspection says.
     pub active: bool,
     /// `active`, or why it is not.
+    #[schema(schema_with = words)]
     pub reason: &'static str,
     /// When it was revoked, expired, or its user was deactivated.
+    #[schema(required)]
     pub at: Option<Timestamp>,
     /// Who revoked it, or deactivated its user.
+    #[schema(required, example = "admin")]
     pub by: Option<String>,
     /// The token's user.
+    #[schema(required, example = "alice")]
     pub username: Option<String>,
     /// The token, as lists show it.
+    #[schema(required)]
     pub token: Option<TokenFacts>,
+}
+
+/// The words of `reason`.
+fn words() -> Object {
+    let words = std::iter::once("active").chain(Reason::ALL.map(Reason::as_str));
+    let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+    text.description(Some("`active`, or why it is not.")).build()
 }
 
 impl Service {

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::{Object, ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::cache::{Born, Keep, Kept, Now, Patience};
 use super::lookup::Judged;
@@ -22,24 +25,44 @@ pub struct Introspection {
 }
 
 /// The answer for an active token, its members in the contract's order (RFC 7662 section 2.2, and ours).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Active", description = "An active token (RFC 7662 section 2.2).")]
 #[expect(clippy::struct_field_names, reason = "the names are RFC 7662's")]
 struct Active<'a> {
+    #[schema(schema_with = always::<true>)]
     active: bool,
+    #[schema(example = "Bearer")]
     token_type: &'static str,
+    /// The user's id, as text.
+    #[schema(example = "7")]
     sub: String,
+    #[schema(example = "alice")]
     username: &'a str,
+    /// Separated by blanks.
     #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(example = "reports:read")]
     scope: &'a str,
+    /// When the token was made, in seconds since 1970.
+    #[schema(example = 1_700_000_000)]
     iat: i64,
+    /// When it ends.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 1_700_036_000)]
     exp: Option<i64>,
+    /// The token's id.
+    #[schema(example = "12")]
     jti: String,
+    /// `JETON_ISSUER`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "https://tokens.example.com")]
     iss: Option<&'a str>,
+    /// The client that the token is bound to.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "billing")]
     client_id: Option<&'a str>,
+    #[schema(example = 7)]
     user_id: i64,
+    #[schema(example = "alice@example.com")]
     email: &'a str,
     is_staff: bool,
     is_superuser: bool,
@@ -68,6 +91,23 @@ pub struct Identity {
     #[serde(rename = "jti")]
     pub token_id: String,
 }
+
+/// A boolean that is one of the two.
+fn always<const VALUE: bool>() -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([VALUE])).build()
+}
+
+impl PartialSchema for Introspection {
+    fn schema() -> RefOr<Schema> {
+        let inactive = ObjectBuilder::new().property("active", always::<false>()).required("active");
+        let inactive = inactive
+            .description(Some("Whatever the reason is."))
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        OneOfBuilder::new().item(Active::schema()).item(inactive.title(Some("Inactive"))).into()
+    }
+}
+
+impl ToSchema for Introspection {}
 
 impl Introspection {
     fn active(token: &TokenFacts, user: &User, issuer: Option<&str>) -> Self {

@@ -46,7 +46,10 @@ use cache::Cache;
 pub use error::{Error, Faults};
 pub use explain::Explanation;
 pub use hasher::{Hasher, HasherOptions};
-pub use import::{Counts, CsvError, CsvImported, DjangoImport, Imported, Progress, open_django, would_import_django};
+pub use import::{
+    Counts, CsvError, CsvImported, DjangoImport, Imported, Progress, UselessHashes, open_django, would_import_csv,
+    would_import_django,
+};
 pub use introspect::{Identity, Introspection};
 pub use login::{LoggedIn, Login};
 pub use lookup::Reason;

@@ -40,7 +40,7 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
 use connection::{Conn, Manager, OpenedFile, Role};
 pub use django::{DJANGO_BATCH, DjangoSource};
-pub use import::{ImportTarget, ImportedEntry, ImportedToken, ImportedUser};
+pub use import::{ImportTarget, ImportedEntry, ImportedToken};
 pub use listener::Listener;
 pub use login_tokens::{Issue, LoginToken, SealedToken};
 pub use meta::MetaKey;

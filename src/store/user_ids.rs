@@ -1,10 +1,12 @@
 //! The ids of new users, given by jeton and not by the databases.
 
+use diesel::dsl::{exists, max};
 use diesel::prelude::*;
+use diesel::select;
 
 use super::StoreError;
 use super::connection::Conn;
-use super::schema::users;
+use super::schema::{meta, users};
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
 
 /// Where a new user's id comes from.
@@ -29,23 +31,28 @@ pub fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
         IdRange::Ordinary => ("last_user_id", 1),
         IdRange::Bootstrap => ("last_bootstrap_id", FIRST_BOOTSTRAP_ID),
     };
-    let next = advance(conn, counter, first, 1)?;
-    match range {
-        IdRange::Ordinary => Ok(next),
-        IdRange::Bootstrap => {
-            let highest: Option<i64> = users::table
-                .filter(users::id.ge(FIRST_BOOTSTRAP_ID))
-                .select(diesel::dsl::max(users::id))
-                .first(conn)?;
-            Ok(highest.map_or(next, |highest| next.max(highest + 1)))
-        }
-    }
+    free_ids(conn, counter, first, 1)
 }
 
 /// The first of as many ordinary ids.
 pub fn next_ids(conn: &mut Conn, count: usize) -> Result<i64, StoreError> {
     let count = i64::try_from(count).map_err(|_| StoreError::Failed("there are not that many ids".into()))?;
-    Ok(advance(conn, "last_user_id", 1, count)? - count + 1)
+    free_ids(conn, "last_user_id", 1, count)
+}
+
+/// The first of `count` ids in a row that are nobody's: an import may have brought ids that a counter is still to reach.
+fn free_ids(conn: &mut Conn, counter: &str, first: i64, count: i64) -> Result<i64, StoreError> {
+    let last = advance(conn, counter, first, count)?;
+    let from = last - count + 1;
+    if count == 0 || !select(exists(users::table.filter(users::id.between(from, last)))).get_result(conn)? {
+        return Ok(from);
+    }
+    // Behind the highest, but for one so high that nothing is left behind it.
+    let highest: Option<i64> =
+        users::table.filter(users::id.lt(i64::MAX - count)).select(max(users::id)).first(conn)?;
+    let last = highest.map_or(last, |highest| highest.max(last) + count);
+    diesel::update(meta::table.find(counter)).set(meta::value.eq(last.to_string())).execute(conn)?;
+    Ok(last - count + 1)
 }
 
 /// Moves a counter, whose first value is `first`; gives its new value.

@@ -98,9 +98,9 @@ on_both! {
         imports(&jeton, "username,groups,is_staff\namy,b;a,1\nbob,,\n", &[]);
         let entries = database.sql("select action, target, coalesce(address, '-'), details from audit_log order by id");
         assert_eq!(entries, "user.create|amy|-|\
-            {\"id\":1,\"is_active\":true,\"is_staff\":true,\"is_superuser\":false,\"groups\":[\"a\",\"b\"],\"import\":\"csv\"}\n\
+            {\"id\":1,\"is_active\":true,\"is_staff\":true,\"is_superuser\":false,\"groups\":[\"a\",\"b\"],\"imported_from\":\"csv\"}\n\
             user.create|bob|-|\
-            {\"id\":2,\"is_active\":true,\"is_staff\":false,\"is_superuser\":false,\"groups\":[],\"import\":\"csv\"}");
+            {\"id\":2,\"is_active\":true,\"is_staff\":false,\"is_superuser\":false,\"groups\":[],\"imported_from\":\"csv\"}");
         let actors = database.sql("select distinct actor from audit_log");
         assert!(actors.starts_with("cli:") && !actors.contains('\n'), "{actors}");
     }
@@ -134,6 +134,23 @@ on_both! {
         let output = import(&jeton, "username\nx\nx\n", &["--dry-run"]);
         assert_eq!(output.status, 1, "{output:?}");
         assert_eq!(everything(&database), before);
+    }
+
+    fn a_dry_run_makes_no_database_and_no_tables(db) {
+        let database = TestDatabase::new(db);
+        assert_eq!(imports(&jeton(&database), "username,groups\namy,ops\n", &["--dry-run"]), "would import 1 user");
+        match &database.postgres {
+            None => assert_eq!(fs::read_dir(database.folder.as_ref().unwrap()).unwrap().count(), 0),
+            Some(_) => assert_eq!(database.sql("select count(*) from pg_tables where schemaname = 'public'"), "0"),
+        }
+    }
+
+    fn however_the_last_line_ends_it_is_read(db) {
+        for end in ["", "\n", "\r\n", "\r", "\r\n\r\n", "\n\n\n"] {
+            let database = TestDatabase::new(db);
+            assert_eq!(imports(&jeton(&database), format!("username,email\namy,\n\"bob\",\"\"{end}"), &[]), "imported 2 users");
+            assert_eq!(database.sql("select username, email from users order by id"), "amy|\nbob|", "{end:?}");
+        }
     }
 
     fn every_fault_is_named_by_its_line_and_nothing_is_imported(db) {
@@ -187,6 +204,9 @@ on_both! {
             (b"username,username\nx,x\n", "line 1: the column username is there twice"),
             (b"username\na\xff\n", "line 2: this is not UTF-8"),
             (b"\xffusername\na\n", "line 1: this is not UTF-8"),
+            (b"username,email\namy,\nbob,\"\ncarl,\ndot,\n", "line 3: a quote that opens in this line is never closed"),
+            (b"\"username\namy\n", "line 1: a quote that opens in this line is never closed"),
+            (b"username\r\namy\r\n\"bob", "line 3: a quote that opens in this line is never closed"),
             (b"username\n\"a\0\"\n", "line 2: username: Control characters are not allowed."),
         ] {
             assert_eq!(faults(&jeton, text), [words]);

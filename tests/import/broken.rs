@@ -30,6 +30,12 @@ each_way! {
             ("update auth_user set is_active = null where id = 1", "id 1", "is_active is neither"),
             ("update auth_user set date_joined = null where id = 3", "id 3", "date_joined is no date"),
             ("update auth_group set name = null where id = 7", "id 7 of the table auth_group", "name is empty"),
+            (&format!("alter table auth_user drop column username; alter table auth_user add username text;
+                update auth_user set username = 'u' || id; update auth_user set username = '{}' where id = 2", "é".repeat(513)),
+                "id 2", "username is longer than 1024 bytes"),
+            (&format!("alter table auth_group drop column name; alter table auth_group add name text;
+                update auth_group set name = '{}' where id = 8; update auth_group set name = 'g' || id where id <> 8", "x".repeat(1025)),
+                "id 8 of the table auth_group", "name is longer than 1024 bytes"),
             ("update authtoken_token set created = null", "user_id 2 of the table authtoken_token", "created is no date"),
             ("update knox_authtoken set created = null", "user_id 3 of the table knox_authtoken", "created is no date"),
         ];
@@ -39,6 +45,9 @@ each_way! {
             ("update auth_user set is_staff = 'maybe' where id = 1", "id 1", "is_staff is neither"),
             ("update auth_user set username = cast(x'ff41' as text) where id = 1", "id 1", "username is not UTF-8"),
             ("update auth_user set email = cast(x'410042' as text) where id = 1", "id 1", "email holds a NUL"),
+            // More than a page.
+            ("with recursive n (n) as (select 1 union all select n + 1 from n where n < 2100) insert into authtoken_token
+                select cast('k' || n as blob), '2026-01-01 00:00:00', 1 from n", "user_id 1 of the table authtoken_token", "key is empty"),
             ("update knox_authtoken set expiry = 'never'", "user_id 3", "expiry is no date"),
         ];
         let postgres = [
@@ -155,6 +164,39 @@ fn files_that_are_no_sqlite_databases_are_refused() {
         assert_eq!(fs::read(jeton.dir.path().join(name)).unwrap(), bytes, "{name}");
     }
     assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 3, "nothing is made");
+}
+
+#[test]
+fn an_sqlite_file_that_somebody_writes_is_told_as_such() {
+    let (source, target) = (small(Kind::Sqlite), TestDatabase::new(Kind::Sqlite));
+    let mut writer = std::process::Command::new("sqlite3");
+    writer.arg(file_of(&source)).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut writer = writer.spawn().unwrap();
+    let mut said = std::io::BufReader::new(writer.stdout.take().unwrap());
+    std::io::Write::write_all(writer.stdin.as_mut().unwrap(), b"begin exclusive; select 'locked';\n").unwrap();
+    std::io::BufRead::read_line(&mut said, &mut String::new()).unwrap();
+    let why = line(&jeton(&target), &source.url, &[]);
+    drop(writer.stdin.take());
+    writer.wait().unwrap();
+    assert!(why.ends_with("database is locked; somebody writes it; try again, or import a copy"), "{why}");
+}
+
+#[test]
+fn what_a_killed_writer_left_is_told_as_such() {
+    let (source, copy, target) =
+        (small(Kind::Sqlite), TestDatabase::new(Kind::Sqlite), TestDatabase::new(Kind::Sqlite));
+    let (from, to) = (file_of(&source), file_of(&copy));
+    let mut writer = std::process::Command::new("sqlite3");
+    writer.arg(from).arg("pragma cache_size = 1; begin").arg(
+        "with recursive n (n) as (select 10 union all select n + 1 from n where n < 3000) insert into auth_user
+         select n, '!x', null, false, 'u' || n, '', '', '', false, true, '2026-01-01 00:00:00' from n",
+    );
+    writer.arg(format!(".system cp {from} {to}; cp {from}-journal {to}-journal"));
+    assert!(writer.output().unwrap().status.success());
+    let before = (fs::read(to).unwrap(), fs::read(format!("{to}-journal")).unwrap());
+    let why = line(&jeton(&target), &copy.url, &[]);
+    assert!(why.ends_with("left a journal beside it; have Django, or sqlite3, open it once"), "{why}");
+    assert!((fs::read(to).unwrap(), fs::read(format!("{to}-journal")).unwrap()) == before, "it is only read");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Ids, names and keys that are taken: each is named, and nothing comes.
 
-use super::{BEAS_KEY, add_drf_token, everything, import, imported, small};
+use super::{BEAS_KEY, add_drf_token, add_knox_token, counts, everything, import, imported, small};
 use crate::commands::{create_user, done, jeton};
 use crate::support::app::{App, Kind, TestDatabase};
 use crate::{each_way, on_both};
@@ -25,6 +25,69 @@ each_way! {
             ]);
             assert_eq!(everything(&target), before);
         }
+    }
+
+    fn a_key_of_two_users_there_is_named_and_nothing_is_imported(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        add_knox_token(&source, 1, BEAS_KEY, "null");
+        done(&jeton(&target), &["user", "list"]);
+        let before = everything(&target);
+        for dry in [&[][..], &["--dry-run"]] {
+            let output = import(&source, &target, dry);
+            let lines: Vec<&str> = output.stderr.lines().collect();
+            assert_eq!((output.status, lines), (1, vec![
+                "clash: a token of user ann with id 1: it is one of the user with id 2 here",
+                "error: nothing was imported: the row above clashes with what is here",
+            ]));
+            assert!(everything(&target) == before, "{dry:?}");
+        }
+    }
+
+    fn a_key_of_two_users_that_are_far_apart_there_is_named_when_it_is_met(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        source.sql(
+            "with recursive n (n) as (select 10 union all select n + 1 from n where n < 4009) insert into auth_user
+             select n, '!x', null, false, 'u' || n, '', '', '', false, true, '2026-01-01 00:00:00' from n",
+        );
+        add_knox_token(&source, 4009, BEAS_KEY, "null");
+        let output = import(&source, &target, &[]);
+        let lines: Vec<&str> = output.stderr.lines().collect();
+        assert_eq!((output.status, lines), (1, vec![
+            "clash: a token of user u4009 with id 4009: it is one of the user with id 2 here",
+            "error: nothing was imported: the row above clashes with what is here",
+        ]));
+        assert_eq!(counts(&target), "0|0|0|0", "what was written is taken back");
+        assert_eq!(target.sql("select (select value from meta where key = 'last_user_id'), count(*) from audit_log"), "0|0");
+    }
+
+    fn a_key_that_a_user_has_in_both_tables_comes_once(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        add_knox_token(&source, 2, BEAS_KEY, "null");
+        let told = [
+            "imported: 3 users, 3 groups, 1 DRF token, 1 Knox token",
+            "skipped, because already here: 0 users, 0 groups, 0 DRF tokens, 1 Knox token",
+        ];
+        let dry = imported(&source, &target, &["--dry-run"]).replace("would be ", "");
+        assert_eq!(dry.lines().collect::<Vec<_>>(), told);
+        assert_eq!(imported(&source, &target, &[]).lines().collect::<Vec<_>>(), told);
+        assert_eq!(counts(&target), "3|3|2|2");
+    }
+
+    fn ids_that_the_counters_would_give_next_are_left_out(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        let id = if from == Postgres { "alter table auth_user alter id type bigint;" } else { "" };
+        source.sql(&format!(
+            "{id} update auth_user set id = 1999999999 where id = 1; update auth_user set id = 2000000000 where id = 2;
+             update auth_user set id = 9223372036854775807 where id = 3"
+        ));
+        imported(&source, &target, &[]);
+        let jeton = jeton(&target);
+        create_user(&jeton, "dot", &[]);
+        let output = jeton.run_with_stdin(&["import", "csv", "--from", "-"], "username\neve\nfay\n");
+        assert_eq!(output.status, 0, "{output:?}");
+        let app = App::on(target.into(), jeton::domain::time::Clock::System, &[]);
+        let ids = "select id from users where username in ('dot', 'eve', 'fay', 'admin') order by id";
+        assert_eq!(app.database.sql(ids), "2000000001\n2000000002\n2000000003\n2000000004");
     }
 
     fn of_many_rows_all_are_named(from, to) {
@@ -74,6 +137,27 @@ on_both! {
             "error: nothing was imported: the row above clashes with what is here",
         ]));
         assert_eq!(everything(&target), before);
+    }
+
+    fn what_is_taken_between_the_look_and_the_writing_is_told(db) {
+        // The database itself takes the name, at the moment when it is written.
+        let taking = "insert into users (id, username, password, date_joined) values (99, new.username, '!', '2026-01-01 00:00:00')";
+        let trigger = match db {
+            Kind::Sqlite => format!("create trigger hasty before insert on users when new.id = 2 begin {taking}; end"),
+            Kind::Postgres => format!(
+                "create function hasty() returns trigger language plpgsql as $$ begin {taking}; return new; end $$;
+                 create trigger hasty before insert on users for each row when (new.id = 2) execute function hasty()"
+            ),
+        };
+        let (source, target) = (small(Kind::Sqlite), TestDatabase::new(db));
+        done(&jeton(&target), &["migrate"]);
+        target.sql(&trigger);
+        let words = "error: nothing was imported: an id, a name or a key was taken meanwhile; run it again\n";
+        let output = import(&source, &target, &[]);
+        assert_eq!((output.status, output.stderr.as_str()), (1, words));
+        let output = jeton(&target).env("JETON_LOG", "warn").run_with_stdin(&["import", "csv", "--from", "-"], "username\nx\ny\n");
+        assert_eq!((output.status, output.stderr.as_str()), (1, words));
+        assert_eq!(counts(&target), "0|0|0|0");
     }
 
     fn bootstraps_users_are_out_of_the_way(db) {

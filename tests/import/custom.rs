@@ -1,6 +1,6 @@
 //! Other user models, other tables, and what may be missing.
 
-use super::{BEAS_KEY, import, imported, serve, small};
+use super::{BEAS_KEY, OLD_KEY, add_drf_token, add_old_knox_token, import, imported, serve, small};
 use crate::commands::{jeton, json_of};
 use crate::each_way;
 use crate::support::app::TestDatabase;
@@ -31,6 +31,22 @@ each_way! {
         assert_eq!(target.sql("select value from meta where key = 'last_user_id'"), "5", "the other is bootstrap's range");
     }
 
+    fn a_flag_that_the_database_works_out_is_a_flag(from, to) {
+        let (source, target) = (TestDatabase::new(from), TestDatabase::new(to));
+        let active = if from == Sqlite { "Is_Active" } else { "is_active" };
+        source.sql(&format!(
+            "create table people (id integer primary key, password text, username text, state text,
+               {active} boolean generated always as (state = 'here') stored, is_staff boolean);
+             insert into people (id, password, username, state, is_staff) values
+               (1, '!', 'ann', 'here', true), (2, '!', 'bea', 'gone', false)"
+        ));
+        imported(&source, &target, &["--user-table", "people"]);
+        for (name, active) in [("ann", true), ("bea", false)] {
+            let user = json_of(&jeton(&target).run(&["user", "show", name, "--json"]).stdout);
+            assert_eq!((&user["is_active"], &user["is_staff"]), (&json!(active), &json!(active)), "{name}");
+        }
+    }
+
     fn tables_that_a_project_has_not_are_none(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         source.sql("drop table knox_authtoken; drop table auth_user_groups; drop table auth_group; drop table authtoken_token");
@@ -47,16 +63,48 @@ each_way! {
              insert into authtoken_token values ('nobodys', '2026-01-03 00:00:00', 4)",
             "ab".repeat(32)
         ));
+        add_old_knox_token(&source, 2, OLD_KEY);
         let words = imported(&source, &target, &[]);
         assert_eq!(words.lines().collect::<Vec<_>>(), [
             "imported: 3 users, 3 groups, 1 DRF token, 1 Knox token",
-            "warning: the password hashes of 1 user are of a format that jeton does not know; they cannot log in until they get a new password",
-            "warning: left out: 1 Knox token whose digests are not SHA-512's; their holders must log in again",
+            "warning: the password hashes of 1 user are of a format that jeton does not know, corrupt, or too costly; they cannot log in until they get a new password",
+            "warning: left out: 2 Knox tokens by whose digests no key is found, because they are not SHA-512's or made by a Knox before 5.0; their holders must log in again",
         ]);
         assert_eq!(target.sql("select password from users where id = 1"), "crypt$$x", "as it is");
         let app = serve(target, &[]);
-        assert!(app.is_good(BEAS_KEY) && !app.is_good("nobodys"));
+        assert!(app.is_good(BEAS_KEY) && !app.is_good("nobodys") && !app.is_good(OLD_KEY));
         assert_eq!(app.try_login("ann", "x").status, 400);
+    }
+
+    fn hashes_that_will_not_count_are_told(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        source.sql(
+            "update auth_user set password = 'pbkdf2_sha256$1$x' where id = 1;
+             update auth_user set password = 'md5$oldsalt12chr$c6ec64b8b3957e377403f92be3ec3f10' where id = 2;
+             update auth_user set password = 'c6ec64b8b3957e377403f92be3ec3f10' where id = 3",
+        );
+        let corrupt = "warning: the password hashes of 1 user are of a format that jeton does not know, corrupt, or too costly; they cannot log in until they get a new password";
+        let legacy = "warning: 2 users of md5 or sha1 hashes cannot log in unless JETON_LEGACY_HASHES=true";
+        let done = "imported: 3 users, 3 groups, 1 DRF token, 1 Knox token";
+        let dry = imported(&source, &target, &["--dry-run"]).replace("would be ", "");
+        assert_eq!(dry.lines().collect::<Vec<_>>(), [done, corrupt, legacy]);
+        let words = imported(&source, &target, &["--legacy-hashes", "true"]);
+        assert_eq!(words.lines().collect::<Vec<_>>(), [done, corrupt]);
+    }
+
+    fn keys_that_the_prefix_makes_malformed_are_told(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        add_drf_token(&source, 1, "acme_0123456789");
+        let warning = "warning: refused as long as JETON_TOKEN_PREFIX is set, which they begin with, but without its checksum: 1 DRF token";
+        for more in [&["--token-prefix", "acme", "--dry-run"][..], &["--token-prefix", "acme"]] {
+            let words = imported(&source, &target, more);
+            assert_eq!(words.lines().skip(1).collect::<Vec<_>>(), [warning], "{more:?}");
+        }
+        let app = serve(target, &[("JETON_TOKEN_PREFIX", "acme")]);
+        assert!(app.is_good(BEAS_KEY) && !app.is_good("acme_0123456789"));
+        let other = TestDatabase::new(to);
+        assert!(!imported(&source, &other, &["--token-prefix", "acm"]).contains("warning"));
+        assert!(serve(other, &[]).is_good("acme_0123456789"));
     }
 
     fn dates_without_a_zone_are_utc_and_dates_before_1970_are_dates(from, to) {

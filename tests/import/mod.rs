@@ -87,7 +87,7 @@ pub fn small(kind: Kind) -> TestDatabase {
           create table knox_authtoken (digest varchar(128) primary key, created MOMENT, user_id integer, expiry MOMENT,
             token_key varchar(25));
           insert into auth_user values
-            (1, 'pbkdf2_sha256$1$s$h', null, false, 'ann', 'Ann', 'A', 'ann@example.com', false, true, '2026-01-01 00:00:00'),
+            (1, 'pbkdf2_sha256$1$s$RfC9FKkxGYOZGPlOLm+bImN3XqWRWj+XH3Z0O+45Pns=', null, false, 'ann', 'Ann', 'A', 'ann@example.com', false, true, '2026-01-01 00:00:00'),
             (2, '!x', '2026-01-02 03:04:05', false, 'bea', '', '', '', true, true, '2026-01-01 00:00:00.25'),
             (3, '!x', null, true, 'cis', '', '', '', true, false, '2026-01-01 00:00:00');
           insert into auth_group values (7, 'zoo'), (8, 'ops'), (9, 'empty');
@@ -112,6 +112,20 @@ pub fn add_knox_token(source: &TestDatabase, user_id: i64, key: &str, expiry: &s
     source.sql(&format!(
         "insert into knox_authtoken values ('{digest}', '2026-01-03 00:00:00', {user_id}, {expiry}, '{}')",
         &key[..15]
+    ));
+}
+
+/// Of a Knox before 5.0: what is digested are the bytes that the key stands for.
+pub const OLD_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+pub fn add_old_knox_token(source: &TestDatabase, user_id: i64, key: &str) {
+    use sha2::{Digest, Sha512};
+    let bytes: Vec<u8> =
+        (0..key.len()).step_by(2).map(|at| u8::from_str_radix(&key[at..at + 2], 16).unwrap()).collect();
+    let digest: String = Sha512::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    source.sql(&format!(
+        "insert into knox_authtoken values ('{digest}', '2026-01-03 00:00:00', {user_id}, null, '{}')",
+        &key[..8]
     ));
 }
 

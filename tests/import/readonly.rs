@@ -70,6 +70,23 @@ fn postgresql_may_be_read_by_a_role_that_may_do_nothing_else() {
 }
 
 #[test]
+fn dates_are_read_whatever_zone_a_role_lives_in() {
+    let (source, target) = (small(Kind::Postgres), TestDatabase::new(Kind::Sqlite));
+    let role = format!("local_{}", std::process::id());
+    // Before 1883 New York was 4 h 56 min 2 s behind.
+    source.sql(&format!(
+        "create role {role} login; alter role {role} set timezone = 'America/New_York';
+         grant select on all tables in schema public to {role};
+         update auth_user set date_joined = '1880-01-01 00:00:00+00' where id = 1"
+    ));
+    let url = source.url.replace("jeton@", &format!("{role}@"));
+    let reader = TestDatabase { url, folder: None, postgres: None };
+    imported(&reader, &target, &[]);
+    source.sql(&format!("drop owned by {role}; drop role {role}"));
+    assert_eq!(target.sql("select date_joined from users where id = 1"), "1880-01-01 00:00:00");
+}
+
+#[test]
 fn time_outs_are_not_for_imports() {
     let (source, target) = (small(Kind::Postgres), TestDatabase::new(Kind::Postgres));
     let role = format!("hasty_{}", std::process::id());

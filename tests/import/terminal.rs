@@ -7,17 +7,34 @@ use super::{fixture, imported};
 use crate::support::app::{Kind, SECRET_KEY, TestDatabase};
 use crate::support::process::Process;
 
-#[test]
-fn a_terminal_shows_how_far_it_is() {
-    let (source, target) = (fixture(Kind::Sqlite), TestDatabase::new(Kind::Sqlite));
-    let command = format!("{} import django --from {}", env!("CARGO_BIN_EXE_jeton"), source.url);
+/// What a person sees of `jeton import ..`.
+fn at_a_terminal(target: &TestDatabase, args: &str) -> String {
+    let command = format!("{} import {args}", env!("CARGO_BIN_EXE_jeton"));
     let mut script = Command::new("script");
     script.args(["-qec", &command, "/dev/null"]).current_dir(target.folder.as_ref().unwrap()).stdin(Stdio::null());
     script.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("TERM", "xterm");
     script.env("DATABASE_URL", &target.url).env("JETON_SECRET_KEY", SECRET_KEY);
     let output = Process::start(&mut script).output();
     assert_eq!(output.status, 0, "{output:?}");
-    assert!(output.stdout.contains("importing") && output.stdout.contains("/3010 users"), "{output:?}");
-    assert!(output.stdout.contains("imported: 3010 users"), "{output:?}");
+    output.stdout
+}
+
+#[test]
+fn a_terminal_shows_how_far_it_is() {
+    let (source, target) = (fixture(Kind::Sqlite), TestDatabase::new(Kind::Sqlite));
+    let shown = at_a_terminal(&target, &format!("django --from {}", source.url));
+    assert!(shown.contains("importing") && shown.contains("/3010 users"), "{shown}");
+    assert!(shown.contains("imported: 3010 users"), "{shown}");
     assert!(!imported(&source, &target, &[]).contains("/3010"), "no terminal, no bar");
+}
+
+#[test]
+fn and_how_far_a_csv_file_is() {
+    let target = TestDatabase::new(Kind::Sqlite);
+    let users: String = (0..3000).map(|number| format!("u{number}\n")).collect();
+    let file = target.folder.as_ref().unwrap().path().join("users.csv");
+    std::fs::write(&file, format!("username\n{users}")).unwrap();
+    let shown = at_a_terminal(&target, &format!("csv --from {}", file.display()));
+    assert!(shown.contains("checking") && shown.contains("importing") && shown.contains("/3000 users"), "{shown}");
+    assert!(shown.contains("imported 3000 users"), "{shown}");
 }

@@ -9,7 +9,7 @@ from conftest import CLIENT_ID, CLIENT_SECRET, URL, Jeton
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client, override_settings
 from django.utils.translation import override
 from rest_framework.authentication import TokenAuthentication
@@ -153,6 +153,22 @@ def test_users_of_the_project_are_found_by_name(alice: Alice) -> None:
         get_user_model().objects.update(is_active=False)
         with pytest.raises(AuthenticationFailed, match="User inactive or deleted."):
             authenticate(alice[1])
+
+
+@pytest.mark.parametrize("how", ["find", "create"])
+def test_a_user_of_another_case_is_another(jeton: Jeton, how: str) -> None:
+    # As in MySQL, or with a collation of the project's own.
+    with connection.cursor() as cursor:
+        cursor.execute("alter table auth_user rename to auth_user_as_it_was")
+        cursor.execute("select sql from sqlite_master where name = 'auth_user_as_it_was'")
+        made = cursor.fetchone()[0].replace("auth_user_as_it_was", "auth_user")
+        cursor.execute(made.replace('"username" varchar(150) NOT NULL', '"username" varchar(150) NOT NULL COLLATE NOCASE'))
+    user = jeton.user()
+    theirs = get_user_model().objects.create(username=user["username"].upper())
+    assert get_user_model().objects.filter(username=user["username"]).exists()
+    with project(USER=how), pytest.raises(AuthenticationFailed, match="User inactive or deleted"):
+        authenticate(jeton.key(user["username"]))
+    assert get_user_model().objects.get() == theirs
 
 
 def test_users_are_created_once_and_without_rights(jeton: Jeton) -> None:

@@ -12,9 +12,9 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 from conftest import CLIENT_SECRET, URL
 
-from jeton_client import Client, JetonError, JetonUnavailable
+from jeton_client import AsyncClient, Client, JetonError, JetonUnavailable
 from jeton_client.protocol import MAX_ANSWER_BYTES
-from support import ACTIVE, CLOSE, DROP, HANG, RESET, Calls, Server, Step, Trickle, answer
+from support import ACTIVE, Awaited, CLOSE, DROP, HANG, RESET, Calls, Server, Step, Trickle, answer
 
 Connect = Callable[..., Calls]
 KEY = "5ec4e7" + "0" * 34
@@ -127,6 +127,19 @@ def test_a_slow_answer_is_none_and_is_not_asked_for_again(connect: Connect, serv
         client.introspect(KEY)
     assert 0.4 < time.monotonic() - begun < 3
     assert server.accepted == 1
+
+
+def test_an_awaited_call_is_given_up_whatever_comes_slowly(server: Server) -> None:
+    # The head of an answer, which a plain call reads as long as each part of it is in time.
+    server.does([Trickle(b"HTTP/1.1 200 OK\r\nX-Padding: ")], [answer(ACTIVE)], [answer(ACTIVE)])
+    client = Awaited(AsyncClient(server.url, "demo", CLIENT_SECRET, timeout=0.5))
+    begun = time.monotonic()
+    with pytest.raises(JetonUnavailable, match="does not answer in time"):
+        client.introspect(KEY)
+    assert 0.4 < time.monotonic() - begun < 3
+    assert server.accepted == 1
+    assert client.introspect(KEY).active
+    client.close()
 
 
 def test_a_drop_late_does_not_make_the_time_longer(connect: Connect, server: Server) -> None:

@@ -4,10 +4,12 @@ use std::io::{Read, stdin};
 
 use clap::Args;
 
+use super::{Bar, number, warn};
 use crate::cli::output::visible;
 use crate::cli::{Failure, with_service};
 use crate::config::Config;
-use crate::service::{CsvError, CsvImported};
+use crate::server::open_store;
+use crate::service::{CsvError, CsvImported, would_import_csv};
 
 /// What `--help` says.
 pub const ABOUT: &str = "\
@@ -47,20 +49,30 @@ pub fn import(arguments: CsvArguments, config: &Config) -> Result<(), Failure> {
     let CsvArguments { from, dry_run } = arguments;
     let text = read(&from).map_err(|error| Failure::new(format!("{from}: {error}")))?;
     let legacy_allowed = config.legacy_hashes;
-    with_service(config, |service, caller| async move {
-        let imported = match service.import_csv(text, dry_run, &caller).await {
-            Ok(imported) => imported,
+    let bar = Bar::new();
+    let ended = bar.clone();
+    let told = move |imported: Result<CsvImported, CsvError>| {
+        ended.end();
+        match imported {
+            Ok(imported) => {
+                report(imported, dry_run, legacy_allowed);
+                Ok(())
+            }
             Err(CsvError::Faults(faults)) => {
                 for (line, fault) in &faults {
                     eprintln!("line {line}: {}", visible(fault));
                 }
-                let count = counted(faults.len(), "fault");
-                return Err(Failure::new(format!("nothing was imported: {count} in {from}")));
+                let count = number(faults.len() as u64, "fault");
+                Err(Failure::new(format!("nothing was imported: {count} in {from}")))
             }
-            Err(CsvError::Refused(error)) => return Err(error.into()),
-        };
-        report(imported, dry_run, legacy_allowed);
-        Ok(())
+            Err(CsvError::Refused(error)) => Err(error.into()),
+        }
+    };
+    if dry_run {
+        return told(would_import_csv(&open_store(config)?, &text, |at| bar.show(at)));
+    }
+    with_service(config, |service, caller| async move {
+        told(service.import_csv(text, &caller, move |at| bar.show(at)).await)
     })
 }
 
@@ -73,19 +85,12 @@ fn read(from: &str) -> std::io::Result<Vec<u8>> {
 }
 
 fn report(imported: CsvImported, dry_run: bool, legacy_allowed: bool) {
-    let CsvImported { made, here_already, legacy } = imported;
-    if legacy > 0 && !legacy_allowed {
-        let users = counted(legacy, "user");
-        eprintln!("warning: {users} of md5 or sha1 hashes cannot log in unless JETON_LEGACY_HASHES=true");
-    }
+    let CsvImported { made, here_already, hashes } = imported;
+    warn(hashes, legacy_allowed);
     let done = if dry_run { "would import" } else { "imported" };
     let here = match here_already {
         0 => String::new(),
-        count => format!("; {} here already, and as before", counted(count, "user")),
+        count => format!("; {} here already, and as before", number(count, "user")),
     };
-    eprintln!("{done} {}{here}", counted(made, "user"));
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+    eprintln!("{done} {}{here}", number(made, "user"));
 }

@@ -1,17 +1,14 @@
 //! `jeton import django`.
 
-use std::io::{IsTerminal, stderr};
-
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::output::visible;
+use super::{Bar, number, warn};
 use crate::cli::{Failure, with_service};
 use crate::config::Config;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Clock;
 use crate::server::open_store;
-use crate::service::{Counts, DjangoImport, Imported, Progress, open_django, would_import_django};
+use crate::service::{Counts, DjangoImport, Imported, open_django, would_import_django};
 
 #[derive(Args)]
 pub struct DjangoArguments {
@@ -37,36 +34,44 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
     let source = open_django(&DjangoImport { from, user_table, username_column })?;
     let bar = Bar::new();
     let ended = bar.clone();
+    let legacy_allowed = config.legacy_hashes;
     if dry_run {
-        let found = would_import_django(&open_store(config)?, source, Clock::System.now(), move |at| bar.show(at));
+        let found = would_import_django(
+            &open_store(config)?,
+            source,
+            config.token_prefix.clone(),
+            Clock::System.now(),
+            move |at| bar.show(at),
+        );
         ended.end();
-        tell(&found?, "would be imported");
+        tell(&found?, "would be imported", legacy_allowed);
         Ok(())
     } else {
         with_service(config, |service, caller| async move {
             let done = service.import_django(source, &caller, move |at| bar.show(at)).await;
             ended.end();
-            tell(&done?, "imported");
+            tell(&done?, "imported", legacy_allowed);
             Ok(())
         })
     }
 }
 
-fn tell(done: &Imported, what: &str) {
+fn tell(done: &Imported, what: &str, legacy_allowed: bool) {
     eprintln!("{what}: {}", words(done.new));
     if done.here != Counts::default() {
         eprintln!("skipped, because already here: {}", words(done.here));
     }
-    if done.unknown_hashes > 0 {
+    warn(done.hashes, legacy_allowed);
+    if done.malformed > 0 {
         eprintln!(
-            "warning: the password hashes of {} are of a format that jeton does not know; they cannot log in until they \
-             get a new password",
-            number(done.unknown_hashes, "user")
+            "warning: refused as long as JETON_TOKEN_PREFIX is set, which they begin with, but without its checksum: {}",
+            number(done.malformed, "DRF token")
         );
     }
     if done.foreign_digests > 0 {
         eprintln!(
-            "warning: left out: {} whose digests are not SHA-512's; their holders must log in again",
+            "warning: left out: {} by whose digests no key is found, because they are not SHA-512's or made by a Knox before \
+             5.0; their holders must log in again",
             number(done.foreign_digests, "Knox token")
         );
     }
@@ -80,41 +85,4 @@ fn words(counts: Counts) -> String {
         number(counts.knox_tokens, "Knox token"),
     ]
     .join(", ")
-}
-
-fn number(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// How far it is, where a person looks on.
-#[derive(Clone)]
-struct Bar(ProgressBar);
-
-impl Bar {
-    fn new() -> Self {
-        if !stderr().is_terminal() {
-            return Self(ProgressBar::hidden());
-        }
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} users, {eta} left");
-        Self(ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
-    }
-
-    fn show(&self, progress: Progress) {
-        match progress {
-            Progress::Checks(users) => {
-                self.0.set_length(users);
-                self.0.set_message("checking ");
-            }
-            Progress::Writes => {
-                self.0.reset();
-                self.0.set_message("importing");
-            }
-            Progress::Users(more) => self.0.inc(more),
-            Progress::Clash(sentence) => self.0.suspend(|| eprintln!("clash: {}", visible(&sentence))),
-        }
-    }
-
-    fn end(&self) {
-        self.0.finish_and_clear();
-    }
 }

@@ -3,10 +3,15 @@
 mod csv;
 mod django;
 
+use std::io::{IsTerminal, stderr};
+
 use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Failure;
+use super::output::visible;
 use crate::config::Config;
+use crate::service::{Progress, UselessHashes};
 
 /// Where users can come from.
 #[derive(Subcommand)]
@@ -22,5 +27,57 @@ pub fn run(command: ImportCommand, config: &Config) -> Result<(), Failure> {
     match command {
         ImportCommand::Csv(arguments) => csv::import(arguments, config),
         ImportCommand::Django(arguments) => django::import_django(arguments, config),
+    }
+}
+
+/// Says who will not log in with the hash that they come with.
+fn warn(hashes: UselessHashes, legacy_allowed: bool) {
+    if hashes.unreadable > 0 {
+        eprintln!(
+            "warning: the password hashes of {} are of a format that jeton does not know, corrupt, or too costly; they \
+             cannot log in until they get a new password",
+            number(hashes.unreadable, "user")
+        );
+    }
+    if hashes.legacy > 0 && !legacy_allowed {
+        let users = number(hashes.legacy, "user");
+        eprintln!("warning: {users} of md5 or sha1 hashes cannot log in unless JETON_LEGACY_HASHES=true");
+    }
+}
+
+fn number(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How far it is, where a person looks on.
+#[derive(Clone)]
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Self {
+        if !stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} users, {eta} left");
+        Self(ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+    }
+
+    fn show(&self, progress: Progress) {
+        match progress {
+            Progress::Checks(users) => {
+                self.0.set_length(users);
+                self.0.set_message("checking ");
+            }
+            Progress::Writes => {
+                self.0.reset();
+                self.0.set_message("importing");
+            }
+            Progress::Users(more) => self.0.inc(more),
+            Progress::Clash(sentence) => self.0.suspend(|| eprintln!("clash: {}", visible(&sentence))),
+        }
+    }
+
+    fn end(&self) {
+        self.0.finish_and_clear();
     }
 }

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::client::ClientSecret;
 use crate::http::error::HttpError;
@@ -12,9 +13,13 @@ use crate::http::{AppState, body, caller, drf};
 use crate::service::Rights;
 
 /// A client with a new secret: the only time it is shown.
-#[derive(Serialize)]
-struct WithSecret<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClientWithSecret)]
+pub struct WithSecret<'a> {
+    #[schema(example = "billing")]
     client_id: &'a str,
+    /// 64 hex digits.
+    #[schema(example = "0f3c6d...")]
     client_secret: &'a str,
 }
 

@@ -2,7 +2,8 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::duration;
 use crate::http::error::HttpError;
@@ -10,6 +11,14 @@ use crate::http::fields::{NOT_A_BOOLEAN, boolean};
 use crate::http::pages::ListQuery;
 use crate::http::{AppState, body, caller, drf};
 use crate::service::{Error, Faults, RegenerateOptions, Rights};
+
+/// The new key.
+#[derive(Serialize, ToSchema)]
+pub struct NewKey<'a> {
+    /// The key.
+    #[schema(example = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b")]
+    token: &'a str,
+}
 
 /// A new login token in place of the user's old ones.
 pub async fn regenerate(
@@ -25,7 +34,7 @@ pub async fn regenerate(
     let query = ListQuery::of(&request)?;
     let options = options(query.get("grace"), query.get("all"))?;
     let (token, _) = state.service.regenerate(&username, options, &caller).await?;
-    Ok(drf::secret_answer(StatusCode::OK, &json!({ "token": token.expose() })))
+    Ok(drf::secret_answer(StatusCode::OK, &NewKey { token: token.expose() }))
 }
 
 fn options(grace: &str, all: &str) -> Result<RegenerateOptions, Error> {

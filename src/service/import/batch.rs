@@ -2,15 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::django::{Pass, Walk};
 use super::standing::Standing;
-use super::{Counts, Imported, Progress};
+use super::{Counts, Imported, Progress, made};
 use crate::domain::audit::Action;
-use crate::domain::django::{DjangoKey, DjangoToken, DjangoUser, TokenTable, is_known_hash};
-use crate::domain::time::Timestamp;
-use crate::store::{DJANGO_BATCH, ImportTarget, ImportedEntry, ImportedToken, ImportedUser, StoreError};
+use crate::domain::django::{DjangoKey, DjangoToken, TokenTable};
+use crate::domain::token::{Token, TokenDigest};
+use crate::domain::user::ImportedUser;
+use crate::store::{DJANGO_BATCH, ImportTarget, ImportedEntry, ImportedToken, StoreError};
 
 /// The users from one id through another, with all that is theirs.
 pub struct Batch<'a, 'b> {
@@ -23,33 +24,32 @@ pub struct Batch<'a, 'b> {
 }
 
 impl Batch<'_, '_> {
-    pub fn run(&mut self, users: Vec<DjangoUser>) -> Result<(), StoreError> {
+    pub fn run(&mut self, users: Vec<ImportedUser>) -> Result<(), StoreError> {
         let ids: Vec<i64> = users.iter().map(|user| user.id).collect();
-        let names: Vec<&str> = users.iter().map(|user| user.username.as_str()).collect();
+        let names: Vec<&str> = users.iter().map(|user| user.user.username.as_str()).collect();
         let found = self.target.users_like(&ids, &names)?;
-        let standing = Standing::of(users, &found);
-        for clash in &standing.clashes {
-            self.clash(clash.clone());
+        let mut standing = Standing::of(users, &found);
+        for clash in std::mem::take(&mut standing.clashes) {
+            self.clash(clash);
         }
         self.done.new.users += count(standing.new.len());
         self.done.here.users += count(standing.here.len());
-        self.done.unknown_hashes += count(standing.new.iter().filter(|user| !is_known_hash(&user.password)).count());
-        let mut groups: HashMap<i64, Vec<String>> = HashMap::new();
+        for user in &standing.new {
+            self.done.hashes.count(&user.user.password);
+        }
         if self.pass == Pass::Write {
-            let now = self.walk.now;
-            let rows: Vec<ImportedUser> = standing.new.iter().map(|user| imported(user, now)).collect();
-            self.target.insert_users(&rows)?;
-            let new: HashSet<i64> = rows.iter().map(|user| user.id).collect();
-            let mut memberships = self.walk.source.memberships(self.from, self.through)?;
-            memberships.retain(|(id, _)| new.contains(id));
-            self.target.insert_memberships(&memberships)?;
-            for (id, name) in memberships {
+            let mut groups: HashMap<i64, Vec<String>> = HashMap::new();
+            for (id, name) in self.walk.source.memberships(self.from, self.through)? {
                 groups.entry(id).or_default().push(name);
             }
+            for user in &mut standing.new {
+                user.user.groups = groups.remove(&user.id).unwrap_or_default();
+            }
+            self.target.insert_users(&standing.new)?;
         }
         let tokens = self.tokens(&standing)?;
         if self.pass == Pass::Write {
-            self.target.insert_entries(&entries(&standing, groups, &tokens), &self.walk.by, self.walk.now)?;
+            self.target.insert_entries(&entries(&standing, &tokens), &self.walk.by, self.walk.now)?;
         }
         Ok(())
     }
@@ -60,6 +60,8 @@ impl Batch<'_, '_> {
         let mut got: HashMap<i64, u64> = HashMap::new();
         // Only one token of a user is handed out by logins.
         let mut handed_out = HashSet::new();
+        // A project that went from DRF to Knox may have the same key in both tables.
+        let mut drf = HashMap::new();
         for table in [TokenTable::Drf, TokenTable::Knox] {
             let (mut user, mut row) = (self.from, String::new());
             loop {
@@ -69,8 +71,12 @@ impl Batch<'_, '_> {
                     (user, row) = (last.user_id, last.row.clone());
                 }
                 let page = page.into_iter().filter(|token| names.contains_key(&token.user_id)).collect();
-                let new = self.new_tokens(table, page, &names)?;
+                let new = self.new_tokens(table, page, &names, &drf)?;
+                if table == TokenTable::Drf {
+                    drf.extend(new.iter().filter_map(|token| Some((token.key.digest()?, token.user_id))));
+                }
                 count_tokens(&mut self.done.new, table, count(new.len()));
+                self.done.malformed += count(new.iter().filter(|token| self.is_malformed(&token.key)).count());
                 if self.pass == Pass::Write {
                     let here: Vec<i64> =
                         new.iter().map(|token| token.user_id).filter(|id| standing.here.contains_key(id)).collect();
@@ -96,16 +102,22 @@ impl Batch<'_, '_> {
         table: TokenTable,
         mut page: Vec<DjangoToken>,
         names: &HashMap<i64, String>,
+        met: &HashMap<TokenDigest, i64>,
     ) -> Result<Vec<DjangoToken>, StoreError> {
         let read = page.len();
         page.retain(|token| token.key.digest().is_some());
         self.done.foreign_digests += count(read - page.len());
         let digests: Vec<_> = page.iter().filter_map(|token| token.key.digest()).collect();
-        let owners = self.target.token_owners(&digests)?;
+        let mut owners = self.target.token_owners(&digests)?;
+        owners.extend(digests.iter().filter_map(|digest| Some((*digest, *met.get(digest)?))));
         let mut new = Vec::new();
         for token in page {
-            match token.key.digest().and_then(|digest| owners.get(&digest)) {
-                None => new.push(token),
+            let Some(digest) = token.key.digest() else { continue };
+            match owners.get(&digest) {
+                None => {
+                    owners.insert(digest, token.user_id);
+                    new.push(token);
+                }
                 Some(owner) if *owner == token.user_id => count_tokens(&mut self.done.here, table, 1),
                 Some(owner) => {
                     let (id, name) = (token.user_id, &names[&token.user_id]);
@@ -116,6 +128,12 @@ impl Batch<'_, '_> {
             }
         }
         Ok(new)
+    }
+
+    /// Whether a key will be refused without a look: by today's prefix, which it seems to have.
+    fn is_malformed(&self, key: &DjangoKey) -> bool {
+        let prefix = self.walk.token_prefix.as_deref();
+        matches!(key, DjangoKey::Clear(key) if Token::presented(key.expose(), prefix).is_none())
     }
 
     fn row(&self, token: &DjangoToken, handed_out: &mut HashSet<i64>) -> Option<ImportedToken> {
@@ -142,49 +160,19 @@ impl Batch<'_, '_> {
     }
 }
 
-fn imported(user: &DjangoUser, now: Timestamp) -> ImportedUser {
-    let user = user.clone();
-    ImportedUser {
-        id: user.id,
-        username: user.username,
-        password: user.password,
-        email: user.email,
-        first_name: user.first_name,
-        last_name: user.last_name,
-        is_active: user.is_active,
-        is_staff: user.is_staff,
-        is_superuser: user.is_superuser,
-        date_joined: user.date_joined.unwrap_or(now),
-        last_login: user.last_login,
-    }
-}
-
 /// One for each new user, and one for each who was here and got tokens.
-fn entries(
-    standing: &Standing,
-    mut groups: HashMap<i64, Vec<String>>,
-    tokens: &HashMap<i64, u64>,
-) -> Vec<ImportedEntry> {
+fn entries(standing: &Standing, tokens: &HashMap<i64, u64>) -> Vec<ImportedEntry> {
     let got = |id: i64| tokens.get(&id).copied().unwrap_or(0);
-    let entry = |action, target: &str, details: Value| ImportedEntry { action, target: target.to_owned(), details };
     let new = standing.new.iter().map(|user| {
-        let mut groups = groups.remove(&user.id).unwrap_or_default();
-        groups.sort_unstable();
-        let details = json!({
-            "id": user.id,
-            "is_active": user.is_active,
-            "is_staff": user.is_staff,
-            "is_superuser": user.is_superuser,
-            "groups": groups,
-            "imported_from": "django",
-            "tokens": got(user.id),
-        });
-        entry(Action::UserCreate, &user.username, details)
+        let mut entry = made(user, "django");
+        entry.details["tokens"] = json!(got(user.id));
+        entry
     });
-    let here =
-        standing.here.iter().filter(|(id, _)| got(**id) > 0).map(|(id, name)| {
-            entry(Action::TokenCreate, name, json!({ "imported_from": "django", "tokens": got(*id) }))
-        });
+    let here = standing.here.iter().filter(|(id, _)| got(**id) > 0).map(|(id, name)| ImportedEntry {
+        action: Action::TokenCreate,
+        target: name.clone(),
+        details: json!({ "imported_from": "django", "tokens": got(*id) }),
+    });
     new.chain(here).collect()
 }
 

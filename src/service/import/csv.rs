@@ -2,20 +2,26 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::batch::count;
 use super::rows::Rows;
-use crate::domain::user::NewUser;
+use super::{Progress, UselessHashes, made, meanwhile, unhurried};
+use crate::domain::time::Timestamp;
+use crate::domain::user::{ImportedUser, NewUser};
 use crate::service::{Caller, Error, Rights, Service};
-use crate::store::{Store, StoreError};
+use crate::store::{ImportTarget, ImportedEntry, Store, StoreError};
+
+/// How many users are looked up and written at once.
+const BATCH: usize = 2000;
 
 /// What an import did, or would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CsvImported {
     /// Users that are new here.
-    pub made: usize,
+    pub made: u64,
     /// Users that were here already, and stay as they are.
-    pub here_already: usize,
-    /// New users whose hashes count only with `JETON_LEGACY_HASHES`.
-    pub legacy: usize,
+    pub here_already: u64,
+    /// Of the new users; none is unreadable, for that is a fault.
+    pub hashes: UselessHashes,
 }
 
 /// Why nothing was imported.
@@ -27,10 +33,22 @@ pub enum CsvError {
     Refused(Error),
 }
 
-impl From<Error> for CsvError {
-    fn from(error: Error) -> Self {
-        Self::Refused(error)
+impl<E: Into<Error>> From<E> for CsvError {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
     }
+}
+
+type Faults = Vec<(usize, String)>;
+
+/// What [`Service::import_csv`] would do. Nothing is changed or made.
+///
+/// # Errors
+/// As that.
+pub fn would_import_csv(store: &Store, text: &[u8], hear: impl FnMut(Progress)) -> Result<CsvImported, CsvError> {
+    let (rows, mut hear) = (Rows::read(text), hear);
+    let checked = store.look_before_import(|target| check(rows, target, &mut hear))?;
+    checked.map(|(_, imported)| imported).map_err(CsvError::Faults)
 }
 
 impl Service {
@@ -39,21 +57,67 @@ impl Service {
     ///
     /// # Errors
     /// [`CsvError::Faults`] with everything that is wrong; [`Error::PermissionDenied`] for anybody but superusers.
-    pub async fn import_csv(&self, text: Vec<u8>, dry_run: bool, caller: &Caller) -> Result<CsvImported, CsvError> {
+    pub async fn import_csv(
+        &self,
+        text: Vec<u8>,
+        caller: &Caller,
+        mut hear: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<CsvImported, CsvError> {
         caller.require(Rights::Superuser)?;
-        let Rows { users, names, mut faults } = Rows::read(&text);
-        let mut lines = HashMap::with_capacity(names.len());
-        for (line, name, _) in &names {
-            let first = *lines.entry(name.clone()).or_insert(*line);
+        let (store, by, now) = (self.inner.store.clone(), caller.actor.clone(), self.clock().now());
+        let import = move || {
+            let rows = Rows::read(&text);
+            store.import(|target| {
+                let (new, imported) = match check(rows, target, &mut hear)? {
+                    Ok(checked) => checked,
+                    Err(faults) => return Ok(Err(faults)),
+                };
+                hear(Progress::Writes);
+                let new = with_ids(new, target, now)?;
+                let mut names: Vec<String> = new.iter().flat_map(|user| user.user.groups.clone()).collect();
+                names.sort_unstable();
+                names.dedup();
+                target.insert_groups(&names)?;
+                for batch in new.chunks(BATCH) {
+                    target.insert_users(batch)?;
+                    let entries: Vec<ImportedEntry> = batch.iter().map(|user| made(user, "csv")).collect();
+                    target.insert_entries(&entries, &by, now)?;
+                    hear(Progress::Users(count(batch.len())));
+                }
+                Ok(Ok(imported))
+            })
+        };
+        match unhurried(import).await? {
+            Ok(imported) => imported.map_err(CsvError::Faults),
+            Err(error) => Err(CsvError::Refused(meanwhile(error))),
+        }
+    }
+}
+
+fn with_ids(new: Vec<NewUser>, target: &mut ImportTarget<'_>, now: Timestamp) -> Result<Vec<ImportedUser>, StoreError> {
+    let first = target.next_ids(new.len())?;
+    let users = (first..).zip(new);
+    Ok(users.map(|(id, user)| ImportedUser { id, user, date_joined: now, last_login: None }).collect())
+}
+
+/// Those who are new, or all that is wrong.
+fn check(
+    rows: Rows,
+    target: &mut ImportTarget<'_>,
+    hear: &mut impl FnMut(Progress),
+) -> Result<Result<(Vec<NewUser>, CsvImported), Faults>, StoreError> {
+    let Rows { users, names, mut faults } = rows;
+    hear(Progress::Checks(count(names.len())));
+    let mut lines: HashMap<&str, usize> = HashMap::with_capacity(names.len());
+    let mut known = HashSet::new();
+    for batch in names.chunks(BATCH) {
+        let wanted: Vec<&str> = batch.iter().map(|(_, name, _)| name.as_str()).collect();
+        let here: HashMap<String, String> = target.emails(&wanted)?.into_iter().collect();
+        for (line, name, email) in batch {
+            let first = *lines.entry(name).or_insert(*line);
             if first != *line {
                 faults.push((*line, format!("username: {name} is in line {first} already")));
             }
-        }
-        let wanted: Vec<String> = lines.into_keys().collect();
-        let here = self.unhurried(move |store| store.emails(&wanted)).await?;
-        let here: HashMap<String, String> = here.into_iter().collect();
-        let mut known = HashSet::new();
-        for (line, name, email) in &names {
             match here.get(name) {
                 Some(theirs) if theirs.to_lowercase() == email.to_lowercase() => {
                     known.insert(*line);
@@ -62,44 +126,21 @@ impl Service {
                 None => {}
             }
         }
-        if !faults.is_empty() {
-            faults.sort_by_key(|(line, _)| *line);
-            return Err(CsvError::Faults(faults));
-        }
-
-        let new: Vec<NewUser> =
-            users.into_iter().filter(|(line, _)| !known.contains(line)).map(|(_, user)| user).collect();
-        let legacy = new.iter().filter(|user| user.password.is_legacy()).count();
-        let imported = CsvImported { made: new.len(), here_already: known.len(), legacy };
-        if !dry_run && !new.is_empty() {
-            let (actor, now) = (caller.actor.clone(), self.clock().now());
-            self.unhurried(move |store| store.import_users(&new, "csv", &actor, now)).await.map_err(meanwhile)?;
-        }
-        Ok(imported)
+        hear(Progress::Users(count(batch.len())));
     }
-
-    /// As [`Service::db`], for work that may take its time.
-    async fn unhurried<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, Error> {
-        let store = self.inner.store.clone();
-        match actix_rt::task::spawn_blocking(move || work(&store)).await {
-            Ok(result) => Ok(result?),
-            Err(panicked) => Err(Error::Store(StoreError::Failed(panicked.to_string()))),
-        }
+    if !faults.is_empty() {
+        faults.sort_by_key(|(line, _)| *line);
+        return Ok(Err(faults));
     }
+    let new: Vec<NewUser> = users.into_iter().filter(|(line, _)| !known.contains(line)).map(|(_, user)| user).collect();
+    let mut hashes = UselessHashes::default();
+    for user in &new {
+        hashes.count(&user.password);
+    }
+    let imported = CsvImported { made: count(new.len()), here_already: count(known.len()), hashes };
+    Ok(Ok((new, imported)))
 }
 
 fn taken(username: &str) -> String {
     format!("username: {username} is here already, with another e-mail address")
-}
-
-fn meanwhile(error: Error) -> Error {
-    match error {
-        Error::Store(StoreError::Taken) => {
-            Error::Conflict("nothing was imported: one of the names was taken meanwhile; run it again".into())
-        }
-        other => other,
-    }
 }

@@ -2,7 +2,7 @@
 //! clash is named and a broken row costs nothing; then all of it is written in one transaction.
 
 use super::batch::{Batch, count};
-use super::{Imported, Progress};
+use super::{Imported, Progress, meanwhile, unhurried};
 use crate::domain::audit::Actor;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
@@ -37,11 +37,12 @@ pub fn open_django(import: &DjangoImport) -> Result<DjangoSource, Error> {
 pub fn would_import_django(
     store: &Store,
     source: DjangoSource,
+    token_prefix: Option<String>,
     now: Timestamp,
     hear: impl FnMut(Progress) + Send + 'static,
 ) -> Result<Imported, Error> {
-    let walk = Walk { source, sealer: None, scope: String::new(), by: Actor::system(), now, hear: Box::new(hear) };
-    walk.look(store)
+    let (sealer, scope, by) = (None, String::new(), Actor::system());
+    Walk { source, sealer, scope, token_prefix, by, now, hear: Box::new(hear) }.look(store)
 }
 
 impl Service {
@@ -61,15 +62,13 @@ impl Service {
             source,
             sealer: self.inner.sealer.clone().filter(|_| single),
             scope: self.policy().login_scope.clone(),
+            token_prefix: self.policy().token_prefix.clone(),
             by: caller.actor.clone(),
             now: self.clock().now(),
             hear: Box::new(hear),
         };
-        // Without the deadline of requests.
         let store = self.inner.store.clone();
-        actix_rt::task::spawn_blocking(move || walk.run(&store))
-            .await
-            .unwrap_or_else(|panicked| Err(Error::Store(StoreError::Failed(panicked.to_string()))))
+        unhurried(move || walk.run(&store)).await?
     }
 }
 
@@ -78,6 +77,7 @@ pub struct Walk {
     pub source: DjangoSource,
     pub sealer: Option<Sealer>,
     pub scope: String,
+    pub token_prefix: Option<String>,
     pub by: Actor,
     pub now: Timestamp,
     pub hear: Box<dyn FnMut(Progress) + Send>,
@@ -99,7 +99,7 @@ impl Walk {
 
     fn run(mut self, store: &Store) -> Result<Imported, Error> {
         self.refuse_target(store)?;
-        let done = store.import(|target| {
+        let imported = store.import(|target| {
             let found = self.check(target)?;
             if found.clashes > 0 {
                 return Ok(found);
@@ -107,9 +107,13 @@ impl Walk {
             (self.hear)(Progress::Writes);
             let done = self.pass(target, Pass::Write)?;
             self.source.check_unchanged()?;
-            Ok(done)
-        })?;
-        refuse_clashes(done)
+            // Two rows of the source, far from each other, that want to be the same. An error takes back all of it.
+            match done.clashes {
+                0 => Ok(done),
+                clashes => Err(StoreError::Unusable(clash_words(clashes))),
+            }
+        });
+        refuse_clashes(imported.map_err(meanwhile)?)
     }
 
     fn refuse_target(&mut self, store: &Store) -> Result<(), Error> {
@@ -150,7 +154,7 @@ impl Walk {
         }
         let (mut from, mut highest) = (i64::MIN, 0);
         loop {
-            let users = self.source.users(from)?;
+            let users = self.source.users(from, self.now)?;
             let Some(last) = users.last().map(|user| user.id) else { break };
             let read = users.len();
             let ordinary = users.iter().map(|user| user.id).filter(|id| *id < FIRST_BOOTSTRAP_ID).max();
@@ -173,9 +177,13 @@ impl Walk {
 fn refuse_clashes(done: Imported) -> Result<Imported, Error> {
     match done.clashes {
         0 => Ok(done),
-        1 => Err(Error::Conflict("nothing was imported: the row above clashes with what is here".into())),
-        clashes => {
-            Err(Error::Conflict(format!("nothing was imported: the {clashes} rows above clash with what is here")))
-        }
+        clashes => Err(Error::Conflict(clash_words(clashes))),
+    }
+}
+
+fn clash_words(clashes: u64) -> String {
+    match clashes {
+        1 => "nothing was imported: the row above clashes with what is here".into(),
+        clashes => format!("nothing was imported: the {clashes} rows above clash with what is here"),
     }
 }

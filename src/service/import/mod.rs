@@ -6,7 +6,14 @@ mod django;
 mod rows;
 mod standing;
 
-pub use csv::{CsvError, CsvImported};
+use serde_json::json;
+
+use super::Error;
+use crate::domain::audit::Action;
+use crate::domain::password::PasswordHash;
+use crate::domain::user::ImportedUser;
+use crate::store::{ImportedEntry, StoreError};
+pub use csv::{CsvError, CsvImported, would_import_csv};
 pub use django::{DjangoImport, open_django, would_import_django};
 
 /// How far an import is.
@@ -35,6 +42,22 @@ pub struct Counts {
     pub knox_tokens: u64,
 }
 
+/// Numbers of new users who will not log in with the hashes that they come with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UselessHashes {
+    /// No password can be checked against it.
+    pub unreadable: u64,
+    /// It counts only with `JETON_LEGACY_HASHES`.
+    pub legacy: u64,
+}
+
+impl UselessHashes {
+    fn count(&mut self, hash: &PasswordHash) {
+        self.unreadable += u64::from(hash.check().is_err());
+        self.legacy += u64::from(hash.is_legacy());
+    }
+}
+
 /// What an import did, or would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
@@ -42,9 +65,43 @@ pub struct Imported {
     pub new: Counts,
     /// What was here already, and stays as it is.
     pub here: Counts,
-    /// Of the new users, those with a hash of an unknown format.
-    pub unknown_hashes: u64,
-    /// Knox's tokens that stay behind: with a digest of another kind, no key would be found.
+    /// Of the new users.
+    pub hashes: UselessHashes,
+    /// Knox's tokens that stay behind: by such a digest no key would be found.
     pub foreign_digests: u64,
+    /// New tokens that today's `JETON_TOKEN_PREFIX` makes malformed.
+    pub malformed: u64,
     clashes: u64,
+}
+
+/// What the audit log says of a new user.
+fn made(ImportedUser { id, user, .. }: &ImportedUser, source: &str) -> ImportedEntry {
+    let mut groups: Vec<&String> = user.groups.iter().collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let details = json!({
+        "id": id,
+        "is_active": user.is_active,
+        "is_staff": user.is_staff,
+        "is_superuser": user.is_superuser,
+        "groups": groups,
+        "imported_from": source,
+    });
+    ImportedEntry { action: Action::UserCreate, target: user.username.clone(), details }
+}
+
+/// As [`super::Service::db`], without the deadline of requests.
+async fn unhurried<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    let done = actix_rt::task::spawn_blocking(work).await;
+    done.map_err(|panicked| Error::Store(StoreError::Failed(panicked.to_string())))
+}
+
+/// What was free when it was looked for was not when it was written.
+fn meanwhile(error: StoreError) -> Error {
+    match error {
+        StoreError::Taken => {
+            Error::Conflict("nothing was imported: an id, a name or a key was taken meanwhile; run it again".into())
+        }
+        other => other.into(),
+    }
 }

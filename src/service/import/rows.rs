@@ -1,6 +1,7 @@
 //! A CSV file's lines as users, and everything that is wrong with them.
 
 use std::collections::HashMap;
+use std::io::Read;
 
 use csv::{ByteRecord, ReaderBuilder};
 
@@ -13,6 +14,9 @@ const COLUMNS: [&str; 9] =
 
 /// The longest first name, last name and name of a group, in characters (Django).
 const MAX_NAME_CHARS: usize = 150;
+
+/// A line behind the last one.
+const END: &[u8] = b"\n.";
 
 /// What was read, each with the number of its line.
 #[derive(Default)]
@@ -28,7 +32,9 @@ impl Rows {
         // What spreadsheets put before UTF-8.
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let mut lines = Lines { text, seen: 0, number: 1 };
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
+        // The reader takes a quote that nobody closes for one that closes at the end: then this line ends in a field.
+        let marked = text.chain(END);
+        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(marked);
         let mut rows = Self::default();
         let mut columns = None;
         let rule = EmailRule::new();
@@ -43,7 +49,15 @@ impl Rows {
                     break;
                 }
             }
-            let line = lines.at(record.position().map_or(0, csv::Position::byte));
+            let begin = record.position().map_or(0, csv::Position::byte);
+            let line = lines.at(begin);
+            if lines.is_at_end() {
+                break;
+            }
+            if reader.position().byte() > text.len() as u64 + 1 {
+                rows.faults.push((line, "a quote that opens in this line is never closed".into()));
+                break;
+            }
             let Ok(fields) = record.iter().map(std::str::from_utf8).collect::<Result<Vec<_>, _>>() else {
                 rows.faults.push((line, "this is not UTF-8".into()));
                 if columns.is_none() {
@@ -86,6 +100,10 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
+    fn is_at_end(&self) -> bool {
+        self.seen == self.text.len()
+    }
+
     fn at(&mut self, byte: u64) -> usize {
         let byte = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
         let ends = self.text[byte..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();

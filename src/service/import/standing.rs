@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::domain::django::DjangoUser;
+use crate::domain::user::ImportedUser;
 
 /// A batch's users: who is new, who is here, and who cannot come.
 #[derive(Default)]
 pub struct Standing {
-    pub new: Vec<DjangoUser>,
+    pub new: Vec<ImportedUser>,
     /// By id, with their names.
     pub here: HashMap<i64, String>,
     /// One sentence each.
@@ -16,16 +16,16 @@ pub struct Standing {
 
 impl Standing {
     /// `found` are the users here who have an id or a name of the batch.
-    pub fn of(users: Vec<DjangoUser>, found: &[(i64, String)]) -> Self {
+    pub fn of(users: Vec<ImportedUser>, found: &[(i64, String)]) -> Self {
         let by_id: HashMap<i64, &str> = found.iter().map(|(id, name)| (*id, name.as_str())).collect();
         let by_name: HashMap<&str, i64> = found.iter().map(|(id, name)| (name.as_str(), *id)).collect();
         let mut standing = Self::default();
         for user in users {
-            let (id, name) = (user.id, user.username.as_str());
+            let (id, name) = (user.id, user.user.username.as_str());
             match (by_id.get(&id), by_name.get(name)) {
                 (None, None) => standing.new.push(user),
                 (Some(there), _) if *there == name => {
-                    standing.here.insert(id, user.username);
+                    standing.here.insert(id, user.user.username);
                 }
                 (holder, namesake) => {
                     let mut reasons = Vec::new();
@@ -44,7 +44,7 @@ impl Standing {
 
     /// The name of a user who is new or here; none for one who cannot come or is not of this batch.
     pub fn names(&self) -> HashMap<i64, String> {
-        let new = self.new.iter().map(|user| (user.id, user.username.clone()));
+        let new = self.new.iter().map(|user| (user.id, user.user.username.clone()));
         new.chain(self.here.iter().map(|(id, name)| (*id, name.clone()))).collect()
     }
 }

@@ -51,7 +51,7 @@ pub fn read(conn: &mut Conn, url: &DatabaseUrl, user_table: &str, username: &str
              with --user-table"
         )));
     }
-    let has = |name: &str| columns.iter().any(|column| column.name == name);
+    let has = |name: &str| columns.iter().any(|column| column.is(name));
     if !has(username) {
         return Err(StoreError::Unusable(format!(
             "the table {user_table} has no column {username}: give the column of the login names with --username-column"
@@ -100,9 +100,9 @@ pub fn read(conn: &mut Conn, url: &DatabaseUrl, user_table: &str, username: &str
         groups: has_groups
             .then(|| "select cast(g.id as bigint) as id, cast(g.name as text) as text from auth_group g".to_owned()),
         memberships: membership_query(&membership_columns, &memberships, has_groups)?,
-        drf_tokens: has_drf_tokens.then(|| token_query("authtoken_token", "key", "t.key", "cast(null as text)")),
+        drf_tokens: has_drf_tokens.then(|| token_query(conn, "authtoken_token", "key", "t.key", "cast(null as text)")),
         knox_tokens: has_knox_tokens
-            .then(|| token_query("knox_authtoken", "digest", "t.token_key", "cast(t.expiry as text)")),
+            .then(|| token_query(conn, "knox_authtoken", "digest", "t.token_key", "cast(t.expiry as text)")),
     })
 }
 
@@ -111,7 +111,8 @@ fn membership_query(columns: &[Column], table: &str, has_groups: bool) -> Result
     if columns.is_empty() || !has_groups {
         return Ok(None);
     }
-    let others: Vec<&Column> = columns.iter().filter(|column| !["id", "group_id"].contains(&&*column.name)).collect();
+    let others: Vec<&Column> =
+        columns.iter().filter(|column| !["id", "group_id"].iter().any(|name| column.is(name))).collect();
     let [user] = others[..] else {
         return Err(StoreError::Unusable(format!(
             "the table {table} has not the columns of Django's (id, the user's, group_id): give Django's table of users \
@@ -126,9 +127,14 @@ fn membership_query(columns: &[Column], table: &str, has_groups: bool) -> Result
     )))
 }
 
-fn token_query(table: &str, row: &str, hint: &str, expiry: &str) -> String {
+fn token_query(conn: &Conn, table: &str, row: &str, hint: &str, expiry: &str) -> String {
+    // SQLite puts bytes behind all text, where the next page would begin with them again and again: they are no key.
+    let text = match conn {
+        Conn::Pg(_) => format!("cast(t.{row} as text)"),
+        Conn::Sqlite(_) => format!("case typeof(t.{row}) when 'text' then t.{row} end"),
+    };
     format!(
-        "select cast(t.user_id as bigint) as user_id, cast(t.{row} as text) as row_key, cast({hint} as text) as hint, \
+        "select cast(t.user_id as bigint) as user_id, {text} as row_key, cast({hint} as text) as hint, \
          cast(t.created as text) as created, {expiry} as expiry from {table} t \
          where t.user_id >= $1 and t.user_id <= $2 and (t.user_id, t.{row}) > ($1, $3) \
          order by t.user_id, t.{row} limit $4"
@@ -140,7 +146,7 @@ fn check_columns(columns: &[Column], table: &str, needed: &[&str]) -> Result<boo
     if columns.is_empty() {
         return Ok(false);
     }
-    match needed.iter().find(|name| !columns.iter().any(|column| column.name == **name)) {
+    match needed.iter().find(|name| !columns.iter().any(|column| column.is(name))) {
         None => Ok(true),
         Some(missing) => Err(StoreError::Unusable(format!(
             "the table {table} has no column {missing}: bring the database to the newest migrations of its packages first"
@@ -153,7 +159,7 @@ fn key<'a>(columns: &'a [Column], table: &str) -> Result<&'a Column, StoreError>
     let keys: Vec<&Column> = columns.iter().filter(|column| column.key).collect();
     match keys[..] {
         [key] => Ok(key),
-        _ => columns.iter().find(|column| column.name == "id").ok_or_else(|| {
+        _ => columns.iter().find(|column| column.is("id")).ok_or_else(|| {
             StoreError::Unusable(format!(
                 "the table {table} has no primary key of one column: jeton's users have one id"
             ))
@@ -187,11 +193,15 @@ fn columns(conn: &mut Conn, table: &str) -> Result<Vec<Column>, diesel::result::
     let query = match conn {
         Conn::Pg(_) => {
             "select cast(a.attname as text) as name, format_type(a.atttypid, null) as kind, \
-             coalesce(a.attnum = any (i.indkey), false) as key from pg_attribute a \
+             coalesce(a.attnum = any (i.indkey), false) as key, false as any_case from pg_attribute a \
              left join pg_index i on i.indrelid = a.attrelid and i.indisprimary \
              where a.attrelid = to_regclass(quote_ident($1)) and a.attnum > 0 and not a.attisdropped order by a.attnum"
         }
-        Conn::Sqlite(_) => "select name, type as kind, pk > 0 as key from pragma_table_info($1) order by cid",
+        // Generated columns too.
+        Conn::Sqlite(_) => {
+            "select name, type as kind, pk > 0 as key, true as any_case from pragma_table_xinfo($1) where hidden <> 1 \
+             order by cid"
+        }
     };
     diesel::sql_query(query).bind::<Text, _>(table).load(conn)
 }

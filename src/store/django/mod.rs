@@ -11,7 +11,9 @@ use diesel::sql_types::{BigInt, Text};
 use super::connection::Conn;
 use super::{Store, StoreError};
 use crate::domain::database_url::DatabaseUrl;
-use crate::domain::django::{DjangoToken, DjangoUser, TokenTable};
+use crate::domain::django::{DjangoToken, TokenTable};
+use crate::domain::time::Timestamp;
+use crate::domain::user::ImportedUser;
 use catalogue::Catalogue;
 use open::Unchanged;
 use rows::{Count, IdText, TokenRow, UserRow};
@@ -57,12 +59,12 @@ impl DjangoSource {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// The next users from this id on, by id.
-    pub fn users(&mut self, from: i64) -> Result<Vec<DjangoUser>, StoreError> {
+    /// The next users from this id on, by id, without their groups. Where nobody knows when they joined, it is `now`.
+    pub fn users(&mut self, from: i64, now: Timestamp) -> Result<Vec<ImportedUser>, StoreError> {
         let query = diesel::sql_query(&self.catalogue.users).bind::<BigInt, _>(from).bind::<BigInt, _>(LIMIT);
         let rows: Result<Vec<UserRow>, _> = query.load(&mut self.conn);
         let rows = rows.map_err(|error| self.failed(error))?;
-        rows.into_iter().map(|row| row.read(&self.catalogue)).collect()
+        rows.into_iter().map(|row| row.read(&self.catalogue, now)).collect()
     }
 
     /// The next users from this id on whose names are not theirs alone.

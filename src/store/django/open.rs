@@ -34,9 +34,10 @@ fn open_postgres(url: &DatabaseUrl, text: &str) -> Result<Conn, StoreError> {
     let mut conn = PgConnection::establish(&text)
         .map_err(|error| unusable(url, "cannot open", error, "see that it runs, and that --from is right"))?;
     // Time-outs, which a role may have, are for requests; and of the ways to write a date one is read here.
+    // And in UTC: in other zones' early days a difference has seconds.
     conn.batch_execute(
         "begin isolation level repeatable read read only; set local statement_timeout = 0; \
-         set local idle_in_transaction_session_timeout = 0; set local datestyle = 'ISO, YMD'",
+         set local idle_in_transaction_session_timeout = 0; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC'",
     )
     .map_err(|error| cannot_read(url, error))?;
     Ok(Conn::Pg(conn))
@@ -124,7 +125,17 @@ pub fn is_same(source: &mut Conn, url: &DatabaseUrl, store: &Store) -> Result<bo
 }
 
 pub fn cannot_read(url: &DatabaseUrl, error: DieselError) -> StoreError {
-    unusable(url, "cannot read", error, "see that --from names Django's own database")
+    let advice = match &error {
+        DieselError::DatabaseError(_, info) if info.message() == "database is locked" => {
+            "somebody writes it; try again, or import a copy"
+        }
+        // What a process that was killed had begun must be taken back first, and nothing is written from here.
+        DieselError::DatabaseError(_, info) if info.message() == "attempt to write a readonly database" => {
+            "who wrote it last was killed, and left a journal beside it; have Django, or sqlite3, open it once"
+        }
+        _ => "see that --from names Django's own database",
+    };
+    unusable(url, "cannot read", error, advice)
 }
 
 fn unusable(url: &DatabaseUrl, what: &str, error: impl Display, advice: &str) -> StoreError {

@@ -5,9 +5,11 @@ use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 
 use super::super::StoreError;
 use super::catalogue::Catalogue;
-use crate::domain::django::{DjangoKey, DjangoToken, DjangoUser, TokenTable, flag, knox_digest, moment};
+use crate::domain::django::{DjangoKey, DjangoToken, TokenTable, flag, knox_digest, moment};
+use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
+use crate::domain::user::{ImportedUser, NewUser};
 
 #[derive(QueryableByName)]
 pub struct Count {
@@ -29,7 +31,20 @@ pub struct Column {
     pub kind: String,
     #[diesel(sql_type = Bool)]
     pub key: bool,
+    /// Whether the case of its letters does not count.
+    #[diesel(sql_type = Bool)]
+    pub any_case: bool,
 }
+
+impl Column {
+    pub fn is(&self, name: &str) -> bool {
+        self.name == name || self.any_case && self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// Far more than Django's 150 characters, or an e-mail address; PostgreSQL's indexes take twice as much.
+const MAX_NAME_BYTES: usize = 1024;
+const TOO_LONG: &str = "is longer than 1024 bytes";
 
 /// Text as the bytes it is made of: SQLite holds no text to UTF-8, and Diesel would mend what is none.
 type Bytes = Option<Vec<u8>>;
@@ -44,7 +59,7 @@ pub struct IdText {
 
 impl IdText {
     pub fn read(self, table: &str) -> Result<(i64, String), StoreError> {
-        Ok((self.id, Row { table, at: format!("id {}", self.id) }.filled("name", self.text)?))
+        Ok((self.id, Row { table, at: format!("id {}", self.id) }.name("name", self.text)?))
     }
 }
 
@@ -75,23 +90,24 @@ pub struct UserRow {
 }
 
 impl UserRow {
-    pub fn read(self, catalogue: &Catalogue) -> Result<DjangoUser, StoreError> {
+    pub fn read(self, catalogue: &Catalogue, now: Timestamp) -> Result<ImportedUser, StoreError> {
         let row = Row { table: &catalogue.user_table, at: format!("id {}", self.id) };
-        Ok(DjangoUser {
-            id: self.id,
-            username: row.filled(&catalogue.username_column, self.username)?,
-            password: row.text("password", self.password)?,
+        let user = NewUser {
+            username: row.name(&catalogue.username_column, self.username)?,
+            password: PasswordHash::from_stored(row.text("password", self.password)?),
             email: row.text("email", self.email)?,
             first_name: row.text("first_name", self.first_name)?,
             last_name: row.text("last_name", self.last_name)?,
             is_active: row.flag("is_active", self.is_active)?,
             is_staff: row.flag("is_staff", self.is_staff)?,
             is_superuser: row.flag("is_superuser", self.is_superuser)?,
-            date_joined: if catalogue.has_date_joined {
-                Some(row.moment("date_joined", self.date_joined)?)
-            } else {
-                None
-            },
+            groups: Vec::new(),
+        };
+        let date_joined = if catalogue.has_date_joined { row.moment("date_joined", self.date_joined)? } else { now };
+        Ok(ImportedUser {
+            id: self.id,
+            user,
+            date_joined,
             last_login: row.moment_or_none("last_login", self.last_login)?,
         })
     }
@@ -119,14 +135,15 @@ impl TokenRow {
         };
         let row = Row { table: name, at: format!("user_id {}", self.user_id) };
         let text = row.filled(column, self.row_key)?;
+        // The first characters of a key, in both tables.
+        let beginning = row.text("hint", self.hint)?;
         let key = match table {
             TokenTable::Drf => {
                 DjangoKey::Clear(Token::presented(&text, None).ok_or_else(|| row.unreadable(column, "is no key"))?)
             }
-            TokenTable::Knox => knox_digest(&text).map_or(DjangoKey::Foreign, DjangoKey::Digest),
+            TokenTable::Knox => knox_digest(&text, &beginning).map_or(DjangoKey::Foreign, DjangoKey::Digest),
         };
-        // The first characters of a key, in both tables.
-        let hint = Token::presented(&row.text("hint", self.hint)?, None).map_or_else(String::new, |key| key.hint());
+        let hint = Token::presented(&beginning, None).map_or_else(String::new, |key| key.hint());
         Ok(DjangoToken {
             user_id: self.user_id,
             row: text,
@@ -153,6 +170,11 @@ impl Row<'_> {
     fn filled(&self, column: &str, bytes: Bytes) -> Result<String, StoreError> {
         let text = self.text(column, bytes)?;
         if text.is_empty() { Err(self.unreadable(column, "is empty")) } else { Ok(text) }
+    }
+
+    fn name(&self, column: &str, bytes: Bytes) -> Result<String, StoreError> {
+        let text = self.filled(column, bytes)?;
+        if text.len() > MAX_NAME_BYTES { Err(self.unreadable(column, TOO_LONG)) } else { Ok(text) }
     }
 
     fn flag(&self, column: &str, bytes: Bytes) -> Result<bool, StoreError> {

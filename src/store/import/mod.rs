@@ -1,6 +1,5 @@
 //! Where an import writes: one transaction, in batches. What it looks up is here, what it writes in `rows.rs`.
 
-mod csv;
 mod rows;
 
 use std::collections::{HashMap, HashSet};
@@ -12,13 +11,14 @@ use diesel::prelude::*;
 use super::connection::Conn;
 use super::listener::CHANNEL;
 use super::schema::{groups, meta, tokens, users};
+use super::user_ids::next_ids;
 use super::{Store, StoreError, migrations};
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
-pub use rows::{ImportedEntry, ImportedToken, ImportedUser};
+pub use rows::{ImportedEntry, ImportedToken};
 
 /// The time-outs are for requests. And thousands of rows are looked up at once, each by an index: the planner, which knows
 /// nothing yet of tables that fill in this transaction, would rather read all of them each time.
@@ -28,7 +28,8 @@ const SETTINGS: &str = "set local statement_timeout = 0; set local lock_timeout 
 /// The database that an import goes to, or the one that is still to be made, in which nothing is.
 pub struct ImportTarget<'a> {
     conn: Option<&'a mut Conn>,
-    wrote: bool,
+    /// Whether keys are good now that a node may remember as unknown. Of users that are new nobody remembers anything.
+    tokens_came: bool,
 }
 
 impl Store {
@@ -46,9 +47,9 @@ impl Store {
                     "set local jeton.quiet = 'on'; select value from meta where key = 'last_user_id' for update",
                 )?;
             }
-            let mut target = ImportTarget { conn: Some(conn), wrote: false };
+            let mut target = ImportTarget { conn: Some(conn), tokens_came: false };
             let value = work(&mut target)?;
-            if target.wrote {
+            if target.tokens_came {
                 changes.push(Change::Everything);
                 if let Conn::Pg(pg) = conn {
                     pg.batch_execute(&format!("select pg_notify('{CHANNEL}', 'everything')"))?;
@@ -65,15 +66,15 @@ impl Store {
     ) -> Result<T, StoreError> {
         let no_file = matches!(&self.url, DatabaseUrl::Sqlite(path) if !path.exists());
         if no_file || self.read(migrations::is_unmade)? {
-            return work(&mut ImportTarget { conn: None, wrote: false });
+            return work(&mut ImportTarget { conn: None, tokens_came: false });
         }
         self.read(|conn| {
             if let Conn::Sqlite(_) = conn {
-                return work(&mut ImportTarget { conn: Some(conn), wrote: false });
+                return work(&mut ImportTarget { conn: Some(conn), tokens_came: false });
             }
             conn.in_transaction(|conn| {
                 conn.batch_execute(SETTINGS)?;
-                work(&mut ImportTarget { conn: Some(conn), wrote: false })
+                work(&mut ImportTarget { conn: Some(conn), tokens_came: false })
             })
         })
     }
@@ -95,6 +96,21 @@ impl ImportTarget<'_> {
         };
         found.extend(namesakes);
         Ok(found)
+    }
+
+    /// The e-mail addresses of users who have one of these names, behind the names.
+    pub fn emails(&mut self, names: &[&str]) -> Result<Vec<(String, String)>, StoreError> {
+        let Some(conn) = &mut self.conn else { return Ok(Vec::new()) };
+        let query = users::table.filter(users::username.eq_any(names)).select((users::username, users::email));
+        Ok(match conn {
+            Conn::Pg(pg) => query.load(pg)?,
+            Conn::Sqlite(sqlite) => query.load(sqlite)?,
+        })
+    }
+
+    /// The first of as many ids in a row for new users; 1 in a database that is still to be made.
+    pub fn next_ids(&mut self, count: usize) -> Result<i64, StoreError> {
+        self.conn.as_mut().map_or(Ok(1), |conn| next_ids(conn, count))
     }
 
     /// Whose the tokens with these digests are, where there are any.

@@ -7,38 +7,12 @@ use serde_json::Value;
 
 use super::super::StoreError;
 use super::super::connection::Conn;
-use super::super::schema::{audit_log, groups, tokens, users};
+use super::super::schema::{audit_log, tokens, users};
 use super::{ImportTarget, naive};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
-
-/// A user with an id of their own.
-#[derive(Clone, Debug)]
-pub struct ImportedUser {
-    /// Free, as the name is.
-    pub id: i64,
-    /// As it comes.
-    pub username: String,
-    /// As it comes, whatever its format.
-    pub password: String,
-    /// May be empty.
-    pub email: String,
-    /// May be empty.
-    pub first_name: String,
-    /// May be empty.
-    pub last_name: String,
-    /// Whether they may log in.
-    pub is_active: bool,
-    /// May use the admin API.
-    pub is_staff: bool,
-    /// May do everything.
-    pub is_superuser: bool,
-    /// When they were made, there.
-    pub date_joined: Timestamp,
-    /// When they last logged in, there.
-    pub last_login: Option<Timestamp>,
-}
+use crate::domain::user::ImportedUser;
 
 /// A login token that was made elsewhere.
 #[derive(Clone, Debug)]
@@ -71,15 +45,17 @@ pub struct ImportedEntry {
 impl ImportTarget<'_> {
     /// Makes groups that are not there.
     pub fn insert_groups(&mut self, names: &[String]) -> Result<(), StoreError> {
-        let Some(conn) = self.written(names.len()) else { return Ok(()) };
-        for name in names {
-            diesel::insert_into(groups::table).values(groups::name.eq(name)).execute(conn)?;
-        }
-        Ok(())
+        self.written(names.len()).map_or(Ok(()), |conn| super::super::groups::ids(conn, names).map(drop))
     }
 
-    /// Makes users.
+    /// Makes users, and puts them into groups that are there.
     pub fn insert_users(&mut self, rows: &[ImportedUser]) -> Result<(), StoreError> {
+        self.insert_user_rows(rows)?;
+        let groups = |row: &ImportedUser| row.user.groups.iter().map(|name| (row.id, name.clone())).collect::<Vec<_>>();
+        self.insert_memberships(&rows.iter().flat_map(groups).collect::<Vec<_>>())
+    }
+
+    fn insert_user_rows(&mut self, rows: &[ImportedUser]) -> Result<(), StoreError> {
         match self.written(rows.len()) {
             None => {}
             Some(Conn::Pg(pg)) => {
@@ -90,14 +66,14 @@ impl ImportTarget<'_> {
                      $10::timestamptz[], $11::timestamptz[])",
                 )
                 .bind::<Array<BigInt>, _>(column(rows, |row| row.id))
-                .bind::<Array<Text>, _>(column(rows, |row| row.username.as_str()))
-                .bind::<Array<Text>, _>(column(rows, |row| row.password.as_str()))
-                .bind::<Array<Text>, _>(column(rows, |row| row.email.as_str()))
-                .bind::<Array<Text>, _>(column(rows, |row| row.first_name.as_str()))
-                .bind::<Array<Text>, _>(column(rows, |row| row.last_name.as_str()))
-                .bind::<Array<Bool>, _>(column(rows, |row| row.is_active))
-                .bind::<Array<Bool>, _>(column(rows, |row| row.is_staff))
-                .bind::<Array<Bool>, _>(column(rows, |row| row.is_superuser))
+                .bind::<Array<Text>, _>(column(rows, |row| row.user.username.as_str()))
+                .bind::<Array<Text>, _>(column(rows, |row| row.user.password.as_str()))
+                .bind::<Array<Text>, _>(column(rows, |row| row.user.email.as_str()))
+                .bind::<Array<Text>, _>(column(rows, |row| row.user.first_name.as_str()))
+                .bind::<Array<Text>, _>(column(rows, |row| row.user.last_name.as_str()))
+                .bind::<Array<Bool>, _>(column(rows, |row| row.user.is_active))
+                .bind::<Array<Bool>, _>(column(rows, |row| row.user.is_staff))
+                .bind::<Array<Bool>, _>(column(rows, |row| row.user.is_superuser))
                 .bind::<Array<SqlTimestamp>, _>(column(rows, |row| row.date_joined.naive()))
                 .bind::<Array<Nullable<SqlTimestamp>>, _>(column(rows, |row| naive(row.last_login)))
                 .execute(pg)?;
@@ -107,14 +83,14 @@ impl ImportTarget<'_> {
                     diesel::insert_into(users::table)
                         .values((
                             users::id.eq(row.id),
-                            users::username.eq(&row.username),
-                            users::password.eq(&row.password),
-                            users::email.eq(&row.email),
-                            users::first_name.eq(&row.first_name),
-                            users::last_name.eq(&row.last_name),
-                            users::is_active.eq(row.is_active),
-                            users::is_staff.eq(row.is_staff),
-                            users::is_superuser.eq(row.is_superuser),
+                            users::username.eq(&row.user.username),
+                            users::password.eq(row.user.password.as_str()),
+                            users::email.eq(&row.user.email),
+                            users::first_name.eq(&row.user.first_name),
+                            users::last_name.eq(&row.user.last_name),
+                            users::is_active.eq(row.user.is_active),
+                            users::is_staff.eq(row.user.is_staff),
+                            users::is_superuser.eq(row.user.is_superuser),
                             users::date_joined.eq(row.date_joined.naive()),
                             users::last_login.eq(naive(row.last_login)),
                         ))
@@ -125,8 +101,7 @@ impl ImportTarget<'_> {
         Ok(())
     }
 
-    /// Puts users into groups that are there.
-    pub fn insert_memberships(&mut self, rows: &[(i64, String)]) -> Result<(), StoreError> {
+    fn insert_memberships(&mut self, rows: &[(i64, String)]) -> Result<(), StoreError> {
         match self.written(rows.len()) {
             None => {}
             Some(Conn::Pg(pg)) => {
@@ -155,6 +130,7 @@ impl ImportTarget<'_> {
 
     /// Makes login tokens, all with the same scope.
     pub fn insert_tokens(&mut self, rows: &[ImportedToken], scope: &str) -> Result<(), StoreError> {
+        self.tokens_came |= !rows.is_empty();
         match self.written(rows.len()) {
             None => {}
             Some(Conn::Pg(pg)) => {
@@ -227,11 +203,7 @@ impl ImportTarget<'_> {
 
     /// Where so many rows are written to, if there are any.
     fn written(&mut self, rows: usize) -> Option<&mut Conn> {
-        if rows == 0 {
-            return None;
-        }
-        self.wrote = true;
-        self.conn.as_deref_mut()
+        self.conn.as_deref_mut().filter(|_| rows > 0)
     }
 }
 

@@ -40,7 +40,7 @@ fn insert(conn: &mut Conn, new: &NewUser, range: IdRange, by: &Actor, now: Times
 }
 
 /// Without groups and audit entry.
-pub(in crate::store) fn insert_row(conn: &mut Conn, id: i64, new: &NewUser, now: Timestamp) -> Result<(), StoreError> {
+fn insert_row(conn: &mut Conn, id: i64, new: &NewUser, now: Timestamp) -> Result<(), StoreError> {
     diesel::insert_into(users::table)
         .values((
             users::id.eq(id),
@@ -59,7 +59,7 @@ pub(in crate::store) fn insert_row(conn: &mut Conn, id: i64, new: &NewUser, now:
 }
 
 /// What the audit log says of a new user.
-pub(in crate::store) fn details(id: i64, new: &NewUser) -> Value {
+fn details(id: i64, new: &NewUser) -> Value {
     json!({
         "id": id,
         "is_active": new.is_active,

@@ -15,7 +15,6 @@ use super::{Store, StoreError, groups, storable};
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
-pub(super) use create::{details, insert_row};
 pub(super) use lock::{lock, lock_id, lock_whoever};
 pub use update::UserChange;
 

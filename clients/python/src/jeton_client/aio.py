@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
-import time
 from types import TracebackType
 from typing import Iterable, List, Optional, Tuple, Type, TypeVar
 
+import anyio
 import httpx
 
 from . import header, protocol
+from .base import Settings
 from .introspection import Introspection
-from .protocol import Call, Protocol, could_be_sent_by_holder, could_be_token
+from .protocol import Call, could_be_sent_by_holder, could_be_token
 
 T = TypeVar("T")
 Place = Tuple[int, Optional[asyncio.AbstractEventLoop]]
 
 
-class AsyncClient:
-    """`Client`, to be awaited. Its connections belong to the event loop that runs; another loop makes new ones."""
+class AsyncClient(Settings):
+    """`Client`, to be awaited. Its connections belong to the event loop that runs; another loop makes new ones.
 
-    def __init__(
-        self,
-        url: str,
-        client_id: str,
-        client_secret: str,
-        *,
-        timeout: float = 3.0,
-        ssl_context: Optional[ssl.SSLContext] = None,
-    ) -> None:
-        self._protocol = Protocol(url, client_id, client_secret)
-        self._timeout = timeout
-        self._ssl_context = ssl_context
-        self._pool: Optional[Tuple[Place, httpx.AsyncClient]] = None
+    `timeout` is in seconds, for all of a call: what is awaited can be given up at any moment.
+    """
+
+    _pool: Optional[Tuple[Place, httpx.AsyncClient]] = None
 
     async def introspect(self, token: str) -> Introspection:
         """What jeton says of a token."""
@@ -78,34 +69,28 @@ class AsyncClient:
     ) -> None:
         await self.aclose()
 
-    def __repr__(self) -> str:
-        return f"AsyncClient({self._protocol!r})"
-
     async def _send(self, call: Call[T]) -> T:
-        deadline = time.monotonic() + self._timeout
         try:
-            try:
-                status, body = await self._attempt(call, deadline)
-            except protocol.DROPPED:
-                status, body = await self._attempt(call, deadline)
+            with anyio.fail_after(self._timeout):
+                try:
+                    status, body = await self._attempt(call)
+                except protocol.DROPPED:
+                    status, body = await self._attempt(call)
+        except TimeoutError:
+            raise self._protocol.failure(httpx.ReadTimeout("")) from None
         except httpx.HTTPError as error:
             raise self._protocol.failure(error) from None
         return call.read(status, body)
 
-    async def _attempt(self, call: Call[T], deadline: float) -> Tuple[int, bytes]:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise httpx.ReadTimeout("")
+    async def _attempt(self, call: Call[T]) -> Tuple[int, bytes]:
         body = bytearray()
         async with self._connections().stream(
-            call.method, call.url, headers=call.headers, content=call.content, timeout=left
+            call.method, call.url, headers=call.headers, content=call.content, timeout=self._timeout
         ) as answer:
             async for part in answer.aiter_raw():
                 body += part
                 if len(body) > protocol.MAX_ANSWER_BYTES:
                     raise self._protocol.too_long()
-                if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout("")
             return answer.status_code, bytes(body)
 
     def _connections(self) -> httpx.AsyncClient:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 import time
 from types import TracebackType
 from typing import Iterable, List, Optional, Tuple, Type, TypeVar
@@ -11,35 +10,25 @@ from typing import Iterable, List, Optional, Tuple, Type, TypeVar
 import httpx
 
 from . import header, protocol
+from .base import Settings
 from .introspection import Introspection
-from .protocol import Call, Protocol, could_be_sent_by_holder, could_be_token
+from .protocol import Call, could_be_sent_by_holder, could_be_token
 
 T = TypeVar("T")
 
 
-class Client:
+class Client(Settings):
     """Asks one jeton, over connections that are kept. Threads may share it, and a process that forks may.
 
-    `timeout` is in seconds: for a connection, for an answer's beginning, and for the whole of it to be read.
+    `timeout` is in seconds: for a connection, for each part of an answer's head, and for the whole of it to be read.
     `ssl_context` is for a jeton whose certificate is of an authority of your own; `SSL_CERT_FILE` works too.
     Every call raises `JetonUnavailable` when jeton gives no answer.
     """
 
-    def __init__(
-        self,
-        url: str,
-        client_id: str,
-        client_secret: str,
-        *,
-        timeout: float = 3.0,
-        ssl_context: Optional[ssl.SSLContext] = None,
-    ) -> None:
-        self._protocol = Protocol(url, client_id, client_secret)
-        self._timeout = timeout
-        self._ssl_context = ssl_context
-        # Made here and not at the first call: threads that call at once shall share it.
-        self._pool: Optional[Tuple[int, httpx.Client]] = None
-        self._connections()
+    _pool: Optional[Tuple[int, httpx.Client]] = None
+
+    def _begin(self) -> None:
+        self._connections()  # threads that call at once shall share them
 
     def introspect(self, token: str) -> Introspection:
         """What jeton says of a token."""
@@ -85,9 +74,6 @@ class Client:
         traceback: Optional[TracebackType],
     ) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        return f"Client({self._protocol!r})"
 
     def _send(self, call: Call[T]) -> T:
         deadline = time.monotonic() + self._timeout

@@ -102,7 +102,8 @@ class JetonAuthentication(BaseAuthentication):
             user: Optional[AbstractBaseUser] = model._default_manager.get_or_create(**name, defaults=fields)[0]
         else:
             user = model._default_manager.filter(**name).first()
-        if user is None or not user.is_active:
+        # Some databases hold names that differ in the case of their letters for the same; to jeton they are two users.
+        if user is None or not user.is_active or user.get_username() != answer.username:
             raise exceptions.AuthenticationFailed(_(header.INACTIVE_USER))
         return user
 

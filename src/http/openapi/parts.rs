@@ -1,0 +1,160 @@
+//! What operations share: headers, ways to say who one is, kinds of fields.
+
+use serde_json::json;
+use utoipa::openapi::header::{Header as HeaderObject, HeaderBuilder};
+use utoipa::openapi::schema::ArrayBuilder;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, Ref, SchemaFormat, Type};
+
+pub const JSON: &str = "application/json";
+pub const FORM: &str = "application/x-www-form-urlencoded";
+pub const MULTIPART: &str = "multipart/form-data";
+/// What every body may be.
+pub const BODIES: &[&str] = &[JSON, FORM];
+
+/// DRF's sentence of a 403.
+pub const PERMISSION: &str = "You do not have permission to perform this action.";
+
+/// A header of answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Header {
+    RequestId,
+    Allow,
+    NoStore,
+    TokenChallenge,
+    ClientChallenge,
+    RetryAfter,
+    /// Of forward-auth, by its name.
+    Identity(&'static str),
+}
+
+impl Header {
+    /// Those that any document has.
+    pub const SHARED: [Self; 6] =
+        [Self::RequestId, Self::Allow, Self::NoStore, Self::TokenChallenge, Self::ClientChallenge, Self::RetryAfter];
+
+    /// Its name on the wire.
+    pub fn name(self) -> String {
+        match self {
+            Self::RequestId => "X-Request-Id",
+            Self::Allow => "Allow",
+            Self::NoStore => "Cache-Control",
+            Self::TokenChallenge | Self::ClientChallenge => "WWW-Authenticate",
+            Self::RetryAfter => "Retry-After",
+            Self::Identity(name) => return words(name, "-"),
+        }
+        .to_owned()
+    }
+
+    /// Its name in the document.
+    pub fn component(self) -> String {
+        match self {
+            Self::Identity(name) => words(name, ""),
+            other => format!("{other:?}"),
+        }
+    }
+
+    pub fn reference(self) -> Ref {
+        Ref::new(format!("#/components/headers/{}", self.component()))
+    }
+
+    /// What it says.
+    pub fn object(self) -> HeaderObject {
+        let (schema, text, example) = match self {
+            Self::RequestId => (
+                text().pattern(Some("^[A-Za-z0-9._-]{1,128}$")),
+                "The request's name in the log: the caller's own `X-Request-Id` if it is a sane one.",
+                json!("f3b1c9a07d5e4e3f9a0b1c2d3e4f5a6b"),
+            ),
+            Self::Allow => (text(), "The methods of the path.", json!("GET, POST, HEAD, OPTIONS")),
+            Self::NoStore => {
+                (text().enum_values(Some(["no-store"])), "The answer is kept by nobody.", json!("no-store"))
+            }
+            Self::TokenChallenge => (text(), "The first of `JETON_AUTH_KEYWORDS`.", json!("Token")),
+            Self::ClientChallenge => {
+                let text = "`Basic realm=\"jeton\"`; for a bad token the first of `JETON_AUTH_KEYWORDS`.";
+                (self::text(), text, json!("Basic realm=\"jeton\""))
+            }
+            Self::RetryAfter => (integer().minimum(Some(1)), "Seconds until another try is worth it.", json!(1)),
+            Self::Identity(_) => {
+                (text(), "Empty when there is none; percent-encoded where a header needs it.", json!(""))
+            }
+        };
+        HeaderBuilder::new().schema(Some(schema)).description(Some(text)).example(Some(example)).build()
+    }
+}
+
+/// `x-auth-user` with capitals, and this between its words.
+fn words(name: &str, between: &str) -> String {
+    let words: Vec<String> = name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+    words.join(between)
+}
+
+/// A way to say who one is.
+#[derive(Clone, Copy, Debug)]
+pub enum Security {
+    /// `Authorization: Bearer <key>`, which every tool knows how to send.
+    Bearer,
+    /// `Authorization: Token <key>`, DRF's keyword, which HTTP's registry of schemes does not have.
+    Token,
+    /// A client's id and secret, by HTTP Basic.
+    Client,
+    /// Nothing beside the body.
+    None,
+}
+
+impl Security {
+    pub const NAMED: [Self; 3] = [Self::Bearer, Self::Token, Self::Client];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+            Self::Token => "token",
+            Self::Client | Self::None => "client",
+        }
+    }
+
+    pub fn scheme(self) -> SecurityScheme {
+        match self {
+            Self::Bearer => SecurityScheme::Http(
+                HttpBuilder::new()
+                    .scheme(HttpAuthScheme::Bearer)
+                    .description(Some("A token's key, as `Authorization: Bearer <key>`."))
+                    .build(),
+            ),
+            Self::Token => {
+                let text = "A token's key in DRF's form: the value is `Token <key>`, keyword and all. \
+                            `JETON_AUTH_KEYWORDS` may name other keywords.";
+                SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("Authorization", text)))
+            }
+            Self::Client | Self::None => {
+                let text = "A client's id and secret, each form-encoded first (RFC 6749 section 2.3.1). \
+                            `client_id` and `client_secret` in the body do as well, but not both at once.";
+                let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(text));
+                SecurityScheme::Http(basic.build())
+            }
+        }
+    }
+}
+
+pub fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+pub fn integer() -> ObjectBuilder {
+    let whole = ObjectBuilder::new().schema_type(Type::Integer);
+    whole.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+}
+
+pub fn boolean() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Boolean)
+}
+
+pub fn texts() -> ArrayBuilder {
+    ArrayBuilder::new().items(text())
+}
+
+/// The fields of a body.
+pub fn fields() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Object)
+}

@@ -1,0 +1,63 @@
+//! What a server does beside answering: it writes the uses of tokens, and purges what is long dead.
+
+use std::time::Duration;
+
+use crate::service::{Error, PurgeRound, Service};
+use crate::store::{LockedRows, Purge};
+
+/// How long a use of a token waits for its writing.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
+pub async fn keep_flushing(service: Service) {
+    loop {
+        actix_rt::time::sleep(FLUSH_INTERVAL).await;
+        if let Err(error) = service.flush_uses(LockedRows::PassOver).await {
+            log::warn!("uses of tokens wait to be written: {error}");
+        }
+    }
+}
+
+/// A server that stops tries more than once to write what it has noted: a database that is busy for a moment must not
+/// cost it, nor one row that somebody holds all the others.
+const LAST_FLUSHES: [LockedRows; 3] = [LockedRows::PassOver, LockedRows::Wait, LockedRows::PassOver];
+
+pub async fn flush_at_last(service: &Service) {
+    for (attempt, locked) in LAST_FLUSHES.into_iter().enumerate() {
+        let left = match service.flush_uses(locked).await {
+            Ok(0) => return,
+            Ok(tokens) => format!("somebody holds the rows of {tokens} tokens"),
+            Err(error) if error.is_passing() => error.to_string(),
+            Err(error) => return log::error!("the last uses of tokens were not written: {error}"),
+        };
+        if attempt + 1 == LAST_FLUSHES.len() {
+            return log::error!("the last uses of tokens were not written: {left}");
+        }
+        log::warn!("the last uses of tokens wait to be written: {left}");
+        // Until the database has given up what this attempt has locked.
+        actix_rt::time::sleep(service.policy().database_timeout / 4).await;
+    }
+}
+
+/// How often it is looked whether anything is to be purged, and the pause between two batches when there is.
+const PURGE_INTERVAL: Duration = Duration::from_mins(1);
+const PURGE_PAUSE: Duration = Duration::from_millis(20);
+
+/// One kind of row after the other, so that one that cannot be purged does not keep the others.
+pub async fn keep_purging(service: Service) {
+    loop {
+        for what in Purge::ALL {
+            if let Err(error) = purge_all(&service, what).await {
+                log::warn!("{what:?} wait to be purged: {error}");
+            }
+        }
+        actix_rt::time::sleep(PURGE_INTERVAL).await;
+    }
+}
+
+async fn purge_all(service: &Service, what: Purge) -> Result<(), Error> {
+    let mut round = PurgeRound::of(what);
+    while service.purge(&mut round).await? {
+        actix_rt::time::sleep(PURGE_PAUSE).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Everything behind the routes, opened as the settings say.
+
+use super::StartError;
+use crate::config::Config;
+use crate::domain::database_url::DatabaseUrl;
+use crate::domain::password::HashPolicy;
+use crate::domain::secret_key::SecretKey;
+use crate::domain::time::Clock;
+use crate::domain::token::TokenMode;
+use crate::service::{Hasher, HasherOptions, Policy, Sealer, Service, key_file};
+use crate::store::{MetaKey, Store, StoreError, StoreOptions};
+
+/// Opens the store without touching its schema.
+///
+/// # Errors
+/// [`StartError::Store`].
+pub fn open_store(config: &Config) -> Result<Store, StartError> {
+    let options = StoreOptions { pool: config.database_pool, timeout: config.database_timeout };
+    Ok(Store::open(&config.database_url, &options)?)
+}
+
+/// Everything behind the routes: the store with its schema up to date, the key that belongs to it, the hashing threads.
+///
+/// # Errors
+/// [`StartError`].
+pub fn open_service(config: &Config, clock: Clock) -> Result<Service, StartError> {
+    let store = open_store(config)?;
+    for migration in store.migrate()? {
+        log::info!("ran the migration {migration}");
+    }
+    let sealer = secret_key(config, &store)?.as_ref().map(Sealer::new);
+    let options = HasherOptions {
+        threads: config.login_threads,
+        queue: config.login_queue,
+        policy: HashPolicy { cost: config.argon2, legacy: config.legacy_hashes },
+    };
+    let hasher =
+        Hasher::start(options).map_err(|error| StartError::Io("cannot start a hashing thread".into(), error))?;
+    let policy = Policy {
+        token_mode: config.token_mode,
+        token_ttl: config.token_ttl,
+        token_auto_refresh: config.token_auto_refresh,
+        token_min_refresh_interval: config.token_min_refresh_interval,
+        token_max_ttl: config.token_max_ttl,
+        token_prefix: config.token_prefix.clone(),
+        retention: config.retention,
+        token_limit_per_user: config.token_limit_per_user,
+        login_scope: config.login_scope.clone(),
+        issuer: config.issuer.clone(),
+        login_limit_address: config.login_limit_address,
+        login_limit_user: config.login_limit_user,
+        database_timeout: config.database_timeout,
+        cache_bytes: config.cache_bytes,
+        revocation_bound: config.revocation_bound,
+        stale_if_error: config.stale_if_error,
+    };
+    Ok(Service::new(store, hasher, sealer, clock, policy)?)
+}
+
+/// The secret key: the one that is set, or the one kept beside an SQLite database, made with the database.
+fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, StartError> {
+    if let Some(key) = &config.secret_key {
+        return Ok(Some(key.clone()));
+    }
+    let DatabaseUrl::Sqlite(database) = &config.database_url else { return Ok(None) };
+    let path = key_file::path_beside(database);
+    let io = |error| StartError::Io(path.display().to_string(), error);
+    // Asked before the file is looked for: a node that starts beside this one makes the file first.
+    let used_with_a_key = store.meta(MetaKey::SecretKeyCheck)?.is_some();
+    if let Some(key) = key_file::read(&path).map_err(io)? {
+        return Ok(Some(key));
+    }
+    if config.token_mode == TokenMode::Multiple {
+        return Ok(None);
+    }
+    // Such a database must not silently get another one: its sealed tokens would be lost.
+    if used_with_a_key {
+        return Err(StartError::Store(StoreError::Unusable(format!(
+            "the secret key of this database is missing: put its file back at {}, or set JETON_SECRET_KEY",
+            path.display()
+        ))));
+    }
+    Ok(Some(key_file::make(&path).map_err(io)?))
+}
