@@ -72,6 +72,11 @@ impl FormFaults {
         }
     }
 
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.fields().is_empty()
+    }
+
     /// Those of one field, in one text.
     pub fn on(&self, name: &str) -> String {
         let messages = self.0.fields().iter().find(|(field, _)| field == name);
