@@ -22,6 +22,7 @@ mod gateways;
 mod import;
 mod layers;
 mod lookups;
+mod openapi;
 mod outage;
 mod purge;
 mod rfc;

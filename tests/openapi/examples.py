@@ -1,0 +1,48 @@
+"""Judges every example of an OpenAPI document by the schema beside it, and prints how many there are."""
+
+import json
+import sys
+
+from jsonschema import Draft202012Validator, FormatChecker
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    document = json.load(file)
+registry = Registry().with_resource("urn:document", Resource.from_contents(document, default_specification=DRAFT202012))
+count = 0
+
+
+def absolute(value):
+    """The same, its references not bound to where it stands."""
+    if isinstance(value, dict):
+        return {k: "urn:document" + v if k == "$ref" else absolute(v) for k, v in value.items()}
+    return [absolute(v) for v in value] if isinstance(value, list) else value
+
+
+def judge(schema, example, where):
+    global count
+    count += 1
+    schema = {key: value for key, value in absolute(schema).items() if key not in ("example", "examples")}
+    validator = Draft202012Validator(schema, registry=registry, format_checker=FormatChecker())
+    for error in validator.iter_errors(example):
+        sys.exit(f"{where}: {error.message}")
+
+
+def walk(value, where):
+    if isinstance(value, list):
+        for index, one in enumerate(value):
+            walk(one, f"{where}/{index}")
+    if not isinstance(value, dict):
+        return
+    if "example" in value and ("schema" in value or "type" in value):
+        judge(value.get("schema", value), value["example"], where)
+    for example in value["examples"] if isinstance(value.get("examples"), list) else []:
+        judge(value, example, where)
+    for name, one in value.items():
+        if name not in ("example", "examples"):
+            walk(one, f"{where}/{name}")
+
+
+walk(document, "")
+print(count)
