@@ -58,6 +58,8 @@ fn print_first_start(config: &Config, server: &Server, made: &FirstStart) -> Res
             format!("{scheme}://{host}:{}", address.port())
         },
     );
+    let console =
+        if server.addresses.is_empty() { String::new() } else { format!("In a browser: {base}/console/\n\n") };
     let (admin, password) = (&made.admin.0, made.admin.1.expose());
     let (client_id, secret) = (&made.client.0, made.client.1.expose());
     line(&format!(
@@ -67,7 +69,7 @@ This is the first start: a superuser and a client were made. Their secrets are s
   superuser  {admin}  {password}
   client     {client_id}  {secret}
 
-Log in and keep the token; see who it belongs to; ask as a service whether it is good; replace it by a new one:
+{console}Log in and keep the token; see who it belongs to; ask as a service whether it is good; replace it by a new one:
 
 TOKEN=$({curl} -s {base}/api-token-auth/ -d username={admin} -d password={password} | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')
 {curl} {base}/api-token-auth/ -d username={admin} -d password={password}

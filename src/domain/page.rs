@@ -22,6 +22,32 @@ impl PageRequest {
     }
 }
 
+/// Where a page is read: from the nearer end of its list, for whoever reads from the other passes over all that lies
+/// between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// From the last row on, backwards.
+    pub is_backward: bool,
+    /// How many rows are passed over.
+    pub offset: i64,
+    /// How many are read then.
+    pub limit: i64,
+}
+
+impl PageRequest {
+    /// The window of this page in a list of `count` rows.
+    #[must_use]
+    pub fn window(self, count: i64) -> Window {
+        let (before, size) = (self.offset(), i64::from(self.size));
+        let after = count - before - size;
+        if after < before {
+            Window { is_backward: true, offset: after.max(0), limit: size.min(count - before).max(0) }
+        } else {
+            Window { is_backward: false, offset: before, limit: size }
+        }
+    }
+}
+
 /// One page and the length of the whole list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
@@ -29,4 +55,30 @@ pub struct Page<T> {
     pub count: i64,
     /// The rows of this page.
     pub results: Vec<T>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_the_same_rows_from_either_end() {
+        for count in 0..12_i64 {
+            let list: Vec<i64> = (0..count).collect();
+            for (number, size) in (1..8).flat_map(|number| (1..5).map(move |size| (number, size))) {
+                let page = PageRequest { number, size };
+                let window = page.window(count);
+                let cut = |rows: Vec<i64>, offset: i64, limit: i64| -> Vec<i64> {
+                    rows.into_iter().skip(offset.try_into().unwrap()).take(limit.try_into().unwrap()).collect()
+                };
+                let read = if window.is_backward {
+                    let backward = list.iter().rev().copied().collect();
+                    cut(backward, window.offset, window.limit).into_iter().rev().collect()
+                } else {
+                    cut(list.clone(), window.offset, window.limit)
+                };
+                assert_eq!(read, cut(list.clone(), page.offset(), size.into()), "page {number} of {size}, of {count}");
+            }
+        }
+    }
 }

@@ -105,6 +105,19 @@ impl UserOrder {
             _ => Self::Id,
         }
     }
+
+    /// The same from its end.
+    #[must_use]
+    pub const fn backward(self) -> Self {
+        match self {
+            Self::Id => Self::IdDescending,
+            Self::IdDescending => Self::Id,
+            Self::Username => Self::UsernameDescending,
+            Self::UsernameDescending => Self::Username,
+            Self::DateJoined => Self::DateJoinedDescending,
+            Self::DateJoinedDescending => Self::DateJoined,
+        }
+    }
 }
 
 /// What is needed to make a user.

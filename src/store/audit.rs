@@ -80,8 +80,16 @@ impl Store {
                 query
             };
             let count = matching().count().get_result(conn)?;
-            let rows: Vec<Row> =
-                matching().order(audit_log::id.desc()).limit(page.size.into()).offset(page.offset()).load(conn)?;
+            let window = page.window(count);
+            let query = matching().limit(window.limit).offset(window.offset);
+            let mut rows: Vec<Row> = if window.is_backward {
+                query.order(audit_log::id).load(conn)?
+            } else {
+                query.order(audit_log::id.desc()).load(conn)?
+            };
+            if window.is_backward {
+                rows.reverse();
+            }
             Ok(Page { count, results: rows.into_iter().map(entry).collect() })
         })
     }

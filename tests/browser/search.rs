@@ -22,6 +22,8 @@ fn the_list_follows_what_is_typed() {
     browser.press("d");
     names(&["radia"]);
     assert_eq!(browser.path(), "/console/users?search=rad&ordering=-username", "a reload finds the same");
+    let told = "return document.querySelector('[role=status]').textContent == '1 found'";
+    browser.until(told);
     browser.press("zz");
     browser.sees("Nobody’s name or e-mail address has all of “radzz”.");
     browser.fill("Search", "");

@@ -18,7 +18,12 @@ fn a_user_is_made_changed_locked_out_and_deleted() {
     browser.fill("Username", "ada");
     browser.click("Save");
     browser.sees("A user with that username already exists.");
+    browser.until("return document.activeElement.id == 'username'");
     browser.fill("Username", "mary");
+    browser.fill("Password", "mary");
+    browser.click("Save");
+    browser.sees("The password is too similar to the username.");
+    browser.until("return document.activeElement.id == 'password'");
     browser.fill("Password", PASSWORD);
     browser.fill("Groups", "billing");
     browser.click("Save");
@@ -56,6 +61,10 @@ fn a_user_is_made_changed_locked_out_and_deleted() {
     assert!(!app.is_good(&new));
     browser.click("Activate");
     browser.sees("mary is active again.");
+    browser.fill("Password", "123");
+    browser.click("Set password");
+    browser.sees("This password is too short.");
+    browser.until("const box = document.activeElement.getBoundingClientRect(); return document.activeElement.id == 'password' && box.top > 0 && box.bottom < innerHeight");
     browser.fill("Password", "another lantern in a fog");
     browser.click("Set password");
     browser.sees("The password is set.");

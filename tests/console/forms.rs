@@ -93,6 +93,14 @@ on_both! {
         let large = visit.post("/console/users/new", &[("username", &"x".repeat(70_000))]);
         assert_eq!(large.status, 413);
         assert!(large.text().contains("<h1>Payload Too Large</h1>"), "{large:?}");
+        for field in ["username", "password", "groups"] {
+            let answer = visit.post("/console/users/new", &[("username", "new"), (field, "a\0b")]);
+            assert_eq!(answer.status, 400, "{field}: {answer:?}");
+            assert_eq!(Visit::new(&app).sign_in("a\0b", "x").status, 400);
+        }
+        for path in ["/console/users/@a%00b", "/console/users?search=%00", "/console/audit?actor=%00&action=%00&target=%00"] {
+            assert!([200, 404].contains(&visit.get(path).status), "{path}");
+        }
         let nothing = visit.send(Request::new("POST", "/console/users/new").raw_body(""));
         assert_eq!(nothing.status, 403);
     }

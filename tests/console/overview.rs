@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{ALICE, with_people};
 use crate::on_both;
-use crate::support::app::{ADMIN, App};
+use crate::support::app::{ADMIN, App, Kind};
 use crate::support::console::Visit;
 
 /// The number under a title.
@@ -58,4 +58,17 @@ on_both! {
             assert!(page.contains(words), "{words} in {page}");
         }
     }
+}
+
+#[test]
+fn what_cannot_be_counted_in_time_is_left_out() {
+    let app = App::with(Kind::Postgres, &[("JETON_DATABASE_TIMEOUT", "500ms")]);
+    let mut visit = Visit::by(&app, ADMIN);
+    let mut other = app.database.writer();
+    other.run("lock table audit_log in access exclusive mode;");
+    let page = visit.page("/console/");
+    assert!(page.contains("There was no time to count."), "{page}");
+    assert_eq!(figure(&page, "Users"), "1", "the rest is there");
+    other.run("commit;");
+    assert!(!visit.page("/console/").contains("There was no time to count."));
 }

@@ -103,6 +103,9 @@ fn https_with_a_certificate_of_ones_own() {
         assert_eq!(told["issuer"], base.as_str(), "{version}: the host that the client named");
         assert_eq!(told["introspection_endpoint"], format!("{base}/introspect"));
     }
+    let form = curl(&["--cacert", &cert, "-i", &format!("{base}/console/sign-in")]).1;
+    let cookie = form.lines().find(|line| line.to_lowercase().starts_with("set-cookie:")).unwrap();
+    assert!(cookie.contains("__Secure-jeton_console_form=") && cookie.contains("; Secure"), "{cookie}");
     assert_eq!(health_of(&jeton, &server), 0);
     let plain = format!("http://localhost:{}/healthz", server.addr.port());
     assert_ne!(curl(&[&plain]).1, ALIVE, "not without TLS");

@@ -30,7 +30,12 @@ impl Form {
             let sentence = "This page takes forms only.";
             return Err(Refusal::Page(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence.into()));
         }
-        Ok(Self { pairs: body::form(&body, Charset::Known(encoding_rs::UTF_8)) })
+        let pairs = body::form(&body, Charset::Known(encoding_rs::UTF_8));
+        // Nobody types it, and a database may not take it.
+        if pairs.iter().any(|(_, value)| value.contains('\0')) {
+            return Err(Refusal::Page(StatusCode::BAD_REQUEST, "Null characters are not allowed.".into()));
+        }
+        Ok(Self { pairs })
     }
 
     /// A field's text as sent; empty when it is missing.
@@ -65,6 +70,11 @@ impl FormFaults {
             Error::Invalid(faults) => Ok(Self(faults)),
             other => Err(other.into()),
         }
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.fields().is_empty()
     }
 
     /// Those of one field, in one text.

@@ -59,7 +59,8 @@ fn page(visitor: &Visitor, status: StatusCode, account: Account, faults: &FormFa
     let mut fields = account.other_fields(faults);
     let hint = "At least 8 characters. Empty: the user cannot log in until a password is set";
     let password = Field::password("Password", "new-password").hint(hint).with(faults);
-    fields.splice(0..0, [account.name_field(faults).first(), password]);
+    let name = account.name_field(faults);
+    fields.splice(0..0, [if faults.is_empty() { name.first() } else { name }, password]);
     let page = NewUserPage {
         frame: visitor.frame("New user", "users"),
         form_token: visitor.form_token(),

@@ -69,9 +69,10 @@ impl Field {
         Self { first: true, ..self }
     }
 
-    /// With what is wrong with it.
+    /// With what is wrong with it, which is where one goes on typing.
     pub fn with(self, faults: &FormFaults) -> Self {
-        Self { fault: faults.on(self.name), ..self }
+        let fault = faults.on(self.name);
+        Self { first: self.first || !fault.is_empty(), fault, ..self }
     }
 }
 

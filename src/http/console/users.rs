@@ -19,6 +19,7 @@ struct UsersPage {
     ordering: String,
     columns: [Column; 2],
     rows: Vec<Row>,
+    count: i64,
     pager: Pager,
 }
 
@@ -69,6 +70,7 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
         search: search.to_owned(),
         ordering: ordering.to_owned(),
         columns: [Column::of("username", &listing), Column::of("date_joined", &listing)],
+        count: page.count,
         pager: listing.pager(page.count)?,
         rows: page.results.into_iter().map(row).collect(),
     };

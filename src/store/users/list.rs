@@ -35,8 +35,10 @@ impl Store {
                 None => None,
             };
             let count = matching(filter, group).count().get_result(conn)?;
-            let query = matching(filter, group).limit(page.size.into()).offset(page.offset());
-            let rows: Vec<Row> = match filter.order {
+            let window = page.window(count);
+            let query = matching(filter, group).limit(window.limit).offset(window.offset);
+            let order = if window.is_backward { filter.order.backward() } else { filter.order };
+            let mut rows: Vec<Row> = match order {
                 UserOrder::Id => query.order(users::id),
                 UserOrder::IdDescending => query.order(users::id.desc()),
                 UserOrder::Username => query.order(users::username),
@@ -47,6 +49,9 @@ impl Store {
                 }
             }
             .load(conn)?;
+            if window.is_backward {
+                rows.reverse();
+            }
             Ok(Page { count, results: with_groups(conn, rows)? })
         })
     }

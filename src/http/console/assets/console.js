@@ -45,6 +45,7 @@ function live(form) {
         return;
       }
       localise(results);
+      document.querySelector("[data-found]").textContent = `${results.dataset.count} found`;
       document.getElementById(id).replaceWith(document.importNode(results, true));
       window.history.replaceState(null, "", url);
     } catch (error) {
