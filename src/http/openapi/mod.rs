@@ -79,7 +79,8 @@ pub fn document() -> Value {
     for path in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
         for operation in path.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
             for form in [parts::FORM, parts::MULTIPART] {
-                if let Some(form) = operation.pointer_mut(&pointer(&["requestBody", "content", form, "schema"])) {
+                let content = operation.pointer_mut("/requestBody/content").and_then(|content| content.get_mut(form));
+                if let Some(form) = content.and_then(|content| content.get_mut("schema")) {
                     without_null(form);
                 }
             }
@@ -107,10 +108,6 @@ fn components() -> Components {
         components.headers.insert(header.component(), header.object().into());
     }
     components
-}
-
-fn pointer(names: &[&str]) -> String {
-    names.iter().map(|name| format!("/{}", name.replace('/', "~1"))).collect()
 }
 
 /// A form has no null: what JSON may say to be null is left out.
