@@ -8,6 +8,7 @@ mod purge;
 mod races;
 mod schema;
 mod search;
+mod sessions;
 mod tokens;
 mod users;
 mod uses;
@@ -66,7 +67,7 @@ impl Kept {
         if self.database.postgres.is_none() {
             return self.sql(".dump");
         }
-        let tables = ["users", "groups", "user_groups", "tokens", "clients", "audit_log", "meta"];
+        let tables = ["users", "groups", "user_groups", "tokens", "clients", "audit_log", "sessions", "meta"];
         tables.map(|table| self.sql(&format!("select * from {table} order by 1, 2"))).join("\n--\n")
     }
 
