@@ -82,6 +82,28 @@ on_both! {
         assert!(again.text().contains("value=\"somebody\""), "the name is kept");
     }
 
+    fn what_no_name_can_hold_is_a_fault_of_its_field(db) {
+        let app = App::start(db);
+        for (username, password) in [("ad\0min", ADMIN.1), (ADMIN.0, "a\0b")] {
+            let answer = Visit::new(&app).sign_in(username, password);
+            assert_eq!(answer.status, 400, "{answer:?}");
+            assert!(answer.text().contains("<strong class=\"fault\">Null characters are not allowed.</strong>"), "{answer:?}");
+        }
+        assert_eq!(logins(&app), Vec::<String>::new(), "as with the API: not even a try");
+    }
+
+    fn cookies_of_other_services_are_no_matter(db) {
+        let app = App::start(db);
+        let visit = Visit::by(&app, ADMIN);
+        let (name, value) = &visit.cookies[0];
+        for cookies in [format!("city=Zürich; {name}={value}"), format!(";;=;  {name}={value} ;x"), format!("{name}=; {name}={value}")] {
+            assert_eq!(app.send(Request::new("GET", "/console/").header("Cookie", &cookies)).status, 200, "{cookies}");
+        }
+        for cookies in [format!("x{name}={value}"), format!("{name}x={value}"), format!("{name} ={value}"), format!("{name}=é{value}")] {
+            assert_eq!(app.send(Request::new("GET", "/console/").header("Cookie", &cookies)).status, 303, "{cookies}");
+        }
+    }
+
     fn failures_count_with_those_of_the_api(db) {
         let app = with_people(App::with(db, &[("JETON_LOGIN_LIMIT_USER", "3/min")]));
         assert_eq!(app.try_login(STAFF.0, "wrong").status, 400);

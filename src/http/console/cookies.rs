@@ -30,9 +30,11 @@ impl Cookie {
     /// What the browser sent.
     pub fn sent(self, request: &HttpRequest, state: &AppState) -> Option<SessionKey> {
         let name = self.name(is_https(request, state));
-        let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
-        let mut pairs = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.find_map(|(sent, value)| if sent == name { SessionKey::parse(value) } else { None })
+        // Bytes: other services of the same host set cookies too, and theirs need not be ASCII.
+        let headers = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
+        let pairs = headers.flat_map(|header| header.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
+        let mut values = pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+        values.find_map(|value| SessionKey::parse(str::from_utf8(value).ok()?))
     }
 
     /// Has the browser keep it until it is closed.
