@@ -135,6 +135,33 @@ on_both! {
         assert_eq!(entries(&app), Vec::<Value>::new());
     }
 
+    fn all_faults_are_told_at_once_in_the_order_of_the_fields(db) {
+        let (app, sam) = with_staff(db);
+        let body = json!({"groups": 1, "is_active": "x", "email": "x", "username": "a b", "first_name": null});
+        let name = "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
+        let expected = format!(
+            "{{\"username\":[\"{name}\"],\"email\":[\"Enter a valid email address.\"],\
+             \"first_name\":[\"This field may not be null.\"],\"is_active\":[\"Must be a valid boolean.\"],\
+             \"groups\":[\"Expected a list of items but got type \\\"int\\\".\"]}}"
+        );
+        let answer = patch(&app, "alice", &sam, &body);
+        assert_eq!((answer.status, answer.text()), (400, expected.clone()));
+        let answer = app.post("/admin/users/", &sam, &body);
+        let with_password = expected.replace("],\"email", "],\"password\":[\"This field is required.\"],\"email");
+        assert_eq!((answer.status, answer.text()), (400, with_password));
+    }
+
+    fn who_may_not_is_told_so_whatever_they_sent(db) {
+        let (app, sam) = with_staff(db);
+        let bad = json!({"username": "", "password": "", "name": "", "is_active": "x"});
+        for (method, rest) in [("PATCH", ""), ("POST", "password"), ("POST", "tokens/"), ("POST", "regenerate?grace=x")] {
+            for (name, status) in [("other", 403), ("nobody", 404), ("alice", 400)] {
+                let request = Request::new(method, &format!("{}{rest}", path(name))).token(&sam).json(&bad);
+                assert_eq!(app.send(request).status, status, "{method} {rest} of {name}");
+            }
+        }
+    }
+
     fn what_an_import_brought_may_stay_as_it_is(db) {
         let (app, sam) = with_staff(db);
         app.database.sql("update users set username = 'odd name', email = 'odd', first_name = 'x' where username = 'alice'");

@@ -75,6 +75,9 @@ on_both! {
         let id = app.tokens_of("alice")[0]["id"].to_string();
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@alice");
+        let of_another = format!("/console/users/@stella/tokens/{id}/revoke");
+        assert_eq!(visit.post(&of_another, &[]).status, 404, "a page revokes its own user's tokens");
+        assert!(app.is_good(&key));
         let page = visit.done(&format!("/console/users/@alice/tokens/{id}/revoke"), &[]);
         assert!(page.contains("The token is revoked.") && page.contains("No live token."), "{page}");
         assert!(!app.is_good(&key));

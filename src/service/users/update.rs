@@ -24,18 +24,26 @@ pub struct UserPatch {
     pub is_superuser: Option<bool>,
     /// All the groups they are to be in; unknown ones are made.
     pub groups: Option<Vec<String>>,
+    /// Which [`User::edition`] is to be changed: who has become another since then is left alone.
+    pub edition: Option<String>,
+    /// What was wrong with fields that could not even be read: told together with the rest.
+    pub unread: Faults,
 }
 
 impl Service {
     /// Changes a user. What is as it was is not checked: what an import brought may stay.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with all faults by field; [`Error::Conflict`] for the last active superuser;
+    /// [`Error::Invalid`] with all faults by field; [`Error::Conflict`] for the last active superuser
+    /// and for a user of another edition;
     /// [`Error::NotFound`]; [`Error::PermissionDenied`], also when flags are granted that the caller may not grant.
     pub async fn update_user(&self, username: &str, patch: UserPatch, caller: &Caller) -> Result<User, Error> {
         self.change_user(username, caller, async |user: User| {
             if patch.is_staff == Some(true) || patch.is_superuser == Some(true) {
                 caller.require(Rights::Superuser)?;
+            }
+            if patch.edition.as_ref().is_some_and(|edition| *edition != user.edition()) {
+                return Err(Error::Conflict("Somebody changed this user meanwhile.".into()));
             }
             let change = self.checked(&patch, &user).await?;
             let (actor, now) = (caller.actor.clone(), self.clock().now());
@@ -49,10 +57,12 @@ impl Service {
 
     /// What of `patch` is new to `user`.
     async fn checked(&self, patch: &UserPatch, user: &User) -> Result<UserChange, Error> {
-        let mut faults = Faults::default();
+        let mut faults = patch.unread.clone();
         let new = |wanted: &Option<String>, known: &str| wanted.clone().filter(|wanted| wanted != known);
         let mut username = None;
-        if let Some(wanted) = new(&patch.username, &user.username) {
+        if let Some(wanted) = new(&patch.username, &user.username)
+            && !faults.on("username")
+        {
             username = check::username(&wanted, &mut faults).filter(|name| *name != user.username);
             if let Some(name) = username.clone()
                 && self.db(move |store| store.user(&name)).await?.is_some()
@@ -69,6 +79,7 @@ impl Service {
         for group in patch.groups.iter().flatten().filter(|group| !user.groups.contains(group)) {
             check::group(group, &mut faults);
         }
+        faults.in_order_of(&check::FIELDS);
         faults.into_result()?;
         let (is_active, is_staff, is_superuser) = (patch.is_active, patch.is_staff, patch.is_superuser);
         let groups = patch.groups.clone();
