@@ -87,7 +87,7 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
             Ok(())
         }),
         TokenCommand::Revoke { id } => with_service(config, |service, caller| async move {
-            service.revoke_token(id, &caller).await.map_err(|error| match error {
+            service.revoke_token(id, None, &caller).await.map_err(|error| match error {
                 Error::NotFound => Failure::new(format!("there is no live token with id {id}")),
                 other => other.into(),
             })?;

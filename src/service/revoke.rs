@@ -1,6 +1,7 @@
 //! Tokens taken back: by a client, by whoever holds them (RFC 7009), by their owner, by an admin.
 
-use super::{Caller, Error, Holder, Service};
+use super::users::MOST_READS;
+use super::{Caller, Error, Holder, Rights, Service};
 use crate::domain::audit::Actor;
 
 /// Who asks for a revocation at the OAuth endpoint.
@@ -55,22 +56,30 @@ impl Service {
         if owner.is_none_or(|owner| owner.id != holder.user.id) {
             return Err(Error::NotFound);
         }
-        self.revoke_live(id, holder.user.id, caller).await
+        if self.revoke_by_id(id, holder.user.id, caller.actor.clone()).await? { Ok(()) } else { Err(Error::NotFound) }
     }
 
-    /// Revokes anybody's token by its id.
+    /// Revokes anybody's token by its id, or one that must be of the user with this name.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no live token with this id; [`Error::PermissionDenied`].
-    pub async fn revoke_token(&self, id: i64, caller: &Caller) -> Result<(), Error> {
-        caller.require(super::Rights::Staff)?;
-        let owner = self.db(move |store| store.token_owner(id)).await?.ok_or(Error::NotFound)?;
-        caller.require_power_over(&owner)?;
-        self.revoke_live(id, owner.id, caller).await
-    }
-
-    async fn revoke_live(&self, id: i64, user_id: i64, caller: &Caller) -> Result<(), Error> {
-        if self.revoke_by_id(id, user_id, caller.actor.clone()).await? { Ok(()) } else { Err(Error::NotFound) }
+    /// [`Error::NotFound`] when there is no such live token; [`Error::PermissionDenied`].
+    pub async fn revoke_token(&self, id: i64, whose: Option<&str>, caller: &Caller) -> Result<(), Error> {
+        caller.require(Rights::Staff)?;
+        for _ in 0..MOST_READS {
+            let owner = self.db(move |store| store.token_owner(id)).await?.ok_or(Error::NotFound)?;
+            caller.require_power_over(&owner)?;
+            if whose.is_some_and(|name| name != owner.username) {
+                return Err(Error::NotFound);
+            }
+            self.settle_uses(owner.id).await?;
+            let (actor, now) = (caller.actor.clone(), self.clock().now());
+            match self.db(move |store| store.revoke_token_of(&owner, id, &actor, now)).await? {
+                Some(true) => return Ok(()),
+                Some(false) => return Err(Error::NotFound),
+                None => {}
+            }
+        }
+        Err(Error::NotFound)
     }
 
     /// Revokes a token of this user's; whether it lived.

@@ -47,25 +47,20 @@ impl Store {
     /// Revokes a token; `false` when there is no live one with this id. One that looks expired is marked all the same,
     /// see `end_tokens`.
     pub fn revoke_token(&self, id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
-        self.change(|conn, changes| {
-            let revoked = diesel::update(tokens::table.find(id))
-                .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive())))
-                .set(revocation(by, now))
-                .execute(conn)?;
-            if revoked == 0 {
-                return Ok(false);
-            }
-            let (user_id, owner, expires_at): (i64, String, Option<NaiveDateTime>) = tokens::table
-                .inner_join(users::table)
-                .filter(tokens::id.eq(id))
-                .select((users::id, users::username, tokens::expires_at))
-                .first(conn)?;
-            changes.push(Change::User(user_id));
-            if expires_at.is_some_and(|end| end <= now.naive()) {
-                return Ok(false);
-            }
-            audit::record(conn, by, Action::TokenRevoke, &owner, &json!({ "token": id }), now)?;
-            Ok(true)
+        self.change(|conn, changes| revoke(conn, changes, id, by, now))
+    }
+
+    /// As [`Store::revoke_token`], for somebody else than its owner; `None` when the owner is not who was read any more.
+    pub fn revoke_token_of(
+        &self,
+        owner: &User,
+        id: i64,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<bool>, StoreError> {
+        self.change(|conn, changes| match lock(conn, owner)? {
+            Some(_) => revoke(conn, changes, id, by, now).map(Some),
+            None => Ok(None),
         })
     }
 
@@ -82,6 +77,27 @@ impl Store {
             Ok(true)
         })
     }
+}
+
+fn revoke(conn: &mut Conn, changes: &mut Vec<Change>, id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+    let revoked = diesel::update(tokens::table.find(id))
+        .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive())))
+        .set(revocation(by, now))
+        .execute(conn)?;
+    if revoked == 0 {
+        return Ok(false);
+    }
+    let (user_id, owner, expires_at): (i64, String, Option<NaiveDateTime>) = tokens::table
+        .inner_join(users::table)
+        .filter(tokens::id.eq(id))
+        .select((users::id, users::username, tokens::expires_at))
+        .first(conn)?;
+    changes.push(Change::User(user_id));
+    if expires_at.is_some_and(|end| end <= now.naive()) {
+        return Ok(false);
+    }
+    audit::record(conn, by, Action::TokenRevoke, &owner, &json!({ "token": id }), now)?;
+    Ok(true)
 }
 
 /// A user's tokens that no revocation ends by `end`, expired ones too: their login tokens, or all.

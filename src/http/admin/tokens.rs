@@ -33,7 +33,7 @@ pub async fn create(
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Staff)?;
+    state.service.require_power_over(&username, &caller).await?;
     let wanted = named_token(&body::parse(&request, body)?)?;
     let (token, facts) = state.service.create_named_token(&username, wanted, &caller).await?;
     Ok(Created::answer(&token, &facts))
@@ -47,6 +47,6 @@ pub async fn revoke(
 ) -> Result<HttpResponse, HttpError> {
     let caller = caller::caller(&request, &state).await?;
     caller.require(Rights::Staff)?;
-    state.service.revoke_token(token_id(&id)?, &caller).await?;
+    state.service.revoke_token(token_id(&id)?, None, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -131,7 +131,7 @@ pub async fn revoke(
 ) -> Answered {
     let (visitor, _) = posted(&request, payload, &state).await?;
     let (username, id) = path.into_inner();
-    state.service.revoke_token(token_id(&id)?, &visitor.caller).await?;
+    state.service.revoke_token(token_id(&id)?, Some(&username), &visitor.caller).await?;
     back(&state, &visitor, &username, "The token is revoked.").await
 }
 

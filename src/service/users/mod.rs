@@ -13,7 +13,7 @@ pub use create::UserDraft;
 pub use update::UserPatch;
 
 /// How often a user is read again who changes beside the request again and again.
-const MOST_READS: usize = 10;
+pub(super) const MOST_READS: usize = 10;
 
 impl Service {
     /// One user.
@@ -24,6 +24,14 @@ impl Service {
         caller.require(Rights::Staff)?;
         let name = username.to_owned();
         self.db(move |store| store.user(&name)).await?.ok_or(Error::NotFound)
+    }
+
+    /// Whether the caller may change this user: who may not, or asks for nobody, is told so whatever else they sent.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::PermissionDenied`].
+    pub async fn require_power_over(&self, username: &str, caller: &Caller) -> Result<(), Error> {
+        caller.require_power_over(&self.user(username, caller).await?)
     }
 
     /// A page of the users that `filter` lets through.
