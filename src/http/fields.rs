@@ -147,6 +147,11 @@ impl<'a> Fields<'a> {
         values.iter().map(|value| self.text_of(name, value, Trim::Yes)).collect()
     }
 
+    /// What was wrong so far, for who has more to check.
+    pub fn faults(self) -> Faults {
+        self.faults
+    }
+
     /// # Errors
     /// [`Error::Invalid`] when any field had a fault.
     pub fn finish(self) -> Result<(), Error> {

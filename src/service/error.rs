@@ -89,6 +89,17 @@ impl Faults {
         }
     }
 
+    /// Whether anything is wrong with this field.
+    #[must_use]
+    pub fn on(&self, field: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == field)
+    }
+
+    /// Puts the fields in this order.
+    pub fn in_order_of(&mut self, fields: &[&str]) {
+        self.0.sort_by_key(|(name, _)| fields.iter().position(|field| field == name));
+    }
+
     /// All of them.
     #[must_use]
     pub fn fields(&self) -> &[(String, Vec<String>)] {

@@ -6,7 +6,6 @@ use crate::domain::password::Password;
 use crate::http::error::HttpError;
 use crate::http::fields::{Fields, Trim};
 use crate::http::{AppState, body, caller};
-use crate::service::Rights;
 
 /// Sets a user's password and revokes their login tokens.
 pub async fn set_password(
@@ -17,7 +16,7 @@ pub async fn set_password(
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Staff)?;
+    state.service.require_power_over(&username, &caller).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let password = Password::new(fields.required_text("password", Trim::No));

@@ -9,7 +9,7 @@ use crate::http::error::HttpError;
 use crate::http::fields::{NOT_A_BOOLEAN, boolean};
 use crate::http::pages::ListQuery;
 use crate::http::{AppState, body, caller, drf};
-use crate::service::{Error, Faults, RegenerateOptions, Rights};
+use crate::service::{Error, Faults, RegenerateOptions};
 
 /// A new login token in place of the user's old ones.
 pub async fn regenerate(
@@ -21,7 +21,7 @@ pub async fn regenerate(
     // It takes none, but too large is too large.
     body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Staff)?;
+    state.service.require_power_over(&username, &caller).await?;
     let query = ListQuery::of(&request)?;
     let options = options(query.get("grace"), query.get("all"))?;
     let (token, _) = state.service.regenerate(&username, options, &caller).await?;

@@ -58,8 +58,8 @@ pub async fn create(
         is_staff: fields.optional_bool("is_staff").unwrap_or(false),
         is_superuser: fields.optional_bool("is_superuser").unwrap_or(false),
         groups: fields.optional_texts("groups").unwrap_or_default(),
+        unread: fields.faults(),
     };
-    fields.finish()?;
     let user = state.service.create_user(draft, &caller).await?;
     Ok(drf::answer(StatusCode::CREATED, &user))
 }
@@ -83,7 +83,7 @@ pub async fn update(
 ) -> Result<HttpResponse, HttpError> {
     let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Staff)?;
+    state.service.require_power_over(&username, &caller).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let patch = UserPatch {
@@ -95,8 +95,8 @@ pub async fn update(
         is_staff: fields.optional_bool("is_staff"),
         is_superuser: fields.optional_bool("is_superuser"),
         groups: fields.optional_texts("groups"),
+        unread: fields.faults(),
     };
-    fields.finish()?;
     Ok(drf::answer(StatusCode::OK, &state.service.update_user(&username, patch, &caller).await?))
 }
 

@@ -5,6 +5,10 @@ use crate::domain::password_rules::{self, Attributes};
 use crate::domain::user::{email_fault, new_username};
 use crate::service::Faults;
 
+/// The fields of a user, in the order in which their faults are told.
+pub const FIELDS: [&str; 9] =
+    ["username", "password", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "groups"];
+
 /// Django's sentence for a name that another user has.
 pub const TAKEN: &str = "A user with that username already exists.";
 

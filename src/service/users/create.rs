@@ -28,6 +28,8 @@ pub struct UserDraft {
     pub is_superuser: bool,
     /// Names; unknown groups are made.
     pub groups: Vec<String>,
+    /// What was wrong with fields that could not even be read: told together with the rest.
+    pub unread: Faults,
 }
 
 impl UserDraft {
@@ -44,6 +46,7 @@ impl UserDraft {
             is_staff: false,
             is_superuser: false,
             groups: Vec::new(),
+            unread: Faults::default(),
         }
     }
 }
@@ -57,16 +60,18 @@ impl Service {
     pub async fn create_user(&self, draft: UserDraft, caller: &Caller) -> Result<User, Error> {
         let power = if draft.is_staff || draft.is_superuser { Rights::Superuser } else { Rights::Staff };
         caller.require(power)?;
-        let mut faults = Faults::default();
-        let username = check::username(&draft.username, &mut faults);
+        let mut faults = draft.unread;
+        let username = if faults.on("username") { None } else { check::username(&draft.username, &mut faults) };
         if let Some(name) = username.clone()
             && self.db(move |store| store.user(&name)).await?.is_some()
         {
             faults.add("username", TAKEN);
         }
-        if let Some(password) = &draft.password {
+        if let Some(password) = &draft.password
+            && !faults.on("password")
+        {
             let attributes = Attributes {
-                username: &draft.username,
+                username: username.as_deref().unwrap_or(&draft.username),
                 first_name: &draft.first_name,
                 last_name: &draft.last_name,
                 email: &draft.email,
@@ -79,6 +84,7 @@ impl Service {
         for group in &draft.groups {
             check::group(group, &mut faults);
         }
+        faults.in_order_of(&check::FIELDS);
         let Some(username) = username else { return Err(Error::Invalid(faults)) };
         faults.into_result()?;
 

@@ -24,6 +24,8 @@ pub struct UserPatch {
     pub is_superuser: Option<bool>,
     /// All the groups they are to be in; unknown ones are made.
     pub groups: Option<Vec<String>>,
+    /// What was wrong with fields that could not even be read: told together with the rest.
+    pub unread: Faults,
 }
 
 impl Service {
@@ -49,10 +51,12 @@ impl Service {
 
     /// What of `patch` is new to `user`.
     async fn checked(&self, patch: &UserPatch, user: &User) -> Result<UserChange, Error> {
-        let mut faults = Faults::default();
+        let mut faults = patch.unread.clone();
         let new = |wanted: &Option<String>, known: &str| wanted.clone().filter(|wanted| wanted != known);
         let mut username = None;
-        if let Some(wanted) = new(&patch.username, &user.username) {
+        if let Some(wanted) = new(&patch.username, &user.username)
+            && !faults.on("username")
+        {
             username = check::username(&wanted, &mut faults).filter(|name| *name != user.username);
             if let Some(name) = username.clone()
                 && self.db(move |store| store.user(&name)).await?.is_some()
@@ -69,6 +73,7 @@ impl Service {
         for group in patch.groups.iter().flatten().filter(|group| !user.groups.contains(group)) {
             check::group(group, &mut faults);
         }
+        faults.in_order_of(&check::FIELDS);
         faults.into_result()?;
         let (is_active, is_staff, is_superuser) = (patch.is_active, patch.is_staff, patch.is_superuser);
         let groups = patch.groups.clone();
