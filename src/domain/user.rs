@@ -2,6 +2,7 @@
 
 use regex::Regex;
 use serde::Serialize;
+use sha2::{Digest, Sha512};
 use unicode_normalization::UnicodeNormalization;
 
 use super::email::EmailRule;
@@ -43,6 +44,16 @@ pub struct User {
     /// The stored hash; never serialized.
     #[serde(skip)]
     pub password: PasswordHash,
+}
+
+impl User {
+    /// Stands for all that a form shows of them to be changed: another text when any of it is another.
+    #[must_use]
+    pub fn edition(&self) -> String {
+        let names = (&self.username, &self.email, &self.first_name, &self.last_name);
+        let shown = serde_json::json!([names, self.is_staff, self.is_superuser, self.groups]);
+        hex::encode(&Sha512::digest(shown.to_string())[..16])
+    }
 }
 
 /// Which users a list shows, and in what order. Of what is not said, all.

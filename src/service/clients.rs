@@ -26,6 +26,16 @@ impl Service {
         }
     }
 
+    /// One client.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::PermissionDenied`].
+    pub async fn client(&self, client_id: &str, caller: &Caller) -> Result<Client, Error> {
+        caller.require(Rights::Superuser)?;
+        let id = client_id.to_owned();
+        self.db(move |store| store.client(&id)).await?.ok_or(Error::NotFound)
+    }
+
     /// All clients, by age.
     pub async fn list_clients(&self, page: PageRequest, caller: &Caller) -> Result<Page<Client>, Error> {
         caller.require(Rights::Superuser)?;

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::{ALICE, with_people};
 use crate::on_both;
-use crate::support::app::{ADMIN, App};
+use crate::support::app::{ADMIN, App, Kind};
 use crate::support::console::Visit;
+use crate::support::http::Request;
 
 fn user(app: &App, username: &str) -> serde_json::Value {
     app.list(&format!("/admin/users/?search={username}")).remove(0)
@@ -29,6 +30,57 @@ on_both! {
         visit.done("/console/users/@alicia", &[("username", "alicia")]);
         let alicia = user(&app, "alicia");
         assert_eq!((&alicia["groups"], &alicia["is_staff"], &alicia["email"]), (&json!([]), &json!(false), &json!("")), "empty is empty");
+    }
+
+    fn to_save_what_is_shown_is_to_change_nothing(db) {
+        let app = with_people(App::start(db));
+        // As an import may bring them; a form gives back neither the line end nor the blanks.
+        app.sql("update users set username = ' al\nice ', email = 'a@b ', first_name = 'A ' where username = 'alice'");
+        app.sql("insert into groups (id, name) values (901, ' night '), (902, 'a\nb')");
+        app.sql("insert into user_groups (user_id, group_id) select id, 901 from users where email = 'a@b '");
+        app.sql("insert into user_groups (user_id, group_id) select id, 902 from users where email = 'a@b '");
+        let mut visit = Visit::by(&app, ADMIN);
+        let path = "/console/users/@%20al%0Aice%20";
+        visit.page(path);
+        let mut fields = [("username", "alice"), ("email", "a@b"), ("first_name", "A"), ("last_name", ""), ("groups", "night\r\na\r\nb")];
+        visit.done(path, &fields);
+        assert!(app.list("/admin/audit/?action=user.update").is_empty());
+        fields[3].1 = "Berg";
+        fields[4].1 = "night\r\nday";
+        visit.done(path, &fields);
+        let entry = app.list("/admin/audit/?action=user.update").remove(0);
+        assert_eq!(entry["details"], json!({"last_name": "Berg", "groups": [" night ", "day"]}));
+    }
+
+    fn a_page_of_before_gives_nothing_back_that_was_taken_away_since(db) {
+        let app = with_people(App::start(db));
+        app.create_user("sue", ALICE.1, &json!({"is_superuser": true, "groups": ["billing"]}));
+        let mut visit = Visit::by(&app, ADMIN);
+        let page = visit.page("/console/users/@sue");
+        let (_, rest) = page.split_once("name=\"edition\" value=\"").unwrap();
+        let edition = rest.split('"').next().unwrap();
+        let stale = [("edition", edition), ("username", "sue"), ("email", "s@example.org"), ("groups", "billing"), ("is_staff", "true"), ("is_superuser", "true")];
+        let taken = json!({"is_superuser": false, "is_staff": false, "groups": []});
+        assert_eq!(app.send(Request::new("PATCH", "/admin/users/sue").token(&app.admin_token()).json(&taken)).status, 200);
+        let answer = visit.post("/console/users/@sue", &stale);
+        assert_eq!(answer.status, 409, "{answer:?}");
+        assert!(answer.text().contains("Somebody changed this user meanwhile"), "{answer:?}");
+        let sue = user(&app, "sue");
+        assert_eq!((&sue["is_superuser"], &sue["groups"], &sue["email"]), (&json!(false), &json!([]), &json!("")));
+    }
+
+    fn what_is_done_is_not_said_to_have_failed(db) {
+        let app = with_people(App::start(db));
+        let mut visit = Visit::by(&app, ADMIN);
+        visit.page("/console/users/@alice");
+        app.sql(match db {
+            Kind::Postgres => "alter table sessions add check (notice is null)",
+            Kind::Sqlite => "create trigger no_notice before update of notice on sessions when new.notice is not null \
+                             begin select raise(abort, 'no notice'); end",
+        });
+        let answer = visit.post("/console/users/@alice/active", &[("is_active", "false")]);
+        assert_eq!(answer.status, 303, "{answer:?}");
+        assert_eq!(user(&app, "alice")["is_active"], false);
     }
 
     fn faults_stand_beside_their_fields(db) {

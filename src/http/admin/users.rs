@@ -95,6 +95,7 @@ pub async fn update(
         is_staff: fields.optional_bool("is_staff"),
         is_superuser: fields.optional_bool("is_superuser"),
         groups: fields.optional_texts("groups"),
+        edition: None,
         unread: fields.faults(),
     };
     Ok(drf::answer(StatusCode::OK, &state.service.update_user(&username, patch, &caller).await?))

@@ -3,6 +3,12 @@
 use super::form::{Form, FormFaults};
 use super::parts::Field;
 use crate::domain::user::User;
+use crate::service::UserPatch;
+
+/// What comes back from a line of text that is sent as it was shown.
+fn sent_back(text: &str) -> String {
+    text.replace(['\r', '\n'], "").trim().to_owned()
+}
 
 /// The fields of an account.
 #[derive(Clone, Default)]
@@ -40,6 +46,22 @@ impl Account {
             groups: form.lines("groups"),
             is_staff: form.ticked("is_staff"),
             is_superuser: form.ticked("is_superuser"),
+        }
+    }
+
+    /// What of it is not as this user is, and was shown, with all else left as it is. What an import brought need not
+    /// survive a form: browsers drop line ends, and we drop blanks round a text. To save it must not be to change it.
+    pub fn changes_of(self, user: &User) -> UserPatch {
+        let new = |sent: String, known: &str| (sent != sent_back(known)).then_some(sent);
+        let shown: Vec<&str> = user.groups.iter().flat_map(|group| group.lines()).map(str::trim).collect();
+        let group = |sent: String| user.groups.iter().find(|known| sent_back(known) == sent).cloned().unwrap_or(sent);
+        UserPatch {
+            username: new(self.username, &user.username),
+            email: new(self.email, &user.email),
+            first_name: new(self.first_name, &user.first_name),
+            last_name: new(self.last_name, &user.last_name),
+            groups: (self.groups != shown).then(|| self.groups.into_iter().map(group).collect()),
+            ..UserPatch::default()
         }
     }
 

@@ -95,7 +95,7 @@ pub async fn confirm_delete(
     state: web::Data<AppState>,
 ) -> Answered {
     let visitor = visitor(&request, &state).await?;
-    visitor.caller.require(Rights::Superuser)?;
+    let client_id = state.service.client(&client_id, &visitor.caller).await?.client_id;
     let page = Confirmation {
         frame: visitor.frame(&format!("Delete {client_id}"), "clients"),
         form_token: visitor.form_token(),
@@ -115,7 +115,7 @@ pub async fn delete(
 ) -> Result<HttpResponse, Refusal> {
     let (visitor, _) = posted(&request, payload, &state).await?;
     state.service.delete_client(&client_id, &visitor.caller).await?;
-    visitor.notify(&state, format!("{client_id} was deleted.")).await?;
+    visitor.notify(&state, format!("{client_id} was deleted.")).await;
     Ok(see_other(CLIENTS))
 }
 

@@ -33,6 +33,6 @@ pub async fn delete(
 ) -> Answered {
     let (visitor, _) = posted(&request, payload, &state).await?;
     state.service.delete_user(&username, &visitor.caller).await?;
-    visitor.notify(&state, format!("{username} was deleted.")).await?;
+    visitor.notify(&state, format!("{username} was deleted.")).await;
     Ok(see_other("/console/users"))
 }

@@ -48,7 +48,7 @@ pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Dat
     };
     match state.service.create_user(draft, &visitor.caller).await {
         Ok(user) => {
-            visitor.notify(&state, format!("{} was made.", user.username)).await?;
+            visitor.notify(&state, format!("{} was made.", user.username)).await;
             Ok(see_other(&user_link(&user.username)))
         }
         Err(error) => Ok(page(&visitor, StatusCode::BAD_REQUEST, account, &FormFaults::of(error)?)),

@@ -30,6 +30,7 @@ struct UserPage {
     may_grant: bool,
     account: Account,
     account_fault: String,
+    edition: String,
     fields: Vec<Field>,
     password: Field,
     tokens: Vec<TokenRow>,
@@ -85,6 +86,7 @@ pub async fn page(
         may_change: visitor.caller.require_power_over(&user).is_ok(),
         may_grant: visitor.is_superuser(),
         account_fault: account_faults.elsewhere(),
+        edition: user.edition(),
         fields,
         account,
         password: Field::password("Password", "new-password").required().with(&password_faults),
@@ -105,18 +107,15 @@ pub async fn save(
 ) -> Answered {
     let (visitor, form) = posted(&request, payload, &state).await?;
     let account = Account::wanted(&form);
-    let wanted = account.clone();
+    let user = state.service.user(&username, &visitor.caller).await?;
     // Whoever may not grant these has no boxes for them: none ticked says nothing then.
     let flag = |ticked: bool| (ticked || visitor.is_superuser()).then_some(ticked);
     let patch = UserPatch {
-        username: Some(wanted.username),
-        email: Some(wanted.email),
-        first_name: Some(wanted.first_name),
-        last_name: Some(wanted.last_name),
-        is_staff: flag(wanted.is_staff),
-        is_superuser: flag(wanted.is_superuser),
-        groups: Some(wanted.groups),
-        ..UserPatch::default()
+        is_staff: flag(account.is_staff),
+        is_superuser: flag(account.is_superuser),
+        // Who saves a page of yesterday would give back what others took away since: flags and groups.
+        edition: Some(form.get("edition")).filter(|edition| !edition.is_empty()).map(ToOwned::to_owned),
+        ..account.clone().changes_of(&user)
     };
     match state.service.update_user(&username, patch, &visitor.caller).await {
         Ok(user) => back(&state, &visitor, &user.username, "Saved.").await,
@@ -173,6 +172,6 @@ pub async fn set_password(
 
 /// On to a user's page, which says what was done.
 pub async fn back(state: &AppState, visitor: &Visitor, username: &str, notice: &str) -> Answered {
-    visitor.notify(state, notice).await?;
+    visitor.notify(state, notice).await;
     Ok::<HttpResponse, _>(see_other(&user_link(username)))
 }

@@ -44,9 +44,11 @@ impl Visitor {
         self.caller.rights == Rights::Superuser
     }
 
-    /// Has their next page say this.
-    pub async fn notify(&self, state: &AppState, notice: impl Into<String>) -> Result<(), Refusal> {
-        Ok(state.service.set_notice(&self.key, notice.into()).await?)
+    /// Has their next page say this. Where that fails, what was done is done, and no page may say that it was not.
+    pub async fn notify(&self, state: &AppState, notice: impl Into<String>) {
+        if let Err(error) = state.service.set_notice(&self.key, notice.into()).await {
+            log::warn!("a notice of the console is lost: {error}");
+        }
     }
 
     /// Ends the session.

@@ -24,6 +24,8 @@ pub struct UserPatch {
     pub is_superuser: Option<bool>,
     /// All the groups they are to be in; unknown ones are made.
     pub groups: Option<Vec<String>>,
+    /// Which [`User::edition`] is to be changed: who has become another since then is left alone.
+    pub edition: Option<String>,
     /// What was wrong with fields that could not even be read: told together with the rest.
     pub unread: Faults,
 }
@@ -32,12 +34,18 @@ impl Service {
     /// Changes a user. What is as it was is not checked: what an import brought may stay.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with all faults by field; [`Error::Conflict`] for the last active superuser;
+    /// [`Error::Invalid`] with all faults by field; [`Error::Conflict`] for the last active superuser
+    /// and for a user of another edition;
     /// [`Error::NotFound`]; [`Error::PermissionDenied`], also when flags are granted that the caller may not grant.
     pub async fn update_user(&self, username: &str, patch: UserPatch, caller: &Caller) -> Result<User, Error> {
         self.change_user(username, caller, async |user: User| {
             if patch.is_staff == Some(true) || patch.is_superuser == Some(true) {
                 caller.require(Rights::Superuser)?;
+            }
+            if patch.edition.as_ref().is_some_and(|edition| *edition != user.edition()) {
+                return Err(Error::Conflict(
+                    "Somebody changed this user meanwhile: go back, reload the page and try again.".into(),
+                ));
             }
             let change = self.checked(&patch, &user).await?;
             let (actor, now) = (caller.actor.clone(), self.clock().now());
