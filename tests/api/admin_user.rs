@@ -112,6 +112,17 @@ on_both! {
         assert_eq!((&answer["last_name"], &answer["first_name"], &answer["is_active"]), (&json!(""), &json!("Al"), &json!(true)));
     }
 
+    fn who_is_not_there_or_not_theirs_comes_before_what_was_sent(db) {
+        let (app, sam) = with_staff(db);
+        for (username, status) in [("nobody", 404), ("admin", 403), ("other", 403)] {
+            for (method, below) in [("PATCH", ""), ("POST", "password"), ("POST", "tokens"), ("POST", "regenerate?grace=soon")] {
+                let path = format!("/admin/users/{username}/{below}");
+                let answer = app.send(Request::new(method, &path).token(&sam).body("application/json", "{\"email\": null,"));
+                assert_eq!(answer.status, status, "{path}: {answer:?}");
+            }
+        }
+    }
+
     fn faults_are_told_by_field_and_nothing_is_done(db) {
         let (app, sam) = with_staff(db);
         let before = app.get(&path("alice"), &sam).json();

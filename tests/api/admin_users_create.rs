@@ -90,6 +90,40 @@ on_both! {
         assert_eq!(app.database.sql("select count(*) from groups"), "0");
     }
 
+    fn faults_of_all_fields_are_told_at_once(db) {
+        let app = App::start(db);
+        let key = app.admin_token();
+        let body = json!({"username": "admin", "password": "1", "email": "x", "is_staff": "maybe", "groups": 5, "first_name": null});
+        let faults = json!({
+            "username": ["A user with that username already exists."],
+            "password": ["This password is too short. It must contain at least 8 characters.", "This password is too common.",
+                "This password is entirely numeric."],
+            "email": ["Enter a valid email address."],
+            "first_name": ["This field may not be null."],
+            "is_staff": ["Must be a valid boolean."],
+            "groups": ["Expected a list of items but got type \"int\"."],
+        });
+        let answer = app.post("/admin/users/", &key, &body);
+        assert_eq!((answer.status, answer.json()), (400, faults));
+        let answer = app.post("/admin/users/", &key, &json!({"email": "x"}));
+        let required = json!(["This field is required."]);
+        let faults = json!({"username": required, "password": required, "email": ["Enter a valid email address."]});
+        assert_eq!((answer.status, answer.json()), (400, faults));
+        let body = json!({"username": "", "email": "x", "is_active": null});
+        let answer = app.send(Request::new("PATCH", "/admin/users/admin/").token(&key).json(&body));
+        let faults = json!({"username": ["This field may not be blank."], "email": ["Enter a valid email address."],
+            "is_active": ["This field may not be null."]});
+        assert_eq!((answer.status, answer.json()), (400, faults));
+    }
+
+    fn a_password_is_not_like_the_name_that_the_user_gets(db) {
+        let app = App::start(db);
+        let body = json!({"username": "ｈｅｒｏｎｌｏｖｅｒ", "password": "heronlover1"});
+        let answer = app.post("/admin/users/", &app.admin_token(), &body);
+        let faults = json!({"password": ["The password is too similar to the username."]});
+        assert_eq!((answer.status, answer.json()), (400, faults));
+    }
+
     fn all_faults_of_a_password_are_told_at_once_in_djangos_order(db) {
         let app = App::start(db);
         let admin = app.admin_token();

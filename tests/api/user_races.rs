@@ -64,6 +64,24 @@ on_both! {
         });
     }
 
+    fn power_over_a_tokens_owner_is_checked_again(db) {
+        let app = App::start(db);
+        app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
+        let key = app.alice();
+        let path = format!("/admin/tokens/{}", app.tokens_of(ALICE.0)[0]["id"]);
+        let sam = app.login(SAM.0, SAM.1);
+        let mut session = app.database.writer();
+        session.run("update users set is_staff = true where username = 'alice';");
+        let answer = thread::scope(|scope| {
+            let answer = scope.spawn(|| app.delete(&path, &sam));
+            app.database.wait_for_blocked(1);
+            session.run("commit;");
+            answer.join().unwrap()
+        });
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        assert!(app.is_good(&key));
+    }
+
     fn power_over_another_who_got_the_name_is_checked_again(db) {
         answers_after(db, &replaced_by(true), |app, answer| {
             assert_eq!(answer.status, 403, "{}", answer.text());

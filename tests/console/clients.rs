@@ -40,6 +40,15 @@ on_both! {
         assert_eq!(app.list("/admin/audit/?action=client.rotate")[0]["actor"], "admin");
     }
 
+    fn nobody_is_asked_about_a_client_that_is_none(db) {
+        let app = App::start(db);
+        let mut visit = Visit::by(&app, ADMIN);
+        for id in ["nobody", "%00", "call%20555%20now"] {
+            let answer = visit.get(&format!("/console/clients/@{id}/delete"));
+            assert!(answer.status == 404 && !answer.text().contains("Delete "), "{answer:?}");
+        }
+    }
+
     fn deleting_asks_once_more(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);

@@ -69,6 +69,17 @@ on_both! {
         assert_eq!(app.list("/admin/audit/?action=token.regenerate")[0]["actor"], "admin");
     }
 
+    fn anothers_is_not_revoked_in_a_users_name(db) {
+        let app = with_people(App::start(db));
+        let key = app.login(ALICE.0, ALICE.1);
+        let id = app.tokens_of("alice")[0]["id"].to_string();
+        app.create_user("bob", ALICE.1, &json!({}));
+        let mut visit = Visit::by(&app, ADMIN);
+        visit.page("/console/users/@bob");
+        assert_eq!(visit.post(&format!("/console/users/@bob/tokens/{id}/revoke"), &[]).status, 404);
+        assert!(app.is_good(&key));
+    }
+
     fn one_is_revoked(db) {
         let app = with_people(App::start(db));
         let key = app.login(ALICE.0, ALICE.1);

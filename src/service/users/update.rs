@@ -43,7 +43,9 @@ impl Service {
                 caller.require(Rights::Superuser)?;
             }
             if patch.edition.as_ref().is_some_and(|edition| *edition != user.edition()) {
-                return Err(Error::Conflict("Somebody changed this user meanwhile.".into()));
+                return Err(Error::Conflict(
+                    "Somebody changed this user meanwhile: go back, reload the page and try again.".into(),
+                ));
             }
             let change = self.checked(&patch, &user).await?;
             let (actor, now) = (caller.actor.clone(), self.clock().now());
