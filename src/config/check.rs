@@ -81,6 +81,13 @@ impl<'a> Reader<'a> {
         let login_fields = self.maybe("JETON_LOGIN_FIELDS", words::login_fields);
         let login_scope = self.maybe("JETON_LOGIN_SCOPE", |text| scope::normalise(text).map_err(ToOwned::to_owned));
         let auth_keywords = self.required("JETON_AUTH_KEYWORDS", words::auth_keywords);
+        let user_scopes = self.maybe("JETON_USER_SCOPES", |text| scope::normalise(text).map_err(ToOwned::to_owned));
+        let named_tokens_per_user =
+            self.required("JETON_NAMED_TOKENS_PER_USER", |text| values::optional(text, values::positive));
+        let named_token_max_ttl = self.required("JETON_NAMED_TOKEN_MAX_TTL", optional_duration);
+        let profile_fields = self.maybe("JETON_PROFILE_FIELDS", words::profile_fields);
+        let key_headers = self.maybe("JETON_KEY_HEADERS", words::key_headers);
+        let key_basic = self.required("JETON_KEY_BASIC", values::boolean);
         let issuer = self.maybe("JETON_ISSUER", words::issuer);
         let retention = self.required("JETON_RETENTION", values::positive_duration);
         let legacy_hashes = self.required("JETON_LEGACY_HASHES", values::boolean);
@@ -92,6 +99,10 @@ impl<'a> Reader<'a> {
         let log_format = self.required("JETON_LOG_FORMAT", words::log_format);
         let metrics_listen = self.maybe("JETON_METRICS_LISTEN", values::listen);
         let trusted_proxies = self.maybe("JETON_TRUSTED_PROXIES", values::networks);
+        let cors_origins = self.maybe("JETON_CORS_ORIGINS", words::origins);
+        let verify_preflight = self.required("JETON_VERIFY_PREFLIGHT", values::boolean);
+        let keep_alive = self.required("JETON_KEEP_ALIVE", values::positive_duration);
+        let max_connections = self.required("JETON_MAX_CONNECTIONS", values::positive);
         let memory_kib = self.required("JETON_ARGON2_MEMORY_KIB", values::positive);
         let iterations = self.required("JETON_ARGON2_ITERATIONS", values::positive);
         let parallelism = self.required("JETON_ARGON2_PARALLELISM", values::positive);
@@ -99,6 +110,8 @@ impl<'a> Reader<'a> {
         let login_queue = self.required("JETON_LOGIN_QUEUE", values::whole);
         let login_limit_address = self.required("JETON_LOGIN_LIMIT_ADDRESS", limit);
         let login_limit_user = self.required("JETON_LOGIN_LIMIT_USER", limit);
+        let login_limit_account = self.required("JETON_LOGIN_LIMIT_ACCOUNT", limit);
+        let client_limit_address = self.required("JETON_CLIENT_LIMIT_ADDRESS", limit);
         let workers = self.required("JETON_WORKERS", threads);
         let database_pool = self.required("JETON_DATABASE_POOL", values::positive);
         let database_timeout = self.required("JETON_DATABASE_TIMEOUT", values::positive_duration);
@@ -122,6 +135,12 @@ impl<'a> Reader<'a> {
             login_fields: login_fields?.unwrap_or_default(),
             login_scope: login_scope?.unwrap_or_default(),
             auth_keywords: auth_keywords?,
+            user_scopes: user_scopes?,
+            named_tokens_per_user: named_tokens_per_user?,
+            named_token_max_ttl: named_token_max_ttl?,
+            profile_fields: profile_fields?.unwrap_or_default(),
+            key_headers: key_headers?.unwrap_or_default(),
+            key_basic: key_basic?,
             issuer: issuer?,
             retention: retention?,
             legacy_hashes: legacy_hashes?,
@@ -133,11 +152,17 @@ impl<'a> Reader<'a> {
             log_format: log_format?,
             metrics_listen: metrics_listen?,
             trusted_proxies: trusted_proxies?.unwrap_or_default(),
+            cors_origins: cors_origins?.unwrap_or_default(),
+            verify_preflight: verify_preflight?,
+            keep_alive: keep_alive?,
+            max_connections: max_connections?,
             argon2: argon2?,
             login_threads: login_threads?,
             login_queue: login_queue? as usize,
             login_limit_address: login_limit_address?,
             login_limit_user: login_limit_user?,
+            login_limit_account: login_limit_account?,
+            client_limit_address: client_limit_address?,
             workers: workers?,
             database_pool: database_pool?,
             database_timeout: database_timeout?,

@@ -29,11 +29,49 @@ pub fn login_fields(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
+pub fn profile_fields(text: &str) -> Result<Vec<String>, String> {
+    const KNOWN: [&str; 2] = ["first_name", "last_name"];
+    let fields = if text == "none" { Vec::new() } else { list(text) };
+    match fields.iter().find(|field| !KNOWN.contains(&field.as_str())) {
+        Some(unknown) => Err(format!("`{unknown}` is none of {}; write none for no field", KNOWN.join(", "))),
+        None => Ok(fields),
+    }
+}
+
+/// RFC 9110 section 5.6.2: what names of headers and schemes are made of.
+fn is_token(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+pub fn key_headers(text: &str) -> Result<Vec<String>, String> {
+    let headers = list(text);
+    if headers.is_empty() || !headers.iter().all(|header| is_token(header)) {
+        return Err("write names of headers such as X-Api-Key".into());
+    }
+    match headers.iter().find(|header| ["authorization", "cookie"].contains(&header.to_lowercase().as_str())) {
+        Some(header) => Err(format!("{header} holds more than a key")),
+        None => Ok(headers),
+    }
+}
+
+/// Scheme and host, and a port if it is not the scheme's own, as browsers send them (RFC 6454 section 6.1).
+pub fn origins(text: &str) -> Result<Vec<String>, String> {
+    let origins = list(text);
+    let is_origin = |origin: &str| {
+        let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
+        issuer(origin).is_ok() && !rest.contains('/') && !origin.bytes().any(|byte| byte.is_ascii_uppercase())
+    };
+    match origins.iter().find(|origin| !is_origin(origin)) {
+        Some(other) => Err(format!("`{other}` is no origin; write for example https://app.example.com")),
+        None if origins.is_empty() => Err("write origins such as https://app.example.com".into()),
+        None => Ok(origins),
+    }
+}
+
 pub fn auth_keywords(text: &str) -> Result<Vec<String>, String> {
     let keywords = list(text);
     // auth-scheme = token, RFC 9110 section 11.1
-    let is_token = |word: &String| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
-    if keywords.is_empty() || !keywords.iter().all(is_token) {
+    if keywords.is_empty() || !keywords.iter().all(|keyword| is_token(keyword)) {
         return Err("write words such as Token,Bearer".into());
     }
     if keywords.iter().any(|word| word.eq_ignore_ascii_case("basic")) {
