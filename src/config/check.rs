@@ -57,6 +57,7 @@ impl<'a> Reader<'a> {
     }
 
     /// All settings; `None` when any has a fault.
+    #[expect(clippy::too_many_lines, reason = "one line a setting, twice")]
     pub fn config(&mut self) -> Option<Config> {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads =
