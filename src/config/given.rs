@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::check::Reader;
+use super::service_links::is_service_link;
 use super::{Config, ConfigError, Kind, SETTINGS, Setting};
 use crate::domain::database_url::DatabaseUrl;
 
@@ -80,6 +81,7 @@ impl Given {
         for (name, value) in environment {
             let Some(name) = name.to_str() else { continue };
             match value.to_str() {
+                Some(value) if !is_ours(name) && is_service_link(name, value) => {}
                 Some(value) => drop(said.insert(name.to_owned(), (value.to_owned(), Source::Environment))),
                 None if is_ours(name) => given.faults.push(format!("{name}: it is not UTF-8")),
                 None => {}

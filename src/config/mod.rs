@@ -2,6 +2,7 @@
 
 mod check;
 mod given;
+mod service_links;
 mod table;
 mod values;
 mod words;

@@ -58,6 +58,21 @@ fn an_unknown_setting_is_refused_by_name() {
 }
 
 #[test]
+fn what_kubernetes_makes_for_a_service_named_jeton_is_passed_over() {
+    let jeton = [
+        ("JETON_SERVICE_HOST", "10.96.0.7"),
+        ("JETON_SERVICE_PORT", "8000"),
+        ("JETON_PORT", "tcp://10.96.0.7:8000"),
+        ("JETON_PORT_8000_TCP_ADDR", "10.96.0.7"),
+    ]
+    .into_iter()
+    .fold(Jeton::new(), |jeton, (name, value)| jeton.env(name, value));
+    assert_eq!(line_of(&jeton.run(&["config"]), "JETON_LISTEN"), pair("127.0.0.1:8000", "default"));
+    refused(&Jeton::new().env("JETON_PORT", "8000"), &["config"], "JETON_PORT");
+    refused(&with_dot_env(Jeton::new(), "JETON_PORT=tcp://10.96.0.7:8000\n"), &["config"], "JETON_PORT");
+}
+
+#[test]
 fn an_empty_variable_is_as_good_as_none() {
     let output = Jeton::new()
         .env("JETON_LISTEN", "")
