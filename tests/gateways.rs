@@ -97,7 +97,7 @@ behind_each! {
         site.jeton.create_user("жанна", "seven grey geese", &fields);
         let login = site.jeton.login("жанна", "seven grey geese");
         let body = json!({"name": "ci", "scope": "a b"});
-        let named = site.jeton.send(Request::new("POST", "/tokens/").token(&login).json(&body)).json();
+        let named = site.jeton.name_token(&login, &body);
         let key = named["token"].as_str().unwrap();
         let said = site.jeton.send(Request::new("GET", "/auth/verify").token(key));
 

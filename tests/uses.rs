@@ -130,7 +130,7 @@ on_both! {
         let body = json!({"username": ADMIN.0, "password": ADMIN.1});
         let login = Request::new("POST", "/api-token-auth/").json(&body).send(serving.addr);
         let login = login.json()["token"].as_str().unwrap().to_owned();
-        let named = Request::new("POST", "/tokens/").token(&login).json(&json!({"name": "n"})).send(serving.addr);
+        let named = Request::new("POST", "/tokens/").token(&login).json(&json!({"name": "n", "password": ADMIN.1})).send(serving.addr);
         let named = named.json()["token"].as_str().unwrap().to_owned();
         // From here on no flush gets through, until the one that follows the server's last request has tried.
         let mut other = database.writer();
@@ -171,7 +171,8 @@ fn a_row_that_somebody_holds_keeps_no_other_when_the_server_stops() {
     let send = |request: Request| request.send(serving.addr).json();
     let login = send(Request::new("POST", "/api-token-auth/").json(&json!({"username": ADMIN.0, "password": ADMIN.1})));
     let login = login["token"].as_str().unwrap();
-    let made = [(); 2].map(|()| send(Request::new("POST", "/tokens/").token(login).json(&json!({"name": "n"}))));
+    let named = json!({"name": "n", "password": ADMIN.1});
+    let made = [(); 2].map(|()| send(Request::new("POST", "/tokens/").token(login).json(&named)));
     let (mut row, mut table) = (database.writer(), database.writer());
     row.run(&format!("select 1 from tokens where id = {} for update;", made[0]["id"]));
     // Until the server stops nothing is written at all.

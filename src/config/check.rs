@@ -6,7 +6,6 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::domain::duration;
 use crate::domain::password::{Argon2Cost, Password};
 use crate::domain::rate::Rate;
-use crate::domain::scope;
 use crate::domain::secret_key::SecretKey;
 
 /// Reads one setting after the other and gathers what is wrong.
@@ -79,9 +78,9 @@ impl<'a> Reader<'a> {
             self.required("JETON_TOKEN_LIMIT_PER_USER", |text| values::optional(text, values::positive));
         let token_prefix = self.maybe("JETON_TOKEN_PREFIX", words::token_prefix);
         let login_fields = self.maybe("JETON_LOGIN_FIELDS", words::login_fields);
-        let login_scope = self.maybe("JETON_LOGIN_SCOPE", |text| scope::normalise(text).map_err(ToOwned::to_owned));
+        let login_scope = self.maybe("JETON_LOGIN_SCOPE", words::scopes);
         let auth_keywords = self.required("JETON_AUTH_KEYWORDS", words::auth_keywords);
-        let user_scopes = self.maybe("JETON_USER_SCOPES", |text| scope::normalise(text).map_err(ToOwned::to_owned));
+        let user_scopes = self.maybe("JETON_USER_SCOPES", words::scopes_or_none);
         let named_tokens_per_user =
             self.required("JETON_NAMED_TOKENS_PER_USER", |text| values::optional(text, values::positive));
         let named_token_max_ttl = self.required("JETON_NAMED_TOKEN_MAX_TTL", optional_duration);

@@ -2,6 +2,7 @@
 
 use super::LogFormat;
 use super::values::list;
+use crate::domain::scope;
 use crate::domain::token::TokenMode;
 
 pub fn token_mode(text: &str) -> Result<TokenMode, String> {
@@ -27,6 +28,19 @@ pub fn login_fields(text: &str) -> Result<Vec<String>, String> {
         Some(unknown) => Err(format!("`{unknown}` is none of {}", KNOWN.join(", "))),
         None => Ok(fields),
     }
+}
+
+/// Scopes that anybody may come to have, separated by blanks.
+pub fn scopes(text: &str) -> Result<String, String> {
+    let scopes = scope::normalise(text)?;
+    if let Some(reserved) = scope::each(&scopes).find(|scope| scope::is_reserved(scope)) {
+        return Err(format!("`{reserved}` is given by staff, to one token after the other"));
+    }
+    Ok(scopes)
+}
+
+pub fn scopes_or_none(text: &str) -> Result<String, String> {
+    if text == "none" { Ok(String::new()) } else { scopes(text) }
 }
 
 pub fn profile_fields(text: &str) -> Result<Vec<String>, String> {

@@ -112,7 +112,17 @@ pub async fn caller(request: &HttpRequest, state: &AppState) -> Result<Caller, H
 /// As [`holder`].
 pub async fn holder_and_caller(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
     let holder = holder(request, state).await?;
-    let caller = Caller::user(&holder.user, client_address(request, state));
+    let caller = Caller::holder(&holder, client_address(request, state));
+    Ok((holder, caller))
+}
+
+/// The same, for who came with a login token: named ones change nothing here.
+///
+/// # Errors
+/// As [`holder`], and 403.
+pub async fn login_holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
+    let (holder, caller) = holder_and_caller(request, state).await?;
+    holder.require_login()?;
     Ok((holder, caller))
 }
 

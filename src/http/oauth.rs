@@ -120,11 +120,11 @@ pub async fn authenticate(
 /// Lets clients and staff introspect, nobody else (RFC 7662 section 2.1).
 ///
 /// # Errors
-/// As [`authenticate`], and 401 for nobody, 403 for a user who is not staff.
+/// As [`authenticate`], and 401 for nobody, 403 for who is not staff, and for a named token without `jeton:admin`.
 pub async fn introspector(request: &HttpRequest, parameters: &Parameters, state: &AppState) -> Result<(), HttpError> {
     match authenticate(request, parameters, state).await? {
         OAuthCaller::Client(_) => Ok(()),
-        OAuthCaller::User(user) if Rights::of(user.is_staff, user.is_superuser) >= Rights::Staff => Ok(()),
+        OAuthCaller::User(user) if user.rights() >= Rights::Staff => Ok(()),
         OAuthCaller::User(_) => Err(Error::PermissionDenied.into()),
         OAuthCaller::Nobody => Err(HttpError::invalid_client()),
     }

@@ -22,11 +22,18 @@ pub async fn revoke(
     let address = client_address(&request, &state);
     let revoker = match caller {
         OAuthCaller::Client(id) => Revoker::Client(Actor { name: format!("client:{id}"), address }, id),
-        OAuthCaller::User(user) => Revoker::User(Actor { name: user.username, address }),
+        OAuthCaller::User(user) => {
+            let stands_for_its_user = user.stands_for_its_user();
+            let actor = Actor { name: user.username, address };
+            if stands_for_its_user { Revoker::User(actor) } else { Revoker::Named(actor, user.token_id) }
+        }
         OAuthCaller::Nobody => Revoker::Holder(address),
     };
+    let is_client = matches!(revoker, Revoker::Client(..));
     state.service.revoke(token, revoker).await.map_err(|error| match error {
-        Error::PermissionDenied => HttpError::OAuth("unauthorized_client", "the token belongs to another client"),
+        Error::PermissionDenied if is_client => {
+            HttpError::OAuth("unauthorized_client", "the token belongs to another client")
+        }
         other => HttpError::OAuthService(other),
     })?;
     Ok(HttpResponse::Ok().finish())

@@ -28,7 +28,7 @@ pub enum Error {
     /// It would break a rule that holds whatever is sent (409).
     #[error("{0}")]
     Conflict(String),
-    /// A user has as many login tokens as they may (403, Knox).
+    /// A user has as many login tokens, or named ones of their own making, as they may (403, Knox).
     #[error("Maximum amount of tokens allowed per user exceeded.")]
     TokenLimit,
     /// Too many failed logins; try again after this time (429).

@@ -234,6 +234,7 @@ impl Service {
             scope: self.policy().login_scope.clone(),
             hint: token.hint(),
             expires_at,
+            own: false,
         };
         (token, new)
     }

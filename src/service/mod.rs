@@ -5,6 +5,7 @@ mod authenticate;
 mod bootstrap;
 pub mod cache;
 mod clients;
+mod confirm;
 mod error;
 mod explain;
 mod hasher;
@@ -35,8 +36,9 @@ use std::time::Duration;
 
 use crate::domain::audit::Actor;
 use crate::domain::rate::Rate;
+use crate::domain::scope;
 use crate::domain::time::{Clock, Timestamp};
-use crate::domain::token::TokenMode;
+use crate::domain::token::{TokenKind, TokenMode};
 use crate::domain::user::User;
 use crate::store::{Store, StoreError};
 use authenticate::Clients;
@@ -88,6 +90,14 @@ pub struct Policy {
     pub token_limit_per_user: Option<u32>,
     /// Scopes of login tokens, separated by blanks.
     pub login_scope: String,
+    /// Scopes that users may give tokens of their own, separated by blanks.
+    pub user_scopes: String,
+    /// How many live named tokens of their own making a user may have.
+    pub named_tokens_per_user: Option<u32>,
+    /// The longest life of a named token that its user makes.
+    pub named_token_max_ttl: Option<Duration>,
+    /// Fields of their own record that users may change.
+    pub profile_fields: Vec<String>,
     /// `iss` in introspection.
     pub issuer: Option<String>,
     /// Failed logins by client address.
@@ -242,6 +252,17 @@ impl Rights {
             (false, false) => Self::Holder,
         }
     }
+
+    /// Those of a user that a token of theirs brings along.
+    #[must_use]
+    pub fn by_token(self, kind: TokenKind, scopes: &str) -> Self {
+        if stands_for_its_user(kind, scopes) { self } else { Self::Holder }
+    }
+}
+
+/// Whether whoever comes with such a token may do on jeton itself what its user may: a named one only where it says so.
+fn stands_for_its_user(kind: TokenKind, scopes: &str) -> bool {
+    kind == TokenKind::Login || scope::has(scopes, scope::ADMIN)
 }
 
 /// Who asks for a change, and what they may do.
@@ -254,7 +275,14 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A user who asks over HTTP.
+    /// A user who asks over HTTP with a token.
+    #[must_use]
+    pub fn holder(holder: &Holder, address: Option<IpAddr>) -> Self {
+        let caller = Self::user(&holder.user, address);
+        Self { rights: caller.rights.by_token(holder.token.kind(), &holder.token.scope), ..caller }
+    }
+
+    /// A user who has signed in to the console.
     #[must_use]
     pub fn user(user: &User, address: Option<IpAddr>) -> Self {
         let rights = Rights::of(user.is_staff, user.is_superuser);

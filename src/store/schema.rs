@@ -48,6 +48,7 @@ diesel::table! {
         revoked_at -> Nullable<Timestamp>,
         revoked_by -> Nullable<Text>,
         client -> Nullable<Text>,
+        own -> Bool,
     }
 }
 

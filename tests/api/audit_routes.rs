@@ -74,7 +74,7 @@ on_both! {
         scene.assert_one(["login.failed", "alice", "alice"], &none, 400, |scene| scene.login("wrong"));
         let named = json!({"name": "n", "scope": "a"});
         scene.assert_one(["token.create", "alice", "alice"], &named, 201, |scene| {
-            scene.send(post("/tokens/", alice).json(&named))
+            scene.send(post("/tokens/", alice).json(&json!({"name": "n", "scope": "a", "password": ALICE.1})))
         });
         scene.assert_one(["token.create", "admin", "alice"], &named, 201, |scene| {
             scene.send(post("/admin/users/alice/tokens/", admin).json(&named))

@@ -45,7 +45,7 @@ type Change = (&'static str, fn(&App, &str, &str) -> Answer);
 /// Every change there is over HTTP; given alice's login key and the admin's.
 const CHANGES: [Change; 8] = [
     ("login.failed", |app, _, _| app.try_login(ALICE.0, "wrong")),
-    ("token.create", |app, alice, _| app.post("/tokens/", alice, &json!({"name": "m"}))),
+    ("token.create", |app, alice, _| app.try_name_token(alice, &json!({"name": "m"}))),
     ("token.create by staff", |app, _, admin| app.post("/admin/users/alice/tokens/", admin, &json!({"name": "m"}))),
     ("user.create", |app, _, admin| app.post("/admin/users/", admin, &json!({"username": "bob", "password": null}))),
     ("token.regenerate", |app, _, admin| app.post("/admin/users/alice/regenerate", admin, &json!({}))),

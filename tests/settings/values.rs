@@ -6,6 +6,12 @@ use crate::support::process::Jeton;
 
 const KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 
+/// More scopes than a list may have.
+const LONG: &str = match std::str::from_utf8(&[b'x'; 1001]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
 /// Name, good values (the first is not the default), bad values. With blanks a value may be several words.
 const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("DATABASE_URL", &["sqlite://other.db", "postgres://h/d", "postgresql://h/d"], &["mysql://h/d", "jeton.db"]),
@@ -26,9 +32,9 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("JETON_TOKEN_LIMIT_PER_USER", &["10", "none"], &["0", "-1", "ten"]),
     ("JETON_TOKEN_PREFIX", &["acme", "a-b_c9"], &["a b", "ä", "9a", "a/b"]),
     ("JETON_LOGIN_FIELDS", &["user_id,email", "username, groups"], &["user_id,password", "id"]),
-    ("JETON_LOGIN_SCOPE", &["a b:read", "a"], &["a\"b", "ä", "a\\b"]),
+    ("JETON_LOGIN_SCOPE", &["a b:read", "a"], &["a\"b", "ä", "a\\b", "a jeton:admin", LONG]),
     ("JETON_AUTH_KEYWORDS", &["Bearer", "Token,Bearer,JWT"], &[",", "Basic", "To ken", "Tok:en"]),
-    ("JETON_USER_SCOPES", &["a b:read", "a"], &["a\"b", "ä"]),
+    ("JETON_USER_SCOPES", &["a b:read", "a", "none"], &["a\"b", "ä", "a jeton:admin", "jeton:", LONG]),
     ("JETON_NAMED_TOKENS_PER_USER", &["5", "none"], &["0", "-1", "many"]),
     ("JETON_NAMED_TOKEN_MAX_TTL", &["90d", "none"], &["90", "0s", "forever"]),
     (

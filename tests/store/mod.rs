@@ -141,6 +141,7 @@ fn new_token(sealed: bool) -> NewToken {
         scope: String::new(),
         hint: token.hint(),
         expires_at: None,
+        own: false,
     }
 }
 

@@ -61,7 +61,9 @@ impl Wanted {
     pub fn fields(&self, faults: &FormFaults) -> Vec<Field> {
         vec![
             Field::text("name", "Name", &self.name).required().hint("What it is for").with(faults),
-            Field::text("scope", "Scope", &self.scope).hint("Scopes, separated by blanks; may be empty").with(faults),
+            Field::text("scope", "Scope", &self.scope)
+                .hint("Scopes, separated by blanks; may be empty. With jeton:admin it may do here what its user may")
+                .with(faults),
             Field::text("expires_in", "Expires in", &self.expires_in)
                 .hint("Such as 12h or 90d; empty: never")
                 .with(faults),

@@ -14,6 +14,7 @@ use crate::http::metadata::Metadata;
 use crate::http::verify::HEADERS;
 use crate::service::Introspection;
 
+const NO_STAFF: &str = "The caller is a user who is not staff, or their token is a named one without `jeton:admin`.";
 const KEY: &str = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
 
 pub fn operations() -> Vec<Op> {
@@ -48,7 +49,7 @@ fn introspect() -> Op {
             .body(BODIES, body, &json!({ "token": KEY }))
             .answers::<Introspection>(200, "What there is to say of the token."),
     )
-    .refuses(403, "The caller is a user, but not staff.", PERMISSION)
+    .refuses(403, NO_STAFF, PERMISSION)
 }
 
 fn introspect_batch() -> Op {
@@ -63,7 +64,7 @@ fn introspect_batch() -> Op {
             .body(&[JSON], body, &json!({ "tokens": [KEY, "unknown"] }))
             .answers_fields(200, "In the order asked.", answer, json!({ "results": [{ "active": false }] })),
     )
-    .refuses(403, "The caller is a user, but not staff.", PERMISSION)
+    .refuses(403, NO_STAFF, PERMISSION)
 }
 
 fn revoke() -> Op {

@@ -220,14 +220,28 @@ impl Op {
             .needs_database()
     }
 
+    /// Whoever holds a login token.
+    pub fn for_login_holder(self) -> Self {
+        self.for_holder().refuses(403, "The caller's token is a named one.", parts::PERMISSION)
+    }
+
     /// Staff only.
     pub fn for_staff(self) -> Self {
-        self.for_holder().refuses(403, "The caller is not staff, or not enough for this.", parts::PERMISSION)
+        let text = "The caller is not staff, or not enough for this, or their token is a named one without the scope \
+                    `jeton:admin`.";
+        self.for_holder().refuses(403, text, parts::PERMISSION)
     }
 
     /// Superusers only.
     pub fn for_superuser(self) -> Self {
-        self.for_holder().refuses(403, "The caller is no superuser.", parts::PERMISSION)
+        let text = "The caller is no superuser, or their token is a named one without the scope `jeton:admin`.";
+        self.for_holder().refuses(403, text, parts::PERMISSION)
+    }
+
+    /// 429, where a password is sent.
+    pub fn counts_failures(self) -> Self {
+        self.refuses(429, "Too many failed logins.", "Request was throttled. Expected available in 30 seconds.")
+            .with(Header::RetryAfter)
     }
 
     /// 503 and 500.
