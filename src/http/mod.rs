@@ -77,9 +77,16 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .default_service(other()),
         )
         .service(
-            at("/me", "GET, HEAD, OPTIONS")
+            at("/me", "GET, PATCH, HEAD, OPTIONS")
                 .route(web::get().to(me::me))
                 .route(web::head().to(me::me))
+                .route(web::patch().to(me::update))
+                .default_service(other()),
+        )
+        .service(
+            at("/me/password", "POST, OPTIONS")
+                .wrap(no_store())
+                .route(web::post().to(me::change_password))
                 .default_service(other()),
         )
         .service(

@@ -30,6 +30,8 @@ mod login_rehash;
 mod login_single;
 mod logout;
 mod me;
+mod me_password;
+mod me_update;
 mod metadata;
 mod metrics;
 mod prefix;

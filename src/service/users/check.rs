@@ -24,9 +24,9 @@ pub fn username(text: &str, faults: &mut Faults) -> Option<String> {
     None
 }
 
-pub fn password(password: &Password, user: &Attributes<'_>, faults: &mut Faults) {
+pub fn password(field: &str, password: &Password, user: &Attributes<'_>, faults: &mut Faults) {
     for message in password_rules::faults(password.expose(), user) {
-        faults.add("password", message);
+        faults.add(field, message);
     }
 }
 

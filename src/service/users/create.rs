@@ -76,7 +76,7 @@ impl Service {
                 last_name: &draft.last_name,
                 email: &draft.email,
             };
-            check::password(password, &attributes, &mut faults);
+            check::password("password", password, &attributes, &mut faults);
         }
         check::email(&draft.email, &mut faults);
         check::name("first_name", &draft.first_name, &mut faults);

@@ -2,6 +2,7 @@
 
 mod check;
 mod create;
+mod own;
 mod update;
 
 use super::{Caller, Error, Faults, Rights, Service};
@@ -74,7 +75,7 @@ impl Service {
                 email: &user.email,
             };
             let mut faults = Faults::default();
-            check::password(&password, &attributes, &mut faults);
+            check::password("password", &password, &attributes, &mut faults);
             faults.into_result()?;
             let hash = self.inner.hasher.hash(password.clone()).await?;
             let (actor, now) = (caller.actor.clone(), self.clock().now());
