@@ -57,7 +57,7 @@ on_both! {
             ("batch", |app, key| app.batch(&json!({"tokens": ["", key]})).status),
             ("/me", |app, key| app.get("/me", key).status),
             ("/auth/verify", |app, key| app.get("/auth/verify", key).status),
-            ("/tokens/", |app, key| app.get("/tokens/", key).status),
+            ("/tokens/, where it is refused", |app, key| if app.get("/tokens/", key).status == 403 { 200 } else { 0 }),
         ];
         for (name, used) in uses {
             let (id, key) = named(&app, &login);
@@ -111,7 +111,7 @@ on_both! {
     }
 
     fn two_hundred_tokens_used_at_once_are_all_written(db) {
-        let app = App::start(db);
+        let app = App::with(db, &[("JETON_NAMED_TOKENS_PER_USER", "none")]);
         let login = app.alice();
         let keys: Vec<String> = (0..200).map(|_| named(&app, &login).1).collect();
         std::thread::scope(|scope| {

@@ -187,13 +187,11 @@ impl Introspection {
 
     /// From the cache.
     fn kept(kept: Kept) -> Self {
-        match Reason::ALL.iter().find(|reason| number(**reason) == kept.code) {
-            Some(reason) => Self::inactive(*reason),
-            None => {
-                let kind = if kept.code == NAMED { TokenKind::Named } else { TokenKind::Login };
-                Self { json: Cow::Owned(kept.text), reason: None, kind }
-            }
+        if let Some(reason) = Reason::ALL.iter().find(|reason| number(**reason) == kept.code) {
+            return Self::inactive(*reason);
         }
+        let kind = if kept.code == NAMED { TokenKind::Named } else { TokenKind::Login };
+        Self { json: Cow::Owned(kept.text), reason: None, kind }
     }
 
     /// What the cache keeps beside the text.

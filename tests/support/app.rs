@@ -103,7 +103,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("JETON_ARGON2_ITERATIONS", "1"),
     ("JETON_LOGIN_LIMIT_ADDRESS", "none"),
     ("JETON_LOGIN_LIMIT_USER", "none"),
-    ("JETON_USER_SCOPES", "a b c a:b reports:read"),
+    ("JETON_USER_SCOPES", "a b c a:b reports:read reports:write"),
     ("JETON_BOOTSTRAP_ADMIN", ADMIN.0),
     ("JETON_BOOTSTRAP_ADMIN_PASSWORD", ADMIN.1),
     ("JETON_BOOTSTRAP_CLIENT_ID", CLIENT.0),
