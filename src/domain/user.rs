@@ -1,12 +1,13 @@
 //! Users, with Django's columns and Django's rules for new names (`django/contrib/auth/models.py`, `validators.py`).
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 use serde::Serialize;
 use sha2::{Digest, Sha512};
 use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 
-use super::email::EmailRule;
 use super::password::PasswordHash;
 use super::time::Timestamp;
 
@@ -16,6 +17,9 @@ pub const FIRST_BOOTSTRAP_ID: i64 = 2_000_000_000;
 
 /// The longest username, in characters (Django).
 pub const MAX_USERNAME_CHARS: usize = 150;
+
+static USERNAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\A[\p{L}\p{N}_.@+-]+\z").expect("the pattern is fixed"));
 
 /// A user as stored. Serialized it is the admin API's object, in the API's order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -136,7 +140,7 @@ impl UserOrder {
 pub struct NewUser {
     /// Already checked by [`new_username`].
     pub username: String,
-    /// Already checked by [`email_fault`]; may be empty.
+    /// Already checked by [`super::email::email_fault`]; may be empty.
     pub email: String,
     /// May be empty.
     pub first_name: String,
@@ -180,23 +184,12 @@ pub fn new_username(text: &str) -> Result<String, Vec<String>> {
     if username.chars().count() > MAX_USERNAME_CHARS {
         faults.push(format!("Ensure this field has no more than {MAX_USERNAME_CHARS} characters."));
     }
-    if !matches(r"\A[\p{L}\p{N}_.@+-]+\z", &username) {
+    if !USERNAME.is_match(&username) {
         faults.push(
             "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.".into(),
         );
     }
     if faults.is_empty() { Ok(username) } else { Err(faults) }
-}
-
-/// Why `email` is none, in Django's words; `None` when it is one.
-#[must_use]
-pub fn email_fault(email: &str) -> Option<&'static str> {
-    EmailRule::new().fault(email)
-}
-
-// Only admins' requests come here, so a pattern compiled anew each time is cheap enough.
-fn matches(pattern: &str, text: &str) -> bool {
-    Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What Django would say of a user's fields.
 
+use crate::domain::email::email_fault;
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};
-use crate::domain::user::{email_fault, new_username};
+use crate::domain::user::new_username;
 use crate::service::Faults;
 
 /// The fields of a user, in the order in which their faults are told.
