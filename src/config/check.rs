@@ -56,6 +56,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A client's id and its secret.
+    fn client(&mut self, id: &str, secret: &str) -> Option<(String, ClientSecret)> {
+        let (client_id, text) = self.pair(id, secret)?;
+        let chosen = ClientSecret::chosen(&text);
+        chosen.map_err(|error| self.faults.push(format!("{secret}: {error}"))).ok().map(|chosen| (client_id, chosen))
+    }
+
     /// All settings; `None` when any has a fault.
     pub fn config(&mut self) -> Option<Config> {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -69,7 +76,7 @@ impl<'a> Reader<'a> {
         let secret_key = self.maybe("JETON_SECRET_KEY", SecretKey::parse);
         let new_secret_key = self.maybe("JETON_NEW_SECRET_KEY", SecretKey::parse);
         let bootstrap_admin = self.pair("JETON_BOOTSTRAP_ADMIN", "JETON_BOOTSTRAP_ADMIN_PASSWORD");
-        let bootstrap_client = self.pair("JETON_BOOTSTRAP_CLIENT_ID", "JETON_BOOTSTRAP_CLIENT_SECRET");
+        let bootstrap_client = self.client("JETON_BOOTSTRAP_CLIENT_ID", "JETON_BOOTSTRAP_CLIENT_SECRET");
         let token_mode = self.required("JETON_TOKEN_MODE", words::token_mode);
         let token_ttl = self.required("JETON_TOKEN_TTL", optional_duration);
         let token_auto_refresh = self.required("JETON_TOKEN_AUTO_REFRESH", values::boolean);
@@ -124,7 +131,7 @@ impl<'a> Reader<'a> {
             secret_key: secret_key?,
             new_secret_key: new_secret_key?,
             bootstrap_admin: bootstrap_admin.map(|(name, password)| (name, Password::new(password))),
-            bootstrap_client: bootstrap_client.map(|(id, secret)| (id, ClientSecret::from_text(&secret))),
+            bootstrap_client,
             token_mode: token_mode?,
             token_ttl: token_ttl?,
             token_auto_refresh: token_auto_refresh?,

@@ -45,7 +45,7 @@ pub const SETTINGS: &[Setting] = &[
     file("JETON_BOOTSTRAP_ADMIN", "", "a superuser made at start where missing"),
     secret("JETON_BOOTSTRAP_ADMIN_PASSWORD", "that superuser's password"),
     file("JETON_BOOTSTRAP_CLIENT_ID", "", "a client made at start where missing"),
-    secret("JETON_BOOTSTRAP_CLIENT_SECRET", "that client's secret"),
+    secret("JETON_BOOTSTRAP_CLIENT_SECRET", "that client's secret, of at least 32 characters"),
     plain("JETON_TOKEN_MODE", "single", "single: one login token a user (DRF); multiple: one a login (Knox)"),
     plain("JETON_TOKEN_TTL", "none", "how long login tokens live, for example 10h or 30d"),
     plain("JETON_TOKEN_AUTO_REFRESH", "false", "whether each use pushes the expiry out"),

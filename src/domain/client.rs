@@ -10,6 +10,9 @@ use utoipa::ToSchema;
 use super::random;
 use super::time::Timestamp;
 
+/// The fewest characters of a secret that somebody chose.
+const MIN_SECRET_CHARS: usize = 32;
+
 /// A registered client as it is stored. Serialized it is the admin API's object.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(description = "A service that may introspect.")]
@@ -38,7 +41,20 @@ impl ClientSecret {
         Self(hex::encode(random::bytes::<32>()))
     }
 
-    /// A secret that an operator chose or a caller presents.
+    /// A secret that an operator chose.
+    ///
+    /// # Errors
+    /// When it is too short to withstand guesses; the words do not repeat it.
+    pub fn chosen(text: &str) -> Result<Self, String> {
+        if text.chars().count() < MIN_SECRET_CHARS {
+            return Err(format!(
+                "it must have at least {MIN_SECRET_CHARS} characters; make one with: openssl rand -hex 32"
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// A secret that a caller presents.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         Self(text.to_owned())
@@ -80,10 +96,22 @@ impl SecretDigest {
         &self.0
     }
 
+    /// A digest that no secret has.
+    #[must_use]
+    pub const fn of_nothing() -> Self {
+        Self([0; 64])
+    }
+
     /// Whether `presented` is the secret; takes the same time whatever it is.
     #[must_use]
     pub fn matches(&self, presented: &ClientSecret) -> bool {
-        self.0.ct_eq(&presented.digest().0).into()
+        self.is(&presented.digest())
+    }
+
+    /// Whether both are of the same secret; takes the same time whatever they are.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
     }
 }
 

@@ -62,15 +62,17 @@ impl Service {
 
     /// The id of the client that one of `candidates`, pairs of id and secret, names with its right secret.
     ///
+    /// Only a right secret is believed from memory. Whatever else is presented costs one question to the database and one
+    /// comparison, so that time does not tell which ids there are.
+    ///
     /// # Errors
     /// [`Error::Store`], when the cache may not answer in the database's place.
     pub async fn authenticate_client(&self, candidates: Vec<(String, ClientSecret)>) -> Result<Option<String>, Error> {
         for (client_id, secret) in candidates {
-            let digest = match self.kept_client(&client_id, Patience::Bound) {
-                Some((_, digest)) => Some(digest),
-                None => self.look_client_up(&client_id).await?,
-            };
-            if digest.is_some_and(|digest| digest.matches(&secret)) {
+            let presented = secret.digest();
+            if self.kept_client_with(&client_id, &presented, Patience::Bound).is_some()
+                || self.look_client_up(&client_id, &presented).await?
+            {
                 return Ok(Some(client_id));
             }
         }
@@ -81,10 +83,7 @@ impl Service {
     /// looked up. `None`: [`Service::authenticate_client`] is to be asked.
     #[must_use]
     pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<Born> {
-        candidates.iter().find_map(|(client_id, secret)| {
-            let (born, digest) = self.kept_client(client_id, Patience::Bound)?;
-            digest.matches(secret).then_some(born)
-        })
+        candidates.iter().find_map(|(id, secret)| self.kept_client_with(id, &secret.digest(), Patience::Bound))
     }
 
     /// Whether what was accepted then may be accepted now: provably no client has changed since.
@@ -93,29 +92,37 @@ impl Service {
         self.inner.cache.clients_stand(born, Uptime::now(), Patience::Bound)
     }
 
-    fn kept_client(&self, client_id: &str, patience: Patience) -> Option<(Born, SecretDigest)> {
-        let kept = self.inner.clients.get(client_id)?;
-        self.inner.cache.clients_stand(kept.0, Uptime::now(), patience).then_some(kept)
+    /// What had been heard of changes when this client was looked up, if it is kept with this secret.
+    fn kept_client_with(&self, client_id: &str, presented: &SecretDigest, patience: Patience) -> Option<Born> {
+        let kept = self.inner.clients.get(client_id);
+        let (born, digest) = kept.map_or((None, SecretDigest::of_nothing()), |(born, digest)| (Some(born), digest));
+        // Compared whether there is one or not.
+        let is_right = digest.is(presented);
+        born.filter(|born| is_right && self.inner.cache.clients_stand(*born, Uptime::now(), patience))
     }
 
-    async fn look_client_up(&self, client_id: &str) -> Result<Option<SecretDigest>, Error> {
-        let born = self.inner.cache.born();
-        let wanted = client_id.to_owned();
-        match self.db(move |store| store.client(&wanted)).await {
-            Ok(client) => {
-                let digest = client.map(|client| client.secret);
-                self.inner.clients.keep(client_id, digest.as_ref().map(|digest| (born, digest.clone())));
-                Ok(digest)
+    /// Whether the database has a client with this id and this secret. Without the database only a right secret is told
+    /// from others.
+    async fn look_client_up(&self, client_id: &str, presented: &SecretDigest) -> Result<bool, Error> {
+        let (born, wanted) = (self.inner.cache.born(), client_id.to_owned());
+        match self.db(move |store| store.client_secret(&wanted)).await {
+            Ok(stored) => {
+                let is_right = stored.as_ref().unwrap_or(&SecretDigest::of_nothing()).is(presented);
+                if is_right && let Some(digest) = stored {
+                    self.inner.clients.keep(client_id, born, digest);
+                }
+                Ok(is_right)
             }
             Err(error) => {
-                let kept = self.kept_client(client_id, Patience::StaleIfError).filter(|_| error.is_passing());
-                kept.map(|(_, digest)| Some(digest)).ok_or(error)
+                let kept = self.kept_client_with(client_id, presented, Patience::StaleIfError);
+                if kept.is_some() && error.is_passing() { Ok(true) } else { Err(error) }
             }
         }
     }
 }
 
-/// Clients that were looked up. There are few, and only those that exist are kept.
+/// Clients that have shown their secret. There are few: only who exists is kept. One that was deleted stays, and is not
+/// believed, for clients have changed since it was looked up.
 #[derive(Default)]
 pub struct Clients {
     known: RwLock<HashMap<String, (Born, SecretDigest)>>,
@@ -126,11 +133,8 @@ impl Clients {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(client_id).cloned()
     }
 
-    fn keep(&self, client_id: &str, client: Option<(Born, SecretDigest)>) {
+    fn keep(&self, client_id: &str, born: Born, digest: SecretDigest) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        match client {
-            Some(client) => drop(known.insert(client_id.to_owned(), client)),
-            None => drop(known.remove(client_id)),
-        }
+        known.insert(client_id.to_owned(), (born, digest));
     }
 }

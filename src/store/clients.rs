@@ -2,6 +2,7 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use diesel::sql_types::{Binary, Nullable, Text};
 use serde_json::json;
 
 use super::connection::Conn;
@@ -25,6 +26,12 @@ fn client((_, client_id, secret, created_at, rotated_at): Row) -> Result<Client,
     })
 }
 
+#[derive(QueryableByName)]
+struct SecretRow {
+    #[diesel(sql_type = Nullable<Binary>)]
+    digest: Option<Vec<u8>>,
+}
+
 impl Store {
     /// The client with this id.
     pub fn client(&self, client_id: &str) -> Result<Option<Client>, StoreError> {
@@ -34,6 +41,21 @@ impl Store {
         self.read(|conn| {
             clients::table.filter(clients::client_id.eq(client_id)).first(conn).optional()?.map(client).transpose()
         })
+    }
+
+    /// The secret of the client with this id. One row comes back whether there is one or not, for the same time.
+    pub fn client_secret(&self, client_id: &str) -> Result<Option<SecretDigest>, StoreError> {
+        if !storable(client_id) {
+            return Ok(None);
+        }
+        let query = diesel::sql_query("select (select secret_digest from clients where client_id = $1) as digest");
+        let query = query.bind::<Text, _>(client_id);
+        let row: SecretRow = self.read(|conn| match conn {
+            Conn::Pg(pg) => Ok(query.get_result(pg)?),
+            Conn::Sqlite(sqlite) => Ok(query.get_result(sqlite)?),
+        })?;
+        let wrong = || StoreError::Failed(format!("the secret digest of client {client_id} has a wrong length"));
+        row.digest.map(|digest| SecretDigest::from_bytes(&digest).ok_or_else(wrong)).transpose()
     }
 
     /// All clients, by age.

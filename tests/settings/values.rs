@@ -98,7 +98,10 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
 /// Settings that make sense in pairs alone, and secrets.
 const PAIRS: [[(&str, &str); 2]; 3] = [
     [("JETON_BOOTSTRAP_ADMIN", "root"), ("JETON_BOOTSTRAP_ADMIN_PASSWORD", "slow rivers run deep")],
-    [("JETON_BOOTSTRAP_CLIENT_ID", "billing"), ("JETON_BOOTSTRAP_CLIENT_SECRET", "a secret of some length")],
+    [
+        ("JETON_BOOTSTRAP_CLIENT_ID", "billing"),
+        ("JETON_BOOTSTRAP_CLIENT_SECRET", "a secret of at least 32 characters, chosen"),
+    ],
     [("JETON_TLS_CERT", "/etc/cert.pem"), ("JETON_TLS_KEY", "/etc/key.pem")],
 ];
 
@@ -135,6 +138,22 @@ fn bad_values_are_refused_by_name_wherever_they_come_from() {
             let words = refused(&Jeton::new().env(name, bad), &["config"], name);
             assert!(!words.contains(bad), "no secret in an error, not even a bad one: {words}");
         }
+    }
+}
+
+#[test]
+fn a_clients_secret_that_can_be_guessed_is_refused() {
+    let jeton = |secret: &str| {
+        Jeton::new().env("JETON_BOOTSTRAP_CLIENT_ID", "billing").env("JETON_BOOTSTRAP_CLIENT_SECRET", secret)
+    };
+    for short in ["abc", &"x".repeat(31), &"ü".repeat(31)] {
+        for command in ["config", "serve"] {
+            let words = refused(&jeton(short), &[command], "JETON_BOOTSTRAP_CLIENT_SECRET");
+            assert!(words.contains("at least 32 characters") && !words.contains(short), "{words}");
+        }
+    }
+    for good in ["x".repeat(32), "ü".repeat(32)] {
+        done(&jeton(&good), &["config"]);
     }
 }
 
