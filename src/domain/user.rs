@@ -54,7 +54,7 @@ pub struct User {
     pub groups: Vec<String>,
     /// When the user was made.
     pub date_joined: Timestamp,
-    /// Kept from Django; a login at the API does not set it, as in DRF.
+    /// When they last logged in, at the API or in the console; to the minute.
     #[schema(required)]
     pub last_login: Option<Timestamp>,
     /// The stored hash; never serialized.

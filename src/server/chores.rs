@@ -1,4 +1,4 @@
-//! What a server does beside answering: it writes the uses of tokens, and purges what is long dead.
+//! What a server does beside answering: it writes the uses of tokens and last logins, and purges what is long dead.
 
 use std::time::Duration;
 
@@ -14,6 +14,9 @@ pub async fn keep_flushing(service: Service) {
         if let Err(error) = service.flush_uses(LockedRows::PassOver).await {
             log::warn!("uses of tokens wait to be written: {error}");
         }
+        if let Err(error) = service.flush_logins(LockedRows::PassOver).await {
+            log::warn!("last logins wait to be written: {error}");
+        }
     }
 }
 
@@ -23,10 +26,11 @@ const LAST_FLUSHES: [LockedRows; 3] = [LockedRows::PassOver, LockedRows::Wait, L
 
 pub async fn flush_at_last(service: &Service) {
     for (attempt, locked) in LAST_FLUSHES.into_iter().enumerate() {
-        let left = match service.flush_uses(locked).await {
-            Ok(0) => return,
-            Ok(tokens) => format!("somebody holds the rows of {tokens} tokens"),
-            Err(error) if error.is_passing() => error.to_string(),
+        let written = async { Ok((service.flush_uses(locked).await?, service.flush_logins(locked).await?)) };
+        let left = match written.await {
+            Ok((0, 0)) => return,
+            Ok((tokens, users)) => format!("somebody holds the rows of {tokens} tokens and {users} users"),
+            Err(error @ Error::Store(_)) if error.is_passing() => error.to_string(),
             Err(error) => return log::error!("the last uses of tokens were not written: {error}"),
         };
         if attempt + 1 == LAST_FLUSHES.len() {

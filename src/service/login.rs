@@ -120,6 +120,9 @@ impl Service {
     async fn checked_login(&self, login: Login, by: &Actor) -> Result<LoggedIn, Error> {
         self.with_checked(&login, async |user: User| {
             let made = self.login_token(&user, by, Action::Login).await?;
+            if made.is_some() {
+                self.inner.last_logins.note(&user, self.clock().now());
+            }
             Ok(made.map(|(token, expires_at)| LoggedIn { token, expires_at, user }))
         })
         .await

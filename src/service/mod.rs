@@ -12,6 +12,7 @@ mod health;
 mod import;
 mod introspect;
 pub mod key_file;
+mod last_logins;
 mod login;
 mod lookup;
 mod lookups;
@@ -51,6 +52,7 @@ pub use import::{
     would_import_django,
 };
 pub use introspect::{Identity, Introspection};
+use last_logins::LastLogins;
 pub use login::{LoggedIn, Login};
 pub use lookup::Reason;
 use lookups::Lookups;
@@ -124,6 +126,7 @@ struct Inner {
     sealer: Option<Sealer>,
     throttle: Throttle,
     uses: Uses,
+    last_logins: LastLogins,
     cache: Arc<Cache>,
     lookups: Lookups,
     clients: Clients,
@@ -165,8 +168,21 @@ impl Service {
         let metrics = Arc::new(Metrics::new());
         let lookups = Lookups::start(&store, &cache, &metrics, patience(&policy))
             .map_err(|error| StoreError::Unusable(format!("cannot start a thread for lookups: {error}")))?;
-        let (uses, clients) = (Uses::default(), Clients::default());
-        let inner = Inner { store, hasher, sealer, throttle, uses, cache, lookups, clients, metrics, clock, policy };
+        let (uses, last_logins, clients) = (Uses::default(), LastLogins::default(), Clients::default());
+        let inner = Inner {
+            store,
+            hasher,
+            sealer,
+            throttle,
+            uses,
+            last_logins,
+            cache,
+            lookups,
+            clients,
+            metrics,
+            clock,
+            policy,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

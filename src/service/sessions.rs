@@ -34,9 +34,12 @@ impl Service {
                 log::info!(address:? = login.address, user = user.username.as_str(); "no staff: not for the console");
                 return Err(Error::invalid(Faults::NON_FIELD, WRONG));
             }
-            let (key, now, actor) = (SessionKey::generate(), self.clock().now(), by.clone());
+            let (key, now, actor, read) = (SessionKey::generate(), self.clock().now(), by.clone(), user.clone());
             let digest = key.digest();
-            let begun = self.db(move |store| store.create_session(&user, &digest, &actor, now)).await?;
+            let begun = self.db(move |store| store.create_session(&read, &digest, &actor, now)).await?;
+            if begun {
+                self.inner.last_logins.note(&user, now);
+            }
             Ok(begun.then_some(key))
         };
         self.with_checked(login, begin).await.map_err(|error| match error {

@@ -13,6 +13,7 @@ mod connection;
 mod django;
 mod groups;
 mod import;
+mod last_logins;
 mod listener;
 mod login_tokens;
 mod lookup;

@@ -33,7 +33,6 @@ impl Store {
                     sessions::seen_at.eq(now.naive()),
                 ))
                 .execute(conn)?;
-            diesel::update(users::table.find(user.id)).set(users::last_login.eq(now.naive())).execute(conn)?;
             audit::record(conn, by, Action::Login, &user.username, &json!({ "via": "console" }), now)?;
             Ok(true)
         })

@@ -29,9 +29,11 @@ fn mend(app: &App, db: Kind, table: &str) {
     });
 }
 
-/// All that could change but for the uses of tokens, which are no changes.
+/// All that could change but for logins and the uses of tokens, which are no changes.
 fn everything(app: &App) -> String {
-    ["users", "user_groups", "audit_log"].map(|table| rows(app, table, "*")).concat()
+    let users = "id, username, password, email, first_name, last_name, is_active, is_staff, is_superuser, date_joined";
+    rows(app, "users", users)
+        + &["user_groups", "audit_log"].map(|table| rows(app, table, "*")).concat()
         + &rows(app, "clients", "id, client_id, created_at, rotated_at")
         + &rows(app, "tokens", "id, user_id, name, scope, expires_at, revoked_at, revoked_by, sealed is null")
 }
