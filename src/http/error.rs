@@ -113,6 +113,10 @@ fn service_answer(error: &Error) -> HttpResponse {
         Error::PermissionDenied => drf::detail(StatusCode::FORBIDDEN, &error.to_string()),
         Error::NotFound => drf::detail(StatusCode::NOT_FOUND, "Not found."),
         Error::Invalid(faults) => drf::answer(StatusCode::BAD_REQUEST, &by_field(faults)),
+        Error::LoginRefused(_) => {
+            let sentence = json!({ Faults::NON_FIELD: [error.to_string()] });
+            drf::answer(StatusCode::BAD_REQUEST, &sentence)
+        }
         Error::Conflict(sentence) => drf::detail(StatusCode::CONFLICT, sentence),
         Error::TokenLimit => drf::answer(StatusCode::FORBIDDEN, &OAuthError::new(&error.to_string())),
         Error::Throttled(wait) => {

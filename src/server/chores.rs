@@ -1,4 +1,5 @@
-//! What a server does beside answering: it writes the uses of tokens and last logins, and purges what is long dead.
+//! What a server does beside answering: it writes the uses of tokens and last logins, purges what is long dead, and
+//! counts what password hashes cost.
 
 use std::time::Duration;
 
@@ -39,6 +40,18 @@ pub async fn flush_at_last(service: &Service) {
         log::warn!("the last uses of tokens wait to be written: {left}");
         // Until the database has given up what this attempt has locked.
         actix_rt::time::sleep(service.policy().database_timeout / 4).await;
+    }
+}
+
+/// How often the newest count of hashes is read, which another node, or an import, may have written.
+const COUNT_INTERVAL: Duration = Duration::from_secs(2);
+
+pub async fn keep_counting(service: Service) {
+    loop {
+        if let Err(error) = service.refresh_hash_costs().await {
+            log::warn!("what password hashes cost is not counted: {error}");
+        }
+        actix_rt::time::sleep(COUNT_INTERVAL).await;
     }
 }
 

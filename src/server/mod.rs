@@ -107,6 +107,7 @@ impl Server {
         // After the place to listen is ours: a start that fails must not use up the one showing of the first secrets.
         let bootstrap = Bootstrap { admin: config.bootstrap_admin.clone(), client: config.bootstrap_client.clone() };
         service.bootstrap(&bootstrap).await?;
+        service.estimate_hash_costs().await?;
         let first_start = if config.database_url.is_postgres() { None } else { service.first_start().await? };
         Ok(Self { urls, addresses, first_start, actix: server.run(), metrics, service })
     }
@@ -125,6 +126,7 @@ impl Server {
         let watch = self.service.watch()?;
         let uses = actix_rt::spawn(chores::keep_flushing(self.service.clone()));
         let purge = actix_rt::spawn(chores::keep_purging(self.service.clone()));
+        let costs = actix_rt::spawn(chores::keep_counting(self.service.clone()));
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {
@@ -132,6 +134,7 @@ impl Server {
         }
         uses.abort();
         purge.abort();
+        costs.abort();
         drop(watch);
         chores::flush_at_last(&self.service).await;
         served

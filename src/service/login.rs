@@ -4,17 +4,14 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::hasher::Checked;
-use super::{Error, Faults, Service};
+use super::hasher::{Check, Checked};
+use super::{Error, LoginRefusal, Service};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::password::{Password, PasswordHash};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenMode};
 use crate::domain::user::{MAX_USERNAME_CHARS, User};
 use crate::store::{Issue, LoginToken, NewToken, SealedToken, StoreError};
-
-/// DRF's one sentence for everything that is wrong with a name and a password.
-const WRONG: &str = "Unable to log in with provided credentials.";
 
 /// How often a login checks the password when the user changes beside it again and again.
 const MOST_CHECKS: usize = 10;
@@ -46,7 +43,7 @@ impl Service {
     /// until that limit lets somebody in again.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with DRF's sentence for an unknown user, an inactive one and a wrong password alike;
+    /// [`Error::LoginRefused`] for an unknown user, an inactive one and a wrong password;
     /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`].
     pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
         let by = Actor { name: login.username.clone(), address: login.address };
@@ -79,13 +76,13 @@ impl Service {
         let result = login.await;
         self.inner.metrics.login(match &result {
             Ok(_) => "ok",
-            Err(Error::Invalid(_)) => "refused",
+            Err(Error::LoginRefused(_)) => "refused",
             Err(Error::TokenLimit) => "limit",
             Err(Error::Busy) => "busy",
             Err(_) => "error",
         });
         let refusal = match &result {
-            Err(Error::Invalid(_)) => Some(details(None)),
+            Err(Error::LoginRefused(reason)) => Some(details(Some(reason.as_str()))),
             Err(Error::TokenLimit) => Some(details(Some("limit"))),
             _ => None,
         };
@@ -93,7 +90,7 @@ impl Service {
             self.record_refusal(by, details).await?;
         }
         // Only a wrong name or password counts against whoever tries.
-        if !matches!(&result, Err(Error::Invalid(_))) {
+        if !matches!(&result, Err(Error::LoginRefused(_))) {
             attempt.forgive();
         }
         result
@@ -149,27 +146,33 @@ impl Service {
                 return Ok(given);
             }
         }
-        Err(wrong())
+        Err(Error::LoginRefused(LoginRefusal::WrongPassword))
     }
 
     /// The active user whose password this is, and a new hash if theirs is outdated.
     async fn check_password_of(&self, login: &Login) -> Result<(User, Option<PasswordHash>), Error> {
         let username = login.username.clone();
-        let user = self.db(move |store| store.user(&username)).await?;
-        let stored = user.as_ref().map(|user| user.password.clone());
-        let checked = self.inner.hasher.verify(stored, login.password.clone()).await?;
-        if let (Some(user), Checked::Unreadable(fault)) = (&user, &checked) {
-            log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
-        }
-        let (Some(user), Checked::Good(rehashed)) = (user, checked) else {
-            log::info!(address:? = login.address; "a login was refused");
-            return Err(wrong());
+        let user = self.db(move |store| store.user_at_login(&username)).await?;
+        let check = Check {
+            stored: user.as_ref().map(|user| user.password.clone()),
+            dummy: self.inner.counted.dummy_for(&login.username, self.inner.hasher.dummy()),
+            password: login.password.clone(),
+            replaces: user.as_ref().is_some_and(|user| user.is_active),
         };
-        if !user.is_active {
-            log::info!(address:? = login.address, user = user.username.as_str(); "an inactive user was refused");
-            return Err(wrong());
+        match (user, self.inner.hasher.verify(check).await?) {
+            (Some(user), Checked::Good(rehashed)) if user.is_active => Ok((user, rehashed)),
+            (user, checked) => {
+                let reason = LoginRefusal::of(user.as_ref(), &checked);
+                // One line whatever the reason, for writing a line takes time too.
+                match (&user, &checked) {
+                    (Some(user), Checked::Unreadable(fault)) => {
+                        log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
+                    }
+                    _ => log::info!(address:? = login.address, reason = reason.as_str(); "a login was refused"),
+                }
+                Err(Error::LoginRefused(reason))
+            }
         }
-        Ok((user, rehashed))
     }
 
     /// The user's login token: in single mode the one they have, else a new one. `None` when the user was deactivated
@@ -248,8 +251,4 @@ impl Service {
         }
         token
     }
-}
-
-fn wrong() -> Error {
-    Error::invalid(Faults::NON_FIELD, WRONG)
 }

@@ -7,6 +7,7 @@ pub mod cache;
 mod clients;
 mod error;
 mod explain;
+mod hash_costs;
 mod hasher;
 mod health;
 mod import;
@@ -14,6 +15,7 @@ mod introspect;
 pub mod key_file;
 mod last_logins;
 mod login;
+mod login_refusal;
 mod lookup;
 mod lookups;
 mod metrics;
@@ -46,6 +48,7 @@ pub use bootstrap::{Bootstrap, FirstStart};
 use cache::Cache;
 pub use error::{Error, Faults};
 pub use explain::Explanation;
+use hash_costs::CountedHashes;
 pub use hasher::{Hasher, HasherOptions};
 pub use import::{
     Counts, CsvError, CsvImported, DjangoImport, Imported, Progress, UselessHashes, open_django, would_import_csv,
@@ -54,6 +57,7 @@ pub use import::{
 pub use introspect::{Identity, Introspection};
 use last_logins::LastLogins;
 pub use login::{LoggedIn, Login};
+pub use login_refusal::LoginRefusal;
 pub use lookup::Reason;
 use lookups::Lookups;
 pub use metrics::{Metrics, WorkerCounts};
@@ -123,6 +127,7 @@ pub struct Service {
 struct Inner {
     store: Store,
     hasher: Hasher,
+    counted: CountedHashes,
     sealer: Option<Sealer>,
     throttle: Throttle,
     uses: Uses,
@@ -157,6 +162,7 @@ impl Service {
             }
             None => {}
         }
+        let counted = CountedHashes::open(&store)?;
         let throttle = Throttle::new(policy.login_limit_address, policy.login_limit_user);
         let cache =
             Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error).ok_or_else(|| {
@@ -172,6 +178,7 @@ impl Service {
         let inner = Inner {
             store,
             hasher,
+            counted,
             sealer,
             throttle,
             uses,

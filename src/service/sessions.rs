@@ -1,6 +1,6 @@
 //! Sessions of the console: begun with a password, used by each page, ended.
 
-use super::{Error, Faults, Login, Rights, Service};
+use super::{Error, Faults, Login, LoginRefusal, Rights, Service};
 use crate::domain::audit::Actor;
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
@@ -25,14 +25,18 @@ impl Service {
     /// As [`Service::login`]; [`Error::Invalid`] for users who are not staff too, whatever their password.
     pub async fn sign_in(&self, login: Login) -> Result<SessionKey, Error> {
         let by = Actor { name: login.username.clone(), address: login.address };
-        self.limited(by.clone(), Some("console"), self.checked_sign_in(&login, &by)).await
+        let signed_in = self.limited(by.clone(), Some("console"), self.checked_sign_in(&login, &by)).await;
+        signed_in.map_err(|error| match error {
+            Error::LoginRefused(_) => Error::invalid(Faults::NON_FIELD, WRONG),
+            other => other,
+        })
     }
 
     async fn checked_sign_in(&self, login: &Login, by: &Actor) -> Result<SessionKey, Error> {
         let begin = async |user: User| {
             if Rights::of(user.is_staff, user.is_superuser) < Rights::Staff {
                 log::info!(address:? = login.address, user = user.username.as_str(); "no staff: not for the console");
-                return Err(Error::invalid(Faults::NON_FIELD, WRONG));
+                return Err(Error::LoginRefused(LoginRefusal::NotStaff));
             }
             let (key, now, actor, read) = (SessionKey::generate(), self.clock().now(), by.clone(), user.clone());
             let digest = key.digest();
@@ -42,10 +46,7 @@ impl Service {
             }
             Ok(begun.then_some(key))
         };
-        self.with_checked(login, begin).await.map_err(|error| match error {
-            Error::Invalid(_) => Error::invalid(Faults::NON_FIELD, WRONG),
-            other => other,
-        })
+        self.with_checked(login, begin).await
     }
 
     /// Whose session this is; `None` when it is over. With `take_notice` what they are to be told counts as told.

@@ -122,7 +122,7 @@ on_both! {
             entries.iter().map(|entry| entry["details"].to_string()).collect::<Vec<_>>()
         };
         let throttled = || assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 429);
-        let (wrong, over) = ("{}", "{\"reason\":\"throttled\"}");
+        let (wrong, over) = ("{\"reason\":\"wrong_password\"}", "{\"reason\":\"throttled\"}");
         for _ in 0..2 {
             assert_eq!(app.try_login(ALICE.0, "wrong").status, 400);
         }

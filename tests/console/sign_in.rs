@@ -66,7 +66,7 @@ on_both! {
             refused(&app, username, password);
         }
         assert_eq!(logins(&app).len(), 6);
-        assert_eq!(logins(&app)[0], "\"login.failed\" \"<script>\" null");
+        assert_eq!(logins(&app)[0], "\"login.failed\" \"<script>\" \"unknown_user\"");
         assert_eq!(app.sql("select count(*) from sessions"), "0");
     }
 

@@ -114,6 +114,7 @@ fn service_page(error: &Error) -> HttpResponse {
         Error::PermissionDenied | Error::TokenLimit => (StatusCode::FORBIDDEN, error.to_string()),
         Error::NotFound => (StatusCode::NOT_FOUND, "There is no such page, or what it was about is gone.".into()),
         Error::Invalid(faults) => (StatusCode::BAD_REQUEST, faults.to_string()),
+        Error::LoginRefused(_) => (StatusCode::BAD_REQUEST, error.to_string()),
         Error::Conflict(sentence) => (StatusCode::CONFLICT, sentence.clone()),
         Error::Throttled(wait) => (StatusCode::TOO_MANY_REQUESTS, throttled(*wait)),
         Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Too many logins at once, try again later.".into()),

@@ -43,6 +43,10 @@ pub fn audit() -> Vec<Op> {
     let moment = || text().format(Some(super::format("date-time"))).examples([json!("2026-01-31T09:30:00Z")]);
     vec![
         Op::get("/admin/audit/", "list_audit", "The audit log, newest first")
+            .describe(
+                "The details of a `login.failed` have its `reason`: `unknown_user`, `wrong_password`, `inactive`, \
+                 `no_password`, `too_costly`, `not_staff`, `throttled` or `limit`.",
+            )
             .query("actor", text(), "Of exactly this actor: a username, `client:<id>`, `cli:<os user>` or `system`.")
             .query("action", text().examples([json!("token.revoke")]), "Of exactly this action.")
             .query("target", text(), "Concerning exactly this target.")

@@ -33,6 +33,19 @@ pub struct HasherOptions {
     pub policy: HashPolicy,
 }
 
+/// A password to be checked.
+pub struct Check {
+    /// What it is checked against, if there is anything.
+    pub stored: Option<PasswordHash>,
+    /// What it is checked against, for the time it takes, where no work is done for `stored`: so time does not tell
+    /// whether there is such a user.
+    pub dummy: PasswordHash,
+    /// As it was sent.
+    pub password: Password,
+    /// Whether an outdated hash of the right password is replaced.
+    pub replaces: bool,
+}
+
 /// What a password check found.
 #[derive(Clone, Debug)]
 pub enum Checked {
@@ -48,6 +61,7 @@ pub enum Checked {
 #[derive(Clone)]
 pub struct Hasher {
     queue: Arc<Queue>,
+    dummy: PasswordHash,
     _owner: Arc<Owner>,
 }
 
@@ -66,12 +80,11 @@ impl Hasher {
             filled: Condvar::new(),
             room: options.queue,
         });
-        let hasher = Self { queue: Arc::clone(&queue), _owner: Arc::new(Owner(Arc::clone(&queue))) };
+        let hasher = Self { queue: Arc::clone(&queue), dummy, _owner: Arc::new(Owner(Arc::clone(&queue))) };
         for number in 0..options.threads {
             // Of a fixed size, so that a hashing thread asks nobody for memory: the allocator has locks, too.
             let ((work, jobs), (done, answers)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
-            let mut worker =
-                Worker { jobs, done, dummy: dummy.clone(), policy: options.policy, workspace: Workspace::default() };
+            let mut worker = Worker { jobs, done, policy: options.policy, workspace: Workspace::default() };
             std::thread::Builder::new().name(format!("hasher-{number}")).spawn(move || worker.run())?;
             let porter = Porter { queue: Arc::clone(&queue), work, answers };
             std::thread::Builder::new().name(format!("porter-{number}")).spawn(move || porter.run())?;
@@ -79,14 +92,18 @@ impl Hasher {
         Ok(hasher)
     }
 
-    /// Checks a password. Without a stored hash the same work is done for nothing, so that time does not tell
-    /// whether there is such a user.
+    /// A hash of nothing with today's cost.
+    pub const fn dummy(&self) -> &PasswordHash {
+        &self.dummy
+    }
+
+    /// Checks a password.
     ///
     /// # Errors
     /// [`Error::Busy`] when too many wait already.
-    pub async fn verify(&self, stored: Option<PasswordHash>, password: Password) -> Result<Checked, Error> {
+    pub async fn verify(&self, check: Check) -> Result<Checked, Error> {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Job::Verify { stored, password, reply })?;
+        self.queue.push(Job::Verify { check, reply })?;
         answer.await.map_err(|_| Error::Busy)
     }
 
@@ -108,7 +125,7 @@ impl fmt::Debug for Hasher {
 }
 
 enum Job {
-    Verify { stored: Option<PasswordHash>, password: Password, reply: oneshot::Sender<Checked> },
+    Verify { check: Check, reply: oneshot::Sender<Checked> },
     Hash { password: Password, reply: oneshot::Sender<PasswordHash> },
 }
 
@@ -213,10 +230,11 @@ mod tests {
         let options = HasherOptions { threads: 1, queue: 1, policy: HashPolicy { cost: UNCHECKED, legacy: false } };
         let hasher = Hasher::with_dummy(options, PasswordHash::dummy(cheap)).unwrap();
         let password = || Password::new("correct horse".into());
+        let nobody = || Check { stored: None, dummy: hasher.dummy().clone(), password: password(), replaces: true };
         actix_rt::System::new().block_on(async {
             for _ in 0..3 {
                 assert!(matches!(hasher.hash(password()).await, Err(Error::Busy)));
-                let after = actix_rt::time::timeout(LONGEST_WAIT, hasher.verify(None, password())).await;
+                let after = actix_rt::time::timeout(LONGEST_WAIT, hasher.verify(nobody())).await;
                 assert!(matches!(after, Ok(Ok(Checked::Wrong))), "{after:?}");
             }
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Checked, Job, Queue};
+use super::{Check, Checked, Job, Queue};
 use crate::domain::password::{self, HashPolicy, Password, PasswordHash, Verdict, Workspace};
 use crate::service::threads::unharmed;
 
@@ -40,7 +40,7 @@ impl Porter {
 
 /// A job that was done. What it was done with comes along: memory, too, is given back at ordinary priority.
 pub enum Done {
-    Verified { checked: Checked, reply: oneshot::Sender<Checked>, _with: (Option<PasswordHash>, Password) },
+    Verified { checked: Checked, reply: oneshot::Sender<Checked>, _with: Check },
     Hashed { hash: PasswordHash, reply: oneshot::Sender<PasswordHash>, _with: Password },
 }
 
@@ -58,7 +58,6 @@ impl Done {
 pub struct Worker {
     pub jobs: Receiver<Job>,
     pub done: SyncSender<Option<Done>>,
-    pub dummy: PasswordHash,
     pub policy: HashPolicy,
     pub workspace: Workspace,
 }
@@ -96,9 +95,9 @@ impl Worker {
 
     fn work(&mut self, job: Job) -> Done {
         match job {
-            Job::Verify { stored, password, reply } => {
-                let checked = self.verify(stored.as_ref(), &password);
-                Done::Verified { checked, reply, _with: (stored, password) }
+            Job::Verify { check, reply } => {
+                let checked = self.verify(&check);
+                Done::Verified { checked, reply, _with: check }
             }
             Job::Hash { password, reply } => {
                 let hash = password::hash(&password, self.policy.cost, &mut self.workspace);
@@ -107,19 +106,19 @@ impl Worker {
         }
     }
 
-    fn verify(&mut self, stored: Option<&PasswordHash>, password: &Password) -> Checked {
-        let verdict = stored.map_or(Verdict::RefusedAtOnce(None), |stored| {
+    fn verify(&mut self, Check { stored, dummy, password, replaces }: &Check) -> Checked {
+        let verdict = stored.as_ref().map_or(Verdict::RefusedAtOnce(None), |stored| {
             password::verify(stored, password, self.policy, &mut self.workspace)
         });
         match verdict {
-            Verdict::Good => Checked::Good(None),
-            Verdict::GoodButOutdated => {
+            Verdict::GoodButOutdated if *replaces => {
                 Checked::Good(Some(password::hash(password, self.policy.cost, &mut self.workspace)))
             }
+            Verdict::Good | Verdict::GoodButOutdated => Checked::Good(None),
             Verdict::Wrong => Checked::Wrong,
             Verdict::RefusedAtOnce(fault) => {
                 // Only for the time it takes; the dummy matches nothing.
-                let _ = password::verify(&self.dummy, password, self.policy, &mut self.workspace);
+                let _ = password::verify(dummy, password, self.policy, &mut self.workspace);
                 fault.map_or(Checked::Wrong, Checked::Unreadable)
             }
         }
