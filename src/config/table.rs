@@ -83,7 +83,11 @@ pub const SETTINGS: &[Setting] = &[
     plain("JETON_ARGON2_PARALLELISM", "1", "argon2id lanes"),
     plain("JETON_LOGIN_THREADS", "cores", "threads that hash passwords"),
     plain("JETON_LOGIN_QUEUE", "64", "logins that may wait for one"),
-    plain("JETON_LOGIN_LIMIT_ADDRESS", "100/min", "failed logins by client address; none: no limit"),
+    plain(
+        "JETON_LOGIN_LIMIT_ADDRESS",
+        "100/min",
+        "failed logins by client address (IPv6 by /64), on each node; none: no limit",
+    ),
     plain("JETON_LOGIN_LIMIT_USER", "10/min", "failed logins by username and address; none: no limit"),
     plain("JETON_LOGIN_LIMIT_ACCOUNT", "100/hour", "failed logins by username, from everywhere; none: no limit"),
     plain("JETON_CLIENT_LIMIT_ADDRESS", "1000/min", "failed client credentials by client address; none: no limit"),

@@ -27,6 +27,9 @@ pub struct Client {
     pub rotated_at: Option<Timestamp>,
 }
 
+/// The longest client id, in characters.
+pub const MAX_CLIENT_ID: usize = 150;
+
 /// A clear client secret: shown once, never stored.
 #[derive(Clone)]
 pub struct ClientSecret(String);
@@ -99,7 +102,7 @@ impl fmt::Debug for SecretDigest {
 pub fn client_id_fault(client_id: &str) -> Option<&'static str> {
     if client_id.is_empty() {
         Some("This field may not be blank.")
-    } else if client_id.len() > 150 {
+    } else if client_id.len() > MAX_CLIENT_ID {
         Some("Ensure this field has no more than 150 characters.")
     } else if !client_id.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
         Some("Enter a valid client id: visible ASCII characters other than a colon.")

@@ -9,6 +9,7 @@ pub mod database_url;
 pub mod django;
 pub mod duration;
 pub mod email;
+pub mod network;
 pub mod page;
 pub mod password;
 pub mod password_rules;

@@ -17,6 +17,16 @@ pub const FIRST_BOOTSTRAP_ID: i64 = 2_000_000_000;
 /// The longest username, in characters (Django).
 pub const MAX_USERNAME_CHARS: usize = 150;
 
+/// The longest username that comes over from elsewhere, in bytes: far more than an e-mail address; PostgreSQL's indexes
+/// take twice as much.
+pub const MAX_USERNAME_BYTES: usize = 1024;
+
+/// A name to look up: as it is, or so much of one that no user can have that none is found.
+#[must_use]
+pub fn sought_username(text: String) -> String {
+    if text.len() <= MAX_USERNAME_BYTES { text } else { text.chars().take(MAX_USERNAME_BYTES + 1).collect() }
+}
+
 /// A user as stored. Serialized it is the admin API's object, in the API's order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(description = "A user.")]

@@ -40,14 +40,18 @@ pub async fn login(request: HttpRequest, payload: web::Payload, state: web::Data
 
 async fn post(request: &HttpRequest, payload: web::Payload, state: &AppState) -> Result<Value, HttpError> {
     let body = body::read(request, payload, body::MAX_BODY).await?;
+    let logged_in = state.service.login(credentials(request, body, state)?).await?;
+    Ok(answer(&logged_in, &state.login_fields))
+}
+
+/// What the body says. Nothing else of it is kept while the login waits.
+fn credentials(request: &HttpRequest, body: web::Bytes, state: &AppState) -> Result<Login, HttpError> {
     let data = body::parse(request, body)?;
     let mut fields = Fields::of(&data)?;
     let username = fields.required_text("username", Trim::Yes);
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;
-    let address = client_address(request, state);
-    let logged_in = state.service.login(Login { username, password, address }).await?;
-    Ok(answer(&logged_in, &state.login_fields))
+    Ok(Login { username, password, address: client_address(request, state) })
 }
 
 fn answer(logged_in: &LoggedIn, login_fields: &[String]) -> Value {

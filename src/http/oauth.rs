@@ -4,12 +4,13 @@ use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 
-use super::AppState;
 use super::body::{self, Data, Value};
 use super::caller::{Credentials, challenge};
 use super::error::HttpError;
+use super::fast_lane::origin;
+use super::{AppState, client_address};
 use crate::domain::client::ClientSecret;
-use crate::service::{Error, Identity, Rights};
+use crate::service::{ClientOrigin, Error, Identity, Rights};
 
 /// The parameters of a request, from a form or a JSON object. What is wrong with them is told after the caller is
 /// known: [`Parameters::checked`].
@@ -110,7 +111,12 @@ pub async fn authenticate(
             (_, None) => return Ok(OAuthCaller::Nobody),
         },
     };
-    let client = state.service.authenticate_client(candidates).await.map_err(HttpError::OAuthService)?;
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let from = ClientOrigin { address: client_address(request, state), peer };
+    let client = state.service.admit_client(candidates, from).await.map_err(HttpError::OAuthService)?;
+    if client.is_some() {
+        state.service.note_client_origin(&origin(request.head()));
+    }
     client.map(OAuthCaller::Client).ok_or_else(|| {
         log::info!("a client was refused");
         HttpError::invalid_client()

@@ -1,4 +1,5 @@
-//! What a server does beside answering: it writes the uses of tokens, and purges what is long dead.
+//! What a server does beside answering: it writes the uses of tokens, forgets failures, and purges what is
+//! long dead.
 
 use std::time::Duration;
 
@@ -35,6 +36,16 @@ pub async fn flush_at_last(service: &Service) {
         log::warn!("the last uses of tokens wait to be written: {left}");
         // Until the database has given up what this attempt has locked.
         actix_rt::time::sleep(service.policy().database_timeout / 4).await;
+    }
+}
+
+/// How often failures that count no more are forgotten.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+pub async fn keep_sweeping(service: Service) {
+    loop {
+        actix_rt::time::sleep(SWEEP_INTERVAL).await;
+        service.sweep_limits();
     }
 }
 

@@ -125,6 +125,7 @@ impl Server {
         let watch = self.service.watch()?;
         let uses = actix_rt::spawn(chores::keep_flushing(self.service.clone()));
         let purge = actix_rt::spawn(chores::keep_purging(self.service.clone()));
+        let sweep = actix_rt::spawn(chores::keep_sweeping(self.service.clone()));
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {
@@ -132,6 +133,7 @@ impl Server {
         }
         uses.abort();
         purge.abort();
+        sweep.abort();
         drop(watch);
         chores::flush_at_last(&self.service).await;
         served

@@ -49,6 +49,8 @@ pub fn open_service(config: &Config, clock: Clock) -> Result<Service, StartError
         issuer: config.issuer.clone(),
         login_limit_address: config.login_limit_address,
         login_limit_user: config.login_limit_user,
+        login_limit_account: config.login_limit_account,
+        client_limit_address: config.client_limit_address,
         database_timeout: config.database_timeout,
         cache_bytes: config.cache_bytes,
         revocation_bound: config.revocation_bound,

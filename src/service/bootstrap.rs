@@ -80,7 +80,7 @@ impl Service {
             is_staff: true,
             is_superuser: true,
             groups: Vec::new(),
-            password: self.inner.hasher.hash(password.clone()).await?,
+            password: self.inner.hasher.hash(password.clone(), None).await?,
         };
         let now = self.clock().now();
         let made = self.db(move |store| store.bootstrap_user(&new, now)).await?;

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 use super::hasher::Checked;
+use super::login_limits::NotAdmitted;
 use super::{Error, Faults, Service};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::password::{Password, PasswordHash};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenMode};
-use crate::domain::user::{MAX_USERNAME_CHARS, User};
+use crate::domain::user::{MAX_USERNAME_CHARS, User, sought_username};
 use crate::store::{Issue, LoginToken, NewToken, SealedToken, StoreError};
 
 /// DRF's one sentence for everything that is wrong with a name and a password.
@@ -28,6 +29,13 @@ pub struct Login {
     pub password: Password,
     /// Where it came from.
     pub address: Option<IpAddr>,
+}
+
+impl Login {
+    /// The same, for those who keep it while it waits: of a name that no user can have only so much that none is found.
+    pub(super) fn bounded(self) -> Self {
+        Self { username: sought_username(self.username), ..self }
+    }
 }
 
 /// What a good login gives.
@@ -49,6 +57,7 @@ impl Service {
     /// [`Error::Invalid`] with DRF's sentence for an unknown user, an inactive one and a wrong password alike;
     /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`].
     pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
+        let login = login.bounded();
         let by = Actor { name: login.username.clone(), address: login.address };
         self.limited(by.clone(), None, self.checked_login(login, &by)).await
     }
@@ -61,29 +70,22 @@ impl Service {
         via: Option<&str>,
         login: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let now = self.clock().now();
         let details = |reason: Option<&str>| {
             let words = [("via", via), ("reason", reason)].into_iter();
             Value::Object(words.filter_map(|(name, word)| Some((name.to_owned(), json!(word?)))).collect())
         };
-        let attempt = match self.inner.throttle.attempt(&by.name, by.address, now).await {
+        let attempt = match self.admit_login(&by).await {
             Ok(attempt) => attempt,
-            Err(refusal) => {
-                self.inner.metrics.login("throttled");
-                if refusal.is_first {
+            Err(NotAdmitted { error, is_news }) => {
+                self.inner.metrics.login(outcome(&error));
+                if is_news {
                     self.record_throttled(by, details(Some("throttled"))).await;
                 }
-                return Err(Error::Throttled(refusal.wait));
+                return Err(error);
             }
         };
         let result = login.await;
-        self.inner.metrics.login(match &result {
-            Ok(_) => "ok",
-            Err(Error::Invalid(_)) => "refused",
-            Err(Error::TokenLimit) => "limit",
-            Err(Error::Busy) => "busy",
-            Err(_) => "error",
-        });
+        self.inner.metrics.login(result.as_ref().err().map_or("ok", outcome));
         let refusal = match &result {
             Err(Error::Invalid(_)) => Some(details(None)),
             Err(Error::TokenLimit) => Some(details(Some("limit"))),
@@ -142,7 +144,10 @@ impl Service {
                     continue;
                 }
             }
+            let user_id = user.id;
             if let Some(given) = give(user).await? {
+                let by = Actor { name: login.username.clone(), address: login.address };
+                self.note_login_network(user_id, &by).await;
                 return Ok(given);
             }
         }
@@ -154,7 +159,7 @@ impl Service {
         let username = login.username.clone();
         let user = self.db(move |store| store.user(&username)).await?;
         let stored = user.as_ref().map(|user| user.password.clone());
-        let checked = self.inner.hasher.verify(stored, login.password.clone()).await?;
+        let checked = self.inner.hasher.verify(stored, login.password.clone(), login.address).await?;
         if let (Some(user), Checked::Unreadable(fault)) = (&user, &checked) {
             log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
         }
@@ -244,6 +249,17 @@ impl Service {
             log::error!(user_id = user.id; "a sealed token does not open: its row was changed by hand");
         }
         token
+    }
+}
+
+/// The metric's word for a login that came to nothing.
+const fn outcome(error: &Error) -> &'static str {
+    match error {
+        Error::Invalid(_) => "refused",
+        Error::TokenLimit => "limit",
+        Error::Throttled(_) => "throttled",
+        Error::Busy => "busy",
+        _ => "error",
     }
 }
 

@@ -4,6 +4,7 @@ mod audit;
 mod authenticate;
 mod bootstrap;
 pub mod cache;
+mod client_limits;
 mod clients;
 mod error;
 mod explain;
@@ -13,6 +14,7 @@ mod import;
 mod introspect;
 pub mod key_file;
 mod login;
+mod login_limits;
 mod lookup;
 mod lookups;
 mod metrics;
@@ -43,6 +45,8 @@ use authenticate::Clients;
 pub use authenticate::{AuthenticationFault, Holder};
 pub use bootstrap::{Bootstrap, FirstStart};
 use cache::Cache;
+use client_limits::ClientLimits;
+pub use client_limits::ClientOrigin;
 pub use error::{Error, Faults};
 pub use explain::Explanation;
 pub use hasher::{Hasher, HasherOptions};
@@ -52,6 +56,7 @@ pub use import::{
 };
 pub use introspect::{Identity, Introspection};
 pub use login::{LoggedIn, Login};
+use login_limits::LoginLimits;
 pub use lookup::Reason;
 use lookups::Lookups;
 pub use metrics::{Metrics, WorkerCounts};
@@ -61,7 +66,6 @@ pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;
 pub use seal::Sealer;
 pub use sessions::Session;
-use throttle::Throttle;
 pub use tokens::NamedToken;
 pub use users::{UserDraft, UserPatch};
 use uses::Uses;
@@ -94,6 +98,10 @@ pub struct Policy {
     pub login_limit_address: Option<Rate>,
     /// Failed logins by username and client address.
     pub login_limit_user: Option<Rate>,
+    /// Failed logins by username.
+    pub login_limit_account: Option<Rate>,
+    /// Failed client credentials by client address.
+    pub client_limit_address: Option<Rate>,
     /// How long a request waits for the database.
     pub database_timeout: Duration,
     /// Memory for introspection answers, in bytes.
@@ -122,7 +130,8 @@ struct Inner {
     store: Store,
     hasher: Hasher,
     sealer: Option<Sealer>,
-    throttle: Throttle,
+    login_limits: LoginLimits,
+    client_limits: ClientLimits,
     uses: Uses,
     cache: Arc<Cache>,
     lookups: Lookups,
@@ -154,7 +163,7 @@ impl Service {
             }
             None => {}
         }
-        let throttle = Throttle::new(policy.login_limit_address, policy.login_limit_user);
+        let (login_limits, client_limits) = (LoginLimits::new(&policy), ClientLimits::new(policy.client_limit_address));
         let cache =
             Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error).ok_or_else(|| {
                 StoreError::Unusable("JETON_CACHE_BYTES: the operating system does not give that much memory".into())
@@ -166,7 +175,20 @@ impl Service {
         let lookups = Lookups::start(&store, &cache, &metrics, patience(&policy))
             .map_err(|error| StoreError::Unusable(format!("cannot start a thread for lookups: {error}")))?;
         let (uses, clients) = (Uses::default(), Clients::default());
-        let inner = Inner { store, hasher, sealer, throttle, uses, cache, lookups, clients, metrics, clock, policy };
+        let inner = Inner {
+            store,
+            hasher,
+            sealer,
+            login_limits,
+            client_limits,
+            uses,
+            cache,
+            lookups,
+            clients,
+            metrics,
+            clock,
+            policy,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -186,6 +208,13 @@ impl Service {
     #[must_use]
     pub fn metrics_text(&self) -> String {
         self.inner.metrics.text(&self.inner.cache)
+    }
+
+    /// Forgets failures that count no more, and gives their memory back.
+    pub fn sweep_limits(&self) {
+        let now = self.clock().now();
+        self.inner.login_limits.sweep(now);
+        self.inner.client_limits.sweep(now);
     }
 
     /// What the operator decided.

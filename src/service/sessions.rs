@@ -24,6 +24,7 @@ impl Service {
     /// # Errors
     /// As [`Service::login`]; [`Error::Invalid`] for users who are not staff too, whatever their password.
     pub async fn sign_in(&self, login: Login) -> Result<SessionKey, Error> {
+        let login = login.bounded();
         let by = Actor { name: login.username.clone(), address: login.address };
         self.limited(by.clone(), Some("console"), self.checked_sign_in(&login, &by)).await
     }

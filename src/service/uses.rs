@@ -168,6 +168,8 @@ mod tests {
             issuer: None,
             login_limit_address: None,
             login_limit_user: None,
+            login_limit_account: None,
+            client_limit_address: None,
             database_timeout: USE_INTERVAL,
             cache_bytes: 0,
             revocation_bound: USE_INTERVAL,

@@ -14,6 +14,7 @@ mod django;
 mod groups;
 mod import;
 mod listener;
+mod login_networks;
 mod login_tokens;
 mod lookup;
 mod meta;

@@ -85,6 +85,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    login_networks (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        network -> Text,
+        seen_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     meta (key) {
         key -> Text,
         value -> Text,
@@ -93,6 +102,17 @@ diesel::table! {
 
 diesel::joinable!(tokens -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(login_networks -> users (user_id));
 diesel::joinable!(user_groups -> users (user_id));
 diesel::joinable!(user_groups -> groups (group_id));
-diesel::allow_tables_to_appear_in_same_query!(users, groups, user_groups, tokens, clients, audit_log, sessions, meta);
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    groups,
+    user_groups,
+    tokens,
+    clients,
+    audit_log,
+    sessions,
+    login_networks,
+    meta
+);

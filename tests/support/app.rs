@@ -92,7 +92,7 @@ pub const ADMIN: (&str, &str) = ("admin", "tall ships sail at dawn");
 pub const CLIENT: (&str, &str) = ("demo", "client-secret-of-the-tests-0123456789");
 pub const SECRET_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// Settings of every test: cheap hashes, no limits on failed logins, an admin and a client.
+/// Settings of every test: cheap hashes, no limits on failures, an admin and a client.
 const DEFAULTS: &[(&str, &str)] = &[
     ("JETON_LISTEN", "127.0.0.1:0"),
     ("JETON_SECRET_KEY", SECRET_KEY),
@@ -101,6 +101,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("JETON_ARGON2_ITERATIONS", "1"),
     ("JETON_LOGIN_LIMIT_ADDRESS", "none"),
     ("JETON_LOGIN_LIMIT_USER", "none"),
+    ("JETON_LOGIN_LIMIT_ACCOUNT", "none"),
+    ("JETON_CLIENT_LIMIT_ADDRESS", "none"),
     ("JETON_BOOTSTRAP_ADMIN", ADMIN.0),
     ("JETON_BOOTSTRAP_ADMIN_PASSWORD", ADMIN.1),
     ("JETON_BOOTSTRAP_CLIENT_ID", CLIENT.0),

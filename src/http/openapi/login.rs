@@ -36,7 +36,11 @@ fn login() -> Op {
         .refuses_bad_fields("non_field_errors", "Unable to log in with provided credentials.")
         .answers_like::<OAuthError>(403, "`JETON_TOKEN_LIMIT_PER_USER` is reached.", &json!({ "error": limit }))
         .refuses(406, "The client accepts no JSON.", "Could not satisfy the request Accept header.")
-        .refuses(429, "Too many failed logins.", "Request was throttled. Expected available in 30 seconds.")
+        .refuses(
+            429,
+            "Too many failed logins: from this address, or of this user.",
+            "Request was throttled. Expected available in 30 seconds.",
+        )
         .with(Header::RetryAfter)
         .needs_database();
     op.add::<Timestamp>();

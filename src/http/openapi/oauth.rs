@@ -89,6 +89,12 @@ fn refusals(mut op: Op) -> Op {
     op.answers_either(400, "The request is malformed.", either(), missing)
         .answers_either(401, "The caller is not who they say.", either(), json!({ "error": "invalid_client" }))
         .with(Header::ClientChallenge)
+        .refuses(
+            429,
+            "Too many failed client credentials from this address (`JETON_CLIENT_LIMIT_ADDRESS`).",
+            "Request was throttled. Expected available in 30 seconds.",
+        )
+        .with(Header::RetryAfter)
         .answers_either(
             503,
             "The database does not answer, and the cache cannot.",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Checked, Job, Queue};
+use super::{Checked, Job, queue::Queue};
 use crate::domain::password::{self, HashPolicy, Password, PasswordHash, Verdict, Workspace};
 use crate::service::threads::unharmed;
 

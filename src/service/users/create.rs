@@ -89,7 +89,7 @@ impl Service {
         faults.into_result()?;
 
         let password = match draft.password {
-            Some(password) => self.inner.hasher.hash(password).await?,
+            Some(password) => self.inner.hasher.hash(password, caller.actor.address).await?,
             None => PasswordHash::unusable(),
         };
         let new = NewUser {

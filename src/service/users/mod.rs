@@ -76,7 +76,7 @@ impl Service {
             let mut faults = Faults::default();
             check::password(&password, &attributes, &mut faults);
             faults.into_result()?;
-            let hash = self.inner.hasher.hash(password.clone()).await?;
+            let hash = self.inner.hasher.hash(password.clone(), caller.actor.address).await?;
             let (actor, now) = (caller.actor.clone(), self.clock().now());
             let set = self.db(move |store| store.set_password(&user, &hash, &actor, now)).await?;
             Ok(set.then_some(()))
