@@ -97,6 +97,14 @@ impl ClientLimits {
         self.keys.key(&[client_id.as_bytes(), network.to_string().as_bytes()])
     }
 
+    fn is_neighbour(&self, client_id: &str, network: Network, now: Timestamp) -> bool {
+        self.neighbours.get(&self.neighbour(client_id, network), now).is_some()
+    }
+
+    fn welcome(&self, client_id: &str, network: Network, now: Timestamp) {
+        self.neighbours.put(self.neighbour(client_id, network), (), now);
+    }
+
     fn watch(&self, peer: Option<IpAddr>, until: Timestamp, now: Timestamp) {
         self.watched.put(self.key(Network::of(peer)), until, now);
         self.watches.store(true, Ordering::Relaxed);
@@ -124,13 +132,12 @@ impl Service {
     ) -> Result<Option<String>, Error> {
         let Some((tried, _)) = candidates.first() else { return Ok(None) };
         let (limits, network, tried) = (&self.inner.client_limits, Network::of(from.address), tried.clone());
-        let is_neighbour = candidates
-            .iter()
-            .any(|(id, _)| limits.neighbours.get(&limits.neighbour(id, network), self.clock().now()).is_some());
+        let is_neighbour = candidates.iter().any(|(id, _)| limits.is_neighbour(id, network, self.clock().now()));
         let mut checked = None;
         if is_neighbour {
             checked = Some(self.authenticate_client(candidates.clone()).await?);
             if let Some(Some(client_id)) = checked {
+                limits.welcome(&client_id, network, self.clock().now());
                 return Ok(Some(client_id));
             }
         }
@@ -156,7 +163,7 @@ impl Service {
             Ok(Some(_)) | Err(_) => attempt.forgive(),
         }
         if let Ok(Some(client_id)) = &checked {
-            limits.neighbours.put(limits.neighbour(client_id, network), (), self.clock().now());
+            limits.welcome(client_id, network, self.clock().now());
         }
         checked
     }
