@@ -53,19 +53,21 @@ fn failed(app: &App) -> Vec<Value> {
 
 on_both! {
     fn every_way_to_be_wrong_is_limited_and_no_secret_is_looked_at_any_more(db) {
-        for wrong in ways(CLIENT.0, "wrong").into_iter().chain(ways("nobody", CLIENT.1)) {
-            let app = App::with(db, &[LIMIT]);
+        let app = App::with(db, &[LIMIT, PROXIES]);
+        let wrongs: Vec<_> = ways(CLIENT.0, "wrong").into_iter().chain(ways("nobody", CLIENT.1)).collect();
+        let rights = ways(CLIENT.0, CLIENT.1);
+        for (number, wrong) in wrongs.iter().enumerate() {
+            let send = |way: &Request| app.send(way.clone().header("X-Forwarded-For", format!("192.0.2.{number}")));
             for _ in 0..3 {
-                let answer = app.send(wrong.clone());
+                let answer = send(wrong);
                 assert_eq!((answer.status, answer.json()), (401, json!({"error": "invalid_client"})));
             }
-            assert_throttled(&app.send(wrong.clone()), 60);
-            for right in ways(CLIENT.0, CLIENT.1) {
-                assert_throttled(&app.send(right), 60);
-            }
-            app.clock.advance(Duration::from_mins(1));
-            assert_eq!(app.send(wrong).status, 401);
-            assert_eq!(from(&app, "", CLIENT.0, CLIENT.1).status, 200);
+            assert_throttled(&send(wrong), 60);
+            assert_throttled(&send(&rights[number % rights.len()]), 60);
+        }
+        app.clock.advance(Duration::from_mins(1));
+        for (number, right) in rights.iter().enumerate() {
+            assert_eq!(app.send(right.clone().header("X-Forwarded-For", format!("192.0.2.{number}"))).status, 200);
         }
     }
 
