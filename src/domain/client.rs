@@ -20,11 +20,44 @@ pub struct Client {
     /// What its secret must match.
     #[serde(skip)]
     pub secret: SecretDigest,
+    /// What its secret before that must match, and until when it may.
+    #[serde(skip)]
+    pub previous: Option<(SecretDigest, Timestamp)>,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When its secret was last replaced.
     #[schema(required)]
     pub rotated_at: Option<Timestamp>,
+}
+
+impl Client {
+    /// What it may present.
+    #[must_use]
+    pub fn secrets(self) -> Secrets {
+        Secrets { current: self.secret, previous: self.previous }
+    }
+}
+
+/// What a client may present: its secret, and for a while the one that a rotation replaced.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    current: SecretDigest,
+    previous: Option<(SecretDigest, Timestamp)>,
+}
+
+impl Secrets {
+    /// Whether `presented` is good at this moment; takes the same time whatever it is.
+    #[must_use]
+    pub fn match_at(&self, presented: &ClientSecret, now: Timestamp) -> bool {
+        let previous = self.previous.as_ref().filter(|(_, until)| now < *until);
+        self.current.matches(presented) | previous.is_some_and(|(digest, _)| digest.matches(presented))
+    }
+
+    /// Whether `presented` is good for as long as the client stays as it is.
+    #[must_use]
+    pub fn match_lastingly(&self, presented: &ClientSecret) -> bool {
+        self.current.matches(presented)
+    }
 }
 
 /// A clear client secret: shown once, never stored.
@@ -105,5 +138,22 @@ pub fn client_id_fault(client_id: &str) -> Option<&'static str> {
         Some("Enter a valid client id: visible ASCII characters other than a colon.")
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_goes_on_until_its_grace_ends() {
+        let [old, new] = [(); 2].map(|()| ClientSecret::generate());
+        let end = Timestamp::from_micros(1_000);
+        let before = Timestamp::from_micros(999);
+        let secrets = Secrets { current: new.digest(), previous: Some((old.digest(), end)) };
+        assert_eq!([before, end].map(|now| secrets.match_at(&old, now)), [true, false]);
+        assert_eq!([before, end].map(|now| secrets.match_at(&new, now)), [true, true]);
+        assert!(secrets.match_lastingly(&new) && !secrets.match_lastingly(&old));
+        assert!(!secrets.match_at(&ClientSecret::generate(), before));
     }
 }

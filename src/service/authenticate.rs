@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use super::cache::{Born, Patience};
 use super::{Error, Service};
-use crate::domain::client::{ClientSecret, SecretDigest};
+use crate::domain::client::{Client, ClientSecret, Secrets};
 use crate::domain::time::Uptime;
 use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
@@ -66,11 +66,11 @@ impl Service {
     /// [`Error::Store`], when the cache may not answer in the database's place.
     pub async fn authenticate_client(&self, candidates: Vec<(String, ClientSecret)>) -> Result<Option<String>, Error> {
         for (client_id, secret) in candidates {
-            let digest = match self.kept_client(&client_id, Patience::Bound) {
-                Some((_, digest)) => Some(digest),
+            let secrets = match self.kept_client(&client_id, Patience::Bound) {
+                Some((_, secrets)) => Some(secrets),
                 None => self.look_client_up(&client_id).await?,
             };
-            if digest.is_some_and(|digest| digest.matches(&secret)) {
+            if secrets.is_some_and(|secrets| secrets.match_at(&secret, self.clock().now())) {
                 return Ok(Some(client_id));
             }
         }
@@ -78,12 +78,13 @@ impl Service {
     }
 
     /// Whether one of `candidates` is right, by the cache alone, and what had been heard of changes when its client was
-    /// looked up. `None`: [`Service::authenticate_client`] is to be asked.
+    /// looked up. `None`: [`Service::authenticate_client`] is to be asked. A secret that a grace will end is not among
+    /// them: whoever is told remembers it.
     #[must_use]
     pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<Born> {
         candidates.iter().find_map(|(client_id, secret)| {
-            let (born, digest) = self.kept_client(client_id, Patience::Bound)?;
-            digest.matches(secret).then_some(born)
+            let (born, secrets) = self.kept_client(client_id, Patience::Bound)?;
+            secrets.match_lastingly(secret).then_some(born)
         })
     }
 
@@ -93,23 +94,23 @@ impl Service {
         self.inner.cache.clients_stand(born, Uptime::now(), Patience::Bound)
     }
 
-    fn kept_client(&self, client_id: &str, patience: Patience) -> Option<(Born, SecretDigest)> {
+    fn kept_client(&self, client_id: &str, patience: Patience) -> Option<(Born, Secrets)> {
         let kept = self.inner.clients.get(client_id)?;
         self.inner.cache.clients_stand(kept.0, Uptime::now(), patience).then_some(kept)
     }
 
-    async fn look_client_up(&self, client_id: &str) -> Result<Option<SecretDigest>, Error> {
+    async fn look_client_up(&self, client_id: &str) -> Result<Option<Secrets>, Error> {
         let born = self.inner.cache.born();
         let wanted = client_id.to_owned();
         match self.db(move |store| store.client(&wanted)).await {
             Ok(client) => {
-                let digest = client.map(|client| client.secret);
-                self.inner.clients.keep(client_id, digest.as_ref().map(|digest| (born, digest.clone())));
-                Ok(digest)
+                let secrets = client.map(Client::secrets);
+                self.inner.clients.keep(client_id, secrets.as_ref().map(|secrets| (born, secrets.clone())));
+                Ok(secrets)
             }
             Err(error) => {
                 let kept = self.kept_client(client_id, Patience::StaleIfError).filter(|_| error.is_passing());
-                kept.map(|(_, digest)| Some(digest)).ok_or(error)
+                kept.map(|(_, secrets)| Some(secrets)).ok_or(error)
             }
         }
     }
@@ -118,15 +119,15 @@ impl Service {
 /// Clients that were looked up. There are few, and only those that exist are kept.
 #[derive(Default)]
 pub struct Clients {
-    known: RwLock<HashMap<String, (Born, SecretDigest)>>,
+    known: RwLock<HashMap<String, (Born, Secrets)>>,
 }
 
 impl Clients {
-    fn get(&self, client_id: &str) -> Option<(Born, SecretDigest)> {
+    fn get(&self, client_id: &str) -> Option<(Born, Secrets)> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(client_id).cloned()
     }
 
-    fn keep(&self, client_id: &str, client: Option<(Born, SecretDigest)>) {
+    fn keep(&self, client_id: &str, client: Option<(Born, Secrets)>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         match client {
             Some(client) => drop(known.insert(client_id.to_owned(), client)),

@@ -2,7 +2,7 @@
 
 use super::{Error, Faults, Login, Rights, Service};
 use crate::domain::audit::Actor;
-use crate::domain::session::SessionKey;
+use crate::domain::session::{FormDigest, SessionKey};
 use crate::domain::user::User;
 
 /// Django's admin's sentence, for whatever is wrong (`django/contrib/admin/forms.py`).
@@ -56,6 +56,17 @@ impl Service {
     pub async fn set_notice(&self, key: &SessionKey, notice: String) -> Result<(), Error> {
         let digest = key.digest();
         self.db(move |store| store.set_notice(&digest, &notice)).await
+    }
+
+    /// Takes a form that is good once; `false` when it was taken before, on whichever node.
+    pub async fn take_form(&self, key: &SessionKey, form: FormDigest) -> Result<bool, Error> {
+        let (digest, now) = (key.digest(), self.clock().now());
+        self.db(move |store| store.take_form(&digest, &form, now)).await
+    }
+
+    /// Lets a form be taken again: nothing came of it.
+    pub async fn give_form_back(&self, form: FormDigest) -> Result<(), Error> {
+        self.db(move |store| store.give_form_back(&form)).await
     }
 
     /// Ends a session; one that is over already is no error.

@@ -13,12 +13,20 @@ use crate::domain::client::{Client, SecretDigest};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 
-type Row = (i64, String, Vec<u8>, NaiveDateTime, Option<NaiveDateTime>);
+type Row = (i64, String, Vec<u8>, NaiveDateTime, Option<NaiveDateTime>, Option<Vec<u8>>, Option<NaiveDateTime>);
 
-fn client((_, client_id, secret, created_at, rotated_at): Row) -> Result<Client, StoreError> {
+fn client((_, client_id, secret, created_at, rotated_at, previous, until): Row) -> Result<Client, StoreError> {
+    let digest = |bytes: &[u8]| {
+        SecretDigest::from_bytes(bytes)
+            .ok_or_else(|| StoreError::Failed(format!("a secret digest of client {client_id} has a wrong length")))
+    };
+    let previous = match previous.zip(until) {
+        Some((bytes, until)) => Some((digest(&bytes)?, Timestamp::from_naive(until))),
+        None => None,
+    };
     Ok(Client {
-        secret: SecretDigest::from_bytes(&secret)
-            .ok_or_else(|| StoreError::Failed(format!("the secret digest of client {client_id} has a wrong length")))?,
+        secret: digest(&secret)?,
+        previous,
         client_id,
         created_at: Timestamp::from_naive(created_at),
         rotated_at: rotated_at.map(Timestamp::from_naive),
@@ -60,11 +68,13 @@ impl Store {
         })
     }
 
-    /// Gives a client a new secret; the old one is dead at once. `false` when there is no such client.
+    /// Gives a client a new secret. The old one goes on until `grace_until`, or is dead at once; any before that one is.
+    /// `false` when there is no such client.
     pub fn rotate_client(
         &self,
         client_id: &str,
         secret: &SecretDigest,
+        grace_until: Option<Timestamp>,
         by: &Actor,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -73,11 +83,18 @@ impl Store {
         }
         self.change(|conn, changes| {
             changes.push(Change::Clients);
-            let changed = diesel::update(clients::table.filter(clients::client_id.eq(client_id)))
-                .set((clients::secret_digest.eq(secret.as_bytes().as_slice()), clients::rotated_at.eq(now.naive())))
-                .execute(conn)?;
+            let rotated = diesel::update(clients::table.filter(clients::client_id.eq(client_id)));
+            let new = (clients::secret_digest.eq(secret.as_bytes().as_slice()), clients::rotated_at.eq(now.naive()));
+            let until = clients::previous_until.eq(grace_until.map(Timestamp::naive));
+            let changed = if grace_until.is_some() {
+                let previous = clients::previous_digest.eq(clients::secret_digest.nullable());
+                rotated.set((new, until, previous)).execute(conn)?
+            } else {
+                rotated.set((new, until, clients::previous_digest.eq(None::<Vec<u8>>))).execute(conn)?
+            };
             if changed > 0 {
-                audit::record(conn, by, Action::ClientRotate, client_id, &json!({}), now)?;
+                let details = grace_until.map_or_else(|| json!({}), |until| json!({ "grace_until": until }));
+                audit::record(conn, by, Action::ClientRotate, client_id, &details, now)?;
             }
             Ok(changed > 0)
         })

@@ -58,6 +58,8 @@ diesel::table! {
         secret_digest -> Binary,
         created_at -> Timestamp,
         rotated_at -> Nullable<Timestamp>,
+        previous_digest -> Nullable<Binary>,
+        previous_until -> Nullable<Timestamp>,
     }
 }
 
@@ -81,6 +83,14 @@ diesel::table! {
         created_at -> Timestamp,
         seen_at -> Timestamp,
         notice -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    console_forms (session_id, form) {
+        session_id -> BigInt,
+        form -> Binary,
+        taken_at -> Timestamp,
     }
 }
 

@@ -26,6 +26,16 @@ on_both! {
         let new = rotated.trim_end();
         assert_eq!((asks_as(&server, "billing", secret), asks_as(&server, "billing", new)), (401, 200));
 
+        let output = jeton.run(&["client", "rotate", "billing", "--grace", "1h"]);
+        assert!(output.status == 0 && output.stderr.contains("the old secret goes on until "), "{output:?}");
+        let newer = output.stdout.trim_end();
+        assert_eq!((asks_as(&server, "billing", new), asks_as(&server, "billing", newer)), (200, 200));
+        let rotated = done(&jeton, &["client", "rotate", "billing"]);
+        let (older, new) = ([new, newer], rotated.trim_end());
+        assert_eq!(older.map(|old| asks_as(&server, "billing", old)), [401, 401]);
+        assert_eq!(asks_as(&server, "billing", new), 200);
+        assert_eq!(jeton.run(&["client", "rotate", "billing", "--grace", "soon"]).status, 2);
+
         let printed = done(&jeton, &["client", "list", "--json"]);
         let clients = json_of(&printed);
         let ids: Vec<_> = clients.as_array().unwrap().iter().map(|client| client["client_id"].as_str().unwrap()).collect();

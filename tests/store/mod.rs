@@ -67,7 +67,8 @@ impl Kept {
         if self.database.postgres.is_none() {
             return self.sql(".dump");
         }
-        let tables = ["users", "groups", "user_groups", "tokens", "clients", "audit_log", "sessions", "meta"];
+        let tables =
+            ["users", "groups", "user_groups", "tokens", "clients", "audit_log", "sessions", "console_forms", "meta"];
         tables.map(|table| self.sql(&format!("select * from {table} order by 1, 2"))).join("\n--\n")
     }
 

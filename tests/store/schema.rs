@@ -12,7 +12,8 @@ use super::{Kept, by, new_user, open};
 use crate::on_both;
 use crate::support::app::Kind;
 
-const TABLES: [&str; 8] = ["audit_log", "clients", "groups", "meta", "sessions", "tokens", "user_groups", "users"];
+const TABLES: [&str; 9] =
+    ["audit_log", "clients", "console_forms", "groups", "meta", "sessions", "tokens", "user_groups", "users"];
 
 /// `table.column null?`, in the order of the columns.
 fn columns(kept: &Kept) -> String {
@@ -92,7 +93,7 @@ fn both_databases_have_the_same_tables() {
     assert!(columns(&postgres).contains("tokens.revoked_by yes") && columns(&sqlite).contains("users.id no"));
     assert!(indexes(&sqlite).contains(&"tokens(user_id) 11".to_owned()), "one sealed token a user");
     assert!(indexes(&postgres).contains(&"tokens(digest) 10".to_owned()));
-    assert_eq!(references(&postgres).len(), 5);
+    assert_eq!(references(&postgres).len(), 6);
 }
 
 on_both! {

@@ -147,6 +147,19 @@ impl Browser {
         self.command("POST", &format!("/element/{element}/value"), &json!({ "text": text }));
     }
 
+    /// Chooses the option with this text of the list with this label.
+    #[track_caller]
+    pub fn choose(&self, label: &str, option: &str) {
+        self.click_at(&format!(
+            "//*[@id=//label[normalize-space()='{label}']/@for]/option[normalize-space()='{option}']"
+        ));
+    }
+
+    /// As the button of that name does: what a form showed is asked for by the form again.
+    pub fn reload(&self) {
+        self.command("POST", "/refresh", &json!({}));
+    }
+
     /// Presses keys, whatever has the focus.
     pub fn press(&self, keys: &str) {
         let key = |key: char| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key.to_string() }));

@@ -5,12 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::regenerate::parse_grace;
 use crate::domain::client::ClientSecret;
 use crate::http::error::HttpError;
 use crate::http::fields::{Fields, Trim};
 use crate::http::pages::ListQuery;
 use crate::http::{AppState, body, caller, drf};
-use crate::service::Rights;
+use crate::service::{Error, Rights};
 
 /// A client with a new secret: the only time it is shown.
 #[derive(Serialize, ToSchema)]
@@ -55,7 +56,7 @@ pub async fn create(
     Ok(WithSecret::answer(StatusCode::CREATED, &client_id, &secret))
 }
 
-/// Gives a client a new secret.
+/// Gives a client a new secret; the old one may go on for a while.
 pub async fn rotate(
     request: HttpRequest,
     client_id: web::Path<String>,
@@ -65,7 +66,10 @@ pub async fn rotate(
     // It takes none, but too large is too large.
     body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
-    let secret = state.service.rotate_client(&client_id, &caller).await?;
+    state.service.client(&client_id, &caller).await?;
+    let query = ListQuery::of(&request)?;
+    let grace = parse_grace(query.get("grace")).map_err(|fault| Error::invalid("grace", fault))?;
+    let (secret, _) = state.service.rotate_client(&client_id, grace, &caller).await?;
     Ok(WithSecret::answer(StatusCode::OK, &client_id, &secret))
 }
 

@@ -12,7 +12,10 @@ use crate::domain::session::SessionKey;
 use crate::domain::user::User;
 use crate::http::pages::QUOTED;
 use crate::http::{AppState, client_address};
-use crate::service::{Caller, Rights};
+use crate::service::{Caller, Error, Rights};
+
+const SENT_ALREADY: &str = "This form was sent already, and what it asks for was done. A key or a secret is shown that \
+                            once: if it was not copied, open the page anew and make another.";
 
 /// Somebody who is signed in.
 pub struct Visitor {
@@ -49,6 +52,31 @@ impl Visitor {
         if let Err(error) = state.service.set_notice(&self.key, notice.into()).await {
             log::warn!("a notice of the console is lost: {error}");
         }
+    }
+
+    /// Does what a form asks for, once: whoever reloads the answer sends the form again. One of which nothing came, since
+    /// it was refused, may be sent again.
+    ///
+    /// # Errors
+    /// 409 for a form that was taken before; [`Error::Store`] when that cannot be found out.
+    pub async fn once<T>(
+        &self,
+        request: &HttpRequest,
+        form: &Form,
+        state: &AppState,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<Result<T, Error>, Refusal> {
+        let form = self.key.form(request.path().trim_end_matches('/'), form.get(Form::TOKEN));
+        if !state.service.take_form(&self.key, form).await? {
+            return Err(Refusal::Page(StatusCode::CONFLICT, SENT_ALREADY.into()));
+        }
+        let done = work.await;
+        if done.is_err()
+            && let Err(error) = state.service.give_form_back(form).await
+        {
+            log::warn!("a form of the console cannot be sent again: {error}");
+        }
+        Ok(done)
     }
 
     /// Ends the session.

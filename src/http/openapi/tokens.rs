@@ -11,7 +11,8 @@ use crate::http::tokens::Created;
 use crate::service::Explanation;
 
 /// A length of time; a hundred years at most, which no pattern says well.
-const GRACE: &str = "^(0|[0-9]{1,4}(ms|s|m|h|d))$";
+/// How long what is replaced lives on.
+pub const GRACE: &str = "^(0|[0-9]{1,4}(ms|s|m|h|d))$";
 
 pub fn own() -> Vec<Op> {
     vec![
