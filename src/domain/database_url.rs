@@ -51,6 +51,18 @@ impl DatabaseUrl {
         matches!(self, Self::Postgres(_))
     }
 
+    /// Whether a password stands in it.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        matches!(self, Self::Postgres(url) if passwords_in(url).iter().any(|secret| !secret.is_empty()))
+    }
+
+    /// Whether parameters stand at its end, so that another follows with `&`.
+    #[must_use]
+    pub fn has_parameters(&self) -> bool {
+        matches!(self, Self::Postgres(url) if url.contains('?'))
+    }
+
     /// `message` without the URL or its password, whichever a database library quotes.
     #[must_use]
     pub fn scrub(&self, message: &str) -> String {
@@ -162,8 +174,13 @@ mod tests {
             "postgres://u:hunter22@[::1]:5432,h:1/d",
         ] {
             let url = DatabaseUrl::parse(text).unwrap();
+            assert!(url.has_password(), "{url}");
             assert!(!format!("{url} {url:?}").contains("hunter22"), "{url}");
             assert!(!url.scrub(&format!("cannot parse \"{text}\"")).contains("hunter22"));
+        }
+        for text in ["postgres://u@h/d", "postgres://u:@h/d", "postgres://h:5432/d?user=u&password=", "sqlite://u:p@h"]
+        {
+            assert!(!DatabaseUrl::parse(text).unwrap().has_password(), "{text}");
         }
         assert_eq!(DatabaseUrl::parse("postgres://u@h/d?x=1").unwrap().to_string(), "postgres://u@h/d?x=1");
     }

@@ -19,7 +19,7 @@ use crate::http::{self, AppState, FastLane};
 use crate::service::{Bootstrap, Error, FirstStart, Service};
 use crate::store::StoreError;
 use listen::{cannot_listen, remove_stale_socket, tls};
-pub use open::{open_service, open_store};
+pub use open::{Schema, open_service, open_store};
 
 /// Why jeton does not start.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ impl Server {
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let tls = config.tls.as_ref().map(|(cert, key)| tls(cert, key)).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let service = open_service(config, clock)?;
+        let service = open_service(config, clock, Schema::Migrate)?;
         let state = web::Data::new(AppState {
             service: service.clone(),
             auth_keywords: config.auth_keywords.clone(),
@@ -108,6 +108,9 @@ impl Server {
         let bootstrap = Bootstrap { admin: config.bootstrap_admin.clone(), client: config.bootstrap_client.clone() };
         service.bootstrap(&bootstrap).await?;
         let first_start = if config.database_url.is_postgres() { None } else { service.first_start().await? };
+        if first_start.is_none() {
+            service.warn_without_superuser().await?;
+        }
         Ok(Self { urls, addresses, first_start, actix: server.run(), metrics, service })
     }
 

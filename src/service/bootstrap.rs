@@ -6,7 +6,7 @@ use crate::domain::client::{ClientSecret, client_id_fault};
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};
 use crate::domain::user::{NewUser, new_username};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// `JETON_BOOTSTRAP_*`.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +56,17 @@ impl Service {
         }
         self.bootstrap_client(&made.client.0, &made.client.1).await?;
         Ok(Some(made))
+    }
+
+    /// Says so, and what to do, where nobody may manage anything.
+    pub async fn warn_without_superuser(&self) -> Result<(), Error> {
+        if !self.db(Store::has_active_superuser).await? {
+            log::warn!(
+                "there is no active superuser, so nobody can manage users and clients; \
+                 make one, with the DATABASE_URL of this server: jeton user create --superuser NAME"
+            );
+        }
+        Ok(())
     }
 
     /// Whether it was made: where it stands already it stays as it is.

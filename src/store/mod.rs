@@ -18,17 +18,18 @@ mod login_tokens;
 mod lookup;
 mod meta;
 mod migrations;
+mod mode;
 mod overview;
 mod purge;
 mod revocation;
 mod schema;
 mod sessions;
+mod sqlite_file;
 mod tokens;
 mod user_ids;
 mod users;
 mod uses;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +45,8 @@ pub use import::{ImportTarget, ImportedEntry, ImportedToken};
 pub use listener::Listener;
 pub use login_tokens::{Issue, LoginToken, SealedToken};
 pub use meta::MetaKey;
-pub use migrations::SchemaState;
+pub use migrations::{Foreign, SchemaState};
+pub use mode::{ALL_BUT_OWNER, close_file};
 pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
 pub use purge::{Purge, Purged};
 pub use revocation::Regenerate;
@@ -131,6 +133,7 @@ pub struct Store {
     read: Pool<Manager>,
     write: Pool<Manager>,
     url: DatabaseUrl,
+    timeout: Duration,
     file: Arc<OpenedFile>,
     deadline: Option<Deadline>,
     told: Option<Arc<dyn Fn(Change) + Send + Sync>>,
@@ -150,13 +153,13 @@ impl Deadline {
 }
 
 impl Store {
-    /// Makes a handle. No connection is opened before the first use; a missing SQLite file is made then.
+    /// Makes a handle. No connection is opened before the first use, and no file is made before [`Store::migrate`].
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when the folder of an SQLite file does not exist or the path is a folder.
     pub fn open(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, StoreError> {
         if let DatabaseUrl::Sqlite(path) = url {
-            check_sqlite_path(path)?;
+            sqlite_file::check_path(path)?;
         }
         let file = Arc::<OpenedFile>::default();
         let pool = |size, role| {
@@ -174,7 +177,7 @@ impl Store {
         } else {
             (pool(options.pool, Role::Read), pool(1, Role::Write))
         };
-        Ok(Self { read, write, url: url.clone(), file, deadline: None, told: None })
+        Ok(Self { read, write, url: url.clone(), timeout: options.timeout, file, deadline: None, told: None })
     }
 
     /// The same store, for somebody who waits no longer than this from now on: what has not begun by then does not
@@ -241,23 +244,6 @@ impl Store {
         let patience = left.unwrap_or(Duration::MAX).min(pool.connection_timeout());
         pool.get_timeout(patience).map_err(|error| StoreError::Unavailable(self.url.scrub(error.to_string().trim())))
     }
-}
-
-fn check_sqlite_path(path: &Path) -> Result<(), StoreError> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    if !folder.is_dir() {
-        return Err(StoreError::Unusable(format!(
-            "DATABASE_URL: the folder {} does not exist; make it first",
-            folder.display()
-        )));
-    }
-    if path.is_dir() {
-        return Err(StoreError::Unusable(format!("DATABASE_URL: {} is a folder, not a file", path.display())));
-    }
-    Ok(())
 }
 
 /// PostgreSQL refuses NUL in text, so nothing with one is ever stored or found.

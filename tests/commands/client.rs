@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::{asks_as, create_client, done, jeton, json_of, refused};
+use super::{asks_as, create_client, done, json_of, migrated, refused};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 
 on_both! {
     fn a_client_is_made_listed_given_a_new_secret_and_deleted(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         assert_eq!(json_of(&done(&jeton, &["client", "list", "--json"])), json!([]));
         let output = jeton.run(&["client", "create", "billing"]);
         let secret = output.stdout.trim_end();

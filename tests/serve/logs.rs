@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{LIMIT, bare};
-use crate::commands::{create_user, jeton, login, try_login};
+use crate::commands::{create_user, login, migrated, try_login};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::http::Request;
@@ -83,7 +83,7 @@ fn what_comes_by_the_thousand_has_a_line_at_debug_only() {
 on_both! {
     fn no_secret_is_in_a_log_however_talkative(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database).env("JETON_LOG", "trace");
+        let jeton = migrated(&database).env("JETON_LOG", "trace");
         create_user(&jeton, "amy", &[]);
         let server = jeton.serve();
         let key = login(&server, "amy");

@@ -1,6 +1,8 @@
 //! `jeton serve` as a process: its first start, where it listens, what it refuses to start with, how it stops.
 
+mod access;
 mod first_start;
+mod foreign;
 mod listen;
 mod logs;
 mod nodes;

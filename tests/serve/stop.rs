@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::LIMIT;
-use crate::commands::{PASSWORD, create_user, jeton};
+use crate::commands::{PASSWORD, create_user, jeton, migrated};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::eventually;
@@ -44,7 +44,7 @@ fn takes_nothing_new(server: &Serving) {
 on_both! {
     fn a_request_under_way_is_answered_and_nothing_new_is_taken(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         let server = jeton.serve();
         let mut stream = connect(server.addr);

@@ -99,7 +99,7 @@ fn both_databases_have_the_same_tables() {
 on_both! {
     fn migrations_go_up_and_down_and_up_again(db) {
         let kept = Kept::empty(db);
-        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Behind);
+        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Missing);
         let run = kept.store.migrate().unwrap();
         assert!(!run.is_empty());
         assert_eq!(kept.store.migrate().unwrap(), Vec::<String>::new());
@@ -115,7 +115,7 @@ on_both! {
         }
         assert_eq!(columns(&kept).trim(), "", "nothing is left");
         kept.sql("delete from __diesel_schema_migrations");
-        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Behind);
+        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Missing);
         assert_eq!(kept.store.migrate().unwrap(), run);
         assert_eq!(columns(&kept), tables);
         assert_eq!(kept.user("alice").id, 1);
@@ -123,7 +123,7 @@ on_both! {
 
     fn a_question_about_the_schema_makes_no_table(db) {
         let kept = Kept::empty(db);
-        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Behind);
+        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Missing);
         let tables = if db == Kind::Postgres { "pg_tables where schemaname = 'public'" } else { "sqlite_master" };
         assert_eq!(kept.sql(&format!("select count(*) from {tables}")), "0");
         kept.store.ping().unwrap();

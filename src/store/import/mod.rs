@@ -12,9 +12,8 @@ use super::connection::Conn;
 use super::listener::CHANNEL;
 use super::schema::{groups, meta, tokens, users};
 use super::user_ids::next_ids;
-use super::{Store, StoreError, migrations};
+use super::{Store, StoreError};
 use crate::domain::change::Change;
-use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
@@ -64,8 +63,7 @@ impl Store {
         &self,
         work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let no_file = matches!(&self.url, DatabaseUrl::Sqlite(path) if !path.exists());
-        if no_file || self.read(migrations::is_unmade)? {
+        if !self.is_made()? {
             return work(&mut ImportTarget { conn: None, tokens_came: false });
         }
         self.read(|conn| {

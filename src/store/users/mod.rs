@@ -35,6 +35,12 @@ impl Store {
     pub fn has_users(&self) -> Result<bool, StoreError> {
         self.read(|conn| Ok(users::table.select(users::id).first::<i64>(conn).optional()?.is_some()))
     }
+
+    /// Whether there is a superuser who may log in.
+    pub fn has_active_superuser(&self) -> Result<bool, StoreError> {
+        let supers = users::table.filter(users::is_superuser).filter(users::is_active);
+        self.read(|conn| Ok(supers.select(users::id).first::<i64>(conn).optional()?.is_some()))
+    }
 }
 
 fn by_name(conn: &mut Conn, username: &str) -> Result<Option<User>, StoreError> {
