@@ -9,7 +9,7 @@ each_way! {
     fn each_is_named_and_nothing_is_imported(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         for name in ["ivy", "cis"] {
-            create_user(&jeton(&target), name, &[]);
+            create_user(&migrated(&target), name, &[]);
         }
         // ivy has the id 1, which is ann's there; cis the id 2, which is bea's there, and the name of who has 3 there.
         let before = everything(&target);
