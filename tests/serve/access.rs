@@ -152,6 +152,7 @@ fn files_of_another_owner_that_all_users_may_touch_are_refused() {
     for file in ["jeton.db", "jeton.db-wal", "jeton.db-shm"].map(|name| folder.join(name)) {
         file.exists().then(|| std::os::unix::fs::chown(&file, Some(owner), None).unwrap());
     }
+    set_mode_of_all(&database, 0o600);
     let words = [key.to_str().unwrap(), "other users have access to it, by mode 0644"];
     assert_refused(&database, &["serve", "user list"], &words);
 }
