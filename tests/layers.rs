@@ -14,7 +14,7 @@ const SMALL_ROOMS: [(&str, &[&str], &[&str]); 2] =
 const KEPT: [(&str, &[&str]); 9] = [
     ("diesel", &["src/store/"]),
     ("actix_web", &["src/http/", "src/server/"]),
-    ("actix_http", &["src/http/fast_lane.rs", "src/logging.rs"]),
+    ("actix_http", &["src/http/fast_lane.rs", "src/http/front.rs", "src/server/wire/", "src/logging.rs"]),
     ("std::env::", &["src/config/given.rs", "src/main.rs"]),
     ("env::var", &["src/config/given.rs"]),
     ("SystemTime::now", &["src/domain/time.rs"]),

@@ -17,11 +17,11 @@ use crate::service::{AuthenticationFault, Error, Faults};
 pub struct OAuthError<'a> {
     /// A word for programs.
     #[schema(example = "invalid_request")]
-    error: &'a str,
+    pub error: &'a str,
     /// A sentence for people.
     #[serde(skip_serializing_if = "str::is_empty")]
     #[schema(example = "the parameter token is missing")]
-    error_description: &'a str,
+    pub error_description: &'a str,
 }
 
 impl<'a> OAuthError<'a> {
@@ -43,6 +43,10 @@ pub enum HttpError {
     OAuth(&'static str, &'static str),
     /// The verb of an OAuth endpoint refused.
     OAuthService(Error),
+    /// Strangers' bodies hold as much as they may.
+    Crowded,
+    /// The same at an OAuth endpoint.
+    OAuthCrowded,
 }
 
 impl From<Error> for HttpError {
@@ -78,6 +82,7 @@ impl fmt::Display for HttpError {
             Self::NotAuthenticated(fault, _) => fault.fmt(f),
             Self::Detail(_, detail) => f.write_str(detail),
             Self::OAuth(error, description) => write!(f, "{error}: {description}"),
+            Self::Crowded | Self::OAuthCrowded => f.write_str("too many request bodies at once"),
         }
     }
 }
@@ -103,6 +108,14 @@ impl ResponseError for HttpError {
                 with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
             }
             Self::Service(error) | Self::OAuthService(error) => service_answer(error),
+            Self::Crowded => with_retry(
+                StatusCode::SERVICE_UNAVAILABLE,
+                1,
+                &Detail { detail: "Too many requests at once, try again later." },
+            ),
+            Self::OAuthCrowded => {
+                with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
+            }
         }
     }
 }

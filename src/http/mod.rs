@@ -3,12 +3,14 @@
 mod admin;
 mod body;
 mod caller;
+mod connection;
 mod console;
 mod docs;
 mod drf;
 mod error;
 mod fast_lane;
 mod fields;
+mod front;
 mod health;
 mod introspect;
 mod login;
@@ -21,6 +23,7 @@ mod oauth;
 mod openapi;
 mod pages;
 mod peer;
+mod refused;
 mod request_id;
 mod revoke;
 mod tokens;
@@ -32,9 +35,13 @@ use actix_web::{Resource, web};
 use ipnet::IpNet;
 
 use crate::service::Service;
+pub use body::Budget;
+pub use connection::Connection;
 pub use fast_lane::FastLane;
+pub use front::Front;
 pub use openapi::document;
 use peer::{base_url, client_address, is_https};
+pub use refused::refused;
 pub use request_id::surround;
 
 /// What every handler may use.
@@ -50,6 +57,8 @@ pub struct AppState {
     pub issuer: Option<String>,
     /// Networks whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// What bodies hold of callers who are not known yet.
+    pub bodies: Budget,
 }
 
 /// Every route there is.

@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Bytes;
+use actix_web::web::{Bytes, Payload};
 
 use super::AppState;
 use super::body::{self, Data, Value};
@@ -115,6 +115,19 @@ pub async fn authenticate(
         log::info!("a client was refused");
         HttpError::invalid_client()
     })
+}
+
+/// Reads a body whose parameters may say who calls. Where the head says it, that must be right before anything is read.
+///
+/// # Errors
+/// As [`authenticate`], and as reading bodies.
+pub async fn body(request: &HttpRequest, payload: Payload, state: &AppState, limit: usize) -> Result<Bytes, HttpError> {
+    if matches!(Credentials::of(request, state), Credentials::None | Credentials::Foreign) {
+        let read = body::read(request, payload, limit).await;
+        return read.map_err(|error| if matches!(error, HttpError::Crowded) { HttpError::OAuthCrowded } else { error });
+    }
+    authenticate(request, &Parameters::default(), state).await?;
+    body::read_known(request, payload, limit).await
 }
 
 /// Lets clients and staff introspect, nobody else (RFC 7662 section 2.1).

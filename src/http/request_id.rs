@@ -57,7 +57,8 @@ pub fn sane(headers: &HeaderMap) -> Option<HeaderValue> {
     sane.then(|| id.clone())
 }
 
-fn generate() -> HeaderValue {
+/// An id that nobody has given yet.
+pub fn generate() -> HeaderValue {
     HeaderValue::from_str(&hex::encode(random::bytes::<16>())).expect("hex digits are a header value")
 }
 

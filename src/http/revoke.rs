@@ -14,7 +14,7 @@ pub async fn revoke(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
+    let body = oauth::body(&request, payload, &state, body::MAX_BODY).await?;
     let parameters = Parameters::of(&request, body);
     let caller = oauth::authenticate(&request, &parameters, &state).await?;
     let token =

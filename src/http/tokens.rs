@@ -45,8 +45,8 @@ pub async fn create(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
     let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let wanted = named_token(&body::parse(&request, body)?)?;
     let made = state.service.create_own_token(&holder, wanted, &caller).await;
     let (token, facts) = made.map_err(|error| HttpError::with_keyword(error, caller::challenge(&state)))?;

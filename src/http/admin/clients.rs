@@ -44,9 +44,9 @@ pub async fn create(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     caller.require(Rights::Superuser)?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let client_id = fields.required_text("client_id", Trim::Yes);
@@ -62,9 +62,9 @@ pub async fn rotate(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    // It takes none, but too large is too large.
-    body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
+    // It takes none, but too large is too large.
+    body::read_known(&request, payload, body::MAX_BODY).await?;
     let secret = state.service.rotate_client(&client_id, &caller).await?;
     Ok(WithSecret::answer(StatusCode::OK, &client_id, &secret))
 }

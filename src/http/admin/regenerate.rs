@@ -27,10 +27,10 @@ pub async fn regenerate(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    // It takes none, but too large is too large.
-    body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     state.service.require_power_over(&username, &caller).await?;
+    // It takes none, but too large is too large.
+    body::read_known(&request, payload, body::MAX_BODY).await?;
     let query = ListQuery::of(&request)?;
     let options = options(query.get("grace"), query.get("all"))?;
     let (token, _) = state.service.regenerate(&username, options, &caller).await?;

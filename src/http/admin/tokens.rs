@@ -31,9 +31,9 @@ pub async fn create(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     state.service.require_power_over(&username, &caller).await?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let wanted = named_token(&body::parse(&request, body)?)?;
     let (token, facts) = state.service.create_named_token(&username, wanted, &caller).await?;
     Ok(Created::answer(&token, &facts))

@@ -43,9 +43,9 @@ pub async fn create(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     caller.require(Rights::Staff)?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let draft = UserDraft {
@@ -81,9 +81,9 @@ pub async fn update(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     state.service.require_power_over(&username, &caller).await?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let patch = UserPatch {

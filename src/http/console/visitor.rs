@@ -88,8 +88,9 @@ pub async fn posted(
     payload: web::Payload,
     state: &AppState,
 ) -> Result<(Visitor, Form), Refusal> {
-    let form = Form::read(request, payload).await?;
+    Form::of_our_site(request)?;
     let visitor = visitor(request, state).await?;
+    let form = Form::read_known(request, payload).await?;
     if !visitor.key.made(form.get(Form::TOKEN)) {
         return Err(foreign_form());
     }
