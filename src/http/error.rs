@@ -82,7 +82,7 @@ impl fmt::Display for HttpError {
             Self::NotAuthenticated(fault, _) => fault.fmt(f),
             Self::Detail(_, detail) => f.write_str(detail),
             Self::OAuth(error, description) => write!(f, "{error}: {description}"),
-            Self::Crowded | Self::OAuthCrowded => f.write_str("too many request bodies at once"),
+            Self::Crowded | Self::OAuthCrowded => f.write_str("Too many requests at once, try again later."),
         }
     }
 }
@@ -108,11 +108,7 @@ impl ResponseError for HttpError {
                 with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
             }
             Self::Service(error) | Self::OAuthService(error) => service_answer(error),
-            Self::Crowded => with_retry(
-                StatusCode::SERVICE_UNAVAILABLE,
-                1,
-                &Detail { detail: "Too many requests at once, try again later." },
-            ),
+            Self::Crowded => with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: &self.to_string() }),
             Self::OAuthCrowded => {
                 with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
             }

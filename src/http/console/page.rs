@@ -103,7 +103,14 @@ impl ResponseError for Refusal {
                 error_page(*status, sentence)
             }
             Self::Service(error) => service_page(error),
-            Self::Body(other) => error_page(other.error_response().status(), &other.to_string()),
+            Self::Body(other) => {
+                let refusal = other.error_response();
+                let mut page = error_page(refusal.status(), &other.to_string());
+                if let Some(seconds) = refusal.headers().get(RETRY_AFTER) {
+                    page.headers_mut().insert(RETRY_AFTER, seconds.clone());
+                }
+                page
+            }
         }
     }
 }
