@@ -2,15 +2,15 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use super::wire::Connections;
+use super::wire::{Connections, WAITING};
 use crate::config::Config;
 
 /// For what is open anyway: standard streams, listeners, event loops.
 const BASE: usize = 64;
 /// Of each database connection: a file, its log and its index over SQLite, a socket over PostgreSQL.
 const EACH_DATABASE_CONNECTION: usize = 3;
-/// For each worker: its event loop, and connections on their way to it.
-const EACH_WORKER: usize = 8;
+/// For each worker: its event loop, and connections that wait to be let in.
+const EACH_WORKER: usize = 8 + WAITING;
 /// `/metrics` on an address of its own.
 pub const METRICS_CONNECTIONS: usize = 64;
 

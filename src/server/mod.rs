@@ -22,7 +22,7 @@ use crate::service::{Bootstrap, Error, FirstStart, Service};
 use crate::store::StoreError;
 use listen::{cannot_listen, listen, listen_unix, tls};
 pub use open::{open_service, open_store};
-use wire::{Connections, Site};
+use wire::{Connections, Site, WAITING};
 
 /// Why jeton does not start.
 #[derive(Debug, thiserror::Error)]
@@ -138,11 +138,11 @@ impl Server {
 
 /// How `workers` threads serve at most `connections` at once.
 fn site(config: &Config, workers: usize, connections: usize) -> (ServerBuilder, Site) {
-    // Of its own accord actix stops taking connections only when a worker has more than there may be at all, for those
-    // beyond the limit make others go.
+    // Of its own accord actix stops taking connections only when there are more than there may be, for those beyond the
+    // limit make others go.
     let builder = ServerBuilder::new()
         .workers(workers)
-        .max_concurrent_connections(connections + Connections::slack(connections))
+        .max_concurrent_connections((connections + Connections::slack(connections)).div_ceil(workers) + WAITING)
         .disable_signals()
         .shutdown_timeout(config.shutdown_timeout.as_secs().max(1));
     let site = Site {

@@ -12,7 +12,8 @@ use crate::support::app::{ADMIN, App, CLIENT};
 use crate::support::eventually;
 use crate::support::http::{Answer, Request, base64, raw};
 
-const LIMIT: Duration = Duration::from_secs(10);
+/// For what is a matter of milliseconds on a machine that has time.
+const LIMIT: Duration = Duration::from_secs(60);
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
 fn connect(app: &App) -> TcpStream {

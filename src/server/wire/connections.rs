@@ -11,6 +11,9 @@ use crate::http::Connection;
 /// How often the log says that the limit is reached.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
+/// How many a worker may have that wait to be let in.
+pub const WAITING: usize = 16;
+
 /// What large heads that are not complete may hold, all together, in bytes.
 const MAX_HEADS: usize = 16 * 1024 * 1024;
 

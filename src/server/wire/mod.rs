@@ -24,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsAcceptor;
 
-pub use connections::Connections;
+pub use connections::{Connections, WAITING};
 use stream::{Patience, Terms, Wire};
 
 /// How long what a client still sends is read and thrown away after an answer that came before the end of its body.
@@ -70,7 +70,7 @@ impl Site {
                     let site = accepting.clone();
                     async move {
                         let peer = stream.peer_addr().ok();
-                        Ok((site.wire(stream)?, Protocol::Http1, peer))
+                        Ok((site.wire(stream).await?, Protocol::Http1, peer))
                     }
                 })
                 .and_then(http)
@@ -81,7 +81,7 @@ impl Site {
             fn_service(move |stream: TcpStream| {
                 let (site, tls) = (accepting.clone(), tls.clone());
                 async move {
-                    let (peer, admitted) = (stream.peer_addr().ok(), site.admit()?);
+                    let (peer, admitted) = (stream.peer_addr().ok(), site.admit().await?);
                     let stream = handshake::accept(&tls, stream, &admitted).await?;
                     Ok((Wire::new(stream, admitted, site.terms(true)), Protocol::Http1, peer))
                 }
@@ -112,7 +112,7 @@ impl Site {
             let accepting = site.clone();
             fn_service(move |stream: UnixStream| {
                 let site = accepting.clone();
-                async move { Ok((site.wire(stream)?, Protocol::Http1, None)) }
+                async move { Ok((site.wire(stream).await?, Protocol::Http1, None)) }
             })
             .and_then(site.http(app(), address, false))
         })
@@ -122,12 +122,21 @@ impl Site {
         Terms { patience: Patience::new(self.keep_alive), is_https }
     }
 
-    fn admit(&self) -> Result<connections::Admitted, DispatchError> {
-        self.connections.admit().ok_or_else(|| DispatchError::Io(io::ErrorKind::ConnectionRefused.into()))
+    /// Waits a moment for those who make room to be gone, then for somebody to have time.
+    async fn admit(&self) -> Result<connections::Admitted, DispatchError> {
+        for pause in [0, 5, 10, 20, 50, 100, 200, 500, 1_000] {
+            if pause > 0 {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            if let Some(admitted) = self.connections.admit() {
+                return Ok(admitted);
+            }
+        }
+        Err(DispatchError::Io(io::ErrorKind::ConnectionRefused.into()))
     }
 
-    fn wire<T: AsyncRead + AsyncWrite + Unpin>(&self, stream: T) -> Result<Wire<T>, DispatchError> {
-        Ok(Wire::new(stream, self.admit()?, self.terms(false)))
+    async fn wire<T: AsyncRead + AsyncWrite + Unpin>(&self, stream: T) -> Result<Wire<T>, DispatchError> {
+        Ok(Wire::new(stream, self.admit().await?, self.terms(false)))
     }
 
     /// HTTP as actix-web's own `HttpServer` speaks it, which takes no streams but the system's.
