@@ -10,6 +10,7 @@ const MAX_HEAD: usize = 32 * 1024;
 
 #[derive(Default)]
 pub struct Head {
+    /// In bytes, what follows it not counted.
     size: usize,
     kept: Vec<u8>,
     has_ended: bool,
@@ -34,7 +35,7 @@ impl Head {
 
     /// Whether it is larger than any head should be.
     pub fn is_too_large(&self) -> bool {
-        !self.has_ended && self.size > MAX_HEAD
+        self.size > MAX_HEAD
     }
 
     /// What it makes actix hold beyond what every connection has.
@@ -49,13 +50,13 @@ impl Head {
 
     /// Takes in what came: more of the head, or what follows it.
     pub fn take(&mut self, bytes: &mut [u8]) {
-        let room = MAX_KEPT.saturating_sub(self.kept.len()).min(bytes.len());
-        self.kept.extend_from_slice(&bytes[..room]);
-        self.size += bytes.len();
         if self.has_ended {
             return;
         }
         let end = self.find_end(bytes);
+        self.size += end;
+        let room = MAX_KEPT.saturating_sub(self.kept.len()).min(end);
+        self.kept.extend_from_slice(&bytes[..room]);
         blank_offers(&mut bytes[..end]);
     }
 
@@ -159,8 +160,10 @@ mod tests {
     fn a_head_without_end_is_too_large_and_a_large_body_is_not() {
         let long = "a".repeat(MAX_HEAD);
         assert!(!taken(&[&long]).0.is_too_large());
-        let (seen, _) = taken(&[&long, "a"]);
-        assert!(seen.is_too_large() && seen.beginning().len() == MAX_KEPT);
+        for rest in ["a", "a\r\n\r\n", "\n\n"] {
+            let (seen, _) = taken(&[&long, rest]);
+            assert!(seen.is_too_large() && seen.beginning().len() == MAX_KEPT, "{rest}");
+        }
         assert!(!taken(&["a\r\n\r\n", &long, &long]).0.is_too_large());
     }
 }
