@@ -144,7 +144,7 @@ on_both! {
                 }
                 stream.write_all(request.as_bytes()).unwrap();
                 let answer = answer(&mut stream);
-                let what = format!("{answer:?} for {}", &request[..60]);
+                let what = format!("{answer:?} for {:?}", request.lines().next());
                 assert_eq!(answer.status, status, "{what}");
                 assert_eq!(answer.header("Content-Type").as_deref(), Some("application/json"), "{what}");
                 assert_eq!(answer.header("X-Request-Id").as_deref(), Some("mine.1"), "{what}");

@@ -187,11 +187,14 @@ fn open_files(server: &Serving) -> (String, String) {
 
 #[test]
 fn open_files_are_raised_and_connections_fit_below_their_limit() {
-    let server = bare().serve_below("-S -n 200");
+    let jeton = bare().env("JETON_DATABASE_TIMEOUT", "20s");
+    let server = jeton.serve_below("-S -n 200");
     let (soft, hard) = open_files(&server);
     assert_eq!(soft, hard, "as many as the system lets it have");
 
-    let server = bare().env("JETON_DATABASE_TIMEOUT", "20s").serve_below("-n 300");
+    drop(server);
+
+    let server = jeton.serve_below("-n 300");
     assert_eq!(open_files(&server), ("300".to_owned(), "300".to_owned()));
     assert!(server.stderr().contains("of JETON_MAX_CONNECTIONS=10000 connections "), "{server:?}");
     let idle: Vec<_> = (0..300).map(|_| TcpStream::connect(server.addr).unwrap()).collect();
