@@ -1,8 +1,10 @@
 //! The door that every request comes through and every answer leaves by, before the fast lane and the application: what
 //! belongs to the connection and not to the request is done here.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -14,7 +16,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Service as ActixService, ServiceFactory, ServiceResponse};
 use actix_web::web::Bytes;
 use futures_util::future::LocalBoxFuture;
-use futures_util::stream::{StreamExt, unfold};
+use futures_util::stream::{StreamExt, poll_fn, unfold};
 
 use super::connection::{Connection, UnderWay};
 
@@ -103,14 +105,34 @@ where
             request = with_its_own_length(request);
         }
         let has_body = !matches!(request.payload(), Payload::None);
+        let rest = if request.head().headers().contains_key(TRANSFER_ENCODING) {
+            let rest;
+            (request, rest) = watched(request);
+            Some(rest)
+        } else {
+            None
+        };
         Passage {
             answer: self.inner.call(request),
             early: if has_body { Early::Possible } else { Early::No },
             is_https: self.is_https,
             offers_upgrade,
+            rest,
             under_way,
         }
     }
+}
+
+/// Tells whether a body of unknown length was read to its end.
+fn watched(mut request: Request) -> (Request, Rc<Cell<bool>>) {
+    let has_ended = Rc::new(Cell::new(false));
+    let (payload, told) = (request.take_payload(), Rc::clone(&has_ended));
+    let end = poll_fn(move |_| {
+        told.set(true);
+        Poll::Ready(None)
+    });
+    let body: BoxedPayloadStream = Box::pin(payload.chain(end));
+    (request.replace_payload(Payload::from(body)).0, has_ended)
 }
 
 /// actix takes all that follows a head with `Upgrade: websocket` for the body. The offer is not taken up here, so the body
@@ -155,6 +177,8 @@ pub struct Passage<F, R> {
     early: Early<R>,
     is_https: bool,
     offers_upgrade: bool,
+    /// Of a body without a length: whether it was read to its end.
+    rest: Option<Rc<Cell<bool>>>,
     under_way: Option<UnderWay>,
 }
 
@@ -182,7 +206,9 @@ where
         let mut answer = answer.boxed();
         let under_way = self.under_way.take();
         // Whoever offered it would wait for another protocol, and actix keeps no such connection.
-        if self.offers_upgrade || under_way.as_ref().is_some_and(UnderWay::is_last) {
+        // And it would read the rest of a body without a length, however long.
+        let is_unread = self.rest.as_ref().is_some_and(|has_ended| !has_ended.get());
+        if self.offers_upgrade || is_unread || under_way.as_ref().is_some_and(UnderWay::is_last) {
             answer.head_mut().set_connection_type(ConnectionType::Close);
         }
         if self.is_https {

@@ -49,6 +49,10 @@ impl Patience {
 /// What must be read of an answer while [`Patience::answer`] lasts.
 const LITTLE: usize = 4 * 1024;
 
+/// Where actix says that an answer is the last, for whatever reason, and how far into what is written that is looked for.
+const LAST: &[u8] = b"\r\nconnection: close\r\n";
+const LOOKED_AT: usize = 1024;
+
 /// A connection's bytes.
 pub struct Wire<S> {
     stream: S,
@@ -64,6 +68,8 @@ pub struct Wire<S> {
     /// Ticks that passed while a write was stuck, and what went through meanwhile.
     stuck: Option<(u32, usize)>,
     closing: Option<Closing>,
+    /// Whether an answer said that it is the last. What still comes is of a body that nobody wants, and not a head.
+    is_ending: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
@@ -78,6 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             head: Head::default(),
             stuck: None,
             closing: None,
+            is_ending: false,
         }
     }
 
@@ -122,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             return Poll::Pending;
         }
         self.look_for_a_new_request();
-        let limit = match (self.head.is_empty(), self.begun) {
+        let limit = match (self.head.is_empty() && !self.is_ending, self.begun) {
             (false, _) => self.terms.patience.head,
             (true, 0) => self.terms.patience.silent,
             (true, _) => return Poll::Pending,
@@ -136,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if self.stuck.is_some() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        if !self.head.is_empty() {
+        if !self.head.is_empty() && !self.is_ending {
             self.close_with(StatusCode::REQUEST_TIMEOUT);
         }
         self.poll_closing(cx).map(Ok)
@@ -196,8 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
             Poll::Pending => self.poll_silence(cx),
             Poll::Ready(result) => {
                 let read = &mut buffer.filled_mut()[before..];
-                // While no request is under way it is of a head, or of a body that nobody wants.
-                if !read.is_empty() && self.connection().is_idle() {
+                if !read.is_empty() && self.connection().is_idle() && !self.is_ending {
                     self.look_for_a_new_request();
                     if self.head.is_empty() {
                         self.unasked = 0;
@@ -237,6 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
                 return Poll::Ready(Ok(bytes.len()));
             }
         }
+        self.is_ending |= memchr::memmem::find(&part[..part.len().min(LOOKED_AT)], LAST).is_some();
         match Pin::new(&mut self.stream).poll_write(cx, part) {
             Poll::Pending => self.poll_stuck(cx),
             Poll::Ready(result) => {
