@@ -17,6 +17,7 @@ pub mod rate;
 pub mod scope;
 pub mod secret_key;
 pub mod session;
+pub mod shown;
 pub mod time;
 pub mod token;
 pub mod user;

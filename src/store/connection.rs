@@ -15,6 +15,7 @@ use diesel::{Connection, ConnectionError, PgConnection, SqliteConnection};
 
 use super::StoreError;
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::shown::one_line;
 
 /// A connection to either database; queries written against it run on both.
 #[derive(diesel::MultiConnection)]
@@ -213,23 +214,23 @@ impl std::error::Error for ConnectError {}
 
 impl From<ConnectionError> for ConnectError {
     fn from(error: ConnectionError) -> Self {
-        Self(error.to_string())
+        Self(one_line(&error.to_string()))
     }
 }
 
 impl From<diesel::result::Error> for ConnectError {
     fn from(error: diesel::result::Error) -> Self {
-        Self(error.to_string())
+        Self(one_line(&error.to_string()))
     }
 }
 
-/// The pool's background errors: the request that wants the connection reports the same.
+/// The pool's background errors, one for each time it tries: whoever wants the connection reports the same, once.
 #[derive(Debug)]
 pub struct LogErrors;
 
 impl r2d2::HandleError<ConnectError> for LogErrors {
     fn handle_error(&self, error: ConnectError) {
-        log::warn!("no connection to the database: {}", error.0.trim());
+        log::debug!("no connection to the database: {}", error.0);
     }
 }
 

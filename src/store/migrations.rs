@@ -6,6 +6,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::Conn;
 use super::{Store, StoreError};
+use crate::domain::shown::one_line;
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -105,5 +106,5 @@ fn versions(migrations: &EmbeddedMigrations) -> Result<Vec<String>, StoreError> 
 }
 
 fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
-    StoreError::Failed(error.to_string())
+    StoreError::Failed(one_line(&error.to_string()))
 }

@@ -37,6 +37,7 @@ use r2d2::Pool;
 
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::shown::one_line;
 use crate::domain::time::Stopwatch;
 use connection::{Conn, Manager, OpenedFile, Role};
 pub use django::{DJANGO_BATCH, DjangoSource};
@@ -90,12 +91,12 @@ impl From<DieselError> for StoreError {
                 | DatabaseErrorKind::UnableToSendCommand
                 | DatabaseErrorKind::SerializationFailure,
                 info,
-            ) => Self::Unavailable(info.message().to_owned()),
+            ) => Self::Unavailable(one_line(info.message())),
             DieselError::BrokenTransactionManager => Self::Unavailable("the connection broke".into()),
             DieselError::DatabaseError(_, ref info) if says_passing(info.message()) => {
-                Self::Unavailable(info.message().to_owned())
+                Self::Unavailable(one_line(info.message()))
             }
-            other => Self::Failed(other.to_string()),
+            other => Self::Failed(one_line(&other.to_string())),
         }
     }
 }
@@ -239,7 +240,8 @@ impl Store {
     fn connect(&self, pool: &Pool<Manager>) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
         let left = self.deadline.map(Deadline::left).transpose()?;
         let patience = left.unwrap_or(Duration::MAX).min(pool.connection_timeout());
-        pool.get_timeout(patience).map_err(|error| StoreError::Unavailable(self.url.scrub(error.to_string().trim())))
+        pool.get_timeout(patience)
+            .map_err(|error| StoreError::Unavailable(self.url.scrub(&one_line(&error.to_string()))))
     }
 }
 
