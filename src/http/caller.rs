@@ -9,6 +9,7 @@ use super::body::{Charset, form};
 use super::error::HttpError;
 use super::{AppState, client_address};
 use crate::domain::client::ClientSecret;
+use crate::logging::Request;
 use crate::service::{AuthenticationFault, Caller, Error, Holder, Identity};
 
 /// What stands in `Authorization`.
@@ -77,7 +78,10 @@ pub fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
 /// 401 with DRF's sentences.
 pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, HttpError> {
     let key = key(request, state)?;
-    state.service.authenticate(&key).await.map_err(|error| HttpError::with_keyword(error, challenge(state)))
+    let holder = state.service.authenticate(&key).await;
+    let holder = holder.map_err(|error| HttpError::with_keyword(error, challenge(state)))?;
+    Request::is_of_user(&holder.user.username);
+    Ok(holder)
 }
 
 /// Whose token stands in `Authorization`, as introspection says.
@@ -86,7 +90,10 @@ pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, H
 /// As [`holder`].
 pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identity, HttpError> {
     let key = key(request, state)?;
-    state.service.identify(&key).await.map_err(|error| HttpError::with_keyword(error, challenge(state)))
+    let identity = state.service.identify(&key).await;
+    let identity = identity.map_err(|error| HttpError::with_keyword(error, challenge(state)))?;
+    Request::is_of_user(&identity.username);
+    Ok(identity)
 }
 
 fn key(request: &HttpRequest, state: &AppState) -> Result<String, HttpError> {

@@ -121,11 +121,11 @@ fn service_answer(error: &Error) -> HttpResponse {
             let sentence = format!("Request was throttled. Expected available in {seconds} {unit}.");
             with_retry(StatusCode::TOO_MANY_REQUESTS, seconds, &Detail { detail: &sentence })
         }
-        Error::Busy => with_retry(
-            StatusCode::SERVICE_UNAVAILABLE,
-            1,
-            &Detail { detail: "Too many logins at once, try again later." },
-        ),
+        Error::Busy => {
+            log::warn!("{error}");
+            let sentence = "Too many logins at once, try again later.";
+            with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })
+        }
         Error::Store(error) if error.is_passing() => {
             log::warn!("{error}");
             let sentence = "Service temporarily unavailable, try again later.";

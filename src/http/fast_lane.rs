@@ -184,26 +184,28 @@ impl Worker {
         if !self.accepts(headers) {
             return None;
         }
+        let id = request_id::sane(headers).unwrap_or_else(|| self.ids.next());
         let mut answer = match self.service.introspect_kept(token) {
             Some(kept) => {
                 self.counts.hit(kept.reason());
                 found(kept)
             }
             // In a box of its own, so that the many who need none of it do not carry it along.
-            None => Box::pin(self.ask(token)).await,
+            None => Box::pin(self.ask(token, &id)).await,
         };
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOWED));
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        answer.headers_mut().insert(X_REQUEST_ID, request_id::sane(headers).unwrap_or_else(|| self.ids.next()));
+        answer.headers_mut().insert(X_REQUEST_ID, id);
         Some(answer)
     }
 
     /// The database's answer, counted as the ordinary way counts it.
-    async fn ask(&self, token: &str) -> Response<BoxBody> {
+    async fn ask(&self, token: &str, id: &HeaderValue) -> Response<BoxBody> {
         let started = Stopwatch::start();
         let answer = match self.service.introspect(token).await {
             Ok(result) => found(result),
-            Err(error) => HttpError::OAuthService(error).error_response().into(),
+            // The one line that is logged here tells whose it is.
+            Err(error) => request_id::of(id).within(|| HttpError::OAuthService(error).error_response().into()),
         };
         self.service.metrics().request(ROUTE, answer.status().as_u16(), started.elapsed().as_secs_f64());
         answer

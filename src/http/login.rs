@@ -11,6 +11,7 @@ use super::fields::{Fields, Trim};
 use super::media_type::json_indent;
 use super::{AppState, body, client_address, drf};
 use crate::domain::password::Password;
+use crate::logging::Request;
 use crate::service::{LoggedIn, Login};
 
 /// The fields of the user that the answer may have.
@@ -47,6 +48,7 @@ async fn post(request: &HttpRequest, payload: web::Payload, state: &AppState) ->
     fields.finish()?;
     let address = client_address(request, state);
     let logged_in = state.service.login(Login { username, password, address }).await?;
+    Request::is_of_user(&logged_in.user.username);
     Ok(answer(&logged_in, &state.login_fields))
 }
 

@@ -4,11 +4,13 @@ use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 
-use super::AppState;
 use super::body::{self, Data, Value};
 use super::caller::{Credentials, challenge};
 use super::error::HttpError;
+use super::{AppState, client_address};
 use crate::domain::client::ClientSecret;
+use crate::domain::shown::name_without_keys;
+use crate::logging::Request;
 use crate::service::{Error, Identity, Rights};
 
 /// The parameters of a request, from a form or a JSON object. What is wrong with them is told after the caller is
@@ -110,11 +112,16 @@ pub async fn authenticate(
             (_, None) => return Ok(OAuthCaller::Nobody),
         },
     };
+    let tried = candidates.first().map(|(id, _)| id.clone());
     let client = state.service.authenticate_client(candidates).await.map_err(HttpError::OAuthService)?;
-    client.map(OAuthCaller::Client).ok_or_else(|| {
-        log::info!("a client was refused");
-        HttpError::invalid_client()
-    })
+    let Some(client) = client else {
+        let shown = |id| if state.service.has_met_client(id) { id } else { name_without_keys(id) };
+        let tried = tried.as_deref().map(shown);
+        log::info!(address = client_address(request, state), client = tried; "a client was refused");
+        return Err(HttpError::invalid_client());
+    };
+    Request::is_of_client(&client);
+    Ok(OAuthCaller::Client(client))
 }
 
 /// Lets clients and staff introspect, nobody else (RFC 7662 section 2.1).
@@ -132,7 +139,10 @@ pub async fn introspector(request: &HttpRequest, parameters: &Parameters, state:
 
 async fn user(key: &str, state: &AppState) -> Result<OAuthCaller, HttpError> {
     match state.service.identify(key).await {
-        Ok(identity) => Ok(OAuthCaller::User(Box::new(identity))),
+        Ok(identity) => {
+            Request::is_of_user(&identity.username);
+            Ok(OAuthCaller::User(Box::new(identity)))
+        }
         Err(error @ Error::NotAuthenticated(_)) => Err(HttpError::with_keyword(error, challenge(state))),
         Err(other) => Err(HttpError::OAuthService(other)),
     }

@@ -87,6 +87,12 @@ impl Service {
         })
     }
 
+    /// Whether there was a client of this id when one was asked for last.
+    #[must_use]
+    pub fn has_met_client(&self, client_id: &str) -> bool {
+        self.inner.clients.get(client_id).is_some()
+    }
+
     /// Whether what was accepted then may be accepted now: provably no client has changed since.
     #[must_use]
     pub fn clients_stand(&self, born: Born) -> bool {

@@ -85,7 +85,7 @@ impl Service {
         let now = self.clock().now();
         let made = self.db(move |store| store.bootstrap_user(&new, now)).await?;
         if let Some(user) = &made {
-            log::info!(user = user.username.as_str(), id = user.id; "made the first superuser");
+            log::info!(user = user.username.as_str(), user_id = user.id; "made the first superuser");
         }
         Ok(made.is_some())
     }
@@ -98,7 +98,7 @@ impl Service {
         match self.db(move |store| store.create_client(&id, &digest, &Actor::system(), now)).await {
             Err(Error::Store(StoreError::Taken)) => Ok(()),
             Ok(()) => {
-                log::info!(client_id = client_id; "made the first client");
+                log::info!(client = client_id; "made the first client");
                 Ok(())
             }
             Err(error) => Err(error),

@@ -158,12 +158,14 @@ impl Service {
         if let (Some(user), Checked::Unreadable(fault)) = (&user, &checked) {
             log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
         }
+        // A name that nobody has may be a password in the wrong field: it is not logged.
+        let known = user.as_ref().map(|_| login.username.as_str());
         let (Some(user), Checked::Good(rehashed)) = (user, checked) else {
-            log::info!(address:? = login.address; "a login was refused");
+            log::info!(address = login.address, user = known; "a login was refused");
             return Err(wrong());
         };
         if !user.is_active {
-            log::info!(address:? = login.address, user = user.username.as_str(); "an inactive user was refused");
+            log::info!(address = login.address, user = user.username.as_str(); "an inactive user was refused");
             return Err(wrong());
         }
         Ok((user, rehashed))

@@ -38,6 +38,7 @@ use crate::domain::rate::Rate;
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::token::TokenMode;
 use crate::domain::user::User;
+use crate::logging::carried;
 use crate::store::{Store, StoreError};
 use authenticate::Clients;
 pub use authenticate::{AuthenticationFault, Holder};
@@ -200,8 +201,9 @@ impl Service {
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
-        let store = self.inner.store.within(patience(&self.inner.policy));
-        let running = actix_rt::task::spawn_blocking(move || work(&store));
+        // A little less than the caller waits: so that the failure says what the database said, not how long it took.
+        let store = self.inner.store.within(patience(&self.inner.policy).mul_f32(0.95));
+        let running = actix_rt::task::spawn_blocking(carried(move || work(&store)));
         match self.in_time(running).await? {
             Ok(result) => Ok(result?),
             Err(panicked) => Err(Error::Store(StoreError::Failed(panicked.to_string()))),

@@ -31,7 +31,7 @@ impl Service {
     async fn checked_sign_in(&self, login: &Login, by: &Actor) -> Result<SessionKey, Error> {
         let begin = async |user: User| {
             if Rights::of(user.is_staff, user.is_superuser) < Rights::Staff {
-                log::info!(address:? = login.address, user = user.username.as_str(); "no staff: not for the console");
+                log::info!(address = login.address, user = user.username.as_str(); "no staff: not for the console");
                 return Err(Error::invalid(Faults::NON_FIELD, WRONG));
             }
             let (key, now, actor) = (SessionKey::generate(), self.clock().now(), by.clone());

@@ -116,7 +116,10 @@ fn service_page(error: &Error) -> HttpResponse {
         Error::Invalid(faults) => (StatusCode::BAD_REQUEST, faults.to_string()),
         Error::Conflict(sentence) => (StatusCode::CONFLICT, sentence.clone()),
         Error::Throttled(wait) => (StatusCode::TOO_MANY_REQUESTS, throttled(*wait)),
-        Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Too many logins at once, try again later.".into()),
+        Error::Busy => {
+            log::warn!("{error}");
+            (StatusCode::SERVICE_UNAVAILABLE, "Too many logins at once, try again later.".into())
+        }
         Error::Store(error) if error.is_passing() => {
             log::warn!("{error}");
             (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer. Try again in a moment.".into())

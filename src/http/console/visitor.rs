@@ -12,6 +12,7 @@ use crate::domain::session::SessionKey;
 use crate::domain::user::User;
 use crate::http::pages::QUOTED;
 use crate::http::{AppState, client_address};
+use crate::logging::Request;
 use crate::service::{Caller, Rights};
 
 /// Somebody who is signed in.
@@ -66,6 +67,7 @@ pub async fn visitor(request: &HttpRequest, state: &AppState) -> Result<Visitor,
     if let Some(key) = Cookie::Session.sent(request, state)
         && let Some(session) = state.service.session(&key, is_look).await?
     {
+        Request::is_of_user(&session.user.username);
         let caller = Caller::user(&session.user, client_address(request, state));
         return Ok(Visitor { key, user: session.user, notice: session.notice, caller });
     }
