@@ -1,6 +1,6 @@
 //! The settings, checked: every fault at once, each with the name of its setting.
 
-use super::{Config, Given, values, words};
+use super::{Config, Given, log_filter, values, words};
 use crate::domain::client::ClientSecret;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::duration;
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
         let revocation_bound = self.required("JETON_REVOCATION_BOUND", values::positive_duration);
         let stale_if_error = self.required("JETON_STALE_IF_ERROR", duration::parse);
         let tls = self.pair("JETON_TLS_CERT", "JETON_TLS_KEY");
-        let log = self.required("JETON_LOG", words::log_filter);
+        let log = self.required("JETON_LOG", log_filter::parse);
         let log_format = self.required("JETON_LOG_FORMAT", words::log_format);
         let metrics_listen = self.maybe("JETON_METRICS_LISTEN", values::listen);
         let trusted_proxies = self.maybe("JETON_TRUSTED_PROXIES", values::networks);

@@ -2,6 +2,7 @@
 
 mod check;
 mod given;
+mod log_filter;
 mod table;
 mod values;
 mod words;

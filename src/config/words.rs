@@ -89,13 +89,6 @@ pub fn issuer(text: &str) -> Result<String, String> {
     if good { Ok(text.to_owned()) } else { Err("write a URL such as https://tokens.example.com".into()) }
 }
 
-pub fn log_filter(text: &str) -> Result<String, String> {
-    env_filter::Builder::new()
-        .try_parse(text)
-        .map(|_| text.to_owned())
-        .map_err(|_| "write a filter such as info or jeton=debug,warn".into())
-}
-
 pub fn log_format(text: &str) -> Result<LogFormat, String> {
     match text {
         "text" => Ok(LogFormat::Text),
