@@ -122,6 +122,8 @@ fn with_output_to(jeton: &Jeton, place: &str) -> Process {
     let command = format!("exec {} serve >{place}", env!("CARGO_BIN_EXE_jeton"));
     let mut shell = Command::new("bash");
     shell.args(["-c", &command]).current_dir(&jeton.dir).env("JETON_LISTEN", "127.0.0.1:0");
+    // With the server's own words: that its workers are there.
+    shell.env("JETON_LOG", "info,actix_server=info");
     Process::start(shell.stdin(Stdio::null()))
 }
 

@@ -2,8 +2,10 @@
 
 mod first_start;
 mod listen;
+mod log_document;
 mod logs;
 mod nodes;
+mod request_lines;
 mod start;
 mod stop;
 
