@@ -32,6 +32,7 @@ settings.configure(
         "django.contrib.admin",
         "rest_framework",
         "rest_framework.authtoken",
+        "jeton_client.django",
     ],
     MIDDLEWARE=[
         "django.contrib.sessions.middleware.SessionMiddleware",
