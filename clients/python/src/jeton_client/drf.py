@@ -29,7 +29,8 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.request import Request
 
 from . import header
-from .django import checks, conf
+from .django import checks as _checks  # noqa: F401  (they register themselves)
+from .django import conf
 from .errors import JetonUnavailable
 from .introspection import Introspection
 from .user import JetonUser

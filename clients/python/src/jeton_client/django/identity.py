@@ -12,6 +12,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, router
+from django.db.models import EmailField
 from django.utils import timezone
 
 from ..introspection import Introspection
@@ -125,9 +126,11 @@ def _choose(answer: Introspection, configured: Configured, database: str) -> Abs
 
 
 def _refuse(named: AbstractBaseUser, answer: Introspection, why: str) -> NoReturn:
+    identity = Identity.of(answer)
+    issuer = f" --issuer {identity.issuer}" if identity.issuer else ""
     raise NotLinked(
         f"{named.get_username()!r} here (pk {named.pk}) {why}. If they are the same person, link them: in the admin, "
-        f"or by `manage.py jeton_link {named.pk} {Identity.of(answer).sub}`"
+        f"or by `manage.py jeton_link {named.pk} {identity.sub}{issuer}`"
     )
 
 
@@ -144,8 +147,11 @@ def _make(answer: Introspection, name: str, database: str) -> AbstractBaseUser:
     if name != answer.username:
         try:
             field.run_validators(name)
+            fits = not isinstance(field, EmailField)  # it would be another address, perhaps somebody's
         except ValidationError:
-            raise NotLinked(f"the name is another's here, and {name!r} is none that this project takes") from None
+            fits = False
+        if not fits:
+            raise NotLinked("that name is another's here, who had it before at jeton: give that row another name")
     user: AbstractBaseUser = model._default_manager.db_manager(database).create(**fields)
     return user
 

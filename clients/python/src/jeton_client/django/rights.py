@@ -1,4 +1,4 @@
-"""What a row may do here, beside what jeton's answer says."""
+"""The rights of a row beside those of jeton's answer: compared, and made to follow."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .fields import FLAGS, field_of, has_groups
 from .models import writing
 
 logger = logging.getLogger("jeton_client")
+
 
 def more_than(user: AbstractBaseUser, answer: Introspection, everything: bool) -> Optional[str]:
     """What the row may do that the answer's user may not, in words; None if there is nothing.
