@@ -99,7 +99,7 @@ class Jeton:
 
 @pytest.fixture(scope="session")
 def jeton() -> Iterator[Jeton]:
-    with httpx.Client(trust_env=False) as http:
+    with httpx.Client(trust_env=False, timeout=30) as http:
         yield Jeton(http)
 
 
