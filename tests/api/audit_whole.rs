@@ -47,7 +47,7 @@ const CHANGES: [Change; 8] = [
     ("login.failed", |app, _, _| app.try_login(ALICE.0, "wrong")),
     ("token.create", |app, alice, _| app.post("/tokens/", alice, &json!({"name": "m"}))),
     ("token.create by staff", |app, _, admin| app.post("/admin/users/alice/tokens/", admin, &json!({"name": "m"}))),
-    ("user.create", |app, _, admin| app.post("/admin/users/", admin, &json!({"username": "bob", "password": null}))),
+    ("user.create", |app, _, admin| app.post("/admin/users/", admin, &json!({"username": "bob", "password": ALICE.1}))),
     ("token.regenerate", |app, _, admin| app.post("/admin/users/alice/regenerate", admin, &json!({}))),
     ("token.revoke", |app, alice, _| app.revoke(alice)),
     ("logout", |app, alice, _| app.send(Request::new("POST", "/logout/").token(alice))),
@@ -98,7 +98,7 @@ on_both! {
         }
         mend(&app, db, "tokens");
         break_table(&app, db, "users");
-        let answer = app.post("/admin/users/", &admin, &json!({"username": "bob", "password": null}));
+        let answer = app.post("/admin/users/", &admin, &json!({"username": "bob", "password": ALICE.1}));
         assert_eq!(answer.status, 500, "{}", answer.text());
         assert_eq!(app.binary().run(&["user", "deactivate", "alice"]).status, 1);
         assert_eq!(app.binary().run(&["user", "delete", "--yes", "alice"]).status, 1);
@@ -115,8 +115,8 @@ on_both! {
             (app.post("/admin/users/alice/regenerate?grace=x", &admin, &json!({})), 400),
             (app.post("/tokens/", &alice, &json!({"name": ""})), 400),
             (app.delete("/admin/tokens/999999", &admin), 404),
-            (app.post("/admin/users/", &admin, &json!({"username": "alice", "password": null})), 400),
-            (app.post("/admin/users/", &alice, &json!({"username": "bob", "password": null})), 403),
+            (app.post("/admin/users/", &admin, &json!({"username": "alice", "password": ALICE.1})), 400),
+            (app.post("/admin/users/", &alice, &json!({"username": "bob", "password": ALICE.1})), 403),
             (app.revoke("unknown"), 200),
         ] {
             assert_eq!(answer.status, status, "{}", answer.text());

@@ -11,6 +11,7 @@ mod audit_routes;
 mod audit_whole;
 mod batch;
 mod commands;
+mod compressed;
 mod expiry;
 mod explain;
 mod fast_lane;

@@ -37,7 +37,7 @@ fn filter(query: &ListQuery) -> Result<UserFilter, Error> {
     Ok(UserFilter { search: query.get("search").to_owned(), is_active, is_staff, is_superuser, group, order })
 }
 
-/// Makes a user. `password` may be null for one who cannot log in.
+/// Makes a user.
 pub async fn create(
     request: HttpRequest,
     payload: web::Payload,
@@ -50,7 +50,7 @@ pub async fn create(
     let mut fields = Fields::of(&data)?;
     let draft = UserDraft {
         username: fields.required_text("username", Trim::Yes),
-        password: fields.nullable_text("password", Trim::No).map(Password::new),
+        password: Some(Password::new(fields.required_text("password", Trim::No))),
         email: fields.optional_text("email").unwrap_or_default(),
         first_name: fields.optional_text("first_name").unwrap_or_default(),
         last_name: fields.optional_text("last_name").unwrap_or_default(),

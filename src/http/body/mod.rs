@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 
@@ -32,7 +32,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Reads a body of at most `limit` bytes.
 pub async fn read(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes, HttpError> {
     match actix_web::rt::time::timeout(BODY_TIMEOUT, read_whole(request, payload, limit)).await {
-        Ok(result) => result,
+        Ok(result) => result.and_then(|body| as_sent(request, body)),
         Err(_) => Err(HttpError::Detail(StatusCode::REQUEST_TIMEOUT, "The request body took too long.".into())),
     }
 }
@@ -55,6 +55,19 @@ async fn read_whole(request: &HttpRequest, mut payload: Payload, limit: usize) -
         }
     }
     if size > limit { Err(too_large()) } else { Ok(body.freeze()) }
+}
+
+/// A body that is compressed is none of ours: unpacked, it could be of any size.
+fn as_sent(request: &HttpRequest, body: Bytes) -> Result<Bytes, HttpError> {
+    let codings = request.headers().get_all(CONTENT_ENCODING).flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
+    match codings.find(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+        Some(coding) if !body.is_empty() => {
+            let detail = format!("Unsupported content encoding \"{}\" in request.", String::from_utf8_lossy(coding));
+            Err(HttpError::Detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+        }
+        _ => Ok(body),
+    }
 }
 
 fn too_large() -> HttpError {

@@ -94,28 +94,25 @@ impl Op {
         self
     }
 
-    /// Whoever reads a body may refuse it for its size or its slowness.
+    /// Whoever reads a body may refuse it for its size, its slowness, or what it is.
     pub fn reads_body(self) -> Self {
-        self.refuses(408, "The body takes longer than 30 seconds.", "The request body took too long.").refuses(
-            413,
-            "The body is larger than the route takes.",
-            "The request body is too large.",
-        )
+        self.refuses(408, "The body takes longer than 30 seconds.", "The request body took too long.")
+            .refuses(413, "The body is larger than the route takes.", "The request body is too large.")
+            .refuses(
+                415,
+                "The body is compressed, or of a media type that the route does not take.",
+                "Unsupported content encoding \"gzip\" in request.",
+            )
     }
 
-    /// A parsed body, in DRF's way: 400 by field or as a sentence, 415 for another media type.
+    /// A parsed body, in DRF's way: 400 by field or as a sentence.
     pub fn refuses_bad_fields(mut self, field: &str, sentence: &str) -> Self {
-        let unsupported = "Unsupported media type \"text/plain\" in request.";
         self.add::<Faults>();
         self.add::<Detail>();
         let either = AnyOfBuilder::new().item(reference::<Faults>()).item(reference::<Detail>());
         let example = json!({ field: [sentence] });
         let text = "Something is wrong with the fields, or the body cannot be parsed.";
-        self.respond(400, text, Some(content(either, example))).refuses(
-            415,
-            "The body's media type is none of those above.",
-            unsupported,
-        )
+        self.respond(400, text, Some(content(either, example)))
     }
 
     /// 400, by field.

@@ -82,7 +82,7 @@ fn regenerate() -> Op {
 }
 
 fn explain() -> Op {
-    let body = fields().property("token", text().description(Some("The key."))).required("token");
+    let body = fields().property("token", text().min_length(Some(1)).description(Some("The key."))).required("token");
     Op::post("/admin/explain", "explain", "Why introspection says what it says of a token")
         .body(BODIES, body, &json!({ "token": "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b" }))
         .answers::<Explanation>(200, "The reason, with when and by whom.")
