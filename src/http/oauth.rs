@@ -79,7 +79,7 @@ pub enum OAuthCaller {
 /// Authenticates a client by HTTP Basic or by its parameters, or a user by a token.
 ///
 /// # Errors
-/// 401 for a wrong secret or a bad token, 400 for two ways at once.
+/// 401 for a wrong secret or a bad token, 400 for two ways at once that differ.
 pub async fn authenticate(
     request: &HttpRequest,
     parameters: &Parameters,
@@ -87,7 +87,7 @@ pub async fn authenticate(
 ) -> Result<OAuthCaller, HttpError> {
     let (form_id, form_secret) = (parameters.get("client_id"), parameters.get("client_secret"));
     let candidates = match Credentials::of(request, state) {
-        Credentials::Basic(_) | Credentials::Key(_) | Credentials::Refused(_) if form_secret.is_some() => {
+        Credentials::Key(_) | Credentials::Refused(_) if form_secret.is_some() => {
             return Err(HttpError::invalid_request("client credentials are sent in two ways at once"));
         }
         Credentials::Key(key) => return user(&key, state).await,
@@ -99,6 +99,14 @@ pub async fn authenticate(
             let another = |form_id| !candidates.is_empty() && candidates.iter().all(|(id, _)| id != form_id);
             if form_id.is_some_and(another) {
                 return Err(HttpError::invalid_request("client_id differs from the client in Authorization"));
+            }
+            // The same credentials twice are one: OpenID Connect libraries of nginx and APISIX send them so.
+            let same = |(id, secret): &(String, ClientSecret)| {
+                form_id.is_none_or(|form_id| form_id == id) && form_secret.is_none_or(|other| other == secret.expose())
+            };
+            let candidates: Vec<_> = candidates.into_iter().filter(same).collect();
+            if form_secret.is_some() && candidates.is_empty() {
+                return Err(HttpError::invalid_request("client_secret differs from the one in Authorization"));
             }
             candidates
         }

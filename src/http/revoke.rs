@@ -1,10 +1,11 @@
 //! `POST /revoke` (RFC 7009).
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::error::HttpError;
 use super::oauth::{self, OAuthCaller, Parameters};
-use super::{AppState, body, client_address};
+use super::{AppState, body, client_address, drf};
 use crate::domain::audit::Actor;
 use crate::service::{Error, Revoker};
 
@@ -29,5 +30,6 @@ pub async fn revoke(
         Error::PermissionDenied => HttpError::OAuth("unauthorized_client", "the token belongs to another client"),
         other => HttpError::OAuthService(other),
     })?;
-    Ok(HttpResponse::Ok().finish())
+    // Section 2.2 wants no body, but some clients read every answer as JSON.
+    Ok(drf::answer(StatusCode::OK, &serde_json::json!({})))
 }

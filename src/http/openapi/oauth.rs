@@ -75,7 +75,7 @@ fn revoke() -> Op {
             )
             .secured(&[Security::Client, Security::Bearer, Security::Token, Security::None])
             .body(BODIES, token(), &json!({ "token": KEY }))
-            .answers_nothing(200, "The token is good no more."),
+            .answers_fields(200, "The token is good no more.", fields(), json!({})),
     )
     .refuses(403, "The caller may not revoke this token.", PERMISSION)
 }

@@ -128,7 +128,7 @@ impl Security {
             }
             Self::Client | Self::None => {
                 let text = "A client's id and secret, each form-encoded first (RFC 6749 section 2.3.1). \
-                            `client_id` and `client_secret` in the body do as well, but not both at once.";
+                            `client_id` and `client_secret` in the body do as well; both at once must say the same.";
                 let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(text));
                 SecurityScheme::Http(basic.build())
             }
