@@ -10,6 +10,7 @@ mod error;
 mod fast_lane;
 mod fields;
 mod health;
+mod hops;
 mod introspect;
 mod login;
 mod logout;
@@ -24,21 +25,21 @@ mod peer;
 mod request_id;
 mod revoke;
 mod tokens;
+mod trusted_proxies;
 mod verify;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{Resource, web};
-use ipnet::IpNet;
 
 use crate::service::Service;
 pub use fast_lane::FastLane;
 pub use openapi::document;
 use peer::{base_url, client_address, is_https};
 pub use request_id::surround;
+pub use trusted_proxies::TrustedProxies;
 
 /// What every handler may use.
-#[derive(Clone)]
 pub struct AppState {
     /// The verbs.
     pub service: Service,
@@ -49,7 +50,7 @@ pub struct AppState {
     /// `JETON_ISSUER`.
     pub issuer: Option<String>,
     /// Networks whose `X-Forwarded-For` counts.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// Every route there is.

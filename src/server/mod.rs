@@ -15,7 +15,7 @@ use actix_web::{App, HttpServer, web};
 
 use crate::config::{Config, Listen};
 use crate::domain::time::Clock;
-use crate::http::{self, AppState, FastLane};
+use crate::http::{self, AppState, FastLane, TrustedProxies};
 use crate::service::{Bootstrap, Error, FirstStart, Service};
 use crate::store::StoreError;
 use listen::{cannot_listen, remove_stale_socket, tls};
@@ -65,7 +65,7 @@ impl Server {
             auth_keywords: config.auth_keywords.clone(),
             login_fields: config.login_fields.clone(),
             issuer: config.issuer.clone(),
-            trusted_proxies: config.trusted_proxies.clone(),
+            trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
         });
         let metrics = config.metrics_listen.as_ref().map(|listen| metrics_server(listen, state.clone())).transpose()?;
         let with_metrics = metrics.is_none();

@@ -34,6 +34,7 @@ mod me;
 mod metadata;
 mod metrics;
 mod prefix;
+mod proxies;
 mod regenerate;
 mod regenerate_races;
 mod request_id;

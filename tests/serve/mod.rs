@@ -4,6 +4,7 @@ mod first_start;
 mod listen;
 mod logs;
 mod nodes;
+mod proxies;
 mod start;
 mod stop;
 

@@ -104,7 +104,8 @@ fn metadata() -> Op {
     Op::get("/.well-known/oauth-authorization-server", "metadata", "What the OAuth endpoints accept (RFC 8414)")
         .describe("Of an issuer with a path, also at this path with the issuer's behind it (section 3.1).")
         .secured(&[])
-        .answers::<Metadata>(200, "The metadata.")
+        .answers::<Metadata>(200, "The metadata; without `JETON_ISSUER` the request's own host is in it.")
+        .with(Header::NoStore)
 }
 
 /// Any method, for a gateway asks about somebody else's request.
