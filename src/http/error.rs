@@ -12,6 +12,9 @@ use utoipa::ToSchema;
 use super::drf::{self, Detail};
 use crate::service::{AuthenticationFault, Error, Faults};
 
+/// What asks for HTTP Basic.
+pub const BASIC_CHALLENGE: &str = "Basic realm=\"jeton\"";
+
 /// The body of a refusal at an OAuth endpoint (RFC 6749 section 5.2).
 #[derive(Serialize, ToSchema)]
 pub struct OAuthError<'a> {
@@ -89,10 +92,9 @@ impl ResponseError for HttpError {
             Self::Detail(status, detail) => drf::detail(*status, detail),
             Self::OAuth("invalid_client", _) => {
                 let mut answer = drf::secret_answer(StatusCode::UNAUTHORIZED, &OAuthError::new("invalid_client"));
-                answer.headers_mut().insert(
-                    WWW_AUTHENTICATE,
-                    actix_web::http::header::HeaderValue::from_static("Basic realm=\"jeton\""),
-                );
+                answer
+                    .headers_mut()
+                    .insert(WWW_AUTHENTICATE, actix_web::http::header::HeaderValue::from_static(BASIC_CHALLENGE));
                 answer
             }
             Self::OAuth(error, description) => {

@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 use actix_http::body::{BoxBody, EitherBody};
 use actix_http::error::PayloadError;
 use actix_http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING,
-    UPGRADE,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, ORIGIN,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use actix_http::{BoxedPayloadStream, Method, Payload, Request, Response, StatusCode, Version};
 use actix_service::IntoServiceFactory;
@@ -150,6 +150,8 @@ fn body_of_interest(request: &Request) -> Option<usize> {
         // Where either stands the body has no length, or another than is announced.
         && !head.headers.contains_key(TRANSFER_ENCODING)
         && !head.headers.contains_key(UPGRADE)
+        // A browser's page is told more.
+        && !head.headers.contains_key(ORIGIN)
         // Its line is to be written.
         && log::max_level() < log::LevelFilter::Debug;
     if !fits {

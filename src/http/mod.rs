@@ -4,6 +4,7 @@ mod admin;
 mod body;
 mod caller;
 mod console;
+mod cross_origin;
 mod docs;
 mod drf;
 mod error;
@@ -33,6 +34,8 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::{Resource, web};
 
 use crate::service::Service;
+pub use caller::KeyPlaces;
+pub use cross_origin::cross_origin;
 pub use fast_lane::FastLane;
 pub use openapi::document;
 use peer::{base_url, client_address, is_https};
@@ -51,6 +54,12 @@ pub struct AppState {
     pub issuer: Option<String>,
     /// Networks whose `X-Forwarded-For` counts.
     pub trusted_proxies: TrustedProxies,
+    /// Where a key may stand beside `Authorization`.
+    pub keys: KeyPlaces,
+    /// Origins whose pages may call the API.
+    pub cors_origins: Vec<String>,
+    /// Whether `/auth/verify` lets preflights through.
+    pub verify_preflight: bool,
 }
 
 /// Every route there is.

@@ -86,7 +86,9 @@ pub async fn authenticate(
     state: &AppState,
 ) -> Result<OAuthCaller, HttpError> {
     let (form_id, form_secret) = (parameters.get("client_id"), parameters.get("client_secret"));
-    let candidates = match Credentials::of(request, state) {
+    let shown = Credentials::in_authorization(request, state);
+    let shown = if form_secret.is_some() { shown } else { shown.or_key(request, state) };
+    let candidates = match shown {
         Credentials::Key(_) | Credentials::Refused(_) if form_secret.is_some() => {
             return Err(HttpError::invalid_request("client credentials are sent in two ways at once"));
         }

@@ -15,7 +15,7 @@ use actix_web::{App, HttpServer, web};
 
 use crate::config::{Config, Listen};
 use crate::domain::time::Clock;
-use crate::http::{self, AppState, FastLane, TrustedProxies};
+use crate::http::{self, AppState, FastLane, KeyPlaces, TrustedProxies};
 use crate::service::{Bootstrap, Error, FirstStart, Service};
 use crate::store::StoreError;
 use listen::{cannot_listen, remove_stale_socket, tls};
@@ -66,12 +66,16 @@ impl Server {
             login_fields: config.login_fields.clone(),
             issuer: config.issuer.clone(),
             trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+            keys: KeyPlaces::new(&config.key_headers, config.key_basic),
+            cors_origins: config.cors_origins.clone(),
+            verify_preflight: config.verify_preflight,
         });
         let metrics = config.metrics_listen.as_ref().map(|listen| metrics_server(listen, state.clone())).transpose()?;
         let with_metrics = metrics.is_none();
         let lane = service.clone();
         let app = move || {
-            let app = App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::routes);
+            let app = App::new().app_data(state.clone()).wrap(from_fn(http::cross_origin));
+            let app = app.wrap(from_fn(http::surround)).configure(http::routes);
             let app = if with_metrics { app.configure(http::metrics_routes) } else { app };
             FastLane::new(lane.clone(), app)
         };

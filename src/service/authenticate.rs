@@ -22,6 +22,8 @@ pub enum AuthenticationFault {
     Spaces,
     /// A key that is not UTF-8.
     InvalidCharacters,
+    /// Two keys that differ.
+    TwoKeys,
     /// No such live token.
     InvalidToken,
     /// A good token of an inactive user.
@@ -35,6 +37,7 @@ impl fmt::Display for AuthenticationFault {
             Self::NoKey => "Invalid token header. No credentials provided.",
             Self::Spaces => "Invalid token header. Token string should not contain spaces.",
             Self::InvalidCharacters => "Invalid token header. Token string should not contain invalid characters.",
+            Self::TwoKeys => "Invalid token header. Two different tokens were sent.",
             Self::InvalidToken => "Invalid token.",
             Self::UserInactive => "User inactive or deleted.",
         })

@@ -2,6 +2,7 @@
 
 mod demands;
 mod headers;
+mod preflight;
 
 use std::time::Duration;
 

@@ -124,7 +124,9 @@ fn verify() -> impl Iterator<Item = Op> {
         let mut op = Op::new(method, "/auth/verify", id, "Forward-auth for a gateway")
             .describe(
                 "For nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth`, Envoy `ext_authz`; the same \
-                 below this path, whatever follows. It reads `Authorization`, and no body.",
+                 below this path, whatever follows. It reads `Authorization` (and the headers of `JETON_KEY_HEADERS`, \
+                 and HTTP Basic with `JETON_KEY_BASIC`), and no body. With `JETON_VERIFY_PREFLIGHT` a preflight of a \
+                 browser's passes, as nobody's.",
             )
             .query_list("scope", text(), "A scope that the token must have; may repeat.")
             .query_list("group", text(), "A group that the user must be in; may repeat.")

@@ -123,7 +123,8 @@ impl Security {
             ),
             Self::Token => {
                 let text = "A token's key in DRF's form: the value is `Token <key>`, keyword and all. \
-                            `JETON_AUTH_KEYWORDS` may name other keywords.";
+                            `JETON_AUTH_KEYWORDS` may name other keywords, and `JETON_KEY_HEADERS` other headers, \
+                            of which the whole value is the key.";
                 SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("Authorization", text)))
             }
             Self::Client | Self::None => {
