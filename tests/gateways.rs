@@ -3,6 +3,8 @@
 
 mod asked;
 pub mod gateway;
+mod keys;
+mod preflight;
 mod smuggled;
 mod upstream;
 
@@ -34,7 +36,11 @@ struct Site {
 
 impl Site {
     fn start(kind: Kind) -> Self {
-        let jeton = App::start(app::Kind::Sqlite);
+        Self::with(kind, &[])
+    }
+
+    fn with(kind: Kind, settings: &[(&str, &str)]) -> Self {
+        let jeton = App::with(app::Kind::Sqlite, settings);
         let service = Upstream::start();
         let gateway = Gateway::start(kind, jeton.addr, service.addr);
         Self { jeton, service, gateway }

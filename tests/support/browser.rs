@@ -95,7 +95,13 @@ impl Browser {
 
     #[track_caller]
     pub fn open(&self, path: &str) {
-        self.command("POST", "/url", &json!({ "url": format!("http://{}{path}", self.site) }));
+        self.open_url(&format!("http://{}{path}", self.site));
+    }
+
+    /// A page of another site.
+    #[track_caller]
+    pub fn open_url(&self, url: &str) {
+        self.command("POST", "/url", &json!({ "url": url }));
     }
 
     /// Of where it is; without the host.
