@@ -41,6 +41,8 @@ impl Site {
 
     fn with(kind: Kind, settings: &[(&str, &str)]) -> Self {
         let jeton = App::with(app::Kind::Sqlite, settings);
+        // A gateway waits for a jeton that has just begun no longer than for any other.
+        jeton.heard();
         let service = Upstream::start();
         let gateway = Gateway::start(kind, jeton.addr, service.addr);
         Self { jeton, service, gateway }

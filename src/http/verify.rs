@@ -39,10 +39,13 @@ pub async fn verify(request: HttpRequest, state: web::Data<AppState>) -> Result<
     if let Err(HttpError::NotAuthenticated(..)) = &answer
         && state.keys.basic
     {
-        // Tools that know HTTP Basic alone send nothing before they are asked for it. Last: gateways that keep one
-        // challenge only keep the last.
+        // Tools that know HTTP Basic alone send nothing before they are asked for it. First: nginx before 1.23 passes
+        // one challenge on only, the first.
         let mut refusal = answer.unwrap_or_else(|error| error.error_response());
-        refusal.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(BASIC_CHALLENGE));
+        let headers = refusal.headers_mut();
+        let ours: Vec<HeaderValue> = headers.remove(WWW_AUTHENTICATE).collect();
+        let basic = std::iter::once(HeaderValue::from_static(BASIC_CHALLENGE));
+        basic.chain(ours).for_each(|challenge| headers.append(WWW_AUTHENTICATE, challenge));
         return Ok(refusal);
     }
     answer

@@ -26,7 +26,7 @@ fn basic(request: Request, user: &str, password: &str) -> Request {
 #[track_caller]
 fn assert_refused(answer: &Answer, detail: &str) {
     assert_eq!((answer.status, answer.json()), (401, json!({ "detail": detail })));
-    assert_eq!(answer.headers_named("WWW-Authenticate")[0], "Token");
+    assert!(answer.headers_named("WWW-Authenticate").contains(&"Token".to_owned()), "{answer:?}");
 }
 
 on_both! {
@@ -115,7 +115,7 @@ on_both! {
             assert_eq!((answer.status, answer.header("X-Auth-User").as_deref()), (200, Some("alice")), "{user}");
         }
         assert_eq!(app.send(basic(get("/auth/verify"), &alice, "")).status, 200, "tools with one field");
-        let challenges = ["Token", "Basic realm=\"jeton\""];
+        let challenges = ["Basic realm=\"jeton\"", "Token"];
         for (answer, detail) in [
             (app.send(get("/auth/verify")), MISSING),
             (app.send(basic(get("/auth/verify"), "", "")), MISSING),
