@@ -5,14 +5,14 @@ use serde_json::json;
 use super::{LIMIT, bare};
 use crate::support::http::Request;
 
-/// What it says of the setting, having met failed logins with this header.
+/// What it says of the setting, having been asked for logins with this header.
 fn told(trusted: &str, header: Option<&str>) -> Vec<String> {
     let server = bare().env("JETON_TRUSTED_PROXIES", trusted).serve();
     for _ in 0..3 {
         let request =
             Request::new("POST", "/api-token-auth/").json(&json!({"username": "nobody", "password": "wrong"}));
         let request = header.iter().fold(request, |request, name| request.header(name, "203.0.113.9"));
-        assert_eq!(request.send(server.addr).status, 400);
+        request.send(server.addr);
     }
     server.signal("TERM");
     server.wait(LIMIT);
