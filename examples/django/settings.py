@@ -10,6 +10,8 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "rest_framework",
     "rest_framework.authtoken",
+    # Which row of auth_user each user of jeton has; for "USER" below.
+    "jeton_client.django",
 ]
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": Path(__file__).parent / "db.sqlite3"},
@@ -25,5 +27,7 @@ REST_FRAMEWORK = {
 JETON = {
     "URL": os.environ.get("JETON_URL", "http://127.0.0.1:8001"),
     "CLIENT_ID": os.environ.get("JETON_CLIENT_ID", "demo"),
-    "CLIENT_SECRET": os.environ.get("JETON_CLIENT_SECRET", ""),
+    "CLIENT_SECRET": os.environ.get("JETON_CLIENT_SECRET", "unset"),
+    # "find" or "create": request.user is a row of auth_user, as before.
+    "USER": os.environ.get("JETON_USER", "answer"),
 }

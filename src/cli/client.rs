@@ -1,11 +1,14 @@
 //! `jeton client ...`.
 
+use std::time::Duration;
+
 use clap::Subcommand;
 
 use super::output::{json_array, line, table};
 use super::prompt::confirm;
 use super::{Failure, with_service};
 use crate::config::Config;
+use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::service::Error;
 
@@ -23,10 +26,13 @@ pub enum ClientCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Give a client a new secret and print it, this once; the old one is dead at once
+    /// Give a client a new secret and print it, this once; the old one is dead at once, or after --grace
     Rotate {
         /// Which
         client_id: String,
+        /// How long the old secret goes on, for example 1h
+        #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+        grace: Option<Duration>,
     },
     /// Delete a client
     Delete {
@@ -67,8 +73,12 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
                 .collect();
             table(&["CLIENT ID", "CREATED", "ROTATED"], &rows)
         }),
-        ClientCommand::Rotate { client_id } => with_service(config, |service, caller| async move {
-            let secret = service.rotate_client(&client_id, &caller).await.map_err(no_such_client(&client_id))?;
+        ClientCommand::Rotate { client_id, grace } => with_service(config, |service, caller| async move {
+            let rotated = service.rotate_client(&client_id, grace, &caller).await;
+            let (secret, old_until) = rotated.map_err(no_such_client(&client_id))?;
+            if let Some(until) = old_until {
+                eprintln!("the old secret goes on until {until}");
+            }
             line(secret.expose())
         }),
         ClientCommand::Delete { client_id, yes } => with_service(config, |service, caller| async move {

@@ -24,7 +24,7 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Config, Given, Kind, SETTINGS, environment, os_user};
 use crate::domain::time::Clock;
-use crate::server::{StartError, open_service};
+use crate::server::{Schema, StartError, open_service};
 use crate::service::{Caller, Error, Service};
 
 /// A token service: a drop-in for Django REST framework's token authentication, with RFC 7662 introspection.
@@ -120,7 +120,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     crate::logging::start(&config.log, config.log_format);
     let done = match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::serve(&config),
+        Command::Serve => {
+            given.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
+            serve::serve(&config)
+        }
         Command::Migrate => migrate::migrate(&config),
         Command::User(command) => user::run(command, &config),
         Command::Token(command) => token::run(command, &config),
@@ -182,12 +185,21 @@ fn flags(matches: &ArgMatches) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Opens the service and runs `work` with the rights of whoever may run commands here.
+/// Opens the service on a database that is there and runs `work` with the rights of whoever may run commands here.
 fn with_service<F: Future<Output = Result<(), Failure>>>(
     config: &Config,
     work: impl FnOnce(Service, Caller) -> F,
 ) -> Result<(), Failure> {
-    let service = open_service(&Config { login_threads: 1, ..config.clone() }, Clock::System)?;
+    with_service_on(Schema::Require, config, work)
+}
+
+/// The same, for the few commands that make a database.
+fn with_service_on<F: Future<Output = Result<(), Failure>>>(
+    schema: Schema,
+    config: &Config,
+    work: impl FnOnce(Service, Caller) -> F,
+) -> Result<(), Failure> {
+    let service = open_service(&Config { login_threads: 1, ..config.clone() }, Clock::System, schema)?;
     actix_rt::System::new().block_on(work(service, Caller::command(&os_user())))
 }
 

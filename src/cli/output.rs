@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use serde::Serialize;
 
 use super::Failure;
+pub use crate::domain::shown::visible;
 
 /// Prints a line. A reader that has seen enough (`| head`) is no failure.
 pub fn line(text: &str) -> Result<(), Failure> {
@@ -12,18 +13,6 @@ pub fn line(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
-}
-
-/// Text as a terminal may show it. Names are what somebody typed, at a login even anybody: a control character, or one
-/// that turns the direction of writing, would let them write whole lines of a list.
-pub fn visible(text: &str) -> String {
-    let turns =
-        |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() || turns(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
 }
 
 /// Prints rows in columns, under a header.

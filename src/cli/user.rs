@@ -114,16 +114,16 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
 }
 
 fn create(create: Create, config: &Config) -> Result<(), Failure> {
-    let password = if create.no_password { None } else { Some(new_password(create.password_stdin)?) };
-    let draft = UserDraft {
-        password,
-        email: create.email,
-        is_staff: create.staff,
-        is_superuser: create.superuser,
-        groups: create.groups,
-        ..UserDraft::named(&create.username)
-    };
     with_service(config, |service, caller| async move {
+        let password = if create.no_password { None } else { Some(new_password(create.password_stdin)?) };
+        let draft = UserDraft {
+            password,
+            email: create.email,
+            is_staff: create.staff,
+            is_superuser: create.superuser,
+            groups: create.groups,
+            ..UserDraft::named(&create.username)
+        };
         let user = service.create_user(draft, &caller).await?;
         eprintln!("user {} is made, with id {}", user.username, user.id);
         Ok(())

@@ -1,12 +1,11 @@
 //! The settings, checked: every fault at once, each with the name of its setting.
 
-use super::{Config, Given, values, words};
+use super::{Config, Given, log_filter, values, words};
 use crate::domain::client::ClientSecret;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::duration;
 use crate::domain::password::{Argon2Cost, Password};
 use crate::domain::rate::Rate;
-use crate::domain::scope;
 use crate::domain::secret_key::SecretKey;
 
 /// Reads one setting after the other and gathers what is wrong.
@@ -56,6 +55,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A client's id and its secret.
+    fn client(&mut self, id: &str, secret: &str) -> Option<(String, ClientSecret)> {
+        let (client_id, text) = self.pair(id, secret)?;
+        let chosen = ClientSecret::chosen(&text);
+        chosen.map_err(|error| self.faults.push(format!("{secret}: {error}"))).ok().map(|chosen| (client_id, chosen))
+    }
+
     /// All settings; `None` when any has a fault.
     #[expect(clippy::too_many_lines, reason = "one line a setting, twice")]
     pub fn config(&mut self) -> Option<Config> {
@@ -70,7 +76,7 @@ impl<'a> Reader<'a> {
         let secret_key = self.maybe("JETON_SECRET_KEY", SecretKey::parse);
         let new_secret_key = self.maybe("JETON_NEW_SECRET_KEY", SecretKey::parse);
         let bootstrap_admin = self.pair("JETON_BOOTSTRAP_ADMIN", "JETON_BOOTSTRAP_ADMIN_PASSWORD");
-        let bootstrap_client = self.pair("JETON_BOOTSTRAP_CLIENT_ID", "JETON_BOOTSTRAP_CLIENT_SECRET");
+        let bootstrap_client = self.client("JETON_BOOTSTRAP_CLIENT_ID", "JETON_BOOTSTRAP_CLIENT_SECRET");
         let token_mode = self.required("JETON_TOKEN_MODE", words::token_mode);
         let token_ttl = self.required("JETON_TOKEN_TTL", optional_duration);
         let token_auto_refresh = self.required("JETON_TOKEN_AUTO_REFRESH", values::boolean);
@@ -80,9 +86,9 @@ impl<'a> Reader<'a> {
             self.required("JETON_TOKEN_LIMIT_PER_USER", |text| values::optional(text, values::positive));
         let token_prefix = self.maybe("JETON_TOKEN_PREFIX", words::token_prefix);
         let login_fields = self.maybe("JETON_LOGIN_FIELDS", words::login_fields);
-        let login_scope = self.maybe("JETON_LOGIN_SCOPE", |text| scope::normalise(text).map_err(ToOwned::to_owned));
+        let login_scope = self.maybe("JETON_LOGIN_SCOPE", words::scopes);
         let auth_keywords = self.required("JETON_AUTH_KEYWORDS", words::auth_keywords);
-        let user_scopes = self.maybe("JETON_USER_SCOPES", |text| scope::normalise(text).map_err(ToOwned::to_owned));
+        let user_scopes = self.maybe("JETON_USER_SCOPES", words::scopes_or_none);
         let named_tokens_per_user =
             self.required("JETON_NAMED_TOKENS_PER_USER", |text| values::optional(text, values::positive));
         let named_token_max_ttl = self.required("JETON_NAMED_TOKEN_MAX_TTL", optional_duration);
@@ -96,7 +102,7 @@ impl<'a> Reader<'a> {
         let revocation_bound = self.required("JETON_REVOCATION_BOUND", values::positive_duration);
         let stale_if_error = self.required("JETON_STALE_IF_ERROR", duration::parse);
         let tls = self.pair("JETON_TLS_CERT", "JETON_TLS_KEY");
-        let log = self.required("JETON_LOG", words::log_filter);
+        let log = self.required("JETON_LOG", log_filter::parse);
         let log_format = self.required("JETON_LOG_FORMAT", words::log_format);
         let metrics_listen = self.maybe("JETON_METRICS_LISTEN", values::listen);
         let trusted_proxies = self.maybe("JETON_TRUSTED_PROXIES", values::networks);
@@ -125,7 +131,7 @@ impl<'a> Reader<'a> {
             secret_key: secret_key?,
             new_secret_key: new_secret_key?,
             bootstrap_admin: bootstrap_admin.map(|(name, password)| (name, Password::new(password))),
-            bootstrap_client: bootstrap_client.map(|(id, secret)| (id, ClientSecret::from_text(&secret))),
+            bootstrap_client,
             token_mode: token_mode?,
             token_ttl: token_ttl?,
             token_auto_refresh: token_auto_refresh?,

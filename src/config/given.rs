@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::check::Reader;
 use super::service_links::is_service_link;
-use super::{Config, ConfigError, Kind, SETTINGS, Setting};
+use super::{Config, ConfigError, Kind, SETTINGS, Setting, exposed};
 use crate::domain::database_url::DatabaseUrl;
 
 /// Where a value came from; a later one wins.
@@ -34,11 +34,16 @@ impl fmt::Display for Source {
     }
 }
 
+/// Why a URL with a password is refused where arguments stand.
+pub const PASSWORD_IN_ARGUMENT: &str = "arguments stand in the list of processes, so a password must not be one";
+
 /// What was said of each setting, before it is checked.
 #[derive(Debug)]
 pub struct Given {
     pub(super) values: BTreeMap<&'static str, (String, Source)>,
     faults: Vec<String>,
+    /// The files that values were read from, by the names that name them.
+    files: Vec<(String, String)>,
 }
 
 /// The process's environment; what is not Unicode is kept out of names and refused in values.
@@ -73,7 +78,7 @@ impl Given {
     /// A flag wins over the environment, and that over `.env`.
     #[must_use]
     pub fn gather(flags: &[(String, String)], environment: &[(OsString, OsString)], dot_env: &Path) -> Self {
-        let mut given = Self { values: BTreeMap::new(), faults: Vec::new() };
+        let mut given = Self { values: BTreeMap::new(), faults: Vec::new(), files: Vec::new() };
         let mut said: BTreeMap<String, (String, Source)> = BTreeMap::new();
         for (name, value) in given.read_dot_env(dot_env) {
             said.insert(name, (value, Source::DotEnv));
@@ -88,6 +93,12 @@ impl Given {
             }
         }
         for (name, value) in flags {
+            if name == "DATABASE_URL" && DatabaseUrl::parse(value).is_ok_and(|url| url.has_password()) {
+                given.faults.push(format!(
+                    "DATABASE_URL: {PASSWORD_IN_ARGUMENT}; give the URL in the environment or in a file that \
+                     DATABASE_URL_FILE names, or the password in PGPASSWORD or ~/.pgpass"
+                ));
+            }
             said.insert(name.clone(), (value.clone(), Source::Flag));
         }
         // An empty variable is as good as none, as compose files write it; an empty database is a mistake.
@@ -116,7 +127,10 @@ impl Given {
                 return;
             }
             (_, Some((path, source))) => match std::fs::read_to_string(path) {
-                Ok(text) => (without_line_end(&text).to_owned(), *source),
+                Ok(text) => {
+                    self.files.push((file_name.unwrap_or_default(), path.clone()));
+                    (without_line_end(&text).to_owned(), *source)
+                }
                 Err(error) => {
                     let file_name = file_name.unwrap_or_default();
                     self.faults.push(format!("{file_name}: cannot read {path}: {error}"));
@@ -158,6 +172,14 @@ impl Given {
             Some(format!("{} {} {source}", setting.name, if shown.is_empty() { "-" } else { &shown }))
         });
         lines.collect()
+    }
+
+    /// What to say of files with secrets to which others have access.
+    #[must_use]
+    pub fn exposed_files(&self) -> Vec<String> {
+        let tls_key = self.values.get("JETON_TLS_KEY").map(|(path, _)| ("JETON_TLS_KEY", path.as_str()));
+        let files = self.files.iter().map(|(name, path)| (name.as_str(), path.as_str()));
+        files.chain(tls_key).filter_map(|(name, path)| Some(format!("{name}: {}", exposed::fault(path)?))).collect()
     }
 
     /// Checks everything.

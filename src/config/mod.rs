@@ -1,7 +1,9 @@
 //! The settings: from flags, the environment, `.env` and files. The only reader of the environment.
 
 mod check;
+mod exposed;
 mod given;
+mod log_filter;
 mod service_links;
 mod table;
 mod values;
@@ -18,7 +20,7 @@ use crate::domain::password::{Argon2Cost, Password};
 use crate::domain::rate::Rate;
 use crate::domain::secret_key::SecretKey;
 use crate::domain::token::TokenMode;
-pub use given::{Given, Source, environment, os_user};
+pub use given::{Given, PASSWORD_IN_ARGUMENT, Source, environment, os_user};
 pub use table::{Kind, SETTINGS, Setting};
 pub use values::Listen;
 

@@ -2,6 +2,7 @@
 
 use super::LogFormat;
 use super::values::list;
+use crate::domain::scope;
 use crate::domain::token::TokenMode;
 
 pub fn token_mode(text: &str) -> Result<TokenMode, String> {
@@ -29,6 +30,19 @@ pub fn login_fields(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
+/// Scopes that anybody may come to have, separated by blanks.
+pub fn scopes(text: &str) -> Result<String, String> {
+    let scopes = scope::normalise(text)?;
+    if let Some(reserved) = scope::each(&scopes).find(|scope| scope::is_reserved(scope)) {
+        return Err(format!("`{reserved}` is given by staff, to one token after the other"));
+    }
+    Ok(scopes)
+}
+
+pub fn scopes_or_none(text: &str) -> Result<String, String> {
+    if text == "none" { Ok(String::new()) } else { scopes(text) }
+}
+
 pub fn profile_fields(text: &str) -> Result<Vec<String>, String> {
     const KNOWN: [&str; 2] = ["first_name", "last_name"];
     let fields = if text == "none" { Vec::new() } else { list(text) };
@@ -43,13 +57,41 @@ fn is_token(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
+/// Headers that mean something to jeton, to HTTP or to a proxy, beside those that begin as such do.
+const HEADERS_WITH_A_MEANING: [&str; 17] = [
+    "authorization",
+    "cookie",
+    "host",
+    "connection",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "origin",
+    "referer",
+    "user-agent",
+    "date",
+    "via",
+    "forwarded",
+    "x-real-ip",
+    "x-request-id",
+];
+
 pub fn key_headers(text: &str) -> Result<Vec<String>, String> {
     let headers = list(text);
     if headers.is_empty() || !headers.iter().all(|header| is_token(header)) {
         return Err("write names of headers such as X-Api-Key".into());
     }
-    match headers.iter().find(|header| ["authorization", "cookie"].contains(&header.to_lowercase().as_str())) {
-        Some(header) => Err(format!("{header} holds more than a key")),
+    let has_a_meaning = |header: &&String| {
+        let header = header.to_lowercase();
+        HEADERS_WITH_A_MEANING.contains(&header.as_str())
+            || ["content-", "accept", "x-forwarded-", "access-control-", "proxy-", "sec-", "x-auth-", "remote-"]
+                .iter()
+                .any(|start| header.starts_with(start))
+    };
+    match headers.iter().find(has_a_meaning) {
+        Some(header) => Err(format!("{header} holds something else than a key")),
         None => Ok(headers),
     }
 }
@@ -59,7 +101,12 @@ pub fn origins(text: &str) -> Result<Vec<String>, String> {
     let origins = list(text);
     let is_origin = |origin: &str| {
         let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
-        issuer(origin).is_ok() && !rest.contains('/') && !origin.bytes().any(|byte| byte.is_ascii_uppercase())
+        // Browsers leave a scheme's own port out.
+        let default_port = if origin.starts_with("https:") { ":443" } else { ":80" };
+        issuer(origin).is_ok()
+            && !rest.contains(['/', '*'])
+            && !rest.ends_with(default_port)
+            && !origin.bytes().any(|byte| byte.is_ascii_uppercase())
     };
     match origins.iter().find(|origin| !is_origin(origin)) {
         Some(other) => Err(format!("`{other}` is no origin; write for example https://app.example.com")),
@@ -87,13 +134,6 @@ pub fn issuer(text: &str) -> Result<String, String> {
     let plain = rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"<>\\^`{|}".contains(&byte));
     let good = plain && !host.is_empty() && !host.starts_with(':') && !host.contains('@');
     if good { Ok(text.to_owned()) } else { Err("write a URL such as https://tokens.example.com".into()) }
-}
-
-pub fn log_filter(text: &str) -> Result<String, String> {
-    env_filter::Builder::new()
-        .try_parse(text)
-        .map(|_| text.to_owned())
-        .map_err(|_| "write a filter such as info or jeton=debug,warn".into())
 }
 
 pub fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -54,6 +54,8 @@ pub enum Action {
     ClientDelete,
     /// A client got a new secret.
     ClientRotate,
+    /// Wrong credentials of a client, the first of a network in a while.
+    ClientFailed,
     /// Somebody logged in.
     Login,
     /// Somebody was refused at the login.
@@ -62,7 +64,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::UserCreate,
         Self::UserUpdate,
         Self::UserDelete,
@@ -73,6 +75,7 @@ impl Action {
         Self::ClientCreate,
         Self::ClientDelete,
         Self::ClientRotate,
+        Self::ClientFailed,
         Self::Login,
         Self::LoginFailed,
     ];
@@ -91,6 +94,7 @@ impl Action {
             Self::ClientCreate => "client.create",
             Self::ClientDelete => "client.delete",
             Self::ClientRotate => "client.rotate",
+            Self::ClientFailed => "client.failed",
             Self::Login => "login",
             Self::LoginFailed => "login.failed",
         }

@@ -10,6 +10,9 @@ use utoipa::ToSchema;
 use super::random;
 use super::time::Timestamp;
 
+/// The fewest characters of a secret that somebody chose.
+const MIN_SECRET_CHARS: usize = 32;
+
 /// A registered client as it is stored. Serialized it is the admin API's object.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(description = "A service that may introspect.")]
@@ -20,11 +23,59 @@ pub struct Client {
     /// What its secret must match.
     #[serde(skip)]
     pub secret: SecretDigest,
+    /// What its secret before that must match, and until when it may.
+    #[serde(skip)]
+    pub previous: Option<(SecretDigest, Timestamp)>,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When its secret was last replaced.
     #[schema(required)]
     pub rotated_at: Option<Timestamp>,
+}
+
+/// The longest client id, in characters.
+pub const MAX_CLIENT_ID: usize = 150;
+
+impl Client {
+    /// What it may present.
+    #[must_use]
+    pub fn secrets(self) -> Secrets {
+        Secrets::new(self.secret, self.previous)
+    }
+}
+
+/// What a client may present: its secret, and for a while the one that a rotation replaced.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    current: SecretDigest,
+    previous: Option<(SecretDigest, Timestamp)>,
+}
+
+impl Secrets {
+    /// A secret, and the one before it with the end of its grace.
+    #[must_use]
+    pub const fn new(current: SecretDigest, previous: Option<(SecretDigest, Timestamp)>) -> Self {
+        Self { current, previous }
+    }
+
+    /// Those of a client that does not exist: nothing matches them.
+    #[must_use]
+    pub fn of_nothing() -> Self {
+        Self { current: SecretDigest::of_nothing(), previous: None }
+    }
+
+    /// Whether `presented` is good at this moment; takes the same time whatever it is.
+    #[must_use]
+    pub fn match_at(&self, presented: &SecretDigest, now: Timestamp) -> bool {
+        let previous = self.previous.as_ref().filter(|(_, until)| now < *until);
+        self.current.is(presented) | previous.is_some_and(|(digest, _)| digest.is(presented))
+    }
+
+    /// Whether `presented` is good for as long as the client stays as it is.
+    #[must_use]
+    pub fn match_lastingly(&self, presented: &SecretDigest) -> bool {
+        self.current.is(presented)
+    }
 }
 
 /// A clear client secret: shown once, never stored.
@@ -38,7 +89,20 @@ impl ClientSecret {
         Self(hex::encode(random::bytes::<32>()))
     }
 
-    /// A secret that an operator chose or a caller presents.
+    /// A secret that an operator chose.
+    ///
+    /// # Errors
+    /// When it is too short to withstand guesses; the words do not repeat it.
+    pub fn chosen(text: &str) -> Result<Self, String> {
+        if text.chars().count() < MIN_SECRET_CHARS {
+            return Err(format!(
+                "it must have at least {MIN_SECRET_CHARS} characters; make one with: openssl rand -hex 32"
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// A secret that a caller presents.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         Self(text.to_owned())
@@ -80,10 +144,22 @@ impl SecretDigest {
         &self.0
     }
 
+    /// A digest that no secret has.
+    #[must_use]
+    pub const fn of_nothing() -> Self {
+        Self([0; 64])
+    }
+
     /// Whether `presented` is the secret; takes the same time whatever it is.
     #[must_use]
     pub fn matches(&self, presented: &ClientSecret) -> bool {
-        self.0.ct_eq(&presented.digest().0).into()
+        self.is(&presented.digest())
+    }
+
+    /// Whether both are of the same secret; takes the same time whatever they are.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
     }
 }
 
@@ -99,11 +175,28 @@ impl fmt::Debug for SecretDigest {
 pub fn client_id_fault(client_id: &str) -> Option<&'static str> {
     if client_id.is_empty() {
         Some("This field may not be blank.")
-    } else if client_id.len() > 150 {
+    } else if client_id.len() > MAX_CLIENT_ID {
         Some("Ensure this field has no more than 150 characters.")
     } else if !client_id.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
         Some("Enter a valid client id: visible ASCII characters other than a colon.")
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_goes_on_until_its_grace_ends() {
+        let [old, new] = [(); 2].map(|()| ClientSecret::generate());
+        let end = Timestamp::from_micros(1_000);
+        let before = Timestamp::from_micros(999);
+        let secrets = Secrets { current: new.digest(), previous: Some((old.digest(), end)) };
+        assert_eq!([before, end].map(|now| secrets.match_at(&old.digest(), now)), [true, false]);
+        assert_eq!([before, end].map(|now| secrets.match_at(&new.digest(), now)), [true, true]);
+        assert!(secrets.match_lastingly(&new.digest()) && !secrets.match_lastingly(&old.digest()));
+        assert!(!secrets.match_at(&ClientSecret::generate().digest(), before));
     }
 }

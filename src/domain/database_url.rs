@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use percent_encoding::percent_decode_str;
+
 /// Where everything is kept.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -51,6 +53,18 @@ impl DatabaseUrl {
         matches!(self, Self::Postgres(_))
     }
 
+    /// Whether a password stands in it.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        matches!(self, Self::Postgres(url) if passwords_in(url).iter().any(|secret| !secret.is_empty()))
+    }
+
+    /// Whether parameters stand at its end, so that another follows with `&`.
+    #[must_use]
+    pub fn has_parameters(&self) -> bool {
+        matches!(self, Self::Postgres(url) if url.contains('?'))
+    }
+
     /// `message` without the URL or its password, whichever a database library quotes.
     #[must_use]
     pub fn scrub(&self, message: &str) -> String {
@@ -71,9 +85,8 @@ impl fmt::Display for DatabaseUrl {
             Self::Postgres(url) => {
                 let mut shown = url.clone();
                 for secret in passwords_in(url).into_iter().filter(|secret| !secret.is_empty()) {
-                    shown = shown
-                        .replace(&format!(":{secret}@"), ":********@")
-                        .replace(&format!("password={secret}"), "password=********");
+                    shown =
+                        shown.replace(&format!(":{secret}@"), ":********@").replace(&format!("={secret}"), "=********");
                 }
                 f.write_str(&shown)
             }
@@ -95,7 +108,8 @@ fn passwords_in(url: &str) -> Vec<&str> {
         .parameters
         .split('&')
         .filter_map(|parameter| parameter.split_once('='))
-        .filter(|(name, _)| name.ends_with("password"))
+        // libpq decodes the names of parameters too.
+        .filter(|(name, _)| percent_decode_str(name).decode_utf8_lossy().ends_with("password"))
         .map(|(_, value)| value);
     in_credentials.into_iter().chain(in_parameters).collect()
 }
@@ -162,8 +176,13 @@ mod tests {
             "postgres://u:hunter22@[::1]:5432,h:1/d",
         ] {
             let url = DatabaseUrl::parse(text).unwrap();
+            assert!(url.has_password(), "{url}");
             assert!(!format!("{url} {url:?}").contains("hunter22"), "{url}");
             assert!(!url.scrub(&format!("cannot parse \"{text}\"")).contains("hunter22"));
+        }
+        for text in ["postgres://u@h/d", "postgres://u:@h/d", "postgres://h:5432/d?user=u&password=", "sqlite://u:p@h"]
+        {
+            assert!(!DatabaseUrl::parse(text).unwrap().has_password(), "{text}");
         }
         assert_eq!(DatabaseUrl::parse("postgres://u@h/d?x=1").unwrap().to_string(), "postgres://u@h/d?x=1");
     }

@@ -36,6 +36,16 @@ pub fn lifetime(text: &str) -> Result<Duration, String> {
     if span.is_zero() { Err("it must be more than nothing".into()) } else { Ok(span) }
 }
 
+/// Writes what [`parse`] reads, in the largest unit that says it whole.
+#[must_use]
+pub fn text(span: Duration) -> String {
+    let millis = span.as_millis();
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+    let whole = units.into_iter().find(|(_, unit)| millis > 0 && millis.is_multiple_of(*unit));
+    let (name, unit) = whole.unwrap_or(("ms", 1));
+    format!("{}{name}", millis / unit)
+}
+
 /// A hundred years: sums with a moment stay within what both databases can write.
 const MAX_MILLIS: u64 = 36_500 * 86_400_000;
 
@@ -53,6 +63,14 @@ mod tests {
         for bad in ["", "s", "10", "-1s", "1.5h", "10 s", "1w", "99999999999999999999d", "36501d"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for written in ["90d", "36h", "90m", "90s", "1500ms", "0ms"] {
+            assert_eq!(text(parse(written).unwrap()), written);
+        }
+        assert_eq!(text(Duration::from_hours(48)), "2d");
     }
 
     #[test]

@@ -1,12 +1,24 @@
 //! Scopes: what a named token is for (RFC 6749 section 3.3).
 
+/// What a named token needs, beside its user's rights, to do on jeton itself what staff do.
+pub const ADMIN: &str = "jeton:admin";
+
+/// Scopes that begin so mean something to jeton itself: staff give them.
+const RESERVED: &str = "jeton:";
+
+/// The longest list of scopes, in characters: it comes back in headers.
+pub const MAX_CHARS: usize = 1000;
+
 /// Scope text in its one form: scope tokens separated by single blanks, each once, in the order given.
 ///
 /// # Errors
-/// When a character stands in it that RFC 6749 does not allow in a scope token.
+/// When it is too long, or a character stands in it that RFC 6749 does not allow in a scope token.
 pub fn normalise(text: &str) -> Result<String, &'static str> {
+    if text.chars().count() > MAX_CHARS {
+        return Err("Ensure this field has no more than 1000 characters.");
+    }
     let mut scopes: Vec<&str> = Vec::new();
-    for scope in text.split(' ').filter(|scope| !scope.is_empty()) {
+    for scope in each(text) {
         // scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
         if !scope.bytes().all(|b| b == 0x21 || (0x23..=0x5b).contains(&b) || (0x5d..=0x7e).contains(&b)) {
             return Err("Enter scopes separated by blanks, of visible ASCII characters other than \" and \\.");
@@ -16,4 +28,42 @@ pub fn normalise(text: &str) -> Result<String, &'static str> {
         }
     }
     Ok(scopes.join(" "))
+}
+
+/// One scope after the other.
+pub fn each(scopes: &str) -> impl Iterator<Item = &str> {
+    scopes.split(' ').filter(|scope| !scope.is_empty())
+}
+
+/// Whether `wanted` is one of the scopes. Case counts.
+#[must_use]
+pub fn has(scopes: &str, wanted: &str) -> bool {
+    each(scopes).any(|scope| scope == wanted)
+}
+
+/// Whether only staff give this scope.
+#[must_use]
+pub fn is_reserved(scope: &str) -> bool {
+    scope.starts_with(RESERVED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_one_form_and_an_end() {
+        assert_eq!(normalise("  b a  b ").as_deref(), Ok("b a"));
+        assert_eq!(normalise("").as_deref(), Ok(""));
+        assert!(normalise("a\"").is_err() && normalise("a\tb").is_err() && normalise("é").is_err());
+        assert!(normalise(&"x".repeat(MAX_CHARS)).is_ok());
+        assert!(normalise(&"x".repeat(MAX_CHARS + 1)).unwrap_err().contains(&MAX_CHARS.to_string()));
+    }
+
+    #[test]
+    fn a_scope_is_one_as_a_whole() {
+        assert!(has("a jeton:admin b", ADMIN) && has(ADMIN, ADMIN));
+        assert!(!has("jeton:administrator xjeton:admin JETON:ADMIN jeton: admin", ADMIN) && !has("", ""));
+        assert!(is_reserved(ADMIN) && is_reserved("jeton:") && !is_reserved("jeton") && !is_reserved("xjeton:admin"));
+    }
 }

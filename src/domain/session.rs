@@ -13,6 +13,9 @@ pub const SESSION_IDLE: Duration = Duration::from_mins(30);
 /// So is one this old, however much it is used.
 pub const SESSION_MAX: Duration = Duration::from_hours(12);
 
+/// How many random bytes tell the forms of one session apart.
+const FORM_NUMBER: usize = 16;
+
 /// What the cookie holds: 256 random bits. Never stored, never logged.
 #[derive(Clone)]
 pub struct SessionKey([u8; 32]);
@@ -44,16 +47,31 @@ impl SessionKey {
         SessionDigest(self.derived(b""))
     }
 
-    /// What each form of a page must send back: another site can neither read it nor make it.
+    /// What each form of a page must send back: another site can neither read it nor make it. Each page has another, so
+    /// that a form that is sent again is known.
     #[must_use]
     pub fn form_token(&self) -> String {
-        hex::encode(self.derived(b"jeton/form/v1"))
+        self.form_token_of(random::bytes())
     }
 
-    /// Whether a form is of a page that was made for this session; takes the same time whatever it sent.
+    fn form_token_of(&self, number: [u8; FORM_NUMBER]) -> String {
+        let proof = self.derived(&[b"jeton/form/v2".as_slice(), &number].concat());
+        format!("{}{}", hex::encode(number), hex::encode(proof))
+    }
+
+    /// Whether a form is of a page that was made for this session; takes the same time for all that could be one's.
     #[must_use]
     pub fn made(&self, form_token: &str) -> bool {
-        self.form_token().as_bytes().ct_eq(form_token.as_bytes()).into()
+        let mut number = [0; FORM_NUMBER];
+        let digits = form_token.get(..2 * FORM_NUMBER).unwrap_or_default();
+        hex::decode_to_slice(digits, &mut number).is_ok()
+            && bool::from(self.form_token_of(number).as_bytes().ct_eq(form_token.as_bytes()))
+    }
+
+    /// What a form is known by that was sent to `path`.
+    #[must_use]
+    pub fn form(&self, path: &str, form_token: &str) -> FormDigest {
+        FormDigest(self.derived(format!("jeton/form-sent/v1 {form_token} {path}").as_bytes()))
     }
 
     fn derived(&self, purpose: &[u8]) -> [u8; 32] {
@@ -67,6 +85,18 @@ impl SessionKey {
 impl fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionKey(hidden)")
+    }
+}
+
+/// What a form that is good once is remembered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FormDigest([u8; 32]);
+
+impl FormDigest {
+    /// For the database.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
@@ -96,9 +126,20 @@ mod tests {
     fn a_form_belongs_to_its_session() {
         let (ours, others) = (SessionKey::generate(), SessionKey::generate());
         assert!(ours.made(&ours.form_token()));
+        assert_ne!(ours.form_token(), ours.form_token(), "each page has another");
         let upper = ours.form_token().to_uppercase();
         for wrong in ["", "0", upper.as_str(), &ours.expose(), &hex::encode(ours.digest().0), &others.form_token()] {
             assert!(!ours.made(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_known_by_its_token_and_its_place() {
+        let (ours, others) = (SessionKey::generate(), SessionKey::generate());
+        let token = ours.form_token();
+        assert_eq!(ours.form("/a", &token), ours.form("/a", &token));
+        for other in [ours.form("/b", &token), ours.form("/a", &ours.form_token()), others.form("/a", &token)] {
+            assert_ne!(ours.form("/a", &token), other);
         }
     }
 

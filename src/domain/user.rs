@@ -1,12 +1,13 @@
 //! Users, with Django's columns and Django's rules for new names (`django/contrib/auth/models.py`, `validators.py`).
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 use serde::Serialize;
 use sha2::{Digest, Sha512};
 use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 
-use super::email::EmailRule;
 use super::password::PasswordHash;
 use super::time::Timestamp;
 
@@ -16,6 +17,18 @@ pub const FIRST_BOOTSTRAP_ID: i64 = 2_000_000_000;
 
 /// The longest username, in characters (Django).
 pub const MAX_USERNAME_CHARS: usize = 150;
+
+static USERNAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\A[\p{L}\p{N}_.@+-]+\z").expect("the pattern is fixed"));
+/// The longest username that comes over from elsewhere, in bytes: far more than an e-mail address; PostgreSQL's indexes
+/// take twice as much.
+pub const MAX_USERNAME_BYTES: usize = 1024;
+
+/// A name to look up: as it is, or so much of one that no user can have that none is found.
+#[must_use]
+pub fn sought_username(text: String) -> String {
+    if text.len() <= MAX_USERNAME_BYTES { text } else { text.chars().take(MAX_USERNAME_BYTES + 1).collect() }
+}
 
 /// A user as stored. Serialized it is the admin API's object, in the API's order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -50,7 +63,7 @@ pub struct User {
     pub groups: Vec<String>,
     /// When the user was made.
     pub date_joined: Timestamp,
-    /// Kept from Django; a login at the API does not set it, as in DRF.
+    /// When they last logged in, at the API or in the console; to the minute.
     #[schema(required)]
     pub last_login: Option<Timestamp>,
     /// The stored hash; never serialized.
@@ -136,7 +149,7 @@ impl UserOrder {
 pub struct NewUser {
     /// Already checked by [`new_username`].
     pub username: String,
-    /// Already checked by [`email_fault`]; may be empty.
+    /// Already checked by [`super::email::email_fault`]; may be empty.
     pub email: String,
     /// May be empty.
     pub first_name: String,
@@ -180,23 +193,12 @@ pub fn new_username(text: &str) -> Result<String, Vec<String>> {
     if username.chars().count() > MAX_USERNAME_CHARS {
         faults.push(format!("Ensure this field has no more than {MAX_USERNAME_CHARS} characters."));
     }
-    if !matches(r"\A[\p{L}\p{N}_.@+-]+\z", &username) {
+    if !USERNAME.is_match(&username) {
         faults.push(
             "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.".into(),
         );
     }
     if faults.is_empty() { Ok(username) } else { Err(faults) }
-}
-
-/// Why `email` is none, in Django's words; `None` when it is one.
-#[must_use]
-pub fn email_fault(email: &str) -> Option<&'static str> {
-    EmailRule::new().fault(email)
-}
-
-// Only admins' requests come here, so a pattern compiled anew each time is cheap enough.
-fn matches(pattern: &str, text: &str) -> bool {
-    Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
 }
 
 #[cfg(test)]

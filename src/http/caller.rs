@@ -1,7 +1,7 @@
-//! Who is asking: the credentials in `Authorization` and in forms.
+//! Who is asking: the credentials in `Authorization`, in headers of the operator's choice, and in forms.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
@@ -9,7 +9,25 @@ use super::body::{Charset, form};
 use super::error::HttpError;
 use super::{AppState, client_address};
 use crate::domain::client::ClientSecret;
+use crate::logging::Request;
 use crate::service::{AuthenticationFault, Caller, Error, Holder, Identity};
+
+/// Where a key may stand beside `Authorization`.
+#[derive(Clone, Debug, Default)]
+pub struct KeyPlaces {
+    /// Headers whose whole value is a key.
+    pub headers: Vec<HeaderName>,
+    /// At `/auth/verify`, the password of HTTP Basic.
+    pub basic: bool,
+}
+
+impl KeyPlaces {
+    /// As the settings name them; a name that is none of a header is left out, and the settings' check refuses it.
+    #[must_use]
+    pub fn new(headers: &[String], basic: bool) -> Self {
+        Self { headers: headers.iter().filter_map(|name| name.parse().ok()).collect(), basic }
+    }
+}
 
 /// What stands in `Authorization`.
 #[derive(Debug)]
@@ -27,8 +45,41 @@ pub enum Credentials {
 }
 
 impl Credentials {
+    /// These, or where they are no client's, the key that stands in another header. A client is whose request it is,
+    /// whatever its own caller's headers that it passes on say.
+    pub fn or_key(self, request: &HttpRequest, state: &AppState) -> Self {
+        if matches!(self, Self::Basic(_)) {
+            return self;
+        }
+        let otherwise = if matches!(self, Self::Foreign) { Self::Foreign } else { Self::None };
+        match self.key(request, state, false) {
+            Ok(key) => key.map_or(otherwise, Self::Key),
+            Err(fault) => Self::Refused(fault),
+        }
+    }
+
+    /// The one key of a request that nothing but a key is wanted of; with `basic`, also as HTTP Basic has it.
+    fn key(self, request: &HttpRequest, state: &AppState, basic: bool) -> Result<Option<String>, AuthenticationFault> {
+        let mut shown = match self {
+            Self::Key(key) => Some(key),
+            Self::Refused(fault) => return Err(fault),
+            Self::Basic(pairs) if basic => pairs.last().map(key_of_basic).filter(|key| !key.is_empty()),
+            Self::None | Self::Foreign | Self::Basic(_) => None,
+        };
+        for value in state.keys.headers.iter().flat_map(|name| request.headers().get_all(name)) {
+            let key = str::from_utf8(value.as_bytes()).map_err(|_| AuthenticationFault::InvalidCharacters)?;
+            match &shown {
+                // An empty one is none: gateways that pass a header on write it so where there is none.
+                _ if key.is_empty() => {}
+                Some(other) if other != key => return Err(AuthenticationFault::TwoKeys),
+                _ => shown = Some(key.to_owned()),
+            }
+        }
+        Ok(shown)
+    }
+
     /// Reads the header as DRF does (`rest_framework/authentication.py::TokenAuthentication.authenticate`).
-    pub fn of(request: &HttpRequest, state: &AppState) -> Self {
+    pub fn in_authorization(request: &HttpRequest, state: &AppState) -> Self {
         let headers: Vec<&[u8]> = request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes).collect();
         let header = headers.join(b",".as_slice());
         let mut words =
@@ -52,7 +103,12 @@ impl Credentials {
     }
 }
 
-/// Pairs of client id and secret of HTTP Basic.
+/// The password; where it is empty the name, for tools that know one field only (`curl -u <key>:`).
+fn key_of_basic((name, password): &(String, ClientSecret)) -> String {
+    if password.expose().is_empty() { name.clone() } else { password.expose().to_owned() }
+}
+
+/// Pairs of client id and secret of HTTP Basic, the last one as it was sent.
 pub fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
     let Some(decoded) = BASE64_STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
         return Vec::new();
@@ -76,26 +132,30 @@ pub fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
 /// # Errors
 /// 401 with DRF's sentences.
 pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, HttpError> {
-    let key = key(request, state)?;
-    state.service.authenticate(&key).await.map_err(|error| HttpError::with_keyword(error, challenge(state)))
+    let key = key(request, state, false)?;
+    let holder = state.service.authenticate(&key).await;
+    let holder = holder.map_err(|error| HttpError::with_keyword(error, challenge(state)))?;
+    Request::is_of_user(&holder.user.username);
+    Ok(holder)
 }
 
-/// Whose token stands in `Authorization`, as introspection says.
+/// Whose token a gateway's client shows, as introspection says.
 ///
 /// # Errors
 /// As [`holder`].
 pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identity, HttpError> {
-    let key = key(request, state)?;
-    state.service.identify(&key).await.map_err(|error| HttpError::with_keyword(error, challenge(state)))
+    let key = key(request, state, state.keys.basic)?;
+    let identity = state.service.identify(&key).await;
+    let identity = identity.map_err(|error| HttpError::with_keyword(error, challenge(state)))?;
+    Request::is_of_user(&identity.username);
+    Ok(identity)
 }
 
-fn key(request: &HttpRequest, state: &AppState) -> Result<String, HttpError> {
-    let fault = match Credentials::of(request, state) {
-        Credentials::Key(key) => return Ok(key),
-        Credentials::Refused(fault) => fault,
-        Credentials::None | Credentials::Foreign | Credentials::Basic(_) => AuthenticationFault::Missing,
-    };
-    Err(HttpError::with_keyword(Error::NotAuthenticated(fault), challenge(state)))
+fn key(request: &HttpRequest, state: &AppState, basic: bool) -> Result<String, HttpError> {
+    let shown = Credentials::in_authorization(request, state).key(request, state, basic);
+    shown
+        .and_then(|key| key.ok_or(AuthenticationFault::Missing))
+        .map_err(|fault| HttpError::with_keyword(Error::NotAuthenticated(fault), challenge(state)))
 }
 
 /// The holder of the token in `Authorization`, as somebody who asks for a change.
@@ -112,7 +172,17 @@ pub async fn caller(request: &HttpRequest, state: &AppState) -> Result<Caller, H
 /// As [`holder`].
 pub async fn holder_and_caller(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
     let holder = holder(request, state).await?;
-    let caller = Caller::user(&holder.user, client_address(request, state));
+    let caller = Caller::holder(&holder, client_address(request, state));
+    Ok((holder, caller))
+}
+
+/// The same, for who came with a login token: named ones change nothing here.
+///
+/// # Errors
+/// As [`holder`], and 403.
+pub async fn login_holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
+    let (holder, caller) = holder_and_caller(request, state).await?;
+    holder.require_login()?;
     Ok((holder, caller))
 }
 

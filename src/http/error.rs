@@ -12,16 +12,19 @@ use utoipa::ToSchema;
 use super::drf::{self, Detail};
 use crate::service::{AuthenticationFault, Error, Faults};
 
+/// What asks for HTTP Basic.
+pub const BASIC_CHALLENGE: &str = "Basic realm=\"jeton\"";
+
 /// The body of a refusal at an OAuth endpoint (RFC 6749 section 5.2).
 #[derive(Serialize, ToSchema)]
 pub struct OAuthError<'a> {
     /// A word for programs.
     #[schema(example = "invalid_request")]
-    error: &'a str,
+    pub error: &'a str,
     /// A sentence for people.
     #[serde(skip_serializing_if = "str::is_empty")]
     #[schema(example = "the parameter token is missing")]
-    error_description: &'a str,
+    pub error_description: &'a str,
 }
 
 impl<'a> OAuthError<'a> {
@@ -43,6 +46,10 @@ pub enum HttpError {
     OAuth(&'static str, &'static str),
     /// The verb of an OAuth endpoint refused.
     OAuthService(Error),
+    /// Strangers' bodies hold as much as they may.
+    Crowded,
+    /// The same at an OAuth endpoint.
+    OAuthCrowded,
 }
 
 impl From<Error> for HttpError {
@@ -78,6 +85,7 @@ impl fmt::Display for HttpError {
             Self::NotAuthenticated(fault, _) => fault.fmt(f),
             Self::Detail(_, detail) => f.write_str(detail),
             Self::OAuth(error, description) => write!(f, "{error}: {description}"),
+            Self::Crowded | Self::OAuthCrowded => f.write_str("Too many requests at once, try again later."),
         }
     }
 }
@@ -89,10 +97,9 @@ impl ResponseError for HttpError {
             Self::Detail(status, detail) => drf::detail(*status, detail),
             Self::OAuth("invalid_client", _) => {
                 let mut answer = drf::secret_answer(StatusCode::UNAUTHORIZED, &OAuthError::new("invalid_client"));
-                answer.headers_mut().insert(
-                    WWW_AUTHENTICATE,
-                    actix_web::http::header::HeaderValue::from_static("Basic realm=\"jeton\""),
-                );
+                answer
+                    .headers_mut()
+                    .insert(WWW_AUTHENTICATE, actix_web::http::header::HeaderValue::from_static(BASIC_CHALLENGE));
                 answer
             }
             Self::OAuth(error, description) => {
@@ -103,6 +110,10 @@ impl ResponseError for HttpError {
                 with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
             }
             Self::Service(error) | Self::OAuthService(error) => service_answer(error),
+            Self::Crowded => with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: &self.to_string() }),
+            Self::OAuthCrowded => {
+                with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
+            }
         }
     }
 }
@@ -113,6 +124,10 @@ fn service_answer(error: &Error) -> HttpResponse {
         Error::PermissionDenied => drf::detail(StatusCode::FORBIDDEN, &error.to_string()),
         Error::NotFound => drf::detail(StatusCode::NOT_FOUND, "Not found."),
         Error::Invalid(faults) => drf::answer(StatusCode::BAD_REQUEST, &by_field(faults)),
+        Error::LoginRefused(_) => {
+            let sentence = json!({ Faults::NON_FIELD: [error.to_string()] });
+            drf::answer(StatusCode::BAD_REQUEST, &sentence)
+        }
         Error::Conflict(sentence) => drf::detail(StatusCode::CONFLICT, sentence),
         Error::TokenLimit => drf::answer(StatusCode::FORBIDDEN, &OAuthError::new(&error.to_string())),
         Error::Throttled(wait) => {
@@ -121,11 +136,11 @@ fn service_answer(error: &Error) -> HttpResponse {
             let sentence = format!("Request was throttled. Expected available in {seconds} {unit}.");
             with_retry(StatusCode::TOO_MANY_REQUESTS, seconds, &Detail { detail: &sentence })
         }
-        Error::Busy => with_retry(
-            StatusCode::SERVICE_UNAVAILABLE,
-            1,
-            &Detail { detail: "Too many logins at once, try again later." },
-        ),
+        Error::Busy => {
+            log::warn!("{error}");
+            let sentence = "Too many logins at once, try again later.";
+            with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })
+        }
         Error::Store(error) if error.is_passing() => {
             log::warn!("{error}");
             let sentence = "Service temporarily unavailable, try again later.";

@@ -4,6 +4,9 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,10 +14,10 @@ use std::task::{Context, Poll};
 use actix_http::body::{BoxBody, EitherBody};
 use actix_http::error::PayloadError;
 use actix_http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING,
-    UPGRADE,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, TRANSFER_ENCODING,
+    UPGRADE, X_FORWARDED_FOR,
 };
-use actix_http::{BoxedPayloadStream, Method, Payload, Request, Response, StatusCode, Version};
+use actix_http::{BoxedPayloadStream, Method, Payload, Request, RequestHead, Response, StatusCode, Version};
 use actix_service::IntoServiceFactory;
 use actix_web::ResponseError;
 use actix_web::body::MessageBody;
@@ -75,7 +78,13 @@ where
         let (app, service) = (self.app.new_service(config), self.service.clone());
         Box::pin(async move {
             let counts = service.metrics().worker();
-            let worker = Worker { service, counts, accepted: RefCell::default(), ids: request_id::Ids::new() };
+            let worker = Worker {
+                service,
+                counts,
+                accepted: RefCell::default(),
+                origins: Origins::default(),
+                ids: request_id::Ids::new(),
+            };
             Ok(Lane { app: Rc::new(app.await?), worker: Rc::new(worker) })
         })
     }
@@ -91,7 +100,47 @@ struct Worker {
     service: Service,
     counts: Arc<WorkerCounts>,
     accepted: RefCell<Option<Accepted>>,
+    origins: Origins,
     ids: request_id::Ids,
+}
+
+/// Where good credentials came from. What comes from a new place goes the ordinary way once, and now and then again, for
+/// it is that which knows proxies, and notes who authenticated from where.
+#[derive(Default)]
+struct Origins {
+    hasher: RandomState,
+    known: RefCell<HashSet<u64>>,
+    since: Cell<u64>,
+}
+
+impl Origins {
+    /// How many are known to a worker at most.
+    const MOST: usize = 4_096;
+
+    /// For so many sweeps of the limits they are not asked for again: some minutes.
+    const SWEEPS: u64 = 60;
+
+    fn know(&self, head: &RequestHead, service: &Service) -> bool {
+        let (mut known, sweeps) = (self.known.borrow_mut(), service.limit_sweeps());
+        if known.len() >= Self::MOST || sweeps - self.since.get() > Self::SWEEPS {
+            known.clear();
+            self.since.set(sweeps);
+        }
+        let parts = origin_parts(head);
+        let hash = self.hasher.hash_one(parts);
+        known.contains(&hash) || (service.knows_client_origin(&origin(head)) && known.insert(hash))
+    }
+}
+
+fn origin_parts(head: &RequestHead) -> (&[u8], Option<IpAddr>, &[u8]) {
+    let value = |name| head.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+    (value(&AUTHORIZATION), head.peer_addr.map(|peer| peer.ip()), value(&X_FORWARDED_FOR))
+}
+
+/// What the two ways tell each other of where credentials came from.
+pub fn origin(head: &RequestHead) -> Vec<u8> {
+    let (credentials, peer, forwarded) = origin_parts(head);
+    [credentials, format!("{peer:?}").as_bytes(), forwarded].join(b"\0".as_slice())
 }
 
 /// The `Authorization` that was accepted last, and what had been heard of clients when it was looked up.
@@ -125,7 +174,7 @@ where
             if let Some(chunk) = arrived(request.payload()).await {
                 match chunk {
                     Ok(body) if body.len() == size => {
-                        if let Some(answer) = worker.answer(request.head().headers(), &body).await {
+                        if let Some(answer) = worker.answer(request.head(), &body).await {
                             return Ok(answer.map_body(|_, body| EitherBody::left(body)));
                         }
                         request = request.replace_payload(Payload::from(body)).0;
@@ -150,6 +199,8 @@ fn body_of_interest(request: &Request) -> Option<usize> {
         // Where either stands the body has no length, or another than is announced.
         && !head.headers.contains_key(TRANSFER_ENCODING)
         && !head.headers.contains_key(UPGRADE)
+        // A browser's page is told more.
+        && !head.headers.contains_key(ORIGIN)
         // Its line is to be written.
         && log::max_level() < log::LevelFilter::Debug;
     if !fits {
@@ -179,41 +230,50 @@ fn put_back(mut request: Request, part: Result<Bytes, PayloadError>) -> Request 
 
 impl Worker {
     /// The answer, when all is plain: a client whose secret is known to be right, a form with one plain token.
-    async fn answer(&self, headers: &HeaderMap, body: &[u8]) -> Option<Response<BoxBody>> {
+    async fn answer(&self, head: &RequestHead, body: &[u8]) -> Option<Response<BoxBody>> {
         let token = plain_token(body)?;
-        if !self.accepts(headers) {
+        let headers = &head.headers;
+        if !self.accepts(head) {
             return None;
         }
+        let id = request_id::sane(headers).unwrap_or_else(|| self.ids.next());
         let mut answer = match self.service.introspect_kept(token) {
             Some(kept) => {
                 self.counts.hit(kept.reason());
                 found(kept)
             }
             // In a box of its own, so that the many who need none of it do not carry it along.
-            None => Box::pin(self.ask(token)).await,
+            None => Box::pin(self.ask(token, &id)).await,
         };
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOWED));
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        answer.headers_mut().insert(X_REQUEST_ID, request_id::sane(headers).unwrap_or_else(|| self.ids.next()));
+        answer.headers_mut().insert(X_REQUEST_ID, id);
         Some(answer)
     }
 
     /// The database's answer, counted as the ordinary way counts it.
-    async fn ask(&self, token: &str) -> Response<BoxBody> {
+    async fn ask(&self, token: &str, id: &HeaderValue) -> Response<BoxBody> {
         let started = Stopwatch::start();
         let answer = match self.service.introspect(token).await {
             Ok(result) => found(result),
-            Err(error) => HttpError::OAuthService(error).error_response().into(),
+            // The one line that is logged here tells whose it is.
+            Err(error) => request_id::of(id).within(|| HttpError::OAuthService(error).error_response().into()),
         };
         self.service.metrics().request(ROUTE, answer.status().as_u16(), started.elapsed().as_secs_f64());
         answer
     }
 
-    /// Whether `Authorization` is one that was accepted, and provably no client has changed since.
-    fn accepts(&self, headers: &HeaderMap) -> bool {
-        let mut values = headers.get_all(AUTHORIZATION);
+    /// Whether `Authorization` is one that was accepted from there, and provably no client has changed since.
+    fn accepts(&self, head: &RequestHead) -> bool {
+        let mut values = head.headers.get_all(AUTHORIZATION);
         let (Some(value), None) = (values.next(), values.next()) else { return false };
         let header = value.as_bytes();
+        // Where somebody guesses, a right guess must not be answered that the limit would refuse.
+        let is_watched = self.service.watches_clients_from(head.peer_addr.map(|peer| peer.ip()));
+        !is_watched && self.is_right(header) && self.origins.know(head, &self.service)
+    }
+
+    fn is_right(&self, header: &[u8]) -> bool {
         if let Some(accepted) = &*self.accepted.borrow()
             && bool::from(accepted.header.ct_eq(header))
             && self.service.clients_stand(accepted.born)

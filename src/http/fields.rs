@@ -71,16 +71,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A `CharField` that must be there and may be null.
-    pub fn nullable_text(&mut self, name: &str, trim: Trim) -> Option<String> {
-        if matches!(self.data.get(name), Some(Value::Null)) { None } else { Some(self.required_text(name, trim)) }
-    }
-
-    /// A text that must be there and may be anything, blank too. What no text can hold counts as blank.
+    /// A text that must be there and may be anything but empty, blanks too.
     pub fn any_text(&mut self, name: &str) -> String {
         match self.data.get(name) {
             None => self.fault(name, REQUIRED),
             Some(Value::Null) => self.fault(name, NULL),
+            Some(Value::Text(bytes)) if bytes.is_empty() => self.fault(name, BLANK),
             Some(Value::Text(bytes)) => return String::from_utf8_lossy(bytes).into_owned(),
             Some(_) => self.fault(name, NOT_A_STRING),
         }

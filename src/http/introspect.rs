@@ -21,7 +21,7 @@ pub async fn introspect(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
+    let body = oauth::introspectors_body(&request, payload, &state, body::MAX_BODY).await?;
     let parameters = Parameters::of(&request, body);
     oauth::introspector(&request, &parameters, &state).await?;
     let token =
@@ -41,7 +41,7 @@ pub async fn introspect_batch(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, MAX_BATCH_BODY).await?;
+    let body = oauth::introspectors_body(&request, payload, &state, MAX_BATCH_BODY).await?;
     let data = body::parse(&request, body);
     let parameters = match &data {
         Ok(Data::Fields { fields, .. }) => Parameters::of_fields(fields),

@@ -11,6 +11,7 @@ use super::fields::{Fields, Trim};
 use super::media_type::json_indent;
 use super::{AppState, body, client_address, drf};
 use crate::domain::password::Password;
+use crate::logging::Request;
 use crate::service::{LoggedIn, Login};
 
 /// The fields of the user that the answer may have.
@@ -40,14 +41,19 @@ pub async fn login(request: HttpRequest, payload: web::Payload, state: web::Data
 
 async fn post(request: &HttpRequest, payload: web::Payload, state: &AppState) -> Result<Value, HttpError> {
     let body = body::read(request, payload, body::MAX_BODY).await?;
+    let logged_in = state.service.login(credentials(request, body, state)?).await?;
+    Request::is_of_user(&logged_in.user.username);
+    Ok(answer(&logged_in, &state.login_fields))
+}
+
+/// What the body says. Nothing else of it is kept while the login waits.
+fn credentials(request: &HttpRequest, body: web::Bytes, state: &AppState) -> Result<Login, HttpError> {
     let data = body::parse(request, body)?;
     let mut fields = Fields::of(&data)?;
     let username = fields.required_text("username", Trim::Yes);
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;
-    let address = client_address(request, state);
-    let logged_in = state.service.login(Login { username, password, address }).await?;
-    Ok(answer(&logged_in, &state.login_fields))
+    Ok(Login { username, password, address: client_address(request, state) })
 }
 
 fn answer(logged_in: &LoggedIn, login_fields: &[String]) -> Value {

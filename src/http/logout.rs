@@ -11,9 +11,9 @@ pub async fn logout(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    // It takes none, but too large is too large.
-    body::read(&request, payload, body::MAX_BODY).await?;
     let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
+    // It takes none, but too large is too large.
+    body::read_known(&request, payload, body::MAX_BODY).await?;
     state.service.logout(&holder, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -24,8 +24,8 @@ pub async fn logoutall(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    body::read(&request, payload, body::MAX_BODY).await?;
     let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
+    body::read_known(&request, payload, body::MAX_BODY).await?;
     state.service.logoutall(&holder, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -42,7 +42,9 @@ pub async fn metadata(request: HttpRequest, state: web::Data<AppState>) -> HttpR
         revocation_endpoint: format!("{base}/revoke"),
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
     };
-    drf::answer(StatusCode::OK, &metadata)
+    // What one client's host made must not be another's answer.
+    let answer = if state.issuer.is_some() { drf::answer } else { drf::secret_answer };
+    answer(StatusCode::OK, &metadata)
 }
 
 /// The same where clients look for it when the issuer has a path: the well-known part comes before it (section 3.1).

@@ -3,13 +3,17 @@
 mod admin;
 mod body;
 mod caller;
+mod connection;
 mod console;
+mod cross_origin;
 mod docs;
 mod drf;
 mod error;
 mod fast_lane;
 mod fields;
+mod front;
 mod health;
+mod hops;
 mod introspect;
 mod login;
 mod logout;
@@ -21,24 +25,31 @@ mod oauth;
 mod openapi;
 mod pages;
 mod peer;
+mod refused;
 mod request_id;
 mod revoke;
 mod tokens;
+mod trusted_proxies;
 mod verify;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{Resource, web};
-use ipnet::IpNet;
 
 use crate::service::Service;
+pub use body::Budget;
+pub use caller::KeyPlaces;
+pub use connection::Connection;
+pub use cross_origin::cross_origin;
 pub use fast_lane::FastLane;
+pub use front::Front;
 pub use openapi::document;
 use peer::{base_url, client_address, is_https};
+pub use refused::refused;
 pub use request_id::surround;
+pub use trusted_proxies::TrustedProxies;
 
 /// What every handler may use.
-#[derive(Clone)]
 pub struct AppState {
     /// The verbs.
     pub service: Service,
@@ -49,7 +60,17 @@ pub struct AppState {
     /// `JETON_ISSUER`.
     pub issuer: Option<String>,
     /// Networks whose `X-Forwarded-For` counts.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
+    /// What bodies hold of callers who are not known yet.
+    pub bodies: Budget,
+    /// What bodies hold of callers whose head says who they are.
+    pub known_bodies: Budget,
+    /// Where a key may stand beside `Authorization`.
+    pub keys: KeyPlaces,
+    /// Origins whose pages may call the API.
+    pub cors_origins: Vec<String>,
+    /// Whether `/auth/verify` lets preflights through.
+    pub verify_preflight: bool,
 }
 
 /// Every route there is.
@@ -77,9 +98,16 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .default_service(other()),
         )
         .service(
-            at("/me", "GET, HEAD, OPTIONS")
+            at("/me", "GET, PATCH, HEAD, OPTIONS")
                 .route(web::get().to(me::me))
                 .route(web::head().to(me::me))
+                .route(web::patch().to(me::update))
+                .default_service(other()),
+        )
+        .service(
+            at("/me/password", "POST, OPTIONS")
+                .wrap(no_store())
+                .route(web::post().to(me::change_password))
                 .default_service(other()),
         )
         .service(

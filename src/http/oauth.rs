@@ -2,14 +2,17 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Bytes;
+use actix_web::web::{Bytes, Payload};
 
-use super::AppState;
 use super::body::{self, Data, Value};
 use super::caller::{Credentials, challenge};
 use super::error::HttpError;
+use super::fast_lane::origin;
+use super::{AppState, client_address};
 use crate::domain::client::ClientSecret;
-use crate::service::{Error, Identity, Rights};
+use crate::domain::shown::name_without_keys;
+use crate::logging::Request;
+use crate::service::{ClientOrigin, Error, Identity, Rights};
 
 /// The parameters of a request, from a form or a JSON object. What is wrong with them is told after the caller is
 /// known: [`Parameters::checked`].
@@ -79,15 +82,17 @@ pub enum OAuthCaller {
 /// Authenticates a client by HTTP Basic or by its parameters, or a user by a token.
 ///
 /// # Errors
-/// 401 for a wrong secret or a bad token, 400 for two ways at once.
+/// 401 for a wrong secret or a bad token, 400 for two ways at once that differ.
 pub async fn authenticate(
     request: &HttpRequest,
     parameters: &Parameters,
     state: &AppState,
 ) -> Result<OAuthCaller, HttpError> {
     let (form_id, form_secret) = (parameters.get("client_id"), parameters.get("client_secret"));
-    let candidates = match Credentials::of(request, state) {
-        Credentials::Basic(_) | Credentials::Key(_) | Credentials::Refused(_) if form_secret.is_some() => {
+    let shown = Credentials::in_authorization(request, state);
+    let shown = if form_secret.is_some() { shown } else { shown.or_key(request, state) };
+    let candidates = match shown {
+        Credentials::Key(_) | Credentials::Refused(_) if form_secret.is_some() => {
             return Err(HttpError::invalid_request("client credentials are sent in two ways at once"));
         }
         Credentials::Key(key) => return user(&key, state).await,
@@ -100,6 +105,14 @@ pub async fn authenticate(
             if form_id.is_some_and(another) {
                 return Err(HttpError::invalid_request("client_id differs from the client in Authorization"));
             }
+            // The same credentials twice are one: OpenID Connect libraries of nginx and APISIX send them so.
+            let same = |(id, secret): &(String, ClientSecret)| {
+                form_id.is_none_or(|form_id| form_id == id) && form_secret.is_none_or(|other| other == secret.expose())
+            };
+            let candidates: Vec<_> = candidates.into_iter().filter(same).collect();
+            if form_secret.is_some() && candidates.is_empty() {
+                return Err(HttpError::invalid_request("client_secret differs from the one in Authorization"));
+            }
             candidates
         }
         presented @ (Credentials::None | Credentials::Foreign) => match (form_id, form_secret) {
@@ -110,21 +123,71 @@ pub async fn authenticate(
             (_, None) => return Ok(OAuthCaller::Nobody),
         },
     };
-    let client = state.service.authenticate_client(candidates).await.map_err(HttpError::OAuthService)?;
-    client.map(OAuthCaller::Client).ok_or_else(|| {
-        log::info!("a client was refused");
-        HttpError::invalid_client()
-    })
+    let (peer, address) = (request.peer_addr().map(|peer| peer.ip()), client_address(request, state));
+    let tried = candidates.first().map(|(id, _)| id.clone());
+    let from = ClientOrigin { address, peer };
+    let client = state.service.admit_client(candidates, from).await.map_err(HttpError::OAuthService)?;
+    let Some(client) = client else {
+        let shown = |id| if state.service.has_met_client(id) { id } else { name_without_keys(id) };
+        let tried = tried.as_deref().map(shown);
+        log::info!(address = address, client = tried; "a client was refused");
+        return Err(HttpError::invalid_client());
+    };
+    state.service.note_client_origin(&origin(request.head()));
+    Request::is_of_client(&client);
+    Ok(OAuthCaller::Client(client))
+}
+
+/// Reads a body whose parameters may say who calls. Where the head says it, that must be right before anything is read.
+///
+/// # Errors
+/// As [`authenticate`], and as reading bodies.
+pub async fn body(request: &HttpRequest, payload: Payload, state: &AppState, limit: usize) -> Result<Bytes, HttpError> {
+    let says_who = says_who(request, state);
+    if says_who {
+        authenticate(request, &Parameters::default(), state).await?;
+    }
+    read(request, payload, limit, says_who).await
+}
+
+/// The same of somebody who must be allowed to introspect.
+///
+/// # Errors
+/// As [`introspector`], and as reading bodies.
+pub async fn introspectors_body(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &AppState,
+    limit: usize,
+) -> Result<Bytes, HttpError> {
+    let says_who = says_who(request, state);
+    if says_who {
+        introspector(request, &Parameters::default(), state).await?;
+    }
+    read(request, payload, limit, says_who).await
+}
+
+fn says_who(request: &HttpRequest, state: &AppState) -> bool {
+    !matches!(Credentials::in_authorization(request, state), Credentials::None | Credentials::Foreign)
+}
+
+async fn read(request: &HttpRequest, payload: Payload, limit: usize, is_known: bool) -> Result<Bytes, HttpError> {
+    let read = if is_known {
+        body::read_known(request, payload, limit).await
+    } else {
+        body::read(request, payload, limit).await
+    };
+    read.map_err(|error| if matches!(error, HttpError::Crowded) { HttpError::OAuthCrowded } else { error })
 }
 
 /// Lets clients and staff introspect, nobody else (RFC 7662 section 2.1).
 ///
 /// # Errors
-/// As [`authenticate`], and 401 for nobody, 403 for a user who is not staff.
+/// As [`authenticate`], and 401 for nobody, 403 for who is not staff, and for a named token without `jeton:admin`.
 pub async fn introspector(request: &HttpRequest, parameters: &Parameters, state: &AppState) -> Result<(), HttpError> {
     match authenticate(request, parameters, state).await? {
         OAuthCaller::Client(_) => Ok(()),
-        OAuthCaller::User(user) if Rights::of(user.is_staff, user.is_superuser) >= Rights::Staff => Ok(()),
+        OAuthCaller::User(user) if user.rights() >= Rights::Staff => Ok(()),
         OAuthCaller::User(_) => Err(Error::PermissionDenied.into()),
         OAuthCaller::Nobody => Err(HttpError::invalid_client()),
     }
@@ -132,7 +195,10 @@ pub async fn introspector(request: &HttpRequest, parameters: &Parameters, state:
 
 async fn user(key: &str, state: &AppState) -> Result<OAuthCaller, HttpError> {
     match state.service.identify(key).await {
-        Ok(identity) => Ok(OAuthCaller::User(Box::new(identity))),
+        Ok(identity) => {
+            Request::is_of_user(&identity.username);
+            Ok(OAuthCaller::User(Box::new(identity)))
+        }
         Err(error @ Error::NotAuthenticated(_)) => Err(HttpError::with_keyword(error, challenge(state))),
         Err(other) => Err(HttpError::OAuthService(other)),
     }

@@ -1,10 +1,11 @@
 //! `POST /revoke` (RFC 7009).
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::error::HttpError;
 use super::oauth::{self, OAuthCaller, Parameters};
-use super::{AppState, body, client_address};
+use super::{AppState, body, client_address, drf};
 use crate::domain::audit::Actor;
 use crate::service::{Error, Revoker};
 
@@ -14,7 +15,7 @@ pub async fn revoke(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
+    let body = oauth::body(&request, payload, &state, body::MAX_BODY).await?;
     let parameters = Parameters::of(&request, body);
     let caller = oauth::authenticate(&request, &parameters, &state).await?;
     let token =
@@ -22,12 +23,20 @@ pub async fn revoke(
     let address = client_address(&request, &state);
     let revoker = match caller {
         OAuthCaller::Client(id) => Revoker::Client(Actor { name: format!("client:{id}"), address }, id),
-        OAuthCaller::User(user) => Revoker::User(Actor { name: user.username, address }),
+        OAuthCaller::User(user) => {
+            let stands_for_its_user = user.stands_for_its_user();
+            let actor = Actor { name: user.username, address };
+            if stands_for_its_user { Revoker::User(actor) } else { Revoker::Named(actor, user.token_id) }
+        }
         OAuthCaller::Nobody => Revoker::Holder(address),
     };
+    let is_client = matches!(revoker, Revoker::Client(..));
     state.service.revoke(token, revoker).await.map_err(|error| match error {
-        Error::PermissionDenied => HttpError::OAuth("unauthorized_client", "the token belongs to another client"),
+        Error::PermissionDenied if is_client => {
+            HttpError::OAuth("unauthorized_client", "the token belongs to another client")
+        }
         other => HttpError::OAuthService(other),
     })?;
-    Ok(HttpResponse::Ok().finish())
+    // Section 2.2 wants no body, but some clients read every answer as JSON.
+    Ok(drf::answer(StatusCode::OK, &serde_json::json!({})))
 }

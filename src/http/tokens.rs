@@ -5,11 +5,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::body::Data;
 use super::error::HttpError;
 use super::fields::{Fields, Trim};
 use super::pages::ListQuery;
 use super::{AppState, body, caller, drf};
+use crate::domain::password::Password;
 use crate::domain::token::{Token, TokenFacts};
 use crate::service::{Error, NamedToken};
 
@@ -33,7 +33,7 @@ impl<'a> Created<'a> {
 
 /// The caller's live tokens.
 pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
-    let holder = caller::holder(&request, &state).await?;
+    let holder = caller::login_holder(&request, &state).await?.0;
     let query = ListQuery::of(&request)?;
     let page = state.service.list_own_tokens(&holder, query.page).await?;
     Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
@@ -45,10 +45,14 @@ pub async fn create(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
-    let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
-    let wanted = named_token(&body::parse(&request, body)?)?;
-    let made = state.service.create_own_token(&holder, wanted, &caller).await;
+    let (holder, caller) = caller::login_holder(&request, &state).await?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
+    let data = body::parse(&request, body)?;
+    let mut fields = Fields::of(&data)?;
+    let wanted = named_token(&mut fields);
+    let password = Password::new(fields.required_text("password", Trim::No));
+    fields.finish()?;
+    let made = state.service.create_own_token(&holder, wanted, password, &caller).await;
     let (token, facts) = made.map_err(|error| HttpError::with_keyword(error, caller::challenge(&state)))?;
     Ok(Created::answer(&token, &facts))
 }
@@ -59,7 +63,7 @@ pub async fn revoke(
     id: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let (holder, caller) = caller::holder_and_caller(&request, &state).await?;
+    let (holder, caller) = caller::login_holder(&request, &state).await?;
     state.service.revoke_own_token(token_id(&id)?, &holder, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -70,11 +74,10 @@ pub fn token_id(text: &str) -> Result<i64, Error> {
 }
 
 /// `name`, `scope` and `expires_in`: whole seconds, or a duration such as `90d`.
-pub fn named_token(data: &Data) -> Result<NamedToken, Error> {
-    let mut fields = Fields::of(data)?;
-    let name = fields.required_text("name", Trim::Yes);
-    let scope = fields.optional_text("scope").unwrap_or_default();
-    let expires_in = fields.nullable_duration("expires_in");
-    fields.finish()?;
-    Ok(NamedToken { name, scope, expires_in })
+pub fn named_token(fields: &mut Fields<'_>) -> NamedToken {
+    NamedToken {
+        name: fields.required_text("name", Trim::Yes),
+        scope: fields.optional_text("scope").unwrap_or_default(),
+        expires_in: fields.nullable_duration("expires_in"),
+    }
 }

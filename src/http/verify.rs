@@ -2,13 +2,13 @@
 //! `ext_authz`). Any method, no body: the gateway asks about somebody else's request.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::body::{Charset, form};
-use super::error::HttpError;
-use super::{AppState, caller, drf};
+use super::error::{BASIC_CHALLENGE, HttpError};
+use super::{AppState, caller, cross_origin, drf};
 use crate::service::Identity;
 
 /// What cannot stand in a header as it is. `%` too, so that decoding gives back what was there.
@@ -31,12 +31,37 @@ pub const HEADERS: [&str; 9] = [
 
 /// 200 with the identity in headers, 401, or 403 when a `scope` or `group` that the query asks for is missing.
 pub async fn verify(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
-    let holder = caller::identity(&request, &state).await?;
+    if state.verify_preflight && cross_origin::is_preflight(&request) {
+        // Browsers send no credentials with it, and the service must answer it. It is nobody's request.
+        return Ok(passed(Default::default()));
+    }
+    let answer = decided(&request, &state).await;
+    if let Err(HttpError::NotAuthenticated(..)) = &answer
+        && state.keys.basic
+    {
+        // Tools that know HTTP Basic alone send nothing before they are asked for it. First: nginx before 1.23 passes
+        // one challenge on only, the first.
+        let mut refusal = answer.unwrap_or_else(|error| error.error_response());
+        let headers = refusal.headers_mut();
+        let ours: Vec<HeaderValue> = headers.remove(WWW_AUTHENTICATE).collect();
+        let basic = std::iter::once(HeaderValue::from_static(BASIC_CHALLENGE));
+        basic.chain(ours).for_each(|challenge| headers.append(WWW_AUTHENTICATE, challenge));
+        return Ok(refusal);
+    }
+    answer
+}
+
+async fn decided(request: &HttpRequest, state: &AppState) -> Result<HttpResponse, HttpError> {
+    let holder = caller::identity(request, state).await?;
     let scopes: Vec<&str> = holder.scope.split(' ').filter(|scope| !scope.is_empty()).collect();
     for (name, wanted) in form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8)) {
         let has = match name.as_str() {
             // A gateway's configuration may name several at once, as scope parameters do.
-            "scope" => wanted.split(' ').filter(|one| !one.is_empty()).all(|one| scopes.contains(&one)),
+            // An empty one is a variable that was left out, and guards nothing: nobody has it.
+            "scope" => {
+                !wanted.trim().is_empty()
+                    && wanted.split(' ').filter(|one| !one.is_empty()).all(|one| scopes.contains(&one))
+            }
             "group" => holder.groups.contains(&wanted),
             _ => true,
         };
@@ -44,11 +69,15 @@ pub async fn verify(request: HttpRequest, state: web::Data<AppState>) -> Result<
             return Ok(drf::detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action."));
         }
     }
+    Ok(passed(values(&holder)))
+}
+
+fn passed(values: [String; 9]) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
-    for (name, value) in HEADERS.into_iter().zip(values(&holder)) {
+    for (name, value) in HEADERS.into_iter().zip(values) {
         answer.insert_header((HeaderName::from_static(name), header_value(&value)));
     }
-    Ok(answer.finish())
+    answer.finish()
 }
 
 /// What the headers say, in their order.

@@ -1,4 +1,5 @@
-//! What a server does beside answering: it writes the uses of tokens, and purges what is long dead.
+//! What a server does beside answering: it writes the uses of tokens and last logins, forgets failures, purges what is
+//! long dead, and counts what password hashes cost.
 
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ pub async fn keep_flushing(service: Service) {
         if let Err(error) = service.flush_uses(LockedRows::PassOver).await {
             log::warn!("uses of tokens wait to be written: {error}");
         }
+        if let Err(error) = service.flush_logins(LockedRows::PassOver).await {
+            log::warn!("last logins wait to be written: {error}");
+        }
     }
 }
 
@@ -23,10 +27,11 @@ const LAST_FLUSHES: [LockedRows; 3] = [LockedRows::PassOver, LockedRows::Wait, L
 
 pub async fn flush_at_last(service: &Service) {
     for (attempt, locked) in LAST_FLUSHES.into_iter().enumerate() {
-        let left = match service.flush_uses(locked).await {
-            Ok(0) => return,
-            Ok(tokens) => format!("somebody holds the rows of {tokens} tokens"),
-            Err(error) if error.is_passing() => error.to_string(),
+        let written = async { Ok((service.flush_uses(locked).await?, service.flush_logins(locked).await?)) };
+        let left = match written.await {
+            Ok((0, 0)) => return,
+            Ok((tokens, users)) => format!("somebody holds the rows of {tokens} tokens and {users} users"),
+            Err(error @ Error::Store(_)) if error.is_passing() => error.to_string(),
             Err(error) => return log::error!("the last uses of tokens were not written: {error}"),
         };
         if attempt + 1 == LAST_FLUSHES.len() {
@@ -35,6 +40,28 @@ pub async fn flush_at_last(service: &Service) {
         log::warn!("the last uses of tokens wait to be written: {left}");
         // Until the database has given up what this attempt has locked.
         actix_rt::time::sleep(service.policy().database_timeout / 4).await;
+    }
+}
+
+/// How often the newest count of hashes is read, which another node, or an import, may have written.
+const COUNT_INTERVAL: Duration = Duration::from_secs(2);
+
+pub async fn keep_counting(service: Service) {
+    loop {
+        if let Err(error) = service.refresh_hash_costs().await {
+            log::warn!("what password hashes cost is not counted: {error}");
+        }
+        actix_rt::time::sleep(COUNT_INTERVAL).await;
+    }
+}
+
+/// How often failures that count no more are forgotten.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+pub async fn keep_sweeping(service: Service) {
+    loop {
+        actix_rt::time::sleep(SWEEP_INTERVAL).await;
+        service.sweep_limits();
     }
 }
 

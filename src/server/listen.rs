@@ -1,13 +1,17 @@
 //! Where a server listens: an address, with TLS or without, or a Unix socket.
 
 use std::io;
+use std::net::{TcpListener, ToSocketAddrs};
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
 
 use super::StartError;
 
@@ -16,8 +20,44 @@ pub fn cannot_listen(address: &str, error: io::Error) -> StartError {
     StartError::Io(format!("JETON_LISTEN: cannot listen on {address}"), error)
 }
 
+/// Connections that may wait to be accepted: more than the standard library's 128, for many come at once.
+const BACKLOG: i32 = 1024;
+
+/// Listens on every address that the text stands for.
+///
+/// # Errors
+/// When it is possible on none of them.
+pub fn listen(address: &str) -> io::Result<Vec<TcpListener>> {
+    let (mut listeners, mut failed) = (Vec::new(), None);
+    for address in address.to_socket_addrs()? {
+        match TcpListener::bind(address) {
+            Ok(listener) => listeners.push(with_backlog(listener)?),
+            Err(error) => failed = Some(error),
+        }
+    }
+    match failed {
+        Some(error) if listeners.is_empty() => Err(error),
+        _ => Ok(listeners),
+    }
+}
+
+/// Listens on a Unix socket, in the place of one that nobody listens on any more.
+///
+/// # Errors
+/// When something else stands at its path, or no socket can be made there.
+pub fn listen_unix(path: &Path) -> io::Result<UnixListener> {
+    // Not actix's `bind_uds`: it removes whatever stands at the path.
+    remove_stale_socket(path)?;
+    with_backlog(UnixListener::bind(path)?)
+}
+
+fn with_backlog<L: AsFd>(listener: L) -> io::Result<L> {
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
+}
+
 /// A socket that a killed jeton left behind; one that somebody answers on stays, and binding to it fails.
-pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
+fn remove_stale_socket(path: &Path) -> io::Result<()> {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
     match UnixStream::connect(path) {
         Err(error) if is_socket && error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
@@ -29,7 +69,7 @@ pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// [`StartError::Tls`], naming the setting.
-pub fn tls(cert: &str, key: &str) -> Result<ServerConfig, StartError> {
+pub fn tls(cert: &str, key: &str) -> Result<TlsAcceptor, StartError> {
     let fault =
         |name: &str, path: &str, error: &dyn std::fmt::Display| StartError::Tls(format!("{name}: {path}: {error}"));
     let chain = CertificateDer::pem_file_iter(cert)
@@ -39,10 +79,12 @@ pub fn tls(cert: &str, key: &str) -> Result<ServerConfig, StartError> {
         return Err(fault("JETON_TLS_CERT", cert, &"there is no certificate in it"));
     }
     let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| fault("JETON_TLS_KEY", key, &error))?;
-    ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+    let mut config = ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .map_err(|error| StartError::Tls(error.to_string()))?
         .with_no_client_auth()
         .with_single_cert(chain, key_der)
-        .map_err(|error| fault("JETON_TLS_KEY", key, &error))
+        .map_err(|error| fault("JETON_TLS_KEY", key, &error))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -1,25 +1,28 @@
 //! Wires store, hasher, service and routes together from the settings; starts and stops actix.
 
 mod chores;
+mod files;
 mod listen;
 mod open;
+mod wire;
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::net::UnixListener;
-use std::time::Duration;
 
+use actix_server::ServerBuilder;
+use actix_service::{IntoServiceFactory, boxed};
 use actix_web::dev::{Server as ActixServer, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 
 use crate::config::{Config, Listen};
 use crate::domain::time::Clock;
-use crate::http::{self, AppState, FastLane};
+use crate::http::{self, AppState, Budget, FastLane, Front, KeyPlaces, TrustedProxies};
 use crate::service::{Bootstrap, Error, FirstStart, Service};
 use crate::store::StoreError;
-use listen::{cannot_listen, remove_stale_socket, tls};
-pub use open::{open_service, open_store};
+use listen::{cannot_listen, listen, listen_unix, tls};
+pub use open::{Schema, open_service, open_store};
+use wire::{Connections, Site, WAITING};
 
 /// Why jeton does not start.
 #[derive(Debug, thiserror::Error)]
@@ -59,55 +62,59 @@ impl Server {
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let tls = config.tls.as_ref().map(|(cert, key)| tls(cert, key)).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let service = open_service(config, clock)?;
+        let service = open_service(config, clock, Schema::Migrate)?;
         let state = web::Data::new(AppState {
             service: service.clone(),
             auth_keywords: config.auth_keywords.clone(),
             login_fields: config.login_fields.clone(),
             issuer: config.issuer.clone(),
-            trusted_proxies: config.trusted_proxies.clone(),
+            trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+            bodies: Budget::of_strangers(),
+            known_bodies: Budget::of_known(),
+            keys: KeyPlaces::new(&config.key_headers, config.key_basic),
+            cors_origins: config.cors_origins.clone(),
+            verify_preflight: config.verify_preflight,
         });
-        let metrics = config.metrics_listen.as_ref().map(|listen| metrics_server(listen, state.clone())).transpose()?;
+        let connections = files::connections(config);
+        let metrics = config.metrics_listen.as_ref();
+        let metrics = metrics.map(|listen| metrics_server(config, listen, state.clone())).transpose()?;
         let with_metrics = metrics.is_none();
         let lane = service.clone();
         let app = move || {
-            let app = App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::routes);
+            let app = App::new().app_data(state.clone()).wrap(from_fn(http::cross_origin));
+            let app = app.wrap(from_fn(http::surround)).configure(http::routes);
             let app = if with_metrics { app.configure(http::metrics_routes) } else { app };
-            FastLane::new(lane.clone(), app)
+            Front::new(FastLane::new(lane.clone(), app))
         };
-        let server = HttpServer::new(app)
-            .workers(config.workers)
-            .disable_signals()
-            .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
-            .client_request_timeout(Duration::from_secs(10));
-        let server = match (&config.listen, tls) {
-            (Listen::Tcp(address), None) => server.bind(address).map_err(|error| cannot_listen(address, error))?,
-            (Listen::Tcp(address), Some(tls)) => {
-                server.bind_rustls_0_23(address, tls).map_err(|error| cannot_listen(address, error))?
+        let (builder, site) = site(config, config.workers, connections);
+        let (server, addresses, urls) = match &config.listen {
+            Listen::Tcp(address) => {
+                let cannot = |error| cannot_listen(address, error);
+                let (mut server, mut addresses) = (builder, Vec::new());
+                for listener in listen(address).map_err(cannot)? {
+                    addresses.push(listener.local_addr().map_err(cannot)?);
+                    server = site.listen(server, listener, tls.clone(), app.clone()).map_err(cannot)?;
+                }
+                let urls = addresses.iter().map(|address| format!("{scheme}://{address}")).collect();
+                (server, addresses, urls)
             }
-            (Listen::Unix(path), None) => {
-                // Not actix's `bind_uds`: it removes whatever stands at the path.
-                let listener = remove_stale_socket(path).and_then(|()| UnixListener::bind(path));
-                let server = listener.and_then(|listener| server.listen_uds(listener));
-                server.map_err(|error| cannot_listen(&path.display().to_string(), error))?
-            }
-            (Listen::Unix(_), Some(_)) => {
+            Listen::Unix(_) if tls.is_some() => {
                 return Err(StartError::Tls("JETON_TLS_CERT: there is no HTTPS on a Unix socket".into()));
             }
-        };
-        let (addresses, urls) = match &config.listen {
-            Listen::Tcp(_) => {
-                let addresses = server.addrs();
-                let urls = addresses.iter().map(|address| format!("{scheme}://{address}")).collect();
-                (addresses, urls)
+            Listen::Unix(path) => {
+                let server = listen_unix(path).and_then(|listener| site.listen_unix(builder, listener, app));
+                let server = server.map_err(|error| cannot_listen(&path.display().to_string(), error))?;
+                (server, Vec::new(), vec![format!("unix:{}", path.display())])
             }
-            // actix has an address for a socket too, a made-up one.
-            Listen::Unix(path) => (Vec::new(), vec![format!("unix:{}", path.display())]),
         };
         // After the place to listen is ours: a start that fails must not use up the one showing of the first secrets.
         let bootstrap = Bootstrap { admin: config.bootstrap_admin.clone(), client: config.bootstrap_client.clone() };
         service.bootstrap(&bootstrap).await?;
+        service.estimate_hash_costs().await?;
         let first_start = if config.database_url.is_postgres() { None } else { service.first_start().await? };
+        if first_start.is_none() {
+            service.warn_without_superuser().await?;
+        }
         Ok(Self { urls, addresses, first_start, actix: server.run(), metrics, service })
     }
 
@@ -125,6 +132,8 @@ impl Server {
         let watch = self.service.watch()?;
         let uses = actix_rt::spawn(chores::keep_flushing(self.service.clone()));
         let purge = actix_rt::spawn(chores::keep_purging(self.service.clone()));
+        let costs = actix_rt::spawn(chores::keep_counting(self.service.clone()));
+        let sweep = actix_rt::spawn(chores::keep_sweeping(self.service.clone()));
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {
@@ -132,21 +141,44 @@ impl Server {
         }
         uses.abort();
         purge.abort();
+        costs.abort();
+        sweep.abort();
         drop(watch);
         chores::flush_at_last(&self.service).await;
         served
     }
 }
 
+/// How `workers` threads serve at most `connections` at once.
+fn site(config: &Config, workers: usize, connections: usize) -> (ServerBuilder, Site) {
+    // Of its own accord actix stops taking connections only when there are more than there may be, for those beyond the
+    // limit make others go.
+    let builder = ServerBuilder::new()
+        .workers(workers)
+        .max_concurrent_connections((connections + Connections::slack(connections)).div_ceil(workers) + WAITING)
+        .disable_signals()
+        .shutdown_timeout(config.shutdown_timeout.as_secs().max(1));
+    let site = Site {
+        connections: Connections::new(connections),
+        keep_alive: config.keep_alive,
+        stopping: builder.graceful_shutdown_signal(),
+    };
+    actix_rt::spawn(wire::tell_of_the_stop(site.connections.clone(), site.stopping.clone()));
+    (builder, site)
+}
+
 /// `/metrics` on an address of its own; one thread is enough for it.
-fn metrics_server(listen: &Listen, state: web::Data<AppState>) -> Result<ActixServer, StartError> {
-    let app = move || App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::metrics_routes);
-    let server = HttpServer::new(app).workers(1).disable_signals();
-    let server = match listen {
-        Listen::Tcp(address) => server.bind(address),
-        Listen::Unix(path) => remove_stale_socket(path)
-            .and_then(|()| UnixListener::bind(path))
-            .and_then(|socket| server.listen_uds(socket)),
+fn metrics_server(config: &Config, address: &Listen, state: web::Data<AppState>) -> Result<ActixServer, StartError> {
+    let app = move || {
+        let app = App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::metrics_routes);
+        Front::new(boxed::factory(app.into_factory()))
+    };
+    let (builder, site) = site(config, 1, files::METRICS_CONNECTIONS);
+    let server = match address {
+        Listen::Tcp(address) => listen(address).and_then(|listeners| {
+            listeners.into_iter().try_fold(builder, |server, listener| site.listen(server, listener, None, app.clone()))
+        }),
+        Listen::Unix(path) => listen_unix(path).and_then(|listener| site.listen_unix(builder, listener, app)),
     };
     let cannot = |error| StartError::Io("JETON_METRICS_LISTEN: cannot listen there".into(), error);
     Ok(server.map_err(cannot)?.run())

@@ -8,7 +8,7 @@ use crate::domain::secret_key::SecretKey;
 use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
 use crate::service::{Hasher, HasherOptions, Policy, Sealer, Service, key_file};
-use crate::store::{MetaKey, Store, StoreError, StoreOptions};
+use crate::store::{ALL_BUT_OWNER, MetaKey, Store, StoreError, StoreOptions, close_file};
 
 /// Opens the store without touching its schema.
 ///
@@ -19,14 +19,28 @@ pub fn open_store(config: &Config) -> Result<Store, StartError> {
     Ok(Store::open(&config.database_url, &options)?)
 }
 
+/// What opening may do to a database whose schema is not there, or not up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// Make it, or bring it up to date.
+    Migrate,
+    /// Refuse it, and make nothing.
+    Require,
+}
+
 /// Everything behind the routes: the store with its schema up to date, the key that belongs to it, the hashing threads.
 ///
 /// # Errors
 /// [`StartError`].
-pub fn open_service(config: &Config, clock: Clock) -> Result<Service, StartError> {
+pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Service, StartError> {
     let store = open_store(config)?;
-    for migration in store.migrate()? {
-        log::info!("ran the migration {migration}");
+    match schema {
+        Schema::Require => store.require_schema()?,
+        Schema::Migrate => {
+            for migration in store.migrate()? {
+                log::info!("ran the migration {migration}");
+            }
+        }
     }
     let sealer = secret_key(config, &store)?.as_ref().map(Sealer::new);
     let options = HasherOptions {
@@ -46,9 +60,15 @@ pub fn open_service(config: &Config, clock: Clock) -> Result<Service, StartError
         retention: config.retention,
         token_limit_per_user: config.token_limit_per_user,
         login_scope: config.login_scope.clone(),
+        user_scopes: config.user_scopes.clone().unwrap_or_else(|| config.login_scope.clone()),
+        named_tokens_per_user: config.named_tokens_per_user,
+        named_token_max_ttl: config.named_token_max_ttl,
+        profile_fields: config.profile_fields.clone(),
         issuer: config.issuer.clone(),
         login_limit_address: config.login_limit_address,
         login_limit_user: config.login_limit_user,
+        login_limit_account: config.login_limit_account,
+        client_limit_address: config.client_limit_address,
         database_timeout: config.database_timeout,
         cache_bytes: config.cache_bytes,
         revocation_bound: config.revocation_bound,
@@ -67,6 +87,7 @@ fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, Start
     let io = |error| StartError::Io(path.display().to_string(), error);
     // Asked before the file is looked for: a node that starts beside this one makes the file first.
     let used_with_a_key = store.meta(MetaKey::SecretKeyCheck)?.is_some();
+    close_file(&path, ALL_BUT_OWNER)?;
     if let Some(key) = key_file::read(&path).map_err(io)? {
         return Ok(Some(key));
     }

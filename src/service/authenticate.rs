@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use super::cache::{Born, Patience};
 use super::{Error, Service};
-use crate::domain::client::{ClientSecret, SecretDigest};
+use crate::domain::client::{ClientSecret, SecretDigest, Secrets};
 use crate::domain::time::Uptime;
 use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
@@ -22,6 +22,8 @@ pub enum AuthenticationFault {
     Spaces,
     /// A key that is not UTF-8.
     InvalidCharacters,
+    /// Two keys that differ.
+    TwoKeys,
     /// No such live token.
     InvalidToken,
     /// A good token of an inactive user.
@@ -35,6 +37,7 @@ impl fmt::Display for AuthenticationFault {
             Self::NoKey => "Invalid token header. No credentials provided.",
             Self::Spaces => "Invalid token header. Token string should not contain spaces.",
             Self::InvalidCharacters => "Invalid token header. Token string should not contain invalid characters.",
+            Self::TwoKeys => "Invalid token header. Two different tokens were sent.",
             Self::InvalidToken => "Invalid token.",
             Self::UserInactive => "User inactive or deleted.",
         })
@@ -62,15 +65,18 @@ impl Service {
 
     /// The id of the client that one of `candidates`, pairs of id and secret, names with its right secret.
     ///
+    /// Only a right secret is believed from memory. Whatever else is presented costs one question to the database and one
+    /// comparison, so that time does not tell which ids there are.
+    ///
     /// # Errors
     /// [`Error::Store`], when the cache may not answer in the database's place.
     pub async fn authenticate_client(&self, candidates: Vec<(String, ClientSecret)>) -> Result<Option<String>, Error> {
         for (client_id, secret) in candidates {
-            let digest = match self.kept_client(&client_id, Patience::Bound) {
-                Some((_, digest)) => Some(digest),
-                None => self.look_client_up(&client_id).await?,
-            };
-            if digest.is_some_and(|digest| digest.matches(&secret)) {
+            let (presented, now) = (secret.digest(), self.clock().now());
+            let matches = |secrets: &Secrets| secrets.match_at(&presented, now);
+            if self.kept_client_with(&client_id, matches, Patience::Bound).is_some()
+                || self.look_client_up(&client_id, &presented).await?
+            {
                 return Ok(Some(client_id));
             }
         }
@@ -78,13 +84,20 @@ impl Service {
     }
 
     /// Whether one of `candidates` is right, by the cache alone, and what had been heard of changes when its client was
-    /// looked up. `None`: [`Service::authenticate_client`] is to be asked.
+    /// looked up. `None`: [`Service::authenticate_client`] is to be asked. A secret that a grace will end is not among
+    /// them: whoever is told remembers it.
     #[must_use]
     pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<Born> {
-        candidates.iter().find_map(|(client_id, secret)| {
-            let (born, digest) = self.kept_client(client_id, Patience::Bound)?;
-            digest.matches(secret).then_some(born)
+        candidates.iter().find_map(|(id, secret)| {
+            let presented = secret.digest();
+            self.kept_client_with(id, |secrets| secrets.match_lastingly(&presented), Patience::Bound)
         })
+    }
+
+    /// Whether there was a client of this id when one was asked for last.
+    #[must_use]
+    pub fn has_met_client(&self, client_id: &str) -> bool {
+        self.inner.clients.get(client_id).is_some()
     }
 
     /// Whether what was accepted then may be accepted now: provably no client has changed since.
@@ -93,44 +106,55 @@ impl Service {
         self.inner.cache.clients_stand(born, Uptime::now(), Patience::Bound)
     }
 
-    fn kept_client(&self, client_id: &str, patience: Patience) -> Option<(Born, SecretDigest)> {
-        let kept = self.inner.clients.get(client_id)?;
-        self.inner.cache.clients_stand(kept.0, Uptime::now(), patience).then_some(kept)
+    /// What had been heard of changes when this client was looked up, if it is kept with a secret that `matches`.
+    fn kept_client_with(
+        &self,
+        client_id: &str,
+        matches: impl FnOnce(&Secrets) -> bool,
+        patience: Patience,
+    ) -> Option<Born> {
+        let kept = self.inner.clients.get(client_id);
+        let (born, secrets) = kept.map_or((None, Secrets::of_nothing()), |(born, secrets)| (Some(born), secrets));
+        // Compared whether there is one or not.
+        let is_right = matches(&secrets);
+        born.filter(|born| is_right && self.inner.cache.clients_stand(*born, Uptime::now(), patience))
     }
 
-    async fn look_client_up(&self, client_id: &str) -> Result<Option<SecretDigest>, Error> {
-        let born = self.inner.cache.born();
-        let wanted = client_id.to_owned();
-        match self.db(move |store| store.client(&wanted)).await {
-            Ok(client) => {
-                let digest = client.map(|client| client.secret);
-                self.inner.clients.keep(client_id, digest.as_ref().map(|digest| (born, digest.clone())));
-                Ok(digest)
+    /// Whether the database has a client with this id and this secret. Without the database only a right secret is told
+    /// from others.
+    async fn look_client_up(&self, client_id: &str, presented: &SecretDigest) -> Result<bool, Error> {
+        let (born, wanted) = (self.inner.cache.born(), client_id.to_owned());
+        let matches = |secrets: &Secrets| secrets.match_at(presented, self.clock().now());
+        match self.db(move |store| store.client_secrets(&wanted)).await {
+            Ok(stored) => {
+                let is_right = matches(stored.as_ref().unwrap_or(&Secrets::of_nothing()));
+                if is_right && let Some(secrets) = stored {
+                    self.inner.clients.keep(client_id, born, secrets);
+                }
+                Ok(is_right)
             }
             Err(error) => {
-                let kept = self.kept_client(client_id, Patience::StaleIfError).filter(|_| error.is_passing());
-                kept.map(|(_, digest)| Some(digest)).ok_or(error)
+                let kept = self.kept_client_with(client_id, matches, Patience::StaleIfError);
+                if kept.is_some() && error.is_passing() { Ok(true) } else { Err(error) }
             }
         }
     }
 }
 
-/// Clients that were looked up. There are few, and only those that exist are kept.
+/// Clients that have shown their secret. There are few: only who exists is kept. One that was deleted stays, and is not
+/// believed, for clients have changed since it was looked up.
 #[derive(Default)]
 pub struct Clients {
-    known: RwLock<HashMap<String, (Born, SecretDigest)>>,
+    known: RwLock<HashMap<String, (Born, Secrets)>>,
 }
 
 impl Clients {
-    fn get(&self, client_id: &str) -> Option<(Born, SecretDigest)> {
+    fn get(&self, client_id: &str) -> Option<(Born, Secrets)> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(client_id).cloned()
     }
 
-    fn keep(&self, client_id: &str, client: Option<(Born, SecretDigest)>) {
+    fn keep(&self, client_id: &str, born: Born, secrets: Secrets) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        match client {
-            Some(client) => drop(known.insert(client_id.to_owned(), client)),
-            None => drop(known.remove(client_id)),
-        }
+        known.insert(client_id.to_owned(), (born, secrets));
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::client::{ClientSecret, client_id_fault};
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};
 use crate::domain::user::{NewUser, new_username};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// `JETON_BOOTSTRAP_*`.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +58,17 @@ impl Service {
         Ok(Some(made))
     }
 
+    /// Says so, and what to do, where nobody may manage anything.
+    pub async fn warn_without_superuser(&self) -> Result<(), Error> {
+        if !self.db(Store::has_active_superuser).await? {
+            log::warn!(
+                "there is no active superuser, so nobody can manage users and clients; \
+                 make one, with the DATABASE_URL of this server: jeton user create --superuser NAME"
+            );
+        }
+        Ok(())
+    }
+
     /// Whether it was made: where it stands already it stays as it is.
     async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<bool, Error> {
         let username =
@@ -80,12 +91,12 @@ impl Service {
             is_staff: true,
             is_superuser: true,
             groups: Vec::new(),
-            password: self.inner.hasher.hash(password.clone()).await?,
+            password: self.inner.hasher.hash(password.clone(), None).await?,
         };
         let now = self.clock().now();
         let made = self.db(move |store| store.bootstrap_user(&new, now)).await?;
         if let Some(user) = &made {
-            log::info!(user = user.username.as_str(), id = user.id; "made the first superuser");
+            log::info!(user = user.username.as_str(), user_id = user.id; "made the first superuser");
         }
         Ok(made.is_some())
     }
@@ -98,7 +109,7 @@ impl Service {
         match self.db(move |store| store.create_client(&id, &digest, &Actor::system(), now)).await {
             Err(Error::Store(StoreError::Taken)) => Ok(()),
             Ok(()) => {
-                log::info!(client_id = client_id; "made the first client");
+                log::info!(client = client_id; "made the first client");
                 Ok(())
             }
             Err(error) => Err(error),

@@ -1,8 +1,11 @@
 //! Clients: registered, listed, given a new secret, deleted. Superusers only.
 
+use std::time::Duration;
+
 use super::{Caller, Error, Rights, Service};
 use crate::domain::client::{Client, ClientSecret, client_id_fault};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 
 impl Service {
@@ -42,17 +45,23 @@ impl Service {
         self.db(move |store| store.list_clients(page)).await
     }
 
-    /// Gives a client a new secret; the old one is dead at once.
+    /// Gives a client a new secret; gives until when the old one goes on too, if it does.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn rotate_client(&self, client_id: &str, caller: &Caller) -> Result<ClientSecret, Error> {
+    pub async fn rotate_client(
+        &self,
+        client_id: &str,
+        grace: Option<Duration>,
+        caller: &Caller,
+    ) -> Result<(ClientSecret, Option<Timestamp>), Error> {
         caller.require(Rights::Superuser)?;
         let secret = ClientSecret::generate();
         let (id, digest, actor, now) =
             (client_id.to_owned(), secret.digest(), caller.actor.clone(), self.clock().now());
-        let found = self.db(move |store| store.rotate_client(&id, &digest, &actor, now)).await?;
-        if found { Ok(secret) } else { Err(Error::NotFound) }
+        let grace_until = grace.filter(|grace| !grace.is_zero()).map(|grace| now.after(grace));
+        let found = self.db(move |store| store.rotate_client(&id, &digest, grace_until, &actor, now)).await?;
+        if found { Ok((secret, grace_until)) } else { Err(Error::NotFound) }
     }
 
     /// Deletes a client.

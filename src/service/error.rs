@@ -8,6 +8,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::Reason;
 use super::authenticate::AuthenticationFault;
+use super::login_refusal::LoginRefusal;
 use crate::store::StoreError;
 
 /// Every way a verb can fail.
@@ -25,10 +26,13 @@ pub enum Error {
     /// Something is wrong with what was sent (400).
     #[error("{0}")]
     Invalid(Faults),
+    /// Not who they say (400); the reason is for the audit log. The sentence is DRF's, one for whatever is wrong.
+    #[error("Unable to log in with provided credentials.")]
+    LoginRefused(LoginRefusal),
     /// It would break a rule that holds whatever is sent (409).
     #[error("{0}")]
     Conflict(String),
-    /// A user has as many login tokens as they may (403, Knox).
+    /// A user has as many login tokens, or named ones of their own making, as they may (403, Knox).
     #[error("Maximum amount of tokens allowed per user exceeded.")]
     TokenLimit,
     /// Too many failed logins; try again after this time (429).

@@ -10,18 +10,22 @@ use utoipa::{PartialSchema, ToSchema};
 use super::cache::{Born, Keep, Kept, Now, Patience};
 use super::lookup::Judged;
 use super::uses::{self, USE_INTERVAL};
-use super::{Error, Reason, Service};
+use super::{Error, Reason, Rights, Service, stands_for_its_user};
 use crate::domain::time::{Timestamp, Uptime};
-use crate::domain::token::{TokenDigest, TokenFacts};
+use crate::domain::token::{TokenDigest, TokenFacts, TokenKind};
 use crate::domain::user::User;
 
 const INACTIVE: &[u8] = b"{\"active\":false}";
+
+/// What the cache keeps of an active named token: no reason's number, as 0 is none, which is an active login token's.
+const NAMED: u8 = u8::MAX;
 
 /// What introspection found: the answer as it is sent.
 #[derive(Clone, Debug)]
 pub struct Introspection {
     json: Cow<'static, [u8]>,
     reason: Option<Reason>,
+    kind: TokenKind,
 }
 
 /// The answer for an active token, its members in the contract's order (RFC 7662 section 2.2, and ours).
@@ -90,6 +94,28 @@ pub struct Identity {
     /// The token's id.
     #[serde(rename = "jti")]
     pub token_id: String,
+    /// Login or named; the answer does not say it.
+    #[serde(skip, default = "named")]
+    pub kind: TokenKind,
+}
+
+/// Until it is known, the one that may less.
+const fn named() -> TokenKind {
+    TokenKind::Named
+}
+
+impl Identity {
+    /// What they may do on jeton itself.
+    #[must_use]
+    pub fn rights(&self) -> Rights {
+        Rights::of(self.is_staff, self.is_superuser).by_token(self.kind, &self.scope)
+    }
+
+    /// Whether the token stands for its user on jeton itself.
+    #[must_use]
+    pub fn stands_for_its_user(&self) -> bool {
+        stands_for_its_user(self.kind, &self.scope)
+    }
 }
 
 /// A boolean that is one of the two.
@@ -133,12 +159,12 @@ impl Introspection {
         if json.contains(['\u{2028}', '\u{2029}']) {
             json = json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
         }
-        Self { json: Cow::Owned(json.into_bytes()), reason: None }
+        Self { json: Cow::Owned(json.into_bytes()), reason: None, kind: token.kind() }
     }
 
     /// Exactly `{"active":false}`, whatever the reason.
     const fn inactive(reason: Reason) -> Self {
-        Self { json: Cow::Borrowed(INACTIVE), reason: Some(reason) }
+        Self { json: Cow::Borrowed(INACTIVE), reason: Some(reason), kind: TokenKind::Named }
     }
 
     /// Why the token is not active.
@@ -156,22 +182,31 @@ impl Introspection {
     /// Whose the token is, or why it is not active.
     pub(super) fn identity(&self) -> Result<Identity, Reason> {
         let read = |()| serde_json::from_slice(&self.json).expect("our own answer");
-        self.reason.map_or(Ok(()), Err).map(read)
+        self.reason.map_or(Ok(()), Err).map(read).map(|identity| Identity { kind: self.kind, ..identity })
     }
 
-    /// From the cache; the code is the reason's number, 0 for none.
+    /// From the cache.
     fn kept(kept: Kept) -> Self {
-        match Reason::ALL.iter().find(|reason| code(Some(**reason)) == kept.code) {
-            Some(reason) => Self::inactive(*reason),
-            None => Self { json: Cow::Owned(kept.text), reason: None },
+        if let Some(reason) = Reason::ALL.iter().find(|reason| number(**reason) == kept.code) {
+            return Self::inactive(*reason);
+        }
+        let kind = if kept.code == NAMED { TokenKind::Named } else { TokenKind::Login };
+        Self { json: Cow::Owned(kept.text), reason: None, kind }
+    }
+
+    /// What the cache keeps beside the text.
+    fn code(&self) -> u8 {
+        match (self.reason, self.kind) {
+            (Some(reason), _) => number(reason),
+            (None, TokenKind::Named) => NAMED,
+            (None, TokenKind::Login) => 0,
         }
     }
 }
 
-/// What the cache keeps of a reason.
-fn code(reason: Option<Reason>) -> u8 {
-    let place = reason.and_then(|reason| Reason::ALL.iter().position(|one| *one == reason));
-    place.map_or(0, |at| u8::try_from(at + 1).unwrap_or(u8::MAX))
+fn number(reason: Reason) -> u8 {
+    let place = Reason::ALL.iter().position(|one| *one == reason);
+    place.and_then(|at| u8::try_from(at + 1).ok()).unwrap_or(0)
 }
 
 impl Service {
@@ -275,7 +310,7 @@ impl Service {
         };
         let text = if result.reason.is_none() { &*result.json } else { &[] };
         let user_id = token.map(|token| token.user_id);
-        let answer = Keep { user_id, hit_until, ends_at, code: code(result.reason), text };
+        let answer = Keep { user_id, hit_until, ends_at, code: result.code(), text };
         self.inner.cache.keep(digest, born, answer);
         result
     }

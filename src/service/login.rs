@@ -4,17 +4,16 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::hasher::Checked;
-use super::{Error, Faults, Service};
+use super::hasher::{Check, Checked};
+use super::login_limits::NotAdmitted;
+use super::{Error, LoginRefusal, Service};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::password::{Password, PasswordHash};
+use crate::domain::shown::{HIDDEN, may_be_key};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenMode};
-use crate::domain::user::{MAX_USERNAME_CHARS, User};
+use crate::domain::user::{MAX_USERNAME_CHARS, User, sought_username};
 use crate::store::{Issue, LoginToken, NewToken, SealedToken, StoreError};
-
-/// DRF's one sentence for everything that is wrong with a name and a password.
-const WRONG: &str = "Unable to log in with provided credentials.";
 
 /// How often a login checks the password when the user changes beside it again and again.
 const MOST_CHECKS: usize = 10;
@@ -28,6 +27,13 @@ pub struct Login {
     pub password: Password,
     /// Where it came from.
     pub address: Option<IpAddr>,
+}
+
+impl Login {
+    /// The same, for those who keep it while it waits: of a name that no user can have only so much that none is found.
+    pub(super) fn bounded(self) -> Self {
+        Self { username: sought_username(self.username), ..self }
+    }
 }
 
 /// What a good login gives.
@@ -46,9 +52,10 @@ impl Service {
     /// until that limit lets somebody in again.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with DRF's sentence for an unknown user, an inactive one and a wrong password alike;
+    /// [`Error::LoginRefused`] for an unknown user, an inactive one and a wrong password;
     /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`].
     pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
+        let login = login.bounded();
         let by = Actor { name: login.username.clone(), address: login.address };
         self.limited(by.clone(), None, self.checked_login(login, &by)).await
     }
@@ -61,46 +68,42 @@ impl Service {
         via: Option<&str>,
         login: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let now = self.clock().now();
         let details = |reason: Option<&str>| {
             let words = [("via", via), ("reason", reason)].into_iter();
             Value::Object(words.filter_map(|(name, word)| Some((name.to_owned(), json!(word?)))).collect())
         };
-        let attempt = match self.inner.throttle.attempt(&by.name, by.address, now).await {
+        let attempt = match self.admit_login(&by).await {
             Ok(attempt) => attempt,
-            Err(refusal) => {
-                self.inner.metrics.login("throttled");
-                if refusal.is_first {
+            Err(NotAdmitted { error, is_news }) => {
+                self.inner.metrics.login(outcome(&error));
+                if is_news {
                     self.record_throttled(by, details(Some("throttled"))).await;
                 }
-                return Err(Error::Throttled(refusal.wait));
+                return Err(error);
             }
         };
         let result = login.await;
-        self.inner.metrics.login(match &result {
-            Ok(_) => "ok",
-            Err(Error::Invalid(_)) => "refused",
-            Err(Error::TokenLimit) => "limit",
-            Err(Error::Busy) => "busy",
-            Err(_) => "error",
-        });
+        self.inner.metrics.login(result.as_ref().err().map_or("ok", outcome));
         let refusal = match &result {
-            Err(Error::Invalid(_)) => Some(details(None)),
+            Err(Error::LoginRefused(reason)) => Some(details(Some(reason.as_str()))),
             Err(Error::TokenLimit) => Some(details(Some("limit"))),
             _ => None,
         };
         if let Some(details) = refusal {
-            self.record_refusal(by, details).await?;
+            let is_known = !matches!(&result, Err(Error::LoginRefused(LoginRefusal::UnknownUser)));
+            self.record_refusal(by, is_known, details).await?;
         }
         // Only a wrong name or password counts against whoever tries.
-        if !matches!(&result, Err(Error::Invalid(_))) {
+        if !matches!(&result, Err(Error::LoginRefused(_))) {
             attempt.forgive();
         }
         result
     }
 
-    async fn record_refusal(&self, by: Actor, details: Value) -> Result<(), Error> {
+    /// `is_known`: a user has the name that was tried. Else it may be a key in the wrong field, and staff read the log.
+    async fn record_refusal(&self, by: Actor, is_known: bool, details: Value) -> Result<(), Error> {
         let now = self.clock().now();
+        let by = if !is_known && may_be_key(&by.name) { Actor { name: HIDDEN.into(), ..by } } else { by };
         self.db(move |store| {
             // An attempt may be anything; a name that no user can have is cut.
             let name: String = by.name.chars().take(MAX_USERNAME_CHARS).collect();
@@ -112,7 +115,7 @@ impl Service {
 
     /// To be turned away needs no database, so it does not fail with it.
     async fn record_throttled(&self, by: Actor, details: Value) {
-        if let Err(error) = self.record_refusal(by, details).await {
+        if let Err(error) = self.record_refusal(by, false, details).await {
             log::warn!("a throttled login is not in the audit log: {error}");
         }
     }
@@ -120,6 +123,9 @@ impl Service {
     async fn checked_login(&self, login: Login, by: &Actor) -> Result<LoggedIn, Error> {
         self.with_checked(&login, async |user: User| {
             let made = self.login_token(&user, by, Action::Login).await?;
+            if made.is_some() {
+                self.inner.last_logins.note(&user, self.clock().now());
+            }
             Ok(made.map(|(token, expires_at)| LoggedIn { token, expires_at, user }))
         })
         .await
@@ -142,31 +148,41 @@ impl Service {
                     continue;
                 }
             }
+            let user_id = user.id;
             if let Some(given) = give(user).await? {
+                let by = Actor { name: login.username.clone(), address: login.address };
+                self.note_login_network(user_id, &by).await;
                 return Ok(given);
             }
         }
-        Err(wrong())
+        Err(Error::LoginRefused(LoginRefusal::WrongPassword))
     }
 
     /// The active user whose password this is, and a new hash if theirs is outdated.
     async fn check_password_of(&self, login: &Login) -> Result<(User, Option<PasswordHash>), Error> {
         let username = login.username.clone();
-        let user = self.db(move |store| store.user(&username)).await?;
-        let stored = user.as_ref().map(|user| user.password.clone());
-        let checked = self.inner.hasher.verify(stored, login.password.clone()).await?;
-        if let (Some(user), Checked::Unreadable(fault)) = (&user, &checked) {
-            log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
-        }
-        let (Some(user), Checked::Good(rehashed)) = (user, checked) else {
-            log::info!(address:? = login.address; "a login was refused");
-            return Err(wrong());
+        let user = self.db(move |store| store.user_at_login(&username)).await?;
+        let check = Check {
+            stored: user.as_ref().map(|user| user.password.clone()),
+            dummy: self.inner.counted.dummy_for(&login.username, self.inner.hasher.dummy()),
+            password: login.password.clone(),
+            replaces: user.as_ref().is_some_and(|user| user.is_active),
         };
-        if !user.is_active {
-            log::info!(address:? = login.address, user = user.username.as_str(); "an inactive user was refused");
-            return Err(wrong());
+        match (user, self.inner.hasher.verify(check, login.address).await?) {
+            (Some(user), Checked::Good(rehashed)) if user.is_active => Ok((user, rehashed)),
+            (user, checked) => {
+                let reason = LoginRefusal::of(user.as_ref(), &checked);
+                // One line whatever the reason, for writing a line takes time too.
+                if let (Some(user), Checked::Unreadable(fault)) = (&user, &checked) {
+                    log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
+                } else {
+                    // A name that nobody has may be a password in the wrong field: it is not logged.
+                    let known = user.as_ref().map(|user| user.username.as_str());
+                    log::info!(address = login.address, user = known, reason = reason.as_str(); "a login was refused");
+                }
+                Err(Error::LoginRefused(reason))
+            }
         }
-        Ok((user, rehashed))
     }
 
     /// The user's login token: in single mode the one they have, else a new one. `None` when the user was deactivated
@@ -234,6 +250,7 @@ impl Service {
             scope: self.policy().login_scope.clone(),
             hint: token.hint(),
             expires_at,
+            own: false,
         };
         (token, new)
     }
@@ -247,6 +264,13 @@ impl Service {
     }
 }
 
-fn wrong() -> Error {
-    Error::invalid(Faults::NON_FIELD, WRONG)
+/// The metric's word for a login that came to nothing.
+const fn outcome(error: &Error) -> &'static str {
+    match error {
+        Error::LoginRefused(_) => "refused",
+        Error::TokenLimit => "limit",
+        Error::Throttled(_) => "throttled",
+        Error::Busy => "busy",
+        _ => "error",
+    }
 }

@@ -4,15 +4,21 @@ mod audit;
 mod authenticate;
 mod bootstrap;
 pub mod cache;
+mod client_limits;
 mod clients;
+mod confirm;
 mod error;
 mod explain;
+mod hash_costs;
 mod hasher;
 mod health;
 mod import;
 mod introspect;
 pub mod key_file;
+mod last_logins;
 mod login;
+mod login_limits;
+mod login_refusal;
 mod lookup;
 mod lookups;
 mod metrics;
@@ -35,23 +41,31 @@ use std::time::Duration;
 
 use crate::domain::audit::Actor;
 use crate::domain::rate::Rate;
+use crate::domain::scope;
 use crate::domain::time::{Clock, Timestamp};
-use crate::domain::token::TokenMode;
+use crate::domain::token::{TokenKind, TokenMode};
 use crate::domain::user::User;
+use crate::logging::carried;
 use crate::store::{Store, StoreError};
 use authenticate::Clients;
 pub use authenticate::{AuthenticationFault, Holder};
 pub use bootstrap::{Bootstrap, FirstStart};
 use cache::Cache;
+use client_limits::ClientLimits;
+pub use client_limits::ClientOrigin;
 pub use error::{Error, Faults};
 pub use explain::Explanation;
+use hash_costs::CountedHashes;
 pub use hasher::{Hasher, HasherOptions};
 pub use import::{
     Counts, CsvError, CsvImported, DjangoImport, Imported, Progress, UselessHashes, open_django, would_import_csv,
     would_import_django,
 };
 pub use introspect::{Identity, Introspection};
+use last_logins::LastLogins;
 pub use login::{LoggedIn, Login};
+use login_limits::LoginLimits;
+pub use login_refusal::LoginRefusal;
 pub use lookup::Reason;
 use lookups::Lookups;
 pub use metrics::{Metrics, WorkerCounts};
@@ -61,7 +75,6 @@ pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;
 pub use seal::Sealer;
 pub use sessions::Session;
-use throttle::Throttle;
 pub use tokens::NamedToken;
 pub use users::{UserDraft, UserPatch};
 use uses::Uses;
@@ -88,12 +101,24 @@ pub struct Policy {
     pub token_limit_per_user: Option<u32>,
     /// Scopes of login tokens, separated by blanks.
     pub login_scope: String,
+    /// Scopes that users may give tokens of their own, separated by blanks.
+    pub user_scopes: String,
+    /// How many live named tokens of their own making a user may have.
+    pub named_tokens_per_user: Option<u32>,
+    /// The longest life of a named token that its user makes.
+    pub named_token_max_ttl: Option<Duration>,
+    /// Fields of their own record that users may change.
+    pub profile_fields: Vec<String>,
     /// `iss` in introspection.
     pub issuer: Option<String>,
     /// Failed logins by client address.
     pub login_limit_address: Option<Rate>,
     /// Failed logins by username and client address.
     pub login_limit_user: Option<Rate>,
+    /// Failed logins by username.
+    pub login_limit_account: Option<Rate>,
+    /// Failed client credentials by client address.
+    pub client_limit_address: Option<Rate>,
     /// How long a request waits for the database.
     pub database_timeout: Duration,
     /// Memory for introspection answers, in bytes.
@@ -121,9 +146,12 @@ pub struct Service {
 struct Inner {
     store: Store,
     hasher: Hasher,
+    counted: CountedHashes,
     sealer: Option<Sealer>,
-    throttle: Throttle,
+    login_limits: LoginLimits,
+    client_limits: ClientLimits,
     uses: Uses,
+    last_logins: LastLogins,
     cache: Arc<Cache>,
     lookups: Lookups,
     clients: Clients,
@@ -154,7 +182,8 @@ impl Service {
             }
             None => {}
         }
-        let throttle = Throttle::new(policy.login_limit_address, policy.login_limit_user);
+        let counted = CountedHashes::open(&store)?;
+        let (login_limits, client_limits) = (LoginLimits::new(&policy), ClientLimits::new(policy.client_limit_address));
         let cache =
             Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error).ok_or_else(|| {
                 StoreError::Unusable("JETON_CACHE_BYTES: the operating system does not give that much memory".into())
@@ -165,8 +194,23 @@ impl Service {
         let metrics = Arc::new(Metrics::new());
         let lookups = Lookups::start(&store, &cache, &metrics, patience(&policy))
             .map_err(|error| StoreError::Unusable(format!("cannot start a thread for lookups: {error}")))?;
-        let (uses, clients) = (Uses::default(), Clients::default());
-        let inner = Inner { store, hasher, sealer, throttle, uses, cache, lookups, clients, metrics, clock, policy };
+        let (uses, last_logins, clients) = (Uses::default(), LastLogins::default(), Clients::default());
+        let inner = Inner {
+            store,
+            hasher,
+            counted,
+            sealer,
+            login_limits,
+            client_limits,
+            uses,
+            last_logins,
+            cache,
+            lookups,
+            clients,
+            metrics,
+            clock,
+            policy,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -188,6 +232,13 @@ impl Service {
         self.inner.metrics.text(&self.inner.cache)
     }
 
+    /// Forgets failures that count no more, and gives their memory back.
+    pub fn sweep_limits(&self) {
+        let now = self.clock().now();
+        self.inner.login_limits.sweep(now);
+        self.inner.client_limits.sweep(now);
+    }
+
     /// What the operator decided.
     #[must_use]
     pub fn policy(&self) -> &Policy {
@@ -200,8 +251,9 @@ impl Service {
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
-        let store = self.inner.store.within(patience(&self.inner.policy));
-        let running = actix_rt::task::spawn_blocking(move || work(&store));
+        // A little less than the caller waits: so that the failure says what the database said, not how long it took.
+        let store = self.inner.store.within(patience(&self.inner.policy).mul_f32(0.95));
+        let running = actix_rt::task::spawn_blocking(carried(move || work(&store)));
         match self.in_time(running).await? {
             Ok(result) => Ok(result?),
             Err(panicked) => Err(Error::Store(StoreError::Failed(panicked.to_string()))),
@@ -242,6 +294,17 @@ impl Rights {
             (false, false) => Self::Holder,
         }
     }
+
+    /// Those of a user that a token of theirs brings along.
+    #[must_use]
+    pub fn by_token(self, kind: TokenKind, scopes: &str) -> Self {
+        if stands_for_its_user(kind, scopes) { self } else { Self::Holder }
+    }
+}
+
+/// Whether whoever comes with such a token may do on jeton itself what its user may: a named one only where it says so.
+fn stands_for_its_user(kind: TokenKind, scopes: &str) -> bool {
+    kind == TokenKind::Login || scope::has(scopes, scope::ADMIN)
 }
 
 /// Who asks for a change, and what they may do.
@@ -254,7 +317,14 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A user who asks over HTTP.
+    /// A user who asks over HTTP with a token.
+    #[must_use]
+    pub fn holder(holder: &Holder, address: Option<IpAddr>) -> Self {
+        let caller = Self::user(&holder.user, address);
+        Self { rights: caller.rights.by_token(holder.token.kind(), &holder.token.scope), ..caller }
+    }
+
+    /// A user who has signed in to the console.
     #[must_use]
     pub fn user(user: &User, address: Option<IpAddr>) -> Self {
         let rights = Rights::of(user.is_staff, user.is_superuser);

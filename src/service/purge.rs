@@ -1,9 +1,10 @@
 //! Rows of dead tokens and old audit entries, deleted in the background when `JETON_RETENTION` is over; and sealed keys
-//! of expired tokens and sessions of the console, soon after their end.
+//! of expired tokens, sessions of the console and networks of logins, soon after their end.
 
 use std::time::Duration;
 
 use super::{Error, Service};
+use crate::domain::network::KNOWN_FOR;
 use crate::domain::session::SESSION_IDLE;
 use crate::domain::time::{Stopwatch, Timestamp};
 use crate::store::Purge;
@@ -69,6 +70,7 @@ impl Service {
             Purge::ExpiredTokens => retention.max(SETTLED),
             Purge::RevokedTokens | Purge::AuditLog => retention,
             Purge::Sessions => SESSION_IDLE,
+            Purge::LoginNetworks => KNOWN_FOR,
         };
         let (before, statement) = (self.clock().now().before(age), Stopwatch::start());
         let purged = self.db(move |store| store.purge(what, from, before, most)).await?;

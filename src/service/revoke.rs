@@ -11,6 +11,8 @@ pub enum Revoker {
     Client(Actor, String),
     /// A user with a token of their own.
     User(Actor),
+    /// A named token that may not act for its user, by its id: it revokes itself and no other.
+    Named(Actor, String),
     /// Whoever holds the token itself; the entry in the audit log is in its owner's name.
     Holder(Option<std::net::IpAddr>),
 }
@@ -19,15 +21,20 @@ impl Service {
     /// Revokes a token by its key. One that is unknown or dead already is no error (RFC 7009 section 2.2).
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] when the token is bound to another client.
+    /// [`Error::PermissionDenied`] when the token is bound to another client, or is another than the named token that asks.
     pub async fn revoke(&self, presented: &str, revoker: Revoker) -> Result<(), Error> {
         let (_, found) = self.find(presented).await?;
+        if let Revoker::Named(_, own) = &revoker
+            && found.as_ref().is_none_or(|(token, _)| token.id.to_string() != *own)
+        {
+            return Err(Error::PermissionDenied);
+        }
         let Some((token, owner)) = found else { return Ok(()) };
         let actor = match revoker {
             Revoker::Client(_, client_id) if token.client.as_ref().is_some_and(|bound| *bound != client_id) => {
                 return Err(Error::PermissionDenied);
             }
-            Revoker::Client(actor, _) | Revoker::User(actor) => actor,
+            Revoker::Client(actor, _) | Revoker::User(actor) | Revoker::Named(actor, _) => actor,
             Revoker::Holder(address) => Actor { name: owner.username, address },
         };
         self.revoke_by_id(token.id, owner.id, actor).await?;

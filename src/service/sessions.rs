@@ -1,8 +1,8 @@
 //! Sessions of the console: begun with a password, used by each page, ended.
 
-use super::{Error, Faults, Login, Rights, Service};
+use super::{Error, Faults, Login, LoginRefusal, Rights, Service};
 use crate::domain::audit::Actor;
-use crate::domain::session::SessionKey;
+use crate::domain::session::{FormDigest, SessionKey};
 use crate::domain::user::User;
 
 /// Django's admin's sentence, for whatever is wrong (`django/contrib/admin/forms.py`).
@@ -24,25 +24,30 @@ impl Service {
     /// # Errors
     /// As [`Service::login`]; [`Error::Invalid`] for users who are not staff too, whatever their password.
     pub async fn sign_in(&self, login: Login) -> Result<SessionKey, Error> {
+        let login = login.bounded();
         let by = Actor { name: login.username.clone(), address: login.address };
-        self.limited(by.clone(), Some("console"), self.checked_sign_in(&login, &by)).await
+        let signed_in = self.limited(by.clone(), Some("console"), self.checked_sign_in(&login, &by)).await;
+        signed_in.map_err(|error| match error {
+            Error::LoginRefused(_) => Error::invalid(Faults::NON_FIELD, WRONG),
+            other => other,
+        })
     }
 
     async fn checked_sign_in(&self, login: &Login, by: &Actor) -> Result<SessionKey, Error> {
         let begin = async |user: User| {
             if Rights::of(user.is_staff, user.is_superuser) < Rights::Staff {
-                log::info!(address:? = login.address, user = user.username.as_str(); "no staff: not for the console");
-                return Err(Error::invalid(Faults::NON_FIELD, WRONG));
+                log::info!(address = login.address, user = user.username.as_str(); "no staff: not for the console");
+                return Err(Error::LoginRefused(LoginRefusal::NotStaff));
             }
-            let (key, now, actor) = (SessionKey::generate(), self.clock().now(), by.clone());
+            let (key, now, actor, read) = (SessionKey::generate(), self.clock().now(), by.clone(), user.clone());
             let digest = key.digest();
-            let begun = self.db(move |store| store.create_session(&user, &digest, &actor, now)).await?;
+            let begun = self.db(move |store| store.create_session(&read, &digest, &actor, now)).await?;
+            if begun {
+                self.inner.last_logins.note(&user, now);
+            }
             Ok(begun.then_some(key))
         };
-        self.with_checked(login, begin).await.map_err(|error| match error {
-            Error::Invalid(_) => Error::invalid(Faults::NON_FIELD, WRONG),
-            other => other,
-        })
+        self.with_checked(login, begin).await
     }
 
     /// Whose session this is; `None` when it is over. With `take_notice` what they are to be told counts as told.
@@ -56,6 +61,17 @@ impl Service {
     pub async fn set_notice(&self, key: &SessionKey, notice: String) -> Result<(), Error> {
         let digest = key.digest();
         self.db(move |store| store.set_notice(&digest, &notice)).await
+    }
+
+    /// Takes a form that is good once; `false` when it was taken before, on whichever node.
+    pub async fn take_form(&self, key: &SessionKey, form: FormDigest) -> Result<bool, Error> {
+        let (digest, now) = (key.digest(), self.clock().now());
+        self.db(move |store| store.take_form(&digest, &form, now)).await
+    }
+
+    /// Lets a form be taken again: nothing came of it.
+    pub async fn give_form_back(&self, form: FormDigest) -> Result<(), Error> {
+        self.db(move |store| store.give_form_back(&form)).await
     }
 
     /// Ends a session; one that is over already is no error.

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub fn unharmed<T>(work: impl FnOnce() -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(work)).ok();
     if done.is_none() {
-        // What and where stands on standard error already, by Rust's own hand.
+        // What and where is in the line of the panic itself.
         log::error!(
             "a panic in the thread {}, which goes on",
             std::thread::current().name().unwrap_or("without a name")

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::{AuthenticationFault, Caller, Error, Faults, Holder, Rights, Service};
+use super::{Caller, Error, Faults, Holder, Rights, Service};
 use crate::domain::audit::Action;
+use crate::domain::duration;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::password::Password;
 use crate::domain::scope;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenFacts};
@@ -49,7 +51,7 @@ impl Service {
         caller: &Caller,
     ) -> Result<(Token, TokenFacts), Error> {
         self.change_user(username, caller, async |user: User| {
-            let (token, new, now) = self.new_named_token(&wanted)?;
+            let (token, new, now) = self.new_named_token(&wanted, None)?;
             let actor = caller.actor.clone();
             let facts = self.db(move |store| store.create_token(&user, &new, &actor, now)).await?;
             Ok(facts.map(|facts| (token, facts)))
@@ -57,25 +59,41 @@ impl Service {
         .await
     }
 
-    /// Makes an API key for the holder.
+    /// Makes an API key for the holder, who gives their password with it: a stolen key does not make itself permanent.
     ///
     /// # Errors
-    /// [`Error::Invalid`] by field; [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
+    /// [`Error::Invalid`] by field, also for a wrong password; [`Error::Throttled`], [`Error::Busy`];
+    /// [`Error::PermissionDenied`] for a named token; [`Error::TokenLimit`] for who has as many of their own as they may;
+    /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
     pub async fn create_own_token(
         &self,
         holder: &Holder,
         wanted: NamedToken,
+        password: Password,
         caller: &Caller,
     ) -> Result<(Token, TokenFacts), Error> {
-        let (token, new, now) = self.new_named_token(&wanted)?;
-        let (asked_with, actor) = (holder.token.clone(), caller.actor.clone());
-        let facts = self.db(move |store| store.create_own_token(&asked_with, &new, &actor, now)).await?;
-        let facts = facts.ok_or(Error::NotAuthenticated(AuthenticationFault::InvalidToken))?;
-        Ok((token, facts))
+        holder.require_login()?;
+        let (token, new, _) = self.new_named_token(&wanted, Some(caller.rights))?;
+        let limit = self.policy().named_tokens_per_user;
+        let make = async |user: User| {
+            // The password's check took its time: rights may be others by now.
+            let mut faults = Faults::default();
+            self.check_own(&new.scope, wanted.expires_in, Rights::of(user.is_staff, user.is_superuser), &mut faults);
+            faults.into_result()?;
+            let now = self.clock().now();
+            let new = NewToken { own: true, expires_at: wanted.expires_in.map(|span| now.after(span)), ..new.clone() };
+            let (asked_with, actor) = (holder.token.clone(), caller.actor.clone());
+            self.db(move |store| store.create_own_token(&asked_with, &user, &new, limit, &actor, now)).await
+        };
+        let mut wrong = Faults::default();
+        wrong.add("password", "Your password was entered incorrectly. Please enter it again.");
+        let facts = self.confirmed(holder, password, wrong, "/tokens/", caller, make).await?;
+        Ok((token, facts.ok_or(Error::TokenLimit)?))
     }
 
-    /// A new API key and its row, or what is wrong with what is wanted; and when it is made.
-    fn new_named_token(&self, wanted: &NamedToken) -> Result<(Token, NewToken, Timestamp), Error> {
+    /// A new API key and its row, or what is wrong with what is wanted; and when it is made. `own`: the rights of the user
+    /// who makes it for themselves.
+    fn new_named_token(&self, wanted: &NamedToken, own: Option<Rights>) -> Result<(Token, NewToken, Timestamp), Error> {
         let mut faults = Faults::default();
         let name = wanted.name.trim().to_owned();
         if name.is_empty() {
@@ -89,6 +107,9 @@ impl Service {
             faults.add("scope", message);
             String::new()
         });
+        if let Some(rights) = own {
+            self.check_own(&scope, wanted.expires_in, rights, &mut faults);
+        }
         faults.into_result()?;
         let now = self.clock().now();
         let token = Token::generate(self.policy().token_prefix.as_deref());
@@ -99,8 +120,25 @@ impl Service {
             scope,
             hint: token.hint(),
             expires_at: wanted.expires_in.map(|span| now.after(span)),
+            own: false,
         };
         Ok((token, new, now))
+    }
+
+    /// What users may not give tokens of their own making.
+    fn check_own(&self, scopes: &str, expires_in: Option<Duration>, rights: Rights, faults: &mut Faults) {
+        let may_give = |scope: &str| rights >= Rights::Staff || scope::has(&self.policy().user_scopes, scope);
+        for scope in scope::each(scopes).filter(|scope| !may_give(scope)) {
+            faults.add("scope", format!("\"{scope}\" is not a valid choice."));
+        }
+        match (self.policy().named_token_max_ttl, expires_in) {
+            (Some(_), None) => faults.add("expires_in", "This field is required."),
+            (Some(longest), Some(span)) if span > longest => {
+                let longest = duration::text(longest);
+                faults.add("expires_in", format!("Ensure this value is less than or equal to {longest}."));
+            }
+            _ => {}
+        }
     }
 
     /// The holder's live tokens.

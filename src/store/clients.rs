@@ -2,6 +2,7 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use diesel::sql_types::{Binary, Nullable, Text, Timestamp as SqlTimestamp};
 use serde_json::json;
 
 use super::connection::Conn;
@@ -9,20 +10,46 @@ use super::schema::clients;
 use super::{Store, StoreError, audit, storable};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
-use crate::domain::client::{Client, SecretDigest};
+use crate::domain::client::{Client, SecretDigest, Secrets};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 
-type Row = (i64, String, Vec<u8>, NaiveDateTime, Option<NaiveDateTime>);
+type Row = (i64, String, Vec<u8>, NaiveDateTime, Option<NaiveDateTime>, Option<Vec<u8>>, Option<NaiveDateTime>);
 
-fn client((_, client_id, secret, created_at, rotated_at): Row) -> Result<Client, StoreError> {
+fn client((_, client_id, secret, created_at, rotated_at, previous_digest, until): Row) -> Result<Client, StoreError> {
+    let previous = previous(previous_digest, until, &client_id)?;
     Ok(Client {
-        secret: SecretDigest::from_bytes(&secret)
-            .ok_or_else(|| StoreError::Failed(format!("the secret digest of client {client_id} has a wrong length")))?,
+        secret: digest(&secret, &client_id)?,
+        previous,
         client_id,
         created_at: Timestamp::from_naive(created_at),
         rotated_at: rotated_at.map(Timestamp::from_naive),
     })
+}
+
+fn digest(bytes: &[u8], client_id: &str) -> Result<SecretDigest, StoreError> {
+    SecretDigest::from_bytes(bytes)
+        .ok_or_else(|| StoreError::Failed(format!("a secret digest of client {client_id} has a wrong length")))
+}
+
+/// The secret that a rotation replaced, and until when it is good.
+fn previous(
+    bytes: Option<Vec<u8>>,
+    until: Option<NaiveDateTime>,
+    client_id: &str,
+) -> Result<Option<(SecretDigest, Timestamp)>, StoreError> {
+    let both = bytes.zip(until);
+    both.map(|(bytes, until)| Ok((digest(&bytes, client_id)?, Timestamp::from_naive(until)))).transpose()
+}
+
+#[derive(QueryableByName)]
+struct SecretsRow {
+    #[diesel(sql_type = Nullable<Binary>)]
+    secret_digest: Option<Vec<u8>>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    previous_digest: Option<Vec<u8>>,
+    #[diesel(sql_type = Nullable<SqlTimestamp>)]
+    previous_until: Option<NaiveDateTime>,
 }
 
 impl Store {
@@ -34,6 +61,25 @@ impl Store {
         self.read(|conn| {
             clients::table.filter(clients::client_id.eq(client_id)).first(conn).optional()?.map(client).transpose()
         })
+    }
+
+    /// What the client with this id may present. One row comes back whether there is one or not, for the same time.
+    pub fn client_secrets(&self, client_id: &str) -> Result<Option<Secrets>, StoreError> {
+        if !storable(client_id) {
+            return Ok(None);
+        }
+        let query = diesel::sql_query(
+            "select secret_digest, previous_digest, previous_until from (select 1) as one \
+             left join clients on client_id = $1",
+        );
+        let query = query.bind::<Text, _>(client_id);
+        let row: SecretsRow = self.read(|conn| match conn {
+            Conn::Pg(pg) => Ok(query.get_result(pg)?),
+            Conn::Sqlite(sqlite) => Ok(query.get_result(sqlite)?),
+        })?;
+        let Some(current) = row.secret_digest else { return Ok(None) };
+        let previous = previous(row.previous_digest, row.previous_until, client_id)?;
+        Ok(Some(Secrets::new(digest(&current, client_id)?, previous)))
     }
 
     /// All clients, by age.
@@ -60,11 +106,13 @@ impl Store {
         })
     }
 
-    /// Gives a client a new secret; the old one is dead at once. `false` when there is no such client.
+    /// Gives a client a new secret. The old one goes on until `grace_until`, or is dead at once; any before that one is.
+    /// `false` when there is no such client.
     pub fn rotate_client(
         &self,
         client_id: &str,
         secret: &SecretDigest,
+        grace_until: Option<Timestamp>,
         by: &Actor,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -73,11 +121,18 @@ impl Store {
         }
         self.change(|conn, changes| {
             changes.push(Change::Clients);
-            let changed = diesel::update(clients::table.filter(clients::client_id.eq(client_id)))
-                .set((clients::secret_digest.eq(secret.as_bytes().as_slice()), clients::rotated_at.eq(now.naive())))
-                .execute(conn)?;
+            let rotated = diesel::update(clients::table.filter(clients::client_id.eq(client_id)));
+            let new = (clients::secret_digest.eq(secret.as_bytes().as_slice()), clients::rotated_at.eq(now.naive()));
+            let until = clients::previous_until.eq(grace_until.map(Timestamp::naive));
+            let changed = if grace_until.is_some() {
+                let previous = clients::previous_digest.eq(clients::secret_digest.nullable());
+                rotated.set((new, until, previous)).execute(conn)?
+            } else {
+                rotated.set((new, until, clients::previous_digest.eq(None::<Vec<u8>>))).execute(conn)?
+            };
             if changed > 0 {
-                audit::record(conn, by, Action::ClientRotate, client_id, &json!({}), now)?;
+                let details = grace_until.map_or_else(|| json!({}), |until| json!({ "grace_until": until }));
+                audit::record(conn, by, Action::ClientRotate, client_id, &details, now)?;
             }
             Ok(changed > 0)
         })

@@ -1,11 +1,9 @@
 //! Connections: which database by the URL's scheme, its settings, and transactions that may write.
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,8 +11,9 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::r2d2::R2D2Connection;
 use diesel::{Connection, ConnectionError, PgConnection, SqliteConnection};
 
-use super::StoreError;
+use super::{StoreError, sqlite_file};
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::shown::one_line;
 
 /// A connection to either database; queries written against it run on both.
 #[derive(diesel::MultiConnection)]
@@ -99,20 +98,15 @@ impl Manager {
     fn open_sqlite(&self, file: &Path) -> Result<Conn, ConnectError> {
         self.file.check(file)?;
         let path = file.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
-        // SQLite reads a leading `file:` as a URI with options; `./` makes every relative path a plain path.
-        let plain = if path.starts_with('/') { path.to_owned() } else { format!("./{path}") };
         let named = |error: ConnectError| ConnectError(format!("{path}: {}", error.0));
-        // Made here for its owner alone, whatever the umask; SQLite gives its other files the same mode. Never opened
-        // when it is there: closing it would drop the locks that SQLite holds on it for this process.
-        if let Err(error) = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-            && error.kind() != ErrorKind::AlreadyExists
-        {
-            return Err(ConnectError(format!("cannot make {path}: {error}")));
-        }
-        let mut conn = SqliteConnection::establish(&plain).map_err(|error| named(error.into()))?;
+        // Never made here: `Store::migrate` makes it, once it is known that it may.
+        let mut conn =
+            SqliteConnection::establish(&sqlite_file::uri(path, "mode=rw")).map_err(|error| named(error.into()))?;
         let query_only = self.role == Role::Read;
+        // The file of another program keeps the journal that it has.
+        let journal = if self.file.is_ours() { "pragma journal_mode = wal; " } else { "" };
         conn.batch_execute(&format!(
-            "pragma busy_timeout = {}; pragma journal_mode = wal; pragma synchronous = full; \
+            "pragma busy_timeout = {}; {journal}pragma synchronous = full; \
              pragma foreign_keys = on; pragma query_only = {query_only};",
             self.timeout.as_millis()
         ))
@@ -129,6 +123,7 @@ impl Manager {
 #[derive(Debug, Default)]
 pub struct OpenedFile {
     identity: OnceLock<(u64, u64)>,
+    ours: AtomicBool,
     writers: AtomicU64,
 }
 
@@ -144,6 +139,16 @@ impl OpenedFile {
         if role == Role::Write {
             self.writers.fetch_add(1, Ordering::AcqRel);
         }
+    }
+
+    /// It holds jeton's tables, or is to.
+    pub fn take_as_ours(&self) {
+        self.ours.store(true, Ordering::Release);
+    }
+
+    /// Whether it was found to be jeton's.
+    pub fn is_ours(&self) -> bool {
+        self.ours.load(Ordering::Acquire)
     }
 
     /// How many connections that write there have been: which one it is now, for there is one at a time.
@@ -211,25 +216,35 @@ impl fmt::Display for ConnectError {
 
 impl std::error::Error for ConnectError {}
 
+impl ConnectError {
+    /// Whether the server has answered, and will say the same again: who asks is wrong, not the moment. By its words,
+    /// for libpq gives no code here; where they are of another language than English, it counts as a moment.
+    pub fn is_lasting(&self) -> bool {
+        let words = ["authentication failed", "no password supplied", "no pg_hba.conf entry", "permission denied for"];
+        words.iter().any(|words| self.0.contains(words))
+            || (self.0.contains("FATAL:") && self.0.contains("does not exist"))
+    }
+}
+
 impl From<ConnectionError> for ConnectError {
     fn from(error: ConnectionError) -> Self {
-        Self(error.to_string())
+        Self(one_line(&error.to_string()))
     }
 }
 
 impl From<diesel::result::Error> for ConnectError {
     fn from(error: diesel::result::Error) -> Self {
-        Self(error.to_string())
+        Self(one_line(&error.to_string()))
     }
 }
 
-/// The pool's background errors: the request that wants the connection reports the same.
+/// The pool's background errors, one for each time it tries: whoever wants the connection reports the same, once.
 #[derive(Debug)]
 pub struct LogErrors;
 
 impl r2d2::HandleError<ConnectError> for LogErrors {
     fn handle_error(&self, error: ConnectError) {
-        log::warn!("no connection to the database: {}", error.0.trim());
+        log::debug!("no connection to the database: {}", error.0);
     }
 }
 

@@ -10,12 +10,18 @@ use super::{Store, StoreError};
 pub enum MetaKey {
     /// What the secret key derives to, so that a wrong one is noticed at start.
     SecretKeyCheck,
+    /// Decides what a password check costs for a name without a hash.
+    NameKey,
+    /// How many users have a hash of each cost, and when they were counted.
+    HashCosts,
 }
 
 impl MetaKey {
     const fn as_str(self) -> &'static str {
         match self {
             Self::SecretKeyCheck => "secret_key_check",
+            Self::NameKey => "name_key",
+            Self::HashCosts => "hash_costs",
         }
     }
 }
@@ -40,5 +46,13 @@ impl Store {
             Err(StoreError::Taken) => self.meta(key)?.ok_or_else(|| StoreError::Failed("a meta value vanished".into())),
             Err(error) => Err(error),
         }
+    }
+
+    /// Sets `key` where its value is `old`; says whether it was.
+    pub fn replace_meta(&self, key: MetaKey, old: &str, new: &str) -> Result<bool, StoreError> {
+        self.write(|conn| {
+            let value = meta::table.find(key.as_str()).filter(meta::value.eq(old));
+            Ok(diesel::update(value).set(meta::value.eq(new)).execute(conn)? > 0)
+        })
     }
 }

@@ -4,14 +4,19 @@ use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::connection::Conn;
-use super::{Store, StoreError};
+use super::connection::{Conn, Manager, Role};
+use super::{Store, StoreError, sqlite_file};
+use crate::domain::database_url::DatabaseUrl;
+use crate::domain::shown::one_line;
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// Any number, as long as every jeton takes the same: the key of the lock round migrations.
 const LOCK: i64 = 0x6a65_746f_6e00_0001;
+
+/// Where Diesel keeps which migrations were run.
+const RUN: &str = "__diesel_schema_migrations";
 
 /// How the database's schema stands to this binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +27,79 @@ pub enum SchemaState {
     Behind,
     /// It has this migration, which this binary does not know.
     Newer(String),
+    /// There are no tables, of jeton or of anybody.
+    Missing,
+    /// There are tables, but not jeton's.
+    Foreign(Foreign),
+}
+
+/// Tables of somebody else, where jeton would make its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// In PostgreSQL, in this schema.
+    schema: Option<String>,
+    /// Some of them.
+    tables: Vec<String>,
+    /// How many there are.
+    count: usize,
+}
+
+impl SchemaState {
+    /// Why a database in this state is not to be used as it is.
+    fn refusal(self, url: &DatabaseUrl) -> Option<StoreError> {
+        let why = match self {
+            Self::Current => return None,
+            Self::Behind => format!("the database {url} is of an older jeton: run `jeton migrate`"),
+            Self::Newer(version) => format!(
+                "the database has the migration {version}, which this jeton does not know: \
+                 it was made by a newer jeton; run that one, or restore a backup"
+            ),
+            Self::Missing => {
+                format!("there is no database of jeton's at {url}: `jeton serve` or `jeton migrate` makes it")
+            }
+            Self::Foreign(foreign) => foreign.refusal(url),
+        };
+        Some(StoreError::Unusable(why))
+    }
+}
+
+impl Foreign {
+    fn refusal(&self, url: &DatabaseUrl) -> String {
+        let shown: Vec<&str> = self.tables.iter().take(4).map(String::as_str).collect();
+        let more = self.count.saturating_sub(shown.len());
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let tables = format!("{}{more}", shown.join(", "));
+        match &self.schema {
+            None => format!(
+                "{url} holds tables that are not jeton's ({tables}), and is left as it is: \
+                 name a file of jeton's own, for example DATABASE_URL=sqlite://jeton.db"
+            ),
+            Some(schema) => {
+                let separator = if url.has_parameters() { '&' } else { '?' };
+                format!(
+                    "the schema {schema} of {url} holds tables that are not jeton's ({tables}), and is left as it is: \
+                     give jeton a schema of its own, by `create schema jeton` and \
+                     {separator}options=-csearch_path%3Djeton at the end of DATABASE_URL, or a database of its own"
+                )
+            }
+        }
+    }
 }
 
 impl Store {
-    /// Brings the schema up to date; says which migrations were run. All of them, or none.
+    /// Makes the database where it is missing, and brings its schema up to date; says which migrations were run. All of
+    /// them, or none. A database that holds the tables of others, and not jeton's, is left as it is.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] when the database is newer than this binary.
+    /// [`StoreError::Unusable`] when the database is newer than this binary, or somebody else's.
     pub fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        if let Some(refusal) = refusal_to_migrate(self.look()?, self.url()) {
+            return Err(refusal);
+        }
+        if let DatabaseUrl::Sqlite(path) = self.url() {
+            sqlite_file::make(path)?;
+            self.take_file(path)?;
+        }
         self.write(|conn| {
             if let Conn::Pg(pg) = conn {
                 // Until this transaction ends. The time-out of statements is for requests; a lock may take longer.
@@ -38,11 +108,9 @@ impl Store {
                      set local statement_timeout = 0"
                 ))?;
             }
-            if let SchemaState::Newer(version) = state(conn)? {
-                return Err(StoreError::Unusable(format!(
-                    "the database has the migration {version}, which this jeton does not know: \
-                     it was made by a newer jeton; run that one, or restore a backup"
-                )));
+            // Again: others may have made tables since.
+            if let Some(refusal) = refusal_to_migrate(state(conn)?, self.url()) {
+                return Err(refusal);
             }
             let run = match conn {
                 Conn::Pg(pg) => pg.run_pending_migrations(POSTGRES),
@@ -52,58 +120,180 @@ impl Store {
         })
     }
 
+    /// That the schema is the one this binary knows. Nothing is made and nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`], with what to do.
+    pub fn require_schema(&self) -> Result<(), StoreError> {
+        let state = self.look()?;
+        self.take_file_of(&state)?;
+        state.refusal(self.url()).map_or(Ok(()), Err)
+    }
+
+    /// Whether the schema is the one this binary knows, or is still to be made: `false`.
+    ///
+    /// # Errors
+    /// As [`Store::require_schema`], but for a database that is missing.
+    pub(super) fn is_made(&self) -> Result<bool, StoreError> {
+        let state = self.look()?;
+        if state == SchemaState::Missing {
+            return Ok(false);
+        }
+        self.take_file_of(&state)?;
+        state.refusal(self.url()).map_or(Ok(true), Err)
+    }
+
     /// How the schema stands to this binary.
     pub fn schema_state(&self) -> Result<SchemaState, StoreError> {
-        self.read(state)
+        match self.url() {
+            DatabaseUrl::Sqlite(path) if !self.file.is_ours() => sqlite_file::look(path, self.timeout),
+            _ => self.read(state),
+        }
+    }
+
+    /// The same, asked first of all: nothing is made or written, and an error that will come again comes at once, while
+    /// the pool would wait and try again.
+    fn look(&self) -> Result<SchemaState, StoreError> {
+        if !self.url().is_postgres() {
+            return self.schema_state();
+        }
+        let manager = Manager::new(self.url().clone(), Role::Read, self.timeout, self.file.clone());
+        match r2d2::ManageConnection::connect(&manager) {
+            Ok(mut conn) => state(&mut conn),
+            Err(error) if error.is_lasting() => Err(StoreError::Unavailable(error.to_string())),
+            Err(_) => self.read(state),
+        }
+    }
+
+    /// From here on the SQLite file is jeton's, if the state says so.
+    fn take_file_of(&self, state: &SchemaState) -> Result<(), StoreError> {
+        match (self.url(), state) {
+            (DatabaseUrl::Sqlite(path), SchemaState::Current) => self.take_file(path),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_file(&self, path: &std::path::Path) -> Result<(), StoreError> {
+        sqlite_file::require_writable(path)?;
+        sqlite_file::close_to_everybody(path)?;
+        self.file.take_as_ours();
+        Ok(())
     }
 }
 
-fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
-    let applied = applied(conn)?;
+/// Why nothing may be made here; `None` where it may, or where everything is made.
+fn refusal_to_migrate(state: SchemaState, url: &DatabaseUrl) -> Option<StoreError> {
+    match state {
+        SchemaState::Current | SchemaState::Behind | SchemaState::Missing => None,
+        other => other.refusal(url),
+    }
+}
+
+/// How the schema stands in which this connection would make tables.
+pub(super) fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     let known = match conn {
         Conn::Pg(_) => versions(&POSTGRES)?,
         Conn::Sqlite(_) => versions(&SQLITE)?,
     };
-    if let Some(unknown) = applied.iter().find(|version| !known.contains(version)) {
+    let schema = match conn {
+        Conn::Pg(_) => Some(current_schema(conn)?),
+        Conn::Sqlite(_) => None,
+    };
+    let found = tables(conn)?;
+    let count = found.first().map_or(0, |table| usize::try_from(table.count).unwrap_or(usize::MAX));
+    let has = |name: &str| found.iter().any(|table| table.name == name);
+    let has_run = has(RUN);
+    // Diesel would make the table where it is missing, and a question must not write.
+    let run: Vec<String> = if has_run {
+        diesel::sql_query(format!("select version from {RUN}"))
+            .load::<Version>(conn)?
+            .into_iter()
+            .map(|row| row.version)
+            .collect()
+    } else {
+        Vec::new()
+    };
+    let is_jetons = has("meta") && known.first().is_some_and(|first| run.contains(first));
+    if !is_jetons {
+        // A table of migrations in which there are none is left when all were undone.
+        let is_empty = |name: &str| name == RUN && run.is_empty();
+        let tables: Vec<String> = found.into_iter().map(|table| table.name).filter(|name| !is_empty(name)).collect();
+        let count = count - usize::from(has_run && run.is_empty());
+        return Ok(if tables.is_empty() {
+            SchemaState::Missing
+        } else {
+            SchemaState::Foreign(Foreign { schema, tables, count })
+        });
+    }
+    if let Some(unknown) = run.iter().find(|version| !known.contains(version)) {
         return Ok(SchemaState::Newer(unknown.clone()));
     }
-    let complete = known.iter().all(|version| applied.contains(version));
+    let complete = known.iter().all(|version| run.contains(version));
     Ok(if complete { SchemaState::Current } else { SchemaState::Behind })
 }
 
-/// Whether no jeton has used this database yet.
-pub fn is_unmade(conn: &mut Conn) -> Result<bool, StoreError> {
-    Ok(applied(conn)?.is_empty())
+/// Where this connection would make tables.
+fn current_schema(conn: &mut Conn) -> Result<String, StoreError> {
+    let named = diesel::sql_query("select current_schema()::text as name").get_result::<Schema>(conn)?;
+    named.name.ok_or_else(|| {
+        StoreError::Unusable(
+            "no schema of the search_path is there for this role; make the one that DATABASE_URL names, for example by \
+             `create schema jeton`"
+                .into(),
+        )
+    })
 }
 
-/// The versions applied. Asks first whether their table is there: Diesel would make it, and a question must not write.
-fn applied(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
-    let is_there = match conn {
-        Conn::Pg(_) => "select to_regclass('__diesel_schema_migrations') is not null as answer",
-        Conn::Sqlite(_) => "select count(*) > 0 as answer from sqlite_master where name = '__diesel_schema_migrations'",
+/// Some of the tables there, those by which jeton's are known first. Views, and what extensions bring, are no tables of
+/// anybody's.
+fn tables(conn: &mut Conn) -> Result<Vec<Table>, StoreError> {
+    let from = match conn {
+        Conn::Pg(_) => {
+            "select relname::text as name, count(*) over () as count from pg_class \
+             where relnamespace = (select oid from pg_namespace where nspname = current_schema()) \
+             and relkind in ('r', 'p', 'f') and not exists (select from pg_depend \
+             where classid = 'pg_class'::regclass and objid = pg_class.oid and deptype = 'e')"
+        }
+        Conn::Sqlite(_) => {
+            "select name, count(*) over () as count from sqlite_master \
+             where type = 'table' and name not like 'sqlite\\_%' escape '\\'"
+        }
     };
-    if !diesel::sql_query(is_there).get_result::<IsThere>(conn)?.answer {
-        return Ok(Vec::new());
-    }
-    let applied = match conn {
-        Conn::Pg(pg) => pg.applied_migrations(),
-        Conn::Sqlite(sqlite) => sqlite.applied_migrations(),
-    };
-    Ok(applied.map_err(failed)?.iter().map(ToString::to_string).collect())
+    let query = format!(
+        "select name, count from ({from}) as found order by case when name in ('{RUN}', 'meta') then 0 else 1 end, name \
+         limit 8"
+    );
+    Ok(diesel::sql_query(query).load(conn)?)
 }
 
 #[derive(diesel::QueryableByName)]
-struct IsThere {
-    #[diesel(sql_type = diesel::sql_types::Bool)]
-    answer: bool,
+struct Table {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    name: String,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    count: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Version {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Schema {
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    name: Option<String>,
 }
 
 fn versions(migrations: &EmbeddedMigrations) -> Result<Vec<String>, StoreError> {
     use diesel::migration::{Migration, MigrationSource};
     let migrations: Vec<Box<dyn Migration<diesel::pg::Pg>>> = migrations.migrations().map_err(failed)?;
-    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
+    let mut versions: Vec<String> = migrations.iter().map(|migration| migration.name().version().to_string()).collect();
+    versions.sort_unstable();
+    Ok(versions)
 }
 
 fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
-    StoreError::Failed(error.to_string())
+    StoreError::Failed(one_line(&error.to_string()))
 }

@@ -13,22 +13,26 @@ mod connection;
 mod django;
 mod groups;
 mod import;
+mod last_logins;
 mod listener;
+mod login_networks;
 mod login_tokens;
 mod lookup;
 mod meta;
 mod migrations;
+mod mode;
 mod overview;
+mod own;
 mod purge;
 mod revocation;
 mod schema;
 mod sessions;
+mod sqlite_file;
 mod tokens;
 mod user_ids;
 mod users;
 mod uses;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +41,7 @@ use r2d2::Pool;
 
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::shown::one_line;
 use crate::domain::time::Stopwatch;
 use connection::{Conn, Manager, OpenedFile, Role};
 pub use django::{DJANGO_BATCH, DjangoSource};
@@ -44,8 +49,10 @@ pub use import::{ImportTarget, ImportedEntry, ImportedToken};
 pub use listener::Listener;
 pub use login_tokens::{Issue, LoginToken, SealedToken};
 pub use meta::MetaKey;
-pub use migrations::SchemaState;
+pub use migrations::{Foreign, SchemaState};
+pub use mode::{ALL_BUT_OWNER, close_file};
 pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
+pub use own::OwnChange;
 pub use purge::{Purge, Purged};
 pub use revocation::Regenerate;
 pub use tokens::NewToken;
@@ -90,12 +97,12 @@ impl From<DieselError> for StoreError {
                 | DatabaseErrorKind::UnableToSendCommand
                 | DatabaseErrorKind::SerializationFailure,
                 info,
-            ) => Self::Unavailable(info.message().to_owned()),
+            ) => Self::Unavailable(one_line(info.message())),
             DieselError::BrokenTransactionManager => Self::Unavailable("the connection broke".into()),
             DieselError::DatabaseError(_, ref info) if says_passing(info.message()) => {
-                Self::Unavailable(info.message().to_owned())
+                Self::Unavailable(one_line(info.message()))
             }
-            other => Self::Failed(other.to_string()),
+            other => Self::Failed(one_line(&other.to_string())),
         }
     }
 }
@@ -131,6 +138,7 @@ pub struct Store {
     read: Pool<Manager>,
     write: Pool<Manager>,
     url: DatabaseUrl,
+    timeout: Duration,
     file: Arc<OpenedFile>,
     deadline: Option<Deadline>,
     told: Option<Arc<dyn Fn(Change) + Send + Sync>>,
@@ -150,13 +158,13 @@ impl Deadline {
 }
 
 impl Store {
-    /// Makes a handle. No connection is opened before the first use; a missing SQLite file is made then.
+    /// Makes a handle. No connection is opened before the first use, and no file is made before [`Store::migrate`].
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when the folder of an SQLite file does not exist or the path is a folder.
     pub fn open(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, StoreError> {
         if let DatabaseUrl::Sqlite(path) = url {
-            check_sqlite_path(path)?;
+            sqlite_file::check_path(path)?;
         }
         let file = Arc::<OpenedFile>::default();
         let pool = |size, role| {
@@ -174,7 +182,7 @@ impl Store {
         } else {
             (pool(options.pool, Role::Read), pool(1, Role::Write))
         };
-        Ok(Self { read, write, url: url.clone(), file, deadline: None, told: None })
+        Ok(Self { read, write, url: url.clone(), timeout: options.timeout, file, deadline: None, told: None })
     }
 
     /// The same store, for somebody who waits no longer than this from now on: what has not begun by then does not
@@ -239,25 +247,9 @@ impl Store {
     fn connect(&self, pool: &Pool<Manager>) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
         let left = self.deadline.map(Deadline::left).transpose()?;
         let patience = left.unwrap_or(Duration::MAX).min(pool.connection_timeout());
-        pool.get_timeout(patience).map_err(|error| StoreError::Unavailable(self.url.scrub(error.to_string().trim())))
+        pool.get_timeout(patience)
+            .map_err(|error| StoreError::Unavailable(self.url.scrub(&one_line(&error.to_string()))))
     }
-}
-
-fn check_sqlite_path(path: &Path) -> Result<(), StoreError> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    if !folder.is_dir() {
-        return Err(StoreError::Unusable(format!(
-            "DATABASE_URL: the folder {} does not exist; make it first",
-            folder.display()
-        )));
-    }
-    if path.is_dir() {
-        return Err(StoreError::Unusable(format!("DATABASE_URL: {} is a folder, not a file", path.display())));
-    }
-    Ok(())
 }
 
 /// PostgreSQL refuses NUL in text, so nothing with one is ever stored or found.

@@ -9,7 +9,7 @@ use super::{Store, StoreError};
 use crate::domain::time::Timestamp;
 
 /// What can be purged: the sealed keys of expired tokens, dead tokens by either of their ends, audit entries by their
-/// age, and sessions that nobody uses any more.
+/// age, sessions that nobody uses any more, and networks that a user has not come from for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge {
     /// Sealed keys of tokens expired before a moment; their rows stay.
@@ -22,12 +22,20 @@ pub enum Purge {
     AuditLog,
     /// Sessions of the console last used before a moment.
     Sessions,
+    /// Networks that a user last logged in from before a moment.
+    LoginNetworks,
 }
 
 impl Purge {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::ExpiredSeals, Self::RevokedTokens, Self::ExpiredTokens, Self::AuditLog, Self::Sessions];
+    pub const ALL: [Self; 6] = [
+        Self::ExpiredSeals,
+        Self::RevokedTokens,
+        Self::ExpiredTokens,
+        Self::AuditLog,
+        Self::Sessions,
+        Self::LoginNetworks,
+    ];
 
     /// What is done to the rows, where they stand, what makes them due, and the moment that counts. An index has each.
     const fn parts(self) -> (&'static str, &'static str, &'static str, &'static str) {
@@ -37,6 +45,7 @@ impl Purge {
             Self::ExpiredTokens => ("delete from tokens", "tokens", "", "expires_at"),
             Self::AuditLog => ("delete from audit_log", "audit_log", "", "at"),
             Self::Sessions => ("delete from sessions", "sessions", "", "seen_at"),
+            Self::LoginNetworks => ("delete from login_networks", "login_networks", "", "seen_at"),
         }
     }
 }

@@ -48,6 +48,7 @@ diesel::table! {
         revoked_at -> Nullable<Timestamp>,
         revoked_by -> Nullable<Text>,
         client -> Nullable<Text>,
+        own -> Bool,
     }
 }
 
@@ -58,6 +59,8 @@ diesel::table! {
         secret_digest -> Binary,
         created_at -> Timestamp,
         rotated_at -> Nullable<Timestamp>,
+        previous_digest -> Nullable<Binary>,
+        previous_until -> Nullable<Timestamp>,
     }
 }
 
@@ -85,6 +88,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    login_networks (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        network -> Text,
+        seen_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    console_forms (session_id, form) {
+        session_id -> BigInt,
+        form -> Binary,
+        taken_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     meta (key) {
         key -> Text,
         value -> Text,
@@ -93,6 +113,17 @@ diesel::table! {
 
 diesel::joinable!(tokens -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(login_networks -> users (user_id));
 diesel::joinable!(user_groups -> users (user_id));
 diesel::joinable!(user_groups -> groups (group_id));
-diesel::allow_tables_to_appear_in_same_query!(users, groups, user_groups, tokens, clients, audit_log, sessions, meta);
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    groups,
+    user_groups,
+    tokens,
+    clients,
+    audit_log,
+    sessions,
+    login_networks,
+    meta
+);

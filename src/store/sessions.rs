@@ -5,11 +5,11 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::connection::Conn;
-use super::schema::{sessions, users};
+use super::schema::{console_forms, sessions, users};
 use super::users::{Row as UserRow, lock, with_groups};
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
-use crate::domain::session::{SESSION_IDLE, SESSION_MAX, SessionDigest};
+use crate::domain::session::{FormDigest, SESSION_IDLE, SESSION_MAX, SessionDigest};
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 
@@ -33,7 +33,6 @@ impl Store {
                     sessions::seen_at.eq(now.naive()),
                 ))
                 .execute(conn)?;
-            diesel::update(users::table.find(user.id)).set(users::last_login.eq(now.naive())).execute(conn)?;
             audit::record(conn, by, Action::Login, &user.username, &json!({ "via": "console" }), now)?;
             Ok(true)
         })
@@ -80,6 +79,36 @@ impl Store {
             diesel::update(sessions::table.filter(sessions::digest.eq(digest.as_bytes().as_slice())))
                 .set(sessions::notice.eq(notice.replace('\0', "")))
                 .execute(conn)?;
+            Ok(())
+        })
+    }
+
+    /// Notes that a form of the session was taken; `false` when it was before, or the session is over.
+    pub fn take_form(&self, session: &SessionDigest, form: &FormDigest, now: Timestamp) -> Result<bool, StoreError> {
+        let taken = self.write(|conn| {
+            let of = sessions::digest.eq(session.as_bytes().as_slice());
+            let id: Option<i64> = sessions::table.filter(of).select(sessions::id).first(conn).optional()?;
+            let Some(id) = id else { return Ok(false) };
+            diesel::insert_into(console_forms::table)
+                .values((
+                    console_forms::session_id.eq(id),
+                    console_forms::form.eq(form.as_bytes().as_slice()),
+                    console_forms::taken_at.eq(now.naive()),
+                ))
+                .execute(conn)?;
+            Ok(true)
+        });
+        match taken {
+            Err(StoreError::Taken) => Ok(false),
+            other => other,
+        }
+    }
+
+    /// Lets a form be taken again: nothing came of it.
+    pub fn give_form_back(&self, form: &FormDigest) -> Result<(), StoreError> {
+        self.write(|conn| {
+            let form = console_forms::form.eq(form.as_bytes().as_slice());
+            diesel::delete(console_forms::table.filter(form)).execute(conn)?;
             Ok(())
         })
     }

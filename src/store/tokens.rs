@@ -1,6 +1,6 @@
 //! The `tokens` table: rows stored, found and listed. Keys never come here, only their digests.
 //!
-//! What a login does is in `login_tokens.rs`, how tokens end in `revocation.rs`.
+//! What a login does is in `login_tokens.rs`, what users do to their own in `own.rs`, how tokens end in `revocation.rs`.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::connection::Conn;
 use super::schema::{tokens, users};
-use super::users::{Row as UserRow, lock, lock_whoever, with_groups};
+use super::users::{Row as UserRow, lock, with_groups};
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
@@ -32,6 +32,8 @@ pub struct NewToken {
     pub hint: String,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
+    /// Whether its user made it themselves.
+    pub own: bool,
 }
 
 /// [`FACTS`], read.
@@ -112,25 +114,6 @@ impl Store {
         })
     }
 
-    /// Makes a token that a user asked for themselves with another one of theirs; `None` when that one was revoked since
-    /// they asked, or they are gone. Else whoever holds a stolen key could save themselves out of a regenerate.
-    pub fn create_own_token(
-        &self,
-        asked_with: &TokenFacts,
-        new: &NewToken,
-        by: &Actor,
-        now: Timestamp,
-    ) -> Result<Option<TokenFacts>, StoreError> {
-        self.change(|conn, changes| {
-            let Some(user) = lock_whoever(conn, asked_with.user_id)? else { return Ok(None) };
-            if !keep_unrevoked(conn, asked_with.id, now)? {
-                return Ok(None);
-            }
-            changes.push(Change::created(&new.digest));
-            create(conn, &user, new, by, now).map(Some)
-        })
-    }
-
     /// Live tokens, of one user or of all, by age, with their users' names.
     pub fn list_tokens(
         &self,
@@ -175,18 +158,14 @@ impl Store {
     }
 }
 
-/// Whether a token is not revoked; it cannot be until the transaction ends.
-fn keep_unrevoked(conn: &mut Conn, id: i64, now: Timestamp) -> Result<bool, StoreError> {
-    let unrevoked = tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive()));
-    let token = tokens::table.find(id).filter(unrevoked).select(tokens::id);
-    let found: Option<i64> = match conn {
-        Conn::Pg(pg) => token.for_share().first(pg).optional()?,
-        Conn::Sqlite(sqlite) => token.first(sqlite).optional()?,
-    };
-    Ok(found.is_some())
-}
-
-fn create(conn: &mut Conn, user: &User, new: &NewToken, by: &Actor, now: Timestamp) -> Result<TokenFacts, StoreError> {
+/// Stores a token that somebody made, with its audit entry.
+pub(super) fn create(
+    conn: &mut Conn,
+    user: &User,
+    new: &NewToken,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<TokenFacts, StoreError> {
     let id = insert(conn, user.id, new, now)?;
     let details = json!({ "token": id, "name": new.name, "scope": new.scope });
     audit::record(conn, by, Action::TokenCreate, &user.username, &details, now)?;
@@ -204,6 +183,7 @@ pub(super) fn insert(conn: &mut Conn, user_id: i64, new: &NewToken, now: Timesta
             tokens::hint.eq(&new.hint),
             tokens::created_at.eq(now.naive()),
             tokens::expires_at.eq(new.expires_at.map(Timestamp::naive)),
+            tokens::own.eq(new.own),
         ))
         .returning(tokens::id)
         .get_result(conn)?)

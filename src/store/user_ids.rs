@@ -1,18 +1,25 @@
 //! The ids of new users, given by jeton and not by the databases.
 
+use diesel::connection::SimpleConnection;
 use diesel::dsl::{exists, max};
 use diesel::prelude::*;
 use diesel::select;
 
 use super::StoreError;
 use super::connection::Conn;
-use super::schema::{meta, users};
+use super::schema::{audit_log, meta, users};
+use crate::domain::audit::Action;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
+
+/// The key in `meta` that says whether users came from Django: [`YES`] or [`NO`], or nothing before anybody asked.
+const FROM_DJANGO: &str = "users_from_django";
+const YES: &str = "yes";
+const NO: &str = "no";
 
 /// Where a new user's id comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdRange {
-    /// From 1 up.
+    /// From 1 up; [`IdRange::Bootstrap`] once users came from Django, which gives ids of its own as long as it runs.
     Ordinary,
     /// From [`FIRST_BOOTSTRAP_ID`] up.
     Bootstrap,
@@ -27,17 +34,56 @@ struct NextId {
 /// The counter's row stays locked, so two transactions never get the same id; ids of deleted users do not come again.
 /// Each range counts by itself.
 pub fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
-    let (counter, first) = match range {
-        IdRange::Ordinary => ("last_user_id", 1),
-        IdRange::Bootstrap => ("last_bootstrap_id", FIRST_BOOTSTRAP_ID),
-    };
-    free_ids(conn, counter, first, 1)
+    match range {
+        IdRange::Ordinary => next_ids(conn, 1),
+        IdRange::Bootstrap => free_ids(conn, "last_bootstrap_id", FIRST_BOOTSTRAP_ID, 1),
+    }
 }
 
 /// The first of as many ordinary ids.
 pub fn next_ids(conn: &mut Conn, count: usize) -> Result<i64, StoreError> {
     let count = i64::try_from(count).map_err(|_| StoreError::Failed("there are not that many ids".into()))?;
+    lock(conn)?;
+    if came_from_django(conn)? {
+        return free_ids(conn, "last_bootstrap_id", FIRST_BOOTSTRAP_ID, count);
+    }
     free_ids(conn, "last_user_id", 1, count)
+}
+
+/// Nobody else gets an ordinary id before this transaction ends, nor learns before whether users came from Django.
+/// SQLite has one writer anyway.
+pub fn lock(conn: &mut Conn) -> Result<(), StoreError> {
+    if let Conn::Pg(pg) = conn {
+        pg.batch_execute("select value from meta where key = 'last_user_id' for update")?;
+    }
+    Ok(())
+}
+
+/// Users came from Django: from now on jeton's own are out of the way of those that are still to come.
+pub fn mark_from_django(conn: &mut Conn) -> Result<(), StoreError> {
+    diesel::sql_query(
+        "insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value",
+    )
+    .bind::<diesel::sql_types::Text, _>(FROM_DJANGO)
+    .bind::<diesel::sql_types::Text, _>(YES)
+    .execute(conn)?;
+    Ok(())
+}
+
+/// Of a database that was imported into before imports left the mark, the audit log tells, as far as it goes back: it is
+/// read once.
+fn came_from_django(conn: &mut Conn) -> Result<bool, StoreError> {
+    let mark: Option<String> = meta::table.find(FROM_DJANGO).select(meta::value).first(conn).optional()?;
+    if let Some(mark) = mark {
+        return Ok(mark == YES);
+    }
+    let entries = audit_log::table
+        .filter(audit_log::action.eq(Action::UserCreate.as_str()))
+        .filter(audit_log::details.like(r#"%"imported_from":"django"%"#));
+    let came = select(exists(entries)).get_result(conn)?;
+    let mark = if came { YES } else { NO };
+    diesel::insert_into(meta::table).values((meta::key.eq(FROM_DJANGO), meta::value.eq(mark))).execute(conn)?;
+    Ok(came)
 }
 
 /// The first of `count` ids in a row that are nobody's: an import may have brought ids that a counter is still to reach.

@@ -1,9 +1,12 @@
 //! `/admin/clients/`.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{App, CLIENT};
+use crate::support::calls::{MICRO, short_of};
 use crate::support::http::{Answer, Request};
 
 const STAFF: (&str, &str) = ("sam", "a lantern over the quay");
@@ -48,11 +51,66 @@ on_both! {
         assert!(!introspects(&app, &second));
         assert_eq!(app.delete("/admin/clients/billing/", &admin).status, 404);
         assert_eq!(app.post("/admin/clients/billing/rotate", &admin, &json!({})).status, 404);
-        let mut entries = app.list("/admin/audit/?target=billing");
+        let mut entries = app.list("/admin/audit/?target=billing&actor=admin");
         entries.reverse();
         let told: Vec<_> = entries.iter().map(|entry| json!([entry["actor"], entry["action"], entry["details"]])).collect();
         let actions = ["client.create", "client.rotate", "client.delete"];
         assert_eq!(told, actions.map(|action| json!(["admin", action, {}])));
+    }
+
+    fn an_old_secret_goes_on_for_its_grace(db) {
+        let app = App::start(db);
+        let node = app.node(&[]);
+        let admin = app.admin_token();
+        let first = with_secret(&app.post("/admin/clients/", &admin, &json!({"client_id": "billing"})), 201);
+        let rotate = |query: &str| {
+            let rotated = app.post(&format!("/admin/clients/billing/rotate{query}"), &admin, &json!({}));
+            node.heard();
+            with_secret(&rotated, 200)
+        };
+        let good = |client: &Value| {
+            // Twice, for the second answer may come from memory.
+            let answers = [&app, &node, &app, &node].map(|node| introspects(node, client));
+            assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+            answers[0]
+        };
+        assert!(good(&first));
+        let second = rotate("?grace=1h");
+        assert!(good(&first) && good(&second));
+        app.clock.advance(short_of(Duration::from_hours(1)));
+        assert!(good(&first) && good(&second));
+        app.clock.advance(MICRO);
+        assert!(!good(&first) && good(&second));
+
+        let third = rotate("?grace=30m");
+        assert!(good(&second) && good(&third) && !good(&first));
+        let fourth = rotate("");
+        assert!(!good(&second) && !good(&third) && good(&fourth), "without a grace all older ones are dead");
+        let fifth = rotate("?grace=30m");
+        let sixth = rotate("?grace=0");
+        assert!(!good(&fourth) && !good(&fifth) && good(&sixth), "a grace of nothing is none");
+        let seventh = rotate("?grace=7d");
+        let details = |entry: &Value| entry["details"].clone();
+        let rotations: Vec<_> = app.list("/admin/audit/?action=client.rotate").iter().map(details).collect();
+        let until = |moment: &str| json!({ "grace_until": moment });
+        let expected = [until("2025-06-22T16:06:40.123456Z"), json!({}), until("2025-06-15T16:36:40.123456Z"), json!({}),
+            until("2025-06-15T16:36:40.123456Z"), until("2025-06-15T16:06:40.123456Z")];
+        assert_eq!(rotations, expected);
+        assert_eq!(app.delete("/admin/clients/billing", &admin).status, 204);
+        node.heard();
+        assert!(!good(&sixth) && !good(&seventh), "a deleted client has none");
+    }
+
+    fn a_grace_that_is_none_rotates_nothing(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        for bad in ["soon", "1", "-1h", "1.5h", "36501d", "1h%20"] {
+            let answer = app.post(&format!("/admin/clients/demo/rotate?grace={bad}"), &admin, &json!({}));
+            assert_eq!((answer.status, answer.json()), (400, json!({"grace": ["Enter a duration such as 30m or 12h."]})), "{bad}");
+            assert_eq!(app.post(&format!("/admin/clients/nobody/rotate?grace={bad}"), &admin, &json!({})).status, 404);
+        }
+        assert!(introspects(&app, &json!({"client_id": CLIENT.0, "client_secret": CLIENT.1})));
+        assert_eq!(app.list("/admin/clients/")[0]["rotated_at"], Value::Null);
     }
 
     fn bad_ids_are_refused(db) {

@@ -29,6 +29,19 @@ fn os_user(app: &App) -> String {
 }
 
 on_both! {
+    fn a_key_that_was_put_in_a_names_place_is_not_in_it(db) {
+        let app = App::start(db);
+        let key = app.admin_token();
+        app.try_login(&key, "x");
+        let as_a_client = Request::new("POST", "/introspect").basic(&key, "x").form(&[("token", "x")]);
+        assert_eq!(app.send(as_a_client).status, 401);
+        let entries = json!(app.list("/admin/audit/")).to_string();
+        assert!(!entries.contains(&key), "{entries}");
+        for action in ["login.failed", "client.failed"] {
+            assert_eq!(app.list(&format!("/admin/audit/?action={action}"))[0]["target"], "[hidden]", "{action}");
+        }
+    }
+
     fn what_is_done_over_http_has_an_entry_with_its_address(db) {
         let app = App::start(db);
         let here = json!("127.0.0.1");
@@ -122,7 +135,7 @@ on_both! {
             entries.iter().map(|entry| entry["details"].to_string()).collect::<Vec<_>>()
         };
         let throttled = || assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 429);
-        let (wrong, over) = ("{}", "{\"reason\":\"throttled\"}");
+        let (wrong, over) = ("{\"reason\":\"wrong_password\"}", "{\"reason\":\"throttled\"}");
         for _ in 0..2 {
             assert_eq!(app.try_login(ALICE.0, "wrong").status, 400);
         }

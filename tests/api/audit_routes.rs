@@ -74,7 +74,7 @@ on_both! {
         scene.assert_one(["login.failed", "alice", "alice"], &none, 400, |scene| scene.login("wrong"));
         let named = json!({"name": "n", "scope": "a"});
         scene.assert_one(["token.create", "alice", "alice"], &named, 201, |scene| {
-            scene.send(post("/tokens/", alice).json(&named))
+            scene.send(post("/tokens/", alice).json(&json!({"name": "n", "scope": "a", "password": ALICE.1})))
         });
         scene.assert_one(["token.create", "admin", "alice"], &named, 201, |scene| {
             scene.send(post("/admin/users/alice/tokens/", admin).json(&named))
@@ -100,7 +100,7 @@ on_both! {
         scene.assert_one(["token.regenerate", "admin", "alice"], &json!({"ended": 2, "all": true}), 200, |scene| {
             scene.send(post("/admin/users/alice/regenerate?all=true", admin))
         });
-        let bob = json!({"username": "bob", "password": null, "is_active": false, "is_staff": true, "groups": ["b"]});
+        let bob = json!({"username": "bob", "password": ALICE.1, "is_active": false, "is_staff": true, "groups": ["b"]});
         let facts = json!({"is_active": false, "is_staff": true, "is_superuser": false, "groups": ["b"]});
         scene.assert_one(["user.create", "admin", "bob"], &facts, 201, |scene| {
             scene.send(post("/admin/users/", admin).json(&bob))

@@ -29,9 +29,11 @@ fn mend(app: &App, db: Kind, table: &str) {
     });
 }
 
-/// All that could change but for the uses of tokens, which are no changes.
+/// All that could change but for logins and the uses of tokens, which are no changes.
 fn everything(app: &App) -> String {
-    ["users", "user_groups", "audit_log"].map(|table| rows(app, table, "*")).concat()
+    let users = "id, username, password, email, first_name, last_name, is_active, is_staff, is_superuser, date_joined";
+    rows(app, "users", users)
+        + &["user_groups", "audit_log"].map(|table| rows(app, table, "*")).concat()
         + &rows(app, "clients", "id, client_id, created_at, rotated_at")
         + &rows(app, "tokens", "id, user_id, name, scope, expires_at, revoked_at, revoked_by, sealed is null")
 }
@@ -45,9 +47,9 @@ type Change = (&'static str, fn(&App, &str, &str) -> Answer);
 /// Every change there is over HTTP; given alice's login key and the admin's.
 const CHANGES: [Change; 8] = [
     ("login.failed", |app, _, _| app.try_login(ALICE.0, "wrong")),
-    ("token.create", |app, alice, _| app.post("/tokens/", alice, &json!({"name": "m"}))),
+    ("token.create", |app, alice, _| app.try_name_token(alice, &json!({"name": "m"}))),
     ("token.create by staff", |app, _, admin| app.post("/admin/users/alice/tokens/", admin, &json!({"name": "m"}))),
-    ("user.create", |app, _, admin| app.post("/admin/users/", admin, &json!({"username": "bob", "password": null}))),
+    ("user.create", |app, _, admin| app.post("/admin/users/", admin, &json!({"username": "bob", "password": ALICE.1}))),
     ("token.regenerate", |app, _, admin| app.post("/admin/users/alice/regenerate", admin, &json!({}))),
     ("token.revoke", |app, alice, _| app.revoke(alice)),
     ("logout", |app, alice, _| app.send(Request::new("POST", "/logout/").token(alice))),
@@ -98,7 +100,7 @@ on_both! {
         }
         mend(&app, db, "tokens");
         break_table(&app, db, "users");
-        let answer = app.post("/admin/users/", &admin, &json!({"username": "bob", "password": null}));
+        let answer = app.post("/admin/users/", &admin, &json!({"username": "bob", "password": ALICE.1}));
         assert_eq!(answer.status, 500, "{}", answer.text());
         assert_eq!(app.binary().run(&["user", "deactivate", "alice"]).status, 1);
         assert_eq!(app.binary().run(&["user", "delete", "--yes", "alice"]).status, 1);
@@ -115,8 +117,8 @@ on_both! {
             (app.post("/admin/users/alice/regenerate?grace=x", &admin, &json!({})), 400),
             (app.post("/tokens/", &alice, &json!({"name": ""})), 400),
             (app.delete("/admin/tokens/999999", &admin), 404),
-            (app.post("/admin/users/", &admin, &json!({"username": "alice", "password": null})), 400),
-            (app.post("/admin/users/", &alice, &json!({"username": "bob", "password": null})), 403),
+            (app.post("/admin/users/", &admin, &json!({"username": "alice", "password": ALICE.1})), 400),
+            (app.post("/admin/users/", &alice, &json!({"username": "bob", "password": ALICE.1})), 403),
             (app.revoke("unknown"), 200),
         ] {
             assert_eq!(answer.status, status, "{}", answer.text());

@@ -48,9 +48,11 @@ on_both! {
 
     fn malformed_and_unknown(db) {
         let app = App::start(db);
-        for text in ["", " ", "\u{3000}", "a\nb", "a\0b", &"x".repeat(1025)] {
+        for text in [" ", "\u{3000}", "a\nb", "a\0b", &"x".repeat(1025)] {
             assert_eq!(app.explain(text), bare("malformed"), "{text:?}");
         }
+        let answer = app.post("/admin/explain", &app.admin_token(), &json!({"token": ""}));
+        assert_eq!((answer.status, answer.json()), (400, json!({"token": ["This field may not be blank."]})));
         let upper = app.alice().to_uppercase();
         for text in [UNKNOWN, "x", "ключ", &"x".repeat(1024), &upper] {
             assert_eq!(app.explain(text), bare("unknown"), "{text:?}");
@@ -104,7 +106,7 @@ on_both! {
 
     fn a_user_who_was_made_inactive_is_so_since_then(db) {
         let app = on_real_time(db, &[]);
-        let made = json!({"username": "bob", "password": null, "is_active": false});
+        let made = json!({"username": "bob", "password": ALICE.1, "is_active": false});
         assert_eq!(app.post("/admin/users/", &app.admin_token(), &made).status, 201);
         let key = app.command(&["token", "create", "bob"]).split(' ').nth(2).unwrap().to_owned();
         let entry = &app.list("/admin/audit/?action=user.create&target=bob")[0];

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::on_both;
 use crate::support::app::{App, CLIENT};
 use crate::support::http::{Answer, Request, base64, encode};
+use crate::support::watched::Watched;
 
 const PASSWORD: &str = "seven purple herons";
 const INVALID_CLIENT: &str = "{\"error\":\"invalid_client\"}";
@@ -26,7 +27,7 @@ fn assert_invalid_client(answer: &Answer, what: &str) {
 
 on_both! {
     fn a_client_may_encode_its_credentials_for_basic_or_not_or_put_them_into_the_body(db) {
-        for (id, secret) in [
+        for (id, end) in [
             ("plain", "secret"),
             ("a+b", "c+d e"),
             ("a%2Bb", "p%41ss+word"),
@@ -36,6 +37,7 @@ on_both! {
             ("id", "::a:"),
             ("~!$()*,/?@[]|", "päss 密 😀"),
         ] {
+            let secret = &format!("{}{end}", "x".repeat(32));
             let app = App::with(db, &[("JETON_BOOTSTRAP_CLIENT_ID", id), ("JETON_BOOTSTRAP_CLIENT_SECRET", secret)]);
             let token = [("token", "x")];
             for (way, request) in [
@@ -57,7 +59,7 @@ on_both! {
                 ("in the form", post().form(&[("client_id", id), ("token", "x"), ("client_secret", &wrong)])),
                 ("encoded twice", post().basic(&encode(&encode(id)), &encode(&encode(secret))).form(&[("token", "x")])),
             ] {
-                let plain = way == "encoded twice" && encode(id) == id && encode(secret) == secret;
+                let plain = way == "encoded twice" && encode(id) == id && encode(secret) == *secret;
                 let answer = app.send(request);
                 if plain { assert_eq!(answer.status, 200) } else { assert_invalid_client(&answer, way) }
             }
@@ -118,20 +120,21 @@ on_both! {
         assert_invalid_client(&app.send(Request::new("POST", &path).form(&[("token", "x")])), "the query");
     }
 
-    fn credentials_in_two_ways_are_one_too_many(db) {
+    fn credentials_in_two_ways_that_differ_are_one_too_many(db) {
         let app = App::start(db);
         let token = app.admin_token();
         let both = [("client_id", CLIENT.0), ("client_secret", CLIENT.1), ("token", "x")];
         for (what, request) in [
-            ("Basic and a secret", post().basic(CLIENT.0, CLIENT.1).form(&both[1..])),
-            ("Basic, an id and a secret", post().basic(CLIENT.0, CLIENT.1).form(&both)),
-            ("wrong Basic and a right secret", post().basic(CLIENT.0, "wrong").form(&both)),
+            ("Basic and another secret", post().basic(CLIENT.0, CLIENT.1).form(&[("client_secret", "x"), ("token", "x")])),
             ("a staff token and a secret", post().token(&token).form(&both)),
             ("Basic and another's id", post().basic(CLIENT.0, CLIENT.1).form(&[("client_id", "other"), ("token", "x")])),
         ] {
             let answer = app.send(request);
             assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_request")), "{what}");
         }
+        // What the head says is checked before a body is read.
+        let answer = app.send(post().basic(CLIENT.0, "wrong").form(&both));
+        assert_eq!((answer.status, &answer.json()["error"]), (401, &json!("invalid_client")));
     }
 
     fn a_client_known_by_its_body_is_told_what_is_wrong_with_the_rest(db) {
@@ -192,4 +195,26 @@ on_both! {
         let answer = app.send(post().token(&staff).form(&[("token", &plain)]));
         assert_eq!((answer.status, answer.json()), (401, json!({"detail": "User inactive or deleted."})));
     }
+}
+
+#[test]
+fn a_wrong_secret_costs_the_same_whoever_it_is_said_to_be_of() {
+    let watched = Watched::start(&[]);
+    let introspect = |id: &str, secret: &str| post().basic(id, secret).form(&[("token", "x")]);
+    let asked = |id: &str, secret: &str, status: u16| {
+        watched.statements(&["join clients"], |app| assert_eq!(app.send(introspect(id, secret)).status, status, "{id}"))
+    };
+    asked(CLIENT.0, CLIENT.1, 200);
+    assert_eq!(asked(CLIENT.0, CLIENT.1, 200).len(), 0, "a right secret is known by now");
+    let of_unknown = asked("nobody", CLIENT.1, 401);
+    assert_eq!(of_unknown.len(), 1, "{of_unknown:?}");
+    for (id, secret) in [("nobody", CLIENT.1), (CLIENT.0, "wrong"), (CLIENT.0, "wrong"), ("nobody", "wrong")] {
+        assert_eq!(asked(id, secret, 401), of_unknown, "{id} {secret}");
+    }
+    assert_eq!(asked(CLIENT.0, CLIENT.1, 200).len(), 0, "nobody else's guesses make it forgotten");
+    watched.freeze();
+    for (id, secret) in [("nobody", CLIENT.1), (CLIENT.0, "wrong")] {
+        assert_eq!(watched.app.send(introspect(id, secret)).status, 503, "{id}: without the database nobody can tell");
+    }
+    watched.thaw();
 }

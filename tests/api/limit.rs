@@ -36,7 +36,8 @@ fn live(app: &App) -> String {
 
 on_both! {
     fn of_fifty_logins_at_once_exactly_three_get_a_token(db) {
-        let app = limited(db, &[]);
+        // They come from one address, which may have half of the queue.
+        let app = limited(db, &[("JETON_LOGIN_QUEUE", "200")]);
         let answers: Vec<Answer> = std::thread::scope(|scope| {
             let logins: Vec<_> = (0..50).map(|_| scope.spawn(|| login(&app))).collect();
             logins.into_iter().map(|login| login.join().unwrap()).collect()

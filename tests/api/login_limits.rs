@@ -11,6 +11,8 @@ use crate::on_both;
 use crate::support::app::App;
 use crate::support::http::{Answer, Request};
 
+/// Proxies whose `X-Forwarded-For` counts: the tests themselves.
+const PROXIES: (&str, &str) = ("JETON_TRUSTED_PROXIES", "127.0.0.1");
 const PER_USER: (&str, &str) = ("JETON_LOGIN_LIMIT_USER", "3/min");
 const PER_ADDRESS: (&str, &str) = ("JETON_LOGIN_LIMIT_ADDRESS", "3/min");
 
@@ -153,6 +155,34 @@ on_both! {
             let statuses: Vec<u16> = (1..5).map(|n| forwarded(&app, &[&format!("192.0.2.{n}")])).collect();
             assert_eq!(statuses, [400, 400, 400, 429]);
         }
+    }
+
+    fn an_ipv6_network_counts_as_one_address(db) {
+        let app = with_alice(db, &[PER_ADDRESS, PROXIES]);
+        for number in 1..=3 {
+            assert_eq!(forwarded(&app, &[&format!("2001:db8:1:2:{number}::{number}")]), 400);
+        }
+        assert_eq!(forwarded(&app, &["2001:db8:1:2:ffff::1"]), 429);
+        assert_eq!(forwarded(&app, &["2001:db8:1:3::1"]), 400);
+        let app = with_alice(db, &[PER_USER, PROXIES]);
+        let statuses: Vec<u16> = (1..=4).map(|n| forwarded(&app, &[&format!("2001:db8::{n}")])).collect();
+        assert_eq!(statuses, [400, 400, 400, 429], "by user too");
+        assert_eq!(forwarded(&app, &["::ffff:192.0.2.1"]), 400, "IPv4, however it is written");
+        for _ in 0..2 {
+            assert_eq!(forwarded(&app, &["192.0.2.1"]), 400);
+        }
+        assert_eq!(forwarded(&app, &["::ffff:c000:201"]), 429);
+    }
+
+    fn a_name_longer_than_any_is_refused_with_the_ordinary_sentence(db) {
+        let app = with_alice(db, &[("JETON_LOGIN_LIMIT_USER", "3/min")]);
+        let name = "é".repeat(25_000);
+        for _ in 0..3 {
+            fail(&app, &name);
+        }
+        assert_throttled(&app.try_login(&name, "wrong"), 60);
+        let entry = app.list("/admin/audit/?action=login.failed")[0].clone();
+        assert_eq!((entry["target"].as_str(), &entry["details"]["reason"]), (Some(&*"é".repeat(150)), &json!("throttled")));
     }
 
     fn the_limit_of_a_user_is_by_address_too(db) {

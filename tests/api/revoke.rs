@@ -15,7 +15,8 @@ fn post() -> Request {
 
 #[track_caller]
 fn assert_done(answer: &Answer) {
-    assert_eq!((answer.status, answer.body.len()), (200, 0), "{answer:?}");
+    assert_eq!((answer.status, answer.text().as_str()), (200, "{}"), "{answer:?}");
+    assert_eq!(answer.header("Content-Type").as_deref(), Some("application/json"));
     assert_eq!(answer.header("Cache-Control").as_deref(), Some("no-store"));
 }
 
@@ -39,12 +40,16 @@ on_both! {
     fn a_client_revokes_by_basic_form_or_json(db) {
         let app = App::start(db);
         app.alice();
-        let ways: [fn(&str) -> Request; 7] = [
+        let ways: [fn(&str) -> Request; 8] = [
             |key| post().basic(CLIENT.0, CLIENT.1).form(&[("token", key)]),
             |key| post().form(&[("token", key), ("client_id", CLIENT.0), ("client_secret", CLIENT.1)]),
             |key| post().json(&json!({"token": key, "client_id": CLIENT.0, "client_secret": CLIENT.1})),
             |key| post().basic(CLIENT.0, CLIENT.1).json(&json!({ "token": key })),
             |key| post().basic(CLIENT.0, CLIENT.1).form(&[("token", key), ("client_id", CLIENT.0)]),
+            |key| {
+                let twice = [("token", key), ("client_id", CLIENT.0), ("client_secret", CLIENT.1)];
+                post().basic(CLIENT.0, CLIENT.1).form(&twice)
+            },
             |key| post().basic(CLIENT.0, CLIENT.1).form(&[("token", key), ("token_type_hint", "refresh_token")]),
             |key| post().basic(CLIENT.0, CLIENT.1).form(&[("token", key), ("token_type_hint", "no_such_type")]),
         ];
@@ -134,7 +139,7 @@ on_both! {
             basic().body("application/json", "{"),
             basic().body("text/plain", format!("token={key}")),
             basic().raw_body(format!("token={key}")),
-            basic().form(&[("token", &key), ("client_id", CLIENT.0), ("client_secret", CLIENT.1)]),
+            basic().form(&[("token", &key), ("client_id", CLIENT.0), ("client_secret", "another")]),
             basic().form(&[("token", &key), ("client_id", "other")]),
             post().token(&key).form(&[("token", &key), ("client_id", CLIENT.0), ("client_secret", CLIENT.1)]),
             post().form(&[]),

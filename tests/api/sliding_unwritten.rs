@@ -52,8 +52,10 @@ on_both! {
             let app = sliding(db, &[]);
             let other = app.node(&SLIDING);
             let key = app.alice();
-            let name = |key: &str| app.name_token(key, &json!({"name": "n"}))["token"].as_str().unwrap().to_owned();
-            let (admin, named) = (name(&app.admin_token()), name(&key));
+            let name = |key: &str, scope: &str| {
+                app.name_token(key, &json!({"name": "n", "scope": scope}))["token"].as_str().unwrap().to_owned()
+            };
+            let (admin, named) = (name(&app.admin_token(), "jeton:admin"), name(&key, ""));
             let id = app.introspect(&key)["jti"].as_str().unwrap().to_owned();
             app.clock.advance(HOUR * 9 + MINUTE * 59);
             other.introspect(&key);

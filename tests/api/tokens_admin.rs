@@ -100,6 +100,19 @@ on_both! {
         assert_eq!((answer.status, names), (400, vec!["name".to_owned(), "expires_in".to_owned()]));
     }
 
+    fn staff_give_any_scope_of_at_most_a_thousand_characters(db) {
+        let (app, sam) = with_staff(db);
+        let scopes = |length: usize| format!("jeton:admin billing:write {}", "x".repeat(length - 26));
+        let made = app.post(&path("alice"), &sam, &json!({"name": "n", "scope": scopes(1000)}));
+        assert_eq!((made.status, &made.json()["scope"]), (201, &json!(scopes(1000))));
+        let answer = app.post(&path("alice"), &sam, &json!({"name": "n", "scope": scopes(1001)}));
+        let sentence = "Ensure this field has no more than 1000 characters.";
+        assert_eq!((answer.status, answer.json()), (400, json!({"scope": [sentence]})));
+        let output = app.binary().run(&["token", "create", "alice", "--name", "n", "--scope", &scopes(1001)]);
+        assert_eq!((output.status, output.stderr.contains(sentence)), (1, true), "{}", output.stderr);
+        app.command(&["token", "create", "alice", "--name", "n", "--scope", &scopes(1000)]);
+    }
+
     fn long_lists_come_in_pages(db) {
         let (app, sam) = with_staff(db);
         for number in 1..=4 {

@@ -105,7 +105,7 @@ on_both! {
         let mut session = app.database.writer();
         session.run("update users set last_name = 'held' where username = 'alice';");
         let answer = thread::scope(|scope| {
-            let answer = scope.spawn(|| app.post("/tokens/", &key, &json!({"name": "n"})));
+            let answer = scope.spawn(|| app.try_name_token(&key, &json!({"name": "n"})));
             app.database.wait_for_blocked(1);
             session.run("update tokens set revoked_at = '2025-06-15 15:06:40'; commit;");
             answer.join().unwrap()

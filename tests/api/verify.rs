@@ -2,6 +2,7 @@
 
 mod demands;
 mod headers;
+mod preflight;
 
 use std::time::Duration;
 
@@ -31,9 +32,7 @@ fn verify(app: &App, path: &str, key: &str) -> Answer {
 /// A named token of the holder of `key`.
 fn named(app: &App, key: &str, scope: &str) -> String {
     let body = json!({"name": "ci", "scope": scope});
-    let answer = app.send(Request::new("POST", "/tokens/").token(key).json(&body));
-    assert_eq!(answer.status, 201, "{answer:?}");
-    answer.json()["token"].as_str().unwrap().to_owned()
+    app.name_token(key, &body)["token"].as_str().unwrap().to_owned()
 }
 
 #[track_caller]
@@ -101,7 +100,7 @@ on_both! {
         app.create_user("alice", PASSWORD, &json!({}));
         let login = app.login("alice", PASSWORD);
         let body = json!({"name": "short", "scope": "", "expires_in": 60});
-        let short = app.send(Request::new("POST", "/tokens/").token(&login).json(&body)).json();
+        let short = app.name_token(&login, &body);
         let short = short["token"].as_str().unwrap();
         app.clock.advance(Duration::from_secs(59));
         assert_eq!(verify(&app, "/auth/verify", short).status, 200);

@@ -15,7 +15,7 @@ use crate::support::python::Environment;
 
 const AXE: [&str; 2] = ["axe-playwright-python==0.1.8", "--no-deps"];
 
-const PAGES: [(&str, &str); 11] = [
+const PAGES: [(&str, &str); 12] = [
     ("overview", "/console/"),
     ("users", "/console/users"),
     ("nobody", "/console/users?search=zzz"),
@@ -25,6 +25,7 @@ const PAGES: [(&str, &str); 11] = [
     ("delete", "/console/users/@ada/delete"),
     ("clients", "/console/clients"),
     ("new-client", "/console/clients/new"),
+    ("rotate", "/console/clients/@demo/rotate"),
     ("audit", "/console/audit"),
     ("none", "/console/nothing"),
 ];

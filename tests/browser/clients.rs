@@ -30,10 +30,24 @@ fn a_client_is_registered_rotated_and_deleted() {
     assert_eq!(status(&app, &first), 200);
     browser.click("Back to Clients");
     browser.click_at("//tr[contains(., 'billing')]//button[normalize-space()='Rotate']");
+    browser.sees("Rotate the secret of billing?");
+    browser.click("Cancel");
+    browser.click_at("//tr[contains(., 'billing')]//button[normalize-space()='Rotate']");
+    browser.sees("Rotate the secret of billing?");
+    browser.choose("The old one ends", "in an hour");
+    browser.click("Rotate");
+    browser.sees("the old one goes on until");
+    let middle = shown(&browser);
+    assert_eq!((status(&app, &first), status(&app, &middle)), (200, 200));
+    browser.open("/console/clients/@billing/rotate");
+    browser.click("Rotate");
     browser.sees("the old one is dead");
     let second = shown(&browser);
-    assert_eq!((status(&app, &first), status(&app, &second)), (401, 200));
-    browser.click("Back to Clients");
+    assert_eq!([&first, &middle, &second].map(|secret| status(&app, secret)), [401, 401, 200]);
+    browser.reload();
+    browser.sees("This form was sent already");
+    assert_eq!(status(&app, &second), 200, "to reload is not to rotate again");
+    browser.open("/console/clients");
     browser.click_at("//tr[contains(., 'billing')]//button[normalize-space()='Delete']");
     browser.sees("Delete billing?");
     browser.click("Cancel");
@@ -42,5 +56,43 @@ fn a_client_is_registered_rotated_and_deleted() {
     browser.click("Delete");
     browser.sees("billing was deleted.");
     assert_eq!(status(&app, &second), 401);
+    browser.assert_clean();
+}
+
+/// What each form shows is shown once: to reload is not to make another.
+#[test]
+fn a_reload_makes_nothing_again() {
+    let app = in_use();
+    let browser = Browser::on(&app);
+    browser.sign_in(ADMIN);
+    let made = || app.sql("select (select count(*) from tokens), (select count(*) from clients)");
+    browser.open("/console/users/@ada");
+    browser.click("Regenerate");
+    browser.sees("The new login key");
+    let key = browser.run("return document.querySelector('#secret').value").as_str().unwrap().to_owned();
+    let before = made();
+    browser.reload();
+    browser.sees("This form was sent already");
+    assert!(made() == before && app.is_good(&key));
+    browser.open("/console/users/@ada");
+    browser.fill("Name", "nightly");
+    browser.click("New token");
+    browser.sees("The key of nightly");
+    let before = made();
+    browser.reload();
+    browser.sees("This form was sent already");
+    assert_eq!(made(), before);
+    browser.open("/console/clients/new");
+    browser.fill("Client id", "billing");
+    browser.click("Save");
+    let secret = shown(&browser);
+    browser.reload();
+    browser.sees("This form was sent already");
+    assert_eq!(status(&app, &secret), 200);
+    browser.open("/console/users/new");
+    browser.fill("Username", "newcomer");
+    // Two clicks are one: the second would be refused, and hide what the first made.
+    browser.run("const save = [...document.querySelectorAll('button')].find(b => b.innerText === 'Save'); save.click(); save.click()");
+    browser.sees("newcomer was made.");
     browser.assert_clean();
 }

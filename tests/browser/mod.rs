@@ -2,6 +2,7 @@
 
 mod access;
 mod clients;
+mod cross_origin;
 mod docs;
 mod keyboard;
 mod search;

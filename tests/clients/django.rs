@@ -5,11 +5,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::python::SOURCE;
 use crate::on_both;
 use crate::support::app::{App, CLIENT, Kind};
+use crate::support::http::Request;
 use crate::support::process::Process;
 use crate::support::python::{self, Environment};
 use crate::support::within;
@@ -56,10 +58,23 @@ impl Project {
         output.stdout.trim().to_owned()
     }
 
-    /// Without a class, the one that the example has by itself.
-    fn serve(&self, authentication: Option<&str>) -> Service {
+    #[track_caller]
+    fn shell(&self, script: &str) -> String {
+        let script = format!("from django.contrib.auth.models import User\n{script}");
+        self.managed(&["shell", "--verbosity", "0", "-c", &script])
+    }
+
+    /// Its users and tokens, into jeton.
+    #[track_caller]
+    fn import(&self) {
+        let source = format!("sqlite://{}", self.place.path().join("db.sqlite3").display());
+        self.jeton.command(&["import", "django", "--from", &source]);
+    }
+
+    /// As the example is by itself, but for these variables.
+    fn serve(&self, variables: &[(&str, &str)]) -> Service {
         let mut command = self.manage(&["runserver", "--noreload", "127.0.0.1:0"]);
-        command.envs(authentication.map(|class| ("AUTHENTICATION", class)));
+        command.envs(variables.iter().copied());
         let process = Process::start(&mut command);
         let url = within(Duration::from_secs(30), || {
             let words = process.stdout();
@@ -124,27 +139,21 @@ on_both! {
     fn the_same_curl_lines_get_the_same_answers(db) {
         let project = Project::new(db);
         project.managed(&["migrate", "--verbosity", "0"]);
-        let users = format!(
-            "from django.contrib.auth.models import User\n\
-             for name in ('alice', 'bob'): User.objects.create_user(name, password='{PASSWORD}')"
-        );
-        project.managed(&["shell", "--verbosity", "0", "-c", &users]);
+        project.shell(&format!("for name in ('alice', 'bob'): User.objects.create_user(name, password='{PASSWORD}')"));
         let generated = project.managed(&["drf_create_token", "bob"]);
         let bob = generated.split(' ').nth(2).unwrap().to_owned();
-        let inactive = "from django.contrib.auth.models import User\nUser.objects.filter(username='bob').update(is_active=False)";
-        project.managed(&["shell", "--verbosity", "0", "-c", inactive]);
+        project.shell("User.objects.filter(username='bob').update(is_active=False)");
 
-        let service = project.serve(Some(BEFORE));
+        let service = project.serve(&[("AUTHENTICATION", BEFORE)]);
         let login = service.curl("/api-token-auth/", &["-d", "username=alice", "-d", &format!("password={PASSWORD}")]);
         let alice = login.split('"').nth(3).unwrap_or_else(|| panic!("no token: {login}")).to_owned();
         let before = answers(&service, &alice, &bob);
         drop(service);
-        let source = format!("sqlite://{}", project.place.path().join("db.sqlite3").display());
-        project.jeton.command(&["import", "django", "--from", &source]);
+        project.import();
         // A login at jeton, by the old password, hands the old key out.
         assert_eq!(project.jeton.login("alice", PASSWORD), alice);
 
-        let service = project.serve(None);
+        let service = project.serve(&[]);
         let after = answers(&service, &alice, &bob);
         assert_eq!(after, before);
         // Whether it is jeton that answered: a revocation there ends it here.
@@ -163,6 +172,66 @@ on_both! {
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}\n")) && answer.ends_with(end), "{sent}: {answer}");
             assert_eq!(answer.contains("\nWWW-Authenticate: Token\n"), status != "200 OK", "{sent}: {answer}");
         }
+    }
+}
+
+on_both! {
+    fn a_name_changes_hands_and_a_row_does_not(db) {
+        let project = Project::new(db);
+        project.managed(&["migrate", "--verbosity", "0"]);
+        project.shell("for name in ('alice', 'bob'): User.objects.create_user(name)");
+        project.import();
+        project.shell("User.objects.create_superuser('localroot')");
+        let (jeton, admin) = (&project.jeton, project.jeton.admin_token());
+        let change = |user: &str, fields: Value| {
+            let path = format!("/admin/users/{user}");
+            assert_eq!(jeton.send(Request::new("PATCH", &path).token(&admin).json(&fields)).status, 200);
+        };
+        let make = |name: &str| {
+            jeton.create_user(name, PASSWORD, &json!({}));
+            format!("Token {}", jeton.regenerate(name))
+        };
+        let (ok, unknown) = ("HTTP/1.1 200 OK\n", r#"{"detail":"User inactive or deleted."}"#);
+        let bob = format!("Token {}", jeton.regenerate("bob"));
+
+        let service = project.serve(&[("JETON_USER", "find")]);
+        let answer = service.example(Some(&bob));
+        assert!(answer.ends_with(r#"{"user":"bob","id":2,"is_staff":false}"#), "{answer}");
+        change("bob", json!({"username": "robert", "is_staff": true}));
+        let (other, localroot) = (make("bob"), make("localroot"));
+        for key in [&other, &localroot] {
+            assert!(service.example(Some(key)).ends_with(unknown));
+        }
+        let answer = service.example(Some(&bob));
+        assert!(answer.ends_with(r#"{"user":"robert","id":2,"is_staff":true}"#), "{answer}");
+        assert!(service.example(Some(&other)).ends_with(unknown));
+        drop(service);
+
+        let service = project.serve(&[("JETON_USER", "create")]);
+        let answer = service.example(Some(&other));
+        assert!(answer.starts_with(ok) && answer.ends_with(r#"{"user":"bob","id":4,"is_staff":false}"#), "{answer}");
+        assert!(service.example(Some(&localroot)).ends_with(unknown));
+        // Whoever is nobody's row yet is found by the id and the name that were imported.
+        let alice = format!("Token {}", jeton.regenerate("alice"));
+        let answer = service.example(Some(&alice));
+        assert!(answer.ends_with(r#"{"user":"alice","id":1,"is_staff":false}"#), "{answer}");
+        let rows = project.shell("print([(u.pk, u.username, u.is_superuser) for u in User.objects.order_by('pk')])");
+        assert_eq!(rows, "[(1, 'alice', False), (2, 'robert', False), (3, 'localroot', True), (4, 'bob', False)]");
+
+        // An admin may know better.
+        let sub = jeton.introspect(localroot.strip_prefix("Token ").unwrap())["sub"].as_str().unwrap().to_owned();
+        project.managed(&["jeton_link", "3", &sub]);
+        let answer = service.example(Some(&localroot));
+        assert!(answer.ends_with(r#"{"user":"localroot","id":3,"is_staff":false}"#), "{answer}");
+        drop(service);
+
+        let output = Process::start(project.manage(&["check"]).env("JETON_USER", "guess")).output();
+        assert!(output.status != 0 && output.stderr.contains("jeton_client.E002"), "{output:?}");
+        let settings = project.place.path().join("settings.py");
+        let without = fs::read_to_string(&settings).unwrap().replace("    \"jeton_client.django\",\n", "");
+        fs::write(&settings, without).unwrap();
+        let output = Process::start(project.manage(&["check"]).env("JETON_USER", "find")).output();
+        assert!(output.status != 0 && output.stderr.contains("jeton_client.E001"), "{output:?}");
     }
 }
 

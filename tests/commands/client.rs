@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::{asks_as, create_client, done, jeton, json_of, refused};
+use super::{asks_as, create_client, done, json_of, migrated, refused};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 
 on_both! {
     fn a_client_is_made_listed_given_a_new_secret_and_deleted(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         assert_eq!(json_of(&done(&jeton, &["client", "list", "--json"])), json!([]));
         let output = jeton.run(&["client", "create", "billing"]);
         let secret = output.stdout.trim_end();
@@ -25,6 +25,16 @@ on_both! {
         let rotated = done(&jeton, &["client", "rotate", "billing"]);
         let new = rotated.trim_end();
         assert_eq!((asks_as(&server, "billing", secret), asks_as(&server, "billing", new)), (401, 200));
+
+        let output = jeton.run(&["client", "rotate", "billing", "--grace", "1h"]);
+        assert!(output.status == 0 && output.stderr.contains("the old secret goes on until "), "{output:?}");
+        let newer = output.stdout.trim_end();
+        assert_eq!((asks_as(&server, "billing", new), asks_as(&server, "billing", newer)), (200, 200));
+        let rotated = done(&jeton, &["client", "rotate", "billing"]);
+        let (older, new) = ([new, newer], rotated.trim_end());
+        assert_eq!(older.map(|old| asks_as(&server, "billing", old)), [401, 401]);
+        assert_eq!(asks_as(&server, "billing", new), 200);
+        assert_eq!(jeton.run(&["client", "rotate", "billing", "--grace", "soon"]).status, 2);
 
         let printed = done(&jeton, &["client", "list", "--json"]);
         let clients = json_of(&printed);

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use super::{PASSWORD, create_user, done, jeton, json_of, login, try_login};
+use super::{PASSWORD, create_user, done, jeton, json_of, login, migrated, try_login};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::process::{Jeton, Output};
@@ -58,7 +58,7 @@ fn everything(database: &TestDatabase) -> String {
 on_both! {
     fn users_come_in_with_all_that_is_said_of_them_and_log_in(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "root", &["--superuser"]);
         let text = format!(
             "\u{feff}username,password,email,groups,is_active,is_staff,is_superuser,last_name,first_name\r\n\
@@ -125,7 +125,7 @@ on_both! {
 
     fn a_dry_run_says_what_would_be_done_and_does_nothing(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         let before = everything(&database);
         let text = "username,groups\namy,\nbob,ops\ncarl,\n";
@@ -155,7 +155,7 @@ on_both! {
 
     fn every_fault_is_named_by_its_line_and_nothing_is_imported(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "root", &["--email", "root@example.com"]);
         let before = everything(&database);
         let text = format!(
@@ -242,7 +242,7 @@ on_both! {
     fn thousands_of_users_come_in_beside_a_running_server(db) {
         const COUNT: usize = 10_000;
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         let server = jeton.serve();
         let mut text = String::from("username,email,password,groups\n");

@@ -28,6 +28,14 @@ pub fn jeton(database: &TestDatabase) -> Jeton {
         .env("JETON_ARGON2_ITERATIONS", "1")
 }
 
+/// The same, on a database that `jeton migrate` makes.
+#[track_caller]
+pub fn migrated(database: &TestDatabase) -> Jeton {
+    let jeton = jeton(database);
+    done(&jeton, &["migrate"]);
+    jeton
+}
+
 /// Runs a command that must succeed; gives what it prints on standard output.
 #[track_caller]
 pub fn done(jeton: &Jeton, args: &[&str]) -> String {

@@ -7,7 +7,7 @@ use std::io::{PipeWriter, Write, pipe};
 use std::process::Command;
 use std::time::Duration;
 
-use super::{PASSWORD, create_user, done, jeton, json_of, refused, try_login};
+use super::{PASSWORD, create_user, done, json_of, migrated, refused, try_login};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::eventually;
@@ -65,7 +65,7 @@ impl Person {
 on_both! {
     fn a_password_is_asked_for_twice_without_echo(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         let mut amy = Person::runs(&jeton, &database, "user create amy");
         amy.sees("Password: ");
         amy.types_unseen(PASSWORD);
@@ -92,7 +92,7 @@ on_both! {
 
     fn delete_asks_on_a_terminal(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         done(&jeton, &["client", "create", "billing"]);
         for (answer, status) in [("n", 1), ("", 1), ("yonder", 1), ("y", 0)] {

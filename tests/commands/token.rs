@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    PASSWORD, create_client, create_user, done, introspect, jeton, json_of, key_in, login, refused, try_login,
+    PASSWORD, create_client, create_user, done, introspect, json_of, key_in, login, migrated, refused, try_login,
 };
 
 use crate::on_both;
@@ -12,7 +12,7 @@ use crate::support::app::TestDatabase;
 on_both! {
     fn the_login_token_is_printed_in_drfs_line_and_is_what_a_login_gives(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "billing");
         let key = key_in(&done(&jeton, &["token", "create", "amy"]), "amy");
@@ -33,7 +33,7 @@ on_both! {
 
     fn a_named_token_has_its_scopes_and_its_end(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "billing");
         let args = ["token", "create", "amy", "--name", "ci", "--scope", "reports:read users:read", "--expires-in", "90d"];
@@ -64,7 +64,7 @@ on_both! {
 
     fn lists_show_live_tokens_and_never_a_key(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         create_user(&jeton, "bob", &[]);
         assert_eq!(json_of(&done(&jeton, &["token", "list", "--json"])), json!([]));
@@ -98,7 +98,7 @@ on_both! {
 
     fn a_name_moves_no_cursor_and_makes_no_line(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         done(&jeton, &["token", "create", "amy", "--name", "a\n7  \u{1b}[2Jb\u{9b}c"]);
         let table = done(&jeton, &["token", "list"]);
@@ -118,7 +118,7 @@ on_both! {
 
     fn a_revoked_token_is_dead_at_once(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "billing");
         let server = jeton.serve();
@@ -138,7 +138,7 @@ on_both! {
 
     fn an_inactive_user_gets_a_token_that_is_not_good_until_they_are(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "billing");
         done(&jeton, &["user", "deactivate", "amy"]);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    PASSWORD, create_client, create_user, done, introspect, jeton, json_of, key_in, login, refused, try_login, why,
+    PASSWORD, create_client, create_user, done, introspect, json_of, key_in, login, migrated, refused, try_login, why,
 };
 use crate::on_both;
 use crate::support::app::TestDatabase;
@@ -12,7 +12,7 @@ use crate::support::http::Request;
 on_both! {
     fn a_password_from_standard_input_loses_one_line_end_and_no_more(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         for (username, stdin) in [("none", PASSWORD), ("lf", "slow rivers run deep\n"), ("crlf", "slow rivers run deep\r\n"),
             ("two", "slow rivers run deep\n\n"), ("blank", " slow rivers run deep \n")] {
             let output = jeton.run_with_stdin(&["user", "create", "--password-stdin", username], stdin);
@@ -31,7 +31,7 @@ on_both! {
 
     fn flags_make_the_user_they_say(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &["--email", "amy@example.com", "--staff", "--group", "ops", "--group", "billing"]);
         create_user(&jeton, "root", &["--superuser"]);
         done(&jeton, &["user", "create", "bob", "--no-password"]);
@@ -56,7 +56,7 @@ on_both! {
 
     fn lists_are_tables_or_the_objects_of_the_admin_api(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         assert_eq!(json_of(&done(&jeton, &["user", "list", "--json"])), json!([]));
         create_user(&jeton, "root", &["--superuser"]);
         create_user(&jeton, "amy", &["--email", "amy@example.com", "--group", "ops"]);
@@ -86,7 +86,7 @@ on_both! {
 
     fn a_list_is_whole_however_long(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         done(&jeton, &["migrate"]);
         let rows: Vec<String> = (1..=1001).map(|n| format!("({n}, 'u{n}', '!', '2026-01-01 00:00:00')")).collect();
         database.sql(&format!("insert into users (id, username, password, date_joined) values {}", rows.join(",")));
@@ -97,7 +97,7 @@ on_both! {
 
     fn a_server_honours_deactivate_activate_and_delete_at_once(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "billing");
         let server = jeton.serve();
@@ -122,7 +122,7 @@ on_both! {
     fn a_server_honours_a_new_password_at_once_and_the_login_tokens_are_revoked(db) {
         const NEW: &str = "quiet hills at dusk";
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "billing");
         let server = jeton.serve();
@@ -145,7 +145,7 @@ on_both! {
 
     fn who_deletes_without_a_terminal_is_not_asked(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         done(&jeton, &["user", "create", "bob", "--no-password"]);
         assert_eq!(jeton.run_with_stdin(&["user", "delete", "bob"], "n\n").status, 0);
         assert_eq!(refused(&jeton, &["user", "delete", "bob"]), "error: user bob does not exist");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{PASSWORD, create_client, create_user, done, jeton, refused, why};
+use super::{PASSWORD, create_client, create_user, done, migrated, refused, why};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::process::Jeton;
@@ -10,7 +10,7 @@ use crate::support::process::Jeton;
 on_both! {
     fn unknown_names_are_told(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         for args in ["user show nobody", "user deactivate nobody", "user activate nobody", "user delete nobody --yes",
             "user set-password nobody --password-stdin", "token list nobody"] {
             let args: Vec<&str> = args.split(' ').collect();
@@ -29,7 +29,7 @@ on_both! {
 
     fn what_the_api_refuses_the_commands_refuse(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "root", &["--superuser"]);
         create_client(&jeton, "billing");
         let before = done(&jeton, &["user", "list", "--json"]);
@@ -58,7 +58,7 @@ on_both! {
 
     fn a_change_is_in_the_audit_log_under_the_name_of_who_ran_the_command(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database).env("USER", "olga");
+        let jeton = migrated(&database).env("USER", "olga");
         create_user(&jeton, "amy", &[]);
         done(&jeton, &["user", "deactivate", "amy"]);
         done(&jeton, &["user", "delete", "amy"]);
@@ -72,6 +72,7 @@ on_both! {
 #[test]
 fn without_a_terminal_a_password_must_be_said_how() {
     let jeton = Jeton::new();
+    done(&jeton, &["migrate"]);
     let why = refused(&jeton, &["user", "create", "amy"]);
     assert!(why.contains("terminal") && why.contains("--password-stdin"), "{why}");
     done(&jeton, &["user", "create", "amy", "--no-password"]);

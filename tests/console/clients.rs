@@ -1,5 +1,7 @@
 //! Clients.
 
+use std::time::Duration;
+
 use crate::on_both;
 use crate::support::app::{ADMIN, App, CLIENT};
 use crate::support::console::{Visit, secret};
@@ -38,6 +40,24 @@ on_both! {
         let shown = secret(&visit.post("/console/clients/@demo/rotate", &[]).text());
         assert_eq!((status(&app, CLIENT.0, CLIENT.1), status(&app, CLIENT.0, &shown)), (401, 200));
         assert_eq!(app.list("/admin/audit/?action=client.rotate")[0]["actor"], "admin");
+    }
+
+    fn rotate_asks_first_and_the_old_secret_may_go_on(db) {
+        let app = App::start(db);
+        let mut visit = Visit::by(&app, ADMIN);
+        assert!(visit.page("/console/clients").contains("action=\"/console/clients/@demo/rotate\""));
+        let page = visit.page("/console/clients/@demo/rotate");
+        assert!(page.contains("Rotate the secret of demo?") && page.contains("<option value=\"1h\">"), "{page}");
+        assert_eq!(status(&app, CLIENT.0, CLIENT.1), 200, "asked is not done");
+        assert_eq!(visit.post("/console/clients/@demo/rotate", &[("grace", "soon")]).status, 400);
+        visit.page("/console/clients/@demo/rotate");
+        let answer = visit.post("/console/clients/@demo/rotate", &[("grace", "15m")]).text();
+        assert!(answer.contains("the old one goes on until 2025-06-15 15:21 UTC."), "{answer}");
+        let shown = secret(&answer);
+        assert_eq!((status(&app, CLIENT.0, CLIENT.1), status(&app, CLIENT.0, &shown)), (200, 200));
+        app.clock.advance(Duration::from_mins(15));
+        assert_eq!((status(&app, CLIENT.0, CLIENT.1), status(&app, CLIENT.0, &shown)), (401, 200));
+        assert_eq!(visit.get("/console/clients/@nobody/rotate").status, 404);
     }
 
     fn nobody_is_asked_about_a_client_that_is_none(db) {

@@ -3,6 +3,7 @@
 mod audit;
 mod clients;
 mod forms;
+mod once;
 mod overview;
 mod pages;
 mod rights;

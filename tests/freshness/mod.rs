@@ -12,7 +12,7 @@ mod stale;
 
 use std::time::{Duration, Instant};
 
-use crate::commands::{create_client, create_user, done, jeton, key_in, login};
+use crate::commands::{create_client, create_user, done, key_in, login, migrated};
 use crate::support::app::TestDatabase;
 use crate::support::http::Request;
 use crate::support::postgres::{self, Cluster};
@@ -46,7 +46,7 @@ impl Nodes {
 
     /// Nodes that reach the database by this URL.
     fn at(cluster: Cluster, database: TestDatabase, url: &str) -> Self {
-        let jeton = jeton(&database).env("JETON_DATABASE_TIMEOUT", "500ms").env("DATABASE_URL", url);
+        let jeton = migrated(&database).env("JETON_DATABASE_TIMEOUT", "500ms").env("DATABASE_URL", url);
         let client = create_client(&jeton, "billing");
         let both = [(); 2].map(|()| jeton.serve());
         Self { both, jeton, client, database, cluster }

@@ -12,8 +12,8 @@ fn put(target: &str) -> Request {
 #[track_caller]
 fn assert_asks(kind: Kind, asked: &Received, question: &str) {
     assert_eq!(asked.target.trim_end_matches('?'), question);
-    // jeton takes any method; Envoy asks by the client's.
-    let method = if kind == Kind::Envoy { "PUT" } else { "GET" };
+    // jeton takes any method; these ask by the client's.
+    let method = if [Kind::Envoy, Kind::Traefik].contains(&kind) { "PUT" } else { "GET" };
     assert_eq!((asked.method.as_str(), asked.body.len(), asked.more.len()), (method, 0, 0), "{asked:#?}");
     assert_eq!(asked.headers_named("Authorization"), ["Token some-key"]);
 }

@@ -1,7 +1,7 @@
 //! Ids, names and keys that are taken: each is named, and nothing comes.
 
 use super::{BEAS_KEY, add_drf_token, add_knox_token, counts, everything, import, imported, small};
-use crate::commands::{create_user, done, jeton};
+use crate::commands::{create_user, done, jeton, migrated};
 use crate::support::app::{App, Kind, TestDatabase};
 use crate::{each_way, on_both};
 
@@ -9,7 +9,7 @@ each_way! {
     fn each_is_named_and_nothing_is_imported(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         for name in ["ivy", "cis"] {
-            create_user(&jeton(&target), name, &[]);
+            create_user(&migrated(&target), name, &[]);
         }
         // ivy has the id 1, which is ann's there; cis the id 2, which is bea's there, and the name of who has 3 there.
         let before = everything(&target);
@@ -30,7 +30,7 @@ each_way! {
     fn a_key_of_two_users_there_is_named_and_nothing_is_imported(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         add_knox_token(&source, 1, BEAS_KEY, "null");
-        done(&jeton(&target), &["user", "list"]);
+        done(&migrated(&target), &["user", "list"]);
         let before = everything(&target);
         for dry in [&[][..], &["--dry-run"]] {
             let output = import(&source, &target, dry);

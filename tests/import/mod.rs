@@ -6,6 +6,7 @@ mod clashes;
 mod custom;
 mod dry;
 mod fixture;
+mod ids;
 mod logins;
 mod readonly;
 mod sealed;
@@ -75,8 +76,12 @@ pub fn file_of(database: &TestDatabase) -> &str {
 
 /// Django's tables without its rules, and three users: `ann` in two groups, `bea` with a DRF token, `cis` with Knox's.
 pub fn small(kind: Kind) -> TestDatabase {
-    let database = TestDatabase::new(kind);
-    let moment = if kind == Kind::Sqlite { "datetime" } else { "timestamptz" };
+    small_in(TestDatabase::new(kind))
+}
+
+/// The same, beside what is there already.
+pub fn small_in(database: TestDatabase) -> TestDatabase {
+    let moment = if database.postgres.is_none() { "datetime" } else { "timestamptz" };
     database.sql(
         &"create table auth_user (id integer primary key, password varchar(128), last_login MOMENT, is_superuser boolean,
             username varchar(150), first_name varchar(150), last_name varchar(150), email varchar(254), is_staff boolean,

@@ -1,11 +1,15 @@
 //! More logins than there is time for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use serde_json::json;
 
 use super::timed;
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
+use crate::support::eventually;
 use crate::support::http::Request;
 
 const COSTLY: [(&str, &str); 4] = [
@@ -13,6 +17,15 @@ const COSTLY: [(&str, &str); 4] = [
     ("JETON_LOGIN_QUEUE", "1"),
     ("JETON_ARGON2_MEMORY_KIB", "65536"),
     ("JETON_ARGON2_ITERATIONS", "12"),
+];
+
+/// A queue of eight before one thread.
+const CROWDED: [(&str, &str); 5] = [
+    ("JETON_LOGIN_THREADS", "1"),
+    ("JETON_LOGIN_QUEUE", "8"),
+    ("JETON_ARGON2_MEMORY_KIB", "2048"),
+    ("JETON_ARGON2_ITERATIONS", "2"),
+    ("JETON_TRUSTED_PROXIES", "127.0.0.1"),
 ];
 
 on_both! {
@@ -40,5 +53,60 @@ on_both! {
             }
         });
         assert_eq!(app.admin_token(), token, "there is room again");
+    }
+
+    fn those_of_one_network_do_not_keep_others_out(db) {
+        let app = App::with(db, &CROWDED);
+        app.admin_token();
+        let from = |address: String, password: &str| {
+            let login = json!({"username": ADMIN.0, "password": password});
+            let request = Request::new("POST", "/api-token-auth/").header("X-Forwarded-For", &address).json(&login);
+            app.send(request).status
+        };
+        let done = AtomicBool::new(false);
+        let (guessed, good) = thread::scope(|scope| {
+            let guess = |guesser: u16| {
+                let (from, done) = (&from, &done);
+                move || {
+                    let mut statuses = Vec::new();
+                    while !done.load(Ordering::SeqCst) {
+                        statuses.push(from(format!("2001:db8::{guesser:x}"), "wrong"));
+                    }
+                    statuses
+                }
+            };
+            let guessers: Vec<_> = (1..=24).map(|guesser| scope.spawn(guess(guesser))).collect();
+            // They have filled what they may.
+            eventually("guesses are refused", Duration::from_secs(10), || {
+                (app.count("jeton_logins_total{result=\"busy\"}") > 0).then_some(())
+            });
+            let from = &from;
+            let logins: Vec<_> =
+                (1..=4).map(|user| scope.spawn(move || from(format!("192.0.2.{user}"), ADMIN.1))).collect();
+            let good: Vec<u16> = logins.into_iter().map(|login| login.join().unwrap()).collect();
+            done.store(true, Ordering::SeqCst);
+            (guessers.into_iter().flat_map(|guesser| guesser.join().unwrap()).collect::<Vec<u16>>(), good)
+        });
+        assert_eq!(good, [200; 4]);
+        assert!(guessed.iter().all(|status| [400, 503].contains(status)), "{guessed:?}");
+        assert!(guessed.contains(&400) && guessed.contains(&503), "{guessed:?}");
+    }
+
+    fn many_logins_of_one_user_are_all_answered_and_few_wait(db) {
+        let app = App::with(db, &[("JETON_LOGIN_LIMIT_USER", "3/min"), ("JETON_LOGIN_THREADS", "1")]);
+        app.admin_token();
+        let name = "a".repeat(5_000);
+        let body = json!({"username": name, "password": "wrong"});
+        let request = Request::new("POST", "/api-token-auth/").json(&body);
+        let statuses: Vec<u16> = thread::scope(|scope| {
+            let logins: Vec<_> = (0..40).map(|_| scope.spawn(|| app.send(request.clone()).status)).collect();
+            while logins.iter().any(|login| !login.is_finished()) {
+                assert_eq!(app.send(Request::new("GET", "/healthz")).status, 200);
+            }
+            logins.into_iter().map(|login| login.join().unwrap()).collect()
+        });
+        let of = |status: u16| statuses.iter().filter(|other| **other == status).count();
+        assert_eq!(of(400), 3, "{statuses:?}");
+        assert_eq!(of(400) + of(429) + of(503), 40, "{statuses:?}");
     }
 }

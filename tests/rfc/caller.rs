@@ -77,12 +77,41 @@ on_both! {
         let fields = [("token", UNKNOWN), ("client_id", id), ("client_secret", secret)];
         let admin = app.admin_token();
         for path in ["/introspect", "/revoke"] {
-            for request in [post(path).basic(id, secret), post(path).token(&admin), post(path).basic(id, "wrong")] {
+            for request in [
+                post(path).token(&admin),
+                post(path).header("Authorization", "Token"),
+                post(path).basic(id, "wrong"),
+                post(path).basic(id, ""),
+                post(path).basic("other", secret),
+                post(path).header("Authorization", "Basic ?"),
+            ] {
                 let answer = app.send(request.form(&fields));
                 assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_request")), "{path}");
             }
             assert_eq!(app.send(post(path).basic(id, secret).form(&fields[..2])).status, 200, "its id alone is no second way");
         }
+    }
+
+    fn the_same_credentials_twice_are_one(db) {
+        let app = App::with(db, &[("JETON_BOOTSTRAP_CLIENT_SECRET", ODD_SECRET)]);
+        let key = app.alice();
+        let (id, secret) = (CLIENT.0, ODD_SECRET);
+        let raw = || header(id, secret);
+        for credentials in [&[("client_id", id), ("client_secret", secret)][..], &[("client_secret", secret)]] {
+            let fields = [&[("token", key.as_str())], credentials].concat();
+            for request in [post("/introspect").basic(id, secret), post("/introspect").header("Authorization", raw())] {
+                let answer = app.send(request.form(&fields));
+                assert_eq!((answer.status, &answer.json()["username"]), (200, &json!("alice")), "{fields:?}");
+            }
+        }
+        let batch = json!({"tokens": [key], "client_id": id, "client_secret": secret});
+        assert_eq!(app.send(post("/introspect/batch").basic(id, secret).json(&batch)).status, 200);
+        for path in ["/introspect", "/revoke"] {
+            let wrong = [("token", key.as_str()), ("client_id", id), ("client_secret", "wrong")];
+            let answer = app.send(post(path).basic(id, "wrong").form(&wrong));
+            assert_eq!((answer.status, answer.json()), (401, json!({"error": "invalid_client"})), "{path}");
+        }
+        assert_eq!(app.get("/me", &key).status, 200, "nobody revoked it");
     }
 
     fn credentials_in_the_url_are_none(db) {

@@ -8,7 +8,7 @@ use crate::support::python;
 
 const SCRIPT: &str = include_str!("library.py");
 /// All that means something in a form or in Basic.
-const ODD_SECRET: &str = "s+c=r&t:/?%41-0123456789012345";
+const ODD_SECRET: &str = "s+c=r&t:/?%41-012345678901234567890";
 
 on_both! {
     fn authlib_introspects_and_revokes(db) {

@@ -1,7 +1,7 @@
 //! Where it listens: TCP, a Unix socket, TLS; and `jeton healthcheck`, which asks there.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -98,7 +98,7 @@ fn https_with_a_certificate_of_ones_own() {
     for version in ["--http1.1", "--http2"] {
         let (status, text) = curl(&["--cacert", &cert, version, "-w", "\n%{http_version}", &metadata]);
         let (text, spoken) = text.rsplit_once('\n').unwrap();
-        assert_eq!((status, spoken), (0, version.trim_start_matches("--http")));
+        assert_eq!((status, spoken), (0, "1.1"), "HTTP/2 is offered by the client only");
         let told: serde_json::Value = serde_json::from_str(text).unwrap();
         assert_eq!(told["issuer"], base.as_str(), "{version}: the host that the client named");
         assert_eq!(told["introspection_endpoint"], format!("{base}/introspect"));
@@ -106,6 +106,13 @@ fn https_with_a_certificate_of_ones_own() {
     let form = curl(&["--cacert", &cert, "-i", &format!("{base}/console/sign-in")]).1;
     let cookie = form.lines().find(|line| line.to_lowercase().starts_with("set-cookie:")).unwrap();
     assert!(cookie.contains("__Secure-jeton_console_form=") && cookie.contains("; Secure"), "{cookie}");
+    for path in ["/console/sign-in", "/introspect", "/nothing", "/healthz"] {
+        let answer = curl(&["--cacert", &cert, "-i", &format!("{base}{path}")]).1;
+        assert!(answer.contains("strict-transport-security: max-age=31536000\r\n"), "{answer}");
+    }
+    let broken = curl(&["--cacert", &cert, "-i", "-g", &format!("{base}/<x>")]).1;
+    assert!(broken.starts_with("HTTP/1.1 400") && broken.contains("{\"detail\":"), "{broken}");
+    assert!(broken.contains("strict-transport-security: "), "{broken}");
     assert_eq!(health_of(&jeton, &server), 0);
     let plain = format!("http://localhost:{}/healthz", server.addr.port());
     assert_ne!(curl(&[&plain]).1, ALIVE, "not without TLS");
@@ -167,6 +174,34 @@ fn healthcheck_tells_a_server_that_hangs() {
     let server = jeton.serve();
     server.signal("STOP");
     assert_eq!(health_of(&jeton, &server), 1, "over TLS too");
+}
+
+/// What the system says: how many files a process may open, and how many it could let itself.
+#[track_caller]
+fn open_files(server: &Serving) -> (String, String) {
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let mut words = line.split_whitespace().map(ToOwned::to_owned);
+    (words.next().unwrap(), words.next().unwrap())
+}
+
+#[test]
+fn open_files_are_raised_and_connections_fit_below_their_limit() {
+    let jeton = bare().env("JETON_DATABASE_TIMEOUT", "20s");
+    let server = jeton.serve_below("-S -n 200");
+    let (soft, hard) = open_files(&server);
+    assert_eq!(soft, hard, "as many as the system lets it have");
+
+    drop(server);
+
+    let server = jeton.serve_below("-n 300");
+    assert_eq!(open_files(&server), ("300".to_owned(), "300".to_owned()));
+    assert!(server.stderr().contains("of JETON_MAX_CONNECTIONS=10000 connections "), "{server:?}");
+    let idle: Vec<_> = (0..300).map(|_| TcpStream::connect(server.addr).unwrap()).collect();
+    assert_eq!(curl(&[&format!("http://{}/healthz", server.addr)]), (0, ALIVE.to_owned()));
+    let login = curl(&[&format!("http://{}/api-token-auth/", server.addr), "-d", "username=a&password=b"]).1;
+    assert!(login.contains("Unable to log in"), "the database has files to open: {login}");
+    drop(idle);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The log: one line a record, for people or as JSON, and nothing secret in it.
 
+use std::process::Command;
+
+use jeton::config::LogFormat;
 use serde_json::{Value, json};
 
 use super::{LIMIT, bare};
-use crate::commands::{create_user, jeton, login, try_login};
+use crate::commands::{create_user, login, migrated, try_login};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::http::Request;
@@ -70,7 +73,8 @@ fn what_comes_by_the_thousand_has_a_line_at_debug_only() {
         ("GET", "/metrics"),
     ];
     for (filter, lines) in [("info", 1), ("debug", 1 + often.len())] {
-        let server = bare().env("JETON_LOG", filter).serve();
+        let jeton = bare().env("JETON_LOG", filter);
+        let server = jeton.serve();
         ask(&server);
         for (method, path) in often {
             Request::new(method, path).send(server.addr);
@@ -80,10 +84,36 @@ fn what_comes_by_the_thousand_has_a_line_at_debug_only() {
     }
 }
 
+/// A panic that nothing catches must be provoked in a process of its own: this test, once more.
+#[test]
+fn a_panic_is_one_line_with_the_request_that_it_came_from() {
+    const CHILD: &str = "JETON_TEST_PANICS_IN";
+    if let Ok(format) = std::env::var(CHILD) {
+        let format = if format == "json" { LogFormat::Json } else { LogFormat::Text };
+        jeton::logging::start("info", format);
+        jeton::logging::Request::new(ID).within(|| panic!("on purpose,\nin two lines"));
+    }
+    for format in ["json", "text"] {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "--nocapture", "serve::logs::a_panic_is_one_line_with_the_request_that_it_came_from"]);
+        let output = child.env(CHILD, format).env("RUST_BACKTRACE", "0").output().unwrap();
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = log.lines().find(|line| line.contains("on purpose")).expect(&log);
+        if format == "json" {
+            let line: Value = serde_json::from_str(line).expect(line);
+            assert_eq!((&line["level"], &line["request_id"]), (&json!("ERROR"), &json!(ID)));
+            assert_eq!(line["message"], "a panic: on purpose, in two lines");
+            assert!(line["place"].as_str().is_some_and(|place| place.contains("logs.rs:")), "{line}");
+        } else {
+            assert!(line.contains("a panic: on purpose, in two lines request_id=the-tests-own-id.1 thread="), "{line}");
+        }
+    }
+}
+
 on_both! {
     fn no_secret_is_in_a_log_however_talkative(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database).env("JETON_LOG", "trace");
+        let jeton = migrated(&database).env("JETON_LOG", "trace");
         create_user(&jeton, "amy", &[]);
         let server = jeton.serve();
         let key = login(&server, "amy");

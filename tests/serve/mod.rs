@@ -1,9 +1,14 @@
 //! `jeton serve` as a process: its first start, where it listens, what it refuses to start with, how it stops.
 
+mod access;
 mod first_start;
+mod foreign;
 mod listen;
+mod log_document;
 mod logs;
 mod nodes;
+mod proxies;
+mod request_lines;
 mod start;
 mod stop;
 

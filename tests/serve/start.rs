@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Instant;
 
 use super::{bare, refuses_to_start};
-use crate::commands::{create_user, done, jeton, login};
+use crate::commands::{create_user, done, jeton, login, migrated};
 use crate::on_both;
 use crate::support::app::{Kind, TestDatabase};
 
@@ -14,7 +14,7 @@ const OTHER_KEY: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554
 on_both! {
     fn a_wrong_secret_key_is_refused_at_start(db) {
         let database = TestDatabase::new(db);
-        let right = jeton(&database);
+        let right = migrated(&database);
         create_user(&right, "amy", &[]);
         let wrong = jeton(&database).env("JETON_SECRET_KEY", OTHER_KEY);
         let why = refuses_to_start(&wrong);
@@ -54,6 +54,21 @@ on_both! {
         let database = TestDatabase::new(db);
         let why = refuses_to_start(&jeton(&database).env("JETON_CACHE_BYTES", "1000000000GiB"));
         assert!(why.contains("JETON_CACHE_BYTES") && !why.contains("panicked"), "{why}");
+    }
+
+    fn a_start_without_an_active_superuser_says_so_until_there_is_one(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        let told = || jeton.serve().stderr().contains("there is no active superuser");
+        if db == Kind::Sqlite {
+            assert!(!told(), "the first start makes one");
+            database.sql("update users set is_active = false");
+        }
+        assert!(told() && told(), "each time");
+        create_user(&jeton, "amy", &["--staff"]);
+        assert!(jeton.serve().stderr().contains("jeton user create --superuser NAME"));
+        create_user(&jeton, "root", &["--superuser"]);
+        assert!(!told());
     }
 
     /// Prints how long a start takes; machines differ too much to ask for more.

@@ -59,6 +59,37 @@ fn a_path_is_everything_after_the_two_slashes() {
     assert!(absolute.is_file());
 }
 
+/// Arguments stand in the list of processes.
+#[test]
+fn a_password_on_the_command_line_is_refused() {
+    for url in [
+        "postgres://amy:hunter22@127.0.0.1:1/d",
+        "postgresql://amy:hunter22@/d?host=/tmp",
+        "postgres://127.0.0.1:1/d?user=amy&password=hunter22",
+        "postgres://amy@127.0.0.1:1/d?sslpassword=hunter22",
+    ] {
+        for command in ["config", "serve", "migrate", "user list"] {
+            let jeton = Jeton::new();
+            let output = jeton.run(&[&["--database-url", url], &command.split(' ').collect::<Vec<_>>()[..]].concat());
+            assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{output:?}");
+            assert!(
+                output.stderr.starts_with("error: DATABASE_URL: ") && output.stderr.lines().count() == 1,
+                "{output:?}"
+            );
+            assert!(output.stderr.contains("DATABASE_URL_FILE") && output.stderr.contains("PGPASSWORD"), "{output:?}");
+            assert!(!output.stderr.contains("hunter22"), "{output:?}");
+        }
+        let jeton = Jeton::new();
+        let output = jeton.run(&["import", "django", "--from", url]);
+        assert_eq!((output.status, output.stdout.as_str(), output.stderr.lines().count()), (1, "", 1), "{output:?}");
+        assert!(output.stderr.starts_with("error: --from: ") && output.stderr.contains("PGPASSWORD"), "{output:?}");
+        assert!(!output.stderr.contains("hunter22") && fs::read_dir(&jeton.dir).unwrap().count() == 0, "{output:?}");
+        // Elsewhere it is not seen.
+        assert_eq!(Jeton::new().env("DATABASE_URL", url).run(&["config"]).status, 0);
+    }
+    assert_eq!(Jeton::new().run(&["config", "--database-url", "postgres://amy@h/d"]).status, 0);
+}
+
 #[test]
 fn no_error_shows_the_password() {
     for url in [

@@ -80,7 +80,7 @@ fn a_file_loses_one_line_end_and_no_more() {
     for (name, text) in [
         ("admin", "root\r\n"),
         ("password", " slow rivers run deep\n\n"),
-        ("secret", "a long client secret \n"),
+        ("secret", "a client secret with a blank at its end \n"),
         ("key", &format!("{KEY}\n")),
     ] {
         file(&jeton, name, text);
@@ -88,7 +88,7 @@ fn a_file_loses_one_line_end_and_no_more() {
     let server = jeton.serve();
     assert_eq!(try_login(&server, "root", " slow rivers run deep\n").status, 200);
     assert_eq!(try_login(&server, "root", " slow rivers run deep").status, 400);
-    assert_eq!(asks_as(&server, "billing", "a long client secret "), 200);
+    assert_eq!(asks_as(&server, "billing", "a client secret with a blank at its end "), 200);
 }
 
 #[test]

@@ -6,6 +6,12 @@ use crate::support::process::Jeton;
 
 const KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 
+/// More scopes than a list may have.
+const LONG: &str = match std::str::from_utf8(&[b'x'; 1001]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
 /// Name, good values (the first is not the default), bad values. With blanks a value may be several words.
 const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("DATABASE_URL", &["sqlite://other.db", "postgres://h/d", "postgresql://h/d"], &["mysql://h/d", "jeton.db"]),
@@ -26,9 +32,9 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("JETON_TOKEN_LIMIT_PER_USER", &["10", "none"], &["0", "-1", "ten"]),
     ("JETON_TOKEN_PREFIX", &["acme", "a-b_c9"], &["a b", "ä", "9a", "a/b"]),
     ("JETON_LOGIN_FIELDS", &["user_id,email", "username, groups"], &["user_id,password", "id"]),
-    ("JETON_LOGIN_SCOPE", &["a b:read", "a"], &["a\"b", "ä", "a\\b"]),
+    ("JETON_LOGIN_SCOPE", &["a b:read", "a"], &["a\"b", "ä", "a\\b", "a jeton:admin", LONG]),
     ("JETON_AUTH_KEYWORDS", &["Bearer", "Token,Bearer,JWT"], &[",", "Basic", "To ken", "Tok:en"]),
-    ("JETON_USER_SCOPES", &["a b:read", "a"], &["a\"b", "ä"]),
+    ("JETON_USER_SCOPES", &["a b:read", "a", "none"], &["a\"b", "ä", "a jeton:admin", "jeton:", LONG]),
     ("JETON_NAMED_TOKENS_PER_USER", &["5", "none"], &["0", "-1", "many"]),
     ("JETON_NAMED_TOKEN_MAX_TTL", &["90d", "none"], &["90", "0s", "forever"]),
     (
@@ -39,13 +45,34 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     (
         "JETON_KEY_HEADERS",
         &["X-Api-Key", "X-Api-Key, PRIVATE-TOKEN"],
-        &[",", "X Api", "X-Käy", "Authorization", "cookie"],
+        &[
+            ",",
+            "X Api",
+            "X-Käy",
+            "Authorization",
+            "cookie",
+            "Host",
+            "X-Request-Id",
+            "Content-Length",
+            "X-Forwarded-For",
+        ],
     ),
     ("JETON_KEY_BASIC", &["true", "0"], &["yes"]),
     (
         "JETON_CORS_ORIGINS",
         &["https://app.example.com", "http://localhost:3000, https://[::1]:8443"],
-        &["*", "app.example.com", "https://app.example.com/", "https://App.example.com", "null", ",", "https://u@h"],
+        &[
+            "*",
+            "app.example.com",
+            "https://app.example.com/",
+            "https://App.example.com",
+            "null",
+            ",",
+            "https://u@h",
+            "https://a.example:443",
+            "http://a.example:80",
+            "https://*.a.example",
+        ],
     ),
     ("JETON_VERIFY_PREFLIGHT", &["true", "0"], &["yes"]),
     ("JETON_KEEP_ALIVE", &["5s", "2m"], &["0s", "75", "none"]),
@@ -74,7 +101,22 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("JETON_CACHE_BYTES", &["0", "1024", "512KiB", "1GiB"], &["64MB", "-1", "much", "64 MiB"]),
     ("JETON_REVOCATION_BOUND", &["500ms", "2s"], &["0", "0s", "1"]),
     ("JETON_STALE_IF_ERROR", &["30s", "0"], &["30", "none"]),
-    ("JETON_LOG", &["debug", "warn,jeton::store=debug", "off"], &["jeton=loud", "info,jeton=loud"]),
+    (
+        "JETON_LOG",
+        &["debug", "WARN", "warn,jeton::store=debug", "off", "jeton", "actix_server=info,warn", "info/refused"],
+        &[
+            "jeton=loud",
+            "info,jeton=loud",
+            "WARNING",
+            "err",
+            "verbose",
+            "info,jetn=debug",
+            "jeton::htpp",
+            ",",
+            "/x",
+            "info/(",
+        ],
+    ),
     ("JETON_LOG_FORMAT", &["json", "text"], &["JSON", "xml"]),
     ("JETON_METRICS_LISTEN", &["127.0.0.1:9000", "unix:/run/m.sock"], &["9000", "here"]),
     ("JETON_TRUSTED_PROXIES", &["10.0.0.0/8,::1", "192.0.2.1"], &["10.0.0.0/33", "proxy", "10.0.0.0/8;::1"]),
@@ -98,7 +140,10 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
 /// Settings that make sense in pairs alone, and secrets.
 const PAIRS: [[(&str, &str); 2]; 3] = [
     [("JETON_BOOTSTRAP_ADMIN", "root"), ("JETON_BOOTSTRAP_ADMIN_PASSWORD", "slow rivers run deep")],
-    [("JETON_BOOTSTRAP_CLIENT_ID", "billing"), ("JETON_BOOTSTRAP_CLIENT_SECRET", "a secret of some length")],
+    [
+        ("JETON_BOOTSTRAP_CLIENT_ID", "billing"),
+        ("JETON_BOOTSTRAP_CLIENT_SECRET", "a secret of at least 32 characters, chosen"),
+    ],
     [("JETON_TLS_CERT", "/etc/cert.pem"), ("JETON_TLS_KEY", "/etc/key.pem")],
 ];
 
@@ -135,6 +180,22 @@ fn bad_values_are_refused_by_name_wherever_they_come_from() {
             let words = refused(&Jeton::new().env(name, bad), &["config"], name);
             assert!(!words.contains(bad), "no secret in an error, not even a bad one: {words}");
         }
+    }
+}
+
+#[test]
+fn a_clients_secret_that_can_be_guessed_is_refused() {
+    let jeton = |secret: &str| {
+        Jeton::new().env("JETON_BOOTSTRAP_CLIENT_ID", "billing").env("JETON_BOOTSTRAP_CLIENT_SECRET", secret)
+    };
+    for short in ["abc", &"x".repeat(31), &"ü".repeat(31)] {
+        for command in ["config", "serve"] {
+            let words = refused(&jeton(short), &[command], "JETON_BOOTSTRAP_CLIENT_SECRET");
+            assert!(words.contains("at least 32 characters") && !words.contains(short), "{words}");
+        }
+    }
+    for good in ["x".repeat(32), "ü".repeat(32)] {
+        done(&jeton(&good), &["config"]);
     }
 }
 

@@ -33,7 +33,7 @@ on_both! {
         assert!(store.regenerate_token(&kept.read("alice"), &new_token(true), regenerate, &who, NOW).is_err());
         assert!(store.revoke_token(1, &who, NOW).is_err());
         assert!(store.create_client("new", &secret(), &who, NOW).is_err());
-        assert!(store.rotate_client("api", &secret(), &who, NOW).is_err());
+        assert!(store.rotate_client("api", &secret(), None, &who, NOW).is_err());
         assert!(store.delete_client("api", &who, NOW).is_err());
         kept.sql(allow);
         assert_eq!(kept.everything(), before);

@@ -29,12 +29,33 @@ on_both! {
         let (old, new) = (ClientSecret::generate(), ClientSecret::generate());
         kept.store.create_client("api", &old.digest(), &by("root"), NOW).unwrap();
         kept.store.create_client("other", &old.digest(), &by("root"), NOW).unwrap();
-        assert!(kept.store.rotate_client("api", &new.digest(), &by("root"), after(5)).unwrap());
+        assert!(kept.store.rotate_client("api", &new.digest(), None, &by("root"), after(5)).unwrap());
         assert_eq!(kept.last_audit(), "root|client.rotate|api|192.0.2.7|{}");
         let client = kept.store.client("api").unwrap().unwrap();
         assert!(client.secret.matches(&new) && !client.secret.matches(&old));
         assert_eq!((client.created_at, client.rotated_at), (NOW, Some(after(5))));
         assert!(kept.store.client("other").unwrap().unwrap().secret.matches(&old));
+    }
+
+    fn a_secret_goes_on_for_its_grace_and_none_before_it_does(db) {
+        let kept = Kept::new(db);
+        let [first, second, third, fourth] = [(); 4].map(|()| ClientSecret::generate());
+        kept.store.create_client("api", &first.digest(), &by("root"), NOW).unwrap();
+        let rotate = |new: &ClientSecret, grace_until, now| {
+            assert!(kept.store.rotate_client("api", &new.digest(), grace_until, &by("root"), now).unwrap());
+        };
+        let good = |now| {
+            let secrets = kept.store.client("api").unwrap().unwrap().secrets();
+            [&first, &second, &third, &fourth].map(|secret| secrets.match_at(&secret.digest(), now))
+        };
+        rotate(&second, Some(after(60)), NOW);
+        assert_eq!(kept.last_audit(), "root|client.rotate|api|192.0.2.7|{\"grace_until\":\"2025-06-15T15:07:40.123456Z\"}");
+        assert_eq!(good(after(59)), [true, true, false, false]);
+        assert_eq!(good(after(60)), [false, true, false, false]);
+        rotate(&third, Some(after(90)), after(30));
+        assert_eq!(good(after(31)), [false, true, true, false], "only the one before");
+        rotate(&fourth, None, after(40));
+        assert_eq!(good(after(41)), [false, false, false, true]);
     }
 
     fn a_deleted_client_takes_its_tokens_along(db) {
@@ -61,7 +82,7 @@ on_both! {
         let before = kept.everything();
         for id in ["", "API", "nobody", "api\0"] {
             assert!(kept.store.client(id).unwrap().is_none());
-            assert!(!kept.store.rotate_client(id, &secret(), &by("root"), NOW).unwrap());
+            assert!(!kept.store.rotate_client(id, &secret(), None, &by("root"), NOW).unwrap());
             assert!(!kept.store.delete_client(id, &by("root"), NOW).unwrap());
         }
         assert_eq!(kept.everything(), before);

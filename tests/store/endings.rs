@@ -3,7 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use jeton::store::{LockedRows, NewToken, Regenerate, StoreError, TokenUse};
+use jeton::domain::page::PageRequest;
+use jeton::domain::token::TokenFacts;
+use jeton::store::{LockedRows, NewToken, OwnChange, Regenerate, StoreError, TokenUse};
 
 use super::{Kept, MULTIPLE, NOW, SINGLE, after, by, hash, named_token, new_token};
 use crate::on_both;
@@ -98,30 +100,37 @@ on_both! {
         let kept = Kept::new(db);
         let alice = kept.user("alice");
         let login = kept.issue(&alice, MULTIPLE);
-        let asked_with = kept.token(&login.digest).unwrap().0;
-        let own = |now| kept.store.create_own_token(&asked_with, &named_token("n"), &by("alice"), now).unwrap();
-        assert!(own(NOW).is_some());
+        let read = || kept.token(&login.digest).unwrap().0;
+        let own = |asked_with: &TokenFacts, now| {
+            let alice = kept.read("alice");
+            kept.store.create_own_token(asked_with, &alice, &named_token("n"), None, &by("alice"), now).unwrap()
+        };
+        let asked_before = read();
+        assert!(matches!(own(&asked_before, NOW), OwnChange::Done(_)));
         let grace = Regenerate { all: true, grace_until: Some(after(60)) };
         assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), grace, &by("root"), NOW).unwrap());
-        assert!(own(after(59)).is_some(), "it lives on by grace");
+        assert!(matches!(own(&read(), after(59)), OwnChange::Done(_)), "it lives on by grace");
         let before = kept.everything();
-        assert!(own(after(60)).is_none());
+        assert!(matches!(own(&read(), after(60)), OwnChange::TokenEnded));
+        assert!(matches!(own(&asked_before, NOW), OwnChange::TokenEnded), "by a clock that is behind, too");
         assert_eq!(kept.everything(), before);
     }
 
     fn a_token_that_is_revoked_meanwhile_makes_no_other(db) {
         let kept = Kept::new(db);
-        let login = kept.issue(&kept.user("alice"), MULTIPLE);
-        let asked_with = kept.token(&login.digest).unwrap().0;
+        let alice = kept.user("alice");
+        let asked_with = kept.token(&kept.issue(&alice, MULTIPLE).digest).unwrap().0;
         let mut session = kept.database.writer();
         session.run("update tokens set revoked_at = '2025-06-15 15:06:40';");
         let made = thread::scope(|scope| {
-            let own = scope.spawn(|| kept.store.create_own_token(&asked_with, &named_token("n"), &by("alice"), NOW));
+            let own = scope.spawn(|| {
+                kept.store.create_own_token(&asked_with, &alice, &named_token("n"), None, &by("alice"), NOW)
+            });
             kept.database.wait_for_blocked(1);
             session.run("commit;");
             own.join().unwrap().unwrap()
         });
-        assert!(made.is_none(), "{made:?}");
+        assert!(matches!(made, OwnChange::TokenEnded), "{made:?}");
         assert_eq!(kept.sql("select count(*) from tokens"), "1");
     }
 }
@@ -130,7 +139,16 @@ on_both! {
 #[test]
 fn who_ends_tokens_and_who_writes_their_uses_do_not_wait_for_each_other() {
     let delete: End = |kept, _| kept.store.delete_user(&kept.read("alice"), &by("root"), NOW);
-    for (way, end) in ENDS.into_iter().filter(|(way, _)| *way != "revoke").chain([("delete", delete)]) {
+    let change_own: End = |kept, _| {
+        let alice = kept.read("alice");
+        let tokens = kept.store.list_tokens(Some(alice.id), PageRequest { number: 1, size: 1 }, NOW)?;
+        let (asked_with, new) = (&tokens.results[0].0, new_token(false));
+        let changed =
+            kept.store.change_own_password(asked_with, &alice, &hash("second"), &new, &by("alice"), after(11))?;
+        Ok(matches!(changed, OwnChange::Done(())))
+    };
+    let more = [("delete", delete), ("change-own-password", change_own)];
+    for (way, end) in ENDS.into_iter().filter(|(way, _)| *way != "revoke").chain(more) {
         let kept = Kept::new(Kind::Postgres);
         let alice = kept.user("alice");
         kept.issue(&alice, MULTIPLE);

@@ -67,7 +67,8 @@ impl Kept {
         if self.database.postgres.is_none() {
             return self.sql(".dump");
         }
-        let tables = ["users", "groups", "user_groups", "tokens", "clients", "audit_log", "sessions", "meta"];
+        let tables =
+            ["users", "groups", "user_groups", "tokens", "clients", "audit_log", "sessions", "console_forms", "meta"];
         tables.map(|table| self.sql(&format!("select * from {table} order by 1, 2"))).join("\n--\n")
     }
 
@@ -141,6 +142,7 @@ fn new_token(sealed: bool) -> NewToken {
         scope: String::new(),
         hint: token.hint(),
         expires_at: None,
+        own: false,
     }
 }
 

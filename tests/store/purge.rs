@@ -13,12 +13,13 @@ use crate::support::postgres;
 const DAY: Duration = Duration::from_hours(24);
 
 /// Each kind, and the index that leads to it.
-const INDEXES: [(Purge, &str); 5] = [
+const INDEXES: [(Purge, &str); 6] = [
     (Purge::ExpiredSeals, "tokens_sealed_expires_at"),
     (Purge::RevokedTokens, "tokens_revoked_at"),
     (Purge::ExpiredTokens, "tokens_expires_at"),
     (Purge::AuditLog, "audit_log_at"),
     (Purge::Sessions, "sessions_seen_at"),
+    (Purge::LoginNetworks, "login_networks_seen_at"),
 ];
 
 /// Puts many rows into the tables: of a thousand tokens one is revoked, one is expired with its seal, ten without.
@@ -46,6 +47,10 @@ fn fill(kept: &Kept, tokens: u32) {
         format!("insert into audit_log (at, actor, action, target) values ({past}, 'x', 'login', 'old')"),
         format!(
             "insert into sessions (user_id, digest, created_at, seen_at) select n, {digest}, {past}, \
+             case when n % 1000 = 0 then {past} else {now} end from {numbers}"
+        ),
+        format!(
+            "insert into login_networks (user_id, network, seen_at) select n, '192.0.2.7', \
              case when n % 1000 = 0 then {past} else {now} end from {numbers}"
         ),
         "analyze".into(),
@@ -127,6 +132,7 @@ fn sqlite_finds_each_by_its_index() {
             Purge::ExpiredTokens => ("tokens", "", "expires_at"),
             Purge::AuditLog => ("audit_log", "", "at"),
             Purge::Sessions => ("sessions", "", "seen_at"),
+            Purge::LoginNetworks => ("login_networks", "", "seen_at"),
         };
         let rows = format!("select id from {table} where {due} {moment} < ?1 order by {moment} limit ?2");
         let plan = kept.sql(&format!("explain query plan delete from {table} where id in ({rows})"));

@@ -2,7 +2,7 @@
 
 use jeton::domain::page::PageRequest;
 use jeton::domain::user::{FIRST_BOOTSTRAP_ID, NewUser, UserFilter};
-use jeton::store::{Regenerate, StoreError, UserChange};
+use jeton::store::{OwnChange, Regenerate, StoreError, UserChange};
 
 use super::{ALL, Kept, MULTIPLE, NOW, after, by, hash, named_token, new_token, new_user};
 use crate::on_both;
@@ -145,19 +145,24 @@ on_both! {
         let read = kept.user("alice");
         let login = kept.issue(&read, MULTIPLE);
         let asked_with = kept.token(&login.digest).unwrap().0;
-        let change = UserChange { username: Some("alicia".into()), is_staff: Some(true), ..UserChange::default() };
-        kept.store.update_user(&read, &change, &by("root"), NOW).unwrap().unwrap();
+        let change = UserChange { username: Some("alicia".into()), ..UserChange::default() };
+        let read = kept.store.update_user(&read, &change, &by("root"), NOW).unwrap().unwrap();
         let other = kept.user("alice");
         let others = kept.token(&kept.issue(&other, MULTIPLE).digest).unwrap().0;
-        let made = kept.store.create_own_token(&asked_with, &named_token("n"), &by("alice"), NOW).unwrap().unwrap();
-        assert_eq!(made.user_id, read.id);
+        let made = kept.store.create_own_token(&asked_with, &read, &named_token("n"), None, &by("alice"), NOW).unwrap();
+        assert!(matches!(&made, OwnChange::Done(token) if token.user_id == read.id), "{made:?}");
         assert!(kept.last_audit().starts_with("alice|token.create|alicia|"), "{}", kept.last_audit());
+        let staff = UserChange { is_staff: Some(true), ..UserChange::default() };
+        kept.store.update_user(&read, &staff, &by("root"), NOW).unwrap().unwrap();
+        let made = kept.store.create_own_token(&asked_with, &read, &named_token("n"), None, &by("alice"), NOW).unwrap();
+        assert!(matches!(made, OwnChange::UserChanged), "scopes were judged by the rights before: {made:?}");
         assert!(kept.store.revoke_login_tokens(read.id, &by("alice"), NOW).unwrap());
         assert!(kept.last_audit().starts_with("alice|token.revoke|alicia|"), "{}", kept.last_audit());
         assert!(!kept.is_live(&login));
         assert!(kept.store.delete_user(&other, &by("root"), NOW).unwrap());
         let before = kept.everything();
-        assert!(kept.store.create_own_token(&others, &named_token("n"), &by("alice"), NOW).unwrap().is_none());
+        let none = kept.store.create_own_token(&others, &other, &named_token("n"), None, &by("alice"), NOW).unwrap();
+        assert!(matches!(none, OwnChange::TokenEnded), "{none:?}");
         assert!(!kept.store.revoke_login_tokens(other.id, &by("alice"), NOW).unwrap());
         assert_eq!(kept.everything(), before);
     }

@@ -1,8 +1,9 @@
 //! A jeton in this process, on a database of its own, listening on a port of its own.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use jeton::server::Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::calls::ALICE;
 use super::heard;
 use super::http::{Answer, Request};
 use super::postgres::{self, Database};
@@ -92,7 +94,7 @@ pub const ADMIN: (&str, &str) = ("admin", "tall ships sail at dawn");
 pub const CLIENT: (&str, &str) = ("demo", "client-secret-of-the-tests-0123456789");
 pub const SECRET_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// Settings of every test: cheap hashes, no limits on failed logins, an admin and a client.
+/// Settings of every test: cheap hashes, no limits on failures, some scopes for users, an admin and a client.
 const DEFAULTS: &[(&str, &str)] = &[
     ("JETON_LISTEN", "127.0.0.1:0"),
     ("JETON_SECRET_KEY", SECRET_KEY),
@@ -101,6 +103,9 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("JETON_ARGON2_ITERATIONS", "1"),
     ("JETON_LOGIN_LIMIT_ADDRESS", "none"),
     ("JETON_LOGIN_LIMIT_USER", "none"),
+    ("JETON_USER_SCOPES", "a b c a:b reports:read reports:write"),
+    ("JETON_LOGIN_LIMIT_ACCOUNT", "none"),
+    ("JETON_CLIENT_LIMIT_ADDRESS", "none"),
     ("JETON_BOOTSTRAP_ADMIN", ADMIN.0),
     ("JETON_BOOTSTRAP_ADMIN_PASSWORD", ADMIN.1),
     ("JETON_BOOTSTRAP_CLIENT_ID", CLIENT.0),
@@ -112,6 +117,8 @@ pub struct App {
     pub addr: SocketAddr,
     pub clock: Clock,
     pub database: Arc<TestDatabase>,
+    /// By the login keys that they gave: a named token wants its user's.
+    passwords: Arc<Mutex<HashMap<String, String>>>,
     stop: actix_web::dev::ServerHandle,
     thread: Option<JoinHandle<()>>,
 }
@@ -130,7 +137,9 @@ impl App {
 
     /// Another node on the same database, with the same clock.
     pub fn node(&self, settings: &[(&str, &str)]) -> Self {
-        Self::on(self.database.clone(), self.clock.clone(), settings)
+        let mut node = Self::on(self.database.clone(), self.clock.clone(), settings);
+        node.passwords = self.passwords.clone();
+        node
     }
 
     /// On any database, with any clock.
@@ -154,7 +163,7 @@ impl App {
             });
         });
         let (addr, stop) = receiver.recv_timeout(Duration::from_secs(20)).expect("jeton listens");
-        Self { addr, clock, database, stop, thread: Some(thread) }
+        Self { addr, clock, database, passwords: Arc::default(), stop, thread: Some(thread) }
     }
 
     /// Runs SQL past jeton, as an operator would, and lets this node hear of it.
@@ -186,7 +195,14 @@ impl App {
     pub fn login(&self, username: &str, password: &str) -> String {
         let answer = self.try_login(username, password);
         assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()["token"].as_str().unwrap().to_owned()
+        let key = answer.json()["token"].as_str().unwrap().to_owned();
+        self.passwords.lock().unwrap().insert(key.clone(), password.to_owned());
+        key
+    }
+
+    /// The password that gave this key; alice's where it was given by other ways.
+    pub fn password_of(&self, key: &str) -> String {
+        self.passwords.lock().unwrap().get(key).map_or(ALICE.1, String::as_str).to_owned()
     }
 
     pub fn try_login(&self, username: &str, password: &str) -> Answer {

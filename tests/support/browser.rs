@@ -95,7 +95,13 @@ impl Browser {
 
     #[track_caller]
     pub fn open(&self, path: &str) {
-        self.command("POST", "/url", &json!({ "url": format!("http://{}{path}", self.site) }));
+        self.open_url(&format!("http://{}{path}", self.site));
+    }
+
+    /// A page of another site.
+    #[track_caller]
+    pub fn open_url(&self, url: &str) {
+        self.command("POST", "/url", &json!({ "url": url }));
     }
 
     /// Of where it is; without the host.
@@ -145,6 +151,19 @@ impl Browser {
         let element = self.find(&format!("//*[@id=//label[normalize-space()='{label}']/@for]"));
         self.command("POST", &format!("/element/{element}/clear"), &json!({}));
         self.command("POST", &format!("/element/{element}/value"), &json!({ "text": text }));
+    }
+
+    /// Chooses the option with this text of the list with this label.
+    #[track_caller]
+    pub fn choose(&self, label: &str, option: &str) {
+        self.click_at(&format!(
+            "//*[@id=//label[normalize-space()='{label}']/@for]/option[normalize-space()='{option}']"
+        ));
+    }
+
+    /// As the button of that name does: what a form showed is asked for by the form again.
+    pub fn reload(&self) {
+        self.command("POST", "/refresh", &json!({}));
     }
 
     /// Presses keys, whatever has the focus.

@@ -37,7 +37,7 @@ pub fn raw(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Request {
     method: String,
     target: String,

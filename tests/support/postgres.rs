@@ -12,8 +12,10 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 pub use self::database::Database;
-use self::machine::{as_owner, client, output, program, spawn_for_life};
-use self::place::{end, fresh_directory, halt, processes};
+pub use self::machine::as_owner;
+use self::machine::{client, output, program, spawn_for_life};
+pub use self::place::fresh_directory;
+use self::place::{end, halt, processes};
 use super::process::{lock, signal};
 use super::within;
 

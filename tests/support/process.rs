@@ -12,6 +12,8 @@ use tempfile::TempDir;
 pub use self::child::{Output, Process, holding, lock, signal};
 use super::within;
 
+const BINARY: &str = env!("CARGO_BIN_EXE_jeton");
+
 /// How it is started: in a fresh directory, with no more of our environment than `PATH`, `HOME`.
 pub struct Jeton {
     pub dir: TempDir,
@@ -41,7 +43,15 @@ impl Jeton {
 
     /// `jeton serve`, on any free port unless the environment names one; waits until it listens.
     pub fn serve(&self) -> Serving {
-        let mut command = self.command(&["serve"]);
+        self.serve_by(self.command(&["serve"]))
+    }
+
+    /// The same below a limit of open files, as `ulimit` takes it.
+    pub fn serve_below(&self, limit: &str) -> Serving {
+        self.serve_by(self.command_of("sh", &["-c", &format!("ulimit {limit} && exec \"$0\" serve"), BINARY]))
+    }
+
+    fn serve_by(&self, mut command: Command) -> Serving {
         if !self.env.iter().any(|(key, _)| key == "JETON_LISTEN") {
             command.env("JETON_LISTEN", "127.0.0.1:0");
         }
@@ -62,7 +72,11 @@ impl Jeton {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+        self.command_of(BINARY, args)
+    }
+
+    fn command_of(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).current_dir(&self.dir).env_clear();
         command.envs(std::env::vars_os().filter(|(key, _)| key == "PATH" || key == "HOME"));
         command.envs(self.env.iter().map(|(key, value)| (key, value)));

@@ -59,7 +59,7 @@ impl TestDatabase {
         if self.postgres.is_none() {
             return;
         }
-        eventually("blocked connections", Duration::from_secs(5), || {
+        eventually("blocked connections", Duration::from_secs(20), || {
             let blocked = self.sql(
                 "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
             );

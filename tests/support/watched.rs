@@ -31,6 +31,16 @@ impl Watched {
         self.cluster.words()[before..].lines().filter(lookup).count()
     }
 
+    /// The statements about one of these tables that `work` made, without what was bound to them.
+    pub fn statements(&self, tables: &[&str], work: impl FnOnce(&App)) -> Vec<String> {
+        let before = self.cluster.words().len();
+        work(&self.app);
+        let words = self.cluster.words();
+        let text = |line: &str| Some(line.split_once("LOG:  execute ")?.1.split_once(": ")?.1.to_owned());
+        let texts = words[before..].lines().filter_map(text);
+        texts.filter(|text| tables.iter().any(|table| text.contains(table))).collect()
+    }
+
     /// The database answers nothing any more.
     pub fn freeze(&self) {
         self.cluster.freeze();

@@ -12,6 +12,8 @@ import django
 import httpx
 import pytest
 from django.conf import settings
+from django.core.management import call_command
+from django.db import transaction
 
 from support import Awaited, Calls, Server
 from jeton_client import AsyncClient, Client
@@ -25,10 +27,35 @@ settings.configure(
     INSTALLED_APPS=[
         "django.contrib.auth",
         "django.contrib.contenttypes",
+        "django.contrib.sessions",
+        "django.contrib.messages",
+        "django.contrib.admin",
         "rest_framework",
         "rest_framework.authtoken",
+        "jeton_client.django",
     ],
+    MIDDLEWARE=[
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+    ],
+    TEMPLATES=[
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "APP_DIRS": True,
+            "OPTIONS": {
+                "context_processors": [
+                    "django.template.context_processors.request",
+                    "django.contrib.auth.context_processors.auth",
+                    "django.contrib.messages.context_processors.messages",
+                ]
+            },
+        }
+    ],
+    USE_TZ=True,
+    DEFAULT_AUTO_FIELD="django.db.models.AutoField",
     JETON={"URL": URL, "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET},
+    ALLOWED_HOSTS=["testserver"],
     ROOT_URLCONF="django_project",
     SECRET_KEY="of the tests",
     PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
@@ -45,14 +72,24 @@ class Jeton:
         self._http = http
 
     def post(self, path: str, **body: object) -> Dict[str, Any]:
-        answer = self._http.post(URL + path, json=body, headers={"Authorization": f"Token {ADMIN_TOKEN}"})
+        return self._send("POST", path, body)
+
+    def _send(self, method: str, path: str, body: Dict[str, object]) -> Dict[str, Any]:
+        answer = self._http.request(method, URL + path, json=body, headers={"Authorization": f"Token {ADMIN_TOKEN}"})
         assert answer.status_code in (200, 201), answer.text
         made: Dict[str, Any] = answer.json()
         return made
 
     def user(self, **fields: object) -> Dict[str, Any]:
-        username = f"user-{next(_numbers)}"
-        return self.post("/admin/users/", username=username, password="a quiet harbour at noon", **fields)
+        named: Dict[str, object] = {"username": f"user-{next(_numbers)}", "password": "a quiet harbour at noon", **fields}
+        return self.post("/admin/users/", **named)
+
+    def change(self, name: str, **fields: object) -> Dict[str, Any]:
+        return self._send("PATCH", f"/admin/users/{name}", fields)
+
+    def delete(self, name: str) -> None:
+        answer = self._http.delete(f"{URL}/admin/users/{name}", headers={"Authorization": f"Token {ADMIN_TOKEN}"})
+        assert answer.status_code == 204, answer.text
 
     def key(self, username: str, **fields: object) -> str:
         key = self.post(f"/admin/users/{username}/tokens/", name="of the tests", **fields)["token"]
@@ -62,7 +99,7 @@ class Jeton:
 
 @pytest.fixture(scope="session")
 def jeton() -> Iterator[Jeton]:
-    with httpx.Client(trust_env=False) as http:
+    with httpx.Client(trust_env=False, timeout=30) as http:
         yield Jeton(http)
 
 
@@ -105,6 +142,19 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Callable[..., Calls]]:
 def server() -> Iterator[Server]:
     with Server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def tables() -> None:
+    call_command("migrate", verbosity=0)
+
+
+@pytest.fixture
+def database(tables: None) -> Iterator[None]:
+    """Django's, empty at the beginning and the end of each test."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import pytest
-from conftest import CLIENT_ID, CLIENT_SECRET, URL, Jeton
+from conftest import CLIENT_SECRET, Jeton
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
-from django.db import connection, transaction
 from django.test import Client, override_settings
 from django.utils.translation import override
 from rest_framework.authentication import TokenAuthentication
@@ -22,35 +20,14 @@ from rest_framework.views import APIView
 
 from jeton_client import Introspection, JetonUser
 from jeton_client.drf import JetonAuthentication
+from project import authenticate, project
 from support import CLOSE, HANG, Server, answer
 
 Alice = Tuple[Dict[str, Any], str]
 UNKNOWN = "0" * 40
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tables() -> None:
-    call_command("migrate", verbosity=0)
-
-
-@pytest.fixture(autouse=True)
-def database(tables: None) -> Iterator[None]:
-    """Django's, empty at the beginning and the end of each test."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
-
-
-def project(**changes: object) -> override_settings:
-    settings: Dict[str, object] = {"URL": URL, "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET, **changes}
-    return override_settings(JETON={name: value for name, value in settings.items() if value is not None})
-
-
-def authenticate(key: str) -> Tuple[Any, Introspection]:
-    request = APIRequestFactory().get("/", headers={"Authorization": f"Token {key}"})
-    authenticated = JetonAuthentication().authenticate(Request(request))
-    assert authenticated is not None
-    return authenticated
+pytestmark = pytest.mark.usefixtures("database")
 
 
 def answers(path: str, headers: Dict[str, str]) -> Tuple[int, bytes, Dict[str, str]]:
@@ -144,46 +121,6 @@ def test_staff_is_staff(jeton: Jeton) -> None:
     assert authenticate(key)[0].has_perm("app.change")
 
 
-def test_users_of_the_project_are_found_by_name(alice: Alice) -> None:
-    with project(USER="find"):
-        with pytest.raises(AuthenticationFailed, match="User inactive or deleted."):
-            authenticate(alice[1])
-        mine = get_user_model().objects.create(username=alice[0]["username"])
-        assert authenticate(alice[1])[0] == mine
-        get_user_model().objects.update(is_active=False)
-        with pytest.raises(AuthenticationFailed, match="User inactive or deleted."):
-            authenticate(alice[1])
-
-
-@pytest.mark.parametrize("how", ["find", "create"])
-def test_a_user_of_another_case_is_another(jeton: Jeton, how: str) -> None:
-    # As in MySQL, or with a collation of the project's own.
-    with connection.cursor() as cursor:
-        cursor.execute("alter table auth_user rename to auth_user_as_it_was")
-        cursor.execute("select sql from sqlite_master where name = 'auth_user_as_it_was'")
-        made = cursor.fetchone()[0].replace("auth_user_as_it_was", "auth_user")
-        cursor.execute(made.replace('"username" varchar(150) NOT NULL', '"username" varchar(150) NOT NULL COLLATE NOCASE'))
-    user = jeton.user()
-    theirs = get_user_model().objects.create(username=user["username"].upper())
-    assert get_user_model().objects.filter(username=user["username"]).exists()
-    with project(USER=how), pytest.raises(AuthenticationFailed, match="User inactive or deleted"):
-        authenticate(jeton.key(user["username"]))
-    assert get_user_model().objects.get() == theirs
-
-
-def test_users_are_created_once_and_without_rights(jeton: Jeton) -> None:
-    jetons = jeton.user(email="zoe@example.com", is_staff=True, is_superuser=True)
-    key = jeton.key(jetons["username"])
-    with project(USER="create"):
-        first, again = authenticate(key)[0], authenticate(key)[0]
-        assert first == again and get_user_model().objects.count() == 1
-        assert (first.username, first.email) == (jetons["username"], "zoe@example.com")
-        assert not (first.is_staff or first.is_superuser or first.has_usable_password())
-        get_user_model().objects.update(is_active=False)
-        with pytest.raises(AuthenticationFailed, match="User inactive or deleted."):
-            authenticate(key)
-
-
 class JetonFirst(JetonAuthentication):
     """As docs/migrating-from-django.md has it."""
 
@@ -237,6 +174,9 @@ def test_a_wrong_client_secret_is_503_too(alice: Alice) -> None:
         ({"USER": "guess"}, "USER"),
         ({"KEYWORDS": "Token"}, "KEYWORDS"),
         ({"KEYWORDS": []}, "KEYWORDS"),
+        ({"LINK_BY_NAME": "yes"}, "LINK_BY_NAME"),
+        ({"SYNC": "groups"}, "SYNC"),
+        ({"SYNC": ["password"]}, "SYNC"),
     ],
 )
 def test_a_bad_setting_is_named(changes: Dict[str, object], words: str) -> None:

@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::{Bar, number, warn};
 use crate::cli::output::visible;
-use crate::cli::{Failure, with_service};
+use crate::cli::{Failure, with_service_on};
 use crate::config::Config;
-use crate::server::open_store;
+use crate::server::{Schema, open_store};
 use crate::service::{CsvError, CsvImported, would_import_csv};
 
 /// What `--help` says.
@@ -71,7 +71,7 @@ pub fn import(arguments: CsvArguments, config: &Config) -> Result<(), Failure> {
     if dry_run {
         return told(would_import_csv(&open_store(config)?, &text, |at| bar.show(at)));
     }
-    with_service(config, |service, caller| async move {
+    with_service_on(Schema::Migrate, config, |service, caller| async move {
         told(service.import_csv(text, &caller, move |at| bar.show(at)).await)
     })
 }

@@ -3,11 +3,11 @@
 use clap::Args;
 
 use super::{Bar, number, warn};
-use crate::cli::{Failure, with_service};
-use crate::config::Config;
+use crate::cli::{Failure, with_service_on};
+use crate::config::{Config, PASSWORD_IN_ARGUMENT};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Clock;
-use crate::server::open_store;
+use crate::server::{Schema, open_store};
 use crate::service::{Counts, DjangoImport, Imported, open_django, would_import_django};
 
 #[derive(Args)]
@@ -29,6 +29,9 @@ pub struct DjangoArguments {
 
 pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), Failure> {
     let from = DatabaseUrl::parse(&arguments.from).map_err(|fault| Failure::new(format!("--from: {fault}")))?;
+    if from.has_password() {
+        return Err(Failure::new(format!("--from: {PASSWORD_IN_ARGUMENT}; give it in PGPASSWORD or ~/.pgpass")));
+    }
     let DjangoArguments { user_table, username_column, dry_run, .. } = arguments;
     // Before jeton's own database: an import that cannot be makes none.
     let source = open_django(&DjangoImport { from, user_table, username_column })?;
@@ -47,7 +50,7 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
         tell(&found?, "would be imported", legacy_allowed);
         Ok(())
     } else {
-        with_service(config, |service, caller| async move {
+        with_service_on(Schema::Migrate, config, |service, caller| async move {
             let done = service.import_django(source, &caller, move |at| bar.show(at)).await;
             ended.end();
             tell(&done?, "imported", legacy_allowed);

@@ -92,18 +92,24 @@ pub fn hash(password: &Password, cost: Argon2Cost, workspace: &mut Workspace) ->
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
         .hash_password_into_with_memory(password.0.as_bytes(), &salt, &mut output, blocks)
         .expect("checked parameters and a bounded password");
-    phc_string(&params, &salt, &output)
+    phc_string(Algorithm::Argon2id, Version::V0x13, &params, &salt, &output)
 }
 
 /// A hash of nothing.
 pub fn dummy(cost: Argon2Cost) -> PasswordHash {
-    phc_string(&cost.checked_params(), &random::bytes(), &random::bytes())
+    phc_string(Algorithm::Argon2id, Version::V0x13, &cost.checked_params(), &[0; 16], &[0; 32])
 }
 
-fn phc_string(params: &Params, salt: &[u8; 16], output: &[u8; 32]) -> PasswordHash {
+fn phc_string(
+    algorithm: Algorithm,
+    version: Version,
+    params: &Params,
+    salt: &[u8; 16],
+    output: &[u8; 32],
+) -> PasswordHash {
     let phc = phc::PasswordHash {
-        algorithm: Algorithm::Argon2id.ident(),
-        version: Some(Version::V0x13.into()),
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
         params: phc::ParamsString::try_from(params).expect("checked parameters"),
         salt: Some(phc::Salt::new(salt).expect("16 bytes are a salt")),
         hash: Some(phc::Output::new(output).expect("32 bytes are an output")),
@@ -150,6 +156,13 @@ impl Argon2Hash {
     fn bounded(self, memory_kib: u32) -> Result<Self, HashFault> {
         let fits = self.params.m_cost() <= memory_kib && work_kib(&self.params) <= MAX_WORK_KIB;
         if fits { Ok(self) } else { Err(HashFault::TooCostly(NAME)) }
+    }
+
+    /// A hash of nothing that costs the same.
+    pub fn dummy(&self) -> Option<PasswordHash> {
+        let (memory, passes, lanes) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
+        let params = Params::new(memory, passes, lanes, Some(32)).ok()?;
+        Some(phc_string(self.algorithm, self.version, &params, &[0; 16], &[0; 32]))
     }
 
     pub fn verify(self, password: &Password, cost: Argon2Cost, workspace: &mut Workspace) -> Verdict {

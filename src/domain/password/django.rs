@@ -18,6 +18,9 @@ const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=16;
 const MAX_SCRYPT_MEMORY: u64 = 256 * 1024 * 1024;
 const MAX_SCRYPT_WORK: u64 = 2 * 1024 * 1024 * 1024;
 
+/// What stands in a hash of nothing; as long as Django's own salts.
+const DUMMY_SALT: &str = "0000000000000000000000";
+
 /// bcrypt reads no more of a password.
 const BCRYPT_BYTES: usize = 72;
 
@@ -79,6 +82,29 @@ impl<'a> DjangoHash<'a> {
             Self::Sha1 { .. } => Some("sha1"),
             _ => None,
         }
+    }
+
+    /// A hash of nothing that costs the same; `None` for the formats that guard nothing.
+    pub fn dummy(&self) -> Option<String> {
+        let bcrypt = |name: &str, cost: u32| {
+            let (salt, hash) = (BCRYPT_BASE64.encode([0; 16]), BCRYPT_BASE64.encode([0; 23]));
+            format!("{name}$$2b${cost:02}${salt}{hash}")
+        };
+        Some(match self {
+            Self::Pbkdf2Sha256 { iterations, .. } => {
+                format!("pbkdf2_sha256${iterations}${DUMMY_SALT}${}", STANDARD.encode([0; 32]))
+            }
+            Self::Pbkdf2Sha1 { iterations, .. } => {
+                format!("pbkdf2_sha1${iterations}${DUMMY_SALT}${}", STANDARD.encode([0; 20]))
+            }
+            Self::Scrypt { params, .. } => {
+                let (n, r, p) = (params.n(), params.r(), params.p());
+                format!("scrypt${n}${DUMMY_SALT}${r}${p}${}", STANDARD.encode([0; 64]))
+            }
+            Self::Bcrypt { cost, .. } => bcrypt("bcrypt", *cost),
+            Self::BcryptSha256 { cost, .. } => bcrypt("bcrypt_sha256", *cost),
+            Self::Md5 { .. } | Self::Sha1 { .. } => return None,
+        })
     }
 
     pub fn matches(&self, password: &str) -> bool {

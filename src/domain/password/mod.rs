@@ -3,6 +3,7 @@
 //! Hashing takes milliseconds and megabytes; only the pool in `service/hasher/` calls it.
 
 mod argon2;
+mod costs;
 mod django;
 #[cfg(test)]
 mod vectors;
@@ -11,6 +12,7 @@ use std::fmt;
 
 use self::argon2::Argon2Hash;
 pub use self::argon2::{Argon2Cost, Workspace, hash};
+pub use self::costs::{HashCosts, NameKey};
 use self::django::DjangoHash;
 use super::random;
 
@@ -69,6 +71,23 @@ impl PasswordHash {
     #[must_use]
     pub fn dummy(cost: Argon2Cost) -> Self {
         argon2::dummy(cost)
+    }
+
+    /// A hash of nothing that takes as long to check as this one. `None` when to check this one takes no time: it is
+    /// unusable, cannot be read, or is of a format that guards nothing.
+    #[must_use]
+    pub fn dummy_alike(&self) -> Option<Self> {
+        match read(&self.0).ok()? {
+            Stored::Unusable => None,
+            Stored::Argon2(hash) => hash.dummy(),
+            Stored::Django(hash) => hash.dummy().map(Self),
+        }
+    }
+
+    /// Whether it means that no password logs in.
+    #[must_use]
+    pub fn is_unusable(&self) -> bool {
+        matches!(read(&self.0), Ok(Stored::Unusable))
     }
 
     /// Whether a password can be checked against it, or it is unusable and means to be. Takes no time.

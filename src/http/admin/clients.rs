@@ -5,12 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::regenerate::parse_grace;
 use crate::domain::client::ClientSecret;
 use crate::http::error::HttpError;
 use crate::http::fields::{Fields, Trim};
 use crate::http::pages::ListQuery;
 use crate::http::{AppState, body, caller, drf};
-use crate::service::Rights;
+use crate::service::{Error, Rights};
 
 /// A client with a new secret: the only time it is shown.
 #[derive(Serialize, ToSchema)]
@@ -44,9 +45,9 @@ pub async fn create(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     caller.require(Rights::Superuser)?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let client_id = fields.required_text("client_id", Trim::Yes);
@@ -55,17 +56,20 @@ pub async fn create(
     Ok(WithSecret::answer(StatusCode::CREATED, &client_id, &secret))
 }
 
-/// Gives a client a new secret.
+/// Gives a client a new secret; the old one may go on for a while.
 pub async fn rotate(
     request: HttpRequest,
     client_id: web::Path<String>,
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    // It takes none, but too large is too large.
-    body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
-    let secret = state.service.rotate_client(&client_id, &caller).await?;
+    // It takes none, but too large is too large.
+    body::read_known(&request, payload, body::MAX_BODY).await?;
+    state.service.client(&client_id, &caller).await?;
+    let query = ListQuery::of(&request)?;
+    let grace = parse_grace(query.get("grace")).map_err(|fault| Error::invalid("grace", fault))?;
+    let (secret, _) = state.service.rotate_client(&client_id, grace, &caller).await?;
     Ok(WithSecret::answer(StatusCode::OK, &client_id, &secret))
 }
 

@@ -14,9 +14,9 @@ pub async fn explain(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     caller.require(Rights::Staff)?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let token = fields.any_text("token");

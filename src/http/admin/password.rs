@@ -14,9 +14,9 @@ pub async fn set_password(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     state.service.require_power_over(&username, &caller).await?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let password = Password::new(fields.required_text("password", Trim::No));

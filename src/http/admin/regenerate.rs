@@ -1,5 +1,7 @@
 //! `POST /admin/users/{username}/regenerate`: the answer to a leaked key.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -27,24 +29,33 @@ pub async fn regenerate(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    // It takes none, but too large is too large.
-    body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     state.service.require_power_over(&username, &caller).await?;
+    // It takes none, but too large is too large.
+    body::read_known(&request, payload, body::MAX_BODY).await?;
     let query = ListQuery::of(&request)?;
     let options = options(query.get("grace"), query.get("all"))?;
     let (token, _) = state.service.regenerate(&username, options, &caller).await?;
     Ok(drf::secret_answer(StatusCode::OK, &NewKey { token: token.expose() }))
 }
 
+/// How much longer what is replaced lives; empty: not at all.
+///
+/// # Errors
+/// What to say of a text that is no duration.
+pub fn parse_grace(text: &str) -> Result<Option<Duration>, &'static str> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    duration::parse(text).map(Some).map_err(|_| "Enter a duration such as 30m or 12h.")
+}
+
 fn options(grace: &str, all: &str) -> Result<RegenerateOptions, Error> {
     let mut faults = Faults::default();
     let mut options = RegenerateOptions::default();
-    if !grace.is_empty() {
-        match duration::parse(grace) {
-            Ok(span) => options.grace = Some(span),
-            Err(_) => faults.add("grace", "Enter a duration such as 30m or 12h."),
-        }
+    match parse_grace(grace) {
+        Ok(span) => options.grace = span,
+        Err(fault) => faults.add("grace", fault),
     }
     if !all.is_empty() {
         match boolean(all) {

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::domain::page::Page;
 use crate::http::error::HttpError;
+use crate::http::fields::Fields;
 use crate::http::pages::ListQuery;
 use crate::http::tokens::{Created, named_token, token_id};
 use crate::http::{AppState, body, caller, drf};
@@ -31,10 +32,13 @@ pub async fn create(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     state.service.require_power_over(&username, &caller).await?;
-    let wanted = named_token(&body::parse(&request, body)?)?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
+    let data = body::parse(&request, body)?;
+    let mut fields = Fields::of(&data)?;
+    let wanted = named_token(&mut fields);
+    fields.finish()?;
     let (token, facts) = state.service.create_named_token(&username, wanted, &caller).await?;
     Ok(Created::answer(&token, &facts))
 }

@@ -37,20 +37,20 @@ fn filter(query: &ListQuery) -> Result<UserFilter, Error> {
     Ok(UserFilter { search: query.get("search").to_owned(), is_active, is_staff, is_superuser, group, order })
 }
 
-/// Makes a user. `password` may be null for one who cannot log in.
+/// Makes a user.
 pub async fn create(
     request: HttpRequest,
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     caller.require(Rights::Staff)?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let draft = UserDraft {
         username: fields.required_text("username", Trim::Yes),
-        password: fields.nullable_text("password", Trim::No).map(Password::new),
+        password: Some(Password::new(fields.required_text("password", Trim::No))),
         email: fields.optional_text("email").unwrap_or_default(),
         first_name: fields.optional_text("first_name").unwrap_or_default(),
         last_name: fields.optional_text("last_name").unwrap_or_default(),
@@ -81,9 +81,9 @@ pub async fn update(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(&request, payload, body::MAX_BODY).await?;
     let caller = caller::caller(&request, &state).await?;
     state.service.require_power_over(&username, &caller).await?;
+    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
     let patch = UserPatch {

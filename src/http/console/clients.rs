@@ -8,6 +8,7 @@ use super::form::FormFaults;
 use super::listing::{Listing, Pager};
 use super::page::{Answered, Frame, Refusal, html, see_other};
 use super::parts::{Confirmation, Field, Moment, MomentOr, SecretPage, client_link, moment_or};
+use super::tokens::grace;
 use super::visitor::{Visitor, posted, visitor};
 use crate::domain::client::{Client, ClientSecret};
 use crate::http::AppState;
@@ -19,7 +20,6 @@ const CLIENTS: &str = "/console/clients";
 #[template(path = "console/clients.html")]
 struct ClientsPage {
     frame: Frame,
-    form_token: String,
     rows: Vec<Row>,
     pager: Pager,
 }
@@ -39,6 +39,14 @@ struct NewClientPage {
     client_id: Field,
 }
 
+#[derive(Template)]
+#[template(path = "console/rotate.html")]
+struct RotatePage {
+    frame: Frame,
+    form_token: String,
+    client_id: String,
+}
+
 /// The list.
 pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered {
     let visitor = visitor(&request, &state).await?;
@@ -52,7 +60,6 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
     };
     let page = ClientsPage {
         frame: visitor.frame("Clients", "clients"),
-        form_token: visitor.form_token(),
         pager: listing.pager(page.count)?,
         rows: page.results.into_iter().map(row).collect(),
     };
@@ -70,10 +77,27 @@ pub async fn new(request: HttpRequest, state: web::Data<AppState>) -> Answered {
 pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> Answered {
     let (visitor, form) = posted(&request, payload, &state).await?;
     let client_id = form.text("client_id");
-    match state.service.create_client(&client_id, &visitor.caller).await {
-        Ok(secret) => Ok(shown(&visitor, &client_id, &secret, "was registered")),
+    let made = state.service.create_client(&client_id, &visitor.caller);
+    match visitor.once(&request, &form, &state, made).await? {
+        Ok(secret) => Ok(shown(&visitor, &client_id, &secret, &format!("{client_id} was registered."))),
         Err(error) => Ok(form_page(&visitor, StatusCode::BAD_REQUEST, &client_id, &FormFaults::of(error)?)),
     }
+}
+
+/// Asks once more, and how long the old secret is to go on.
+pub async fn confirm_rotate(
+    request: HttpRequest,
+    client_id: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Answered {
+    let visitor = visitor(&request, &state).await?;
+    let client_id = state.service.client(&client_id, &visitor.caller).await?.client_id;
+    let page = RotatePage {
+        frame: visitor.frame(&format!("Rotate {client_id}"), "clients"),
+        form_token: visitor.form_token(),
+        client_id,
+    };
+    Ok(html(StatusCode::OK, &page))
 }
 
 /// Gives a client a new secret and shows it.
@@ -83,9 +107,14 @@ pub async fn rotate(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Answered {
-    let (visitor, _) = posted(&request, payload, &state).await?;
-    let secret = state.service.rotate_client(&client_id, &visitor.caller).await?;
-    Ok(shown(&visitor, &client_id, &secret, "has a new secret; the old one is dead"))
+    let (visitor, form) = posted(&request, payload, &state).await?;
+    let rotated = state.service.rotate_client(&client_id, grace(&form)?, &visitor.caller);
+    let (secret, old_until) = visitor.once(&request, &form, &state, rotated).await??;
+    let old = match old_until.map(Moment) {
+        Some(until) => format!("the old one goes on until {}", until.text()),
+        None => "the old one is dead".to_owned(),
+    };
+    Ok(shown(&visitor, &client_id, &secret, &format!("{client_id} has a new secret; {old}.")))
 }
 
 /// Asks once more.
@@ -133,7 +162,7 @@ fn shown(visitor: &Visitor, client_id: &str, secret: &ClientSecret, what: &str) 
     let page = SecretPage {
         frame: visitor.frame("Client secret", "clients"),
         heading: format!("The secret of {client_id}"),
-        sentence: format!("{client_id} {what}. The secret is shown this once: copy it now."),
+        sentence: format!("{what} The secret is shown this once: copy it now."),
         label: "Secret",
         secret: secret.expose().to_owned(),
         back: CLIENTS.into(),

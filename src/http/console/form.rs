@@ -18,19 +18,36 @@ impl Form {
     /// The field that says which session's page the form is of.
     pub const TOKEN: &'static str = "form_token";
 
-    /// Reads a form, of our own site if the browser says whose.
-    pub async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, Refusal> {
-        let body = body::read(request, payload, body::MAX_BODY).await?;
-        if request.headers().get("Sec-Fetch-Site").is_some_and(|site| site != "same-origin") {
-            return Err(foreign_form());
+    /// Whether it is of our own site, if the browser says whose.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn of_our_site(request: &HttpRequest) -> Result<(), Refusal> {
+        match request.headers().get("Sec-Fetch-Site") {
+            Some(site) if site != "same-origin" => Err(foreign_form()),
+            _ => Ok(()),
         }
+    }
+
+    /// Reads a form of somebody who is not signed in.
+    pub async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, Refusal> {
+        Self::of_our_site(request)?;
+        Self::parse(request, &body::read(request, payload, body::MAX_BODY).await?)
+    }
+
+    /// Reads a form of somebody who is, and whose site was looked at.
+    pub async fn read_known(request: &HttpRequest, payload: web::Payload) -> Result<Self, Refusal> {
+        Self::parse(request, &body::read_known(request, payload, body::MAX_BODY).await?)
+    }
+
+    fn parse(request: &HttpRequest, body: &[u8]) -> Result<Self, Refusal> {
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") && !body.is_empty() {
             let sentence = "This page takes forms only.";
             return Err(Refusal::Page(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence.into()));
         }
-        let pairs = body::form(&body, Charset::Known(encoding_rs::UTF_8));
+        let pairs = body::form(body, Charset::Known(encoding_rs::UTF_8));
         // Nobody types it, and a database may not take it.
         if pairs.iter().any(|(_, value)| value.contains('\0')) {
             return Err(Refusal::Page(StatusCode::BAD_REQUEST, "Null characters are not allowed.".into()));

@@ -50,7 +50,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(verb("/users/@{username}/tokens/{id}/revoke", web::post().to(tokens::revoke)))
         .service(page("/clients", get().to(clients::list)))
         .service(form("/clients/new", get().to(clients::new), web::post().to(clients::create)))
-        .service(verb("/clients/@{client_id}/rotate", web::post().to(clients::rotate)))
+        .service(form(
+            "/clients/@{client_id}/rotate",
+            get().to(clients::confirm_rotate),
+            web::post().to(clients::rotate),
+        ))
         .service(form(
             "/clients/@{client_id}/delete",
             get().to(clients::confirm_delete),

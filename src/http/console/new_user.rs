@@ -46,7 +46,8 @@ pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Dat
         groups: wanted.groups,
         ..UserDraft::named(&wanted.username)
     };
-    match state.service.create_user(draft, &visitor.caller).await {
+    let made = state.service.create_user(draft, &visitor.caller);
+    match visitor.once(&request, &form, &state, made).await? {
         Ok(user) => {
             visitor.notify(&state, format!("{} was made.", user.username)).await;
             Ok(see_other(&user_link(&user.username)))

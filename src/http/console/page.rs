@@ -103,7 +103,14 @@ impl ResponseError for Refusal {
                 error_page(*status, sentence)
             }
             Self::Service(error) => service_page(error),
-            Self::Body(other) => error_page(other.error_response().status(), &other.to_string()),
+            Self::Body(other) => {
+                let refusal = other.error_response();
+                let mut page = error_page(refusal.status(), &other.to_string());
+                if let Some(seconds) = refusal.headers().get(RETRY_AFTER) {
+                    page.headers_mut().insert(RETRY_AFTER, seconds.clone());
+                }
+                page
+            }
         }
     }
 }
@@ -114,9 +121,13 @@ fn service_page(error: &Error) -> HttpResponse {
         Error::PermissionDenied | Error::TokenLimit => (StatusCode::FORBIDDEN, error.to_string()),
         Error::NotFound => (StatusCode::NOT_FOUND, "There is no such page, or what it was about is gone.".into()),
         Error::Invalid(faults) => (StatusCode::BAD_REQUEST, faults.to_string()),
+        Error::LoginRefused(_) => (StatusCode::BAD_REQUEST, error.to_string()),
         Error::Conflict(sentence) => (StatusCode::CONFLICT, sentence.clone()),
         Error::Throttled(wait) => (StatusCode::TOO_MANY_REQUESTS, throttled(*wait)),
-        Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Too many logins at once, try again later.".into()),
+        Error::Busy => {
+            log::warn!("{error}");
+            (StatusCode::SERVICE_UNAVAILABLE, "Too many logins at once, try again later.".into())
+        }
         Error::Store(error) if error.is_passing() => {
             log::warn!("{error}");
             (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer. Try again in a moment.".into())

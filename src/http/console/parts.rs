@@ -82,11 +82,17 @@ pub struct Moment(pub Timestamp);
 
 impl HtmlSafe for Moment {}
 
+impl Moment {
+    /// To the minute, in the middle of a sentence.
+    pub fn text(self) -> String {
+        let whole = self.0.to_string();
+        format!("{} UTC", whole.get(..16).unwrap_or(&whole).replace('T', " "))
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = self.0.to_string();
-        let minute = whole.get(..16).unwrap_or(&whole).replace('T', " ");
-        write!(f, "<time datetime=\"{whole}\">{minute} UTC</time>")
+        write!(f, "<time datetime=\"{}\">{}</time>", self.0, self.text())
     }
 }
 

@@ -13,6 +13,7 @@ use super::parts::Field;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
 use crate::http::{AppState, client_address};
+use crate::logging::Request;
 use crate::service::{Error, Faults, Login};
 
 #[derive(Template)]
@@ -69,6 +70,7 @@ pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Da
         }
         Err(error) => return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?)),
     };
+    Request::is_of_user(&username);
     // Whoever was signed in here before is not any more.
     if let Some(old) = Cookie::Session.sent(&request, &state) {
         state.service.sign_out(&old).await?;

@@ -13,6 +13,7 @@ use super::visitor::{Visitor, posted};
 use crate::domain::duration;
 use crate::domain::token::{Token, TokenFacts};
 use crate::http::AppState;
+use crate::http::admin::regenerate::parse_grace;
 use crate::http::tokens::token_id;
 use crate::service::{Error, NamedToken, RegenerateOptions};
 
@@ -61,7 +62,9 @@ impl Wanted {
     pub fn fields(&self, faults: &FormFaults) -> Vec<Field> {
         vec![
             Field::text("name", "Name", &self.name).required().hint("What it is for").with(faults),
-            Field::text("scope", "Scope", &self.scope).hint("Scopes, separated by blanks; may be empty").with(faults),
+            Field::text("scope", "Scope", &self.scope)
+                .hint("Scopes, separated by blanks; may be empty. With jeton:admin it may do here what its user may")
+                .with(faults),
             Field::text("expires_in", "Expires in", &self.expires_in)
                 .hint("Such as 12h or 90d; empty: never")
                 .with(faults),
@@ -92,7 +95,7 @@ pub async fn create(
             NamedToken { name: wanted.name.clone(), scope: wanted.scope.clone(), expires_in: wanted.lifetime()? };
         state.service.create_named_token(&username, named, &visitor.caller).await
     };
-    match made.await {
+    match visitor.once(&request, &form, &state, made).await? {
         Ok((token, _)) => Ok(shown(&visitor, &username, &token, format!("The key of {}", wanted.name))),
         Err(error) => {
             let faults = FormFaults::of(error)?;
@@ -109,17 +112,15 @@ pub async fn regenerate(
     state: web::Data<AppState>,
 ) -> Answered {
     let (visitor, form) = posted(&request, payload, &state).await?;
-    let grace = match form.get("grace") {
-        "" => None,
-        text => Some(duration::parse(text).map_err(|_| bad_grace())?),
-    };
-    let options = RegenerateOptions { grace, all: form.ticked("all") };
-    let (token, _) = state.service.regenerate(&username, options, &visitor.caller).await?;
+    let options = RegenerateOptions { grace: grace(&form)?, all: form.ticked("all") };
+    let made = state.service.regenerate(&username, options, &visitor.caller);
+    let (token, _) = visitor.once(&request, &form, &state, made).await??;
     Ok(shown(&visitor, &username, &token, "The new login key".into()))
 }
 
-fn bad_grace() -> Refusal {
-    Refusal::Page(StatusCode::BAD_REQUEST, "Enter a duration such as 30m or 12h.".into())
+/// How much longer what a form replaces is to live.
+pub fn grace(form: &Form) -> Result<Option<Duration>, Refusal> {
+    parse_grace(form.get("grace")).map_err(|fault| Refusal::Page(StatusCode::BAD_REQUEST, fault.into()))
 }
 
 /// Revokes a token of this user's.

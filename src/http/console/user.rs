@@ -158,7 +158,8 @@ pub async fn set_password(
 ) -> Answered {
     let (visitor, form) = posted(&request, payload, &state).await?;
     let password = Password::new(form.get("password").to_owned());
-    match state.service.set_password(&username, password, &visitor.caller).await {
+    let set = state.service.set_password(&username, password, &visitor.caller);
+    match visitor.once(&request, &form, &state, set).await? {
         Ok(()) => {
             let notice = "The password is set. Login tokens made before are revoked.";
             back(&state, &visitor, &username, notice).await

@@ -12,7 +12,11 @@ use crate::domain::session::SessionKey;
 use crate::domain::user::User;
 use crate::http::pages::QUOTED;
 use crate::http::{AppState, client_address};
-use crate::service::{Caller, Rights};
+use crate::logging::Request;
+use crate::service::{Caller, Error, Rights};
+
+const SENT_ALREADY: &str = "This form was sent already, and what it asks for was done. A key or a secret is shown that \
+                            once: if it was not copied, open the page anew and make another.";
 
 /// Somebody who is signed in.
 pub struct Visitor {
@@ -51,6 +55,31 @@ impl Visitor {
         }
     }
 
+    /// Does what a form asks for, once: whoever reloads the answer sends the form again. One of which nothing came, since
+    /// it was refused, may be sent again.
+    ///
+    /// # Errors
+    /// 409 for a form that was taken before; [`Error::Store`] when that cannot be found out.
+    pub async fn once<T>(
+        &self,
+        request: &HttpRequest,
+        form: &Form,
+        state: &AppState,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<Result<T, Error>, Refusal> {
+        let form = self.key.form(request.path().trim_end_matches('/'), form.get(Form::TOKEN));
+        if !state.service.take_form(&self.key, form).await? {
+            return Err(Refusal::Page(StatusCode::CONFLICT, SENT_ALREADY.into()));
+        }
+        let done = work.await;
+        if done.is_err()
+            && let Err(error) = state.service.give_form_back(form).await
+        {
+            log::warn!("a form of the console cannot be sent again: {error}");
+        }
+        Ok(done)
+    }
+
     /// Ends the session.
     pub async fn sign_out(&self, state: &AppState) -> Result<(), Refusal> {
         Ok(state.service.sign_out(&self.key).await?)
@@ -66,6 +95,7 @@ pub async fn visitor(request: &HttpRequest, state: &AppState) -> Result<Visitor,
     if let Some(key) = Cookie::Session.sent(request, state)
         && let Some(session) = state.service.session(&key, is_look).await?
     {
+        Request::is_of_user(&session.user.username);
         let caller = Caller::user(&session.user, client_address(request, state));
         return Ok(Visitor { key, user: session.user, notice: session.notice, caller });
     }
@@ -88,8 +118,9 @@ pub async fn posted(
     payload: web::Payload,
     state: &AppState,
 ) -> Result<(Visitor, Form), Refusal> {
-    let form = Form::read(request, payload).await?;
+    Form::of_our_site(request)?;
     let visitor = visitor(request, state).await?;
+    let form = Form::read_known(request, payload).await?;
     if !visitor.key.made(form.get(Form::TOKEN)) {
         return Err(foreign_form());
     }

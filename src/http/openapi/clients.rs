@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::operation::Op;
 use super::parts::{BODIES, Header, fields, text};
+use super::tokens::GRACE;
 use crate::domain::audit::Entry;
 use crate::domain::client::Client;
 use crate::http::admin::clients::WithSecret;
@@ -29,11 +30,16 @@ pub fn operations() -> Vec<Op> {
             .for_superuser()
             .may_not_exist("There is no such client."),
         Op::post("/admin/clients/{client_id}/rotate", "rotate_client", "Give a client a new secret")
-            .describe("The old one is good no more.")
+            .describe("The old one is good no more, or with `grace` for that long; any before it is not.")
+            .query(
+                "grace",
+                text().pattern(Some(GRACE)).examples([json!("1h")]),
+                "How long the old secret goes on; not at all by default.",
+            )
             .answers::<WithSecret>(200, "The client, and this once its secret.")
             .with(Header::NoStore)
             .for_superuser()
-            .refuses(400, "The body cannot be read.", "The request body could not be read.")
+            .refuses_bad_parameters("grace", "Enter a duration such as 30m or 12h.")
             .reads_body()
             .may_not_exist("There is no such client."),
     ]
@@ -43,6 +49,10 @@ pub fn audit() -> Vec<Op> {
     let moment = || text().format(Some(super::format("date-time"))).examples([json!("2026-01-31T09:30:00Z")]);
     vec![
         Op::get("/admin/audit/", "list_audit", "The audit log, newest first")
+            .describe(
+                "The details of a `login.failed` have its `reason`: `unknown_user`, `wrong_password`, `inactive`, \
+                 `no_password`, `too_costly`, `not_staff`, `throttled` or `limit`.",
+            )
             .query("actor", text(), "Of exactly this actor: a username, `client:<id>`, `cli:<os user>` or `system`.")
             .query("action", text().examples([json!("token.revoke")]), "Of exactly this action.")
             .query("target", text(), "Concerning exactly this target.")

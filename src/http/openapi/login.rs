@@ -1,19 +1,20 @@
-//! `/api-token-auth/`, `/logout/`, `/logoutall/`, `/me`.
+//! `/api-token-auth/`, `/logout/`, `/logoutall/`, `/me`, `/me/password`.
 
 use serde_json::json;
 use utoipa::PartialSchema;
+use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use super::operation::{Op, reference};
-use super::parts::{FORM, Header, JSON, MULTIPART, fields, integer, text};
+use super::parts::{BODIES, FORM, Header, JSON, MULTIPART, fields, integer, text};
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 use crate::http::error::OAuthError;
 use crate::http::login::FIELDS;
-use crate::http::me::Me;
+use crate::http::me::{Me, NewLogin};
 
 pub fn operations() -> Vec<Op> {
-    vec![login(), logout(), logoutall(), me()]
+    vec![login(), logout(), logoutall(), me(), update_me(), change_password()]
 }
 
 fn login() -> Op {
@@ -36,8 +37,7 @@ fn login() -> Op {
         .refuses_bad_fields("non_field_errors", "Unable to log in with provided credentials.")
         .answers_like::<OAuthError>(403, "`JETON_TOKEN_LIMIT_PER_USER` is reached.", &json!({ "error": limit }))
         .refuses(406, "The client accepts no JSON.", "Could not satisfy the request Accept header.")
-        .refuses(429, "Too many failed logins.", "Request was throttled. Expected available in 30 seconds.")
-        .with(Header::RetryAfter)
+        .counts_failures()
         .needs_database();
     op.add::<Timestamp>();
     op
@@ -82,4 +82,35 @@ fn me() -> Op {
         .answers::<Me>(200, "Who the caller is.")
         .with(Header::NoStore)
         .for_holder()
+}
+
+fn update_me() -> Op {
+    let name = || text().max_length(Some(150));
+    let body = fields().property("first_name", name()).property("last_name", name());
+    Op::new(HttpMethod::Patch, "/me", "update_me", "Change the caller's own name")
+        .describe("Fields that `JETON_PROFILE_FIELDS` does not name are passed over, as all others are.")
+        .body(BODIES, body, &json!({ "first_name": "Alice" }))
+        .body_may_be_missing()
+        .answers::<Me>(200, "Who the caller is now.")
+        .with(Header::NoStore)
+        .for_login_holder()
+        .refuses_bad_fields("first_name", "Ensure this field has no more than 150 characters.")
+}
+
+fn change_password() -> Op {
+    let password = || text().format(Some(super::format("password")));
+    let body = fields()
+        .property("old_password", password())
+        .property("new_password", password())
+        .required("old_password")
+        .required("new_password");
+    let example = json!({ "old_password": "correct horse", "new_password": "a tall ship and a star" });
+    Op::post("/me/password", "change_own_password", "Change the caller's own password")
+        .describe("Every login token that the caller had ends; named ones stay. The new one is in the answer.")
+        .body(BODIES, body, &example)
+        .answers::<NewLogin>(200, "The new login token.")
+        .for_login_holder()
+        .refuses_bad_fields("old_password", "Your old password was entered incorrectly. Please enter it again.")
+        .counts_failures()
+        .always_with(Header::NoStore)
 }

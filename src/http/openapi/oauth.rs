@@ -14,6 +14,7 @@ use crate::http::metadata::Metadata;
 use crate::http::verify::HEADERS;
 use crate::service::Introspection;
 
+const NO_STAFF: &str = "The caller is a user who is not staff, or their token is a named one without `jeton:admin`.";
 const KEY: &str = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
 
 pub fn operations() -> Vec<Op> {
@@ -48,7 +49,7 @@ fn introspect() -> Op {
             .body(BODIES, body, &json!({ "token": KEY }))
             .answers::<Introspection>(200, "What there is to say of the token."),
     )
-    .refuses(403, "The caller is a user, but not staff.", PERMISSION)
+    .refuses(403, NO_STAFF, PERMISSION)
 }
 
 fn introspect_batch() -> Op {
@@ -63,7 +64,7 @@ fn introspect_batch() -> Op {
             .body(&[JSON], body, &json!({ "tokens": [KEY, "unknown"] }))
             .answers_fields(200, "In the order asked.", answer, json!({ "results": [{ "active": false }] })),
     )
-    .refuses(403, "The caller is a user, but not staff.", PERMISSION)
+    .refuses(403, NO_STAFF, PERMISSION)
 }
 
 fn revoke() -> Op {
@@ -75,7 +76,7 @@ fn revoke() -> Op {
             )
             .secured(&[Security::Client, Security::Bearer, Security::Token, Security::None])
             .body(BODIES, token(), &json!({ "token": KEY }))
-            .answers_nothing(200, "The token is good no more."),
+            .answers_fields(200, "The token is good no more.", fields(), json!({})),
     )
     .refuses(403, "The caller may not revoke this token.", PERMISSION)
 }
@@ -89,6 +90,12 @@ fn refusals(mut op: Op) -> Op {
     op.answers_either(400, "The request is malformed.", either(), missing)
         .answers_either(401, "The caller is not who they say.", either(), json!({ "error": "invalid_client" }))
         .with(Header::ClientChallenge)
+        .refuses(
+            429,
+            "Too many failed client credentials from this address (`JETON_CLIENT_LIMIT_ADDRESS`).",
+            "Request was throttled. Expected available in 30 seconds.",
+        )
+        .with(Header::RetryAfter)
         .answers_either(
             503,
             "The database does not answer, and the cache cannot.",
@@ -104,7 +111,8 @@ fn metadata() -> Op {
     Op::get("/.well-known/oauth-authorization-server", "metadata", "What the OAuth endpoints accept (RFC 8414)")
         .describe("Of an issuer with a path, also at this path with the issuer's behind it (section 3.1).")
         .secured(&[])
-        .answers::<Metadata>(200, "The metadata.")
+        .answers::<Metadata>(200, "The metadata; without `JETON_ISSUER` the request's own host is in it.")
+        .with(Header::NoStore)
 }
 
 /// Any method, for a gateway asks about somebody else's request.
@@ -123,7 +131,9 @@ fn verify() -> impl Iterator<Item = Op> {
         let mut op = Op::new(method, "/auth/verify", id, "Forward-auth for a gateway")
             .describe(
                 "For nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth`, Envoy `ext_authz`; the same \
-                 below this path, whatever follows. It reads `Authorization`, and no body.",
+                 below this path, whatever follows. It reads `Authorization` (and the headers of `JETON_KEY_HEADERS`, \
+                 and HTTP Basic with `JETON_KEY_BASIC`), and no body. With `JETON_VERIFY_PREFLIGHT` a preflight of a \
+                 browser's passes, as nobody's.",
             )
             .query_list("scope", text(), "A scope that the token must have; may repeat.")
             .query_list("group", text(), "A group that the user must be in; may repeat.")

@@ -94,28 +94,25 @@ impl Op {
         self
     }
 
-    /// Whoever reads a body may refuse it for its size or its slowness.
+    /// Whoever reads a body may refuse it for its size, its slowness, or what it is.
     pub fn reads_body(self) -> Self {
-        self.refuses(408, "The body takes longer than 30 seconds.", "The request body took too long.").refuses(
-            413,
-            "The body is larger than the route takes.",
-            "The request body is too large.",
-        )
+        self.refuses(408, "The body takes longer than 30 seconds.", "The request body took too long.")
+            .refuses(413, "The body is larger than the route takes.", "The request body is too large.")
+            .refuses(
+                415,
+                "The body is compressed, or of a media type that the route does not take.",
+                "Unsupported content encoding \"gzip\" in request.",
+            )
     }
 
-    /// A parsed body, in DRF's way: 400 by field or as a sentence, 415 for another media type.
+    /// A parsed body, in DRF's way: 400 by field or as a sentence.
     pub fn refuses_bad_fields(mut self, field: &str, sentence: &str) -> Self {
-        let unsupported = "Unsupported media type \"text/plain\" in request.";
         self.add::<Faults>();
         self.add::<Detail>();
         let either = AnyOfBuilder::new().item(reference::<Faults>()).item(reference::<Detail>());
         let example = json!({ field: [sentence] });
         let text = "Something is wrong with the fields, or the body cannot be parsed.";
-        self.respond(400, text, Some(content(either, example))).refuses(
-            415,
-            "The body's media type is none of those above.",
-            unsupported,
-        )
+        self.respond(400, text, Some(content(either, example)))
     }
 
     /// 400, by field.
@@ -220,14 +217,32 @@ impl Op {
             .needs_database()
     }
 
+    /// Whoever holds a login token.
+    pub fn for_login_holder(self) -> Self {
+        self.for_holder().refuses(403, "The caller's token is a named one.", parts::PERMISSION)
+    }
+
     /// Staff only.
     pub fn for_staff(self) -> Self {
-        self.for_holder().refuses(403, "The caller is not staff, or not enough for this.", parts::PERMISSION)
+        let text = "The caller is not staff, or not enough for this, or their token is a named one without the scope \
+                    `jeton:admin`.";
+        self.for_holder().refuses(403, text, parts::PERMISSION)
     }
 
     /// Superusers only.
     pub fn for_superuser(self) -> Self {
-        self.for_holder().refuses(403, "The caller is no superuser.", parts::PERMISSION)
+        let text = "The caller is no superuser, or their token is a named one without the scope `jeton:admin`.";
+        self.for_holder().refuses(403, text, parts::PERMISSION)
+    }
+
+    /// 429, where a password is sent.
+    pub fn counts_failures(self) -> Self {
+        self.refuses(
+            429,
+            "Too many failed logins: from this address, or of this user.",
+            "Request was throttled. Expected available in 30 seconds.",
+        )
+        .with(Header::RetryAfter)
     }
 
     /// 503 and 500.

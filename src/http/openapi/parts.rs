@@ -123,12 +123,13 @@ impl Security {
             ),
             Self::Token => {
                 let text = "A token's key in DRF's form: the value is `Token <key>`, keyword and all. \
-                            `JETON_AUTH_KEYWORDS` may name other keywords.";
+                            `JETON_AUTH_KEYWORDS` may name other keywords, and `JETON_KEY_HEADERS` other headers, \
+                            of which the whole value is the key.";
                 SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("Authorization", text)))
             }
             Self::Client | Self::None => {
                 let text = "A client's id and secret, each form-encoded first (RFC 6749 section 2.3.1). \
-                            `client_id` and `client_secret` in the body do as well, but not both at once.";
+                            `client_id` and `client_secret` in the body do as well; both at once must say the same.";
                 let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(text));
                 SecurityScheme::Http(basic.build())
             }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use utoipa::openapi::path::HttpMethod;
-use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder};
 
 use super::operation::Op;
 use super::parts::{BODIES, boolean, fields, text};
@@ -60,11 +60,10 @@ fn password() -> ObjectBuilder {
 }
 
 fn create() -> Op {
-    let secret = password().schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::String, Type::Null]));
-    let body = user().property("password", secret).required("username").required("password");
+    let body = user().property("password", password()).required("username").required("password");
     let example = json!({ "username": "alice", "password": "a tall ship and a star", "groups": ["billing"] });
     Op::post("/admin/users/", "create_user", "Make a user")
-        .describe("A `password` of null makes one who cannot log in. Only a superuser may make staff.")
+        .describe("Only a superuser may make staff.")
         .body(BODIES, body, &example)
         .answers::<User>(201, "The user.")
         .for_staff()

@@ -1,22 +1,24 @@
 //! Password hashing on a pool of its own: a few threads of low priority, so that introspection wins the CPU,
-//! and a bounded queue, so that a flood of logins is refused rather than piled up.
+//! and a bounded queue, so that a flood of logins is refused rather than piled up, in which no network keeps others out.
 //!
 //! A thread of the least priority is put aside for long, whatever it holds just then. So the hashing threads share no
 //! lock with those who answer requests: each has a porter, a thread of ordinary priority that fetches its work from the
 //! queue and gives the answers. Without the porters introspection waited for hundreds of milliseconds.
 
+mod queue;
 mod worker;
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::net::IpAddr;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::Error;
+use crate::domain::network::Network;
 use crate::domain::password::{HashFault, HashPolicy, Password, PasswordHash, Workspace};
-use crate::domain::time::Stopwatch;
+use queue::Queue;
 use worker::{Porter, Worker};
 
 /// A login that has waited this long is refused: its client has most likely given up.
@@ -31,6 +33,19 @@ pub struct HasherOptions {
     pub queue: usize,
     /// The cost of new hashes, and which old ones count.
     pub policy: HashPolicy,
+}
+
+/// A password to be checked.
+pub struct Check {
+    /// What it is checked against, if there is anything.
+    pub stored: Option<PasswordHash>,
+    /// What it is checked against, for the time it takes, where no work is done for `stored`: so time does not tell
+    /// whether there is such a user.
+    pub dummy: PasswordHash,
+    /// As it was sent.
+    pub password: Password,
+    /// Whether an outdated hash of the right password is replaced.
+    pub replaces: bool,
 }
 
 /// What a password check found.
@@ -48,6 +63,7 @@ pub enum Checked {
 #[derive(Clone)]
 pub struct Hasher {
     queue: Arc<Queue>,
+    dummy: PasswordHash,
     _owner: Arc<Owner>,
 }
 
@@ -61,17 +77,12 @@ impl Hasher {
     }
 
     fn with_dummy(options: HasherOptions, dummy: PasswordHash) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue {
-            state: Mutex::new(State { jobs: VecDeque::new(), idle: 0, closed: false }),
-            filled: Condvar::new(),
-            room: options.queue,
-        });
-        let hasher = Self { queue: Arc::clone(&queue), _owner: Arc::new(Owner(Arc::clone(&queue))) };
+        let queue = Arc::new(Queue::new(options.queue));
+        let hasher = Self { queue: Arc::clone(&queue), dummy, _owner: Arc::new(Owner(Arc::clone(&queue))) };
         for number in 0..options.threads {
             // Of a fixed size, so that a hashing thread asks nobody for memory: the allocator has locks, too.
             let ((work, jobs), (done, answers)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
-            let mut worker =
-                Worker { jobs, done, dummy: dummy.clone(), policy: options.policy, workspace: Workspace::default() };
+            let mut worker = Worker { jobs, done, policy: options.policy, workspace: Workspace::default() };
             std::thread::Builder::new().name(format!("hasher-{number}")).spawn(move || worker.run())?;
             let porter = Porter { queue: Arc::clone(&queue), work, answers };
             std::thread::Builder::new().name(format!("porter-{number}")).spawn(move || porter.run())?;
@@ -79,24 +90,28 @@ impl Hasher {
         Ok(hasher)
     }
 
-    /// Checks a password. Without a stored hash the same work is done for nothing, so that time does not tell
-    /// whether there is such a user.
+    /// A hash of nothing with today's cost.
+    pub const fn dummy(&self) -> &PasswordHash {
+        &self.dummy
+    }
+
+    /// Checks a password. `from`: the address that it is done for.
     ///
     /// # Errors
     /// [`Error::Busy`] when too many wait already.
-    pub async fn verify(&self, stored: Option<PasswordHash>, password: Password) -> Result<Checked, Error> {
+    pub async fn verify(&self, check: Check, from: Option<IpAddr>) -> Result<Checked, Error> {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Job::Verify { stored, password, reply })?;
+        self.queue.push(Network::of(from), Job::Verify { check, reply })?;
         answer.await.map_err(|_| Error::Busy)
     }
 
-    /// Hashes a new password with today's cost.
+    /// Hashes a new password with today's cost. `from`: the address that it is done for.
     ///
     /// # Errors
     /// [`Error::Busy`] when too many wait already.
-    pub async fn hash(&self, password: Password) -> Result<PasswordHash, Error> {
+    pub async fn hash(&self, password: Password, from: Option<IpAddr>) -> Result<PasswordHash, Error> {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Job::Hash { password, reply })?;
+        self.queue.push(Network::of(from), Job::Hash { password, reply })?;
         answer.await.map_err(|_| Error::Busy)
     }
 }
@@ -108,7 +123,7 @@ impl fmt::Debug for Hasher {
 }
 
 enum Job {
-    Verify { stored: Option<PasswordHash>, password: Password, reply: oneshot::Sender<Checked> },
+    Verify { check: Check, reply: oneshot::Sender<Checked> },
     Hash { password: Password, reply: oneshot::Sender<PasswordHash> },
 }
 
@@ -121,62 +136,12 @@ impl Job {
     }
 }
 
-struct Queue {
-    state: Mutex<State>,
-    filled: Condvar,
-    room: usize,
-}
-
-struct State {
-    jobs: VecDeque<(Stopwatch, Job)>,
-    idle: usize,
-    closed: bool,
-}
-
-impl Queue {
-    // A thread that panics holds no lock: no state behind it can be half-changed.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, job: Job) -> Result<(), Error> {
-        let mut state = self.lock();
-        // Jobs that idle threads are about to take do not wait.
-        if state.jobs.len() >= self.room + state.idle {
-            return Err(Error::Busy);
-        }
-        state.jobs.push_back((Stopwatch::start(), job));
-        drop(state);
-        self.filled.notify_one();
-        Ok(())
-    }
-
-    /// The next job that somebody still waits for; `None` when the pool is closed.
-    fn pop(&self) -> Option<Job> {
-        let mut state = self.lock();
-        loop {
-            while let Some((waiting, job)) = state.jobs.pop_front() {
-                if waiting.elapsed() < LONGEST_WAIT && !job.is_abandoned() {
-                    return Some(job);
-                }
-            }
-            if state.closed {
-                return None;
-            }
-            state.idle += 1;
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.idle -= 1;
-        }
-    }
-}
-
 /// Closes the queue with the last handle.
 struct Owner(Arc<Queue>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.lock().closed = true;
-        self.0.filled.notify_all();
+        self.0.close();
     }
 }
 
@@ -188,35 +153,17 @@ mod tests {
     /// Of a cost that nobody checked, which [`password::hash`] does not take: it panics.
     const UNCHECKED: Argon2Cost = Argon2Cost { memory_kib: 0, iterations: 0, parallelism: 0 };
 
-    fn job() -> (Job, oneshot::Receiver<PasswordHash>) {
-        let (reply, answer) = oneshot::channel();
-        (Job::Hash { password: Password::new("correct horse".into()), reply }, answer)
-    }
-
-    #[test]
-    fn who_has_given_up_is_passed_over_and_there_is_an_end_to_the_queue() {
-        let state = State { jobs: VecDeque::new(), idle: 0, closed: true };
-        let queue = Queue { state: Mutex::new(state), filled: Condvar::new(), room: 2 };
-        let (gone, waits) = (job(), job());
-        drop(gone.1);
-        queue.push(gone.0).unwrap();
-        queue.push(waits.0).unwrap();
-        assert!(matches!(queue.push(job().0), Err(Error::Busy)));
-        assert!(queue.pop().is_some_and(|job| !job.is_abandoned()));
-        assert!(queue.pop().is_none());
-        drop(waits.1);
-    }
-
     #[test]
     fn a_panic_costs_one_login_and_not_the_thread() {
         let cheap = Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
         let options = HasherOptions { threads: 1, queue: 1, policy: HashPolicy { cost: UNCHECKED, legacy: false } };
         let hasher = Hasher::with_dummy(options, PasswordHash::dummy(cheap)).unwrap();
         let password = || Password::new("correct horse".into());
+        let nobody = || Check { stored: None, dummy: hasher.dummy().clone(), password: password(), replaces: true };
         actix_rt::System::new().block_on(async {
             for _ in 0..3 {
-                assert!(matches!(hasher.hash(password()).await, Err(Error::Busy)));
-                let after = actix_rt::time::timeout(LONGEST_WAIT, hasher.verify(None, password())).await;
+                assert!(matches!(hasher.hash(password(), None).await, Err(Error::Busy)));
+                let after = actix_rt::time::timeout(LONGEST_WAIT, hasher.verify(nobody(), None)).await;
                 assert!(matches!(after, Ok(Ok(Checked::Wrong))), "{after:?}");
             }
         });

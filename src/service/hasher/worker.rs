@@ -1,20 +1,16 @@
 //! Two threads for each hash under way: one of low priority that computes, one of ordinary priority that serves it.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use tokio::sync::oneshot;
 
-use super::{Checked, Job, Queue};
+use super::{Check, Checked, Job, queue::Queue};
 use crate::domain::password::{self, HashPolicy, Password, PasswordHash, Verdict, Workspace};
 use crate::service::threads::unharmed;
 
 /// The nice value of hashing threads: the least there is, for at 10 introspection still waited for them by milliseconds.
 const NICE: i32 = 19;
-
-/// How long a thread keeps its memory for the next hash.
-const LONGEST_IDLE: Duration = Duration::from_secs(10);
 
 /// Between the queue and one hashing thread, at ordinary priority.
 pub struct Porter {
@@ -40,7 +36,7 @@ impl Porter {
 
 /// A job that was done. What it was done with comes along: memory, too, is given back at ordinary priority.
 pub enum Done {
-    Verified { checked: Checked, reply: oneshot::Sender<Checked>, _with: (Option<PasswordHash>, Password) },
+    Verified { checked: Checked, reply: oneshot::Sender<Checked>, _with: Check },
     Hashed { hash: PasswordHash, reply: oneshot::Sender<PasswordHash>, _with: Password },
 }
 
@@ -58,7 +54,6 @@ impl Done {
 pub struct Worker {
     pub jobs: Receiver<Job>,
     pub done: SyncSender<Option<Done>>,
-    pub dummy: PasswordHash,
     pub policy: HashPolicy,
     pub workspace: Workspace,
 }
@@ -70,7 +65,8 @@ impl Worker {
         if let Err(error) = rustix::process::setpriority_process(None, NICE) {
             log::debug!("a hashing thread keeps its priority: {error}");
         }
-        while let Some(job) = self.next() {
+        // Its memory is kept for the next hash: the allocator makes no use of such blocks once they are given back.
+        while let Ok(job) = self.jobs.recv() {
             let done = unharmed(|| self.work(job));
             if done.is_none() {
                 self.workspace = Workspace::default();
@@ -82,23 +78,11 @@ impl Worker {
         }
     }
 
-    /// The next job; `None` when there will be none. Memory is given back when it is long in coming.
-    fn next(&mut self) -> Option<Job> {
-        match self.jobs.recv_timeout(LONGEST_IDLE) {
-            Ok(job) => Some(job),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => {
-                self.workspace = Workspace::default();
-                self.jobs.recv().ok()
-            }
-        }
-    }
-
     fn work(&mut self, job: Job) -> Done {
         match job {
-            Job::Verify { stored, password, reply } => {
-                let checked = self.verify(stored.as_ref(), &password);
-                Done::Verified { checked, reply, _with: (stored, password) }
+            Job::Verify { check, reply } => {
+                let checked = self.verify(&check);
+                Done::Verified { checked, reply, _with: check }
             }
             Job::Hash { password, reply } => {
                 let hash = password::hash(&password, self.policy.cost, &mut self.workspace);
@@ -107,19 +91,19 @@ impl Worker {
         }
     }
 
-    fn verify(&mut self, stored: Option<&PasswordHash>, password: &Password) -> Checked {
-        let verdict = stored.map_or(Verdict::RefusedAtOnce(None), |stored| {
+    fn verify(&mut self, Check { stored, dummy, password, replaces }: &Check) -> Checked {
+        let verdict = stored.as_ref().map_or(Verdict::RefusedAtOnce(None), |stored| {
             password::verify(stored, password, self.policy, &mut self.workspace)
         });
         match verdict {
-            Verdict::Good => Checked::Good(None),
-            Verdict::GoodButOutdated => {
+            Verdict::GoodButOutdated if *replaces => {
                 Checked::Good(Some(password::hash(password, self.policy.cost, &mut self.workspace)))
             }
+            Verdict::Good | Verdict::GoodButOutdated => Checked::Good(None),
             Verdict::Wrong => Checked::Wrong,
             Verdict::RefusedAtOnce(fault) => {
                 // Only for the time it takes; the dummy matches nothing.
-                let _ = password::verify(&self.dummy, password, self.policy, &mut self.workspace);
+                let _ = password::verify(dummy, password, self.policy, &mut self.workspace);
                 fault.map_or(Checked::Wrong, Checked::Unreadable)
             }
         }

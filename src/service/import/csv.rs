@@ -88,7 +88,10 @@ impl Service {
             })
         };
         match unhurried(import).await? {
-            Ok(imported) => imported.map_err(CsvError::Faults),
+            Ok(imported) => {
+                self.count_imported_hashes().await;
+                imported.map_err(CsvError::Faults)
+            }
             Err(error) => Err(CsvError::Refused(meanwhile(error))),
         }
     }

@@ -68,7 +68,11 @@ impl Service {
             hear: Box::new(hear),
         };
         let store = self.inner.store.clone();
-        unhurried(move || walk.run(&store)).await?
+        let imported = unhurried(move || walk.run(&store)).await?;
+        if imported.is_ok() {
+            self.count_imported_hashes().await;
+        }
+        imported
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use crate::domain::email::EmailRule;
+use crate::domain::email::email_fault;
 use crate::domain::password::PasswordHash;
 use crate::domain::user::{MAX_USERNAME_CHARS, NewUser};
 
@@ -37,7 +37,6 @@ impl Rows {
         let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(marked);
         let mut rows = Self::default();
         let mut columns = None;
-        let rule = EmailRule::new();
         let mut record = ByteRecord::new();
         loop {
             match reader.read_byte_record(&mut record) {
@@ -78,7 +77,7 @@ impl Rows {
                     if let Some(name) = field("username").filter(|name| username_fault(name).is_none()) {
                         rows.names.push((line, name.into(), field("email").unwrap_or_default().into()));
                     }
-                    match user(columns, &fields, &rule) {
+                    match user(columns, &fields) {
                         Ok(user) => rows.users.push((line, user)),
                         Err(faults) => rows.faults.extend(faults.into_iter().map(|fault| (line, fault))),
                     }
@@ -134,7 +133,7 @@ fn header(fields: &[&str]) -> Result<HashMap<&'static str, usize>, Vec<String>> 
     if faults.is_empty() { Ok(columns) } else { Err(faults) }
 }
 
-fn user(columns: &HashMap<&'static str, usize>, fields: &[&str], rule: &EmailRule) -> Result<NewUser, Vec<String>> {
+fn user(columns: &HashMap<&'static str, usize>, fields: &[&str]) -> Result<NewUser, Vec<String>> {
     if fields.len() != columns.len() {
         return Err(vec![format!("there are {} fields, not {}", fields.len(), columns.len())]);
     }
@@ -142,7 +141,7 @@ fn user(columns: &HashMap<&'static str, usize>, fields: &[&str], rule: &EmailRul
     let text = |column: &str| columns.get(column).map_or("", |place| fields[*place]);
     faults.extend(username_fault(text("username")).map(|fault| format!("username: {fault}")));
     if !text("email").is_empty() {
-        faults.extend(rule.fault(text("email")).map(|fault| format!("email: {fault}")));
+        faults.extend(email_fault(text("email")).map(|fault| format!("email: {fault}")));
     }
     for column in ["first_name", "last_name"] {
         faults.extend(name_fault(text(column)).map(|fault| format!("{column}: {fault}")));

@@ -1,82 +1,185 @@
-//! Limits on failed logins: by client address, and by username and address.
+//! Limits on failures: of logins, of clients' credentials.
 //!
-//! An attempt takes its place in the window before the password is checked, and gives it back when it was good: a thousand
-//! guesses at the same moment cannot all slip in before the first one is counted. Who finds the window full of attempts that
-//! are not decided yet waits for them, so that good logins at the same moment do not lock each other out. Counting only
-//! failures is what ready-made limiters cannot do.
+//! An attempt takes its places in the windows before it is checked, and gives them back when it was good: a thousand
+//! guesses at the same moment cannot all slip in before the first one is counted. Who finds a window full of attempts that
+//! are not decided yet waits for them, so that good logins at the same moment do not lock each other out; those who wait
+//! are few, and each is woken when it can go on. Counting only failures is what ready-made limiters cannot do.
 
-mod window;
+mod key;
+mod limit;
+mod recent;
 
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 
 use crate::domain::rate::Rate;
-use crate::domain::time::Timestamp;
-use window::{Full, Refusal, Window};
+use crate::domain::time::{Clock, Timestamp};
+pub use key::{Key, Keys};
+pub use limit::{Limit, Room};
+pub use recent::Recent;
 
-/// Both limits.
+/// How many may wait, in all windows.
+const MOST_WAITING: usize = 256;
+
+/// Who has waited this long is told to come again.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Limits of which an attempt must keep all.
 pub struct Throttle {
-    by_address: Option<Mutex<Window<Address>>>,
-    by_user: Option<Mutex<Window<(String, Address)>>>,
-    decided: Notify,
+    state: Mutex<State>,
 }
 
-/// None for a client on a Unix socket.
-type Address = Option<IpAddr>;
+struct State {
+    limits: Vec<Option<Limit>>,
+    waiting: usize,
+    last_ticket: u64,
+}
+
+/// A place that an attempt is to have.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    /// In which of the limits.
+    pub limit: usize,
+    /// In which window.
+    pub key: Key,
+    /// What becomes of the attempt when there is none.
+    pub else_: Else,
+}
+
+/// What becomes of an attempt that finds no place in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Else {
+    /// It waits, or is refused.
+    Refused,
+    /// It goes on without.
+    Admitted,
+    /// It depends, on more than is known here.
+    Unclear,
+}
+
+/// An attempt that is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// How long until there is a place in each window.
+    pub wait: Duration,
+    /// Whether it is the first one since one of the windows had a place. Only such a one goes to the audit log: a flood
+    /// of attempts must not become a flood of writes, and before the next there was at least one that was let in.
+    pub is_first: bool,
+}
+
+/// Why an attempt may not go on.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// A window is full of failures.
+    Refused(Refusal),
+    /// Too many wait for a place already, or it was long in coming.
+    Busy,
+    /// A window that has no place is [`Else::Unclear`].
+    Unclear,
+}
 
 /// An attempt under way; a failure unless it is forgiven before it is dropped.
 pub struct Attempt<'a> {
     throttle: &'a Throttle,
-    username: String,
-    address: Option<IpAddr>,
+    places: Vec<(usize, Key)>,
     at: Timestamp,
     failed: bool,
 }
 
+/// Somebody in the queue of a window, or at its head. Dropped when they have a place or want none any more.
+struct Waiting<'a> {
+    throttle: &'a Throttle,
+    place: (usize, Key),
+    ticket: u64,
+    woken: oneshot::Receiver<()>,
+}
+
+/// What an attempt came to at first sight.
+enum Outcome<'a> {
+    Taken(Attempt<'a>),
+    Queued(Waiting<'a>),
+}
+
 impl Throttle {
-    pub fn new(by_address: Option<Rate>, by_user: Option<Rate>) -> Self {
-        Self {
-            by_address: by_address.map(|rate| Mutex::new(Window::new(rate))),
-            by_user: by_user.map(|rate| Mutex::new(Window::new(rate))),
-            decided: Notify::new(),
-        }
+    /// The limits, by their numbers; one without a rate is off.
+    pub fn new(rates: &[Option<Rate>]) -> Self {
+        let limits = rates.iter().map(|rate| rate.map(Limit::new)).collect();
+        Self { state: Mutex::new(State { limits, waiting: 0, last_ticket: 0 }) }
     }
 
-    /// Takes a place in both windows, or says how long until there is one, and whether that is news.
-    pub async fn attempt(
-        &self,
-        username: &str,
-        address: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Result<Attempt<'_>, Refusal> {
+    /// Takes all that is wanted, if need be after waiting for it.
+    pub async fn attempt(&self, wanted: &[Wanted], clock: &Clock) -> Result<Attempt<'_>, Stopped> {
+        // Kept until the next try is over: only then it shows whether somebody else can have the place.
+        let mut turn: Option<Waiting<'_>> = None;
         loop {
-            // Asked for first: an attempt that is decided after this line wakes it.
-            let decided = self.decided.notified();
-            match self.take(username, address, now) {
-                Ok(attempt) => return Ok(attempt),
-                Err(Full::Failures(refusal)) => return Err(refusal),
-                Err(Full::Undecided) => decided.await,
+            let mut waiting = match self.take(wanted, turn.as_ref().map(|turn| turn.place), clock.now())? {
+                Outcome::Taken(attempt) => return Ok(attempt),
+                Outcome::Queued(waiting) => waiting,
+            };
+            drop(turn.take());
+            if actix_rt::time::timeout(LONGEST_WAIT, &mut waiting.woken).await.is_err() {
+                return Err(Stopped::Busy);
             }
+            turn = Some(waiting);
         }
     }
 
-    fn take(&self, username: &str, address: Option<IpAddr>, now: Timestamp) -> Result<Attempt<'_>, Full> {
-        // Both locks are held, so that nobody waits for a place that is only taken until the other window is asked.
-        let mut by_address = self.by_address.as_ref().map(lock);
-        if let Some(window) = &mut by_address {
-            window.take(address, now)?;
-        }
-        if let Some(window) = &self.by_user
-            && let Err(full) = lock(window).take((username.to_owned(), address), now)
-        {
-            if let Some(window) = &mut by_address {
-                window.decide(&address, None);
+    fn take(&self, wanted: &[Wanted], turn: Option<(usize, Key)>, now: Timestamp) -> Result<Outcome<'_>, Stopped> {
+        let state = &mut *self.lock();
+        let (mut places, mut full, mut undecided) = (Vec::with_capacity(wanted.len()), Vec::new(), None);
+        for Wanted { limit, key, else_ } in wanted {
+            let Some(windows) = &mut state.limits[*limit] else { continue };
+            let place = (*limit, *key);
+            match (windows.room(key, turn == Some(place), now), else_) {
+                (Room::Free, _) => places.push(place),
+                (_, Else::Admitted) => {}
+                (_, Else::Unclear) => return Err(Stopped::Unclear),
+                (Room::Failures(wait), Else::Refused) => full.push((place, wait)),
+                (Room::Undecided, Else::Refused) => undecided = undecided.or(Some(place)),
             }
-            return Err(full);
         }
-        Ok(Attempt { throttle: self, username: username.to_owned(), address, at: now, failed: true })
+        if let Some(wait) = full.iter().map(|(_, wait)| *wait).max() {
+            // Of all that are full, and not only until the first of them says that it is news.
+            let firsts = full.iter().filter(|((limit, key), _)| state.windows(*limit).refuse(key)).count();
+            return Err(Stopped::Refused(Refusal { wait, is_first: firsts > 0 }));
+        }
+        if let Some((limit, key)) = undecided {
+            return self.queue(state, (limit, key), turn == Some((limit, key))).map(Outcome::Queued);
+        }
+        for (limit, key) in &places {
+            state.windows(*limit).take(*key, now);
+        }
+        Ok(Outcome::Taken(Attempt { throttle: self, places, at: now, failed: true }))
+    }
+
+    fn queue(&self, state: &mut State, place: (usize, Key), in_turn: bool) -> Result<Waiting<'_>, Stopped> {
+        if state.waiting >= MOST_WAITING {
+            return Err(Stopped::Busy);
+        }
+        let ticket = state.last_ticket + 1;
+        let woken = state.windows(place.0).wait(place.1, ticket, in_turn).ok_or(Stopped::Busy)?;
+        state.last_ticket = ticket;
+        state.waiting += 1;
+        Ok(Waiting { throttle: self, place, ticket, woken })
+    }
+
+    /// Forgets what has passed, and gives its memory back.
+    pub fn sweep(&self, now: Timestamp) {
+        for limit in self.lock().limits.iter_mut().flatten() {
+            limit.sweep(now);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn windows(&mut self, limit: usize) -> &mut Limit {
+        self.limits[limit].as_mut().expect("a limit that is off has no place to take")
     }
 }
 
@@ -89,91 +192,20 @@ impl Attempt<'_> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        let failure = self.failed.then_some(self.at);
-        if let Some(window) = &self.throttle.by_address {
-            lock(window).decide(&self.address, failure);
+        let (failure, mut state) = (self.failed.then_some(self.at), self.throttle.lock());
+        for (limit, key) in &self.places {
+            state.windows(*limit).decide(key, failure);
         }
-        if let Some(window) = &self.throttle.by_user {
-            lock(window).decide(&(std::mem::take(&mut self.username), self.address), failure);
-        }
-        self.throttle.decided.notify_waiters();
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let (mut state, (limit, key)) = (self.throttle.lock(), self.place);
+        state.waiting -= 1;
+        state.windows(limit).leave(&key, self.ticket);
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
-
-    fn rate(text: &str) -> Rate {
-        Rate::parse(text).unwrap()
-    }
-
-    fn full(seconds: u64, is_first: bool) -> Result<(), Full> {
-        Err(Full::Failures(Refusal { wait: Duration::from_secs(seconds), is_first }))
-    }
-
-    fn at(second: u64) -> Timestamp {
-        START.after(Duration::from_secs(second))
-    }
-
-    #[test]
-    fn failures_count_and_good_logins_do_not() {
-        let throttle = Throttle::new(Some(rate("3/min")), Some(rate("2/min")));
-        let fail = |name: &str, second| throttle.take(name, None, at(second)).map(drop);
-        for _ in 0..10 {
-            throttle.take("alice", None, at(0)).unwrap_or_else(|_| panic!("a place")).forgive();
-        }
-        assert_eq!(fail("alice", 0), Ok(()));
-        assert_eq!(fail("alice", 10), Ok(()));
-        assert_eq!(fail("alice", 15), full(45, true), "two failures of one user");
-        assert_eq!(fail("bob", 20), Ok(()));
-        assert_eq!(fail("carol", 30), full(30, true), "three failures of one address");
-        assert_eq!(fail("alice", 61), Ok(()));
-        assert_eq!(fail("alice", 61), full(9, true));
-    }
-
-    #[test]
-    fn attempts_under_way_keep_their_places_until_they_are_decided() {
-        let throttle = Throttle::new(None, Some(rate("2/min")));
-        let take = || throttle.take("alice", None, at(0));
-        let (Ok(first), Ok(second)) = (take(), take()) else { panic!("two places") };
-        assert_eq!(take().map(drop), Err(Full::Undecided));
-        first.forgive();
-        let Ok(third) = take() else { panic!("a free place") };
-        drop(second);
-        assert_eq!(take().map(drop), Err(Full::Undecided));
-        drop(third);
-        assert_eq!(take().map(drop), full(60, true));
-    }
-
-    #[test]
-    fn the_first_who_is_turned_away_is_news_and_no_other_until_somebody_was_let_in() {
-        let throttle = Throttle::new(Some(rate("3/min")), Some(rate("2/min")));
-        let fail = |name: &str, second| throttle.take(name, None, at(second)).map(drop);
-        assert_eq!((fail("alice", 0), fail("alice", 10)), (Ok(()), Ok(())));
-        assert_eq!(
-            [fail("alice", 20), fail("alice", 20), fail("alice", 59)],
-            [full(40, true), full(40, false), full(1, false)]
-        );
-        assert_eq!(fail("bob", 59), Ok(()), "the address's third");
-        assert_eq!([fail("bob", 59), fail("alice", 59)], [full(1, true), full(1, false)], "whoever it is");
-        assert_eq!(fail("carol", 60), Ok(()));
-        assert_eq!(fail("dave", 60), full(10, true), "full again");
-    }
-
-    #[test]
-    fn a_limit_can_be_off() {
-        let throttle = Throttle::new(None, None);
-        for _ in 0..1000 {
-            assert_eq!(throttle.take("alice", None, START).map(drop), Ok(()));
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,9 @@
 //! What Django would say of a user's fields.
 
+use crate::domain::email::email_fault;
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};
-use crate::domain::user::{email_fault, new_username};
+use crate::domain::user::new_username;
 use crate::service::Faults;
 
 /// The fields of a user, in the order in which their faults are told.
@@ -24,9 +25,9 @@ pub fn username(text: &str, faults: &mut Faults) -> Option<String> {
     None
 }
 
-pub fn password(password: &Password, user: &Attributes<'_>, faults: &mut Faults) {
+pub fn password(field: &str, password: &Password, user: &Attributes<'_>, faults: &mut Faults) {
     for message in password_rules::faults(password.expose(), user) {
-        faults.add("password", message);
+        faults.add(field, message);
     }
 }
 

@@ -76,7 +76,7 @@ impl Service {
                 last_name: &draft.last_name,
                 email: &draft.email,
             };
-            check::password(password, &attributes, &mut faults);
+            check::password("password", password, &attributes, &mut faults);
         }
         check::email(&draft.email, &mut faults);
         check::name("first_name", &draft.first_name, &mut faults);
@@ -89,7 +89,7 @@ impl Service {
         faults.into_result()?;
 
         let password = match draft.password {
-            Some(password) => self.inner.hasher.hash(password).await?,
+            Some(password) => self.inner.hasher.hash(password, caller.actor.address).await?,
             None => PasswordHash::unusable(),
         };
         let new = NewUser {

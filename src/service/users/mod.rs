@@ -2,6 +2,7 @@
 
 mod check;
 mod create;
+mod own;
 mod update;
 
 use super::{Caller, Error, Faults, Rights, Service};
@@ -74,9 +75,9 @@ impl Service {
                 email: &user.email,
             };
             let mut faults = Faults::default();
-            check::password(&password, &attributes, &mut faults);
+            check::password("password", &password, &attributes, &mut faults);
             faults.into_result()?;
-            let hash = self.inner.hasher.hash(password.clone()).await?;
+            let hash = self.inner.hasher.hash(password.clone(), caller.actor.address).await?;
             let (actor, now) = (caller.actor.clone(), self.clock().now());
             let set = self.db(move |store| store.set_password(&user, &hash, &actor, now)).await?;
             Ok(set.then_some(()))

@@ -58,7 +58,7 @@ impl Service {
     }
 
     /// What of `patch` is new to `user`.
-    async fn checked(&self, patch: &UserPatch, user: &User) -> Result<UserChange, Error> {
+    pub(super) async fn checked(&self, patch: &UserPatch, user: &User) -> Result<UserChange, Error> {
         let mut faults = patch.unread.clone();
         let new = |wanted: &Option<String>, known: &str| wanted.clone().filter(|wanted| wanted != known);
         let mut username = None;

@@ -7,15 +7,11 @@ use std::path::{Path, PathBuf};
 use diesel::connection::SimpleConnection;
 use diesel::result::Error as DieselError;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::connection::{Conn, with_parameters};
-use super::super::{Store, StoreError};
+use super::super::{Store, StoreError, sqlite_file};
 use super::rows::Word;
 use crate::domain::database_url::DatabaseUrl;
-
-/// What stands for itself in the path of a URI.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
 /// Where SQLite's header says that the file goes with a write-ahead log, and how.
 const READ_VERSION: usize = 19;
@@ -56,10 +52,8 @@ fn open_sqlite(url: &DatabaseUrl, path: &Path) -> Result<(Conn, Option<Unchanged
     let log = PathBuf::from(format!("{text}-wal"));
     let goes_with_log = header(path).get(READ_VERSION) == Some(&WITH_LOG);
     let unchanged = (goes_with_log && !log.exists()).then(|| Unchanged::from_now(url, path, log));
-    let start = if path.is_absolute() { "file://" } else { "file:./" };
-    let immutable = if unchanged.is_some() { "&immutable=1" } else { "" };
-    let uri = format!("{start}{}?mode=ro{immutable}", utf8_percent_encode(text, PATH));
-    let mut conn = SqliteConnection::establish(&uri)
+    let parameters = if unchanged.is_some() { "mode=ro&immutable=1" } else { "mode=ro" };
+    let mut conn = SqliteConnection::establish(&sqlite_file::uri(text, parameters))
         .map_err(|error| unusable(url, "cannot open", error, "see that this user may read it"))?;
     conn.batch_execute("pragma query_only = on; pragma busy_timeout = 10000; begin; select 1 from sqlite_master")
         .map_err(|error| cannot_read(url, error))?;

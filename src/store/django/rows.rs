@@ -9,7 +9,7 @@ use crate::domain::django::{DjangoKey, DjangoToken, TokenTable, flag, knox_diges
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
-use crate::domain::user::{ImportedUser, NewUser};
+use crate::domain::user::{ImportedUser, MAX_USERNAME_BYTES, NewUser};
 
 #[derive(QueryableByName)]
 pub struct Count {
@@ -42,8 +42,6 @@ impl Column {
     }
 }
 
-/// Far more than Django's 150 characters, or an e-mail address; PostgreSQL's indexes take twice as much.
-const MAX_NAME_BYTES: usize = 1024;
 const TOO_LONG: &str = "is longer than 1024 bytes";
 
 /// Text as the bytes it is made of: SQLite holds no text to UTF-8, and Diesel would mend what is none.
@@ -174,7 +172,7 @@ impl Row<'_> {
 
     fn name(&self, column: &str, bytes: Bytes) -> Result<String, StoreError> {
         let text = self.filled(column, bytes)?;
-        if text.len() > MAX_NAME_BYTES { Err(self.unreadable(column, TOO_LONG)) } else { Ok(text) }
+        if text.len() > MAX_USERNAME_BYTES { Err(self.unreadable(column, TOO_LONG)) } else { Ok(text) }
     }
 
     fn flag(&self, column: &str, bytes: Bytes) -> Result<bool, StoreError> {

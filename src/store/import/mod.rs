@@ -11,10 +11,9 @@ use diesel::prelude::*;
 use super::connection::Conn;
 use super::listener::CHANNEL;
 use super::schema::{groups, meta, tokens, users};
-use super::user_ids::next_ids;
-use super::{Store, StoreError, migrations};
+use super::user_ids::{lock, mark_from_django, next_ids};
+use super::{Store, StoreError};
 use crate::domain::change::Change;
-use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
@@ -30,6 +29,7 @@ pub struct ImportTarget<'a> {
     conn: Option<&'a mut Conn>,
     /// Whether keys are good now that a node may remember as unknown. Of users that are new nobody remembers anything.
     tokens_came: bool,
+    users_came: bool,
 }
 
 impl Store {
@@ -43,11 +43,10 @@ impl Store {
             if let Conn::Pg(pg) = conn {
                 pg.batch_execute(SETTINGS)?;
                 // What comes over is told at once at the end, not row by row.
-                pg.batch_execute(
-                    "set local jeton.quiet = 'on'; select value from meta where key = 'last_user_id' for update",
-                )?;
+                pg.batch_execute("set local jeton.quiet = 'on'")?;
             }
-            let mut target = ImportTarget { conn: Some(conn), tokens_came: false };
+            lock(conn)?;
+            let mut target = ImportTarget { conn: Some(conn), tokens_came: false, users_came: false };
             let value = work(&mut target)?;
             if target.tokens_came {
                 changes.push(Change::Everything);
@@ -64,17 +63,16 @@ impl Store {
         &self,
         work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let no_file = matches!(&self.url, DatabaseUrl::Sqlite(path) if !path.exists());
-        if no_file || self.read(migrations::is_unmade)? {
-            return work(&mut ImportTarget { conn: None, tokens_came: false });
+        if !self.is_made()? {
+            return work(&mut ImportTarget { conn: None, tokens_came: false, users_came: false });
         }
         self.read(|conn| {
             if let Conn::Sqlite(_) = conn {
-                return work(&mut ImportTarget { conn: Some(conn), tokens_came: false });
+                return work(&mut ImportTarget { conn: Some(conn), tokens_came: false, users_came: false });
             }
             conn.in_transaction(|conn| {
                 conn.batch_execute(SETTINGS)?;
-                work(&mut ImportTarget { conn: Some(conn), tokens_came: false })
+                work(&mut ImportTarget { conn: Some(conn), tokens_came: false, users_came: false })
             })
         })
     }
@@ -158,9 +156,13 @@ impl ImportTarget<'_> {
         Ok(found.into_iter().collect())
     }
 
-    /// New users get ids above this one.
+    /// Django's users are here, the highest id below bootstrap's range being this one; 0 if there is none. New users get
+    /// ids that Django does not get to.
     pub fn keep_ids_above(&mut self, highest: i64) -> Result<(), StoreError> {
         let Some(conn) = &mut self.conn else { return Ok(()) };
+        if self.users_came || highest > 0 {
+            mark_from_django(conn)?;
+        }
         let last: Option<String> = meta::table.find("last_user_id").select(meta::value).first(*conn).optional()?;
         let last = last.and_then(|last| last.parse().ok()).unwrap_or(0);
         if highest <= last || highest >= FIRST_BOOTSTRAP_ID {

@@ -50,6 +50,7 @@ impl ImportTarget<'_> {
 
     /// Makes users, and puts them into groups that are there.
     pub fn insert_users(&mut self, rows: &[ImportedUser]) -> Result<(), StoreError> {
+        self.users_came |= !rows.is_empty();
         self.insert_user_rows(rows)?;
         let groups = |row: &ImportedUser| row.user.groups.iter().map(|name| (row.id, name.clone())).collect::<Vec<_>>();
         self.insert_memberships(&rows.iter().flat_map(groups).collect::<Vec<_>>())

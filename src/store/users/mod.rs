@@ -2,6 +2,7 @@
 //! of one user apart.
 
 mod create;
+mod hashes;
 mod list;
 mod lock;
 mod update;
@@ -22,6 +23,9 @@ pub use update::UserChange;
 pub(super) type Row =
     (i64, String, String, String, String, String, bool, bool, bool, NaiveDateTime, Option<NaiveDateTime>);
 
+/// No user has this id.
+const NOBODY: i64 = i64::MIN;
+
 impl Store {
     /// The user with exactly this name.
     pub fn user(&self, username: &str) -> Result<Option<User>, StoreError> {
@@ -31,9 +35,28 @@ impl Store {
         self.read(|conn| by_name(conn, username))
     }
 
+    /// As [`Store::user`], by as many statements when there is no such user: time must not tell.
+    pub fn user_at_login(&self, username: &str) -> Result<Option<User>, StoreError> {
+        if !storable(username) {
+            return Ok(None);
+        }
+        self.read(|conn| {
+            let row: Option<Row> = users::table.filter(users::username.eq(username)).first(conn).optional()?;
+            let id = row.as_ref().map_or(NOBODY, |row| row.0);
+            let groups = groups::names_by_user(conn, &[id])?.remove(&id).unwrap_or_default();
+            Ok(row.map(|row| user(groups, row)))
+        })
+    }
+
     /// Whether there is any user.
     pub fn has_users(&self) -> Result<bool, StoreError> {
         self.read(|conn| Ok(users::table.select(users::id).first::<i64>(conn).optional()?.is_some()))
+    }
+
+    /// Whether there is a superuser who may log in.
+    pub fn has_active_superuser(&self) -> Result<bool, StoreError> {
+        let supers = users::table.filter(users::is_superuser).filter(users::is_active);
+        self.read(|conn| Ok(supers.select(users::id).first::<i64>(conn).optional()?.is_some()))
     }
 }
 

@@ -5,7 +5,8 @@
     if answer.active:
         print(answer.username)
 
-`jeton_client.drf` is for Django REST framework, `jeton_client.asgi` for ASGI applications.
+`jeton_client.drf` is for Django REST framework, with the app `jeton_client.django` where users have rows of the
+project's own; `jeton_client.asgi` is for ASGI applications.
 """
 
 from .aio import AsyncClient

@@ -30,6 +30,8 @@ class Introspection:
     #: The client that the token is bound to, if it is.
     client_id: Optional[str] = None
     iss: Optional[str] = None
+    #: The user's key in the project they came from, where that is not `user_id`.
+    external_id: Optional[str] = None
     token_type: Optional[str] = None
     #: The whole answer.
     raw: Dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -72,6 +74,7 @@ class Introspection:
             sub=_member(answer, "sub", str),
             client_id=_member(answer, "client_id", str),
             iss=_member(answer, "iss", str),
+            external_id=_member(answer, "external_id", str),
             token_type=_member(answer, "token_type", str),
             raw=answer,
         )

@@ -77,6 +77,27 @@ function copies(button) {
   });
 }
 
+// Who goes back finds the page as it was, with forms that were sent: it is asked for anew.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) {
+    window.location.reload();
+  }
+});
+
+// A form is good once: a second click would be refused, and hide the answer to the first.
+function once(form) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "true";
+    // Where no answer came it may be sent again.
+    window.setTimeout(() => delete form.dataset.sent, 10000);
+  });
+}
+
 localise(document);
+document.querySelectorAll("form[method=post]").forEach(once);
 document.querySelectorAll("form[data-live]").forEach(live);
 document.querySelectorAll("button[data-copy]").forEach(copies);

@@ -1,0 +1,92 @@
+"""The setting `JETON`, checked. `jeton_client.drf` says what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Dict, FrozenSet, Tuple
+
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from ..client import Client
+
+APP = "jeton_client.django"
+RIGHTS = ("is_active", "is_staff", "is_superuser", "groups")
+#: What can follow jeton's answer.
+SYNC = (*RIGHTS, "username", "email")
+
+_REQUIRED = ("URL", "CLIENT_ID", "CLIENT_SECRET")
+_DEFAULTS: Dict[str, Any] = {
+    "TIMEOUT": 3.0,
+    "USER": "answer",
+    "KEYWORDS": ["Token", "Bearer"],
+    "LINK_BY_NAME": False,
+    "SYNC": [*RIGHTS, "username"],
+}
+
+APP_MISSING = (
+    f'JETON["USER"] is "find" or "create", which want the app "{APP}": add it to INSTALLED_APPS, '
+    "and run `manage.py migrate`. A name alone does not say who somebody is."
+)
+
+
+@dataclass(frozen=True)
+class Configured:
+    client: Client
+    user: str
+    keywords: Tuple[str, ...]
+    link_by_name: bool
+    sync: FrozenSet[str]
+
+
+def wants_app() -> bool:
+    """Whether users have rows here, and the app that links them is not installed."""
+    given = getattr(settings, "JETON", None)
+    how = given.get("USER") if isinstance(given, dict) else None
+    return how in ("find", "create") and not apps.is_installed(APP)
+
+
+@lru_cache(maxsize=None)
+def configured() -> Configured:
+    given = getattr(settings, "JETON", None)
+    if not isinstance(given, dict):
+        raise ImproperlyConfigured("The setting JETON is missing: a dict with URL, CLIENT_ID and CLIENT_SECRET.")
+    for name in _REQUIRED:
+        if not isinstance(given.get(name), str) or not given[name]:
+            raise ImproperlyConfigured(f"JETON[{name!r}] is missing, or is not text.")
+    for name in given:
+        if name not in _REQUIRED and name not in _DEFAULTS:
+            raise ImproperlyConfigured(f"JETON[{name!r}] is no setting of jeton_client.")
+    chosen = {**_DEFAULTS, **given}
+    if chosen["USER"] not in ("answer", "find", "create"):
+        raise ImproperlyConfigured('JETON["USER"] is one of "answer", "find", "create".')
+    if wants_app():
+        raise ImproperlyConfigured(APP_MISSING)
+    keywords, timeout, sync = chosen["KEYWORDS"], chosen["TIMEOUT"], chosen["SYNC"]
+    if isinstance(keywords, str) or not keywords or not all(isinstance(word, str) and word for word in keywords):
+        raise ImproperlyConfigured('JETON["KEYWORDS"] is a list of words.')
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
+        raise ImproperlyConfigured('JETON["TIMEOUT"] is a number of seconds, more than 0.')
+    if not isinstance(chosen["LINK_BY_NAME"], bool):
+        raise ImproperlyConfigured('JETON["LINK_BY_NAME"] is True or False.')
+    if not isinstance(sync, (list, tuple, set, frozenset)) or not all(name in SYNC for name in sync):
+        raise ImproperlyConfigured(f'JETON["SYNC"] is a list of some of {", ".join(SYNC)}.')
+    try:
+        client = Client(chosen["URL"], chosen["CLIENT_ID"], chosen["CLIENT_SECRET"], timeout=timeout)
+    except ValueError as error:
+        raise ImproperlyConfigured(f'JETON["URL"]: {error}.') from None
+    return Configured(client, chosen["USER"], tuple(keywords), chosen["LINK_BY_NAME"], frozenset(sync))
+
+
+def _forget(*, setting: str, **_other: Any) -> None:
+    """Tests override settings."""
+    if setting in ("JETON", "INSTALLED_APPS"):
+        if configured.cache_info().currsize:
+            configured().client.close()
+        configured.cache_clear()
+
+
+setting_changed.connect(_forget)

@@ -1,0 +1,168 @@
+//! `JETON_LOG`: env_logger's filter. It takes any word that is no level for the name of a module, and then writes that
+//! module's lines alone; so a mistyped level would end the log without a word. Here every word must be one or the other.
+
+use log::LevelFilter;
+
+/// What writes lines: jeton, and the crates in it that may.
+const CRATES: [&str; 12] = [
+    "jeton",
+    "actix_codec",
+    "actix_http",
+    "actix_router",
+    "actix_server",
+    "actix_web",
+    "diesel",
+    "mio",
+    "r2d2",
+    "rustls",
+    "tokio",
+    "tracing",
+];
+
+/// jeton's rooms.
+const ROOMS: [&str; 8] = ["cli", "config", "domain", "http", "logging", "server", "service", "store"];
+
+/// Levels by other names.
+const MISTAKEN: [(&str, &[&str]); 5] = [
+    ("error", &["err", "errors", "fatal", "critical", "crit", "alert", "emergency", "panic", "severe"]),
+    ("warn", &["warning", "warnings"]),
+    ("info", &["information", "informational", "notice", "normal", "default"]),
+    ("trace", &["verbose", "all", "everything", "finest", "silly", "notset"]),
+    ("off", &["none", "quiet", "silent", "no", "false", "never", "disabled"]),
+];
+
+/// Refuses a filter that would not do what it says.
+///
+/// # Errors
+/// A sentence with what to write.
+pub fn parse(text: &str) -> Result<String, String> {
+    let (directives, wanted) =
+        text.split_once('/').map_or((text, None), |(directives, wanted)| (directives, Some(wanted)));
+    let mut any = false;
+    for directive in directives.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        any = true;
+        match directive.split_once('=') {
+            None if is_level(directive) => {}
+            None => known(directive)?,
+            Some((module, level)) => {
+                known(module)?;
+                let level = level.trim();
+                if !is_level(level) {
+                    let meant = meant(level).map_or(LEVELS.to_owned(), |level| format!("write {level}"));
+                    return Err(format!("`{directive}`: `{level}` is no level; {meant}"));
+                }
+            }
+        }
+    }
+    if !any {
+        return Err("write a filter such as info or jeton=debug,warn".into());
+    }
+    let whole = env_filter::Builder::new().try_parse(text).map(|_| text.to_owned());
+    let behind = || "behind `/` write a regular expression without another `/`, or leave both out".to_owned();
+    if wanted == Some("") { Err(behind()) } else { whole.map_err(|_| behind()) }
+}
+
+const LEVELS: &str = "write off, error, warn, info, debug or trace";
+
+fn is_level(word: &str) -> bool {
+    word.parse::<LevelFilter>().is_ok()
+}
+
+/// The level that somebody meant.
+fn meant(word: &str) -> Option<&'static str> {
+    let word = word.to_lowercase();
+    MISTAKEN.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(level, _)| *level)
+}
+
+/// Whether a module by this name may write lines: a crate, or what is in it.
+fn known(word: &str) -> Result<(), String> {
+    if let Some(level) = meant(word) {
+        return Err(format!("`{word}` is no level; write {level}"));
+    }
+    let mut path = word.split("::");
+    let (name, room) = (path.next().unwrap_or_default(), path.next());
+    if name == "jeton" {
+        return match room {
+            Some(room) if !ROOMS.contains(&room) => {
+                Err(format!("`{word}` is no module of jeton; write jeton::{}", ROOMS.join(", jeton::")))
+            }
+            _ => Ok(()),
+        };
+    }
+    if CRATES.contains(&name) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{word}` is neither a level nor a module that writes lines; {LEVELS}, or for example jeton::http=debug"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_something_is_taken() {
+        for good in [
+            "info",
+            "WARN",
+            "off",
+            "warn,jeton::store=debug",
+            " info , jeton= Trace ",
+            "jeton",
+            "jeton::http::login",
+            "actix_web::middleware=debug,info",
+            "info,",
+            "info/request|refused",
+        ] {
+            assert_eq!(parse(good).as_deref(), Ok(good));
+        }
+    }
+
+    #[test]
+    fn a_word_that_would_end_the_log_is_refused_with_the_right_one() {
+        for (bad, word) in [
+            ("WARNING", "write warn"),
+            ("warning", "write warn"),
+            ("jeton=warning", "write warn"),
+            ("err", "write error"),
+            ("Fatal,info", "write error"),
+            ("verbose", "write trace"),
+            ("none", "write off"),
+            ("jeton=loud", "write off, error"),
+            ("jeton=", "write off, error"),
+            ("jetn=debug", "`jetn` is neither"),
+            ("info;jeton=debug", "is neither"),
+            ("jeton =debug", "`jeton ` is neither"),
+            ("jeton::htpp=debug", "jeton::http"),
+            ("jeton::=debug", "no module of jeton"),
+            ("3", "is neither"),
+            ("", "write a filter"),
+            (" , ", "write a filter"),
+            ("/words", "write a filter"),
+            ("info/", "behind `/`"),
+            ("info/(", "behind `/`"),
+            ("info/a/b", "behind `/`"),
+        ] {
+            let said = parse(bad).expect_err(bad);
+            assert!(said.contains(word), "{bad}: {said}");
+        }
+    }
+
+    #[test]
+    fn the_names_are_those_that_there_are() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let lock = std::fs::read_to_string(root.join("Cargo.lock")).unwrap().replace('-', "_");
+        for name in CRATES {
+            assert!(lock.contains(&format!("name = \"{name}\"\n")), "{name} is no crate of ours");
+        }
+        let mut rooms: Vec<String> = std::fs::read_dir(root.join("src"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !["main.rs", "lib.rs"].contains(&name.as_str()))
+            .map(|name| name.trim_end_matches(".rs").to_owned())
+            .collect();
+        rooms.sort();
+        assert_eq!(rooms, ROOMS);
+    }
+}

@@ -1,0 +1,102 @@
+//! Text that others wrote, as a terminal or a line of the log may show it.
+
+/// What stands where a text may hold a key.
+pub const HIDDEN: &str = "[hidden]";
+
+/// A key, a digest or a client secret holds a run of letters and digits as long as this; words and UUIDs do not.
+const KEY_LENGTH: usize = 20;
+
+/// The least length of a client's secret that somebody made up.
+const SECRET_LENGTH: usize = 32;
+
+/// Whether the character turns the direction of writing, breaks a line, or is not seen.
+pub fn turns(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Text as a terminal may show it. Names are what somebody typed, at a login even anybody: a control character, or one
+/// that turns the direction of writing, would let them write whole lines of a list.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || turns(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// A message of several lines as one, as databases write them: `no connection; is the server running?`.
+pub fn one_line(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    for line in text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {
+        match joined.chars().next_back() {
+            None => {}
+            Some(':' | ';' | ',' | '.' | '?' | '!') => joined.push(' '),
+            Some(_) => joined.push_str("; "),
+        }
+        joined.push_str(line);
+    }
+    joined
+}
+
+/// No longer than so many characters; `..` stands for the rest.
+pub fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}..", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A path without what may be a key that somebody put into it.
+pub fn path_without_keys(path: &str) -> String {
+    let segments: Vec<&str> =
+        path.split('/').map(|segment| if may_be_key(segment) { HIDDEN } else { segment }).collect();
+    segments.join("/")
+}
+
+/// A client id that no client has: it may be a key or a secret in the wrong place.
+pub fn name_without_keys(name: &str) -> &str {
+    if may_be_key(name) || name.chars().count() >= SECRET_LENGTH { HIDDEN } else { name }
+}
+
+/// Whether somebody may have put a key where a name belongs.
+pub fn may_be_key(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '%';
+    text.split(|c| !is_part(c)).any(|run| run.len() >= KEY_LENGTH && run.contains(|c: char| c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_the_cursor_is_written_out() {
+        assert_eq!(visible("a\u{1b}[2J\nb\u{202e}c\u{85}é"), "a\\u{1b}[2J\\nb\\u{202e}c\\u{85}é");
+    }
+
+    #[test]
+    fn lines_become_one() {
+        let libpq = "connection to server failed: Connection refused\n\tIs the server running?\n";
+        assert_eq!(one_line(libpq), "connection to server failed: Connection refused; Is the server running?");
+        assert_eq!(one_line("ERROR:  no\r\nDETAIL: it is:\nhere"), "ERROR:  no; DETAIL: it is: here");
+        assert_eq!((one_line("one line"), one_line(" \n")), ("one line".into(), String::new()));
+    }
+
+    #[test]
+    fn a_cut_says_that_it_is_one() {
+        assert_eq!((cut("äöü", 3), cut("äöü", 2)), ("äöü".into(), "äö..".into()));
+    }
+
+    #[test]
+    fn keys_are_hidden_and_words_are_not() {
+        let key = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
+        for secret in [key, &format!("acme_{key}00c0ffee"), &format!("x.{key}"), "seven%20purple%20herons"] {
+            assert_eq!(path_without_keys(&format!("/a/{secret}/b")), "/a/[hidden]/b");
+            assert_eq!(name_without_keys(secret), HIDDEN);
+        }
+        for plain in ["/wp-login.php", "/a//b/", "/internationalisation-of-everything/2026-11-28", ""] {
+            assert_eq!(path_without_keys(plain), plain);
+        }
+        assert_eq!(name_without_keys("the-reports-of-2026"), "the-reports-of-2026");
+        assert_eq!(name_without_keys("a secret that somebody has made up"), HIDDEN);
+    }
+}

@@ -1,0 +1,179 @@
+//! Between the sockets and actix: which connections are let in, how long they may last, and what they carry.
+
+mod bare;
+mod body;
+mod closing;
+mod connections;
+mod handshake;
+mod head;
+mod stream;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::error::DispatchError;
+use actix_http::{Extensions, HttpService, KeepAlive, Protocol, Request, Response};
+use actix_server::{GracefulShutdownSignal, ServerBuilder};
+use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::body::MessageBody;
+use actix_web::dev::AppConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsAcceptor;
+
+pub use connections::{Connections, WAITING};
+use stream::{Patience, Terms, Wire};
+
+/// How long what a client still sends is read and thrown away after an answer that came before the end of its body.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// What serves connections of one kind of stream.
+type Streams<T> = (Wire<T>, Protocol, Option<SocketAddr>);
+
+/// How connections are served.
+#[derive(Clone)]
+pub struct Site {
+    /// Who is let in.
+    pub connections: Arc<Connections>,
+    /// How long an idle one is kept.
+    pub keep_alive: Duration,
+    /// When the server begins to stop.
+    pub stopping: GracefulShutdownSignal,
+}
+
+impl Site {
+    /// Serves `app` to whoever connects to `listener`, over TLS if there is an acceptor.
+    ///
+    /// # Errors
+    /// Of the listener.
+    pub fn listen<F, B>(
+        &self,
+        builder: ServerBuilder,
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        app: impl Fn() -> F + Send + Clone + 'static,
+    ) -> io::Result<ServerBuilder>
+    where
+        F: ServiceFactory<Request, Config = AppConfig, Response = Response<B>, Error = actix_web::Error> + 'static,
+        F::InitError: std::fmt::Debug,
+        B: MessageBody + 'static,
+    {
+        let address = listener.local_addr()?;
+        let (name, site) = (format!("jeton-{address}"), self.clone());
+        let Some(tls) = tls else {
+            return builder.listen(name, listener, move || {
+                let (accepting, http) = (site.clone(), site.http(app(), address, false));
+                fn_service(move |stream: TcpStream| {
+                    let site = accepting.clone();
+                    async move {
+                        let peer = stream.peer_addr().ok();
+                        Ok((site.wire(stream).await?, Protocol::Http1, peer))
+                    }
+                })
+                .and_then(http)
+            });
+        };
+        builder.listen(name, listener, move || {
+            let (accepting, tls) = (site.clone(), tls.clone());
+            fn_service(move |stream: TcpStream| {
+                let (site, tls) = (accepting.clone(), tls.clone());
+                async move {
+                    let (peer, admitted) = (stream.peer_addr().ok(), site.admit().await?);
+                    let stream = handshake::accept(&tls, stream, &admitted).await?;
+                    Ok((Wire::new(stream, admitted, site.terms(true)), Protocol::Http1, peer))
+                }
+            })
+            .and_then(site.http(app(), address, true))
+        })
+    }
+
+    /// The same on a Unix socket.
+    ///
+    /// # Errors
+    /// Of the listener.
+    pub fn listen_unix<F, B>(
+        &self,
+        builder: ServerBuilder,
+        listener: UnixListener,
+        app: impl Fn() -> F + Send + Clone + 'static,
+    ) -> io::Result<ServerBuilder>
+    where
+        F: ServiceFactory<Request, Config = AppConfig, Response = Response<B>, Error = actix_web::Error> + 'static,
+        F::InitError: std::fmt::Debug,
+        B: MessageBody + 'static,
+    {
+        let site = self.clone();
+        // It has none, and actix wants one.
+        let address = SocketAddr::from(([127, 0, 0, 1], 8080));
+        builder.listen_uds("jeton-unix", listener, move || {
+            let accepting = site.clone();
+            fn_service(move |stream: UnixStream| {
+                let site = accepting.clone();
+                async move { Ok((site.wire(stream).await?, Protocol::Http1, None)) }
+            })
+            .and_then(site.http(app(), address, false))
+        })
+    }
+
+    fn terms(&self, is_https: bool) -> Terms {
+        Terms { patience: Patience::new(self.keep_alive), is_https }
+    }
+
+    /// Waits a moment for those who make room to be gone, then for somebody to have time.
+    async fn admit(&self) -> Result<connections::Admitted, DispatchError> {
+        for pause in [0, 5, 10, 20, 50, 100, 200, 500, 1_000] {
+            if pause > 0 {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            if let Some(admitted) = self.connections.admit() {
+                return Ok(admitted);
+            }
+        }
+        Err(DispatchError::Io(io::ErrorKind::ConnectionRefused.into()))
+    }
+
+    async fn wire<T: AsyncRead + AsyncWrite + Unpin>(&self, stream: T) -> Result<Wire<T>, DispatchError> {
+        Ok(Wire::new(stream, self.admit().await?, self.terms(false)))
+    }
+
+    /// HTTP as actix-web's own `HttpServer` speaks it, which takes no streams but the system's.
+    fn http<T, F, B>(
+        &self,
+        app: F,
+        address: SocketAddr,
+        is_https: bool,
+    ) -> impl ServiceFactory<Streams<T>, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<T, F, B>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + 'static,
+        F: ServiceFactory<Request, Config = AppConfig, Response = Response<B>, Error = actix_web::Error> + 'static,
+        F::InitError: std::fmt::Debug,
+        B: MessageBody + 'static,
+    {
+        let stopping = self.stopping.clone();
+        // There is no other way to one that says whether this is HTTPS; it takes what `HttpServer` gives it.
+        let config = AppConfig::__priv_test_new(is_https, address.to_string(), address);
+        HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .keep_alive(KeepAlive::Timeout(self.keep_alive))
+            // `Wire` sees to it, for every request and not for the first alone.
+            .client_request_timeout(Duration::ZERO)
+            .client_disconnect_timeout(LINGER)
+            .local_addr(address)
+            .on_connect_ext(|wire: &Wire<T>, data: &mut Extensions| {
+                data.insert(Arc::clone(wire.connection()));
+            })
+            .finish(map_config(app.map_err(|error: actix_web::Error| error.error_response()), move |()| config.clone()))
+    }
+}
+
+/// Tells all connections when the server begins to stop.
+pub async fn tell_of_the_stop(connections: Arc<Connections>, stopping: GracefulShutdownSignal) {
+    stopping.notified().await;
+    connections.stop();
+}

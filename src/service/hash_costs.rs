@@ -1,0 +1,182 @@
+//! What a password check costs for a name that has no hash to check: see `domain/password/costs.rs`.
+//!
+//! The hashes are counted now and then, not with each change: a row of counts that every new user and every replaced hash
+//! wrote to would be a lock that all of them wait for. The count is kept in `meta`, where one node writes it and all nodes
+//! read it, so that a name costs the same on each.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Service};
+use crate::domain::password::{HashCosts, NameKey, PasswordHash};
+use crate::domain::time::{Stopwatch, Timestamp};
+use crate::store::{MetaKey, Store, StoreError};
+
+/// How old a count may become, and how many times as long as the counting took: a percent of a connection at most.
+const LONGEST_AGE: Duration = Duration::from_mins(10);
+const REST: u32 = 100;
+
+/// Users read by one statement, and the pause after it.
+const BATCH: u32 = 1_000;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// How many users are looked at before a server answers, where nothing was counted yet.
+const FIRST_LOOK: u32 = 20_000;
+
+/// Counted costs, as they stand in `meta`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Count {
+    counted_at: i64,
+    took_ms: u64,
+    costs: BTreeMap<String, u32>,
+}
+
+impl Count {
+    /// One that somebody has broken by hand counts as none, and is counted anew.
+    fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers are JSON")
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        let counted_at = Timestamp::from_micros(self.counted_at);
+        // Whoever counted may have had another idea of the time.
+        now.since(counted_at).max(counted_at.since(now)) >= LONGEST_AGE.max(Duration::from_millis(self.took_ms) * REST)
+    }
+}
+
+/// The newest count that this node has read.
+pub struct CountedHashes {
+    key: NameKey,
+    newest: RwLock<Arc<(String, HashCosts)>>,
+}
+
+impl CountedHashes {
+    /// # Errors
+    /// When the database does not answer.
+    pub fn open(store: &Store) -> Result<Self, StoreError> {
+        let key = match store.meta(MetaKey::NameKey)? {
+            Some(key) => key,
+            None => store.meta_or_insert(MetaKey::NameKey, &NameKey::generate().to_hex())?,
+        };
+        let key = NameKey::from_hex(&key)
+            .ok_or_else(|| StoreError::Unusable("the name_key in the table meta is not 64 hex digits".into()))?;
+        let counted = Self { key, newest: RwLock::default() };
+        counted.take(store.meta(MetaKey::HashCosts)?.unwrap_or_default());
+        Ok(counted)
+    }
+
+    /// A hash of nothing for `name`: of one of the costs that users' hashes have, and always the same while they do.
+    pub fn dummy_for(&self, name: &str, today: &PasswordHash) -> PasswordHash {
+        self.now().1.dummy_for(name, today, &self.key)
+    }
+
+    fn now(&self) -> Arc<(String, HashCosts)> {
+        Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn take(&self, text: String) {
+        let costs = HashCosts::of(Count::read(&text).costs);
+        self.set(text, costs);
+    }
+
+    fn set(&self, text: String, costs: HashCosts) {
+        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new((text, costs));
+    }
+}
+
+fn to_map(costs: &HashCosts) -> BTreeMap<String, u32> {
+    costs.iter().map(|(dummy, users)| (dummy.to_owned(), users)).collect()
+}
+
+impl Service {
+    /// Reads the newest count, and counts anew when that is old. Of several nodes one does.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn refresh_hash_costs(&self) -> Result<(), Error> {
+        let text = self.read_hash_costs().await?;
+        if Count::read(&text).is_due(self.clock().now()) { self.count_hash_costs(text).await } else { Ok(()) }
+    }
+
+    /// Counts anew, after many hashes came at once. Where it fails, a server does so within ten minutes.
+    pub(super) async fn count_imported_hashes(&self) {
+        let counted = async { self.count_hash_costs(self.read_hash_costs().await?).await };
+        if let Err(error) = counted.await {
+            log::warn!("what password hashes cost is not counted: {error}");
+        }
+    }
+
+    /// Looks at some users, where nothing was counted yet: before the first login, which would cost what nobody's does.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn estimate_hash_costs(&self) -> Result<(), Error> {
+        if !self.inner.counted.now().0.is_empty() {
+            return Ok(());
+        }
+        let hashes = self.db(|store| store.hashes(None, FIRST_LOOK)).await?;
+        let mut costs = HashCosts::default();
+        for (_, hash) in &hashes {
+            costs.add(hash);
+        }
+        self.inner.counted.set(String::new(), costs.most_common());
+        Ok(())
+    }
+
+    async fn read_hash_costs(&self) -> Result<String, Error> {
+        let text = self.db(|store| store.meta(MetaKey::HashCosts)).await?.unwrap_or_default();
+        if !text.is_empty() && text != self.inner.counted.now().0 {
+            self.inner.counted.take(text.clone());
+        }
+        Ok(text)
+    }
+
+    /// Counts, where `old` still is the newest count. Who begins says so by its date: nobody else counts meanwhile, and
+    /// who began before and is not done yet is late, and drops what they counted.
+    async fn count_hash_costs(&self, old: String) -> Result<(), Error> {
+        let (watch, now) = (Stopwatch::start(), self.clock().now());
+        let so_far = to_map(&self.inner.counted.now().1);
+        let claim = Count { counted_at: now.as_micros(), took_ms: Count::read(&old).took_ms, costs: so_far };
+        let Some(claimed) = self.replace_hash_costs(old, &claim).await? else { return Ok(()) };
+        let (mut costs, mut last) = (HashCosts::default(), None);
+        loop {
+            let hashes = self.db(move |store| store.hashes(last, BATCH)).await?;
+            for (_, hash) in &hashes {
+                costs.add(hash);
+            }
+            let Some((id, _)) = hashes.last() else { break };
+            last = Some(*id);
+            actix_rt::time::sleep(PAUSE).await;
+        }
+        let took_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let count = Count { counted_at: now.as_micros(), took_ms, costs: to_map(&costs.most_common()) };
+        log::debug!(costs = count.costs.len(), ms = took_ms; "counted what password hashes cost");
+        if let Some(text) = self.replace_hash_costs(claimed, &count).await? {
+            self.inner.counted.take(text);
+        }
+        Ok(())
+    }
+
+    /// The text of `new`, which stands now, unless another one than `old` stood there.
+    async fn replace_hash_costs(&self, old: String, new: &Count) -> Result<Option<String>, Error> {
+        let text = new.to_text();
+        let wanted = text.clone();
+        let replaced = self
+            .db(move |store| {
+                if old.is_empty() {
+                    return Ok(store.meta_or_insert(MetaKey::HashCosts, &wanted)? == wanted);
+                }
+                store.replace_meta(MetaKey::HashCosts, &old, &wanted)
+            })
+            .await?;
+        Ok(replaced.then_some(text))
+    }
+}

@@ -1,0 +1,307 @@
+//! One limit: a sliding window of failures and of attempts under way, for each of many keys.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::key::Key;
+use crate::domain::rate::Rate;
+use crate::domain::time::Timestamp;
+
+/// What a limit's windows may take in memory; beyond that those that failed longest ago are forgotten first.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// What a window takes besides its failures, with its share of the table's free places.
+const WINDOW_BYTES: usize = 128;
+
+/// Failures of a rate up to this are kept each with its moment; of a greater one by this many parts of its period.
+const MOST_MOMENTS: u32 = 128;
+
+/// How many may wait for a place in one window.
+const MOST_WAITING: usize = 64;
+
+/// Whether there is a place in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There is.
+    Free,
+    /// Not before some of the attempts under way are decided, or before those who came earlier had their turn.
+    Undecided,
+    /// It is full of failures; so long until there is one.
+    Failures(Duration),
+}
+
+/// Failures at one moment.
+struct Failed {
+    at: Timestamp,
+    count: u32,
+}
+
+/// One window.
+#[derive(Default)]
+struct Window {
+    /// Oldest first.
+    failures: Vec<Failed>,
+    /// How many these are.
+    failed: u32,
+    /// How many attempts are under way.
+    undecided: u32,
+    /// Whether anybody was turned away since there was a place.
+    has_refused: bool,
+}
+
+/// Somebody who waits for a place.
+struct Waiter {
+    ticket: u64,
+    wake: oneshot::Sender<()>,
+}
+
+/// DRF's sliding window (`rest_framework/throttling.py::SimpleRateThrottle`), by key.
+pub struct Limit {
+    rate: Rate,
+    /// Moments are rounded down to multiples of it, in microseconds.
+    grain: i64,
+    most_bytes: usize,
+    windows: HashMap<Key, Window>,
+    /// What the failures take.
+    failure_bytes: usize,
+    /// Who waits, in the order in which they came.
+    waiting: HashMap<Key, VecDeque<Waiter>>,
+}
+
+impl Limit {
+    pub fn new(rate: Rate) -> Self {
+        let micros = i64::try_from(rate.per.as_micros()).unwrap_or(i64::MAX);
+        let grain = if rate.count <= MOST_MOMENTS { 1 } else { micros / i64::from(MOST_MOMENTS) };
+        Self { rate, grain, most_bytes: MOST_BYTES, windows: HashMap::new(), failure_bytes: 0, waiting: HashMap::new() }
+    }
+
+    /// Whether there is a place; `in_turn` for who has waited for it.
+    pub fn room(&mut self, key: &Key, in_turn: bool, now: Timestamp) -> Room {
+        let per = self.rate.per;
+        let queues = !in_turn && self.waiting.contains_key(key);
+        let Some(window) = self.windows.get_mut(key) else { return Room::Free };
+        window.pass(per, now);
+        if let Some(oldest) = window.failures.first()
+            && window.failed >= self.rate.count
+        {
+            Room::Failures(oldest.at.after(per).since(now))
+        } else if queues || window.failed + window.undecided >= self.rate.count {
+            Room::Undecided
+        } else {
+            Room::Free
+        }
+    }
+
+    /// Somebody is turned away: whether they are the first since there was a place.
+    pub fn refuse(&mut self, key: &Key) -> bool {
+        self.windows.get_mut(key).is_some_and(|window| !std::mem::replace(&mut window.has_refused, true))
+    }
+
+    /// Takes a place until it is decided.
+    pub fn take(&mut self, key: Key, now: Timestamp) {
+        if self.bytes() >= self.most_bytes {
+            self.make_room(now);
+        }
+        let window = self.windows.entry(key).or_default();
+        window.has_refused = false;
+        window.undecided += 1;
+    }
+
+    /// Frees the place of an attempt, or fills it for good with the moment of a failure.
+    pub fn decide(&mut self, key: &Key, failure: Option<Timestamp>) {
+        let Some(window) = self.windows.get_mut(key) else { return };
+        window.undecided = window.undecided.saturating_sub(1);
+        if let Some(at) = failure {
+            let before = window.bytes();
+            window.fail(Timestamp::from_micros(at.as_micros() / self.grain * self.grain));
+            self.failure_bytes += window.bytes() - before;
+        }
+        if window.is_empty() {
+            self.failure_bytes -= window.bytes();
+            self.windows.remove(key);
+        }
+        self.wake(key);
+    }
+
+    /// Counts a failure at once, if there is a place for it: whether there was.
+    pub fn fail(&mut self, key: Key, now: Timestamp) -> bool {
+        let is_free = self.room(&key, false, now) == Room::Free;
+        if is_free {
+            self.take(key, now);
+            self.decide(&key, Some(now));
+        }
+        is_free
+    }
+
+    /// Begins to wait, behind those who wait already, or before them for who had their turn and found no place.
+    /// `None` when too many do.
+    pub fn wait(&mut self, key: Key, ticket: u64, in_turn: bool) -> Option<oneshot::Receiver<()>> {
+        let waiting = self.waiting.entry(key).or_default();
+        if waiting.len() >= MOST_WAITING {
+            return None;
+        }
+        let (wake, woken) = oneshot::channel();
+        let waiter = Waiter { ticket, wake };
+        if in_turn {
+            waiting.push_front(waiter);
+        } else {
+            waiting.push_back(waiter);
+        }
+        Some(woken)
+    }
+
+    /// Waits no more, or has had a turn: the next one's comes if there is a place still.
+    pub fn leave(&mut self, key: &Key, ticket: u64) {
+        if let Some(waiting) = self.waiting.get_mut(key) {
+            waiting.retain(|waiter| waiter.ticket != ticket);
+        }
+        self.wake(key);
+    }
+
+    /// Wakes who can go on: the first one when there is a place, all when there will be none before failures pass.
+    fn wake(&mut self, key: &Key) {
+        let Some(waiting) = self.waiting.get_mut(key) else { return };
+        let (failed, undecided) = self.windows.get(key).map_or((0, 0), |window| (window.failed, window.undecided));
+        if failed < self.rate.count && failed + undecided >= self.rate.count {
+            return;
+        }
+        while let Some(first) = waiting.pop_front() {
+            // Who has gone meanwhile hears nothing.
+            if first.wake.send(()).is_ok() && failed < self.rate.count {
+                break;
+            }
+        }
+        if waiting.is_empty() {
+            self.waiting.remove(key);
+        }
+    }
+
+    /// Forgets what has passed, and gives its memory back.
+    pub fn sweep(&mut self, now: Timestamp) {
+        let per = self.rate.per;
+        self.failure_bytes = 0;
+        self.windows.retain(|_, window| {
+            window.pass(per, now);
+            if window.failures.capacity() > 2 * window.failures.len() {
+                window.failures.shrink_to_fit();
+            }
+            self.failure_bytes += window.bytes();
+            !window.is_empty()
+        });
+        if self.windows.capacity() > 4 * self.windows.len() {
+            self.windows.shrink_to_fit();
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.windows.len() * WINDOW_BYTES + self.failure_bytes
+    }
+
+    /// Somebody has that many addresses, or tries that many names: a tenth is freed.
+    fn make_room(&mut self, now: Timestamp) {
+        self.sweep(now);
+        let enough = self.most_bytes / 10 * 9;
+        if self.bytes() <= enough {
+            return;
+        }
+        let quiet = self.windows.iter().filter(|(_, window)| window.undecided == 0);
+        let mut by_age: Vec<_> =
+            quiet.filter_map(|(key, window)| Some((window.failures.last()?.at, *key, window.bytes()))).collect();
+        by_age.sort_unstable_by_key(|(last, ..)| *last);
+        for (_, key, bytes) in by_age {
+            if self.bytes() <= enough {
+                break;
+            }
+            self.windows.remove(&key);
+            self.failure_bytes -= bytes;
+        }
+    }
+}
+
+impl Window {
+    /// Failures that are as old as the period do not count any more.
+    fn pass(&mut self, per: Duration, now: Timestamp) {
+        let passed = self.failures.partition_point(|failed| failed.at.after(per) <= now);
+        self.failed -= self.failures.drain(..passed).map(|failed| failed.count).sum::<u32>();
+    }
+
+    fn fail(&mut self, at: Timestamp) {
+        let place = self.failures.partition_point(|failed| failed.at < at);
+        match self.failures.get_mut(place) {
+            Some(failed) if failed.at == at => failed.count += 1,
+            _ => self.failures.insert(place, Failed { at, count: 1 }),
+        }
+        self.failed += 1;
+    }
+
+    const fn bytes(&self) -> usize {
+        self.failures.capacity() * size_of::<Failed>()
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.failures.is_empty() && self.undecided == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::Keys;
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+    fn limit(rate: &str) -> Limit {
+        Limit::new(Rate::parse(rate).unwrap())
+    }
+
+    #[test]
+    fn a_great_rate_takes_no_more_memory_than_a_small_one() {
+        let (mut limit, key) = (limit("100000/day"), Keys::new().key(&[b"alice"]));
+        for second in 0..86_000 {
+            assert!(limit.fail(key, START.after(Duration::from_secs(second))));
+        }
+        assert!(limit.bytes() < 5_000, "{}", limit.bytes());
+        assert_eq!(limit.windows[&key].failed, 86_000);
+        let later = START.after(Duration::from_secs(86_000));
+        assert!((0..14_000).all(|_| limit.fail(key, later)));
+        let Room::Failures(wait) = limit.room(&key, false, later) else { panic!("it is full") };
+        assert!(wait <= Duration::from_secs(400), "the first ones pass soon: {wait:?}");
+    }
+
+    #[test]
+    fn windows_are_swept_when_they_have_passed_and_their_memory_is_given_back() {
+        let (mut limit, keys) = (limit("10/min"), Keys::new());
+        for name in 0..10_000_u32 {
+            for _ in 0..3 {
+                assert!(limit.fail(keys.key(&[&name.to_le_bytes()]), START.after(Duration::from_micros(name.into()))));
+            }
+        }
+        limit.sweep(START.after(Duration::from_secs(59)));
+        assert_eq!(limit.windows.len(), 10_000);
+        limit.sweep(START.after(Duration::from_secs(61)));
+        assert_eq!((limit.windows.len(), limit.bytes(), limit.windows.capacity()), (0, 0, 0));
+    }
+
+    #[test]
+    fn all_windows_are_bounded_and_those_that_failed_longest_ago_go_first() {
+        let (mut limit, keys) = (limit("100/hour"), Keys::new());
+        limit.most_bytes = 1024 * 1024;
+        let key = |name: u32| keys.key(&[&name.to_le_bytes()]);
+        let attacked = key(u32::MAX);
+        let mut now = START;
+        for name in 0..100_000 {
+            now = now.after(Duration::from_millis(10));
+            assert!(limit.fail(key(name), now));
+            if name % 2_000 == 0 {
+                limit.fail(attacked, now);
+            }
+            assert!(limit.bytes() <= limit.most_bytes + WINDOW_BYTES + 64);
+        }
+        assert_eq!(limit.windows[&attacked].failed, 50, "who goes on failing is not forgotten");
+        assert!(limit.windows.contains_key(&key(99_999)) && !limit.windows.contains_key(&key(0)));
+        let counted: usize = limit.windows.values().map(Window::bytes).sum();
+        assert_eq!(limit.failure_bytes, counted);
+    }
+}

@@ -1,0 +1,202 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+
+const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+const ADDRESS: usize = 0;
+const USER: usize = 1;
+
+/// Limits by address and by user, and keys for both.
+struct Limits {
+    throttle: Throttle,
+    keys: Keys,
+    clock: Clock,
+}
+
+impl Limits {
+    fn new(by_address: Option<&str>, by_user: Option<&str>) -> Self {
+        let rate = |text: Option<&str>| text.map(|text| Rate::parse(text).unwrap());
+        let throttle = Throttle::new(&[rate(by_address), rate(by_user)]);
+        Self { throttle, keys: Keys::new(), clock: Clock::fixed(START) }
+    }
+
+    fn wanted(&self, name: &str) -> [Wanted; 2] {
+        let want = |limit, part: &str| Wanted { limit, key: self.keys.key(&[part.as_bytes()]), else_: Else::Refused };
+        [want(ADDRESS, "192.0.2.7"), want(USER, name)]
+    }
+
+    /// An attempt that waits for nobody.
+    fn at_once(&self, name: &str) -> Result<Attempt<'_>, Stopped> {
+        match self.throttle.take(&self.wanted(name), None, self.clock.now())? {
+            Outcome::Taken(attempt) => Ok(attempt),
+            Outcome::Queued(_) => panic!("it waits"),
+        }
+    }
+
+    fn fail(&self, name: &str) -> Result<(), Stopped> {
+        self.at_once(name).map(drop)
+    }
+
+    fn go_on(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    async fn attempt(&self, name: &str) -> Result<Attempt<'_>, Stopped> {
+        self.throttle.attempt(&self.wanted(name), &self.clock).await
+    }
+}
+
+type Trying<'a> = Pin<Box<dyn Future<Output = Result<Attempt<'a>, Stopped>> + 'a>>;
+
+fn poll<'a>(trying: &mut Trying<'a>) -> Option<Result<Attempt<'a>, Stopped>> {
+    match trying.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    }
+}
+
+fn full(seconds: u64, is_first: bool) -> Result<(), Stopped> {
+    Err(Stopped::Refused(Refusal { wait: Duration::from_secs(seconds), is_first }))
+}
+
+fn in_runtime(test: impl Future<Output = ()>) {
+    actix_rt::System::new().block_on(test);
+}
+
+#[test]
+fn failures_count_and_good_attempts_do_not() {
+    let limits = Limits::new(Some("3/min"), Some("2/min"));
+    for _ in 0..10 {
+        limits.at_once("alice").unwrap_or_else(|_| panic!("a place")).forgive();
+    }
+    assert_eq!(limits.fail("alice"), Ok(()));
+    limits.go_on(10);
+    assert_eq!(limits.fail("alice"), Ok(()));
+    limits.go_on(5);
+    assert_eq!(limits.fail("alice"), full(45, true), "two failures of one user");
+    limits.go_on(5);
+    assert_eq!(limits.fail("bob"), Ok(()));
+    limits.go_on(10);
+    assert_eq!(limits.fail("carol"), full(30, true), "three failures of one address");
+    limits.go_on(31);
+    assert_eq!(limits.fail("alice"), Ok(()));
+    assert_eq!(limits.fail("alice"), full(9, true));
+}
+
+#[test]
+fn the_first_who_is_turned_away_is_news_and_no_other_until_somebody_was_let_in() {
+    let limits = Limits::new(Some("3/min"), Some("2/min"));
+    assert_eq!(limits.fail("alice"), Ok(()));
+    limits.go_on(10);
+    assert_eq!(limits.fail("alice"), Ok(()));
+    limits.go_on(10);
+    assert_eq!([limits.fail("alice"), limits.fail("alice")], [full(40, true), full(40, false)]);
+    limits.go_on(39);
+    assert_eq!(limits.fail("alice"), full(1, false));
+    assert_eq!(limits.fail("bob"), Ok(()), "the address's third");
+    assert_eq!([limits.fail("bob"), limits.fail("alice")], [full(1, true), full(1, false)], "whoever it is");
+    limits.go_on(1);
+    assert_eq!(limits.fail("carol"), Ok(()));
+    assert_eq!(limits.fail("dave"), full(10, true), "full again");
+}
+
+#[test]
+fn of_two_full_windows_the_longer_wait_is_told() {
+    let limits = Limits::new(Some("1/min"), Some("1/hour"));
+    assert_eq!(limits.fail("alice"), Ok(()));
+    assert_eq!(limits.fail("alice"), full(3_600, true));
+    assert_eq!(limits.fail("bob"), full(60, false));
+}
+
+#[test]
+fn a_limit_can_be_off() {
+    let limits = Limits::new(None, None);
+    assert!((0..1000).all(|_| limits.fail("alice") == Ok(())));
+}
+
+#[test]
+fn who_is_admitted_needs_no_place_and_what_is_unclear_is_asked_back() {
+    let limits = Limits::new(None, Some("1/hour"));
+    assert_eq!(limits.fail("alice"), Ok(()));
+    let or = |else_| {
+        let mut wanted = limits.wanted("alice");
+        wanted[USER].else_ = else_;
+        limits.throttle.take(&wanted, None, limits.clock.now()).map(drop)
+    };
+    assert_eq!(or(Else::Unclear), Err(Stopped::Unclear));
+    assert_eq!((or(Else::Admitted), or(Else::Admitted)), (Ok(()), Ok(())));
+    assert_eq!(or(Else::Refused), full(3_600, true), "they filled nothing, and freed nothing");
+}
+
+#[test]
+fn attempts_under_way_keep_their_places_and_others_wait_for_them_in_turn() {
+    let limits = Limits::new(None, Some("2/min"));
+    in_runtime(async {
+        let (first, second) = (limits.at_once("alice").ok(), limits.at_once("alice").ok());
+        let mut waiting: Vec<Trying> = (0..3).map(|_| Box::pin(limits.attempt("alice")) as Trying).collect();
+        assert!(waiting.iter_mut().all(|trying| poll(trying).is_none()));
+        drop(limits.at_once("bob"));
+        first.unwrap().forgive();
+        assert!(poll(&mut waiting[2]).is_none() && poll(&mut waiting[1]).is_none(), "the first who came is the first");
+        let third = poll(&mut waiting[0]).expect("its turn").ok();
+        drop(second); // a failure: one place is left, and that is taken
+        assert!(poll(&mut waiting[1]).is_none());
+        drop(third);
+        for (number, is_first) in [(1, true), (2, false)] {
+            assert_eq!(poll(&mut waiting[number]).expect("it is decided").map(drop), full(60, is_first));
+        }
+    });
+}
+
+#[test]
+fn a_turn_that_nobody_takes_is_the_next_ones() {
+    let limits = Limits::new(None, Some("1/min"));
+    in_runtime(async {
+        let first = limits.at_once("alice").unwrap_or_else(|_| panic!("a place"));
+        let mut waiting: Vec<Trying> = (0..4).map(|_| Box::pin(limits.attempt("alice")) as Trying).collect();
+        assert!(waiting.iter_mut().all(|trying| poll(trying).is_none()));
+        drop(waiting.remove(0)); // gives up before its turn
+        first.forgive();
+        drop(waiting.remove(0)); // and in it
+        poll(&mut waiting[0]).expect("its turn").unwrap_or_else(|_| panic!("a place")).forgive();
+        poll(&mut waiting[1]).expect("its turn").unwrap_or_else(|_| panic!("a place")).forgive();
+    });
+    let state = limits.throttle.lock();
+    assert_eq!(state.waiting, 0);
+}
+
+#[test]
+fn few_wait_in_one_window_and_few_in_all_and_all_who_do_are_served() {
+    let limits = Limits::new(None, Some("1/min"));
+    in_runtime(async {
+        let names: Vec<String> = (0..5).map(|number| format!("user-{number}")).collect();
+        let held: Vec<_> =
+            names.iter().map(|name| limits.at_once(name).unwrap_or_else(|_| panic!("a place"))).collect();
+        let mut waiting: Vec<Trying> = Vec::new();
+        let mut busy = 0;
+        for name in &names {
+            for _ in 0..600 {
+                let mut trying: Trying = Box::pin(limits.attempt(name));
+                match poll(&mut trying) {
+                    None => waiting.push(trying),
+                    Some(result) => {
+                        assert_eq!(result.map(drop), Err(Stopped::Busy));
+                        busy += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!((waiting.len(), busy), (256, 3000 - 256));
+        held.into_iter().for_each(Attempt::forgive);
+        let mut served = 0;
+        for mut trying in waiting {
+            poll(&mut trying).expect("its turn").unwrap_or_else(|_| panic!("a place")).forgive();
+            served += 1;
+            // The runtime lets a task do only so much in one go.
+            actix_rt::task::yield_now().await;
+        }
+        assert_eq!(served, 256);
+    });
+}

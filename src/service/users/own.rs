@@ -1,0 +1,81 @@
+//! What users change of their own record.
+
+use super::{MOST_READS, check};
+use crate::domain::password::Password;
+use crate::domain::password_rules::Attributes;
+use crate::domain::time::Timestamp;
+use crate::domain::token::Token;
+use crate::domain::user::User;
+use crate::service::{AuthenticationFault, Caller, Error, Faults, Holder, Service, UserPatch};
+use crate::store::OwnChange;
+
+/// Django's sentence (`django/contrib/auth/forms.py::PasswordChangeForm`).
+const WRONG: &str = "Your old password was entered incorrectly. Please enter it again.";
+
+impl Service {
+    /// Gives the holder another password, and a login token in place of all they had.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] on `old_password` and `new_password` with all faults; [`Error::Throttled`], [`Error::Busy`];
+    /// [`Error::PermissionDenied`] for a named token; [`Error::NotAuthenticated`] when the holder's token was revoked
+    /// meanwhile.
+    pub async fn change_own_password(
+        &self,
+        holder: &Holder,
+        old: Password,
+        new: Password,
+        caller: &Caller,
+    ) -> Result<(Token, Option<Timestamp>), Error> {
+        holder.require_login()?;
+        let user = &holder.user;
+        let attributes = Attributes {
+            username: &user.username,
+            first_name: &user.first_name,
+            last_name: &user.last_name,
+            email: &user.email,
+        };
+        let mut faults = Faults::default();
+        check::password("new_password", &new, &attributes, &mut faults);
+        let mut wrong = Faults::default();
+        wrong.add("old_password", WRONG);
+        for message in faults.fields().iter().flat_map(|(_, messages)| messages) {
+            wrong.add("new_password", message.as_str());
+        }
+        let change = async |user: User| {
+            // Told after the old one was right, which counts as no failure.
+            if !faults.fields().is_empty() {
+                return Ok(OwnChange::Done(None));
+            }
+            let hash = self.inner.hasher.hash(new.clone(), caller.actor.address).await?;
+            let now = self.clock().now();
+            let expires_at = self.policy().login_expiry(now);
+            let (token, row) = self.new_login_token(user.id, expires_at);
+            let (asked_with, actor) = (holder.token.clone(), caller.actor.clone());
+            let changed =
+                self.db(move |store| store.change_own_password(&asked_with, &user, &hash, &row, &actor, now)).await?;
+            Ok(changed.map(|()| Some((token, expires_at))))
+        };
+        let changed = self.confirmed(holder, old, wrong, "/me/password", caller, change).await?;
+        changed.flatten().ok_or(Error::Invalid(faults))
+    }
+
+    /// Changes the holder's own record; the caller of this has seen to it that `patch` names no field that they may not
+    /// change.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with all faults by field; [`Error::PermissionDenied`] for a named token;
+    /// [`Error::NotAuthenticated`] when they are gone.
+    pub async fn update_own(&self, holder: &Holder, patch: UserPatch, caller: &Caller) -> Result<User, Error> {
+        holder.require_login()?;
+        for _ in 0..MOST_READS {
+            let id = holder.token.id;
+            let Some(user) = self.db(move |store| store.token_owner(id)).await? else { break };
+            let change = self.checked(&patch, &user).await?;
+            let (actor, now) = (caller.actor.clone(), self.clock().now());
+            if let Some(user) = self.db(move |store| store.update_user(&user, &change, &actor, now)).await? {
+                return Ok(user);
+            }
+        }
+        Err(Error::NotAuthenticated(AuthenticationFault::InvalidToken))
+    }
+}

@@ -1,0 +1,60 @@
+//! The `login_networks` table: where users log in from.
+
+use chrono::NaiveDateTime;
+use diesel::dsl::exists;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text, Timestamp as SqlTimestamp};
+
+use super::connection::Conn;
+use super::schema::{login_networks, users};
+use super::{Store, StoreError, storable};
+use crate::domain::network::Network;
+use crate::domain::time::Timestamp;
+
+/// A user who is gone by now has no row to write; one that was written after `due` is left as it is.
+const NOTE: &str = "insert into login_networks (user_id, network, seen_at) select id, $1, $2 from users where id = $3 \
+    on conflict (user_id, network) do update set seen_at = excluded.seen_at where login_networks.seen_at <= $4";
+
+impl Store {
+    /// A user logged in from there; not written again when it was after `due`.
+    pub fn note_login_network(
+        &self,
+        user_id: i64,
+        network: Network,
+        now: Timestamp,
+        due: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (network, now, due) = (network.to_string(), now.naive(), due.naive());
+        self.on_writer(|conn| {
+            macro_rules! note {
+                ($conn:expr) => {
+                    diesel::sql_query(NOTE)
+                        .bind::<Text, _>(network)
+                        .bind::<SqlTimestamp, NaiveDateTime>(now)
+                        .bind::<BigInt, _>(user_id)
+                        .bind::<SqlTimestamp, NaiveDateTime>(due)
+                        .execute($conn)?
+                };
+            }
+            match conn {
+                Conn::Pg(pg) => note!(pg),
+                Conn::Sqlite(sqlite) => note!(sqlite),
+            };
+            Ok(())
+        })
+    }
+
+    /// Whether the user with this name logged in from there after `since`; nobody did with a name that is none.
+    pub fn knows_login_network(&self, username: &str, network: Network, since: Timestamp) -> Result<bool, StoreError> {
+        // Which no user has, so that the same is asked for every name.
+        let username = if storable(username) { username } else { "" };
+        self.read(|conn| {
+            let found = login_networks::table
+                .inner_join(users::table)
+                .filter(users::username.eq(username))
+                .filter(login_networks::network.eq(network.to_string()))
+                .filter(login_networks::seen_at.gt(since.naive()));
+            Ok(diesel::select(exists(found)).get_result(conn)?)
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! The file of an SQLite database before it is opened to be written: whether it is there, whose tables it holds, and who
+//! may touch it. Nothing here goes round SQLite to read it: to close the file would drop the locks that other
+//! connections of this process hold on it.
+
+use std::fs::{Metadata, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rustix::fs::{Access, access};
+
+use super::StoreError;
+use super::connection::Conn;
+use super::migrations::{SchemaState, state};
+use super::mode::{EVERYBODY, close_file};
+use crate::domain::time::Stopwatch;
+
+/// What stands for itself in the path of a URI.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+
+/// An SQLite URI of a path, whatever characters are in it.
+pub fn uri(path: &str, parameters: &str) -> String {
+    let start = if path.starts_with('/') { "file://" } else { "file:./" };
+    format!("{start}{}?{parameters}", utf8_percent_encode(path, PATH))
+}
+
+/// How the schema in the file stands. Nothing is written and nothing is made.
+pub fn look(path: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
+    let started = Stopwatch::start();
+    loop {
+        let Some(before) = metadata(path)? else { return Ok(SchemaState::Missing) };
+        require_all(path, Access::READ_OK)?;
+        // The files of a log or a journal mean that somebody may be writing, and the log has what the file lacks. Where
+        // there is none, the file is opened as if it stood on a disk that cannot be written: SQLite would make the log.
+        let in_use = ["-wal", "-journal"].iter().any(|suffix| beside(path, suffix).exists());
+        let found = read_state(path, in_use, timeout);
+        let unchanged = || {
+            let after = std::fs::metadata(path).ok();
+            let still = |after: Metadata| (after.size(), after.mtime(), after.mtime_nsec());
+            after.map(still) == Some((before.size(), before.mtime(), before.mtime_nsec()))
+                && !beside(path, "-wal").exists()
+                && !beside(path, "-journal").exists()
+        };
+        match found {
+            Ok(state) if in_use || unchanged() => return Ok(state),
+            // Another word will not come of asking again.
+            Err(StoreError::Unusable(why)) => return Err(StoreError::Unusable(why)),
+            Err(error) if started.elapsed() >= timeout => return Err(error),
+            Ok(state) if started.elapsed() >= timeout => return Ok(state),
+            _ => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+fn read_state(path: &Path, in_use: bool, timeout: Duration) -> Result<SchemaState, StoreError> {
+    let text = path.to_str().ok_or_else(|| StoreError::Unusable("the database's path is not UTF-8".into()))?;
+    let parameters = if in_use { "mode=ro" } else { "mode=ro&immutable=1" };
+    let unavailable = |error: &dyn std::fmt::Display| StoreError::Unavailable(format!("{text}: {error}"));
+    let mut conn = SqliteConnection::establish(&uri(text, parameters)).map_err(|error| unavailable(&error))?;
+    let settings = format!("pragma query_only = on; pragma busy_timeout = {}", timeout.as_millis());
+    conn.batch_execute(&settings).map_err(|error| unavailable(&error))?;
+    state(&mut Conn::Sqlite(conn)).map_err(|error| match error {
+        StoreError::Failed(words) if words.contains("not a database") => {
+            StoreError::Unusable(format!("{text}: file is not a database; name a file of jeton's own in DATABASE_URL"))
+        }
+        StoreError::Failed(words) | StoreError::Unavailable(words) => unavailable(&words),
+        other => other,
+    })
+}
+
+/// Makes an empty file, for its owner alone whatever the umask; SQLite gives its other files the same mode. One that is
+/// there stays.
+pub fn make(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Unusable(format!("cannot make {}: {error}", path.display()))),
+    }
+}
+
+/// Whether this process may write the file, and its log beside it. To be asked before SQLite is, which says less.
+pub fn require_writable(path: &Path) -> Result<(), StoreError> {
+    require_all(path, Access::READ_OK | Access::WRITE_OK)?;
+    require(folder_of(path), Access::WRITE_OK | Access::EXEC_OK)
+}
+
+/// The file, and those of SQLite's that are there.
+fn require_all(path: &Path, wanted: Access) -> Result<(), StoreError> {
+    require(path, wanted)?;
+    let mut others = ["-wal", "-shm"].iter().map(|suffix| beside(path, suffix)).filter(|file| file.exists());
+    others.try_for_each(|file| require(&file, wanted))
+}
+
+fn require(path: &Path, wanted: Access) -> Result<(), StoreError> {
+    access(path, wanted).map_err(|error| {
+        let what = if wanted.contains(Access::WRITE_OK) { "write" } else { "read" };
+        let uid = rustix::process::getuid().as_raw();
+        let error = std::io::Error::from(error);
+        StoreError::Unusable(format!(
+            "cannot {what} {}: {error}; jeton runs with the user id {uid}, which must be able to {what} the database's \
+             file and its folder",
+            path.display()
+        ))
+    })
+}
+
+/// Takes from everybody what they may do to the database's files. A group keeps what it may.
+pub fn close_to_everybody(path: &Path) -> Result<(), StoreError> {
+    let mut files = ["", "-wal", "-shm", "-journal"].iter().map(|suffix| beside(path, suffix));
+    files.try_for_each(|file| close_file(&file, EVERYBODY))
+}
+
+/// That the path can be one of a database, whether or not there is a file yet.
+pub fn check_path(path: &Path) -> Result<(), StoreError> {
+    let folder = folder_of(path);
+    let fault = match std::fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => None,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Some(format!("cannot read the folder {}: {error}", folder.display()))
+        }
+        _ => Some(format!("the folder {} does not exist; make it first", folder.display())),
+    };
+    let fault = fault.or_else(|| path.is_dir().then(|| format!("{} is a folder, not a file", path.display())));
+    fault.map_or(Ok(()), |fault| Err(StoreError::Unusable(format!("DATABASE_URL: {fault}"))))
+}
+
+fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::Unusable(format!("cannot read {}: {error}", path.display()))),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or_else(|| Path::new("."))
+}
+
+/// A file of SQLite's that goes with the database.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}

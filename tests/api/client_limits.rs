@@ -1,0 +1,175 @@
+//! Client credentials that are wrong: limited by address, and told of in the audit log.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::on_both;
+use crate::support::app::{App, CLIENT};
+use crate::support::http::{Answer, Request};
+
+const LIMIT: (&str, &str) = ("JETON_CLIENT_LIMIT_ADDRESS", "3/min");
+const PROXIES: (&str, &str) = ("JETON_TRUSTED_PROXIES", "127.0.0.1");
+const ROUTES: [&str; 3] = ["/introspect", "/introspect/batch", "/revoke"];
+
+fn token() -> String {
+    "0".repeat(40)
+}
+
+/// Each way to send credentials to each route.
+fn ways(id: &str, secret: &str) -> Vec<Request> {
+    let mut ways = Vec::new();
+    for route in ROUTES {
+        let request = Request::new("POST", route);
+        let (tokens, token) = (json!({"tokens": []}), token());
+        if route == "/introspect/batch" {
+            ways.push(request.clone().basic(id, secret).json(&tokens));
+            ways.push(request.json(&json!({"tokens": [], "client_id": id, "client_secret": secret})));
+        } else {
+            ways.push(request.clone().basic(id, secret).form(&[("token", &token)]));
+            ways.push(request.clone().basic(id, secret).json(&json!({"token": token})));
+            ways.push(request.form(&[("token", &token), ("client_id", id), ("client_secret", secret)]));
+        }
+    }
+    ways
+}
+
+fn from(app: &App, address: &str, id: &str, secret: &str) -> Answer {
+    let request = Request::new("POST", "/introspect").header("X-Forwarded-For", address);
+    app.send(request.basic(id, secret).form(&[("token", &token())]))
+}
+
+#[track_caller]
+fn assert_throttled(answer: &Answer, seconds: u64) {
+    let body = format!("{{\"detail\":\"Request was throttled. Expected available in {seconds} seconds.\"}}");
+    assert_eq!((answer.status, answer.text()), (429, body));
+    assert_eq!(answer.headers_named("Retry-After"), [seconds.to_string()]);
+    assert_eq!(answer.headers_named("Cache-Control"), ["no-store"]);
+}
+
+fn failed(app: &App) -> Vec<Value> {
+    app.list("/admin/audit/?action=client.failed")
+}
+
+on_both! {
+    fn every_way_to_be_wrong_is_limited_and_no_secret_is_looked_at_any_more(db) {
+        let app = App::with(db, &[LIMIT, PROXIES]);
+        let wrongs: Vec<_> = ways(CLIENT.0, "wrong").into_iter().chain(ways("nobody", CLIENT.1)).collect();
+        let rights = ways(CLIENT.0, CLIENT.1);
+        for (number, wrong) in wrongs.iter().enumerate() {
+            let send = |way: &Request| app.send(way.clone().header("X-Forwarded-For", format!("192.0.2.{number}")));
+            for _ in 0..3 {
+                let answer = send(wrong);
+                assert_eq!((answer.status, answer.json()), (401, json!({"error": "invalid_client"})));
+            }
+            assert_throttled(&send(wrong), 60);
+            assert_throttled(&send(&rights[number % rights.len()]), 60);
+        }
+        app.clock.advance(Duration::from_mins(1));
+        for (number, right) in rights.iter().enumerate() {
+            assert_eq!(app.send(right.clone().header("X-Forwarded-For", format!("192.0.2.{number}"))).status, 200);
+        }
+    }
+
+    fn a_client_that_authenticated_from_there_goes_on(db) {
+        let app = App::with(db, &[LIMIT]);
+        let key = app.admin_token();
+        assert_eq!(app.post("/admin/clients/", &key, &json!({"client_id": "misconfigured"})).status, 201);
+        // Past the router too.
+        for _ in 0..10 {
+            app.introspect(&key);
+        }
+        for _ in 0..3 {
+            assert_eq!(from(&app, "", "misconfigured", "wrong").status, 401);
+        }
+        assert_throttled(&from(&app, "", "misconfigured", "wrong"), 60);
+        for right in ways(CLIENT.0, CLIENT.1) {
+            assert_eq!(app.send(right).status, 200);
+        }
+        assert_throttled(&from(&app, "", CLIENT.0, "wrong"), 60);
+        assert_eq!(app.introspect(&key)["active"], true);
+        // What needs no client is no matter of the limit.
+        let staff = Request::new("POST", "/introspect").token(&key).form(&[("token", &key)]);
+        assert_eq!(app.send(staff).json()["active"], true);
+        assert_eq!(app.send(Request::new("POST", "/revoke").form(&[("token", &token())])).status, 200);
+    }
+
+    fn it_counts_by_address_and_an_ipv6_network_is_one(db) {
+        let app = App::with(db, &[LIMIT, PROXIES]);
+        // Known on this node, by the fast lane too; from elsewhere.
+        for _ in 0..10 {
+            assert_eq!(from(&app, "198.51.100.7", CLIENT.0, CLIENT.1).status, 200);
+        }
+        for number in 1..=3 {
+            assert_eq!(from(&app, &format!("2001:db8:1:2::{number}"), CLIENT.0, "wrong").status, 401);
+        }
+        assert_throttled(&from(&app, "2001:db8:1:2:3::4", CLIENT.0, "wrong"), 60);
+        for _ in 0..4 {
+            assert_throttled(&from(&app, "2001:db8:1:2:3::5", CLIENT.0, CLIENT.1), 60);
+        }
+        assert_eq!(from(&app, "2001:db8:1:3::1", CLIENT.0, "wrong").status, 401);
+        assert_eq!(from(&app, "198.51.100.7", CLIENT.0, CLIENT.1).status, 200);
+        assert_eq!(from(&app, "198.51.100.8", CLIENT.0, CLIENT.1).status, 200);
+    }
+
+    fn where_the_fast_lane_answered_a_client_is_known(db) {
+        let app = App::with(db, &[LIMIT, PROXIES]);
+        for address in ["198.51.100.7", "198.51.100.8"] {
+            for _ in 0..10 {
+                assert_eq!(from(&app, address, CLIENT.0, CLIENT.1).status, 200);
+            }
+        }
+        for _ in 0..3 {
+            assert_eq!(from(&app, "198.51.100.8", "misconfigured", "wrong").status, 401);
+        }
+        assert_eq!(from(&app, "198.51.100.8", "misconfigured", "wrong").status, 429);
+        assert_eq!(from(&app, "198.51.100.8", CLIENT.0, CLIENT.1).status, 200);
+    }
+
+    fn only_failures_count_and_none_turns_it_off(db) {
+        let app = App::with(db, &[LIMIT]);
+        for _ in 0..3 {
+            for right in ways(CLIENT.0, CLIENT.1) {
+                assert_eq!(app.send(right).status, 200);
+            }
+            let nothing = Request::new("POST", "/introspect").form(&[("token", &token())]);
+            assert_eq!(app.send(nothing).status, 401, "no credentials are no guess");
+        }
+        assert_eq!(from(&app, "", CLIENT.0, "wrong").status, 401);
+        let app = App::with(db, &[("JETON_CLIENT_LIMIT_ADDRESS", "none")]);
+        assert!((0..20).all(|_| from(&app, "", CLIENT.0, "wrong").status == 401));
+        assert_eq!(failed(&app).len(), 1);
+    }
+
+    fn by_default_it_is_a_thousand_a_minute(db) {
+        let app = App::with(db, &[("JETON_CLIENT_LIMIT_ADDRESS", "")]);
+        assert!((0..1000).all(|_| from(&app, "", CLIENT.0, "wrong").status == 401));
+        assert_throttled(&from(&app, "", CLIENT.0, "wrong"), 60);
+    }
+
+    fn the_first_failure_of_a_window_is_in_the_audit_log(db) {
+        let app = App::with(db, &[LIMIT, PROXIES]);
+        for _ in 0..5 {
+            from(&app, "192.0.2.1", CLIENT.0, "wrong");
+        }
+        from(&app, "192.0.2.2", "no\0body", "wrong");
+        from(&app, "192.0.2.3", &"x".repeat(1000), "wrong");
+        let entries = failed(&app);
+        let seen: Vec<_> = entries.iter().map(|entry| (entry["actor"].as_str().unwrap(), &entry["address"])).collect();
+        let all = [("client:[hidden]", &json!("192.0.2.3")), ("client:nobody", &json!("192.0.2.2")), ("client:demo", &json!("192.0.2.1"))];
+        assert_eq!(seen, all);
+        assert_eq!((&entries[2]["target"], &entries[2]["details"]), (&json!("demo"), &json!({})));
+        app.clock.advance(Duration::from_mins(1));
+        from(&app, "192.0.2.1", CLIENT.0, "wrong");
+        assert_eq!(failed(&app).len(), 4, "once more for the next window");
+        assert!(!entries.iter().any(|entry| entry.to_string().contains("wrong")));
+    }
+
+    fn many_networks_do_not_flood_the_audit_log(db) {
+        let app = App::with(db, &[LIMIT, PROXIES]);
+        for number in 0..100 {
+            assert_eq!(from(&app, &format!("192.0.2.{number}"), CLIENT.0, "wrong").status, 401);
+        }
+        assert_eq!(app.database.sql("select count(*) from audit_log where action = 'client.failed'"), "60");
+    }
+}

@@ -1,0 +1,330 @@
+//! What concerns connections and not requests: offers to upgrade, heads that cannot be read, how many there may be, how long
+//! they last, and what strangers may have held for them.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::on_both;
+use crate::support::app::{ADMIN, App, CLIENT};
+use crate::support::eventually;
+use crate::support::http::{Answer, Request, base64, raw};
+
+/// For what is a matter of milliseconds on a machine that has time.
+const LIMIT: Duration = Duration::from_mins(1);
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+fn connect(app: &App) -> TcpStream {
+    let stream = TcpStream::connect(app.addr).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream
+}
+
+fn basic() -> String {
+    format!("Authorization: Basic {}\r\n", base64(format!("{}:{}", CLIENT.0, CLIENT.1).as_bytes()))
+}
+
+/// One answer of a connection that goes on, or its last.
+#[track_caller]
+fn answer(stream: &mut TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    loop {
+        if let Ok(answer) = Answer::parse("GET", &bytes) {
+            return answer;
+        }
+        let mut piece = [0; 4096];
+        match stream.read(&mut piece) {
+            Ok(size @ 1..) => bytes.extend(&piece[..size]),
+            other => panic!("{other:?} after {:?}", String::from_utf8_lossy(&bytes)),
+        }
+    }
+}
+
+/// Nothing more comes but the end.
+#[track_caller]
+fn ends(stream: &mut TcpStream) {
+    match stream.read(&mut [0; 16]) {
+        Ok(0) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Sends as much of a body as is taken, and gives the answer that comes meanwhile.
+fn held(app: &App, head: &str, body: &[u8]) -> TcpStream {
+    let mut stream = connect(app);
+    stream.set_write_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body).ok();
+    stream
+}
+
+const OFFERS: [&str; 4] = [
+    "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQBAAAAAAIAAAAA\r\n",
+    "Upgrade: websocket\r\nConnection: keep-alive, upgrade\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n",
+    "upgrade: websocket\r\n",
+    "connection:UPGRADE\r\n",
+];
+
+on_both! {
+    fn an_offer_to_upgrade_is_passed_over_and_the_connection_goes_on(db) {
+        let app = App::start(db);
+        let token = app.admin_token();
+        let body = format!("token={token}");
+        let length = format!("Content-Length: {}\r\n", body.len());
+        for offer in OFFERS {
+            let mut stream = connect(&app);
+            // The third of the same goes by the fast lane.
+            for _ in 0..3 {
+                stream.write_all(format!("POST /introspect HTTP/1.1\r\nHost: x\r\n{}{FORM}{offer}{length}\r\n{body}", basic()).as_bytes()).unwrap();
+                let answer = answer(&mut stream);
+                assert_eq!((answer.status, answer.header("Connection")), (200, None), "{offer}: {answer:?}");
+                assert_eq!(answer.json()["active"], true);
+            }
+            for (path, status) in [("/healthz", 200), ("/me", 401), ("/nothing", 404), ("/auth/verify/x", 401)] {
+                stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n{offer}\r\n").as_bytes()).unwrap();
+                let answer = answer(&mut stream);
+                assert_eq!((answer.status, answer.header("Connection")), (status, None), "{path} {offer}");
+            }
+        }
+    }
+
+    fn an_offer_that_comes_in_pieces_ends_the_connection_in_order(db) {
+        let app = App::start(db);
+        for offer in OFFERS {
+            let mut stream = connect(&app);
+            let body = "token=x";
+            let request = format!("POST /introspect HTTP/1.1\r\nHost: x\r\n{}{FORM}Content-Length: 7\r\n{offer}\r\n{body}", basic());
+            let cut = request.to_lowercase().find("upgrade").unwrap() + 3;
+            stream.write_all(&request.as_bytes()[..cut]).unwrap();
+            // So that the server has the first piece before it gets the second.
+            app.heard();
+            stream.write_all(&request.as_bytes()[cut..]).unwrap();
+            let answer = answer(&mut stream);
+            assert_eq!(answer.status, 200, "{offer}: {answer:?}");
+            if answer.header("Connection").as_deref() == Some("close") {
+                ends(&mut stream);
+            }
+            assert_ne!(answer.header("Connection").as_deref(), Some("upgrade"), "{offer}");
+        }
+    }
+
+    fn offers_in_one_packet_are_all_answered(db) {
+        let app = App::start(db);
+        let request = |more: &str| format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{}{more}\r\n", OFFERS[0]);
+        let last = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_owned();
+        let got = raw(app.addr, [request(""), request(""), last].concat().as_bytes());
+        let text = String::from_utf8(got).unwrap();
+        assert_eq!(text.matches("HTTP/1.1 200").count(), 3, "{text}");
+        assert!(!text.contains("connection: upgrade"), "{text}");
+    }
+
+    fn what_comes_behind_a_request_is_bounded_and_read_when_its_turn_comes(db) {
+        let app = App::start(db);
+        let health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+        let post = |more: &str| format!("POST /introspect HTTP/1.1\r\nHost: x\r\n{}{FORM}{more}", basic());
+        let bodies = [post("Content-Length: 7\r\n\r\ntoken=x"), post("Transfer-Encoding: chunked\r\n\r\n3\r\ntok\r\n4\r\nen=x\r\n0\r\n\r\n")];
+        let unfinished = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nA: {}", "x".repeat(120_000));
+        for first in [health, &bodies[0], &bodies[1]] {
+            let mut stream = connect(&app);
+            stream.set_write_timeout(Some(LIMIT)).unwrap();
+            stream.write_all([first.repeat(40).as_str(), health, &unfinished].concat().as_bytes()).ok();
+            let mut got = Vec::new();
+            stream.read_to_end(&mut got).ok();
+            let text = String::from_utf8(got).unwrap();
+            assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 41, "{first}: {text}");
+            assert_eq!(text.matches("HTTP/1.1 431 ").count(), 1, "{first}: {text}");
+        }
+        let last = health.replace("Host", "Connection: close\r\nHost");
+        let text = String::from_utf8(raw(app.addr, [last.as_str(), health, health].concat().as_bytes())).unwrap();
+        assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 1, "{text}");
+    }
+
+    fn a_request_that_cannot_be_read_has_an_answer_of_its_route_s_kind(db) {
+        let app = App::start(db);
+        let many = "A: b\r\n".repeat(96);
+        let long = format!("A: {}\r\n", "x".repeat(40_000));
+        let mine = "X-Request-Id: mine.1\r\n";
+        for (request, status, is_oauth) in [
+            (format!("POST /introspect HTTP/1.1\r\nHost: x\r\n{mine}{many}\r\n"), 431, true),
+            (format!("POST /revoke/ HTTP/1.1\r\nHost: x\r\n{mine}{long}\r\n"), 431, true),
+            (format!("POST /introspect/batch?a=b HTTP/1.1\r\n{mine}\r\n"), 400, true),
+            (format!("GET /me HTTP/1.1\r\nHost: x\r\n{mine}{many}\r\n"), 431, false),
+            (format!("GET /<script> HTTP/1.1\r\nHost: x\r\n{mine}\r\n"), 400, false),
+            (format!("GET /me HTTP/1.1\r\nHost: x\r\nHost: y\r\n{mine}\r\n"), 400, false),
+            (format!("GET /me\r\nHost: x\r\n{mine}\r\n"), 400, false),
+            (format!("POST /api-token-auth/ HTTP/1.1\r\nHost: x\r\n{mine}Content-Length: x\r\n\r\n"), 400, false),
+        ] {
+            // Behind one that is good as well.
+            for before in ["", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"] {
+                let mut stream = connect(&app);
+                stream.write_all(before.as_bytes()).unwrap();
+                if !before.is_empty() {
+                    assert_eq!(answer(&mut stream).status, 200);
+                }
+                stream.write_all(request.as_bytes()).unwrap();
+                let answer = answer(&mut stream);
+                let what = format!("{answer:?} for {:?}", request.lines().next());
+                assert_eq!(answer.status, status, "{what}");
+                assert_eq!(answer.header("Content-Type").as_deref(), Some("application/json"), "{what}");
+                assert_eq!(answer.header("X-Request-Id").as_deref(), Some("mine.1"), "{what}");
+                assert_eq!(answer.header("Connection").as_deref(), Some("close"), "{what}");
+                assert_eq!(answer.header("Cache-Control").as_deref(), is_oauth.then_some("no-store"), "{what}");
+                assert!(answer.header("Date").is_some(), "{what}");
+                if is_oauth {
+                    assert_eq!(answer.json()["error"], "invalid_request", "{what}");
+                    assert!(answer.json()["error_description"].is_string(), "{what}");
+                } else {
+                    assert!(answer.json()["detail"].is_string(), "{what}");
+                }
+                ends(&mut stream);
+            }
+        }
+        let answer = Answer::parse("GET", &raw(app.addr, b"\x16\x03\x01\r\n\r\n")).unwrap();
+        assert_eq!((answer.status, answer.header("X-Request-Id").unwrap().len()), (400, 32));
+    }
+
+    fn whoever_is_not_let_in_is_told_before_their_body_is_read(db) {
+        let app = App::start(db);
+        let wrong = ["Authorization: Basic eDp5\r\n", "Authorization: Token x\r\n", "Authorization: Bearer a b\r\n", ""];
+        let paths = [
+            "POST /introspect", "POST /introspect/batch", "POST /revoke", "POST /tokens/", "POST /logout/", "POST /logoutall/",
+            "POST /admin/users/", "PATCH /admin/users/admin", "POST /admin/users/admin/password", "POST /admin/explain",
+            "POST /admin/users/admin/regenerate", "POST /admin/users/admin/tokens/", "POST /admin/clients/",
+            "POST /admin/clients/demo/rotate",
+        ];
+        for path in paths {
+            for header in wrong {
+                // Without them in the head these may have credentials in the body.
+                if header.is_empty() && ["/introspect", "/revoke"].iter().any(|oauth| path.contains(oauth)) {
+                    continue;
+                }
+                let head = format!("{path} HTTP/1.1\r\nHost: x\r\n{header}Content-Length: 60000\r\n\r\n");
+                let mut stream = held(&app, &head, b"the rest never comes");
+                let answer = answer(&mut stream);
+                assert_eq!((answer.status, answer.header("Connection").as_deref()), (401, Some("close")), "{path} {header}: {answer:?}");
+                drop(stream);
+            }
+        }
+        let forms = format!("POST /console/clients/new HTTP/1.1\r\nHost: x\r\n{FORM}Content-Length: 60000\r\n\r\n");
+        assert_eq!(answer(&mut held(&app, &forms, b"client_id=x")).status, 303, "to sign in");
+    }
+
+    fn a_refusal_of_a_whole_request_keeps_the_connection(db) {
+        let app = App::start(db);
+        let mut stream = connect(&app);
+        for path in ["/tokens/", "/introspect", "/nothing", "/admin/users/"] {
+            stream.write_all(format!("POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic eDp5\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}").as_bytes()).unwrap();
+            let answer = answer(&mut stream);
+            assert!((400..500).contains(&answer.status) && answer.header("Connection").is_none(), "{path}: {answer:?}");
+        }
+    }
+
+    fn bodies_of_strangers_are_bounded_and_others_go_on(db) {
+        let app = App::start(db);
+        let token = app.admin_token();
+        for (path, crowded) in [
+            ("/introspect", r#"{"error":"temporarily_unavailable"}"#),
+            ("/api-token-auth/", r#"{"detail":"Too many requests at once, try again later."}"#),
+            ("/console/sign-in", ""),
+        ] {
+            let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{FORM}Content-Length: 65000\r\n\r\n");
+            let mut open = Vec::new();
+            let refused = eventually("one that finds no room", LIMIT, || {
+                let mut stream = held(&app, &head, &vec![b'x'; 64_000]);
+                stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+                let mut start = [0; 12];
+                let answered = stream.read_exact(&mut start).is_ok();
+                if answered {
+                    assert_eq!(&start, b"HTTP/1.1 503", "{path}");
+                    stream.set_read_timeout(Some(LIMIT)).unwrap();
+                    let mut rest = start.to_vec();
+                    stream.read_to_end(&mut rest).ok();
+                    return Some(Answer::parse("POST", &rest).unwrap());
+                }
+                open.push(stream);
+                None
+            });
+            assert_eq!(refused.header("Retry-After").as_deref(), Some("1"), "{refused:?}");
+            assert!(refused.text().contains(crowded), "{refused:?}");
+            // Whoever is known by their head reads and is read.
+            assert!(app.is_good(&token));
+            let list = app.send(Request::new("POST", "/admin/explain").token(&token).json(&serde_json::json!({"token": "x"})));
+            assert_eq!(list.status, 200);
+            drop(open);
+            eventually("room again", LIMIT, || (app.try_login(ADMIN.0, ADMIN.1).status == 200).then_some(()));
+        }
+    }
+
+    fn at_the_limit_who_waits_longest_makes_room(db) {
+        let app = App::with(db, &[("JETON_MAX_CONNECTIONS", "20")]);
+        let mut idle: Vec<TcpStream> = (0..60)
+            .map(|number| {
+                let mut stream = connect(&app);
+                match number % 3 {
+                    0 => {
+                        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+                        assert_eq!(answer(&mut stream).status, 200);
+                    }
+                    1 => stream.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap(),
+                    _ => stream.write_all(format!("POST /api-token-auth/ HTTP/1.1\r\nHost: x\r\n{FORM}Content-Length: 9\r\n\r\nuser").as_bytes()).unwrap(),
+                }
+                stream
+            })
+            .collect();
+        assert_eq!(app.send(Request::new("GET", "/healthz")).status, 200);
+        assert!(app.is_good(&app.admin_token()), "and everything else");
+        ends(&mut idle[0]);
+    }
+
+    fn an_idle_connection_is_kept_as_long_as_is_said(db) {
+        let brief = App::with(db, &[("JETON_KEEP_ALIVE", "1s")]);
+        let app = brief.node(&[]);
+        let mut streams = [&brief, &app].map(connect);
+        for stream in &mut streams {
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            assert_eq!(answer(stream).status, 200);
+        }
+        ends(&mut streams[0]);
+        // Longer than actix would keep it.
+        streams[1].set_read_timeout(Some(Duration::from_secs(6))).unwrap();
+        let error = streams[1].read(&mut [0; 16]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock, "it is still there");
+        streams[1].write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        streams[1].set_read_timeout(Some(LIMIT)).unwrap();
+        assert_eq!(answer(&mut streams[1]).status, 200);
+    }
+
+    fn who_does_not_read_or_does_not_send_is_let_go(db) {
+        let app = App::start(db);
+        let mut deaf = connect(&app);
+        let large = Request::new("GET", "/docs/swagger-ui-bundle.js").header("Connection", "keep-alive").bytes(app.addr);
+        deaf.write_all(&large.repeat(16)).unwrap();
+        let mut slow = connect(&app);
+        slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        assert_eq!(answer(&mut slow).status, 200);
+        slow.write_all(b"GET /hea").unwrap();
+        let mut behind = connect(&app);
+        behind.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /hea").unwrap();
+        let (mut both, since) = (String::new(), Instant::now());
+        behind.read_to_string(&mut both).unwrap();
+        // Before actix's keep-alive.
+        assert!(since.elapsed() < Duration::from_secs(45), "{both}");
+        let statuses: Vec<_> = both.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+        assert_eq!(statuses, ["200", "408"], "{both}");
+        let late = answer(&mut slow);
+        assert_eq!((late.status, late.header("Connection").as_deref()), (408, Some("close")), "{late:?}");
+        assert!(matches!(late.json()["detail"], Value::String(_)));
+        ends(&mut slow);
+        deaf.set_write_timeout(Some(LIMIT)).unwrap();
+        eventually("the end of a connection that nobody reads", Duration::from_mins(1), || deaf.write_all(b" ").err());
+    }
+
+    fn without_https_there_is_no_hsts(db) {
+        let app = App::with(db, &[("JETON_TRUSTED_PROXIES", "127.0.0.1")]);
+        let answer = app.send(Request::new("GET", "/healthz").header("X-Forwarded-Proto", "https"));
+        assert_eq!(answer.header("Strict-Transport-Security"), None);
+    }
+}

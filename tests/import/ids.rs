@@ -1,0 +1,75 @@
+//! The ids of whoever jeton makes after an import: out of the way of those that Django goes on to give.
+
+use serde_json::json;
+
+use super::{everything, imported, small};
+use crate::commands::{create_user, jeton, migrated};
+use crate::support::app::{App, TestDatabase};
+use crate::{each_way, on_both};
+
+const NEWCOMER: &str =
+    "insert into auth_user values (4, '!x', null, false, 'dot', '', '', '', false, true, '2026-01-01 00:00:00')";
+
+each_way! {
+    fn jetons_own_users_are_out_of_the_way_of_djangos(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        imported(&source, &target, &[]);
+        let app = App::on(target.into(), jeton::domain::time::Clock::System, &[]);
+        let made = app.create_user("eve", "a quiet harbour at noon", &json!({}));
+        let first = made["id"].as_i64().unwrap();
+        assert!(first >= 2_000_000_000, "{made}");
+        let cli = jeton(&app.database);
+        create_user(&cli, "fay", &[]);
+        let output = cli.run_with_stdin(&["import", "csv", "--from", "-"], "username\ngus\nhal\n");
+        assert_eq!(output.status, 0, "{output:?}");
+        // Django's next user has the next id there, which is nobody's here.
+        source.sql(NEWCOMER);
+        assert_eq!(
+            imported(&source, &app.database, &[]).lines().next(),
+            Some("imported: 1 user, 0 groups, 0 DRF tokens, 0 Knox tokens"),
+        );
+        let low = "select id, username from users where id < 2000000000 order by id";
+        assert_eq!(app.database.sql(low), "1|ann\n2|bea\n3|cis\n4|dot");
+        let high = "select count(distinct id) from users where username in ('eve', 'fay', 'gus', 'hal') and id >= 2000000000";
+        assert_eq!(app.database.sql(high), "4");
+    }
+}
+
+on_both! {
+    fn until_users_came_ids_are_ordinary(db) {
+        let (source, target) = (small(db), TestDatabase::new(db));
+        let cli = migrated(&target);
+        create_user(&cli, "eve", &[]);
+        source.sql("update auth_user set id = id + 10");
+        source.sql("delete from authtoken_token; delete from knox_authtoken");
+        let before = everything(&target);
+        imported(&source, &target, &["--dry-run"]);
+        assert_eq!(everything(&target), before);
+        // A list brings no ids, and a project without users none either.
+        let output = cli.run_with_stdin(&["import", "csv", "--from", "-"], "username\nfay\n");
+        assert_eq!(output.status, 0, "{output:?}");
+        let nobody = small(db);
+        nobody.sql("delete from authtoken_token; delete from knox_authtoken; delete from auth_user");
+        imported(&nobody, &target, &[]);
+        create_user(&cli, "gus", &[]);
+        assert_eq!(target.sql("select id, username from users order by id"), "1|eve\n2|fay\n3|gus");
+        // One user who comes is enough.
+        source.sql("delete from auth_user where username <> 'ann'");
+        imported(&source, &target, &[]);
+        create_user(&cli, "hal", &[]);
+        assert_eq!(target.sql("select username from users where id >= 2000000000"), "hal");
+    }
+
+    fn an_import_from_before_the_mark_is_told_by_the_audit_log(db) {
+        let (source, target) = (small(db), TestDatabase::new(db));
+        imported(&source, &target, &[]);
+        target.sql("delete from meta where key = 'users_from_django'");
+        let cli = jeton(&target);
+        create_user(&cli, "eve", &[]);
+        // The log is read once.
+        target.sql("delete from audit_log");
+        create_user(&cli, "fay", &[]);
+        let low = "select count(*) from users where id < 2000000000";
+        assert_eq!(target.sql(low), "3");
+    }
+}

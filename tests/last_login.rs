@@ -1,0 +1,149 @@
+//! `last_login`: noted at each good login, written behind it, once a minute a user at most.
+
+use std::time::Duration;
+
+use jeton::domain::time::Clock;
+use serde_json::{Value, json};
+
+use crate::commands::{PASSWORD, create_user, done, jeton, json_of, try_login};
+use crate::on_both;
+use crate::support::app::{ADMIN, App, Kind, TestDatabase};
+use crate::support::calls::{ALICE, MICRO, short_of};
+use crate::support::console::Visit;
+use crate::support::eventually;
+
+const LIMIT: Duration = Duration::from_secs(10);
+const START: &str = "2025-06-15T15:06:40.123456Z";
+
+fn last_login(app: &App, username: &str) -> Value {
+    let answer = app.get(&format!("/admin/users/{username}"), &app.admin_token());
+    answer.json()["last_login"].clone()
+}
+
+fn written(app: &App, username: &str, moment: &str) {
+    eventually(moment, LIMIT, || (last_login(app, username) == moment).then_some(()));
+}
+
+/// Returns when all that was noted before is written: another user's login, noted after it, is.
+fn flushed(app: &App, another: &str) {
+    app.create_user(another, ALICE.1, &json!({}));
+    app.login(another, ALICE.1);
+    eventually("a flush", LIMIT, || last_login(app, another).is_string().then_some(()));
+}
+
+on_both! {
+    fn a_login_is_noted_in_both_modes_and_shown(db) {
+        for mode in ["single", "multiple"] {
+            let app = App::with(db, &[("JETON_TOKEN_MODE", mode)]);
+            app.create_user(ALICE.0, ALICE.1, &json!({}));
+            assert_eq!(last_login(&app, ALICE.0), json!(null), "made, and never logged in");
+            let key = app.login(ALICE.0, ALICE.1);
+            written(&app, ALICE.0, START);
+            assert_eq!(app.get("/me", &key).json()["last_login"], START);
+            // A key that is handed out again was logged in for, too.
+            app.clock.advance(Duration::from_hours(1));
+            app.login(ALICE.0, ALICE.1);
+            written(&app, ALICE.0, "2025-06-15T16:06:40.123456Z");
+        }
+    }
+
+    fn the_console_is_a_login(db) {
+        let app = App::start(db);
+        Visit::by(&app, ADMIN);
+        eventually(START, LIMIT, || {
+            let last = app.database.sql("select last_login from users where username = 'admin'");
+            last.starts_with("2025-06-15 15:06:40.123456").then_some(())
+        });
+    }
+
+    fn what_is_refused_or_no_login_is_not_noted(db) {
+        let app = App::start(db);
+        app.create_user(ALICE.0, ALICE.1, &json!({}));
+        app.create_user("ina", ALICE.1, &json!({"is_active": false}));
+        assert_eq!(app.try_login(ALICE.0, "wrong").status, 400);
+        assert_eq!(app.try_login("ina", ALICE.1).status, 400);
+        app.regenerate(ALICE.0);
+        app.command(&["token", "create", ALICE.0]);
+        flushed(&app, "bob");
+        assert_eq!((last_login(&app, ALICE.0), last_login(&app, "ina")), (json!(null), json!(null)));
+    }
+
+    fn it_is_written_once_a_minute_at_most_and_never_moved_back(db) {
+        let app = App::start(db);
+        app.alice();
+        written(&app, ALICE.0, START);
+        let early = App::on(app.database.clone(), Clock::fixed(app.clock.now()), &[]);
+        app.clock.advance(short_of(Duration::from_mins(1)));
+        app.login(ALICE.0, ALICE.1);
+        flushed(&app, "bob");
+        assert_eq!(last_login(&app, ALICE.0), START);
+        app.clock.advance(MICRO);
+        app.login(ALICE.0, ALICE.1);
+        written(&app, ALICE.0, "2025-06-15T15:07:40.123456Z");
+        app.clock.advance(Duration::from_hours(1));
+        app.login(ALICE.0, ALICE.1);
+        written(&app, ALICE.0, "2025-06-15T16:07:40.123456Z");
+        early.login(ALICE.0, ALICE.1);
+        drop(early); // writes what it has noted
+        assert_eq!(last_login(&app, ALICE.0), "2025-06-15T16:07:40.123456Z");
+    }
+
+    fn what_an_import_brought_stands_until_the_next_login(db) {
+        let app = App::start(db);
+        app.create_user(ALICE.0, ALICE.1, &json!({}));
+        app.sql("update users set last_login = '2020-01-02 03:04:05' where username = 'alice'");
+        assert_eq!(last_login(&app, ALICE.0), "2020-01-02T03:04:05Z");
+        app.login(ALICE.0, ALICE.1);
+        written(&app, ALICE.0, START);
+    }
+
+    fn an_answer_that_is_kept_stays_kept(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        written(&app, ALICE.0, START);
+        app.clock.advance(Duration::from_mins(2));
+        app.introspect(&key);
+        app.heard();
+        let (hits, misses) = (app.count("jeton_cache_hits_total"), app.count("jeton_cache_misses_total"));
+        app.introspect(&key);
+        assert_eq!(app.count("jeton_cache_hits_total"), hits + 1);
+        app.login(ALICE.0, ALICE.1);
+        written(&app, ALICE.0, "2025-06-15T15:08:40.123456Z");
+        app.heard();
+        app.introspect(&key);
+        assert_eq!(app.count("jeton_cache_hits_total"), hits + 2);
+        assert_eq!(app.count("jeton_cache_misses_total"), misses);
+    }
+
+    fn a_server_that_is_told_to_stop_writes_what_it_has_noted(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        create_user(&jeton, "alice", &[]);
+        let serving = jeton.serve();
+        assert_eq!(try_login(&serving, "alice", PASSWORD).status, 200);
+        serving.signal("TERM");
+        assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
+        let alice = json_of(&done(&jeton, &["user", "show", "--json", "alice"]));
+        assert!(alice["last_login"].is_string(), "{alice}");
+    }
+}
+
+#[test]
+fn a_user_whom_somebody_holds_keeps_no_other_and_is_written_when_they_are_let_go() {
+    let app = App::start(Kind::Postgres);
+    for name in ["alice", "bob"] {
+        app.create_user(name, ALICE.1, &json!({}));
+        app.login(name, ALICE.1);
+        written(&app, name, START);
+    }
+    app.clock.advance(Duration::from_mins(5));
+    let mut session = app.database.writer();
+    session.run("select 1 from users where username = 'alice' for update;");
+    app.login("alice", ALICE.1);
+    app.login("bob", ALICE.1);
+    let later = "2025-06-15T15:11:40.123456Z";
+    written(&app, "bob", later);
+    assert_eq!(last_login(&app, "alice"), START);
+    session.run("commit;");
+    written(&app, "alice", later);
+}
