@@ -12,7 +12,8 @@ use serde_json::Value;
 
 pub use self::answer::Answer;
 
-const LIMIT: Duration = Duration::from_secs(10);
+/// Shorter than idle connections are kept, and long enough for a hash of Django's cost in a build without optimisation.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Sends `bytes` and reads until the server hangs up; a reset counts as hanging up.
 #[track_caller]
