@@ -50,9 +50,7 @@ impl Site {
 
     /// The key of a named token of the admin's, and its id.
     fn named(&self, scope: &str) -> (String, String) {
-        let body = json!({"name": "ci", "scope": scope});
-        let request = Request::new("POST", "/tokens/").token(&self.jeton.admin_token());
-        let answer = self.jeton.send(request.json(&body)).json();
+        let answer = self.jeton.name_token(&self.jeton.admin_token(), &json!({"name": "ci", "scope": scope}));
         (answer["token"].as_str().unwrap().to_owned(), answer["id"].to_string())
     }
 }
@@ -226,8 +224,7 @@ behind_each! {
             assert_eq!(site.gateway.send(Request::new("GET", "/things").token(&key)).status, 200);
         }
         assert_eq!(site.service.received().len(), 3);
-        let revoke = Request::new("DELETE", &format!("/tokens/{id}")).token(&key);
-        assert_eq!(site.jeton.send(revoke).status, 204);
+        assert_eq!(site.jeton.delete(&format!("/tokens/{id}"), &site.jeton.admin_token()).status, 204);
         let refused = site.gateway.send(Request::new("GET", "/things").token(&key));
         assert_refused(&refused, 401, "Invalid token.", &site.service);
     }
