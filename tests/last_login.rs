@@ -5,7 +5,7 @@ use std::time::Duration;
 use jeton::domain::time::Clock;
 use serde_json::{Value, json};
 
-use crate::commands::{PASSWORD, create_user, done, jeton, json_of, try_login};
+use crate::commands::{PASSWORD, create_user, done, json_of, migrated, try_login};
 use crate::on_both;
 use crate::support::app::{ADMIN, App, Kind, TestDatabase};
 use crate::support::calls::{ALICE, MICRO, short_of};
@@ -117,7 +117,7 @@ on_both! {
 
     fn a_server_that_is_told_to_stop_writes_what_it_has_noted(db) {
         let database = TestDatabase::new(db);
-        let jeton = jeton(&database);
+        let jeton = migrated(&database);
         create_user(&jeton, "alice", &[]);
         let serving = jeton.serve();
         assert_eq!(try_login(&serving, "alice", PASSWORD).status, 200);

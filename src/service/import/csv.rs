@@ -89,7 +89,9 @@ impl Service {
         };
         match unhurried(import).await? {
             Ok(imported) => {
-                self.count_imported_hashes().await;
+                if imported.as_ref().is_ok_and(|imported| imported.made > 0) {
+                    self.count_imported_hashes().await;
+                }
                 imported.map_err(CsvError::Faults)
             }
             Err(error) => Err(CsvError::Refused(meanwhile(error))),

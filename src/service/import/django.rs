@@ -69,7 +69,7 @@ impl Service {
         };
         let store = self.inner.store.clone();
         let imported = unhurried(move || walk.run(&store)).await?;
-        if imported.is_ok() {
+        if imported.as_ref().is_ok_and(|imported| imported.new.users > 0) {
             self.count_imported_hashes().await;
         }
         imported
