@@ -10,7 +10,7 @@ use crate::support::http::{Request, base64};
 
 const UNKNOWN: &str = "0000000000000000000000000000000000000000";
 /// All that means something in a form, in Basic or in UTF-8.
-const ODD_SECRET: &str = "s%41+c=r&t:é /?\u{1f511}%zz-0123456789";
+const ODD_SECRET: &str = "s%41+c=r&t:é /?\u{1f511}%zz-0123456789abcdef";
 
 fn post(path: &str) -> Request {
     Request::new("POST", path)
@@ -77,16 +77,17 @@ on_both! {
         let fields = [("token", UNKNOWN), ("client_id", id), ("client_secret", secret)];
         let admin = app.admin_token();
         for path in ["/introspect", "/revoke"] {
-            for request in [
-                post(path).token(&admin),
-                post(path).header("Authorization", "Token"),
-                post(path).basic(id, "wrong"),
-                post(path).basic(id, ""),
-                post(path).basic("other", secret),
-                post(path).header("Authorization", "Basic ?"),
+            // What the head says is judged before a body is read; where it is right, two that differ are too many.
+            for (request, status) in [
+                (post(path).token(&admin), 400),
+                (post(path).header("Authorization", "Token"), 401),
+                (post(path).basic(id, "wrong"), 401),
+                (post(path).basic(id, ""), 401),
+                (post(path).basic("other", secret), 401),
+                (post(path).header("Authorization", "Basic ?"), 401),
             ] {
                 let answer = app.send(request.form(&fields));
-                assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_request")), "{path}");
+                assert_eq!(answer.status, status, "{path}: {answer:?}");
             }
             assert_eq!(app.send(post(path).basic(id, secret).form(&fields[..2])).status, 200, "its id alone is no second way");
         }

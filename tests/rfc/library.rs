@@ -23,7 +23,7 @@ on_both! {
             let refused = json!([401, {"error": "invalid_client"}]);
             let expected = [
                 json!([200, active]), json!([200, active]), refused.clone(), refused, json!([200, active]),
-                json!([200, null]), json!([200, {"active": false}]), json!([200, null]),
+                json!([200, {}]), json!([200, {"active": false}]), json!([200, {}]),
             ];
             assert_eq!(got, expected, "{method}");
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::LIMIT;
-use crate::commands::{PASSWORD, create_client, create_user, jeton, login, try_login};
+use crate::commands::{PASSWORD, create_client, create_user, login, migrated, try_login};
 use crate::on_both;
 use crate::support::app::{CLIENT, Kind, TestDatabase};
 use crate::support::http::{Answer, Request};
@@ -212,7 +212,7 @@ on_both! {
         for format in ["json", "text"] {
             let place = Place::new(db);
             // No cache, so that the database is asked.
-            let jeton = jeton(&place.database)
+            let jeton = migrated(&place.database)
                 .env("JETON_LOG_FORMAT", format)
                 .env("JETON_CACHE_BYTES", "0")
                 .env("JETON_DATABASE_TIMEOUT", "1s");
@@ -253,7 +253,7 @@ on_both! {
 
     fn introspection_past_the_router_names_its_cause_too(db) {
         let place = Place::new(db);
-        let jeton = jeton(&place.database).env("JETON_REVOCATION_BOUND", "1m").env("JETON_DATABASE_TIMEOUT", "1s");
+        let jeton = migrated(&place.database).env("JETON_REVOCATION_BOUND", "1m").env("JETON_DATABASE_TIMEOUT", "1s");
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "reports");
         let server = jeton.serve();

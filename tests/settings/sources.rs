@@ -39,6 +39,7 @@ fn a_flag_counts_before_between_and_after_the_words_of_a_command() {
         ["user", "list", "--database-url", "sqlite://a.db", "--json"],
     ] {
         let jeton = Jeton::new();
+        assert_eq!(jeton.run(&["migrate", "--database-url", "sqlite://a.db"]).status, 0);
         let output = jeton.run(&args);
         assert_eq!((output.status, output.stdout.as_str()), (0, "[]\n"), "{output:?}");
         assert!(jeton.dir.path().join("a.db").exists() && !jeton.dir.path().join("jeton.db").exists(), "{args:?}");
