@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::LIMIT;
-use crate::commands::{PASSWORD, create_client, create_user, login, migrated, try_login};
+use crate::commands::{PASSWORD, create_client, create_user, jeton, login, migrated, try_login};
 use crate::on_both;
 use crate::support::app::{CLIENT, Kind, TestDatabase};
 use crate::support::http::{Answer, Request};

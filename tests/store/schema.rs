@@ -103,7 +103,7 @@ fn both_databases_have_the_same_tables() {
     assert!(columns(&postgres).contains("tokens.revoked_by yes") && columns(&sqlite).contains("users.id no"));
     assert!(indexes(&sqlite).contains(&"tokens(user_id) 11".to_owned()), "one sealed token a user");
     assert!(indexes(&postgres).contains(&"tokens(digest) 10".to_owned()));
-    assert_eq!(references(&postgres).len(), 6);
+    assert_eq!(references(&postgres).len(), 7);
 }
 
 on_both! {
