@@ -62,7 +62,8 @@ pub fn lock(conn: &mut Conn) -> Result<(), StoreError> {
 /// Users came from Django: from now on jeton's own are out of the way of those that are still to come.
 pub fn mark_from_django(conn: &mut Conn) -> Result<(), StoreError> {
     diesel::sql_query(
-        "insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value",
+        "insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value \
+         where meta.value <> excluded.value",
     )
     .bind::<diesel::sql_types::Text, _>(FROM_DJANGO)
     .bind::<diesel::sql_types::Text, _>(YES)
