@@ -79,14 +79,17 @@ fn requests(place: &Place, server: &Serving, client: &(String, String)) -> Expec
     all.push((
         id_of(&try_login(server, "amy", "wrong"), 400),
         vec![
-            refused("a login was refused", json!({"address": "127.0.0.1", "user": "amy"})),
+            refused("a login was refused", json!({"address": "127.0.0.1", "user": "amy", "reason": "wrong_password"})),
             request_line("/api-token-auth", "POST", 400, &nobody),
         ],
     ));
     // The name may be a password: nothing but the address is told.
     all.push((
         id_of(&try_login(server, PASSWORD, "amy"), 400),
-        vec![refused("a login was refused", address.clone()), request_line("/api-token-auth", "POST", 400, &nobody)],
+        vec![
+            refused("a login was refused", json!({"address": "127.0.0.1", "reason": "unknown_user"})),
+            request_line("/api-token-auth", "POST", 400, &nobody),
+        ],
     ));
     all.push((id_of(&send(Request::new("GET", "/me").token(&key)), 200), vec![request_line("/me", "GET", 200, &amy)]));
     all.push((
