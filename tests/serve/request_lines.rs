@@ -70,7 +70,6 @@ fn requests(place: &Place, server: &Serving, client: &(String, String)) -> Expec
         more.as_object().unwrap().iter().for_each(|(name, value)| line[name] = value.clone());
         line
     };
-    let address = json!({"address": "127.0.0.1"});
     let mut all = Expected::new();
     all.push((
         id_of(&try_login(server, "amy", PASSWORD), 200),
@@ -113,7 +112,7 @@ fn requests(place: &Place, server: &Serving, client: &(String, String)) -> Expec
         (client.1.as_str(), "[hidden]"),
         ("a\nb \u{202e}", "a\nb \u{202e}"),
         (CLIENT.1, "[hidden]"),
-        ("a-client-that-is-known-by-a-long-name", "a-client-that-is-known-by-a-long-name"),
+        ("a-client-that-is-known-by-a-long-name", "[hidden]"),
     ] {
         all.push((
             id_of(&send(introspect(id, "wrong")), 401),
