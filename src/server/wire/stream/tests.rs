@@ -1,0 +1,191 @@
+//! A connection whose other end the test holds.
+
+use std::future::poll_fn;
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use actix_http::{Extensions, HttpService, Protocol};
+use actix_service::{Service, ServiceFactory, ServiceFactoryExt, map_config};
+use actix_web::dev::AppConfig;
+use actix_web::web::{self, Bytes};
+use actix_web::{App, HttpResponse};
+use tokio::net::UnixStream;
+
+use super::super::connections::Connections;
+use super::*;
+use crate::http::Front;
+
+/// A connection whose clients are waited for no longer than a moment, and the client's end.
+fn pair() -> (Wire<UnixStream>, std::os::unix::net::UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let patience = Patience { tick: Duration::from_millis(20), silent: 2, head: 2, answer: 2 };
+    let theirs = theirs.into_std().unwrap();
+    theirs.set_nonblocking(false).unwrap();
+    let admitted = Connections::new(1).admit().unwrap();
+    (Wire::new(ours, admitted, Terms { patience, is_https: false }), theirs)
+}
+
+async fn read(wire: &mut Wire<UnixStream>) -> io::Result<Vec<u8>> {
+    let mut bytes = [0; 64];
+    let mut buffer = ReadBuf::new(&mut bytes);
+    poll_fn(|cx| Pin::new(&mut *wire).poll_read(cx, &mut buffer)).await?;
+    Ok(buffer.filled().to_vec())
+}
+
+async fn write(wire: &mut Wire<UnixStream>, bytes: &[u8]) -> io::Result<usize> {
+    poll_fn(|cx| Pin::new(&mut *wire).poll_write(cx, bytes)).await
+}
+
+#[actix_rt::test]
+async fn who_is_silent_is_let_go_and_who_is_slow_is_told() {
+    let (mut wire, mut client) = pair();
+    assert_eq!(read(&mut wire).await.unwrap(), b"", "the end");
+    drop(wire);
+    assert_eq!(client.read(&mut [0; 16]).unwrap(), 0, "without a word");
+
+    let (mut late, mut client) = pair();
+    for piece in ["G", "ET"] {
+        // More ticks than a head may take, before it and not in it.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        client.write_all(piece.as_bytes()).unwrap();
+        assert_eq!(read(&mut late).await.unwrap(), piece.as_bytes());
+    }
+
+    let (mut slow, mut told) = pair();
+    told.write_all(b"G").unwrap();
+    assert_eq!(read(&mut slow).await.unwrap(), b"G");
+    assert_eq!(read(&mut slow).await.unwrap(), b"", "the end, after the answer");
+    let mut answer = [0; 28];
+    told.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408 Request Timeout");
+}
+
+/// The answer to the request that was read last, as actix writes it.
+async fn answered(wire: &mut Wire<UnixStream>, answer: &[u8]) {
+    drop(wire.connection().begin());
+    assert_eq!(write(wire, answer).await.unwrap(), answer.len());
+    poll_fn(|cx| Pin::new(&mut *wire).poll_flush(cx)).await.unwrap();
+}
+
+async fn waits(wire: &mut Wire<UnixStream>) {
+    poll_fn(|cx| {
+        let (mut bytes, wire) = ([0; 64], Pin::new(&mut *wire));
+        assert!(wire.poll_read(cx, &mut ReadBuf::new(&mut bytes)).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[actix_rt::test]
+async fn what_comes_behind_a_request_waits_for_its_answer() {
+    let (mut wire, mut client) = pair();
+    let requests = ["GET /a HTTP/1.1\r\n\r\n", "POST /b H\r\nContent-Length: 2\r\n\r\n{}"];
+    client.write_all(requests.concat().as_bytes()).unwrap();
+    for request in requests {
+        assert_eq!(read(&mut wire).await.unwrap(), request.as_bytes());
+        waits(&mut wire).await;
+        answered(&mut wire, b"HTTP/1.1 200 OK\r\n\r\n").await;
+        client.read_exact(&mut [0; 19]).unwrap();
+    }
+    client.write_all(b"GET /c").unwrap();
+    assert_eq!(read(&mut wire).await.unwrap(), b"GET /c");
+    assert_eq!(read(&mut wire).await.unwrap(), b"", "the end, after the answer");
+    let mut answer = [0; 28];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408 Request Timeout");
+}
+
+#[actix_rt::test]
+async fn actix_answers_one_after_another_and_refuses_the_rest() {
+    let config = AppConfig::__priv_test_new(false, String::new(), ([127, 0, 0, 1], 1).into());
+    let app = App::new().default_service(web::to(|body: Bytes| async move {
+        HttpResponse::Ok().insert_header(("x-size", body.len())).body(vec![b'x'; 100_000])
+    }));
+    let front = Front::new(app).map_err(|error: actix_web::Error| error.error_response());
+    let http = HttpService::build()
+        .client_request_timeout(Duration::ZERO)
+        .on_connect_ext(|wire: &Wire<UnixStream>, data: &mut Extensions| {
+            data.insert(Arc::clone(wire.connection()));
+        })
+        .finish(map_config(front, move |()| config.clone()));
+    let service = http.new_service(()).await.unwrap();
+    let requests = [
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\ntoken=x",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntok\r\n4\r\nen=x\r\n0\r\n\r\n",
+    ];
+    let long = format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}", "x".repeat(120_000));
+    let last = format!("GET / HTTP/1.1\r\nConnection: close\r\nHost: x\r\n\r\n{}", requests[0]);
+    for request in requests {
+        for (end, answers, status) in [(long.as_str(), 20, "431"), ("GET /", 20, "408"), (&last, 21, "200")] {
+            let (wire, client) = pair();
+            let sent = request.repeat(20) + end;
+            let reading = std::thread::spawn(move || {
+                let mut got = Vec::new();
+                std::thread::scope(|scope| {
+                    scope.spawn(|| (&client).write_all(sent.as_bytes()).ok());
+                    (&client).read_to_end(&mut got).ok();
+                });
+                String::from_utf8(got).unwrap()
+            });
+            let served = service.call((wire, Protocol::Http1, None));
+            tokio::time::timeout(Duration::from_secs(20), served).await.expect("an end").ok();
+            let got = reading.join().unwrap();
+            let statuses: Vec<_> = got.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+            assert_eq!(statuses.iter().filter(|status| **status == "200").count(), answers, "{request}");
+            assert_eq!(statuses.last(), Some(&status), "{request}");
+            assert_eq!(got.matches('x').count() / 100_000, answers, "{request}");
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn nothing_is_handed_on_behind_a_last_answer() {
+    let (mut wire, mut client) = pair();
+    let request = b"GET /a HTTP/1.1\r\n\r\n";
+    client.write_all(&request.repeat(2)).unwrap();
+    assert_eq!(read(&mut wire).await.unwrap(), request);
+    answered(&mut wire, b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await;
+    waits(&mut wire).await;
+    poll_fn(|cx| Pin::new(&mut wire).poll_shutdown(cx)).await.unwrap();
+    drop(wire);
+    let mut all = String::new();
+    client.read_to_string(&mut all).unwrap();
+    assert_eq!(all, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n");
+}
+
+#[actix_rt::test]
+async fn a_request_under_way_is_waited_for_and_its_answer_only_while_somebody_reads() {
+    let (mut wire, mut client) = pair();
+    let under_way = wire.connection().begin();
+    let silence = tokio::time::timeout(Duration::from_millis(300), read(&mut wire)).await;
+    assert!(silence.is_err(), "its client waits, not we");
+    let large = [b'x'; 4096];
+    let error = loop {
+        if let Err(error) = write(&mut wire, &large).await {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert_eq!(client.read(&mut [0; 16]).unwrap(), 16);
+    drop(under_way);
+}
+
+#[actix_rt::test]
+async fn who_is_let_go_while_idle_ends_and_while_busy_is_answered() {
+    let (mut wire, _client) = pair();
+    wire.connection().let_go();
+    assert_eq!(read(&mut wire).await.unwrap(), b"");
+    let (mut wire, mut client) = pair();
+    let under_way = wire.connection().begin();
+    wire.connection().let_go();
+    assert!(under_way.is_last());
+    assert_eq!(write(&mut wire, b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap(), 19);
+    client.read_exact(&mut [0; 19]).unwrap();
+    wire.connection().wait();
+    assert_eq!(
+        read(&mut wire).await.unwrap_err().kind(),
+        io::ErrorKind::ConnectionAborted,
+        "it reads its body no more"
+    );
+}
