@@ -27,8 +27,8 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 #: How a connection breaks that the server has closed. A timeout is none of these: who was slow once is not asked twice.
 DROPPED = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
 
-#: Shorter than any server keeps an idle connection, jeton's 5 s too, so that few break.
-KEEP_ALIVE_SECONDS = 4.0
+#: Shorter than jeton (75 s) and load balancers (60 s) keep an idle connection, so that few break.
+KEEP_ALIVE_SECONDS = 30.0
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=KEEP_ALIVE_SECONDS)
 
 
