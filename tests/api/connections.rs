@@ -14,6 +14,7 @@ use crate::support::http::{Answer, Request, base64, raw};
 
 /// For what is a matter of milliseconds on a machine that has time.
 const LIMIT: Duration = Duration::from_mins(1);
+const PASSWORD: &str = "seven grey geese";
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
 fn connect(app: &App) -> TcpStream {
@@ -255,6 +256,44 @@ on_both! {
             assert_eq!(list.status, 200);
             drop(open);
             eventually("room again", LIMIT, || (app.try_login(ADMIN.0, ADMIN.1).status == 200).then_some(()));
+        }
+    }
+
+    fn bodies_of_callers_with_a_key_are_bounded_too(db) {
+        let app = App::start(db);
+        let token = app.admin_token();
+        let head = format!("POST /admin/explain HTTP/1.1\r\nHost: x\r\nAuthorization: Token {token}\r\n{FORM}Content-Length: 65000\r\n\r\n");
+        let open: Vec<TcpStream> = (0..420).map(|_| held(&app, &head, &vec![b'x'; 64_000])).collect();
+        let refused = eventually("one that finds no room", LIMIT, || {
+            let mut answers = open.iter().filter_map(|stream| {
+                stream.set_nonblocking(true).unwrap();
+                let mut start = [0; 12];
+                let read = stream.peek(&mut start).ok()?;
+                (read == start.len()).then_some(start)
+            });
+            answers.next()
+        });
+        assert_eq!(&refused, b"HTTP/1.1 503");
+        assert!(app.is_good(&token));
+        drop(open);
+        let explain = || app.send(Request::new("POST", "/admin/explain").token(&token).json(&serde_json::json!({"token": "x"})));
+        eventually("room again", LIMIT, || (explain().status == 200).then_some(()));
+    }
+
+    fn who_may_not_introspect_is_refused_before_the_body_is_read(db) {
+        let app = App::start(db);
+        app.create_user("alice", PASSWORD, &serde_json::json!({}));
+        let token = app.login("alice", PASSWORD);
+        for path in ["/introspect", "/introspect/batch"] {
+            for (credentials, status) in [
+                (format!("Authorization: Token {token}\r\n"), 403),
+                ("Authorization: Token no-key\r\n".to_owned(), 401),
+                (format!("Authorization: Basic {}\r\n", base64(b"billing:wrong")), 401),
+            ] {
+                let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{credentials}{FORM}Content-Length: 65000\r\n\r\n");
+                let refused = answer(&mut held(&app, &head, b"token="));
+                assert_eq!((refused.status, refused.header("Connection").as_deref()), (status, Some("close")), "{head}: {refused:?}");
+            }
         }
     }
 

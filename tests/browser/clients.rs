@@ -96,3 +96,22 @@ fn a_reload_makes_nothing_again() {
     browser.sees("newcomer was made.");
     browser.assert_clean();
 }
+
+/// Who goes back has a form that can be sent, not the one that was.
+#[test]
+fn after_going_back_a_form_is_good_again() {
+    let app = in_use();
+    let browser = Browser::on(&app);
+    browser.sign_in(ADMIN);
+    let key = || browser.run("return document.querySelector('#secret').value").as_str().unwrap().to_owned();
+    browser.open("/console/users/@ada");
+    browser.click("Regenerate");
+    browser.sees("The new login key");
+    let first = key();
+    browser.back();
+    browser.until("return document.querySelector('#secret') === null && document.readyState === 'complete'");
+    browser.click("Regenerate");
+    browser.sees("The new login key");
+    assert!(!app.is_good(&first) && app.is_good(&key()));
+    browser.assert_clean();
+}

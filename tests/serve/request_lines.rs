@@ -99,6 +99,11 @@ fn requests(place: &Place, server: &Serving, client: &(String, String)) -> Expec
         id_of(&send(Request::new("GET", "/admin/users/").token(&key)), 403),
         vec![request_line("/admin/users", "GET", 403, &amy)],
     ));
+    // A method may be any word, a secret too.
+    all.push((
+        id_of(&send(Request::new("SECRETWORD", "/me").token(&key)), 405),
+        vec![request_line("/me", "[other]", 405, &nobody)],
+    ));
     let revoke = |id: &str, secret: &str| Request::new("POST", "/revoke").basic(id, secret).form(&[("token", "x")]);
     all.push((
         id_of(&send(revoke(&client.0, &client.1)), 200),

@@ -67,6 +67,7 @@ fn a_password_on_the_command_line_is_refused() {
         "postgresql://amy:hunter22@/d?host=/tmp",
         "postgres://127.0.0.1:1/d?user=amy&password=hunter22",
         "postgres://amy@127.0.0.1:1/d?sslpassword=hunter22",
+        "postgres://amy@127.0.0.1:1/d?p%61ssw%6Frd=hunter22",
     ] {
         for command in ["config", "serve", "migrate", "user list"] {
             let jeton = Jeton::new();

@@ -166,6 +166,11 @@ impl Browser {
         self.command("POST", "/refresh", &json!({}));
     }
 
+    /// As the Back button does.
+    pub fn back(&self) {
+        self.command("POST", "/back", &json!({}));
+    }
+
     /// Presses keys, whatever has the focus.
     pub fn press(&self, keys: &str) {
         let key = |key: char| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key.to_string() }));

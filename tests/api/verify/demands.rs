@@ -39,6 +39,11 @@ on_both! {
             ("scope=reports:read%20a%2Bb", 200),
             ("scope=reports:read+reports:write", 403),
             ("other=1&page=2", 200),
+            // What a gateway's variable leaves when it is not set demands what nobody has.
+            ("scope=", 403),
+            ("scope=%20", 403),
+            ("scope", 403),
+            ("scope=reports:read&scope=", 403),
         ] {
             assert_eq!(status(&app, query, &key), expected, "{query}");
         }
