@@ -35,6 +35,10 @@ pub struct Terms {
 const LAST: &[u8] = b"\r\nconnection: close\r\n";
 const LOOKED_AT: usize = 1024;
 
+/// What actix is handed before it looks at it. It has room for 8 KiB and takes more when less than 1 KiB is left, and what it
+/// takes it keeps for as long as the connection lasts.
+const PIECE: usize = 7 * 1024;
+
 /// A connection's bytes.
 pub struct Wire<S> {
     stream: S,
@@ -49,6 +53,8 @@ pub struct Wire<S> {
     head: Head,
     /// What is still to come of its body, once the head was handed on whole.
     body: Option<Body>,
+    /// What was handed on since actix last looked at it.
+    handed: usize,
     /// What came behind it.
     later: BytesMut,
     /// Whether something is written that has not left yet.
@@ -73,6 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             begun: 0,
             head: Head::default(),
             body: None,
+            handed: 0,
             later: BytesMut::new(),
             is_writing: false,
             stuck: None,
@@ -167,13 +174,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
             return self.poll_closing(cx).map(Ok);
         }
         self.look_for_a_new_request();
+        if self.handed >= PIECE {
+            self.handed = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if self.is_read() {
             return self.poll_ahead(cx, buffer);
         }
         let before = buffer.filled().len();
         let has_waited = !self.later.is_empty();
         if has_waited {
-            let size = self.later.len().min(buffer.remaining());
+            let size = self.later.len().min(buffer.remaining()).min(PIECE - self.handed);
             buffer.put_slice(&self.later[..size]);
         } else {
             match Pin::new(&mut self.stream).poll_read(cx, buffer) {
@@ -183,7 +195,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
             }
         }
         let is_head = self.body.is_none();
-        let end = before + self.take(&mut buffer.filled_mut()[before..]);
+        let came = &mut buffer.filled_mut()[before..];
+        let size = came.len().min(PIECE - self.handed);
+        let end = before + self.take(&mut came[..size]);
         if has_waited {
             drop(self.later.split_to(end - before));
             if self.later.is_empty() {
@@ -193,6 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
             self.later.extend_from_slice(&buffer.filled()[end..]);
         }
         buffer.set_filled(end);
+        self.handed += end - before;
         let has_room = self.holds();
         let refusal = if is_head && self.head.is_too_large() {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE

@@ -189,3 +189,29 @@ async fn who_is_let_go_while_idle_ends_and_while_busy_is_answered() {
         "it reads its body no more"
     );
 }
+
+#[actix_rt::test]
+async fn a_body_is_handed_on_in_pieces() {
+    let (mut wire, mut client) = pair();
+    let request = [b"POST /a H\r\nContent-Length: 60000\r\n\r\n".as_slice(), &[b'x'; 60_000]].concat();
+    client.write_all(&request).unwrap();
+    let (mut piece, mut all) = ([0; 4096], 0);
+    while all < request.len() {
+        // As actix does: it reads for as long as there is something, and then looks at it.
+        let at_once = poll_fn(|cx| {
+            let mut size = 0;
+            loop {
+                let mut buffer = ReadBuf::new(&mut piece);
+                match Pin::new(&mut wire).poll_read(cx, &mut buffer) {
+                    Poll::Ready(read) => read.unwrap(),
+                    Poll::Pending if size == 0 => return Poll::Pending,
+                    Poll::Pending => return Poll::Ready(size),
+                }
+                size += buffer.filled().len();
+            }
+        })
+        .await;
+        assert!(at_once <= PIECE, "{at_once}");
+        all += at_once;
+    }
+}
