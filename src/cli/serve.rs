@@ -10,8 +10,9 @@ use crate::logging::{self, Lines};
 use crate::server::{Gather, Server, Signals, end_for_sure};
 use crate::service::FirstStart;
 
-/// How long a server that ends waits for its log to be written.
+/// How long a server that ends waits for its log to be written, and one that is to end at once.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS_AT_ONCE: Duration = Duration::from_millis(250);
 
 /// Serves until it is told to stop, and logs by a queue. `gather` reads the settings again.
 pub fn serve(config: &Config, given: &Given, gather: Gather) -> Result<(), Failure> {
@@ -26,10 +27,14 @@ pub fn serve(config: &Config, given: &Given, gather: Gather) -> Result<(), Failu
 }
 
 fn serve_until_stopped(config: &Config, lines: &Lines, gather: Gather) -> Result<(), Failure> {
-    let Signals { mut stop, reread } = Signals::listen(lines.clone())?;
+    let last_lines = lines.clone();
+    let last_words = move || {
+        last_lines.flush(LAST_WORDS_AT_ONCE);
+    };
+    let Signals { mut stop, reread } = Signals::listen(last_words.clone())?;
     actix_rt::System::new().block_on(async {
         let server = Server::start(config, Clock::System).await?;
-        server.count_dropped(lines.clone());
+        server.metrics().count_dropped(lines.clone());
         for url in &server.urls {
             log::info!("jeton {} listening on {url}", env!("CARGO_PKG_VERSION"));
         }
@@ -44,7 +49,7 @@ fn serve_until_stopped(config: &Config, lines: &Lines, gather: Gather) -> Result
         actix_rt::spawn(server.reload(gather).keep_reading(reread));
         server.run().await?;
         log::info!("stopped");
-        end_for_sure(lines.clone());
+        end_for_sure(last_words);
         Ok(())
     })
 }

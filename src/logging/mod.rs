@@ -43,8 +43,8 @@ fn builder(filter: &str, format: LogFormat) -> Builder {
     let mut builder = Builder::new();
     builder.parse_filters(&filter::quiet(filter));
     match format {
-        LogFormat::Text => builder.format(|out, record| line::text(out, record)),
-        LogFormat::Json => builder.format(|out, record| line::json(out, record)),
+        LogFormat::Text => builder.format(line::text),
+        LogFormat::Json => builder.format(line::json),
     };
     builder
 }
@@ -60,9 +60,9 @@ fn install(mut builder: Builder, lines: Option<Lines>) {
         let default = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             if log::log_enabled!(Level::Error) {
-                panicked(panic)
+                panicked(panic);
             } else {
-                default(panic)
+                default(panic);
             }
             if let Some(lines) = &lines {
                 lines.flush(LAST_WORDS);

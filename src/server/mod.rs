@@ -24,8 +24,7 @@ use actix_web::{App, web};
 use crate::config::{Config, Listen};
 use crate::domain::time::Clock;
 use crate::http::{self, AppState, Budget, FastLane, Front, KeyPlaces, TrustedProxies};
-use crate::logging::Lines;
-use crate::service::{Bootstrap, Error, FirstStart, Service};
+use crate::service::{Bootstrap, Error, FirstStart, Metrics, Service};
 use crate::store::StoreError;
 use certificate::Certificate;
 use listen::{cannot_listen, listen, listen_unix};
@@ -151,9 +150,10 @@ impl Server {
         Reload { service: self.service.clone(), certificate: self.certificate.clone(), gather }
     }
 
-    /// Counts the lines of the log that are dropped.
-    pub fn count_dropped(&self, lines: Lines) {
-        self.service.metrics().count_dropped(lines);
+    /// Where is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.service.metrics()
     }
 
     /// Serves until the handle stops it.

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::thread;
-use std::time::Duration;
 
 use signal_hook::consts::{
     SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ,
@@ -11,16 +10,11 @@ use signal_hook::iterator::Signals as Heard;
 use signal_hook::low_level::exit;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::logging::Lines;
-
 /// What would kill the process by default, and no fault of its own raises. SIGPIPE is among those that Rust turns off.
 const PASSED_OVER: [i32; 9] = [SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGXFSZ];
 
 /// Linux's signals without a name.
 const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
-
-/// How long a process that is to end at once waits for its log to be written.
-const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// What signals ask of a server.
 pub struct Signals {
@@ -31,11 +25,12 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From here on no signal is lost: one that comes during the start is obeyed as soon as the server serves.
+    /// From here on no signal is lost: one that comes during the start is obeyed as soon as the server serves. Before a
+    /// process ends at once it says its `last_words`, which must not take long.
     ///
     /// # Errors
     /// When the operating system gives no thread.
-    pub fn listen(lines: Lines) -> io::Result<Self> {
+    pub fn listen(last_words: impl Fn() + Send + 'static) -> io::Result<Self> {
         let ((stops, stop), (rereads, reread)) = (channel(1), channel(1));
         let mut heard = Heard::new([SIGTERM, SIGINT, SIGHUP])?;
         for signal in PASSED_OVER.into_iter().chain(REAL_TIME) {
@@ -43,7 +38,7 @@ impl Signals {
             let _ = heard.add_signal(signal);
         }
         let ends = move |signal| {
-            lines.flush(LAST_WORDS);
+            last_words();
             exit(128 + signal);
         };
         thread::Builder::new().name("signals".into()).spawn(move || hear(&mut heard, &stops, &rereads, ends))?;

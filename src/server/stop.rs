@@ -6,7 +6,6 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use signal_hook::low_level::exit;
 
-use crate::logging::Lines;
 use crate::service::Service;
 
 /// Stops a server, in steps.
@@ -29,11 +28,11 @@ impl Stop {
 const LONGEST_END: Duration = Duration::from_secs(2);
 
 /// Sees to it that a process whose work is done ends: the event loop waits for its threads, and one of them may for ever
-/// wait for a database that stands still.
-pub fn end_for_sure(lines: Lines) {
+/// wait for a database that stands still. It says its `last_words` all the same.
+pub fn end_for_sure(last_words: impl FnOnce() + Send + 'static) {
     let end = move || {
         thread::sleep(LONGEST_END);
-        lines.flush(Duration::ZERO);
+        last_words();
         exit(0);
     };
     // Without a thread the end is as it would be.

@@ -60,14 +60,11 @@ impl Store {
                 return Ok(false);
             }
             let retired = meta::table.find(MetaKey::RetiredSecretKeys.as_str());
-            match retired.select(meta::value).first::<String>(conn).optional()? {
-                Some(others) => {
-                    diesel::update(retired).set(meta::value.eq(format!("{others} {old}"))).execute(conn)?;
-                }
-                None => {
-                    let row = (meta::key.eq(MetaKey::RetiredSecretKeys.as_str()), meta::value.eq(old));
-                    diesel::insert_into(meta::table).values(row).execute(conn)?;
-                }
+            if let Some(others) = retired.select(meta::value).first::<String>(conn).optional()? {
+                diesel::update(retired).set(meta::value.eq(format!("{others} {old}"))).execute(conn)?;
+            } else {
+                let row = (meta::key.eq(MetaKey::RetiredSecretKeys.as_str()), meta::value.eq(old));
+                diesel::insert_into(meta::table).values(row).execute(conn)?;
             }
             Ok(true)
         })

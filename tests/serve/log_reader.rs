@@ -56,7 +56,7 @@ impl Unread {
             stream.set_read_timeout(Some(LIMIT)).unwrap();
             let mut reader = stream.try_clone().unwrap();
             let answers = thread::spawn(move || {
-                let (mut piece, mut count) = ([0; 65536], 0);
+                let (mut piece, mut count) = (vec![0; 65536], 0);
                 // Each answer has this once, but where a piece ends in it: a few may be missed.
                 while count < 490 {
                     let read = reader.read(&mut piece).expect("answers, whoever reads the log");

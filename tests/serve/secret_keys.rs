@@ -111,7 +111,9 @@ on_both! {
     fn no_login_fails_while_the_key_is_replaced_node_by_node(db) {
         let database = TestDatabase::new(db);
         let first = migrated(&database);
-        USERS.iter().for_each(|user| create_user(&first, user, &[]));
+        for user in USERS {
+            create_user(&first, user, &[]);
+        }
         // Somebody who does not log in meanwhile.
         create_user(&first, "eve", &[]);
         let eves = done(&first, &["token", "create", "eve"]);
@@ -136,7 +138,9 @@ on_both! {
                 fleet.roll(NEW, "");
             }));
             fleet.done.store(true, Ordering::Release);
-            users.into_iter().for_each(|user| user.join().unwrap());
+            for user in users {
+                user.join().unwrap();
+            }
             rolled.unwrap();
         });
         println!("{db:?}: {} logins", fleet.logins.load(Ordering::Acquire));
