@@ -163,11 +163,11 @@ on_both! {
         let old = behind.serve();
         assert_eq!(login(&old, "amy"), key);
         assert_eq!(sealed(&ahead), (vec![1, 0], 0));
-        // What it seals itself is sealed anew by who knows better.
+        // What it seals itself is sealed anew by who knows better, at the next login there.
         create_user(&ahead, "bob", &[]);
         let bobs = login(&old, "bob");
         assert_eq!(login(&new, "bob"), bobs);
-        eventually("all under the new key", BOUND, || (sealed(&ahead) == (vec![2, 0], 0)).then_some(()));
+        assert_eq!(sealed(&ahead), (vec![2, 0], 0));
         let report = json_of(&done(&behind, &["doctor", "--json"]));
         let is_the_databases = |key: &Value| key["is_the_databases"] == true;
         let keys = report["secret_keys"].as_array().unwrap();
@@ -249,7 +249,6 @@ on_both! {
         read_again(2);
         assert_eq!(login(&server, "amy"), key);
         eventually("nothing under the old key", BOUND, || (sealed(&jeton) == (vec![1, 0], 0)).then_some(()));
-        assert!(server.stderr().contains("sealed login tokens anew rows=1") || login(&server, "amy") == key);
         write("fallbacks", "");
         read_again(3);
         assert_eq!(login(&server, "amy"), key);
