@@ -4,6 +4,7 @@
 mod audit;
 mod client;
 mod config;
+mod doctor;
 mod healthcheck;
 mod import;
 mod migrate;
@@ -19,6 +20,7 @@ use std::fmt;
 use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -59,6 +61,8 @@ enum Command {
     Config,
     /// Print the OpenAPI document of the API
     Openapi,
+    /// Say how the database is, and which secret key seals how many login tokens; changes nothing
+    Doctor(doctor::DoctorArguments),
     /// Exit with status 0 when a jeton answers at JETON_LISTEN
     Healthcheck,
 }
@@ -108,7 +112,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let given = Given::gather(&flags(&matches), &environment(), Path::new(".env"));
+    let (flags, environment) = (flags(&matches), environment());
+    let gather = move || Given::gather(&flags, &environment, Path::new(".env"));
+    let given = gather();
     let config = match given.check() {
         Ok(config) => config,
         Err(error) => {
@@ -118,12 +124,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    crate::logging::start(&config.log, config.log_format);
-    let done = match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => {
-            given.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
-            serve::serve(&config)
-        }
+    let command = cli.command.unwrap_or(Command::Serve);
+    // `serve` starts it by itself.
+    if !matches!(command, Command::Serve) {
+        crate::logging::start(&config.log, config.log_format);
+    }
+    let done = match command {
+        Command::Serve => serve::serve(&config, &given, Arc::new(gather)),
         Command::Migrate => migrate::migrate(&config),
         Command::User(command) => user::run(command, &config),
         Command::Token(command) => token::run(command, &config),
@@ -132,6 +139,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Audit(arguments) => audit::audit(arguments, &config),
         Command::Config => config::config(&given),
         Command::Openapi => openapi::openapi(),
+        Command::Doctor(arguments) => doctor::doctor(&arguments, &config),
         Command::Healthcheck => healthcheck::healthcheck(&config),
     };
     match done {

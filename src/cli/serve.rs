@@ -1,38 +1,55 @@
 //! `jeton serve`.
 
-use std::pin::pin;
-
-use actix_rt::signal::unix::{SignalKind, signal};
-use futures_util::future::{Either, select};
+use std::time::Duration;
 
 use super::Failure;
 use super::output::line;
-use crate::config::{Config, Listen};
+use crate::config::{Config, Given, Listen};
 use crate::domain::time::Clock;
-use crate::server::Server;
+use crate::logging::{self, Lines};
+use crate::server::{Gather, Server, Signals, end_for_sure};
 use crate::service::FirstStart;
 
-/// Serves until it is told to stop.
-pub fn serve(config: &Config) -> Result<(), Failure> {
+/// How long a server that ends waits for its log to be written, and one that is to end at once.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS_AT_ONCE: Duration = Duration::from_millis(250);
+
+/// Serves until it is told to stop, and logs by a queue. `gather` reads the settings again.
+pub fn serve(config: &Config, given: &Given, gather: Gather) -> Result<(), Failure> {
+    let lines = logging::start_queued(&config.log, config.log_format)?;
+    given.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
+    let served = serve_until_stopped(config, &lines, gather);
+    if !lines.flush(LAST_WORDS) && served.is_err() {
+        // Whoever does not read the log does not read the failure, and to write it would take for ever.
+        std::process::exit(1);
+    }
+    served
+}
+
+fn serve_until_stopped(config: &Config, lines: &Lines, gather: Gather) -> Result<(), Failure> {
+    let last_lines = lines.clone();
+    let last_words = move || {
+        last_lines.flush(LAST_WORDS_AT_ONCE);
+    };
+    let Signals { mut stop, reread } = Signals::listen(last_words.clone())?;
     actix_rt::System::new().block_on(async {
-        // From here on no signal is lost: one that comes during the start stops the server as soon as it serves.
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
         let server = Server::start(config, Clock::System).await?;
+        server.metrics().count_dropped(lines.clone());
         for url in &server.urls {
             log::info!("jeton {} listening on {url}", env!("CARGO_PKG_VERSION"));
         }
         if let Some(made) = &server.first_start {
             print_first_start(config, &server, made)?;
         }
-        let handle = server.handle();
+        let stopper = server.stopper();
         actix_rt::spawn(async move {
-            let graceful = matches!(select(pin!(terminate.recv()), pin!(interrupt.recv())).await, Either::Left(_));
-            log::info!("stopping");
-            handle.stop(graceful).await;
+            stop.recv().await;
+            stopper.stop().await;
         });
+        actix_rt::spawn(server.reload(gather).keep_reading(reread));
         server.run().await?;
         log::info!("stopped");
+        end_for_sure(last_words);
         Ok(())
     })
 }

@@ -28,18 +28,18 @@ impl<'a> Reader<'a> {
     }
 
     /// A setting that has a value. The message of a fault repeats no secret.
-    fn required<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn required<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let value = self.given.values.get(name)?.0.as_str();
         read(value).map_err(|error| self.faults.push(format!("{name}: {error}"))).ok()
     }
 
     /// A setting that may have none.
-    fn maybe<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<Option<T>> {
+    pub(super) fn maybe<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<Option<T>> {
         if self.text(name).is_none() { Some(None) } else { self.required(name, read).map(Some) }
     }
 
     /// Two settings of which neither makes sense alone.
-    fn pair(&mut self, first: &str, second: &str) -> Option<(String, String)> {
+    pub(super) fn pair(&mut self, first: &str, second: &str) -> Option<(String, String)> {
         // One that has no value, not even a default, has a fault already.
         if ![first, second].iter().all(|name| self.given.values.contains_key(name)) {
             return None;
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         let database_url = self.required("DATABASE_URL", DatabaseUrl::parse);
         let listen = self.required("JETON_LISTEN", values::listen);
         let secret_key = self.maybe("JETON_SECRET_KEY", SecretKey::parse);
-        let new_secret_key = self.maybe("JETON_NEW_SECRET_KEY", SecretKey::parse);
+        let secret_key_fallbacks = self.maybe("JETON_SECRET_KEY_FALLBACKS", secret_keys);
         let bootstrap_admin = self.pair("JETON_BOOTSTRAP_ADMIN", "JETON_BOOTSTRAP_ADMIN_PASSWORD");
         let bootstrap_client = self.client("JETON_BOOTSTRAP_CLIENT_ID", "JETON_BOOTSTRAP_CLIENT_SECRET");
         let token_mode = self.required("JETON_TOKEN_MODE", words::token_mode);
@@ -122,6 +122,7 @@ impl<'a> Reader<'a> {
         let workers = self.required("JETON_WORKERS", threads);
         let database_pool = self.required("JETON_DATABASE_POOL", values::positive);
         let database_timeout = self.required("JETON_DATABASE_TIMEOUT", values::positive_duration);
+        let drain = self.required("JETON_DRAIN", duration::parse);
         let shutdown_timeout = self.required("JETON_SHUTDOWN_TIMEOUT", duration::parse);
         let argon2 = Argon2Cost { memory_kib: memory_kib?, iterations: iterations?, parallelism: parallelism? };
         let argon2 = argon2.check().map_err(|error| self.faults.push(format!("JETON_ARGON2_MEMORY_KIB: {error}"))).ok();
@@ -129,7 +130,7 @@ impl<'a> Reader<'a> {
             database_url: database_url?,
             listen: listen?,
             secret_key: secret_key?,
-            new_secret_key: new_secret_key?,
+            secret_key_fallbacks: secret_key_fallbacks?.unwrap_or_default(),
             bootstrap_admin: bootstrap_admin.map(|(name, password)| (name, Password::new(password))),
             bootstrap_client,
             token_mode: token_mode?,
@@ -173,7 +174,13 @@ impl<'a> Reader<'a> {
             workers: workers?,
             database_pool: database_pool?,
             database_timeout: database_timeout?,
+            drain: drain?,
             shutdown_timeout: shutdown_timeout?,
         })
     }
+}
+
+/// Secret keys with commas between them.
+pub fn secret_keys(text: &str) -> Result<Vec<SecretKey>, String> {
+    values::list(text).iter().map(|key| SecretKey::parse(key)).collect()
 }

@@ -41,7 +41,7 @@ pub const PASSWORD_IN_ARGUMENT: &str = "arguments stand in the list of processes
 #[derive(Debug)]
 pub struct Given {
     pub(super) values: BTreeMap<&'static str, (String, Source)>,
-    faults: Vec<String>,
+    pub(super) faults: Vec<String>,
     /// The files that values were read from, by the names that name them.
     files: Vec<(String, String)>,
 }

@@ -4,6 +4,7 @@ mod check;
 mod exposed;
 mod given;
 mod log_filter;
+mod reread;
 mod service_links;
 mod table;
 mod values;
@@ -21,6 +22,7 @@ use crate::domain::rate::Rate;
 use crate::domain::secret_key::SecretKey;
 use crate::domain::token::TokenMode;
 pub use given::{Given, PASSWORD_IN_ARGUMENT, Source, environment, os_user};
+pub use reread::Reread;
 pub use table::{Kind, SETTINGS, Setting};
 pub use values::Listen;
 
@@ -31,7 +33,7 @@ pub struct Config {
     pub database_url: DatabaseUrl,
     pub listen: Listen,
     pub secret_key: Option<SecretKey>,
-    pub new_secret_key: Option<SecretKey>,
+    pub secret_key_fallbacks: Vec<SecretKey>,
     pub bootstrap_admin: Option<(String, Password)>,
     pub bootstrap_client: Option<(String, ClientSecret)>,
     pub token_mode: TokenMode,
@@ -75,6 +77,7 @@ pub struct Config {
     pub workers: usize,
     pub database_pool: u32,
     pub database_timeout: Duration,
+    pub drain: Duration,
     pub shutdown_timeout: Duration,
 }
 

@@ -41,7 +41,7 @@ pub const SETTINGS: &[Setting] = &[
     file("DATABASE_URL", "sqlite://jeton.db", "postgres://user:password@host/name, or sqlite://PATH"),
     plain("JETON_LISTEN", "127.0.0.1:8000", "address and port, or unix:/path"),
     secret("JETON_SECRET_KEY", "64 hex digits; seals login tokens in single mode"),
-    secret("JETON_NEW_SECRET_KEY", "the next secret key, while `jeton secret rotate` goes on"),
+    secret("JETON_SECRET_KEY_FALLBACKS", "older secret keys, with commas: what they sealed opens, and is sealed anew"),
     file("JETON_BOOTSTRAP_ADMIN", "", "a superuser made at start where missing"),
     secret("JETON_BOOTSTRAP_ADMIN_PASSWORD", "that superuser's password"),
     file("JETON_BOOTSTRAP_CLIENT_ID", "", "a client made at start where missing"),
@@ -94,6 +94,7 @@ pub const SETTINGS: &[Setting] = &[
     plain("JETON_WORKERS", "cores", "threads that serve requests"),
     plain("JETON_DATABASE_POOL", "8", "database connections at most"),
     plain("JETON_DATABASE_TIMEOUT", "2s", "how long a request waits for the database"),
+    plain("JETON_DRAIN", "0s", "how long a stop goes on as before, but for /readyz, which is 503"),
     plain("JETON_SHUTDOWN_TIMEOUT", "30s", "how long a stop waits for requests under way"),
 ];
 

@@ -22,6 +22,9 @@ pub async fn healthz() -> HttpResponse {
 
 /// 200, or 503 with what is missing.
 pub async fn readyz(state: web::Data<AppState>) -> HttpResponse {
+    if state.service.is_stopping() {
+        return drf::detail(StatusCode::SERVICE_UNAVAILABLE, "This node is stopping.");
+    }
     let sentence = match state.service.ready().await {
         Ok(true) => return drf::answer(StatusCode::OK, &Health { status: "ok" }),
         Ok(false) => "The database's schema is not the one this jeton needs; run `jeton migrate`.",

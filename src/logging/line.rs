@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use env_logger::fmt::Formatter;
 use log::Record;
 use log::kv::{Error, Key, Value, VisitSource, VisitValue};
 use serde_json::{Map, json};
@@ -14,7 +13,7 @@ use crate::domain::time::Clock;
 
 const REQUEST_ID: &str = "request_id";
 
-pub fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+pub fn text(out: &mut impl Write, record: &Record<'_>) -> std::io::Result<()> {
     let message = visible(&one_line(&record.args().to_string()));
     write!(out, "{} {:5} {}: {message}", Clock::System.now(), record.level(), record.target())?;
     for (name, value) in Fields::default().of(record) {
@@ -26,7 +25,7 @@ pub fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     writeln!(out)
 }
 
-pub fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+pub fn json(out: &mut impl Write, record: &Record<'_>) -> std::io::Result<()> {
     let mut fields = Fields::default();
     fields.0.insert("time".into(), json!(Clock::System.now()));
     fields.0.insert("level".into(), json!(record.level().as_str()));

@@ -3,35 +3,83 @@
 
 mod filter;
 mod line;
+mod queue;
 mod request;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
 use std::thread;
+use std::time::Duration;
 
-use env_logger::Builder;
-use log::Log;
+use env_logger::{Builder, Target};
+use log::{Level, Log, Record};
 
 use crate::config::LogFormat;
+pub use queue::Lines;
 pub use request::{Request, carried};
 
 /// Starts logging; a second start in one process changes nothing.
 pub fn start(filter: &str, format: LogFormat) {
+    install(builder(filter, format), None);
+}
+
+/// The same for a server, which must not wait until somebody has read a line: they go through a queue, and what it has no
+/// room for is dropped.
+///
+/// # Errors
+/// When the operating system gives no thread.
+pub fn start_queued(filter: &str, format: LogFormat) -> std::io::Result<Lines> {
+    let lines = Lines::start(match format {
+        LogFormat::Text => |dropped| notice(dropped, line::text),
+        LogFormat::Json => |dropped| notice(dropped, line::json),
+    })?;
+    let mut builder = builder(filter, format);
+    builder.target(Target::Pipe(Box::new(lines.clone())));
+    install(builder, Some(lines.clone()));
+    Ok(lines)
+}
+
+fn builder(filter: &str, format: LogFormat) -> Builder {
     let mut builder = Builder::new();
     builder.parse_filters(&filter::quiet(filter));
     match format {
         LogFormat::Text => builder.format(line::text),
         LogFormat::Json => builder.format(line::json),
     };
+    builder
+}
+
+/// How long a panic waits for its line to be written: it may be the last that this process says.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
+fn install(mut builder: Builder, lines: Option<Lines>) {
     let logger = builder.build();
     let level = logger.filter();
     if log::set_boxed_logger(Box::new(logger) as Box<dyn Log>).is_ok() {
         log::set_max_level(level);
         let default = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if log::log_enabled!(log::Level::Error) { panicked(panic) } else { default(panic) }
+            if log::log_enabled!(Level::Error) {
+                panicked(panic);
+            } else {
+                default(panic);
+            }
+            if let Some(lines) = &lines {
+                lines.flush(LAST_WORDS);
+            }
         }));
     }
+}
+
+/// The line that stands where others were dropped, whatever the filter says.
+fn notice(dropped: u64, line: fn(&mut Vec<u8>, &Record<'_>) -> std::io::Result<()>) -> Vec<u8> {
+    let lines = if dropped == 1 { "line of the log was" } else { "lines of the log were" };
+    let words = format!("{dropped} {lines} dropped: they were written faster than somebody read them");
+    let mut text = Vec::new();
+    let mut record = Record::builder();
+    record.level(Level::Warn).target(module_path!());
+    line(&mut text, &record.args(format_args!("{words}")).build()).expect("memory takes everything");
+    text
 }
 
 /// Rust itself writes several lines, without the request that it happened in.

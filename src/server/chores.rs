@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::service::{Error, PurgeRound, Service};
+use crate::domain::time::Stopwatch;
+use crate::service::{Error, PurgeRound, ResealRound, Service};
 use crate::store::{LockedRows, Purge};
 
 /// How long a use of a token waits for its writing.
@@ -85,6 +86,36 @@ async fn purge_all(service: &Service, what: Purge) -> Result<(), Error> {
     let mut round = PurgeRound::of(what);
     while service.purge(&mut round).await? {
         actix_rt::time::sleep(PURGE_PAUSE).await;
+    }
+    Ok(())
+}
+
+/// How often it is looked for login tokens under an older secret key while there is one, at least so many times as long as
+/// to look took; and the pause after each batch.
+const RESEAL_INTERVAL: Duration = Duration::from_secs(5);
+const RESEAL_REST: u32 = 20;
+const RESEAL_PAUSE: Duration = Duration::from_millis(20);
+
+pub async fn keep_resealing(service: Service) {
+    loop {
+        let watch = Stopwatch::start();
+        if let Err(error) = reseal_all(&service).await {
+            log::warn!("login tokens wait to be sealed anew: {error}");
+        }
+        actix_rt::time::sleep(RESEAL_INTERVAL.max(watch.elapsed() * RESEAL_REST)).await;
+    }
+}
+
+async fn reseal_all(service: &Service) -> Result<(), Error> {
+    if !service.reseals().await? {
+        return Ok(());
+    }
+    let mut round = ResealRound::default();
+    while service.reseal(&mut round).await? {
+        actix_rt::time::sleep(RESEAL_PAUSE).await;
+    }
+    if round.resealed > 0 {
+        log::info!(rows = round.resealed; "sealed login tokens anew");
     }
     Ok(())
 }

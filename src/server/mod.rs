@@ -1,13 +1,19 @@
 //! Wires store, hasher, service and routes together from the settings; starts and stops actix.
 
+mod certificate;
 mod chores;
 mod files;
 mod listen;
 mod open;
+mod reload;
+mod signals;
+mod stop;
 mod wire;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix_server::ServerBuilder;
 use actix_service::{IntoServiceFactory, boxed};
@@ -18,10 +24,14 @@ use actix_web::{App, web};
 use crate::config::{Config, Listen};
 use crate::domain::time::Clock;
 use crate::http::{self, AppState, Budget, FastLane, Front, KeyPlaces, TrustedProxies};
-use crate::service::{Bootstrap, Error, FirstStart, Service};
+use crate::service::{Bootstrap, Error, FirstStart, Metrics, Service};
 use crate::store::StoreError;
-use listen::{cannot_listen, listen, listen_unix, tls};
-pub use open::{Schema, open_service, open_store};
+use certificate::Certificate;
+use listen::{cannot_listen, listen, listen_unix};
+pub use open::{Schema, open_service, open_store, read_sealer};
+pub use reload::{Gather, Reload};
+pub use signals::Signals;
+pub use stop::{Stop, end_for_sure};
 use wire::{Connections, Site, WAITING};
 
 /// Why jeton does not start.
@@ -52,6 +62,8 @@ pub struct Server {
     actix: ActixServer,
     metrics: Option<ActixServer>,
     service: Service,
+    certificate: Option<Arc<Certificate>>,
+    drain: Duration,
 }
 
 impl Server {
@@ -60,8 +72,9 @@ impl Server {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
-        let tls = config.tls.as_ref().map(|(cert, key)| tls(cert, key)).transpose()?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
+        let certificate =
+            config.tls.as_ref().map(|(cert, key)| Certificate::read(cert, key)).transpose()?.map(Arc::new);
+        let scheme = if certificate.is_some() { "https" } else { "http" };
         let service = open_service(config, clock, Schema::Migrate)?;
         let state = web::Data::new(AppState {
             service: service.clone(),
@@ -93,12 +106,12 @@ impl Server {
                 let (mut server, mut addresses) = (builder, Vec::new());
                 for listener in listen(address).map_err(cannot)? {
                     addresses.push(listener.local_addr().map_err(cannot)?);
-                    server = site.listen(server, listener, tls.clone(), app.clone()).map_err(cannot)?;
+                    server = site.listen(server, listener, certificate.clone(), app.clone()).map_err(cannot)?;
                 }
                 let urls = addresses.iter().map(|address| format!("{scheme}://{address}")).collect();
                 (server, addresses, urls)
             }
-            Listen::Unix(_) if tls.is_some() => {
+            Listen::Unix(_) if certificate.is_some() => {
                 return Err(StartError::Tls("JETON_TLS_CERT: there is no HTTPS on a Unix socket".into()));
             }
             Listen::Unix(path) => {
@@ -115,13 +128,32 @@ impl Server {
         if first_start.is_none() {
             service.warn_without_superuser().await?;
         }
-        Ok(Self { urls, addresses, first_start, actix: server.run(), metrics, service })
+        let drain = config.drain;
+        Ok(Self { urls, addresses, first_start, actix: server.run(), metrics, service, certificate, drain })
     }
 
     /// Stops the server from elsewhere.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.actix.handle()
+    }
+
+    /// What stops the server as its operator wishes.
+    #[must_use]
+    pub fn stopper(&self) -> Stop {
+        Stop { service: self.service.clone(), drain: self.drain, handle: self.handle() }
+    }
+
+    /// What reads files again, as `gather` does.
+    #[must_use]
+    pub fn reload(&self, gather: Gather) -> Reload {
+        Reload { service: self.service.clone(), certificate: self.certificate.clone(), gather }
+    }
+
+    /// Where is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.service.metrics()
     }
 
     /// Serves until the handle stops it.
@@ -134,6 +166,7 @@ impl Server {
         let purge = actix_rt::spawn(chores::keep_purging(self.service.clone()));
         let costs = actix_rt::spawn(chores::keep_counting(self.service.clone()));
         let sweep = actix_rt::spawn(chores::keep_sweeping(self.service.clone()));
+        let seals = actix_rt::spawn(chores::keep_resealing(self.service.clone()));
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {
@@ -143,6 +176,7 @@ impl Server {
         purge.abort();
         costs.abort();
         sweep.abort();
+        seals.abort();
         drop(watch);
         chores::flush_at_last(&self.service).await;
         served

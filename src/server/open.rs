@@ -42,7 +42,7 @@ pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Ser
             }
         }
     }
-    let sealer = secret_key(config, &store)?.as_ref().map(Sealer::new);
+    let sealer = secret_key(config, &store)?.map(|key| Sealer::new(&key, &config.secret_key_fallbacks));
     let options = HasherOptions {
         threads: config.login_threads,
         queue: config.login_queue,
@@ -75,6 +75,22 @@ pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Ser
         stale_if_error: config.stale_if_error,
     };
     Ok(Service::new(store, hasher, sealer, clock, policy)?)
+}
+
+/// The keys to open seals with, if there are any; none is made.
+///
+/// # Errors
+/// [`StartError::Io`] when the file beside an SQLite database cannot be read.
+pub fn read_sealer(config: &Config) -> Result<Option<Sealer>, StartError> {
+    let key = match (&config.secret_key, &config.database_url) {
+        (Some(key), _) => Some(key.clone()),
+        (None, DatabaseUrl::Postgres(_)) => None,
+        (None, DatabaseUrl::Sqlite(database)) => {
+            let path = key_file::path_beside(database);
+            key_file::read(&path).map_err(|error| StartError::Io(path.display().to_string(), error))?
+        }
+    };
+    Ok(key.map(|key| Sealer::new(&key, &config.secret_key_fallbacks)))
 }
 
 /// The secret key: the one that is set, or the one kept beside an SQLite database, made with the database.

@@ -73,6 +73,11 @@ impl CountedHashes {
         Ok(counted)
     }
 
+    /// Whether this is the key that stands in `meta` of this database.
+    pub fn is_of(&self, key: Option<&str>) -> bool {
+        key == Some(self.key.to_hex().as_str())
+    }
+
     /// A hash of nothing for `name`: of one of the costs that users' hashes have, and always the same while they do.
     pub fn dummy_for(&self, name: &str, today: &PasswordHash) -> PasswordHash {
         self.now().1.dummy_for(name, today, &self.key)

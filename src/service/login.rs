@@ -13,7 +13,7 @@ use crate::domain::shown::{HIDDEN, may_be_key};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenMode};
 use crate::domain::user::{MAX_USERNAME_CHARS, User, sought_username};
-use crate::store::{Issue, LoginToken, NewToken, SealedToken, StoreError};
+use crate::store::{Issue, LoginToken, MetaKey, NewToken, SealedToken, StoreError};
 
 /// How often a login checks the password when the user changes beside it again and again.
 const MOST_CHECKS: usize = 10;
@@ -195,7 +195,7 @@ impl Service {
     ) -> Result<Option<(Token, Option<Timestamp>)>, Error> {
         let single = self.policy().token_mode == TokenMode::Single;
         let limit = if single { None } else { self.policy().token_limit_per_user };
-        let mut issue = Issue { single, limit, unopenable: None, action };
+        let mut issue = Issue { single, limit, unopenable: None, keeps_seal: false, action };
         let now = self.clock().now();
         if limit.is_some() {
             // The database counts.
@@ -208,12 +208,13 @@ impl Service {
             }
             match found {
                 LoginToken::UserChanged => return Ok(None),
-                LoginToken::Live(row) => match self.open(user, &row) {
+                LoginToken::Live(row) => match self.open(user, &row).await {
                     Some(token) => {
                         let (by, name) = (by.clone(), user.username.clone());
                         self.db(move |store| store.record(&by, action, &name, &json!({}), now)).await?;
                         return Ok(Some((token, row.expires_at)));
                     }
+                    None if self.is_behind().await? => return self.token_beside(user, issue, by).await,
                     None => issue.unopenable = Some(row.digest),
                 },
                 LoginToken::None => {}
@@ -221,13 +222,14 @@ impl Service {
         }
         let expires_at = self.policy().login_expiry(now);
         let (token, new) = self.new_login_token(user.id, expires_at);
-        let (asked, by) = (user.clone(), by.clone());
+        let (asked, actor, by) = (user.clone(), by.clone(), by.clone());
         let issued = self.db(move |store| store.issue_login_token(&asked, &new, issue, &by, now)).await?;
         match issued.ok_or(Error::TokenLimit)? {
             LoginToken::None => Ok(Some((token, expires_at))),
             LoginToken::UserChanged => Ok(None),
-            LoginToken::Live(row) => match self.open(user, &row) {
+            LoginToken::Live(row) => match self.open(user, &row).await {
                 Some(token) => Ok(Some((token, row.expires_at))),
+                None if self.is_behind().await? => self.token_beside(user, issue, &actor).await,
                 None => Err(Error::Store(StoreError::Failed("a sealed token does not open".into()))),
             },
         }
@@ -242,7 +244,7 @@ impl Service {
     pub(super) fn new_login_token(&self, user_id: i64, expires_at: Option<Timestamp>) -> (Token, NewToken) {
         let token = Token::generate(self.policy().token_prefix.as_deref());
         let digest = token.digest();
-        let sealer = self.inner.sealer.as_ref().filter(|_| self.policy().token_mode == TokenMode::Single);
+        let sealer = self.sealer().filter(|_| self.policy().token_mode == TokenMode::Single);
         let new = NewToken {
             digest,
             sealed: sealer.map(|sealer| sealer.seal(&token, user_id, &digest)),
@@ -255,12 +257,44 @@ impl Service {
         (token, new)
     }
 
-    fn open(&self, user: &User, row: &SealedToken) -> Option<Token> {
-        let token = self.inner.sealer.as_ref().and_then(|sealer| sealer.open(&row.sealed, user.id, &row.digest));
-        if token.is_none() {
-            log::error!(user_id = user.id; "a sealed token does not open: its row was changed by hand");
+    /// What was sealed under an older key is sealed anew.
+    async fn open(&self, user: &User, row: &SealedToken) -> Option<Token> {
+        let Some((token, place)) = self.sealer()?.open(&row.sealed, user.id, &row.digest) else {
+            log::error!(
+                user_id = user.id;
+                "a sealed token does not open: it was sealed under a secret key that this node does not have, \
+                 or its row was changed by hand"
+            );
+            return None;
+        };
+        if place > 0 {
+            self.reseal_one(user.id, row).await;
         }
-        token
+        Some(token)
+    }
+
+    /// Whether the database's secret key was replaced by one that this node does not have.
+    async fn is_behind(&self) -> Result<bool, Error> {
+        let Some(sealer) = self.sealer() else { return Ok(false) };
+        let current = self.db(|store| store.meta(MetaKey::SecretKeyCheck)).await?;
+        Ok(current.is_some_and(|current| sealer.place_of(&current).is_none()))
+    }
+
+    /// A login token of this login's own, on a node that cannot open the sealed one: other nodes can, and go on handing
+    /// it out.
+    async fn token_beside(
+        &self,
+        user: &User,
+        issue: Issue,
+        by: &Actor,
+    ) -> Result<Option<(Token, Option<Timestamp>)>, Error> {
+        let now = self.clock().now();
+        let expires_at = self.policy().login_expiry(now);
+        let (token, new) = self.new_login_token(user.id, expires_at);
+        let (new, asked, by) = (NewToken { sealed: None, ..new }, user.clone(), by.clone());
+        let issue = Issue { single: false, keeps_seal: true, ..issue };
+        let issued = self.db(move |store| store.issue_login_token(&asked, &new, issue, &by, now)).await?;
+        Ok(matches!(issued, Some(LoginToken::None)).then_some((token, expires_at)))
     }
 }
 

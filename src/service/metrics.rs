@@ -1,13 +1,14 @@
 //! What is counted, for Prometheus. Names and labels are part of the interface; no key, name or address is a label.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
 
 use super::Reason;
 use super::cache::Cache;
 use crate::domain::time::Uptime;
+use crate::logging::Lines;
 
 /// Results of an introspection: active, and each reason why not.
 const RESULTS: usize = 1 + Reason::ALL.len();
@@ -49,6 +50,8 @@ pub struct Metrics {
     lookups: IntCounter,
     looked_up: IntCounter,
     logins: IntCounterVec,
+    log_lines_dropped: IntCounter,
+    log_lines: OnceLock<Lines>,
     workers: Mutex<Workers>,
 }
 
@@ -90,12 +93,17 @@ impl Metrics {
             lookups: counter("jeton_lookup_statements_total", "Statements that looked tokens up"),
             looked_up: counter("jeton_lookup_tokens_total", "Tokens that these statements asked for"),
             logins: counters("jeton_logins_total", "Logins by result", "result"),
+            log_lines_dropped: counter(
+                "jeton_log_lines_dropped_total",
+                "Lines of the log that were dropped, because nobody read them",
+            ),
+            log_lines: OnceLock::new(),
             workers: Mutex::default(),
         };
         for result in [None].into_iter().chain(Reason::ALL.map(Some)) {
             metrics.introspections.with_label_values(&[word(result)]);
         }
-        let all: [Box<dyn prometheus::core::Collector>; 9] = [
+        let all: [Box<dyn prometheus::core::Collector>; 10] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.introspections.clone()),
             Box::new(metrics.hits.clone()),
@@ -105,6 +113,7 @@ impl Metrics {
             Box::new(metrics.lookups.clone()),
             Box::new(metrics.looked_up.clone()),
             Box::new(metrics.logins.clone()),
+            Box::new(metrics.log_lines_dropped.clone()),
         ];
         for collector in all {
             metrics.registry.register(collector).expect("each name comes once");
@@ -118,6 +127,12 @@ impl Metrics {
         let counts = Arc::<WorkerCounts>::default();
         self.workers.lock().unwrap_or_else(PoisonError::into_inner).counts.push(Arc::clone(&counts));
         counts
+    }
+
+    /// From now on the lines of the log that are dropped are counted too.
+    pub fn count_dropped(&self, lines: Lines) {
+        // There is one log.
+        let _ = self.log_lines.set(lines);
     }
 
     /// A request was answered, `seconds` after it came.
@@ -168,6 +183,8 @@ impl Metrics {
             self.introspections.with_label_values(&[word(result)]).inc_by(new);
         }
         self.changes.inc_by(cache.heard().saturating_sub(self.changes.get()));
+        let dropped = self.log_lines.get().map_or(0, Lines::dropped);
+        self.log_lines_dropped.inc_by(dropped.saturating_sub(self.log_lines_dropped.get()));
         let age = cache.proof_age(Uptime::now());
         self.proof_age.set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
     }

@@ -22,12 +22,15 @@ mod login_refusal;
 mod lookup;
 mod lookups;
 mod metrics;
+mod moving;
 mod overview;
 mod purge;
 mod regenerate;
+mod reseal;
 mod revoke;
 mod seal;
 mod sessions;
+mod stopping;
 mod threads;
 mod throttle;
 mod tokens;
@@ -36,7 +39,8 @@ mod uses;
 mod watch;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use crate::domain::audit::Actor;
@@ -72,6 +76,7 @@ pub use metrics::{Metrics, WorkerCounts};
 pub use overview::{Node, Overview};
 pub use purge::PurgeRound;
 pub use regenerate::RegenerateOptions;
+pub use reseal::{ResealRound, SealCounts, count_seals};
 pub use revoke::Revoker;
 pub use seal::Sealer;
 pub use sessions::Session;
@@ -147,7 +152,7 @@ struct Inner {
     store: Store,
     hasher: Hasher,
     counted: CountedHashes,
-    sealer: Option<Sealer>,
+    sealer: RwLock<Option<Arc<Sealer>>>,
     login_limits: LoginLimits,
     client_limits: ClientLimits,
     uses: Uses,
@@ -156,6 +161,7 @@ struct Inner {
     lookups: Lookups,
     clients: Clients,
     metrics: Arc<Metrics>,
+    stopping: AtomicBool,
     clock: Clock,
     policy: Policy,
 }
@@ -199,7 +205,7 @@ impl Service {
             store,
             hasher,
             counted,
-            sealer,
+            sealer: RwLock::new(sealer.map(Arc::new)),
             login_limits,
             client_limits,
             uses,
@@ -208,6 +214,7 @@ impl Service {
             lookups,
             clients,
             metrics,
+            stopping: AtomicBool::new(false),
             clock,
             policy,
         };

@@ -17,6 +17,7 @@ use r2d2::ManageConnection;
 use super::connection::{Conn, Manager, Role};
 use super::{Store, StoreError};
 use crate::domain::change::Change;
+use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
 
 /// The channel that the triggers in `migrations/postgres` notify.
@@ -37,6 +38,10 @@ pub enum Listener {
         name: String,
         /// How many were sent.
         beats: u64,
+        /// Where the lookups are asked, too, as long as both connections lead there.
+        store: Store,
+        /// Where these lead.
+        url: DatabaseUrl,
     },
     /// The writing connection is asked.
     Sqlite {
@@ -68,7 +73,8 @@ impl Store {
         if !self.url.is_postgres() {
             return Ok(Listener::Sqlite { store: self.clone(), seen: None });
         }
-        let manager = Manager::new(self.url.clone(), Role::Write, self.write.connection_timeout(), self.file.clone());
+        let url = self.current_url();
+        let manager = Manager::new(url.clone(), Role::Write, self.options.timeout, self.file.clone());
         let connect = || match manager.connect() {
             Ok(Conn::Pg(pg)) => Ok(pg),
             Ok(Conn::Sqlite(_)) => Err(StoreError::Failed("a URL of PostgreSQL gave SQLite".into())),
@@ -82,7 +88,14 @@ impl Store {
         let mut voice = connect()?;
         let name = format!("beat {} {}", backend_of(&mut ears)?, backend_of(&mut voice)?);
         ears.batch_execute(&format!("listen {CHANNEL}"))?;
-        Ok(Listener::Postgres { ears: Box::new(ears), voice: Box::new(voice), name, beats: 0 })
+        Ok(Listener::Postgres {
+            ears: Box::new(ears),
+            voice: Box::new(voice),
+            name,
+            beats: 0,
+            store: self.clone(),
+            url,
+        })
     }
 }
 
@@ -94,7 +107,10 @@ impl Listener {
     /// [`StoreError::Unusable`] when the beat does not come back.
     pub fn beat(&mut self) -> Result<Vec<Change>, StoreError> {
         match self {
-            Self::Postgres { ears, voice, name, beats } => {
+            Self::Postgres { ears, voice, name, beats, store, url } => {
+                if !store.leads_to(url)? {
+                    return Err(StoreError::Unavailable("DATABASE_URL has another value".into()));
+                }
                 *beats += 1;
                 let beat = format!("{name} {beats}");
                 sql_query("select pg_notify($1, $2)")

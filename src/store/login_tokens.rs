@@ -47,6 +47,8 @@ pub struct Issue {
     pub limit: Option<u32>,
     /// A sealed token that does not open, and so counts as none.
     pub unopenable: Option<TokenDigest>,
+    /// A sealed token stays as it is, for nodes that can open it.
+    pub keeps_seal: bool,
     /// What the audit log says of it: a login, or a token made by a command.
     pub action: Action,
 }
@@ -83,7 +85,9 @@ impl Store {
             {
                 return Ok(None);
             }
-            unseal(conn, user.id)?;
+            if !issue.keeps_seal {
+                unseal(conn, user.id)?;
+            }
             changes.push(Change::created(&new.digest));
             let id = insert(conn, user.id, new, now)?;
             audit::record(conn, by, issue.action, &user.username, &json!({ "token": id }), now)?;

@@ -10,6 +10,8 @@ use super::{Store, StoreError};
 pub enum MetaKey {
     /// What the secret key derives to, so that a wrong one is noticed at start.
     SecretKeyCheck,
+    /// What older secret keys derived to, with blanks between: they were replaced.
+    RetiredSecretKeys,
     /// Decides what a password check costs for a name without a hash.
     NameKey,
     /// How many users have a hash of each cost, and when they were counted.
@@ -17,9 +19,10 @@ pub enum MetaKey {
 }
 
 impl MetaKey {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::SecretKeyCheck => "secret_key_check",
+            Self::RetiredSecretKeys => "retired_secret_keys",
             Self::NameKey => "name_key",
             Self::HashCosts => "hash_costs",
         }
@@ -46,6 +49,25 @@ impl Store {
             Err(StoreError::Taken) => self.meta(key)?.ok_or_else(|| StoreError::Failed("a meta value vanished".into())),
             Err(error) => Err(error),
         }
+    }
+
+    /// Makes `new` what the database's secret key derives to, where that is `old`, which is retired; says whether it was.
+    pub fn replace_secret_key(&self, old: &str, new: &str) -> Result<bool, StoreError> {
+        self.write(|conn| {
+            let standing = meta::table.find(MetaKey::SecretKeyCheck.as_str()).filter(meta::value.eq(old));
+            // Whoever else replaces it waits here.
+            if diesel::update(standing).set(meta::value.eq(new)).execute(conn)? == 0 {
+                return Ok(false);
+            }
+            let retired = meta::table.find(MetaKey::RetiredSecretKeys.as_str());
+            if let Some(others) = retired.select(meta::value).first::<String>(conn).optional()? {
+                diesel::update(retired).set(meta::value.eq(format!("{others} {old}"))).execute(conn)?;
+            } else {
+                let row = (meta::key.eq(MetaKey::RetiredSecretKeys.as_str()), meta::value.eq(old));
+                diesel::insert_into(meta::table).values(row).execute(conn)?;
+            }
+            Ok(true)
+        })
     }
 
     /// Sets `key` where its value is `old`; says whether it was.

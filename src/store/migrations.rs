@@ -146,7 +146,7 @@ impl Store {
     /// How the schema stands to this binary.
     pub fn schema_state(&self) -> Result<SchemaState, StoreError> {
         match self.url() {
-            DatabaseUrl::Sqlite(path) if !self.file.is_ours() => sqlite_file::look(path, self.timeout),
+            DatabaseUrl::Sqlite(path) if !self.file.is_ours() => sqlite_file::look(path, self.options.timeout),
             _ => self.read(state),
         }
     }
@@ -157,7 +157,7 @@ impl Store {
         if !self.url().is_postgres() {
             return self.schema_state();
         }
-        let manager = Manager::new(self.url().clone(), Role::Read, self.timeout, self.file.clone());
+        let manager = Manager::new(self.url().clone(), Role::Read, self.options.timeout, self.file.clone());
         match r2d2::ManageConnection::connect(&manager) {
             Ok(mut conn) => state(&mut conn),
             Err(error) if error.is_lasting() => Err(StoreError::Unavailable(error.to_string())),

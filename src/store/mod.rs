@@ -23,9 +23,11 @@ mod migrations;
 mod mode;
 mod overview;
 mod own;
+mod pools;
 mod purge;
 mod revocation;
 mod schema;
+mod seals;
 mod sessions;
 mod sqlite_file;
 mod tokens;
@@ -37,7 +39,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use r2d2::Pool;
 
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
@@ -53,8 +54,10 @@ pub use migrations::{Foreign, SchemaState};
 pub use mode::{ALL_BUT_OWNER, close_file};
 pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
 pub use own::OwnChange;
+use pools::{CurrentPools, Pools};
 pub use purge::{Purge, Purged};
 pub use revocation::Regenerate;
+pub use seals::Seal;
 pub use tokens::NewToken;
 pub use users::UserChange;
 pub use uses::{LockedRows, TokenUse};
@@ -135,10 +138,9 @@ pub struct StoreOptions {
 /// A handle to the database; clones share its connections.
 #[derive(Clone)]
 pub struct Store {
-    read: Pool<Manager>,
-    write: Pool<Manager>,
+    pools: Arc<CurrentPools>,
     url: DatabaseUrl,
-    timeout: Duration,
+    options: StoreOptions,
     file: Arc<OpenedFile>,
     deadline: Option<Deadline>,
     told: Option<Arc<dyn Fn(Change) + Send + Sync>>,
@@ -167,22 +169,8 @@ impl Store {
             sqlite_file::check_path(path)?;
         }
         let file = Arc::<OpenedFile>::default();
-        let pool = |size, role| {
-            Pool::builder()
-                .max_size(size)
-                .min_idle(Some(0))
-                .connection_timeout(options.timeout)
-                .error_handler(Box::new(connection::LogErrors))
-                .build_unchecked(Manager::new(url.clone(), role, options.timeout, Arc::clone(&file)))
-        };
-        // SQLite has one writer at a time in any case: with one connection for it nobody fails on a busy database.
-        let (read, write) = if url.is_postgres() {
-            let shared = pool(options.pool, Role::Write);
-            (shared.clone(), shared)
-        } else {
-            (pool(options.pool, Role::Read), pool(1, Role::Write))
-        };
-        Ok(Self { read, write, url: url.clone(), timeout: options.timeout, file, deadline: None, told: None })
+        let pools = Arc::new(CurrentPools::new(Pools::new(url, options, &file)));
+        Ok(Self { pools, url: url.clone(), options: options.clone(), file, deadline: None, told: None })
     }
 
     /// The same store, for somebody who waits no longer than this from now on: what has not begun by then does not
@@ -198,7 +186,7 @@ impl Store {
         Self { told: Some(Arc::new(hear)), ..self }
     }
 
-    /// Which database this is.
+    /// Which database this was when it was opened.
     #[must_use]
     pub const fn url(&self) -> &DatabaseUrl {
         &self.url
@@ -211,12 +199,12 @@ impl Store {
     }
 
     fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        work(&mut *self.connect(&self.read)?)
+        work(&mut *self.connect(Role::Read)?)
     }
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
     fn write<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.connect(&self.write)?.in_transaction(|conn| {
+        self.connect(Role::Write)?.in_transaction(|conn| {
             let value = work(conn)?;
             self.deadline.map(Deadline::left).transpose()?;
             Ok(value)
@@ -241,14 +229,18 @@ impl Store {
 
     /// Runs `work` on the connection that writes, outside a transaction.
     fn on_writer<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        work(&mut *self.connect(&self.write)?)
+        work(&mut *self.connect(Role::Write)?)
     }
 
-    fn connect(&self, pool: &Pool<Manager>) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
+    fn connect(&self, role: Role) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
         let left = self.deadline.map(Deadline::left).transpose()?;
+        let pools = self.pools.now();
+        let pool = pools.of(role);
         let patience = left.unwrap_or(Duration::MAX).min(pool.connection_timeout());
-        pool.get_timeout(patience)
-            .map_err(|error| StoreError::Unavailable(self.url.scrub(&one_line(&error.to_string()))))
+        pool.get_timeout(patience).map_err(|error| {
+            self.pools.failed();
+            StoreError::Unavailable(pools.url.scrub(&one_line(&error.to_string())))
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use super::{bare, listening, refuses_to_start};
 use crate::support::process::{Jeton, Serving};
 
 /// What curl prints, and its exit status.
-fn curl(args: &[&str]) -> (i32, String) {
+pub fn curl(args: &[&str]) -> (i32, String) {
     let output = Command::new("curl").args(["-s", "--noproxy", "*"]).args(args).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
@@ -74,14 +74,20 @@ fn a_port_in_use_is_told() {
 }
 
 /// A self-signed certificate for `localhost` and its key, in the folder of this jeton.
-fn with_certificate(jeton: Jeton) -> (Jeton, String) {
+pub fn with_certificate(jeton: Jeton) -> (Jeton, String) {
+    let (cert, key) = certify(&jeton);
+    (jeton.env("JETON_TLS_CERT", &cert).env("JETON_TLS_KEY", &key), cert)
+}
+
+/// A new one, in the place of one that is there.
+pub fn certify(jeton: &Jeton) -> (String, String) {
     let path = |name: &str| jeton.dir.path().join(name).to_str().unwrap().to_owned();
     let (cert, key) = (path("cert.pem"), path("key.pem"));
     let mut openssl = Command::new("openssl");
     openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]);
     openssl.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", &key, "-out", &cert]);
     assert!(openssl.stderr(Stdio::null()).status().unwrap().success());
-    (jeton.env("JETON_TLS_CERT", &cert).env("JETON_TLS_KEY", &key), cert)
+    (cert, key)
 }
 
 #[test]

@@ -5,10 +5,14 @@ mod first_start;
 mod foreign;
 mod listen;
 mod log_document;
+mod log_reader;
 mod logs;
 mod nodes;
 mod proxies;
+mod reload;
 mod request_lines;
+mod secret_keys;
+mod signals;
 mod start;
 mod stop;
 

@@ -1,4 +1,4 @@
-//! SIGTERM: what is under way is finished, nothing new is taken, the end is prompt and its status 0.
+//! SIGTERM and SIGINT: what is under way is finished, nothing new is taken, the end is prompt and its status 0.
 #![allow(clippy::disallowed_methods, reason = "it tells how long a real process takes")]
 
 use std::io::{Read, Write};
@@ -16,14 +16,14 @@ use crate::support::process::Serving;
 /// Far below the 30 s that requests under way may take.
 const PROMPT: Duration = Duration::from_secs(5);
 
-fn connect(addr: SocketAddr) -> TcpStream {
+pub fn connect(addr: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     stream
 }
 
 /// A login of which the server has the head and half of the body; gives the other half.
-fn half_a_login(server: &Serving, stream: &mut TcpStream) -> Vec<u8> {
+pub fn half_a_login(server: &Serving, stream: &mut TcpStream) -> Vec<u8> {
     let form = [("username", "amy"), ("password", PASSWORD)];
     let bytes =
         Request::new("POST", "/api-token-auth/").header("Expect", "100-continue").form(&form).bytes(server.addr);
@@ -46,19 +46,21 @@ on_both! {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
-        let server = jeton.serve();
-        let mut stream = connect(server.addr);
-        let rest = half_a_login(&server, &mut stream);
-        server.signal("TERM");
-        takes_nothing_new(&server);
-        assert!(server.try_wait().is_none(), "it waits for the request under way");
-        stream.write_all(&rest).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let answer = Answer::parse("POST", &answer).unwrap();
-        assert_eq!(answer.status, 200, "{answer:?}");
-        assert!(answer.json()["token"].is_string());
-        assert_eq!(server.wait(PROMPT).code(), Some(0));
+        for signal in ["TERM", "INT"] {
+            let server = jeton.serve();
+            let mut stream = connect(server.addr);
+            let rest = half_a_login(&server, &mut stream);
+            server.signal(signal);
+            takes_nothing_new(&server);
+            assert!(server.try_wait().is_none(), "it waits for the request under way");
+            stream.write_all(&rest).unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).unwrap();
+            let answer = Answer::parse("POST", &answer).unwrap();
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert!(answer.json()["token"].is_string());
+            assert_eq!(server.wait(PROMPT).code(), Some(0));
+        }
     }
 
     fn idle_connections_do_not_hold_up_the_end(db) {

@@ -8,8 +8,12 @@ use crate::commands::{asks_as, done, try_login};
 use crate::support::process::Jeton;
 
 const KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
-const SECRETS: [&str; 4] =
-    ["JETON_SECRET_KEY", "JETON_NEW_SECRET_KEY", "JETON_BOOTSTRAP_ADMIN_PASSWORD", "JETON_BOOTSTRAP_CLIENT_SECRET"];
+const SECRETS: [&str; 4] = [
+    "JETON_SECRET_KEY",
+    "JETON_SECRET_KEY_FALLBACKS",
+    "JETON_BOOTSTRAP_ADMIN_PASSWORD",
+    "JETON_BOOTSTRAP_CLIENT_SECRET",
+];
 
 fn file(jeton: &Jeton, name: &str, text: &str) -> String {
     let path: PathBuf = jeton.dir.path().join(name);

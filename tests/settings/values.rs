@@ -134,6 +134,7 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("JETON_WORKERS", &["3", "cores"], &["0", "many"]),
     ("JETON_DATABASE_POOL", &["20"], &["0", "-1", "many"]),
     ("JETON_DATABASE_TIMEOUT", &["5s"], &["0s", "5"]),
+    ("JETON_DRAIN", &["15s", "0s"], &["15", "none"]),
     ("JETON_SHUTDOWN_TIMEOUT", &["10s", "0s"], &["10", "none"]),
 ];
 
@@ -176,7 +177,10 @@ fn bad_values_are_refused_by_name_wherever_they_come_from() {
         refused(&Jeton::new(), &["config", &format!("{}={}", flag(name), bad[0])], name);
     }
     for bad in ["5a5a", "zz", &KEY[1..], &format!("{KEY}5a"), &KEY.replace("5a", "5g")] {
-        for name in ["JETON_SECRET_KEY", "JETON_NEW_SECRET_KEY"] {
+        let list = format!("{KEY},{bad}");
+        for (name, bad) in
+            [("JETON_SECRET_KEY", bad), ("JETON_SECRET_KEY_FALLBACKS", bad), ("JETON_SECRET_KEY_FALLBACKS", &list)]
+        {
             let words = refused(&Jeton::new().env(name, bad), &["config"], name);
             assert!(!words.contains(bad), "no secret in an error, not even a bad one: {words}");
         }
@@ -223,7 +227,7 @@ fn config_has_a_line_for_every_setting_and_help_names_it() {
     let printed = done(&Jeton::new(), &["config"]);
     let help = done(&Jeton::new(), &["--help"]);
     let names: Vec<&str> = printed.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    let secrets = ["JETON_SECRET_KEY", "JETON_NEW_SECRET_KEY"];
+    let secrets = ["JETON_SECRET_KEY", "JETON_SECRET_KEY_FALLBACKS"];
     let expected =
         SETTINGS.iter().map(|(name, ..)| *name).chain(PAIRS.iter().flatten().map(|(name, _)| *name)).chain(secrets);
     for name in expected.clone() {

@@ -71,7 +71,8 @@ impl Jeton {
         Process::start(self.command(args).stdin(stdin))
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// To be started by whoever has wishes of their own.
+    pub fn command(&self, args: &[&str]) -> Command {
         self.command_of(BINARY, args)
     }
 

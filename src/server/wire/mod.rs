@@ -22,8 +22,8 @@ use actix_web::body::MessageBody;
 use actix_web::dev::AppConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsAcceptor;
 
+use super::certificate::Certificate;
 pub use connections::{Connections, WAITING};
 use stream::{Patience, Terms, Wire};
 
@@ -45,7 +45,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Serves `app` to whoever connects to `listener`, over TLS if there is an acceptor.
+    /// Serves `app` to whoever connects to `listener`, over TLS if there is a certificate.
     ///
     /// # Errors
     /// Of the listener.
@@ -53,7 +53,7 @@ impl Site {
         &self,
         builder: ServerBuilder,
         listener: TcpListener,
-        tls: Option<TlsAcceptor>,
+        certificate: Option<Arc<Certificate>>,
         app: impl Fn() -> F + Send + Clone + 'static,
     ) -> io::Result<ServerBuilder>
     where
@@ -63,7 +63,7 @@ impl Site {
     {
         let address = listener.local_addr()?;
         let (name, site) = (format!("jeton-{address}"), self.clone());
-        let Some(tls) = tls else {
+        let Some(certificate) = certificate else {
             return builder.listen(name, listener, move || {
                 let (accepting, http) = (site.clone(), site.http(app(), address, false));
                 fn_service(move |stream: TcpStream| {
@@ -77,9 +77,9 @@ impl Site {
             });
         };
         builder.listen(name, listener, move || {
-            let (accepting, tls) = (site.clone(), tls.clone());
+            let (accepting, certificate) = (site.clone(), Arc::clone(&certificate));
             fn_service(move |stream: TcpStream| {
-                let (site, tls) = (accepting.clone(), tls.clone());
+                let (site, tls) = (accepting.clone(), certificate.acceptor());
                 async move {
                     let (peer, admitted) = (stream.peer_addr().ok(), site.admit().await?);
                     let stream = handshake::accept(&tls, stream, &admitted).await?;

@@ -1,6 +1,8 @@
 //! A Django project's users, groups and tokens. All of the source is looked at before anything is written, so that every
 //! clash is named and a broken row costs nothing; then all of it is written in one transaction.
 
+use std::sync::Arc;
+
 use super::batch::{Batch, count};
 use super::{Imported, Progress, meanwhile, unhurried};
 use crate::domain::audit::Actor;
@@ -60,7 +62,7 @@ impl Service {
         let single = self.policy().token_mode == TokenMode::Single;
         let walk = Walk {
             source,
-            sealer: self.inner.sealer.clone().filter(|_| single),
+            sealer: self.sealer().filter(|_| single),
             scope: self.policy().login_scope.clone(),
             token_prefix: self.policy().token_prefix.clone(),
             by: caller.actor.clone(),
@@ -79,7 +81,7 @@ impl Service {
 /// One import on its way through the source.
 pub struct Walk {
     pub source: DjangoSource,
-    pub sealer: Option<Sealer>,
+    pub sealer: Option<Arc<Sealer>>,
     pub scope: String,
     pub token_prefix: Option<String>,
     pub by: Actor,

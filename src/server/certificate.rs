@@ -1,0 +1,35 @@
+//! The certificate that connections are shown.
+
+use std::sync::{PoisonError, RwLock};
+
+use tokio_rustls::TlsAcceptor;
+
+use super::StartError;
+use super::listen::tls;
+
+/// A certificate and its key; connections that begin after it was replaced are shown the new one.
+pub struct Certificate(RwLock<TlsAcceptor>);
+
+impl Certificate {
+    /// From the files.
+    ///
+    /// # Errors
+    /// [`StartError::Tls`], naming the setting.
+    pub fn read(cert: &str, key: &str) -> Result<Self, StartError> {
+        tls(cert, key).map(|acceptor| Self(RwLock::new(acceptor)))
+    }
+
+    /// Reads the files again; what stands stays where they are broken.
+    ///
+    /// # Errors
+    /// [`StartError::Tls`], naming the setting.
+    pub fn read_again(&self, cert: &str, key: &str) -> Result<(), StartError> {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tls(cert, key)?;
+        Ok(())
+    }
+
+    /// What accepts a connection now.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

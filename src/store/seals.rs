@@ -1,0 +1,68 @@
+//! Sealed login tokens, one after the other, when their seals are looked at or replaced.
+
+use std::collections::HashSet;
+
+use diesel::prelude::*;
+
+use super::connection::Conn;
+use super::schema::{meta, tokens};
+use super::{MetaKey, Store, StoreError};
+use crate::domain::token::TokenDigest;
+
+/// A sealed key and what it is bound to.
+#[derive(Clone, Debug)]
+pub struct Seal {
+    /// Whose token it is.
+    pub user_id: i64,
+    /// Which one.
+    pub digest: TokenDigest,
+    /// The sealed key.
+    pub sealed: Vec<u8>,
+}
+
+impl Store {
+    /// The sealed tokens of the next `most` users behind this one, in their order.
+    pub fn seals_after(&self, user_id: i64, most: u32) -> Result<Vec<Seal>, StoreError> {
+        let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = self.read(|conn| {
+            Ok(tokens::table
+                .filter(tokens::sealed.is_not_null())
+                .filter(tokens::user_id.gt(user_id))
+                .order(tokens::user_id)
+                .limit(most.into())
+                .select((tokens::user_id, tokens::digest, tokens::sealed))
+                .load(conn)?)
+        })?;
+        rows.into_iter()
+            .map(|(user_id, digest, sealed)| {
+                let digest = TokenDigest::from_bytes(&digest)
+                    .ok_or_else(|| StoreError::Failed("a token's digest has a wrong length".into()))?;
+                Ok(Seal { user_id, digest, sealed: sealed.unwrap_or_default() })
+            })
+            .collect()
+    }
+
+    /// Replaces each seal by the one beside it, where it still stands, as long as `check` is the check value of the
+    /// database's secret key; says how many. What somebody else changes just now is passed over. No answer changes.
+    pub fn reseal(&self, seals: &[(Seal, Vec<u8>)], check: &str) -> Result<usize, StoreError> {
+        self.write(|conn| {
+            let current = meta::table.find(MetaKey::SecretKeyCheck.as_str()).select(meta::value);
+            if current.first::<String>(conn).optional()?.as_deref() != Some(check) {
+                return Ok(0);
+            }
+            let mut free: HashSet<Vec<u8>> = seals.iter().map(|(seal, _)| seal.digest.as_bytes().to_vec()).collect();
+            if let Conn::Pg(pg) = conn {
+                let wanted = tokens::table.filter(tokens::digest.eq_any(free.clone()));
+                let locked = wanted.select(tokens::digest).for_no_key_update().skip_locked();
+                free = locked.load::<Vec<u8>>(pg)?.into_iter().collect();
+            }
+            let mut replaced = 0;
+            for (seal, new) in seals.iter().filter(|(seal, _)| free.contains(seal.digest.as_bytes().as_slice())) {
+                let standing = tokens::table
+                    .filter(tokens::digest.eq(seal.digest.as_bytes().as_slice()))
+                    .filter(tokens::sealed.eq(seal.sealed.as_slice()));
+                replaced += diesel::update(standing).set(tokens::sealed.eq(new.as_slice())).execute(conn)?;
+            }
+            Ok(replaced)
+        })
+    }
+}

@@ -1,0 +1,266 @@
+//! What is read again while it serves: certificates, secrets in files, `DATABASE_URL_FILE`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::listen::{certify, curl, with_certificate};
+use super::{LIMIT, bare};
+use crate::commands::{create_user, done, jeton, login, migrated, try_login};
+use crate::on_both;
+use crate::support::app::{SECRET_KEY, TestDatabase};
+use crate::support::http::Request;
+use crate::support::postgres::{Cluster, private};
+use crate::support::process::{Jeton, Serving};
+use crate::support::{eventually, heard};
+
+/// A node looks every two seconds.
+const BY_ITSELF: Duration = Duration::from_secs(20);
+
+#[track_caller]
+fn says(server: &Serving, words: &str) {
+    eventually(words, LIMIT, || server.stderr().contains(words).then_some(()));
+}
+
+#[test]
+fn a_new_certificate_is_shown_and_a_broken_one_is_not() {
+    let (jeton, cert) = with_certificate(bare());
+    let old = format!("{cert}.old");
+    fs::copy(&cert, &old).unwrap();
+    let server = jeton.serve();
+    let url = format!("https://localhost:{}/healthz", server.addr.port());
+    let trusts = |authority: &str| curl(&["--cacert", authority, &url]).0 == 0;
+    assert!(trusts(&old));
+    let (_, key) = certify(&jeton);
+    assert!(trusts(&old), "not before it is asked to");
+    server.signal("HUP");
+    says(&server, "the certificate was read again");
+    assert!(trusts(&cert) && !trusts(&old));
+    let good = fs::read(&key).unwrap();
+    for broken in [Some("no key"), None] {
+        let before = server.stderr().len();
+        match broken {
+            Some(text) => fs::write(&key, text).unwrap(),
+            None => fs::remove_file(&key).unwrap(),
+        }
+        server.signal("HUP");
+        let words = eventually("an error", LIMIT, || {
+            let log = server.stderr();
+            log[before..].lines().find(|line| line.contains("ERROR")).map(str::to_owned)
+        });
+        assert!(words.contains("JETON_TLS_KEY") && words.contains("stays as it was"), "{words}");
+        assert!(trusts(&cert), "what stands stays");
+    }
+    fs::write(&key, good).unwrap();
+    server.signal("HUP");
+    eventually("good again", LIMIT, || {
+        (server.stderr().matches("the certificate was read again\n").count() == 2).then_some(())
+    });
+    assert!(trusts(&cert));
+}
+
+/// A server where roles need passwords, and a jeton of such a role, whose URL is in a file.
+struct Locked {
+    cluster: Cluster,
+    database: TestDatabase,
+    jeton: Jeton,
+}
+
+impl Locked {
+    /// `url` makes the file's text of a URL without a password, and of the folder that jeton runs in.
+    fn new(url: impl Fn(&str, &Path) -> String) -> Self {
+        let cluster = private();
+        let database = TestDatabase::of(&cluster);
+        let rules = "local all jeton trust\nlocal replication all trust\nlocal all all scram-sha-256\n";
+        fs::write(cluster.data().join("pg_hba.conf"), rules).unwrap();
+        cluster.sql("create role app login password 'one'; select pg_reload_conf()");
+        database.sql("grant all on schema public to app");
+        let jeton = Jeton::new();
+        let plain = database.url.replace("jeton@", "app@");
+        fs::write(jeton.dir.path().join("url"), url(&plain, jeton.dir.path())).unwrap();
+        let jeton = jeton
+            .env("DATABASE_URL_FILE", "url")
+            .env("JETON_SECRET_KEY", SECRET_KEY)
+            .env("JETON_WORKERS", "1")
+            .env("JETON_ARGON2_MEMORY_KIB", "64")
+            .env("JETON_ARGON2_ITERATIONS", "1");
+        eventually("the rules", LIMIT, || (jeton.run(&["migrate"]).status == 0).then_some(()));
+        create_user(&jeton, "amy", &[]);
+        Self { cluster, database, jeton }
+    }
+
+    fn with_password() -> Self {
+        Self::new(|url, _| with(url, "one"))
+    }
+
+    fn url_file(&self) -> PathBuf {
+        self.jeton.dir.path().join("url")
+    }
+
+    fn url(&self) -> String {
+        self.database.url.replace("jeton@", "app@")
+    }
+
+    fn write_url(&self, password: &str) {
+        fs::write(self.url_file(), with(&self.url(), password) + "\n").unwrap();
+    }
+
+    /// As when the server restarts, or an administrator ends what was opened with the old password.
+    fn end_connections(&self) {
+        self.cluster.sql("select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where usename = 'app'");
+    }
+}
+
+fn with(url: &str, password: &str) -> String {
+    url.replace("app@", &format!("app:{password}@"))
+}
+
+#[test]
+fn a_password_that_was_changed_is_read_again_when_it_is_asked_to() {
+    let locked = Locked::with_password();
+    let server = locked.jeton.serve();
+    let key = login(&server, "amy");
+    locked.cluster.sql("alter role app password 'two'");
+    locked.write_url("two");
+    server.signal("HUP");
+    says(&server, "DATABASE_URL was read again");
+    locked.end_connections();
+    assert_eq!(login(&server, "amy"), key, "no login fails");
+    heard(server.addr);
+    assert!(!server.stderr().contains(":two@"), "{}", server.stderr());
+}
+
+#[test]
+fn a_password_that_was_refused_is_read_again_by_itself() {
+    let locked = Locked::with_password();
+    let server = locked.jeton.serve();
+    let key = login(&server, "amy");
+    locked.cluster.sql("alter role app password 'two'");
+    locked.end_connections();
+    eventually("a refusal", LIMIT, || {
+        (try_login(&server, "amy", crate::commands::PASSWORD).status == 503).then_some(())
+    });
+    // A file that is wrong too changes nothing, and is told once.
+    locked.write_url("three");
+    says(&server, "DATABASE_URL was read again and stays as it was: ");
+    locked.write_url("two");
+    eventually("a login", BY_ITSELF, || {
+        (try_login(&server, "amy", crate::commands::PASSWORD).status == 200).then_some(())
+    });
+    assert_eq!(login(&server, "amy"), key);
+    heard(server.addr);
+    let log = server.stderr();
+    assert!(log.contains("DATABASE_URL was read again, for the database gave no connection"), "{log}");
+    assert_eq!(log.matches("stays as it was").count(), 1, "{log}");
+    for secret in [":one", ":two", ":three"] {
+        assert!(!log.contains(&format!("{secret}@")), "{log}");
+    }
+}
+
+#[test]
+fn a_password_file_of_libpq_needs_nothing_of_jeton() {
+    let passfile = |dir: &Path| dir.join("pgpass");
+    let write = |path: &Path, password: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::write(path, format!("*:*:*:app:{password}\n")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let locked = Locked::new(|url, dir| {
+        write(&passfile(dir), "one");
+        format!("{url}?passfile={}", passfile(dir).display())
+    });
+    let server = locked.jeton.serve();
+    let key = login(&server, "amy");
+    locked.cluster.sql("alter role app password 'two'");
+    write(&passfile(locked.jeton.dir.path()), "two");
+    locked.end_connections();
+    eventually("a login", BY_ITSELF, || {
+        (try_login(&server, "amy", crate::commands::PASSWORD).status == 200).then_some(())
+    });
+    assert_eq!(login(&server, "amy"), key);
+    heard(server.addr);
+}
+
+#[test]
+fn a_url_that_does_not_do_leaves_what_stands() {
+    let locked = Locked::with_password();
+    let other = TestDatabase::of(&locked.cluster);
+    other.sql("grant all on schema public to app");
+    done(&jeton(&other), &["migrate"]);
+    other.sql("grant all on all tables in schema public to app");
+    let server = locked.jeton.serve();
+    let key = login(&server, "amy");
+    let texts = [
+        ("nonsense".to_owned(), "its scheme must be"),
+        ("sqlite://x.db".to_owned(), "it takes a restart"),
+        (with(&locked.url(), "wrong"), "the database is not available"),
+        (with(&other.url.replace("jeton@", "app@"), "one"), "is another database"),
+        (with(&locked.url(), "one").replace("/t_", "/none_"), "the database is not available"),
+    ];
+    for (text, why) in texts {
+        let before = server.stderr().len();
+        fs::write(locked.url_file(), &text).unwrap();
+        server.signal("HUP");
+        let words = eventually("an error", LIMIT, || {
+            let log = server.stderr();
+            log[before..].lines().find(|line| line.contains(" ERROR ")).map(str::to_owned)
+        });
+        assert!(words.contains("DATABASE_URL") && words.contains(why) && !words.contains(":one@"), "{text}: {words}");
+        assert_eq!(login(&server, "amy"), key);
+    }
+    fs::remove_file(locked.url_file()).unwrap();
+    server.signal("HUP");
+    says(&server, "DATABASE_URL_FILE: cannot read");
+    assert_eq!(login(&server, "amy"), key);
+}
+
+#[test]
+fn every_connection_goes_to_the_new_place() {
+    let locked = Locked::with_password();
+    let server = locked.jeton.serve();
+    login(&server, "amy");
+    let named = |name: &str| -> u32 {
+        let count =
+            format!("select count(*) from pg_stat_activity where usename = 'app' and application_name = '{name}'");
+        locked.cluster.sql(&count).parse().unwrap()
+    };
+    assert!(named("jeton") >= 3, "the pool's and the listener's two");
+    fs::write(locked.url_file(), with(&locked.url(), "one") + "?application_name=moved").unwrap();
+    server.signal("HUP");
+    eventually("a move", LIMIT, || (named("jeton") == 0 && named("moved") >= 3).then_some(()));
+    heard(server.addr);
+    // Changes are heard there.
+    let client = crate::commands::create_client(&locked.jeton, "billing");
+    let key = login(&server, "amy");
+    assert_eq!(crate::commands::introspect(&server, &client, &key)["active"], true);
+    done(&locked.jeton, &["user", "deactivate", "amy"]);
+    assert_eq!(crate::commands::introspect(&server, &client, &key)["active"], false);
+}
+
+on_both! {
+    fn a_file_that_is_gone_holds_up_no_other(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "amy", &[]);
+        let path = |name: &str| jeton.dir.path().join(name).to_str().unwrap().to_owned();
+        let (password, fallbacks) = (path("password"), path("fallbacks"));
+        fs::write(&password, "slow rivers run deep").unwrap();
+        fs::write(&fallbacks, "").unwrap();
+        let jeton = jeton
+            .env("JETON_BOOTSTRAP_ADMIN", "root")
+            .env("JETON_BOOTSTRAP_ADMIN_PASSWORD_FILE", &password)
+            .env("JETON_SECRET_KEY_FALLBACKS_FILE", &fallbacks);
+        let server = jeton.serve();
+        // What counts at the start only may go.
+        fs::remove_file(&password).unwrap();
+        fs::write(&fallbacks, "ab".repeat(32)).unwrap();
+        server.signal("HUP");
+        says(&server, "JETON_SECRET_KEY was read again");
+        assert!(!server.stderr().contains("ERROR"), "{}", server.stderr());
+        fs::write(&fallbacks, "abab").unwrap();
+        server.signal("HUP");
+        says(&server, "JETON_SECRET_KEY was read again and stays as it was: JETON_SECRET_KEY_FALLBACKS: ");
+        assert!(!server.stderr().contains("abab"));
+        assert_eq!(Request::new("GET", "/readyz").send(server.addr).status, 200);
+    }
+}

@@ -1,0 +1,308 @@
+//! The secret key is replaced while nodes run: no login fails, and nothing is left under the old one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{LIMIT, refuses_to_start};
+use crate::commands::{
+    PASSWORD, create_client, create_user, done, introspect, jeton as jeton_on, json_of, login, migrated,
+};
+use crate::on_both;
+use crate::support::app::{Kind, SECRET_KEY, TestDatabase};
+use crate::support::http::Request;
+use crate::support::process::{Jeton, Serving};
+use crate::support::{eventually, heard};
+
+const OLD: &str = SECRET_KEY;
+const NEW: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
+const NEWEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// Seals are looked at every five seconds.
+const BOUND: Duration = Duration::from_secs(30);
+
+fn with_keys(database: &TestDatabase, key: &str, fallbacks: &str) -> Jeton {
+    jeton_on(database)
+        .env("JETON_SECRET_KEY", key)
+        .env("JETON_SECRET_KEY_FALLBACKS", fallbacks)
+        // Whatever else the machine does.
+        .env("JETON_DATABASE_TIMEOUT", "20s")
+        .env("JETON_LOGIN_LIMIT_ADDRESS", "none")
+}
+
+/// How many login tokens each key seals, and how many none of them.
+fn sealed(jeton: &Jeton) -> (Vec<u64>, u64) {
+    let report = json_of(&done(jeton, &["doctor", "--json"]));
+    let keys = report["secret_keys"].as_array().unwrap().iter().map(|key| key["sealed"].as_u64().unwrap());
+    (keys.collect(), report["sealed_under_none"].as_u64().unwrap())
+}
+
+fn stop(server: &Serving) {
+    server.signal("TERM");
+    assert_eq!(server.wait(LIMIT).code(), Some(0), "{server:?}");
+}
+
+/// Three nodes, and users who log in at all of them, again and again.
+struct Fleet<'a> {
+    database: &'a TestDatabase,
+    nodes: Mutex<Vec<Option<(SocketAddr, Serving)>>>,
+    done: AtomicBool,
+    logins: AtomicU32,
+}
+
+const USERS: [&str; 4] = ["amy", "bob", "cid", "dan"];
+
+impl Fleet<'_> {
+    fn address(&self, number: u32) -> Option<SocketAddr> {
+        let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes[number as usize % nodes.len()].as_ref().map(|(addr, _)| *addr)
+    }
+
+    /// Each login of a user gives the same key, whichever node is asked.
+    fn log_in(&self) {
+        let mut keys = BTreeMap::<&str, String>::new();
+        while !self.done.load(Ordering::Acquire) {
+            let number = self.logins.fetch_add(1, Ordering::AcqRel);
+            let Some(addr) = self.address(number / 4) else { continue };
+            let user = USERS[number as usize % USERS.len()];
+            let request = Request::new("POST", "/api-token-auth/");
+            // The node may be taken away just now, as a load balancer does it: before it stops.
+            let Ok(answer) =
+                std::panic::catch_unwind(|| request.json(&json!({"username": user, "password": PASSWORD})).send(addr))
+            else {
+                assert_ne!(self.address(number / 4), Some(addr), "a node that serves answers");
+                continue;
+            };
+            assert_eq!(answer.status, 200, "{user}: {answer:?}");
+            let key = answer.json()["token"].as_str().unwrap().to_owned();
+            assert_eq!(*keys.entry(user).or_insert_with(|| key.clone()), key, "{user}");
+        }
+    }
+
+    /// One node after the other is restarted with these keys.
+    fn roll(&self, key: &str, fallbacks: &str) {
+        for at in 0..3 {
+            let old = self.nodes.lock().unwrap_or_else(PoisonError::into_inner)[at].take();
+            if let Some((_, server)) = old {
+                stop(&server);
+            }
+            let server = with_keys(self.database, key, fallbacks).serve();
+            self.nodes.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some((server.addr, server));
+            self.some_logins();
+        }
+    }
+
+    /// Waits until each user has logged in at each node, or so.
+    fn some_logins(&self) {
+        let before = self.logins.load(Ordering::Acquire);
+        eventually("logins", Duration::from_mins(1), || {
+            (self.logins.load(Ordering::Acquire) > before + 24 || self.done.load(Ordering::Acquire)).then_some(())
+        });
+    }
+}
+
+on_both! {
+    fn no_login_fails_while_the_key_is_replaced_node_by_node(db) {
+        let database = TestDatabase::new(db);
+        let first = migrated(&database);
+        for user in USERS {
+            create_user(&first, user, &[]);
+        }
+        // Somebody who does not log in meanwhile.
+        create_user(&first, "eve", &[]);
+        let eves = done(&first, &["token", "create", "eve"]);
+        let nodes = [(); 3].map(|()| {
+            let server = with_keys(&database, OLD, "").serve();
+            Some((server.addr, server))
+        });
+        let fleet = Fleet {
+            database: &database,
+            nodes: Mutex::new(nodes.into()),
+            done: AtomicBool::new(false),
+            logins: AtomicU32::new(0),
+        };
+        thread::scope(|scope| {
+            let users: Vec<_> = (0..2).map(|_| scope.spawn(|| fleet.log_in())).collect();
+            let rolled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                fleet.some_logins();
+                fleet.roll(OLD, NEW);
+                fleet.roll(NEW, OLD);
+                let jeton = with_keys(&database, NEW, OLD);
+                eventually("nothing under the old key", BOUND, || (sealed(&jeton) == (vec![5, 0], 0)).then_some(()));
+                fleet.roll(NEW, "");
+            }));
+            fleet.done.store(true, Ordering::Release);
+            for user in users {
+                user.join().unwrap();
+            }
+            rolled.unwrap();
+        });
+        println!("{db:?}: {} logins", fleet.logins.load(Ordering::Acquire));
+        let jeton = with_keys(&database, NEW, "");
+        assert_eq!(done(&jeton, &["token", "create", "eve"]), eves, "sealed anew without a login");
+        assert_eq!(database.sql("select count(*) from tokens"), "5", "no other token was made");
+    }
+
+    fn nodes_with_different_first_keys_do_not_work_against_each_other(db) {
+        let database = TestDatabase::new(db);
+        create_user(&migrated(&database), "amy", &[]);
+        let (behind, ahead) = (with_keys(&database, OLD, NEW), with_keys(&database, NEW, OLD));
+        let old = behind.serve();
+        let key = login(&old, "amy");
+        let new = ahead.serve();
+        eventually("a seal under the new key", BOUND, || (sealed(&ahead) == (vec![1, 0], 0)).then_some(()));
+        // It does not know better yet, also after a restart, and takes nothing back.
+        assert_eq!([login(&old, "amy"), login(&new, "amy")], [key.clone(), key.clone()]);
+        stop(&old);
+        let old = behind.serve();
+        assert_eq!(login(&old, "amy"), key);
+        assert_eq!(sealed(&ahead), (vec![1, 0], 0));
+        // What it seals itself is sealed anew by who knows better, at the next login there.
+        create_user(&ahead, "bob", &[]);
+        let bobs = login(&old, "bob");
+        assert_eq!(login(&new, "bob"), bobs);
+        assert_eq!(sealed(&ahead), (vec![2, 0], 0));
+        let report = json_of(&done(&behind, &["doctor", "--json"]));
+        let is_the_databases = |key: &Value| key["is_the_databases"] == true;
+        let keys = report["secret_keys"].as_array().unwrap();
+        assert_eq!(keys.iter().map(is_the_databases).collect::<Vec<_>>(), [false, true], "{report}");
+    }
+
+    fn a_node_that_lacks_the_new_key_fails_no_login_and_spoils_nothing(db) {
+        let database = TestDatabase::new(db);
+        create_user(&migrated(&database), "amy", &[]);
+        let lacks = with_keys(&database, OLD, "").serve();
+        let key = login(&lacks, "amy");
+        let ahead = with_keys(&database, NEW, OLD);
+        let client = create_client(&ahead, "billing");
+        let knows = ahead.serve();
+        eventually("a seal under the new key", BOUND, || (sealed(&ahead) == (vec![1, 0], 0)).then_some(()));
+        let beside = [login(&lacks, "amy"), login(&lacks, "amy")];
+        assert!(beside.iter().all(|other| *other != key), "it cannot open it");
+        assert!(lacks.stderr().contains("a secret key that this node does not have"), "{}", lacks.stderr());
+        assert_eq!(login(&knows, "amy"), key, "others go on handing it out");
+        for key in beside.iter().chain([&key]) {
+            assert_eq!(introspect(&knows, &client, key)["active"], true);
+        }
+        assert_eq!(sealed(&ahead), (vec![1, 0], 0));
+        done(&ahead, &["token", "create", "-r", "amy"]);
+        for key in beside.iter().chain([&key]) {
+            assert_eq!(introspect(&knows, &client, key)["active"], false, "they end with it");
+        }
+    }
+
+    fn a_start_takes_the_databases_key_or_an_older_one_and_no_other(db) {
+        let database = TestDatabase::new(db);
+        create_user(&migrated(&database), "amy", &[]);
+        let refused = |key: &str, fallbacks: &str| refuses_to_start(&with_keys(&database, key, fallbacks));
+        let starts = |key: &str, fallbacks: &str| drop(with_keys(&database, key, fallbacks).serve());
+        assert!(refused(NEW, "").contains("is not the key this database was first used with"));
+        assert!(refused(NEW, NEWEST).contains("is not the key this database was first used with"));
+        starts(OLD, NEW);
+        assert!(refused(NEW, "").contains("is not the key"), "as long as it is the second only");
+        starts(NEW, &format!("{NEWEST}, {OLD}"));
+        let why = refused(OLD, "");
+        assert!(why.contains("was replaced by a newer key") && !why.contains(&OLD[..8]), "{why}");
+        starts(NEW, "");
+        starts(OLD, NEW);
+        starts(NEWEST, NEW);
+        for (key, fallbacks) in [(OLD, ""), (NEW, OLD), (OLD, NEW)] {
+            assert!(refused(key, fallbacks).contains("was replaced by a newer key"));
+        }
+        starts(NEW, &format!("{OLD},{NEWEST}"));
+        starts(NEWEST, "");
+    }
+
+    fn keys_in_files_are_replaced_without_a_restart(db) {
+        let database = TestDatabase::new(db);
+        create_user(&migrated(&database), "amy", &[]);
+        let jeton = Jeton::new();
+        let write = |name: &str, text: &str| fs::write(jeton.dir.path().join(name), text).unwrap();
+        write("key", OLD);
+        write("fallbacks", "");
+        let jeton = jeton
+            .env("DATABASE_URL", &database.url)
+            .env("JETON_SECRET_KEY_FILE", "key")
+            .env("JETON_SECRET_KEY_FALLBACKS_FILE", "fallbacks")
+            .env("JETON_ARGON2_MEMORY_KIB", "64")
+            .env("JETON_ARGON2_ITERATIONS", "1");
+        let write = |name: &str, text: &str| fs::write(jeton.dir.path().join(name), text).unwrap();
+        let server = jeton.serve();
+        let key = login(&server, "amy");
+        let read_again = |times: usize| {
+            server.signal("HUP");
+            eventually("the keys", LIMIT, || {
+                let count = server.stderr().lines().filter(|line| line.ends_with("JETON_SECRET_KEY was read again")).count();
+                (count == times).then_some(())
+            });
+        };
+        write("fallbacks", NEW);
+        read_again(1);
+        write("key", &format!("{NEW}\n"));
+        write("fallbacks", &format!("{OLD}\n"));
+        read_again(2);
+        assert_eq!(login(&server, "amy"), key);
+        eventually("nothing under the old key", BOUND, || (sealed(&jeton) == (vec![1, 0], 0)).then_some(()));
+        write("fallbacks", "");
+        read_again(3);
+        assert_eq!(login(&server, "amy"), key);
+        // One that does not fit leaves what stands.
+        write("key", NEWEST);
+        server.signal("HUP");
+        eventually("an error", LIMIT, || server.stderr().contains("JETON_SECRET_KEY was read again and stays as it was: ").then_some(()));
+        assert_eq!(login(&server, "amy"), key);
+        heard(server.addr);
+    }
+
+    fn doctor_says_how_many_are_sealed_under_each_key_and_changes_nothing(db) {
+        let database = TestDatabase::new(db);
+        let old = migrated(&database);
+        for user in ["amy", "bob"] {
+            create_user(&old, user, &[]);
+            done(&old, &["token", "create", user]);
+        }
+        let everything = "select key, value from meta where key like '%secret%'";
+        let before = database.sql(everything);
+        assert_eq!(sealed(&old), (vec![2], 0));
+        let rotated = with_keys(&database, NEW, OLD);
+        assert_eq!(sealed(&rotated), (vec![0, 2], 0));
+        assert_eq!(sealed(&with_keys(&database, NEW, "")), (vec![0], 2));
+        let printed = done(&rotated, &["doctor"]);
+        let lines: Vec<&str> = printed.lines().collect();
+        assert!(lines[0].starts_with("the database ") && lines[0].ends_with(" answers, and its schema is this jeton's"), "{printed}");
+        assert_eq!(lines[1..], [
+            "SECRET KEY                    SEALED LOGIN TOKENS  THE DATABASE'S",
+            "JETON_SECRET_KEY              0",
+            "JETON_SECRET_KEY_FALLBACKS 1  2                    yes",
+            "none of these                 0",
+        ]);
+        for key in [OLD, NEW] {
+            assert!(!printed.contains(&key[..8]), "{printed}");
+        }
+        assert_eq!(database.sql(everything), before);
+    }
+}
+
+/// The key that an SQLite database has by itself is in a file beside it.
+#[test]
+fn a_key_of_sqlites_own_can_be_replaced_too() {
+    let database = TestDatabase::new(Kind::Sqlite);
+    let bare = || super::bare().env("DATABASE_URL", &database.url).env("JETON_LOGIN_LIMIT_ADDRESS", "none");
+    let server = bare().serve();
+    create_user(&bare(), "amy", &[]);
+    let key = login(&server, "amy");
+    stop(&server);
+    let own = fs::read_to_string(database.folder.as_ref().unwrap().path().join("jeton.db.key")).unwrap();
+    let rotated = bare().env("JETON_SECRET_KEY", NEW).env("JETON_SECRET_KEY_FALLBACKS", own.trim());
+    let server = rotated.serve();
+    assert_eq!(login(&server, "amy"), key);
+    eventually("nothing under the old key", BOUND, || (sealed(&rotated).0[1] == 0).then_some(()));
+    stop(&server);
+    assert_eq!(login(&bare().env("JETON_SECRET_KEY", NEW).serve(), "amy"), key);
+}

@@ -1,0 +1,130 @@
+//! Signals: a second one to stop ends at once, the stop begins with a drain, and what asks nothing of a server kills none.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use super::stop::{connect, half_a_login};
+use super::{LIMIT, listening};
+use crate::commands::{create_user, jeton, login, migrated};
+use crate::on_both;
+use crate::support::app::{Kind, TestDatabase};
+use crate::support::http::Request;
+use crate::support::postgres::private;
+use crate::support::process::{Process, Serving};
+use crate::support::session::Session;
+use crate::support::{eventually, within};
+
+/// Far below the time that a body may take, and requests under way may.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+fn is_ready(server: &Serving) -> bool {
+    Request::new("GET", "/readyz").send(server.addr).status == 200
+}
+
+fn says_that_it_stops(process: &Process) {
+    eventually("a word of the stop", LIMIT, || process.stderr().contains(" stopping").then_some(()));
+}
+
+on_both! {
+    fn a_second_signal_ends_it_whatever_is_under_way(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database);
+        for (signals, status) in [(["TERM", "TERM"], 143), (["INT", "TERM"], 143), (["TERM", "INT"], 130)] {
+            let server = jeton.serve();
+            let mut stream = connect(server.addr);
+            let rest = half_a_login(&server, &mut stream);
+            server.signal(signals[0]);
+            says_that_it_stops(&server);
+            assert!(within(Duration::from_millis(200), || server.try_wait()).is_none(), "it waits for the body");
+            server.signal(signals[1]);
+            assert_eq!(server.wait(AT_ONCE).code(), Some(status), "{signals:?}");
+            assert!(server.stderr().contains("a second signal to stop"), "{}", server.stderr());
+            assert!(!rest.is_empty());
+        }
+    }
+
+    fn what_asks_nothing_of_a_server_does_not_kill_it(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "amy", &[]);
+        let server = jeton.serve();
+        let key = login(&server, "amy");
+        for signal in ["HUP", "USR1", "USR2", "PIPE", "QUIT", "ALRM", "VTALRM", "PROF", "XCPU", "XFSZ", "WINCH", "40"] {
+            server.signal(signal);
+            assert_eq!(login(&server, "amy"), key, "{signal}");
+        }
+        assert!(is_ready(&server));
+        server.signal("TERM");
+        assert_eq!(server.wait(LIMIT).code(), Some(0));
+    }
+
+    fn while_it_drains_it_is_not_ready_and_goes_on(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "amy", &[]);
+        let jeton = jeton.env("JETON_DRAIN", "1h");
+        let server = jeton.serve();
+        let key = login(&server, "amy");
+        assert!(is_ready(&server));
+        server.signal("TERM");
+        eventually("503 of /readyz", LIMIT, || (!is_ready(&server)).then_some(()));
+        assert_eq!(login(&server, "amy"), key, "it goes on");
+        assert_eq!(Request::new("GET", "/healthz").send(server.addr).status, 200, "it lives");
+        server.signal("TERM");
+        assert_eq!(server.wait(AT_ONCE).code(), Some(143), "a drain can be cut short");
+    }
+
+    fn after_its_drain_it_ends(db) {
+        let database = TestDatabase::new(db);
+        let server = jeton(&database).env("JETON_DRAIN", "300ms").serve();
+        server.signal("INT");
+        assert_eq!(server.wait(LIMIT).code(), Some(0));
+        assert!(server.stderr().trim_end().ends_with("stopped"), "{}", server.stderr());
+    }
+}
+
+/// Whoever starts it may have to wait for somebody else's lock.
+#[test]
+fn a_start_that_waits_is_ended_by_a_second_signal() {
+    let database = TestDatabase::new(Kind::Postgres);
+    let jeton = migrated(&database).env("JETON_LISTEN", "127.0.0.1:0");
+    let mut session = Session::open(&database);
+    session.run("begin; lock table meta, users in access exclusive mode;");
+    let starting = jeton.spawn(&["serve"], Stdio::null());
+    database.wait_for_blocked(1);
+    starting.signal("TERM");
+    says_that_it_stops(&starting);
+    starting.signal("TERM");
+    assert_eq!(starting.wait(AT_ONCE).code(), Some(143));
+}
+
+#[test]
+fn a_signal_during_the_start_stops_it_as_soon_as_it_serves() {
+    let database = TestDatabase::new(Kind::Postgres);
+    let jeton = migrated(&database).env("JETON_LISTEN", "127.0.0.1:0").env("JETON_DATABASE_TIMEOUT", "20s");
+    let mut session = Session::open(&database);
+    session.run("begin; lock table meta, users in access exclusive mode;");
+    let starting = jeton.spawn(&["serve"], Stdio::null());
+    database.wait_for_blocked(1);
+    starting.signal("INT");
+    says_that_it_stops(&starting);
+    session.run("commit;");
+    listening(&starting);
+    assert_eq!(starting.wait(LIMIT).code(), Some(0));
+}
+
+#[test]
+fn a_database_that_stands_still_does_not_hold_up_the_end_for_ever() {
+    let cluster = private();
+    let database = TestDatabase::of(&cluster);
+    let jeton = migrated(&database);
+    create_user(&jeton, "amy", &[]);
+    let server = jeton.serve();
+    let key = login(&server, "amy");
+    cluster.freeze();
+    // So that there is something to write at last.
+    Request::new("GET", "/me").token(&key).send(server.addr);
+    server.signal("TERM");
+    assert_eq!(server.wait(Duration::from_secs(30)).code(), Some(0));
+    cluster.thaw();
+}
