@@ -20,6 +20,7 @@ mod console;
 mod freshness;
 mod gateways;
 mod import;
+mod incidents;
 mod last_login;
 mod layers;
 mod lookups;

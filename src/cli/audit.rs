@@ -34,7 +34,7 @@ pub struct AuditArguments {
     json: bool,
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "write a date, or a moment such as 2026-11-23T08:00:00Z".into())
 }
 

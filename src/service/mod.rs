@@ -2,6 +2,7 @@
 
 mod audit;
 mod authenticate;
+mod batches;
 mod bootstrap;
 pub mod cache;
 mod client_limits;
@@ -26,6 +27,7 @@ mod overview;
 mod purge;
 mod regenerate;
 mod revoke;
+mod revoke_many;
 mod seal;
 mod sessions;
 mod threads;
@@ -73,6 +75,7 @@ pub use overview::{Node, Overview};
 pub use purge::PurgeRound;
 pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;
+pub use revoke_many::TokenFilter;
 pub use seal::Sealer;
 pub use sessions::Session;
 pub use tokens::NamedToken;

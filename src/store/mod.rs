@@ -25,6 +25,7 @@ mod overview;
 mod own;
 mod purge;
 mod revocation;
+mod revoke_many;
 mod schema;
 mod sessions;
 mod sqlite_file;
@@ -55,6 +56,7 @@ pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
 pub use own::OwnChange;
 pub use purge::{Purge, Purged};
 pub use revocation::Regenerate;
+pub use revoke_many::{Batch, TokenCounts, TokenFilter};
 pub use tokens::NewToken;
 pub use users::UserChange;
 pub use uses::{LockedRows, TokenUse};
@@ -212,6 +214,18 @@ impl Store {
 
     fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
         work(&mut *self.connect(&self.read)?)
+    }
+
+    /// As [`Store::read`], for work that reads much and may take its time: the time-outs are for requests.
+    fn unhurried_read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        use diesel::connection::SimpleConnection;
+        if !self.url.is_postgres() {
+            return self.read(work);
+        }
+        self.connect(&self.read)?.in_transaction(|conn| {
+            conn.batch_execute("set local statement_timeout = 0")?;
+            work(conn)
+        })
     }
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.

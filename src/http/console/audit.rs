@@ -106,10 +106,10 @@ fn row(entry: Entry) -> Row {
 }
 
 fn details(details: Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let word = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Array(values) => values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
+        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => text(other),
     };
     match details {
         Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), word(value))).collect(),
