@@ -97,6 +97,7 @@ impl<'a> Reader<'a> {
         let key_basic = self.required("JETON_KEY_BASIC", values::boolean);
         let issuer = self.maybe("JETON_ISSUER", words::issuer);
         let retention = self.required("JETON_RETENTION", values::positive_duration);
+        let audit_retention = self.maybe("JETON_AUDIT_RETENTION", values::positive_duration);
         let legacy_hashes = self.required("JETON_LEGACY_HASHES", values::boolean);
         let cache_bytes = self.required("JETON_CACHE_BYTES", values::bytes);
         let revocation_bound = self.required("JETON_REVOCATION_BOUND", values::positive_duration);
@@ -150,6 +151,7 @@ impl<'a> Reader<'a> {
             key_basic: key_basic?,
             issuer: issuer?,
             retention: retention?,
+            audit_retention: audit_retention?,
             legacy_hashes: legacy_hashes?,
             cache_bytes: cache_bytes?,
             revocation_bound: revocation_bound?,

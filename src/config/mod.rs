@@ -52,6 +52,7 @@ pub struct Config {
     pub key_basic: bool,
     pub issuer: Option<String>,
     pub retention: Duration,
+    pub audit_retention: Option<Duration>,
     pub legacy_hashes: bool,
     pub cache_bytes: u64,
     pub revocation_bound: Duration,

@@ -134,6 +134,7 @@ impl Server {
         let purge = actix_rt::spawn(chores::keep_purging(self.service.clone()));
         let costs = actix_rt::spawn(chores::keep_counting(self.service.clone()));
         let sweep = actix_rt::spawn(chores::keep_sweeping(self.service.clone()));
+        self.service.make_search_index();
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {

@@ -58,6 +58,7 @@ pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Ser
         token_max_ttl: config.token_max_ttl,
         token_prefix: config.token_prefix.clone(),
         retention: config.retention,
+        audit_retention: config.audit_retention.unwrap_or(config.retention),
         token_limit_per_user: config.token_limit_per_user,
         login_scope: config.login_scope.clone(),
         user_scopes: config.user_scopes.clone().unwrap_or_else(|| config.login_scope.clone()),

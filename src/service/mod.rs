@@ -29,6 +29,7 @@ mod regenerate;
 mod revoke;
 mod revoke_many;
 mod seal;
+mod search_index;
 mod sessions;
 mod threads;
 mod throttle;
@@ -98,8 +99,10 @@ pub struct Policy {
     pub token_max_ttl: Option<Duration>,
     /// What new keys begin with.
     pub token_prefix: Option<String>,
-    /// How long rows of dead tokens and audit entries stay.
+    /// How long rows of dead tokens stay.
     pub retention: Duration,
+    /// How long entries of the audit log stay.
+    pub audit_retention: Duration,
     /// How many live login tokens a user may have.
     pub token_limit_per_user: Option<u32>,
     /// Scopes of login tokens, separated by blanks.

@@ -92,6 +92,11 @@ impl Manager {
         if let Err(error) = conn.batch_execute("set lc_messages = 'C'") {
             log::debug!("the database's messages keep their language: {error}");
         }
+        // A process that stands still does not read, and the server waits for it with its transaction open, so that nothing
+        // is vacuumed meanwhile. No other time-out ends that; over a Unix socket this one does not, either.
+        if let Err(error) = conn.batch_execute(UNREAD_ANSWERS) {
+            log::debug!("the server waits for its clients as long as it does for others: {error}");
+        }
         Ok(Conn::Pg(conn))
     }
 
@@ -203,6 +208,10 @@ fn check_alive(conn: &mut PgConnection) -> Result<(), ConnectError> {
     }
     Ok(())
 }
+
+/// How long the server waits for a client that takes nothing in; where the operator has said so, that long.
+const UNREAD_ANSWERS: &str = "select set_config('tcp_user_timeout', '30s', false) \
+                              where current_setting('tcp_user_timeout') = '0'";
 
 /// Why a connection could not be opened, without the password.
 #[derive(Debug)]

@@ -27,6 +27,7 @@ mod purge;
 mod revocation;
 mod revoke_many;
 mod schema;
+mod search_index;
 mod sessions;
 mod sqlite_file;
 mod tokens;

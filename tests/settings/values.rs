@@ -97,6 +97,7 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
         ],
     ),
     ("JETON_RETENTION", &["7d"], &["0s", "none", "7"]),
+    ("JETON_AUDIT_RETENTION", &["400d"], &["0s", "none", "7"]),
     ("JETON_LEGACY_HASHES", &["true", "1", "false"], &["yes", "md5"]),
     ("JETON_CACHE_BYTES", &["0", "1024", "512KiB", "1GiB"], &["64MB", "-1", "much", "64 MiB"]),
     ("JETON_REVOCATION_BOUND", &["500ms", "2s"], &["0", "0s", "1"]),

@@ -17,6 +17,7 @@ use super::{Store, StoreError, groups, storable};
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
+pub(super) use list::SEARCHED_POSTGRES;
 pub(super) use lock::{lock, lock_id, lock_whoever};
 pub use update::UserChange;
 
