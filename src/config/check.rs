@@ -114,6 +114,7 @@ impl<'a> Reader<'a> {
         let memory_kib = self.required("JETON_ARGON2_MEMORY_KIB", values::positive);
         let iterations = self.required("JETON_ARGON2_ITERATIONS", values::positive);
         let parallelism = self.required("JETON_ARGON2_PARALLELISM", values::positive);
+        let hash_max_memory = self.required("JETON_HASH_MAX_MEMORY", values::bytes);
         let login_threads = self.required("JETON_LOGIN_THREADS", threads);
         let login_queue = self.required("JETON_LOGIN_QUEUE", values::whole);
         let login_limit_address = self.required("JETON_LOGIN_LIMIT_ADDRESS", limit);
@@ -126,6 +127,11 @@ impl<'a> Reader<'a> {
         let shutdown_timeout = self.required("JETON_SHUTDOWN_TIMEOUT", duration::parse);
         let argon2 = Argon2Cost { memory_kib: memory_kib?, iterations: iterations?, parallelism: parallelism? };
         let argon2 = argon2.check().map_err(|error| self.faults.push(format!("JETON_ARGON2_MEMORY_KIB: {error}"))).ok();
+        let hash_max_memory_kib = u32::try_from(hash_max_memory? / 1024).unwrap_or(u32::MAX);
+        if argon2.is_some_and(|argon2| argon2.memory_kib > hash_max_memory_kib) {
+            self.faults
+                .push("JETON_HASH_MAX_MEMORY: it is less than JETON_ARGON2_MEMORY_KIB, which new hashes take".into());
+        }
         Some(Config {
             database_url: database_url?,
             listen: listen?,
@@ -166,6 +172,7 @@ impl<'a> Reader<'a> {
             keep_alive: keep_alive?,
             max_connections: max_connections?,
             argon2: argon2?,
+            hash_max_memory_kib,
             login_threads: login_threads?,
             login_queue: login_queue? as usize,
             login_limit_address: login_limit_address?,

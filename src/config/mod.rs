@@ -67,6 +67,7 @@ pub struct Config {
     pub keep_alive: Duration,
     pub max_connections: u32,
     pub argon2: Argon2Cost,
+    pub hash_max_memory_kib: u32,
     pub login_threads: usize,
     pub login_queue: usize,
     pub login_limit_address: Option<Rate>,

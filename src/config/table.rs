@@ -82,6 +82,7 @@ pub const SETTINGS: &[Setting] = &[
     plain("JETON_ARGON2_MEMORY_KIB", "19456", "argon2id memory of new password hashes"),
     plain("JETON_ARGON2_ITERATIONS", "2", "argon2id passes"),
     plain("JETON_ARGON2_PARALLELISM", "1", "argon2id lanes"),
+    plain("JETON_HASH_MAX_MEMORY", "128MiB", "memory that one password check may take; costlier hashes log nobody in"),
     plain("JETON_LOGIN_THREADS", "cores", "threads that hash passwords"),
     plain("JETON_LOGIN_QUEUE", "64", "logins that may wait for one"),
     plain(

@@ -46,7 +46,11 @@ pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Ser
     let options = HasherOptions {
         threads: config.login_threads,
         queue: config.login_queue,
-        policy: HashPolicy { cost: config.argon2, legacy: config.legacy_hashes },
+        policy: HashPolicy {
+            cost: config.argon2,
+            legacy: config.legacy_hashes,
+            max_memory_kib: config.hash_max_memory_kib,
+        },
     };
     let hasher =
         Hasher::start(options).map_err(|error| StartError::Io("cannot start a hashing thread".into(), error))?;

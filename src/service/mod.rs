@@ -188,7 +188,7 @@ impl Service {
             }
             None => {}
         }
-        let counted = CountedHashes::open(&store)?;
+        let counted = CountedHashes::open(&store, hasher.max_memory_kib())?;
         let (login_limits, client_limits) = (LoginLimits::new(&policy), ClientLimits::new(policy.client_limit_address));
         let cache =
             Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error).ok_or_else(|| {

@@ -11,6 +11,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::r2d2::R2D2Connection;
 use diesel::{Connection, ConnectionError, PgConnection, SqliteConnection};
 
+use super::system_roots::with_system_roots;
 use super::{StoreError, sqlite_file};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
@@ -82,7 +83,7 @@ impl Manager {
     }
 
     fn open_postgres(&self, url: &str) -> Result<Conn, ConnectError> {
-        let mut conn = PgConnection::establish(&with_defaults(url))?;
+        let mut conn = PgConnection::establish(&with_defaults(&with_system_roots(url)))?;
         let millis = self.timeout.as_millis();
         conn.batch_execute(&format!(
             "set statement_timeout = {millis}; set idle_in_transaction_session_timeout = '30s'; \

@@ -30,6 +30,7 @@ mod schema;
 mod search_index;
 mod sessions;
 mod sqlite_file;
+mod system_roots;
 mod tokens;
 mod user_ids;
 mod users;
