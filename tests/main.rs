@@ -17,6 +17,8 @@ mod cache;
 mod clients;
 mod commands;
 mod console;
+mod dba;
+mod deploy;
 mod freshness;
 mod gateways;
 mod import;

@@ -13,6 +13,7 @@ mod progress;
 mod prompt;
 mod revoke_many;
 mod serve;
+mod systemd;
 mod token;
 mod user;
 

@@ -5,8 +5,8 @@ use std::pin::pin;
 use actix_rt::signal::unix::{SignalKind, signal};
 use futures_util::future::{Either, select};
 
-use super::Failure;
 use super::output::line;
+use super::{Failure, systemd};
 use crate::config::{Config, Listen};
 use crate::domain::time::Clock;
 use crate::server::Server;
@@ -25,10 +25,12 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         if let Some(made) = &server.first_start {
             print_first_start(config, &server, made)?;
         }
+        systemd::ready();
         let handle = server.handle();
         actix_rt::spawn(async move {
             let graceful = matches!(select(pin!(terminate.recv()), pin!(interrupt.recv())).await, Either::Left(_));
             log::info!("stopping");
+            systemd::stopping();
             handle.stop(graceful).await;
         });
         server.run().await?;
