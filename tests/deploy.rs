@@ -151,7 +151,7 @@ fn nodes_behind_nginx_are_restarted_in_turn_and_no_request_is_lost() {
         eventually("a node that is ready", LIMIT, || {
             let there = std::net::TcpStream::connect(address).is_ok();
             (there && Request::new("GET", "/readyz").send(address).status == 200).then_some(())
-        })
+        });
     };
 
     let mut serving = nodes.each_ref().map(Jeton::serve);
@@ -185,7 +185,7 @@ fn nodes_behind_nginx_are_restarted_in_turn_and_no_request_is_lost() {
         let some_more = |so_far: usize| {
             eventually("some answers", LIMIT, || {
                 (answered.load(Ordering::Relaxed) > so_far + 50 || stop.load(Ordering::Relaxed)).then_some(())
-            })
+            });
         };
         for at in [0, 1, 0, 1] {
             some_more(answered.load(Ordering::Relaxed));
