@@ -103,6 +103,19 @@ on_both! {
         assert!(failed().is_empty());
     }
 
+    fn the_audit_log_has_a_retention_of_its_own(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        app.revoke(&key);
+        app.try_login("nobody", "wrong");
+        app.clock.advance(Duration::from_hours(2) + MICRO);
+        let failed = || app.list("/admin/audit/?action=login.failed").len();
+        purged(&app, &[("JETON_RETENTION", "2h"), ("JETON_AUDIT_RETENTION", "3h")]);
+        assert_eq!((failed(), app.explain(&key)["reason"].clone()), (1, json!("unknown")));
+        purged(&app, &[("JETON_RETENTION", "3h"), ("JETON_AUDIT_RETENTION", "2h")]);
+        assert_eq!(failed(), 0);
+    }
+
     fn more_than_one_batch_goes_in_one_go(db) {
         let app = App::start(db);
         let (empty, text) = if db == Kind::Postgres {

@@ -34,7 +34,7 @@ pub struct AuditArguments {
     json: bool,
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "write a date, or a moment such as 2026-11-23T08:00:00Z".into())
 }
 
@@ -46,7 +46,7 @@ pub fn audit(arguments: AuditArguments, config: &Config) -> Result<(), Failure> 
         let mut entries: Vec<Entry> = Vec::new();
         while entries.len() < limit {
             let page = PageRequest { number: 1, size: MAX_PAGE_SIZE };
-            let page = service.list_audit(filter.clone(), page, &caller).await?;
+            let page = service.list_audit(filter.clone(), page, Some(0), &caller).await?;
             let last = page.results.len() < MAX_PAGE_SIZE as usize;
             entries.extend(page.results);
             if last {

@@ -10,8 +10,11 @@ mod import;
 mod migrate;
 mod openapi;
 mod output;
+mod progress;
 mod prompt;
+mod revoke_many;
 mod serve;
+mod systemd;
 mod token;
 mod user;
 

@@ -21,6 +21,15 @@ pub fn new_password(from_stdin: bool) -> Result<Password, Failure> {
     if first == second { Ok(Password::new(first)) } else { Err(Failure::new("the two passwords differ")) }
 }
 
+/// Whether to go on with what is too much to be done by a slip. It is asked at a terminal, and without one takes `--yes`.
+pub fn confirm_or_yes(what: &str, question: &str, yes: bool) -> Result<(), Failure> {
+    eprintln!("{what}");
+    if !yes && !stdin().is_terminal() {
+        return Err(Failure::new("nothing was done: there is no terminal to ask at; --yes does it without asking"));
+    }
+    confirm(question, yes)
+}
+
 /// Whether to go on. Asked only at a terminal; elsewhere whoever wrote the script has decided.
 pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     if yes || !stdin().is_terminal() {

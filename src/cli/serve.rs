@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Failure;
 use super::output::line;
+use super::{Failure, systemd};
 use crate::config::{Config, Given, Listen};
 use crate::domain::time::Clock;
 use crate::logging::{self, Lines};
@@ -41,9 +41,11 @@ fn serve_until_stopped(config: &Config, lines: &Lines, gather: Gather) -> Result
         if let Some(made) = &server.first_start {
             print_first_start(config, &server, made)?;
         }
+        systemd::ready();
         let stopper = server.stopper();
         actix_rt::spawn(async move {
             stop.recv().await;
+            systemd::stopping();
             stopper.stop().await;
         });
         actix_rt::spawn(server.reload(gather).keep_reading(reread));

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::audit::moment;
 use super::output::{json_array, line, table, visible};
+use super::revoke_many::{Many, revoke_many};
 use super::{Failure, no_such_user, with_service};
 use crate::config::Config;
 use crate::domain::duration;
@@ -29,11 +31,30 @@ pub enum TokenCommand {
     },
     /// Say why introspection says what it says of the key on standard input
     Explain,
-    /// Revoke a token by the id that `list` shows
-    Revoke {
-        /// Which
-        id: i64,
-    },
+    /// Revoke a token by the id that `list` shows, or many at once
+    Revoke(Revoke),
+}
+
+#[derive(Args)]
+pub struct Revoke {
+    /// Which
+    #[arg(required_unless_present_any = ["all", "users", "since", "until"])]
+    id: Option<i64>,
+    /// Everybody's tokens, named ones too
+    #[arg(long, conflicts_with_all = ["id", "users"])]
+    all: bool,
+    /// All tokens of this user; may be given again
+    #[arg(long = "user", value_name = "USERNAME", conflicts_with = "id")]
+    users: Vec<String>,
+    /// Of these, or of everybody's, those made from this moment on, for example 2026-11-23T08:00:00Z
+    #[arg(long, value_name = "MOMENT", value_parser = moment, conflicts_with = "id")]
+    since: Option<Timestamp>,
+    /// Those made before this moment
+    #[arg(long, value_name = "MOMENT", value_parser = moment, conflicts_with = "id")]
+    until: Option<Timestamp>,
+    /// Do not ask
+    #[arg(long, conflicts_with = "id")]
+    yes: bool,
 }
 
 #[derive(Args)]
@@ -86,7 +107,7 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
             }
             Ok(())
         }),
-        TokenCommand::Revoke { id } => with_service(config, |service, caller| async move {
+        TokenCommand::Revoke(Revoke { id: Some(id), .. }) => with_service(config, |service, caller| async move {
             service.revoke_token(id, None, &caller).await.map_err(|error| match error {
                 Error::NotFound => Failure::new(format!("there is no live token with id {id}")),
                 other => other.into(),
@@ -94,6 +115,9 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
             eprintln!("token {id} is revoked");
             Ok(())
         }),
+        TokenCommand::Revoke(Revoke { users, since, until, yes, .. }) => {
+            revoke_many(Many { users, since, until, yes }, config)
+        }
     }
 }
 

@@ -3,12 +3,13 @@
 use clap::{Args, Subcommand};
 
 use super::output::{json_array, line, table, visible};
-use super::prompt::{confirm, new_password};
+use super::progress::{bar, number};
+use super::prompt::{confirm, confirm_or_yes, new_password};
 use super::{Failure, no_such_user, with_service};
 use crate::config::Config;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::user::{User, UserFilter};
-use crate::service::{Caller, Service, UserDraft, UserPatch};
+use crate::service::{Caller, Error, Service, UserDraft, UserPatch};
 
 /// What can be done to users.
 #[derive(Subcommand)]
@@ -32,11 +33,8 @@ pub enum UserCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Keep a user from logging in, and their tokens from being good
-    Deactivate {
-        /// Whom
-        username: String,
-    },
+    /// Keep a user, or all but a few, from logging in, and their tokens from being good
+    Deactivate(Deactivate),
     /// Let a user log in again
     Activate {
         /// Whom
@@ -58,6 +56,19 @@ pub enum UserCommand {
         #[arg(long)]
         yes: bool,
     },
+}
+
+#[derive(Args)]
+pub struct Deactivate {
+    /// Whom
+    #[arg(required_unless_present = "all_but")]
+    username: Option<String>,
+    /// Everybody but these users, among whom is a superuser
+    #[arg(long, value_name = "USERNAME", num_args = 1.., conflicts_with = "username")]
+    all_but: Vec<String>,
+    /// Do not ask
+    #[arg(long, conflicts_with = "username")]
+    yes: bool,
 }
 
 #[derive(Args)]
@@ -94,7 +105,8 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
             let user = service.user(&username, &caller).await.map_err(no_such_user(&username))?;
             show(&user, json)
         }),
-        UserCommand::Deactivate { username } => set_active(&username, false, config),
+        UserCommand::Deactivate(Deactivate { username: Some(username), .. }) => set_active(&username, false, config),
+        UserCommand::Deactivate(Deactivate { all_but, yes, .. }) => deactivate_many(all_but, yes, config),
         UserCommand::Activate { username } => set_active(&username, true, config),
         UserCommand::SetPassword { username, password_stdin } => with_service(config, |service, caller| async move {
             service.user(&username, &caller).await.map_err(no_such_user(&username))?;
@@ -135,6 +147,32 @@ fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failu
         let patch = UserPatch { is_active: Some(active), ..UserPatch::default() };
         service.update_user(username, patch, &caller).await.map_err(no_such_user(username))?;
         eprintln!("user {username} is {}", if active { "active" } else { "inactive" });
+        Ok(())
+    })
+}
+
+fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(), Failure> {
+    with_service(config, |service, caller| async move {
+        let mut kept = Vec::new();
+        for name in &all_but {
+            kept.push(service.user(name, &caller).await.map_err(no_such_user(name))?);
+        }
+        let count = service.count_active_but(&kept, &caller).await.map_err(|error| match error {
+            Error::Conflict(why) => Failure::new(format!("{why} Name one behind --all-but.")),
+            other => other.into(),
+        })?;
+        if count > 0 {
+            let what = format!("{} will be inactive, all but {}.", number(count, "active user"), all_but.join(", "));
+            confirm_or_yes(&what, "Deactivate them?", yes)?;
+        }
+        let bar = bar(count, "deactivating");
+        let done = service.deactivate_all_but(&kept, &caller, |more| bar.inc(more)).await;
+        bar.finish_and_clear();
+        let deactivated = done.map_err(|error| {
+            let so_far = number(bar.position(), "user");
+            Failure::new(format!("{error}; {so_far} are inactive, run this again for the rest"))
+        })?;
+        eprintln!("deactivated: {}", number(deactivated, "user"));
         Ok(())
     })
 }

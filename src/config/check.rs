@@ -97,6 +97,7 @@ impl<'a> Reader<'a> {
         let key_basic = self.required("JETON_KEY_BASIC", values::boolean);
         let issuer = self.maybe("JETON_ISSUER", words::issuer);
         let retention = self.required("JETON_RETENTION", values::positive_duration);
+        let audit_retention = self.maybe("JETON_AUDIT_RETENTION", values::positive_duration);
         let legacy_hashes = self.required("JETON_LEGACY_HASHES", values::boolean);
         let cache_bytes = self.required("JETON_CACHE_BYTES", values::bytes);
         let revocation_bound = self.required("JETON_REVOCATION_BOUND", values::positive_duration);
@@ -113,6 +114,7 @@ impl<'a> Reader<'a> {
         let memory_kib = self.required("JETON_ARGON2_MEMORY_KIB", values::positive);
         let iterations = self.required("JETON_ARGON2_ITERATIONS", values::positive);
         let parallelism = self.required("JETON_ARGON2_PARALLELISM", values::positive);
+        let hash_max_memory = self.required("JETON_HASH_MAX_MEMORY", values::bytes);
         let login_threads = self.required("JETON_LOGIN_THREADS", threads);
         let login_queue = self.required("JETON_LOGIN_QUEUE", values::whole);
         let login_limit_address = self.required("JETON_LOGIN_LIMIT_ADDRESS", limit);
@@ -126,6 +128,11 @@ impl<'a> Reader<'a> {
         let shutdown_timeout = self.required("JETON_SHUTDOWN_TIMEOUT", duration::parse);
         let argon2 = Argon2Cost { memory_kib: memory_kib?, iterations: iterations?, parallelism: parallelism? };
         let argon2 = argon2.check().map_err(|error| self.faults.push(format!("JETON_ARGON2_MEMORY_KIB: {error}"))).ok();
+        let hash_max_memory_kib = u32::try_from(hash_max_memory? / 1024).unwrap_or(u32::MAX);
+        if argon2.is_some_and(|argon2| argon2.memory_kib > hash_max_memory_kib) {
+            self.faults
+                .push("JETON_HASH_MAX_MEMORY: it is less than JETON_ARGON2_MEMORY_KIB, which new hashes take".into());
+        }
         Some(Config {
             database_url: database_url?,
             listen: listen?,
@@ -151,6 +158,7 @@ impl<'a> Reader<'a> {
             key_basic: key_basic?,
             issuer: issuer?,
             retention: retention?,
+            audit_retention: audit_retention?,
             legacy_hashes: legacy_hashes?,
             cache_bytes: cache_bytes?,
             revocation_bound: revocation_bound?,
@@ -165,6 +173,7 @@ impl<'a> Reader<'a> {
             keep_alive: keep_alive?,
             max_connections: max_connections?,
             argon2: argon2?,
+            hash_max_memory_kib,
             login_threads: login_threads?,
             login_queue: login_queue? as usize,
             login_limit_address: login_limit_address?,

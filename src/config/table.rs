@@ -63,7 +63,8 @@ pub const SETTINGS: &[Setting] = &[
     plain("JETON_KEY_HEADERS", "", "further headers whose whole value is a key, for example X-Api-Key"),
     plain("JETON_KEY_BASIC", "false", "whether /auth/verify takes a key as the password of HTTP Basic"),
     plain("JETON_ISSUER", "", "iss in introspection, and the base of the metadata's URLs"),
-    plain("JETON_RETENTION", "30d", "how long rows of dead tokens and audit entries stay"),
+    plain("JETON_RETENTION", "30d", "how long rows of dead tokens stay, and audit entries"),
+    plain("JETON_AUDIT_RETENTION", "", "how long entries of the audit log stay; by default JETON_RETENTION"),
     plain("JETON_LEGACY_HASHES", "false", "whether Django's md5 and sha1 hashes may log in"),
     plain("JETON_CACHE_BYTES", "64MiB", "memory for introspection answers; 0: no cache"),
     plain("JETON_REVOCATION_BOUND", "1s", "how long after a revocation a cached answer may live at most"),
@@ -81,6 +82,7 @@ pub const SETTINGS: &[Setting] = &[
     plain("JETON_ARGON2_MEMORY_KIB", "19456", "argon2id memory of new password hashes"),
     plain("JETON_ARGON2_ITERATIONS", "2", "argon2id passes"),
     plain("JETON_ARGON2_PARALLELISM", "1", "argon2id lanes"),
+    plain("JETON_HASH_MAX_MEMORY", "128MiB", "memory that one password check may take; costlier hashes log nobody in"),
     plain("JETON_LOGIN_THREADS", "cores", "threads that hash passwords"),
     plain("JETON_LOGIN_QUEUE", "64", "logins that may wait for one"),
     plain(

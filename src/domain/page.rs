@@ -43,8 +43,14 @@ impl PageRequest {
         if after < before {
             Window { is_backward: true, offset: after.max(0), limit: size.min(count - before).max(0) }
         } else {
-            Window { is_backward: false, offset: before, limit: size }
+            self.from_the_front()
         }
+    }
+
+    /// The window of this page in a list whose length nobody knows.
+    #[must_use]
+    pub const fn from_the_front(self) -> Window {
+        Window { is_backward: false, offset: self.offset(), limit: self.size as i64 }
     }
 }
 

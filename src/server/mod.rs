@@ -167,6 +167,7 @@ impl Server {
         let costs = actix_rt::spawn(chores::keep_counting(self.service.clone()));
         let sweep = actix_rt::spawn(chores::keep_sweeping(self.service.clone()));
         let seals = actix_rt::spawn(chores::keep_resealing(self.service.clone()));
+        self.service.make_search_index();
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {

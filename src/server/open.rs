@@ -46,7 +46,11 @@ pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Ser
     let options = HasherOptions {
         threads: config.login_threads,
         queue: config.login_queue,
-        policy: HashPolicy { cost: config.argon2, legacy: config.legacy_hashes },
+        policy: HashPolicy {
+            cost: config.argon2,
+            legacy: config.legacy_hashes,
+            max_memory_kib: config.hash_max_memory_kib,
+        },
     };
     let hasher =
         Hasher::start(options).map_err(|error| StartError::Io("cannot start a hashing thread".into(), error))?;
@@ -58,6 +62,7 @@ pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Ser
         token_max_ttl: config.token_max_ttl,
         token_prefix: config.token_prefix.clone(),
         retention: config.retention,
+        audit_retention: config.audit_retention.unwrap_or(config.retention),
         token_limit_per_user: config.token_limit_per_user,
         login_scope: config.login_scope.clone(),
         user_scopes: config.user_scopes.clone().unwrap_or_else(|| config.login_scope.clone()),

@@ -55,20 +55,23 @@ impl Count {
 /// The newest count that this node has read.
 pub struct CountedHashes {
     key: NameKey,
+    max_memory_kib: u32,
     newest: RwLock<Arc<(String, HashCosts)>>,
 }
 
 impl CountedHashes {
+    /// `max_memory_kib`: what a password check may take at most on this node.
+    ///
     /// # Errors
     /// When the database does not answer.
-    pub fn open(store: &Store) -> Result<Self, StoreError> {
+    pub fn open(store: &Store, max_memory_kib: u32) -> Result<Self, StoreError> {
         let key = match store.meta(MetaKey::NameKey)? {
             Some(key) => key,
             None => store.meta_or_insert(MetaKey::NameKey, &NameKey::generate().to_hex())?,
         };
         let key = NameKey::from_hex(&key)
             .ok_or_else(|| StoreError::Unusable("the name_key in the table meta is not 64 hex digits".into()))?;
-        let counted = Self { key, newest: RwLock::default() };
+        let counted = Self { key, max_memory_kib, newest: RwLock::default() };
         counted.take(store.meta(MetaKey::HashCosts)?.unwrap_or_default());
         Ok(counted)
     }
@@ -78,9 +81,10 @@ impl CountedHashes {
         key == Some(self.key.to_hex().as_str())
     }
 
-    /// A hash of nothing for `name`: of one of the costs that users' hashes have, and always the same while they do.
+    /// A hash of nothing for `name`: of one of the costs that users' hashes have, and always the same while they do. Other
+    /// nodes may allow costs that this one does not: they stay in the count, and are none here.
     pub fn dummy_for(&self, name: &str, today: &PasswordHash) -> PasswordHash {
-        self.now().1.dummy_for(name, today, &self.key)
+        self.now().1.clone().within(self.max_memory_kib).dummy_for(name, today, &self.key)
     }
 
     fn now(&self) -> Arc<(String, HashCosts)> {

@@ -27,7 +27,7 @@ impl LoginRefusal {
         match (user, checked) {
             (None, _) => Self::UnknownUser,
             (Some(user), _) if !user.is_active => Self::Inactive,
-            (Some(_), Checked::Unreadable(HashFault::TooCostly(_))) => Self::TooCostly,
+            (Some(_), Checked::Unreadable(HashFault::TooCostly(_) | HashFault::TooMuchMemory(..))) => Self::TooCostly,
             (Some(_), Checked::Unreadable(_)) => Self::NoPassword,
             (Some(user), Checked::Wrong) if user.password.is_unusable() => Self::NoPassword,
             (Some(_), Checked::Wrong | Checked::Good(_)) => Self::WrongPassword,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod authenticate;
+mod batches;
 mod bootstrap;
 pub mod cache;
 mod client_limits;
@@ -28,7 +29,9 @@ mod purge;
 mod regenerate;
 mod reseal;
 mod revoke;
+mod revoke_many;
 mod seal;
+mod search_index;
 mod sessions;
 mod stopping;
 mod threads;
@@ -78,6 +81,7 @@ pub use purge::PurgeRound;
 pub use regenerate::RegenerateOptions;
 pub use reseal::{ResealRound, SealCounts, count_seals};
 pub use revoke::Revoker;
+pub use revoke_many::TokenFilter;
 pub use seal::Sealer;
 pub use sessions::Session;
 pub use tokens::NamedToken;
@@ -100,8 +104,10 @@ pub struct Policy {
     pub token_max_ttl: Option<Duration>,
     /// What new keys begin with.
     pub token_prefix: Option<String>,
-    /// How long rows of dead tokens and audit entries stay.
+    /// How long rows of dead tokens stay.
     pub retention: Duration,
+    /// How long entries of the audit log stay.
+    pub audit_retention: Duration,
     /// How many live login tokens a user may have.
     pub token_limit_per_user: Option<u32>,
     /// Scopes of login tokens, separated by blanks.
@@ -188,7 +194,7 @@ impl Service {
             }
             None => {}
         }
-        let counted = CountedHashes::open(&store)?;
+        let counted = CountedHashes::open(&store, hasher.max_memory_kib())?;
         let (login_limits, client_limits) = (LoginLimits::new(&policy), ClientLimits::new(policy.client_limit_address));
         let cache =
             Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error).ok_or_else(|| {

@@ -1,5 +1,6 @@
-//! Rows of dead tokens and old audit entries, deleted in the background when `JETON_RETENTION` is over; and sealed keys
-//! of expired tokens, sessions of the console and networks of logins, soon after their end.
+//! Rows of dead tokens and old audit entries, deleted in the background when `JETON_RETENTION` or
+//! `JETON_AUDIT_RETENTION` is over; and sealed keys of expired tokens, sessions of the console and networks of logins,
+//! soon after their end.
 
 use std::time::Duration;
 
@@ -65,10 +66,12 @@ impl Service {
     /// [`Error::Store`].
     pub async fn purge(&self, round: &mut PurgeRound) -> Result<bool, Error> {
         let (what, from, most, retention) = (round.what, round.from, round.pace.0, self.policy().retention);
+        let audit_retention = self.policy().audit_retention;
         let age = match what {
             Purge::ExpiredSeals => SETTLED,
             Purge::ExpiredTokens => retention.max(SETTLED),
-            Purge::RevokedTokens | Purge::AuditLog => retention,
+            Purge::RevokedTokens => retention,
+            Purge::AuditLog => audit_retention,
             Purge::Sessions => SESSION_IDLE,
             Purge::LoginNetworks => KNOWN_FOR,
         };

@@ -163,6 +163,7 @@ mod tests {
             token_max_ttl: None,
             token_prefix: None,
             retention: USE_INTERVAL,
+            audit_retention: USE_INTERVAL,
             token_limit_per_user: None,
             login_scope: String::new(),
             user_scopes: String::new(),

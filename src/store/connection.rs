@@ -11,6 +11,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::r2d2::R2D2Connection;
 use diesel::{Connection, ConnectionError, PgConnection, SqliteConnection};
 
+use super::system_roots::with_system_roots;
 use super::{StoreError, sqlite_file};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
@@ -82,7 +83,7 @@ impl Manager {
     }
 
     fn open_postgres(&self, url: &str) -> Result<Conn, ConnectError> {
-        let mut conn = PgConnection::establish(&with_defaults(url))?;
+        let mut conn = PgConnection::establish(&with_defaults(&with_system_roots(url)))?;
         let millis = self.timeout.as_millis();
         conn.batch_execute(&format!(
             "set statement_timeout = {millis}; set idle_in_transaction_session_timeout = '30s'; \
@@ -91,6 +92,11 @@ impl Manager {
         // By itself, for an ordinary role may not, and the settings above must stand all the same.
         if let Err(error) = conn.batch_execute("set lc_messages = 'C'") {
             log::debug!("the database's messages keep their language: {error}");
+        }
+        // A process that stands still does not read, and the server waits for it with its transaction open, so that nothing
+        // is vacuumed meanwhile. No other time-out ends that; over a Unix socket this one does not, either.
+        if let Err(error) = conn.batch_execute(UNREAD_ANSWERS) {
+            log::debug!("the server waits for its clients as long as it does for others: {error}");
         }
         Ok(Conn::Pg(conn))
     }
@@ -203,6 +209,10 @@ fn check_alive(conn: &mut PgConnection) -> Result<(), ConnectError> {
     }
     Ok(())
 }
+
+/// How long the server waits for a client that takes nothing in; where the operator has said so, that long.
+const UNREAD_ANSWERS: &str = "select set_config('tcp_user_timeout', '30s', false) \
+                              where current_setting('tcp_user_timeout') = '0'";
 
 /// Why a connection could not be opened, without the password.
 #[derive(Debug)]

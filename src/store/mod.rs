@@ -26,10 +26,13 @@ mod own;
 mod pools;
 mod purge;
 mod revocation;
+mod revoke_many;
 mod schema;
 mod seals;
+mod search_index;
 mod sessions;
 mod sqlite_file;
+mod system_roots;
 mod tokens;
 mod user_ids;
 mod users;
@@ -57,6 +60,7 @@ pub use own::OwnChange;
 use pools::{CurrentPools, Pools};
 pub use purge::{Purge, Purged};
 pub use revocation::Regenerate;
+pub use revoke_many::{Batch, TokenCounts, TokenFilter};
 pub use seals::Seal;
 pub use tokens::NewToken;
 pub use users::UserChange;
@@ -200,6 +204,18 @@ impl Store {
 
     fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
         work(&mut *self.connect(Role::Read)?)
+    }
+
+    /// As [`Store::read`], for work that reads much and may take its time: the time-outs are for requests.
+    fn unhurried_read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        use diesel::connection::SimpleConnection;
+        if !self.url.is_postgres() {
+            return self.read(work);
+        }
+        self.connect(Role::Read)?.in_transaction(|conn| {
+            conn.batch_execute("set local statement_timeout = 0")?;
+            work(conn)
+        })
     }
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.

@@ -142,14 +142,14 @@ pub(super) fn lock_tokens(conn: &mut Conn, user_id: i64) -> Result<(), StoreErro
     Ok(())
 }
 
-type Revocation<'a> = (
+pub(super) type Revocation<'a> = (
     diesel::dsl::Eq<tokens::revoked_at, NaiveDateTime>,
     diesel::dsl::Eq<tokens::revoked_by, &'a str>,
     diesel::dsl::Eq<tokens::sealed, Option<Vec<u8>>>,
 );
 
 /// What is set when a token is revoked; the sealed key goes at once.
-fn revocation(by: &Actor, now: Timestamp) -> Revocation<'_> {
+pub(super) fn revocation(by: &Actor, now: Timestamp) -> Revocation<'_> {
     (tokens::revoked_at.eq(now.naive()), tokens::revoked_by.eq(by.name.as_str()), tokens::sealed.eq(None::<Vec<u8>>))
 }
 

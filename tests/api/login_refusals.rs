@@ -51,6 +51,21 @@ on_both! {
         assert_eq!(refusals(&app), expected);
     }
 
+    fn a_hash_that_takes_more_memory_than_is_allowed_logs_nobody_in(db) {
+        let app = App::with(db, &[("JETON_HASH_MAX_MEMORY", "4MiB")]);
+        let roomy = app.node(&[("JETON_HASH_MAX_MEMORY", "8MiB"), ("JETON_ARGON2_MEMORY_KIB", "8192")]);
+        app.create_user("alice", PASSWORD, &json!({}));
+        assert_eq!(roomy.try_login("alice", PASSWORD).status, 200);
+        let hash = app.database.sql("select password from users where username = 'alice'");
+        assert!(hash.contains("m=8192,"), "the first good login replaced it: {hash}");
+        for password in [PASSWORD, "wrong"] {
+            assert_answer(&app.try_login("alice", password), 400, WRONG, password);
+        }
+        let reason = || (json!("alice"), json!({"reason": "too_costly"}));
+        assert_eq!(refusals(&app), [reason(), reason()]);
+        assert_eq!(roomy.try_login("alice", PASSWORD).status, 200);
+    }
+
     fn of_the_consoles_sign_in_too(db) {
         let app = with_users(App::start(db));
         let no_staff = [("alice", PASSWORD, "not_staff")];

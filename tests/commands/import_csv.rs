@@ -227,6 +227,17 @@ on_both! {
         assert_eq!(try_login(&jeton.serve(), "amy", "correct horse").status, 200);
     }
 
+    fn hashes_that_take_too_much_memory_come_in_with_a_warning(db) {
+        let database = TestDatabase::new(db);
+        let jeton = jeton(&database).env("JETON_HASH_MAX_MEMORY", "1MiB");
+        let hash = "$argon2id$v=19$m=8192,t=1,p=1$TmFDbDEyMzROYUNsMTIzNE5hQ2wxMg$zXMtVvz1qwbWN58DZkyiRbh9WHmDeBz74r/dSfwE29w";
+        let text = format!("username,password\namy,\"{hash}\"\n");
+        let warning = "warning: the password hashes of 1 user take more memory to check than JETON_HASH_MAX_MEMORY allows; they cannot \
+                       log in until that is more, or they get a new password";
+        assert_eq!(imports(&jeton, text.clone(), &["--dry-run"]), format!("{warning}\nwould import 1 user"));
+        assert_eq!(imports(&jeton, text, &[]), format!("{warning}\nimported 1 user"));
+    }
+
     fn standard_input_is_a_file_like_others_and_a_missing_one_is_one_line(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database);

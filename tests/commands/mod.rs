@@ -3,6 +3,7 @@
 
 mod client;
 mod import_csv;
+mod many;
 mod terminal;
 mod token;
 mod user;

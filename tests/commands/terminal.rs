@@ -110,4 +110,24 @@ on_both! {
         let (status, screen) = Person::runs(&jeton, &database, "user delete bob --yes").end();
         assert_eq!((status, screen.contains("[y/N]")), (0, false), "{screen}");
     }
+
+    fn what_ends_many_things_counts_them_and_asks(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "root", &["--superuser"]);
+        create_user(&jeton, "amy", &[]);
+        done(&jeton, &["token", "create", "amy"]);
+        for (what, count) in [
+            ("token revoke --all", "1 live token of 1 user will be revoked."),
+            ("user deactivate --all-but root", "1 active user will be inactive, all but root."),
+        ] {
+            for (answer, status) in [("n", 1), ("", 1), ("y", 0)] {
+                let mut person = Person::runs(&jeton, &database, what);
+                person.sees("[y/N] ");
+                person.types(answer);
+                let (ended, screen) = person.end();
+                assert!(ended == status && screen.contains(count), "{what} {answer:?}: {screen}");
+            }
+        }
+    }
 }

@@ -49,6 +49,17 @@ on_both! {
         assert!(visit.page("/console/users/@alice").contains("href=\"/console/audit?target=alice\""));
     }
 
+    fn the_tokens_that_were_revoked_together_are_named(db) {
+        let app = with_people(App::start(db));
+        for name in ["ci", "nightly"] {
+            app.command(&["token", "create", "alice", "--name", name]);
+        }
+        let ids = app.database.sql("select id from tokens where name is not null order by id").replace('\n', ", ");
+        app.command(&["token", "revoke", "--user", "alice", "--yes"]);
+        let page = Visit::by(&app, ADMIN).page("/console/audit?action=token.revoke");
+        assert!(page.contains(&format!("<span class=\"quiet\">tokens</span> {ids}</span>")), "{ids}: {page}");
+    }
+
     fn long_logs_have_pages(db) {
         let app = App::start(db);
         for _ in 0..30 {

@@ -162,7 +162,7 @@ fn envoy(dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -
 }
 
 /// Each must be there: a replacement that finds nothing would run something else than it says.
-fn with_addresses(config: &str, replacements: &[(&str, String)]) -> String {
+pub fn with_addresses(config: &str, replacements: &[(&str, String)]) -> String {
     let mut config = config.to_owned();
     for (from, to) in replacements {
         assert!(config.contains(from), "no {from} in\n{config}");
@@ -171,21 +171,21 @@ fn with_addresses(config: &str, replacements: &[(&str, String)]) -> String {
     config
 }
 
-fn of_debian(program: &str, version: &str, package: &str) -> PathBuf {
+pub fn of_debian(program: &str, version: &str, package: &str) -> PathBuf {
     let found = Command::new(program).arg(version).output();
     assert!(found.is_ok_and(|output| output.status.success()), "{program} is needed here: apt-get install {package}");
     program.into()
 }
 
 /// Killed with the thread that starts it: a test that is stopped half-way leaves no gateway behind.
-fn killed_with_us(program: &Path) -> Command {
+pub fn killed_with_us(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(program);
     command
 }
 
 /// A port of a loopback address that is this gateway's alone: nobody else takes it before the gateway does.
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let process = std::process::id().to_be_bytes();
     let own = Ipv4Addr::new(127, process[2] | 0x80, process[3], NEXT.fetch_add(1, Ordering::Relaxed));

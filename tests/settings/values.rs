@@ -97,6 +97,7 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
         ],
     ),
     ("JETON_RETENTION", &["7d"], &["0s", "none", "7"]),
+    ("JETON_AUDIT_RETENTION", &["400d"], &["0s", "none", "7"]),
     ("JETON_LEGACY_HASHES", &["true", "1", "false"], &["yes", "md5"]),
     ("JETON_CACHE_BYTES", &["0", "1024", "512KiB", "1GiB"], &["64MB", "-1", "much", "64 MiB"]),
     ("JETON_REVOCATION_BOUND", &["500ms", "2s"], &["0", "0s", "1"]),
@@ -123,6 +124,7 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("JETON_ARGON2_MEMORY_KIB", &["65536", "8"], &["0", "7", "19 MiB", "-1"]),
     ("JETON_ARGON2_ITERATIONS", &["3"], &["0", "two"]),
     ("JETON_ARGON2_PARALLELISM", &["2"], &["0", "one"]),
+    ("JETON_HASH_MAX_MEMORY", &["64MiB", "1GiB"], &["64MB", "much", "0", "18MiB"]),
     ("JETON_LOGIN_THREADS", &["2", "cores"], &["0", "all"]),
     ("JETON_LOGIN_QUEUE", &["128", "0"], &["-1", "long"]),
     (

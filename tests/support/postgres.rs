@@ -37,12 +37,18 @@ pub fn shared() -> &'static Cluster {
 
 /// For tests that stop, freeze or restart the server.
 pub fn private() -> Cluster {
+    private_with(&[])
+}
+
+/// The same with settings that win over those of all tests.
+pub fn private_with(settings: &[&str]) -> Cluster {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
     let template = TEMPLATE.get_or_init(initdb);
     let dir = fresh_directory();
     // A copy takes a tenth of initdb's time.
     output(as_owner("cp").arg("-a").arg(template).arg(&dir)).unwrap();
-    let cluster = Cluster { dir, postmaster: Mutex::default() };
+    let settings = settings.iter().map(ToString::to_string).collect();
+    let cluster = Cluster { dir, settings, postmaster: Mutex::default() };
     cluster.start();
     cluster
 }
@@ -59,6 +65,7 @@ fn initdb() -> PathBuf {
 
 pub struct Cluster {
     dir: PathBuf,
+    settings: Vec<String>,
     postmaster: Mutex<Option<Child>>,
 }
 
@@ -70,6 +77,7 @@ impl Cluster {
         let log = log.unwrap();
         let mut server = as_owner(program("postgres"));
         server.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
+        server.args(self.settings.iter().flat_map(|setting| ["-c", setting]));
         server.args(["-p", "5432", "-D"]).arg(self.data());
         server.arg("-k").arg(&self.dir).stdin(Stdio::null());
         server.stdout(log.try_clone().unwrap()).stderr(log);
@@ -116,7 +124,7 @@ impl Cluster {
         let mut copy = as_owner(program("pg_basebackup"));
         copy.args(["-U", "jeton", "-c", "fast", "-X", "stream", "-R", "-h"]).arg(&self.dir);
         output(copy.arg("-D").arg(dir.join("data"))).unwrap_or_else(|error| panic!("pg_basebackup: {error}"));
-        let standby = Self { dir, postmaster: Mutex::default() };
+        let standby = Self { dir, settings: self.settings.clone(), postmaster: Mutex::default() };
         standby.start();
         standby
     }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub use self::child::{Output, Process, holding, lock, signal};
 use super::within;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_jeton");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_jeton");
 
 /// How it is started: in a fresh directory, with no more of our environment than `PATH`, `HOME`.
 pub struct Jeton {

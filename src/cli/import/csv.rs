@@ -69,7 +69,7 @@ pub fn import(arguments: CsvArguments, config: &Config) -> Result<(), Failure> {
         }
     };
     if dry_run {
-        return told(would_import_csv(&open_store(config)?, &text, |at| bar.show(at)));
+        return told(would_import_csv(&open_store(config)?, &text, config.hash_max_memory_kib, |at| bar.show(at)));
     }
     with_service_on(Schema::Migrate, config, |service, caller| async move {
         told(service.import_csv(text, &caller, move |at| bar.show(at)).await)

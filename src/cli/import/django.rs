@@ -43,6 +43,7 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
             &open_store(config)?,
             source,
             config.token_prefix.clone(),
+            config.hash_max_memory_kib,
             Clock::System.now(),
             move |at| bar.show(at),
         );

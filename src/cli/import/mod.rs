@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Failure;
 use super::output::visible;
+use super::progress::number;
 use crate::config::Config;
 use crate::service::{Progress, UselessHashes};
 
@@ -39,14 +40,17 @@ fn warn(hashes: UselessHashes, legacy_allowed: bool) {
             number(hashes.unreadable, "user")
         );
     }
+    if hashes.too_large > 0 {
+        eprintln!(
+            "warning: the password hashes of {} take more memory to check than JETON_HASH_MAX_MEMORY allows; they cannot \
+             log in until that is more, or they get a new password",
+            number(hashes.too_large, "user")
+        );
+    }
     if hashes.legacy > 0 && !legacy_allowed {
         let users = number(hashes.legacy, "user");
         eprintln!("warning: {users} of md5 or sha1 hashes cannot log in unless JETON_LEGACY_HASHES=true");
     }
-}
-
-fn number(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// How far it is, where a person looks on.

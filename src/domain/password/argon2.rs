@@ -158,6 +158,11 @@ impl Argon2Hash {
         if fits { Ok(self) } else { Err(HashFault::TooCostly(NAME)) }
     }
 
+    /// The format's name, and what checking a password takes.
+    pub fn memory_kib(&self) -> (&'static str, u32) {
+        (NAME, self.params.m_cost())
+    }
+
     /// A hash of nothing that costs the same.
     pub fn dummy(&self) -> Option<PasswordHash> {
         let (memory, passes, lanes) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());

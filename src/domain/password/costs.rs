@@ -77,6 +77,13 @@ impl HashCosts {
         Self::of(costs.into_iter().take(MOST_KEPT))
     }
 
+    /// Without those that take more memory than this to check: such a hash is not checked, nor is a name to be told by it.
+    #[must_use]
+    pub fn within(mut self, max_memory_kib: u32) -> Self {
+        self.0.retain(|dummy, _| PasswordHash(dummy.clone()).fits(max_memory_kib).is_ok());
+        self
+    }
+
     /// Each cost and its number of users.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
         self.0.iter().map(|(dummy, users)| (dummy.as_str(), *users))
@@ -168,7 +175,11 @@ mod tests {
 
     #[test]
     fn a_dummy_costs_what_its_hash_costs_and_is_of_no_password() {
-        let policy = HashPolicy { cost: Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 }, legacy: true };
+        let policy = HashPolicy {
+            cost: Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 },
+            legacy: true,
+            max_memory_kib: 1024,
+        };
         let mut counted = HashCosts::default();
         for (stored, dummy) in [
             ("pbkdf2_sha256$7$salt$nz7nAD0AQhh1UqSxnd2Z9UnpZ125GixRAQu5u429lJ0=", "pbkdf2_sha256$7$"),
@@ -206,6 +217,14 @@ mod tests {
         );
         assert_eq!((endless.check(), endless.dummy_alike()), (Err(HashFault::TooCostly("pbkdf2_sha256")), None));
         assert_eq!(counted.iter().map(|(_, users)| users).collect::<Vec<_>>(), [1; 7]);
+    }
+
+    #[test]
+    fn no_name_takes_more_memory_than_is_allowed() {
+        let dear = "$argon2id$v=19$m=4096,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let costs = HashCosts::of([(dear.to_owned(), 9), (TODAY.to_owned(), 1)]);
+        assert_eq!(costs.clone().within(4096), costs);
+        assert_eq!(costs.within(4095).iter().collect::<Vec<_>>(), [(TODAY, 1)]);
     }
 
     #[test]

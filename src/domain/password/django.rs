@@ -84,6 +84,17 @@ impl<'a> DjangoHash<'a> {
         }
     }
 
+    /// The format's name, and the memory that checking a password takes, where that is much.
+    pub fn memory_kib(&self) -> (&'static str, u32) {
+        match self {
+            Self::Scrypt { params, .. } => {
+                let bytes = 128 * u64::from(params.r()) * (params.n() + u64::from(params.p()));
+                ("scrypt", u32::try_from(bytes / 1024).unwrap_or(u32::MAX))
+            }
+            _ => ("", 0),
+        }
+    }
+
     /// A hash of nothing that costs the same; `None` for the formats that guard nothing.
     pub fn dummy(&self) -> Option<String> {
         let bcrypt = |name: &str, cost: u32| {

@@ -93,9 +93,23 @@ impl PasswordHash {
     /// Whether a password can be checked against it, or it is unusable and means to be. Takes no time.
     ///
     /// # Errors
-    /// Why not; never [`HashFault::NotAllowed`].
+    /// Why not; never what is the operator's choice, [`HashFault::NotAllowed`] and [`HashFault::TooMuchMemory`].
     pub fn check(&self) -> Result<(), HashFault> {
         read(&self.0).map(drop)
+    }
+
+    /// Whether a password can be checked against it with so much memory. Takes no time, and says nothing of a hash against
+    /// which none can be checked at all.
+    ///
+    /// # Errors
+    /// [`HashFault::TooMuchMemory`].
+    pub fn fits(&self, max_memory_kib: u32) -> Result<(), HashFault> {
+        let (name, memory_kib) = match read(&self.0) {
+            Ok(Stored::Argon2(hash)) => hash.memory_kib(),
+            Ok(Stored::Django(hash)) => hash.memory_kib(),
+            Ok(Stored::Unusable) | Err(_) => return Ok(()),
+        };
+        if memory_kib > max_memory_kib { Err(HashFault::TooMuchMemory(name, memory_kib)) } else { Ok(()) }
     }
 
     /// Whether it is one of the formats that log in only with `JETON_LEGACY_HASHES`.
@@ -124,6 +138,8 @@ pub struct HashPolicy {
     pub cost: Argon2Cost,
     /// Whether Django's md5 and sha1 hashes count.
     pub legacy: bool,
+    /// The most memory that checking a password may take, in KiB.
+    pub max_memory_kib: u32,
 }
 
 /// Why no password can be checked against a stored hash. The words tell its format and nothing else of it.
@@ -138,6 +154,9 @@ pub enum HashFault {
     /// It would take too much time or memory.
     #[error("the {0} hash costs more than is allowed: it counts as corrupt")]
     TooCostly(&'static str),
+    /// It would take more memory than the operator allows, and how many KiB.
+    #[error("the {0} hash takes {1} KiB of memory to check, which is more than JETON_HASH_MAX_MEMORY allows")]
+    TooMuchMemory(&'static str, u32),
     /// A format that the operator does not allow.
     #[error("the hash is {0}, which logs in only with JETON_LEGACY_HASHES=true")]
     NotAllowed(&'static str),
@@ -159,6 +178,9 @@ pub enum Verdict {
 /// Checks `password` against `stored`.
 #[must_use]
 pub fn verify(stored: &PasswordHash, password: &Password, policy: HashPolicy, workspace: &mut Workspace) -> Verdict {
+    if let Err(fault) = stored.fits(policy.max_memory_kib) {
+        return Verdict::RefusedAtOnce(Some(fault));
+    }
     match read(&stored.0) {
         Ok(Stored::Unusable) => Verdict::RefusedAtOnce(None),
         Ok(Stored::Argon2(hash)) => hash.verify(password, policy.cost, workspace),
@@ -197,7 +219,7 @@ mod tests {
     use super::*;
 
     const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
-    const POLICY: HashPolicy = HashPolicy { cost: CHEAP, legacy: false };
+    const POLICY: HashPolicy = HashPolicy { cost: CHEAP, legacy: false, max_memory_kib: 1024 };
 
     fn password(text: &str) -> Password {
         Password::new(text.into())
@@ -218,6 +240,9 @@ mod tests {
             let policy = HashPolicy { cost, ..POLICY };
             assert_eq!(verify(&stored, &password(text), policy, &mut workspace), verdict, "{text:?} {cost:?}");
         }
+        let less = HashPolicy { max_memory_kib: 63, ..POLICY };
+        let verdict = verify(&stored, &password("correct horse"), less, &mut workspace);
+        assert_eq!(verdict, Verdict::RefusedAtOnce(Some(HashFault::TooMuchMemory("argon2", 64))));
         let foreign = PasswordHash::from_stored(format!("argon2{}", stored.as_str()));
         let verdict = verify(&foreign, &password("correct horse"), POLICY, &mut workspace);
         assert_eq!(verdict, Verdict::GoodButOutdated, "Django's form is replaced whatever its cost");

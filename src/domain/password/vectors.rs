@@ -2,8 +2,11 @@
 
 use super::{Argon2Cost, HashFault, HashPolicy, Password, PasswordHash, Verdict, Workspace, verify};
 
-const POLICY: HashPolicy =
-    HashPolicy { cost: Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 }, legacy: false };
+const POLICY: HashPolicy = HashPolicy {
+    cost: Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 },
+    legacy: false,
+    max_memory_kib: u32::MAX,
+};
 const LEGACY: HashPolicy = HashPolicy { legacy: true, ..POLICY };
 
 const LONG: &str = "01234567890123456789012345678901234567890123456789012345678901234567890123456789";

@@ -29,6 +29,6 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<Ht
     faults.into_result()?;
     let (actor, action, target) = (text("actor"), text("action"), text("target"));
     let filter = Filter { actor, action, target, since, until, before_id: None };
-    let page = state.service.list_audit(filter, query.page, &caller).await?;
+    let page = state.service.list_audit(filter, query.page, None, &caller).await?;
     Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
 }

@@ -19,6 +19,9 @@ use crate::http::AppState;
 use crate::http::pages::QUOTED;
 use crate::service::Faults;
 
+/// How many entries are counted: whoever turns more pages than these does not ask how many there are.
+const MOST_COUNTED: u32 = 10_000;
+
 #[derive(Template)]
 #[template(path = "console/audit.html")]
 struct AuditPage {
@@ -66,7 +69,7 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
     let filter = Filter { actor, action, target, since: since.map(|(moment, _)| moment), until, before_id: None };
     let status = if faults.fields().is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let faults = FormFaults::from(faults);
-    let page = state.service.list_audit(filter, listing.page, &visitor.caller).await?;
+    let page = state.service.list_audit(filter, listing.page, Some(MOST_COUNTED), &visitor.caller).await?;
     let field = |name, label| Field::text(name, label, listing.get(name)).with(&faults);
     let page = AuditPage {
         frame: visitor.frame("Audit", "audit"),
@@ -77,7 +80,11 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
         since: field("since", "Since").of_kind("date").hint("UTC"),
         until: field("until", "Until").of_kind("date").hint("UTC"),
         is_filtered: ["actor", "action", "target", "since", "until"].iter().any(|name| !listing.get(name).is_empty()),
-        pager: listing.pager(page.count)?,
+        pager: if page.count > MOST_COUNTED.into() {
+            listing.pager_of_many(MOST_COUNTED, page.results.len())?
+        } else {
+            listing.pager(page.count)?
+        },
         rows: page.results.into_iter().map(row).collect(),
     };
     Ok(html(status, &page))
@@ -106,10 +113,10 @@ fn row(entry: Entry) -> Row {
 }
 
 fn details(details: Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let word = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Array(values) => values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
+        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => text(other),
     };
     match details {
         Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), word(value))).collect(),

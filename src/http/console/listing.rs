@@ -29,7 +29,8 @@ pub struct Pager {
     number: u32,
     first: i64,
     last: i64,
-    count: i64,
+    /// How many rows there are, in words.
+    all: String,
     previous: Option<String>,
     next: Option<String>,
 }
@@ -65,14 +66,32 @@ impl Listing {
             return Err(no_such_page());
         }
         let end = before + i64::from(size);
-        Ok(Pager {
+        Ok(self.links(end.min(count), count.to_string(), end < count))
+    }
+
+    /// The links, for a list of more than `most` rows, of which this page has so many.
+    ///
+    /// # Errors
+    /// 404 for a page past the end.
+    pub fn pager_of_many(&self, most: u32, rows: usize) -> Result<Pager, Refusal> {
+        if rows == 0 {
+            return Err(no_such_page());
+        }
+        let is_full = rows >= self.page.size as usize;
+        let last = self.page.offset() + i64::try_from(rows).unwrap_or(i64::MAX);
+        Ok(self.links(last, format!("more than {most}"), is_full))
+    }
+
+    fn links(&self, last: i64, all: String, has_more: bool) -> Pager {
+        let number = self.page.number;
+        Pager {
             number,
-            first: before + 1,
-            last: end.min(count),
-            count,
+            first: self.page.offset() + 1,
+            last,
+            all,
             previous: (number > 1).then(|| self.link("page", &(number - 1).to_string())),
-            next: (end < count).then(|| self.link("page", &(number + 1).to_string())),
-        })
+            next: has_more.then(|| self.link("page", &(number + 1).to_string())),
+        }
     }
 
     /// The same list with another value of one parameter; from its first page, when that is not the page's number.

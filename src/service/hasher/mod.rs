@@ -64,6 +64,7 @@ pub enum Checked {
 pub struct Hasher {
     queue: Arc<Queue>,
     dummy: PasswordHash,
+    max_memory_kib: u32,
     _owner: Arc<Owner>,
 }
 
@@ -78,7 +79,8 @@ impl Hasher {
 
     fn with_dummy(options: HasherOptions, dummy: PasswordHash) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::new(options.queue));
-        let hasher = Self { queue: Arc::clone(&queue), dummy, _owner: Arc::new(Owner(Arc::clone(&queue))) };
+        let (max_memory_kib, owner) = (options.policy.max_memory_kib, Arc::new(Owner(Arc::clone(&queue))));
+        let hasher = Self { queue: Arc::clone(&queue), dummy, max_memory_kib, _owner: owner };
         for number in 0..options.threads {
             // Of a fixed size, so that a hashing thread asks nobody for memory: the allocator has locks, too.
             let ((work, jobs), (done, answers)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
@@ -93,6 +95,11 @@ impl Hasher {
     /// A hash of nothing with today's cost.
     pub const fn dummy(&self) -> &PasswordHash {
         &self.dummy
+    }
+
+    /// The most memory that checking one password may take, in KiB.
+    pub const fn max_memory_kib(&self) -> u32 {
+        self.max_memory_kib
     }
 
     /// Checks a password. `from`: the address that it is done for.
@@ -156,7 +163,11 @@ mod tests {
     #[test]
     fn a_panic_costs_one_login_and_not_the_thread() {
         let cheap = Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
-        let options = HasherOptions { threads: 1, queue: 1, policy: HashPolicy { cost: UNCHECKED, legacy: false } };
+        let options = HasherOptions {
+            threads: 1,
+            queue: 1,
+            policy: HashPolicy { cost: UNCHECKED, legacy: false, max_memory_kib: 64 },
+        };
         let hasher = Hasher::with_dummy(options, PasswordHash::dummy(cheap)).unwrap();
         let password = || Password::new("correct horse".into());
         let nobody = || Check { stored: None, dummy: hasher.dummy().clone(), password: password(), replaces: true };

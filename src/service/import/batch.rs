@@ -35,7 +35,7 @@ impl Batch<'_, '_> {
         self.done.new.users += count(standing.new.len());
         self.done.here.users += count(standing.here.len());
         for user in &standing.new {
-            self.done.hashes.count(&user.user.password);
+            self.done.hashes.count(&user.user.password, self.walk.max_memory_kib);
         }
         if self.pass == Pass::Write {
             let mut groups: HashMap<i64, Vec<String>> = HashMap::new();

@@ -45,9 +45,14 @@ type Faults = Vec<(usize, String)>;
 ///
 /// # Errors
 /// As that.
-pub fn would_import_csv(store: &Store, text: &[u8], hear: impl FnMut(Progress)) -> Result<CsvImported, CsvError> {
+pub fn would_import_csv(
+    store: &Store,
+    text: &[u8],
+    max_memory_kib: u32,
+    hear: impl FnMut(Progress),
+) -> Result<CsvImported, CsvError> {
     let (rows, mut hear) = (Rows::read(text), hear);
-    let checked = store.look_before_import(|target| check(rows, target, &mut hear))?;
+    let checked = store.look_before_import(|target| check(rows, target, max_memory_kib, &mut hear))?;
     checked.map(|(_, imported)| imported).map_err(CsvError::Faults)
 }
 
@@ -65,10 +70,11 @@ impl Service {
     ) -> Result<CsvImported, CsvError> {
         caller.require(Rights::Superuser)?;
         let (store, by, now) = (self.inner.store.clone(), caller.actor.clone(), self.clock().now());
+        let max_memory_kib = self.inner.hasher.max_memory_kib();
         let import = move || {
             let rows = Rows::read(&text);
             store.import(|target| {
-                let (new, imported) = match check(rows, target, &mut hear)? {
+                let (new, imported) = match check(rows, target, max_memory_kib, &mut hear)? {
                     Ok(checked) => checked,
                     Err(faults) => return Ok(Err(faults)),
                 };
@@ -109,6 +115,7 @@ fn with_ids(new: Vec<NewUser>, target: &mut ImportTarget<'_>, now: Timestamp) ->
 fn check(
     rows: Rows,
     target: &mut ImportTarget<'_>,
+    max_memory_kib: u32,
     hear: &mut impl FnMut(Progress),
 ) -> Result<Result<(Vec<NewUser>, CsvImported), Faults>, StoreError> {
     let Rows { users, names, mut faults } = rows;
@@ -140,7 +147,7 @@ fn check(
     let new: Vec<NewUser> = users.into_iter().filter(|(line, _)| !known.contains(line)).map(|(_, user)| user).collect();
     let mut hashes = UselessHashes::default();
     for user in &new {
-        hashes.count(&user.password);
+        hashes.count(&user.password, max_memory_kib);
     }
     let imported = CsvImported { made: count(new.len()), here_already: count(known.len()), hashes };
     Ok(Ok((new, imported)))

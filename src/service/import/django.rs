@@ -40,11 +40,12 @@ pub fn would_import_django(
     store: &Store,
     source: DjangoSource,
     token_prefix: Option<String>,
+    max_memory_kib: u32,
     now: Timestamp,
     hear: impl FnMut(Progress) + Send + 'static,
 ) -> Result<Imported, Error> {
     let (sealer, scope, by) = (None, String::new(), Actor::system());
-    Walk { source, sealer, scope, token_prefix, by, now, hear: Box::new(hear) }.look(store)
+    Walk { source, sealer, scope, token_prefix, max_memory_kib, by, now, hear: Box::new(hear) }.look(store)
 }
 
 impl Service {
@@ -65,6 +66,7 @@ impl Service {
             sealer: self.sealer().filter(|_| single),
             scope: self.policy().login_scope.clone(),
             token_prefix: self.policy().token_prefix.clone(),
+            max_memory_kib: self.inner.hasher.max_memory_kib(),
             by: caller.actor.clone(),
             now: self.clock().now(),
             hear: Box::new(hear),
@@ -84,6 +86,7 @@ pub struct Walk {
     pub sealer: Option<Arc<Sealer>>,
     pub scope: String,
     pub token_prefix: Option<String>,
+    pub max_memory_kib: u32,
     pub by: Actor,
     pub now: Timestamp,
     pub hear: Box<dyn FnMut(Progress) + Send>,

@@ -49,10 +49,13 @@ pub struct UselessHashes {
     pub unreadable: u64,
     /// It counts only with `JETON_LEGACY_HASHES`.
     pub legacy: u64,
+    /// It takes more memory than `JETON_HASH_MAX_MEMORY` allows.
+    pub too_large: u64,
 }
 
 impl UselessHashes {
-    fn count(&mut self, hash: &PasswordHash) {
+    fn count(&mut self, hash: &PasswordHash, max_memory_kib: u32) {
+        self.too_large += u64::from(hash.fits(max_memory_kib).is_err());
         self.unreadable += u64::from(hash.check().is_err());
         self.legacy += u64::from(hash.is_legacy());
     }
@@ -91,7 +94,7 @@ fn made(ImportedUser { id, user, .. }: &ImportedUser, source: &str) -> ImportedE
 }
 
 /// As [`super::Service::db`], without the deadline of requests.
-async fn unhurried<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+pub(super) async fn unhurried<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
     let done = actix_rt::task::spawn_blocking(work).await;
     done.map_err(|panicked| Error::Store(StoreError::Failed(panicked.to_string())))
 }

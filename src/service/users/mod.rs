@@ -2,6 +2,7 @@
 
 mod check;
 mod create;
+mod deactivate_many;
 mod own;
 mod update;
 

@@ -9,6 +9,7 @@ use diesel::result::Error as DieselError;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
 use super::super::connection::{Conn, with_parameters};
+use super::super::system_roots::with_system_roots;
 use super::super::{Store, StoreError, sqlite_file};
 use super::rows::Word;
 use crate::domain::database_url::DatabaseUrl;
@@ -26,7 +27,8 @@ pub fn open(url: &DatabaseUrl) -> Result<(Conn, Option<Unchanged>), StoreError> 
 
 fn open_postgres(url: &DatabaseUrl, text: &str) -> Result<Conn, StoreError> {
     // Any of several hosts will do, a standby too.
-    let text = with_parameters(text, &[("connect_timeout", "10"), ("application_name", "jeton-import")]);
+    let text =
+        with_parameters(&with_system_roots(text), &[("connect_timeout", "10"), ("application_name", "jeton-import")]);
     let mut conn = PgConnection::establish(&text)
         .map_err(|error| unusable(url, "cannot open", error, "see that it runs, and that --from is right"))?;
     // Time-outs, which a role may have, are for requests; and of the ways to write a date one is read here.

@@ -7,7 +7,7 @@ use diesel::sql_types::Text;
 use super::{Row, with_groups};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::user::{User, UserFilter, UserOrder};
-use crate::store::connection::{MultiBackend, lower};
+use crate::store::connection::{Conn, MultiBackend, lower};
 use crate::store::schema::{user_groups, users};
 use crate::store::{Store, StoreError, groups, storable};
 
@@ -15,9 +15,14 @@ use crate::store::{Store, StoreError, groups, storable};
 /// databases, and the stack of the thread that builds it, can take.
 const LONGEST_SEARCH: usize = 1000;
 
-/// What is searched: to the letter that which PostgreSQL has an index of. A word has no blank, so it is in one of them. As
-/// literal SQL it is planned anew each time, by how rare the words are.
+/// What is searched. A word has no blank, so it is in one of them. As literal SQL it is planned anew each time, by how rare
+/// the words are.
 const SEARCHED: &str = "lower(username || ' ' || first_name || ' ' || last_name || ' ' || email)";
+
+/// The same in PostgreSQL: to the letter that which it has an index of. Usernames are in the order of bytes, in which only
+/// ASCII has lower case; the database's own order knows all letters.
+pub(in crate::store) const SEARCHED_POSTGRES: &str =
+    "lower((username || ' ' || first_name || ' ' || last_name || ' ' || email) collate \"default\")";
 
 impl Store {
     /// A page of the users that `filter` lets through.
@@ -34,9 +39,10 @@ impl Store {
                 },
                 None => None,
             };
-            let count = matching(filter, group).count().get_result(conn)?;
+            let searched = if matches!(conn, Conn::Pg(_)) { SEARCHED_POSTGRES } else { SEARCHED };
+            let count = matching(filter, group, searched).count().get_result(conn)?;
             let window = page.window(count);
-            let query = matching(filter, group).limit(window.limit).offset(window.offset);
+            let query = matching(filter, group, searched).limit(window.limit).offset(window.offset);
             let order = if window.is_backward { filter.order.backward() } else { filter.order };
             let mut rows: Vec<Row> = match order {
                 UserOrder::Id => query.order(users::id),
@@ -57,12 +63,16 @@ impl Store {
     }
 }
 
-fn matching(filter: &UserFilter, group: Option<i64>) -> users::BoxedQuery<'static, MultiBackend> {
+fn matching(
+    filter: &UserFilter,
+    group: Option<i64>,
+    searched: &'static str,
+) -> users::BoxedQuery<'static, MultiBackend> {
     let mut query = users::table.into_boxed();
     for word in filter.search.split_whitespace() {
         // The database lowers both sides, so that a word finds itself whatever letters it knows.
         let pattern = lower(format!("%{}%", like_escaped(word)));
-        query = query.filter(sql::<Text>(SEARCHED).like(pattern).escape('\\'));
+        query = query.filter(sql::<Text>(searched).like(pattern).escape('\\'));
     }
     // Without a parameter, so that each plan knows which index fits.
     query = match filter.is_active {

@@ -1,7 +1,8 @@
-//! The `users` table: users read. `list.rs` finds them, `create.rs` and `update.rs` write them, `lock.rs` keeps two changes
-//! of one user apart.
+//! The `users` table: users read. `list.rs` finds them, `create.rs`, `update.rs` and `deactivate_many.rs` write them,
+//! `lock.rs` keeps two changes of one user apart.
 
 mod create;
+mod deactivate_many;
 mod hashes;
 mod list;
 mod lock;
@@ -16,6 +17,7 @@ use super::{Store, StoreError, groups, storable};
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
+pub(super) use list::SEARCHED_POSTGRES;
 pub(super) use lock::{lock, lock_id, lock_whoever};
 pub use update::UserChange;
 

@@ -1,0 +1,2 @@
+/* SQLite compares bytes by itself. */
+select 1;

@@ -1,0 +1,2 @@
+/* SQLite uses the room of deleted rows again by itself. */
+select 1;

@@ -1,0 +1,43 @@
+//! `jeton token revoke` of many tokens: counted, asked for, and then done in batches.
+
+use super::progress::{bar, number};
+use super::prompt::confirm_or_yes;
+use super::{Failure, no_such_user, with_service};
+use crate::config::Config;
+use crate::domain::time::Timestamp;
+use crate::service::TokenFilter;
+
+/// Which tokens; nobody named: everybody's.
+pub struct Many {
+    pub users: Vec<String>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub yes: bool,
+}
+
+pub fn revoke_many(Many { users, since, until, yes }: Many, config: &Config) -> Result<(), Failure> {
+    with_service(config, |service, caller| async move {
+        let mut ids = Vec::new();
+        for name in &users {
+            ids.push(service.user(name, &caller).await.map_err(no_such_user(name))?.id);
+        }
+        let which = TokenFilter { user_ids: (!users.is_empty()).then_some(ids), since, until };
+        let counted = service.count_tokens(&which, &caller).await?;
+        let live = counted.tokens.unsigned_abs();
+        if live > 0 {
+            let (tokens, users) = (number(live, "live token"), number(counted.users.unsigned_abs(), "user"));
+            confirm_or_yes(&format!("{tokens} of {users} will be revoked."), "Revoke them?", yes)?;
+        }
+        let bar = bar(live, "revoking");
+        let done = service.revoke_tokens(which, counted, &caller, |more| bar.inc(more)).await;
+        bar.finish_and_clear();
+        let revoked = done.map_err(|error| {
+            Failure::new(format!(
+                "{error}; {} are revoked, run this again for the rest",
+                number(bar.position(), "token")
+            ))
+        })?;
+        eprintln!("revoked: {}", number(revoked, "token"));
+        Ok(())
+    })
+}

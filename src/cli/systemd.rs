@@ -1,0 +1,19 @@
+//! What systemd is told of a service of `Type=notify`; nothing where there is none.
+
+use sd_notify::NotifyState;
+
+/// It serves.
+pub fn ready() {
+    tell(NotifyState::Ready);
+}
+
+/// It stops.
+pub fn stopping() {
+    tell(NotifyState::Stopping);
+}
+
+fn tell(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        log::warn!("systemd cannot be told: {error}");
+    }
+}

@@ -1,0 +1,43 @@
+//! All users deactivated but a few, after an incident.
+
+use crate::domain::user::User;
+use crate::service::import::unhurried;
+use crate::service::{Caller, Error, Rights, Service};
+use crate::store::{Store, StoreError};
+
+impl Service {
+    /// How many active users there are besides `kept`.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when no active superuser would stay; [`Error::PermissionDenied`] for anybody but superusers.
+    pub async fn count_active_but(&self, kept: &[User], caller: &Caller) -> Result<u64, Error> {
+        caller.require(Rights::Superuser)?;
+        let leads = |user: &User| user.is_superuser && user.is_active;
+        if !kept.iter().any(leads) && self.db(Store::has_active_superuser).await? {
+            return Err(StoreError::LastSuperuser.into());
+        }
+        let (store, ids) = (self.inner.store.clone(), ids(kept));
+        let count = unhurried(move || store.count_active_but(&ids)).await??;
+        Ok(count.unsigned_abs())
+    }
+
+    /// Deactivates every active user besides `kept` and ends their sessions; says how many. `hear` is told of each batch.
+    ///
+    /// # Errors
+    /// As [`Service::count_active_but`]; [`Error::Store`] when it ends before its time.
+    pub async fn deactivate_all_but(
+        &self,
+        kept: &[User],
+        caller: &Caller,
+        hear: impl FnMut(u64),
+    ) -> Result<u64, Error> {
+        caller.require(Rights::Superuser)?;
+        let (kept, by, clock) = (ids(kept), caller.actor.clone(), self.clock().clone());
+        self.in_batches(move |store, after, most| store.deactivate_all_but(&kept, after, most, &by, clock.now()), hear)
+            .await
+    }
+}
+
+fn ids(users: &[User]) -> Vec<i64> {
+    users.iter().map(|user| user.id).collect()
+}

@@ -1,0 +1,138 @@
+//! Tokens of many users revoked, batch by batch, so that nobody waits long for a row that a batch has locked.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDateTime;
+use diesel::dsl::{count_star, max, sql};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt};
+use serde_json::json;
+
+use super::connection::{Conn, MultiBackend};
+use super::revocation::revocation;
+use super::schema::{tokens, users};
+use super::{Store, StoreError, audit};
+use crate::domain::audit::{Action, Actor};
+use crate::domain::change::Change;
+use crate::domain::time::Timestamp;
+
+/// Which tokens are meant; `None` for all.
+#[derive(Clone, Debug, Default)]
+pub struct TokenFilter {
+    /// Of these users.
+    pub user_ids: Option<Vec<i64>>,
+    /// Made at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Made before this moment.
+    pub until: Option<Timestamp>,
+}
+
+/// How many tokens there are, and whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenCounts {
+    /// Live ones.
+    pub tokens: i64,
+    /// Users who have them.
+    pub users: i64,
+    /// The id of the newest token of all: what is made from now on has a higher one.
+    pub newest: i64,
+}
+
+/// What one batch of a long work did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// How many rows it changed.
+    pub changed: u64,
+    /// Behind which id the next batch begins.
+    pub last: i64,
+}
+
+impl Store {
+    /// How many live tokens there are. It may read all of them, and takes its time.
+    pub fn count_tokens(&self, which: &TokenFilter, now: Timestamp) -> Result<TokenCounts, StoreError> {
+        self.unhurried_read(|conn| {
+            let lives = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
+            let counted = meant(which, now).filter(lives);
+            let (tokens, users) =
+                counted.select((count_star(), sql::<BigInt>("count(distinct user_id)"))).first(conn)?;
+            let newest: Option<i64> = tokens::table.select(max(tokens::id)).first(conn)?;
+            Ok(TokenCounts { tokens, users, newest: newest.unwrap_or(0) })
+        })
+    }
+
+    /// Revokes at most `most` tokens with ids behind `after`, through `through`; `None` when there is none left. Those that
+    /// look expired are marked too, see `revocation.rs`.
+    pub fn revoke_tokens(
+        &self,
+        which: &TokenFilter,
+        (after, through): (i64, i64),
+        most: u32,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<Batch>, StoreError> {
+        self.change(|conn, changes| {
+            let found: Vec<(i64, i64)> = meant(which, now)
+                .filter(tokens::id.gt(after))
+                .filter(tokens::id.le(through))
+                .order(tokens::id)
+                .limit(most.into())
+                .select((tokens::id, tokens::user_id))
+                .load(conn)?;
+            let Some((last, _)) = found.last().copied() else { return Ok(None) };
+            let (ids, owners): (Vec<i64>, Vec<i64>) = found.into_iter().unzip();
+            lock_many(conn, &owners, &ids)?;
+            // What others did until the rows were locked counts.
+            let here = || meant(which, now).filter(tokens::id.eq_any(ids.clone()));
+            let rows: Vec<(i64, i64, String, Option<NaiveDateTime>)> = tokens::table
+                .inner_join(users::table)
+                .filter(tokens::id.eq_any(here().select(tokens::id).load::<i64>(conn)?))
+                .order(tokens::id)
+                .select((tokens::id, users::id, users::username, tokens::expires_at))
+                .load(conn)?;
+            let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
+            diesel::update(tokens::table.filter(tokens::id.eq_any(ids))).set(revocation(by, now)).execute(conn)?;
+            let mut lived: BTreeMap<(i64, String), Vec<i64>> = BTreeMap::new();
+            for (id, user_id, username, expires_at) in rows {
+                changes.push(Change::User(user_id));
+                if expires_at.is_none_or(|end| end > now.naive()) {
+                    lived.entry((user_id, username)).or_default().push(id);
+                }
+            }
+            for ((_, username), ids) in &lived {
+                audit::record(conn, by, Action::TokenRevoke, username, &json!({ "tokens": ids }), now)?;
+            }
+            Ok(Some(Batch { changed: lived.values().map(|ids| ids.len() as u64).sum(), last }))
+        })
+    }
+}
+
+/// Those of the tokens that no revocation ends by `now`, expired ones too.
+fn meant(which: &TokenFilter, now: Timestamp) -> tokens::BoxedQuery<'static, MultiBackend> {
+    let mut query =
+        tokens::table.filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive()))).into_boxed();
+    if let Some(ids) = &which.user_ids {
+        query = query.filter(tokens::user_id.eq_any(ids.clone()));
+    }
+    if let Some(since) = which.since {
+        query = query.filter(tokens::created_at.ge(since.naive()));
+    }
+    if let Some(until) = which.until {
+        query = query.filter(tokens::created_at.lt(until.naive()));
+    }
+    query
+}
+
+/// Locks users, then their tokens, each in the order in which everybody else does: active superusers before other users
+/// (`users/lock.rs`), and all by id. On SQLite the transaction itself has that effect.
+fn lock_many(conn: &mut Conn, owners: &[i64], ids: &[i64]) -> Result<(), StoreError> {
+    let Conn::Pg(pg) = conn else { return Ok(()) };
+    for (rows, ids) in [
+        ("users where id = any($1) order by (is_superuser and is_active) desc, id", owners),
+        ("tokens where id = any($1) order by id", ids),
+    ] {
+        diesel::sql_query(format!("select id from {rows} for no key update"))
+            .bind::<Array<BigInt>, _>(ids)
+            .execute(pg)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! The index by which PostgreSQL searches among users. It goes by the extension `pg_trgm`, which need not be there; and it is
+//! built while others go on, which no migration can, for these are one transaction.
+
+use diesel::RunQueryDsl;
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::{Bool, Text};
+
+use super::connection::{Conn, Manager, Role};
+use super::users::SEARCHED_POSTGRES;
+use super::{Store, StoreError};
+use crate::domain::shown::one_line;
+
+/// Any number, as long as every jeton takes the same: of several nodes one builds.
+const LOCK: i64 = 0x6a65_746f_6e00_0002;
+
+#[derive(diesel::QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Bool)]
+    yes: bool,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Home {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+impl Store {
+    /// Makes the index where it is missing; it may take minutes, and nobody waits for it. SQLite has none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] with what to do, when it cannot be made: searches among many users are slow then.
+    pub fn make_search_index(&self) -> Result<(), StoreError> {
+        if !self.url.is_postgres() || self.read(is_there)? {
+            return Ok(());
+        }
+        let url = self.current_url();
+        let manager = Manager::new(url.clone(), Role::Write, self.options.timeout, self.file.clone());
+        let mut conn = r2d2::ManageConnection::connect(&manager)
+            .map_err(|error| StoreError::Unavailable(url.scrub(&error.to_string())))?;
+        conn.batch_execute("set statement_timeout = 0")?;
+        if !yes(&mut conn, &format!("select pg_try_advisory_lock({LOCK}) as yes"))? {
+            return Ok(());
+        }
+        build(&mut conn).map_err(|error| {
+            StoreError::Unusable(format!(
+                "searches among many users will be slow, for their index cannot be made ({}): let a superuser run `create \
+                 extension pg_trgm` in jeton's database, and then the owner of its tables `jeton migrate`",
+                one_line(&error.to_string())
+            ))
+        })
+    }
+}
+
+fn yes(conn: &mut Conn, query: &str) -> Result<bool, StoreError> {
+    Ok(diesel::sql_query(query).get_result::<Found>(conn)?.yes)
+}
+
+fn is_there(conn: &mut Conn) -> Result<bool, StoreError> {
+    let valid =
+        "select exists (select from pg_index where indexrelid = to_regclass('users_search') and indisvalid) as yes";
+    yes(conn, valid)
+}
+
+fn build(conn: &mut Conn) -> Result<(), StoreError> {
+    // Another may have built it meanwhile; one that was given up halfway is in the way.
+    if is_there(conn)? {
+        return Ok(());
+    }
+    conn.batch_execute("drop index concurrently if exists users_search")?;
+    conn.batch_execute("create extension if not exists pg_trgm")?;
+    let home = "select quote_ident(nspname) as name from pg_extension join pg_namespace on pg_namespace.oid = extnamespace \
+                where extname = 'pg_trgm'";
+    let home = diesel::sql_query(home).get_result::<Home>(conn)?.name;
+    log::info!("building the index of searches among users");
+    conn.batch_execute(&format!(
+        "create index concurrently users_search on users using gin ({SEARCHED_POSTGRES} {home}.gin_trgm_ops)"
+    ))?;
+    Ok(())
+}

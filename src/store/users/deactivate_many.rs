@@ -1,0 +1,61 @@
+//! Many users deactivated, batch by batch, so that nobody waits long for a row that a batch has locked.
+
+use diesel::prelude::*;
+use serde_json::json;
+
+use super::lock::lock_superusers;
+use crate::domain::audit::{Action, Actor};
+use crate::domain::change::Change;
+use crate::domain::time::Timestamp;
+use crate::store::connection::{Conn, MultiBackend};
+use crate::store::schema::{sessions, users};
+use crate::store::{Batch, Store, StoreError, audit};
+
+impl Store {
+    /// How many active users there are besides these.
+    pub fn count_active_but(&self, kept: &[i64]) -> Result<i64, StoreError> {
+        self.unhurried_read(|conn| Ok(active_but(kept).count().get_result(conn)?))
+    }
+
+    /// Deactivates at most `most` users with ids behind `after`, but none of `kept`, and ends their sessions; `None` when
+    /// there is none left.
+    ///
+    /// # Errors
+    /// [`StoreError::LastSuperuser`] when no active superuser is among those who are kept.
+    pub fn deactivate_all_but(
+        &self,
+        kept: &[i64],
+        after: i64,
+        most: u32,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<Batch>, StoreError> {
+        self.change(|conn, changes| {
+            let superusers = lock_superusers(conn)?;
+            if !superusers.is_empty() && !superusers.iter().any(|id| kept.contains(id)) {
+                return Err(StoreError::LastSuperuser);
+            }
+            let next = active_but(kept).filter(users::id.gt(after)).order(users::id).limit(most.into());
+            let found: Vec<i64> = next.select(users::id).load(conn)?;
+            let Some(last) = found.last().copied() else { return Ok(None) };
+            let still = users::table.filter(users::id.eq_any(found)).filter(users::is_active).order(users::id);
+            let rows: Vec<(i64, String)> = match conn {
+                Conn::Pg(pg) => still.select((users::id, users::username)).for_no_key_update().load(pg)?,
+                Conn::Sqlite(sqlite) => still.select((users::id, users::username)).load(sqlite)?,
+            };
+            let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
+            let theirs = users::table.filter(users::id.eq_any(ids.clone()));
+            diesel::update(theirs).set(users::is_active.eq(false)).execute(conn)?;
+            diesel::delete(sessions::table.filter(sessions::user_id.eq_any(ids))).execute(conn)?;
+            for (id, username) in &rows {
+                changes.push(Change::User(*id));
+                audit::record(conn, by, Action::UserUpdate, username, &json!({ "is_active": false }), now)?;
+            }
+            Ok(Some(Batch { changed: rows.len() as u64, last }))
+        })
+    }
+}
+
+fn active_but(kept: &[i64]) -> users::BoxedQuery<'static, MultiBackend> {
+    users::table.filter(users::is_active).filter(users::id.ne_all(kept.to_vec())).into_boxed()
+}

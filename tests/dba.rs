@@ -1,0 +1,198 @@
+//! What whoever looks after PostgreSQL asks for.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::commands::{create_client, create_user, done, introspect, jeton, login, migrated};
+use crate::gateways::gateway::free_address;
+use crate::on_both;
+use crate::support::app::{ADMIN, App, Kind, TestDatabase};
+use crate::support::console::Visit;
+use crate::support::http::Request;
+use crate::support::{eventually, postgres};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[test]
+fn names_are_in_the_order_of_bytes_whatever_the_databases_order() {
+    let database = TestDatabase::new(Kind::Postgres);
+    let names = "select string_agg(attrelid::regclass || '.' || attname, ' ' order by attrelid::regclass::text, attname) \
+                 from pg_attribute join pg_collation on pg_collation.oid = attcollation where collname = 'C' \
+                 and attrelid in (select oid from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r')";
+    migrated(&database);
+    let found = database.sql(names);
+    assert_eq!(found, "clients.client_id groups.name login_networks.network meta.key tokens.client users.username");
+}
+
+#[test]
+fn a_database_in_a_languages_order_gives_the_same_lists_and_searches() {
+    let cluster = postgres::private();
+    cluster.sql("create database words template template0 locale_provider icu icu_locale 'de-DE'");
+    let url = format!("postgres://jeton@{}/words", cluster.host());
+    let jeton = jeton(&TestDatabase::new(Kind::Sqlite)).env("DATABASE_URL", url);
+    done(&jeton, &["migrate"]);
+    for name in ["Zoe", "ÄNNE", "anna", "Bob"] {
+        create_user(&jeton, name, &[]);
+    }
+    create_user(&jeton, "root", &["--superuser"]);
+    let server = jeton.serve();
+    let key = login(&server, "root");
+    let names = |query: &str| {
+        let answer = Request::new("GET", &format!("/admin/users/?{query}")).token(&key).send(server.addr);
+        let users = answer.json()["results"].as_array().unwrap().clone();
+        users.iter().map(|user| user["username"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("ordering=username"), ["Bob", "Zoe", "anna", "root", "ÄNNE"], "as SQLite orders them");
+    assert_eq!(names("search=%C3%A4nne"), ["ÄNNE"], "in a search all letters have two cases");
+    assert_eq!(names("search=BOB"), ["Bob"]);
+}
+
+#[test]
+fn changes_of_a_replicas_session_end_kept_answers() {
+    let app = App::start(Kind::Postgres);
+    let key = app.alice();
+    app.heard();
+    for (change, active) in [("is_active = false", false), ("is_active = true", true)] {
+        assert_eq!(app.introspect(&key)["active"], !active, "and kept");
+        app.sql(&format!("set session_replication_role = replica; update users set {change} where username = 'alice'"));
+        assert_eq!(app.introspect(&key)["active"], active, "{change}");
+    }
+    app.sql("set session_replication_role = replica; delete from tokens");
+    assert_eq!(app.introspect(&key), json!({"active": false}));
+    let asleep = "select count(*) from pg_trigger where not tgisinternal and tgenabled <> 'A'";
+    assert_eq!(app.sql(asleep), "0");
+}
+
+#[test]
+fn tables_that_change_much_are_vacuumed_early() {
+    let database = TestDatabase::new(Kind::Postgres);
+    migrated(&database);
+    let cared_for = "select string_agg(relname, ' ' order by relname) from pg_class \
+                     where array_to_string(reloptions, ' ') like '%autovacuum_vacuum_scale_factor=0%'";
+    assert_eq!(database.sql(cared_for), "audit_log login_networks meta sessions tokens users");
+}
+
+#[test]
+fn the_audit_log_is_filtered_by_small_indexes() {
+    let app = App::start(Kind::Postgres);
+    app.database.sql(
+        "insert into audit_log (at, actor, action, target) \
+         select now(), 'u' || n % 500, 'login', 'u' || n % 500 from generate_series(1, 20000) n; vacuum analyze audit_log",
+    );
+    let key = app.admin_token();
+    let count = |query: &str| app.get(&format!("/admin/audit/?{query}"), &key).json()["count"].as_i64().unwrap();
+    for (query, found, index) in [
+        ("actor=u7", 40, "audit_log_target"),
+        ("actor=system", 2, "audit_log_others"),
+        ("action=client.create", 1, "audit_log_changes"),
+    ] {
+        assert_eq!(count(query), found, "{query}");
+        eventually(index, LIMIT, || {
+            count(query);
+            let looks = format!("select idx_scan from pg_stat_user_indexes where indexrelname = '{index}'");
+            (app.database.sql(&looks) != "0").then_some(())
+        });
+    }
+    let large = "select count(*) from pg_index where indrelid = 'audit_log'::regclass and indpred is null";
+    assert_eq!(app.database.sql(large), "3");
+}
+
+on_both! {
+    fn a_long_audit_log_is_not_counted_to_be_looked_at(db) {
+        let app = App::start(db);
+        let series = if db == Kind::Postgres {
+            "generate_series(1, 10100) as n"
+        } else {
+            "(with recursive c(n) as (values(1) union all select n + 1 from c where n < 10100) select n from c) as c"
+        };
+        app.database.sql(&format!(
+            "insert into audit_log (at, actor, action, target) select '2025-06-15 00:00:00', 'x', 'login', 'many' from {series}"
+        ));
+        let mut visit = Visit::by(&app, ADMIN);
+        let first = visit.page("/console/audit?target=many");
+        assert!(first.contains("1–25 of more than 10000") && first.contains("page=2"), "{first}");
+        let last = visit.page("/console/audit?target=many&page=404");
+        assert!(last.contains("10076–10100 of more than 10000") && last.contains("page=403"), "{last}");
+        assert_eq!(visit.get("/console/audit?target=many&page=405").status, 404);
+        assert_eq!(app.get("/admin/audit/?target=many", &app.admin_token()).json()["count"], 10_100, "the API counts");
+        let printed = app.command(&["audit", "--target", "many", "--limit", "10050"]);
+        assert_eq!(printed.lines().count(), 10_051);
+    }
+}
+
+#[test]
+fn who_may_make_no_extension_is_told_so_and_how_to_get_it() {
+    let cluster = postgres::private();
+    let database = TestDatabase::of(&cluster);
+    database.sql("create role app login; create schema app authorization app");
+    let url = format!("{}?options=-csearch_path%3Dapp", database.url.replace("jeton@", "app@"));
+    let jeton = jeton(&database).env("DATABASE_URL", &url);
+    let migrates = || {
+        let output = jeton.run(&["migrate"]);
+        assert_eq!(output.status, 0, "{output:?}");
+        output.stderr
+    };
+    let said = migrates();
+    assert!(
+        said.contains("searches among many users will be slow") && said.contains("create extension pg_trgm"),
+        "{said}"
+    );
+    let server = jeton.serve();
+    let words = "searches among many users will be slow";
+    eventually("a word in the log", LIMIT, || server.stderr().contains(words).then_some(()));
+    assert_eq!(server.stderr().matches(words).count(), 1);
+    database.sql("create extension pg_trgm");
+    assert!(!migrates().contains("warning"));
+    assert_eq!(database.sql("select indisvalid from pg_index where indexrelid = 'app.users_search'::regclass"), "t");
+}
+
+#[test]
+fn the_index_of_searches_is_built_while_others_go_on() {
+    let database = TestDatabase::new(Kind::Postgres);
+    let jeton = migrated(&database);
+    // Given up halfway, as one that a node began and did not end.
+    database.sql(
+        "drop index users_search; insert into users (id, username, password, date_joined) \
+        select n, 'u' || n % 2, '!', now() from generate_series(1, 1) n; \
+        create index users_search on users (email); \
+        update pg_index set indisvalid = false where indexrelid = 'users_search'::regclass",
+    );
+    let _server = jeton.serve();
+    eventually("the index", LIMIT, || {
+        let built = "select count(*) from pg_indexes join pg_index on indexrelid = to_regclass(indexname) \
+                     where indexname = 'users_search' and indexdef like '%gin%' and indisvalid";
+        (database.sql(built) == "1").then_some(())
+    });
+}
+
+/// A node that stands still takes in nothing, and the server waits for it with its transaction open.
+#[test]
+fn a_node_that_stands_still_keeps_no_vacuum_waiting() {
+    let host = free_address().ip();
+    let cluster = postgres::private_with(&[&format!("listen_addresses={host}")]);
+    let database = TestDatabase::of(&cluster);
+    let by_tcp = database.url.replace(&cluster.host(), &host.to_string());
+    let jeton = jeton(&database).env("DATABASE_URL", by_tcp);
+    done(&jeton, &["migrate"]);
+    create_user(&jeton, "amy", &[]);
+    let client = create_client(&jeton, "billing");
+    let server = jeton.serve();
+    let key = login(&server, "amy");
+    assert_eq!(introspect(&server, &client, &key)["active"], true);
+
+    server.signal("STOP");
+    let held = "select count(*) from pg_stat_activity where application_name = 'jeton' and backend_xmin is not null";
+    eventually("a transaction that waits for the node", LIMIT, || {
+        database.sql(
+            "select count(pg_notify('jeton_changes', repeat('x', 7000) || n || now())) from generate_series(1, 100) n",
+        );
+        (database.sql(&format!("{held} and wait_event = 'ClientWrite'")) != "0").then_some(())
+    });
+    eventually("its end", Duration::from_mins(2), || (database.sql(held) == "0").then_some(()));
+    server.signal("CONT");
+    eventually("a node that serves again", LIMIT, || {
+        (Request::new("GET", "/readyz").send(server.addr).status == 200).then_some(())
+    });
+    assert_eq!(introspect(&server, &client, &key)["active"], true);
+}

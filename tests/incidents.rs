@@ -1,0 +1,170 @@
+//! docs/operating.md, "Incidents": every block is run as it is written there.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use crate::commands::{
+    PASSWORD, create_client, create_user, done, introspect, jeton, key_in, login, migrated, try_login,
+};
+use crate::on_both;
+use crate::support::app::{SECRET_KEY, TestDatabase};
+use crate::support::process::{BINARY, Jeton, Serving};
+
+const NEW_PASSWORD: &str = "eleven grey geese";
+
+/// The blocks under a heading, in order: their language and text.
+fn blocks(heading: &str) -> Vec<(String, String)> {
+    let document = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md")).unwrap();
+    let (_, incidents) = document.split_once("\n## Incidents\n").expect("the part");
+    let incidents = incidents.split("\n## ").next().unwrap();
+    let part = incidents.split("\n### ").find(|part| part.starts_with(&format!("{heading}\n"))).expect("the heading");
+    let fenced = part.split("```").skip(1).step_by(2);
+    fenced.map(|block| block.split_once('\n').unwrap()).map(|(kind, text)| (kind.to_owned(), text.to_owned())).collect()
+}
+
+/// A database in trouble: an admin, staff, users with keys; and what the blocks find in their folder.
+struct Scene {
+    database: TestDatabase,
+    jeton: Jeton,
+}
+
+impl Scene {
+    fn new(db: crate::support::app::Kind) -> Self {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        for (name, flags) in [("admin", &["--superuser"][..]), ("bob", &["--staff"]), ("alice", &[])] {
+            create_user(&jeton, name, flags);
+        }
+        symlink(BINARY, jeton.dir.path().join("jeton")).unwrap();
+        fs::write(jeton.dir.path().join("new-password"), NEW_PASSWORD).unwrap();
+        Self { database, jeton }
+    }
+
+    /// A key of alice's, made when nobody knew.
+    fn leaked_key(&self) -> String {
+        let key = key_in(&done(&self.jeton, &["token", "create", "alice"]), "alice");
+        self.database.sql("update tokens set created_at = '2026-11-20 12:00:00'");
+        fs::write(self.jeton.dir.path().join("leaked-key"), format!("{key}\n")).unwrap();
+        key
+    }
+
+    /// Runs blocks, of SQL those for this database; `server`: what the document calls 127.0.0.1:8000.
+    #[track_caller]
+    fn run(&self, blocks: &[(String, String)], server: Option<&Serving>) -> String {
+        let mut printed = String::new();
+        for (kind, text) in blocks {
+            let here = if self.database.postgres.is_some() { "sql postgres" } else { "sql sqlite" };
+            match kind.as_str() {
+                "sql" => drop(self.database.sql(text)),
+                "sh" => {
+                    let text = server.map_or_else(
+                        || text.clone(),
+                        |server| text.replace("127.0.0.1:8000", &server.addr.to_string()),
+                    );
+                    let mut shell = Command::new("sh");
+                    shell.args(["-euc", &text]).current_dir(&self.jeton.dir).env("DATABASE_URL", &self.database.url);
+                    shell
+                        .env("PATH", format!("{}:{}", self.jeton.dir.path().display(), std::env::var("PATH").unwrap()));
+                    shell.env("JETON_SECRET_KEY", SECRET_KEY).env("JETON_ARGON2_MEMORY_KIB", "64");
+                    let output = shell.output().unwrap();
+                    assert!(output.status.success(), "{text}: {output:?}");
+                    printed.push_str(&String::from_utf8(output.stdout).unwrap());
+                    printed.push_str(&String::from_utf8(output.stderr).unwrap());
+                }
+                kind if kind == here => drop(self.database.sql(text)),
+                kind => assert!(kind.starts_with("sql "), "{kind}"),
+            }
+        }
+        printed
+    }
+}
+
+on_both! {
+    fn a_leaked_key_is_ended_in_each_way(db) {
+        let scene = Scene::new(db);
+        let client = create_client(&scene.jeton, "billing");
+        let server = scene.jeton.serve();
+        let blocks = blocks("A key has leaked");
+        assert_eq!(blocks.len(), 5);
+        for way in 1..4 {
+            let key = scene.leaked_key();
+            assert!(scene.run(&blocks[..1], None).starts_with("active\nuser   alice\n"));
+            scene.run(&blocks[way..=way], Some(&server));
+            assert_eq!(introspect(&server, &client, &key)["active"], false, "{:?}", blocks[way]);
+        }
+        assert!(scene.run(&blocks[..1], None).starts_with("revoked\nuser   alice\n"));
+        assert_eq!(try_login(&server, "alice", NEW_PASSWORD).status, 200);
+        assert!(scene.run(&blocks[4..], None).contains("alice"));
+    }
+
+    fn whoever_is_out_stays_out_and_the_others_come_back(db) {
+        let scene = Scene::new(db);
+        let server = scene.jeton.serve();
+        let key = scene.leaked_key();
+        let client = create_client(&scene.jeton, "billing");
+        scene.run(&blocks("A user of the staff is not who they were"), None);
+        let logins = ["admin", "bob", "alice"].map(|name| try_login(&server, name, PASSWORD).status);
+        assert_eq!(logins, [200, 400, 200]);
+        assert_eq!(introspect(&server, &client, &key)["active"], false);
+    }
+
+    fn a_leaked_database_and_secret_key_open_no_door(db) {
+        let scene = Scene::new(db);
+        let server = scene.jeton.serve();
+        let key = scene.leaked_key();
+        let client = create_client(&scene.jeton, "billing");
+        scene.run(&blocks("The database has leaked"), None);
+        assert_eq!(introspect(&server, &client, &key)["active"], false);
+        let logins = [PASSWORD, NEW_PASSWORD].map(|password| try_login(&server, "admin", password).status);
+        assert_eq!(logins, [400, 200]);
+    }
+
+    fn a_lost_secret_key_costs_no_key_of_a_user(db) {
+        let scene = Scene::new(db);
+        let server = scene.jeton.serve();
+        let client = create_client(&scene.jeton, "billing");
+        let old = login(&server, "alice");
+        drop(server);
+        let new_key = "f".repeat(64);
+        let anew = || jeton(&scene.database).env("JETON_SECRET_KEY", &new_key);
+        assert_eq!(anew().run(&["user", "list"]).status, 1, "another key is refused");
+        let blocks = blocks("The secret key is lost");
+        scene.run(&blocks[..1], None);
+        let server = anew().serve();
+        assert_eq!(introspect(&server, &client, &old)["active"], true);
+        let new = login(&server, "alice");
+        assert_ne!(new, old);
+        scene.database.sql("update tokens set created_at = '2026-11-20 12:00:00' where sealed is null");
+        let text = blocks[1].1.replace("jeton ", &format!("JETON_SECRET_KEY={new_key} jeton "));
+        scene.run(&[("sh".into(), text)], None);
+        assert_eq!(introspect(&server, &client, &old)["active"], false);
+        assert_eq!(introspect(&server, &client, &new)["active"], true);
+    }
+
+    fn after_a_restore_no_id_comes_again_and_no_revoked_key(db) {
+        let scene = Scene::new(db);
+        let key = scene.leaked_key();
+        let client = create_client(&scene.jeton, "billing");
+        scene.run(&blocks("A backup was restored"), None);
+        let server = scene.jeton.serve();
+        assert_eq!(introspect(&server, &client, &key)["active"], false);
+        assert_eq!(try_login(&server, "bob", PASSWORD).status, 400);
+        create_user(&scene.jeton, "carol", &[]);
+        let user: i64 = scene.database.sql("select max(id) from users where id < 2000000000").parse().unwrap();
+        login(&server, "carol");
+        let token: i64 = scene.database.sql("select max(id) from tokens").parse().unwrap();
+        assert!(user > 1_000_000 && token > 1_000_000, "{user} {token}");
+    }
+
+    fn a_forgotten_password_is_set_anew(db) {
+        let scene = Scene::new(db);
+        create_user(&scene.jeton, "chief", &["--superuser"]);
+        done(&scene.jeton, &["user", "deactivate", "admin"]);
+        scene.run(&blocks("The admin's password is forgotten"), None);
+        let server = scene.jeton.serve();
+        for name in ["admin", "second"] {
+            assert_eq!(try_login(&server, name, NEW_PASSWORD).status, 200, "{name}");
+        }
+    }
+}
