@@ -234,7 +234,7 @@ impl Service {
 
     /// Forgets failures that count no more, and gives their memory back.
     pub fn sweep_limits(&self) {
-        let now = self.clock().now();
+        let now = self.clock().uptime();
         self.inner.login_limits.sweep(now);
         self.inner.client_limits.sweep(now);
     }
