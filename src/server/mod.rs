@@ -132,6 +132,7 @@ impl Server {
         let watch = self.service.watch()?;
         let uses = actix_rt::spawn(chores::keep_flushing(self.service.clone()));
         let purge = actix_rt::spawn(chores::keep_purging(self.service.clone()));
+        let clock = actix_rt::spawn(chores::keep_looking_at_clock(self.service.clone()));
         let costs = actix_rt::spawn(chores::keep_counting(self.service.clone()));
         let sweep = actix_rt::spawn(chores::keep_sweeping(self.service.clone()));
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
@@ -141,6 +142,7 @@ impl Server {
         }
         uses.abort();
         purge.abort();
+        clock.abort();
         costs.abort();
         sweep.abort();
         drop(watch);

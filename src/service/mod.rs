@@ -6,6 +6,7 @@ mod bootstrap;
 pub mod cache;
 mod client_limits;
 mod clients;
+mod clock;
 mod confirm;
 mod error;
 mod explain;
@@ -53,6 +54,8 @@ pub use bootstrap::{Bootstrap, FirstStart};
 use cache::Cache;
 use client_limits::ClientLimits;
 pub use client_limits::ClientOrigin;
+pub use clock::ClockState;
+use clock::ClockWatch;
 pub use error::{Error, Faults};
 pub use explain::Explanation;
 use hash_costs::CountedHashes;
@@ -157,6 +160,7 @@ struct Inner {
     clients: Clients,
     metrics: Arc<Metrics>,
     clock: Clock,
+    clock_watch: ClockWatch,
     policy: Policy,
 }
 
@@ -209,6 +213,7 @@ impl Service {
             clients,
             metrics,
             clock,
+            clock_watch: ClockWatch::default(),
             policy,
         };
         Ok(Self { inner: Arc::new(inner) })
