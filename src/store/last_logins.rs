@@ -18,7 +18,8 @@ struct PassedOver {
 
 impl Store {
     /// Writes logins, a user's id and the moment, each unless one was written less than `interval` before it, by whatever
-    /// node, or a later one stands that can be true. Gives the ids of users that were passed over. One transaction, so give it hundreds.
+    /// node, or a later one stands that can be true. Gives the ids of users that were passed over. One transaction, so
+    /// give it hundreds.
     ///
     /// It changes no answer that is kept in memory: no node hears of it.
     pub fn record_logins(

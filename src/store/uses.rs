@@ -40,8 +40,7 @@ struct PassedOver {
 impl Store {
     /// Writes uses, each token's unless one was written less than `interval` before it, by whatever node; an expiry
     /// always, unless a later one stands. A last use that lies too far ahead was written by a clock that was wrong, and
-    /// makes room. Gives the ids of those that were passed over. One transaction, so give it
-    /// hundreds, not millions.
+    /// makes room. Gives the ids of those that were passed over. One transaction, so give it hundreds, not millions.
     pub fn record_uses(
         &self,
         uses: &[TokenUse],

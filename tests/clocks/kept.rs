@@ -90,7 +90,7 @@ on_both! {
             let mut there = Visit::by(&node, ADMIN);
             assert!(there.is_in());
             let mut here = Visit::new(&app);
-            here.cookies = there.cookies.clone();
+            here.cookies.clone_from(&there.cookies);
             assert_eq!(here.is_in(), goes_on, "{ahead}");
             assert_eq!(there.is_in(), goes_on, "{ahead}: for all");
         }

@@ -111,10 +111,11 @@ on_both! {
     }
 
     fn a_grace_ends_by_the_clock_of_whoever_is_asked(db) {
+        let (here, there, _) = two(db, &[]);
         for (ours, theirs) in APART {
-            let (here, there, old) = two(db, &[]);
             here.clock.set_ahead(ours * 60);
             there.clock.set_ahead(theirs * 60);
+            let old = here.login(ALICE.0, ALICE.1);
             let new = new_key(&here, "?grace=1h");
             there.heard();
             let end = here.clock.now().epoch_seconds() + HOUR;
