@@ -86,11 +86,11 @@ impl Timestamp {
         Duration::from_micros(self.0.abs_diff(other.0))
     }
 
-    /// What was noted as later than this, was noted by a clock that was wrong: it is replaced, while a clock that is a
-    /// little behind another sets nothing back.
+    /// What was noted as later than this, was noted by a clock that was wrong: it is replaced, while a clock that is some
+    /// hours behind another sets nothing back.
     #[must_use]
     pub fn latest_credible(self) -> Self {
-        self.after(Duration::from_hours(1))
+        self.after(Duration::from_hours(24))
     }
 
     /// As HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
