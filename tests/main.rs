@@ -15,6 +15,7 @@ mod api;
 mod browser;
 mod cache;
 mod clients;
+mod clocks;
 mod commands;
 mod console;
 mod dba;

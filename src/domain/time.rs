@@ -80,6 +80,19 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// How far two moments are from each other, whichever is the earlier.
+    #[must_use]
+    pub const fn distance(self, other: Self) -> Duration {
+        Duration::from_micros(self.0.abs_diff(other.0))
+    }
+
+    /// What was noted as later than this, was noted by a clock that was wrong: it is replaced, while a clock that is some
+    /// hours behind another sets nothing back.
+    #[must_use]
+    pub fn latest_credible(self) -> Self {
+        self.after(Duration::from_hours(24))
+    }
+
     /// As HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
     #[must_use]
     pub fn http_date(self) -> String {
@@ -126,31 +139,86 @@ impl ToSchema for Timestamp {}
 pub enum Clock {
     /// The machine's clock.
     System,
-    /// Microseconds since 1970, moved with [`Clock::advance`].
-    Fixed(Arc<AtomicI64>),
+    /// A clock that is moved with [`Clock::advance`] and set with [`Clock::set_ahead`].
+    Fixed(FixedClock),
+}
+
+/// The time that passes, the same for all machines of a test, and how far ahead of it this machine's clock is, in
+/// microseconds.
+#[derive(Clone, Debug)]
+pub struct FixedClock {
+    passed: Arc<AtomicI64>,
+    ahead: Arc<AtomicI64>,
 }
 
 impl Clock {
     /// A clock that stands still at `start` until it is advanced.
     #[must_use]
     pub fn fixed(start: Timestamp) -> Self {
-        Self::Fixed(Arc::new(AtomicI64::new(start.0)))
+        Self::Fixed(FixedClock { passed: Arc::new(AtomicI64::new(start.0)), ahead: Arc::default() })
     }
 
-    /// The moment it is.
+    /// The moment it is: what clients and other nodes understand, and whoever sets the machine's clock decides.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one reader of the real clock")]
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp(Utc::now().timestamp_micros()),
-            Self::Fixed(micros) => Timestamp(micros.load(Ordering::SeqCst)),
+            Self::Fixed(clock) => Timestamp(clock.passed.load(Ordering::SeqCst) + clock.ahead.load(Ordering::SeqCst)),
         }
     }
 
-    /// Moves a fixed clock forward; the machine's clock cannot be moved and stays.
+    /// The same moment by a clock that nobody sets: for spans that begin and end in this process.
+    #[must_use]
+    pub fn uptime(&self) -> Uptime {
+        match self {
+            Self::System => Uptime::now(),
+            Self::Fixed(clock) => {
+                Uptime::from_nanos(u64::try_from(clock.passed.load(Ordering::SeqCst)).unwrap_or(0) * 1_000)
+            }
+        }
+    }
+
+    /// The same moment by both, read together: again, if the process was kept from running in between.
+    #[must_use]
+    pub fn both(&self) -> (Timestamp, Uptime) {
+        loop {
+            let (uptime, time) = (self.uptime(), self.now());
+            if self.uptime().since(uptime) < Duration::from_millis(100) {
+                return (time, uptime);
+            }
+        }
+    }
+
+    /// What another machine's clock says, which said `theirs`; to a test the time that it has let pass.
+    #[must_use]
+    pub fn elsewhere(&self, theirs: Timestamp) -> Timestamp {
+        match self {
+            Self::System => theirs,
+            Self::Fixed(clock) => Timestamp(clock.passed.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Lets time pass on the machines of a test; the machine's own stays.
     pub fn advance(&self, span: Duration) {
-        if let Self::Fixed(micros) = self {
-            micros.fetch_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        if let Self::Fixed(clock) = self {
+            clock.passed.fetch_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        }
+    }
+
+    /// The clock of another machine, for which the same time passes.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        match self {
+            Self::System => Self::System,
+            Self::Fixed(clock) => Self::Fixed(FixedClock { passed: Arc::clone(&clock.passed), ahead: Arc::default() }),
+        }
+    }
+
+    /// Sets a test's clock so many seconds ahead of the time that passes, or behind it; the machine's own stays.
+    pub fn set_ahead(&self, seconds: i64) {
+        if let Self::Fixed(clock) = self {
+            clock.ahead.store(seconds.saturating_mul(1_000_000), Ordering::SeqCst);
         }
     }
 }
@@ -180,6 +248,18 @@ impl Uptime {
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
         self.0
+    }
+
+    /// This moment and `span` more.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long from `earlier` to this moment; zero when it is not earlier.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
 

@@ -194,9 +194,12 @@ pub struct TokenFacts {
     pub expires_at: Option<Timestamp>,
     /// When it was last used, as far as is written yet.
     pub last_used_at: Option<Timestamp>,
-    /// When it was revoked, or, after a regenerate with grace, when it will be. The row stays for a while, so that one
-    /// can tell what became of it.
+    /// When it was revoked, or, within a grace, when that ends. The row stays for a while, so that one can tell what
+    /// became of it.
     pub revoked_at: Option<Timestamp>,
+    /// Until when a regenerate with grace lets it live on, if it was not revoked at once since: see
+    /// [`TokenFacts::is_revoked`].
+    pub grace_until: Option<Timestamp>,
     /// Who revoked it, as the audit log names actors.
     pub revoked_by: Option<String>,
     /// The client it is bound to: `client_id` in introspection.
@@ -210,10 +213,14 @@ impl TokenFacts {
         if self.name.is_some() { TokenKind::Named } else { TokenKind::Login }
     }
 
-    /// Whether it was revoked by `now`; not when it had expired by the time its revocation took effect.
+    /// Whether it is revoked. That is a state, whatever any clock says of `revoked_at`; only a grace that was not cut
+    /// short asks for the time. Not when it had expired by the time its revocation took effect, and has expired by `now`.
     #[must_use]
     pub fn is_revoked(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_some_and(|end| end <= now && self.expires_at.is_none_or(|expiry| end < expiry))
+        let Some(revoked_at) = self.revoked_at else { return false };
+        let in_grace = self.grace_until == Some(revoked_at) && now < revoked_at;
+        let was_expired = self.is_expired(now) && self.expires_at.is_some_and(|expiry| expiry <= revoked_at);
+        !in_grace && !was_expired
     }
 
     /// Whether it had expired by `now`; at `expires_at` it has.
@@ -337,6 +344,38 @@ mod tests {
         }
         // zlib.crc32(b"123456789"), the check value of CRC-32
         assert_eq!(checksum("123456789"), "cbf43926");
+    }
+
+    #[test]
+    fn a_revocation_is_a_state_and_only_a_grace_asks_a_clock() {
+        let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
+        let token = |expires_at: Option<i64>, revoked_at: Option<i64>, grace_until: Option<i64>| TokenFacts {
+            id: 1,
+            user_id: 1,
+            name: None,
+            scope: String::new(),
+            hint: String::new(),
+            created_at: at(0),
+            expires_at: expires_at.map(at),
+            last_used_at: None,
+            revoked_at: revoked_at.map(at),
+            grace_until: grace_until.map(at),
+            revoked_by: None,
+            client: None,
+        };
+        let revoked = |token: TokenFacts| [1, 9, 10, 11, 99].map(|now| token.is_revoked(at(now)));
+        assert_eq!(revoked(token(None, None, None)), [false; 5]);
+        assert_eq!(revoked(token(None, Some(10), None)), [true; 5], "by a clock that is behind, too");
+        assert_eq!(revoked(token(None, Some(10), Some(50))), [true; 5], "a grace that was cut short");
+        assert_eq!(revoked(token(None, Some(10), Some(5))), [true; 5]);
+        assert_eq!(revoked(token(None, Some(10), Some(10))), [false, false, true, true, true], "a grace");
+        assert_eq!(revoked(token(None, None, Some(10))), [false; 5], "a revocation that was taken back by hand");
+        for grace in [None, Some(10)] {
+            let token = token(Some(10), Some(10), grace);
+            assert!([10, 11, 99].into_iter().all(|now| token.is_expired(at(now)) && !token.is_revoked(at(now))));
+        }
+        // By the clock that revoked it, it had expired; by one that is behind it would live.
+        assert_eq!(revoked(token(Some(10), Some(50), None)), [true, true, false, false, false]);
     }
 
     #[test]

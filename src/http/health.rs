@@ -1,4 +1,4 @@
-//! `/healthz`: the process lives. `/readyz`: the database answers and its schema is current.
+//! `/healthz`: the process lives. `/readyz`: the database answers and its schema is current, and how the clock is.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -15,6 +15,17 @@ pub struct Health {
     status: &'static str,
 }
 
+/// That this node can serve, and how its parts are.
+#[derive(Serialize, ToSchema)]
+pub struct Ready {
+    /// A word.
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// `ok`, or how far this node's clock is from the database's, or was set lately. Nothing is purged meanwhile.
+    #[schema(example = "ok")]
+    clock: String,
+}
+
 /// Always 200: whoever can answer is alive.
 pub async fn healthz() -> HttpResponse {
     drf::answer(StatusCode::OK, &Health { status: "ok" })
@@ -26,7 +37,10 @@ pub async fn readyz(state: web::Data<AppState>) -> HttpResponse {
         return drf::detail(StatusCode::SERVICE_UNAVAILABLE, "This node is stopping.");
     }
     let sentence = match state.service.ready().await {
-        Ok(true) => return drf::answer(StatusCode::OK, &Health { status: "ok" }),
+        Ok(true) => {
+            let clock = state.service.clock_state().to_string();
+            return drf::answer(StatusCode::OK, &Ready { status: "ok", clock });
+        }
         Ok(false) => "The database's schema is not the one this jeton needs; run `jeton migrate`.",
         Err(error) => {
             log::warn!("not ready: {error}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::domain::network::Network;
-use crate::domain::time::Timestamp;
+use crate::domain::time::Uptime;
 
 /// How long nothing more is said of an address.
 const QUIET: Duration = Duration::from_hours(1);
@@ -20,7 +20,7 @@ const MAX_TOLD: usize = 64;
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
     /// When who was told of, by network.
-    told: Mutex<HashMap<Network, Timestamp>>,
+    told: Mutex<HashMap<Network, Uptime>>,
 }
 
 impl TrustedProxies {
@@ -39,7 +39,7 @@ impl TrustedProxies {
     }
 
     /// Says in the log that this peer speaks for others and is not believed. None is a peer on a Unix socket.
-    pub(super) fn tell_of(&self, peer: Option<IpAddr>, header: &str, now: Timestamp) {
+    pub(super) fn tell_of(&self, peer: Option<IpAddr>, header: &str, now: Uptime) {
         if !self.is_news(peer, now) {
             return;
         }
@@ -54,7 +54,7 @@ impl TrustedProxies {
         );
     }
 
-    fn is_news(&self, peer: Option<IpAddr>, now: Timestamp) -> bool {
+    fn is_news(&self, peer: Option<IpAddr>, now: Uptime) -> bool {
         let network = Network::of(peer);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|_, at| now.since(*at) < QUIET);
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+    const START: Uptime = Uptime::from_nanos(1_000_000_000_000_000);
 
     #[test]
     fn an_address_is_news_once_an_hour_and_a_network_is_one() {

@@ -1,5 +1,5 @@
 //! What a server does beside answering: it writes the uses of tokens and last logins, forgets failures, purges what is
-//! long dead, and counts what password hashes cost.
+//! long dead, counts what password hashes cost, and looks whether its clock is right.
 
 use std::time::Duration;
 
@@ -63,6 +63,19 @@ pub async fn keep_sweeping(service: Service) {
     loop {
         actix_rt::time::sleep(SWEEP_INTERVAL).await;
         service.sweep_limits();
+    }
+}
+
+/// How often this node's clock is compared with the database's.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(2);
+
+pub async fn keep_looking_at_clock(service: Service) {
+    loop {
+        // A database that does not answer is told of by others.
+        if let Err(error) = service.look_at_clock().await {
+            log::debug!("the clock is not compared with the database's: {error}");
+        }
+        actix_rt::time::sleep(CLOCK_INTERVAL).await;
     }
 }
 

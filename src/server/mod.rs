@@ -164,6 +164,7 @@ impl Server {
         let watch = self.service.watch()?;
         let uses = actix_rt::spawn(chores::keep_flushing(self.service.clone()));
         let purge = actix_rt::spawn(chores::keep_purging(self.service.clone()));
+        let clock = actix_rt::spawn(chores::keep_looking_at_clock(self.service.clone()));
         let costs = actix_rt::spawn(chores::keep_counting(self.service.clone()));
         let sweep = actix_rt::spawn(chores::keep_sweeping(self.service.clone()));
         let seals = actix_rt::spawn(chores::keep_resealing(self.service.clone()));
@@ -175,6 +176,7 @@ impl Server {
         }
         uses.abort();
         purge.abort();
+        clock.abort();
         costs.abort();
         sweep.abort();
         seals.abort();

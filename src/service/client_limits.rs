@@ -18,7 +18,7 @@ use crate::domain::client::{ClientSecret, MAX_CLIENT_ID};
 use crate::domain::network::Network;
 use crate::domain::rate::Rate;
 use crate::domain::shown::name_without_keys;
-use crate::domain::time::Timestamp;
+use crate::domain::time::Uptime;
 use crate::store::StoreError;
 
 /// How long after it authenticated a client is a good neighbour.
@@ -52,7 +52,7 @@ pub struct ClientLimits {
     origins: Recent<()>,
     sweeps: AtomicU64,
     /// Ends of connections over which the limit was reached, and until when.
-    watched: Recent<Timestamp>,
+    watched: Recent<Uptime>,
     watches: AtomicBool,
     /// The first failure of a network's window takes its one place.
     told: Mutex<Limit>,
@@ -77,7 +77,7 @@ impl ClientLimits {
     }
 
     /// Forgets what has passed, and gives its memory back.
-    pub fn sweep(&self, now: Timestamp) {
+    pub fn sweep(&self, now: Uptime) {
         self.throttle.sweep(now);
         self.neighbours.sweep(now);
         self.origins.sweep(now);
@@ -98,21 +98,21 @@ impl ClientLimits {
         self.keys.key(&[client_id.as_bytes(), network.to_string().as_bytes()])
     }
 
-    fn is_neighbour(&self, client_id: &str, network: Network, now: Timestamp) -> bool {
+    fn is_neighbour(&self, client_id: &str, network: Network, now: Uptime) -> bool {
         self.neighbours.get(&self.neighbour(client_id, network), now).is_some()
     }
 
-    fn welcome(&self, client_id: &str, network: Network, now: Timestamp) {
+    fn welcome(&self, client_id: &str, network: Network, now: Uptime) {
         self.neighbours.put(self.neighbour(client_id, network), (), now);
     }
 
-    fn watch(&self, peer: Option<IpAddr>, until: Timestamp, now: Timestamp) {
+    fn watch(&self, peer: Option<IpAddr>, until: Uptime, now: Uptime) {
         self.watched.put(self.key(Network::of(peer)), until, now);
         self.watches.store(true, Ordering::Relaxed);
     }
 
     /// Whether a failure is one to tell of.
-    fn is_news(&self, network: Network, now: Timestamp) -> bool {
+    fn is_news(&self, network: Network, now: Uptime) -> bool {
         let first = |limit: &Mutex<Limit>, network| {
             limit.lock().unwrap_or_else(PoisonError::into_inner).fail(self.key(network), now)
         };
@@ -133,12 +133,12 @@ impl Service {
     ) -> Result<Option<String>, Error> {
         let Some((tried, _)) = candidates.first() else { return Ok(None) };
         let (limits, network, tried) = (&self.inner.client_limits, Network::of(from.address), tried.clone());
-        let is_neighbour = candidates.iter().any(|(id, _)| limits.is_neighbour(id, network, self.clock().now()));
+        let is_neighbour = candidates.iter().any(|(id, _)| limits.is_neighbour(id, network, self.clock().uptime()));
         let mut checked = None;
         if is_neighbour {
             checked = Some(self.authenticate_client(candidates.clone()).await?);
             if let Some(Some(client_id)) = checked {
-                limits.welcome(&client_id, network, self.clock().now());
+                limits.welcome(&client_id, network, self.clock().uptime());
                 return Ok(Some(client_id));
             }
         }
@@ -146,7 +146,7 @@ impl Service {
         let attempt = match limits.throttle.attempt(&wanted, self.clock()).await {
             Ok(attempt) => attempt,
             Err(Stopped::Refused(refusal)) => {
-                let now = self.clock().now();
+                let now = self.clock().uptime();
                 limits.watch(from.peer, now.after(refusal.wait), now);
                 return Err(Error::Throttled(refusal.wait));
             }
@@ -164,7 +164,7 @@ impl Service {
             Ok(Some(_)) | Err(_) => attempt.forgive(),
         }
         if let Ok(Some(client_id)) = &checked {
-            limits.welcome(client_id, network, self.clock().now());
+            limits.welcome(client_id, network, self.clock().uptime());
         }
         checked
     }
@@ -174,7 +174,7 @@ impl Service {
     pub fn watches_clients_from(&self, peer: Option<IpAddr>) -> bool {
         let limits = &self.inner.client_limits;
         limits.watches.load(Ordering::Relaxed) && {
-            let now = self.clock().now();
+            let now = self.clock().uptime();
             limits.watched.get(&limits.key(Network::of(peer)), now).is_some_and(|until| until > now)
         }
     }
@@ -182,14 +182,14 @@ impl Service {
     /// Notes what a request of an admitted client looks like, its credentials included.
     pub fn note_client_origin(&self, origin: &[u8]) {
         let limits = &self.inner.client_limits;
-        limits.origins.put(limits.keys.key(&[origin]), (), self.clock().now());
+        limits.origins.put(limits.keys.key(&[origin]), (), self.clock().uptime());
     }
 
     /// Whether a client was admitted lately with a request that looked like this one.
     #[must_use]
     pub fn knows_client_origin(&self, origin: &[u8]) -> bool {
         let limits = &self.inner.client_limits;
-        limits.origins.get(&limits.keys.key(&[origin]), self.clock().now()).is_some()
+        limits.origins.get(&limits.keys.key(&[origin]), self.clock().uptime()).is_some()
     }
 
     /// Grows by one every few seconds: who keeps what [`Service::knows_client_origin`] said asks again now and then.
@@ -199,14 +199,13 @@ impl Service {
     }
 
     async fn tell_of_failed_client(&self, tried: String, address: Option<IpAddr>, network: Network) {
-        let now = self.clock().now();
-        if !self.inner.client_limits.is_news(network, now) {
+        if !self.inner.client_limits.is_news(network, self.clock().uptime()) {
             return;
         }
         // It may be anything, a key or a secret too; an id that no client can have is cut.
         let shown = if self.has_met_client(&tried) { &tried } else { name_without_keys(&tried) };
         let id: String = shown.chars().filter(|char| *char != '\0').take(MAX_CLIENT_ID).collect();
-        let by = Actor { name: format!("client:{id}"), address };
+        let (by, now) = (Actor { name: format!("client:{id}"), address }, self.clock().now());
         let told = self.db(move |store| store.record(&by, Action::ClientFailed, &id, &json!({}), now)).await;
         if let Err(error) = told {
             log::warn!("refused client credentials are not in the audit log: {error}");

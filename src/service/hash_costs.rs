@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Service};
 use crate::domain::password::{HashCosts, NameKey, PasswordHash};
-use crate::domain::time::{Stopwatch, Timestamp};
+use crate::domain::time::{Stopwatch, Timestamp, Uptime};
 use crate::store::{MetaKey, Store, StoreError};
 
 /// How old a count may become, and how many times as long as the counting took: a percent of a connection at most.
@@ -45,10 +45,14 @@ impl Count {
         serde_json::to_string(self).expect("texts and numbers are JSON")
     }
 
-    fn is_due(&self, now: Timestamp) -> bool {
-        let counted_at = Timestamp::from_micros(self.counted_at);
-        // Whoever counted may have had another idea of the time.
-        now.since(counted_at).max(counted_at.since(now)) >= LONGEST_AGE.max(Duration::from_millis(self.took_ms) * REST)
+    /// `seen`: when this node saw it come, if it did. Of one that was there before it believes the date, though whoever
+    /// counted may have had another idea of the time: two who go on disagreeing would count in turns without an end.
+    fn is_due(&self, seen: Option<Uptime>, now: Timestamp, uptime: Uptime) -> bool {
+        let age = match seen {
+            Some(seen) if self.counted_at != 0 => uptime.since(seen),
+            _ => now.distance(Timestamp::from_micros(self.counted_at)),
+        };
+        age >= LONGEST_AGE.max(Duration::from_millis(self.took_ms) * REST)
     }
 }
 
@@ -56,7 +60,15 @@ impl Count {
 pub struct CountedHashes {
     key: NameKey,
     max_memory_kib: u32,
-    newest: RwLock<Arc<(String, HashCosts)>>,
+    newest: RwLock<Arc<Newest>>,
+}
+
+#[derive(Default)]
+struct Newest {
+    text: String,
+    costs: HashCosts,
+    /// When it came, if this node was there.
+    seen: Option<Uptime>,
 }
 
 impl CountedHashes {
@@ -72,7 +84,7 @@ impl CountedHashes {
         let key = NameKey::from_hex(&key)
             .ok_or_else(|| StoreError::Unusable("the name_key in the table meta is not 64 hex digits".into()))?;
         let counted = Self { key, max_memory_kib, newest: RwLock::default() };
-        counted.take(store.meta(MetaKey::HashCosts)?.unwrap_or_default());
+        counted.take(store.meta(MetaKey::HashCosts)?.unwrap_or_default(), None);
         Ok(counted)
     }
 
@@ -84,20 +96,20 @@ impl CountedHashes {
     /// A hash of nothing for `name`: of one of the costs that users' hashes have, and always the same while they do. Other
     /// nodes may allow costs that this one does not: they stay in the count, and are none here.
     pub fn dummy_for(&self, name: &str, today: &PasswordHash) -> PasswordHash {
-        self.now().1.clone().within(self.max_memory_kib).dummy_for(name, today, &self.key)
+        self.now().costs.clone().within(self.max_memory_kib).dummy_for(name, today, &self.key)
     }
 
-    fn now(&self) -> Arc<(String, HashCosts)> {
+    fn now(&self) -> Arc<Newest> {
         Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn take(&self, text: String) {
+    fn take(&self, text: String, seen: Option<Uptime>) {
         let costs = HashCosts::of(Count::read(&text).costs);
-        self.set(text, costs);
+        self.set(Newest { text, costs, seen });
     }
 
-    fn set(&self, text: String, costs: HashCosts) {
-        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new((text, costs));
+    fn set(&self, newest: Newest) {
+        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(newest);
     }
 }
 
@@ -112,7 +124,9 @@ impl Service {
     /// [`Error::Store`].
     pub async fn refresh_hash_costs(&self) -> Result<(), Error> {
         let text = self.read_hash_costs().await?;
-        if Count::read(&text).is_due(self.clock().now()) { self.count_hash_costs(text).await } else { Ok(()) }
+        let (seen, clock) = (self.inner.counted.now().seen, self.clock());
+        let is_due = Count::read(&text).is_due(seen, clock.now(), clock.uptime());
+        if is_due { self.count_hash_costs(text).await } else { Ok(()) }
     }
 
     /// Counts anew, after many hashes came at once. Where it fails, a server does so within ten minutes.
@@ -128,7 +142,7 @@ impl Service {
     /// # Errors
     /// [`Error::Store`].
     pub async fn estimate_hash_costs(&self) -> Result<(), Error> {
-        if !self.inner.counted.now().0.is_empty() {
+        if !self.inner.counted.now().text.is_empty() {
             return Ok(());
         }
         let hashes = self.db(|store| store.hashes(None, FIRST_LOOK)).await?;
@@ -136,14 +150,14 @@ impl Service {
         for (_, hash) in &hashes {
             costs.add(hash);
         }
-        self.inner.counted.set(String::new(), costs.most_common());
+        self.inner.counted.set(Newest { costs: costs.most_common(), ..Newest::default() });
         Ok(())
     }
 
     async fn read_hash_costs(&self) -> Result<String, Error> {
         let text = self.db(|store| store.meta(MetaKey::HashCosts)).await?.unwrap_or_default();
-        if !text.is_empty() && text != self.inner.counted.now().0 {
-            self.inner.counted.take(text.clone());
+        if !text.is_empty() && text != self.inner.counted.now().text {
+            self.inner.counted.take(text.clone(), Some(self.clock().uptime()));
         }
         Ok(text)
     }
@@ -152,7 +166,7 @@ impl Service {
     /// who began before and is not done yet is late, and drops what they counted.
     async fn count_hash_costs(&self, old: String) -> Result<(), Error> {
         let (watch, now) = (Stopwatch::start(), self.clock().now());
-        let so_far = to_map(&self.inner.counted.now().1);
+        let so_far = to_map(&self.inner.counted.now().costs);
         let claim = Count { counted_at: now.as_micros(), took_ms: Count::read(&old).took_ms, costs: so_far };
         let Some(claimed) = self.replace_hash_costs(old, &claim).await? else { return Ok(()) };
         let (mut costs, mut last) = (HashCosts::default(), None);
@@ -169,7 +183,7 @@ impl Service {
         let count = Count { counted_at: now.as_micros(), took_ms, costs: to_map(&costs.most_common()) };
         log::debug!(costs = count.costs.len(), ms = took_ms; "counted what password hashes cost");
         if let Some(text) = self.replace_hash_costs(claimed, &count).await? {
-            self.inner.counted.take(text);
+            self.inner.counted.take(text, Some(self.clock().uptime()));
         }
         Ok(())
     }
@@ -187,5 +201,26 @@ impl Service {
             })
             .await?;
         Ok(replaced.then_some(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_whose_clocks_disagree_do_not_count_in_turns() {
+        let (counted_at, minutes) = (1_750_000_000_000_000, |minutes| Duration::from_mins(minutes));
+        let count = Count { counted_at, ..Count::default() };
+        let (now, start) = (Timestamp::from_micros(counted_at), Uptime::from_nanos(7));
+        for wrong in [now, now.after(minutes(15)), now.before(minutes(15))] {
+            assert!(!count.is_due(Some(start), wrong, start.after(minutes(9))), "it was seen to come");
+            assert!(count.is_due(Some(start), wrong, start.after(minutes(10))));
+        }
+        assert!(!count.is_due(None, now.after(minutes(9)), start), "of one from before its date is believed");
+        assert!(
+            count.is_due(None, now.after(minutes(10)), start) && count.is_due(None, now.before(minutes(10)), start)
+        );
+        assert!(Count::default().is_due(Some(start), now, start), "a broken one");
     }
 }

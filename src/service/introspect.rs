@@ -136,14 +136,15 @@ impl PartialSchema for Introspection {
 impl ToSchema for Introspection {}
 
 impl Introspection {
-    fn active(token: &TokenFacts, user: &User, issuer: Option<&str>) -> Self {
+    fn active(token: &TokenFacts, user: &User, issuer: Option<&str>, now: Timestamp) -> Self {
         let answer = Active {
             active: true,
             token_type: "Bearer",
             sub: user.id.to_string(),
             username: &user.username,
             scope: &token.scope,
-            iat: token.created_at.epoch_seconds(),
+            // Not ahead of `exp`, or of the time at all, where another node's clock is: clients refuse what is.
+            iat: token.created_at.min(now).epoch_seconds(),
             exp: token.ends_at().map(Timestamp::epoch_seconds),
             jti: token.id.to_string(),
             iss: issuer,
@@ -294,7 +295,7 @@ impl Service {
     fn introspection(&self, digest: &TokenDigest, born: Born, judged: &Judged) -> Introspection {
         let now = self.clock().now();
         let result = match judged {
-            (None, Some((token, user))) => Introspection::active(token, user, self.policy().issuer.as_deref()),
+            (None, Some((token, user))) => Introspection::active(token, user, self.policy().issuer.as_deref(), now),
             (reason, _) => Introspection::inactive(reason.unwrap_or(Reason::Unknown)),
         };
         let token = judged.1.as_ref().map(|(token, _)| token);

@@ -7,7 +7,7 @@ use super::throttle::{Attempt, Else, Keys, Recent, Stopped, Throttle, Wanted};
 use super::{Error, Policy, Service};
 use crate::domain::audit::Actor;
 use crate::domain::network::{KNOWN_FOR, Network};
-use crate::domain::time::Timestamp;
+use crate::domain::time::Uptime;
 
 const BY_NETWORK: usize = 0;
 const BY_USER: usize = 1;
@@ -49,7 +49,7 @@ impl LoginLimits {
     }
 
     /// Forgets what has passed, and gives its memory back.
-    pub fn sweep(&self, now: Timestamp) {
+    pub fn sweep(&self, now: Uptime) {
         self.throttle.sweep(now);
         self.noted.sweep(now);
         self.asked.sweep(now);
@@ -86,12 +86,12 @@ impl Service {
     }
 
     async fn is_known_network(&self, username: &str, network: Network) -> Result<bool, Error> {
-        let (limits, now) = (&self.inner.login_limits, self.clock().now());
+        let (limits, now) = (&self.inner.login_limits, self.clock().uptime());
         let key = limits.keys.key(&[username.as_bytes(), network.to_string().as_bytes()]);
         if let Some(is_known) = limits.asked.get(&key, now) {
             return Ok(is_known);
         }
-        let (name, since) = (username.to_owned(), now.before(KNOWN_FOR));
+        let (name, since) = (username.to_owned(), self.clock().now().before(KNOWN_FOR));
         let is_known = self.db(move |store| store.knows_login_network(&name, network, since)).await?;
         limits.asked.put(key, is_known, now);
         Ok(is_known)
@@ -102,14 +102,14 @@ impl Service {
         if self.policy().login_limit_account.is_none() {
             return;
         }
-        let (limits, network, now) = (&self.inner.login_limits, Network::of(by.address), self.clock().now());
+        let (limits, network, now) = (&self.inner.login_limits, Network::of(by.address), self.clock().uptime());
         let place = network.to_string();
         let key = limits.keys.key(&[&user_id.to_le_bytes(), place.as_bytes()]);
         if limits.noted.get(&key, now).is_some() {
             return;
         }
-        let due = now.before(NOTE_INTERVAL);
-        match self.db(move |store| store.note_login_network(user_id, network, now, due)).await {
+        let at = self.clock().now();
+        match self.db(move |store| store.note_login_network(user_id, network, at, NOTE_INTERVAL)).await {
             Ok(()) => {
                 limits.noted.put(key, (), now);
                 limits.asked.put(limits.keys.key(&[by.name.as_bytes(), place.as_bytes()]), true, now);

@@ -2,13 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+};
 
 use super::Reason;
 use super::cache::Cache;
 use crate::domain::time::Uptime;
 use crate::logging::Lines;
+use crate::store::Purge;
 
 /// Results of an introspection: active, and each reason why not.
 const RESULTS: usize = 1 + Reason::ALL.len();
@@ -52,7 +56,43 @@ pub struct Metrics {
     logins: IntCounterVec,
     log_lines_dropped: IntCounter,
     log_lines: OnceLock<Lines>,
+    pub(super) clock: ClockMetrics,
     workers: Mutex<Workers>,
+}
+
+/// What tells of a clock that is wrong, and of what waits to be purged until it is right.
+pub(super) struct ClockMetrics {
+    pub difference: Gauge,
+    pub jumps: IntCounter,
+    overdue: GaugeVec,
+}
+
+impl ClockMetrics {
+    fn new(registry: &Registry) -> Self {
+        let difference = "How far this node's clock is ahead of the database's; NaN: not compared yet";
+        let jumps = "How often this node's clock was set by more than two seconds";
+        let overdue = "How long the oldest row that is to be purged has been waiting for it; 0: there is none";
+        let overdue = Opts::new("jeton_purge_overdue_seconds", overdue);
+        let metrics = Self {
+            difference: Gauge::new("jeton_clock_difference_seconds", difference).expect("a good name"),
+            jumps: IntCounter::new("jeton_clock_jumps_total", jumps).expect("a good name"),
+            overdue: GaugeVec::new(overdue, &["rows"]).expect("a good name"),
+        };
+        metrics.difference.set(f64::NAN);
+        for what in Purge::ALL {
+            metrics.overdue(what, Duration::ZERO);
+        }
+        let all: [Box<dyn prometheus::core::Collector>; 3] =
+            [Box::new(metrics.difference.clone()), Box::new(metrics.jumps.clone()), Box::new(metrics.overdue.clone())];
+        for collector in all {
+            registry.register(collector).expect("each name comes once");
+        }
+        metrics
+    }
+
+    pub fn overdue(&self, what: Purge, span: Duration) {
+        self.overdue.with_label_values(&[what.as_str()]).set(span.as_secs_f64());
+    }
 }
 
 /// What each worker counts, and how much of it is in the counters already.
@@ -75,8 +115,10 @@ impl Metrics {
             "Requests by route and status, by their time; introspections answered past the router are not among them",
         )
         .buckets(seconds);
+        let registry = Registry::new();
         let metrics = Self {
-            registry: Registry::new(),
+            clock: ClockMetrics::new(&registry),
+            registry,
             requests: HistogramVec::new(requests, &["route", "status"]).expect("a good name"),
             introspections: counters("jeton_introspections_total", "Introspected tokens by result", "result"),
             hits: counter("jeton_cache_hits_total", "Introspections answered from the cache"),

@@ -7,6 +7,7 @@ mod bootstrap;
 pub mod cache;
 mod client_limits;
 mod clients;
+mod clock;
 mod confirm;
 mod error;
 mod explain;
@@ -60,6 +61,8 @@ pub use bootstrap::{Bootstrap, FirstStart};
 use cache::Cache;
 use client_limits::ClientLimits;
 pub use client_limits::ClientOrigin;
+pub use clock::ClockState;
+use clock::ClockWatch;
 pub use error::{Error, Faults};
 pub use explain::Explanation;
 use hash_costs::CountedHashes;
@@ -169,6 +172,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     stopping: AtomicBool,
     clock: Clock,
+    clock_watch: ClockWatch,
     policy: Policy,
 }
 
@@ -222,6 +226,7 @@ impl Service {
             metrics,
             stopping: AtomicBool::new(false),
             clock,
+            clock_watch: ClockWatch::default(),
             policy,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -247,7 +252,7 @@ impl Service {
 
     /// Forgets failures that count no more, and gives their memory back.
     pub fn sweep_limits(&self) {
-        let now = self.clock().now();
+        let now = self.clock().uptime();
         self.inner.login_limits.sweep(now);
         self.inner.client_limits.sweep(now);
     }

@@ -60,13 +60,12 @@ impl PurgeRound {
 }
 
 impl Service {
-    /// Purges one batch; says whether more is due.
+    /// Purges one batch, if this node's clock is to be believed; says whether more is due.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn purge(&self, round: &mut PurgeRound) -> Result<bool, Error> {
-        let (what, from, most, retention) = (round.what, round.from, round.pace.0, self.policy().retention);
-        let audit_retention = self.policy().audit_retention;
+        let (what, retention, audit_retention) = (round.what, self.policy().retention, self.policy().audit_retention);
         let age = match what {
             Purge::ExpiredSeals => SETTLED,
             Purge::ExpiredTokens => retention.max(SETTLED),
@@ -75,7 +74,22 @@ impl Service {
             Purge::Sessions => SESSION_IDLE,
             Purge::LoginNetworks => KNOWN_FOR,
         };
-        let (before, statement) = (self.clock().now().before(age), Stopwatch::start());
+        // The moment that was looked at, for the clock may be set right after.
+        let now = self.look_at_clock().await?;
+        let before = now.unwrap_or_else(|| self.clock().now()).before(age);
+        let purged = if now.is_some() { self.purge_batch(round, before).await } else { Ok(false) };
+        if matches!(purged, Ok(true)) {
+            return purged;
+        }
+        // Also after a failure, and then above all.
+        let from = round.from;
+        let oldest = self.db(move |store| store.oldest(what, from, before)).await?;
+        self.inner.metrics.clock.overdue(what, oldest.map_or(Duration::ZERO, |oldest| before.since(oldest)));
+        purged
+    }
+
+    async fn purge_batch(&self, round: &mut PurgeRound, before: Timestamp) -> Result<bool, Error> {
+        let (what, from, most, statement) = (round.what, round.from, round.pace.0, Stopwatch::start());
         let purged = self.db(move |store| store.purge(what, from, before, most)).await?;
         let took = statement.elapsed();
         round.pace = round.pace.after(took);

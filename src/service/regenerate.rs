@@ -32,7 +32,9 @@ impl Service {
             let now = self.clock().now();
             let expires_at = self.policy().login_expiry(now);
             let (token, new) = self.new_login_token(user.id, expires_at);
-            let how = Regenerate { all: options.all, grace_until: options.grace.map(|grace| now.after(grace)) };
+            // No grace at all asks no clock.
+            let grace = options.grace.filter(|grace| !grace.is_zero());
+            let how = Regenerate { all: options.all, grace_until: grace.map(|grace| now.after(grace)) };
             let actor = caller.actor.clone();
             let done = self.db(move |store| store.regenerate_token(&user, &new, how, &actor, now)).await?;
             Ok(done.then_some((token, expires_at)))

@@ -193,6 +193,7 @@ mod tests {
             expires_at: None,
             last_used_at: None,
             revoked_at: None,
+            grace_until: None,
             revoked_by: None,
             client: None,
         }

@@ -18,7 +18,8 @@ struct PassedOver {
 
 impl Store {
     /// Writes logins, a user's id and the moment, each unless one was written less than `interval` before it, by whatever
-    /// node, or a later one stands. Gives the ids of users that were passed over. One transaction, so give it hundreds.
+    /// node, or a later one stands that can be true. Gives the ids of users that were passed over. One transaction, so
+    /// give it hundreds.
     ///
     /// It changes no answer that is kept in memory: no node hears of it.
     pub fn record_logins(
@@ -35,26 +36,30 @@ impl Store {
                 let ids: Vec<i64> = logins.iter().map(|(id, _)| *id).collect();
                 let moments: Vec<_> = logins.iter().map(|(_, at)| at.naive()).collect();
                 let due: Vec<_> = logins.iter().map(|(_, at)| at.before(interval).naive()).collect();
+                let latest: Vec<_> = logins.iter().map(|(_, at)| at.latest_credible().naive()).collect();
                 let skip = if locked == LockedRows::PassOver { "skip locked" } else { "" };
                 let passed_over: Vec<PassedOver> = diesel::sql_query(format!(
                     "with locked as (select id from users where id = any($1) order by id for no key update {skip}), \
                      written as (update users set last_login = login.at \
-                     from unnest($1, $2, $3) as login (id, at, due), locked \
+                     from unnest($1, $2, $3, $4) as login (id, at, due, latest), locked \
                      where users.id = login.id and users.id = locked.id \
-                     and (users.last_login is null or users.last_login <= login.due)) \
+                     and (users.last_login is null or users.last_login <= login.due \
+                     or users.last_login > login.latest)) \
                      select id from users where id = any($1) and id not in (select id from locked)"
                 ))
                 .bind::<Array<BigInt>, _>(ids)
                 .bind::<Array<SqlTimestamp>, _>(moments)
                 .bind::<Array<SqlTimestamp>, _>(due)
+                .bind::<Array<SqlTimestamp>, _>(latest)
                 .load(pg)?;
                 Ok(passed_over.into_iter().map(|PassedOver { id }| id).collect())
             }
             Conn::Sqlite(sqlite) => {
                 for (id, at) in &logins {
-                    let due = at.before(interval).naive();
+                    let (due, latest) = (at.before(interval).naive(), at.latest_credible().naive());
+                    let is_due = users::last_login.le(due).or(users::last_login.gt(latest));
                     diesel::update(users::table.find(id))
-                        .filter(users::last_login.is_null().or(users::last_login.le(due)))
+                        .filter(users::last_login.is_null().or(is_due))
                         .set(users::last_login.eq(at.naive()))
                         .execute(sqlite)?;
                 }

@@ -1,5 +1,7 @@
 //! The `login_networks` table: where users log in from.
 
+use std::time::Duration;
+
 use chrono::NaiveDateTime;
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -11,20 +13,22 @@ use super::{Store, StoreError, storable};
 use crate::domain::network::Network;
 use crate::domain::time::Timestamp;
 
-/// A user who is gone by now has no row to write; one that was written after `due` is left as it is.
+/// A user who is gone by now has no row to write; one that was written lately is left as it is.
 const NOTE: &str = "insert into login_networks (user_id, network, seen_at) select id, $1, $2 from users where id = $3 \
-    on conflict (user_id, network) do update set seen_at = excluded.seen_at where login_networks.seen_at <= $4";
+    on conflict (user_id, network) do update set seen_at = excluded.seen_at \
+    where login_networks.seen_at <= $4 or login_networks.seen_at > $5";
 
 impl Store {
-    /// A user logged in from there; not written again when it was after `due`.
+    /// A user logged in from there; not written again when it was less than `interval` before.
     pub fn note_login_network(
         &self,
         user_id: i64,
         network: Network,
         now: Timestamp,
-        due: Timestamp,
+        interval: Duration,
     ) -> Result<(), StoreError> {
-        let (network, now, due) = (network.to_string(), now.naive(), due.naive());
+        let (due, latest) = (now.before(interval).naive(), now.latest_credible().naive());
+        let (network, now) = (network.to_string(), now.naive());
         self.on_writer(|conn| {
             macro_rules! note {
                 ($conn:expr) => {
@@ -33,6 +37,7 @@ impl Store {
                         .bind::<SqlTimestamp, NaiveDateTime>(now)
                         .bind::<BigInt, _>(user_id)
                         .bind::<SqlTimestamp, NaiveDateTime>(due)
+                        .bind::<SqlTimestamp, NaiveDateTime>(latest)
                         .execute($conn)?
                 };
             }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::connection::Conn;
-use super::revocation::{unrevoked, unseal};
+use super::revocation::{theirs, unrevoked, unseal};
 use super::schema::{tokens, users};
 use super::tokens::{NewToken, insert};
 use super::users::lock_id;
@@ -128,5 +128,5 @@ fn login_token(conn: &mut Conn, user: &User, now: Timestamp) -> Result<LoginToke
 
 fn live_login_tokens(conn: &mut Conn, user_id: i64, now: Timestamp) -> Result<i64, StoreError> {
     let lives = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
-    Ok(unrevoked(user_id, false, now).filter(lives).count().get_result(conn)?)
+    Ok(theirs(user_id, false).filter(unrevoked(now)).filter(lives).count().get_result(conn)?)
 }

@@ -1,7 +1,7 @@
 //! Everything that is kept. The only room that speaks Diesel and SQL.
 //!
 //! One `Store` over PostgreSQL and SQLite. What keeps a query portable:
-//! 1. times come from our clock as parameters, never from the database;
+//! 1. times come from our clock as parameters, never from the database, whose clock is asked only to be compared;
 //! 2. one atomic statement rather than read, lock, write; where a user's tokens change, `users::lock` comes first;
 //! 3. a unique violation is an answer ([`StoreError::Taken`]) and ends its transaction;
 //! 4. rows are inserted one by one, but for an import's;
@@ -9,6 +9,7 @@
 
 mod audit;
 mod clients;
+mod clock;
 mod connection;
 mod django;
 mod groups;

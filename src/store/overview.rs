@@ -67,7 +67,8 @@ impl Store {
     pub fn count_live_tokens(&self, now: Timestamp) -> Result<i64, StoreError> {
         let counted = format!(
             "select count(*) as one, count(*) as other from (select id from tokens \
-             where (revoked_at is null or revoked_at > $1) and (expires_at is null or expires_at > $1) \
+             where (revoked_at is null or (grace_until = revoked_at and grace_until > $1)) \
+             and (expires_at is null or expires_at > $1) \
              limit {MOST_COUNTED}) as some_tokens"
         );
         self.read(|conn| {

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::connection::Conn;
-use super::revocation::{lock_tokens, revoke_login_tokens};
+use super::revocation::{lock_tokens, revoke_login_tokens, unrevoked};
 use super::schema::{tokens, users};
 use super::sessions::end_sessions;
 use super::tokens::{NewToken, create, insert};
@@ -106,11 +106,13 @@ fn asker<T>(
 ) -> Result<Result<User, OwnChange<T>>, StoreError> {
     let Some(user) = lock_whoever(conn, asked_with.user_id)? else { return Ok(Err(OwnChange::TokenEnded)) };
     lock_tokens(conn, user.id)?;
-    // One that was revoked since they asked has ended, whatever any clock says: the password's check may have taken long.
-    let unrevoked = tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive()));
-    let revoked_at: Option<Option<NaiveDateTime>> =
-        tokens::table.find(asked_with.id).filter(unrevoked).select(tokens::revoked_at).first(conn).optional()?;
-    if revoked_at != Some(asked_with.revoked_at.map(Timestamp::naive)) {
+    // One that was revoked since they asked has ended, and one that was given a grace ends sooner: the password's check may
+    // have taken long.
+    let revoked = (tokens::revoked_at, tokens::grace_until);
+    let found: Option<(Option<NaiveDateTime>, Option<NaiveDateTime>)> =
+        tokens::table.find(asked_with.id).filter(unrevoked(now)).select(revoked).first(conn).optional()?;
+    let asked = [asked_with.revoked_at, asked_with.grace_until].map(|moment| moment.map(Timestamp::naive));
+    if found != Some(asked.into()) {
         return Ok(Err(OwnChange::TokenEnded));
     }
     let rights = |user: &User| (user.is_active, user.is_staff, user.is_superuser);
@@ -122,7 +124,7 @@ fn live_own_tokens(conn: &mut Conn, user_id: i64, now: Timestamp) -> Result<i64,
     Ok(tokens::table
         .filter(tokens::user_id.eq(user_id))
         .filter(tokens::own.eq(true))
-        .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive())))
+        .filter(unrevoked(now))
         .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())))
         .count()
         .get_result(conn)?)

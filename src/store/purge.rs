@@ -37,6 +37,19 @@ impl Purge {
         Self::LoginNetworks,
     ];
 
+    /// The word in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ExpiredSeals => "expired_seals",
+            Self::RevokedTokens => "revoked_tokens",
+            Self::ExpiredTokens => "expired_tokens",
+            Self::AuditLog => "audit_log",
+            Self::Sessions => "sessions",
+            Self::LoginNetworks => "login_networks",
+        }
+    }
+
     /// What is done to the rows, where they stand, what makes them due, and the moment that counts. An index has each.
     const fn parts(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
@@ -60,6 +73,12 @@ pub struct Purged {
 }
 
 #[derive(diesel::QueryableByName)]
+struct Oldest {
+    #[diesel(sql_type = Nullable<SqlTimestamp>)]
+    moment: Option<chrono::NaiveDateTime>,
+}
+
+#[derive(diesel::QueryableByName)]
 struct Counted {
     #[diesel(sql_type = BigInt)]
     rows: i64,
@@ -68,6 +87,26 @@ struct Counted {
 }
 
 impl Store {
+    /// The end of the oldest row that ended before `before`; of none that ended before `from`.
+    pub fn oldest(
+        &self,
+        what: Purge,
+        from: Option<Timestamp>,
+        before: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let (_, table, due, moment) = what.parts();
+        let query = diesel::sql_query(format!(
+            "select min({moment}) as moment from {table} where {due} {moment} >= $1 and {moment} < $2"
+        ))
+        .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::from_micros(0)).naive())
+        .bind::<SqlTimestamp, _>(before.naive());
+        let oldest: Oldest = self.read(|conn| match conn {
+            Conn::Pg(pg) => Ok(query.get_result(pg)?),
+            Conn::Sqlite(sqlite) => Ok(query.get_result(sqlite)?),
+        })?;
+        Ok(oldest.moment.map(Timestamp::from_naive))
+    }
+
     /// Purges at most `most` rows that ended before `before`, the oldest first; none that ended before `from`.
     pub fn purge(
         &self,

@@ -36,7 +36,7 @@ impl Store {
         self.change(|conn, changes| {
             let Some(user) = lock(conn, read)? else { return Ok(false) };
             changes.extend([Change::User(user.id), Change::created(&new.digest)]);
-            let ended = end_tokens(conn, user.id, how.all, by, now, how.grace_until.unwrap_or(now))?;
+            let ended = end_tokens(conn, user.id, how.all, by, now, how.grace_until)?;
             let id = insert(conn, user.id, new, now)?;
             let details = json!({ "token": id, "ended": ended, "all": how.all, "grace_until": how.grace_until });
             audit::record(conn, by, Action::TokenRegenerate, &user.username, &details, now)?;
@@ -80,11 +80,13 @@ impl Store {
 }
 
 fn revoke(conn: &mut Conn, changes: &mut Vec<Change>, id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
-    let revoked = diesel::update(tokens::table.find(id))
-        .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive())))
-        .set(revocation(by, now))
-        .execute(conn)?;
+    let token = tokens::table.find(id);
+    let revoked = diesel::update(token).filter(unrevoked(now)).set(revocation(by, now)).execute(conn)?;
     if revoked == 0 {
+        // By another clock its grace may go on. Who ended it, and when, stays.
+        let ended = diesel::update(token).filter(in_grace()).set(no_grace()).execute(conn)?;
+        let user_id: Option<i64> = token.select(tokens::user_id).first(conn).optional()?;
+        changes.extend(user_id.filter(|_| ended > 0).map(Change::User));
         return Ok(false);
     }
     let (user_id, owner, expires_at): (i64, String, Option<NaiveDateTime>) = tokens::table
@@ -100,35 +102,56 @@ fn revoke(conn: &mut Conn, changes: &mut Vec<Change>, id: i64, by: &Actor, now: 
     Ok(true)
 }
 
-/// A user's tokens that no revocation ends by `end`, expired ones too: their login tokens, or all.
+/// Tokens that no revocation has ended by `now`, expired ones too: not revoked, or within a grace.
 #[diesel::dsl::auto_type(no_type_alias)]
-pub(super) fn unrevoked(user_id: i64, all: bool, end: Timestamp) -> _ {
-    let end: NaiveDateTime = end.naive();
+pub(super) fn unrevoked(now: Timestamp) -> _ {
+    let now: NaiveDateTime = now.naive();
+    tokens::revoked_at.is_null().or(tokens::revoked_at.eq(tokens::grace_until).and(tokens::grace_until.gt(now)))
+}
+
+/// Tokens whose grace has an end, over or to come, and was not cut short. To cut it short moves `revoked_at`, so that whoever
+/// does so by hand, and a jeton that does not know of graces, need not know more.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn in_grace() -> _ {
+    tokens::revoked_at.eq(tokens::grace_until)
+}
+
+/// A user's tokens: those of logins, or all.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(super) fn theirs(user_id: i64, all: bool) -> _ {
     tokens::table
         .filter(tokens::user_id.eq(user_id))
-        .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(end)))
         .filter(tokens::name.is_null().or(all.into_sql::<diesel::sql_types::Bool>()))
 }
 
-/// Ends a user's tokens at `end`, which is now or, with a grace, later; a token that already ends sooner keeps its end.
-/// Says how many of them live.
+/// Ends a user's tokens: at once, or when a grace is over; a token that already ends sooner keeps its end. Says how many
+/// of them live.
 ///
 /// Those that look expired are marked too. Another node may have noted a use that moved the expiry of one, and write it
-/// after this: it would come back to life. Where nobody has, it stays expired (`TokenFacts::is_revoked`).
+/// after this: it would come back to life. Where nobody has, it stays expired (`TokenFacts::is_revoked`). A grace that
+/// looks over is ended for every clock, for the same reason.
 fn end_tokens(
     conn: &mut Conn,
     user_id: i64,
     all: bool,
     by: &Actor,
     now: Timestamp,
-    end: Timestamp,
+    grace_until: Option<Timestamp>,
 ) -> Result<usize, StoreError> {
     lock_tokens(conn, user_id)?;
     unseal(conn, user_id)?;
     let lives = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
-    let ended = diesel::update(unrevoked(user_id, all, end)).filter(lives).set(revocation(by, end)).execute(conn)?;
     let expired = tokens::expires_at.le(now.naive());
-    diesel::update(unrevoked(user_id, all, end)).filter(expired).set(revocation(by, end)).execute(conn)?;
+    let Some(end) = grace_until else {
+        let unended = || theirs(user_id, all).filter(unrevoked(now));
+        let ended = diesel::update(unended()).filter(lives).set(revocation(by, now)).execute(conn)?;
+        diesel::update(unended()).filter(expired).set(revocation(by, now)).execute(conn)?;
+        diesel::update(theirs(user_id, all)).filter(in_grace()).set(no_grace()).execute(conn)?;
+        return Ok(ended);
+    };
+    let later = || theirs(user_id, all).filter(unrevoked(end));
+    let ended = diesel::update(later()).filter(lives).set(grace(by, end)).execute(conn)?;
+    diesel::update(later()).filter(expired).set(grace(by, end)).execute(conn)?;
     Ok(ended)
 }
 
@@ -144,13 +167,33 @@ pub(super) fn lock_tokens(conn: &mut Conn, user_id: i64) -> Result<(), StoreErro
 
 pub(super) type Revocation<'a> = (
     diesel::dsl::Eq<tokens::revoked_at, NaiveDateTime>,
+    diesel::dsl::Eq<tokens::grace_until, Option<NaiveDateTime>>,
     diesel::dsl::Eq<tokens::revoked_by, &'a str>,
     diesel::dsl::Eq<tokens::sealed, Option<Vec<u8>>>,
 );
 
-/// What is set when a token is revoked; the sealed key goes at once.
+/// What is set when a token is revoked at once; the sealed key goes with it.
 pub(super) fn revocation(by: &Actor, now: Timestamp) -> Revocation<'_> {
-    (tokens::revoked_at.eq(now.naive()), tokens::revoked_by.eq(by.name.as_str()), tokens::sealed.eq(None::<Vec<u8>>))
+    ending(by, now, None)
+}
+
+/// What is set when a grace is over: it was revoked then.
+fn no_grace() -> diesel::dsl::Eq<tokens::grace_until, Option<NaiveDateTime>> {
+    tokens::grace_until.eq(None::<NaiveDateTime>)
+}
+
+/// What is set when a token is to live on until `end`.
+fn grace(by: &Actor, end: Timestamp) -> Revocation<'_> {
+    ending(by, end, Some(end))
+}
+
+fn ending(by: &Actor, at: Timestamp, grace_until: Option<Timestamp>) -> Revocation<'_> {
+    (
+        tokens::revoked_at.eq(at.naive()),
+        tokens::grace_until.eq(grace_until.map(Timestamp::naive)),
+        tokens::revoked_by.eq(by.name.as_str()),
+        tokens::sealed.eq(None::<Vec<u8>>),
+    )
 }
 
 /// Revokes all live login tokens of a user; says how many.
@@ -160,7 +203,7 @@ pub(super) fn revoke_login_tokens(
     by: &Actor,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    end_tokens(conn, user_id, false, by, now, now)
+    end_tokens(conn, user_id, false, by, now, None)
 }
 
 /// A user has at most one sealed token; an expired one must not stand in the way of the next.

@@ -9,7 +9,7 @@ use diesel::sql_types::{Array, BigInt};
 use serde_json::json;
 
 use super::connection::{Conn, MultiBackend};
-use super::revocation::revocation;
+use super::revocation::{revocation, unrevoked};
 use super::schema::{tokens, users};
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
@@ -108,8 +108,7 @@ impl Store {
 
 /// Those of the tokens that no revocation ends by `now`, expired ones too.
 fn meant(which: &TokenFilter, now: Timestamp) -> tokens::BoxedQuery<'static, MultiBackend> {
-    let mut query =
-        tokens::table.filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive()))).into_boxed();
+    let mut query = tokens::table.filter(unrevoked(now)).into_boxed();
     if let Some(ids) = &which.user_ids {
         query = query.filter(tokens::user_id.eq_any(ids.clone()));
     }

@@ -49,6 +49,7 @@ diesel::table! {
         revoked_by -> Nullable<Text>,
         client -> Nullable<Text>,
         own -> Bool,
+        grace_until -> Nullable<Timestamp>,
     }
 }
 

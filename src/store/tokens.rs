@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::connection::Conn;
+use super::revocation::unrevoked;
 use super::schema::{tokens, users};
 use super::users::{Row as UserRow, lock, with_groups};
 use super::{Store, StoreError, audit};
@@ -47,6 +48,7 @@ pub(super) type FactsRow = (
     Option<NaiveDateTime>,
     Option<NaiveDateTime>,
     Option<NaiveDateTime>,
+    Option<NaiveDateTime>,
     Option<String>,
     Option<String>,
 );
@@ -62,6 +64,7 @@ pub(super) type FactsColumns = (
     tokens::expires_at,
     tokens::last_used_at,
     tokens::revoked_at,
+    tokens::grace_until,
     tokens::revoked_by,
     tokens::client,
 );
@@ -77,12 +80,14 @@ pub(super) const FACTS: FactsColumns = (
     tokens::expires_at,
     tokens::last_used_at,
     tokens::revoked_at,
+    tokens::grace_until,
     tokens::revoked_by,
     tokens::client,
 );
 
 pub(super) fn facts(row: FactsRow) -> TokenFacts {
-    let (id, user_id, name, scope, hint, created_at, expires_at, last_used_at, revoked_at, revoked_by, client) = row;
+    let (id, user_id, name, scope, hint, created_at, expires_at, last_used_at, revoked_at, grace_until, by, client) =
+        row;
     TokenFacts {
         id,
         user_id,
@@ -93,7 +98,8 @@ pub(super) fn facts(row: FactsRow) -> TokenFacts {
         expires_at: expires_at.map(Timestamp::from_naive),
         last_used_at: last_used_at.map(Timestamp::from_naive),
         revoked_at: revoked_at.map(Timestamp::from_naive),
-        revoked_by,
+        grace_until: grace_until.map(Timestamp::from_naive),
+        revoked_by: by,
         client,
     }
 }
@@ -125,7 +131,7 @@ impl Store {
             let matching = || {
                 let query = tokens::table
                     .inner_join(users::table)
-                    .filter(tokens::revoked_at.is_null().or(tokens::revoked_at.gt(now.naive())))
+                    .filter(unrevoked(now))
                     .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())))
                     .into_boxed();
                 match user_id {

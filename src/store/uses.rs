@@ -39,8 +39,8 @@ struct PassedOver {
 
 impl Store {
     /// Writes uses, each token's unless one was written less than `interval` before it, by whatever node; an expiry
-    /// always, unless a later one stands. Gives the ids of those that were passed over. One transaction, so give it
-    /// hundreds, not millions.
+    /// always, unless a later one stands. A last use that lies too far ahead was written by a clock that was wrong, and
+    /// makes room. Gives the ids of those that were passed over. One transaction, so give it hundreds, not millions.
     pub fn record_uses(
         &self,
         uses: &[TokenUse],
@@ -59,22 +59,27 @@ impl Store {
                 let expires: Vec<_> = uses.iter().map(|token_use| token_use.expires_at.map(Timestamp::naive)).collect();
                 let due: Vec<_> =
                     uses.iter().map(|token_use| token_use.last_used_at.before(interval).naive()).collect();
+                let latest: Vec<_> =
+                    uses.iter().map(|token_use| token_use.last_used_at.latest_credible().naive()).collect();
                 let skip = if locked == LockedRows::PassOver { "skip locked" } else { "" };
                 // `greatest` passes over nulls; an expiry is moved only where there is one.
                 let passed_over: Vec<PassedOver> = diesel::sql_query(format!(
                     "with locked as (select id from tokens where id = any($1) order by id for no key update {skip}), \
-                     written as (update tokens set last_used_at = greatest(tokens.last_used_at, used.last_used_at), \
+                     written as (update tokens set last_used_at = case when tokens.last_used_at > used.latest \
+                                  then used.last_used_at else greatest(tokens.last_used_at, used.last_used_at) end, \
                      expires_at = case when tokens.expires_at is null then null \
                                   else greatest(tokens.expires_at, used.expires_at) end \
-                     from unnest($1, $2, $3, $4) as used (id, last_used_at, expires_at, due), locked \
+                     from unnest($1, $2, $3, $4, $5) as used (id, last_used_at, expires_at, due, latest), locked \
                      where tokens.id = used.id and tokens.id = locked.id and (tokens.last_used_at is null \
-                     or tokens.last_used_at <= used.due or tokens.expires_at < used.expires_at)) \
+                     or tokens.last_used_at <= used.due or tokens.last_used_at > used.latest \
+                     or tokens.expires_at < used.expires_at)) \
                      select id from tokens where id = any($1) and id not in (select id from locked)"
                 ))
                 .bind::<Array<BigInt>, _>(ids)
                 .bind::<Array<SqlTimestamp>, _>(moments)
                 .bind::<Array<Nullable<SqlTimestamp>>, _>(expires)
                 .bind::<Array<SqlTimestamp>, _>(due)
+                .bind::<Array<SqlTimestamp>, _>(latest)
                 .load(pg)?;
                 Ok(passed_over.into_iter().map(|PassedOver { id }| id).collect())
             }
@@ -82,8 +87,10 @@ impl Store {
                 for token_use in &uses {
                     let token = tokens::table.find(token_use.id);
                     let (at, due) = (token_use.last_used_at.naive(), token_use.last_used_at.before(interval).naive());
+                    let latest = token_use.last_used_at.latest_credible().naive();
+                    let is_due = tokens::last_used_at.le(due).or(tokens::last_used_at.gt(latest));
                     diesel::update(token)
-                        .filter(tokens::last_used_at.is_null().or(tokens::last_used_at.le(due)))
+                        .filter(tokens::last_used_at.is_null().or(is_due))
                         .set(tokens::last_used_at.eq(at))
                         .execute(sqlite)?;
                     if let Some(expires_at) = token_use.expires_at.map(Timestamp::naive) {

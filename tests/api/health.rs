@@ -7,9 +7,10 @@ use crate::support::http::Request;
 on_both! {
     fn alive_and_ready(db) {
         let app = App::start(db);
-        for path in ["/healthz", "/readyz", "/healthz/", "/readyz/"] {
+        let (alive, ready) = ("{\"status\":\"ok\"}", "{\"status\":\"ok\",\"clock\":\"ok\"}");
+        for (path, body) in [("/healthz", alive), ("/readyz", ready), ("/healthz/", alive), ("/readyz/", ready)] {
             let answer = app.send(Request::new("GET", path));
-            assert_eq!((answer.status, answer.text().as_str()), (200, "{\"status\":\"ok\"}"), "{path}");
+            assert_eq!((answer.status, answer.text().as_str()), (200, body), "{path}");
             assert_eq!(app.send(Request::new("HEAD", path)).status, 200);
             assert_eq!(app.send(Request::new("POST", path)).status, 405);
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use jeton::config::Given;
+use jeton::config::{Config, Given};
 use jeton::domain::time::{Clock, Timestamp};
 use jeton::server::Server;
 use serde_json::{Value, json};
@@ -66,6 +66,19 @@ impl TestDatabase {
     pub fn of(cluster: &postgres::Cluster) -> Self {
         let database = cluster.create_database();
         Self { url: database.url.clone(), folder: None, postgres: Some(database) }
+    }
+
+    /// The settings of a jeton on it: the tests' defaults, and those that win over them.
+    pub fn config(&self, settings: &[(&str, &str)]) -> Config {
+        let url = [("DATABASE_URL", self.url.as_str())];
+        let flags: Vec<(String, String)> = DEFAULTS
+            .iter()
+            .filter(|(name, _)| !settings.iter().any(|(given, _)| given == name))
+            .chain(settings)
+            .chain(&url)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Given::gather(&flags, &[], Path::new("/nonexistent/.env")).check().unwrap()
     }
 
     /// Runs SQL past jeton, as an operator would: `psql`, or `sqlite3`. Gives what it prints, unaligned.
@@ -142,17 +155,18 @@ impl App {
         node
     }
 
+    /// Another node on the same database, on a machine whose clock is so many seconds ahead, or behind.
+    pub fn node_ahead(&self, seconds: i64, settings: &[(&str, &str)]) -> Self {
+        let clock = self.clock.another();
+        clock.set_ahead(seconds);
+        let mut node = Self::on(self.database.clone(), clock, settings);
+        node.passwords = self.passwords.clone();
+        node
+    }
+
     /// On any database, with any clock.
     pub fn on(database: Arc<TestDatabase>, clock: Clock, settings: &[(&str, &str)]) -> Self {
-        let url = [("DATABASE_URL", database.url.as_str())];
-        let flags: Vec<(String, String)> = DEFAULTS
-            .iter()
-            .filter(|(name, _)| !settings.iter().any(|(given, _)| given == name))
-            .chain(settings)
-            .chain(&url)
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        let config = Given::gather(&flags, &[], Path::new("/nonexistent/.env")).check().unwrap();
+        let config = database.config(settings);
         let (sender, receiver) = mpsc::channel();
         let server_clock = clock.clone();
         let thread = std::thread::spawn(move || {

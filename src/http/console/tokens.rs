@@ -31,6 +31,7 @@ pub struct TokenRow {
 
 impl TokenRow {
     pub fn of(token: TokenFacts) -> Self {
+        let ends = token.ends_at();
         Self {
             id: token.id,
             is_named: token.name.is_some(),
@@ -39,8 +40,7 @@ impl TokenRow {
             scope: token.scope,
             created: Moment(token.created_at),
             used: moment_or(token.last_used_at, "never"),
-            // After a regenerate with grace, its end.
-            ends: moment_or(token.expires_at.into_iter().chain(token.revoked_at).min(), "never"),
+            ends: moment_or(ends, "never"),
         }
     }
 }

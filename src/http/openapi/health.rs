@@ -2,14 +2,14 @@
 
 use super::operation::Op;
 use super::parts::{fields, text};
-use crate::http::health::Health;
+use crate::http::health::{Health, Ready};
 
 pub fn operations() -> Vec<Op> {
     vec![
         Op::get("/healthz", "healthz", "Whether the process lives").secured(&[]).answers::<Health>(200, "It does."),
         Op::get("/readyz", "readyz", "Whether it can serve")
             .secured(&[])
-            .answers::<Health>(200, "The database answers and its schema is current.")
+            .answers::<Ready>(200, "The database answers and its schema is current.")
             .refuses(503, "One of them is not so.", "The database does not answer."),
         Op::get("/metrics", "metrics", "What Prometheus reads")
             .describe("With `JETON_METRICS_LISTEN` it is at that address only.")

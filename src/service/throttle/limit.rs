@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::key::Key;
 use crate::domain::rate::Rate;
-use crate::domain::time::Timestamp;
+use crate::domain::time::Uptime;
 
 /// What a limit's windows may take in memory; beyond that those that failed longest ago are forgotten first.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -34,7 +34,7 @@ pub enum Room {
 
 /// Failures at one moment.
 struct Failed {
-    at: Timestamp,
+    at: Uptime,
     count: u32,
 }
 
@@ -60,8 +60,8 @@ struct Waiter {
 /// DRF's sliding window (`rest_framework/throttling.py::SimpleRateThrottle`), by key.
 pub struct Limit {
     rate: Rate,
-    /// Moments are rounded down to multiples of it, in microseconds.
-    grain: i64,
+    /// Moments are rounded down to multiples of it, in nanoseconds.
+    grain: u64,
     most_bytes: usize,
     windows: HashMap<Key, Window>,
     /// What the failures take.
@@ -72,13 +72,13 @@ pub struct Limit {
 
 impl Limit {
     pub fn new(rate: Rate) -> Self {
-        let micros = i64::try_from(rate.per.as_micros()).unwrap_or(i64::MAX);
-        let grain = if rate.count <= MOST_MOMENTS { 1 } else { micros / i64::from(MOST_MOMENTS) };
+        let nanos = u64::try_from(rate.per.as_nanos()).unwrap_or(u64::MAX);
+        let grain = if rate.count <= MOST_MOMENTS { 1 } else { nanos / u64::from(MOST_MOMENTS) };
         Self { rate, grain, most_bytes: MOST_BYTES, windows: HashMap::new(), failure_bytes: 0, waiting: HashMap::new() }
     }
 
     /// Whether there is a place; `in_turn` for who has waited for it.
-    pub fn room(&mut self, key: &Key, in_turn: bool, now: Timestamp) -> Room {
+    pub fn room(&mut self, key: &Key, in_turn: bool, now: Uptime) -> Room {
         let per = self.rate.per;
         let queues = !in_turn && self.waiting.contains_key(key);
         let Some(window) = self.windows.get_mut(key) else { return Room::Free };
@@ -100,7 +100,7 @@ impl Limit {
     }
 
     /// Takes a place until it is decided.
-    pub fn take(&mut self, key: Key, now: Timestamp) {
+    pub fn take(&mut self, key: Key, now: Uptime) {
         if self.bytes() >= self.most_bytes {
             self.make_room(now);
         }
@@ -110,12 +110,12 @@ impl Limit {
     }
 
     /// Frees the place of an attempt, or fills it for good with the moment of a failure.
-    pub fn decide(&mut self, key: &Key, failure: Option<Timestamp>) {
+    pub fn decide(&mut self, key: &Key, failure: Option<Uptime>) {
         let Some(window) = self.windows.get_mut(key) else { return };
         window.undecided = window.undecided.saturating_sub(1);
         if let Some(at) = failure {
             let before = window.bytes();
-            window.fail(Timestamp::from_micros(at.as_micros() / self.grain * self.grain));
+            window.fail(Uptime::from_nanos(at.as_nanos() / self.grain * self.grain));
             self.failure_bytes += window.bytes() - before;
         }
         if window.is_empty() {
@@ -126,7 +126,7 @@ impl Limit {
     }
 
     /// Counts a failure at once, if there is a place for it: whether there was.
-    pub fn fail(&mut self, key: Key, now: Timestamp) -> bool {
+    pub fn fail(&mut self, key: Key, now: Uptime) -> bool {
         let is_free = self.room(&key, false, now) == Room::Free;
         if is_free {
             self.take(key, now);
@@ -179,7 +179,7 @@ impl Limit {
     }
 
     /// Forgets what has passed, and gives its memory back.
-    pub fn sweep(&mut self, now: Timestamp) {
+    pub fn sweep(&mut self, now: Uptime) {
         let per = self.rate.per;
         self.failure_bytes = 0;
         self.windows.retain(|_, window| {
@@ -200,7 +200,7 @@ impl Limit {
     }
 
     /// Somebody has that many addresses, or tries that many names: a tenth is freed.
-    fn make_room(&mut self, now: Timestamp) {
+    fn make_room(&mut self, now: Uptime) {
         self.sweep(now);
         let enough = self.most_bytes / 10 * 9;
         if self.bytes() <= enough {
@@ -222,12 +222,12 @@ impl Limit {
 
 impl Window {
     /// Failures that are as old as the period do not count any more.
-    fn pass(&mut self, per: Duration, now: Timestamp) {
+    fn pass(&mut self, per: Duration, now: Uptime) {
         let passed = self.failures.partition_point(|failed| failed.at.after(per) <= now);
         self.failed -= self.failures.drain(..passed).map(|failed| failed.count).sum::<u32>();
     }
 
-    fn fail(&mut self, at: Timestamp) {
+    fn fail(&mut self, at: Uptime) {
         let place = self.failures.partition_point(|failed| failed.at < at);
         match self.failures.get_mut(place) {
             Some(failed) if failed.at == at => failed.count += 1,
@@ -250,7 +250,7 @@ mod tests {
     use super::super::key::Keys;
     use super::*;
 
-    const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+    const START: Uptime = Uptime::from_nanos(1_000_000_000_000_000);
 
     fn limit(rate: &str) -> Limit {
         Limit::new(Rate::parse(rate).unwrap())

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::domain::rate::Rate;
-use crate::domain::time::{Clock, Timestamp};
+use crate::domain::time::{Clock, Uptime};
 pub use key::{Key, Keys};
 pub use limit::{Limit, Room};
 pub use recent::Recent;
@@ -84,7 +84,7 @@ pub enum Stopped {
 pub struct Attempt<'a> {
     throttle: &'a Throttle,
     places: Vec<(usize, Key)>,
-    at: Timestamp,
+    at: Uptime,
     failed: bool,
 }
 
@@ -114,7 +114,7 @@ impl Throttle {
         // Kept until the next try is over: only then it shows whether somebody else can have the place.
         let mut turn: Option<Waiting<'_>> = None;
         loop {
-            let mut waiting = match self.take(wanted, turn.as_ref().map(|turn| turn.place), clock.now())? {
+            let mut waiting = match self.take(wanted, turn.as_ref().map(|turn| turn.place), clock.uptime())? {
                 Outcome::Taken(attempt) => return Ok(attempt),
                 Outcome::Queued(waiting) => waiting,
             };
@@ -126,7 +126,7 @@ impl Throttle {
         }
     }
 
-    fn take(&self, wanted: &[Wanted], turn: Option<(usize, Key)>, now: Timestamp) -> Result<Outcome<'_>, Stopped> {
+    fn take(&self, wanted: &[Wanted], turn: Option<(usize, Key)>, now: Uptime) -> Result<Outcome<'_>, Stopped> {
         let state = &mut *self.lock();
         let (mut places, mut full, mut undecided) = (Vec::with_capacity(wanted.len()), Vec::new(), None);
         for Wanted { limit, key, else_ } in wanted {
@@ -166,7 +166,7 @@ impl Throttle {
     }
 
     /// Forgets what has passed, and gives its memory back.
-    pub fn sweep(&self, now: Timestamp) {
+    pub fn sweep(&self, now: Uptime) {
         for limit in self.lock().limits.iter_mut().flatten() {
             limit.sweep(now);
         }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::key::Key;
-use crate::domain::time::Timestamp;
+use crate::domain::time::Uptime;
 
 /// How many findings are kept; beyond that the older half is forgotten.
 const MOST: usize = 20_000;
@@ -13,7 +13,7 @@ const MOST: usize = 20_000;
 /// Findings that are good for a span.
 pub struct Recent<T> {
     span: Duration,
-    found: Mutex<HashMap<Key, (Timestamp, T)>>,
+    found: Mutex<HashMap<Key, (Uptime, T)>>,
 }
 
 impl<T: Copy> Recent<T> {
@@ -21,15 +21,15 @@ impl<T: Copy> Recent<T> {
         Self { span, found: Mutex::default() }
     }
 
-    pub fn get(&self, key: &Key, now: Timestamp) -> Option<T> {
+    pub fn get(&self, key: &Key, now: Uptime) -> Option<T> {
         let (at, value) = self.lock().get(key).copied()?;
         (at.after(self.span) > now).then_some(value)
     }
 
-    pub fn put(&self, key: Key, value: T, now: Timestamp) {
+    pub fn put(&self, key: Key, value: T, now: Uptime) {
         let mut found = self.lock();
         if found.len() >= MOST && !found.contains_key(&key) {
-            let mut moments: Vec<Timestamp> = found.values().map(|(at, _)| *at).collect();
+            let mut moments: Vec<Uptime> = found.values().map(|(at, _)| *at).collect();
             let (_, middle, _) = moments.select_nth_unstable(MOST / 2);
             let middle = *middle;
             found.retain(|_, (at, _)| *at > middle);
@@ -38,7 +38,7 @@ impl<T: Copy> Recent<T> {
     }
 
     /// Forgets what is good no more; whether anything is left.
-    pub fn sweep(&self, now: Timestamp) -> bool {
+    pub fn sweep(&self, now: Uptime) -> bool {
         let (span, mut found) = (self.span, self.lock());
         found.retain(|_, (at, _)| at.after(span) > now);
         if found.capacity() > 4 * found.len() {
@@ -47,7 +47,7 @@ impl<T: Copy> Recent<T> {
         !found.is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, (Timestamp, T)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, (Uptime, T)>> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn it_is_bounded_and_forgets_the_oldest_first() {
-        let (recent, keys, start) = (Recent::new(Duration::from_mins(1)), Keys::new(), Timestamp::from_micros(0));
+        let (recent, keys, start) = (Recent::new(Duration::from_mins(1)), Keys::new(), Uptime::from_nanos(0));
         let key = |number: u32| keys.key(&[&number.to_le_bytes()]);
         for number in 0..100_000 {
             recent.put(key(number), number, start.after(Duration::from_micros(number.into())));

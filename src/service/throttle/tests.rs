@@ -3,6 +3,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::*;
+use crate::domain::time::Timestamp;
 
 const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 const ADDRESS: usize = 0;
@@ -29,7 +30,7 @@ impl Limits {
 
     /// An attempt that waits for nobody.
     fn at_once(&self, name: &str) -> Result<Attempt<'_>, Stopped> {
-        match self.throttle.take(&self.wanted(name), None, self.clock.now())? {
+        match self.throttle.take(&self.wanted(name), None, self.clock.uptime())? {
             Outcome::Taken(attempt) => Ok(attempt),
             Outcome::Queued(_) => panic!("it waits"),
         }
@@ -123,7 +124,7 @@ fn who_is_admitted_needs_no_place_and_what_is_unclear_is_asked_back() {
     let or = |else_| {
         let mut wanted = limits.wanted("alice");
         wanted[USER].else_ = else_;
-        limits.throttle.take(&wanted, None, limits.clock.now()).map(drop)
+        limits.throttle.take(&wanted, None, limits.clock.uptime()).map(drop)
     };
     assert_eq!(or(Else::Unclear), Err(Stopped::Unclear));
     assert_eq!((or(Else::Admitted), or(Else::Admitted)), (Ok(()), Ok(())));
