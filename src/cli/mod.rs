@@ -200,7 +200,9 @@ fn with_service_on<F: Future<Output = Result<(), Failure>>>(
     work: impl FnOnce(Service, Caller) -> F,
 ) -> Result<(), Failure> {
     let service = open_service(&Config { login_threads: 1, ..config.clone() }, Clock::System, schema)?;
-    actix_rt::System::new().block_on(work(service, Caller::command(&os_user())))
+    let done = actix_rt::System::new().block_on(work(service.clone(), Caller::command(&os_user())));
+    service.close();
+    done
 }
 
 /// The words of commands for what is not there.

@@ -13,17 +13,24 @@ pub struct Health {
     /// A word.
     #[schema(example = "ok")]
     status: &'static str,
+    /// `full`, when the last write failed because the database's disk is full or failing: introspection goes on, and what
+    /// writes gets 503.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk: Option<&'static str>,
 }
 
 /// Always 200: whoever can answer is alive.
 pub async fn healthz() -> HttpResponse {
-    drf::answer(StatusCode::OK, &Health { status: "ok" })
+    drf::answer(StatusCode::OK, &Health { status: "ok", disk: None })
 }
 
 /// 200, or 503 with what is missing.
 pub async fn readyz(state: web::Data<AppState>) -> HttpResponse {
     let sentence = match state.service.ready().await {
-        Ok(true) => return drf::answer(StatusCode::OK, &Health { status: "ok" }),
+        Ok(true) => {
+            let disk = state.service.disk_refuses().then_some("full");
+            return drf::answer(StatusCode::OK, &Health { status: "ok", disk });
+        }
         Ok(false) => "The database's schema is not the one this jeton needs; run `jeton migrate`.",
         Err(error) => {
             log::warn!("not ready: {error}");

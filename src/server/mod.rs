@@ -21,7 +21,8 @@ use crate::http::{self, AppState, Budget, FastLane, Front, KeyPlaces, TrustedPro
 use crate::service::{Bootstrap, Error, FirstStart, Service};
 use crate::store::StoreError;
 use listen::{cannot_listen, listen, listen_unix, tls};
-pub use open::{Schema, open_service, open_store};
+pub use open::{Schema, migrate, open_service, open_store};
+use tokio_rustls::TlsAcceptor;
 use wire::{Connections, Site, WAITING};
 
 /// Why jeton does not start.
@@ -63,6 +64,16 @@ impl Server {
         let tls = config.tls.as_ref().map(|(cert, key)| tls(cert, key)).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let service = open_service(config, clock, Schema::Migrate)?;
+        // A start that fails leaves the database as a stop does.
+        Self::listening(config, tls, scheme, service.clone()).await.inspect_err(|_| service.close())
+    }
+
+    async fn listening(
+        config: &Config,
+        tls: Option<TlsAcceptor>,
+        scheme: &str,
+        service: Service,
+    ) -> Result<Self, StartError> {
         let state = web::Data::new(AppState {
             service: service.clone(),
             auth_keywords: config.auth_keywords.clone(),
@@ -134,6 +145,7 @@ impl Server {
         let purge = actix_rt::spawn(chores::keep_purging(self.service.clone()));
         let costs = actix_rt::spawn(chores::keep_counting(self.service.clone()));
         let sweep = actix_rt::spawn(chores::keep_sweeping(self.service.clone()));
+        let checkpoints = actix_rt::spawn(chores::keep_checkpointing(self.service.clone()));
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {
@@ -143,8 +155,10 @@ impl Server {
         purge.abort();
         costs.abort();
         sweep.abort();
+        checkpoints.abort();
         drop(watch);
         chores::flush_at_last(&self.service).await;
+        self.service.close();
         served
     }
 }

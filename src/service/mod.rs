@@ -4,6 +4,7 @@ mod audit;
 mod authenticate;
 mod bootstrap;
 pub mod cache;
+mod checkpoint;
 mod client_limits;
 mod clients;
 mod confirm;

@@ -1,7 +1,6 @@
 //! Connections: which database by the URL's scheme, its settings, and transactions that may write.
 
 use std::fmt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,7 +10,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::r2d2::R2D2Connection;
 use diesel::{Connection, ConnectionError, PgConnection, SqliteConnection};
 
-use super::{StoreError, sqlite_file};
+use super::{StoreError, sqlite_file, sqlite_log};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
 
@@ -96,7 +95,7 @@ impl Manager {
     }
 
     fn open_sqlite(&self, file: &Path) -> Result<Conn, ConnectError> {
-        self.file.check(file)?;
+        let opened = self.file.check(file)?;
         let path = file.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
         let named = |error: ConnectError| ConnectError(format!("{path}: {}", error.0));
         // Never made here: `Store::migrate` makes it, once it is known that it may.
@@ -113,7 +112,9 @@ impl Manager {
         .map_err(|error| named(error.into()))?;
         // SQLite's own knows ASCII only; PostgreSQL's knows all letters.
         lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
-        self.file.remember(file, self.role);
+        // One that was put in its place while this one waited for its locks is another database.
+        self.file.remember(opened, self.role);
+        self.file.check(file)?;
         Ok(Conn::Sqlite(conn))
     }
 }
@@ -125,15 +126,15 @@ pub struct OpenedFile {
     identity: OnceLock<(u64, u64)>,
     ours: AtomicBool,
     writers: AtomicU64,
+    /// Something was written since its log was empty.
+    active: AtomicBool,
+    /// Its connections are to be closed.
+    closing: AtomicBool,
 }
 
 impl OpenedFile {
-    fn identity(path: &Path) -> Option<(u64, u64)> {
-        std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
-    }
-
-    fn remember(&self, path: &Path, role: Role) {
-        if let Some(identity) = Self::identity(path) {
+    fn remember(&self, opened: Option<(u64, u64)>, role: Role) {
+        if let Some(identity) = opened {
             self.identity.get_or_init(|| identity);
         }
         if role == Role::Write {
@@ -156,9 +157,40 @@ impl OpenedFile {
         self.writers.load(Ordering::Acquire)
     }
 
-    fn check(&self, path: &Path) -> Result<(), ConnectError> {
-        if self.identity.get().is_none_or(|opened| Self::identity(path).as_ref() == Some(opened)) {
-            return Ok(());
+    /// A transaction was committed. The first one after a rest goes into the file at once, so that no copy of the file at
+    /// rest is taken for the file on which the next log is begun.
+    pub fn has_written(&self, conn: &mut Conn) {
+        if matches!(conn, Conn::Pg(_)) || self.active.load(Ordering::Acquire) {
+            return;
+        }
+        match sqlite_log::copy_into_file(conn) {
+            Ok(all) => self.active.store(all, Ordering::Release),
+            Err(error) => log::debug!("the log stays beside the database for now: {error}"),
+        }
+    }
+
+    /// Its log is empty.
+    pub fn rests(&self) {
+        self.active.store(false, Ordering::Release);
+    }
+
+    /// From here on no connection is opened, and none is used again.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// That the file is the one that was opened first; gives which one is there.
+    fn check(&self, path: &Path) -> Result<Option<(u64, u64)>, ConnectError> {
+        if self.is_closing() {
+            return Err(ConnectError("the database is being closed".into()));
+        }
+        let identity = sqlite_file::identity(path);
+        if self.identity.get().is_none_or(|opened| identity.as_ref() == Some(opened)) {
+            return Ok(identity);
         }
         Err(ConnectError(format!(
             "{}: the file was moved away or replaced while jeton used it; put it back, or restart jeton",
@@ -183,14 +215,14 @@ impl r2d2::ManageConnection for Manager {
         match conn {
             Conn::Pg(pg) => check_alive(pg),
             Conn::Sqlite(_) => match &self.url {
-                DatabaseUrl::Sqlite(path) => self.file.check(path),
+                DatabaseUrl::Sqlite(path) => self.file.check(path).map(drop),
                 DatabaseUrl::Postgres(_) => Ok(()),
             },
         }
     }
 
     fn has_broken(&self, conn: &mut Conn) -> bool {
-        std::thread::panicking() || conn.is_broken()
+        std::thread::panicking() || conn.is_broken() || self.file.is_closing()
     }
 }
 

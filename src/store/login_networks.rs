@@ -25,7 +25,7 @@ impl Store {
         due: Timestamp,
     ) -> Result<(), StoreError> {
         let (network, now, due) = (network.to_string(), now.naive(), due.naive());
-        self.on_writer(|conn| {
+        self.write_statement(|conn| {
             macro_rules! note {
                 ($conn:expr) => {
                     diesel::sql_query(NOTE)

@@ -8,8 +8,10 @@
 //! 5. SQL that must differ stands in a `match` arm.
 
 mod audit;
+mod checkpoint;
 mod clients;
 mod connection;
+mod disk;
 mod django;
 mod groups;
 mod import;
@@ -28,6 +30,7 @@ mod revocation;
 mod schema;
 mod sessions;
 mod sqlite_file;
+mod sqlite_log;
 mod tokens;
 mod user_ids;
 mod users;
@@ -43,7 +46,9 @@ use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
 use crate::domain::time::Stopwatch;
+pub use checkpoint::LogState;
 use connection::{Conn, Manager, OpenedFile, Role};
+use disk::Disk;
 pub use django::{DJANGO_BATCH, DjangoSource};
 pub use import::{ImportTarget, ImportedEntry, ImportedToken};
 pub use listener::Listener;
@@ -65,6 +70,9 @@ pub enum StoreError {
     /// It cannot be reached, or is too slow; asking again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Its disk is full, or fails; asking again may help once there is room.
+    #[error("the database's disk is full or fails: {0}")]
+    Disk(String),
     /// A name or digest that must be unique is there already.
     #[error("there is one already")]
     Taken,
@@ -83,7 +91,16 @@ impl StoreError {
     /// Whether asking again later may help.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Disk(_))
+    }
+
+    /// How loud it is told where it comes up: of the disk the store itself tells, once a minute.
+    #[must_use]
+    pub const fn level(&self) -> log::Level {
+        match self {
+            Self::Disk(_) => log::Level::Debug,
+            _ => log::Level::Warn,
+        }
     }
 }
 
@@ -99,6 +116,9 @@ impl From<DieselError> for StoreError {
                 info,
             ) => Self::Unavailable(one_line(info.message())),
             DieselError::BrokenTransactionManager => Self::Unavailable("the connection broke".into()),
+            DieselError::DatabaseError(_, ref info) if says_disk(info.message()) => {
+                Self::Disk(one_line(info.message()))
+            }
             DieselError::DatabaseError(_, ref info) if says_passing(info.message()) => {
                 Self::Unavailable(one_line(info.message()))
             }
@@ -123,6 +143,13 @@ fn says_passing(message: &str) -> bool {
     .any(|word| message.contains(word))
 }
 
+/// SQLite's words for SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY, and the system's that PostgreSQL hands on with 53100.
+fn says_disk(message: &str) -> bool {
+    ["database or disk is full", "disk I/O error", "attempt to write a readonly database", "No space left on device"]
+        .iter()
+        .any(|words| message.contains(words))
+}
+
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -140,6 +167,7 @@ pub struct Store {
     url: DatabaseUrl,
     timeout: Duration,
     file: Arc<OpenedFile>,
+    disk: Arc<Disk>,
     deadline: Option<Deadline>,
     told: Option<Arc<dyn Fn(Change) + Send + Sync>>,
 }
@@ -182,7 +210,8 @@ impl Store {
         } else {
             (pool(options.pool, Role::Read), pool(1, Role::Write))
         };
-        Ok(Self { read, write, url: url.clone(), timeout: options.timeout, file, deadline: None, told: None })
+        let (url, disk) = (url.clone(), Arc::default());
+        Ok(Self { read, write, url, timeout: options.timeout, file, disk, deadline: None, told: None })
     }
 
     /// The same store, for somebody who waits no longer than this from now on: what has not begun by then does not
@@ -211,16 +240,37 @@ impl Store {
     }
 
     fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        work(&mut *self.connect(&self.read)?)
+        work(&mut *self.connect(&self.read)?).inspect_err(|error| self.disk.heed(error))
     }
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
     fn write<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.connect(&self.write)?.in_transaction(|conn| {
-            let value = work(conn)?;
+        let mut conn = self.connect(&self.write)?;
+        let done = conn.in_transaction(|conn| {
+            let (value, wrote) = self.observed(conn, work)?;
             self.deadline.map(Deadline::left).transpose()?;
-            Ok(value)
-        })
+            Ok((value, wrote))
+        });
+        let (value, wrote) = done.inspect_err(|error| self.disk.heed(error))?;
+        if wrote {
+            self.disk.took_a_write();
+            self.file.has_written(&mut conn);
+        }
+        Ok(value)
+    }
+
+    /// Runs `work`; says whether it has changed anything, if anybody wants to know.
+    fn observed<T>(
+        &self,
+        conn: &mut Conn,
+        work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
+    ) -> Result<(T, bool), StoreError> {
+        if let Conn::Sqlite(_) = conn {
+            return sqlite_log::counted(conn, work);
+        }
+        let value = work(conn)?;
+        let wrote = self.disk.refuses() && disk::has_written(conn)?;
+        Ok((value, wrote))
     }
 
     /// As [`Store::write`], for what makes answers wrong that are kept in memory: `work` notes what it changes.
@@ -237,6 +287,16 @@ impl Store {
             }
         }
         result
+    }
+
+    /// Runs `work`, which is one statement and so a transaction of itself. PostgreSQL is spared the words around it, which
+    /// would be two round trips more.
+    fn write_statement<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.url.is_postgres() {
+            self.on_writer(work).inspect_err(|error| self.disk.heed(error))
+        } else {
+            self.write(work)
+        }
     }
 
     /// Runs `work` on the connection that writes, outside a transaction.

@@ -39,13 +39,10 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
     let ended = bar.clone();
     let legacy_allowed = config.legacy_hashes;
     if dry_run {
-        let found = would_import_django(
-            &open_store(config)?,
-            source,
-            config.token_prefix.clone(),
-            Clock::System.now(),
-            move |at| bar.show(at),
-        );
+        let store = open_store(config)?;
+        let prefix = config.token_prefix.clone();
+        let found = would_import_django(&store, source, prefix, Clock::System.now(), move |at| bar.show(at));
+        store.close();
         ended.end();
         tell(&found?, "would be imported", legacy_allowed);
         Ok(())

@@ -1,0 +1,54 @@
+//! The end of SQLite's log: at rest and after a clean stop everything is in one file.
+
+use std::time::Duration;
+
+use super::{Store, StoreError, sqlite_log};
+use crate::domain::database_url::DatabaseUrl;
+use crate::domain::time::Stopwatch;
+
+/// Size and time of the last change of a log that holds something.
+pub type LogState = Option<(u64, i64, i64)>;
+
+impl Store {
+    /// How SQLite's log stands; `None` where there is nothing in it, and in PostgreSQL.
+    #[must_use]
+    pub fn log_state(&self) -> LogState {
+        match self.url() {
+            DatabaseUrl::Sqlite(path) => sqlite_log::state_of_log(path),
+            DatabaseUrl::Postgres(_) => None,
+        }
+    }
+
+    /// Moves SQLite's log into the file and empties it, unless somebody uses it just now; says whether that was done.
+    pub fn checkpoint(&self) -> Result<bool, StoreError> {
+        let emptied = self.on_writer(|conn| sqlite_log::empty(conn, self.timeout))?;
+        if emptied {
+            self.file.rests();
+        }
+        Ok(emptied)
+    }
+
+    /// Closes all connections to an SQLite file; the last one to close takes the log away. Nothing can be asked or written
+    /// afterwards.
+    pub fn close(&self) {
+        if self.url.is_postgres() {
+            return;
+        }
+        // Where another process has it open too, the log's file stays, and is empty.
+        if self.log_state().is_some()
+            && self.file.writers() > 0
+            && let Err(error) = self.checkpoint()
+        {
+            log::debug!("the log stays beside the database: {error}");
+        }
+        self.file.close();
+        let waiting = Stopwatch::start();
+        // Whoever reads cannot write the log back.
+        for pool in [&self.read, &self.write] {
+            // A connection that is asked for now is closed instead, and so is one that comes back.
+            while pool.try_get().is_none() && pool.state().connections > 0 && waiting.elapsed() < self.timeout {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+}
