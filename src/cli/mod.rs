@@ -2,6 +2,7 @@
 //! error; exit status 0, 1 (failed) or 2 (usage).
 
 mod audit;
+mod backup;
 mod client;
 mod config;
 mod healthcheck;
@@ -10,6 +11,7 @@ mod migrate;
 mod openapi;
 mod output;
 mod prompt;
+mod restore;
 mod serve;
 mod token;
 mod user;
@@ -53,6 +55,10 @@ enum Command {
     /// Bring users and tokens over from elsewhere
     #[command(subcommand)]
     Import(import::ImportCommand),
+    /// Copy an SQLite database to a file, also while a server runs
+    Backup(backup::BackupArguments),
+    /// Put a backup in the place of an SQLite database
+    Restore(restore::RestoreArguments),
     /// Print the audit log, newest first
     Audit(audit::AuditArguments),
     /// Print every setting, its value, and where it came from
@@ -129,6 +135,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Token(command) => token::run(command, &config),
         Command::Client(command) => client::run(command, &config),
         Command::Import(command) => import::run(command, &config),
+        Command::Backup(arguments) => backup::backup(arguments, &config),
+        Command::Restore(arguments) => restore::restore(arguments, &config),
         Command::Audit(arguments) => audit::audit(arguments, &config),
         Command::Config => config::config(&given),
         Command::Openapi => openapi::openapi(),

@@ -8,6 +8,7 @@
 //! 5. SQL that must differ stands in a `match` arm.
 
 mod audit;
+mod backup;
 mod checkpoint;
 mod clients;
 mod connection;
@@ -26,6 +27,7 @@ mod mode;
 mod overview;
 mod own;
 mod purge;
+mod restore;
 mod revocation;
 mod schema;
 mod sessions;
@@ -46,6 +48,7 @@ use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
 use crate::domain::time::Stopwatch;
+pub use backup::Backup;
 pub use checkpoint::LogState;
 use connection::{Conn, Manager, OpenedFile, Role};
 use disk::Disk;
@@ -59,6 +62,7 @@ pub use mode::{ALL_BUT_OWNER, close_file};
 pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
 pub use own::OwnChange;
 pub use purge::{Purge, Purged};
+pub use restore::Restored;
 pub use revocation::Regenerate;
 pub use tokens::NewToken;
 pub use users::UserChange;

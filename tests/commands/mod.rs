@@ -1,8 +1,10 @@
 //! The commands as people and scripts run them: what they print and where, how they end, and that a running server
 //! honours at once what they change.
 
+mod backup;
 mod client;
 mod import_csv;
+mod restore;
 mod terminal;
 mod token;
 mod user;

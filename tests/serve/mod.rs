@@ -7,6 +7,7 @@ mod listen;
 mod log_document;
 mod logs;
 mod nodes;
+mod one_file;
 mod proxies;
 mod request_lines;
 mod start;
