@@ -115,7 +115,7 @@ impl Service {
                 limits.asked.put(limits.keys.key(&[by.name.as_bytes(), place.as_bytes()]), true, now);
             }
             Err(error) => {
-                log::log!(error.level(), user_id = user_id; "where a user logged in from is not noted: {error}")
+                log::log!(error.level(), user_id = user_id; "where a user logged in from is not noted: {error}");
             }
         }
     }

@@ -44,7 +44,7 @@ impl Store {
         // Taken first, so that no two write to it; what stands there is nobody's backup until it has its content.
         let place = NewFile::make(to)?;
         let draft = NewFile::make(&sqlite_file::beside(to, ".partial"))?;
-        copy(&mut *self.connect(&self.write)?, &draft.path, self.timeout)?;
+        self.on_writer(|conn| copy(conn, &draft.path, self.timeout))?;
         let bytes = draft.metadata()?.len();
         draft.take_the_place_of(place)?;
         Ok(Backup { bytes })

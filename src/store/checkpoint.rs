@@ -23,9 +23,21 @@ impl Store {
     pub fn checkpoint(&self) -> Result<bool, StoreError> {
         let emptied = self.on_writer(|conn| sqlite_log::empty(conn, self.timeout))?;
         if emptied {
-            self.file.rests();
+            self.file.set_active(false);
         }
         Ok(emptied)
+    }
+
+    /// After each transaction: the first one after a rest goes into the file at once, so that no copy of the file at rest
+    /// is taken for the file on which the next log is begun.
+    pub(super) fn end_rest(&self) {
+        if self.url.is_postgres() || self.file.is_active() {
+            return;
+        }
+        match self.on_writer(sqlite_log::copy_into_file) {
+            Ok(all) => self.file.set_active(all),
+            Err(error) => log::debug!("the log stays beside the database for now: {error}"),
+        }
     }
 
     /// Closes all connections to an SQLite file; the last one to close takes the log away. Nothing can be asked or written

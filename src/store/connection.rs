@@ -10,7 +10,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::r2d2::R2D2Connection;
 use diesel::{Connection, ConnectionError, PgConnection, SqliteConnection};
 
-use super::{StoreError, sqlite_file, sqlite_log};
+use super::{StoreError, sqlite_file};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
 
@@ -126,7 +126,7 @@ pub struct OpenedFile {
     identity: OnceLock<(u64, u64)>,
     ours: AtomicBool,
     writers: AtomicU64,
-    /// Something was written since its log was empty.
+    /// A transaction has gone into the file since its log was empty.
     active: AtomicBool,
     /// Its connections are to be closed.
     closing: AtomicBool,
@@ -157,21 +157,13 @@ impl OpenedFile {
         self.writers.load(Ordering::Acquire)
     }
 
-    /// A transaction was committed. The first one after a rest goes into the file at once, so that no copy of the file at
-    /// rest is taken for the file on which the next log is begun.
-    pub fn has_written(&self, conn: &mut Conn) {
-        if matches!(conn, Conn::Pg(_)) || self.active.load(Ordering::Acquire) {
-            return;
-        }
-        match sqlite_log::copy_into_file(conn) {
-            Ok(all) => self.active.store(all, Ordering::Release),
-            Err(error) => log::debug!("the log stays beside the database for now: {error}"),
-        }
+    /// Whether a transaction has gone into the file since its log was empty.
+    pub fn is_active(&self) -> bool {
+        self.active.load(Ordering::Acquire)
     }
 
-    /// Its log is empty.
-    pub fn rests(&self) {
-        self.active.store(false, Ordering::Release);
+    pub fn set_active(&self, active: bool) {
+        self.active.store(active, Ordering::Release);
     }
 
     /// From here on no connection is opened, and none is used again.

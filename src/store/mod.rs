@@ -249,8 +249,7 @@ impl Store {
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
     fn write<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut conn = self.connect(&self.write)?;
-        let done = conn.in_transaction(|conn| {
+        let done = self.connect(&self.write)?.in_transaction(|conn| {
             let (value, wrote) = self.observed(conn, work)?;
             self.deadline.map(Deadline::left).transpose()?;
             Ok((value, wrote))
@@ -258,7 +257,7 @@ impl Store {
         let (value, wrote) = done.inspect_err(|error| self.disk.heed(error))?;
         if wrote {
             self.disk.took_a_write();
-            self.file.has_written(&mut conn);
+            self.end_rest();
         }
         Ok(value)
     }

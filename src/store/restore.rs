@@ -35,6 +35,7 @@ impl Store {
                 backup.display()
             )));
         };
+        let path = &sqlite_file::itself(path);
         let before = sqlite_file::identity(path);
         if before.is_some() && sqlite_file::identity(backup) == before {
             return Err(StoreError::Unusable(format!("{} is the database itself", backup.display())));
@@ -67,10 +68,7 @@ impl Store {
             return Err(StoreError::Unusable(format!("there is no backup at {}", backup.display())));
         }
         let named = |error: StoreError| match error {
-            StoreError::Failed(words) | StoreError::Unavailable(words) => {
-                StoreError::Unusable(format!("cannot restore {}: {words}", backup.display()))
-            }
-            StoreError::Unusable(words) => {
+            StoreError::Failed(words) | StoreError::Unavailable(words) | StoreError::Unusable(words) => {
                 StoreError::Unusable(format!("cannot restore {}: {words}", backup.display()))
             }
             other => other,
@@ -122,7 +120,7 @@ fn take_after(draft: &NewFile, before: &File) -> Result<(), StoreError> {
 /// Puts the draft in the place of the database, and the database aside, with its log. In this order: whoever is killed in
 /// between leaves a file that is whole, or a log that does not belong to it, which is noticed.
 fn replace(path: &Path, draft: NewFile, now: Timestamp) -> Result<Option<PathBuf>, StoreError> {
-    let aside = sqlite_file::beside(path, &format!(".{}", now.naive().format("%Y%m%dT%H%M%SZ")));
+    let aside = sqlite_file::beside(path, &format!(".{}", now.naive().format("%Y%m%dT%H%M%S%.3fZ")));
     let log = sqlite_log::log_of(path);
     let (is_there, has_log) = (path.exists(), sqlite_log::state_of_log(path).is_some());
     let failed = |error: io::Error| cannot("keep what is there at", &aside, &error);

@@ -167,6 +167,11 @@ pub fn check_path(path: &Path) -> Result<(), StoreError> {
     fault.map_or(Ok(()), |fault| Err(StoreError::Unusable(format!("DATABASE_URL: {fault}"))))
 }
 
+/// The path without links.
+pub fn itself(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// Which file it is, whatever its name.
 pub fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
@@ -184,9 +189,9 @@ pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != Path::new("")).unwrap_or_else(|| Path::new("."))
 }
 
-/// A file of SQLite's that goes with the database.
+/// A file of SQLite's that goes with the database: beside the file itself, where the path is a link.
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
+    let mut path = itself(path).into_os_string();
     path.push(suffix);
     path.into()
 }

@@ -186,6 +186,17 @@ fn a_lost_database_comes_back_beside_its_key() {
 }
 
 #[test]
+fn a_link_to_the_database_stays_one() {
+    let (database, jeton, backup) = backed_up();
+    let link = jeton.dir.path().join("link.db");
+    std::os::unix::fs::symlink(file_of(&database), &link).unwrap();
+    let kept = restored(&on(&link), &backup).unwrap();
+    assert_eq!(kept.parent(), Some(folder(&database).canonicalize().unwrap().as_path()), "beside the file itself");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(users(&jeton), ["amy"]);
+}
+
+#[test]
 fn the_file_goes_on_belonging_to_whom_it_belonged() {
     let (database, jeton, backup) = backed_up();
     let file = file_of(&database);

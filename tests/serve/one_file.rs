@@ -190,6 +190,26 @@ fn what_others_wrote_before_a_crash_is_not_lost() {
 }
 
 #[test]
+fn a_link_to_the_database_is_as_good() {
+    let database = TestDatabase::new(Kind::Sqlite);
+    let jeton = migrated(&database);
+    create_user(&jeton, "amy", &[]);
+    let backup = copy_of(&database);
+    let link = jeton.dir.path().join("link.db");
+    std::os::unix::fs::symlink(file_of(&database), &link).unwrap();
+    let url = format!("sqlite://{}", link.display());
+    let linked = jeton_on(&TestDatabase { url, folder: None, postgres: None });
+    let server = linked.serve();
+    login(&server, "amy");
+    eventually("a rest", LIMIT, || (size(&log_of(&database)) == 0).then_some(()));
+    let reader = reader(&database);
+    done(&linked, &["user", "create", "bob", "--no-password"]);
+    kill(server, reader, &database);
+    fs::copy(file_of(&backup), file_of(&database)).unwrap();
+    assert!(refused(&linked, &["user", "list"]).contains("does not belong"));
+}
+
+#[test]
 fn a_log_is_not_replayed_over_a_backup() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
