@@ -2,12 +2,14 @@
 
 use super::Failure;
 use crate::config::Config;
-use crate::server::open_store;
+use crate::server::{migrate as migrate_store, open_store};
 
 /// Brings the schema up to date.
 pub fn migrate(config: &Config) -> Result<(), Failure> {
     let store = open_store(config)?;
-    let run = store.migrate().map_err(|error| Failure::new(error.to_string()))?;
+    let run = migrate_store(config, &store);
+    store.close();
+    let run = run?;
     if run.is_empty() {
         eprintln!("the database is up to date");
     }

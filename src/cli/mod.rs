@@ -2,6 +2,7 @@
 //! error; exit status 0, 1 (failed) or 2 (usage).
 
 mod audit;
+mod backup;
 mod client;
 mod config;
 mod doctor;
@@ -12,6 +13,7 @@ mod openapi;
 mod output;
 mod progress;
 mod prompt;
+mod restore;
 mod revoke_many;
 mod serve;
 mod systemd;
@@ -58,6 +60,10 @@ enum Command {
     /// Bring users and tokens over from elsewhere
     #[command(subcommand)]
     Import(import::ImportCommand),
+    /// Copy an SQLite database to a file, also while a server runs
+    Backup(backup::BackupArguments),
+    /// Put a backup in the place of an SQLite database
+    Restore(restore::RestoreArguments),
     /// Print the audit log, newest first
     Audit(audit::AuditArguments),
     /// Print every setting, its value, and where it came from
@@ -139,6 +145,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Token(command) => token::run(command, &config),
         Command::Client(command) => client::run(command, &config),
         Command::Import(command) => import::run(command, &config),
+        Command::Backup(arguments) => backup::backup(arguments, &config),
+        Command::Restore(arguments) => restore::restore(arguments, &config),
         Command::Audit(arguments) => audit::audit(arguments, &config),
         Command::Config => config::config(&given),
         Command::Openapi => openapi::openapi(),
@@ -211,7 +219,9 @@ fn with_service_on<F: Future<Output = Result<(), Failure>>>(
     work: impl FnOnce(Service, Caller) -> F,
 ) -> Result<(), Failure> {
     let service = open_service(&Config { login_threads: 1, ..config.clone() }, Clock::System, schema)?;
-    actix_rt::System::new().block_on(work(service, Caller::command(&os_user())))
+    let done = actix_rt::System::new().block_on(work(service.clone(), Caller::command(&os_user())));
+    service.close();
+    done
 }
 
 /// The words of commands for what is not there.

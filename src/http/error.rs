@@ -106,7 +106,7 @@ impl ResponseError for HttpError {
                 drf::secret_answer(StatusCode::BAD_REQUEST, &OAuthError { error, error_description: description })
             }
             Self::OAuthService(Error::Store(error)) if error.is_passing() => {
-                log::warn!("{error}");
+                log::log!(error.level(), "{error}");
                 with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
             }
             Self::Service(error) | Self::OAuthService(error) => service_answer(error),
@@ -142,7 +142,7 @@ fn service_answer(error: &Error) -> HttpResponse {
             with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })
         }
         Error::Store(error) if error.is_passing() => {
-            log::warn!("{error}");
+            log::log!(error.level(), "{error}");
             let sentence = "Service temporarily unavailable, try again later.";
             with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })
         }

@@ -21,6 +21,10 @@ pub struct Ready {
     /// A word.
     #[schema(example = "ok")]
     status: &'static str,
+    /// `full`, when the last write failed because the database's disk is full or failing: introspection goes on, and what
+    /// writes gets 503.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk: Option<&'static str>,
     /// `ok`, or how far this node's clock is from the database's, or was set lately. Nothing is purged meanwhile.
     #[schema(example = "ok")]
     clock: String,
@@ -38,8 +42,9 @@ pub async fn readyz(state: web::Data<AppState>) -> HttpResponse {
     }
     let sentence = match state.service.ready().await {
         Ok(true) => {
+            let disk = state.service.disk_refuses().then_some("full");
             let clock = state.service.clock_state().to_string();
-            return drf::answer(StatusCode::OK, &Ready { status: "ok", clock });
+            return drf::answer(StatusCode::OK, &Ready { status: "ok", disk, clock });
         }
         Ok(false) => "The database's schema is not the one this jeton needs; run `jeton migrate`.",
         Err(error) => {

@@ -1,5 +1,6 @@
 //! What a server does beside answering: it writes the uses of tokens and last logins, forgets failures, purges what is
-//! long dead, counts what password hashes cost, and looks whether its clock is right.
+//! long dead, counts what password hashes cost, looks whether its clock is right, and moves SQLite's log into the file when
+//! nobody writes.
 
 use std::time::Duration;
 
@@ -14,10 +15,39 @@ pub async fn keep_flushing(service: Service) {
     loop {
         actix_rt::time::sleep(FLUSH_INTERVAL).await;
         if let Err(error) = service.flush_uses(LockedRows::PassOver).await {
-            log::warn!("uses of tokens wait to be written: {error}");
+            log::log!(error.level(), "uses of tokens wait to be written: {error}");
         }
         if let Err(error) = service.flush_logins(LockedRows::PassOver).await {
-            log::warn!("last logins wait to be written: {error}");
+            log::log!(error.level(), "last logins wait to be written: {error}");
+        }
+    }
+}
+
+/// How long SQLite's log must have stayed as it is before it is moved into the file.
+const REST: Duration = Duration::from_secs(1);
+
+/// How often a disk that refused a write is tried, in case nobody else writes.
+const DISK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// While nobody writes, everything is in SQLite's one file, so that a copy of it is a backup.
+pub async fn keep_checkpointing(service: Service) {
+    let mut before = None;
+    let mut disk = Stopwatch::start();
+    loop {
+        actix_rt::time::sleep(REST).await;
+        let log = service.log_state();
+        if log.is_some() && log == before {
+            match service.checkpoint().await {
+                Ok(emptied) => log::debug!("the log at rest: {}", if emptied { "emptied" } else { "in use" }),
+                Err(error) => log::log!(error.level(), "the log stays beside the database: {error}"),
+            }
+        }
+        before = log;
+        if service.disk_refuses() && disk.elapsed() >= DISK_INTERVAL {
+            disk = Stopwatch::start();
+            if let Err(error) = service.try_disk().await {
+                log::log!(error.level(), "the disk was tried: {error}");
+            }
         }
     }
 }
@@ -50,7 +80,7 @@ const COUNT_INTERVAL: Duration = Duration::from_secs(2);
 pub async fn keep_counting(service: Service) {
     loop {
         if let Err(error) = service.refresh_hash_costs().await {
-            log::warn!("what password hashes cost is not counted: {error}");
+            log::log!(error.level(), "what password hashes cost is not counted: {error}");
         }
         actix_rt::time::sleep(COUNT_INTERVAL).await;
     }
@@ -88,7 +118,7 @@ pub async fn keep_purging(service: Service) {
     loop {
         for what in Purge::ALL {
             if let Err(error) = purge_all(&service, what).await {
-                log::warn!("{what:?} wait to be purged: {error}");
+                log::log!(error.level(), "{what:?} wait to be purged: {error}");
             }
         }
         actix_rt::time::sleep(PURGE_INTERVAL).await;

@@ -28,7 +28,7 @@ use crate::service::{Bootstrap, Error, FirstStart, Metrics, Service};
 use crate::store::StoreError;
 use certificate::Certificate;
 use listen::{cannot_listen, listen, listen_unix};
-pub use open::{Schema, open_service, open_store, read_sealer};
+pub use open::{Schema, migrate, open_service, open_store, read_sealer};
 pub use reload::{Gather, Reload};
 pub use signals::Signals;
 pub use stop::{Stop, end_for_sure};
@@ -76,6 +76,16 @@ impl Server {
             config.tls.as_ref().map(|(cert, key)| Certificate::read(cert, key)).transpose()?.map(Arc::new);
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let service = open_service(config, clock, Schema::Migrate)?;
+        // A start that fails leaves the database as a stop does.
+        Self::listening(config, certificate, scheme, service.clone()).await.inspect_err(|_| service.close())
+    }
+
+    async fn listening(
+        config: &Config,
+        certificate: Option<Arc<Certificate>>,
+        scheme: &str,
+        service: Service,
+    ) -> Result<Self, StartError> {
         let state = web::Data::new(AppState {
             service: service.clone(),
             auth_keywords: config.auth_keywords.clone(),
@@ -169,6 +179,7 @@ impl Server {
         let sweep = actix_rt::spawn(chores::keep_sweeping(self.service.clone()));
         let seals = actix_rt::spawn(chores::keep_resealing(self.service.clone()));
         self.service.make_search_index();
+        let checkpoints = actix_rt::spawn(chores::keep_checkpointing(self.service.clone()));
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {
@@ -180,8 +191,10 @@ impl Server {
         costs.abort();
         sweep.abort();
         seals.abort();
+        checkpoints.abort();
         drop(watch);
         chores::flush_at_last(&self.service).await;
+        self.service.close();
         served
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::secret_key::SecretKey;
 use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
 use crate::service::{Hasher, HasherOptions, Policy, Sealer, Service, key_file};
-use crate::store::{ALL_BUT_OWNER, MetaKey, Store, StoreError, StoreOptions, close_file};
+use crate::store::{ALL_BUT_OWNER, MetaKey, SchemaState, Store, StoreError, StoreOptions, close_file};
 
 /// Opens the store without touching its schema.
 ///
@@ -34,10 +34,14 @@ pub enum Schema {
 /// [`StartError`].
 pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Service, StartError> {
     let store = open_store(config)?;
+    open_on(store.clone(), config, clock, schema).inspect_err(|_| store.close())
+}
+
+fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema) -> Result<Service, StartError> {
     match schema {
         Schema::Require => store.require_schema()?,
         Schema::Migrate => {
-            for migration in store.migrate()? {
+            for migration in migrate(config, &store)? {
                 log::info!("ran the migration {migration}");
             }
         }
@@ -96,6 +100,27 @@ pub fn read_sealer(config: &Config) -> Result<Option<Sealer>, StartError> {
         }
     };
     Ok(key.map(|key| Sealer::new(&key, &config.secret_key_fallbacks)))
+}
+
+/// Makes the database where it is missing, and brings its schema up to date; says which migrations were run.
+///
+/// # Errors
+/// [`StartError::Store`]; also where the database is missing and the file of its secret key is not, for that was made
+/// with a database: one that was lost is not to be replaced by an empty one unasked.
+pub fn migrate(config: &Config, store: &Store) -> Result<Vec<String>, StartError> {
+    if let DatabaseUrl::Sqlite(database) = &config.database_url {
+        let key = key_file::path_beside(database);
+        // In this order: whoever starts beside this one makes the database first, and the key then.
+        if key.exists() && store.schema_state()? == SchemaState::Missing {
+            return Err(StartError::Store(StoreError::Unusable(format!(
+                "{} is missing or empty, but the file of its secret key is there ({}), so this is no first start: put \
+                 the database back, or a backup by `jeton restore FILE`; to begin anew, move the key file away",
+                database.display(),
+                key.display()
+            ))));
+        }
+    }
+    Ok(store.migrate()?)
 }
 
 /// The secret key: the one that is set, or the one kept beside an SQLite database, made with the database.

@@ -208,7 +208,7 @@ impl Service {
         let (by, now) = (Actor { name: format!("client:{id}"), address }, self.clock().now());
         let told = self.db(move |store| store.record(&by, Action::ClientFailed, &id, &json!({}), now)).await;
         if let Err(error) = told {
-            log::warn!("refused client credentials are not in the audit log: {error}");
+            log::log!(error.level(), "refused client credentials are not in the audit log: {error}");
         }
     }
 }

@@ -71,6 +71,15 @@ impl Error {
         matches!(self, Self::Store(error) if error.is_passing())
     }
 
+    /// How loud it is told where nobody is answered with it.
+    #[must_use]
+    pub const fn level(&self) -> log::Level {
+        match self {
+            Self::Store(error) => error.level(),
+            _ => log::Level::Warn,
+        }
+    }
+
     /// One fault of one field.
     #[must_use]
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {

@@ -133,7 +133,7 @@ impl Service {
     pub(super) async fn count_imported_hashes(&self) {
         let counted = async { self.count_hash_costs(self.read_hash_costs().await?).await };
         if let Err(error) = counted.await {
-            log::warn!("what password hashes cost is not counted: {error}");
+            log::log!(error.level(), "what password hashes cost is not counted: {error}");
         }
     }
 

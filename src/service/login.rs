@@ -116,7 +116,7 @@ impl Service {
     /// To be turned away needs no database, so it does not fail with it.
     async fn record_throttled(&self, by: Actor, details: Value) {
         if let Err(error) = self.record_refusal(by, false, details).await {
-            log::warn!("a throttled login is not in the audit log: {error}");
+            log::log!(error.level(), "a throttled login is not in the audit log: {error}");
         }
     }
 

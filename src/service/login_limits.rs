@@ -114,7 +114,9 @@ impl Service {
                 limits.noted.put(key, (), now);
                 limits.asked.put(limits.keys.key(&[by.name.as_bytes(), place.as_bytes()]), true, now);
             }
-            Err(error) => log::warn!(user_id = user_id; "where a user logged in from is not noted: {error}"),
+            Err(error) => {
+                log::log!(error.level(), user_id = user_id; "where a user logged in from is not noted: {error}");
+            }
         }
     }
 }

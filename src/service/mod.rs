@@ -5,6 +5,7 @@ mod authenticate;
 mod batches;
 mod bootstrap;
 pub mod cache;
+mod checkpoint;
 mod client_limits;
 mod clients;
 mod clock;

@@ -60,6 +60,10 @@ impl Watcher {
         loop {
             let heard = unharmed(|| self.listen(&goes_on));
             let Err(error) = heard.unwrap_or_else(|| Err(StoreError::Failed("a panic".into()))) else { return };
+            // A database that is closed meanwhile is no fault.
+            if !goes_on(Duration::ZERO) {
+                return;
+            }
             // Once until it works again: a database that is down is told by everybody who asks it.
             if !self.warned {
                 log::warn!("answers are not kept in memory for now: {error}");

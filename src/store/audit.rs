@@ -48,8 +48,7 @@ impl Store {
         details: &Value,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        // One statement is a transaction of itself; the words around it would be two round trips more at each login.
-        self.on_writer(|conn| record(conn, by, action, target, details, at))
+        self.write_statement(|conn| record(conn, by, action, target, details, at))
     }
 
     /// Entries, newest first. They are counted up to `most` and one more: more than that are too many to be counted for

@@ -1,7 +1,6 @@
 //! Connections: which database by the URL's scheme, its settings, and transactions that may write.
 
 use std::fmt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -102,7 +101,7 @@ impl Manager {
     }
 
     fn open_sqlite(&self, file: &Path) -> Result<Conn, ConnectError> {
-        self.file.check(file)?;
+        let opened = self.file.check(file)?;
         let path = file.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
         let named = |error: ConnectError| ConnectError(format!("{path}: {}", error.0));
         // Never made here: `Store::migrate` makes it, once it is known that it may.
@@ -119,7 +118,9 @@ impl Manager {
         .map_err(|error| named(error.into()))?;
         // SQLite's own knows ASCII only; PostgreSQL's knows all letters.
         lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
-        self.file.remember(file, self.role);
+        // One that was put in its place while this one waited for its locks is another database.
+        self.file.remember(opened, self.role);
+        self.file.check(file)?;
         Ok(Conn::Sqlite(conn))
     }
 }
@@ -131,15 +132,15 @@ pub struct OpenedFile {
     identity: OnceLock<(u64, u64)>,
     ours: AtomicBool,
     writers: AtomicU64,
+    /// A transaction has gone into the file since its log was empty.
+    active: AtomicBool,
+    /// Its connections are to be closed.
+    closing: AtomicBool,
 }
 
 impl OpenedFile {
-    fn identity(path: &Path) -> Option<(u64, u64)> {
-        std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
-    }
-
-    fn remember(&self, path: &Path, role: Role) {
-        if let Some(identity) = Self::identity(path) {
+    fn remember(&self, opened: Option<(u64, u64)>, role: Role) {
+        if let Some(identity) = opened {
             self.identity.get_or_init(|| identity);
         }
         if role == Role::Write {
@@ -162,9 +163,32 @@ impl OpenedFile {
         self.writers.load(Ordering::Acquire)
     }
 
-    fn check(&self, path: &Path) -> Result<(), ConnectError> {
-        if self.identity.get().is_none_or(|opened| Self::identity(path).as_ref() == Some(opened)) {
-            return Ok(());
+    /// Whether a transaction has gone into the file since its log was empty.
+    pub fn is_active(&self) -> bool {
+        self.active.load(Ordering::Acquire)
+    }
+
+    pub fn set_active(&self, active: bool) {
+        self.active.store(active, Ordering::Release);
+    }
+
+    /// From here on no connection is opened, and none is used again.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// That the file is the one that was opened first; gives which one is there.
+    fn check(&self, path: &Path) -> Result<Option<(u64, u64)>, ConnectError> {
+        if self.is_closing() {
+            return Err(ConnectError("the database is being closed".into()));
+        }
+        let identity = sqlite_file::identity(path);
+        if self.identity.get().is_none_or(|opened| identity.as_ref() == Some(opened)) {
+            return Ok(identity);
         }
         Err(ConnectError(format!(
             "{}: the file was moved away or replaced while jeton used it; put it back, or restart jeton",
@@ -189,14 +213,14 @@ impl r2d2::ManageConnection for Manager {
         match conn {
             Conn::Pg(pg) => check_alive(pg),
             Conn::Sqlite(_) => match &self.url {
-                DatabaseUrl::Sqlite(path) => self.file.check(path),
+                DatabaseUrl::Sqlite(path) => self.file.check(path).map(drop),
                 DatabaseUrl::Postgres(_) => Ok(()),
             },
         }
     }
 
     fn has_broken(&self, conn: &mut Conn) -> bool {
-        std::thread::panicking() || conn.is_broken()
+        std::thread::panicking() || conn.is_broken() || self.file.is_closing()
     }
 }
 

@@ -29,7 +29,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (due, latest) = (now.before(interval).naive(), now.latest_credible().naive());
         let (network, now) = (network.to_string(), now.naive());
-        self.on_writer(|conn| {
+        self.write_statement(|conn| {
             macro_rules! note {
                 ($conn:expr) => {
                     diesel::sql_query(NOTE)

@@ -1,5 +1,7 @@
 //! The schema: embedded migrations, applied under a lock so that nodes may start at once.
 
+use std::path::Path;
+
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -46,7 +48,7 @@ pub struct Foreign {
 
 impl SchemaState {
     /// Why a database in this state is not to be used as it is.
-    fn refusal(self, url: &DatabaseUrl) -> Option<StoreError> {
+    pub(super) fn refusal(self, url: &DatabaseUrl) -> Option<StoreError> {
         let why = match self {
             Self::Current => return None,
             Self::Behind => format!("the database {url} is of an older jeton: run `jeton migrate`"),
@@ -61,14 +63,39 @@ impl SchemaState {
         };
         Some(StoreError::Unusable(why))
     }
+
+    /// Why a database in this state has nothing to back up.
+    pub(super) fn refusal_to_copy(self, url: &DatabaseUrl) -> Option<StoreError> {
+        match self {
+            Self::Behind | Self::Newer(_) => None,
+            other => other.refusal(url),
+        }
+    }
+
+    /// Why a file in this state is no backup that this binary could go on with.
+    pub(super) fn refusal_to_restore(self, backup: &Path) -> Option<StoreError> {
+        let why = match self {
+            Self::Current | Self::Behind => return None,
+            Self::Newer(version) => {
+                format!("has the migration {version}, which this jeton does not know: restore it by a newer jeton")
+            }
+            Self::Missing => "holds no tables: it is no backup, or a copy that lacks the log (-wal) beside it".into(),
+            Self::Foreign(foreign) => format!("holds tables that are not jeton's ({})", foreign.names()),
+        };
+        Some(StoreError::Unusable(format!("{} {why}", backup.display())))
+    }
 }
 
 impl Foreign {
-    fn refusal(&self, url: &DatabaseUrl) -> String {
+    fn names(&self) -> String {
         let shown: Vec<&str> = self.tables.iter().take(4).map(String::as_str).collect();
         let more = self.count.saturating_sub(shown.len());
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        let tables = format!("{}{more}", shown.join(", "));
+        format!("{}{more}", shown.join(", "))
+    }
+
+    fn refusal(&self, url: &DatabaseUrl) -> String {
+        let tables = self.names();
         match &self.schema {
             None => format!(
                 "{url} holds tables that are not jeton's ({tables}), and is left as it is: \
@@ -173,7 +200,7 @@ impl Store {
         }
     }
 
-    fn take_file(&self, path: &std::path::Path) -> Result<(), StoreError> {
+    fn take_file(&self, path: &Path) -> Result<(), StoreError> {
         sqlite_file::require_writable(path)?;
         sqlite_file::close_to_everybody(path)?;
         self.file.take_as_ours();

@@ -8,9 +8,12 @@
 //! 5. SQL that must differ stands in a `match` arm.
 
 mod audit;
+mod backup;
+mod checkpoint;
 mod clients;
 mod clock;
 mod connection;
+mod disk;
 mod django;
 mod groups;
 mod import;
@@ -26,6 +29,7 @@ mod overview;
 mod own;
 mod pools;
 mod purge;
+mod restore;
 mod revocation;
 mod revoke_many;
 mod schema;
@@ -33,6 +37,7 @@ mod seals;
 mod search_index;
 mod sessions;
 mod sqlite_file;
+mod sqlite_log;
 mod system_roots;
 mod tokens;
 mod user_ids;
@@ -48,7 +53,10 @@ use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
 use crate::domain::time::Stopwatch;
+pub use backup::Backup;
+pub use checkpoint::LogState;
 use connection::{Conn, Manager, OpenedFile, Role};
+use disk::Disk;
 pub use django::{DJANGO_BATCH, DjangoSource};
 pub use import::{ImportTarget, ImportedEntry, ImportedToken};
 pub use listener::Listener;
@@ -60,6 +68,7 @@ pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
 pub use own::OwnChange;
 use pools::{CurrentPools, Pools};
 pub use purge::{Purge, Purged};
+pub use restore::Restored;
 pub use revocation::Regenerate;
 pub use revoke_many::{Batch, TokenCounts, TokenFilter};
 pub use seals::Seal;
@@ -73,6 +82,9 @@ pub enum StoreError {
     /// It cannot be reached, or is too slow; asking again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Its disk is full, or fails; asking again may help once there is room.
+    #[error("the database's disk is full or fails: {0}")]
+    Disk(String),
     /// A name or digest that must be unique is there already.
     #[error("there is one already")]
     Taken,
@@ -91,7 +103,16 @@ impl StoreError {
     /// Whether asking again later may help.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Disk(_))
+    }
+
+    /// How loud it is told where it comes up: of the disk the store itself tells, once a minute.
+    #[must_use]
+    pub const fn level(&self) -> log::Level {
+        match self {
+            Self::Disk(_) => log::Level::Debug,
+            _ => log::Level::Warn,
+        }
     }
 }
 
@@ -107,6 +128,9 @@ impl From<DieselError> for StoreError {
                 info,
             ) => Self::Unavailable(one_line(info.message())),
             DieselError::BrokenTransactionManager => Self::Unavailable("the connection broke".into()),
+            DieselError::DatabaseError(_, ref info) if says_disk(info.message()) => {
+                Self::Disk(one_line(info.message()))
+            }
             DieselError::DatabaseError(_, ref info) if says_passing(info.message()) => {
                 Self::Unavailable(one_line(info.message()))
             }
@@ -131,6 +155,13 @@ fn says_passing(message: &str) -> bool {
     .any(|word| message.contains(word))
 }
 
+/// SQLite's words for SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY, and the system's that PostgreSQL hands on with 53100.
+fn says_disk(message: &str) -> bool {
+    ["database or disk is full", "disk I/O error", "attempt to write a readonly database", "No space left on device"]
+        .iter()
+        .any(|words| message.contains(words))
+}
+
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -147,6 +178,7 @@ pub struct Store {
     url: DatabaseUrl,
     options: StoreOptions,
     file: Arc<OpenedFile>,
+    disk: Arc<Disk>,
     deadline: Option<Deadline>,
     told: Option<Arc<dyn Fn(Change) + Send + Sync>>,
 }
@@ -175,7 +207,8 @@ impl Store {
         }
         let file = Arc::<OpenedFile>::default();
         let pools = Arc::new(CurrentPools::new(Pools::new(url, options, &file)));
-        Ok(Self { pools, url: url.clone(), options: options.clone(), file, deadline: None, told: None })
+        let (url, options, disk) = (url.clone(), options.clone(), Arc::default());
+        Ok(Self { pools, url, options, file, disk, deadline: None, told: None })
     }
 
     /// The same store, for somebody who waits no longer than this from now on: what has not begun by then does not
@@ -204,7 +237,7 @@ impl Store {
     }
 
     fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        work(&mut *self.connect(Role::Read)?)
+        work(&mut *self.connect(Role::Read)?).inspect_err(|error| self.disk.heed(error))
     }
 
     /// As [`Store::read`], for work that reads much and may take its time: the time-outs are for requests.
@@ -221,11 +254,31 @@ impl Store {
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
     fn write<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.connect(Role::Write)?.in_transaction(|conn| {
-            let value = work(conn)?;
+        let done = self.connect(Role::Write)?.in_transaction(|conn| {
+            let (value, wrote) = self.observed(conn, work)?;
             self.deadline.map(Deadline::left).transpose()?;
-            Ok(value)
-        })
+            Ok((value, wrote))
+        });
+        let (value, wrote) = done.inspect_err(|error| self.disk.heed(error))?;
+        if wrote {
+            self.disk.took_a_write();
+            self.end_rest();
+        }
+        Ok(value)
+    }
+
+    /// Runs `work`; says whether it has changed anything, if anybody wants to know.
+    fn observed<T>(
+        &self,
+        conn: &mut Conn,
+        work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
+    ) -> Result<(T, bool), StoreError> {
+        if let Conn::Sqlite(_) = conn {
+            return sqlite_log::counted(conn, work);
+        }
+        let value = work(conn)?;
+        let wrote = self.disk.refuses() && disk::has_written(conn)?;
+        Ok((value, wrote))
     }
 
     /// As [`Store::write`], for what makes answers wrong that are kept in memory: `work` notes what it changes.
@@ -242,6 +295,16 @@ impl Store {
             }
         }
         result
+    }
+
+    /// Runs `work`, which is one statement and so a transaction of itself. PostgreSQL is spared the words around it, which
+    /// would be two round trips more.
+    fn write_statement<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.url.is_postgres() {
+            self.on_writer(work).inspect_err(|error| self.disk.heed(error))
+        } else {
+            self.write(work)
+        }
     }
 
     /// Runs `work` on the connection that writes, outside a transaction.

@@ -17,6 +17,7 @@ use super::StoreError;
 use super::connection::Conn;
 use super::migrations::{SchemaState, state};
 use super::mode::{EVERYBODY, close_file};
+use super::sqlite_log::{self, Mark};
 use crate::domain::time::Stopwatch;
 
 /// What stands for itself in the path of a URI.
@@ -30,6 +31,7 @@ pub fn uri(path: &str, parameters: &str) -> String {
 
 /// How the schema in the file stands. Nothing is written and nothing is made.
 pub fn look(path: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
+    sqlite_log::require_own(path, timeout)?;
     let started = Stopwatch::start();
     loop {
         let Some(before) = metadata(path)? else { return Ok(SchemaState::Missing) };
@@ -56,20 +58,57 @@ pub fn look(path: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
     }
 }
 
+/// How the schema stands in the file by itself, without its log.
+pub fn state_without_log(path: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
+    if metadata(path)?.is_none() { Ok(SchemaState::Missing) } else { read_state(path, false, timeout) }
+}
+
+/// What the file's own header says, whatever is in its log; `None` where the file is missing or empty.
+pub fn mark(path: &Path) -> Result<Option<Mark>, StoreError> {
+    if metadata(path)?.is_none_or(|file| file.len() == 0) {
+        return Ok(None);
+    }
+    require(path, Access::READ_OK)?;
+    ask(path, false, Duration::ZERO, sqlite_log::mark_of).map(Some)
+}
+
 fn read_state(path: &Path, in_use: bool, timeout: Duration) -> Result<SchemaState, StoreError> {
-    let text = path.to_str().ok_or_else(|| StoreError::Unusable("the database's path is not UTF-8".into()))?;
-    let parameters = if in_use { "mode=ro" } else { "mode=ro&immutable=1" };
-    let unavailable = |error: &dyn std::fmt::Display| StoreError::Unavailable(format!("{text}: {error}"));
-    let mut conn = SqliteConnection::establish(&uri(text, parameters)).map_err(|error| unavailable(&error))?;
-    let settings = format!("pragma query_only = on; pragma busy_timeout = {}", timeout.as_millis());
-    conn.batch_execute(&settings).map_err(|error| unavailable(&error))?;
-    state(&mut Conn::Sqlite(conn)).map_err(|error| match error {
+    ask(path, in_use, timeout, state)
+}
+
+/// Opens a file to be read, asks it, and closes it.
+fn ask<T>(
+    path: &Path,
+    in_use: bool,
+    timeout: Duration,
+    question: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let text = text_of(path)?;
+    question(&mut open_to_read(path, in_use, timeout)?).map_err(|error| match error {
         StoreError::Failed(words) if words.contains("not a database") => {
             StoreError::Unusable(format!("{text}: file is not a database; name a file of jeton's own in DATABASE_URL"))
         }
-        StoreError::Failed(words) | StoreError::Unavailable(words) => unavailable(&words),
+        StoreError::Failed(words) | StoreError::Unavailable(words) | StoreError::Disk(words) => {
+            StoreError::Unavailable(format!("{text}: {words}"))
+        }
         other => other,
     })
+}
+
+/// A connection that reads: with the locks of somebody beside whom others write, or, where nobody does, as if the file
+/// stood on a disk that cannot be written, so that nothing is made beside it.
+pub fn open_to_read(path: &Path, in_use: bool, timeout: Duration) -> Result<Conn, StoreError> {
+    let text = text_of(path)?;
+    let parameters = if in_use { "mode=ro" } else { "mode=ro&immutable=1" };
+    let unavailable = |error: &dyn std::fmt::Display| StoreError::Unavailable(format!("{text}: {error}"));
+    let mut conn = SqliteConnection::establish(&uri(text, parameters)).map_err(|error| unavailable(&error))?;
+    let settings = format!("pragma busy_timeout = {}", timeout.as_millis());
+    conn.batch_execute(&settings).map_err(|error| unavailable(&error))?;
+    Ok(Conn::Sqlite(conn))
+}
+
+fn text_of(path: &Path) -> Result<&str, StoreError> {
+    path.to_str().ok_or_else(|| StoreError::Unusable("the database's path is not UTF-8".into()))
 }
 
 /// Makes an empty file, for its owner alone whatever the umask; SQLite gives its other files the same mode. One that is
@@ -128,6 +167,16 @@ pub fn check_path(path: &Path) -> Result<(), StoreError> {
     fault.map_or(Ok(()), |fault| Err(StoreError::Unusable(format!("DATABASE_URL: {fault}"))))
 }
 
+/// The path without links.
+pub fn itself(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Which file it is, whatever its name.
+pub fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
 fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
     match std::fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
@@ -136,13 +185,13 @@ fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != Path::new("")).unwrap_or_else(|| Path::new("."))
 }
 
-/// A file of SQLite's that goes with the database.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
+/// A file of SQLite's that goes with the database: beside the file itself, where the path is a link.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = itself(path).into_os_string();
     path.push(suffix);
     path.into()
 }

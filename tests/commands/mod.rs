@@ -1,9 +1,11 @@
 //! The commands as people and scripts run them: what they print and where, how they end, and that a running server
 //! honours at once what they change.
 
+mod backup;
 mod client;
 mod import_csv;
 mod many;
+mod restore;
 mod terminal;
 mod token;
 mod user;

@@ -1,5 +1,6 @@
 //! The database is away, stands still or is locked; too many want to log in.
 
+mod disk;
 mod logins;
 mod postgres;
 mod sqlite;

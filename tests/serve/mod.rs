@@ -8,6 +8,7 @@ mod log_document;
 mod log_reader;
 mod logs;
 mod nodes;
+mod one_file;
 mod proxies;
 mod reload;
 mod request_lines;

@@ -60,6 +60,11 @@ impl Jeton {
         self.serve_by(command)
     }
 
+    /// The same, where a file that may grow no more is an error to it, and not its end.
+    pub fn serve_past_limits(&self) -> Serving {
+        self.serve_by(self.command_of("sh", &["-c", "trap '' XFSZ; exec \"$0\" serve", BINARY]))
+    }
+
     fn serve_by(&self, mut command: Command) -> Serving {
         if !self.env.iter().any(|(key, _)| key == "JETON_LISTEN") {
             command.env("JETON_LISTEN", "127.0.0.1:0");

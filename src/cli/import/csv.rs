@@ -69,7 +69,10 @@ pub fn import(arguments: CsvArguments, config: &Config) -> Result<(), Failure> {
         }
     };
     if dry_run {
-        return told(would_import_csv(&open_store(config)?, &text, config.hash_max_memory_kib, |at| bar.show(at)));
+        let store = open_store(config)?;
+        let found = would_import_csv(&store, &text, config.hash_max_memory_kib, |at| bar.show(at));
+        store.close();
+        return told(found);
     }
     with_service_on(Schema::Migrate, config, |service, caller| async move {
         told(service.import_csv(text, &caller, move |at| bar.show(at)).await)

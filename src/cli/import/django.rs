@@ -39,14 +39,16 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
     let ended = bar.clone();
     let legacy_allowed = config.legacy_hashes;
     if dry_run {
+        let store = open_store(config)?;
         let found = would_import_django(
-            &open_store(config)?,
+            &store,
             source,
             config.token_prefix.clone(),
             config.hash_max_memory_kib,
             Clock::System.now(),
             move |at| bar.show(at),
         );
+        store.close();
         ended.end();
         tell(&found?, "would be imported", legacy_allowed);
         Ok(())

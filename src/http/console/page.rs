@@ -9,6 +9,7 @@ use askama::Template;
 
 use crate::http::error::HttpError;
 use crate::service::Error;
+use crate::store::StoreError;
 
 /// What stands round every page.
 pub struct Frame {
@@ -127,6 +128,11 @@ fn service_page(error: &Error) -> HttpResponse {
         Error::Busy => {
             log::warn!("{error}");
             (StatusCode::SERVICE_UNAVAILABLE, "Too many logins at once, try again later.".into())
+        }
+        Error::Store(error @ StoreError::Disk(_)) => {
+            log::log!(error.level(), "{error}");
+            let sentence = "Nothing can be changed now, for the database's disk is full. Try again when there is room.";
+            (StatusCode::SERVICE_UNAVAILABLE, sentence.into())
         }
         Error::Store(error) if error.is_passing() => {
             log::warn!("{error}");

@@ -51,7 +51,7 @@ impl Visitor {
     /// Has their next page say this. Where that fails, what was done is done, and no page may say that it was not.
     pub async fn notify(&self, state: &AppState, notice: impl Into<String>) {
         if let Err(error) = state.service.set_notice(&self.key, notice.into()).await {
-            log::warn!("a notice of the console is lost: {error}");
+            log::log!(error.level(), "a notice of the console is lost: {error}");
         }
     }
 
@@ -75,7 +75,7 @@ impl Visitor {
         if done.is_err()
             && let Err(error) = state.service.give_form_back(form).await
         {
-            log::warn!("a form of the console cannot be sent again: {error}");
+            log::log!(error.level(), "a form of the console cannot be sent again: {error}");
         }
         Ok(done)
     }

@@ -8,6 +8,7 @@ pub fn operations() -> Vec<Op> {
     vec![
         Op::get("/healthz", "healthz", "Whether the process lives").secured(&[]).answers::<Health>(200, "It does."),
         Op::get("/readyz", "readyz", "Whether it can serve")
+            .describe("`disk` is there while the database's disk takes no writes; introspection goes on.")
             .secured(&[])
             .answers::<Ready>(200, "The database answers and its schema is current.")
             .refuses(503, "One of them is not so.", "The database does not answer."),

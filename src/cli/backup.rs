@@ -1,0 +1,33 @@
+//! `jeton backup`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Failure;
+use crate::config::Config;
+use crate::domain::database_url::DatabaseUrl;
+use crate::server::{StartError, open_store};
+use crate::service::key_file;
+
+#[derive(Args)]
+pub struct BackupArguments {
+    /// The file to make; one that is there is left as it is
+    file: PathBuf,
+}
+
+/// Copies an SQLite database to a file.
+pub fn backup(arguments: BackupArguments, config: &Config) -> Result<(), Failure> {
+    let store = open_store(config)?;
+    let made = store.backup(&arguments.file);
+    store.close();
+    let made = made.map_err(StartError::Store)?;
+    eprintln!("backed up {} to {}: {} bytes, checked", config.database_url, arguments.file.display(), made.bytes);
+    if let DatabaseUrl::Sqlite(path) = &config.database_url {
+        let key = key_file::path_beside(path);
+        if key.exists() {
+            eprintln!("the secret key is not in it: keep a copy of {} too, in another place", key.display());
+        }
+    }
+    Ok(())
+}

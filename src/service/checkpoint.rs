@@ -1,0 +1,39 @@
+//! The database between requests: its log at rest, its end, and whether its disk takes writes.
+
+use super::{Error, Service};
+use crate::store::{LogState, Store};
+
+impl Service {
+    /// How SQLite's log stands; `None` where there is nothing in it, and in PostgreSQL.
+    #[must_use]
+    pub fn log_state(&self) -> LogState {
+        self.inner.store.log_state()
+    }
+
+    /// Moves SQLite's log into the file, unless somebody uses it just now.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn checkpoint(&self) -> Result<bool, Error> {
+        self.db(Store::checkpoint).await
+    }
+
+    /// Whether the last write failed because the database's disk is full or broken.
+    #[must_use]
+    pub fn disk_refuses(&self) -> bool {
+        self.inner.store.disk_refuses()
+    }
+
+    /// Writes what changes nothing, to find out whether the disk takes writes again.
+    ///
+    /// # Errors
+    /// [`Error::Store`], while it does not.
+    pub async fn try_disk(&self) -> Result<(), Error> {
+        self.db(Store::try_disk).await
+    }
+
+    /// Closes an SQLite database, so that everything is in one file. Nothing can be asked afterwards.
+    pub fn close(&self) {
+        self.inner.store.close();
+    }
+}

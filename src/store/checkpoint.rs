@@ -1,0 +1,68 @@
+//! The end of SQLite's log: at rest and after a clean stop everything is in one file.
+
+use std::time::Duration;
+
+use super::connection::Role;
+use super::{Store, StoreError, sqlite_log};
+use crate::domain::database_url::DatabaseUrl;
+use crate::domain::time::Stopwatch;
+
+/// Size and time of the last change of a log that holds something.
+pub type LogState = Option<(u64, i64, i64)>;
+
+impl Store {
+    /// How SQLite's log stands; `None` where there is nothing in it, and in PostgreSQL.
+    #[must_use]
+    pub fn log_state(&self) -> LogState {
+        match self.url() {
+            DatabaseUrl::Sqlite(path) => sqlite_log::state_of_log(path),
+            DatabaseUrl::Postgres(_) => None,
+        }
+    }
+
+    /// Moves SQLite's log into the file and empties it, unless somebody uses it just now; says whether that was done.
+    pub fn checkpoint(&self) -> Result<bool, StoreError> {
+        let emptied = self.on_writer(|conn| sqlite_log::empty(conn, self.options.timeout))?;
+        if emptied {
+            self.file.set_active(false);
+        }
+        Ok(emptied)
+    }
+
+    /// After each transaction: the first one after a rest goes into the file at once, so that no copy of the file at rest
+    /// is taken for the file on which the next log is begun.
+    pub(super) fn end_rest(&self) {
+        if self.url.is_postgres() || self.file.is_active() {
+            return;
+        }
+        match self.on_writer(sqlite_log::copy_into_file) {
+            Ok(all) => self.file.set_active(all),
+            Err(error) => log::debug!("the log stays beside the database for now: {error}"),
+        }
+    }
+
+    /// Closes all connections to an SQLite file; the last one to close takes the log away. Nothing can be asked or written
+    /// afterwards.
+    pub fn close(&self) {
+        if self.url.is_postgres() {
+            return;
+        }
+        // Where another process has it open too, the log's file stays, and is empty.
+        if self.log_state().is_some()
+            && self.file.writers() > 0
+            && let Err(error) = self.checkpoint()
+        {
+            log::debug!("the log stays beside the database: {error}");
+        }
+        self.file.close();
+        let waiting = Stopwatch::start();
+        // Whoever reads cannot write the log back.
+        let pools = self.pools.now();
+        for pool in [pools.of(Role::Read), pools.of(Role::Write)] {
+            // A connection that is asked for now is closed instead, and so is one that comes back.
+            while pool.try_get().is_none() && pool.state().connections > 0 && waiting.elapsed() < self.options.timeout {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+}

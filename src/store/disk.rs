@@ -1,0 +1,122 @@
+//! Whether the database's disk takes writes. Readiness writes nothing, so the last write tells.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+
+use super::connection::Conn;
+use super::schema::meta;
+use super::{Store, StoreError};
+use crate::domain::time::Stopwatch;
+
+/// How often the log says that the disk is full.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
+
+/// What the disk did last.
+#[derive(Debug, Default)]
+pub struct Disk {
+    refuses: AtomicBool,
+    told: Mutex<Told>,
+}
+
+/// What the log has of it.
+#[derive(Debug, Default)]
+struct Told {
+    full_at: Option<Stopwatch>,
+    /// That it was full, and not that there is room again.
+    is_open: bool,
+}
+
+impl Disk {
+    /// Whether the last write failed for want of a disk.
+    pub fn refuses(&self) -> bool {
+        self.refuses.load(Ordering::Acquire)
+    }
+
+    /// Remembers a failure of the disk, and tells of it.
+    pub fn heed(&self, error: &StoreError) {
+        if !matches!(error, StoreError::Disk(_)) {
+            return;
+        }
+        self.refuses.store(true, Ordering::Release);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.full_at.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            *told = Told { full_at: Some(Stopwatch::start()), is_open: true };
+            log::warn!("{error}; until there is room, requests that write get 503, and introspection goes on");
+        }
+    }
+
+    /// Remembers that the disk took a write.
+    pub fn took_a_write(&self) {
+        if !self.refuses.load(Ordering::Acquire) || !self.refuses.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut told.is_open) {
+            log::info!("the database's disk takes writes again");
+        }
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Assigned {
+    #[diesel(sql_type = Bool)]
+    assigned: bool,
+}
+
+/// Whether a transaction has changed anything, at PostgreSQL, so that its commit shows that the disk takes writes.
+pub(super) fn has_written(conn: &mut Conn) -> Result<bool, StoreError> {
+    let question = "select pg_current_xact_id_if_assigned() is not null as assigned";
+    Ok(diesel::sql_query(question).get_result::<Assigned>(conn)?.assigned)
+}
+
+impl Store {
+    /// Whether the last write failed because the database's disk is full or broken.
+    #[must_use]
+    pub fn disk_refuses(&self) -> bool {
+        self.disk.refuses()
+    }
+
+    /// Writes what changes nothing, to find out whether the disk takes writes again.
+    pub fn try_disk(&self) -> Result<(), StoreError> {
+        self.write(|conn| {
+            diesel::update(meta::table.find("name_key")).set(meta::value.eq(meta::value)).execute(conn)?;
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::SqliteConnection;
+    use diesel::connection::SimpleConnection;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_known_by_its_words() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute("pragma max_page_count = 4; create table t (x); create table u (x)").unwrap();
+        let error = conn.batch_execute("insert into t values (zeroblob(100000))").unwrap_err();
+        assert!(matches!(StoreError::from(error), StoreError::Disk(words) if words.contains("full")));
+        conn.batch_execute("pragma query_only = on").unwrap();
+        let error = conn.batch_execute("insert into t values (1)").unwrap_err();
+        assert!(matches!(StoreError::from(error), StoreError::Disk(words) if words.contains("readonly")));
+        let error = conn.batch_execute("select * from nowhere").unwrap_err();
+        assert!(matches!(StoreError::from(error), StoreError::Failed(_)));
+    }
+
+    #[test]
+    fn the_last_write_tells() {
+        let disk = Disk::default();
+        disk.heed(&StoreError::Unavailable("locked".into()));
+        assert!(!disk.refuses());
+        disk.heed(&StoreError::Disk("full".into()));
+        assert!(disk.refuses());
+        disk.took_a_write();
+        assert!(!disk.refuses());
+    }
+}

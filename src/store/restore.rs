@@ -1,0 +1,154 @@
+//! A backup in the place of an SQLite database, which nobody may use meanwhile.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, fcntl_lock};
+
+use super::backup::{NewFile, cannot, copy};
+use super::{SchemaState, Store, StoreError, sqlite_file, sqlite_log};
+use crate::domain::database_url::DatabaseUrl;
+use crate::domain::time::Timestamp;
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// Where what was replaced is now; its log, if it had one, has the same name and `-wal`.
+    pub kept: Option<PathBuf>,
+    /// The backup is of an older jeton, whose schema the next start brings up to date.
+    pub is_older: bool,
+}
+
+impl Store {
+    /// Puts a copy of `backup` in the place of the database, and keeps what was there. Nothing is changed before the backup
+    /// is known to be whole, and jeton's.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when somebody uses the database, or the backup is not to be used.
+    pub fn restore(&self, backup: &Path, now: Timestamp) -> Result<Restored, StoreError> {
+        let DatabaseUrl::Sqlite(path) = self.url() else {
+            return Err(StoreError::Unusable(format!(
+                "jeton restores SQLite databases; PostgreSQL has a tool of its own: \
+                 pg_restore --clean --if-exists --no-owner --dbname=\"$DATABASE_URL\" {}",
+                backup.display()
+            )));
+        };
+        let path = &sqlite_file::itself(path);
+        let before = sqlite_file::identity(path);
+        if before.is_some() && sqlite_file::identity(backup) == before {
+            return Err(StoreError::Unusable(format!("{} is the database itself", backup.display())));
+        }
+        // By the file alone: its log may be another's, which is a reason to restore.
+        match sqlite_file::state_without_log(path, self.options.timeout) {
+            Ok(state @ SchemaState::Foreign(_)) => state.refusal(self.url()).map_or(Ok(()), Err)?,
+            Err(error @ StoreError::Unusable(_)) => return Err(error),
+            // One that is damaged is what a backup is for.
+            _ => {}
+        }
+        let lock = lock(path)?;
+        let draft = sqlite_file::beside(path, ".restoring");
+        // Left by a restore that was killed: this one holds the lock.
+        remove(&draft)?;
+        let draft = NewFile::make(&draft)?;
+        let is_older = self.copy_backup(backup, &draft.path)?;
+        if let Some(before) = lock.as_ref() {
+            take_after(&draft, before)?;
+        }
+        let kept = replace(path, draft, now)?;
+        drop(lock);
+        Ok(Restored { kept, is_older })
+    }
+
+    /// Says whether it is of an older jeton.
+    fn copy_backup(&self, backup: &Path, to: &Path) -> Result<bool, StoreError> {
+        let state = sqlite_log::state_of_both(backup);
+        if state[0].is_none_or(|(size, ..)| size == 0) {
+            return Err(StoreError::Unusable(format!("there is no backup at {}", backup.display())));
+        }
+        let named = |error: StoreError| match error {
+            StoreError::Failed(words) | StoreError::Unavailable(words) | StoreError::Unusable(words) => {
+                StoreError::Unusable(format!("cannot restore {}: {words}", backup.display()))
+            }
+            other => other,
+        };
+        // A copy of a database as a crash left it has a log, too.
+        sqlite_log::require_own(backup, self.options.timeout)?;
+        let mut conn = sqlite_file::open_to_read(backup, state[1].is_some(), self.options.timeout)?;
+        let found = copy(&mut conn, to, self.options.timeout).map_err(named)?;
+        if sqlite_log::state_of_both(backup) != state {
+            return Err(named(StoreError::Unusable("it was written meanwhile".into())));
+        }
+        let is_older = found == SchemaState::Behind;
+        match found.refusal_to_restore(backup) {
+            Some(refusal) => Err(refusal),
+            None => Ok(is_older),
+        }
+    }
+}
+
+/// Keeps everybody from the database until the file is closed. SQLite locks bytes of the file while it has it open, so
+/// that a lock on the whole of it is had only when nobody has. From here on this process must not open it by SQLite.
+fn lock(path: &Path) -> Result<Option<File>, StoreError> {
+    let file = match File::options().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(cannot("write", path, &error)),
+    };
+    match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from) {
+        Ok(()) => Ok(Some(file)),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::PermissionDenied) => Err(
+            StoreError::Unusable(format!("{} is in use; stop jeton, and whatever has it open, first", path.display())),
+        ),
+        Err(error) => Err(cannot("lock", path, &error)),
+    }
+}
+
+/// Gives the new file to whom the old one belongs: who restores may be another user than who serves.
+fn take_after(draft: &NewFile, before: &File) -> Result<(), StoreError> {
+    let give = || -> io::Result<()> {
+        let (old, new) = (before.metadata()?, fs::metadata(&draft.path)?);
+        if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+            chown(&draft.path, Some(old.uid()), Some(old.gid()))?;
+        }
+        fs::set_permissions(&draft.path, old.permissions())
+    };
+    give().map_err(|error| cannot("give away", &draft.path, &error))
+}
+
+/// Puts the draft in the place of the database, and the database aside, with its log. In this order: whoever is killed in
+/// between leaves a file that is whole, or a log that does not belong to it, which is noticed.
+fn replace(path: &Path, draft: NewFile, now: Timestamp) -> Result<Option<PathBuf>, StoreError> {
+    let aside = sqlite_file::beside(path, &format!(".{}", now.naive().format("%Y%m%dT%H%M%S%.3fZ")));
+    let log = sqlite_log::log_of(path);
+    let (is_there, has_log) = (path.exists(), sqlite_log::state_of_log(path).is_some());
+    let failed = |error: io::Error| cannot("keep what is there at", &aside, &error);
+    if is_there {
+        // Where a file cannot have two names, it is missing for a moment.
+        fs::hard_link(path, &aside)
+            .or_else(|error| match error.kind() {
+                ErrorKind::AlreadyExists => Err(error),
+                _ => fs::rename(path, &aside),
+            })
+            .map_err(failed)?;
+    }
+    draft.rename(path)?;
+    if has_log {
+        fs::rename(&log, sqlite_file::beside(&aside, "-wal")).map_err(failed)?;
+    } else {
+        remove(&log)?;
+    }
+    for suffix in ["-shm", "-journal"] {
+        remove(&sqlite_file::beside(path, suffix))?;
+    }
+    File::open(sqlite_file::folder_of(path)).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok((is_there || has_log).then_some(aside))
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(cannot("remove", path, &error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,263 @@
+//! The write-ahead log of an SQLite database (`-wal`): whether it belongs to the file beside it, and its end.
+//!
+//! SQLite replays whatever valid log it finds, also over a backup that was copied in its place, and makes a mixture of
+//! both. So each transaction of jeton's counts one up in the file's header (`pragma user_version`), and with it the first
+//! page is in the log of each transaction. A log was begun on a file whose number is the one before its first, and a
+//! checkpoint, which writes the first page first, leaves a number that is in the log. Any other number is another file's.
+//! A copy by SQLite itself, which may have been made while the log grew, has another `schema_version`.
+//!
+//! A copy of the file at rest, with an empty log, is a good backup, and must not look like the file on which the next log
+//! is begun. So the first transaction after a rest goes into the file at once.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::{BigInt, Integer};
+use diesel::{RunQueryDsl, sql_query};
+
+use super::connection::Conn;
+use super::{StoreError, sqlite_file};
+use crate::domain::time::Stopwatch;
+
+/// What the header of a file, or of its first page in a log, says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// `pragma user_version`: counts transactions.
+    pub transaction: i32,
+    /// `pragma schema_version`: SQLite counts changes of the schema.
+    pub schema: i32,
+}
+
+/// So many changes of the schema may be in one transaction of somebody else's, who counts no transactions.
+const FOREIGN_CHANGES: i32 = 8;
+
+impl Mark {
+    /// Whether a log of these marks was begun on a file of this mark, as far as anybody can tell: others write too, and
+    /// an older jeton, and leave no mark in a log.
+    fn begins(self, log: &[Self]) -> bool {
+        let Some(first) = log.first() else { return true };
+        let by_others = self.transaction == first.transaction
+            && (0..=FOREIGN_CHANGES).contains(&first.schema.wrapping_sub(self.schema));
+        self.transaction.wrapping_add(1) == first.transaction || by_others || log.contains(&self)
+    }
+}
+
+/// The log of the database at `path`.
+pub fn log_of(path: &Path) -> PathBuf {
+    sqlite_file::beside(path, "-wal")
+}
+
+/// That the log beside the file, if there is one, belongs to it. To be asked before SQLite opens the file.
+pub fn require_own(path: &Path, timeout: Duration) -> Result<(), StoreError> {
+    let started = Stopwatch::start();
+    let mut doubted = None;
+    loop {
+        let before = state_of_both(path);
+        let Some(fault) = fault(path)? else { return Ok(()) };
+        // Another process may have written, and moved the log into the file, between the looks at one and the other.
+        if doubted == Some(before) || started.elapsed() >= timeout {
+            return Err(StoreError::Unusable(fault));
+        }
+        doubted = Some(before);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Size and time of the last change of the file and of its log.
+type State = [Option<(u64, i64, i64)>; 2];
+
+/// How the file and its log stand.
+pub fn state_of_both(path: &Path) -> State {
+    [path.to_owned(), log_of(path)].map(|file| state(&file))
+}
+
+fn state(file: &Path) -> Option<(u64, i64, i64)> {
+    std::fs::metadata(file).ok().map(|file| (file.len(), file.mtime(), file.mtime_nsec()))
+}
+
+/// How a log stands: `None` where it is missing or empty.
+pub fn state_of_log(path: &Path) -> Option<(u64, i64, i64)> {
+    state(&log_of(path)).filter(|(size, ..)| *size > 0)
+}
+
+fn fault(path: &Path) -> Result<Option<String>, StoreError> {
+    let log = log_of(path);
+    let unreadable = |error: io::Error| StoreError::Unusable(format!("cannot read {}: {error}", log.display()));
+    if state_of_log(path).is_none() {
+        return Ok(None);
+    }
+    // The file before the log: a log that is restarted meanwhile then begins later, and is looked at again.
+    let mark = sqlite_file::mark(path)?;
+    let Some(marks) = marks(&log).map_err(unreadable)? else { return Ok(None) };
+    let (database, log) = (path.display(), log.display());
+    Ok(match mark {
+        None => Some(format!(
+            "{database} is missing or empty, but its log is there ({log}): put the database back beside it, or a backup \
+             by `jeton restore FILE`; to begin anew, remove the log"
+        )),
+        Some(mark) if !mark.begins(&marks) => Some(format!(
+            "the log {log} does not belong to {database}: the database was replaced while its log stayed, and the two \
+             together are neither; to use the database as it is, remove {log} and {database}-shm, \
+             or let `jeton restore FILE` put a backup in its place"
+        )),
+        Some(_) => None,
+    })
+}
+
+/// The marks in a log, in the order of their writing; `None` where there is nothing that SQLite would replay
+/// (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>).
+fn marks(log: &Path) -> io::Result<Option<Vec<Mark>>> {
+    const HEADER: u64 = 32;
+    const FRAME_HEADER: u64 = 24;
+    let file = match File::open(log) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some(header) = read::<32>(&file, 0)? else { return Ok(None) };
+    let page_size = u64::from(number(&header, 8));
+    if number(&header, 0) & !1 != 0x377f_0682 || !(512..=65_536).contains(&page_size) {
+        return Ok(None);
+    }
+    let mut marks: Vec<Mark> = Vec::new();
+    let mut at = HEADER;
+    while let Some(frame) = read::<24>(&file, at)? {
+        // Frames of an earlier run of the log have other salts.
+        if frame[8..16] != header[16..24] {
+            break;
+        }
+        if number(&frame, 0) == 1 {
+            let Some(page) = read::<100>(&file, at + FRAME_HEADER)? else { break };
+            let mark = Mark::in_header(&page);
+            if marks.last() != Some(&mark) {
+                marks.push(mark);
+            }
+        }
+        at += FRAME_HEADER + page_size;
+    }
+    Ok((at > HEADER).then_some(marks))
+}
+
+impl Mark {
+    fn in_header(page: &[u8; 100]) -> Self {
+        Self { transaction: number(page, 60).cast_signed(), schema: number(page, 40).cast_signed() }
+    }
+}
+
+/// So many bytes, or `None` at the end of the file.
+fn read<const SIZE: usize>(file: &File, at: u64) -> io::Result<Option<[u8; SIZE]>> {
+    let mut bytes = [0; SIZE];
+    match file.read_exact_at(&mut bytes, at) {
+        Ok(()) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..at + 4].iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+#[derive(diesel::QueryableByName)]
+struct Changes {
+    #[diesel(sql_type = BigInt)]
+    changes: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct UserVersion {
+    #[diesel(sql_type = Integer)]
+    user_version: i32,
+}
+
+#[derive(diesel::QueryableByName)]
+struct SchemaVersion {
+    #[diesel(sql_type = Integer)]
+    schema_version: i32,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = Integer)]
+    busy: i32,
+    #[diesel(sql_type = Integer)]
+    log: i32,
+    #[diesel(sql_type = Integer)]
+    checkpointed: i32,
+}
+
+/// The mark of the file that a connection sees.
+pub fn mark_of(conn: &mut Conn) -> Result<Mark, StoreError> {
+    let transaction = sql_query("pragma user_version").get_result::<UserVersion>(conn)?.user_version;
+    let schema = sql_query("pragma schema_version").get_result::<SchemaVersion>(conn)?.schema_version;
+    Ok(Mark { transaction, schema })
+}
+
+/// Runs `work` within a transaction, and counts the transaction where `work` has changed a row; says whether it has.
+pub fn counted<T>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
+) -> Result<(T, bool), StoreError> {
+    let before = changes(conn)?;
+    let value = work(conn)?;
+    let wrote = changes(conn)? != before;
+    if wrote {
+        let next = mark_of(conn)?.transaction.wrapping_add(1);
+        conn.batch_execute(&format!("pragma user_version = {next}"))?;
+    }
+    Ok((value, wrote))
+}
+
+fn changes(conn: &mut Conn) -> Result<i64, StoreError> {
+    Ok(sql_query("select total_changes() as changes").get_result::<Changes>(conn)?.changes)
+}
+
+/// Moves the log into the file as far as nobody is in the way; says whether all of it.
+pub fn copy_into_file(conn: &mut Conn) -> Result<bool, StoreError> {
+    let done = sql_query("pragma wal_checkpoint(passive)").get_result::<Checkpoint>(conn)?;
+    Ok(done.busy == 0 && done.log == done.checkpointed)
+}
+
+/// Moves the log into the file and empties it, if nobody uses it just now; says whether that was done. Nobody waits.
+pub fn empty(conn: &mut Conn, timeout: Duration) -> Result<bool, StoreError> {
+    conn.batch_execute("pragma busy_timeout = 0")?;
+    let done = sql_query("pragma wal_checkpoint(truncate)").get_result::<Checkpoint>(conn);
+    conn.batch_execute(&format!("pragma busy_timeout = {}", timeout.as_millis()))?;
+    Ok(done?.busy == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn mark(transaction: i32, schema: i32) -> Mark {
+        Mark { transaction, schema }
+    }
+
+    #[test]
+    fn a_log_belongs_to_the_file_on_which_it_was_begun() {
+        let log = [mark(8, 60), mark(9, 60), mark(10, 61)];
+        assert!(mark(7, 60).begins(&log), "nothing was moved into the file");
+        assert!(mark(7, 59).begins(&log), "a migration is the first transaction");
+        assert!(mark(9, 60).begins(&log), "some of it was");
+        assert!(mark(10, 61).begins(&log), "all of it was");
+        assert!(mark(8, 58).begins(&log), "begun by sqlite3, which changed the schema and counts nothing");
+        for (file, what) in [
+            (mark(3, 60), "yesterday's"),
+            (mark(0, 60), "of an older jeton"),
+            (mark(12, 61), "another one's"),
+            (mark(9, 61), "copied by vacuum meanwhile"),
+            (mark(8, 61), "the same, after the first transaction"),
+            (mark(10, 1), "copied by sqlite3's .backup"),
+            (mark(8, 1), "the same, after the first transaction"),
+        ] {
+            assert!(!file.begins(&log), "{what}");
+        }
+        assert!(mark(3, 60).begins(&[]), "a log without marks is an older jeton's, or nobody's");
+        assert!(mark(i32::MAX, 60).begins(&[mark(i32::MIN, 60)]), "numbers begin again");
+    }
+}

@@ -1,0 +1,211 @@
+//! `jeton restore`: a backup in the place of an SQLite database that nobody uses; what was there is kept.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{PASSWORD, create_user, done, jeton, login, migrated, refused, try_login};
+use crate::import::{file_of, fixture};
+use crate::support::app::{Kind, TestDatabase};
+use crate::support::process::Jeton;
+use crate::support::session::Session;
+
+/// A database with amy, of which there is a backup, and now with bob.
+fn backed_up() -> (TestDatabase, Jeton, String) {
+    let database = TestDatabase::new(Kind::Sqlite);
+    let jeton = migrated(&database);
+    create_user(&jeton, "amy", &[]);
+    let backup = jeton.dir.path().join("backup.db").to_str().unwrap().to_owned();
+    done(&jeton, &["backup", &backup]);
+    create_user(&jeton, "bob", &[]);
+    (database, jeton, backup)
+}
+
+fn folder(database: &TestDatabase) -> &Path {
+    database.folder.as_ref().unwrap().path()
+}
+
+/// Everything in a folder, to the byte.
+fn whole(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+}
+
+fn users(jeton: &Jeton) -> Vec<String> {
+    let table = done(jeton, &["user", "list"]);
+    table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1).map(str::to_owned)).collect()
+}
+
+/// Restores; gives where it says that it has kept what was there.
+#[track_caller]
+fn restored(jeton: &Jeton, backup: &str) -> Option<PathBuf> {
+    let output = jeton.run(&["restore", backup]);
+    assert_eq!((output.status, output.stdout.as_str()), (0, ""), "{output:?}");
+    output.stderr.lines().find_map(|line| line.strip_prefix("what was there is kept at ")).map(PathBuf::from)
+}
+
+fn on(path: &Path) -> Jeton {
+    jeton(&TestDatabase { url: format!("sqlite://{}", path.display()), folder: None, postgres: None })
+}
+
+#[test]
+fn a_backup_takes_the_place_of_what_is_kept() {
+    let (database, jeton, backup) = backed_up();
+    let before = fs::read(&backup).unwrap();
+    let kept = restored(&jeton, &backup).unwrap();
+    assert_eq!(users(&jeton), ["amy"]);
+    assert_eq!(login(&jeton.serve(), "amy").len(), 40);
+    assert_eq!(users(&on(&kept)), ["amy", "bob"]);
+    assert_eq!(fs::read(&backup).unwrap(), before, "the backup is as it was");
+    let name = kept.file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("jeton.db.20") && name.ends_with('Z'), "{name}");
+
+    restored(&jeton, kept.to_str().unwrap());
+    assert_eq!(users(&jeton), ["amy", "bob"], "and back again");
+    assert!(!whole(folder(&database)).keys().any(|name| name.ends_with(".restoring")));
+}
+
+#[test]
+fn what_a_crash_left_is_kept_with_its_log() {
+    let (database, jeton, backup) = backed_up();
+    let server = jeton.serve();
+    let mut reader = Session::open(&database);
+    reader.run("begin; select count(*) from users;");
+    create_user(&jeton, "cleo", &[]);
+    server.signal("KILL");
+    server.wait(Duration::from_secs(20));
+    drop(reader);
+    assert!(fs::metadata(folder(&database).join("jeton.db-wal")).unwrap().len() > 0);
+
+    let kept = restored(&jeton, &backup).unwrap();
+    let left: Vec<String> = whole(folder(&database)).into_keys().collect();
+    let kept_name = kept.file_name().unwrap().to_str().unwrap();
+    assert_eq!(left, ["jeton.db", kept_name, &format!("{kept_name}-wal")], "no log of another");
+    assert_eq!(users(&jeton), ["amy"]);
+    let rescued = folder(&database).join("rescued.db").to_str().unwrap().to_owned();
+    done(&on(Path::new(&rescued)), &["restore", kept.to_str().unwrap()]);
+    assert_eq!(users(&on(Path::new(&rescued))), ["amy", "bob", "cleo"], "it can be restored, log and all");
+}
+
+#[test]
+fn a_log_that_does_not_belong_is_a_case_for_it() {
+    let (database, jeton, backup) = backed_up();
+    let server = jeton.serve();
+    let mut reader = Session::open(&database);
+    reader.run("begin; select count(*) from users;");
+    create_user(&jeton, "cleo", &[]);
+    server.signal("KILL");
+    server.wait(Duration::from_secs(20));
+    drop(reader);
+    fs::copy(&backup, file_of(&database)).unwrap();
+    assert!(refused(&jeton, &["serve"]).contains("does not belong"));
+    restored(&jeton, &backup);
+    assert_eq!(users(&jeton), ["amy"]);
+    assert_eq!(try_login(&jeton.serve(), "amy", PASSWORD).status, 200);
+}
+
+#[test]
+fn nothing_is_restored_under_somebody() {
+    let (database, jeton, backup) = backed_up();
+    let server = jeton.serve();
+    let key = login(&server, "bob");
+    assert!(refused(&jeton, &["restore", &backup]).contains("jeton.db is in use; stop jeton"));
+    assert_eq!(login(&server, "bob"), key);
+    server.signal("TERM");
+    assert_eq!(server.wait(Duration::from_secs(20)).code(), Some(0));
+
+    let mut session = Session::open(&database);
+    session.run("select count(*) from users;");
+    assert!(refused(&jeton, &["restore", &backup]).contains("is in use"), "sqlite3 counts, too");
+    drop(session);
+    restored(&jeton, &backup);
+    assert_eq!(users(&jeton), ["amy"]);
+}
+
+#[test]
+fn what_is_no_backup_changes_nothing() {
+    let (database, jeton, backup) = backed_up();
+    let place = |name: &str| jeton.dir.path().join(name).to_str().unwrap().to_owned();
+    let (text, empty, newer, damaged, blank) =
+        (place("notes.txt"), place("empty.db"), place("newer.db"), place("damaged.db"), place("blank.db"));
+    fs::write(&text, "dear diary, ".repeat(100)).unwrap();
+    fs::write(&empty, "").unwrap();
+    let sqlite = |path: &str, sql: &str| {
+        let url = format!("sqlite://{path}");
+        TestDatabase { url, folder: None, postgres: None }.sql(sql)
+    };
+    fs::copy(&backup, &newer).unwrap();
+    sqlite(&newer, "insert into __diesel_schema_migrations (version) values ('29990101000000')");
+    sqlite(&blank, "create view one as select 1");
+    let bytes = fs::read(&backup).unwrap();
+    fs::write(&damaged, [&bytes[..8192], &vec![7; 16384], &bytes[24576..]].concat()).unwrap();
+    let django = fixture(Kind::Sqlite);
+    let before = whole(folder(&database));
+    for (file, words) in [
+        ("/nonexistent/backup.db", "there is no backup at"),
+        (empty.as_str(), "there is no backup at"),
+        (text.as_str(), "not a database"),
+        (newer.as_str(), "restore it by a newer jeton"),
+        (damaged.as_str(), "damaged.db"),
+        (blank.as_str(), "holds no tables"),
+        (file_of(&django), "tables that are not jeton's"),
+        (file_of(&database), "is the database itself"),
+    ] {
+        let why = refused(&jeton, &["restore", file]);
+        assert!(why.contains(words), "{file}: {why}");
+        assert!(whole(folder(&database)) == before, "{file}");
+    }
+    // Nor is somebody else's database replaced.
+    let before = whole(folder(&django));
+    assert!(refused(&super::jeton(&django), &["restore", &backup]).contains("tables that are not jeton's"));
+    assert!(whole(folder(&django)) == before);
+}
+
+#[test]
+fn a_backup_of_an_older_jeton_is_brought_up_to_date_at_the_next_start() {
+    let (_database, jeton, backup) = backed_up();
+    let older = TestDatabase { url: format!("sqlite://{backup}"), folder: None, postgres: None };
+    older.sql("drop table console_forms; delete from __diesel_schema_migrations where version = '20261128020100'");
+    let output = jeton.run(&["restore", &backup]);
+    assert!(output.status == 0 && output.stderr.contains("of an older jeton"), "{output:?}");
+    assert_eq!(try_login(&jeton.serve(), "amy", PASSWORD).status, 200);
+}
+
+#[test]
+fn a_lost_database_comes_back_beside_its_key() {
+    let jeton = Jeton::new();
+    done(&jeton, &["migrate"]);
+    done(&jeton, &["user", "create", "amy", "--no-password"]);
+    done(&jeton, &["backup", "backup.db"]);
+    fs::remove_file(jeton.dir.path().join("jeton.db")).unwrap();
+    assert!(refused(&jeton, &["migrate"]).contains("no first start"));
+    assert_eq!(restored(&jeton, "backup.db"), None, "there was nothing to keep");
+    assert_eq!(users(&jeton), ["amy"]);
+}
+
+#[test]
+fn a_link_to_the_database_stays_one() {
+    let (database, jeton, backup) = backed_up();
+    let link = jeton.dir.path().join("link.db");
+    std::os::unix::fs::symlink(file_of(&database), &link).unwrap();
+    let kept = restored(&on(&link), &backup).unwrap();
+    assert_eq!(kept.parent(), Some(folder(&database).canonicalize().unwrap().as_path()), "beside the file itself");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(users(&jeton), ["amy"]);
+}
+
+#[test]
+fn the_file_goes_on_belonging_to_whom_it_belonged() {
+    let (database, jeton, backup) = backed_up();
+    let file = file_of(&database);
+    // Who may not give files away restores as whom they belong to.
+    let given = chown(file, Some(4321), Some(4321)).is_ok();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o640)).unwrap();
+    let before = fs::metadata(file).unwrap();
+    restored(&jeton, &backup);
+    let after = fs::metadata(file).unwrap();
+    assert_eq!((after.uid(), after.gid(), after.mode()), (before.uid(), before.gid(), before.mode()));
+    assert_eq!(given, after.uid() == 4321);
+}
