@@ -12,6 +12,7 @@ use crate::config::{ConfigError, Given};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::secret_key::SecretKey;
 use crate::service::{Sealer, Service};
+use crate::store::StoreError;
 
 /// How often a database that gives no connection is a reason to read `DATABASE_URL` again.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -117,8 +118,8 @@ impl From<StartError> for Fault {
     }
 }
 
-impl From<crate::store::StoreError> for Fault {
-    fn from(error: crate::store::StoreError) -> Self {
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
         Self(error.to_string())
     }
 }
