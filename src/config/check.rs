@@ -121,6 +121,7 @@ impl<'a> Reader<'a> {
         let client_limit_address = self.required("JETON_CLIENT_LIMIT_ADDRESS", limit);
         let workers = self.required("JETON_WORKERS", threads);
         let database_pool = self.required("JETON_DATABASE_POOL", values::positive);
+        let migrate = self.required("JETON_MIGRATE", values::boolean);
         let database_timeout = self.required("JETON_DATABASE_TIMEOUT", values::positive_duration);
         let shutdown_timeout = self.required("JETON_SHUTDOWN_TIMEOUT", duration::parse);
         let argon2 = Argon2Cost { memory_kib: memory_kib?, iterations: iterations?, parallelism: parallelism? };
@@ -173,6 +174,7 @@ impl<'a> Reader<'a> {
             workers: workers?,
             database_pool: database_pool?,
             database_timeout: database_timeout?,
+            migrate: migrate?,
             shutdown_timeout: shutdown_timeout?,
         })
     }

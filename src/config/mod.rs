@@ -75,6 +75,7 @@ pub struct Config {
     pub workers: usize,
     pub database_pool: u32,
     pub database_timeout: Duration,
+    pub migrate: bool,
     pub shutdown_timeout: Duration,
 }
 

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::drf::{self, Detail};
 use crate::service::{AuthenticationFault, Error, Faults};
+use crate::store::StoreError;
 
 /// What asks for HTTP Basic.
 pub const BASIC_CHALLENGE: &str = "Basic realm=\"jeton\"";
@@ -106,7 +107,7 @@ impl ResponseError for HttpError {
                 drf::secret_answer(StatusCode::BAD_REQUEST, &OAuthError { error, error_description: description })
             }
             Self::OAuthService(Error::Store(error)) if error.is_passing() => {
-                log::warn!("{error}");
+                log::log!(level_of(error), "{error}");
                 with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
             }
             Self::Service(error) | Self::OAuthService(error) => service_answer(error),
@@ -142,7 +143,7 @@ fn service_answer(error: &Error) -> HttpResponse {
             with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })
         }
         Error::Store(error) if error.is_passing() => {
-            log::warn!("{error}");
+            log::log!(level_of(error), "{error}");
             let sentence = "Service temporarily unavailable, try again later.";
             with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })
         }
@@ -151,6 +152,11 @@ fn service_answer(error: &Error) -> HttpResponse {
             drf::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.")
         }
     }
+}
+
+/// That the database is down is told once; those who are refused meanwhile come by the thousand.
+fn level_of(error: &StoreError) -> log::Level {
+    if matches!(error, StoreError::Down(_)) { log::Level::Debug } else { log::Level::Warn }
 }
 
 /// DRF's faults by field.

@@ -1,4 +1,4 @@
-//! `/healthz`: the process lives. `/readyz`: the database answers and its schema is current.
+//! `/healthz`: the process lives. `/readyz`: this node can answer introspection.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -22,13 +22,7 @@ pub async fn healthz() -> HttpResponse {
 
 /// 200, or 503 with what is missing.
 pub async fn readyz(state: web::Data<AppState>) -> HttpResponse {
-    let sentence = match state.service.ready().await {
-        Ok(true) => return drf::answer(StatusCode::OK, &Health { status: "ok" }),
-        Ok(false) => "The database's schema is not the one this jeton needs; run `jeton migrate`.",
-        Err(error) => {
-            log::warn!("not ready: {error}");
-            "The database does not answer."
-        }
-    };
-    drf::detail(StatusCode::SERVICE_UNAVAILABLE, sentence)
+    let readiness = state.service.ready().await;
+    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    drf::answer(status, &readiness)
 }

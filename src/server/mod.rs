@@ -62,7 +62,8 @@ impl Server {
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let tls = config.tls.as_ref().map(|(cert, key)| tls(cert, key)).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let service = open_service(config, clock, Schema::Migrate)?;
+        let tables = if config.migrate { Schema::Migrate } else { Schema::Require };
+        let service = open_service(config, clock, tables)?;
         let state = web::Data::new(AppState {
             service: service.clone(),
             auth_keywords: config.auth_keywords.clone(),

@@ -36,6 +36,7 @@ mod uses;
 mod watch;
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub use error::{Error, Faults};
 pub use explain::Explanation;
 use hash_costs::CountedHashes;
 pub use hasher::{Hasher, HasherOptions};
+use health::Health;
+pub use health::Readiness;
 pub use import::{
     Counts, CsvError, CsvImported, DjangoImport, Imported, Progress, UselessHashes, open_django, would_import_csv,
     would_import_django,
@@ -156,6 +159,7 @@ struct Inner {
     lookups: Lookups,
     clients: Clients,
     metrics: Arc<Metrics>,
+    health: Health,
     clock: Clock,
     policy: Policy,
 }
@@ -208,6 +212,7 @@ impl Service {
             lookups,
             clients,
             metrics,
+            health: Health::default(),
             clock,
             policy,
         };
@@ -251,6 +256,7 @@ impl Service {
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
+        self.inner.store.check()?;
         // A little less than the caller waits: so that the failure says what the database said, not how long it took.
         let store = self.inner.store.within(patience(&self.inner.policy).mul_f32(0.95));
         let running = actix_rt::task::spawn_blocking(carried(move || work(&store)));
@@ -264,7 +270,12 @@ impl Service {
     async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, Error> {
         let deadline = patience(&self.inner.policy);
         let late = |_| Error::Store(StoreError::Unavailable(format!("no answer within {deadline:?}")));
-        actix_rt::time::timeout(deadline, answer).await.map_err(late)
+        let mut answer = pin!(answer);
+        if let Ok(answer) = actix_rt::time::timeout(deadline / 4, &mut answer).await {
+            return Ok(answer);
+        }
+        self.inner.store.suspect();
+        actix_rt::time::timeout(deadline * 3 / 4, answer).await.map_err(late)
     }
 }
 

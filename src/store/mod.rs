@@ -8,6 +8,7 @@
 //! 5. SQL that must differ stands in a `match` arm.
 
 mod audit;
+mod breaker;
 mod clients;
 mod connection;
 mod django;
@@ -21,13 +22,17 @@ mod lookup;
 mod meta;
 mod migrations;
 mod mode;
+mod opened;
 mod overview;
 mod own;
+mod pooler;
 mod purge;
 mod revocation;
 mod schema;
+mod servers;
 mod sessions;
 mod sqlite_file;
+mod sqlstate;
 mod tokens;
 mod user_ids;
 mod users;
@@ -43,6 +48,7 @@ use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
 use crate::domain::time::Stopwatch;
+use breaker::Breaker;
 use connection::{Conn, Manager, OpenedFile, Role};
 pub use django::{DJANGO_BATCH, DjangoSource};
 pub use import::{ImportTarget, ImportedEntry, ImportedToken};
@@ -55,6 +61,7 @@ pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
 pub use own::OwnChange;
 pub use purge::{Purge, Purged};
 pub use revocation::Regenerate;
+use servers::Servers;
 pub use tokens::NewToken;
 pub use users::UserChange;
 pub use uses::{LockedRows, TokenUse};
@@ -65,6 +72,15 @@ pub enum StoreError {
     /// It cannot be reached, or is too slow; asking again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// It is known to be down, and was not asked.
+    #[error("the database is not available: {0}")]
+    Down(String),
+    /// The server takes no writes: another one is to be asked.
+    #[error("the database is not available: {0}")]
+    ReadOnly(String),
+    /// The session does not keep what is left in it, as behind a transaction pooler.
+    #[error("the database is not available: {0}")]
+    Pooled(String),
     /// A name or digest that must be unique is there already.
     #[error("there is one already")]
     Taken,
@@ -83,31 +99,36 @@ impl StoreError {
     /// Whether asking again later may help.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Down(_) | Self::ReadOnly(_) | Self::Pooled(_))
     }
 }
 
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
-        match error {
-            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
-            DieselError::DatabaseError(
+        let (kind, info) = match error {
+            DieselError::DatabaseError(kind, info) => (kind, info),
+            DieselError::RollbackErrorOnCommit { commit_error, .. } => return (*commit_error).into(),
+            DieselError::BrokenTransactionManager => return Self::Unavailable("the connection broke".into()),
+            other => return Self::Failed(one_line(&other.to_string())),
+        };
+        let words = one_line(info.message());
+        match (kind, sqlstate::of(&*info)) {
+            (DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
+            (
                 DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::ReadOnlyTransaction
                 | DatabaseErrorKind::UnableToSendCommand
                 | DatabaseErrorKind::SerializationFailure,
-                info,
-            ) => Self::Unavailable(one_line(info.message())),
-            DieselError::BrokenTransactionManager => Self::Unavailable("the connection broke".into()),
-            DieselError::DatabaseError(_, ref info) if says_passing(info.message()) => {
-                Self::Unavailable(one_line(info.message()))
-            }
-            other => Self::Failed(one_line(&other.to_string())),
+                _,
+            ) => Self::Unavailable(words),
+            (_, Some(code)) => sqlstate::error(code, words),
+            (DatabaseErrorKind::ReadOnlyTransaction, None) => Self::ReadOnly(words),
+            (_, None) if says_passing(info.message()) => Self::Unavailable(words),
+            (_, None) => Self::Failed(words),
         }
     }
 }
 
-/// Diesel gives no error codes, only the server's words, which `lc_messages=C` keeps English.
+/// SQLite, and libpq itself, give no codes, only English words.
 fn says_passing(message: &str) -> bool {
     [
         "timeout",
@@ -140,6 +161,8 @@ pub struct Store {
     url: DatabaseUrl,
     timeout: Duration,
     file: Arc<OpenedFile>,
+    servers: Arc<Servers>,
+    breaker: Arc<Breaker>,
     deadline: Option<Deadline>,
     told: Option<Arc<dyn Fn(Change) + Send + Sync>>,
 }
@@ -167,13 +190,20 @@ impl Store {
             sqlite_file::check_path(path)?;
         }
         let file = Arc::<OpenedFile>::default();
+        let (servers, breaker) = (Arc::<Servers>::default(), Arc::<Breaker>::default());
         let pool = |size, role| {
             Pool::builder()
                 .max_size(size)
                 .min_idle(Some(0))
                 .connection_timeout(options.timeout)
-                .error_handler(Box::new(connection::LogErrors))
-                .build_unchecked(Manager::new(url.clone(), role, options.timeout, Arc::clone(&file)))
+                .error_handler(Box::new(connection::LogErrors(Arc::clone(&breaker))))
+                .build_unchecked(Manager::new(
+                    url.clone(),
+                    role,
+                    options.timeout,
+                    Arc::clone(&file),
+                    Arc::clone(&servers),
+                ))
         };
         // SQLite has one writer at a time in any case: with one connection for it nobody fails on a busy database.
         let (read, write) = if url.is_postgres() {
@@ -182,7 +212,8 @@ impl Store {
         } else {
             (pool(options.pool, Role::Read), pool(1, Role::Write))
         };
-        Ok(Self { read, write, url: url.clone(), timeout: options.timeout, file, deadline: None, told: None })
+        let (url, timeout) = (url.clone(), options.timeout);
+        Ok(Self { read, write, url, timeout, file, servers, breaker, deadline: None, told: None })
     }
 
     /// The same store, for somebody who waits no longer than this from now on: what has not begun by then does not
@@ -210,17 +241,43 @@ impl Store {
         self.read(|conn| Ok(conn.batch_execute("select 1")?))
     }
 
+    /// # Errors
+    /// [`StoreError::Down`] while the database is known to be down: whoever needs it need not try.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.breaker.check()
+    }
+
+    /// An answer takes long: finds out meanwhile whether the database is down.
+    pub fn suspect(&self) {
+        self.breaker.suspect(&self.manager(Role::Read));
+    }
+
+    fn manager(&self, role: Role) -> Manager {
+        Manager::new(self.url.clone(), role, self.timeout, self.file.clone(), self.servers.clone())
+    }
+
     fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        work(&mut *self.connect(&self.read)?)
+        let result = self.connect(Role::Read)?.run(work);
+        self.heed(result)
     }
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
     fn write<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.connect(&self.write)?.in_transaction(|conn| {
+        let result = self.connect(Role::Write)?.in_transaction(|conn| {
             let value = work(conn)?;
             self.deadline.map(Deadline::left).transpose()?;
             Ok(value)
-        })
+        });
+        self.heed(result)
+    }
+
+    /// What an answer, or none, says of the database.
+    fn heed<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        match &result {
+            Err(error) if error.is_passing() => self.suspect(),
+            _ => self.breaker.answered(),
+        }
+        result
     }
 
     /// As [`Store::write`], for what makes answers wrong that are kept in memory: `work` notes what it changes.
@@ -241,16 +298,38 @@ impl Store {
 
     /// Runs `work` on the connection that writes, outside a transaction.
     fn on_writer<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        work(&mut *self.connect(&self.write)?)
+        let result = self.connect(Role::Write)?.run(work);
+        self.heed(result)
     }
 
-    fn connect(&self, pool: &Pool<Manager>) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
-        let left = self.deadline.map(Deadline::left).transpose()?;
-        let patience = left.unwrap_or(Duration::MAX).min(pool.connection_timeout());
-        pool.get_timeout(patience)
-            .map_err(|error| StoreError::Unavailable(self.url.scrub(&one_line(&error.to_string()))))
+    fn connect(&self, role: Role) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
+        let pool = if role == Role::Read { &self.read } else { &self.write };
+        let timeout = pool.connection_timeout();
+        let patience = match self.deadline.map(Deadline::left).transpose()? {
+            Some(left) => left.min(timeout),
+            // Whoever starts has the time to wait for an address that does not answer, and for the next one.
+            None => timeout + connection::LONGEST_CONNECT,
+        };
+        let since = Stopwatch::start();
+        loop {
+            self.check()?;
+            let left = patience.saturating_sub(since.elapsed());
+            let error = match pool.get_timeout(left.min(LOOK_UP_FROM_WAITING)) {
+                Ok(conn) => return Ok(conn),
+                Err(error) => error,
+            };
+            if self.breaker.has_failed() || since.elapsed() >= patience / 3 {
+                self.suspect();
+            }
+            if since.elapsed() >= patience {
+                return Err(StoreError::Unavailable(self.url.scrub(&one_line(&error.to_string()))));
+            }
+        }
     }
 }
+
+/// How often somebody who waits for a connection asks whether there is any use in it.
+const LOOK_UP_FROM_WAITING: Duration = Duration::from_millis(50);
 
 /// PostgreSQL refuses NUL in text, so nothing with one is ever stored or found.
 fn storable(text: &str) -> bool {

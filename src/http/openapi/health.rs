@@ -3,14 +3,16 @@
 use super::operation::Op;
 use super::parts::{fields, text};
 use crate::http::health::Health;
+use crate::service::Readiness;
 
 pub fn operations() -> Vec<Op> {
     vec![
         Op::get("/healthz", "healthz", "Whether the process lives").secured(&[]).answers::<Health>(200, "It does."),
         Op::get("/readyz", "readyz", "Whether it can serve")
             .secured(&[])
-            .answers::<Health>(200, "The database answers and its schema is current.")
-            .refuses(503, "One of them is not so.", "The database does not answer."),
+            .describe("The database is asked once a second at most, and nothing is written.")
+            .answers::<Readiness>(200, "It can answer introspection, from its database or from memory.")
+            .answers::<Readiness>(503, "It cannot."),
         Op::get("/metrics", "metrics", "What Prometheus reads")
             .describe("With `JETON_METRICS_LISTEN` it is at that address only.")
             .secured(&[])
