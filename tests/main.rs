@@ -32,4 +32,5 @@ mod settings;
 mod stolen;
 mod store;
 mod support;
+mod upgrade;
 mod uses;

@@ -3,12 +3,14 @@
 mod access;
 mod first_start;
 mod foreign;
+mod hosts;
 mod listen;
 mod log_document;
 mod logs;
 mod nodes;
 mod proxies;
 mod request_lines;
+mod roles;
 mod start;
 mod stop;
 

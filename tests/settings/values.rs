@@ -134,6 +134,7 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("JETON_WORKERS", &["3", "cores"], &["0", "many"]),
     ("JETON_DATABASE_POOL", &["20"], &["0", "-1", "many"]),
     ("JETON_DATABASE_TIMEOUT", &["5s"], &["0s", "5"]),
+    ("JETON_MIGRATE", &["false"], &["no"]),
     ("JETON_SHUTDOWN_TIMEOUT", &["10s", "0s"], &["10", "none"]),
 ];
 
