@@ -121,7 +121,9 @@ fn behind_a_pooler_of_transactions_all_is_answered_without_memory_and_a_warning_
                 let answer = try_login(&node, "a", PASSWORD);
                 assert_eq!(answer.status, 200, "{order}: {answer:?}");
             }
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            for thread in threads {
+                thread.join().unwrap();
+            }
         });
         assert_eq!(Request::new("GET", "/readyz").send(node.addr).status, 200);
         assert!(hits(&node) < 1.0, "{order}");
