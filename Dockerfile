@@ -8,6 +8,7 @@ WORKDIR /build
 # The dependencies, in a layer of their own, built with an empty jeton. Tests and examples are no part of the image:
 # their sections leave the manifest, because cargo wants the files that it names.
 COPY Cargo.toml Cargo.lock ./
+COPY pq-sys ./pq-sys
 RUN awk '/^\[/ { skip = /^\[\[(test|example|bench)\]\]/ } !skip' Cargo.toml >manifest \
     && mv manifest Cargo.toml \
     && mkdir src \

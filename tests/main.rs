@@ -36,4 +36,5 @@ mod settings;
 mod stolen;
 mod store;
 mod support;
+mod upgrade;
 mod uses;

@@ -123,6 +123,7 @@ impl<'a> Reader<'a> {
         let client_limit_address = self.required("JETON_CLIENT_LIMIT_ADDRESS", limit);
         let workers = self.required("JETON_WORKERS", threads);
         let database_pool = self.required("JETON_DATABASE_POOL", values::positive);
+        let migrate = self.required("JETON_MIGRATE", values::boolean);
         let database_timeout = self.required("JETON_DATABASE_TIMEOUT", values::positive_duration);
         let drain = self.required("JETON_DRAIN", duration::parse);
         let shutdown_timeout = self.required("JETON_SHUTDOWN_TIMEOUT", duration::parse);
@@ -184,6 +185,7 @@ impl<'a> Reader<'a> {
             database_pool: database_pool?,
             database_timeout: database_timeout?,
             drain: drain?,
+            migrate: migrate?,
             shutdown_timeout: shutdown_timeout?,
         })
     }

@@ -80,6 +80,7 @@ pub struct Config {
     pub database_pool: u32,
     pub database_timeout: Duration,
     pub drain: Duration,
+    pub migrate: bool,
     pub shutdown_timeout: Duration,
 }
 

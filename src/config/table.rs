@@ -97,6 +97,11 @@ pub const SETTINGS: &[Setting] = &[
     plain("JETON_DATABASE_POOL", "8", "database connections at most"),
     plain("JETON_DATABASE_TIMEOUT", "2s", "how long a request waits for the database"),
     plain("JETON_DRAIN", "0s", "how long a stop goes on as before, but for /readyz, which is 503"),
+    plain(
+        "JETON_MIGRATE",
+        "true",
+        "whether serve brings the schema up to date; false: `jeton migrate` does, as its owner",
+    ),
     plain("JETON_SHUTDOWN_TIMEOUT", "30s", "how long a stop waits for requests under way"),
 ];
 

@@ -115,15 +115,15 @@ fn passwords_in(url: &str) -> Vec<&str> {
 }
 
 /// A libpq URI behind its scheme, cut as libpq cuts it (`conninfo_uri_parse_options` in `fe-connect.c`).
-struct Parts<'a> {
-    credentials: &'a str,
-    hosts: &'a str,
-    name: &'a str,
-    parameters: &'a str,
+pub(super) struct Parts<'a> {
+    pub(super) credentials: &'a str,
+    pub(super) hosts: &'a str,
+    pub(super) name: &'a str,
+    pub(super) parameters: &'a str,
 }
 
 impl<'a> Parts<'a> {
-    fn of(rest: &'a str) -> Self {
+    pub(super) fn of(rest: &'a str) -> Self {
         let end = rest.find(['@', '/']).filter(|&at| rest[at..].starts_with('@'));
         let (credentials, rest) = end.map_or(("", rest), |at| (&rest[..at], &rest[at + 1..]));
         let (places, parameters) = rest.split_once('?').unwrap_or((rest, ""));

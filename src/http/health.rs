@@ -1,4 +1,4 @@
-//! `/healthz`: the process lives. `/readyz`: the database answers and its schema is current, and how the clock is.
+//! `/healthz`: the process lives. `/readyz`: this node can answer introspection.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -15,21 +15,6 @@ pub struct Health {
     status: &'static str,
 }
 
-/// That this node can serve, and how its parts are.
-#[derive(Serialize, ToSchema)]
-pub struct Ready {
-    /// A word.
-    #[schema(example = "ok")]
-    status: &'static str,
-    /// `full`, when the last write failed because the database's disk is full or failing: introspection goes on, and what
-    /// writes gets 503.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disk: Option<&'static str>,
-    /// `ok`, or how far this node's clock is from the database's, or was set lately. Nothing is purged meanwhile.
-    #[schema(example = "ok")]
-    clock: String,
-}
-
 /// Always 200: whoever can answer is alive.
 pub async fn healthz() -> HttpResponse {
     drf::answer(StatusCode::OK, &Health { status: "ok" })
@@ -40,17 +25,7 @@ pub async fn readyz(state: web::Data<AppState>) -> HttpResponse {
     if state.service.is_stopping() {
         return drf::detail(StatusCode::SERVICE_UNAVAILABLE, "This node is stopping.");
     }
-    let sentence = match state.service.ready().await {
-        Ok(true) => {
-            let disk = state.service.disk_refuses().then_some("full");
-            let clock = state.service.clock_state().to_string();
-            return drf::answer(StatusCode::OK, &Ready { status: "ok", disk, clock });
-        }
-        Ok(false) => "The database's schema is not the one this jeton needs; run `jeton migrate`.",
-        Err(error) => {
-            log::warn!("not ready: {error}");
-            "The database does not answer."
-        }
-    };
-    drf::detail(StatusCode::SERVICE_UNAVAILABLE, sentence)
+    let readiness = state.service.ready().await;
+    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    drf::answer(status, &readiness)
 }

@@ -75,7 +75,8 @@ impl Server {
         let certificate =
             config.tls.as_ref().map(|(cert, key)| Certificate::read(cert, key)).transpose()?.map(Arc::new);
         let scheme = if certificate.is_some() { "https" } else { "http" };
-        let service = open_service(config, clock, Schema::Migrate)?;
+        let tables = if config.migrate { Schema::Migrate } else { Schema::Require };
+        let service = open_service(config, clock, tables)?;
         // A start that fails leaves the database as a stop does.
         Self::listening(config, certificate, scheme, service.clone()).await.inspect_err(|_| service.close())
     }

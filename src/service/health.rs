@@ -1,11 +1,162 @@
-//! Whether requests can be served.
+//! Whether this node can answer introspection: from its database, or from memory.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Error, Service};
+use crate::domain::time::{Stopwatch, Uptime};
 use crate::store::{SchemaState, Store};
 
+/// How often the database is asked at most, however many ask for readiness.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long an asker waits for it: less than probes do. What was known before is told then.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// What was found out last.
+#[derive(Default)]
+pub struct Health {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Since the last question began.
+    asked: Option<Stopwatch>,
+    /// `None`: as it was at the start, which takes a schema that it can go with.
+    schema: Option<SchemaState>,
+    /// What stands in the log: whether this node is ready.
+    told: Option<bool>,
+}
+
+impl Health {
+    // A thread that panics holds no lock.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether this node can answer introspection, and how each part that it takes is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// `ok`, or `unavailable`.
+    #[schema(example = "ok")]
+    pub status: &'static str,
+    /// What is to be done, where the node is not ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub detail: Option<&'static str>,
+    /// `ok`, or `down`.
+    #[schema(example = "ok")]
+    pub database: &'static str,
+    /// `ok`; `newer`, of a newer jeton, and this one can go with it; `too_new`, it cannot; `behind`, migrations are to be
+    /// run; `missing`; `foreign`, of something else. As it was when the database was asked last.
+    #[schema(example = "ok")]
+    pub schema: &'static str,
+    /// Whether memory may answer: `ok`; `stale`, past the bound, within `JETON_STALE_IF_ERROR`; `none`; `off`, there is no
+    /// memory for answers.
+    #[schema(example = "ok")]
+    pub proof: &'static str,
+    /// `ok`, or how far this node's clock is from the database's, or was set lately. Nothing is purged meanwhile.
+    #[schema(example = "ok")]
+    pub clock: String,
+    /// `full`, when the last write failed because the database's disk is full or failing: introspection goes on, and what
+    /// writes gets 503.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub disk: Option<&'static str>,
+}
+
+impl Readiness {
+    /// Whether the node is.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.detail.is_none()
+    }
+}
+
 impl Service {
-    /// Whether the database answers and its schema is the one this binary knows.
-    pub async fn ready(&self) -> Result<bool, Error> {
-        Ok(self.db(Store::schema_state).await? == SchemaState::Current)
+    /// Whether this node can answer introspection. The database is asked once a second at most, and nothing is written.
+    pub async fn ready(&self) -> Readiness {
+        if self.is_to_ask() {
+            let service = self.clone();
+            let asking = actix_rt::spawn(async move { service.ask_for_schema().await });
+            // Whoever waits for it or not, the answer is kept.
+            drop(actix_rt::time::timeout(LONGEST_WAIT, asking).await);
+        }
+        let readiness = self.readiness();
+        self.tell(&readiness);
+        readiness
+    }
+
+    /// Whether a second has passed since somebody asked; who is told so asks.
+    fn is_to_ask(&self) -> bool {
+        let mut state = self.inner.health.lock();
+        let is_due = state.asked.as_ref().is_none_or(|asked| asked.elapsed() >= INTERVAL);
+        if is_due {
+            state.asked = Some(Stopwatch::start());
+        }
+        is_due
+    }
+
+    /// A database that is slow, or has locked a table, does not change what its schema is.
+    async fn ask_for_schema(&self) {
+        match self.schema().await {
+            Ok(schema) => self.inner.health.lock().schema = Some(schema),
+            Err(error) => log::debug!("the schema is not known anew: {error}"),
+        }
+    }
+
+    /// How the database's schema stands to this binary.
+    pub(super) async fn schema(&self) -> Result<SchemaState, Error> {
+        self.db(Store::schema_state).await
+    }
+
+    fn readiness(&self) -> Readiness {
+        let is_down = self.inner.store.check().is_err();
+        let proof = self.proof();
+        let state = self.inner.health.lock();
+        let (schema, fault) = match &state.schema {
+            Some(SchemaState::Current) | None => ("ok", None),
+            Some(SchemaState::Ahead) => ("newer", None),
+            Some(SchemaState::Newer { .. }) => ("too_new", Some("The database's schema takes a newer jeton.")),
+            Some(SchemaState::Behind) => ("behind", Some("The database's schema is older; run `jeton migrate`.")),
+            Some(SchemaState::Missing) => ("missing", Some("The database has no schema; run `jeton migrate`.")),
+            Some(SchemaState::Foreign(_)) => ("foreign", Some("The database holds the tables of something else.")),
+        };
+        let detail = match (is_down, proof) {
+            (true, "ok" | "stale") => None,
+            (true, _) => Some("The database does not answer."),
+            (false, _) => fault,
+        };
+        let status = if detail.is_none() { "ok" } else { "unavailable" };
+        let database = if is_down { "down" } else { "ok" };
+        let (clock, disk) = (self.clock_state().to_string(), self.disk_refuses().then_some("full"));
+        Readiness { status, detail, database, schema, proof, clock, disk }
+    }
+
+    fn proof(&self) -> &'static str {
+        let (cache, policy) = (&self.inner.cache, self.policy());
+        if !cache.is_on() {
+            return "off";
+        }
+        match cache.proof_age(Uptime::now()) {
+            Some(age) if age < policy.revocation_bound => "ok",
+            Some(age) if age < policy.revocation_bound.saturating_add(policy.stale_if_error) => "stale",
+            _ => "none",
+        }
+    }
+
+    /// Once, and not for each probe.
+    fn tell(&self, readiness: &Readiness) {
+        let told = self.inner.health.lock().told.replace(readiness.is_ready());
+        match (told, readiness.detail) {
+            (Some(true) | None, Some(detail)) => log::warn!("not ready: {detail}"),
+            (Some(false), None) => log::info!("ready again"),
+            _ => {}
+        }
     }
 }

@@ -1,11 +1,16 @@
 //! From a presented key to a live token and its user, or the reason why it is none.
 
 use std::collections::HashMap;
+use std::pin::pin;
+use std::time::Duration;
 
 use super::cache::Born;
 use super::lookups::Found;
 use super::{Error, Service};
 use crate::domain::token::{Token, TokenDigest};
+
+/// How often somebody who waits for an answer looks whether there will be one.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// Why a token is inactive. Goes to the log and to `explain`, never to an introspecting client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +65,7 @@ impl Service {
 
     /// Looks a digest up together with whoever else waits, for its use.
     pub(super) async fn look_up(&self, digest: TokenDigest) -> Result<(Born, Judged), Error> {
-        let (born, found) = self.in_time(self.inner.lookups.find(digest)).await??;
+        let (born, found) = self.ask(digest).await?;
         Ok((born, self.used(found)))
     }
 
@@ -83,8 +88,20 @@ impl Service {
     /// anybody may ask for a revocation, as often as they like.
     pub(super) async fn find(&self, presented: &str) -> Result<Judged, Error> {
         let Some(digest) = self.digest(presented) else { return Ok((Some(Reason::Malformed), None)) };
-        let (_, found) = self.in_time(self.inner.lookups.find(digest)).await??;
+        let (_, found) = self.ask(digest).await?;
         Ok(self.judge(found))
+    }
+
+    /// The database's answer; no longer waited for once it is known to be down, for a question changes nothing.
+    async fn ask(&self, digest: TokenDigest) -> Result<(Born, Option<Found>), Error> {
+        self.inner.store.check()?;
+        let mut answer = pin!(self.in_time(self.inner.lookups.find(digest)));
+        loop {
+            match actix_rt::time::timeout(GLANCE, &mut answer).await {
+                Ok(answer) => return Ok(answer??),
+                Err(_) => self.inner.store.check()?,
+            }
+        }
     }
 
     fn judge(&self, found: Option<Found>) -> Judged {

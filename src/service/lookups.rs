@@ -188,7 +188,8 @@ impl Asker {
         let asking = Stopwatch::start();
         let mut found = self.ask(&digests);
         // A connection that died while it lay idle is no fault of those who wait; a slow database gets no second try.
-        if matches!(&found, Err(error) if error.is_passing()) && asking.elapsed() < self.patience / 4 {
+        let is_worth_it = |error: &StoreError| error.is_passing() && !matches!(error, StoreError::Down(_));
+        if matches!(&found, Err(error) if is_worth_it(error)) && asking.elapsed() < self.patience / 4 {
             found = self.ask(&digests);
         }
         // A row that cannot be read is told to who asked for it, not to those whose questions went along.

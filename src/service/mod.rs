@@ -44,6 +44,7 @@ mod uses;
 mod watch;
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -68,6 +69,8 @@ pub use error::{Error, Faults};
 pub use explain::Explanation;
 use hash_costs::CountedHashes;
 pub use hasher::{Hasher, HasherOptions};
+use health::Health;
+pub use health::Readiness;
 pub use import::{
     Counts, CsvError, CsvImported, DjangoImport, Imported, Progress, UselessHashes, open_django, would_import_csv,
     would_import_django,
@@ -172,6 +175,7 @@ struct Inner {
     clients: Clients,
     metrics: Arc<Metrics>,
     stopping: AtomicBool,
+    health: Health,
     clock: Clock,
     clock_watch: ClockWatch,
     policy: Policy,
@@ -226,6 +230,7 @@ impl Service {
             clients,
             metrics,
             stopping: AtomicBool::new(false),
+            health: Health::default(),
             clock,
             clock_watch: ClockWatch::default(),
             policy,
@@ -270,6 +275,7 @@ impl Service {
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
+        self.inner.store.check()?;
         // A little less than the caller waits: so that the failure says what the database said, not how long it took.
         let store = self.inner.store.within(patience(&self.inner.policy).mul_f32(0.95));
         let running = actix_rt::task::spawn_blocking(carried(move || work(&store)));
@@ -283,7 +289,12 @@ impl Service {
     async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, Error> {
         let deadline = patience(&self.inner.policy);
         let late = |_| Error::Store(StoreError::Unavailable(format!("no answer within {deadline:?}")));
-        actix_rt::time::timeout(deadline, answer).await.map_err(late)
+        let mut answer = pin!(answer);
+        if let Ok(answer) = actix_rt::time::timeout(deadline / 4, &mut answer).await {
+            return Ok(answer);
+        }
+        self.inner.store.suspect();
+        actix_rt::time::timeout(deadline * 3 / 4, answer).await.map_err(late)
     }
 }
 

@@ -46,8 +46,8 @@ impl Service {
         caller.require(Rights::Staff)?;
         let now = self.clock().now();
         let asked = Stopwatch::start();
-        let ready = self.ready().await;
-        let database = matches!(ready, Ok(true)).then(|| asked.elapsed());
+        let is_usable = self.schema().await.is_ok_and(|schema| schema.is_usable());
+        let database = is_usable.then(|| asked.elapsed());
         let users = self.try_count(Store::count_users).await;
         let live_tokens = self.try_count(move |store| store.count_live_tokens(now)).await;
         let logins = self.try_count(move |store| store.count_logins(now)).await;

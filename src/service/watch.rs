@@ -78,10 +78,10 @@ impl Watcher {
     /// Listens until it is told to stop, or fails.
     fn listen(&mut self, goes_on: &impl Fn(Duration) -> bool) -> Result<(), StoreError> {
         let mut listener = self.store.listen()?;
-        // Whatever happened while nobody listened.
-        self.cache.apply(Change::Everything);
+        // Whatever happened while nobody listened. Not before there is an answer: while the database is down, what is kept may
+        // be all that there is.
+        self.prove(&mut listener, &[Change::Everything])?;
         loop {
-            self.prove(&mut listener)?;
             let since = Stopwatch::start();
             loop {
                 let left = self.beat.saturating_sub(since.elapsed());
@@ -93,12 +93,14 @@ impl Watcher {
                 }
                 self.take_in(listener.poll()?);
             }
+            self.prove(&mut listener, &[])?;
         }
     }
 
-    fn prove(&mut self, listener: &mut Listener) -> Result<(), StoreError> {
+    fn prove(&mut self, listener: &mut Listener, missed: &[Change]) -> Result<(), StoreError> {
         let moment = Uptime::now();
         let changes = listener.beat()?;
+        self.take_in(missed.to_vec());
         self.take_in(changes);
         self.cache.prove(moment);
         if self.warned {

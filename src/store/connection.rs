@@ -10,8 +10,12 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::r2d2::R2D2Connection;
 use diesel::{Connection, ConnectionError, PgConnection, SqliteConnection};
 
+use super::breaker::Breaker;
+use super::opened::Opened;
+use super::servers::{Server, Servers};
 use super::system_roots::with_system_roots;
-use super::{StoreError, sqlite_file};
+use super::{StoreError, pooler, sqlite_file};
+use crate::domain::database_hosts::each_host;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
 
@@ -68,39 +72,86 @@ pub enum Role {
 }
 
 /// Opens and checks connections for the pool.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Manager {
     url: DatabaseUrl,
     role: Role,
     timeout: Duration,
     file: Arc<OpenedFile>,
+    servers: Arc<Servers>,
 }
 
 impl Manager {
-    pub const fn new(url: DatabaseUrl, role: Role, timeout: Duration, file: Arc<OpenedFile>) -> Self {
-        Self { url, role, timeout, file }
+    pub const fn new(
+        url: DatabaseUrl,
+        role: Role,
+        timeout: Duration,
+        file: Arc<OpenedFile>,
+        servers: Arc<Servers>,
+    ) -> Self {
+        Self { url, role, timeout, file, servers }
     }
 
-    fn open_postgres(&self, url: &str) -> Result<Conn, ConnectError> {
-        let mut conn = PgConnection::establish(&with_defaults(&with_system_roots(url)))?;
-        let millis = self.timeout.as_millis();
-        conn.batch_execute(&format!(
-            "set statement_timeout = {millis}; set idle_in_transaction_session_timeout = '30s'; \
-             set client_min_messages = 'warning'"
-        ))?;
-        // By itself, for an ordinary role may not, and the settings above must stand all the same.
-        if let Err(error) = conn.batch_execute("set lc_messages = 'C'") {
-            log::debug!("the database's messages keep their language: {error}");
+    pub const fn servers(&self) -> &Arc<Servers> {
+        &self.servers
+    }
+
+    /// The first connection of all, which finds out what stands between. To be asked again is no harm.
+    pub fn first_look(&self) -> Result<Opened, ConnectError> {
+        let named = |error: ConnectError| ConnectError(self.url.scrub(&error.0));
+        let DatabaseUrl::Postgres(url) = &self.url else { return r2d2::ManageConnection::connect(self) };
+        let mut conn = self.reach(url).map_err(named)?;
+        // Where one connection is all that there may be it cannot be found out, and is found when it fails.
+        if let Ok(mut other) = self.reach(url)
+            && pooler::shares_sessions(&mut conn, &mut other).unwrap_or(false)
+        {
+            pooler::found(&self.servers);
         }
+        self.set_up(conn).map_err(named)
+    }
+
+    /// Asks the hosts one by one: so each has its time, and it is known which of them answered.
+    fn reach(&self, url: &str) -> Result<PgConnection, ConnectError> {
+        let hosts = each_host(url);
+        let mut refusals: Vec<String> = Vec::new();
+        for at in self.servers.order(hosts.len()) {
+            match PgConnection::establish(&with_defaults(&with_system_roots(&hosts[at]))) {
+                Ok(conn) => {
+                    self.servers.prefer(at);
+                    return Ok(conn);
+                }
+                Err(error) => refusals.push(ConnectError::from(error).0),
+            }
+        }
+        Err(ConnectError(refusals.join("; ")))
+    }
+
+    fn set_up(&self, mut conn: PgConnection) -> Result<Opened, ConnectError> {
+        let (millis, idle) = (self.timeout.as_millis(), "idle_in_transaction_session_timeout = '30s'");
+        if self.servers.shares_sessions() {
+            pooler::prepare_nothing(&mut conn);
+            let local = format!("set local statement_timeout = {millis}; set local {idle}");
+            return Ok(Opened::of_a_pooler(conn, local, Arc::clone(&self.servers)));
+        }
+        // Messages in English are for whoever reads the log. An ordinary role may not have them so; what it is refused in a
+        // block that expects it the server does not log.
+        conn.batch_execute(&format!(
+            "set statement_timeout = {millis}; set {idle}; set client_min_messages = 'warning'; \
+             do $$ begin perform set_config('lc_messages', 'C', false); \
+             exception when insufficient_privilege then null; end $$"
+        ))?;
         // A process that stands still does not read, and the server waits for it with its transaction open, so that nothing
         // is vacuumed meanwhile. No other time-out ends that; over a Unix socket this one does not, either.
         if let Err(error) = conn.batch_execute(UNREAD_ANSWERS) {
             log::debug!("the server waits for its clients as long as it does for others: {error}");
         }
-        Ok(Conn::Pg(conn))
+        let server = Server::of(&mut conn).map_err(|error| ConnectError(error.to_string()))?;
+        // Before anything is asked there.
+        self.servers.arrive(server);
+        Ok(Opened::at(conn, server, Arc::clone(&self.servers)))
     }
 
-    fn open_sqlite(&self, file: &Path) -> Result<Conn, ConnectError> {
+    fn open_sqlite(&self, file: &Path) -> Result<Opened, ConnectError> {
         let opened = self.file.check(file)?;
         let path = file.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
         let named = |error: ConnectError| ConnectError(format!("{path}: {}", error.0));
@@ -121,7 +172,7 @@ impl Manager {
         // One that was put in its place while this one waited for its locks is another database.
         self.file.remember(opened, self.role);
         self.file.check(file)?;
-        Ok(Conn::Sqlite(conn))
+        Ok(Opened::file(conn, Arc::clone(&self.servers)))
     }
 }
 
@@ -198,19 +249,22 @@ impl OpenedFile {
 }
 
 impl r2d2::ManageConnection for Manager {
-    type Connection = Conn;
+    type Connection = Opened;
     type Error = ConnectError;
 
-    fn connect(&self) -> Result<Conn, ConnectError> {
+    fn connect(&self) -> Result<Opened, ConnectError> {
         match &self.url {
-            DatabaseUrl::Postgres(url) => self.open_postgres(url),
+            DatabaseUrl::Postgres(url) => self.reach(url).and_then(|conn| self.set_up(conn)),
             DatabaseUrl::Sqlite(path) => self.open_sqlite(path),
         }
         .map_err(|error| ConnectError(self.url.scrub(&error.0)))
     }
 
-    fn is_valid(&self, conn: &mut Conn) -> Result<(), ConnectError> {
-        match conn {
+    fn is_valid(&self, opened: &mut Opened) -> Result<(), ConnectError> {
+        if opened.is_left() {
+            return Err(ConnectError("newer connections go to another server".into()));
+        }
+        match &mut **opened {
             Conn::Pg(pg) => check_alive(pg),
             Conn::Sqlite(_) => match &self.url {
                 DatabaseUrl::Sqlite(path) => self.file.check(path).map(drop),
@@ -219,8 +273,8 @@ impl r2d2::ManageConnection for Manager {
         }
     }
 
-    fn has_broken(&self, conn: &mut Conn) -> bool {
-        std::thread::panicking() || conn.is_broken() || self.file.is_closing()
+    fn has_broken(&self, opened: &mut Opened) -> bool {
+        std::thread::panicking() || opened.is_spent() || opened.is_broken() || self.file.is_closing()
     }
 }
 
@@ -258,6 +312,13 @@ impl ConnectError {
         words.iter().any(|words| self.0.contains(words))
             || (self.0.contains("FATAL:") && self.0.contains("does not exist"))
     }
+
+    /// Whether a server has answered, and refused: libpq sets two blanks behind the word, of whatever language, with which
+    /// the server's own message begins.
+    pub fn is_answer(&self) -> bool {
+        let said = |words: &str| words.split_once(":  ").is_some_and(|(word, _)| !word.contains(": "));
+        self.0.split("failed: ").skip(1).any(said)
+    }
 }
 
 impl From<ConnectionError> for ConnectError {
@@ -274,23 +335,27 @@ impl From<diesel::result::Error> for ConnectError {
 
 /// The pool's background errors, one for each time it tries: whoever wants the connection reports the same, once.
 #[derive(Debug)]
-pub struct LogErrors;
+pub struct LogErrors(pub Arc<Breaker>);
 
 impl r2d2::HandleError<ConnectError> for LogErrors {
     fn handle_error(&self, error: ConnectError) {
         log::debug!("no connection to the database: {}", error.0);
+        self.0.fail();
     }
 }
 
-/// The URL with what a service needs and the operator did not say: an end to waiting for a host that is gone, and of
-/// several hosts none that only follows another, for it answers with what was true a while ago.
+/// How long a host may take to answer; libpq goes by whole seconds, two at least.
+pub const LONGEST_CONNECT: Duration = Duration::from_secs(2);
+
+/// The URL with what a service needs and the operator did not say: an end to waiting for a host that is gone, and no
+/// server that takes no writes, or only follows another, for that answers with what was true a while ago.
 fn with_defaults(url: &str) -> String {
     with_parameters(
         url,
         &[
             ("connect_timeout", "2"),
             ("application_name", "jeton"),
-            ("target_session_attrs", "primary"),
+            ("target_session_attrs", "read-write"),
             ("keepalives_idle", "10"),
             ("keepalives_interval", "5"),
             ("keepalives_count", "3"),

@@ -4,9 +4,10 @@
 //! delivers notifications in the order of their commits, so when a beat that we send ourselves comes back, everything
 //! before it has come too. The beat is sent by a connection of its own, and the one that listens asks nothing: so it must
 //! hear while it lies idle, which it does not when a transaction pooler gives its session to somebody else meanwhile, and
-//! it must be at the same server. SQLite tells whether another connection has written since it was asked last; what the one
+//! it must be at the same server; so must those be who ask (`servers.rs`). SQLite tells whether another connection has written since it was asked last; what the one
 //! writing connection of this process wrote it is told by the writer itself ([`Store::telling`]).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -14,7 +15,9 @@ use diesel::sql_types::{Integer, Text};
 use diesel::{PgConnection, RunQueryDsl, sql_query};
 use r2d2::ManageConnection;
 
-use super::connection::{Conn, Manager, Role};
+use super::connection::{Conn, Role};
+use super::pooler::session_of;
+use super::servers::{Server, Servers};
 use super::{Store, StoreError};
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
@@ -40,8 +43,12 @@ pub enum Listener {
         beats: u64,
         /// Where the lookups are asked, too, as long as both connections lead there.
         store: Store,
-        /// Where these lead.
+        /// Where `DATABASE_URL` led.
         url: DatabaseUrl,
+        /// Where both connections lead.
+        server: Server,
+        /// Where those lead that ask.
+        servers: Arc<Servers>,
     },
     /// The writing connection is asked.
     Sqlite {
@@ -50,12 +57,6 @@ pub enum Listener {
         /// Which writing connection this was and what it said last.
         seen: Option<(u64, i32)>,
     },
-}
-
-#[derive(diesel::QueryableByName)]
-struct Backend {
-    #[diesel(sql_type = Integer)]
-    pid: i32,
 }
 
 #[derive(diesel::QueryableByName)]
@@ -73,29 +74,37 @@ impl Store {
         if !self.url.is_postgres() {
             return Ok(Listener::Sqlite { store: self.clone(), seen: None });
         }
-        let url = self.current_url();
-        let manager = Manager::new(url.clone(), Role::Write, self.options.timeout, self.file.clone());
-        let connect = || match manager.connect() {
-            Ok(Conn::Pg(pg)) => Ok(pg),
-            Ok(Conn::Sqlite(_)) => Err(StoreError::Failed("a URL of PostgreSQL gave SQLite".into())),
-            Err(error) => Err(StoreError::Unavailable(error.to_string())),
+        let pools = self.pools.now();
+        let url = pools.url.clone();
+        if pools.servers.shares_sessions() {
+            return Err(deaf());
+        }
+        self.check()?;
+        let manager = pools.manager(Role::Write);
+        let connect = || {
+            let opened = manager.connect().map_err(|error| {
+                self.suspect();
+                StoreError::Unavailable(error.to_string())
+            })?;
+            match opened.into_parts() {
+                (Conn::Pg(pg), Some(server)) => Ok((pg, server)),
+                (Conn::Pg(_), None) => Err(deaf()),
+                (Conn::Sqlite(_), _) => Err(StoreError::Failed("a URL of PostgreSQL gave SQLite".into())),
+            }
         };
-        let mut ears = connect()?;
+        let (mut ears, server) = connect()?;
         // It hears and says nothing. PostgreSQL before 14 ends no session for that, and does not know the setting.
         if let Err(error) = ears.batch_execute("set idle_session_timeout = 0") {
             log::debug!("sessions that lie idle are not ended here: {error}");
         }
-        let mut voice = connect()?;
-        let name = format!("beat {} {}", backend_of(&mut ears)?, backend_of(&mut voice)?);
+        let (mut voice, other) = connect()?;
+        if server != other {
+            return Err(left());
+        }
+        let name = format!("beat {} {}", session_of(&mut ears)?, session_of(&mut voice)?);
         ears.batch_execute(&format!("listen {CHANNEL}"))?;
-        Ok(Listener::Postgres {
-            ears: Box::new(ears),
-            voice: Box::new(voice),
-            name,
-            beats: 0,
-            store: self.clone(),
-            url,
-        })
+        let (ears, voice, servers) = (Box::new(ears), Box::new(voice), Arc::clone(&pools.servers));
+        Ok(Listener::Postgres { ears, voice, name, beats: 0, store: self.clone(), url, server, servers })
     }
 }
 
@@ -103,11 +112,12 @@ impl Listener {
     /// What has changed since it was asked last, up to now: every change that was committed before the call.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when a connection is gone; changes may have been missed then.
+    /// [`StoreError::Unavailable`] when a connection is gone, or the newest ones go to another server; changes may have been
+    /// missed then.
     /// [`StoreError::Unusable`] when the beat does not come back.
     pub fn beat(&mut self) -> Result<Vec<Change>, StoreError> {
         match self {
-            Self::Postgres { ears, voice, name, beats, store, url } => {
+            Self::Postgres { ears, voice, name, beats, store, url, server, servers } => {
                 if !store.leads_to(url)? {
                     return Err(StoreError::Unavailable("DATABASE_URL has another value".into()));
                 }
@@ -124,6 +134,10 @@ impl Listener {
                         return Err(deaf());
                     }
                     std::thread::sleep(Duration::from_millis(1));
+                }
+                // Last: whoever has gone elsewhere by now has asked nothing there that this beat could vouch for.
+                if !servers.is_current(*server) {
+                    return Err(left());
                 }
                 Ok(changes)
             }
@@ -168,8 +182,8 @@ fn hear(ears: &mut PgConnection, beat: Option<&str>, changes: &mut Vec<Change>) 
     Ok(false)
 }
 
-fn backend_of(conn: &mut PgConnection) -> Result<i32, StoreError> {
-    Ok(sql_query("select pg_backend_pid() as pid").get_result::<Backend>(conn)?.pid)
+fn left() -> StoreError {
+    StoreError::Unavailable("newer connections go to another server, which is to be listened to from now on".into())
 }
 
 fn deaf() -> StoreError {

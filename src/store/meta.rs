@@ -38,6 +38,10 @@ impl Store {
     /// Sets `key` where it has no value yet; gives the value that stands, so that of two nodes starting at once
     /// the second sees the first one's.
     pub fn meta_or_insert(&self, key: MetaKey, value: &str) -> Result<String, StoreError> {
+        // A violation, though no fault of anybody's, would be an error in the server's log.
+        if let Some(value) = self.meta(key)? {
+            return Ok(value);
+        }
         let inserted = self.write(|conn| {
             diesel::insert_into(meta::table)
                 .values((meta::key.eq(key.as_str()), meta::value.eq(value)))

@@ -1,15 +1,18 @@
 //! The schema: embedded migrations, applied under a lock so that nodes may start at once.
 
 use std::path::Path;
+use std::time::Duration;
 
-use diesel::RunQueryDsl;
-use diesel::connection::SimpleConnection;
+use diesel::connection::{InstrumentationEvent, SimpleConnection, get_default_instrumentation};
+use diesel::result::Error as DieselError;
+use diesel::{Connection, PgConnection, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::connection::{Conn, Manager, Role};
-use super::{Store, StoreError, sqlite_file};
+use super::connection::{Conn, Role};
+use super::{Store, StoreError, servers, sqlite_file, sqlstate};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
+use crate::domain::time::Stopwatch;
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -20,6 +23,12 @@ const LOCK: i64 = 0x6a65_746f_6e00_0001;
 /// Where Diesel keeps which migrations were run.
 const RUN: &str = "__diesel_schema_migrations";
 
+/// How long a migration waits for a lock that somebody holds: everybody else who wants the table waits behind it. Then it
+/// lets them pass, and tries again.
+const LOCK_PATIENCE: &str = "1s";
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
+const LOCK_PAUSE: Duration = Duration::from_secs(1);
+
 /// How the database's schema stands to this binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SchemaState {
@@ -27,8 +36,15 @@ pub enum SchemaState {
     Current,
     /// Migrations are to be run.
     Behind,
-    /// It has this migration, which this binary does not know.
-    Newer(String),
+    /// It has a migration that this binary does not know, and can go on with.
+    Ahead,
+    /// It has a migration that this binary does not know, and cannot go with.
+    Newer {
+        /// That migration.
+        unknown: String,
+        /// The migration that a jeton must know to go with it.
+        needs: String,
+    },
     /// There are no tables, of jeton or of anybody.
     Missing,
     /// There are tables, but not jeton's.
@@ -47,14 +63,27 @@ pub struct Foreign {
 }
 
 impl SchemaState {
+    /// Whether this binary can go with it.
+    #[must_use]
+    pub const fn is_usable(&self) -> bool {
+        matches!(self, Self::Current | Self::Ahead)
+    }
+
     /// Why a database in this state is not to be used as it is.
     pub(super) fn refusal(self, url: &DatabaseUrl) -> Option<StoreError> {
         let why = match self {
-            Self::Current => return None,
-            Self::Behind => format!("the database {url} is of an older jeton: run `jeton migrate`"),
-            Self::Newer(version) => format!(
-                "the database has the migration {version}, which this jeton does not know: \
-                 it was made by a newer jeton; run that one, or restore a backup"
+            Self::Current | Self::Ahead => return None,
+            Self::Behind => {
+                let newest = newest(url);
+                format!(
+                    "the database {url} is of an older jeton, and this one needs the migration {newest}: run `jeton migrate`"
+                )
+            }
+            Self::Newer { unknown, needs } => format!(
+                "the database has the migration {unknown}, which this jeton does not know: it was made by a newer jeton, and \
+                 takes one that knows the migration {needs}, while this one knows none after {}; run that one, or restore a \
+                 backup",
+                newest(url)
             ),
             Self::Missing => {
                 format!("there is no database of jeton's at {url}: `jeton serve` or `jeton migrate` makes it")
@@ -67,7 +96,7 @@ impl SchemaState {
     /// Why a database in this state has nothing to back up.
     pub(super) fn refusal_to_copy(self, url: &DatabaseUrl) -> Option<StoreError> {
         match self {
-            Self::Behind | Self::Newer(_) => None,
+            Self::Behind | Self::Newer { .. } => None,
             other => other.refusal(url),
         }
     }
@@ -75,9 +104,9 @@ impl SchemaState {
     /// Why a file in this state is no backup that this binary could go on with.
     pub(super) fn refusal_to_restore(self, backup: &Path) -> Option<StoreError> {
         let why = match self {
-            Self::Current | Self::Behind => return None,
-            Self::Newer(version) => {
-                format!("has the migration {version}, which this jeton does not know: restore it by a newer jeton")
+            Self::Current | Self::Ahead | Self::Behind => return None,
+            Self::Newer { unknown, .. } => {
+                format!("has the migration {unknown}, which this jeton does not know: restore it by a newer jeton")
             }
             Self::Missing => "holds no tables: it is no backup, or a copy that lacks the log (-wal) beside it".into(),
             Self::Foreign(foreign) => format!("holds tables that are not jeton's ({})", foreign.names()),
@@ -120,30 +149,55 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unusable`] when the database is newer than this binary, or somebody else's.
     pub fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        if let Some(refusal) = refusal_to_migrate(self.look()?, self.url()) {
+        let state = self.look()?;
+        let is_usable = state.is_usable();
+        if let Some(refusal) = refusal_to_migrate(state, self.url()) {
             return Err(refusal);
         }
         if let DatabaseUrl::Sqlite(path) = self.url() {
             sqlite_file::make(path)?;
             self.take_file(path)?;
         }
+        // Who may only read and write rows can do without more.
+        if is_usable {
+            return Ok(Vec::new());
+        }
+        let since = Stopwatch::start();
+        loop {
+            match self.run_migrations() {
+                Err(StoreError::Unavailable(why)) if self.url().is_postgres() && since.elapsed() < LONGEST_WAIT => {
+                    log::warn!(
+                        "migrations wait for what others hold, and let everybody pass meanwhile: {why}; pg_stat_activity \
+                         shows whose transactions are old"
+                    );
+                }
+                result => return result,
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
+    }
+
+    fn run_migrations(&self) -> Result<Vec<String>, StoreError> {
         self.write(|conn| {
             if let Conn::Pg(pg) = conn {
-                // Until this transaction ends. The time-out of statements is for requests; a lock may take longer.
+                // Until this transaction ends. The time-out of statements is for requests; another node's migrations may
+                // take longer.
                 pg.batch_execute(&format!(
                     "set local statement_timeout = '60s'; select pg_advisory_xact_lock({LOCK}); \
-                     set local statement_timeout = 0"
+                     set local statement_timeout = 0; set local lock_timeout = '{LOCK_PATIENCE}'"
                 ))?;
             }
             // Again: others may have made tables since.
             if let Some(refusal) = refusal_to_migrate(state(conn)?, self.url()) {
                 return Err(refusal);
             }
-            let run = match conn {
-                Conn::Pg(pg) => pg.run_pending_migrations(POSTGRES),
-                Conn::Sqlite(sqlite) => sqlite.run_pending_migrations(SQLITE),
-            };
-            Ok(run.map_err(failed)?.iter().map(ToString::to_string).collect())
+            match conn {
+                Conn::Pg(pg) => run_postgres(pg, self.url()),
+                Conn::Sqlite(sqlite) => {
+                    let run = sqlite.run_pending_migrations(SQLITE).map_err(failed)?;
+                    Ok(run.iter().map(ToString::to_string).collect())
+                }
+            }
         })
     }
 
@@ -184,18 +238,18 @@ impl Store {
         if !self.url().is_postgres() {
             return self.schema_state();
         }
-        let manager = Manager::new(self.url().clone(), Role::Read, self.options.timeout, self.file.clone());
-        match r2d2::ManageConnection::connect(&manager) {
-            Ok(mut conn) => state(&mut conn),
+        let manager = self.manager(Role::Read);
+        match manager.first_look() {
+            Ok(mut opened) => opened.run(look_at),
             Err(error) if error.is_lasting() => Err(StoreError::Unavailable(error.to_string())),
-            Err(_) => self.read(state),
+            Err(_) => self.read(look_at),
         }
     }
 
     /// From here on the SQLite file is jeton's, if the state says so.
     fn take_file_of(&self, state: &SchemaState) -> Result<(), StoreError> {
         match (self.url(), state) {
-            (DatabaseUrl::Sqlite(path), SchemaState::Current) => self.take_file(path),
+            (DatabaseUrl::Sqlite(path), SchemaState::Current | SchemaState::Ahead) => self.take_file(path),
             _ => Ok(()),
         }
     }
@@ -211,9 +265,17 @@ impl Store {
 /// Why nothing may be made here; `None` where it may, or where everything is made.
 fn refusal_to_migrate(state: SchemaState, url: &DatabaseUrl) -> Option<StoreError> {
     match state {
-        SchemaState::Current | SchemaState::Behind | SchemaState::Missing => None,
+        SchemaState::Current | SchemaState::Ahead | SchemaState::Behind | SchemaState::Missing => None,
         other => other.refusal(url),
     }
+}
+
+/// That this is a database for jeton, and how its schema stands.
+fn look_at(conn: &mut Conn) -> Result<SchemaState, StoreError> {
+    if let Conn::Pg(pg) = conn {
+        servers::require_utf8(pg)?;
+    }
+    state(conn)
 }
 
 /// How the schema stands in which this connection would make tables.
@@ -252,11 +314,26 @@ pub(super) fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
             SchemaState::Foreign(Foreign { schema, tables, count })
         });
     }
-    if let Some(unknown) = run.iter().find(|version| !known.contains(version)) {
-        return Ok(SchemaState::Newer(unknown.clone()));
+    let unknown = run.iter().filter(|version| !known.contains(version)).max();
+    if let Some(unknown) = unknown {
+        let needs = usable_from(conn)?.unwrap_or_else(|| unknown.clone());
+        if known.last().is_none_or(|newest| *newest < needs) {
+            return Ok(SchemaState::Newer { unknown: unknown.clone(), needs });
+        }
     }
-    let complete = known.iter().all(|version| run.contains(version));
-    Ok(if complete { SchemaState::Current } else { SchemaState::Behind })
+    let is_complete = known.iter().all(|version| run.contains(version));
+    Ok(match (is_complete, unknown) {
+        (true, None) => SchemaState::Current,
+        (true, Some(_)) => SchemaState::Ahead,
+        (false, _) => SchemaState::Behind,
+    })
+}
+
+/// The oldest migration whose jeton can go on over the tables as they are, if they say so.
+fn usable_from(conn: &mut Conn) -> Result<Option<String>, StoreError> {
+    let row = "select value as version from meta where key = 'schema_usable_from'";
+    let mut found = diesel::sql_query(row).load::<Version>(conn)?;
+    Ok(found.pop().map(|row| row.version))
 }
 
 /// Where this connection would make tables.
@@ -319,6 +396,37 @@ fn versions(migrations: &EmbeddedMigrations) -> Result<Vec<String>, StoreError> 
     let mut versions: Vec<String> = migrations.iter().map(|migration| migration.name().version().to_string()).collect();
     versions.sort_unstable();
     Ok(versions)
+}
+
+/// The newest migration that this binary knows.
+fn newest(url: &DatabaseUrl) -> String {
+    let migrations = if url.is_postgres() { &POSTGRES } else { &SQLITE };
+    versions(migrations).ok().and_then(|versions| versions.last().cloned()).unwrap_or_default()
+}
+
+/// Runs what is pending. An error of a migration is words alone; its code is caught on its way.
+fn run_postgres(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
+    let (tell, told) = std::sync::mpsc::channel();
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::FinishQuery { error: Some(DieselError::DatabaseError(_, info)), .. } = event
+            && let Some(code) = sqlstate::of(&**info)
+        {
+            let _ = tell.send(code.to_owned());
+        }
+    });
+    let run = conn.run_pending_migrations(POSTGRES);
+    let run =
+        run.map(|run| run.iter().map(ToString::to_string).collect()).map_err(|error| one_line(&error.to_string()));
+    conn.set_instrumentation(get_default_instrumentation());
+    // The first one is the cause.
+    run.map_err(|words| match told.try_iter().next().as_deref() {
+        Some("42501") => StoreError::Unusable(format!(
+            "this role may not make and change the tables of {url}: {words}; run `jeton migrate` as their owner, and \
+             `jeton serve` with JETON_MIGRATE=false"
+        )),
+        Some(code) => sqlstate::error(code, words),
+        None => StoreError::Failed(words),
+    })
 }
 
 fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {

@@ -9,6 +9,7 @@
 
 mod audit;
 mod backup;
+mod breaker;
 mod checkpoint;
 mod clients;
 mod clock;
@@ -25,8 +26,10 @@ mod lookup;
 mod meta;
 mod migrations;
 mod mode;
+mod opened;
 mod overview;
 mod own;
+mod pooler;
 mod pools;
 mod purge;
 mod restore;
@@ -35,9 +38,11 @@ mod revoke_many;
 mod schema;
 mod seals;
 mod search_index;
+mod servers;
 mod sessions;
 mod sqlite_file;
 mod sqlite_log;
+mod sqlstate;
 mod system_roots;
 mod tokens;
 mod user_ids;
@@ -82,6 +87,15 @@ pub enum StoreError {
     /// It cannot be reached, or is too slow; asking again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// It is known to be down, and was not asked.
+    #[error("the database is not available: {0}")]
+    Down(String),
+    /// The server takes no writes: another one is to be asked.
+    #[error("the database is not available: {0}")]
+    ReadOnly(String),
+    /// The session does not keep what is left in it, as behind a transaction pooler.
+    #[error("the database is not available: {0}")]
+    Pooled(String),
     /// Its disk is full, or fails; asking again may help once there is room.
     #[error("the database's disk is full or fails: {0}")]
     Disk(String),
@@ -103,14 +117,15 @@ impl StoreError {
     /// Whether asking again later may help.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Disk(_))
+        matches!(self, Self::Unavailable(_) | Self::Down(_) | Self::ReadOnly(_) | Self::Pooled(_) | Self::Disk(_))
     }
 
-    /// How loud it is told where it comes up: of the disk the store itself tells, once a minute.
+    /// How loud it is told where it comes up: that the database is down, or its disk full, the store itself tells, once,
+    /// and those who are refused meanwhile come by the thousand.
     #[must_use]
     pub const fn level(&self) -> log::Level {
         match self {
-            Self::Disk(_) => log::Level::Debug,
+            Self::Disk(_) | Self::Down(_) => log::Level::Debug,
             _ => log::Level::Warn,
         }
     }
@@ -118,28 +133,31 @@ impl StoreError {
 
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
-        match error {
-            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
-            DieselError::DatabaseError(
+        let (kind, info) = match error {
+            DieselError::DatabaseError(kind, info) => (kind, info),
+            DieselError::RollbackErrorOnCommit { commit_error, .. } => return (*commit_error).into(),
+            DieselError::BrokenTransactionManager => return Self::Unavailable("the connection broke".into()),
+            other => return Self::Failed(one_line(&other.to_string())),
+        };
+        let words = one_line(info.message());
+        match (kind, sqlstate::of(&*info)) {
+            (DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
+            (
                 DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::ReadOnlyTransaction
                 | DatabaseErrorKind::UnableToSendCommand
                 | DatabaseErrorKind::SerializationFailure,
-                info,
-            ) => Self::Unavailable(one_line(info.message())),
-            DieselError::BrokenTransactionManager => Self::Unavailable("the connection broke".into()),
-            DieselError::DatabaseError(_, ref info) if says_disk(info.message()) => {
-                Self::Disk(one_line(info.message()))
-            }
-            DieselError::DatabaseError(_, ref info) if says_passing(info.message()) => {
-                Self::Unavailable(one_line(info.message()))
-            }
-            other => Self::Failed(one_line(&other.to_string())),
+                _,
+            ) => Self::Unavailable(words),
+            (_, Some(code)) => sqlstate::error(code, words),
+            (_, None) if says_disk(info.message()) => Self::Disk(words),
+            (DatabaseErrorKind::ReadOnlyTransaction, None) => Self::ReadOnly(words),
+            (_, None) if says_passing(info.message()) => Self::Unavailable(words),
+            (_, None) => Self::Failed(words),
         }
     }
 }
 
-/// Diesel gives no error codes, only the server's words, which `lc_messages=C` keeps English.
+/// SQLite, and libpq itself, give no codes, only English words.
 fn says_passing(message: &str) -> bool {
     [
         "timeout",
@@ -236,8 +254,24 @@ impl Store {
         self.read(|conn| Ok(conn.batch_execute("select 1")?))
     }
 
+    /// # Errors
+    /// [`StoreError::Down`] while the database is known to be down: whoever needs it need not try.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.pools.now().breaker.check().inspect_err(|_| self.pools.failed())
+    }
+
+    /// An answer takes long: finds out meanwhile whether the database is down.
+    pub fn suspect(&self) {
+        self.pools.now().suspect();
+    }
+
+    fn manager(&self, role: Role) -> Manager {
+        self.pools.now().manager(role)
+    }
+
     fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        work(&mut *self.connect(Role::Read)?).inspect_err(|error| self.disk.heed(error))
+        let result = self.connect(Role::Read)?.run(work);
+        self.heed(result)
     }
 
     /// As [`Store::read`], for work that reads much and may take its time: the time-outs are for requests.
@@ -246,10 +280,11 @@ impl Store {
         if !self.url.is_postgres() {
             return self.read(work);
         }
-        self.connect(Role::Read)?.in_transaction(|conn| {
+        let result = self.connect(Role::Read)?.in_transaction(|conn| {
             conn.batch_execute("set local statement_timeout = 0")?;
             work(conn)
-        })
+        });
+        self.heed(result)
     }
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
@@ -259,7 +294,7 @@ impl Store {
             self.deadline.map(Deadline::left).transpose()?;
             Ok((value, wrote))
         });
-        let (value, wrote) = done.inspect_err(|error| self.disk.heed(error))?;
+        let (value, wrote) = self.heed(done)?;
         if wrote {
             self.disk.took_a_write();
             self.end_rest();
@@ -281,6 +316,20 @@ impl Store {
         Ok((value, wrote))
     }
 
+    /// What an answer, or none, says of the database and of its disk.
+    fn heed<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        let pools = self.pools.now();
+        match &result {
+            Err(error @ StoreError::Disk(_)) => {
+                pools.breaker.answered();
+                self.disk.heed(error);
+            }
+            Err(error) if error.is_passing() => pools.suspect(),
+            _ => pools.breaker.answered(),
+        }
+        result
+    }
+
     /// As [`Store::write`], for what makes answers wrong that are kept in memory: `work` notes what it changes.
     fn change<T>(
         &self,
@@ -300,27 +349,18 @@ impl Store {
     /// Runs `work`, which is one statement and so a transaction of itself. PostgreSQL is spared the words around it, which
     /// would be two round trips more.
     fn write_statement<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        if self.url.is_postgres() {
-            self.on_writer(work).inspect_err(|error| self.disk.heed(error))
-        } else {
-            self.write(work)
-        }
+        if self.url.is_postgres() { self.on_writer(work) } else { self.write(work) }
     }
 
     /// Runs `work` on the connection that writes, outside a transaction.
     fn on_writer<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        work(&mut *self.connect(Role::Write)?)
+        let result = self.connect(Role::Write)?.run(work);
+        self.heed(result)
     }
 
     fn connect(&self, role: Role) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
-        let left = self.deadline.map(Deadline::left).transpose()?;
         let pools = self.pools.now();
-        let pool = pools.of(role);
-        let patience = left.unwrap_or(Duration::MAX).min(pool.connection_timeout());
-        pool.get_timeout(patience).map_err(|error| {
-            self.pools.failed();
-            StoreError::Unavailable(pools.url.scrub(&one_line(&error.to_string())))
-        })
+        pools.connect(role, self.deadline).inspect_err(|_| self.pools.failed())
     }
 }
 

@@ -3,16 +3,28 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use r2d2::Pool;
+use r2d2::{Pool, PooledConnection};
 
-use super::connection::{LogErrors, Manager, OpenedFile, Role};
-use super::{Store, StoreError, StoreOptions};
+use super::breaker::Breaker;
+use super::connection::{LONGEST_CONNECT, LogErrors, Manager, OpenedFile, Role};
+use super::servers::Servers;
+use super::{Deadline, Store, StoreError, StoreOptions};
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::shown::one_line;
+use crate::domain::time::Stopwatch;
+
+/// How often somebody who waits for a connection asks whether there is any use in it.
+const LOOK_UP_FROM_WAITING: Duration = Duration::from_millis(50);
 
 /// Connections to one place.
 pub struct Pools {
     pub url: DatabaseUrl,
+    pub servers: Arc<Servers>,
+    pub breaker: Arc<Breaker>,
+    options: StoreOptions,
+    file: Arc<OpenedFile>,
     read: Pool<Manager>,
     write: Pool<Manager>,
 }
@@ -20,13 +32,15 @@ pub struct Pools {
 impl Pools {
     /// Opens no connection.
     pub fn new(url: &DatabaseUrl, options: &StoreOptions, file: &Arc<OpenedFile>) -> Self {
+        let (servers, breaker) = (Arc::<Servers>::default(), Arc::<Breaker>::default());
+        let manager = |role| Manager::new(url.clone(), role, options.timeout, Arc::clone(file), Arc::clone(&servers));
         let pool = |size, role| {
             Pool::builder()
                 .max_size(size)
                 .min_idle(Some(0))
                 .connection_timeout(options.timeout)
-                .error_handler(Box::new(LogErrors))
-                .build_unchecked(Manager::new(url.clone(), role, options.timeout, Arc::clone(file)))
+                .error_handler(Box::new(LogErrors(Arc::clone(&breaker))))
+                .build_unchecked(manager(role))
         };
         // SQLite has one writer at a time in any case: with one connection for it nobody fails on a busy database.
         let (read, write) = if url.is_postgres() {
@@ -35,7 +49,48 @@ impl Pools {
         } else {
             (pool(options.pool, Role::Read), pool(1, Role::Write))
         };
-        Self { url: url.clone(), read, write }
+        let (url, options, file) = (url.clone(), options.clone(), Arc::clone(file));
+        Self { url, servers, breaker, options, file, read, write }
+    }
+
+    /// Opens connections that are nobody's but the caller's.
+    pub fn manager(&self, role: Role) -> Manager {
+        let (file, servers) = (Arc::clone(&self.file), Arc::clone(&self.servers));
+        Manager::new(self.url.clone(), role, self.options.timeout, file, servers)
+    }
+
+    /// An answer takes long: finds out meanwhile whether the database is down.
+    pub fn suspect(&self) {
+        self.breaker.suspect(&self.manager(Role::Read));
+    }
+
+    /// A connection of the pool.
+    ///
+    /// # Errors
+    /// [`StoreError::Down`] at once while the database is known to be down; [`StoreError::Unavailable`].
+    pub fn connect(&self, role: Role, deadline: Option<Deadline>) -> Result<PooledConnection<Manager>, StoreError> {
+        let pool = self.of(role);
+        let timeout = pool.connection_timeout();
+        let patience = match deadline.map(Deadline::left).transpose()? {
+            Some(left) => left.min(timeout),
+            // Whoever starts has the time to wait for an address that does not answer, and for the next one.
+            None => timeout + LONGEST_CONNECT,
+        };
+        let since = Stopwatch::start();
+        loop {
+            self.breaker.check()?;
+            let left = patience.saturating_sub(since.elapsed());
+            let error = match pool.get_timeout(left.min(LOOK_UP_FROM_WAITING)) {
+                Ok(conn) => return Ok(conn),
+                Err(error) => error,
+            };
+            if self.breaker.has_failed() || since.elapsed() >= patience / 3 {
+                self.suspect();
+            }
+            if since.elapsed() >= patience {
+                return Err(StoreError::Unavailable(self.url.scrub(&one_line(&error.to_string()))));
+            }
+        }
     }
 
     pub fn of(&self, role: Role) -> &Pool<Manager> {

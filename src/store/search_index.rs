@@ -5,7 +5,7 @@ use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{Bool, Text};
 
-use super::connection::{Conn, Manager, Role};
+use super::connection::{Conn, Role};
 use super::users::SEARCHED_POSTGRES;
 use super::{Store, StoreError};
 use crate::domain::shown::one_line;
@@ -34,8 +34,16 @@ impl Store {
         if !self.url.is_postgres() || self.read(is_there)? {
             return Ok(());
         }
+        if self.pools.now().servers.shares_sessions() {
+            // It takes a lock and a setting that a session keeps.
+            return Err(StoreError::Unusable(
+                "searches among many users will be slow, for their index is not made through a transaction pooler: run \
+                 `jeton migrate` with a DATABASE_URL that goes to PostgreSQL itself"
+                    .into(),
+            ));
+        }
         let url = self.current_url();
-        let manager = Manager::new(url.clone(), Role::Write, self.options.timeout, self.file.clone());
+        let manager = self.manager(Role::Write);
         let mut conn = r2d2::ManageConnection::connect(&manager)
             .map_err(|error| StoreError::Unavailable(url.scrub(&error.to_string())))?;
         conn.batch_execute("set statement_timeout = 0")?;

@@ -1,16 +1,21 @@
 //! `/healthz` and `/readyz`.
 
+use std::time::Duration;
+
 use crate::on_both;
 use crate::support::app::App;
+use crate::support::eventually;
 use crate::support::http::Request;
 
 on_both! {
     fn alive_and_ready(db) {
         let app = App::start(db);
-        let (alive, ready) = ("{\"status\":\"ok\"}", "{\"status\":\"ok\",\"clock\":\"ok\"}");
-        for (path, body) in [("/healthz", alive), ("/readyz", ready), ("/healthz/", alive), ("/readyz/", ready)] {
+        app.heard();
+        let parts = "{\"status\":\"ok\",\"database\":\"ok\",\"schema\":\"ok\",\"proof\":\"ok\",\"clock\":\"ok\"}";
+        let alive = "{\"status\":\"ok\"}";
+        for (path, text) in [("/healthz", alive), ("/readyz", parts), ("/healthz/", alive), ("/readyz/", parts)] {
             let answer = app.send(Request::new("GET", path));
-            assert_eq!((answer.status, answer.text().as_str()), (200, body), "{path}");
+            assert_eq!((answer.status, answer.text().as_str()), (200, text), "{path}");
             assert_eq!(app.send(Request::new("HEAD", path)).status, 200);
             assert_eq!(app.send(Request::new("POST", path)).status, 405);
         }
@@ -19,7 +24,11 @@ on_both! {
     fn not_ready_with_an_older_schema(db) {
         let app = App::start(db);
         app.database.sql("delete from __diesel_schema_migrations");
-        assert_eq!(app.send(Request::new("GET", "/readyz")).status, 503);
+        // It asks once a second at most.
+        eventually("a node that is not ready", Duration::from_secs(10), || {
+            let answer = app.send(Request::new("GET", "/readyz"));
+            (answer.status == 503).then(|| assert_eq!(answer.json()["schema"], "foreign", "{answer:?}"))
+        });
         assert_eq!(app.send(Request::new("GET", "/healthz")).status, 200);
     }
 }

@@ -7,6 +7,7 @@ mod asked;
 mod changes;
 mod failover;
 mod failures;
+mod moved;
 mod poolers;
 mod stale;
 

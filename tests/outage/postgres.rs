@@ -7,8 +7,8 @@ use std::time::Duration;
 use jeton::domain::time::{Clock, Stopwatch, Timestamp};
 use serde_json::json;
 
-use super::{assert_out_of_order, assert_recovers, timed};
-use crate::support::app::{App, CLIENT, SECRET_KEY, TestDatabase};
+use super::{assert_out_of_order, assert_recovers, introspection, timed};
+use crate::support::app::{App, SECRET_KEY, TestDatabase};
 use crate::support::http::Request;
 use crate::support::postgres::{Cluster, private};
 use crate::support::process::Jeton;
@@ -27,10 +27,6 @@ impl Alone {
         let clock = Clock::fixed(Timestamp::from_micros(1_750_000_000_123_456));
         Self { app: App::on(database, clock, settings), cluster }
     }
-}
-
-fn introspection(token: &str) -> Request {
-    Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&[("token", token)])
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod access;
 mod first_start;
 mod foreign;
+mod hosts;
 mod listen;
 mod log_document;
 mod log_reader;
@@ -12,6 +13,7 @@ mod one_file;
 mod proxies;
 mod reload;
 mod request_lines;
+mod roles;
 mod secret_keys;
 mod signals;
 mod start;

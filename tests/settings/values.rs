@@ -137,6 +137,7 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("JETON_DATABASE_POOL", &["20"], &["0", "-1", "many"]),
     ("JETON_DATABASE_TIMEOUT", &["5s"], &["0s", "5"]),
     ("JETON_DRAIN", &["15s", "0s"], &["15", "none"]),
+    ("JETON_MIGRATE", &["false"], &["no"]),
     ("JETON_SHUTDOWN_TIMEOUT", &["10s", "0s"], &["10", "none"]),
 ];
 

@@ -141,8 +141,15 @@ on_both! {
 
     fn a_database_of_a_newer_jeton_is_left_alone(db) {
         let kept = Kept::new(db);
-        kept.sql("insert into __diesel_schema_migrations (version) values ('99990101000000')");
-        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Newer("99990101000000".into()));
+        let newer = "99990101000000";
+        kept.sql(&format!("insert into __diesel_schema_migrations (version) values ('{newer}')"));
+        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Ahead);
+        assert_eq!(kept.store.migrate().unwrap(), Vec::<String>::new());
+        kept.sql(&format!("update meta set value = '{newer}' where key = 'schema_usable_from'"));
+        let state = SchemaState::Newer { unknown: newer.into(), needs: newer.into() };
+        assert_eq!(kept.store.schema_state().unwrap(), state);
+        kept.sql("delete from meta where key = 'schema_usable_from'");
+        assert_eq!(kept.store.schema_state().unwrap(), state);
         let refused = kept.store.migrate();
         assert!(matches!(&refused, Err(StoreError::Unusable(why)) if why.contains("99990101000000")), "{refused:?}");
     }

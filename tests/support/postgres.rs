@@ -144,6 +144,12 @@ impl Cluster {
             .to_owned()
     }
 
+    /// Runs SQL in the database of this name.
+    pub fn sql_in(&self, database: &str, text: &str) -> String {
+        let rows = database::psql(&format!("postgres://jeton@{}/{database}", self.host()), text);
+        rows.unwrap_or_else(|error| panic!("{error}in: {text}")).trim_end().to_owned()
+    }
+
     /// As it stands in a URL.
     pub fn host(&self) -> String {
         self.dir.to_str().unwrap().replace('/', "%2F")

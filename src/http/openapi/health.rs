@@ -2,7 +2,8 @@
 
 use super::operation::Op;
 use super::parts::{fields, text};
-use crate::http::health::{Health, Ready};
+use crate::http::health::Health;
+use crate::service::Readiness;
 
 pub fn operations() -> Vec<Op> {
     vec![
@@ -10,8 +11,9 @@ pub fn operations() -> Vec<Op> {
         Op::get("/readyz", "readyz", "Whether it can serve")
             .describe("`disk` is there while the database's disk takes no writes; introspection goes on.")
             .secured(&[])
-            .answers::<Ready>(200, "The database answers and its schema is current.")
-            .refuses(503, "One of them is not so.", "The database does not answer."),
+            .describe("The database is asked once a second at most, and nothing is written.")
+            .answers::<Readiness>(200, "It can answer introspection, from its database or from memory.")
+            .answers::<Readiness>(503, "It cannot."),
         Op::get("/metrics", "metrics", "What Prometheus reads")
             .describe("With `JETON_METRICS_LISTEN` it is at that address only.")
             .secured(&[])

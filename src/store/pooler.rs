@@ -1,0 +1,49 @@
+//! Whether a transaction pooler stands between jeton and PostgreSQL.
+//!
+//! Such a pooler gives one session of the server to many, each for one transaction. What is left in a session is then
+//! somebody else's: statements that were prepared, settings, and notifications that come while nobody has it. So behind
+//! one nothing is left: statements are sent whole, settings are the transaction's own, and nobody listens.
+
+use diesel::connection::CacheSize;
+use diesel::sql_types::Integer;
+use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
+
+use super::StoreError;
+use super::servers::Servers;
+
+#[derive(diesel::QueryableByName)]
+struct Session {
+    #[diesel(sql_type = Integer)]
+    pid: i32,
+}
+
+/// The process of the server that answers.
+pub fn session_of(conn: &mut PgConnection) -> Result<i32, StoreError> {
+    Ok(sql_query("select pg_backend_pid() as pid").get_result::<Session>(conn)?.pid)
+}
+
+/// Leaves nothing in the session from now on.
+pub fn prepare_nothing(conn: &mut PgConnection) {
+    conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+}
+
+/// Whether two connections that are open at once have had the same session, or one of them two sessions. In this order
+/// the answer does not depend on which session the pooler takes next, the one used last or the one not used for longest.
+pub fn shares_sessions(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, StoreError> {
+    let mut sessions = [0; 4];
+    for (at, session) in sessions.iter_mut().enumerate() {
+        *session = session_of(if at == 0 || at == 3 { one } else { other })?;
+    }
+    let [first, second, third, fourth] = sessions;
+    Ok(first == second || first != fourth || second != third)
+}
+
+/// From now on jeton goes by that; says so, once.
+pub fn found(servers: &Servers) {
+    if servers.share_sessions() {
+        log::warn!(
+            "a transaction pooler stands before PostgreSQL: statements are not prepared, and answers are not kept in memory. \
+             Let DATABASE_URL go to the server itself, or to a pooler in session mode, for both"
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! What an error of PostgreSQL means, by its SQLSTATE: its words are of whatever language the server speaks.
+//!
+//! `pq-sys/` is why the code stands where Diesel has the hint. SQLite, and libpq itself, give no code.
+
+use diesel::result::DatabaseErrorInformation;
+
+use super::StoreError;
+
+/// The code of an error that the server told.
+pub fn of(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<&str> {
+    let is_code = |text: &&str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+    info.hint().filter(is_code)
+}
+
+/// What comes of an error with this code and these words.
+pub fn error(code: &str, words: String) -> StoreError {
+    match code {
+        // Of a server that follows another, or was closed to writes.
+        "25006" => StoreError::ReadOnly(words),
+        // A statement that this session has prepared is not there, or one that it prepares is there already: the session
+        // is not one, but turns in the sessions of a transaction pooler.
+        "26000" | "42P05" => StoreError::Pooled(words),
+        // The connection; an idle one ended; a deadlock or another clash of transactions; no more connections or memory; a lock or the statement took too long; the server goes, or comes.
+        "53100" => StoreError::Disk(words),
+        _ if ["08", "40", "53"].contains(&&code[..2]) => StoreError::Unavailable(words),
+        "25P03" | "25P04" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" => StoreError::Unavailable(words),
+        _ => StoreError::Failed(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_decide_and_not_words() {
+        for code in ["40001", "40P01", "53200", "53300", "55P03", "57014", "57P01", "57P03", "08006"] {
+            assert!(
+                matches!(error(code, "Wörter".into()), StoreError::Unavailable(words) if words == "Wörter"),
+                "{code}"
+            );
+        }
+        assert!(matches!(error("25006", String::new()), StoreError::ReadOnly(_)));
+        assert!(matches!(error("26000", String::new()), StoreError::Pooled(_)));
+        for code in ["22P02", "23514", "42501", "42P01", "XX000"] {
+            assert!(matches!(error(code, "a lock timeout".into()), StoreError::Failed(_)), "{code}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! PostgreSQL's errors are told by their codes: its words may be of any language.
+
+use std::sync::Arc;
+
+use jeton::domain::time::{Clock, Timestamp};
+use serde_json::json;
+
+use super::introspection;
+use crate::commands::{done, jeton, refused};
+use crate::serve::refuses_to_start;
+use crate::support::app::{App, Kind, TestDatabase};
+use crate::support::http::Request;
+use crate::support::postgres::private;
+
+/// Raises what a server of another language would: words that nobody here knows, with their code.
+const RAISE: &str = "create table raised (code text, words text); insert into raised values ('', ''); \
+    create function raise_it() returns boolean language plpgsql as $$ declare it record; begin \
+    select * into it from raised; if it.code <> '' then raise exception '%', it.words using errcode = it.code; end if; \
+    return true; end $$;";
+
+fn raised(app: &App, code: &str, words: &str) {
+    app.database.sql(&format!("update raised set code = '{code}', words = '{words}'"));
+}
+
+/// The code, German words, and what comes of it.
+const CODES: [(&str, &str, u16); 9] = [
+    ("55P03", "storniere Anfrage wegen Zeitüberschreitung einer Sperre", 503),
+    ("57014", "storniere Anfrage wegen Zeitüberschreitung der Anfrage", 503),
+    ("40P01", "Verklemmung (Deadlock) entdeckt", 503),
+    ("40001", "konnte Zugriff nicht serialisieren", 503),
+    ("53100", "konnte Datei nicht erweitern: Auf dem Gerät ist kein Speicherplatz mehr verfügbar", 503),
+    ("53200", "Speicher aufgebraucht", 503),
+    ("53300", "tut mir leid, schon zu viele Verbindungen", 503),
+    ("22012", "a timeout of what is locked, in recovery", 500),
+    ("XX000", "unerwarteter Fehler", 500),
+];
+
+#[test]
+fn a_write_that_fails_for_a_while_is_503_in_every_language() {
+    let app = App::start(Kind::Postgres);
+    let token = app.admin_token();
+    app.database.sql(&format!(
+        "{RAISE} create function refuse() returns trigger language plpgsql as $$ begin perform raise_it(); return new; end $$; \
+         create trigger refuse before insert on users for each row execute function refuse()"
+    ));
+    for (number, (code, words, status)) in CODES.into_iter().enumerate() {
+        raised(&app, code, words);
+        let user = json!({"username": format!("u{number}"), "password": "correct horse battery"});
+        let answer = app.send(Request::new("POST", "/admin/users/").token(&token).json(&user));
+        assert_eq!(answer.status, status, "{code}: {answer:?}");
+        let retry = (status == 503).then_some("1");
+        assert_eq!(answer.header("Retry-After").as_deref(), retry, "{code}: {answer:?}");
+    }
+}
+
+#[test]
+fn an_introspection_that_fails_for_a_while_is_503_in_every_language() {
+    let app = App::with(Kind::Postgres, &[("JETON_CACHE_BYTES", "0")]);
+    let token = app.admin_token();
+    app.database.sql(&format!(
+        "{RAISE} alter table tokens rename to kept; create view tokens as select * from kept where raise_it()"
+    ));
+    for (code, words, status) in CODES {
+        raised(&app, code, words);
+        let answer = app.send(introspection(&token));
+        assert_eq!(answer.status, status, "{code}: {answer:?}");
+    }
+    raised(&app, "", "");
+    assert_eq!(app.introspect(&token)["active"], true);
+}
+
+/// What an ordinary role may not have is no error in the server's log, at each connection.
+#[test]
+fn connections_of_an_ordinary_role_leave_no_errors_in_the_servers_log() {
+    let cluster = private();
+    let database = TestDatabase::of(&cluster);
+    database.sql("create role ordinary login; grant create, usage on schema public to ordinary");
+    let TestDatabase { url, postgres, .. } = database;
+    let url = url.replace("jeton@", "ordinary@");
+    let database = Arc::new(TestDatabase { url, folder: None, postgres });
+    let app = App::on(database, Clock::fixed(Timestamp::from_micros(1_750_000_000_123_456)), &[]);
+    app.create_user("alice", "correct horse battery", &json!({}));
+    assert_eq!(app.introspect(&app.admin_token())["active"], true);
+    let words = cluster.words();
+    assert!(!words.contains("ERROR"), "{words}");
+}
+
+#[test]
+fn a_database_that_cannot_hold_every_character_is_refused() {
+    let cluster = private();
+    for encoding in ["LATIN1", "SQL_ASCII"] {
+        let name = encoding.to_lowercase();
+        cluster.sql(&format!(
+            "create database {name} encoding '{encoding}' lc_collate 'C' lc_ctype 'C' template template0"
+        ));
+        let url = format!("postgres://jeton@{}/{name}", cluster.host());
+        let jeton = jeton(&TestDatabase { url, folder: None, postgres: None });
+        for words in [refused(&jeton, &["migrate"]), refuses_to_start(&jeton)] {
+            assert!(words.contains(&format!("the database has the encoding {encoding}")), "{words}");
+            assert!(words.contains("encoding 'UTF8'"), "{words}");
+        }
+    }
+    let url = format!("postgres://jeton@{}/postgres", cluster.host());
+    done(&jeton(&TestDatabase { url, folder: None, postgres: None }), &["migrate"]);
+}

@@ -1,0 +1,142 @@
+//! The first version's database, as it stands in `tests/fixtures/first`, brought to today's; and databases of jetons that
+//! are newer than this one.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::commands::{asks_as, done, jeton, refused};
+use crate::on_both;
+use crate::serve::refuses_to_start;
+use crate::support::app::{ADMIN, App, CLIENT, Kind, TestDatabase};
+use crate::support::eventually;
+use crate::support::http::Request;
+use crate::support::process::{Jeton, Process};
+use crate::support::session::Session;
+
+/// The login key that the first version gave to its admin.
+const KEY: &str = "e9ce335ec90914ba2b1970cfc5e3c27e966576b3";
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// What the first version asks a database, with `$1` for bytes of a new token and `$2` for its digest's; each is told how
+/// many rows it must touch or find.
+const OLD_STATEMENTS: [(&str, &str); 12] = [
+    ("insert into users (id, username, password, date_joined) values (2, 'bob', '!', '2026-11-24 10:00:00')", ""),
+    ("update meta set value = '2' where key = 'last_user_id'", ""),
+    (
+        "insert into tokens (user_id, digest, sealed, hint, created_at) values (2, $1, $2, '2222', '2026-11-24 10:00:00')",
+        "",
+    ),
+    ("select count(*) from tokens join users on users.id = tokens.user_id where tokens.digest = $1", "1"),
+    ("update users set last_login = '2026-11-24 10:00:00' where id = 2", ""),
+    ("select username from users where id = 2 and password = '!' and is_active", "bob"),
+    (
+        "update tokens set revoked_at = '2026-11-24 11:00:00', revoked_by = 'bob', sealed = null where user_id = 2 \
+      and revoked_at is null",
+        "",
+    ),
+    ("select count(*) from tokens where digest = $1 and revoked_at is not null and sealed is null", "1"),
+    ("insert into groups (name) values ('ops')", ""),
+    ("insert into user_groups (user_id, group_id) select 2, id from groups where name = 'ops'", ""),
+    ("insert into audit_log (at, actor, action, target) values ('2026-11-24 10:00:00', 'bob', 'login', 'bob')", ""),
+    ("select count(*) from clients where client_id = 'demo'", "1"),
+];
+
+/// A database of the first version.
+fn first(kind: Kind) -> TestDatabase {
+    let database = TestDatabase::new(kind);
+    let (postgres, sqlite) = (include_str!("fixtures/first/postgres.sql"), include_str!("fixtures/first/sqlite.sql"));
+    // To `sqlite3` a text that begins with a comment would be an option.
+    database.sql(&format!("\n{}", if kind == Kind::Postgres { postgres } else { sqlite }));
+    database
+}
+
+/// A migration that this jeton does not know has run; what knows `needs` can go on with it.
+fn make_newer(database: &TestDatabase, needs: &str) {
+    database.sql(&format!(
+        "insert into __diesel_schema_migrations (version) values ('99990101000000'); \
+         update meta set value = '{needs}' where key = 'schema_usable_from'"
+    ));
+}
+
+fn schema_of(app: &App) -> (u16, String) {
+    let answer = app.send(Request::new("GET", "/readyz"));
+    (answer.status, answer.json()["schema"].as_str().unwrap_or_default().to_owned())
+}
+
+on_both! {
+    fn the_first_versions_database_is_brought_to_todays(db) {
+        let database = first(db);
+        let jeton = jeton(&database);
+        let behind = refused(&jeton, &["user", "list"]);
+        assert!(behind.contains("is of an older jeton") && behind.contains("jeton migrate"), "{behind}");
+        let server = jeton.serve();
+        let login = json!({"username": ADMIN.0, "password": ADMIN.1});
+        let answer = Request::new("POST", "/api-token-auth/").json(&login).send(server.addr);
+        assert_eq!((answer.status, answer.json()), (200, json!({"token": KEY})), "the key is the same: {answer:?}");
+        assert_eq!(asks_as(&server, CLIENT.0, CLIENT.1), 200);
+        let me = Request::new("GET", "/me").token(KEY).send(server.addr);
+        assert_eq!((me.status, me.json()["username"].as_str()), (200, Some(ADMIN.0)), "{me:?}");
+        let users: serde_json::Value = serde_json::from_str(&done(&jeton, &["user", "list", "--json"])).unwrap();
+        assert_eq!(users[0]["groups"], json!(["billing"]), "{users}");
+        assert_eq!(done(&jeton, &["migrate"]), "");
+    }
+
+    fn the_first_versions_statements_go_on_over_todays_tables(db) {
+        let database = first(db);
+        done(&jeton(&database), &["migrate"]);
+        let bytes = |byte: &str| {
+            let hex = byte.repeat(32);
+            if db == Kind::Postgres { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
+        };
+        for (statement, found) in OLD_STATEMENTS {
+            let statement = statement.replace("$1", &bytes("22")).replace("$2", &bytes("33"));
+            assert_eq!(database.sql(&statement), found, "{statement}");
+        }
+    }
+
+    fn beside_a_newer_jeton_an_older_one_goes_on_and_starts(db) {
+        let app = App::start(db);
+        make_newer(&app.database, "20261123000000");
+        eventually("the newer schema", LIMIT, || (schema_of(&app) == (200, "newer".into())).then_some(()));
+        assert_eq!(app.introspect(&app.admin_token())["active"], true);
+        let other = app.node(&[]);
+        assert_eq!(schema_of(&other), (200, "newer".into()));
+        drop(other);
+        done(&jeton(&app.database), &["migrate"]);
+        done(&jeton(&app.database), &["user", "list"]);
+    }
+
+    fn what_an_older_jeton_cannot_go_with_is_said_by_version(db) {
+        let app = App::start(db);
+        make_newer(&app.database, "99990101000000");
+        eventually("the schema that is too new", LIMIT, || (schema_of(&app) == (503, "too_new".into())).then_some(()));
+        for words in [refuses_to_start(&jeton(&app.database)), refused(&jeton(&app.database), &["user", "list"])] {
+            assert!(words.contains("takes one that knows the migration 99990101000000"), "{words}");
+            assert!(words.contains("this one knows none after 2026"), "{words}");
+        }
+    }
+}
+
+/// A migration that waits for a lock keeps everybody who comes after it from the table, until it lets them pass.
+#[test]
+fn a_migration_that_waits_for_a_lock_lets_others_pass_and_tells() {
+    let database = first(Kind::Postgres);
+    let jeton: Jeton = jeton(&database);
+    let mut holder = Session::open(&database);
+    holder.run("begin; update users set email = 'a@example.com' where id = 1;");
+    let migrate: Process = jeton.spawn(&["migrate"], std::process::Stdio::null());
+    eventually("a word of the wait", LIMIT, || {
+        migrate.stderr().contains("migrations wait for what others hold").then_some(())
+    });
+    assert!(migrate.try_wait().is_none(), "{migrate:?}");
+    // It waits as everybody does, and gets its turn while the holder goes on.
+    database.sql(
+        "set lock_timeout = '15s'; insert into users (id, username, password, date_joined) values (3, 'c', '!', now())",
+    );
+    holder.run("commit;");
+    let output = migrate.output();
+    assert_eq!(output.status, 0, "{output:?}");
+    assert_eq!(database.sql("select count(*) from users"), "3");
+    assert_eq!(database.sql("select email from users where id = 1"), "a@example.com");
+}
