@@ -193,7 +193,7 @@ async fn who_is_let_go_while_idle_ends_and_while_busy_is_answered() {
 #[actix_rt::test]
 async fn a_body_is_handed_on_in_pieces() {
     let (mut wire, mut client) = pair();
-    let request = [b"POST /a H\r\nContent-Length: 60000\r\n\r\n".as_slice(), &[b'x'; 60_000]].concat();
+    let request = [b"POST /a H\r\nContent-Length: 60000\r\n\r\n".as_slice(), &vec![b'x'; 60_000]].concat();
     client.write_all(&request).unwrap();
     let (mut piece, mut all) = ([0; 4096], 0);
     while all < request.len() {
