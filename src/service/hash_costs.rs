@@ -165,7 +165,7 @@ impl Service {
     /// Counts, where `old` still is the newest count. Who begins says so by its date: nobody else counts meanwhile, and
     /// who began before and is not done yet is late, and drops what they counted.
     async fn count_hash_costs(&self, old: String) -> Result<(), Error> {
-        let (watch, now) = (Stopwatch::start(), self.clock().now());
+        let (watch, now, begun) = (Stopwatch::start(), self.clock().now(), self.clock().uptime());
         let so_far = to_map(&self.inner.counted.now().costs);
         let claim = Count { counted_at: now.as_micros(), took_ms: Count::read(&old).took_ms, costs: so_far };
         let Some(claimed) = self.replace_hash_costs(old, &claim).await? else { return Ok(()) };
@@ -183,7 +183,7 @@ impl Service {
         let count = Count { counted_at: now.as_micros(), took_ms, costs: to_map(&costs.most_common()) };
         log::debug!(costs = count.costs.len(), ms = took_ms; "counted what password hashes cost");
         if let Some(text) = self.replace_hash_costs(claimed, &count).await? {
-            self.inner.counted.take(text, Some(self.clock().uptime()));
+            self.inner.counted.take(text, Some(begun));
         }
         Ok(())
     }
