@@ -138,6 +138,7 @@ fn what_is_no_backup_changes_nothing() {
     };
     fs::copy(&backup, &newer).unwrap();
     sqlite(&newer, "insert into __diesel_schema_migrations (version) values ('29990101000000')");
+    sqlite(&newer, "update meta set value = '29990101000000' where key = 'schema_usable_from'");
     sqlite(&blank, "create view one as select 1");
     let bytes = fs::read(&backup).unwrap();
     fs::write(&damaged, [&bytes[..8192], &vec![7; 16384], &bytes[24576..]].concat()).unwrap();
