@@ -70,10 +70,26 @@ fn is_there(conn: &mut Conn) -> Result<bool, StoreError> {
     yes(conn, valid)
 }
 
+/// Whether the extension is there, or this role may make it.
+const MAY_HAVE_EXTENSION: &str = "exists (select from pg_extension where extname = 'pg_trgm') \
+                                  or (has_database_privilege(current_database(), 'CREATE') \
+                                      and exists (select from pg_available_extensions where name = 'pg_trgm'))";
+
+/// Whether this role may make indexes of `users`.
+const OWNS_USERS: &str = "(select pg_has_role(relowner, 'USAGE') from pg_class where oid = 'users'::regclass)";
+
 fn build(conn: &mut Conn) -> Result<(), StoreError> {
     // Another may have built it meanwhile; one that was given up halfway is in the way.
     if is_there(conn)? {
         return Ok(());
+    }
+    // Asked first: what the server refuses it logs as an error, at each start of each node.
+    for (may, what) in
+        [(MAY_HAVE_EXTENSION, "the extension pg_trgm is not there"), (OWNS_USERS, "users is not this role's")]
+    {
+        if !yes(conn, &format!("select {may} as yes"))? {
+            return Err(StoreError::Unusable(what.into()));
+        }
     }
     conn.batch_execute("drop index concurrently if exists users_search")?;
     conn.batch_execute("create extension if not exists pg_trgm")?;

@@ -13,7 +13,7 @@ use serde_json::Value;
 pub use self::answer::Answer;
 
 /// Shorter than idle connections are kept, and long enough for a hash of Django's cost in a build without optimisation.
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_mins(3);
 
 /// Sends `bytes` and reads until the server hangs up; a reset counts as hanging up.
 #[track_caller]
