@@ -38,6 +38,8 @@ struct State {
     ended: Option<Stopwatch>,
     /// Since somebody else had an answer, while there were probes.
     answered: Option<Stopwatch>,
+    /// Whether the database has ever been there: whoever starts without one says so itself.
+    was_there: bool,
     /// Whether it was logged that the database is down.
     told: bool,
 }
@@ -59,7 +61,7 @@ impl State {
 
     /// Says once what everybody who is refused would say.
     fn tell(&mut self) {
-        match (self.is_down(), self.told) {
+        match (self.is_down() && self.was_there, self.told) {
             (true, false) => log::warn!("the database is down: {}", self.why()),
             (false, true) => log::info!("the database is back"),
             _ => return,
@@ -116,8 +118,10 @@ impl Breaker {
         }
     }
 
-    fn begin(&self) {
-        self.lock().probe = Some(Stopwatch::start());
+    fn begin(&self, was_there: bool) {
+        let mut state = self.lock();
+        state.probe = Some(Stopwatch::start());
+        state.was_there |= was_there;
     }
 
     /// A probe has come back. Says whether there is to be another.
@@ -137,7 +141,7 @@ impl Breaker {
 /// Ends with the last handle to the breaker, too.
 fn probe_until_back(breaker: &Weak<Breaker>, manager: &Manager) {
     while let Some(there) = breaker.upgrade() {
-        there.begin();
+        there.begin(manager.servers().were_reached());
         drop(there);
         let result = probe(manager);
         if !breaker.upgrade().is_some_and(|breaker| breaker.end(result)) {

@@ -29,6 +29,8 @@ pub struct Servers {
     shares_sessions: AtomicBool,
     /// A clone for each connection that a pool holds.
     held: Arc<()>,
+    /// Whether there has been one.
+    reached: AtomicBool,
 }
 
 impl Servers {
@@ -71,7 +73,13 @@ impl Servers {
 
     /// To be kept by a connection of a pool as long as it lives.
     pub fn hold(&self) -> Arc<()> {
+        self.reached.store(true, Ordering::Release);
         Arc::clone(&self.held)
+    }
+
+    /// Whether a connection was ever opened.
+    pub fn were_reached(&self) -> bool {
+        self.reached.load(Ordering::Acquire)
     }
 
     /// How many connections the pools hold.
