@@ -177,14 +177,13 @@ impl Rest {
         while !body.has_ended && self.read < MAX_REST {
             match body.poll(cx) {
                 Poll::Ready(Some(Ok(piece))) => (self.read, self.turns) = (self.read + piece.len(), 0),
-                Poll::Ready(Some(Err(_))) => break,
                 Poll::Ready(None) => {}
                 Poll::Pending if self.turns < TURNS => {
                     self.turns += 1;
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Poll::Pending => break,
+                Poll::Ready(Some(Err(_))) | Poll::Pending => break,
             }
         }
         Poll::Ready(())
