@@ -58,7 +58,7 @@ pub(super) fn copy(from: &mut Conn, to: &Path, timeout: Duration) -> Result<Sche
     from.batch_execute(&format!("vacuum into '{}'", text.replace('\'', "''")))?;
     let mut copy = sqlite_file::open_to_read(to, false, timeout)?;
     require_whole(&mut copy, "the copy")?;
-    super::migrations::state(&mut copy)
+    super::schema_state::state(&mut copy)
 }
 
 /// That SQLite finds no damage.

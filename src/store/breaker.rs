@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::StoreError;
-use super::connection::{ConnectError, Manager};
+use super::connect_error::ConnectError;
+use super::manager::Manager;
 use crate::domain::time::Stopwatch;
 
 /// A probe that has had no answer for so long has found nobody, until it has one.
@@ -135,6 +136,17 @@ impl Breaker {
         let goes_on = state.down.is_some();
         self.probing.store(goes_on, Ordering::Release);
         goes_on
+    }
+}
+
+/// The pool's background errors, one for each time it tries: whoever wants the connection reports the same, once.
+#[derive(Debug)]
+pub struct LogErrors(pub Arc<Breaker>);
+
+impl r2d2::HandleError<ConnectError> for LogErrors {
+    fn handle_error(&self, error: ConnectError) {
+        log::debug!("no connection to the database: {}", error.0);
+        self.0.fail();
     }
 }
 

@@ -5,142 +5,24 @@ use std::time::Duration;
 
 use diesel::connection::{InstrumentationEvent, SimpleConnection, get_default_instrumentation};
 use diesel::result::Error as DieselError;
-use diesel::{Connection, PgConnection, RunQueryDsl};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel::{Connection, PgConnection};
+use diesel_migrations::MigrationHarness;
 
 use super::connection::{Conn, Role};
-use super::{Store, StoreError, servers, sqlite_file, sqlstate};
+use super::schema_state::{POSTGRES, SQLITE, SchemaState, failed, look_at, state};
+use super::{Store, StoreError, sqlite_file, sqlstate};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
 use crate::domain::time::Stopwatch;
 
-const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
-const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-
 /// Any number, as long as every jeton takes the same: the key of the lock round migrations.
 const LOCK: i64 = 0x6a65_746f_6e00_0001;
-
-/// Where Diesel keeps which migrations were run.
-const RUN: &str = "__diesel_schema_migrations";
 
 /// How long a migration waits for a lock that somebody holds: everybody else who wants the table waits behind it. Then it
 /// lets them pass, and tries again.
 const LOCK_PATIENCE: &str = "1s";
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
 const LOCK_PAUSE: Duration = Duration::from_secs(1);
-
-/// How the database's schema stands to this binary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SchemaState {
-    /// As this binary knows it.
-    Current,
-    /// Migrations are to be run.
-    Behind,
-    /// It has a migration that this binary does not know, and can go on with.
-    Ahead,
-    /// It has a migration that this binary does not know, and cannot go with.
-    Newer {
-        /// That migration.
-        unknown: String,
-        /// The migration that a jeton must know to go with it.
-        needs: String,
-    },
-    /// There are no tables, of jeton or of anybody.
-    Missing,
-    /// There are tables, but not jeton's.
-    Foreign(Foreign),
-}
-
-/// Tables of somebody else, where jeton would make its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Foreign {
-    /// In PostgreSQL, in this schema.
-    schema: Option<String>,
-    /// Some of them.
-    tables: Vec<String>,
-    /// How many there are.
-    count: usize,
-}
-
-impl SchemaState {
-    /// Whether this binary can go with it.
-    #[must_use]
-    pub const fn is_usable(&self) -> bool {
-        matches!(self, Self::Current | Self::Ahead)
-    }
-
-    /// Why a database in this state is not to be used as it is.
-    pub(super) fn refusal(self, url: &DatabaseUrl) -> Option<StoreError> {
-        let why = match self {
-            Self::Current | Self::Ahead => return None,
-            Self::Behind => {
-                let newest = newest(url);
-                format!(
-                    "the database {url} is of an older jeton, and this one needs the migration {newest}: run `jeton migrate`"
-                )
-            }
-            Self::Newer { unknown, needs } => format!(
-                "the database has the migration {unknown}, which this jeton does not know: it was made by a newer jeton, and \
-                 takes one that knows the migration {needs}, while this one knows none after {}; run that one, or restore a \
-                 backup",
-                newest(url)
-            ),
-            Self::Missing => {
-                format!("there is no database of jeton's at {url}: `jeton serve` or `jeton migrate` makes it")
-            }
-            Self::Foreign(foreign) => foreign.refusal(url),
-        };
-        Some(StoreError::Unusable(why))
-    }
-
-    /// Why a database in this state has nothing to back up.
-    pub(super) fn refusal_to_copy(self, url: &DatabaseUrl) -> Option<StoreError> {
-        match self {
-            Self::Behind | Self::Newer { .. } => None,
-            other => other.refusal(url),
-        }
-    }
-
-    /// Why a file in this state is no backup that this binary could go on with.
-    pub(super) fn refusal_to_restore(self, backup: &Path) -> Option<StoreError> {
-        let why = match self {
-            Self::Current | Self::Ahead | Self::Behind => return None,
-            Self::Newer { unknown, .. } => {
-                format!("has the migration {unknown}, which this jeton does not know: restore it by a newer jeton")
-            }
-            Self::Missing => "holds no tables: it is no backup, or a copy that lacks the log (-wal) beside it".into(),
-            Self::Foreign(foreign) => format!("holds tables that are not jeton's ({})", foreign.names()),
-        };
-        Some(StoreError::Unusable(format!("{} {why}", backup.display())))
-    }
-}
-
-impl Foreign {
-    fn names(&self) -> String {
-        let shown: Vec<&str> = self.tables.iter().take(4).map(String::as_str).collect();
-        let more = self.count.saturating_sub(shown.len());
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        format!("{}{more}", shown.join(", "))
-    }
-
-    fn refusal(&self, url: &DatabaseUrl) -> String {
-        let tables = self.names();
-        match &self.schema {
-            None => format!(
-                "{url} holds tables that are not jeton's ({tables}), and is left as it is: \
-                 name a file of jeton's own, for example DATABASE_URL=sqlite://jeton.db"
-            ),
-            Some(schema) => {
-                let separator = if url.has_parameters() { '&' } else { '?' };
-                format!(
-                    "the schema {schema} of {url} holds tables that are not jeton's ({tables}), and is left as it is: \
-                     give jeton a schema of its own, by `create schema jeton` and \
-                     {separator}options=-csearch_path%3Djeton at the end of DATABASE_URL, or a database of its own"
-                )
-            }
-        }
-    }
-}
 
 impl Store {
     /// Makes the database where it is missing, and brings its schema up to date; says which migrations were run. All of
@@ -270,140 +152,6 @@ fn refusal_to_migrate(state: SchemaState, url: &DatabaseUrl) -> Option<StoreErro
     }
 }
 
-/// That this is a database for jeton, and how its schema stands.
-fn look_at(conn: &mut Conn) -> Result<SchemaState, StoreError> {
-    if let Conn::Pg(pg) = conn {
-        servers::require_utf8(pg)?;
-    }
-    state(conn)
-}
-
-/// How the schema stands in which this connection would make tables.
-pub(super) fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
-    let known = match conn {
-        Conn::Pg(_) => versions(&POSTGRES)?,
-        Conn::Sqlite(_) => versions(&SQLITE)?,
-    };
-    let schema = match conn {
-        Conn::Pg(_) => Some(current_schema(conn)?),
-        Conn::Sqlite(_) => None,
-    };
-    let found = tables(conn)?;
-    let count = found.first().map_or(0, |table| usize::try_from(table.count).unwrap_or(usize::MAX));
-    let has = |name: &str| found.iter().any(|table| table.name == name);
-    let has_run = has(RUN);
-    // Diesel would make the table where it is missing, and a question must not write.
-    let run: Vec<String> = if has_run {
-        diesel::sql_query(format!("select version from {RUN}"))
-            .load::<Version>(conn)?
-            .into_iter()
-            .map(|row| row.version)
-            .collect()
-    } else {
-        Vec::new()
-    };
-    let is_jetons = has("meta") && known.first().is_some_and(|first| run.contains(first));
-    if !is_jetons {
-        // A table of migrations in which there are none is left when all were undone.
-        let is_empty = |name: &str| name == RUN && run.is_empty();
-        let tables: Vec<String> = found.into_iter().map(|table| table.name).filter(|name| !is_empty(name)).collect();
-        let count = count - usize::from(has_run && run.is_empty());
-        return Ok(if tables.is_empty() {
-            SchemaState::Missing
-        } else {
-            SchemaState::Foreign(Foreign { schema, tables, count })
-        });
-    }
-    let unknown = run.iter().filter(|version| !known.contains(version)).max();
-    if let Some(unknown) = unknown {
-        let needs = usable_from(conn)?.unwrap_or_else(|| unknown.clone());
-        if known.last().is_none_or(|newest| *newest < needs) {
-            return Ok(SchemaState::Newer { unknown: unknown.clone(), needs });
-        }
-    }
-    let is_complete = known.iter().all(|version| run.contains(version));
-    Ok(match (is_complete, unknown) {
-        (true, None) => SchemaState::Current,
-        (true, Some(_)) => SchemaState::Ahead,
-        (false, _) => SchemaState::Behind,
-    })
-}
-
-/// The oldest migration whose jeton can go on over the tables as they are, if they say so.
-fn usable_from(conn: &mut Conn) -> Result<Option<String>, StoreError> {
-    let row = "select value as version from meta where key = 'schema_usable_from'";
-    let mut found = diesel::sql_query(row).load::<Version>(conn)?;
-    Ok(found.pop().map(|row| row.version))
-}
-
-/// Where this connection would make tables.
-fn current_schema(conn: &mut Conn) -> Result<String, StoreError> {
-    let named = diesel::sql_query("select current_schema()::text as name").get_result::<Schema>(conn)?;
-    named.name.ok_or_else(|| {
-        StoreError::Unusable(
-            "no schema of the search_path is there for this role; make the one that DATABASE_URL names, for example by \
-             `create schema jeton`"
-                .into(),
-        )
-    })
-}
-
-/// Some of the tables there, those by which jeton's are known first. Views, and what extensions bring, are no tables of
-/// anybody's.
-fn tables(conn: &mut Conn) -> Result<Vec<Table>, StoreError> {
-    let from = match conn {
-        Conn::Pg(_) => {
-            "select relname::text as name, count(*) over () as count from pg_class \
-             where relnamespace = (select oid from pg_namespace where nspname = current_schema()) \
-             and relkind in ('r', 'p', 'f') and not exists (select from pg_depend \
-             where classid = 'pg_class'::regclass and objid = pg_class.oid and deptype = 'e')"
-        }
-        Conn::Sqlite(_) => {
-            "select name, count(*) over () as count from sqlite_master \
-             where type = 'table' and name not like 'sqlite\\_%' escape '\\'"
-        }
-    };
-    let query = format!(
-        "select name, count from ({from}) as found order by case when name in ('{RUN}', 'meta') then 0 else 1 end, name \
-         limit 8"
-    );
-    Ok(diesel::sql_query(query).load(conn)?)
-}
-
-#[derive(diesel::QueryableByName)]
-struct Table {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    name: String,
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    count: i64,
-}
-
-#[derive(diesel::QueryableByName)]
-struct Version {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    version: String,
-}
-
-#[derive(diesel::QueryableByName)]
-struct Schema {
-    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
-    name: Option<String>,
-}
-
-fn versions(migrations: &EmbeddedMigrations) -> Result<Vec<String>, StoreError> {
-    use diesel::migration::{Migration, MigrationSource};
-    let migrations: Vec<Box<dyn Migration<diesel::pg::Pg>>> = migrations.migrations().map_err(failed)?;
-    let mut versions: Vec<String> = migrations.iter().map(|migration| migration.name().version().to_string()).collect();
-    versions.sort_unstable();
-    Ok(versions)
-}
-
-/// The newest migration that this binary knows.
-fn newest(url: &DatabaseUrl) -> String {
-    let migrations = if url.is_postgres() { &POSTGRES } else { &SQLITE };
-    versions(migrations).ok().and_then(|versions| versions.last().cloned()).unwrap_or_default()
-}
-
 /// Runs what is pending. An error of a migration is words alone; its code is caught on its way.
 fn run_postgres(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
     let (tell, told) = std::sync::mpsc::channel();
@@ -427,8 +175,4 @@ fn run_postgres(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<Vec<String
         Some(code) => sqlstate::error(code, words),
         None => StoreError::Failed(words),
     })
-}
-
-fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
-    StoreError::Failed(one_line(&error.to_string()))
 }

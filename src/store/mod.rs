@@ -13,9 +13,11 @@ mod breaker;
 mod checkpoint;
 mod clients;
 mod clock;
+mod connect_error;
 mod connection;
 mod disk;
 mod django;
+mod error;
 mod groups;
 mod import;
 mod last_logins;
@@ -23,10 +25,12 @@ mod listener;
 mod login_networks;
 mod login_tokens;
 mod lookup;
+mod manager;
 mod meta;
 mod migrations;
 mod mode;
 mod opened;
+mod opened_file;
 mod overview;
 mod own;
 mod pooler;
@@ -36,6 +40,7 @@ mod restore;
 mod revocation;
 mod revoke_many;
 mod schema;
+mod schema_state;
 mod seals;
 mod search_index;
 mod servers;
@@ -52,23 +57,22 @@ mod uses;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
-
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
-use crate::domain::shown::one_line;
 use crate::domain::time::Stopwatch;
 pub use backup::Backup;
 pub use checkpoint::LogState;
-use connection::{Conn, Manager, OpenedFile, Role};
+use connection::{Conn, Role};
 use disk::Disk;
 pub use django::{DJANGO_BATCH, DjangoSource};
+pub use error::StoreError;
 pub use import::{ImportTarget, ImportedEntry, ImportedToken};
 pub use listener::Listener;
 pub use login_tokens::{Issue, LoginToken, SealedToken};
+use manager::Manager;
 pub use meta::MetaKey;
-pub use migrations::{Foreign, SchemaState};
 pub use mode::{ALL_BUT_OWNER, close_file};
+use opened_file::OpenedFile;
 pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
 pub use own::OwnChange;
 use pools::{CurrentPools, Pools};
@@ -76,109 +80,11 @@ pub use purge::{Purge, Purged};
 pub use restore::Restored;
 pub use revocation::Regenerate;
 pub use revoke_many::{Batch, TokenCounts, TokenFilter};
+pub use schema_state::{Foreign, SchemaState};
 pub use seals::Seal;
 pub use tokens::NewToken;
 pub use users::UserChange;
 pub use uses::{LockedRows, TokenUse};
-
-/// What a store can fail with.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// It cannot be reached, or is too slow; asking again later may help.
-    #[error("the database is not available: {0}")]
-    Unavailable(String),
-    /// It is known to be down, and was not asked.
-    #[error("the database is not available: {0}")]
-    Down(String),
-    /// The server takes no writes: another one is to be asked.
-    #[error("the database is not available: {0}")]
-    ReadOnly(String),
-    /// The session does not keep what is left in it, as behind a transaction pooler.
-    #[error("the database is not available: {0}")]
-    Pooled(String),
-    /// Its disk is full, or fails; asking again may help once there is room.
-    #[error("the database's disk is full or fails: {0}")]
-    Disk(String),
-    /// A name or digest that must be unique is there already.
-    #[error("there is one already")]
-    Taken,
-    /// The change would leave no active superuser.
-    #[error("this is the last active superuser")]
-    LastSuperuser,
-    /// The database is there but not as this jeton needs it.
-    #[error("{0}")]
-    Unusable(String),
-    /// A statement failed for another reason: a defect of ours or a damaged database.
-    #[error("the database refused a statement: {0}")]
-    Failed(String),
-}
-
-impl StoreError {
-    /// Whether asking again later may help.
-    #[must_use]
-    pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Down(_) | Self::ReadOnly(_) | Self::Pooled(_) | Self::Disk(_))
-    }
-
-    /// How loud it is told where it comes up: that the database is down, or its disk full, the store itself tells, once,
-    /// and those who are refused meanwhile come by the thousand.
-    #[must_use]
-    pub const fn level(&self) -> log::Level {
-        match self {
-            Self::Disk(_) | Self::Down(_) => log::Level::Debug,
-            _ => log::Level::Warn,
-        }
-    }
-}
-
-impl From<DieselError> for StoreError {
-    fn from(error: DieselError) -> Self {
-        let (kind, info) = match error {
-            DieselError::DatabaseError(kind, info) => (kind, info),
-            DieselError::RollbackErrorOnCommit { commit_error, .. } => return (*commit_error).into(),
-            DieselError::BrokenTransactionManager => return Self::Unavailable("the connection broke".into()),
-            other => return Self::Failed(one_line(&other.to_string())),
-        };
-        let words = one_line(info.message());
-        match (kind, sqlstate::of(&*info)) {
-            (DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
-            (
-                DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::UnableToSendCommand
-                | DatabaseErrorKind::SerializationFailure,
-                _,
-            ) => Self::Unavailable(words),
-            (_, Some(code)) => sqlstate::error(code, words),
-            (_, None) if says_disk(info.message()) => Self::Disk(words),
-            (DatabaseErrorKind::ReadOnlyTransaction, None) => Self::ReadOnly(words),
-            (_, None) if says_passing(info.message()) => Self::Unavailable(words),
-            (_, None) => Self::Failed(words),
-        }
-    }
-}
-
-/// SQLite, and libpq itself, give no codes, only English words.
-fn says_passing(message: &str) -> bool {
-    [
-        "timeout",
-        "locked",
-        "deadlock",
-        "terminating connection",
-        "starting up",
-        "shutting down",
-        "recovery",
-        "server closed",
-    ]
-    .iter()
-    .any(|word| message.contains(word))
-}
-
-/// SQLite's words for SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY, and the system's that PostgreSQL hands on with 53100.
-fn says_disk(message: &str) -> bool {
-    ["database or disk is full", "disk I/O error", "attempt to write a readonly database", "No space left on device"]
-        .iter()
-        .any(|words| message.contains(words))
-}
 
 /// How to reach the database.
 #[derive(Clone, Debug)]

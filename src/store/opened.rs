@@ -6,7 +6,8 @@ use std::sync::Arc;
 use diesel::connection::SimpleConnection;
 use diesel::{PgConnection, SqliteConnection};
 
-use super::connection::{Conn, ConnectError};
+use super::connect_error::ConnectError;
+use super::connection::Conn;
 use super::servers::{Server, Servers};
 use super::{StoreError, pooler};
 

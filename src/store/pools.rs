@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use r2d2::{Pool, PooledConnection};
 
-use super::breaker::Breaker;
-use super::connection::{LONGEST_CONNECT, LogErrors, Manager, OpenedFile, Role};
+use super::breaker::{Breaker, LogErrors};
+use super::connection::Role;
+use super::manager::{LONGEST_CONNECT, Manager};
+use super::opened_file::OpenedFile;
 use super::servers::Servers;
 use super::{Deadline, Store, StoreError, StoreOptions};
 use crate::domain::database_url::DatabaseUrl;

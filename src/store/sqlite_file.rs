@@ -15,8 +15,8 @@ use rustix::fs::{Access, access};
 
 use super::StoreError;
 use super::connection::Conn;
-use super::migrations::{SchemaState, state};
 use super::mode::{EVERYBODY, close_file};
+use super::schema_state::{SchemaState, state};
 use super::sqlite_log::{self, Mark};
 use crate::domain::time::Stopwatch;
 

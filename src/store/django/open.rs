@@ -8,7 +8,8 @@ use diesel::connection::SimpleConnection;
 use diesel::result::Error as DieselError;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
-use super::super::connection::{Conn, with_parameters};
+use super::super::connection::Conn;
+use super::super::manager::with_parameters;
 use super::super::system_roots::with_system_roots;
 use super::super::{Store, StoreError, sqlite_file};
 use super::rows::Word;

@@ -1,0 +1,48 @@
+//! Why a connection could not be opened.
+
+use std::fmt;
+
+use diesel::ConnectionError;
+
+use crate::domain::shown::one_line;
+
+/// Why a connection could not be opened, without the password.
+#[derive(Debug)]
+pub struct ConnectError(pub String);
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+impl ConnectError {
+    /// Whether the server has answered, and will say the same again: who asks is wrong, not the moment. By its words,
+    /// for libpq gives no code here; where they are of another language than English, it counts as a moment.
+    pub fn is_lasting(&self) -> bool {
+        let words = ["authentication failed", "no password supplied", "no pg_hba.conf entry", "permission denied for"];
+        words.iter().any(|words| self.0.contains(words))
+            || (self.0.contains("FATAL:") && self.0.contains("does not exist"))
+    }
+
+    /// Whether a server has answered, and refused: libpq sets two blanks behind the word, of whatever language, with which
+    /// the server's own message begins.
+    pub fn is_answer(&self) -> bool {
+        let said = |words: &str| words.split_once(":  ").is_some_and(|(word, _)| !word.contains(": "));
+        self.0.split("failed: ").skip(1).any(said)
+    }
+}
+
+impl From<ConnectionError> for ConnectError {
+    fn from(error: ConnectionError) -> Self {
+        Self(one_line(&error.to_string()))
+    }
+}
+
+impl From<diesel::result::Error> for ConnectError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(one_line(&error.to_string()))
+    }
+}

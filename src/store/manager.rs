@@ -1,0 +1,203 @@
+//! How connections are opened, which database by the URL's scheme, and looked at when they are taken from the pool.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::r2d2::R2D2Connection;
+use diesel::{Connection, PgConnection, SqliteConnection};
+
+use super::connect_error::ConnectError;
+use super::connection::{Conn, Role, lower_utils};
+use super::opened::Opened;
+use super::opened_file::OpenedFile;
+use super::servers::{Server, Servers};
+use super::system_roots::with_system_roots;
+use super::{pooler, sqlite_file};
+use crate::domain::database_hosts::each_host;
+use crate::domain::database_url::DatabaseUrl;
+
+/// Opens and checks connections for the pool.
+#[derive(Clone, Debug)]
+pub struct Manager {
+    url: DatabaseUrl,
+    role: Role,
+    timeout: Duration,
+    file: Arc<OpenedFile>,
+    servers: Arc<Servers>,
+}
+
+impl Manager {
+    pub const fn new(
+        url: DatabaseUrl,
+        role: Role,
+        timeout: Duration,
+        file: Arc<OpenedFile>,
+        servers: Arc<Servers>,
+    ) -> Self {
+        Self { url, role, timeout, file, servers }
+    }
+
+    pub const fn servers(&self) -> &Arc<Servers> {
+        &self.servers
+    }
+
+    /// The first connection of all, which finds out what stands between. To be asked again is no harm.
+    pub fn first_look(&self) -> Result<Opened, ConnectError> {
+        let named = |error: ConnectError| ConnectError(self.url.scrub(&error.0));
+        let DatabaseUrl::Postgres(url) = &self.url else { return r2d2::ManageConnection::connect(self) };
+        let mut conn = self.reach(url).map_err(named)?;
+        // Where one connection is all that there may be it cannot be found out, and is found when it fails.
+        if let Ok(mut other) = self.reach(url)
+            && pooler::shares_sessions(&mut conn, &mut other).unwrap_or(false)
+        {
+            pooler::found(&self.servers);
+        }
+        self.set_up(conn).map_err(named)
+    }
+
+    /// Asks the hosts one by one: so each has its time, and it is known which of them answered.
+    fn reach(&self, url: &str) -> Result<PgConnection, ConnectError> {
+        let hosts = each_host(url);
+        let mut refusals: Vec<String> = Vec::new();
+        for at in self.servers.order(hosts.len()) {
+            match PgConnection::establish(&with_defaults(&with_system_roots(&hosts[at]))) {
+                Ok(conn) => {
+                    self.servers.prefer(at);
+                    return Ok(conn);
+                }
+                Err(error) => refusals.push(ConnectError::from(error).0),
+            }
+        }
+        Err(ConnectError(refusals.join("; ")))
+    }
+
+    fn set_up(&self, mut conn: PgConnection) -> Result<Opened, ConnectError> {
+        let (millis, idle) = (self.timeout.as_millis(), "idle_in_transaction_session_timeout = '30s'");
+        if self.servers.shares_sessions() {
+            pooler::prepare_nothing(&mut conn);
+            let local = format!("set local statement_timeout = {millis}; set local {idle}");
+            return Ok(Opened::of_a_pooler(conn, local, Arc::clone(&self.servers)));
+        }
+        // Messages in English are for whoever reads the log. An ordinary role may not have them so; what it is refused in a
+        // block that expects it the server does not log.
+        conn.batch_execute(&format!(
+            "set statement_timeout = {millis}; set {idle}; set client_min_messages = 'warning'; \
+             do $$ begin perform set_config('lc_messages', 'C', false); \
+             exception when insufficient_privilege then null; end $$"
+        ))?;
+        // A process that stands still does not read, and the server waits for it with its transaction open, so that nothing
+        // is vacuumed meanwhile. No other time-out ends that; over a Unix socket this one does not, either.
+        if let Err(error) = conn.batch_execute(UNREAD_ANSWERS) {
+            log::debug!("the server waits for its clients as long as it does for others: {error}");
+        }
+        let server = Server::of(&mut conn).map_err(|error| ConnectError(error.to_string()))?;
+        // Before anything is asked there.
+        self.servers.arrive(server);
+        Ok(Opened::at(conn, server, Arc::clone(&self.servers)))
+    }
+
+    fn open_sqlite(&self, file: &Path) -> Result<Opened, ConnectError> {
+        let opened = self.file.check(file)?;
+        let path = file.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
+        let named = |error: ConnectError| ConnectError(format!("{path}: {}", error.0));
+        // Never made here: `Store::migrate` makes it, once it is known that it may.
+        let mut conn =
+            SqliteConnection::establish(&sqlite_file::uri(path, "mode=rw")).map_err(|error| named(error.into()))?;
+        let query_only = self.role == Role::Read;
+        // The file of another program keeps the journal that it has.
+        let journal = if self.file.is_ours() { "pragma journal_mode = wal; " } else { "" };
+        conn.batch_execute(&format!(
+            "pragma busy_timeout = {}; {journal}pragma synchronous = full; \
+             pragma foreign_keys = on; pragma query_only = {query_only};",
+            self.timeout.as_millis()
+        ))
+        .map_err(|error| named(error.into()))?;
+        // SQLite's own knows ASCII only; PostgreSQL's knows all letters.
+        lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
+        // One that was put in its place while this one waited for its locks is another database.
+        self.file.remember(opened, self.role);
+        self.file.check(file)?;
+        Ok(Opened::file(conn, Arc::clone(&self.servers)))
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Opened;
+    type Error = ConnectError;
+
+    fn connect(&self) -> Result<Opened, ConnectError> {
+        match &self.url {
+            DatabaseUrl::Postgres(url) => self.reach(url).and_then(|conn| self.set_up(conn)),
+            DatabaseUrl::Sqlite(path) => self.open_sqlite(path),
+        }
+        .map_err(|error| ConnectError(self.url.scrub(&error.0)))
+    }
+
+    fn is_valid(&self, opened: &mut Opened) -> Result<(), ConnectError> {
+        if opened.is_left() {
+            return Err(ConnectError("newer connections go to another server".into()));
+        }
+        match &mut **opened {
+            Conn::Pg(pg) => check_alive(pg),
+            Conn::Sqlite(_) => match &self.url {
+                DatabaseUrl::Sqlite(path) => self.file.check(path).map(drop),
+                DatabaseUrl::Postgres(_) => Ok(()),
+            },
+        }
+    }
+
+    fn has_broken(&self, opened: &mut Opened) -> bool {
+        std::thread::panicking() || opened.is_spent() || opened.is_broken() || self.file.is_closing()
+    }
+}
+
+/// Finds connections that the server has ended while they lay idle, so that no request has to. It reads what has come, no
+/// more: a round trip here would be one for every request. The first look finds the server's last words, the second the
+/// end.
+fn check_alive(conn: &mut PgConnection) -> Result<(), ConnectError> {
+    for _ in 0..2 {
+        conn.notifications_iter().try_for_each(|notification| notification.map(drop))?;
+    }
+    Ok(())
+}
+
+/// How long the server waits for a client that takes nothing in; where the operator has said so, that long.
+const UNREAD_ANSWERS: &str = "select set_config('tcp_user_timeout', '30s', false) \
+                              where current_setting('tcp_user_timeout') = '0'";
+
+/// How long a host may take to answer; libpq goes by whole seconds, two at least.
+pub const LONGEST_CONNECT: Duration = Duration::from_secs(2);
+
+/// The URL with what a service needs and the operator did not say: an end to waiting for a host that is gone, and no
+/// server that takes no writes, or only follows another, for that answers with what was true a while ago.
+fn with_defaults(url: &str) -> String {
+    with_parameters(
+        url,
+        &[
+            ("connect_timeout", "2"),
+            ("application_name", "jeton"),
+            ("target_session_attrs", "read-write"),
+            ("keepalives_idle", "10"),
+            ("keepalives_interval", "5"),
+            ("keepalives_count", "3"),
+            ("tcp_user_timeout", "10000"),
+        ],
+    )
+}
+
+/// The URL with these parameters, but for those that it has.
+pub fn with_parameters(url: &str, parameters: &[(&str, &str)]) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in parameters {
+        let given = url
+            .split_once('?')
+            .is_some_and(|(_, query)| query.split('&').any(|parameter| parameter.split('=').next() == Some(name)));
+        if !given {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url = format!("{url}{separator}{name}={value}");
+        }
+    }
+    url
+}
