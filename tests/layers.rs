@@ -19,7 +19,7 @@ const KEPT: [(&str, &[&str]); 9] = [
     ("actix_web", &["src/http/", "src/server/", "src/config/log_filter.rs"]),
     (
         "actix_http",
-        &["src/http/fast_lane.rs", "src/http/front.rs", "src/server/wire/", "src/logging/", "src/config/log_filter.rs"],
+        &["src/http/fast_lane.rs", "src/http/front/", "src/server/wire/", "src/logging/", "src/config/log_filter.rs"],
     ),
     ("std::env::", &["src/config/given.rs", "src/main.rs"]),
     ("env::var", &["src/config/given.rs"]),

@@ -1,15 +1,14 @@
 //! The door that every request comes through and every answer leaves by, before the fast lane and the application: what
 //! belongs to the connection and not to the request is done here.
 
-use std::cell::RefCell;
+mod rest;
+
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_http::body::{BodySize, BoxBody};
-use actix_http::error::PayloadError;
 use actix_http::header::{CONTENT_LENGTH, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, UPGRADE};
 use actix_http::{BoxedPayloadStream, ConnectionType, Payload, Request, Response};
 use actix_service::IntoServiceFactory;
@@ -17,9 +16,10 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Service as ActixService, ServiceFactory, ServiceResponse};
 use actix_web::web::Bytes;
 use futures_util::future::LocalBoxFuture;
-use futures_util::stream::{Stream, StreamExt, poll_fn, unfold};
+use futures_util::stream::{StreamExt, unfold};
 
 use super::connection::{Connection, UnderWay};
+use rest::{Rest, may_come_late, shared};
 
 /// Under HTTPS of our own, browsers are told to come back by it for a year.
 pub const HSTS: &str = "max-age=31536000";
@@ -124,76 +124,6 @@ where
     }
 }
 
-/// A body of at most this size, in bytes, is there with its head as a rule.
-const SMALL: u64 = 2 * 1024;
-
-/// Whether a body may not be there when its head is.
-fn may_come_late(request: &Request) -> bool {
-    let headers = request.head().headers();
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
-    headers.contains_key(TRANSFER_ENCODING) || length.is_none_or(|length| length > SMALL)
-}
-
-/// The request with its body in two hands, and the other hand.
-fn shared(mut request: Request) -> (Request, Rest) {
-    let has_chunks = request.head().headers().contains_key(TRANSFER_ENCODING);
-    let body = Rc::new(RefCell::new(Body { payload: request.take_payload(), has_ended: false }));
-    let rest = Rest { body: Rc::clone(&body), has_chunks, read: 0, turns: 0 };
-    let stream: BoxedPayloadStream = Box::pin(poll_fn(move |cx| body.borrow_mut().poll(cx)));
-    (request.replace_payload(Payload::from(stream)).0, rest)
-}
-
-struct Body {
-    payload: Payload,
-    has_ended: bool,
-}
-
-impl Body {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, PayloadError>>> {
-        let polled = Pin::new(&mut self.payload).poll_next(cx);
-        self.has_ended |= matches!(polled, Poll::Ready(None));
-        polled
-    }
-}
-
-/// What an answer that came before the end of its request's body left of it.
-struct Rest {
-    body: Rc<RefCell<Body>>,
-    has_chunks: bool,
-    read: usize,
-    /// How many were waited since something came last.
-    turns: u8,
-}
-
-/// How much of it is read and thrown away, and how many turns it is waited for: what is on its way already, so that the
-/// connection can go on.
-const MAX_REST: usize = 128 * 1024;
-const TURNS: u8 = 2;
-
-impl Rest {
-    /// Takes in what is there. Ready when all of it was, or no more is to be waited for.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut body = self.body.borrow_mut();
-        while !body.has_ended && self.read < MAX_REST {
-            match body.poll(cx) {
-                Poll::Ready(Some(Ok(piece))) => (self.read, self.turns) = (self.read + piece.len(), 0),
-                Poll::Ready(None) => {}
-                Poll::Pending if self.turns < TURNS => {
-                    self.turns += 1;
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Ready(Some(Err(_))) | Poll::Pending => break,
-            }
-        }
-        Poll::Ready(())
-    }
-
-    fn is_unread(&self) -> bool {
-        !self.body.borrow().has_ended
-    }
-}
-
 /// actix takes all that follows a head with `Upgrade: websocket` for the body. The offer is not taken up here, so the body
 /// is as long as the head says.
 fn with_its_own_length(mut request: Request) -> Request {
@@ -273,7 +203,7 @@ where
         let under_way = self.under_way.take();
         // Whoever offered it would wait for another protocol, and actix keeps no such connection.
         // And it would read the rest of a body without a length, however long.
-        let is_unread = self.rest.take().is_some_and(|rest| rest.has_chunks && rest.is_unread());
+        let is_unread = self.rest.take().is_some_and(|rest| rest.is_cut_short());
         if self.offers_upgrade || is_unread || under_way.as_ref().is_some_and(UnderWay::is_last) {
             answer.head_mut().set_connection_type(ConnectionType::Close);
         }
