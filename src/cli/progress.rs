@@ -4,14 +4,14 @@ use std::io::{IsTerminal, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar of so many steps, behind a word; nothing where there is no terminal.
-pub fn bar(length: u64, doing: &'static str) -> ProgressBar {
+/// A bar of so many users, tokens or the like, behind a word; nothing where there is no terminal.
+pub fn bar(length: Option<u64>, doing: &'static str, of_what: &str) -> ProgressBar {
     if !stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}, {eta} left");
+    let style = ProgressStyle::with_template(&format!("{{msg}} {{wide_bar}} {{pos}}/{{len}} {of_what}, {{eta}} left"));
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length).with_style(style).with_message(doing)
+    length.map_or_else(ProgressBar::no_length, ProgressBar::new).with_style(style).with_message(doing)
 }
 
 /// `1 user`, `2 users`.

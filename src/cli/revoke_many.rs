@@ -28,7 +28,7 @@ pub fn revoke_many(Many { users, since, until, yes }: Many, config: &Config) -> 
             let (tokens, users) = (number(live, "live token"), number(counted.users.unsigned_abs(), "user"));
             confirm_or_yes(&format!("{tokens} of {users} will be revoked."), "Revoke them?", yes)?;
         }
-        let bar = bar(live, "revoking");
+        let bar = bar(Some(live), "revoking", "tokens");
         let done = service.revoke_tokens(which, counted, &caller, |more| bar.inc(more)).await;
         bar.finish_and_clear();
         let revoked = done.map_err(|error| {

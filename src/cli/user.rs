@@ -165,7 +165,7 @@ fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(
             let what = format!("{} will be inactive, all but {}.", number(count, "active user"), all_but.join(", "));
             confirm_or_yes(&what, "Deactivate them?", yes)?;
         }
-        let bar = bar(count, "deactivating");
+        let bar = bar(Some(count), "deactivating", "users");
         let done = service.deactivate_all_but(&kept, &caller, |more| bar.inc(more)).await;
         bar.finish_and_clear();
         let deactivated = done.map_err(|error| {

@@ -22,9 +22,6 @@ pub async fn healthz() -> HttpResponse {
 
 /// 200, or 503 with what is missing.
 pub async fn readyz(state: web::Data<AppState>) -> HttpResponse {
-    if state.service.is_stopping() {
-        return drf::detail(StatusCode::SERVICE_UNAVAILABLE, "This node is stopping.");
-    }
     let readiness = state.service.ready().await;
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     drf::answer(status, &readiness)

@@ -4,14 +4,30 @@
 
 use std::time::Duration;
 
+use actix_rt::task::JoinHandle;
+
 use crate::domain::time::Stopwatch;
 use crate::service::{Error, PurgeRound, ResealRound, Service};
 use crate::store::{LockedRows, Purge};
 
+/// Begins all of them; each goes on until it is aborted.
+pub fn begin(service: &Service) -> [JoinHandle<()>; 7] {
+    let service = || service.clone();
+    [
+        actix_rt::spawn(keep_flushing(service())),
+        actix_rt::spawn(keep_purging(service())),
+        actix_rt::spawn(keep_looking_at_clock(service())),
+        actix_rt::spawn(keep_counting(service())),
+        actix_rt::spawn(keep_sweeping(service())),
+        actix_rt::spawn(keep_resealing(service())),
+        actix_rt::spawn(keep_checkpointing(service())),
+    ]
+}
+
 /// How long a use of a token waits for its writing.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
-pub async fn keep_flushing(service: Service) {
+async fn keep_flushing(service: Service) {
     loop {
         actix_rt::time::sleep(FLUSH_INTERVAL).await;
         if let Err(error) = service.flush_uses(LockedRows::PassOver).await {
@@ -30,7 +46,7 @@ const REST: Duration = Duration::from_secs(1);
 const DISK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// While nobody writes, everything is in SQLite's one file, so that a copy of it is a backup.
-pub async fn keep_checkpointing(service: Service) {
+async fn keep_checkpointing(service: Service) {
     let mut before = None;
     let mut disk = Stopwatch::start();
     loop {
@@ -77,7 +93,7 @@ pub async fn flush_at_last(service: &Service) {
 /// How often the newest count of hashes is read, which another node, or an import, may have written.
 const COUNT_INTERVAL: Duration = Duration::from_secs(2);
 
-pub async fn keep_counting(service: Service) {
+async fn keep_counting(service: Service) {
     loop {
         if let Err(error) = service.refresh_hash_costs().await {
             log::log!(error.level(), "what password hashes cost is not counted: {error}");
@@ -89,7 +105,7 @@ pub async fn keep_counting(service: Service) {
 /// How often failures that count no more are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
-pub async fn keep_sweeping(service: Service) {
+async fn keep_sweeping(service: Service) {
     loop {
         actix_rt::time::sleep(SWEEP_INTERVAL).await;
         service.sweep_limits();
@@ -99,7 +115,7 @@ pub async fn keep_sweeping(service: Service) {
 /// How often this node's clock is compared with the database's.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(2);
 
-pub async fn keep_looking_at_clock(service: Service) {
+async fn keep_looking_at_clock(service: Service) {
     loop {
         // A database that does not answer is told of by others.
         if let Err(error) = service.look_at_clock().await {
@@ -114,7 +130,7 @@ const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 const PURGE_PAUSE: Duration = Duration::from_millis(20);
 
 /// One kind of row after the other, so that one that cannot be purged does not keep the others.
-pub async fn keep_purging(service: Service) {
+async fn keep_purging(service: Service) {
     loop {
         for what in Purge::ALL {
             if let Err(error) = purge_all(&service, what).await {
@@ -139,11 +155,11 @@ const RESEAL_INTERVAL: Duration = Duration::from_secs(5);
 const RESEAL_REST: u32 = 20;
 const RESEAL_PAUSE: Duration = Duration::from_millis(20);
 
-pub async fn keep_resealing(service: Service) {
+async fn keep_resealing(service: Service) {
     loop {
         let watch = Stopwatch::start();
         if let Err(error) = reseal_all(&service).await {
-            log::warn!("login tokens wait to be sealed anew: {error}");
+            log::log!(error.level(), "login tokens wait to be sealed anew: {error}");
         }
         actix_rt::time::sleep(RESEAL_INTERVAL.max(watch.elapsed() * RESEAL_REST)).await;
     }

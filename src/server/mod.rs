@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_rt::task::JoinHandle;
 use actix_server::ServerBuilder;
 use actix_service::{IntoServiceFactory, boxed};
 use actix_web::dev::{Server as ActixServer, ServerHandle};
@@ -173,26 +174,14 @@ impl Server {
     /// When accepting connections fails for good.
     pub async fn run(self) -> io::Result<()> {
         let watch = self.service.watch()?;
-        let uses = actix_rt::spawn(chores::keep_flushing(self.service.clone()));
-        let purge = actix_rt::spawn(chores::keep_purging(self.service.clone()));
-        let clock = actix_rt::spawn(chores::keep_looking_at_clock(self.service.clone()));
-        let costs = actix_rt::spawn(chores::keep_counting(self.service.clone()));
-        let sweep = actix_rt::spawn(chores::keep_sweeping(self.service.clone()));
-        let seals = actix_rt::spawn(chores::keep_resealing(self.service.clone()));
+        let chores = chores::begin(&self.service);
         self.service.make_search_index();
-        let checkpoints = actix_rt::spawn(chores::keep_checkpointing(self.service.clone()));
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {
             handle.stop(false).await;
         }
-        uses.abort();
-        purge.abort();
-        clock.abort();
-        costs.abort();
-        sweep.abort();
-        seals.abort();
-        checkpoints.abort();
+        chores.iter().for_each(JoinHandle::abort);
         drop(watch);
         chores::flush_at_last(&self.service).await;
         self.service.close();

@@ -1,12 +1,12 @@
 //! The database between requests: its log at rest, its end, and whether its disk takes writes.
 
 use super::{Error, Service};
-use crate::store::{LogState, Store};
+use crate::store::{FileState, Store};
 
 impl Service {
     /// How SQLite's log stands; `None` where there is nothing in it, and in PostgreSQL.
     #[must_use]
-    pub fn log_state(&self) -> LogState {
+    pub fn log_state(&self) -> FileState {
         self.inner.store.log_state()
     }
 

@@ -45,7 +45,7 @@ pub struct Readiness {
     /// `ok`, or `unavailable`.
     #[schema(example = "ok")]
     pub status: &'static str,
-    /// What is to be done, where the node is not ready.
+    /// Why the node is not ready, and what is to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub detail: Option<&'static str>,
@@ -81,7 +81,7 @@ impl Readiness {
 impl Service {
     /// Whether this node can answer introspection. The database is asked once a second at most, and nothing is written.
     pub async fn ready(&self) -> Readiness {
-        if self.is_to_ask() {
+        if !self.is_stopping() && self.is_to_ask() {
             let service = self.clone();
             let asking = actix_rt::spawn(async move { service.ask_for_schema().await });
             // Whoever waits for it or not, the answer is kept.
@@ -128,6 +128,7 @@ impl Service {
             Some(SchemaState::Foreign(_)) => ("foreign", Some("The database holds the tables of something else.")),
         };
         let detail = match (is_down, proof) {
+            _ if self.is_stopping() => Some("This node is stopping."),
             (true, "ok" | "stale") => None,
             (true, _) => Some("The database does not answer."),
             (false, _) => fault,
@@ -152,6 +153,10 @@ impl Service {
 
     /// Once, and not for each probe.
     fn tell(&self, readiness: &Readiness) {
+        // Of its end it has told itself.
+        if self.is_stopping() {
+            return;
+        }
         let told = self.inner.health.lock().told.replace(readiness.is_ready());
         match (told, readiness.detail) {
             (Some(true) | None, Some(detail)) => log::warn!("not ready: {detail}"),

@@ -68,6 +68,6 @@ impl Service {
         count: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Option<T> {
         let counted = self.db(count).await;
-        counted.inspect_err(|error| log::warn!("the console's overview lacks a count: {error}")).ok()
+        counted.inspect_err(|error| log::log!(error.level(), "the console's overview lacks a count: {error}")).ok()
     }
 }

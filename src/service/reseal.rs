@@ -71,7 +71,7 @@ impl Service {
         let seal = Seal { user_id, digest: row.digest, sealed: row.sealed.clone() };
         let Some(outdated) = resealed(&sealer, seal) else { return };
         if let Err(error) = self.db(move |store| store.reseal(&[outdated], sealer.check_value())).await {
-            log::warn!(user_id = user_id; "a login token waits to be sealed anew: {error}");
+            log::log!(error.level(), user_id = user_id; "a login token waits to be sealed anew: {error}");
         }
     }
 }

@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use super::connection::Role;
+use super::sqlite_log::FileState;
 use super::{Store, StoreError, sqlite_log};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
 
-/// Size and time of the last change of a log that holds something.
-pub type LogState = Option<(u64, i64, i64)>;
-
 impl Store {
     /// How SQLite's log stands; `None` where there is nothing in it, and in PostgreSQL.
     #[must_use]
-    pub fn log_state(&self) -> LogState {
+    pub fn log_state(&self) -> FileState {
         match self.url() {
             DatabaseUrl::Sqlite(path) => sqlite_log::state_of_log(path),
             DatabaseUrl::Postgres(_) => None,

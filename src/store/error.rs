@@ -97,9 +97,9 @@ fn says_passing(message: &str) -> bool {
     .any(|word| message.contains(word))
 }
 
-/// SQLite's words for SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY, and the system's that PostgreSQL hands on with 53100.
+/// SQLite's words for SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY; PostgreSQL's errors have a code.
 fn says_disk(message: &str) -> bool {
-    ["database or disk is full", "disk I/O error", "attempt to write a readonly database", "No space left on device"]
+    ["database or disk is full", "disk I/O error", "attempt to write a readonly database"]
         .iter()
         .any(|words| message.contains(words))
 }

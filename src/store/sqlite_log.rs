@@ -67,20 +67,20 @@ pub fn require_own(path: &Path, timeout: Duration) -> Result<(), StoreError> {
     }
 }
 
-/// Size and time of the last change of the file and of its log.
-type State = [Option<(u64, i64, i64)>; 2];
+/// Size and time of the last change of a file; `None` where there is none.
+pub type FileState = Option<(u64, i64, i64)>;
 
 /// How the file and its log stand.
-pub fn state_of_both(path: &Path) -> State {
+pub fn state_of_both(path: &Path) -> [FileState; 2] {
     [path.to_owned(), log_of(path)].map(|file| state(&file))
 }
 
-fn state(file: &Path) -> Option<(u64, i64, i64)> {
+fn state(file: &Path) -> FileState {
     std::fs::metadata(file).ok().map(|file| (file.len(), file.mtime(), file.mtime_nsec()))
 }
 
 /// How a log stands: `None` where it is missing or empty.
-pub fn state_of_log(path: &Path) -> Option<(u64, i64, i64)> {
+pub fn state_of_log(path: &Path) -> FileState {
     state(&log_of(path)).filter(|(size, ..)| *size > 0)
 }
 

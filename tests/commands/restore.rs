@@ -23,6 +23,18 @@ fn backed_up() -> (TestDatabase, Jeton, String) {
     (database, jeton, backup)
 }
 
+/// The same after a crash, which has left a log with one user more.
+fn backed_up_and_crashed() -> (TestDatabase, Jeton, String) {
+    let (database, jeton, backup) = backed_up();
+    let server = jeton.serve();
+    let mut reader = Session::open(&database);
+    reader.run("begin; select count(*) from users;");
+    create_user(&jeton, "cleo", &[]);
+    server.signal("KILL");
+    server.wait(Duration::from_secs(20));
+    (database, jeton, backup)
+}
+
 fn folder(database: &TestDatabase) -> &Path {
     database.folder.as_ref().unwrap().path()
 }
@@ -69,14 +81,7 @@ fn a_backup_takes_the_place_of_what_is_kept() {
 
 #[test]
 fn what_a_crash_left_is_kept_with_its_log() {
-    let (database, jeton, backup) = backed_up();
-    let server = jeton.serve();
-    let mut reader = Session::open(&database);
-    reader.run("begin; select count(*) from users;");
-    create_user(&jeton, "cleo", &[]);
-    server.signal("KILL");
-    server.wait(Duration::from_secs(20));
-    drop(reader);
+    let (database, jeton, backup) = backed_up_and_crashed();
     assert!(fs::metadata(folder(&database).join("jeton.db-wal")).unwrap().len() > 0);
 
     let kept = restored(&jeton, &backup).unwrap();
@@ -91,14 +96,7 @@ fn what_a_crash_left_is_kept_with_its_log() {
 
 #[test]
 fn a_log_that_does_not_belong_is_a_case_for_it() {
-    let (database, jeton, backup) = backed_up();
-    let server = jeton.serve();
-    let mut reader = Session::open(&database);
-    reader.run("begin; select count(*) from users;");
-    create_user(&jeton, "cleo", &[]);
-    server.signal("KILL");
-    server.wait(Duration::from_secs(20));
-    drop(reader);
+    let (database, jeton, backup) = backed_up_and_crashed();
     fs::copy(&backup, file_of(&database)).unwrap();
     assert!(refused(&jeton, &["serve"]).contains("does not belong"));
     restored(&jeton, &backup);

@@ -3,14 +3,12 @@
 mod csv;
 mod django;
 
-use std::io::{IsTerminal, stderr};
-
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::Failure;
 use super::output::visible;
-use super::progress::number;
+use super::progress::{bar, number};
 use crate::config::Config;
 use crate::service::{Progress, UselessHashes};
 
@@ -59,11 +57,7 @@ struct Bar(ProgressBar);
 
 impl Bar {
     fn new() -> Self {
-        if !stderr().is_terminal() {
-            return Self(ProgressBar::hidden());
-        }
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} users, {eta} left");
-        Self(ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+        Self(bar(None, "", "users"))
     }
 
     fn show(&self, progress: Progress) {

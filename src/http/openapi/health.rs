@@ -9,9 +9,11 @@ pub fn operations() -> Vec<Op> {
     vec![
         Op::get("/healthz", "healthz", "Whether the process lives").secured(&[]).answers::<Health>(200, "It does."),
         Op::get("/readyz", "readyz", "Whether it can serve")
-            .describe("`disk` is there while the database's disk takes no writes; introspection goes on.")
             .secured(&[])
-            .describe("The database is asked once a second at most, and nothing is written.")
+            .describe(
+                "The database is asked once a second at most, and nothing is written. `disk` is there while the database's \
+                 disk takes no writes; introspection goes on.",
+            )
             .answers::<Readiness>(200, "It can answer introspection, from its database or from memory.")
             .answers::<Readiness>(503, "It cannot."),
         Op::get("/metrics", "metrics", "What Prometheus reads")

@@ -115,7 +115,7 @@ fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Blanks the word out of `Connection`, and the value of `Upgrade`, in each line that is whole. What is missed, actix sees,
-/// and `http/front.rs` closes the connection after the answer.
+/// and `http/front/` closes the connection after the answer.
 fn blank_offers(head: &mut [u8]) {
     const WORD: &[u8] = b"upgrade";
     let mut from = 0;
