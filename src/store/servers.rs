@@ -108,15 +108,23 @@ struct Encoding {
     name: String,
 }
 
-/// That the database takes every character, and counts characters and not bytes.
+/// That the database takes every character. SQL_ASCII, which takes any bytes and knows no letters but ASCII's, is
+/// warned of: names are kept as they are, and only searches do without the case of other letters.
 pub fn require_utf8(conn: &mut PgConnection) -> Result<(), StoreError> {
+    const MAKE_ONE: &str = "create database jeton encoding 'UTF8' template template0";
     let encoding: Encoding = sql_query("select current_setting('server_encoding') as name").get_result(conn)?;
-    if encoding.name == "UTF8" {
-        return Ok(());
+    match encoding.name.as_str() {
+        "UTF8" => Ok(()),
+        "SQL_ASCII" => {
+            log::warn!(
+                "the database has the encoding SQL_ASCII: searches tell capital from small letters but for A to Z; \
+                 one in UTF8 is better, for example by {MAKE_ONE}"
+            );
+            Ok(())
+        }
+        other => Err(StoreError::Unusable(format!(
+            "the database has the encoding {other}, which cannot hold every name: give jeton one in UTF8, for example \
+             by {MAKE_ONE}"
+        ))),
     }
-    Err(StoreError::Unusable(format!(
-        "the database has the encoding {}, which cannot hold every name: give jeton one in UTF8, for example by \
-         create database jeton encoding 'UTF8' template template0",
-        encoding.name
-    )))
 }

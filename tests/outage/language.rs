@@ -88,18 +88,33 @@ fn connections_of_an_ordinary_role_leave_no_errors_in_the_servers_log() {
 #[test]
 fn a_database_that_cannot_hold_every_character_is_refused() {
     let cluster = private();
-    for encoding in ["LATIN1", "SQL_ASCII"] {
+    let made_in = |encoding: &str| {
         let name = encoding.to_lowercase();
         cluster.sql(&format!(
             "create database {name} encoding '{encoding}' lc_collate 'C' lc_ctype 'C' template template0"
         ));
-        let url = format!("postgres://jeton@{}/{name}", cluster.host());
-        let jeton = jeton(&TestDatabase { url, folder: None, postgres: None });
-        for words in [refused(&jeton, &["migrate"]), refuses_to_start(&jeton)] {
-            assert!(words.contains(&format!("the database has the encoding {encoding}")), "{words}");
-            assert!(words.contains("encoding 'UTF8'"), "{words}");
-        }
+        TestDatabase { url: format!("postgres://jeton@{}/{name}", cluster.host()), folder: None, postgres: None }
+    };
+    let latin = jeton(&made_in("LATIN1"));
+    for words in [refused(&latin, &["migrate"]), refuses_to_start(&latin)] {
+        assert!(words.contains("the database has the encoding LATIN1"), "{words}");
+        assert!(words.contains("encoding 'UTF8'"), "{words}");
     }
     let url = format!("postgres://jeton@{}/postgres", cluster.host());
     done(&jeton(&TestDatabase { url, folder: None, postgres: None }), &["migrate"]);
+}
+
+#[test]
+fn a_database_that_takes_any_bytes_keeps_every_name() {
+    let cluster = private();
+    cluster.sql("create database bytes encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0");
+    let url = format!("postgres://jeton@{}/bytes", cluster.host());
+    let database = Arc::new(TestDatabase { url, folder: None, postgres: None });
+    let app = App::on(database, Clock::fixed(Timestamp::from_micros(1_750_000_000_123_456)), &[]);
+    let name = "п".repeat(150);
+    app.create_user(&name, "correct horse battery", &json!({ "first_name": "Петрович" }));
+    assert_eq!(app.introspect(&app.admin_token())["active"], true);
+    let listed =
+        app.send(Request::new("GET", "/admin/users/?search=%D0%9F%D0%B5%D1%82%D1%80").token(&app.admin_token()));
+    assert_eq!(listed.json()["results"][0]["username"], name.as_str(), "{listed:?}");
 }
