@@ -158,7 +158,9 @@ fn nodes_behind_nginx_are_restarted_in_turn_and_no_request_is_lost() {
     for address in [one, other, front] {
         ready(address);
     }
-    assert_eq!(Request::new("GET", "/metrics").send(front).status, 404);
+    for path in ["/metrics", "/metrics/"] {
+        assert_eq!(Request::new("GET", path).send(front).status, 404, "{path}");
+    }
     assert_eq!(Request::new("GET", "/_repeated").send(front).status, 404);
     let (stop, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
