@@ -97,9 +97,29 @@ fn says_passing(message: &str) -> bool {
     .any(|word| message.contains(word))
 }
 
-/// SQLite's words for SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY; PostgreSQL's errors have a code.
+/// SQLite's words for SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY, and the system's, which PostgreSQL adds to its own:
+/// they decide where its error comes without a code.
 fn says_disk(message: &str) -> bool {
-    ["database or disk is full", "disk I/O error", "attempt to write a readonly database"]
+    ["database or disk is full", "disk I/O error", "attempt to write a readonly database", "No space left on device"]
         .iter()
         .any(|words| message.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_decide_where_there_is_no_code() {
+        let of = |words: &str| {
+            StoreError::from(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(words.to_owned())))
+        };
+        for words in ["database or disk is full", "could not extend file \"base/5/16384\": No space left on device"] {
+            assert!(matches!(of(words), StoreError::Disk(_)), "{words}");
+        }
+        for words in ["database is locked", "canceling statement due to lock timeout"] {
+            assert!(matches!(of(words), StoreError::Unavailable(_)), "{words}");
+        }
+        assert!(matches!(of("no such table: tokens"), StoreError::Failed(_)));
+    }
 }

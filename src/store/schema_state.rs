@@ -132,7 +132,7 @@ impl Foreign {
 /// That this is a database for jeton, and how its schema stands.
 pub fn look_at(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     if let Conn::Pg(pg) = conn {
-        servers::require_utf8(pg)?;
+        servers::require_encoding(pg)?;
     }
     state(conn)
 }

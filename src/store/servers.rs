@@ -108,17 +108,17 @@ struct Encoding {
     name: String,
 }
 
-/// That the database takes every character. SQL_ASCII, which takes any bytes and knows no letters but ASCII's, is
-/// warned of: names are kept as they are, and only searches do without the case of other letters.
-pub fn require_utf8(conn: &mut PgConnection) -> Result<(), StoreError> {
+/// That the database's encoding can hold every name. A database in SQL_ASCII holds any bytes, so it is accepted with a
+/// warning: it ignores case in searches for ASCII letters only.
+pub fn require_encoding(conn: &mut PgConnection) -> Result<(), StoreError> {
     const MAKE_ONE: &str = "create database jeton encoding 'UTF8' template template0";
     let encoding: Encoding = sql_query("select current_setting('server_encoding') as name").get_result(conn)?;
     match encoding.name.as_str() {
         "UTF8" => Ok(()),
         "SQL_ASCII" => {
             log::warn!(
-                "the database has the encoding SQL_ASCII: searches tell capital from small letters but for A to Z; \
-                 one in UTF8 is better, for example by {MAKE_ONE}"
+                "the database has the encoding SQL_ASCII: searches ignore case for the letters A to Z only; \
+                 a database in UTF8 is better, for example by {MAKE_ONE}"
             );
             Ok(())
         }

@@ -105,11 +105,14 @@ fn a_database_that_cannot_hold_every_character_is_refused() {
 }
 
 #[test]
-fn a_database_that_takes_any_bytes_keeps_every_name() {
+fn a_database_that_takes_any_bytes_is_warned_of_and_keeps_every_name() {
     let cluster = private();
     cluster.sql("create database bytes encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0");
     let url = format!("postgres://jeton@{}/bytes", cluster.host());
     let database = Arc::new(TestDatabase { url, folder: None, postgres: None });
+    let migrated = jeton(&database).run(&["migrate"]);
+    assert_eq!(migrated.status, 0, "{migrated:?}");
+    assert_eq!(migrated.stderr.matches("has the encoding SQL_ASCII").count(), 1, "{migrated:?}");
     let app = App::on(database, Clock::fixed(Timestamp::from_micros(1_750_000_000_123_456)), &[]);
     let name = "п".repeat(150);
     app.create_user(&name, "correct horse battery", &json!({ "first_name": "Петрович" }));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_http::body::{BodySize, BoxBody};
-use actix_http::header::{CONTENT_LENGTH, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, UPGRADE};
+use actix_http::header::{HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, UPGRADE};
 use actix_http::{BoxedPayloadStream, ConnectionType, Payload, Request, Response};
 use actix_service::IntoServiceFactory;
 use actix_web::body::MessageBody;
@@ -19,7 +19,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{StreamExt, unfold};
 
 use super::connection::{Connection, UnderWay};
-use rest::{Rest, may_come_late, shared};
+use rest::{Rest, content_length, may_come_late, shared};
 
 /// Under HTTPS of our own, browsers are told to come back by it for a year.
 pub const HSTS: &str = "max-age=31536000";
@@ -127,12 +127,10 @@ where
 /// actix takes all that follows a head with `Upgrade: websocket` for the body. The offer is not taken up here, so the body
 /// is as long as the head says.
 fn with_its_own_length(mut request: Request) -> Request {
-    let headers = request.head().headers();
-    if headers.contains_key(TRANSFER_ENCODING) {
+    if request.head().headers().contains_key(TRANSFER_ENCODING) {
         return request;
     }
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
-    let Some(length) = length.filter(|length| *length > 0) else {
+    let Some(length) = content_length(&request).filter(|length| *length > 0) else {
         return request.replace_payload(Payload::None).0;
     };
     let payload = request.take_payload();

@@ -16,9 +16,13 @@ const SMALL: u64 = 2 * 1024;
 
 /// Whether a body may not be there when its head is.
 pub fn may_come_late(request: &Request) -> bool {
-    let headers = request.head().headers();
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
-    headers.contains_key(TRANSFER_ENCODING) || length.is_none_or(|length| length > SMALL)
+    request.head().headers().contains_key(TRANSFER_ENCODING)
+        || content_length(request).is_none_or(|length| length > SMALL)
+}
+
+/// How long the head says that the body is, in bytes.
+pub fn content_length(request: &Request) -> Option<u64> {
+    request.head().headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// The request with its body in two hands, and the other hand.
