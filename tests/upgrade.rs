@@ -1,6 +1,8 @@
 //! The first version's database, as it stands in `tests/fixtures/first`, brought to today's; and databases of jetons that
 //! are newer than this one.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
@@ -49,6 +51,26 @@ fn first(kind: Kind) -> TestDatabase {
     // To `sqlite3` a text that begins with a comment would be an option.
     database.sql(&format!("\n{}", if kind == Kind::Postgres { postgres } else { sqlite }));
     database
+}
+
+/// An older jeton made all tables in one transaction, and moved its log into the file neither then nor when it stopped.
+#[test]
+fn what_an_older_jeton_left_in_its_log_comes_along() {
+    let (written, database) = (TestDatabase::new(Kind::Sqlite), TestDatabase::new(Kind::Sqlite));
+    let mut older = Session::open(&written);
+    older.run("pragma journal_mode = wal; pragma wal_autocheckpoint = 0;");
+    older.run(&format!("begin;\n{}\ncommit;", include_str!("fixtures/first/sqlite.sql")));
+    let file_of = |database: &TestDatabase, end: &str| {
+        PathBuf::from(format!("{}{end}", database.url.strip_prefix("sqlite://").unwrap()))
+    };
+    for end in ["", "-wal"] {
+        fs::copy(file_of(&written, end), file_of(&database, end)).unwrap();
+    }
+    assert!(fs::metadata(file_of(&database, "")).unwrap().len() <= 4096, "all of it is in the log");
+    let server = jeton(&database).serve();
+    let login = json!({"username": ADMIN.0, "password": ADMIN.1});
+    let answer = Request::new("POST", "/api-token-auth/").json(&login).send(server.addr);
+    assert_eq!((answer.status, answer.json()), (200, json!({"token": KEY})), "{answer:?}");
 }
 
 /// A migration that this jeton does not know has run; what knows `needs` can go on with it.
