@@ -5,10 +5,11 @@ use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::body::{Charset, form};
-use super::error::HttpError;
-use super::{AppState, client_address};
 use crate::domain::client::ClientSecret;
+use crate::http::AppState;
+use crate::http::drf::body::{Charset, form};
+use crate::http::edge::client_address;
+use crate::http::error::HttpError;
 use crate::logging::Request;
 use crate::service::{AuthenticationFault, Caller, Error, Holder, Identity};
 

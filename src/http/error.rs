@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::drf::{self, Detail};
+use crate::http::drf::{self, Detail};
 use crate::service::{AuthenticationFault, Error, Faults};
 
 /// What asks for HTTP Basic.
@@ -59,6 +59,11 @@ impl From<Error> for HttpError {
 }
 
 impl HttpError {
+    /// 400, and DRF's `detail`.
+    pub const fn bad_request(detail: String) -> Self {
+        Self::Detail(StatusCode::BAD_REQUEST, detail)
+    }
+
     /// 400 `invalid_request`, and what is wrong.
     pub const fn invalid_request(description: &'static str) -> Self {
         Self::OAuth("invalid_request", description)

@@ -1,77 +1,29 @@
 //! The only room that speaks actix: the route table, and one file a route.
 
 mod admin;
-mod body;
 mod caller;
-mod connection;
 mod console;
-mod cross_origin;
-mod docs;
 mod drf;
+mod edge;
 mod error;
-mod fast_lane;
-mod fields;
-mod front;
-mod health;
-mod hops;
-mod introspect;
-mod login;
-mod logout;
-mod me;
-mod media_type;
-mod metadata;
-mod metrics;
 mod oauth;
 mod openapi;
-mod pages;
-mod peer;
-mod refused;
-mod request_id;
-mod revoke;
-mod tokens;
-mod trusted_proxies;
-mod verify;
+mod ops;
+mod own;
+mod state;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{Resource, web};
 
-use crate::service::Service;
-pub use body::Budget;
 pub use caller::KeyPlaces;
-pub use connection::Connection;
-pub use cross_origin::cross_origin;
-pub use fast_lane::FastLane;
-pub use front::Front;
+pub use drf::body::Budget;
+pub use edge::{Connection, FastLane, Front, TrustedProxies, cross_origin, refused, surround};
+use oauth::{introspect, metadata, revoke, verify};
 pub use openapi::document;
-use peer::{base_url, client_address, is_https};
-pub use refused::refused;
-pub use request_id::surround;
-pub use trusted_proxies::TrustedProxies;
-
-/// What every handler may use.
-pub struct AppState {
-    /// The verbs.
-    pub service: Service,
-    /// Keywords accepted in `Authorization`; the first one is the challenge.
-    pub auth_keywords: Vec<String>,
-    /// Fields of the user that the login's answer adds.
-    pub login_fields: Vec<String>,
-    /// `JETON_ISSUER`.
-    pub issuer: Option<String>,
-    /// Networks whose `X-Forwarded-For` counts.
-    pub trusted_proxies: TrustedProxies,
-    /// What bodies hold of callers who are not known yet.
-    pub bodies: Budget,
-    /// What bodies hold of callers whose head says who they are.
-    pub known_bodies: Budget,
-    /// Where a key may stand beside `Authorization`.
-    pub keys: KeyPlaces,
-    /// Origins whose pages may call the API.
-    pub cors_origins: Vec<String>,
-    /// Whether `/auth/verify` lets preflights through.
-    pub verify_preflight: bool,
-}
+use ops::{docs, health, metrics};
+use own::{login, logout, me, tokens};
+pub use state::AppState;
 
 /// Every route there is.
 #[expect(clippy::too_many_lines, reason = "the table of routes is read in one piece")]

@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::domain::audit::Filter;
 use crate::domain::time::Timestamp;
+use crate::http::drf::pages::ListQuery;
 use crate::http::error::HttpError;
-use crate::http::pages::ListQuery;
 use crate::http::{AppState, caller, drf};
 use crate::service::{Faults, Rights};
 

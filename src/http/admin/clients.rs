@@ -7,10 +7,11 @@ use utoipa::ToSchema;
 
 use super::regenerate::parse_grace;
 use crate::domain::client::ClientSecret;
+use crate::http::drf::body;
+use crate::http::drf::fields::{Fields, Trim};
+use crate::http::drf::pages::ListQuery;
 use crate::http::error::HttpError;
-use crate::http::fields::{Fields, Trim};
-use crate::http::pages::ListQuery;
-use crate::http::{AppState, body, caller, drf};
+use crate::http::{AppState, caller, drf};
 use crate::service::{Error, Rights};
 
 /// A client with a new secret: the only time it is shown.

@@ -3,9 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::http::drf::body;
+use crate::http::drf::fields::Fields;
 use crate::http::error::HttpError;
-use crate::http::fields::Fields;
-use crate::http::{AppState, body, caller, drf};
+use crate::http::{AppState, caller, drf};
 use crate::service::Rights;
 
 /// Explains the `token` of the body.

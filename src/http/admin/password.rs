@@ -3,9 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::domain::password::Password;
+use crate::http::drf::body;
+use crate::http::drf::fields::{Fields, Trim};
 use crate::http::error::HttpError;
-use crate::http::fields::{Fields, Trim};
-use crate::http::{AppState, body, caller};
+use crate::http::{AppState, caller};
 
 /// Sets a user's password and revokes their login tokens.
 pub async fn set_password(

@@ -8,10 +8,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::duration;
+use crate::http::drf::body;
+use crate::http::drf::fields::{NOT_A_BOOLEAN, boolean};
+use crate::http::drf::pages::ListQuery;
 use crate::http::error::HttpError;
-use crate::http::fields::{NOT_A_BOOLEAN, boolean};
-use crate::http::pages::ListQuery;
-use crate::http::{AppState, body, caller, drf};
+use crate::http::{AppState, caller, drf};
 use crate::service::{Error, Faults, RegenerateOptions};
 
 /// The new key.

@@ -4,11 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::domain::page::Page;
+use crate::http::drf::body;
+use crate::http::drf::fields::Fields;
+use crate::http::drf::pages::ListQuery;
 use crate::http::error::HttpError;
-use crate::http::fields::Fields;
-use crate::http::pages::ListQuery;
-use crate::http::tokens::{Created, named_token, token_id};
-use crate::http::{AppState, body, caller, drf};
+use crate::http::own::tokens::{Created, named_token, token_id};
+use crate::http::{AppState, caller, drf};
 use crate::service::Rights;
 
 /// A user's live tokens.

@@ -5,10 +5,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::domain::password::Password;
 use crate::domain::user::{UserFilter, UserOrder};
+use crate::http::drf::body;
+use crate::http::drf::fields::{Fields, NOT_A_BOOLEAN, Trim, boolean};
+use crate::http::drf::pages::ListQuery;
 use crate::http::error::HttpError;
-use crate::http::fields::{Fields, NOT_A_BOOLEAN, Trim, boolean};
-use crate::http::pages::ListQuery;
-use crate::http::{AppState, body, caller, drf};
+use crate::http::{AppState, caller, drf};
 use crate::service::{Error, Faults, Rights, UserDraft, UserPatch};
 
 /// A page of users: `?search=`, `?is_active=`, `?is_staff=`, `?is_superuser=`, `?group=`, `?ordering=`.

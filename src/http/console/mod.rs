@@ -14,6 +14,7 @@ mod page;
 mod parts;
 mod sign_in;
 mod sign_out;
+mod token_form;
 mod tokens;
 mod user;
 mod users;

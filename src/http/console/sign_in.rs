@@ -12,7 +12,8 @@ use super::page::{Answered, Frame, html, see_other, throttled};
 use super::parts::Field;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
-use crate::http::{AppState, client_address};
+use crate::http::AppState;
+use crate::http::edge::client_address;
 use crate::logging::Request;
 use crate::service::{Error, Faults, Login};
 

@@ -10,8 +10,9 @@ use super::page::{Frame, Refusal, Who};
 use super::parts::user_link;
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
-use crate::http::pages::QUOTED;
-use crate::http::{AppState, client_address};
+use crate::http::AppState;
+use crate::http::drf::pages::QUOTED;
+use crate::http::edge::client_address;
 use crate::logging::Request;
 use crate::service::{Caller, Error, Rights};
 
@@ -122,15 +123,7 @@ pub async fn posted(
     let visitor = visitor(request, state).await?;
     let form = Form::read_known(request, payload).await?;
     if !visitor.key.made(form.get(Form::TOKEN)) {
-        return Err(foreign_form());
+        return Err(Refusal::foreign_form());
     }
     Ok((visitor, form))
-}
-
-/// 403 for a form that is of no page of theirs.
-pub fn foreign_form() -> Refusal {
-    Refusal::Page(
-        StatusCode::FORBIDDEN,
-        "This form is not valid any more. Go back, reload the page and try again.".into(),
-    )
 }

@@ -2,7 +2,7 @@
 
 use super::operation::Op;
 use super::parts::{fields, text};
-use crate::http::health::Health;
+use crate::http::ops::health::Health;
 use crate::service::Readiness;
 
 pub fn operations() -> Vec<Op> {

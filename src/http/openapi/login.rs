@@ -10,8 +10,8 @@ use super::parts::{BODIES, FORM, Header, JSON, MULTIPART, fields, integer, text}
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 use crate::http::error::OAuthError;
-use crate::http::login::FIELDS;
-use crate::http::me::{Me, NewLogin};
+use crate::http::own::login::FIELDS;
+use crate::http::own::me::{Me, NewLogin};
 
 pub fn operations() -> Vec<Op> {
     vec![login(), logout(), logoutall(), me(), update_me(), change_password()]

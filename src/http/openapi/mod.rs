@@ -23,7 +23,7 @@ use utoipa::openapi::{
 
 use parts::{Header, Security};
 
-use super::verify;
+use crate::http::oauth::verify;
 
 const DESCRIPTION: &str = "\
 Opaque tokens for a username and a password, and an answer to services that ask whose a token is.

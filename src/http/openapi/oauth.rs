@@ -9,9 +9,9 @@ use super::operation::{Op, reference};
 use super::parts::{BODIES, Header, JSON, PERMISSION, Security, fields, text};
 use crate::http::drf::Detail;
 use crate::http::error::OAuthError;
-use crate::http::introspect::MAX_BATCH;
-use crate::http::metadata::Metadata;
-use crate::http::verify::HEADERS;
+use crate::http::oauth::introspect::MAX_BATCH;
+use crate::http::oauth::metadata::Metadata;
+use crate::http::oauth::verify::HEADERS;
 use crate::service::Introspection;
 
 const NO_STAFF: &str = "The caller is a user who is not staff, or their token is a named one without `jeton:admin`.";

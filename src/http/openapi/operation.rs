@@ -15,7 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::parts::{self, Header, Security};
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use crate::http::drf::Detail;
-use crate::http::pages;
+use crate::http::drf::pages;
 use crate::service::Faults;
 
 /// One method of one path.

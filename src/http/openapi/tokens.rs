@@ -11,7 +11,7 @@ use crate::domain::token::TokenFacts;
 use crate::http::admin::regenerate::NewKey;
 use crate::http::drf::Detail;
 use crate::http::error::OAuthError;
-use crate::http::tokens::Created;
+use crate::http::own::tokens::Created;
 use crate::service::Explanation;
 
 /// A length of time; a hundred years at most, which no pattern says well.

@@ -1,0 +1,63 @@
+//! `GET /.well-known/oauth-authorization-server` (RFC 8414).
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::edge::base_url;
+use crate::http::{AppState, drf};
+
+/// The metadata, its members in RFC 8414's order.
+#[derive(Serialize, ToSchema)]
+#[schema(description = "What the OAuth endpoints accept.")]
+pub struct Metadata<'a> {
+    #[schema(format = "uri", example = "https://tokens.example.com")]
+    issuer: &'a str,
+    #[schema(value_type = Vec<String>)]
+    response_types_supported: [&'static str; 0],
+    #[schema(value_type = Vec<String>)]
+    grant_types_supported: [&'static str; 0],
+    #[schema(format = "uri", example = "https://tokens.example.com/introspect")]
+    introspection_endpoint: String,
+    #[schema(value_type = Vec<String>, example = json!(["client_secret_basic", "client_secret_post"]))]
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    #[schema(format = "uri", example = "https://tokens.example.com/revoke")]
+    revocation_endpoint: String,
+    #[schema(value_type = Vec<String>, example = json!(["client_secret_basic", "client_secret_post", "none"]))]
+    revocation_endpoint_auth_methods_supported: [&'static str; 3],
+}
+
+/// What the OAuth endpoints accept. There is neither an authorization nor a token endpoint, and so no response type and
+/// no grant type. Section 3.2 wants lists without members left out; but section 2 requires `response_types_supported`
+/// (its erratum 7793 would not), and takes a missing `grant_types_supported` for a promise of two.
+pub async fn metadata(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
+    let issuer = state.issuer.clone().unwrap_or_else(|| base_url(&request, &state));
+    let base = issuer.trim_end_matches('/');
+    let metadata = Metadata {
+        issuer: &issuer,
+        response_types_supported: [],
+        grant_types_supported: [],
+        introspection_endpoint: format!("{base}/introspect"),
+        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+        revocation_endpoint: format!("{base}/revoke"),
+        revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
+    };
+    // What one client's host made must not be another's answer.
+    let answer = if state.issuer.is_some() { drf::answer } else { drf::secret_answer };
+    answer(StatusCode::OK, &metadata)
+}
+
+/// The same where clients look for it when the issuer has a path: the well-known part comes before it (section 3.1).
+pub async fn metadata_of_path(
+    request: HttpRequest,
+    path: web::Path<String>,
+    state: web::Data<AppState>,
+) -> HttpResponse {
+    let issuer_path = state.issuer.as_deref().and_then(|issuer| Some(issuer.split_once("://")?.1.split_once('/')?.1));
+    if issuer_path.is_some_and(|issuer_path| issuer_path.trim_end_matches('/') == path.trim_end_matches('/')) {
+        metadata(request, state).await
+    } else {
+        drf::not_found().await
+    }
+}

@@ -1,0 +1,99 @@
+//! `/api-token-auth/`: DRF's `obtain_auth_token`, to the byte.
+
+use actix_web::http::Method;
+use actix_web::http::StatusCode;
+use actix_web::http::header::ACCEPT;
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use serde_json::{Map, Value, json};
+
+use crate::domain::password::Password;
+use crate::http::drf::body;
+use crate::http::drf::fields::{Fields, Trim};
+use crate::http::drf::media_type::json_indent;
+use crate::http::edge::client_address;
+use crate::http::error::HttpError;
+use crate::http::{AppState, drf};
+use crate::logging::Request;
+use crate::service::{LoggedIn, Login};
+
+/// The fields of the user that the answer may have.
+pub const FIELDS: [&str; 7] = ["username", "email", "first_name", "last_name", "is_staff", "is_superuser", "groups"];
+
+/// Every method of the route. DRF negotiates the answer's type first, then looks at the method, then at the body.
+pub async fn login(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
+    let accepts: Vec<String> = request
+        .headers()
+        .get_all(ACCEPT)
+        .map(|value| value.as_bytes().iter().map(|byte| char::from(*byte)).collect())
+        .collect();
+    let accept = (!accepts.is_empty()).then(|| accepts.join(","));
+    let Some(indent) = json_indent(accept.as_deref()) else {
+        return drf::detail(StatusCode::NOT_ACCEPTABLE, "Could not satisfy the request Accept header.");
+    };
+    let answer = match *request.method() {
+        Method::POST => match post(&request, payload, &state).await {
+            Ok(answer) => drf::secret_answer(StatusCode::OK, &answer),
+            Err(error) => error.error_response(),
+        },
+        Method::OPTIONS => drf::answer(StatusCode::OK, &options()),
+        ref other => drf::method_not_allowed(other),
+    };
+    drf::indented(answer, indent).await
+}
+
+async fn post(request: &HttpRequest, payload: web::Payload, state: &AppState) -> Result<Value, HttpError> {
+    let body = body::read(request, payload, body::MAX_BODY).await?;
+    let logged_in = state.service.login(credentials(request, body, state)?).await?;
+    Request::is_of_user(&logged_in.user.username);
+    Ok(answer(&logged_in, &state.login_fields))
+}
+
+/// What the body says. Nothing else of it is kept while the login waits.
+fn credentials(request: &HttpRequest, body: web::Bytes, state: &AppState) -> Result<Login, HttpError> {
+    let data = body::parse(request, body)?;
+    let mut fields = Fields::of(&data)?;
+    let username = fields.required_text("username", Trim::Yes);
+    let password = Password::new(fields.required_text("password", Trim::No));
+    fields.finish()?;
+    Ok(Login { username, password, address: client_address(request, state) })
+}
+
+fn answer(logged_in: &LoggedIn, login_fields: &[String]) -> Value {
+    let mut answer = Map::new();
+    if let Some(expires_at) = logged_in.expires_at {
+        answer.insert("expiry".into(), json!(expires_at));
+    }
+    answer.insert("token".into(), json!(logged_in.token.expose()));
+    let user = &logged_in.user;
+    for field in login_fields {
+        let value = match field.as_str() {
+            "user_id" => json!(user.id),
+            "username" => json!(user.username),
+            "email" => json!(user.email),
+            "first_name" => json!(user.first_name),
+            "last_name" => json!(user.last_name),
+            "is_staff" => json!(user.is_staff),
+            "is_superuser" => json!(user.is_superuser),
+            "groups" => json!(user.groups),
+            _ => continue,
+        };
+        answer.insert(field.clone(), value);
+    }
+    Value::Object(answer)
+}
+
+/// What DRF's `SimpleMetadata` says of `ObtainAuthToken`.
+fn options() -> Value {
+    let field = |required, read_only, label: &str| json!({ "type": "string", "required": required, "read_only": read_only, "label": label });
+    json!({
+        "name": "Obtain Auth Token",
+        "description": "",
+        "renders": ["application/json"],
+        "parses": ["application/x-www-form-urlencoded", "multipart/form-data", "application/json"],
+        "actions": { "POST": {
+            "username": field(true, false, "Username"),
+            "password": field(true, false, "Password"),
+            "token": field(false, true, "Token"),
+        } },
+    })
+}
