@@ -132,10 +132,9 @@ pub fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
 ///
 /// # Errors
 /// 401 with DRF's sentences.
-pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, HttpError> {
+async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, HttpError> {
     let key = key(request, state, false)?;
-    let holder = state.service.authenticate(&key).await;
-    let holder = holder.map_err(|error| HttpError::with_keyword(error, challenge(state)))?;
+    let holder = state.service.authenticate(&key).await?;
     Request::is_of_user(&holder.user.username);
     Ok(holder)
 }
@@ -146,44 +145,23 @@ pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, H
 /// As [`holder`].
 pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identity, HttpError> {
     let key = key(request, state, state.keys.basic)?;
-    let identity = state.service.identify(&key).await;
-    let identity = identity.map_err(|error| HttpError::with_keyword(error, challenge(state)))?;
+    let identity = state.service.identify(&key).await?;
     Request::is_of_user(&identity.username);
     Ok(identity)
 }
 
 fn key(request: &HttpRequest, state: &AppState, basic: bool) -> Result<String, HttpError> {
     let shown = Credentials::in_authorization(request, state).key(request, state, basic);
-    shown
-        .and_then(|key| key.ok_or(AuthenticationFault::Missing))
-        .map_err(|fault| HttpError::with_keyword(Error::NotAuthenticated(fault), challenge(state)))
+    shown.and_then(|key| key.ok_or(AuthenticationFault::Missing)).map_err(|fault| Error::NotAuthenticated(fault).into())
 }
 
-/// The holder of the token in `Authorization`, as somebody who asks for a change.
-///
-/// # Errors
-/// As [`holder`].
-pub async fn caller(request: &HttpRequest, state: &AppState) -> Result<Caller, HttpError> {
-    Ok(holder_and_caller(request, state).await?.1)
-}
-
-/// Both: the holder, and them as somebody who asks for a change.
+/// The same, and they as somebody who asks for a change.
 ///
 /// # Errors
 /// As [`holder`].
 pub async fn holder_and_caller(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
     let holder = holder(request, state).await?;
     let caller = Caller::holder(&holder, client_address(request, state));
-    Ok((holder, caller))
-}
-
-/// The same, for who came with a login token: named ones change nothing here.
-///
-/// # Errors
-/// As [`holder`], and 403.
-pub async fn login_holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
-    let (holder, caller) = holder_and_caller(request, state).await?;
-    holder.require_login()?;
     Ok((holder, caller))
 }
 

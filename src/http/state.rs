@@ -5,6 +5,9 @@ use super::drf::body::Budget;
 use super::edge::TrustedProxies;
 use crate::service::Service;
 
+/// As handlers are given it.
+pub type State = actix_web::web::Data<AppState>;
+
 /// What every handler may use.
 pub struct AppState {
     /// The verbs.

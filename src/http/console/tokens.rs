@@ -13,8 +13,8 @@ use super::user::{Refused, back, page};
 use super::visitor::{Visitor, posted};
 use crate::domain::token::Token;
 use crate::http::AppState;
-use crate::http::admin::regenerate::parse_grace;
-use crate::http::own::tokens::token_id;
+use crate::http::admin::grace;
+use crate::http::extract::TokenId;
 use crate::service::{NamedToken, RegenerateOptions};
 
 /// Makes a named token and shows its key.
@@ -48,15 +48,15 @@ pub async fn regenerate(
     state: web::Data<AppState>,
 ) -> Answered {
     let (visitor, form) = posted(&request, payload, &state).await?;
-    let options = RegenerateOptions { grace: grace(&form)?, all: form.ticked("all") };
+    let options = RegenerateOptions { grace: grace_of(&form)?, all: form.ticked("all") };
     let made = state.service.regenerate(&username, options, &visitor.caller);
     let (token, _) = visitor.once(&request, &form, &state, made).await??;
     Ok(shown(&visitor, &username, &token, "The new login key".into()))
 }
 
 /// How much longer what a form replaces is to live.
-pub fn grace(form: &Form) -> Result<Option<Duration>, Refusal> {
-    parse_grace(form.get("grace")).map_err(|fault| Refusal::Page(StatusCode::BAD_REQUEST, fault.into()))
+pub fn grace_of(form: &Form) -> Result<Option<Duration>, Refusal> {
+    grace::parse(form.get("grace")).map_err(|fault| Refusal::Page(StatusCode::BAD_REQUEST, fault.into()))
 }
 
 /// Revokes a token of this user's.
@@ -68,7 +68,7 @@ pub async fn revoke(
 ) -> Answered {
     let (visitor, _) = posted(&request, payload, &state).await?;
     let (username, id) = path.into_inner();
-    state.service.revoke_token(token_id(&id)?, Some(&username), &visitor.caller).await?;
+    state.service.revoke_token(TokenId::parse(&id)?.0, Some(&username), &visitor.caller).await?;
     back(&state, &visitor, &username, "The token is revoked.").await
 }
 

@@ -14,7 +14,7 @@ use crate::http::AppState;
 use crate::http::drf::pages::QUOTED;
 use crate::http::edge::client_address;
 use crate::logging::Request;
-use crate::service::{Caller, Error, Rights};
+use crate::service::{Caller, Error, Rights, Staff, Superuser};
 
 const SENT_ALREADY: &str = "This form was sent already, and what it asks for was done. A key or a secret is shown that \
                             once: if it was not copied, open the page anew and make another.";
@@ -25,7 +25,7 @@ pub struct Visitor {
     user: User,
     notice: Option<String>,
     /// Their rights, as the database has them at this request.
-    pub caller: Caller,
+    pub caller: Staff,
 }
 
 impl Visitor {
@@ -47,6 +47,14 @@ impl Visitor {
 
     pub fn is_superuser(&self) -> bool {
         self.caller.rights == Rights::Superuser
+    }
+
+    /// They as a superuser.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`].
+    pub fn superuser(&self) -> Result<Superuser, Error> {
+        Caller::clone(&self.caller).superuser()
     }
 
     /// Has their next page say this. Where that fails, what was done is done, and no page may say that it was not.
@@ -97,7 +105,7 @@ pub async fn visitor(request: &HttpRequest, state: &AppState) -> Result<Visitor,
         && let Some(session) = state.service.session(&key, is_look).await?
     {
         Request::is_of_user(&session.user.username);
-        let caller = Caller::user(&session.user, client_address(request, state));
+        let caller = Caller::user(&session.user, client_address(request, state)).staff()?;
         return Ok(Visitor { key, user: session.user, notice: session.notice, caller });
     }
     let wanted = request.uri().path_and_query().map_or("/console/", |wanted| wanted.as_str());

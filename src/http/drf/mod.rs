@@ -4,6 +4,7 @@ pub mod body;
 pub mod fields;
 pub mod media_type;
 pub mod pages;
+pub mod query;
 mod text;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};

@@ -6,18 +6,19 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::query::Query;
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageRequest};
 use crate::http::AppState;
-use crate::http::drf::body::{Charset, form};
 use crate::http::edge::base_url;
-use crate::http::error::HttpError;
+use crate::http::error::{Answered, HttpError};
 
 /// What Python's `quote` leaves as it is.
 pub const QUOTED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The query of a request for a list.
 pub struct ListQuery {
-    pairs: Vec<(String, String)>,
+    request: HttpRequest,
+    query: Query,
     /// Which page.
     pub page: PageRequest,
 }
@@ -42,47 +43,43 @@ impl ListQuery {
     /// # Errors
     /// 404 for a page that cannot be.
     pub fn of(request: &HttpRequest) -> Result<Self, HttpError> {
-        let pairs = form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8));
-        let value = |name: &str| pairs.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.trim());
-        let size = value("page_size").and_then(|size| size.parse::<u32>().ok()).filter(|size| *size > 0);
-        let number = match value("page") {
-            None | Some("") => 1,
-            Some(number) => number.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(invalid_page)?,
+        let query = Query::of(request);
+        let size = query.get("page_size").trim().parse::<u32>().ok().filter(|size| *size > 0);
+        let number = match query.get("page").trim() {
+            "" => 1,
+            number => number.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(invalid_page)?,
         };
         let page = PageRequest { number, size: size.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE) };
-        Ok(Self { pairs, page })
+        Ok(Self { request: request.clone(), query, page })
     }
 
     /// A parameter of the query; empty when it is missing.
     pub fn get(&self, name: &str) -> &str {
-        self.pairs.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+        self.query.get(name)
     }
 
-    /// The page with links to its neighbours.
+    /// The answer: the page, with links to its neighbours.
     ///
     /// # Errors
     /// 404 for a page past the end.
-    pub fn answer<T: Serialize>(
-        &self,
-        request: &HttpRequest,
-        state: &AppState,
-        page: Page<T>,
-    ) -> Result<impl Serialize, HttpError> {
+    pub fn answer<T: Serialize>(&self, state: &AppState, page: Page<T>) -> Answered {
         let end = self.page.offset() + i64::from(self.page.size);
         if self.page.number > 1 && self.page.offset() >= page.count {
             return Err(invalid_page());
         }
-        Ok(Answer {
+        let answer = Answer {
             count: page.count,
-            next: (end < page.count).then(|| self.link(request, state, self.page.number + 1)),
-            previous: (self.page.number > 1).then(|| self.link(request, state, self.page.number - 1)),
+            next: (end < page.count).then(|| self.link(state, self.page.number + 1)),
+            previous: (self.page.number > 1).then(|| self.link(state, self.page.number - 1)),
             results: page.results,
-        })
+        };
+        Ok(super::answer(StatusCode::OK, &answer))
     }
 
-    fn link(&self, request: &HttpRequest, state: &AppState, number: u32) -> String {
+    fn link(&self, state: &AppState, number: u32) -> String {
         let mut pairs: Vec<(&str, String)> = self
-            .pairs
+            .query
+            .pairs()
             .iter()
             .filter(|(name, _)| name != "page")
             .map(|(name, value)| (name.as_str(), value.clone()))
@@ -98,7 +95,7 @@ impl ListQuery {
             })
             .collect();
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-        format!("{}{}{query}", base_url(request, state), request.path())
+        format!("{}{}{query}", base_url(&self.request, state), self.request.path())
     }
 }
 

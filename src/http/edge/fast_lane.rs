@@ -32,12 +32,14 @@ use super::request_id::{self, X_REQUEST_ID};
 use crate::domain::time::Stopwatch;
 use crate::http::caller::basic;
 use crate::http::error::HttpError;
-use crate::http::oauth::introspect::ALLOWED;
+use crate::http::oauth::paths;
 use crate::service::cache::Born;
 use crate::service::{Introspection, Service, WorkerCounts};
 
 /// Where this way leads, as metrics name it.
-const ROUTE: &str = "/introspect";
+const ROUTE: &str = paths::INTROSPECT;
+/// What the route says of its methods.
+const ALLOWED: &str = "POST, OPTIONS";
 const PATHS: [&str; 2] = [ROUTE, "/introspect/"];
 
 /// A longer body goes the ordinary way.

@@ -9,6 +9,7 @@ use super::request_id::{self, X_REQUEST_ID};
 use crate::domain::time::Clock;
 use crate::http::drf::{self, Detail};
 use crate::http::error::OAuthError;
+use crate::http::oauth::paths;
 
 /// What stands on the wire for a request with this status and, as far as it came, this head; and the request's id, for the
 /// log.
@@ -44,7 +45,7 @@ fn is_oauth(head: &[u8]) -> bool {
     let target = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     let path = path.strip_suffix(b"/").unwrap_or(path);
-    [b"/introspect".as_slice(), b"/introspect/batch", b"/revoke"].contains(&path)
+    paths::ALL.iter().any(|known| known.as_bytes() == path)
 }
 
 /// The id that the client gave the request, if its line came whole and it is a sane one.

@@ -15,9 +15,24 @@ use crate::domain::random;
 use crate::domain::shown::{cut, path_without_keys};
 use crate::domain::time::Stopwatch;
 use crate::http::AppState;
+use crate::http::endpoint::Endpoint;
 use crate::logging::Request;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The patterns of endpoints whose requests come by the thousand.
+pub struct FrequentRoutes(Vec<String>);
+
+impl FrequentRoutes {
+    /// Of these endpoints.
+    pub fn of(endpoints: &[Endpoint]) -> Self {
+        Self(endpoints.iter().filter(|endpoint| endpoint.is_frequent).flat_map(Endpoint::patterns).collect())
+    }
+
+    fn has(&self, route: &str) -> bool {
+        self.0.iter().any(|known| known == route)
+    }
+}
 
 /// How much of what nothing bounds is logged.
 const MOST_CHARS: usize = 100;
@@ -25,7 +40,7 @@ const MOST_CHARS: usize = 100;
 /// Gives every answer an `X-Request-Id`, the caller's own if it is a sane one, and logs the request. Every line that is
 /// logged meanwhile carries the id.
 ///
-/// Introspection, forward-auth and probes come by the thousand; their lines are written at `debug` only.
+/// The lines of endpoints whose requests come by the thousand are written at `debug` only.
 pub async fn surround(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -51,16 +66,13 @@ pub fn of(id: &HeaderValue) -> Request {
 }
 
 fn log_request(response: &ServiceResponse<impl MessageBody>, route: Option<&str>, took: Duration, context: &Request) {
-    let level = match route.map(|route| route.trim_end_matches('/')) {
-        Some("/introspect" | "/introspect/batch" | "/auth/verify" | "/healthz" | "/readyz" | "/metrics") => {
-            log::Level::Debug
-        }
-        _ => log::Level::Info,
-    };
+    let request = response.request();
+    let frequent = request.app_data::<FrequentRoutes>();
+    let is_frequent = route.is_some_and(|route| frequent.is_some_and(|frequent| frequent.has(route)));
+    let level = if is_frequent { log::Level::Debug } else { log::Level::Info };
     if !log::log_enabled!(level) {
         return;
     }
-    let request = response.request();
     let address = request.app_data::<web::Data<AppState>>().and_then(|state| client_address(request, state));
     // The path of a route is what metrics name it by; without one, what somebody looked for. Never the query.
     let path = route.is_none().then(|| cut(&path_without_keys(request.path()), MOST_CHARS));

@@ -2,53 +2,65 @@
 
 use std::borrow::Cow;
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+use utoipa::openapi::ArrayBuilder;
 
-use crate::http::drf::body::{self, Data, Value};
-use crate::http::error::HttpError;
-use crate::http::oauth::{self, Parameters};
-use crate::http::{AppState, drf};
+use super::callers::{BatchIntrospector, Introspector};
+use super::{KEY, paths, token, with_client};
+use crate::http::drf;
+use crate::http::drf::body::{Data, Value};
+use crate::http::endpoint::{BODIES, Endpoint, Header, JSON, Operation, fields, reference, text};
+use crate::http::error::{Answered, HttpError};
+use crate::http::state::State;
 use crate::service::Introspection;
 
-/// The methods of the route.
-pub const ALLOWED: &str = "POST, OPTIONS";
+/// The largest batch, in tokens.
+const MAX_BATCH: usize = 1_000;
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    let tokens = ArrayBuilder::new().items(text()).max_items(Some(MAX_BATCH));
+    let results = ArrayBuilder::new().items(reference::<Introspection>());
+    vec![
+        Operation::post(paths::INTROSPECT, "introspect", "Whether a token is good, and whose it is (RFC 7662)")
+            .describe("For a registered client, or staff. It counts as a use of the token.")
+            .body(BODIES, token(), &json!({ "token": KEY }))
+            .answers::<Introspection>(200, "What there is to say of the token.")
+            .always_with(Header::NoStore)
+            .to(introspect)
+            .frequent(),
+        Operation::post(paths::BATCH, "introspect_batch", "The same of many tokens, with one query")
+            .describe("At most 1,000 tokens, in a body of at most 256 KiB.")
+            .body(
+                &[JSON],
+                with_client(fields().property("tokens", tokens).required("tokens")),
+                &json!({ "tokens": [KEY, "unknown"] }),
+            )
+            .answers_fields(
+                200,
+                "In the order asked.",
+                fields().property("results", results).required("results"),
+                json!({ "results": [{ "active": false }] }),
+            )
+            .always_with(Header::NoStore)
+            .to(introspect_batch)
+            .frequent(),
+    ]
+}
 
 /// Whether a token is good. The caller is authenticated before the token is looked at.
-pub async fn introspect(
-    request: HttpRequest,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let body = oauth::introspectors_body(&request, payload, &state, body::MAX_BODY).await?;
-    let parameters = Parameters::of(&request, body);
-    oauth::introspector(&request, &parameters, &state).await?;
+async fn introspect(Introspector(parameters): Introspector, state: State) -> Answered {
     let token =
         parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
     let introspection = state.service.introspect(token).await.map_err(HttpError::OAuthService)?;
     Ok(answer(introspection.into_json()))
 }
 
-/// The largest batch, in tokens.
-pub const MAX_BATCH: usize = 1_000;
-/// And its body, in bytes.
-const MAX_BATCH_BODY: usize = 256 * 1024;
-
 /// The same for many tokens, with one query.
-pub async fn introspect_batch(
-    request: HttpRequest,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let body = oauth::introspectors_body(&request, payload, &state, MAX_BATCH_BODY).await?;
-    let data = body::parse(&request, body);
-    let parameters = match &data {
-        Ok(Data::Fields { fields, .. }) => Parameters::of_fields(fields),
-        _ => Parameters::default(),
-    };
-    oauth::introspector(&request, &parameters, &state).await?;
-    parameters.checked()?;
+async fn introspect_batch(BatchIntrospector(data): BatchIntrospector, state: State) -> Answered {
     let tokens = match &data {
         Ok(data @ Data::Fields { form: false, .. }) => texts(data.get("tokens"))?,
         _ => return Err(HttpError::invalid_request("the body is not a JSON object")),

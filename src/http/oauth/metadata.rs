@@ -5,8 +5,27 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::drf;
 use crate::http::edge::base_url;
-use crate::http::{AppState, drf};
+use crate::http::endpoint::{Endpoint, Header, Operation};
+use crate::http::extract::Anyone;
+use crate::http::state::State;
+
+const SUMMARY: &str = "What the OAuth endpoints accept (RFC 8414)";
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::get("/.well-known/oauth-authorization-server", "metadata", SUMMARY)
+            .describe("Of an issuer with a path, also at this path with the issuer's behind it (section 3.1).")
+            .answers::<Metadata>(200, "The metadata; without `JETON_ISSUER` the request's own host is in it.")
+            .with(Header::NoStore)
+            .to(metadata),
+        Operation::get("/.well-known/oauth-authorization-server/{path:.*}", "metadata_of_path", SUMMARY)
+            .to(metadata_of_path)
+            .undocumented(),
+    ]
+}
 
 /// The metadata, its members in RFC 8414's order.
 #[derive(Serialize, ToSchema)]
@@ -31,7 +50,7 @@ pub struct Metadata<'a> {
 /// What the OAuth endpoints accept. There is neither an authorization nor a token endpoint, and so no response type and
 /// no grant type. Section 3.2 wants lists without members left out; but section 2 requires `response_types_supported`
 /// (its erratum 7793 would not), and takes a missing `grant_types_supported` for a promise of two.
-pub async fn metadata(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
+async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse {
     let issuer = state.issuer.clone().unwrap_or_else(|| base_url(&request, &state));
     let base = issuer.trim_end_matches('/');
     let metadata = Metadata {
@@ -49,14 +68,10 @@ pub async fn metadata(request: HttpRequest, state: web::Data<AppState>) -> HttpR
 }
 
 /// The same where clients look for it when the issuer has a path: the well-known part comes before it (section 3.1).
-pub async fn metadata_of_path(
-    request: HttpRequest,
-    path: web::Path<String>,
-    state: web::Data<AppState>,
-) -> HttpResponse {
+async fn metadata_of_path(anyone: Anyone, request: HttpRequest, path: web::Path<String>, state: State) -> HttpResponse {
     let issuer_path = state.issuer.as_deref().and_then(|issuer| Some(issuer.split_once("://")?.1.split_once('/')?.1));
     if issuer_path.is_some_and(|issuer_path| issuer_path.trim_end_matches('/') == path.trim_end_matches('/')) {
-        metadata(request, state).await
+        metadata(anyone, request, state).await
     } else {
         drf::not_found().await
     }

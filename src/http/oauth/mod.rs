@@ -1,24 +1,49 @@
 //! What the OAuth endpoints share: their parameters, and how their callers authenticate (RFC 6749 section 2.3).
 
+mod callers;
 pub mod introspect;
 pub mod metadata;
+pub mod paths;
 pub mod revoke;
 pub mod verify;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Payload};
+use utoipa::openapi::ObjectBuilder;
 
 use crate::domain::client::ClientSecret;
 use crate::domain::shown::name_without_keys;
 use crate::http::AppState;
-use crate::http::caller::{Credentials, challenge};
+use crate::http::caller::Credentials;
 use crate::http::drf::body::{self, Data, Value};
 use crate::http::edge::client_address;
 use crate::http::edge::origin;
+use crate::http::endpoint::{fields, format, text};
 use crate::http::error::HttpError;
 use crate::logging::Request;
 use crate::service::{ClientOrigin, Error, Identity, Rights};
+
+/// A key, as examples have it.
+const KEY: &str = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
+
+/// The caller's credentials, where they are not in `Authorization`.
+fn with_client(fields: ObjectBuilder) -> ObjectBuilder {
+    fields
+        .property("client_id", text().description(Some("The client, when HTTP Basic does not say it.")))
+        .property("client_secret", text().format(Some(format("password"))))
+}
+
+/// A body that names a token.
+fn token() -> ObjectBuilder {
+    let hint = "Accepted and ignored (RFC 7009 section 2.1).";
+    with_client(
+        fields()
+            .property("token", text().min_length(Some(1)).description(Some("The key.")))
+            .required("token")
+            .property("token_type_hint", text().description(Some(hint))),
+    )
+}
 
 /// The parameters of a request, from a form or a JSON object. What is wrong with them is told after the caller is
 /// known: [`Parameters::checked`].
@@ -103,7 +128,7 @@ pub async fn authenticate(
         }
         Credentials::Key(key) => return user(&key, state).await,
         Credentials::Refused(fault) => {
-            return Err(HttpError::with_keyword(Error::NotAuthenticated(fault), challenge(state)));
+            return Err(Error::NotAuthenticated(fault).into());
         }
         Credentials::Basic(candidates) => {
             // A header that says nothing names no other client: it is refused below.
@@ -205,7 +230,7 @@ async fn user(key: &str, state: &AppState) -> Result<OAuthCaller, HttpError> {
             Request::is_of_user(&identity.username);
             Ok(OAuthCaller::User(Box::new(identity)))
         }
-        Err(error @ Error::NotAuthenticated(_)) => Err(HttpError::with_keyword(error, challenge(state))),
+        Err(error @ Error::NotAuthenticated(_)) => Err(error.into()),
         Err(other) => Err(HttpError::OAuthService(other)),
     }
 }

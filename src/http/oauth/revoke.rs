@@ -1,25 +1,36 @@
 //! `POST /revoke` (RFC 7009).
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
 
+use super::callers::Revoking;
+use super::{KEY, OAuthCaller, paths, token};
 use crate::domain::audit::Actor;
-use crate::http::drf::body;
+use crate::http::drf;
 use crate::http::edge::client_address;
-use crate::http::error::HttpError;
-use crate::http::oauth::{self, OAuthCaller, Parameters};
-use crate::http::{AppState, drf};
+use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields};
+use crate::http::error::{Answered, HttpError};
+use crate::http::state::State;
 use crate::service::{Error, Revoker};
 
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::post(paths::REVOKE, "revoke", "Revoke a token (RFC 7009)")
+            .describe(
+                "For a registered client, staff, or whoever holds the token: without credentials it revokes itself. \
+                 An unknown token is no error.",
+            )
+            .body(BODIES, token(), &json!({ "token": KEY }))
+            .answers_fields(200, "The token is good no more.", fields(), json!({}))
+            .always_with(Header::NoStore)
+            .to(revoke),
+    ]
+}
+
 /// Revokes a token. One that is unknown is no error: the client's aim is reached (section 2.2).
-pub async fn revoke(
-    request: HttpRequest,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let body = oauth::body(&request, payload, &state, body::MAX_BODY).await?;
-    let parameters = Parameters::of(&request, body);
-    let caller = oauth::authenticate(&request, &parameters, &state).await?;
+async fn revoke(Revoking { caller, parameters }: Revoking, request: HttpRequest, state: State) -> Answered {
     let token =
         parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
     let address = client_address(&request, &state);
@@ -40,5 +51,5 @@ pub async fn revoke(
         other => HttpError::OAuthService(other),
     })?;
     // Section 2.2 wants no body, but some clients read every answer as JSON.
-    Ok(drf::answer(StatusCode::OK, &serde_json::json!({})))
+    Ok(drf::answer(StatusCode::OK, &json!({})))
 }

@@ -1,19 +1,64 @@
 //! `/me`: who a token's holder is, and what token it is; `/me/password`.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::domain::password::Password;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
-use crate::http::drf::body;
-use crate::http::drf::fields::{Fields, Trim};
-use crate::http::error::HttpError;
-use crate::http::{AppState, caller, drf};
+use crate::http::drf;
+use crate::http::drf::fields::Trim;
+use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, text};
+use crate::http::error::Answered;
+use crate::http::extract::{Body, LoginHolder, TokenHolder};
+use crate::http::state::State;
 use crate::service::UserPatch;
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::get("/me", "me", "The caller's own record, and their token's facts")
+            .answers::<Me>(200, "Who the caller is.")
+            .with(Header::NoStore)
+            .to(me),
+        update_endpoint(),
+        password_endpoint(),
+    ]
+}
+
+fn update_endpoint() -> Endpoint {
+    let name = || text().max_length(Some(150));
+    let body = fields().property("first_name", name()).property("last_name", name());
+    Operation::patch("/me", "update_me", "Change the caller's own name")
+        .describe("Fields that `JETON_PROFILE_FIELDS` does not name are passed over, as all others are.")
+        .body(BODIES, body, &json!({ "first_name": "Alice" }))
+        .body_may_be_missing()
+        .answers::<Me>(200, "Who the caller is now.")
+        .with(Header::NoStore)
+        .refuses_bad_fields("first_name", "Ensure this field has no more than 150 characters.")
+        .to(update)
+}
+
+fn password_endpoint() -> Endpoint {
+    let password = || text().format(Some(format("password")));
+    let body = fields()
+        .property("old_password", password())
+        .property("new_password", password())
+        .required("old_password")
+        .required("new_password");
+    let example = json!({ "old_password": "correct horse", "new_password": "a tall ship and a star" });
+    Operation::post("/me/password", "change_own_password", "Change the caller's own password")
+        .describe("Every login token that the caller had ends; named ones stay. The new one is in the answer.")
+        .body(BODIES, body, &example)
+        .answers::<NewLogin>(200, "The new login token.")
+        .refuses_bad_fields("old_password", "Your old password was entered incorrectly. Please enter it again.")
+        .counts_failures()
+        .always_with(Header::NoStore)
+        .to(change_password)
+}
 
 /// A user, and the token that they came with.
 #[derive(Serialize, ToSchema)]
@@ -24,30 +69,21 @@ pub struct Me<'a> {
 }
 
 /// The caller's own record.
-pub async fn me(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
-    let holder = caller::holder(&request, &state).await?;
+async fn me(TokenHolder { holder, .. }: TokenHolder) -> Answered {
     let me = Me { user: &holder.user, token: &holder.token };
     Ok(drf::secret_answer(StatusCode::OK, &me))
 }
 
 /// Changes the caller's own name. Other fields are passed over, as DRF passes over what is read-only.
-pub async fn update(
-    request: HttpRequest,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let (holder, caller) = caller::login_holder(&request, &state).await?;
-    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
-    let data = body::parse(&request, body)?;
-    let mut fields = Fields::of(&data)?;
+async fn update(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
     let mut given = |name: &str| {
         let may_change = state.service.policy().profile_fields.iter().any(|field| field == name);
         if may_change { fields.optional_text(name) } else { None }
     };
     let (first_name, last_name) = (given("first_name"), given("last_name"));
     let patch = UserPatch { first_name, last_name, unread: fields.faults(), ..UserPatch::default() };
-    let updated = state.service.update_own(&holder, patch, &caller).await;
-    let user = updated.map_err(|error| HttpError::with_keyword(error, caller::challenge(&state)))?;
+    let user = state.service.update_own(&holder, patch, &caller).await?;
     Ok(drf::secret_answer(StatusCode::OK, &Me { user: &user, token: &holder.token }))
 }
 
@@ -63,19 +99,11 @@ pub struct NewLogin<'a> {
 }
 
 /// Changes the caller's own password: every login token they had ends, and they get a new one.
-pub async fn change_password(
-    request: HttpRequest,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let (holder, caller) = caller::login_holder(&request, &state).await?;
-    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
-    let data = body::parse(&request, body)?;
-    let mut fields = Fields::of(&data)?;
+async fn change_password(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
     let old = Password::new(fields.required_text("old_password", Trim::No));
     let new = Password::new(fields.required_text("new_password", Trim::No));
     fields.finish()?;
-    let changed = state.service.change_own_password(&holder, old, new, &caller).await;
-    let (token, expiry) = changed.map_err(|error| HttpError::with_keyword(error, caller::challenge(&state)))?;
+    let (token, expiry) = state.service.change_own_password(&holder, old, new, &caller).await?;
     Ok(drf::secret_answer(StatusCode::OK, &NewLogin { expiry, token: token.expose() }))
 }

@@ -1,18 +1,83 @@
 //! `/tokens/`: a holder's own tokens.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Type};
 
 use crate::domain::password::Password;
+use crate::domain::scope;
 use crate::domain::token::{Token, TokenFacts};
-use crate::http::drf::body;
 use crate::http::drf::fields::{Fields, Trim};
 use crate::http::drf::pages::ListQuery;
-use crate::http::error::HttpError;
-use crate::http::{AppState, caller, drf};
-use crate::service::{Error, NamedToken};
+use crate::http::drf::{self, Detail};
+use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, integer, reference, text};
+use crate::http::error::{Answered, OAuthError};
+use crate::http::extract::{Body, LoginHolder, TokenId};
+use crate::http::state::State;
+use crate::service::NamedToken;
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::get("/tokens/", "list_own_tokens", "The caller's own live tokens")
+            .answers_page::<TokenFacts>("Without their keys, by id.")
+            .to(list),
+        create_endpoint(),
+        Operation::delete("/tokens/{id}", "revoke_own_token", "Revoke one of the caller's own tokens")
+            .answers_nothing(204, "It is revoked.")
+            .may_not_exist("The caller has no such live token.")
+            .to(revoke),
+    ]
+}
+
+fn create_endpoint() -> Endpoint {
+    let limit = "Maximum amount of tokens allowed per user exceeded.";
+    let either = AnyOfBuilder::new().item(reference::<OAuthError>()).item(reference::<Detail>());
+    let body = wanted().property("password", text().format(Some(format("password")))).required("password");
+    let example = json!({ "name": "ci", "scope": "", "expires_in": "90d", "password": "correct horse" });
+    let mut operation = Operation::post(
+        "/tokens/",
+        "create_own_token",
+        "Make a named token (an API key) for the caller",
+    )
+    .describe(
+        "It takes a login token and its user's password, so that a stolen key does not make itself permanent. Users \
+             give the scopes of `JETON_USER_SCOPES`, staff any. With `JETON_NAMED_TOKEN_MAX_TTL` it must have an \
+             `expires_in`, and none that is longer.",
+    )
+    .body(BODIES, body, &example)
+    .answers::<Created>(201, "The token, and this once its key.")
+    .with(Header::NoStore)
+    .refuses_bad_fields("password", "Your password was entered incorrectly. Please enter it again.")
+    .answers_either(
+        403,
+        "The caller has `JETON_NAMED_TOKENS_PER_USER` live ones of their own making, or their token is a named one.",
+        either,
+        json!({ "error": limit }),
+    )
+    .counts_failures();
+    operation.add::<OAuthError>();
+    operation.add::<Detail>();
+    operation.to(create)
+}
+
+/// The fields of a named token.
+pub fn wanted() -> ObjectBuilder {
+    let seconds = integer().minimum(Some(1)).maximum(Some(100 * 365 * 86_400_u64));
+    let span = text().pattern(Some("^[1-9][0-9]{0,3}(s|m|h|d)$"));
+    let nothing = ObjectBuilder::new().schema_type(Type::Null);
+    let expires_in = OneOfBuilder::new().item(seconds).item(span).item(nothing);
+    let scopes = text().pattern(Some(r"^[ !#-\[\]-~]*$")).max_length(Some(scope::MAX_CHARS));
+    fields()
+        .property("name", text().min_length(Some(1)).max_length(Some(100)))
+        .required("name")
+        .property("scope", scopes.description(Some("Scopes as RFC 6749 writes them, separated by blanks.")))
+        .property("expires_in", expires_in.description(Some("Whole seconds, or a duration such as `90d`.")))
+}
 
 /// A token at its creation: the only time its key is shown.
 #[derive(Serialize, ToSchema)]
@@ -33,45 +98,24 @@ impl<'a> Created<'a> {
 }
 
 /// The caller's live tokens.
-pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
-    let holder = caller::login_holder(&request, &state).await?.0;
-    let query = ListQuery::of(&request)?;
-    let page = state.service.list_own_tokens(&holder, query.page).await?;
-    Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
+async fn list(LoginHolder { holder, .. }: LoginHolder, query: ListQuery, state: State) -> Answered {
+    query.answer(&state, state.service.list_own_tokens(&holder, query.page).await?)
 }
 
 /// Makes a named token for the caller.
-pub async fn create(
-    request: HttpRequest,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let (holder, caller) = caller::login_holder(&request, &state).await?;
-    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
-    let data = body::parse(&request, body)?;
-    let mut fields = Fields::of(&data)?;
+async fn create(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
     let wanted = named_token(&mut fields);
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;
-    let made = state.service.create_own_token(&holder, wanted, password, &caller).await;
-    let (token, facts) = made.map_err(|error| HttpError::with_keyword(error, caller::challenge(&state)))?;
+    let (token, facts) = state.service.create_own_token(&holder, wanted, password, &caller).await?;
     Ok(Created::answer(&token, &facts))
 }
 
 /// Revokes one of the caller's tokens.
-pub async fn revoke(
-    request: HttpRequest,
-    id: web::Path<String>,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let (holder, caller) = caller::login_holder(&request, &state).await?;
-    state.service.revoke_own_token(token_id(&id)?, &holder, &caller).await?;
+async fn revoke(LoginHolder { holder, caller }: LoginHolder, TokenId(id): TokenId, state: State) -> Answered {
+    state.service.revoke_own_token(id, &holder, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// An id in a path; whatever is none is not found.
-pub fn token_id(text: &str) -> Result<i64, Error> {
-    text.parse().map_err(|_| Error::NotFound)
 }
 
 /// `name`, `scope` and `expires_in`: whole seconds, or a duration such as `90d`.

@@ -10,6 +10,8 @@ use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::http::drf;
+use crate::http::endpoint::{Endpoint, Operation, text};
+use crate::http::extract::Anyone;
 
 const PAGE: &str = include_str!("index.html");
 const START: &str = include_str!("start.js");
@@ -21,8 +23,18 @@ const ASSETS: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::get("/docs/", "docs", "A page to read and try it")
+            .answers_text("The page.", "text/html", text())
+            .to(docs),
+        Operation::get("/docs/{file}", "docs_file", "What belongs to the page").to(file).undocumented(),
+    ]
+}
+
 /// The page. Its links are relative, for a proxy may have put it under a path of its own.
-pub async fn docs(request: HttpRequest) -> HttpResponse {
+async fn docs(_: Anyone, request: HttpRequest) -> HttpResponse {
     let (folder, document) =
         if request.path().ends_with('/') { ("", "../openapi.json") } else { ("docs/", "openapi.json") };
     let page = PAGE.replace("{folder}", folder).replace("{document}", document);
@@ -33,7 +45,7 @@ pub async fn docs(request: HttpRequest) -> HttpResponse {
 }
 
 /// What belongs to the page. It is compressed once, at build time: whoever runs Swagger UI knows gzip.
-pub async fn file(name: web::Path<String>) -> HttpResponse {
+async fn file(_: Anyone, name: web::Path<String>) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
     answer.insert_header((CACHE_CONTROL, "max-age=3600")).insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
     if *name == "start.js" {

@@ -1,14 +1,16 @@
-//! How an operation is said in a few words: what it takes, what it answers, how it refuses.
+//! An operation in a few words: what it takes, what it answers, how it refuses.
 
 use std::borrow::Cow;
 
+use actix_web::http::Method;
 use serde_json::{Value, json};
-use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
-    Content, ContentBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
+    Content, ContentBuilder, ObjectBuilder, PathItem, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
+    SchemaFormat,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -18,53 +20,80 @@ use crate::http::drf::Detail;
 use crate::http::drf::pages;
 use crate::service::Faults;
 
-/// One method of one path.
-pub struct Op {
+/// One method of one path, as the document has it.
+pub struct Operation {
+    /// Its path.
     pub path: &'static str,
-    pub method: HttpMethod,
+    /// Its method.
+    pub method: Method,
     /// What its answers hold, by name.
     pub schemas: Vec<(String, RefOr<Schema>)>,
     id: Cow<'static, str>,
-    operation: OperationBuilder,
+    summary: &'static str,
+    description: Option<&'static str>,
+    security: Option<Vec<SecurityRequirement>>,
+    parameters: Vec<Parameter>,
     body: Option<RequestBodyBuilder>,
-    responses: Vec<(u16, ResponseBuilder)>,
+    answers: Answers,
     headers: Vec<Header>,
 }
 
-impl Op {
+/// Answers by their status; the last one of a status counts.
+pub type Answers = Vec<(u16, ResponseBuilder)>;
+
+impl Operation {
     /// `id` is the verb's name in the code.
-    pub fn new(method: HttpMethod, path: &'static str, id: impl Into<Cow<'static, str>>, summary: &str) -> Self {
-        let mut operation = OperationBuilder::new().summary(Some(summary));
-        for name in path.split(['{', '}']).skip(1).step_by(2) {
-            operation = operation.parameter(path_parameter(name));
+    pub fn new(method: Method, path: &'static str, id: impl Into<Cow<'static, str>>, summary: &'static str) -> Self {
+        let parameters = path.split(['{', '}']).skip(1).step_by(2).map(path_parameter).collect();
+        Self {
+            path,
+            method,
+            schemas: Vec::new(),
+            id: id.into(),
+            summary,
+            description: None,
+            security: None,
+            parameters,
+            body: None,
+            answers: Vec::new(),
+            headers: vec![Header::RequestId, Header::Allow],
         }
-        let headers = vec![Header::RequestId, Header::Allow];
-        let (schemas, responses) = (Vec::new(), Vec::new());
-        Self { path, method, schemas, id: id.into(), operation, body: None, responses, headers }
     }
 
-    pub fn get(path: &'static str, id: &'static str, summary: &str) -> Self {
-        Self::new(HttpMethod::Get, path, id, summary)
+    /// `GET`, and with it `HEAD`.
+    pub fn get(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::GET, path, id, summary)
     }
 
-    pub fn post(path: &'static str, id: &'static str, summary: &str) -> Self {
-        Self::new(HttpMethod::Post, path, id, summary)
+    /// `POST`.
+    pub fn post(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::POST, path, id, summary)
     }
 
-    pub fn delete(path: &'static str, id: &'static str, summary: &str) -> Self {
-        Self::new(HttpMethod::Delete, path, id, summary)
+    /// `PATCH`.
+    pub fn patch(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::PATCH, path, id, summary)
+    }
+
+    /// `DELETE`.
+    pub fn delete(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::DELETE, path, id, summary)
+    }
+
+    /// The verb's name.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// More than the summary; Markdown.
-    pub fn describe(mut self, text: &str) -> Self {
-        self.operation = self.operation.description(Some(text));
-        self
+    pub fn describe(self, text: &'static str) -> Self {
+        Self { description: Some(text), ..self }
     }
 
     /// A parameter of the query.
     pub fn query(mut self, name: &str, schema: ObjectBuilder, text: &str) -> Self {
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).description(Some(text));
-        self.operation = self.operation.parameter(parameter.schema(Some(schema)).build());
+        self.parameters.push(parameter.schema(Some(schema)).build());
         self
     }
 
@@ -72,11 +101,11 @@ impl Op {
     pub fn query_list(mut self, name: &str, schema: ObjectBuilder, text: &str) -> Self {
         let list = utoipa::openapi::ArrayBuilder::new().items(schema);
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).description(Some(text));
-        self.operation = self.operation.parameter(parameter.schema(Some(list)).explode(Some(true)).build());
+        self.parameters.push(parameter.schema(Some(list)).explode(Some(true)).build());
         self
     }
 
-    /// A body of these fields, in any of these media types; and how it is refused.
+    /// A body of these fields, in any of these media types.
     pub fn body(mut self, media_types: &[&str], fields: ObjectBuilder, example: &Value) -> Self {
         let fields = fields.build();
         let mut body = RequestBodyBuilder::new().required(Some(Required::True));
@@ -85,7 +114,7 @@ impl Op {
             body = body.content(*media_type, content.build());
         }
         self.body = Some(body);
-        self.reads_body()
+        self
     }
 
     /// No body says no field.
@@ -153,7 +182,7 @@ impl Op {
     /// A text of another media type.
     pub fn answers_text(mut self, text: &str, media_type: &str, schema: ObjectBuilder) -> Self {
         let content = ContentBuilder::new().schema(Some(schema)).build();
-        self.responses.push((200, ResponseBuilder::new().description(text).content(media_type, content)));
+        self.answers.push((200, ResponseBuilder::new().description(text).content(media_type, content)));
         self
     }
 
@@ -167,7 +196,7 @@ impl Op {
         self.respond(status, text, Some(content(types, example)))
     }
 
-    /// A page of a list.
+    /// Which page of a list.
     pub fn paged(self) -> Self {
         let size =
             parts::integer().minimum(Some(1)).maximum(Some(MAX_PAGE_SIZE)).default(Some(json!(DEFAULT_PAGE_SIZE)));
@@ -179,9 +208,9 @@ impl Op {
 
     /// The last answer has this header too.
     pub fn with(mut self, header: Header) -> Self {
-        if let Some((status, response)) = self.responses.pop() {
+        if let Some((status, response)) = self.answers.pop() {
             let response = response.header_ref(header.name(), header.reference());
-            self.responses.push((status, response));
+            self.answers.push((status, response));
         }
         self
     }
@@ -192,47 +221,25 @@ impl Op {
         self
     }
 
-    /// No route of the table: any method, no `Allow`.
+    /// Its path says of no method that it is not allowed.
     pub fn without_allow(mut self) -> Self {
         self.headers.retain(|header| *header != Header::Allow);
         self
     }
 
-    /// Who may, and that the database may not answer.
+    /// Whether every answer has this header.
+    pub fn always_has(&self, header: Header) -> bool {
+        self.headers.contains(&header)
+    }
+
+    /// Which credentials it takes.
     pub fn secured(mut self, ways: &[Security]) -> Self {
         let requirements = ways.iter().map(|way| match way {
             Security::None => SecurityRequirement::default(),
             way => SecurityRequirement::new::<_, [&str; 0], &str>(way.name(), []),
         });
-        self.operation = self.operation.securities(Some(requirements));
+        self.security = Some(requirements.collect());
         self
-    }
-
-    /// Whoever holds a token.
-    pub fn for_holder(self) -> Self {
-        let missing = "Authentication credentials were not provided.";
-        self.secured(&[Security::Bearer, Security::Token])
-            .refuses(401, "No token, or one that is not good.", missing)
-            .with(Header::TokenChallenge)
-            .needs_database()
-    }
-
-    /// Whoever holds a login token.
-    pub fn for_login_holder(self) -> Self {
-        self.for_holder().refuses(403, "The caller's token is a named one.", parts::PERMISSION)
-    }
-
-    /// Staff only.
-    pub fn for_staff(self) -> Self {
-        let text = "The caller is not staff, or not enough for this, or their token is a named one without the scope \
-                    `jeton:admin`.";
-        self.for_holder().refuses(403, text, parts::PERMISSION)
-    }
-
-    /// Superusers only.
-    pub fn for_superuser(self) -> Self {
-        let text = "The caller is no superuser, or their token is a named one without the scope `jeton:admin`.";
-        self.for_holder().refuses(403, text, parts::PERMISSION)
     }
 
     /// 429, where a password is sent.
@@ -258,16 +265,31 @@ impl Op {
         self.refuses(404, what, "Not found.")
     }
 
-    /// The operation, and its id.
-    pub fn build(self, tag: &str) -> Operation {
-        let mut operation = self.operation.operation_id(Some(self.id)).tag(tag);
-        for (status, mut response) in self.responses {
+    /// The answers that it has so far, which it has no more.
+    pub fn take_answers(&mut self) -> Answers {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// Answers that stand in the place of those that it has.
+    pub fn put_answers(&mut self, answers: Answers) {
+        self.answers.extend(answers);
+    }
+
+    /// The operation as the document has it.
+    pub fn build(self, tag: &str) -> PathItem {
+        let mut operation = OperationBuilder::new().summary(Some(self.summary)).description(self.description);
+        operation = operation.operation_id(Some(self.id)).tag(tag).securities(self.security);
+        for parameter in self.parameters {
+            operation = operation.parameter(parameter);
+        }
+        for (status, mut response) in self.answers {
             for header in &self.headers {
                 response = response.header_ref(header.name(), header.reference());
             }
             operation = operation.response(status.to_string(), response);
         }
-        operation.request_body(self.body.map(RequestBodyBuilder::build)).build()
+        let operation = operation.request_body(self.body.map(RequestBodyBuilder::build));
+        PathItem::new(named(&self.method), operation.build())
     }
 
     fn respond(mut self, status: u16, text: &str, content: Option<Content>) -> Self {
@@ -275,10 +297,11 @@ impl Op {
         if let Some(content) = content {
             response = response.content(parts::JSON, content);
         }
-        self.responses.push((status, response));
+        self.answers.push((status, response));
         self
     }
 
+    /// A type that its answers hold.
     pub fn add<T: ToSchema>(&mut self) {
         self.schemas.push((T::name().into_owned(), T::schema()));
         T::schemas(&mut self.schemas);
@@ -288,6 +311,25 @@ impl Op {
 /// Where a type stands in the document.
 pub fn reference<T: ToSchema>() -> Ref {
     Ref::from_schema_name(T::name())
+}
+
+/// A method by OpenAPI's name.
+fn named(method: &Method) -> HttpMethod {
+    match *method {
+        Method::HEAD => HttpMethod::Head,
+        Method::POST => HttpMethod::Post,
+        Method::PUT => HttpMethod::Put,
+        Method::PATCH => HttpMethod::Patch,
+        Method::DELETE => HttpMethod::Delete,
+        Method::OPTIONS => HttpMethod::Options,
+        Method::TRACE => HttpMethod::Trace,
+        _ => HttpMethod::Get,
+    }
+}
+
+/// A format by its name.
+pub fn format(name: &str) -> SchemaFormat {
+    SchemaFormat::Custom(name.to_owned())
 }
 
 fn content(schema: impl Into<RefOr<Schema>>, example: Value) -> Content {

@@ -1,29 +1,13 @@
-//! `GET /openapi.json`: OpenAPI 3.1 of every route, one file for each group of them.
-//!
-//! What is answered describes itself (`ToSchema` beside `Serialize`); here stands what a type cannot say: who may, which
-//! parameters there are, and how it is refused. `tests/openapi/` holds that this and the route table are the same.
+//! The OpenAPI 3.1 document of all endpoints. What is answered describes itself (`ToSchema` beside `Serialize`); what a type
+//! cannot say stands beside its handler.
 
-mod clients;
-mod health;
-mod login;
-mod oauth;
-mod operation;
-mod parts;
-mod tokens;
-mod users;
-
-use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{self, Bytes};
-use actix_web::{HttpResponse, Responder};
 use serde_json::{Value, json};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{
-    Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, SchemaFormat, Server,
-};
+use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Server};
 
-use parts::{Header, Security};
-
-use crate::http::oauth::verify;
+use super::endpoint::{FORM, Header, MULTIPART, Security};
+use super::endpoints::groups;
+use super::oauth::verify;
 
 const DESCRIPTION: &str = "\
 Opaque tokens for a username and a password, and an answer to services that ask whose a token is.
@@ -32,42 +16,18 @@ Every path works with and without its trailing slash. `HEAD` works where `GET` d
 probes. A method that a path does not have is answered 405, a path that there is not 404, both with `{\"detail\": \
 \"..\"}`. A request may name itself with `X-Request-Id`. Bodies are at most 64 KiB.";
 
-/// The document, ready to be sent; each worker has one.
-#[derive(Clone)]
-pub struct Document(Bytes);
-
-impl Document {
-    pub fn new() -> Self {
-        Self(document().to_string().into())
-    }
-}
-
-/// The document as it is.
-pub async fn openapi(document: web::Data<Document>) -> impl Responder {
-    HttpResponse::Ok().insert_header((CONTENT_TYPE, parts::JSON)).body(document.0.clone())
-}
-
-/// OpenAPI of every route.
+/// OpenAPI of every endpoint.
 #[must_use]
 pub fn document() -> Value {
-    let groups = [
-        ("Login", "For whoever has a password.", login::operations()),
-        ("OAuth", "For services that are shown a token.", oauth::operations()),
-        ("Own tokens", "For whoever has a token.", tokens::own()),
-        ("Users", "For staff.", users::operations()),
-        ("Tokens", "For staff.", tokens::of_others()),
-        ("Clients", "For superusers.", clients::operations()),
-        ("Audit", "For staff.", clients::audit()),
-        ("Service", "For whoever runs it.", health::operations()),
-    ];
-    let tags = groups.iter().map(|(name, text, _)| TagBuilder::new().name(*name).description(Some(*text)).build());
+    let groups = groups();
+    let tags = groups.iter().map(|group| TagBuilder::new().name(group.name).description(Some(group.text)).build());
     let document = OpenApiBuilder::new().info(info()).servers(Some([Server::new("/")])).tags(Some(tags));
     let (mut paths, mut components) = (PathsBuilder::new(), components());
-    for (tag, _, operations) in groups {
-        for mut operation in operations {
+    for group in groups {
+        for endpoint in group.endpoints.into_iter().filter(|endpoint| endpoint.is_documented) {
+            let mut operation = endpoint.operation;
             components.schemas.extend(std::mem::take(&mut operation.schemas));
-            let (path, method) = (operation.path, operation.method.clone());
-            paths = paths.path(path, PathItem::new(method, operation.build(tag)));
+            paths = paths.path(operation.path, operation.build(group.name));
         }
     }
     let document: OpenApi = document.paths(paths).components(Some(components)).build();
@@ -78,7 +38,7 @@ pub fn document() -> Value {
     }
     for path in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
         for operation in path.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
-            for form in [parts::FORM, parts::MULTIPART] {
+            for form in [FORM, MULTIPART] {
                 let content = operation.pointer_mut("/requestBody/content").and_then(|content| content.get_mut(form));
                 if let Some(form) = content.and_then(|content| content.get_mut("schema")) {
                     without_null(form);
@@ -122,8 +82,4 @@ fn without_null(form: &mut Value) {
             ways.retain(|way| way["type"] != "null");
         }
     }
-}
-
-fn format(name: &str) -> SchemaFormat {
-    SchemaFormat::Custom(name.to_owned())
 }
