@@ -128,15 +128,16 @@ pub fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
     candidates
 }
 
-/// The holder of the token in `Authorization`, as the database has them now.
+/// The holder of the token in `Authorization`, as the database has them now, and they as somebody who asks for a change.
 ///
 /// # Errors
 /// 401 with DRF's sentences.
-async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, HttpError> {
+pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
     let key = key(request, state, false)?;
     let holder = state.service.authenticate(&key).await?;
     Request::is_of_user(&holder.user.username);
-    Ok(holder)
+    let caller = Caller::holder(&holder, client_address(request, state));
+    Ok((holder, caller))
 }
 
 /// Whose token a gateway's client shows, as introspection says.
@@ -153,16 +154,6 @@ pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identit
 fn key(request: &HttpRequest, state: &AppState, basic: bool) -> Result<String, HttpError> {
     let shown = Credentials::in_authorization(request, state).key(request, state, basic);
     shown.and_then(|key| key.ok_or(AuthenticationFault::Missing)).map_err(|fault| Error::NotAuthenticated(fault).into())
-}
-
-/// The same, and they as somebody who asks for a change.
-///
-/// # Errors
-/// As [`holder`].
-pub async fn holder_and_caller(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
-    let holder = holder(request, state).await?;
-    let caller = Caller::holder(&holder, client_address(request, state));
-    Ok((holder, caller))
 }
 
 /// The keyword of `WWW-Authenticate`.

@@ -36,7 +36,7 @@ pub struct TokenHolder {
 
 impl Part for TokenHolder {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
-        let (holder, caller) = caller::holder_and_caller(&incoming.request, incoming.state()).await?;
+        let (holder, caller) = caller::holder(&incoming.request, incoming.state()).await?;
         Ok(Self { holder, caller })
     }
 }

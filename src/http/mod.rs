@@ -14,6 +14,7 @@ mod extract;
 mod oauth;
 mod ops;
 mod own;
+mod routes;
 mod state;
 
 pub use caller::KeyPlaces;
@@ -21,5 +22,6 @@ pub use document::document;
 pub use drf::body::Budget;
 pub use edge::{Connection, FastLane, Front, TrustedProxies, cross_origin, refused, surround};
 pub use endpoint::{Access, Endpoint};
-pub use endpoints::{endpoints, metrics_routes, routes};
+pub use endpoints::endpoints;
+pub use routes::{metrics_routes, routes};
 pub use state::AppState;

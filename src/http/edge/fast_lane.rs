@@ -1,6 +1,6 @@
 //! The way of nearly every request, `POST /introspect` by a known client, past the router, the middleware and the general
 //! parsers. It decides nothing that the ordinary way would decide otherwise: whatever it does not know at a glance goes
-//! there, body and all, and `tests/api/fast_lane.rs` holds that both give the same answer.
+//! there, body and all, and `tests/api/edge/fast_lane.rs` holds that both give the same answer.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};

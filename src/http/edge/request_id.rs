@@ -15,24 +15,12 @@ use crate::domain::random;
 use crate::domain::shown::{cut, path_without_keys};
 use crate::domain::time::Stopwatch;
 use crate::http::AppState;
-use crate::http::endpoint::Endpoint;
 use crate::logging::Request;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The patterns of endpoints whose requests come by the thousand.
-pub struct FrequentRoutes(Vec<String>);
-
-impl FrequentRoutes {
-    /// Of these endpoints.
-    pub fn of(endpoints: &[Endpoint]) -> Self {
-        Self(endpoints.iter().filter(|endpoint| endpoint.is_frequent).flat_map(Endpoint::patterns).collect())
-    }
-
-    fn has(&self, route: &str) -> bool {
-        self.0.iter().any(|known| known == route)
-    }
-}
+pub struct FrequentRoutes(pub Vec<String>);
 
 /// How much of what nothing bounds is logged.
 const MOST_CHARS: usize = 100;
@@ -68,7 +56,8 @@ pub fn of(id: &HeaderValue) -> Request {
 fn log_request(response: &ServiceResponse<impl MessageBody>, route: Option<&str>, took: Duration, context: &Request) {
     let request = response.request();
     let frequent = request.app_data::<FrequentRoutes>();
-    let is_frequent = route.is_some_and(|route| frequent.is_some_and(|frequent| frequent.has(route)));
+    let is_frequent =
+        route.is_some_and(|route| frequent.is_some_and(|frequent| frequent.0.iter().any(|known| known == route)));
     let level = if is_frequent { log::Level::Debug } else { log::Level::Info };
     if !log::log_enabled!(level) {
         return;

@@ -3,7 +3,8 @@
 use serde_json::json;
 use utoipa::openapi::schema::AnyOfBuilder;
 
-use super::operation::{Operation, reference};
+use super::answers::reference;
+use super::operation::Operation;
 use super::parts::{Header, PERMISSION, Security};
 use crate::http::drf::Detail;
 use crate::http::error::OAuthError;

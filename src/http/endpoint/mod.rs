@@ -2,6 +2,7 @@
 //! parameters say who may call and what is read. Routes, `Allow`, the log's level and the OpenAPI document follow from it.
 
 mod access;
+mod answers;
 mod handler;
 mod operation;
 mod parts;
@@ -10,8 +11,9 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, Route, guard, web};
 
 pub use access::Access;
+pub use answers::reference;
 pub use handler::{Handler, Incoming, MayCall, Part};
-pub use operation::{Operation, format, reference};
+pub use operation::{Operation, format};
 pub use parts::{BODIES, FORM, Header, JSON, MULTIPART, PERMISSION, Security, boolean, fields, integer, text};
 
 /// One method of one path, and what serves it.
@@ -74,7 +76,7 @@ impl Endpoint {
 
     /// The verb's name in the code, and in the OpenAPI document.
     #[must_use]
-    pub fn id(&self) -> &str {
+    pub fn id(&self) -> &'static str {
         self.operation.id()
     }
 
