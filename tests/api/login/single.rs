@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::login::{PASSWORD, assert_answer, holding, with_alice};
+use super::{PASSWORD, assert_answer, holding, with_alice};
 use crate::on_both;
 use crate::support::app::App;
 

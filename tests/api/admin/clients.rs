@@ -113,6 +113,26 @@ on_both! {
         assert_eq!(app.list("/admin/clients/")[0]["rotated_at"], Value::Null);
     }
 
+    fn a_page_means_nothing_to_what_is_no_list(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        for page in ["x", "0", "2"] {
+            with_secret(&app.post(&format!("/admin/clients/demo/rotate?page={page}"), &admin, &json!({})), 200);
+        }
+    }
+
+    fn who_may_not_is_told_so_before_the_body_is_looked_at(db) {
+        let app = App::start(db);
+        app.create_user(STAFF.0, STAFF.1, &json!({"is_staff": true}));
+        let (sam, admin) = (app.login(STAFF.0, STAFF.1), app.admin_token());
+        for path in ["/admin/clients/", "/admin/clients/demo/rotate"] {
+            let large = Request::new("POST", path).body("application/json", vec![b' '; 70_000]);
+            assert_eq!(app.send(large.clone()).status, 401, "{path}");
+            assert_eq!(app.send(large.clone().token(&sam)).status, 403, "{path}");
+            assert_eq!(app.send(large.token(&admin)).status, 413, "{path}");
+        }
+    }
+
     fn bad_ids_are_refused(db) {
         let app = App::start(db);
         let admin = app.admin_token();

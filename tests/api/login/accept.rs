@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::login::{BOTH_MISSING, PASSWORD, assert_answer, holding, post, post_json, with_alice};
+use super::{BOTH_MISSING, PASSWORD, assert_answer, holding, post, post_json, with_alice};
 use crate::on_both;
 use crate::support::app::App;
 use crate::support::http::Request;

@@ -1,6 +1,6 @@
 //! `POST /api-token-auth/` with hashes that Django made: they log in, and the first good login replaces them.
 
-use super::login::{WRONG, assert_answer};
+use super::{WRONG, assert_answer};
 use crate::commands::jeton;
 use crate::on_both;
 use crate::support::app::{App, Kind, TestDatabase};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jeton::domain::password::{HashCosts, NameKey, PasswordHash};
 use serde_json::Value;
 
-use super::login::{WRONG, assert_answer};
+use super::{WRONG, assert_answer};
 use crate::commands::{jeton, try_login};
 use crate::on_both;
 use crate::support::app::{App, TestDatabase};

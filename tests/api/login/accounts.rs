@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::login::{PASSWORD, with_alice};
+use super::{PASSWORD, with_alice};
 use crate::on_both;
 use crate::support::app::{App, Kind};
 use crate::support::calls::MICRO;

@@ -137,6 +137,16 @@ on_both! {
         assert_eq!(app.login("alice", PASSWORD), old);
     }
 
+    fn a_page_means_nothing_to_what_is_no_list(db) {
+        let app = App::start(db);
+        app.create_user("alice", PASSWORD, &json!({}));
+        let admin = app.admin_token();
+        for page in ["x", "0", "-1", "2", "1"] {
+            let (status, text) = post(&app, &format!("/admin/users/alice/regenerate?page={page}&page_size=x"), &admin);
+            assert_eq!(status, 200, "{page}: {text}");
+        }
+    }
+
     fn only_a_superuser_regenerates_for_staff_and_superusers(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({}));

@@ -1,5 +1,21 @@
 //! `POST /api-token-auth/`: who gets a token, and what is said of every field.
 
+mod accept;
+mod accounts;
+mod bodies;
+mod costs;
+mod django;
+mod expiry;
+mod limit;
+mod limits;
+mod modes;
+mod prefix;
+mod refusals;
+mod rehash;
+mod single;
+mod sliding;
+mod sliding_unwritten;
+
 use serde_json::json;
 
 use crate::on_both;

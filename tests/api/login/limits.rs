@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::login::{BOTH_MISSING, PASSWORD, WRONG, assert_answer, holding, post_json, with_alice};
+use super::{BOTH_MISSING, PASSWORD, WRONG, assert_answer, holding, post_json, with_alice};
 use crate::on_both;
 use crate::support::app::App;
 use crate::support::http::{Answer, Request};

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::login::{PASSWORD, WRONG, assert_answer, with_alice};
-use super::login_single::keys_of_logins_at_once;
+use super::single::keys_of_logins_at_once;
+use super::{PASSWORD, WRONG, assert_answer, with_alice};
 use crate::on_both;
 use crate::support::app::App;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::login::{PASSWORD, WRONG, assert_answer, holding, with_alice};
-use super::login_single::{keys_of_logins_at_once, live_and_sealed};
+use super::single::{keys_of_logins_at_once, live_and_sealed};
+use super::{PASSWORD, WRONG, assert_answer, holding, with_alice};
 use crate::on_both;
 
 const MULTIPLE: (&str, &str) = ("JETON_TOKEN_MODE", "multiple");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::login::{PASSWORD, WRONG, assert_answer};
+use super::{PASSWORD, WRONG, assert_answer};
 use crate::on_both;
 use crate::support::app::App;
 use crate::support::console::Visit;
