@@ -22,6 +22,9 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The patterns of endpoints whose requests come by the thousand.
 pub struct FrequentRoutes(pub Vec<String>);
 
+/// As operators' filters and parsers of the log know the line of a request, wherever this file lies.
+const TARGET: &str = "jeton::http::request_id";
+
 /// How much of what nothing bounds is logged.
 const MOST_CHARS: usize = 100;
 
@@ -59,13 +62,14 @@ fn log_request(response: &ServiceResponse<impl MessageBody>, route: Option<&str>
     let is_frequent =
         route.is_some_and(|route| frequent.is_some_and(|frequent| frequent.0.iter().any(|known| known == route)));
     let level = if is_frequent { log::Level::Debug } else { log::Level::Info };
-    if !log::log_enabled!(level) {
+    if !log::log_enabled!(target: TARGET, level) {
         return;
     }
     let address = request.app_data::<web::Data<AppState>>().and_then(|state| client_address(request, state));
     // The path of a route is what metrics name it by; without one, what somebody looked for. Never the query.
     let path = route.is_none().then(|| cut(&path_without_keys(request.path()), MOST_CHARS));
     log::log!(
+        target: TARGET,
         level,
         method = method(request.method()),
         route = route,

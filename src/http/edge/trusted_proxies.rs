@@ -49,6 +49,8 @@ impl TrustedProxies {
         let who = peer.map_or_else(|| "the Unix socket".to_owned(), |peer| peer.to_string());
         let setting = [known, vec![peer_text]].concat().join(",");
         log::warn!(
+            // As operators' filters know it, wherever this file lies.
+            target: "jeton::http::trusted_proxies",
             "a request from {who} carries {header}, which is not believed: its limits and its audit entries are those of \
              {who}. If that is a proxy of yours, set JETON_TRUSTED_PROXIES={setting}"
         );
