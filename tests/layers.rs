@@ -17,10 +17,7 @@ const KEPT: [(&str, &[&str]); 9] = [
     // The filter of the log knows the names of those that write lines.
     ("diesel", &["src/store/", "src/config/log_filter.rs"]),
     ("actix_web", &["src/http/", "src/server/", "src/config/log_filter.rs"]),
-    (
-        "actix_http",
-        &["src/http/fast_lane.rs", "src/http/front/", "src/server/wire/", "src/logging/", "src/config/log_filter.rs"],
-    ),
+    ("actix_http", &["src/http/edge/", "src/server/wire/", "src/logging/", "src/config/log_filter.rs"]),
     ("std::env::", &["src/config/given.rs", "src/main.rs"]),
     ("env::var", &["src/config/given.rs"]),
     ("SystemTime::now", &["src/domain/time.rs"]),

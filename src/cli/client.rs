@@ -10,7 +10,7 @@ use super::{Failure, with_service};
 use crate::config::Config;
 use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
-use crate::service::Error;
+use crate::service::{Error, RotateOptions};
 
 /// What can be done to clients.
 #[derive(Subcommand)]
@@ -74,7 +74,8 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
             table(&["CLIENT ID", "CREATED", "ROTATED"], &rows)
         }),
         ClientCommand::Rotate { client_id, grace } => with_service(config, |service, caller| async move {
-            let rotated = service.rotate_client(&client_id, grace, &caller).await;
+            let options = RotateOptions { grace, ..RotateOptions::default() };
+            let rotated = service.rotate_client(&client_id, options, &caller).await;
             let (secret, old_until) = rotated.map_err(no_such_client(&client_id))?;
             if let Some(until) = old_until {
                 eprintln!("the old secret goes on until {until}");

@@ -32,7 +32,7 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::config::{Config, Given, Kind, SETTINGS, environment, os_user};
 use crate::domain::time::Clock;
 use crate::server::{Schema, StartError, open_service};
-use crate::service::{Caller, Error, Service};
+use crate::service::{Error, Service, Superuser};
 
 /// A token service: a drop-in for Django REST framework's token authentication, with RFC 7662 introspection.
 #[derive(Parser)]
@@ -207,7 +207,7 @@ fn flags(matches: &ArgMatches) -> Vec<(String, String)> {
 /// Opens the service on a database that is there and runs `work` with the rights of whoever may run commands here.
 fn with_service<F: Future<Output = Result<(), Failure>>>(
     config: &Config,
-    work: impl FnOnce(Service, Caller) -> F,
+    work: impl FnOnce(Service, Superuser) -> F,
 ) -> Result<(), Failure> {
     with_service_on(Schema::Require, config, work)
 }
@@ -216,10 +216,10 @@ fn with_service<F: Future<Output = Result<(), Failure>>>(
 fn with_service_on<F: Future<Output = Result<(), Failure>>>(
     schema: Schema,
     config: &Config,
-    work: impl FnOnce(Service, Caller) -> F,
+    work: impl FnOnce(Service, Superuser) -> F,
 ) -> Result<(), Failure> {
     let service = open_service(&Config { login_threads: 1, ..config.clone() }, Clock::System, schema)?;
-    let done = actix_rt::System::new().block_on(work(service.clone(), Caller::command(&os_user())));
+    let done = actix_rt::System::new().block_on(work(service.clone(), Superuser::command(&os_user())));
     service.close();
     done
 }

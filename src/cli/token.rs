@@ -14,7 +14,7 @@ use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenFacts;
-use crate::service::{Caller, Error, NamedToken, RegenerateOptions, Service};
+use crate::service::{Error, NamedToken, RegenerateOptions, Service, Superuser};
 
 /// What can be done to tokens.
 #[derive(Subcommand)]
@@ -121,7 +121,7 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
     }
 }
 
-async fn create(create: Create, service: &Service, caller: &Caller) -> Result<String, Error> {
+async fn create(create: Create, service: &Service, caller: &Superuser) -> Result<String, Error> {
     let username = &create.username;
     let token = if let Some(name) = create.name {
         let wanted = NamedToken { name, scope: create.scope, expires_in: create.expires_in };
@@ -134,7 +134,7 @@ async fn create(create: Create, service: &Service, caller: &Caller) -> Result<St
     Ok(token.expose().to_owned())
 }
 
-async fn list(service: &Service, caller: &Caller, username: Option<String>, json: bool) -> Result<(), Failure> {
+async fn list(service: &Service, caller: &Superuser, username: Option<String>, json: bool) -> Result<(), Failure> {
     let name = username.as_deref();
     let (mut tokens, mut number): (Vec<(TokenFacts, String)>, u32) = (Vec::new(), 1);
     loop {

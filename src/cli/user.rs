@@ -9,7 +9,7 @@ use super::{Failure, no_such_user, with_service};
 use crate::config::Config;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::user::{User, UserFilter};
-use crate::service::{Caller, Error, Service, UserDraft, UserPatch};
+use crate::service::{Error, Service, Superuser, UserDraft, UserPatch};
 
 /// What can be done to users.
 #[derive(Subcommand)]
@@ -177,7 +177,7 @@ fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(
     })
 }
 
-async fn list(service: &Service, caller: &Caller, search: &str, json: bool) -> Result<(), Failure> {
+async fn list(service: &Service, caller: &Superuser, search: &str, json: bool) -> Result<(), Failure> {
     let (mut users, mut number) = (Vec::new(), 1);
     loop {
         let filter = UserFilter { search: search.to_owned(), ..UserFilter::default() };

@@ -5,10 +5,11 @@ use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::body::{Charset, form};
-use super::error::HttpError;
-use super::{AppState, client_address};
 use crate::domain::client::ClientSecret;
+use crate::http::AppState;
+use crate::http::drf::body::{Charset, form};
+use crate::http::edge::client_address;
+use crate::http::error::HttpError;
 use crate::logging::Request;
 use crate::service::{AuthenticationFault, Caller, Error, Holder, Identity};
 
@@ -127,16 +128,16 @@ pub fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
     candidates
 }
 
-/// The holder of the token in `Authorization`, as the database has them now.
+/// The holder of the token in `Authorization`, as the database has them now, and they as somebody who asks for a change.
 ///
 /// # Errors
 /// 401 with DRF's sentences.
-pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, HttpError> {
+pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
     let key = key(request, state, false)?;
-    let holder = state.service.authenticate(&key).await;
-    let holder = holder.map_err(|error| HttpError::with_keyword(error, challenge(state)))?;
+    let holder = state.service.authenticate(&key).await?;
     Request::is_of_user(&holder.user.username);
-    Ok(holder)
+    let caller = Caller::holder(&holder, client_address(request, state));
+    Ok((holder, caller))
 }
 
 /// Whose token a gateway's client shows, as introspection says.
@@ -145,45 +146,14 @@ pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<Holder, H
 /// As [`holder`].
 pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identity, HttpError> {
     let key = key(request, state, state.keys.basic)?;
-    let identity = state.service.identify(&key).await;
-    let identity = identity.map_err(|error| HttpError::with_keyword(error, challenge(state)))?;
+    let identity = state.service.identify(&key).await?;
     Request::is_of_user(&identity.username);
     Ok(identity)
 }
 
 fn key(request: &HttpRequest, state: &AppState, basic: bool) -> Result<String, HttpError> {
     let shown = Credentials::in_authorization(request, state).key(request, state, basic);
-    shown
-        .and_then(|key| key.ok_or(AuthenticationFault::Missing))
-        .map_err(|fault| HttpError::with_keyword(Error::NotAuthenticated(fault), challenge(state)))
-}
-
-/// The holder of the token in `Authorization`, as somebody who asks for a change.
-///
-/// # Errors
-/// As [`holder`].
-pub async fn caller(request: &HttpRequest, state: &AppState) -> Result<Caller, HttpError> {
-    Ok(holder_and_caller(request, state).await?.1)
-}
-
-/// Both: the holder, and them as somebody who asks for a change.
-///
-/// # Errors
-/// As [`holder`].
-pub async fn holder_and_caller(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
-    let holder = holder(request, state).await?;
-    let caller = Caller::holder(&holder, client_address(request, state));
-    Ok((holder, caller))
-}
-
-/// The same, for who came with a login token: named ones change nothing here.
-///
-/// # Errors
-/// As [`holder`], and 403.
-pub async fn login_holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
-    let (holder, caller) = holder_and_caller(request, state).await?;
-    holder.require_login()?;
-    Ok((holder, caller))
+    shown.and_then(|key| key.ok_or(AuthenticationFault::Missing)).map_err(|fault| Error::NotAuthenticated(fault).into())
 }
 
 /// The keyword of `WWW-Authenticate`.

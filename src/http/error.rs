@@ -9,11 +9,14 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::drf::{self, Detail};
+use crate::http::drf::{self, Detail};
 use crate::service::{AuthenticationFault, Error, Faults};
 
 /// What asks for HTTP Basic.
 pub const BASIC_CHALLENGE: &str = "Basic realm=\"jeton\"";
+
+/// An answer, or the refusal of a request.
+pub type Answered = Result<HttpResponse, HttpError>;
 
 /// The body of a refusal at an OAuth endpoint (RFC 6749 section 5.2).
 #[derive(Serialize, ToSchema)]
@@ -38,8 +41,8 @@ impl<'a> OAuthError<'a> {
 pub enum HttpError {
     /// A verb refused.
     Service(Error),
-    /// As `Service`, for a caller whose challenge names this keyword.
-    NotAuthenticated(AuthenticationFault, String),
+    /// As `Service`, with what `WWW-Authenticate` asks for.
+    NotAuthenticated(AuthenticationFault, Vec<String>),
     /// The body is not what the route takes: status and DRF's `detail`.
     Detail(StatusCode, String),
     /// `{"error", "error_description"}` (RFC 6749 section 5.2).
@@ -59,6 +62,11 @@ impl From<Error> for HttpError {
 }
 
 impl HttpError {
+    /// 400, and DRF's `detail`.
+    pub const fn bad_request(detail: String) -> Self {
+        Self::Detail(StatusCode::BAD_REQUEST, detail)
+    }
+
     /// 400 `invalid_request`, and what is wrong.
     pub const fn invalid_request(description: &'static str) -> Self {
         Self::OAuth("invalid_request", description)
@@ -69,11 +77,11 @@ impl HttpError {
         Self::OAuth("invalid_client", "")
     }
 
-    /// Keeps an authentication fault's challenge; everything else passes through.
-    pub fn with_keyword(error: Error, keyword: &str) -> Self {
-        match error {
-            Error::NotAuthenticated(fault) => Self::NotAuthenticated(fault, keyword.to_owned()),
-            other => Self::Service(other),
+    /// The same, that asks who is not authenticated for a token by this keyword.
+    pub fn challenged_by(self, keyword: &str) -> Self {
+        match self {
+            Self::Service(Error::NotAuthenticated(fault)) => Self::NotAuthenticated(fault, vec![keyword.to_owned()]),
+            other => other,
         }
     }
 }
@@ -93,7 +101,7 @@ impl fmt::Display for HttpError {
 impl ResponseError for HttpError {
     fn error_response(&self) -> HttpResponse {
         match self {
-            Self::NotAuthenticated(fault, keyword) => not_authenticated(*fault, keyword),
+            Self::NotAuthenticated(fault, challenges) => not_authenticated(*fault, challenges),
             Self::Detail(status, detail) => drf::detail(*status, detail),
             Self::OAuth("invalid_client", _) => {
                 let mut answer = drf::secret_answer(StatusCode::UNAUTHORIZED, &OAuthError::new("invalid_client"));
@@ -120,7 +128,7 @@ impl ResponseError for HttpError {
 
 fn service_answer(error: &Error) -> HttpResponse {
     match error {
-        Error::NotAuthenticated(fault) => not_authenticated(*fault, "Token"),
+        Error::NotAuthenticated(fault) => not_authenticated(*fault, &["Token".to_owned()]),
         Error::PermissionDenied => drf::detail(StatusCode::FORBIDDEN, &error.to_string()),
         Error::NotFound => drf::detail(StatusCode::NOT_FOUND, "Not found."),
         Error::Invalid(faults) => drf::answer(StatusCode::BAD_REQUEST, &by_field(faults)),
@@ -159,9 +167,11 @@ pub fn by_field(faults: &Faults) -> Value {
     Value::Object(fields.collect::<Map<_, _>>())
 }
 
-fn not_authenticated(fault: AuthenticationFault, keyword: &str) -> HttpResponse {
+fn not_authenticated(fault: AuthenticationFault, challenges: &[String]) -> HttpResponse {
     let mut answer = drf::builder(StatusCode::UNAUTHORIZED);
-    answer.insert_header((WWW_AUTHENTICATE, keyword));
+    for challenge in challenges {
+        answer.append_header((WWW_AUTHENTICATE, challenge.as_str()));
+    }
     answer.body(drf::render(&Detail { detail: &fault.to_string() }, 0))
 }
 

@@ -2,19 +2,27 @@
 
 use std::time::Duration;
 
-use super::{Caller, Error, Rights, Service};
+use super::{Error, Faults, Service, Superuser};
 use crate::domain::client::{Client, ClientSecret, client_id_fault};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 
+/// How a client's secret is replaced.
+#[derive(Clone, Debug, Default)]
+pub struct RotateOptions {
+    /// How much longer the old one goes on.
+    pub grace: Option<Duration>,
+    /// What was wrong with options that could not even be read.
+    pub unread: Faults,
+}
+
 impl Service {
     /// Registers a client; its secret is shown this once.
     ///
     /// # Errors
-    /// [`Error::Invalid`] on `client_id`; [`Error::PermissionDenied`].
-    pub async fn create_client(&self, client_id: &str, caller: &Caller) -> Result<ClientSecret, Error> {
-        caller.require(Rights::Superuser)?;
+    /// [`Error::Invalid`] on `client_id`.
+    pub async fn create_client(&self, client_id: &str, caller: &Superuser) -> Result<ClientSecret, Error> {
         if let Some(fault) = client_id_fault(client_id) {
             return Err(Error::invalid("client_id", fault));
         }
@@ -32,34 +40,36 @@ impl Service {
     /// One client.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::PermissionDenied`].
-    pub async fn client(&self, client_id: &str, caller: &Caller) -> Result<Client, Error> {
-        caller.require(Rights::Superuser)?;
+    /// [`Error::NotFound`].
+    pub async fn client(&self, client_id: &str, _: &Superuser) -> Result<Client, Error> {
         let id = client_id.to_owned();
         self.db(move |store| store.client(&id)).await?.ok_or(Error::NotFound)
     }
 
     /// All clients, by age.
-    pub async fn list_clients(&self, page: PageRequest, caller: &Caller) -> Result<Page<Client>, Error> {
-        caller.require(Rights::Superuser)?;
+    pub async fn list_clients(&self, page: PageRequest, _: &Superuser) -> Result<Page<Client>, Error> {
         self.db(move |store| store.list_clients(page)).await
     }
 
     /// Gives a client a new secret; gives until when the old one goes on too, if it does.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`]; [`Error::Invalid`] for options that could not be read.
     pub async fn rotate_client(
         &self,
         client_id: &str,
-        grace: Option<Duration>,
-        caller: &Caller,
+        options: RotateOptions,
+        caller: &Superuser,
     ) -> Result<(ClientSecret, Option<Timestamp>), Error> {
-        caller.require(Rights::Superuser)?;
+        // Who asks for a client that there is not is told that, whatever else they sent.
+        if !options.unread.fields().is_empty() {
+            self.client(client_id, caller).await?;
+            options.unread.into_result()?;
+        }
         let secret = ClientSecret::generate();
         let (id, digest, actor, now) =
             (client_id.to_owned(), secret.digest(), caller.actor.clone(), self.clock().now());
-        let grace_until = grace.filter(|grace| !grace.is_zero()).map(|grace| now.after(grace));
+        let grace_until = options.grace.filter(|grace| !grace.is_zero()).map(|grace| now.after(grace));
         let found = self.db(move |store| store.rotate_client(&id, &digest, grace_until, &actor, now)).await?;
         if found { Ok((secret, grace_until)) } else { Err(Error::NotFound) }
     }
@@ -68,8 +78,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn delete_client(&self, client_id: &str, caller: &Caller) -> Result<(), Error> {
-        caller.require(Rights::Superuser)?;
+    pub async fn delete_client(&self, client_id: &str, caller: &Superuser) -> Result<(), Error> {
         let (id, actor, now) = (client_id.to_owned(), caller.actor.clone(), self.clock().now());
         if self.db(move |store| store.delete_client(&id, &actor, now)).await? { Ok(()) } else { Err(Error::NotFound) }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Caller, Error, Service};
+use super::{Error, Service, Staff};
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
 use crate::domain::user::User;
@@ -26,7 +26,7 @@ impl Service {
         &self,
         username: &str,
         options: RegenerateOptions,
-        caller: &Caller,
+        caller: &Staff,
     ) -> Result<(Token, Option<Timestamp>), Error> {
         self.change_user(username, caller, async |user: User| {
             let now = self.clock().now();

@@ -1,7 +1,7 @@
 //! Tokens taken back: by a client, by whoever holds them (RFC 7009), by their owner, by an admin.
 
 use super::users::MOST_READS;
-use super::{Caller, Error, Holder, Rights, Service};
+use super::{Caller, Error, Holder, Service, Staff};
 use crate::domain::audit::Actor;
 
 /// Who asks for a revocation at the OAuth endpoint.
@@ -70,8 +70,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such live token; [`Error::PermissionDenied`].
-    pub async fn revoke_token(&self, id: i64, whose: Option<&str>, caller: &Caller) -> Result<(), Error> {
-        caller.require(Rights::Staff)?;
+    pub async fn revoke_token(&self, id: i64, whose: Option<&str>, caller: &Staff) -> Result<(), Error> {
         for _ in 0..MOST_READS {
             let owner = self.db(move |store| store.token_owner(id)).await?.ok_or(Error::NotFound)?;
             caller.require_power_over(&owner)?;

@@ -1,7 +1,7 @@
 //! Tokens of many users revoked at once, after an incident.
 
 use super::import::unhurried;
-use super::{Caller, Error, Rights, Service};
+use super::{Error, Service, Superuser};
 use crate::store::TokenCounts;
 pub use crate::store::TokenFilter;
 
@@ -9,9 +9,8 @@ impl Service {
     /// How many live tokens there are, of those that are meant.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] for anybody but superusers; [`Error::Store`].
-    pub async fn count_tokens(&self, which: &TokenFilter, caller: &Caller) -> Result<TokenCounts, Error> {
-        caller.require(Rights::Superuser)?;
+    /// [`Error::Store`].
+    pub async fn count_tokens(&self, which: &TokenFilter, _: &Superuser) -> Result<TokenCounts, Error> {
         let (store, which, now) = (self.inner.store.clone(), which.clone(), self.clock().now());
         Ok(unhurried(move || store.count_tokens(&which, now)).await??)
     }
@@ -20,15 +19,14 @@ impl Service {
     /// each batch. What is made meanwhile stays.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] for anybody but superusers; [`Error::Store`] when it ends before its time.
+    /// [`Error::Store`] when it ends before its time.
     pub async fn revoke_tokens(
         &self,
         which: TokenFilter,
         counted: TokenCounts,
-        caller: &Caller,
+        caller: &Superuser,
         hear: impl FnMut(u64),
     ) -> Result<u64, Error> {
-        caller.require(Rights::Superuser)?;
         let (by, clock) = (caller.actor.clone(), self.clock().clone());
         self.in_batches(
             move |store, after, most| store.revoke_tokens(&which, (after, counted.newest), most, &by, clock.now()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Caller, Error, Faults, Holder, Rights, Service};
+use super::{Caller, Error, Faults, Holder, Rights, Service, Staff};
 use crate::domain::audit::Action;
 use crate::domain::duration;
 use crate::domain::page::{Page, PageRequest};
@@ -32,7 +32,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn create_login_token(&self, username: &str, caller: &Caller) -> Result<Token, Error> {
+    pub async fn create_login_token(&self, username: &str, caller: &Staff) -> Result<Token, Error> {
         self.change_user(username, caller, async |user: User| {
             let made = self.login_token(&user, &caller.actor, Action::TokenCreate).await?;
             Ok(made.map(|(token, _)| token))
@@ -48,7 +48,7 @@ impl Service {
         &self,
         username: &str,
         wanted: NamedToken,
-        caller: &Caller,
+        caller: &Staff,
     ) -> Result<(Token, TokenFacts), Error> {
         self.change_user(username, caller, async |user: User| {
             let (token, new, now) = self.new_named_token(&wanted, None)?;
@@ -156,9 +156,8 @@ impl Service {
         &self,
         username: Option<&str>,
         page: PageRequest,
-        caller: &Caller,
+        caller: &Staff,
     ) -> Result<Page<(TokenFacts, String)>, Error> {
-        caller.require(Rights::Staff)?;
         let user_id = match username {
             Some(name) => Some(self.user(name, caller).await?.id),
             None => None,

@@ -156,6 +156,14 @@ on_both! {
         }
     }
 
+    fn a_page_means_nothing_to_the_form(db) {
+        let app = App::start(db);
+        for page in ["x", "0", "2"] {
+            let answer = app.send(Request::new("GET", &format!("/console/sign-in?page={page}")));
+            assert_eq!(answer.status, 200, "{page}: {}", answer.text());
+        }
+    }
+
     fn every_sign_in_makes_a_session_of_its_own(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);

@@ -52,6 +52,7 @@ type Expected = Vec<(String, Vec<Value>)>;
 
 fn request_line(route: &str, method: &str, status: u16, who: &Value) -> Value {
     let mut line = json!({"message": "request", "method": method, "status": status, "address": "127.0.0.1"});
+    line["target"] = json!("jeton::http::request_id");
     line[if route.starts_with('?') { "path" } else { "route" }] = json!(route.trim_start_matches('?'));
     for (name, value) in who.as_object().unwrap() {
         line[name] = value.clone();

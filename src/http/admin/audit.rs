@@ -1,27 +1,46 @@
 //! `GET /admin/audit/`.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
 
-use crate::domain::audit::Filter;
+use crate::domain::audit::{Entry, Filter};
 use crate::domain::time::Timestamp;
-use crate::http::error::HttpError;
-use crate::http::pages::ListQuery;
-use crate::http::{AppState, caller, drf};
-use crate::service::{Faults, Rights};
+use crate::http::drf::pages::ListQuery;
+use crate::http::endpoint::{Endpoint, Operation, format, text};
+use crate::http::error::Answered;
+use crate::http::state::State;
+use crate::service::{Faults, Staff};
+
+const NO_MOMENT: &str = "Enter a date/time such as 2026-11-23T08:00:00Z, or a date.";
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    let moment = || text().format(Some(format("date-time"))).examples([json!("2026-01-31T09:30:00Z")]);
+    vec![
+        Operation::get("/admin/audit/", "list_audit", "The audit log, newest first")
+            .describe(
+                "The details of a `login.failed` have its `reason`: `unknown_user`, `wrong_password`, `inactive`, \
+                 `no_password`, `too_costly`, `not_staff`, `throttled` or `limit`.",
+            )
+            .query("actor", text(), "Of exactly this actor: a username, `client:<id>`, `cli:<os user>` or `system`.")
+            .query("action", text().examples([json!("token.revoke")]), "Of exactly this action.")
+            .query("target", text(), "Concerning exactly this target.")
+            .query("since", moment(), "At this moment, or on this date, or later.")
+            .query("until", moment(), "Before this moment, or this date.")
+            .answers_page::<Entry>("The page.")
+            .refuses_bad_parameters("since", NO_MOMENT)
+            .to(list),
+    ]
+}
 
 /// The audit log, newest first; filters `actor`, `action`, `target`, `since`, `until`.
-pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Staff)?;
-    let query = ListQuery::of(&request)?;
+async fn list(caller: Staff, query: ListQuery, state: State) -> Answered {
     let text = |name: &str| Some(query.get(name)).filter(|text| !text.is_empty()).map(ToOwned::to_owned);
     let mut faults = Faults::default();
     let mut moment = |name: &str| {
         let text = text(name)?;
         let moment = Timestamp::parse(&text);
         if moment.is_none() {
-            faults.add(name, "Enter a date/time such as 2026-11-23T08:00:00Z, or a date.");
+            faults.add(name, NO_MOMENT);
         }
         moment
     };
@@ -29,6 +48,5 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<Ht
     faults.into_result()?;
     let (actor, action, target) = (text("actor"), text("action"), text("target"));
     let filter = Filter { actor, action, target, since, until, before_id: None };
-    let page = state.service.list_audit(filter, query.page, None, &caller).await?;
-    Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
+    query.answer(&state, state.service.list_audit(filter, query.page, None, &caller).await?)
 }

@@ -1,17 +1,55 @@
 //! `/admin/clients/`: the services that may introspect. Superusers only.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
-use super::regenerate::parse_grace;
-use crate::domain::client::ClientSecret;
-use crate::http::error::HttpError;
-use crate::http::fields::{Fields, Trim};
-use crate::http::pages::ListQuery;
-use crate::http::{AppState, body, caller, drf};
-use crate::service::{Error, Rights};
+use super::grace;
+use crate::domain::client::{Client, ClientSecret};
+use crate::http::drf;
+use crate::http::drf::fields::Trim;
+use crate::http::drf::pages::ListQuery;
+use crate::http::drf::query::Query;
+use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, text};
+use crate::http::error::Answered;
+use crate::http::extract::{Body, NoBody};
+use crate::http::state::State;
+use crate::service::{RotateOptions, Superuser};
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    let client_id = text().min_length(Some(1)).max_length(Some(150)).pattern(Some("^[!-9;-~]+$"));
+    let body = fields().property("client_id", client_id).required("client_id");
+    vec![
+        Operation::get("/admin/clients/", "list_clients", "A page of clients")
+            .answers_page::<Client>("By age, without their secrets.")
+            .to(list),
+        Operation::post("/admin/clients/", "create_client", "Register a service that may introspect")
+            .body(BODIES, body, &json!({ "client_id": "billing" }))
+            .answers::<WithSecret>(201, "The client, and this once its secret.")
+            .with(Header::NoStore)
+            .refuses_bad_fields("client_id", "A client with that client id already exists.")
+            .to(create),
+        Operation::delete("/admin/clients/{client_id}", "delete_client", "Delete a client")
+            .answers_nothing(204, "It may introspect no more.")
+            .may_not_exist("There is no such client.")
+            .to(delete),
+        Operation::post("/admin/clients/{client_id}/rotate", "rotate_client", "Give a client a new secret")
+            .describe("The old one is good no more, or with `grace` for that long; any before it is not.")
+            .query(
+                "grace",
+                text().pattern(Some(grace::PATTERN)).examples([json!("1h")]),
+                "How long the old secret goes on; not at all by default.",
+            )
+            .answers::<WithSecret>(200, "The client, and this once its secret.")
+            .with(Header::NoStore)
+            .refuses_bad_parameters("grace", grace::FAULT)
+            .may_not_exist("There is no such client.")
+            .to(rotate),
+    ]
+}
 
 /// A client with a new secret: the only time it is shown.
 #[derive(Serialize, ToSchema)]
@@ -31,25 +69,13 @@ impl<'a> WithSecret<'a> {
 }
 
 /// Clients by age, a page of them.
-pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Superuser)?;
-    let query = ListQuery::of(&request)?;
-    let page = state.service.list_clients(query.page, &caller).await?;
-    Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
+async fn list(caller: Superuser, query: ListQuery, state: State) -> Answered {
+    query.answer(&state, state.service.list_clients(query.page, &caller).await?)
 }
 
 /// Registers a client.
-pub async fn create(
-    request: HttpRequest,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Superuser)?;
-    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
-    let data = body::parse(&request, body)?;
-    let mut fields = Fields::of(&data)?;
+async fn create(caller: Superuser, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
     let client_id = fields.required_text("client_id", Trim::Yes);
     fields.finish()?;
     let secret = state.service.create_client(&client_id, &caller).await?;
@@ -57,29 +83,18 @@ pub async fn create(
 }
 
 /// Gives a client a new secret; the old one may go on for a while.
-pub async fn rotate(
-    request: HttpRequest,
-    client_id: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    // It takes none, but too large is too large.
-    body::read_known(&request, payload, body::MAX_BODY).await?;
-    state.service.client(&client_id, &caller).await?;
-    let query = ListQuery::of(&request)?;
-    let grace = parse_grace(query.get("grace")).map_err(|fault| Error::invalid("grace", fault))?;
-    let (secret, _) = state.service.rotate_client(&client_id, grace, &caller).await?;
+async fn rotate(caller: Superuser, _: NoBody, client_id: web::Path<String>, query: Query, state: State) -> Answered {
+    let mut options = RotateOptions::default();
+    match grace::parse(query.get("grace")) {
+        Ok(grace) => options.grace = grace,
+        Err(fault) => options.unread.add("grace", fault),
+    }
+    let (secret, _) = state.service.rotate_client(&client_id, options, &caller).await?;
     Ok(WithSecret::answer(StatusCode::OK, &client_id, &secret))
 }
 
 /// Deletes a client.
-pub async fn delete(
-    request: HttpRequest,
-    client_id: web::Path<String>,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
+async fn delete(caller: Superuser, client_id: web::Path<String>, state: State) -> Answered {
     state.service.delete_client(&client_id, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,24 +1,31 @@
 //! `POST /admin/explain`: why introspection says what it says.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
 
-use crate::http::error::HttpError;
-use crate::http::fields::Fields;
-use crate::http::{AppState, body, caller, drf};
-use crate::service::Rights;
+use crate::http::drf;
+use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, text};
+use crate::http::error::Answered;
+use crate::http::extract::Body;
+use crate::http::state::State;
+use crate::service::{Explanation, Staff};
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    let body = fields().property("token", text().min_length(Some(1)).description(Some("The key."))).required("token");
+    vec![
+        Operation::post("/admin/explain", "explain", "Why introspection says what it says of a token")
+            .body(BODIES, body, &json!({ "token": "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b" }))
+            .answers::<Explanation>(200, "The reason, with when and by whom.")
+            .with(Header::NoStore)
+            .refuses_bad_fields("token", "This field is required.")
+            .to(explain),
+    ]
+}
 
 /// Explains the `token` of the body.
-pub async fn explain(
-    request: HttpRequest,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Staff)?;
-    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
-    let data = body::parse(&request, body)?;
-    let mut fields = Fields::of(&data)?;
+async fn explain(caller: Staff, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
     let token = fields.any_text("token");
     fields.finish()?;
     Ok(drf::secret_answer(StatusCode::OK, &state.service.explain(&token, &caller).await?))

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod clients;
 pub mod explain;
+pub mod grace;
 pub mod password;
 pub mod regenerate;
 pub mod tokens;

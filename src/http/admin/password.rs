@@ -1,24 +1,33 @@
 //! `POST /admin/users/{username}/password`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::HttpResponse;
+use serde_json::json;
 
+use super::users::password;
 use crate::domain::password::Password;
-use crate::http::error::HttpError;
-use crate::http::fields::{Fields, Trim};
-use crate::http::{AppState, body, caller};
+use crate::http::drf::fields::Trim;
+use crate::http::endpoint::{BODIES, Endpoint, Operation, fields};
+use crate::http::error::Answered;
+use crate::http::extract::{Body, PowerOver};
+use crate::http::state::State;
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    let body = fields().property("password", password()).required("password");
+    vec![
+        Operation::post("/admin/users/{username}/password", "set_password", "Set a user's password")
+            .describe("It revokes the user's login tokens.")
+            .body(BODIES, body, &json!({ "password": "a tall ship and a star" }))
+            .answers_nothing(204, "It is set.")
+            .refuses_bad_fields("password", "This password is too common.")
+            .may_not_exist("There is no such user.")
+            .to(set_password),
+    ]
+}
 
 /// Sets a user's password and revokes their login tokens.
-pub async fn set_password(
-    request: HttpRequest,
-    username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    state.service.require_power_over(&username, &caller).await?;
-    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
-    let data = body::parse(&request, body)?;
-    let mut fields = Fields::of(&data)?;
+async fn set_password(PowerOver { caller, username }: PowerOver, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;
     state.service.set_password(&username, password, &caller).await?;

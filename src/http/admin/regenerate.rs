@@ -1,18 +1,39 @@
 //! `POST /admin/users/{username}/regenerate`: the answer to a leaked key.
 
-use std::time::Duration;
-
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::domain::duration;
-use crate::http::error::HttpError;
-use crate::http::fields::{NOT_A_BOOLEAN, boolean};
-use crate::http::pages::ListQuery;
-use crate::http::{AppState, body, caller, drf};
+use super::grace;
+use crate::http::drf;
+use crate::http::drf::fields::{NOT_A_BOOLEAN, boolean};
+use crate::http::drf::query::Query;
+use crate::http::endpoint::{self, Endpoint, Header, Operation, text};
+use crate::http::error::Answered;
+use crate::http::extract::{NoBody, PowerOver};
+use crate::http::state::State;
 use crate::service::{Error, Faults, RegenerateOptions};
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    let path = "/admin/users/{username}/regenerate";
+    vec![
+        Operation::post(path, "regenerate", "A new login token in place of the user's old ones")
+            .describe("The answer to a leaked key. Staff may not for staff and superusers, superusers may.")
+            .query(
+                "grace",
+                text().pattern(Some(grace::PATTERN)).examples([json!("1h")]),
+                "How long the old tokens live on; not at all by default.",
+            )
+            .query("all", endpoint::boolean(), "Revoke named tokens too.")
+            .answers::<NewKey>(200, "The new key.")
+            .with(Header::NoStore)
+            .refuses_bad_parameters("grace", grace::FAULT)
+            .may_not_exist("There is no such user.")
+            .to(regenerate),
+    ]
+}
 
 /// The new key.
 #[derive(Serialize, ToSchema)]
@@ -23,37 +44,16 @@ pub struct NewKey<'a> {
 }
 
 /// A new login token in place of the user's old ones.
-pub async fn regenerate(
-    request: HttpRequest,
-    username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    state.service.require_power_over(&username, &caller).await?;
-    // It takes none, but too large is too large.
-    body::read_known(&request, payload, body::MAX_BODY).await?;
-    let query = ListQuery::of(&request)?;
+async fn regenerate(PowerOver { caller, username }: PowerOver, _: NoBody, query: Query, state: State) -> Answered {
     let options = options(query.get("grace"), query.get("all"))?;
     let (token, _) = state.service.regenerate(&username, options, &caller).await?;
     Ok(drf::secret_answer(StatusCode::OK, &NewKey { token: token.expose() }))
 }
 
-/// How much longer what is replaced lives; empty: not at all.
-///
-/// # Errors
-/// What to say of a text that is no duration.
-pub fn parse_grace(text: &str) -> Result<Option<Duration>, &'static str> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    duration::parse(text).map(Some).map_err(|_| "Enter a duration such as 30m or 12h.")
-}
-
 fn options(grace: &str, all: &str) -> Result<RegenerateOptions, Error> {
     let mut faults = Faults::default();
     let mut options = RegenerateOptions::default();
-    match parse_grace(grace) {
+    match grace::parse(grace) {
         Ok(span) => options.grace = span,
         Err(fault) => faults.add("grace", fault),
     }

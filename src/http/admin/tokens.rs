@@ -1,42 +1,51 @@
 //! `/admin/users/{username}/tokens/` and `/admin/tokens/{id}`.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
+use serde_json::json;
 
 use crate::domain::page::Page;
-use crate::http::error::HttpError;
-use crate::http::fields::Fields;
-use crate::http::pages::ListQuery;
-use crate::http::tokens::{Created, named_token, token_id};
-use crate::http::{AppState, body, caller, drf};
-use crate::service::Rights;
+use crate::domain::token::TokenFacts;
+use crate::http::drf::pages::ListQuery;
+use crate::http::endpoint::{BODIES, Endpoint, Header, Operation};
+use crate::http::error::Answered;
+use crate::http::extract::{Body, PowerOver, TokenId};
+use crate::http::own::tokens::{Created, named_token, wanted};
+use crate::http::state::State;
+use crate::service::Staff;
+
+const PATH: &str = "/admin/users/{username}/tokens/";
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::get(PATH, "list_tokens", "A user's live tokens")
+            .answers_page::<TokenFacts>("Without their keys, by id.")
+            .to(list),
+        Operation::post(PATH, "create_token", "Make a named token for a user")
+            .describe("With the scope `jeton:admin` it may do what its user may, here too.")
+            .body(BODIES, wanted(), &json!({ "name": "ci", "scope": "reports:read", "expires_in": "90d" }))
+            .answers::<Created>(201, "The token, and this once its key.")
+            .with(Header::NoStore)
+            .refuses_bad_fields("name", "This field is required.")
+            .may_not_exist("There is no such user.")
+            .to(create),
+        Operation::delete("/admin/tokens/{id}", "revoke_token", "Revoke anybody's token")
+            .answers_nothing(204, "It is revoked.")
+            .may_not_exist("There is no such live token.")
+            .to(revoke),
+    ]
+}
 
 /// A user's live tokens.
-pub async fn list(
-    request: HttpRequest,
-    username: web::Path<String>,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Staff)?;
-    let query = ListQuery::of(&request)?;
+async fn list(caller: Staff, query: ListQuery, username: web::Path<String>, state: State) -> Answered {
     let page = state.service.list_tokens(Some(&username), query.page, &caller).await?;
     let page = Page { count: page.count, results: page.results.into_iter().map(|(token, _)| token).collect() };
-    Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
+    query.answer(&state, page)
 }
 
 /// Makes a named token for a user.
-pub async fn create(
-    request: HttpRequest,
-    username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    state.service.require_power_over(&username, &caller).await?;
-    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
-    let data = body::parse(&request, body)?;
-    let mut fields = Fields::of(&data)?;
+async fn create(PowerOver { caller, username }: PowerOver, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
     let wanted = named_token(&mut fields);
     fields.finish()?;
     let (token, facts) = state.service.create_named_token(&username, wanted, &caller).await?;
@@ -44,13 +53,7 @@ pub async fn create(
 }
 
 /// Revokes anybody's token.
-pub async fn revoke(
-    request: HttpRequest,
-    id: web::Path<String>,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Staff)?;
-    state.service.revoke_token(token_id(&id)?, None, &caller).await?;
+async fn revoke(caller: Staff, TokenId(id): TokenId, state: State) -> Answered {
+    state.service.revoke_token(id, None, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,30 +1,107 @@
 //! `GET, POST /admin/users/` and `GET, PATCH, DELETE /admin/users/{username}`.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder};
 
 use crate::domain::password::Password;
-use crate::domain::user::{UserFilter, UserOrder};
-use crate::http::error::HttpError;
-use crate::http::fields::{Fields, NOT_A_BOOLEAN, Trim, boolean};
-use crate::http::pages::ListQuery;
-use crate::http::{AppState, body, caller, drf};
-use crate::service::{Error, Faults, Rights, UserDraft, UserPatch};
+use crate::domain::user::{MAX_USERNAME_CHARS, User, UserFilter, UserOrder};
+use crate::http::drf;
+use crate::http::drf::fields::{NOT_A_BOOLEAN, Trim};
+use crate::http::drf::pages::ListQuery;
+use crate::http::endpoint::{BODIES, Endpoint, Operation, boolean, fields, format, text};
+use crate::http::error::Answered;
+use crate::http::extract::{Body, PowerOver};
+use crate::http::state::State;
+use crate::service::{Error, Faults, Staff, UserDraft, UserPatch};
+
+const PATH: &str = "/admin/users/{username}";
+const LAST: &str = "The last active superuser cannot be removed.";
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    let orders = ["id", "-id", "username", "-username", "date_joined", "-date_joined"];
+    let new = user().property("password", password()).required("username").required("password");
+    let example = json!({ "username": "alice", "password": "a tall ship and a star", "groups": ["billing"] });
+    vec![
+        Operation::get("/admin/users/", "list_users", "A page of users")
+            .query("search", text(), "Words, each of which is in a name or in the e-mail address.")
+            .query("is_active", boolean(), "Who may log in, or may not.")
+            .query("is_staff", boolean(), "Staff, or not.")
+            .query("is_superuser", boolean(), "Superusers, or not.")
+            .query("group", text(), "Who is in this group.")
+            .query("ordering", text().enum_values(Some(orders)), "What they are sorted by.")
+            .answers_page::<User>("The page.")
+            .refuses_bad_parameters("is_staff", NOT_A_BOOLEAN)
+            .to(list),
+        Operation::post("/admin/users/", "create_user", "Make a user")
+            .describe("Only a superuser may make staff.")
+            .body(BODIES, new, &example)
+            .answers::<User>(201, "The user.")
+            .refuses_bad_fields("username", "A user with that username already exists.")
+            .to(create),
+        Operation::get(PATH, "user", "One user")
+            .answers::<User>(200, "The user.")
+            .may_not_exist("There is no such user.")
+            .to(show),
+        Operation::patch(PATH, "update_user", "Change a user")
+            .describe("What the body does not name stays. Staff may not change staff and superusers, superusers may.")
+            .body(BODIES, user(), &json!({ "email": "alice@example.com", "is_active": false }))
+            .body_may_be_missing()
+            .answers::<User>(200, "The user as they are now.")
+            .refuses_bad_fields("email", "Enter a valid email address.")
+            .may_not_exist("There is no such user.")
+            .refuses(409, "It would leave no active superuser.", LAST)
+            .to(update),
+        Operation::delete(PATH, "delete_user", "Delete a user with all of their tokens")
+            .answers_nothing(204, "They are gone.")
+            .may_not_exist("There is no such user.")
+            .refuses(409, "It would leave no active superuser.", LAST)
+            .to(delete),
+    ]
+}
+
+/// The fields that a user is made of, and changed by.
+fn user() -> ObjectBuilder {
+    let name = || text().max_length(Some(150));
+    let groups = ArrayBuilder::new().items(name().min_length(Some(1)));
+    fields()
+        .property(
+            "username",
+            text()
+                .min_length(Some(1))
+                .max_length(Some(MAX_USERNAME_CHARS))
+                .pattern(Some("^[\\w.@+-]+$"))
+                .description(Some("Letters and digits of any script, and `@.+-_`.")),
+        )
+        .property("email", text().description(Some("An address, or empty.")).max_length(Some(254)))
+        .property("first_name", name())
+        .property("last_name", name())
+        .property("is_active", boolean())
+        .property("is_staff", boolean().description(Some("Only a superuser may set it.")))
+        .property("is_superuser", boolean().description(Some("Implies staff. Only a superuser may set it.")))
+        .property("groups", groups.description(Some("Names; unknown groups are made.")))
+}
+
+/// A password that is set.
+pub fn password() -> ObjectBuilder {
+    text()
+        .format(Some(format("password")))
+        .min_length(Some(8))
+        .description(Some("At most 4,096 bytes; not all digits, not common, not like the user's other fields."))
+}
 
 /// A page of users: `?search=`, `?is_active=`, `?is_staff=`, `?is_superuser=`, `?group=`, `?ordering=`.
-pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Staff)?;
-    let query = ListQuery::of(&request)?;
-    let page = state.service.list_users(filter(&query)?, query.page, &caller).await?;
-    Ok(drf::answer(StatusCode::OK, &query.answer(&request, &state, page)?))
+async fn list(caller: Staff, query: ListQuery, state: State) -> Answered {
+    query.answer(&state, state.service.list_users(filter(&query)?, query.page, &caller).await?)
 }
 
 fn filter(query: &ListQuery) -> Result<UserFilter, Error> {
     let mut faults = Faults::default();
     let mut flag = |name: &str| {
         let word = query.get(name).trim();
-        let flag = boolean(word);
+        let flag = drf::fields::boolean(word);
         if flag.is_none() && !word.is_empty() {
             faults.add(name, NOT_A_BOOLEAN);
         }
@@ -38,16 +115,8 @@ fn filter(query: &ListQuery) -> Result<UserFilter, Error> {
 }
 
 /// Makes a user.
-pub async fn create(
-    request: HttpRequest,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    caller.require(Rights::Staff)?;
-    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
-    let data = body::parse(&request, body)?;
-    let mut fields = Fields::of(&data)?;
+async fn create(caller: Staff, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
     let draft = UserDraft {
         username: fields.required_text("username", Trim::Yes),
         password: Some(Password::new(fields.required_text("password", Trim::No))),
@@ -65,27 +134,13 @@ pub async fn create(
 }
 
 /// One user.
-pub async fn show(
-    request: HttpRequest,
-    username: web::Path<String>,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
+async fn show(caller: Staff, username: web::Path<String>, state: State) -> Answered {
     Ok(drf::answer(StatusCode::OK, &state.service.user(&username, &caller).await?))
 }
 
 /// Changes the fields that the body has.
-pub async fn update(
-    request: HttpRequest,
-    username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
-    state.service.require_power_over(&username, &caller).await?;
-    let body = body::read_known(&request, payload, body::MAX_BODY).await?;
-    let data = body::parse(&request, body)?;
-    let mut fields = Fields::of(&data)?;
+async fn update(PowerOver { caller, username }: PowerOver, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
     let patch = UserPatch {
         username: fields.given_text("username", Trim::Yes),
         email: fields.optional_text("email"),
@@ -102,12 +157,7 @@ pub async fn update(
 }
 
 /// Deletes a user with all of their tokens.
-pub async fn delete(
-    request: HttpRequest,
-    username: web::Path<String>,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, HttpError> {
-    let caller = caller::caller(&request, &state).await?;
+async fn delete(caller: Staff, username: web::Path<String>, state: State) -> Answered {
     state.service.delete_user(&username, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }

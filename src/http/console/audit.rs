@@ -16,7 +16,7 @@ use super::visitor::visitor;
 use crate::domain::audit::{Action, Entry, Filter};
 use crate::domain::time::Timestamp;
 use crate::http::AppState;
-use crate::http::pages::QUOTED;
+use crate::http::drf::pages::QUOTED;
 use crate::service::Faults;
 
 /// How many entries are counted: whoever turns more pages than these does not ask how many there are.

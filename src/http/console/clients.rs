@@ -8,11 +8,11 @@ use super::form::FormFaults;
 use super::listing::{Listing, Pager};
 use super::page::{Answered, Frame, Refusal, html, see_other};
 use super::parts::{Confirmation, Field, Moment, MomentOr, SecretPage, client_link, moment_or};
-use super::tokens::grace;
+use super::tokens::grace_of;
 use super::visitor::{Visitor, posted, visitor};
 use crate::domain::client::{Client, ClientSecret};
 use crate::http::AppState;
-use crate::service::Rights;
+use crate::service::RotateOptions;
 
 const CLIENTS: &str = "/console/clients";
 
@@ -51,7 +51,7 @@ struct RotatePage {
 pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered {
     let visitor = visitor(&request, &state).await?;
     let listing = Listing::of(&request)?;
-    let page = state.service.list_clients(listing.page, &visitor.caller).await?;
+    let page = state.service.list_clients(listing.page, &visitor.superuser()?).await?;
     let row = |client: Client| Row {
         link: client_link(&client.client_id),
         client_id: client.client_id,
@@ -69,7 +69,7 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
 /// The form for a new one.
 pub async fn new(request: HttpRequest, state: web::Data<AppState>) -> Answered {
     let visitor = visitor(&request, &state).await?;
-    visitor.caller.require(Rights::Superuser)?;
+    visitor.superuser()?;
     Ok(form_page(&visitor, StatusCode::OK, "", &FormFaults::default()))
 }
 
@@ -77,7 +77,8 @@ pub async fn new(request: HttpRequest, state: web::Data<AppState>) -> Answered {
 pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> Answered {
     let (visitor, form) = posted(&request, payload, &state).await?;
     let client_id = form.text("client_id");
-    let made = state.service.create_client(&client_id, &visitor.caller);
+    let superuser = visitor.superuser()?;
+    let made = state.service.create_client(&client_id, &superuser);
     match visitor.once(&request, &form, &state, made).await? {
         Ok(secret) => Ok(shown(&visitor, &client_id, &secret, &format!("{client_id} was registered."))),
         Err(error) => Ok(form_page(&visitor, StatusCode::BAD_REQUEST, &client_id, &FormFaults::of(error)?)),
@@ -91,7 +92,7 @@ pub async fn confirm_rotate(
     state: web::Data<AppState>,
 ) -> Answered {
     let visitor = visitor(&request, &state).await?;
-    let client_id = state.service.client(&client_id, &visitor.caller).await?.client_id;
+    let client_id = state.service.client(&client_id, &visitor.superuser()?).await?.client_id;
     let page = RotatePage {
         frame: visitor.frame(&format!("Rotate {client_id}"), "clients"),
         form_token: visitor.form_token(),
@@ -108,7 +109,9 @@ pub async fn rotate(
     state: web::Data<AppState>,
 ) -> Answered {
     let (visitor, form) = posted(&request, payload, &state).await?;
-    let rotated = state.service.rotate_client(&client_id, grace(&form)?, &visitor.caller);
+    let options = RotateOptions { grace: grace_of(&form)?, ..RotateOptions::default() };
+    let superuser = visitor.superuser()?;
+    let rotated = state.service.rotate_client(&client_id, options, &superuser);
     let (secret, old_until) = visitor.once(&request, &form, &state, rotated).await??;
     let old = match old_until.map(Moment) {
         Some(until) => format!("the old one goes on until {}", until.text()),
@@ -124,7 +127,7 @@ pub async fn confirm_delete(
     state: web::Data<AppState>,
 ) -> Answered {
     let visitor = visitor(&request, &state).await?;
-    let client_id = state.service.client(&client_id, &visitor.caller).await?.client_id;
+    let client_id = state.service.client(&client_id, &visitor.superuser()?).await?.client_id;
     let page = Confirmation {
         frame: visitor.frame(&format!("Delete {client_id}"), "clients"),
         form_token: visitor.form_token(),
@@ -143,7 +146,7 @@ pub async fn delete(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Refusal> {
     let (visitor, _) = posted(&request, payload, &state).await?;
-    state.service.delete_client(&client_id, &visitor.caller).await?;
+    state.service.delete_client(&client_id, &visitor.superuser()?).await?;
     visitor.notify(&state, format!("{client_id} was deleted.")).await;
     Ok(see_other(CLIENTS))
 }

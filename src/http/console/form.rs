@@ -5,8 +5,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, web};
 
 use super::page::Refusal;
-use super::visitor::foreign_form;
-use crate::http::body::{self, Charset};
+use crate::http::drf::body::{self, Charset};
 use crate::service::{Error, Faults};
 
 /// The fields of a form.
@@ -24,7 +23,7 @@ impl Form {
     /// 403.
     pub fn of_our_site(request: &HttpRequest) -> Result<(), Refusal> {
         match request.headers().get("Sec-Fetch-Site") {
-            Some(site) if site != "same-origin" => Err(foreign_form()),
+            Some(site) if site != "same-origin" => Err(Refusal::foreign_form()),
             _ => Ok(()),
         }
     }

@@ -8,8 +8,8 @@ use percent_encoding::utf8_percent_encode;
 
 use super::page::Refusal;
 use crate::domain::page::PageRequest;
-use crate::http::body::{Charset, form};
-use crate::http::pages::QUOTED;
+use crate::http::drf::body::{Charset, form};
+use crate::http::drf::pages::QUOTED;
 
 /// How many rows a page has.
 const PAGE_SIZE: u32 = 25;

@@ -14,6 +14,7 @@ mod page;
 mod parts;
 mod sign_in;
 mod sign_out;
+mod token_form;
 mod tokens;
 mod user;
 mod users;
@@ -21,19 +22,21 @@ mod visitor;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
-use actix_web::middleware::{Next, from_fn};
-use actix_web::{Route, guard, web};
-
-use super::at;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::middleware::{DefaultHeaders, Next, from_fn};
+use actix_web::{Resource, Route, guard, web};
 
 /// Every page there is.
 pub fn routes(config: &mut web::ServiceConfig) {
-    let page = |path, handler: Route| at(path, "GET, HEAD").route(handler).default_service(web::to(page::other_method));
-    let verb = |path, handler: Route| at(path, "POST").route(handler).default_service(web::to(page::other_method));
-    let form = |path, shown: Route, posted: Route| {
-        at(path, "GET, HEAD, POST").route(shown).route(posted).default_service(web::to(page::other_method))
+    // With and without its trailing slash, and with the methods that it says it allows in every answer.
+    let at = |path: &str, allow: &'static str, routes: Vec<Route>| {
+        let resource = web::resource([path.to_owned(), format!("{path}/")]);
+        let resource = routes.into_iter().fold(resource, Resource::route);
+        resource.default_service(web::to(page::other_method)).wrap(DefaultHeaders::new().add((ALLOW, allow)))
     };
+    let page = |path, handler| at(path, "GET, HEAD", vec![handler]);
+    let verb = |path, handler| at(path, "POST", vec![handler]);
+    let form = |path, shown, posted| at(path, "GET, HEAD, POST", vec![shown, posted]);
     let console = web::scope("/console")
         .wrap(from_fn(guarded))
         .service(page("", get().to(overview::show)))

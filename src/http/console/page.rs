@@ -71,6 +71,12 @@ impl Refusal {
     pub fn not_found() -> Self {
         Error::NotFound.into()
     }
+
+    /// 403 for a form that is of no page of theirs.
+    pub fn foreign_form() -> Self {
+        let sentence = "This form is not valid any more. Go back, reload the page and try again.";
+        Self::Page(StatusCode::FORBIDDEN, sentence.into())
+    }
 }
 
 impl From<Error> for Refusal {

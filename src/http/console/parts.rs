@@ -10,7 +10,7 @@ use super::form::FormFaults;
 use super::page::Frame;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
-use crate::http::pages::QUOTED;
+use crate::http::drf::pages::QUOTED;
 
 /// A labelled field of a form, and what is wrong with it.
 #[derive(Clone, Default, Template)]

@@ -7,12 +7,13 @@ use askama::Template;
 
 use super::cookies::Cookie;
 use super::form::{Form, FormFaults};
-use super::listing::Listing;
 use super::page::{Answered, Frame, html, see_other, throttled};
 use super::parts::Field;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
-use crate::http::{AppState, client_address};
+use crate::http::AppState;
+use crate::http::drf::query::Query;
+use crate::http::edge::client_address;
 use crate::logging::Request;
 use crate::service::{Error, Faults, Login};
 
@@ -29,8 +30,8 @@ struct SignInPage {
 
 /// The form; who is signed in already goes on.
 pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> Answered {
-    let listing = Listing::of(&request)?;
-    let next = listing.get("next");
+    let query = Query::of(&request);
+    let next = query.get("next").trim();
     if let Some(key) = Cookie::Session.sent(&request, &state)
         && state.service.session(&key, false).await?.is_some()
     {

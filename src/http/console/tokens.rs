@@ -7,79 +7,15 @@ use actix_web::{HttpRequest, web};
 
 use super::form::{Form, FormFaults};
 use super::page::{Answered, Refusal, html};
-use super::parts::{Field, Moment, MomentOr, SecretPage, moment_or, user_link};
+use super::parts::{SecretPage, user_link};
+use super::token_form::Wanted;
 use super::user::{Refused, back, page};
 use super::visitor::{Visitor, posted};
-use crate::domain::duration;
-use crate::domain::token::{Token, TokenFacts};
+use crate::domain::token::Token;
 use crate::http::AppState;
-use crate::http::admin::regenerate::parse_grace;
-use crate::http::tokens::token_id;
-use crate::service::{Error, NamedToken, RegenerateOptions};
-
-/// A line of the list.
-pub struct TokenRow {
-    pub id: i64,
-    pub name: String,
-    pub is_named: bool,
-    pub hint: String,
-    pub scope: String,
-    pub created: Moment,
-    pub used: MomentOr,
-    pub ends: MomentOr,
-}
-
-impl TokenRow {
-    pub fn of(token: TokenFacts) -> Self {
-        let ends = token.ends_at();
-        Self {
-            id: token.id,
-            is_named: token.name.is_some(),
-            name: token.name.unwrap_or_else(|| "Login token".into()),
-            hint: token.hint,
-            scope: token.scope,
-            created: Moment(token.created_at),
-            used: moment_or(token.last_used_at, "never"),
-            ends: moment_or(ends, "never"),
-        }
-    }
-}
-
-/// The token that a form asks for.
-#[derive(Default)]
-pub struct Wanted {
-    name: String,
-    scope: String,
-    expires_in: String,
-}
-
-impl Wanted {
-    fn of(form: &Form) -> Self {
-        Self { name: form.text("name"), scope: form.text("scope"), expires_in: form.text("expires_in") }
-    }
-
-    /// The form's fields.
-    pub fn fields(&self, faults: &FormFaults) -> Vec<Field> {
-        vec![
-            Field::text("name", "Name", &self.name).required().hint("What it is for").with(faults),
-            Field::text("scope", "Scope", &self.scope)
-                .hint("Scopes, separated by blanks; may be empty. With jeton:admin it may do here what its user may")
-                .with(faults),
-            Field::text("expires_in", "Expires in", &self.expires_in)
-                .hint("Such as 12h or 90d; empty: never")
-                .with(faults),
-        ]
-    }
-
-    fn lifetime(&self) -> Result<Option<Duration>, Error> {
-        if self.expires_in.is_empty() {
-            return Ok(None);
-        }
-        let span = duration::lifetime(&self.expires_in)
-            .map_err(|_| Error::invalid("expires_in", "Enter whole seconds, or a duration such as 12h or 90d."))?;
-        Ok(Some(span))
-    }
-}
+use crate::http::admin::grace;
+use crate::http::extract::TokenId;
+use crate::service::{NamedToken, RegenerateOptions};
 
 /// Makes a named token and shows its key.
 pub async fn create(
@@ -112,15 +48,15 @@ pub async fn regenerate(
     state: web::Data<AppState>,
 ) -> Answered {
     let (visitor, form) = posted(&request, payload, &state).await?;
-    let options = RegenerateOptions { grace: grace(&form)?, all: form.ticked("all") };
+    let options = RegenerateOptions { grace: grace_of(&form)?, all: form.ticked("all") };
     let made = state.service.regenerate(&username, options, &visitor.caller);
     let (token, _) = visitor.once(&request, &form, &state, made).await??;
     Ok(shown(&visitor, &username, &token, "The new login key".into()))
 }
 
 /// How much longer what a form replaces is to live.
-pub fn grace(form: &Form) -> Result<Option<Duration>, Refusal> {
-    parse_grace(form.get("grace")).map_err(|fault| Refusal::Page(StatusCode::BAD_REQUEST, fault.into()))
+pub fn grace_of(form: &Form) -> Result<Option<Duration>, Refusal> {
+    grace::parse(form.get("grace")).map_err(|fault| Refusal::Page(StatusCode::BAD_REQUEST, fault.into()))
 }
 
 /// Revokes a token of this user's.
@@ -132,7 +68,7 @@ pub async fn revoke(
 ) -> Answered {
     let (visitor, _) = posted(&request, payload, &state).await?;
     let (username, id) = path.into_inner();
-    state.service.revoke_token(token_id(&id)?, Some(&username), &visitor.caller).await?;
+    state.service.revoke_token(TokenId::parse(&id)?.0, Some(&username), &visitor.caller).await?;
     back(&state, &visitor, &username, "The token is revoked.").await
 }
 

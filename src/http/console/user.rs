@@ -9,7 +9,7 @@ use super::form::FormFaults;
 use super::listing::{Listing, Pager};
 use super::page::{Answered, Frame, Refusal, html, see_other};
 use super::parts::{Field, Moment, MomentOr, full_name, moment_or, user_link};
-use super::tokens::{TokenRow, Wanted};
+use super::token_form::{TokenRow, Wanted};
 use super::visitor::{Visitor, posted, visitor};
 use crate::domain::password::Password;
 use crate::domain::user::User;

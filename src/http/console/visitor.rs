@@ -10,10 +10,11 @@ use super::page::{Frame, Refusal, Who};
 use super::parts::user_link;
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
-use crate::http::pages::QUOTED;
-use crate::http::{AppState, client_address};
+use crate::http::AppState;
+use crate::http::drf::pages::QUOTED;
+use crate::http::edge::client_address;
 use crate::logging::Request;
-use crate::service::{Caller, Error, Rights};
+use crate::service::{Caller, Error, Rights, Staff, Superuser};
 
 const SENT_ALREADY: &str = "This form was sent already, and what it asks for was done. A key or a secret is shown that \
                             once: if it was not copied, open the page anew and make another.";
@@ -24,7 +25,7 @@ pub struct Visitor {
     user: User,
     notice: Option<String>,
     /// Their rights, as the database has them at this request.
-    pub caller: Caller,
+    pub caller: Staff,
 }
 
 impl Visitor {
@@ -46,6 +47,14 @@ impl Visitor {
 
     pub fn is_superuser(&self) -> bool {
         self.caller.rights == Rights::Superuser
+    }
+
+    /// They as a superuser.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`].
+    pub fn superuser(&self) -> Result<Superuser, Error> {
+        Caller::clone(&self.caller).superuser()
     }
 
     /// Has their next page say this. Where that fails, what was done is done, and no page may say that it was not.
@@ -96,7 +105,7 @@ pub async fn visitor(request: &HttpRequest, state: &AppState) -> Result<Visitor,
         && let Some(session) = state.service.session(&key, is_look).await?
     {
         Request::is_of_user(&session.user.username);
-        let caller = Caller::user(&session.user, client_address(request, state));
+        let caller = Caller::user(&session.user, client_address(request, state)).staff()?;
         return Ok(Visitor { key, user: session.user, notice: session.notice, caller });
     }
     let wanted = request.uri().path_and_query().map_or("/console/", |wanted| wanted.as_str());
@@ -122,15 +131,7 @@ pub async fn posted(
     let visitor = visitor(request, state).await?;
     let form = Form::read_known(request, payload).await?;
     if !visitor.key.made(form.get(Form::TOKEN)) {
-        return Err(foreign_form());
+        return Err(Refusal::foreign_form());
     }
     Ok((visitor, form))
-}
-
-/// 403 for a form that is of no page of theirs.
-pub fn foreign_form() -> Refusal {
-    Refusal::Page(
-        StatusCode::FORBIDDEN,
-        "This form is not valid any more. Go back, reload the page and try again.".into(),
-    )
 }

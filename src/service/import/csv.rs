@@ -7,7 +7,7 @@ use super::rows::Rows;
 use super::{Progress, UselessHashes, made, meanwhile, unhurried};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{ImportedUser, NewUser};
-use crate::service::{Caller, Error, Rights, Service};
+use crate::service::{Error, Service, Superuser};
 use crate::store::{ImportTarget, ImportedEntry, Store, StoreError};
 
 /// How many users are looked up and written at once.
@@ -61,14 +61,13 @@ impl Service {
     /// are.
     ///
     /// # Errors
-    /// [`CsvError::Faults`] with everything that is wrong; [`Error::PermissionDenied`] for anybody but superusers.
+    /// [`CsvError::Faults`] with everything that is wrong.
     pub async fn import_csv(
         &self,
         text: Vec<u8>,
-        caller: &Caller,
+        caller: &Superuser,
         mut hear: impl FnMut(Progress) + Send + 'static,
     ) -> Result<CsvImported, CsvError> {
-        caller.require(Rights::Superuser)?;
         let (store, by, now) = (self.inner.store.clone(), caller.actor.clone(), self.clock().now());
         let max_memory_kib = self.inner.hasher.max_memory_kib();
         let import = move || {

@@ -10,7 +10,7 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenMode;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
-use crate::service::{Caller, Error, Rights, Sealer, Service};
+use crate::service::{Error, Sealer, Service, Superuser};
 use crate::store::{DJANGO_BATCH, DjangoSource, ImportTarget, Store, StoreError};
 
 /// Where a Django project keeps its users.
@@ -56,10 +56,9 @@ impl Service {
     pub async fn import_django(
         &self,
         source: DjangoSource,
-        caller: &Caller,
+        caller: &Superuser,
         hear: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Imported, Error> {
-        caller.require(Rights::Superuser)?;
         let single = self.policy().token_mode == TokenMode::Single;
         let walk = Walk {
             source,

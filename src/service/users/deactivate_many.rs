@@ -2,16 +2,15 @@
 
 use crate::domain::user::User;
 use crate::service::import::unhurried;
-use crate::service::{Caller, Error, Rights, Service};
+use crate::service::{Error, Service, Superuser};
 use crate::store::{Store, StoreError};
 
 impl Service {
     /// How many active users there are besides `kept`.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when no active superuser would stay; [`Error::PermissionDenied`] for anybody but superusers.
-    pub async fn count_active_but(&self, kept: &[User], caller: &Caller) -> Result<u64, Error> {
-        caller.require(Rights::Superuser)?;
+    /// [`Error::Conflict`] when no active superuser would stay.
+    pub async fn count_active_but(&self, kept: &[User], _: &Superuser) -> Result<u64, Error> {
         let leads = |user: &User| user.is_superuser && user.is_active;
         if !kept.iter().any(leads) && self.db(Store::has_active_superuser).await? {
             return Err(StoreError::LastSuperuser.into());
@@ -28,10 +27,9 @@ impl Service {
     pub async fn deactivate_all_but(
         &self,
         kept: &[User],
-        caller: &Caller,
+        caller: &Superuser,
         hear: impl FnMut(u64),
     ) -> Result<u64, Error> {
-        caller.require(Rights::Superuser)?;
         let (kept, by, clock) = (ids(kept), caller.actor.clone(), self.clock().clone());
         self.in_batches(move |store, after, most| store.deactivate_all_but(&kept, after, most, &by, clock.now()), hear)
             .await

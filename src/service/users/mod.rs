@@ -6,7 +6,7 @@ mod deactivate_many;
 mod own;
 mod update;
 
-use super::{Caller, Error, Faults, Rights, Service};
+use super::{Error, Faults, Service, Staff};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::password::Password;
 use crate::domain::password_rules::Attributes;
@@ -21,9 +21,8 @@ impl Service {
     /// One user.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::PermissionDenied`] for anybody but staff.
-    pub async fn user(&self, username: &str, caller: &Caller) -> Result<User, Error> {
-        caller.require(Rights::Staff)?;
+    /// [`Error::NotFound`].
+    pub async fn user(&self, username: &str, _: &Staff) -> Result<User, Error> {
         let name = username.to_owned();
         self.db(move |store| store.user(&name)).await?.ok_or(Error::NotFound)
     }
@@ -32,21 +31,12 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::PermissionDenied`].
-    pub async fn require_power_over(&self, username: &str, caller: &Caller) -> Result<(), Error> {
+    pub async fn require_power_over(&self, username: &str, caller: &Staff) -> Result<(), Error> {
         caller.require_power_over(&self.user(username, caller).await?)
     }
 
     /// A page of the users that `filter` lets through.
-    ///
-    /// # Errors
-    /// [`Error::PermissionDenied`] for anybody but staff.
-    pub async fn list_users(
-        &self,
-        filter: UserFilter,
-        page: PageRequest,
-        caller: &Caller,
-    ) -> Result<Page<User>, Error> {
-        caller.require(Rights::Staff)?;
+    pub async fn list_users(&self, filter: UserFilter, page: PageRequest, _: &Staff) -> Result<Page<User>, Error> {
         self.db(move |store| store.list_users(&filter, page)).await
     }
 
@@ -54,7 +44,7 @@ impl Service {
     ///
     /// # Errors
     /// As [`Service::update_user`].
-    pub async fn delete_user(&self, username: &str, caller: &Caller) -> Result<(), Error> {
+    pub async fn delete_user(&self, username: &str, caller: &Staff) -> Result<(), Error> {
         self.change_user(username, caller, async |user: User| {
             let (actor, now) = (caller.actor.clone(), self.clock().now());
             let deleted = self.db(move |store| store.delete_user(&user, &actor, now)).await?;
@@ -67,7 +57,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Invalid`] on `password` with all faults; [`Error::NotFound`], [`Error::PermissionDenied`].
-    pub async fn set_password(&self, username: &str, password: Password, caller: &Caller) -> Result<(), Error> {
+    pub async fn set_password(&self, username: &str, password: Password, caller: &Staff) -> Result<(), Error> {
         self.change_user(username, caller, async |user: User| {
             let attributes = Attributes {
                 username: &user.username,
@@ -94,7 +84,7 @@ impl Service {
     pub(super) async fn change_user<T>(
         &self,
         username: &str,
-        caller: &Caller,
+        caller: &Staff,
         change: impl AsyncFn(User) -> Result<Option<T>, Error>,
     ) -> Result<T, Error> {
         for _ in 0..MOST_READS {

@@ -2,7 +2,7 @@
 
 use super::check::{self, TAKEN};
 use crate::domain::user::User;
-use crate::service::{Caller, Error, Faults, Rights, Service};
+use crate::service::{Error, Faults, Rights, Service, Staff};
 use crate::store::{StoreError, UserChange};
 
 /// What to change of a user, not yet checked; `None` leaves a field as it is.
@@ -37,7 +37,7 @@ impl Service {
     /// [`Error::Invalid`] with all faults by field; [`Error::Conflict`] for the last active superuser
     /// and for a user of another edition;
     /// [`Error::NotFound`]; [`Error::PermissionDenied`], also when flags are granted that the caller may not grant.
-    pub async fn update_user(&self, username: &str, patch: UserPatch, caller: &Caller) -> Result<User, Error> {
+    pub async fn update_user(&self, username: &str, patch: UserPatch, caller: &Staff) -> Result<User, Error> {
         self.change_user(username, caller, async |user: User| {
             if patch.is_staff == Some(true) || patch.is_superuser == Some(true) {
                 caller.require(Rights::Superuser)?;

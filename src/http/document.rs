@@ -1,0 +1,85 @@
+//! The OpenAPI 3.1 document of all endpoints. What is answered describes itself (`ToSchema` beside `Serialize`); what a type
+//! cannot say stands beside its handler.
+
+use serde_json::{Value, json};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Server};
+
+use super::endpoint::{FORM, Header, MULTIPART, Security};
+use super::endpoints::groups;
+use super::oauth::verify;
+
+const DESCRIPTION: &str = "\
+Opaque tokens for a username and a password, and an answer to services that ask whose a token is.
+
+Every path works with and without its trailing slash. `HEAD` works where `GET` does, and `OPTIONS` everywhere but at \
+probes. A method that a path does not have is answered 405, a path that there is not 404, both with `{\"detail\": \
+\"..\"}`. A request may name itself with `X-Request-Id`. Bodies are at most 64 KiB.";
+
+/// OpenAPI of every endpoint.
+#[must_use]
+pub fn document() -> Value {
+    let groups = groups();
+    let tags = groups.iter().map(|group| TagBuilder::new().name(group.name).description(Some(group.text)).build());
+    let document = OpenApiBuilder::new().info(info()).servers(Some([Server::new("/")])).tags(Some(tags));
+    let (mut paths, mut components) = (PathsBuilder::new(), components());
+    for group in groups {
+        for endpoint in group.endpoints.into_iter().filter(|endpoint| endpoint.is_documented) {
+            let mut operation = endpoint.operation;
+            components.schemas.extend(std::mem::take(&mut operation.schemas));
+            paths = paths.path(operation.path, operation.build(group.name));
+        }
+    }
+    let document: OpenApi = document.paths(paths).components(Some(components)).build();
+    let mut document = serde_json::to_value(document).expect("a document is JSON");
+    // What utoipa has no word for: an answer that is said to have a header has it.
+    for header in document["components"]["headers"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+        header["required"] = json!(true);
+    }
+    for path in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+        for operation in path.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
+            for form in [FORM, MULTIPART] {
+                let content = operation.pointer_mut("/requestBody/content").and_then(|content| content.get_mut(form));
+                if let Some(form) = content.and_then(|content| content.get_mut("schema")) {
+                    without_null(form);
+                }
+            }
+        }
+    }
+    document
+}
+
+fn info() -> utoipa::openapi::Info {
+    let license = LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).identifier(Some(env!("CARGO_PKG_LICENSE")));
+    InfoBuilder::new()
+        .title("jeton")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(license.build()))
+        .build()
+}
+
+fn components() -> Components {
+    let mut components = Components::new();
+    for way in Security::NAMED {
+        components.add_security_scheme(way.name(), way.scheme());
+    }
+    for header in Header::SHARED.into_iter().chain(verify::HEADERS.map(Header::Identity)) {
+        components.headers.insert(header.component(), header.object().into());
+    }
+    components
+}
+
+/// A form has no null: what JSON may say to be null is left out.
+fn without_null(form: &mut Value) {
+    for field in
+        form.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(|fields| fields.values_mut())
+    {
+        if let Some(types) = field.get_mut("type").and_then(Value::as_array_mut) {
+            types.retain(|name| name != "null");
+        }
+        if let Some(ways) = field.get_mut("oneOf").and_then(Value::as_array_mut) {
+            ways.retain(|way| way["type"] != "null");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Serializer fields: from what a body says to checked values, with DRF's sentences (`rest_framework/fields.py`).
+
+use std::time::Duration;
+
+use super::body::{Data, Value};
+use super::text::python_strip;
+use crate::domain::duration;
+use crate::service::{Error, Faults};
+
+const REQUIRED: &str = "This field is required.";
+const NULL: &str = "This field may not be null.";
+const BLANK: &str = "This field may not be blank.";
+const NOT_A_STRING: &str = "Not a valid string.";
+/// DRF's sentence for what [`boolean`] does not know.
+pub const NOT_A_BOOLEAN: &str = "Must be a valid boolean.";
+
+/// Whether blanks round a text count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trim {
+    /// They are cut off.
+    Yes,
+    /// They are part of it.
+    No,
+}
+
+/// Reads the fields of one body and gathers their faults.
+pub struct Fields<'a> {
+    data: &'a Data,
+    faults: Faults,
+}
+
+impl<'a> Fields<'a> {
+    /// # Errors
+    /// [`Error::Invalid`] for a body that has no fields.
+    pub fn of(data: &'a Data) -> Result<Self, Error> {
+        let sentence = match data {
+            Data::Fields { .. } => return Ok(Self { data, faults: Faults::default() }),
+            Data::Null => "No data provided".to_owned(),
+            Data::Other(kind) => format!("Invalid data. Expected a dictionary, but got {kind}."),
+        };
+        Err(Error::invalid(Faults::NON_FIELD, sentence))
+    }
+
+    /// A `CharField` that must be there and not be blank. Gives an empty text after a fault.
+    pub fn required_text(&mut self, name: &str, trim: Trim) -> String {
+        match self.data.get(name) {
+            None => self.fault(name, REQUIRED),
+            Some(Value::Null) => self.fault(name, NULL),
+            Some(value) => match self.text_of(name, value, trim) {
+                Some(text) if !text.is_empty() => return text,
+                Some(_) => self.fault(name, BLANK),
+                None => {}
+            },
+        }
+        String::new()
+    }
+
+    /// A `CharField` that may be left out, but not be blank.
+    pub fn given_text(&mut self, name: &str, trim: Trim) -> Option<String> {
+        self.data.get(name)?;
+        Some(self.required_text(name, trim))
+    }
+
+    /// A `CharField` that may be left out or be blank.
+    pub fn optional_text(&mut self, name: &str) -> Option<String> {
+        match self.data.get(name)? {
+            Value::Null => {
+                self.fault(name, NULL);
+                None
+            }
+            value => self.text_of(name, value, Trim::Yes),
+        }
+    }
+
+    /// A text that must be there and may be anything but empty, blanks too.
+    pub fn any_text(&mut self, name: &str) -> String {
+        match self.data.get(name) {
+            None => self.fault(name, REQUIRED),
+            Some(Value::Null) => self.fault(name, NULL),
+            Some(Value::Text(bytes)) if bytes.is_empty() => self.fault(name, BLANK),
+            Some(Value::Text(bytes)) => return String::from_utf8_lossy(bytes).into_owned(),
+            Some(_) => self.fault(name, NOT_A_STRING),
+        }
+        String::new()
+    }
+
+    /// A length of time: whole seconds, or text such as `90d`. It may be left out, be blank or be null.
+    pub fn nullable_duration(&mut self, name: &str) -> Option<Duration> {
+        let text = match self.data.get(name)? {
+            Value::Null => return None,
+            Value::Number(text) => text.clone(),
+            Value::Text(bytes) => python_strip(&String::from_utf8_lossy(bytes)).to_owned(),
+            _ => String::from("-"),
+        };
+        if text.is_empty() {
+            return None;
+        }
+        let span = duration::lifetime(&text);
+        if span.is_err() {
+            self.fault(name, "Enter whole seconds, or a duration such as 12h or 90d.");
+        }
+        span.ok()
+    }
+
+    /// A `BooleanField`.
+    pub fn optional_bool(&mut self, name: &str) -> Option<bool> {
+        let text = match self.data.get(name)? {
+            Value::Bool(value) => return Some(*value),
+            Value::Null => {
+                self.fault(name, NULL);
+                return None;
+            }
+            Value::Text(text) => String::from_utf8_lossy(text).trim().to_owned(),
+            Value::Number(text) => text.clone(),
+            Value::List(_) | Value::Object | Value::File => String::new(),
+        };
+        let value = boolean(&text);
+        if value.is_none() {
+            self.fault(name, NOT_A_BOOLEAN);
+        }
+        value
+    }
+
+    /// A `ListField` of texts; in a form, the field once for each.
+    pub fn optional_texts(&mut self, name: &str) -> Option<Vec<String>> {
+        let values: Vec<Value> = match self.data {
+            Data::Fields { form: true, .. } => self.data.all(name),
+            _ => match self.data.get(name)? {
+                Value::List(values) => values.clone(),
+                Value::Null => {
+                    self.fault(name, NULL);
+                    return None;
+                }
+                other => {
+                    let kind = type_name(other);
+                    self.fault(name, format!("Expected a list of items but got type \"{kind}\"."));
+                    return None;
+                }
+            },
+        };
+        if values.is_empty() && matches!(self.data, Data::Fields { form: true, .. }) {
+            return None;
+        }
+        values.iter().map(|value| self.text_of(name, value, Trim::Yes)).collect()
+    }
+
+    /// What was wrong so far, for who has more to check.
+    pub fn faults(self) -> Faults {
+        self.faults
+    }
+
+    /// # Errors
+    /// [`Error::Invalid`] when any field had a fault.
+    pub fn finish(self) -> Result<(), Error> {
+        self.faults.into_result()
+    }
+
+    fn fault(&mut self, name: &str, message: impl Into<String>) {
+        self.faults.add(name, message);
+    }
+
+    fn text_of(&mut self, name: &str, value: &Value, trim: Trim) -> Option<String> {
+        let bytes = match value {
+            Value::Text(bytes) => bytes.as_slice(),
+            Value::Number(text) => text.as_bytes(),
+            _ => {
+                self.fault(name, NOT_A_STRING);
+                return None;
+            }
+        };
+        let surrogate = first_surrogate(bytes);
+        let has_null = bytes.contains(&0);
+        if has_null {
+            self.fault(name, "Null characters are not allowed.");
+        }
+        if let Some(surrogate) = surrogate {
+            self.fault(name, format!("Surrogate characters are not allowed: U+{surrogate:X}."));
+        }
+        if has_null || surrogate.is_some() {
+            return None;
+        }
+        let text = String::from_utf8_lossy(bytes);
+        Some(if trim == Trim::Yes { python_strip(&text).to_owned() } else { text.into_owned() })
+    }
+}
+
+/// The words that DRF takes for a boolean.
+pub fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "t" | "T" | "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" | "1" | "1.0" => {
+            Some(true)
+        }
+        "f" | "F" | "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" | "0"
+        | "0.0" | "-0.0" => Some(false),
+        _ => None,
+    }
+}
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Text(_) => "str",
+        Value::Number(text) if text.contains(['.', 'e', 'n']) => "float",
+        Value::Number(_) => "int",
+        Value::Bool(_) => "bool",
+        Value::Null => "NoneType",
+        Value::List(_) => "list",
+        Value::Object => "dict",
+        Value::File => "File",
+    }
+}
+
+/// The first lone surrogate of WTF-8 text: three bytes that UTF-8 forbids, ED A0..BF xx.
+fn first_surrogate(bytes: &[u8]) -> Option<u32> {
+    bytes.windows(3).find(|three| three[0] == 0xed && three[1] >= 0xa0).map(|three| {
+        (u32::from(three[0] & 0x0f) << 12) | (u32::from(three[1] & 0x3f) << 6) | u32::from(three[2] & 0x3f)
+    })
+}

@@ -1,0 +1,104 @@
+//! Pages of lists as DRF's `PageNumberPagination` answers them.
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::query::Query;
+use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageRequest};
+use crate::http::AppState;
+use crate::http::edge::base_url;
+use crate::http::error::{Answered, HttpError};
+
+/// What Python's `quote` leaves as it is.
+pub const QUOTED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The query of a request for a list.
+pub struct ListQuery {
+    request: HttpRequest,
+    query: Query,
+    /// Which page.
+    pub page: PageRequest,
+}
+
+/// A page as it is answered.
+#[derive(Serialize, ToSchema)]
+#[schema(description = "A page of a list.")]
+pub struct Answer<T> {
+    /// Of all pages.
+    #[schema(example = 1)]
+    count: i64,
+    /// The next page's URL.
+    #[schema(required, format = "uri")]
+    next: Option<String>,
+    /// The URL of the one before.
+    #[schema(required, format = "uri")]
+    previous: Option<String>,
+    results: Vec<T>,
+}
+
+impl ListQuery {
+    /// # Errors
+    /// 404 for a page that cannot be.
+    pub fn of(request: &HttpRequest) -> Result<Self, HttpError> {
+        let query = Query::of(request);
+        let size = query.get("page_size").trim().parse::<u32>().ok().filter(|size| *size > 0);
+        let number = match query.get("page").trim() {
+            "" => 1,
+            number => number.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(invalid_page)?,
+        };
+        let page = PageRequest { number, size: size.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE) };
+        Ok(Self { request: request.clone(), query, page })
+    }
+
+    /// A parameter of the query; empty when it is missing.
+    pub fn get(&self, name: &str) -> &str {
+        self.query.get(name)
+    }
+
+    /// The answer: the page, with links to its neighbours.
+    ///
+    /// # Errors
+    /// 404 for a page past the end.
+    pub fn answer<T: Serialize>(&self, state: &AppState, page: Page<T>) -> Answered {
+        let end = self.page.offset() + i64::from(self.page.size);
+        if self.page.number > 1 && self.page.offset() >= page.count {
+            return Err(invalid_page());
+        }
+        let answer = Answer {
+            count: page.count,
+            next: (end < page.count).then(|| self.link(state, self.page.number + 1)),
+            previous: (self.page.number > 1).then(|| self.link(state, self.page.number - 1)),
+            results: page.results,
+        };
+        Ok(super::answer(StatusCode::OK, &answer))
+    }
+
+    fn link(&self, state: &AppState, number: u32) -> String {
+        let mut pairs: Vec<(&str, String)> = self
+            .query
+            .pairs()
+            .iter()
+            .filter(|(name, _)| name != "page")
+            .map(|(name, value)| (name.as_str(), value.clone()))
+            .collect();
+        if number > 1 {
+            pairs.push(("page", number.to_string()));
+        }
+        pairs.sort();
+        let query: Vec<String> = pairs
+            .iter()
+            .map(|(name, value)| {
+                format!("{}={}", utf8_percent_encode(name, QUOTED), utf8_percent_encode(value, QUOTED))
+            })
+            .collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        format!("{}{}{query}", base_url(&self.request, state), self.request.path())
+    }
+}
+
+fn invalid_page() -> HttpError {
+    HttpError::Detail(StatusCode::NOT_FOUND, "Invalid page.".into())
+}

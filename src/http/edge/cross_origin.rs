@@ -1,0 +1,89 @@
+//! Browsers' pages of other origins (`JETON_CORS_ORIGINS`): what they need to call the API, as django-cors-headers gives it.
+
+use actix_cors::Cors;
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::Method;
+use actix_web::http::header::{
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
+};
+use actix_web::middleware::Next;
+use actix_web::{HttpRequest, web};
+
+use crate::http::AppState;
+
+/// What a page may call, with everything below it. Never the admin's side: no page of elsewhere needs it.
+const OPEN: [&str; 7] = ["api-token-auth", "introspect", "logout", "logoutall", "me", "revoke", "tokens"];
+
+/// django-cors-headers' defaults (`corsheaders/defaults.py`).
+const METHODS: [&str; 6] = ["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"];
+const HEADERS: [&str; 6] = ["accept", "authorization", "content-type", "user-agent", "x-csrftoken", "x-requested-with"];
+const MAX_AGE: usize = 86_400;
+
+/// What a page may read of an answer, beyond what any may: when to try again, and what to ask the operator about.
+const EXPOSED: [&str; 2] = ["retry-after", "x-request-id"];
+
+/// Answers preflights of the pages that may call, and tells browsers that such pages may read the answers, errors too.
+/// For everybody else nothing changes.
+pub async fn cross_origin<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, EitherBody<B>>>, actix_web::Error> {
+    let state = request.app_data::<web::Data<AppState>>();
+    let Some(state) = state.filter(|state| !state.cors_origins.is_empty() && is_open(request.path())) else {
+        return Ok(next.call(request).await?.map_into_left_body());
+    };
+    let is_kept = [Method::GET, Method::HEAD].contains(request.method());
+    if !is_allowed(request.headers(), &state.cors_origins) {
+        let mut answer = next.call(request).await?.map_into_left_body();
+        if is_kept {
+            varies(answer.headers_mut());
+        }
+        return Ok(answer);
+    }
+    let cors = cors(state);
+    // A browser that hears what is allowed tells its developer what is not. actix-cors says nothing but 400.
+    if is_preflight(request.request()) {
+        let headers = request.headers_mut();
+        headers.insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("GET"));
+        headers.remove(ACCESS_CONTROL_REQUEST_HEADERS);
+    }
+    let cors = cors.new_transform(next).await.expect("its methods and headers are some");
+    let mut answer = cors.call(request).await?.map_into_right_body();
+    varies(answer.headers_mut());
+    Ok(answer)
+}
+
+/// What a browser sends before a request that a page of another origin makes, to ask whether it may.
+pub fn is_preflight(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    *request.method() == Method::OPTIONS
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn is_open(path: &str) -> bool {
+    path.split('/').nth(1).is_some_and(|first| OPEN.contains(&first))
+}
+
+fn is_allowed(headers: &HeaderMap, origins: &[String]) -> bool {
+    let mut sent = headers.get_all(ORIGIN);
+    let (Some(origin), None) = (sent.next(), sent.next()) else { return false };
+    origins.iter().any(|known| known.as_bytes() == origin.as_bytes())
+}
+
+/// For a request of which the origin is allowed.
+fn cors(state: &AppState) -> Cors {
+    Cors::default()
+        .allowed_origin_fn(|_, _| true)
+        .allowed_methods(METHODS)
+        .allowed_headers(HEADERS.map(HeaderName::from_static).iter().chain(&state.keys.headers))
+        .expose_headers(EXPOSED)
+        .max_age(MAX_AGE)
+        .disable_vary_header()
+}
+
+/// What is kept of an answer is no answer to a page of another origin.
+fn varies(headers: &mut HeaderMap) {
+    headers.append(VARY, HeaderValue::from_static("origin"));
+}

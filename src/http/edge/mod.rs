@@ -1,0 +1,22 @@
+//! What is between a connection and a route: who is at the other end, and what every request and answer passes through.
+
+mod connection;
+mod cross_origin;
+mod fast_lane;
+mod front;
+mod hops;
+mod origin;
+mod peer;
+mod refused;
+pub mod request_id;
+mod trusted_proxies;
+
+pub use connection::Connection;
+pub use cross_origin::{cross_origin, is_preflight};
+pub use fast_lane::FastLane;
+pub use front::Front;
+pub use origin::origin;
+pub use peer::{base_url, client_address, is_https};
+pub use refused::refused;
+pub use request_id::surround;
+pub use trusted_proxies::TrustedProxies;

@@ -1,0 +1,18 @@
+//! Where a client's credentials came from, as the fast lane and the ordinary way tell it each other.
+
+use std::net::IpAddr;
+
+use actix_http::RequestHead;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue, X_FORWARDED_FOR};
+
+/// The credentials, the peer, and what proxies say of their client.
+pub fn origin_parts(head: &RequestHead) -> (&[u8], Option<IpAddr>, &[u8]) {
+    let value = |name| head.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+    (value(&AUTHORIZATION), head.peer_addr.map(|peer| peer.ip()), value(&X_FORWARDED_FOR))
+}
+
+/// The same as one key.
+pub fn origin(head: &RequestHead) -> Vec<u8> {
+    let (credentials, peer, forwarded) = origin_parts(head);
+    [credentials, format!("{peer:?}").as_bytes(), forwarded].join(b"\0".as_slice())
+}

@@ -1,0 +1,114 @@
+//! Who is at the other end: the client's address, and the scheme and host that it used, through trusted proxies or not.
+//!
+//! Of trusted proxies `X-Forwarded-For`, `-Proto` and `-Host` are taken, which proxies set by convention. `Forwarded`
+//! (RFC 7239) is not: most proxies neither set nor remove it, so it is what a client wrote. Where several proxies add to
+//! one header, the last value counts: it is the only one that is certainly not the client's.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{HOST, HeaderValue};
+use actix_web::http::uri::Authority;
+
+use super::hops::{Hop, hops, last_value};
+use crate::http::AppState;
+
+/// Scheme and host as the client named them: `https://tokens.example.com`. What a proxy says of them counts only from
+/// a trusted one: anybody can send its headers.
+pub fn base_url(request: &HttpRequest, state: &AppState) -> String {
+    let scheme = if is_https(request, state) { "https" } else { "http" };
+    let said = is_trusted_proxy(request, state).then(|| last_value(request.headers(), "X-Forwarded-Host")).flatten();
+    let header = || request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    // A request may name it in its target instead (RFC 9112 section 3.2.2).
+    let uri = || request.uri().authority().map(Authority::as_str);
+    // A host that none can be is passed over, not refused: few answers name it, and those name then this server's own.
+    let host = said.filter(|host| is_host(host)).or_else(|| header().or_else(uri).filter(|host| is_host(host)));
+    format!("{scheme}://{}", host.unwrap_or_else(|| request.app_config().host()))
+}
+
+/// Whether the client speaks HTTPS, to us or to a trusted proxy.
+pub fn is_https(request: &HttpRequest, state: &AppState) -> bool {
+    if is_trusted_proxy(request, state)
+        && let Some(scheme) = last_value(request.headers(), "X-Forwarded-Proto")
+    {
+        return scheme.eq_ignore_ascii_case("https");
+    }
+    request.app_config().secure()
+}
+
+/// Names, addresses and ports as they stand in URLs. Underscores are no characters of host names, but of container names.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let in_brackets = |host: &str| host.strip_prefix('[')?.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().ok();
+    let is_name = |host: &str| {
+        (1..=255).contains(&host.len())
+            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+    };
+    port.is_none_or(is_port) && (is_name(host) || in_brackets(host).is_some())
+}
+
+/// Whether what the peer says of its client counts. A peer on a Unix socket is whoever the operator lets reach it.
+fn is_trusted_proxy(request: &HttpRequest, state: &AppState) -> bool {
+    !state.trusted_proxies.is_empty() && peer_address(request).is_none_or(|peer| state.trusted_proxies.has(peer))
+}
+
+fn peer_address(request: &HttpRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|peer| peer.ip().to_canonical())
+}
+
+/// The address of the client: the peer's, or what a trusted proxy says of it. None for a peer on a Unix socket, and where
+/// a trusted proxy names something that is no address.
+pub fn client_address(request: &HttpRequest, state: &AppState) -> Option<IpAddr> {
+    let peer = peer_address(request);
+    if !is_trusted_proxy(request, state) {
+        let speaks_for_others = ["X-Forwarded-For", "Forwarded", "X-Real-IP"]
+            .into_iter()
+            .find(|name| request.headers().contains_key(*name));
+        if let Some(header) = speaks_for_others {
+            state.trusted_proxies.tell_of(peer, header, state.service.clock().uptime());
+        }
+        return peer;
+    }
+    // Each proxy appends who spoke to it, so the last address that is no proxy of ours is the client's.
+    let mut client = peer;
+    for hop in hops(request.headers().get_all("X-Forwarded-For").map(HeaderValue::as_bytes)) {
+        match hop {
+            Hop::Address(address) if state.trusted_proxies.has(address) => client = Some(address),
+            Hop::Address(address) => return Some(address),
+            // A proxy of ours spoke for somebody: not for itself, and further left nothing is to be believed.
+            Hop::Unreadable => return None,
+        }
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_host;
+
+    #[test]
+    fn hosts_have_the_characters_of_an_authority() {
+        for good in [
+            "localhost",
+            "tokens.example.com",
+            "tokens.example.com:8443",
+            "jeton_web:8000",
+            "10.0.0.1",
+            "[::1]",
+            "[2001:db8::1]:443",
+        ] {
+            assert!(is_host(good), "{good}");
+        }
+        for bad in [
+            "", ":80", "a b", "a\"b<c", "a,b", "a@b", "a/b", "a?b", "a#b", "a%62", "a\\b", "a:b", "a:", "a:+1",
+            "a:99999", "::1", "[::1", "[::1]x", "[::1]:x", "[x]", "a:1:2", "\u{e4}", "a'b",
+        ] {
+            assert!(!is_host(bad), "{bad}");
+        }
+        assert!(is_host(&"a".repeat(255)) && !is_host(&"a".repeat(256)));
+    }
+}

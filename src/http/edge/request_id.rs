@@ -1,0 +1,135 @@
+//! What surrounds every request: its id, and its line in the log.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web;
+
+use super::client_address;
+use crate::domain::random;
+use crate::domain::shown::{cut, path_without_keys};
+use crate::domain::time::Stopwatch;
+use crate::http::AppState;
+use crate::logging::Request;
+
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The patterns of endpoints whose requests come by the thousand.
+pub struct FrequentRoutes(pub Vec<String>);
+
+/// As operators' filters and parsers of the log know the line of a request, wherever this file lies.
+const TARGET: &str = "jeton::http::request_id";
+
+/// How much of what nothing bounds is logged.
+const MOST_CHARS: usize = 100;
+
+/// Gives every answer an `X-Request-Id`, the caller's own if it is a sane one, and logs the request. Every line that is
+/// logged meanwhile carries the id.
+///
+/// The lines of endpoints whose requests come by the thousand are written at `debug` only.
+pub async fn surround(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let id = sane(request.headers()).unwrap_or_else(generate);
+    let context = of(&id);
+    let started = Stopwatch::start();
+    let mut response = context.serve(next.call(request)).await?;
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    let route = response.request().match_pattern();
+    let took = started.elapsed();
+    if let Some(state) = response.request().app_data::<web::Data<AppState>>() {
+        let route = route.as_deref().unwrap_or("-").trim_end_matches('/');
+        state.service.metrics().request(route, response.status().as_u16(), took.as_secs_f64());
+    }
+    context.clone().within(|| log_request(&response, route.as_deref(), took, &context));
+    Ok(response)
+}
+
+/// What lines of the request with this id say of it.
+pub fn of(id: &HeaderValue) -> Request {
+    Request::new(id.to_str().unwrap_or_default())
+}
+
+fn log_request(response: &ServiceResponse<impl MessageBody>, route: Option<&str>, took: Duration, context: &Request) {
+    let request = response.request();
+    let frequent = request.app_data::<FrequentRoutes>();
+    let is_frequent =
+        route.is_some_and(|route| frequent.is_some_and(|frequent| frequent.0.iter().any(|known| known == route)));
+    let level = if is_frequent { log::Level::Debug } else { log::Level::Info };
+    if !log::log_enabled!(target: TARGET, level) {
+        return;
+    }
+    let address = request.app_data::<web::Data<AppState>>().and_then(|state| client_address(request, state));
+    // The path of a route is what metrics name it by; without one, what somebody looked for. Never the query.
+    let path = route.is_none().then(|| cut(&path_without_keys(request.path()), MOST_CHARS));
+    log::log!(
+        target: TARGET,
+        level,
+        method = method(request.method()),
+        route = route,
+        path = path.as_deref(),
+        status = response.status().as_u16(),
+        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        address = address,
+        user = context.user(),
+        client = context.client();
+        "request"
+    );
+}
+
+/// The caller's id, if it sent one that can stand in a log.
+pub fn sane(headers: &HeaderMap) -> Option<HeaderValue> {
+    let id = headers.get(X_REQUEST_ID)?;
+    let sane = (1..=128).contains(&id.len())
+        && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    sane.then(|| id.clone())
+}
+
+/// An id that nobody has given yet.
+pub fn generate() -> HeaderValue {
+    HeaderValue::from_str(&hex::encode(random::bytes::<16>())).expect("hex digits are a header value")
+}
+
+/// Ids of one worker's requests: chance once, then a count, for chance costs a system call.
+pub struct Ids {
+    worker: [u8; 8],
+    count: Cell<u64>,
+}
+
+impl Ids {
+    pub fn new() -> Self {
+        Self { worker: random::bytes(), count: Cell::new(0) }
+    }
+
+    pub fn next(&self) -> HeaderValue {
+        let count = self.count.get() + 1;
+        self.count.set(count);
+        let mut text = [0; 32];
+        let halves = text.split_at_mut(16);
+        let written = hex::encode_to_slice(self.worker, halves.0)
+            .and_then(|()| hex::encode_to_slice(count.to_be_bytes(), halves.1));
+        written.expect("eight bytes are sixteen digits");
+        HeaderValue::from_bytes(&text).expect("hex digits are a header value")
+    }
+}
+
+/// Whatever else a method may be made of, a key for one, is no word for the log.
+fn method(method: &Method) -> &str {
+    const KNOWN: [Method; 8] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+    ];
+    if KNOWN.contains(method) { method.as_str() } else { "[other]" }
+}

@@ -1,0 +1,111 @@
+//! Who may call an endpoint. The first parameter of its handler says so, and asks.
+
+use serde_json::json;
+use utoipa::openapi::schema::AnyOfBuilder;
+
+use super::answers::reference;
+use super::operation::Operation;
+use super::parts::{Header, PERMISSION, Security};
+use crate::http::drf::Detail;
+use crate::http::error::OAuthError;
+
+/// Who may call an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, without credentials.
+    Anyone,
+    /// Whoever holds a live token.
+    TokenHolder,
+    /// Whoever holds a live login token.
+    LoginHolder,
+    /// A gateway, with the credentials of its client.
+    Gateway,
+    /// A registered client, or staff.
+    Introspector,
+    /// A registered client, a user, or whoever holds the token that is sent.
+    Revoker,
+    /// Staff, with a token that stands for them.
+    Staff,
+    /// Superusers, with a token that stands for them.
+    Superuser,
+}
+
+impl Access {
+    /// As the tables of the documentation say it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::TokenHolder => "a token's holder",
+            Self::LoginHolder => "a login token's holder",
+            Self::Gateway => "a gateway",
+            Self::Introspector => "a client, or staff",
+            Self::Revoker => "a client, a user, or whoever holds the token",
+            Self::Staff => "staff",
+            Self::Superuser => "superuser",
+        }
+    }
+
+    /// Adds the credentials of an operation, and how it refuses who has none, others, or not enough.
+    pub(super) fn describe(self, operation: Operation) -> Operation {
+        const OAUTH: &[Security] = &[Security::Client, Security::Bearer, Security::Token, Security::None];
+        match self {
+            Self::Anyone => operation.secured(&[]),
+            Self::TokenHolder | Self::Gateway => by_token(operation),
+            Self::LoginHolder => by_token(operation).refuses(403, "The caller's token is a named one.", PERMISSION),
+            Self::Introspector => oauth(operation.secured(OAUTH)).refuses(
+                403,
+                "The caller is a user who is not staff, or their token is a named one without `jeton:admin`.",
+                PERMISSION,
+            ),
+            Self::Revoker => {
+                oauth(operation.secured(OAUTH)).refuses(403, "The caller may not revoke this token.", PERMISSION)
+            }
+            Self::Staff => by_token(operation).refuses(
+                403,
+                "The caller is not staff, or not enough for this, or their token is a named one without the scope \
+                 `jeton:admin`.",
+                PERMISSION,
+            ),
+            Self::Superuser => by_token(operation).refuses(
+                403,
+                "The caller is no superuser, or their token is a named one without the scope `jeton:admin`.",
+                PERMISSION,
+            ),
+        }
+    }
+}
+
+fn by_token(operation: Operation) -> Operation {
+    operation
+        .secured(&[Security::Bearer, Security::Token])
+        .refuses(401, "No token, or one that is not good.", "Authentication credentials were not provided.")
+        .with(Header::TokenChallenge)
+        .needs_database()
+}
+
+/// How OAuth endpoints refuse.
+fn oauth(mut operation: Operation) -> Operation {
+    operation.add::<Detail>();
+    operation.add::<OAuthError>();
+    let missing = json!({ "error": "invalid_request", "error_description": "the parameter token is missing" });
+    let either = || AnyOfBuilder::new().item(reference::<OAuthError>()).item(reference::<Detail>());
+    operation
+        .answers_either(400, "The request is malformed.", either(), missing)
+        .answers_either(401, "The caller is not who they say.", either(), json!({ "error": "invalid_client" }))
+        .with(Header::ClientChallenge)
+        .refuses(
+            429,
+            "Too many failed client credentials from this address (`JETON_CLIENT_LIMIT_ADDRESS`).",
+            "Request was throttled. Expected available in 30 seconds.",
+        )
+        .with(Header::RetryAfter)
+        .answers_either(
+            503,
+            "The database does not answer, and the cache cannot.",
+            either(),
+            json!({ "error": "temporarily_unavailable" }),
+        )
+        .with(Header::RetryAfter)
+        .refuses(500, "A fault of jeton's; its log says which.", "A server error occurred.")
+}

@@ -1,0 +1,165 @@
+//! How an operation answers and refuses.
+
+use serde_json::{Value, json};
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{Content, ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::operation::Operation;
+use super::parts::{self, Header};
+use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
+use crate::http::drf::{Detail, pages};
+use crate::service::Faults;
+
+impl Operation {
+    /// Whoever reads a body may refuse it for its size, its slowness, or what it is.
+    pub fn reads_body(self) -> Self {
+        self.refuses(408, "The body takes longer than 30 seconds.", "The request body took too long.")
+            .refuses(413, "The body is larger than the route takes.", "The request body is too large.")
+            .refuses(
+                415,
+                "The body is compressed, or of a media type that the route does not take.",
+                "Unsupported content encoding \"gzip\" in request.",
+            )
+    }
+
+    /// A parsed body, in DRF's way: 400 by field or as a sentence.
+    pub fn refuses_bad_fields(mut self, field: &str, sentence: &str) -> Self {
+        self.add::<Faults>();
+        self.add::<Detail>();
+        let either = AnyOfBuilder::new().item(reference::<Faults>()).item(reference::<Detail>());
+        let example = json!({ field: [sentence] });
+        let text = "Something is wrong with the fields, or the body cannot be parsed.";
+        self.respond(400, text, Some(content(either, example)))
+    }
+
+    /// 400, by field.
+    pub fn refuses_bad_parameters(self, field: &str, sentence: &str) -> Self {
+        self.answers_like::<Faults>(400, "A parameter is not what it should be.", &json!({ field: [sentence] }))
+    }
+
+    /// JSON of this type.
+    pub fn answers<T: ToSchema>(mut self, status: u16, text: &str) -> Self {
+        self.add::<T>();
+        self.respond(status, text, Some(ContentBuilder::new().schema(Some(reference::<T>())).build()))
+    }
+
+    /// A page of these.
+    pub fn answers_page<T: ToSchema>(mut self, text: &str) -> Self {
+        let name = format!("{}Page", T::name());
+        self.add::<T>();
+        self.schemas.push((name.clone(), pages::Answer::<T>::schema()));
+        self.respond(200, text, Some(ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build()))
+    }
+
+    /// The same with an example.
+    pub fn answers_like<T: ToSchema>(mut self, status: u16, text: &str, example: &Value) -> Self {
+        self.add::<T>();
+        self.respond(status, text, Some(content(reference::<T>(), example.clone())))
+    }
+
+    /// JSON of a type that is settled at run time.
+    pub fn answers_fields(self, status: u16, text: &str, fields: ObjectBuilder, example: Value) -> Self {
+        self.respond(status, text, Some(content(fields, example)))
+    }
+
+    /// No body.
+    pub fn answers_nothing(self, status: u16, text: &str) -> Self {
+        self.respond(status, text, None)
+    }
+
+    /// A text of another media type.
+    pub fn answers_text(mut self, text: &str, media_type: &str, schema: ObjectBuilder) -> Self {
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        self.answers.push((200, ResponseBuilder::new().description(text).content(media_type, content)));
+        self
+    }
+
+    /// DRF's `{"detail": ".."}`.
+    pub fn refuses(self, status: u16, text: &str, sentence: &str) -> Self {
+        self.answers_like::<Detail>(status, text, &json!({ "detail": sentence }))
+    }
+
+    /// JSON of one of several types.
+    pub fn answers_either(self, status: u16, text: &str, types: AnyOfBuilder, example: Value) -> Self {
+        self.respond(status, text, Some(content(types, example)))
+    }
+
+    /// Which page of a list.
+    pub fn paged(self) -> Self {
+        let size =
+            parts::integer().minimum(Some(1)).maximum(Some(MAX_PAGE_SIZE)).default(Some(json!(DEFAULT_PAGE_SIZE)));
+        let page = parts::integer().minimum(Some(1)).maximum(Some(u32::MAX)).default(Some(json!(1)));
+        self.query("page", page, "Which page.")
+            .query("page_size", size, "How many on a page; more is cut to the most.")
+            .refuses(404, "There is no such page, or not what the path names.", "Invalid page.")
+    }
+
+    /// 429, where a password is sent.
+    pub fn counts_failures(self) -> Self {
+        self.refuses(
+            429,
+            "Too many failed logins: from this address, or of this user.",
+            "Request was throttled. Expected available in 30 seconds.",
+        )
+        .with(Header::RetryAfter)
+    }
+
+    /// 503 and 500.
+    pub fn needs_database(self) -> Self {
+        let later = "Service temporarily unavailable, try again later.";
+        self.refuses(503, "The database does not answer, or too many requests wait.", later)
+            .with(Header::RetryAfter)
+            .refuses(500, "A fault of jeton's; its log says which.", "A server error occurred.")
+    }
+
+    /// 404 for what the path names.
+    pub fn may_not_exist(self, what: &str) -> Self {
+        self.refuses(404, what, "Not found.")
+    }
+
+    /// The last answer has this header too.
+    pub fn with(mut self, header: Header) -> Self {
+        if let Some((status, response)) = self.answers.pop() {
+            let response = response.header_ref(header.name(), header.reference());
+            self.answers.push((status, response));
+        }
+        self
+    }
+
+    /// Every answer has this header.
+    pub fn always_with(mut self, header: Header) -> Self {
+        self.headers.push(header);
+        self
+    }
+
+    /// Its path says of no method that it is not allowed.
+    pub fn without_allow(mut self) -> Self {
+        self.headers.retain(|header| *header != Header::Allow);
+        self
+    }
+
+    /// A type that its answers hold.
+    pub fn add<T: ToSchema>(&mut self) {
+        self.schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(&mut self.schemas);
+    }
+
+    fn respond(mut self, status: u16, text: &str, content: Option<Content>) -> Self {
+        let mut response = ResponseBuilder::from(Response::new(text));
+        if let Some(content) = content {
+            response = response.content(parts::JSON, content);
+        }
+        self.answers.push((status, response));
+        self
+    }
+}
+
+/// Where a type stands in the document.
+pub fn reference<T: ToSchema>() -> Ref {
+    Ref::from_schema_name(T::name())
+}
+
+fn content(schema: impl Into<RefOr<Schema>>, example: Value) -> Content {
+    ContentBuilder::new().schema(Some(schema)).example(Some(example)).build()
+}

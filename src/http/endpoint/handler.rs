@@ -1,0 +1,118 @@
+//! What a handler is: a function whose parameters are taken from the request, one after the other, in the order in which
+//! they stand. The first one says who calls, so nothing of a request is read before that is known.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::access::Access;
+use super::operation::Operation;
+use crate::http::caller::challenge;
+use crate::http::error::{Answered, HttpError};
+use crate::http::state::State;
+
+/// A request on its way to its handler.
+pub struct Incoming {
+    /// Its head.
+    pub request: HttpRequest,
+    payload: Option<web::Payload>,
+}
+
+impl Incoming {
+    /// What every handler may use.
+    pub fn state(&self) -> &State {
+        self.request.app_data().expect("every application has its state")
+    }
+
+    /// The body, for the one part that reads it.
+    pub fn payload(&mut self) -> web::Payload {
+        self.payload.take().expect("one parameter reads the body")
+    }
+}
+
+/// A parameter of a handler.
+pub trait Part: Sized {
+    /// Adds to an operation what this asks of a request, and how it refuses one.
+    fn describe(operation: Operation) -> Operation {
+        operation
+    }
+
+    /// Takes it from a request, or refuses the request.
+    async fn take(incoming: &mut Incoming) -> Result<Self, HttpError>;
+}
+
+/// The first parameter of a handler.
+pub trait MayCall: Part {
+    /// Who may call the endpoint.
+    const ACCESS: Access;
+}
+
+/// A function that answers requests; `Parts` are its parameters.
+pub trait Handler<Parts>: Copy + 'static {
+    /// Who may call it.
+    const ACCESS: Access;
+
+    /// Adds to an operation what the parameters say of it.
+    fn describe(operation: Operation) -> Operation;
+
+    /// Answers a request.
+    async fn answer(self, incoming: Incoming) -> Answered;
+}
+
+/// What handlers give.
+pub trait Answer {
+    /// The answer, or the refusal.
+    fn answered(self) -> Answered;
+}
+
+impl Answer for HttpResponse {
+    fn answered(self) -> Answered {
+        Ok(self)
+    }
+}
+
+impl Answer for Answered {
+    fn answered(self) -> Answered {
+        self
+    }
+}
+
+macro_rules! handler {
+    ($($part:ident)*) => {
+        impl<F, Answering, Caller, $($part),*> Handler<(Caller, $($part,)*)> for F
+        where
+            F: Fn(Caller, $($part),*) -> Answering + Copy + 'static,
+            Answering: Future<Output: Answer>,
+            Caller: MayCall,
+            $($part: Part,)*
+        {
+            const ACCESS: Access = Caller::ACCESS;
+
+            fn describe(operation: Operation) -> Operation {
+                let operation = Caller::describe(Self::ACCESS.describe(operation));
+                $(let operation = $part::describe(operation);)*
+                operation
+            }
+
+            async fn answer(self, mut incoming: Incoming) -> Answered {
+                let caller = Caller::take(&mut incoming).await?;
+                $(#[expect(non_snake_case, reason = "a parameter is called as its type is")]
+                let $part = $part::take(&mut incoming).await?;)*
+                self(caller, $($part),*).await.answered()
+            }
+        }
+    };
+}
+
+handler!();
+handler!(A);
+handler!(A B);
+handler!(A B C);
+handler!(A B C D);
+
+/// Serves a request with a handler.
+pub async fn serve<Parts>(handler: impl Handler<Parts>, request: HttpRequest, payload: web::Payload) -> Answered {
+    let asked = request.clone();
+    handler.answer(Incoming { request, payload: Some(payload) }).await.map_err(|error| {
+        let state = asked.app_data::<State>().expect("every application has its state");
+        error.challenged_by(challenge(state))
+    })
+}

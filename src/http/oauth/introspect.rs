@@ -1,0 +1,94 @@
+//! `POST /introspect` (RFC 7662), and `POST /introspect/batch`.
+
+use std::borrow::Cow;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::CACHE_CONTROL;
+use serde_json::json;
+use utoipa::openapi::ArrayBuilder;
+
+use super::callers::{BatchIntrospector, Introspector};
+use super::{KEY, paths, token, with_client};
+use crate::http::drf;
+use crate::http::drf::body::{Data, Value};
+use crate::http::endpoint::{BODIES, Endpoint, Header, JSON, Operation, fields, reference, text};
+use crate::http::error::{Answered, HttpError};
+use crate::http::state::State;
+use crate::service::Introspection;
+
+/// The largest batch, in tokens.
+const MAX_BATCH: usize = 1_000;
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    let tokens = ArrayBuilder::new().items(text()).max_items(Some(MAX_BATCH));
+    let results = ArrayBuilder::new().items(reference::<Introspection>());
+    vec![
+        Operation::post(paths::INTROSPECT, "introspect", "Whether a token is good, and whose it is (RFC 7662)")
+            .describe("For a registered client, or staff. It counts as a use of the token.")
+            .body(BODIES, token(), &json!({ "token": KEY }))
+            .answers::<Introspection>(200, "What there is to say of the token.")
+            .always_with(Header::NoStore)
+            .to(introspect)
+            .frequent(),
+        Operation::post(paths::BATCH, "introspect_batch", "The same of many tokens, with one query")
+            .describe("At most 1,000 tokens, in a body of at most 256 KiB.")
+            .body(
+                &[JSON],
+                with_client(fields().property("tokens", tokens).required("tokens")),
+                &json!({ "tokens": [KEY, "unknown"] }),
+            )
+            .answers_fields(
+                200,
+                "In the order asked.",
+                fields().property("results", results).required("results"),
+                json!({ "results": [{ "active": false }] }),
+            )
+            .always_with(Header::NoStore)
+            .to(introspect_batch)
+            .frequent(),
+    ]
+}
+
+/// Whether a token is good. The caller is authenticated before the token is looked at.
+async fn introspect(Introspector(parameters): Introspector, state: State) -> Answered {
+    let token =
+        parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
+    let introspection = state.service.introspect(token).await.map_err(HttpError::OAuthService)?;
+    Ok(answer(introspection.into_json()))
+}
+
+/// The same for many tokens, with one query.
+async fn introspect_batch(BatchIntrospector(data): BatchIntrospector, state: State) -> Answered {
+    let tokens = match &data {
+        Ok(data @ Data::Fields { form: false, .. }) => texts(data.get("tokens"))?,
+        _ => return Err(HttpError::invalid_request("the body is not a JSON object")),
+    };
+    let results = state.service.introspect_batch(&tokens).await.map_err(HttpError::OAuthService)?;
+    let results: Vec<_> = results.into_iter().map(Introspection::into_json).collect();
+    let body = [b"{\"results\":[".as_slice(), &results.join(b",".as_slice()), b"]}"].concat();
+    Ok(answer(body.into()))
+}
+
+/// An answer that is JSON already.
+fn answer(json: Cow<'static, [u8]>) -> HttpResponse {
+    let mut answer = drf::builder(StatusCode::OK);
+    answer.insert_header((CACHE_CONTROL, "no-store"));
+    match json {
+        Cow::Borrowed(json) => answer.body(json),
+        Cow::Owned(json) => answer.body(json),
+    }
+}
+
+fn texts(value: Option<&Value>) -> Result<Vec<String>, HttpError> {
+    let Some(Value::List(values)) = value else { return Err(HttpError::invalid_request("tokens is not a list")) };
+    if values.len() > MAX_BATCH {
+        return Err(HttpError::invalid_request("there are more than 1000 tokens"));
+    }
+    let text = |value: &Value| match value {
+        Value::Text(text) => Ok(String::from_utf8_lossy(text).into_owned()),
+        _ => Err(HttpError::invalid_request("a token is not text")),
+    };
+    values.iter().map(text).collect()
+}

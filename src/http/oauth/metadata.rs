@@ -1,0 +1,78 @@
+//! `GET /.well-known/oauth-authorization-server` (RFC 8414).
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::drf;
+use crate::http::edge::base_url;
+use crate::http::endpoint::{Endpoint, Header, Operation};
+use crate::http::extract::Anyone;
+use crate::http::state::State;
+
+const SUMMARY: &str = "What the OAuth endpoints accept (RFC 8414)";
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::get("/.well-known/oauth-authorization-server", "metadata", SUMMARY)
+            .describe("Of an issuer with a path, also at this path with the issuer's behind it (section 3.1).")
+            .answers::<Metadata>(200, "The metadata; without `JETON_ISSUER` the request's own host is in it.")
+            .with(Header::NoStore)
+            .to(metadata),
+        Operation::get("/.well-known/oauth-authorization-server/{path:.*}", "metadata_of_path", SUMMARY)
+            .to(metadata_of_path)
+            .undocumented(),
+    ]
+}
+
+/// The metadata, its members in RFC 8414's order.
+#[derive(Serialize, ToSchema)]
+#[schema(description = "What the OAuth endpoints accept.")]
+pub struct Metadata<'a> {
+    #[schema(format = "uri", example = "https://tokens.example.com")]
+    issuer: &'a str,
+    #[schema(value_type = Vec<String>)]
+    response_types_supported: [&'static str; 0],
+    #[schema(value_type = Vec<String>)]
+    grant_types_supported: [&'static str; 0],
+    #[schema(format = "uri", example = "https://tokens.example.com/introspect")]
+    introspection_endpoint: String,
+    #[schema(value_type = Vec<String>, example = json!(["client_secret_basic", "client_secret_post"]))]
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    #[schema(format = "uri", example = "https://tokens.example.com/revoke")]
+    revocation_endpoint: String,
+    #[schema(value_type = Vec<String>, example = json!(["client_secret_basic", "client_secret_post", "none"]))]
+    revocation_endpoint_auth_methods_supported: [&'static str; 3],
+}
+
+/// What the OAuth endpoints accept. There is neither an authorization nor a token endpoint, and so no response type and
+/// no grant type. Section 3.2 wants lists without members left out; but section 2 requires `response_types_supported`
+/// (its erratum 7793 would not), and takes a missing `grant_types_supported` for a promise of two.
+async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse {
+    let issuer = state.issuer.clone().unwrap_or_else(|| base_url(&request, &state));
+    let base = issuer.trim_end_matches('/');
+    let metadata = Metadata {
+        issuer: &issuer,
+        response_types_supported: [],
+        grant_types_supported: [],
+        introspection_endpoint: format!("{base}/introspect"),
+        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+        revocation_endpoint: format!("{base}/revoke"),
+        revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
+    };
+    // What one client's host made must not be another's answer.
+    let answer = if state.issuer.is_some() { drf::answer } else { drf::secret_answer };
+    answer(StatusCode::OK, &metadata)
+}
+
+/// The same where clients look for it when the issuer has a path: the well-known part comes before it (section 3.1).
+async fn metadata_of_path(anyone: Anyone, request: HttpRequest, path: web::Path<String>, state: State) -> HttpResponse {
+    let issuer_path = state.issuer.as_deref().and_then(|issuer| Some(issuer.split_once("://")?.1.split_once('/')?.1));
+    if issuer_path.is_some_and(|issuer_path| issuer_path.trim_end_matches('/') == path.trim_end_matches('/')) {
+        metadata(anyone, request, state).await
+    } else {
+        drf::not_found().await
+    }
+}

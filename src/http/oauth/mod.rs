@@ -1,0 +1,236 @@
+//! What the OAuth endpoints share: their parameters, and how their callers authenticate (RFC 6749 section 2.3).
+
+mod callers;
+pub mod introspect;
+pub mod metadata;
+pub mod paths;
+pub mod revoke;
+pub mod verify;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::{Bytes, Payload};
+use utoipa::openapi::ObjectBuilder;
+
+use crate::domain::client::ClientSecret;
+use crate::domain::shown::name_without_keys;
+use crate::http::AppState;
+use crate::http::caller::Credentials;
+use crate::http::drf::body::{self, Data, Value};
+use crate::http::edge::client_address;
+use crate::http::edge::origin;
+use crate::http::endpoint::{fields, format, text};
+use crate::http::error::HttpError;
+use crate::logging::Request;
+use crate::service::{ClientOrigin, Error, Identity, Rights};
+
+/// A key, as examples have it.
+const KEY: &str = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
+
+/// The caller's credentials, where they are not in `Authorization`.
+fn with_client(fields: ObjectBuilder) -> ObjectBuilder {
+    fields
+        .property("client_id", text().description(Some("The client, when HTTP Basic does not say it.")))
+        .property("client_secret", text().format(Some(format("password"))))
+}
+
+/// A body that names a token.
+fn token() -> ObjectBuilder {
+    let hint = "Accepted and ignored (RFC 7009 section 2.1).";
+    with_client(
+        fields()
+            .property("token", text().min_length(Some(1)).description(Some("The key.")))
+            .required("token")
+            .property("token_type_hint", text().description(Some(hint))),
+    )
+}
+
+/// The parameters of a request, from a form or a JSON object. What is wrong with them is told after the caller is
+/// known: [`Parameters::checked`].
+#[derive(Debug, Default)]
+pub struct Parameters {
+    values: Vec<(String, String)>,
+    fault: Option<&'static str>,
+}
+
+impl Parameters {
+    /// Reads what can be read: of a parameter that comes twice the first.
+    pub fn of(request: &HttpRequest, body: Bytes) -> Self {
+        let has_type = request.headers().contains_key(CONTENT_TYPE);
+        let fault = match body::parse(request, body) {
+            Ok(Data::Fields { fields, .. }) => return Self::of_fields(&fields),
+            Ok(Data::Null | Data::Other(_)) => "the JSON body is not an object",
+            Err(_) if !has_type => "the body has no Content-Type",
+            Err(_) => "the body is neither a form nor JSON",
+        };
+        Self { values: Vec::new(), fault: Some(fault) }
+    }
+
+    /// The same, of a body that holds more than them.
+    pub fn of_fields(fields: &[(String, Value)]) -> Self {
+        let mut parameters = Self::default();
+        for (name, value) in fields {
+            if !["token", "token_type_hint", "client_id", "client_secret"].contains(&name.as_str()) {
+                continue;
+            }
+            match value {
+                // RFC 6749 section 3.1: without a value counts as left out, and none may come twice.
+                Value::Text(text) if text.is_empty() => {}
+                Value::Text(_) if parameters.get(name).is_some() => {
+                    parameters.fault = Some("a parameter is sent more than once");
+                }
+                // A lone surrogate becomes replacement characters, which stand in no key and no secret.
+                Value::Text(text) => parameters.values.push((name.clone(), String::from_utf8_lossy(text).into_owned())),
+                _ => parameters.fault = Some("a parameter is not text"),
+            }
+        }
+        parameters
+    }
+
+    /// The value of a parameter.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// # Errors
+    /// `invalid_request` for a body that is neither form nor object, or a parameter that is no text or comes twice.
+    pub fn checked(&self) -> Result<&Self, HttpError> {
+        self.fault.map_or(Ok(self), |fault| Err(HttpError::invalid_request(fault)))
+    }
+}
+
+/// Who calls an OAuth endpoint.
+#[derive(Debug)]
+pub enum OAuthCaller {
+    /// A registered client, by its id.
+    Client(String),
+    /// A user with a token.
+    User(Box<Identity>),
+    /// Nobody said who they are.
+    Nobody,
+}
+
+/// Authenticates a client by HTTP Basic or by its parameters, or a user by a token.
+///
+/// # Errors
+/// 401 for a wrong secret or a bad token, 400 for two ways at once that differ.
+pub async fn authenticate(
+    request: &HttpRequest,
+    parameters: &Parameters,
+    state: &AppState,
+) -> Result<OAuthCaller, HttpError> {
+    let (form_id, form_secret) = (parameters.get("client_id"), parameters.get("client_secret"));
+    let shown = Credentials::in_authorization(request, state);
+    let shown = if form_secret.is_some() { shown } else { shown.or_key(request, state) };
+    let candidates = match shown {
+        Credentials::Key(_) | Credentials::Refused(_) if form_secret.is_some() => {
+            return Err(HttpError::invalid_request("client credentials are sent in two ways at once"));
+        }
+        Credentials::Key(key) => return user(&key, state).await,
+        Credentials::Refused(fault) => {
+            return Err(Error::NotAuthenticated(fault).into());
+        }
+        Credentials::Basic(candidates) => {
+            // A header that says nothing names no other client: it is refused below.
+            let another = |form_id| !candidates.is_empty() && candidates.iter().all(|(id, _)| id != form_id);
+            if form_id.is_some_and(another) {
+                return Err(HttpError::invalid_request("client_id differs from the client in Authorization"));
+            }
+            // The same credentials twice are one: OpenID Connect libraries of nginx and APISIX send them so.
+            let same = |(id, secret): &(String, ClientSecret)| {
+                form_id.is_none_or(|form_id| form_id == id) && form_secret.is_none_or(|other| other == secret.expose())
+            };
+            let candidates: Vec<_> = candidates.into_iter().filter(same).collect();
+            if form_secret.is_some() && candidates.is_empty() {
+                return Err(HttpError::invalid_request("client_secret differs from the one in Authorization"));
+            }
+            candidates
+        }
+        presented @ (Credentials::None | Credentials::Foreign) => match (form_id, form_secret) {
+            (Some(id), Some(secret)) => vec![(id.to_owned(), ClientSecret::from_text(secret))],
+            (None, Some(_)) => return Err(HttpError::invalid_client()),
+            // Somebody who says who they are in a way that we do not know is not nobody (RFC 6749 section 5.2).
+            (_, None) if matches!(presented, Credentials::Foreign) => return Err(HttpError::invalid_client()),
+            (_, None) => return Ok(OAuthCaller::Nobody),
+        },
+    };
+    let (peer, address) = (request.peer_addr().map(|peer| peer.ip()), client_address(request, state));
+    let tried = candidates.first().map(|(id, _)| id.clone());
+    let from = ClientOrigin { address, peer };
+    let client = state.service.admit_client(candidates, from).await.map_err(HttpError::OAuthService)?;
+    let Some(client) = client else {
+        let shown = |id| if state.service.has_met_client(id) { id } else { name_without_keys(id) };
+        let tried = tried.as_deref().map(shown);
+        log::info!(address = address, client = tried; "a client was refused");
+        return Err(HttpError::invalid_client());
+    };
+    state.service.note_client_origin(&origin(request.head()));
+    Request::is_of_client(&client);
+    Ok(OAuthCaller::Client(client))
+}
+
+/// Reads a body whose parameters may say who calls. Where the head says it, that must be right before anything is read.
+///
+/// # Errors
+/// As [`authenticate`], and as reading bodies.
+pub async fn body(request: &HttpRequest, payload: Payload, state: &AppState, limit: usize) -> Result<Bytes, HttpError> {
+    let says_who = says_who(request, state);
+    if says_who {
+        authenticate(request, &Parameters::default(), state).await?;
+    }
+    read(request, payload, limit, says_who).await
+}
+
+/// The same of somebody who must be allowed to introspect.
+///
+/// # Errors
+/// As [`introspector`], and as reading bodies.
+pub async fn introspectors_body(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &AppState,
+    limit: usize,
+) -> Result<Bytes, HttpError> {
+    let says_who = says_who(request, state);
+    if says_who {
+        introspector(request, &Parameters::default(), state).await?;
+    }
+    read(request, payload, limit, says_who).await
+}
+
+fn says_who(request: &HttpRequest, state: &AppState) -> bool {
+    !matches!(Credentials::in_authorization(request, state), Credentials::None | Credentials::Foreign)
+}
+
+async fn read(request: &HttpRequest, payload: Payload, limit: usize, is_known: bool) -> Result<Bytes, HttpError> {
+    let read = if is_known {
+        body::read_known(request, payload, limit).await
+    } else {
+        body::read(request, payload, limit).await
+    };
+    read.map_err(|error| if matches!(error, HttpError::Crowded) { HttpError::OAuthCrowded } else { error })
+}
+
+/// Lets clients and staff introspect, nobody else (RFC 7662 section 2.1).
+///
+/// # Errors
+/// As [`authenticate`], and 401 for nobody, 403 for who is not staff, and for a named token without `jeton:admin`.
+pub async fn introspector(request: &HttpRequest, parameters: &Parameters, state: &AppState) -> Result<(), HttpError> {
+    match authenticate(request, parameters, state).await? {
+        OAuthCaller::Client(_) => Ok(()),
+        OAuthCaller::User(user) if user.rights() >= Rights::Staff => Ok(()),
+        OAuthCaller::User(_) => Err(Error::PermissionDenied.into()),
+        OAuthCaller::Nobody => Err(HttpError::invalid_client()),
+    }
+}
+
+async fn user(key: &str, state: &AppState) -> Result<OAuthCaller, HttpError> {
+    match state.service.identify(key).await {
+        Ok(identity) => {
+            Request::is_of_user(&identity.username);
+            Ok(OAuthCaller::User(Box::new(identity)))
+        }
+        Err(error @ Error::NotAuthenticated(_)) => Err(error.into()),
+        Err(other) => Err(HttpError::OAuthService(other)),
+    }
+}

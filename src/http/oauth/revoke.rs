@@ -1,0 +1,55 @@
+//! `POST /revoke` (RFC 7009).
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use serde_json::json;
+
+use super::callers::Revoking;
+use super::{KEY, OAuthCaller, paths, token};
+use crate::domain::audit::Actor;
+use crate::http::drf;
+use crate::http::edge::client_address;
+use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields};
+use crate::http::error::{Answered, HttpError};
+use crate::http::state::State;
+use crate::service::{Error, Revoker};
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::post(paths::REVOKE, "revoke", "Revoke a token (RFC 7009)")
+            .describe(
+                "For a registered client, staff, or whoever holds the token: without credentials it revokes itself. \
+                 An unknown token is no error.",
+            )
+            .body(BODIES, token(), &json!({ "token": KEY }))
+            .answers_fields(200, "The token is good no more.", fields(), json!({}))
+            .always_with(Header::NoStore)
+            .to(revoke),
+    ]
+}
+
+/// Revokes a token. One that is unknown is no error: the client's aim is reached (section 2.2).
+async fn revoke(Revoking { caller, parameters }: Revoking, request: HttpRequest, state: State) -> Answered {
+    let token =
+        parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
+    let address = client_address(&request, &state);
+    let revoker = match caller {
+        OAuthCaller::Client(id) => Revoker::Client(Actor { name: format!("client:{id}"), address }, id),
+        OAuthCaller::User(user) => {
+            let stands_for_its_user = user.stands_for_its_user();
+            let actor = Actor { name: user.username, address };
+            if stands_for_its_user { Revoker::User(actor) } else { Revoker::Named(actor, user.token_id) }
+        }
+        OAuthCaller::Nobody => Revoker::Holder(address),
+    };
+    let is_client = matches!(revoker, Revoker::Client(..));
+    state.service.revoke(token, revoker).await.map_err(|error| match error {
+        Error::PermissionDenied if is_client => {
+            HttpError::OAuth("unauthorized_client", "the token belongs to another client")
+        }
+        other => HttpError::OAuthService(other),
+    })?;
+    // Section 2.2 wants no body, but some clients read every answer as JSON.
+    Ok(drf::answer(StatusCode::OK, &json!({})))
+}

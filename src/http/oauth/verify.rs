@@ -1,0 +1,150 @@
+//! `/auth/verify`: forward-auth for gateways (nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth`, Envoy
+//! `ext_authz`). Any method, no body: the gateway asks about somebody else's request.
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::http::drf::body::{Charset, form};
+use crate::http::edge::is_preflight;
+use crate::http::endpoint::{Access, Endpoint, Header, Incoming, MayCall, Operation, PERMISSION, Part, text};
+use crate::http::error::{Answered, BASIC_CHALLENGE, HttpError};
+use crate::http::{caller, drf};
+use crate::service::{Error, Identity};
+
+/// What is served here: any method, for a gateway asks about somebody else's request.
+pub fn endpoints() -> Vec<Endpoint> {
+    let methods = [
+        (Method::GET, "verify"),
+        (Method::HEAD, "verify_head"),
+        (Method::POST, "verify_post"),
+        (Method::PUT, "verify_put"),
+        (Method::PATCH, "verify_patch"),
+        (Method::DELETE, "verify_delete"),
+        (Method::OPTIONS, "verify_options"),
+        (Method::TRACE, "verify_trace"),
+    ];
+    let endpoint = |(method, id)| {
+        let mut operation = Operation::new(method, "/auth/verify", id, "Forward-auth for a gateway")
+            .describe(
+                "For nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth`, Envoy `ext_authz`; the same \
+                 below this path, whatever follows. It reads `Authorization` (and the headers of `JETON_KEY_HEADERS`, \
+                 and HTTP Basic with `JETON_KEY_BASIC`), and no body. With `JETON_VERIFY_PREFLIGHT` a preflight of a \
+                 browser's passes, as nobody's.",
+            )
+            .query_list("scope", text(), "A scope that the token must have; may repeat.")
+            .query_list("group", text(), "A group that the user must be in; may repeat.")
+            .answers_nothing(200, "The token is good; whose it is, is in the headers.");
+        for name in HEADERS {
+            operation = operation.with(Header::Identity(name));
+        }
+        operation
+            .refuses(403, "A scope or a group is missing.", PERMISSION)
+            .without_allow()
+            .always_with(Header::NoStore)
+            .to(verify)
+            .every_method()
+            .with_tail("/auth/verify/{below:.*}")
+            .frequent()
+    };
+    methods.map(endpoint).into()
+}
+
+/// What cannot stand in a header as it is. `%` too, so that decoding gives back what was there.
+const IN_HEADER: &AsciiSet = &CONTROLS.add(b'%');
+/// In a list with commas between.
+const IN_LIST: &AsciiSet = &IN_HEADER.add(b',');
+
+/// Every identity header, sent empty too: a gateway that copies them always overwrites what its client sent.
+pub const HEADERS: [&str; 9] = [
+    "x-auth-user",
+    "x-auth-user-id",
+    "x-auth-email",
+    "x-auth-groups",
+    "x-auth-scope",
+    "x-auth-token-id",
+    "remote-user",
+    "remote-email",
+    "remote-groups",
+];
+
+/// Whose token a gateway's client shows. Nobody's where the request is a preflight that is let through: browsers send no
+/// credentials with it, and the service must answer it.
+struct Shown(Option<Identity>);
+
+impl Part for Shown {
+    async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
+        let (request, state) = (&incoming.request, incoming.state());
+        if state.verify_preflight && is_preflight(request) {
+            return Ok(Self(None));
+        }
+        match caller::identity(request, state).await {
+            Ok(identity) => Ok(Self(Some(identity))),
+            // Tools that know HTTP Basic alone send nothing before they are asked for it. First: nginx before 1.23 passes
+            // one challenge on only, the first.
+            Err(HttpError::Service(Error::NotAuthenticated(fault))) if state.keys.basic => {
+                let challenges = vec![BASIC_CHALLENGE.to_owned(), caller::challenge(state).to_owned()];
+                Err(HttpError::NotAuthenticated(fault, challenges))
+            }
+            Err(other) => Err(other),
+        }
+    }
+}
+
+impl MayCall for Shown {
+    const ACCESS: Access = Access::Gateway;
+}
+
+/// 200 with the identity in headers, 401, or 403 when a `scope` or `group` that the query asks for is missing.
+async fn verify(Shown(holder): Shown, request: HttpRequest) -> Answered {
+    let Some(holder) = holder else { return Ok(passed(Default::default())) };
+    let scopes: Vec<&str> = holder.scope.split(' ').filter(|scope| !scope.is_empty()).collect();
+    for (name, wanted) in form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8)) {
+        let has = match name.as_str() {
+            // A gateway's configuration may name several at once, as scope parameters do.
+            // An empty one is a variable that was left out, and guards nothing: nobody has it.
+            "scope" => {
+                !wanted.trim().is_empty()
+                    && wanted.split(' ').filter(|one| !one.is_empty()).all(|one| scopes.contains(&one))
+            }
+            "group" => holder.groups.contains(&wanted),
+            _ => true,
+        };
+        if !has {
+            return Ok(drf::detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action."));
+        }
+    }
+    Ok(passed(values(&holder)))
+}
+
+fn passed(values: [String; 9]) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    for (name, value) in HEADERS.into_iter().zip(values) {
+        answer.insert_header((HeaderName::from_static(name), header_value(&value)));
+    }
+    answer.finish()
+}
+
+/// What the headers say, in their order.
+fn values(user: &Identity) -> [String; 9] {
+    let name = encoded(&user.username, IN_HEADER);
+    let email = encoded(&user.email, IN_HEADER);
+    let groups: Vec<String> = user.groups.iter().map(|group| encoded(group, IN_LIST)).collect();
+    let groups = groups.join(",");
+    let (id, token_id) = (user.user_id.to_string(), user.token_id.clone());
+    let scope = encoded(&user.scope, IN_HEADER);
+    [name.clone(), id, email.clone(), groups.clone(), scope, token_id, name, email, groups]
+}
+
+/// A blank at either end too: whoever reads a header or an element of a list trims it, and ` admin` would become `admin`.
+fn encoded(text: &str, set: &'static AsciiSet) -> String {
+    let inner = text.trim_matches(' ');
+    let (before, rest) = text.split_at(text.len() - text.trim_start_matches(' ').len());
+    let after = &rest[inner.len()..];
+    format!("{}{}{}", "%20".repeat(before.len()), utf8_percent_encode(inner, set), "%20".repeat(after.len()))
+}
+
+fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("everything but printable ASCII is percent-encoded")
+}

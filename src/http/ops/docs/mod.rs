@@ -1,0 +1,66 @@
+//! `GET /docs/`: Swagger UI over `/openapi.json`. All it needs is in the binary, and it may ask nobody but this server.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::http::drf;
+use crate::http::endpoint::{Endpoint, Operation, text};
+use crate::http::extract::Anyone;
+
+const PAGE: &str = include_str!("index.html");
+const START: &str = include_str!("start.js");
+
+/// What the page takes of Swagger UI.
+const ASSETS: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
+
+/// No inline script, no other host. Swagger UI sets inline styles, and its pictures are `data:` in its style sheet.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::get("/docs/", "docs", "A page to read and try it")
+            .answers_text("The page.", "text/html", text())
+            .to(docs),
+        Operation::get("/docs/{file}", "docs_file", "What belongs to the page").to(file).undocumented(),
+    ]
+}
+
+/// The page. Its links are relative, for a proxy may have put it under a path of its own.
+async fn docs(_: Anyone, request: HttpRequest) -> HttpResponse {
+    let (folder, document) =
+        if request.path().ends_with('/') { ("", "../openapi.json") } else { ("docs/", "openapi.json") };
+    let page = PAGE.replace("{folder}", folder).replace("{document}", document);
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).insert_header((CACHE_CONTROL, "no-cache"));
+    answer.insert_header((CONTENT_SECURITY_POLICY, POLICY)).insert_header((REFERRER_POLICY, "no-referrer"));
+    answer.insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff")).body(page)
+}
+
+/// What belongs to the page. It is compressed once, at build time: whoever runs Swagger UI knows gzip.
+async fn file(_: Anyone, name: web::Path<String>) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((CACHE_CONTROL, "max-age=3600")).insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    if *name == "start.js" {
+        return answer.insert_header((CONTENT_TYPE, "text/javascript; charset=utf-8")).body(START);
+    }
+    let known = ASSETS.contains(&name.as_str());
+    let config = Arc::new(utoipa_swagger_ui::Config::default());
+    let Some(file) = known.then(|| utoipa_swagger_ui::serve(&name, config)).and_then(Result::ok).flatten() else {
+        return drf::not_found().await;
+    };
+    if file.gzpipped {
+        answer.insert_header((CONTENT_ENCODING, "gzip"));
+    }
+    answer.insert_header((CONTENT_TYPE, file.content_type)).body(match file.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    })
+}

@@ -1,0 +1,26 @@
+//! `GET /metrics`: what Prometheus reads.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CONTENT_TYPE;
+
+use crate::http::endpoint::{Endpoint, Operation, text};
+use crate::http::extract::Anyone;
+use crate::http::state::State;
+
+/// What is served here, or alone on an address of its own (`JETON_METRICS_LISTEN`).
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::get("/metrics", "metrics", "What Prometheus reads")
+            .describe("With `JETON_METRICS_LISTEN` it is at that address only.")
+            .answers_text("All counters (exposition format 0.0.4).", "text/plain", text())
+            .to(metrics)
+            .frequent(),
+    ]
+}
+
+/// All counters, as text (Prometheus' exposition format 0.0.4).
+async fn metrics(_: Anyone, state: State) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"));
+    answer.body(state.service.metrics_text())
+}

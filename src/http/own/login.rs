@@ -1,0 +1,154 @@
+//! `/api-token-auth/`: DRF's `obtain_auth_token`, to the byte.
+
+use actix_web::http::header::ACCEPT;
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use serde_json::{Map, Value, json};
+use utoipa::PartialSchema;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+
+use crate::domain::password::Password;
+use crate::domain::time::Timestamp;
+use crate::domain::user::User;
+use crate::http::drf::fields::{Fields, Trim};
+use crate::http::drf::media_type::json_indent;
+use crate::http::drf::{self, body};
+use crate::http::edge::client_address;
+use crate::http::endpoint::{
+    Endpoint, FORM, Header, JSON, MULTIPART, Operation, fields, format, integer, reference, text,
+};
+use crate::http::error::{HttpError, OAuthError};
+use crate::http::extract::Anyone;
+use crate::http::state::{AppState, State};
+use crate::logging::Request;
+use crate::service::{LoggedIn, Login};
+
+/// The fields of the user that the answer may have.
+const FIELDS: [&str; 7] = ["username", "email", "first_name", "last_name", "is_staff", "is_superuser", "groups"];
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    let credentials = fields()
+        .property("username", text().description(Some("Blanks round it are cut off.")))
+        .property("password", text().format(Some(format("password"))))
+        .required("username")
+        .required("password");
+    let limit = "Maximum amount of tokens allowed per user exceeded.";
+    let mut operation = Operation::post("/api-token-auth/", "login", "A token for a username and a password")
+        .describe(
+            "Django REST framework's `obtain_auth_token`, to the byte. With `JETON_TOKEN_MODE=single` each login gets \
+             the same key until it is regenerated, revoked or expires; with `multiple` each gets one of its own. \
+             `Accept: application/json; indent=4` indents the answer.",
+        )
+        .body(&[JSON, FORM, MULTIPART], credentials, &json!({ "username": "alice", "password": "correct horse" }))
+        .reads_body()
+        .answers_fields(
+            200,
+            "The token.",
+            answer_schema(),
+            json!({ "token": "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b" }),
+        )
+        .with(Header::NoStore)
+        .refuses_bad_fields("non_field_errors", "Unable to log in with provided credentials.")
+        .answers_like::<OAuthError>(403, "`JETON_TOKEN_LIMIT_PER_USER` is reached.", &json!({ "error": limit }))
+        .refuses(406, "The client accepts no JSON.", "Could not satisfy the request Accept header.")
+        .counts_failures()
+        .needs_database();
+    operation.add::<Timestamp>();
+    vec![operation.to(login).every_method()]
+}
+
+/// The key, and what `JETON_LOGIN_FIELDS` adds of the user, each as it is there.
+fn answer_schema() -> ObjectBuilder {
+    let mut answer = fields()
+        .property("token", text().description(Some("The key.")))
+        .required("token")
+        .property("expiry", reference::<Timestamp>());
+    if let RefOr::T(Schema::Object(user)) = User::schema() {
+        for (name, schema) in user.properties {
+            if FIELDS.contains(&name.as_str()) {
+                answer = answer.property(name, schema);
+            }
+        }
+    }
+    answer.property("user_id", integer())
+}
+
+/// Every method of the route. DRF negotiates the answer's type first, then looks at the method, then at the body.
+async fn login(_: Anyone, request: HttpRequest, payload: web::Payload, state: State) -> HttpResponse {
+    let accepts: Vec<String> = request
+        .headers()
+        .get_all(ACCEPT)
+        .map(|value| value.as_bytes().iter().map(|byte| char::from(*byte)).collect())
+        .collect();
+    let accept = (!accepts.is_empty()).then(|| accepts.join(","));
+    let Some(indent) = json_indent(accept.as_deref()) else {
+        return drf::detail(StatusCode::NOT_ACCEPTABLE, "Could not satisfy the request Accept header.");
+    };
+    let answer = match *request.method() {
+        Method::POST => match post(&request, payload, &state).await {
+            Ok(answer) => drf::secret_answer(StatusCode::OK, &answer),
+            Err(error) => error.error_response(),
+        },
+        Method::OPTIONS => drf::answer(StatusCode::OK, &options()),
+        ref other => drf::method_not_allowed(other),
+    };
+    drf::indented(answer, indent).await
+}
+
+async fn post(request: &HttpRequest, payload: web::Payload, state: &AppState) -> Result<Value, HttpError> {
+    let body = body::read(request, payload, body::MAX_BODY).await?;
+    let logged_in = state.service.login(credentials(request, body, state)?).await?;
+    Request::is_of_user(&logged_in.user.username);
+    Ok(answer(&logged_in, &state.login_fields))
+}
+
+/// What the body says. Nothing else of it is kept while the login waits.
+fn credentials(request: &HttpRequest, body: web::Bytes, state: &AppState) -> Result<Login, HttpError> {
+    let data = body::parse(request, body)?;
+    let mut fields = Fields::of(&data)?;
+    let username = fields.required_text("username", Trim::Yes);
+    let password = Password::new(fields.required_text("password", Trim::No));
+    fields.finish()?;
+    Ok(Login { username, password, address: client_address(request, state) })
+}
+
+fn answer(logged_in: &LoggedIn, login_fields: &[String]) -> Value {
+    let mut answer = Map::new();
+    if let Some(expires_at) = logged_in.expires_at {
+        answer.insert("expiry".into(), json!(expires_at));
+    }
+    answer.insert("token".into(), json!(logged_in.token.expose()));
+    let user = &logged_in.user;
+    for field in login_fields {
+        let value = match field.as_str() {
+            "user_id" => json!(user.id),
+            "username" => json!(user.username),
+            "email" => json!(user.email),
+            "first_name" => json!(user.first_name),
+            "last_name" => json!(user.last_name),
+            "is_staff" => json!(user.is_staff),
+            "is_superuser" => json!(user.is_superuser),
+            "groups" => json!(user.groups),
+            _ => continue,
+        };
+        answer.insert(field.clone(), value);
+    }
+    Value::Object(answer)
+}
+
+/// What DRF's `SimpleMetadata` says of `ObtainAuthToken`.
+fn options() -> Value {
+    let field = |required, read_only, label: &str| json!({ "type": "string", "required": required, "read_only": read_only, "label": label });
+    json!({
+        "name": "Obtain Auth Token",
+        "description": "",
+        "renders": ["application/json"],
+        "parses": ["application/x-www-form-urlencoded", "multipart/form-data", "application/json"],
+        "actions": { "POST": {
+            "username": field(true, false, "Username"),
+            "password": field(true, false, "Password"),
+            "token": field(false, true, "Token"),
+        } },
+    })
+}

@@ -1,0 +1,37 @@
+//! `POST /logout/` and `POST /logoutall/` (Knox, `knox/views.py`).
+
+use actix_web::HttpResponse;
+
+use crate::http::endpoint::{Endpoint, Operation};
+use crate::http::error::Answered;
+use crate::http::extract::{NoBody, TokenHolder};
+use crate::http::state::State;
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    let unread = "The request body could not be read.";
+    vec![
+        Operation::post("/logout/", "logout", "Revoke the token of the request")
+            .describe("As Knox's. A named token may revoke itself too.")
+            .answers_nothing(204, "It is revoked.")
+            .refuses(400, "The body cannot be read.", unread)
+            .to(logout),
+        Operation::post("/logoutall/", "logoutall", "Revoke all login tokens of the caller")
+            .describe("As Knox's. Named tokens are left alone.")
+            .answers_nothing(204, "They are revoked.")
+            .refuses(400, "The body cannot be read.", unread)
+            .to(logoutall),
+    ]
+}
+
+/// Revokes the token of the request.
+async fn logout(TokenHolder { holder, caller }: TokenHolder, _: NoBody, state: State) -> Answered {
+    state.service.logout(&holder, &caller).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Revokes all login tokens of the request's user.
+async fn logoutall(TokenHolder { holder, caller }: TokenHolder, _: NoBody, state: State) -> Answered {
+    state.service.logoutall(&holder, &caller).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,109 @@
+//! `/me`: who a token's holder is, and what token it is; `/me/password`.
+
+use actix_web::http::StatusCode;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::domain::password::Password;
+use crate::domain::time::Timestamp;
+use crate::domain::token::TokenFacts;
+use crate::domain::user::User;
+use crate::http::drf;
+use crate::http::drf::fields::Trim;
+use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, text};
+use crate::http::error::Answered;
+use crate::http::extract::{Body, LoginHolder, TokenHolder};
+use crate::http::state::State;
+use crate::service::UserPatch;
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::get("/me", "me", "The caller's own record, and their token's facts")
+            .answers::<Me>(200, "Who the caller is.")
+            .with(Header::NoStore)
+            .to(me),
+        update_endpoint(),
+        password_endpoint(),
+    ]
+}
+
+fn update_endpoint() -> Endpoint {
+    let name = || text().max_length(Some(150));
+    let body = fields().property("first_name", name()).property("last_name", name());
+    Operation::patch("/me", "update_me", "Change the caller's own name")
+        .describe("Fields that `JETON_PROFILE_FIELDS` does not name are passed over, as all others are.")
+        .body(BODIES, body, &json!({ "first_name": "Alice" }))
+        .body_may_be_missing()
+        .answers::<Me>(200, "Who the caller is now.")
+        .with(Header::NoStore)
+        .refuses_bad_fields("first_name", "Ensure this field has no more than 150 characters.")
+        .to(update)
+}
+
+fn password_endpoint() -> Endpoint {
+    let password = || text().format(Some(format("password")));
+    let body = fields()
+        .property("old_password", password())
+        .property("new_password", password())
+        .required("old_password")
+        .required("new_password");
+    let example = json!({ "old_password": "correct horse", "new_password": "a tall ship and a star" });
+    Operation::post("/me/password", "change_own_password", "Change the caller's own password")
+        .describe("Every login token that the caller had ends; named ones stay. The new one is in the answer.")
+        .body(BODIES, body, &example)
+        .answers::<NewLogin>(200, "The new login token.")
+        .refuses_bad_fields("old_password", "Your old password was entered incorrectly. Please enter it again.")
+        .counts_failures()
+        .always_with(Header::NoStore)
+        .to(change_password)
+}
+
+/// A user, and the token that they came with.
+#[derive(Serialize, ToSchema)]
+pub struct Me<'a> {
+    #[serde(flatten)]
+    user: &'a User,
+    token: &'a TokenFacts,
+}
+
+/// The caller's own record.
+async fn me(TokenHolder { holder, .. }: TokenHolder) -> Answered {
+    let me = Me { user: &holder.user, token: &holder.token };
+    Ok(drf::secret_answer(StatusCode::OK, &me))
+}
+
+/// Changes the caller's own name. Other fields are passed over, as DRF passes over what is read-only.
+async fn update(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
+    let mut given = |name: &str| {
+        let may_change = state.service.policy().profile_fields.iter().any(|field| field == name);
+        if may_change { fields.optional_text(name) } else { None }
+    };
+    let (first_name, last_name) = (given("first_name"), given("last_name"));
+    let patch = UserPatch { first_name, last_name, unread: fields.faults(), ..UserPatch::default() };
+    let user = state.service.update_own(&holder, patch, &caller).await?;
+    Ok(drf::secret_answer(StatusCode::OK, &Me { user: &user, token: &holder.token }))
+}
+
+/// The new login key, with its end where it has one.
+#[derive(Serialize, ToSchema)]
+pub struct NewLogin<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    expiry: Option<Timestamp>,
+    /// The key.
+    #[schema(example = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b")]
+    token: &'a str,
+}
+
+/// Changes the caller's own password: every login token they had ends, and they get a new one.
+async fn change_password(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
+    let old = Password::new(fields.required_text("old_password", Trim::No));
+    let new = Password::new(fields.required_text("new_password", Trim::No));
+    fields.finish()?;
+    let (token, expiry) = state.service.change_own_password(&holder, old, new, &caller).await?;
+    Ok(drf::secret_answer(StatusCode::OK, &NewLogin { expiry, token: token.expose() }))
+}

@@ -1,0 +1,128 @@
+//! `/tokens/`: a holder's own tokens.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Type};
+
+use crate::domain::password::Password;
+use crate::domain::scope;
+use crate::domain::token::{Token, TokenFacts};
+use crate::http::drf::fields::{Fields, Trim};
+use crate::http::drf::pages::ListQuery;
+use crate::http::drf::{self, Detail};
+use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, integer, reference, text};
+use crate::http::error::{Answered, OAuthError};
+use crate::http::extract::{Body, LoginHolder, TokenId};
+use crate::http::state::State;
+use crate::service::NamedToken;
+
+/// What is served here.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Operation::get("/tokens/", "list_own_tokens", "The caller's own live tokens")
+            .answers_page::<TokenFacts>("Without their keys, by id.")
+            .to(list),
+        create_endpoint(),
+        Operation::delete("/tokens/{id}", "revoke_own_token", "Revoke one of the caller's own tokens")
+            .answers_nothing(204, "It is revoked.")
+            .may_not_exist("The caller has no such live token.")
+            .to(revoke),
+    ]
+}
+
+fn create_endpoint() -> Endpoint {
+    let limit = "Maximum amount of tokens allowed per user exceeded.";
+    let either = AnyOfBuilder::new().item(reference::<OAuthError>()).item(reference::<Detail>());
+    let body = wanted().property("password", text().format(Some(format("password")))).required("password");
+    let example = json!({ "name": "ci", "scope": "", "expires_in": "90d", "password": "correct horse" });
+    let mut operation = Operation::post(
+        "/tokens/",
+        "create_own_token",
+        "Make a named token (an API key) for the caller",
+    )
+    .describe(
+        "It takes a login token and its user's password, so that a stolen key does not make itself permanent. Users \
+             give the scopes of `JETON_USER_SCOPES`, staff any. With `JETON_NAMED_TOKEN_MAX_TTL` it must have an \
+             `expires_in`, and none that is longer.",
+    )
+    .body(BODIES, body, &example)
+    .answers::<Created>(201, "The token, and this once its key.")
+    .with(Header::NoStore)
+    .refuses_bad_fields("password", "Your password was entered incorrectly. Please enter it again.")
+    .answers_either(
+        403,
+        "The caller has `JETON_NAMED_TOKENS_PER_USER` live ones of their own making, or their token is a named one.",
+        either,
+        json!({ "error": limit }),
+    )
+    .counts_failures();
+    operation.add::<OAuthError>();
+    operation.add::<Detail>();
+    operation.to(create)
+}
+
+/// The fields of a named token.
+pub fn wanted() -> ObjectBuilder {
+    let seconds = integer().minimum(Some(1)).maximum(Some(100 * 365 * 86_400_u64));
+    let span = text().pattern(Some("^[1-9][0-9]{0,3}(s|m|h|d)$"));
+    let nothing = ObjectBuilder::new().schema_type(Type::Null);
+    let expires_in = OneOfBuilder::new().item(seconds).item(span).item(nothing);
+    let scopes = text().pattern(Some(r"^[ !#-\[\]-~]*$")).max_length(Some(scope::MAX_CHARS));
+    fields()
+        .property("name", text().min_length(Some(1)).max_length(Some(100)))
+        .required("name")
+        .property("scope", scopes.description(Some("Scopes as RFC 6749 writes them, separated by blanks.")))
+        .property("expires_in", expires_in.description(Some("Whole seconds, or a duration such as `90d`.")))
+}
+
+/// A token at its creation: the only time its key is shown.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedToken)]
+pub struct Created<'a> {
+    #[serde(flatten)]
+    facts: &'a TokenFacts,
+    /// The key.
+    #[schema(example = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b")]
+    token: &'a str,
+}
+
+impl<'a> Created<'a> {
+    /// The answer to a creation.
+    pub fn answer(token: &'a Token, facts: &'a TokenFacts) -> HttpResponse {
+        drf::secret_answer(StatusCode::CREATED, &Self { facts, token: token.expose() })
+    }
+}
+
+/// The caller's live tokens.
+async fn list(LoginHolder { holder, .. }: LoginHolder, query: ListQuery, state: State) -> Answered {
+    query.answer(&state, state.service.list_own_tokens(&holder, query.page).await?)
+}
+
+/// Makes a named token for the caller.
+async fn create(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
+    let wanted = named_token(&mut fields);
+    let password = Password::new(fields.required_text("password", Trim::No));
+    fields.finish()?;
+    let (token, facts) = state.service.create_own_token(&holder, wanted, password, &caller).await?;
+    Ok(Created::answer(&token, &facts))
+}
+
+/// Revokes one of the caller's tokens.
+async fn revoke(LoginHolder { holder, caller }: LoginHolder, TokenId(id): TokenId, state: State) -> Answered {
+    state.service.revoke_own_token(id, &holder, &caller).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `name`, `scope` and `expires_in`: whole seconds, or a duration such as `90d`.
+pub fn named_token(fields: &mut Fields<'_>) -> NamedToken {
+    NamedToken {
+        name: fields.required_text("name", Trim::Yes),
+        scope: fields.optional_text("scope").unwrap_or_default(),
+        expires_in: fields.nullable_duration("expires_in"),
+    }
+}

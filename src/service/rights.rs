@@ -1,0 +1,58 @@
+//! Proofs of rights. Only a caller who has them becomes one, so whoever is given one asks no more: what rights alone decide
+//! is decided once, before anything else of a request is looked at.
+
+use std::ops::Deref;
+
+use super::{Caller, Error, Rights};
+
+/// A caller who has the rights of staff.
+#[derive(Clone, Debug)]
+pub struct Staff(Caller);
+
+/// A caller who has the rights of a superuser.
+#[derive(Clone, Debug)]
+pub struct Superuser(Staff);
+
+impl Caller {
+    /// As staff.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for who is not.
+    pub fn staff(self) -> Result<Staff, Error> {
+        self.require(Rights::Staff)?;
+        Ok(Staff(self))
+    }
+
+    /// As a superuser.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for who is not.
+    pub fn superuser(self) -> Result<Superuser, Error> {
+        self.require(Rights::Superuser)?;
+        Ok(Superuser(Staff(self)))
+    }
+}
+
+impl Deref for Staff {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl Deref for Superuser {
+    type Target = Staff;
+
+    fn deref(&self) -> &Staff {
+        &self.0
+    }
+}
+
+impl Superuser {
+    /// Whoever can run commands on the database may do everything.
+    #[must_use]
+    pub fn command(os_user: &str) -> Self {
+        Self(Staff(Caller::command(os_user)))
+    }
+}

@@ -1,0 +1,177 @@
+//! `/admin/clients/`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::on_both;
+use crate::support::app::{App, CLIENT};
+use crate::support::calls::{MICRO, short_of};
+use crate::support::http::{Answer, Request};
+
+const STAFF: (&str, &str) = ("sam", "a lantern over the quay");
+
+fn introspects(app: &App, client: &Value) -> bool {
+    let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
+    match app.send(Request::new("POST", "/introspect").basic(id, secret).form(&[("token", "x")])).status {
+        200 => true,
+        401 => false,
+        other => panic!("{other}"),
+    }
+}
+
+#[track_caller]
+fn with_secret(answer: &Answer, status: u16) -> Value {
+    let client = answer.json();
+    assert_eq!((answer.status, answer.header("Cache-Control").as_deref()), (status, Some("no-store")), "{client}");
+    assert_eq!(client.as_object().unwrap().keys().collect::<Vec<_>>(), ["client_id", "client_secret"]);
+    client
+}
+
+on_both! {
+    fn a_client_is_registered_rotated_and_deleted(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let first = with_secret(&app.post("/admin/clients/", &admin, &json!({"client_id": " billing "})), 201);
+        assert_eq!(first["client_id"], "billing");
+        assert!(introspects(&app, &first));
+        let listed = app.get("/admin/clients/", &admin);
+        assert!(!listed.text().contains(first["client_secret"].as_str().unwrap()));
+        let listed = listed.json();
+        assert_eq!((&listed["count"], &listed["results"][1]["client_id"]), (&json!(2), &json!("billing")));
+        let fields: Vec<_> = listed["results"][1].as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["client_id", "created_at", "rotated_at"]);
+        assert_eq!(listed["results"][1]["rotated_at"], Value::Null);
+
+        let second = with_secret(&app.post("/admin/clients/billing/rotate", &admin, &json!({})), 200);
+        assert!(introspects(&app, &second) && !introspects(&app, &first));
+        assert_ne!(app.get("/admin/clients/", &admin).json()["results"][1]["rotated_at"], Value::Null);
+        let answer = app.delete("/admin/clients/billing", &admin);
+        assert_eq!((answer.status, answer.body.len()), (204, 0));
+        assert!(!introspects(&app, &second));
+        assert_eq!(app.delete("/admin/clients/billing/", &admin).status, 404);
+        assert_eq!(app.post("/admin/clients/billing/rotate", &admin, &json!({})).status, 404);
+        let mut entries = app.list("/admin/audit/?target=billing&actor=admin");
+        entries.reverse();
+        let told: Vec<_> = entries.iter().map(|entry| json!([entry["actor"], entry["action"], entry["details"]])).collect();
+        let actions = ["client.create", "client.rotate", "client.delete"];
+        assert_eq!(told, actions.map(|action| json!(["admin", action, {}])));
+    }
+
+    fn an_old_secret_goes_on_for_its_grace(db) {
+        let app = App::start(db);
+        let node = app.node(&[]);
+        let admin = app.admin_token();
+        let first = with_secret(&app.post("/admin/clients/", &admin, &json!({"client_id": "billing"})), 201);
+        let rotate = |query: &str| {
+            let rotated = app.post(&format!("/admin/clients/billing/rotate{query}"), &admin, &json!({}));
+            node.heard();
+            with_secret(&rotated, 200)
+        };
+        let good = |client: &Value| {
+            // Twice, for the second answer may come from memory.
+            let answers = [&app, &node, &app, &node].map(|node| introspects(node, client));
+            assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+            answers[0]
+        };
+        assert!(good(&first));
+        let second = rotate("?grace=1h");
+        assert!(good(&first) && good(&second));
+        app.clock.advance(short_of(Duration::from_hours(1)));
+        assert!(good(&first) && good(&second));
+        app.clock.advance(MICRO);
+        assert!(!good(&first) && good(&second));
+
+        let third = rotate("?grace=30m");
+        assert!(good(&second) && good(&third) && !good(&first));
+        let fourth = rotate("");
+        assert!(!good(&second) && !good(&third) && good(&fourth), "without a grace all older ones are dead");
+        let fifth = rotate("?grace=30m");
+        let sixth = rotate("?grace=0");
+        assert!(!good(&fourth) && !good(&fifth) && good(&sixth), "a grace of nothing is none");
+        let seventh = rotate("?grace=7d");
+        let details = |entry: &Value| entry["details"].clone();
+        let rotations: Vec<_> = app.list("/admin/audit/?action=client.rotate").iter().map(details).collect();
+        let until = |moment: &str| json!({ "grace_until": moment });
+        let expected = [until("2025-06-22T16:06:40.123456Z"), json!({}), until("2025-06-15T16:36:40.123456Z"), json!({}),
+            until("2025-06-15T16:36:40.123456Z"), until("2025-06-15T16:06:40.123456Z")];
+        assert_eq!(rotations, expected);
+        assert_eq!(app.delete("/admin/clients/billing", &admin).status, 204);
+        node.heard();
+        assert!(!good(&sixth) && !good(&seventh), "a deleted client has none");
+    }
+
+    fn a_grace_that_is_none_rotates_nothing(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        for bad in ["soon", "1", "-1h", "1.5h", "36501d", "1h%20"] {
+            let answer = app.post(&format!("/admin/clients/demo/rotate?grace={bad}"), &admin, &json!({}));
+            assert_eq!((answer.status, answer.json()), (400, json!({"grace": ["Enter a duration such as 30m or 12h."]})), "{bad}");
+            assert_eq!(app.post(&format!("/admin/clients/nobody/rotate?grace={bad}"), &admin, &json!({})).status, 404);
+        }
+        assert!(introspects(&app, &json!({"client_id": CLIENT.0, "client_secret": CLIENT.1})));
+        assert_eq!(app.list("/admin/clients/")[0]["rotated_at"], Value::Null);
+    }
+
+    fn a_page_means_nothing_to_what_is_no_list(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        for page in ["x", "0", "2"] {
+            with_secret(&app.post(&format!("/admin/clients/demo/rotate?page={page}"), &admin, &json!({})), 200);
+        }
+    }
+
+    fn who_may_not_is_told_so_before_the_body_is_looked_at(db) {
+        let app = App::start(db);
+        app.create_user(STAFF.0, STAFF.1, &json!({"is_staff": true}));
+        let (sam, admin) = (app.login(STAFF.0, STAFF.1), app.admin_token());
+        for path in ["/admin/clients/", "/admin/clients/demo/rotate"] {
+            let large = Request::new("POST", path).body("application/json", vec![b' '; 70_000]);
+            assert_eq!(app.send(large.clone()).status, 401, "{path}");
+            assert_eq!(app.send(large.clone().token(&sam)).status, 403, "{path}");
+            assert_eq!(app.send(large.token(&admin)).status, 413, "{path}");
+        }
+    }
+
+    fn bad_ids_are_refused(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let visible = "Enter a valid client id: visible ASCII characters other than a colon.";
+        for (body, fault) in [
+            (json!({}), "This field is required."),
+            (json!({"client_id": ""}), "This field may not be blank."),
+            (json!({"client_id": null}), "This field may not be null."),
+            (json!({"client_id": CLIENT.0}), "A client with that client id already exists."),
+            (json!({"client_id": "a b"}), visible),
+            (json!({"client_id": "a:b"}), visible),
+            (json!({"client_id": "é"}), visible),
+            (json!({"client_id": "x".repeat(151)}), "Ensure this field has no more than 150 characters."),
+        ] {
+            let answer = app.post("/admin/clients/", &admin, &body);
+            assert_eq!((answer.status, answer.json()), (400, json!({"client_id": [fault]})), "{body}");
+        }
+        assert_eq!(app.list("/admin/clients/").len(), 1);
+        // What is no name in a URL by itself is one when it is encoded.
+        with_secret(&app.post("/admin/clients/", &admin, &json!({"client_id": "a/b?c"})), 201);
+        assert_eq!(app.delete("/admin/clients/a%2Fb%3Fc", &admin).status, 204);
+    }
+
+    fn only_superusers_may(db) {
+        let app = App::start(db);
+        app.create_user(STAFF.0, STAFF.1, &json!({"is_staff": true}));
+        let (sam, alice) = (app.login(STAFF.0, STAFF.1), app.alice());
+        let denied = json!({"detail": "You do not have permission to perform this action."});
+        for (method, path) in [
+            ("GET", "/admin/clients/"), ("POST", "/admin/clients/"), ("DELETE", "/admin/clients/nobody"),
+            ("POST", "/admin/clients/nobody/rotate"),
+        ] {
+            let request = || Request::new(method, path).json(&json!({"client_id": "x"}));
+            assert_eq!(app.send(request()).status, 401, "{method} {path}");
+            for key in [&sam, &alice] {
+                let answer = app.send(request().token(key));
+                assert_eq!((answer.status, answer.json()), (403, denied.clone()), "{method} {path}");
+            }
+        }
+        assert_eq!(app.list("/admin/clients/").len(), 1);
+    }
+}

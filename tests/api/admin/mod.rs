@@ -1,0 +1,17 @@
+//! `/admin/`: for staff.
+
+mod audit;
+mod audit_list;
+mod audit_routes;
+mod audit_whole;
+mod clients;
+mod explain;
+mod grace;
+mod password;
+mod regenerate;
+mod regenerate_races;
+mod tokens;
+mod user;
+mod user_races;
+mod users;
+mod users_create;

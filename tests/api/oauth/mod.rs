@@ -1,0 +1,9 @@
+//! `/introspect`, `/revoke`, `/auth/verify`: what services and gateways ask.
+
+mod batch;
+mod client_limits;
+mod introspect;
+mod introspect_callers;
+mod metadata;
+mod revoke;
+mod verify;

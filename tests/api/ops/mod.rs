@@ -1,0 +1,4 @@
+//! `/healthz`, `/readyz`, `/metrics`: for whoever runs it.
+
+mod health;
+mod metrics;

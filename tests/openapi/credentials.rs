@@ -1,0 +1,22 @@
+//! Who is asked for credentials is told so.
+
+use crate::support::app::{App, CLIENT, Kind};
+use crate::support::http::{Answer, Request};
+
+fn ask(app: &App, method: &str, path: &str) -> Answer {
+    let path = path.replace("{username}", "admin").replace("{id}", "1").replace("{client_id}", CLIENT.0);
+    app.send(Request::new(method, &path))
+}
+
+#[test]
+fn whoever_is_asked_for_credentials_is_told_so() {
+    let app = App::start(Kind::Sqlite);
+    for (path, item) in jeton::http::document()["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let open = operation["security"].as_array().unwrap().is_empty();
+            let alone = path == "/revoke"; // a token revokes itself
+            let status = ask(&app, &method.to_uppercase(), path).status;
+            assert_eq!(status == 401, !open && !alone, "{method} {path}: {status}");
+        }
+    }
+}
