@@ -31,7 +31,8 @@ pub struct Metadata<'a> {
 /// no grant type. Section 3.2 wants lists without members left out; but section 2 requires `response_types_supported`
 /// (its erratum 7793 would not), and takes a missing `grant_types_supported` for a promise of two.
 pub async fn metadata(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
-    let issuer = state.issuer.clone().unwrap_or_else(|| base_url(&request, &state));
+    let configured = state.service.policy().issuer.as_ref();
+    let issuer = configured.cloned().unwrap_or_else(|| base_url(&request, &state));
     let base = issuer.trim_end_matches('/');
     let metadata = Metadata {
         issuer: &issuer,
@@ -43,7 +44,7 @@ pub async fn metadata(request: HttpRequest, state: web::Data<AppState>) -> HttpR
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
     };
     // What one client's host made must not be another's answer.
-    let answer = if state.issuer.is_some() { drf::answer } else { drf::secret_answer };
+    let answer = if configured.is_some() { drf::answer } else { drf::secret_answer };
     answer(StatusCode::OK, &metadata)
 }
 
@@ -53,7 +54,8 @@ pub async fn metadata_of_path(
     path: web::Path<String>,
     state: web::Data<AppState>,
 ) -> HttpResponse {
-    let issuer_path = state.issuer.as_deref().and_then(|issuer| Some(issuer.split_once("://")?.1.split_once('/')?.1));
+    let configured = state.service.policy().issuer.as_deref();
+    let issuer_path = configured.and_then(|issuer| Some(issuer.split_once("://")?.1.split_once('/')?.1));
     if issuer_path.is_some_and(|issuer_path| issuer_path.trim_end_matches('/') == path.trim_end_matches('/')) {
         metadata(request, state).await
     } else {

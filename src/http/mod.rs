@@ -23,6 +23,7 @@ mod metadata;
 mod metrics;
 mod oauth;
 mod openapi;
+mod options;
 mod pages;
 mod peer;
 mod refused;
@@ -37,40 +38,45 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::{Resource, web};
 
 use crate::service::Service;
-pub use body::Budget;
+use body::Budget;
 pub use caller::KeyPlaces;
 pub use connection::Connection;
 pub use cross_origin::cross_origin;
 pub use fast_lane::FastLane;
 pub use front::Front;
 pub use openapi::document;
+pub use options::HttpOptions;
 use peer::{base_url, client_address, is_https};
 pub use refused::refused;
 pub use request_id::surround;
-pub use trusted_proxies::TrustedProxies;
+use trusted_proxies::TrustedProxies;
 
 /// What every handler may use.
 pub struct AppState {
     /// The verbs.
     pub service: Service,
-    /// Keywords accepted in `Authorization`; the first one is the challenge.
-    pub auth_keywords: Vec<String>,
-    /// Fields of the user that the login's answer adds.
-    pub login_fields: Vec<String>,
-    /// `JETON_ISSUER`.
-    pub issuer: Option<String>,
-    /// Networks whose `X-Forwarded-For` counts.
-    pub trusted_proxies: TrustedProxies,
+    /// What the operator decides.
+    pub options: HttpOptions,
+    /// Whose `X-Forwarded-For` counts.
+    trusted_proxies: TrustedProxies,
     /// What bodies hold of callers who are not known yet.
-    pub bodies: Budget,
+    bodies: Budget,
     /// What bodies hold of callers whose head says who they are.
-    pub known_bodies: Budget,
-    /// Where a key may stand beside `Authorization`.
-    pub keys: KeyPlaces,
-    /// Origins whose pages may call the API.
-    pub cors_origins: Vec<String>,
-    /// Whether `/auth/verify` lets preflights through.
-    pub verify_preflight: bool,
+    known_bodies: Budget,
+}
+
+impl AppState {
+    /// For all workers of one server.
+    #[must_use]
+    pub fn new(service: Service, options: HttpOptions) -> Self {
+        Self {
+            service,
+            trusted_proxies: TrustedProxies::new(options.trusted_proxies.clone()),
+            bodies: Budget::of_strangers(),
+            known_bodies: Budget::of_known(),
+            options,
+        }
+    }
 }
 
 /// Every route there is.

@@ -31,13 +31,13 @@ pub const HEADERS: [&str; 9] = [
 
 /// 200 with the identity in headers, 401, or 403 when a `scope` or `group` that the query asks for is missing.
 pub async fn verify(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, HttpError> {
-    if state.verify_preflight && cross_origin::is_preflight(&request) {
+    if state.options.verify_preflight && cross_origin::is_preflight(&request) {
         // Browsers send no credentials with it, and the service must answer it. It is nobody's request.
         return Ok(passed(Default::default()));
     }
     let answer = decided(&request, &state).await;
     if let Err(HttpError::NotAuthenticated(..)) = &answer
-        && state.keys.basic
+        && state.options.keys.basic
     {
         // Tools that know HTTP Basic alone send nothing before they are asked for it. First: nginx before 1.23 passes
         // one challenge on only, the first.
