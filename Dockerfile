@@ -14,14 +14,14 @@ RUN awk '/^\[/ { skip = /^\[\[(test|example|bench)\]\]/ } !skip' Cargo.toml >man
     && mkdir src \
     && touch src/lib.rs \
     && echo 'fn main() {}' >src/main.rs \
-    && cargo build --release --locked
+    && cargo build --profile dist --features postgres-tls --locked
 
 # jeton itself. Copied files keep their old times: without the touch, cargo would take the empty build for a fresh one.
 COPY migrations ./migrations
 COPY src ./src
 COPY templates ./templates
 RUN touch src/lib.rs src/main.rs \
-    && cargo build --release --locked
+    && cargo build --profile dist --features postgres-tls --locked
 
 FROM debian:bookworm-slim
 RUN apt-get update \
@@ -30,7 +30,7 @@ RUN apt-get update \
     && groupadd --gid 10001 jeton \
     && useradd --uid 10001 --gid jeton --no-create-home --home-dir /var/lib/jeton --shell /usr/sbin/nologin jeton \
     && install -d -o jeton -g jeton -m 0700 /var/lib/jeton
-COPY --from=build /build/target/release/jeton /usr/local/bin/jeton
+COPY --from=build /build/target/dist/jeton /usr/local/bin/jeton
 
 # The bundled OpenSSL has no certificates of its own: this is where the system's are.
 ENV JETON_LISTEN=0.0.0.0:8000 \

@@ -1,7 +1,7 @@
 //! Nothing but argon2id with OWASP's parameters, on so many threads for so many seconds: what `scripts/bench` holds
 //! logins against. Prints hashes per second, and milliseconds of CPU for each.
 //!
-//! `cargo run --release --example argon2id -- 2 5`
+//! `cargo run --profile dist --example argon2id -- 2 5`
 
 #![allow(clippy::disallowed_methods, clippy::cast_precision_loss, reason = "a measuring program")]
 

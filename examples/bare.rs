@@ -1,6 +1,6 @@
 //! A bare actix server with a fixed answer of 150 bytes: what `scripts/bench` holds jeton's introspection against.
 //!
-//! `cargo run --release --example bare -- 127.0.0.1:8001 2`: the address, and how many workers.
+//! `cargo run --profile dist --example bare -- 127.0.0.1:8001 2`: the address, and how many workers.
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 

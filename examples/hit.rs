@@ -1,6 +1,6 @@
 //! What a hit costs inside the process: the digest of the presented key, the proof, the cache; no HTTP, no clocks.
 //!
-//! `cargo run --release --example hit` prints nanoseconds; `valgrind --tool=callgrind` counts its instructions, the same
+//! `cargo run --profile dist --example hit` prints nanoseconds; `valgrind --tool=callgrind` counts its instructions, the same
 //! each time, so that a change of a few of them shows (`scripts/bench hit` does).
 
 #![allow(clippy::disallowed_methods, clippy::cast_precision_loss, reason = "a measuring program")]

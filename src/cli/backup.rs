@@ -22,8 +22,8 @@ pub fn backup(arguments: BackupArguments, config: &Config) -> Result<(), Failure
     let made = store.backup(&arguments.file);
     store.close();
     let made = made.map_err(StartError::Store)?;
-    eprintln!("backed up {} to {}: {} bytes, checked", config.database_url, arguments.file.display(), made.bytes);
-    if let DatabaseUrl::Sqlite(path) = &config.database_url {
+    eprintln!("backed up {} to {}: {} bytes, checked", config.database.url, arguments.file.display(), made.bytes);
+    if let DatabaseUrl::Sqlite(path) = &config.database.url {
         let key = key_file::path_beside(path);
         if key.exists() {
             eprintln!("the secret key is not in it: keep a copy of {} too, in another place", key.display());

@@ -69,7 +69,7 @@ fn report(config: &Config) -> Result<Report, Failure> {
     let secret_keys =
         keys.map(|(at, sealed)| KeyReport { key: name(at), is_the_databases: place == Some(at), sealed: *sealed });
     Ok(Report {
-        database: config.database_url.to_string(),
+        database: config.database.url.to_string(),
         secret_keys: secret_keys.collect(),
         sealed_under_none: counts.unopenable,
     })

@@ -12,21 +12,21 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Asks the jeton at `JETON_LISTEN` for `/healthz`.
 pub fn healthcheck(config: &Config) -> Result<(), Failure> {
-    let answer = match &config.listen {
+    let answer = match &config.serving.listen {
         Listen::Unix(path) => {
-            let stream = UnixStream::connect(path).map_err(|error| silent(&config.listen, &error))?;
+            let stream = UnixStream::connect(path).map_err(|error| silent(&config.serving.listen, &error))?;
             stream.set_read_timeout(Some(TIMEOUT))?;
             ask(stream)
         }
         Listen::Tcp(address) => {
-            let stream = connect(address).map_err(|error| silent(&config.listen, &error))?;
-            if config.tls.is_some() {
-                return speaks_tls(stream).map_err(|error| silent(&config.listen, &error));
+            let stream = connect(address).map_err(|error| silent(&config.serving.listen, &error))?;
+            if config.serving.tls.is_some() {
+                return speaks_tls(stream).map_err(|error| silent(&config.serving.listen, &error));
             }
             ask(stream)
         }
     };
-    let answer = answer.map_err(|error| silent(&config.listen, &error))?;
+    let answer = answer.map_err(|error| silent(&config.serving.listen, &error))?;
     if answer.starts_with("HTTP/1.1 200 ") {
         Ok(())
     } else {

@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{Config, Given, Kind, SETTINGS, environment, os_user};
+use crate::config::{Config, Given, Kind, environment, os_user, settings};
 use crate::domain::time::Clock;
 use crate::server::{Schema, StartError, open_service};
 use crate::service::{Error, Service, Superuser};
@@ -136,7 +136,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = cli.command.unwrap_or(Command::Serve);
     // `serve` starts it by itself.
     if !matches!(command, Command::Serve) {
-        crate::logging::start(&config.log, config.log_format);
+        crate::logging::start(&config.log.filter, config.log.format);
     }
     let done = match command {
         Command::Serve => serve::serve(&config, &given, Arc::new(gather)),
@@ -165,7 +165,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// The commands, with a global flag for every setting.
 fn command() -> clap::Command {
     let mut command = Cli::command();
-    for setting in SETTINGS {
+    for setting in settings() {
         let default =
             if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
         let flag = |name: &str, flag: &str, help: String| {
@@ -195,7 +195,8 @@ fn flags(matches: &ArgMatches) -> Vec<(String, String)> {
     while let Some((_, inner)) = innermost.subcommand() {
         innermost = inner;
     }
-    let names = SETTINGS.iter().flat_map(|setting| [Some(setting.name.to_owned()), setting.file_name()]).flatten();
+    let settings = settings().into_iter();
+    let names = settings.flat_map(|setting| [Some(setting.name.to_owned()), setting.file_name()]).flatten();
     names
         .filter_map(|name| {
             let value = innermost.try_get_one::<String>(&name).ok()??.clone();
@@ -218,7 +219,9 @@ fn with_service_on<F: Future<Output = Result<(), Failure>>>(
     config: &Config,
     work: impl FnOnce(Service, Superuser) -> F,
 ) -> Result<(), Failure> {
-    let service = open_service(&Config { login_threads: 1, ..config.clone() }, Clock::System, schema)?;
+    let mut config = config.clone();
+    config.hashing.threads = 1;
+    let service = open_service(&config, Clock::System, schema)?;
     let done = actix_rt::System::new().block_on(work(service.clone(), Superuser::command(&os_user())));
     service.close();
     done

@@ -18,7 +18,7 @@ pub struct RestoreArguments {
 /// Puts a backup in the place of an SQLite database that nobody uses.
 pub fn restore(arguments: RestoreArguments, config: &Config) -> Result<(), Failure> {
     let restored = open_store(config)?.restore(&arguments.file, Clock::System.now()).map_err(StartError::Store)?;
-    eprintln!("restored {} from {}", config.database_url, arguments.file.display());
+    eprintln!("restored {} from {}", config.database.url, arguments.file.display());
     if let Some(kept) = restored.kept {
         eprintln!("what was there is kept at {}", kept.display());
     }

@@ -16,7 +16,7 @@ const LAST_WORDS_AT_ONCE: Duration = Duration::from_millis(250);
 
 /// Serves until it is told to stop, and logs by a queue. `gather` reads the settings again.
 pub fn serve(config: &Config, given: &Given, gather: Gather) -> Result<(), Failure> {
-    let lines = logging::start_queued(&config.log, config.log_format)?;
+    let lines = logging::start_queued(&config.log.filter, config.log.format)?;
     given.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
     let served = serve_until_stopped(config, &lines, gather);
     if !lines.flush(LAST_WORDS) && served.is_err() {
@@ -58,15 +58,15 @@ fn serve_until_stopped(config: &Config, lines: &Lines, gather: Gather) -> Result
 
 /// What to paste next, with the secrets that are shown this once.
 fn print_first_start(config: &Config, server: &Server, made: &FirstStart) -> Result<(), Failure> {
-    let curl = match &config.listen {
-        Listen::Tcp(_) if config.tls.is_some() => "curl -k".to_owned(),
+    let curl = match &config.serving.listen {
+        Listen::Tcp(_) if config.serving.tls.is_some() => "curl -k".to_owned(),
         Listen::Tcp(_) => "curl".to_owned(),
         Listen::Unix(path) => format!("curl --unix-socket {}", path.display()),
     };
     let base = server.addresses.first().map_or_else(
         || "http://localhost".to_owned(),
         |address| {
-            let scheme = if config.tls.is_some() { "https" } else { "http" };
+            let scheme = if config.serving.tls.is_some() { "https" } else { "http" };
             // Whoever pastes this sits at the same machine.
             let host = match address.ip() {
                 std::net::IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),

@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 
-use super::check::Reader;
+use super::reader::{Reader, Texts, settings};
 use super::service_links::is_service_link;
-use super::{Config, ConfigError, Kind, SETTINGS, Setting, exposed};
+use super::setting::{Kind, Setting};
+use super::{Config, ConfigError, exposed};
 use crate::domain::database_url::DatabaseUrl;
 
 /// Where a value came from; a later one wins.
@@ -40,7 +41,8 @@ pub const PASSWORD_IN_ARGUMENT: &str = "arguments stand in the list of processes
 /// What was said of each setting, before it is checked.
 #[derive(Debug)]
 pub struct Given {
-    pub(super) values: BTreeMap<&'static str, (String, Source)>,
+    settings: Vec<Setting>,
+    pub(super) texts: Texts,
     pub(super) faults: Vec<String>,
     /// The files that values were read from, by the names that name them.
     files: Vec<(String, String)>,
@@ -78,7 +80,11 @@ impl Given {
     /// A flag wins over the environment, and that over `.env`.
     #[must_use]
     pub fn gather(flags: &[(String, String)], environment: &[(OsString, OsString)], dot_env: &Path) -> Self {
-        let mut given = Self { values: BTreeMap::new(), faults: Vec::new(), files: Vec::new() };
+        let settings = settings();
+        let is_ours = |name: &str| {
+            settings.iter().any(|setting| setting.name == name || setting.file_name().as_deref() == Some(name))
+        };
+        let mut given = Self { settings: settings.clone(), texts: Texts::new(), faults: Vec::new(), files: Vec::new() };
         let mut said: BTreeMap<String, (String, Source)> = BTreeMap::new();
         for (name, value) in given.read_dot_env(dot_env) {
             said.insert(name, (value, Source::DotEnv));
@@ -106,13 +112,13 @@ impl Given {
         for name in said.keys().filter(|name| name.starts_with("JETON_") && !is_ours(name)) {
             given.faults.push(format!("{name}: there is no such setting; `jeton config` lists all of them"));
         }
-        for setting in SETTINGS {
+        for setting in settings {
             given.settle(setting, &said);
         }
         given
     }
 
-    fn settle(&mut self, setting: &'static Setting, said: &BTreeMap<String, (String, Source)>) {
+    fn settle(&mut self, setting: Setting, said: &BTreeMap<String, (String, Source)>) {
         let direct = said.get(setting.name);
         let file_name = setting.file_name();
         let file = file_name.as_ref().and_then(|name| said.get(name));
@@ -138,7 +144,7 @@ impl Given {
                 }
             },
         };
-        self.values.insert(setting.name, value);
+        self.texts.insert(setting.name, value);
     }
 
     fn read_dot_env(&mut self, path: &Path) -> Vec<(String, String)> {
@@ -157,11 +163,11 @@ impl Given {
         }
     }
 
-    /// Name, value and source of every setting, in the table's order; secrets hidden.
+    /// Name, value and source of every setting, in the order of the documentation; secrets hidden.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let lines = SETTINGS.iter().filter_map(|setting| {
-            let (value, source) = self.values.get(setting.name)?;
+        let lines = self.settings.iter().filter_map(|setting| {
+            let (value, source) = self.texts.get(setting.name)?;
             let shown = match setting.kind {
                 Kind::Secret if !value.is_empty() => "********".to_owned(),
                 _ if setting.name == "DATABASE_URL" => {
@@ -177,7 +183,7 @@ impl Given {
     /// What to say of files with secrets to which others have access.
     #[must_use]
     pub fn exposed_files(&self) -> Vec<String> {
-        let tls_key = self.values.get("JETON_TLS_KEY").map(|(path, _)| ("JETON_TLS_KEY", path.as_str()));
+        let tls_key = self.texts.get("JETON_TLS_KEY").map(|(path, _)| ("JETON_TLS_KEY", path.as_str()));
         let files = self.files.iter().map(|(name, path)| (name.as_str(), path.as_str()));
         files.chain(tls_key).filter_map(|(name, path)| Some(format!("{name}: {}", exposed::fault(path)?))).collect()
     }
@@ -187,17 +193,11 @@ impl Given {
     /// # Errors
     /// All faults at once, each with the name of its setting.
     pub fn check(&self) -> Result<Config, ConfigError> {
-        let mut reader = Reader::new(self, self.faults.clone());
-        let config = reader.config();
-        match (config, reader.into_faults()) {
-            (Some(config), faults) if faults.is_empty() => Ok(config),
-            (_, faults) => Err(ConfigError(faults)),
-        }
+        let mut reader = Reader::new(&self.texts);
+        let config = Config::read(&mut reader);
+        let faults = [self.faults.clone(), reader.finish().1].concat();
+        if faults.is_empty() { Ok(config) } else { Err(ConfigError(faults)) }
     }
-}
-
-fn is_ours(name: &str) -> bool {
-    SETTINGS.iter().any(|setting| setting.name == name || setting.file_name().as_deref() == Some(name))
 }
 
 fn without_line_end(text: &str) -> &str {

@@ -1,96 +1,74 @@
-//! The settings: from flags, the environment, `.env` and files. The only reader of the environment.
+//! The settings: from flags, the environment, `.env` and files. The only reader of the environment. A setting stands once:
+//! its row and its parser are where the field of [`Config`] that it fills is made.
 
-mod check;
+mod database;
 mod exposed;
 mod given;
+mod http;
 mod log_filter;
+mod logs;
+mod passwords;
+mod policy;
+mod reader;
 mod reread;
+mod secrets;
 mod service_links;
-mod table;
+mod serving;
+mod setting;
 mod values;
 mod words;
 
 use std::fmt;
-use std::time::Duration;
 
-use ipnet::IpNet;
-
-use crate::domain::client::ClientSecret;
-use crate::domain::database_url::DatabaseUrl;
-use crate::domain::password::{Argon2Cost, Password};
-use crate::domain::rate::Rate;
-use crate::domain::secret_key::SecretKey;
-use crate::domain::token::TokenMode;
+use crate::http::HttpOptions;
+use crate::service::{Bootstrap, HasherOptions, Policy};
+pub use database::Database;
+use database::database_url;
 pub use given::{Given, PASSWORD_IN_ARGUMENT, Source, environment, os_user};
+pub use logs::Log;
+use reader::Reader;
+pub use reader::settings;
 pub use reread::Reread;
-pub use table::{Kind, SETTINGS, Setting};
+pub use secrets::SecretKeys;
+pub use serving::{Serving, TlsFiles};
+pub use setting::{Kind, Setting};
 pub use values::Listen;
 
-/// Every setting, checked.
+/// Every setting, checked: each part as the room that it is for takes it.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "each is described in the table, under the same name")]
 pub struct Config {
-    pub database_url: DatabaseUrl,
-    pub listen: Listen,
-    pub secret_key: Option<SecretKey>,
-    pub secret_key_fallbacks: Vec<SecretKey>,
-    pub bootstrap_admin: Option<(String, Password)>,
-    pub bootstrap_client: Option<(String, ClientSecret)>,
-    pub token_mode: TokenMode,
-    pub token_ttl: Option<Duration>,
-    pub token_auto_refresh: bool,
-    pub token_min_refresh_interval: Duration,
-    pub token_max_ttl: Option<Duration>,
-    pub token_limit_per_user: Option<u32>,
-    pub token_prefix: Option<String>,
-    pub login_fields: Vec<String>,
-    pub login_scope: String,
-    pub auth_keywords: Vec<String>,
-    pub user_scopes: Option<String>,
-    pub named_tokens_per_user: Option<u32>,
-    pub named_token_max_ttl: Option<Duration>,
-    pub profile_fields: Vec<String>,
-    pub key_headers: Vec<String>,
-    pub key_basic: bool,
-    pub issuer: Option<String>,
-    pub retention: Duration,
-    pub audit_retention: Option<Duration>,
-    pub legacy_hashes: bool,
-    pub cache_bytes: u64,
-    pub revocation_bound: Duration,
-    pub stale_if_error: Duration,
-    pub tls: Option<(String, String)>,
-    pub log: String,
-    pub log_format: LogFormat,
-    pub metrics_listen: Option<Listen>,
-    pub trusted_proxies: Vec<IpNet>,
-    pub cors_origins: Vec<String>,
-    pub verify_preflight: bool,
-    pub keep_alive: Duration,
-    pub max_connections: u32,
-    pub argon2: Argon2Cost,
-    pub hash_max_memory_kib: u32,
-    pub login_threads: usize,
-    pub login_queue: usize,
-    pub login_limit_address: Option<Rate>,
-    pub login_limit_user: Option<Rate>,
-    pub login_limit_account: Option<Rate>,
-    pub client_limit_address: Option<Rate>,
-    pub workers: usize,
-    pub database_pool: u32,
-    pub database_timeout: Duration,
-    pub drain: Duration,
-    pub migrate: bool,
-    pub shutdown_timeout: Duration,
+    /// Which database, and how it is asked.
+    pub database: Database,
+    /// Where and how a server listens, and how it stops.
+    pub serving: Serving,
+    /// What seals login tokens.
+    pub secret_keys: SecretKeys,
+    /// The first user and client.
+    pub bootstrap: Bootstrap,
+    /// What the operator decides about tokens, kept answers, limits and old rows.
+    pub policy: Policy,
+    /// How passwords are hashed and checked.
+    pub hashing: HasherOptions,
+    /// What the routes take.
+    pub http: HttpOptions,
+    /// The log.
+    pub log: Log,
 }
 
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
+impl Config {
+    fn read(from: &mut Reader<'_>) -> Self {
+        let database = Database::read(from);
+        Self {
+            serving: Serving::read(from),
+            secret_keys: SecretKeys::read(from),
+            bootstrap: secrets::bootstrap(from),
+            policy: policy::policy(from, &database),
+            hashing: passwords::hashing(from),
+            http: http::http(from),
+            log: Log::read(from),
+            database,
+        }
+    }
 }
 
 /// Everything that is wrong with the settings, a line each.

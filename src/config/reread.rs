@@ -1,10 +1,9 @@
 //! What is read again while a server runs. Each part stands for itself: a file that cannot be read, or is gone since the
 //! start, holds up no other.
 
-use super::check::{Reader, secret_keys};
-use super::{ConfigError, Given};
+use super::reader::{Reader, is_of};
+use super::{ConfigError, Given, SecretKeys, TlsFiles, database_url};
 use crate::domain::database_url::DatabaseUrl;
-use crate::domain::secret_key::SecretKey;
 
 /// The parts, as they are said now.
 #[derive(Debug)]
@@ -12,9 +11,9 @@ pub struct Reread {
     /// `DATABASE_URL`.
     pub database_url: Result<DatabaseUrl, ConfigError>,
     /// `JETON_SECRET_KEY` and `JETON_SECRET_KEY_FALLBACKS`.
-    pub secret_keys: Result<(Option<SecretKey>, Vec<SecretKey>), ConfigError>,
-    /// The paths of `JETON_TLS_CERT` and `JETON_TLS_KEY`.
-    pub tls: Result<Option<(String, String)>, ConfigError>,
+    pub secret_keys: Result<SecretKeys, ConfigError>,
+    /// `JETON_TLS_CERT` and `JETON_TLS_KEY`.
+    pub tls: Result<Option<TlsFiles>, ConfigError>,
 }
 
 impl Given {
@@ -22,28 +21,19 @@ impl Given {
     #[must_use]
     pub fn reread(&self) -> Reread {
         Reread {
-            database_url: self.part(&["DATABASE_URL"], |reader| reader.required("DATABASE_URL", DatabaseUrl::parse)),
-            secret_keys: self.part(&["JETON_SECRET_KEY", "JETON_SECRET_KEY_FALLBACKS"], |reader| {
-                let key = reader.maybe("JETON_SECRET_KEY", SecretKey::parse);
-                let fallbacks = reader.maybe("JETON_SECRET_KEY_FALLBACKS", secret_keys);
-                Some((key?, fallbacks?.unwrap_or_default()))
-            }),
-            tls: self.part(&[], |reader| Some(reader.pair("JETON_TLS_CERT", "JETON_TLS_KEY"))),
+            database_url: self.part(database_url),
+            secret_keys: self.part(SecretKeys::read),
+            tls: self.part(TlsFiles::read),
         }
     }
 
-    fn part<T>(&self, names: &[&str], read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Result<T, ConfigError> {
-        let is_of_these = |fault: &&String| {
-            names.iter().any(|name| {
-                let rest = fault.strip_prefix(name);
-                rest.is_some_and(|rest| rest.starts_with(": ") || rest.starts_with("_FILE: "))
-            })
-        };
-        let mut reader = Reader::new(self, self.faults.iter().filter(is_of_these).cloned().collect());
+    fn part<T>(&self, read: impl FnOnce(&mut Reader<'_>) -> T) -> Result<T, ConfigError> {
+        let mut reader = Reader::new(&self.texts);
         let value = read(&mut reader);
-        match (value, reader.into_faults()) {
-            (Some(value), faults) if faults.is_empty() => Ok(value),
-            (_, faults) => Err(ConfigError(faults)),
-        }
+        let (rows, new_faults) = reader.finish();
+        let is_of_these = |fault: &&String| rows.iter().any(|row| is_of(fault, row.name));
+        let mut faults: Vec<String> = self.faults.iter().filter(is_of_these).cloned().collect();
+        faults.extend(new_faults);
+        if faults.is_empty() { Ok(value) } else { Err(ConfigError(faults)) }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::domain::duration;
+use crate::domain::rate::Rate;
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +45,23 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// `none`, or what `value` reads.
-pub fn optional<T>(text: &str, value: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+fn optional<T>(text: &str, value: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
     if text == "none" { Ok(None) } else { value(text).map(Some).map_err(|error| format!("{error}, or none")) }
+}
+
+/// A duration longer than nothing, or `none`.
+pub fn optional_duration(text: &str) -> Result<Option<Duration>, String> {
+    optional(text, positive_duration)
+}
+
+/// A whole number of at least 1, or `none`.
+pub fn optional_count(text: &str) -> Result<Option<u32>, String> {
+    optional(text, positive)
+}
+
+/// `10/min`, or `none`.
+pub fn limit(text: &str) -> Result<Option<Rate>, String> {
+    optional(text, Rate::parse)
 }
 
 /// `true`, `false`, `1` or `0`.
@@ -62,9 +78,17 @@ pub fn positive(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "write a whole number of at least 1".into())
 }
 
+/// A number of threads, or `cores`: as many as there are.
+pub fn threads(text: &str) -> Result<usize, String> {
+    if text == "cores" {
+        return Ok(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    }
+    positive(text).map(|number| number as usize)
+}
+
 /// A whole number, 0 too.
-pub fn whole(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| "write a whole number".into())
+pub fn whole(text: &str) -> Result<usize, String> {
+    text.parse::<u32>().map(|number| number as usize).map_err(|_| "write a whole number".into())
 }
 
 /// `64MiB`, `1GiB`, `512KiB`, or bytes.
@@ -81,6 +105,11 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     };
     let number: u64 = number.parse().map_err(|_| expected())?;
     number.checked_mul(1 << shift).ok_or_else(expected)
+}
+
+/// The same in KiB; of more than can be, as much as can be.
+pub fn kibibytes(text: &str) -> Result<u32, String> {
+    bytes(text).map(|bytes| u32::try_from(bytes / 1024).unwrap_or(u32::MAX))
 }
 
 /// Words with commas between them.

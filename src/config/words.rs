@@ -1,9 +1,9 @@
 //! How the settings that are words are written.
 
-use super::LogFormat;
 use super::values::list;
 use crate::domain::scope;
 use crate::domain::token::TokenMode;
+use crate::logging::LogFormat;
 
 pub fn token_mode(text: &str) -> Result<TokenMode, String> {
     match text {

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod change;
 pub mod client;
 pub mod database_hosts;
+pub mod database_tls;
 pub mod database_url;
 pub mod django;
 pub mod duration;

@@ -142,9 +142,10 @@ impl fmt::Debug for TokenDigest {
 }
 
 /// How many login tokens a user has: `JETON_TOKEN_MODE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TokenMode {
     /// One, handed out again at every login (DRF).
+    #[default]
     Single,
     /// One for each login (Knox).
     Multiple,

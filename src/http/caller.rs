@@ -67,7 +67,7 @@ impl Credentials {
             Self::Basic(pairs) if basic => pairs.last().map(key_of_basic).filter(|key| !key.is_empty()),
             Self::None | Self::Foreign | Self::Basic(_) => None,
         };
-        for value in state.keys.headers.iter().flat_map(|name| request.headers().get_all(name)) {
+        for value in state.options.keys.headers.iter().flat_map(|name| request.headers().get_all(name)) {
             let key = str::from_utf8(value.as_bytes()).map_err(|_| AuthenticationFault::InvalidCharacters)?;
             match &shown {
                 // An empty one is none: gateways that pass a header on write it so where there is none.
@@ -89,7 +89,7 @@ impl Credentials {
         if scheme.eq_ignore_ascii_case(b"basic") {
             return Self::Basic(words.next().filter(|_| words.next().is_none()).map_or_else(Vec::new, basic));
         }
-        if !state.auth_keywords.iter().any(|keyword| scheme.eq_ignore_ascii_case(keyword.as_bytes())) {
+        if !state.options.auth_keywords.iter().any(|keyword| scheme.eq_ignore_ascii_case(keyword.as_bytes())) {
             return if scheme.is_empty() { Self::None } else { Self::Foreign };
         }
         let key = match (words.next(), words.next()) {
@@ -145,7 +145,7 @@ pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, 
 /// # Errors
 /// As [`holder`].
 pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identity, HttpError> {
-    let key = key(request, state, state.keys.basic)?;
+    let key = key(request, state, state.options.keys.basic)?;
     let identity = state.service.identify(&key).await?;
     Request::is_of_user(&identity.username);
     Ok(identity)
@@ -158,5 +158,5 @@ fn key(request: &HttpRequest, state: &AppState, basic: bool) -> Result<String, H
 
 /// The keyword of `WWW-Authenticate`.
 pub fn challenge(state: &AppState) -> &str {
-    state.auth_keywords.first().map_or("Token", String::as_str)
+    state.options.auth_keywords.first().map_or("Token", String::as_str)
 }

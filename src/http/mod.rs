@@ -13,15 +13,16 @@ mod error;
 mod extract;
 mod oauth;
 mod ops;
+mod options;
 mod own;
 mod routes;
 mod state;
 
 pub use caller::KeyPlaces;
 pub use document::document;
-pub use drf::body::Budget;
-pub use edge::{Connection, FastLane, Front, TrustedProxies, cross_origin, refused, surround};
+pub use edge::{Connection, FastLane, Front, cross_origin, refused, surround};
 pub use endpoint::{Access, Endpoint};
 pub use endpoints::endpoints;
+pub use options::HttpOptions;
 pub use routes::{metrics_routes, routes};
 pub use state::AppState;

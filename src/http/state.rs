@@ -1,8 +1,8 @@
 //! What every handler may use.
 
-use super::caller::KeyPlaces;
 use super::drf::body::Budget;
 use super::edge::TrustedProxies;
+use super::options::HttpOptions;
 use crate::service::Service;
 
 /// As handlers are given it.
@@ -12,22 +12,26 @@ pub type State = actix_web::web::Data<AppState>;
 pub struct AppState {
     /// The verbs.
     pub service: Service,
-    /// Keywords accepted in `Authorization`; the first one is the challenge.
-    pub auth_keywords: Vec<String>,
-    /// Fields of the user that the login's answer adds.
-    pub login_fields: Vec<String>,
-    /// `JETON_ISSUER`.
-    pub issuer: Option<String>,
-    /// Networks whose `X-Forwarded-For` counts.
-    pub trusted_proxies: TrustedProxies,
+    /// What the operator decides.
+    pub options: HttpOptions,
+    /// Whose `X-Forwarded-For` counts.
+    pub(super) trusted_proxies: TrustedProxies,
     /// What bodies hold of callers who are not known yet.
-    pub bodies: Budget,
+    pub(super) bodies: Budget,
     /// What bodies hold of callers whose head says who they are.
-    pub known_bodies: Budget,
-    /// Where a key may stand beside `Authorization`.
-    pub keys: KeyPlaces,
-    /// Origins whose pages may call the API.
-    pub cors_origins: Vec<String>,
-    /// Whether `/auth/verify` lets preflights through.
-    pub verify_preflight: bool,
+    pub(super) known_bodies: Budget,
+}
+
+impl AppState {
+    /// For all workers of one server.
+    #[must_use]
+    pub fn new(service: Service, options: HttpOptions) -> Self {
+        Self {
+            service,
+            trusted_proxies: TrustedProxies::new(options.trusted_proxies.clone()),
+            bodies: Budget::of_strangers(),
+            known_bodies: Budget::of_known(),
+            options,
+        }
+    }
 }

@@ -14,9 +14,17 @@ use std::time::Duration;
 use env_logger::{Builder, Target};
 use log::{Level, Log, Record};
 
-use crate::config::LogFormat;
 pub use queue::Lines;
 pub use request::{Request, carried};
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
 
 /// Starts logging; a second start in one process changes nothing.
 pub fn start(filter: &str, format: LogFormat) {

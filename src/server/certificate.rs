@@ -6,6 +6,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::StartError;
 use super::listen::tls;
+use crate::config::TlsFiles;
 
 /// A certificate and its key; connections that begin after it was replaced are shown the new one.
 pub struct Certificate(RwLock<TlsAcceptor>);
@@ -15,16 +16,16 @@ impl Certificate {
     ///
     /// # Errors
     /// [`StartError::Tls`], naming the setting.
-    pub fn read(cert: &str, key: &str) -> Result<Self, StartError> {
-        tls(cert, key).map(|acceptor| Self(RwLock::new(acceptor)))
+    pub fn read(files: &TlsFiles) -> Result<Self, StartError> {
+        tls(files).map(|acceptor| Self(RwLock::new(acceptor)))
     }
 
     /// Reads the files again; what stands stays where they are broken.
     ///
     /// # Errors
     /// [`StartError::Tls`], naming the setting.
-    pub fn read_again(&self, cert: &str, key: &str) -> Result<(), StartError> {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tls(cert, key)?;
+    pub fn read_again(&self, files: &TlsFiles) -> Result<(), StartError> {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tls(files)?;
         Ok(())
     }
 

@@ -17,10 +17,10 @@ pub const METRICS_CONNECTIONS: usize = 64;
 /// Raises the limit of open files as far as it goes, and gives how many connections there may be at once: what
 /// `JETON_MAX_CONNECTIONS` says, if that many fit below the limit beside everything else.
 pub fn connections(config: &Config) -> usize {
-    let wanted = config.max_connections as usize;
+    let wanted = config.serving.max_connections as usize;
     let Some(limit) = raised() else { return wanted };
-    let database = config.database_pool as usize + 2;
-    let taken = BASE + EACH_DATABASE_CONNECTION * database + EACH_WORKER * config.workers + METRICS_CONNECTIONS;
+    let database = config.database.options.pool as usize + 2;
+    let taken = BASE + EACH_DATABASE_CONNECTION * database + EACH_WORKER * config.serving.workers + METRICS_CONNECTIONS;
     let fitting = limit.saturating_sub(taken + Connections::slack(limit)).max(1);
     if fitting < wanted {
         log::warn!(

@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
 use super::StartError;
+use crate::config::TlsFiles;
 
 /// An address that cannot be listened on.
 pub fn cannot_listen(address: &str, error: io::Error) -> StartError {
@@ -69,7 +70,8 @@ fn remove_stale_socket(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// [`StartError::Tls`], naming the setting.
-pub fn tls(cert: &str, key: &str) -> Result<TlsAcceptor, StartError> {
+pub fn tls(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
+    let (cert, key) = (&files.certificate, &files.key);
     let fault =
         |name: &str, path: &str, error: &dyn std::fmt::Display| StartError::Tls(format!("{name}: {path}: {error}"));
     let chain = CertificateDer::pem_file_iter(cert)

@@ -22,10 +22,10 @@ use actix_web::dev::{Server as ActixServer, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Serving};
 use crate::domain::time::Clock;
-use crate::http::{self, AppState, Budget, FastLane, Front, KeyPlaces, TrustedProxies};
-use crate::service::{Bootstrap, Error, FirstStart, Metrics, Service};
+use crate::http::{self, AppState, FastLane, Front};
+use crate::service::{Error, FirstStart, Metrics, Service};
 use crate::store::StoreError;
 use certificate::Certificate;
 use listen::{cannot_listen, listen, listen_unix};
@@ -73,10 +73,9 @@ impl Server {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
-        let certificate =
-            config.tls.as_ref().map(|(cert, key)| Certificate::read(cert, key)).transpose()?.map(Arc::new);
+        let certificate = config.serving.tls.as_ref().map(Certificate::read).transpose()?.map(Arc::new);
         let scheme = if certificate.is_some() { "https" } else { "http" };
-        let tables = if config.migrate { Schema::Migrate } else { Schema::Require };
+        let tables = if config.database.migrate { Schema::Migrate } else { Schema::Require };
         let service = open_service(config, clock, tables)?;
         // A start that fails leaves the database as a stop does.
         Self::listening(config, certificate, scheme, service.clone()).await.inspect_err(|_| service.close())
@@ -88,21 +87,11 @@ impl Server {
         scheme: &str,
         service: Service,
     ) -> Result<Self, StartError> {
-        let state = web::Data::new(AppState {
-            service: service.clone(),
-            auth_keywords: config.auth_keywords.clone(),
-            login_fields: config.login_fields.clone(),
-            issuer: config.issuer.clone(),
-            trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
-            bodies: Budget::of_strangers(),
-            known_bodies: Budget::of_known(),
-            keys: KeyPlaces::new(&config.key_headers, config.key_basic),
-            cors_origins: config.cors_origins.clone(),
-            verify_preflight: config.verify_preflight,
-        });
+        let state = web::Data::new(AppState::new(service.clone(), config.http.clone()));
         let connections = files::connections(config);
-        let metrics = config.metrics_listen.as_ref();
-        let metrics = metrics.map(|listen| metrics_server(config, listen, state.clone())).transpose()?;
+        let serving = &config.serving;
+        let metrics = serving.metrics_listen.as_ref();
+        let metrics = metrics.map(|listen| metrics_server(serving, listen, state.clone())).transpose()?;
         let with_metrics = metrics.is_none();
         let lane = service.clone();
         let app = move || {
@@ -111,8 +100,8 @@ impl Server {
             let app = if with_metrics { app.configure(http::metrics_routes) } else { app };
             Front::new(FastLane::new(lane.clone(), app))
         };
-        let (builder, site) = site(config, config.workers, connections);
-        let (server, addresses, urls) = match &config.listen {
+        let (builder, site) = site(serving, serving.workers, connections);
+        let (server, addresses, urls) = match &serving.listen {
             Listen::Tcp(address) => {
                 let cannot = |error| cannot_listen(address, error);
                 let (mut server, mut addresses) = (builder, Vec::new());
@@ -133,14 +122,13 @@ impl Server {
             }
         };
         // After the place to listen is ours: a start that fails must not use up the one showing of the first secrets.
-        let bootstrap = Bootstrap { admin: config.bootstrap_admin.clone(), client: config.bootstrap_client.clone() };
-        service.bootstrap(&bootstrap).await?;
+        service.bootstrap(&config.bootstrap).await?;
         service.estimate_hash_costs().await?;
-        let first_start = if config.database_url.is_postgres() { None } else { service.first_start().await? };
+        let first_start = if config.database.url.is_postgres() { None } else { service.first_start().await? };
         if first_start.is_none() {
             service.warn_without_superuser().await?;
         }
-        let drain = config.drain;
+        let drain = serving.drain;
         Ok(Self { urls, addresses, first_start, actix: server.run(), metrics, service, certificate, drain })
     }
 
@@ -190,17 +178,17 @@ impl Server {
 }
 
 /// How `workers` threads serve at most `connections` at once.
-fn site(config: &Config, workers: usize, connections: usize) -> (ServerBuilder, Site) {
+fn site(serving: &Serving, workers: usize, connections: usize) -> (ServerBuilder, Site) {
     // Of its own accord actix stops taking connections only when there are more than there may be, for those beyond the
     // limit make others go.
     let builder = ServerBuilder::new()
         .workers(workers)
         .max_concurrent_connections((connections + Connections::slack(connections)).div_ceil(workers) + WAITING)
         .disable_signals()
-        .shutdown_timeout(config.shutdown_timeout.as_secs().max(1));
+        .shutdown_timeout(serving.shutdown_timeout.as_secs().max(1));
     let site = Site {
         connections: Connections::new(connections),
-        keep_alive: config.keep_alive,
+        keep_alive: serving.keep_alive,
         stopping: builder.graceful_shutdown_signal(),
     };
     actix_rt::spawn(wire::tell_of_the_stop(site.connections.clone(), site.stopping.clone()));
@@ -208,12 +196,12 @@ fn site(config: &Config, workers: usize, connections: usize) -> (ServerBuilder, 
 }
 
 /// `/metrics` on an address of its own; one thread is enough for it.
-fn metrics_server(config: &Config, address: &Listen, state: web::Data<AppState>) -> Result<ActixServer, StartError> {
+fn metrics_server(serving: &Serving, address: &Listen, state: web::Data<AppState>) -> Result<ActixServer, StartError> {
     let app = move || {
         let app = App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::metrics_routes);
         Front::new(boxed::factory(app.into_factory()))
     };
-    let (builder, site) = site(config, 1, files::METRICS_CONNECTIONS);
+    let (builder, site) = site(serving, 1, files::METRICS_CONNECTIONS);
     let server = match address {
         Listen::Tcp(address) => listen(address).and_then(|listeners| {
             listeners.into_iter().try_fold(builder, |server, listener| site.listen(server, listener, None, app.clone()))

@@ -3,20 +3,18 @@
 use super::StartError;
 use crate::config::Config;
 use crate::domain::database_url::DatabaseUrl;
-use crate::domain::password::HashPolicy;
 use crate::domain::secret_key::SecretKey;
 use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
-use crate::service::{Hasher, HasherOptions, Policy, Sealer, Service, key_file};
-use crate::store::{ALL_BUT_OWNER, MetaKey, SchemaState, Store, StoreError, StoreOptions, close_file};
+use crate::service::{Hasher, Sealer, Service, key_file};
+use crate::store::{ALL_BUT_OWNER, MetaKey, SchemaState, Store, StoreError, close_file};
 
 /// Opens the store without touching its schema.
 ///
 /// # Errors
 /// [`StartError::Store`].
 pub fn open_store(config: &Config) -> Result<Store, StartError> {
-    let options = StoreOptions { pool: config.database_pool, timeout: config.database_timeout };
-    Ok(Store::open(&config.database_url, &options)?)
+    Ok(Store::open(&config.database.url, &config.database.options)?)
 }
 
 /// What opening may do to a database whose schema is not there, or not up to date.
@@ -46,44 +44,10 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema) -> Resul
             }
         }
     }
-    let sealer = secret_key(config, &store)?.map(|key| Sealer::new(&key, &config.secret_key_fallbacks));
-    let options = HasherOptions {
-        threads: config.login_threads,
-        queue: config.login_queue,
-        policy: HashPolicy {
-            cost: config.argon2,
-            legacy: config.legacy_hashes,
-            max_memory_kib: config.hash_max_memory_kib,
-        },
-    };
+    let sealer = secret_key(config, &store)?.map(|key| Sealer::new(&key, &config.secret_keys.fallbacks));
     let hasher =
-        Hasher::start(options).map_err(|error| StartError::Io("cannot start a hashing thread".into(), error))?;
-    let policy = Policy {
-        token_mode: config.token_mode,
-        token_ttl: config.token_ttl,
-        token_auto_refresh: config.token_auto_refresh,
-        token_min_refresh_interval: config.token_min_refresh_interval,
-        token_max_ttl: config.token_max_ttl,
-        token_prefix: config.token_prefix.clone(),
-        retention: config.retention,
-        audit_retention: config.audit_retention.unwrap_or(config.retention),
-        token_limit_per_user: config.token_limit_per_user,
-        login_scope: config.login_scope.clone(),
-        user_scopes: config.user_scopes.clone().unwrap_or_else(|| config.login_scope.clone()),
-        named_tokens_per_user: config.named_tokens_per_user,
-        named_token_max_ttl: config.named_token_max_ttl,
-        profile_fields: config.profile_fields.clone(),
-        issuer: config.issuer.clone(),
-        login_limit_address: config.login_limit_address,
-        login_limit_user: config.login_limit_user,
-        login_limit_account: config.login_limit_account,
-        client_limit_address: config.client_limit_address,
-        database_timeout: config.database_timeout,
-        cache_bytes: config.cache_bytes,
-        revocation_bound: config.revocation_bound,
-        stale_if_error: config.stale_if_error,
-    };
-    Ok(Service::new(store, hasher, sealer, clock, policy)?)
+        Hasher::start(config.hashing).map_err(|error| StartError::Io("cannot start a hashing thread".into(), error))?;
+    Ok(Service::new(store, hasher, sealer, clock, config.policy.clone())?)
 }
 
 /// The keys to open seals with, if there are any; none is made.
@@ -91,7 +55,7 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema) -> Resul
 /// # Errors
 /// [`StartError::Io`] when the file beside an SQLite database cannot be read.
 pub fn read_sealer(config: &Config) -> Result<Option<Sealer>, StartError> {
-    let key = match (&config.secret_key, &config.database_url) {
+    let key = match (&config.secret_keys.key, &config.database.url) {
         (Some(key), _) => Some(key.clone()),
         (None, DatabaseUrl::Postgres(_)) => None,
         (None, DatabaseUrl::Sqlite(database)) => {
@@ -99,7 +63,7 @@ pub fn read_sealer(config: &Config) -> Result<Option<Sealer>, StartError> {
             key_file::read(&path).map_err(|error| StartError::Io(path.display().to_string(), error))?
         }
     };
-    Ok(key.map(|key| Sealer::new(&key, &config.secret_key_fallbacks)))
+    Ok(key.map(|key| Sealer::new(&key, &config.secret_keys.fallbacks)))
 }
 
 /// Makes the database where it is missing, and brings its schema up to date; says which migrations were run.
@@ -108,7 +72,7 @@ pub fn read_sealer(config: &Config) -> Result<Option<Sealer>, StartError> {
 /// [`StartError::Store`]; also where the database is missing and the file of its secret key is not, for that was made
 /// with a database: one that was lost is not to be replaced by an empty one unasked.
 pub fn migrate(config: &Config, store: &Store) -> Result<Vec<String>, StartError> {
-    if let DatabaseUrl::Sqlite(database) = &config.database_url {
+    if let DatabaseUrl::Sqlite(database) = &config.database.url {
         let key = key_file::path_beside(database);
         // In this order: whoever starts beside this one makes the database first, and the key then.
         if key.exists() && store.schema_state()? == SchemaState::Missing {
@@ -125,10 +89,10 @@ pub fn migrate(config: &Config, store: &Store) -> Result<Vec<String>, StartError
 
 /// The secret key: the one that is set, or the one kept beside an SQLite database, made with the database.
 fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, StartError> {
-    if let Some(key) = &config.secret_key {
+    if let Some(key) = &config.secret_keys.key {
         return Ok(Some(key.clone()));
     }
-    let DatabaseUrl::Sqlite(database) = &config.database_url else { return Ok(None) };
+    let DatabaseUrl::Sqlite(database) = &config.database.url else { return Ok(None) };
     let path = key_file::path_beside(database);
     let io = |error| StartError::Io(path.display().to_string(), error);
     // Asked before the file is looked for: a node that starts beside this one makes the file first.
@@ -137,7 +101,7 @@ fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, Start
     if let Some(key) = key_file::read(&path).map_err(io)? {
         return Ok(Some(key));
     }
-    if config.token_mode == TokenMode::Multiple {
+    if config.policy.token_mode == TokenMode::Multiple {
         return Ok(None);
     }
     // Such a database must not silently get another one: its sealed tokens would be lost.

@@ -8,9 +8,8 @@ use tokio::sync::mpsc::Receiver;
 
 use super::StartError;
 use super::certificate::Certificate;
-use crate::config::{ConfigError, Given};
+use crate::config::{ConfigError, Given, SecretKeys, TlsFiles};
 use crate::domain::database_url::DatabaseUrl;
-use crate::domain::secret_key::SecretKey;
 use crate::service::{Sealer, Service};
 use crate::store::StoreError;
 
@@ -87,19 +86,16 @@ impl Reload {
         }
     }
 
-    fn take_keys(&self, keys: Result<(Option<SecretKey>, Vec<SecretKey>), ConfigError>) -> Result<bool, Fault> {
+    fn take_keys(&self, keys: Result<SecretKeys, ConfigError>) -> Result<bool, Fault> {
         // Without one, it is the key beside an SQLite database: nobody has given another.
-        let (Some(key), fallbacks) = keys? else { return Ok(false) };
+        let SecretKeys { key: Some(key), fallbacks } = keys? else { return Ok(false) };
         Ok(self.service.replace_secret_keys(Sealer::new(&key, &fallbacks))?)
     }
 }
 
-fn read_certificate(
-    certificate: &Certificate,
-    paths: Result<Option<(String, String)>, ConfigError>,
-) -> Result<bool, Fault> {
-    let (cert, key) = paths?.ok_or_else(|| Fault("JETON_TLS_CERT: HTTPS ends with a restart".into()))?;
-    certificate.read_again(&cert, &key)?;
+fn read_certificate(certificate: &Certificate, files: Result<Option<TlsFiles>, ConfigError>) -> Result<bool, Fault> {
+    let files = files?.ok_or_else(|| Fault("JETON_TLS_CERT: HTTPS ends with a restart".into()))?;
+    certificate.read_again(&files)?;
     Ok(true)
 }
 

@@ -101,6 +101,7 @@ pub use watch::Watch;
 
 /// What the operator decided; see the settings of the same names.
 #[derive(Clone, Debug)]
+#[cfg_attr(test, derive(Default))]
 pub struct Policy {
     /// One login token a user, or one a login.
     pub token_mode: TokenMode,

@@ -152,35 +152,6 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::token::TokenMode;
-
-    fn policy() -> Policy {
-        Policy {
-            token_mode: TokenMode::Single,
-            token_ttl: None,
-            token_auto_refresh: false,
-            token_min_refresh_interval: Duration::ZERO,
-            token_max_ttl: None,
-            token_prefix: None,
-            retention: USE_INTERVAL,
-            audit_retention: USE_INTERVAL,
-            token_limit_per_user: None,
-            login_scope: String::new(),
-            user_scopes: String::new(),
-            named_tokens_per_user: None,
-            named_token_max_ttl: None,
-            profile_fields: Vec::new(),
-            issuer: None,
-            login_limit_address: None,
-            login_limit_user: None,
-            login_limit_account: None,
-            client_limit_address: None,
-            database_timeout: USE_INTERVAL,
-            cache_bytes: 0,
-            revocation_bound: USE_INTERVAL,
-            stale_if_error: Duration::ZERO,
-        }
-    }
 
     fn token(id: i64) -> TokenFacts {
         TokenFacts {
@@ -204,26 +175,26 @@ mod tests {
         let (uses, now) = (Uses::default(), Timestamp::from_micros(1_700_000_000_000_000));
         let fill = i64::try_from(MOST).unwrap() + 7;
         for id in 0..fill {
-            uses.note(&token(id), &policy(), now);
+            uses.note(&token(id), &Policy::default(), now);
         }
         assert_eq!(uses.all().len(), MOST);
-        uses.note(&token(0), &policy(), now.after(USE_INTERVAL));
+        uses.note(&token(0), &Policy::default(), now.after(USE_INTERVAL));
         let later: Vec<TokenUse> = uses.all().into_iter().filter(|token_use| token_use.last_used_at > now).collect();
         assert_eq!(later.len(), 1, "those that are there go on");
         uses.written(&uses.all(), &[3, 4]);
         let mut left: Vec<i64> = uses.all().iter().map(|token_use| token_use.id).collect();
         left.sort_unstable();
         assert_eq!(left, [3, 4], "what was passed over stays");
-        uses.note(&token(fill), &policy(), now);
+        uses.note(&token(fill), &Policy::default(), now);
         assert_eq!(uses.all().len(), 3);
     }
 
     #[test]
     fn a_use_that_comes_while_the_last_one_is_written_is_not_forgotten() {
         let (uses, now) = (Uses::default(), Timestamp::from_micros(1_700_000_000_000_000));
-        uses.note(&token(1), &policy(), now);
+        uses.note(&token(1), &Policy::default(), now);
         let written = uses.all();
-        uses.note(&token(1), &policy(), now.after(USE_INTERVAL));
+        uses.note(&token(1), &Policy::default(), now.after(USE_INTERVAL));
         uses.written(&written, &[]);
         assert_eq!(
             uses.all().iter().map(|token_use| token_use.last_used_at).collect::<Vec<_>>(),

@@ -4,7 +4,11 @@ use std::fmt;
 
 use diesel::ConnectionError;
 
+use super::tls;
 use crate::domain::shown::one_line;
+
+/// What libpq says of `PGSSLMODE=require`, and the like, where it has no TLS.
+const WITHOUT_TLS: &str = "SSL support is not compiled in";
 
 /// Why a connection could not be opened, without the password.
 #[derive(Debug)]
@@ -22,7 +26,13 @@ impl ConnectError {
     /// Whether the server has answered, and will say the same again: who asks is wrong, not the moment. By its words,
     /// for libpq gives no code here; where they are of another language than English, it counts as a moment.
     pub fn is_lasting(&self) -> bool {
-        let words = ["authentication failed", "no password supplied", "no pg_hba.conf entry", "permission denied for"];
+        let words = [
+            "authentication failed",
+            "no password supplied",
+            "no pg_hba.conf entry",
+            "permission denied for",
+            WITHOUT_TLS,
+        ];
         words.iter().any(|words| self.0.contains(words))
             || (self.0.contains("FATAL:") && self.0.contains("does not exist"))
     }
@@ -37,7 +47,8 @@ impl ConnectError {
 
 impl From<ConnectionError> for ConnectError {
     fn from(error: ConnectionError) -> Self {
-        Self(one_line(&error.to_string()))
+        let words = one_line(&error.to_string());
+        Self(if words.contains(WITHOUT_TLS) { format!("{words}; {}", tls::HOW_TO_BUILD) } else { words })
     }
 }
 

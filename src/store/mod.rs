@@ -49,6 +49,7 @@ mod sqlite_file;
 mod sqlite_log;
 mod sqlstate;
 mod system_roots;
+mod tls;
 mod tokens;
 mod user_ids;
 mod users;
@@ -124,11 +125,13 @@ impl Store {
     /// Makes a handle. No connection is opened before the first use, and no file is made before [`Store::migrate`].
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] when the folder of an SQLite file does not exist or the path is a folder.
+    /// [`StoreError::Unusable`] when the folder of an SQLite file does not exist or the path is a folder, or when PostgreSQL
+    /// is to be reached by TLS, and there is none.
     pub fn open(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, StoreError> {
         if let DatabaseUrl::Sqlite(path) = url {
             sqlite_file::check_path(path)?;
         }
+        tls::check(url)?;
         let file = Arc::<OpenedFile>::default();
         let pools = Arc::new(CurrentPools::new(Pools::new(url, options, &file)));
         let (url, options, disk) = (url.clone(), options.clone(), Arc::default());

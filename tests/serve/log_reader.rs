@@ -155,7 +155,7 @@ on_both! {
 fn a_panic_is_told_before_the_process_ends() {
     const CHILD: &str = "JETON_TEST_PANICS";
     if std::env::var(CHILD).is_ok() {
-        jeton::logging::start_queued("info", jeton::config::LogFormat::Text).unwrap();
+        jeton::logging::start_queued("info", jeton::logging::LogFormat::Text).unwrap();
         thread::spawn(|| {
             // Nobody else has a word after this one.
             let _ = std::panic::catch_unwind(|| panic!("on purpose"));

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use jeton::config::LogFormat;
+use jeton::logging::LogFormat;
 use serde_json::{Value, json};
 
 use super::{LIMIT, bare};

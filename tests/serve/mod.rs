@@ -10,6 +10,7 @@ mod log_reader;
 mod logs;
 mod nodes;
 mod one_file;
+mod postgres_tls;
 mod proxies;
 mod reload;
 mod request_lines;

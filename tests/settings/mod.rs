@@ -1,6 +1,8 @@
-//! The settings: where they come from, which wins, what is refused and in which words, what `jeton config` shows.
+//! The settings: where they come from, which wins, what is refused and in which words, what `jeton config` and the
+//! documentation show.
 
 mod database_url;
+mod documented;
 mod files;
 mod sources;
 mod values;

@@ -48,7 +48,7 @@ pub struct CsvArguments {
 pub fn import(arguments: CsvArguments, config: &Config) -> Result<(), Failure> {
     let CsvArguments { from, dry_run } = arguments;
     let text = read(&from).map_err(|error| Failure::new(format!("{from}: {error}")))?;
-    let legacy_allowed = config.legacy_hashes;
+    let legacy_allowed = config.hashing.policy.legacy;
     let bar = Bar::new();
     let ended = bar.clone();
     let told = move |imported: Result<CsvImported, CsvError>| {
@@ -70,7 +70,7 @@ pub fn import(arguments: CsvArguments, config: &Config) -> Result<(), Failure> {
     };
     if dry_run {
         let store = open_store(config)?;
-        let found = would_import_csv(&store, &text, config.hash_max_memory_kib, |at| bar.show(at));
+        let found = would_import_csv(&store, &text, config.hashing.policy.max_memory_kib, |at| bar.show(at));
         store.close();
         return told(found);
     }

@@ -37,14 +37,14 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
     let source = open_django(&DjangoImport { from, user_table, username_column })?;
     let bar = Bar::new();
     let ended = bar.clone();
-    let legacy_allowed = config.legacy_hashes;
+    let legacy_allowed = config.hashing.policy.legacy;
     if dry_run {
         let store = open_store(config)?;
         let found = would_import_django(
             &store,
             source,
-            config.token_prefix.clone(),
-            config.hash_max_memory_kib,
+            config.policy.token_prefix.clone(),
+            config.hashing.policy.max_memory_kib,
             Clock::System.now(),
             move |at| bar.show(at),
         );

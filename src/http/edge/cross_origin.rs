@@ -30,11 +30,11 @@ pub async fn cross_origin<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, EitherBody<B>>>, actix_web::Error> {
     let state = request.app_data::<web::Data<AppState>>();
-    let Some(state) = state.filter(|state| !state.cors_origins.is_empty() && is_open(request.path())) else {
+    let Some(state) = state.filter(|state| !state.options.cors_origins.is_empty() && is_open(request.path())) else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
     let is_kept = [Method::GET, Method::HEAD].contains(request.method());
-    if !is_allowed(request.headers(), &state.cors_origins) {
+    if !is_allowed(request.headers(), &state.options.cors_origins) {
         let mut answer = next.call(request).await?.map_into_left_body();
         if is_kept {
             varies(answer.headers_mut());
@@ -77,7 +77,7 @@ fn cors(state: &AppState) -> Cors {
     Cors::default()
         .allowed_origin_fn(|_, _| true)
         .allowed_methods(METHODS)
-        .allowed_headers(HEADERS.map(HeaderName::from_static).iter().chain(&state.keys.headers))
+        .allowed_headers(HEADERS.map(HeaderName::from_static).iter().chain(&state.options.keys.headers))
         .expose_headers(EXPOSED)
         .max_age(MAX_AGE)
         .disable_vary_header()

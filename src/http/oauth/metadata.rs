@@ -51,7 +51,8 @@ pub struct Metadata<'a> {
 /// no grant type. Section 3.2 wants lists without members left out; but section 2 requires `response_types_supported`
 /// (its erratum 7793 would not), and takes a missing `grant_types_supported` for a promise of two.
 async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse {
-    let issuer = state.issuer.clone().unwrap_or_else(|| base_url(&request, &state));
+    let configured = state.service.policy().issuer.as_ref();
+    let issuer = configured.cloned().unwrap_or_else(|| base_url(&request, &state));
     let base = issuer.trim_end_matches('/');
     let metadata = Metadata {
         issuer: &issuer,
@@ -63,13 +64,14 @@ async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
     };
     // What one client's host made must not be another's answer.
-    let answer = if state.issuer.is_some() { drf::answer } else { drf::secret_answer };
+    let answer = if configured.is_some() { drf::answer } else { drf::secret_answer };
     answer(StatusCode::OK, &metadata)
 }
 
 /// The same where clients look for it when the issuer has a path: the well-known part comes before it (section 3.1).
 async fn metadata_of_path(anyone: Anyone, request: HttpRequest, path: web::Path<String>, state: State) -> HttpResponse {
-    let issuer_path = state.issuer.as_deref().and_then(|issuer| Some(issuer.split_once("://")?.1.split_once('/')?.1));
+    let configured = state.service.policy().issuer.as_deref();
+    let issuer_path = configured.and_then(|issuer| Some(issuer.split_once("://")?.1.split_once('/')?.1));
     if issuer_path.is_some_and(|issuer_path| issuer_path.trim_end_matches('/') == path.trim_end_matches('/')) {
         metadata(anyone, request, state).await
     } else {

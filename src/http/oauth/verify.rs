@@ -76,14 +76,14 @@ struct Shown(Option<Identity>);
 impl Part for Shown {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let (request, state) = (&incoming.request, incoming.state());
-        if state.verify_preflight && is_preflight(request) {
+        if state.options.verify_preflight && is_preflight(request) {
             return Ok(Self(None));
         }
         match caller::identity(request, state).await {
             Ok(identity) => Ok(Self(Some(identity))),
             // Tools that know HTTP Basic alone send nothing before they are asked for it. First: nginx before 1.23 passes
             // one challenge on only, the first.
-            Err(HttpError::Service(Error::NotAuthenticated(fault))) if state.keys.basic => {
+            Err(HttpError::Service(Error::NotAuthenticated(fault))) if state.options.keys.basic => {
                 let challenges = vec![BASIC_CHALLENGE.to_owned(), caller::challenge(state).to_owned()];
                 Err(HttpError::NotAuthenticated(fault, challenges))
             }

@@ -100,7 +100,7 @@ async fn post(request: &HttpRequest, payload: web::Payload, state: &AppState) ->
     let body = body::read(request, payload, body::MAX_BODY).await?;
     let logged_in = state.service.login(credentials(request, body, state)?).await?;
     Request::is_of_user(&logged_in.user.username);
-    Ok(answer(&logged_in, &state.login_fields))
+    Ok(answer(&logged_in, &state.options.login_fields))
 }
 
 /// What the body says. Nothing else of it is kept while the login waits.

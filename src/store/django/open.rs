@@ -11,7 +11,7 @@ use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 use super::super::connection::Conn;
 use super::super::manager::with_parameters;
 use super::super::system_roots::with_system_roots;
-use super::super::{Store, StoreError, sqlite_file};
+use super::super::{Store, StoreError, sqlite_file, tls};
 use super::rows::Word;
 use crate::domain::database_url::DatabaseUrl;
 
@@ -27,6 +27,7 @@ pub fn open(url: &DatabaseUrl) -> Result<(Conn, Option<Unchanged>), StoreError> 
 }
 
 fn open_postgres(url: &DatabaseUrl, text: &str) -> Result<Conn, StoreError> {
+    tls::check(url)?;
     // Any of several hosts will do, a standby too.
     let text =
         with_parameters(&with_system_roots(text), &[("connect_timeout", "10"), ("application_name", "jeton-import")]);

@@ -1,0 +1,49 @@
+//! Which database, and how it is asked.
+
+use super::reader::Reader;
+use super::setting::{file, plain};
+use super::values;
+use crate::domain::database_url::DatabaseUrl;
+use crate::store::StoreOptions;
+
+/// Which database, and how it is asked.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Where it is.
+    pub url: DatabaseUrl,
+    /// How it is asked.
+    pub options: StoreOptions,
+    /// Whether `jeton serve` brings its schema up to date.
+    pub migrate: bool,
+}
+
+impl Database {
+    pub(super) fn read(from: &mut Reader<'_>) -> Self {
+        Self {
+            url: database_url(from),
+            options: StoreOptions {
+                pool: from.read(plain("JETON_DATABASE_POOL", "8", "database connections at most"), values::positive),
+                timeout: from.read(
+                    plain("JETON_DATABASE_TIMEOUT", "2s", "how long a request waits for the database"),
+                    values::positive_duration,
+                ),
+            },
+            migrate: from.read(
+                plain(
+                    "JETON_MIGRATE",
+                    "true",
+                    "whether serve brings the schema up to date; false: `jeton migrate` does, as its owner",
+                ),
+                values::boolean,
+            ),
+        }
+    }
+}
+
+/// Read again while a server runs.
+pub(super) fn database_url(from: &mut Reader<'_>) -> DatabaseUrl {
+    from.under("Database").read(
+        file("DATABASE_URL", "sqlite://jeton.db", "postgres://user:password@host/name, or sqlite://PATH"),
+        DatabaseUrl::parse,
+    )
+}

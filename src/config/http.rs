@@ -1,0 +1,61 @@
+//! What the routes take from the operator.
+
+use super::reader::Reader;
+use super::setting::plain;
+use super::{values, words};
+use crate::http::{HttpOptions, KeyPlaces};
+
+pub fn http(from: &mut Reader<'_>) -> HttpOptions {
+    HttpOptions {
+        auth_keywords: from.under("Requests and answers").read(
+            plain(
+                "JETON_AUTH_KEYWORDS",
+                "Token,Bearer",
+                "keywords accepted in Authorization; the first is the challenge",
+            ),
+            words::auth_keywords,
+        ),
+        keys: KeyPlaces::new(
+            &from
+                .maybe(
+                    plain("JETON_KEY_HEADERS", "", "further headers whose whole value is a key, for example X-Api-Key"),
+                    words::key_headers,
+                )
+                .unwrap_or_default(),
+            from.read(
+                plain("JETON_KEY_BASIC", "false", "whether /auth/verify takes a key as the password of HTTP Basic"),
+                values::boolean,
+            ),
+        ),
+        login_fields: from
+            .maybe(
+                plain("JETON_LOGIN_FIELDS", "", "fields of the user to add to the login's answer: user_id,email,..."),
+                words::login_fields,
+            )
+            .unwrap_or_default(),
+        trusted_proxies: from
+            .maybe(
+                plain("JETON_TRUSTED_PROXIES", "", "networks whose X-Forwarded-For counts, for example 10.0.0.0/8,::1"),
+                values::networks,
+            )
+            .unwrap_or_default(),
+        cors_origins: from
+            .maybe(
+                plain(
+                    "JETON_CORS_ORIGINS",
+                    "",
+                    "origins whose pages may call the API, for example https://app.example.com",
+                ),
+                words::origins,
+            )
+            .unwrap_or_default(),
+        verify_preflight: from.read(
+            plain(
+                "JETON_VERIFY_PREFLIGHT",
+                "false",
+                "whether /auth/verify lets CORS preflights through, without an identity",
+            ),
+            values::boolean,
+        ),
+    }
+}

@@ -1,0 +1,125 @@
+//! What the operator decides about tokens, kept answers, limits and old rows.
+
+use super::reader::Reader;
+use super::setting::plain;
+use super::{Database, values, words};
+use crate::domain::duration;
+use crate::service::Policy;
+
+pub fn policy(from: &mut Reader<'_>, database: &Database) -> Policy {
+    let retention = from.under("Old rows").read(
+        plain("JETON_RETENTION", "30d", "how long rows of dead tokens stay, and audit entries"),
+        values::positive_duration,
+    );
+    let audit_retention = from.maybe(
+        plain("JETON_AUDIT_RETENTION", "", "how long entries of the audit log stay; by default JETON_RETENTION"),
+        values::positive_duration,
+    );
+    let login_scope = from
+        .under("Tokens")
+        .maybe(plain("JETON_LOGIN_SCOPE", "", "scopes of new login tokens, separated by blanks"), words::scopes)
+        .unwrap_or_default();
+    Policy {
+        token_mode: from.read(
+            plain("JETON_TOKEN_MODE", "single", "single: one login token a user (DRF); multiple: one a login (Knox)"),
+            words::token_mode,
+        ),
+        token_ttl: from.read(
+            plain("JETON_TOKEN_TTL", "none", "how long login tokens live, for example 10h or 30d"),
+            values::optional_duration,
+        ),
+        token_auto_refresh: from.read(
+            plain("JETON_TOKEN_AUTO_REFRESH", "false", "whether each use pushes the expiry out"),
+            values::boolean,
+        ),
+        token_min_refresh_interval: from.read(
+            plain("JETON_TOKEN_MIN_REFRESH_INTERVAL", "60s", "how far a refresh must move the expiry to be written"),
+            duration::parse,
+        ),
+        token_max_ttl: from.read(
+            plain("JETON_TOKEN_MAX_TTL", "none", "how long refreshes may keep a token alive from its creation"),
+            values::optional_duration,
+        ),
+        token_limit_per_user: from.read(
+            plain("JETON_TOKEN_LIMIT_PER_USER", "none", "how many live login tokens a user may have in multiple mode"),
+            values::optional_count,
+        ),
+        token_prefix: from.maybe(
+            plain("JETON_TOKEN_PREFIX", "", "new keys begin with it and end with a checksum, for secret scanners"),
+            words::token_prefix,
+        ),
+        user_scopes: from
+            .maybe(
+                plain(
+                    "JETON_USER_SCOPES",
+                    "",
+                    "scopes users may give their own tokens; by default JETON_LOGIN_SCOPE; or none",
+                ),
+                words::scopes_or_none,
+            )
+            .unwrap_or_else(|| login_scope.clone()),
+        named_tokens_per_user: from.read(
+            plain("JETON_NAMED_TOKENS_PER_USER", "50", "how many live named tokens a user may make; none: no limit"),
+            values::optional_count,
+        ),
+        named_token_max_ttl: from.read(
+            plain(
+                "JETON_NAMED_TOKEN_MAX_TTL",
+                "none",
+                "the longest life of a named token that a user makes; it has one then",
+            ),
+            values::optional_duration,
+        ),
+        profile_fields: from.read(
+            plain("JETON_PROFILE_FIELDS", "first_name,last_name", "fields of their own record that users may change"),
+            words::profile_fields,
+        ),
+        issuer: from.maybe(
+            plain("JETON_ISSUER", "", "iss in introspection, and the base of the metadata's URLs"),
+            words::issuer,
+        ),
+        cache_bytes: from
+            .under("Answers from memory")
+            .read(plain("JETON_CACHE_BYTES", "64MiB", "memory for introspection answers; 0: no cache"), values::bytes),
+        revocation_bound: from.read(
+            plain("JETON_REVOCATION_BOUND", "1s", "how long after a revocation a cached answer may live at most"),
+            values::positive_duration,
+        ),
+        stale_if_error: from.read(
+            plain("JETON_STALE_IF_ERROR", "0s", "how long past the bound the cache answers when the database is down"),
+            duration::parse,
+        ),
+        login_limit_address: from.under("Limits on failures").read(
+            plain(
+                "JETON_LOGIN_LIMIT_ADDRESS",
+                "100/min",
+                "failed logins by client address (IPv6 by /64), on each node; none: no limit",
+            ),
+            values::limit,
+        ),
+        login_limit_user: from.read(
+            plain("JETON_LOGIN_LIMIT_USER", "10/min", "failed logins by username and address; none: no limit"),
+            values::limit,
+        ),
+        login_limit_account: from.read(
+            plain(
+                "JETON_LOGIN_LIMIT_ACCOUNT",
+                "100/hour",
+                "failed logins by username, from everywhere; none: no limit",
+            ),
+            values::limit,
+        ),
+        client_limit_address: from.read(
+            plain(
+                "JETON_CLIENT_LIMIT_ADDRESS",
+                "1000/min",
+                "failed client credentials by client address; none: no limit",
+            ),
+            values::limit,
+        ),
+        login_scope,
+        retention,
+        audit_retention: audit_retention.unwrap_or(retention),
+        database_timeout: database.options.timeout,
+    }
+}

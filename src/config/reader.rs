@@ -1,0 +1,109 @@
+//! Reads one setting after the other, and gathers what is wrong: every fault at once, each with the name of its setting.
+
+use std::collections::BTreeMap;
+
+use super::setting::Setting;
+use super::{Config, Source};
+
+/// The texts of the settings, by name. One that has none here, not even its default, has a fault already.
+pub type Texts = BTreeMap<&'static str, (String, Source)>;
+
+/// Every setting there is, in the order of the documentation: what is read where nothing is said.
+#[must_use]
+pub fn settings() -> Vec<Setting> {
+    let nothing = Texts::new();
+    let mut reader = Reader::new(&nothing);
+    Config::read(&mut reader);
+    reader.rows
+}
+
+/// Reads settings and keeps their rows.
+pub struct Reader<'a> {
+    texts: &'a Texts,
+    section: &'static str,
+    rows: Vec<Setting>,
+    faults: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub const fn new(texts: &'a Texts) -> Self {
+        Self { texts, section: "", rows: Vec::new(), faults: Vec::new() }
+    }
+
+    /// The settings that follow stand under this heading.
+    pub const fn under(&mut self, section: &'static str) -> &mut Self {
+        self.section = section;
+        self
+    }
+
+    /// A setting that always has a value. The message of a fault repeats no secret.
+    pub fn read<T>(&mut self, setting: Setting, parse: impl Fn(&str) -> Result<T, String>) -> T {
+        match self.text(setting).map(&parse) {
+            Some(Ok(value)) => return value,
+            Some(Err(error)) => self.fault(setting.name, &error),
+            None => {}
+        }
+        // So that all others are read, too. Where there is a fault nobody gets the value.
+        parse(setting.default).unwrap_or_else(|error| panic!("the default of {}: {error}", setting.name))
+    }
+
+    /// A setting that may have none.
+    pub fn maybe<T>(&mut self, setting: Setting, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.text(setting).filter(|text| !text.is_empty())?;
+        parse(text).map_err(|error| self.fault(setting.name, &error)).ok()
+    }
+
+    /// Two settings of which neither makes sense alone.
+    pub fn pair(&mut self, first: Setting, second: Setting) -> Option<(String, String)> {
+        let (Some(one), Some(other)) = (self.text(first), self.text(second)) else { return None };
+        let (there, missing) = match (one.is_empty(), other.is_empty()) {
+            (false, false) => return Some((one.to_owned(), other.to_owned())),
+            (true, true) => return None,
+            (false, true) => (first, second),
+            (true, false) => (second, first),
+        };
+        self.fault(missing.name, &format!("it is missing, while {} is set", there.name));
+        None
+    }
+
+    /// Something is wrong with a setting.
+    pub fn fault(&mut self, name: &str, words: &str) {
+        self.faults.push(format!("{name}: {words}"));
+    }
+
+    /// Whether what was said of any of these settings is wrong.
+    pub fn has_fault_of(&self, names: &[&str]) -> bool {
+        self.faults.iter().any(|fault| names.iter().any(|name| is_of(fault, name)))
+    }
+
+    /// The settings that were read, and what is wrong with them.
+    pub fn finish(self) -> (Vec<Setting>, Vec<String>) {
+        (self.rows, self.faults)
+    }
+
+    fn text(&mut self, setting: Setting) -> Option<&'a str> {
+        self.rows.push(Setting { section: self.section, ..setting });
+        self.texts.get(setting.name).map(|(text, _)| text.as_str())
+    }
+}
+
+/// Whether a fault is one of the setting of this name, or of the file that it is read from.
+pub fn is_of(fault: &str, name: &str) -> bool {
+    let rest = fault.strip_prefix(name);
+    rest.is_some_and(|rest| rest.starts_with(": ") || rest.starts_with("_FILE: "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_its_row_once_and_stands_under_a_heading() {
+        let rows = settings();
+        let mut names: Vec<&str> = rows.iter().map(|row| row.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), rows.len());
+        assert!(rows.iter().all(|row| !row.section.is_empty() && !row.help.is_empty()));
+    }
+}

@@ -1,0 +1,59 @@
+//! The secret keys, and the first user and client.
+
+use super::reader::Reader;
+use super::setting::{file, secret};
+use super::values;
+use crate::domain::client::ClientSecret;
+use crate::domain::password::Password;
+use crate::domain::secret_key::SecretKey;
+use crate::service::Bootstrap;
+
+/// What seals login tokens.
+#[derive(Clone, Debug)]
+pub struct SecretKeys {
+    /// The key of now. Without one, that beside an SQLite database is used.
+    pub key: Option<SecretKey>,
+    /// Older ones.
+    pub fallbacks: Vec<SecretKey>,
+}
+
+impl SecretKeys {
+    /// Read again while a server runs.
+    pub(super) fn read(from: &mut Reader<'_>) -> Self {
+        Self {
+            key: from.under("Secret keys, and the first user and client").maybe(
+                secret("JETON_SECRET_KEY", "64 hex digits; seals login tokens in single mode"),
+                SecretKey::parse,
+            ),
+            fallbacks: from
+                .maybe(
+                    secret(
+                        "JETON_SECRET_KEY_FALLBACKS",
+                        "older secret keys, with commas: what they sealed opens, and is sealed anew",
+                    ),
+                    |text| values::list(text).iter().map(|key| SecretKey::parse(key)).collect(),
+                )
+                .unwrap_or_default(),
+        }
+    }
+}
+
+pub(super) fn bootstrap(from: &mut Reader<'_>) -> Bootstrap {
+    const CLIENT_SECRET: &str = "JETON_BOOTSTRAP_CLIENT_SECRET";
+    let admin = from.pair(
+        file("JETON_BOOTSTRAP_ADMIN", "", "a superuser made at start where missing"),
+        secret("JETON_BOOTSTRAP_ADMIN_PASSWORD", "that superuser's password"),
+    );
+    let client = from.pair(
+        file("JETON_BOOTSTRAP_CLIENT_ID", "", "a client made at start where missing"),
+        secret(CLIENT_SECRET, "that client's secret, of at least 32 characters"),
+    );
+    let chosen = |(id, text): (String, String)| match ClientSecret::chosen(&text) {
+        Ok(secret) => Some((id, secret)),
+        Err(error) => {
+            from.fault(CLIENT_SECRET, &error);
+            None
+        }
+    };
+    Bootstrap { admin: admin.map(|(name, password)| (name, Password::new(password))), client: client.and_then(chosen) }
+}

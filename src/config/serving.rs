@@ -1,0 +1,77 @@
+//! Where and how a server listens, and how it stops.
+
+use std::time::Duration;
+
+use super::reader::Reader;
+use super::setting::plain;
+use super::values::{self, Listen};
+use crate::domain::duration;
+
+/// Where and how a server listens, and how it stops.
+#[derive(Clone, Debug)]
+pub struct Serving {
+    /// The address.
+    pub listen: Listen,
+    /// An address of its own for `/metrics`.
+    pub metrics_listen: Option<Listen>,
+    /// What HTTPS is served with, if it is.
+    pub tls: Option<TlsFiles>,
+    /// Threads that serve requests.
+    pub workers: usize,
+    /// Connections at once.
+    pub max_connections: u32,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// How long a stop goes on as before, but for `/readyz`.
+    pub drain: Duration,
+    /// How long a stop waits for requests under way.
+    pub shutdown_timeout: Duration,
+}
+
+impl Serving {
+    pub(super) fn read(from: &mut Reader<'_>) -> Self {
+        Self {
+            listen: from
+                .under("Serving")
+                .read(plain("JETON_LISTEN", "127.0.0.1:8000", "address and port, or unix:/path"), values::listen),
+            metrics_listen: from
+                .maybe(plain("JETON_METRICS_LISTEN", "", "an address of its own for /metrics"), values::listen),
+            tls: TlsFiles::read(from),
+            workers: from.read(plain("JETON_WORKERS", "cores", "threads that serve requests"), values::threads),
+            max_connections: from
+                .read(plain("JETON_MAX_CONNECTIONS", "10000", "connections at once"), values::positive),
+            keep_alive: from.read(
+                plain("JETON_KEEP_ALIVE", "75s", "how long an idle connection is kept"),
+                values::positive_duration,
+            ),
+            drain: from.read(
+                plain("JETON_DRAIN", "0s", "how long a stop goes on as before, but for /readyz, which is 503"),
+                duration::parse,
+            ),
+            shutdown_timeout: from.read(
+                plain("JETON_SHUTDOWN_TIMEOUT", "30s", "how long a stop waits for requests under way"),
+                duration::parse,
+            ),
+        }
+    }
+}
+
+/// The files that HTTPS is served with.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The path of the certificate chain.
+    pub certificate: String,
+    /// The path of its private key.
+    pub key: String,
+}
+
+impl TlsFiles {
+    /// Read again while a server runs.
+    pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let files = from.pair(
+            plain("JETON_TLS_CERT", "", "certificate chain, PEM; serves HTTPS"),
+            plain("JETON_TLS_KEY", "", "its private key, PEM"),
+        );
+        files.map(|(certificate, key)| Self { certificate, key })
+    }
+}

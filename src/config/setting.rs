@@ -1,0 +1,54 @@
+//! What a setting is. Each stands once: as a row beside its parser, where the part of [`super::Config`] that it fills is
+//! read. Flags, help, `jeton config` and `docs/settings.md` are made from the rows.
+
+/// One setting: an environment variable, and a flag of the same name.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// The value when nothing is said; empty: none.
+    pub default: &'static str,
+    /// Whether its value is hidden, and may be read from a file that `<name>_FILE` names.
+    pub kind: Kind,
+    /// What it is for.
+    pub help: &'static str,
+    /// The heading that it stands under in the documentation.
+    pub section: &'static str,
+}
+
+/// How a setting may be given and shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Shown, and given as it is.
+    Plain,
+    /// May also be read from the file that `<name>_FILE` names.
+    File,
+    /// As `File`; never shown, and no flag of its own, for flags stand in the process list.
+    Secret,
+}
+
+pub(super) const fn plain(name: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { name, default, kind: Kind::Plain, help, section: "" }
+}
+
+pub(super) const fn file(name: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { name, default, kind: Kind::File, help, section: "" }
+}
+
+pub(super) const fn secret(name: &'static str, help: &'static str) -> Setting {
+    Setting { name, default: "", kind: Kind::Secret, help, section: "" }
+}
+
+impl Setting {
+    /// The flag: `JETON_TOKEN_MODE` is `--token-mode`.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.name.trim_start_matches("JETON_").to_lowercase().replace('_', "-")
+    }
+
+    /// The variable that names a file with the value.
+    #[must_use]
+    pub fn file_name(&self) -> Option<String> {
+        (self.kind != Kind::Plain).then(|| format!("{}_FILE", self.name))
+    }
+}

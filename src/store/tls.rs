@@ -1,0 +1,62 @@
+//! TLS to PostgreSQL, which is built in with the feature `postgres-tls` only: it is most of what a build takes.
+
+use super::StoreError;
+use crate::domain::database_url::DatabaseUrl;
+
+/// Whether libpq has TLS.
+const BUILT_IN: bool = cfg!(feature = "postgres-tls");
+
+/// How to have it.
+pub const HOW_TO_BUILD: &str =
+    "this jeton was built without TLS to PostgreSQL; build it with `--features postgres-tls`";
+
+/// Looks at a URL before it is used, and warns where all that is said would go over a network for everybody to read.
+///
+/// # Errors
+/// [`StoreError::Unusable`] where the URL asks for TLS and there is none.
+pub fn check(url: &DatabaseUrl) -> Result<(), StoreError> {
+    let warning = if BUILT_IN { None } else { without_tls(url)? };
+    if let Some(warning) = warning {
+        log::warn!("{warning}");
+    }
+    Ok(())
+}
+
+/// What to warn of.
+fn without_tls(url: &DatabaseUrl) -> Result<Option<String>, StoreError> {
+    if let Some(parameter) = url.asks_for_tls() {
+        return Err(StoreError::Unusable(format!("{url} asks for TLS ({parameter}), but {HOW_TO_BUILD}")));
+    }
+    Ok(url.goes_over_the_network().then(|| {
+        format!(
+            "{url} is on another host, and whoever is between can read and change all that is said: {HOW_TO_BUILD}. \
+             Where the network is safe, say so with sslmode=disable in the URL"
+        )
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_asks_for_tls_is_refused_by_the_features_name_and_a_plain_one_is_warned_of() {
+        let said = |text: &str| without_tls(&DatabaseUrl::parse(text).unwrap()).map_err(|error| error.to_string());
+        let refused = said("postgres://amy:hunter22@db/jeton?sslmode=verify-full").unwrap_err();
+        assert!(refused.contains("sslmode=verify-full") && refused.contains("--features postgres-tls"), "{refused}");
+        let warning = said("postgres://amy:hunter22@db/jeton").unwrap().unwrap();
+        assert!(warning.contains("--features postgres-tls") && warning.contains("sslmode=disable"), "{warning}");
+        assert!(!format!("{refused}{warning}").contains("hunter22"));
+        for quiet in ["postgres://db/jeton?sslmode=disable", "postgres:///jeton", "sqlite://jeton.db"] {
+            assert_eq!(said(quiet), Ok(None), "{quiet}");
+        }
+    }
+
+    /// libpq says so itself, of `PGSSLMODE` too.
+    #[test]
+    fn the_build_and_libpq_are_of_one_mind() {
+        use diesel::Connection;
+        let error = diesel::PgConnection::establish("postgres://127.0.0.1:1/d?sslmode=require").err().unwrap();
+        assert_eq!(error.to_string().contains("SSL support is not compiled in"), !BUILT_IN, "{error}");
+    }
+}

@@ -1,0 +1,56 @@
+//! `docs/settings.md` has every setting, as its row says; the README the few that most need, in the same words.
+
+use std::fs;
+
+use jeton::config::{Kind, Setting, settings};
+
+/// What of the document is made from the rows begins behind this line.
+const MADE: &str = "<!-- From here on this page is made from the rows in src/config/; a change of these makes it anew by \
+                    WRITE_DOCS=1 scripts/test settings::documented -->\n";
+
+fn path(name: &str) -> String {
+    format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn row(setting: &Setting) -> String {
+    let file = if setting.kind == Kind::Plain { "" } else { ", `_FILE`" };
+    let default = if setting.default.is_empty() { String::new() } else { format!("`{}` ", setting.default) };
+    format!("| `{}`{file} | {default}| {} |\n", setting.name, setting.help)
+}
+
+fn tables() -> String {
+    let (mut text, mut section) = (String::new(), "");
+    for setting in settings() {
+        if setting.section != section {
+            section = setting.section;
+            text += &format!("\n## {section}\n\n| variable | default | |\n|---|---|---|\n");
+        }
+        text += &row(&setting);
+    }
+    text
+}
+
+#[test]
+fn the_page_of_all_settings_is_what_the_rows_say() {
+    let page = fs::read_to_string(path("docs/settings.md")).unwrap();
+    let (by_hand, made) = page.split_once(MADE).expect("the line that says how the page is made");
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        return fs::write(path("docs/settings.md"), format!("{by_hand}{MADE}{}", tables())).unwrap();
+    }
+    assert_eq!(made, tables(), "to write the page anew: WRITE_DOCS=1 scripts/test settings::documented");
+}
+
+#[test]
+fn the_readme_has_a_few_of_them_in_the_same_words() {
+    let readme = fs::read_to_string(path("README.md")).unwrap();
+    let (_, section) = readme.split_once("\n## Settings\n").expect("a section of settings");
+    let section = section.split("\n## ").next().unwrap();
+    assert!(section.contains("(docs/settings.md)"), "where all of them are");
+    let rows: Vec<String> = settings().iter().map(row).collect();
+    let few: Vec<String> =
+        section.lines().filter(|line| line.starts_with("| `")).map(|line| format!("{line}\n")).collect();
+    assert_eq!(few.len(), 10);
+    for line in few {
+        assert!(rows.contains(&line), "it is not what the row says: {line}");
+    }
+}
