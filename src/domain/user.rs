@@ -4,11 +4,13 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 use serde::Serialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
 use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 
 use super::password::PasswordHash;
+use super::profile::{Profile, ProfileField, ProfilePatch};
 use super::time::Timestamp;
 
 /// Ids below this belong to imports and ordinary users; users made by bootstrap take ids from here up,
@@ -40,15 +42,10 @@ pub struct User {
     /// The login name; case counts.
     #[schema(example = "alice")]
     pub username: String,
-    /// May be empty.
-    #[schema(example = "alice@example.com")]
-    pub email: String,
-    /// May be empty.
-    #[schema(example = "Alice")]
-    pub first_name: String,
-    /// May be empty.
-    #[schema(example = "Liddell")]
-    pub last_name: String,
+    /// E-mail address and names.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub profile: Profile,
     /// An inactive user cannot log in and their tokens are inactive.
     #[schema(example = true)]
     pub is_active: bool,
@@ -72,12 +69,52 @@ pub struct User {
 }
 
 impl User {
+    /// What can be changed of them, but for the password: by the API's names, in its order.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(&'static str, Value)> {
+        // All are named, so that a new one is not forgotten.
+        let Self {
+            id: _,
+            username,
+            profile,
+            is_active,
+            is_staff,
+            is_superuser,
+            groups,
+            date_joined: _,
+            last_login: _,
+            password: _,
+        } = self;
+        let mut fields = vec![("username", json!(username))];
+        fields.extend(ProfileField::ALL.map(|field| (field.name(), json!(profile.get(field)))));
+        fields.extend([
+            ("is_active", json!(is_active)),
+            ("is_staff", json!(is_staff)),
+            ("is_superuser", json!(is_superuser)),
+            ("groups", json!(groups)),
+        ]);
+        fields
+    }
+
+    /// The names of [`User::fields`], in their order.
+    #[must_use]
+    pub fn field_names() -> Vec<&'static str> {
+        let profile = ProfileField::ALL.map(ProfileField::name);
+        let others = ["is_active", "is_staff", "is_superuser", "groups"];
+        ["username"].into_iter().chain(profile).chain(others).collect()
+    }
+
+    /// Those that `JETON_LOGIN_FIELDS` may add to a login's answer; only active users log in.
+    #[must_use]
+    pub fn login_field_names() -> Vec<&'static str> {
+        Self::field_names().into_iter().filter(|name| *name != "is_active").collect()
+    }
+
     /// Stands for all that a form shows of them to be changed: another text when any of it is another.
     #[must_use]
     pub fn edition(&self) -> String {
-        let names = (&self.username, &self.email, &self.first_name, &self.last_name);
-        let shown = serde_json::json!([names, self.is_staff, self.is_superuser, self.groups]);
-        hex::encode(&Sha512::digest(shown.to_string())[..16])
+        let shown: Vec<_> = self.fields().into_iter().filter(|(name, _)| *name != "is_active").collect();
+        hex::encode(&Sha512::digest(json!(shown).to_string())[..16])
     }
 }
 
@@ -144,17 +181,13 @@ impl UserOrder {
     }
 }
 
-/// What is needed to make a user.
+/// What is needed to make a user. Before it is checked it comes with a password, or none; then with a hash.
 #[derive(Clone, Debug)]
-pub struct NewUser {
-    /// Already checked by [`new_username`].
+pub struct NewUser<P = PasswordHash> {
+    /// The login name, as [`new_username`] has it.
     pub username: String,
-    /// Already checked by [`super::email::email_fault`]; may be empty.
-    pub email: String,
-    /// May be empty.
-    pub first_name: String,
-    /// May be empty.
-    pub last_name: String,
+    /// E-mail address and names.
+    pub profile: Profile,
     /// Whether the user may log in.
     pub is_active: bool,
     /// May use the admin API.
@@ -163,8 +196,40 @@ pub struct NewUser {
     pub is_superuser: bool,
     /// Names; unknown ones are made.
     pub groups: Vec<String>,
-    /// The hash, or [`PasswordHash::unusable`].
-    pub password: PasswordHash,
+    /// The hash may be [`PasswordHash::unusable`].
+    pub password: P,
+}
+
+impl<P> NewUser<P> {
+    /// An ordinary active user.
+    pub fn named(username: impl Into<String>, password: P) -> Self {
+        Self {
+            username: username.into(),
+            profile: Profile::default(),
+            is_active: true,
+            is_staff: false,
+            is_superuser: false,
+            groups: Vec::new(),
+            password,
+        }
+    }
+}
+
+/// What to change of a user; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// The login name.
+    pub username: Option<String>,
+    /// E-mail address and names.
+    pub profile: ProfilePatch,
+    /// Whether they may log in and their tokens count.
+    pub is_active: Option<bool>,
+    /// May use the admin API. A superuser always is.
+    pub is_staff: Option<bool>,
+    /// Implies staff.
+    pub is_superuser: Option<bool>,
+    /// All the groups they are to be in; unknown ones are made.
+    pub groups: Option<Vec<String>>,
 }
 
 /// A user who comes from elsewhere, as they are there.
@@ -204,6 +269,37 @@ pub fn new_username(text: &str) -> Result<String, Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fields_are_those_that_the_api_shows() {
+        let NewUser { username, profile, is_active, is_staff, is_superuser, groups, password } =
+            NewUser::named("alice", PasswordHash::unusable());
+        let (date_joined, last_login) = (Timestamp::from_micros(0), None);
+        let user = User {
+            id: 7,
+            username,
+            profile,
+            is_active,
+            is_staff,
+            is_superuser,
+            groups,
+            date_joined,
+            last_login,
+            password,
+        };
+        let names: Vec<&str> = user.fields().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, User::field_names());
+        let shown = serde_json::to_value(&user).unwrap();
+        let shown: Vec<&String> = shown.as_object().unwrap().keys().collect();
+        let fixed = |name: &&&String| !["id", "date_joined", "last_login"].contains(&name.as_str());
+        assert_eq!(shown.iter().filter(fixed).collect::<Vec<_>>(), names.iter().collect::<Vec<_>>());
+        let plain = user.edition();
+        assert_ne!(
+            User { profile: Profile { last_name: "x".into(), ..Profile::default() }, ..user.clone() }.edition(),
+            plain
+        );
+        assert_eq!(User { is_active: false, ..user }.edition(), plain, "the form does not show it");
+    }
 
     #[test]
     fn usernames_follow_django() {

@@ -14,9 +14,6 @@ use crate::domain::password::Password;
 use crate::logging::Request;
 use crate::service::{LoggedIn, Login};
 
-/// The fields of the user that the answer may have.
-pub const FIELDS: [&str; 7] = ["username", "email", "first_name", "last_name", "is_staff", "is_superuser", "groups"];
-
 /// Every method of the route. DRF negotiates the answer's type first, then looks at the method, then at the body.
 pub async fn login(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
     let accepts: Vec<String> = request
@@ -62,20 +59,12 @@ fn answer(logged_in: &LoggedIn, login_fields: &[String]) -> Value {
         answer.insert("expiry".into(), json!(expires_at));
     }
     answer.insert("token".into(), json!(logged_in.token.expose()));
-    let user = &logged_in.user;
+    let mut known = logged_in.user.fields();
+    known.push(("user_id", json!(logged_in.user.id)));
     for field in login_fields {
-        let value = match field.as_str() {
-            "user_id" => json!(user.id),
-            "username" => json!(user.username),
-            "email" => json!(user.email),
-            "first_name" => json!(user.first_name),
-            "last_name" => json!(user.last_name),
-            "is_staff" => json!(user.is_staff),
-            "is_superuser" => json!(user.is_superuser),
-            "groups" => json!(user.groups),
-            _ => continue,
-        };
-        answer.insert(field.clone(), value);
+        if let Some((_, value)) = known.iter().find(|(name, _)| name == field) {
+            answer.insert(field.clone(), value.clone());
+        }
     }
     Value::Object(answer)
 }

@@ -9,9 +9,10 @@ use super::error::HttpError;
 use super::fields::{Fields, Trim};
 use super::{AppState, body, caller, drf};
 use crate::domain::password::Password;
+use crate::domain::profile::{ProfileField, ProfilePatch};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenFacts;
-use crate::domain::user::User;
+use crate::domain::user::{User, UserChange};
 use crate::service::UserPatch;
 
 /// A user, and the token that they came with.
@@ -39,12 +40,12 @@ pub async fn update(
     let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
-    let mut given = |name: &str| {
-        let may_change = state.service.policy().profile_fields.iter().any(|field| field == name);
-        if may_change { fields.optional_text(name) } else { None }
-    };
-    let (first_name, last_name) = (given("first_name"), given("last_name"));
-    let patch = UserPatch { first_name, last_name, unread: fields.faults(), ..UserPatch::default() };
+    let named = &state.service.policy().profile_fields;
+    let may_change =
+        |field: ProfileField| ProfileField::OWN.contains(&field) && named.iter().any(|name| name == field.name());
+    let given = |field| if may_change(field) { fields.optional_text(field.name()) } else { None };
+    let change = UserChange { profile: ProfilePatch::from_fn(given), ..UserChange::default() };
+    let patch = UserPatch { change, edition: None, unread: fields.faults() };
     let updated = state.service.update_own(&holder, patch, &caller).await;
     let user = updated.map_err(|error| HttpError::with_keyword(error, caller::challenge(&state)))?;
     Ok(drf::secret_answer(StatusCode::OK, &Me { user: &user, token: &holder.token }))

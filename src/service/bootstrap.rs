@@ -5,6 +5,7 @@ use crate::domain::audit::Actor;
 use crate::domain::client::{ClientSecret, client_id_fault};
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};
+use crate::domain::profile::Profile;
 use crate::domain::user::{NewUser, new_username};
 use crate::store::{Store, StoreError};
 
@@ -77,22 +78,13 @@ impl Service {
         if self.db(move |store| store.user(&wanted)).await?.is_some() {
             return Ok(false);
         }
-        let attributes = Attributes { username: &username, first_name: "", last_name: "", email: "" };
+        let attributes = Attributes { username: &username, profile: &Profile::default() };
         // The operator's own choice stands, as with Django's createsuperuser; a weak one is worth a word.
         for fault in password_rules::faults(password.expose(), &attributes) {
             log::warn!("JETON_BOOTSTRAP_ADMIN_PASSWORD: {fault}");
         }
-        let new = NewUser {
-            username,
-            email: String::new(),
-            first_name: String::new(),
-            last_name: String::new(),
-            is_active: true,
-            is_staff: true,
-            is_superuser: true,
-            groups: Vec::new(),
-            password: self.inner.hasher.hash(password.clone(), None).await?,
-        };
+        let hash = self.inner.hasher.hash(password.clone(), None).await?;
+        let new = NewUser { is_staff: true, is_superuser: true, ..NewUser::named(username, hash) };
         let now = self.clock().now();
         let made = self.db(move |store| store.bootstrap_user(&new, now)).await?;
         if let Some(user) = &made {

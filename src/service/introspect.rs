@@ -150,7 +150,7 @@ impl Introspection {
             iss: issuer,
             client_id: token.client.as_deref(),
             user_id: user.id,
-            email: &user.email,
+            email: &user.profile.email,
             is_staff: user.is_staff,
             is_superuser: user.is_superuser,
             groups: &user.groups,

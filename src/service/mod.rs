@@ -72,8 +72,8 @@ pub use hasher::{Hasher, HasherOptions};
 use health::Health;
 pub use health::Readiness;
 pub use import::{
-    Counts, CsvError, CsvImported, DjangoImport, Imported, Progress, UselessHashes, open_django, would_import_csv,
-    would_import_django,
+    Counts, CsvError, CsvImported, DjangoImport, Imported, Progress, UselessHashes, csv_columns, open_django,
+    would_import_csv, would_import_django,
 };
 pub use introspect::{Identity, Introspection};
 use last_logins::LastLogins;

@@ -14,16 +14,24 @@ use crate::domain::client::{Client, SecretDigest, Secrets};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 
-type Row = (i64, String, Vec<u8>, NaiveDateTime, Option<NaiveDateTime>, Option<Vec<u8>>, Option<NaiveDateTime>);
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = clients)]
+struct ClientRow {
+    client_id: String,
+    secret_digest: Vec<u8>,
+    created_at: NaiveDateTime,
+    rotated_at: Option<NaiveDateTime>,
+    previous_digest: Option<Vec<u8>>,
+    previous_until: Option<NaiveDateTime>,
+}
 
-fn client((_, client_id, secret, created_at, rotated_at, previous_digest, until): Row) -> Result<Client, StoreError> {
-    let previous = previous(previous_digest, until, &client_id)?;
+fn client(row: ClientRow) -> Result<Client, StoreError> {
     Ok(Client {
-        secret: digest(&secret, &client_id)?,
-        previous,
-        client_id,
-        created_at: Timestamp::from_naive(created_at),
-        rotated_at: rotated_at.map(Timestamp::from_naive),
+        secret: digest(&row.secret_digest, &row.client_id)?,
+        previous: previous(row.previous_digest, row.previous_until, &row.client_id)?,
+        client_id: row.client_id,
+        created_at: Timestamp::from_naive(row.created_at),
+        rotated_at: row.rotated_at.map(Timestamp::from_naive),
     })
 }
 
@@ -59,7 +67,8 @@ impl Store {
             return Ok(None);
         }
         self.read(|conn| {
-            clients::table.filter(clients::client_id.eq(client_id)).first(conn).optional()?.map(client).transpose()
+            let query = clients::table.filter(clients::client_id.eq(client_id)).select(ClientRow::as_select());
+            query.first(conn).optional()?.map(client).transpose()
         })
     }
 
@@ -86,8 +95,8 @@ impl Store {
     pub fn list_clients(&self, page: PageRequest) -> Result<Page<Client>, StoreError> {
         self.read(|conn| {
             let count = clients::table.count().get_result(conn)?;
-            let rows: Vec<Row> =
-                clients::table.order(clients::id).limit(page.size.into()).offset(page.offset()).load(conn)?;
+            let query = clients::table.order(clients::id).limit(page.size.into()).offset(page.offset());
+            let rows: Vec<ClientRow> = query.select(ClientRow::as_select()).load(conn)?;
             Ok(Page { count, results: rows.into_iter().map(client).collect::<Result<_, _>>()? })
         })
     }

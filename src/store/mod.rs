@@ -83,7 +83,6 @@ pub use schema_state::{Foreign, SchemaState};
 pub use seals::Seal;
 pub use sqlite_log::FileState;
 pub use tokens::NewToken;
-pub use users::UserChange;
 pub use uses::{LockedRows, TokenUse};
 
 /// How to reach the database.

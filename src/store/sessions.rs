@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::connection::Conn;
 use super::schema::{console_forms, sessions, users};
-use super::users::{Row as UserRow, lock, with_groups};
+use super::users::{UserRow, lock, with_groups};
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::session::{FormDigest, SESSION_IDLE, SESSION_MAX, SessionDigest};
@@ -51,7 +51,10 @@ impl Store {
             let found: Option<(Found, UserRow)> = sessions::table
                 .inner_join(users::table)
                 .filter(sessions::digest.eq(digest.as_bytes().as_slice()))
-                .select(((sessions::id, sessions::created_at, sessions::seen_at, sessions::notice), users::all_columns))
+                .select((
+                    (sessions::id, sessions::created_at, sessions::seen_at, sessions::notice),
+                    UserRow::as_select(),
+                ))
                 .first(conn)
                 .optional()?;
             let Some(((id, created, seen, notice), row)) = found else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! What a login finds and makes.
 
-use jeton::store::{Issue, LoginToken, NewToken, UserChange};
+use jeton::domain::user::UserChange;
+use jeton::store::{Issue, LoginToken, NewToken};
 
 use super::{Kept, MULTIPLE, NOW, SINGLE, after, by, hash, named_token, new_token};
 use crate::on_both;

@@ -3,8 +3,9 @@
 use std::sync::Barrier;
 use std::thread;
 
+use jeton::domain::user::UserChange;
 use jeton::domain::user::UserFilter;
-use jeton::store::{Issue, LoginToken, NewToken, Regenerate, StoreError, UserChange};
+use jeton::store::{Issue, LoginToken, NewToken, Regenerate, StoreError};
 
 use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, hash, new_token, new_user};
 use crate::on_both;

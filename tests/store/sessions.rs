@@ -1,7 +1,7 @@
 //! Sessions of the console: begun only by whoever still is who was checked.
 
 use jeton::domain::session::SessionKey;
-use jeton::store::UserChange;
+use jeton::domain::user::UserChange;
 
 use super::{Kept, NOW, after, by, hash};
 use crate::on_both;

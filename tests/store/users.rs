@@ -1,10 +1,11 @@
 //! Users and their groups.
 
 use jeton::domain::page::PageRequest;
-use jeton::domain::user::{FIRST_BOOTSTRAP_ID, NewUser, UserFilter};
-use jeton::store::{OwnChange, Regenerate, StoreError, UserChange};
+use jeton::domain::profile::{Profile, ProfilePatch};
+use jeton::domain::user::{FIRST_BOOTSTRAP_ID, NewUser, UserChange, UserFilter};
+use jeton::store::{OwnChange, Regenerate, StoreError};
 
-use super::{ALL, Kept, MULTIPLE, NOW, after, by, hash, named_token, new_token, new_user};
+use super::{ALL, Kept, MULTIPLE, NOW, after, by, email, hash, named_token, new_email, new_token, new_user};
 use crate::on_both;
 
 on_both! {
@@ -12,9 +13,7 @@ on_both! {
         let kept = Kept::new(db);
         let new = NewUser {
             username: "zoë".into(),
-            email: "zoë@example.org".into(),
-            first_name: "Zoë".into(),
-            last_name: "O'Hara; drop table users".into(),
+            profile: Profile::from_fn(|field| format!("{}: O'Hara; drop table users", field.name())),
             is_active: false,
             is_staff: true,
             is_superuser: false,
@@ -24,7 +23,7 @@ on_both! {
         let made = kept.store.create_user(&new, &by("root"), NOW).unwrap();
         let read = kept.store.user("zoë").unwrap().unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&made).unwrap());
-        assert_eq!((read.email, read.first_name, read.last_name), (new.email, new.first_name, new.last_name));
+        assert_eq!(read.profile, new.profile);
         assert_eq!((read.is_active, read.is_staff, read.is_superuser), (false, true, false));
         assert_eq!((read.groups.as_slice(), read.password.as_str()), (["billing", "writers"].map(String::from).as_slice(), "argon2$x"));
         assert_eq!((read.date_joined, read.last_login), (NOW, None));
@@ -82,11 +81,11 @@ on_both! {
 
     fn a_change_touches_what_it_names_and_nothing_else(db) {
         let kept = Kept::new(db);
-        let new = NewUser { email: "a@b.co".into(), groups: vec!["x".into()], ..new_user("alice") };
+        let new = NewUser { profile: email("a@b.co"), groups: vec!["x".into()], ..new_user("alice") };
         kept.store.create_user(&new, &by("root"), NOW).unwrap();
-        let change = UserChange { first_name: Some("Al".into()), groups: Some(vec!["b".into(), "a".into()]), ..UserChange::default() };
+        let change = UserChange { profile: ProfilePatch { first_name: Some("Al".into()), ..ProfilePatch::default() }, groups: Some(vec!["b".into(), "a".into()]), ..UserChange::default() };
         let alice = kept.store.update_user(&kept.read("alice"), &change, &by("root"), after(9)).unwrap().unwrap();
-        assert_eq!((alice.first_name.as_str(), alice.email.as_str(), alice.date_joined), ("Al", "a@b.co", NOW));
+        assert_eq!((alice.profile.first_name.as_str(), alice.profile.email.as_str(), alice.date_joined), ("Al", "a@b.co", NOW));
         assert_eq!(alice.groups, ["a", "b"]);
         assert_eq!(kept.last_audit(), "root|user.update|alice|192.0.2.7|{\"first_name\":\"Al\",\"groups\":[\"a\",\"b\"]}");
         let nothing = UserChange { groups: Some(Vec::new()), ..UserChange::default() };
@@ -177,7 +176,7 @@ on_both! {
         let before = kept.everything();
         for (flag, change) in [
             ("inactive", off.clone()),
-            ("demoted", UserChange { is_superuser: Some(false), email: Some("x@y.zz".into()), ..UserChange::default() }),
+            ("demoted", UserChange { is_superuser: Some(false), profile: new_email("x@y.zz"), ..UserChange::default() }),
         ] {
             let refused = kept.store.update_user(&kept.read("first"), &change, &by("root"), NOW);
             assert!(matches!(refused, Err(StoreError::LastSuperuser)), "{flag}: {refused:?}");
@@ -185,7 +184,7 @@ on_both! {
         let refused = kept.store.delete_user(&kept.read("first"), &by("root"), NOW);
         assert!(matches!(refused, Err(StoreError::LastSuperuser)), "{refused:?}");
         assert_eq!(kept.everything(), before);
-        let harmless = UserChange { is_active: Some(true), is_superuser: Some(true), email: Some("x@y.zz".into()), ..UserChange::default() };
+        let harmless = UserChange { is_active: Some(true), is_superuser: Some(true), profile: new_email("x@y.zz"), ..UserChange::default() };
         assert!(kept.store.update_user(&kept.read("first"), &harmless, &by("root"), NOW).unwrap().is_some());
         assert!(kept.store.delete_user(&kept.read("second"), &by("root"), NOW).unwrap(), "an inactive one is not the last active one");
         assert!(kept.store.delete_user(&kept.read("ordinary"), &by("root"), NOW).unwrap());

@@ -4,7 +4,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::domain::password::Password;
-use crate::domain::user::{UserFilter, UserOrder};
+use crate::domain::profile::{Profile, ProfilePatch};
+use crate::domain::user::{NewUser, UserChange, UserFilter, UserOrder};
 use crate::http::error::HttpError;
 use crate::http::fields::{Fields, NOT_A_BOOLEAN, Trim, boolean};
 use crate::http::pages::ListQuery;
@@ -48,20 +49,33 @@ pub async fn create(
     let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
-    let draft = UserDraft {
-        username: fields.required_text("username", Trim::Yes),
-        password: Some(Password::new(fields.required_text("password", Trim::No))),
-        email: fields.optional_text("email").unwrap_or_default(),
-        first_name: fields.optional_text("first_name").unwrap_or_default(),
-        last_name: fields.optional_text("last_name").unwrap_or_default(),
-        is_active: fields.optional_bool("is_active").unwrap_or(true),
-        is_staff: fields.optional_bool("is_staff").unwrap_or(false),
-        is_superuser: fields.optional_bool("is_superuser").unwrap_or(false),
-        groups: fields.optional_texts("groups").unwrap_or_default(),
-        unread: fields.faults(),
+    let username = fields.required_text("username", Trim::Yes);
+    let password = Password::new(fields.required_text("password", Trim::No));
+    let wanted = optional(&mut fields);
+    let user = NewUser {
+        username,
+        profile: Profile::from_fn(|field| wanted.profile.get(field).clone().unwrap_or_default()),
+        is_active: wanted.is_active.unwrap_or(true),
+        is_staff: wanted.is_staff.unwrap_or(false),
+        is_superuser: wanted.is_superuser.unwrap_or(false),
+        groups: wanted.groups.unwrap_or_default(),
+        password: Some(password),
     };
+    let draft = UserDraft { user, unread: fields.faults() };
     let user = state.service.create_user(draft, &caller).await?;
     Ok(drf::answer(StatusCode::CREATED, &user))
+}
+
+/// What a body says of a user; all of it may be left out.
+fn optional(fields: &mut Fields<'_>) -> UserChange {
+    UserChange {
+        username: None,
+        profile: ProfilePatch::from_fn(|field| fields.optional_text(field.name())),
+        is_active: fields.optional_bool("is_active"),
+        is_staff: fields.optional_bool("is_staff"),
+        is_superuser: fields.optional_bool("is_superuser"),
+        groups: fields.optional_texts("groups"),
+    }
 }
 
 /// One user.
@@ -86,18 +100,9 @@ pub async fn update(
     let body = body::read_known(&request, payload, body::MAX_BODY).await?;
     let data = body::parse(&request, body)?;
     let mut fields = Fields::of(&data)?;
-    let patch = UserPatch {
-        username: fields.given_text("username", Trim::Yes),
-        email: fields.optional_text("email"),
-        first_name: fields.optional_text("first_name"),
-        last_name: fields.optional_text("last_name"),
-        is_active: fields.optional_bool("is_active"),
-        is_staff: fields.optional_bool("is_staff"),
-        is_superuser: fields.optional_bool("is_superuser"),
-        groups: fields.optional_texts("groups"),
-        edition: None,
-        unread: fields.faults(),
-    };
+    let new_name = fields.given_text("username", Trim::Yes);
+    let change = UserChange { username: new_name, ..optional(&mut fields) };
+    let patch = UserPatch { change, edition: None, unread: fields.faults() };
     Ok(drf::answer(StatusCode::OK, &state.service.update_user(&username, patch, &caller).await?))
 }
 

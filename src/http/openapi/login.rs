@@ -1,16 +1,15 @@
 //! `/api-token-auth/`, `/logout/`, `/logoutall/`, `/me`, `/me/password`.
 
 use serde_json::json;
-use utoipa::PartialSchema;
+use utoipa::openapi::ObjectBuilder;
 use utoipa::openapi::path::HttpMethod;
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use super::operation::{Op, reference};
-use super::parts::{BODIES, FORM, Header, JSON, MULTIPART, fields, integer, text};
+use super::parts::{BODIES, FORM, Header, JSON, MULTIPART, fields, integer, properties, text};
+use crate::domain::profile::ProfileField;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 use crate::http::error::OAuthError;
-use crate::http::login::FIELDS;
 use crate::http::me::{Me, NewLogin};
 
 pub fn operations() -> Vec<Op> {
@@ -49,11 +48,9 @@ fn answer() -> ObjectBuilder {
         .property("token", text().description(Some("The key.")))
         .required("token")
         .property("expiry", reference::<Timestamp>());
-    if let RefOr::T(Schema::Object(user)) = User::schema() {
-        for (name, schema) in user.properties {
-            if FIELDS.contains(&name.as_str()) {
-                answer = answer.property(name, schema);
-            }
+    for (name, schema) in properties::<User>() {
+        if User::login_field_names().contains(&name.as_str()) {
+            answer = answer.property(name, schema);
         }
     }
     answer.property("user_id", integer())
@@ -85,8 +82,9 @@ fn me() -> Op {
 }
 
 fn update_me() -> Op {
-    let name = || text().max_length(Some(150));
-    let body = fields().property("first_name", name()).property("last_name", name());
+    let body = ProfileField::OWN
+        .into_iter()
+        .fold(fields(), |body, field| body.property(field.name(), text().max_length(Some(field.max_chars()))));
     Op::new(HttpMethod::Patch, "/me", "update_me", "Change the caller's own name")
         .describe("Fields that `JETON_PROFILE_FIELDS` does not name are passed over, as all others are.")
         .body(BODIES, body, &json!({ "first_name": "Alice" }))

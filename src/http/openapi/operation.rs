@@ -280,7 +280,7 @@ impl Op {
     }
 
     pub fn add<T: ToSchema>(&mut self) {
-        self.schemas.push((T::name().into_owned(), T::schema()));
+        self.schemas.push((T::name().into_owned(), parts::one_object(T::schema())));
         T::schemas(&mut self.schemas);
     }
 }

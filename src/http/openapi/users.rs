@@ -6,6 +6,7 @@ use utoipa::openapi::{ArrayBuilder, ObjectBuilder};
 
 use super::operation::Op;
 use super::parts::{BODIES, boolean, fields, text};
+use crate::domain::profile::{MAX_NAME_CHARS, ProfileField};
 use crate::domain::user::{MAX_USERNAME_CHARS, User};
 
 const PATH: &str = "/admin/users/{username}";
@@ -32,20 +33,18 @@ fn list() -> Op {
 
 /// The fields that a user is made of, and changed by.
 fn user() -> ObjectBuilder {
-    let name = || text().max_length(Some(150));
-    let groups = ArrayBuilder::new().items(name().min_length(Some(1)));
-    fields()
-        .property(
-            "username",
-            text()
-                .min_length(Some(1))
-                .max_length(Some(MAX_USERNAME_CHARS))
-                .pattern(Some("^[\\w.@+-]+$"))
-                .description(Some("Letters and digits of any script, and `@.+-_`.")),
-        )
-        .property("email", text().description(Some("An address, or empty.")).max_length(Some(254)))
-        .property("first_name", name())
-        .property("last_name", name())
+    let group = text().min_length(Some(1)).max_length(Some(MAX_NAME_CHARS));
+    let groups = ArrayBuilder::new().items(group);
+    let username = text()
+        .min_length(Some(1))
+        .max_length(Some(MAX_USERNAME_CHARS))
+        .pattern(Some("^[\\w.@+-]+$"))
+        .description(Some("Letters and digits of any script, and `@.+-_`."));
+    let profile = ProfileField::ALL.into_iter().fold(fields().property("username", username), |fields, field| {
+        let schema = text().description(Some(field.description())).max_length(Some(field.max_chars()));
+        fields.property(field.name(), schema)
+    });
+    profile
         .property("is_active", boolean())
         .property("is_staff", boolean().description(Some("Only a superuser may set it.")))
         .property("is_superuser", boolean().description(Some("Implies staff. Only a superuser may set it.")))

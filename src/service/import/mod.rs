@@ -15,6 +15,7 @@ use crate::domain::user::ImportedUser;
 use crate::store::{ImportedEntry, StoreError};
 pub use csv::{CsvError, CsvImported, would_import_csv};
 pub use django::{DjangoImport, open_django, would_import_django};
+pub use rows::columns as csv_columns;
 
 /// How far an import is.
 #[derive(Clone, Debug)]

@@ -69,12 +69,7 @@ impl Service {
     /// [`Error::Invalid`] on `password` with all faults; [`Error::NotFound`], [`Error::PermissionDenied`].
     pub async fn set_password(&self, username: &str, password: Password, caller: &Caller) -> Result<(), Error> {
         self.change_user(username, caller, async |user: User| {
-            let attributes = Attributes {
-                username: &user.username,
-                first_name: &user.first_name,
-                last_name: &user.last_name,
-                email: &user.email,
-            };
+            let attributes = Attributes { username: &user.username, profile: &user.profile };
             let mut faults = Faults::default();
             check::password("password", &password, &attributes, &mut faults);
             faults.into_result()?;

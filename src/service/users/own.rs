@@ -28,12 +28,7 @@ impl Service {
     ) -> Result<(Token, Option<Timestamp>), Error> {
         holder.require_login()?;
         let user = &holder.user;
-        let attributes = Attributes {
-            username: &user.username,
-            first_name: &user.first_name,
-            last_name: &user.last_name,
-            email: &user.email,
-        };
+        let attributes = Attributes { username: &user.username, profile: &user.profile };
         let mut faults = Faults::default();
         check::password("new_password", &new, &attributes, &mut faults);
         let mut wrong = Faults::default();

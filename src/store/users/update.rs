@@ -5,38 +5,16 @@ use serde_json::{Map, Value, json};
 
 use super::by_id;
 use super::lock::{keep_a_superuser, lock, lock_superusers};
+use super::row::ChangedColumns;
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
-use crate::domain::user::User;
+use crate::domain::user::{User, UserChange};
 use crate::store::revocation::{lock_tokens, revoke_login_tokens};
 use crate::store::schema::{user_groups, users};
 use crate::store::sessions::{end_sessions, may_sign_in};
 use crate::store::{Store, StoreError, audit, groups};
-
-/// What to change of a user; `None` leaves a field as it is.
-#[derive(Clone, Debug, Default, AsChangeset)]
-#[diesel(table_name = users)]
-pub struct UserChange {
-    /// A checked new username.
-    pub username: Option<String>,
-    /// A checked e-mail address, or empty.
-    pub email: Option<String>,
-    /// The first name.
-    pub first_name: Option<String>,
-    /// The last name.
-    pub last_name: Option<String>,
-    /// Whether the user may log in and their tokens count.
-    pub is_active: Option<bool>,
-    /// Whether the user may use the admin API.
-    pub is_staff: Option<bool>,
-    /// Whether the user may change staff and clients.
-    pub is_superuser: Option<bool>,
-    /// The names of all groups the user is to be in.
-    #[diesel(skip_update)]
-    pub groups: Option<Vec<String>>,
-}
 
 impl Store {
     /// Changes a user; `None` when they are not who was read any more: see `lock`.
@@ -55,8 +33,8 @@ impl Store {
             if may_take_a_superuser {
                 keep_a_superuser(&superusers, &user)?;
             }
-            if change.has_columns() {
-                diesel::update(users::table.find(user.id)).set(change).execute(conn)?;
+            if let Some(columns) = ChangedColumns::of(change) {
+                diesel::update(users::table.find(user.id)).set(columns).execute(conn)?;
                 diesel::update(users::table.find(user.id).filter(users::is_superuser.eq(true)))
                     .set(users::is_staff.eq(true))
                     .execute(conn)?;
@@ -122,32 +100,8 @@ impl Store {
     }
 }
 
-impl UserChange {
-    fn has_columns(&self) -> bool {
-        self.username.is_some()
-            || self.email.is_some()
-            || self.first_name.is_some()
-            || self.last_name.is_some()
-            || self.is_active.is_some()
-            || self.is_staff.is_some()
-            || self.is_superuser.is_some()
-    }
-}
-
 /// What of a user is new: a change to what was there before is none, and no entry of the audit log.
 fn difference(before: &User, after: &User) -> Map<String, Value> {
-    let fields = |user: &User| {
-        [
-            ("username", json!(user.username)),
-            ("email", json!(user.email)),
-            ("first_name", json!(user.first_name)),
-            ("last_name", json!(user.last_name)),
-            ("is_active", json!(user.is_active)),
-            ("is_staff", json!(user.is_staff)),
-            ("is_superuser", json!(user.is_superuser)),
-            ("groups", json!(user.groups)),
-        ]
-    };
-    let pairs = fields(after).into_iter().zip(fields(before));
+    let pairs = after.fields().into_iter().zip(before.fields());
     pairs.filter(|(new, old)| new != old).map(|((name, value), _)| (name.to_owned(), value)).collect()
 }
