@@ -76,6 +76,6 @@ pub async fn change_password(
     let new = Password::new(fields.required_text("new_password", Trim::No));
     fields.finish()?;
     let changed = state.service.change_own_password(&holder, old, new, &caller).await;
-    let (token, expiry) = changed.map_err(|error| HttpError::with_keyword(error, caller::challenge(&state)))?;
-    Ok(drf::secret_answer(StatusCode::OK, &NewLogin { expiry, token: token.expose() }))
+    let login = changed.map_err(|error| HttpError::with_keyword(error, caller::challenge(&state)))?;
+    Ok(drf::secret_answer(StatusCode::OK, &NewLogin { expiry: login.expires_at, token: login.token.expose() }))
 }

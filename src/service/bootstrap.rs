@@ -6,7 +6,7 @@ use crate::domain::client::{ClientSecret, client_id_fault};
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};
 use crate::domain::profile::Profile;
-use crate::domain::user::{NewUser, new_username};
+use crate::domain::user::{NewUser, User, new_username};
 use crate::store::{Store, StoreError};
 
 /// `JETON_BOOTSTRAP_*`.
@@ -52,7 +52,7 @@ impl Service {
             client: ("demo".into(), ClientSecret::generate()),
         };
         // Of two that start at once, the one that made the admin makes the client too: no secret is shown that is not so.
-        if !self.bootstrap_admin(&made.admin.0, &made.admin.1).await? {
+        if self.bootstrap_admin(&made.admin.0, &made.admin.1).await?.is_none() {
             return Ok(None);
         }
         self.bootstrap_client(&made.client.0, &made.client.1).await?;
@@ -70,13 +70,13 @@ impl Service {
         Ok(())
     }
 
-    /// Whether it was made: where it stands already it stays as it is.
-    async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<bool, Error> {
+    /// The superuser who was made. Where there is a user of that name they stay as they are.
+    async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<Option<User>, Error> {
         let username =
             new_username(username).map_err(|messages| Error::invalid("JETON_BOOTSTRAP_ADMIN", messages.join(" ")))?;
         let wanted = username.clone();
         if self.db(move |store| store.user(&wanted)).await?.is_some() {
-            return Ok(false);
+            return Ok(None);
         }
         let attributes = Attributes { username: &username, profile: &Profile::default() };
         // The operator's own choice stands, as with Django's createsuperuser; a weak one is worth a word.
@@ -90,7 +90,7 @@ impl Service {
         if let Some(user) = &made {
             log::info!(user = user.username.as_str(), user_id = user.id; "made the first superuser");
         }
-        Ok(made.is_some())
+        Ok(made)
     }
 
     async fn bootstrap_client(&self, client_id: &str, secret: &ClientSecret) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::connection::Conn;
 use super::schema::clients;
-use super::{Store, StoreError, audit, storable};
+use super::{ClientChange, Store, StoreError, audit, storable};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::client::{Client, SecretDigest, Secrets};
@@ -116,7 +116,6 @@ impl Store {
     }
 
     /// Gives a client a new secret. The old one goes on until `grace_until`, or is dead at once; any before that one is.
-    /// `false` when there is no such client.
     pub fn rotate_client(
         &self,
         client_id: &str,
@@ -124,9 +123,9 @@ impl Store {
         grace_until: Option<Timestamp>,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<ClientChange, StoreError> {
         if !storable(client_id) {
-            return Ok(false);
+            return Ok(ClientChange::NoSuchClient);
         }
         self.change(|conn, changes| {
             changes.push(Change::Clients);
@@ -139,27 +138,29 @@ impl Store {
             } else {
                 rotated.set((new, until, clients::previous_digest.eq(None::<Vec<u8>>))).execute(conn)?
             };
-            if changed > 0 {
-                let details = grace_until.map_or_else(|| json!({}), |until| json!({ "grace_until": until }));
-                audit::record(conn, by, Action::ClientRotate, client_id, &details, now)?;
+            if changed == 0 {
+                return Ok(ClientChange::NoSuchClient);
             }
-            Ok(changed > 0)
+            let details = grace_until.map_or_else(|| json!({}), |until| json!({ "grace_until": until }));
+            audit::record(conn, by, Action::ClientRotate, client_id, &details, now)?;
+            Ok(ClientChange::Done)
         })
     }
 
-    /// Deletes a client and the tokens bound to it. `false` when there is no such client.
-    pub fn delete_client(&self, client_id: &str, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+    /// Deletes a client and the tokens bound to it.
+    pub fn delete_client(&self, client_id: &str, by: &Actor, now: Timestamp) -> Result<ClientChange, StoreError> {
         if !storable(client_id) {
-            return Ok(false);
+            return Ok(ClientChange::NoSuchClient);
         }
         self.change(|conn, changes| {
             // Its tokens go with it, whosever they are.
             changes.push(Change::Everything);
             let deleted = diesel::delete(clients::table.filter(clients::client_id.eq(client_id))).execute(conn)?;
-            if deleted > 0 {
-                audit::record(conn, by, Action::ClientDelete, client_id, &json!({}), now)?;
+            if deleted == 0 {
+                return Ok(ClientChange::NoSuchClient);
             }
-            Ok(deleted > 0)
+            audit::record(conn, by, Action::ClientDelete, client_id, &json!({}), now)?;
+            Ok(ClientChange::Done)
         })
     }
 

@@ -10,7 +10,7 @@ use super::connection::Conn;
 use super::revocation::unrevoked;
 use super::schema::{tokens, users};
 use super::users::{UserRow, lock, with_groups};
-use super::{Store, StoreError, audit};
+use super::{Changed, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::page::{Page, PageRequest};
@@ -75,18 +75,18 @@ impl From<FactsRow> for TokenFacts {
 }
 
 impl Store {
-    /// Makes a token for a user; `None` when they are not who was read any more.
+    /// Makes a token for a user, if they are who was read.
     pub fn create_token(
         &self,
         read: &User,
         new: &NewToken,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<Option<TokenFacts>, StoreError> {
+    ) -> Result<Changed<TokenFacts>, StoreError> {
         self.change(|conn, changes| {
-            let Some(user) = lock(conn, read)? else { return Ok(None) };
+            let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::created(&new.digest));
-            create(conn, &user, new, by, now).map(Some)
+            create(conn, &user, new, by, now).map(Changed::Done)
         })
     }
 

@@ -10,6 +10,7 @@ mod audit_list;
 mod audit_routes;
 mod audit_whole;
 mod batch;
+mod changing_user;
 mod client_limits;
 mod commands;
 mod compressed;

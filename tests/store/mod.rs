@@ -24,7 +24,7 @@ use jeton::domain::profile::{Profile, ProfilePatch};
 use jeton::domain::time::Timestamp;
 use jeton::domain::token::{Token, TokenDigest, TokenFacts};
 use jeton::domain::user::{NewUser, User};
-use jeton::store::{Issue, LoginToken, NewToken, Store, StoreOptions};
+use jeton::store::{Issue, Issued, NewToken, Store, StoreOptions};
 
 use crate::support::app::{Kind, TestDatabase};
 
@@ -93,7 +93,7 @@ impl Kept {
     fn issue(&self, user: &User, issue: Issue) -> NewToken {
         let new = new_token(issue.single);
         let issued = self.store.issue_login_token(user, &new, issue, &by("alice"), NOW).unwrap();
-        assert!(matches!(issued, Some(LoginToken::None)), "{issued:?}");
+        assert!(matches!(issued, Issued::New), "{issued:?}");
         new
     }
 

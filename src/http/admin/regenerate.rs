@@ -35,8 +35,8 @@ pub async fn regenerate(
     body::read_known(&request, payload, body::MAX_BODY).await?;
     let query = ListQuery::of(&request)?;
     let options = options(query.get("grace"), query.get("all"))?;
-    let (token, _) = state.service.regenerate(&username, options, &caller).await?;
-    Ok(drf::secret_answer(StatusCode::OK, &NewKey { token: token.expose() }))
+    let login = state.service.regenerate(&username, options, &caller).await?;
+    Ok(drf::secret_answer(StatusCode::OK, &NewKey { token: login.token.expose() }))
 }
 
 /// How much longer what is replaced lives; empty: not at all.

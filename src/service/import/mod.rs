@@ -5,6 +5,7 @@ mod csv;
 mod django;
 mod rows;
 mod standing;
+mod walk;
 
 use serde_json::json;
 
@@ -92,6 +93,10 @@ fn made(ImportedUser { id, user, .. }: &ImportedUser, source: &str) -> ImportedE
         "imported_from": source,
     });
     ImportedEntry { action: Action::UserCreate, target: user.username.clone(), details }
+}
+
+fn count(rows: usize) -> u64 {
+    rows as u64
 }
 
 /// As [`super::Service::db`], without the deadline of requests.

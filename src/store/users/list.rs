@@ -39,7 +39,10 @@ impl Store {
                 },
                 None => None,
             };
-            let searched = if matches!(conn, Conn::Pg(_)) { SEARCHED_POSTGRES } else { SEARCHED };
+            let searched = match conn {
+                Conn::Pg(_) => SEARCHED_POSTGRES,
+                Conn::Sqlite(_) => SEARCHED,
+            };
             let count = matching(filter, group, searched).count().get_result(conn)?;
             let window = page.window(count);
             let query = matching(filter, group, searched).limit(window.limit).offset(window.offset);

@@ -14,21 +14,21 @@ use crate::domain::user::{User, UserChange};
 use crate::store::revocation::{lock_tokens, revoke_login_tokens};
 use crate::store::schema::{user_groups, users};
 use crate::store::sessions::{end_sessions, may_sign_in};
-use crate::store::{Store, StoreError, audit, groups};
+use crate::store::{Changed, Store, StoreError, audit, groups};
 
 impl Store {
-    /// Changes a user; `None` when they are not who was read any more: see `lock`.
+    /// Changes a user, if they are who was read: see `lock`.
     pub fn update_user(
         &self,
         read: &User,
         change: &UserChange,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<Option<User>, StoreError> {
+    ) -> Result<Changed<User>, StoreError> {
         self.change(|conn, changes| {
             let may_take_a_superuser = change.is_active == Some(false) || change.is_superuser == Some(false);
             let superusers = if may_take_a_superuser { lock_superusers(conn)? } else { Vec::new() };
-            let Some(user) = lock(conn, read)? else { return Ok(None) };
+            let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::User(user.id));
             if may_take_a_superuser {
                 keep_a_superuser(&superusers, &user)?;
@@ -51,51 +51,55 @@ impl Store {
             if !details.is_empty() {
                 audit::record(conn, by, Action::UserUpdate, &user.username, &Value::Object(details), now)?;
             }
-            Ok(Some(changed))
+            Ok(Changed::Done(changed))
         })
     }
 
-    /// Sets a password and revokes the user's login tokens; `false` when they are not who was read any more.
+    /// Sets a password and revokes the user's login tokens, if they are who was read.
     pub fn set_password(
         &self,
         read: &User,
         hash: &PasswordHash,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Changed<()>, StoreError> {
         self.change(|conn, changes| {
-            let Some(user) = lock(conn, read)? else { return Ok(false) };
+            let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::User(user.id));
             diesel::update(users::table.find(user.id)).set(users::password.eq(hash.as_str())).execute(conn)?;
             revoke_login_tokens(conn, user.id, by, now)?;
             end_sessions(conn, user.id)?;
             audit::record(conn, by, Action::UserPassword, &user.username, &json!({}), now)?;
-            Ok(true)
+            Ok(Changed::Done(()))
         })
     }
 
-    /// Replaces a hash by one of the same password with today's cost; `false` when the password or its hash was
-    /// changed meanwhile.
-    pub fn rehash_password(&self, user_id: i64, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
+    /// Replaces a hash by one of the same password with today's cost, if it still is the user's.
+    pub fn rehash_password(
+        &self,
+        user_id: i64,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<Changed<()>, StoreError> {
         self.write(|conn| {
             let replaced = diesel::update(users::table.find(user_id).filter(users::password.eq(old.as_str())))
                 .set(users::password.eq(new.as_str()))
                 .execute(conn)?;
-            Ok(replaced > 0)
+            Ok(if replaced > 0 { Changed::Done(()) } else { Changed::UserChanged })
         })
     }
 
-    /// Deletes a user with all of their tokens; `false` when they are not who was read any more.
-    pub fn delete_user(&self, read: &User, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+    /// Deletes a user with all of their tokens, if they are who was read.
+    pub fn delete_user(&self, read: &User, by: &Actor, now: Timestamp) -> Result<Changed<()>, StoreError> {
         self.change(|conn, changes| {
             let superusers = lock_superusers(conn)?;
-            let Some(user) = lock(conn, read)? else { return Ok(false) };
+            let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::User(user.id));
             keep_a_superuser(&superusers, &user)?;
             lock_tokens(conn, user.id)?;
             diesel::delete(users::table.find(user.id)).execute(conn)?;
             audit::record(conn, by, Action::UserDelete, &user.username, &json!({ "id": user.id }), now)?;
-            Ok(true)
+            Ok(Changed::Done(()))
         })
     }
 }
