@@ -5,7 +5,9 @@
 use std::convert::Infallible;
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use serde_json::json;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::email::{MAX_EMAIL_CHARS, email_fault};
 
@@ -64,6 +66,16 @@ impl ProfileField {
         }
     }
 
+    /// What is in it, for example.
+    #[must_use]
+    pub const fn example(self) -> &'static str {
+        match self {
+            Self::Email => "alice@example.com",
+            Self::FirstName => "Alice",
+            Self::LastName => "Liddell",
+        }
+    }
+
     /// How long it may be, in characters.
     #[must_use]
     pub const fn max_chars(self) -> usize {
@@ -98,16 +110,13 @@ pub fn name_faults(text: &str) -> Vec<String> {
 }
 
 /// Something for each field: the texts themselves ([`Profile`]), or those that are to be changed ([`ProfilePatch`]).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ProfileOf<T> {
     /// May be empty.
-    #[schema(example = "alice@example.com")]
     pub email: T,
     /// May be empty.
-    #[schema(example = "Alice")]
     pub first_name: T,
     /// May be empty.
-    #[schema(example = "Liddell")]
     pub last_name: T,
 }
 
@@ -153,6 +162,20 @@ impl Profile {
         format!("{} {}", self.first_name, self.last_name).trim().to_owned()
     }
 }
+
+impl PartialSchema for Profile {
+    fn schema() -> RefOr<Schema> {
+        let text = |field: ProfileField| {
+            let text = ObjectBuilder::new().schema_type(Type::String).description(Some(field.description()));
+            text.examples([json!(field.example())])
+        };
+        let whole = ObjectBuilder::new().schema_type(Type::Object);
+        let fields = ProfileField::ALL.into_iter();
+        fields.fold(whole, |whole, field| whole.property(field.name(), text(field)).required(field.name())).into()
+    }
+}
+
+impl ToSchema for Profile {}
 
 impl ProfilePatch {
     /// Only what is not so in `known`.

@@ -44,6 +44,7 @@ mod me_update;
 mod metadata;
 mod metrics;
 mod prefix;
+mod profile_fields;
 mod proxies;
 mod regenerate;
 mod regenerate_races;

@@ -157,26 +157,31 @@ pub fn fields() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Object)
 }
 
-/// What utoipa says as `allOf` of parts without names, a struct and those that are flattened into it, is one object.
+/// What utoipa says as `allOf` of parts without names, those that are flattened into a struct and then the struct itself, is
+/// one object.
 pub fn one_object(schema: RefOr<Schema>) -> RefOr<Schema> {
     let RefOr::T(Schema::AllOf(all)) = &schema else { return schema };
-    let parts: Option<Vec<&Object>> = all
-        .items
-        .iter()
-        .map(|part| match part {
-            RefOr::T(Schema::Object(object)) => Some(object),
-            _ => None,
-        })
-        .collect();
-    // The struct itself comes last.
-    let Some((own, flattened)) = parts.as_ref().and_then(|parts| parts.split_last()) else { return schema };
-    let mut whole = (*own).clone();
-    whole.description = all.description.clone().or(whole.description);
+    let Some((own, flattened)) = nameless(&schema).and_then(|mut parts| Some((parts.pop()?, parts))) else {
+        return schema;
+    };
+    let mut whole = own.clone();
+    whole.description.clone_from(&all.description);
     for part in flattened {
         whole.properties.extend(part.properties.clone());
         whole.required.extend(part.required.clone());
     }
     RefOr::T(Schema::Object(whole))
+}
+
+/// The objects that a schema is made of; `None` when one of them stands elsewhere.
+fn nameless(schema: &RefOr<Schema>) -> Option<Vec<&Object>> {
+    match schema {
+        RefOr::T(Schema::Object(object)) => Some(vec![object]),
+        RefOr::T(Schema::AllOf(all)) => {
+            all.items.iter().map(nameless).collect::<Option<Vec<_>>>().map(|parts| parts.concat())
+        }
+        _ => None,
+    }
 }
 
 /// The properties of a type that is an object.
