@@ -63,6 +63,7 @@ use crate::logging::carried;
 use crate::store::{Store, StoreError};
 use authenticate::Clients;
 pub use authenticate::{AuthenticationFault, Holder};
+pub use batches::Batches;
 pub use bootstrap::{Bootstrap, FirstStart};
 use cache::Cache;
 use client_limits::ClientLimits;

@@ -73,7 +73,7 @@ use manager::Manager;
 pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, close_file};
 use opened_file::OpenedFile;
-pub use outcome::{Changed, ClientChange, FormUse, OwnChange, Revoked};
+pub use outcome::{Changed, ClientChange, FormUse, OwnChange, Replaced, Revoked};
 pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
 use pools::{CurrentPools, Pools};
 pub use purge::{Purge, Purged};

@@ -80,3 +80,13 @@ pub enum FormUse {
     /// It was, or its session is over.
     NotAgain,
 }
+
+/// What becomes of a value that is to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Replaced {
+    /// It is.
+    Done,
+    /// Another one stands there than the one that was to be replaced.
+    ByOthers,
+}
