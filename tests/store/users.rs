@@ -118,11 +118,11 @@ on_both! {
         for read in [gone, promoted, demoted] {
             let change = UserChange { is_active: Some(false), ..UserChange::default() };
             assert!(kept.store.update_user(&read, &change, &by("root"), NOW).unwrap().done().is_none());
-            assert!(!kept.store.set_password(&read, &hash("x"), &by("root"), NOW).unwrap().done().is_some());
-            assert!(!kept.store.delete_user(&read, &by("root"), NOW).unwrap().done().is_some());
+            assert!(kept.store.set_password(&read, &hash("x"), &by("root"), NOW).unwrap().done().is_none());
+            assert!(kept.store.delete_user(&read, &by("root"), NOW).unwrap().done().is_none());
             assert!(kept.store.create_token(&read, &named_token("n"), &by("root"), NOW).unwrap().done().is_none());
             let how = Regenerate { all: true, grace_until: None };
-            assert!(!kept.store.regenerate_token(&read, &new_token(true), how, &by("root"), NOW).unwrap().done().is_some());
+            assert!(kept.store.regenerate_token(&read, &new_token(true), how, &by("root"), NOW).unwrap().done().is_none());
         }
         assert_eq!(kept.everything(), before);
     }
@@ -162,7 +162,7 @@ on_both! {
         let before = kept.everything();
         let none = kept.store.create_own_token(&others, &other, &named_token("n"), None, &by("alice"), NOW).unwrap();
         assert!(matches!(none, Changed::Done(OwnChange::TokenEnded)), "{none:?}");
-        assert!(!kept.store.revoke_login_tokens(other.id, &by("alice"), NOW).unwrap().is_some());
+        assert!(kept.store.revoke_login_tokens(other.id, &by("alice"), NOW).unwrap().is_none());
         assert_eq!(kept.everything(), before);
     }
 
@@ -207,8 +207,8 @@ on_both! {
     fn a_hash_is_replaced_only_while_it_is_the_one_that_was_checked(db) {
         let kept = Kept::new(db);
         let alice = kept.user("alice");
-        assert!(!kept.store.rehash_password(alice.id, &hash("other"), &hash("new")).unwrap().done().is_some());
-        assert!(!kept.store.rehash_password(99, &hash("first"), &hash("new")).unwrap().done().is_some());
+        assert!(kept.store.rehash_password(alice.id, &hash("other"), &hash("new")).unwrap().done().is_none());
+        assert!(kept.store.rehash_password(99, &hash("first"), &hash("new")).unwrap().done().is_none());
         assert_eq!(kept.store.user("alice").unwrap().unwrap().password.as_str(), "first");
         assert!(kept.store.rehash_password(alice.id, &hash("first"), &hash("new")).unwrap().done().is_some());
         assert_eq!(kept.store.user("alice").unwrap().unwrap().password.as_str(), "new");
