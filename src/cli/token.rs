@@ -127,7 +127,7 @@ async fn create(create: Create, service: &Service, caller: &Superuser) -> Result
         let wanted = NamedToken { name, scope: create.scope, expires_in: create.expires_in };
         service.create_named_token(username, wanted, caller).await?.0
     } else if create.regenerate {
-        service.regenerate(username, RegenerateOptions::default(), caller).await?.0
+        service.regenerate(username, RegenerateOptions::default(), caller).await?.token
     } else {
         service.create_login_token(username, caller).await?
     };

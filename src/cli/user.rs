@@ -8,8 +8,9 @@ use super::prompt::{confirm, confirm_or_yes, new_password};
 use super::{Failure, no_such_user, with_service};
 use crate::config::Config;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
-use crate::domain::user::{User, UserFilter};
-use crate::service::{Error, Service, Superuser, UserDraft, UserPatch};
+use crate::domain::profile::Profile;
+use crate::domain::user::{NewUser, User, UserChange, UserFilter};
+use crate::service::{Error, Service, Superuser};
 
 /// What can be done to users.
 #[derive(Subcommand)]
@@ -128,15 +129,14 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
 fn create(create: Create, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
         let password = if create.no_password { None } else { Some(new_password(create.password_stdin)?) };
-        let draft = UserDraft {
-            password,
-            email: create.email,
+        let user = NewUser {
+            profile: Profile { email: create.email, ..Profile::default() },
             is_staff: create.staff,
             is_superuser: create.superuser,
             groups: create.groups,
-            ..UserDraft::named(&create.username)
+            ..NewUser::named(create.username, password)
         };
-        let user = service.create_user(draft, &caller).await?;
+        let user = service.create_user(user.into(), &caller).await?;
         eprintln!("user {} is made, with id {}", user.username, user.id);
         Ok(())
     })
@@ -144,8 +144,8 @@ fn create(create: Create, config: &Config) -> Result<(), Failure> {
 
 fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
-        let patch = UserPatch { is_active: Some(active), ..UserPatch::default() };
-        service.update_user(username, patch, &caller).await.map_err(no_such_user(username))?;
+        let change = UserChange { is_active: Some(active), ..UserChange::default() };
+        service.update_user(username, change.into(), &caller).await.map_err(no_such_user(username))?;
         eprintln!("user {username} is {}", if active { "active" } else { "inactive" });
         Ok(())
     })
@@ -198,7 +198,7 @@ async fn list(service: &Service, caller: &Superuser, search: &str, json: bool) -
             vec![
                 user.id.to_string(),
                 user.username.clone(),
-                user.email.clone(),
+                user.profile.email.clone(),
                 role(user).into(),
                 user.groups.join(","),
             ]

@@ -1,8 +1,10 @@
 //! How the settings that are words are written.
 
 use super::values::list;
+use crate::domain::profile::ProfileField;
 use crate::domain::scope;
 use crate::domain::token::TokenMode;
+use crate::domain::user::User;
 use crate::logging::LogFormat;
 
 pub fn token_mode(text: &str) -> Result<TokenMode, String> {
@@ -21,11 +23,11 @@ pub fn token_prefix(text: &str) -> Result<String, String> {
 }
 
 pub fn login_fields(text: &str) -> Result<Vec<String>, String> {
-    const KNOWN: [&str; 8] =
-        ["user_id", "username", "email", "first_name", "last_name", "is_staff", "is_superuser", "groups"];
+    let mut known = vec!["user_id"];
+    known.extend(User::login_field_names());
     let fields = list(text);
-    match fields.iter().find(|field| !KNOWN.contains(&field.as_str())) {
-        Some(unknown) => Err(format!("`{unknown}` is none of {}", KNOWN.join(", "))),
+    match fields.iter().find(|field| !known.contains(&field.as_str())) {
+        Some(unknown) => Err(format!("`{unknown}` is none of {}", known.join(", "))),
         None => Ok(fields),
     }
 }
@@ -44,10 +46,10 @@ pub fn scopes_or_none(text: &str) -> Result<String, String> {
 }
 
 pub fn profile_fields(text: &str) -> Result<Vec<String>, String> {
-    const KNOWN: [&str; 2] = ["first_name", "last_name"];
+    let known = ProfileField::OWN.map(ProfileField::name);
     let fields = if text == "none" { Vec::new() } else { list(text) };
-    match fields.iter().find(|field| !KNOWN.contains(&field.as_str())) {
-        Some(unknown) => Err(format!("`{unknown}` is none of {}; write none for no field", KNOWN.join(", "))),
+    match fields.iter().find(|field| !known.contains(&field.as_str())) {
+        Some(unknown) => Err(format!("`{unknown}` is none of {}; write none for no field", known.join(", "))),
         None => Ok(fields),
     }
 }

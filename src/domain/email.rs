@@ -18,6 +18,9 @@ static DOMAIN: LazyLock<Regex> = LazyLock::new(|| {
 
 static LITERAL: LazyLock<Regex> = LazyLock::new(|| pattern(r"\A\[[0-9A-Fa-f:.]+\]\z"));
 
+/// The longest address, in characters (Django).
+pub const MAX_EMAIL_CHARS: usize = 254;
+
 const MAX_LABEL_CHARS: usize = 63;
 
 fn pattern(text: &str) -> Regex {
@@ -33,7 +36,7 @@ pub fn email_fault(email: &str) -> Option<&'static str> {
             .is_some_and(|(user, domain)| USER.is_match(user) && (is_domain(domain) || LITERAL.is_match(domain)));
     if !good {
         Some("Enter a valid email address.")
-    } else if email.chars().count() > 254 {
+    } else if email.chars().count() > MAX_EMAIL_CHARS {
         Some("Ensure this field has no more than 254 characters.")
     } else {
         None

@@ -15,6 +15,7 @@ pub mod network;
 pub mod page;
 pub mod password;
 pub mod password_rules;
+pub mod profile;
 pub mod random;
 pub mod rate;
 pub mod scope;

@@ -4,17 +4,15 @@
 
 use std::cmp::Ordering;
 
+use super::profile::{Profile, ProfileField};
+
 /// What of the user a new password must not resemble
 /// (`DEFAULT_USER_ATTRIBUTES` in `django/contrib/auth/password_validation.py`).
 pub struct Attributes<'a> {
     /// The login name.
     pub username: &'a str,
-    /// May be empty.
-    pub first_name: &'a str,
-    /// May be empty.
-    pub last_name: &'a str,
-    /// May be empty.
-    pub email: &'a str,
+    /// E-mail address and names.
+    pub profile: &'a Profile,
 }
 
 /// Every fault of `password`, in Django's order and words; empty when it may be used
@@ -24,20 +22,16 @@ pub fn faults(password: &str, user: &Attributes<'_>) -> Vec<String> {
         return vec!["Null characters are not allowed.".into()];
     }
     // The names are those of Django's `User` model; only the first that matches is told.
-    let attributes = [
-        ("username", user.username),
-        ("first name", user.first_name),
-        ("last name", user.last_name),
-        ("email address", user.email),
-    ];
+    let profile = ProfileField::COMPARED_WITH_PASSWORDS;
+    let profile = profile.map(|(field, name)| (name, user.profile.get(field).as_str()));
+    let mut attributes = std::iter::once(("username", user.username)).chain(profile);
     let mut faults = Vec::new();
     if password.len() > 4096 {
         // Nothing on the list is that long, and to compare it with the user costs too much.
         faults.push("This password is too long. It must contain at most 4096 bytes.".into());
     } else {
         let chars = sorted(&password.to_lowercase());
-        let similar = |(_, value): &&(&str, &str)| resembles(&chars, value);
-        if let Some((name, _)) = attributes.iter().find(similar) {
+        if let Some((name, _)) = attributes.find(|(_, value)| resembles(&chars, value)) {
             faults.push(format!("The password is too similar to the {name}."));
         }
         if password.chars().count() < 8 {
@@ -134,12 +128,14 @@ const DIGITS: [u32; 180] = [
 mod tests {
     use super::*;
 
-    const ALICE: Attributes<'_> = Attributes {
-        username: "alice",
-        first_name: "Nadège",
-        last_name: "O'Connor-Smith Jr.",
-        email: "a.liddell@wonderland.example",
-    };
+    fn said_of_alice(password: &str) -> Vec<String> {
+        let profile = Profile {
+            first_name: "Nadège".into(),
+            last_name: "O'Connor-Smith Jr.".into(),
+            email: "a.liddell@wonderland.example".into(),
+        };
+        faults(password, &Attributes { username: "alice", profile: &profile })
+    }
 
     /// What Django 5.2 answers: the initials of [`words`], then the passwords it says them of.
     const DJANGO: &str = "\
@@ -177,15 +173,15 @@ usc:alice";
             let (expected, passwords) = line.split_once(':').unwrap();
             let expected: Vec<_> = expected.chars().map(words).collect();
             for password in passwords.split('|') {
-                assert_eq!(faults(password, &ALICE), expected, "{password:?}");
+                assert_eq!(said_of_alice(password), expected, "{password:?}");
             }
         }
     }
 
     #[test]
     fn bounds_of_our_own() {
-        assert!(faults(&"é".repeat(2048), &ALICE).is_empty());
-        assert_eq!(faults(&"1".repeat(4097), &ALICE), [words('b'), words('n')]);
-        assert_eq!(faults("alice\0", &ALICE), [words('0')]);
+        assert!(said_of_alice(&"é".repeat(2048)).is_empty());
+        assert_eq!(said_of_alice(&"1".repeat(4097)), [words('b'), words('n')]);
+        assert_eq!(said_of_alice("alice\0"), [words('0')]);
     }
 }

@@ -149,6 +149,10 @@ fn service_answer(error: &Error) -> HttpResponse {
             let sentence = "Too many logins at once, try again later.";
             with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })
         }
+        Error::UserChanging => {
+            log::warn!("{error}");
+            with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: &error.to_string() })
+        }
         Error::Store(error) if error.is_passing() => {
             log::log!(error.level(), "{error}");
             let sentence = "Service temporarily unavailable, try again later.";

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_rt::task::JoinHandle;
 
 use crate::domain::time::Stopwatch;
-use crate::service::{Error, PurgeRound, ResealRound, Service};
+use crate::service::{Batches, Error, PurgeRound, ResealRound, Service};
 use crate::store::{LockedRows, Purge};
 
 /// Begins all of them; each goes on until it is aborted.
@@ -143,7 +143,7 @@ async fn keep_purging(service: Service) {
 
 async fn purge_all(service: &Service, what: Purge) -> Result<(), Error> {
     let mut round = PurgeRound::of(what);
-    while service.purge(&mut round).await? {
+    while service.purge(&mut round).await? == Batches::GoOn {
         actix_rt::time::sleep(PURGE_PAUSE).await;
     }
     Ok(())
@@ -170,7 +170,7 @@ async fn reseal_all(service: &Service) -> Result<(), Error> {
         return Ok(());
     }
     let mut round = ResealRound::default();
-    while service.reseal(&mut round).await? {
+    while service.reseal(&mut round).await? == Batches::GoOn {
         actix_rt::time::sleep(RESEAL_PAUSE).await;
     }
     if round.resealed > 0 {

@@ -12,6 +12,16 @@ const MOST: u32 = 500;
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Whether work that goes batch by batch goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Batches {
+    /// More may be due.
+    GoOn,
+    /// Nothing is due any more.
+    AreOver,
+}
+
 impl Service {
     /// Runs `batch` - behind which id, how many rows at most - until it finds nothing more; `hear` is told how many rows each
     /// has changed. Says how many all of them have.

@@ -5,7 +5,8 @@ use crate::domain::audit::Actor;
 use crate::domain::client::{ClientSecret, client_id_fault};
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};
-use crate::domain::user::{NewUser, new_username};
+use crate::domain::profile::Profile;
+use crate::domain::user::{NewUser, User, new_username};
 use crate::store::{Store, StoreError};
 
 /// `JETON_BOOTSTRAP_*`.
@@ -51,7 +52,7 @@ impl Service {
             client: ("demo".into(), ClientSecret::generate()),
         };
         // Of two that start at once, the one that made the admin makes the client too: no secret is shown that is not so.
-        if !self.bootstrap_admin(&made.admin.0, &made.admin.1).await? {
+        if self.bootstrap_admin(&made.admin.0, &made.admin.1).await?.is_none() {
             return Ok(None);
         }
         self.bootstrap_client(&made.client.0, &made.client.1).await?;
@@ -69,36 +70,27 @@ impl Service {
         Ok(())
     }
 
-    /// Whether it was made: where it stands already it stays as it is.
-    async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<bool, Error> {
+    /// The superuser who was made. Where there is a user of that name they stay as they are.
+    async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<Option<User>, Error> {
         let username =
             new_username(username).map_err(|messages| Error::invalid("JETON_BOOTSTRAP_ADMIN", messages.join(" ")))?;
         let wanted = username.clone();
         if self.db(move |store| store.user(&wanted)).await?.is_some() {
-            return Ok(false);
+            return Ok(None);
         }
-        let attributes = Attributes { username: &username, first_name: "", last_name: "", email: "" };
+        let attributes = Attributes { username: &username, profile: &Profile::default() };
         // The operator's own choice stands, as with Django's createsuperuser; a weak one is worth a word.
         for fault in password_rules::faults(password.expose(), &attributes) {
             log::warn!("JETON_BOOTSTRAP_ADMIN_PASSWORD: {fault}");
         }
-        let new = NewUser {
-            username,
-            email: String::new(),
-            first_name: String::new(),
-            last_name: String::new(),
-            is_active: true,
-            is_staff: true,
-            is_superuser: true,
-            groups: Vec::new(),
-            password: self.inner.hasher.hash(password.clone(), None).await?,
-        };
+        let hash = self.inner.hasher.hash(password.clone(), None).await?;
+        let new = NewUser { is_staff: true, is_superuser: true, ..NewUser::named(username, hash) };
         let now = self.clock().now();
         let made = self.db(move |store| store.bootstrap_user(&new, now)).await?;
         if let Some(user) = &made {
             log::info!(user = user.username.as_str(), user_id = user.id; "made the first superuser");
         }
-        Ok(made.is_some())
+        Ok(made)
     }
 
     async fn bootstrap_client(&self, client_id: &str, secret: &ClientSecret) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use super::{Error, Faults, Service, Superuser};
 use crate::domain::client::{Client, ClientSecret, client_id_fault};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
-use crate::store::StoreError;
+use crate::store::{ClientChange, StoreError};
 
 /// How a client's secret is replaced.
 #[derive(Clone, Debug, Default)]
@@ -70,8 +70,10 @@ impl Service {
         let (id, digest, actor, now) =
             (client_id.to_owned(), secret.digest(), caller.actor.clone(), self.clock().now());
         let grace_until = options.grace.filter(|grace| !grace.is_zero()).map(|grace| now.after(grace));
-        let found = self.db(move |store| store.rotate_client(&id, &digest, grace_until, &actor, now)).await?;
-        if found { Ok((secret, grace_until)) } else { Err(Error::NotFound) }
+        match self.db(move |store| store.rotate_client(&id, &digest, grace_until, &actor, now)).await? {
+            ClientChange::Done => Ok((secret, grace_until)),
+            ClientChange::NoSuchClient => Err(Error::NotFound),
+        }
     }
 
     /// Deletes a client.
@@ -80,6 +82,9 @@ impl Service {
     /// [`Error::NotFound`].
     pub async fn delete_client(&self, client_id: &str, caller: &Superuser) -> Result<(), Error> {
         let (id, actor, now) = (client_id.to_owned(), caller.actor.clone(), self.clock().now());
-        if self.db(move |store| store.delete_client(&id, &actor, now)).await? { Ok(()) } else { Err(Error::NotFound) }
+        match self.db(move |store| store.delete_client(&id, &actor, now)).await? {
+            ClientChange::Done => Ok(()),
+            ClientChange::NoSuchClient => Err(Error::NotFound),
+        }
     }
 }

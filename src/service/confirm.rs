@@ -4,7 +4,7 @@ use super::{AuthenticationFault, Caller, Error, Faults, Holder, Login, LoginRefu
 use crate::domain::password::Password;
 use crate::domain::token::TokenKind;
 use crate::domain::user::User;
-use crate::store::OwnChange;
+use crate::store::{Changed, OwnChange};
 
 impl Holder {
     /// A named token is for services; on jeton itself it changes nothing but that it can end itself.
@@ -18,11 +18,11 @@ impl Holder {
 
 impl Service {
     /// Checks the holder's password, as a login does, within its limits and with its entry in the audit log, and lets
-    /// `change` do the rest; again when the user is not who was checked any more. `None`: a limit is reached.
+    /// `change` do the rest; again when the user is not who was checked any more.
     ///
     /// # Errors
-    /// `wrong` for a wrong password; [`Error::Throttled`], [`Error::Busy`]; [`Error::NotAuthenticated`] when the
-    /// holder's token was revoked meanwhile.
+    /// `wrong` for a wrong password; [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`];
+    /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
     pub(super) async fn confirmed<T>(
         &self,
         holder: &Holder,
@@ -30,8 +30,8 @@ impl Service {
         wrong: Faults,
         via: &str,
         caller: &Caller,
-        change: impl AsyncFn(User) -> Result<OwnChange<T>, Error>,
-    ) -> Result<Option<T>, Error> {
+        change: impl AsyncFn(User) -> Result<Changed<OwnChange<T>>, Error>,
+    ) -> Result<T, Error> {
         let actor = caller.actor.clone();
         let login = Login { username: holder.user.username.clone(), password, address: actor.address };
         let change = async |user: User| {
@@ -40,16 +40,22 @@ impl Service {
                 return Err(Error::LoginRefused(LoginRefusal::WrongPassword));
             }
             match change(user).await? {
-                OwnChange::Done(done) => Ok(Some(Some(done))),
-                OwnChange::LimitReached => Ok(Some(None)),
-                OwnChange::UserChanged => Ok(None),
-                OwnChange::TokenEnded => Err(Error::NotAuthenticated(AuthenticationFault::InvalidToken)),
+                Changed::Done(OwnChange::TokenEnded) => Err(ended()),
+                changed => Ok(changed),
             }
         };
-        let confirmed = self.limited(actor, Some(via), self.with_checked(&login, change)).await;
-        confirmed.map_err(|error| match error {
-            Error::LoginRefused(_) => Error::Invalid(wrong),
-            other => other,
-        })
+        match self.limited(actor, Some(via), self.with_checked(&login, change)).await {
+            Ok(OwnChange::Done(done)) => Ok(done),
+            // No failure of the login, so told here.
+            Ok(OwnChange::LimitReached) => Err(Error::TokenLimit),
+            Ok(OwnChange::TokenEnded) => Err(ended()),
+            Err(Error::LoginRefused(_)) => Err(Error::Invalid(wrong)),
+            Err(other) => Err(other),
+        }
     }
+}
+
+/// The token that they asked with was revoked meanwhile.
+fn ended() -> Error {
+    Error::NotAuthenticated(AuthenticationFault::InvalidToken)
 }

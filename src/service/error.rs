@@ -41,6 +41,9 @@ pub enum Error {
     /// Too many logins wait already (503).
     #[error("too many logins at once")]
     Busy,
+    /// Others change the user again and again while this is under way (503).
+    #[error("This user is being changed by others, try again later.")]
+    UserChanging,
     /// The database (503 or 500).
     #[error(transparent)]
     Store(StoreError),

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
+use super::lookup::TokenStatus;
 use super::{Error, Reason, Service, Staff};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenFacts;
@@ -31,9 +32,12 @@ pub struct Explanation {
     pub token: Option<TokenFacts>,
 }
 
+/// The word for a token that is not inactive.
+const ACTIVE: &str = "active";
+
 /// The words of `reason`.
 fn words() -> Object {
-    let words = std::iter::once("active").chain(Reason::ALL.map(Reason::as_str));
+    let words = std::iter::once(ACTIVE).chain(Reason::ALL.map(Reason::as_str));
     let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
     text.description(Some("`active`, or why it is not.")).build()
 }
@@ -41,23 +45,45 @@ fn words() -> Object {
 impl Service {
     /// Explains a key.
     pub async fn explain(&self, presented: &str, _: &Staff) -> Result<Explanation, Error> {
-        let now = self.clock().now();
-        let (reason, found) = self.find(presented).await?;
-        let word = reason.map_or("active", Reason::as_str);
-        let Some((token, user)) = found else { return Ok(Explanation { reason: word, ..Explanation::default() }) };
-        let (at, by) = match reason {
-            Some(Reason::Revoked) => (token.revoked_at, token.revoked_by.clone()),
-            Some(Reason::Expired) => (token.expires_at.filter(|end| *end <= now), None),
-            Some(Reason::UserInactive) => self.deactivation(&user).await?,
-            _ => (None, None),
-        };
-        let username = Some(user.username);
-        Ok(Explanation { active: reason.is_none(), reason: word, at, by, username, token: Some(token) })
+        match self.find(presented).await? {
+            TokenStatus::Active((token, user)) => Ok(Explanation {
+                active: true,
+                reason: ACTIVE,
+                username: Some(user.username),
+                token: Some(token),
+                ..Explanation::default()
+            }),
+            TokenStatus::Inactive(reason, None) => {
+                Ok(Explanation { reason: reason.as_str(), ..Explanation::default() })
+            }
+            TokenStatus::Inactive(reason, Some((token, user))) => {
+                let Ended { at, by } = self.ended(reason, &token, &user).await?;
+                let (reason, username) = (reason.as_str(), Some(user.username));
+                Ok(Explanation { active: false, reason, at, by, username, token: Some(token) })
+            }
+        }
     }
 
-    async fn deactivation(&self, user: &User) -> Result<(Option<Timestamp>, Option<String>), Error> {
-        let username = user.username.clone();
-        let entry = self.db(move |store| store.last_deactivation(&username)).await?;
-        Ok(entry.map_or((None, None), |entry| (Some(entry.at), Some(entry.actor))))
+    async fn ended(&self, reason: Reason, token: &TokenFacts, user: &User) -> Result<Ended, Error> {
+        Ok(match reason {
+            Reason::Revoked => Ended { at: token.revoked_at, by: token.revoked_by.clone() },
+            Reason::Expired => {
+                let now = self.clock().now();
+                Ended { at: token.expires_at.filter(|end| *end <= now), by: None }
+            }
+            Reason::UserInactive => {
+                let username = user.username.clone();
+                let entry = self.db(move |store| store.last_deactivation(&username)).await?;
+                entry.map_or_else(Ended::default, |entry| Ended { at: Some(entry.at), by: Some(entry.actor) })
+            }
+            Reason::Malformed | Reason::Unknown => Ended::default(),
+        })
     }
+}
+
+/// When a token ended and who ended it, as far as is known.
+#[derive(Default)]
+struct Ended {
+    at: Option<Timestamp>,
+    by: Option<String>,
 }

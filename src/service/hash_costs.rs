@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Error, Service};
 use crate::domain::password::{HashCosts, NameKey, PasswordHash};
 use crate::domain::time::{Stopwatch, Timestamp, Uptime};
-use crate::store::{MetaKey, Store, StoreError};
+use crate::store::{MetaKey, Replaced, Store, StoreError};
 
 /// How old a count may become, and how many times as long as the counting took: a percent of a connection at most.
 const LONGEST_AGE: Duration = Duration::from_mins(10);
@@ -197,7 +197,7 @@ impl Service {
                 if old.is_empty() {
                     return Ok(store.meta_or_insert(MetaKey::HashCosts, &wanted)? == wanted);
                 }
-                store.replace_meta(MetaKey::HashCosts, &old, &wanted)
+                Ok(store.replace_meta(MetaKey::HashCosts, &old, &wanted)? == Replaced::Done)
             })
             .await?;
         Ok(replaced.then_some(text))

@@ -1,214 +1,12 @@
 //! Whether a token is good, and whose it is (RFC 7662).
 
-use std::borrow::Cow;
-
-use serde::{Deserialize, Serialize};
-use utoipa::openapi::schema::AdditionalProperties;
-use utoipa::openapi::{Object, ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
-
-use super::cache::{Born, Keep, Kept, Now, Patience};
-use super::lookup::Judged;
+use super::cache::{Born, Keep, Now, Patience};
+use super::introspection::Introspection;
+use super::lookup::TokenStatus;
 use super::uses::{self, USE_INTERVAL};
-use super::{Error, Reason, Rights, Service, stands_for_its_user};
+use super::{Error, Identity, Reason, Service};
 use crate::domain::time::{Timestamp, Uptime};
-use crate::domain::token::{TokenDigest, TokenFacts, TokenKind};
-use crate::domain::user::User;
-
-const INACTIVE: &[u8] = b"{\"active\":false}";
-
-/// What the cache keeps of an active named token: no reason's number, as 0 is none, which is an active login token's.
-const NAMED: u8 = u8::MAX;
-
-/// What introspection found: the answer as it is sent.
-#[derive(Clone, Debug)]
-pub struct Introspection {
-    json: Cow<'static, [u8]>,
-    reason: Option<Reason>,
-    kind: TokenKind,
-}
-
-/// The answer for an active token, its members in the contract's order (RFC 7662 section 2.2, and ours).
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "Active", description = "An active token (RFC 7662 section 2.2).")]
-#[expect(clippy::struct_field_names, reason = "the names are RFC 7662's")]
-struct Active<'a> {
-    #[schema(schema_with = always::<true>)]
-    active: bool,
-    #[schema(example = "Bearer")]
-    token_type: &'static str,
-    /// The user's id, as text.
-    #[schema(example = "7")]
-    sub: String,
-    #[schema(example = "alice")]
-    username: &'a str,
-    /// Separated by blanks.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    #[schema(example = "reports:read")]
-    scope: &'a str,
-    /// When the token was made, in seconds since 1970.
-    #[schema(example = 1_700_000_000)]
-    iat: i64,
-    /// When it ends.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = 1_700_036_000)]
-    exp: Option<i64>,
-    /// The token's id.
-    #[schema(example = "12")]
-    jti: String,
-    /// `JETON_ISSUER`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "https://tokens.example.com")]
-    iss: Option<&'a str>,
-    /// The client that the token is bound to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "billing")]
-    client_id: Option<&'a str>,
-    #[schema(example = 7)]
-    user_id: i64,
-    #[schema(example = "alice@example.com")]
-    email: &'a str,
-    is_staff: bool,
-    is_superuser: bool,
-    groups: &'a [String],
-}
-
-/// Whose an active token is, as its introspection says.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Identity {
-    /// The user's id.
-    pub user_id: i64,
-    /// The username.
-    pub username: String,
-    /// May be empty.
-    pub email: String,
-    /// Names.
-    pub groups: Vec<String>,
-    /// May use the admin API.
-    pub is_staff: bool,
-    /// May do everything.
-    pub is_superuser: bool,
-    /// The token's scopes, separated by blanks.
-    #[serde(default)]
-    pub scope: String,
-    /// The token's id.
-    #[serde(rename = "jti")]
-    pub token_id: String,
-    /// Login or named; the answer does not say it.
-    #[serde(skip, default = "named")]
-    pub kind: TokenKind,
-}
-
-/// Until it is known, the one that may less.
-const fn named() -> TokenKind {
-    TokenKind::Named
-}
-
-impl Identity {
-    /// What they may do on jeton itself.
-    #[must_use]
-    pub fn rights(&self) -> Rights {
-        Rights::of(self.is_staff, self.is_superuser).by_token(self.kind, &self.scope)
-    }
-
-    /// Whether the token stands for its user on jeton itself.
-    #[must_use]
-    pub fn stands_for_its_user(&self) -> bool {
-        stands_for_its_user(self.kind, &self.scope)
-    }
-}
-
-/// A boolean that is one of the two.
-fn always<const VALUE: bool>() -> Object {
-    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([VALUE])).build()
-}
-
-impl PartialSchema for Introspection {
-    fn schema() -> RefOr<Schema> {
-        let inactive = ObjectBuilder::new().property("active", always::<false>()).required("active");
-        let inactive = inactive
-            .description(Some("Whatever the reason is."))
-            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
-        OneOfBuilder::new().item(Active::schema()).item(inactive.title(Some("Inactive"))).into()
-    }
-}
-
-impl ToSchema for Introspection {}
-
-impl Introspection {
-    fn active(token: &TokenFacts, user: &User, issuer: Option<&str>, now: Timestamp) -> Self {
-        let answer = Active {
-            active: true,
-            token_type: "Bearer",
-            sub: user.id.to_string(),
-            username: &user.username,
-            scope: &token.scope,
-            // Not ahead of `exp`, or of the time at all, where another node's clock is: clients refuse what is.
-            iat: token.created_at.min(now).epoch_seconds(),
-            exp: token.ends_at().map(Timestamp::epoch_seconds),
-            jti: token.id.to_string(),
-            iss: issuer,
-            client_id: token.client.as_deref(),
-            user_id: user.id,
-            email: &user.email,
-            is_staff: user.is_staff,
-            is_superuser: user.is_superuser,
-            groups: &user.groups,
-        };
-        let mut json = serde_json::to_string(&answer).expect("strings, numbers and lists are JSON");
-        // Line separators that JavaScript would not take in a string, as DRF's renderer has it.
-        if json.contains(['\u{2028}', '\u{2029}']) {
-            json = json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-        }
-        Self { json: Cow::Owned(json.into_bytes()), reason: None, kind: token.kind() }
-    }
-
-    /// Exactly `{"active":false}`, whatever the reason.
-    const fn inactive(reason: Reason) -> Self {
-        Self { json: Cow::Borrowed(INACTIVE), reason: Some(reason), kind: TokenKind::Named }
-    }
-
-    /// Why the token is not active.
-    #[must_use]
-    pub const fn reason(&self) -> Option<Reason> {
-        self.reason
-    }
-
-    /// The answer, as JSON.
-    #[must_use]
-    pub fn into_json(self) -> Cow<'static, [u8]> {
-        self.json
-    }
-
-    /// Whose the token is, or why it is not active.
-    pub(super) fn identity(&self) -> Result<Identity, Reason> {
-        let read = |()| serde_json::from_slice(&self.json).expect("our own answer");
-        self.reason.map_or(Ok(()), Err).map(read).map(|identity| Identity { kind: self.kind, ..identity })
-    }
-
-    /// From the cache.
-    fn kept(kept: Kept) -> Self {
-        if let Some(reason) = Reason::ALL.iter().find(|reason| number(**reason) == kept.code) {
-            return Self::inactive(*reason);
-        }
-        let kind = if kept.code == NAMED { TokenKind::Named } else { TokenKind::Login };
-        Self { json: Cow::Owned(kept.text), reason: None, kind }
-    }
-
-    /// What the cache keeps beside the text.
-    fn code(&self) -> u8 {
-        match (self.reason, self.kind) {
-            (Some(reason), _) => number(reason),
-            (None, TokenKind::Named) => NAMED,
-            (None, TokenKind::Login) => 0,
-        }
-    }
-}
-
-fn number(reason: Reason) -> u8 {
-    let place = Reason::ALL.iter().position(|one| *one == reason);
-    place.and_then(|at| u8::try_from(at + 1).ok()).unwrap_or(0)
-}
+use crate::domain::token::TokenDigest;
 
 impl Service {
     /// Introspects one token. The caller has been authenticated.
@@ -223,7 +21,7 @@ impl Service {
             return Ok(self.counted(kept));
         }
         match self.look_up(digest).await {
-            Ok((born, judged)) => Ok(self.told(self.introspection(&digest, born, &judged))),
+            Ok((born, status)) => Ok(self.told(self.introspection(&digest, born, &status))),
             Err(error) => {
                 let kept = self.kept(&digest, Patience::StaleIfError).filter(|_| error.is_passing());
                 kept.map(|kept| self.counted(kept)).ok_or(error)
@@ -250,10 +48,10 @@ impl Service {
         }
         match self.look_up_all(missing.iter().map(|(_, digest)| *digest).collect()).await {
             Ok((born, found)) => {
+                let unknown = TokenStatus::Inactive(Reason::Unknown, None);
                 for (at, digest) in missing {
-                    let unknown = (Some(Reason::Unknown), None);
-                    let judged = found.get(&digest).unwrap_or(&unknown);
-                    results[at] = Some(self.told(self.introspection(&digest, born, judged)));
+                    let status = found.get(&digest).unwrap_or(&unknown);
+                    results[at] = Some(self.told(self.introspection(&digest, born, status)));
                 }
             }
             Err(error) if error.is_passing() => {
@@ -292,41 +90,41 @@ impl Service {
         self.inner.cache.get(digest, now, patience).map(Introspection::kept)
     }
 
-    fn introspection(&self, digest: &TokenDigest, born: Born, judged: &Judged) -> Introspection {
+    fn introspection(&self, digest: &TokenDigest, born: Born, status: &TokenStatus) -> Introspection {
         let now = self.clock().now();
-        let result = match judged {
-            (None, Some((token, user))) => Introspection::active(token, user, self.policy().issuer.as_deref(), now),
-            (reason, _) => Introspection::inactive(reason.unwrap_or(Reason::Unknown)),
+        let result = match status {
+            TokenStatus::Active((token, user)) => {
+                Introspection::active(token, user, self.policy().issuer.as_deref(), now)
+            }
+            TokenStatus::Inactive(reason, _) => Introspection::inactive(*reason),
         };
-        let token = judged.1.as_ref().map(|(token, _)| token);
-        let (hit_until, ends_at) = match (result.reason, token) {
-            (None, Some(token)) => {
+        let (hit_until, ends_at) = match status {
+            TokenStatus::Active((token, _)) => {
                 let ends_at = token.ends_at().unwrap_or(Timestamp::NEVER);
                 (ends_at.min(uses::next(token, self.policy(), now)), ends_at)
             }
             // Another node may know of a use that saved it and is not written yet.
-            (Some(Reason::Expired), _) => return result,
+            TokenStatus::Inactive(Reason::Expired, _) => return result,
             // For a while only, like everything else that is kept.
-            _ => (now.after(USE_INTERVAL), Timestamp::NEVER),
+            TokenStatus::Inactive(..) => (now.after(USE_INTERVAL), Timestamp::NEVER),
         };
-        let text = if result.reason.is_none() { &*result.json } else { &[] };
-        let user_id = token.map(|token| token.user_id);
-        let answer = Keep { user_id, hit_until, ends_at, code: result.code(), text };
+        let user_id = status.found().map(|(token, _)| token.user_id);
+        let answer = Keep { user_id, hit_until, ends_at, code: result.code(), text: result.kept_text() };
         self.inner.cache.keep(digest, born, answer);
         result
     }
 
     /// Counts what was not in the cache, and says why it is inactive.
     fn told(&self, result: Introspection) -> Introspection {
-        self.inner.metrics.miss(result.reason);
-        if let Some(reason) = result.reason {
+        self.inner.metrics.miss(result.reason());
+        if let Some(reason) = result.reason() {
             log::debug!(reason = reason.as_str(); "introspected an inactive token");
         }
         result
     }
 
     fn counted(&self, result: Introspection) -> Introspection {
-        self.inner.metrics.hit(result.reason);
+        self.inner.metrics.hit(result.reason());
         result
     }
 }

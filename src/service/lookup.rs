@@ -44,8 +44,32 @@ impl Reason {
     }
 }
 
-/// What there is of a key, and why it is not active.
-pub(super) type Judged = (Option<Reason>, Option<Found>);
+/// What a key is good for now.
+#[derive(Clone, Debug)]
+pub(super) enum TokenStatus {
+    /// It is that of a live token of an active user.
+    Active(Found),
+    /// It is not, and what there is of it.
+    Inactive(Reason, Option<Found>),
+}
+
+impl TokenStatus {
+    /// The token and its user, if there are such.
+    pub fn found(&self) -> Option<&Found> {
+        match self {
+            Self::Active(found) => Some(found),
+            Self::Inactive(_, found) => found.as_ref(),
+        }
+    }
+
+    /// The same, to be kept.
+    pub fn into_found(self) -> Option<Found> {
+        match self {
+            Self::Active(found) => Some(found),
+            Self::Inactive(_, found) => found,
+        }
+    }
+}
 
 impl Service {
     /// The digest of a presented key; `None` for text that no key can be.
@@ -56,15 +80,15 @@ impl Service {
     /// Looks a key up for its use: a live token's use is noted.
     pub(super) async fn lookup(&self, presented: &str) -> Result<Result<Found, Reason>, Error> {
         let Some(digest) = self.digest(presented) else { return Ok(Err(Reason::Malformed)) };
-        let (_, judged) = self.look_up(digest).await?;
-        Ok(match judged {
-            (None, Some(found)) => Ok(found),
-            (reason, _) => Err(reason.unwrap_or(Reason::Unknown)),
+        let (_, status) = self.look_up(digest).await?;
+        Ok(match status {
+            TokenStatus::Active(found) => Ok(found),
+            TokenStatus::Inactive(reason, _) => Err(reason),
         })
     }
 
     /// Looks a digest up together with whoever else waits, for its use.
-    pub(super) async fn look_up(&self, digest: TokenDigest) -> Result<(Born, Judged), Error> {
+    pub(super) async fn look_up(&self, digest: TokenDigest) -> Result<(Born, TokenStatus), Error> {
         let (born, found) = self.ask(digest).await?;
         Ok((born, self.used(found)))
     }
@@ -73,7 +97,7 @@ impl Service {
     pub(super) async fn look_up_all(
         &self,
         digests: Vec<TokenDigest>,
-    ) -> Result<(Born, HashMap<TokenDigest, Judged>), Error> {
+    ) -> Result<(Born, HashMap<TokenDigest, TokenStatus>), Error> {
         let born = self.inner.cache.born();
         if digests.is_empty() {
             return Ok((born, HashMap::new()));
@@ -84,10 +108,10 @@ impl Service {
         Ok((born, digests.into_iter().map(|digest| (digest, self.used(rows.get(&digest).cloned()))).collect()))
     }
 
-    /// What there is of a key, and why it is not active; to look at only. Asked together with whoever else waits, for
+    /// What a key is good for, to look at only. Asked together with whoever else waits, for
     /// anybody may ask for a revocation, as often as they like.
-    pub(super) async fn find(&self, presented: &str) -> Result<Judged, Error> {
-        let Some(digest) = self.digest(presented) else { return Ok((Some(Reason::Malformed), None)) };
+    pub(super) async fn find(&self, presented: &str) -> Result<TokenStatus, Error> {
+        let Some(digest) = self.digest(presented) else { return Ok(TokenStatus::Inactive(Reason::Malformed, None)) };
         let (_, found) = self.ask(digest).await?;
         Ok(self.judge(found))
     }
@@ -104,29 +128,29 @@ impl Service {
         }
     }
 
-    fn judge(&self, found: Option<Found>) -> Judged {
+    fn judge(&self, found: Option<Found>) -> TokenStatus {
         let now = self.clock().now();
-        let Some((mut token, user)) = found else { return (Some(Reason::Unknown), None) };
+        let Some((mut token, user)) = found else { return TokenStatus::Inactive(Reason::Unknown, None) };
         self.inner.uses.overlay(&mut token);
         let reason = if token.is_revoked(now) {
-            Some(Reason::Revoked)
+            Reason::Revoked
         } else if token.is_expired(now) {
-            Some(Reason::Expired)
+            Reason::Expired
         } else if !user.is_active {
-            Some(Reason::UserInactive)
+            Reason::UserInactive
         } else {
-            None
+            return TokenStatus::Active((token, user));
         };
-        (reason, Some((token, user)))
+        TokenStatus::Inactive(reason, Some((token, user)))
     }
 
     /// Judges, and notes the use of a live token; it shows what its use earned it.
-    fn used(&self, found: Option<Found>) -> Judged {
-        let mut judged = self.judge(found);
-        if let (None, Some((token, _))) = &mut judged {
+    fn used(&self, found: Option<Found>) -> TokenStatus {
+        let mut status = self.judge(found);
+        if let TokenStatus::Active((token, _)) = &mut status {
             self.inner.uses.note(token, self.policy(), self.clock().now());
             self.inner.uses.overlay(token);
         }
-        judged
+        status
     }
 }

@@ -17,11 +17,14 @@ mod hasher;
 mod health;
 mod import;
 mod introspect;
+mod introspection;
 pub mod key_file;
 mod last_logins;
 mod login;
+mod login_check;
 mod login_limits;
 mod login_refusal;
+mod login_token;
 mod lookup;
 mod lookups;
 mod metrics;
@@ -30,6 +33,7 @@ mod overview;
 mod purge;
 mod regenerate;
 mod reseal;
+mod retry;
 mod revoke;
 mod revoke_many;
 mod rights;
@@ -60,6 +64,7 @@ use crate::logging::carried;
 use crate::store::{Store, StoreError};
 use authenticate::Clients;
 pub use authenticate::{AuthenticationFault, Holder};
+pub use batches::Batches;
 pub use bootstrap::{Bootstrap, FirstStart};
 use cache::Cache;
 use client_limits::ClientLimits;
@@ -74,14 +79,15 @@ pub use hasher::{Hasher, HasherOptions};
 use health::Health;
 pub use health::Readiness;
 pub use import::{
-    Counts, CsvError, CsvImported, DjangoImport, Imported, Progress, UselessHashes, open_django, would_import_csv,
-    would_import_django,
+    Counts, CsvError, CsvImported, DjangoImport, Imported, Progress, UselessHashes, csv_columns, open_django,
+    would_import_csv, would_import_django,
 };
-pub use introspect::{Identity, Introspection};
+pub use introspection::{Identity, Introspection};
 use last_logins::LastLogins;
 pub use login::{LoggedIn, Login};
 use login_limits::LoginLimits;
 pub use login_refusal::LoginRefusal;
+pub use login_token::LoginToken;
 pub use lookup::Reason;
 use lookups::Lookups;
 pub use metrics::{Metrics, WorkerCounts};

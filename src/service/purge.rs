@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Error, Service};
+use super::{Batches, Error, Service};
 use crate::domain::network::KNOWN_FOR;
 use crate::domain::session::SESSION_IDLE;
 use crate::domain::time::{Stopwatch, Timestamp};
@@ -60,11 +60,11 @@ impl PurgeRound {
 }
 
 impl Service {
-    /// Purges one batch, if this node's clock is to be believed; says whether more is due.
+    /// Purges one batch, if this node's clock is to be believed.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn purge(&self, round: &mut PurgeRound) -> Result<bool, Error> {
+    pub async fn purge(&self, round: &mut PurgeRound) -> Result<Batches, Error> {
         let (what, retention, audit_retention) = (round.what, self.policy().retention, self.policy().audit_retention);
         let age = match what {
             Purge::ExpiredSeals => SETTLED,
@@ -77,8 +77,8 @@ impl Service {
         // The moment that was looked at, for the clock may be set right after.
         let now = self.look_at_clock().await?;
         let before = now.unwrap_or_else(|| self.clock().now()).before(age);
-        let purged = if now.is_some() { self.purge_batch(round, before).await } else { Ok(false) };
-        if matches!(purged, Ok(true)) {
+        let purged = if now.is_some() { self.purge_batch(round, before).await } else { Ok(Batches::AreOver) };
+        if matches!(purged, Ok(Batches::GoOn)) {
             return purged;
         }
         // Also after a failure, and then above all.
@@ -88,7 +88,7 @@ impl Service {
         purged
     }
 
-    async fn purge_batch(&self, round: &mut PurgeRound, before: Timestamp) -> Result<bool, Error> {
+    async fn purge_batch(&self, round: &mut PurgeRound, before: Timestamp) -> Result<Batches, Error> {
         let (what, from, most, statement) = (round.what, round.from, round.pace.0, Stopwatch::start());
         let purged = self.db(move |store| store.purge(what, from, before, most)).await?;
         let took = statement.elapsed();
@@ -97,7 +97,7 @@ impl Service {
         if purged.rows > 0 {
             log::debug!(rows = purged.rows, micros = took.as_micros(); "purged {what:?}");
         }
-        Ok(purged.rows >= most as usize)
+        Ok(if purged.rows >= most as usize { Batches::GoOn } else { Batches::AreOver })
     }
 }
 

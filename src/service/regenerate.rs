@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Error, Service, Staff};
-use crate::domain::time::Timestamp;
-use crate::domain::token::Token;
+use super::{Error, LoginToken, Service, Staff};
 use crate::domain::user::User;
 use crate::store::Regenerate;
 
@@ -27,7 +25,7 @@ impl Service {
         username: &str,
         options: RegenerateOptions,
         caller: &Staff,
-    ) -> Result<(Token, Option<Timestamp>), Error> {
+    ) -> Result<LoginToken, Error> {
         self.change_user(username, caller, async |user: User| {
             let now = self.clock().now();
             let expires_at = self.policy().login_expiry(now);
@@ -36,8 +34,8 @@ impl Service {
             let grace = options.grace.filter(|grace| !grace.is_zero());
             let how = Regenerate { all: options.all, grace_until: grace.map(|grace| now.after(grace)) };
             let actor = caller.actor.clone();
-            let done = self.db(move |store| store.regenerate_token(&user, &new, how, &actor, now)).await?;
-            Ok(done.then_some((token, expires_at)))
+            let changed = self.db(move |store| store.regenerate_token(&user, &new, how, &actor, now)).await?;
+            Ok(changed.map(|()| LoginToken { token, expires_at }))
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Login tokens that were sealed under an older secret key, sealed anew under the one of today: at their user's next login,
 //! and all others in the background.
 
-use super::{Error, Sealer, Service};
+use super::{Batches, Error, Sealer, Service};
 use crate::store::{MetaKey, Seal, SealedToken, Store, StoreError};
 
 /// Seals looked at by one statement, and replaced in one transaction.
@@ -42,12 +42,12 @@ impl Service {
         Ok(current.as_deref() == Some(sealer.check_value()))
     }
 
-    /// Looks at one batch; says whether more are to be looked at.
+    /// Looks at one batch.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn reseal(&self, round: &mut ResealRound) -> Result<bool, Error> {
-        let Some(sealer) = self.sealer() else { return Ok(false) };
+    pub async fn reseal(&self, round: &mut ResealRound) -> Result<Batches, Error> {
+        let Some(sealer) = self.sealer() else { return Ok(Batches::AreOver) };
         let after = round.after;
         let (last, resealed) = self
             .db(move |store| {
@@ -59,10 +59,9 @@ impl Service {
             })
             .await?;
         round.resealed += resealed;
-        if let Some(last) = last {
-            round.after = last;
-        }
-        Ok(last.is_some())
+        let Some(last) = last else { return Ok(Batches::AreOver) };
+        round.after = last;
+        Ok(Batches::GoOn)
     }
 
     /// The same for one that a login has just opened. The login does not fail with it.

@@ -1,8 +1,9 @@
 //! Tokens taken back: by a client, by whoever holds them (RFC 7009), by their owner, by an admin.
 
-use super::users::MOST_READS;
+use super::retry::until_done;
 use super::{Caller, Error, Holder, Service, Staff};
 use crate::domain::audit::Actor;
+use crate::store::Revoked;
 
 /// Who asks for a revocation at the OAuth endpoint.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ impl Service {
     /// # Errors
     /// [`Error::PermissionDenied`] when the token is bound to another client, or is another than the named token that asks.
     pub async fn revoke(&self, presented: &str, revoker: Revoker) -> Result<(), Error> {
-        let (_, found) = self.find(presented).await?;
+        let found = self.find(presented).await?.into_found();
         if let Revoker::Named(_, own) = &revoker
             && found.as_ref().is_none_or(|(token, _)| token.id.to_string() != *own)
         {
@@ -63,15 +64,15 @@ impl Service {
         if owner.is_none_or(|owner| owner.id != holder.user.id) {
             return Err(Error::NotFound);
         }
-        if self.revoke_by_id(id, holder.user.id, caller.actor.clone()).await? { Ok(()) } else { Err(Error::NotFound) }
+        found(self.revoke_by_id(id, holder.user.id, caller.actor.clone()).await?)
     }
 
     /// Revokes anybody's token by its id, or one that must be of the user with this name.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such live token; [`Error::PermissionDenied`].
+    /// [`Error::NotFound`] when there is no such live token; [`Error::PermissionDenied`]; [`Error::UserChanging`].
     pub async fn revoke_token(&self, id: i64, whose: Option<&str>, caller: &Staff) -> Result<(), Error> {
-        for _ in 0..MOST_READS {
+        let revoked = until_done(async |_| {
             let owner = self.db(move |store| store.token_owner(id)).await?.ok_or(Error::NotFound)?;
             caller.require_power_over(&owner)?;
             if whose.is_some_and(|name| name != owner.username) {
@@ -79,19 +80,24 @@ impl Service {
             }
             self.settle_uses(owner.id).await?;
             let (actor, now) = (caller.actor.clone(), self.clock().now());
-            match self.db(move |store| store.revoke_token_of(&owner, id, &actor, now)).await? {
-                Some(true) => return Ok(()),
-                Some(false) => return Err(Error::NotFound),
-                None => {}
-            }
-        }
-        Err(Error::NotFound)
+            self.db(move |store| store.revoke_token_of(&owner, id, &actor, now)).await
+        });
+        found(revoked.await?)
     }
 
-    /// Revokes a token of this user's; whether it lived.
-    async fn revoke_by_id(&self, id: i64, user_id: i64, actor: Actor) -> Result<bool, Error> {
+    /// Revokes a token of this user's.
+    async fn revoke_by_id(&self, id: i64, user_id: i64, actor: Actor) -> Result<Revoked, Error> {
         self.settle_uses(user_id).await?;
         let now = self.clock().now();
         self.db(move |store| store.revoke_token(id, &actor, now)).await
+    }
+}
+
+/// # Errors
+/// [`Error::NotFound`] when no token was there to be revoked.
+const fn found(revoked: Revoked) -> Result<(), Error> {
+    match revoked {
+        Revoked::Done => Ok(()),
+        Revoked::NotLive => Err(Error::NotFound),
     }
 }

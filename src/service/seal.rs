@@ -10,7 +10,7 @@ use sha2::Sha512;
 use crate::domain::random;
 use crate::domain::secret_key::SecretKey;
 use crate::domain::token::{Token, TokenDigest};
-use crate::store::{MetaKey, Store, StoreError};
+use crate::store::{MetaKey, Replaced, Store, StoreError};
 
 const NONCE_BYTES: usize = 24;
 
@@ -138,7 +138,7 @@ impl Sealer {
                 return Ok(());
             }
             // Another node may be quicker.
-            if store.replace_secret_key(&current, first)? {
+            if store.replace_secret_key(&current, first)? == Replaced::Done {
                 log::info!("the secret key is replaced: what was sealed under the older one is sealed anew");
                 return Ok(());
             }

@@ -4,6 +4,7 @@ use super::{Error, Faults, Login, LoginRefusal, Rights, Service};
 use crate::domain::audit::Actor;
 use crate::domain::session::{FormDigest, SessionKey};
 use crate::domain::user::User;
+use crate::store::{Changed, FormUse};
 
 /// Django's admin's sentence, for whatever is wrong (`django/contrib/admin/forms.py`).
 const WRONG: &str = "Please enter the correct username and password for a staff account. \
@@ -42,10 +43,10 @@ impl Service {
             let (key, now, actor, read) = (SessionKey::generate(), self.clock().now(), by.clone(), user.clone());
             let digest = key.digest();
             let begun = self.db(move |store| store.create_session(&read, &digest, &actor, now)).await?;
-            if begun {
+            if let Changed::Done(()) = begun {
                 self.inner.last_logins.note(&user, now);
             }
-            Ok(begun.then_some(key))
+            Ok(begun.map(|()| key))
         };
         self.with_checked(login, begin).await
     }
@@ -63,8 +64,8 @@ impl Service {
         self.db(move |store| store.set_notice(&digest, &notice)).await
     }
 
-    /// Takes a form that is good once; `false` when it was taken before, on whichever node.
-    pub async fn take_form(&self, key: &SessionKey, form: FormDigest) -> Result<bool, Error> {
+    /// Takes a form that is good once, on whichever node.
+    pub async fn take_form(&self, key: &SessionKey, form: FormDigest) -> Result<FormUse, Error> {
         let (digest, now) = (key.digest(), self.clock().now());
         self.db(move |store| store.take_form(&digest, &form, now)).await
     }

@@ -34,8 +34,8 @@ impl Service {
     /// [`Error::NotFound`].
     pub async fn create_login_token(&self, username: &str, caller: &Staff) -> Result<Token, Error> {
         self.change_user(username, caller, async |user: User| {
-            let made = self.login_token(&user, &caller.actor, Action::TokenCreate).await?;
-            Ok(made.map(|(token, _)| token))
+            let issued = self.login_token(&user, &caller.actor, Action::TokenCreate).await?;
+            Ok(issued.map(|login| login.token))
         })
         .await
     }
@@ -88,7 +88,7 @@ impl Service {
         let mut wrong = Faults::default();
         wrong.add("password", "Your password was entered incorrectly. Please enter it again.");
         let facts = self.confirmed(holder, password, wrong, "/tokens/", caller, make).await?;
-        Ok((token, facts.ok_or(Error::TokenLimit)?))
+        Ok((token, facts))
     }
 
     /// A new API key and its row, or what is wrong with what is wanted; and when it is made. `own`: the rights of the user

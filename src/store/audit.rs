@@ -35,8 +35,17 @@ pub fn record(
     Ok(())
 }
 
-/// Columns, in order.
-type Row = (i64, NaiveDateTime, String, String, String, Option<String>, String);
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit_log)]
+struct EntryRow {
+    id: i64,
+    at: NaiveDateTime,
+    actor: String,
+    action: String,
+    target: String,
+    address: Option<String>,
+    details: String,
+}
 
 impl Store {
     /// Writes an entry that belongs to no change: a refused login, or one that changed nothing.
@@ -97,8 +106,8 @@ impl Store {
             };
             let is_whole = most.is_none_or(|most| count <= most.into());
             let window = if is_whole { page.window(count) } else { page.from_the_front() };
-            let query = matching().limit(window.limit).offset(window.offset);
-            let mut rows: Vec<Row> = if window.is_backward {
+            let query = matching().limit(window.limit).offset(window.offset).select(EntryRow::as_select());
+            let mut rows: Vec<EntryRow> = if window.is_backward {
                 query.order(audit_log::id).load(conn)?
             } else {
                 query.order(audit_log::id.desc()).load(conn)?
@@ -117,11 +126,12 @@ impl Store {
             return Ok(None);
         }
         self.read(|conn| {
-            let row: Option<Row> = audit_log::table
+            let row: Option<EntryRow> = audit_log::table
                 .filter(audit_log::target.eq(username))
                 .filter(audit_log::action.eq_any([Action::UserCreate, Action::UserUpdate].map(Action::as_str)))
                 .filter(audit_log::details.like("%\"is_active\":%"))
                 .order(audit_log::id.desc())
+                .select(EntryRow::as_select())
                 .first(conn)
                 .optional()?;
             Ok(row.map(entry).filter(|entry| entry.details["is_active"] == false))
@@ -129,15 +139,15 @@ impl Store {
     }
 }
 
-fn entry((id, at, actor, action, target, address, details): Row) -> Entry {
+fn entry(row: EntryRow) -> Entry {
     Entry {
-        id,
-        at: Timestamp::from_naive(at),
-        actor,
-        action,
-        target,
-        address,
+        id: row.id,
+        at: Timestamp::from_naive(row.at),
+        actor: row.actor,
+        action: row.action,
+        target: row.target,
+        address: row.address,
         // A row written by hand need not be JSON; it is shown all the same.
-        details: serde_json::from_str(&details).unwrap_or(Value::String(details)),
+        details: serde_json::from_str(&row.details).unwrap_or(Value::String(row.details)),
     }
 }

@@ -7,23 +7,31 @@ use serde_json::json;
 
 use super::connection::Conn;
 use super::schema::clients;
-use super::{Store, StoreError, audit, storable};
+use super::{ClientChange, Store, StoreError, audit, storable};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::client::{Client, SecretDigest, Secrets};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 
-type Row = (i64, String, Vec<u8>, NaiveDateTime, Option<NaiveDateTime>, Option<Vec<u8>>, Option<NaiveDateTime>);
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = clients)]
+struct ClientRow {
+    client_id: String,
+    secret_digest: Vec<u8>,
+    created_at: NaiveDateTime,
+    rotated_at: Option<NaiveDateTime>,
+    previous_digest: Option<Vec<u8>>,
+    previous_until: Option<NaiveDateTime>,
+}
 
-fn client((_, client_id, secret, created_at, rotated_at, previous_digest, until): Row) -> Result<Client, StoreError> {
-    let previous = previous(previous_digest, until, &client_id)?;
+fn client(row: ClientRow) -> Result<Client, StoreError> {
     Ok(Client {
-        secret: digest(&secret, &client_id)?,
-        previous,
-        client_id,
-        created_at: Timestamp::from_naive(created_at),
-        rotated_at: rotated_at.map(Timestamp::from_naive),
+        secret: digest(&row.secret_digest, &row.client_id)?,
+        previous: previous(row.previous_digest, row.previous_until, &row.client_id)?,
+        client_id: row.client_id,
+        created_at: Timestamp::from_naive(row.created_at),
+        rotated_at: row.rotated_at.map(Timestamp::from_naive),
     })
 }
 
@@ -59,7 +67,8 @@ impl Store {
             return Ok(None);
         }
         self.read(|conn| {
-            clients::table.filter(clients::client_id.eq(client_id)).first(conn).optional()?.map(client).transpose()
+            let query = clients::table.filter(clients::client_id.eq(client_id)).select(ClientRow::as_select());
+            query.first(conn).optional()?.map(client).transpose()
         })
     }
 
@@ -86,8 +95,8 @@ impl Store {
     pub fn list_clients(&self, page: PageRequest) -> Result<Page<Client>, StoreError> {
         self.read(|conn| {
             let count = clients::table.count().get_result(conn)?;
-            let rows: Vec<Row> =
-                clients::table.order(clients::id).limit(page.size.into()).offset(page.offset()).load(conn)?;
+            let query = clients::table.order(clients::id).limit(page.size.into()).offset(page.offset());
+            let rows: Vec<ClientRow> = query.select(ClientRow::as_select()).load(conn)?;
             Ok(Page { count, results: rows.into_iter().map(client).collect::<Result<_, _>>()? })
         })
     }
@@ -107,7 +116,6 @@ impl Store {
     }
 
     /// Gives a client a new secret. The old one goes on until `grace_until`, or is dead at once; any before that one is.
-    /// `false` when there is no such client.
     pub fn rotate_client(
         &self,
         client_id: &str,
@@ -115,9 +123,9 @@ impl Store {
         grace_until: Option<Timestamp>,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<ClientChange, StoreError> {
         if !storable(client_id) {
-            return Ok(false);
+            return Ok(ClientChange::NoSuchClient);
         }
         self.change(|conn, changes| {
             changes.push(Change::Clients);
@@ -130,27 +138,29 @@ impl Store {
             } else {
                 rotated.set((new, until, clients::previous_digest.eq(None::<Vec<u8>>))).execute(conn)?
             };
-            if changed > 0 {
-                let details = grace_until.map_or_else(|| json!({}), |until| json!({ "grace_until": until }));
-                audit::record(conn, by, Action::ClientRotate, client_id, &details, now)?;
+            if changed == 0 {
+                return Ok(ClientChange::NoSuchClient);
             }
-            Ok(changed > 0)
+            let details = grace_until.map_or_else(|| json!({}), |until| json!({ "grace_until": until }));
+            audit::record(conn, by, Action::ClientRotate, client_id, &details, now)?;
+            Ok(ClientChange::Done)
         })
     }
 
-    /// Deletes a client and the tokens bound to it. `false` when there is no such client.
-    pub fn delete_client(&self, client_id: &str, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+    /// Deletes a client and the tokens bound to it.
+    pub fn delete_client(&self, client_id: &str, by: &Actor, now: Timestamp) -> Result<ClientChange, StoreError> {
         if !storable(client_id) {
-            return Ok(false);
+            return Ok(ClientChange::NoSuchClient);
         }
         self.change(|conn, changes| {
             // Its tokens go with it, whosever they are.
             changes.push(Change::Everything);
             let deleted = diesel::delete(clients::table.filter(clients::client_id.eq(client_id))).execute(conn)?;
-            if deleted > 0 {
-                audit::record(conn, by, Action::ClientDelete, client_id, &json!({}), now)?;
+            if deleted == 0 {
+                return Ok(ClientChange::NoSuchClient);
             }
-            Ok(deleted > 0)
+            audit::record(conn, by, Action::ClientDelete, client_id, &json!({}), now)?;
+            Ok(ClientChange::Done)
         })
     }
 

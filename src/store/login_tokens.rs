@@ -9,7 +9,7 @@ use super::revocation::{theirs, unrevoked, unseal};
 use super::schema::{tokens, users};
 use super::tokens::{NewToken, insert};
 use super::users::lock_id;
-use super::{Store, StoreError, audit};
+use super::{Changed, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::time::Timestamp;
@@ -27,15 +27,17 @@ pub struct SealedToken {
     pub expires_at: Option<Timestamp>,
 }
 
-/// What a login finds.
+/// What a login comes to.
 #[derive(Clone, Debug)]
-pub enum LoginToken {
+pub enum Issued {
+    /// The new token is stored.
+    New,
+    /// Single mode: the live one that another login made first is to be handed out again. The new one is not stored.
+    Existing(SealedToken),
+    /// The user has as many live login tokens as they may.
+    LimitReached,
     /// The user is gone, or was deactivated, or got another password, since they were read.
     UserChanged,
-    /// There is no live sealed token yet.
-    None,
-    /// The one to hand out again.
-    Live(SealedToken),
 }
 
 /// How a login's token is to be made.
@@ -54,13 +56,12 @@ pub struct Issue {
 }
 
 impl Store {
-    /// The token to hand out again at a login, if the user still is who was checked.
-    pub fn login_token(&self, user: &User, now: Timestamp) -> Result<LoginToken, StoreError> {
+    /// The token to hand out again at a login, if there is one and the user still is who was checked.
+    pub fn login_token(&self, user: &User, now: Timestamp) -> Result<Changed<Option<SealedToken>>, StoreError> {
         self.read(|conn| login_token(conn, user, now))
     }
 
-    /// Makes a login's token, if the user still is who was checked. In single mode a live one that another login made
-    /// first is given back instead. `None`: the limit is reached.
+    /// Makes a login's token, if the user still is who was checked.
     pub fn issue_login_token(
         &self,
         user: &User,
@@ -68,22 +69,21 @@ impl Store {
         issue: Issue,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<Option<LoginToken>, StoreError> {
+    ) -> Result<Issued, StoreError> {
         self.change(|conn, changes| {
             lock_id(conn, user.id)?;
-            let found = login_token(conn, user, now)?;
-            match &found {
-                LoginToken::UserChanged => return Ok(Some(found)),
-                LoginToken::Live(there) if issue.single && Some(there.digest) != issue.unopenable => {
+            match login_token(conn, user, now)? {
+                Changed::UserChanged => return Ok(Issued::UserChanged),
+                Changed::Done(Some(there)) if issue.single && Some(there.digest) != issue.unopenable => {
                     audit::record(conn, by, issue.action, &user.username, &json!({}), now)?;
-                    return Ok(Some(found));
+                    return Ok(Issued::Existing(there));
                 }
-                LoginToken::Live(_) | LoginToken::None => {}
+                Changed::Done(_) => {}
             }
             if let Some(limit) = issue.limit
                 && live_login_tokens(conn, user.id, now)? >= i64::from(limit)
             {
-                return Ok(None);
+                return Ok(Issued::LimitReached);
             }
             if !issue.keeps_seal {
                 unseal(conn, user.id)?;
@@ -91,14 +91,14 @@ impl Store {
             changes.push(Change::created(&new.digest));
             let id = insert(conn, user.id, new, now)?;
             audit::record(conn, by, issue.action, &user.username, &json!({ "token": id }), now)?;
-            Ok(Some(LoginToken::None))
+            Ok(Issued::New)
         })
     }
 }
 
 /// The live sealed token of a user who still is as they were read: as active, with the same password. One statement,
 /// so that it sees one moment.
-fn login_token(conn: &mut Conn, user: &User, now: Timestamp) -> Result<LoginToken, StoreError> {
+fn login_token(conn: &mut Conn, user: &User, now: Timestamp) -> Result<Changed<Option<SealedToken>>, StoreError> {
     type Found = (Option<Vec<u8>>, Option<Vec<u8>>, Option<NaiveDateTime>);
     let found: Option<Found> = users::table
         .left_join(
@@ -115,14 +115,14 @@ fn login_token(conn: &mut Conn, user: &User, now: Timestamp) -> Result<LoginToke
         .first(conn)
         .optional()?;
     Ok(match found {
-        None => LoginToken::UserChanged,
-        Some((Some(digest), Some(sealed), expires_at)) => LoginToken::Live(SealedToken {
+        None => Changed::UserChanged,
+        Some((Some(digest), Some(sealed), expires_at)) => Changed::Done(Some(SealedToken {
             digest: TokenDigest::from_bytes(&digest)
                 .ok_or_else(|| StoreError::Failed("a token's digest has a wrong length".into()))?,
             sealed,
             expires_at: expires_at.map(Timestamp::from_naive),
-        }),
-        Some(_) => LoginToken::None,
+        })),
+        Some(_) => Changed::Done(None),
     })
 }
 

@@ -10,8 +10,8 @@ use diesel::sql_types::{Array, Binary, Text};
 
 use super::connection::Conn;
 use super::schema::{tokens, users};
-use super::tokens::{FACTS, FactsColumns, FactsRow, facts};
-use super::users::{Row as UserRow, user, with_groups};
+use super::tokens::FactsRow;
+use super::users::{UserRow, with_groups};
 use super::{Store, StoreError};
 use crate::domain::token::{TokenDigest, TokenFacts};
 use crate::domain::user::User;
@@ -34,26 +34,29 @@ fn portably(conn: &mut Conn, wanted: Vec<&[u8]>) -> Result<Found, StoreError> {
     let rows: Vec<(Vec<u8>, FactsRow, UserRow)> = tokens::table
         .inner_join(users::table)
         .filter(tokens::digest.eq_any(wanted))
-        .select((tokens::digest, FACTS, users::all_columns))
+        .select((tokens::digest, FactsRow::as_select(), UserRow::as_select()))
         .load(conn)?;
     let mut tokens = Vec::with_capacity(rows.len());
     let mut owners: HashMap<i64, UserRow> = HashMap::new();
     for (digest, token, owner) in rows {
-        tokens.push((digest, token, owner.0));
-        owners.insert(owner.0, owner);
+        tokens.push((digest, token, owner.id));
+        owners.insert(owner.id, owner);
     }
     let owners = with_groups(conn, owners.into_values().collect())?;
     let owners: HashMap<i64, User> = owners.into_iter().map(|owner| (owner.id, owner)).collect();
     let owned = tokens.into_iter().filter_map(|(digest, token, owner)| Some((digest, token, owners.get(&owner)?)));
-    owned.map(|(digest, token, owner)| Ok((stored(&digest)?, (facts(token), owner.clone())))).collect()
+    owned.map(|(digest, token, owner)| Ok((stored(&digest)?, (token.into(), owner.clone())))).collect()
 }
 
-fn in_one_statement(conn: &mut PgConnection, wanted: Vec<&[u8]>) -> Result<Found, StoreError> {
-    let rows: Vec<(Vec<u8>, FactsRow, UserRow, Vec<String>)> = WithDigests(wanted).load(conn)?;
+fn in_one_statement(conn: &mut PgConnection, digests: Vec<&[u8]>) -> Result<Found, StoreError> {
+    let (token, user) =
+        (<FactsRow as Selectable<Pg>>::construct_selection(), <UserRow as Selectable<Pg>>::construct_selection());
+    let query = WithDigests { digests, token, user };
+    let rows: Vec<(Vec<u8>, FactsRow, UserRow, Vec<String>)> = query.load(conn)?;
     let found = rows.into_iter().map(|(digest, token, owner, mut groups)| {
         // Here, not by the database, which collates as it was set up.
         groups.sort_unstable();
-        Ok((stored(&digest)?, (facts(token), user(groups, owner))))
+        Ok((stored(&digest)?, (token.into(), owner.user(groups))))
     });
     found.collect()
 }
@@ -64,10 +67,16 @@ fn stored(digest: &[u8]) -> Result<TokenDigest, StoreError> {
 
 /// PostgreSQL's statement, the groups with it. Written by hand so that it is prepared once for any number of digests, and
 /// not put together anew each time: of what a lookup costs the database that is most (`scripts/bench cold`).
-struct WithDigests<'a>(Vec<&'a [u8]>);
+struct WithDigests<'a> {
+    digests: Vec<&'a [u8]>,
+    token: Columns<FactsRow>,
+    user: Columns<UserRow>,
+}
+
+type Columns<R> = <R as Selectable<Pg>>::SelectExpression;
 
 impl Query for WithDigests<'_> {
-    type SqlType = (Binary, SqlTypeOf<FactsColumns>, users::SqlType, Array<Text>);
+    type SqlType = (Binary, SqlTypeOf<Columns<FactsRow>>, SqlTypeOf<Columns<UserRow>>, Array<Text>);
 }
 
 impl QueryId for WithDigests<'_> {
@@ -78,15 +87,15 @@ impl QueryId for WithDigests<'_> {
 impl QueryFragment<Pg> for WithDigests<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("select tokens.digest, ");
-        FACTS.walk_ast(out.reborrow())?;
+        self.token.walk_ast(out.reborrow())?;
         out.push_sql(", ");
-        users::all_columns.walk_ast(out.reborrow())?;
+        self.user.walk_ast(out.reborrow())?;
         out.push_sql(
             ", array(select groups.name from user_groups join groups on groups.id = user_groups.group_id \
              where user_groups.user_id = users.id) \
              from tokens join users on users.id = tokens.user_id where tokens.digest = any(",
         );
-        out.push_bind_param::<Array<Binary>, _>(&self.0)?;
+        out.push_bind_param::<Array<Binary>, _>(&self.digests)?;
         out.push_sql(")");
         Ok(())
     }

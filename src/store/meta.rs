@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::schema::meta;
-use super::{Store, StoreError};
+use super::{Replaced, Store, StoreError};
 
 /// The keys of the `meta` table.
 #[derive(Clone, Copy, Debug)]
@@ -55,13 +55,13 @@ impl Store {
         }
     }
 
-    /// Makes `new` what the database's secret key derives to, where that is `old`, which is retired; says whether it was.
-    pub fn replace_secret_key(&self, old: &str, new: &str) -> Result<bool, StoreError> {
+    /// Makes `new` what the database's secret key derives to, where that is `old`, which is retired.
+    pub fn replace_secret_key(&self, old: &str, new: &str) -> Result<Replaced, StoreError> {
         self.write(|conn| {
             let standing = meta::table.find(MetaKey::SecretKeyCheck.as_str()).filter(meta::value.eq(old));
             // Whoever else replaces it waits here.
             if diesel::update(standing).set(meta::value.eq(new)).execute(conn)? == 0 {
-                return Ok(false);
+                return Ok(Replaced::ByOthers);
             }
             let retired = meta::table.find(MetaKey::RetiredSecretKeys.as_str());
             if let Some(others) = retired.select(meta::value).first::<String>(conn).optional()? {
@@ -70,15 +70,16 @@ impl Store {
                 let row = (meta::key.eq(MetaKey::RetiredSecretKeys.as_str()), meta::value.eq(old));
                 diesel::insert_into(meta::table).values(row).execute(conn)?;
             }
-            Ok(true)
+            Ok(Replaced::Done)
         })
     }
 
-    /// Sets `key` where its value is `old`; says whether it was.
-    pub fn replace_meta(&self, key: MetaKey, old: &str, new: &str) -> Result<bool, StoreError> {
+    /// Sets `key` where its value is `old`.
+    pub fn replace_meta(&self, key: MetaKey, old: &str, new: &str) -> Result<Replaced, StoreError> {
         self.write(|conn| {
             let value = meta::table.find(key.as_str()).filter(meta::value.eq(old));
-            Ok(diesel::update(value).set(meta::value.eq(new)).execute(conn)? > 0)
+            let replaced = diesel::update(value).set(meta::value.eq(new)).execute(conn)? > 0;
+            Ok(if replaced { Replaced::Done } else { Replaced::ByOthers })
         })
     }
 }

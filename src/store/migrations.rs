@@ -61,13 +61,15 @@ impl Store {
 
     fn run_migrations(&self) -> Result<Vec<String>, StoreError> {
         self.write(|conn| {
-            if let Conn::Pg(pg) = conn {
+            match conn {
                 // Until this transaction ends. The time-out of statements is for requests; another node's migrations may
                 // take longer.
-                pg.batch_execute(&format!(
+                Conn::Pg(pg) => pg.batch_execute(&format!(
                     "set local statement_timeout = '60s'; select pg_advisory_xact_lock({LOCK}); \
                      set local statement_timeout = 0; set local lock_timeout = '{LOCK_PATIENCE}'"
-                ))?;
+                ))?,
+                // The transaction itself is the lock.
+                Conn::Sqlite(_) => {}
             }
             // Again: others may have made tables since.
             if let Some(refusal) = refusal_to_migrate(state(conn)?, self.url()) {

@@ -31,6 +31,7 @@ mod migrations;
 mod mode;
 mod opened;
 mod opened_file;
+mod outcome;
 mod overview;
 mod own;
 mod pooler;
@@ -68,13 +69,13 @@ pub use django::{DJANGO_BATCH, DjangoSource};
 pub use error::StoreError;
 pub use import::{ImportTarget, ImportedEntry, ImportedToken};
 pub use listener::Listener;
-pub use login_tokens::{Issue, LoginToken, SealedToken};
+pub use login_tokens::{Issue, Issued, SealedToken};
 use manager::Manager;
 pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, close_file};
 use opened_file::OpenedFile;
+pub use outcome::{Changed, ClientChange, FormUse, OwnChange, Replaced, Revoked};
 pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
-pub use own::OwnChange;
 use pools::{CurrentPools, Pools};
 pub use purge::{Purge, Purged};
 pub use restore::Restored;
@@ -84,7 +85,6 @@ pub use schema_state::{Foreign, SchemaState};
 pub use seals::Seal;
 pub use sqlite_log::FileState;
 pub use tokens::NewToken;
-pub use users::UserChange;
 pub use uses::{LockedRows, TokenUse};
 
 /// How to reach the database.
@@ -217,12 +217,14 @@ impl Store {
         conn: &mut Conn,
         work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
     ) -> Result<(T, bool), StoreError> {
-        if let Conn::Sqlite(_) = conn {
-            return sqlite_log::counted(conn, work);
+        match conn {
+            Conn::Sqlite(_) => sqlite_log::counted(conn, work),
+            Conn::Pg(_) => {
+                let value = work(conn)?;
+                let wrote = self.disk.refuses() && disk::has_written(conn)?;
+                Ok((value, wrote))
+            }
         }
-        let value = work(conn)?;
-        let wrote = self.disk.refuses() && disk::has_written(conn)?;
-        Ok((value, wrote))
     }
 
     /// What an answer, or none, says of the database and of its disk.

@@ -10,39 +10,13 @@ use super::schema::{tokens, users};
 use super::sessions::end_sessions;
 use super::tokens::{NewToken, create, insert};
 use super::users::lock_whoever;
-use super::{Store, StoreError, audit};
+use super::{Changed, OwnChange, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
-
-/// What becomes of such a change.
-#[derive(Clone, Debug)]
-pub enum OwnChange<T> {
-    /// It is made.
-    Done(T),
-    /// The token they asked with was revoked since, or they are gone. Else whoever holds a stolen key could save
-    /// themselves out of a regenerate.
-    TokenEnded,
-    /// They have another password than the one that was checked, or other rights.
-    UserChanged,
-    /// They have as many tokens of their own as they may.
-    LimitReached,
-}
-
-impl<T> OwnChange<T> {
-    /// With something else of what was made.
-    pub fn map<U>(self, made: impl FnOnce(T) -> U) -> OwnChange<U> {
-        match self {
-            Self::Done(done) => OwnChange::Done(made(done)),
-            Self::TokenEnded => OwnChange::TokenEnded,
-            Self::UserChanged => OwnChange::UserChanged,
-            Self::LimitReached => OwnChange::LimitReached,
-        }
-    }
-}
 
 impl Store {
     /// Makes a token for the user who asks with `asked_with`, whose password was checked as `read` has it. At most
@@ -55,19 +29,20 @@ impl Store {
         limit: Option<u32>,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<OwnChange<TokenFacts>, StoreError> {
+    ) -> Result<Changed<OwnChange<TokenFacts>>, StoreError> {
         self.change(|conn, changes| {
             let user = match asker(conn, asked_with, read, now)? {
-                Ok(user) => user,
-                Err(refusal) => return Ok(refusal),
+                Asker::Same(user) => user,
+                Asker::TokenEnded => return Ok(Changed::Done(OwnChange::TokenEnded)),
+                Asker::Changed => return Ok(Changed::UserChanged),
             };
             if let Some(limit) = limit
                 && live_own_tokens(conn, user.id, now)? >= i64::from(limit)
             {
-                return Ok(OwnChange::LimitReached);
+                return Ok(Changed::Done(OwnChange::LimitReached));
             }
             changes.push(Change::created(&new.digest));
-            create(conn, &user, new, by, now).map(OwnChange::Done)
+            create(conn, &user, new, by, now).map(|made| Changed::Done(OwnChange::Done(made)))
         })
     }
 
@@ -80,11 +55,12 @@ impl Store {
         new: &NewToken,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<OwnChange<()>, StoreError> {
+    ) -> Result<Changed<OwnChange<()>>, StoreError> {
         self.change(|conn, changes| {
             let user = match asker(conn, asked_with, read, now)? {
-                Ok(user) => user,
-                Err(refusal) => return Ok(refusal),
+                Asker::Same(user) => user,
+                Asker::TokenEnded => return Ok(Changed::Done(OwnChange::TokenEnded)),
+                Asker::Changed => return Ok(Changed::UserChanged),
             };
             changes.extend([Change::User(user.id), Change::created(&new.digest)]);
             diesel::update(users::table.find(user.id)).set(users::password.eq(hash.as_str())).execute(conn)?;
@@ -92,19 +68,23 @@ impl Store {
             end_sessions(conn, user.id)?;
             let id = insert(conn, user.id, new, now)?;
             audit::record(conn, by, Action::UserPassword, &user.username, &json!({ "token": id }), now)?;
-            Ok(OwnChange::Done(()))
+            Ok(Changed::Done(OwnChange::Done(())))
         })
     }
 }
 
-/// Who asks, locked, if they are still who was checked.
-fn asker<T>(
-    conn: &mut Conn,
-    asked_with: &TokenFacts,
-    read: &User,
-    now: Timestamp,
-) -> Result<Result<User, OwnChange<T>>, StoreError> {
-    let Some(user) = lock_whoever(conn, asked_with.user_id)? else { return Ok(Err(OwnChange::TokenEnded)) };
+/// Who asks for a change to their own account.
+enum Asker {
+    /// Whoever was checked, locked.
+    Same(User),
+    /// Nobody any more: the token was revoked, or the user is gone.
+    TokenEnded,
+    /// They have another password than the one that was checked, or other rights.
+    Changed,
+}
+
+fn asker(conn: &mut Conn, asked_with: &TokenFacts, read: &User, now: Timestamp) -> Result<Asker, StoreError> {
+    let Some(user) = lock_whoever(conn, asked_with.user_id)? else { return Ok(Asker::TokenEnded) };
     lock_tokens(conn, user.id)?;
     // One that was revoked since they asked has ended, and one that was given a grace ends sooner: the password's check may
     // have taken long.
@@ -113,11 +93,11 @@ fn asker<T>(
         tokens::table.find(asked_with.id).filter(unrevoked(now)).select(revoked).first(conn).optional()?;
     let asked = [asked_with.revoked_at, asked_with.grace_until].map(|moment| moment.map(Timestamp::naive));
     if found != Some(asked.into()) {
-        return Ok(Err(OwnChange::TokenEnded));
+        return Ok(Asker::TokenEnded);
     }
     let rights = |user: &User| (user.is_active, user.is_staff, user.is_superuser);
     let same = user.id == read.id && user.password == read.password && user.is_active && rights(&user) == rights(read);
-    Ok(if same { Ok(user) } else { Err(OwnChange::UserChanged) })
+    Ok(if same { Asker::Same(user) } else { Asker::Changed })
 }
 
 fn live_own_tokens(conn: &mut Conn, user_id: i64, now: Timestamp) -> Result<i64, StoreError> {

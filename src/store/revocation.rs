@@ -8,7 +8,7 @@ use super::connection::Conn;
 use super::schema::{tokens, users};
 use super::tokens::{NewToken, insert};
 use super::users::{lock, lock_whoever};
-use super::{Store, StoreError, audit};
+use super::{Changed, Revoked, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::time::Timestamp;
@@ -24,7 +24,7 @@ pub struct Regenerate {
 }
 
 impl Store {
-    /// Ends a user's login tokens and stores a new one in their place; `false` when they are not who was read any more.
+    /// Ends a user's login tokens and stores a new one in their place, if they are who was read.
     pub fn regenerate_token(
         &self,
         read: &User,
@@ -32,54 +32,59 @@ impl Store {
         how: Regenerate,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Changed<()>, StoreError> {
         self.change(|conn, changes| {
-            let Some(user) = lock(conn, read)? else { return Ok(false) };
+            let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.extend([Change::User(user.id), Change::created(&new.digest)]);
             let ended = end_tokens(conn, user.id, how.all, by, now, how.grace_until)?;
             let id = insert(conn, user.id, new, now)?;
             let details = json!({ "token": id, "ended": ended, "all": how.all, "grace_until": how.grace_until });
             audit::record(conn, by, Action::TokenRegenerate, &user.username, &details, now)?;
-            Ok(true)
+            Ok(Changed::Done(()))
         })
     }
 
-    /// Revokes a token; `false` when there is no live one with this id. One that looks expired is marked all the same,
-    /// see `end_tokens`.
-    pub fn revoke_token(&self, id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+    /// Revokes a token. One that looks expired is marked all the same, see `end_tokens`.
+    pub fn revoke_token(&self, id: i64, by: &Actor, now: Timestamp) -> Result<Revoked, StoreError> {
         self.change(|conn, changes| revoke(conn, changes, id, by, now))
     }
 
-    /// As [`Store::revoke_token`], for somebody else than its owner; `None` when the owner is not who was read any more.
+    /// As [`Store::revoke_token`], for somebody else than its owner, if the owner is who was read.
     pub fn revoke_token_of(
         &self,
         owner: &User,
         id: i64,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<Option<bool>, StoreError> {
+    ) -> Result<Changed<Revoked>, StoreError> {
         self.change(|conn, changes| match lock(conn, owner)? {
-            Some(_) => revoke(conn, changes, id, by, now).map(Some),
-            None => Ok(None),
+            Some(_) => revoke(conn, changes, id, by, now).map(Changed::Done),
+            None => Ok(Changed::UserChanged),
         })
     }
 
-    /// Revokes all live login tokens of a user; `false` when there is none with this id.
-    pub fn revoke_login_tokens(&self, user_id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+    /// Revokes all live login tokens of a user and says how many; `None` when there is no user with this id.
+    pub fn revoke_login_tokens(&self, user_id: i64, by: &Actor, now: Timestamp) -> Result<Option<usize>, StoreError> {
         self.change(|conn, changes| {
-            let Some(user) = lock_whoever(conn, user_id)? else { return Ok(false) };
+            let Some(user) = lock_whoever(conn, user_id)? else { return Ok(None) };
             changes.push(Change::User(user.id));
             let revoked = revoke_login_tokens(conn, user.id, by, now)?;
             if revoked > 0 {
                 let details = json!({ "login_tokens": revoked });
                 audit::record(conn, by, Action::TokenRevoke, &user.username, &details, now)?;
             }
-            Ok(true)
+            Ok(Some(revoked))
         })
     }
 }
 
-fn revoke(conn: &mut Conn, changes: &mut Vec<Change>, id: i64, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+fn revoke(
+    conn: &mut Conn,
+    changes: &mut Vec<Change>,
+    id: i64,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Revoked, StoreError> {
     let token = tokens::table.find(id);
     let revoked = diesel::update(token).filter(unrevoked(now)).set(revocation(by, now)).execute(conn)?;
     if revoked == 0 {
@@ -87,7 +92,7 @@ fn revoke(conn: &mut Conn, changes: &mut Vec<Change>, id: i64, by: &Actor, now: 
         let ended = diesel::update(token).filter(in_grace()).set(no_grace()).execute(conn)?;
         let user_id: Option<i64> = token.select(tokens::user_id).first(conn).optional()?;
         changes.extend(user_id.filter(|_| ended > 0).map(Change::User));
-        return Ok(false);
+        return Ok(Revoked::NotLive);
     }
     let (user_id, owner, expires_at): (i64, String, Option<NaiveDateTime>) = tokens::table
         .inner_join(users::table)
@@ -96,10 +101,10 @@ fn revoke(conn: &mut Conn, changes: &mut Vec<Change>, id: i64, by: &Actor, now: 
         .first(conn)?;
     changes.push(Change::User(user_id));
     if expires_at.is_some_and(|end| end <= now.naive()) {
-        return Ok(false);
+        return Ok(Revoked::NotLive);
     }
     audit::record(conn, by, Action::TokenRevoke, &owner, &json!({ "token": id }), now)?;
-    Ok(true)
+    Ok(Revoked::Done)
 }
 
 /// Tokens that no revocation has ended by `now`, expired ones too: not revoked, or within a grace.
@@ -158,9 +163,11 @@ fn end_tokens(
 /// Locks all of a user's tokens in the order in which uses are written (`uses.rs`). Who changed them in another one and
 /// met that writing would wait for it, while it waits for them.
 pub(super) fn lock_tokens(conn: &mut Conn, user_id: i64) -> Result<(), StoreError> {
-    if let Conn::Pg(pg) = conn {
-        let theirs = tokens::table.filter(tokens::user_id.eq(user_id));
-        theirs.select(tokens::id).order(tokens::id).for_no_key_update().load::<i64>(pg)?;
+    let theirs = tokens::table.filter(tokens::user_id.eq(user_id)).select(tokens::id).order(tokens::id);
+    match conn {
+        Conn::Pg(pg) => drop(theirs.for_no_key_update().load::<i64>(pg)?),
+        // The transaction itself has that effect.
+        Conn::Sqlite(_) => {}
     }
     Ok(())
 }

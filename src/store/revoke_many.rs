@@ -124,7 +124,10 @@ fn meant(which: &TokenFilter, now: Timestamp) -> tokens::BoxedQuery<'static, Mul
 /// Locks users, then their tokens, each in the order in which everybody else does: active superusers before other users
 /// (`users/lock.rs`), and all by id. On SQLite the transaction itself has that effect.
 fn lock_many(conn: &mut Conn, owners: &[i64], ids: &[i64]) -> Result<(), StoreError> {
-    let Conn::Pg(pg) = conn else { return Ok(()) };
+    let pg = match conn {
+        Conn::Pg(pg) => pg,
+        Conn::Sqlite(_) => return Ok(()),
+    };
     for (rows, ids) in [
         ("users where id = any($1) order by (is_superuser and is_active) desc, id", owners),
         ("tokens where id = any($1) order by id", ids),

@@ -131,8 +131,10 @@ impl Foreign {
 
 /// That this is a database for jeton, and how its schema stands.
 pub fn look_at(conn: &mut Conn) -> Result<SchemaState, StoreError> {
-    if let Conn::Pg(pg) = conn {
-        servers::require_encoding(pg)?;
+    match conn {
+        Conn::Pg(pg) => servers::require_encoding(pg)?,
+        // It has no other.
+        Conn::Sqlite(_) => {}
     }
     state(conn)
 }

@@ -49,12 +49,15 @@ impl Store {
             if current.first::<String>(conn).optional()?.as_deref() != Some(check) {
                 return Ok(0);
             }
-            let mut free: HashSet<Vec<u8>> = seals.iter().map(|(seal, _)| seal.digest.as_bytes().to_vec()).collect();
-            if let Conn::Pg(pg) = conn {
-                let wanted = tokens::table.filter(tokens::digest.eq_any(free.clone()));
-                let locked = wanted.select(tokens::digest).for_no_key_update().skip_locked();
-                free = locked.load::<Vec<u8>>(pg)?.into_iter().collect();
-            }
+            let all: HashSet<Vec<u8>> = seals.iter().map(|(seal, _)| seal.digest.as_bytes().to_vec()).collect();
+            let free = match conn {
+                Conn::Pg(pg) => {
+                    let wanted = tokens::table.filter(tokens::digest.eq_any(all));
+                    let locked = wanted.select(tokens::digest).for_no_key_update().skip_locked();
+                    locked.load::<Vec<u8>>(pg)?.into_iter().collect()
+                }
+                Conn::Sqlite(_) => all,
+            };
             let mut replaced = 0;
             for (seal, new) in seals.iter().filter(|(seal, _)| free.contains(seal.digest.as_bytes().as_slice())) {
                 let standing = tokens::table

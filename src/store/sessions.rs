@@ -6,25 +6,25 @@ use serde_json::json;
 
 use super::connection::Conn;
 use super::schema::{console_forms, sessions, users};
-use super::users::{Row as UserRow, lock, with_groups};
-use super::{Store, StoreError, audit};
+use super::users::{UserRow, lock, with_groups};
+use super::{Changed, FormUse, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::session::{FormDigest, SESSION_IDLE, SESSION_MAX, SessionDigest};
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 
 impl Store {
-    /// Begins a session; `false` when the user is not who was checked any more.
+    /// Begins a session, if the user is who was checked.
     pub fn create_session(
         &self,
         read: &User,
         digest: &SessionDigest,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Changed<()>, StoreError> {
         self.write(|conn| {
             let same = |user: &User| user.password == read.password && user.is_active == read.is_active;
-            let Some(user) = lock(conn, read)?.filter(same) else { return Ok(false) };
+            let Some(user) = lock(conn, read)?.filter(same) else { return Ok(Changed::UserChanged) };
             diesel::insert_into(sessions::table)
                 .values((
                     sessions::user_id.eq(user.id),
@@ -34,7 +34,7 @@ impl Store {
                 ))
                 .execute(conn)?;
             audit::record(conn, by, Action::Login, &user.username, &json!({ "via": "console" }), now)?;
-            Ok(true)
+            Ok(Changed::Done(()))
         })
     }
 
@@ -51,7 +51,10 @@ impl Store {
             let found: Option<(Found, UserRow)> = sessions::table
                 .inner_join(users::table)
                 .filter(sessions::digest.eq(digest.as_bytes().as_slice()))
-                .select(((sessions::id, sessions::created_at, sessions::seen_at, sessions::notice), users::all_columns))
+                .select((
+                    (sessions::id, sessions::created_at, sessions::seen_at, sessions::notice),
+                    UserRow::as_select(),
+                ))
                 .first(conn)
                 .optional()?;
             let Some(((id, created, seen, notice), row)) = found else { return Ok(None) };
@@ -85,12 +88,12 @@ impl Store {
         })
     }
 
-    /// Notes that a form of the session was taken; `false` when it was before, or the session is over.
-    pub fn take_form(&self, session: &SessionDigest, form: &FormDigest, now: Timestamp) -> Result<bool, StoreError> {
+    /// Notes that a form of the session was taken.
+    pub fn take_form(&self, session: &SessionDigest, form: &FormDigest, now: Timestamp) -> Result<FormUse, StoreError> {
         let taken = self.write(|conn| {
             let of = sessions::digest.eq(session.as_bytes().as_slice());
             let id: Option<i64> = sessions::table.filter(of).select(sessions::id).first(conn).optional()?;
-            let Some(id) = id else { return Ok(false) };
+            let Some(id) = id else { return Ok(FormUse::NotAgain) };
             diesel::insert_into(console_forms::table)
                 .values((
                     console_forms::session_id.eq(id),
@@ -98,10 +101,10 @@ impl Store {
                     console_forms::taken_at.eq(now.naive()),
                 ))
                 .execute(conn)?;
-            Ok(true)
+            Ok(FormUse::First)
         });
         match taken {
-            Err(StoreError::Taken) => Ok(false),
+            Err(StoreError::Taken) => Ok(FormUse::NotAgain),
             other => other,
         }
     }

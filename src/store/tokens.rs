@@ -9,8 +9,8 @@ use serde_json::json;
 use super::connection::Conn;
 use super::revocation::unrevoked;
 use super::schema::{tokens, users};
-use super::users::{Row as UserRow, lock, with_groups};
-use super::{Store, StoreError, audit};
+use super::users::{UserRow, lock, with_groups};
+use super::{Changed, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::page::{Page, PageRequest};
@@ -37,86 +37,56 @@ pub struct NewToken {
     pub own: bool,
 }
 
-/// [`FACTS`], read.
-pub(super) type FactsRow = (
-    i64,
-    i64,
-    Option<String>,
-    String,
-    String,
-    NaiveDateTime,
-    Option<NaiveDateTime>,
-    Option<NaiveDateTime>,
-    Option<NaiveDateTime>,
-    Option<NaiveDateTime>,
-    Option<String>,
-    Option<String>,
-);
+/// A row, but for its digest and its sealed key.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = tokens)]
+pub(super) struct FactsRow {
+    id: i64,
+    user_id: i64,
+    name: Option<String>,
+    scope: String,
+    hint: String,
+    created_at: NaiveDateTime,
+    expires_at: Option<NaiveDateTime>,
+    last_used_at: Option<NaiveDateTime>,
+    revoked_at: Option<NaiveDateTime>,
+    grace_until: Option<NaiveDateTime>,
+    revoked_by: Option<String>,
+    client: Option<String>,
+}
 
-/// All columns but the digest and the sealed key.
-pub(super) type FactsColumns = (
-    tokens::id,
-    tokens::user_id,
-    tokens::name,
-    tokens::scope,
-    tokens::hint,
-    tokens::created_at,
-    tokens::expires_at,
-    tokens::last_used_at,
-    tokens::revoked_at,
-    tokens::grace_until,
-    tokens::revoked_by,
-    tokens::client,
-);
-
-/// The same, to be selected.
-pub(super) const FACTS: FactsColumns = (
-    tokens::id,
-    tokens::user_id,
-    tokens::name,
-    tokens::scope,
-    tokens::hint,
-    tokens::created_at,
-    tokens::expires_at,
-    tokens::last_used_at,
-    tokens::revoked_at,
-    tokens::grace_until,
-    tokens::revoked_by,
-    tokens::client,
-);
-
-pub(super) fn facts(row: FactsRow) -> TokenFacts {
-    let (id, user_id, name, scope, hint, created_at, expires_at, last_used_at, revoked_at, grace_until, by, client) =
-        row;
-    TokenFacts {
-        id,
-        user_id,
-        name,
-        scope,
-        hint,
-        created_at: Timestamp::from_naive(created_at),
-        expires_at: expires_at.map(Timestamp::from_naive),
-        last_used_at: last_used_at.map(Timestamp::from_naive),
-        revoked_at: revoked_at.map(Timestamp::from_naive),
-        grace_until: grace_until.map(Timestamp::from_naive),
-        revoked_by: by,
-        client,
+impl From<FactsRow> for TokenFacts {
+    fn from(row: FactsRow) -> Self {
+        Self {
+            id: row.id,
+            user_id: row.user_id,
+            name: row.name,
+            scope: row.scope,
+            hint: row.hint,
+            created_at: Timestamp::from_naive(row.created_at),
+            expires_at: row.expires_at.map(Timestamp::from_naive),
+            last_used_at: row.last_used_at.map(Timestamp::from_naive),
+            revoked_at: row.revoked_at.map(Timestamp::from_naive),
+            grace_until: row.grace_until.map(Timestamp::from_naive),
+            revoked_by: row.revoked_by,
+            client: row.client,
+        }
     }
 }
 
 impl Store {
-    /// Makes a token for a user; `None` when they are not who was read any more.
+    /// Makes a token for a user, if they are who was read.
     pub fn create_token(
         &self,
         read: &User,
         new: &NewToken,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<Option<TokenFacts>, StoreError> {
+    ) -> Result<Changed<TokenFacts>, StoreError> {
         self.change(|conn, changes| {
-            let Some(user) = lock(conn, read)? else { return Ok(None) };
+            let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::created(&new.digest));
-            create(conn, &user, new, by, now).map(Some)
+            create(conn, &user, new, by, now).map(Changed::Done)
         })
     }
 
@@ -144,9 +114,9 @@ impl Store {
                 .order(tokens::id)
                 .limit(page.size.into())
                 .offset(page.offset())
-                .select((FACTS, users::username))
+                .select((FactsRow::as_select(), users::username))
                 .load(conn)?;
-            Ok(Page { count, results: rows.into_iter().map(|(row, name)| (facts(row), name)).collect() })
+            Ok(Page { count, results: rows.into_iter().map(|(row, name)| (row.into(), name)).collect() })
         })
     }
 
@@ -156,7 +126,7 @@ impl Store {
             let row: Option<UserRow> = tokens::table
                 .inner_join(users::table)
                 .filter(tokens::id.eq(id))
-                .select(users::all_columns)
+                .select(UserRow::as_select())
                 .first(conn)
                 .optional()?;
             Ok(with_groups(conn, row.into_iter().collect())?.pop())
@@ -175,7 +145,8 @@ pub(super) fn create(
     let id = insert(conn, user.id, new, now)?;
     let details = json!({ "token": id, "name": new.name, "scope": new.scope });
     audit::record(conn, by, Action::TokenCreate, &user.username, &details, now)?;
-    Ok(facts(tokens::table.find(id).select(FACTS).first(conn)?))
+    let row: FactsRow = tokens::table.find(id).select(FactsRow::as_select()).first(conn)?;
+    Ok(row.into())
 }
 
 pub(super) fn insert(conn: &mut Conn, user_id: i64, new: &NewToken, now: Timestamp) -> Result<i64, StoreError> {

@@ -53,10 +53,10 @@ pub fn next_ids(conn: &mut Conn, count: usize) -> Result<i64, StoreError> {
 /// Nobody else gets an ordinary id before this transaction ends, nor learns before whether users came from Django.
 /// SQLite has one writer anyway.
 pub fn lock(conn: &mut Conn) -> Result<(), StoreError> {
-    if let Conn::Pg(pg) = conn {
-        pg.batch_execute("select value from meta where key = 'last_user_id' for update")?;
+    match conn {
+        Conn::Pg(pg) => Ok(pg.batch_execute("select value from meta where key = 'last_user_id' for update")?),
+        Conn::Sqlite(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// Users came from Django: from now on jeton's own are out of the way of those that are still to come.

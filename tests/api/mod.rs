@@ -8,4 +8,5 @@ mod login;
 mod oauth;
 mod ops;
 mod own;
+mod profile_fields;
 mod rights;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jeton::domain::time::{Clock, Timestamp};
 use jeton::server::{Schema, open_service};
-use jeton::service::{PurgeRound, Service};
+use jeton::service::{Batches, PurgeRound, Service};
 use jeton::store::Purge;
 
 use crate::on_both;
@@ -44,7 +44,7 @@ impl Node {
     fn purged(&self) -> String {
         actix_rt::System::new().block_on(async {
             let mut round = PurgeRound::of(Purge::AuditLog);
-            while self.service.purge(&mut round).await.unwrap() {}
+            while self.service.purge(&mut round).await.unwrap() == Batches::GoOn {}
         });
         self.database.sql("select target from audit_log order by id").replace('\n', " ")
     }

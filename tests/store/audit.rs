@@ -2,11 +2,11 @@
 
 use jeton::domain::audit::{Action, Filter};
 use jeton::domain::page::PageRequest;
-use jeton::domain::user::NewUser;
-use jeton::store::{Regenerate, UserChange};
+use jeton::domain::user::{NewUser, UserChange};
+use jeton::store::Regenerate;
 use serde_json::json;
 
-use super::{Kept, MULTIPLE, NOW, by, hash, named_token, new_token, new_user, secret};
+use super::{Kept, MULTIPLE, NOW, by, email, hash, named_token, new_email, new_token, new_user, secret};
 use crate::on_both;
 
 on_both! {
@@ -15,7 +15,7 @@ on_both! {
         kept.superuser("root");
         kept.user("alice");
         kept.store.create_client("api", &secret(), &by("root"), NOW).unwrap();
-        kept.store.create_token(&kept.read("alice"), &named_token("ci"), &by("root"), NOW).unwrap();
+        kept.store.create_token(&kept.read("alice"), &named_token("ci"), &by("root"), NOW).unwrap().done().unwrap();
         let before = kept.everything();
         let (refuse, allow) = match kept.database.postgres {
             Some(_) => ("alter table audit_log add constraint x check (false) not valid", "alter table audit_log drop constraint x"),
@@ -23,7 +23,7 @@ on_both! {
         };
         kept.sql(refuse);
         let (store, who) = (&kept.store, by("root"));
-        let change = UserChange { email: Some("x@y.zz".into()), ..Default::default() };
+        let change = UserChange { profile: new_email("x@y.zz"), ..Default::default() };
         let regenerate = Regenerate { all: true, grace_until: None };
         assert!(store.create_user(&new_user("bob"), &who, NOW).is_err());
         assert!(store.update_user(&kept.read("alice"), &change, &who, NOW).is_err());
@@ -59,27 +59,27 @@ on_both! {
 
     fn a_change_that_changes_nothing_has_no_entry(db) {
         let kept = Kept::new(db);
-        let new = NewUser { email: "a@b.co".into(), groups: vec!["a".into(), "b".into()], ..new_user("alice") };
+        let new = NewUser { profile: email("a@b.co"), groups: vec!["a".into(), "b".into()], ..new_user("alice") };
         let alice = kept.store.create_user(&new, &by("root"), NOW).unwrap();
         kept.issue(&alice, MULTIPLE);
         let before = kept.sql("select count(*) from audit_log");
         let same = UserChange {
             username: Some("alice".into()),
-            email: Some("a@b.co".into()),
+            profile: new_email("a@b.co"),
             is_active: Some(true),
             is_staff: Some(false),
             groups: Some(vec!["b".into(), "a".into()]),
             ..UserChange::default()
         };
-        assert!(kept.store.update_user(&alice, &same, &by("staff"), NOW).unwrap().is_some());
+        assert!(kept.store.update_user(&alice, &same, &by("staff"), NOW).unwrap().done().is_some());
         assert_eq!(kept.sql("select count(*) from audit_log"), before);
-        assert!(kept.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap());
+        assert!(kept.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap().is_some());
         assert_eq!(kept.last_audit(), "alice|token.revoke|alice|192.0.2.7|{\"login_tokens\":1}");
         let before = kept.sql("select count(*) from audit_log");
-        assert!(kept.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap(), "she is there");
+        assert!(kept.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap().is_some(), "she is there");
         assert_eq!(kept.sql("select count(*) from audit_log"), before);
-        let up = UserChange { email: Some("a@b.co".into()), is_superuser: Some(true), ..UserChange::default() };
-        kept.store.update_user(&alice, &up, &by("root"), NOW).unwrap().unwrap();
+        let up = UserChange { profile: new_email("a@b.co"), is_superuser: Some(true), ..UserChange::default() };
+        kept.store.update_user(&alice, &up, &by("root"), NOW).unwrap().done().unwrap();
         assert_eq!(kept.last_audit(), "root|user.update|alice|192.0.2.7|{\"is_staff\":true,\"is_superuser\":true}");
     }
 }

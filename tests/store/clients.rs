@@ -2,7 +2,7 @@
 
 use jeton::domain::client::ClientSecret;
 use jeton::domain::page::PageRequest;
-use jeton::store::StoreError;
+use jeton::store::{ClientChange, StoreError};
 
 use super::{ALL, Kept, NOW, after, by, named_token, secret};
 use crate::on_both;
@@ -29,7 +29,7 @@ on_both! {
         let (old, new) = (ClientSecret::generate(), ClientSecret::generate());
         kept.store.create_client("api", &old.digest(), &by("root"), NOW).unwrap();
         kept.store.create_client("other", &old.digest(), &by("root"), NOW).unwrap();
-        assert!(kept.store.rotate_client("api", &new.digest(), None, &by("root"), after(5)).unwrap());
+        assert_eq!(kept.store.rotate_client("api", &new.digest(), None, &by("root"), after(5)).unwrap(), ClientChange::Done);
         assert_eq!(kept.last_audit(), "root|client.rotate|api|192.0.2.7|{}");
         let client = kept.store.client("api").unwrap().unwrap();
         assert!(client.secret.matches(&new) && !client.secret.matches(&old));
@@ -42,7 +42,7 @@ on_both! {
         let [first, second, third, fourth] = [(); 4].map(|()| ClientSecret::generate());
         kept.store.create_client("api", &first.digest(), &by("root"), NOW).unwrap();
         let rotate = |new: &ClientSecret, grace_until, now| {
-            assert!(kept.store.rotate_client("api", &new.digest(), grace_until, &by("root"), now).unwrap());
+            assert_eq!(kept.store.rotate_client("api", &new.digest(), grace_until, &by("root"), now).unwrap(), ClientChange::Done);
         };
         let good = |now| {
             let secrets = kept.store.client("api").unwrap().unwrap().secrets();
@@ -66,11 +66,11 @@ on_both! {
         kept.user("alice");
         let (bound, free) = (named_token("bound"), named_token("free"));
         for token in [&bound, &free] {
-            kept.store.create_token(&kept.read("alice"), token, &by("root"), NOW).unwrap().unwrap();
+            kept.store.create_token(&kept.read("alice"), token, &by("root"), NOW).unwrap().done().unwrap();
         }
         kept.sql("update tokens set client = 'api' where name = 'bound'");
         assert_eq!(kept.token(&bound.digest).unwrap().0.client.as_deref(), Some("api"));
-        assert!(kept.store.delete_client("api", &by("root"), NOW).unwrap());
+        assert_eq!(kept.store.delete_client("api", &by("root"), NOW).unwrap(), ClientChange::Done);
         assert_eq!(kept.last_audit(), "root|client.delete|api|192.0.2.7|{}");
         assert_eq!([&bound, &free].map(|token| kept.is_live(token)), [false, true]);
         assert!(kept.store.client("api").unwrap().is_none() && kept.store.client("other").unwrap().is_some());
@@ -82,8 +82,8 @@ on_both! {
         let before = kept.everything();
         for id in ["", "API", "nobody", "api\0"] {
             assert!(kept.store.client(id).unwrap().is_none());
-            assert!(!kept.store.rotate_client(id, &secret(), None, &by("root"), NOW).unwrap());
-            assert!(!kept.store.delete_client(id, &by("root"), NOW).unwrap());
+            assert_eq!(kept.store.rotate_client(id, &secret(), None, &by("root"), NOW).unwrap(), ClientChange::NoSuchClient);
+            assert_eq!(kept.store.delete_client(id, &by("root"), NOW).unwrap(), ClientChange::NoSuchClient);
         }
         assert_eq!(kept.everything(), before);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jeton::domain::page::PageRequest;
 use jeton::domain::token::TokenFacts;
-use jeton::store::{LockedRows, NewToken, OwnChange, Regenerate, StoreError, TokenUse};
+use jeton::store::{Changed, LockedRows, NewToken, OwnChange, Regenerate, Revoked, StoreError, TokenUse};
 
 use super::{Kept, MULTIPLE, NOW, SINGLE, after, by, hash, named_token, new_token};
 use crate::on_both;
@@ -17,11 +17,18 @@ type End = fn(&Kept, i64) -> Result<bool, StoreError>;
 const ENDS: [(&str, End); 4] = [
     ("regenerate", |kept, _| {
         let how = Regenerate { all: false, grace_until: None };
-        kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), after(11))
+        let regenerated =
+            kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), after(11));
+        Ok(regenerated?.done().is_some())
     }),
-    ("set-password", |kept, _| kept.store.set_password(&kept.read("alice"), &hash("second"), &by("root"), after(11))),
-    ("logoutall", |kept, _| kept.store.revoke_login_tokens(kept.read("alice").id, &by("root"), after(11))),
-    ("revoke", |kept, id| kept.store.revoke_token(id, &by("root"), after(11))),
+    ("set-password", |kept, _| {
+        let set = kept.store.set_password(&kept.read("alice"), &hash("second"), &by("root"), after(11));
+        Ok(set?.done().is_some())
+    }),
+    ("logoutall", |kept, _| {
+        Ok(kept.store.revoke_login_tokens(kept.read("alice").id, &by("root"), after(11))?.is_some())
+    }),
+    ("revoke", |kept, id| Ok(kept.store.revoke_token(id, &by("root"), after(11))? == Revoked::Done)),
 ];
 
 /// Alice with a login token of ten seconds, and its id.
@@ -57,7 +64,7 @@ on_both! {
 
     fn at_its_end_a_token_has_expired_and_is_not_revoked(db) {
         let (kept, brief, id) = with_brief(db);
-        assert!(!kept.store.revoke_token(id, &by("root"), after(10)).unwrap());
+        assert_eq!(kept.store.revoke_token(id, &by("root"), after(10)).unwrap(), Revoked::NotLive);
         let facts = kept.token(&brief.digest).unwrap().0;
         assert!(facts.is_expired(after(10)) && !facts.is_revoked(after(10)));
     }
@@ -65,7 +72,7 @@ on_both! {
     fn a_use_that_is_written_late_lengthens_no_grace(db) {
         let (kept, brief, id) = with_brief(db);
         let how = Regenerate { all: false, grace_until: Some(after(15)) };
-        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), after(11)).unwrap());
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), after(11)).unwrap().done().is_some());
         write_late(&kept, id);
         let facts = kept.token(&brief.digest).unwrap().0;
         assert!(!facts.is_revoked(after(14)) && !facts.is_expired(after(14)));
@@ -76,10 +83,10 @@ on_both! {
         let kept = Kept::new(db);
         kept.user("alice");
         let brief = NewToken { expires_at: Some(after(10)), ..named_token("ci") };
-        kept.store.create_token(&kept.read("alice"), &brief, &by("root"), NOW).unwrap().unwrap();
+        kept.store.create_token(&kept.read("alice"), &brief, &by("root"), NOW).unwrap().done().unwrap();
         for (all, marked) in [(false, None), (true, Some(after(11)))] {
             let how = Regenerate { all, grace_until: None };
-            assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), after(11)).unwrap());
+            assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), after(11)).unwrap().done().is_some());
             assert_eq!(kept.token(&brief.digest).unwrap().0.revoked_at, marked, "all: {all}");
         }
     }
@@ -90,7 +97,7 @@ on_both! {
         let (by_hand, how) = ("update tokens set revoked_at = '2025-06-15 15:06:40'", Regenerate { all: false, grace_until: None });
         kept.issue(&alice, SINGLE);
         kept.sql(by_hand);
-        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), NOW).unwrap());
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), how, &by("root"), NOW).unwrap().done().is_some());
         kept.sql(by_hand);
         kept.issue(&alice, SINGLE);
         assert_eq!(kept.sql("select count(*) from tokens where sealed is not null"), "1");
@@ -106,13 +113,13 @@ on_both! {
             kept.store.create_own_token(asked_with, &alice, &named_token("n"), None, &by("alice"), now).unwrap()
         };
         let asked_before = read();
-        assert!(matches!(own(&asked_before, NOW), OwnChange::Done(_)));
+        assert!(matches!(own(&asked_before, NOW), Changed::Done(OwnChange::Done(_))));
         let grace = Regenerate { all: true, grace_until: Some(after(60)) };
-        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), grace, &by("root"), NOW).unwrap());
-        assert!(matches!(own(&read(), after(59)), OwnChange::Done(_)), "it lives on by grace");
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), grace, &by("root"), NOW).unwrap().done().is_some());
+        assert!(matches!(own(&read(), after(59)), Changed::Done(OwnChange::Done(_))), "it lives on by grace");
         let before = kept.everything();
-        assert!(matches!(own(&read(), after(60)), OwnChange::TokenEnded));
-        assert!(matches!(own(&asked_before, NOW), OwnChange::TokenEnded), "by a clock that is behind, too");
+        assert!(matches!(own(&read(), after(60)), Changed::Done(OwnChange::TokenEnded)));
+        assert!(matches!(own(&asked_before, NOW), Changed::Done(OwnChange::TokenEnded)), "by a clock that is behind, too");
         assert_eq!(kept.everything(), before);
     }
 
@@ -130,7 +137,7 @@ on_both! {
             session.run("commit;");
             own.join().unwrap().unwrap()
         });
-        assert!(matches!(made, OwnChange::TokenEnded), "{made:?}");
+        assert!(matches!(made, Changed::Done(OwnChange::TokenEnded)), "{made:?}");
         assert_eq!(kept.sql("select count(*) from tokens"), "1");
     }
 }
@@ -138,14 +145,14 @@ on_both! {
 /// Uses are written by id. On SQLite there is one writer at a time.
 #[test]
 fn who_ends_tokens_and_who_writes_their_uses_do_not_wait_for_each_other() {
-    let delete: End = |kept, _| kept.store.delete_user(&kept.read("alice"), &by("root"), NOW);
+    let delete: End = |kept, _| Ok(kept.store.delete_user(&kept.read("alice"), &by("root"), NOW)?.done().is_some());
     let change_own: End = |kept, _| {
         let alice = kept.read("alice");
         let tokens = kept.store.list_tokens(Some(alice.id), PageRequest { number: 1, size: 1 }, NOW)?;
         let (asked_with, new) = (&tokens.results[0].0, new_token(false));
         let changed =
             kept.store.change_own_password(asked_with, &alice, &hash("second"), &new, &by("alice"), after(11))?;
-        Ok(matches!(changed, OwnChange::Done(())))
+        Ok(matches!(changed, Changed::Done(OwnChange::Done(()))))
     };
     let more = [("delete", delete), ("change-own-password", change_own)];
     for (way, end) in ENDS.into_iter().filter(|(way, _)| *way != "revoke").chain(more) {

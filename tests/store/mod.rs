@@ -20,10 +20,11 @@ use jeton::domain::client::{ClientSecret, SecretDigest};
 use jeton::domain::database_url::DatabaseUrl;
 use jeton::domain::page::PageRequest;
 use jeton::domain::password::PasswordHash;
+use jeton::domain::profile::{Profile, ProfilePatch};
 use jeton::domain::time::Timestamp;
 use jeton::domain::token::{Token, TokenDigest, TokenFacts};
 use jeton::domain::user::{NewUser, User};
-use jeton::store::{Issue, LoginToken, NewToken, Store, StoreOptions};
+use jeton::store::{Issue, Issued, NewToken, Store, StoreOptions};
 
 use crate::support::app::{Kind, TestDatabase};
 
@@ -92,7 +93,7 @@ impl Kept {
     fn issue(&self, user: &User, issue: Issue) -> NewToken {
         let new = new_token(issue.single);
         let issued = self.store.issue_login_token(user, &new, issue, &by("alice"), NOW).unwrap();
-        assert!(matches!(issued, Some(LoginToken::None)), "{issued:?}");
+        assert!(matches!(issued, Issued::New), "{issued:?}");
         new
     }
 
@@ -120,17 +121,15 @@ fn hash(text: &str) -> PasswordHash {
 }
 
 fn new_user(username: &str) -> NewUser {
-    NewUser {
-        username: username.into(),
-        email: String::new(),
-        first_name: String::new(),
-        last_name: String::new(),
-        is_active: true,
-        is_staff: false,
-        is_superuser: false,
-        groups: Vec::new(),
-        password: hash("first"),
-    }
+    NewUser::named(username, hash("first"))
+}
+
+fn email(address: &str) -> Profile {
+    Profile { email: address.into(), ..Profile::default() }
+}
+
+fn new_email(address: &str) -> ProfilePatch {
+    ProfilePatch { email: Some(address.into()), ..ProfilePatch::default() }
 }
 
 /// A login token; `sealed` is as good as any bytes here, for the store never opens it.

@@ -3,8 +3,9 @@
 use std::sync::Barrier;
 use std::thread;
 
+use jeton::domain::user::UserChange;
 use jeton::domain::user::UserFilter;
-use jeton::store::{Issue, LoginToken, NewToken, Regenerate, StoreError, UserChange};
+use jeton::store::{Issue, Issued, NewToken, Regenerate, Revoked, StoreError};
 
 use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, hash, new_token, new_user};
 use crate::on_both;
@@ -100,7 +101,7 @@ on_both! {
         at_once(MANY, |number| {
             let names = if number % 2 == 0 { ["new", "other"] } else { ["other", "new"] };
             let change = UserChange { groups: Some(names.map(String::from).to_vec()), ..UserChange::default() };
-            kept.store.update_user(&kept.read(&format!("u{number}")), &change, &by("root"), NOW).unwrap().unwrap()
+            kept.store.update_user(&kept.read(&format!("u{number}")), &change, &by("root"), NOW).unwrap().done().unwrap()
         });
         assert_eq!(kept.sql("select count(*) from groups"), "2");
     }
@@ -111,8 +112,8 @@ on_both! {
         let given = at_once(MANY, |_| {
             let new = new_token(true);
             match kept.store.issue_login_token(&alice, &new, SINGLE, &by("alice"), NOW).unwrap() {
-                Some(LoginToken::None) => new.digest,
-                Some(LoginToken::Live(row)) => row.digest,
+                Issued::New => new.digest,
+                Issued::Existing(row) => row.digest,
                 other => panic!("{other:?}"),
             }
         });
@@ -125,7 +126,7 @@ on_both! {
         let alice = kept.user("alice");
         let limited = Issue { limit: Some(3), ..MULTIPLE };
         let given = at_once(MANY, |_| kept.store.issue_login_token(&alice, &new_token(false), limited, &by("alice"), NOW).unwrap());
-        assert_eq!(given.iter().filter(|given| given.is_some()).count(), 3);
+        assert_eq!(given.iter().filter(|given| matches!(given, Issued::New)).count(), 3);
         assert_eq!(kept.sql("select count(*) from tokens"), "3");
     }
 
@@ -136,7 +137,7 @@ on_both! {
         let how = Regenerate { all: false, grace_until: None };
         let tokens = at_once(MANY, |_| {
             let new = new_token(true);
-            assert!(kept.store.regenerate_token(&kept.read("alice"), &new, how, &by("root"), after(1)).unwrap());
+            assert!(kept.store.regenerate_token(&kept.read("alice"), &new, how, &by("root"), after(1)).unwrap().done().is_some());
             new
         });
         assert_eq!(tokens.iter().filter(|token| kept.is_live(token)).count(), 1);
@@ -150,12 +151,12 @@ on_both! {
             let user = kept.user(&name);
             let tokens = at_once(4, |number| {
                 if number == 0 {
-                    assert!(kept.store.set_password(&kept.read(&name), &hash("second"), &by("root"), NOW).unwrap());
+                    assert!(kept.store.set_password(&kept.read(&name), &hash("second"), &by("root"), NOW).unwrap().done().is_some());
                     return None;
                 }
                 let new = new_token(false);
                 let issued = kept.store.issue_login_token(&user, &new, MULTIPLE, &by("alice"), NOW).unwrap();
-                matches!(issued, Some(LoginToken::None)).then_some(new)
+                matches!(issued, Issued::New).then_some(new)
             });
             assert!(!tokens.iter().flatten().any(|token| kept.is_live(token)), "a token for the old password lives");
         }
@@ -165,7 +166,7 @@ on_both! {
         let kept = Kept::new(db);
         let as_read = kept.user("alice");
         let rename = UserChange { username: Some("alicia".into()), ..UserChange::default() };
-        kept.store.update_user(&kept.read("alice"), &rename, &by("root"), NOW).unwrap();
+        kept.store.update_user(&kept.read("alice"), &rename, &by("root"), NOW).unwrap().done().unwrap();
         let mut session = kept.database.writer();
         session.run("update users set password = 'second';");
         let issued = thread::scope(|scope| {
@@ -174,7 +175,7 @@ on_both! {
             session.run("commit;");
             login.join().unwrap().unwrap()
         });
-        assert!(matches!(issued, Some(LoginToken::UserChanged)), "{issued:?}");
+        assert!(matches!(issued, Issued::UserChanged), "{issued:?}");
         assert_eq!(kept.sql("select count(*) from tokens"), "0");
     }
 
@@ -183,7 +184,7 @@ on_both! {
         let alice = kept.user("alice");
         kept.issue(&alice, SINGLE);
         let revoked = at_once(MANY, |_| kept.store.revoke_token(1, &by("root"), NOW).unwrap());
-        assert_eq!(revoked.iter().filter(|revoked| **revoked).count(), 1);
+        assert_eq!(revoked.iter().filter(|revoked| **revoked == Revoked::Done).count(), 1);
         assert_eq!(kept.sql("select count(*) from audit_log where action = 'token.revoke'"), "1");
     }
 }
@@ -219,9 +220,9 @@ fn a_use_that_is_being_written_does_not_save_a_token_from_its_end() {
         let ended = thread::scope(|scope| {
             let ended = scope.spawn(|| {
                 if all {
-                    kept.store.revoke_login_tokens(alice.id, &by("root"), after(11))
+                    kept.store.revoke_login_tokens(alice.id, &by("root"), after(11)).map(|ended| ended == Some(1))
                 } else {
-                    kept.store.revoke_token(1, &by("root"), after(11))
+                    kept.store.revoke_token(1, &by("root"), after(11)).map(|revoked| revoked == Revoked::Done)
                 }
             });
             kept.database.wait_for_blocked(1);

@@ -1,5 +1,6 @@
 //! The search among users.
 
+use jeton::domain::profile::Profile;
 use jeton::domain::user::{NewUser, UserFilter};
 
 use super::{ALL, Kept, NOW, by, new_user};
@@ -23,7 +24,8 @@ on_both! {
             ("x_y", "100%@example.org", "back\\slash", ""),
         ];
         for (username, email, first_name, last_name) in people {
-            let new = NewUser { email: email.into(), first_name: first_name.into(), last_name: last_name.into(), ..new_user(username) };
+            let profile = Profile { email: email.into(), first_name: first_name.into(), last_name: last_name.into() };
+            let new = NewUser { profile, ..new_user(username) };
             kept.store.create_user(&new, &by("root"), NOW).unwrap();
         }
         for (search, found) in [

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jeton::domain::page::PageRequest;
 use jeton::domain::token::TokenKind;
 use jeton::domain::user::User;
-use jeton::store::{LockedRows, NewToken, Regenerate, StoreError, TokenUse};
+use jeton::store::{LockedRows, NewToken, Regenerate, Revoked, StoreError, TokenUse};
 
 use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, hash, named_token, new_token, unknown_digest};
 use crate::on_both;
@@ -17,7 +17,7 @@ on_both! {
         let kept = Kept::new(db);
         let alice = kept.user("alice");
         let new = NewToken { scope: "a b".into(), expires_at: Some(after(60)), ..named_token("ci ü") };
-        let made = kept.store.create_token(&kept.read("alice"), &new, &by("alice"), NOW).unwrap().unwrap();
+        let made = kept.store.create_token(&kept.read("alice"), &new, &by("alice"), NOW).unwrap().done().unwrap();
         let (read, owner) = kept.token(&new.digest).unwrap();
         assert_eq!((read.id, read.user_id, owner.username.as_str()), (made.id, alice.id, "alice"));
         assert_eq!((read.kind(), read.name.as_deref(), read.scope.as_str()), (TokenKind::Named, Some("ci ü"), "a b"));
@@ -32,7 +32,7 @@ on_both! {
         kept.user("alice");
         let bob = kept.user("bob");
         let token = named_token("x");
-        kept.store.create_token(&kept.read("alice"), &token, &by("root"), NOW).unwrap().unwrap();
+        kept.store.create_token(&kept.read("alice"), &token, &by("root"), NOW).unwrap().done().unwrap();
         let before = kept.everything();
         let again = kept.store.create_token(&kept.read("bob"), &token, &by("root"), NOW);
         assert!(matches!(again, Err(StoreError::Taken)), "{again:?}");
@@ -52,7 +52,7 @@ on_both! {
         assert!(matches!(second, Err(StoreError::Taken)), "{second:?}");
         assert_eq!(kept.everything(), before);
         kept.issue(&kept.user("bob"), SINGLE);
-        kept.store.create_token(&kept.read("alice"), &new_token(false), &by("root"), NOW).unwrap().unwrap();
+        kept.store.create_token(&kept.read("alice"), &new_token(false), &by("root"), NOW).unwrap().done().unwrap();
     }
 
     fn a_revoked_token_stays_unsealed_with_who_and_when(db) {
@@ -60,16 +60,16 @@ on_both! {
         let alice = kept.user("alice");
         let (token, other) = (kept.issue(&alice, SINGLE), kept.issue(&kept.user("bob"), SINGLE));
         let id = kept.token(&token.digest).unwrap().0.id;
-        assert!(kept.store.revoke_token(id, &by("staff"), after(3)).unwrap());
+        assert_eq!(kept.store.revoke_token(id, &by("staff"), after(3)).unwrap(), Revoked::Done);
         assert_eq!(kept.last_audit(), format!("staff|token.revoke|alice|192.0.2.7|{{\"token\":{id}}}"));
         let facts = kept.token(&token.digest).unwrap().0;
         assert_eq!((facts.revoked_at, facts.revoked_by.as_deref()), (Some(after(3)), Some("staff")));
         assert_eq!(kept.sql("select user_id from tokens where sealed is not null"), "2");
         assert!(kept.is_live(&other));
         let before = kept.everything();
-        assert!(!kept.store.revoke_token(id, &by("thief"), after(4)).unwrap(), "once is enough");
-        assert!(!kept.store.revoke_token(id + 99, &by("thief"), after(4)).unwrap());
-        assert!(!kept.store.revoke_token(-1, &by("thief"), after(4)).unwrap());
+        assert_eq!(kept.store.revoke_token(id, &by("thief"), after(4)).unwrap(), Revoked::NotLive, "once is enough");
+        assert_eq!(kept.store.revoke_token(id + 99, &by("thief"), after(4)).unwrap(), Revoked::NotLive);
+        assert_eq!(kept.store.revoke_token(-1, &by("thief"), after(4)).unwrap(), Revoked::NotLive);
         assert_eq!(kept.everything(), before);
     }
 
@@ -77,26 +77,26 @@ on_both! {
         let kept = Kept::new(db);
         kept.user("alice");
         let new = NewToken { expires_at: Some(after(10)), ..named_token("x") };
-        let id = kept.store.create_token(&kept.read("alice"), &new, &by("root"), NOW).unwrap().unwrap().id;
+        let id = kept.store.create_token(&kept.read("alice"), &new, &by("root"), NOW).unwrap().done().unwrap().id;
         let audit = kept.last_audit();
-        assert!(!kept.store.revoke_token(id, &by("root"), after(10)).unwrap(), "at its end it has ended");
+        assert_eq!(kept.store.revoke_token(id, &by("root"), after(10)).unwrap(), Revoked::NotLive, "at its end it has ended");
         let facts = kept.token(&new.digest).unwrap().0;
         assert!(facts.is_expired(after(10)) && kept.last_audit() == audit, "nothing was revoked");
         assert!(facts.is_revoked(after(9)), "but by a clock that is behind it lived, and is dead");
-        assert!(!kept.store.revoke_token(id, &by("root"), after(9)).unwrap(), "once is enough");
+        assert_eq!(kept.store.revoke_token(id, &by("root"), after(9)).unwrap(), Revoked::NotLive, "once is enough");
     }
 
     fn what_has_expired_ends_too_for_a_use_may_be_written_later(db) {
         type End = fn(&Kept, i64);
         let ends: [(&str, End, bool); 4] = [
-            ("revoke", |kept, id| assert!(!kept.store.revoke_token(id, &by("root"), after(10)).unwrap()), false),
-            ("logoutall", |kept, _| assert!(kept.store.revoke_login_tokens(1, &by("root"), after(10)).unwrap()), true),
+            ("revoke", |kept, id| assert_eq!(kept.store.revoke_token(id, &by("root"), after(10)).unwrap(), Revoked::NotLive), false),
+            ("logoutall", |kept, _| assert!(kept.store.revoke_login_tokens(1, &by("root"), after(10)).unwrap().is_some()), true),
             ("password", |kept, _| {
-                assert!(kept.store.set_password(&kept.read("alice"), &hash("x"), &by("root"), after(10)).unwrap());
+                assert!(kept.store.set_password(&kept.read("alice"), &hash("x"), &by("root"), after(10)).unwrap().done().is_some());
             }, true),
             ("regenerate", |kept, _| {
                 let new = new_token(true);
-                assert!(kept.store.regenerate_token(&kept.read("alice"), &new, ORDINARY, &by("root"), after(10)).unwrap());
+                assert!(kept.store.regenerate_token(&kept.read("alice"), &new, ORDINARY, &by("root"), after(10)).unwrap().done().is_some());
             }, true),
         ];
         for (way, end, all) in ends {
@@ -109,7 +109,7 @@ on_both! {
             for token in [&lately, &long_ago, &other] {
                 kept.store.issue_login_token(&alice, token, MULTIPLE, &by("alice"), NOW).unwrap();
             }
-            kept.store.create_token(&alice, &named, &by("root"), NOW).unwrap();
+            kept.store.create_token(&alice, &named, &by("root"), NOW).unwrap().done().unwrap();
             let facts = |token: &NewToken| kept.token(&token.digest).unwrap().0;
             end(&kept, facts(&lately).id);
             assert!(facts(&lately).is_expired(after(10)) && !facts(&lately).is_revoked(after(10)), "{way}: as far as is known");
@@ -125,13 +125,13 @@ on_both! {
         let (alice, bob) = (kept.user("alice"), kept.user("bob"));
         let (one, two, other) = (kept.issue(&alice, MULTIPLE), kept.issue(&alice, SINGLE), kept.issue(&bob, SINGLE));
         let (named, fresh) = (named_token("ci"), new_token(true));
-        kept.store.create_token(&kept.read("alice"), &named, &by("root"), NOW).unwrap().unwrap();
-        assert!(kept.store.regenerate_token(&kept.read("alice"), &fresh, ORDINARY, &by("root"), after(1)).unwrap());
+        kept.store.create_token(&kept.read("alice"), &named, &by("root"), NOW).unwrap().done().unwrap();
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &fresh, ORDINARY, &by("root"), after(1)).unwrap().done().is_some());
         assert_eq!([&one, &two, &named, &fresh, &other].map(|token| kept.is_live(token)), [false, false, true, true, true]);
         let details = "{\"token\":5,\"ended\":2,\"all\":false,\"grace_until\":null}";
         assert_eq!(kept.last_audit(), format!("root|token.regenerate|alice|192.0.2.7|{details}"));
         let everything = Regenerate { all: true, grace_until: None };
-        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), everything, &by("root"), after(2)).unwrap());
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), everything, &by("root"), after(2)).unwrap().done().is_some());
         assert_eq!([&named, &fresh, &other].map(|token| kept.is_live(token)), [false, false, true]);
         let before = kept.everything();
         assert_eq!(kept.everything(), before);
@@ -147,14 +147,14 @@ on_both! {
             NewToken { expires_at: Some(after(500)), ..new_token(false) },
         );
         for token in [&soon, &late] {
-            kept.store.create_token(&kept.read("alice"), token, &by("root"), NOW).unwrap();
+            kept.store.create_token(&kept.read("alice"), token, &by("root"), NOW).unwrap().done().unwrap();
         }
         let grace = Regenerate { all: false, grace_until: Some(after(60)) };
-        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), grace, &by("root"), NOW).unwrap());
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), grace, &by("root"), NOW).unwrap().done().is_some());
         assert_eq!([&old, &soon, &late].map(ends), [Some(after(60)), Some(after(5)), Some(after(60))]);
         assert_eq!(kept.sql("select count(*) from tokens where sealed is not null"), "1", "the new one is handed out");
         assert!(!kept.token(&old.digest).unwrap().0.is_revoked(after(59)));
-        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), ORDINARY, &by("root"), NOW).unwrap());
+        assert!(kept.store.regenerate_token(&kept.read("alice"), &new_token(true), ORDINARY, &by("root"), NOW).unwrap().done().is_some());
         assert!(kept.token(&old.digest).unwrap().0.is_revoked(NOW), "the grace ends with the next one");
     }
 
@@ -162,9 +162,9 @@ on_both! {
         let kept = Kept::new(db);
         let (bob, alice) = (kept.user("bob"), kept.user("alice"));
         for name in ["one", "dead", "three"] {
-            kept.store.create_token(&kept.read("alice"), &named_token(name), &by("root"), NOW).unwrap();
+            kept.store.create_token(&kept.read("alice"), &named_token(name), &by("root"), NOW).unwrap().done().unwrap();
         }
-        kept.store.create_token(&kept.read("bob"), &NewToken { expires_at: Some(after(10)), ..named_token("brief") }, &by("root"), NOW).unwrap();
+        kept.store.create_token(&kept.read("bob"), &NewToken { expires_at: Some(after(10)), ..named_token("brief") }, &by("root"), NOW).unwrap().done().unwrap();
         kept.issue(&bob, SINGLE);
         kept.issue(&alice, SINGLE);
         kept.store.revoke_token(2, &by("root"), NOW).unwrap();
@@ -181,7 +181,7 @@ on_both! {
     fn ids_of_deleted_tokens_do_not_come_again(db) {
         let kept = Kept::new(db);
         kept.user("alice");
-        let id = || kept.store.create_token(&kept.read("alice"), &named_token("x"), &by("root"), NOW).unwrap().unwrap().id;
+        let id = || kept.store.create_token(&kept.read("alice"), &named_token("x"), &by("root"), NOW).unwrap().done().unwrap().id;
         let last = [id(), id()][1];
         kept.sql("delete from tokens");
         assert!(id() > last);

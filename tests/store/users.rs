@@ -1,10 +1,11 @@
 //! Users and their groups.
 
 use jeton::domain::page::PageRequest;
-use jeton::domain::user::{FIRST_BOOTSTRAP_ID, NewUser, UserFilter};
-use jeton::store::{OwnChange, Regenerate, StoreError, UserChange};
+use jeton::domain::profile::{Profile, ProfilePatch};
+use jeton::domain::user::{FIRST_BOOTSTRAP_ID, NewUser, UserChange, UserFilter};
+use jeton::store::{Changed, OwnChange, Regenerate, StoreError};
 
-use super::{ALL, Kept, MULTIPLE, NOW, after, by, hash, named_token, new_token, new_user};
+use super::{ALL, Kept, MULTIPLE, NOW, after, by, email, hash, named_token, new_email, new_token, new_user};
 use crate::on_both;
 
 on_both! {
@@ -12,9 +13,7 @@ on_both! {
         let kept = Kept::new(db);
         let new = NewUser {
             username: "zoë".into(),
-            email: "zoë@example.org".into(),
-            first_name: "Zoë".into(),
-            last_name: "O'Hara; drop table users".into(),
+            profile: Profile::from_fn(|field| format!("{}: O'Hara; drop table users", field.name())),
             is_active: false,
             is_staff: true,
             is_superuser: false,
@@ -24,7 +23,7 @@ on_both! {
         let made = kept.store.create_user(&new, &by("root"), NOW).unwrap();
         let read = kept.store.user("zoë").unwrap().unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&made).unwrap());
-        assert_eq!((read.email, read.first_name, read.last_name), (new.email, new.first_name, new.last_name));
+        assert_eq!(read.profile, new.profile);
         assert_eq!((read.is_active, read.is_staff, read.is_superuser), (false, true, false));
         assert_eq!((read.groups.as_slice(), read.password.as_str()), (["billing", "writers"].map(String::from).as_slice(), "argon2$x"));
         assert_eq!((read.date_joined, read.last_login), (NOW, None));
@@ -37,11 +36,11 @@ on_both! {
         assert!(kept.superuser("alice").is_staff);
         kept.user("bob");
         let change = UserChange { is_superuser: Some(true), ..UserChange::default() };
-        assert!(kept.store.update_user(&kept.read("bob"), &change, &by("root"), NOW).unwrap().unwrap().is_staff);
+        assert!(kept.store.update_user(&kept.read("bob"), &change, &by("root"), NOW).unwrap().done().unwrap().is_staff);
         let change = UserChange { is_staff: Some(false), ..UserChange::default() };
-        assert!(kept.store.update_user(&kept.read("bob"), &change, &by("root"), NOW).unwrap().unwrap().is_staff);
+        assert!(kept.store.update_user(&kept.read("bob"), &change, &by("root"), NOW).unwrap().done().unwrap().is_staff);
         let change = UserChange { is_staff: Some(false), is_superuser: Some(false), ..UserChange::default() };
-        let bob = kept.store.update_user(&kept.read("bob"), &change, &by("root"), NOW).unwrap().unwrap();
+        let bob = kept.store.update_user(&kept.read("bob"), &change, &by("root"), NOW).unwrap().done().unwrap();
         assert!(!bob.is_staff && !bob.is_superuser);
     }
 
@@ -64,7 +63,7 @@ on_both! {
     fn ids_of_deleted_users_do_not_come_again(db) {
         let kept = Kept::new(db);
         assert_eq!((kept.user("a").id, kept.user("b").id), (1, 2));
-        assert!(kept.store.delete_user(&kept.read("b"), &by("root"), NOW).unwrap());
+        assert!(kept.store.delete_user(&kept.read("b"), &by("root"), NOW).unwrap().done().is_some());
         assert_eq!(kept.user("c").id, 3);
     }
 
@@ -75,24 +74,24 @@ on_both! {
         let first = bootstrap("admin").unwrap();
         assert!(first >= FIRST_BOOTSTRAP_ID, "out of the way of imports");
         assert_eq!(bootstrap("admin"), None, "there already");
-        assert!(kept.store.delete_user(&kept.read("admin"), &by("root"), NOW).unwrap());
+        assert!(kept.store.delete_user(&kept.read("admin"), &by("root"), NOW).unwrap().done().is_some());
         assert!(bootstrap("admin").unwrap() > first);
         assert!(kept.user("ordinary").id < FIRST_BOOTSTRAP_ID);
     }
 
     fn a_change_touches_what_it_names_and_nothing_else(db) {
         let kept = Kept::new(db);
-        let new = NewUser { email: "a@b.co".into(), groups: vec!["x".into()], ..new_user("alice") };
+        let new = NewUser { profile: email("a@b.co"), groups: vec!["x".into()], ..new_user("alice") };
         kept.store.create_user(&new, &by("root"), NOW).unwrap();
-        let change = UserChange { first_name: Some("Al".into()), groups: Some(vec!["b".into(), "a".into()]), ..UserChange::default() };
-        let alice = kept.store.update_user(&kept.read("alice"), &change, &by("root"), after(9)).unwrap().unwrap();
-        assert_eq!((alice.first_name.as_str(), alice.email.as_str(), alice.date_joined), ("Al", "a@b.co", NOW));
+        let change = UserChange { profile: ProfilePatch { first_name: Some("Al".into()), ..ProfilePatch::default() }, groups: Some(vec!["b".into(), "a".into()]), ..UserChange::default() };
+        let alice = kept.store.update_user(&kept.read("alice"), &change, &by("root"), after(9)).unwrap().done().unwrap();
+        assert_eq!((alice.profile.first_name.as_str(), alice.profile.email.as_str(), alice.date_joined), ("Al", "a@b.co", NOW));
         assert_eq!(alice.groups, ["a", "b"]);
         assert_eq!(kept.last_audit(), "root|user.update|alice|192.0.2.7|{\"first_name\":\"Al\",\"groups\":[\"a\",\"b\"]}");
         let nothing = UserChange { groups: Some(Vec::new()), ..UserChange::default() };
-        assert!(kept.store.update_user(&kept.read("alice"), &nothing, &by("root"), NOW).unwrap().unwrap().groups.is_empty());
+        assert!(kept.store.update_user(&kept.read("alice"), &nothing, &by("root"), NOW).unwrap().done().unwrap().groups.is_empty());
         let rename = UserChange { username: Some("alicia".into()), ..UserChange::default() };
-        let alicia = kept.store.update_user(&kept.read("alice"), &rename, &by("root"), NOW).unwrap().unwrap();
+        let alicia = kept.store.update_user(&kept.read("alice"), &rename, &by("root"), NOW).unwrap().done().unwrap();
         assert_eq!((alicia.id, alicia.username.as_str()), (1, "alicia"));
         assert!(kept.store.user("alice").unwrap().is_none());
     }
@@ -109,21 +108,21 @@ on_both! {
         let kept = Kept::new(db);
         kept.superuser("root");
         let (gone, promoted, demoted) = (kept.user("alice"), kept.user("bob"), kept.superuser("carol"));
-        assert!(kept.store.delete_user(&gone, &by("root"), NOW).unwrap());
+        assert!(kept.store.delete_user(&gone, &by("root"), NOW).unwrap().done().is_some());
         kept.user("alice");
         let up = UserChange { is_staff: Some(true), ..UserChange::default() };
-        kept.store.update_user(&promoted, &up, &by("root"), NOW).unwrap().unwrap();
+        kept.store.update_user(&promoted, &up, &by("root"), NOW).unwrap().done().unwrap();
         let down = UserChange { is_superuser: Some(false), ..UserChange::default() };
-        kept.store.update_user(&demoted, &down, &by("root"), NOW).unwrap().unwrap();
+        kept.store.update_user(&demoted, &down, &by("root"), NOW).unwrap().done().unwrap();
         let before = kept.everything();
         for read in [gone, promoted, demoted] {
             let change = UserChange { is_active: Some(false), ..UserChange::default() };
-            assert!(kept.store.update_user(&read, &change, &by("root"), NOW).unwrap().is_none());
-            assert!(!kept.store.set_password(&read, &hash("x"), &by("root"), NOW).unwrap());
-            assert!(!kept.store.delete_user(&read, &by("root"), NOW).unwrap());
-            assert!(kept.store.create_token(&read, &named_token("n"), &by("root"), NOW).unwrap().is_none());
+            assert!(kept.store.update_user(&read, &change, &by("root"), NOW).unwrap().done().is_none());
+            assert!(kept.store.set_password(&read, &hash("x"), &by("root"), NOW).unwrap().done().is_none());
+            assert!(kept.store.delete_user(&read, &by("root"), NOW).unwrap().done().is_none());
+            assert!(kept.store.create_token(&read, &named_token("n"), &by("root"), NOW).unwrap().done().is_none());
             let how = Regenerate { all: true, grace_until: None };
-            assert!(!kept.store.regenerate_token(&read, &new_token(true), how, &by("root"), NOW).unwrap());
+            assert!(kept.store.regenerate_token(&read, &new_token(true), how, &by("root"), NOW).unwrap().done().is_none());
         }
         assert_eq!(kept.everything(), before);
     }
@@ -132,9 +131,9 @@ on_both! {
         let kept = Kept::new(db);
         let read = kept.user("alice");
         let rename = UserChange { username: Some("alicia".into()), ..UserChange::default() };
-        kept.store.update_user(&read, &rename, &by("root"), NOW).unwrap().unwrap();
+        kept.store.update_user(&read, &rename, &by("root"), NOW).unwrap().done().unwrap();
         let other = kept.user("alice");
-        assert!(kept.store.set_password(&read, &hash("second"), &by("root"), NOW).unwrap());
+        assert!(kept.store.set_password(&read, &hash("second"), &by("root"), NOW).unwrap().done().is_some());
         assert_eq!(kept.last_audit(), "root|user.password|alicia|192.0.2.7|{}");
         assert_eq!(kept.read("alice").password, other.password, "who has the name now is another");
         assert_ne!(kept.read("alicia").password, read.password);
@@ -146,24 +145,24 @@ on_both! {
         let login = kept.issue(&read, MULTIPLE);
         let asked_with = kept.token(&login.digest).unwrap().0;
         let change = UserChange { username: Some("alicia".into()), ..UserChange::default() };
-        let read = kept.store.update_user(&read, &change, &by("root"), NOW).unwrap().unwrap();
+        let read = kept.store.update_user(&read, &change, &by("root"), NOW).unwrap().done().unwrap();
         let other = kept.user("alice");
         let others = kept.token(&kept.issue(&other, MULTIPLE).digest).unwrap().0;
         let made = kept.store.create_own_token(&asked_with, &read, &named_token("n"), None, &by("alice"), NOW).unwrap();
-        assert!(matches!(&made, OwnChange::Done(token) if token.user_id == read.id), "{made:?}");
+        assert!(matches!(&made, Changed::Done(OwnChange::Done(token)) if token.user_id == read.id), "{made:?}");
         assert!(kept.last_audit().starts_with("alice|token.create|alicia|"), "{}", kept.last_audit());
         let staff = UserChange { is_staff: Some(true), ..UserChange::default() };
-        kept.store.update_user(&read, &staff, &by("root"), NOW).unwrap().unwrap();
+        kept.store.update_user(&read, &staff, &by("root"), NOW).unwrap().done().unwrap();
         let made = kept.store.create_own_token(&asked_with, &read, &named_token("n"), None, &by("alice"), NOW).unwrap();
-        assert!(matches!(made, OwnChange::UserChanged), "scopes were judged by the rights before: {made:?}");
-        assert!(kept.store.revoke_login_tokens(read.id, &by("alice"), NOW).unwrap());
+        assert!(matches!(made, Changed::UserChanged), "scopes were judged by the rights before: {made:?}");
+        assert!(kept.store.revoke_login_tokens(read.id, &by("alice"), NOW).unwrap().is_some());
         assert!(kept.last_audit().starts_with("alice|token.revoke|alicia|"), "{}", kept.last_audit());
         assert!(!kept.is_live(&login));
-        assert!(kept.store.delete_user(&other, &by("root"), NOW).unwrap());
+        assert!(kept.store.delete_user(&other, &by("root"), NOW).unwrap().done().is_some());
         let before = kept.everything();
         let none = kept.store.create_own_token(&others, &other, &named_token("n"), None, &by("alice"), NOW).unwrap();
-        assert!(matches!(none, OwnChange::TokenEnded), "{none:?}");
-        assert!(!kept.store.revoke_login_tokens(other.id, &by("alice"), NOW).unwrap());
+        assert!(matches!(none, Changed::Done(OwnChange::TokenEnded)), "{none:?}");
+        assert!(kept.store.revoke_login_tokens(other.id, &by("alice"), NOW).unwrap().is_none());
         assert_eq!(kept.everything(), before);
     }
 
@@ -173,11 +172,11 @@ on_both! {
         kept.superuser("second");
         kept.user("ordinary");
         let off = UserChange { is_active: Some(false), ..UserChange::default() };
-        assert!(kept.store.update_user(&kept.read("second"), &off, &by("root"), NOW).unwrap().is_some());
+        assert!(kept.store.update_user(&kept.read("second"), &off, &by("root"), NOW).unwrap().done().is_some());
         let before = kept.everything();
         for (flag, change) in [
             ("inactive", off.clone()),
-            ("demoted", UserChange { is_superuser: Some(false), email: Some("x@y.zz".into()), ..UserChange::default() }),
+            ("demoted", UserChange { is_superuser: Some(false), profile: new_email("x@y.zz"), ..UserChange::default() }),
         ] {
             let refused = kept.store.update_user(&kept.read("first"), &change, &by("root"), NOW);
             assert!(matches!(refused, Err(StoreError::LastSuperuser)), "{flag}: {refused:?}");
@@ -185,10 +184,10 @@ on_both! {
         let refused = kept.store.delete_user(&kept.read("first"), &by("root"), NOW);
         assert!(matches!(refused, Err(StoreError::LastSuperuser)), "{refused:?}");
         assert_eq!(kept.everything(), before);
-        let harmless = UserChange { is_active: Some(true), is_superuser: Some(true), email: Some("x@y.zz".into()), ..UserChange::default() };
-        assert!(kept.store.update_user(&kept.read("first"), &harmless, &by("root"), NOW).unwrap().is_some());
-        assert!(kept.store.delete_user(&kept.read("second"), &by("root"), NOW).unwrap(), "an inactive one is not the last active one");
-        assert!(kept.store.delete_user(&kept.read("ordinary"), &by("root"), NOW).unwrap());
+        let harmless = UserChange { is_active: Some(true), is_superuser: Some(true), profile: new_email("x@y.zz"), ..UserChange::default() };
+        assert!(kept.store.update_user(&kept.read("first"), &harmless, &by("root"), NOW).unwrap().done().is_some());
+        assert!(kept.store.delete_user(&kept.read("second"), &by("root"), NOW).unwrap().done().is_some(), "an inactive one is not the last active one");
+        assert!(kept.store.delete_user(&kept.read("ordinary"), &by("root"), NOW).unwrap().done().is_some());
     }
 
     fn a_new_password_ends_login_tokens_and_spares_named_ones(db) {
@@ -196,8 +195,8 @@ on_both! {
         let (alice, bob) = (kept.user("alice"), kept.user("bob"));
         let (one, two, other) = (kept.issue(&alice, MULTIPLE), kept.issue(&alice, MULTIPLE), kept.issue(&bob, MULTIPLE));
         let named = named_token("ci");
-        kept.store.create_token(&kept.read("alice"), &named, &by("root"), NOW).unwrap().unwrap();
-        assert!(kept.store.set_password(&kept.read("alice"), &hash("second"), &by("staff"), after(1)).unwrap());
+        kept.store.create_token(&kept.read("alice"), &named, &by("root"), NOW).unwrap().done().unwrap();
+        assert!(kept.store.set_password(&kept.read("alice"), &hash("second"), &by("staff"), after(1)).unwrap().done().is_some());
         assert_eq!([&one, &two, &named, &other].map(|token| kept.is_live(token)), [false, false, true, true]);
         assert_eq!(kept.store.user("alice").unwrap().unwrap().password.as_str(), "second");
         assert_eq!(kept.last_audit(), "staff|user.password|alice|192.0.2.7|{}");
@@ -208,10 +207,10 @@ on_both! {
     fn a_hash_is_replaced_only_while_it_is_the_one_that_was_checked(db) {
         let kept = Kept::new(db);
         let alice = kept.user("alice");
-        assert!(!kept.store.rehash_password(alice.id, &hash("other"), &hash("new")).unwrap());
-        assert!(!kept.store.rehash_password(99, &hash("first"), &hash("new")).unwrap());
+        assert!(kept.store.rehash_password(alice.id, &hash("other"), &hash("new")).unwrap().done().is_none());
+        assert!(kept.store.rehash_password(99, &hash("first"), &hash("new")).unwrap().done().is_none());
         assert_eq!(kept.store.user("alice").unwrap().unwrap().password.as_str(), "first");
-        assert!(kept.store.rehash_password(alice.id, &hash("first"), &hash("new")).unwrap());
+        assert!(kept.store.rehash_password(alice.id, &hash("first"), &hash("new")).unwrap().done().is_some());
         assert_eq!(kept.store.user("alice").unwrap().unwrap().password.as_str(), "new");
     }
 
@@ -219,7 +218,7 @@ on_both! {
         let kept = Kept::new(db);
         let alice = kept.store.create_user(&NewUser { groups: vec!["g".into()], ..new_user("alice") }, &by("root"), NOW).unwrap();
         let token = kept.issue(&alice, MULTIPLE);
-        assert!(kept.store.delete_user(&kept.read("alice"), &by("root"), NOW).unwrap());
+        assert!(kept.store.delete_user(&kept.read("alice"), &by("root"), NOW).unwrap().done().is_some());
         assert!(kept.token(&token.digest).is_none());
         assert_eq!(kept.sql("select count(*) from tokens"), "0");
         assert_eq!(kept.sql("select count(*) from user_groups"), "0");

@@ -16,7 +16,7 @@ fn two_tokens(kept: &Kept) -> [i64; 2] {
     let alice = kept.user("alice");
     [None, Some(after(3600))].map(|expires_at| {
         let new = NewToken { expires_at, ..named_token("n") };
-        kept.store.create_token(&alice, &new, &by("alice"), NOW).unwrap().unwrap().id
+        kept.store.create_token(&alice, &new, &by("alice"), NOW).unwrap().done().unwrap().id
     })
 }
 

@@ -97,3 +97,18 @@ fn report(imported: CsvImported, dry_run: bool, legacy_allowed: bool) {
     };
     eprintln!("{done} {}{here}", number(made, "user"));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ABOUT;
+    use crate::service::csv_columns;
+
+    #[test]
+    fn the_help_names_every_column() {
+        let (names, _) = ABOUT.split_once("\n\nEvery line").unwrap();
+        for column in csv_columns() {
+            let is_there = names.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == column);
+            assert!(is_there, "--help does not name {column}");
+        }
+    }
+}

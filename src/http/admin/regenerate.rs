@@ -46,8 +46,8 @@ pub struct NewKey<'a> {
 /// A new login token in place of the user's old ones.
 async fn regenerate(PowerOver { caller, username }: PowerOver, _: NoBody, query: Query, state: State) -> Answered {
     let options = options(query.get("grace"), query.get("all"))?;
-    let (token, _) = state.service.regenerate(&username, options, &caller).await?;
-    Ok(drf::secret_answer(StatusCode::OK, &NewKey { token: token.expose() }))
+    let login = state.service.regenerate(&username, options, &caller).await?;
+    Ok(drf::secret_answer(StatusCode::OK, &NewKey { token: login.token.expose() }))
 }
 
 fn options(grace: &str, all: &str) -> Result<RegenerateOptions, Error> {

@@ -6,9 +6,10 @@ use serde_json::json;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder};
 
 use crate::domain::password::Password;
-use crate::domain::user::{MAX_USERNAME_CHARS, User, UserFilter, UserOrder};
+use crate::domain::profile::{MAX_NAME_CHARS, Profile, ProfileField, ProfilePatch};
+use crate::domain::user::{MAX_USERNAME_CHARS, NewUser, User, UserChange, UserFilter, UserOrder};
 use crate::http::drf;
-use crate::http::drf::fields::{NOT_A_BOOLEAN, Trim};
+use crate::http::drf::fields::{Fields, NOT_A_BOOLEAN, Trim};
 use crate::http::drf::pages::ListQuery;
 use crate::http::endpoint::{BODIES, Endpoint, Operation, boolean, fields, format, text};
 use crate::http::error::Answered;
@@ -64,20 +65,18 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 /// The fields that a user is made of, and changed by.
 fn user() -> ObjectBuilder {
-    let name = || text().max_length(Some(150));
-    let groups = ArrayBuilder::new().items(name().min_length(Some(1)));
-    fields()
-        .property(
-            "username",
-            text()
-                .min_length(Some(1))
-                .max_length(Some(MAX_USERNAME_CHARS))
-                .pattern(Some("^[\\w.@+-]+$"))
-                .description(Some("Letters and digits of any script, and `@.+-_`.")),
-        )
-        .property("email", text().description(Some("An address, or empty.")).max_length(Some(254)))
-        .property("first_name", name())
-        .property("last_name", name())
+    let group = text().min_length(Some(1)).max_length(Some(MAX_NAME_CHARS));
+    let groups = ArrayBuilder::new().items(group);
+    let username = text()
+        .min_length(Some(1))
+        .max_length(Some(MAX_USERNAME_CHARS))
+        .pattern(Some("^[\\w.@+-]+$"))
+        .description(Some("Letters and digits of any script, and `@.+-_`."));
+    let profile = ProfileField::ALL.into_iter().fold(fields().property("username", username), |fields, field| {
+        let schema = text().description(Some(field.description())).max_length(Some(field.max_chars()));
+        fields.property(field.name(), schema)
+    });
+    profile
         .property("is_active", boolean())
         .property("is_staff", boolean().description(Some("Only a superuser may set it.")))
         .property("is_superuser", boolean().description(Some("Implies staff. Only a superuser may set it.")))
@@ -117,20 +116,33 @@ fn filter(query: &ListQuery) -> Result<UserFilter, Error> {
 /// Makes a user.
 async fn create(caller: Staff, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
-    let draft = UserDraft {
-        username: fields.required_text("username", Trim::Yes),
-        password: Some(Password::new(fields.required_text("password", Trim::No))),
-        email: fields.optional_text("email").unwrap_or_default(),
-        first_name: fields.optional_text("first_name").unwrap_or_default(),
-        last_name: fields.optional_text("last_name").unwrap_or_default(),
-        is_active: fields.optional_bool("is_active").unwrap_or(true),
-        is_staff: fields.optional_bool("is_staff").unwrap_or(false),
-        is_superuser: fields.optional_bool("is_superuser").unwrap_or(false),
-        groups: fields.optional_texts("groups").unwrap_or_default(),
-        unread: fields.faults(),
+    let username = fields.required_text("username", Trim::Yes);
+    let password = Password::new(fields.required_text("password", Trim::No));
+    let wanted = optional(&mut fields);
+    let user = NewUser {
+        username,
+        profile: Profile::from_fn(|field| wanted.profile.get(field).clone().unwrap_or_default()),
+        is_active: wanted.is_active.unwrap_or(true),
+        is_staff: wanted.is_staff.unwrap_or(false),
+        is_superuser: wanted.is_superuser.unwrap_or(false),
+        groups: wanted.groups.unwrap_or_default(),
+        password: Some(password),
     };
+    let draft = UserDraft { user, unread: fields.faults() };
     let user = state.service.create_user(draft, &caller).await?;
     Ok(drf::answer(StatusCode::CREATED, &user))
+}
+
+/// What a body says of a user; all of it may be left out.
+fn optional(fields: &mut Fields<'_>) -> UserChange {
+    UserChange {
+        username: None,
+        profile: ProfilePatch::from_fn(|field| fields.optional_text(field.name())),
+        is_active: fields.optional_bool("is_active"),
+        is_staff: fields.optional_bool("is_staff"),
+        is_superuser: fields.optional_bool("is_superuser"),
+        groups: fields.optional_texts("groups"),
+    }
 }
 
 /// One user.
@@ -141,18 +153,9 @@ async fn show(caller: Staff, username: web::Path<String>, state: State) -> Answe
 /// Changes the fields that the body has.
 async fn update(PowerOver { caller, username }: PowerOver, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
-    let patch = UserPatch {
-        username: fields.given_text("username", Trim::Yes),
-        email: fields.optional_text("email"),
-        first_name: fields.optional_text("first_name"),
-        last_name: fields.optional_text("last_name"),
-        is_active: fields.optional_bool("is_active"),
-        is_staff: fields.optional_bool("is_staff"),
-        is_superuser: fields.optional_bool("is_superuser"),
-        groups: fields.optional_texts("groups"),
-        edition: None,
-        unread: fields.faults(),
-    };
+    let new_name = fields.given_text("username", Trim::Yes);
+    let change = UserChange { username: new_name, ..optional(&mut fields) };
+    let patch = UserPatch { change, edition: None, unread: fields.faults() };
     Ok(drf::answer(StatusCode::OK, &state.service.update_user(&username, patch, &caller).await?))
 }
 

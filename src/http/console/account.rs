@@ -2,8 +2,8 @@
 
 use super::form::{Form, FormFaults};
 use super::parts::Field;
-use crate::domain::user::User;
-use crate::service::UserPatch;
+use crate::domain::profile::{Profile, ProfileField, ProfilePatch};
+use crate::domain::user::{User, UserChange};
 
 /// What comes back from a line of text that is sent as it was shown.
 fn sent_back(text: &str) -> String {
@@ -14,9 +14,7 @@ fn sent_back(text: &str) -> String {
 #[derive(Clone, Default)]
 pub struct Account {
     pub username: String,
-    pub email: String,
-    pub first_name: String,
-    pub last_name: String,
+    pub profile: Profile,
     pub groups: Vec<String>,
     pub is_staff: bool,
     pub is_superuser: bool,
@@ -27,9 +25,7 @@ impl Account {
     pub fn of(user: &User) -> Self {
         Self {
             username: user.username.clone(),
-            email: user.email.clone(),
-            first_name: user.first_name.clone(),
-            last_name: user.last_name.clone(),
+            profile: user.profile.clone(),
             groups: user.groups.clone(),
             is_staff: user.is_staff,
             is_superuser: user.is_superuser,
@@ -40,9 +36,7 @@ impl Account {
     pub fn wanted(form: &Form) -> Self {
         Self {
             username: form.text("username"),
-            email: form.text("email"),
-            first_name: form.text("first_name"),
-            last_name: form.text("last_name"),
+            profile: Profile::from_fn(|field| form.text(field.name())),
             groups: form.lines("groups"),
             is_staff: form.ticked("is_staff"),
             is_superuser: form.ticked("is_superuser"),
@@ -51,17 +45,15 @@ impl Account {
 
     /// What of it is not as this user is, and was shown, with all else left as it is. What an import brought need not
     /// survive a form: browsers drop line ends, and we drop blanks round a text. To save it must not be to change it.
-    pub fn changes_of(self, user: &User) -> UserPatch {
-        let new = |sent: String, known: &str| (sent != sent_back(known)).then_some(sent);
+    pub fn changes_of(self, user: &User) -> UserChange {
+        let new = |sent: &String, known: &str| (*sent != sent_back(known)).then(|| sent.clone());
         let shown: Vec<&str> = user.groups.iter().flat_map(|group| group.lines()).map(str::trim).collect();
         let group = |sent: String| user.groups.iter().find(|known| sent_back(known) == sent).cloned().unwrap_or(sent);
-        UserPatch {
-            username: new(self.username, &user.username),
-            email: new(self.email, &user.email),
-            first_name: new(self.first_name, &user.first_name),
-            last_name: new(self.last_name, &user.last_name),
+        UserChange {
+            username: new(&self.username, &user.username),
+            profile: ProfilePatch::from_fn(|field| new(self.profile.get(field), user.profile.get(field))),
             groups: (self.groups != shown).then(|| self.groups.into_iter().map(group).collect()),
-            ..UserPatch::default()
+            ..UserChange::default()
         }
     }
 
@@ -73,13 +65,9 @@ impl Account {
 
     /// The fields that may stay empty.
     pub fn other_fields(&self, faults: &FormFaults) -> Vec<Field> {
-        vec![
-            Field::text("email", "E-mail", &self.email).with(faults),
-            Field::text("first_name", "First name", &self.first_name).with(faults),
-            Field::text("last_name", "Last name", &self.last_name).with(faults),
-            Field::lines("groups", "Groups", &self.groups)
-                .hint("One a line; a new name makes a new group")
-                .with(faults),
-        ]
+        let profile = ProfileField::ALL
+            .map(|field| Field::text(field.name(), field.label(), self.profile.get(field)).with(faults));
+        let groups = Field::lines("groups", "Groups", &self.groups).hint("One a line; a new name makes a new group");
+        profile.into_iter().chain([groups.with(faults)]).collect()
     }
 }

@@ -10,8 +10,8 @@ use super::page::{Answered, Frame, html, see_other};
 use super::parts::{Field, user_link};
 use super::visitor::{Visitor, posted, visitor};
 use crate::domain::password::Password;
+use crate::domain::user::NewUser;
 use crate::http::AppState;
-use crate::service::UserDraft;
 
 #[derive(Template)]
 #[template(path = "console/new_user.html")]
@@ -36,17 +36,16 @@ pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Dat
     let account = Account::wanted(&form);
     let password = form.get("password");
     let wanted = account.clone();
-    let draft = UserDraft {
-        password: (!password.is_empty()).then(|| Password::new(password.to_owned())),
-        email: wanted.email,
-        first_name: wanted.first_name,
-        last_name: wanted.last_name,
+    let user = NewUser {
+        username: wanted.username,
+        profile: wanted.profile,
+        is_active: true,
         is_staff: wanted.is_staff,
         is_superuser: wanted.is_superuser,
         groups: wanted.groups,
-        ..UserDraft::named(&wanted.username)
+        password: (!password.is_empty()).then(|| Password::new(password.to_owned())),
     };
-    let made = state.service.create_user(draft, &visitor.caller);
+    let made = state.service.create_user(user.into(), &visitor.caller);
     match visitor.once(&request, &form, &state, made).await? {
         Ok(user) => {
             visitor.notify(&state, format!("{} was made.", user.username)).await;

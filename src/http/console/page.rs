@@ -135,6 +135,10 @@ fn service_page(error: &Error) -> HttpResponse {
             log::warn!("{error}");
             (StatusCode::SERVICE_UNAVAILABLE, "Too many logins at once, try again later.".into())
         }
+        Error::UserChanging => {
+            log::warn!("{error}");
+            (StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+        }
         Error::Store(error @ StoreError::Disk(_)) => {
             log::log!(error.level(), "{error}");
             let sentence = "Nothing can be changed now, for the database's disk is full. Try again when there is room.";

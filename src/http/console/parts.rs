@@ -9,7 +9,6 @@ use percent_encoding::utf8_percent_encode;
 use super::form::FormFaults;
 use super::page::Frame;
 use crate::domain::time::Timestamp;
-use crate::domain::user::User;
 use crate::http::drf::pages::QUOTED;
 
 /// A labelled field of a form, and what is wrong with it.
@@ -123,11 +122,6 @@ pub fn user_link(username: &str) -> String {
 /// Where a client's verbs are.
 pub fn client_link(client_id: &str) -> String {
     format!("/console/clients/@{}", utf8_percent_encode(client_id, QUOTED))
-}
-
-/// First and last name.
-pub fn full_name(user: &User) -> String {
-    format!("{} {}", user.first_name, user.last_name).trim().to_owned()
 }
 
 /// A page that asks once more before something is gone for good.

@@ -50,8 +50,8 @@ pub async fn regenerate(
     let (visitor, form) = posted(&request, payload, &state).await?;
     let options = RegenerateOptions { grace: grace_of(&form)?, all: form.ticked("all") };
     let made = state.service.regenerate(&username, options, &visitor.caller);
-    let (token, _) = visitor.once(&request, &form, &state, made).await??;
-    Ok(shown(&visitor, &username, &token, "The new login key".into()))
+    let login = visitor.once(&request, &form, &state, made).await??;
+    Ok(shown(&visitor, &username, &login.token, "The new login key".into()))
 }
 
 /// How much longer what a form replaces is to live.

@@ -8,11 +8,12 @@ use super::account::Account;
 use super::form::FormFaults;
 use super::listing::{Listing, Pager};
 use super::page::{Answered, Frame, Refusal, html, see_other};
-use super::parts::{Field, Moment, MomentOr, full_name, moment_or, user_link};
+use super::parts::{Field, Moment, MomentOr, moment_or, user_link};
 use super::token_form::{TokenRow, Wanted};
 use super::visitor::{Visitor, posted, visitor};
 use crate::domain::password::Password;
-use crate::domain::user::User;
+use crate::domain::profile::ProfileField;
+use crate::domain::user::{User, UserChange};
 use crate::http::AppState;
 use crate::service::UserPatch;
 
@@ -23,7 +24,7 @@ struct UserPage {
     form_token: String,
     link: String,
     audit_link: String,
-    full_name: String,
+    profile: Vec<(&'static str, String)>,
     joined: Moment,
     last_login: MomentOr,
     may_change: bool,
@@ -80,7 +81,7 @@ pub async fn page(
         form_token: visitor.form_token(),
         link: user_link(&user.username),
         audit_link: super::audit::link_of_target(&user.username),
-        full_name: full_name(&user),
+        profile: profile(&user),
         joined: Moment(user.date_joined),
         last_login: moment_or(user.last_login, "never"),
         may_change: visitor.caller.require_power_over(&user).is_ok(),
@@ -98,6 +99,16 @@ pub async fn page(
     Ok(html(status, &page))
 }
 
+/// What is told of a profile: the whole name, and the other fields that are filled in.
+fn profile(user: &User) -> Vec<(&'static str, String)> {
+    let others = ProfileField::ALL
+        .into_iter()
+        .filter(|field| !matches!(field, ProfileField::FirstName | ProfileField::LastName));
+    let others = others.map(|field| (field.label(), user.profile.get(field).clone()));
+    let shown = std::iter::once(("Name", user.profile.full_name())).chain(others);
+    shown.filter(|(_, text)| !text.is_empty()).collect()
+}
+
 /// Changes who they are.
 pub async fn save(
     request: HttpRequest,
@@ -110,12 +121,15 @@ pub async fn save(
     let user = state.service.user(&username, &visitor.caller).await?;
     // Whoever may not grant these has no boxes for them: none ticked says nothing then.
     let flag = |ticked: bool| (ticked || visitor.is_superuser()).then_some(ticked);
-    let patch = UserPatch {
+    let change = UserChange {
         is_staff: flag(account.is_staff),
         is_superuser: flag(account.is_superuser),
+        ..account.clone().changes_of(&user)
+    };
+    let patch = UserPatch {
         // Who saves a page of yesterday would give back what others took away since: flags and groups.
         edition: Some(form.get("edition")).filter(|edition| !edition.is_empty()).map(ToOwned::to_owned),
-        ..account.clone().changes_of(&user)
+        ..UserPatch::from(change)
     };
     match state.service.update_user(&username, patch, &visitor.caller).await {
         Ok(user) => back(&state, &visitor, &user.username, "Saved.").await,
@@ -139,8 +153,8 @@ pub async fn set_active(
         "false" => false,
         _ => return Err(Refusal::Page(StatusCode::BAD_REQUEST, "The form does not say what to do.".into())),
     };
-    let patch = UserPatch { is_active: Some(is_active), ..UserPatch::default() };
-    let user = state.service.update_user(&username, patch, &visitor.caller).await?;
+    let change = UserChange { is_active: Some(is_active), ..UserChange::default() };
+    let user = state.service.update_user(&username, change.into(), &visitor.caller).await?;
     let notice = if is_active {
         format!("{} is active again.", user.username)
     } else {

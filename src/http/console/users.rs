@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::listing::{Listing, Pager};
 use super::page::{Answered, Frame, html};
-use super::parts::{Moment, full_name, user_link};
+use super::parts::{Moment, user_link};
 use super::visitor::visitor;
 use crate::domain::user::{User, UserFilter, UserOrder};
 use crate::http::AppState;
@@ -25,7 +25,6 @@ struct UsersPage {
 
 struct Row {
     link: String,
-    full_name: String,
     joined: Moment,
     user: User,
 }
@@ -59,12 +58,7 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
     let ordering = listing.get("ordering");
     let filter = UserFilter { search: search.to_owned(), order: UserOrder::parse(ordering), ..UserFilter::default() };
     let page = state.service.list_users(filter, listing.page, &visitor.caller).await?;
-    let row = |user: User| Row {
-        link: user_link(&user.username),
-        full_name: full_name(&user),
-        joined: Moment(user.date_joined),
-        user,
-    };
+    let row = |user: User| Row { link: user_link(&user.username), joined: Moment(user.date_joined), user };
     let page = UsersPage {
         frame: visitor.frame("Users", "users"),
         search: search.to_owned(),

@@ -15,6 +15,7 @@ use crate::http::drf::pages::QUOTED;
 use crate::http::edge::client_address;
 use crate::logging::Request;
 use crate::service::{Caller, Error, Rights, Staff, Superuser};
+use crate::store::FormUse;
 
 const SENT_ALREADY: &str = "This form was sent already, and what it asks for was done. A key or a secret is shown that \
                             once: if it was not copied, open the page anew and make another.";
@@ -77,7 +78,7 @@ impl Visitor {
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<Result<T, Error>, Refusal> {
         let form = self.key.form(request.path().trim_end_matches('/'), form.get(Form::TOKEN));
-        if !state.service.take_form(&self.key, form).await? {
+        if state.service.take_form(&self.key, form).await? == FormUse::NotAgain {
             return Err(Refusal::Page(StatusCode::CONFLICT, SENT_ALREADY.into()));
         }
         let done = work.await;

@@ -108,9 +108,13 @@ impl Operation {
     /// 503 and 500.
     pub fn needs_database(self) -> Self {
         let later = "Service temporarily unavailable, try again later.";
-        self.refuses(503, "The database does not answer, or too many requests wait.", later)
-            .with(Header::RetryAfter)
-            .refuses(500, "A fault of jeton's; its log says which.", "A server error occurred.")
+        self.refuses(
+            503,
+            "The database does not answer, too many requests wait, or others keep changing the user.",
+            later,
+        )
+        .with(Header::RetryAfter)
+        .refuses(500, "A fault of jeton's; its log says which.", "A server error occurred.")
     }
 
     /// 404 for what the path names.
@@ -141,7 +145,7 @@ impl Operation {
 
     /// A type that its answers hold.
     pub fn add<T: ToSchema>(&mut self) {
-        self.schemas.push((T::name().into_owned(), T::schema()));
+        self.schemas.push((T::name().into_owned(), parts::one_object(T::schema())));
         T::schemas(&mut self.schemas);
     }
 

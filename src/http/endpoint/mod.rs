@@ -14,7 +14,9 @@ pub use access::Access;
 pub use answers::reference;
 pub use handler::{Handler, Incoming, MayCall, Part};
 pub use operation::{Operation, format};
-pub use parts::{BODIES, FORM, Header, JSON, MULTIPART, PERMISSION, Security, boolean, fields, integer, text};
+pub use parts::{
+    BODIES, FORM, Header, JSON, MULTIPART, PERMISSION, Security, boolean, fields, integer, properties, text,
+};
 
 /// One method of one path, and what serves it.
 pub struct Endpoint {

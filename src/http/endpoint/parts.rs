@@ -1,9 +1,11 @@
 //! What operations share: headers, ways to say who one is, kinds of fields.
 
 use serde_json::json;
+use utoipa::PartialSchema;
 use utoipa::openapi::header::{Header as HeaderObject, HeaderBuilder};
+use utoipa::openapi::schema::Object;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{KnownFormat, ObjectBuilder, Ref, SchemaFormat, Type};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, Ref, RefOr, Schema, SchemaFormat, Type};
 
 pub const JSON: &str = "application/json";
 pub const FORM: &str = "application/x-www-form-urlencoded";
@@ -153,4 +155,39 @@ pub fn boolean() -> ObjectBuilder {
 /// The fields of a body.
 pub fn fields() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Object)
+}
+
+/// What utoipa says as `allOf` of parts without names, those that are flattened into a struct and then the struct itself, is
+/// one object.
+pub fn one_object(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let RefOr::T(Schema::AllOf(all)) = &schema else { return schema };
+    let Some((own, flattened)) = nameless(&schema).and_then(|mut parts| Some((parts.pop()?, parts))) else {
+        return schema;
+    };
+    let mut whole = own.clone();
+    whole.description.clone_from(&all.description);
+    for part in flattened {
+        whole.properties.extend(part.properties.clone());
+        whole.required.extend(part.required.clone());
+    }
+    RefOr::T(Schema::Object(whole))
+}
+
+/// The objects that a schema is made of; `None` when one of them stands elsewhere.
+fn nameless(schema: &RefOr<Schema>) -> Option<Vec<&Object>> {
+    match schema {
+        RefOr::T(Schema::Object(object)) => Some(vec![object]),
+        RefOr::T(Schema::AllOf(all)) => {
+            all.items.iter().map(nameless).collect::<Option<Vec<_>>>().map(|parts| parts.concat())
+        }
+        _ => None,
+    }
+}
+
+/// The properties of a type that is an object.
+pub fn properties<T: PartialSchema>() -> Vec<(String, RefOr<Schema>)> {
+    match one_object(T::schema()) {
+        RefOr::T(Schema::Object(object)) => object.properties.into_iter().collect(),
+        _ => Vec::new(),
+    }
 }

@@ -4,8 +4,7 @@ use actix_web::http::header::ACCEPT;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::{Map, Value, json};
-use utoipa::PartialSchema;
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::openapi::ObjectBuilder;
 
 use crate::domain::password::Password;
 use crate::domain::time::Timestamp;
@@ -15,16 +14,13 @@ use crate::http::drf::media_type::json_indent;
 use crate::http::drf::{self, body};
 use crate::http::edge::client_address;
 use crate::http::endpoint::{
-    Endpoint, FORM, Header, JSON, MULTIPART, Operation, fields, format, integer, reference, text,
+    Endpoint, FORM, Header, JSON, MULTIPART, Operation, fields, format, integer, properties, reference, text,
 };
 use crate::http::error::{HttpError, OAuthError};
 use crate::http::extract::Anyone;
 use crate::http::state::{AppState, State};
 use crate::logging::Request;
 use crate::service::{LoggedIn, Login};
-
-/// The fields of the user that the answer may have.
-const FIELDS: [&str; 7] = ["username", "email", "first_name", "last_name", "is_staff", "is_superuser", "groups"];
 
 /// What is served here.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -64,11 +60,9 @@ fn answer_schema() -> ObjectBuilder {
         .property("token", text().description(Some("The key.")))
         .required("token")
         .property("expiry", reference::<Timestamp>());
-    if let RefOr::T(Schema::Object(user)) = User::schema() {
-        for (name, schema) in user.properties {
-            if FIELDS.contains(&name.as_str()) {
-                answer = answer.property(name, schema);
-            }
+    for (name, schema) in properties::<User>() {
+        if User::login_field_names().contains(&name.as_str()) {
+            answer = answer.property(name, schema);
         }
     }
     answer.property("user_id", integer())
@@ -119,20 +113,12 @@ fn answer(logged_in: &LoggedIn, login_fields: &[String]) -> Value {
         answer.insert("expiry".into(), json!(expires_at));
     }
     answer.insert("token".into(), json!(logged_in.token.expose()));
-    let user = &logged_in.user;
+    let mut known = logged_in.user.fields();
+    known.push(("user_id", json!(logged_in.user.id)));
     for field in login_fields {
-        let value = match field.as_str() {
-            "user_id" => json!(user.id),
-            "username" => json!(user.username),
-            "email" => json!(user.email),
-            "first_name" => json!(user.first_name),
-            "last_name" => json!(user.last_name),
-            "is_staff" => json!(user.is_staff),
-            "is_superuser" => json!(user.is_superuser),
-            "groups" => json!(user.groups),
-            _ => continue,
-        };
-        answer.insert(field.clone(), value);
+        if let Some((_, value)) = known.iter().find(|(name, _)| name == field) {
+            answer.insert(field.clone(), value.clone());
+        }
     }
     Value::Object(answer)
 }

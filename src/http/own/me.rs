@@ -6,9 +6,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::domain::password::Password;
+use crate::domain::profile::{ProfileField, ProfilePatch};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenFacts;
-use crate::domain::user::User;
+use crate::domain::user::{User, UserChange};
 use crate::http::drf;
 use crate::http::drf::fields::Trim;
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, text};
@@ -30,8 +31,9 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 fn update_endpoint() -> Endpoint {
-    let name = || text().max_length(Some(150));
-    let body = fields().property("first_name", name()).property("last_name", name());
+    let body = ProfileField::OWN
+        .into_iter()
+        .fold(fields(), |body, field| body.property(field.name(), text().max_length(Some(field.max_chars()))));
     Operation::patch("/me", "update_me", "Change the caller's own name")
         .describe("Fields that `JETON_PROFILE_FIELDS` does not name are passed over, as all others are.")
         .body(BODIES, body, &json!({ "first_name": "Alice" }))
@@ -77,12 +79,12 @@ async fn me(TokenHolder { holder, .. }: TokenHolder) -> Answered {
 /// Changes the caller's own name. Other fields are passed over, as DRF passes over what is read-only.
 async fn update(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
-    let mut given = |name: &str| {
-        let may_change = state.service.policy().profile_fields.iter().any(|field| field == name);
-        if may_change { fields.optional_text(name) } else { None }
-    };
-    let (first_name, last_name) = (given("first_name"), given("last_name"));
-    let patch = UserPatch { first_name, last_name, unread: fields.faults(), ..UserPatch::default() };
+    let named = &state.service.policy().profile_fields;
+    let may_change =
+        |field: ProfileField| ProfileField::OWN.contains(&field) && named.iter().any(|name| name == field.name());
+    let given = |field| if may_change(field) { fields.optional_text(field.name()) } else { None };
+    let change = UserChange { profile: ProfilePatch::from_fn(given), ..UserChange::default() };
+    let patch = UserPatch { change, edition: None, unread: fields.faults() };
     let user = state.service.update_own(&holder, patch, &caller).await?;
     Ok(drf::secret_answer(StatusCode::OK, &Me { user: &user, token: &holder.token }))
 }
@@ -104,6 +106,6 @@ async fn change_password(LoginHolder { holder, caller }: LoginHolder, body: Body
     let old = Password::new(fields.required_text("old_password", Trim::No));
     let new = Password::new(fields.required_text("new_password", Trim::No));
     fields.finish()?;
-    let (token, expiry) = state.service.change_own_password(&holder, old, new, &caller).await?;
-    Ok(drf::secret_answer(StatusCode::OK, &NewLogin { expiry, token: token.expose() }))
+    let login = state.service.change_own_password(&holder, old, new, &caller).await?;
+    Ok(drf::secret_answer(StatusCode::OK, &NewLogin { expiry: login.expires_at, token: login.token.expose() }))
 }

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
-use super::django::{Pass, Walk};
 use super::standing::Standing;
-use super::{Counts, Imported, Progress, made};
+use super::walk::{Pass, Walk};
+use super::{Counts, Imported, Progress, count, made};
 use crate::domain::audit::Action;
 use crate::domain::django::{DjangoKey, DjangoToken, TokenTable};
 use crate::domain::token::{Token, TokenDigest};
@@ -181,8 +181,4 @@ fn count_tokens(counts: &mut Counts, table: TokenTable, more: u64) {
         TokenTable::Drf => counts.drf_tokens += more,
         TokenTable::Knox => counts.knox_tokens += more,
     }
-}
-
-pub fn count(rows: usize) -> u64 {
-    rows as u64
 }

@@ -2,9 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::batch::count;
 use super::rows::Rows;
-use super::{Progress, UselessHashes, made, meanwhile, unhurried};
+use super::{Progress, UselessHashes, count, made, meanwhile, unhurried};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{ImportedUser, NewUser};
 use crate::service::{Error, Service, Superuser};

@@ -1,16 +1,15 @@
 //! A Django project's users, groups and tokens. All of the source is looked at before anything is written, so that every
 //! clash is named and a broken row costs nothing; then all of it is written in one transaction.
 
-use std::sync::Arc;
-
-use super::batch::{Batch, count};
-use super::{Imported, Progress, meanwhile, unhurried};
+use super::batch::Batch;
+use super::walk::{Pass, Walk};
+use super::{Imported, Progress, count, meanwhile, unhurried};
 use crate::domain::audit::Actor;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenMode;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
-use crate::service::{Error, Sealer, Service, Superuser};
+use crate::service::{Error, Service, Superuser};
 use crate::store::{DJANGO_BATCH, DjangoSource, ImportTarget, Store, StoreError};
 
 /// Where a Django project keeps its users.
@@ -77,25 +76,6 @@ impl Service {
         }
         imported
     }
-}
-
-/// One import on its way through the source.
-pub struct Walk {
-    pub source: DjangoSource,
-    pub sealer: Option<Arc<Sealer>>,
-    pub scope: String,
-    pub token_prefix: Option<String>,
-    pub max_memory_kib: u32,
-    pub by: Actor,
-    pub now: Timestamp,
-    pub hear: Box<dyn FnMut(Progress) + Send>,
-}
-
-/// Whether a pass over the source writes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
-    Look,
-    Write,
 }
 
 impl Walk {

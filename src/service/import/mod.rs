@@ -5,6 +5,7 @@ mod csv;
 mod django;
 mod rows;
 mod standing;
+mod walk;
 
 use serde_json::json;
 
@@ -15,6 +16,7 @@ use crate::domain::user::ImportedUser;
 use crate::store::{ImportedEntry, StoreError};
 pub use csv::{CsvError, CsvImported, would_import_csv};
 pub use django::{DjangoImport, open_django, would_import_django};
+pub use rows::columns as csv_columns;
 
 /// How far an import is.
 #[derive(Clone, Debug)]
@@ -91,6 +93,10 @@ fn made(ImportedUser { id, user, .. }: &ImportedUser, source: &str) -> ImportedE
         "imported_from": source,
     });
     ImportedEntry { action: Action::UserCreate, target: user.username.clone(), details }
+}
+
+fn count(rows: usize) -> u64 {
+    rows as u64
 }
 
 /// As [`super::Service::db`], without the deadline of requests.

@@ -5,15 +5,9 @@ use std::io::Read;
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use crate::domain::email::email_fault;
 use crate::domain::password::PasswordHash;
-use crate::domain::user::{MAX_USERNAME_CHARS, NewUser};
-
-const COLUMNS: [&str; 9] =
-    ["username", "email", "password", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "groups"];
-
-/// The longest first name, last name and name of a group, in characters (Django).
-const MAX_NAME_CHARS: usize = 150;
+use crate::domain::profile::{Profile, ProfileField, name_faults};
+use crate::domain::user::{MAX_USERNAME_CHARS, NewUser, User};
 
 /// A line behind the last one.
 const END: &[u8] = b"\n.";
@@ -113,18 +107,26 @@ impl Lines<'_> {
     }
 }
 
+/// The columns that there may be.
+pub fn columns() -> Vec<&'static str> {
+    let mut columns = User::field_names();
+    columns.push("password");
+    columns
+}
+
 /// Where each column is.
 fn header(fields: &[&str]) -> Result<HashMap<&'static str, usize>, Vec<String>> {
+    let known = columns();
     let mut columns = HashMap::new();
     let mut faults = Vec::new();
     for (place, field) in fields.iter().enumerate() {
         let field = field.trim();
-        match COLUMNS.iter().find(|column| **column == field) {
+        match known.iter().find(|column| **column == field) {
             Some(column) if columns.insert(*column, place).is_some() => {
                 faults.push(format!("the column {column} is there twice"));
             }
             Some(_) => {}
-            None => faults.push(format!("there is no column {field:?}; there are {}", COLUMNS.join(", "))),
+            None => faults.push(format!("there is no column {field:?}; there are {}", known.join(", "))),
         }
     }
     if !columns.contains_key("username") {
@@ -140,15 +142,14 @@ fn user(columns: &HashMap<&'static str, usize>, fields: &[&str]) -> Result<NewUs
     let mut faults = Vec::new();
     let text = |column: &str| columns.get(column).map_or("", |place| fields[*place]);
     faults.extend(username_fault(text("username")).map(|fault| format!("username: {fault}")));
-    if !text("email").is_empty() {
-        faults.extend(email_fault(text("email")).map(|fault| format!("email: {fault}")));
-    }
-    for column in ["first_name", "last_name"] {
-        faults.extend(name_fault(text(column)).map(|fault| format!("{column}: {fault}")));
+    for field in ProfileField::ALL {
+        let name = field.name();
+        faults.extend(field.faults(text(name)).into_iter().map(|fault| format!("{name}: {fault}")));
     }
     let groups: Vec<String> =
         text("groups").split(';').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    faults.extend(groups.iter().find_map(|name| name_fault(name)).map(|fault| format!("groups: {fault}")));
+    let of_groups = groups.iter().map(|name| name_faults(name)).find(|faults| !faults.is_empty());
+    faults.extend(of_groups.into_iter().flatten().map(|fault| format!("groups: {fault}")));
     let password = match text("password") {
         "" => PasswordHash::unusable(),
         stored => PasswordHash::from_stored(stored.to_owned()),
@@ -170,9 +171,7 @@ fn user(columns: &HashMap<&'static str, usize>, fields: &[&str]) -> Result<NewUs
     }
     Ok(NewUser {
         username: text("username").into(),
-        email: text("email").into(),
-        first_name: text("first_name").into(),
-        last_name: text("last_name").into(),
+        profile: Profile::from_fn(|field| text(field.name()).into()),
         is_active,
         is_staff: is_staff || is_superuser,
         is_superuser,
@@ -193,12 +192,4 @@ fn username_fault(name: &str) -> Option<String> {
         (name.chars().count() > MAX_USERNAME_CHARS)
             .then(|| format!("Ensure this field has no more than {MAX_USERNAME_CHARS} characters."))
     }
-}
-
-fn name_fault(name: &str) -> Option<String> {
-    if name.contains('\0') {
-        return Some("Null characters are not allowed.".into());
-    }
-    let long = name.chars().count() > MAX_NAME_CHARS;
-    long.then(|| format!("Ensure this field has no more than {MAX_NAME_CHARS} characters."))
 }

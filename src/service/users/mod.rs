@@ -6,16 +6,15 @@ mod deactivate_many;
 mod own;
 mod update;
 
+use super::retry::until_done;
 use super::{Error, Faults, Service, Staff};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::password::Password;
 use crate::domain::password_rules::Attributes;
 use crate::domain::user::{User, UserFilter};
+use crate::store::Changed;
 pub use create::UserDraft;
 pub use update::UserPatch;
-
-/// How often a user is read again who changes beside the request again and again.
-pub(super) const MOST_READS: usize = 10;
 
 impl Service {
     /// One user.
@@ -47,8 +46,7 @@ impl Service {
     pub async fn delete_user(&self, username: &str, caller: &Staff) -> Result<(), Error> {
         self.change_user(username, caller, async |user: User| {
             let (actor, now) = (caller.actor.clone(), self.clock().now());
-            let deleted = self.db(move |store| store.delete_user(&user, &actor, now)).await?;
-            Ok(deleted.then_some(()))
+            self.db(move |store| store.delete_user(&user, &actor, now)).await
         })
         .await
     }
@@ -59,19 +57,13 @@ impl Service {
     /// [`Error::Invalid`] on `password` with all faults; [`Error::NotFound`], [`Error::PermissionDenied`].
     pub async fn set_password(&self, username: &str, password: Password, caller: &Staff) -> Result<(), Error> {
         self.change_user(username, caller, async |user: User| {
-            let attributes = Attributes {
-                username: &user.username,
-                first_name: &user.first_name,
-                last_name: &user.last_name,
-                email: &user.email,
-            };
+            let attributes = Attributes { username: &user.username, profile: &user.profile };
             let mut faults = Faults::default();
             check::password("password", &password, &attributes, &mut faults);
             faults.into_result()?;
             let hash = self.inner.hasher.hash(password.clone(), caller.actor.address).await?;
             let (actor, now) = (caller.actor.clone(), self.clock().now());
-            let set = self.db(move |store| store.set_password(&user, &hash, &actor, now)).await?;
-            Ok(set.then_some(()))
+            self.db(move |store| store.set_password(&user, &hash, &actor, now)).await
         })
         .await
     }
@@ -80,20 +72,18 @@ impl Service {
     /// not who was read any more.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::PermissionDenied`], and those of `change`.
+    /// [`Error::NotFound`], [`Error::PermissionDenied`], those of `change`; [`Error::UserChanging`].
     pub(super) async fn change_user<T>(
         &self,
         username: &str,
         caller: &Staff,
-        change: impl AsyncFn(User) -> Result<Option<T>, Error>,
+        change: impl AsyncFn(User) -> Result<Changed<T>, Error>,
     ) -> Result<T, Error> {
-        for _ in 0..MOST_READS {
+        until_done(async |_| {
             let user = self.user(username, caller).await?;
             caller.require_power_over(&user)?;
-            if let Some(done) = change(user).await? {
-                return Ok(done);
-            }
-        }
-        Err(Error::NotFound)
+            change(user).await
+        })
+        .await
     }
 }

@@ -1,13 +1,12 @@
 //! What users change of their own record.
 
-use super::{MOST_READS, check};
+use super::check;
 use crate::domain::password::Password;
 use crate::domain::password_rules::Attributes;
-use crate::domain::time::Timestamp;
-use crate::domain::token::Token;
 use crate::domain::user::User;
-use crate::service::{AuthenticationFault, Caller, Error, Faults, Holder, Service, UserPatch};
-use crate::store::OwnChange;
+use crate::service::retry::until_done;
+use crate::service::{AuthenticationFault, Caller, Error, Faults, Holder, LoginToken, Service, UserPatch};
+use crate::store::{Changed, OwnChange};
 
 /// Django's sentence (`django/contrib/auth/forms.py::PasswordChangeForm`).
 const WRONG: &str = "Your old password was entered incorrectly. Please enter it again.";
@@ -25,15 +24,10 @@ impl Service {
         old: Password,
         new: Password,
         caller: &Caller,
-    ) -> Result<(Token, Option<Timestamp>), Error> {
+    ) -> Result<LoginToken, Error> {
         holder.require_login()?;
         let user = &holder.user;
-        let attributes = Attributes {
-            username: &user.username,
-            first_name: &user.first_name,
-            last_name: &user.last_name,
-            email: &user.email,
-        };
+        let attributes = Attributes { username: &user.username, profile: &user.profile };
         let mut faults = Faults::default();
         check::password("new_password", &new, &attributes, &mut faults);
         let mut wrong = Faults::default();
@@ -44,7 +38,7 @@ impl Service {
         let change = async |user: User| {
             // Told after the old one was right, which counts as no failure.
             if !faults.fields().is_empty() {
-                return Ok(OwnChange::Done(None));
+                return Ok(Changed::Done(OwnChange::Done(Err(faults.clone()))));
             }
             let hash = self.inner.hasher.hash(new.clone(), caller.actor.address).await?;
             let now = self.clock().now();
@@ -53,10 +47,9 @@ impl Service {
             let (asked_with, actor) = (holder.token.clone(), caller.actor.clone());
             let changed =
                 self.db(move |store| store.change_own_password(&asked_with, &user, &hash, &row, &actor, now)).await?;
-            Ok(changed.map(|()| Some((token, expires_at))))
+            Ok(changed.map(|own| own.map(|()| Ok(LoginToken { token, expires_at }))))
         };
-        let changed = self.confirmed(holder, old, wrong, "/me/password", caller, change).await?;
-        changed.flatten().ok_or(Error::Invalid(faults))
+        self.confirmed(holder, old, wrong, "/me/password", caller, change).await?.map_err(Error::Invalid)
     }
 
     /// Changes the holder's own record; the caller of this has seen to it that `patch` names no field that they may not
@@ -64,18 +57,17 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Invalid`] with all faults by field; [`Error::PermissionDenied`] for a named token;
-    /// [`Error::NotAuthenticated`] when they are gone.
+    /// [`Error::NotAuthenticated`] when they are gone; [`Error::UserChanging`].
     pub async fn update_own(&self, holder: &Holder, patch: UserPatch, caller: &Caller) -> Result<User, Error> {
         holder.require_login()?;
-        for _ in 0..MOST_READS {
+        until_done(async |_| {
             let id = holder.token.id;
-            let Some(user) = self.db(move |store| store.token_owner(id)).await? else { break };
+            let user = self.db(move |store| store.token_owner(id)).await?;
+            let user = user.ok_or(Error::NotAuthenticated(AuthenticationFault::InvalidToken))?;
             let change = self.checked(&patch, &user).await?;
             let (actor, now) = (caller.actor.clone(), self.clock().now());
-            if let Some(user) = self.db(move |store| store.update_user(&user, &change, &actor, now)).await? {
-                return Ok(user);
-            }
-        }
-        Err(Error::NotAuthenticated(AuthenticationFault::InvalidToken))
+            self.db(move |store| store.update_user(&user, &change, &actor, now)).await
+        })
+        .await
     }
 }

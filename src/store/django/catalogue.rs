@@ -6,16 +6,14 @@ use diesel::sql_types::Text;
 use super::super::StoreError;
 use super::super::connection::Conn;
 use super::open::cannot_read;
-use super::rows::{Column, Count};
+use super::rows::{Column, Count, UserTable};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::django::TokenTable;
+use crate::domain::profile::ProfileField;
 
 /// The queries; the same text for both databases. Names are quoted.
 pub struct Catalogue {
-    pub user_table: String,
-    pub username_column: String,
-    /// Without it everybody joins at the moment of the import.
-    pub has_date_joined: bool,
+    pub user_table: UserTable,
     pub count: String,
     pub users: String,
     pub namesakes: String,
@@ -70,15 +68,13 @@ pub fn read(conn: &mut Conn, url: &DatabaseUrl, user_table: &str, username: &str
     let text = |column: &str| format!("cast(u.{} as text)", quoted(column));
     // A custom table need not have them: Django's defaults.
     let or = |column: &str, default: &str| if has(column) { text(column) } else { default.to_owned() };
+    let profile = ProfileField::ALL.map(|field| format!("{} as {}", or(field.name(), "''"), field.name())).join(", ");
     let users = format!(
-        "select cast(u.{id} as bigint) as id, {} as username, {} as password, {} as email, {} as first_name, \
-         {} as last_name, {} as is_active, {} as is_staff, {} as is_superuser, {} as date_joined, {} as last_login \
+        "select cast(u.{id} as bigint) as id, {} as username, {} as password, {profile}, {} as is_active, \
+         {} as is_staff, {} as is_superuser, {} as date_joined, {} as last_login \
          from {table} u where u.{id} >= $1 order by u.{id} limit $2",
         text(username),
         text("password"),
-        or("email", "''"),
-        or("first_name", "''"),
-        or("last_name", "''"),
         or("is_active", "'true'"),
         or("is_staff", "'false'"),
         or("is_superuser", "'false'"),
@@ -91,9 +87,11 @@ pub fn read(conn: &mut Conn, url: &DatabaseUrl, user_table: &str, username: &str
         text(username)
     );
     Ok(Catalogue {
-        user_table: user_table.to_owned(),
-        username_column: username.to_owned(),
-        has_date_joined: has("date_joined"),
+        user_table: UserTable {
+            name: user_table.to_owned(),
+            username_column: username.to_owned(),
+            has_date_joined: has("date_joined"),
+        },
         count: format!("select count(*) as count from {table}"),
         users,
         namesakes,

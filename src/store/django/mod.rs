@@ -64,7 +64,7 @@ impl DjangoSource {
         let query = diesel::sql_query(&self.catalogue.users).bind::<BigInt, _>(from).bind::<BigInt, _>(LIMIT);
         let rows: Result<Vec<UserRow>, _> = query.load(&mut self.conn);
         let rows = rows.map_err(|error| self.failed(error))?;
-        rows.into_iter().map(|row| row.read(&self.catalogue, now)).collect()
+        rows.into_iter().map(|row| row.read(&self.catalogue.user_table, now)).collect()
     }
 
     /// The next users from this id on whose names are not theirs alone.
@@ -72,7 +72,7 @@ impl DjangoSource {
         let query = diesel::sql_query(&self.catalogue.namesakes).bind::<BigInt, _>(from).bind::<BigInt, _>(LIMIT);
         let rows: Result<Vec<IdText>, _> = query.load(&mut self.conn);
         let rows = rows.map_err(|error| self.failed(error))?;
-        rows.into_iter().map(|row| row.read(&self.catalogue.user_table)).collect()
+        rows.into_iter().map(|row| row.read(&self.catalogue.user_table.name)).collect()
     }
 
     /// The names of all groups.

@@ -1,12 +1,15 @@
 //! Rows as they stand there, and the values they are read into. What cannot be read is told by table and row.
 
 use diesel::QueryableByName;
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql};
+use diesel::row::NamedRow;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 
 use super::super::StoreError;
-use super::catalogue::Catalogue;
 use crate::domain::django::{DjangoKey, DjangoToken, TokenTable, flag, knox_digest, moment};
 use crate::domain::password::PasswordHash;
+use crate::domain::profile::{Profile, ProfileOf};
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
 use crate::domain::user::{ImportedUser, MAX_USERNAME_BYTES, NewUser};
@@ -61,47 +64,61 @@ impl IdText {
     }
 }
 
-#[derive(QueryableByName)]
+/// The table of users, as far as its rows depend on it.
+pub struct UserTable {
+    pub name: String,
+    pub username_column: String,
+    /// Without it everybody joins at the moment of the import.
+    pub has_date_joined: bool,
+}
+
+/// A row of it, by names: `username` is the user's name, whatever its column is called.
 pub struct UserRow {
-    #[diesel(sql_type = BigInt)]
     id: i64,
-    #[diesel(sql_type = Nullable<Binary>)]
     username: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
     password: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
-    email: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
-    first_name: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
-    last_name: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
+    profile: ProfileOf<Bytes>,
     is_active: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
     is_staff: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
     is_superuser: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
     date_joined: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
     last_login: Bytes,
 }
 
+impl<DB: Backend> QueryableByName<DB> for UserRow
+where
+    i64: FromSql<BigInt, DB>,
+    Vec<u8>: FromSql<Binary, DB>,
+{
+    fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
+        let bytes = |name: &str| NamedRow::get::<Nullable<Binary>, Bytes>(row, name);
+        Ok(Self {
+            id: NamedRow::get::<BigInt, i64>(row, "id")?,
+            username: bytes("username")?,
+            password: bytes("password")?,
+            profile: ProfileOf::try_from_fn(|field| bytes(field.name()))?,
+            is_active: bytes("is_active")?,
+            is_staff: bytes("is_staff")?,
+            is_superuser: bytes("is_superuser")?,
+            date_joined: bytes("date_joined")?,
+            last_login: bytes("last_login")?,
+        })
+    }
+}
+
 impl UserRow {
-    pub fn read(self, catalogue: &Catalogue, now: Timestamp) -> Result<ImportedUser, StoreError> {
-        let row = Row { table: &catalogue.user_table, at: format!("id {}", self.id) };
+    pub fn read(self, table: &UserTable, now: Timestamp) -> Result<ImportedUser, StoreError> {
+        let row = Row { table: &table.name, at: format!("id {}", self.id) };
         let user = NewUser {
-            username: row.name(&catalogue.username_column, self.username)?,
+            username: row.name(&table.username_column, self.username)?,
             password: PasswordHash::from_stored(row.text("password", self.password)?),
-            email: row.text("email", self.email)?,
-            first_name: row.text("first_name", self.first_name)?,
-            last_name: row.text("last_name", self.last_name)?,
+            profile: Profile::try_from_fn(|field| row.text(field.name(), self.profile.get(field).clone()))?,
             is_active: row.flag("is_active", self.is_active)?,
             is_staff: row.flag("is_staff", self.is_staff)?,
             is_superuser: row.flag("is_superuser", self.is_superuser)?,
             groups: Vec::new(),
         };
-        let date_joined = if catalogue.has_date_joined { row.moment("date_joined", self.date_joined)? } else { now };
+        let date_joined = if table.has_date_joined { row.moment("date_joined", self.date_joined)? } else { now };
         Ok(ImportedUser {
             id: self.id,
             user,

@@ -40,18 +40,24 @@ impl Store {
         work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.change(|conn, changes| {
-            if let Conn::Pg(pg) = conn {
-                pg.batch_execute(SETTINGS)?;
-                // What comes over is told at once at the end, not row by row.
-                pg.batch_execute("set local jeton.quiet = 'on'")?;
+            match conn {
+                Conn::Pg(pg) => {
+                    pg.batch_execute(SETTINGS)?;
+                    // What comes over is told at once at the end, not row by row.
+                    pg.batch_execute("set local jeton.quiet = 'on'")?;
+                }
+                // It has no such time-outs, and tells nobody of rows.
+                Conn::Sqlite(_) => {}
             }
             lock(conn)?;
             let mut target = ImportTarget { conn: Some(conn), tokens_came: false, users_came: false };
             let value = work(&mut target)?;
             if target.tokens_came {
                 changes.push(Change::Everything);
-                if let Conn::Pg(pg) = conn {
-                    pg.batch_execute(&format!("select pg_notify('{CHANNEL}', 'everything')"))?;
+                match conn {
+                    Conn::Pg(pg) => pg.batch_execute(&format!("select pg_notify('{CHANNEL}', 'everything')"))?,
+                    // Each node sees by itself that the file is another.
+                    Conn::Sqlite(_) => {}
                 }
             }
             Ok(value)
@@ -67,13 +73,15 @@ impl Store {
             return work(&mut ImportTarget { conn: None, tokens_came: false, users_came: false });
         }
         self.read(|conn| {
-            if let Conn::Sqlite(_) = conn {
-                return work(&mut ImportTarget { conn: Some(conn), tokens_came: false, users_came: false });
+            let look =
+                |conn: &mut Conn| work(&mut ImportTarget { conn: Some(conn), tokens_came: false, users_came: false });
+            match conn {
+                Conn::Sqlite(_) => look(conn),
+                Conn::Pg(_) => conn.in_transaction(|conn| {
+                    conn.batch_execute(SETTINGS)?;
+                    look(conn)
+                }),
             }
-            conn.in_transaction(|conn| {
-                conn.batch_execute(SETTINGS)?;
-                work(&mut ImportTarget { conn: Some(conn), tokens_came: false, users_came: false })
-            })
         })
     }
 }

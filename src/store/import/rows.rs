@@ -1,15 +1,19 @@
 //! Rows by the thousand: in PostgreSQL a batch is one statement, in SQLite a row is, prepared once.
 
 use chrono::NaiveDateTime;
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamp as SqlTimestamp};
 use serde_json::Value;
 
 use super::super::StoreError;
 use super::super::connection::Conn;
 use super::super::schema::{audit_log, tokens, users};
+use super::super::users::UserRow;
 use super::{ImportTarget, naive};
 use crate::domain::audit::{Action, Actor};
+use crate::domain::profile::ProfileField;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
 use crate::domain::user::ImportedUser;
@@ -59,43 +63,11 @@ impl ImportTarget<'_> {
     fn insert_user_rows(&mut self, rows: &[ImportedUser]) -> Result<(), StoreError> {
         match self.written(rows.len()) {
             None => {}
-            Some(Conn::Pg(pg)) => {
-                diesel::sql_query(
-                    "insert into users (id, username, password, email, first_name, last_name, is_active, is_staff, \
-                     is_superuser, date_joined, last_login) select * from unnest($1::bigint[], $2::text[], $3::text[], \
-                     $4::text[], $5::text[], $6::text[], $7::boolean[], $8::boolean[], $9::boolean[], \
-                     $10::timestamptz[], $11::timestamptz[])",
-                )
-                .bind::<Array<BigInt>, _>(column(rows, |row| row.id))
-                .bind::<Array<Text>, _>(column(rows, |row| row.user.username.as_str()))
-                .bind::<Array<Text>, _>(column(rows, |row| row.user.password.as_str()))
-                .bind::<Array<Text>, _>(column(rows, |row| row.user.email.as_str()))
-                .bind::<Array<Text>, _>(column(rows, |row| row.user.first_name.as_str()))
-                .bind::<Array<Text>, _>(column(rows, |row| row.user.last_name.as_str()))
-                .bind::<Array<Bool>, _>(column(rows, |row| row.user.is_active))
-                .bind::<Array<Bool>, _>(column(rows, |row| row.user.is_staff))
-                .bind::<Array<Bool>, _>(column(rows, |row| row.user.is_superuser))
-                .bind::<Array<SqlTimestamp>, _>(column(rows, |row| row.date_joined.naive()))
-                .bind::<Array<Nullable<SqlTimestamp>>, _>(column(rows, |row| naive(row.last_login)))
-                .execute(pg)?;
-            }
+            Some(Conn::Pg(pg)) => drop(insert_at_once("users", user_columns(rows)).execute(pg)?),
             Some(Conn::Sqlite(sqlite)) => {
                 for row in rows {
-                    diesel::insert_into(users::table)
-                        .values((
-                            users::id.eq(row.id),
-                            users::username.eq(&row.user.username),
-                            users::password.eq(row.user.password.as_str()),
-                            users::email.eq(&row.user.email),
-                            users::first_name.eq(&row.user.first_name),
-                            users::last_name.eq(&row.user.last_name),
-                            users::is_active.eq(row.user.is_active),
-                            users::is_staff.eq(row.user.is_staff),
-                            users::is_superuser.eq(row.user.is_superuser),
-                            users::date_joined.eq(row.date_joined.naive()),
-                            users::last_login.eq(naive(row.last_login)),
-                        ))
-                        .execute(sqlite)?;
+                    let row = UserRow::new(row.id, &row.user, row.date_joined, row.last_login);
+                    diesel::insert_into(users::table).values(row).execute(sqlite)?;
                 }
             }
         }
@@ -208,6 +180,74 @@ impl ImportTarget<'_> {
     }
 }
 
+/// The values of one column, row by row.
+enum Values<'a> {
+    Integers(Vec<i64>),
+    Texts(Vec<&'a str>),
+    Flags(Vec<bool>),
+    Moments(Vec<Option<NaiveDateTime>>),
+}
+
+impl Values<'_> {
+    const fn sql_type(&self) -> &'static str {
+        match self {
+            Self::Integers(_) => "bigint",
+            Self::Texts(_) => "text",
+            Self::Flags(_) => "boolean",
+            Self::Moments(_) => "timestamptz",
+        }
+    }
+}
+
+/// All columns of `users`, with their names.
+fn user_columns(rows: &[ImportedUser]) -> Vec<(&'static str, Values<'_>)> {
+    let text = |field| column(rows, move |row| row.user.profile.get(field).as_str());
+    let profile = ProfileField::ALL.map(|field| (field.name(), Values::Texts(text(field))));
+    let mut columns = vec![
+        ("id", Values::Integers(column(rows, |row| row.id))),
+        ("username", Values::Texts(column(rows, |row| row.user.username.as_str()))),
+        ("password", Values::Texts(column(rows, |row| row.user.password.as_str()))),
+        ("is_active", Values::Flags(column(rows, |row| row.user.is_active))),
+        ("is_staff", Values::Flags(column(rows, |row| row.user.is_staff))),
+        ("is_superuser", Values::Flags(column(rows, |row| row.user.is_superuser))),
+        ("date_joined", Values::Moments(column(rows, |row| Some(row.date_joined.naive())))),
+        ("last_login", Values::Moments(column(rows, |row| naive(row.last_login)))),
+    ];
+    columns.extend(profile);
+    columns
+}
+
+/// One statement for all rows.
+fn insert_at_once<'a>(table: &str, columns: Vec<(&'static str, Values<'a>)>) -> BoxedSqlQuery<'a, Pg, SqlQuery> {
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    let lists: Vec<String> =
+        (1..).zip(&columns).map(|(number, (_, values))| format!("${number}::{}[]", values.sql_type())).collect();
+    let (names, lists) = (names.join(", "), lists.join(", "));
+    let text = format!("insert into {table} ({names}) select * from unnest({lists})");
+    columns.into_iter().fold(diesel::sql_query(text).into_boxed(), |query, (_, values)| match values {
+        Values::Integers(values) => query.bind::<Array<BigInt>, _>(values),
+        Values::Texts(values) => query.bind::<Array<Text>, _>(values),
+        Values::Flags(values) => query.bind::<Array<Bool>, _>(values),
+        Values::Moments(values) => query.bind::<Array<Nullable<SqlTimestamp>>, _>(values),
+    })
+}
+
 fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_of_users_is_written() {
+        let select = diesel::debug_query::<Pg, _>(&users::table.select(users::all_columns)).to_string();
+        let mut columns: Vec<&str> =
+            select.split("\"users\".\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let mut written: Vec<&str> = user_columns(&[]).into_iter().map(|(name, _)| name).collect();
+        columns.sort_unstable();
+        written.sort_unstable();
+        assert_eq!(written, columns);
+    }
 }

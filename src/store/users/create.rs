@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
-use super::by_id;
+use super::{UserRow, by_id};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{NewUser, User};
@@ -32,30 +32,12 @@ impl Store {
 
 fn insert(conn: &mut Conn, new: &NewUser, range: IdRange, by: &Actor, now: Timestamp) -> Result<User, StoreError> {
     let id = next_id(conn, range)?;
-    insert_row(conn, id, new, now)?;
+    let new = &NewUser { is_staff: new.is_staff || new.is_superuser, ..new.clone() };
+    diesel::insert_into(users::table).values(UserRow::new(id, new, now, None)).execute(conn)?;
     groups::join(conn, id, &new.groups)?;
     let user = by_id(conn, id)?.ok_or_else(|| StoreError::Failed("a new user vanished".into()))?;
     audit::record(conn, by, Action::UserCreate, &user.username, &details(id, new), now)?;
     Ok(user)
-}
-
-/// Without groups and audit entry.
-fn insert_row(conn: &mut Conn, id: i64, new: &NewUser, now: Timestamp) -> Result<(), StoreError> {
-    diesel::insert_into(users::table)
-        .values((
-            users::id.eq(id),
-            users::username.eq(&new.username),
-            users::password.eq(new.password.as_str()),
-            users::email.eq(&new.email),
-            users::first_name.eq(&new.first_name),
-            users::last_name.eq(&new.last_name),
-            users::is_active.eq(new.is_active),
-            users::is_staff.eq(new.is_staff || new.is_superuser),
-            users::is_superuser.eq(new.is_superuser),
-            users::date_joined.eq(now.naive()),
-        ))
-        .execute(conn)?;
-    Ok(())
 }
 
 /// What the audit log says of a new user.
@@ -63,7 +45,7 @@ fn details(id: i64, new: &NewUser) -> Value {
     json!({
         "id": id,
         "is_active": new.is_active,
-        "is_staff": new.is_staff || new.is_superuser,
+        "is_staff": new.is_staff,
         "is_superuser": new.is_superuser,
         "groups": new.groups.iter().collect::<BTreeSet<_>>(),
     })

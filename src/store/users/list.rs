@@ -4,7 +4,7 @@ use diesel::dsl::{not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::{Row, with_groups};
+use super::{UserRow, with_groups};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::user::{User, UserFilter, UserOrder};
 use crate::store::connection::{Conn, MultiBackend, lower};
@@ -39,12 +39,15 @@ impl Store {
                 },
                 None => None,
             };
-            let searched = if matches!(conn, Conn::Pg(_)) { SEARCHED_POSTGRES } else { SEARCHED };
+            let searched = match conn {
+                Conn::Pg(_) => SEARCHED_POSTGRES,
+                Conn::Sqlite(_) => SEARCHED,
+            };
             let count = matching(filter, group, searched).count().get_result(conn)?;
             let window = page.window(count);
             let query = matching(filter, group, searched).limit(window.limit).offset(window.offset);
             let order = if window.is_backward { filter.order.backward() } else { filter.order };
-            let mut rows: Vec<Row> = match order {
+            let query = match order {
                 UserOrder::Id => query.order(users::id),
                 UserOrder::IdDescending => query.order(users::id.desc()),
                 UserOrder::Username => query.order(users::username),
@@ -53,8 +56,8 @@ impl Store {
                 UserOrder::DateJoinedDescending => {
                     query.order(users::date_joined.desc()).then_order_by(users::id.desc())
                 }
-            }
-            .load(conn)?;
+            };
+            let mut rows: Vec<UserRow> = query.select(UserRow::as_select()).load(conn)?;
             if window.is_backward {
                 rows.reverse();
             }

@@ -24,8 +24,9 @@ pub(in crate::store) fn lock_whoever(conn: &mut Conn, id: i64) -> Result<Option<
 
 /// As [`lock`], where the next statement asks whether they still are who was read.
 pub(in crate::store) fn lock_id(conn: &mut Conn, id: i64) -> Result<(), StoreError> {
-    if let Conn::Pg(pg) = conn {
-        users::table.find(id).select(users::id).for_no_key_update().first::<i64>(pg).optional()?;
+    match conn {
+        Conn::Pg(pg) => drop(users::table.find(id).select(users::id).for_no_key_update().first::<i64>(pg).optional()?),
+        Conn::Sqlite(_) => {}
     }
     Ok(())
 }

@@ -6,24 +6,18 @@ mod deactivate_many;
 mod hashes;
 mod list;
 mod lock;
+mod row;
 mod update;
 
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::connection::Conn;
 use super::schema::users;
 use super::{Store, StoreError, groups, storable};
-use crate::domain::password::PasswordHash;
-use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 pub(super) use list::SEARCHED_POSTGRES;
 pub(super) use lock::{lock, lock_id, lock_whoever};
-pub use update::UserChange;
-
-/// The columns of `users`, in their order.
-pub(super) type Row =
-    (i64, String, String, String, String, String, bool, bool, bool, NaiveDateTime, Option<NaiveDateTime>);
+pub(super) use row::UserRow;
 
 /// No user has this id.
 const NOBODY: i64 = i64::MIN;
@@ -43,10 +37,14 @@ impl Store {
             return Ok(None);
         }
         self.read(|conn| {
-            let row: Option<Row> = users::table.filter(users::username.eq(username)).first(conn).optional()?;
-            let id = row.as_ref().map_or(NOBODY, |row| row.0);
+            let row = users::table
+                .filter(users::username.eq(username))
+                .select(UserRow::as_select())
+                .first(conn)
+                .optional()?;
+            let id = row.as_ref().map_or(NOBODY, |row: &UserRow| row.id);
             let groups = groups::names_by_user(conn, &[id])?.remove(&id).unwrap_or_default();
-            Ok(row.map(|row| user(groups, row)))
+            Ok(row.map(|row| row.user(groups)))
         })
     }
 
@@ -63,40 +61,26 @@ impl Store {
 }
 
 fn by_name(conn: &mut Conn, username: &str) -> Result<Option<User>, StoreError> {
-    let row: Option<Row> = users::table.filter(users::username.eq(username)).first(conn).optional()?;
+    let row: Option<UserRow> =
+        users::table.filter(users::username.eq(username)).select(UserRow::as_select()).first(conn).optional()?;
     Ok(with_groups(conn, row.into_iter().collect())?.pop())
 }
 
 fn by_id(conn: &mut Conn, id: i64) -> Result<Option<User>, StoreError> {
-    let row: Option<Row> = users::table.find(id).first(conn).optional()?;
+    let row: Option<UserRow> = users::table.find(id).select(UserRow::as_select()).first(conn).optional()?;
     Ok(with_groups(conn, row.into_iter().collect())?.pop())
 }
 
 /// Adds the groups of all rows with one query.
-pub(super) fn with_groups(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<User>, StoreError> {
+pub(super) fn with_groups(conn: &mut Conn, rows: Vec<UserRow>) -> Result<Vec<User>, StoreError> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let mut groups = groups::names_by_user(conn, &ids)?;
-    Ok(rows.into_iter().map(|row| user(groups.remove(&row.0).unwrap_or_default(), row)).collect())
-}
-
-/// A user from their row and the names of their groups.
-pub(super) fn user(groups: Vec<String>, row: Row) -> User {
-    let (id, username, password, email, first_name, last_name, is_active, is_staff, is_superuser, joined, login) = row;
-    User {
-        id,
-        username,
-        email,
-        first_name,
-        last_name,
-        is_active,
-        is_staff,
-        is_superuser,
-        groups,
-        date_joined: Timestamp::from_naive(joined),
-        last_login: login.map(Timestamp::from_naive),
-        password: PasswordHash::from_stored(password),
-    }
+    let with_theirs = |row: UserRow| {
+        let theirs = groups.remove(&row.id).unwrap_or_default();
+        row.user(theirs)
+    };
+    Ok(rows.into_iter().map(with_theirs).collect())
 }

@@ -5,58 +5,36 @@ use serde_json::{Map, Value, json};
 
 use super::by_id;
 use super::lock::{keep_a_superuser, lock, lock_superusers};
+use super::row::ChangedColumns;
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
-use crate::domain::user::User;
+use crate::domain::user::{User, UserChange};
 use crate::store::revocation::{lock_tokens, revoke_login_tokens};
 use crate::store::schema::{user_groups, users};
 use crate::store::sessions::{end_sessions, may_sign_in};
-use crate::store::{Store, StoreError, audit, groups};
-
-/// What to change of a user; `None` leaves a field as it is.
-#[derive(Clone, Debug, Default, AsChangeset)]
-#[diesel(table_name = users)]
-pub struct UserChange {
-    /// A checked new username.
-    pub username: Option<String>,
-    /// A checked e-mail address, or empty.
-    pub email: Option<String>,
-    /// The first name.
-    pub first_name: Option<String>,
-    /// The last name.
-    pub last_name: Option<String>,
-    /// Whether the user may log in and their tokens count.
-    pub is_active: Option<bool>,
-    /// Whether the user may use the admin API.
-    pub is_staff: Option<bool>,
-    /// Whether the user may change staff and clients.
-    pub is_superuser: Option<bool>,
-    /// The names of all groups the user is to be in.
-    #[diesel(skip_update)]
-    pub groups: Option<Vec<String>>,
-}
+use crate::store::{Changed, Store, StoreError, audit, groups};
 
 impl Store {
-    /// Changes a user; `None` when they are not who was read any more: see `lock`.
+    /// Changes a user, if they are who was read: see `lock`.
     pub fn update_user(
         &self,
         read: &User,
         change: &UserChange,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<Option<User>, StoreError> {
+    ) -> Result<Changed<User>, StoreError> {
         self.change(|conn, changes| {
             let may_take_a_superuser = change.is_active == Some(false) || change.is_superuser == Some(false);
             let superusers = if may_take_a_superuser { lock_superusers(conn)? } else { Vec::new() };
-            let Some(user) = lock(conn, read)? else { return Ok(None) };
+            let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::User(user.id));
             if may_take_a_superuser {
                 keep_a_superuser(&superusers, &user)?;
             }
-            if change.has_columns() {
-                diesel::update(users::table.find(user.id)).set(change).execute(conn)?;
+            if let Some(columns) = ChangedColumns::of(change) {
+                diesel::update(users::table.find(user.id)).set(columns).execute(conn)?;
                 diesel::update(users::table.find(user.id).filter(users::is_superuser.eq(true)))
                     .set(users::is_staff.eq(true))
                     .execute(conn)?;
@@ -73,81 +51,61 @@ impl Store {
             if !details.is_empty() {
                 audit::record(conn, by, Action::UserUpdate, &user.username, &Value::Object(details), now)?;
             }
-            Ok(Some(changed))
+            Ok(Changed::Done(changed))
         })
     }
 
-    /// Sets a password and revokes the user's login tokens; `false` when they are not who was read any more.
+    /// Sets a password and revokes the user's login tokens, if they are who was read.
     pub fn set_password(
         &self,
         read: &User,
         hash: &PasswordHash,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Changed<()>, StoreError> {
         self.change(|conn, changes| {
-            let Some(user) = lock(conn, read)? else { return Ok(false) };
+            let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::User(user.id));
             diesel::update(users::table.find(user.id)).set(users::password.eq(hash.as_str())).execute(conn)?;
             revoke_login_tokens(conn, user.id, by, now)?;
             end_sessions(conn, user.id)?;
             audit::record(conn, by, Action::UserPassword, &user.username, &json!({}), now)?;
-            Ok(true)
+            Ok(Changed::Done(()))
         })
     }
 
-    /// Replaces a hash by one of the same password with today's cost; `false` when the password or its hash was
-    /// changed meanwhile.
-    pub fn rehash_password(&self, user_id: i64, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
+    /// Replaces a hash by one of the same password with today's cost, if it still is the user's.
+    pub fn rehash_password(
+        &self,
+        user_id: i64,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<Changed<()>, StoreError> {
         self.write(|conn| {
             let replaced = diesel::update(users::table.find(user_id).filter(users::password.eq(old.as_str())))
                 .set(users::password.eq(new.as_str()))
                 .execute(conn)?;
-            Ok(replaced > 0)
+            Ok(if replaced > 0 { Changed::Done(()) } else { Changed::UserChanged })
         })
     }
 
-    /// Deletes a user with all of their tokens; `false` when they are not who was read any more.
-    pub fn delete_user(&self, read: &User, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+    /// Deletes a user with all of their tokens, if they are who was read.
+    pub fn delete_user(&self, read: &User, by: &Actor, now: Timestamp) -> Result<Changed<()>, StoreError> {
         self.change(|conn, changes| {
             let superusers = lock_superusers(conn)?;
-            let Some(user) = lock(conn, read)? else { return Ok(false) };
+            let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::User(user.id));
             keep_a_superuser(&superusers, &user)?;
             lock_tokens(conn, user.id)?;
             diesel::delete(users::table.find(user.id)).execute(conn)?;
             audit::record(conn, by, Action::UserDelete, &user.username, &json!({ "id": user.id }), now)?;
-            Ok(true)
+            Ok(Changed::Done(()))
         })
-    }
-}
-
-impl UserChange {
-    fn has_columns(&self) -> bool {
-        self.username.is_some()
-            || self.email.is_some()
-            || self.first_name.is_some()
-            || self.last_name.is_some()
-            || self.is_active.is_some()
-            || self.is_staff.is_some()
-            || self.is_superuser.is_some()
     }
 }
 
 /// What of a user is new: a change to what was there before is none, and no entry of the audit log.
 fn difference(before: &User, after: &User) -> Map<String, Value> {
-    let fields = |user: &User| {
-        [
-            ("username", json!(user.username)),
-            ("email", json!(user.email)),
-            ("first_name", json!(user.first_name)),
-            ("last_name", json!(user.last_name)),
-            ("is_active", json!(user.is_active)),
-            ("is_staff", json!(user.is_staff)),
-            ("is_superuser", json!(user.is_superuser)),
-            ("groups", json!(user.groups)),
-        ]
-    };
-    let pairs = fields(after).into_iter().zip(fields(before));
+    let pairs = after.fields().into_iter().zip(before.fields());
     pairs.filter(|(new, old)| new != old).map(|((name, value), _)| (name.to_owned(), value)).collect()
 }

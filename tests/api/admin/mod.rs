@@ -4,6 +4,7 @@ mod audit;
 mod audit_list;
 mod audit_routes;
 mod audit_whole;
+mod changing_user;
 mod clients;
 mod explain;
 mod grace;

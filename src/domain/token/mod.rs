@@ -1,15 +1,14 @@
-//! Token keys: how one is made, what is kept of it. The clear key exists only as a [`Token`].
+//! Token keys: how one is made, what is kept of it. The clear key exists only as a [`Token`]. `facts.rs` is what is stored
+//! beside.
 
-use std::borrow::Cow;
+mod facts;
+
 use std::fmt;
 
-use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha512};
-use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
 
 use super::random;
-use super::time::Timestamp;
+pub use facts::{TokenFacts, TokenKind};
 
 /// The longest text that is looked at as a key, in bytes; ours have 40 characters, Knox's 64.
 const MAX_KEY_BYTES: usize = 1024;
@@ -151,150 +150,6 @@ pub enum TokenMode {
     Multiple,
 }
 
-/// The two sorts of tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenKind {
-    /// Made by a login; regenerate and set-password revoke it.
-    Login,
-    /// An API key with a name; untouched by logins.
-    Named,
-}
-
-impl TokenKind {
-    /// The word in answers and lists.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Login => "login",
-            Self::Named => "named",
-        }
-    }
-
-    fn words() -> Object {
-        let words = [Self::Login, Self::Named].map(Self::as_str);
-        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
-    }
-}
-
-/// What is stored of a token, without its digest or sealed key.
-#[derive(Clone, Debug)]
-pub struct TokenFacts {
-    /// The row's id: `jti` in introspection.
-    pub id: i64,
-    /// Whose it is.
-    pub user_id: i64,
-    /// `None` for a login token.
-    pub name: Option<String>,
-    /// Scopes, separated by blanks; may be empty.
-    pub scope: String,
-    /// The key's first characters.
-    pub hint: String,
-    /// When it was made: `iat`.
-    pub created_at: Timestamp,
-    /// When it ends: `exp`.
-    pub expires_at: Option<Timestamp>,
-    /// When it was last used, as far as is written yet.
-    pub last_used_at: Option<Timestamp>,
-    /// When it was revoked, or, within a grace, when that ends. The row stays for a while, so that one can tell what
-    /// became of it.
-    pub revoked_at: Option<Timestamp>,
-    /// Until when a regenerate with grace lets it live on, if it was not revoked at once since: see
-    /// [`TokenFacts::is_revoked`].
-    pub grace_until: Option<Timestamp>,
-    /// Who revoked it, as the audit log names actors.
-    pub revoked_by: Option<String>,
-    /// The client it is bound to: `client_id` in introspection.
-    pub client: Option<String>,
-}
-
-impl TokenFacts {
-    /// Login or named.
-    #[must_use]
-    pub const fn kind(&self) -> TokenKind {
-        if self.name.is_some() { TokenKind::Named } else { TokenKind::Login }
-    }
-
-    /// Whether it is revoked. That is a state, whatever any clock says of `revoked_at`; only a grace that was not cut
-    /// short asks for the time. Not when it had expired by the time its revocation took effect, and has expired by `now`.
-    #[must_use]
-    pub fn is_revoked(&self, now: Timestamp) -> bool {
-        let Some(revoked_at) = self.revoked_at else { return false };
-        let in_grace = self.grace_until == Some(revoked_at) && now < revoked_at;
-        let was_expired = self.is_expired(now) && self.expires_at.is_some_and(|expiry| expiry <= revoked_at);
-        !in_grace && !was_expired
-    }
-
-    /// Whether it had expired by `now`; at `expires_at` it has.
-    #[must_use]
-    pub fn is_expired(&self, now: Timestamp) -> bool {
-        self.expires_at.is_some_and(|end| end <= now)
-    }
-
-    /// When it ends, as far as is known: `exp`.
-    #[must_use]
-    pub fn ends_at(&self) -> Option<Timestamp> {
-        match (self.expires_at, self.revoked_at) {
-            (Some(expires), Some(revoked)) => Some(expires.min(revoked)),
-            (one, other) => one.or(other),
-        }
-    }
-}
-
-/// The API's object, in the API's order.
-#[derive(Serialize, ToSchema)]
-#[schema(description = "A token, without its key.")]
-struct Shown<'a> {
-    /// `jti` in introspection.
-    #[schema(example = 12)]
-    id: i64,
-    /// Null for a login token.
-    #[schema(required, example = "ci")]
-    name: Option<&'a str>,
-    #[schema(schema_with = TokenKind::words)]
-    kind: &'static str,
-    /// Separated by blanks; may be empty.
-    #[schema(example = "reports:read")]
-    scope: &'a str,
-    created_at: Timestamp,
-    /// Null for never.
-    #[schema(required)]
-    expires_at: Option<Timestamp>,
-    /// Null for never.
-    #[schema(required)]
-    last_used_at: Option<Timestamp>,
-}
-
-impl Serialize for TokenFacts {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let shown = Shown {
-            id: self.id,
-            name: self.name.as_deref(),
-            kind: self.kind().as_str(),
-            scope: &self.scope,
-            created_at: self.created_at,
-            expires_at: self.ends_at(),
-            last_used_at: self.last_used_at,
-        };
-        shown.serialize(serializer)
-    }
-}
-
-impl PartialSchema for TokenFacts {
-    fn schema() -> RefOr<Schema> {
-        Shown::schema()
-    }
-}
-
-impl ToSchema for TokenFacts {
-    fn name() -> Cow<'static, str> {
-        "Token".into()
-    }
-
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        Shown::schemas(schemas);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,38 +200,6 @@ mod tests {
         }
         // zlib.crc32(b"123456789"), the check value of CRC-32
         assert_eq!(checksum("123456789"), "cbf43926");
-    }
-
-    #[test]
-    fn a_revocation_is_a_state_and_only_a_grace_asks_a_clock() {
-        let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
-        let token = |expires_at: Option<i64>, revoked_at: Option<i64>, grace_until: Option<i64>| TokenFacts {
-            id: 1,
-            user_id: 1,
-            name: None,
-            scope: String::new(),
-            hint: String::new(),
-            created_at: at(0),
-            expires_at: expires_at.map(at),
-            last_used_at: None,
-            revoked_at: revoked_at.map(at),
-            grace_until: grace_until.map(at),
-            revoked_by: None,
-            client: None,
-        };
-        let revoked = |token: TokenFacts| [1, 9, 10, 11, 99].map(|now| token.is_revoked(at(now)));
-        assert_eq!(revoked(token(None, None, None)), [false; 5]);
-        assert_eq!(revoked(token(None, Some(10), None)), [true; 5], "by a clock that is behind, too");
-        assert_eq!(revoked(token(None, Some(10), Some(50))), [true; 5], "a grace that was cut short");
-        assert_eq!(revoked(token(None, Some(10), Some(5))), [true; 5]);
-        assert_eq!(revoked(token(None, Some(10), Some(10))), [false, false, true, true, true], "a grace");
-        assert_eq!(revoked(token(None, None, Some(10))), [false; 5], "a revocation that was taken back by hand");
-        for grace in [None, Some(10)] {
-            let token = token(Some(10), Some(10), grace);
-            assert!([10, 11, 99].into_iter().all(|now| token.is_expired(at(now)) && !token.is_revoked(at(now))));
-        }
-        // By the clock that revoked it, it had expired; by one that is behind it would live.
-        assert_eq!(revoked(token(Some(10), Some(50), None)), [true, true, false, false, false]);
     }
 
     #[test]

@@ -1,0 +1,64 @@
+//! Which users a list shows, and in what order.
+
+/// Which users a list shows, and in what order. Of what is not said, all.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// Words, each of which is in a name or the e-mail address; may be empty.
+    pub search: String,
+    /// Who may log in, or may not.
+    pub is_active: Option<bool>,
+    /// Staff, or not.
+    pub is_staff: Option<bool>,
+    /// Superusers, or not.
+    pub is_superuser: Option<bool>,
+    /// Who is in this group.
+    pub group: Option<String>,
+    /// What they are sorted by.
+    pub order: UserOrder,
+}
+
+/// What a list of users is sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UserOrder {
+    /// The id.
+    #[default]
+    Id,
+    /// The id, the greatest first.
+    IdDescending,
+    /// The username.
+    Username,
+    /// The username, from its end.
+    UsernameDescending,
+    /// When they joined.
+    DateJoined,
+    /// When they joined, the newest first.
+    DateJoinedDescending,
+}
+
+impl UserOrder {
+    /// By its word in `?ordering=` (`rest_framework/filters.py::OrderingFilter`); what is none counts as not said.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "-id" => Self::IdDescending,
+            "username" => Self::Username,
+            "-username" => Self::UsernameDescending,
+            "date_joined" => Self::DateJoined,
+            "-date_joined" => Self::DateJoinedDescending,
+            _ => Self::Id,
+        }
+    }
+
+    /// The same from its end.
+    #[must_use]
+    pub const fn backward(self) -> Self {
+        match self {
+            Self::Id => Self::IdDescending,
+            Self::IdDescending => Self::Id,
+            Self::Username => Self::UsernameDescending,
+            Self::UsernameDescending => Self::Username,
+            Self::DateJoined => Self::DateJoinedDescending,
+            Self::DateJoinedDescending => Self::DateJoined,
+        }
+    }
+}

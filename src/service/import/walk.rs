@@ -1,0 +1,28 @@
+//! What an import of a Django project takes with it on its way through the source.
+
+use std::sync::Arc;
+
+use super::Progress;
+use crate::domain::audit::Actor;
+use crate::domain::time::Timestamp;
+use crate::service::Sealer;
+use crate::store::DjangoSource;
+
+/// One import on its way through the source.
+pub struct Walk {
+    pub source: DjangoSource,
+    pub sealer: Option<Arc<Sealer>>,
+    pub scope: String,
+    pub token_prefix: Option<String>,
+    pub max_memory_kib: u32,
+    pub by: Actor,
+    pub now: Timestamp,
+    pub hear: Box<dyn FnMut(Progress) + Send>,
+}
+
+/// Whether a pass over the source writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    Look,
+    Write,
+}
