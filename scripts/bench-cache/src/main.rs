@@ -1,7 +1,8 @@
 //! What a hit costs by jeton's own cache, and by `quick_cache` and `moka` in its place: the same digest before it, the same
 //! proof of freshness, the same facts beside each answer. And what a miss's insert costs, and how much memory answers take.
 //!
-//! Prints one line a measure: what, which cache, a number. `scripts/bench caches` makes a table of them.
+//! Prints one line a measure: what, which cache, a number. `scripts/bench caches` makes a table of them. With the number of a
+//! cache it fills and measures its memory; with a count behind that it does so many hits, for valgrind to count instructions.
 
 #![allow(clippy::cast_precision_loss, reason = "a measuring program")]
 
@@ -20,15 +21,12 @@ mod atomic {
     pub use std::sync::atomic::{AtomicU64, Ordering};
 }
 
+#[path = "../../../src/domain"]
 #[allow(dead_code, reason = "jeton uses all of it")]
 mod domain {
-    #[path = "../../../../src/domain/change.rs"]
     pub mod change;
-    #[path = "../../../../src/domain/random.rs"]
     pub mod random;
-    #[path = "../../../../src/domain/time.rs"]
     pub mod time;
-    #[path = "../../../../src/domain/token.rs"]
     pub mod token;
 }
 
@@ -42,9 +40,9 @@ mod cache;
 mod freshness;
 
 const TOKENS: usize = 10_000;
-const HITS: usize = 2_000_000;
-const INSERTS: usize = 500_000;
-const ROUNDS: usize = 7;
+const HITS: usize = 500_000;
+const INSERTS: usize = 200_000;
+const ROUNDS: usize = 5;
 const MEMORY: u64 = 64 << 20;
 const TEXT: [u8; 190] = [b'x'; 190];
 
@@ -308,18 +306,25 @@ fn memory(which: usize, now: Now) {
 fn main() {
     // The clocks are left out: they cost each the same.
     let now = Now { time: Timestamp::from_micros(0), uptime: Uptime::from_nanos(1) };
-    if let Some(which) = std::env::args().nth(1) {
-        return memory(which.parse().expect("a number"), now);
+    let numbers: Vec<usize> = std::env::args().skip(1).map(|text| text.parse().expect("a number")).collect();
+    if let [which] = *numbers {
+        return memory(which, now);
     }
     let keys: Vec<String> = (0..TOKENS).map(|_| Token::generate(None).expose().to_owned()).collect();
     let digests: Vec<TokenDigest> = keys.iter().map(|key| Token::presented(key, None).expect("a key").digest()).collect();
-    let caches = [0, 1, 2].map(new);
-    for answers in &caches {
+    let filled = |which| {
+        let answers = new(which);
         answers.prove(now.uptime);
         for (id, digest) in (0_i64..).zip(&digests) {
             answers.insert(digest, id, &TEXT);
         }
+        answers
+    };
+    if let [which, count] = *numbers {
+        let answers = filled(which);
+        return (0..count).for_each(|turn| assert!(answers.hit(&digests[place(0, turn, TOKENS)], now).is_some()));
     }
+    let caches = [0, 1, 2].map(filled);
     hits(&caches, &keys, &digests, now);
     // New ones, into a cache that is full.
     interleaved("insert, 2 threads", |which| {
