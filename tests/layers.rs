@@ -9,12 +9,13 @@ const ROOMS: [&str; 7] = ["cli", "server", "config", "http", "service", "store",
 /// Beside the rooms: who may use these, and what they may use.
 const SMALL_ROOMS: [(&str, &[&str], &[&str]); 1] = [("logging", &["cli", "config", "http", "service"], &["domain"])];
 
-/// What only one place may speak.
-const KEPT: [(&str, &[&str]); 9] = [
-    // The filter of the log knows the names of those that write lines.
-    ("diesel", &["src/store/", "src/config/log_filter.rs"]),
-    ("actix_web", &["src/http/", "src/server/", "src/config/log_filter.rs"]),
-    ("actix_http", &["src/http/edge/", "src/server/wire/", "src/logging/", "src/config/log_filter.rs"]),
+/// What only some places may speak.
+const KEPT: [(&str, &[&str]); 11] = [
+    ("diesel", &["src/store/"]),
+    ("actix_web", &["src/http/", "src/server/"]),
+    ("actix_http", &["src/http/edge/", "src/server/wire/"]),
+    ("actix_rt", &["src/http/", "src/server/", "src/cli/"]),
+    ("utoipa", &["src/http/", "src/service/", "src/domain/"]),
     ("std::env::", &["src/config/given.rs", "src/main.rs"]),
     ("env::var", &["src/config/given.rs"]),
     ("SystemTime::now", &["src/domain/time.rs"]),
@@ -115,10 +116,17 @@ fn no_arrow_turns_back() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// Without what stands in quotes: the filter of the log knows crates by their names, and speaks none of them.
+fn unquoted(text: &str) -> String {
+    let line = |line: &str| line.replace("\\\"", "").split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn what_is_kept_in_one_place_stays_there() {
     let mut broken = Vec::new();
     for (path, text) in all_sources() {
+        let text = unquoted(&text);
         for (word, places) in KEPT {
             if text.contains(word) && !places.iter().any(|place| path.starts_with(place)) {
                 broken.push(format!("{path} speaks {word}"));
@@ -131,6 +139,7 @@ fn what_is_kept_in_one_place_stays_there() {
 #[test]
 fn the_test_itself_sees_a_broken_arrow() {
     assert_eq!(rooms_named("use crate::{http::{a, b}, store};\ncrate::cli::run()"), ["http", "store", "cli"]);
+    assert_eq!(unquoted("a(\"diesel \\\" \", diesel::b, \"c\")"), "a(\"\", diesel::b, \"\")");
     assert!(may_use("http", "domain") && may_use("cli", "service"));
     assert!(!may_use("domain", "store") && !may_use("service", "http") && !may_use("store", "config"));
 }

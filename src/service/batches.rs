@@ -48,7 +48,7 @@ impl Service {
                     failed += 1;
                     // A row that somebody holds, or a slow disk, is then in the way of fewer.
                     most = (most / 2).max(1);
-                    actix_rt::time::sleep(PAUSE).await;
+                    tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -177,7 +177,7 @@ impl Service {
             }
             let Some((id, _)) = hashes.last() else { break };
             last = Some(*id);
-            actix_rt::time::sleep(PAUSE).await;
+            tokio::time::sleep(PAUSE).await;
         }
         let took_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
         let count = Count { counted_at: now.as_micros(), took_ms, costs: to_map(&costs.most_common()) };

@@ -83,9 +83,9 @@ impl Service {
     pub async fn ready(&self) -> Readiness {
         if !self.is_stopping() && self.is_to_ask() {
             let service = self.clone();
-            let asking = actix_rt::spawn(async move { service.ask_for_schema().await });
+            let asking = tokio::spawn(async move { service.ask_for_schema().await });
             // Whoever waits for it or not, the answer is kept.
-            drop(actix_rt::time::timeout(LONGEST_WAIT, asking).await);
+            drop(tokio::time::timeout(LONGEST_WAIT, asking).await);
         }
         let readiness = self.readiness();
         self.tell(&readiness);

@@ -119,9 +119,9 @@ impl Service {
     /// The database's answer; no longer waited for once it is known to be down, for a question changes nothing.
     async fn ask(&self, digest: TokenDigest) -> Result<(Born, Option<Found>), Error> {
         self.inner.store.check()?;
-        let mut answer = pin!(self.in_time(self.inner.lookups.find(digest)));
+        let mut answer = pin!(self.in_time(self.inner.lookups.get(digest)));
         loop {
-            match actix_rt::time::timeout(GLANCE, &mut answer).await {
+            match tokio::time::timeout(GLANCE, &mut answer).await {
                 Ok(answer) => return Ok(answer??),
                 Err(_) => self.inner.store.check()?,
             }

@@ -1,13 +1,14 @@
-//! Questions to the database for tokens, asked together: whoever waits at the same moment shares one statement.
+//! Lookups of tokens in the database, in batches: whoever waits at the same moment shares one statement.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::cache::{Born, Cache};
 use super::metrics::Metrics;
+use super::queue::{CloseOnDrop, Next, Queue, Wake};
 use super::threads::unharmed;
 use crate::domain::time::Stopwatch;
 use crate::domain::token::{TokenDigest, TokenFacts};
@@ -20,45 +21,38 @@ pub type Found = (TokenFacts, User);
 /// What the database says of a digest, and what this node had heard of changes before it asked.
 pub type Answer = Result<(Born, Option<Found>), StoreError>;
 
-/// Statements under way at once: one, while it is quick. Whoever comes meanwhile gathers for the next.
+/// Statements under way at once: one, while it is quick. Whoever comes meanwhile goes into the next batch.
 const THREADS: usize = 2;
 
-/// How long one who came first may wait for the statement before: it may be a slow one. Then the other thread asks.
-const LONGEST_GATHERING: Duration = Duration::from_millis(5);
+/// How long the first of a batch may wait for the statement before: it may be a slow one. Then the other thread asks.
+const MAX_BATCH_DELAY: Duration = Duration::from_millis(5);
 
 /// Digests in one statement.
-const MOST_TOGETHER: usize = 500;
+const MAX_BATCH_SIZE: usize = 500;
 
 /// A handle to the threads that ask; they end when the last handle is dropped.
 #[derive(Clone)]
-pub struct Lookups {
-    queue: Arc<Queue>,
-    _owner: Arc<Owner>,
+pub struct LookupBatcher {
+    queue: Arc<Queue<Requests>>,
+    _close: Arc<CloseOnDrop<Requests>>,
 }
 
-struct Queue {
-    state: Mutex<State>,
-    filled: Condvar,
-}
-
+/// Who waits to be looked up, oldest first.
 #[derive(Default)]
-struct State {
-    waiting: Vec<Waiting>,
+struct Requests {
+    waiting: Vec<Request>,
     /// Statements under way.
-    asking: usize,
-    /// Whether a thread looks after those who wait behind a statement.
-    is_watched: bool,
-    closed: bool,
+    statements: usize,
 }
 
-struct Waiting {
+struct Request {
     digest: TokenDigest,
     since: Stopwatch,
     reply: oneshot::Sender<Answer>,
 }
 
-impl Lookups {
-    /// Starts the threads. `patience` is how long a request waits for its answer.
+impl LookupBatcher {
+    /// Starts the threads. `timeout` is how long a request waits for its answer.
     ///
     /// # Errors
     /// When the operating system gives no thread.
@@ -66,139 +60,105 @@ impl Lookups {
         store: &Store,
         cache: &Arc<Cache>,
         metrics: &Arc<Metrics>,
-        patience: Duration,
+        timeout: Duration,
     ) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue { state: Mutex::default(), filled: Condvar::new() });
-        let lookups = Self { queue: Arc::clone(&queue), _owner: Arc::new(Owner(Arc::clone(&queue))) };
+        let queue = Arc::new(Queue::new(Requests::default()));
+        let batcher = Self { queue: Arc::clone(&queue), _close: Arc::new(CloseOnDrop(Arc::clone(&queue))) };
         for number in 0..THREADS {
-            let asker = Asker {
+            let worker = Worker {
                 queue: Arc::clone(&queue),
                 store: store.clone(),
                 cache: Arc::clone(cache),
                 metrics: Arc::clone(metrics),
-                patience,
+                timeout,
             };
-            std::thread::Builder::new().name(format!("lookup-{number}")).spawn(move || asker.run())?;
+            std::thread::Builder::new().name(format!("lookup-{number}")).spawn(move || worker.run())?;
         }
-        Ok(lookups)
+        Ok(batcher)
     }
 
     /// What the database says of a digest.
     ///
     /// # Errors
     /// [`StoreError`]; the caller sees to it that it does not wait for ever.
-    pub async fn find(&self, digest: TokenDigest) -> Answer {
+    pub async fn get(&self, digest: TokenDigest) -> Answer {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Waiting { digest, since: Stopwatch::start(), reply });
+        let request = Request { digest, since: Stopwatch::start(), reply };
+        self.queue.change(|requests, waiting| ((), requests.push(request, waiting.timed > 0)));
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the lookup was given up".into())))
     }
 }
 
-impl Queue {
-    // A thread that panics holds no lock.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Requests {
+    /// Adds a request. `is_timed`: a thread waits for no longer than a batch may.
+    fn push(&mut self, request: Request, is_timed: bool) -> Wake {
+        // While the database stands still no batch is taken: whoever has given up must not stay for as long.
+        if self.waiting.len() == self.waiting.capacity() {
+            self.waiting.retain(|one| !one.reply.is_closed());
+        }
+        self.waiting.push(request);
+        // Of a batch, only the first has a thread to wake, and the one who fills it.
+        let is_first = self.waiting.len() == 1 && (self.statements == 0 || !is_timed);
+        if is_first || self.waiting.len() == MAX_BATCH_SIZE { Wake::One } else { Wake::None }
     }
 
-    fn push(&self, one: Waiting) {
-        let mut state = self.lock();
-        // While the database stands still nobody is taken: whoever has given up must not stay for as long.
-        if state.waiting.len() == state.waiting.capacity() {
-            state.waiting.retain(|one| !one.reply.is_closed());
+    /// The next batch, for one more statement; [`Requests::statement_ended`] is to follow.
+    fn next_batch(&mut self) -> Next<Vec<Request>> {
+        let Some(oldest) = self.waiting.first() else { return Next::Wait };
+        let left = MAX_BATCH_DELAY.saturating_sub(oldest.since.elapsed());
+        if self.statements > 0 && self.waiting.len() < MAX_BATCH_SIZE && !left.is_zero() {
+            return Next::WaitAtMost(left);
         }
-        state.waiting.push(one);
-        // Of those who gather, only the first has somebody to wake, and the one who fills a statement.
-        let is_first = state.waiting.len() == 1 && (state.asking == 0 || !state.is_watched);
-        let wakes = is_first || state.waiting.len() == MOST_TOGETHER;
-        drop(state);
-        if wakes {
-            self.filled.notify_one();
-        }
+        self.statements += 1;
+        let size = self.waiting.len().min(MAX_BATCH_SIZE);
+        let rest = self.waiting.split_off(size);
+        let wake = if rest.is_empty() { Wake::None } else { Wake::One };
+        Next::Take(std::mem::replace(&mut self.waiting, rest), wake)
     }
 
-    /// Those who wait, oldest first; `None` when nobody will any more. To be followed by [`Queue::asked`].
-    fn take(&self) -> Option<Vec<Waiting>> {
-        let mut state = self.lock();
-        loop {
-            state = match state.waiting.first() {
-                None if state.closed => return None,
-                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(oldest) => {
-                    let gathers = state.asking > 0 && state.waiting.len() < MOST_TOGETHER;
-                    let left = LONGEST_GATHERING.saturating_sub(oldest.since.elapsed());
-                    if !gathers || left.is_zero() {
-                        break;
-                    }
-                    state.is_watched = true;
-                    let (mut state, _) = self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
-                    state.is_watched = false;
-                    state
-                }
-            };
-        }
-        state.asking += 1;
-        let many = state.waiting.len().min(MOST_TOGETHER);
-        let rest = state.waiting.split_off(many);
-        let taken = std::mem::replace(&mut state.waiting, rest);
-        if !state.waiting.is_empty() {
-            self.filled.notify_one();
-        }
-        Some(taken)
-    }
-
-    /// A statement is no longer under way.
-    fn asked(&self) {
-        self.lock().asking -= 1;
+    const fn statement_ended(&mut self) {
+        self.statements -= 1;
     }
 }
 
-/// Closes the queue with the last handle.
-struct Owner(Arc<Queue>);
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        self.0.lock().closed = true;
-        self.0.filled.notify_all();
-    }
-}
-
-struct Asker {
-    queue: Arc<Queue>,
+/// A thread that asks the database.
+struct Worker {
+    queue: Arc<Queue<Requests>>,
     store: Store,
     cache: Arc<Cache>,
     metrics: Arc<Metrics>,
-    patience: Duration,
+    timeout: Duration,
 }
 
-impl Asker {
+impl Worker {
     fn run(&self) {
-        while let Some(mut waiting) = self.queue.take() {
-            waiting.retain(|one| !one.reply.is_closed() && one.since.elapsed() < self.patience);
-            if !waiting.is_empty() {
-                unharmed(|| self.answer(waiting));
+        while let Some(mut batch) = self.queue.take(Requests::next_batch) {
+            batch.retain(|one| !one.reply.is_closed() && one.since.elapsed() < self.timeout);
+            if !batch.is_empty() {
+                unharmed(|| self.answer(batch));
             }
-            self.queue.asked();
+            self.queue.change(|requests, _| (requests.statement_ended(), Wake::None));
         }
     }
 
-    fn answer(&self, mut waiting: Vec<Waiting>) {
-        let digests: Vec<TokenDigest> = waiting.iter().map(|one| one.digest).collect();
+    fn answer(&self, mut batch: Vec<Request>) {
+        let digests: Vec<TokenDigest> = batch.iter().map(|one| one.digest).collect();
         // Before the database is asked: a change that comes in from now on makes these answers stillborn.
         let born = self.cache.born();
-        let asking = Stopwatch::start();
+        let since = Stopwatch::start();
         let mut found = self.ask(&digests);
         // A connection that died while it lay idle is no fault of those who wait; a slow database gets no second try.
         let is_worth_it = |error: &StoreError| error.is_passing() && !matches!(error, StoreError::Down(_));
-        if matches!(&found, Err(error) if is_worth_it(error)) && asking.elapsed() < self.patience / 4 {
+        if matches!(&found, Err(error) if is_worth_it(error)) && since.elapsed() < self.timeout / 4 {
             found = self.ask(&digests);
         }
         // A row that cannot be read is told to who asked for it, not to those whose questions went along.
-        if matches!(found, Err(StoreError::Failed(_))) && waiting.len() > 1 {
-            let others = waiting.split_off(waiting.len() / 2);
-            self.answer(waiting);
+        if matches!(found, Err(StoreError::Failed(_))) && batch.len() > 1 {
+            let others = batch.split_off(batch.len() / 2);
+            self.answer(batch);
             return self.answer(others);
         }
-        for one in waiting {
+        for one in batch {
             let answer = match &found {
                 Ok(rows) => Ok((born, rows.get(&one.digest).cloned())),
                 Err(error) => Err(error.clone()),
@@ -210,7 +170,7 @@ impl Asker {
 
     fn ask(&self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, Found>, StoreError> {
         self.metrics.looked_up(digests.len());
-        self.store.within(self.patience).tokens(digests)
+        self.store.within(self.timeout).tokens(digests)
     }
 }
 
@@ -220,19 +180,20 @@ mod tests {
 
     #[test]
     fn those_who_gave_up_do_not_pile_up_while_nobody_is_taken() {
-        let queue = Queue { state: Mutex::default(), filled: Condvar::new() };
+        let mut requests = Requests::default();
         let digest = TokenDigest::from_bytes(&[7; 32]).unwrap();
-        let ask = || {
+        let ask = |requests: &mut Requests| {
             let (reply, answer) = oneshot::channel();
-            queue.push(Waiting { digest, since: Stopwatch::start(), reply });
+            requests.push(Request { digest, since: Stopwatch::start(), reply }, false);
             answer
         };
-        let waits: Vec<_> = (0..100).map(|_| ask()).collect();
+        let waits: Vec<_> = (0..100).map(|_| ask(&mut requests)).collect();
         for _ in 0..100_000 {
-            drop(ask());
+            drop(ask(&mut requests));
         }
-        assert!(queue.lock().waiting.len() <= 300);
-        assert!(queue.take().is_some_and(|taken| taken.iter().filter(|one| !one.reply.is_closed()).count() == 100));
+        assert!(requests.waiting.len() <= 300);
+        let Next::Take(batch, _) = requests.next_batch() else { panic!("they are to be looked up") };
+        assert_eq!(batch.iter().filter(|one| !one.reply.is_closed()).count(), 100);
         drop(waits);
     }
 }

@@ -31,6 +31,7 @@ mod metrics;
 mod moving;
 mod overview;
 mod purge;
+mod queue;
 mod regenerate;
 mod reseal;
 mod retry;
@@ -89,7 +90,7 @@ use login_limits::LoginLimits;
 pub use login_refusal::LoginRefusal;
 pub use login_token::LoginToken;
 pub use lookup::Reason;
-use lookups::Lookups;
+use lookups::LookupBatcher;
 pub use metrics::{Metrics, WorkerCounts};
 pub use overview::{Node, Overview};
 pub use purge::PurgeRound;
@@ -181,7 +182,7 @@ struct Inner {
     uses: Uses,
     last_logins: LastLogins,
     cache: Arc<Cache>,
-    lookups: Lookups,
+    lookups: LookupBatcher,
     clients: Clients,
     metrics: Arc<Metrics>,
     stopping: AtomicBool,
@@ -223,7 +224,7 @@ impl Service {
         let heard = Arc::clone(&cache);
         let store = store.telling(move |change| heard.apply(change));
         let metrics = Arc::new(Metrics::new());
-        let lookups = Lookups::start(&store, &cache, &metrics, patience(&policy))
+        let lookups = LookupBatcher::start(&store, &cache, &metrics, patience(&policy))
             .map_err(|error| StoreError::Unusable(format!("cannot start a thread for lookups: {error}")))?;
         let (uses, last_logins, clients) = (Uses::default(), LastLogins::default(), Clients::default());
         let inner = Inner {
@@ -288,7 +289,7 @@ impl Service {
         self.inner.store.check()?;
         // A little less than the caller waits: so that the failure says what the database said, not how long it took.
         let store = self.inner.store.within(patience(&self.inner.policy).mul_f32(0.95));
-        let running = actix_rt::task::spawn_blocking(carried(move || work(&store)));
+        let running = tokio::task::spawn_blocking(carried(move || work(&store)));
         match self.in_time(running).await? {
             Ok(result) => Ok(result?),
             Err(panicked) => Err(Error::Store(StoreError::Failed(panicked.to_string()))),
@@ -300,11 +301,11 @@ impl Service {
         let deadline = patience(&self.inner.policy);
         let late = |_| Error::Store(StoreError::Unavailable(format!("no answer within {deadline:?}")));
         let mut answer = pin!(answer);
-        if let Ok(answer) = actix_rt::time::timeout(deadline / 4, &mut answer).await {
+        if let Ok(answer) = tokio::time::timeout(deadline / 4, &mut answer).await {
             return Ok(answer);
         }
         self.inner.store.suspect();
-        actix_rt::time::timeout(deadline * 3 / 4, answer).await.map_err(late)
+        tokio::time::timeout(deadline * 3 / 4, answer).await.map_err(late)
     }
 }
 

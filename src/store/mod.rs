@@ -157,12 +157,6 @@ impl Store {
         &self.url
     }
 
-    /// Whether the database answers.
-    pub fn ping(&self) -> Result<(), StoreError> {
-        use diesel::connection::SimpleConnection;
-        self.read(|conn| Ok(conn.batch_execute("select 1")?))
-    }
-
     /// # Errors
     /// [`StoreError::Down`] while the database is known to be down: whoever needs it need not try.
     pub fn check(&self) -> Result<(), StoreError> {

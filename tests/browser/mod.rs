@@ -14,8 +14,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::app::{App, Kind};
-
-const PASSWORD: &str = "a quiet harbour at noon";
+use crate::support::calls::PASSWORD;
 
 /// A jeton that has been used for a while.
 fn in_use() -> App {

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::python::SOURCE;
 use crate::on_both;
 use crate::support::app::{App, CLIENT, Kind};
+use crate::support::calls::PASSWORD;
 use crate::support::http::Request;
 use crate::support::process::Process;
 use crate::support::python::{self, Environment};
@@ -18,7 +19,6 @@ use crate::support::within;
 
 const EXAMPLE: &str = "examples/django";
 const BEFORE: &str = "rest_framework.authentication.TokenAuthentication";
-const PASSWORD: &str = "a quiet harbour at noon";
 
 /// The example's files, its database and the packages that it requires.
 struct Project {

@@ -1,4 +1,4 @@
-//! Everything that can be changed.
+//! Changes of another kind than those of one token: clients, rows made by hand, what is not understood, what is purged.
 
 use std::time::{Duration, Instant};
 
@@ -12,71 +12,6 @@ use crate::support::eventually;
 use crate::support::http::Request;
 
 const HITS: &str = "jeton_cache_hits_total";
-
-fn logged_out(nodes: &Nodes, token: &str) {
-    let answer = Request::new("POST", "/logout/").token(token).send(nodes.both[0].addr);
-    assert_eq!(answer.status, 204, "{answer:?}");
-}
-
-fn revoked(nodes: &Nodes, token: &str) {
-    let request = Request::new("POST", "/revoke").basic(&nodes.client.0, &nodes.client.1).form(&[("token", token)]);
-    assert_eq!(request.send(nodes.both[1].addr).status, 200);
-}
-
-#[test]
-fn every_change_by_http_by_command_and_by_sql_is_seen_by_both_nodes_within_the_bound() {
-    let nodes = Nodes::start();
-    done(&nodes.jeton, &["user", "create", "boss", "--no-password", "--superuser"]);
-    let boss = done(&nodes.jeton, &["token", "create", "boss"]);
-    let boss = boss.split(' ').nth(2).unwrap().to_owned();
-    let see = |what: &str, token: &str, change: &dyn Fn(&Nodes)| {
-        nodes.longest_after(what, token, |nodes| change(nodes));
-    };
-    let (login, named) = nodes.user("a");
-    see("logout by HTTP", &login, &|nodes| logged_out(nodes, &login));
-    see("revoke by HTTP", &named, &|nodes| revoked(nodes, &named));
-    let (login, named) = nodes.user("b");
-    see("regenerate by HTTP", &login, &|nodes| {
-        let answer = Request::new("POST", "/admin/users/b/regenerate").token(&boss).send(nodes.both[1].addr);
-        assert_eq!(answer.status, 200, "{answer:?}");
-    });
-    let id = done(&nodes.jeton, &["token", "list", "b", "--json"]);
-    let id: serde_json::Value = serde_json::from_str(&id).unwrap();
-    let id = id.as_array().unwrap().iter().find(|token| token["kind"] == "named").unwrap()["id"].to_string();
-    see("revoke by command", &named, &|nodes| drop(done(&nodes.jeton, &["token", "revoke", &id])));
-    let (login, named) = nodes.user("c");
-    see("regenerate by command", &login, &|nodes| drop(done(&nodes.jeton, &["token", "create", "-r", "c"])));
-    see("deactivate by command", &named, &|nodes| drop(done(&nodes.jeton, &["user", "deactivate", "c"])));
-    let (login, named) = nodes.user("d");
-    see("set a password by command", &login, &|nodes| {
-        let set = nodes.jeton.run_with_stdin(&["user", "set-password", "--password-stdin", "d"], "grey clouds at noon");
-        assert_eq!(set.status, 0, "{set:?}");
-    });
-    see("delete a user by command", &named, &|nodes| drop(done(&nodes.jeton, &["user", "delete", "--yes", "d"])));
-    let (_, named) = nodes.user("e");
-    let sql: [(&str, &str); 6] = [
-        (
-            "a new group by SQL",
-            "insert into groups (name) values ('g'); insert into user_groups select u.id, g.id from users u, groups g where username = 'e'",
-        ),
-        ("a group's name by SQL", "update groups set name = 'h'"),
-        ("a group's end by SQL", "delete from groups"),
-        ("an e-mail address by SQL", "update users set email = 'e@example.com' where username = 'e'"),
-        (
-            "a scope by SQL",
-            "update tokens set scope = 'x' where name = 'ci' and user_id = (select id from users where username = 'e')",
-        ),
-        (
-            "a token's row deleted by SQL",
-            "delete from tokens where user_id = (select id from users where username = 'e')",
-        ),
-    ];
-    for (what, text) in sql {
-        see(what, &named, &|nodes| drop(nodes.database.sql(text)));
-    }
-    let (_, named) = nodes.user("f");
-    see("truncate by SQL", &named, &|nodes| drop(nodes.database.sql("truncate tokens")));
-}
 
 #[test]
 fn a_client_s_new_secret_and_its_end_are_seen_within_the_bound() {

@@ -22,14 +22,14 @@ fn nodes() -> (Nodes, Cluster) {
 fn a_standby_is_not_asked_while_the_primary_is_away_and_not_after() {
     let (nodes, standby) = nodes();
     let (login, named) = nodes.user("a");
-    standby.follow(&nodes.cluster);
+    standby.follow(nodes.cluster());
     standby.sql("select pg_wal_replay_pause()");
     let asked = nodes.asked(&login);
     nodes.hot();
-    nodes.cluster.stop_fast();
+    nodes.cluster().stop_fast();
     // Long enough for every connection that broke to be opened anew, to whichever server takes it.
     std::thread::sleep(Duration::from_secs(2));
-    nodes.cluster.start();
+    nodes.cluster().start();
     nodes.back_to_normal("a primary goes and comes back, its standby stays behind", Instant::now(), &login);
     drop(asked);
     nodes.longest_after("regenerate, beside a standby that stays behind", &login, |nodes| {
@@ -44,11 +44,11 @@ fn a_standby_is_not_asked_while_the_primary_is_away_and_not_after() {
 fn a_standby_that_becomes_the_primary_is_found() {
     let (nodes, standby) = nodes();
     let (login, named) = nodes.user("a");
-    standby.follow(&nodes.cluster);
+    standby.follow(nodes.cluster());
     nodes.longest_since("a change, then the standby takes over", &login, |nodes| {
         done(&nodes.jeton, &["token", "create", "-r", "a"]);
         let changed = Instant::now();
-        nodes.cluster.stop_fast();
+        nodes.cluster().stop_fast();
         standby.sql("select pg_promote()");
         changed
     });

@@ -84,19 +84,19 @@ fn a_restart_of_postgresql_with_a_change_before_anybody_listens_again() {
     let end =
         |login: bool| format!("update tokens set revoked_at = now(), sealed = null where (name is null) = {login}");
     nodes.longest_after("PostgreSQL restarts, then a change", &login, |nodes| {
-        nodes.cluster.restart();
+        nodes.cluster().restart();
         nodes.database.sql(&end(true));
     });
     nodes.longest_since("a change, then PostgreSQL restarts", &named, |nodes| {
         nodes.database.sql(&end(false));
         let changed = Instant::now();
-        nodes.cluster.restart();
+        nodes.cluster().restart();
         changed
     });
     let (login, _) = nodes.user("b");
     let asked = nodes.asked(&login);
     nodes.hot();
-    nodes.cluster.restart();
+    nodes.cluster().restart();
     nodes.back_to_normal("PostgreSQL restarts", Instant::now(), &login);
     drop(asked);
 }
@@ -107,7 +107,7 @@ fn while_postgresql_is_frozen_the_cache_answers_for_the_bound_and_no_longer() {
     let (login, _) = nodes.user("a");
     let asked = nodes.asked(&login);
     nodes.hot();
-    nodes.cluster.freeze();
+    nodes.cluster().freeze();
     let frozen = Instant::now();
     std::thread::sleep(BOUND + WATCH);
     for one in &asked {
@@ -116,7 +116,7 @@ fn while_postgresql_is_frozen_the_cache_answers_for_the_bound_and_no_longer() {
         eprintln!("freshness: PostgreSQL freezes: the last answer went to a request {last:.0?} later");
         assert!(last < BOUND, "past the bound there is no proof: {last:?}");
     }
-    nodes.cluster.thaw();
+    nodes.cluster().thaw();
     nodes.back_to_normal("PostgreSQL thaws", Instant::now(), &login);
     drop(asked);
     nodes.longest_after("a change after a freeze", &login, |nodes| {

@@ -5,6 +5,7 @@
 
 mod asked;
 mod changes;
+mod each_change;
 mod failover;
 mod failures;
 mod moved;
@@ -14,7 +15,7 @@ mod stale;
 use std::time::{Duration, Instant};
 
 use crate::commands::{create_client, create_user, done, key_in, login, migrated};
-use crate::support::app::TestDatabase;
+use crate::support::app::{Kind, TestDatabase};
 use crate::support::http::Request;
 use crate::support::postgres::{self, Cluster};
 use crate::support::process::{Jeton, Serving};
@@ -34,7 +35,8 @@ struct Nodes {
     jeton: Jeton,
     client: (String, String),
     database: TestDatabase,
-    cluster: Cluster,
+    /// Their own, where it is to break.
+    cluster: Option<Cluster>,
 }
 
 impl Nodes {
@@ -45,12 +47,28 @@ impl Nodes {
         Self::at(cluster, database, &url)
     }
 
+    /// Over the cluster of all tests, where nothing is to break.
+    fn on_shared() -> Self {
+        let database = TestDatabase::new(Kind::Postgres);
+        let url = database.url.clone();
+        Self::over(None, database, &url)
+    }
+
     /// Nodes that reach the database by this URL.
     fn at(cluster: Cluster, database: TestDatabase, url: &str) -> Self {
+        Self::over(Some(cluster), database, url)
+    }
+
+    fn over(cluster: Option<Cluster>, database: TestDatabase, url: &str) -> Self {
         let jeton = migrated(&database).env("JETON_DATABASE_TIMEOUT", "500ms").env("DATABASE_URL", url);
         let client = create_client(&jeton, "billing");
         let both = [(); 2].map(|()| jeton.serve());
         Self { both, jeton, client, database, cluster }
+    }
+
+    #[track_caller]
+    fn cluster(&self) -> &Cluster {
+        self.cluster.as_ref().expect("a cluster of their own")
     }
 
     /// A user with a login token and a named one.

@@ -45,7 +45,7 @@ fn nodes() -> (Nodes, Name, Cluster) {
 }
 
 fn take_over(new: &Cluster, nodes: &Nodes) {
-    new.follow(&nodes.cluster);
+    new.follow(nodes.cluster());
     new.sql("select pg_promote()");
     eventually("a primary", RECOVERY, || (new.sql("select pg_is_in_recovery()") == "f").then_some(()));
 }
@@ -85,8 +85,8 @@ fn connections_to_a_server_that_takes_no_more_writes_are_replaced() {
     let (nodes, name, new) = nodes();
     nodes.user("a");
     take_over(&new, &nodes);
-    nodes.cluster.sql("alter system set default_transaction_read_only = on");
-    nodes.cluster.sql("select pg_reload_conf()");
+    nodes.cluster().sql("alter system set default_transaction_read_only = on");
+    nodes.cluster().sql("select pg_reload_conf()");
     name.lead_to(&new);
     for node in &nodes.both {
         eventually("a login at the new server", Duration::from_secs(10), || {

@@ -122,24 +122,24 @@ on_both! {
         assert!(matches!(own(&asked_before, NOW), Changed::Done(OwnChange::TokenEnded)), "by a clock that is behind, too");
         assert_eq!(kept.everything(), before);
     }
+}
 
-    fn a_token_that_is_revoked_meanwhile_makes_no_other(db) {
-        let kept = Kept::new(db);
-        let alice = kept.user("alice");
-        let asked_with = kept.token(&kept.issue(&alice, MULTIPLE).digest).unwrap().0;
-        let mut session = kept.database.writer();
-        session.run("update tokens set revoked_at = '2025-06-15 15:06:40';");
-        let made = thread::scope(|scope| {
-            let own = scope.spawn(|| {
-                kept.store.create_own_token(&asked_with, &alice, &named_token("n"), None, &by("alice"), NOW)
-            });
-            kept.database.wait_for_blocked(1);
-            session.run("commit;");
-            own.join().unwrap().unwrap()
-        });
-        assert!(matches!(made, Changed::Done(OwnChange::TokenEnded)), "{made:?}");
-        assert_eq!(kept.sql("select count(*) from tokens"), "1");
-    }
+#[test]
+fn a_token_that_is_revoked_meanwhile_makes_no_other() {
+    let kept = Kept::new(Kind::Postgres);
+    let alice = kept.user("alice");
+    let asked_with = kept.token(&kept.issue(&alice, MULTIPLE).digest).unwrap().0;
+    let mut session = kept.database.writer();
+    session.run("update tokens set revoked_at = '2025-06-15 15:06:40';");
+    let made = thread::scope(|scope| {
+        let own = scope
+            .spawn(|| kept.store.create_own_token(&asked_with, &alice, &named_token("n"), None, &by("alice"), NOW));
+        kept.database.wait_for_blocked(1);
+        session.run("commit;");
+        own.join().unwrap().unwrap()
+    });
+    assert!(matches!(made, Changed::Done(OwnChange::TokenEnded)), "{made:?}");
+    assert_eq!(kept.sql("select count(*) from tokens"), "1");
 }
 
 /// Uses are written by id. On SQLite there is one writer at a time.

@@ -1,25 +1,28 @@
-//! Changes that meet. Where it can be, a session holds the locks until both are on their way.
+//! Changes that meet, each by a store of its own, as those of two nodes do. In PostgreSQL, where it can be, a session holds the
+//! locks until all are on their way.
 
 use std::sync::Barrier;
 use std::thread;
 
 use jeton::domain::user::UserChange;
 use jeton::domain::user::UserFilter;
-use jeton::store::{Issue, Issued, NewToken, Regenerate, Revoked, StoreError};
+use jeton::store::{Issue, Issued, NewToken, Regenerate, Revoked, Store, StoreError};
 
-use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, hash, new_token, new_user};
+use super::{ALL, Kept, MULTIPLE, NOW, SINGLE, after, by, hash, new_token, new_user, open};
 use crate::on_both;
 use crate::support::app::Kind;
 
 const MANY: usize = 8;
 
-/// Runs `work` on so many threads at once; gives what they gave.
-fn at_once<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+/// Runs `work` on so many threads at once, each with a store of its own, for one store has one connection that writes to
+/// SQLite; gives what they gave.
+fn at_once<T: Send>(kept: &Kept, count: usize, work: impl Fn(&Store, usize) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(count);
     thread::scope(|scope| {
         let run = |number| {
+            let store = open(&kept.database);
             barrier.wait();
-            work(number)
+            work(&store, number)
         };
         let threads: Vec<_> = (0..count).map(|number| scope.spawn(move || run(number))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -27,42 +30,19 @@ fn at_once<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
 }
 
 on_both! {
-    fn two_who_demote_the_last_two_superusers_leave_one(db) {
-        let kept = Kept::new(db);
-        kept.superuser("first");
-        kept.superuser("second");
-        let mut session = kept.database.writer();
-        session.run("update users set last_name = 'held';");
-        let (off, demoted) = (
-            UserChange { is_active: Some(false), ..UserChange::default() },
-            UserChange { is_superuser: Some(false), ..UserChange::default() },
-        );
-        let results = thread::scope(|scope| {
-            let one = scope.spawn(|| kept.store.update_user(&kept.read("first"), &off, &by("a"), NOW).map(drop));
-            let two = scope.spawn(|| kept.store.update_user(&kept.read("second"), &demoted, &by("b"), NOW).map(drop));
-            kept.database.wait_for_blocked(2);
-            session.run("commit;");
-            [one.join().unwrap(), two.join().unwrap()]
-        });
-        let refused = results.iter().filter(|result| matches!(result, Err(StoreError::LastSuperuser))).count();
-        let done = results.iter().filter(|result| result.is_ok()).count();
-        assert_eq!((done, refused), (1, 1), "{results:?}");
-        assert_eq!(kept.sql("select count(*) from users where is_superuser and is_active"), "1");
-    }
-
     fn many_who_remove_superusers_in_every_way_leave_one(db) {
         let kept = Kept::new(db);
         for number in 0..MANY {
             kept.superuser(&format!("u{number}"));
         }
-        let results = at_once(MANY, |number| {
+        let results = at_once(&kept, MANY, |store, number| {
             let name = format!("u{number}");
             let off = UserChange { is_active: Some(false), ..UserChange::default() };
             let demoted = UserChange { is_superuser: Some(false), ..UserChange::default() };
             match number % 3 {
-                0 => kept.store.update_user(&kept.read(&name), &off, &by("a"), NOW).map(drop),
-                1 => kept.store.update_user(&kept.read(&name), &demoted, &by("a"), NOW).map(drop),
-                _ => kept.store.delete_user(&kept.read(&name), &by("a"), NOW).map(drop),
+                0 => store.update_user(&kept.read(&name), &off, &by("a"), NOW).map(drop),
+                1 => store.update_user(&kept.read(&name), &demoted, &by("a"), NOW).map(drop),
+                _ => store.delete_user(&kept.read(&name), &by("a"), NOW).map(drop),
             }
         });
         let refused = results.iter().filter(|result| matches!(result, Err(StoreError::LastSuperuser))).count();
@@ -72,10 +52,10 @@ on_both! {
 
     fn users_made_at_once_get_ids_of_their_own_and_share_new_groups(db) {
         let kept = Kept::new(db);
-        let ids = at_once(MANY, |number| {
+        let ids = at_once(&kept, MANY, |store, number| {
             let mut new = new_user(&format!("u{number}"));
             new.groups = if number % 2 == 0 { vec!["x".into(), "y".into()] } else { vec!["y".into(), "x".into()] };
-            kept.store.create_user(&new, &by("root"), NOW).unwrap().id
+            store.create_user(&new, &by("root"), NOW).unwrap().id
         });
         let mut sorted = ids.clone();
         sorted.sort_unstable();
@@ -87,7 +67,7 @@ on_both! {
 
     fn of_users_of_one_name_made_at_once_one_is(db) {
         let kept = Kept::new(db);
-        let results = at_once(MANY, |_| kept.store.create_user(&new_user("alice"), &by("root"), NOW).map(drop));
+        let results = at_once(&kept, MANY, |store, _| store.create_user(&new_user("alice"), &by("root"), NOW).map(drop));
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
         assert!(results.iter().all(|result| matches!(result, Ok(()) | Err(StoreError::Taken))), "{results:?}");
         assert_eq!(kept.sql("select count(*) from audit_log"), "1");
@@ -98,10 +78,10 @@ on_both! {
         for number in 0..MANY {
             kept.user(&format!("u{number}"));
         }
-        at_once(MANY, |number| {
+        at_once(&kept, MANY, |store, number| {
             let names = if number % 2 == 0 { ["new", "other"] } else { ["other", "new"] };
             let change = UserChange { groups: Some(names.map(String::from).to_vec()), ..UserChange::default() };
-            kept.store.update_user(&kept.read(&format!("u{number}")), &change, &by("root"), NOW).unwrap().done().unwrap()
+            store.update_user(&kept.read(&format!("u{number}")), &change, &by("root"), NOW).unwrap().done().unwrap()
         });
         assert_eq!(kept.sql("select count(*) from groups"), "2");
     }
@@ -109,9 +89,9 @@ on_both! {
     fn logins_at_once_get_one_key_in_single_mode(db) {
         let kept = Kept::new(db);
         let alice = kept.user("alice");
-        let given = at_once(MANY, |_| {
+        let given = at_once(&kept, MANY, |store, _| {
             let new = new_token(true);
-            match kept.store.issue_login_token(&alice, &new, SINGLE, &by("alice"), NOW).unwrap() {
+            match store.issue_login_token(&alice, &new, SINGLE, &by("alice"), NOW).unwrap() {
                 Issued::New => new.digest,
                 Issued::Existing(row) => row.digest,
                 other => panic!("{other:?}"),
@@ -125,7 +105,7 @@ on_both! {
         let kept = Kept::new(db);
         let alice = kept.user("alice");
         let limited = Issue { limit: Some(3), ..MULTIPLE };
-        let given = at_once(MANY, |_| kept.store.issue_login_token(&alice, &new_token(false), limited, &by("alice"), NOW).unwrap());
+        let given = at_once(&kept, MANY, |store, _| store.issue_login_token(&alice, &new_token(false), limited, &by("alice"), NOW).unwrap());
         assert_eq!(given.iter().filter(|given| matches!(given, Issued::New)).count(), 3);
         assert_eq!(kept.sql("select count(*) from tokens"), "3");
     }
@@ -135,9 +115,9 @@ on_both! {
         let alice = kept.user("alice");
         kept.issue(&alice, SINGLE);
         let how = Regenerate { all: false, grace_until: None };
-        let tokens = at_once(MANY, |_| {
+        let tokens = at_once(&kept, MANY, |store, _| {
             let new = new_token(true);
-            assert!(kept.store.regenerate_token(&kept.read("alice"), &new, how, &by("root"), after(1)).unwrap().done().is_some());
+            assert!(store.regenerate_token(&kept.read("alice"), &new, how, &by("root"), after(1)).unwrap().done().is_some());
             new
         });
         assert_eq!(tokens.iter().filter(|token| kept.is_live(token)).count(), 1);
@@ -149,44 +129,69 @@ on_both! {
         for round in 0..20 {
             let name = format!("u{round}");
             let user = kept.user(&name);
-            let tokens = at_once(4, |number| {
+            let tokens = at_once(&kept, 4, |store, number| {
                 if number == 0 {
-                    assert!(kept.store.set_password(&kept.read(&name), &hash("second"), &by("root"), NOW).unwrap().done().is_some());
+                    assert!(store.set_password(&kept.read(&name), &hash("second"), &by("root"), NOW).unwrap().done().is_some());
                     return None;
                 }
                 let new = new_token(false);
-                let issued = kept.store.issue_login_token(&user, &new, MULTIPLE, &by("alice"), NOW).unwrap();
+                let issued = store.issue_login_token(&user, &new, MULTIPLE, &by("alice"), NOW).unwrap();
                 matches!(issued, Issued::New).then_some(new)
             });
             assert!(!tokens.iter().flatten().any(|token| kept.is_live(token)), "a token for the old password lives");
         }
     }
 
-    fn a_login_waits_for_the_change_of_a_user_who_was_renamed_meanwhile(db) {
-        let kept = Kept::new(db);
-        let as_read = kept.user("alice");
-        let rename = UserChange { username: Some("alicia".into()), ..UserChange::default() };
-        kept.store.update_user(&kept.read("alice"), &rename, &by("root"), NOW).unwrap().done().unwrap();
-        let mut session = kept.database.writer();
-        session.run("update users set password = 'second';");
-        let issued = thread::scope(|scope| {
-            let login = scope.spawn(|| kept.store.issue_login_token(&as_read, &new_token(true), SINGLE, &by("alice"), NOW));
-            kept.database.wait_for_blocked(1);
-            session.run("commit;");
-            login.join().unwrap().unwrap()
-        });
-        assert!(matches!(issued, Issued::UserChanged), "{issued:?}");
-        assert_eq!(kept.sql("select count(*) from tokens"), "0");
-    }
-
     fn a_token_is_revoked_by_one_of_many(db) {
         let kept = Kept::new(db);
         let alice = kept.user("alice");
         kept.issue(&alice, SINGLE);
-        let revoked = at_once(MANY, |_| kept.store.revoke_token(1, &by("root"), NOW).unwrap());
+        let revoked = at_once(&kept, MANY, |store, _| store.revoke_token(1, &by("root"), NOW).unwrap());
         assert_eq!(revoked.iter().filter(|revoked| **revoked == Revoked::Done).count(), 1);
         assert_eq!(kept.sql("select count(*) from audit_log where action = 'token.revoke'"), "1");
     }
+}
+
+#[test]
+fn two_who_demote_the_last_two_superusers_leave_one() {
+    let kept = Kept::new(Kind::Postgres);
+    kept.superuser("first");
+    kept.superuser("second");
+    let mut session = kept.database.writer();
+    session.run("update users set last_name = 'held';");
+    let (off, demoted) = (
+        UserChange { is_active: Some(false), ..UserChange::default() },
+        UserChange { is_superuser: Some(false), ..UserChange::default() },
+    );
+    let results = thread::scope(|scope| {
+        let one = scope.spawn(|| kept.store.update_user(&kept.read("first"), &off, &by("a"), NOW).map(drop));
+        let two = scope.spawn(|| kept.store.update_user(&kept.read("second"), &demoted, &by("b"), NOW).map(drop));
+        kept.database.wait_for_blocked(2);
+        session.run("commit;");
+        [one.join().unwrap(), two.join().unwrap()]
+    });
+    let refused = results.iter().filter(|result| matches!(result, Err(StoreError::LastSuperuser))).count();
+    let done = results.iter().filter(|result| result.is_ok()).count();
+    assert_eq!((done, refused), (1, 1), "{results:?}");
+    assert_eq!(kept.sql("select count(*) from users where is_superuser and is_active"), "1");
+}
+
+#[test]
+fn a_login_waits_for_the_change_of_a_user_who_was_renamed_meanwhile() {
+    let kept = Kept::new(Kind::Postgres);
+    let as_read = kept.user("alice");
+    let rename = UserChange { username: Some("alicia".into()), ..UserChange::default() };
+    kept.store.update_user(&kept.read("alice"), &rename, &by("root"), NOW).unwrap().done().unwrap();
+    let mut session = kept.database.writer();
+    session.run("update users set password = 'second';");
+    let issued = thread::scope(|scope| {
+        let login = scope.spawn(|| kept.store.issue_login_token(&as_read, &new_token(true), SINGLE, &by("alice"), NOW));
+        kept.database.wait_for_blocked(1);
+        session.run("commit;");
+        login.join().unwrap().unwrap()
+    });
+    assert!(matches!(issued, Issued::UserChanged), "{issued:?}");
+    assert_eq!(kept.sql("select count(*) from tokens"), "0");
 }
 
 #[test]

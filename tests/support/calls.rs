@@ -8,7 +8,10 @@ use super::app::{App, CLIENT, SECRET_KEY};
 use super::http::{Answer, Request};
 use super::process::Jeton;
 
-pub const ALICE: (&str, &str) = ("alice", "a quiet harbour at noon");
+/// Of a user in whose test it says nothing.
+pub const PASSWORD: &str = "a quiet harbour at noon";
+
+pub const ALICE: (&str, &str) = ("alice", PASSWORD);
 
 pub const MICRO: Duration = Duration::from_micros(1);
 

@@ -5,7 +5,7 @@
 //! lock with those who answer requests: each has a porter, a thread of ordinary priority that fetches its work from the
 //! queue and gives the answers. Without the porters introspection waited for hundreds of milliseconds.
 
-mod queue;
+mod lines;
 mod worker;
 
 use std::fmt;
@@ -18,7 +18,8 @@ use tokio::sync::oneshot;
 use super::Error;
 use crate::domain::network::Network;
 use crate::domain::password::{HashFault, HashPolicy, Password, PasswordHash, Workspace};
-use queue::Queue;
+use crate::service::queue::{CloseOnDrop, Queue, Wake};
+use lines::Lines;
 use worker::{Porter, Worker};
 
 /// A login that has waited this long is refused: its client has most likely given up.
@@ -62,10 +63,10 @@ pub enum Checked {
 /// A handle to the pool; its threads end when the last handle is dropped.
 #[derive(Clone)]
 pub struct Hasher {
-    queue: Arc<Queue>,
+    queue: Arc<Queue<Lines>>,
     dummy: PasswordHash,
     max_memory_kib: u32,
-    _owner: Arc<Owner>,
+    _close: Arc<CloseOnDrop<Lines>>,
 }
 
 impl Hasher {
@@ -78,9 +79,9 @@ impl Hasher {
     }
 
     fn with_dummy(options: HasherOptions, dummy: PasswordHash) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue::new(options.queue));
-        let (max_memory_kib, owner) = (options.policy.max_memory_kib, Arc::new(Owner(Arc::clone(&queue))));
-        let hasher = Self { queue: Arc::clone(&queue), dummy, max_memory_kib, _owner: owner };
+        let queue = Arc::new(Queue::new(Lines::new(options.queue)));
+        let (max_memory_kib, close) = (options.policy.max_memory_kib, Arc::new(CloseOnDrop(Arc::clone(&queue))));
+        let hasher = Self { queue: Arc::clone(&queue), dummy, max_memory_kib, _close: close };
         for number in 0..options.threads {
             // Of a fixed size, so that a hashing thread asks nobody for memory: the allocator has locks, too.
             let ((work, jobs), (done, answers)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
@@ -108,7 +109,7 @@ impl Hasher {
     /// [`Error::Busy`] when too many wait already.
     pub async fn verify(&self, check: Check, from: Option<IpAddr>) -> Result<Checked, Error> {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Network::of(from), Job::Verify { check, reply })?;
+        self.push(Job::Verify { check, reply }, from)?;
         answer.await.map_err(|_| Error::Busy)
     }
 
@@ -118,8 +119,17 @@ impl Hasher {
     /// [`Error::Busy`] when too many wait already.
     pub async fn hash(&self, password: Password, from: Option<IpAddr>) -> Result<PasswordHash, Error> {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Network::of(from), Job::Hash { password, reply })?;
+        self.push(Job::Hash { password, reply }, from)?;
         answer.await.map_err(|_| Error::Busy)
+    }
+
+    fn push(&self, job: Job, from: Option<IpAddr>) -> Result<(), Error> {
+        let pushed = self.queue.change(|lines, waiting| {
+            let pushed = lines.push(Network::of(from), job, waiting.idle);
+            let wake = if pushed.is_ok() { Wake::One } else { Wake::None };
+            (pushed, wake)
+        });
+        pushed.map(drop)
     }
 }
 
@@ -143,15 +153,6 @@ impl Job {
     }
 }
 
-/// Closes the queue with the last handle.
-struct Owner(Arc<Queue>);
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,10 +172,11 @@ mod tests {
         let hasher = Hasher::with_dummy(options, PasswordHash::dummy(cheap)).unwrap();
         let password = || Password::new("correct horse".into());
         let nobody = || Check { stored: None, dummy: hasher.dummy().clone(), password: password(), replaces: true };
-        actix_rt::System::new().block_on(async {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
             for _ in 0..3 {
                 assert!(matches!(hasher.hash(password(), None).await, Err(Error::Busy)));
-                let after = actix_rt::time::timeout(LONGEST_WAIT, hasher.verify(nobody(), None)).await;
+                let after = tokio::time::timeout(LONGEST_WAIT, hasher.verify(nobody(), None)).await;
                 assert!(matches!(after, Ok(Ok(Checked::Wrong))), "{after:?}");
             }
         });

@@ -5,8 +5,10 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use tokio::sync::oneshot;
 
-use super::{Check, Checked, Job, queue::Queue};
+use super::lines::Lines;
+use super::{Check, Checked, Job};
 use crate::domain::password::{self, HashPolicy, Password, PasswordHash, Verdict, Workspace};
+use crate::service::queue::Queue;
 use crate::service::threads::unharmed;
 
 /// The nice value of hashing threads: the least there is, for at 10 introspection still waited for them by milliseconds.
@@ -14,7 +16,7 @@ const NICE: i32 = 19;
 
 /// Between the queue and one hashing thread, at ordinary priority.
 pub struct Porter {
-    pub queue: Arc<Queue>,
+    pub queue: Arc<Queue<Lines>>,
     pub work: SyncSender<Job>,
     pub answers: Receiver<Option<Done>>,
 }
@@ -22,7 +24,7 @@ pub struct Porter {
 impl Porter {
     /// Until the queue is closed.
     pub fn run(&self) {
-        while let Some(job) = self.queue.pop() {
+        while let Some(job) = self.queue.take(Lines::pop) {
             let answer = self.work.send(job).map(|()| self.answers.recv());
             match answer {
                 Ok(Ok(Some(done))) => done.tell(),

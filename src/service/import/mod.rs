@@ -101,7 +101,7 @@ fn count(rows: usize) -> u64 {
 
 /// As [`super::Service::db`], without the deadline of requests.
 pub(super) async fn unhurried<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    let done = actix_rt::task::spawn_blocking(work).await;
+    let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|panicked| Error::Store(StoreError::Failed(panicked.to_string())))
 }
 

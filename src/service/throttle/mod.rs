@@ -119,7 +119,7 @@ impl Throttle {
                 Outcome::Queued(waiting) => waiting,
             };
             drop(turn.take());
-            if actix_rt::time::timeout(LONGEST_WAIT, &mut waiting.woken).await.is_err() {
+            if tokio::time::timeout(LONGEST_WAIT, &mut waiting.woken).await.is_err() {
                 return Err(Stopped::Busy);
             }
             turn = Some(waiting);

@@ -63,7 +63,7 @@ fn full(seconds: u64, is_first: bool) -> Result<(), Stopped> {
 }
 
 fn in_runtime(test: impl Future<Output = ()>) {
-    actix_rt::System::new().block_on(test);
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn few_wait_in_one_window_and_few_in_all_and_all_who_do_are_served() {
             poll(&mut trying).expect("its turn").unwrap_or_else(|_| panic!("a place")).forgive();
             served += 1;
             // The runtime lets a task do only so much in one go.
-            actix_rt::task::yield_now().await;
+            tokio::task::yield_now().await;
         }
         assert_eq!(served, 256);
     });

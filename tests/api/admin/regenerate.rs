@@ -6,16 +6,10 @@ use serde_json::json;
 
 use crate::on_both;
 use crate::support::app::{App, CLIENT};
+use crate::support::calls::PASSWORD;
 use crate::support::http::Request;
 
-const PASSWORD: &str = "seven purple herons";
 const INVALID_GRACE: &str = "Enter a duration such as 30m or 12h.";
-
-#[track_caller]
-fn assert_live(app: &App, token: &str, live: bool) {
-    assert_eq!(app.introspect(token)["active"], live);
-    assert_eq!(app.send(Request::new("GET", "/me").token(token)).status, if live { 200 } else { 401 });
-}
 
 fn post(app: &App, path: &str, token: &str) -> (u16, String) {
     let answer = app.send(Request::new("POST", path).token(token));
@@ -46,15 +40,15 @@ on_both! {
             let new = answer.json()["token"].as_str().unwrap().to_owned();
             assert_eq!(answer.text(), format!("{{\"token\":\"{new}\"}}"));
             assert!(new.len() == 40 && new.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')), "{new}");
-            assert_live(&app, &old, false);
-            assert_live(&app, &new, true);
-            assert_live(&app, &named, true);
+            assert!(!app.is_good(&old));
+            assert!(app.is_good(&new));
+            assert!(app.is_good(&named));
             assert_eq!(app.login("alice", PASSWORD), new, "a login hands out the new key");
             old = new;
         }
         assert_eq!(post(&app, "/admin/users/alice/regenerate?all=true", &admin).0, 200);
-        assert_live(&app, &old, false);
-        assert_live(&app, &named, false);
+        assert!(!app.is_good(&old));
+        assert!(!app.is_good(&named));
         assert_eq!(app.database.sql("select count(*) from audit_log where action = 'token.regenerate' and actor = 'admin' and target = 'alice'"), "4");
         assert_eq!(app.database.sql("select count(*) from tokens where sealed is not null and revoked_at is not null"), "0");
     }
@@ -66,10 +60,10 @@ on_both! {
         assert_eq!(app.login("idle", PASSWORD), first);
         app.sql("update users set is_active = false where username = 'idle'");
         let second = app.regenerate("idle");
-        assert_live(&app, &second, false);
+        assert!(!app.is_good(&second));
         app.sql("update users set is_active = true where username = 'idle'");
-        assert_live(&app, &second, true);
-        assert_live(&app, &first, false);
+        assert!(app.is_good(&second));
+        assert!(!app.is_good(&first));
     }
 
     fn with_grace_the_old_key_lives_until_then_and_says_so(db) {
@@ -92,17 +86,17 @@ on_both! {
         assert_eq!(post(&app, "/admin/users/alice/regenerate?grace=2h&all=1", &admin).0, 200);
         assert_eq!(app.introspect(&named)["exp"], 1_750_007_200);
         app.clock.advance(Duration::from_micros(3_599_999_999));
-        assert_live(&app, &old, true);
+        assert!(app.is_good(&old));
         app.clock.advance(Duration::from_micros(1));
-        assert_live(&app, &old, false);
-        assert_live(&app, &new, true);
+        assert!(!app.is_good(&old));
+        assert!(app.is_good(&new));
         // Without grace, what still lives in one dies too.
         assert_eq!(post(&app, "/admin/users/alice/regenerate", &admin).0, 200);
-        assert_live(&app, &new, false);
-        assert_live(&app, &named, true);
+        assert!(!app.is_good(&new));
+        assert!(app.is_good(&named));
         let last = app.login("alice", PASSWORD);
         assert_eq!(post(&app, "/admin/users/alice/regenerate?grace=0", &admin).0, 200);
-        assert_live(&app, &last, false);
+        assert!(!app.is_good(&last));
     }
 
     fn a_bad_query_is_refused_and_nothing_is_done(db) {
@@ -133,7 +127,7 @@ on_both! {
             assert_eq!((answer.status, answer.json()), (400, faults), "{query}");
         }
         assert_eq!(app.introspect(&old)["exp"], json!(null));
-        assert_live(&app, &old, true);
+        assert!(app.is_good(&old));
         assert_eq!(app.login("alice", PASSWORD), old);
     }
 
@@ -167,13 +161,13 @@ on_both! {
         let client = Request::new("POST", "/admin/users/alice/regenerate").basic(CLIENT.0, CLIENT.1);
         assert_eq!(app.send(client).status, 401, "clients are no users");
         for token in [&alice, &staff, &boss] {
-            assert_live(&app, token, true);
+            assert!(app.is_good(token));
         }
         assert_eq!(post(&app, "/admin/users/alice/regenerate", &staff).0, 200);
         assert_eq!(post(&app, "/admin/users/staff/regenerate", &boss).0, 200);
-        assert_live(&app, &staff, false);
+        assert!(!app.is_good(&staff));
         assert_eq!(post(&app, "/admin/users/boss/regenerate", &boss).0, 200);
-        assert_live(&app, &boss, false);
+        assert!(!app.is_good(&boss));
     }
 
     fn the_username_is_read_from_the_path_and_an_unknown_one_is_not_found(db) {
@@ -192,7 +186,7 @@ on_both! {
             let old = app.login(name, PASSWORD);
             let (status, body) = post(&app, &format!("/admin/users/{segment}/regenerate"), &admin);
             assert_eq!(status, 200, "{segment}: {body}");
-            assert_live(&app, &old, false);
+            assert!(!app.is_good(&old));
             assert!(body.contains(&app.login(name, PASSWORD)), "{segment}");
         }
         let (path, body) = ("x".repeat(20_000), "{\"detail\":\"Not found.\"}".to_owned());

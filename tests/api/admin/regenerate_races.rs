@@ -6,15 +6,8 @@ use serde_json::json;
 
 use crate::on_both;
 use crate::support::app::App;
+use crate::support::calls::PASSWORD;
 use crate::support::http::Request;
-
-const PASSWORD: &str = "seven purple herons";
-
-#[track_caller]
-fn assert_live(app: &App, token: &str, live: bool) {
-    assert_eq!(app.introspect(token)["active"], live);
-    assert_eq!(app.send(Request::new("GET", "/me").token(token)).status, if live { 200 } else { 401 });
-}
 
 /// Two at once, each with its key.
 fn regenerate_twice(app: &App, username: &str, admin: &str) -> [String; 2] {
@@ -42,7 +35,7 @@ on_both! {
             let live = app.login("alice", PASSWORD);
             assert!(live == one || live == two, "round {round}: a login's key is neither of the two");
             for key in [&before, &one, &two] {
-                assert_live(&app, key, *key == live);
+                assert_eq!(app.is_good(key), *key == live);
             }
             before = live;
         }
@@ -84,8 +77,8 @@ on_both! {
                 }
                 new
             });
-            assert_live(&app, &old, false);
-            assert_live(&app, &new, true);
+            assert!(!app.is_good(&old));
+            assert!(app.is_good(&new));
         }
     }
 }

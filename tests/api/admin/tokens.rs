@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App, Kind};
+use crate::support::calls::PASSWORD;
 use crate::support::http::{Answer, Request};
-
-const PASSWORD: &str = "a lantern over the quay";
 
 /// An app with a staff user, another one, and alice; and the first one's key.
 fn with_staff(db: Kind) -> (App, String) {

@@ -6,10 +6,8 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App, Kind};
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, PASSWORD};
 use crate::support::http::{Answer, Request, encode};
-
-const PASSWORD: &str = "a lantern over the quay";
 
 fn path(username: &str) -> String {
     // In a path a blank is no plus sign.

@@ -4,7 +4,6 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::on_both;
 use crate::support::app::{App, Kind};
 use crate::support::calls::ALICE;
 use crate::support::http::Answer;
@@ -18,11 +17,10 @@ const CHANGES: [Change; 2] = [
     |app, staff| app.post("/admin/users/alice/tokens/", staff, &json!({"name": "n"})),
 ];
 
-/// What `change` is answered when it has read alice, and another process then does this to her. On SQLite, which does
-/// not tell who waits, it may as well read her afterwards.
-fn answers_after(db: Kind, statements: &str, check: impl Fn(&App, &Answer)) {
+/// What `change` is answered when it has read alice, and another process then does this to her.
+fn answers_after(statements: &str, check: impl Fn(&App, &Answer)) {
     for change in CHANGES {
-        let app = App::start(db);
+        let app = App::start(Kind::Postgres);
         app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
         app.alice();
         let sam = app.login(SAM.0, SAM.1);
@@ -56,71 +54,73 @@ fn owner(app: &App, answer: &Answer) -> Option<i64> {
     app.introspect(&token)["user_id"].as_i64()
 }
 
-on_both! {
-    fn power_over_who_became_staff_meanwhile_is_checked_again(db) {
-        answers_after(db, "update users set is_staff = true where username = 'alice';", |app, answer| {
-            assert_eq!(answer.status, 403, "{}", answer.text());
-            assert_eq!(app.tokens_of(ALICE.0).len(), 1, "she has what she had");
-        });
-    }
-
-    fn power_over_a_tokens_owner_is_checked_again(db) {
-        let app = App::start(db);
-        app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
-        let key = app.alice();
-        let path = format!("/admin/tokens/{}", app.tokens_of(ALICE.0)[0]["id"]);
-        let sam = app.login(SAM.0, SAM.1);
-        let mut session = app.database.writer();
-        session.run("update users set is_staff = true where username = 'alice';");
-        let answer = thread::scope(|scope| {
-            let answer = scope.spawn(|| app.delete(&path, &sam));
-            app.database.wait_for_blocked(1);
-            session.run("commit;");
-            answer.join().unwrap()
-        });
+#[test]
+fn power_over_who_became_staff_meanwhile_is_checked_again() {
+    answers_after("update users set is_staff = true where username = 'alice';", |app, answer| {
         assert_eq!(answer.status, 403, "{}", answer.text());
-        assert!(app.is_good(&key));
-    }
+        assert_eq!(app.tokens_of(ALICE.0).len(), 1, "she has what she had");
+    });
+}
 
-    fn power_over_another_who_got_the_name_is_checked_again(db) {
-        answers_after(db, &replaced_by(true), |app, answer| {
-            assert_eq!(answer.status, 403, "{}", answer.text());
-            assert!(app.tokens_of(ALICE.0).is_empty());
-        });
-    }
+#[test]
+fn power_over_a_tokens_owner_is_checked_again() {
+    let app = App::start(Kind::Postgres);
+    app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
+    let key = app.alice();
+    let path = format!("/admin/tokens/{}", app.tokens_of(ALICE.0)[0]["id"]);
+    let sam = app.login(SAM.0, SAM.1);
+    let mut session = app.database.writer();
+    session.run("update users set is_staff = true where username = 'alice';");
+    let answer = thread::scope(|scope| {
+        let answer = scope.spawn(|| app.delete(&path, &sam));
+        app.database.wait_for_blocked(1);
+        session.run("commit;");
+        answer.join().unwrap()
+    });
+    assert_eq!(answer.status, 403, "{}", answer.text());
+    assert!(app.is_good(&key));
+}
 
-    fn the_change_is_of_whoever_has_the_name_when_it_is_made(db) {
-        answers_after(db, &replaced_by(false), |app, answer| assert_eq!(owner(app, answer), Some(77), "{}", answer.text()));
-    }
+#[test]
+fn power_over_another_who_got_the_name_is_checked_again() {
+    answers_after(&replaced_by(true), |app, answer| {
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        assert!(app.tokens_of(ALICE.0).is_empty());
+    });
+}
 
-    fn who_was_deleted_meanwhile_is_not_found(db) {
-        answers_after(db, DELETED, |_, answer| {
-            assert_eq!(answer.status, 404, "{}", answer.text());
-        });
-    }
+#[test]
+fn the_change_is_of_whoever_has_the_name_when_it_is_made() {
+    answers_after(&replaced_by(false), |app, answer| assert_eq!(owner(app, answer), Some(77), "{}", answer.text()));
+}
 
-    fn a_key_that_is_revoked_while_it_makes_another_makes_none(db) {
-        let app = App::start(db);
-        let key = app.alice();
-        let mut session = app.database.writer();
-        session.run("update users set last_name = 'held' where username = 'alice';");
-        let answer = thread::scope(|scope| {
-            let answer = scope.spawn(|| app.try_name_token(&key, &json!({"name": "n"})));
-            app.database.wait_for_blocked(1);
-            session.run("update tokens set revoked_at = '2025-06-15 15:06:40'; commit;");
-            answer.join().unwrap()
-        });
-        assert_eq!((answer.status, answer.json()), (401, json!({"detail": "Invalid token."})));
-        assert_eq!(app.database.sql("select count(*) from tokens where name is not null"), "0");
-    }
+#[test]
+fn who_was_deleted_meanwhile_is_not_found() {
+    answers_after(DELETED, |_, answer| {
+        assert_eq!(answer.status, 404, "{}", answer.text());
+    });
+}
 
-    fn who_was_renamed_meanwhile_is_still_who_was_checked(db) {
-        answers_after(db, "update users set username = 'alicia' where username = 'alice';", |app, answer| {
-            if db == Kind::Sqlite && answer.status == 404 {
-                return; // read afterwards
-            }
-            assert!(owner(app, answer).is_some(), "{}", answer.text());
-            assert_eq!(app.list("/admin/audit/")[1]["target"], "alicia", "before the admin's login");
-        });
-    }
+#[test]
+fn a_key_that_is_revoked_while_it_makes_another_makes_none() {
+    let app = App::start(Kind::Postgres);
+    let key = app.alice();
+    let mut session = app.database.writer();
+    session.run("update users set last_name = 'held' where username = 'alice';");
+    let answer = thread::scope(|scope| {
+        let answer = scope.spawn(|| app.try_name_token(&key, &json!({"name": "n"})));
+        app.database.wait_for_blocked(1);
+        session.run("update tokens set revoked_at = '2025-06-15 15:06:40'; commit;");
+        answer.join().unwrap()
+    });
+    assert_eq!((answer.status, answer.json()), (401, json!({"detail": "Invalid token."})));
+    assert_eq!(app.database.sql("select count(*) from tokens where name is not null"), "0");
+}
+
+#[test]
+fn who_was_renamed_meanwhile_is_still_who_was_checked() {
+    answers_after("update users set username = 'alicia' where username = 'alice';", |app, answer| {
+        assert!(owner(app, answer).is_some(), "{}", answer.text());
+        assert_eq!(app.list("/admin/audit/")[1]["target"], "alicia", "before the admin's login");
+    });
 }

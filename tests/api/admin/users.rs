@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{App, CLIENT, Kind};
+use crate::support::calls::PASSWORD;
 use crate::support::eventually;
 use crate::support::http::{Answer, Request, encode};
-
-const PASSWORD: &str = "seven purple herons";
 
 fn get(app: &App, query: &str) -> Answer {
     app.send(Request::new("GET", &format!("/admin/users/{query}")).token(&app.admin_token()))

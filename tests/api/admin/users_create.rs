@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::App;
+use crate::support::calls::PASSWORD;
 use crate::support::http::{Answer, Request};
 
-const PASSWORD: &str = "seven purple herons";
 const REQUIRED: &str = "This field is required.";
 const BLANK: &str = "This field may not be blank.";
 const NULL: &str = "This field may not be null.";

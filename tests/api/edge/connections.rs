@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App, CLIENT};
+use crate::support::calls::PASSWORD;
 use crate::support::eventually;
 use crate::support::http::{Answer, Request, base64, raw};
 
 /// For what is a matter of milliseconds on a machine that has time.
 const LIMIT: Duration = Duration::from_mins(1);
-const PASSWORD: &str = "seven grey geese";
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
 fn connect(app: &App) -> TcpStream {

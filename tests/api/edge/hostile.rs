@@ -11,9 +11,8 @@ use serde_json::{Value, json};
 use self::chaos::Chaos;
 use crate::on_both;
 use crate::support::app::{App, CLIENT};
+use crate::support::calls::PASSWORD;
 use crate::support::http::{Answer, Request};
-
-const PASSWORD: &str = "seven purple herons";
 
 /// A method and a path of every sort of route.
 const ROUTES: [(&str, &str); 13] = [

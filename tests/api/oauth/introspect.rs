@@ -7,9 +7,9 @@ use sha2::{Digest, Sha512};
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App, CLIENT, Kind};
+use crate::support::calls::PASSWORD;
 use crate::support::http::{Answer, Request, base64};
 
-const PASSWORD: &str = "seven purple herons";
 const INACTIVE: &str = "{\"active\":false}";
 
 /// As the tests' client, with whatever body.
@@ -25,13 +25,6 @@ fn answer_for(app: &App, token: &str) -> String {
     assert_eq!(answer.header("Content-Type").as_deref(), Some("application/json"));
     assert_eq!(answer.header("Cache-Control").as_deref(), Some("no-store"));
     answer.text()
-}
-
-#[track_caller]
-fn assert_live(app: &App, token: &str, live: bool) {
-    let status = if live { 200 } else { 401 };
-    assert_eq!(app.introspect(token)["active"], live);
-    assert_eq!(app.send(Request::new("GET", "/me").token(token)).status, status);
 }
 
 on_both! {
@@ -83,7 +76,7 @@ on_both! {
         }
         let answer = ask(&app, |request| request.body("application/json", r#"{"token":"\ud800"}"#));
         assert_eq!((answer.status, answer.text().as_str()), (200, INACTIVE));
-        assert_live(&app, &token, true);
+        assert!(app.is_good(&token));
     }
 
     fn a_token_dies_with_its_time_its_row_or_its_user_and_comes_back_with_the_user(db) {
@@ -98,14 +91,14 @@ on_both! {
             (format!("update tokens set revoked_at = null where {of_bob}"), true),
         ] {
             app.sql(&sql);
-            assert_live(&app, &token, live);
+            assert_eq!(app.is_good(&token), live);
             assert_eq!(answer_for(&app, &token) == INACTIVE, !live, "{sql}");
         }
         app.clock.advance(Duration::from_micros(3_599_999_999));
-        assert_live(&app, &token, true);
+        assert!(app.is_good(&token));
         app.clock.advance(Duration::from_micros(1));
         assert_eq!(answer_for(&app, &token), INACTIVE);
-        assert_live(&app, &token, false);
+        assert!(!app.is_good(&token));
         let next = app.login("bob", PASSWORD);
         assert_ne!(next, token);
         app.sql(&format!("delete from tokens where {of_bob}; delete from users where username = 'bob'"));

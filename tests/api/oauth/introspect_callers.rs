@@ -4,10 +4,10 @@ use serde_json::json;
 
 use crate::on_both;
 use crate::support::app::{App, CLIENT};
+use crate::support::calls::PASSWORD;
 use crate::support::http::{Answer, Request, base64, encode};
 use crate::support::watched::Watched;
 
-const PASSWORD: &str = "seven purple herons";
 const INVALID_CLIENT: &str = "{\"error\":\"invalid_client\"}";
 const JSON: &str = "application/json";
 

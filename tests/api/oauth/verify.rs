@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
+use crate::support::calls::PASSWORD;
 use crate::support::http::{self, Answer, Request};
 
 const IDENTITY: [&str; 9] = [
@@ -23,7 +24,6 @@ const IDENTITY: [&str; 9] = [
     "Remote-Email",
     "Remote-Groups",
 ];
-const PASSWORD: &str = "seven grey geese";
 
 fn verify(app: &App, path: &str, key: &str) -> Answer {
     app.send(Request::new("GET", path).token(key))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::on_both;
-use crate::support::app::{ADMIN, App};
+use crate::support::app::{ADMIN, App, Kind};
 use crate::support::calls::ALICE;
 use crate::support::console::Visit;
 use crate::support::http::{Answer, Request};
@@ -166,20 +166,21 @@ on_both! {
             }
         }
     }
+}
 
-    fn a_key_that_is_revoked_while_it_asks_changes_nothing(db) {
-        let app = App::start(db);
-        let key = app.alice();
-        let mut session = app.database.writer();
-        session.run("update users set last_name = 'held' where username = 'alice';");
-        let answer = thread::scope(|scope| {
-            let answer = scope.spawn(|| change(&app, &key, ALICE.1, NEW));
-            app.database.wait_for_blocked(1);
-            session.run("update tokens set revoked_at = '2025-06-15 15:06:40'; commit;");
-            answer.join().unwrap()
-        });
-        assert_eq!((answer.status, answer.json()), (401, json!({"detail": "Invalid token."})));
-        app.login(ALICE.0, ALICE.1);
-        assert_eq!(failures(&app).len(), 0);
-    }
+#[test]
+fn a_key_that_is_revoked_while_it_asks_changes_nothing() {
+    let app = App::start(Kind::Postgres);
+    let key = app.alice();
+    let mut session = app.database.writer();
+    session.run("update users set last_name = 'held' where username = 'alice';");
+    let answer = thread::scope(|scope| {
+        let answer = scope.spawn(|| change(&app, &key, ALICE.1, NEW));
+        app.database.wait_for_blocked(1);
+        session.run("update tokens set revoked_at = '2025-06-15 15:06:40'; commit;");
+        answer.join().unwrap()
+    });
+    assert_eq!((answer.status, answer.json()), (401, json!({"detail": "Invalid token."})));
+    app.login(ALICE.0, ALICE.1);
+    assert_eq!(failures(&app).len(), 0);
 }

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use super::chaos::Chaos;
-use super::{assert_alive, assert_contract, start};
+use super::{PASSWORD, assert_alive, assert_contract, start};
 use crate::on_both;
 use crate::support::app::App;
 use crate::support::http::{Answer, Request, raw};
@@ -83,7 +83,7 @@ on_both! {
     fn bodies_may_come_in_chunks_and_are_bounded_as_well(db) {
         let app = start(db);
         let close = "Transfer-Encoding: chunked\r\nConnection: close\r\n";
-        let body = "{\"username\":\"alice\",\"password\":\"seven purple herons\"}";
+        let body = &format!("{{\"username\":\"alice\",\"password\":\"{PASSWORD}\"}}");
         let one_by_one = body.chars().map(|c| ["1\r\n", &c.to_string(), "\r\n"].concat()).collect::<String>();
         let large = format!("{:x}\r\n{}\r\n", 40_000, " ".repeat(40_000));
         for (chunks, status) in [
@@ -121,7 +121,7 @@ on_both! {
 
     fn a_client_that_asks_before_it_sends_is_told_to_go_on(db) {
         let app = start(db);
-        let body = "{\"username\":\"alice\",\"password\":\"seven purple herons\"}";
+        let body = &format!("{{\"username\":\"alice\",\"password\":\"{PASSWORD}\"}}");
         let headers = format!("Expect: 100-continue\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         let got = raw(app.addr, &post("/api-token-auth/", &headers, body));
         assert_eq!(statuses(&got).last().map(String::as_str), Some("200"), "{}", String::from_utf8_lossy(&got));
