@@ -29,7 +29,7 @@ use crate::service::{Bootstrap, Error, FirstStart, Metrics, Service};
 use crate::store::StoreError;
 use certificate::Certificate;
 use listen::{cannot_listen, listen, listen_unix};
-pub use open::{Schema, migrate, open_service, open_store, read_sealer};
+pub use open::{Schema, migrate, open_service, open_service_without_keys, open_store, read_sealer};
 pub use reload::{Gather, Reload};
 pub use signals::Signals;
 pub use stop::{Stop, end_for_sure};

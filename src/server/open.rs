@@ -34,10 +34,27 @@ pub enum Schema {
 /// [`StartError`].
 pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Service, StartError> {
     let store = open_store(config)?;
-    open_on(store.clone(), config, clock, schema).inspect_err(|_| store.close())
+    open_on(store.clone(), config, clock, schema, Keys::Required).inspect_err(|_| store.close())
 }
 
-fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema) -> Result<Service, StartError> {
+/// The same on a database that is there, for what neither hands out login keys nor makes any: the secret key is not asked
+/// for, so that a backup can be looked at without it, and a lost key is in the way of nothing else.
+///
+/// # Errors
+/// [`StartError`].
+pub fn open_service_without_keys(config: &Config, clock: Clock) -> Result<Service, StartError> {
+    let store = open_store(config)?;
+    open_on(store.clone(), config, clock, Schema::Require, Keys::Unneeded).inspect_err(|_| store.close())
+}
+
+/// Whether the secret key is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    Required,
+    Unneeded,
+}
+
+fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema, keys: Keys) -> Result<Service, StartError> {
     match schema {
         Schema::Require => store.require_schema()?,
         Schema::Migrate => {
@@ -46,7 +63,19 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema) -> Resul
             }
         }
     }
-    let sealer = secret_key(config, &store)?.map(|key| Sealer::new(&key, &config.secret_key_fallbacks));
+    let (sealer, token_mode) = match keys {
+        Keys::Required => {
+            let key = secret_key(config, &store)?;
+            (key.map(|key| Sealer::new(&key, &config.secret_key_fallbacks)), config.token_mode)
+        }
+        // Nothing is sealed or opened.
+        Keys::Unneeded => {
+            if let (None, DatabaseUrl::Sqlite(database)) = (&config.secret_key, &config.database_url) {
+                close_file(&key_file::path_beside(database), ALL_BUT_OWNER)?;
+            }
+            (None, TokenMode::Multiple)
+        }
+    };
     let options = HasherOptions {
         threads: config.login_threads,
         queue: config.login_queue,
@@ -59,7 +88,7 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema) -> Resul
     let hasher =
         Hasher::start(options).map_err(|error| StartError::Io("cannot start a hashing thread".into(), error))?;
     let policy = Policy {
-        token_mode: config.token_mode,
+        token_mode,
         token_ttl: config.token_ttl,
         token_auto_refresh: config.token_auto_refresh,
         token_min_refresh_interval: config.token_min_refresh_interval,
@@ -91,7 +120,19 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema) -> Resul
 /// # Errors
 /// [`StartError::Io`] when the file beside an SQLite database cannot be read.
 pub fn read_sealer(config: &Config) -> Result<Option<Sealer>, StartError> {
-    let key = match (&config.secret_key, &config.database_url) {
+    sealer_of(config.secret_key.as_ref(), &config.secret_key_fallbacks, &config.database_url)
+}
+
+/// The same of these settings.
+///
+/// # Errors
+/// As [`read_sealer`].
+pub(super) fn sealer_of(
+    key: Option<&SecretKey>,
+    fallbacks: &[SecretKey],
+    url: &DatabaseUrl,
+) -> Result<Option<Sealer>, StartError> {
+    let key = match (key, url) {
         (Some(key), _) => Some(key.clone()),
         (None, DatabaseUrl::Postgres(_)) => None,
         (None, DatabaseUrl::Sqlite(database)) => {
@@ -99,7 +140,7 @@ pub fn read_sealer(config: &Config) -> Result<Option<Sealer>, StartError> {
             key_file::read(&path).map_err(|error| StartError::Io(path.display().to_string(), error))?
         }
     };
-    Ok(key.map(|key| Sealer::new(&key, &config.secret_key_fallbacks)))
+    Ok(key.map(|key| Sealer::new(&key, fallbacks)))
 }
 
 /// Makes the database where it is missing, and brings its schema up to date; says which migrations were run.

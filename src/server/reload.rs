@@ -8,10 +8,11 @@ use tokio::sync::mpsc::Receiver;
 
 use super::StartError;
 use super::certificate::Certificate;
+use super::open::sealer_of;
 use crate::config::{ConfigError, Given};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::secret_key::SecretKey;
-use crate::service::{Sealer, Service};
+use crate::service::Service;
 use crate::store::StoreError;
 
 /// How often a database that gives no connection is a reason to read `DATABASE_URL` again.
@@ -64,7 +65,8 @@ impl Reload {
             None if matches!(reread.tls, Ok(None)) => {}
             None => log::error!("JETON_TLS_CERT: HTTPS begins with a restart"),
         }
-        tell("JETON_SECRET_KEY", self.take_keys(reread.secret_keys));
+        let keys = reread.secret_keys.map_err(Fault::from);
+        tell("JETON_SECRET_KEY", keys.and_then(|(key, fallbacks)| self.take_keys(key.as_ref(), &fallbacks)));
         let url = reread.database_url.map_err(Fault::from);
         tell("DATABASE_URL", url.and_then(|url| Ok(self.service.move_to(&url)?)));
     }
@@ -87,10 +89,14 @@ impl Reload {
         }
     }
 
-    fn take_keys(&self, keys: Result<(Option<SecretKey>, Vec<SecretKey>), ConfigError>) -> Result<bool, Fault> {
-        // Without one, it is the key beside an SQLite database: nobody has given another.
-        let (Some(key), fallbacks) = keys? else { return Ok(false) };
-        Ok(self.service.replace_secret_keys(Sealer::new(&key, &fallbacks))?)
+    /// Without a key in the settings it is the one beside an SQLite database, as at the start.
+    fn take_keys(&self, key: Option<&SecretKey>, fallbacks: &[SecretKey]) -> Result<bool, Fault> {
+        match sealer_of(key, fallbacks, self.service.database_url())? {
+            Some(sealer) => Ok(self.service.replace_secret_keys(sealer)?),
+            None if self.service.has_secret_keys() => Err(Fault("it is empty or not set any more".into())),
+            None if fallbacks.is_empty() => Ok(false),
+            None => Err(Fault("JETON_SECRET_KEY_FALLBACKS is set, and it is not".into())),
+        }
     }
 }
 

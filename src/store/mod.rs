@@ -71,7 +71,7 @@ pub use login_tokens::{Issue, LoginToken, SealedToken};
 use manager::Manager;
 pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, close_file};
-use opened_file::OpenedFile;
+use opened_file::{OpenedFile, Written};
 pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
 pub use own::OwnChange;
 use pools::{CurrentPools, Pools};
@@ -196,30 +196,36 @@ impl Store {
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
     fn write<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let done = self.connect(Role::Write)?.in_transaction(|conn| {
-            let (value, wrote) = self.observed(conn, work)?;
+            let observed = self.observed(conn, work)?;
             self.deadline.map(Deadline::left).transpose()?;
-            Ok((value, wrote))
+            Ok(observed)
         });
-        let (value, wrote) = self.heed(done)?;
+        let (value, wrote, written) = self.heed(done)?;
         if wrote {
             self.disk.took_a_write();
-            self.end_rest();
+        }
+        if let Some(written) = written {
+            self.end_rest(written);
         }
         Ok(value)
     }
 
-    /// Runs `work`; says whether it has changed anything, if anybody wants to know.
+    /// Runs `work`; says whether it has changed anything, if anybody wants to know, and what that is to an SQLite file.
     fn observed<T>(
         &self,
         conn: &mut Conn,
         work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
-    ) -> Result<(T, bool), StoreError> {
+    ) -> Result<(T, bool, Option<Written>), StoreError> {
         if let Conn::Sqlite(_) = conn {
-            return sqlite_log::counted(conn, work);
+            // Within the transaction, while nobody else can empty it.
+            let begins_log = self.log_state().is_none();
+            let (value, transaction) = sqlite_log::counted(conn, work)?;
+            let written = transaction.map(|transaction| Written { transaction, begins_log });
+            return Ok((value, written.is_some(), written));
         }
         let value = work(conn)?;
         let wrote = self.disk.refuses() && disk::has_written(conn)?;
-        Ok((value, wrote))
+        Ok((value, wrote, None))
     }
 
     /// What an answer, or none, says of the database and of its disk.
