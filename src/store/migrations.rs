@@ -10,7 +10,7 @@ use diesel_migrations::MigrationHarness;
 
 use super::connection::{Conn, Role};
 use super::schema_state::{POSTGRES, SQLITE, SchemaState, failed, look_at, state};
-use super::{Store, StoreError, sqlite_file, sqlstate};
+use super::{Store, StoreError, plans, sqlite_file, sqlstate};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
 use crate::domain::time::Stopwatch;
@@ -74,7 +74,12 @@ impl Store {
                 return Err(refusal);
             }
             match conn {
-                Conn::Pg(pg) => run_postgres(pg, self.url()),
+                Conn::Pg(pg) => {
+                    let before = plans::columns(pg)?;
+                    let run = run_postgres(pg, self.url())?;
+                    plans::end_outdated(pg, &before)?;
+                    Ok(run)
+                }
                 Conn::Sqlite(sqlite) => {
                     let run = sqlite.run_pending_migrations(SQLITE).map_err(failed)?;
                     Ok(run.iter().map(ToString::to_string).collect())
