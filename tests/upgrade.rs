@@ -2,6 +2,7 @@
 //! are newer than this one.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -223,6 +224,50 @@ fn a_migration_that_changes_a_columns_type_ends_the_sessions_of_jeton_and_no_oth
     let now = sessions(&app.database);
     assert!(before.iter().any(|pid| now.contains(pid)), "{before:?}, then {now:?}");
     assert!(refusals(&app, &token).is_empty());
+}
+
+/// Which migrations were run.
+fn run_so_far(database: &TestDatabase) -> String {
+    database.sql("select string_agg(version, ' ' order by version) from __diesel_schema_migrations")
+}
+
+/// Whoever is told to stop while it waits for another's lock does not wait for it, and leaves all as it was.
+#[test]
+fn a_start_that_waits_for_a_migrations_lock_is_stopped_at_once() {
+    let locks = [
+        "begin; update users set email = 'a@example.com' where id = 1;",
+        // What another node's migrations hold.
+        "begin; select pg_advisory_xact_lock(7666661962603823105);",
+    ];
+    for lock in locks {
+        let database = first(Kind::Postgres);
+        let before = run_so_far(&database);
+        let mut holder = Session::open(&database);
+        holder.run(lock);
+        let server: Process = jeton(&database).spawn(&["serve"], std::process::Stdio::null());
+        database.wait_for_blocked(1);
+        server.signal("TERM");
+        assert_eq!(server.wait(LIMIT).code(), Some(0), "{lock}: {server:?}");
+        assert!(server.stderr().contains("stopped before the start was done"), "{server:?}");
+        holder.run("commit;");
+        eventually("an end of its session", LIMIT, || sessions(&database).is_empty().then_some(()));
+        assert_eq!(run_so_far(&database), before, "{lock}");
+        done(&jeton(&database), &["migrate"]);
+    }
+}
+
+/// A server that takes connections and says nothing.
+#[test]
+fn a_start_that_waits_for_the_database_is_stopped_at_once() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hosts = vec![format!("127.0.0.1:{}", silent.local_addr().unwrap().port()); 40].join(",");
+    let url = format!("postgres://jeton@{hosts}/jeton");
+    let waiting = TestDatabase { url, folder: None, postgres: None };
+    let server: Process = jeton(&waiting).spawn(&["serve"], std::process::Stdio::null());
+    let taken = silent.accept().unwrap();
+    server.signal("TERM");
+    assert_eq!(server.wait(LIMIT).code(), Some(0), "{server:?}");
+    drop(taken);
 }
 
 /// A migration that waits for a lock keeps everybody who comes after it from the table, until it lets them pass.

@@ -68,6 +68,10 @@ impl Store {
                     "set local statement_timeout = '60s'; select pg_advisory_xact_lock({LOCK}); \
                      set local statement_timeout = 0; set local lock_timeout = '{LOCK_PATIENCE}'"
                 ))?;
+                // Of a process that is ended meanwhile nothing goes on at the server. PostgreSQL before 14 does not look.
+                pg.batch_execute(
+                    "select set_config(name, '1s', true) from pg_settings where name = 'client_connection_check_interval'",
+                )?;
             }
             // Again: others may have made tables since.
             if let Some(refusal) = refusal_to_migrate(state(conn)?, self.url()) {

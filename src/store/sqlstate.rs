@@ -5,6 +5,7 @@
 use diesel::result::DatabaseErrorInformation;
 
 use super::StoreError;
+use super::schema_state::grants;
 
 /// The code of an error that the server told.
 pub fn of(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<&str> {
@@ -26,6 +27,7 @@ pub fn error(code: &str, words: String) -> StoreError {
         "53100" => StoreError::Disk(words),
         _ if ["08", "40", "53"].contains(&&code[..2]) => StoreError::Unavailable(words),
         "25P03" | "25P04" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" => StoreError::Unavailable(words),
+        "42501" => StoreError::Failed(format!("{words}; {}", grants("SCHEMA", "ROLE"))),
         _ => StoreError::Failed(words),
     }
 }
