@@ -35,10 +35,10 @@ fn serve_until_stopped(config: &Config, lines: &Lines, gather: Gather) -> Result
     };
     let Signals { mut stop, reread } = Signals::listen(last_words.clone())?;
     actix_rt::System::new().block_on(async {
-        let stopped = async {
+        let told_to_stop = async {
             stop.recv().await;
         };
-        let Some(server) = Server::start(config, Clock::System, stopped).await? else {
+        let Some(server) = Server::start(config, Clock::System, told_to_stop).await? else {
             systemd::stopping();
             log::info!("stopped before the start was done");
             lines.flush(LAST_WORDS);
