@@ -42,10 +42,11 @@ impl Store {
 
     /// Keeps the time that a node believes, for the next one that starts.
     pub fn believe_time(&self, now: Timestamp) -> Result<(), StoreError> {
-        let value = meta::value.eq(now.as_micros().to_string());
+        let micros = now.as_micros().to_string();
         self.write(|conn| {
+            let value = meta::value.eq(&micros);
             let key = MetaKey::BelievedTime.as_str();
-            if diesel::update(meta::table.find(key)).set(value.clone()).execute(conn)? == 0 {
+            if diesel::update(meta::table.find(key)).set(value).execute(conn)? == 0 {
                 diesel::insert_into(meta::table).values((meta::key.eq(key), value)).execute(conn)?;
             }
             Ok(())

@@ -4,6 +4,7 @@ use std::fmt;
 
 use diesel::ConnectionError;
 
+use super::pooler::NO_TRANSACTIONS;
 use crate::domain::shown::one_line;
 
 /// Why a connection could not be opened, without the password.
@@ -24,6 +25,7 @@ impl ConnectError {
     pub fn is_lasting(&self) -> bool {
         let words = ["authentication failed", "no password supplied", "no pg_hba.conf entry", "permission denied for"];
         words.iter().any(|words| self.0.contains(words))
+            || self.0.contains(NO_TRANSACTIONS)
             || (self.0.contains("FATAL:") && self.0.contains("does not exist"))
     }
 

@@ -38,8 +38,8 @@ impl Store {
     ) -> Result<Restored, StoreError> {
         let DatabaseUrl::Sqlite(path) = self.url() else {
             return Err(StoreError::Unusable(format!(
-                "jeton restores SQLite databases; PostgreSQL has a tool of its own: \
-                 pg_restore --clean --if-exists --no-owner --dbname=\"$DATABASE_URL\" {}",
+                "jeton restores SQLite databases; PostgreSQL has tools of its own (docs/operating.md has the steps before and \
+                 after): pg_restore --no-owner --single-transaction --dbname=\"$DATABASE_URL\" {}",
                 backup.display()
             )));
         };
