@@ -128,7 +128,7 @@ on_both! {
         drop(server);
         let new_key = "f".repeat(64);
         let anew = || jeton(&scene.database).env("JETON_SECRET_KEY", &new_key);
-        assert_eq!(anew().run(&["user", "list"]).status, 1, "another key is refused");
+        assert_eq!(anew().run(&["token", "create", "alice"]).status, 1, "another key is refused");
         let blocks = blocks("The secret key is lost");
         scene.run(&blocks[..1], None);
         let server = anew().serve();

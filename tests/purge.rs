@@ -17,6 +17,11 @@ const DAY: Duration = Duration::from_hours(24);
 fn purged(app: &App, settings: &[(&str, &str)]) {
     let marker = "insert into audit_log (at, actor, action, target) values ('1971-01-01', 'x', 'x', 'marker')";
     app.database.sql(marker);
+    // It is one of several, which have run all the time.
+    app.database.sql(&format!(
+        "insert into meta (key, value) values ('believed_time', '{}') on conflict (key) do update set value = excluded.value",
+        app.clock.now().as_micros()
+    ));
     let node = app.node(settings);
     eventually("a purge", LIMIT, || {
         (app.database.sql("select count(*) from audit_log where target = 'marker'") == "0").then_some(())

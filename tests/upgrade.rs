@@ -2,6 +2,7 @@
 //! are newer than this one.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -138,6 +139,135 @@ on_both! {
             assert!(words.contains("this one knows none after 2026"), "{words}");
         }
     }
+}
+
+const OTHER_COLLATION: &str = include_str!("../migrations/postgres/2026-11-28-150000_names_by_bytes/down.sql");
+const SAME_AGAIN: &str = include_str!("../migrations/postgres/2026-11-28-150000_names_by_bytes/up.sql");
+
+/// That the migrations with this beginning are still to be run.
+fn not_run(beginning: &str) -> String {
+    format!("delete from __diesel_schema_migrations where version like '{beginning}%';")
+}
+
+/// Whatever reads and writes, by several connections at once. Gives what was refused.
+fn refusals(app: &App, token: &str) -> Vec<String> {
+    let named = |number: usize| {
+        let name = format!("u{number}{}", app.database.sql("select count(*) from audit_log"));
+        json!({"username": name, "password": "correct horse battery"})
+    };
+    let requests = |number| {
+        vec![
+            Request::new("POST", "/api-token-auth/").json(&json!({"username": ADMIN.0, "password": ADMIN.1})),
+            Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&[("token", token)]),
+            Request::new("GET", "/auth/verify").token(token),
+            Request::new("GET", "/me").token(token),
+            Request::new("GET", "/admin/users/?search=adm").token(token),
+            Request::new("GET", "/admin/clients/").token(token),
+            Request::new("GET", "/admin/audit/").token(token),
+            Request::new("POST", "/admin/users/").token(token).json(&named(number)),
+        ]
+    };
+    std::thread::scope(|scope| {
+        let ask = |number| {
+            move || {
+                let answers = requests(number).into_iter().map(|request| app.send(request));
+                answers.filter(|answer| answer.status >= 300).map(|answer| format!("{answer:?}")).collect::<Vec<_>>()
+            }
+        };
+        let threads: Vec<_> = (0..6).map(|number| scope.spawn(ask(number))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// jeton's sessions.
+fn sessions(database: &TestDatabase) -> Vec<String> {
+    let sessions = "select pid from pg_stat_activity where datname = current_database() and application_name = 'jeton'";
+    database.sql(sessions).lines().map(str::to_owned).collect()
+}
+
+/// PostgreSQL refuses a statement that was prepared when a column was of another type, or collation.
+#[test]
+fn a_column_of_another_type_is_noticed_by_nobody_who_asks() {
+    let app = App::with(Kind::Postgres, &[("JETON_CACHE_BYTES", "0")]);
+    let token = app.admin_token();
+    let none: [String; 0] = [];
+    assert_eq!(refusals(&app, &token), none);
+    for change in [OTHER_COLLATION, SAME_AGAIN] {
+        app.database.sql(&format!("begin; {change}; commit;"));
+        for _ in 0..3 {
+            assert_eq!(refusals(&app, &token), none);
+        }
+    }
+}
+
+/// An older jeton does not prepare it anew: it opens other sessions.
+#[test]
+fn a_migration_that_changes_a_columns_type_ends_the_sessions_of_jeton_and_no_other_does() {
+    let app = App::start(Kind::Postgres);
+    let token = app.admin_token();
+    assert!(refusals(&app, &token).is_empty());
+    let mut operator = Session::open(&app.database);
+    let again = not_run("20261128150000") + &not_run("20261128150100");
+    app.database.sql(&format!("begin; {OTHER_COLLATION}; {again} commit;"));
+    let before = sessions(&app.database);
+    assert!(!before.is_empty());
+    done(&jeton(&app.database), &["migrate"]);
+    eventually("other sessions", LIMIT, || {
+        let now = sessions(&app.database);
+        before.iter().all(|pid| !now.contains(pid)).then_some(())
+    });
+    assert_eq!(operator.run("select 1;"), "1", "of a session of somebody else");
+    app.heard();
+    let before = sessions(&app.database);
+    app.database.sql(&not_run("20261128150300"));
+    done(&jeton(&app.database), &["migrate"]);
+    let now = sessions(&app.database);
+    assert!(before.iter().any(|pid| now.contains(pid)), "{before:?}, then {now:?}");
+    assert!(refusals(&app, &token).is_empty());
+}
+
+/// Which migrations were run.
+fn run_so_far(database: &TestDatabase) -> String {
+    database.sql("select string_agg(version, ' ' order by version) from __diesel_schema_migrations")
+}
+
+/// Whoever is told to stop while it waits for another's lock does not wait for it, and leaves all as it was.
+#[test]
+fn a_start_that_waits_for_a_migrations_lock_is_stopped_at_once() {
+    let locks = [
+        "begin; update users set email = 'a@example.com' where id = 1;",
+        // What another node's migrations hold.
+        "begin; select pg_advisory_xact_lock(7666661962603823105);",
+    ];
+    for lock in locks {
+        let database = first(Kind::Postgres);
+        let before = run_so_far(&database);
+        let mut holder = Session::open(&database);
+        holder.run(lock);
+        let server: Process = jeton(&database).spawn(&["serve"], std::process::Stdio::null());
+        database.wait_for_blocked(1);
+        server.signal("TERM");
+        assert_eq!(server.wait(LIMIT).code(), Some(0), "{lock}: {server:?}");
+        assert!(server.stderr().contains("stopped before the start was done"), "{server:?}");
+        holder.run("commit;");
+        eventually("an end of its session", LIMIT, || sessions(&database).is_empty().then_some(()));
+        assert_eq!(run_so_far(&database), before, "{lock}");
+        done(&jeton(&database), &["migrate"]);
+    }
+}
+
+/// A server that takes connections and says nothing.
+#[test]
+fn a_start_that_waits_for_the_database_is_stopped_at_once() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hosts = vec![format!("127.0.0.1:{}", silent.local_addr().unwrap().port()); 40].join(",");
+    let url = format!("postgres://jeton@{hosts}/jeton");
+    let waiting = TestDatabase { url, folder: None, postgres: None };
+    let server: Process = jeton(&waiting).spawn(&["serve"], std::process::Stdio::null());
+    let taken = silent.accept().unwrap();
+    server.signal("TERM");
+    assert_eq!(server.wait(LIMIT).code(), Some(0), "{server:?}");
+    drop(taken);
 }
 
 /// A migration that waits for a lock keeps everybody who comes after it from the table, until it lets them pass.

@@ -31,7 +31,7 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Config, Given, Kind, environment, os_user, settings};
 use crate::domain::time::Clock;
-use crate::server::{Schema, StartError, open_service};
+use crate::server::{Schema, StartError, open_service, open_service_without_keys};
 use crate::service::{Error, Service, Superuser};
 
 /// A token service: a drop-in for Django REST framework's token authentication, with RFC 7662 introspection.
@@ -205,23 +205,35 @@ fn flags(matches: &ArgMatches) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Opens the service on a database that is there and runs `work` with the rights of whoever may run commands here.
+/// Opens the service on a database that is there, without its secret key, and runs `work` with the rights of whoever may run
+/// commands here.
 fn with_service<F: Future<Output = Result<(), Failure>>>(
     config: &Config,
     work: impl FnOnce(Service, Superuser) -> F,
 ) -> Result<(), Failure> {
-    with_service_on(Schema::Require, config, work)
+    run_on(open_service_without_keys(&with_one_thread(config), Clock::System)?, work)
 }
 
-/// The same, for the few commands that make a database.
+/// The same with its secret key, for the few commands that hand out login keys or bring them along; some make a database.
 fn with_service_on<F: Future<Output = Result<(), Failure>>>(
     schema: Schema,
     config: &Config,
     work: impl FnOnce(Service, Superuser) -> F,
 ) -> Result<(), Failure> {
+    run_on(open_service(&with_one_thread(config), Clock::System, schema)?, work)
+}
+
+/// Commands check one password at a time at most.
+fn with_one_thread(config: &Config) -> Config {
     let mut config = config.clone();
     config.hashing.threads = 1;
-    let service = open_service(&config, Clock::System, schema)?;
+    config
+}
+
+fn run_on<F: Future<Output = Result<(), Failure>>>(
+    service: Service,
+    work: impl FnOnce(Service, Superuser) -> F,
+) -> Result<(), Failure> {
     let done = actix_rt::System::new().block_on(work(service.clone(), Superuser::command(&os_user())));
     service.close();
     done

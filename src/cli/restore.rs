@@ -1,13 +1,16 @@
 //! `jeton restore`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::Failure;
 use crate::config::Config;
+use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Clock;
-use crate::server::{StartError, open_store};
+use crate::server::{StartError, open_store, read_sealer};
+use crate::service::key_file;
+use crate::store::StoreError;
 
 #[derive(Args)]
 pub struct RestoreArguments {
@@ -17,7 +20,13 @@ pub struct RestoreArguments {
 
 /// Puts a backup in the place of an SQLite database that nobody uses.
 pub fn restore(arguments: RestoreArguments, config: &Config) -> Result<(), Failure> {
-    let restored = open_store(config)?.restore(&arguments.file, Clock::System.now()).map_err(StartError::Store)?;
+    let sealer = read_sealer(config)?;
+    let check = |derived: &str| match &sealer {
+        Some(sealer) if sealer.place_of(derived).is_none() => Err(other_key(&arguments.file, config)),
+        _ => Ok(()),
+    };
+    let restored = open_store(config)?.restore(&arguments.file, check, Clock::System.now());
+    let restored = restored.map_err(StartError::Store)?;
     eprintln!("restored {} from {}", config.database.url, arguments.file.display());
     if let Some(kept) = restored.kept {
         eprintln!("what was there is kept at {}", kept.display());
@@ -27,4 +36,20 @@ pub fn restore(arguments: RestoreArguments, config: &Config) -> Result<(), Failu
     }
     eprintln!("all is as it was then: what was revoked or changed since is not, so do that again before jeton starts");
     Ok(())
+}
+
+fn other_key(backup: &Path, config: &Config) -> StoreError {
+    let (ours, without) = match (&config.secret_keys.key, &config.database.url) {
+        (None, DatabaseUrl::Sqlite(database)) => {
+            let file = key_file::path_beside(database).display().to_string();
+            (format!("the one in {file}"), format!("move {file} away"))
+        }
+        _ => ("JETON_SECRET_KEY".to_owned(), "unset JETON_SECRET_KEY".to_owned()),
+    };
+    StoreError::Unusable(format!(
+        "{backup} was made with another secret key than {ours}, so it is another jeton's, or the key was replaced since: \
+         take the right backup, or put its key in the place of this one, or, where the key was replaced, into \
+         JETON_SECRET_KEY_FALLBACKS; to restore it without its key, {without} first",
+        backup = backup.display()
+    ))
 }

@@ -23,17 +23,22 @@ pub fn revoke_many(Many { users, since, until, yes }: Many, config: &Config) -> 
         }
         let which = TokenFilter { user_ids: (!users.is_empty()).then_some(ids), since, until };
         let counted = service.count_tokens(&which, &caller).await?;
-        let live = counted.tokens.unsigned_abs();
-        if live > 0 {
-            let (tokens, users) = (number(live, "live token"), number(counted.users.unsigned_abs(), "user"));
-            confirm_or_yes(&format!("{tokens} of {users} will be revoked."), "Revoke them?", yes)?;
+        let [live, owners, over] = [counted.tokens, counted.users, counted.over].map(i64::unsigned_abs);
+        if live + over > 0 {
+            let more = if over > 0 {
+                format!(", and {} whose time is over by this machine's clock", number(over, "token"))
+            } else {
+                String::new()
+            };
+            let (tokens, owners) = (number(live, "live token"), number(owners, "user"));
+            confirm_or_yes(&format!("{tokens} of {owners} will be revoked{more}."), "Revoke them?", yes)?;
         }
-        let bar = bar(Some(live), "revoking", "tokens");
+        let bar = bar(Some(live + over), "revoking", "tokens");
         let done = service.revoke_tokens(which, counted, &caller, |more| bar.inc(more)).await;
         bar.finish_and_clear();
         let revoked = done.map_err(|error| {
             Failure::new(format!(
-                "{error}; {} are revoked, run this again for the rest",
+                "{error}; {} revoked so far, run this again for the rest",
                 number(bar.position(), "token")
             ))
         })?;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use signal_hook::low_level::exit;
+
 use super::output::line;
 use super::{Failure, systemd};
 use crate::config::{Config, Given, Listen};
@@ -33,7 +35,16 @@ fn serve_until_stopped(config: &Config, lines: &Lines, gather: Gather) -> Result
     };
     let Signals { mut stop, reread } = Signals::listen(last_words.clone())?;
     actix_rt::System::new().block_on(async {
-        let server = Server::start(config, Clock::System).await?;
+        let told_to_stop = async {
+            stop.recv().await;
+        };
+        let Some(server) = Server::start(config, Clock::System, told_to_stop).await? else {
+            systemd::stopping();
+            log::info!("stopped before the start was done");
+            lines.flush(LAST_WORDS);
+            // Whatever waits for the database still is not waited for.
+            exit(0);
+        };
         server.metrics().count_dropped(lines.clone());
         for url in &server.urls {
             log::info!("jeton {} listening on {url}", env!("CARGO_PKG_VERSION"));

@@ -8,12 +8,13 @@ use clap::{Args, Subcommand};
 use super::audit::moment;
 use super::output::{json_array, line, table, visible};
 use super::revoke_many::{Many, revoke_many};
-use super::{Failure, no_such_user, with_service};
+use super::{Failure, no_such_user, with_service, with_service_on};
 use crate::config::Config;
 use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenFacts;
+use crate::server::Schema;
 use crate::service::{Error, NamedToken, RegenerateOptions, Service, Superuser};
 
 /// What can be done to tokens.
@@ -77,7 +78,7 @@ pub struct Create {
 
 pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
     match command {
-        TokenCommand::Create(create) => with_service(config, |service, caller| async move {
+        TokenCommand::Create(create) => with_service_on(Schema::Require, config, |service, caller| async move {
             let username = create.username.clone();
             let token = self::create(create, &service, &caller).await.map_err(|error| match error {
                 // DRF's sentence (rest_framework/authtoken/management/commands/drf_create_token.py)
@@ -92,8 +93,7 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
         TokenCommand::Explain => with_service(config, |service, caller| async move {
             let mut key = String::new();
             std::io::stdin().read_to_string(&mut key)?;
-            let key = key.strip_suffix('\n').unwrap_or(&key);
-            let explanation = service.explain(key.strip_suffix('\r').unwrap_or(key), &caller).await?;
+            let explanation = service.explain(key_of(&key), &caller).await?;
             line(explanation.reason)?;
             for (name, value) in [
                 ("user", explanation.username),
@@ -118,6 +118,15 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
         TokenCommand::Revoke(Revoke { users, since, until, yes, .. }) => {
             revoke_many(Many { users, since, until, yes }, config)
         }
+    }
+}
+
+/// The key in what somebody copied: alone, or behind the word that it has in a header.
+fn key_of(text: &str) -> &str {
+    let text = text.trim();
+    match text.split_once(char::is_whitespace) {
+        Some((word, key)) if ["token", "bearer"].contains(&word.to_ascii_lowercase().as_str()) => key.trim_start(),
+        _ => text,
     }
 }
 

@@ -153,16 +153,32 @@ fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failu
 
 fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
-        let mut kept = Vec::new();
+        let (mut kept, mut unknown): (Vec<User>, Vec<&str>) = (Vec::new(), Vec::new());
         for name in &all_but {
-            kept.push(service.user(name, &caller).await.map_err(no_such_user(name))?);
+            match service.user(name, &caller).await {
+                Ok(user) if kept.iter().any(|other| other.id == user.id) => {}
+                Ok(user) => kept.push(user),
+                Err(Error::NotFound) if unknown.contains(&name.as_str()) => {}
+                Err(Error::NotFound) => unknown.push(name),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match unknown[..] {
+            [] => {}
+            [name] => return Err(no_such_user(name)(Error::NotFound)),
+            [..] => return Err(Failure::new(format!("users {} do not exist", unknown.join(", ")))),
         }
         let count = service.count_active_but(&kept, &caller).await.map_err(|error| match error {
             Error::Conflict(why) => Failure::new(format!("{why} Name one behind --all-but.")),
             other => other.into(),
         })?;
         if count > 0 {
-            let what = format!("{} will be inactive, all but {}.", number(count, "active user"), all_but.join(", "));
+            let names: Vec<&str> = kept.iter().map(|user| user.username.as_str()).collect();
+            let what = format!(
+                "{} will be deactivated, which is everybody but {}.",
+                number(count, "active user"),
+                names.join(", ")
+            );
             confirm_or_yes(&what, "Deactivate them?", yes)?;
         }
         let bar = bar(Some(count), "deactivating", "users");
@@ -170,7 +186,7 @@ fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(
         bar.finish_and_clear();
         let deactivated = done.map_err(|error| {
             let so_far = number(bar.position(), "user");
-            Failure::new(format!("{error}; {so_far} are inactive, run this again for the rest"))
+            Failure::new(format!("{error}; {so_far} deactivated so far, run this again for the rest"))
         })?;
         eprintln!("deactivated: {}", number(deactivated, "user"));
         Ok(())

@@ -137,6 +137,9 @@ async fn keep_purging(service: Service) {
                 log::log!(error.level(), "{what:?} wait to be purged: {error}");
             }
         }
+        if let Err(error) = service.note_time().await {
+            log::log!(error.level(), "the time is not kept for the next start: {error}");
+        }
         actix_rt::time::sleep(PURGE_INTERVAL).await;
     }
 }

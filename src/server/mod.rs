@@ -10,9 +10,12 @@ mod signals;
 mod stop;
 mod wire;
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_rt::task::JoinHandle;
@@ -29,7 +32,7 @@ use crate::service::{Error, FirstStart, Metrics, Service};
 use crate::store::StoreError;
 use certificate::Certificate;
 use listen::{cannot_listen, listen, listen_unix};
-pub use open::{Schema, migrate, open_service, open_store, read_sealer};
+pub use open::{Schema, migrate, open_service, open_service_without_keys, open_store, read_sealer};
 pub use reload::{Gather, Reload};
 pub use signals::Signals;
 pub use stop::{Stop, end_for_sure};
@@ -68,17 +71,34 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens everything and begins to listen.
+    /// Opens everything and begins to listen. `None`: it was told to `stop` while it waited for PostgreSQL, or for others'
+    /// locks there. What was under way is one transaction, which ends with this process; who gets `None` ends it. An SQLite
+    /// database is nobody else's, and is opened to the end.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
+    pub async fn start(
+        config: &Config,
+        clock: Clock,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Option<Self>, StartError> {
         let certificate = config.serving.tls.as_ref().map(Certificate::read).transpose()?.map(Arc::new);
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let tables = if config.database.migrate { Schema::Migrate } else { Schema::Require };
-        let service = open_service(config, clock, tables)?;
+        let settings = config.clone();
+        let mut opening = actix_rt::task::spawn_blocking(move || open_service(&settings, clock, tables));
+        let mut stop = pin!(stop);
+        let opened = poll_fn(|context| {
+            if config.database.url.is_postgres() && stop.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+            Pin::new(&mut opening).poll(context).map(Some)
+        });
+        let Some(opened) = opened.await else { return Ok(None) };
+        let service = opened.map_err(|panic| StartError::Io("the start".into(), io::Error::other(panic)))??;
         // A start that fails leaves the database as a stop does.
-        Self::listening(config, certificate, scheme, service.clone()).await.inspect_err(|_| service.close())
+        let server = Self::listening(config, certificate, scheme, service.clone()).await;
+        server.map(Some).inspect_err(|_| service.close())
     }
 
     async fn listening(

@@ -1,12 +1,12 @@
 //! Everything behind the routes, opened as the settings say.
 
 use super::StartError;
-use crate::config::Config;
+use crate::config::{Config, SecretKeys};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::secret_key::SecretKey;
 use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
-use crate::service::{Hasher, Sealer, Service, key_file};
+use crate::service::{Hasher, Policy, Sealer, Service, key_file};
 use crate::store::{ALL_BUT_OWNER, MetaKey, SchemaState, Store, StoreError, close_file};
 
 /// Opens the store without touching its schema.
@@ -32,10 +32,27 @@ pub enum Schema {
 /// [`StartError`].
 pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Service, StartError> {
     let store = open_store(config)?;
-    open_on(store.clone(), config, clock, schema).inspect_err(|_| store.close())
+    open_on(store.clone(), config, clock, schema, Keys::Required).inspect_err(|_| store.close())
 }
 
-fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema) -> Result<Service, StartError> {
+/// The same on a database that is there, for what neither hands out login keys nor makes any: the secret key is not asked
+/// for, so that a backup can be looked at without it, and a lost key is in the way of nothing else.
+///
+/// # Errors
+/// [`StartError`].
+pub fn open_service_without_keys(config: &Config, clock: Clock) -> Result<Service, StartError> {
+    let store = open_store(config)?;
+    open_on(store.clone(), config, clock, Schema::Require, Keys::Unneeded).inspect_err(|_| store.close())
+}
+
+/// Whether the secret key is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    Required,
+    Unneeded,
+}
+
+fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema, keys: Keys) -> Result<Service, StartError> {
     match schema {
         Schema::Require => store.require_schema()?,
         Schema::Migrate => {
@@ -44,10 +61,23 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema) -> Resul
             }
         }
     }
-    let sealer = secret_key(config, &store)?.map(|key| Sealer::new(&key, &config.secret_keys.fallbacks));
+    let (sealer, token_mode) = match keys {
+        Keys::Required => {
+            let key = secret_key(config, &store)?;
+            (key.map(|key| Sealer::new(&key, &config.secret_keys.fallbacks)), config.policy.token_mode)
+        }
+        // Nothing is sealed or opened.
+        Keys::Unneeded => {
+            if let (None, DatabaseUrl::Sqlite(database)) = (&config.secret_keys.key, &config.database.url) {
+                close_file(&key_file::path_beside(database), ALL_BUT_OWNER)?;
+            }
+            (None, TokenMode::Multiple)
+        }
+    };
     let hasher =
         Hasher::start(config.hashing).map_err(|error| StartError::Io("cannot start a hashing thread".into(), error))?;
-    Ok(Service::new(store, hasher, sealer, clock, config.policy.clone())?)
+    let policy = Policy { token_mode, ..config.policy.clone() };
+    Ok(Service::new(store, hasher, sealer, clock, policy)?)
 }
 
 /// The keys to open seals with, if there are any; none is made.
@@ -55,7 +85,15 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema) -> Resul
 /// # Errors
 /// [`StartError::Io`] when the file beside an SQLite database cannot be read.
 pub fn read_sealer(config: &Config) -> Result<Option<Sealer>, StartError> {
-    let key = match (&config.secret_keys.key, &config.database.url) {
+    sealer_of(&config.secret_keys, &config.database.url)
+}
+
+/// The same of these settings.
+///
+/// # Errors
+/// As [`read_sealer`].
+pub(super) fn sealer_of(keys: &SecretKeys, url: &DatabaseUrl) -> Result<Option<Sealer>, StartError> {
+    let key = match (&keys.key, url) {
         (Some(key), _) => Some(key.clone()),
         (None, DatabaseUrl::Postgres(_)) => None,
         (None, DatabaseUrl::Sqlite(database)) => {
@@ -63,7 +101,7 @@ pub fn read_sealer(config: &Config) -> Result<Option<Sealer>, StartError> {
             key_file::read(&path).map_err(|error| StartError::Io(path.display().to_string(), error))?
         }
     };
-    Ok(key.map(|key| Sealer::new(&key, &config.secret_keys.fallbacks)))
+    Ok(key.map(|key| Sealer::new(&key, &keys.fallbacks)))
 }
 
 /// Makes the database where it is missing, and brings its schema up to date; says which migrations were run.

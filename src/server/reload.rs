@@ -8,9 +8,10 @@ use tokio::sync::mpsc::Receiver;
 
 use super::StartError;
 use super::certificate::Certificate;
+use super::open::sealer_of;
 use crate::config::{ConfigError, Given, SecretKeys, TlsFiles};
 use crate::domain::database_url::DatabaseUrl;
-use crate::service::{Sealer, Service};
+use crate::service::Service;
 use crate::store::StoreError;
 
 /// How often a database that gives no connection is a reason to read `DATABASE_URL` again.
@@ -63,7 +64,8 @@ impl Reload {
             None if matches!(reread.tls, Ok(None)) => {}
             None => log::error!("JETON_TLS_CERT: HTTPS begins with a restart"),
         }
-        tell("JETON_SECRET_KEY", self.take_keys(reread.secret_keys));
+        let keys = reread.secret_keys.map_err(Fault::from);
+        tell("JETON_SECRET_KEY", keys.and_then(|keys| self.take_keys(&keys)));
         let url = reread.database_url.map_err(Fault::from);
         tell("DATABASE_URL", url.and_then(|url| Ok(self.service.move_to(&url)?)));
     }
@@ -86,10 +88,14 @@ impl Reload {
         }
     }
 
-    fn take_keys(&self, keys: Result<SecretKeys, ConfigError>) -> Result<bool, Fault> {
-        // Without one, it is the key beside an SQLite database: nobody has given another.
-        let SecretKeys { key: Some(key), fallbacks } = keys? else { return Ok(false) };
-        Ok(self.service.replace_secret_keys(Sealer::new(&key, &fallbacks))?)
+    /// Without a key in the settings it is the one beside an SQLite database, as at the start.
+    fn take_keys(&self, keys: &SecretKeys) -> Result<bool, Fault> {
+        match sealer_of(keys, self.service.database_url())? {
+            Some(sealer) => Ok(self.service.replace_secret_keys(sealer)?),
+            None if self.service.has_secret_keys() => Err(Fault("it is empty or not set any more".into())),
+            None if keys.fallbacks.is_empty() => Ok(false),
+            None => Err(Fault("JETON_SECRET_KEY_FALLBACKS is set, and it is not".into())),
+        }
     }
 }
 

@@ -10,8 +10,16 @@ use signal_hook::iterator::Signals as Heard;
 use signal_hook::low_level::exit;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// What would kill the process by default, and no fault of its own raises. SIGPIPE is among those that Rust turns off.
+/// What would kill the process by default, and no fault of its own raises. SIGPIPE is among those that Rust turns off, and
+/// SIGSYS stays: a filter of system calls raises it, and to go on then would be to go on without what it refused.
 const PASSED_OVER: [i32; 9] = [SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGXFSZ];
+
+/// Linux's SIGSTKFLT, which nothing raises any more, and SIGPWR, of a power supply that fails: to stop is what init asks for
+/// then, by SIGTERM.
+#[cfg(all(target_os = "linux", not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64"))))]
+const OF_LINUX: [i32; 2] = [16, 30];
+#[cfg(not(all(target_os = "linux", not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64")))))]
+const OF_LINUX: [i32; 0] = [];
 
 /// Linux's signals without a name.
 const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
@@ -33,7 +41,7 @@ impl Signals {
     pub fn listen(last_words: impl Fn() + Send + 'static) -> io::Result<Self> {
         let ((stops, stop), (rereads, reread)) = (channel(1), channel(1));
         let mut heard = Heard::new([SIGTERM, SIGINT, SIGHUP])?;
-        for signal in PASSED_OVER.into_iter().chain(REAL_TIME) {
+        for signal in PASSED_OVER.into_iter().chain(OF_LINUX).chain(REAL_TIME) {
             // One that this system does not know does not come.
             let _ = heard.add_signal(signal);
         }

@@ -1,4 +1,5 @@
-//! Whether this node's clock can be believed: by its database's clock, and by the machine's uptime, which nobody sets.
+//! Whether this node's clock can be believed: by its database's clock, or, over SQLite, which has none, by the time that was
+//! last believed; and by the machine's uptime, which nobody sets.
 //!
 //! Ends of tokens and of graces go by a node's clock whatever it says. What is deleted for good waits until it is right.
 
@@ -9,12 +10,20 @@ use std::time::Duration;
 use super::{Error, Service};
 use crate::domain::change::Change;
 use crate::domain::time::{Timestamp, Uptime};
+use crate::store::Store;
 
 /// How far a clock may be from the database's, and how far it may be set.
 const TOLERANCE: Duration = Duration::from_secs(2);
 
 /// How long a clock that was set further is not believed: so long there is time to find out that it was set wrong.
 const SETTLING: Duration = Duration::from_hours(1);
+
+/// How much later than the time that was last believed a node may start over SQLite. If it is later than that, the service
+/// was stopped for so long, or the clock is wrong.
+const ABSENCE: Duration = Duration::from_hours(24);
+
+/// How old the time that was last believed may become before it is written anew.
+const BELIEVING_INTERVAL: Duration = Duration::from_hours(6);
 
 /// How often the log is told at most.
 const TELLING_INTERVAL: Duration = Duration::from_mins(1);
@@ -28,6 +37,8 @@ pub enum ClockState {
     Differs(i64),
     /// Set so many microseconds forward, or back, a while ago.
     Set(i64),
+    /// So long after the time that was last believed, at a start a while ago.
+    After(Duration),
 }
 
 /// `ok`, or what is wrong.
@@ -42,6 +53,9 @@ impl fmt::Display for ClockState {
             Self::Set(micros) => {
                 let direction = if *micros > 0 { "forward" } else { "back" };
                 write!(f, "set {direction} by {:.1} s", seconds(*micros).abs())
+            }
+            Self::After(absence) => {
+                write!(f, "{:.1} days after it was last believed", absence.as_secs_f64() / 86_400.0)
             }
         }
     }
@@ -66,8 +80,32 @@ struct Seen {
     ahead: Option<i64>,
     /// How far it was set last, and when.
     set: Option<(i64, Uptime)>,
+    /// What this node found at its start, where its database has no clock of its own.
+    start: Option<Start>,
     /// When the log was told last that it is not right.
     told: Option<Uptime>,
+}
+
+/// The time that was last believed, as a node found it at its start.
+#[derive(Clone, Copy)]
+struct Start {
+    /// How much later it was by this node's clock, if that was too much, and when it looked.
+    after: Option<(Duration, Uptime)>,
+    /// As it is kept in the database now.
+    believed: Option<Timestamp>,
+}
+
+impl Start {
+    fn new(last: Option<Timestamp>, believed: Option<Timestamp>, now: Timestamp, uptime: Uptime) -> Self {
+        let after = last.map(|last| now.since(last)).filter(|after| *after > ABSENCE);
+        Self { after: after.map(|after| (after, uptime)), believed }
+    }
+
+    /// Whether the time that was last believed is to be written anew.
+    fn is_old(self, now: Timestamp) -> bool {
+        self.believed
+            .is_none_or(|believed| now.since(believed) >= BELIEVING_INTERVAL || believed > now.latest_credible())
+    }
 }
 
 impl ClockWatch {
@@ -93,15 +131,28 @@ impl Seen {
         if let Some(ahead) = self.ahead.filter(|ahead| is_beyond(*ahead)) {
             return ClockState::Differs(ahead);
         }
-        self.set
+        if let Some((moved, _)) = self.set.filter(|(_, at)| uptime.since(*at) < SETTLING) {
+            return ClockState::Set(moved);
+        }
+        let after = self.start.and_then(|start| start.after);
+        after
             .filter(|(_, at)| uptime.since(*at) < SETTLING)
-            .map_or(ClockState::Right, |(moved, _)| ClockState::Set(moved))
+            .map_or(ClockState::Right, |(after, _)| ClockState::After(after))
     }
 
     fn tell(&mut self, state: ClockState, uptime: Uptime) {
         if state == ClockState::Right {
             if self.told.take().is_some() {
                 log::info!("this node's clock is right again");
+            }
+        } else if let ClockState::After(_) = state {
+            // Once: nobody can do more about it than to look.
+            if self.told.is_none() {
+                self.told = Some(uptime);
+                log::warn!(
+                    "this node's clock is {state}: either the service was stopped for so long, and all is well, or the \
+                     clock is wrong. In case it is, nothing is purged for an hour"
+                );
             }
         } else if self.told.is_none_or(|told| uptime.since(told) >= TELLING_INTERVAL) {
             self.told = Some(uptime);
@@ -136,12 +187,36 @@ impl Service {
         self.read_clock();
         let clock = self.clock().clone();
         let compared = self.db(move |store| store.compare_clocks(|| clock.now())).await?;
+        let is_started = self.inner.clock_watch.lock().start.is_some();
+        if compared.is_none() && !is_started {
+            let believed = self.db(Store::believed_time).await?;
+            // An older jeton has kept none.
+            let last = if believed.is_some() { believed } else { self.db(Store::newest_entry).await? };
+            let (now, uptime) = self.clock().both();
+            self.inner.clock_watch.lock().start.get_or_insert_with(|| Start::new(last, believed, now, uptime));
+        }
         // SQLite's is the machine's own.
         let ahead = compared.map_or(0, |[before, theirs, after]| ahead(before, self.clock().elsewhere(theirs), after));
         self.inner.clock_watch.lock().ahead = Some(ahead);
         self.inner.metrics.clock.difference.set(seconds(ahead));
         let (now, state) = self.read_clock();
         Ok((state == ClockState::Right).then_some(now))
+    }
+
+    /// Keeps the time for the next start, if it is to be believed and the database has no clock of its own.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn note_time(&self) -> Result<(), Error> {
+        let (now, state) = self.read_clock();
+        let start = self.inner.clock_watch.lock().start;
+        if state == ClockState::Right && start.is_some_and(|start| start.is_old(now)) {
+            self.db(move |store| store.believe_time(now)).await?;
+            if let Some(start) = &mut self.inner.clock_watch.lock().start {
+                start.believed = Some(now);
+            }
+        }
+        Ok(())
     }
 
     /// How this node's clock stands: as it was compared last, or set since.

@@ -49,11 +49,12 @@ pub struct Readiness {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub detail: Option<&'static str>,
-    /// `ok`, or `down`.
+    /// `ok`; `down`; `forbidden`, its role may not read jeton's tables.
     #[schema(example = "ok")]
     pub database: &'static str,
     /// `ok`; `newer`, of a newer jeton, and this one can go with it; `too_new`, it cannot; `behind`, migrations are to be
-    /// run; `missing`; `foreign`, of something else. As it was when the database was asked last.
+    /// run; `missing`; `foreign`, of something else; `unknown`, while the database is forbidden. As it was when the database was
+    /// asked last.
     #[schema(example = "ok")]
     pub schema: &'static str,
     /// Whether memory may answer: `ok`; `stale`, past the bound, within `JETON_STALE_IF_ERROR`; `none`; `off`, there is no
@@ -76,20 +77,44 @@ impl Readiness {
     pub const fn is_ready(&self) -> bool {
         self.detail.is_none()
     }
+
+    /// Whether the node is, and whether each part is as it should be.
+    pub(super) fn parts(&self) -> [(&'static str, bool); 6] {
+        [
+            ("node", self.is_ready()),
+            ("database", self.database == "ok"),
+            ("schema", matches!(self.schema, "ok" | "newer")),
+            ("proof", matches!(self.proof, "ok" | "off")),
+            ("clock", self.clock == "ok"),
+            ("disk", self.disk.is_none()),
+        ]
+    }
 }
 
 impl Service {
     /// Whether this node can answer introspection. The database is asked once a second at most, and nothing is written.
     pub async fn ready(&self) -> Readiness {
-        if !self.is_stopping() && self.is_to_ask() {
-            let service = self.clone();
-            let asking = tokio::spawn(async move { service.ask_for_schema().await });
-            // Whoever waits for it or not, the answer is kept.
+        if let Some(asking) = self.ask_if_due() {
             drop(tokio::time::timeout(LONGEST_WAIT, asking).await);
         }
         let readiness = self.readiness();
         self.tell(&readiness);
         readiness
+    }
+
+    /// The same as it is known now; whoever asks next knows more.
+    pub(super) fn ready_so_far(&self) -> Readiness {
+        drop(self.ask_if_due());
+        self.readiness()
+    }
+
+    /// Whoever waits for it or not, the answer is kept.
+    fn ask_if_due(&self) -> Option<actix_rt::task::JoinHandle<()>> {
+        if self.is_stopping() || !self.is_to_ask() {
+            return None;
+        }
+        let service = self.clone();
+        Some(actix_rt::spawn(async move { service.ask_for_schema().await }))
     }
 
     /// Whether a second has passed since somebody asked; who is told so asks.
@@ -105,7 +130,14 @@ impl Service {
     /// A database that is slow, or has locked a table, does not change what its schema is.
     async fn ask_for_schema(&self) {
         match self.schema().await {
-            Ok(schema) => self.inner.health.lock().schema = Some(schema),
+            Ok(schema) => {
+                let before = self.inner.health.lock().schema.replace(schema.clone());
+                if let SchemaState::Forbidden(why) = &schema
+                    && before.as_ref() != Some(&schema)
+                {
+                    log::warn!("{why}");
+                }
+            }
             Err(error) => log::debug!("the schema is not known anew: {error}"),
         }
     }
@@ -126,6 +158,10 @@ impl Service {
             Some(SchemaState::Behind) => ("behind", Some("The database's schema is older; run `jeton migrate`.")),
             Some(SchemaState::Missing) => ("missing", Some("The database has no schema; run `jeton migrate`.")),
             Some(SchemaState::Foreign(_)) => ("foreign", Some("The database holds the tables of something else.")),
+            Some(SchemaState::Forbidden(_)) => (
+                "unknown",
+                Some("The database's role may not read jeton's tables; see the grants of docs/postgresql.md."),
+            ),
         };
         let detail = match (is_down, proof) {
             _ if self.is_stopping() => Some("This node is stopping."),
@@ -134,7 +170,11 @@ impl Service {
             (false, _) => fault,
         };
         let status = if detail.is_none() { "ok" } else { "unavailable" };
-        let database = if is_down { "down" } else { "ok" };
+        let database = match &state.schema {
+            _ if is_down => "down",
+            Some(SchemaState::Forbidden(_)) => "forbidden",
+            _ => "ok",
+        };
         let (clock, disk) = (self.clock_state().to_string(), self.disk_refuses().then_some("full"));
         Readiness { status, detail, database, schema, proof, clock, disk }
     }

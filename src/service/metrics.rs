@@ -8,8 +8,8 @@ use prometheus::{
     Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
-use super::Reason;
 use super::cache::Cache;
+use super::{Readiness, Reason};
 use crate::domain::time::Uptime;
 use crate::logging::Lines;
 use crate::store::Purge;
@@ -55,6 +55,7 @@ pub struct Metrics {
     looked_up: IntCounter,
     logins: IntCounterVec,
     log_lines_dropped: IntCounter,
+    ready: GaugeVec,
     log_lines: OnceLock<Lines>,
     pub(super) clock: ClockMetrics,
     workers: Mutex<Workers>,
@@ -139,13 +140,18 @@ impl Metrics {
                 "jeton_log_lines_dropped_total",
                 "Lines of the log that were dropped, because nobody read them",
             ),
+            ready: GaugeVec::new(
+                Opts::new("jeton_ready", "As /readyz: 1 while the node is ready, and while each part is well; else 0"),
+                &["part"],
+            )
+            .expect("a good name"),
             log_lines: OnceLock::new(),
             workers: Mutex::default(),
         };
         for result in [None].into_iter().chain(Reason::ALL.map(Some)) {
             metrics.introspections.with_label_values(&[word(result)]);
         }
-        let all: [Box<dyn prometheus::core::Collector>; 10] = [
+        let all: [Box<dyn prometheus::core::Collector>; 11] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.introspections.clone()),
             Box::new(metrics.hits.clone()),
@@ -156,6 +162,7 @@ impl Metrics {
             Box::new(metrics.looked_up.clone()),
             Box::new(metrics.logins.clone()),
             Box::new(metrics.log_lines_dropped.clone()),
+            Box::new(metrics.ready.clone()),
         ];
         for collector in all {
             metrics.registry.register(collector).expect("each name comes once");
@@ -209,8 +216,11 @@ impl Metrics {
     }
 
     /// Everything, in Prometheus' text format.
-    pub(super) fn text(&self, cache: &Cache) -> String {
+    pub(super) fn text(&self, cache: &Cache, readiness: &Readiness) -> String {
         self.gather(cache);
+        for (part, is_well) in readiness.parts() {
+            self.ready.with_label_values(&[part]).set(f64::from(u8::from(is_well)));
+        }
         TextEncoder::new().encode_to_string(&self.registry.gather()).expect("numbers and fixed words")
     }
 

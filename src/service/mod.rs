@@ -264,7 +264,7 @@ impl Service {
     /// Everything that is counted, in Prometheus' text format.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        self.inner.metrics.text(&self.inner.cache)
+        self.inner.metrics.text(&self.inner.cache, &self.ready_so_far())
     }
 
     /// Forgets failures that count no more, and gives their memory back.

@@ -45,6 +45,18 @@ impl Service {
         Ok(true)
     }
 
+    /// Whether it seals and opens login keys.
+    #[must_use]
+    pub fn has_secret_keys(&self) -> bool {
+        self.sealer().is_some()
+    }
+
+    /// Which database this was when it was opened.
+    #[must_use]
+    pub fn database_url(&self) -> &DatabaseUrl {
+        self.inner.store.url()
+    }
+
     /// The keys of now.
     pub(super) fn sealer(&self) -> Option<Arc<Sealer>> {
         self.inner.sealer.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -2,13 +2,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
 use diesel::{RunQueryDsl, sql_query};
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
 
 use super::connection::Conn;
 use super::{SchemaState, Store, StoreError, sqlite_file};
@@ -41,14 +42,84 @@ impl Store {
             return Err(refusal);
         }
         sqlite_file::require_writable(path)?;
-        // Taken first, so that no two write to it; what stands there is nobody's backup until it has its content.
-        let place = NewFile::make(to)?;
-        let draft = NewFile::make(&sqlite_file::beside(to, ".partial"))?;
-        self.on_writer(|conn| copy(conn, &draft.path, self.options.timeout))?;
-        let bytes = draft.metadata()?.len();
-        draft.take_the_place_of(place)?;
+        require_other_name(path, to)?;
+        if fs::symlink_metadata(to).is_ok() {
+            return Err(is_there(to));
+        }
+        // What stands under this name is nobody's backup.
+        let draft = Draft::make(to)?;
+        self.on_writer(|conn| {
+            let copied = copy(conn, &draft.file.path, self.options.timeout);
+            copied.map_err(|error| match error {
+                // The database is only read.
+                StoreError::Disk(words) => StoreError::Unusable(format!(
+                    "cannot write {}: {words}; its disk is full or fails",
+                    draft.file.path.display()
+                )),
+                other => other,
+            })
+        })?;
+        let bytes = draft.file.metadata()?.len();
+        draft.file.become_new(to)?;
         Ok(Backup { bytes })
     }
+}
+
+/// That a backup has no name by which SQLite would take it for a part of the database.
+fn require_other_name(database: &Path, to: &Path) -> Result<(), StoreError> {
+    let name = |path: &Path| Some((sqlite_file::itself(sqlite_file::folder_of(path)), path.file_name()?.to_owned()));
+    let parts = ["-wal", "-shm", "-journal"].map(|suffix| sqlite_file::beside(database, suffix));
+    if parts.iter().any(|part| name(part) == name(to)) {
+        return Err(StoreError::Unusable(format!(
+            "{} is a name of the database's own files: SQLite would take the backup for a part of it; give it another",
+            to.display()
+        )));
+    }
+    Ok(())
+}
+
+/// A backup in the making, beside where it is to be. One that was left by whoever was killed makes room.
+struct Draft {
+    file: NewFile,
+    /// Locked as long as it is written. Not by SQLite's kind of lock, which ends when any of its files is closed.
+    _lock: Option<File>,
+}
+
+impl Draft {
+    fn make(to: &Path) -> Result<Self, StoreError> {
+        let path = sqlite_file::beside(to, ".partial");
+        // Held until the new one has its name.
+        let _left = match OpenOptions::new().read(true).custom_flags(NO_LINK).open(&path) {
+            Ok(left) => {
+                let is_free = flock(&left, FlockOperation::NonBlockingLockExclusive).is_ok();
+                let is_it =
+                    left.metadata().is_ok_and(|left| sqlite_file::identity(&path) == Some((left.dev(), left.ino())));
+                if !is_free || !is_it {
+                    return Err(StoreError::Unusable(format!(
+                        "another backup to {} is being made; {} is its",
+                        to.display(),
+                        path.display()
+                    )));
+                }
+                fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
+                Some(left)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(cannot("read", &path, &error)),
+        };
+        let file = NewFile::make(&path)?;
+        let lock = File::open(&path).map_err(|error| cannot("read", &path, &error))?;
+        // A file system without such locks has one backup at a time all the same, as a rule.
+        let is_locked = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+        Ok(Self { file, _lock: is_locked.then_some(lock) })
+    }
+}
+
+/// A link is somebody's doing, and not followed.
+const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
+
+fn is_there(path: &Path) -> StoreError {
+    StoreError::Unusable(format!("{} is there already, and is left as it is", path.display()))
 }
 
 /// Copies what a connection sees into an empty file, and looks at the copy.
@@ -83,9 +154,7 @@ impl NewFile {
     pub(super) fn make(path: &Path) -> Result<Self, StoreError> {
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Ok(_) => Ok(Self { path: path.to_owned(), kept: false }),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(StoreError::Unusable(format!("{} is there already, and is left as it is", path.display())))
-            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(is_there(path)),
             Err(error) => Err(cannot("make", path, &error)),
         }
     }
@@ -94,10 +163,23 @@ impl NewFile {
         fs::metadata(&self.path).map_err(|error| cannot("read", &self.path, &error))
     }
 
-    /// Gets the name of another, on the disk for good.
-    fn take_the_place_of(self, mut other: Self) -> Result<(), StoreError> {
-        self.rename(&other.path)?;
-        other.kept = true;
+    /// Gets a name that nothing has, on the disk for good.
+    fn become_new(mut self, to: &Path) -> Result<(), StoreError> {
+        let failed = |error: io::Error| cannot("write", to, &error);
+        File::open(&self.path).and_then(|file| file.sync_all()).map_err(failed)?;
+        match renameat_with(CWD, &self.path, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
+            Ok(()) => to.clone_into(&mut self.path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(is_there(to)),
+            // On a file system that cannot, there is an empty file for a moment.
+            Err(_) => {
+                let mut place = Self::make(to)?;
+                self.rename(to)?;
+                place.kept = true;
+                return Ok(());
+            }
+        }
+        File::open(sqlite_file::folder_of(to)).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        self.kept = true;
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::connection::Role;
+use super::opened_file::Written;
 use super::sqlite_log::FileState;
 use super::{Store, StoreError, sqlite_log};
 use crate::domain::database_url::DatabaseUrl;
@@ -20,21 +21,19 @@ impl Store {
 
     /// Moves SQLite's log into the file and empties it, unless somebody uses it just now; says whether that was done.
     pub fn checkpoint(&self) -> Result<bool, StoreError> {
-        let emptied = self.on_writer(|conn| sqlite_log::empty(conn, self.options.timeout))?;
-        if emptied {
-            self.file.set_active(false);
-        }
-        Ok(emptied)
+        self.on_writer(|conn| sqlite_log::empty(conn, self.options.timeout))
     }
 
-    /// After each transaction: the first one after a rest goes into the file at once, so that no copy of the file at rest
-    /// is taken for the file on which the next log is begun.
-    pub(super) fn end_rest(&self) {
-        if self.url.is_postgres() || self.file.is_active() {
+    /// After each transaction: the first one after a rest goes into the file at once, and its log away, so that no copy of
+    /// the file at rest is taken for the file on which the next log is begun.
+    pub(super) fn end_rest(&self, written: Written) {
+        if !self.file.ends_rest(written) {
             return;
         }
-        match self.on_writer(sqlite_log::copy_into_file) {
-            Ok(all) => self.file.set_active(all),
+        match self.checkpoint() {
+            Ok(true) => self.file.rest_ended(written.transaction),
+            // Somebody reads; after the next transaction, then.
+            Ok(false) => {}
             Err(error) => log::debug!("the log stays beside the database for now: {error}"),
         }
     }

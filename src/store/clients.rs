@@ -77,14 +77,14 @@ impl Store {
         if !storable(client_id) {
             return Ok(None);
         }
-        let query = diesel::sql_query(
-            "select secret_digest, previous_digest, previous_until from (select 1) as one \
-             left join clients on client_id = $1",
-        );
-        let query = query.bind::<Text, _>(client_id);
-        let row: SecretsRow = self.read(|conn| match conn {
-            Conn::Pg(pg) => Ok(query.get_result(pg)?),
-            Conn::Sqlite(sqlite) => Ok(query.get_result(sqlite)?),
+        let secrets = "select secret_digest, previous_digest, previous_until from (select 1) as one \
+                       left join clients on client_id = $1";
+        let row: SecretsRow = self.read(|conn| {
+            let query = diesel::sql_query(secrets).bind::<Text, _>(client_id);
+            match conn {
+                Conn::Pg(pg) => Ok(query.get_result(pg)?),
+                Conn::Sqlite(sqlite) => Ok(query.get_result(sqlite)?),
+            }
         })?;
         let Some(current) = row.secret_digest else { return Ok(None) };
         let previous = previous(row.previous_digest, row.previous_until, client_id)?;

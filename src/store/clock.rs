@@ -1,12 +1,13 @@
-//! The database's clock: asked to be compared with, and for nothing else.
+//! What a node's clock is compared with: the database's own, or, over SQLite, the time that was last believed.
 
 use chrono::NaiveDateTime;
-use diesel::RunQueryDsl;
-use diesel::dsl::sql;
+use diesel::dsl::{max, sql};
+use diesel::prelude::*;
 use diesel::sql_types::Timestamp as SqlTimestamp;
 
 use super::connection::Conn;
-use super::{Store, StoreError};
+use super::schema::{audit_log, meta};
+use super::{MetaKey, Store, StoreError};
 use crate::domain::time::Timestamp;
 
 impl Store {
@@ -23,6 +24,32 @@ impl Store {
                 Ok(Some([before, Timestamp::from_naive(theirs), look()]))
             }
             Conn::Sqlite(_) => Ok(None),
+        })
+    }
+
+    /// When a node last believed its clock, see [`Store::believe_time`].
+    pub fn believed_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let micros = self.meta(MetaKey::BelievedTime)?.and_then(|text| text.parse().ok());
+        Ok(micros.map(Timestamp::from_micros))
+    }
+
+    /// When something was last written to the audit log, by whatever clock.
+    pub fn newest_entry(&self) -> Result<Option<Timestamp>, StoreError> {
+        let newest: Option<NaiveDateTime> =
+            self.read(|conn| Ok(audit_log::table.select(max(audit_log::at)).first(conn)?))?;
+        Ok(newest.map(Timestamp::from_naive))
+    }
+
+    /// Keeps the time that a node believes, for the next one that starts.
+    pub fn believe_time(&self, now: Timestamp) -> Result<(), StoreError> {
+        let micros = now.as_micros().to_string();
+        self.write(|conn| {
+            let value = meta::value.eq(&micros);
+            let key = MetaKey::BelievedTime.as_str();
+            if diesel::update(meta::table.find(key)).set(value).execute(conn)? == 0 {
+                diesel::insert_into(meta::table).values((meta::key.eq(key), value)).execute(conn)?;
+            }
+            Ok(())
         })
     }
 }

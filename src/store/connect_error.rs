@@ -4,6 +4,7 @@ use std::fmt;
 
 use diesel::ConnectionError;
 
+use super::pooler::NO_TRANSACTIONS;
 use super::tls;
 use crate::domain::shown::one_line;
 
@@ -34,6 +35,7 @@ impl ConnectError {
             WITHOUT_TLS,
         ];
         words.iter().any(|words| self.0.contains(words))
+            || self.0.contains(NO_TRANSACTIONS)
             || (self.0.contains("FATAL:") && self.0.contains("does not exist"))
     }
 

@@ -20,6 +20,9 @@ pub enum StoreError {
     /// The session does not keep what is left in it, as behind a transaction pooler.
     #[error("the database is not available: {0}")]
     Pooled(String),
+    /// The connection prepared a statement of which the answer has another form now, as after a migration.
+    #[error("the database is not available: {0}")]
+    Outdated(String),
     /// Its disk is full, or fails; asking again may help once there is room.
     #[error("the database's disk is full or fails: {0}")]
     Disk(String),
@@ -41,7 +44,15 @@ impl StoreError {
     /// Whether asking again later may help.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Down(_) | Self::ReadOnly(_) | Self::Pooled(_) | Self::Disk(_))
+        matches!(
+            self,
+            Self::Unavailable(_)
+                | Self::Down(_)
+                | Self::ReadOnly(_)
+                | Self::Pooled(_)
+                | Self::Outdated(_)
+                | Self::Disk(_)
+        )
     }
 
     /// How loud it is told where it comes up: that the database is down, or its disk full, the store itself tells, once,

@@ -33,7 +33,7 @@ impl Store {
             macro_rules! note {
                 ($conn:expr) => {
                     diesel::sql_query(NOTE)
-                        .bind::<Text, _>(network)
+                        .bind::<Text, _>(&network)
                         .bind::<SqlTimestamp, NaiveDateTime>(now)
                         .bind::<BigInt, _>(user_id)
                         .bind::<SqlTimestamp, NaiveDateTime>(due)

@@ -24,8 +24,8 @@ impl Store {
     pub fn tokens(&self, digests: &[TokenDigest]) -> Result<Found, StoreError> {
         let wanted: Vec<&[u8]> = digests.iter().map(|digest| digest.as_bytes().as_slice()).collect();
         self.read(|conn| match conn {
-            Conn::Pg(pg) => in_one_statement(pg, wanted),
-            Conn::Sqlite(_) => portably(conn, wanted),
+            Conn::Pg(pg) => in_one_statement(pg, wanted.clone()),
+            Conn::Sqlite(_) => portably(conn, wanted.clone()),
         })
     }
 }

@@ -48,6 +48,7 @@ impl Manager {
         let named = |error: ConnectError| ConnectError(self.url.scrub(&error.0));
         let DatabaseUrl::Postgres(url) = &self.url else { return r2d2::ManageConnection::connect(self) };
         let mut conn = self.reach(url).map_err(named)?;
+        pooler::require_transactions(&mut conn).map_err(named)?;
         // Where one connection is all that there may be it cannot be found out, and is found when it fails.
         if let Ok(mut other) = self.reach(url)
             && pooler::shares_sessions(&mut conn, &mut other).unwrap_or(false)

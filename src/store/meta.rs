@@ -16,6 +16,8 @@ pub enum MetaKey {
     NameKey,
     /// How many users have a hash of each cost, and when they were counted.
     HashCosts,
+    /// When a node last believed its clock, in microseconds since 1970.
+    BelievedTime,
 }
 
 impl MetaKey {
@@ -25,6 +27,7 @@ impl MetaKey {
             Self::RetiredSecretKeys => "retired_secret_keys",
             Self::NameKey => "name_key",
             Self::HashCosts => "hash_costs",
+            Self::BelievedTime => "believed_time",
         }
     }
 }

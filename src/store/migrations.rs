@@ -10,7 +10,7 @@ use diesel_migrations::MigrationHarness;
 
 use super::connection::{Conn, Role};
 use super::schema_state::{POSTGRES, SQLITE, SchemaState, failed, look_at, state};
-use super::{Store, StoreError, sqlite_file, sqlstate};
+use super::{Store, StoreError, plans, sqlite_file, sqlstate};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::shown::one_line;
 use crate::domain::time::Stopwatch;
@@ -62,12 +62,19 @@ impl Store {
     fn run_migrations(&self) -> Result<Vec<String>, StoreError> {
         self.write(|conn| {
             match conn {
-                // Until this transaction ends. The time-out of statements is for requests; another node's migrations may
-                // take longer.
-                Conn::Pg(pg) => pg.batch_execute(&format!(
-                    "set local statement_timeout = '60s'; select pg_advisory_xact_lock({LOCK}); \
-                     set local statement_timeout = 0; set local lock_timeout = '{LOCK_PATIENCE}'"
-                ))?,
+                Conn::Pg(pg) => {
+                    // Until this transaction ends. The time-out of statements is for requests; another node's migrations
+                    // may take longer.
+                    pg.batch_execute(&format!(
+                        "set local statement_timeout = '60s'; select pg_advisory_xact_lock({LOCK}); \
+                         set local statement_timeout = 0; set local lock_timeout = '{LOCK_PATIENCE}'"
+                    ))?;
+                    // Of a process that is ended meanwhile nothing goes on at the server. PostgreSQL before 14 does not look.
+                    pg.batch_execute(
+                        "select set_config(name, '1s', true) from pg_settings \
+                         where name = 'client_connection_check_interval'",
+                    )?;
+                }
                 // The transaction itself is the lock.
                 Conn::Sqlite(_) => {}
             }
@@ -76,7 +83,12 @@ impl Store {
                 return Err(refusal);
             }
             match conn {
-                Conn::Pg(pg) => run_postgres(pg, self.url()),
+                Conn::Pg(pg) => {
+                    let before = plans::columns(pg)?;
+                    let run = run_postgres(pg, self.url())?;
+                    plans::end_outdated(pg, &before)?;
+                    Ok(run)
+                }
                 Conn::Sqlite(sqlite) => {
                     let run = sqlite.run_pending_migrations(SQLITE).map_err(failed)?;
                     Ok(run.iter().map(ToString::to_string).collect())

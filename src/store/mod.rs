@@ -34,6 +34,7 @@ mod opened_file;
 mod outcome;
 mod overview;
 mod own;
+mod plans;
 mod pooler;
 mod pools;
 mod purge;
@@ -56,6 +57,7 @@ mod user_ids;
 mod users;
 mod uses;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,7 +75,8 @@ pub use login_tokens::{Issue, Issued, SealedToken};
 use manager::Manager;
 pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, close_file};
-use opened_file::OpenedFile;
+use opened::Opened;
+use opened_file::{OpenedFile, Written};
 pub use outcome::{Changed, ClientChange, FormUse, OwnChange, Replaced, Revoked};
 pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
 use pools::{CurrentPools, Pools};
@@ -172,51 +175,70 @@ impl Store {
         self.pools.now().manager(role)
     }
 
-    fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let result = self.connect(Role::Read)?.run(work);
-        self.heed(result)
+    fn read<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.on(Role::Read, |opened| opened.run(&work))
+    }
+
+    /// Runs `work` on a connection; on another one anew, where the first knew tables that have been changed since. What it
+    /// had done by then is undone.
+    fn on<T>(&self, role: Role, work: impl Fn(&mut Opened) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut done = work(&mut *self.connect(role)?);
+        if matches!(done, Err(StoreError::Outdated(_))) {
+            done = work(&mut *self.connect(role)?);
+        }
+        self.heed(done)
     }
 
     /// As [`Store::read`], for work that reads much and may take its time: the time-outs are for requests.
-    fn unhurried_read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn unhurried_read<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
         use diesel::connection::SimpleConnection;
         if !self.url.is_postgres() {
             return self.read(work);
         }
-        let result = self.connect(Role::Read)?.in_transaction(|conn| {
-            conn.batch_execute("set local statement_timeout = 0")?;
-            work(conn)
-        });
-        self.heed(result)
+        self.on(Role::Read, |opened| {
+            opened.in_transaction(|conn| {
+                conn.batch_execute("set local statement_timeout = 0")?;
+                work(conn)
+            })
+        })
     }
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
-    fn write<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let done = self.connect(Role::Write)?.in_transaction(|conn| {
-            let (value, wrote) = self.observed(conn, work)?;
-            self.deadline.map(Deadline::left).transpose()?;
-            Ok((value, wrote))
-        });
-        let (value, wrote) = self.heed(done)?;
+    fn write<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let (value, wrote, written) = self.on(Role::Write, |opened| {
+            opened.in_transaction(|conn| {
+                let observed = self.observed(conn, &work)?;
+                self.deadline.map(Deadline::left).transpose()?;
+                Ok(observed)
+            })
+        })?;
         if wrote {
             self.disk.took_a_write();
-            self.end_rest();
+        }
+        if let Some(written) = written {
+            self.end_rest(written);
         }
         Ok(value)
     }
 
-    /// Runs `work`; says whether it has changed anything, if anybody wants to know.
+    /// Runs `work`; says whether it has changed anything, if anybody wants to know, and what that is to an SQLite file.
     fn observed<T>(
         &self,
         conn: &mut Conn,
         work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
-    ) -> Result<(T, bool), StoreError> {
+    ) -> Result<(T, bool, Option<Written>), StoreError> {
         match conn {
-            Conn::Sqlite(_) => sqlite_log::counted(conn, work),
+            Conn::Sqlite(_) => {
+                // Within the transaction, while nobody else can empty it.
+                let begins_log = self.log_state().is_none();
+                let (value, transaction) = sqlite_log::counted(conn, work)?;
+                let written = transaction.map(|transaction| Written { transaction, begins_log });
+                Ok((value, written.is_some(), written))
+            }
             Conn::Pg(_) => {
                 let value = work(conn)?;
                 let wrote = self.disk.refuses() && disk::has_written(conn)?;
-                Ok((value, wrote))
+                Ok((value, wrote, None))
             }
         }
     }
@@ -236,15 +258,12 @@ impl Store {
     }
 
     /// As [`Store::write`], for what makes answers wrong that are kept in memory: `work` notes what it changes.
-    fn change<T>(
-        &self,
-        work: impl FnOnce(&mut Conn, &mut Vec<Change>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut changes = Vec::new();
-        let result = self.write(|conn| work(conn, &mut changes));
+    fn change<T>(&self, work: impl Fn(&mut Conn, &mut Vec<Change>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let changes = RefCell::default();
+        let result = self.write(|conn| work(conn, &mut changes.borrow_mut()));
         // After a failure too: a commit whose answer got lost may have happened.
         if let Some(told) = &self.told {
-            for change in changes {
+            for change in changes.into_inner() {
                 told(change);
             }
         }
@@ -253,14 +272,13 @@ impl Store {
 
     /// Runs `work`, which is one statement and so a transaction of itself. PostgreSQL is spared the words around it, which
     /// would be two round trips more.
-    fn write_statement<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn write_statement<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
         if self.url.is_postgres() { self.on_writer(work) } else { self.write(work) }
     }
 
     /// Runs `work` on the connection that writes, outside a transaction.
-    fn on_writer<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let result = self.connect(Role::Write)?.run(work);
-        self.heed(result)
+    fn on_writer<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.on(Role::Write, |opened| opened.run(&work))
     }
 
     fn connect(&self, role: Role) -> Result<r2d2::PooledConnection<Manager>, StoreError> {

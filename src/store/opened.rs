@@ -19,14 +19,16 @@ pub struct Opened {
     /// What each transaction sets for itself, where a session does not keep it.
     local: Option<String>,
     spent: bool,
+    /// Which form of the tables its prepared statements are for.
+    form: u64,
     servers: Arc<Servers>,
     _held: Arc<()>,
 }
 
 impl Opened {
     fn new(conn: Conn, server: Option<Server>, local: Option<String>, servers: Arc<Servers>) -> Self {
-        let held = servers.hold();
-        Self { conn, server, local, spent: false, servers, _held: held }
+        let (held, form) = (servers.hold(), servers.form());
+        Self { conn, server, local, spent: false, form, servers, _held: held }
     }
 
     pub fn file(conn: SqliteConnection, servers: Arc<Servers>) -> Self {
@@ -46,9 +48,10 @@ impl Opened {
         (self.conn, self.server)
     }
 
-    /// Whether newer connections lead elsewhere.
+    /// Whether newer connections lead elsewhere, or to tables of another form.
     pub fn is_left(&self) -> bool {
-        self.server.is_some_and(|server| !self.servers.is_current(server))
+        self.form != self.servers.form()
+            || self.server.is_some_and(|server| !self.servers.is_current(server))
             || (self.local.is_none() && self.server.is_some() && self.servers.shares_sessions())
     }
 
@@ -91,6 +94,10 @@ impl Opened {
             Err(StoreError::Pooled(_)) => {
                 self.spent = true;
                 pooler::found(&self.servers);
+            }
+            Err(StoreError::Outdated(_)) => {
+                self.spent = true;
+                self.servers.change_form(self.form);
             }
             _ => {}
         }

@@ -1,12 +1,17 @@
 //! The file that an SQLite database is in.
 
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use super::connect_error::ConnectError;
 use super::connection::Role;
 use super::sqlite_file;
+use crate::domain::time::Stopwatch;
+
+/// How soon after its log was emptied the file counts as being at rest: whoever copies it waits for longer.
+const REST: Duration = Duration::from_secs(1);
 
 /// Which SQLite file the first connection opened. Another one in its place, or none, would split what is kept: older
 /// connections would go on with the old file, unseen, and newer ones with a new and empty one.
@@ -15,10 +20,27 @@ pub struct OpenedFile {
     identity: OnceLock<(u64, u64)>,
     ours: AtomicBool,
     writers: AtomicU64,
-    /// A transaction has gone into the file since its log was empty.
-    active: AtomicBool,
+    rest: Mutex<Rest>,
     /// Its connections are to be closed.
     closing: AtomicBool,
+}
+
+/// What is known of the rests of the file, in which its log is empty, whoever emptied it.
+#[derive(Debug, Default)]
+struct Rest {
+    /// The log that was begun at the last one is still to be moved into the file.
+    owed: bool,
+    /// After which transaction this process emptied the log because of that, and when.
+    ended: Option<(i32, Stopwatch)>,
+}
+
+/// A transaction that has changed something in an SQLite file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its number.
+    pub transaction: i32,
+    /// Whether it began the log.
+    pub begins_log: bool,
 }
 
 impl OpenedFile {
@@ -46,13 +68,18 @@ impl OpenedFile {
         self.writers.load(Ordering::Acquire)
     }
 
-    /// Whether a transaction has gone into the file since its log was empty.
-    pub fn is_active(&self) -> bool {
-        self.active.load(Ordering::Acquire)
+    /// Whether the log is to be moved into the file and emptied after this transaction.
+    pub fn ends_rest(&self, written: Written) -> bool {
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        let goes_on = |(last, at): (i32, Stopwatch)| last.wrapping_add(1) == written.transaction && at.elapsed() < REST;
+        rest.owed |= written.begins_log && !rest.ended.is_some_and(goes_on);
+        rest.owed
     }
 
-    pub fn set_active(&self, active: bool) {
-        self.active.store(active, Ordering::Release);
+    /// It was, after this transaction or a later one.
+    pub fn rest_ended(&self, transaction: i32) {
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        *rest = Rest { owed: false, ended: Some((transaction, Stopwatch::start())) };
     }
 
     /// From here on no connection is opened, and none is used again.

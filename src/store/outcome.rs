@@ -55,9 +55,9 @@ impl<T> OwnChange<T> {
 /// What becomes of a token that is to be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoked {
-    /// It lived until now.
+    /// It is: by somebody's clock it may have lived until now.
     Done,
-    /// No token of this id lives.
+    /// No token of this id lives, by anybody's clock.
     NotLive,
 }
 

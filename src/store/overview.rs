@@ -54,7 +54,7 @@ impl Store {
              from (select is_active from users limit {MOST_COUNTED}) as some_users"
         );
         self.read(|conn| {
-            let query = diesel::sql_query(counted);
+            let query = diesel::sql_query(&counted);
             let two: Two = match conn {
                 Conn::Pg(pg) => query.get_result(pg)?,
                 Conn::Sqlite(sqlite) => query.get_result(sqlite)?,
@@ -72,7 +72,7 @@ impl Store {
              limit {MOST_COUNTED}) as some_tokens"
         );
         self.read(|conn| {
-            let query = diesel::sql_query(counted).bind::<SqlTimestamp, _>(now.naive());
+            let query = diesel::sql_query(&counted).bind::<SqlTimestamp, _>(now.naive());
             let two: Two = match conn {
                 Conn::Pg(pg) => query.get_result(pg)?,
                 Conn::Sqlite(sqlite) => query.get_result(sqlite)?,

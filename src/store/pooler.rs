@@ -4,12 +4,18 @@
 //! somebody else's: statements that were prepared, settings, and notifications that come while nobody has it. So behind
 //! one nothing is left: statements are sent whole, settings are the transaction's own, and nobody listens.
 
-use diesel::connection::CacheSize;
+use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::sql_types::Integer;
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 
 use super::StoreError;
+use super::connect_error::ConnectError;
 use super::servers::Servers;
+
+/// What becomes of a pooler that gives a session for one statement.
+pub const NO_TRANSACTIONS: &str = "no transaction can be begun, as behind a pooler in statement mode, which jeton cannot go \
+                                   through: let DATABASE_URL go to PostgreSQL itself, or to a pooler in session or \
+                                   transaction mode";
 
 #[derive(diesel::QueryableByName)]
 struct Session {
@@ -36,6 +42,12 @@ pub fn shares_sessions(one: &mut PgConnection, other: &mut PgConnection) -> Resu
     }
     let [first, second, third, fourth] = sessions;
     Ok(first == second || first != fourth || second != third)
+}
+
+/// That a transaction may have several statements. A pooler in statement mode ends the connection at its beginning.
+pub fn require_transactions(conn: &mut PgConnection) -> Result<(), ConnectError> {
+    let begun = conn.batch_execute("begin").and_then(|()| conn.batch_execute("rollback"));
+    begun.map_err(|error| ConnectError(format!("{NO_TRANSACTIONS}: {}", ConnectError::from(error).0)))
 }
 
 /// From now on jeton goes by that; says so, once.

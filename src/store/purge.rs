@@ -95,14 +95,16 @@ impl Store {
         before: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
         let (_, table, due, moment) = what.parts();
-        let query = diesel::sql_query(format!(
-            "select min({moment}) as moment from {table} where {due} {moment} >= $1 and {moment} < $2"
-        ))
-        .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::from_micros(0)).naive())
-        .bind::<SqlTimestamp, _>(before.naive());
-        let oldest: Oldest = self.read(|conn| match conn {
-            Conn::Pg(pg) => Ok(query.get_result(pg)?),
-            Conn::Sqlite(sqlite) => Ok(query.get_result(sqlite)?),
+        let oldest =
+            format!("select min({moment}) as moment from {table} where {due} {moment} >= $1 and {moment} < $2");
+        let oldest: Oldest = self.read(|conn| {
+            let query = diesel::sql_query(&oldest)
+                .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::from_micros(0)).naive())
+                .bind::<SqlTimestamp, _>(before.naive());
+            match conn {
+                Conn::Pg(pg) => Ok(query.get_result(pg)?),
+                Conn::Sqlite(sqlite) => Ok(query.get_result(sqlite)?),
+            }
         })?;
         Ok(oldest.moment.map(Timestamp::from_naive))
     }

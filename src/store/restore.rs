@@ -4,11 +4,14 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use diesel::prelude::*;
 use rustix::fs::{FlockOperation, fcntl_lock};
 
 use super::backup::{NewFile, cannot, copy};
-use super::{SchemaState, Store, StoreError, sqlite_file, sqlite_log};
+use super::schema::meta;
+use super::{MetaKey, SchemaState, Store, StoreError, sqlite_file, sqlite_log};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
 
@@ -23,15 +26,20 @@ pub struct Restored {
 
 impl Store {
     /// Puts a copy of `backup` in the place of the database, and keeps what was there. Nothing is changed before the backup
-    /// is known to be whole, and jeton's.
+    /// is known to be whole, and jeton's, and `check` has nothing against what its secret key derives to.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when somebody uses the database, or the backup is not to be used.
-    pub fn restore(&self, backup: &Path, now: Timestamp) -> Result<Restored, StoreError> {
+    pub fn restore(
+        &self,
+        backup: &Path,
+        check: impl FnOnce(&str) -> Result<(), StoreError>,
+        now: Timestamp,
+    ) -> Result<Restored, StoreError> {
         let DatabaseUrl::Sqlite(path) = self.url() else {
             return Err(StoreError::Unusable(format!(
-                "jeton restores SQLite databases; PostgreSQL has a tool of its own: \
-                 pg_restore --clean --if-exists --no-owner --dbname=\"$DATABASE_URL\" {}",
+                "jeton restores SQLite databases; PostgreSQL has tools of its own (docs/operating.md has the steps before and \
+                 after): pg_restore --no-owner --single-transaction --dbname=\"$DATABASE_URL\" {}",
                 backup.display()
             )));
         };
@@ -53,6 +61,9 @@ impl Store {
         remove(&draft)?;
         let draft = NewFile::make(&draft)?;
         let is_older = self.copy_backup(backup, &draft.path)?;
+        if let Some(derived) = secret_key_check(&draft.path, self.options.timeout)? {
+            check(&derived)?;
+        }
         if let Some(before) = lock.as_ref() {
             take_after(&draft, before)?;
         }
@@ -64,6 +75,9 @@ impl Store {
     /// Says whether it is of an older jeton.
     fn copy_backup(&self, backup: &Path, to: &Path) -> Result<bool, StoreError> {
         let state = sqlite_log::state_of_both(backup);
+        if backup.is_dir() {
+            return Err(StoreError::Unusable(format!("{} is a folder; name the backup in it", backup.display())));
+        }
         if state[0].is_none_or(|(size, ..)| size == 0) {
             return Err(StoreError::Unusable(format!("there is no backup at {}", backup.display())));
         }
@@ -103,6 +117,12 @@ fn lock(path: &Path) -> Result<Option<File>, StoreError> {
         ),
         Err(error) => Err(cannot("lock", path, &error)),
     }
+}
+
+/// What the secret key of the database in a file derives to; `None` of one that never had a key.
+fn secret_key_check(file: &Path, timeout: Duration) -> Result<Option<String>, StoreError> {
+    let key = meta::table.find(MetaKey::SecretKeyCheck.as_str()).select(meta::value);
+    Ok(key.first(&mut sqlite_file::open_to_read(file, false, timeout)?).optional()?)
 }
 
 /// Gives the new file to whom the old one belongs: who restores may be another user than who serves.

@@ -44,7 +44,8 @@ impl Store {
         })
     }
 
-    /// Revokes a token. One that looks expired is marked all the same, see `end_tokens`.
+    /// Revokes a token that may live by anybody's clock. One that looks expired, or whose grace looks over, is ended as well,
+    /// see `end_tokens`.
     pub fn revoke_token(&self, id: i64, by: &Actor, now: Timestamp) -> Result<Revoked, StoreError> {
         self.change(|conn, changes| revoke(conn, changes, id, by, now))
     }
@@ -85,26 +86,31 @@ fn revoke(
     by: &Actor,
     now: Timestamp,
 ) -> Result<Revoked, StoreError> {
-    let token = tokens::table.find(id);
-    let revoked = diesel::update(token).filter(unrevoked(now)).set(revocation(by, now)).execute(conn)?;
-    if revoked == 0 {
-        // By another clock its grace may go on. Who ended it, and when, stays.
-        let ended = diesel::update(token).filter(in_grace()).set(no_grace()).execute(conn)?;
-        let user_id: Option<i64> = token.select(tokens::user_id).first(conn).optional()?;
-        changes.extend(user_id.filter(|_| ended > 0).map(Change::User));
+    if end_for_all(conn, &[id], by, now)? == 0 {
         return Ok(Revoked::NotLive);
     }
-    let (user_id, owner, expires_at): (i64, String, Option<NaiveDateTime>) = tokens::table
+    let (user_id, owner): (i64, String) = tokens::table
         .inner_join(users::table)
         .filter(tokens::id.eq(id))
-        .select((users::id, users::username, tokens::expires_at))
+        .select((users::id, users::username))
         .first(conn)?;
     changes.push(Change::User(user_id));
-    if expires_at.is_some_and(|end| end <= now.naive()) {
-        return Ok(Revoked::NotLive);
-    }
     audit::record(conn, by, Action::TokenRevoke, &owner, &json!({ "token": id }), now)?;
     Ok(Revoked::Done)
+}
+
+/// Ends tokens for every clock; says how many had not been. Where a grace is over by this one, who ended the token, and
+/// when, stays.
+pub(super) fn end_for_all(conn: &mut Conn, ids: &[i64], by: &Actor, now: Timestamp) -> Result<usize, StoreError> {
+    let these = || tokens::table.filter(tokens::id.eq_any(ids.to_vec()));
+    let revoked = diesel::update(these().filter(unrevoked(now))).set(revocation(by, now)).execute(conn)?;
+    Ok(revoked + diesel::update(these().filter(in_grace())).set(no_grace()).execute(conn)?)
+}
+
+/// Tokens that may live by somebody's clock, whatever this one says: not revoked, or with a grace, over or not.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(super) fn unended() -> _ {
+    tokens::revoked_at.is_null().or(tokens::revoked_at.eq(tokens::grace_until))
 }
 
 /// Tokens that no revocation has ended by `now`, expired ones too: not revoked, or within a grace.
@@ -172,7 +178,7 @@ pub(super) fn lock_tokens(conn: &mut Conn, user_id: i64) -> Result<(), StoreErro
     Ok(())
 }
 
-pub(super) type Revocation<'a> = (
+type Revocation<'a> = (
     diesel::dsl::Eq<tokens::revoked_at, NaiveDateTime>,
     diesel::dsl::Eq<tokens::grace_until, Option<NaiveDateTime>>,
     diesel::dsl::Eq<tokens::revoked_by, &'a str>,
@@ -180,7 +186,7 @@ pub(super) type Revocation<'a> = (
 );
 
 /// What is set when a token is revoked at once; the sealed key goes with it.
-pub(super) fn revocation(by: &Actor, now: Timestamp) -> Revocation<'_> {
+fn revocation(by: &Actor, now: Timestamp) -> Revocation<'_> {
     ending(by, now, None)
 }
 

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDateTime;
 use diesel::dsl::{count_star, max, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 use serde_json::json;
 
 use super::connection::{Conn, MultiBackend};
-use super::revocation::{revocation, unrevoked};
+use super::revocation::{end_for_all, unended, unrevoked};
 use super::schema::{tokens, users};
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
@@ -34,6 +33,8 @@ pub struct TokenCounts {
     pub tokens: i64,
     /// Users who have them.
     pub users: i64,
+    /// Others, which look expired or past their grace by this clock, and may live by another.
+    pub over: i64,
     /// The id of the newest token of all: what is made from now on has a higher one.
     pub newest: i64,
 }
@@ -48,20 +49,20 @@ pub struct Batch {
 }
 
 impl Store {
-    /// How many live tokens there are. It may read all of them, and takes its time.
+    /// How many tokens there are to revoke. It may read all of them, and takes its time.
     pub fn count_tokens(&self, which: &TokenFilter, now: Timestamp) -> Result<TokenCounts, StoreError> {
         self.unhurried_read(|conn| {
+            let all: i64 = meant(which).count().get_result(conn)?;
             let lives = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
-            let counted = meant(which, now).filter(lives);
-            let (tokens, users) =
-                counted.select((count_star(), sql::<BigInt>("count(distinct user_id)"))).first(conn)?;
+            let live = meant(which).filter(unrevoked(now)).filter(lives);
+            let (tokens, users) = live.select((count_star(), sql::<BigInt>("count(distinct user_id)"))).first(conn)?;
             let newest: Option<i64> = tokens::table.select(max(tokens::id)).first(conn)?;
-            Ok(TokenCounts { tokens, users, newest: newest.unwrap_or(0) })
+            Ok(TokenCounts { tokens, users, over: (all - tokens).max(0), newest: newest.unwrap_or(0) })
         })
     }
 
     /// Revokes at most `most` tokens with ids behind `after`, through `through`; `None` when there is none left. Those that
-    /// look expired are marked too, see `revocation.rs`.
+    /// look expired or past their grace are ended too, see `revocation.rs`.
     pub fn revoke_tokens(
         &self,
         which: &TokenFilter,
@@ -71,7 +72,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Batch>, StoreError> {
         self.change(|conn, changes| {
-            let found: Vec<(i64, i64)> = meant(which, now)
+            let found: Vec<(i64, i64)> = meant(which)
                 .filter(tokens::id.gt(after))
                 .filter(tokens::id.le(through))
                 .order(tokens::id)
@@ -82,33 +83,30 @@ impl Store {
             let (ids, owners): (Vec<i64>, Vec<i64>) = found.into_iter().unzip();
             lock_many(conn, &owners, &ids)?;
             // What others did until the rows were locked counts.
-            let here = || meant(which, now).filter(tokens::id.eq_any(ids.clone()));
-            let rows: Vec<(i64, i64, String, Option<NaiveDateTime>)> = tokens::table
+            let here: Vec<i64> = meant(which).filter(tokens::id.eq_any(ids)).select(tokens::id).load(conn)?;
+            let rows: Vec<(i64, i64, String)> = tokens::table
                 .inner_join(users::table)
-                .filter(tokens::id.eq_any(here().select(tokens::id).load::<i64>(conn)?))
+                .filter(tokens::id.eq_any(here.clone()))
                 .order(tokens::id)
-                .select((tokens::id, users::id, users::username, tokens::expires_at))
+                .select((tokens::id, users::id, users::username))
                 .load(conn)?;
-            let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
-            diesel::update(tokens::table.filter(tokens::id.eq_any(ids))).set(revocation(by, now)).execute(conn)?;
-            let mut lived: BTreeMap<(i64, String), Vec<i64>> = BTreeMap::new();
-            for (id, user_id, username, expires_at) in rows {
-                changes.push(Change::User(user_id));
-                if expires_at.is_none_or(|end| end > now.naive()) {
-                    lived.entry((user_id, username)).or_default().push(id);
-                }
+            let changed = end_for_all(conn, &here, by, now)?;
+            let mut ended: BTreeMap<(i64, String), Vec<i64>> = BTreeMap::new();
+            for (id, user_id, username) in rows {
+                ended.entry((user_id, username)).or_default().push(id);
             }
-            for ((_, username), ids) in &lived {
+            for ((user_id, username), ids) in &ended {
+                changes.push(Change::User(*user_id));
                 audit::record(conn, by, Action::TokenRevoke, username, &json!({ "tokens": ids }), now)?;
             }
-            Ok(Some(Batch { changed: lived.values().map(|ids| ids.len() as u64).sum(), last }))
+            Ok(Some(Batch { changed: changed as u64, last }))
         })
     }
 }
 
-/// Those of the tokens that no revocation ends by `now`, expired ones too.
-fn meant(which: &TokenFilter, now: Timestamp) -> tokens::BoxedQuery<'static, MultiBackend> {
-    let mut query = tokens::table.filter(unrevoked(now)).into_boxed();
+/// Those of the tokens that may live by somebody's clock.
+fn meant(which: &TokenFilter) -> tokens::BoxedQuery<'static, MultiBackend> {
+    let mut query = tokens::table.filter(unended()).into_boxed();
     if let Some(ids) = &which.user_ids {
         query = query.filter(tokens::user_id.eq_any(ids.clone()));
     }

@@ -36,6 +36,8 @@ pub enum SchemaState {
     Missing,
     /// There are tables, but not jeton's.
     Foreign(Foreign),
+    /// This role may not read jeton's tables: why, and who can change that.
+    Forbidden(String),
 }
 
 /// Tables of somebody else, where jeton would make its own.
@@ -76,6 +78,7 @@ impl SchemaState {
                 format!("there is no database of jeton's at {url}: `jeton serve` or `jeton migrate` makes it")
             }
             Self::Foreign(foreign) => foreign.refusal(url),
+            Self::Forbidden(why) => why,
         };
         Some(StoreError::Unusable(why))
     }
@@ -97,6 +100,7 @@ impl SchemaState {
             }
             Self::Missing => "holds no tables: it is no backup, or a copy that lacks the log (-wal) beside it".into(),
             Self::Foreign(foreign) => format!("holds tables that are not jeton's ({})", foreign.names()),
+            Self::Forbidden(why) => why,
         };
         Some(StoreError::Unusable(format!("{} {why}", backup.display())))
     }
@@ -145,14 +149,31 @@ pub fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
         Conn::Pg(_) => versions(&POSTGRES)?,
         Conn::Sqlite(_) => versions(&SQLITE)?,
     };
-    let schema = match conn {
-        Conn::Pg(_) => Some(current_schema(conn)?),
+    let here = match conn {
+        Conn::Pg(_) => Some(Here::of(conn)?),
         Conn::Sqlite(_) => None,
     };
+    if let Some(Here { role, name: None }) = &here {
+        return Ok(SchemaState::Forbidden(format!(
+            "no schema of the search_path is there for this role; make the one that DATABASE_URL names, for example by \
+             `create schema jeton`, or, where it is made, let its owner run `grant usage on schema jeton to {role}`"
+        )));
+    }
+    let schema = here.as_ref().and_then(|here| here.name.clone());
     let found = tables(conn)?;
     let count = found.first().map_or(0, |table| usize::try_from(table.count).unwrap_or(usize::MAX));
     let has = |name: &str| found.iter().any(|table| table.name == name);
     let has_run = has(RUN);
+    if let (Some(here), Some(unreadable)) = (&here, found.first().and_then(|table| table.unreadable.as_ref()))
+        && has("meta")
+        && has_run
+    {
+        return Ok(SchemaState::Forbidden(format!(
+            "the role {} may not read {unreadable}; {}",
+            here.role,
+            here.grants()
+        )));
+    }
     // Diesel would make the table where it is missing, and a question must not write.
     let run: Vec<String> = if has_run {
         diesel::sql_query(format!("select version from {RUN}"))
@@ -197,16 +218,32 @@ fn usable_from(conn: &mut Conn) -> Result<Option<String>, StoreError> {
     Ok(found.pop().map(|row| row.version))
 }
 
-/// Where this connection would make tables.
-fn current_schema(conn: &mut Conn) -> Result<String, StoreError> {
-    let named = diesel::sql_query("select current_schema()::text as name").get_result::<Schema>(conn)?;
-    named.name.ok_or_else(|| {
-        StoreError::Unusable(
-            "no schema of the search_path is there for this role; make the one that DATABASE_URL names, for example by \
-             `create schema jeton`"
-                .into(),
-        )
-    })
+/// Where this connection would make tables, and as whom.
+#[derive(diesel::QueryableByName)]
+struct Here {
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    name: Option<String>,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    role: String,
+}
+
+impl Here {
+    fn of(conn: &mut Conn) -> Result<Self, StoreError> {
+        let here = "select quote_ident(current_schema()) as name, quote_ident(current_user) as role";
+        Ok(diesel::sql_query(here).get_result(conn)?)
+    }
+
+    fn grants(&self) -> String {
+        grants(self.name.as_deref().unwrap_or("SCHEMA"), &self.role)
+    }
+}
+
+/// What a role lacks that only reads and writes rows.
+pub fn grants(schema: &str, role: &str) -> String {
+    format!(
+        "let the owner of jeton's tables run `grant usage on schema {schema} to {role}` and `grant select, insert, update, \
+         delete on all tables in schema {schema} to {role}` (docs/postgresql.md, Roles)"
+    )
 }
 
 /// Some of the tables there, those by which jeton's are known first. Views, and what extensions bring, are no tables of
@@ -214,18 +251,20 @@ fn current_schema(conn: &mut Conn) -> Result<String, StoreError> {
 fn tables(conn: &mut Conn) -> Result<Vec<Table>, StoreError> {
     let from = match conn {
         Conn::Pg(_) => {
-            "select relname::text as name, count(*) over () as count from pg_class \
+            "select relname::text as name, count(*) over () as count, string_agg(relname::text, ', ') filter (where \
+             relname in ('__diesel_schema_migrations', 'meta', 'users', 'groups', 'user_groups', 'tokens', 'clients') \
+             and not has_table_privilege(pg_class.oid, 'SELECT')) over () as unreadable from pg_class \
              where relnamespace = (select oid from pg_namespace where nspname = current_schema()) \
              and relkind in ('r', 'p', 'f') and not exists (select from pg_depend \
              where classid = 'pg_class'::regclass and objid = pg_class.oid and deptype = 'e')"
         }
         Conn::Sqlite(_) => {
-            "select name, count(*) over () as count from sqlite_master \
+            "select name, count(*) over () as count, cast(null as text) as unreadable from sqlite_master \
              where type = 'table' and name not like 'sqlite\\_%' escape '\\'"
         }
     };
     let query = format!(
-        "select name, count from ({from}) as found order by case when name in ('{RUN}', 'meta') then 0 else 1 end, name \
+        "select name, count, unreadable from ({from}) as found order by case when name in ('{RUN}', 'meta') then 0 else 1 end, name \
          limit 8"
     );
     Ok(diesel::sql_query(query).load(conn)?)
@@ -237,18 +276,15 @@ struct Table {
     name: String,
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     count: i64,
+    /// Of all of them, those that an introspection reads, and this role may not.
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    unreadable: Option<String>,
 }
 
 #[derive(diesel::QueryableByName)]
 struct Version {
     #[diesel(sql_type = diesel::sql_types::Text)]
     version: String,
-}
-
-#[derive(diesel::QueryableByName)]
-struct Schema {
-    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
-    name: Option<String>,
 }
 
 fn versions(migrations: &EmbeddedMigrations) -> Result<Vec<String>, StoreError> {

@@ -27,6 +27,8 @@ pub struct Servers {
     current: AtomicU64,
     /// Whether sessions are shared: see `pooler.rs`.
     shares_sessions: AtomicBool,
+    /// Counts how often the tables were found to have changed their form: statements that were prepared before are of no use.
+    form: AtomicU64,
     /// A clone for each connection that a pool holds.
     held: Arc<()>,
     /// Whether there has been one.
@@ -69,6 +71,16 @@ impl Servers {
     /// Whether sessions are shared.
     pub fn shares_sessions(&self) -> bool {
         self.shares_sessions.load(Ordering::Acquire)
+    }
+
+    /// Which form the tables have.
+    pub fn form(&self) -> u64 {
+        self.form.load(Ordering::Acquire)
+    }
+
+    /// They have another one than this. Those who find it out together count it once.
+    pub fn change_form(&self, from: u64) {
+        let _ = self.form.compare_exchange(from, from + 1, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// To be kept by a connection of a pool as long as it lives.

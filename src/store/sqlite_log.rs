@@ -7,7 +7,7 @@
 //! A copy by SQLite itself, which may have been made while the log grew, has another `schema_version`.
 //!
 //! A copy of the file at rest, with an empty log, is a good backup, and must not look like the file on which the next log
-//! is begun. So the first transaction after a rest goes into the file at once.
+//! is begun. So the first transaction after a rest goes into the file at once, and the log is emptied again.
 
 use std::fs::File;
 use std::io;
@@ -35,6 +35,9 @@ pub struct Mark {
 /// So many changes of the schema may be in one transaction of somebody else's, who counts no transactions.
 const FOREIGN_CHANGES: i32 = 8;
 
+/// So many may be in a migration.
+const MIGRATION_CHANGES: i32 = 32;
+
 impl Mark {
     /// Whether a log of these marks was begun on a file of this mark, as far as anybody can tell: others write too, and
     /// an older jeton, and leave no mark in a log.
@@ -44,9 +47,11 @@ impl Mark {
         if (self.transaction, first.transaction) == (0, 0) {
             return self.schema <= first.schema;
         }
-        let by_others = self.transaction == first.transaction
-            && (0..=FOREIGN_CHANGES).contains(&first.schema.wrapping_sub(self.schema));
-        self.transaction.wrapping_add(1) == first.transaction || by_others || log.contains(&self)
+        // Schemas grow: one that is ahead of the log's, or far behind it, is a copy's by SQLite itself.
+        let changes = first.schema.wrapping_sub(self.schema);
+        let next = self.transaction.wrapping_add(1) == first.transaction && (0..=MIGRATION_CHANGES).contains(&changes);
+        let by_others = self.transaction == first.transaction && (0..=FOREIGN_CHANGES).contains(&changes);
+        next || by_others || log.contains(&self)
     }
 }
 
@@ -188,10 +193,6 @@ struct SchemaVersion {
 struct Checkpoint {
     #[diesel(sql_type = Integer)]
     busy: i32,
-    #[diesel(sql_type = Integer)]
-    log: i32,
-    #[diesel(sql_type = Integer)]
-    checkpointed: i32,
 }
 
 /// The mark of the file that a connection sees.
@@ -201,32 +202,27 @@ pub fn mark_of(conn: &mut Conn) -> Result<Mark, StoreError> {
     Ok(Mark { transaction, schema })
 }
 
-/// Runs `work` within a transaction, and counts the transaction where `work` has changed a row; says whether it has.
+/// Runs `work` within a transaction, and counts the transaction where `work` has changed a row; gives its number then.
 pub fn counted<T>(
     conn: &mut Conn,
     work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
-) -> Result<(T, bool), StoreError> {
+) -> Result<(T, Option<i32>), StoreError> {
     let before = changes(conn)?;
     let value = work(conn)?;
-    let wrote = changes(conn)? != before;
-    if wrote {
-        let next = mark_of(conn)?.transaction.wrapping_add(1);
-        conn.batch_execute(&format!("pragma user_version = {next}"))?;
+    if changes(conn)? == before {
+        return Ok((value, None));
     }
-    Ok((value, wrote))
+    let next = mark_of(conn)?.transaction.wrapping_add(1);
+    conn.batch_execute(&format!("pragma user_version = {next}"))?;
+    Ok((value, Some(next)))
 }
 
 fn changes(conn: &mut Conn) -> Result<i64, StoreError> {
     Ok(sql_query("select total_changes() as changes").get_result::<Changes>(conn)?.changes)
 }
 
-/// Moves the log into the file as far as nobody is in the way; says whether all of it.
-pub fn copy_into_file(conn: &mut Conn) -> Result<bool, StoreError> {
-    let done = sql_query("pragma wal_checkpoint(passive)").get_result::<Checkpoint>(conn)?;
-    Ok(done.busy == 0 && done.log == done.checkpointed)
-}
-
-/// Moves the log into the file and empties it, if nobody uses it just now; says whether that was done. Nobody waits.
+/// Moves the log into the file, as far as nobody is in the way, and empties it, if nobody uses it just now; says whether
+/// that was done. Nobody waits.
 pub fn empty(conn: &mut Conn, timeout: Duration) -> Result<bool, StoreError> {
     conn.batch_execute("pragma busy_timeout = 0")?;
     let done = sql_query("pragma wal_checkpoint(truncate)").get_result::<Checkpoint>(conn);
@@ -256,8 +252,10 @@ mod tests {
             (mark(12, 61), "another one's"),
             (mark(9, 61), "copied by vacuum meanwhile"),
             (mark(8, 61), "the same, after the first transaction"),
+            (mark(7, 61), "the same, before the first transaction"),
             (mark(10, 1), "copied by sqlite3's .backup"),
             (mark(8, 1), "the same, after the first transaction"),
+            (mark(7, 1), "the same, before the first transaction"),
         ] {
             assert!(!file.begins(&log), "{what}");
         }

@@ -5,6 +5,7 @@
 use diesel::result::DatabaseErrorInformation;
 
 use super::StoreError;
+use super::schema_state::grants;
 
 /// The code of an error that the server told.
 pub fn of(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<&str> {
@@ -20,10 +21,13 @@ pub fn error(code: &str, words: String) -> StoreError {
         // A statement that this session has prepared is not there, or one that it prepares is there already: the session
         // is not one, but turns in the sessions of a transaction pooler.
         "26000" | "42P05" => StoreError::Pooled(words),
+        // "cached plan must not change result type": what the statement asks for is of another type now, or collation.
+        "0A000" => StoreError::Outdated(words),
         // The connection; an idle one ended; a deadlock or another clash of transactions; no more connections or memory; a lock or the statement took too long; the server goes, or comes.
         "53100" => StoreError::Disk(words),
         _ if ["08", "40", "53"].contains(&&code[..2]) => StoreError::Unavailable(words),
         "25P03" | "25P04" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" => StoreError::Unavailable(words),
+        "42501" => StoreError::Failed(format!("{words}; {}", grants("SCHEMA", "ROLE"))),
         _ => StoreError::Failed(words),
     }
 }
@@ -42,6 +46,7 @@ mod tests {
         }
         assert!(matches!(error("25006", String::new()), StoreError::ReadOnly(_)));
         assert!(matches!(error("26000", String::new()), StoreError::Pooled(_)));
+        assert!(matches!(error("0A000", String::new()), StoreError::Outdated(_)));
         for code in ["22P02", "23514", "42501", "42P01", "XX000"] {
             assert!(matches!(error(code, "a lock timeout".into()), StoreError::Failed(_)), "{code}");
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::commands::{create_client, create_user, login, migrated};
+use crate::commands::{self, create_client, create_user, done, introspect, key_in, login, migrated};
 use crate::on_both;
 use crate::support::app::{Kind, TestDatabase};
 use crate::support::http::Request;
@@ -46,6 +46,61 @@ on_both! {
         let told = |node: &Serving| node.stderr().matches("this node's clock is not to be believed").count();
         assert_eq!(told(&node), 1, "once a minute at most: {node:?}");
     }
+
+    fn a_command_on_a_host_whose_clock_is_ahead_ends_what_lives_by_other_clocks(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "root", &["--superuser"]);
+        create_user(&jeton, "amy", &[]);
+        let client = create_client(&jeton, "billing");
+        let node = jeton.serve();
+        let ahead = commands::jeton(&database).ahead(2 * 86_400);
+        let id_of = |key: &str| introspect(&node, &client, key)["jti"].as_str().unwrap().to_owned();
+        for way in ["--user amy --yes", "--since 2020-01-01 --yes", "--all --yes", "ID"] {
+            let old = login(&node, "amy");
+            let regenerate = Request::new("POST", "/admin/users/amy/regenerate?grace=1h").token(&login(&node, "root"));
+            assert_eq!(regenerate.send(node.addr).status, 200);
+            let brief = key_in(&done(&jeton, &["token", "create", "amy", "--name", "ci", "--expires-in", "1d"]), "amy");
+            heard(node.addr);
+            assert_eq!([me(&node, &old), me(&node, &brief)], [200; 2], "{way}: one in its grace, one for a day");
+            let ids = [id_of(&old), id_of(&brief)];
+            let ways = if way == "ID" { ids.iter().map(String::as_str).collect() } else { vec![way] };
+            for way in ways {
+                let output = ahead.run(&["token", "revoke"].into_iter().chain(way.split(' ')).collect::<Vec<_>>());
+                assert!(output.status == 0 && output.stderr.contains("revoked"), "{way}: {output:?}");
+                assert!(!output.stderr.contains("revoked: 0"), "{way}: {output:?}");
+            }
+            heard(node.addr);
+            assert_eq!([me(&node, &old), me(&node, &brief)], [401; 2], "{way}");
+            let told = done(&jeton, &["audit", "--action", "token.revoke", "--target", "amy", "--limit", "2"]);
+            assert!(ids.iter().all(|id| told.contains(id)), "{way}: {told}");
+        }
+        let again = ahead.run(&["token", "revoke", "--all"]);
+        assert!(again.stderr.contains("nothing was done"), "the new key of the last round is asked for: {again:?}");
+    }
+}
+
+#[test]
+fn a_server_over_sqlite_that_starts_with_a_clock_far_ahead_purges_nothing_and_says_so_once() {
+    let database = TestDatabase::new(Kind::Sqlite);
+    let jeton = migrated(&database);
+    create_user(&jeton, "alice", &[]);
+    let kept = "select value from meta where key = 'believed_time'";
+    let server = jeton.serve();
+    eventually("the time is kept", LIMIT, || (!database.sql(kept).is_empty()).then_some(()));
+    server.signal("TERM");
+    server.wait(LIMIT);
+    let before = database.sql(kept);
+    let time = jeton.dir.path().join("time");
+    fs::write(&time, "+3456000").unwrap();
+    let server = jeton.serve_at(&time);
+    let words = "40.0 days after it was last believed";
+    eventually("its state", LIMIT, || (clock(&server) == words).then_some(()));
+    // The key of a token that has expired is purged first, and at once, by a clock that is believed.
+    login(&server, "alice");
+    assert!(database.sql("select target from audit_log where action = 'user.create'").contains("alice"), "not purged");
+    assert_eq!(server.stderr().matches(words).count(), 1, "{server:?}");
+    assert_eq!(database.sql(kept), before);
 }
 
 #[test]

@@ -28,7 +28,8 @@ impl Node {
         let (database, clock) =
             (Arc::new(TestDatabase::new(kind)), Clock::fixed(Timestamp::from_micros(1_750_000_000_123_456)));
         let node = Self::on(database, clock);
-        node.database.sql("insert into audit_log (at, actor, action, target) values ('2025-06-15', 'x', 'x', 'young')");
+        node.database
+            .sql("insert into audit_log (at, actor, action, target) values ('2025-06-15 00:00:00', 'x', 'x', 'young')");
         node.database.sql(
             "insert into audit_log (at, actor, action, target) values ('2025-05-10 15:06:40.123456', 'x', 'x', 'old')",
         );
@@ -45,6 +46,7 @@ impl Node {
         actix_rt::System::new().block_on(async {
             let mut round = PurgeRound::of(Purge::AuditLog);
             while self.service.purge(&mut round).await.unwrap() == Batches::GoOn {}
+            self.service.note_time().await.unwrap();
         });
         self.database.sql("select target from audit_log order by id").replace('\n', " ")
     }
@@ -130,6 +132,53 @@ fn a_clock_that_differs_from_the_database_s_purges_nothing_until_it_is_right() {
         assert_eq!(other.clock_state(), format!("{}.0 s {state} the database's", seconds.abs()));
         assert_eq!(node.purged(), "young", "{seconds}: a node that is right goes on");
     }
+}
+
+/// SQLite has no clock of its own, only the time that a node has believed before.
+#[test]
+fn a_start_long_after_the_time_that_was_last_believed_purges_nothing_for_an_hour() {
+    let node = Node::new(Kind::Sqlite);
+    let database = node.database.clone();
+    let late = || {
+        let clock = node.clock.another();
+        clock.set_ahead(DAYS);
+        Node::on(database.clone(), clock)
+    };
+    // An older jeton has noted nothing, but its audit log tells.
+    for believed in [false, true] {
+        if believed {
+            let again = Node::on(database.clone(), node.clock.clone());
+            assert_eq!((again.purged().as_str(), again.clock_state().as_str()), ("young", "ok"));
+            database.sql(
+                "insert into audit_log (at, actor, action, target) values ('2025-05-10 00:00:00', 'x', 'x', 'old')",
+            );
+        }
+        // What it writes itself, and another start, prove nothing.
+        for _ in 0..2 {
+            let late = late();
+            let before = late.purged();
+            assert!(before.contains("young") && before.contains("old"), "{believed}: {before}");
+            let after = if believed { "40.0 days" } else { "40.6 days" };
+            assert_eq!(late.clock_state(), format!("{after} after it was last believed"));
+            if believed {
+                late.database
+                    .sql("insert into audit_log (at, actor, action, target) values ('2025-07-25 00:00:00', 'x', 'x', 'late')");
+            }
+        }
+    }
+    let late = late();
+    late.purged();
+    late.clock.advance(HOUR);
+    assert_eq!(
+        (late.purged().as_str(), late.clock_state().as_str()),
+        ("late late", "ok"),
+        "a service that was stopped"
+    );
+    let again = Node::on(database.clone(), late.clock.clone());
+    again.purged();
+    assert_eq!(again.clock_state(), "ok", "what was believed is kept");
+    // Who is behind it has time to spare.
+    assert_eq!((node.purged().as_str(), node.clock_state().as_str()), ("late late", "ok"));
 }
 
 /// By the real clocks: of this machine, and of the server that runs on it.

@@ -4,12 +4,16 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use super::{PASSWORD, create_user, done, jeton, login, migrated, refused, try_login};
 use crate::import::{file_of, fixture};
 use crate::support::app::{Kind, TestDatabase};
+use crate::support::eventually;
 use crate::support::process::Jeton;
 use crate::support::session::Session;
+
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Where a backup goes, and its name as an argument.
 fn place(jeton: &Jeton, name: &str) -> (PathBuf, String) {
@@ -57,6 +61,87 @@ fn a_file_that_is_there_stays() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "yesterday's");
     assert!(refused(&jeton, &["backup", file_of(&database)]).contains("is there already"), "the database itself");
     assert!(refused(&jeton, &["backup", "/nonexistent/backup.db"]).contains("cannot make /nonexistent/backup.db"));
+}
+
+#[test]
+fn what_a_backup_that_was_killed_has_left_is_in_nobodys_way() {
+    let database = TestDatabase::new(Kind::Sqlite);
+    let jeton = migrated(&database);
+    let (path, name) = place(&jeton, "backup.db");
+    let (partial, elsewhere) = (place(&jeton, "backup.db.partial").0, place(&jeton, "elsewhere.db").0);
+    // Killed before it was done; and right after its copy had got its name, which somebody has moved since.
+    fs::write(&partial, "half of it").unwrap();
+    fs::hard_link(&partial, &elsewhere).unwrap();
+    done(&jeton, &["backup", &name]);
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "half of it", "what has another name stays");
+    assert!(!partial.exists());
+    assert_eq!(done(&jeton_on(&path), &["user", "list", "--json"]).trim(), "[]");
+    // A real one, killed while it waits for the disk.
+    fs::remove_file(&path).unwrap();
+    for user in 0..200 {
+        database.sql(&format!("insert into users (username, password, date_joined) values ('u{user}', hex(randomblob(20000)), '2026-01-01 00:00:00')"));
+    }
+    let running = jeton.spawn(&["backup", &name], std::process::Stdio::null());
+    eventually("its draft", LIMIT, || (partial.exists() || path.exists()).then_some(()));
+    running.signal("KILL");
+    running.wait(LIMIT);
+    assert!(!path.exists() || !partial.exists(), "the file is there when it is whole");
+    let _ = fs::remove_file(&path);
+    done(&jeton, &["backup", &name]);
+    // One that is under way is not disturbed, nor is a link followed.
+    fs::remove_file(&path).unwrap();
+    fs::write(&partial, "somebody's").unwrap();
+    let mut other = Command::new("flock")
+        .arg(&partial)
+        .args(["sh", "-c", "echo locked; cat"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = [0; 7];
+    std::io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut line).unwrap();
+    let why = refused(&jeton, &["backup", &name]);
+    assert!(why.contains("another backup to ") && why.contains("backup.db.partial"), "{why}");
+    assert_eq!(fs::read_to_string(&partial).unwrap(), "somebody's");
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    fs::remove_file(&partial).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &partial).unwrap();
+    assert!(refused(&jeton, &["backup", &name]).contains("backup.db.partial"));
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "half of it");
+}
+
+#[test]
+fn a_backup_has_no_name_of_the_databases_own_files() {
+    let database = TestDatabase::new(Kind::Sqlite);
+    let jeton = migrated(&database);
+    let file = file_of(&database);
+    let link = place(&jeton, "link.db").0;
+    std::os::unix::fs::symlink(file, &link).unwrap();
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let name = format!("{file}{suffix}");
+        for jeton in [&jeton, &jeton_on(&link)] {
+            let why = refused(jeton, &["backup", &name]);
+            assert!(why.contains(&format!("jeton.db{suffix} is a name of the database's own files")), "{why}");
+            assert!(!std::path::Path::new(&name).exists(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_is_the_backups() {
+    let database = TestDatabase::new(Kind::Sqlite);
+    let jeton = migrated(&database);
+    let (path, name) = place(&jeton, "backup.db");
+    let script = format!("trap '' XFSZ; ulimit -f 100; exec {} backup '{name}'", crate::support::process::BINARY);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &script]).env("DATABASE_URL", &database.url).current_dir(&jeton.dir);
+    let output = limited.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("cannot write ") && said.contains("backup.db.partial"), "{said}");
+    assert!(said.contains("its disk is full") && !said.contains("the database's disk"), "{said}");
+    assert!(!path.exists() && fs::read_dir(&jeton.dir).unwrap().count() == 0, "nothing is left");
+    done(&jeton, &["backup", &name]);
 }
 
 #[test]
@@ -115,6 +200,7 @@ fn a_key_beside_the_database_is_named() {
     let jeton = Jeton::new();
     done(&jeton, &["migrate"]);
     done(&jeton, &["user", "create", "amy", "--no-password"]);
+    done(&jeton, &["token", "create", "amy"]);
     let output = jeton.run(&["backup", "backup.db"]);
     assert_eq!(output.status, 0, "{output:?}");
     let key = fs::read_to_string(jeton.dir.path().join("jeton.db.key")).unwrap();

@@ -106,10 +106,11 @@ on_both! {
         database.sql(&format!("insert into tokens (user_id, digest, created_at, expires_at) \
             select n, {digest}, '2026-01-01 00:00:00', case when n % 3 = 0 then {past} end from {series}"));
         let said = says(&jeton, &["token", "revoke", "--all", "--yes"]);
-        assert!(said.contains("802 live tokens of 802 users") && said.contains("revoked: 802 tokens"), "{said}");
+        assert!(said.contains("802 live tokens of 802 users will be revoked, and 401 tokens whose time is over"), "{said}");
+        assert!(said.contains("revoked: 1203 tokens"), "{said}");
         assert_eq!(database.sql("select count(*) from tokens where revoked_at is null"), "0");
         let entries = entries(&jeton, "token.revoke");
-        assert_eq!((entries.len(), entries[0].0.as_str(), entries[801].0.as_str()), (802, "user1", "user1202"));
+        assert_eq!((entries.len(), entries[0].0.as_str(), entries[1202].0.as_str()), (1203, "user1", "user1203"));
     }
 
     fn all_users_but_a_few_are_deactivated(db) {
@@ -124,7 +125,7 @@ on_both! {
         let (amy, root) = (login(&server, "amy"), login(&server, "root"));
         let session = "insert into sessions (user_id, digest, created_at, seen_at) select id, ";
         let digest = if database.postgres.is_some() { "decode(lpad(to_hex(id), 64, '0'), 'hex')" } else { "randomblob(32)" };
-        database.sql(&format!("{session} {digest}, '2026-01-01 00:00:00', '2026-01-01 00:00:00' from users where is_staff"));
+        database.sql(&format!("{session} {digest}, current_timestamp, current_timestamp from users where is_staff"));
         let active = || {
             let users = json_of(&done(&jeton, &["user", "list", "--json"]));
             let users = users.as_array().unwrap().iter().filter(|user| user["is_active"] == true);
@@ -134,6 +135,7 @@ on_both! {
         for (args, words) in [
             (&["--all-but", "root"][..], "--yes"),
             (&["--all-but", "root", "nobody", "--yes"], "user nobody does not exist"),
+            (&["--all-but", "root", "nobody", "no-one", "nobody", "--yes"], "users nobody, no-one do not exist"),
             (&["--all-but", "amy", "stella", "--yes"], "last active superuser"),
         ] {
             let why = refused(&jeton, &[&["user", "deactivate"], args].concat());
@@ -143,8 +145,8 @@ on_both! {
         for args in [&["user", "deactivate"][..], &["user", "deactivate", "amy", "--all-but", "root"], &["user", "deactivate", "amy", "--yes"]] {
             assert_eq!(jeton.run(args).status, 2, "{args:?}");
         }
-        let said = says(&jeton, &["user", "deactivate", "--all-but", "root", "stella", "--yes"]);
-        assert!(said.contains("2 active users will be inactive") && said.contains("deactivated: 2 users"), "{said}");
+        let said = says(&jeton, &["user", "deactivate", "--all-but", "root", "stella", "root", "--yes"]);
+        assert!(said.contains("2 active users will be deactivated, which is everybody but root, stella.") && said.contains("deactivated: 2 users"), "{said}");
         assert_eq!(active(), ["root", "stella"]);
         assert_eq!(introspect(&server, &client, &amy), json!({"active": false}));
         assert_eq!(introspect(&server, &client, &root)["active"], true);

@@ -5,6 +5,7 @@ mod backup;
 mod client;
 mod import_csv;
 mod many;
+mod pg_restore;
 mod restore;
 mod terminal;
 mod token;

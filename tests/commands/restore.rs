@@ -144,6 +144,7 @@ fn what_is_no_backup_changes_nothing() {
     let before = whole(folder(&database));
     for (file, words) in [
         ("/nonexistent/backup.db", "there is no backup at"),
+        (jeton.dir.path().to_str().unwrap(), "is a folder; name the backup in it"),
         (empty.as_str(), "there is no backup at"),
         (text.as_str(), "not a database"),
         (newer.as_str(), "restore it by a newer jeton"),
@@ -177,11 +178,86 @@ fn a_lost_database_comes_back_beside_its_key() {
     let jeton = Jeton::new();
     done(&jeton, &["migrate"]);
     done(&jeton, &["user", "create", "amy", "--no-password"]);
+    done(&jeton, &["token", "create", "amy"]);
     done(&jeton, &["backup", "backup.db"]);
     fs::remove_file(jeton.dir.path().join("jeton.db")).unwrap();
     assert!(refused(&jeton, &["migrate"]).contains("no first start"));
     assert_eq!(restored(&jeton, "backup.db"), None, "there was nothing to keep");
     assert_eq!(users(&jeton), ["amy"]);
+}
+
+#[test]
+fn a_backup_of_another_jeton_is_noticed_by_its_key() {
+    let other = Jeton::new();
+    done(&other, &["migrate"]);
+    done(&other, &["user", "create", "eve", "--no-password"]);
+    done(&other, &["token", "create", "eve"]);
+    done(&other, &["backup", "backup.db"]);
+    let backup = other.dir.path().join("backup.db").to_str().unwrap().to_owned();
+    let key = other.dir.path().join("jeton.db.key");
+
+    let (database, jeton, _) = backed_up();
+    let before = whole(folder(&database));
+    let why = refused(&jeton, &["restore", &backup]);
+    assert!(why.contains("was made with another secret key than JETON_SECRET_KEY"), "{why}");
+    assert!(why.contains("JETON_SECRET_KEY_FALLBACKS") && why.contains("unset JETON_SECRET_KEY"), "{why}");
+    assert!(whole(folder(&database)) == before, "nothing is changed");
+    let with_fallback =
+        super::jeton(&database).env("JETON_SECRET_KEY_FALLBACKS", fs::read_to_string(&key).unwrap().trim());
+    done(&with_fallback, &["restore", &backup]);
+    assert_eq!(users(&with_fallback), ["eve"], "the key was replaced since");
+
+    let beside = Jeton::new();
+    done(&beside, &["migrate"]);
+    done(&beside, &["user", "create", "amy", "--no-password"]);
+    done(&beside, &["token", "create", "amy"]);
+    let why = refused(&beside, &["restore", &backup]);
+    assert!(why.contains("than the one in jeton.db.key") && why.contains("move jeton.db.key away"), "{why}");
+    assert_eq!(users(&beside), ["amy"]);
+    fs::remove_file(beside.dir.path().join("jeton.db.key")).unwrap();
+    restored(&beside, &backup);
+    assert_eq!(users(&beside), ["eve"], "the way out");
+    assert!(refused(&beside, &["token", "create", "eve"]).contains("the secret key of this database is missing"));
+    fs::copy(&key, beside.dir.path().join("jeton.db.key")).unwrap();
+    restored(&beside, &backup);
+    done(&beside, &["token", "create", "eve"]);
+}
+
+#[test]
+fn what_needs_no_secret_key_asks_for_none() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let database = TestDatabase::new(kind);
+        let with_key = migrated(&database);
+        create_user(&with_key, "amy", &["--superuser"]);
+        done(&with_key, &["token", "create", "amy"]);
+        let jeton = Jeton::new().env("DATABASE_URL", &database.url);
+        for command in [
+            "audit",
+            "user list",
+            "user show amy",
+            "user create bob --no-password",
+            "user deactivate bob",
+            "user activate bob",
+            "user delete bob --yes",
+            "client create billing",
+            "client rotate billing",
+            "client list",
+            "client delete billing --yes",
+            "token list",
+            "token list amy",
+            "token revoke 1",
+            "token revoke --all --yes",
+        ] {
+            done(&jeton, &command.split(' ').collect::<Vec<_>>());
+        }
+        let output = jeton.run_with_stdin(&["token", "explain"], "nothing");
+        assert_eq!(output.status, 0, "{output:?}");
+        assert!(refused(&jeton, &["token", "create", "amy"]).contains("JETON_SECRET_KEY"), "this one needs it");
+        if kind == Kind::Sqlite {
+            assert_eq!(whole(folder(&database)).into_keys().collect::<Vec<_>>(), ["jeton.db"], "none is made");
+        }
+        assert_eq!(login(&with_key.serve(), "amy").len(), 40);
+    }
 }
 
 #[test]

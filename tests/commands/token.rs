@@ -62,6 +62,28 @@ on_both! {
         }
     }
 
+    fn a_key_is_explained_however_it_was_copied(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "amy", &[]);
+        let key = key_in(&done(&jeton, &["token", "create", "amy"]), "amy");
+        for text in [
+            key.clone(),
+            format!("{key}\r\n"),
+            format!("\n  {key}\t\n"),
+            format!("Token {key}\n"),
+            format!(" bearer  {key} \n"),
+            format!("TOKEN\t{key}"),
+        ] {
+            let output = jeton.run_with_stdin(&["token", "explain"], &text);
+            assert_eq!((output.status, output.stdout.as_str()), (0, "active\n"), "{text:?}: {output:?}");
+        }
+        for text in ["", "Token", &format!("Basic {key}"), &format!("{key} {key}")] {
+            let output = jeton.run_with_stdin(&["token", "explain"], text);
+            assert!(output.status == 0 && output.stdout != "active\n", "{text:?}: {output:?}");
+        }
+    }
+
     fn lists_show_live_tokens_and_never_a_key(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);

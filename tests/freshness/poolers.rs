@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{Nodes, hits, metric};
 use crate::commands::{PASSWORD, try_login};
+use crate::serve::refuses_to_start;
 use crate::support::app::SECRET_KEY;
 use crate::support::eventually;
 use crate::support::http::Request;
@@ -129,6 +130,15 @@ fn behind_a_pooler_of_transactions_all_is_answered_without_memory_and_a_warning_
         assert!(hits(&node) < 1.0, "{order}");
         assert!(!node.stderr().contains("ERROR"), "{order}: {}", node.stderr());
     }
+}
+
+#[test]
+fn a_pooler_of_statements_is_refused_at_start_by_name() {
+    let nodes = Nodes::start();
+    let pooler = Pooler::start(&nodes.database.url, "pool_mode=statement");
+    let url = pooler.url(&nodes.database.url);
+    let why = refuses_to_start(&Jeton::new().env("DATABASE_URL", url).env("JETON_SECRET_KEY", SECRET_KEY));
+    assert!(why.contains("a pooler in statement mode") && why.contains("session or transaction mode"), "{why}");
 }
 
 /// One that comes to give its sessions to many while a node goes through it is found out by the first statement that is

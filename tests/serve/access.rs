@@ -47,6 +47,7 @@ fn folder_with_database() -> (PathBuf, PathBuf) {
     let jeton = bare().env("DATABASE_URL", format!("sqlite://{}", database.display()));
     done(&jeton, &["migrate"]);
     done(&jeton, &["user", "create", "amy", "--no-password"]);
+    done(&jeton, &["token", "create", "amy"]);
     (folder, database)
 }
 

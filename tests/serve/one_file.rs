@@ -257,6 +257,44 @@ fn a_log_is_not_replayed_over_a_backup() {
     assert_eq!(users(&jeton), ["amy", "bob", "dan", "cleo"], "what the crash left is as good as it was");
 }
 
+/// The server has written before, and does not know that its log was emptied since.
+#[test]
+fn a_log_that_was_begun_after_another_process_emptied_it_is_not_replayed_over_a_backup() {
+    let database = TestDatabase::new(Kind::Sqlite);
+    let jeton = migrated(&database);
+    for name in ["amy", "bob"] {
+        create_user(&jeton, name, &[]);
+    }
+    let server = jeton.serve();
+    login(&server, "amy");
+    let copies = tempfile::TempDir::new().unwrap();
+    let [at_rest, ours] = ["at rest", "ours"].map(|name| copies.path().join(name));
+    done(&jeton, &["user", "create", "cleo", "--no-password"]);
+    done(&jeton, &["backup", ours.to_str().unwrap()]);
+    eventually("an empty log", LIMIT, || (size(&log_of(&database)) == 0).then_some(()));
+    fs::copy(file_of(&database), &at_rest).unwrap();
+    let key = login(&server, "bob");
+    server.signal("KILL");
+    server.wait(LIMIT);
+    let crash = whole(folder_of(&database));
+    for copy in [at_rest, ours] {
+        fs::copy(&copy, file_of(&database)).unwrap();
+        let output = jeton.run(&["token", "list", "bob", "--json"]);
+        if output.status == 0 {
+            assert_eq!(output.stdout.trim(), "[]", "{copy:?}: it is as it was then");
+        } else {
+            assert!(output.stderr.contains("does not belong"), "{copy:?}: {output:?}");
+        }
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(folder_of(&database).join(format!("jeton.db{suffix}")));
+        }
+        for (name, bytes) in &crash {
+            fs::write(folder_of(&database).join(name), bytes).unwrap();
+        }
+    }
+    assert_eq!(login(&jeton.serve(), "bob"), key, "what the crash left is as good as it was");
+}
+
 #[test]
 fn an_empty_database_beside_a_key_is_no_first_start() {
     let jeton = bare();

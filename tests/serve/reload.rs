@@ -263,4 +263,63 @@ on_both! {
         assert!(!server.stderr().contains("abab"));
         assert_eq!(Request::new("GET", "/readyz").send(server.addr).status, 200);
     }
+
+    fn a_secret_key_that_is_gone_stays_and_is_told_of(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "amy", &[]);
+        let file = jeton.dir.path().join("key");
+        fs::write(&file, SECRET_KEY).unwrap();
+        let jeton = without_key(&database, &file);
+        let server = jeton.serve();
+        let key = login(&server, "amy");
+        fs::write(&file, "").unwrap();
+        server.signal("HUP");
+        // Over SQLite it may be beside the database, and is not.
+        says(&server, "JETON_SECRET_KEY was read again and stays as it was: it is empty or not set any more");
+        assert_eq!(login(&server, "amy"), key);
+        fs::write(&file, SECRET_KEY).unwrap();
+        server.signal("HUP");
+        eventually("again", LIMIT, || (server.stderr().matches("files are read again").count() == 2).then_some(()));
+        assert_eq!((login(&server, "amy"), server.stderr().matches("ERROR").count()), (key, 1));
+    }
+}
+
+fn without_key(database: &TestDatabase, file: &Path) -> Jeton {
+    Jeton::new()
+        .env("DATABASE_URL", &database.url)
+        .env("JETON_SECRET_KEY_FILE", file.to_str().unwrap())
+        .env("JETON_WORKERS", "1")
+        .env("JETON_ARGON2_MEMORY_KIB", "64")
+        .env("JETON_ARGON2_ITERATIONS", "1")
+}
+
+#[test]
+fn fallbacks_are_read_again_where_the_key_is_beside_the_database() {
+    let jeton = bare().env("JETON_SECRET_KEY_FALLBACKS_FILE", "fallbacks");
+    let (fallbacks, key) = (jeton.dir.path().join("fallbacks"), jeton.dir.path().join("jeton.db.key"));
+    fs::write(&fallbacks, "").unwrap();
+    let server = jeton.serve();
+    let good = fs::read_to_string(&key).unwrap();
+    fs::write(&fallbacks, "ab".repeat(32)).unwrap();
+    server.signal("HUP");
+    says(&server, "JETON_SECRET_KEY was read again\n");
+    for (text, why) in [(Some("no key"), "jeton.db.key"), (None, "it is empty or not set any more")] {
+        match text {
+            Some(text) => fs::write(&key, text).unwrap(),
+            None => fs::remove_file(&key).unwrap(),
+        }
+        let before = server.stderr().len();
+        server.signal("HUP");
+        let line = eventually("an error", LIMIT, || {
+            server.stderr()[before..].lines().find(|line| line.contains("ERROR")).map(str::to_owned)
+        });
+        assert!(line.contains("JETON_SECRET_KEY was read again and stays as it was: ") && line.contains(why), "{line}");
+    }
+    // A new one, whose older one is given.
+    fs::write(&fallbacks, good.trim()).unwrap();
+    fs::write(&key, "cd".repeat(32)).unwrap();
+    server.signal("HUP");
+    says(&server, "the secret key is replaced");
+    assert_eq!(Request::new("GET", "/readyz").send(server.addr).status, 200);
 }

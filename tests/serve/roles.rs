@@ -1,9 +1,10 @@
 //! A role that owns the tables, for `jeton migrate`, and one that reads and writes rows, for `jeton serve`.
 
-use super::refuses_to_start;
+use super::{LIMIT, refuses_to_start};
 use crate::commands::{PASSWORD, create_client, create_user, done, introspect, jeton, login};
 use crate::on_both;
 use crate::support::app::TestDatabase;
+use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::postgres;
 use crate::support::process::Jeton;
@@ -57,6 +58,55 @@ fn a_role_that_may_not_migrate_is_told_who_may() {
     let words = refuses_to_start(&jeton(&app));
     assert!(words.contains("this role may not make and change the tables of postgres://app@"), "{words}");
     assert!(words.contains("run `jeton migrate` as their owner") && words.contains("JETON_MIGRATE=false"), "{words}");
+}
+
+#[test]
+fn a_role_that_may_not_read_the_tables_is_told_the_grants() {
+    let cluster = postgres::private();
+    let (owner, app) = apart(&cluster);
+    done(&jeton(&owner), &["migrate"]);
+    let granted = "grant select, insert, update, delete on all tables in schema public to app";
+    let words = refuses_to_start(&jeton(&app));
+    assert!(words.contains("the role app may not read") && words.contains("tokens"), "{words}");
+    assert!(words.contains("grant usage on schema public to app") && words.contains(granted), "{words}");
+    owner.sql(GRANTS);
+    owner.sql("revoke insert on audit_log from app");
+    let output = jeton(&app).run_with_stdin(&["user", "create", "amy", "--password-stdin"], PASSWORD);
+    assert_eq!(output.status, 1);
+    assert!(output.stderr.contains("audit_log") && output.stderr.contains("grant select, insert"), "{output:?}");
+    cluster.sql_in(owner.url.rsplit('/').next().unwrap(), "revoke usage on schema public from app, public");
+    let words = refuses_to_start(&jeton(&app));
+    assert!(words.contains("grant usage on schema") && words.contains("to app"), "{words}");
+}
+
+#[test]
+fn a_node_whose_role_may_no_longer_read_is_not_ready_and_says_why() {
+    let cluster = postgres::private();
+    let (owner, app) = apart(&cluster);
+    done(&jeton(&owner), &["migrate"]);
+    owner.sql(GRANTS);
+    let node = jeton(&app).serve();
+    let part = |part: &str| {
+        let text = Request::new("GET", "/metrics").send(node.addr).text();
+        let value = text.lines().find_map(|line| line.strip_prefix(&format!("jeton_ready{{part=\"{part}\"}} ")));
+        value.expect("each part is there").to_owned()
+    };
+    for (statement, status, database, gauge) in [
+        ("revoke select on tokens from app", 503, "forbidden", "0"),
+        ("grant select on tokens to app", 200, "ok", "1"),
+        ("revoke usage on schema public from app, public", 503, "forbidden", "0"),
+    ] {
+        cluster.sql_in(owner.url.rsplit('/').next().unwrap(), statement);
+        let answer = eventually(statement, LIMIT, || {
+            let answer = Request::new("GET", "/readyz").send(node.addr);
+            (answer.status == status).then_some(answer)
+        });
+        assert_eq!(answer.json()["database"], database, "{answer:?}");
+        assert_eq!(answer.json()["detail"].as_str().is_some_and(|words| words.contains("grants")), status == 503);
+        assert_eq!((part("node").as_str(), part("database").as_str()), (gauge, gauge), "{statement}");
+        assert_eq!((part("disk").as_str(), part("clock").as_str()), ("1", "1"), "{statement}");
+    }
+    assert!(node.stderr().contains("the role app may not read tokens; let the owner"), "{}", node.stderr());
 }
 
 on_both! {

@@ -199,7 +199,9 @@ on_both! {
 
     fn a_start_takes_the_databases_key_or_an_older_one_and_no_other(db) {
         let database = TestDatabase::new(db);
-        create_user(&migrated(&database), "amy", &[]);
+        let jeton = migrated(&database);
+        create_user(&jeton, "amy", &[]);
+        done(&jeton, &["token", "create", "amy"]);
         let refused = |key: &str, fallbacks: &str| refuses_to_start(&with_keys(&database, key, fallbacks));
         let starts = |key: &str, fallbacks: &str| drop(with_keys(&database, key, fallbacks).serve());
         assert!(refused(NEW, "").contains("is not the key this database was first used with"));

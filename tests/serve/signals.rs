@@ -49,7 +49,7 @@ on_both! {
         create_user(&jeton, "amy", &[]);
         let server = jeton.serve();
         let key = login(&server, "amy");
-        for signal in ["HUP", "USR1", "USR2", "PIPE", "QUIT", "ALRM", "VTALRM", "PROF", "XCPU", "XFSZ", "WINCH", "40"] {
+        for signal in ["HUP", "USR1", "USR2", "PIPE", "QUIT", "ALRM", "VTALRM", "PROF", "XCPU", "XFSZ", "WINCH", "PWR", "16", "40"] {
             server.signal(signal);
             assert_eq!(login(&server, "amy"), key, "{signal}");
         }

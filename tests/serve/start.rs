@@ -16,6 +16,7 @@ on_both! {
         let database = TestDatabase::new(db);
         let right = migrated(&database);
         create_user(&right, "amy", &[]);
+        done(&right, &["token", "create", "amy"]);
         let wrong = jeton(&database).env("JETON_SECRET_KEY", OTHER_KEY);
         let why = refuses_to_start(&wrong);
         assert!(why.contains("JETON_SECRET_KEY") && !why.contains(&OTHER_KEY[..8]), "{why}");

@@ -171,7 +171,8 @@ impl App {
         let server_clock = clock.clone();
         let thread = std::thread::spawn(move || {
             actix_rt::System::new().block_on(async {
-                let server = Server::start(&config, server_clock).await.expect("jeton starts");
+                let server = Server::start(&config, server_clock, std::future::pending()).await.expect("jeton starts");
+                let server = server.expect("nobody stops it");
                 sender.send((server.addresses[0], server.handle())).unwrap();
                 server.run().await.unwrap();
             });

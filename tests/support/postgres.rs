@@ -12,8 +12,8 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 pub use self::database::Database;
-pub use self::machine::as_owner;
-use self::machine::{client, output, program, spawn_for_life};
+pub use self::machine::{as_owner, program};
+use self::machine::{client, output, spawn_for_life};
 pub use self::place::fresh_directory;
 use self::place::{end, halt, processes};
 use super::process::{lock, signal};

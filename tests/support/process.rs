@@ -32,6 +32,13 @@ impl Jeton {
         self
     }
 
+    /// On a machine whose clock is so many seconds ahead, from its start on.
+    pub fn ahead(self, seconds: i64) -> Self {
+        let library = libfaketime();
+        let jeton = self.env("LD_PRELOAD", library.to_str().unwrap()).env("FAKETIME", format!("{seconds:+}"));
+        jeton.env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    }
+
     #[track_caller]
     pub fn run(&self, args: &[&str]) -> Output {
         self.spawn(args, Stdio::null()).output()

@@ -2,6 +2,7 @@
 
 mod rows;
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDateTime;
@@ -39,7 +40,9 @@ impl Store {
         &self,
         work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        let work = Cell::new(Some(work));
         self.change(|conn, changes| {
+            let work = work.take().ok_or_else(changed_meanwhile)?;
             match conn {
                 Conn::Pg(pg) => {
                     pg.batch_execute(SETTINGS)?;
@@ -72,7 +75,9 @@ impl Store {
         if !self.is_made()? {
             return work(&mut ImportTarget { conn: None, tokens_came: false, users_came: false });
         }
+        let work = Cell::new(Some(work));
         self.read(|conn| {
+            let work = work.take().ok_or_else(changed_meanwhile)?;
             let look =
                 |conn: &mut Conn| work(&mut ImportTarget { conn: Some(conn), tokens_came: false, users_came: false });
             match conn {
@@ -84,6 +89,11 @@ impl Store {
             }
         })
     }
+}
+
+/// An import has kept by then what it made of its source, and is to be begun anew.
+fn changed_meanwhile() -> StoreError {
+    StoreError::Unavailable("its tables were changed meanwhile".into())
 }
 
 impl ImportTarget<'_> {

@@ -27,15 +27,15 @@ pub(in crate::store) const SEARCHED_POSTGRES: &str =
 impl Store {
     /// A page of the users that `filter` lets through.
     pub fn list_users(&self, filter: &UserFilter, page: PageRequest) -> Result<Page<User>, StoreError> {
-        let none = Page { count: 0, results: Vec::new() };
+        let none = || Page { count: 0, results: Vec::new() };
         if !storable(&filter.search) || filter.search.chars().count() > LONGEST_SEARCH {
-            return Ok(none);
+            return Ok(none());
         }
         self.read(|conn| {
             let group = match &filter.group {
                 Some(name) => match groups::id(conn, name)? {
                     Some(id) => Some(id),
-                    None => return Ok(none),
+                    None => return Ok(none()),
                 },
                 None => None,
             };

@@ -166,7 +166,8 @@ on_both! {
             assert_done(&app.revoke(key));
             assert_done(&app.send(post().form(&[("token", key)])));
         }
-        assert_eq!(revocations(&app).len(), 1, "only what changed something is in the log");
+        // By another clock the expired one may live, so it is ended for all of them.
+        assert_eq!(revocations(&app).len(), 2, "only what changed something is in the log");
         assert_eq!(app.explain(&expired)["reason"], "expired");
     }
 

@@ -1,10 +1,32 @@
 //! `GET /metrics`: what is counted, and that it is counted once.
 
+use std::collections::BTreeSet;
+
 use crate::on_both;
 use crate::support::app::{App, CLIENT};
 use crate::support::http::Request;
 
+/// The names that stand in docs/metrics.md's table.
+fn documented() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md")).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    rows.map(str::to_owned).collect()
+}
+
 on_both! {
+    fn each_metric_stands_in_the_document_and_no_other(db) {
+        let app = App::start(db);
+        app.admin_token();
+        app.send(Request::new("GET", "/me"));
+        let text = app.send(Request::new("GET", "/metrics")).text();
+        let served: BTreeSet<String> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next())
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(served, documented());
+    }
+
     fn each_introspection_is_a_hit_a_miss_or_no_question_at_all(db) {
         let app = App::start(db);
         let key = app.alice();

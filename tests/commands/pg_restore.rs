@@ -1,0 +1,137 @@
+//! docs/operating.md, "Back up and restore", PostgreSQL: every block is run as it is written there.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use super::{PASSWORD, create_user, done, jeton, try_login};
+use crate::support::app::{SECRET_KEY, TestDatabase};
+use crate::support::postgres::{Cluster, private, program};
+use crate::support::process::{BINARY, Jeton};
+
+/// How it is dumped, how what is there is taken away, how the dump is brought back.
+struct Document {
+    dump: String,
+    empty: String,
+    restore: String,
+}
+
+fn document() -> Document {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md")).unwrap();
+    let (_, part) = text.split_once("\n### PostgreSQL\n").expect("the part");
+    let part = part.split("\n### ").next().unwrap();
+    let mut blocks = part.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned());
+    let mut block = || blocks.next().expect("a block");
+    let (dump, empty, restore) = (block(), block(), block());
+    assert!(blocks.next().is_none(), "a block that nobody has tried");
+    Document { dump: dump.replace("$(date +%F)", "2026-11-27"), empty, restore }
+}
+
+/// Runs what an operator would paste.
+#[track_caller]
+fn paste(jeton: &Jeton, url: &str, text: &str) {
+    let programs = program("psql").parent().unwrap().display().to_string();
+    let here = jeton.dir.path().display();
+    let mut shell = Command::new("sh");
+    shell.args(["-euc", text]).current_dir(&jeton.dir).env("DATABASE_URL", url).env("JETON_SECRET_KEY", SECRET_KEY);
+    shell.env("PATH", format!("{here}:{programs}:{}", std::env::var("PATH").unwrap()));
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{text}: {output:?}");
+}
+
+/// A role that is no superuser, with a database of its own.
+fn owned(cluster: &Cluster) -> (TestDatabase, String) {
+    let database = TestDatabase::of(cluster);
+    let name = database.url.rsplit('/').next().unwrap();
+    cluster.sql(&format!("create role of_{name} login; alter database {name} owner to of_{name}"));
+    let url = database.url.replace("jeton@", &format!("of_{name}@"));
+    (database, url)
+}
+
+fn at(url: &str) -> Jeton {
+    let jeton = jeton(&TestDatabase { url: url.to_owned(), folder: None, postgres: None });
+    symlink(BINARY, jeton.dir.path().join("jeton")).unwrap();
+    jeton
+}
+
+/// amy is in the dump, bob came after it.
+#[track_caller]
+fn goes_back_to_the_dump(url: &str, dump: &str) {
+    let (jeton, document) = (at(url), document());
+    done(&jeton, &["migrate"]);
+    create_user(&jeton, "amy", &[]);
+    paste(&jeton, url, dump);
+    create_user(&jeton, "bob", &[]);
+    paste(&jeton, url, &document.empty);
+    paste(&jeton, url, &document.restore);
+    let users = done(&jeton, &["user", "list"]);
+    assert!(users.contains("amy") && !users.contains("bob"), "{users}");
+    assert_eq!(try_login(&jeton.serve(), "amy", PASSWORD).status, 200);
+}
+
+const SEARCHED: &str = "select count(*) from pg_indexes where indexname = 'users_search'";
+
+#[test]
+fn a_dump_comes_back_where_the_extension_is_anothers() {
+    let cluster = private();
+    let (database, url) = owned(&cluster);
+    database.sql("create extension pg_trgm");
+    goes_back_to_the_dump(&url, &document().dump);
+    assert_eq!(database.sql(SEARCHED), "1");
+}
+
+#[test]
+fn a_dump_of_one_schema_comes_back_there_and_in_a_new_database() {
+    let cluster = private();
+    let (database, url) = owned(&cluster);
+    let role = url.split("//").nth(1).unwrap().split('@').next().unwrap().to_owned();
+    let schema = format!("create schema jeton authorization {role}");
+    database.sql(&schema);
+    let in_schema = |url: &str| format!("{url}?options=-csearch_path%3Djeton");
+    let dump = document().dump.replace("pg_dump ", "pg_dump --schema=jeton ");
+    let url = in_schema(&url);
+    goes_back_to_the_dump(&url, &dump);
+    assert_eq!(database.sql(SEARCHED), "1");
+    assert_eq!(
+        database.sql(
+            "select nspname from pg_extension join pg_namespace n on n.oid = extnamespace \
+                             where extname = 'pg_trgm'"
+        ),
+        "jeton",
+        "in the schema that was dumped"
+    );
+
+    let (other, elsewhere) = owned(&cluster);
+    let its_role = elsewhere.split("//").nth(1).unwrap().split('@').next().unwrap();
+    other.sql(&schema.replace(&role, its_role));
+    let elsewhere = in_schema(&elsewhere);
+    let jeton = at(&elsewhere);
+    paste(&jeton, &url, &dump);
+    paste(&jeton, &elsewhere, &document().restore);
+    assert!(done(&jeton, &["user", "list"]).contains("amy"));
+}
+
+/// What a newer jeton made refers to what the dump brings back.
+#[test]
+fn a_dump_of_an_older_jeton_comes_back_over_a_newer_ones_tables() {
+    let cluster = private();
+    let (database, url) = owned(&cluster);
+    let mine = TestDatabase { url: url.clone(), ..database };
+    let owner = url.split("//").nth(1).unwrap().split('@').next().unwrap();
+    mine.sql(include_str!("../fixtures/first/postgres.sql"));
+    mine.sql(&format!(
+        "do $$ declare one record; begin for one in select oid::regclass as it from pg_class where relkind = 'r' and \
+         relnamespace = 'public'::regnamespace loop execute format('alter table %s owner to {owner}', one.it); \
+         end loop; for one in select oid::regprocedure as it from pg_proc where proname like 'jeton%' loop execute \
+         format('alter function %s owner to {owner}', one.it); end loop; end $$"
+    ));
+    let (jeton, document) = (at(&url), document());
+    paste(&jeton, &url, &document.dump);
+    done(&jeton, &["migrate"]);
+    create_user(&jeton, "bob", &[]);
+    paste(&jeton, &url, &document.empty);
+    paste(&jeton, &url, &document.restore);
+    let users = done(&jeton, &["user", "list"]);
+    assert!(users.contains("admin") && !users.contains("bob"), "{users}");
+    assert_eq!(mine.sql("select count(*) from login_networks"), "0", "it is of today");
+}
