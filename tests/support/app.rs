@@ -62,9 +62,20 @@ impl TestDatabase {
         }
     }
 
+    /// With jeton's schema, for tests that are not about how it is made.
+    pub fn migrated(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => Self::new(kind),
+            Kind::Postgres => Self::from(postgres::shared().create_migrated()),
+        }
+    }
+
     /// In a cluster of the test's own.
     pub fn of(cluster: &postgres::Cluster) -> Self {
-        let database = cluster.create_database();
+        Self::from(cluster.create_database())
+    }
+
+    fn from(database: Database) -> Self {
         Self { url: database.url.clone(), folder: None, postgres: Some(database) }
     }
 
@@ -145,7 +156,7 @@ impl App {
     /// On a new database, with settings that win over the tests' defaults; an empty value takes a default away.
     pub fn with(kind: Kind, settings: &[(&str, &str)]) -> Self {
         let start = Timestamp::from_micros(1_750_000_000_123_456);
-        Self::on(TestDatabase::new(kind).into(), Clock::fixed(start), settings)
+        Self::on(TestDatabase::migrated(kind).into(), Clock::fixed(start), settings)
     }
 
     /// Another node on the same database, with the same clock.

@@ -16,7 +16,7 @@ pub use self::machine::{as_owner, program};
 use self::machine::{client, output, spawn_for_life};
 pub use self::place::fresh_directory;
 use self::place::{end, halt, processes};
-use super::process::{lock, signal};
+use super::process::{Jeton, lock, signal};
 use super::within;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -48,7 +48,7 @@ pub fn private_with(settings: &[&str]) -> Cluster {
     // A copy takes a tenth of initdb's time.
     output(as_owner("cp").arg("-a").arg(template).arg(&dir)).unwrap();
     let settings = settings.iter().map(ToString::to_string).collect();
-    let cluster = Cluster { dir, settings, postmaster: Mutex::default() };
+    let cluster = Cluster { dir, settings, postmaster: Mutex::default(), migrated: OnceLock::new() };
     cluster.start();
     cluster
 }
@@ -67,6 +67,7 @@ pub struct Cluster {
     dir: PathBuf,
     settings: Vec<String>,
     postmaster: Mutex<Option<Child>>,
+    migrated: OnceLock<Database>,
 }
 
 impl Cluster {
@@ -124,7 +125,8 @@ impl Cluster {
         let mut copy = as_owner(program("pg_basebackup"));
         copy.args(["-U", "jeton", "-c", "fast", "-X", "stream", "-R", "-h"]).arg(&self.dir);
         output(copy.arg("-D").arg(dir.join("data"))).unwrap_or_else(|error| panic!("pg_basebackup: {error}"));
-        let standby = Self { dir, settings: self.settings.clone(), postmaster: Mutex::default() };
+        let settings = self.settings.clone();
+        let standby = Self { dir, settings, postmaster: Mutex::default(), migrated: OnceLock::new() };
         standby.start();
         standby
     }
@@ -157,6 +159,17 @@ impl Cluster {
 
     pub fn create_database(&self) -> Database {
         Database::create(&self.dir)
+    }
+
+    /// With jeton's schema: a copy of one that was migrated once takes a fraction of the migrations' time.
+    pub fn create_migrated(&self) -> Database {
+        let migrated = self.migrated.get_or_init(|| {
+            let database = self.create_database();
+            let output = Jeton::new().env("DATABASE_URL", &database.url).run(&["migrate"]);
+            assert_eq!(output.status, 0, "{output:?}");
+            database
+        });
+        Database::copy(&self.dir, migrated.name())
     }
 
     /// The files, which their owner and root may read.

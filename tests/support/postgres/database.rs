@@ -16,6 +16,11 @@ pub struct Database {
 impl Database {
     /// In the cluster whose socket is in this directory.
     pub fn create(dir: &Path) -> Self {
+        Self::copy(dir, "template0")
+    }
+
+    /// With all that is in the database of this name, to which nobody may be connected.
+    pub fn copy(dir: &Path, template: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let name = format!("t_{}_{}", COUNT.fetch_add(1, Ordering::Relaxed), id());
         let host = dir.to_str().unwrap().replace('/', "%2F");
@@ -23,7 +28,7 @@ impl Database {
         let (admin, url) = (url("postgres"), url(&name));
         // The faster of the two ways; before version 15 it was the only one, and had no name.
         let strategy = if version() < 15 { "" } else { "strategy file_copy" };
-        let create = format!("create database {name} template template0 {strategy}");
+        let create = format!("create database {name} template {template} {strategy}");
         psql(&admin, &create).unwrap_or_else(|error| panic!("{create}: {error}"));
         Self { url, name, admin }
     }
@@ -37,6 +42,10 @@ impl Database {
     /// The same, or what the server says against it.
     pub fn try_sql(&self, text: &str) -> Result<String, String> {
         psql(&self.url, text).map(|rows| rows.strip_suffix('\n').unwrap_or(&rows).to_owned())
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// A `psql` that waits for statements on its standard input.
