@@ -109,12 +109,12 @@ impl Service {
     }
 
     /// Whoever waits for it or not, the answer is kept.
-    fn ask_if_due(&self) -> Option<actix_rt::task::JoinHandle<()>> {
+    fn ask_if_due(&self) -> Option<tokio::task::JoinHandle<()>> {
         if self.is_stopping() || !self.is_to_ask() {
             return None;
         }
         let service = self.clone();
-        Some(actix_rt::spawn(async move { service.ask_for_schema().await }))
+        Some(tokio::spawn(async move { service.ask_for_schema().await }))
     }
 
     /// Whether a second has passed since somebody asked; who is told so asks.
