@@ -46,7 +46,7 @@ pub fn audit(arguments: AuditArguments, config: &Config) -> Result<(), Failure> 
         let mut entries: Vec<Entry> = Vec::new();
         while entries.len() < limit {
             let page = PageRequest { number: 1, size: MAX_PAGE_SIZE };
-            let page = service.list_audit(filter.clone(), page, Some(0), &caller).await?;
+            let page = service.accounts.list_audit(filter.clone(), page, Some(0), &caller).await?;
             let last = page.results.len() < MAX_PAGE_SIZE as usize;
             entries.extend(page.results);
             if last {

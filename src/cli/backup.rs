@@ -8,7 +8,7 @@ use super::Failure;
 use crate::config::Config;
 use crate::domain::database_url::DatabaseUrl;
 use crate::server::{StartError, open_store};
-use crate::service::key_file;
+use crate::service::login_tokens::key_file;
 
 #[derive(Args)]
 pub struct BackupArguments {

@@ -47,13 +47,13 @@ pub enum ClientCommand {
 pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
     match command {
         ClientCommand::Create { client_id } => with_service(config, |service, caller| async move {
-            let secret = service.create_client(&client_id, &caller).await?;
+            let secret = service.accounts.create_client(&client_id, &caller).await?;
             line(secret.expose())
         }),
         ClientCommand::List { json } => with_service(config, |service, caller| async move {
             let (mut clients, mut number) = (Vec::new(), 1);
             loop {
-                let page = service.list_clients(PageRequest { number, size: MAX_PAGE_SIZE }, &caller).await?;
+                let page = service.accounts.list_clients(PageRequest { number, size: MAX_PAGE_SIZE }, &caller).await?;
                 let last = page.results.len() < MAX_PAGE_SIZE as usize;
                 clients.extend(page.results);
                 if last {
@@ -75,7 +75,7 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
         }),
         ClientCommand::Rotate { client_id, grace } => with_service(config, |service, caller| async move {
             let options = RotateOptions { grace, ..RotateOptions::default() };
-            let rotated = service.rotate_client(&client_id, options, &caller).await;
+            let rotated = service.accounts.rotate_client(&client_id, options, &caller).await;
             let (secret, old_until) = rotated.map_err(no_such_client(&client_id))?;
             if let Some(until) = old_until {
                 eprintln!("the old secret goes on until {until}");
@@ -84,7 +84,7 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
         }),
         ClientCommand::Delete { client_id, yes } => with_service(config, |service, caller| async move {
             confirm(&format!("Delete client {client_id}?"), yes)?;
-            service.delete_client(&client_id, &caller).await.map_err(no_such_client(&client_id))?;
+            service.accounts.delete_client(&client_id, &caller).await.map_err(no_such_client(&client_id))?;
             eprintln!("client {client_id} is deleted");
             Ok(())
         }),

@@ -235,7 +235,7 @@ fn run_on<F: Future<Output = Result<(), Failure>>>(
     work: impl FnOnce(Service, Superuser) -> F,
 ) -> Result<(), Failure> {
     let done = actix_rt::System::new().block_on(work(service.clone(), Superuser::command(&os_user())));
-    service.close();
+    service.node.close();
     done
 }
 

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Clock;
 use crate::server::{StartError, open_store, read_sealer};
-use crate::service::key_file;
+use crate::service::login_tokens::key_file;
 use crate::store::StoreError;
 
 #[derive(Args)]

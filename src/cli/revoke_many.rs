@@ -19,10 +19,10 @@ pub fn revoke_many(Many { users, since, until, yes }: Many, config: &Config) -> 
     with_service(config, |service, caller| async move {
         let mut ids = Vec::new();
         for name in &users {
-            ids.push(service.user(name, &caller).await.map_err(no_such_user(name))?.id);
+            ids.push(service.accounts.user(name, &caller).await.map_err(no_such_user(name))?.id);
         }
         let which = TokenFilter { user_ids: (!users.is_empty()).then_some(ids), since, until };
-        let counted = service.count_tokens(&which, &caller).await?;
+        let counted = service.tokens.count_tokens(&which, &caller).await?;
         let [live, owners, over] = [counted.tokens, counted.users, counted.over].map(i64::unsigned_abs);
         if live + over > 0 {
             let more = if over > 0 {
@@ -34,7 +34,7 @@ pub fn revoke_many(Many { users, since, until, yes }: Many, config: &Config) -> 
             confirm_or_yes(&format!("{tokens} of {owners} will be revoked{more}."), "Revoke them?", yes)?;
         }
         let bar = bar(Some(live + over), "revoking", "tokens");
-        let done = service.revoke_tokens(which, counted, &caller, |more| bar.inc(more)).await;
+        let done = service.tokens.revoke_tokens(which, counted, &caller, |more| bar.inc(more)).await;
         bar.finish_and_clear();
         let revoked = done.map_err(|error| {
             Failure::new(format!(

@@ -93,7 +93,7 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
         TokenCommand::Explain => with_service(config, |service, caller| async move {
             let mut key = String::new();
             std::io::stdin().read_to_string(&mut key)?;
-            let explanation = service.explain(key_of(&key), &caller).await?;
+            let explanation = service.tokens.explain(key_of(&key), &caller).await?;
             line(explanation.reason)?;
             for (name, value) in [
                 ("user", explanation.username),
@@ -108,7 +108,7 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
             Ok(())
         }),
         TokenCommand::Revoke(Revoke { id: Some(id), .. }) => with_service(config, |service, caller| async move {
-            service.revoke_token(id, None, &caller).await.map_err(|error| match error {
+            service.tokens.revoke_token(id, None, &caller).await.map_err(|error| match error {
                 Error::NotFound => Failure::new(format!("there is no live token with id {id}")),
                 other => other.into(),
             })?;
@@ -134,11 +134,11 @@ async fn create(create: Create, service: &Service, caller: &Superuser) -> Result
     let username = &create.username;
     let token = if let Some(name) = create.name {
         let wanted = NamedToken { name, scope: create.scope, expires_in: create.expires_in };
-        service.create_named_token(username, wanted, caller).await?.0
+        service.tokens.create_named_token(username, wanted, caller).await?.0
     } else if create.regenerate {
-        service.regenerate(username, RegenerateOptions::default(), caller).await?.token
+        service.tokens.regenerate(username, RegenerateOptions::default(), caller).await?.token
     } else {
-        service.create_login_token(username, caller).await?
+        service.tokens.create_login_token(username, caller).await?
     };
     Ok(token.expose().to_owned())
 }
@@ -148,7 +148,8 @@ async fn list(service: &Service, caller: &Superuser, username: Option<String>, j
     let (mut tokens, mut number): (Vec<(TokenFacts, String)>, u32) = (Vec::new(), 1);
     loop {
         let page = PageRequest { number, size: MAX_PAGE_SIZE };
-        let page = service.list_tokens(name, page, caller).await.map_err(no_such_user(name.unwrap_or_default()))?;
+        let page =
+            service.tokens.list_tokens(name, page, caller).await.map_err(no_such_user(name.unwrap_or_default()))?;
         let last = page.results.len() < MAX_PAGE_SIZE as usize;
         tokens.extend(page.results);
         if last {

@@ -103,23 +103,23 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
             with_service(config, |service, caller| async move { list(&service, &caller, &search, json).await })
         }
         UserCommand::Show { username, json } => with_service(config, |service, caller| async move {
-            let user = service.user(&username, &caller).await.map_err(no_such_user(&username))?;
+            let user = service.accounts.user(&username, &caller).await.map_err(no_such_user(&username))?;
             show(&user, json)
         }),
         UserCommand::Deactivate(Deactivate { username: Some(username), .. }) => set_active(&username, false, config),
         UserCommand::Deactivate(Deactivate { all_but, yes, .. }) => deactivate_many(all_but, yes, config),
         UserCommand::Activate { username } => set_active(&username, true, config),
         UserCommand::SetPassword { username, password_stdin } => with_service(config, |service, caller| async move {
-            service.user(&username, &caller).await.map_err(no_such_user(&username))?;
+            service.accounts.user(&username, &caller).await.map_err(no_such_user(&username))?;
             let password = new_password(password_stdin)?;
-            service.set_password(&username, password, &caller).await.map_err(no_such_user(&username))?;
+            service.accounts.set_password(&username, password, &caller).await.map_err(no_such_user(&username))?;
             eprintln!("the password of user {username} is set; their login tokens are revoked");
             Ok(())
         }),
         UserCommand::Delete { username, yes } => with_service(config, |service, caller| async move {
-            service.user(&username, &caller).await.map_err(no_such_user(&username))?;
+            service.accounts.user(&username, &caller).await.map_err(no_such_user(&username))?;
             confirm(&format!("Delete user {username} with all of their tokens?"), yes)?;
-            service.delete_user(&username, &caller).await.map_err(no_such_user(&username))?;
+            service.accounts.delete_user(&username, &caller).await.map_err(no_such_user(&username))?;
             eprintln!("user {username} is deleted");
             Ok(())
         }),
@@ -136,7 +136,7 @@ fn create(create: Create, config: &Config) -> Result<(), Failure> {
             groups: create.groups,
             ..NewUser::named(create.username, password)
         };
-        let user = service.create_user(user.into(), &caller).await?;
+        let user = service.accounts.create_user(user.into(), &caller).await?;
         eprintln!("user {} is made, with id {}", user.username, user.id);
         Ok(())
     })
@@ -145,7 +145,7 @@ fn create(create: Create, config: &Config) -> Result<(), Failure> {
 fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
         let change = UserChange { is_active: Some(active), ..UserChange::default() };
-        service.update_user(username, change.into(), &caller).await.map_err(no_such_user(username))?;
+        service.accounts.update_user(username, change.into(), &caller).await.map_err(no_such_user(username))?;
         eprintln!("user {username} is {}", if active { "active" } else { "inactive" });
         Ok(())
     })
@@ -155,7 +155,7 @@ fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(
     with_service(config, |service, caller| async move {
         let (mut kept, mut unknown): (Vec<User>, Vec<&str>) = (Vec::new(), Vec::new());
         for name in &all_but {
-            match service.user(name, &caller).await {
+            match service.accounts.user(name, &caller).await {
                 Ok(user) if kept.iter().any(|other| other.id == user.id) => {}
                 Ok(user) => kept.push(user),
                 Err(Error::NotFound) if unknown.contains(&name.as_str()) => {}
@@ -168,7 +168,7 @@ fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(
             [name] => return Err(no_such_user(name)(Error::NotFound)),
             [..] => return Err(Failure::new(format!("users {} do not exist", unknown.join(", ")))),
         }
-        let count = service.count_active_but(&kept, &caller).await.map_err(|error| match error {
+        let count = service.accounts.count_active_but(&kept, &caller).await.map_err(|error| match error {
             Error::Conflict(why) => Failure::new(format!("{why} Name one behind --all-but.")),
             other => other.into(),
         })?;
@@ -182,7 +182,7 @@ fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(
             confirm_or_yes(&what, "Deactivate them?", yes)?;
         }
         let bar = bar(Some(count), "deactivating", "users");
-        let done = service.deactivate_all_but(&kept, &caller, |more| bar.inc(more)).await;
+        let done = service.accounts.deactivate_all_but(&kept, &caller, |more| bar.inc(more)).await;
         bar.finish_and_clear();
         let deactivated = done.map_err(|error| {
             let so_far = number(bar.position(), "user");
@@ -197,7 +197,7 @@ async fn list(service: &Service, caller: &Superuser, search: &str, json: bool) -
     let (mut users, mut number) = (Vec::new(), 1);
     loop {
         let filter = UserFilter { search: search.to_owned(), ..UserFilter::default() };
-        let page = service.list_users(filter, PageRequest { number, size: MAX_PAGE_SIZE }, caller).await?;
+        let page = service.accounts.list_users(filter, PageRequest { number, size: MAX_PAGE_SIZE }, caller).await?;
         let last = page.results.len() < MAX_PAGE_SIZE as usize;
         users.extend(page.results);
         if last {

@@ -134,7 +134,7 @@ pub fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
 /// 401 with DRF's sentences.
 pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
     let key = key(request, state, false)?;
-    let holder = state.service.authenticate(&key).await?;
+    let holder = state.service.introspection.authenticate(&key).await?;
     Request::is_of_user(&holder.user.username);
     let caller = Caller::holder(&holder, client_address(request, state));
     Ok((holder, caller))
@@ -146,7 +146,7 @@ pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, 
 /// As [`holder`].
 pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identity, HttpError> {
     let key = key(request, state, state.options.keys.basic)?;
-    let identity = state.service.identify(&key).await?;
+    let identity = state.service.introspection.identify(&key).await?;
     Request::is_of_user(&identity.username);
     Ok(identity)
 }

@@ -97,7 +97,7 @@ impl Part for PowerOver {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let caller = Staff::take(incoming).await?;
         let username = web::Path::<String>::take(incoming).await?.into_inner();
-        incoming.state().service.require_power_over(&username, &caller).await?;
+        incoming.state().service.accounts.require_power_over(&username, &caller).await?;
         Ok(Self { caller, username })
     }
 }

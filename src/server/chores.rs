@@ -30,10 +30,10 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 async fn keep_flushing(service: Service) {
     loop {
         actix_rt::time::sleep(FLUSH_INTERVAL).await;
-        if let Err(error) = service.flush_uses(LockedRows::PassOver).await {
+        if let Err(error) = service.introspection.flush_uses(LockedRows::PassOver).await {
             log::log!(error.level(), "uses of tokens wait to be written: {error}");
         }
-        if let Err(error) = service.flush_logins(LockedRows::PassOver).await {
+        if let Err(error) = service.sign_in.flush_logins(LockedRows::PassOver).await {
             log::log!(error.level(), "last logins wait to be written: {error}");
         }
     }
@@ -51,17 +51,17 @@ async fn keep_checkpointing(service: Service) {
     let mut disk = Stopwatch::start();
     loop {
         actix_rt::time::sleep(REST).await;
-        let log = service.log_state();
+        let log = service.node.log_state();
         if log.is_some() && log == before {
-            match service.checkpoint().await {
+            match service.node.checkpoint().await {
                 Ok(emptied) => log::debug!("the log at rest: {}", if emptied { "emptied" } else { "in use" }),
                 Err(error) => log::log!(error.level(), "the log stays beside the database: {error}"),
             }
         }
         before = log;
-        if service.disk_refuses() && disk.elapsed() >= DISK_INTERVAL {
+        if service.node.disk_refuses() && disk.elapsed() >= DISK_INTERVAL {
             disk = Stopwatch::start();
-            if let Err(error) = service.try_disk().await {
+            if let Err(error) = service.node.try_disk().await {
                 log::log!(error.level(), "the disk was tried: {error}");
             }
         }
@@ -74,7 +74,9 @@ const LAST_FLUSHES: [LockedRows; 3] = [LockedRows::PassOver, LockedRows::Wait, L
 
 pub async fn flush_at_last(service: &Service) {
     for (attempt, locked) in LAST_FLUSHES.into_iter().enumerate() {
-        let written = async { Ok((service.flush_uses(locked).await?, service.flush_logins(locked).await?)) };
+        let written = async {
+            Ok((service.introspection.flush_uses(locked).await?, service.sign_in.flush_logins(locked).await?))
+        };
         let left = match written.await {
             Ok((0, 0)) => return,
             Ok((tokens, users)) => format!("somebody holds the rows of {tokens} tokens and {users} users"),
@@ -86,7 +88,7 @@ pub async fn flush_at_last(service: &Service) {
         }
         log::warn!("the last uses of tokens wait to be written: {left}");
         // Until the database has given up what this attempt has locked.
-        actix_rt::time::sleep(service.policy().database_timeout / 4).await;
+        actix_rt::time::sleep(service.policy.database_timeout / 4).await;
     }
 }
 
@@ -95,7 +97,7 @@ const COUNT_INTERVAL: Duration = Duration::from_secs(2);
 
 async fn keep_counting(service: Service) {
     loop {
-        if let Err(error) = service.refresh_hash_costs().await {
+        if let Err(error) = service.sign_in.refresh_hash_costs().await {
             log::log!(error.level(), "what password hashes cost is not counted: {error}");
         }
         actix_rt::time::sleep(COUNT_INTERVAL).await;
@@ -118,7 +120,7 @@ const CLOCK_INTERVAL: Duration = Duration::from_secs(2);
 async fn keep_looking_at_clock(service: Service) {
     loop {
         // A database that does not answer is told of by others.
-        if let Err(error) = service.look_at_clock().await {
+        if let Err(error) = service.node.look_at_clock().await {
             log::debug!("the clock is not compared with the database's: {error}");
         }
         actix_rt::time::sleep(CLOCK_INTERVAL).await;
@@ -137,7 +139,7 @@ async fn keep_purging(service: Service) {
                 log::log!(error.level(), "{what:?} wait to be purged: {error}");
             }
         }
-        if let Err(error) = service.note_time().await {
+        if let Err(error) = service.node.note_time().await {
             log::log!(error.level(), "the time is not kept for the next start: {error}");
         }
         actix_rt::time::sleep(PURGE_INTERVAL).await;
@@ -146,7 +148,7 @@ async fn keep_purging(service: Service) {
 
 async fn purge_all(service: &Service, what: Purge) -> Result<(), Error> {
     let mut round = PurgeRound::of(what);
-    while service.purge(&mut round).await? == Batches::GoOn {
+    while service.node.purge(&mut round).await? == Batches::GoOn {
         actix_rt::time::sleep(PURGE_PAUSE).await;
     }
     Ok(())
@@ -169,11 +171,11 @@ async fn keep_resealing(service: Service) {
 }
 
 async fn reseal_all(service: &Service) -> Result<(), Error> {
-    if !service.reseals().await? {
+    if !service.login_tokens.reseals().await? {
         return Ok(());
     }
     let mut round = ResealRound::default();
-    while service.reseal(&mut round).await? == Batches::GoOn {
+    while service.login_tokens.reseal(&mut round).await? == Batches::GoOn {
         actix_rt::time::sleep(RESEAL_PAUSE).await;
     }
     if round.resealed > 0 {

@@ -98,7 +98,7 @@ impl Server {
         let service = opened.map_err(|panic| StartError::Io("the start".into(), io::Error::other(panic)))??;
         // A start that fails leaves the database as a stop does.
         let server = Self::listening(config, certificate, scheme, service.clone()).await;
-        server.map(Some).inspect_err(|_| service.close())
+        server.map(Some).inspect_err(|_| service.node.close())
     }
 
     async fn listening(
@@ -142,11 +142,11 @@ impl Server {
             }
         };
         // After the place to listen is ours: a start that fails must not use up the one showing of the first secrets.
-        service.bootstrap(&config.bootstrap).await?;
-        service.estimate_hash_costs().await?;
-        let first_start = if config.database.url.is_postgres() { None } else { service.first_start().await? };
+        service.accounts.bootstrap(&config.bootstrap).await?;
+        service.sign_in.estimate_hash_costs().await?;
+        let first_start = if config.database.url.is_postgres() { None } else { service.accounts.first_start().await? };
         if first_start.is_none() {
-            service.warn_without_superuser().await?;
+            service.accounts.warn_without_superuser().await?;
         }
         let drain = serving.drain;
         Ok(Self { urls, addresses, first_start, actix: server.run(), metrics, service, certificate, drain })
@@ -173,7 +173,7 @@ impl Server {
     /// Where is counted.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
-        self.service.metrics()
+        &self.service.metrics
     }
 
     /// Serves until the handle stops it.
@@ -181,9 +181,9 @@ impl Server {
     /// # Errors
     /// When accepting connections fails for good.
     pub async fn run(self) -> io::Result<()> {
-        let watch = self.service.watch()?;
+        let watch = self.service.introspection.watch()?;
         let chores = chores::begin(&self.service);
-        self.service.make_search_index();
+        self.service.node.make_search_index();
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {
@@ -192,7 +192,7 @@ impl Server {
         chores.iter().for_each(JoinHandle::abort);
         drop(watch);
         chores::flush_at_last(&self.service).await;
-        self.service.close();
+        self.service.node.close();
         served
     }
 }

@@ -32,7 +32,7 @@ impl Reload {
     /// Reads everything again at each of `asked`, and `DATABASE_URL` by itself while the database gives no connection: its
     /// password may have been changed.
     pub async fn keep_reading(self, mut asked: Receiver<()>) {
-        let (mut failures, mut refused) = (self.service.failed_connections(), None);
+        let (mut failures, mut refused) = (self.service.node.failed_connections(), None);
         loop {
             match actix_rt::time::timeout(INTERVAL, asked.recv()).await {
                 Ok(Some(())) => {
@@ -43,7 +43,7 @@ impl Reload {
                 // Nobody can ask any more.
                 Ok(None) => return,
                 Err(_) => {
-                    let now = self.service.failed_connections();
+                    let now = self.service.node.failed_connections();
                     if now != failures {
                         failures = now;
                         let (this, known) = (self.clone(), refused.take());
@@ -67,13 +67,13 @@ impl Reload {
         let keys = reread.secret_keys.map_err(Fault::from);
         tell("JETON_SECRET_KEY", keys.and_then(|keys| self.take_keys(&keys)));
         let url = reread.database_url.map_err(Fault::from);
-        tell("DATABASE_URL", url.and_then(|url| Ok(self.service.move_to(&url)?)));
+        tell("DATABASE_URL", url.and_then(|url| Ok(self.service.node.move_to(&url)?)));
     }
 
     /// Gives a URL that was found and does not do, so that it is told once.
     fn read_url(&self, known: Option<DatabaseUrl>) -> Option<DatabaseUrl> {
         let url = (self.gather)().reread().database_url.ok()?;
-        match self.service.move_to(&url) {
+        match self.service.node.move_to(&url) {
             Ok(false) => None,
             Ok(true) => {
                 log::info!("DATABASE_URL was read again, for the database gave no connection");
@@ -90,9 +90,9 @@ impl Reload {
 
     /// Without a key in the settings it is the one beside an SQLite database, as at the start.
     fn take_keys(&self, keys: &SecretKeys) -> Result<bool, Fault> {
-        match sealer_of(keys, self.service.database_url())? {
-            Some(sealer) => Ok(self.service.replace_secret_keys(sealer)?),
-            None if self.service.has_secret_keys() => Err(Fault("it is empty or not set any more".into())),
+        match sealer_of(keys, self.service.node.database_url())? {
+            Some(sealer) => Ok(self.service.login_tokens.replace_secret_keys(sealer)?),
+            None if self.service.login_tokens.has_secret_keys() => Err(Fault("it is empty or not set any more".into())),
             None if keys.fallbacks.is_empty() => Ok(false),
             None => Err(Fault("JETON_SECRET_KEY_FALLBACKS is set, and it is not".into())),
         }

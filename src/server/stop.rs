@@ -18,7 +18,7 @@ pub struct Stop {
 impl Stop {
     /// Says that the node is not ready, goes on for `JETON_DRAIN`, takes nothing new, and finishes what is under way.
     pub async fn stop(self) {
-        self.service.begin_stop();
+        self.service.node.begin_stop();
         actix_rt::time::sleep(self.drain).await;
         self.handle.stop(true).await;
     }

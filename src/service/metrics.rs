@@ -8,7 +8,7 @@ use prometheus::{
     Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
-use super::cache::Cache;
+use super::introspection::cache::Cache;
 use super::{Readiness, Reason};
 use crate::domain::time::Uptime;
 use crate::logging::Lines;

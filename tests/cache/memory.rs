@@ -6,7 +6,7 @@ use std::time::Duration;
 use jeton::domain::change::Change;
 use jeton::domain::time::{Timestamp, Uptime};
 use jeton::domain::token::TokenDigest;
-use jeton::service::cache::{Cache, Keep, Now, Patience};
+use jeton::service::introspection::cache::{Cache, Keep, Now, Patience};
 use proptest::prelude::*;
 
 use super::{BOUND, MS, at, cache, digest, keep};

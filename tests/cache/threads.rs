@@ -1,11 +1,11 @@
 //! The memory that threads share: loom tries every order in which their reads and writes can be seen.
 
-/// As `service/cache/mod.rs` has it, with loom's atomics.
+/// As `service/introspection/cache/mod.rs` has it, with loom's atomics.
 mod atomic {
     pub use loom::sync::atomic::{AtomicU64, Ordering, fence};
 }
 
-#[path = "../../src/service/cache/block.rs"]
+#[path = "../../src/service/introspection/cache/block.rs"]
 mod block;
 
 use atomic::{AtomicU64, Ordering};

@@ -45,8 +45,8 @@ impl Node {
     fn purged(&self) -> String {
         actix_rt::System::new().block_on(async {
             let mut round = PurgeRound::of(Purge::AuditLog);
-            while self.service.purge(&mut round).await.unwrap() == Batches::GoOn {}
-            self.service.note_time().await.unwrap();
+            while self.service.node.purge(&mut round).await.unwrap() == Batches::GoOn {}
+            self.service.node.note_time().await.unwrap();
         });
         self.database.sql("select target from audit_log order by id").replace('\n', " ")
     }
@@ -61,7 +61,7 @@ impl Node {
     }
 
     fn clock_state(&self) -> String {
-        self.service.clock_state().to_string()
+        self.service.node.clock_state().to_string()
     }
 }
 

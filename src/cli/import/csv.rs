@@ -75,7 +75,7 @@ pub fn import(arguments: CsvArguments, config: &Config) -> Result<(), Failure> {
         return told(found);
     }
     with_service_on(Schema::Migrate, config, |service, caller| async move {
-        told(service.import_csv(text, &caller, move |at| bar.show(at)).await)
+        told(service.import.import_csv(text, &caller, move |at| bar.show(at)).await)
     })
 }
 

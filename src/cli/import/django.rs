@@ -54,7 +54,7 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
         Ok(())
     } else {
         with_service_on(Schema::Migrate, config, |service, caller| async move {
-            let done = service.import_django(source, &caller, move |at| bar.show(at)).await;
+            let done = service.import.import_django(source, &caller, move |at| bar.show(at)).await;
             ended.end();
             tell(&done?, "imported", legacy_allowed);
             Ok(())

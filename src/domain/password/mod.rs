@@ -1,6 +1,6 @@
 //! Passwords and their hashes: argon2id for ours, kept as PHC strings, and whatever Django made.
 //!
-//! Hashing takes milliseconds and megabytes; only the pool in `service/hasher/` calls it.
+//! Hashing takes milliseconds and megabytes; only the pool in `service/sign_in/hasher/` calls it.
 
 mod argon2;
 mod costs;

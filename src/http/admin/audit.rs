@@ -48,5 +48,5 @@ async fn list(caller: Staff, query: ListQuery, state: State) -> Answered {
     faults.into_result()?;
     let (actor, action, target) = (text("actor"), text("action"), text("target"));
     let filter = Filter { actor, action, target, since, until, before_id: None };
-    query.answer(&state, state.service.list_audit(filter, query.page, None, &caller).await?)
+    query.answer(&state, state.service.accounts.list_audit(filter, query.page, None, &caller).await?)
 }

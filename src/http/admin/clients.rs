@@ -70,7 +70,7 @@ impl<'a> WithSecret<'a> {
 
 /// Clients by age, a page of them.
 async fn list(caller: Superuser, query: ListQuery, state: State) -> Answered {
-    query.answer(&state, state.service.list_clients(query.page, &caller).await?)
+    query.answer(&state, state.service.accounts.list_clients(query.page, &caller).await?)
 }
 
 /// Registers a client.
@@ -78,7 +78,7 @@ async fn create(caller: Superuser, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let client_id = fields.required_text("client_id", Trim::Yes);
     fields.finish()?;
-    let secret = state.service.create_client(&client_id, &caller).await?;
+    let secret = state.service.accounts.create_client(&client_id, &caller).await?;
     Ok(WithSecret::answer(StatusCode::CREATED, &client_id, &secret))
 }
 
@@ -89,12 +89,12 @@ async fn rotate(caller: Superuser, _: NoBody, client_id: web::Path<String>, quer
         Ok(grace) => options.grace = grace,
         Err(fault) => options.unread.add("grace", fault),
     }
-    let (secret, _) = state.service.rotate_client(&client_id, options, &caller).await?;
+    let (secret, _) = state.service.accounts.rotate_client(&client_id, options, &caller).await?;
     Ok(WithSecret::answer(StatusCode::OK, &client_id, &secret))
 }
 
 /// Deletes a client.
 async fn delete(caller: Superuser, client_id: web::Path<String>, state: State) -> Answered {
-    state.service.delete_client(&client_id, &caller).await?;
+    state.service.accounts.delete_client(&client_id, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }

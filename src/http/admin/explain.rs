@@ -28,5 +28,5 @@ async fn explain(caller: Staff, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let token = fields.any_text("token");
     fields.finish()?;
-    Ok(drf::secret_answer(StatusCode::OK, &state.service.explain(&token, &caller).await?))
+    Ok(drf::secret_answer(StatusCode::OK, &state.service.tokens.explain(&token, &caller).await?))
 }

@@ -30,6 +30,6 @@ async fn set_password(PowerOver { caller, username }: PowerOver, body: Body, sta
     let mut fields = body.fields()?;
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;
-    state.service.set_password(&username, password, &caller).await?;
+    state.service.accounts.set_password(&username, password, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -46,7 +46,7 @@ pub struct NewKey<'a> {
 /// A new login token in place of the user's old ones.
 async fn regenerate(PowerOver { caller, username }: PowerOver, _: NoBody, query: Query, state: State) -> Answered {
     let options = options(query.get("grace"), query.get("all"))?;
-    let login = state.service.regenerate(&username, options, &caller).await?;
+    let login = state.service.tokens.regenerate(&username, options, &caller).await?;
     Ok(drf::secret_answer(StatusCode::OK, &NewKey { token: login.token.expose() }))
 }
 

@@ -38,7 +38,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 /// A user's live tokens.
 async fn list(caller: Staff, query: ListQuery, username: web::Path<String>, state: State) -> Answered {
-    let page = state.service.list_tokens(Some(&username), query.page, &caller).await?;
+    let page = state.service.tokens.list_tokens(Some(&username), query.page, &caller).await?;
     let page = Page { count: page.count, results: page.results.into_iter().map(|(token, _)| token).collect() };
     query.answer(&state, page)
 }
@@ -48,12 +48,12 @@ async fn create(PowerOver { caller, username }: PowerOver, body: Body, state: St
     let mut fields = body.fields()?;
     let wanted = named_token(&mut fields);
     fields.finish()?;
-    let (token, facts) = state.service.create_named_token(&username, wanted, &caller).await?;
+    let (token, facts) = state.service.tokens.create_named_token(&username, wanted, &caller).await?;
     Ok(Created::answer(&token, &facts))
 }
 
 /// Revokes anybody's token.
 async fn revoke(caller: Staff, TokenId(id): TokenId, state: State) -> Answered {
-    state.service.revoke_token(id, None, &caller).await?;
+    state.service.tokens.revoke_token(id, None, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -93,7 +93,7 @@ pub fn password() -> ObjectBuilder {
 
 /// A page of users: `?search=`, `?is_active=`, `?is_staff=`, `?is_superuser=`, `?group=`, `?ordering=`.
 async fn list(caller: Staff, query: ListQuery, state: State) -> Answered {
-    query.answer(&state, state.service.list_users(filter(&query)?, query.page, &caller).await?)
+    query.answer(&state, state.service.accounts.list_users(filter(&query)?, query.page, &caller).await?)
 }
 
 fn filter(query: &ListQuery) -> Result<UserFilter, Error> {
@@ -129,7 +129,7 @@ async fn create(caller: Staff, body: Body, state: State) -> Answered {
         password: Some(password),
     };
     let draft = UserDraft { user, unread: fields.faults() };
-    let user = state.service.create_user(draft, &caller).await?;
+    let user = state.service.accounts.create_user(draft, &caller).await?;
     Ok(drf::answer(StatusCode::CREATED, &user))
 }
 
@@ -147,7 +147,7 @@ fn optional(fields: &mut Fields<'_>) -> UserChange {
 
 /// One user.
 async fn show(caller: Staff, username: web::Path<String>, state: State) -> Answered {
-    Ok(drf::answer(StatusCode::OK, &state.service.user(&username, &caller).await?))
+    Ok(drf::answer(StatusCode::OK, &state.service.accounts.user(&username, &caller).await?))
 }
 
 /// Changes the fields that the body has.
@@ -156,11 +156,11 @@ async fn update(PowerOver { caller, username }: PowerOver, body: Body, state: St
     let new_name = fields.given_text("username", Trim::Yes);
     let change = UserChange { username: new_name, ..optional(&mut fields) };
     let patch = UserPatch { change, edition: None, unread: fields.faults() };
-    Ok(drf::answer(StatusCode::OK, &state.service.update_user(&username, patch, &caller).await?))
+    Ok(drf::answer(StatusCode::OK, &state.service.accounts.update_user(&username, patch, &caller).await?))
 }
 
 /// Deletes a user with all of their tokens.
 async fn delete(caller: Staff, username: web::Path<String>, state: State) -> Answered {
-    state.service.delete_user(&username, &caller).await?;
+    state.service.accounts.delete_user(&username, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -69,7 +69,7 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
     let filter = Filter { actor, action, target, since: since.map(|(moment, _)| moment), until, before_id: None };
     let status = if faults.fields().is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let faults = FormFaults::from(faults);
-    let page = state.service.list_audit(filter, listing.page, Some(MOST_COUNTED), &visitor.caller).await?;
+    let page = state.service.accounts.list_audit(filter, listing.page, Some(MOST_COUNTED), &visitor.caller).await?;
     let field = |name, label| Field::text(name, label, listing.get(name)).with(&faults);
     let page = AuditPage {
         frame: visitor.frame("Audit", "audit"),

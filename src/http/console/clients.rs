@@ -51,7 +51,7 @@ struct RotatePage {
 pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered {
     let visitor = visitor(&request, &state).await?;
     let listing = Listing::of(&request)?;
-    let page = state.service.list_clients(listing.page, &visitor.superuser()?).await?;
+    let page = state.service.accounts.list_clients(listing.page, &visitor.superuser()?).await?;
     let row = |client: Client| Row {
         link: client_link(&client.client_id),
         client_id: client.client_id,
@@ -78,7 +78,7 @@ pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Dat
     let (visitor, form) = posted(&request, payload, &state).await?;
     let client_id = form.text("client_id");
     let superuser = visitor.superuser()?;
-    let made = state.service.create_client(&client_id, &superuser);
+    let made = state.service.accounts.create_client(&client_id, &superuser);
     match visitor.once(&request, &form, &state, made).await? {
         Ok(secret) => Ok(shown(&visitor, &client_id, &secret, &format!("{client_id} was registered."))),
         Err(error) => Ok(form_page(&visitor, StatusCode::BAD_REQUEST, &client_id, &FormFaults::of(error)?)),
@@ -92,7 +92,7 @@ pub async fn confirm_rotate(
     state: web::Data<AppState>,
 ) -> Answered {
     let visitor = visitor(&request, &state).await?;
-    let client_id = state.service.client(&client_id, &visitor.superuser()?).await?.client_id;
+    let client_id = state.service.accounts.client(&client_id, &visitor.superuser()?).await?.client_id;
     let page = RotatePage {
         frame: visitor.frame(&format!("Rotate {client_id}"), "clients"),
         form_token: visitor.form_token(),
@@ -111,7 +111,7 @@ pub async fn rotate(
     let (visitor, form) = posted(&request, payload, &state).await?;
     let options = RotateOptions { grace: grace_of(&form)?, ..RotateOptions::default() };
     let superuser = visitor.superuser()?;
-    let rotated = state.service.rotate_client(&client_id, options, &superuser);
+    let rotated = state.service.accounts.rotate_client(&client_id, options, &superuser);
     let (secret, old_until) = visitor.once(&request, &form, &state, rotated).await??;
     let old = match old_until.map(Moment) {
         Some(until) => format!("the old one goes on until {}", until.text()),
@@ -127,7 +127,7 @@ pub async fn confirm_delete(
     state: web::Data<AppState>,
 ) -> Answered {
     let visitor = visitor(&request, &state).await?;
-    let client_id = state.service.client(&client_id, &visitor.superuser()?).await?.client_id;
+    let client_id = state.service.accounts.client(&client_id, &visitor.superuser()?).await?.client_id;
     let page = Confirmation {
         frame: visitor.frame(&format!("Delete {client_id}"), "clients"),
         form_token: visitor.form_token(),
@@ -146,7 +146,7 @@ pub async fn delete(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Refusal> {
     let (visitor, _) = posted(&request, payload, &state).await?;
-    state.service.delete_client(&client_id, &visitor.superuser()?).await?;
+    state.service.accounts.delete_client(&client_id, &visitor.superuser()?).await?;
     visitor.notify(&state, format!("{client_id} was deleted.")).await;
     Ok(see_other(CLIENTS))
 }

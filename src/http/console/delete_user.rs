@@ -11,7 +11,7 @@ use crate::http::AppState;
 /// The question.
 pub async fn confirm(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> Answered {
     let visitor = visitor(&request, &state).await?;
-    let user = state.service.user(&username, &visitor.caller).await?;
+    let user = state.service.accounts.user(&username, &visitor.caller).await?;
     visitor.caller.require_power_over(&user)?;
     let page = Confirmation {
         frame: visitor.frame(&format!("Delete {}", user.username), "users"),
@@ -32,7 +32,7 @@ pub async fn delete(
     state: web::Data<AppState>,
 ) -> Answered {
     let (visitor, _) = posted(&request, payload, &state).await?;
-    state.service.delete_user(&username, &visitor.caller).await?;
+    state.service.accounts.delete_user(&username, &visitor.caller).await?;
     visitor.notify(&state, format!("{username} was deleted.")).await;
     Ok(see_other("/console/users"))
 }

@@ -45,7 +45,7 @@ pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Dat
         groups: wanted.groups,
         password: (!password.is_empty()).then(|| Password::new(password.to_owned())),
     };
-    let made = state.service.create_user(user.into(), &visitor.caller);
+    let made = state.service.accounts.create_user(user.into(), &visitor.caller);
     match visitor.once(&request, &form, &state, made).await? {
         Ok(user) => {
             visitor.notify(&state, format!("{} was made.", user.username)).await;

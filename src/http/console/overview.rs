@@ -50,7 +50,7 @@ struct Check {
 /// The overview.
 pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> Answered {
     let visitor = visitor(&request, &state).await?;
-    let overview = state.service.overview(&visitor.caller).await?;
+    let overview = state.service.node.overview(&visitor.caller).await?;
     let page = OverviewPage {
         frame: visitor.frame("Overview", "overview"),
         users: overview.users.map_or_else(unknown, |users| number(users.all)),

@@ -33,7 +33,7 @@ pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> Answered 
     let query = Query::of(&request);
     let next = query.get("next").trim();
     if let Some(key) = Cookie::Session.sent(&request, &state)
-        && state.service.session(&key, false).await?.is_some()
+        && state.service.sign_in.session(&key, false).await?.is_some()
     {
         return Ok(see_other(inside(next)));
     }
@@ -64,7 +64,7 @@ pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Da
         password: Password::new(password.to_owned()),
         address: client_address(&request, &state),
     };
-    let key = match state.service.sign_in(login).await {
+    let key = match state.service.sign_in.sign_in(login).await {
         Ok(key) => key,
         Err(Error::Throttled(wait)) => {
             return Ok(again(StatusCode::TOO_MANY_REQUESTS, &elsewhere(&throttled(wait))));
@@ -74,7 +74,7 @@ pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Da
     Request::is_of_user(&username);
     // Whoever was signed in here before is not any more.
     if let Some(old) = Cookie::Session.sent(&request, &state) {
-        state.service.sign_out(&old).await?;
+        state.service.sign_in.sign_out(&old).await?;
     }
     let mut answer = see_other(inside(next));
     answer.headers_mut().append(SET_COOKIE, Cookie::Session.set(&key, &request, &state));

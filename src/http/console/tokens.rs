@@ -29,7 +29,7 @@ pub async fn create(
     let made = async {
         let named =
             NamedToken { name: wanted.name.clone(), scope: wanted.scope.clone(), expires_in: wanted.lifetime()? };
-        state.service.create_named_token(&username, named, &visitor.caller).await
+        state.service.tokens.create_named_token(&username, named, &visitor.caller).await
     };
     match visitor.once(&request, &form, &state, made).await? {
         Ok((token, _)) => Ok(shown(&visitor, &username, &token, format!("The key of {}", wanted.name))),
@@ -49,7 +49,7 @@ pub async fn regenerate(
 ) -> Answered {
     let (visitor, form) = posted(&request, payload, &state).await?;
     let options = RegenerateOptions { grace: grace_of(&form)?, all: form.ticked("all") };
-    let made = state.service.regenerate(&username, options, &visitor.caller);
+    let made = state.service.tokens.regenerate(&username, options, &visitor.caller);
     let login = visitor.once(&request, &form, &state, made).await??;
     Ok(shown(&visitor, &username, &login.token, "The new login key".into()))
 }
@@ -68,7 +68,7 @@ pub async fn revoke(
 ) -> Answered {
     let (visitor, _) = posted(&request, payload, &state).await?;
     let (username, id) = path.into_inner();
-    state.service.revoke_token(TokenId::parse(&id)?.0, Some(&username), &visitor.caller).await?;
+    state.service.tokens.revoke_token(TokenId::parse(&id)?.0, Some(&username), &visitor.caller).await?;
     back(&state, &visitor, &username, "The token is revoked.").await
 }
 

@@ -62,9 +62,9 @@ pub async fn page(
     username: &str,
     refused: Refused,
 ) -> Answered {
-    let user = state.service.user(username, &visitor.caller).await?;
+    let user = state.service.accounts.user(username, &visitor.caller).await?;
     let listing = Listing::of(request)?;
-    let tokens = state.service.list_tokens(Some(username), listing.page, &visitor.caller).await?;
+    let tokens = state.service.tokens.list_tokens(Some(username), listing.page, &visitor.caller).await?;
     let status = if matches!(refused, Refused::None) { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let (mut account, mut wanted) = (Account::of(&user), Wanted::default());
     let [mut account_faults, mut password_faults, mut token_faults] = <[FormFaults; 3]>::default();
@@ -118,7 +118,7 @@ pub async fn save(
 ) -> Answered {
     let (visitor, form) = posted(&request, payload, &state).await?;
     let account = Account::wanted(&form);
-    let user = state.service.user(&username, &visitor.caller).await?;
+    let user = state.service.accounts.user(&username, &visitor.caller).await?;
     // Whoever may not grant these has no boxes for them: none ticked says nothing then.
     let flag = |ticked: bool| (ticked || visitor.is_superuser()).then_some(ticked);
     let change = UserChange {
@@ -131,7 +131,7 @@ pub async fn save(
         edition: Some(form.get("edition")).filter(|edition| !edition.is_empty()).map(ToOwned::to_owned),
         ..UserPatch::from(change)
     };
-    match state.service.update_user(&username, patch, &visitor.caller).await {
+    match state.service.accounts.update_user(&username, patch, &visitor.caller).await {
         Ok(user) => back(&state, &visitor, &user.username, "Saved.").await,
         Err(error) => {
             let faults = FormFaults::of(error)?;
@@ -154,7 +154,7 @@ pub async fn set_active(
         _ => return Err(Refusal::Page(StatusCode::BAD_REQUEST, "The form does not say what to do.".into())),
     };
     let change = UserChange { is_active: Some(is_active), ..UserChange::default() };
-    let user = state.service.update_user(&username, change.into(), &visitor.caller).await?;
+    let user = state.service.accounts.update_user(&username, change.into(), &visitor.caller).await?;
     let notice = if is_active {
         format!("{} is active again.", user.username)
     } else {
@@ -172,7 +172,7 @@ pub async fn set_password(
 ) -> Answered {
     let (visitor, form) = posted(&request, payload, &state).await?;
     let password = Password::new(form.get("password").to_owned());
-    let set = state.service.set_password(&username, password, &visitor.caller);
+    let set = state.service.accounts.set_password(&username, password, &visitor.caller);
     match visitor.once(&request, &form, &state, set).await? {
         Ok(()) => {
             let notice = "The password is set. Login tokens made before are revoked.";

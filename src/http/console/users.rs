@@ -57,7 +57,7 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
     let search = listing.get("search");
     let ordering = listing.get("ordering");
     let filter = UserFilter { search: search.to_owned(), order: UserOrder::parse(ordering), ..UserFilter::default() };
-    let page = state.service.list_users(filter, listing.page, &visitor.caller).await?;
+    let page = state.service.accounts.list_users(filter, listing.page, &visitor.caller).await?;
     let row = |user: User| Row { link: user_link(&user.username), joined: Moment(user.date_joined), user };
     let page = UsersPage {
         frame: visitor.frame("Users", "users"),

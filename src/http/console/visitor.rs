@@ -60,7 +60,7 @@ impl Visitor {
 
     /// Has their next page say this. Where that fails, what was done is done, and no page may say that it was not.
     pub async fn notify(&self, state: &AppState, notice: impl Into<String>) {
-        if let Err(error) = state.service.set_notice(&self.key, notice.into()).await {
+        if let Err(error) = state.service.sign_in.set_notice(&self.key, notice.into()).await {
             log::log!(error.level(), "a notice of the console is lost: {error}");
         }
     }
@@ -78,12 +78,12 @@ impl Visitor {
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<Result<T, Error>, Refusal> {
         let form = self.key.form(request.path().trim_end_matches('/'), form.get(Form::TOKEN));
-        if state.service.take_form(&self.key, form).await? == FormUse::NotAgain {
+        if state.service.sign_in.take_form(&self.key, form).await? == FormUse::NotAgain {
             return Err(Refusal::Page(StatusCode::CONFLICT, SENT_ALREADY.into()));
         }
         let done = work.await;
         if done.is_err()
-            && let Err(error) = state.service.give_form_back(form).await
+            && let Err(error) = state.service.sign_in.give_form_back(form).await
         {
             log::log!(error.level(), "a form of the console cannot be sent again: {error}");
         }
@@ -92,7 +92,7 @@ impl Visitor {
 
     /// Ends the session.
     pub async fn sign_out(&self, state: &AppState) -> Result<(), Refusal> {
-        Ok(state.service.sign_out(&self.key).await?)
+        Ok(state.service.sign_in.sign_out(&self.key).await?)
     }
 }
 
@@ -103,7 +103,7 @@ impl Visitor {
 pub async fn visitor(request: &HttpRequest, state: &AppState) -> Result<Visitor, Refusal> {
     let is_look = *request.method() == Method::GET;
     if let Some(key) = Cookie::Session.sent(request, state)
-        && let Some(session) = state.service.session(&key, is_look).await?
+        && let Some(session) = state.service.sign_in.session(&key, is_look).await?
     {
         Request::is_of_user(&session.user.username);
         let caller = Caller::user(&session.user, client_address(request, state)).staff()?;

@@ -33,7 +33,7 @@ use crate::domain::time::Stopwatch;
 use crate::http::caller::basic;
 use crate::http::error::HttpError;
 use crate::http::oauth::paths;
-use crate::service::cache::Born;
+use crate::service::introspection::cache::Born;
 use crate::service::{Introspection, Service, WorkerCounts};
 
 /// Where this way leads, as metrics name it.
@@ -79,7 +79,7 @@ where
     fn new_service(&self, config: AppConfig) -> Self::Future {
         let (app, service) = (self.app.new_service(config), self.service.clone());
         Box::pin(async move {
-            let counts = service.metrics().worker();
+            let counts = service.metrics.worker();
             let worker = Worker {
                 service,
                 counts,
@@ -123,14 +123,14 @@ impl Origins {
     const SWEEPS: u64 = 60;
 
     fn know(&self, head: &RequestHead, service: &Service) -> bool {
-        let (mut known, sweeps) = (self.known.borrow_mut(), service.limit_sweeps());
+        let (mut known, sweeps) = (self.known.borrow_mut(), service.introspection.limit_sweeps());
         if known.len() >= Self::MOST || sweeps - self.since.get() > Self::SWEEPS {
             known.clear();
             self.since.set(sweeps);
         }
         let parts = origin_parts(head);
         let hash = self.hasher.hash_one(parts);
-        known.contains(&hash) || (service.knows_client_origin(&origin(head)) && known.insert(hash))
+        known.contains(&hash) || (service.introspection.knows_client_origin(&origin(head)) && known.insert(hash))
     }
 }
 
@@ -228,7 +228,7 @@ impl Worker {
             return None;
         }
         let id = request_id::sane(headers).unwrap_or_else(|| self.ids.next());
-        let mut answer = match self.service.introspect_kept(token) {
+        let mut answer = match self.service.introspection.introspect_kept(token) {
             Some(kept) => {
                 self.counts.hit(kept.reason());
                 found(kept)
@@ -245,12 +245,12 @@ impl Worker {
     /// The database's answer, counted as the ordinary way counts it.
     async fn ask(&self, token: &str, id: &HeaderValue) -> Response<BoxBody> {
         let started = Stopwatch::start();
-        let answer = match self.service.introspect(token).await {
+        let answer = match self.service.introspection.introspect(token).await {
             Ok(result) => found(result),
             // The one line that is logged here tells whose it is.
             Err(error) => request_id::of(id).within(|| HttpError::OAuthService(error).error_response().into()),
         };
-        self.service.metrics().request(ROUTE, answer.status().as_u16(), started.elapsed().as_secs_f64());
+        self.service.metrics.request(ROUTE, answer.status().as_u16(), started.elapsed().as_secs_f64());
         answer
     }
 
@@ -260,19 +260,19 @@ impl Worker {
         let (Some(value), None) = (values.next(), values.next()) else { return false };
         let header = value.as_bytes();
         // Where somebody guesses, a right guess must not be answered that the limit would refuse.
-        let is_watched = self.service.watches_clients_from(head.peer_addr.map(|peer| peer.ip()));
+        let is_watched = self.service.introspection.watches_clients_from(head.peer_addr.map(|peer| peer.ip()));
         !is_watched && self.is_right(header) && self.origins.know(head, &self.service)
     }
 
     fn is_right(&self, header: &[u8]) -> bool {
         if let Some(accepted) = &*self.accepted.borrow()
             && bool::from(accepted.header.ct_eq(header))
-            && self.service.clients_stand(accepted.born)
+            && self.service.introspection.clients_stand(accepted.born)
         {
             return true;
         }
         let Some(encoded) = header.strip_prefix(b"Basic ") else { return false };
-        let Some(born) = self.service.accepts_client(&basic(encoded)) else { return false };
+        let Some(born) = self.service.introspection.accepts_client(&basic(encoded)) else { return false };
         *self.accepted.borrow_mut() = Some(Accepted { header: header.into(), born });
         true
     }

@@ -69,7 +69,7 @@ pub fn client_address(request: &HttpRequest, state: &AppState) -> Option<IpAddr>
             .into_iter()
             .find(|name| request.headers().contains_key(*name));
         if let Some(header) = speaks_for_others {
-            state.trusted_proxies.tell_of(peer, header, state.service.clock().uptime());
+            state.trusted_proxies.tell_of(peer, header, state.service.clock.uptime());
         }
         return peer;
     }

@@ -45,7 +45,7 @@ pub async fn surround(
     let took = started.elapsed();
     if let Some(state) = response.request().app_data::<web::Data<AppState>>() {
         let route = route.as_deref().unwrap_or("-").trim_end_matches('/');
-        state.service.metrics().request(route, response.status().as_u16(), took.as_secs_f64());
+        state.service.metrics.request(route, response.status().as_u16(), took.as_secs_f64());
     }
     context.clone().within(|| log_request(&response, route.as_deref(), took, &context));
     Ok(response)

@@ -55,7 +55,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 async fn introspect(Introspector(parameters): Introspector, state: State) -> Answered {
     let token =
         parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
-    let introspection = state.service.introspect(token).await.map_err(HttpError::OAuthService)?;
+    let introspection = state.service.introspection.introspect(token).await.map_err(HttpError::OAuthService)?;
     Ok(answer(introspection.into_json()))
 }
 
@@ -65,7 +65,7 @@ async fn introspect_batch(BatchIntrospector(data): BatchIntrospector, state: Sta
         Ok(data @ Data::Fields { form: false, .. }) => texts(data.get("tokens"))?,
         _ => return Err(HttpError::invalid_request("the body is not a JSON object")),
     };
-    let results = state.service.introspect_batch(&tokens).await.map_err(HttpError::OAuthService)?;
+    let results = state.service.introspection.introspect_batch(&tokens).await.map_err(HttpError::OAuthService)?;
     let results: Vec<_> = results.into_iter().map(Introspection::into_json).collect();
     let body = [b"{\"results\":[".as_slice(), &results.join(b",".as_slice()), b"]}"].concat();
     Ok(answer(body.into()))

@@ -51,7 +51,7 @@ pub struct Metadata<'a> {
 /// no grant type. Section 3.2 wants lists without members left out; but section 2 requires `response_types_supported`
 /// (its erratum 7793 would not), and takes a missing `grant_types_supported` for a promise of two.
 async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse {
-    let configured = state.service.policy().issuer.as_ref();
+    let configured = state.service.policy.issuer.as_ref();
     let issuer = configured.cloned().unwrap_or_else(|| base_url(&request, &state));
     let base = issuer.trim_end_matches('/');
     let metadata = Metadata {
@@ -70,7 +70,7 @@ async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse
 
 /// The same where clients look for it when the issuer has a path: the well-known part comes before it (section 3.1).
 async fn metadata_of_path(anyone: Anyone, request: HttpRequest, path: web::Path<String>, state: State) -> HttpResponse {
-    let configured = state.service.policy().issuer.as_deref();
+    let configured = state.service.policy.issuer.as_deref();
     let issuer_path = configured.and_then(|issuer| Some(issuer.split_once("://")?.1.split_once('/')?.1));
     if issuer_path.is_some_and(|issuer_path| issuer_path.trim_end_matches('/') == path.trim_end_matches('/')) {
         metadata(anyone, request, state).await

@@ -157,14 +157,14 @@ pub async fn authenticate(
     let (peer, address) = (request.peer_addr().map(|peer| peer.ip()), client_address(request, state));
     let tried = candidates.first().map(|(id, _)| id.clone());
     let from = ClientOrigin { address, peer };
-    let client = state.service.admit_client(candidates, from).await.map_err(HttpError::OAuthService)?;
+    let client = state.service.introspection.admit_client(candidates, from).await.map_err(HttpError::OAuthService)?;
     let Some(client) = client else {
-        let shown = |id| if state.service.has_met_client(id) { id } else { name_without_keys(id) };
+        let shown = |id| if state.service.introspection.has_met_client(id) { id } else { name_without_keys(id) };
         let tried = tried.as_deref().map(shown);
         log::info!(address = address, client = tried; "a client was refused");
         return Err(HttpError::invalid_client());
     };
-    state.service.note_client_origin(&origin(request.head()));
+    state.service.introspection.note_client_origin(&origin(request.head()));
     Request::is_of_client(&client);
     Ok(OAuthCaller::Client(client))
 }
@@ -225,7 +225,7 @@ pub async fn introspector(request: &HttpRequest, parameters: &Parameters, state:
 }
 
 async fn user(key: &str, state: &AppState) -> Result<OAuthCaller, HttpError> {
-    match state.service.identify(key).await {
+    match state.service.introspection.identify(key).await {
         Ok(identity) => {
             Request::is_of_user(&identity.username);
             Ok(OAuthCaller::User(Box::new(identity)))

@@ -44,7 +44,7 @@ async fn revoke(Revoking { caller, parameters }: Revoking, request: HttpRequest,
         OAuthCaller::Nobody => Revoker::Holder(address),
     };
     let is_client = matches!(revoker, Revoker::Client(..));
-    state.service.revoke(token, revoker).await.map_err(|error| match error {
+    state.service.tokens.revoke(token, revoker).await.map_err(|error| match error {
         Error::PermissionDenied if is_client => {
             HttpError::OAuth("unauthorized_client", "the token belongs to another client")
         }

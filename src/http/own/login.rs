@@ -92,7 +92,7 @@ async fn login(_: Anyone, request: HttpRequest, payload: web::Payload, state: St
 
 async fn post(request: &HttpRequest, payload: web::Payload, state: &AppState) -> Result<Value, HttpError> {
     let body = body::read(request, payload, body::MAX_BODY).await?;
-    let logged_in = state.service.login(credentials(request, body, state)?).await?;
+    let logged_in = state.service.sign_in.login(credentials(request, body, state)?).await?;
     Request::is_of_user(&logged_in.user.username);
     Ok(answer(&logged_in, &state.options.login_fields))
 }

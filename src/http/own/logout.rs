@@ -26,12 +26,12 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 /// Revokes the token of the request.
 async fn logout(TokenHolder { holder, caller }: TokenHolder, _: NoBody, state: State) -> Answered {
-    state.service.logout(&holder, &caller).await?;
+    state.service.tokens.logout(&holder, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// Revokes all login tokens of the request's user.
 async fn logoutall(TokenHolder { holder, caller }: TokenHolder, _: NoBody, state: State) -> Answered {
-    state.service.logoutall(&holder, &caller).await?;
+    state.service.tokens.logoutall(&holder, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }

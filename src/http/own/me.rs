@@ -79,13 +79,13 @@ async fn me(TokenHolder { holder, .. }: TokenHolder) -> Answered {
 /// Changes the caller's own name. Other fields are passed over, as DRF passes over what is read-only.
 async fn update(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
-    let named = &state.service.policy().profile_fields;
+    let named = &state.service.policy.profile_fields;
     let may_change =
         |field: ProfileField| ProfileField::OWN.contains(&field) && named.iter().any(|name| name == field.name());
     let given = |field| if may_change(field) { fields.optional_text(field.name()) } else { None };
     let change = UserChange { profile: ProfilePatch::from_fn(given), ..UserChange::default() };
     let patch = UserPatch { change, edition: None, unread: fields.faults() };
-    let user = state.service.update_own(&holder, patch, &caller).await?;
+    let user = state.service.accounts.update_own(&holder, patch, &caller).await?;
     Ok(drf::secret_answer(StatusCode::OK, &Me { user: &user, token: &holder.token }))
 }
 
@@ -106,6 +106,6 @@ async fn change_password(LoginHolder { holder, caller }: LoginHolder, body: Body
     let old = Password::new(fields.required_text("old_password", Trim::No));
     let new = Password::new(fields.required_text("new_password", Trim::No));
     fields.finish()?;
-    let login = state.service.change_own_password(&holder, old, new, &caller).await?;
+    let login = state.service.accounts.change_own_password(&holder, old, new, &caller).await?;
     Ok(drf::secret_answer(StatusCode::OK, &NewLogin { expiry: login.expires_at, token: login.token.expose() }))
 }

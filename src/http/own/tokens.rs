@@ -99,7 +99,7 @@ impl<'a> Created<'a> {
 
 /// The caller's live tokens.
 async fn list(LoginHolder { holder, .. }: LoginHolder, query: ListQuery, state: State) -> Answered {
-    query.answer(&state, state.service.list_own_tokens(&holder, query.page).await?)
+    query.answer(&state, state.service.tokens.list_own_tokens(&holder, query.page).await?)
 }
 
 /// Makes a named token for the caller.
@@ -108,13 +108,13 @@ async fn create(LoginHolder { holder, caller }: LoginHolder, body: Body, state: 
     let wanted = named_token(&mut fields);
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;
-    let (token, facts) = state.service.create_own_token(&holder, wanted, password, &caller).await?;
+    let (token, facts) = state.service.tokens.create_own_token(&holder, wanted, password, &caller).await?;
     Ok(Created::answer(&token, &facts))
 }
 
 /// Revokes one of the caller's tokens.
 async fn revoke(LoginHolder { holder, caller }: LoginHolder, TokenId(id): TokenId, state: State) -> Answered {
-    state.service.revoke_own_token(id, &holder, &caller).await?;
+    state.service.tokens.revoke_own_token(id, &holder, &caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::rows::Rows;
-use super::{Progress, UselessHashes, count, made, meanwhile, unhurried};
+use super::{Progress, UselessHashes, count, made, meanwhile};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{ImportedUser, NewUser};
-use crate::service::{Error, Service, Superuser};
+use crate::service::{Error, Import, Superuser};
 use crate::store::{ImportTarget, ImportedEntry, Store, StoreError};
 
 /// How many users are looked up and written at once.
@@ -40,7 +40,7 @@ impl<E: Into<Error>> From<E> for CsvError {
 
 type Faults = Vec<(usize, String)>;
 
-/// What [`Service::import_csv`] would do. Nothing is changed or made.
+/// What [`Import::import_csv`] would do. Nothing is changed or made.
 ///
 /// # Errors
 /// As that.
@@ -55,7 +55,7 @@ pub fn would_import_csv(
     checked.map(|(_, imported)| imported).map_err(CsvError::Faults)
 }
 
-impl Service {
+impl Import {
     /// Makes the users of a CSV file, all or none. Those who are here already, by name and e-mail address, stay as they
     /// are.
     ///
@@ -67,38 +67,40 @@ impl Service {
         caller: &Superuser,
         mut hear: impl FnMut(Progress) + Send + 'static,
     ) -> Result<CsvImported, CsvError> {
-        let (store, by, now) = (self.inner.store.clone(), caller.actor.clone(), self.clock().now());
-        let max_memory_kib = self.inner.hasher.max_memory_kib();
-        let import = move || {
+        let (by, now) = (caller.actor.clone(), self.clock.now());
+        let max_memory_kib = self.sign_in.hasher.max_memory_kib();
+        let import = move |store: &Store| {
             let rows = Rows::read(&text);
-            store.import(|target| {
-                let (new, imported) = match check(rows, target, max_memory_kib, &mut hear)? {
-                    Ok(checked) => checked,
-                    Err(faults) => return Ok(Err(faults)),
-                };
-                hear(Progress::Writes);
-                let new = with_ids(new, target, now)?;
-                let mut names: Vec<String> = new.iter().flat_map(|user| user.user.groups.clone()).collect();
-                names.sort_unstable();
-                names.dedup();
-                target.insert_groups(&names)?;
-                for batch in new.chunks(BATCH) {
-                    target.insert_users(batch)?;
-                    let entries: Vec<ImportedEntry> = batch.iter().map(|user| made(user, "csv")).collect();
-                    target.insert_entries(&entries, &by, now)?;
-                    hear(Progress::Users(count(batch.len())));
-                }
-                Ok(Ok(imported))
-            })
+            store
+                .import(|target| {
+                    let (new, imported) = match check(rows, target, max_memory_kib, &mut hear)? {
+                        Ok(checked) => checked,
+                        Err(faults) => return Ok(Err(faults)),
+                    };
+                    hear(Progress::Writes);
+                    let new = with_ids(new, target, now)?;
+                    let mut names: Vec<String> = new.iter().flat_map(|user| user.user.groups.clone()).collect();
+                    names.sort_unstable();
+                    names.dedup();
+                    target.insert_groups(&names)?;
+                    for batch in new.chunks(BATCH) {
+                        target.insert_users(batch)?;
+                        let entries: Vec<ImportedEntry> = batch.iter().map(|user| made(user, "csv")).collect();
+                        target.insert_entries(&entries, &by, now)?;
+                        hear(Progress::Users(count(batch.len())));
+                    }
+                    Ok(Ok(imported))
+                })
+                .map_err(meanwhile)
         };
-        match unhurried(import).await? {
+        match self.database.unhurried(import).await {
             Ok(imported) => {
                 if imported.as_ref().is_ok_and(|imported| imported.made > 0) {
-                    self.count_imported_hashes().await;
+                    self.sign_in.count_imported_hashes().await;
                 }
                 imported.map_err(CsvError::Faults)
             }
-            Err(error) => Err(CsvError::Refused(meanwhile(error))),
+            Err(error) => Err(CsvError::Refused(error)),
         }
     }
 }

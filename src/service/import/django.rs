@@ -3,13 +3,13 @@
 
 use super::batch::Batch;
 use super::walk::{Pass, Walk};
-use super::{Imported, Progress, count, meanwhile, unhurried};
+use super::{Imported, Progress, count, meanwhile};
 use crate::domain::audit::Actor;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenMode;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
-use crate::service::{Error, Service, Superuser};
+use crate::service::{Error, Import, Superuser};
 use crate::store::{DJANGO_BATCH, DjangoSource, ImportTarget, Store, StoreError};
 
 /// Where a Django project keeps its users.
@@ -31,7 +31,7 @@ pub fn open_django(import: &DjangoImport) -> Result<DjangoSource, Error> {
     Ok(DjangoSource::open(&import.from, &import.user_table, &import.username_column)?)
 }
 
-/// What [`Service::import_django`] would do. Nothing is changed or made.
+/// What [`Import::import_django`] would do. Nothing is changed or made.
 ///
 /// # Errors
 /// As that.
@@ -47,7 +47,7 @@ pub fn would_import_django(
     Walk { source, sealer, scope, token_prefix, max_memory_kib, by, now, hear: Box::new(hear) }.look(store)
 }
 
-impl Service {
+impl Import {
     /// Brings over what is new at the source: all of it, or nothing.
     ///
     /// # Errors
@@ -58,21 +58,20 @@ impl Service {
         caller: &Superuser,
         hear: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Imported, Error> {
-        let single = self.policy().token_mode == TokenMode::Single;
+        let single = self.policy.token_mode == TokenMode::Single;
         let walk = Walk {
             source,
-            sealer: self.sealer().filter(|_| single),
-            scope: self.policy().login_scope.clone(),
-            token_prefix: self.policy().token_prefix.clone(),
-            max_memory_kib: self.inner.hasher.max_memory_kib(),
+            sealer: self.login_tokens.sealer().filter(|_| single),
+            scope: self.policy.login_scope.clone(),
+            token_prefix: self.policy.token_prefix.clone(),
+            max_memory_kib: self.sign_in.hasher.max_memory_kib(),
             by: caller.actor.clone(),
-            now: self.clock().now(),
+            now: self.clock.now(),
             hear: Box::new(hear),
         };
-        let store = self.inner.store.clone();
-        let imported = unhurried(move || walk.run(&store)).await?;
+        let imported = self.database.unhurried(move |store| walk.run(store)).await;
         if imported.as_ref().is_ok_and(|imported| imported.new.users > 0) {
-            self.count_imported_hashes().await;
+            self.sign_in.count_imported_hashes().await;
         }
         imported
     }

@@ -7,11 +7,16 @@ mod rows;
 mod standing;
 mod walk;
 
+use std::sync::Arc;
+
 use serde_json::json;
 
-use super::Error;
+use super::login_tokens::LoginTokens;
+use super::sign_in::SignIn;
+use super::{Base, Database, Error, Policy};
 use crate::domain::audit::Action;
 use crate::domain::password::PasswordHash;
+use crate::domain::time::Clock;
 use crate::domain::user::ImportedUser;
 use crate::store::{ImportedEntry, StoreError};
 pub use csv::{CsvError, CsvImported, would_import_csv};
@@ -99,12 +104,6 @@ fn count(rows: usize) -> u64 {
     rows as u64
 }
 
-/// As [`super::Service::db`], without the deadline of requests.
-pub(super) async fn unhurried<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|panicked| Error::Store(StoreError::Failed(panicked.to_string())))
-}
-
 /// What was free when it was looked for was not when it was written.
 fn meanwhile(error: StoreError) -> Error {
     match error {
@@ -112,5 +111,26 @@ fn meanwhile(error: StoreError) -> Error {
             Error::Conflict("nothing was imported: an id, a name or a key was taken meanwhile; run it again".into())
         }
         other => other.into(),
+    }
+}
+
+/// Users and tokens that come over.
+pub struct Import {
+    database: Database,
+    clock: Clock,
+    policy: Arc<Policy>,
+    login_tokens: Arc<LoginTokens>,
+    sign_in: Arc<SignIn>,
+}
+
+impl Import {
+    pub(in crate::service) fn new(base: &Base, login_tokens: &Arc<LoginTokens>, sign_in: &Arc<SignIn>) -> Self {
+        Self {
+            database: base.database.clone(),
+            clock: base.clock.clone(),
+            policy: Arc::clone(&base.policy),
+            login_tokens: Arc::clone(login_tokens),
+            sign_in: Arc::clone(sign_in),
+        }
     }
 }

@@ -1,0 +1,18 @@
+//! The audit log, for those who may read it.
+
+use crate::domain::audit::{Entry, Filter};
+use crate::domain::page::{Page, PageRequest};
+use crate::service::{Accounts, Error, Staff};
+
+impl Accounts {
+    /// Entries, newest first, and how many there are; with `most` they are counted up to one more than that.
+    pub async fn list_audit(
+        &self,
+        filter: Filter,
+        page: PageRequest,
+        most: Option<u32>,
+        _: &Staff,
+    ) -> Result<Page<Entry>, Error> {
+        self.database.run(move |store| store.list_audit(&filter, page, most)).await
+    }
+}

@@ -1,0 +1,110 @@
+//! The first user and the first client: made at start where missing, never changed where they stand.
+
+use crate::domain::audit::Actor;
+use crate::domain::client::{ClientSecret, client_id_fault};
+use crate::domain::password::Password;
+use crate::domain::password_rules::{self, Attributes};
+use crate::domain::profile::Profile;
+use crate::domain::user::{NewUser, User, new_username};
+use crate::service::{Accounts, Error};
+use crate::store::{Store, StoreError};
+
+/// `JETON_BOOTSTRAP_*`.
+#[derive(Clone, Debug, Default)]
+pub struct Bootstrap {
+    /// A superuser and their password.
+    pub admin: Option<(String, Password)>,
+    /// A client and its secret.
+    pub client: Option<(String, ClientSecret)>,
+}
+
+/// What a first start on an empty SQLite database made, for its one showing.
+#[derive(Clone, Debug)]
+pub struct FirstStart {
+    /// The superuser's name and password.
+    pub admin: (String, Password),
+    /// The client's id and secret.
+    pub client: (String, ClientSecret),
+}
+
+impl Accounts {
+    /// Makes what the operator asked for, where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when a name cannot be one.
+    pub async fn bootstrap(&self, wanted: &Bootstrap) -> Result<(), Error> {
+        if let Some((username, password)) = &wanted.admin {
+            self.bootstrap_admin(username, password).await?;
+        }
+        if let Some((client_id, secret)) = &wanted.client {
+            self.bootstrap_client(client_id, secret).await?;
+        }
+        Ok(())
+    }
+
+    /// On a database without users and clients: makes a superuser `admin` and a client `demo` with random secrets.
+    pub async fn first_start(&self) -> Result<Option<FirstStart>, Error> {
+        if self.database.run(|store| Ok(store.has_users()? || store.has_clients()?)).await? {
+            return Ok(None);
+        }
+        let made = FirstStart {
+            admin: ("admin".into(), Password::generate()),
+            client: ("demo".into(), ClientSecret::generate()),
+        };
+        // Of two that start at once, the one that made the admin makes the client too: no secret is shown that is not so.
+        if self.bootstrap_admin(&made.admin.0, &made.admin.1).await?.is_none() {
+            return Ok(None);
+        }
+        self.bootstrap_client(&made.client.0, &made.client.1).await?;
+        Ok(Some(made))
+    }
+
+    /// Says so, and what to do, where nobody may manage anything.
+    pub async fn warn_without_superuser(&self) -> Result<(), Error> {
+        if !self.database.run(Store::has_active_superuser).await? {
+            log::warn!(
+                "there is no active superuser, so nobody can manage users and clients; \
+                 make one, with the DATABASE_URL of this server: jeton user create --superuser NAME"
+            );
+        }
+        Ok(())
+    }
+
+    /// The superuser who was made. Where there is a user of that name they stay as they are.
+    async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<Option<User>, Error> {
+        let username =
+            new_username(username).map_err(|messages| Error::invalid("JETON_BOOTSTRAP_ADMIN", messages.join(" ")))?;
+        let wanted = username.clone();
+        if self.database.run(move |store| store.user(&wanted)).await?.is_some() {
+            return Ok(None);
+        }
+        let attributes = Attributes { username: &username, profile: &Profile::default() };
+        // The operator's own choice stands, as with Django's createsuperuser; a weak one is worth a word.
+        for fault in password_rules::faults(password.expose(), &attributes) {
+            log::warn!("JETON_BOOTSTRAP_ADMIN_PASSWORD: {fault}");
+        }
+        let hash = self.sign_in.hasher.hash(password.clone(), None).await?;
+        let new = NewUser { is_staff: true, is_superuser: true, ..NewUser::named(username, hash) };
+        let now = self.clock.now();
+        let made = self.database.run(move |store| store.bootstrap_user(&new, now)).await?;
+        if let Some(user) = &made {
+            log::info!(user = user.username.as_str(), user_id = user.id; "made the first superuser");
+        }
+        Ok(made)
+    }
+
+    async fn bootstrap_client(&self, client_id: &str, secret: &ClientSecret) -> Result<(), Error> {
+        if let Some(fault) = client_id_fault(client_id) {
+            return Err(Error::invalid("JETON_BOOTSTRAP_CLIENT_ID", fault));
+        }
+        let (id, digest, now) = (client_id.to_owned(), secret.digest(), self.clock.now());
+        match self.database.run(move |store| store.create_client(&id, &digest, &Actor::system(), now)).await {
+            Err(Error::Store(StoreError::Taken)) => Ok(()),
+            Ok(()) => {
+                log::info!(client = client_id; "made the first client");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

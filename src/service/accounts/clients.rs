@@ -1,0 +1,88 @@
+//! Clients: registered, listed, given a new secret, deleted. Superusers only.
+
+use std::time::Duration;
+
+use crate::domain::client::{Client, ClientSecret, client_id_fault};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::time::Timestamp;
+use crate::service::{Accounts, Error, Faults, Superuser};
+use crate::store::{ClientChange, StoreError};
+
+/// How a client's secret is replaced.
+#[derive(Clone, Debug, Default)]
+pub struct RotateOptions {
+    /// How much longer the old one goes on.
+    pub grace: Option<Duration>,
+    /// What was wrong with options that could not even be read.
+    pub unread: Faults,
+}
+
+impl Accounts {
+    /// Registers a client; its secret is shown this once.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] on `client_id`.
+    pub async fn create_client(&self, client_id: &str, caller: &Superuser) -> Result<ClientSecret, Error> {
+        if let Some(fault) = client_id_fault(client_id) {
+            return Err(Error::invalid("client_id", fault));
+        }
+        let secret = ClientSecret::generate();
+        let (id, digest, actor, now) = (client_id.to_owned(), secret.digest(), caller.actor.clone(), self.clock.now());
+        match self.database.run(move |store| store.create_client(&id, &digest, &actor, now)).await {
+            Err(Error::Store(StoreError::Taken)) => {
+                Err(Error::invalid("client_id", "A client with that client id already exists."))
+            }
+            other => other.map(|()| secret),
+        }
+    }
+
+    /// One client.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn client(&self, client_id: &str, _: &Superuser) -> Result<Client, Error> {
+        let id = client_id.to_owned();
+        self.database.run(move |store| store.client(&id)).await?.ok_or(Error::NotFound)
+    }
+
+    /// All clients, by age.
+    pub async fn list_clients(&self, page: PageRequest, _: &Superuser) -> Result<Page<Client>, Error> {
+        self.database.run(move |store| store.list_clients(page)).await
+    }
+
+    /// Gives a client a new secret; gives until when the old one goes on too, if it does.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] for options that could not be read.
+    pub async fn rotate_client(
+        &self,
+        client_id: &str,
+        options: RotateOptions,
+        caller: &Superuser,
+    ) -> Result<(ClientSecret, Option<Timestamp>), Error> {
+        // Who asks for a client that there is not is told that, whatever else they sent.
+        if !options.unread.fields().is_empty() {
+            self.client(client_id, caller).await?;
+            options.unread.into_result()?;
+        }
+        let secret = ClientSecret::generate();
+        let (id, digest, actor, now) = (client_id.to_owned(), secret.digest(), caller.actor.clone(), self.clock.now());
+        let grace_until = options.grace.filter(|grace| !grace.is_zero()).map(|grace| now.after(grace));
+        match self.database.run(move |store| store.rotate_client(&id, &digest, grace_until, &actor, now)).await? {
+            ClientChange::Done => Ok((secret, grace_until)),
+            ClientChange::NoSuchClient => Err(Error::NotFound),
+        }
+    }
+
+    /// Deletes a client.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn delete_client(&self, client_id: &str, caller: &Superuser) -> Result<(), Error> {
+        let (id, actor, now) = (client_id.to_owned(), caller.actor.clone(), self.clock.now());
+        match self.database.run(move |store| store.delete_client(&id, &actor, now)).await? {
+            ClientChange::Done => Ok(()),
+            ClientChange::NoSuchClient => Err(Error::NotFound),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Users and clients: made, changed, deleted; and the audit log of it all.
+
+mod audit;
+mod bootstrap;
+mod clients;
+mod users;
+
+use std::sync::Arc;
+
+use super::login_tokens::LoginTokens;
+use super::sign_in::SignIn;
+use super::{Base, Database, Policy};
+use crate::domain::time::Clock;
+pub use bootstrap::{Bootstrap, FirstStart};
+pub use clients::RotateOptions;
+pub use users::{UserDraft, UserPatch};
+
+/// Users and clients.
+pub struct Accounts {
+    database: Database,
+    clock: Clock,
+    policy: Arc<Policy>,
+    login_tokens: Arc<LoginTokens>,
+    sign_in: Arc<SignIn>,
+}
+
+impl Accounts {
+    pub(in crate::service) fn new(base: &Base, login_tokens: &Arc<LoginTokens>, sign_in: &Arc<SignIn>) -> Self {
+        Self {
+            database: base.database.clone(),
+            clock: base.clock.clone(),
+            policy: Arc::clone(&base.policy),
+            login_tokens: Arc::clone(login_tokens),
+            sign_in: Arc::clone(sign_in),
+        }
+    }
+}

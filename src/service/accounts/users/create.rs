@@ -1,0 +1,71 @@
+//! Users made.
+
+use super::check::{self, TAKEN};
+use crate::domain::password::{Password, PasswordHash};
+use crate::domain::password_rules::Attributes;
+use crate::domain::profile::ProfileField;
+use crate::domain::user::{NewUser, User};
+use crate::service::{Accounts, Caller, Error, Faults, Rights};
+use crate::store::StoreError;
+
+/// A user to be made, not yet checked.
+#[derive(Clone, Debug)]
+pub struct UserDraft {
+    /// As asked for. Without a password the user cannot log in until one is set.
+    pub user: NewUser<Option<Password>>,
+    /// What was wrong with fields that could not even be read: told together with the rest.
+    pub unread: Faults,
+}
+
+impl From<NewUser<Option<Password>>> for UserDraft {
+    fn from(user: NewUser<Option<Password>>) -> Self {
+        Self { user, unread: Faults::default() }
+    }
+}
+
+impl Accounts {
+    /// Makes a user.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with all faults by field; [`Error::PermissionDenied`] when flags are granted that the
+    /// caller may not grant.
+    pub async fn create_user(&self, draft: UserDraft, caller: &Caller) -> Result<User, Error> {
+        let UserDraft { user: draft, unread: mut faults } = draft;
+        let power = if draft.is_staff || draft.is_superuser { Rights::Superuser } else { Rights::Staff };
+        caller.require(power)?;
+        let username = if faults.on("username") { None } else { check::username(&draft.username, &mut faults) };
+        if let Some(name) = username.clone()
+            && self.database.run(move |store| store.user(&name)).await?.is_some()
+        {
+            faults.add("username", TAKEN);
+        }
+        if let Some(password) = &draft.password
+            && !faults.on("password")
+        {
+            let username = username.as_deref().unwrap_or(&draft.username);
+            let attributes = Attributes { username, profile: &draft.profile };
+            check::password("password", password, &attributes, &mut faults);
+        }
+        for field in ProfileField::ALL {
+            check::profile(field, draft.profile.get(field), &mut faults);
+        }
+        for group in &draft.groups {
+            check::group(group, &mut faults);
+        }
+        faults.in_order_of(&check::order());
+        let Some(username) = username else { return Err(Error::Invalid(faults)) };
+        faults.into_result()?;
+
+        let password = match draft.password {
+            Some(password) => self.sign_in.hasher.hash(password, caller.actor.address).await?,
+            None => PasswordHash::unusable(),
+        };
+        let NewUser { username: _, profile, is_active, is_staff, is_superuser, groups, password: _ } = draft;
+        let new = NewUser { username, profile, is_active, is_staff, is_superuser, groups, password };
+        let (actor, now) = (caller.actor.clone(), self.clock.now());
+        match self.database.run(move |store| store.create_user(&new, &actor, now)).await {
+            Err(Error::Store(StoreError::Taken)) => Err(Error::invalid("username", TAKEN)),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What users change of their own record.
+
+use super::check;
+use crate::domain::password::Password;
+use crate::domain::password_rules::Attributes;
+use crate::domain::user::User;
+use crate::service::retry::until_done;
+use crate::service::{Accounts, AuthenticationFault, Caller, Error, Faults, Holder, LoginToken, UserPatch};
+use crate::store::{Changed, OwnChange};
+
+/// Django's sentence (`django/contrib/auth/forms.py::PasswordChangeForm`).
+const WRONG: &str = "Your old password was entered incorrectly. Please enter it again.";
+
+impl Accounts {
+    /// Gives the holder another password, and a login token in place of all they had.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] on `old_password` and `new_password` with all faults; [`Error::Throttled`], [`Error::Busy`];
+    /// [`Error::PermissionDenied`] for a named token; [`Error::NotAuthenticated`] when the holder's token was revoked
+    /// meanwhile.
+    pub async fn change_own_password(
+        &self,
+        holder: &Holder,
+        old: Password,
+        new: Password,
+        caller: &Caller,
+    ) -> Result<LoginToken, Error> {
+        holder.require_login()?;
+        let user = &holder.user;
+        let attributes = Attributes { username: &user.username, profile: &user.profile };
+        let mut faults = Faults::default();
+        check::password("new_password", &new, &attributes, &mut faults);
+        let mut wrong = Faults::default();
+        wrong.add("old_password", WRONG);
+        for message in faults.fields().iter().flat_map(|(_, messages)| messages) {
+            wrong.add("new_password", message.as_str());
+        }
+        let change = async |user: User| {
+            // Told after the old one was right, which counts as no failure.
+            if !faults.fields().is_empty() {
+                return Ok(Changed::Done(OwnChange::Done(Err(faults.clone()))));
+            }
+            let hash = self.sign_in.hasher.hash(new.clone(), caller.actor.address).await?;
+            let now = self.clock.now();
+            let expires_at = self.policy.login_expiry(now);
+            let (token, row) = self.login_tokens.new_login_token(user.id, expires_at);
+            let (asked_with, actor) = (holder.token.clone(), caller.actor.clone());
+            let changed = self
+                .database
+                .run(move |store| store.change_own_password(&asked_with, &user, &hash, &row, &actor, now))
+                .await?;
+            Ok(changed.map(|own| own.map(|()| Ok(LoginToken { token, expires_at }))))
+        };
+        self.sign_in.confirmed(holder, old, wrong, "/me/password", caller, change).await?.map_err(Error::Invalid)
+    }
+
+    /// Changes the holder's own record; the caller of this has seen to it that `patch` names no field that they may not
+    /// change.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with all faults by field; [`Error::PermissionDenied`] for a named token;
+    /// [`Error::NotAuthenticated`] when they are gone; [`Error::UserChanging`].
+    pub async fn update_own(&self, holder: &Holder, patch: UserPatch, caller: &Caller) -> Result<User, Error> {
+        holder.require_login()?;
+        until_done(async |_| {
+            let id = holder.token.id;
+            let user = self.database.run(move |store| store.token_owner(id)).await?;
+            let user = user.ok_or(Error::NotAuthenticated(AuthenticationFault::InvalidToken))?;
+            let change = self.checked(&patch, &user).await?;
+            let (actor, now) = (caller.actor.clone(), self.clock.now());
+            self.database.run(move |store| store.update_user(&user, &change, &actor, now)).await
+        })
+        .await
+    }
+}

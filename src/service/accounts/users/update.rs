@@ -1,0 +1,82 @@
+//! Users changed.
+
+use super::check::{self, TAKEN};
+use crate::domain::profile::ProfileField;
+use crate::domain::user::{User, UserChange};
+use crate::service::{Accounts, Error, Faults, Rights, Staff};
+use crate::store::StoreError;
+
+/// What to change of a user, not yet checked.
+#[derive(Clone, Debug, Default)]
+pub struct UserPatch {
+    /// As asked for.
+    pub change: UserChange,
+    /// Which [`User::edition`] is to be changed: who has become another since then is left alone.
+    pub edition: Option<String>,
+    /// What was wrong with fields that could not even be read: told together with the rest.
+    pub unread: Faults,
+}
+
+impl From<UserChange> for UserPatch {
+    fn from(change: UserChange) -> Self {
+        Self { change, ..Self::default() }
+    }
+}
+
+impl Accounts {
+    /// Changes a user. What is as it was is not checked: what an import brought may stay.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with all faults by field; [`Error::Conflict`] for the last active superuser
+    /// and for a user of another edition;
+    /// [`Error::NotFound`]; [`Error::PermissionDenied`], also when flags are granted that the caller may not grant.
+    pub async fn update_user(&self, username: &str, patch: UserPatch, caller: &Staff) -> Result<User, Error> {
+        self.change_user(username, caller, async |user: User| {
+            if patch.change.is_staff == Some(true) || patch.change.is_superuser == Some(true) {
+                caller.require(Rights::Superuser)?;
+            }
+            if patch.edition.as_ref().is_some_and(|edition| *edition != user.edition()) {
+                return Err(Error::Conflict(
+                    "Somebody changed this user meanwhile: go back, reload the page and try again.".into(),
+                ));
+            }
+            let change = self.checked(&patch, &user).await?;
+            let (actor, now) = (caller.actor.clone(), self.clock.now());
+            match self.database.run(move |store| store.update_user(&user, &change, &actor, now)).await {
+                Err(Error::Store(StoreError::Taken)) => Err(Error::invalid("username", TAKEN)),
+                other => other,
+            }
+        })
+        .await
+    }
+
+    /// What of `patch` is new to `user`.
+    pub(super) async fn checked(&self, patch: &UserPatch, user: &User) -> Result<UserChange, Error> {
+        let mut faults = patch.unread.clone();
+        let UserChange { username: wanted, profile, is_active, is_staff, is_superuser, groups } = &patch.change;
+        let mut username = None;
+        if let Some(wanted) = wanted.as_ref().filter(|wanted| **wanted != user.username)
+            && !faults.on("username")
+        {
+            username = check::username(wanted, &mut faults).filter(|name| *name != user.username);
+            if let Some(name) = username.clone()
+                && self.database.run(move |store| store.user(&name)).await?.is_some()
+            {
+                faults.add("username", TAKEN);
+            }
+        }
+        let profile = profile.new_to(&user.profile);
+        for field in ProfileField::ALL {
+            if let Some(text) = profile.get(field) {
+                check::profile(field, text, &mut faults);
+            }
+        }
+        for group in groups.iter().flatten().filter(|group| !user.groups.contains(group)) {
+            check::group(group, &mut faults);
+        }
+        faults.in_order_of(&check::order());
+        faults.into_result()?;
+        let (is_active, is_staff, is_superuser) = (*is_active, *is_staff, *is_superuser);
+        Ok(UserChange { username, profile, is_active, is_staff, is_superuser, groups: groups.clone() })
+    }
+}

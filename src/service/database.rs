@@ -1,0 +1,113 @@
+//! The database, as requests ask it: off the event loop, and no longer than they may wait.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use super::Error;
+use crate::logging::carried;
+use crate::store::{Batch, Store, StoreError};
+
+/// How many rows a batch changes at most.
+const BATCH_ROWS: u32 = 500;
+/// How often a batch is tried that meets a database which is busy or away for a moment, and the pause before it.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Whether work that goes batch by batch goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Batches {
+    /// More may be due.
+    GoOn,
+    /// Nothing is due any more.
+    AreOver,
+}
+
+/// The store, and how long a request waits for it.
+#[derive(Clone)]
+pub struct Database {
+    pub(super) store: Store,
+    timeout: Duration,
+}
+
+impl Database {
+    /// `timeout`: how long a request may wait.
+    pub fn new(store: Store, timeout: Duration) -> Self {
+        Self { store, timeout: request_timeout(timeout) }
+    }
+
+    /// Runs `work` on a thread that may block. When the database takes too long the caller gets an answer all the
+    /// same, and a change that was not committed by then is undone.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.store.check()?;
+        // A little less than the caller waits: so that the failure says what the database said, not how long it took.
+        let store = self.store.within(self.timeout.mul_f32(0.95));
+        let running = tokio::task::spawn_blocking(carried(move || work(&store)));
+        match self.in_time(running).await? {
+            Ok(result) => Ok(result?),
+            Err(panicked) => Err(Error::Store(StoreError::Failed(panicked.to_string()))),
+        }
+    }
+
+    /// Waits no longer than a request waits for the database.
+    pub async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, Error> {
+        let deadline = self.timeout;
+        let late = |_| Error::Store(StoreError::Unavailable(format!("no answer within {deadline:?}")));
+        let mut answer = pin!(answer);
+        if let Ok(answer) = tokio::time::timeout(deadline / 4, &mut answer).await {
+            return Ok(answer);
+        }
+        self.store.suspect();
+        tokio::time::timeout(deadline * 3 / 4, answer).await.map_err(late)
+    }
+
+    /// As [`Database::run`], without a deadline.
+    pub async fn unhurried<T: Send + 'static, E: Into<Error> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = self.store.clone();
+        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        done.map_err(|panicked| Error::Store(StoreError::Failed(panicked.to_string())))?.map_err(E::into)
+    }
+
+    /// Runs `batch` - behind which id, how many rows at most - until it finds nothing more; `hear` is told how many rows
+    /// each has changed. Says how many all of them have. In between others have their turn, and what was done stays done.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when a batch goes on to fail; those before it stay done.
+    pub async fn in_batches(
+        &self,
+        batch: impl Fn(&Store, i64, u32) -> Result<Option<Batch>, StoreError> + Clone + Send + 'static,
+        mut hear: impl FnMut(u64),
+    ) -> Result<u64, Error> {
+        let (mut after, mut most, mut changed, mut failed) = (i64::MIN, BATCH_ROWS, 0, 0);
+        loop {
+            let batch = batch.clone();
+            match self.unhurried(move |store| batch(store, after, most)).await {
+                Ok(None) => return Ok(changed),
+                Ok(Some(done)) => {
+                    (after, failed) = (done.last, 0);
+                    changed += done.changed;
+                    hear(done.changed);
+                }
+                Err(Error::Store(error)) if error.is_passing() && failed < TRIES => {
+                    log::debug!("a batch is tried again: {error}");
+                    failed += 1;
+                    // A row that somebody holds, or a slow disk, is then in the way of fewer.
+                    most = (most / 2).max(1);
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// How long a request waits for the database: a little less than it may, so that its refusal comes in time.
+pub fn request_timeout(timeout: Duration) -> Duration {
+    timeout.mul_f32(0.9)
+}

@@ -1,0 +1,214 @@
+//! What introspection answers (RFC 7662 section 2.2), and what the cache keeps of it.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::{Object, ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::domain::time::Timestamp;
+use crate::domain::token::{TokenFacts, TokenKind};
+use crate::domain::user::User;
+use crate::service::introspection::cache::Kept;
+use crate::service::{Reason, Rights, stands_for_its_user};
+
+const INACTIVE: &[u8] = b"{\"active\":false}";
+
+/// What the cache keeps of an active named token: no reason's number, as 0 is none, which is an active login token's.
+const NAMED: u8 = u8::MAX;
+
+/// What introspection found: the answer as it is sent.
+#[derive(Clone, Debug)]
+pub struct Introspection {
+    json: Cow<'static, [u8]>,
+    reason: Option<Reason>,
+    kind: TokenKind,
+}
+
+/// The answer for an active token, its members in the contract's order (RFC 7662 section 2.2, and ours).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Active", description = "An active token (RFC 7662 section 2.2).")]
+#[expect(clippy::struct_field_names, reason = "the names are RFC 7662's")]
+struct Active<'a> {
+    #[schema(schema_with = always::<true>)]
+    active: bool,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// The user's id, as text.
+    #[schema(example = "7")]
+    sub: String,
+    #[schema(example = "alice")]
+    username: &'a str,
+    /// Separated by blanks.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(example = "reports:read")]
+    scope: &'a str,
+    /// When the token was made, in seconds since 1970.
+    #[schema(example = 1_700_000_000)]
+    iat: i64,
+    /// When it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 1_700_036_000)]
+    exp: Option<i64>,
+    /// The token's id.
+    #[schema(example = "12")]
+    jti: String,
+    /// `JETON_ISSUER`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "https://tokens.example.com")]
+    iss: Option<&'a str>,
+    /// The client that the token is bound to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "billing")]
+    client_id: Option<&'a str>,
+    #[schema(example = 7)]
+    user_id: i64,
+    #[schema(example = "alice@example.com")]
+    email: &'a str,
+    is_staff: bool,
+    is_superuser: bool,
+    groups: &'a [String],
+}
+
+/// Whose an active token is, as its introspection says.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Identity {
+    /// The user's id.
+    pub user_id: i64,
+    /// The username.
+    pub username: String,
+    /// May be empty.
+    pub email: String,
+    /// Names.
+    pub groups: Vec<String>,
+    /// May use the admin API.
+    pub is_staff: bool,
+    /// May do everything.
+    pub is_superuser: bool,
+    /// The token's scopes, separated by blanks.
+    #[serde(default)]
+    pub scope: String,
+    /// The token's id.
+    #[serde(rename = "jti")]
+    pub token_id: String,
+    /// Login or named; the answer does not say it.
+    #[serde(skip, default = "named")]
+    pub kind: TokenKind,
+}
+
+/// Until it is known, the one that may less.
+const fn named() -> TokenKind {
+    TokenKind::Named
+}
+
+impl Identity {
+    /// What they may do on jeton itself.
+    #[must_use]
+    pub fn rights(&self) -> Rights {
+        Rights::of(self.is_staff, self.is_superuser).by_token(self.kind, &self.scope)
+    }
+
+    /// Whether the token stands for its user on jeton itself.
+    #[must_use]
+    pub fn stands_for_its_user(&self) -> bool {
+        stands_for_its_user(self.kind, &self.scope)
+    }
+}
+
+/// A boolean that is one of the two.
+fn always<const VALUE: bool>() -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([VALUE])).build()
+}
+
+impl PartialSchema for Introspection {
+    fn schema() -> RefOr<Schema> {
+        let inactive = ObjectBuilder::new().property("active", always::<false>()).required("active");
+        let inactive = inactive
+            .description(Some("Whatever the reason is."))
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        OneOfBuilder::new().item(Active::schema()).item(inactive.title(Some("Inactive"))).into()
+    }
+}
+
+impl ToSchema for Introspection {}
+
+impl Introspection {
+    pub(in crate::service) fn active(token: &TokenFacts, user: &User, issuer: Option<&str>, now: Timestamp) -> Self {
+        let answer = Active {
+            active: true,
+            token_type: "Bearer",
+            sub: user.id.to_string(),
+            username: &user.username,
+            scope: &token.scope,
+            // Not ahead of `exp`, or of the time at all, where another node's clock is: clients refuse what is.
+            iat: token.created_at.min(now).epoch_seconds(),
+            exp: token.ends_at().map(Timestamp::epoch_seconds),
+            jti: token.id.to_string(),
+            iss: issuer,
+            client_id: token.client.as_deref(),
+            user_id: user.id,
+            email: &user.profile.email,
+            is_staff: user.is_staff,
+            is_superuser: user.is_superuser,
+            groups: &user.groups,
+        };
+        let mut json = serde_json::to_string(&answer).expect("strings, numbers and lists are JSON");
+        // Line separators that JavaScript would not take in a string, as DRF's renderer has it.
+        if json.contains(['\u{2028}', '\u{2029}']) {
+            json = json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+        }
+        Self { json: Cow::Owned(json.into_bytes()), reason: None, kind: token.kind() }
+    }
+
+    /// Exactly `{"active":false}`, whatever the reason.
+    pub(in crate::service) const fn inactive(reason: Reason) -> Self {
+        Self { json: Cow::Borrowed(INACTIVE), reason: Some(reason), kind: TokenKind::Named }
+    }
+
+    /// Why the token is not active.
+    #[must_use]
+    pub const fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+
+    /// The answer, as JSON.
+    #[must_use]
+    pub fn into_json(self) -> Cow<'static, [u8]> {
+        self.json
+    }
+
+    /// Whose the token is, or why it is not active.
+    pub(in crate::service) fn identity(&self) -> Result<Identity, Reason> {
+        let read = |()| serde_json::from_slice(&self.json).expect("our own answer");
+        self.reason.map_or(Ok(()), Err).map(read).map(|identity| Identity { kind: self.kind, ..identity })
+    }
+
+    /// From the cache.
+    pub(in crate::service) fn kept(kept: Kept) -> Self {
+        if let Some(reason) = Reason::ALL.iter().find(|reason| number(**reason) == kept.code) {
+            return Self::inactive(*reason);
+        }
+        let kind = if kept.code == NAMED { TokenKind::Named } else { TokenKind::Login };
+        Self { json: Cow::Owned(kept.text), reason: None, kind }
+    }
+
+    /// What the cache keeps of the answer: nothing of the one that is always the same.
+    pub(in crate::service) fn kept_text(&self) -> &[u8] {
+        if self.reason.is_none() { &self.json } else { &[] }
+    }
+
+    /// What the cache keeps beside the text.
+    pub(in crate::service) fn code(&self) -> u8 {
+        match (self.reason, self.kind) {
+            (Some(reason), _) => number(reason),
+            (None, TokenKind::Named) => NAMED,
+            (None, TokenKind::Login) => 0,
+        }
+    }
+}
+
+fn number(reason: Reason) -> u8 {
+    let place = Reason::ALL.iter().position(|one| *one == reason);
+    place.and_then(|at| u8::try_from(at + 1).ok()).unwrap_or(0)
+}

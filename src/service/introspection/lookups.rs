@@ -1,0 +1,199 @@
+//! Lookups of tokens in the database, in batches: whoever waits at the same moment shares one statement.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::domain::time::Stopwatch;
+use crate::domain::token::{TokenDigest, TokenFacts};
+use crate::domain::user::User;
+use crate::service::introspection::cache::{Born, Cache};
+use crate::service::metrics::Metrics;
+use crate::service::queue::{CloseOnDrop, Next, Queue, Wake};
+use crate::service::threads::unharmed;
+use crate::store::{Store, StoreError};
+
+/// A token and its user, dead or alive.
+pub type Found = (TokenFacts, User);
+
+/// What the database says of a digest, and what this node had heard of changes before it asked.
+pub type Answer = Result<(Born, Option<Found>), StoreError>;
+
+/// Statements under way at once: one, while it is quick. Whoever comes meanwhile goes into the next batch.
+const THREADS: usize = 2;
+
+/// How long the first of a batch may wait for the statement before: it may be a slow one. Then the other thread asks.
+const MAX_BATCH_DELAY: Duration = Duration::from_millis(5);
+
+/// Digests in one statement.
+const MAX_BATCH_SIZE: usize = 500;
+
+/// A handle to the threads that ask; they end when the last handle is dropped.
+#[derive(Clone)]
+pub struct LookupBatcher {
+    queue: Arc<Queue<Requests>>,
+    _close: Arc<CloseOnDrop<Requests>>,
+}
+
+/// Who waits to be looked up, oldest first.
+#[derive(Default)]
+struct Requests {
+    waiting: Vec<Request>,
+    /// Statements under way.
+    statements: usize,
+}
+
+struct Request {
+    digest: TokenDigest,
+    since: Stopwatch,
+    reply: oneshot::Sender<Answer>,
+}
+
+impl LookupBatcher {
+    /// Starts the threads. `timeout` is how long a request waits for its answer.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn start(
+        store: &Store,
+        cache: &Arc<Cache>,
+        metrics: &Arc<Metrics>,
+        timeout: Duration,
+    ) -> std::io::Result<Self> {
+        let queue = Arc::new(Queue::new(Requests::default()));
+        let batcher = Self { queue: Arc::clone(&queue), _close: Arc::new(CloseOnDrop(Arc::clone(&queue))) };
+        for number in 0..THREADS {
+            let worker = Worker {
+                queue: Arc::clone(&queue),
+                store: store.clone(),
+                cache: Arc::clone(cache),
+                metrics: Arc::clone(metrics),
+                timeout,
+            };
+            std::thread::Builder::new().name(format!("lookup-{number}")).spawn(move || worker.run())?;
+        }
+        Ok(batcher)
+    }
+
+    /// What the database says of a digest.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the caller sees to it that it does not wait for ever.
+    pub async fn get(&self, digest: TokenDigest) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { digest, since: Stopwatch::start(), reply };
+        self.queue.change(|requests, waiting| ((), requests.push(request, waiting.timed > 0)));
+        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the lookup was given up".into())))
+    }
+}
+
+impl Requests {
+    /// Adds a request. `is_timed`: a thread waits for no longer than a batch may.
+    fn push(&mut self, request: Request, is_timed: bool) -> Wake {
+        // While the database stands still no batch is taken: whoever has given up must not stay for as long.
+        if self.waiting.len() == self.waiting.capacity() {
+            self.waiting.retain(|one| !one.reply.is_closed());
+        }
+        self.waiting.push(request);
+        // Of a batch, only the first has a thread to wake, and the one who fills it.
+        let is_first = self.waiting.len() == 1 && (self.statements == 0 || !is_timed);
+        if is_first || self.waiting.len() == MAX_BATCH_SIZE { Wake::One } else { Wake::None }
+    }
+
+    /// The next batch, for one more statement; [`Requests::statement_ended`] is to follow.
+    fn next_batch(&mut self) -> Next<Vec<Request>> {
+        let Some(oldest) = self.waiting.first() else { return Next::Wait };
+        let left = MAX_BATCH_DELAY.saturating_sub(oldest.since.elapsed());
+        if self.statements > 0 && self.waiting.len() < MAX_BATCH_SIZE && !left.is_zero() {
+            return Next::WaitAtMost(left);
+        }
+        self.statements += 1;
+        let size = self.waiting.len().min(MAX_BATCH_SIZE);
+        let rest = self.waiting.split_off(size);
+        let wake = if rest.is_empty() { Wake::None } else { Wake::One };
+        Next::Take(std::mem::replace(&mut self.waiting, rest), wake)
+    }
+
+    const fn statement_ended(&mut self) {
+        self.statements -= 1;
+    }
+}
+
+/// A thread that asks the database.
+struct Worker {
+    queue: Arc<Queue<Requests>>,
+    store: Store,
+    cache: Arc<Cache>,
+    metrics: Arc<Metrics>,
+    timeout: Duration,
+}
+
+impl Worker {
+    fn run(&self) {
+        while let Some(mut batch) = self.queue.take(Requests::next_batch) {
+            batch.retain(|one| !one.reply.is_closed() && one.since.elapsed() < self.timeout);
+            if !batch.is_empty() {
+                unharmed(|| self.answer(batch));
+            }
+            self.queue.change(|requests, _| (requests.statement_ended(), Wake::None));
+        }
+    }
+
+    fn answer(&self, mut batch: Vec<Request>) {
+        let digests: Vec<TokenDigest> = batch.iter().map(|one| one.digest).collect();
+        // Before the database is asked: a change that comes in from now on makes these answers stillborn.
+        let born = self.cache.born();
+        let since = Stopwatch::start();
+        let mut found = self.ask(&digests);
+        // A connection that died while it lay idle is no fault of those who wait; a slow database gets no second try.
+        let is_worth_it = |error: &StoreError| error.is_passing() && !matches!(error, StoreError::Down(_));
+        if matches!(&found, Err(error) if is_worth_it(error)) && since.elapsed() < self.timeout / 4 {
+            found = self.ask(&digests);
+        }
+        // A row that cannot be read is told to who asked for it, not to those whose questions went along.
+        if matches!(found, Err(StoreError::Failed(_))) && batch.len() > 1 {
+            let others = batch.split_off(batch.len() / 2);
+            self.answer(batch);
+            return self.answer(others);
+        }
+        for one in batch {
+            let answer = match &found {
+                Ok(rows) => Ok((born, rows.get(&one.digest).cloned())),
+                Err(error) => Err(error.clone()),
+            };
+            // Somebody who has given up meanwhile misses nothing.
+            drop(one.reply.send(answer));
+        }
+    }
+
+    fn ask(&self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, Found>, StoreError> {
+        self.metrics.looked_up(digests.len());
+        self.store.within(self.timeout).tokens(digests)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_gave_up_do_not_pile_up_while_nobody_is_taken() {
+        let mut requests = Requests::default();
+        let digest = TokenDigest::from_bytes(&[7; 32]).unwrap();
+        let ask = |requests: &mut Requests| {
+            let (reply, answer) = oneshot::channel();
+            requests.push(Request { digest, since: Stopwatch::start(), reply }, false);
+            answer
+        };
+        let waits: Vec<_> = (0..100).map(|_| ask(&mut requests)).collect();
+        for _ in 0..100_000 {
+            drop(ask(&mut requests));
+        }
+        assert!(requests.waiting.len() <= 300);
+        let Next::Take(batch, _) = requests.next_batch() else { panic!("they are to be looked up") };
+        assert_eq!(batch.iter().filter(|one| !one.reply.is_closed()).count(), 100);
+        drop(waits);
+    }
+}

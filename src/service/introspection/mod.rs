@@ -1,0 +1,70 @@
+//! Whose a token is, and whether it is good: asked most of all, and answered from memory where that is proven to be right.
+
+mod answer;
+mod authenticate;
+pub mod cache;
+mod client_limits;
+mod introspect;
+mod lookup;
+mod lookups;
+mod uses;
+mod watch;
+
+use std::sync::Arc;
+
+use super::database::{Database, request_timeout};
+use super::{Metrics, Policy};
+use crate::domain::time::Clock;
+use crate::store::{Store, StoreError};
+pub use answer::{Identity, Introspection};
+use authenticate::Clients;
+pub use authenticate::{AuthenticationFault, Holder};
+use cache::Cache;
+pub(in crate::service) use client_limits::ClientLimits;
+pub use client_limits::ClientOrigin;
+pub use lookup::Reason;
+pub(in crate::service) use lookup::TokenStatus;
+use lookups::LookupBatcher;
+pub(in crate::service) use uses::USE_INTERVAL;
+use uses::Uses;
+pub use watch::Watch;
+
+/// Tokens and clients looked up: authentication, introspection, and what is noted of uses.
+pub struct Introspect {
+    database: Database,
+    clock: Clock,
+    policy: Arc<Policy>,
+    metrics: Arc<Metrics>,
+    pub(in crate::service) cache: Arc<Cache>,
+    lookups: LookupBatcher,
+    uses: Uses,
+    clients: Clients,
+    pub(in crate::service) client_limits: ClientLimits,
+}
+
+impl Introspect {
+    /// With an empty cache. Every change that is made through the database it returns reaches this cache at once.
+    pub(in crate::service) fn start(
+        store: Store,
+        clock: &Clock,
+        policy: &Arc<Policy>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<(Self, Database), StoreError> {
+        let cache =
+            Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error).ok_or_else(|| {
+                StoreError::Unusable("JETON_CACHE_BYTES: the operating system does not give that much memory".into())
+            })?;
+        let cache = Arc::new(cache);
+        let heard = Arc::clone(&cache);
+        let store = store.telling(move |change| heard.apply(change));
+        let lookups = LookupBatcher::start(&store, &cache, metrics, request_timeout(policy.database_timeout))
+            .map_err(|error| StoreError::Unusable(format!("cannot start a thread for lookups: {error}")))?;
+        let database = Database::new(store, policy.database_timeout);
+        let client_limits = ClientLimits::new(policy.client_limit_address);
+        let (uses, clients) = (Uses::default(), Clients::default());
+        let (clock, policy, metrics) = (clock.clone(), Arc::clone(policy), Arc::clone(metrics));
+        let this =
+            Self { database: database.clone(), clock, policy, metrics, cache, lookups, uses, clients, client_limits };
+        Ok((this, database))
+    }
+}

@@ -1,0 +1,54 @@
+//! Login tokens: made, sealed where they are handed out again, opened, sealed anew.
+
+mod issue;
+pub mod key_file;
+mod keys;
+mod reseal;
+mod seal;
+
+use std::sync::{Arc, RwLock};
+
+use super::introspection::Introspect;
+use super::{Base, Database, Policy};
+use crate::domain::time::Clock;
+use crate::domain::token::TokenMode;
+use crate::store::StoreError;
+pub use issue::LoginToken;
+pub use reseal::{ResealRound, SealCounts, count_seals};
+pub use seal::Sealer;
+
+/// Login tokens, and the keys that seal them.
+pub struct LoginTokens {
+    database: Database,
+    clock: Clock,
+    policy: Arc<Policy>,
+    introspection: Arc<Introspect>,
+    sealer: RwLock<Option<Arc<Sealer>>>,
+}
+
+impl LoginTokens {
+    /// `sealer` may be missing only in multiple mode.
+    pub(in crate::service) fn new(
+        base: &Base,
+        introspection: &Arc<Introspect>,
+        sealer: Option<Sealer>,
+    ) -> Result<Self, StoreError> {
+        match &sealer {
+            Some(sealer) => sealer.check(&base.database.store)?,
+            None if base.policy.token_mode == TokenMode::Single => {
+                return Err(StoreError::Unusable(
+                    "JETON_SECRET_KEY must be set when JETON_TOKEN_MODE is single; make one with: openssl rand -hex 32"
+                        .into(),
+                ));
+            }
+            None => {}
+        }
+        Ok(Self {
+            database: base.database.clone(),
+            clock: base.clock.clone(),
+            policy: Arc::clone(&base.policy),
+            introspection: Arc::clone(introspection),
+            sealer: RwLock::new(sealer.map(Arc::new)),
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! The one login token of single mode, encrypted so that it can be handed out again.
+
+use std::fmt;
+
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use hkdf::Hkdf;
+use sha2::Sha512;
+
+use crate::domain::random;
+use crate::domain::secret_key::SecretKey;
+use crate::domain::token::{Token, TokenDigest};
+use crate::store::{MetaKey, Replaced, Store, StoreError};
+
+const NONCE_BYTES: usize = 24;
+
+/// Seals and opens keys, under the secret key and older ones.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealer {
+    first: Key,
+    older: Vec<Key>,
+}
+
+/// XChaCha20-Poly1305: its nonce is long enough to be random.
+#[derive(Clone)]
+struct Key {
+    cipher: XChaCha20Poly1305,
+    check_value: String,
+}
+
+impl Key {
+    fn new(key: &SecretKey) -> Self {
+        let cipher = XChaCha20Poly1305::new(&derive(key, "jeton/seal/v1").into());
+        Self { cipher, check_value: hex::encode(derive(key, "jeton/check/v1")) }
+    }
+}
+
+/// One check value belongs to one key.
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.check_value == other.check_value
+    }
+}
+
+impl Eq for Key {}
+
+impl Sealer {
+    /// Derives what is needed from `JETON_SECRET_KEY` and `JETON_SECRET_KEY_FALLBACKS`.
+    #[must_use]
+    pub fn new(key: &SecretKey, fallbacks: &[SecretKey]) -> Self {
+        Self { first: Key::new(key), older: fallbacks.iter().map(Key::new).collect() }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.first).chain(&self.older)
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.all().count()
+    }
+
+    /// Whether there are older keys.
+    #[must_use]
+    pub fn has_older(&self) -> bool {
+        !self.older.is_empty()
+    }
+
+    /// What the first key derives to, in `meta` when it is the database's.
+    pub(in crate::service) fn check_value(&self) -> &str {
+        &self.first.check_value
+    }
+
+    /// Which of the keys has this check value.
+    #[must_use]
+    pub fn place_of(&self, check_value: &str) -> Option<usize> {
+        self.all().position(|key| key.check_value == check_value)
+    }
+
+    /// `key`, readable only with the first secret key and only as the token of this user with this digest.
+    ///
+    /// # Panics
+    /// Never: the cipher takes any text of this length.
+    #[must_use]
+    pub fn seal(&self, key: &Token, user_id: i64, digest: &TokenDigest) -> Vec<u8> {
+        let nonce: [u8; NONCE_BYTES] = random::bytes();
+        let payload = Payload { msg: key.expose().as_bytes(), aad: &bound_to(user_id, digest) };
+        let sealed =
+            self.first.cipher.encrypt(&XNonce::from(nonce), payload).expect("a key is short enough to encrypt");
+        [nonce.as_slice(), &sealed].concat()
+    }
+
+    /// The key, and the place of the secret key that it was sealed with, 0 for the first; `None` when it was sealed with
+    /// none of them, or for another row.
+    #[must_use]
+    pub fn open(&self, sealed: &[u8], user_id: i64, digest: &TokenDigest) -> Option<(Token, usize)> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+        let (nonce, aad) = (XNonce::from(*nonce), bound_to(user_id, digest));
+        let mut keys = self.all().enumerate();
+        let (place, clear) = keys.find_map(|(place, key)| {
+            let payload = Payload { msg: sealed, aad: &aad };
+            Some((place, key.cipher.decrypt(&nonce, payload).ok()?))
+        })?;
+        Some((Token::presented(std::str::from_utf8(&clear).ok()?, None)?, place))
+    }
+
+    /// Compares the secret key with the database's; keeps it at the first use, and where the database's is among the older
+    /// ones, makes it the database's. A key that was replaced so is never the database's again: whoever still has it first
+    /// is a node that does not know better yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when the database's is none of these.
+    pub fn check(&self, store: &Store) -> Result<(), StoreError> {
+        let first = self.check_value();
+        loop {
+            let current = match store.meta(MetaKey::SecretKeyCheck)? {
+                Some(current) => current,
+                None => store.meta_or_insert(MetaKey::SecretKeyCheck, first)?,
+            };
+            if current == first {
+                return Ok(());
+            }
+            let retired = store.meta(MetaKey::RetiredSecretKeys)?.unwrap_or_default();
+            let is_retired = |key: &Key| retired.split(' ').any(|check_value| check_value == key.check_value);
+            if self.place_of(&current).is_none() {
+                let why = if self.all().any(is_retired) {
+                    "JETON_SECRET_KEY was replaced by a newer key, which is not given; \
+                     give that one, and this one in JETON_SECRET_KEY_FALLBACKS"
+                } else {
+                    "JETON_SECRET_KEY is not the key this database was first used with; give that one back, \
+                     or, if this is to be the new one, that one in JETON_SECRET_KEY_FALLBACKS"
+                };
+                return Err(StoreError::Unusable(why.into()));
+            }
+            if is_retired(&self.first) {
+                log::info!("JETON_SECRET_KEY was replaced already, by one of JETON_SECRET_KEY_FALLBACKS");
+                return Ok(());
+            }
+            // Another node may be quicker.
+            if store.replace_secret_key(&current, first)? == Replaced::Done {
+                log::info!("the secret key is replaced: what was sealed under the older one is sealed anew");
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer(hidden)")
+    }
+}
+
+fn derive(key: &SecretKey, purpose: &str) -> [u8; 32] {
+    let mut derived = [0; 32];
+    Hkdf::<Sha512>::new(None, key.as_bytes())
+        .expand(purpose.as_bytes(), &mut derived)
+        .expect("32 bytes are within what HKDF gives");
+    derived
+}
+
+fn bound_to(user_id: i64, digest: &TokenDigest) -> Vec<u8> {
+    [user_id.to_be_bytes().as_slice(), digest.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opens_only_with_its_key_user_and_digest() {
+        let (one, two) = (SecretKey::generate(), SecretKey::generate());
+        let (sealer, other) = (Sealer::new(&one, &[]), Sealer::new(&two, &[]));
+        let (key, another) = (Token::generate(None), Token::generate(None));
+        let secret = sealer.seal(&key, 7, &key.digest());
+        assert_eq!(sealer.open(&secret, 7, &key.digest()), Some((key.clone(), 0)));
+        assert_eq!(other.open(&secret, 7, &key.digest()), None, "another secret key");
+        assert_eq!(sealer.open(&secret, 8, &key.digest()), None, "another user");
+        assert_eq!(sealer.open(&secret, 7, &another.digest()), None, "another digest");
+        for length in 0..secret.len() {
+            assert_eq!(sealer.open(&secret[..length], 7, &key.digest()), None, "cut to {length}");
+        }
+        assert_ne!(sealer.seal(&key, 7, &key.digest()), secret, "the nonce is random");
+        let newer = Sealer::new(&two, &[SecretKey::generate(), one]);
+        assert_eq!(newer.open(&secret, 7, &key.digest()), Some((key.clone(), 2)), "an older key opens it");
+        assert_eq!(newer.open(&secret, 8, &key.digest()), None);
+        let anew = newer.seal(&key, 7, &key.digest());
+        assert_eq!(other.open(&anew, 7, &key.digest()), Some((key, 0)), "the first one seals");
+    }
+}

@@ -1,0 +1,281 @@
+//! Whether this node's clock can be believed: by its database's clock, or, over SQLite, which has none, by the time that was
+//! last believed; and by the machine's uptime, which nobody sets.
+//!
+//! Ends of tokens and of graces go by a node's clock whatever it says. What is deleted for good waits until it is right.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::domain::change::Change;
+use crate::domain::time::{Timestamp, Uptime};
+use crate::service::{Error, Node};
+use crate::store::Store;
+
+/// How far a clock may be from the database's, and how far it may be set.
+const TOLERANCE: Duration = Duration::from_secs(2);
+
+/// How long a clock that was set further is not believed: so long there is time to find out that it was set wrong.
+const SETTLING: Duration = Duration::from_hours(1);
+
+/// How much later than the time that was last believed a node may start over SQLite. If it is later than that, the service
+/// was stopped for so long, or the clock is wrong.
+const ABSENCE: Duration = Duration::from_hours(24);
+
+/// How old the time that was last believed may become before it is written anew.
+const BELIEVING_INTERVAL: Duration = Duration::from_hours(6);
+
+/// How often the log is told at most.
+const TELLING_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How this node's clock stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockState {
+    /// Right, as far as is known.
+    Right,
+    /// So many microseconds ahead of the database's, or behind.
+    Differs(i64),
+    /// Set so many microseconds forward, or back, a while ago.
+    Set(i64),
+    /// So long after the time that was last believed, at a start a while ago.
+    After(Duration),
+}
+
+/// `ok`, or what is wrong.
+impl fmt::Display for ClockState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Right => f.write_str("ok"),
+            Self::Differs(micros) => {
+                let direction = if *micros > 0 { "ahead of" } else { "behind" };
+                write!(f, "{:.1} s {direction} the database's", seconds(*micros).abs())
+            }
+            Self::Set(micros) => {
+                let direction = if *micros > 0 { "forward" } else { "back" };
+                write!(f, "set {direction} by {:.1} s", seconds(*micros).abs())
+            }
+            Self::After(absence) => {
+                write!(f, "{:.1} days after it was last believed", absence.as_secs_f64() / 86_400.0)
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of three centuries are exact, and more need not be")]
+fn seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// What was seen of the clock so far.
+#[derive(Default)]
+pub struct ClockWatch {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// What both clocks said last.
+    last: Option<(Timestamp, Uptime)>,
+    /// How far this one was ahead of the database's, when they were compared last.
+    ahead: Option<i64>,
+    /// How far it was set last, and when.
+    set: Option<(i64, Uptime)>,
+    /// What this node found at its start, where its database has no clock of its own.
+    start: Option<Start>,
+    /// When the log was told last that it is not right.
+    told: Option<Uptime>,
+}
+
+/// The time that was last believed, as a node found it at its start.
+#[derive(Clone, Copy)]
+struct Start {
+    /// How much later it was by this node's clock, if that was too much, and when it looked.
+    after: Option<(Duration, Uptime)>,
+    /// As it is kept in the database now.
+    believed: Option<Timestamp>,
+}
+
+impl Start {
+    fn new(last: Option<Timestamp>, believed: Option<Timestamp>, now: Timestamp, uptime: Uptime) -> Self {
+        let after = last.map(|last| now.since(last)).filter(|after| *after > ABSENCE);
+        Self { after: after.map(|after| (after, uptime)), believed }
+    }
+
+    /// Whether the time that was last believed is to be written anew.
+    fn is_old(self, now: Timestamp) -> bool {
+        self.believed
+            .is_none_or(|believed| now.since(believed) >= BELIEVING_INTERVAL || believed > now.latest_credible())
+    }
+}
+
+impl ClockWatch {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// Takes in what both clocks say; whether the one was set since they were read last.
+    fn read(&mut self, time: Timestamp, uptime: Uptime) -> bool {
+        let Some((last_time, last_uptime)) = self.last.replace((time, uptime)) else { return false };
+        let passed = micros(uptime).saturating_sub(micros(last_uptime));
+        let moved = time.as_micros().saturating_sub(last_time.as_micros()).saturating_sub(passed);
+        let is_set = is_beyond(moved);
+        if is_set {
+            self.set = Some((moved, uptime));
+        }
+        is_set
+    }
+
+    fn state(&self, uptime: Uptime) -> ClockState {
+        if let Some(ahead) = self.ahead.filter(|ahead| is_beyond(*ahead)) {
+            return ClockState::Differs(ahead);
+        }
+        if let Some((moved, _)) = self.set.filter(|(_, at)| uptime.since(*at) < SETTLING) {
+            return ClockState::Set(moved);
+        }
+        let after = self.start.and_then(|start| start.after);
+        after
+            .filter(|(_, at)| uptime.since(*at) < SETTLING)
+            .map_or(ClockState::Right, |(after, _)| ClockState::After(after))
+    }
+
+    fn tell(&mut self, state: ClockState, uptime: Uptime) {
+        if state == ClockState::Right {
+            if self.told.take().is_some() {
+                log::info!("this node's clock is right again");
+            }
+        } else if let ClockState::After(_) = state {
+            // Once: nobody can do more about it than to look.
+            if self.told.is_none() {
+                self.told = Some(uptime);
+                log::warn!(
+                    "this node's clock is {state}: either the service was stopped for so long, and all is well, or the \
+                     clock is wrong. In case it is, nothing is purged for an hour"
+                );
+            }
+        } else if self.told.is_none_or(|told| uptime.since(told) >= TELLING_INTERVAL) {
+            self.told = Some(uptime);
+            log::warn!(
+                "this node's clock is not to be believed: {state}. Tokens expire and graces end by it, and nothing is \
+                 purged meanwhile"
+            );
+        }
+    }
+}
+
+fn micros(uptime: Uptime) -> i64 {
+    i64::try_from(uptime.as_nanos() / 1_000).unwrap_or(i64::MAX)
+}
+
+fn is_beyond(micros: i64) -> bool {
+    Duration::from_micros(micros.unsigned_abs()) > TOLERANCE
+}
+
+/// How far a clock that said `before` and `after` is ahead of one that said `theirs` in between: at least.
+fn ahead(before: Timestamp, theirs: Timestamp, after: Timestamp) -> i64 {
+    let theirs = theirs.as_micros();
+    theirs.clamp(before.as_micros().min(after.as_micros()), after.as_micros().max(before.as_micros())) - theirs
+}
+
+impl Node {
+    /// Compares this node's clock with its database's. Gives the moment it is, if that is to be believed.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn look_at_clock(&self) -> Result<Option<Timestamp>, Error> {
+        self.read_clock();
+        let clock = self.clock.clone();
+        let compared = self.database.run(move |store| store.compare_clocks(|| clock.now())).await?;
+        let is_started = self.clock_watch.lock().start.is_some();
+        if compared.is_none() && !is_started {
+            let believed = self.database.run(Store::believed_time).await?;
+            // An older jeton has kept none.
+            let last = if believed.is_some() { believed } else { self.database.run(Store::newest_entry).await? };
+            let (now, uptime) = self.clock.both();
+            self.clock_watch.lock().start.get_or_insert_with(|| Start::new(last, believed, now, uptime));
+        }
+        // SQLite's is the machine's own.
+        let ahead = compared.map_or(0, |[before, theirs, after]| ahead(before, self.clock.elsewhere(theirs), after));
+        self.clock_watch.lock().ahead = Some(ahead);
+        self.metrics.clock.difference.set(seconds(ahead));
+        let (now, state) = self.read_clock();
+        Ok((state == ClockState::Right).then_some(now))
+    }
+
+    /// Keeps the time for the next start, if it is to be believed and the database has no clock of its own.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn note_time(&self) -> Result<(), Error> {
+        let (now, state) = self.read_clock();
+        let start = self.clock_watch.lock().start;
+        if state == ClockState::Right && start.is_some_and(|start| start.is_old(now)) {
+            self.database.run(move |store| store.believe_time(now)).await?;
+            if let Some(start) = &mut self.clock_watch.lock().start {
+                start.believed = Some(now);
+            }
+        }
+        Ok(())
+    }
+
+    /// How this node's clock stands: as it was compared last, or set since.
+    #[must_use]
+    pub fn clock_state(&self) -> ClockState {
+        self.read_clock().1
+    }
+
+    fn read_clock(&self) -> (Timestamp, ClockState) {
+        let (time, uptime) = self.clock.both();
+        let mut seen = self.clock_watch.lock();
+        if seen.read(time, uptime) {
+            self.metrics.clock.jumps.inc();
+            // What may be answered for a minute must not be answered for longer by a clock that was set back.
+            self.introspection.cache.apply(Change::Everything);
+        }
+        let state = seen.state(uptime);
+        seen.tell(state, uptime);
+        (time, state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    fn moment(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(1_700_000_000 * SECOND + seconds * SECOND)
+    }
+
+    fn uptime(seconds: u64) -> Uptime {
+        Uptime::from_nanos(seconds * 1_000_000_000)
+    }
+
+    #[test]
+    fn a_clock_that_is_set_is_not_believed_for_an_hour() {
+        let mut seen = Seen::default();
+        assert!(!seen.read(moment(0), uptime(50)), "there is nothing to compare with");
+        assert!(!seen.read(moment(3_602), uptime(3_650)), "two seconds in an hour");
+        assert_eq!(seen.state(uptime(3_650)), ClockState::Right);
+        assert!(seen.read(moment(3_602 + 40 * 86_400), uptime(3_651)));
+        assert_eq!(seen.state(uptime(3_651)), ClockState::Set((40 * 86_400 - 1) * SECOND));
+        assert!(seen.read(moment(3_604), uptime(3_653)), "and back");
+        assert_eq!(seen.state(uptime(3_653)).to_string(), "set back by 3456000.0 s");
+        assert!(!seen.read(moment(7_203), uptime(7_252)));
+        assert_eq!(seen.state(uptime(7_252)).to_string(), "set back by 3456000.0 s");
+        assert_eq!(seen.state(uptime(7_253)), ClockState::Right);
+    }
+
+    #[test]
+    fn the_difference_is_what_the_way_to_the_database_cannot_explain() {
+        let ahead = |before, theirs, after| ahead(moment(before), moment(theirs), moment(after)) / SECOND;
+        assert_eq!([ahead(10, 10, 10), ahead(10, 12, 15), ahead(10, 15, 15)], [0; 3]);
+        assert_eq!((ahead(10, 7, 15), ahead(10, 18, 15)), (3, -3));
+        let state = |micros| Seen { ahead: Some(micros), ..Seen::default() }.state(uptime(1));
+        assert_eq!([state(2 * SECOND), state(-2 * SECOND)], [ClockState::Right; 2]);
+        assert_eq!(state(2 * SECOND + 100_000).to_string(), "2.1 s ahead of the database's");
+        assert_eq!(state(-30 * SECOND).to_string(), "30.0 s behind the database's");
+    }
+}

@@ -1,0 +1,207 @@
+//! Whether this node can answer introspection: from its database, or from memory.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::time::{Stopwatch, Uptime};
+use crate::service::{Error, Node};
+use crate::store::{SchemaState, Store};
+
+/// How often the database is asked at most, however many ask for readiness.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long an asker waits for it: less than probes do. What was known before is told then.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// What was found out last.
+#[derive(Default)]
+pub struct Health {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Since the last question began.
+    asked: Option<Stopwatch>,
+    /// `None`: as it was at the start, which takes a schema that it can go with.
+    schema: Option<SchemaState>,
+    /// What stands in the log: whether this node is ready.
+    told: Option<bool>,
+}
+
+impl Health {
+    // A thread that panics holds no lock.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether this node can answer introspection, and how each part that it takes is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// `ok`, or `unavailable`.
+    #[schema(example = "ok")]
+    pub status: &'static str,
+    /// Why the node is not ready, and what is to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub detail: Option<&'static str>,
+    /// `ok`; `down`; `forbidden`, its role may not read jeton's tables.
+    #[schema(example = "ok")]
+    pub database: &'static str,
+    /// `ok`; `newer`, of a newer jeton, and this one can go with it; `too_new`, it cannot; `behind`, migrations are to be
+    /// run; `missing`; `foreign`, of something else; `unknown`, while the database is forbidden. As it was when the database was
+    /// asked last.
+    #[schema(example = "ok")]
+    pub schema: &'static str,
+    /// Whether memory may answer: `ok`; `stale`, past the bound, within `JETON_STALE_IF_ERROR`; `none`; `off`, there is no
+    /// memory for answers.
+    #[schema(example = "ok")]
+    pub proof: &'static str,
+    /// `ok`, or how far this node's clock is from the database's, or was set lately. Nothing is purged meanwhile.
+    #[schema(example = "ok")]
+    pub clock: String,
+    /// `full`, when the last write failed because the database's disk is full or failing: introspection goes on, and what
+    /// writes gets 503.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub disk: Option<&'static str>,
+}
+
+impl Readiness {
+    /// Whether the node is.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.detail.is_none()
+    }
+
+    /// Whether the node is, and whether each part is as it should be.
+    pub(in crate::service) fn parts(&self) -> [(&'static str, bool); 6] {
+        [
+            ("node", self.is_ready()),
+            ("database", self.database == "ok"),
+            ("schema", matches!(self.schema, "ok" | "newer")),
+            ("proof", matches!(self.proof, "ok" | "off")),
+            ("clock", self.clock == "ok"),
+            ("disk", self.disk.is_none()),
+        ]
+    }
+}
+
+impl Node {
+    /// Whether this node can answer introspection. The database is asked once a second at most, and nothing is written.
+    pub async fn ready(self: &Arc<Self>) -> Readiness {
+        if let Some(asking) = self.ask_if_due() {
+            drop(tokio::time::timeout(LONGEST_WAIT, asking).await);
+        }
+        let readiness = self.readiness();
+        self.tell(&readiness);
+        readiness
+    }
+
+    /// The same as it is known now; whoever asks next knows more.
+    pub(in crate::service) fn ready_so_far(self: &Arc<Self>) -> Readiness {
+        drop(self.ask_if_due());
+        self.readiness()
+    }
+
+    /// Whoever waits for it or not, the answer is kept.
+    fn ask_if_due(self: &Arc<Self>) -> Option<tokio::task::JoinHandle<()>> {
+        if self.is_stopping() || !self.is_to_ask() {
+            return None;
+        }
+        let node = Arc::clone(self);
+        Some(tokio::spawn(async move { node.ask_for_schema().await }))
+    }
+
+    /// Whether a second has passed since somebody asked; who is told so asks.
+    fn is_to_ask(&self) -> bool {
+        let mut state = self.health.lock();
+        let is_due = state.asked.as_ref().is_none_or(|asked| asked.elapsed() >= INTERVAL);
+        if is_due {
+            state.asked = Some(Stopwatch::start());
+        }
+        is_due
+    }
+
+    /// A database that is slow, or has locked a table, does not change what its schema is.
+    async fn ask_for_schema(&self) {
+        match self.schema().await {
+            Ok(schema) => {
+                let before = self.health.lock().schema.replace(schema.clone());
+                if let SchemaState::Forbidden(why) = &schema
+                    && before.as_ref() != Some(&schema)
+                {
+                    log::warn!("{why}");
+                }
+            }
+            Err(error) => log::debug!("the schema is not known anew: {error}"),
+        }
+    }
+
+    /// How the database's schema stands to this binary.
+    pub(in crate::service) async fn schema(&self) -> Result<SchemaState, Error> {
+        self.database.run(Store::schema_state).await
+    }
+
+    fn readiness(&self) -> Readiness {
+        let is_down = self.database.store.check().is_err();
+        let proof = self.proof();
+        let state = self.health.lock();
+        let (schema, fault) = match &state.schema {
+            Some(SchemaState::Current) | None => ("ok", None),
+            Some(SchemaState::Ahead) => ("newer", None),
+            Some(SchemaState::Newer { .. }) => ("too_new", Some("The database's schema takes a newer jeton.")),
+            Some(SchemaState::Behind) => ("behind", Some("The database's schema is older; run `jeton migrate`.")),
+            Some(SchemaState::Missing) => ("missing", Some("The database has no schema; run `jeton migrate`.")),
+            Some(SchemaState::Foreign(_)) => ("foreign", Some("The database holds the tables of something else.")),
+            Some(SchemaState::Forbidden(_)) => (
+                "unknown",
+                Some("The database's role may not read jeton's tables; see the grants of docs/postgresql.md."),
+            ),
+        };
+        let detail = match (is_down, proof) {
+            _ if self.is_stopping() => Some("This node is stopping."),
+            (true, "ok" | "stale") => None,
+            (true, _) => Some("The database does not answer."),
+            (false, _) => fault,
+        };
+        let status = if detail.is_none() { "ok" } else { "unavailable" };
+        let database = match &state.schema {
+            _ if is_down => "down",
+            Some(SchemaState::Forbidden(_)) => "forbidden",
+            _ => "ok",
+        };
+        let (clock, disk) = (self.clock_state().to_string(), self.disk_refuses().then_some("full"));
+        Readiness { status, detail, database, schema, proof, clock, disk }
+    }
+
+    fn proof(&self) -> &'static str {
+        let (cache, policy) = (&self.introspection.cache, &self.policy);
+        if !cache.is_on() {
+            return "off";
+        }
+        match cache.proof_age(Uptime::now()) {
+            Some(age) if age < policy.revocation_bound => "ok",
+            Some(age) if age < policy.revocation_bound.saturating_add(policy.stale_if_error) => "stale",
+            _ => "none",
+        }
+    }
+
+    /// Once, and not for each probe.
+    fn tell(&self, readiness: &Readiness) {
+        // Of its end it has told itself.
+        if self.is_stopping() {
+            return;
+        }
+        let told = self.health.lock().told.replace(readiness.is_ready());
+        match (told, readiness.detail) {
+            (Some(true) | None, Some(detail)) => log::warn!("not ready: {detail}"),
+            (Some(false), None) => log::info!("ready again"),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! This node: whether it is ready, its clock, its files, its place among others, and what it does beside requests.
+
+mod checkpoint;
+mod clock;
+mod health;
+mod moving;
+mod overview;
+mod purge;
+mod search_index;
+mod stopping;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::introspection::Introspect;
+use super::sign_in::SignIn;
+use super::{Base, Database, Metrics, Policy};
+use crate::domain::time::Clock;
+pub use clock::ClockState;
+use clock::ClockWatch;
+use health::Health;
+pub use health::Readiness;
+pub use overview::{NodeState, Overview};
+pub use purge::PurgeRound;
+
+/// This node.
+pub struct Node {
+    database: Database,
+    clock: Clock,
+    policy: Arc<Policy>,
+    metrics: Arc<Metrics>,
+    introspection: Arc<Introspect>,
+    sign_in: Arc<SignIn>,
+    stopping: AtomicBool,
+    health: Health,
+    clock_watch: ClockWatch,
+}
+
+impl Node {
+    pub(in crate::service) fn new(base: &Base, introspection: &Arc<Introspect>, sign_in: &Arc<SignIn>) -> Self {
+        Self {
+            database: base.database.clone(),
+            clock: base.clock.clone(),
+            policy: Arc::clone(&base.policy),
+            metrics: Arc::clone(&base.metrics),
+            introspection: Arc::clone(introspection),
+            sign_in: Arc::clone(sign_in),
+            stopping: AtomicBool::new(false),
+            health: Health::default(),
+            clock_watch: ClockWatch::default(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What an admin looks for first: how many, how busy, how well.
+
+use std::time::Duration;
+
+use crate::domain::time::{Stopwatch, Uptime};
+use crate::service::{Error, Node, Staff};
+use crate::store::{HourOfLogins, Store, StoreError, UserCounts};
+
+/// How many hours back logins are counted.
+const HOURS: usize = 24;
+
+/// The state of the whole, as far as it could be found out in time; `None` for what could not.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// Users there are.
+    pub users: Option<UserCounts>,
+    /// Tokens that live.
+    pub live_tokens: Option<i64>,
+    /// Logins of the last day by hour, the oldest first.
+    pub logins: Option<[HourOfLogins; HOURS]>,
+    /// This node.
+    pub node: NodeState,
+}
+
+/// The state of one node.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeState {
+    /// PostgreSQL, or else SQLite.
+    pub is_postgres: bool,
+    /// How long the database took to answer; `None`: it did not, or not as this jeton needs it.
+    pub database: Option<Duration>,
+    /// Whether answers are kept in memory.
+    pub cache: bool,
+    /// How long ago it was proven that every change had been heard.
+    pub proof_age: Option<Duration>,
+    /// Whether that is young enough for answers from memory.
+    pub is_fresh: bool,
+}
+
+impl Node {
+    /// The overview. What cannot be counted in time is left out: a page about a struggling database must not fail with it.
+    pub async fn overview(&self, _: &Staff) -> Result<Overview, Error> {
+        let now = self.clock.now();
+        let asked = Stopwatch::start();
+        let is_usable = self.schema().await.is_ok_and(|schema| schema.is_usable());
+        let database = is_usable.then(|| asked.elapsed());
+        let users = self.try_count(Store::count_users).await;
+        let live_tokens = self.try_count(move |store| store.count_live_tokens(now)).await;
+        let logins = self.try_count(move |store| store.count_logins(now)).await;
+        let cache = &self.introspection.cache;
+        let proof_age = cache.proof_age(Uptime::now());
+        let node = NodeState {
+            is_postgres: self.database.store.url().is_postgres(),
+            database,
+            cache: cache.is_on(),
+            proof_age,
+            is_fresh: proof_age.is_some_and(|age| age < self.policy.revocation_bound),
+        };
+        Ok(Overview { users, live_tokens, logins, node })
+    }
+
+    async fn try_count<T: Send + 'static>(
+        &self,
+        count: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Option<T> {
+        let counted = self.database.run(count).await;
+        counted.inspect_err(|error| log::log!(error.level(), "the console's overview lacks a count: {error}")).ok()
+    }
+}

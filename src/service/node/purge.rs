@@ -1,0 +1,121 @@
+//! Rows of dead tokens and old audit entries, deleted in the background when `JETON_RETENTION` or
+//! `JETON_AUDIT_RETENTION` is over; and sealed keys of expired tokens, sessions of the console and networks of logins,
+//! soon after their end.
+
+use std::time::Duration;
+
+use crate::domain::network::KNOWN_FOR;
+use crate::domain::session::SESSION_IDLE;
+use crate::domain::time::{Stopwatch, Timestamp};
+use crate::service::{Batches, Error, Node};
+use crate::store::Purge;
+
+/// How long after its expiry a token may not be touched: a use just before it may yet be written, and push it out.
+const SETTLED: Duration = Duration::from_mins(1);
+
+/// How many rows a statement may delete: few at first, for the pages of old rows are cold, then more while statements
+/// are quick, and fewer when one is not. Whoever waits for a row or for the disk meanwhile does not wait long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PurgePace(u32);
+
+impl PurgePace {
+    const LEAST: u32 = 50;
+    const MOST: u32 = 1_000;
+    /// A statement that takes longer is followed by a smaller one.
+    const SLOW: Duration = Duration::from_millis(50);
+
+    /// After a statement that took so long.
+    fn after(self, took: Duration) -> Self {
+        let next = if took > Self::SLOW {
+            self.0 / 2
+        } else if took < Self::SLOW / 4 {
+            self.0 * 2
+        } else {
+            self.0
+        };
+        Self(next.clamp(Self::LEAST, Self::MOST))
+    }
+}
+
+impl Default for PurgePace {
+    fn default() -> Self {
+        Self(Self::LEAST)
+    }
+}
+
+/// One kind of row, purged batch by batch.
+#[derive(Debug)]
+pub struct PurgeRound {
+    what: Purge,
+    pace: PurgePace,
+    from: Option<Timestamp>,
+}
+
+impl PurgeRound {
+    /// Before its first batch.
+    #[must_use]
+    pub fn of(what: Purge) -> Self {
+        Self { what, pace: PurgePace::default(), from: None }
+    }
+}
+
+impl Node {
+    /// Purges one batch, if this node's clock is to be believed.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn purge(&self, round: &mut PurgeRound) -> Result<Batches, Error> {
+        let (what, retention, audit_retention) = (round.what, self.policy.retention, self.policy.audit_retention);
+        let age = match what {
+            Purge::ExpiredSeals => SETTLED,
+            Purge::ExpiredTokens => retention.max(SETTLED),
+            Purge::RevokedTokens => retention,
+            Purge::AuditLog => audit_retention,
+            Purge::Sessions => SESSION_IDLE,
+            Purge::LoginNetworks => KNOWN_FOR,
+        };
+        // The moment that was looked at, for the clock may be set right after.
+        let now = self.look_at_clock().await?;
+        let before = now.unwrap_or_else(|| self.clock.now()).before(age);
+        let purged = if now.is_some() { self.purge_batch(round, before).await } else { Ok(Batches::AreOver) };
+        if matches!(purged, Ok(Batches::GoOn)) {
+            return purged;
+        }
+        // Also after a failure, and then above all.
+        let from = round.from;
+        let oldest = self.database.run(move |store| store.oldest(what, from, before)).await?;
+        self.metrics.clock.overdue(what, oldest.map_or(Duration::ZERO, |oldest| before.since(oldest)));
+        purged
+    }
+
+    async fn purge_batch(&self, round: &mut PurgeRound, before: Timestamp) -> Result<Batches, Error> {
+        let (what, from, most, statement) = (round.what, round.from, round.pace.0, Stopwatch::start());
+        let purged = self.database.run(move |store| store.purge(what, from, before, most)).await?;
+        let took = statement.elapsed();
+        round.pace = round.pace.after(took);
+        round.from = purged.end;
+        if purged.rows > 0 {
+            log::debug!(rows = purged.rows, micros = took.as_micros(); "purged {what:?}");
+        }
+        Ok(if purged.rows >= most as usize { Batches::GoOn } else { Batches::AreOver })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_follows_the_statements() {
+        let (quick, fair, slow) = (Duration::from_millis(1), Duration::from_millis(30), Duration::from_millis(51));
+        let mut pace = PurgePace::default();
+        assert_eq!(pace, PurgePace(50));
+        assert_eq!(pace.after(slow), PurgePace(50), "some are deleted whatever it takes");
+        for rows in [100, 200, 400, 800, 1_000, 1_000] {
+            pace = pace.after(quick);
+            assert_eq!(pace, PurgePace(rows));
+        }
+        assert_eq!(pace.after(fair), pace);
+        assert_eq!(pace.after(slow), PurgePace(500));
+    }
+}

@@ -1,0 +1,18 @@
+//! The index of searches among users, made where it is missing.
+
+use crate::service::Node;
+
+impl Node {
+    /// Makes it, on a thread of its own that nobody waits for: where users are many it takes minutes.
+    pub fn make_search_index(&self) {
+        let store = self.database.store.clone();
+        let work = move || {
+            if let Err(error) = store.make_search_index() {
+                log::warn!("{error}");
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("search-index".into()).spawn(work) {
+            log::warn!("searches among many users may be slow, for there is no thread to make their index: {error}");
+        }
+    }
+}

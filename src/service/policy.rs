@@ -1,0 +1,67 @@
+//! What the operator decided.
+
+use std::time::Duration;
+
+use crate::domain::rate::Rate;
+use crate::domain::time::Timestamp;
+use crate::domain::token::TokenMode;
+
+/// What the operator decided; see the settings of the same names.
+#[derive(Clone, Debug)]
+#[cfg_attr(test, derive(Default))]
+pub struct Policy {
+    /// One login token a user, or one a login.
+    pub token_mode: TokenMode,
+    /// How long a login token lives.
+    pub token_ttl: Option<Duration>,
+    /// Whether each use pushes the expiry out.
+    pub token_auto_refresh: bool,
+    /// How far a refresh must move the expiry to be written.
+    pub token_min_refresh_interval: Duration,
+    /// How long refreshes may keep a token alive from its creation.
+    pub token_max_ttl: Option<Duration>,
+    /// What new keys begin with.
+    pub token_prefix: Option<String>,
+    /// How long rows of dead tokens stay.
+    pub retention: Duration,
+    /// How long entries of the audit log stay.
+    pub audit_retention: Duration,
+    /// How many live login tokens a user may have.
+    pub token_limit_per_user: Option<u32>,
+    /// Scopes of login tokens, separated by blanks.
+    pub login_scope: String,
+    /// Scopes that users may give tokens of their own, separated by blanks.
+    pub user_scopes: String,
+    /// How many live named tokens of their own making a user may have.
+    pub named_tokens_per_user: Option<u32>,
+    /// The longest life of a named token that its user makes.
+    pub named_token_max_ttl: Option<Duration>,
+    /// Fields of their own record that users may change.
+    pub profile_fields: Vec<String>,
+    /// `iss` in introspection.
+    pub issuer: Option<String>,
+    /// Failed logins by client address.
+    pub login_limit_address: Option<Rate>,
+    /// Failed logins by username and client address.
+    pub login_limit_user: Option<Rate>,
+    /// Failed logins by username.
+    pub login_limit_account: Option<Rate>,
+    /// Failed client credentials by client address.
+    pub client_limit_address: Option<Rate>,
+    /// How long a request waits for the database.
+    pub database_timeout: Duration,
+    /// Memory for introspection answers, in bytes.
+    pub cache_bytes: u64,
+    /// How long after a revocation a kept answer may be given at most.
+    pub revocation_bound: Duration,
+    /// How much longer when the database is down.
+    pub stale_if_error: Duration,
+}
+
+impl Policy {
+    /// When a login token made now ends: after its TTL, and never later than refreshes could push it.
+    pub(super) fn login_expiry(&self, now: Timestamp) -> Option<Timestamp> {
+        let greatest_age = self.token_max_ttl.filter(|_| self.token_auto_refresh);
+        self.token_ttl.map(|ttl| now.after(greatest_age.map_or(ttl, |age| ttl.min(age))))
+    }
+}

@@ -1,0 +1,227 @@
+//! What a password check costs for a name that has no hash to check: see `domain/password/costs.rs`.
+//!
+//! The hashes are counted now and then, not with each change: a row of counts that every new user and every replaced hash
+//! wrote to would be a lock that all of them wait for. The count is kept in `meta`, where one node writes it and all nodes
+//! read it, so that a name costs the same on each.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::password::{HashCosts, NameKey, PasswordHash};
+use crate::domain::time::{Stopwatch, Timestamp, Uptime};
+use crate::service::{Error, SignIn};
+use crate::store::{MetaKey, Replaced, Store, StoreError};
+
+/// How old a count may become, and how many times as long as the counting took: a percent of a connection at most.
+const LONGEST_AGE: Duration = Duration::from_mins(10);
+const REST: u32 = 100;
+
+/// Users read by one statement, and the pause after it.
+const BATCH: u32 = 1_000;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// How many users are looked at before a server answers, where nothing was counted yet.
+const FIRST_LOOK: u32 = 20_000;
+
+/// Counted costs, as they stand in `meta`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Count {
+    counted_at: i64,
+    took_ms: u64,
+    costs: BTreeMap<String, u32>,
+}
+
+impl Count {
+    /// One that somebody has broken by hand counts as none, and is counted anew.
+    fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers are JSON")
+    }
+
+    /// `seen`: when this node saw it come, if it did. Of one that was there before it believes the date, though whoever
+    /// counted may have had another idea of the time: two who go on disagreeing would count in turns without an end.
+    fn is_due(&self, seen: Option<Uptime>, now: Timestamp, uptime: Uptime) -> bool {
+        let age = match seen {
+            Some(seen) if self.counted_at != 0 => uptime.since(seen),
+            _ => now.distance(Timestamp::from_micros(self.counted_at)),
+        };
+        age >= LONGEST_AGE.max(Duration::from_millis(self.took_ms) * REST)
+    }
+}
+
+/// The newest count that this node has read.
+pub struct CountedHashes {
+    key: NameKey,
+    max_memory_kib: u32,
+    newest: RwLock<Arc<Newest>>,
+}
+
+#[derive(Default)]
+struct Newest {
+    text: String,
+    costs: HashCosts,
+    /// When it came, if this node was there.
+    seen: Option<Uptime>,
+}
+
+impl CountedHashes {
+    /// `max_memory_kib`: what a password check may take at most on this node.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn open(store: &Store, max_memory_kib: u32) -> Result<Self, StoreError> {
+        let key = match store.meta(MetaKey::NameKey)? {
+            Some(key) => key,
+            None => store.meta_or_insert(MetaKey::NameKey, &NameKey::generate().to_hex())?,
+        };
+        let key = NameKey::from_hex(&key)
+            .ok_or_else(|| StoreError::Unusable("the name_key in the table meta is not 64 hex digits".into()))?;
+        let counted = Self { key, max_memory_kib, newest: RwLock::default() };
+        counted.take(store.meta(MetaKey::HashCosts)?.unwrap_or_default(), None);
+        Ok(counted)
+    }
+
+    /// Whether this is the key that stands in `meta` of this database.
+    pub fn is_of(&self, key: Option<&str>) -> bool {
+        key == Some(self.key.to_hex().as_str())
+    }
+
+    /// A hash of nothing for `name`: of one of the costs that users' hashes have, and always the same while they do. Other
+    /// nodes may allow costs that this one does not: they stay in the count, and are none here.
+    pub fn dummy_for(&self, name: &str, today: &PasswordHash) -> PasswordHash {
+        self.now().costs.clone().within(self.max_memory_kib).dummy_for(name, today, &self.key)
+    }
+
+    fn now(&self) -> Arc<Newest> {
+        Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn take(&self, text: String, seen: Option<Uptime>) {
+        let costs = HashCosts::of(Count::read(&text).costs);
+        self.set(Newest { text, costs, seen });
+    }
+
+    fn set(&self, newest: Newest) {
+        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(newest);
+    }
+}
+
+fn to_map(costs: &HashCosts) -> BTreeMap<String, u32> {
+    costs.iter().map(|(dummy, users)| (dummy.to_owned(), users)).collect()
+}
+
+impl SignIn {
+    /// Reads the newest count, and counts anew when that is old. Of several nodes one does.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn refresh_hash_costs(&self) -> Result<(), Error> {
+        let text = self.read_hash_costs().await?;
+        let (seen, clock) = (self.counted.now().seen, &self.clock);
+        let is_due = Count::read(&text).is_due(seen, clock.now(), clock.uptime());
+        if is_due { self.count_hash_costs(text).await } else { Ok(()) }
+    }
+
+    /// Counts anew, after many hashes came at once. Where it fails, a server does so within ten minutes.
+    pub(in crate::service) async fn count_imported_hashes(&self) {
+        let counted = async { self.count_hash_costs(self.read_hash_costs().await?).await };
+        if let Err(error) = counted.await {
+            log::log!(error.level(), "what password hashes cost is not counted: {error}");
+        }
+    }
+
+    /// Looks at some users, where nothing was counted yet: before the first login, which would cost what nobody's does.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn estimate_hash_costs(&self) -> Result<(), Error> {
+        if !self.counted.now().text.is_empty() {
+            return Ok(());
+        }
+        let hashes = self.database.run(|store| store.hashes(None, FIRST_LOOK)).await?;
+        let mut costs = HashCosts::default();
+        for (_, hash) in &hashes {
+            costs.add(hash);
+        }
+        self.counted.set(Newest { costs: costs.most_common(), ..Newest::default() });
+        Ok(())
+    }
+
+    async fn read_hash_costs(&self) -> Result<String, Error> {
+        let text = self.database.run(|store| store.meta(MetaKey::HashCosts)).await?.unwrap_or_default();
+        if !text.is_empty() && text != self.counted.now().text {
+            self.counted.take(text.clone(), Some(self.clock.uptime()));
+        }
+        Ok(text)
+    }
+
+    /// Counts, where `old` still is the newest count. Who begins says so by its date: nobody else counts meanwhile, and
+    /// who began before and is not done yet is late, and drops what they counted.
+    async fn count_hash_costs(&self, old: String) -> Result<(), Error> {
+        let (watch, now, begun) = (Stopwatch::start(), self.clock.now(), self.clock.uptime());
+        let so_far = to_map(&self.counted.now().costs);
+        let claim = Count { counted_at: now.as_micros(), took_ms: Count::read(&old).took_ms, costs: so_far };
+        let Some(claimed) = self.replace_hash_costs(old, &claim).await? else { return Ok(()) };
+        let (mut costs, mut last) = (HashCosts::default(), None);
+        loop {
+            let hashes = self.database.run(move |store| store.hashes(last, BATCH)).await?;
+            for (_, hash) in &hashes {
+                costs.add(hash);
+            }
+            let Some((id, _)) = hashes.last() else { break };
+            last = Some(*id);
+            tokio::time::sleep(PAUSE).await;
+        }
+        let took_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let count = Count { counted_at: now.as_micros(), took_ms, costs: to_map(&costs.most_common()) };
+        log::debug!(costs = count.costs.len(), ms = took_ms; "counted what password hashes cost");
+        if let Some(text) = self.replace_hash_costs(claimed, &count).await? {
+            self.counted.take(text, Some(begun));
+        }
+        Ok(())
+    }
+
+    /// The text of `new`, which stands now, unless another one than `old` stood there.
+    async fn replace_hash_costs(&self, old: String, new: &Count) -> Result<Option<String>, Error> {
+        let text = new.to_text();
+        let wanted = text.clone();
+        let replaced = self
+            .database
+            .run(move |store| {
+                if old.is_empty() {
+                    return Ok(store.meta_or_insert(MetaKey::HashCosts, &wanted)? == wanted);
+                }
+                Ok(store.replace_meta(MetaKey::HashCosts, &old, &wanted)? == Replaced::Done)
+            })
+            .await?;
+        Ok(replaced.then_some(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_whose_clocks_disagree_do_not_count_in_turns() {
+        let (counted_at, minutes) = (1_750_000_000_000_000, |minutes| Duration::from_mins(minutes));
+        let count = Count { counted_at, ..Count::default() };
+        let (now, start) = (Timestamp::from_micros(counted_at), Uptime::from_nanos(7));
+        for wrong in [now, now.after(minutes(15)), now.before(minutes(15))] {
+            assert!(!count.is_due(Some(start), wrong, start.after(minutes(9))), "it was seen to come");
+            assert!(count.is_due(Some(start), wrong, start.after(minutes(10))));
+        }
+        assert!(!count.is_due(None, now.after(minutes(9)), start), "of one from before its date is believed");
+        assert!(
+            count.is_due(None, now.after(minutes(10)), start) && count.is_due(None, now.before(minutes(10)), start)
+        );
+        assert!(Count::default().is_due(Some(start), now, start), "a broken one");
+    }
+}

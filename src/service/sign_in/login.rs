@@ -1,0 +1,142 @@
+//! A username and a password for a token (DRF, `rest_framework/authtoken/views.py::ObtainAuthToken`).
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use crate::domain::audit::{Action, Actor};
+use crate::domain::password::Password;
+use crate::domain::shown::{HIDDEN, may_be_key};
+use crate::domain::time::Timestamp;
+use crate::domain::token::Token;
+use crate::domain::user::{MAX_USERNAME_CHARS, User, sought_username};
+use crate::service::login_tokens::LoginToken;
+use crate::service::sign_in::login_limits::NotAdmitted;
+use crate::service::{Error, LoginRefusal, SignIn};
+use crate::store::Changed;
+
+/// What is sent to log in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// As sent, without blanks round it.
+    pub username: String,
+    /// As sent.
+    pub password: Password,
+    /// Where it came from.
+    pub address: Option<IpAddr>,
+}
+
+impl Login {
+    /// The same, for those who keep it while it waits: of a name that no user can have only so much that none is found.
+    pub(in crate::service) fn bounded(self) -> Self {
+        Self { username: sought_username(self.username), ..self }
+    }
+}
+
+/// What a good login gives.
+#[derive(Clone, Debug)]
+pub struct LoggedIn {
+    /// The key, in the clear.
+    pub token: Token,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// Whose it is.
+    pub user: User,
+}
+
+impl SignIn {
+    /// Logs a user in. Refusals go to the audit log; of those that are over a limit on failed logins only the first,
+    /// until that limit lets somebody in again.
+    ///
+    /// # Errors
+    /// [`Error::LoginRefused`] for an unknown user, an inactive one and a wrong password;
+    /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`]; [`Error::UserChanging`].
+    pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
+        let login = login.bounded();
+        let by = Actor { name: login.username.clone(), address: login.address };
+        self.limited(by.clone(), None, self.checked_login(login, &by)).await
+    }
+
+    /// Lets `login` happen within the limits on failed logins, counts how it ends, and writes refusals to the audit log,
+    /// with the place where it was tried when it is not the API.
+    pub(in crate::service) async fn limited<T>(
+        &self,
+        by: Actor,
+        via: Option<&str>,
+        login: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let details = |reason: Option<&str>| {
+            let words = [("via", via), ("reason", reason)].into_iter();
+            Value::Object(words.filter_map(|(name, word)| Some((name.to_owned(), json!(word?)))).collect())
+        };
+        let attempt = match self.admit_login(&by).await {
+            Ok(attempt) => attempt,
+            Err(NotAdmitted { error, is_news }) => {
+                self.metrics.login(outcome(&error));
+                if is_news {
+                    self.record_throttled(by, details(Some("throttled"))).await;
+                }
+                return Err(error);
+            }
+        };
+        let result = login.await;
+        self.metrics.login(result.as_ref().err().map_or("ok", outcome));
+        let refusal = match &result {
+            Err(Error::LoginRefused(reason)) => Some(details(Some(reason.as_str()))),
+            Err(Error::TokenLimit) => Some(details(Some("limit"))),
+            _ => None,
+        };
+        if let Some(details) = refusal {
+            let is_known = !matches!(&result, Err(Error::LoginRefused(LoginRefusal::UnknownUser)));
+            self.record_refusal(by, is_known, details).await?;
+        }
+        // Only a wrong name or password counts against whoever tries.
+        if !matches!(&result, Err(Error::LoginRefused(_))) {
+            attempt.forgive();
+        }
+        result
+    }
+
+    /// `is_known`: a user has the name that was tried. Else it may be a key in the wrong field, and staff read the log.
+    async fn record_refusal(&self, by: Actor, is_known: bool, details: Value) -> Result<(), Error> {
+        let now = self.clock.now();
+        let by = if !is_known && may_be_key(&by.name) { Actor { name: HIDDEN.into(), ..by } } else { by };
+        self.database
+            .run(move |store| {
+                // An attempt may be anything; a name that no user can have is cut.
+                let name: String = by.name.chars().take(MAX_USERNAME_CHARS).collect();
+                let by = Actor { name: name.clone(), ..by };
+                store.record(&by, Action::LoginFailed, &name, &details, now)
+            })
+            .await
+    }
+
+    /// To be turned away needs no database, so it does not fail with it.
+    async fn record_throttled(&self, by: Actor, details: Value) {
+        if let Err(error) = self.record_refusal(by, false, details).await {
+            log::log!(error.level(), "a throttled login is not in the audit log: {error}");
+        }
+    }
+
+    async fn checked_login(&self, login: Login, by: &Actor) -> Result<LoggedIn, Error> {
+        self.with_checked(&login, async |user: User| {
+            let issued = self.login_tokens.login_token(&user, by, Action::Login).await?;
+            if let Changed::Done(_) = issued {
+                self.last_logins.note(&user, self.clock.now());
+            }
+            Ok(issued.map(|LoginToken { token, expires_at }| LoggedIn { token, expires_at, user }))
+        })
+        .await
+    }
+}
+
+/// The metric's word for a login that came to nothing.
+const fn outcome(error: &Error) -> &'static str {
+    match error {
+        Error::LoginRefused(_) => "refused",
+        Error::TokenLimit => "limit",
+        Error::Throttled(_) => "throttled",
+        Error::Busy => "busy",
+        _ => "error",
+    }
+}

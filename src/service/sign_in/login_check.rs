@@ -1,0 +1,67 @@
+//! A login's password, checked; in turns with what else happens to the user.
+
+use crate::domain::audit::Actor;
+use crate::domain::password::PasswordHash;
+use crate::domain::user::User;
+use crate::service::retry::until_done;
+use crate::service::sign_in::hasher::{Check, Checked};
+use crate::service::{Error, Login, LoginRefusal, SignIn};
+use crate::store::Changed;
+
+impl SignIn {
+    /// Checks the password and lets `give` do the rest; again when it says that the user is not who was checked any more.
+    ///
+    /// A hash that is replaced between its check and the token makes the user look changed, so whoever finds that checks
+    /// again; but only the first check replaces a hash itself, else nodes of different cost would do it in turns for ever.
+    pub(in crate::service) async fn with_checked<T>(
+        &self,
+        login: &Login,
+        give: impl AsyncFn(User) -> Result<Changed<T>, Error>,
+    ) -> Result<T, Error> {
+        until_done(async |check| {
+            let (mut user, rehashed) = self.check_password_of(login).await?;
+            if let Some(new) = rehashed.filter(|_| check.is_first) {
+                let (id, old) = (user.id, std::mem::replace(&mut user.password, new.clone()));
+                let replaced = self.database.run(move |store| store.rehash_password(id, &old, &new)).await?;
+                if let Changed::UserChanged = replaced {
+                    return Ok(Changed::UserChanged);
+                }
+            }
+            let user_id = user.id;
+            let given = give(user).await?;
+            if let Changed::Done(_) = given {
+                let by = Actor { name: login.username.clone(), address: login.address };
+                self.note_login_network(user_id, &by).await;
+            }
+            Ok(given)
+        })
+        .await
+    }
+
+    /// The active user whose password this is, and a new hash if theirs is outdated.
+    async fn check_password_of(&self, login: &Login) -> Result<(User, Option<PasswordHash>), Error> {
+        let username = login.username.clone();
+        let user = self.database.run(move |store| store.user_at_login(&username)).await?;
+        let check = Check {
+            stored: user.as_ref().map(|user| user.password.clone()),
+            dummy: self.counted.dummy_for(&login.username, self.hasher.dummy()),
+            password: login.password.clone(),
+            replaces: user.as_ref().is_some_and(|user| user.is_active),
+        };
+        match (user, self.hasher.verify(check, login.address).await?) {
+            (Some(user), Checked::Good(rehashed)) if user.is_active => Ok((user, rehashed)),
+            (user, checked) => {
+                let reason = LoginRefusal::of(user.as_ref(), &checked);
+                // One line whatever the reason, for writing a line takes time too.
+                if let (Some(user), Checked::Unreadable(fault)) = (&user, &checked) {
+                    log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
+                } else {
+                    // A name that nobody has may be a password in the wrong field: it is not logged.
+                    let known = user.as_ref().map(|user| user.username.as_str());
+                    log::info!(address = login.address, user = known, reason = reason.as_str(); "a login was refused");
+                }
+                Err(Error::LoginRefused(reason))
+            }
+        }
+    }
+}

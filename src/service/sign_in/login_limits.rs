@@ -1,0 +1,122 @@
+//! Limits on failed logins: by network, by username and network, and by username from everywhere. From a network that the
+//! user logged in from a while ago they go on when the last one is used up, so that no stranger keeps a user out.
+
+use std::time::Duration;
+
+use crate::domain::audit::Actor;
+use crate::domain::network::{KNOWN_FOR, Network};
+use crate::domain::time::Uptime;
+use crate::service::throttle::{Attempt, Else, Keys, Recent, Stopped, Throttle, Wanted};
+use crate::service::{Error, Policy, SignIn};
+
+const BY_NETWORK: usize = 0;
+const BY_USER: usize = 1;
+const BY_ACCOUNT: usize = 2;
+
+/// How often it is written that a user logs in from a network.
+const NOTE_INTERVAL: Duration = Duration::from_hours(24);
+
+/// How long it is believed whether a user is known to log in from a network: a flood of logins must not become a flood of
+/// queries.
+const ANSWER_LIFE: Duration = Duration::from_mins(1);
+
+/// The limits, and what is known of where users log in from.
+pub struct LoginLimits {
+    throttle: Throttle,
+    keys: Keys,
+    /// Users and networks that were written lately.
+    noted: Recent<()>,
+    /// Usernames and networks that were asked for lately, and the answers.
+    asked: Recent<bool>,
+}
+
+/// A login that may not be tried.
+pub struct NotAdmitted {
+    pub error: Error,
+    /// Whether it belongs into the audit log.
+    pub is_news: bool,
+}
+
+impl LoginLimits {
+    pub fn new(policy: &Policy) -> Self {
+        let rates = [policy.login_limit_address, policy.login_limit_user, policy.login_limit_account];
+        Self {
+            throttle: Throttle::new(&rates),
+            keys: Keys::new(),
+            noted: Recent::new(NOTE_INTERVAL),
+            asked: Recent::new(ANSWER_LIFE),
+        }
+    }
+
+    /// Forgets what has passed, and gives its memory back.
+    pub fn sweep(&self, now: Uptime) {
+        self.throttle.sweep(now);
+        self.noted.sweep(now);
+        self.asked.sweep(now);
+    }
+}
+
+impl SignIn {
+    /// Lets a login be tried within the limits. The database is asked only when an account's limit is used up, and then
+    /// for any name alike.
+    pub(in crate::service) async fn admit_login(&self, by: &Actor) -> Result<Attempt<'_>, NotAdmitted> {
+        let limits = &self.login_limits;
+        let (name, network) = (by.name.as_bytes(), Network::of(by.address));
+        let place = network.to_string();
+        let want = |limit, parts: &[&[u8]]| Wanted { limit, key: limits.keys.key(parts), else_: Else::Refused };
+        let mut wanted = [
+            want(BY_NETWORK, &[place.as_bytes()]),
+            want(BY_USER, &[name, place.as_bytes()]),
+            want(BY_ACCOUNT, &[name]),
+        ];
+        wanted[BY_ACCOUNT].else_ = Else::Unclear;
+        let mut tried = limits.throttle.attempt(&wanted, &self.clock).await;
+        if matches!(tried, Err(Stopped::Unclear)) {
+            let is_known = self.is_known_network(&by.name, network).await;
+            let is_known = is_known.map_err(|error| NotAdmitted { error, is_news: false })?;
+            wanted[BY_ACCOUNT].else_ = if is_known { Else::Admitted } else { Else::Refused };
+            tried = limits.throttle.attempt(&wanted, &self.clock).await;
+        }
+        tried.map_err(|stopped| match stopped {
+            Stopped::Refused(refusal) => {
+                NotAdmitted { error: Error::Throttled(refusal.wait), is_news: refusal.is_first }
+            }
+            Stopped::Busy | Stopped::Unclear => NotAdmitted { error: Error::Busy, is_news: false },
+        })
+    }
+
+    async fn is_known_network(&self, username: &str, network: Network) -> Result<bool, Error> {
+        let (limits, now) = (&self.login_limits, self.clock.uptime());
+        let key = limits.keys.key(&[username.as_bytes(), network.to_string().as_bytes()]);
+        if let Some(is_known) = limits.asked.get(&key, now) {
+            return Ok(is_known);
+        }
+        let (name, since) = (username.to_owned(), self.clock.now().before(KNOWN_FOR));
+        let is_known = self.database.run(move |store| store.knows_login_network(&name, network, since)).await?;
+        limits.asked.put(key, is_known, now);
+        Ok(is_known)
+    }
+
+    /// A user proved their password from there. Nobody is refused when it cannot be written.
+    pub(in crate::service) async fn note_login_network(&self, user_id: i64, by: &Actor) {
+        if self.policy.login_limit_account.is_none() {
+            return;
+        }
+        let (limits, network, now) = (&self.login_limits, Network::of(by.address), self.clock.uptime());
+        let place = network.to_string();
+        let key = limits.keys.key(&[&user_id.to_le_bytes(), place.as_bytes()]);
+        if limits.noted.get(&key, now).is_some() {
+            return;
+        }
+        let at = self.clock.now();
+        match self.database.run(move |store| store.note_login_network(user_id, network, at, NOTE_INTERVAL)).await {
+            Ok(()) => {
+                limits.noted.put(key, (), now);
+                limits.asked.put(limits.keys.key(&[by.name.as_bytes(), place.as_bytes()]), true, now);
+            }
+            Err(error) => {
+                log::log!(error.level(), user_id = user_id; "where a user logged in from is not noted: {error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Sessions of the console: begun with a password, used by each page, ended.
+
+use crate::domain::audit::Actor;
+use crate::domain::session::{FormDigest, SessionKey};
+use crate::domain::user::User;
+use crate::service::{Error, Faults, Login, LoginRefusal, Rights, SignIn};
+use crate::store::{Changed, FormUse};
+
+/// Django's admin's sentence, for whatever is wrong (`django/contrib/admin/forms.py`).
+const WRONG: &str = "Please enter the correct username and password for a staff account. \
+                     Note that both fields may be case-sensitive.";
+
+/// Somebody who is signed in.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// As the database has them now.
+    pub user: User,
+    /// What they are to be told once.
+    pub notice: Option<String>,
+}
+
+impl SignIn {
+    /// Signs a staff member in: within the limits on failed logins, which this shares with the API's logins.
+    ///
+    /// # Errors
+    /// As [`SignIn::login`]; [`Error::Invalid`] for users who are not staff too, whatever their password.
+    pub async fn sign_in(&self, login: Login) -> Result<SessionKey, Error> {
+        let login = login.bounded();
+        let by = Actor { name: login.username.clone(), address: login.address };
+        let signed_in = self.limited(by.clone(), Some("console"), self.checked_sign_in(&login, &by)).await;
+        signed_in.map_err(|error| match error {
+            Error::LoginRefused(_) => Error::invalid(Faults::NON_FIELD, WRONG),
+            other => other,
+        })
+    }
+
+    async fn checked_sign_in(&self, login: &Login, by: &Actor) -> Result<SessionKey, Error> {
+        let begin = async |user: User| {
+            if Rights::of(user.is_staff, user.is_superuser) < Rights::Staff {
+                log::info!(address = login.address, user = user.username.as_str(); "no staff: not for the console");
+                return Err(Error::LoginRefused(LoginRefusal::NotStaff));
+            }
+            let (key, now, actor, read) = (SessionKey::generate(), self.clock.now(), by.clone(), user.clone());
+            let digest = key.digest();
+            let begun = self.database.run(move |store| store.create_session(&read, &digest, &actor, now)).await?;
+            if let Changed::Done(()) = begun {
+                self.last_logins.note(&user, now);
+            }
+            Ok(begun.map(|()| key))
+        };
+        self.with_checked(login, begin).await
+    }
+
+    /// Whose session this is; `None` when it is over. With `take_notice` what they are to be told counts as told.
+    pub async fn session(&self, key: &SessionKey, take_notice: bool) -> Result<Option<Session>, Error> {
+        let (digest, now) = (key.digest(), self.clock.now());
+        let found = self.database.run(move |store| store.use_session(&digest, take_notice, now)).await?;
+        Ok(found.map(|(user, notice)| Session { user, notice }))
+    }
+
+    /// Has the session's next page say this.
+    pub async fn set_notice(&self, key: &SessionKey, notice: String) -> Result<(), Error> {
+        let digest = key.digest();
+        self.database.run(move |store| store.set_notice(&digest, &notice)).await
+    }
+
+    /// Takes a form that is good once, on whichever node.
+    pub async fn take_form(&self, key: &SessionKey, form: FormDigest) -> Result<FormUse, Error> {
+        let (digest, now) = (key.digest(), self.clock.now());
+        self.database.run(move |store| store.take_form(&digest, &form, now)).await
+    }
+
+    /// Lets a form be taken again: nothing came of it.
+    pub async fn give_form_back(&self, form: FormDigest) -> Result<(), Error> {
+        self.database.run(move |store| store.give_form_back(&form)).await
+    }
+
+    /// Ends a session; one that is over already is no error.
+    pub async fn sign_out(&self, key: &SessionKey) -> Result<(), Error> {
+        let digest = key.digest();
+        self.database.run(move |store| store.delete_session(&digest)).await
+    }
+}

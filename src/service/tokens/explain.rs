@@ -1,0 +1,89 @@
+//! Why introspection says what it says of a token: for staff.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
+
+use crate::domain::time::Timestamp;
+use crate::domain::token::TokenFacts;
+use crate::domain::user::User;
+use crate::service::introspection::TokenStatus;
+use crate::service::{Error, Reason, Staff, Tokens};
+
+/// What became of a token. All but `active` and `reason` are null when there is no such token.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct Explanation {
+    /// As introspection says.
+    pub active: bool,
+    /// `active`, or why it is not.
+    #[schema(schema_with = words)]
+    pub reason: &'static str,
+    /// When it was revoked, expired, or its user was deactivated.
+    #[schema(required)]
+    pub at: Option<Timestamp>,
+    /// Who revoked it, or deactivated its user.
+    #[schema(required, example = "admin")]
+    pub by: Option<String>,
+    /// The token's user.
+    #[schema(required, example = "alice")]
+    pub username: Option<String>,
+    /// The token, as lists show it.
+    #[schema(required)]
+    pub token: Option<TokenFacts>,
+}
+
+/// The word for a token that is not inactive.
+const ACTIVE: &str = "active";
+
+/// The words of `reason`.
+fn words() -> Object {
+    let words = std::iter::once(ACTIVE).chain(Reason::ALL.map(Reason::as_str));
+    let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+    text.description(Some("`active`, or why it is not.")).build()
+}
+
+impl Tokens {
+    /// Explains a key.
+    pub async fn explain(&self, presented: &str, _: &Staff) -> Result<Explanation, Error> {
+        match self.introspection.find(presented).await? {
+            TokenStatus::Active((token, user)) => Ok(Explanation {
+                active: true,
+                reason: ACTIVE,
+                username: Some(user.username),
+                token: Some(token),
+                ..Explanation::default()
+            }),
+            TokenStatus::Inactive(reason, None) => {
+                Ok(Explanation { reason: reason.as_str(), ..Explanation::default() })
+            }
+            TokenStatus::Inactive(reason, Some((token, user))) => {
+                let Ended { at, by } = self.ended(reason, &token, &user).await?;
+                let (reason, username) = (reason.as_str(), Some(user.username));
+                Ok(Explanation { active: false, reason, at, by, username, token: Some(token) })
+            }
+        }
+    }
+
+    async fn ended(&self, reason: Reason, token: &TokenFacts, user: &User) -> Result<Ended, Error> {
+        Ok(match reason {
+            Reason::Revoked => Ended { at: token.revoked_at, by: token.revoked_by.clone() },
+            Reason::Expired => {
+                let now = self.clock.now();
+                Ended { at: token.expires_at.filter(|end| *end <= now), by: None }
+            }
+            Reason::UserInactive => {
+                let username = user.username.clone();
+                let entry = self.database.run(move |store| store.last_deactivation(&username)).await?;
+                entry.map_or_else(Ended::default, |entry| Ended { at: Some(entry.at), by: Some(entry.actor) })
+            }
+            Reason::Malformed | Reason::Unknown => Ended::default(),
+        })
+    }
+}
+
+/// When a token ended and who ended it, as far as is known.
+#[derive(Default)]
+struct Ended {
+    at: Option<Timestamp>,
+    by: Option<String>,
+}

@@ -1,0 +1,52 @@
+//! Tokens of users: made by hand, listed, regenerated, revoked, explained.
+
+mod explain;
+mod named;
+mod regenerate;
+mod revoke;
+mod revoke_many;
+
+use std::sync::Arc;
+
+use super::accounts::Accounts;
+use super::introspection::Introspect;
+use super::login_tokens::LoginTokens;
+use super::sign_in::SignIn;
+use super::{Base, Database, Policy};
+use crate::domain::time::Clock;
+pub use explain::Explanation;
+pub use named::NamedToken;
+pub use regenerate::RegenerateOptions;
+pub use revoke::Revoker;
+pub use revoke_many::TokenFilter;
+
+/// Tokens of users.
+pub struct Tokens {
+    database: Database,
+    clock: Clock,
+    policy: Arc<Policy>,
+    introspection: Arc<Introspect>,
+    login_tokens: Arc<LoginTokens>,
+    sign_in: Arc<SignIn>,
+    accounts: Arc<Accounts>,
+}
+
+impl Tokens {
+    pub(in crate::service) fn new(
+        base: &Base,
+        introspection: &Arc<Introspect>,
+        login_tokens: &Arc<LoginTokens>,
+        sign_in: &Arc<SignIn>,
+        accounts: &Arc<Accounts>,
+    ) -> Self {
+        Self {
+            database: base.database.clone(),
+            clock: base.clock.clone(),
+            policy: Arc::clone(&base.policy),
+            introspection: Arc::clone(introspection),
+            login_tokens: Arc::clone(login_tokens),
+            sign_in: Arc::clone(sign_in),
+            accounts: Arc::clone(accounts),
+        }
+    }
+}

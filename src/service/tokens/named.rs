@@ -1,0 +1,170 @@
+//! Tokens made, listed and revoked by hand.
+
+use std::time::Duration;
+
+use crate::domain::audit::Action;
+use crate::domain::duration;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::password::Password;
+use crate::domain::scope;
+use crate::domain::time::Timestamp;
+use crate::domain::token::{Token, TokenFacts};
+use crate::domain::user::User;
+use crate::service::{Caller, Error, Faults, Holder, Rights, Staff, Tokens};
+use crate::store::NewToken;
+
+/// The longest name of a token, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
+/// An API key to be made.
+#[derive(Clone, Debug)]
+pub struct NamedToken {
+    /// 1 to 100 characters.
+    pub name: String,
+    /// Scopes, separated by blanks; may be empty.
+    pub scope: String,
+    /// How long it lives.
+    pub expires_in: Option<Duration>,
+}
+
+impl Tokens {
+    /// The user's login token, as a login would give it; for commands, which need no password.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn create_login_token(&self, username: &str, caller: &Staff) -> Result<Token, Error> {
+        self.accounts
+            .change_user(username, caller, async |user: User| {
+                let issued = self.login_tokens.login_token(&user, &caller.actor, Action::TokenCreate).await?;
+                Ok(issued.map(|login| login.token))
+            })
+            .await
+    }
+
+    /// Makes an API key for a user.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] by field, [`Error::NotFound`], [`Error::PermissionDenied`].
+    pub async fn create_named_token(
+        &self,
+        username: &str,
+        wanted: NamedToken,
+        caller: &Staff,
+    ) -> Result<(Token, TokenFacts), Error> {
+        self.accounts
+            .change_user(username, caller, async |user: User| {
+                let (token, new, now) = self.new_named_token(&wanted, None)?;
+                let actor = caller.actor.clone();
+                let facts = self.database.run(move |store| store.create_token(&user, &new, &actor, now)).await?;
+                Ok(facts.map(|facts| (token, facts)))
+            })
+            .await
+    }
+
+    /// Makes an API key for the holder, who gives their password with it: a stolen key does not make itself permanent.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] by field, also for a wrong password; [`Error::Throttled`], [`Error::Busy`];
+    /// [`Error::PermissionDenied`] for a named token; [`Error::TokenLimit`] for who has as many of their own as they may;
+    /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
+    pub async fn create_own_token(
+        &self,
+        holder: &Holder,
+        wanted: NamedToken,
+        password: Password,
+        caller: &Caller,
+    ) -> Result<(Token, TokenFacts), Error> {
+        holder.require_login()?;
+        let (token, new, _) = self.new_named_token(&wanted, Some(caller.rights))?;
+        let limit = self.policy.named_tokens_per_user;
+        let make = async |user: User| {
+            // The password's check took its time: rights may be others by now.
+            let mut faults = Faults::default();
+            self.check_own(&new.scope, wanted.expires_in, Rights::of(user.is_staff, user.is_superuser), &mut faults);
+            faults.into_result()?;
+            let now = self.clock.now();
+            let new = NewToken { own: true, expires_at: wanted.expires_in.map(|span| now.after(span)), ..new.clone() };
+            let (asked_with, actor) = (holder.token.clone(), caller.actor.clone());
+            self.database.run(move |store| store.create_own_token(&asked_with, &user, &new, limit, &actor, now)).await
+        };
+        let mut wrong = Faults::default();
+        wrong.add("password", "Your password was entered incorrectly. Please enter it again.");
+        let facts = self.sign_in.confirmed(holder, password, wrong, "/tokens/", caller, make).await?;
+        Ok((token, facts))
+    }
+
+    /// A new API key and its row, or what is wrong with what is wanted; and when it is made. `own`: the rights of the user
+    /// who makes it for themselves.
+    fn new_named_token(&self, wanted: &NamedToken, own: Option<Rights>) -> Result<(Token, NewToken, Timestamp), Error> {
+        let mut faults = Faults::default();
+        let name = wanted.name.trim().to_owned();
+        if name.is_empty() {
+            faults.add("name", "This field may not be blank.");
+        } else if name.chars().count() > MAX_NAME_CHARS {
+            faults.add("name", format!("Ensure this field has no more than {MAX_NAME_CHARS} characters."));
+        } else if name.contains('\0') {
+            faults.add("name", "Null characters are not allowed.");
+        }
+        let scope = scope::normalise(&wanted.scope).unwrap_or_else(|message| {
+            faults.add("scope", message);
+            String::new()
+        });
+        if let Some(rights) = own {
+            self.check_own(&scope, wanted.expires_in, rights, &mut faults);
+        }
+        faults.into_result()?;
+        let now = self.clock.now();
+        let token = Token::generate(self.policy.token_prefix.as_deref());
+        let new = NewToken {
+            digest: token.digest(),
+            sealed: None,
+            name: Some(name),
+            scope,
+            hint: token.hint(),
+            expires_at: wanted.expires_in.map(|span| now.after(span)),
+            own: false,
+        };
+        Ok((token, new, now))
+    }
+
+    /// What users may not give tokens of their own making.
+    fn check_own(&self, scopes: &str, expires_in: Option<Duration>, rights: Rights, faults: &mut Faults) {
+        let may_give = |scope: &str| rights >= Rights::Staff || scope::has(&self.policy.user_scopes, scope);
+        for scope in scope::each(scopes).filter(|scope| !may_give(scope)) {
+            faults.add("scope", format!("\"{scope}\" is not a valid choice."));
+        }
+        match (self.policy.named_token_max_ttl, expires_in) {
+            (Some(_), None) => faults.add("expires_in", "This field is required."),
+            (Some(longest), Some(span)) if span > longest => {
+                let longest = duration::text(longest);
+                faults.add("expires_in", format!("Ensure this value is less than or equal to {longest}."));
+            }
+            _ => {}
+        }
+    }
+
+    /// The holder's live tokens.
+    pub async fn list_own_tokens(&self, holder: &Holder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
+        let (user_id, now) = (holder.user.id, self.clock.now());
+        let page = self.database.run(move |store| store.list_tokens(Some(user_id), page, now)).await?;
+        Ok(Page { count: page.count, results: page.results.into_iter().map(|(token, _)| token).collect() })
+    }
+
+    /// Live tokens, of one user or of all, with their users' names.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the user is unknown.
+    pub async fn list_tokens(
+        &self,
+        username: Option<&str>,
+        page: PageRequest,
+        caller: &Staff,
+    ) -> Result<Page<(TokenFacts, String)>, Error> {
+        let user_id = match username {
+            Some(name) => Some(self.accounts.user(name, caller).await?.id),
+            None => None,
+        };
+        let now = self.clock.now();
+        self.database.run(move |store| store.list_tokens(user_id, page, now)).await
+    }
+}

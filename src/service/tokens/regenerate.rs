@@ -1,0 +1,44 @@
+//! A new login token in place of a user's old ones: the answer to a leaked key.
+
+use std::time::Duration;
+
+use crate::domain::user::User;
+use crate::service::{Error, LoginToken, Staff, Tokens};
+use crate::store::Regenerate;
+
+/// What regenerate takes away, and when.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RegenerateOptions {
+    /// How much longer the old tokens live.
+    pub grace: Option<Duration>,
+    /// Named tokens too.
+    pub all: bool,
+}
+
+impl Tokens {
+    /// Ends a user's login tokens and makes a new one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::PermissionDenied`].
+    pub async fn regenerate(
+        &self,
+        username: &str,
+        options: RegenerateOptions,
+        caller: &Staff,
+    ) -> Result<LoginToken, Error> {
+        self.accounts
+            .change_user(username, caller, async |user: User| {
+                let now = self.clock.now();
+                let expires_at = self.policy.login_expiry(now);
+                let (token, new) = self.login_tokens.new_login_token(user.id, expires_at);
+                // No grace at all asks no clock.
+                let grace = options.grace.filter(|grace| !grace.is_zero());
+                let how = Regenerate { all: options.all, grace_until: grace.map(|grace| now.after(grace)) };
+                let actor = caller.actor.clone();
+                let changed =
+                    self.database.run(move |store| store.regenerate_token(&user, &new, how, &actor, now)).await?;
+                Ok(changed.map(|()| LoginToken { token, expires_at }))
+            })
+            .await
+    }
+}
