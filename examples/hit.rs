@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jeton::domain::time::{Timestamp, Uptime};
 use jeton::domain::token::Token;
-use jeton::service::introspection::cache::{Cache, Keep, Now, Patience};
+use jeton::service::introspection::cache::{Cache, NewEntry, Now, Staleness};
 
 const TOKENS: usize = 10_000;
 
@@ -20,19 +20,23 @@ fn main() {
     let keys: Vec<String> = (0..TOKENS).map(|_| Token::generate(None).expose().to_owned()).collect();
     let end = Timestamp::NEVER;
     for (id, key) in (0_i64..).zip(&keys) {
-        let digest = Token::presented(key, None).expect("a key").digest();
+        let digest = Token::parse(key, None).expect("a key").digest();
         let text = &[b'x'; 190];
-        cache.keep(&digest, cache.born(), Keep { user_id: Some(id), hit_until: end, ends_at: end, code: 0, text });
+        cache.insert(
+            &digest,
+            cache.change_seq(),
+            NewEntry { user_id: Some(id), hit_until: end, ends_at: end, code: 0, text },
+        );
     }
     // The clocks are left out: valgrind hides what they are read by.
     let now = Now { time: Timestamp::from_micros(0), uptime: Uptime::from_nanos(1) };
-    cache.prove(now.uptime);
+    cache.mark_synced(now.uptime);
     let started = Instant::now();
     for hit in 0..hits {
         // Far from each other, as requests come.
         let key = &keys[hit * 7_919 % TOKENS];
-        let digest = Token::presented(key, None).expect("a key").digest();
-        assert!(black_box(cache.get(&digest, now, Patience::Bound)).is_some());
+        let digest = Token::parse(key, None).expect("a key").digest();
+        assert!(black_box(cache.get(&digest, now, Staleness::Bound)).is_some());
     }
     println!("{:.0}", started.elapsed().as_nanos() as f64 / hits as f64);
 }

@@ -52,7 +52,7 @@ fn a_database_in_a_languages_order_gives_the_same_lists_and_searches() {
 fn changes_of_a_replicas_session_end_kept_answers() {
     let app = App::start(Kind::Postgres);
     let key = app.alice();
-    app.heard();
+    app.wait_until_synced();
     for (change, active) in [("is_active = false", false), ("is_active = true", true)] {
         assert_eq!(app.introspect(&key)["active"], !active, "and kept");
         app.sql(&format!("set session_replication_role = replica; update users set {change} where username = 'alice'"));

@@ -42,7 +42,7 @@ impl Site {
     fn with(kind: Kind, settings: &[(&str, &str)]) -> Self {
         let jeton = App::with(app::Kind::Sqlite, settings);
         // A gateway waits for a jeton that has just begun no longer than for any other.
-        jeton.heard();
+        jeton.wait_until_synced();
         let service = Upstream::start();
         let gateway = Gateway::start(kind, jeton.addr, service.addr);
         Self { jeton, service, gateway }
@@ -55,7 +55,7 @@ impl Site {
     }
 }
 
-/// Refused by the gateway in jeton's words, and the service has heard nothing of it.
+/// Refused by the gateway with jeton's message, and the request did not reach the service.
 #[track_caller]
 fn assert_refused(answer: &Answer, status: u16, detail: &str, service: &Upstream) {
     assert_eq!(answer.status, status, "{answer:?}");

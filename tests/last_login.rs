@@ -103,13 +103,13 @@ on_both! {
         written(&app, ALICE.0, START);
         app.clock.advance(Duration::from_mins(2));
         app.introspect(&key);
-        app.heard();
+        app.wait_until_synced();
         let (hits, misses) = (app.count("jeton_cache_hits_total"), app.count("jeton_cache_misses_total"));
         app.introspect(&key);
         assert_eq!(app.count("jeton_cache_hits_total"), hits + 1);
         app.login(ALICE.0, ALICE.1);
         written(&app, ALICE.0, "2025-06-15T15:08:40.123456Z");
-        app.heard();
+        app.wait_until_synced();
         app.introspect(&key);
         assert_eq!(app.count("jeton_cache_hits_total"), hits + 2);
         assert_eq!(app.count("jeton_cache_misses_total"), misses);

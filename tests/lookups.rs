@@ -77,14 +77,14 @@ fn a_lookup_under_way_while_its_token_is_revoked_is_not_kept() {
     let ways: [(&str, Ask<'_>); 2] = [("one", &ask), ("a batch", &batch)];
     for (name, ask) in ways {
         let key = app.name_token(&first, &json!({"name": name}))["token"].as_str().unwrap().to_owned();
-        app.heard();
+        app.wait_until_synced();
         let mut session = Session::open(&app.database);
         session.run("select pg_advisory_lock(42);");
         thread::scope(|scope| {
             let asked = scope.spawn(|| ask(&app, &key));
             app.database.wait_for_blocked(1);
             app.database.sql(&format!("update tokens set revoked_at = '2000-01-01' where name = '{name}'"));
-            app.heard();
+            app.wait_until_synced();
             session.run("select pg_advisory_unlock(42);");
             assert!(active(&asked.join().unwrap()), "{name}: it was asked before");
         });

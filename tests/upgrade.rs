@@ -217,7 +217,7 @@ fn a_migration_that_changes_a_columns_type_ends_the_sessions_of_jeton_and_no_oth
         before.iter().all(|pid| !now.contains(pid)).then_some(())
     });
     assert_eq!(operator.run("select 1;"), "1", "of a session of somebody else");
-    app.heard();
+    app.wait_until_synced();
     let before = sessions(&app.database);
     app.database.sql(&not_run("20261128150300"));
     done(&jeton(&app.database), &["migrate"]);
@@ -278,9 +278,7 @@ fn a_migration_that_waits_for_a_lock_lets_others_pass_and_tells() {
     let mut holder = Session::open(&database);
     holder.run("begin; update users set email = 'a@example.com' where id = 1;");
     let migrate: Process = jeton.spawn(&["migrate"], std::process::Stdio::null());
-    eventually("a word of the wait", LIMIT, || {
-        migrate.stderr().contains("migrations wait for what others hold").then_some(())
-    });
+    eventually("a word of the wait", LIMIT, || migrate.stderr().contains("migrations wait for locks").then_some(()));
     assert!(migrate.try_wait().is_none(), "{migrate:?}");
     // It waits as everybody does, and gets its turn while the holder goes on.
     database.sql(

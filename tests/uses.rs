@@ -140,7 +140,7 @@ on_both! {
         assert_eq!(Request::new("GET", "/me").token(&named).send(serving.addr).status, 200);
         serving.signal("TERM");
         eventually("a last flush", LIMIT, || {
-            serving.stderr().contains("the last uses of tokens wait to be written").then_some(())
+            serving.stderr().contains("token usage is not written yet at shutdown").then_some(())
         });
         other.run("commit;");
         assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
@@ -160,7 +160,7 @@ on_both! {
         assert_eq!(Request::new("GET", "/me").token(&key).send(serving.addr).status, 200);
         serving.signal("TERM");
         assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
-        assert!(serving.stderr().contains("the last uses of tokens were not written"), "{serving:?}");
+        assert!(serving.stderr().contains("token usage was lost at shutdown"), "{serving:?}");
     }
 }
 
@@ -182,7 +182,7 @@ fn a_row_that_somebody_holds_keeps_no_other_when_the_server_stops() {
     }
     serving.signal("TERM");
     let says = |words: &str| serving.stderr().contains(words).then_some(());
-    eventually("a last flush", LIMIT, || says("the last uses of tokens wait to be written"));
+    eventually("a last flush", LIMIT, || says("token usage is not written yet at shutdown"));
     table.run("commit;");
     assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
     assert!(says("not written: somebody holds the rows of 1 tokens").is_some(), "{serving:?}");

@@ -11,31 +11,31 @@ use crate::domain::time::Timestamp;
 
 #[derive(Args)]
 pub struct AuditArguments {
-    /// Only what this actor did
+    /// Only entries by this actor
     #[arg(long)]
     actor: Option<String>,
-    /// Only this action, for example login.failed
+    /// Only entries of this action, for example login.failed
     #[arg(long)]
     action: Option<String>,
-    /// Only what concerns this user or client
+    /// Only entries about this user or client
     #[arg(long)]
     target: Option<String>,
-    /// Only from this moment on, for example 2026-11-23 or 2026-11-23T08:00:00Z
+    /// Only entries at this time or later, for example 2026-11-23 or 2026-11-23T08:00:00Z
     #[arg(long, value_parser = moment)]
     since: Option<Timestamp>,
-    /// Only before this moment
+    /// Only entries before this time
     #[arg(long, value_parser = moment)]
     until: Option<Timestamp>,
     /// How many entries at most
     #[arg(long, default_value_t = 100)]
     limit: usize,
-    /// As a JSON array of the admin API's objects
+    /// Print a JSON array of the admin API's objects
     #[arg(long)]
     json: bool,
 }
 
 pub fn moment(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| "write a date, or a moment such as 2026-11-23T08:00:00Z".into())
+    Timestamp::parse(text).ok_or_else(|| "write a date, or a time such as 2026-11-23T08:00:00Z".into())
 }
 
 /// Prints entries of the audit log.
@@ -52,7 +52,7 @@ pub fn audit(arguments: AuditArguments, config: &Config) -> Result<(), Failure> 
             if last {
                 break;
             }
-            // By number the next page would show again what new entries have pushed down.
+            // Not by page number: new entries would push entries onto the next page, where they are shown twice.
             filter.before_id = entries.last().map(|entry| entry.id);
         }
         entries.truncate(limit);

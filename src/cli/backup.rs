@@ -12,7 +12,7 @@ use crate::service::login_tokens::key_file;
 
 #[derive(Args)]
 pub struct BackupArguments {
-    /// The file to make; one that is there is left as it is
+    /// The file to create; an existing file is not overwritten
     file: PathBuf,
 }
 
@@ -26,7 +26,10 @@ pub fn backup(arguments: BackupArguments, config: &Config) -> Result<(), Failure
     if let DatabaseUrl::Sqlite(path) = &config.database.url {
         let key = key_file::path_beside(path);
         if key.exists() {
-            eprintln!("the secret key is not in it: keep a copy of {} too, in another place", key.display());
+            eprintln!(
+                "the secret key is not part of the backup: keep a copy of {} too, in another place",
+                key.display()
+            );
         }
     }
     Ok(())

@@ -15,30 +15,30 @@ use crate::service::{Error, RotateOptions};
 /// What can be done to clients.
 #[derive(Subcommand)]
 pub enum ClientCommand {
-    /// Register a client and print its secret, this once
+    /// Register a client and print its secret, which is shown only once
     Create {
-        /// The name it will say
+        /// The id by which the client will identify itself
         client_id: String,
     },
     /// List clients
     List {
-        /// As a JSON array of the admin API's objects
+        /// Print a JSON array of the admin API's objects
         #[arg(long)]
         json: bool,
     },
-    /// Give a client a new secret and print it, this once; the old one is dead at once, or after --grace
+    /// Give a client a new secret and print it, only once; the old one stops working now, or after --grace
     Rotate {
-        /// Which
+        /// The client's id
         client_id: String,
-        /// How long the old secret goes on, for example 1h
+        /// How long the old secret stays valid, for example 1h
         #[arg(long, value_name = "TIME", value_parser = duration::parse)]
         grace: Option<Duration>,
     },
     /// Delete a client
     Delete {
-        /// Which
+        /// The client's id
         client_id: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -78,14 +78,14 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
             let rotated = service.accounts.rotate_client(&client_id, options, &caller).await;
             let (secret, old_until) = rotated.map_err(no_such_client(&client_id))?;
             if let Some(until) = old_until {
-                eprintln!("the old secret goes on until {until}");
+                eprintln!("the old secret stays valid until {until}");
             }
             line(secret.expose())
         }),
         ClientCommand::Delete { client_id, yes } => with_service(config, |service, caller| async move {
             confirm(&format!("Delete client {client_id}?"), yes)?;
             service.accounts.delete_client(&client_id, &caller).await.map_err(no_such_client(&client_id))?;
-            eprintln!("client {client_id} is deleted");
+            eprintln!("deleted client {client_id}");
             Ok(())
         }),
     }

@@ -2,9 +2,9 @@
 
 use super::Failure;
 use super::output::line;
-use crate::config::Given;
+use crate::config::RawSettings;
 
 /// One line a setting: name, value, source.
-pub fn config(given: &Given) -> Result<(), Failure> {
-    given.lines().iter().try_for_each(|text| line(text))
+pub fn config(raw: &RawSettings) -> Result<(), Failure> {
+    raw.lines().iter().try_for_each(|text| line(text))
 }

@@ -1,4 +1,4 @@
-//! `jeton doctor`: how things are, for whoever wonders. Changes nothing.
+//! `jeton doctor`: checks the database and the secret keys. Changes nothing.
 
 use clap::Args;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::store::{MetaKey, StoreError};
 /// How it is printed.
 #[derive(Args)]
 pub struct DoctorArguments {
-    /// As a JSON object
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
@@ -28,9 +28,9 @@ struct Report {
 
 #[derive(Serialize)]
 struct KeyReport {
-    /// The setting, and of several keys in it which.
+    /// The setting; for `JETON_SECRET_KEY_FALLBACKS`, also the number of the key in it.
     key: String,
-    /// Whether the database was last used with it first.
+    /// Whether it is the database's current key: the one that new seals are made under.
     is_the_databases: bool,
     /// Login tokens that it seals.
     sealed: u64,
@@ -43,14 +43,14 @@ pub fn doctor(arguments: &DoctorArguments, config: &Config) -> Result<(), Failur
         let json = serde_json::to_string(&report).map_err(|error| Failure::new(error.to_string()))?;
         return line(&json);
     }
-    line(&format!("the database {} answers, and its schema is this jeton's", report.database))?;
+    line(&format!("the database {} answers, and its schema fits this version", report.database))?;
     let mut rows: Vec<Vec<String>> = Vec::new();
     for key in report.secret_keys {
         let is_the_databases = if key.is_the_databases { "yes" } else { "" };
         rows.push(vec![key.key, key.sealed.to_string(), is_the_databases.into()]);
     }
     rows.push(vec!["none of these".into(), report.sealed_under_none.to_string(), String::new()]);
-    table(&["SECRET KEY", "SEALED LOGIN TOKENS", "THE DATABASE'S"], &rows)
+    table(&["SECRET KEY", "SEALED LOGIN TOKENS", "CURRENT"], &rows)
 }
 
 fn report(config: &Config) -> Result<Report, Failure> {

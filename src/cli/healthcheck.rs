@@ -14,19 +14,19 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 pub fn healthcheck(config: &Config) -> Result<(), Failure> {
     let answer = match &config.serving.listen {
         Listen::Unix(path) => {
-            let stream = UnixStream::connect(path).map_err(|error| silent(&config.serving.listen, &error))?;
+            let stream = UnixStream::connect(path).map_err(|error| no_answer(&config.serving.listen, &error))?;
             stream.set_read_timeout(Some(TIMEOUT))?;
             ask(stream)
         }
         Listen::Tcp(address) => {
-            let stream = connect(address).map_err(|error| silent(&config.serving.listen, &error))?;
+            let stream = connect(address).map_err(|error| no_answer(&config.serving.listen, &error))?;
             if config.serving.tls.is_some() {
-                return speaks_tls(stream).map_err(|error| silent(&config.serving.listen, &error));
+                return speaks_tls(stream).map_err(|error| no_answer(&config.serving.listen, &error));
             }
             ask(stream)
         }
     };
-    let answer = answer.map_err(|error| silent(&config.serving.listen, &error))?;
+    let answer = answer.map_err(|error| no_answer(&config.serving.listen, &error))?;
     if answer.starts_with("HTTP/1.1 200 ") {
         Ok(())
     } else {
@@ -34,12 +34,12 @@ pub fn healthcheck(config: &Config) -> Result<(), Failure> {
     }
 }
 
-fn silent(listen: &Listen, error: &std::io::Error) -> Failure {
+fn no_answer(listen: &Listen, error: &std::io::Error) -> Failure {
     let place = match listen {
         Listen::Tcp(address) => address.clone(),
         Listen::Unix(path) => format!("unix:{}", path.display()),
     };
-    Failure::new(format!("no jeton answers at {place}: {error}"))
+    Failure::new(format!("no server answers at {place}: {error}"))
 }
 
 fn connect(address: &str) -> std::io::Result<TcpStream> {
@@ -66,8 +66,8 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// The certificate names the public host, not this address, so nothing is asked: a server that lives refuses what is no
-/// TLS, and one that hangs says nothing.
+/// Does not do a TLS handshake, because the certificate names the public host and not this address. A live server
+/// answers or closes a connection that does not speak TLS; one that hangs does neither.
 fn speaks_tls(mut stream: TcpStream) -> std::io::Result<()> {
     stream.write_all(b"\r\n\r\n\r\n\r\n")?;
     match stream.read(&mut [0; 64]) {

@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{Config, Given, Kind, environment, os_user, settings};
+use crate::config::{Config, Kind, RawSettings, environment, os_user, settings};
 use crate::domain::time::Clock;
 use crate::server::{Schema, StartError, open_service, open_service_without_keys};
 use crate::service::{Error, Service, Superuser};
@@ -48,21 +48,21 @@ enum Command {
     Serve,
     /// Bring the database's schema up to date
     Migrate,
-    /// Make, list, change and delete users
+    /// Create, list, change and delete users
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Make, list and revoke tokens
+    /// Create, list and revoke tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
     /// Register, list, rotate and delete clients
     #[command(subcommand)]
     Client(client::ClientCommand),
-    /// Bring users and tokens over from elsewhere
+    /// Import users and tokens from elsewhere
     #[command(subcommand)]
     Import(import::ImportCommand),
-    /// Copy an SQLite database to a file, also while a server runs
+    /// Back up an SQLite database to a file, also while a server runs
     Backup(backup::BackupArguments),
-    /// Put a backup in the place of an SQLite database
+    /// Restore an SQLite database from a backup
     Restore(restore::RestoreArguments),
     /// Print the audit log, newest first
     Audit(audit::AuditArguments),
@@ -70,13 +70,13 @@ enum Command {
     Config,
     /// Print the OpenAPI document of the API
     Openapi,
-    /// Say how the database is, and which secret key seals how many login tokens; changes nothing
+    /// Check the database and count the login tokens sealed under each secret key; changes nothing
     Doctor(doctor::DoctorArguments),
-    /// Exit with status 0 when a jeton answers at JETON_LISTEN
+    /// Exit with status 0 if a server answers at JETON_LISTEN
     Healthcheck,
 }
 
-/// Why a command failed; the text is printed after `error: `.
+/// Why a command failed. The text is printed after `error: `.
 #[derive(Debug)]
 pub struct Failure(String);
 
@@ -122,9 +122,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let (flags, environment) = (flags(&matches), environment());
-    let gather = move || Given::gather(&flags, &environment, Path::new(".env"));
-    let given = gather();
-    let config = match given.check() {
+    let gather = move || RawSettings::gather(&flags, &environment, Path::new(".env"));
+    let raw = gather();
+    let config = match raw.check() {
         Ok(config) => config,
         Err(error) => {
             for line in error.to_string().lines() {
@@ -139,7 +139,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         crate::logging::start(&config.log.filter, config.log.format);
     }
     let done = match command {
-        Command::Serve => serve::serve(&config, &given, Arc::new(gather)),
+        Command::Serve => serve::serve(&config, &raw, Arc::new(gather)),
         Command::Migrate => migrate::migrate(&config),
         Command::User(command) => user::run(command, &config),
         Command::Token(command) => token::run(command, &config),
@@ -148,7 +148,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Backup(arguments) => backup::backup(arguments, &config),
         Command::Restore(arguments) => restore::restore(arguments, &config),
         Command::Audit(arguments) => audit::audit(arguments, &config),
-        Command::Config => config::config(&given),
+        Command::Config => config::config(&raw),
         Command::Openapi => openapi::openapi(),
         Command::Doctor(arguments) => doctor::doctor(&arguments, &config),
         Command::Healthcheck => healthcheck::healthcheck(&config),
@@ -189,7 +189,7 @@ fn command() -> clap::Command {
     command
 }
 
-/// The settings that were given as flags. Clap hands global flags down, so the innermost command has them all.
+/// The settings passed as flags. clap copies global flags into subcommands, so the innermost command has all of them.
 fn flags(matches: &ArgMatches) -> Vec<(String, String)> {
     let mut innermost = matches;
     while let Some((_, inner)) = innermost.subcommand() {
@@ -239,7 +239,7 @@ fn run_on<F: Future<Output = Result<(), Failure>>>(
     done
 }
 
-/// The words of commands for what is not there.
+/// What a command prints for a user that does not exist.
 fn no_such_user(username: &str) -> impl FnOnce(Error) -> Failure {
     let username = username.to_owned();
     move |error| match error {

@@ -1,11 +1,11 @@
-//! Data on standard output: lines, tables and JSON.
+//! Prints data to standard output: lines, tables and JSON.
 
 use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
 
 use super::Failure;
-pub use crate::domain::shown::visible;
+pub use crate::domain::safe_text::visible;
 
 /// Prints a line. A reader that has seen enough (`| head`) is no failure.
 pub fn line(text: &str) -> Result<(), Failure> {

@@ -1,10 +1,10 @@
-//! How far long work is, where a person looks on.
+//! Progress bars, shown on a terminal only.
 
 use std::io::{IsTerminal, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar of so many users, tokens or the like, behind a word; nothing where there is no terminal.
+/// A bar from 0 to `length`, after the word `doing`. Without a terminal it is hidden.
 pub fn bar(length: Option<u64>, doing: &'static str, of_what: &str) -> ProgressBar {
     if !stderr().is_terminal() {
         return ProgressBar::hidden();

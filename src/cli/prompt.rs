@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Read, Write, stdin, stdout};
 use super::Failure;
 use crate::domain::password::Password;
 
-/// A new password: from standard input when asked for so, else typed twice without echo.
+/// A new password: from standard input if `from_stdin`, else typed twice without echo.
 pub fn new_password(from_stdin: bool) -> Result<Password, Failure> {
     if from_stdin {
         let mut text = String::new();
@@ -21,16 +21,16 @@ pub fn new_password(from_stdin: bool) -> Result<Password, Failure> {
     if first == second { Ok(Password::new(first)) } else { Err(Failure::new("the two passwords differ")) }
 }
 
-/// Whether to go on with what is too much to be done by a slip. It is asked at a terminal, and without one takes `--yes`.
+/// Asks before a change that affects many rows. Without a terminal, `--yes` is required.
 pub fn confirm_or_yes(what: &str, question: &str, yes: bool) -> Result<(), Failure> {
     eprintln!("{what}");
     if !yes && !stdin().is_terminal() {
-        return Err(Failure::new("nothing was done: there is no terminal to ask at; --yes does it without asking"));
+        return Err(Failure::new("cancelled: there is no terminal to ask at; --yes does not ask"));
     }
     confirm(question, yes)
 }
 
-/// Whether to go on. Asked only at a terminal; elsewhere whoever wrote the script has decided.
+/// Asks whether to continue. Asks only at a terminal: a script has decided already.
 pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     if yes || !stdin().is_terminal() {
         return Ok(());
@@ -39,9 +39,5 @@ pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     stdout().flush()?;
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer)?;
-    if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
-        Ok(())
-    } else {
-        Err(Failure::new("nothing was done"))
-    }
+    if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) { Ok(()) } else { Err(Failure::new("cancelled")) }
 }

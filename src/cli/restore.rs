@@ -14,7 +14,7 @@ use crate::store::StoreError;
 
 #[derive(Args)]
 pub struct RestoreArguments {
-    /// The backup; it is left as it is
+    /// The backup file; it is not changed
     file: PathBuf,
 }
 
@@ -29,12 +29,12 @@ pub fn restore(arguments: RestoreArguments, config: &Config) -> Result<(), Failu
     let restored = restored.map_err(StartError::Store)?;
     eprintln!("restored {} from {}", config.database.url, arguments.file.display());
     if let Some(kept) = restored.kept {
-        eprintln!("what was there is kept at {}", kept.display());
+        eprintln!("the previous database is kept at {}", kept.display());
     }
     if restored.is_older {
-        eprintln!("the backup is of an older jeton: `jeton serve` or `jeton migrate` brings it up to date");
+        eprintln!("the backup is from an older version of jeton: `jeton serve` or `jeton migrate` upgrades it");
     }
-    eprintln!("all is as it was then: what was revoked or changed since is not, so do that again before jeton starts");
+    eprintln!("the data is as old as the backup: revoke and change again what was changed since, before jeton starts");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `jeton token revoke` of many tokens: counted, asked for, and then done in batches.
+//! `jeton token revoke` for many tokens: counts them, asks, and revokes them in batches.
 
 use super::progress::{bar, number};
 use super::prompt::confirm_or_yes;
@@ -7,15 +7,15 @@ use crate::config::Config;
 use crate::domain::time::Timestamp;
 use crate::service::TokenFilter;
 
-/// Which tokens; nobody named: everybody's.
-pub struct Many {
+/// Which tokens. Without `users`, those of all users.
+pub struct RevokeMany {
     pub users: Vec<String>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
     pub yes: bool,
 }
 
-pub fn revoke_many(Many { users, since, until, yes }: Many, config: &Config) -> Result<(), Failure> {
+pub fn revoke_many(RevokeMany { users, since, until, yes }: RevokeMany, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
         let mut ids = Vec::new();
         for name in &users {

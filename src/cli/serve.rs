@@ -6,34 +6,34 @@ use signal_hook::low_level::exit;
 
 use super::output::line;
 use super::{Failure, systemd};
-use crate::config::{Config, Given, Listen};
+use crate::config::{Config, Listen, RawSettings};
 use crate::domain::time::Clock;
-use crate::logging::{self, Lines};
-use crate::server::{Gather, Server, Signals, end_for_sure};
+use crate::logging::{self, LogQueue};
+use crate::server::{ReadSettings, Server, Signals, ensure_exit};
 use crate::service::FirstStart;
 
-/// How long a server that ends waits for its log to be written, and one that is to end at once.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-const LAST_WORDS_AT_ONCE: Duration = Duration::from_millis(250);
+/// How long the process waits for its log to be written when it stops, and when it exits at once.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+const FLUSH_TIMEOUT_AT_EXIT: Duration = Duration::from_millis(250);
 
-/// Serves until it is told to stop, and logs by a queue. `gather` reads the settings again.
-pub fn serve(config: &Config, given: &Given, gather: Gather) -> Result<(), Failure> {
+/// Serves until a signal stops it, and logs through a queue. `gather` reads the settings again.
+pub fn serve(config: &Config, raw: &RawSettings, gather: ReadSettings) -> Result<(), Failure> {
     let lines = logging::start_queued(&config.log.filter, config.log.format)?;
-    given.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
+    raw.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
     let served = serve_until_stopped(config, &lines, gather);
-    if !lines.flush(LAST_WORDS) && served.is_err() {
-        // Whoever does not read the log does not read the failure, and to write it would take for ever.
+    if !lines.flush(FLUSH_TIMEOUT) && served.is_err() {
+        // Nobody reads standard error, so writing the failure there would block.
         std::process::exit(1);
     }
     served
 }
 
-fn serve_until_stopped(config: &Config, lines: &Lines, gather: Gather) -> Result<(), Failure> {
+fn serve_until_stopped(config: &Config, lines: &LogQueue, gather: ReadSettings) -> Result<(), Failure> {
     let last_lines = lines.clone();
-    let last_words = move || {
-        last_lines.flush(LAST_WORDS_AT_ONCE);
+    let flush_log = move || {
+        last_lines.flush(FLUSH_TIMEOUT_AT_EXIT);
     };
-    let Signals { mut stop, reread } = Signals::listen(last_words.clone())?;
+    let Signals { mut stop, reload } = Signals::listen(flush_log.clone())?;
     actix_rt::System::new().block_on(async {
         let told_to_stop = async {
             stop.recv().await;
@@ -41,7 +41,7 @@ fn serve_until_stopped(config: &Config, lines: &Lines, gather: Gather) -> Result
         let Some(server) = Server::start(config, Clock::System, told_to_stop).await? else {
             systemd::stopping();
             log::info!("stopped before the start was done");
-            lines.flush(LAST_WORDS);
+            lines.flush(FLUSH_TIMEOUT);
             // Whatever waits for the database still is not waited for.
             exit(0);
         };
@@ -59,15 +59,15 @@ fn serve_until_stopped(config: &Config, lines: &Lines, gather: Gather) -> Result
             systemd::stopping();
             stopper.stop().await;
         });
-        actix_rt::spawn(server.reload(gather).keep_reading(reread));
+        actix_rt::spawn(server.reload(gather).run(reload));
         server.run().await?;
         log::info!("stopped");
-        end_for_sure(last_words);
+        ensure_exit(flush_log);
         Ok(())
     })
 }
 
-/// What to paste next, with the secrets that are shown this once.
+/// Prints curl lines to paste, with the secrets, which are shown only once.
 fn print_first_start(config: &Config, server: &Server, made: &FirstStart) -> Result<(), Failure> {
     let curl = match &config.serving.listen {
         Listen::Tcp(_) if config.serving.tls.is_some() => "curl -k".to_owned(),
@@ -94,12 +94,12 @@ fn print_first_start(config: &Config, server: &Server, made: &FirstStart) -> Res
     let (client_id, secret) = (&made.client.0, made.client.1.expose());
     line(&format!(
         "
-This is the first start: a superuser and a client were made. Their secrets are shown this once.
+This is the first start: a superuser and a client were created. Their secrets are shown only once.
 
   superuser  {admin}  {password}
   client     {client_id}  {secret}
 
-{console}Log in and keep the token; see who it belongs to; ask as a service whether it is good; replace it by a new one:
+{console}Log in and keep the token; see whose it is; introspect it as a service does; replace it by a new one:
 
 TOKEN=$({curl} -s {base}/api-token-auth/ -d username={admin} -d password={password} | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')
 {curl} {base}/api-token-auth/ -d username={admin} -d password={password}

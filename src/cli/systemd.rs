@@ -1,4 +1,4 @@
-//! What systemd is told of a service of `Type=notify`; nothing where there is none.
+//! Notifies systemd of a service of `Type=notify`. Does nothing without systemd.
 
 use sd_notify::NotifyState;
 
@@ -14,6 +14,6 @@ pub fn stopping() {
 
 fn tell(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        log::warn!("systemd cannot be told: {error}");
+        log::warn!("cannot notify systemd: {error}");
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::audit::moment;
 use super::output::{json_array, line, table, visible};
-use super::revoke_many::{Many, revoke_many};
+use super::revoke_many::{RevokeMany, revoke_many};
 use super::{Failure, no_such_user, with_service, with_service_on};
 use crate::config::Config;
 use crate::domain::duration;
@@ -20,17 +20,17 @@ use crate::service::{Error, NamedToken, RegenerateOptions, Service, Superuser};
 /// What can be done to tokens.
 #[derive(Subcommand)]
 pub enum TokenCommand {
-    /// Print a user's login token, made where it is missing; with --name, make an API key
+    /// Print a user's login token, and create it if there is none; with --name, create an API key
     Create(Create),
     /// List live tokens, of one user or of all
     List {
-        /// Whose
+        /// Only this user's tokens
         username: Option<String>,
-        /// As a JSON array of the admin API's objects
+        /// Print a JSON array of the admin API's objects
         #[arg(long)]
         json: bool,
     },
-    /// Say why introspection says what it says of the key on standard input
+    /// Explain why introspection accepts or refuses the key on standard input
     Explain,
     /// Revoke a token by the id that `list` shows, or many at once
     Revoke(Revoke),
@@ -38,40 +38,40 @@ pub enum TokenCommand {
 
 #[derive(Args)]
 pub struct Revoke {
-    /// Which
+    /// The token's id
     #[arg(required_unless_present_any = ["all", "users", "since", "until"])]
     id: Option<i64>,
-    /// Everybody's tokens, named ones too
+    /// All tokens of all users, named ones too
     #[arg(long, conflicts_with_all = ["id", "users"])]
     all: bool,
-    /// All tokens of this user; may be given again
+    /// All tokens of this user; may be repeated
     #[arg(long = "user", value_name = "USERNAME", conflicts_with = "id")]
     users: Vec<String>,
-    /// Of these, or of everybody's, those made from this moment on, for example 2026-11-23T08:00:00Z
+    /// Only tokens created at this time or later, for example 2026-11-23T08:00:00Z
     #[arg(long, value_name = "MOMENT", value_parser = moment, conflicts_with = "id")]
     since: Option<Timestamp>,
-    /// Those made before this moment
+    /// Only tokens created before this time
     #[arg(long, value_name = "MOMENT", value_parser = moment, conflicts_with = "id")]
     until: Option<Timestamp>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, conflicts_with = "id")]
     yes: bool,
 }
 
 #[derive(Args)]
 pub struct Create {
-    /// Whose
+    /// The user's name
     username: String,
-    /// Revoke the user's login tokens and make a new one
+    /// Revoke the user's login tokens and create a new one
     #[arg(short, long, visible_alias = "reset", conflicts_with = "name")]
     regenerate: bool,
-    /// Make an API key of this name
+    /// Create an API key with this name
     #[arg(long)]
     name: Option<String>,
-    /// The API key's scopes, separated by blanks
+    /// The API key's scopes, separated by spaces
     #[arg(long, requires = "name", default_value = "")]
     scope: String,
-    /// How long the API key lives: whole seconds, or for example 90d
+    /// The API key's lifetime: whole seconds, or for example 90d
     #[arg(long, requires = "name", value_parser = duration::lifetime)]
     expires_in: Option<Duration>,
 }
@@ -112,11 +112,11 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
                 Error::NotFound => Failure::new(format!("there is no live token with id {id}")),
                 other => other.into(),
             })?;
-            eprintln!("token {id} is revoked");
+            eprintln!("revoked token {id}");
             Ok(())
         }),
         TokenCommand::Revoke(Revoke { users, since, until, yes, .. }) => {
-            revoke_many(Many { users, since, until, yes }, config)
+            revoke_many(RevokeMany { users, since, until, yes }, config)
         }
     }
 }

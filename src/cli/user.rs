@@ -15,45 +15,45 @@ use crate::service::{Error, Service, Superuser};
 /// What can be done to users.
 #[derive(Subcommand)]
 pub enum UserCommand {
-    /// Make a user
+    /// Create a user
     Create(Create),
     /// List users
     List {
-        /// Only those whose names or e-mail hold these words
+        /// Only users whose names or e-mail address contain these words
         #[arg(long, default_value = "")]
         search: String,
-        /// As a JSON array of the admin API's objects
+        /// Print a JSON array of the admin API's objects
         #[arg(long)]
         json: bool,
     },
     /// Show one user
     Show {
-        /// Whom
+        /// The user's name
         username: String,
-        /// As the admin API's JSON object
+        /// Print the admin API's JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Keep a user, or all but a few, from logging in, and their tokens from being good
+    /// Deactivate a user, or all except some: they cannot log in, and their tokens are not accepted
     Deactivate(Deactivate),
-    /// Let a user log in again
+    /// Activate a user again
     Activate {
-        /// Whom
+        /// The user's name
         username: String,
     },
     /// Set a user's password and revoke their login tokens
     SetPassword {
-        /// Whose
+        /// The user's name
         username: String,
         /// Read the password from standard input
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Delete a user with all of their tokens
+    /// Delete a user and all of their tokens
     Delete {
-        /// Whom
+        /// The user's name
         username: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -61,13 +61,13 @@ pub enum UserCommand {
 
 #[derive(Args)]
 pub struct Deactivate {
-    /// Whom
+    /// The user's name
     #[arg(required_unless_present = "all_but")]
     username: Option<String>,
-    /// Everybody but these users, among whom is a superuser
+    /// All users except these, one of whom must be a superuser
     #[arg(long, value_name = "USERNAME", num_args = 1.., conflicts_with = "username")]
     all_but: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, conflicts_with = "username")]
     yes: bool,
 }
@@ -79,7 +79,7 @@ pub struct Create {
     /// Read the password from standard input
     #[arg(long, conflicts_with = "no_password")]
     password_stdin: bool,
-    /// A user who cannot log in until a password is set
+    /// Set no password: the user cannot log in until one is set
     #[arg(long)]
     no_password: bool,
     /// The user's e-mail address
@@ -91,7 +91,7 @@ pub struct Create {
     /// Let the user do everything
     #[arg(long)]
     superuser: bool,
-    /// Put the user into a group, made where it is missing; may be given again
+    /// Add the user to a group, which is created if missing; may be repeated
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
 }
@@ -113,14 +113,14 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
             service.accounts.user(&username, &caller).await.map_err(no_such_user(&username))?;
             let password = new_password(password_stdin)?;
             service.accounts.set_password(&username, password, &caller).await.map_err(no_such_user(&username))?;
-            eprintln!("the password of user {username} is set; their login tokens are revoked");
+            eprintln!("set the password of user {username}; their login tokens are revoked");
             Ok(())
         }),
         UserCommand::Delete { username, yes } => with_service(config, |service, caller| async move {
             service.accounts.user(&username, &caller).await.map_err(no_such_user(&username))?;
-            confirm(&format!("Delete user {username} with all of their tokens?"), yes)?;
+            confirm(&format!("Delete user {username} and all of their tokens?"), yes)?;
             service.accounts.delete_user(&username, &caller).await.map_err(no_such_user(&username))?;
-            eprintln!("user {username} is deleted");
+            eprintln!("deleted user {username}");
             Ok(())
         }),
     }
@@ -137,7 +137,7 @@ fn create(create: Create, config: &Config) -> Result<(), Failure> {
             ..NewUser::named(create.username, password)
         };
         let user = service.accounts.create_user(user.into(), &caller).await?;
-        eprintln!("user {} is made, with id {}", user.username, user.id);
+        eprintln!("created user {} (id {})", user.username, user.id);
         Ok(())
     })
 }
@@ -146,7 +146,7 @@ fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failu
     with_service(config, |service, caller| async move {
         let change = UserChange { is_active: Some(active), ..UserChange::default() };
         service.accounts.update_user(username, change.into(), &caller).await.map_err(no_such_user(username))?;
-        eprintln!("user {username} is {}", if active { "active" } else { "inactive" });
+        eprintln!("{} user {username}", if active { "activated" } else { "deactivated" });
         Ok(())
     })
 }
@@ -169,7 +169,7 @@ fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(
             [..] => return Err(Failure::new(format!("users {} do not exist", unknown.join(", ")))),
         }
         let count = service.accounts.count_active_but(&kept, &caller).await.map_err(|error| match error {
-            Error::Conflict(why) => Failure::new(format!("{why} Name one behind --all-but.")),
+            Error::Conflict(why) => Failure::new(format!("{why} Name one after --all-but.")),
             other => other.into(),
         })?;
         if count > 0 {

@@ -1,15 +1,15 @@
 //! Which database, and how it is asked.
 
+use super::parsers;
 use super::reader::Reader;
 use super::setting::{file, plain};
-use super::values;
 use crate::domain::database_url::DatabaseUrl;
 use crate::store::StoreOptions;
 
 /// Which database, and how it is asked.
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// Where it is.
+    /// The store.
     pub url: DatabaseUrl,
     /// How it is asked.
     pub options: StoreOptions,
@@ -22,19 +22,19 @@ impl Database {
         Self {
             url: database_url(from),
             options: StoreOptions {
-                pool: from.read(plain("JETON_DATABASE_POOL", "8", "database connections at most"), values::positive),
+                pool: from.read(plain("JETON_DATABASE_POOL", "8", "database connections at most"), parsers::positive),
                 timeout: from.read(
                     plain("JETON_DATABASE_TIMEOUT", "2s", "how long a request waits for the database"),
-                    values::positive_duration,
+                    parsers::positive_duration,
                 ),
             },
             migrate: from.read(
                 plain(
                     "JETON_MIGRATE",
                     "true",
-                    "whether serve brings the schema up to date; false: `jeton migrate` does, as its owner",
+                    "whether serve runs migrations; false: run `jeton migrate` as the tables' owner",
                 ),
-                values::boolean,
+                parsers::boolean,
             ),
         }
     }

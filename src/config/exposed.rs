@@ -1,10 +1,10 @@
-//! Files with secrets that the operator keeps, and to which others have access. They are not jeton's to change.
+//! Warns of the operator's secret files that other users can access. jeton does not change their mode.
 
 use std::os::unix::fs::MetadataExt;
 
-/// What to say of a file that others may write, or that is this process's own and others may read. One of another owner
-/// is read as its owner means it to be: secrets of containers are files of root's that everybody in them reads.
-pub fn fault(path: &str) -> Option<String> {
+/// A warning if others can write the file, or can read it and this process owns it. A readable file of another owner is
+/// meant to be readable: secrets of containers are files of root that everybody in the container can read.
+pub fn warning(path: &str) -> Option<String> {
     let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
     let mode = metadata.mode() & 0o777;
     let is_own = metadata.uid() == rustix::process::geteuid().as_raw();

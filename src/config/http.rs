@@ -2,8 +2,8 @@
 
 use super::reader::Reader;
 use super::setting::plain;
-use super::{values, words};
-use crate::http::{HttpOptions, KeyPlaces};
+use super::{parsers, setting_parsers};
+use crate::http::{HttpOptions, KeySources};
 
 pub fn http(from: &mut Reader<'_>) -> HttpOptions {
     HttpOptions {
@@ -11,32 +11,36 @@ pub fn http(from: &mut Reader<'_>) -> HttpOptions {
             plain(
                 "JETON_AUTH_KEYWORDS",
                 "Token,Bearer",
-                "keywords accepted in Authorization; the first is the challenge",
+                "keywords accepted in Authorization; the first is sent in WWW-Authenticate",
             ),
-            words::auth_keywords,
+            setting_parsers::auth_keywords,
         ),
-        keys: KeyPlaces::new(
+        keys: KeySources::new(
             &from
                 .maybe(
                     plain("JETON_KEY_HEADERS", "", "further headers whose whole value is a key, for example X-Api-Key"),
-                    words::key_headers,
+                    setting_parsers::key_headers,
                 )
                 .unwrap_or_default(),
             from.read(
                 plain("JETON_KEY_BASIC", "false", "whether /auth/verify takes a key as the password of HTTP Basic"),
-                values::boolean,
+                parsers::boolean,
             ),
         ),
         login_fields: from
             .maybe(
                 plain("JETON_LOGIN_FIELDS", "", "fields of the user to add to the login's answer: user_id,email,..."),
-                words::login_fields,
+                setting_parsers::login_fields,
             )
             .unwrap_or_default(),
         trusted_proxies: from
             .maybe(
-                plain("JETON_TRUSTED_PROXIES", "", "networks whose X-Forwarded-For counts, for example 10.0.0.0/8,::1"),
-                values::networks,
+                plain(
+                    "JETON_TRUSTED_PROXIES",
+                    "",
+                    "proxies whose X-Forwarded-* headers are trusted, for example 10.0.0.0/8,::1",
+                ),
+                parsers::networks,
             )
             .unwrap_or_default(),
         cors_origins: from
@@ -46,7 +50,7 @@ pub fn http(from: &mut Reader<'_>) -> HttpOptions {
                     "",
                     "origins whose pages may call the API, for example https://app.example.com",
                 ),
-                words::origins,
+                setting_parsers::origins,
             )
             .unwrap_or_default(),
         verify_preflight: from.read(
@@ -55,7 +59,7 @@ pub fn http(from: &mut Reader<'_>) -> HttpOptions {
                 "false",
                 "whether /auth/verify lets CORS preflights through, without an identity",
             ),
-            values::boolean,
+            parsers::boolean,
         ),
     }
 }

@@ -1,9 +1,9 @@
-//! `JETON_LOG`: env_logger's filter. It takes any word that is no level for the name of a module, and then writes that
-//! module's lines alone; so a mistyped level would end the log without a word. Here every word must be one or the other.
+//! `JETON_LOG`: env_logger's filter. env_logger takes every word that is not a level for a module's name, and then logs
+//! only that module: a mistyped level would silence the log. Here every word must be a level or a known module.
 
 use log::LevelFilter;
 
-/// What writes lines: jeton, and the crates in it that may.
+/// The crates that may write log lines.
 const CRATES: [&str; 12] = [
     "jeton",
     "actix_codec",
@@ -22,7 +22,7 @@ const CRATES: [&str; 12] = [
 /// jeton's rooms.
 const ROOMS: [&str; 8] = ["cli", "config", "domain", "http", "logging", "server", "service", "store"];
 
-/// Levels by other names.
+/// Words that people write for a level.
 const MISTAKEN: [(&str, &[&str]); 5] = [
     ("error", &["err", "errors", "fatal", "critical", "crit", "alert", "emergency", "panic", "severe"]),
     ("warn", &["warning", "warnings"]),
@@ -31,10 +31,10 @@ const MISTAKEN: [(&str, &[&str]); 5] = [
     ("off", &["none", "quiet", "silent", "no", "false", "never", "disabled"]),
 ];
 
-/// Refuses a filter that would not do what it says.
+/// Checks the filter's words.
 ///
 /// # Errors
-/// A sentence with what to write.
+/// What is wrong, and what to write.
 pub fn parse(text: &str) -> Result<String, String> {
     let (directives, wanted) =
         text.split_once('/').map_or((text, None), |(directives, wanted)| (directives, Some(wanted)));
@@ -49,7 +49,7 @@ pub fn parse(text: &str) -> Result<String, String> {
                 let level = level.trim();
                 if !is_level(level) {
                     let meant = meant(level).map_or(LEVELS.to_owned(), |level| format!("write {level}"));
-                    return Err(format!("`{directive}`: `{level}` is no level; {meant}"));
+                    return Err(format!("`{directive}`: `{level}` is not a level; {meant}"));
                 }
             }
         }
@@ -68,23 +68,23 @@ fn is_level(word: &str) -> bool {
     word.parse::<LevelFilter>().is_ok()
 }
 
-/// The level that somebody meant.
+/// The level that a mistaken word stands for.
 fn meant(word: &str) -> Option<&'static str> {
     let word = word.to_lowercase();
     MISTAKEN.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(level, _)| *level)
 }
 
-/// Whether a module by this name may write lines: a crate, or what is in it.
+/// Checks that the word names a crate that may write lines, or a module in it.
 fn known(word: &str) -> Result<(), String> {
     if let Some(level) = meant(word) {
-        return Err(format!("`{word}` is no level; write {level}"));
+        return Err(format!("`{word}` is not a level; write {level}"));
     }
     let mut path = word.split("::");
     let (name, room) = (path.next().unwrap_or_default(), path.next());
     if name == "jeton" {
         return match room {
             Some(room) if !ROOMS.contains(&room) => {
-                Err(format!("`{word}` is no module of jeton; write jeton::{}", ROOMS.join(", jeton::")))
+                Err(format!("`{word}` is not a module of jeton; write jeton::{}", ROOMS.join(", jeton::")))
             }
             _ => Ok(()),
         };
@@ -135,7 +135,7 @@ mod tests {
             ("info;jeton=debug", "is neither"),
             ("jeton =debug", "`jeton ` is neither"),
             ("jeton::htpp=debug", "jeton::http"),
-            ("jeton::=debug", "no module of jeton"),
+            ("jeton::=debug", "not a module of jeton"),
             ("3", "is neither"),
             ("", "write a filter"),
             (" , ", "write a filter"),

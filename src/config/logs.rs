@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::setting::plain;
-use super::{log_filter, words};
+use super::{log_filter, setting_parsers};
 use crate::logging::LogFormat;
 
 /// Which lines are written, and how.
@@ -21,7 +21,7 @@ impl Log {
                 plain("JETON_LOG", "info", "which log lines are written: env_logger's filter"),
                 log_filter::parse,
             ),
-            format: from.read(plain("JETON_LOG_FORMAT", "text", "text or json"), words::log_format),
+            format: from.read(plain("JETON_LOG_FORMAT", "text", "text or json"), setting_parsers::log_format),
         }
     }
 }

@@ -3,20 +3,20 @@
 
 mod database;
 mod exposed;
-mod given;
 mod http;
 mod log_filter;
 mod logs;
+mod parsers;
 mod passwords;
 mod policy;
+mod raw_settings;
 mod reader;
-mod reread;
+mod reloadable;
 mod secrets;
 mod service_links;
 mod serving;
 mod setting;
-mod values;
-mod words;
+mod setting_parsers;
 
 use std::fmt;
 
@@ -24,15 +24,15 @@ use crate::http::HttpOptions;
 use crate::service::{Bootstrap, HasherOptions, Policy};
 pub use database::Database;
 use database::database_url;
-pub use given::{Given, PASSWORD_IN_ARGUMENT, Source, environment, os_user};
 pub use logs::Log;
+pub use parsers::Listen;
+pub use raw_settings::{PASSWORD_IN_ARGUMENT, RawSettings, Source, environment, os_user};
 use reader::Reader;
 pub use reader::settings;
-pub use reread::Reread;
+pub use reloadable::Reloadable;
 pub use secrets::SecretKeys;
 pub use serving::{Serving, TlsFiles};
 pub use setting::{Kind, Setting};
-pub use values::Listen;
 
 /// Every setting, checked: each part as the room that it is for takes it.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! Reads one setting after the other, and gathers what is wrong: every fault at once, each with the name of its setting.
+//! Parses the settings and collects all faults, each with the name of its setting.
 
 use std::collections::BTreeMap;
 
@@ -47,13 +47,13 @@ impl<'a> Reader<'a> {
         parse(setting.default).unwrap_or_else(|error| panic!("the default of {}: {error}", setting.name))
     }
 
-    /// A setting that may have none.
+    /// A setting that may be unset.
     pub fn maybe<T>(&mut self, setting: Setting, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let text = self.text(setting).filter(|text| !text.is_empty())?;
         parse(text).map_err(|error| self.fault(setting.name, &error)).ok()
     }
 
-    /// Two settings of which neither makes sense alone.
+    /// Two settings that must be set together or not at all.
     pub fn pair(&mut self, first: Setting, second: Setting) -> Option<(String, String)> {
         let (Some(one), Some(other)) = (self.text(first), self.text(second)) else { return None };
         let (there, missing) = match (one.is_empty(), other.is_empty()) {
@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
             (false, true) => (first, second),
             (true, false) => (second, first),
         };
-        self.fault(missing.name, &format!("it is missing, while {} is set", there.name));
+        self.fault(missing.name, &format!("it is missing, but {} is set", there.name));
         None
     }
 

@@ -1,8 +1,8 @@
 //! The secret keys, and the first user and client.
 
+use super::parsers;
 use super::reader::Reader;
 use super::setting::{file, secret};
-use super::values;
 use crate::domain::client::ClientSecret;
 use crate::domain::password::Password;
 use crate::domain::secret_key::SecretKey;
@@ -29,9 +29,9 @@ impl SecretKeys {
                 .maybe(
                     secret(
                         "JETON_SECRET_KEY_FALLBACKS",
-                        "older secret keys, with commas: what they sealed opens, and is sealed anew",
+                        "older secret keys, separated by commas: what they sealed still opens, and is resealed",
                     ),
-                    |text| values::list(text).iter().map(|key| SecretKey::parse(key)).collect(),
+                    |text| parsers::list(text).iter().map(|key| SecretKey::parse(key)).collect(),
                 )
                 .unwrap_or_default(),
         }
@@ -41,11 +41,11 @@ impl SecretKeys {
 pub(super) fn bootstrap(from: &mut Reader<'_>) -> Bootstrap {
     const CLIENT_SECRET: &str = "JETON_BOOTSTRAP_CLIENT_SECRET";
     let admin = from.pair(
-        file("JETON_BOOTSTRAP_ADMIN", "", "a superuser made at start where missing"),
+        file("JETON_BOOTSTRAP_ADMIN", "", "a superuser created at start if missing"),
         secret("JETON_BOOTSTRAP_ADMIN_PASSWORD", "that superuser's password"),
     );
     let client = from.pair(
-        file("JETON_BOOTSTRAP_CLIENT_ID", "", "a client made at start where missing"),
+        file("JETON_BOOTSTRAP_CLIENT_ID", "", "a client created at start if missing"),
         secret(CLIENT_SECRET, "that client's secret, of at least 32 characters"),
     );
     let chosen = |(id, text): (String, String)| match ClientSecret::chosen(&text) {

@@ -1,11 +1,11 @@
-//! Variables that Kubernetes and Docker links make for a Service, for example one named jeton.
+//! Environment variables that Kubernetes and Docker create for a service, for example for one named jeton.
 
 /// Whether this is such a variable and not a setting: `JETON_SERVICE_HOST`, `JETON_SERVICE_PORT`,
 /// `JETON_SERVICE_PORT_HTTP`, `JETON_PORT=tcp://10.0.0.1:8000`, `JETON_PORT_8000_TCP`, `JETON_PORT_8000_TCP_ADDR`; and of a
 /// Service named jeton-edge the same with `JETON_EDGE_`.
 ///
-/// Those that name an address or a port alone are told by their names; where a name is short enough to be a mistyped
-/// setting, the value must be of the form that only these variables have.
+/// A long name is enough to recognise such a variable. A short name could be a mistyped setting, so its value must have
+/// the form that only these variables have.
 pub fn is_service_link(name: &str, value: &str) -> bool {
     let is_url = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
     let is_port = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::parsers::{self, Listen};
 use super::reader::Reader;
 use super::setting::plain;
-use super::values::{self, Listen};
 use crate::domain::duration;
 
 /// Where and how a server listens, and how it stops.
@@ -33,23 +33,23 @@ impl Serving {
         Self {
             listen: from
                 .under("Serving")
-                .read(plain("JETON_LISTEN", "127.0.0.1:8000", "address and port, or unix:/path"), values::listen),
+                .read(plain("JETON_LISTEN", "127.0.0.1:8000", "address and port, or unix:/path"), parsers::listen),
             metrics_listen: from
-                .maybe(plain("JETON_METRICS_LISTEN", "", "an address of its own for /metrics"), values::listen),
+                .maybe(plain("JETON_METRICS_LISTEN", "", "a separate address for /metrics"), parsers::listen),
             tls: TlsFiles::read(from),
-            workers: from.read(plain("JETON_WORKERS", "cores", "threads that serve requests"), values::threads),
+            workers: from.read(plain("JETON_WORKERS", "cores", "threads that serve requests"), parsers::threads),
             max_connections: from
-                .read(plain("JETON_MAX_CONNECTIONS", "10000", "connections at once"), values::positive),
+                .read(plain("JETON_MAX_CONNECTIONS", "10000", "connections at once"), parsers::positive),
             keep_alive: from.read(
                 plain("JETON_KEEP_ALIVE", "75s", "how long an idle connection is kept"),
-                values::positive_duration,
+                parsers::positive_duration,
             ),
             drain: from.read(
-                plain("JETON_DRAIN", "0s", "how long a stop goes on as before, but for /readyz, which is 503"),
+                plain("JETON_DRAIN", "0s", "how long a stopping node still serves, while /readyz answers 503"),
                 duration::parse,
             ),
             shutdown_timeout: from.read(
-                plain("JETON_SHUTDOWN_TIMEOUT", "30s", "how long a stop waits for requests under way"),
+                plain("JETON_SHUTDOWN_TIMEOUT", "30s", "how long a stop waits for open requests"),
                 duration::parse,
             ),
         }

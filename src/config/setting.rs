@@ -6,24 +6,24 @@
 pub struct Setting {
     /// The environment variable.
     pub name: &'static str,
-    /// The value when nothing is said; empty: none.
+    /// The value if the setting is unset; empty: none.
     pub default: &'static str,
     /// Whether its value is hidden, and may be read from a file that `<name>_FILE` names.
     pub kind: Kind,
-    /// What it is for.
+    /// What it does, for `--help`.
     pub help: &'static str,
     /// The heading that it stands under in the documentation.
     pub section: &'static str,
 }
 
-/// How a setting may be given and shown.
+/// How a setting is passed and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Shown, and given as it is.
+    /// Shown, and passed as its value only.
     Plain,
     /// May also be read from the file that `<name>_FILE` names.
     File,
-    /// As `File`; never shown, and no flag of its own, for flags stand in the process list.
+    /// As `File`, but never shown and without a flag, because flags are visible in the process list.
     Secret,
 }
 

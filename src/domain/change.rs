@@ -1,22 +1,22 @@
-//! What changed in the database, told to every node that keeps answers in memory.
+//! Change events: what changed in the database. Every node that caches answers receives them.
 
 use super::token::TokenDigest;
 
-/// A change that may make a kept answer wrong. Ids only: it travels through the database's notifications.
+/// A change that may make a cached answer wrong. It carries ids only, because it travels in database notifications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A user, their groups, or any of their tokens.
     User(i64),
-    /// A token came to be, which somebody may have asked for before: the first bytes of its digest.
+    /// A token was created. A node may have cached its key as unknown. Holds the first bytes of its digest.
     Created(u64),
     /// Clients were made, rotated or deleted.
     Clients,
-    /// Nobody knows what: forget everything.
+    /// Unknown: everything must be forgotten.
     Everything,
 }
 
 impl Change {
-    /// A token with this digest came to be.
+    /// A token with this digest was created.
     #[must_use]
     pub fn created(digest: &TokenDigest) -> Self {
         Self::Created(digest.prefix())

@@ -17,13 +17,13 @@ const MIN_SECRET_CHARS: usize = 32;
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(description = "A service that may introspect.")]
 pub struct Client {
-    /// The name it says at every request (RFC 6749 section 2.2).
+    /// The id that the client sends with every request (RFC 6749 section 2.2).
     #[schema(example = "billing")]
     pub client_id: String,
-    /// What its secret must match.
+    /// The digest of its current secret.
     #[serde(skip)]
     pub secret: SecretDigest,
-    /// What its secret before that must match, and until when it may.
+    /// The digest of the secret before the last rotation, and the end of its grace period.
     #[serde(skip)]
     pub previous: Option<(SecretDigest, Timestamp)>,
     /// When it was registered.
@@ -37,14 +37,14 @@ pub struct Client {
 pub const MAX_CLIENT_ID: usize = 150;
 
 impl Client {
-    /// What it may present.
+    /// The secrets that the client may present.
     #[must_use]
     pub fn secrets(self) -> Secrets {
         Secrets::new(self.secret, self.previous)
     }
 }
 
-/// What a client may present: its secret, and for a while the one that a rotation replaced.
+/// The secrets that a client may present: the current one and, during a grace period, the one before the rotation.
 #[derive(Clone, Debug)]
 pub struct Secrets {
     current: SecretDigest,
@@ -60,8 +60,8 @@ impl Secrets {
 
     /// Those of a client that does not exist: nothing matches them.
     #[must_use]
-    pub fn of_nothing() -> Self {
-        Self { current: SecretDigest::of_nothing(), previous: None }
+    pub fn matching_nothing() -> Self {
+        Self { current: SecretDigest::matching_nothing(), previous: None }
     }
 
     /// Whether `presented` is good at this moment; takes the same time whatever it is.
@@ -71,9 +71,9 @@ impl Secrets {
         self.current.is(presented) | previous.is_some_and(|(digest, _)| digest.is(presented))
     }
 
-    /// Whether `presented` is good for as long as the client stays as it is.
+    /// Whether `presented` is the current secret, which stays valid until the client changes.
     #[must_use]
-    pub fn match_lastingly(&self, presented: &SecretDigest) -> bool {
+    pub fn matches_current(&self, presented: &SecretDigest) -> bool {
         self.current.is(presented)
     }
 }
@@ -92,7 +92,7 @@ impl ClientSecret {
     /// A secret that an operator chose.
     ///
     /// # Errors
-    /// When it is too short to withstand guesses; the words do not repeat it.
+    /// When it is too short to resist guessing. The message does not contain the secret.
     pub fn chosen(text: &str) -> Result<Self, String> {
         if text.chars().count() < MIN_SECRET_CHARS {
             return Err(format!(
@@ -146,7 +146,7 @@ impl SecretDigest {
 
     /// A digest that no secret has.
     #[must_use]
-    pub const fn of_nothing() -> Self {
+    pub const fn matching_nothing() -> Self {
         Self([0; 64])
     }
 
@@ -196,7 +196,7 @@ mod tests {
         let secrets = Secrets { current: new.digest(), previous: Some((old.digest(), end)) };
         assert_eq!([before, end].map(|now| secrets.match_at(&old.digest(), now)), [true, false]);
         assert_eq!([before, end].map(|now| secrets.match_at(&new.digest(), now)), [true, true]);
-        assert!(secrets.match_lastingly(&new.digest()) && !secrets.match_lastingly(&old.digest()));
+        assert!(secrets.matches_current(&new.digest()) && !secrets.matches_current(&old.digest()));
         assert!(!secrets.match_at(&ClientSecret::generate().digest(), before));
     }
 }

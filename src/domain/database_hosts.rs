@@ -1,11 +1,11 @@
-//! A libpq URI of several hosts, taken apart: who asks them one by one knows which of them answered.
+//! Splits a libpq URI that names several hosts, so that jeton can try them one by one and knows which one answered.
 
 use super::database_url::Parts;
 
-/// What means something over all hosts together is libpq's own affair.
+/// Parameters that apply to all hosts together. A URL that has one is left to libpq.
 const OF_ALL: [&str; 2] = ["load_balance_hosts=", "target_session_attrs=prefer-standby"];
 
-/// The URL once for each of its hosts, in their order; the URL itself where it cannot be told which belongs to which.
+/// The URL once for each of its hosts, in order. The URL itself when it is unclear which values belong to which host.
 #[must_use]
 pub fn each_host(url: &str) -> Vec<String> {
     let whole = || vec![url.to_owned()];
@@ -19,7 +19,7 @@ pub fn each_host(url: &str) -> Vec<String> {
     let count = |list: &str| list.split(',').count();
     let counts = || parameters.iter().filter(|parameter| lists(parameter)).map(|list| count(list));
     let hosts = counts().chain([count(parts.hosts)]).max().unwrap_or(1);
-    // A single value, a port for one, is everybody's.
+    // A single value, for example one port, applies to all hosts.
     if hosts == 1 || counts().chain([count(parts.hosts)]).any(|list| list != 1 && list != hosts) {
         return whole();
     }

@@ -36,7 +36,7 @@ impl DatabaseUrl {
         parameters.iter().find(asks).map(|(name, value)| format!("{name}={value}"))
     }
 
-    /// Whether it leads to another machine, and does not say that it means to go there without TLS.
+    /// Whether it leads to another machine without stating that TLS is not wanted.
     #[must_use]
     pub fn goes_over_the_network(&self) -> bool {
         let Self::Postgres(url) = self else { return false };

@@ -1,4 +1,4 @@
-//! `DATABASE_URL`: which database, told by the scheme alone.
+//! `DATABASE_URL`: the scheme alone decides which database it is.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ impl DatabaseUrl {
     /// A sentence that names what is wrong and what would be right, without the URL, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
-            // libpq would take a part of such a password for a host, a port or a name, and quote it in an error.
+            // libpq would read part of such a password as a host, a port or a name, and quote it in an error message.
             return if Parts::of(rest).is_whole() {
                 Ok(Self::Postgres(text.to_owned()))
             } else {

@@ -3,7 +3,7 @@
 use super::time::Timestamp;
 use super::token::{Token, TokenDigest};
 
-/// Where tokens stand.
+/// The table that tokens come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenTable {
     /// Django REST framework's, with keys in the clear.
@@ -12,7 +12,7 @@ pub enum TokenTable {
     Knox,
 }
 
-/// What a row says of a key.
+/// The key as stored in a row.
 #[derive(Clone, Debug)]
 pub enum DjangoKey {
     /// The key itself.
@@ -24,7 +24,7 @@ pub enum DjangoKey {
 }
 
 impl DjangoKey {
-    /// What it is found by.
+    /// The digest that the key is looked up by.
     #[must_use]
     pub fn digest(&self) -> Option<TokenDigest> {
         match self {
@@ -42,7 +42,7 @@ pub struct DjangoToken {
     pub user_id: i64,
     /// The row's own key in its table, by which the next ones are found.
     pub row: String,
-    /// The key, or what is left of it.
+    /// The key or its digest.
     pub key: DjangoKey,
     /// The key's first characters.
     pub hint: String,
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn knoxs_digests_are_ours_cut() {
-        let key = Token::presented("8f86adbf", None).unwrap();
+        let key = Token::parse("8f86adbf", None).unwrap();
         let whole = "92ca4fd1cd2ff2e15a0a3fa1d8f5ef42e7c4bdab81ba8b5ee3ed14b5ef1e92e0";
         assert!(knox_digest(whole, "8f86adbfd5c7869").is_none(), "of another algorithm");
         assert!(knox_digest(&"g".repeat(128), "8f86adbfd5c7869").is_none());

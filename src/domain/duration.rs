@@ -26,14 +26,14 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     millis.map(Duration::from_millis).ok_or_else(|| "it is at most 36500d".into())
 }
 
-/// Reads how long something is to live: whole seconds, or what [`parse`] reads, but more than nothing.
+/// Reads how long something is to live: whole seconds, or what [`parse`] reads, but greater than zero.
 ///
 /// # Errors
 /// As [`parse`].
 pub fn lifetime(text: &str) -> Result<Duration, String> {
     let seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let span = parse(&if seconds { format!("{text}s") } else { text.to_owned() })?;
-    if span.is_zero() { Err("it must be more than nothing".into()) } else { Ok(span) }
+    if span.is_zero() { Err("it must be greater than zero".into()) } else { Ok(span) }
 }
 
 /// Writes what [`parse`] reads, in the largest unit that says it whole.

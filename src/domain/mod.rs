@@ -1,4 +1,4 @@
-//! The words of the service: pure values, no input or output.
+//! The domain types: pure values, no input or output.
 //!
 //! Nothing here knows of HTTP, SQL or the environment. Secrets are types of their own whose `Debug` hides them.
 
@@ -18,10 +18,10 @@ pub mod password_rules;
 pub mod profile;
 pub mod random;
 pub mod rate;
+pub mod safe_text;
 pub mod scope;
 pub mod secret_key;
 pub mod session;
-pub mod shown;
 pub mod time;
 pub mod token;
 pub mod user;

@@ -1,10 +1,11 @@
-//! The network that a request comes from, as limits count it: whoever has one IPv6 address has all of its /64.
+//! The network that a request comes from, as limits count it. An IPv6 address counts as its /64, because whoever has
+//! one address there can use all of them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-/// How long a network stays one that a user is known to log in from.
+/// How long after a login a network counts as known for that user.
 pub const KNOWN_FOR: Duration = Duration::from_hours(30 * 24);
 
 /// One IPv4 address, one IPv6 /64, or whoever comes without an address.

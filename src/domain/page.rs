@@ -22,8 +22,8 @@ impl PageRequest {
     }
 }
 
-/// Where a page is read: from the nearer end of its list, for whoever reads from the other passes over all that lies
-/// between.
+/// The rows that a page reads. They are read from the nearer end of the list, because the database must skip all rows
+/// before the offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// From the last row on, backwards.

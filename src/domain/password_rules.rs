@@ -27,7 +27,7 @@ pub fn faults(password: &str, user: &Attributes<'_>) -> Vec<String> {
     let mut attributes = std::iter::once(("username", user.username)).chain(profile);
     let mut faults = Vec::new();
     if password.len() > 4096 {
-        // Nothing on the list is that long, and to compare it with the user costs too much.
+        // No common password is that long, and comparing it with the user's fields would cost too much.
         faults.push("This password is too long. It must contain at most 4096 bytes.".into());
     } else {
         let chars = sorted(&password.to_lowercase());

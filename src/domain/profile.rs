@@ -1,5 +1,5 @@
-//! What a user is besides a name to log in with and rights: texts, each of which may be empty. This is the one list of
-//! them. The API, the console, imports, the audit log and OpenAPI go through [`ProfileField::ALL`]; the columns are in
+//! A user's profile: texts besides the username and rights, each of which may be empty. This is the only list of them.
+//! The API, the console, imports, the audit log and OpenAPI use [`ProfileField::ALL`]; the columns are in
 //! `store/schema.rs` and `store/users/row.rs`.
 
 use std::convert::Infallible;
@@ -178,7 +178,7 @@ impl PartialSchema for Profile {
 impl ToSchema for Profile {}
 
 impl ProfilePatch {
-    /// Only what is not so in `known`.
+    /// Only the fields that differ from `known`.
     #[must_use]
     pub fn new_to(&self, known: &Profile) -> Self {
         Self::from_fn(|field| self.get(field).clone().filter(|wanted| wanted != known.get(field)))

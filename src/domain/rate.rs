@@ -18,7 +18,7 @@ impl Rate {
     /// # Errors
     /// A sentence that says what is expected.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let expected = || format!("`{text}` is no limit; write for example 10/min, 100/hour or none");
+        let expected = || format!("`{text}` is not a limit; write for example 10/min, 100/hour or none");
         let (count, period) = text.split_once('/').ok_or_else(expected)?;
         let count = count.parse().ok().filter(|count| *count > 0).ok_or_else(expected)?;
         let seconds = match period.chars().next() {

@@ -1,15 +1,15 @@
 //! Scopes: what a named token is for (RFC 6749 section 3.3).
 
-/// What a named token needs, beside its user's rights, to do on jeton itself what staff do.
+/// The scope that a named token needs, in addition to its user's rights, to act as staff on jeton itself.
 pub const ADMIN: &str = "jeton:admin";
 
-/// Scopes that begin so mean something to jeton itself: staff give them.
+/// The prefix of scopes that jeton itself interprets. Only staff may grant them.
 const RESERVED: &str = "jeton:";
 
-/// The longest list of scopes, in characters: it comes back in headers.
+/// The longest list of scopes, in characters. It is sent back in headers, so it is kept short.
 pub const MAX_CHARS: usize = 1000;
 
-/// Scope text in its one form: scope tokens separated by single blanks, each once, in the order given.
+/// Normalises scopes: single blanks between them, each scope once, in the order given.
 ///
 /// # Errors
 /// When it is too long, or a character stands in it that RFC 6749 does not allow in a scope token.
@@ -41,7 +41,7 @@ pub fn has(scopes: &str, wanted: &str) -> bool {
     each(scopes).any(|scope| scope == wanted)
 }
 
-/// Whether only staff give this scope.
+/// Whether only staff may grant this scope.
 #[must_use]
 pub fn is_reserved(scope: &str) -> bool {
     scope.starts_with(RESERVED)

@@ -8,9 +8,9 @@ use subtle::ConstantTimeEq;
 
 use super::random;
 
-/// A session that is not used for so long is over.
+/// A session ends when it was not used for this long.
 pub const SESSION_IDLE: Duration = Duration::from_mins(30);
-/// So is one this old, however much it is used.
+/// A session ends at this age, even if it is in use.
 pub const SESSION_MAX: Duration = Duration::from_hours(12);
 
 /// How many random bytes tell the forms of one session apart.
@@ -47,8 +47,8 @@ impl SessionKey {
         SessionDigest(self.derived(b""))
     }
 
-    /// What each form of a page must send back: another site can neither read it nor make it. Each page has another, so
-    /// that a form that is sent again is known.
+    /// A CSRF token for the forms of one page. Another site can neither read nor forge it. Each page has its own, so
+    /// that a form that is submitted twice is recognised.
     #[must_use]
     pub fn form_token(&self) -> String {
         self.form_token_of(random::bytes())
@@ -59,7 +59,7 @@ impl SessionKey {
         format!("{}{}", hex::encode(number), hex::encode(proof))
     }
 
-    /// Whether a form is of a page that was made for this session; takes the same time for all that could be one's.
+    /// Whether `form_token` was made for this session. Takes the same time for all tokens of the right length.
     #[must_use]
     pub fn made(&self, form_token: &str) -> bool {
         let mut number = [0; FORM_NUMBER];
@@ -68,7 +68,7 @@ impl SessionKey {
             && bool::from(self.form_token_of(number).as_bytes().ct_eq(form_token.as_bytes()))
     }
 
-    /// What a form is known by that was sent to `path`.
+    /// The digest by which a form that was submitted to `path` is remembered.
     #[must_use]
     pub fn form(&self, path: &str, form_token: &str) -> FormDigest {
         FormDigest(self.derived(format!("jeton/form-sent/v1 {form_token} {path}").as_bytes()))
@@ -88,7 +88,7 @@ impl fmt::Debug for SessionKey {
     }
 }
 
-/// What a form that is good once is remembered by.
+/// The digest by which a one-time form is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FormDigest([u8; 32]);
 

@@ -86,10 +86,10 @@ impl Timestamp {
         Duration::from_micros(self.0.abs_diff(other.0))
     }
 
-    /// What was noted as later than this, was noted by a clock that was wrong: it is replaced, while a clock that is some
-    /// hours behind another sets nothing back.
+    /// The latest time that is believed when it is read back. A later one was written by a wrong clock and is replaced.
+    /// A clock that is some hours behind another one does not move times back.
     #[must_use]
-    pub fn latest_credible(self) -> Self {
+    pub fn latest_plausible(self) -> Self {
         self.after(Duration::from_hours(24))
     }
 
@@ -143,8 +143,8 @@ pub enum Clock {
     Fixed(FixedClock),
 }
 
-/// The time that passes, the same for all machines of a test, and how far ahead of it this machine's clock is, in
-/// microseconds.
+/// A clock for tests: the time that passes for all machines of a test, and by how many microseconds this machine's
+/// clock is ahead of it.
 #[derive(Clone, Debug)]
 pub struct FixedClock {
     passed: Arc<AtomicI64>,
@@ -158,7 +158,7 @@ impl Clock {
         Self::Fixed(FixedClock { passed: Arc::new(AtomicI64::new(start.0)), ahead: Arc::default() })
     }
 
-    /// The moment it is: what clients and other nodes understand, and whoever sets the machine's clock decides.
+    /// The wall clock's time, as clients and other nodes see it. It jumps when somebody sets the machine's clock.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one reader of the real clock")]
     pub fn now(&self) -> Timestamp {
@@ -168,7 +168,7 @@ impl Clock {
         }
     }
 
-    /// The same moment by a clock that nobody sets: for spans that begin and end in this process.
+    /// The time by a clock that nobody sets (monotonic): for durations that begin and end in this process.
     #[must_use]
     pub fn uptime(&self) -> Uptime {
         match self {
@@ -179,9 +179,9 @@ impl Clock {
         }
     }
 
-    /// The same moment by both, read together: again, if the process was kept from running in between.
+    /// Both times, read together. They are read again if the process was suspended in between.
     #[must_use]
-    pub fn both(&self) -> (Timestamp, Uptime) {
+    pub fn now_and_uptime(&self) -> (Timestamp, Uptime) {
         loop {
             let (uptime, time) = (self.uptime(), self.now());
             if self.uptime().since(uptime) < Duration::from_millis(100) {
@@ -190,9 +190,9 @@ impl Clock {
         }
     }
 
-    /// What another machine's clock says, which said `theirs`; to a test the time that it has let pass.
+    /// The time of another machine whose clock said `theirs`; in a test, the time that has passed.
     #[must_use]
-    pub fn elsewhere(&self, theirs: Timestamp) -> Timestamp {
+    pub fn remote_time(&self, theirs: Timestamp) -> Timestamp {
         match self {
             Self::System => theirs,
             Self::Fixed(clock) => Timestamp(clock.passed.load(Ordering::SeqCst)),
@@ -223,8 +223,8 @@ impl Clock {
     }
 }
 
-/// How long the machine has been up, in nanoseconds, the time it was asleep included; never jumps. Unlike
-/// `std::time::Instant`, for which a suspended machine lost no time: a proof must not outlive a night's sleep.
+/// The time since the machine was started, in nanoseconds, including the time it was suspended; it never jumps.
+/// `std::time::Instant` does not count suspended time, so a cache would still count as fresh after a night's sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Uptime(u64);
 

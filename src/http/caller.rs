@@ -1,4 +1,4 @@
-//! Who is asking: the credentials in `Authorization`, in headers of the operator's choice, and in forms.
+//! Authentication: the credentials in `Authorization`, in headers of the operator's choice, and in forms.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -10,67 +10,67 @@ use crate::http::AppState;
 use crate::http::drf::body::{Charset, form};
 use crate::http::edge::client_address;
 use crate::http::error::HttpError;
-use crate::logging::Request;
+use crate::logging::RequestContext;
 use crate::service::{AuthenticationFault, Caller, Error, Holder, Identity};
 
-/// Where a key may stand beside `Authorization`.
+/// Where a key may be sent, beside `Authorization`.
 #[derive(Clone, Debug, Default)]
-pub struct KeyPlaces {
+pub struct KeySources {
     /// Headers whose whole value is a key.
     pub headers: Vec<HeaderName>,
     /// At `/auth/verify`, the password of HTTP Basic.
     pub basic: bool,
 }
 
-impl KeyPlaces {
-    /// As the settings name them; a name that is none of a header is left out, and the settings' check refuses it.
+impl KeySources {
+    /// From the settings. Their check has refused names that are not header names; here such a name is left out.
     #[must_use]
     pub fn new(headers: &[String], basic: bool) -> Self {
         Self { headers: headers.iter().filter_map(|name| name.parse().ok()).collect(), basic }
     }
 }
 
-/// What stands in `Authorization`.
+/// The credentials in `Authorization`.
 #[derive(Debug)]
 pub enum Credentials {
     /// Nothing.
     None,
-    /// A scheme that is not ours.
-    Foreign,
-    /// A key behind one of our keywords.
+    /// Another scheme.
+    OtherScheme,
+    /// A key after one of the accepted keywords.
     Key(String),
-    /// One of our keywords, but no key.
+    /// An accepted keyword without a valid key.
     Refused(AuthenticationFault),
     /// Pairs of client id and secret: HTTP Basic, form-decoded (RFC 6749 section 2.3.1), and as sent.
     Basic(Vec<(String, ClientSecret)>),
 }
 
 impl Credentials {
-    /// These, or where they are no client's, the key that stands in another header. A client is whose request it is,
-    /// whatever its own caller's headers that it passes on say.
+    /// These credentials if they are a client's, else the key in another header. A client's credentials win, because a
+    /// client may pass on headers of its own caller.
     pub fn or_key(self, request: &HttpRequest, state: &AppState) -> Self {
         if matches!(self, Self::Basic(_)) {
             return self;
         }
-        let otherwise = if matches!(self, Self::Foreign) { Self::Foreign } else { Self::None };
+        let otherwise = if matches!(self, Self::OtherScheme) { Self::OtherScheme } else { Self::None };
         match self.key(request, state, false) {
             Ok(key) => key.map_or(otherwise, Self::Key),
             Err(fault) => Self::Refused(fault),
         }
     }
 
-    /// The one key of a request that nothing but a key is wanted of; with `basic`, also as HTTP Basic has it.
+    /// The key of a request to a route that accepts only keys. With `basic`, HTTP Basic may hold it too.
     fn key(self, request: &HttpRequest, state: &AppState, basic: bool) -> Result<Option<String>, AuthenticationFault> {
         let mut shown = match self {
             Self::Key(key) => Some(key),
             Self::Refused(fault) => return Err(fault),
             Self::Basic(pairs) if basic => pairs.last().map(key_of_basic).filter(|key| !key.is_empty()),
-            Self::None | Self::Foreign | Self::Basic(_) => None,
+            Self::None | Self::OtherScheme | Self::Basic(_) => None,
         };
         for value in state.options.keys.headers.iter().flat_map(|name| request.headers().get_all(name)) {
             let key = str::from_utf8(value.as_bytes()).map_err(|_| AuthenticationFault::InvalidCharacters)?;
             match &shown {
-                // An empty one is none: gateways that pass a header on write it so where there is none.
+                // An empty header counts as missing: gateways send one when their client sent none.
                 _ if key.is_empty() => {}
                 Some(other) if other != key => return Err(AuthenticationFault::TwoKeys),
                 _ => shown = Some(key.to_owned()),
@@ -90,7 +90,7 @@ impl Credentials {
             return Self::Basic(words.next().filter(|_| words.next().is_none()).map_or_else(Vec::new, basic));
         }
         if !state.options.auth_keywords.iter().any(|keyword| scheme.eq_ignore_ascii_case(keyword.as_bytes())) {
-            return if scheme.is_empty() { Self::None } else { Self::Foreign };
+            return if scheme.is_empty() { Self::None } else { Self::OtherScheme };
         }
         let key = match (words.next(), words.next()) {
             (None, _) => return Self::Refused(AuthenticationFault::NoKey),
@@ -104,12 +104,12 @@ impl Credentials {
     }
 }
 
-/// The password; where it is empty the name, for tools that know one field only (`curl -u <key>:`).
+/// The password, or the name if the password is empty, for tools that have only one field (`curl -u <key>:`).
 fn key_of_basic((name, password): &(String, ClientSecret)) -> String {
     if password.expose().is_empty() { name.clone() } else { password.expose().to_owned() }
 }
 
-/// Pairs of client id and secret of HTTP Basic, the last one as it was sent.
+/// The possible pairs of client id and secret of HTTP Basic: form-decoded, and as sent.
 pub fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
     let Some(decoded) = BASE64_STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
         return Vec::new();
@@ -128,26 +128,26 @@ pub fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
     candidates
 }
 
-/// The holder of the token in `Authorization`, as the database has them now, and they as somebody who asks for a change.
+/// The user and token of the key in the request, read from the database, and the user as the caller of a change.
 ///
 /// # Errors
 /// 401 with DRF's sentences.
 pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
     let key = key(request, state, false)?;
     let holder = state.service.introspection.authenticate(&key).await?;
-    Request::is_of_user(&holder.user.username);
+    RequestContext::set_user(&holder.user.username);
     let caller = Caller::holder(&holder, client_address(request, state));
     Ok((holder, caller))
 }
 
-/// Whose token a gateway's client shows, as introspection says.
+/// The user and token of the key that a gateway's client sent, from introspection (and its cache).
 ///
 /// # Errors
 /// As [`holder`].
 pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identity, HttpError> {
     let key = key(request, state, state.options.keys.basic)?;
     let identity = state.service.introspection.identify(&key).await?;
-    Request::is_of_user(&identity.username);
+    RequestContext::set_user(&identity.username);
     Ok(identity)
 }
 

@@ -10,11 +10,11 @@ use super::endpoints::groups;
 use super::oauth::verify;
 
 const DESCRIPTION: &str = "\
-Opaque tokens for a username and a password, and an answer to services that ask whose a token is.
+Opaque tokens for a username and a password, and token introspection for services.
 
 Every path works with and without its trailing slash. `HEAD` works where `GET` does, and `OPTIONS` everywhere but at \
-probes. A method that a path does not have is answered 405, a path that there is not 404, both with `{\"detail\": \
-\"..\"}`. A request may name itself with `X-Request-Id`. Bodies are at most 64 KiB.";
+probes. A method that a path does not have gets 405, an unknown path 404, both with `{\"detail\": \
+\"..\"}`. A request may carry its own `X-Request-Id`. Bodies are at most 64 KiB.";
 
 /// OpenAPI of every endpoint.
 #[must_use]
@@ -32,7 +32,7 @@ pub fn document() -> Value {
     }
     let document: OpenApi = document.paths(paths).components(Some(components)).build();
     let mut document = serde_json::to_value(document).expect("a document is JSON");
-    // What utoipa has no word for: an answer that is said to have a header has it.
+    // utoipa cannot express that a documented header is always present.
     for header in document["components"]["headers"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
         header["required"] = json!(true);
     }
@@ -70,7 +70,7 @@ fn components() -> Components {
     components
 }
 
-/// A form has no null: what JSON may say to be null is left out.
+/// Removes `null` from the types of a form's fields: a form has no null.
 fn without_null(form: &mut Value) {
     for field in
         form.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(|fields| fields.values_mut())

@@ -24,20 +24,20 @@ pub fn groups() -> Vec<Group> {
         Group { name, text, endpoints }
     };
     vec![
-        group("Login", "For whoever has a password.", &[login::endpoints, logout::endpoints, me::endpoints]),
+        group("Login", "For users with a password.", &[login::endpoints, logout::endpoints, me::endpoints]),
         group(
             "OAuth",
-            "For services that are shown a token.",
+            "For services that check tokens.",
             &[introspect::endpoints, revoke::endpoints, metadata::endpoints, verify::endpoints],
         ),
-        group("Own tokens", "For whoever has a token.", &[own::tokens::endpoints]),
+        group("Own tokens", "For holders of a token.", &[own::tokens::endpoints]),
         group("Users", "For staff.", &[users::endpoints, password::endpoints]),
         group("Tokens", "For staff.", &[tokens::endpoints, regenerate::endpoints, explain::endpoints]),
         group("Clients", "For superusers.", &[clients::endpoints]),
         group("Audit", "For staff.", &[audit::endpoints]),
         group(
             "Service",
-            "For whoever runs it.",
+            "For operators.",
             &[health::endpoints, metrics::endpoints, openapi::endpoints, docs::endpoints],
         ),
     ]

@@ -1,4 +1,4 @@
-//! From a verb's error to an answer: the one place that decides status and words. The cause goes to the log here, once.
+//! Turns errors into answers. This is the one place that decides status and message. It logs the cause, once.
 
 use std::fmt;
 
@@ -12,19 +12,19 @@ use utoipa::ToSchema;
 use crate::http::drf::{self, Detail};
 use crate::service::{AuthenticationFault, Error, Faults};
 
-/// What asks for HTTP Basic.
+/// The challenge for HTTP Basic.
 pub const BASIC_CHALLENGE: &str = "Basic realm=\"jeton\"";
 
 /// An answer, or the refusal of a request.
 pub type Answered = Result<HttpResponse, HttpError>;
 
-/// The body of a refusal at an OAuth endpoint (RFC 6749 section 5.2).
+/// The error body of an OAuth endpoint (RFC 6749 section 5.2).
 #[derive(Serialize, ToSchema)]
 pub struct OAuthError<'a> {
-    /// A word for programs.
+    /// The error code.
     #[schema(example = "invalid_request")]
     pub error: &'a str,
-    /// A sentence for people.
+    /// The error message.
     #[serde(skip_serializing_if = "str::is_empty")]
     #[schema(example = "the parameter token is missing")]
     pub error_description: &'a str,
@@ -39,7 +39,7 @@ impl<'a> OAuthError<'a> {
 /// Why a request is answered with an error.
 #[derive(Debug)]
 pub enum HttpError {
-    /// A verb refused.
+    /// An error of the service.
     Service(Error),
     /// As `Service`, with what `WWW-Authenticate` asks for.
     NotAuthenticated(AuthenticationFault, Vec<String>),
@@ -47,12 +47,12 @@ pub enum HttpError {
     Detail(StatusCode, String),
     /// `{"error", "error_description"}` (RFC 6749 section 5.2).
     OAuth(&'static str, &'static str),
-    /// The verb of an OAuth endpoint refused.
+    /// An error of the service, at an OAuth endpoint.
     OAuthService(Error),
-    /// Strangers' bodies hold as much as they may.
-    Crowded,
+    /// The request bodies in memory have reached their limit.
+    Overloaded,
     /// The same at an OAuth endpoint.
-    OAuthCrowded,
+    OAuthOverloaded,
 }
 
 impl From<Error> for HttpError {
@@ -93,7 +93,7 @@ impl fmt::Display for HttpError {
             Self::NotAuthenticated(fault, _) => fault.fmt(f),
             Self::Detail(_, detail) => f.write_str(detail),
             Self::OAuth(error, description) => write!(f, "{error}: {description}"),
-            Self::Crowded | Self::OAuthCrowded => f.write_str("Too many requests at once, try again later."),
+            Self::Overloaded | Self::OAuthOverloaded => f.write_str("Too many requests at once, try again later."),
         }
     }
 }
@@ -118,8 +118,8 @@ impl ResponseError for HttpError {
                 with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
             }
             Self::Service(error) | Self::OAuthService(error) => service_answer(error),
-            Self::Crowded => with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: &self.to_string() }),
-            Self::OAuthCrowded => {
+            Self::Overloaded => with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: &self.to_string() }),
+            Self::OAuthOverloaded => {
                 with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
             }
         }

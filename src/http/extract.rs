@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::caller;
 use super::drf::body::{self, Data};
 use super::drf::fields::Fields;
-use super::drf::pages::ListQuery;
+use super::drf::pagination::ListQuery;
 use super::drf::query::Query;
 use super::endpoint::{Access, Incoming, MayCall, Operation, Part};
 use super::error::HttpError;
@@ -176,12 +176,12 @@ impl Part for Body {
 
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
-        let body = body::read_known(&incoming.request, payload, body::MAX_BODY).await?;
+        let body = body::read_authenticated(&incoming.request, payload, body::MAX_BODY).await?;
         Ok(Self(body::parse(&incoming.request, body)?))
     }
 }
 
-/// The body where none is asked for: too large is too large.
+/// The body of a route that takes none. A body that is too large is refused all the same.
 pub struct NoBody;
 
 impl Part for NoBody {
@@ -191,7 +191,7 @@ impl Part for NoBody {
 
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
-        body::read_known(&incoming.request, payload, body::MAX_BODY).await?;
+        body::read_authenticated(&incoming.request, payload, body::MAX_BODY).await?;
         Ok(Self)
     }
 }

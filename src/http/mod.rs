@@ -18,9 +18,9 @@ mod own;
 mod routes;
 mod state;
 
-pub use caller::KeyPlaces;
+pub use caller::KeySources;
 pub use document::document;
-pub use edge::{Connection, FastLane, Front, cross_origin, refused, surround};
+pub use edge::{Connection, FastLane, OuterLayer, cross_origin, identify_and_log, refused};
 pub use endpoint::{Access, Endpoint};
 pub use endpoints::endpoints;
 pub use options::HttpOptions;

@@ -21,7 +21,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(drf::not_found));
 }
 
-/// `/metrics`: with the other routes, or alone on an address of its own (`JETON_METRICS_LISTEN`).
+/// `/metrics`: with the other routes, or alone on a separate address (`JETON_METRICS_LISTEN`).
 pub fn metrics_routes(config: &mut web::ServiceConfig) {
     serve(config, ops::metrics::endpoints());
 }
@@ -42,7 +42,7 @@ fn serve(config: &mut web::ServiceConfig, served: impl IntoIterator<Item = Endpo
         if let Some(allow) = allow(&endpoints) {
             headers = headers.add((ALLOW, allow));
         }
-        // No answer may be kept by anybody, refusals neither.
+        // `no-store` on every answer, errors too.
         if endpoints.iter().any(|endpoint| endpoint.operation.always_has(Header::NoStore)) {
             headers = headers.add((CACHE_CONTROL, "no-store"));
         }

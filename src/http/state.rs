@@ -10,16 +10,16 @@ pub type State = actix_web::web::Data<AppState>;
 
 /// What every handler may use.
 pub struct AppState {
-    /// The verbs.
+    /// The service layer.
     pub service: Service,
-    /// What the operator decides.
+    /// The operator's settings for the routes.
     pub options: HttpOptions,
     /// Whose `X-Forwarded-For` counts.
     pub(super) trusted_proxies: TrustedProxies,
-    /// What bodies hold of callers who are not known yet.
+    /// Memory for request bodies of callers who are not authenticated yet.
     pub(super) bodies: Budget,
-    /// What bodies hold of callers whose head says who they are.
-    pub(super) known_bodies: Budget,
+    /// Memory for request bodies of callers who sent credentials in the head.
+    pub(super) authenticated_bodies: Budget,
 }
 
 impl AppState {
@@ -29,8 +29,8 @@ impl AppState {
         Self {
             service,
             trusted_proxies: TrustedProxies::new(options.trusted_proxies.clone()),
-            bodies: Budget::of_strangers(),
-            known_bodies: Budget::of_known(),
+            bodies: Budget::for_unauthenticated(),
+            authenticated_bodies: Budget::for_authenticated(),
             options,
         }
     }

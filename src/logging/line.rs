@@ -1,4 +1,4 @@
-//! How a line is written.
+//! The format of a line, as text and as JSON.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -7,8 +7,8 @@ use log::Record;
 use log::kv::{Error, Key, Value, VisitSource, VisitValue};
 use serde_json::{Map, json};
 
-use super::Request;
-use crate::domain::shown::{one_line, turns, visible};
+use super::RequestContext;
+use crate::domain::safe_text::{is_invisible, one_line, visible};
 use crate::domain::time::Clock;
 
 const REQUEST_ID: &str = "request_id";
@@ -34,19 +34,24 @@ pub fn json(out: &mut impl Write, record: &Record<'_>) -> std::io::Result<()> {
     writeln!(out, "{}", escaped(&serde_json::Value::Object(fields.of(record))))
 }
 
-/// Whether text can stand without quotes: what a caller sends must not look like another field, or begin a line.
+/// Whether text can be written without quotes. What a caller sends must not look like another field or begin a new
+/// line.
 fn is_plain(text: &str) -> bool {
-    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || turns(c) || "\"=\\".contains(c))
+    !text.is_empty()
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || "\"=\\".contains(c))
 }
 
-/// JSON without a character that would move what a terminal shows.
+/// JSON in which control and bidirectional characters are escaped, so that they do not change what a terminal shows.
 fn escaped(value: &serde_json::Value) -> String {
     let json = value.to_string();
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
-        // All of them are of the plane that `\u` can name.
-        let written =
-            if c.is_control() || turns(c) { write!(escaped, "\\u{:04x}", u32::from(c)) } else { escaped.write_char(c) };
+        // All of them are in the plane that four digits after `\u` can name.
+        let written = if c.is_control() || is_invisible(c) {
+            write!(escaped, "\\u{:04x}", u32::from(c))
+        } else {
+            escaped.write_char(c)
+        };
         written.expect("a string takes everything");
     }
     escaped
@@ -56,9 +61,9 @@ fn escaped(value: &serde_json::Value) -> String {
 struct Fields(Map<String, serde_json::Value>);
 
 impl Fields {
-    /// Those of the request that is served, then the line's own.
+    /// The fields of the current request, then the line's own.
     fn of(mut self, record: &Record<'_>) -> Map<String, serde_json::Value> {
-        if let Some(request) = Request::current() {
+        if let Some(request) = RequestContext::current() {
             self.0.insert(REQUEST_ID.into(), json!(request.id()));
         }
         // Visiting fails only where `visit_pair` does, and it does not.
@@ -71,7 +76,7 @@ impl<'kvs> VisitSource<'kvs> for Fields {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
         let mut read = Read(serde_json::Value::Null);
         value.visit(&mut read)?;
-        // What is not known is left out.
+        // A field without a value is left out.
         if !read.0.is_null() {
             self.0.insert(key.as_str().to_owned(), read.0);
         }
@@ -79,7 +84,7 @@ impl<'kvs> VisitSource<'kvs> for Fields {
     }
 }
 
-/// A field's value: a number or a truth as itself, all else as text.
+/// A field's value: numbers and booleans keep their type, everything else becomes text.
 struct Read(serde_json::Value);
 
 impl VisitValue<'_> for Read {
@@ -150,12 +155,12 @@ mod tests {
         let nothing = Record::builder().build();
         let record = || fields(&nothing);
         assert_eq!(record(), "{}");
-        let request = Request::new("an-id");
+        let request = RequestContext::new("an-id");
         let (here, there) = request.clone().within(|| {
-            Request::is_of_user("amy");
-            Request::is_of_client("too late");
-            let carried = super::super::carried(|| fields(&Record::builder().build()));
-            (record(), std::thread::scope(|scope| scope.spawn(carried).join().unwrap()))
+            RequestContext::set_user("amy");
+            RequestContext::set_client("too late");
+            let propagate = super::super::propagate(|| fields(&Record::builder().build()));
+            (record(), std::thread::scope(|scope| scope.spawn(propagate).join().unwrap()))
         });
         assert_eq!([here.as_str(), there.as_str()], [r#"{"request_id":"an-id"}"#; 2]);
         assert_eq!((request.user(), request.client()), (Some("amy"), None));

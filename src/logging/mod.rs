@@ -1,5 +1,5 @@
-//! The log, on standard error: for people, or one JSON object a line. Both carry the same fields; `docs/logging.md` has
-//! them all.
+//! The log, on standard error: text for people, or one JSON object per line. Both have the same fields, which
+//! `docs/logging.md` lists.
 
 mod filter;
 mod line;
@@ -14,8 +14,8 @@ use std::time::Duration;
 use env_logger::{Builder, Target};
 use log::{Level, Log, Record};
 
-pub use queue::Lines;
-pub use request::{Request, carried};
+pub use queue::LogQueue;
+pub use request::{RequestContext, propagate};
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +31,13 @@ pub fn start(filter: &str, format: LogFormat) {
     install(builder(filter, format), None);
 }
 
-/// The same for a server, which must not wait until somebody has read a line: they go through a queue, and what it has no
-/// room for is dropped.
+/// The same for a server, which must not wait for the reader of its log: lines go through a queue, and lines that do
+/// not fit into it are dropped.
 ///
 /// # Errors
 /// When the operating system gives no thread.
-pub fn start_queued(filter: &str, format: LogFormat) -> std::io::Result<Lines> {
-    let lines = Lines::start(match format {
+pub fn start_queued(filter: &str, format: LogFormat) -> std::io::Result<LogQueue> {
+    let lines = LogQueue::start(match format {
         LogFormat::Text => |dropped| notice(dropped, line::text),
         LogFormat::Json => |dropped| notice(dropped, line::json),
     })?;
@@ -49,7 +49,7 @@ pub fn start_queued(filter: &str, format: LogFormat) -> std::io::Result<Lines> {
 
 fn builder(filter: &str, format: LogFormat) -> Builder {
     let mut builder = Builder::new();
-    builder.parse_filters(&filter::quiet(filter));
+    builder.parse_filters(&filter::with_crate_defaults(filter));
     match format {
         LogFormat::Text => builder.format(line::text),
         LogFormat::Json => builder.format(line::json),
@@ -57,10 +57,10 @@ fn builder(filter: &str, format: LogFormat) -> Builder {
     builder
 }
 
-/// How long a panic waits for its line to be written: it may be the last that this process says.
-const LAST_WORDS: Duration = Duration::from_millis(250);
+/// How long a panic waits for its line to be written. It may be the last line of this process.
+const PANIC_FLUSH_TIMEOUT: Duration = Duration::from_millis(250);
 
-fn install(mut builder: Builder, lines: Option<Lines>) {
+fn install(mut builder: Builder, lines: Option<LogQueue>) {
     let logger = builder.build();
     let level = logger.filter();
     if log::set_boxed_logger(Box::new(logger) as Box<dyn Log>).is_ok() {
@@ -73,16 +73,16 @@ fn install(mut builder: Builder, lines: Option<Lines>) {
                 default(panic);
             }
             if let Some(lines) = &lines {
-                lines.flush(LAST_WORDS);
+                lines.flush(PANIC_FLUSH_TIMEOUT);
             }
         }));
     }
 }
 
-/// The line that stands where others were dropped, whatever the filter says.
+/// The line that reports dropped lines, in their place and whatever the filter.
 fn notice(dropped: u64, line: fn(&mut Vec<u8>, &Record<'_>) -> std::io::Result<()>) -> Vec<u8> {
     let lines = if dropped == 1 { "line of the log was" } else { "lines of the log were" };
-    let words = format!("{dropped} {lines} dropped: they were written faster than somebody read them");
+    let words = format!("{dropped} {lines} dropped: they were written faster than they were read");
     let mut text = Vec::new();
     let mut record = Record::builder();
     record.level(Level::Warn).target(module_path!());
@@ -90,7 +90,7 @@ fn notice(dropped: u64, line: fn(&mut Vec<u8>, &Record<'_>) -> std::io::Result<(
     text
 }
 
-/// Rust itself writes several lines, without the request that it happened in.
+/// Logs a panic as one line, with the current request. Rust's own hook writes several lines without it.
 fn panicked(panic: &PanicHookInfo<'_>) {
     let message = panic.payload_as_str().unwrap_or("no message");
     let place = panic.location().map(ToString::to_string);

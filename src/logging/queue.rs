@@ -1,5 +1,5 @@
-//! Lines on their way to standard error: a bounded queue, and a thread that writes. Whoever has a line to write never waits
-//! for whoever reads the log.
+//! A bounded queue of log lines, and a thread that writes them to standard error. A thread that logs never waits for
+//! the reader of the log.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -9,40 +9,40 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// What may wait to be written, in bytes: some ten thousand lines.
-const MOST: usize = 4 * 1024 * 1024;
+/// The size of the queue in bytes: some ten thousand lines.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long before standard error is tried again where it says that it takes nothing now.
+/// The pause before standard error is tried again after `WouldBlock`.
 const RETRY: Duration = Duration::from_millis(10);
 
-/// Makes the line that says how many were dropped.
+/// Formats the line that reports how many lines were dropped.
 pub type Notice = fn(u64) -> Vec<u8>;
 
-/// A handle to the lines on their way.
+/// A handle to the queue.
 #[derive(Clone)]
-pub struct Lines(Arc<Queue>);
+pub struct LogQueue(Arc<Shared>);
 
 #[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
+struct Shared {
+    state: Mutex<Pending>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct Pending {
     waiting: Vec<u8>,
     is_writing: bool,
     dropped: u64,
-    told: u64,
+    reported: u64,
 }
 
-impl Lines {
+impl LogQueue {
     /// Starts the thread.
     ///
     /// # Errors
     /// When the operating system gives no thread, or there is no standard error.
     pub(super) fn start(notice: Notice) -> io::Result<Self> {
-        // Not by way of the standard library's own handle: its lock would be held for as long as a line is not taken.
+        // Not the standard library's handle: its lock would be held while a write blocks.
         let mut out = File::from(io::stderr().as_fd().try_clone_to_owned()?);
         let lines = Self(Arc::default());
         let queue = Arc::clone(&lines.0);
@@ -60,20 +60,20 @@ impl Lines {
         self.0.lock().dropped
     }
 
-    /// Waits until everything is written, at most so long; says whether it is.
+    /// Waits until everything is written, but no longer than `limit`. Returns whether it is.
     pub fn flush(&self, limit: Duration) -> bool {
         let state = self.0.lock();
-        let waits = |state: &mut State| state.is_writing || !state.waiting.is_empty();
+        let waits = |state: &mut Pending| state.is_writing || !state.waiting.is_empty();
         let waited = self.0.changed.wait_timeout_while(state, limit, waits);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
 
-/// Takes a line, or drops it where there is no room.
-impl Write for Lines {
+/// Queues a line, or drops it if there is no room.
+impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut state = self.0.lock();
-        if state.waiting.len() + line.len() > MOST {
+        if state.waiting.len() + line.len() > MAX_BYTES {
             state.dropped += 1;
             return Ok(line.len());
         }
@@ -91,28 +91,28 @@ impl Write for Lines {
     }
 }
 
-impl Queue {
-    // Nobody panics who holds it.
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl Shared {
+    // No code panics while it holds the lock.
+    fn lock(&self) -> MutexGuard<'_, Pending> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for lines and writes them; then how many were dropped meanwhile, for they would have come behind these.
+    /// Waits for lines and writes them. Then reports how many were dropped: those would have come next.
     fn write_some(&self, out: &mut impl Write, notice: Notice) {
         let waiting = self.changed.wait_while(self.lock(), |state| state.waiting.is_empty());
         let mut state = waiting.unwrap_or_else(PoisonError::into_inner);
         let lines = mem::take(&mut state.waiting);
         let dropped = state.dropped;
-        let untold = dropped - state.told;
+        let unreported = dropped - state.reported;
         state.is_writing = true;
         drop(state);
         let lost = write_all(out, &lines);
-        let is_told = untold > 0 && lost == 0 && write_all(out, &notice(untold)) == 0;
+        let is_reported = unreported > 0 && lost == 0 && write_all(out, &notice(unreported)) == 0;
         let mut state = self.lock();
         state.is_writing = false;
         state.dropped += lost;
-        if is_told {
-            state.told = dropped;
+        if is_reported {
+            state.reported = dropped;
         }
         drop(state);
         self.changed.notify_all();
@@ -125,7 +125,7 @@ fn write_all(out: &mut impl Write, mut lines: &[u8]) -> u64 {
         match out.write(lines) {
             Ok(written @ 1..) => lines = &lines[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Whoever shares it with this process may have told it not to wait.
+            // Another process that shares standard error may have made it non-blocking.
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY),
             Ok(_) | Err(_) => return lines.split_inclusive(|byte| *byte == b'\n').count() as u64,
         }
@@ -141,7 +141,7 @@ mod tests {
         format!("{dropped} dropped\n").into_bytes()
     }
 
-    fn written(queue: &Queue) -> String {
+    fn written(queue: &Shared) -> String {
         let mut out = Vec::new();
         queue.write_some(&mut out, notice);
         String::from_utf8(out).unwrap()
@@ -149,18 +149,18 @@ mod tests {
 
     #[test]
     fn what_has_no_room_is_dropped_counted_and_told_where_it_would_have_stood() {
-        let mut lines = Lines(Arc::default());
-        let line = [b"x".repeat(MOST / 4 - 1), b"\n".to_vec()].concat();
+        let mut lines = LogQueue(Arc::default());
+        let line = [b"x".repeat(MAX_BYTES / 4 - 1), b"\n".to_vec()].concat();
         for _ in 0..7 {
             lines.write_all(&line).unwrap();
         }
         assert_eq!(lines.dropped(), 3);
-        assert!(!Lines::flush(&lines, Duration::ZERO));
+        assert!(!LogQueue::flush(&lines, Duration::ZERO));
         let text = written(&lines.0);
-        assert!(text.len() > MOST && text.ends_with("x\n3 dropped\n"), "{} bytes", text.len());
-        assert!(Lines::flush(&lines, Duration::ZERO));
+        assert!(text.len() > MAX_BYTES && text.ends_with("x\n3 dropped\n"), "{} bytes", text.len());
+        assert!(LogQueue::flush(&lines, Duration::ZERO));
         lines.write_all(b"more\n").unwrap();
-        assert_eq!(written(&lines.0), "more\n", "told once");
+        assert_eq!(written(&lines.0), "more\n", "reported once");
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
                 Ok(())
             }
         }
-        let mut lines = Lines(Arc::default());
+        let mut lines = LogQueue(Arc::default());
         lines.write_all(b"one\ntwo\n").unwrap();
         lines.0.write_some(&mut Gone, notice);
         assert_eq!(lines.dropped(), 2);

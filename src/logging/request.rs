@@ -1,16 +1,16 @@
-//! The request that is served just now: whatever is logged meanwhile carries its id.
+//! The current request: every line that is logged while it is served has its id.
 
 use std::sync::{Arc, OnceLock};
 
-// A line is written where something happens, from the store to a crate of others; to hand the id to all of them as a
-// parameter is impossible for the last and noise for the rest. It is set for the length of a future or a call only.
+// Log lines are written everywhere, from the store to other crates. Passing the id to all of them as a parameter is
+// impossible for other crates and noise for the rest. The value is set only for the duration of one future or call.
 tokio::task_local! {
-    static CURRENT: Request;
+    static CURRENT: RequestContext;
 }
 
-/// What lines of a request say of it.
+/// What the log knows of a request.
 #[derive(Clone, Debug)]
-pub struct Request(Arc<Facts>);
+pub struct RequestContext(Arc<Facts>);
 
 #[derive(Debug)]
 struct Facts {
@@ -24,14 +24,14 @@ enum Who {
     Client(String),
 }
 
-impl Request {
-    /// With the id that its answer has.
+impl RequestContext {
+    /// A request with the id that its answer has.
     #[must_use]
     pub fn new(id: &str) -> Self {
         Self(Arc::new(Facts { id: id.into(), who: OnceLock::new() }))
     }
 
-    /// The one that is served here and now.
+    /// The request that this task or thread serves.
     #[must_use]
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Clone::clone).ok()
@@ -53,39 +53,39 @@ impl Request {
         CURRENT.sync_scope(self, work)
     }
 
-    /// Notes that the request of now is this user's, who has proved it.
-    pub fn is_of_user(username: &str) {
-        Self::is_of(|| Who::User(username.to_owned()));
+    /// Notes that the current request comes from this user, who is authenticated.
+    pub fn set_user(username: &str) {
+        Self::set_caller(|| Who::User(username.to_owned()));
     }
 
-    /// Notes that the request of now is this client's, which has proved it.
-    pub fn is_of_client(client_id: &str) {
-        Self::is_of(|| Who::Client(client_id.to_owned()));
+    /// Notes that the current request comes from this client, which is authenticated.
+    pub fn set_client(client_id: &str) {
+        Self::set_caller(|| Who::Client(client_id.to_owned()));
     }
 
-    fn is_of(who: impl FnOnce() -> Who) {
-        // Outside a request nobody asks who it is.
+    fn set_caller(who: impl FnOnce() -> Who) {
+        // Outside a request there is nothing to note.
         let _ = CURRENT.try_with(|request| {
             request.0.who.get_or_init(who);
         });
     }
 
-    /// Whose it is, if a user's.
+    /// The user it comes from, if any.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         if let Some(Who::User(username)) = self.0.who.get() { Some(username) } else { None }
     }
 
-    /// Whose it is, if a client's.
+    /// The client it comes from, if any.
     #[must_use]
     pub fn client(&self) -> Option<&str> {
         if let Some(Who::Client(client_id)) = self.0.who.get() { Some(client_id) } else { None }
     }
 }
 
-/// Carries the request of now to another thread: what it gives runs `work` as part of it.
-pub fn carried<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
-    let request = Request::current();
+/// Carries the current request to another thread: the returned closure runs `work` as part of it.
+pub fn propagate<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let request = RequestContext::current();
     move || match request {
         Some(request) => request.within(work),
         None => work(),

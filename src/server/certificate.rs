@@ -8,11 +8,11 @@ use super::StartError;
 use super::listen::tls;
 use crate::config::TlsFiles;
 
-/// A certificate and its key; connections that begin after it was replaced are shown the new one.
+/// A certificate and its key. Connections that begin after a reload are shown the new one.
 pub struct Certificate(RwLock<TlsAcceptor>);
 
 impl Certificate {
-    /// From the files.
+    /// Reads the files.
     ///
     /// # Errors
     /// [`StartError::Tls`], naming the setting.
@@ -20,16 +20,16 @@ impl Certificate {
         tls(files).map(|acceptor| Self(RwLock::new(acceptor)))
     }
 
-    /// Reads the files again; what stands stays where they are broken.
+    /// Reads the files again. Keeps the old certificate if they are broken.
     ///
     /// # Errors
     /// [`StartError::Tls`], naming the setting.
-    pub fn read_again(&self, files: &TlsFiles) -> Result<(), StartError> {
+    pub fn reload(&self, files: &TlsFiles) -> Result<(), StartError> {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = tls(files)?;
         Ok(())
     }
 
-    /// What accepts a connection now.
+    /// The TLS acceptor for a new connection.
     pub fn acceptor(&self) -> TlsAcceptor {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

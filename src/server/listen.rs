@@ -21,10 +21,10 @@ pub fn cannot_listen(address: &str, error: io::Error) -> StartError {
     StartError::Io(format!("JETON_LISTEN: cannot listen on {address}"), error)
 }
 
-/// Connections that may wait to be accepted: more than the standard library's 128, for many come at once.
+/// Connections that may wait to be accepted. The standard library's 128 are too few when many come at once.
 const BACKLOG: i32 = 1024;
 
-/// Listens on every address that the text stands for.
+/// Listens on every address that the text resolves to.
 ///
 /// # Errors
 /// When it is possible on none of them.
@@ -42,7 +42,7 @@ pub fn listen(address: &str) -> io::Result<Vec<TcpListener>> {
     }
 }
 
-/// Listens on a Unix socket, in the place of one that nobody listens on any more.
+/// Listens on a Unix socket. Replaces a stale socket that nobody listens on.
 ///
 /// # Errors
 /// When something else stands at its path, or no socket can be made there.
@@ -57,7 +57,7 @@ fn with_backlog<L: AsFd>(listener: L) -> io::Result<L> {
     Ok(listener)
 }
 
-/// A socket that a killed jeton left behind; one that somebody answers on stays, and binding to it fails.
+/// Removes a socket that a killed process left behind. One that somebody listens on stays, and binding to it fails.
 fn remove_stale_socket(path: &Path) -> io::Result<()> {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
     match UnixStream::connect(path) {

@@ -1,10 +1,10 @@
 //! Wires store, hasher, service and routes together from the settings; starts and stops actix.
 
+mod background;
 mod certificate;
-mod chores;
-mod files;
 mod listen;
 mod open;
+mod open_files;
 mod reload;
 mod signals;
 mod stop;
@@ -27,16 +27,16 @@ use actix_web::{App, web};
 
 use crate::config::{Config, Listen, Serving};
 use crate::domain::time::Clock;
-use crate::http::{self, AppState, FastLane, Front};
+use crate::http::{self, AppState, FastLane, OuterLayer};
 use crate::service::{Error, FirstStart, Metrics, Service};
 use crate::store::StoreError;
 use certificate::Certificate;
 use listen::{cannot_listen, listen, listen_unix};
 pub use open::{Schema, migrate, open_service, open_service_without_keys, open_store, read_sealer};
-pub use reload::{Gather, Reload};
+pub use reload::{ReadSettings, Reload};
 pub use signals::Signals;
-pub use stop::{Stop, end_for_sure};
-use wire::{Connections, Site, WAITING};
+pub use stop::{Stop, ensure_exit};
+use wire::{Connections, HttpListener, MAX_WAITING};
 
 /// Why jeton does not start.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,7 @@ pub struct Server {
     pub urls: Vec<String>,
     /// The addresses, when it listens on TCP.
     pub addresses: Vec<SocketAddr>,
-    /// What a first start on an empty SQLite database made.
+    /// What the first start on an empty SQLite database created.
     pub first_start: Option<FirstStart>,
     actix: ActixServer,
     metrics: Option<ActixServer>,
@@ -96,7 +96,7 @@ impl Server {
         });
         let Some(opened) = opened.await else { return Ok(None) };
         let service = opened.map_err(|panic| StartError::Io("the start".into(), io::Error::other(panic)))??;
-        // A start that fails leaves the database as a stop does.
+        // A failed start closes the database as a stop does.
         let server = Self::listening(config, certificate, scheme, service.clone()).await;
         server.map(Some).inspect_err(|_| service.node.close())
     }
@@ -108,7 +108,7 @@ impl Server {
         service: Service,
     ) -> Result<Self, StartError> {
         let state = web::Data::new(AppState::new(service.clone(), config.http.clone()));
-        let connections = files::connections(config);
+        let connections = open_files::connections(config);
         let serving = &config.serving;
         let metrics = serving.metrics_listen.as_ref();
         let metrics = metrics.map(|listen| metrics_server(serving, listen, state.clone())).transpose()?;
@@ -116,32 +116,33 @@ impl Server {
         let lane = service.clone();
         let app = move || {
             let app = App::new().app_data(state.clone()).wrap(from_fn(http::cross_origin));
-            let app = app.wrap(from_fn(http::surround)).configure(http::routes);
+            let app = app.wrap(from_fn(http::identify_and_log)).configure(http::routes);
             let app = if with_metrics { app.configure(http::metrics_routes) } else { app };
-            Front::new(FastLane::new(lane.clone(), app))
+            OuterLayer::new(FastLane::new(lane.clone(), app))
         };
-        let (builder, site) = site(serving, serving.workers, connections);
+        let (builder, http_listener) = http_listener(serving, serving.workers, connections);
         let (server, addresses, urls) = match &serving.listen {
             Listen::Tcp(address) => {
                 let cannot = |error| cannot_listen(address, error);
                 let (mut server, mut addresses) = (builder, Vec::new());
                 for listener in listen(address).map_err(cannot)? {
                     addresses.push(listener.local_addr().map_err(cannot)?);
-                    server = site.listen(server, listener, certificate.clone(), app.clone()).map_err(cannot)?;
+                    server =
+                        http_listener.listen(server, listener, certificate.clone(), app.clone()).map_err(cannot)?;
                 }
                 let urls = addresses.iter().map(|address| format!("{scheme}://{address}")).collect();
                 (server, addresses, urls)
             }
             Listen::Unix(_) if certificate.is_some() => {
-                return Err(StartError::Tls("JETON_TLS_CERT: there is no HTTPS on a Unix socket".into()));
+                return Err(StartError::Tls("JETON_TLS_CERT: HTTPS is not possible on a Unix socket".into()));
             }
             Listen::Unix(path) => {
-                let server = listen_unix(path).and_then(|listener| site.listen_unix(builder, listener, app));
+                let server = listen_unix(path).and_then(|listener| http_listener.listen_unix(builder, listener, app));
                 let server = server.map_err(|error| cannot_listen(&path.display().to_string(), error))?;
                 (server, Vec::new(), vec![format!("unix:{}", path.display())])
             }
         };
-        // After the place to listen is ours: a start that fails must not use up the one showing of the first secrets.
+        // Only after listening succeeded: a start that fails must not use up the one chance to print the first secrets.
         service.accounts.bootstrap(&config.bootstrap).await?;
         service.sign_in.estimate_hash_costs().await?;
         let first_start = if config.database.url.is_postgres() { None } else { service.accounts.first_start().await? };
@@ -158,19 +159,19 @@ impl Server {
         self.actix.handle()
     }
 
-    /// What stops the server as its operator wishes.
+    /// Stops the server in steps: not ready, drain, finish, exit.
     #[must_use]
     pub fn stopper(&self) -> Stop {
         Stop { service: self.service.clone(), drain: self.drain, handle: self.handle() }
     }
 
-    /// What reads files again, as `gather` does.
+    /// Reloads the certificate, the secret keys and `DATABASE_URL` when asked to. `gather` reads the settings.
     #[must_use]
-    pub fn reload(&self, gather: Gather) -> Reload {
+    pub fn reload(&self, gather: ReadSettings) -> Reload {
         Reload { service: self.service.clone(), certificate: self.certificate.clone(), gather }
     }
 
-    /// Where is counted.
+    /// The metrics.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.service.metrics
@@ -182,52 +183,54 @@ impl Server {
     /// When accepting connections fails for good.
     pub async fn run(self) -> io::Result<()> {
         let watch = self.service.introspection.watch()?;
-        let chores = chores::begin(&self.service);
+        let background = background::start(&self.service);
         self.service.node.make_search_index();
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {
             handle.stop(false).await;
         }
-        chores.iter().for_each(JoinHandle::abort);
+        background.iter().for_each(JoinHandle::abort);
         drop(watch);
-        chores::flush_at_last(&self.service).await;
+        background::flush_at_shutdown(&self.service).await;
         self.service.node.close();
         served
     }
 }
 
-/// How `workers` threads serve at most `connections` at once.
-fn site(serving: &Serving, workers: usize, connections: usize) -> (ServerBuilder, Site) {
-    // Of its own accord actix stops taking connections only when there are more than there may be, for those beyond the
-    // limit make others go.
+/// A builder for `workers` threads that serve at most `connections` at once.
+fn http_listener(serving: &Serving, workers: usize, connections: usize) -> (ServerBuilder, HttpListener) {
+    // actix's own limit is higher than ours, because a connection beyond our limit is accepted and closes an idle one.
     let builder = ServerBuilder::new()
         .workers(workers)
-        .max_concurrent_connections((connections + Connections::slack(connections)).div_ceil(workers) + WAITING)
+        .max_concurrent_connections((connections + Connections::slack(connections)).div_ceil(workers) + MAX_WAITING)
         .disable_signals()
         .shutdown_timeout(serving.shutdown_timeout.as_secs().max(1));
-    let site = Site {
+    let http_listener = HttpListener {
         connections: Connections::new(connections),
         keep_alive: serving.keep_alive,
         stopping: builder.graceful_shutdown_signal(),
     };
-    actix_rt::spawn(wire::tell_of_the_stop(site.connections.clone(), site.stopping.clone()));
-    (builder, site)
+    actix_rt::spawn(wire::shorten_timeouts_at_stop(http_listener.connections.clone(), http_listener.stopping.clone()));
+    (builder, http_listener)
 }
 
-/// `/metrics` on an address of its own; one thread is enough for it.
+/// `/metrics` on a separate address. One thread is enough.
 fn metrics_server(serving: &Serving, address: &Listen, state: web::Data<AppState>) -> Result<ActixServer, StartError> {
     let app = move || {
-        let app = App::new().app_data(state.clone()).wrap(from_fn(http::surround)).configure(http::metrics_routes);
-        Front::new(boxed::factory(app.into_factory()))
+        let app =
+            App::new().app_data(state.clone()).wrap(from_fn(http::identify_and_log)).configure(http::metrics_routes);
+        OuterLayer::new(boxed::factory(app.into_factory()))
     };
-    let (builder, site) = site(serving, 1, files::METRICS_CONNECTIONS);
+    let (builder, http_listener) = http_listener(serving, 1, open_files::METRICS_CONNECTIONS);
     let server = match address {
         Listen::Tcp(address) => listen(address).and_then(|listeners| {
-            listeners.into_iter().try_fold(builder, |server, listener| site.listen(server, listener, None, app.clone()))
+            listeners
+                .into_iter()
+                .try_fold(builder, |server, listener| http_listener.listen(server, listener, None, app.clone()))
         }),
-        Listen::Unix(path) => listen_unix(path).and_then(|listener| site.listen_unix(builder, listener, app)),
+        Listen::Unix(path) => listen_unix(path).and_then(|listener| http_listener.listen_unix(builder, listener, app)),
     };
-    let cannot = |error| StartError::Io("JETON_METRICS_LISTEN: cannot listen there".into(), error);
+    let cannot = |error| StartError::Io("JETON_METRICS_LISTEN: cannot listen on it".into(), error);
     Ok(server.map_err(cannot)?.run())
 }

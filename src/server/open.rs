@@ -1,4 +1,4 @@
-//! Everything behind the routes, opened as the settings say.
+//! Opens what the routes need, as the settings say: store, secret key, hasher, service.
 
 use super::StartError;
 use crate::config::{Config, SecretKeys};
@@ -7,7 +7,7 @@ use crate::domain::secret_key::SecretKey;
 use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
 use crate::service::{Hasher, Policy, Sealer, Service, key_file};
-use crate::store::{ALL_BUT_OWNER, MetaKey, SchemaState, Store, StoreError, close_file};
+use crate::store::{ALL_BUT_OWNER, MetaKey, SchemaState, Store, StoreError, restrict_file_mode};
 
 /// Opens the store without touching its schema.
 ///
@@ -17,16 +17,16 @@ pub fn open_store(config: &Config) -> Result<Store, StartError> {
     Ok(Store::open(&config.database.url, &config.database.options)?)
 }
 
-/// What opening may do to a database whose schema is not there, or not up to date.
+/// What opening does when the database's schema is missing or out of date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schema {
-    /// Make it, or bring it up to date.
+    /// Creates the schema or migrates it.
     Migrate,
-    /// Refuse it, and make nothing.
+    /// Refuses the database and changes nothing.
     Require,
 }
 
-/// Everything behind the routes: the store with its schema up to date, the key that belongs to it, the hashing threads.
+/// Opens the service: the store with its schema, the secret key that belongs to it, the hashing threads.
 ///
 /// # Errors
 /// [`StartError`].
@@ -69,7 +69,7 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema, keys: Ke
         // Nothing is sealed or opened.
         Keys::Unneeded => {
             if let (None, DatabaseUrl::Sqlite(database)) = (&config.secret_keys.key, &config.database.url) {
-                close_file(&key_file::path_beside(database), ALL_BUT_OWNER)?;
+                restrict_file_mode(&key_file::path_beside(database), ALL_BUT_OWNER)?;
             }
             (None, TokenMode::Multiple)
         }
@@ -80,7 +80,7 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema, keys: Ke
     Ok(Service::new(store, hasher, sealer, clock, policy)?)
 }
 
-/// The keys to open seals with, if there are any; none is made.
+/// The keys that open seals, if there are any. Creates no key.
 ///
 /// # Errors
 /// [`StartError::Io`] when the file beside an SQLite database cannot be read.
@@ -104,19 +104,19 @@ pub(super) fn sealer_of(keys: &SecretKeys, url: &DatabaseUrl) -> Result<Option<S
     Ok(key.map(|key| Sealer::new(&key, &keys.fallbacks)))
 }
 
-/// Makes the database where it is missing, and brings its schema up to date; says which migrations were run.
+/// Creates the database if it is missing and runs its migrations. Returns the migrations that were run.
 ///
 /// # Errors
-/// [`StartError::Store`]; also where the database is missing and the file of its secret key is not, for that was made
-/// with a database: one that was lost is not to be replaced by an empty one unasked.
+/// [`StartError::Store`]; also if the database is missing but its key file exists. That file was created together with
+/// a database, so the database was lost, and an empty one must not silently take its place.
 pub fn migrate(config: &Config, store: &Store) -> Result<Vec<String>, StartError> {
     if let DatabaseUrl::Sqlite(database) = &config.database.url {
         let key = key_file::path_beside(database);
-        // In this order: whoever starts beside this one makes the database first, and the key then.
+        // In this order: another process that starts now creates the database first and the key file after it.
         if key.exists() && store.schema_state()? == SchemaState::Missing {
             return Err(StartError::Store(StoreError::Unusable(format!(
-                "{} is missing or empty, but the file of its secret key is there ({}), so this is no first start: put \
-                 the database back, or a backup by `jeton restore FILE`; to begin anew, move the key file away",
+                "{} is missing or empty, but its secret key file exists ({}), so this is not a first start: put the \
+                 database back, or restore a backup with `jeton restore FILE`; to start anew, move the key file away",
                 database.display(),
                 key.display()
             ))));
@@ -125,7 +125,7 @@ pub fn migrate(config: &Config, store: &Store) -> Result<Vec<String>, StartError
     Ok(store.migrate()?)
 }
 
-/// The secret key: the one that is set, or the one kept beside an SQLite database, made with the database.
+/// The secret key: the one that is set, or the one in the file beside an SQLite database, created with the database.
 fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, StartError> {
     if let Some(key) = &config.secret_keys.key {
         return Ok(Some(key.clone()));
@@ -133,16 +133,16 @@ fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, Start
     let DatabaseUrl::Sqlite(database) = &config.database.url else { return Ok(None) };
     let path = key_file::path_beside(database);
     let io = |error| StartError::Io(path.display().to_string(), error);
-    // Asked before the file is looked for: a node that starts beside this one makes the file first.
+    // Read before the file: another node that starts now creates the file first.
     let used_with_a_key = store.meta(MetaKey::SecretKeyCheck)?.is_some();
-    close_file(&path, ALL_BUT_OWNER)?;
+    restrict_file_mode(&path, ALL_BUT_OWNER)?;
     if let Some(key) = key_file::read(&path).map_err(io)? {
         return Ok(Some(key));
     }
     if config.policy.token_mode == TokenMode::Multiple {
         return Ok(None);
     }
-    // Such a database must not silently get another one: its sealed tokens would be lost.
+    // A used database must not silently get another key: its sealed tokens would be lost.
     if used_with_a_key {
         return Err(StartError::Store(StoreError::Unusable(format!(
             "the secret key of this database is missing: put its file back at {}, or set JETON_SECRET_KEY",

@@ -1,5 +1,5 @@
-//! What is read again while a server runs: certificate, secret keys, `DATABASE_URL`. A part that is broken leaves what
-//! stands, and is told of in the log.
+//! What is reloaded while a server runs: certificate, secret keys, `DATABASE_URL`. A part that is broken keeps its old
+//! value, and the log says so.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,35 +9,35 @@ use tokio::sync::mpsc::Receiver;
 use super::StartError;
 use super::certificate::Certificate;
 use super::open::sealer_of;
-use crate::config::{ConfigError, Given, SecretKeys, TlsFiles};
+use crate::config::{ConfigError, RawSettings, SecretKeys, TlsFiles};
 use crate::domain::database_url::DatabaseUrl;
 use crate::service::Service;
 use crate::store::StoreError;
 
-/// How often a database that gives no connection is a reason to read `DATABASE_URL` again.
+/// How often `DATABASE_URL` is reloaded while the database gives no connection.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Reads settings and the files that they name.
-pub type Gather = Arc<dyn Fn() -> Given + Send + Sync>;
+pub type ReadSettings = Arc<dyn Fn() -> RawSettings + Send + Sync>;
 
 /// What a server reads again.
 #[derive(Clone)]
 pub struct Reload {
     pub(super) service: Service,
     pub(super) certificate: Option<Arc<Certificate>>,
-    pub(super) gather: Gather,
+    pub(super) gather: ReadSettings,
 }
 
 impl Reload {
-    /// Reads everything again at each of `asked`, and `DATABASE_URL` by itself while the database gives no connection: its
-    /// password may have been changed.
-    pub async fn keep_reading(self, mut asked: Receiver<()>) {
+    /// Reloads everything each time that `asked` receives, and `DATABASE_URL` also while the database gives no
+    /// connection: its password may have been changed.
+    pub async fn run(self, mut asked: Receiver<()>) {
         let (mut failures, mut refused) = (self.service.node.failed_connections(), None);
         loop {
             match actix_rt::time::timeout(INTERVAL, asked.recv()).await {
                 Ok(Some(())) => {
                     let this = self.clone();
-                    off_the_loop(move || this.read_all()).await;
+                    run_blocking(move || this.read_all()).await;
                     refused = None;
                 }
                 // Nobody can ask any more.
@@ -47,7 +47,7 @@ impl Reload {
                     if now != failures {
                         failures = now;
                         let (this, known) = (self.clone(), refused.take());
-                        refused = off_the_loop(move || this.read_url(known)).await.flatten();
+                        refused = run_blocking(move || this.read_url(known)).await.flatten();
                     }
                 }
             }
@@ -55,33 +55,33 @@ impl Reload {
     }
 
     fn read_all(&self) {
-        let given = (self.gather)();
-        given.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
-        let reread = given.reread();
-        log::info!("files are read again");
+        let raw = (self.gather)();
+        raw.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
+        let reloadable = raw.reloadable();
+        log::info!("reloading files");
         match &self.certificate {
-            Some(certificate) => tell("the certificate", read_certificate(certificate, reread.tls)),
-            None if matches!(reread.tls, Ok(None)) => {}
-            None => log::error!("JETON_TLS_CERT: HTTPS begins with a restart"),
+            Some(certificate) => log_outcome("the certificate", read_certificate(certificate, reloadable.tls)),
+            None if matches!(reloadable.tls, Ok(None)) => {}
+            None => log::error!("JETON_TLS_CERT: only a restart can turn HTTPS on"),
         }
-        let keys = reread.secret_keys.map_err(Fault::from);
-        tell("JETON_SECRET_KEY", keys.and_then(|keys| self.take_keys(&keys)));
-        let url = reread.database_url.map_err(Fault::from);
-        tell("DATABASE_URL", url.and_then(|url| Ok(self.service.node.move_to(&url)?)));
+        let keys = reloadable.secret_keys.map_err(Fault::from);
+        log_outcome("JETON_SECRET_KEY", keys.and_then(|keys| self.reload_secret_keys(&keys)));
+        let url = reloadable.database_url.map_err(Fault::from);
+        log_outcome("DATABASE_URL", url.and_then(|url| Ok(self.service.node.move_to(&url)?)));
     }
 
-    /// Gives a URL that was found and does not do, so that it is told once.
+    /// Returns a URL that was refused, so that it is logged only once.
     fn read_url(&self, known: Option<DatabaseUrl>) -> Option<DatabaseUrl> {
-        let url = (self.gather)().reread().database_url.ok()?;
+        let url = (self.gather)().reloadable().database_url.ok()?;
         match self.service.node.move_to(&url) {
             Ok(false) => None,
             Ok(true) => {
-                log::info!("DATABASE_URL was read again, for the database gave no connection");
+                log::info!("DATABASE_URL was reloaded, because the database gave no connection");
                 None
             }
             Err(error) => {
                 if known.as_ref() != Some(&url) {
-                    log::error!("DATABASE_URL was read again and stays as it was: {error}");
+                    log::error!("DATABASE_URL cannot be reloaded and stays as it was: {error}");
                 }
                 Some(url)
             }
@@ -89,7 +89,7 @@ impl Reload {
     }
 
     /// Without a key in the settings it is the one beside an SQLite database, as at the start.
-    fn take_keys(&self, keys: &SecretKeys) -> Result<bool, Fault> {
+    fn reload_secret_keys(&self, keys: &SecretKeys) -> Result<bool, Fault> {
         match sealer_of(keys, self.service.node.database_url())? {
             Some(sealer) => Ok(self.service.login_tokens.replace_secret_keys(sealer)?),
             None if self.service.login_tokens.has_secret_keys() => Err(Fault("it is empty or not set any more".into())),
@@ -100,8 +100,8 @@ impl Reload {
 }
 
 fn read_certificate(certificate: &Certificate, files: Result<Option<TlsFiles>, ConfigError>) -> Result<bool, Fault> {
-    let files = files?.ok_or_else(|| Fault("JETON_TLS_CERT: HTTPS ends with a restart".into()))?;
-    certificate.read_again(&files)?;
+    let files = files?.ok_or_else(|| Fault("JETON_TLS_CERT: only a restart can turn HTTPS off".into()))?;
+    certificate.reload(&files)?;
     Ok(true)
 }
 
@@ -126,17 +126,17 @@ impl From<StoreError> for Fault {
     }
 }
 
-/// Says what came of a part; nothing of one that did not change.
-fn tell(part: &str, done: Result<bool, Fault>) {
+/// Logs the outcome of one part. A part that did not change is not logged.
+fn log_outcome(part: &str, done: Result<bool, Fault>) {
     match done {
-        Ok(true) => log::info!("{part} was read again"),
+        Ok(true) => log::info!("{part} was reloaded"),
         Ok(false) => {}
-        Err(Fault(why)) => log::error!("{part} was read again and stays as it was: {why}"),
+        Err(Fault(why)) => log::error!("{part} cannot be reloaded and stays as it was: {why}"),
     }
 }
 
-/// Files and databases may be slow.
-async fn off_the_loop<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// Runs work that may block, such as reading files, off the event loop.
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     // A panic has its own line.
     actix_rt::task::spawn_blocking(work).await.ok()
 }

@@ -1,4 +1,4 @@
-//! Signals. They are heard by a thread of their own, so that a second one ends the process whatever the others wait for.
+//! Signals. A separate thread receives them, so that a second one ends the process whatever other threads wait for.
 
 use std::io;
 use std::thread;
@@ -6,13 +6,13 @@ use std::thread;
 use signal_hook::consts::{
     SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ,
 };
-use signal_hook::iterator::Signals as Heard;
+use signal_hook::iterator::Signals as SignalIterator;
 use signal_hook::low_level::exit;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// What would kill the process by default, and no fault of its own raises. SIGPIPE is among those that Rust turns off, and
 /// SIGSYS stays: a filter of system calls raises it, and to go on then would be to go on without what it refused.
-const PASSED_OVER: [i32; 9] = [SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGXFSZ];
+const IGNORED: [i32; 9] = [SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGXFSZ];
 
 /// Linux's SIGSTKFLT, which nothing raises any more, and SIGPWR, of a power supply that fails: to stop is what init asks for
 /// then, by SIGTERM.
@@ -26,40 +26,40 @@ const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
 
 /// What signals ask of a server.
 pub struct Signals {
-    /// SIGTERM or SIGINT: to stop. A second one of either kind has ended the process.
+    /// SIGTERM or SIGINT: stop. A second one ends the process at once and does not arrive here.
     pub stop: Receiver<()>,
-    /// SIGHUP: to read files again.
-    pub reread: Receiver<()>,
+    /// SIGHUP: reload files.
+    pub reload: Receiver<()>,
 }
 
 impl Signals {
-    /// From here on no signal is lost: one that comes during the start is obeyed as soon as the server serves. Before a
-    /// process ends at once it says its `last_words`, which must not take long.
+    /// From here on no signal is lost: one that comes during the start takes effect as soon as the server serves.
+    /// Before the process exits at once it calls `flush_log`, which must not take long.
     ///
     /// # Errors
     /// When the operating system gives no thread.
-    pub fn listen(last_words: impl Fn() + Send + 'static) -> io::Result<Self> {
-        let ((stops, stop), (rereads, reread)) = (channel(1), channel(1));
-        let mut heard = Heard::new([SIGTERM, SIGINT, SIGHUP])?;
-        for signal in PASSED_OVER.into_iter().chain(OF_LINUX).chain(REAL_TIME) {
-            // One that this system does not know does not come.
-            let _ = heard.add_signal(signal);
+    pub fn listen(flush_log: impl Fn() + Send + 'static) -> io::Result<Self> {
+        let ((stops, stop), (reloads, reload)) = (channel(1), channel(1));
+        let mut signals = SignalIterator::new([SIGTERM, SIGINT, SIGHUP])?;
+        for signal in IGNORED.into_iter().chain(OF_LINUX).chain(REAL_TIME) {
+            // A signal that this system does not know never arrives.
+            let _ = signals.add_signal(signal);
         }
         let ends = move |signal| {
-            last_words();
+            flush_log();
             exit(128 + signal);
         };
-        thread::Builder::new().name("signals".into()).spawn(move || hear(&mut heard, &stops, &rereads, ends))?;
-        Ok(Self { stop, reread })
+        thread::Builder::new().name("signals".into()).spawn(move || dispatch(&mut signals, &stops, &reloads, ends))?;
+        Ok(Self { stop, reload })
     }
 }
 
-fn hear(heard: &mut Heard, stops: &Sender<()>, rereads: &Sender<()>, ends: impl Fn(i32)) {
+fn dispatch(signals: &mut SignalIterator, stops: &Sender<()>, reloads: &Sender<()>, ends: impl Fn(i32)) {
     let mut is_stopping = false;
-    for signal in heard.forever() {
+    for signal in signals.forever() {
         match signal {
             SIGTERM | SIGINT if is_stopping => {
-                log::warn!("a second signal to stop: ended at once");
+                log::warn!("a second stop signal: exiting at once");
                 ends(signal);
             }
             SIGTERM | SIGINT => {
@@ -68,9 +68,9 @@ fn hear(heard: &mut Heard, stops: &Sender<()>, rereads: &Sender<()>, ends: impl 
                 // The other end is dropped when the server has ended by itself.
                 let _ = stops.try_send(());
             }
-            // Where one waits to be obeyed it stands for this one too.
-            SIGHUP => drop(rereads.try_send(())),
-            other => log::debug!("the signal {other} asks nothing of a server"),
+            // If a reload is pending already, it covers this one too.
+            SIGHUP => drop(reloads.try_send(())),
+            other => log::debug!("ignored the signal {other}"),
         }
     }
 }

@@ -16,7 +16,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Says that the node is not ready, goes on for `JETON_DRAIN`, takes nothing new, and finishes what is under way.
+    /// Turns `/readyz` to 503, serves on for `JETON_DRAIN`, then takes no new connections and finishes open requests.
     pub async fn stop(self) {
         self.service.node.begin_stop();
         actix_rt::time::sleep(self.drain).await;
@@ -24,17 +24,17 @@ impl Stop {
     }
 }
 
-/// How long a process whose work is done may take to take itself apart.
-const LONGEST_END: Duration = Duration::from_secs(2);
+/// How long a process may take to end after its work is done.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Sees to it that a process whose work is done ends: the event loop waits for its threads, and one of them may for ever
-/// wait for a database that stands still. It says its `last_words` all the same.
-pub fn end_for_sure(last_words: impl FnOnce() + Send + 'static) {
+/// Makes sure that the process ends once its work is done. The event loop waits for its threads, and one of them may
+/// wait for ever for a frozen database. Calls `flush_log` before the exit.
+pub fn ensure_exit(flush_log: impl FnOnce() + Send + 'static) {
     let end = move || {
-        thread::sleep(LONGEST_END);
-        last_words();
+        thread::sleep(EXIT_TIMEOUT);
+        flush_log();
         exit(0);
     };
-    // Without a thread the end is as it would be.
+    // If no thread can be started, the process ends without this guard.
     let _ = thread::Builder::new().name("end".into()).spawn(end);
 }

@@ -8,12 +8,12 @@ use crate::domain::scope;
 use crate::domain::token::TokenKind;
 use crate::domain::user::User;
 
-/// How much somebody may do.
+/// What somebody is allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rights {
-    /// Their own affairs.
+    /// Their own account and tokens.
     Holder,
-    /// Ordinary users' affairs.
+    /// Ordinary users and their tokens.
     Staff,
     /// Everything.
     Superuser,
@@ -30,15 +30,15 @@ impl Rights {
         }
     }
 
-    /// Those of a user that a token of theirs brings along.
+    /// The user's rights that this token carries.
     #[must_use]
     pub fn by_token(self, kind: TokenKind, scopes: &str) -> Self {
-        if stands_for_its_user(kind, scopes) { self } else { Self::Holder }
+        if acts_for_its_user(kind, scopes) { self } else { Self::Holder }
     }
 }
 
-/// Whether whoever comes with such a token may do on jeton itself what its user may: a named one only where it says so.
-pub(super) fn stands_for_its_user(kind: TokenKind, scopes: &str) -> bool {
+/// Whether a token has its user's rights on jeton itself: a named one only with the scope `jeton:admin`.
+pub(super) fn acts_for_its_user(kind: TokenKind, scopes: &str) -> bool {
     kind == TokenKind::Login || scope::has(scopes, scope::ADMIN)
 }
 

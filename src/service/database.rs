@@ -4,22 +4,22 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::Error;
-use crate::logging::carried;
+use crate::logging::propagate;
 use crate::store::{Batch, Store, StoreError};
 
 /// How many rows a batch changes at most.
 const BATCH_ROWS: u32 = 500;
-/// How often a batch is tried that meets a database which is busy or away for a moment, and the pause before it.
-const TRIES: u32 = 20;
+/// How often a batch is retried when the database is busy or away for a moment, and the pause before each retry.
+const MAX_RETRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Whether work that goes batch by batch goes on.
+/// Whether there may be another batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Batches {
     /// More may be due.
     GoOn,
-    /// Nothing is due any more.
+    /// Nothing is due.
     AreOver,
 }
 
@@ -36,36 +36,37 @@ impl Database {
         Self { store, timeout: request_timeout(timeout) }
     }
 
-    /// Runs `work` on a thread that may block. When the database takes too long the caller gets an answer all the
-    /// same, and a change that was not committed by then is undone.
+    /// Runs `work` on a thread that may block. If the database takes too long the caller gets an error anyway, and a
+    /// change that was not committed by then is rolled back.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
         self.store.check()?;
-        // A little less than the caller waits: so that the failure says what the database said, not how long it took.
+        // A little less than the caller waits, so that the error is what the database said, and not that it took too
+        // long.
         let store = self.store.within(self.timeout.mul_f32(0.95));
-        let running = tokio::task::spawn_blocking(carried(move || work(&store)));
-        match self.in_time(running).await? {
+        let running = tokio::task::spawn_blocking(propagate(move || work(&store)));
+        match self.with_timeout(running).await? {
             Ok(result) => Ok(result?),
             Err(panicked) => Err(Error::Store(StoreError::Failed(panicked.to_string()))),
         }
     }
 
     /// Waits no longer than a request waits for the database.
-    pub async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, Error> {
+    pub async fn with_timeout<T>(&self, answer: impl Future<Output = T>) -> Result<T, Error> {
         let deadline = self.timeout;
         let late = |_| Error::Store(StoreError::Unavailable(format!("no answer within {deadline:?}")));
         let mut answer = pin!(answer);
         if let Ok(answer) = tokio::time::timeout(deadline / 4, &mut answer).await {
             return Ok(answer);
         }
-        self.store.suspect();
+        self.store.start_probe();
         tokio::time::timeout(deadline * 3 / 4, answer).await.map_err(late)
     }
 
     /// As [`Database::run`], without a deadline.
-    pub async fn unhurried<T: Send + 'static, E: Into<Error> + Send + 'static>(
+    pub async fn without_deadline<T: Send + 'static, E: Into<Error> + Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Error> {
@@ -74,30 +75,31 @@ impl Database {
         done.map_err(|panicked| Error::Store(StoreError::Failed(panicked.to_string())))?.map_err(E::into)
     }
 
-    /// Runs `batch` - behind which id, how many rows at most - until it finds nothing more; `hear` is told how many rows
-    /// each has changed. Says how many all of them have. In between others have their turn, and what was done stays done.
+    /// Calls `batch` with the last id and a maximum number of rows until it finds no more rows. Calls `on_progress` with the
+    /// number of rows that each batch has changed. Returns their sum. Other transactions run in between, and finished
+    /// batches stay done.
     ///
     /// # Errors
-    /// [`Error::Store`] when a batch goes on to fail; those before it stay done.
+    /// [`Error::Store`] when a batch keeps failing; earlier batches stay done.
     pub async fn in_batches(
         &self,
         batch: impl Fn(&Store, i64, u32) -> Result<Option<Batch>, StoreError> + Clone + Send + 'static,
-        mut hear: impl FnMut(u64),
+        mut on_progress: impl FnMut(u64),
     ) -> Result<u64, Error> {
         let (mut after, mut most, mut changed, mut failed) = (i64::MIN, BATCH_ROWS, 0, 0);
         loop {
             let batch = batch.clone();
-            match self.unhurried(move |store| batch(store, after, most)).await {
+            match self.without_deadline(move |store| batch(store, after, most)).await {
                 Ok(None) => return Ok(changed),
                 Ok(Some(done)) => {
                     (after, failed) = (done.last, 0);
                     changed += done.changed;
-                    hear(done.changed);
+                    on_progress(done.changed);
                 }
-                Err(Error::Store(error)) if error.is_passing() && failed < TRIES => {
-                    log::debug!("a batch is tried again: {error}");
+                Err(Error::Store(error)) if error.is_passing() && failed < MAX_RETRIES => {
+                    log::debug!("retrying a batch: {error}");
                     failed += 1;
-                    // A row that somebody holds, or a slow disk, is then in the way of fewer.
+                    // With fewer rows, a locked row or a slow disk delays less work.
                     most = (most / 2).max(1);
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -107,7 +109,7 @@ impl Database {
     }
 }
 
-/// How long a request waits for the database: a little less than it may, so that its refusal comes in time.
+/// How long a request waits for the database: a little less than its limit, so that the error response is in time.
 pub fn request_timeout(timeout: Duration) -> Duration {
     timeout.mul_f32(0.9)
 }

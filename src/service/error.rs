@@ -12,22 +12,22 @@ use crate::store::StoreError;
 /// Every way a verb can fail.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody, or not who they say (401).
+    /// Not authenticated (401).
     #[error("{0}")]
     NotAuthenticated(AuthenticationFault),
-    /// Somebody who may not (403).
+    /// Authenticated, but not allowed (403).
     #[error("You do not have permission to perform this action.")]
     PermissionDenied,
     /// No such thing (404).
     #[error("Not found.")]
     NotFound,
-    /// Something is wrong with what was sent (400).
+    /// The input is not valid (400).
     #[error("{0}")]
     Invalid(Faults),
-    /// Not who they say (400); the reason is for the audit log. The sentence is DRF's, one for whatever is wrong.
+    /// A failed login (400). The reason is for the audit log; the message is DRF's, the same for every reason.
     #[error("Unable to log in with provided credentials.")]
     LoginRefused(LoginRefusal),
-    /// It would break a rule that holds whatever is sent (409).
+    /// It would break a rule, whatever was sent (409).
     #[error("{0}")]
     Conflict(String),
     /// A user has as many login tokens, or named ones of their own making, as they may (403, Knox).
@@ -39,7 +39,7 @@ pub enum Error {
     /// Too many logins wait already (503).
     #[error("too many logins at once")]
     Busy,
-    /// Others change the user again and again while this is under way (503).
+    /// The user keeps changing while this runs (503).
     #[error("This user is being changed by others, try again later.")]
     UserChanging,
     /// The database (503 or 500).
@@ -72,7 +72,7 @@ impl Error {
         matches!(self, Self::Store(error) if error.is_passing())
     }
 
-    /// How loud it is told where nobody is answered with it.
+    /// The log level for an error that no caller receives.
     #[must_use]
     pub const fn level(&self) -> log::Level {
         match self {

@@ -11,14 +11,14 @@ use prometheus::{
 use super::introspection::cache::Cache;
 use super::{Readiness, Reason};
 use crate::domain::time::Uptime;
-use crate::logging::Lines;
+use crate::logging::LogQueue;
 use crate::store::Purge;
 
 /// Results of an introspection: active, and each reason why not.
 const RESULTS: usize = 1 + Reason::ALL.len();
 
-/// One worker's own counts of answers from the cache. No other thread writes them, so that counting costs nothing
-/// where it happens by the hundred thousand; they fill a cache line, so that their neighbours cost nothing either.
+/// One worker's own counts of answers from the cache. No other thread writes them, so that counting is cheap at
+/// hundreds of thousands a second. They fill a cache line, so that workers do not slow each other down.
 #[derive(Default)]
 #[repr(align(64))]
 pub struct WorkerCounts {
@@ -27,7 +27,7 @@ pub struct WorkerCounts {
 
 impl WorkerCounts {
     /// An answer was given from the cache.
-    pub fn hit(&self, reason: Option<Reason>) {
+    pub fn record_hit(&self, reason: Option<Reason>) {
         if let Some(count) = self.hits.get(place(reason)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -50,18 +50,18 @@ pub struct Metrics {
     hits: IntCounter,
     misses: IntCounter,
     changes: IntCounter,
-    proof_age: Gauge,
+    sync_age: Gauge,
     lookups: IntCounter,
     looked_up: IntCounter,
     logins: IntCounterVec,
     log_lines_dropped: IntCounter,
     ready: GaugeVec,
-    log_lines: OnceLock<Lines>,
+    log_lines: OnceLock<LogQueue>,
     pub(super) clock: ClockMetrics,
     workers: Mutex<Workers>,
 }
 
-/// What tells of a clock that is wrong, and of what waits to be purged until it is right.
+/// Metrics of a clock that is wrong, and of rows that are not purged until it is right.
 pub(super) struct ClockMetrics {
     pub difference: Gauge,
     pub jumps: IntCounter,
@@ -96,7 +96,7 @@ impl ClockMetrics {
     }
 }
 
-/// What each worker counts, and how much of it is in the counters already.
+/// The counts of all workers, and how much of them the counters contain already.
 #[derive(Default)]
 struct Workers {
     counts: Vec<Arc<WorkerCounts>>,
@@ -105,7 +105,7 @@ struct Workers {
 
 impl Metrics {
     /// # Panics
-    /// When a name is no name or comes twice: at once, or never.
+    /// When a metric's name is invalid or used twice, which shows at the first start.
     #[must_use]
     pub fn new() -> Self {
         let counter = |name, help| IntCounter::new(name, help).expect("a good name");
@@ -128,7 +128,7 @@ impl Metrics {
                 "jeton_changes_heard_total",
                 "Changes of users, tokens and clients that were heard; those made here are heard twice over PostgreSQL",
             ),
-            proof_age: Gauge::new(
+            sync_age: Gauge::new(
                 "jeton_cache_proof_age_seconds",
                 "How long ago it was proven that every change had been heard; +Inf: never",
             )
@@ -157,7 +157,7 @@ impl Metrics {
             Box::new(metrics.hits.clone()),
             Box::new(metrics.misses.clone()),
             Box::new(metrics.changes.clone()),
-            Box::new(metrics.proof_age.clone()),
+            Box::new(metrics.sync_age.clone()),
             Box::new(metrics.lookups.clone()),
             Box::new(metrics.looked_up.clone()),
             Box::new(metrics.logins.clone()),
@@ -170,7 +170,7 @@ impl Metrics {
         metrics
     }
 
-    /// A place for one more worker to count in.
+    /// A set of counts for one more worker.
     #[must_use]
     pub fn worker(&self) -> Arc<WorkerCounts> {
         let counts = Arc::<WorkerCounts>::default();
@@ -178,8 +178,8 @@ impl Metrics {
         counts
     }
 
-    /// From now on the lines of the log that are dropped are counted too.
-    pub fn count_dropped(&self, lines: Lines) {
+    /// From now on dropped lines of the log are counted, too.
+    pub fn count_dropped(&self, lines: LogQueue) {
         // There is one log.
         let _ = self.log_lines.set(lines);
     }
@@ -189,28 +189,28 @@ impl Metrics {
         self.requests.with_label_values(&[route, &status.to_string()]).observe(seconds);
     }
 
-    /// A token was introspected with the cache's help.
-    pub(super) fn hit(&self, reason: Option<Reason>) {
+    /// Records an introspection that was answered from the cache.
+    pub(super) fn record_hit(&self, reason: Option<Reason>) {
         self.hits.inc();
         self.introspections.with_label_values(&[word(reason)]).inc();
     }
 
-    /// A token was introspected without it.
-    pub(super) fn miss(&self, reason: Option<Reason>) {
-        // Nobody is asked for text that no key can be.
+    /// Records an introspection that was not answered from the cache.
+    pub(super) fn record_miss(&self, reason: Option<Reason>) {
+        // Malformed text causes no lookup.
         if reason != Some(Reason::Malformed) {
             self.misses.inc();
         }
         self.introspections.with_label_values(&[word(reason)]).inc();
     }
 
-    /// One statement looked up so many tokens.
-    pub(super) fn looked_up(&self, tokens: usize) {
+    /// Records a statement that looked up so many tokens.
+    pub(super) fn record_lookup(&self, tokens: usize) {
         self.lookups.inc();
         self.looked_up.inc_by(tokens as u64);
     }
 
-    /// A login ended so.
+    /// Records the result of a login.
     pub(super) fn login(&self, result: &str) {
         self.logins.with_label_values(&[result]).inc();
     }
@@ -225,7 +225,7 @@ impl Metrics {
     }
 
     fn gather(&self, cache: &Cache) {
-        // Held throughout, so that two who ask at once count nothing twice.
+        // Locked throughout, so that two scrapes at once count nothing twice.
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         for (at, result) in [None].into_iter().chain(Reason::ALL.map(Some)).enumerate() {
             let sum: u64 = workers.counts.iter().map(|counts| counts.hits[at].load(Ordering::Relaxed)).sum();
@@ -234,11 +234,11 @@ impl Metrics {
             self.hits.inc_by(new);
             self.introspections.with_label_values(&[word(result)]).inc_by(new);
         }
-        self.changes.inc_by(cache.heard().saturating_sub(self.changes.get()));
-        let dropped = self.log_lines.get().map_or(0, Lines::dropped);
+        self.changes.inc_by(cache.changes_applied().saturating_sub(self.changes.get()));
+        let dropped = self.log_lines.get().map_or(0, LogQueue::dropped);
         self.log_lines_dropped.inc_by(dropped.saturating_sub(self.log_lines_dropped.get()));
-        let age = cache.proof_age(Uptime::now());
-        self.proof_age.set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+        let age = cache.sync_age(Uptime::now());
+        self.sync_age.set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
     }
 }
 

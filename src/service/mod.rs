@@ -23,14 +23,14 @@ use std::sync::Arc;
 use crate::domain::time::Clock;
 use crate::store::{Store, StoreError};
 pub use accounts::{Accounts, Bootstrap, FirstStart, RotateOptions, UserDraft, UserPatch};
-use caller::stands_for_its_user;
+use caller::acts_for_its_user;
 pub use caller::{Caller, Rights};
 pub use database::Batches;
 use database::Database;
 pub use error::{Error, Faults};
 pub use import::{
-    Counts, CsvError, CsvImported, DjangoImport, Import, Imported, Progress, UselessHashes, csv_columns, open_django,
-    would_import_csv, would_import_django,
+    Counts, CsvError, CsvImported, DjangoImport, Import, Imported, Progress, UnusableHashes, csv_columns, dry_run_csv,
+    dry_run_django, open_django,
 };
 pub use introspection::{
     AuthenticationFault, ClientOrigin, Holder, Identity, Introspect, Introspection, Reason, Watch,
@@ -62,7 +62,7 @@ pub struct Service {
     pub node: Arc<Node>,
     /// The clock that all verbs go by.
     pub clock: Clock,
-    /// Where is counted.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
     /// What the operator decided.
     pub policy: Arc<Policy>,
@@ -94,13 +94,13 @@ impl Service {
         Ok(Self { introspection, login_tokens, sign_in, accounts, tokens, import, node, clock, policy, metrics })
     }
 
-    /// Everything that is counted, in Prometheus' text format.
+    /// All metrics, in Prometheus' text format.
     #[must_use]
     pub fn metrics_text(&self) -> String {
         self.metrics.text(&self.introspection.cache, &self.node.ready_so_far())
     }
 
-    /// Forgets failures that count no more, and gives their memory back.
+    /// Forgets failures that no longer count, and frees their memory.
     pub fn sweep_limits(&self) {
         let now = self.clock.uptime();
         self.sign_in.login_limits.sweep(now);

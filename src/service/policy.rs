@@ -52,7 +52,7 @@ pub struct Policy {
     pub database_timeout: Duration,
     /// Memory for introspection answers, in bytes.
     pub cache_bytes: u64,
-    /// How long after a revocation a kept answer may be given at most.
+    /// How long after a revocation a cached answer may be served at most.
     pub revocation_bound: Duration,
     /// How much longer when the database is down.
     pub stale_if_error: Duration,

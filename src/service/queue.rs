@@ -1,10 +1,10 @@
-//! What threads of jeton's own take their work from. What it holds, and whose turn it is, is the business of whoever uses
-//! it; waiting, waking and the end are the same for all.
+//! A blocking queue for jeton's own threads. It handles waiting, waking and closing; what it holds, and in which order,
+//! is decided by its user.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Work behind a lock, and the threads that wait for some.
+/// Work behind a lock, and the threads that wait for it.
 pub struct Queue<W> {
     state: Mutex<State<W>>,
     changed: Condvar,
@@ -21,17 +21,17 @@ struct State<W> {
 pub struct Waiting {
     /// For any work.
     pub idle: usize,
-    /// Until they take what there is.
+    /// For more work, or the end of a delay.
     pub timed: usize,
 }
 
-/// What a thread that asks for work is told.
+/// The answer to a thread that asks for work.
 pub enum Next<T> {
-    /// Here it is; another thread is woken where it leaves some.
+    /// This work. Another thread may be woken for what is left.
     Take(T, Wake),
     /// There is none.
     Wait,
-    /// There is some, to be taken when more has come, or after this time.
+    /// There is some, to be taken when more has arrived, or after this time.
     WaitAtMost(Duration),
 }
 
@@ -40,7 +40,7 @@ pub enum Next<T> {
 pub enum Wake {
     /// One is.
     One,
-    /// None is: what waits already will see to it.
+    /// None is: a waiting thread will take it anyway.
     None,
 }
 
@@ -100,7 +100,7 @@ impl<W> Queue<W> {
         }
     }
 
-    /// Nothing comes any more.
+    /// Closes the queue: no more work arrives.
     pub fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_all();

@@ -1,17 +1,17 @@
-//! Changes of a user who is changed by others meanwhile.
+//! Retries changes of a user whom others change meanwhile.
 
 use super::Error;
 use crate::store::Changed;
 
-/// How often a change is tried.
-const MOST_TRIES: usize = 10;
+/// How often a change is attempted.
+const MAX_ATTEMPTS: usize = 10;
 
-/// Tries a change again and again, from reading the user on, until they stand still for it.
+/// Retries a change, including the read of the user, until the user has not changed in between.
 ///
 /// # Errors
-/// Those of `change`; [`Error::UserChanging`] when they do not for long.
+/// Those of `change`; [`Error::UserChanging`] when the user keeps changing.
 pub async fn until_done<T>(change: impl AsyncFn(Try) -> Result<Changed<T>, Error>) -> Result<T, Error> {
-    for number in 1..=MOST_TRIES {
+    for number in 1..=MAX_ATTEMPTS {
         if let Changed::Done(done) = change(Try { is_first: number == 1 }).await? {
             return Ok(done);
         }
@@ -19,9 +19,9 @@ pub async fn until_done<T>(change: impl AsyncFn(Try) -> Result<Changed<T>, Error
     Err(Error::UserChanging)
 }
 
-/// Which try this is.
+/// The number of this attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Try {
-    /// Nothing was found changed so far.
+    /// The first attempt.
     pub is_first: bool,
 }

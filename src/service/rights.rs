@@ -1,5 +1,5 @@
-//! Proofs of rights. Only a caller who has them becomes one, so whoever is given one asks no more: what rights alone decide
-//! is decided once, before anything else of a request is looked at.
+//! Types that prove rights. Only a caller who has the rights can be converted into one, so code that takes one need not
+//! check again. Rights are checked once, before anything else of the request.
 
 use std::ops::Deref;
 

@@ -1,15 +1,15 @@
-//! Threads that serve as long as the node does: a panic costs the piece of work it came from, not the thread.
+//! Threads that run as long as the node: a panic costs one piece of work, not the thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Does a piece of a thread's work. `None` when it panicked: what it worked on may be half-changed and is not to be used
-/// again.
-pub fn unharmed<T>(work: impl FnOnce() -> T) -> Option<T> {
+/// Runs a piece of work, and catches its panic. `None` when it panicked: what it worked on may be inconsistent, and
+/// must not be used again.
+pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(work)).ok();
     if done.is_none() {
-        // What and where is in the line of the panic itself.
+        // The panic's own line of the log has the details.
         log::error!(
-            "a panic in the thread {}, which goes on",
+            "caught a panic in the thread {}, which continues",
             std::thread::current().name().unwrap_or("without a name")
         );
     }
@@ -22,7 +22,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_no_result() {
-        assert_eq!(unharmed(|| 1), Some(1));
-        assert_eq!(unharmed(|| -> i32 { panic!("on purpose") }), None);
+        assert_eq!(catch_panic(|| 1), Some(1));
+        assert_eq!(catch_panic(|| -> i32 { panic!("on purpose") }), None);
     }
 }

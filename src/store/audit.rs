@@ -60,8 +60,8 @@ impl Store {
         self.write_statement(|conn| record(conn, by, action, target, details, at))
     }
 
-    /// Entries, newest first. They are counted up to `most` and one more: more than that are too many to be counted for
-    /// those who only turn pages.
+    /// Entries, newest first. Counting stops at one more than `most`, because counting more takes too long for turning
+    /// pages.
     pub fn list_audit(&self, filter: &Filter, page: PageRequest, most: Option<u32>) -> Result<Page<Entry>, StoreError> {
         let texts = [&filter.actor, &filter.action, &filter.target];
         if texts.into_iter().flatten().any(|text| !storable(text)) {
@@ -71,7 +71,8 @@ impl Store {
             let matching = || {
                 let mut query = audit_log::table.into_boxed();
                 if let Some(actor) = &filter.actor {
-                    // Two indexes: most entries, logins, have one of actor and target alone.
+                    // Split to use two indexes: entries whose actor is the target, which most logins are, are found by
+                    // target, and the others by actor.
                     let (actor, theirs) = (audit_log::actor.eq(actor), audit_log::target.eq(actor));
                     let others = audit_log::actor.ne(audit_log::target);
                     query = query.filter(theirs.and(actor).or(actor.and(others)));
@@ -79,7 +80,8 @@ impl Store {
                 if let Some(action) = &filter.action {
                     query = query.filter(audit_log::action.eq(action));
                     if ![Action::Login, Action::LoginFailed].map(Action::as_str).contains(&action.as_str()) {
-                        // The index of the others, which the databases find by these very words.
+                        // The partial index of all other actions, which the databases use for exactly this condition
+                        // only.
                         query = query.filter(sql::<Bool>("action not in ('login', 'login.failed')"));
                     }
                 }
@@ -119,8 +121,8 @@ impl Store {
         })
     }
 
-    /// The entry of the change that made a user inactive, if the last one that is known did. Somebody may have changed
-    /// them past jeton since then.
+    /// The entry of the change that made a user inactive, if that is the last known change of `is_active`. Somebody may
+    /// have changed the user by SQL since then.
     pub fn last_deactivation(&self, username: &str) -> Result<Option<Entry>, StoreError> {
         if !storable(username) {
             return Ok(None);

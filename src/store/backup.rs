@@ -14,7 +14,7 @@ use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with}
 use super::connection::Conn;
 use super::{SchemaState, Store, StoreError, sqlite_file};
 use crate::domain::database_url::DatabaseUrl;
-use crate::domain::shown::one_line;
+use crate::domain::safe_text::one_line;
 
 /// A backup that was made.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +24,8 @@ pub struct Backup {
 }
 
 impl Store {
-    /// Copies the database to a new file, which only its owner may read: one moment of it, whoever writes meanwhile. The
-    /// file comes to be whole and checked, or not at all.
+    /// Copies the database to a new file, which only its owner may read: a consistent snapshot, even while others
+    /// write. The file appears complete and checked, or not at all.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when there is such a file, or no database, or this is PostgreSQL, which has a tool for it.
@@ -37,7 +37,7 @@ impl Store {
                 to.display()
             )));
         };
-        // Of another jeton's schema too: a backup is what one makes before a migration.
+        // The schema may be of another jeton version: backups are made before migrations.
         if let Some(refusal) = self.schema_state()?.refusal_to_copy(self.url()) {
             return Err(refusal);
         }
@@ -67,7 +67,8 @@ impl Store {
 
 /// That a backup has no name by which SQLite would take it for a part of the database.
 fn require_other_name(database: &Path, to: &Path) -> Result<(), StoreError> {
-    let name = |path: &Path| Some((sqlite_file::itself(sqlite_file::folder_of(path)), path.file_name()?.to_owned()));
+    let name =
+        |path: &Path| Some((sqlite_file::without_links(sqlite_file::folder_of(path)), path.file_name()?.to_owned()));
     let parts = ["-wal", "-shm", "-journal"].map(|suffix| sqlite_file::beside(database, suffix));
     if parts.iter().any(|part| name(part) == name(to)) {
         return Err(StoreError::Unusable(format!(
@@ -119,31 +120,31 @@ impl Draft {
 const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
 fn is_there(path: &Path) -> StoreError {
-    StoreError::Unusable(format!("{} is there already, and is left as it is", path.display()))
+    StoreError::Unusable(format!("{} already exists, and was not changed", path.display()))
 }
 
-/// Copies what a connection sees into an empty file, and looks at the copy.
+/// Copies what a connection sees into an empty file, and checks the copy.
 pub(super) fn copy(from: &mut Conn, to: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
-    require_whole(from, "the database")?;
+    check_integrity(from, "the database")?;
     let text = to.to_str().ok_or_else(|| StoreError::Unusable("the path of the copy is not UTF-8".into()))?;
     from.batch_execute(&format!("vacuum into '{}'", text.replace('\'', "''")))?;
     let mut copy = sqlite_file::open_to_read(to, false, timeout)?;
-    require_whole(&mut copy, "the copy")?;
+    check_integrity(&mut copy, "the copy")?;
     super::schema_state::state(&mut copy)
 }
 
-/// That SQLite finds no damage.
-fn require_whole(conn: &mut Conn, what: &str) -> Result<(), StoreError> {
+/// Fails if SQLite finds damage.
+fn check_integrity(conn: &mut Conn, what: &str) -> Result<(), StoreError> {
     #[derive(diesel::QueryableByName)]
-    struct Found {
+    struct IntegrityCheck {
         #[diesel(sql_type = Text)]
         integrity_check: String,
     }
-    let found = sql_query("pragma integrity_check(1)").get_result::<Found>(conn)?.integrity_check;
+    let found = sql_query("pragma integrity_check(1)").get_result::<IntegrityCheck>(conn)?.integrity_check;
     if found == "ok" { Ok(()) } else { Err(StoreError::Unusable(format!("{what} is damaged: {}", one_line(&found)))) }
 }
 
-/// A file that was made, and goes again unless it is kept.
+/// A new file that is removed again unless it is completed.
 pub(super) struct NewFile {
     pub(super) path: PathBuf,
     kept: bool,
@@ -183,7 +184,7 @@ impl NewFile {
         Ok(())
     }
 
-    /// Gets another name, in the place of what stands there, on the disk for good.
+    /// Takes another name, replacing what has it, and syncs that to the disk.
     pub(super) fn rename(mut self, to: &Path) -> Result<(), StoreError> {
         let done = || -> io::Result<()> {
             File::open(&self.path)?.sync_all()?;
@@ -201,7 +202,7 @@ impl Drop for NewFile {
         if !self.kept
             && let Err(error) = fs::remove_file(&self.path)
         {
-            log::warn!("{} is left over, and is no backup: {error}", self.path.display());
+            log::warn!("cannot remove {}, which is not a backup: {error}", self.path.display());
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Whether the database is known to be down. While it is, nobody waits for it: everybody is refused at once, and one probe
-//! at a time finds out when it is back.
+//! A circuit breaker: whether the database is known to be down. While it is, requests are refused at once, and one
+//! probe at a time finds out when it is back.
 //!
-//! Who waits in vain, or is refused by the database, does not decide: that may be one lock, or one busy moment. It makes a
-//! probe go out, on a connection of its own, and that decides.
+//! A request that waited in vain, or that the database refused, does not decide: that may be one lock, or one busy
+//! moment. It starts a probe on a connection of its own, and the probe decides.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,13 +13,13 @@ use super::connect_error::ConnectError;
 use super::manager::Manager;
 use crate::domain::time::Stopwatch;
 
-/// A probe that has had no answer for so long has found nobody, until it has one.
-const LONGEST_ANSWER: Duration = Duration::from_secs(1);
+/// A probe without an answer for this long counts as failed until it has one.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Between two probes.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Lets nobody through to a database that is down.
+/// The circuit breaker.
 #[derive(Debug, Default)]
 pub struct Breaker {
     state: Mutex<State>,
@@ -33,16 +33,16 @@ pub struct Breaker {
 struct State {
     /// Why the last probe failed; `None` when it did not.
     down: Option<String>,
-    /// The one that is under way.
+    /// The running probe.
     probe: Option<Stopwatch>,
     /// Since the last one ended.
     ended: Option<Stopwatch>,
-    /// Since somebody else had an answer, while there were probes.
+    /// Since another connection got an answer, while there were probes.
     answered: Option<Stopwatch>,
-    /// Whether the database has ever been there: whoever starts without one says so itself.
+    /// Whether the database was ever reached. At a start without one the caller reports it.
     was_there: bool,
     /// Whether it was logged that the database is down.
-    told: bool,
+    is_logged: bool,
 }
 
 impl State {
@@ -52,22 +52,22 @@ impl State {
     }
 
     fn is_down(&self) -> bool {
-        let is_late = |probe: &Stopwatch| probe.elapsed() >= LONGEST_ANSWER && !self.has_answered(LONGEST_ANSWER);
+        let is_late = |probe: &Stopwatch| probe.elapsed() >= PROBE_TIMEOUT && !self.has_answered(PROBE_TIMEOUT);
         self.down.is_some() || self.probe.as_ref().is_some_and(is_late)
     }
 
     fn why(&self) -> String {
-        self.down.clone().unwrap_or_else(|| format!("no answer to a probe within {LONGEST_ANSWER:?}"))
+        self.down.clone().unwrap_or_else(|| format!("no answer to a probe within {PROBE_TIMEOUT:?}"))
     }
 
-    /// Says once what everybody who is refused would say.
-    fn tell(&mut self) {
-        match (self.is_down() && self.was_there, self.told) {
+    /// Logs once that the database is down or back, instead of once for each refused request.
+    fn log_change(&mut self) {
+        match (self.is_down() && self.was_there, self.is_logged) {
             (true, false) => log::warn!("the database is down: {}", self.why()),
             (false, true) => log::info!("the database is back"),
             _ => return,
         }
-        self.told = !self.told;
+        self.is_logged = !self.is_logged;
     }
 }
 
@@ -84,29 +84,29 @@ impl Breaker {
             return Ok(());
         }
         let mut state = self.lock();
-        state.tell();
+        state.log_change();
         if state.is_down() { Err(StoreError::Down(state.why())) } else { Ok(()) }
     }
 
-    /// Somebody had an answer.
+    /// Records that a connection got an answer.
     pub fn answered(&self) {
         if self.probing.load(Ordering::Acquire) {
             self.lock().answered = Some(Stopwatch::start());
         }
     }
 
-    /// A connection could not be opened: who waits for one may ask why.
+    /// Records that a connection could not be opened.
     pub fn fail(&self) {
         self.failed.store(true, Ordering::Release);
     }
 
-    /// Whether that happened since it was asked last.
+    /// Whether a connection could not be opened since the last call.
     pub fn has_failed(&self) -> bool {
         self.failed.swap(false, Ordering::AcqRel)
     }
 
-    /// Sends a probe out, unless one is under way or has just come back.
-    pub fn suspect(self: &Arc<Self>, manager: &Manager) {
+    /// Starts a probe, unless one is running or has just ended.
+    pub fn start_probe(self: &Arc<Self>, manager: &Manager) {
         let is_recent = self.lock().ended.as_ref().is_some_and(|ended| ended.elapsed() < PAUSE);
         if is_recent || self.probing.swap(true, Ordering::AcqRel) {
             return;
@@ -125,21 +125,22 @@ impl Breaker {
         state.was_there |= was_there;
     }
 
-    /// A probe has come back. Says whether there is to be another.
+    /// A probe has ended. Returns whether another one must follow.
     fn end(&self, result: Result<(), ConnectError>) -> bool {
         let mut state = self.lock();
         let took = state.probe.take().map_or(Duration::ZERO, Stopwatch::elapsed);
-        // Who had an answer meanwhile knows better.
+        // An answer on another connection outweighs the probe's failure.
         state.down = result.err().filter(|_| !state.has_answered(took)).map(|error| error.to_string());
         state.ended = Some(Stopwatch::start());
-        state.tell();
+        state.log_change();
         let goes_on = state.down.is_some();
         self.probing.store(goes_on, Ordering::Release);
         goes_on
     }
 }
 
-/// The pool's background errors, one for each time it tries: whoever wants the connection reports the same, once.
+/// Handles the pool's background errors, one for each attempt. They are logged at debug level, because whoever needs
+/// the connection reports the same error.
 #[derive(Debug)]
 pub struct LogErrors(pub Arc<Breaker>);
 
@@ -150,7 +151,7 @@ impl r2d2::HandleError<ConnectError> for LogErrors {
     }
 }
 
-/// Ends with the last handle to the breaker, too.
+/// Probes until the database is back, or the last handle to the breaker is dropped.
 fn probe_until_back(breaker: &Weak<Breaker>, manager: &Manager) {
     while let Some(there) = breaker.upgrade() {
         there.begin(manager.servers().were_reached());
@@ -166,7 +167,7 @@ fn probe_until_back(breaker: &Weak<Breaker>, manager: &Manager) {
 fn probe(manager: &Manager) -> Result<(), ConnectError> {
     match r2d2::ManageConnection::connect(manager) {
         Ok(mut opened) => opened.ping(),
-        // The server lives and takes no more connections; those that there are go on.
+        // The server is up, and accepts no more connections; existing ones go on.
         Err(error) if error.is_answer() && manager.servers().held() > 0 => Ok(()),
         Err(error) => Err(error),
     }

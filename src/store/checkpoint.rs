@@ -1,4 +1,4 @@
-//! The end of SQLite's log: at rest and after a clean stop everything is in one file.
+//! Checkpoints of SQLite's log: at rest, and after a clean stop, everything is in one file.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
 
 impl Store {
-    /// How SQLite's log stands; `None` where there is nothing in it, and in PostgreSQL.
+    /// The state of SQLite's log; `None` if it is empty, and for PostgreSQL.
     #[must_use]
     pub fn log_state(&self) -> FileState {
         match self.url() {
@@ -19,14 +19,14 @@ impl Store {
         }
     }
 
-    /// Moves SQLite's log into the file and empties it, unless somebody uses it just now; says whether that was done.
+    /// Moves SQLite's log into the file and empties it, unless somebody is using it. Returns whether it was emptied.
     pub fn checkpoint(&self) -> Result<bool, StoreError> {
         self.on_writer(|conn| sqlite_log::empty(conn, self.options.timeout))
     }
 
     /// After each transaction: the first one after a rest goes into the file at once, and its log away, so that no copy of
     /// the file at rest is taken for the file on which the next log is begun.
-    pub(super) fn end_rest(&self, written: Written) {
+    pub(super) fn checkpoint_first_write(&self, written: Written) {
         if !self.file.ends_rest(written) {
             return;
         }
@@ -49,11 +49,11 @@ impl Store {
             && self.file.writers() > 0
             && let Err(error) = self.checkpoint()
         {
-            log::debug!("the log stays beside the database: {error}");
+            log::debug!("SQLite's log was not checkpointed: {error}");
         }
         self.file.close();
         let waiting = Stopwatch::start();
-        // Whoever reads cannot write the log back.
+        // Read connections cannot checkpoint.
         let pools = self.pools.now();
         for pool in [pools.of(Role::Read), pools.of(Role::Write)] {
             // A connection that is asked for now is closed instead, and so is one that comes back.

@@ -72,7 +72,8 @@ impl Store {
         })
     }
 
-    /// What the client with this id may present. One row comes back whether there is one or not, for the same time.
+    /// The secrets of the client with this id. One row comes back whether it exists or not, so that both take the same
+    /// time.
     pub fn client_secrets(&self, client_id: &str) -> Result<Option<Secrets>, StoreError> {
         if !storable(client_id) {
             return Ok(None);
@@ -91,7 +92,7 @@ impl Store {
         Ok(Some(Secrets::new(digest(&current, client_id)?, previous)))
     }
 
-    /// All clients, by age.
+    /// All clients, oldest first.
     pub fn list_clients(&self, page: PageRequest) -> Result<Page<Client>, StoreError> {
         self.read(|conn| {
             let count = clients::table.count().get_result(conn)?;
@@ -115,7 +116,8 @@ impl Store {
         })
     }
 
-    /// Gives a client a new secret. The old one goes on until `grace_until`, or is dead at once; any before that one is.
+    /// Gives a client a new secret. The old one stays valid until `grace_until`, or ends at once; one before that ends in
+    /// any case.
     pub fn rotate_client(
         &self,
         client_id: &str,

@@ -11,12 +11,13 @@ use super::{MetaKey, Store, StoreError};
 use crate::domain::time::Timestamp;
 
 impl Store {
-    /// What the database's clock says, between two looks at another one. `None` for SQLite, which has the machine's.
+    /// The database's time, between two readings of another clock by `look`. `None` for SQLite, which uses the
+    /// machine's clock.
     pub fn compare_clocks(&self, look: impl Fn() -> Timestamp) -> Result<Option<[Timestamp; 3]>, StoreError> {
         if !self.url.is_postgres() {
             return Ok(None);
         }
-        // With a connection in hand: the wait for one is not the way to the database.
+        // The connection is taken before the first reading, because waiting for one is not part of the round trip.
         self.read(|conn| match conn {
             Conn::Pg(pg) => {
                 let before = look();

@@ -6,7 +6,7 @@ use diesel::ConnectionError;
 
 use super::pooler::NO_TRANSACTIONS;
 use super::tls;
-use crate::domain::shown::one_line;
+use crate::domain::safe_text::one_line;
 
 /// What libpq says of `PGSSLMODE=require`, and the like, where it has no TLS.
 const WITHOUT_TLS: &str = "SSL support is not compiled in";
@@ -24,8 +24,8 @@ impl fmt::Display for ConnectError {
 impl std::error::Error for ConnectError {}
 
 impl ConnectError {
-    /// Whether the server has answered, and will say the same again: who asks is wrong, not the moment. By its words,
-    /// for libpq gives no code here; where they are of another language than English, it counts as a moment.
+    /// Whether the server has answered, and will give the same answer again. Recognised by English words, because libpq
+    /// gives no code here; a message in another language counts as temporary.
     pub fn is_lasting(&self) -> bool {
         let words = [
             "authentication failed",
@@ -39,8 +39,8 @@ impl ConnectError {
             || (self.0.contains("FATAL:") && self.0.contains("does not exist"))
     }
 
-    /// Whether a server has answered, and refused: libpq sets two blanks behind the word, of whatever language, with which
-    /// the server's own message begins.
+    /// Whether a server has answered with a refusal. In every language the server's message begins with a word, a colon
+    /// and two blanks.
     pub fn is_answer(&self) -> bool {
         let said = |words: &str| words.split_once(":  ").is_some_and(|(word, _)| !word.contains(": "));
         self.0.split("failed: ").skip(1).any(said)

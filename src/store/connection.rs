@@ -32,7 +32,7 @@ impl Conn {
                 Ok(value)
             }
             Err(error) => {
-                // The first error is the one to tell. A connection that cannot roll back is broken and is not reused.
+                // The first error is returned. A connection that cannot roll back is broken, and is not reused.
                 if let Err(rollback) = <Self as Connection>::TransactionManager::rollback_transaction(self) {
                     log::debug!("rollback failed: {rollback}");
                 }
@@ -44,7 +44,7 @@ impl Conn {
 
 #[diesel::declare_sql_function]
 extern "SQL" {
-    /// Lower case: in PostgreSQL as its locale has it, in SQLite, whose own knows ASCII alone, as Unicode has it.
+    /// Lower case: by its locale in PostgreSQL; by Unicode in SQLite, whose built-in function knows ASCII only.
     fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 

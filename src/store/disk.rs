@@ -1,4 +1,4 @@
-//! Whether the database's disk takes writes. Readiness writes nothing, so the last write tells.
+//! Whether the database's disk accepts writes. Readiness must not write, so the last write's result counts.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,49 +13,49 @@ use super::{Store, StoreError};
 use crate::domain::time::Stopwatch;
 
 /// How often the log says that the disk is full.
-const TOLD_EVERY: Duration = Duration::from_mins(1);
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// What the disk did last.
+/// The result of the last write.
 #[derive(Debug, Default)]
 pub struct Disk {
     refuses: AtomicBool,
-    told: Mutex<Told>,
+    logged: Mutex<LoggedFull>,
 }
 
-/// What the log has of it.
+/// What was logged about it.
 #[derive(Debug, Default)]
-struct Told {
+struct LoggedFull {
     full_at: Option<Stopwatch>,
-    /// That it was full, and not that there is room again.
+    /// Logged as full, and not as writable again.
     is_open: bool,
 }
 
 impl Disk {
-    /// Whether the last write failed for want of a disk.
+    /// Whether the last write failed because of the disk.
     pub fn refuses(&self) -> bool {
         self.refuses.load(Ordering::Acquire)
     }
 
-    /// Remembers a failure of the disk, and tells of it.
-    pub fn heed(&self, error: &StoreError) {
+    /// Records a failure of the disk, and logs it.
+    pub fn observe(&self, error: &StoreError) {
         if !matches!(error, StoreError::Disk(_)) {
             return;
         }
         self.refuses.store(true, Ordering::Release);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.full_at.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
-            *told = Told { full_at: Some(Stopwatch::start()), is_open: true };
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.full_at.is_none_or(|logged| logged.elapsed() >= LOG_INTERVAL) {
+            *logged = LoggedFull { full_at: Some(Stopwatch::start()), is_open: true };
             log::warn!("{error}; until there is room, requests that write get 503, and introspection goes on");
         }
     }
 
-    /// Remembers that the disk took a write.
-    pub fn took_a_write(&self) {
+    /// Records a write that succeeded.
+    pub fn write_succeeded(&self) {
         if !self.refuses.load(Ordering::Acquire) || !self.refuses.swap(false, Ordering::AcqRel) {
             return;
         }
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::take(&mut told.is_open) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut logged.is_open) {
             log::info!("the database's disk takes writes again");
         }
     }
@@ -67,7 +67,7 @@ struct Assigned {
     assigned: bool,
 }
 
-/// Whether a transaction has changed anything, at PostgreSQL, so that its commit shows that the disk takes writes.
+/// Whether a transaction has changed anything, in PostgreSQL, so that its commit shows that the disk accepts writes.
 pub(super) fn has_written(conn: &mut Conn) -> Result<bool, StoreError> {
     let question = "select pg_current_xact_id_if_assigned() is not null as assigned";
     Ok(diesel::sql_query(question).get_result::<Assigned>(conn)?.assigned)
@@ -80,7 +80,7 @@ impl Store {
         self.disk.refuses()
     }
 
-    /// Writes what changes nothing, to find out whether the disk takes writes again.
+    /// Writes a value without changing it, to find out whether the disk accepts writes again.
     pub fn try_disk(&self) -> Result<(), StoreError> {
         self.write(|conn| {
             diesel::update(meta::table.find("name_key")).set(meta::value.eq(meta::value)).execute(conn)?;
@@ -112,11 +112,11 @@ mod tests {
     #[test]
     fn the_last_write_tells() {
         let disk = Disk::default();
-        disk.heed(&StoreError::Unavailable("locked".into()));
+        disk.observe(&StoreError::Unavailable("locked".into()));
         assert!(!disk.refuses());
-        disk.heed(&StoreError::Disk("full".into()));
+        disk.observe(&StoreError::Disk("full".into()));
         assert!(disk.refuses());
-        disk.took_a_write();
+        disk.write_succeeded();
         assert!(!disk.refuses());
     }
 }

@@ -3,7 +3,7 @@
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::sqlstate;
-use crate::domain::shown::one_line;
+use crate::domain::safe_text::one_line;
 
 /// What a store can fail with.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -14,10 +14,10 @@ pub enum StoreError {
     /// It is known to be down, and was not asked.
     #[error("the database is not available: {0}")]
     Down(String),
-    /// The server takes no writes: another one is to be asked.
+    /// The server is read-only: another one must be used.
     #[error("the database is not available: {0}")]
     ReadOnly(String),
-    /// The session does not keep what is left in it, as behind a transaction pooler.
+    /// The session does not keep its state, as behind a transaction pooler.
     #[error("the database is not available: {0}")]
     Pooled(String),
     /// The connection prepared a statement of which the answer has another form now, as after a migration.
@@ -27,7 +27,7 @@ pub enum StoreError {
     #[error("the database's disk is full or fails: {0}")]
     Disk(String),
     /// A name or digest that must be unique is there already.
-    #[error("there is one already")]
+    #[error("it already exists")]
     Taken,
     /// The change would leave no active superuser.
     #[error("this is the last active superuser")]
@@ -55,8 +55,8 @@ impl StoreError {
         )
     }
 
-    /// How loud it is told where it comes up: that the database is down, or its disk full, the store itself tells, once,
-    /// and those who are refused meanwhile come by the thousand.
+    /// The log level where the error comes up. That the database is down, or its disk full, is logged once by the store
+    /// itself, and refused requests come by the thousand.
     #[must_use]
     pub const fn level(&self) -> log::Level {
         match self {

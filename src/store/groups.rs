@@ -12,7 +12,8 @@ use super::{StoreError, storable};
 pub fn names_by_user(conn: &mut Conn, user_ids: &[i64]) -> Result<HashMap<i64, Vec<String>>, StoreError> {
     let of_all = user_groups::table.inner_join(groups::table).select((user_groups::user_id, groups::name));
     let memberships: Vec<(i64, String)> = match user_ids {
-        // Prepared once; a list is planned each time, which at a login costs more than all else that PostgreSQL does.
+        // One id is a prepared statement. A list is planned each time, which would be most of PostgreSQL's work at a
+        // login.
         [one] => of_all.filter(user_groups::user_id.eq(one)).load(conn)?,
         many => of_all.filter(user_groups::user_id.eq_any(many)).load(conn)?,
     };
@@ -20,7 +21,7 @@ pub fn names_by_user(conn: &mut Conn, user_ids: &[i64]) -> Result<HashMap<i64, V
     for (user_id, name) in memberships {
         names_by_user.entry(user_id).or_default().push(name);
     }
-    // Here, not by the databases: each collates as it was set up.
+    // Sorted here, because each database collates in its own way.
     for names in names_by_user.values_mut() {
         names.sort_unstable();
     }

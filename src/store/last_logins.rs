@@ -11,17 +11,17 @@ use super::{LockedRows, Store, StoreError};
 use crate::domain::time::Timestamp;
 
 #[derive(QueryableByName)]
-struct PassedOver {
+struct SkippedRow {
     #[diesel(sql_type = BigInt)]
     id: i64,
 }
 
 impl Store {
-    /// Writes logins, a user's id and the moment, each unless one was written less than `interval` before it, by whatever
-    /// node, or a later one stands that can be true. Gives the ids of users that were passed over. One transaction, so
-    /// give it hundreds.
+    /// Writes logins, each a user's id and a time. A login is not written if any node wrote one less than `interval`
+    /// before it, or if a later plausible one is stored. Returns the ids of users that were skipped because their rows
+    /// were locked. One transaction, so pass hundreds.
     ///
-    /// It changes no answer that is kept in memory: no node hears of it.
+    /// No cached answer contains it, so no node is notified.
     pub fn record_logins(
         &self,
         logins: &[(i64, Timestamp)],
@@ -29,16 +29,16 @@ impl Store {
         locked: LockedRows,
     ) -> Result<Vec<i64>, StoreError> {
         let mut logins = logins.to_vec();
-        // In the same order on every node, so that two of them cannot lock each other out.
+        // The same order on every node, to avoid a deadlock.
         logins.sort_unstable();
         self.write(|conn| match conn {
             Conn::Pg(pg) => {
                 let ids: Vec<i64> = logins.iter().map(|(id, _)| *id).collect();
                 let moments: Vec<_> = logins.iter().map(|(_, at)| at.naive()).collect();
                 let due: Vec<_> = logins.iter().map(|(_, at)| at.before(interval).naive()).collect();
-                let latest: Vec<_> = logins.iter().map(|(_, at)| at.latest_credible().naive()).collect();
-                let skip = if locked == LockedRows::PassOver { "skip locked" } else { "" };
-                let passed_over: Vec<PassedOver> = diesel::sql_query(format!(
+                let latest: Vec<_> = logins.iter().map(|(_, at)| at.latest_plausible().naive()).collect();
+                let skip = if locked == LockedRows::Skip { "skip locked" } else { "" };
+                let skipped: Vec<SkippedRow> = diesel::sql_query(format!(
                     "with locked as (select id from users where id = any($1) order by id for no key update {skip}), \
                      written as (update users set last_login = login.at \
                      from unnest($1, $2, $3, $4) as login (id, at, due, latest), locked \
@@ -52,11 +52,11 @@ impl Store {
                 .bind::<Array<SqlTimestamp>, _>(due)
                 .bind::<Array<SqlTimestamp>, _>(latest)
                 .load(pg)?;
-                Ok(passed_over.into_iter().map(|PassedOver { id }| id).collect())
+                Ok(skipped.into_iter().map(|SkippedRow { id }| id).collect())
             }
             Conn::Sqlite(sqlite) => {
                 for (id, at) in &logins {
-                    let (due, latest) = (at.before(interval).naive(), at.latest_credible().naive());
+                    let (due, latest) = (at.before(interval).naive(), at.latest_plausible().naive());
                     let is_due = users::last_login.le(due).or(users::last_login.gt(latest));
                     diesel::update(users::table.find(id))
                         .filter(users::last_login.is_null().or(is_due))

@@ -1,11 +1,12 @@
-//! Hearing of changes: PostgreSQL's notifications, SQLite's `PRAGMA data_version`.
+//! Receives changes: PostgreSQL's notifications, SQLite's `PRAGMA data_version`.
 //!
-//! Both answer one question, at a beat: what has changed, of all that was committed before the beat began? PostgreSQL
-//! delivers notifications in the order of their commits, so when a beat that we send ourselves comes back, everything
-//! before it has come too. The beat is sent by a connection of its own, and the one that listens asks nothing: so it must
-//! hear while it lies idle, which it does not when a transaction pooler gives its session to somebody else meanwhile, and
-//! it must be at the same server; so must those be who ask (`servers.rs`). SQLite tells whether another connection has written since it was asked last; what the one
-//! writing connection of this process wrote it is told by the writer itself ([`Store::telling`]).
+//! Both answer one question, at each heartbeat: which changes were committed before the heartbeat began? PostgreSQL
+//! delivers notifications in the order of commits, so when a heartbeat that we send ourselves comes back, every change
+//! before it has come, too. The heartbeat is sent on a connection of its own, and the listening connection runs no
+//! queries. So it must receive notifications while it is idle, which it does not behind a transaction pooler. Both must
+//! be at the same server as the connections that look tokens up (`servers.rs`). SQLite tells whether another connection
+//! has written since the last question; changes by the one writing connection of this process are reported by the
+//! writer itself ([`Store::on_change`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,33 +27,33 @@ use crate::domain::time::Stopwatch;
 /// The channel that the triggers in `migrations/postgres` notify.
 pub(super) const CHANNEL: &str = "jeton_changes";
 
-/// How long a beat may take to come back once the server has said that it was sent; a millisecond is usual.
-const LONGEST_RETURN: Duration = Duration::from_secs(2);
+/// How long a heartbeat may take to come back once the server has accepted it; a millisecond is usual.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Hears what others change.
+/// Receives the changes of others.
 pub enum Listener {
     /// Two connections that nobody else uses.
     Postgres {
-        /// Hears.
-        ears: Box<PgConnection>,
-        /// Sends the beats.
-        voice: Box<PgConnection>,
-        /// What our beats begin with, and nobody else's.
+        /// Receives notifications.
+        listen_conn: Box<PgConnection>,
+        /// Sends the heartbeats.
+        notify_conn: Box<PgConnection>,
+        /// The prefix of our own heartbeats.
         name: String,
         /// How many were sent.
-        beats: u64,
-        /// Where the lookups are asked, too, as long as both connections lead there.
+        heartbeats: u64,
+        /// The store, whose lookups must go to the same server.
         store: Store,
-        /// Where `DATABASE_URL` led.
+        /// The value of `DATABASE_URL` at the start.
         url: DatabaseUrl,
-        /// Where both connections lead.
+        /// The server of both connections.
         server: Server,
-        /// Where those lead that ask.
+        /// The servers of all other connections.
         servers: Arc<Servers>,
     },
     /// The writing connection is asked.
     Sqlite {
-        /// Where it is.
+        /// The store.
         store: Store,
         /// Which writing connection this was and what it said last.
         seen: Option<(u64, i32)>,
@@ -66,7 +67,7 @@ struct DataVersion {
 }
 
 impl Store {
-    /// Begins to listen. What was changed before it returned may have been missed.
+    /// Starts to listen. Changes before it returns may have been missed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -77,67 +78,79 @@ impl Store {
         let pools = self.pools.now();
         let url = pools.url.clone();
         if pools.servers.shares_sessions() {
-            return Err(deaf());
+            return Err(not_delivered());
         }
         self.check()?;
         let manager = pools.manager(Role::Write);
         let connect = || {
             let opened = manager.connect().map_err(|error| {
-                self.suspect();
+                self.start_probe();
                 StoreError::Unavailable(error.to_string())
             })?;
             match opened.into_parts() {
                 (Conn::Pg(pg), Some(server)) => Ok((pg, server)),
-                (Conn::Pg(_), None) => Err(deaf()),
+                (Conn::Pg(_), None) => Err(not_delivered()),
                 (Conn::Sqlite(_), _) => Err(StoreError::Failed("a URL of PostgreSQL gave SQLite".into())),
             }
         };
-        let (mut ears, server) = connect()?;
-        // It hears and says nothing. PostgreSQL before 14 ends no session for that, and does not know the setting.
-        if let Err(error) = ears.batch_execute("set idle_session_timeout = 0") {
+        let (mut listen_conn, server) = connect()?;
+        // The session stays idle. PostgreSQL before 14 does not end idle sessions, and does not know the setting.
+        if let Err(error) = listen_conn.batch_execute("set idle_session_timeout = 0") {
             log::debug!("sessions that lie idle are not ended here: {error}");
         }
-        let (mut voice, other) = connect()?;
+        let (mut notify_conn, other) = connect()?;
         if server != other {
-            return Err(left());
+            return Err(server_changed());
         }
-        let name = format!("beat {} {}", session_of(&mut ears)?, session_of(&mut voice)?);
-        ears.batch_execute(&format!("listen {CHANNEL}"))?;
-        let (ears, voice, servers) = (Box::new(ears), Box::new(voice), Arc::clone(&pools.servers));
-        Ok(Listener::Postgres { ears, voice, name, beats: 0, store: self.clone(), url, server, servers })
+        // Nodes of other versions know a heartbeat by this word.
+        let name = format!("beat {} {}", session_of(&mut listen_conn)?, session_of(&mut notify_conn)?);
+        listen_conn.batch_execute(&format!("listen {CHANNEL}"))?;
+        let (listen_conn, notify_conn, servers) =
+            (Box::new(listen_conn), Box::new(notify_conn), Arc::clone(&pools.servers));
+        Ok(Listener::Postgres {
+            listen_conn,
+            notify_conn,
+            name,
+            heartbeats: 0,
+            store: self.clone(),
+            url,
+            server,
+            servers,
+        })
     }
 }
 
 impl Listener {
-    /// What has changed since it was asked last, up to now: every change that was committed before the call.
+    /// The changes since the last call, up to now: every change that was committed before this call is included.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when a connection is gone, or the newest ones go to another server; changes may have been
     /// missed then.
-    /// [`StoreError::Unusable`] when the beat does not come back.
-    pub fn beat(&mut self) -> Result<Vec<Change>, StoreError> {
+    /// [`StoreError::Unusable`] when the heartbeat does not come back.
+    pub fn heartbeat(&mut self) -> Result<Vec<Change>, StoreError> {
         match self {
-            Self::Postgres { ears, voice, name, beats, store, url, server, servers } => {
+            Self::Postgres { listen_conn, notify_conn, name, heartbeats, store, url, server, servers } => {
                 if !store.leads_to(url)? {
                     return Err(StoreError::Unavailable("DATABASE_URL has another value".into()));
                 }
-                *beats += 1;
-                let beat = format!("{name} {beats}");
+                *heartbeats += 1;
+                let heartbeat = format!("{name} {heartbeats}");
                 sql_query("select pg_notify($1, $2)")
                     .bind::<Text, _>(CHANNEL)
-                    .bind::<Text, _>(&beat)
-                    .execute(&mut **voice)?;
+                    .bind::<Text, _>(&heartbeat)
+                    .execute(&mut **notify_conn)?;
                 let mut changes = Vec::new();
                 let waiting = Stopwatch::start();
-                while !hear(ears, Some(&beat), &mut changes)? {
-                    if waiting.elapsed() > LONGEST_RETURN {
-                        return Err(deaf());
+                while !receive(listen_conn, Some(&heartbeat), &mut changes)? {
+                    if waiting.elapsed() > HEARTBEAT_TIMEOUT {
+                        return Err(not_delivered());
                     }
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                // Last: whoever has gone elsewhere by now has asked nothing there that this beat could vouch for.
+                // Checked last: if newer connections go to another server by now, this heartbeat says nothing about
+                // what they read there.
                 if !servers.is_current(*server) {
-                    return Err(left());
+                    return Err(server_changed());
                 }
                 Ok(changes)
             }
@@ -154,41 +167,45 @@ impl Listener {
         }
     }
 
-    /// What has come in between two beats; proves nothing, but makes changes heard sooner.
+    /// The changes that have come in between two heartbeats. They confirm nothing, but take effect sooner.
     ///
     /// # Errors
-    /// As [`Listener::beat`].
+    /// As [`Listener::heartbeat`].
     pub fn poll(&mut self) -> Result<Vec<Change>, StoreError> {
         let mut changes = Vec::new();
-        if let Self::Postgres { ears, .. } = self {
-            hear(ears, None, &mut changes)?;
+        if let Self::Postgres { listen_conn, .. } = self {
+            receive(listen_conn, None, &mut changes)?;
         }
         Ok(changes)
     }
 }
 
-/// Takes in what has arrived, up to `beat`; says whether that has come.
-fn hear(ears: &mut PgConnection, beat: Option<&str>, changes: &mut Vec<Change>) -> Result<bool, StoreError> {
-    for notification in ears.notifications_iter() {
+/// Takes the notifications that have arrived, up to `heartbeat`. Returns whether that has.
+fn receive(
+    listen_conn: &mut PgConnection,
+    heartbeat: Option<&str>,
+    changes: &mut Vec<Change>,
+) -> Result<bool, StoreError> {
+    for notification in listen_conn.notifications_iter() {
         let payload = notification?.payload;
-        if beat == Some(payload.as_str()) {
+        if heartbeat == Some(payload.as_str()) {
             return Ok(true);
         }
         if !payload.starts_with("beat ") {
-            // Whatever a newer node may tell: what is not understood may concern anything.
+            // A newer node may send changes that this one does not know; they may concern anything.
             changes.push(payload.parse().unwrap_or(Change::Everything));
         }
     }
     Ok(false)
 }
 
-fn left() -> StoreError {
-    StoreError::Unavailable("newer connections go to another server, which is to be listened to from now on".into())
+fn server_changed() -> StoreError {
+    StoreError::Unavailable("newer connections go to another server; listening there from now on".into())
 }
 
-fn deaf() -> StoreError {
+fn not_delivered() -> StoreError {
     StoreError::Unusable(
-        "notifications do not come through to this connection; is there a transaction pooler before PostgreSQL? \
+        "notifications do not reach this connection; is there a transaction pooler in front of PostgreSQL? \
          Let DATABASE_URL go to the server itself, or to a pooler in session mode"
             .into(),
     )

@@ -13,13 +13,13 @@ use super::{Store, StoreError, storable};
 use crate::domain::network::Network;
 use crate::domain::time::Timestamp;
 
-/// A user who is gone by now has no row to write; one that was written lately is left as it is.
+/// Writes nothing for a user who is gone, or if the network was written recently.
 const NOTE: &str = "insert into login_networks (user_id, network, seen_at) select id, $1, $2 from users where id = $3 \
     on conflict (user_id, network) do update set seen_at = excluded.seen_at \
     where login_networks.seen_at <= $4 or login_networks.seen_at > $5";
 
 impl Store {
-    /// A user logged in from there; not written again when it was less than `interval` before.
+    /// Records that a user logged in from this network, unless that was written less than `interval` before.
     pub fn note_login_network(
         &self,
         user_id: i64,
@@ -27,7 +27,7 @@ impl Store {
         now: Timestamp,
         interval: Duration,
     ) -> Result<(), StoreError> {
-        let (due, latest) = (now.before(interval).naive(), now.latest_credible().naive());
+        let (due, latest) = (now.before(interval).naive(), now.latest_plausible().naive());
         let (network, now) = (network.to_string(), now.naive());
         self.write_statement(|conn| {
             macro_rules! note {
@@ -51,7 +51,7 @@ impl Store {
 
     /// Whether the user with this name logged in from there after `since`; nobody did with a name that is none.
     pub fn knows_login_network(&self, username: &str, network: Network, since: Timestamp) -> Result<bool, StoreError> {
-        // Which no user has, so that the same is asked for every name.
+        // No user has an empty name, so the query is the same for every name.
         let username = if storable(username) { username } else { "" };
         self.read(|conn| {
             let found = login_networks::table

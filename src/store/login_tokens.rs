@@ -5,10 +5,10 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::connection::Conn;
-use super::revocation::{theirs, unrevoked, unseal};
+use super::revocation::{unrevoked, unseal, user_tokens};
 use super::schema::{tokens, users};
 use super::tokens::{NewToken, insert};
-use super::users::lock_id;
+use super::users::lock_row;
 use super::{Changed, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
@@ -27,12 +27,12 @@ pub struct SealedToken {
     pub expires_at: Option<Timestamp>,
 }
 
-/// What a login comes to.
+/// The result of issuing a login token.
 #[derive(Clone, Debug)]
 pub enum Issued {
     /// The new token is stored.
     New,
-    /// Single mode: the live one that another login made first is to be handed out again. The new one is not stored.
+    /// Single mode: another login was first, and its live token is returned. The new one is not stored.
     Existing(SealedToken),
     /// The user has as many live login tokens as they may.
     LimitReached,
@@ -56,12 +56,12 @@ pub struct Issue {
 }
 
 impl Store {
-    /// The token to hand out again at a login, if there is one and the user still is who was checked.
+    /// The token to hand out again at a login, if there is one and the user has not changed since the check.
     pub fn login_token(&self, user: &User, now: Timestamp) -> Result<Changed<Option<SealedToken>>, StoreError> {
         self.read(|conn| login_token(conn, user, now))
     }
 
-    /// Makes a login's token, if the user still is who was checked.
+    /// Makes a login's token, if the user has not changed since the check.
     pub fn issue_login_token(
         &self,
         user: &User,
@@ -71,7 +71,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Issued, StoreError> {
         self.change(|conn, changes| {
-            lock_id(conn, user.id)?;
+            lock_row(conn, user.id)?;
             match login_token(conn, user, now)? {
                 Changed::UserChanged => return Ok(Issued::UserChanged),
                 Changed::Done(Some(there)) if issue.single && Some(there.digest) != issue.unopenable => {
@@ -99,8 +99,8 @@ impl Store {
 /// The live sealed token of a user who still is as they were read: as active, with the same password. One statement,
 /// so that it sees one moment.
 fn login_token(conn: &mut Conn, user: &User, now: Timestamp) -> Result<Changed<Option<SealedToken>>, StoreError> {
-    type Found = (Option<Vec<u8>>, Option<Vec<u8>>, Option<NaiveDateTime>);
-    let found: Option<Found> = users::table
+    type SealedColumns = (Option<Vec<u8>>, Option<Vec<u8>>, Option<NaiveDateTime>);
+    let found: Option<SealedColumns> = users::table
         .left_join(
             tokens::table.on(tokens::user_id
                 .eq(users::id)
@@ -128,5 +128,5 @@ fn login_token(conn: &mut Conn, user: &User, now: Timestamp) -> Result<Changed<O
 
 fn live_login_tokens(conn: &mut Conn, user_id: i64, now: Timestamp) -> Result<i64, StoreError> {
     let lives = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
-    Ok(theirs(user_id, false).filter(unrevoked(now)).filter(lives).count().get_result(conn)?)
+    Ok(user_tokens(user_id, false).filter(unrevoked(now)).filter(lives).count().get_result(conn)?)
 }

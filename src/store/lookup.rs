@@ -1,4 +1,4 @@
-//! The question behind every introspection that memory does not answer: whose tokens are these?
+//! The lookup behind every introspection that the cache does not answer.
 
 use std::collections::HashMap;
 
@@ -17,20 +17,20 @@ use crate::domain::token::{TokenDigest, TokenFacts};
 use crate::domain::user::User;
 
 /// Tokens and their users, by the tokens' digests.
-type Found = HashMap<TokenDigest, (TokenFacts, User)>;
+type TokensByDigest = HashMap<TokenDigest, (TokenFacts, User)>;
 
 impl Store {
     /// The tokens with these digests and their users, dead ones too.
-    pub fn tokens(&self, digests: &[TokenDigest]) -> Result<Found, StoreError> {
+    pub fn tokens(&self, digests: &[TokenDigest]) -> Result<TokensByDigest, StoreError> {
         let wanted: Vec<&[u8]> = digests.iter().map(|digest| digest.as_bytes().as_slice()).collect();
         self.read(|conn| match conn {
-            Conn::Pg(pg) => in_one_statement(pg, wanted.clone()),
-            Conn::Sqlite(_) => portably(conn, wanted.clone()),
+            Conn::Pg(pg) => find_postgres(pg, wanted.clone()),
+            Conn::Sqlite(_) => find_portable(conn, wanted.clone()),
         })
     }
 }
 
-fn portably(conn: &mut Conn, wanted: Vec<&[u8]>) -> Result<Found, StoreError> {
+fn find_portable(conn: &mut Conn, wanted: Vec<&[u8]>) -> Result<TokensByDigest, StoreError> {
     let rows: Vec<(Vec<u8>, FactsRow, UserRow)> = tokens::table
         .inner_join(users::table)
         .filter(tokens::digest.eq_any(wanted))
@@ -48,7 +48,7 @@ fn portably(conn: &mut Conn, wanted: Vec<&[u8]>) -> Result<Found, StoreError> {
     owned.map(|(digest, token, owner)| Ok((stored(&digest)?, (token.into(), owner.clone())))).collect()
 }
 
-fn in_one_statement(conn: &mut PgConnection, digests: Vec<&[u8]>) -> Result<Found, StoreError> {
+fn find_postgres(conn: &mut PgConnection, digests: Vec<&[u8]>) -> Result<TokensByDigest, StoreError> {
     let (token, user) =
         (<FactsRow as Selectable<Pg>>::construct_selection(), <UserRow as Selectable<Pg>>::construct_selection());
     let query = WithDigests { digests, token, user };
@@ -65,8 +65,8 @@ fn stored(digest: &[u8]) -> Result<TokenDigest, StoreError> {
     TokenDigest::from_bytes(digest).ok_or_else(|| StoreError::Failed("a token's digest has a wrong length".into()))
 }
 
-/// PostgreSQL's statement, the groups with it. Written by hand so that it is prepared once for any number of digests, and
-/// not put together anew each time: of what a lookup costs the database that is most (`scripts/bench cold`).
+/// PostgreSQL's statement, which reads the groups, too. Written by hand so that it is prepared once for any number of
+/// digests: to build and plan it anew would be most of a lookup's cost (`scripts/bench cold`).
 struct WithDigests<'a> {
     digests: Vec<&'a [u8]>,
     token: Columns<FactsRow>,

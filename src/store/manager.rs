@@ -10,8 +10,8 @@ use diesel::{Connection, PgConnection, SqliteConnection};
 
 use super::connect_error::ConnectError;
 use super::connection::{Conn, Role, lower_utils};
-use super::opened::Opened;
 use super::opened_file::OpenedFile;
+use super::pool_connection::PoolConnection;
 use super::servers::{Server, Servers};
 use super::system_roots::with_system_roots;
 use super::{pooler, sqlite_file};
@@ -43,22 +43,22 @@ impl Manager {
         &self.servers
     }
 
-    /// The first connection of all, which finds out what stands between. To be asked again is no harm.
-    pub fn first_look(&self) -> Result<Opened, ConnectError> {
+    /// Opens the first connection, and finds out whether a transaction pooler stands in between. May be called again.
+    pub fn first_connect(&self) -> Result<PoolConnection, ConnectError> {
         let named = |error: ConnectError| ConnectError(self.url.scrub(&error.0));
         let DatabaseUrl::Postgres(url) = &self.url else { return r2d2::ManageConnection::connect(self) };
         let mut conn = self.reach(url).map_err(named)?;
         pooler::require_transactions(&mut conn).map_err(named)?;
-        // Where one connection is all that there may be it cannot be found out, and is found when it fails.
+        // If only one connection is allowed this cannot be found out here; it shows at the first error.
         if let Ok(mut other) = self.reach(url)
             && pooler::shares_sessions(&mut conn, &mut other).unwrap_or(false)
         {
-            pooler::found(&self.servers);
+            pooler::record_pooler(&self.servers);
         }
         self.set_up(conn).map_err(named)
     }
 
-    /// Asks the hosts one by one: so each has its time, and it is known which of them answered.
+    /// Tries the hosts one by one, so that each has its own timeout, and it is known which one answered.
     fn reach(&self, url: &str) -> Result<PgConnection, ConnectError> {
         let hosts = each_host(url);
         let mut refusals: Vec<String> = Vec::new();
@@ -74,36 +74,36 @@ impl Manager {
         Err(ConnectError(refusals.join("; ")))
     }
 
-    fn set_up(&self, mut conn: PgConnection) -> Result<Opened, ConnectError> {
+    fn set_up(&self, mut conn: PgConnection) -> Result<PoolConnection, ConnectError> {
         let (millis, idle) = (self.timeout.as_millis(), "idle_in_transaction_session_timeout = '30s'");
         if self.servers.shares_sessions() {
             pooler::prepare_nothing(&mut conn);
             let local = format!("set local statement_timeout = {millis}; set local {idle}");
-            return Ok(Opened::of_a_pooler(conn, local, Arc::clone(&self.servers)));
+            return Ok(PoolConnection::behind_pooler(conn, local, Arc::clone(&self.servers)));
         }
-        // Messages in English are for whoever reads the log. An ordinary role may not have them so; what it is refused in a
-        // block that expects it the server does not log.
+        // Messages are in English for the log. An ordinary role may not set this; the block catches the refusal, so
+        // that the server does not log it.
         conn.batch_execute(&format!(
             "set statement_timeout = {millis}; set {idle}; set client_min_messages = 'warning'; \
              do $$ begin perform set_config('lc_messages', 'C', false); \
              exception when insufficient_privilege then null; end $$"
         ))?;
-        // A process that stands still does not read, and the server waits for it with its transaction open, so that nothing
-        // is vacuumed meanwhile. No other time-out ends that; over a Unix socket this one does not, either.
+        // A suspended process does not read, and the server waits for it with its transaction open, so that nothing is
+        // vacuumed. No other timeout ends that; over a Unix socket this one does not, either.
         if let Err(error) = conn.batch_execute(UNREAD_ANSWERS) {
             log::debug!("the server waits for its clients as long as it does for others: {error}");
         }
         let server = Server::of(&mut conn).map_err(|error| ConnectError(error.to_string()))?;
-        // Before anything is asked there.
-        self.servers.arrive(server);
-        Ok(Opened::at(conn, server, Arc::clone(&self.servers)))
+        // Recorded before the first query there.
+        self.servers.set_current(server);
+        Ok(PoolConnection::postgres(conn, server, Arc::clone(&self.servers)))
     }
 
-    fn open_sqlite(&self, file: &Path) -> Result<Opened, ConnectError> {
+    fn open_sqlite(&self, file: &Path) -> Result<PoolConnection, ConnectError> {
         let opened = self.file.check(file)?;
         let path = file.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
         let named = |error: ConnectError| ConnectError(format!("{path}: {}", error.0));
-        // Never made here: `Store::migrate` makes it, once it is known that it may.
+        // The file is never created here: `Store::migrate` creates it, once it is known that it may.
         let mut conn =
             SqliteConnection::establish(&sqlite_file::uri(path, "mode=rw")).map_err(|error| named(error.into()))?;
         let query_only = self.role == Role::Read;
@@ -117,18 +117,18 @@ impl Manager {
         .map_err(|error| named(error.into()))?;
         // SQLite's own knows ASCII only; PostgreSQL's knows all letters.
         lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
-        // One that was put in its place while this one waited for its locks is another database.
+        // If the file was replaced while this connection waited for its locks, it is another database.
         self.file.remember(opened, self.role);
         self.file.check(file)?;
-        Ok(Opened::file(conn, Arc::clone(&self.servers)))
+        Ok(PoolConnection::sqlite(conn, Arc::clone(&self.servers)))
     }
 }
 
 impl r2d2::ManageConnection for Manager {
-    type Connection = Opened;
+    type Connection = PoolConnection;
     type Error = ConnectError;
 
-    fn connect(&self) -> Result<Opened, ConnectError> {
+    fn connect(&self) -> Result<PoolConnection, ConnectError> {
         match &self.url {
             DatabaseUrl::Postgres(url) => self.reach(url).and_then(|conn| self.set_up(conn)),
             DatabaseUrl::Sqlite(path) => self.open_sqlite(path),
@@ -136,8 +136,8 @@ impl r2d2::ManageConnection for Manager {
         .map_err(|error| ConnectError(self.url.scrub(&error.0)))
     }
 
-    fn is_valid(&self, opened: &mut Opened) -> Result<(), ConnectError> {
-        if opened.is_left() {
+    fn is_valid(&self, opened: &mut PoolConnection) -> Result<(), ConnectError> {
+        if opened.is_outdated() {
             return Err(ConnectError("newer connections go to another server".into()));
         }
         match &mut **opened {
@@ -149,14 +149,14 @@ impl r2d2::ManageConnection for Manager {
         }
     }
 
-    fn has_broken(&self, opened: &mut Opened) -> bool {
-        std::thread::panicking() || opened.is_spent() || opened.is_broken() || self.file.is_closing()
+    fn has_broken(&self, opened: &mut PoolConnection) -> bool {
+        std::thread::panicking() || opened.is_discarded() || opened.is_broken() || self.file.is_closing()
     }
 }
 
-/// Finds connections that the server has ended while they lay idle, so that no request has to. It reads what has come, no
-/// more: a round trip here would be one for every request. The first look finds the server's last words, the second the
-/// end.
+/// Finds connections that the server has closed while they were idle, so that no request has to. It only reads what has
+/// arrived, because a round trip here would be one for every request. The first read finds the server's last message,
+/// the second one the end.
 fn check_alive(conn: &mut PgConnection) -> Result<(), ConnectError> {
     for _ in 0..2 {
         conn.notifications_iter().try_for_each(|notification| notification.map(drop))?;
@@ -164,15 +164,15 @@ fn check_alive(conn: &mut PgConnection) -> Result<(), ConnectError> {
     Ok(())
 }
 
-/// How long the server waits for a client that takes nothing in; where the operator has said so, that long.
+/// How long the server waits for a client that does not read; a value that the operator has set stays.
 const UNREAD_ANSWERS: &str = "select set_config('tcp_user_timeout', '30s', false) \
                               where current_setting('tcp_user_timeout') = '0'";
 
 /// How long a host may take to answer; libpq goes by whole seconds, two at least.
-pub const LONGEST_CONNECT: Duration = Duration::from_secs(2);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The URL with what a service needs and the operator did not say: an end to waiting for a host that is gone, and no
-/// server that takes no writes, or only follows another, for that answers with what was true a while ago.
+/// The URL with what a service needs and the operator did not set: a timeout for a host that is gone, and no server
+/// that is read-only or a standby, whose data may be out of date.
 fn with_defaults(url: &str) -> String {
     with_parameters(
         url,
@@ -188,7 +188,7 @@ fn with_defaults(url: &str) -> String {
     )
 }
 
-/// The URL with these parameters, but for those that it has.
+/// The URL with these parameters, unless it has them.
 pub fn with_parameters(url: &str, parameters: &[(&str, &str)]) -> String {
     let mut url = url.to_owned();
     for (name, value) in parameters {

@@ -10,7 +10,7 @@ use super::{Replaced, Store, StoreError};
 pub enum MetaKey {
     /// What the secret key derives to, so that a wrong one is noticed at start.
     SecretKeyCheck,
-    /// What older secret keys derived to, with blanks between: they were replaced.
+    /// The check values of older secret keys, separated by blanks: these keys were replaced.
     RetiredSecretKeys,
     /// Decides what a password check costs for a name without a hash.
     NameKey,
@@ -38,10 +38,10 @@ impl Store {
         self.read(|conn| Ok(meta::table.find(key.as_str()).select(meta::value).first(conn).optional()?))
     }
 
-    /// Sets `key` where it has no value yet; gives the value that stands, so that of two nodes starting at once
-    /// the second sees the first one's.
+    /// Sets `key` if it has no value yet. Returns the stored value, so that of two nodes that start at once the second
+    /// one gets the first one's.
     pub fn meta_or_insert(&self, key: MetaKey, value: &str) -> Result<String, StoreError> {
-        // A violation, though no fault of anybody's, would be an error in the server's log.
+        // Read first, because the server would log a unique violation as an error.
         if let Some(value) = self.meta(key)? {
             return Ok(value);
         }
@@ -58,7 +58,7 @@ impl Store {
         }
     }
 
-    /// Makes `new` what the database's secret key derives to, where that is `old`, which is retired.
+    /// Replaces the check value `old` of the database's secret key by `new`, and retires `old`.
     pub fn replace_secret_key(&self, old: &str, new: &str) -> Result<Replaced, StoreError> {
         self.write(|conn| {
             let standing = meta::table.find(MetaKey::SecretKeyCheck.as_str()).filter(meta::value.eq(old));

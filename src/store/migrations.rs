@@ -9,47 +9,47 @@ use diesel::{Connection, PgConnection};
 use diesel_migrations::MigrationHarness;
 
 use super::connection::{Conn, Role};
-use super::schema_state::{POSTGRES, SQLITE, SchemaState, failed, look_at, state};
+use super::schema_state::{POSTGRES, SQLITE, SchemaState, failed, inspect_schema, state};
 use super::{Store, StoreError, plans, sqlite_file, sqlstate};
 use crate::domain::database_url::DatabaseUrl;
-use crate::domain::shown::one_line;
+use crate::domain::safe_text::one_line;
 use crate::domain::time::Stopwatch;
 
-/// Any number, as long as every jeton takes the same: the key of the lock round migrations.
+/// An arbitrary number, the same in every jeton: the key of the migration lock.
 const LOCK: i64 = 0x6a65_746f_6e00_0001;
 
-/// How long a migration waits for a lock that somebody holds: everybody else who wants the table waits behind it. Then it
-/// lets them pass, and tries again.
-const LOCK_PATIENCE: &str = "1s";
-const LONGEST_WAIT: Duration = Duration::from_mins(2);
+/// How long a migration waits for a lock: everybody else who wants the table queues behind it. Then it lets them pass,
+/// and tries again.
+const LOCK_TIMEOUT: &str = "1s";
+const MAX_WAIT: Duration = Duration::from_mins(2);
 const LOCK_PAUSE: Duration = Duration::from_secs(1);
 
 impl Store {
-    /// Makes the database where it is missing, and brings its schema up to date; says which migrations were run. All of
+    /// Creates the database if it is missing and runs its migrations. Returns the migrations that were run. All of
     /// them, or none. A database that holds the tables of others, and not jeton's, is left as it is.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when the database is newer than this binary, or somebody else's.
     pub fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        let state = self.look()?;
+        let state = self.inspect()?;
         let is_usable = state.is_usable();
         if let Some(refusal) = refusal_to_migrate(state, self.url()) {
             return Err(refusal);
         }
         if let DatabaseUrl::Sqlite(path) = self.url() {
             sqlite_file::make(path)?;
-            self.take_file(path)?;
+            self.claim_file(path)?;
         }
-        // Who may only read and write rows can do without more.
+        // A role that may only read and write rows needs no more.
         if is_usable {
             return Ok(Vec::new());
         }
         let since = Stopwatch::start();
         loop {
             match self.run_migrations() {
-                Err(StoreError::Unavailable(why)) if self.url().is_postgres() && since.elapsed() < LONGEST_WAIT => {
+                Err(StoreError::Unavailable(why)) if self.url().is_postgres() && since.elapsed() < MAX_WAIT => {
                     log::warn!(
-                        "migrations wait for what others hold, and let everybody pass meanwhile: {why}; pg_stat_activity \
+                        "migrations wait for locks, and let others pass meanwhile: {why}; pg_stat_activity \
                          shows whose transactions are old"
                     );
                 }
@@ -67,7 +67,7 @@ impl Store {
                     // may take longer.
                     pg.batch_execute(&format!(
                         "set local statement_timeout = '60s'; select pg_advisory_xact_lock({LOCK}); \
-                         set local statement_timeout = 0; set local lock_timeout = '{LOCK_PATIENCE}'"
+                         set local statement_timeout = 0; set local lock_timeout = '{LOCK_TIMEOUT}'"
                     ))?;
                     // Of a process that is ended meanwhile nothing goes on at the server. PostgreSQL before 14 does not look.
                     pg.batch_execute(
@@ -78,7 +78,7 @@ impl Store {
                 // The transaction itself is the lock.
                 Conn::Sqlite(_) => {}
             }
-            // Again: others may have made tables since.
+            // Checked again: others may have created tables since.
             if let Some(refusal) = refusal_to_migrate(state(conn)?, self.url()) {
                 return Err(refusal);
             }
@@ -97,68 +97,70 @@ impl Store {
         })
     }
 
-    /// That the schema is the one this binary knows. Nothing is made and nothing is written.
+    /// Checks that this binary can use the schema. Nothing is created or written.
     ///
     /// # Errors
     /// [`StoreError::Unusable`], with what to do.
     pub fn require_schema(&self) -> Result<(), StoreError> {
-        let state = self.look()?;
-        self.take_file_of(&state)?;
+        let state = self.inspect()?;
+        self.claim_file_if_ours(&state)?;
         state.refusal(self.url()).map_or(Ok(()), Err)
     }
 
-    /// Whether the schema is the one this binary knows, or is still to be made: `false`.
+    /// Whether there is a schema that this binary can use; `false` when there is none yet.
     ///
     /// # Errors
     /// As [`Store::require_schema`], but for a database that is missing.
-    pub(super) fn is_made(&self) -> Result<bool, StoreError> {
-        let state = self.look()?;
+    pub(super) fn is_initialized(&self) -> Result<bool, StoreError> {
+        let state = self.inspect()?;
         if state == SchemaState::Missing {
             return Ok(false);
         }
-        self.take_file_of(&state)?;
+        self.claim_file_if_ours(&state)?;
         state.refusal(self.url()).map_or(Ok(true), Err)
     }
 
-    /// How the schema stands to this binary.
+    /// The state of the database's schema.
     pub fn schema_state(&self) -> Result<SchemaState, StoreError> {
         match self.url() {
-            DatabaseUrl::Sqlite(path) if !self.file.is_ours() => sqlite_file::look(path, self.options.timeout),
+            DatabaseUrl::Sqlite(path) if !self.file.is_ours() => {
+                sqlite_file::schema_state_of(path, self.options.timeout)
+            }
             _ => self.read(state),
         }
     }
 
-    /// The same, asked first of all: nothing is made or written, and an error that will come again comes at once, while
-    /// the pool would wait and try again.
-    fn look(&self) -> Result<SchemaState, StoreError> {
+    /// The same, as the first query of all: nothing is created or written, and an error that would come again is
+    /// reported at once, where the pool would wait and try again.
+    fn inspect(&self) -> Result<SchemaState, StoreError> {
         if !self.url().is_postgres() {
             return self.schema_state();
         }
         let manager = self.manager(Role::Read);
-        match manager.first_look() {
-            Ok(mut opened) => opened.run(look_at),
+        match manager.first_connect() {
+            Ok(mut opened) => opened.run(inspect_schema),
             Err(error) if error.is_lasting() => Err(StoreError::Unavailable(error.to_string())),
-            Err(_) => self.read(look_at),
+            Err(_) => self.read(inspect_schema),
         }
     }
 
-    /// From here on the SQLite file is jeton's, if the state says so.
-    fn take_file_of(&self, state: &SchemaState) -> Result<(), StoreError> {
+    /// From now on the SQLite file counts as jeton's, if the state says so.
+    fn claim_file_if_ours(&self, state: &SchemaState) -> Result<(), StoreError> {
         match (self.url(), state) {
-            (DatabaseUrl::Sqlite(path), SchemaState::Current | SchemaState::Ahead) => self.take_file(path),
+            (DatabaseUrl::Sqlite(path), SchemaState::Current | SchemaState::Ahead) => self.claim_file(path),
             _ => Ok(()),
         }
     }
 
-    fn take_file(&self, path: &Path) -> Result<(), StoreError> {
+    fn claim_file(&self, path: &Path) -> Result<(), StoreError> {
         sqlite_file::require_writable(path)?;
-        sqlite_file::close_to_everybody(path)?;
-        self.file.take_as_ours();
+        sqlite_file::restrict_files(path)?;
+        self.file.mark_as_ours();
         Ok(())
     }
 }
 
-/// Why nothing may be made here; `None` where it may, or where everything is made.
+/// Why no migration may run here; `None` if it may, or if there is nothing to do.
 fn refusal_to_migrate(state: SchemaState, url: &DatabaseUrl) -> Option<StoreError> {
     match state {
         SchemaState::Current | SchemaState::Ahead | SchemaState::Behind | SchemaState::Missing => None,
@@ -166,14 +168,14 @@ fn refusal_to_migrate(state: SchemaState, url: &DatabaseUrl) -> Option<StoreErro
     }
 }
 
-/// Runs what is pending. An error of a migration is words alone; its code is caught on its way.
+/// Runs pending migrations. Their errors are text only, so the SQLSTATE is caught by the instrumentation.
 fn run_postgres(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
-    let (tell, told) = std::sync::mpsc::channel();
+    let (send_code, codes) = std::sync::mpsc::channel();
     conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
         if let InstrumentationEvent::FinishQuery { error: Some(DieselError::DatabaseError(_, info)), .. } = event
             && let Some(code) = sqlstate::of(&**info)
         {
-            let _ = tell.send(code.to_owned());
+            let _ = send_code.send(code.to_owned());
         }
     });
     let run = conn.run_pending_migrations(POSTGRES);
@@ -181,9 +183,9 @@ fn run_postgres(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<Vec<String
         run.map(|run| run.iter().map(ToString::to_string).collect()).map_err(|error| one_line(&error.to_string()));
     conn.set_instrumentation(get_default_instrumentation());
     // The first one is the cause.
-    run.map_err(|words| match told.try_iter().next().as_deref() {
+    run.map_err(|words| match codes.try_iter().next().as_deref() {
         Some("42501") => StoreError::Unusable(format!(
-            "this role may not make and change the tables of {url}: {words}; run `jeton migrate` as their owner, and \
+            "this role may not create and change the tables of {url}: {words}; run `jeton migrate` as their owner, and \
              `jeton serve` with JETON_MIGRATE=false"
         )),
         Some(code) => sqlstate::error(code, words),

@@ -1,4 +1,4 @@
-//! Everything that is kept. The only room that speaks Diesel and SQL.
+//! The database. The only room that speaks Diesel and SQL.
 //!
 //! One `Store` over PostgreSQL and SQLite. What keeps a query portable:
 //! 1. times come from our clock as parameters, never from the database, whose clock is asked only to be compared;
@@ -29,12 +29,12 @@ mod manager;
 mod meta;
 mod migrations;
 mod mode;
-mod opened;
 mod opened_file;
 mod outcome;
 mod overview;
 mod own;
 mod plans;
+mod pool_connection;
 mod pooler;
 mod pools;
 mod purge;
@@ -53,9 +53,9 @@ mod sqlstate;
 mod system_roots;
 mod tls;
 mod tokens;
+mod usage;
 mod user_ids;
 mod users;
-mod uses;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -74,11 +74,11 @@ pub use listener::Listener;
 pub use login_tokens::{Issue, Issued, SealedToken};
 use manager::Manager;
 pub use meta::MetaKey;
-pub use mode::{ALL_BUT_OWNER, close_file};
-use opened::Opened;
+pub use mode::{ALL_BUT_OWNER, restrict_file_mode};
 use opened_file::{OpenedFile, Written};
 pub use outcome::{Changed, ClientChange, FormUse, OwnChange, Replaced, Revoked};
-pub use overview::{HourOfLogins, MOST_COUNTED, UserCounts};
+pub use overview::{HourOfLogins, MAX_COUNTED, UserCounts};
+use pool_connection::PoolConnection;
 use pools::{CurrentPools, Pools};
 pub use purge::{Purge, Purged};
 pub use restore::Restored;
@@ -88,7 +88,7 @@ pub use schema_state::{Foreign, SchemaState};
 pub use seals::Seal;
 pub use sqlite_log::FileState;
 pub use tokens::NewToken;
-pub use uses::{LockedRows, TokenUse};
+pub use usage::{LockedRows, TokenUse};
 
 /// How to reach the database.
 #[derive(Clone, Debug)]
@@ -108,7 +108,7 @@ pub struct Store {
     file: Arc<OpenedFile>,
     disk: Arc<Disk>,
     deadline: Option<Deadline>,
-    told: Option<Arc<dyn Fn(Change) + Send + Sync>>,
+    observer: Option<Arc<dyn Fn(Change) + Send + Sync>>,
 }
 
 #[derive(Clone, Copy)]
@@ -138,23 +138,24 @@ impl Store {
         let file = Arc::<OpenedFile>::default();
         let pools = Arc::new(CurrentPools::new(Pools::new(url, options, &file)));
         let (url, options, disk) = (url.clone(), options.clone(), Arc::default());
-        Ok(Self { pools, url, options, file, disk, deadline: None, told: None })
+        Ok(Self { pools, url, options, file, disk, deadline: None, observer: None })
     }
 
-    /// The same store, for somebody who waits no longer than this from now on: what has not begun by then does not
-    /// begin, and what has not been committed by then is undone. Whoever was told that it failed may believe it.
+    /// The same store with a deadline: work that has not begun by then does not begin, and a transaction that is not
+    /// committed by then is rolled back. So an error means that nothing was changed.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         Self { deadline: Some(Deadline { since: Stopwatch::start(), limit }), ..self.clone() }
     }
 
-    /// The same store, telling `hear` of each change made through it: after its commit, before it returns.
+    /// The same store, calling `observer` for each change that is made through it: after its commit, before the call
+    /// returns.
     #[must_use]
-    pub fn telling(self, hear: impl Fn(Change) + Send + Sync + 'static) -> Self {
-        Self { told: Some(Arc::new(hear)), ..self }
+    pub fn on_change(self, observer: impl Fn(Change) + Send + Sync + 'static) -> Self {
+        Self { observer: Some(Arc::new(observer)), ..self }
     }
 
-    /// Which database this was when it was opened.
+    /// The URL that the store was opened with.
     #[must_use]
     pub const fn url(&self) -> &DatabaseUrl {
         &self.url
@@ -166,9 +167,9 @@ impl Store {
         self.pools.now().breaker.check().inspect_err(|_| self.pools.failed())
     }
 
-    /// An answer takes long: finds out meanwhile whether the database is down.
-    pub fn suspect(&self) {
-        self.pools.now().suspect();
+    /// To be called when an answer takes long: finds out whether the database is down.
+    pub fn start_probe(&self) {
+        self.pools.now().start_probe();
     }
 
     fn manager(&self, role: Role) -> Manager {
@@ -181,16 +182,16 @@ impl Store {
 
     /// Runs `work` on a connection; on another one anew, where the first knew tables that have been changed since. What it
     /// had done by then is undone.
-    fn on<T>(&self, role: Role, work: impl Fn(&mut Opened) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn on<T>(&self, role: Role, work: impl Fn(&mut PoolConnection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut done = work(&mut *self.connect(role)?);
         if matches!(done, Err(StoreError::Outdated(_))) {
             done = work(&mut *self.connect(role)?);
         }
-        self.heed(done)
+        self.observe(done)
     }
 
-    /// As [`Store::read`], for work that reads much and may take its time: the time-outs are for requests.
-    fn unhurried_read<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    /// As [`Store::read`], without the statement timeout, which is for requests.
+    fn read_without_timeout<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
         use diesel::connection::SimpleConnection;
         if !self.url.is_postgres() {
             return self.read(work);
@@ -207,22 +208,22 @@ impl Store {
     fn write<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let (value, wrote, written) = self.on(Role::Write, |opened| {
             opened.in_transaction(|conn| {
-                let observed = self.observed(conn, &work)?;
+                let run_and_detect_writes = self.run_and_detect_writes(conn, &work)?;
                 self.deadline.map(Deadline::left).transpose()?;
-                Ok(observed)
+                Ok(run_and_detect_writes)
             })
         })?;
         if wrote {
-            self.disk.took_a_write();
+            self.disk.write_succeeded();
         }
         if let Some(written) = written {
-            self.end_rest(written);
+            self.checkpoint_first_write(written);
         }
         Ok(value)
     }
 
     /// Runs `work`; says whether it has changed anything, if anybody wants to know, and what that is to an SQLite file.
-    fn observed<T>(
+    fn run_and_detect_writes<T>(
         &self,
         conn: &mut Conn,
         work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
@@ -243,35 +244,34 @@ impl Store {
         }
     }
 
-    /// What an answer, or none, says of the database and of its disk.
-    fn heed<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Updates what is known of the database and of its disk by a result.
+    fn observe<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         let pools = self.pools.now();
         match &result {
             Err(error @ StoreError::Disk(_)) => {
                 pools.breaker.answered();
-                self.disk.heed(error);
+                self.disk.observe(error);
             }
-            Err(error) if error.is_passing() => pools.suspect(),
+            Err(error) if error.is_passing() => pools.start_probe(),
             _ => pools.breaker.answered(),
         }
         result
     }
 
-    /// As [`Store::write`], for what makes answers wrong that are kept in memory: `work` notes what it changes.
+    /// As [`Store::write`], for changes that make cached answers wrong: `work` records what it changes.
     fn change<T>(&self, work: impl Fn(&mut Conn, &mut Vec<Change>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let changes = RefCell::default();
         let result = self.write(|conn| work(conn, &mut changes.borrow_mut()));
-        // After a failure too: a commit whose answer got lost may have happened.
-        if let Some(told) = &self.told {
+        // After an error, too: a commit whose confirmation was lost may have succeeded.
+        if let Some(observer) = &self.observer {
             for change in changes.into_inner() {
-                told(change);
+                observer(change);
             }
         }
         result
     }
 
-    /// Runs `work`, which is one statement and so a transaction of itself. PostgreSQL is spared the words around it, which
-    /// would be two round trips more.
+    /// Runs `work`, which is one statement and so its own transaction. In PostgreSQL this saves two round trips.
     fn write_statement<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
         if self.url.is_postgres() { self.on_writer(work) } else { self.write(work) }
     }

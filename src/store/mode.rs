@@ -1,4 +1,4 @@
-//! Who on this machine may touch a file of jeton's.
+//! The permissions of jeton's files.
 
 use std::fs::Permissions;
 use std::io::ErrorKind;
@@ -7,17 +7,17 @@ use std::path::Path;
 
 use super::StoreError;
 
-/// What everybody may do.
+/// The permission bits of all other users.
 pub const EVERYBODY: u32 = 0o007;
 
-/// What everybody but its owner may do.
+/// The permission bits of everybody but the owner.
 pub const ALL_BUT_OWNER: u32 = 0o077;
 
-/// Takes from a file what `bits` of its mode allow, and says so in the log. A file that is not there is no fault.
+/// Removes permission bits from a file, and logs that. A file that does not exist is no fault.
 ///
 /// # Errors
 /// [`StoreError::Unusable`] when the mode cannot be changed.
-pub fn close_file(path: &Path, bits: u32) -> Result<(), StoreError> {
+pub fn restrict_file_mode(path: &Path, bits: u32) -> Result<(), StoreError> {
     let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & bits == 0 {

@@ -13,7 +13,7 @@ use crate::domain::time::Stopwatch;
 /// How soon after its log was emptied the file counts as being at rest: whoever copies it waits for longer.
 const REST: Duration = Duration::from_secs(1);
 
-/// Which SQLite file the first connection opened. Another one in its place, or none, would split what is kept: older
+/// The SQLite file that the first connection opened. If it was replaced or removed, the data would be split: older
 /// connections would go on with the old file, unseen, and newer ones with a new and empty one.
 #[derive(Debug, Default)]
 pub struct OpenedFile {
@@ -53,8 +53,8 @@ impl OpenedFile {
         }
     }
 
-    /// It holds jeton's tables, or is to.
-    pub fn take_as_ours(&self) {
+    /// Marks the file as jeton's.
+    pub fn mark_as_ours(&self) {
         self.ours.store(true, Ordering::Release);
     }
 
@@ -63,7 +63,7 @@ impl OpenedFile {
         self.ours.load(Ordering::Acquire)
     }
 
-    /// How many connections that write there have been: which one it is now, for there is one at a time.
+    /// How many writing connections there have been. There is one at a time, so the number identifies it.
     pub fn writers(&self) -> u64 {
         self.writers.load(Ordering::Acquire)
     }
@@ -91,7 +91,7 @@ impl OpenedFile {
         self.closing.load(Ordering::Acquire)
     }
 
-    /// That the file is the one that was opened first; gives which one is there.
+    /// Checks that the file is the one that was opened first. Returns the identity of the file that is there.
     pub fn check(&self, path: &Path) -> Result<Option<(u64, u64)>, ConnectError> {
         if self.is_closing() {
             return Err(ConnectError("the database is being closed".into()));

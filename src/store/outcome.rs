@@ -1,17 +1,17 @@
-//! What becomes of a change, where that is more than done or failed.
+//! The results of changes that can end in more ways than done or failed.
 
-/// What becomes of a change to a user who was read for it.
+/// The result of a change to a user who was read before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Changed<T> {
     /// It is made.
     Done(T),
-    /// Nothing is changed: the user is gone, or is not as they were read. Whoever asked reads them again and decides anew.
+    /// Nothing was changed: the user is gone, or has changed since they were read. The caller reads them again.
     UserChanged,
 }
 
 impl<T> Changed<T> {
-    /// With something else of what was made.
+    /// Maps the value.
     pub fn map<U>(self, made: impl FnOnce(T) -> U) -> Changed<U> {
         match self {
             Self::Done(done) => Changed::Done(made(done)),
@@ -19,7 +19,7 @@ impl<T> Changed<T> {
         }
     }
 
-    /// What was made, if it was.
+    /// The value, if the change was made.
     pub fn done(self) -> Option<T> {
         match self {
             Self::Done(done) => Some(done),
@@ -28,21 +28,21 @@ impl<T> Changed<T> {
     }
 }
 
-/// What becomes of what users do to their own account.
+/// The result of a change that users make to their own account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum OwnChange<T> {
     /// It is made.
     Done(T),
-    /// The token they asked with was revoked since, or they are gone. Else whoever holds a stolen key could save
-    /// themselves out of a regenerate.
+    /// The token of the request was revoked since, or the user is gone. Without this check the holder of a stolen key
+    /// could keep access through a regenerate.
     TokenEnded,
     /// They have as many tokens of their own as they may.
     LimitReached,
 }
 
 impl<T> OwnChange<T> {
-    /// With something else of what was made.
+    /// Maps the value.
     pub fn map<U>(self, made: impl FnOnce(T) -> U) -> OwnChange<U> {
         match self {
             Self::Done(done) => OwnChange::Done(made(done)),
@@ -52,7 +52,7 @@ impl<T> OwnChange<T> {
     }
 }
 
-/// What becomes of a token that is to be revoked.
+/// The result of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoked {
     /// It is: by somebody's clock it may have lived until now.
@@ -61,7 +61,7 @@ pub enum Revoked {
     NotLive,
 }
 
-/// What becomes of a change to a client.
+/// The result of a change to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum ClientChange {
@@ -71,22 +71,22 @@ pub enum ClientChange {
     NoSuchClient,
 }
 
-/// What becomes of a form that is good once.
+/// The result of submitting a one-time form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum FormUse {
-    /// It was not taken before.
+    /// It was not submitted before.
     First,
-    /// It was, or its session is over.
+    /// It was submitted before, or its session has ended.
     NotAgain,
 }
 
-/// What becomes of a value that is to be replaced.
+/// The result of a replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Replaced {
     /// It is.
     Done,
-    /// Another one stands there than the one that was to be replaced.
+    /// Another value was found than the one to replace.
     ByOthers,
 }

@@ -1,4 +1,4 @@
-//! Counts for the console's first page, each bounded: none walks a whole table, however large it has become.
+//! Counts for the console's first page. Each is bounded, so that none scans a whole large table.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Timestamp as SqlTimestamp};
@@ -7,13 +7,13 @@ use super::connection::Conn;
 use super::{Store, StoreError};
 use crate::domain::time::Timestamp;
 
-/// Beyond this nobody counts on.
-pub const MOST_COUNTED: i64 = 100_000;
+/// Counting stops here.
+pub const MAX_COUNTED: i64 = 100_000;
 
 /// How many users there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserCounts {
-    /// At most [`MOST_COUNTED`].
+    /// At most [`MAX_COUNTED`].
     pub all: i64,
     /// Of these.
     pub inactive: i64,
@@ -51,7 +51,7 @@ impl Store {
     pub fn count_users(&self) -> Result<UserCounts, StoreError> {
         let counted = format!(
             "select count(*) as one, coalesce(sum(case when is_active then 0 else 1 end), 0) as other \
-             from (select is_active from users limit {MOST_COUNTED}) as some_users"
+             from (select is_active from users limit {MAX_COUNTED}) as some_users"
         );
         self.read(|conn| {
             let query = diesel::sql_query(&counted);
@@ -63,13 +63,13 @@ impl Store {
         })
     }
 
-    /// Live tokens; at most [`MOST_COUNTED`].
+    /// Live tokens; at most [`MAX_COUNTED`].
     pub fn count_live_tokens(&self, now: Timestamp) -> Result<i64, StoreError> {
         let counted = format!(
             "select count(*) as one, count(*) as other from (select id from tokens \
              where (revoked_at is null or (grace_until = revoked_at and grace_until > $1)) \
              and (expires_at is null or expires_at > $1) \
-             limit {MOST_COUNTED}) as some_tokens"
+             limit {MAX_COUNTED}) as some_tokens"
         );
         self.read(|conn| {
             let query = diesel::sql_query(&counted).bind::<SqlTimestamp, _>(now.naive());
@@ -81,7 +81,7 @@ impl Store {
         })
     }
 
-    /// Logins and refusals of the hours before `now`, the oldest first, of the newest [`MOST_COUNTED`] entries.
+    /// Logins and refusals of the hours before `now`, the oldest first, of the newest [`MAX_COUNTED`] entries.
     pub fn count_logins<const HOURS: usize>(&self, now: Timestamp) -> Result<[HourOfLogins; HOURS], StoreError> {
         let since = now.before(std::time::Duration::from_hours(HOURS as u64));
         let by_hour = |ago: &str| {
@@ -89,7 +89,7 @@ impl Store {
                 "select {ago} as ago, sum(case when action = 'login' then 1 else 0 end) as good, \
                  sum(case when action = 'login.failed' then 1 else 0 end) as refused \
                  from (select at, action from audit_log where at > $1 and at <= $2 order by at desc \
-                 limit {MOST_COUNTED}) as newest group by 1"
+                 limit {MAX_COUNTED}) as newest group by 1"
             )
         };
         let (since, until) = (since.naive(), now.naive());

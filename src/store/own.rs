@@ -9,7 +9,7 @@ use super::revocation::{lock_tokens, revoke_login_tokens, unrevoked};
 use super::schema::{tokens, users};
 use super::sessions::end_sessions;
 use super::tokens::{NewToken, create, insert};
-use super::users::lock_whoever;
+use super::users::lock_by_id;
 use super::{Changed, OwnChange, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
@@ -19,8 +19,8 @@ use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
 
 impl Store {
-    /// Makes a token for the user who asks with `asked_with`, whose password was checked as `read` has it. At most
-    /// `limit` live ones are of their own making.
+    /// Creates a token for the user whose request came with `asked_with`, and whose password was checked against
+    /// `read`. At most `limit` live tokens may be of their own making.
     pub fn create_own_token(
         &self,
         asked_with: &TokenFacts,
@@ -31,7 +31,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Changed<OwnChange<TokenFacts>>, StoreError> {
         self.change(|conn, changes| {
-            let user = match asker(conn, asked_with, read, now)? {
+            let user = match lock_asker(conn, asked_with, read, now)? {
                 Asker::Same(user) => user,
                 Asker::TokenEnded => return Ok(Changed::Done(OwnChange::TokenEnded)),
                 Asker::Changed => return Ok(Changed::UserChanged),
@@ -57,7 +57,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Changed<OwnChange<()>>, StoreError> {
         self.change(|conn, changes| {
-            let user = match asker(conn, asked_with, read, now)? {
+            let user = match lock_asker(conn, asked_with, read, now)? {
                 Asker::Same(user) => user,
                 Asker::TokenEnded => return Ok(Changed::Done(OwnChange::TokenEnded)),
                 Asker::Changed => return Ok(Changed::UserChanged),
@@ -73,21 +73,21 @@ impl Store {
     }
 }
 
-/// Who asks for a change to their own account.
+/// The user who asks for a change to their own account.
 enum Asker {
-    /// Whoever was checked, locked.
+    /// The user, locked, and unchanged since the check.
     Same(User),
-    /// Nobody any more: the token was revoked, or the user is gone.
+    /// The token was revoked, or the user is gone.
     TokenEnded,
-    /// They have another password than the one that was checked, or other rights.
+    /// The password or the rights have changed since the check.
     Changed,
 }
 
-fn asker(conn: &mut Conn, asked_with: &TokenFacts, read: &User, now: Timestamp) -> Result<Asker, StoreError> {
-    let Some(user) = lock_whoever(conn, asked_with.user_id)? else { return Ok(Asker::TokenEnded) };
+fn lock_asker(conn: &mut Conn, asked_with: &TokenFacts, read: &User, now: Timestamp) -> Result<Asker, StoreError> {
+    let Some(user) = lock_by_id(conn, asked_with.user_id)? else { return Ok(Asker::TokenEnded) };
     lock_tokens(conn, user.id)?;
-    // One that was revoked since they asked has ended, and one that was given a grace ends sooner: the password's check may
-    // have taken long.
+    // A token that was revoked since the request has ended, and one that got a grace period ends sooner: the password
+    // check may have taken long.
     let revoked = (tokens::revoked_at, tokens::grace_until);
     let found: Option<(Option<NaiveDateTime>, Option<NaiveDateTime>)> =
         tokens::table.find(asked_with.id).filter(unrevoked(now)).select(revoked).first(conn).optional()?;

@@ -1,8 +1,9 @@
 //! Whether a transaction pooler stands between jeton and PostgreSQL.
 //!
-//! Such a pooler gives one session of the server to many, each for one transaction. What is left in a session is then
-//! somebody else's: statements that were prepared, settings, and notifications that come while nobody has it. So behind
-//! one nothing is left: statements are sent whole, settings are the transaction's own, and nobody listens.
+//! Such a pooler shares one session of the server among many clients, one transaction at a time. What is left in a
+//! session belongs to somebody else then: prepared statements, settings, and notifications that arrive while no client
+//! has it. So behind a pooler nothing is left in it: statements are not prepared, settings are the transaction's own,
+//! and nobody listens.
 
 use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::sql_types::Integer;
@@ -23,18 +24,18 @@ struct Session {
     pid: i32,
 }
 
-/// The process of the server that answers.
+/// The process id of the server's session.
 pub fn session_of(conn: &mut PgConnection) -> Result<i32, StoreError> {
     Ok(sql_query("select pg_backend_pid() as pid").get_result::<Session>(conn)?.pid)
 }
 
-/// Leaves nothing in the session from now on.
+/// Stops preparing statements, which would stay in the session.
 pub fn prepare_nothing(conn: &mut PgConnection) {
     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
 }
 
-/// Whether two connections that are open at once have had the same session, or one of them two sessions. In this order
-/// the answer does not depend on which session the pooler takes next, the one used last or the one not used for longest.
+/// Whether two open connections share a session, or one of them uses two. In this order of queries the result does not
+/// depend on which session the pooler takes next.
 pub fn shares_sessions(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, StoreError> {
     let mut sessions = [0; 4];
     for (at, session) in sessions.iter_mut().enumerate() {
@@ -50,11 +51,11 @@ pub fn require_transactions(conn: &mut PgConnection) -> Result<(), ConnectError>
     begun.map_err(|error| ConnectError(format!("{NO_TRANSACTIONS}: {}", ConnectError::from(error).0)))
 }
 
-/// From now on jeton goes by that; says so, once.
-pub fn found(servers: &Servers) {
+/// Records that there is a pooler; logs it once.
+pub fn record_pooler(servers: &Servers) {
     if servers.share_sessions() {
         log::warn!(
-            "a transaction pooler stands before PostgreSQL: statements are not prepared, and answers are not kept in memory. \
+            "there is a transaction pooler in front of PostgreSQL: statements are not prepared, and the cache is off. \
              Let DATABASE_URL go to the server itself, or to a pooler in session mode, for both"
         );
     }

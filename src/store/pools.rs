@@ -1,5 +1,4 @@
-//! The connections of a store, and where they lead: elsewhere from the moment on at which `DATABASE_URL` names another
-//! place, or another password.
+//! The connections of a store. They lead elsewhere as soon as `DATABASE_URL` names another place, or another password.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,16 +8,16 @@ use r2d2::{Pool, PooledConnection};
 
 use super::breaker::{Breaker, LogErrors};
 use super::connection::Role;
-use super::manager::{LONGEST_CONNECT, Manager};
+use super::manager::{CONNECT_TIMEOUT, Manager};
 use super::opened_file::OpenedFile;
 use super::servers::Servers;
 use super::{Deadline, Store, StoreError, StoreOptions};
 use crate::domain::database_url::DatabaseUrl;
-use crate::domain::shown::one_line;
+use crate::domain::safe_text::one_line;
 use crate::domain::time::Stopwatch;
 
-/// How often somebody who waits for a connection asks whether there is any use in it.
-const LOOK_UP_FROM_WAITING: Duration = Duration::from_millis(50);
+/// How often a request that waits for a connection checks whether the database is down.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Connections to one place.
 pub struct Pools {
@@ -55,15 +54,15 @@ impl Pools {
         Self { url, servers, breaker, options, file, read, write }
     }
 
-    /// Opens connections that are nobody's but the caller's.
+    /// Opens connections outside the pools.
     pub fn manager(&self, role: Role) -> Manager {
         let (file, servers) = (Arc::clone(&self.file), Arc::clone(&self.servers));
         Manager::new(self.url.clone(), role, self.options.timeout, file, servers)
     }
 
-    /// An answer takes long: finds out meanwhile whether the database is down.
-    pub fn suspect(&self) {
-        self.breaker.suspect(&self.manager(Role::Read));
+    /// To be called when an answer takes long: finds out whether the database is down.
+    pub fn start_probe(&self) {
+        self.breaker.start_probe(&self.manager(Role::Read));
     }
 
     /// A connection of the pool.
@@ -73,23 +72,23 @@ impl Pools {
     pub fn connect(&self, role: Role, deadline: Option<Deadline>) -> Result<PooledConnection<Manager>, StoreError> {
         let pool = self.of(role);
         let timeout = pool.connection_timeout();
-        let patience = match deadline.map(Deadline::left).transpose()? {
+        let max_wait = match deadline.map(Deadline::left).transpose()? {
             Some(left) => left.min(timeout),
-            // Whoever starts has the time to wait for an address that does not answer, and for the next one.
-            None => timeout + LONGEST_CONNECT,
+            // At a start there is time to wait for an address that does not answer, and for the next one.
+            None => timeout + CONNECT_TIMEOUT,
         };
         let since = Stopwatch::start();
         loop {
             self.breaker.check()?;
-            let left = patience.saturating_sub(since.elapsed());
-            let error = match pool.get_timeout(left.min(LOOK_UP_FROM_WAITING)) {
+            let left = max_wait.saturating_sub(since.elapsed());
+            let error = match pool.get_timeout(left.min(CHECK_INTERVAL)) {
                 Ok(conn) => return Ok(conn),
                 Err(error) => error,
             };
-            if self.breaker.has_failed() || since.elapsed() >= patience / 3 {
-                self.suspect();
+            if self.breaker.has_failed() || since.elapsed() >= max_wait / 3 {
+                self.start_probe();
             }
-            if since.elapsed() >= patience {
+            if since.elapsed() >= max_wait {
                 return Err(StoreError::Unavailable(self.url.scrub(&one_line(&error.to_string()))));
             }
         }
@@ -103,7 +102,7 @@ impl Pools {
     }
 }
 
-/// The pools of now, shared by all clones of a store.
+/// The current pools, shared by all clones of a store.
 pub struct CurrentPools {
     now: RwLock<Arc<Pools>>,
     failures: AtomicU64,
@@ -118,26 +117,26 @@ impl CurrentPools {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Somebody who needed a connection got none.
+    /// Records that no connection could be had.
     pub fn failed(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 impl Store {
-    /// How many times somebody who needed a connection got none.
+    /// How many times no connection could be had.
     #[must_use]
     pub fn failed_connections(&self) -> u64 {
         self.pools.failures.load(Ordering::Relaxed)
     }
 
-    /// Where it leads now.
+    /// The current URL.
     #[must_use]
     pub fn current_url(&self) -> DatabaseUrl {
         self.pools.now().url.clone()
     }
 
-    /// Whether it leads where this URL does. Nothing is opened.
+    /// Whether the store uses this URL already. Nothing is opened.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] for a URL that no store can be moved to.
@@ -149,11 +148,11 @@ impl Store {
         if now.is_postgres() && url.is_postgres() {
             return Ok(false);
         }
-        Err(StoreError::Unusable("from or to an SQLite file it takes a restart".into()))
+        Err(StoreError::Unusable("a change from or to an SQLite file requires a restart".into()))
     }
 
-    /// From now on connections are opened as `url` says. Those that are in use go when their users have done; a listener
-    /// fails at its next beat.
+    /// Opens connections by `url` from now on. Those in use are closed when they are given back; a listener fails at
+    /// its next heartbeat.
     pub fn move_to(&self, url: &DatabaseUrl) {
         let pools = Pools::new(url, &self.options, &self.file);
         *self.pools.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pools);
@@ -163,7 +162,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn elsewhere(&self, url: &DatabaseUrl) -> Result<Self, StoreError> {
+    pub fn with_url(&self, url: &DatabaseUrl) -> Result<Self, StoreError> {
         // To try it takes one connection.
         Self::open(url, &StoreOptions { pool: 1, ..self.options.clone() })
     }

@@ -50,7 +50,7 @@ impl Purge {
         }
     }
 
-    /// What is done to the rows, where they stand, what makes them due, and the moment that counts. An index has each.
+    /// The statement, the table, the condition and the time that counts. There is an index for each.
     const fn parts(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
             Self::ExpiredSeals => ("update tokens set sealed = null", "tokens", "sealed is not null and", "expires_at"),
@@ -68,7 +68,7 @@ impl Purge {
 pub struct Purged {
     /// How many rows.
     pub rows: usize,
-    /// Where the next batch may begin to look; `None`: nowhere else than this one.
+    /// Where the next batch may begin to look; `None`: where this one did.
     pub end: Option<Timestamp>,
 }
 
@@ -87,7 +87,7 @@ struct Counted {
 }
 
 impl Store {
-    /// The end of the oldest row that ended before `before`; of none that ended before `from`.
+    /// The end of the oldest row that ended before `before`, and not before `from`.
     pub fn oldest(
         &self,
         what: Purge,
@@ -120,11 +120,11 @@ impl Store {
         let (verb, table, due, moment) = what.parts();
         let most = i64::from(most);
         self.write(|conn| match conn {
-            // Of several nodes one purges and the others pass over what it has locked. An array, and not a join: it is made
-            // once, and its rows are found by the primary key whatever the planner believes of the table. What was purged
-            // stands in the index as long as anybody's transaction is older, so the next batch begins behind it.
+            // Of several nodes one purges, and the others skip what it has locked. An array, unlike a join, is computed
+            // once, and its rows are found by the primary key whatever the planner estimates. Purged rows stay in the
+            // index while an older transaction is open, so the next batch begins after them.
             Conn::Pg(pg) => {
-                // What has been dead for so long is alive by nobody's clock.
+                // No notification: what has been dead for so long is dead by every node's clock.
                 pg.batch_execute("set local jeton.quiet = 'on'")?;
                 let counted: Counted = diesel::sql_query(format!(
                     "with purged as ({verb} where id = any (array (select id from {table} \

@@ -1,4 +1,4 @@
-//! A backup in the place of an SQLite database, which nobody may use meanwhile.
+//! Replaces an SQLite database by a backup. Nobody may use the database meanwhile.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -43,12 +43,12 @@ impl Store {
                 backup.display()
             )));
         };
-        let path = &sqlite_file::itself(path);
+        let path = &sqlite_file::without_links(path);
         let before = sqlite_file::identity(path);
         if before.is_some() && sqlite_file::identity(backup) == before {
             return Err(StoreError::Unusable(format!("{} is the database itself", backup.display())));
         }
-        // By the file alone: its log may be another's, which is a reason to restore.
+        // Checked without its log, which may be another file's: that is a reason to restore.
         match sqlite_file::state_without_log(path, self.options.timeout) {
             Ok(state @ SchemaState::Foreign(_)) => state.refusal(self.url()).map_or(Ok(()), Err)?,
             Err(error @ StoreError::Unusable(_)) => return Err(error),
@@ -65,7 +65,7 @@ impl Store {
             check(&derived)?;
         }
         if let Some(before) = lock.as_ref() {
-            take_after(&draft, before)?;
+            copy_owner_and_mode(&draft, before)?;
         }
         let kept = replace(path, draft, now)?;
         drop(lock);
@@ -102,8 +102,8 @@ impl Store {
     }
 }
 
-/// Keeps everybody from the database until the file is closed. SQLite locks bytes of the file while it has it open, so
-/// that a lock on the whole of it is had only when nobody has. From here on this process must not open it by SQLite.
+/// Locks the database until the file is closed. SQLite locks bytes of every file that it has open, so a lock on the
+/// whole file succeeds only when nobody has. From here on this process must not open it by SQLite.
 fn lock(path: &Path) -> Result<Option<File>, StoreError> {
     let file = match File::options().read(true).write(true).open(path) {
         Ok(file) => file,
@@ -125,8 +125,8 @@ fn secret_key_check(file: &Path, timeout: Duration) -> Result<Option<String>, St
     Ok(key.first(&mut sqlite_file::open_to_read(file, false, timeout)?).optional()?)
 }
 
-/// Gives the new file to whom the old one belongs: who restores may be another user than who serves.
-fn take_after(draft: &NewFile, before: &File) -> Result<(), StoreError> {
+/// Gives the new file the owner and mode of the old one, because another user may run the restore.
+fn copy_owner_and_mode(draft: &NewFile, before: &File) -> Result<(), StoreError> {
     let give = || -> io::Result<()> {
         let (old, new) = (before.metadata()?, fs::metadata(&draft.path)?);
         if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
@@ -137,8 +137,8 @@ fn take_after(draft: &NewFile, before: &File) -> Result<(), StoreError> {
     give().map_err(|error| cannot("give away", &draft.path, &error))
 }
 
-/// Puts the draft in the place of the database, and the database aside, with its log. In this order: whoever is killed in
-/// between leaves a file that is whole, or a log that does not belong to it, which is noticed.
+/// Puts the draft in the place of the database, and the database aside, with its log. The order matters: a process that
+/// is killed in between leaves a complete file, or a log that does not belong to it, which is noticed.
 fn replace(path: &Path, draft: NewFile, now: Timestamp) -> Result<Option<PathBuf>, StoreError> {
     let aside = sqlite_file::beside(path, &format!(".{}", now.naive().format("%Y%m%dT%H%M%S%.3fZ")));
     let log = sqlite_log::log_of(path);

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::connection::Conn;
 use super::schema::{tokens, users};
 use super::tokens::{NewToken, insert};
-use super::users::{lock, lock_whoever};
+use super::users::{lock, lock_by_id};
 use super::{Changed, Revoked, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
@@ -24,7 +24,7 @@ pub struct Regenerate {
 }
 
 impl Store {
-    /// Ends a user's login tokens and stores a new one in their place, if they are who was read.
+    /// Ends a user's login tokens and stores a new one in their place, if the user has not changed since they were read.
     pub fn regenerate_token(
         &self,
         read: &User,
@@ -50,7 +50,7 @@ impl Store {
         self.change(|conn, changes| revoke(conn, changes, id, by, now))
     }
 
-    /// As [`Store::revoke_token`], for somebody else than its owner, if the owner is who was read.
+    /// As [`Store::revoke_token`], for somebody else than its owner, if the owner has not changed since they were read.
     pub fn revoke_token_of(
         &self,
         owner: &User,
@@ -67,7 +67,7 @@ impl Store {
     /// Revokes all live login tokens of a user and says how many; `None` when there is no user with this id.
     pub fn revoke_login_tokens(&self, user_id: i64, by: &Actor, now: Timestamp) -> Result<Option<usize>, StoreError> {
         self.change(|conn, changes| {
-            let Some(user) = lock_whoever(conn, user_id)? else { return Ok(None) };
+            let Some(user) = lock_by_id(conn, user_id)? else { return Ok(None) };
             changes.push(Change::User(user.id));
             let revoked = revoke_login_tokens(conn, user.id, by, now)?;
             if revoked > 0 {
@@ -113,15 +113,15 @@ pub(super) fn unended() -> _ {
     tokens::revoked_at.is_null().or(tokens::revoked_at.eq(tokens::grace_until))
 }
 
-/// Tokens that no revocation has ended by `now`, expired ones too: not revoked, or within a grace.
+/// Tokens that no revocation has ended by `now`: not revoked, or within a grace period. Expired ones are included.
 #[diesel::dsl::auto_type(no_type_alias)]
 pub(super) fn unrevoked(now: Timestamp) -> _ {
     let now: NaiveDateTime = now.naive();
     tokens::revoked_at.is_null().or(tokens::revoked_at.eq(tokens::grace_until).and(tokens::grace_until.gt(now)))
 }
 
-/// Tokens whose grace has an end, over or to come, and was not cut short. To cut it short moves `revoked_at`, so that whoever
-/// does so by hand, and a jeton that does not know of graces, need not know more.
+/// Tokens with a grace period, over or to come, that was not cut short. Cutting it short moves `revoked_at` alone, so
+/// that it works by SQL, too, and by a jeton without grace periods.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn in_grace() -> _ {
     tokens::revoked_at.eq(tokens::grace_until)
@@ -129,18 +129,18 @@ fn in_grace() -> _ {
 
 /// A user's tokens: those of logins, or all.
 #[diesel::dsl::auto_type(no_type_alias)]
-pub(super) fn theirs(user_id: i64, all: bool) -> _ {
+pub(super) fn user_tokens(user_id: i64, all: bool) -> _ {
     tokens::table
         .filter(tokens::user_id.eq(user_id))
         .filter(tokens::name.is_null().or(all.into_sql::<diesel::sql_types::Bool>()))
 }
 
-/// Ends a user's tokens: at once, or when a grace is over; a token that already ends sooner keeps its end. Says how many
-/// of them live.
+/// Ends a user's tokens: at once, or after a grace period; a token that ends sooner keeps its end. Returns how many of
+/// them were live.
 ///
-/// Those that look expired are marked too. Another node may have noted a use that moved the expiry of one, and write it
-/// after this: it would come back to life. Where nobody has, it stays expired (`TokenFacts::is_revoked`). A grace that
-/// looks over is ended for every clock, for the same reason.
+/// Those that look expired are marked, too: another node may have recorded a use that extends the expiry, and write it
+/// after this, which would revive the token. Without such a use it still counts as expired (`TokenFacts::is_revoked`).
+/// A grace period that looks over is ended for the same reason.
 fn end_tokens(
     conn: &mut Conn,
     user_id: i64,
@@ -154,24 +154,23 @@ fn end_tokens(
     let lives = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
     let expired = tokens::expires_at.le(now.naive());
     let Some(end) = grace_until else {
-        let unended = || theirs(user_id, all).filter(unrevoked(now));
+        let unended = || user_tokens(user_id, all).filter(unrevoked(now));
         let ended = diesel::update(unended()).filter(lives).set(revocation(by, now)).execute(conn)?;
         diesel::update(unended()).filter(expired).set(revocation(by, now)).execute(conn)?;
-        diesel::update(theirs(user_id, all)).filter(in_grace()).set(no_grace()).execute(conn)?;
+        diesel::update(user_tokens(user_id, all)).filter(in_grace()).set(no_grace()).execute(conn)?;
         return Ok(ended);
     };
-    let later = || theirs(user_id, all).filter(unrevoked(end));
+    let later = || user_tokens(user_id, all).filter(unrevoked(end));
     let ended = diesel::update(later()).filter(lives).set(grace(by, end)).execute(conn)?;
     diesel::update(later()).filter(expired).set(grace(by, end)).execute(conn)?;
     Ok(ended)
 }
 
-/// Locks all of a user's tokens in the order in which uses are written (`uses.rs`). Who changed them in another one and
-/// met that writing would wait for it, while it waits for them.
+/// Locks all of a user's tokens in the order of their ids, as `record_usage` does, to avoid a deadlock.
 pub(super) fn lock_tokens(conn: &mut Conn, user_id: i64) -> Result<(), StoreError> {
-    let theirs = tokens::table.filter(tokens::user_id.eq(user_id)).select(tokens::id).order(tokens::id);
+    let user_tokens = tokens::table.filter(tokens::user_id.eq(user_id)).select(tokens::id).order(tokens::id);
     match conn {
-        Conn::Pg(pg) => drop(theirs.for_no_key_update().load::<i64>(pg)?),
+        Conn::Pg(pg) => drop(user_tokens.for_no_key_update().load::<i64>(pg)?),
         // The transaction itself has that effect.
         Conn::Sqlite(_) => {}
     }
@@ -190,7 +189,7 @@ fn revocation(by: &Actor, now: Timestamp) -> Revocation<'_> {
     ending(by, now, None)
 }
 
-/// What is set when a grace is over: it was revoked then.
+/// What is set when a grace period is over: the token counts as revoked since then.
 fn no_grace() -> diesel::dsl::Eq<tokens::grace_until, Option<NaiveDateTime>> {
     tokens::grace_until.eq(None::<NaiveDateTime>)
 }

@@ -1,4 +1,4 @@
-//! Tokens of many users revoked, batch by batch, so that nobody waits long for a row that a batch has locked.
+//! Revokes tokens of many users in batches, so that nobody waits long for a locked row.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::time::Timestamp;
 
-/// Which tokens are meant; `None` for all.
+/// Which tokens are selected; `None` for all.
 #[derive(Clone, Debug, Default)]
 pub struct TokenFilter {
     /// Of these users.
@@ -44,17 +44,17 @@ pub struct TokenCounts {
 pub struct Batch {
     /// How many rows it changed.
     pub changed: u64,
-    /// Behind which id the next batch begins.
+    /// The last id of this batch; the next one begins after it.
     pub last: i64,
 }
 
 impl Store {
     /// How many tokens there are to revoke. It may read all of them, and takes its time.
     pub fn count_tokens(&self, which: &TokenFilter, now: Timestamp) -> Result<TokenCounts, StoreError> {
-        self.unhurried_read(|conn| {
-            let all: i64 = meant(which).count().get_result(conn)?;
+        self.read_without_timeout(|conn| {
+            let all: i64 = selected(which).count().get_result(conn)?;
             let lives = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
-            let live = meant(which).filter(unrevoked(now)).filter(lives);
+            let live = selected(which).filter(unrevoked(now)).filter(lives);
             let (tokens, users) = live.select((count_star(), sql::<BigInt>("count(distinct user_id)"))).first(conn)?;
             let newest: Option<i64> = tokens::table.select(max(tokens::id)).first(conn)?;
             Ok(TokenCounts { tokens, users, over: (all - tokens).max(0), newest: newest.unwrap_or(0) })
@@ -72,7 +72,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Batch>, StoreError> {
         self.change(|conn, changes| {
-            let found: Vec<(i64, i64)> = meant(which)
+            let found: Vec<(i64, i64)> = selected(which)
                 .filter(tokens::id.gt(after))
                 .filter(tokens::id.le(through))
                 .order(tokens::id)
@@ -83,7 +83,7 @@ impl Store {
             let (ids, owners): (Vec<i64>, Vec<i64>) = found.into_iter().unzip();
             lock_many(conn, &owners, &ids)?;
             // What others did until the rows were locked counts.
-            let here: Vec<i64> = meant(which).filter(tokens::id.eq_any(ids)).select(tokens::id).load(conn)?;
+            let here: Vec<i64> = selected(which).filter(tokens::id.eq_any(ids)).select(tokens::id).load(conn)?;
             let rows: Vec<(i64, i64, String)> = tokens::table
                 .inner_join(users::table)
                 .filter(tokens::id.eq_any(here.clone()))
@@ -105,7 +105,7 @@ impl Store {
 }
 
 /// Those of the tokens that may live by somebody's clock.
-fn meant(which: &TokenFilter) -> tokens::BoxedQuery<'static, MultiBackend> {
+fn selected(which: &TokenFilter) -> tokens::BoxedQuery<'static, MultiBackend> {
     let mut query = tokens::table.filter(unended()).into_boxed();
     if let Some(ids) = &which.user_ids {
         query = query.filter(tokens::user_id.eq_any(ids.clone()));

@@ -1,4 +1,4 @@
-//! How the database's schema stands to this binary: by the migrations that were run, and by whose tables are there.
+//! The state of the database's schema for this binary: by the migrations that were run, and by the tables there are.
 
 use std::path::Path;
 
@@ -8,28 +8,28 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use super::connection::Conn;
 use super::{StoreError, servers};
 use crate::domain::database_url::DatabaseUrl;
-use crate::domain::shown::one_line;
+use crate::domain::safe_text::one_line;
 
 pub const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 pub const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Where Diesel keeps which migrations were run.
+/// Diesel's table of the migrations that were run.
 const RUN: &str = "__diesel_schema_migrations";
 
-/// How the database's schema stands to this binary.
+/// The state of the database's schema for this binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SchemaState {
     /// As this binary knows it.
     Current,
     /// Migrations are to be run.
     Behind,
-    /// It has a migration that this binary does not know, and can go on with.
+    /// It has a migration that this binary does not know, but can work with.
     Ahead,
-    /// It has a migration that this binary does not know, and cannot go with.
+    /// It has a migration that this binary does not know, and cannot work with.
     Newer {
         /// That migration.
         unknown: String,
-        /// The migration that a jeton must know to go with it.
+        /// The oldest migration that a jeton must know to work with it.
         needs: String,
     },
     /// There are no tables, of jeton or of anybody.
@@ -40,7 +40,7 @@ pub enum SchemaState {
     Forbidden(String),
 }
 
-/// Tables of somebody else, where jeton would make its own.
+/// Tables of another program, where jeton would create its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
     /// In PostgreSQL, in this schema.
@@ -52,7 +52,7 @@ pub struct Foreign {
 }
 
 impl SchemaState {
-    /// Whether this binary can go with it.
+    /// Whether this binary can work with it.
     #[must_use]
     pub const fn is_usable(&self) -> bool {
         matches!(self, Self::Current | Self::Ahead)
@@ -75,7 +75,7 @@ impl SchemaState {
                 newest(url)
             ),
             Self::Missing => {
-                format!("there is no database of jeton's at {url}: `jeton serve` or `jeton migrate` makes it")
+                format!("there is no database of jeton's at {url}: `jeton serve` or `jeton migrate` creates it")
             }
             Self::Foreign(foreign) => foreign.refusal(url),
             Self::Forbidden(why) => why,
@@ -133,8 +133,8 @@ impl Foreign {
     }
 }
 
-/// That this is a database for jeton, and how its schema stands.
-pub fn look_at(conn: &mut Conn) -> Result<SchemaState, StoreError> {
+/// Checks that the database is suitable, and returns the state of its schema.
+pub fn inspect_schema(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     match conn {
         Conn::Pg(pg) => servers::require_encoding(pg)?,
         // It has no other.
@@ -143,7 +143,7 @@ pub fn look_at(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     state(conn)
 }
 
-/// How the schema stands in which this connection would make tables.
+/// The state of the schema in which this connection would create tables.
 pub fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     let known = match conn {
         Conn::Pg(_) => versions(&POSTGRES)?,
@@ -174,7 +174,7 @@ pub fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
             here.grants()
         )));
     }
-    // Diesel would make the table where it is missing, and a question must not write.
+    // Diesel would create the table if it is missing, but a query must not write.
     let run: Vec<String> = if has_run {
         diesel::sql_query(format!("select version from {RUN}"))
             .load::<Version>(conn)?
@@ -186,7 +186,7 @@ pub fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     };
     let is_jetons = has("meta") && known.first().is_some_and(|first| run.contains(first));
     if !is_jetons {
-        // A table of migrations in which there are none is left when all were undone.
+        // An empty table of migrations is left over when all of them were reverted.
         let is_empty = |name: &str| name == RUN && run.is_empty();
         let tables: Vec<String> = found.into_iter().map(|table| table.name).filter(|name| !is_empty(name)).collect();
         let count = count - usize::from(has_run && run.is_empty());
@@ -211,7 +211,7 @@ pub fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     })
 }
 
-/// The oldest migration whose jeton can go on over the tables as they are, if they say so.
+/// The oldest migration that a jeton must know to work with the tables, if they say so.
 fn usable_from(conn: &mut Conn) -> Result<Option<String>, StoreError> {
     let row = "select value as version from meta where key = 'schema_usable_from'";
     let mut found = diesel::sql_query(row).load::<Version>(conn)?;
@@ -246,8 +246,7 @@ pub fn grants(schema: &str, role: &str) -> String {
     )
 }
 
-/// Some of the tables there, those by which jeton's are known first. Views, and what extensions bring, are no tables of
-/// anybody's.
+/// Some of the tables there, those that identify jeton first. Views, and tables of extensions, do not count.
 fn tables(conn: &mut Conn) -> Result<Vec<Table>, StoreError> {
     let from = match conn {
         Conn::Pg(_) => {

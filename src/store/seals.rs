@@ -1,4 +1,4 @@
-//! Sealed login tokens, one after the other, when their seals are looked at or replaced.
+//! Sealed login tokens, read and replaced in batches.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ pub struct Seal {
 }
 
 impl Store {
-    /// The sealed tokens of the next `most` users behind this one, in their order.
+    /// The sealed tokens of the next `most` users after this id, in order.
     pub fn seals_after(&self, user_id: i64, most: u32) -> Result<Vec<Seal>, StoreError> {
         let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = self.read(|conn| {
             Ok(tokens::table
@@ -41,8 +41,9 @@ impl Store {
             .collect()
     }
 
-    /// Replaces each seal by the one beside it, where it still stands, as long as `check` is the check value of the
-    /// database's secret key; says how many. What somebody else changes just now is passed over. No answer changes.
+    /// Replaces each seal by the new one, unless it has changed, and as long as `check` is the check value of the
+    /// database's secret key. Returns how many were replaced. Rows that somebody else is changing are skipped. No
+    /// response changes.
     pub fn reseal(&self, seals: &[(Seal, Vec<u8>)], check: &str) -> Result<usize, StoreError> {
         self.write(|conn| {
             let current = meta::table.find(MetaKey::SecretKeyCheck.as_str()).select(meta::value);

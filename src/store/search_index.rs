@@ -1,5 +1,5 @@
-//! The index by which PostgreSQL searches among users. It goes by the extension `pg_trgm`, which need not be there; and it is
-//! built while others go on, which no migration can, for these are one transaction.
+//! PostgreSQL's index for searches among users. It needs the extension `pg_trgm`, which may be missing. It is built
+//! concurrently, which a migration cannot do, because it is one transaction.
 
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
@@ -8,13 +8,13 @@ use diesel::sql_types::{Bool, Text};
 use super::connection::{Conn, Role};
 use super::users::SEARCHED_POSTGRES;
 use super::{Store, StoreError};
-use crate::domain::shown::one_line;
+use crate::domain::safe_text::one_line;
 
-/// Any number, as long as every jeton takes the same: of several nodes one builds.
+/// An arbitrary number, the same in every jeton: only one node builds the index.
 const LOCK: i64 = 0x6a65_746f_6e00_0002;
 
 #[derive(diesel::QueryableByName)]
-struct Found {
+struct YesNo {
     #[diesel(sql_type = Bool)]
     yes: bool,
 }
@@ -37,7 +37,7 @@ impl Store {
         if self.pools.now().servers.shares_sessions() {
             // It takes a lock and a setting that a session keeps.
             return Err(StoreError::Unusable(
-                "searches among many users will be slow, for their index is not made through a transaction pooler: run \
+                "searches among many users will be slow, because their index is not created through a transaction pooler: run \
                  `jeton migrate` with a DATABASE_URL that goes to PostgreSQL itself"
                     .into(),
             ));
@@ -52,7 +52,7 @@ impl Store {
         }
         build(&mut conn).map_err(|error| {
             StoreError::Unusable(format!(
-                "searches among many users will be slow, for their index cannot be made ({}): let a superuser run `create \
+                "searches among many users will be slow, because their index cannot be created ({}): let a superuser run `create \
                  extension pg_trgm` in jeton's database, and then the owner of its tables `jeton migrate`",
                 one_line(&error.to_string())
             ))
@@ -61,7 +61,7 @@ impl Store {
 }
 
 fn yes(conn: &mut Conn, query: &str) -> Result<bool, StoreError> {
-    Ok(diesel::sql_query(query).get_result::<Found>(conn)?.yes)
+    Ok(diesel::sql_query(query).get_result::<YesNo>(conn)?.yes)
 }
 
 fn is_there(conn: &mut Conn) -> Result<bool, StoreError> {
@@ -79,11 +79,11 @@ const MAY_HAVE_EXTENSION: &str = "exists (select from pg_extension where extname
 const OWNS_USERS: &str = "(select pg_has_role(relowner, 'USAGE') from pg_class where oid = 'users'::regclass)";
 
 fn build(conn: &mut Conn) -> Result<(), StoreError> {
-    // Another may have built it meanwhile; one that was given up halfway is in the way.
+    // Another node may have built it since. One whose build was interrupted is invalid, and in the way.
     if is_there(conn)? {
         return Ok(());
     }
-    // Asked first: what the server refuses it logs as an error, at each start of each node.
+    // Checked first: the server would log a refused statement as an error, at each start of each node.
     for (may, what) in
         [(MAY_HAVE_EXTENSION, "the extension pg_trgm is not there"), (OWNS_USERS, "users is not this role's")]
     {

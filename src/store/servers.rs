@@ -1,9 +1,9 @@
-//! At which of the servers that `DATABASE_URL` may lead to the connections are.
+//! Which of the servers that `DATABASE_URL` may lead to the connections are at.
 //!
-//! A name can come to mean another server while the old one lives on, and of several hosts another may become the primary.
-//! Whoever asks the one and listens to the other believes what is no longer so. The newest connection is right: it went
-//! where the URL leads now. Connections to any other server are let go when they are next taken, and there is no proof
-//! from a listener at another one.
+//! A name can point to another server while the old one lives on, and of several hosts another may become the primary.
+//! Whoever reads from one server and listens to another serves outdated answers. The newest connection counts, because
+//! it went where the URL leads now. Connections to other servers are closed when they are next taken from the pool, and
+//! a listener at another one does not keep the cache in sync.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,17 +13,18 @@ use diesel::{PgConnection, RunQueryDsl, sql_query};
 
 use super::StoreError;
 
-/// Which server it is: when its postmaster was started, to the microsecond. Everybody may read that, while two ways to one
-/// server have two addresses, and a primary and its standby one system identifier. 0 is none.
+/// Identifies a server: by the start of its postmaster, to the microsecond. Every role may read that. Addresses do not
+/// identify it, because there may be two ways to one server, and the system identifier does not, because a primary and
+/// its standby share it. 0 is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Server(u64);
 
-/// What all connections of a store know together.
+/// The state that all connections of a store share.
 #[derive(Debug, Default)]
 pub struct Servers {
     /// Which of the hosts has answered last.
     preferred: AtomicUsize,
-    /// The newest connection's.
+    /// The server of the newest connection.
     current: AtomicU64,
     /// Whether sessions are shared: see `pooler.rs`.
     shares_sessions: AtomicBool,
@@ -36,34 +37,34 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// The places of so many hosts, the one that answered last first.
+    /// The indexes of so many hosts, beginning with the one that answered last.
     pub fn order(&self, hosts: usize) -> impl Iterator<Item = usize> {
         let first = self.preferred.load(Ordering::Acquire) % hosts.max(1);
         (first..hosts).chain(0..first)
     }
 
-    /// This one has answered.
+    /// Records that this host has answered.
     pub fn prefer(&self, host: usize) {
         self.preferred.store(host, Ordering::Release);
     }
 
-    /// The newest connection is there.
-    pub fn arrive(&self, server: Server) {
+    /// Records the server of the newest connection.
+    pub fn set_current(&self, server: Server) {
         self.current.store(server.0, Ordering::Release);
     }
 
-    /// Whether the newest connection is there too. To be asked after whatever is to be believed was heard.
+    /// Whether the newest connection is at this server, too. To be called after reading what depends on it.
     pub fn is_current(&self, server: Server) -> bool {
         self.current.load(Ordering::Acquire) == server.0
     }
 
-    /// Whoever is there is to go: it takes no writes.
-    pub fn leave(&self, server: Server) {
+    /// Marks a server as outdated, because it takes no writes.
+    pub fn mark_outdated(&self, server: Server) {
         // Unless newer connections went elsewhere.
         let _ = self.current.compare_exchange(server.0, 0, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// From now on nothing is left in a session. Says whether that is new.
+    /// Records that sessions are shared. Returns whether that is new.
     pub fn share_sessions(&self) -> bool {
         !self.shares_sessions.swap(true, Ordering::AcqRel)
     }
@@ -83,7 +84,7 @@ impl Servers {
         let _ = self.form.compare_exchange(from, from + 1, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// To be kept by a connection of a pool as long as it lives.
+    /// A guard that a pooled connection holds as long as it lives.
     pub fn hold(&self) -> Arc<()> {
         self.reached.store(true, Ordering::Release);
         Arc::clone(&self.held)

@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 
 impl Store {
-    /// Begins a session, if the user is who was checked.
+    /// Begins a session, if the user has not changed since the check.
     pub fn create_session(
         &self,
         read: &User,
@@ -38,8 +38,8 @@ impl Store {
         })
     }
 
-    /// Whose session this is, and what they are to be told, which is then told. It was used now. One that may not be
-    /// used any more is gone after this.
+    /// The user of a session and, with `take_notice`, its notice, which counts as shown then. Records that it was used
+    /// now. A session that has ended is deleted.
     pub fn use_session(
         &self,
         digest: &SessionDigest,
@@ -47,8 +47,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<(User, Option<String>)>, StoreError> {
         self.write(|conn| {
-            type Found = (i64, NaiveDateTime, NaiveDateTime, Option<String>);
-            let found: Option<(Found, UserRow)> = sessions::table
+            type SessionColumns = (i64, NaiveDateTime, NaiveDateTime, Option<String>);
+            let found: Option<(SessionColumns, UserRow)> = sessions::table
                 .inner_join(users::table)
                 .filter(sessions::digest.eq(digest.as_bytes().as_slice()))
                 .select((
@@ -60,14 +60,14 @@ impl Store {
             let Some(((id, created, seen, notice), row)) = found else { return Ok(None) };
             let (created, seen) = (Timestamp::from_naive(created), Timestamp::from_naive(seen));
             let Some(user) = with_groups(conn, vec![row])?.pop() else { return Ok(None) };
-            // Either way: a clock that was far ahead for a moment keeps no session alive until the others are there.
+            // Distances in both directions: a clock that was far ahead for a moment must not keep a session alive.
             let is_over = now.distance(seen) >= SESSION_IDLE || now.distance(created) >= SESSION_MAX;
             if is_over || !may_sign_in(&user) {
                 diesel::delete(sessions::table.find(id)).execute(conn)?;
                 return Ok(None);
             }
             let session = diesel::update(sessions::table.find(id));
-            // A request that was overtaken by a later one does not make the session older.
+            // A request that was overtaken by a later one does not move the time back.
             let seen = sessions::seen_at.eq(now.max(seen).naive());
             if take_notice && notice.is_some() {
                 session.set((seen, sessions::notice.eq(None::<String>))).execute(conn)?;
@@ -78,7 +78,7 @@ impl Store {
         })
     }
 
-    /// What the session's next page is to say.
+    /// Sets the message that the session's next page shows.
     pub fn set_notice(&self, digest: &SessionDigest, notice: &str) -> Result<(), StoreError> {
         self.write(|conn| {
             diesel::update(sessions::table.filter(sessions::digest.eq(digest.as_bytes().as_slice())))
@@ -109,7 +109,7 @@ impl Store {
         }
     }
 
-    /// Lets a form be taken again: nothing came of it.
+    /// Allows a form to be submitted again, because it had no effect.
     pub fn give_form_back(&self, form: &FormDigest) -> Result<(), StoreError> {
         self.write(|conn| {
             let form = console_forms::form.eq(form.as_bytes().as_slice());

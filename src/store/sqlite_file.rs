@@ -1,6 +1,6 @@
-//! The file of an SQLite database before it is opened to be written: whether it is there, whose tables it holds, and who
-//! may touch it. Nothing here goes round SQLite to read it: to close the file would drop the locks that other
-//! connections of this process hold on it.
+//! The file of an SQLite database before it is opened for writing: whether it exists, whose tables it contains, and who
+//! may access it. It is only read through SQLite: closing another handle would drop the locks that other connections of
+//! this process hold.
 
 use std::fs::{Metadata, OpenOptions};
 use std::io::ErrorKind;
@@ -15,12 +15,12 @@ use rustix::fs::{Access, access};
 
 use super::StoreError;
 use super::connection::Conn;
-use super::mode::{EVERYBODY, close_file};
+use super::mode::{EVERYBODY, restrict_file_mode};
 use super::schema_state::{SchemaState, state};
 use super::sqlite_log::{self, Mark};
 use crate::domain::time::Stopwatch;
 
-/// What stands for itself in the path of a URI.
+/// The characters that are not escaped in the path of a URI.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
 /// An SQLite URI of a path, whatever characters are in it.
@@ -29,15 +29,15 @@ pub fn uri(path: &str, parameters: &str) -> String {
     format!("{start}{}?{parameters}", utf8_percent_encode(path, PATH))
 }
 
-/// How the schema in the file stands. Nothing is written and nothing is made.
-pub fn look(path: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
+/// The state of the schema in the file. Nothing is written or created.
+pub fn schema_state_of(path: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
     sqlite_log::require_own(path, timeout)?;
     let started = Stopwatch::start();
     loop {
         let Some(before) = metadata(path)? else { return Ok(SchemaState::Missing) };
         require_all(path, Access::READ_OK)?;
-        // The files of a log or a journal mean that somebody may be writing, and the log has what the file lacks. Where
-        // there is none, the file is opened as if it stood on a disk that cannot be written: SQLite would make the log.
+        // If there is a log or a journal, somebody may be writing, and the log may have newer data. Otherwise the file
+        // is opened as immutable, because SQLite would create the log.
         let in_use = ["-wal", "-journal"].iter().any(|suffix| beside(path, suffix).exists());
         let found = read_state(path, in_use, timeout);
         let unchanged = || {
@@ -49,7 +49,7 @@ pub fn look(path: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
         };
         match found {
             Ok(state) if in_use || unchanged() => return Ok(state),
-            // Another word will not come of asking again.
+            // Asking again would not change this.
             Err(StoreError::Unusable(why)) => return Err(StoreError::Unusable(why)),
             Err(error) if started.elapsed() >= timeout => return Err(error),
             Ok(state) if started.elapsed() >= timeout => return Ok(state),
@@ -58,12 +58,12 @@ pub fn look(path: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
     }
 }
 
-/// How the schema stands in the file by itself, without its log.
+/// The state of the schema in the file by itself, without its log.
 pub fn state_without_log(path: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
     if metadata(path)?.is_none() { Ok(SchemaState::Missing) } else { read_state(path, false, timeout) }
 }
 
-/// What the file's own header says, whatever is in its log; `None` where the file is missing or empty.
+/// The counters in the file's own header, regardless of its log; `None` if the file is missing or empty.
 pub fn mark(path: &Path) -> Result<Option<Mark>, StoreError> {
     if metadata(path)?.is_none_or(|file| file.len() == 0) {
         return Ok(None);
@@ -95,8 +95,8 @@ fn ask<T>(
     })
 }
 
-/// A connection that reads: with the locks of somebody beside whom others write, or, where nobody does, as if the file
-/// stood on a disk that cannot be written, so that nothing is made beside it.
+/// A connection for reading: with locks if others may be writing, otherwise as immutable, so that SQLite creates no
+/// files.
 pub fn open_to_read(path: &Path, in_use: bool, timeout: Duration) -> Result<Conn, StoreError> {
     let text = text_of(path)?;
     let parameters = if in_use { "mode=ro" } else { "mode=ro&immutable=1" };
@@ -111,8 +111,8 @@ fn text_of(path: &Path) -> Result<&str, StoreError> {
     path.to_str().ok_or_else(|| StoreError::Unusable("the database's path is not UTF-8".into()))
 }
 
-/// Makes an empty file, for its owner alone whatever the umask; SQLite gives its other files the same mode. One that is
-/// there stays.
+/// Creates an empty file, for its owner alone whatever the umask; SQLite gives its other files the same mode. An
+/// existing file stays.
 pub fn make(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
@@ -121,7 +121,7 @@ pub fn make(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Whether this process may write the file, and its log beside it. To be asked before SQLite is, which says less.
+/// Checks that this process can write the file, and its log beside it. To be called before SQLite is, which says less.
 pub fn require_writable(path: &Path) -> Result<(), StoreError> {
     require_all(path, Access::READ_OK | Access::WRITE_OK)?;
     require(folder_of(path), Access::WRITE_OK | Access::EXEC_OK)
@@ -147,13 +147,13 @@ fn require(path: &Path, wanted: Access) -> Result<(), StoreError> {
     })
 }
 
-/// Takes from everybody what they may do to the database's files. A group keeps what it may.
-pub fn close_to_everybody(path: &Path) -> Result<(), StoreError> {
+/// Removes the permissions of other users from the database's files. Those of the group stay.
+pub fn restrict_files(path: &Path) -> Result<(), StoreError> {
     let mut files = ["", "-wal", "-shm", "-journal"].iter().map(|suffix| beside(path, suffix));
-    files.try_for_each(|file| close_file(&file, EVERYBODY))
+    files.try_for_each(|file| restrict_file_mode(&file, EVERYBODY))
 }
 
-/// That the path can be one of a database, whether or not there is a file yet.
+/// Checks that the path can be that of a database, whether or not there is a file yet.
 pub fn check_path(path: &Path) -> Result<(), StoreError> {
     let folder = folder_of(path);
     let fault = match std::fs::metadata(folder) {
@@ -168,7 +168,7 @@ pub fn check_path(path: &Path) -> Result<(), StoreError> {
 }
 
 /// The path without links.
-pub fn itself(path: &Path) -> PathBuf {
+pub fn without_links(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
@@ -191,7 +191,7 @@ pub fn folder_of(path: &Path) -> &Path {
 
 /// A file of SQLite's that goes with the database: beside the file itself, where the path is a link.
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut path = itself(path).into_os_string();
+    let mut path = without_links(path).into_os_string();
     path.push(suffix);
     path.into()
 }

@@ -23,7 +23,7 @@ use super::connection::Conn;
 use super::{StoreError, sqlite_file};
 use crate::domain::time::Stopwatch;
 
-/// What the header of a file, or of its first page in a log, says.
+/// The counters in the header of a file, or of its first page in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// `pragma user_version`: counts transactions.
@@ -32,15 +32,15 @@ pub struct Mark {
     pub schema: i32,
 }
 
-/// So many changes of the schema may be in one transaction of somebody else's, who counts no transactions.
+/// How many changes of the schema one transaction of another program, which counts no transactions, makes at most.
 const FOREIGN_CHANGES: i32 = 8;
 
 /// So many may be in a migration.
 const MIGRATION_CHANGES: i32 = 32;
 
 impl Mark {
-    /// Whether a log of these marks was begun on a file of this mark, as far as anybody can tell: others write too, and
-    /// an older jeton, and leave no mark in a log.
+    /// Whether a log with these marks may have been begun on a file with this mark. Other programs, and an older jeton,
+    /// write without marks, so this cannot always be known.
     fn begins(self, log: &[Self]) -> bool {
         let Some(first) = log.first() else { return true };
         // No transaction was counted on either side: an older jeton wrote both, whose migrations may all be in the log.
@@ -60,14 +60,14 @@ pub fn log_of(path: &Path) -> PathBuf {
     sqlite_file::beside(path, "-wal")
 }
 
-/// That the log beside the file, if there is one, belongs to it. To be asked before SQLite opens the file.
+/// Checks that the log beside the file, if there is one, belongs to it. To be called before SQLite opens the file.
 pub fn require_own(path: &Path, timeout: Duration) -> Result<(), StoreError> {
     let started = Stopwatch::start();
     let mut doubted = None;
     loop {
         let before = state_of_both(path);
         let Some(fault) = fault(path)? else { return Ok(()) };
-        // Another process may have written, and moved the log into the file, between the looks at one and the other.
+        // Another process may have made a checkpoint between reading the one and the other.
         if doubted == Some(before) || started.elapsed() >= timeout {
             return Err(StoreError::Unusable(fault));
         }
@@ -79,7 +79,7 @@ pub fn require_own(path: &Path, timeout: Duration) -> Result<(), StoreError> {
 /// Size and time of the last change of a file; `None` where there is none.
 pub type FileState = Option<(u64, i64, i64)>;
 
-/// How the file and its log stand.
+/// The states of the file and of its log.
 pub fn state_of_both(path: &Path) -> [FileState; 2] {
     [path.to_owned(), log_of(path)].map(|file| state(&file))
 }
@@ -88,7 +88,7 @@ fn state(file: &Path) -> FileState {
     std::fs::metadata(file).ok().map(|file| (file.len(), file.mtime(), file.mtime_nsec()))
 }
 
-/// How a log stands: `None` where it is missing or empty.
+/// The state of a log; `None` if it is missing or empty.
 pub fn state_of_log(path: &Path) -> FileState {
     state(&log_of(path)).filter(|(size, ..)| *size > 0)
 }

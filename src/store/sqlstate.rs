@@ -1,6 +1,6 @@
-//! What an error of PostgreSQL means, by its SQLSTATE: its words are of whatever language the server speaks.
+//! Maps PostgreSQL's errors by SQLSTATE, because their text is in the server's language.
 //!
-//! `pq-sys/` is why the code stands where Diesel has the hint. SQLite, and libpq itself, give no code.
+//! `pq-sys/` is why the code is where Diesel has the hint. SQLite, and libpq itself, give no code.
 
 use diesel::result::DatabaseErrorInformation;
 
@@ -13,17 +13,17 @@ pub fn of(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<&str> {
     info.hint().filter(is_code)
 }
 
-/// What comes of an error with this code and these words.
+/// The error for this code and text.
 pub fn error(code: &str, words: String) -> StoreError {
     match code {
-        // Of a server that follows another, or was closed to writes.
+        // A standby, or a server that is closed to writes.
         "25006" => StoreError::ReadOnly(words),
-        // A statement that this session has prepared is not there, or one that it prepares is there already: the session
-        // is not one, but turns in the sessions of a transaction pooler.
+        // A prepared statement is missing, or exists already: the session is one that a transaction pooler shares.
         "26000" | "42P05" => StoreError::Pooled(words),
         // "cached plan must not change result type": what the statement asks for is of another type now, or collation.
         "0A000" => StoreError::Outdated(words),
-        // The connection; an idle one ended; a deadlock or another clash of transactions; no more connections or memory; a lock or the statement took too long; the server goes, or comes.
+        // Class 08 is the connection, 40 a deadlock or serialization failure, 53 missing resources. The others are
+        // timeouts of idle sessions, locks and statements, and a server that stops or starts.
         "53100" => StoreError::Disk(words),
         _ if ["08", "40", "53"].contains(&&code[..2]) => StoreError::Unavailable(words),
         "25P03" | "25P04" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" => StoreError::Unavailable(words),

@@ -1,5 +1,5 @@
-//! The certificates that the system trusts, for `sslrootcert=system`. The OpenSSL that is built in would look for them where
-//! no system keeps any.
+//! The system's CA certificates, for `sslrootcert=system`. The built-in OpenSSL would look for them where no system
+//! keeps any.
 
 use std::path::PathBuf;
 

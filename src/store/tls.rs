@@ -10,7 +10,7 @@ const BUILT_IN: bool = cfg!(feature = "postgres-tls");
 pub const HOW_TO_BUILD: &str =
     "this jeton was built without TLS to PostgreSQL; build it with `--features postgres-tls`";
 
-/// Looks at a URL before it is used, and warns where all that is said would go over a network for everybody to read.
+/// Checks a URL before it is used, and warns if traffic would cross a network unencrypted.
 ///
 /// # Errors
 /// [`StoreError::Unusable`] where the URL asks for TLS and there is none.

@@ -21,7 +21,7 @@ use crate::domain::user::User;
 /// A token to be stored.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// What it is found by.
+    /// The digest that the key is looked up by.
     pub digest: TokenDigest,
     /// The key, sealed: the login token of single mode only.
     pub sealed: Option<Vec<u8>>,
@@ -75,7 +75,7 @@ impl From<FactsRow> for TokenFacts {
 }
 
 impl Store {
-    /// Makes a token for a user, if they are who was read.
+    /// Makes a token for a user, if the user has not changed since they were read.
     pub fn create_token(
         &self,
         read: &User,
@@ -90,7 +90,7 @@ impl Store {
         })
     }
 
-    /// Live tokens, of one user or of all, by age, with their users' names.
+    /// Live tokens, of one user or of all, oldest first, with their users' names.
     pub fn list_tokens(
         &self,
         user_id: Option<i64>,
@@ -120,7 +120,7 @@ impl Store {
         })
     }
 
-    /// Whose token this is, dead or alive.
+    /// The owner of a token, live or not.
     pub fn token_owner(&self, id: i64) -> Result<Option<User>, StoreError> {
         self.read(|conn| {
             let row: Option<UserRow> = tokens::table

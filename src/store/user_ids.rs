@@ -1,4 +1,4 @@
-//! The ids of new users, given by jeton and not by the databases.
+//! The ids of new users, which jeton assigns and not the databases.
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::{exists, max};
@@ -19,7 +19,8 @@ const NO: &str = "no";
 /// Where a new user's id comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdRange {
-    /// From 1 up; [`IdRange::Bootstrap`] once users came from Django, which gives ids of its own as long as it runs.
+    /// From 1 up. From [`IdRange::Bootstrap`] after an import from Django, which keeps assigning ids as long as it
+    /// runs.
     Ordinary,
     /// From [`FIRST_BOOTSTRAP_ID`] up.
     Bootstrap,
@@ -31,8 +32,8 @@ struct NextId {
     id: i64,
 }
 
-/// The counter's row stays locked, so two transactions never get the same id; ids of deleted users do not come again.
-/// Each range counts by itself.
+/// The counter's row stays locked, so two transactions never get the same id. Ids of deleted users are not reused. Each
+/// range has a counter of its own.
 pub fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
     match range {
         IdRange::Ordinary => next_ids(conn, 1),
@@ -40,7 +41,7 @@ pub fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
     }
 }
 
-/// The first of as many ordinary ids.
+/// The first of `count` consecutive ordinary ids.
 pub fn next_ids(conn: &mut Conn, count: usize) -> Result<i64, StoreError> {
     let count = i64::try_from(count).map_err(|_| StoreError::Failed("there are not that many ids".into()))?;
     lock(conn)?;
@@ -50,8 +51,8 @@ pub fn next_ids(conn: &mut Conn, count: usize) -> Result<i64, StoreError> {
     free_ids(conn, "last_user_id", 1, count)
 }
 
-/// Nobody else gets an ordinary id before this transaction ends, nor learns before whether users came from Django.
-/// SQLite has one writer anyway.
+/// Until this transaction ends nobody else gets an ordinary id, or reads whether users came from Django. SQLite has one
+/// writer anyway.
 pub fn lock(conn: &mut Conn) -> Result<(), StoreError> {
     match conn {
         Conn::Pg(pg) => Ok(pg.batch_execute("select value from meta where key = 'last_user_id' for update")?),
@@ -59,7 +60,7 @@ pub fn lock(conn: &mut Conn) -> Result<(), StoreError> {
     }
 }
 
-/// Users came from Django: from now on jeton's own are out of the way of those that are still to come.
+/// Records that users came from Django: new users get ids that Django will not assign.
 pub fn mark_from_django(conn: &mut Conn) -> Result<(), StoreError> {
     diesel::sql_query(
         "insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value \
@@ -71,8 +72,7 @@ pub fn mark_from_django(conn: &mut Conn) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Of a database that was imported into before imports left the mark, the audit log tells, as far as it goes back: it is
-/// read once.
+/// Older imports did not record it. Then the audit log shows it, as far as it goes back; it is read once.
 fn came_from_django(conn: &mut Conn) -> Result<bool, StoreError> {
     let mark: Option<String> = meta::table.find(FROM_DJANGO).select(meta::value).first(conn).optional()?;
     if let Some(mark) = mark {
@@ -87,14 +87,14 @@ fn came_from_django(conn: &mut Conn) -> Result<bool, StoreError> {
     Ok(came)
 }
 
-/// The first of `count` ids in a row that are nobody's: an import may have brought ids that a counter is still to reach.
+/// The first of `count` consecutive unused ids: an import may have used ids that a counter has not reached yet.
 fn free_ids(conn: &mut Conn, counter: &str, first: i64, count: i64) -> Result<i64, StoreError> {
     let last = advance(conn, counter, first, count)?;
     let from = last - count + 1;
     if count == 0 || !select(exists(users::table.filter(users::id.between(from, last)))).get_result(conn)? {
         return Ok(from);
     }
-    // Behind the highest, but for one so high that nothing is left behind it.
+    // After the highest id, unless that one is so high that nothing is left after it.
     let highest: Option<i64> =
         users::table.filter(users::id.lt(i64::MAX - count)).select(max(users::id)).first(conn)?;
     let last = highest.map_or(last, |highest| highest.max(last) + count);

@@ -49,7 +49,7 @@ on_both! {
         let new = "a storm beyond the breakwater";
         let set = app.binary().run_with_stdin(&["user", "set-password", "--password-stdin", "alice"], new);
         assert_eq!(set.status, 0, "{}", set.stderr);
-        app.heard();
+        app.wait_until_synced();
         assert!(!app.is_good(&keys.login));
         assert!(app.is_good(&keys.named));
         let explained = app.explain(&keys.login);
@@ -65,7 +65,7 @@ on_both! {
         assert!(app.is_good(&keys.login));
         let set = ["user", "set-password", "--password-stdin", "alice"];
         assert_eq!(app.binary().run_with_stdin(&set, "a storm beyond the breakwater").status, 0);
-        app.heard();
+        app.wait_until_synced();
         assert!(!app.is_good(&keys.login));
     }
 

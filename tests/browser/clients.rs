@@ -10,7 +10,7 @@ fn status(app: &App, secret: &str) -> u16 {
 }
 
 fn shown(browser: &Browser) -> String {
-    browser.sees("The secret is shown this once");
+    browser.sees("The secret is shown only once");
     browser.run("return document.querySelector('#secret').value").as_str().unwrap().to_owned()
 }
 
@@ -34,14 +34,14 @@ fn a_client_is_registered_rotated_and_deleted() {
     browser.click("Cancel");
     browser.click_at("//tr[contains(., 'billing')]//button[normalize-space()='Rotate']");
     browser.sees("Rotate the secret of billing?");
-    browser.choose("The old one ends", "in an hour");
+    browser.choose("The old secret expires", "in an hour");
     browser.click("Rotate");
-    browser.sees("the old one goes on until");
+    browser.sees("the old one stays valid until");
     let middle = shown(&browser);
     assert_eq!((status(&app, &first), status(&app, &middle)), (200, 200));
     browser.open("/console/clients/@billing/rotate");
     browser.click("Rotate");
-    browser.sees("the old one is dead");
+    browser.sees("the old one no longer works");
     let second = shown(&browser);
     assert_eq!([&first, &middle, &second].map(|secret| status(&app, secret)), [401, 401, 200]);
     browser.reload();
@@ -93,7 +93,7 @@ fn a_reload_makes_nothing_again() {
     browser.fill("Username", "newcomer");
     // Two clicks are one: the second would be refused, and hide what the first made.
     browser.run("const save = [...document.querySelectorAll('button')].find(b => b.innerText === 'Save'); save.click(); save.click()");
-    browser.sees("newcomer was made.");
+    browser.sees("newcomer was created.");
     browser.assert_clean();
 }
 

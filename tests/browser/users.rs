@@ -27,7 +27,7 @@ fn a_user_is_made_changed_locked_out_and_deleted() {
     browser.fill("Password", PASSWORD);
     browser.fill("Groups", "billing");
     browser.click("Save");
-    browser.sees("mary was made.");
+    browser.sees("mary was created.");
     let key = app.login("mary", PASSWORD);
 
     browser.fill("First name", "Mary");

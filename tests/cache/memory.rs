@@ -6,37 +6,37 @@ use std::time::Duration;
 use jeton::domain::change::Change;
 use jeton::domain::time::{Timestamp, Uptime};
 use jeton::domain::token::TokenDigest;
-use jeton::service::introspection::cache::{Cache, Keep, Now, Patience};
+use jeton::service::introspection::cache::{Cache, NewEntry, Now, Staleness};
 use proptest::prelude::*;
 
-use super::{BOUND, MS, at, cache, digest, keep};
+use super::{BOUND, MS, at, cache, digest, entry};
 
 const MIB: u64 = 1 << 20;
 
 fn text(cache: &Cache, number: u64, now: Now) -> Option<Vec<u8>> {
-    cache.get(&digest(number), now, Patience::Bound).map(|kept| kept.text)
+    cache.get(&digest(number), now, Staleness::Bound).map(|kept| kept.text)
 }
 
 #[test]
 fn nothing_is_given_without_a_proof_and_nothing_on_one_that_is_too_old() {
     let cache = cache(MIB);
-    cache.keep(&digest(1), cache.born(), keep(7, b"seven"));
+    cache.insert(&digest(1), cache.change_seq(), entry(7, b"seven"));
     assert_eq!(text(&cache, 1, at(5 * MS)), None, "never proven");
-    cache.prove(Uptime::from_nanos(5 * MS));
+    cache.mark_synced(Uptime::from_nanos(5 * MS));
     assert_eq!(text(&cache, 1, at(1_004 * MS)).as_deref(), Some(&b"seven"[..]));
     assert_eq!(text(&cache, 1, at(1_005 * MS)), None, "at the bound it is over");
-    cache.prove(Uptime::from_nanos(1_005 * MS));
+    cache.mark_synced(Uptime::from_nanos(1_005 * MS));
     assert!(text(&cache, 1, at(1_005 * MS)).is_some(), "and a new proof lets it live again");
 }
 
 #[test]
 fn each_change_ends_what_it_concerns() {
     let cache = cache(MIB);
-    cache.prove(Uptime::from_nanos(MS));
+    cache.mark_synced(Uptime::from_nanos(MS));
     let fill = || {
-        cache.keep(&digest(1), cache.born(), keep(7, b"seven"));
-        cache.keep(&digest(2), cache.born(), keep(8, b"eight"));
-        cache.keep(&digest(3), cache.born(), Keep { user_id: None, code: 2, ..keep(0, b"") });
+        cache.insert(&digest(1), cache.change_seq(), entry(7, b"seven"));
+        cache.insert(&digest(2), cache.change_seq(), entry(8, b"eight"));
+        cache.insert(&digest(3), cache.change_seq(), NewEntry { user_id: None, code: 2, ..entry(0, b"") });
     };
     let there = || [1, 2, 3].map(|number| text(&cache, number, at(MS)).is_some());
     fill();
@@ -45,69 +45,69 @@ fn each_change_ends_what_it_concerns() {
     assert_eq!(there(), [false, true, true]);
     cache.apply(Change::created(&digest(3)));
     assert_eq!(there(), [false, true, false]);
-    let born = cache.born();
+    let change_seq = cache.change_seq();
     cache.apply(Change::Clients);
     assert_eq!(there(), [false, true, false], "clients are nobody's tokens");
-    assert!(!cache.clients_stand(born, Uptime::from_nanos(MS), Patience::Bound));
-    assert!(cache.clients_stand(cache.born(), Uptime::from_nanos(MS), Patience::Bound));
+    assert!(!cache.clients_are_current(change_seq, Uptime::from_nanos(MS), Staleness::Bound));
+    assert!(cache.clients_are_current(cache.change_seq(), Uptime::from_nanos(MS), Staleness::Bound));
     fill();
     assert_eq!(there(), [true; 3]);
     cache.apply(Change::Everything);
     assert_eq!(there(), [false; 3]);
-    assert!(!cache.clients_stand(born, Uptime::from_nanos(MS), Patience::Bound));
+    assert!(!cache.clients_are_current(change_seq, Uptime::from_nanos(MS), Staleness::Bound));
 }
 
 #[test]
-fn an_answer_looked_up_before_a_change_is_stillborn() {
+fn an_answer_looked_up_before_a_change_is_never_served() {
     let cache = cache(MIB);
-    cache.prove(Uptime::from_nanos(MS));
-    let born = cache.born();
+    cache.mark_synced(Uptime::from_nanos(MS));
+    let change_seq = cache.change_seq();
     cache.apply(Change::User(7));
-    cache.keep(&digest(1), born, keep(7, b"old"));
+    cache.insert(&digest(1), change_seq, entry(7, b"old"));
     assert_eq!(text(&cache, 1, at(MS)), None);
-    cache.keep(&digest(1), cache.born(), keep(7, b"new"));
+    cache.insert(&digest(1), cache.change_seq(), entry(7, b"new"));
     assert_eq!(text(&cache, 1, at(MS)).as_deref(), Some(&b"new"[..]));
 }
 
 #[test]
 fn both_ends_of_an_answer() {
     let cache = Cache::new(MIB, BOUND, Duration::from_secs(10)).unwrap();
-    cache.prove(Uptime::from_nanos(MS));
+    cache.mark_synced(Uptime::from_nanos(MS));
     let start = at(MS).time;
-    let answer = Keep {
+    let answer = NewEntry {
         hit_until: start.after(Duration::from_secs(1)),
         ends_at: start.after(Duration::from_secs(5)),
-        ..keep(7, b"x")
+        ..entry(7, b"x")
     };
-    cache.keep(&digest(1), cache.born(), answer);
-    let given = |seconds, uptime, patience| {
+    cache.insert(&digest(1), cache.change_seq(), answer);
+    let given = |seconds, uptime, staleness| {
         let now = Now { time: start.after(Duration::from_secs(seconds)), uptime: Uptime::from_nanos(uptime) };
-        cache.get(&digest(1), now, patience).is_some()
+        cache.get(&digest(1), now, staleness).is_some()
     };
-    assert!(given(0, MS, Patience::Bound));
-    assert!(!given(1, MS, Patience::Bound), "the database is to be asked again");
-    assert!(given(1, MS, Patience::StaleIfError));
-    assert!(given(4, 11_000 * MS, Patience::StaleIfError), "the bound and ten seconds");
-    assert!(!given(4, 11_001 * MS, Patience::StaleIfError));
-    assert!(!given(5, MS, Patience::StaleIfError), "never past its end");
+    assert!(given(0, MS, Staleness::Bound));
+    assert!(!given(1, MS, Staleness::Bound), "the database is to be asked again");
+    assert!(given(1, MS, Staleness::StaleIfError));
+    assert!(given(4, 11_000 * MS, Staleness::StaleIfError), "the bound and ten seconds");
+    assert!(!given(4, 11_001 * MS, Staleness::StaleIfError));
+    assert!(!given(5, MS, Staleness::StaleIfError), "never past its end");
 }
 
 #[test]
 fn memory_is_bounded_and_a_flood_of_unknown_tokens_drives_out_no_good_one() {
     let cache = cache(MIB);
-    cache.prove(Uptime::from_nanos(MS));
+    cache.mark_synced(Uptime::from_nanos(MS));
     let body = [b'x'; 240];
     for number in 0..1_000 {
-        cache.keep(&digest(number), cache.born(), keep(7, &body));
+        cache.insert(&digest(number), cache.change_seq(), entry(7, &body));
     }
     let known = |cache: &Cache| (0..1_000).filter(|number| text(cache, *number, at(MS)).is_some()).count();
     assert_eq!(known(&cache), 1_000);
     for number in 1_000..100_000 {
-        cache.keep(&digest(number), cache.born(), Keep { user_id: None, code: 2, ..keep(0, b"") });
+        cache.insert(&digest(number), cache.change_seq(), NewEntry { user_id: None, code: 2, ..entry(0, b"") });
     }
     assert_eq!(known(&cache), 1_000);
     for number in 1_000..100_000 {
-        cache.keep(&digest(number), cache.born(), keep(7, &body));
+        cache.insert(&digest(number), cache.change_seq(), entry(7, &body));
     }
     let all = (0..100_000).filter(|number| text(&cache, *number, at(MS)).is_some()).count();
     // 1 MiB less a sixteenth, in entries of 304 bytes.
@@ -122,11 +122,11 @@ fn of_words(words: [u64; 4]) -> TokenDigest {
 #[test]
 fn digests_that_share_all_that_is_looked_at_first_are_not_taken_for_each_other() {
     let cache = cache(8192);
-    cache.prove(Uptime::from_nanos(MS));
+    cache.mark_synced(Uptime::from_nanos(MS));
     let digests = [[1, 2, 3, 4], [9, 2, 3, 4], [1, 2 | 1 << 40, 3, 4], [1, 2, 9, 4], [1, 2, 3, 9]].map(of_words);
-    let given = |digest| cache.get(digest, at(MS), Patience::Bound).map(|kept| kept.text);
+    let given = |digest| cache.get(digest, at(MS), Staleness::Bound).map(|kept| kept.text);
     for kept in &digests {
-        cache.keep(kept, cache.born(), keep(7, b"mine"));
+        cache.insert(kept, cache.change_seq(), entry(7, b"mine"));
         for asked in &digests {
             assert_eq!(given(asked).is_some(), asked == kept);
         }
@@ -137,18 +137,18 @@ fn digests_that_share_all_that_is_looked_at_first_are_not_taken_for_each_other()
 #[test]
 fn what_stands_in_an_answer_does_not_pass_for_another() {
     let cache = cache(8192);
-    cache.prove(Uptime::from_nanos(MS));
+    cache.mark_synced(Uptime::from_nanos(MS));
     let victim = of_words([1, 2, 3, 4]);
-    cache.keep(&digest(100), cache.born(), keep(7, &[b'x'; 800]));
-    cache.keep(&victim, cache.born(), keep(7, b"{\"active\":false}"));
+    cache.insert(&digest(100), cache.change_seq(), entry(7, &[b'x'; 800]));
+    cache.insert(&victim, cache.change_seq(), entry(7, b"{\"active\":false}"));
     // An entry begins with its digest, its birth, its subject and length, and its two ends: eight words.
     let forged = b"{\"active\":true}";
     let facts = [u64::MAX >> 1, (forged.len() as u64) << 32 | 7, u64::MAX >> 1, u64::MAX >> 1];
     let header: Vec<u8> = victim.words().into_iter().chain(facts).flat_map(u64::to_ne_bytes).collect();
     let text = [vec![b'x'; 800], header, forged.to_vec(), vec![b'x'; 300]].concat();
     for number in 0..40 {
-        cache.keep(&digest(number), cache.born(), keep(8, &text));
-        let given = cache.get(&victim, at(MS), Patience::Bound).map(|kept| kept.text);
+        cache.insert(&digest(number), cache.change_seq(), entry(8, &text));
+        let given = cache.get(&victim, at(MS), Staleness::Bound).map(|kept| kept.text);
         assert_ne!(given.as_deref(), Some(&forged[..]), "after {number} others");
     }
 }
@@ -156,10 +156,10 @@ fn what_stands_in_an_answer_does_not_pass_for_another() {
 #[test]
 fn a_hundred_thousand_tokens_find_room_in_the_default() {
     let cache = cache(64 * MIB);
-    cache.prove(Uptime::from_nanos(MS));
+    cache.mark_synced(Uptime::from_nanos(MS));
     let body = [b'x'; 300];
     for number in 0..100_000 {
-        cache.keep(&digest(number), cache.born(), keep(7, &body));
+        cache.insert(&digest(number), cache.change_seq(), entry(7, &body));
     }
     let there = (0..100_000).filter(|number| text(&cache, *number, at(MS)).is_some()).count();
     assert!(there > 99_900, "{there}");
@@ -170,10 +170,13 @@ fn without_memory_there_is_no_cache() {
     for bytes in [0, 1, 8191] {
         let cache = cache(bytes);
         assert!(!cache.is_on());
-        cache.prove(Uptime::from_nanos(MS));
-        cache.keep(&digest(1), cache.born(), keep(7, b"x"));
+        cache.mark_synced(Uptime::from_nanos(MS));
+        cache.insert(&digest(1), cache.change_seq(), entry(7, b"x"));
         assert_eq!(text(&cache, 1, at(MS)), None);
-        assert!(cache.clients_stand(cache.born(), Uptime::from_nanos(MS), Patience::Bound), "clients need none of it");
+        assert!(
+            cache.clients_are_current(cache.change_seq(), Uptime::from_nanos(MS), Staleness::Bound),
+            "clients need none of it"
+        );
     }
     assert!(cache(8192).is_on());
 }
@@ -190,11 +193,11 @@ proptest! {
     #[test]
     fn answers_are_never_mixed_up(kept in prop::collection::vec((0_u64..40, 0_usize..5_000), 1..200)) {
         let cache = cache(8192);
-        cache.prove(Uptime::from_nanos(MS));
+        cache.mark_synced(Uptime::from_nanos(MS));
         let mut last: HashMap<u64, Vec<u8>> = HashMap::new();
         for (turn, (number, len)) in kept.into_iter().enumerate() {
             let body: Vec<u8> = (0..len).map(|at| u8::try_from((at + turn) % 251).unwrap()).collect();
-            cache.keep(&digest(number), cache.born(), keep(7, &body));
+            cache.insert(&digest(number), cache.change_seq(), entry(7, &body));
             // What is too long is not kept, and what was there before may stay.
             if text(&cache, number, at(MS)).as_ref() == Some(&body) {
                 last.insert(number, body);
@@ -212,10 +215,10 @@ proptest! {
     #[test]
     fn never_past_its_end(end in 0_i64..1_000_000, ask in 0_i64..1_000_000) {
         let cache = cache(8192);
-        cache.prove(Uptime::from_nanos(MS));
+        cache.mark_synced(Uptime::from_nanos(MS));
         let end = Timestamp::from_micros(end);
-        cache.keep(&digest(1), cache.born(), Keep { hit_until: end, ends_at: end, ..keep(7, b"x") });
+        cache.insert(&digest(1), cache.change_seq(), NewEntry { hit_until: end, ends_at: end, ..entry(7, b"x") });
         let now = Now { time: Timestamp::from_micros(ask), uptime: Uptime::from_nanos(MS) };
-        prop_assert_eq!(cache.get(&digest(1), now, Patience::Bound).is_some(), ask < end.as_micros());
+        prop_assert_eq!(cache.get(&digest(1), now, Staleness::Bound).is_some(), ask < end.as_micros());
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jeton::domain::time::{Timestamp, Uptime};
 use jeton::domain::token::TokenDigest;
-use jeton::service::introspection::cache::{Cache, Keep, Now};
+use jeton::service::introspection::cache::{Cache, NewEntry, Now};
 
 const MS: u64 = 1_000_000;
 const BOUND: Duration = Duration::from_secs(1);
@@ -23,8 +23,8 @@ fn at(nanos: u64) -> Now {
     Now { time: Timestamp::from_micros(1_750_000_000_000_000), uptime: Uptime::from_nanos(nanos) }
 }
 
-fn keep(user: i64, text: &[u8]) -> Keep<'_> {
-    Keep { user_id: Some(user), hit_until: Timestamp::NEVER, ends_at: Timestamp::NEVER, code: 0, text }
+fn entry(user: i64, text: &[u8]) -> NewEntry<'_> {
+    NewEntry { user_id: Some(user), hit_until: Timestamp::NEVER, ends_at: Timestamp::NEVER, code: 0, text }
 }
 
 fn cache(bytes: u64) -> Cache {

@@ -1,4 +1,4 @@
-//! The state machine, searched for a stale answer: every order of changes, notifications, beats, lookups, insertions,
+//! The state machine, searched for a stale answer: every order of changes, notifications, heartbeats, lookups, insertions,
 //! disconnections and the passing of time that chance comes up with. The cache is the real one; around it there is a
 //! model of PostgreSQL, of the connection that listens, and of lookups under way.
 
@@ -6,11 +6,11 @@ use std::collections::VecDeque;
 
 use jeton::domain::change::Change;
 use jeton::domain::time::Uptime;
-use jeton::service::introspection::cache::{Born, Cache, Patience};
+use jeton::service::introspection::cache::{Cache, ChangeSeq, Staleness};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
-use super::{BOUND, MS, at, cache, digest, keep};
+use super::{BOUND, MS, at, cache, digest, entry};
 
 const USERS: usize = 2;
 
@@ -21,16 +21,16 @@ enum Event {
     Commit(usize),
     /// This node does: it applies the change before it answers.
     CommitHere(usize),
-    /// The listener notes the time and sends its beat.
-    Beat,
+    /// The listener notes the time and sends its heartbeat.
+    Heartbeat,
     /// The next notification arrives.
-    Hear,
-    /// A lookup begins: it notes what was heard.
+    Receive,
+    /// A lookup begins: it notes the change number.
     Begin(usize),
     /// The oldest lookup that has not read yet reads the database.
     Read,
-    /// The oldest lookup that has read hands its answer to the cache.
-    Keep,
+    /// The oldest lookup that has read inserts its answer into the cache.
+    Insert,
     /// The listener's connection breaks; what was on its way is lost.
     Disconnect,
     /// It listens again.
@@ -46,12 +46,12 @@ enum Event {
 enum Without {
     Nothing,
     /// A lookup counts as begun when it ends.
-    LookupsUnderWay,
+    PendingLookups,
     /// What was missed while nobody listened stays missed.
-    EmptyingOnReconnect,
-    /// The proof is the moment when the beat comes back.
+    ClearingOnReconnect,
+    /// The sync time is the moment when the heartbeat comes back.
     TimeOfSending,
-    /// The proof may be of any age.
+    /// The last sync may be of any age.
     Bound,
     /// A node's own changes wait for their notification.
     OwnChanges,
@@ -59,12 +59,12 @@ enum Without {
 
 enum Notification {
     Change(usize),
-    Beat(u64),
+    Heartbeat(u64),
 }
 
 struct Lookup {
     user: usize,
-    born: Born,
+    change_seq: ChangeSeq,
     read: Option<u64>,
 }
 
@@ -106,8 +106,8 @@ impl World {
             given: 0,
         };
         world.reconnect();
-        // A search that begins with something kept meets more that can go wrong.
-        for event in [Event::Beat, Event::Hear, Event::Begin(0), Event::Read, Event::Keep] {
+        // A search that begins with a cached answer finds more that can go wrong.
+        for event in [Event::Heartbeat, Event::Receive, Event::Begin(0), Event::Read, Event::Insert] {
             world.happen(event).expect("nothing is asked yet");
         }
         world
@@ -119,7 +119,7 @@ impl World {
         }
         self.listens = true;
         self.queue.clear();
-        if self.without != Without::EmptyingOnReconnect {
+        if self.without != Without::ClearingOnReconnect {
             self.cache.apply(Change::Everything);
         }
     }
@@ -145,27 +145,33 @@ impl World {
                 // It has been answered: from now on its own answers show it, however young the proof.
                 self.committed.last_mut().expect("just committed").at = 0;
             }
-            Event::Beat if self.listens => self.queue.push_back(Notification::Beat(self.now)),
-            Event::Hear => match self.queue.pop_front() {
+            Event::Heartbeat if self.listens => self.queue.push_back(Notification::Heartbeat(self.now)),
+            Event::Receive => match self.queue.pop_front() {
                 Some(Notification::Change(user)) => self.cache.apply(change(user)),
-                Some(Notification::Beat(sent)) => {
+                Some(Notification::Heartbeat(sent)) => {
                     let moment = if self.without == Without::TimeOfSending { self.now } else { sent };
-                    self.cache.prove(Uptime::from_nanos(moment));
+                    self.cache.mark_synced(Uptime::from_nanos(moment));
                 }
                 None => {}
             },
-            Event::Begin(user) => self.lookups.push_back(Lookup { user, born: self.cache.born(), read: None }),
+            Event::Begin(user) => {
+                self.lookups.push_back(Lookup { user, change_seq: self.cache.change_seq(), read: None })
+            }
             Event::Read => {
                 if let Some(lookup) = self.lookups.iter_mut().find(|lookup| lookup.read.is_none()) {
                     lookup.read = Some(self.versions[lookup.user]);
                 }
             }
-            Event::Keep => {
+            Event::Insert => {
                 if let Some(at) = self.lookups.iter().position(|lookup| lookup.read.is_some()) {
                     let lookup = self.lookups.remove(at).expect("it is there");
-                    let born = if self.without == Without::LookupsUnderWay { self.cache.born() } else { lookup.born };
+                    let change_seq = if self.without == Without::PendingLookups {
+                        self.cache.change_seq()
+                    } else {
+                        lookup.change_seq
+                    };
                     let text = lookup.read.unwrap_or(0).to_be_bytes();
-                    self.cache.keep(&digest(lookup.user as u64), born, keep(id(lookup.user), &text));
+                    self.cache.insert(&digest(lookup.user as u64), change_seq, entry(id(lookup.user), &text));
                 }
             }
             Event::Disconnect => {
@@ -175,13 +181,13 @@ impl World {
             Event::Reconnect => self.reconnect(),
             Event::Pass(millis) => self.now += millis * MS,
             Event::Ask(user) => return self.ask(user),
-            Event::Beat => {}
+            Event::Heartbeat => {}
         }
         Ok(())
     }
 
     fn ask(&mut self, user: usize) -> Result<(), String> {
-        let Some(kept) = self.cache.get(&digest(user as u64), at(self.now), Patience::Bound) else { return Ok(()) };
+        let Some(kept) = self.cache.get(&digest(user as u64), at(self.now), Staleness::Bound) else { return Ok(()) };
         self.given += 1;
         let version = u64::from_be_bytes(kept.text.try_into().expect("eight bytes"));
         // The first change that this answer does not show yet must be younger than the bound.
@@ -209,11 +215,11 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
         2 => user().prop_map(Event::Commit),
         1 => user().prop_map(Event::CommitHere),
-        4 => Just(Event::Beat),
-        6 => Just(Event::Hear),
+        4 => Just(Event::Heartbeat),
+        6 => Just(Event::Receive),
         4 => user().prop_map(Event::Begin),
         4 => Just(Event::Read),
-        4 => Just(Event::Keep),
+        4 => Just(Event::Insert),
         1 => Just(Event::Disconnect),
         2 => Just(Event::Reconnect),
         3 => prop_oneof![Just(1), Just(100), Just(400), Just(999), Just(1_000)].prop_map(Event::Pass),
@@ -250,8 +256,8 @@ fn no_order_of_events_gives_an_answer_past_the_bound() {
 #[test]
 fn without_any_one_guard_the_search_finds_a_stale_answer() {
     let guards = [
-        Without::LookupsUnderWay,
-        Without::EmptyingOnReconnect,
+        Without::PendingLookups,
+        Without::ClearingOnReconnect,
         Without::TimeOfSending,
         Without::Bound,
         Without::OwnChanges,

@@ -88,11 +88,11 @@ on_both! {
         for (ahead, goes_on) in [(300, true), (-300, true), (DAYS, false)] {
             let node = app.node_ahead(ahead, &[]);
             let mut there = Visit::by(&node, ADMIN);
-            assert!(there.is_in());
+            assert!(there.is_signed_in());
             let mut here = Visit::new(&app);
             here.cookies.clone_from(&there.cookies);
-            assert_eq!(here.is_in(), goes_on, "{ahead}");
-            assert_eq!(there.is_in(), goes_on, "{ahead}: for all");
+            assert_eq!(here.is_signed_in(), goes_on, "{ahead}");
+            assert_eq!(there.is_signed_in(), goes_on, "{ahead}: for all");
         }
     }
 

@@ -73,11 +73,11 @@ on_both! {
                     here.clock.set_ahead(ours * 60);
                     there.clock.set_ahead(theirs * 60);
                     let key = here.login(ALICE.0, ALICE.1);
-                    there.heard();
+                    there.wait_until_synced();
                     assert!(there.is_good(&key), "{what}");
                     end(&here, &key);
                     assert!(!here.is_good(&key), "{what}: here");
-                    there.heard();
+                    there.wait_until_synced();
                     assert!(!there.is_good(&key), "{what}");
                     let reason = if way == "deactivate" { "user_inactive" } else { "revoked" };
                     assert_eq!(there.explain(&key)["reason"], reason, "{what}");
@@ -103,7 +103,7 @@ on_both! {
             here.clock.set_ahead(2 * HOUR);
             assert!(!here.is_good(&key) && there.is_good(&key), "{way}: one lets it expire, one does not");
             end(&here, &key);
-            there.heard();
+            there.wait_until_synced();
             assert!(!there.is_good(&key), "{way}");
             assert_eq!(there.explain(&key)["reason"], "revoked", "{way}");
             assert_eq!(here.explain(&key)["reason"], "expired", "{way}: by this clock that came first");
@@ -117,7 +117,7 @@ on_both! {
             there.clock.set_ahead(theirs * 60);
             let old = here.login(ALICE.0, ALICE.1);
             let new = new_key(&here, "?grace=1h");
-            there.heard();
+            there.wait_until_synced();
             let end = here.clock.now().epoch_seconds() + HOUR;
             assert_eq!(there.introspect(&old)["exp"], end, "one moment for all");
             let ahead_at_the_end = ours * 60 + HOUR;
@@ -152,10 +152,10 @@ on_both! {
                 let old = there.login(ALICE.0, ALICE.1);
                 new_key(&there, "?grace=1h");
                 here.clock.set_ahead(ours);
-                here.heard();
+                here.wait_until_synced();
                 assert!(there.is_good(&old), "{way}, {ours}");
                 end(&here, &old);
-                there.heard();
+                there.wait_until_synced();
                 assert!(!there.is_good(&old) && !here.is_good(&old), "{way}, {ours}");
                 here.clock.set_ahead(-HOUR);
                 assert!(!here.is_good(&old), "{way}, {ours}, set back");
@@ -185,7 +185,7 @@ on_both! {
                 }
                 assert!(here.is_good(&key) && there.is_good(&key));
                 there.sql(&format!("update tokens set revoked_at = '{moment}' where sealed is null or '{query}' = ''"));
-                here.heard();
+                here.wait_until_synced();
                 assert!(!here.is_good(&key) && !there.is_good(&key), "{moment} {query}");
                 here.sql("delete from tokens where revoked_at is not null");
             }
@@ -204,7 +204,7 @@ on_both! {
         let (here, there, _) = two(db, &[]);
         here.clock.set_ahead(300);
         let key = new_key(&here, "");
-        there.heard();
+        there.wait_until_synced();
         for minutes in [-5, 0, 5, 10] {
             there.clock.set_ahead(minutes * 60);
             new_key(&there, "?grace=1m");
@@ -223,7 +223,7 @@ on_both! {
         let app = App::start(db);
         let key = app.alice();
         let misses = "jeton_cache_misses_total";
-        app.heard();
+        app.wait_until_synced();
         app.introspect(&key);
         let before = app.count(misses);
         app.introspect(&key);
@@ -245,7 +245,7 @@ on_both! {
         let rotate = |query: &str| {
             let answer = here.post(&format!("/admin/clients/demo/rotate{query}"), &here.admin_token(), &json!({}));
             assert_eq!(answer.status, 200, "{answer:?}");
-            there.heard();
+            there.wait_until_synced();
             answer.json()["client_secret"].as_str().unwrap().to_owned()
         };
         let second = rotate("?grace=1h");

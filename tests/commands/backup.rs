@@ -57,9 +57,9 @@ fn a_file_that_is_there_stays() {
     let jeton = migrated(&database);
     let (path, name) = place(&jeton, "backup.db");
     fs::write(&path, "yesterday's").unwrap();
-    assert!(refused(&jeton, &["backup", &name]).contains("backup.db is there already"));
+    assert!(refused(&jeton, &["backup", &name]).contains("backup.db already exists"));
     assert_eq!(fs::read_to_string(&path).unwrap(), "yesterday's");
-    assert!(refused(&jeton, &["backup", file_of(&database)]).contains("is there already"), "the database itself");
+    assert!(refused(&jeton, &["backup", file_of(&database)]).contains("already exists"), "the database itself");
     assert!(refused(&jeton, &["backup", "/nonexistent/backup.db"]).contains("cannot make /nonexistent/backup.db"));
 }
 

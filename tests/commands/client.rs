@@ -27,7 +27,7 @@ on_both! {
         assert_eq!((asks_as(&server, "billing", secret), asks_as(&server, "billing", new)), (401, 200));
 
         let output = jeton.run(&["client", "rotate", "billing", "--grace", "1h"]);
-        assert!(output.status == 0 && output.stderr.contains("the old secret goes on until "), "{output:?}");
+        assert!(output.status == 0 && output.stderr.contains("the old secret stays valid until "), "{output:?}");
         let newer = output.stdout.trim_end();
         assert_eq!((asks_as(&server, "billing", new), asks_as(&server, "billing", newer)), (200, 200));
         let rotated = done(&jeton, &["client", "rotate", "billing"]);

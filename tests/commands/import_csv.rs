@@ -115,10 +115,10 @@ on_both! {
         drop(server);
         done(&jeton, &["user", "deactivate", "amy"]);
         let before = everything(&database);
-        assert_eq!(imports(&jeton, &first, &[]), "imported 0 users; 2 users here already, and as before");
+        assert_eq!(imports(&jeton, &first, &[]), "imported 0 users; 2 users already here, unchanged");
         assert_eq!(everything(&database), before, "nothing changes, not the hash either");
         let second = "email,username\nAMY@example.com,amy\n,bob\n,new\n";
-        assert_eq!(imports(&jeton, second, &[]), "imported 1 user; 2 users here already, and as before");
+        assert_eq!(imports(&jeton, second, &[]), "imported 1 user; 2 users already here, unchanged");
         assert!(database.sql("select password from users where username = 'new'").starts_with('!'));
         assert_eq!(database.sql("select is_active, is_staff from users where username = 'amy'").matches(['t', '1']).count(), 1);
     }
@@ -129,7 +129,7 @@ on_both! {
         create_user(&jeton, "amy", &[]);
         let before = everything(&database);
         let text = "username,groups\namy,\nbob,ops\ncarl,\n";
-        assert_eq!(imports(&jeton, text, &["--dry-run"]), "would import 2 users; 1 user here already, and as before");
+        assert_eq!(imports(&jeton, text, &["--dry-run"]), "would import 2 users; 1 user already here, unchanged");
         assert_eq!(everything(&database), before);
         let output = import(&jeton, "username\nx\nx\n", &["--dry-run"]);
         assert_eq!(output.status, 1, "{output:?}");
@@ -220,7 +220,7 @@ on_both! {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database);
         let said = imports(&jeton, format!("username,password\namy,{MD5}\n"), &[]);
-        let warning = "warning: 1 user of md5 or sha1 hashes cannot log in unless JETON_LEGACY_HASHES=true";
+        let warning = "warning: 1 user with md5 or sha1 hashes cannot log in unless JETON_LEGACY_HASHES=true";
         assert_eq!(said, format!("{warning}\nimported 1 user"));
         let jeton = jeton.env("JETON_LEGACY_HASHES", "true");
         assert_eq!(imports(&jeton, format!("username,password\nbob,{MD5}\n"), &[]), "imported 1 user");
@@ -267,6 +267,6 @@ on_both! {
         assert_eq!(try_login(&server, "u9999", "correct horse").status, 200);
         assert_eq!(login(&server, "amy").len(), 40, "{PASSWORD}");
         let again = imports(&jeton, &text, &[]);
-        assert_eq!(again, format!("imported 0 users; {COUNT} users here already, and as before"));
+        assert_eq!(again, format!("imported 0 users; {COUNT} users already here, unchanged"));
     }
 }

@@ -15,9 +15,9 @@ mod words;
 use serde_json::{Value, json};
 
 use crate::support::app::{SECRET_KEY, TestDatabase};
-use crate::support::heard;
 use crate::support::http::{Answer, Request};
 use crate::support::process::{Jeton, Output, Serving};
+use crate::support::wait_until_synced;
 
 pub const PASSWORD: &str = "slow rivers run deep";
 
@@ -87,15 +87,15 @@ pub fn login(server: &Serving, username: &str) -> String {
     answer.json()["token"].as_str().unwrap().to_owned()
 }
 
-/// The status of `/introspect` for this client, once the server has heard what commands changed; 200 for a good one.
+/// The status of `/introspect` for this client, once the server has received what commands changed; 200 for a good one.
 pub fn asks_as(server: &Serving, client_id: &str, secret: &str) -> u16 {
-    heard(server.addr);
+    wait_until_synced(server.addr);
     Request::new("POST", "/introspect").basic(client_id, secret).form(&[("token", "x")]).send(server.addr).status
 }
 
-/// Introspects as a client that was made for it, once the server has heard what commands changed.
+/// Introspects as a client that was created for it, once the server has received what commands changed.
 pub fn introspect(server: &Serving, client: &(String, String), token: &str) -> Value {
-    heard(server.addr);
+    wait_until_synced(server.addr);
     let request = Request::new("POST", "/introspect").basic(&client.0, &client.1).form(&[("token", token)]);
     let answer = request.send(server.addr);
     assert_eq!(answer.status, 200, "{answer:?}");

@@ -55,7 +55,7 @@ fn users(jeton: &Jeton) -> Vec<String> {
 fn restored(jeton: &Jeton, backup: &str) -> Option<PathBuf> {
     let output = jeton.run(&["restore", backup]);
     assert_eq!((output.status, output.stdout.as_str()), (0, ""), "{output:?}");
-    output.stderr.lines().find_map(|line| line.strip_prefix("what was there is kept at ")).map(PathBuf::from)
+    output.stderr.lines().find_map(|line| line.strip_prefix("the previous database is kept at ")).map(PathBuf::from)
 }
 
 fn on(path: &Path) -> Jeton {
@@ -181,7 +181,7 @@ fn a_lost_database_comes_back_beside_its_key() {
     done(&jeton, &["token", "create", "amy"]);
     done(&jeton, &["backup", "backup.db"]);
     fs::remove_file(jeton.dir.path().join("jeton.db")).unwrap();
-    assert!(refused(&jeton, &["migrate"]).contains("no first start"));
+    assert!(refused(&jeton, &["migrate"]).contains("not a first start"));
     assert_eq!(restored(&jeton, "backup.db"), None, "there was nothing to keep");
     assert_eq!(users(&jeton), ["amy"]);
 }

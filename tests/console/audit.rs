@@ -15,7 +15,7 @@ fn lines(page: &str) -> Vec<String> {
         let (cell, _) = rest.split_once("</td>").unwrap();
         cell.split(['<', '>']).filter(|word| !word.contains('"') && !word.contains('/')).collect::<String>()
     };
-    rows.map(|row| format!("{} {}", cell(row, "What").replace("span", ""), cell(row, "Whom"))).collect()
+    rows.map(|row| format!("{} {}", cell(row, "Action").replace("span", ""), cell(row, "Target"))).collect()
 }
 
 on_both! {
@@ -32,7 +32,7 @@ on_both! {
         assert_eq!(lines(&visit.page("/console/audit?until=2025-06-15")).len(), all.len() - 2, "the day belongs to it");
         assert_eq!(lines(&visit.page("/console/audit?until=2025-06-14")).len(), 0);
         let none = visit.page("/console/audit?actor=nobody");
-        assert!(none.contains("No entry is like this.") && none.contains("value=\"nobody\""), "{none}");
+        assert!(none.contains("No entry matches.") && none.contains("value=\"nobody\""), "{none}");
         let chosen = visit.page("/console/audit?action=login.failed");
         assert!(chosen.contains("<option selected>login.failed</option>"));
         let answer = visit.get("/console/audit?since=yesterday");

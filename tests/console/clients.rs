@@ -52,7 +52,7 @@ on_both! {
         assert_eq!(visit.post("/console/clients/@demo/rotate", &[("grace", "soon")]).status, 400);
         visit.page("/console/clients/@demo/rotate");
         let answer = visit.post("/console/clients/@demo/rotate", &[("grace", "15m")]).text();
-        assert!(answer.contains("the old one goes on until 2025-06-15 15:21 UTC."), "{answer}");
+        assert!(answer.contains("the old one stays valid until 2025-06-15 15:21 UTC."), "{answer}");
         let shown = secret(&answer);
         assert_eq!((status(&app, CLIENT.0, CLIENT.1), status(&app, CLIENT.0, &shown)), (200, 200));
         app.clock.advance(Duration::from_mins(15));

@@ -47,7 +47,7 @@ on_both! {
                 pairs.extend(fields);
                 let answer = visit.send(Request::new("POST", path).form(&pairs));
                 assert_eq!(answer.status, 403, "{path}: {answer:?}");
-                assert!(answer.text().contains("This form is not valid any more."), "{path}");
+                assert!(answer.text().contains("This form is no longer valid."), "{path}");
             }
             assert_eq!(visit.send(Request::new("POST", path).form(fields)).status, 403, "{path}: none at all");
         }

@@ -58,12 +58,12 @@ on_both! {
         visit.page("/console/");
         for (method, path, status, words) in [
             ("GET", "/console/nothing", 404, "<h1>Not Found</h1>"),
-            ("GET", "/console/users/@nobody", 404, "There is no such page, or what it was about is gone."),
+            ("GET", "/console/users/@nobody", 404, "This page does not exist, or what it showed was deleted."),
             ("GET", "/console/users/@nobody/delete", 404, "<h1>Not Found</h1>"),
-            ("GET", "/console/users?page=0", 404, "There is no such page of this list."),
-            ("GET", "/console/users?page=2", 404, "There is no such page of this list."),
+            ("GET", "/console/users?page=0", 404, "This list has no such page."),
+            ("GET", "/console/users?page=2", 404, "This list has no such page."),
             ("GET", "/console/assets/console.css", 404, "<h1>Not Found</h1>"),
-            ("PUT", "/console/users", 405, "This page does nothing with PUT."),
+            ("PUT", "/console/users", 405, "This page does not support PUT."),
             ("POST", "/console/", 405, "<h1>Method Not Allowed</h1>"),
             ("GET", "/console/sign-out", 405, "<h1>Method Not Allowed</h1>"),
             ("DELETE", "/console/users/@admin", 405, "<h1>Method Not Allowed</h1>"),

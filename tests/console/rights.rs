@@ -62,7 +62,7 @@ on_both! {
         }
         assert_eq!(visit.post(&format!("/console/users/@alice/tokens/{id}/revoke"), &[]).status, 403, "another's token");
         assert!(app.is_good(&key));
-        assert!(visit.is_in());
+        assert!(visit.is_signed_in());
     }
 
     fn staff_make_nobody_staff(db) {
@@ -90,7 +90,7 @@ on_both! {
         app.sql("update users set is_superuser = false where username = 'rita'");
         assert_eq!(visit.get("/console/clients").status, 403);
         assert_eq!(visit.post("/console/clients/@demo/rotate", &[]).status, 403);
-        assert!(visit.is_in(), "still staff");
+        assert!(visit.is_signed_in(), "still staff");
     }
 
     fn the_last_superuser_stays(db) {
@@ -104,6 +104,6 @@ on_both! {
             assert_eq!(answer.status, 409, "{path}: {answer:?}");
             assert!(answer.text().contains("The last active superuser cannot be removed."), "{path}");
         }
-        assert!(visit.is_in());
+        assert!(visit.is_signed_in());
     }
 }

@@ -24,10 +24,10 @@ on_both! {
         let mut visit = Visit::by(&app, ADMIN);
         for _ in 0..3 {
             app.clock.advance(short_of(IDLE));
-            assert!(visit.is_in());
+            assert!(visit.is_signed_in());
         }
         app.clock.advance(IDLE);
-        assert!(!visit.is_in());
+        assert!(!visit.is_signed_in());
         assert_eq!(sessions(&app), "0", "and gone");
     }
 
@@ -37,10 +37,10 @@ on_both! {
         for _ in 0..36 {
             app.clock.advance(Duration::from_mins(20));
             if app.clock.now().as_micros() < 1_750_000_000_123_456 + i64::try_from(MAX.as_micros()).unwrap() {
-                assert!(visit.is_in());
+                assert!(visit.is_signed_in());
             }
         }
-        assert!(!visit.is_in());
+        assert!(!visit.is_signed_in());
     }
 
     fn a_change_of_the_user_ends_theirs_and_nobody_elses(db) {
@@ -64,8 +64,8 @@ on_both! {
             } else if path == "/password" {
                 other.done(&format!("/console/users/@{}/password", STAFF.0), &[("password", STAFF.1)]);
             }
-            assert!(!first.is_in() && !second.is_in(), "{path}: over for good");
-            assert!(other.is_in());
+            assert!(!first.is_signed_in() && !second.is_signed_in(), "{path}: over for good");
+            assert!(other.is_signed_in());
         }
     }
 
@@ -75,7 +75,7 @@ on_both! {
         visit.page("/console/users/@admin");
         let answer = visit.post("/console/users/@admin/password", &[("password", "another lantern in a fog")]);
         assert_eq!(answer.status, 303, "{answer:?}");
-        assert!(!visit.is_in());
+        assert!(!visit.is_signed_in());
         Visit::by(&app, (ADMIN.0, "another lantern in a fog"));
     }
 
@@ -84,13 +84,13 @@ on_both! {
         for (change, back) in [("is_active = false", "is_active = true"), ("is_staff = false", "is_staff = true")] {
             let mut visit = Visit::by(&app, STAFF);
             app.sql(&format!("update users set {change} where username = 'stella'"));
-            assert!(!visit.is_in(), "{change}");
+            assert!(!visit.is_signed_in(), "{change}");
             app.sql(&format!("update users set {back} where username = 'stella'"));
-            assert!(!visit.is_in(), "over for good");
+            assert!(!visit.is_signed_in(), "over for good");
         }
         let mut visit = Visit::by(&app, STAFF);
         app.sql("delete from sessions");
-        assert!(!visit.is_in());
+        assert!(!visit.is_signed_in());
     }
 
     fn a_session_is_good_on_every_node(db) {
@@ -99,10 +99,10 @@ on_both! {
         let node = app.node(&[]);
         let mut there = Visit::new(&node);
         there.cookies.clone_from(&visit.cookies);
-        assert!(there.is_in());
+        assert!(there.is_signed_in());
         visit.page("/console/");
         visit.post("/console/sign-out", &[]);
-        assert!(!there.is_in());
+        assert!(!there.is_signed_in());
     }
 
     fn a_copy_of_the_database_is_no_way_in(db) {
@@ -113,7 +113,7 @@ on_both! {
         assert_eq!(digest.len(), 64);
         let mut thief = Visit::new(&app);
         thief.cookies = vec![("jeton_console".into(), digest.clone())];
-        assert!(!thief.is_in());
+        assert!(!thief.is_signed_in());
         assert!(visit.cookies.iter().all(|(_, value)| *value != digest));
         assert_ne!(visit.form_token, digest);
     }
@@ -123,7 +123,7 @@ on_both! {
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@alice");
         let page = visit.done("/console/users/@alice/active", &[("is_active", "false")]);
-        assert!(page.contains("alice is deactivated: no login, and no token is good."), "{page}");
+        assert!(page.contains("alice is deactivated: they cannot log in, and their tokens are not accepted."), "{page}");
         assert!(!visit.page("/console/users/@alice").contains("is deactivated:"));
     }
 
@@ -139,6 +139,6 @@ on_both! {
         let mut young = Visit::by(&app, ADMIN);
         app.clock.advance(MICRO);
         purged("1");
-        assert!(young.is_in());
+        assert!(young.is_signed_in());
     }
 }

@@ -21,7 +21,7 @@ fn refused(app: &App, username: &str, password: &str) {
     let answer = visit.sign_in(username, password);
     assert_eq!(answer.status, 400, "{username}: {answer:?}");
     assert!(answer.text().contains(WRONG) && answer.text().contains("role=\"alert\""), "{username}: {answer:?}");
-    assert!(!visit.is_in());
+    assert!(!visit.is_signed_in());
 }
 
 /// What the audit log says of logins, the newest first: action, actor, details.
@@ -46,7 +46,7 @@ on_both! {
             assert_eq!((answer.status, answer.header("Location").as_deref()), (303, Some("/console/sign-in")));
             assert!(!visit.cookies.iter().any(|(name, _)| name == "jeton_console"), "the cookie is forgotten");
             visit.cookies = kept;
-            assert!(!visit.is_in(), "and was of no use to a thief from then on");
+            assert!(!visit.is_signed_in(), "and was of no use to a thief from then on");
         }
         assert_eq!(app.sql("select count(*) from sessions"), "0");
         assert_eq!(logins(&app), ["\"login\" \"stella\" null", "\"login\" \"admin\" null"]);
@@ -173,10 +173,10 @@ on_both! {
         visit.get("/console/sign-in");
         visit.cookies.insert(0, session);
         visit.post("/console/sign-in", &[("username", ADMIN.0), ("password", ADMIN.1)]);
-        assert!(visit.is_in());
+        assert!(visit.is_signed_in());
         assert_ne!(visit.cookies, first);
         visit.cookies = first;
-        assert!(!visit.is_in(), "the session of before is over");
+        assert!(!visit.is_signed_in(), "the session of before is over");
         assert_eq!(app.sql("select count(*) from sessions"), "1");
     }
 
@@ -187,7 +187,7 @@ on_both! {
         visit.get("/console/sign-in"); // SameSite=Strict: not sent
         assert!(!visit.cookies.iter().any(|(name, _)| name == "jeton_console"), "{:?}", visit.cookies);
         visit.cookies.extend(kept);
-        assert!(visit.is_in());
+        assert!(visit.is_signed_in());
     }
 
     fn a_sign_in_form_is_of_our_own_page(db) {
@@ -196,7 +196,7 @@ on_both! {
         let attempt = |visit: &mut Visit| {
             let answer = visit.post("/console/sign-in", &good);
             assert_eq!(answer.status, 403, "{answer:?}");
-            assert!(!visit.is_in());
+            assert!(!visit.is_signed_in());
             answer.text()
         };
         assert!(attempt(&mut Visit::new(&app)).contains("Please try again."), "no cookie, no token");
@@ -232,12 +232,12 @@ on_both! {
             assert!(cookie.starts_with(&format!("__Secure-{name}")), "{cookie}");
             assert!(cookie.contains("; Path=/console; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
         }
-        assert!(visit.is_in());
+        assert!(visit.is_signed_in());
         // A cookie that somebody put there over plain HTTP counts for nothing over HTTPS.
         for (name, _) in &mut visit.cookies {
             *name = name.replace("__Secure-", "");
         }
-        assert!(!visit.is_in());
+        assert!(!visit.is_signed_in());
     }
 
     fn neither_a_client_nor_a_token_is_a_session(db) {

@@ -22,7 +22,7 @@ on_both! {
         assert_eq!(names(&visit.page("/console/users?search=ROB+b@ex")), ["bob"]);
         assert!(visit.page("/console/users?search=rob").contains("value=\"rob\""), "what was searched for stays");
         let none = visit.page("/console/users?search=zzz");
-        assert!(names(&none).is_empty() && none.contains("see everybody"), "{none}");
+        assert!(names(&none).is_empty() && none.contains("show all users"), "{none}");
         let page = visit.page("/console/users");
         assert!(page.contains("b@example.org") && page.contains("<span class=\"tag\">billing</span>"));
     }
@@ -62,7 +62,7 @@ on_both! {
             ("last_name", "B"), ("groups", "billing\r\n\r\n reports "), ("is_staff", "true"),
         ];
         let page = visit.done("/console/users/new", &fields);
-        assert!(page.contains("bob was made.") && page.contains("<h1>bob</h1>"), "{page}");
+        assert!(page.contains("bob was created.") && page.contains("<h1>bob</h1>"), "{page}");
         app.login("bob", ALICE.1);
         let bob = app.list("/admin/users/?search=bob").remove(0);
         assert_eq!((&bob["groups"], &bob["is_staff"], &bob["email"]), (&json!(["billing", "reports"]), &json!(true), &json!("b@example.org")));

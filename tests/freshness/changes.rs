@@ -44,7 +44,7 @@ fn a_client_s_new_secret_and_its_end_are_seen_within_the_bound() {
 /// A transaction may be quiet and tell itself what there is to tell: what a node does not understand may concern anything.
 #[test]
 fn what_is_not_understood_empties_the_cache() {
-    // Between two beats it is heard too: here there are fifteen seconds between them.
+    // It arrives between two heartbeats too: here there are fifteen seconds between them.
     let app = App::with(Kind::Postgres, &[("JETON_REVOCATION_BOUND", "1m")]);
     let key = app.alice();
     for (tell, end) in [
@@ -68,7 +68,7 @@ fn what_is_not_understood_empties_the_cache() {
 fn a_change_is_heard_from_a_session_without_a_search_path() {
     let app = App::start(Kind::Postgres);
     let key = app.alice();
-    app.heard();
+    app.wait_until_synced();
     app.introspect(&key);
     app.sql("set search_path = ''; update public.users set email = 'a@example.com' where username = 'alice'");
     assert_eq!(app.introspect(&key)["email"], "a@example.com");
@@ -88,7 +88,7 @@ on_both! {
         let app = App::start(db);
         let key = app.alice();
         app.revoke(&key);
-        app.heard();
+        app.wait_until_synced();
         assert_eq!(app.introspect(&key)["active"], false);
         let facts = "user_id, digest, created_at";
         app.sql(&format!(
@@ -107,13 +107,13 @@ fn what_is_purged_is_not_told() {
     let old = app.name_token(&key, &json!({"name": "old"}))["token"].as_str().unwrap().to_owned();
     app.revoke(&old);
     app.clock.advance(Duration::from_hours(25));
-    app.heard();
-    let heard = app.count("jeton_changes_heard_total");
+    app.wait_until_synced();
+    let received = app.count("jeton_changes_heard_total");
     // Another node purges as it starts.
     let _other = app.node(&retention);
     eventually("a purge", Duration::from_secs(10), || {
         (app.database.sql("select count(*) from tokens where revoked_at is not null") == "0").then_some(())
     });
-    app.heard();
-    assert_eq!(app.count("jeton_changes_heard_total"), heard, "it makes no answer wrong");
+    app.wait_until_synced();
+    assert_eq!(app.count("jeton_changes_heard_total"), received, "it makes no answer wrong");
 }

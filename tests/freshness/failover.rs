@@ -17,7 +17,7 @@ fn nodes() -> (Nodes, Cluster) {
     (Nodes::at(primary, database, &url), standby)
 }
 
-/// A standby answers with what it has heard, which may be an hour old; and whoever listens to it hears of no change.
+/// A standby answers with what it has replayed, which may be an hour old; and a listener there receives no change.
 #[test]
 fn a_standby_is_not_asked_while_the_primary_is_away_and_not_after() {
     let (nodes, standby) = nodes();

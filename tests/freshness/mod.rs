@@ -19,7 +19,7 @@ use crate::support::app::{Kind, TestDatabase};
 use crate::support::http::Request;
 use crate::support::postgres::{self, Cluster};
 use crate::support::process::{Jeton, Serving};
-use crate::support::{eventually, heard};
+use crate::support::{eventually, wait_until_synced};
 use asked::Asked;
 
 /// `JETON_REVOCATION_BOUND`, its default.
@@ -98,7 +98,7 @@ impl Nodes {
     fn back_to_normal(&self, what: &str, since: Instant, token: &str) {
         let asked = self.asked(token);
         for node in &self.both {
-            heard(node.addr);
+            wait_until_synced(node.addr);
         }
         self.hot();
         let took = since.elapsed();

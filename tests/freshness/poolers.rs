@@ -100,10 +100,8 @@ fn behind_a_pooler_of_transactions_all_is_answered_without_memory_and_a_warning_
         let node = behind(&pooler, &nodes);
         eventually("a warning", Duration::from_secs(20), || {
             let said = node.stderr();
-            let words = [
-                "a transaction pooler stands before PostgreSQL",
-                "answers are not kept in memory for now: notifications",
-            ];
+            let words =
+                ["there is a transaction pooler in front of PostgreSQL", "the cache is off for now: notifications"];
             words.iter().all(|words| said.contains(words)).then_some(())
         });
         std::thread::scope(|scope| {
@@ -157,7 +155,7 @@ fn a_pooler_that_changes_its_mode_is_found_out() {
     pooler.change("pool_mode=transaction");
     eventually("a warning", Duration::from_secs(20), || {
         std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(ask))));
-        node.stderr().contains("a transaction pooler stands before PostgreSQL").then_some(())
+        node.stderr().contains("there is a transaction pooler in front of PostgreSQL").then_some(())
     });
     eventually("answers", Duration::from_secs(20), || (ask() == 200).then_some(()));
     for _ in 0..20 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::app::{App, CLIENT};
 use crate::support::http::Request;
 use crate::support::watched::Watched;
-use crate::support::{eventually, heard};
+use crate::support::{eventually, wait_until_synced};
 
 fn ask(app: &App, key: &str) -> u16 {
     Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&[("token", key)]).send(app.addr).status
@@ -20,7 +20,7 @@ fn past_the_bound_the_cache_answers_as_long_as_it_may_while_the_database_is_down
             ("JETON_DATABASE_TIMEOUT", "300ms"),
         ]);
         let key = watched.app.alice();
-        watched.app.heard();
+        watched.app.wait_until_synced();
         assert_eq!(ask(&watched.app, &key), 200);
         watched.freeze();
         let gone = eventually("the end of the proof", Duration::from_secs(10), || {
@@ -37,7 +37,7 @@ fn past_the_bound_the_cache_answers_as_long_as_it_may_while_the_database_is_down
         watched.app.clock.advance(Duration::from_hours(1));
         assert_eq!(ask(&watched.app, &key) == 200, answers, "{stale}: it has no end of its own");
         watched.thaw();
-        heard(watched.app.addr);
+        wait_until_synced(watched.app.addr);
         assert_eq!(ask(&watched.app, &key), 200);
     }
 }

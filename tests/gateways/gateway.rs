@@ -41,7 +41,7 @@ macro_rules! behind_each {
     )*};
 }
 
-/// Stopped by force when dropped.
+/// A process that is killed when this is dropped.
 pub struct Gateway {
     pub addr: SocketAddr,
     _process: Process,

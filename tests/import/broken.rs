@@ -59,7 +59,7 @@ each_way! {
             let source = small(from);
             source.sql(damage);
             let line = line(&jeton(&target), &source.url, &[]);
-            assert!(line.contains(row) && line.contains(what) && line.ends_with("mend it there"), "{damage}: {line}");
+            assert!(line.contains(row) && line.contains(what) && line.ends_with("fix it there"), "{damage}: {line}");
             assert_eq!(everything(&target), before, "{damage}");
         }
     }

@@ -78,7 +78,7 @@ on_both! {
         }
         let output = jeton(&app.database).env("JETON_LOGIN_SCOPE", "read").run(&["import", "django", "--from", &source.url]);
         assert_eq!(output.status, 0, "{output:?}");
-        app.heard();
+        app.wait_until_synced();
         let answer = app.introspect(BEAS_KEY);
         assert_eq!((&answer["username"], &answer["scope"]), (&json!("bea"), &json!("read")));
         assert_eq!(app.introspect(KNOX_KEY), json!({"active": false}), "cis is inactive");
@@ -90,7 +90,7 @@ on_both! {
         assert_eq!(app.database.sql("select id from users where username = 'alice'"), "2000000001", "out of Django's way");
         // What was revoked here stays so.
         assert_eq!(import(&source, &app.database, &[]).status, 0);
-        app.heard();
+        app.wait_until_synced();
         assert!(!app.is_good(BEAS_KEY) && app.is_good(&new));
     }
 

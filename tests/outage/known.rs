@@ -73,7 +73,7 @@ on_both! {
         let settings = [("JETON_DATABASE_TIMEOUT", "60s"), ("JETON_STALE_IF_ERROR", "1h"), ("JETON_REVOCATION_BOUND", "300ms")];
         let taken = Taken::new(db, &settings);
         let token = taken.app.admin_token();
-        taken.app.heard();
+        taken.app.wait_until_synced();
         assert_eq!(taken.app.send(introspection(&token)).status, 200);
         taken.take_away();
         eventually("answers past the bound", LIMIT, || {

@@ -81,7 +81,7 @@ fn connections_of_an_ordinary_role_leave_no_errors_in_the_servers_log() {
     let app = App::on(database, Clock::fixed(Timestamp::from_micros(1_750_000_000_123_456)), &[]);
     app.create_user("alice", "correct horse battery", &json!({}));
     assert_eq!(app.introspect(&app.admin_token())["active"], true);
-    let words = cluster.words();
+    let words = cluster.log_text();
     assert!(!words.contains("ERROR"), "{words}");
 }
 

@@ -91,7 +91,7 @@ fn a_panic_is_one_line_with_the_request_that_it_came_from() {
     if let Ok(format) = std::env::var(CHILD) {
         let format = if format == "json" { LogFormat::Json } else { LogFormat::Text };
         jeton::logging::start("info", format);
-        jeton::logging::Request::new(ID).within(|| panic!("on purpose,\nin two lines"));
+        jeton::logging::RequestContext::new(ID).within(|| panic!("on purpose,\nin two lines"));
     }
     for format in ["json", "text"] {
         let mut child = Command::new(std::env::current_exe().unwrap());

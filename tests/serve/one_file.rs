@@ -310,7 +310,7 @@ fn an_empty_database_beside_a_key_is_no_first_start() {
         let before = whole(jeton.dir.path());
         for command in ["serve", "migrate", "import csv --from users.csv"] {
             let why = refused(&jeton, &command.split(' ').collect::<Vec<_>>());
-            assert!(why.contains("no first start") && why.contains("jeton.db.key"), "{command}: {why}");
+            assert!(why.contains("not a first start") && why.contains("jeton.db.key"), "{command}: {why}");
             assert!(why.contains("`jeton restore FILE`") && why.contains("move the key file away"), "{why}");
             assert!(whole(jeton.dir.path()) == before, "{command} makes nothing");
         }

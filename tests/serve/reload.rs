@@ -12,7 +12,7 @@ use crate::support::app::{SECRET_KEY, TestDatabase};
 use crate::support::http::Request;
 use crate::support::postgres::{Cluster, private};
 use crate::support::process::{Jeton, Serving};
-use crate::support::{eventually, heard};
+use crate::support::{eventually, wait_until_synced};
 
 /// A node looks every two seconds.
 const BY_ITSELF: Duration = Duration::from_secs(20);
@@ -34,7 +34,7 @@ fn a_new_certificate_is_shown_and_a_broken_one_is_not() {
     let (_, key) = certify(&jeton);
     assert!(trusts(&old), "not before it is asked to");
     server.signal("HUP");
-    says(&server, "the certificate was read again");
+    says(&server, "the certificate was reloaded");
     assert!(trusts(&cert) && !trusts(&old));
     let good = fs::read(&key).unwrap();
     for broken in [Some("no key"), None] {
@@ -54,7 +54,7 @@ fn a_new_certificate_is_shown_and_a_broken_one_is_not() {
     fs::write(&key, good).unwrap();
     server.signal("HUP");
     eventually("good again", LIMIT, || {
-        (server.stderr().matches("the certificate was read again\n").count() == 2).then_some(())
+        (server.stderr().matches("the certificate was reloaded\n").count() == 2).then_some(())
     });
     assert!(trusts(&cert));
 }
@@ -123,10 +123,10 @@ fn a_password_that_was_changed_is_read_again_when_it_is_asked_to() {
     locked.cluster.sql("alter role app password 'two'");
     locked.write_url("two");
     server.signal("HUP");
-    says(&server, "DATABASE_URL was read again");
+    says(&server, "DATABASE_URL was reloaded");
     locked.end_connections();
     assert_eq!(login(&server, "amy"), key, "no login fails");
-    heard(server.addr);
+    wait_until_synced(server.addr);
     assert!(!server.stderr().contains(":two@"), "{}", server.stderr());
 }
 
@@ -142,15 +142,15 @@ fn a_password_that_was_refused_is_read_again_by_itself() {
     });
     // A file that is wrong too changes nothing, and is told once.
     locked.write_url("three");
-    says(&server, "DATABASE_URL was read again and stays as it was: ");
+    says(&server, "DATABASE_URL cannot be reloaded and stays as it was: ");
     locked.write_url("two");
     eventually("a login", BY_ITSELF, || {
         (try_login(&server, "amy", crate::commands::PASSWORD).status == 200).then_some(())
     });
     assert_eq!(login(&server, "amy"), key);
-    heard(server.addr);
+    wait_until_synced(server.addr);
     let log = server.stderr();
-    assert!(log.contains("DATABASE_URL was read again, for the database gave no connection"), "{log}");
+    assert!(log.contains("DATABASE_URL was reloaded, because the database gave no connection"), "{log}");
     assert_eq!(log.matches("stays as it was").count(), 1, "{log}");
     for secret in [":one", ":two", ":three"] {
         assert!(!log.contains(&format!("{secret}@")), "{log}");
@@ -178,7 +178,7 @@ fn a_password_file_of_libpq_needs_nothing_of_jeton() {
         (try_login(&server, "amy", crate::commands::PASSWORD).status == 200).then_some(())
     });
     assert_eq!(login(&server, "amy"), key);
-    heard(server.addr);
+    wait_until_synced(server.addr);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_url_that_does_not_do_leaves_what_stands() {
     let key = login(&server, "amy");
     let texts = [
         ("nonsense".to_owned(), "its scheme must be"),
-        ("sqlite://x.db".to_owned(), "it takes a restart"),
+        ("sqlite://x.db".to_owned(), "requires a restart"),
         (with(&locked.url(), "wrong"), "the database is not available"),
         (with(&other.url.replace("jeton@", "app@"), "one"), "is another database"),
         (with(&locked.url(), "one").replace("/t_", "/none_"), "the database is not available"),
@@ -228,8 +228,8 @@ fn every_connection_goes_to_the_new_place() {
     fs::write(locked.url_file(), with(&locked.url(), "one") + "?application_name=moved").unwrap();
     server.signal("HUP");
     eventually("a move", LIMIT, || (named("jeton") == 0 && named("moved") >= 3).then_some(()));
-    heard(server.addr);
-    // Changes are heard there.
+    wait_until_synced(server.addr);
+    // Changes arrive there.
     let client = crate::commands::create_client(&locked.jeton, "billing");
     let key = login(&server, "amy");
     assert_eq!(crate::commands::introspect(&server, &client, &key)["active"], true);
@@ -255,11 +255,11 @@ on_both! {
         fs::remove_file(&password).unwrap();
         fs::write(&fallbacks, "ab".repeat(32)).unwrap();
         server.signal("HUP");
-        says(&server, "JETON_SECRET_KEY was read again");
+        says(&server, "JETON_SECRET_KEY was reloaded");
         assert!(!server.stderr().contains("ERROR"), "{}", server.stderr());
         fs::write(&fallbacks, "abab").unwrap();
         server.signal("HUP");
-        says(&server, "JETON_SECRET_KEY was read again and stays as it was: JETON_SECRET_KEY_FALLBACKS: ");
+        says(&server, "JETON_SECRET_KEY cannot be reloaded and stays as it was: JETON_SECRET_KEY_FALLBACKS: ");
         assert!(!server.stderr().contains("abab"));
         assert_eq!(Request::new("GET", "/readyz").send(server.addr).status, 200);
     }
@@ -276,11 +276,11 @@ on_both! {
         fs::write(&file, "").unwrap();
         server.signal("HUP");
         // Over SQLite it may be beside the database, and is not.
-        says(&server, "JETON_SECRET_KEY was read again and stays as it was: it is empty or not set any more");
+        says(&server, "JETON_SECRET_KEY cannot be reloaded and stays as it was: it is empty or not set any more");
         assert_eq!(login(&server, "amy"), key);
         fs::write(&file, SECRET_KEY).unwrap();
         server.signal("HUP");
-        eventually("again", LIMIT, || (server.stderr().matches("files are read again").count() == 2).then_some(()));
+        eventually("again", LIMIT, || (server.stderr().matches("reloading files").count() == 2).then_some(()));
         assert_eq!((login(&server, "amy"), server.stderr().matches("ERROR").count()), (key, 1));
     }
 }
@@ -303,7 +303,7 @@ fn fallbacks_are_read_again_where_the_key_is_beside_the_database() {
     let good = fs::read_to_string(&key).unwrap();
     fs::write(&fallbacks, "ab".repeat(32)).unwrap();
     server.signal("HUP");
-    says(&server, "JETON_SECRET_KEY was read again\n");
+    says(&server, "JETON_SECRET_KEY was reloaded\n");
     for (text, why) in [(Some("no key"), "jeton.db.key"), (None, "it is empty or not set any more")] {
         match text {
             Some(text) => fs::write(&key, text).unwrap(),
@@ -314,7 +314,10 @@ fn fallbacks_are_read_again_where_the_key_is_beside_the_database() {
         let line = eventually("an error", LIMIT, || {
             server.stderr()[before..].lines().find(|line| line.contains("ERROR")).map(str::to_owned)
         });
-        assert!(line.contains("JETON_SECRET_KEY was read again and stays as it was: ") && line.contains(why), "{line}");
+        assert!(
+            line.contains("JETON_SECRET_KEY cannot be reloaded and stays as it was: ") && line.contains(why),
+            "{line}"
+        );
     }
     // A new one, whose older one is given.
     fs::write(&fallbacks, good.trim()).unwrap();

@@ -12,7 +12,7 @@ use crate::support::app::{CLIENT, Kind, TestDatabase};
 use crate::support::http::{Answer, Request};
 use crate::support::postgres::{Cluster, private};
 use crate::support::process::Serving;
-use crate::support::{eventually, heard};
+use crate::support::{eventually, wait_until_synced};
 
 /// A database that can be taken away.
 struct Place {
@@ -273,7 +273,7 @@ on_both! {
         };
         let key = login(&server, "amy");
         // Now the client is known, and that it is may be believed for a minute.
-        heard(server.addr);
+        wait_until_synced(server.addr);
         assert_eq!(ask(&key).json()["active"], true);
         place.take_away();
         assert_eq!(ask(&key).json()["active"], true);

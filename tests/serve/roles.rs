@@ -31,7 +31,7 @@ fn a_role_that_may_only_read_and_write_rows_serves() {
     let (owner, app) = apart(&cluster);
     done(&jeton(&owner), &["migrate"]);
     owner.sql(GRANTS);
-    let quiet = cluster.words().len();
+    let quiet = cluster.log_text().len();
     for migrate in ["false", "true"] {
         let jeton: Jeton = jeton(&app).env("JETON_MIGRATE", migrate);
         let name = format!("u{migrate}");
@@ -45,7 +45,7 @@ fn a_role_that_may_only_read_and_write_rows_serves() {
         }
         assert_eq!(jeton.run_with_stdin(&["user", "set-password", &name, "--password-stdin"], PASSWORD).status, 0);
     }
-    let words = cluster.words();
+    let words = cluster.log_text();
     assert!(!words[quiet..].contains("ERROR"), "{}", &words[quiet..]);
 }
 
@@ -56,7 +56,7 @@ fn a_role_that_may_not_migrate_is_told_who_may() {
     owner.sql(include_str!("../fixtures/first/postgres.sql"));
     owner.sql(GRANTS);
     let words = refuses_to_start(&jeton(&app));
-    assert!(words.contains("this role may not make and change the tables of postgres://app@"), "{words}");
+    assert!(words.contains("this role may not create and change the tables of postgres://app@"), "{words}");
     assert!(words.contains("run `jeton migrate` as their owner") && words.contains("JETON_MIGRATE=false"), "{words}");
 }
 

@@ -18,7 +18,7 @@ use crate::on_both;
 use crate::support::app::{Kind, SECRET_KEY, TestDatabase};
 use crate::support::http::Request;
 use crate::support::process::{Jeton, Serving};
-use crate::support::{eventually, heard};
+use crate::support::{eventually, wait_until_synced};
 
 const OLD: &str = SECRET_KEY;
 const NEW: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
@@ -240,7 +240,7 @@ on_both! {
         let read_again = |times: usize| {
             server.signal("HUP");
             eventually("the keys", LIMIT, || {
-                let count = server.stderr().lines().filter(|line| line.ends_with("JETON_SECRET_KEY was read again")).count();
+                let count = server.stderr().lines().filter(|line| line.ends_with("JETON_SECRET_KEY was reloaded")).count();
                 (count == times).then_some(())
             });
         };
@@ -257,9 +257,9 @@ on_both! {
         // One that does not fit leaves what stands.
         write("key", NEWEST);
         server.signal("HUP");
-        eventually("an error", LIMIT, || server.stderr().contains("JETON_SECRET_KEY was read again and stays as it was: ").then_some(()));
+        eventually("an error", LIMIT, || server.stderr().contains("JETON_SECRET_KEY cannot be reloaded and stays as it was: ").then_some(()));
         assert_eq!(login(&server, "amy"), key);
-        heard(server.addr);
+        wait_until_synced(server.addr);
     }
 
     fn doctor_says_how_many_are_sealed_under_each_key_and_changes_nothing(db) {
@@ -277,9 +277,9 @@ on_both! {
         assert_eq!(sealed(&with_keys(&database, NEW, "")), (vec![0], 2));
         let printed = done(&rotated, &["doctor"]);
         let lines: Vec<&str> = printed.lines().collect();
-        assert!(lines[0].starts_with("the database ") && lines[0].ends_with(" answers, and its schema is this jeton's"), "{printed}");
+        assert!(lines[0].starts_with("the database ") && lines[0].ends_with(" answers, and its schema fits this version"), "{printed}");
         assert_eq!(lines[1..], [
-            "SECRET KEY                    SEALED LOGIN TOKENS  THE DATABASE'S",
+            "SECRET KEY                    SEALED LOGIN TOKENS  CURRENT",
             "JETON_SECRET_KEY              0",
             "JETON_SECRET_KEY_FALLBACKS 1  2                    yes",
             "none of these                 0",

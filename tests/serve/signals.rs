@@ -38,7 +38,7 @@ on_both! {
             assert!(within(Duration::from_millis(200), || server.try_wait()).is_none(), "it waits for the body");
             server.signal(signals[1]);
             assert_eq!(server.wait(AT_ONCE).code(), Some(status), "{signals:?}");
-            assert!(server.stderr().contains("a second signal to stop"), "{}", server.stderr());
+            assert!(server.stderr().contains("a second stop signal"), "{}", server.stderr());
             assert!(!rest.is_empty());
         }
     }

@@ -44,7 +44,7 @@ fn with_brief(db: Kind) -> (Kept, NewToken, i64) {
 /// Another node writes that it was used before its end, and so lives for ten seconds more.
 fn write_late(kept: &Kept, id: i64) {
     let token_use = TokenUse { id, last_used_at: after(9), expires_at: Some(after(19)) };
-    kept.store.record_uses(&[token_use], Duration::from_mins(1), LockedRows::Wait).unwrap();
+    kept.store.record_usage(&[token_use], Duration::from_mins(1), LockedRows::Wait).unwrap();
 }
 
 on_both! {

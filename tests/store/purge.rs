@@ -113,9 +113,9 @@ fn postgres_finds_each_by_its_index() {
     }
     let kept = Kept { store: open(&kept.database), database: kept.database };
     for (what, index) in INDEXES {
-        let before = cluster.words().len();
+        let before = cluster.log_text().len();
         assert!(purge(&kept, what, NOW.before(DAY), 10) > 0, "{what:?}");
-        let plan = cluster.words()[before..].to_owned();
+        let plan = cluster.log_text()[before..].to_owned();
         assert!(plan.contains(&format!("Index Scan using {index}")), "{what:?}: {plan}");
         assert!(!plan.contains("Seq Scan"), "{what:?}: {plan}");
     }

@@ -114,7 +114,7 @@ on_both! {
             end(&kept, facts(&lately).id);
             assert!(facts(&lately).is_expired(after(10)) && !facts(&lately).is_revoked(after(10)), "{way}: as far as is known");
             let saved = |token| TokenUse { id: facts(token).id, last_used_at: after(9), expires_at: Some(after(100)) };
-            kept.store.record_uses(&[&lately, &long_ago, &other, &named].map(saved), Duration::from_mins(1), LockedRows::Wait).unwrap();
+            kept.store.record_usage(&[&lately, &long_ago, &other, &named].map(saved), Duration::from_mins(1), LockedRows::Wait).unwrap();
             let revoked = [&lately, &other, &long_ago, &named].map(|token| facts(token).is_revoked(after(11)));
             assert_eq!(revoked, [true, all, all, false], "{way}");
         }

@@ -25,8 +25,8 @@ fn used(id: i64, last_used_at: Timestamp, expires_at: Option<Timestamp>) -> Toke
 }
 
 fn record(kept: &Kept, uses: &[TokenUse]) {
-    for locked in [LockedRows::PassOver, LockedRows::Wait] {
-        assert!(kept.store.record_uses(uses, MINUTE, locked).unwrap().is_empty());
+    for locked in [LockedRows::Skip, LockedRows::Wait] {
+        assert!(kept.store.record_usage(uses, MINUTE, locked).unwrap().is_empty());
     }
 }
 
@@ -96,10 +96,10 @@ fn rows_that_somebody_holds_are_passed_over_or_waited_for() {
     let mut session = kept.database.writer();
     session.run(&format!("select 1 from tokens where id = {held} for update;"));
     let uses = [used(held, NOW, None), used(free, NOW, None)];
-    assert_eq!(kept.store.record_uses(&uses, MINUTE, LockedRows::PassOver).unwrap(), [held]);
+    assert_eq!(kept.store.record_usage(&uses, MINUTE, LockedRows::Skip).unwrap(), [held]);
     assert_eq!(kept.sql("select id from tokens where last_used_at is not null"), free.to_string());
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| kept.store.record_uses(&uses, MINUTE, LockedRows::Wait).unwrap());
+        let waiting = scope.spawn(|| kept.store.record_usage(&uses, MINUTE, LockedRows::Wait).unwrap());
         kept.database.wait_for_blocked(1);
         session.run("commit;");
         assert!(waiting.join().unwrap().is_empty());

@@ -1,4 +1,4 @@
-//! A jeton in this process, on a database of its own, listening on a port of its own.
+//! A jeton server in this process, with its own database and port.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use jeton::config::{Config, Given};
+use jeton::config::{Config, RawSettings};
 use jeton::domain::time::{Clock, Timestamp};
 use jeton::server::Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::calls::ALICE;
-use super::heard;
 use super::http::{Answer, Request};
 use super::postgres::{self, Database};
+use super::wait_until_synced;
 
 /// Which database a test runs on; `on_both!` runs it on each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Kind {
     Postgres,
 }
 
-/// Makes of each `fn name(db) { .. }` two tests: `name::sqlite` and `name::postgres`.
+/// Turns each `fn name(db) { .. }` into two tests: `name::sqlite` and `name::postgres`.
 #[macro_export]
 macro_rules! on_both {
     ($($(#[$attribute:meta])* fn $name:ident($db:ident) $body:block)*) => {$(
@@ -41,7 +41,7 @@ macro_rules! on_both {
     )*};
 }
 
-/// A database that goes with its test.
+/// A test's own database, dropped with it.
 pub struct TestDatabase {
     pub url: String,
     /// The folder of an SQLite file.
@@ -79,7 +79,7 @@ impl TestDatabase {
         Self { url: database.url.clone(), folder: None, postgres: Some(database) }
     }
 
-    /// The settings of a jeton on it: the tests' defaults, and those that win over them.
+    /// The settings of a server on it: the tests' defaults, overridden by `settings`.
     pub fn config(&self, settings: &[(&str, &str)]) -> Config {
         let url = [("DATABASE_URL", self.url.as_str())];
         let flags: Vec<(String, String)> = DEFAULTS
@@ -89,16 +89,16 @@ impl TestDatabase {
             .chain(&url)
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        Given::gather(&flags, &[], Path::new("/nonexistent/.env")).check().unwrap()
+        RawSettings::gather(&flags, &[], Path::new("/nonexistent/.env")).check().unwrap()
     }
 
-    /// Runs SQL past jeton, as an operator would: `psql`, or `sqlite3`. Gives what it prints, unaligned.
+    /// Runs SQL directly, as an operator would: by `psql`, or `sqlite3`. Returns its output, unaligned.
     #[track_caller]
     pub fn sql(&self, text: &str) -> String {
         self.try_sql(text).unwrap_or_else(|error| panic!("{error}in: {text}"))
     }
 
-    /// The same, or what the database says against it.
+    /// The same, or the database's error.
     pub fn try_sql(&self, text: &str) -> Result<String, String> {
         if let Some(database) = &self.postgres {
             return database.try_sql(text);
@@ -141,7 +141,7 @@ pub struct App {
     pub addr: SocketAddr,
     pub clock: Clock,
     pub database: Arc<TestDatabase>,
-    /// By the login keys that they gave: a named token wants its user's.
+    /// Passwords by the login key that they returned: creating a named token needs the user's password.
     passwords: Arc<Mutex<HashMap<String, String>>>,
     stop: actix_web::dev::ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -153,7 +153,7 @@ impl App {
         Self::with(kind, &[])
     }
 
-    /// On a new database, with settings that win over the tests' defaults; an empty value takes a default away.
+    /// On a new database, with settings that override the tests' defaults. An empty value removes a default.
     pub fn with(kind: Kind, settings: &[(&str, &str)]) -> Self {
         let start = Timestamp::from_micros(1_750_000_000_123_456);
         Self::on(TestDatabase::migrated(kind).into(), Clock::fixed(start), settings)
@@ -192,18 +192,18 @@ impl App {
         Self { addr, clock, database, passwords: Arc::default(), stop, thread: Some(thread) }
     }
 
-    /// Runs SQL past jeton, as an operator would, and lets this node hear of it.
+    /// Runs SQL directly, as an operator would, and waits until this node has received the change.
     #[track_caller]
     pub fn sql(&self, text: &str) -> String {
         let printed = self.database.sql(text);
-        self.heard();
+        self.wait_until_synced();
         printed
     }
 
-    /// Waits until this node has heard whatever others changed.
+    /// Waits until this node has received all changes of others.
     #[track_caller]
-    pub fn heard(&self) {
-        heard(self.addr);
+    pub fn wait_until_synced(&self) {
+        wait_until_synced(self.addr);
     }
 
     /// A counter of `/metrics`; 0 before anything was counted.
@@ -217,7 +217,7 @@ impl App {
         request.send(self.addr)
     }
 
-    /// Logs in by JSON and gives the key.
+    /// Logs in by JSON and returns the key.
     pub fn login(&self, username: &str, password: &str) -> String {
         let answer = self.try_login(username, password);
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -226,7 +226,7 @@ impl App {
         key
     }
 
-    /// The password that gave this key; alice's where it was given by other ways.
+    /// The password that returned this key; alice's if the key came in another way.
     pub fn password_of(&self, key: &str) -> String {
         self.passwords.lock().unwrap().get(key).map_or(ALICE.1, String::as_str).to_owned()
     }
@@ -239,7 +239,7 @@ impl App {
         self.login(ADMIN.0, ADMIN.1)
     }
 
-    /// Makes a user through the admin API; `fields` beside the name and the password.
+    /// Creates a user through the admin API, with `fields` beside the name and the password.
     pub fn create_user(&self, username: &str, password: &str, fields: &Value) -> Value {
         let mut body = json!({"username": username, "password": password});
         for (name, value) in fields.as_object().unwrap() {

@@ -13,7 +13,7 @@ use super::process::Process;
 use super::{eventually, within};
 
 const LIMIT: Duration = Duration::from_secs(20);
-/// A machine that is busy takes its time to start a browser.
+/// A busy machine starts a browser slowly.
 const START: Duration = Duration::from_mins(1);
 /// How WebDriver names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -40,7 +40,7 @@ impl Browser {
             TcpStream::connect(driver).ok()
         });
         let mut browser = Self { driver, session: String::new(), site: app.addr, process };
-        // A root's Chromium has no sandbox. It ends with the pipe, however chromedriver ends.
+        // As root, Chromium has no sandbox. It ends with the pipe, however chromedriver ends.
         let arguments = [
             "--headless=new",
             "--no-sandbox",
@@ -78,7 +78,7 @@ impl Browser {
         }
     }
 
-    /// Of the developer tools' protocol.
+    /// A command of the DevTools protocol.
     pub fn tools(&self, command: &str, parameters: &Value) -> Value {
         self.command("POST", "/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
@@ -104,7 +104,7 @@ impl Browser {
         self.command("POST", "/url", &json!({ "url": url }));
     }
 
-    /// Of where it is; without the host.
+    /// The path of the current page.
     pub fn path(&self) -> String {
         let url = self.command("GET", "/url", &Value::Null);
         url.as_str().unwrap().strip_prefix(&format!("http://{}", self.site)).unwrap().to_owned()
@@ -116,7 +116,7 @@ impl Browser {
         self.command("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
-    /// What a script gives to the function that is its last argument.
+    /// The value that a script passes to its callback, which is its last argument.
     #[track_caller]
     pub fn run_async(&self, script: &str) -> Value {
         self.command("POST", "/execute/async", &json!({ "script": script, "args": [] }))
@@ -161,7 +161,7 @@ impl Browser {
         ));
     }
 
-    /// As the button of that name does: what a form showed is asked for by the form again.
+    /// As the Reload button does: the answer to a form sends the form again.
     pub fn reload(&self) {
         self.command("POST", "/refresh", &json!({}));
     }
@@ -182,7 +182,7 @@ impl Browser {
     /// Waits until the page shows a text.
     #[track_caller]
     pub fn sees(&self, text: &str) {
-        // Not while one page takes the place of another.
+        // This fails while one page replaces another.
         let body = || {
             self.try_command(
                 "POST",
@@ -218,14 +218,14 @@ impl Browser {
         self.command("GET", "/screenshot", &Value::Null).as_str().unwrap().to_owned()
     }
 
-    /// Nothing was complained of since this was asked last, and no other host was asked for anything.
+    /// The console shows no error since the last call, and no other host was asked for anything.
     #[track_caller]
     pub fn assert_clean(&self) {
         let log = |kind: &str| self.command("POST", "/se/log", &json!({ "type": kind }));
         let page = format!("http://{}/", self.site);
         for entry in log("browser").as_array().unwrap() {
             let words = entry["message"].as_str().unwrap();
-            // A page that tells of an error is one, to a browser.
+            // To a browser, a page with an error status is an error.
             let told = words.starts_with(&page) && !words.contains("/assets/") && words.contains("with a status of 4");
             let is_quiet = !["SEVERE", "WARNING"].contains(&entry["level"].as_str().unwrap());
             assert!(told || is_quiet, "{entry}");
@@ -235,7 +235,7 @@ impl Browser {
             let message: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
             if message["message"]["method"] == "Network.requestWillBeSent" {
                 let url = message["message"]["params"]["request"]["url"].as_str().unwrap();
-                // The browser's own pictures, of a field for dates for one, are no requests.
+                // The browser's own pictures, such as that of a date field, are not requests.
                 assert!(url.starts_with(&page) || url.starts_with("data:"), "asked for {url}");
                 requests += 1;
             }

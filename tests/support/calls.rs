@@ -1,4 +1,4 @@
-//! What tests of tokens ask of a running jeton again and again.
+//! Requests that many tests send.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ pub const ALICE: (&str, &str) = ("alice", PASSWORD);
 
 pub const MICRO: Duration = Duration::from_micros(1);
 
-/// The last moment before `span` is over.
+/// One microsecond less than `span`.
 pub fn short_of(span: Duration) -> Duration {
     span.saturating_sub(MICRO)
 }
 
 impl App {
-    /// Makes alice, an ordinary user, and logs her in.
+    /// Creates alice, an ordinary user, and logs her in.
     pub fn alice(&self) -> String {
         self.create_user(ALICE.0, ALICE.1, &json!({}));
         self.login(ALICE.0, ALICE.1)
@@ -47,7 +47,7 @@ impl App {
         self.post("/tokens/", key, &body)
     }
 
-    /// Makes one and gives the whole answer.
+    /// Creates one and returns the whole answer.
     #[track_caller]
     pub fn name_token(&self, key: &str, body: &Value) -> Value {
         let answer = self.try_name_token(key, body);
@@ -55,7 +55,7 @@ impl App {
         answer.json()
     }
 
-    /// Whether `key` is good, asked in the three ways there are, which must agree.
+    /// Whether `key` is valid. Asks in all three ways, which must agree.
     #[track_caller]
     pub fn is_good(&self, key: &str) -> bool {
         let introspection = self.introspect(key);
@@ -112,7 +112,7 @@ impl App {
     pub fn command(&self, arguments: &[&str]) -> String {
         let output = self.binary().run(arguments);
         assert_eq!(output.status, 0, "{arguments:?}: {}", output.stderr);
-        self.heard();
+        self.wait_until_synced();
         output.stdout
     }
 }

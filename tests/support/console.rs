@@ -1,4 +1,4 @@
-//! A browser without a script: it keeps cookies, and sends forms with the token of the page that it saw last.
+//! A browser without scripts: it keeps cookies, and sends forms with the form token of the last page.
 
 use super::app::App;
 use super::http::{Answer, Request};
@@ -15,7 +15,7 @@ impl<'a> Visit<'a> {
         Self { app, cookies: Vec::new(), form_token: String::new(), headers: Vec::new() }
     }
 
-    /// Somebody who has signed in.
+    /// A signed-in user.
     #[track_caller]
     pub fn by(app: &'a App, (username, password): (&str, &str)) -> Self {
         let mut visit = Self::new(app);
@@ -34,7 +34,7 @@ impl<'a> Visit<'a> {
         self.send(Request::new("GET", path))
     }
 
-    /// A page that must be there, as text.
+    /// A page that must exist, as text.
     #[track_caller]
     pub fn page(&mut self, path: &str) -> String {
         let answer = self.get(path);
@@ -48,7 +48,7 @@ impl<'a> Visit<'a> {
         self.send(Request::new("POST", path).form(&fields))
     }
 
-    /// Sends a form that must be taken, and gives the page to which it leads.
+    /// Sends a form that must succeed, and returns the page to which it redirects.
     #[track_caller]
     pub fn done(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
         let answer = self.post(path, fields);
@@ -61,9 +61,9 @@ impl<'a> Visit<'a> {
         self.post("/console/sign-in", &[("username", username), ("password", password)])
     }
 
-    /// Whether the session is still good.
+    /// Whether the session is still valid.
     #[track_caller]
-    pub fn is_in(&mut self) -> bool {
+    pub fn is_signed_in(&mut self) -> bool {
         let answer = self.get("/console/");
         assert!([200, 303].contains(&answer.status), "{answer:?}");
         answer.status == 200

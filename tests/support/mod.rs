@@ -1,4 +1,4 @@
-//! What the tests stand on: a database server, the binary as a process, HTTP to the byte.
+//! Test support: a database server, the binary as a process, raw HTTP, a browser.
 #![allow(dead_code, reason = "a test program need not use every part")]
 
 use std::thread::sleep;
@@ -15,19 +15,19 @@ pub mod python;
 pub mod session;
 pub mod watched;
 
-/// Asks `f` again and again until it has something to give; panics when that takes too long.
+/// Calls `f` until it returns a value. Panics if that takes too long.
 #[track_caller]
 pub fn eventually<T>(what: &str, limit: Duration, f: impl FnMut() -> Option<T>) -> T {
     let Some(found) = within(limit, f) else { panic!("not within {limit:?}: {what}") };
     found
 }
 
-/// Waits until a server has proof that it heard everything that was changed before this call, by whomever.
+/// Waits until a server has received every change that was made before this call, by anybody.
 #[track_caller]
-pub fn heard(addr: std::net::SocketAddr) {
+pub fn wait_until_synced(addr: std::net::SocketAddr) {
     let since = Instant::now();
-    eventually("a proof that all was heard", Duration::from_mins(1), || {
-        // Before the age is asked for: the way of the answer back must not make the proof younger.
+    eventually("a heartbeat after this call", Duration::from_mins(1), || {
+        // Taken before the age is requested: the time of the request must not count.
         let passed = since.elapsed().as_secs_f64();
         let text = http::Request::new("GET", "/metrics").send(addr).text();
         let age =
@@ -37,11 +37,11 @@ pub fn heard(addr: std::net::SocketAddr) {
     });
 }
 
-/// The same, for those who have more to say when it takes too long.
+/// The same, but returns `None` if it takes too long.
 pub fn within<T>(limit: Duration, mut f: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + limit;
     loop {
-        // The clock first: who was kept from running until the deadline may still ask once.
+        // The clock is read first: a thread that was suspended until the deadline may still try once.
         let late = Instant::now() >= deadline;
         let found = f();
         if late || found.is_some() {

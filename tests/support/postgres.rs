@@ -1,9 +1,9 @@
-//! A PostgreSQL of the tests' own: throw-away clusters, reached by Unix socket only, never synced.
-//! They die with the test process, however that ends.
+//! The tests' own PostgreSQL: throw-away clusters, reached only by Unix socket, without fsync.
+//! They end with the test process, however that ends.
 
 mod database;
-mod machine;
-mod place;
+mod directories;
+mod programs;
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 pub use self::database::Database;
-pub use self::machine::{as_owner, program};
-use self::machine::{client, output, spawn_for_life};
-pub use self::place::fresh_directory;
-use self::place::{end, halt, processes};
+pub use self::directories::fresh_directory;
+use self::directories::{end, halt, processes};
+pub use self::programs::{as_owner, program};
+use self::programs::{client, output, spawn_for_life};
 use super::process::{Jeton, lock, signal};
 use super::within;
 
@@ -29,7 +29,7 @@ const SETTINGS: [&str; 6] = [
     "dynamic_shared_memory_type=mmap", // files in the data directory, removed with it
 ];
 
-/// For tests that need no more than a database: one cluster a process, started at the first need.
+/// For tests that need only a database: one cluster per process, started when it is first needed.
 pub fn shared() -> &'static Cluster {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
     SHARED.get_or_init(private)
@@ -40,7 +40,7 @@ pub fn private() -> Cluster {
     private_with(&[])
 }
 
-/// The same with settings that win over those of all tests.
+/// The same with settings that override those of all tests.
 pub fn private_with(settings: &[&str]) -> Cluster {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
     let template = TEMPLATE.get_or_init(initdb);
@@ -110,7 +110,7 @@ impl Cluster {
     /// As behind a dead network: connections stay open, new ones are taken, nothing answers.
     pub fn freeze(&self) {
         let postmaster = lock(&self.postmaster).as_ref().map(Child::id);
-        // By itself at first, or it could start a process behind our back.
+        // The postmaster alone first, or it could start another process meanwhile.
         halt(&[postmaster.expect("a cluster that runs")]);
         halt(&processes(&self.data()));
     }
@@ -119,7 +119,7 @@ impl Cluster {
         signal("CONT", &processes(&self.data()));
     }
 
-    /// Another cluster that follows this one, with all that there is now.
+    /// A standby of this cluster, with all that it has now.
     pub fn standby(&self) -> Self {
         let dir = fresh_directory();
         let mut copy = as_owner(program("pg_basebackup"));
@@ -131,14 +131,15 @@ impl Cluster {
         standby
     }
 
-    /// Waits until a standby has heard everything that there is in `primary` now.
+    /// Waits until a standby has replayed everything that is in `primary` now.
     pub fn follow(&self, primary: &Self) {
-        let there = primary.sql("select pg_current_wal_insert_lsn()");
-        let heard = format!("select pg_last_wal_replay_lsn() >= '{there}'");
-        within(LIMIT, || (self.sql(&heard) == "t").then_some(())).unwrap_or_else(|| self.fail("does not follow"));
+        let lsn = primary.sql("select pg_current_wal_insert_lsn()");
+        let has_replayed = format!("select pg_last_wal_replay_lsn() >= '{lsn}'");
+        within(LIMIT, || (self.sql(&has_replayed) == "t").then_some(()))
+            .unwrap_or_else(|| self.fail("does not follow"));
     }
 
-    /// Runs SQL in no database of a test's.
+    /// Runs SQL in the database `postgres`.
     pub fn sql(&self, text: &str) -> String {
         database::psql(&format!("postgres://jeton@{}/postgres", self.host()), text)
             .unwrap_or_else(|error| panic!("{error}in: {text}"))
@@ -152,7 +153,7 @@ impl Cluster {
         rows.unwrap_or_else(|error| panic!("{error}in: {text}")).trim_end().to_owned()
     }
 
-    /// As it stands in a URL.
+    /// The socket's directory, encoded for a URL.
     pub fn host(&self) -> String {
         self.dir.to_str().unwrap().replace('/', "%2F")
     }
@@ -172,8 +173,8 @@ impl Cluster {
         Database::copy(&self.dir, migrated.name())
     }
 
-    /// The files, which their owner and root may read.
-    pub fn words(&self) -> String {
+    /// The server's log.
+    pub fn log_text(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.log()).unwrap()).into_owned()
     }
 

@@ -1,4 +1,4 @@
-//! The binary as its users meet it: a process with arguments, an environment and a directory.
+//! The binary as a process, with arguments, an environment and a directory.
 
 mod child;
 
@@ -59,7 +59,7 @@ impl Jeton {
         self.serve_by(self.command_of("sh", &["-c", &format!("ulimit {limit} && exec \"$0\" serve"), BINARY]))
     }
 
-    /// The same on a machine whose clock goes by `file`, as faketime takes it: `-30s`, `+40d`. Uptime goes on as it is.
+    /// The same with a clock that is shifted as `file` says, in faketime's form: `-30s`, `+40d`. Uptime is not changed.
     pub fn serve_at(&self, file: &Path) -> Serving {
         let mut command = self.command(&["serve"]);
         command.env("LD_PRELOAD", libfaketime()).env("FAKETIME_TIMESTAMP_FILE", file);
@@ -67,7 +67,7 @@ impl Jeton {
         self.serve_by(command)
     }
 
-    /// The same, where a file that may grow no more is an error to it, and not its end.
+    /// The same, but a file that reaches its size limit is an error, not SIGXFSZ.
     pub fn serve_past_limits(&self) -> Serving {
         self.serve_by(self.command_of("sh", &["-c", "trap '' XFSZ; exec \"$0\" serve", BINARY]))
     }
@@ -78,7 +78,7 @@ impl Jeton {
         }
         let process = Process::start(command.stdin(Stdio::null()));
         let addr = within(Duration::from_secs(20), || {
-            let ended = process.try_wait(); // asked first: then these are its last words
+            let ended = process.try_wait(); // first, so that stderr is complete if it has ended
             let addr = address(&process.stderr());
             assert!(addr.is_some() || ended.is_none(), "it does not listen but ended: {process:?}");
             addr
@@ -92,7 +92,7 @@ impl Jeton {
         Process::start(self.command(args).stdin(stdin))
     }
 
-    /// To be started by whoever has wishes of their own.
+    /// A command that the test starts itself.
     pub fn command(&self, args: &[&str]) -> Command {
         self.command_of(BINARY, args)
     }
@@ -106,7 +106,7 @@ impl Jeton {
     }
 }
 
-/// What a process loads to see other clocks than the machine's.
+/// The library that shifts a process's clock.
 fn libfaketime() -> PathBuf {
     let folders = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
     let places = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
@@ -116,7 +116,7 @@ fn libfaketime() -> PathBuf {
         .expect("faketime is installed")
 }
 
-/// A server that listens; stopped by force when dropped.
+/// A server that listens. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Serving {
     pub addr: SocketAddr,
@@ -131,7 +131,7 @@ impl Deref for Serving {
     }
 }
 
-/// From the first whole line that has an address: the last line may still be in the making.
+/// The address in the first complete line that has one. The last line may be incomplete.
 fn address(words: &str) -> Option<SocketAddr> {
     let (whole, _) = words.rsplit_once('\n')?;
     whole.lines().find_map(|line| {

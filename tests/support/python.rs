@@ -1,4 +1,4 @@
-//! What comes as a Python package: a virtual environment for each set of them, made at the first need and kept.
+//! Python packages: a virtual environment for each set of them, created when first needed and kept.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// The libraries that tests use as clients. Pinned, so that a test that passed yesterday passes today.
 const LIBRARIES: [&str; 2] = ["Authlib==1.6.5", "requests==2.32.5"];
-/// By which `clients/python` is built.
+/// The build backend of `clients/python`.
 const BACKEND: &str = "hatchling==1.27.0";
 
 /// Runs a script with `arguments` and gives what it prints.
@@ -65,7 +65,7 @@ impl Environment {
         fs::read_to_string(python.join("site-packages").join(path)).unwrap()
     }
 
-    /// Its HTTP must reach a server on this machine, whatever proxies the machine has; and it leaves nothing by sources.
+    /// Its HTTP goes directly to servers on this machine, past any proxy, and it writes no `__pycache__`.
     pub fn python(&self) -> Command {
         let mut python = Command::new(self.place.join("bin/python"));
         python.env("NO_PROXY", "*").env("PYTHONDONTWRITEBYTECODE", "1");
@@ -83,7 +83,7 @@ impl Environment {
     }
 }
 
-/// Beside its place at first: what is in its place is whole, even when two test runs make it at once.
+/// Built beside its final place and then renamed: it is complete there, even if two test runs build it at once.
 fn make(place: &Path, packages: &[&str]) {
     let unfinished = place.with_extension(format!("{}.unfinished", id()));
     let venv = Command::new("python3").args(["-m", "venv"]).arg(&unfinished).output();

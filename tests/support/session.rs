@@ -1,4 +1,4 @@
-//! `psql` or `sqlite3` kept open: an operator, or another process, in the middle of a transaction.
+//! An open `psql` or `sqlite3`: an operator, or another process, in the middle of a transaction.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

@@ -1,4 +1,4 @@
-//! A jeton whose statements can be read: on a PostgreSQL of its own that writes each into its log.
+//! A server whose SQL statements can be read: its own PostgreSQL logs each of them.
 
 use std::sync::Arc;
 
@@ -23,25 +23,25 @@ impl Watched {
         Self { app: App::on(Arc::new(database), clock, settings), cluster }
     }
 
-    /// The lookups of tokens by their digests that `work` made; they are in the log before it has its answer.
+    /// How many lookups of tokens by digest `work` caused. They are in the log before the answer arrives.
     pub fn lookups(&self, work: impl FnOnce(&App)) -> usize {
-        let before = self.cluster.words().len();
+        let before = self.cluster.log_text().len();
         work(&self.app);
         let lookup = |line: &&str| line.contains("tokens.digest = any(");
-        self.cluster.words()[before..].lines().filter(lookup).count()
+        self.cluster.log_text()[before..].lines().filter(lookup).count()
     }
 
-    /// The statements about one of these tables that `work` made, without what was bound to them.
+    /// The statements about one of these tables that `work` caused, without their parameters.
     pub fn statements(&self, tables: &[&str], work: impl FnOnce(&App)) -> Vec<String> {
-        let before = self.cluster.words().len();
+        let before = self.cluster.log_text().len();
         work(&self.app);
-        let words = self.cluster.words();
+        let words = self.cluster.log_text();
         let text = |line: &str| Some(line.split_once("LOG:  execute ")?.1.split_once(": ")?.1.to_owned());
         let texts = words[before..].lines().filter_map(text);
         texts.filter(|text| tables.iter().any(|table| text.contains(table))).collect()
     }
 
-    /// The database answers nothing any more.
+    /// Freezes the database.
     pub fn freeze(&self) {
         self.cluster.freeze();
     }

@@ -11,7 +11,7 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache::{Cache, Keep, Now, Patience};
+use cache::{Cache, NewEntry, Now, Staleness};
 use domain::time::{Timestamp, Uptime};
 use domain::token::{Token, TokenDigest};
 use freshness::Freshness;
@@ -51,31 +51,31 @@ trait Answers: Sync {
     fn insert(&self, digest: &TokenDigest, user: i64, text: &[u8]);
     /// The length of the answer, which is there to be sent.
     fn hit(&self, digest: &TokenDigest, now: Now) -> Option<usize>;
-    fn prove(&self, moment: Uptime);
+    fn mark_synced(&self, moment: Uptime);
 }
 
 /// jeton's own.
 impl Answers for Cache {
     fn insert(&self, digest: &TokenDigest, user: i64, text: &[u8]) {
         let end = Timestamp::NEVER;
-        self.keep(digest, self.born(), Keep { user_id: Some(user), hit_until: end, ends_at: end, code: 0, text });
+        self.insert(digest, self.change_seq(), NewEntry { user_id: Some(user), hit_until: end, ends_at: end, code: 0, text });
     }
 
     fn hit(&self, digest: &TokenDigest, now: Now) -> Option<usize> {
         // It becomes a body as it is.
-        self.get(digest, now, Patience::Bound).map(|kept| black_box(Bytes::from(kept.text)).len())
+        self.get(digest, now, Staleness::Bound).map(|kept| black_box(Bytes::from(kept.text)).len())
     }
 
-    fn prove(&self, moment: Uptime) {
-        Self::prove(self, moment);
+    fn mark_synced(&self, moment: Uptime) {
+        Self::mark_synced(self, moment);
     }
 }
 
 /// What an answer is kept with, where a ready-made cache keeps it.
 #[derive(Clone)]
 struct Answer {
-    born: u64,
-    subject: usize,
+    change_seq: u64,
+    invalidation_key: usize,
     hit_until: Timestamp,
     ends_at: Timestamp,
     text: Bytes,
@@ -83,13 +83,13 @@ struct Answer {
 
 impl Answer {
     fn new(freshness: &Freshness, user: i64, text: &[u8]) -> Self {
-        let (subject, text) = (freshness::user_subject(user), Bytes::copy_from_slice(text));
-        Self { born: freshness.heard(), subject, hit_until: Timestamp::NEVER, ends_at: Timestamp::NEVER, text }
+        let (invalidation_key, text) = (freshness::user_key(user), Bytes::copy_from_slice(text));
+        Self { change_seq: freshness.changes_applied(), invalidation_key, hit_until: Timestamp::NEVER, ends_at: Timestamp::NEVER, text }
     }
 
     /// As `Cache::get` decides it.
     fn given(self, freshness: &Freshness, now: Now) -> Option<Bytes> {
-        let is_good = now.time < self.hit_until.min(self.ends_at) && freshness.stands(self.subject, self.born);
+        let is_good = now.time < self.hit_until.min(self.ends_at) && freshness.is_current(self.invalidation_key, self.change_seq);
         is_good.then_some(self.text)
     }
 
@@ -99,8 +99,8 @@ impl Answer {
     }
 }
 
-fn is_proven(freshness: &Freshness, now: Now) -> bool {
-    freshness.is_proven(freshness::Patience::Bound, now.uptime)
+fn is_synced(freshness: &Freshness, now: Now) -> bool {
+    freshness.is_synced(freshness::Staleness::Bound, now.uptime)
 }
 
 fn freshness() -> Freshness {
@@ -156,12 +156,12 @@ impl Answers for Quick {
     }
 
     fn hit(&self, digest: &TokenDigest, now: Now) -> Option<usize> {
-        let answer = is_proven(&self.freshness, now).then(|| self.answers.get(digest))??;
+        let answer = is_synced(&self.freshness, now).then(|| self.answers.get(digest))??;
         answer.given(&self.freshness, now).map(|text| black_box(text).len())
     }
 
-    fn prove(&self, moment: Uptime) {
-        self.freshness.prove(moment);
+    fn mark_synced(&self, moment: Uptime) {
+        self.freshness.mark_synced(moment);
     }
 }
 
@@ -186,12 +186,12 @@ impl Answers for Moka {
     }
 
     fn hit(&self, digest: &TokenDigest, now: Now) -> Option<usize> {
-        let answer = is_proven(&self.freshness, now).then(|| self.answers.get(digest))??;
+        let answer = is_synced(&self.freshness, now).then(|| self.answers.get(digest))??;
         answer.given(&self.freshness, now).map(|text| black_box(text).len())
     }
 
-    fn prove(&self, moment: Uptime) {
-        self.freshness.prove(moment);
+    fn mark_synced(&self, moment: Uptime) {
+        self.freshness.mark_synced(moment);
     }
 }
 
@@ -293,7 +293,7 @@ fn memory(which: usize, now: Now) {
     const MANY: u64 = 100_000;
     let before = resident();
     let answers = new(which);
-    answers.prove(now.uptime);
+    answers.mark_synced(now.uptime);
     for number in 0..MANY {
         answers.insert(&of_number(number), number.cast_signed(), &TEXT);
     }
@@ -314,7 +314,7 @@ fn main() {
     let digests: Vec<TokenDigest> = keys.iter().map(|key| Token::presented(key, None).expect("a key").digest()).collect();
     let filled = |which| {
         let answers = new(which);
-        answers.prove(now.uptime);
+        answers.mark_synced(now.uptime);
         for (id, digest) in (0_i64..).zip(&digests) {
             answers.insert(digest, id, &TEXT);
         }

@@ -9,7 +9,7 @@ use crate::cli::output::visible;
 use crate::cli::{Failure, with_service_on};
 use crate::config::Config;
 use crate::server::{Schema, open_store};
-use crate::service::{CsvError, CsvImported, would_import_csv};
+use crate::service::{CsvError, CsvImported, dry_run_csv};
 
 /// What `--help` says.
 pub const ABOUT: &str = "\
@@ -26,21 +26,21 @@ The first line names the columns, in any order:
   first_name, last_name       may be empty
   is_active                   true or false, also t, f, 1, 0; empty: true
   is_staff, is_superuser      the same; empty: false. A superuser is staff
-  groups                      names with ; between; groups that are missing are made
+  groups                      names separated by ; missing groups are created
 
-Every line is checked first. If any is wrong, each fault is told with its line's number, the exit status is 1 and
+Every line is checked first. If any line is wrong, each error is printed with its line number, the exit status is 1 and
 nothing is imported.
 
-It may be run again: a user of the same name and the same e-mail address (whatever the case of its letters) was
-imported before, and stays as they are, with the password, flags and groups they have now. A user of the same name
-with another e-mail address is somebody else, and a fault.";
+It may be run again: a user with the same name and the same e-mail address (upper or lower case) was imported before
+and is not changed: password, flags and groups stay as they are now. A user with the same name and another e-mail
+address is somebody else, and an error.";
 
 #[derive(Args)]
 pub struct CsvArguments {
     /// The file; - is standard input
     #[arg(long, value_name = "FILE")]
     from: String,
-    /// Check everything and say what would be done, but do nothing
+    /// Check everything and print what would be imported, but import nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -51,7 +51,7 @@ pub fn import(arguments: CsvArguments, config: &Config) -> Result<(), Failure> {
     let legacy_allowed = config.hashing.policy.legacy;
     let bar = Bar::new();
     let ended = bar.clone();
-    let told = move |imported: Result<CsvImported, CsvError>| {
+    let print_result = move |imported: Result<CsvImported, CsvError>| {
         ended.end();
         match imported {
             Ok(imported) => {
@@ -70,12 +70,12 @@ pub fn import(arguments: CsvArguments, config: &Config) -> Result<(), Failure> {
     };
     if dry_run {
         let store = open_store(config)?;
-        let found = would_import_csv(&store, &text, config.hashing.policy.max_memory_kib, |at| bar.show(at));
+        let found = dry_run_csv(&store, &text, config.hashing.policy.max_memory_kib, |at| bar.show(at));
         store.close();
-        return told(found);
+        return print_result(found);
     }
     with_service_on(Schema::Migrate, config, |service, caller| async move {
-        told(service.import.import_csv(text, &caller, move |at| bar.show(at)).await)
+        print_result(service.import.import_csv(text, &caller, move |at| bar.show(at)).await)
     })
 }
 
@@ -88,12 +88,12 @@ fn read(from: &str) -> std::io::Result<Vec<u8>> {
 }
 
 fn report(imported: CsvImported, dry_run: bool, legacy_allowed: bool) {
-    let CsvImported { made, here_already, hashes } = imported;
+    let CsvImported { made, existing, hashes } = imported;
     warn(hashes, legacy_allowed);
     let done = if dry_run { "would import" } else { "imported" };
-    let here = match here_already {
+    let here = match existing {
         0 => String::new(),
-        count => format!("; {} here already, and as before", number(count, "user")),
+        count => format!("; {} already here, unchanged", number(count, "user")),
     };
     eprintln!("{done} {}{here}", number(made, "user"));
 }

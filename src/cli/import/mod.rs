@@ -10,7 +10,7 @@ use super::Failure;
 use super::output::visible;
 use super::progress::{bar, number};
 use crate::config::Config;
-use crate::service::{Progress, UselessHashes};
+use crate::service::{Progress, UnusableHashes};
 
 /// Where users can come from.
 #[derive(Subcommand)]
@@ -29,8 +29,8 @@ pub fn run(command: ImportCommand, config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// Says who will not log in with the hash that they come with.
-fn warn(hashes: UselessHashes, legacy_allowed: bool) {
+/// Warns of imported password hashes with which users cannot log in.
+fn warn(hashes: UnusableHashes, legacy_allowed: bool) {
     if hashes.unreadable > 0 {
         eprintln!(
             "warning: the password hashes of {} are of a format that jeton does not know, corrupt, or too costly; they \
@@ -41,17 +41,17 @@ fn warn(hashes: UselessHashes, legacy_allowed: bool) {
     if hashes.too_large > 0 {
         eprintln!(
             "warning: the password hashes of {} take more memory to check than JETON_HASH_MAX_MEMORY allows; they cannot \
-             log in until that is more, or they get a new password",
+             log in until that is raised, or they get a new password",
             number(hashes.too_large, "user")
         );
     }
     if hashes.legacy > 0 && !legacy_allowed {
         let users = number(hashes.legacy, "user");
-        eprintln!("warning: {users} of md5 or sha1 hashes cannot log in unless JETON_LEGACY_HASHES=true");
+        eprintln!("warning: {users} with md5 or sha1 hashes cannot log in unless JETON_LEGACY_HASHES=true");
     }
 }
 
-/// How far it is, where a person looks on.
+/// A progress bar, shown on a terminal only.
 #[derive(Clone)]
 struct Bar(ProgressBar);
 

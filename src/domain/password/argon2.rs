@@ -68,7 +68,7 @@ impl Workspace {
         &mut self.0[..count]
     }
 
-    /// Gives back what a costly foreign hash took beyond `cost`.
+    /// Frees the memory that an expensive imported hash needed beyond `cost`.
     pub fn shrink_to(&mut self, cost: Argon2Cost) {
         if let Ok(params) = cost.params()
             && self.0.len() > params.block_count()
@@ -95,7 +95,7 @@ pub fn hash(password: &Password, cost: Argon2Cost, workspace: &mut Workspace) ->
     phc_string(Algorithm::Argon2id, Version::V0x13, &params, &salt, &output)
 }
 
-/// A hash of nothing.
+/// A dummy hash: it belongs to no password.
 pub fn dummy(cost: Argon2Cost) -> PasswordHash {
     phc_string(Algorithm::Argon2id, Version::V0x13, &cost.checked_params(), &[0; 16], &[0; 32])
 }
@@ -163,7 +163,7 @@ impl Argon2Hash {
         (NAME, self.params.m_cost())
     }
 
-    /// A hash of nothing that costs the same.
+    /// A dummy hash of the same cost.
     pub fn dummy(&self) -> Option<PasswordHash> {
         let (memory, passes, lanes) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
         let params = Params::new(memory, passes, lanes, Some(32)).ok()?;

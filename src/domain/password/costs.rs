@@ -1,7 +1,7 @@
-//! What a password check costs where there is no hash to check: as much as one of the hashes that users have.
+//! The cost of a password check when there is no hash to check: the same as for one of the hashes that users have.
 //!
-//! A hash that came with an import costs what its maker chose, which may be ten times what a hash of jeton's own costs. A
-//! name that no user has must cost one or the other too, as often as a user's name does, and the same each time.
+//! An imported hash costs what its maker chose, which may be ten times the cost of jeton's own hashes. A username that
+//! does not exist must cost one or the other too, in the same proportion as users have them, and the same each time.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use sha2::Sha512;
 use super::PasswordHash;
 use crate::domain::random;
 
-/// How many costs are told apart while hashes are counted, and how many of them, the most common, are kept.
-const MOST_COUNTED: usize = 1024;
-const MOST_KEPT: usize = 64;
+/// How many different costs are counted, and how many of them, the most common, are stored.
+const MAX_COUNTED: usize = 1024;
+const MAX_STORED: usize = 64;
 
-/// What decides which cost a name has. Whoever knew it could tell a name without a user by its time.
+/// The key that decides which cost a username has. Whoever knew it could recognise unknown usernames by the time.
 #[derive(Clone)]
 pub struct NameKey([u8; 32]);
 
@@ -47,7 +47,7 @@ impl std::fmt::Debug for NameKey {
     }
 }
 
-/// How many users have a hash of each cost. A cost is written as a hash of nothing that has it.
+/// How many users have a hash of each cost. A cost is represented by a dummy hash of that cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HashCosts(BTreeMap<String, u32>);
 
@@ -58,10 +58,11 @@ impl HashCosts {
         Self(costs.into_iter().collect())
     }
 
-    /// A user has this hash. One that costs nothing to check is not counted: a name's cost takes its place.
+    /// Counts a user with this hash. A hash that costs nothing to check is not counted, because a dummy hash is checked
+    /// instead.
     pub fn add(&mut self, hash: &PasswordHash) {
-        let Some(dummy) = hash.dummy_alike() else { return };
-        let is_full = self.0.len() >= MOST_COUNTED;
+        let Some(dummy) = hash.dummy_of_same_cost() else { return };
+        let is_full = self.0.len() >= MAX_COUNTED;
         match self.0.get_mut(&dummy.0) {
             Some(users) => *users = users.saturating_add(1),
             None if is_full => {}
@@ -69,15 +70,16 @@ impl HashCosts {
         }
     }
 
-    /// The most common ones, as many as a login can look at in no time.
+    /// The most common costs: few enough for a login to go through them in negligible time.
     #[must_use]
     pub fn most_common(self) -> Self {
         let mut costs: Vec<(String, u32)> = self.0.into_iter().collect();
         costs.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-        Self::of(costs.into_iter().take(MOST_KEPT))
+        Self::of(costs.into_iter().take(MAX_STORED))
     }
 
-    /// Without those that take more memory than this to check: such a hash is not checked, nor is a name to be told by it.
+    /// Without the costs that take more memory than this. Such hashes are not checked, so a dummy must not cost as much
+    /// either.
     #[must_use]
     pub fn within(mut self, max_memory_kib: u32) -> Self {
         self.0.retain(|dummy, _| PasswordHash(dummy.clone()).fits(max_memory_kib).is_ok());
@@ -89,11 +91,11 @@ impl HashCosts {
         self.0.iter().map(|(dummy, users)| (dummy.as_str(), *users))
     }
 
-    /// A hash of nothing for `name`: of one of the costs, or of `today`'s where there is none.
+    /// The dummy hash for `name`: of one of the counted costs, or of `today`'s cost if none is counted.
     ///
-    /// Each cost is given to as many names as its part of the users is. Users log in, and their hashes are replaced by one
-    /// of today's cost; so names, too, go to today's cost, and seldom to another: first it is asked whether a name has
-    /// today's, and then which of the others (by weighted rendezvous hashing).
+    /// Each cost gets as large a share of the names as it has of the users. When users log in, their hashes are
+    /// replaced by hashes of today's cost. So names move to today's cost, too, and rarely to another one: the first
+    /// draw decides whether a name has today's cost, the second one which of the others (weighted rendezvous hashing).
     #[must_use]
     pub fn dummy_for(&self, name: &str, today: &PasswordHash, key: &NameKey) -> PasswordHash {
         let of_name = Hkdf::<Sha512>::new(Some(&key.0), name.as_bytes());
@@ -109,7 +111,7 @@ impl HashCosts {
     }
 }
 
-/// A number of the name and a word, between 0 and 1, with all of them as likely.
+/// A number between 0 and 1 that is derived from the name and a word, uniformly distributed.
 fn uniform(of_name: &Hkdf<Sha512>, word: &str) -> f64 {
     let mut bytes = [0; 4];
     of_name.expand(word.as_bytes(), &mut bytes).expect("4 bytes are within what HKDF gives");
@@ -200,22 +202,22 @@ mod tests {
             ),
         ] {
             let stored = PasswordHash::from_stored(stored.into());
-            let alike = stored.dummy_alike().unwrap_or_else(|| panic!("{}", stored.as_str()));
+            let alike = stored.dummy_of_same_cost().unwrap_or_else(|| panic!("{}", stored.as_str()));
             assert!(alike.as_str().starts_with(dummy), "{}", alike.as_str());
-            assert_eq!(alike.dummy_alike().as_ref(), Some(&alike), "one text a cost");
+            assert_eq!(alike.dummy_of_same_cost().as_ref(), Some(&alike), "one text a cost");
             let verdict = verify(&alike, &Password::new(String::new()), policy, &mut Workspace::default());
             assert_eq!(verdict, Verdict::Wrong, "{}: it is computed", alike.as_str());
             counted.add(&stored);
         }
         for free in ["", "!x", "md5$$3cb4e732631f47e6eb961f34554b7cde", "rot13$x", "bcrypt$$2b$31$x"] {
             let free = PasswordHash::from_stored(free.into());
-            assert_eq!(free.dummy_alike(), None);
+            assert_eq!(free.dummy_of_same_cost(), None);
             counted.add(&free);
         }
         let endless = PasswordHash::from_stored(
             "pbkdf2_sha256$4000000000$salt$nz7nAD0AQhh1UqSxnd2Z9UnpZ125GixRAQu5u429lJ0=".into(),
         );
-        assert_eq!((endless.check(), endless.dummy_alike()), (Err(HashFault::TooCostly("pbkdf2_sha256")), None));
+        assert_eq!((endless.check(), endless.dummy_of_same_cost()), (Err(HashFault::TooCostly("pbkdf2_sha256")), None));
         assert_eq!(counted.iter().map(|(_, users)| users).collect::<Vec<_>>(), [1; 7]);
     }
 
@@ -234,8 +236,8 @@ mod tests {
             let stored = format!("pbkdf2_sha256${iterations}$salt$nz7nAD0AQhh1UqSxnd2Z9UnpZ125GixRAQu5u429lJ0=");
             counted.add(&PasswordHash::from_stored(stored));
         }
-        assert_eq!(counted.iter().count(), MOST_COUNTED);
+        assert_eq!(counted.iter().count(), MAX_COUNTED);
         let kept = counted.most_common();
-        assert_eq!((kept.iter().count(), kept.iter().filter(|(_, users)| *users == 2).count()), (MOST_KEPT, 3));
+        assert_eq!((kept.iter().count(), kept.iter().filter(|(_, users)| *users == 2).count()), (MAX_STORED, 3));
     }
 }

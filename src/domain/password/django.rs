@@ -21,13 +21,13 @@ const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=16;
 const MAX_SCRYPT_MEMORY: u64 = 256 * 1024 * 1024;
 const MAX_SCRYPT_WORK: u64 = 2 * 1024 * 1024 * 1024;
 
-/// What stands in a hash of nothing; as long as Django's own salts.
+/// The salt of dummy hashes, as long as Django's salts.
 const DUMMY_SALT: &str = "0000000000000000000000";
 
 /// bcrypt reads no more of a password.
 const BCRYPT_BYTES: usize = 72;
 
-/// Salts made by hand may have bits to spare; bcrypt never minded.
+/// Salts made by hand may have unused bits set; bcrypt implementations ignore them.
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, NO_PAD.with_decode_allow_trailing_bits(true));
 
 /// A stored hash, read and bounded.
@@ -78,7 +78,7 @@ impl<'a> DjangoHash<'a> {
         }
     }
 
-    /// The name of a format that guards nothing: one quick pass.
+    /// The name of the format if it is too weak to protect a password: one fast hash.
     pub const fn legacy(&self) -> Option<&'static str> {
         match self {
             Self::Md5 { .. } => Some("md5"),
@@ -98,7 +98,7 @@ impl<'a> DjangoHash<'a> {
         }
     }
 
-    /// A hash of nothing that costs the same; `None` for the formats that guard nothing.
+    /// A dummy hash of the same cost; `None` for the formats that are too weak to protect a password.
     pub fn dummy(&self) -> Option<String> {
         let bcrypt = |name: &str, cost: u32| {
             let (salt, hash) = (BCRYPT_BASE64.encode([0; 16]), BCRYPT_BASE64.encode([0; 23]));
@@ -179,7 +179,7 @@ fn scrypt(rest: &str) -> Result<DjangoHash<'_>, HashFault> {
     if r == 0 || p == 0 {
         return Err(HashFault::Corrupt(NAME));
     }
-    // Asked before the crate is: it multiplies without a look at what its numbers hold.
+    // Checked before the crate is called, because its multiplication can overflow.
     let memory = n.saturating_add(p).saturating_mul(r).saturating_mul(128);
     if memory > MAX_SCRYPT_MEMORY || n.saturating_mul(r).saturating_mul(p).saturating_mul(128) > MAX_SCRYPT_WORK {
         return Err(HashFault::TooCostly(NAME));
@@ -203,14 +203,14 @@ fn bcrypt(name: &'static str, rest: &str) -> Result<(u32, [u8; 16], [u8; 23]), H
     let (cost, salt, expected) = read().ok_or(HashFault::Corrupt(name))?;
     match cost {
         cost if BCRYPT_COSTS.contains(&cost) => Ok((cost, salt, expected)),
-        // bcrypt has none of more, or of less.
+        // bcrypt defines no other costs.
         ..4 | 32.. => Err(HashFault::Corrupt(name)),
         _ => Err(HashFault::TooCostly(name)),
     }
 }
 
 fn bcrypt_of(password: &[u8], cost: u32, salt: [u8; 16]) -> [u8; 23] {
-    // C's end of a text belongs to it.
+    // bcrypt includes the terminating NUL byte of the C string.
     let key: Vec<u8> = password.iter().copied().chain([0]).take(BCRYPT_BYTES).collect();
     let [output @ .., _] = bcrypt::bcrypt(cost, salt, &key);
     output
@@ -220,7 +220,7 @@ fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
     text.split('$').collect::<Vec<_>>().try_into().ok()
 }
 
-/// Digits alone; of too many, more than any bound.
+/// Parses digits only. A number that is too large becomes `u64::MAX`, which is beyond every bound.
 fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))

@@ -64,7 +64,7 @@ impl PasswordHash {
         Self(format!("!{}", hex::encode(random::bytes::<20>())))
     }
 
-    /// A hash of nothing, with `cost`: checking any password against it takes as long as against a real one.
+    /// A dummy hash of this `cost`: checking a password against it takes as long as against a real hash.
     ///
     /// # Panics
     /// When `cost` was not checked with [`Argon2Cost::check`].
@@ -73,10 +73,10 @@ impl PasswordHash {
         argon2::dummy(cost)
     }
 
-    /// A hash of nothing that takes as long to check as this one. `None` when to check this one takes no time: it is
-    /// unusable, cannot be read, or is of a format that guards nothing.
+    /// A dummy hash that takes as long to check as this one. `None` when checking this one takes no time: it is
+    /// unusable, unreadable, or of a format that is too weak.
     #[must_use]
-    pub fn dummy_alike(&self) -> Option<Self> {
+    pub fn dummy_of_same_cost(&self) -> Option<Self> {
         match read(&self.0).ok()? {
             Stored::Unusable => None,
             Stored::Argon2(hash) => hash.dummy(),
@@ -84,22 +84,22 @@ impl PasswordHash {
         }
     }
 
-    /// Whether it means that no password logs in.
+    /// Whether it is marked as unusable, so that no password matches it.
     #[must_use]
     pub fn is_unusable(&self) -> bool {
         matches!(read(&self.0), Ok(Stored::Unusable))
     }
 
-    /// Whether a password can be checked against it, or it is unusable and means to be. Takes no time.
+    /// Whether a password can be checked against it, or it is deliberately unusable. Takes no time.
     ///
     /// # Errors
-    /// Why not; never what is the operator's choice, [`HashFault::NotAllowed`] and [`HashFault::TooMuchMemory`].
+    /// The reason. Never [`HashFault::NotAllowed`] or [`HashFault::TooMuchMemory`], which depend on settings.
     pub fn check(&self) -> Result<(), HashFault> {
         read(&self.0).map(drop)
     }
 
-    /// Whether a password can be checked against it with so much memory. Takes no time, and says nothing of a hash against
-    /// which none can be checked at all.
+    /// Whether a password can be checked against it within this much memory. Takes no time. A hash that cannot be
+    /// checked at all is no error here.
     ///
     /// # Errors
     /// [`HashFault::TooMuchMemory`].
@@ -142,7 +142,7 @@ pub struct HashPolicy {
     pub max_memory_kib: u32,
 }
 
-/// Why no password can be checked against a stored hash. The words tell its format and nothing else of it.
+/// Why no password can be checked against a stored hash. The message names the format and reveals nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashFault {
     /// Of no format that is known.
@@ -162,7 +162,7 @@ pub enum HashFault {
     NotAllowed(&'static str),
 }
 
-/// What checking a password against a stored hash found.
+/// The result of checking a password against a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is the password, and the hash has today's cost.
@@ -171,7 +171,8 @@ pub enum Verdict {
     GoodButOutdated,
     /// It is not.
     Wrong,
-    /// It is not, and next to no work was done to find out: the hash is unusable, or legacy, or cannot be read, and why.
+    /// It is not, and almost no work was done to find out: the hash is unusable, legacy or unreadable. Holds the
+    /// reason.
     RefusedAtOnce(Option<HashFault>),
 }
 

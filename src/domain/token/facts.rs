@@ -1,4 +1,4 @@
-//! What is stored of a token, but for its key: whose it is, and when it ends.
+//! What is stored of a token besides its key: its owner, and when it ends.
 
 use std::borrow::Cow;
 
@@ -52,10 +52,10 @@ pub struct TokenFacts {
     pub expires_at: Option<Timestamp>,
     /// When it was last used, as far as is written yet.
     pub last_used_at: Option<Timestamp>,
-    /// When it was revoked, or, within a grace, when that ends. The row stays for a while, so that one can tell what
-    /// became of it.
+    /// When it was revoked or, during a grace period, when that ends. The row stays for a while, so that `explain` can
+    /// say what happened to the token.
     pub revoked_at: Option<Timestamp>,
-    /// Until when a regenerate with grace lets it live on, if it was not revoked at once since: see
+    /// The end of the grace period after a regenerate, unless the token was revoked at once since then: see
     /// [`TokenFacts::is_revoked`].
     pub grace_until: Option<Timestamp>,
     /// Who revoked it, as the audit log names actors.
@@ -71,8 +71,9 @@ impl TokenFacts {
         if self.name.is_some() { TokenKind::Named } else { TokenKind::Login }
     }
 
-    /// Whether it is revoked. That is a state, whatever any clock says of `revoked_at`; only a grace that was not cut
-    /// short asks for the time. Not when it had expired by the time its revocation took effect, and has expired by `now`.
+    /// Whether it is revoked. Revocation is a state: the time is not compared with `revoked_at`, except during a grace
+    /// period that was not cut short. A token that had expired before its revocation took effect, and has expired by
+    /// `now`, counts as expired and not as revoked.
     #[must_use]
     pub fn is_revoked(&self, now: Timestamp) -> bool {
         let Some(revoked_at) = self.revoked_at else { return false };

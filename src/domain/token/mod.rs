@@ -1,4 +1,4 @@
-//! Token keys: how one is made, what is kept of it. The clear key exists only as a [`Token`]. `facts.rs` is what is stored
+//! Token keys: how they are generated and what is stored of them. Only a [`Token`] holds the clear key. `facts.rs` is what is stored
 //! beside.
 
 mod facts;
@@ -10,11 +10,11 @@ use sha2::{Digest, Sha512};
 use super::random;
 pub use facts::{TokenFacts, TokenKind};
 
-/// The longest text that is looked at as a key, in bytes; ours have 40 characters, Knox's 64.
+/// The longest text that is accepted as a key, in bytes. jeton's keys have 40 characters, Knox's 64.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// How many characters of a key are kept readable, so that its owner can tell keys apart.
-/// Sixteen of 160 random bits: of no help to a thief.
+/// How many characters of a key are stored in the clear, so that its owner can tell keys apart: 16 of 160 random bits,
+/// which do not help an attacker.
 const HINT_CHARS: usize = 4;
 
 /// A clear token key. Shown once, never logged, never stored.
@@ -37,15 +37,15 @@ impl Token {
         })
     }
 
-    /// What a caller presents as a key; `None` for text that no key can be: blank, with control characters, too long,
-    /// or claiming today's prefix with a checksum that is wrong. Keys of other prefixes are looked up, also when theirs
-    /// begins with today's: the checksum is over all of it.
+    /// Parses what a caller presents as a key. `None` for text that cannot be a key: blank, with control characters,
+    /// too long, or with today's prefix and a wrong checksum. Keys with other prefixes are accepted, even if theirs
+    /// begins with today's, because the checksum is over the whole text.
     #[must_use]
-    pub fn presented(text: &str, prefix: Option<&str>) -> Option<Self> {
+    pub fn parse(text: &str, prefix: Option<&str>) -> Option<Self> {
         let possible = !text.trim().is_empty()
             && text.len() <= MAX_KEY_BYTES
             && !text.chars().any(char::is_control)
-            && prefix.is_none_or(|prefix| !claims(text, prefix) || is_whole(text));
+            && prefix.is_none_or(|prefix| !has_prefix(text, prefix) || has_valid_checksum(text));
         possible.then(|| Self(text.to_owned()))
     }
 
@@ -55,7 +55,7 @@ impl Token {
         &self.0
     }
 
-    /// What is stored of the key, and what it is found by.
+    /// The digest that is stored, and by which the key is found.
     #[must_use]
     pub fn digest(&self) -> TokenDigest {
         TokenDigest::of(self.0.as_bytes())
@@ -69,17 +69,17 @@ impl Token {
     }
 }
 
-fn claims(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_')) && !may_be_knoxs(text)
+fn has_prefix(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_')) && !may_be_knox_key(text)
 }
 
-/// Knox's keys are 64 hex digits behind a prefix of the operator's choice, which may well be today's. Ours have 48
-/// behind it, so none of ours, nor one with a digit mistyped, is taken for one.
-fn may_be_knoxs(text: &str) -> bool {
+/// Whether the text may be a key of Knox: 64 hex digits behind a prefix of the operator's choice, which may be today's.
+/// jeton's keys have 48 digits there, so neither they nor mistyped ones match.
+fn may_be_knox_key(text: &str) -> bool {
     text.as_bytes().last_chunk::<64>().is_some_and(|last| last.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-fn is_whole(text: &str) -> bool {
+fn has_valid_checksum(text: &str) -> bool {
     let at = text.len().saturating_sub(8);
     text.is_char_boundary(at) && checksum(&text[..at]) == text[at..]
 }
@@ -127,7 +127,7 @@ impl TokenDigest {
         std::array::from_fn(|at| u64::from_be_bytes(words[at]))
     }
 
-    /// Its first eight bytes: enough to tell which kept answer is meant, and of no use to anybody who overhears it.
+    /// The first eight bytes: enough to identify a cached answer, and useless to anybody who reads them.
     #[must_use]
     pub fn prefix(&self) -> u64 {
         self.words()[0]
@@ -172,10 +172,10 @@ mod tests {
     #[test]
     fn text_that_no_key_can_be() {
         for text in ["", " ", "\u{a0}", "a\0b", "a\nb", &"x".repeat(1025)] {
-            assert!(Token::presented(text, None).is_none(), "{text:?}");
+            assert!(Token::parse(text, None).is_none(), "{text:?}");
         }
         for text in ["x", "ключ", &"x".repeat(1024)] {
-            assert!(Token::presented(text, None).is_some(), "{text:?}");
+            assert!(Token::parse(text, None).is_some(), "{text:?}");
         }
     }
 
@@ -184,19 +184,19 @@ mod tests {
         let key = Token::generate(Some("acme"));
         let text = key.expose();
         assert_eq!(text.len(), 4 + 1 + 40 + 8);
-        assert!(Token::presented(text, Some("acme")).is_some());
+        assert!(Token::parse(text, Some("acme")).is_some());
         let last = if text.ends_with('0') { '1' } else { '0' };
         let broken = format!("{}{last}", &text[..text.len() - 1]);
-        assert!(Token::presented(&broken, Some("acme")).is_none());
-        assert!(Token::presented(&broken, Some("other")).is_some(), "no claim, no check");
-        assert!(Token::presented("acme_", Some("acme")).is_none());
-        assert!(Token::presented("acme_é1234567", Some("acme")).is_none());
-        assert!(Token::presented(&"a".repeat(40), Some("acme")).is_some(), "keys from before the prefix");
+        assert!(Token::parse(&broken, Some("acme")).is_none());
+        assert!(Token::parse(&broken, Some("other")).is_some(), "no claim, no check");
+        assert!(Token::parse("acme_", Some("acme")).is_none());
+        assert!(Token::parse("acme_é1234567", Some("acme")).is_none());
+        assert!(Token::parse(&"a".repeat(40), Some("acme")).is_some(), "keys from before the prefix");
         for knox in [format!("acme_{}", "a".repeat(64)), format!("acme_v1{}", "0".repeat(64))] {
-            assert!(Token::presented(&knox, Some("acme")).is_some(), "{knox}");
+            assert!(Token::parse(&knox, Some("acme")).is_some(), "{knox}");
         }
         for other in [format!("acme_{}", "a".repeat(63)), format!("acme_{}", "A".repeat(64)), format!("{text}0")] {
-            assert!(Token::presented(&other, Some("acme")).is_none(), "{other}");
+            assert!(Token::parse(&other, Some("acme")).is_none(), "{other}");
         }
         // zlib.crc32(b"123456789"), the check value of CRC-32
         assert_eq!(checksum("123456789"), "cbf43926");

@@ -1,6 +1,6 @@
 //! Which users a list shows, and in what order.
 
-/// Which users a list shows, and in what order. Of what is not said, all.
+/// Which users a list contains, and in what order. A filter that is not set matches all users.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
     /// Words, each of which is in a name or the e-mail address; may be empty.
@@ -36,7 +36,7 @@ pub enum UserOrder {
 }
 
 impl UserOrder {
-    /// By its word in `?ordering=` (`rest_framework/filters.py::OrderingFilter`); what is none counts as not said.
+    /// Parses the value of `?ordering=` (`rest_framework/filters.py::OrderingFilter`); an unknown value counts as none.
     #[must_use]
     pub fn parse(word: &str) -> Self {
         match word {

@@ -29,9 +29,9 @@ static USERNAME: LazyLock<Regex> =
 /// take twice as much.
 pub const MAX_USERNAME_BYTES: usize = 1024;
 
-/// A name to look up: as it is, or so much of one that no user can have that none is found.
+/// A username to look up. Text that is too long for any username is cut, but stays too long, so that no user is found.
 #[must_use]
-pub fn sought_username(text: String) -> String {
+pub fn bounded_username(text: String) -> String {
     if text.len() <= MAX_USERNAME_BYTES { text } else { text.chars().take(MAX_USERNAME_BYTES + 1).collect() }
 }
 
@@ -113,7 +113,7 @@ impl User {
         Self::field_names().into_iter().filter(|name| *name != "is_active").collect()
     }
 
-    /// Stands for all that a form shows of them to be changed: another text when any of it is another.
+    /// A version tag of the fields that the console's form edits: it changes when any of them changes.
     #[must_use]
     pub fn edition(&self) -> String {
         let shown: Vec<_> = self.fields().into_iter().filter(|(name, _)| *name != "is_active").collect();
@@ -172,12 +172,12 @@ pub struct UserChange {
     pub groups: Option<Vec<String>>,
 }
 
-/// A user who comes from elsewhere, as they are there.
+/// A user to be imported, as they are at the source.
 #[derive(Clone, Debug)]
 pub struct ImportedUser {
-    /// Free, as the name is.
+    /// Not taken here; neither is the name.
     pub id: i64,
-    /// The name is not normalised, for its holder types it so; the hash is of whatever format.
+    /// The name is not normalised, because its owner types it that way; the hash may be of any format.
     pub user: NewUser,
     /// When they were made, there.
     pub date_joined: Timestamp,

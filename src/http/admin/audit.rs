@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::domain::audit::{Entry, Filter};
 use crate::domain::time::Timestamp;
-use crate::http::drf::pages::ListQuery;
+use crate::http::drf::pagination::ListQuery;
 use crate::http::endpoint::{Endpoint, Operation, format, text};
 use crate::http::error::Answered;
 use crate::http::state::State;
@@ -18,14 +18,14 @@ pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/admin/audit/", "list_audit", "The audit log, newest first")
             .describe(
-                "The details of a `login.failed` have its `reason`: `unknown_user`, `wrong_password`, `inactive`, \
+                "The details of `login.failed` contain its `reason`: `unknown_user`, `wrong_password`, `inactive`, \
                  `no_password`, `too_costly`, `not_staff`, `throttled` or `limit`.",
             )
-            .query("actor", text(), "Of exactly this actor: a username, `client:<id>`, `cli:<os user>` or `system`.")
-            .query("action", text().examples([json!("token.revoke")]), "Of exactly this action.")
-            .query("target", text(), "Concerning exactly this target.")
-            .query("since", moment(), "At this moment, or on this date, or later.")
-            .query("until", moment(), "Before this moment, or this date.")
+            .query("actor", text(), "Only this actor: a username, `client:<id>`, `cli:<os user>` or `system`.")
+            .query("action", text().examples([json!("token.revoke")]), "Only this action.")
+            .query("target", text(), "Only this target.")
+            .query("since", moment(), "At this time, or on this date, or later.")
+            .query("until", moment(), "Before this time, or this date.")
             .answers_page::<Entry>("The page.")
             .refuses_bad_parameters("since", NO_MOMENT)
             .to(list),

@@ -10,7 +10,7 @@ use super::grace;
 use crate::domain::client::{Client, ClientSecret};
 use crate::http::drf;
 use crate::http::drf::fields::Trim;
-use crate::http::drf::pages::ListQuery;
+use crate::http::drf::pagination::ListQuery;
 use crate::http::drf::query::Query;
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, text};
 use crate::http::error::Answered;
@@ -24,26 +24,26 @@ pub fn endpoints() -> Vec<Endpoint> {
     let body = fields().property("client_id", client_id).required("client_id");
     vec![
         Operation::get("/admin/clients/", "list_clients", "A page of clients")
-            .answers_page::<Client>("By age, without their secrets.")
+            .answers_page::<Client>("The oldest first, without their secrets.")
             .to(list),
         Operation::post("/admin/clients/", "create_client", "Register a service that may introspect")
             .body(BODIES, body, &json!({ "client_id": "billing" }))
-            .answers::<WithSecret>(201, "The client, and this once its secret.")
+            .answers::<WithSecret>(201, "The client and its secret, which is shown only once.")
             .with(Header::NoStore)
             .refuses_bad_fields("client_id", "A client with that client id already exists.")
             .to(create),
         Operation::delete("/admin/clients/{client_id}", "delete_client", "Delete a client")
-            .answers_nothing(204, "It may introspect no more.")
+            .answers_nothing(204, "The client is deleted.")
             .may_not_exist("There is no such client.")
             .to(delete),
         Operation::post("/admin/clients/{client_id}/rotate", "rotate_client", "Give a client a new secret")
-            .describe("The old one is good no more, or with `grace` for that long; any before it is not.")
+            .describe("The old secret stops working now, or after `grace`. Secrets before that one stop working now.")
             .query(
                 "grace",
                 text().pattern(Some(grace::PATTERN)).examples([json!("1h")]),
-                "How long the old secret goes on; not at all by default.",
+                "How long the old secret stays valid; by default not at all.",
             )
-            .answers::<WithSecret>(200, "The client, and this once its secret.")
+            .answers::<WithSecret>(200, "The client and its secret, which is shown only once.")
             .with(Header::NoStore)
             .refuses_bad_parameters("grace", grace::FAULT)
             .may_not_exist("There is no such client.")
@@ -68,7 +68,7 @@ impl<'a> WithSecret<'a> {
     }
 }
 
-/// Clients by age, a page of them.
+/// A page of clients, the oldest first.
 async fn list(caller: Superuser, query: ListQuery, state: State) -> Answered {
     query.answer(&state, state.service.accounts.list_clients(query.page, &caller).await?)
 }
@@ -82,7 +82,7 @@ async fn create(caller: Superuser, body: Body, state: State) -> Answered {
     Ok(WithSecret::answer(StatusCode::CREATED, &client_id, &secret))
 }
 
-/// Gives a client a new secret; the old one may go on for a while.
+/// Gives a client a new secret. The old one may stay valid for a while.
 async fn rotate(caller: Superuser, _: NoBody, client_id: web::Path<String>, query: Query, state: State) -> Answered {
     let mut options = RotateOptions::default();
     match grace::parse(query.get("grace")) {

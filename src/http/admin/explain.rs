@@ -14,9 +14,9 @@ use crate::service::{Explanation, Staff};
 pub fn endpoints() -> Vec<Endpoint> {
     let body = fields().property("token", text().min_length(Some(1)).description(Some("The key."))).required("token");
     vec![
-        Operation::post("/admin/explain", "explain", "Why introspection says what it says of a token")
+        Operation::post("/admin/explain", "explain", "Explain why introspection accepts or refuses a token")
             .body(BODIES, body, &json!({ "token": "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b" }))
-            .answers::<Explanation>(200, "The reason, with when and by whom.")
+            .answers::<Explanation>(200, "The reason, and if known when and by whom.")
             .with(Header::NoStore)
             .refuses_bad_fields("token", "This field is required.")
             .to(explain),

@@ -10,10 +10,10 @@ pub const PATTERN: &str = "^(0|[0-9]{1,4}(ms|s|m|h|d))$";
 /// What is said of any other.
 pub const FAULT: &str = "Enter a duration such as 30m or 12h.";
 
-/// How much longer what is replaced lives; empty: not at all.
+/// How long the replaced token or secret stays valid; empty: not at all.
 ///
 /// # Errors
-/// What to say of a text that is no duration.
+/// A message if the text is not a duration.
 pub fn parse(text: &str) -> Result<Option<Duration>, &'static str> {
     if text.is_empty() {
         return Ok(None);

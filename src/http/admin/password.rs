@@ -16,9 +16,9 @@ pub fn endpoints() -> Vec<Endpoint> {
     let body = fields().property("password", password()).required("password");
     vec![
         Operation::post("/admin/users/{username}/password", "set_password", "Set a user's password")
-            .describe("It revokes the user's login tokens.")
+            .describe("Revokes the user's login tokens.")
             .body(BODIES, body, &json!({ "password": "a tall ship and a star" }))
-            .answers_nothing(204, "It is set.")
+            .answers_nothing(204, "The password is set.")
             .refuses_bad_fields("password", "This password is too common.")
             .may_not_exist("There is no such user.")
             .to(set_password),

@@ -1,4 +1,4 @@
-//! `POST /admin/users/{username}/regenerate`: the answer to a leaked key.
+//! `POST /admin/users/{username}/regenerate`: replaces a leaked key.
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
@@ -19,12 +19,12 @@ use crate::service::{Error, Faults, RegenerateOptions};
 pub fn endpoints() -> Vec<Endpoint> {
     let path = "/admin/users/{username}/regenerate";
     vec![
-        Operation::post(path, "regenerate", "A new login token in place of the user's old ones")
-            .describe("The answer to a leaked key. Staff may not for staff and superusers, superusers may.")
+        Operation::post(path, "regenerate", "Replace a user's login tokens by a new one")
+            .describe("Use it if a key has leaked. Only superusers may do this for staff and superusers.")
             .query(
                 "grace",
                 text().pattern(Some(grace::PATTERN)).examples([json!("1h")]),
-                "How long the old tokens live on; not at all by default.",
+                "How long the old tokens stay valid; by default not at all.",
             )
             .query("all", endpoint::boolean(), "Revoke named tokens too.")
             .answers::<NewKey>(200, "The new key.")

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::domain::page::Page;
 use crate::domain::token::TokenFacts;
-use crate::http::drf::pages::ListQuery;
+use crate::http::drf::pagination::ListQuery;
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation};
 use crate::http::error::Answered;
 use crate::http::extract::{Body, PowerOver, TokenId};
@@ -19,19 +19,19 @@ const PATH: &str = "/admin/users/{username}/tokens/";
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get(PATH, "list_tokens", "A user's live tokens")
-            .answers_page::<TokenFacts>("Without their keys, by id.")
+            .answers_page::<TokenFacts>("The tokens without their keys, by id.")
             .to(list),
-        Operation::post(PATH, "create_token", "Make a named token for a user")
-            .describe("With the scope `jeton:admin` it may do what its user may, here too.")
+        Operation::post(PATH, "create_token", "Create a named token for a user")
+            .describe("With the scope `jeton:admin` it has its user's rights on jeton, too.")
             .body(BODIES, wanted(), &json!({ "name": "ci", "scope": "reports:read", "expires_in": "90d" }))
-            .answers::<Created>(201, "The token, and this once its key.")
+            .answers::<Created>(201, "The token and its key, which is shown only once.")
             .with(Header::NoStore)
             .refuses_bad_fields("name", "This field is required.")
             .may_not_exist("There is no such user.")
             .to(create),
         Operation::delete("/admin/tokens/{id}", "revoke_token", "Revoke anybody's token")
             .answers_nothing(204, "It is revoked.")
-            .may_not_exist("There is no such live token.")
+            .may_not_exist("There is no live token with this id.")
             .to(revoke),
     ]
 }

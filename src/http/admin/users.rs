@@ -10,7 +10,7 @@ use crate::domain::profile::{MAX_NAME_CHARS, Profile, ProfileField, ProfilePatch
 use crate::domain::user::{MAX_USERNAME_CHARS, NewUser, User, UserChange, UserFilter, UserOrder};
 use crate::http::drf;
 use crate::http::drf::fields::{Fields, NOT_A_BOOLEAN, Trim};
-use crate::http::drf::pages::ListQuery;
+use crate::http::drf::pagination::ListQuery;
 use crate::http::endpoint::{BODIES, Endpoint, Operation, boolean, fields, format, text};
 use crate::http::error::Answered;
 use crate::http::extract::{Body, PowerOver};
@@ -27,17 +27,17 @@ pub fn endpoints() -> Vec<Endpoint> {
     let example = json!({ "username": "alice", "password": "a tall ship and a star", "groups": ["billing"] });
     vec![
         Operation::get("/admin/users/", "list_users", "A page of users")
-            .query("search", text(), "Words, each of which is in a name or in the e-mail address.")
-            .query("is_active", boolean(), "Who may log in, or may not.")
-            .query("is_staff", boolean(), "Staff, or not.")
-            .query("is_superuser", boolean(), "Superusers, or not.")
-            .query("group", text(), "Who is in this group.")
-            .query("ordering", text().enum_values(Some(orders)), "What they are sorted by.")
+            .query("search", text(), "Words that must all occur in the names or the e-mail address.")
+            .query("is_active", boolean(), "Only active users, or only inactive ones.")
+            .query("is_staff", boolean(), "Only staff, or only others.")
+            .query("is_superuser", boolean(), "Only superusers, or only others.")
+            .query("group", text(), "Only members of this group.")
+            .query("ordering", text().enum_values(Some(orders)), "The order.")
             .answers_page::<User>("The page.")
             .refuses_bad_parameters("is_staff", NOT_A_BOOLEAN)
             .to(list),
-        Operation::post("/admin/users/", "create_user", "Make a user")
-            .describe("Only a superuser may make staff.")
+        Operation::post("/admin/users/", "create_user", "Create a user")
+            .describe("Only a superuser may create staff.")
             .body(BODIES, new, &example)
             .answers::<User>(201, "The user.")
             .refuses_bad_fields("username", "A user with that username already exists.")
@@ -47,23 +47,25 @@ pub fn endpoints() -> Vec<Endpoint> {
             .may_not_exist("There is no such user.")
             .to(show),
         Operation::patch(PATH, "update_user", "Change a user")
-            .describe("What the body does not name stays. Staff may not change staff and superusers, superusers may.")
+            .describe(
+                "Fields that are not in the body stay as they are. Only superusers may change staff and superusers.",
+            )
             .body(BODIES, user(), &json!({ "email": "alice@example.com", "is_active": false }))
             .body_may_be_missing()
-            .answers::<User>(200, "The user as they are now.")
+            .answers::<User>(200, "The user after the change.")
             .refuses_bad_fields("email", "Enter a valid email address.")
             .may_not_exist("There is no such user.")
             .refuses(409, "It would leave no active superuser.", LAST)
             .to(update),
-        Operation::delete(PATH, "delete_user", "Delete a user with all of their tokens")
-            .answers_nothing(204, "They are gone.")
+        Operation::delete(PATH, "delete_user", "Delete a user and all of their tokens")
+            .answers_nothing(204, "The user is deleted.")
             .may_not_exist("There is no such user.")
             .refuses(409, "It would leave no active superuser.", LAST)
             .to(delete),
     ]
 }
 
-/// The fields that a user is made of, and changed by.
+/// The fields of a user, for creation and change.
 fn user() -> ObjectBuilder {
     let group = text().min_length(Some(1)).max_length(Some(MAX_NAME_CHARS));
     let groups = ArrayBuilder::new().items(group);
@@ -80,7 +82,7 @@ fn user() -> ObjectBuilder {
         .property("is_active", boolean())
         .property("is_staff", boolean().description(Some("Only a superuser may set it.")))
         .property("is_superuser", boolean().description(Some("Implies staff. Only a superuser may set it.")))
-        .property("groups", groups.description(Some("Names; unknown groups are made.")))
+        .property("groups", groups.description(Some("Names of groups; unknown groups are created.")))
 }
 
 /// A password that is set.
@@ -88,7 +90,7 @@ pub fn password() -> ObjectBuilder {
     text()
         .format(Some(format("password")))
         .min_length(Some(8))
-        .description(Some("At most 4,096 bytes; not all digits, not common, not like the user's other fields."))
+        .description(Some("At most 4,096 bytes; not only digits, not common, not similar to the user's other fields."))
 }
 
 /// A page of users: `?search=`, `?is_active=`, `?is_staff=`, `?is_superuser=`, `?group=`, `?ordering=`.
@@ -153,7 +155,7 @@ async fn show(caller: Staff, username: web::Path<String>, state: State) -> Answe
 /// Changes the fields that the body has.
 async fn update(PowerOver { caller, username }: PowerOver, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
-    let new_name = fields.given_text("username", Trim::Yes);
+    let new_name = fields.non_blank_text("username", Trim::Yes);
     let change = UserChange { username: new_name, ..optional(&mut fields) };
     let patch = UserPatch { change, edition: None, unread: fields.faults() };
     Ok(drf::answer(StatusCode::OK, &state.service.accounts.update_user(&username, patch, &caller).await?))

@@ -1,11 +1,11 @@
-//! The console's one style sheet, one script and one picture: part of the binary, kept long by browsers.
+//! The console's style sheet, script and icon. They are part of the binary, and browsers cache them for a year.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 
-use super::page::{Answered, Refusal};
+use super::page::{PageResult, Refusal};
 
-/// A file that goes with the pages.
+/// A static file of the console.
 pub struct Asset {
     stem: &'static str,
     extension: &'static str,
@@ -14,11 +14,11 @@ pub struct Asset {
     hash: u64,
 }
 
-/// How everything looks.
+/// The style sheet.
 pub const CSS: Asset = Asset::new("console", "css", "text/css; charset=utf-8", include_str!("assets/console.css"));
-/// The conveniences.
+/// The script. All pages work without it.
 pub const JS: Asset = Asset::new("console", "js", "text/javascript; charset=utf-8", include_str!("assets/console.js"));
-/// In the browser's tab.
+/// The icon.
 pub const ICON: Asset = Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg"));
 
 impl Asset {
@@ -26,7 +26,7 @@ impl Asset {
         Self { stem, extension, content_type, text, hash: fnv1a(text.as_bytes()) }
     }
 
-    /// Where it is; another text is elsewhere, so that this one may be kept for ever.
+    /// Its URL. It contains a hash of the content, so that browsers may cache it for ever.
     pub fn url(&self) -> String {
         format!("/console/assets/{}", self.name())
     }
@@ -35,7 +35,7 @@ impl Asset {
         format!("{}.{:016x}.{}", self.stem, self.hash, self.extension)
     }
 
-    /// Whether a name is this file's, today's or another version's.
+    /// Whether a name belongs to this file, in this or another version.
     fn is_named(&self, name: &str) -> bool {
         let hash = name.strip_prefix(self.stem).and_then(|rest| rest.strip_suffix(self.extension));
         let hash = hash.and_then(|rest| rest.strip_prefix('.')?.strip_suffix('.'));
@@ -43,7 +43,7 @@ impl Asset {
     }
 }
 
-/// Tells texts apart, no more; made at compile time.
+/// A hash that only tells texts apart, computed at compile time.
 const fn fnv1a(bytes: &[u8]) -> u64 {
     let (mut hash, mut at) = (0xcbf2_9ce4_8422_2325_u64, 0);
     while at < bytes.len() {
@@ -53,8 +53,9 @@ const fn fnv1a(bytes: &[u8]) -> u64 {
     hash
 }
 
-/// One of the files. While nodes are replaced, a page of the one asks the other: it gives what it has, not to be kept.
-pub async fn asset(name: web::Path<String>) -> Answered {
+/// Serves a file. During an upgrade a page of one version may ask a node of another version: that one answers with its
+/// own file and `no-store`.
+pub async fn asset(name: web::Path<String>) -> PageResult {
     let asset = [CSS, JS, ICON].into_iter().find(|asset| asset.is_named(&name)).ok_or_else(Refusal::not_found)?;
     let keep = if *name == asset.name() { "public, max-age=31536000, immutable" } else { "no-store" };
     let mut answer = HttpResponse::Ok();

@@ -10,17 +10,17 @@ use serde_json::Value;
 
 use super::form::FormFaults;
 use super::listing::{Listing, Pager};
-use super::page::{Answered, Frame, html};
-use super::parts::{Field, Moment, user_link};
-use super::visitor::visitor;
+use super::page::{Frame, PageResult, html};
+use super::signed_in::signed_in;
+use super::widgets::{Field, Moment, user_link};
 use crate::domain::audit::{Action, Entry, Filter};
 use crate::domain::time::Timestamp;
 use crate::http::AppState;
-use crate::http::drf::pages::QUOTED;
+use crate::http::drf::pagination::QUOTED;
 use crate::service::Faults;
 
-/// How many entries are counted: whoever turns more pages than these does not ask how many there are.
-const MOST_COUNTED: u32 = 10_000;
+/// How many entries are counted at most. Beyond that the page says "more than".
+const MAX_COUNTED: u32 = 10_000;
 
 #[derive(Template)]
 #[template(path = "console/audit.html")]
@@ -48,9 +48,9 @@ struct Row {
     details: Vec<(String, String)>,
 }
 
-/// Entries, newest first, those that the filters let through.
-pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered {
-    let visitor = visitor(&request, &state).await?;
+/// The entries that match the filters, newest first.
+pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
+    let signed_in = signed_in(&request, &state).await?;
     let listing = Listing::of(&request)?;
     let text = |name: &str| Some(listing.get(name)).filter(|text| !text.is_empty()).map(ToOwned::to_owned);
     let mut faults = Faults::default();
@@ -63,16 +63,16 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
         moment
     };
     let (since, until) = (moment("since"), moment("until"));
-    // A day as an end is a day that belongs to it.
+    // `until` with a date includes that day.
     let until = until.map(|(moment, day)| if day { moment.after(Duration::from_hours(24)) } else { moment });
     let (actor, action, target) = (text("actor"), text("action"), text("target"));
     let filter = Filter { actor, action, target, since: since.map(|(moment, _)| moment), until, before_id: None };
     let status = if faults.fields().is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let faults = FormFaults::from(faults);
-    let page = state.service.accounts.list_audit(filter, listing.page, Some(MOST_COUNTED), &visitor.caller).await?;
+    let page = state.service.accounts.list_audit(filter, listing.page, Some(MAX_COUNTED), &signed_in.caller).await?;
     let field = |name, label| Field::text(name, label, listing.get(name)).with(&faults);
     let page = AuditPage {
-        frame: visitor.frame("Audit", "audit"),
+        frame: signed_in.frame("Audit", "audit"),
         actor: field("actor", "Actor"),
         action: listing.get("action").to_owned(),
         actions: Action::ALL.map(Action::as_str).to_vec(),
@@ -80,8 +80,8 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
         since: field("since", "Since").of_kind("date").hint("UTC"),
         until: field("until", "Until").of_kind("date").hint("UTC"),
         is_filtered: ["actor", "action", "target", "since", "until"].iter().any(|name| !listing.get(name).is_empty()),
-        pager: if page.count > MOST_COUNTED.into() {
-            listing.pager_of_many(MOST_COUNTED, page.results.len())?
+        pager: if page.count > MAX_COUNTED.into() {
+            listing.pager_of_many(MAX_COUNTED, page.results.len())?
         } else {
             listing.pager(page.count)?
         },
@@ -90,16 +90,16 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
     Ok(html(status, &page))
 }
 
-/// The entries that concern somebody.
+/// The link to the entries about a user.
 pub fn link_of_target(target: &str) -> String {
     format!("/console/audit?target={}", utf8_percent_encode(target, QUOTED))
 }
 
 fn row(entry: Entry) -> Row {
     let is_refusal = entry.action == Action::LoginFailed.as_str();
-    let is_of_user = ["user.", "token.", "login"].iter().any(|kind| entry.action.starts_with(kind));
-    // Whoever was refused or deleted need not be there.
-    let is_there = is_of_user && !is_refusal && entry.action != Action::UserDelete.as_str();
+    let set_user = ["user.", "token.", "login"].iter().any(|kind| entry.action.starts_with(kind));
+    // A user who was refused or deleted may not exist.
+    let is_there = set_user && !is_refusal && entry.action != Action::UserDelete.as_str();
     Row {
         at: Moment(entry.at),
         target_link: is_there.then(|| user_link(&entry.target)),

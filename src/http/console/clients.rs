@@ -6,10 +6,10 @@ use askama::Template;
 
 use super::form::FormFaults;
 use super::listing::{Listing, Pager};
-use super::page::{Answered, Frame, Refusal, html, see_other};
-use super::parts::{Confirmation, Field, Moment, MomentOr, SecretPage, client_link, moment_or};
+use super::page::{Frame, PageResult, Refusal, html, see_other};
+use super::signed_in::{SignedIn, posted_form, signed_in};
 use super::tokens::grace_of;
-use super::visitor::{Visitor, posted, visitor};
+use super::widgets::{Confirmation, Field, Moment, MomentOr, SecretPage, client_link, moment_or};
 use crate::domain::client::{Client, ClientSecret};
 use crate::http::AppState;
 use crate::service::RotateOptions;
@@ -48,10 +48,10 @@ struct RotatePage {
 }
 
 /// The list.
-pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered {
-    let visitor = visitor(&request, &state).await?;
+pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
+    let signed_in = signed_in(&request, &state).await?;
     let listing = Listing::of(&request)?;
-    let page = state.service.accounts.list_clients(listing.page, &visitor.superuser()?).await?;
+    let page = state.service.accounts.list_clients(listing.page, &signed_in.superuser()?).await?;
     let row = |client: Client| Row {
         link: client_link(&client.client_id),
         client_id: client.client_id,
@@ -59,43 +59,43 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered 
         rotated: moment_or(client.rotated_at, "never"),
     };
     let page = ClientsPage {
-        frame: visitor.frame("Clients", "clients"),
+        frame: signed_in.frame("Clients", "clients"),
         pager: listing.pager(page.count)?,
         rows: page.results.into_iter().map(row).collect(),
     };
     Ok(html(StatusCode::OK, &page))
 }
 
-/// The form for a new one.
-pub async fn new(request: HttpRequest, state: web::Data<AppState>) -> Answered {
-    let visitor = visitor(&request, &state).await?;
-    visitor.superuser()?;
-    Ok(form_page(&visitor, StatusCode::OK, "", &FormFaults::default()))
+/// The form for a new client.
+pub async fn new(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
+    let signed_in = signed_in(&request, &state).await?;
+    signed_in.superuser()?;
+    Ok(form_page(&signed_in, StatusCode::OK, "", &FormFaults::default()))
 }
 
 /// Registers a client and shows its secret.
-pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> Answered {
-    let (visitor, form) = posted(&request, payload, &state).await?;
+pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> PageResult {
+    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let client_id = form.text("client_id");
-    let superuser = visitor.superuser()?;
+    let superuser = signed_in.superuser()?;
     let made = state.service.accounts.create_client(&client_id, &superuser);
-    match visitor.once(&request, &form, &state, made).await? {
-        Ok(secret) => Ok(shown(&visitor, &client_id, &secret, &format!("{client_id} was registered."))),
-        Err(error) => Ok(form_page(&visitor, StatusCode::BAD_REQUEST, &client_id, &FormFaults::of(error)?)),
+    match signed_in.run_once(&request, &form, &state, made).await? {
+        Ok(secret) => Ok(shown(&signed_in, &client_id, &secret, &format!("{client_id} was registered."))),
+        Err(error) => Ok(form_page(&signed_in, StatusCode::BAD_REQUEST, &client_id, &FormFaults::of(error)?)),
     }
 }
 
-/// Asks once more, and how long the old secret is to go on.
+/// Asks for confirmation, and how long the old secret stays valid.
 pub async fn confirm_rotate(
     request: HttpRequest,
     client_id: web::Path<String>,
     state: web::Data<AppState>,
-) -> Answered {
-    let visitor = visitor(&request, &state).await?;
-    let client_id = state.service.accounts.client(&client_id, &visitor.superuser()?).await?.client_id;
+) -> PageResult {
+    let signed_in = signed_in(&request, &state).await?;
+    let client_id = state.service.accounts.client(&client_id, &signed_in.superuser()?).await?.client_id;
     let page = RotatePage {
-        frame: visitor.frame(&format!("Rotate {client_id}"), "clients"),
-        form_token: visitor.form_token(),
+        frame: signed_in.frame(&format!("Rotate {client_id}"), "clients"),
+        form_token: signed_in.form_token(),
         client_id,
     };
     Ok(html(StatusCode::OK, &page))
@@ -107,32 +107,32 @@ pub async fn rotate(
     client_id: web::Path<String>,
     payload: web::Payload,
     state: web::Data<AppState>,
-) -> Answered {
-    let (visitor, form) = posted(&request, payload, &state).await?;
+) -> PageResult {
+    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let options = RotateOptions { grace: grace_of(&form)?, ..RotateOptions::default() };
-    let superuser = visitor.superuser()?;
+    let superuser = signed_in.superuser()?;
     let rotated = state.service.accounts.rotate_client(&client_id, options, &superuser);
-    let (secret, old_until) = visitor.once(&request, &form, &state, rotated).await??;
+    let (secret, old_until) = signed_in.run_once(&request, &form, &state, rotated).await??;
     let old = match old_until.map(Moment) {
-        Some(until) => format!("the old one goes on until {}", until.text()),
-        None => "the old one is dead".to_owned(),
+        Some(until) => format!("the old one stays valid until {}", until.text()),
+        None => "the old one no longer works".to_owned(),
     };
-    Ok(shown(&visitor, &client_id, &secret, &format!("{client_id} has a new secret; {old}.")))
+    Ok(shown(&signed_in, &client_id, &secret, &format!("{client_id} has a new secret; {old}.")))
 }
 
-/// Asks once more.
+/// Asks for confirmation.
 pub async fn confirm_delete(
     request: HttpRequest,
     client_id: web::Path<String>,
     state: web::Data<AppState>,
-) -> Answered {
-    let visitor = visitor(&request, &state).await?;
-    let client_id = state.service.accounts.client(&client_id, &visitor.superuser()?).await?.client_id;
+) -> PageResult {
+    let signed_in = signed_in(&request, &state).await?;
+    let client_id = state.service.accounts.client(&client_id, &signed_in.superuser()?).await?.client_id;
     let page = Confirmation {
-        frame: visitor.frame(&format!("Delete {client_id}"), "clients"),
-        form_token: visitor.form_token(),
+        frame: signed_in.frame(&format!("Delete {client_id}"), "clients"),
+        form_token: signed_in.form_token(),
         question: format!("Delete {client_id}?"),
-        sentence: "Whatever uses this client's secret will be refused from then on.",
+        sentence: "Every request with this client's secret will be refused.",
         back: CLIENTS.into(),
     };
     Ok(html(StatusCode::OK, &page))
@@ -145,27 +145,27 @@ pub async fn delete(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Refusal> {
-    let (visitor, _) = posted(&request, payload, &state).await?;
-    state.service.accounts.delete_client(&client_id, &visitor.superuser()?).await?;
-    visitor.notify(&state, format!("{client_id} was deleted.")).await;
+    let (signed_in, _) = posted_form(&request, payload, &state).await?;
+    state.service.accounts.delete_client(&client_id, &signed_in.superuser()?).await?;
+    signed_in.notify(&state, format!("{client_id} was deleted.")).await;
     Ok(see_other(CLIENTS))
 }
 
-fn form_page(visitor: &Visitor, status: StatusCode, client_id: &str, faults: &FormFaults) -> HttpResponse {
+fn form_page(signed_in: &SignedIn, status: StatusCode, client_id: &str, faults: &FormFaults) -> HttpResponse {
     let hint = "How the service will name itself; visible ASCII characters without a colon";
     let page = NewClientPage {
-        frame: visitor.frame("New client", "clients"),
-        form_token: visitor.form_token(),
+        frame: signed_in.frame("New client", "clients"),
+        form_token: signed_in.form_token(),
         client_id: Field::text("client_id", "Client id", client_id).required().first().hint(hint).with(faults),
     };
     html(status, &page)
 }
 
-fn shown(visitor: &Visitor, client_id: &str, secret: &ClientSecret, what: &str) -> HttpResponse {
+fn shown(signed_in: &SignedIn, client_id: &str, secret: &ClientSecret, what: &str) -> HttpResponse {
     let page = SecretPage {
-        frame: visitor.frame("Client secret", "clients"),
+        frame: signed_in.frame("Client secret", "clients"),
         heading: format!("The secret of {client_id}"),
-        sentence: format!("{what} The secret is shown this once: copy it now."),
+        sentence: format!("{what} The secret is shown only once: copy it now."),
         label: "Secret",
         secret: secret.expose().to_owned(),
         back: CLIENTS.into(),

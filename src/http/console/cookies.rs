@@ -1,4 +1,4 @@
-//! The console's two cookies: the session, and what the sign-in form is bound to before there is one.
+//! The console's two cookies: the session, and the one that the sign-in form is bound to before there is a session.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{COOKIE, HeaderValue};
@@ -10,15 +10,16 @@ use crate::http::edge::is_https;
 /// A cookie of ours. Both hold a key of the same kind.
 #[derive(Clone, Copy)]
 pub enum Cookie {
-    /// Whoever sends it is signed in.
+    /// The session of a signed-in user.
     Session,
-    /// A sign-in form was shown to whoever sends it. Not the session's: a link from another site leads to that form
-    /// without the session's cookie, and must not overwrite it.
+    /// The browser that was shown a sign-in form. It is not the session's cookie: a link from another site leads to
+    /// that form without the session's cookie, and must not overwrite it.
     Form,
 }
 
 impl Cookie {
-    /// Under HTTPS with the prefix by which browsers refuse it from anywhere else. Not `__Host-`: that demands `Path=/`.
+    /// Under HTTPS the name has a prefix: browsers then accept the cookie only from a secure origin. Not `__Host-`,
+    /// which requires `Path=/`.
     const fn name(self, https: bool) -> &'static str {
         match (self, https) {
             (Self::Session, true) => "__Secure-jeton_console",
@@ -31,19 +32,19 @@ impl Cookie {
     /// What the browser sent.
     pub fn sent(self, request: &HttpRequest, state: &AppState) -> Option<SessionKey> {
         let name = self.name(is_https(request, state));
-        // Bytes: other services of the same host set cookies too, and theirs need not be ASCII.
+        // As bytes: cookies of other services on the same host need not be ASCII.
         let headers = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
         let pairs = headers.flat_map(|header| header.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
         let mut values = pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
         values.find_map(|value| SessionKey::parse(str::from_utf8(value).ok()?))
     }
 
-    /// Has the browser keep it until it is closed.
+    /// The header that sets the cookie until the browser is closed.
     pub fn set(self, key: &SessionKey, request: &HttpRequest, state: &AppState) -> HeaderValue {
         self.header(&key.expose(), "", request, state)
     }
 
-    /// Has the browser forget it.
+    /// The header that deletes the cookie.
     pub fn forget(self, request: &HttpRequest, state: &AppState) -> HeaderValue {
         self.header("", "; Max-Age=0", request, state)
     }

@@ -1,38 +1,38 @@
-//! A user to be deleted: asked once more, then done.
+//! Deletes a user, after a confirmation.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
-use super::page::{Answered, html, see_other};
-use super::parts::{Confirmation, user_link};
-use super::visitor::{posted, visitor};
+use super::page::{PageResult, html, see_other};
+use super::signed_in::{posted_form, signed_in};
+use super::widgets::{Confirmation, user_link};
 use crate::http::AppState;
 
-/// The question.
-pub async fn confirm(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> Answered {
-    let visitor = visitor(&request, &state).await?;
-    let user = state.service.accounts.user(&username, &visitor.caller).await?;
-    visitor.caller.require_power_over(&user)?;
+/// Asks for confirmation.
+pub async fn confirm(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> PageResult {
+    let signed_in = signed_in(&request, &state).await?;
+    let user = state.service.accounts.user(&username, &signed_in.caller).await?;
+    signed_in.caller.require_power_over(&user)?;
     let page = Confirmation {
-        frame: visitor.frame(&format!("Delete {}", user.username), "users"),
-        form_token: visitor.form_token(),
+        frame: signed_in.frame(&format!("Delete {}", user.username), "users"),
+        form_token: signed_in.form_token(),
         question: format!("Delete {}?", user.username),
-        sentence: "The account and all of its tokens will be gone for good. To keep the account and lock it, \
-                   deactivate it instead.",
+        sentence: "The account and all of its tokens will be deleted permanently. To keep the account but lock \
+                   it, deactivate it instead.",
         back: user_link(&user.username),
     };
     Ok(html(StatusCode::OK, &page))
 }
 
-/// The deed.
+/// Deletes the user.
 pub async fn delete(
     request: HttpRequest,
     username: web::Path<String>,
     payload: web::Payload,
     state: web::Data<AppState>,
-) -> Answered {
-    let (visitor, _) = posted(&request, payload, &state).await?;
-    state.service.accounts.delete_user(&username, &visitor.caller).await?;
-    visitor.notify(&state, format!("{username} was deleted.")).await;
+) -> PageResult {
+    let (signed_in, _) = posted_form(&request, payload, &state).await?;
+    state.service.accounts.delete_user(&username, &signed_in.caller).await?;
+    signed_in.notify(&state, format!("{username} was deleted.")).await;
     Ok(see_other("/console/users"))
 }

@@ -1,4 +1,4 @@
-//! Forms as browsers send them.
+//! Submitted forms.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
@@ -14,40 +14,40 @@ pub struct Form {
 }
 
 impl Form {
-    /// The field that says which session's page the form is of.
+    /// The field with the form token, which is bound to the session.
     pub const TOKEN: &'static str = "form_token";
 
-    /// Whether it is of our own site, if the browser says whose.
+    /// Checks that the form comes from the same origin, if the browser says so.
     ///
     /// # Errors
     /// 403.
-    pub fn of_our_site(request: &HttpRequest) -> Result<(), Refusal> {
+    pub fn require_same_origin(request: &HttpRequest) -> Result<(), Refusal> {
         match request.headers().get("Sec-Fetch-Site") {
-            Some(site) if site != "same-origin" => Err(Refusal::foreign_form()),
+            Some(site) if site != "same-origin" => Err(Refusal::invalid_form()),
             _ => Ok(()),
         }
     }
 
-    /// Reads a form of somebody who is not signed in.
+    /// Reads a form of a browser that is not signed in.
     pub async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, Refusal> {
-        Self::of_our_site(request)?;
+        Self::require_same_origin(request)?;
         Self::parse(request, &body::read(request, payload, body::MAX_BODY).await?)
     }
 
-    /// Reads a form of somebody who is, and whose site was looked at.
-    pub async fn read_known(request: &HttpRequest, payload: web::Payload) -> Result<Self, Refusal> {
-        Self::parse(request, &body::read_known(request, payload, body::MAX_BODY).await?)
+    /// Reads a form of a signed-in user, whose origin was checked.
+    pub async fn read_authenticated(request: &HttpRequest, payload: web::Payload) -> Result<Self, Refusal> {
+        Self::parse(request, &body::read_authenticated(request, payload, body::MAX_BODY).await?)
     }
 
     fn parse(request: &HttpRequest, body: &[u8]) -> Result<Self, Refusal> {
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") && !body.is_empty() {
-            let sentence = "This page takes forms only.";
+            let sentence = "This page accepts only forms.";
             return Err(Refusal::Page(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence.into()));
         }
         let pairs = body::form(body, Charset::Known(encoding_rs::UTF_8));
-        // Nobody types it, and a database may not take it.
+        // Nobody types a null character, and PostgreSQL does not store it.
         if pairs.iter().any(|(_, value)| value.contains('\0')) {
             return Err(Refusal::Page(StatusCode::BAD_REQUEST, "Null characters are not allowed.".into()));
         }
@@ -59,13 +59,13 @@ impl Form {
         self.pairs.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    /// A field's text without blanks round it.
+    /// A field's text, trimmed.
     pub fn text(&self, name: &str) -> String {
         self.get(name).trim().to_owned()
     }
 
-    /// Whether a box was ticked.
-    pub fn ticked(&self, name: &str) -> bool {
+    /// Whether a check box was checked.
+    pub fn is_checked(&self, name: &str) -> bool {
         !self.get(name).is_empty()
     }
 
@@ -75,12 +75,12 @@ impl Form {
     }
 }
 
-/// What is wrong with a form, to be said beside its fields.
+/// The faults of a form, shown beside its fields.
 #[derive(Clone, Default)]
 pub struct FormFaults(Faults);
 
 impl FormFaults {
-    /// The faults of a form that was refused; whatever else went wrong passes through.
+    /// The faults of a refused form. Other errors are passed on.
     pub fn of(error: Error) -> Result<Self, Refusal> {
         match error {
             Error::Invalid(faults) => Ok(Self(faults)),
@@ -93,14 +93,14 @@ impl FormFaults {
         self.0.fields().is_empty()
     }
 
-    /// Those of one field, in one text.
+    /// The faults of one field, as one text.
     pub fn on(&self, name: &str) -> String {
         let messages = self.0.fields().iter().find(|(field, _)| field == name);
         messages.map_or_else(String::new, |(_, messages)| messages.join(" "))
     }
 
-    /// Those that concern no single field.
-    pub fn elsewhere(&self) -> String {
+    /// The faults that belong to no field.
+    pub fn non_field(&self) -> String {
         self.on(Faults::NON_FIELD)
     }
 }

@@ -9,12 +9,12 @@ use percent_encoding::utf8_percent_encode;
 use super::page::Refusal;
 use crate::domain::page::PageRequest;
 use crate::http::drf::body::{Charset, form};
-use crate::http::drf::pages::QUOTED;
+use crate::http::drf::pagination::QUOTED;
 
 /// How many rows a page has.
 const PAGE_SIZE: u32 = 25;
 
-/// The query of a list's page.
+/// The query string of a list.
 pub struct Listing {
     path: String,
     pairs: Vec<(String, String)>,
@@ -29,7 +29,7 @@ pub struct Pager {
     number: u32,
     first: i64,
     last: i64,
-    /// How many rows there are, in words.
+    /// How many rows there are, as text.
     all: String,
     previous: Option<String>,
     next: Option<String>,
@@ -39,7 +39,7 @@ impl HtmlSafe for Pager {}
 
 impl Listing {
     /// # Errors
-    /// 404 for a page that cannot be.
+    /// 404 for a page number that is not valid.
     pub fn of(request: &HttpRequest) -> Result<Self, Refusal> {
         let pairs = form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8));
         let listing = Self { path: request.path().to_owned(), pairs, page: PageRequest { number: 1, size: PAGE_SIZE } };
@@ -50,12 +50,12 @@ impl Listing {
         Ok(Self { page: PageRequest { number, size: PAGE_SIZE }, ..listing })
     }
 
-    /// A parameter without blanks round it; empty when it is missing.
+    /// A parameter, trimmed; empty if it is missing.
     pub fn get(&self, name: &str) -> &str {
         self.pairs.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
     }
 
-    /// The links, for a list of so many rows.
+    /// The links for a list of `count` rows.
     ///
     /// # Errors
     /// 404 for a page past the end.
@@ -69,7 +69,7 @@ impl Listing {
         Ok(self.links(end.min(count), count.to_string(), end < count))
     }
 
-    /// The links, for a list of more than `most` rows, of which this page has so many.
+    /// The links for a list of more than `most` rows, of which this page shows `rows`.
     ///
     /// # Errors
     /// 404 for a page past the end.
@@ -94,7 +94,8 @@ impl Listing {
         }
     }
 
-    /// The same list with another value of one parameter; from its first page, when that is not the page's number.
+    /// A link to the same list with one parameter changed. It starts at the first page, unless that parameter is
+    /// `page`.
     pub fn link(&self, name: &str, value: &str) -> String {
         let kept = self.pairs.iter().filter(|(known, value)| known != name && known != "page" && !value.is_empty());
         let pairs = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain([(name, value)]);
@@ -105,5 +106,5 @@ impl Listing {
 }
 
 fn no_such_page() -> Refusal {
-    Refusal::Page(StatusCode::NOT_FOUND, "There is no such page of this list.".into())
+    Refusal::Page(StatusCode::NOT_FOUND, "This list has no such page.".into())
 }

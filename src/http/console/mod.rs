@@ -1,6 +1,5 @@
-//! `/console/`: the admin's web pages, for staff in a browser. Pages are made here and work without a script.
+//! `/console/`: web pages for staff. They are rendered on the server and work without a script.
 
-mod account;
 mod assets;
 mod audit;
 mod clients;
@@ -11,14 +10,15 @@ mod listing;
 mod new_user;
 mod overview;
 mod page;
-mod parts;
 mod sign_in;
 mod sign_out;
+mod signed_in;
 mod token_form;
 mod tokens;
 mod user;
+mod user_form;
 mod users;
-mod visitor;
+mod widgets;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -26,7 +26,7 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{Resource, Route, guard, web};
 
-/// Every page there is.
+/// The routes of the console.
 pub fn routes(config: &mut web::ServiceConfig) {
     // With and without its trailing slash, and with the methods that it says it allows in every answer.
     let at = |path: &str, allow: &'static str, routes: Vec<Route>| {
@@ -36,9 +36,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
     };
     let page = |path, handler| at(path, "GET, HEAD", vec![handler]);
     let verb = |path, handler| at(path, "POST", vec![handler]);
-    let form = |path, shown, posted| at(path, "GET, HEAD, POST", vec![shown, posted]);
+    let form = |path, shown, posted_form| at(path, "GET, HEAD, POST", vec![shown, posted_form]);
     let console = web::scope("/console")
-        .wrap(from_fn(guarded))
+        .wrap(from_fn(with_security_headers))
         .service(page("", get().to(overview::show)))
         .service(form("/sign-in", get().to(sign_in::show), web::post().to(sign_in::sign_in)))
         .service(verb("/sign-out", web::post().to(sign_out::sign_out)))
@@ -73,8 +73,8 @@ fn get() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// What keeps others out of these pages: no script, style or frame of theirs, no copy in anybody's cache.
-const GUARDS: [(HeaderName, &str); 5] = [
+/// Security headers of all pages: no foreign scripts, styles or frames.
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (
         HeaderName::from_static("content-security-policy"),
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -82,18 +82,18 @@ const GUARDS: [(HeaderName, &str); 5] = [
     ),
     (HeaderName::from_static("x-content-type-options"), "nosniff"),
     (HeaderName::from_static("x-frame-options"), "DENY"),
-    // Not `no-referrer`: with it browsers say no more that a form comes from the same site.
+    // Not `no-referrer`: with it browsers no longer say that a form comes from the same origin.
     (HeaderName::from_static("referrer-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-async fn guarded(
+async fn with_security_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
-    for (name, value) in GUARDS {
+    for (name, value) in SECURITY_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if !headers.contains_key(CACHE_CONTROL) {

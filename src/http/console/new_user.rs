@@ -1,14 +1,14 @@
-//! A user to be made.
+//! Creates a user.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::account::Account;
 use super::form::FormFaults;
-use super::page::{Answered, Frame, html, see_other};
-use super::parts::{Field, user_link};
-use super::visitor::{Visitor, posted, visitor};
+use super::page::{Frame, PageResult, html, see_other};
+use super::signed_in::{SignedIn, posted_form, signed_in};
+use super::user_form::UserForm;
+use super::widgets::{Field, user_link};
 use crate::domain::password::Password;
 use crate::domain::user::NewUser;
 use crate::http::AppState;
@@ -20,22 +20,22 @@ struct NewUserPage {
     form_token: String,
     fault: String,
     fields: Vec<Field>,
-    account: Account,
+    user_form: UserForm,
     may_grant: bool,
 }
 
 /// The empty form.
-pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> Answered {
-    let visitor = visitor(&request, &state).await?;
-    Ok(page(&visitor, StatusCode::OK, Account::default(), &FormFaults::default()))
+pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
+    let signed_in = signed_in(&request, &state).await?;
+    Ok(page(&signed_in, StatusCode::OK, UserForm::default(), &FormFaults::default()))
 }
 
 /// Makes the user.
-pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> Answered {
-    let (visitor, form) = posted(&request, payload, &state).await?;
-    let account = Account::wanted(&form);
+pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> PageResult {
+    let (signed_in, form) = posted_form(&request, payload, &state).await?;
+    let user_form = UserForm::wanted(&form);
     let password = form.get("password");
-    let wanted = account.clone();
+    let wanted = user_form.clone();
     let user = NewUser {
         username: wanted.username,
         profile: wanted.profile,
@@ -45,29 +45,29 @@ pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Dat
         groups: wanted.groups,
         password: (!password.is_empty()).then(|| Password::new(password.to_owned())),
     };
-    let made = state.service.accounts.create_user(user.into(), &visitor.caller);
-    match visitor.once(&request, &form, &state, made).await? {
+    let made = state.service.accounts.create_user(user.into(), &signed_in.caller);
+    match signed_in.run_once(&request, &form, &state, made).await? {
         Ok(user) => {
-            visitor.notify(&state, format!("{} was made.", user.username)).await;
+            signed_in.notify(&state, format!("{} was created.", user.username)).await;
             Ok(see_other(&user_link(&user.username)))
         }
-        Err(error) => Ok(page(&visitor, StatusCode::BAD_REQUEST, account, &FormFaults::of(error)?)),
+        Err(error) => Ok(page(&signed_in, StatusCode::BAD_REQUEST, user_form, &FormFaults::of(error)?)),
     }
 }
 
-fn page(visitor: &Visitor, status: StatusCode, account: Account, faults: &FormFaults) -> HttpResponse {
-    let mut fields = account.other_fields(faults);
+fn page(signed_in: &SignedIn, status: StatusCode, user_form: UserForm, faults: &FormFaults) -> HttpResponse {
+    let mut fields = user_form.other_fields(faults);
     let hint = "At least 8 characters. Empty: the user cannot log in until a password is set";
     let password = Field::password("Password", "new-password").hint(hint).with(faults);
-    let name = account.name_field(faults);
+    let name = user_form.name_field(faults);
     fields.splice(0..0, [if faults.is_empty() { name.first() } else { name }, password]);
     let page = NewUserPage {
-        frame: visitor.frame("New user", "users"),
-        form_token: visitor.form_token(),
-        fault: faults.elsewhere(),
+        frame: signed_in.frame("New user", "users"),
+        form_token: signed_in.form_token(),
+        fault: faults.non_field(),
         fields,
-        account,
-        may_grant: visitor.is_superuser(),
+        user_form,
+        may_grant: signed_in.is_superuser(),
     };
     html(status, &page)
 }

@@ -1,14 +1,14 @@
-//! The first page: how many, how busy, how well.
+//! The overview: counts, logins of the last day, the state of this node.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
-use super::page::{Answered, Frame, html};
-use super::visitor::visitor;
+use super::page::{Frame, PageResult, html};
+use super::signed_in::signed_in;
 use crate::http::AppState;
 use crate::service::Overview;
-use crate::store::{HourOfLogins, MOST_COUNTED};
+use crate::store::{HourOfLogins, MAX_COUNTED};
 
 #[derive(Template)]
 #[template(path = "console/overview.html")]
@@ -22,14 +22,14 @@ struct OverviewPage {
     version: &'static str,
 }
 
-/// The picture of a day's logins.
+/// The chart of a day's logins.
 struct Logins {
     good: String,
     refused: String,
     bars: Vec<Bar>,
 }
 
-/// One hour: from the bottom of the picture up, the good ones, and the refused ones on top of them.
+/// One hour: a bar of good logins, and refused logins on top of it.
 struct Bar {
     x: usize,
     good_y: i64,
@@ -39,7 +39,7 @@ struct Bar {
     title: String,
 }
 
-/// Something about this node that is well or not.
+/// A health check of this node.
 struct Check {
     name: &'static str,
     is_well: bool,
@@ -48,11 +48,11 @@ struct Check {
 }
 
 /// The overview.
-pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> Answered {
-    let visitor = visitor(&request, &state).await?;
-    let overview = state.service.node.overview(&visitor.caller).await?;
+pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
+    let signed_in = signed_in(&request, &state).await?;
+    let overview = state.service.node.overview(&signed_in.caller).await?;
     let page = OverviewPage {
-        frame: visitor.frame("Overview", "overview"),
+        frame: signed_in.frame("Overview", "overview"),
         users: overview.users.map_or_else(unknown, |users| number(users.all)),
         inactive: overview.users.map_or(0, |users| users.inactive),
         tokens: overview.live_tokens.map_or_else(unknown, number),
@@ -67,21 +67,21 @@ fn unknown() -> String {
     "\u{2013}".into()
 }
 
-/// With a comma between thousands; a plus where nobody counted on.
+/// A number with thousands separators, and a plus if counting stopped there.
 fn number(count: i64) -> String {
     let digits = count.to_string();
     let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
-    let plus = if count >= MOST_COUNTED { "+" } else { "" };
+    let plus = if count >= MAX_COUNTED { "+" } else { "" };
     format!("{}{plus}", groups.join(","))
 }
 
-/// The height of the picture, and the width of an hour in it.
+/// The height of the chart, and the width of an hour in it.
 const HEIGHT: i64 = 96;
 const HOUR_WIDTH: usize = 20;
 
 fn picture(hours: &[HourOfLogins]) -> Logins {
     let most = hours.iter().map(|hour| hour.good + hour.refused).max().unwrap_or(0).max(1);
-    // Even one among thousands is seen.
+    // One login among thousands is still visible.
     let height = |count: i64| if count == 0 { 0 } else { (count * (HEIGHT - 4) / most).max(2) };
     let bars = hours.iter().enumerate().map(|(at, hour)| {
         let (good, refused) = (height(hour.good), height(hour.refused));
@@ -116,13 +116,13 @@ fn checks(overview: &Overview) -> Vec<Check> {
     let freshness = Check {
         name: "Freshness",
         is_well: node.is_fresh,
-        word: if node.is_fresh { "proven" } else { "not proven" }.into(),
-        more: match (node.proof_age, node.is_fresh) {
-            (Some(age), true) => format!("every change of {} ms ago and before has been heard", age.as_millis()),
+        word: if node.is_fresh { "in sync" } else { "not in sync" }.into(),
+        more: match (node.sync_age, node.is_fresh) {
+            (Some(age), true) => format!("all changes up to {} ms ago have arrived", age.as_millis()),
             (Some(age), false) => {
-                format!("last {} s ago: until it is again, each request asks the database", age.as_secs())
+                format!("last in sync {} s ago: each request asks the database meanwhile", age.as_secs())
             }
-            (None, _) => "never yet: each request asks the database".into(),
+            (None, _) => "not yet: each request asks the database".into(),
         },
     };
     let cache = Check {
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn numbers_are_read_at_a_glance() {
-        for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (99_999, "99,999"), (MOST_COUNTED, "100,000+")] {
+        for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (99_999, "99,999"), (MAX_COUNTED, "100,000+")] {
             assert_eq!(number(count), text);
         }
     }

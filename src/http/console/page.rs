@@ -1,4 +1,4 @@
-//! Pages, what frames them, and the pages of errors.
+//! Pages, the frame around them, and error pages.
 
 use std::fmt;
 
@@ -11,57 +11,57 @@ use crate::http::error::HttpError;
 use crate::service::Error;
 use crate::store::StoreError;
 
-/// What stands round every page.
+/// The frame around every page: title, navigation, notice.
 pub struct Frame {
-    /// Of the window.
+    /// The window's title.
     pub title: String,
-    /// Which link of the navigation leads here; empty: none.
+    /// The navigation link of this page; empty: none.
     pub section: &'static str,
-    /// Who is signed in.
-    pub who: Option<Who>,
-    /// What they are told once.
+    /// The signed-in user.
+    pub who: Option<CurrentUser>,
+    /// A notice that is shown once.
     pub notice: Option<String>,
 }
 
-/// What a page says of who is signed in.
-pub struct Who {
+/// The signed-in user, as the frame shows them.
+pub struct CurrentUser {
     pub username: String,
     /// Where their own page is.
     pub link: String,
     pub is_superuser: bool,
-    /// For the button that signs out.
+    /// The form token of the sign-out button.
     pub form_token: String,
 }
 
 impl Frame {
-    /// Round a page for whoever it may be.
+    /// The frame of a page without a signed-in user.
     pub fn plain(title: &str) -> Self {
         Self { title: title.to_owned(), section: "", who: None, notice: None }
     }
 }
 
-/// A page that is made.
+/// Renders a page.
 pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
     let text = page.render().expect("templates render into memory");
     HttpResponse::build(status).content_type(ContentType::html()).body(text)
 }
 
-/// On to another page, with GET.
+/// 303: redirects to another page.
 pub fn see_other(location: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, location)).finish()
 }
 
 /// A page, or why there is none.
-pub type Answered = Result<HttpResponse, Refusal>;
+pub type PageResult = Result<HttpResponse, Refusal>;
 
 /// Why a request gets no page of its own.
 #[derive(Debug)]
 pub enum Refusal {
-    /// Nobody is signed in: the way to the form for that.
+    /// Nobody is signed in: redirects to the sign-in form.
     SignIn(String),
-    /// A status and what to say.
+    /// A status and a message.
     Page(StatusCode, String),
-    /// A verb refused.
+    /// An error of the service.
     Service(Error),
     /// The body could not be read.
     Body(HttpError),
@@ -72,9 +72,9 @@ impl Refusal {
         Error::NotFound.into()
     }
 
-    /// 403 for a form that is of no page of theirs.
-    pub fn foreign_form() -> Self {
-        let sentence = "This form is not valid any more. Go back, reload the page and try again.";
+    /// 403 for a form without a token of this session.
+    pub fn invalid_form() -> Self {
+        let sentence = "This form is no longer valid. Go back, reload the page and try again.";
         Self::Page(StatusCode::FORBIDDEN, sentence.into())
     }
 }
@@ -126,7 +126,7 @@ fn service_page(error: &Error) -> HttpResponse {
     let (status, sentence) = match error {
         Error::NotAuthenticated(_) => (StatusCode::UNAUTHORIZED, error.to_string()),
         Error::PermissionDenied | Error::TokenLimit => (StatusCode::FORBIDDEN, error.to_string()),
-        Error::NotFound => (StatusCode::NOT_FOUND, "There is no such page, or what it was about is gone.".into()),
+        Error::NotFound => (StatusCode::NOT_FOUND, "This page does not exist, or what it showed was deleted.".into()),
         Error::Invalid(faults) => (StatusCode::BAD_REQUEST, faults.to_string()),
         Error::LoginRefused(_) => (StatusCode::BAD_REQUEST, error.to_string()),
         Error::Conflict(sentence) => (StatusCode::CONFLICT, sentence.clone()),
@@ -141,7 +141,8 @@ fn service_page(error: &Error) -> HttpResponse {
         }
         Error::Store(error @ StoreError::Disk(_)) => {
             log::log!(error.level(), "{error}");
-            let sentence = "Nothing can be changed now, for the database's disk is full. Try again when there is room.";
+            let sentence =
+                "Nothing can be changed now, because the database's disk is full. Try again when there is room.";
             (StatusCode::SERVICE_UNAVAILABLE, sentence.into())
         }
         Error::Store(error) if error.is_passing() => {
@@ -150,7 +151,7 @@ fn service_page(error: &Error) -> HttpResponse {
         }
         Error::Store(error) => {
             log::error!("{error}");
-            (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here; the log says what.".into())
+            (StatusCode::INTERNAL_SERVER_ERROR, "An internal error occurred. The log has the details.".into())
         }
     };
     let mut page = error_page(status, &sentence);
@@ -160,7 +161,7 @@ fn service_page(error: &Error) -> HttpResponse {
     page
 }
 
-/// How long somebody has to wait who failed too often.
+/// The message after too many failed attempts.
 pub fn throttled(wait: std::time::Duration) -> String {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     let unit = if seconds == 1 { "second" } else { "seconds" };
@@ -181,13 +182,13 @@ fn error_page(status: StatusCode, sentence: &str) -> HttpResponse {
     html(status, &ErrorPage { frame: Frame::plain(heading), status: status.as_u16(), heading, sentence })
 }
 
-/// A path below `/console/` that is none of ours.
-pub async fn not_found() -> Answered {
+/// 404 for a path below `/console/` that has no route.
+pub async fn not_found() -> PageResult {
     Err(Refusal::not_found())
 }
 
-/// What a page does not do.
-pub async fn other_method(request: HttpRequest) -> Answered {
-    let sentence = format!("This page does nothing with {}.", request.method());
+/// 405 for a method that a page does not support.
+pub async fn other_method(request: HttpRequest) -> PageResult {
+    let sentence = format!("This page does not support {}.", request.method());
     Err(Refusal::Page(StatusCode::METHOD_NOT_ALLOWED, sentence))
 }

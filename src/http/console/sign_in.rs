@@ -1,4 +1,4 @@
-//! The way in.
+//! The sign-in page.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::SET_COOKIE;
@@ -7,14 +7,14 @@ use askama::Template;
 
 use super::cookies::Cookie;
 use super::form::{Form, FormFaults};
-use super::page::{Answered, Frame, html, see_other, throttled};
-use super::parts::Field;
+use super::page::{Frame, PageResult, html, see_other, throttled};
+use super::widgets::Field;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
 use crate::http::AppState;
 use crate::http::drf::query::Query;
 use crate::http::edge::client_address;
-use crate::logging::Request;
+use crate::logging::RequestContext;
 use crate::service::{Error, Faults, Login};
 
 #[derive(Template)]
@@ -28,8 +28,8 @@ struct SignInPage {
     password: Field,
 }
 
-/// The form; who is signed in already goes on.
-pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> Answered {
+/// The form. A user who is signed in already is redirected.
+pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
     let query = Query::of(&request);
     let next = query.get("next").trim();
     if let Some(key) = Cookie::Session.sent(&request, &state)
@@ -41,13 +41,13 @@ pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> Answered 
 }
 
 /// Signs in.
-pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> Answered {
+pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> PageResult {
     let form = Form::read(&request, payload).await?;
     let (username, next) = (form.text("username"), form.get("next"));
     let again = |status, faults: &FormFaults| page(&request, &state, status, &username, next, faults);
     let bound = Cookie::Form.sent(&request, &state).is_some_and(|key| key.made(form.get(Form::TOKEN)));
     if !bound {
-        return Ok(again(StatusCode::FORBIDDEN, &elsewhere("This form was open for too long. Please try again.")));
+        return Ok(again(StatusCode::FORBIDDEN, &non_field("This form was open for too long. Please try again.")));
     }
     let password = form.get("password");
     let mut faults = Faults::default();
@@ -67,12 +67,12 @@ pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Da
     let key = match state.service.sign_in.sign_in(login).await {
         Ok(key) => key,
         Err(Error::Throttled(wait)) => {
-            return Ok(again(StatusCode::TOO_MANY_REQUESTS, &elsewhere(&throttled(wait))));
+            return Ok(again(StatusCode::TOO_MANY_REQUESTS, &non_field(&throttled(wait))));
         }
         Err(error) => return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?)),
     };
-    Request::is_of_user(&username);
-    // Whoever was signed in here before is not any more.
+    RequestContext::set_user(&username);
+    // The browser's previous session ends.
     if let Some(old) = Cookie::Session.sent(&request, &state) {
         state.service.sign_in.sign_out(&old).await?;
     }
@@ -82,7 +82,7 @@ pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Da
     Ok(answer)
 }
 
-fn elsewhere(sentence: &str) -> FormFaults {
+fn non_field(sentence: &str) -> FormFaults {
     let mut faults = Faults::default();
     faults.add(Faults::NON_FIELD, sentence);
     faults.into()
@@ -104,7 +104,7 @@ fn page(
         frame: Frame::plain("Sign in"),
         form_token: key.form_token(),
         next: inside(next).to_owned(),
-        fault: faults.elsewhere(),
+        fault: faults.non_field(),
         username: if username.is_empty() { name.clone().first() } else { name },
         password: if username.is_empty() { password } else { password.first() },
     };
@@ -115,11 +115,11 @@ fn page(
     answer
 }
 
-/// Where to go after signing in: a page of the console and nowhere else, whoever made the link that leads here.
+/// The page after signing in. Only pages of the console are allowed, so that a link cannot redirect to another site.
 fn inside(next: &str) -> &str {
     const OVERVIEW: &str = "/console/";
     let path = next.split(['?', '#']).next().unwrap_or_default();
-    // What a browser takes for a dot or a slash in a path.
+    // Encoded dots and slashes, which browsers may decode in a path.
     let lower = path.to_ascii_lowercase();
     let is_plain = path.starts_with(OVERVIEW)
         && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')

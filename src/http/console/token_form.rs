@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::form::{Form, FormFaults};
-use super::parts::{Field, Moment, MomentOr, moment_or};
+use super::widgets::{Field, Moment, MomentOr, moment_or};
 use crate::domain::duration;
 use crate::domain::token::TokenFacts;
 use crate::service::Error;
 
-/// A line of the list.
+/// A row of the list.
 pub struct TokenRow {
     pub id: i64,
     pub name: String,
@@ -37,7 +37,7 @@ impl TokenRow {
     }
 }
 
-/// The token that a form asks for.
+/// The form for a named token.
 #[derive(Default)]
 pub struct Wanted {
     pub name: String,
@@ -46,7 +46,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// As it is wanted.
+    /// As submitted.
     pub fn of(form: &Form) -> Self {
         Self { name: form.text("name"), scope: form.text("scope"), expires_in: form.text("expires_in") }
     }
@@ -56,7 +56,7 @@ impl Wanted {
         vec![
             Field::text("name", "Name", &self.name).required().hint("What it is for").with(faults),
             Field::text("scope", "Scope", &self.scope)
-                .hint("Scopes, separated by blanks; may be empty. With jeton:admin it may do here what its user may")
+                .hint("Scopes, separated by spaces; may be empty. With jeton:admin it has its user's rights on jeton")
                 .with(faults),
             Field::text("expires_in", "Expires in", &self.expires_in)
                 .hint("Such as 12h or 90d; empty: never")

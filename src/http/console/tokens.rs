@@ -1,4 +1,4 @@
-//! A user's tokens: made, made anew, revoked.
+//! A user's tokens: create, regenerate, revoke.
 
 use std::time::Duration;
 
@@ -6,36 +6,36 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
 use super::form::{Form, FormFaults};
-use super::page::{Answered, Refusal, html};
-use super::parts::{SecretPage, user_link};
+use super::page::{PageResult, Refusal, html};
+use super::signed_in::{SignedIn, posted_form};
 use super::token_form::Wanted;
 use super::user::{Refused, back, page};
-use super::visitor::{Visitor, posted};
+use super::widgets::{SecretPage, user_link};
 use crate::domain::token::Token;
 use crate::http::AppState;
 use crate::http::admin::grace;
 use crate::http::extract::TokenId;
 use crate::service::{NamedToken, RegenerateOptions};
 
-/// Makes a named token and shows its key.
+/// Creates a named token and shows its key.
 pub async fn create(
     request: HttpRequest,
     username: web::Path<String>,
     payload: web::Payload,
     state: web::Data<AppState>,
-) -> Answered {
-    let (visitor, form) = posted(&request, payload, &state).await?;
+) -> PageResult {
+    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let wanted = Wanted::of(&form);
     let made = async {
         let named =
             NamedToken { name: wanted.name.clone(), scope: wanted.scope.clone(), expires_in: wanted.lifetime()? };
-        state.service.tokens.create_named_token(&username, named, &visitor.caller).await
+        state.service.tokens.create_named_token(&username, named, &signed_in.caller).await
     };
-    match visitor.once(&request, &form, &state, made).await? {
-        Ok((token, _)) => Ok(shown(&visitor, &username, &token, format!("The key of {}", wanted.name))),
+    match signed_in.run_once(&request, &form, &state, made).await? {
+        Ok((token, _)) => Ok(shown(&signed_in, &username, &token, format!("The key of {}", wanted.name))),
         Err(error) => {
             let faults = FormFaults::of(error)?;
-            page(&request, &state, &visitor, &username, Refused::Token(wanted, faults)).await
+            page(&request, &state, &signed_in, &username, Refused::Token(wanted, faults)).await
         }
     }
 }
@@ -46,38 +46,38 @@ pub async fn regenerate(
     username: web::Path<String>,
     payload: web::Payload,
     state: web::Data<AppState>,
-) -> Answered {
-    let (visitor, form) = posted(&request, payload, &state).await?;
-    let options = RegenerateOptions { grace: grace_of(&form)?, all: form.ticked("all") };
-    let made = state.service.tokens.regenerate(&username, options, &visitor.caller);
-    let login = visitor.once(&request, &form, &state, made).await??;
-    Ok(shown(&visitor, &username, &login.token, "The new login key".into()))
+) -> PageResult {
+    let (signed_in, form) = posted_form(&request, payload, &state).await?;
+    let options = RegenerateOptions { grace: grace_of(&form)?, all: form.is_checked("all") };
+    let made = state.service.tokens.regenerate(&username, options, &signed_in.caller);
+    let login = signed_in.run_once(&request, &form, &state, made).await??;
+    Ok(shown(&signed_in, &username, &login.token, "The new login key".into()))
 }
 
-/// How much longer what a form replaces is to live.
+/// How long the replaced token or secret stays valid.
 pub fn grace_of(form: &Form) -> Result<Option<Duration>, Refusal> {
     grace::parse(form.get("grace")).map_err(|fault| Refusal::Page(StatusCode::BAD_REQUEST, fault.into()))
 }
 
-/// Revokes a token of this user's.
+/// Revokes a token of this user.
 pub async fn revoke(
     request: HttpRequest,
     path: web::Path<(String, String)>,
     payload: web::Payload,
     state: web::Data<AppState>,
-) -> Answered {
-    let (visitor, _) = posted(&request, payload, &state).await?;
+) -> PageResult {
+    let (signed_in, _) = posted_form(&request, payload, &state).await?;
     let (username, id) = path.into_inner();
-    state.service.tokens.revoke_token(TokenId::parse(&id)?.0, Some(&username), &visitor.caller).await?;
-    back(&state, &visitor, &username, "The token is revoked.").await
+    state.service.tokens.revoke_token(TokenId::parse(&id)?.0, Some(&username), &signed_in.caller).await?;
+    back(&state, &signed_in, &username, "The token is revoked.").await
 }
 
-/// The answer of the form itself, and the only one: no address leads to a key.
-fn shown(visitor: &Visitor, username: &str, token: &Token, heading: String) -> actix_web::HttpResponse {
+/// The answer to the form itself shows the key. No URL leads to it.
+fn shown(signed_in: &SignedIn, username: &str, token: &Token, heading: String) -> actix_web::HttpResponse {
     let page = SecretPage {
-        frame: visitor.frame(&heading, "users"),
+        frame: signed_in.frame(&heading, "users"),
         heading,
-        sentence: format!("For {username}. It is shown this once: copy it now."),
+        sentence: format!("For {username}. It is shown only once: copy it now."),
         label: "Key",
         secret: token.expose().to_owned(),
         back: user_link(username),

@@ -1,16 +1,16 @@
-//! One user: who they are, their tokens, and all that can be done to them.
+//! A user's page: their fields, their tokens, and all actions.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::account::Account;
 use super::form::FormFaults;
 use super::listing::{Listing, Pager};
-use super::page::{Answered, Frame, Refusal, html, see_other};
-use super::parts::{Field, Moment, MomentOr, moment_or, user_link};
+use super::page::{Frame, PageResult, Refusal, html, see_other};
+use super::signed_in::{SignedIn, posted_form, signed_in};
 use super::token_form::{TokenRow, Wanted};
-use super::visitor::{Visitor, posted, visitor};
+use super::user_form::UserForm;
+use super::widgets::{Field, Moment, MomentOr, moment_or, user_link};
 use crate::domain::password::Password;
 use crate::domain::profile::ProfileField;
 use crate::domain::user::{User, UserChange};
@@ -29,7 +29,7 @@ struct UserPage {
     last_login: MomentOr,
     may_change: bool,
     may_grant: bool,
-    account: Account,
+    user_form: UserForm,
     account_fault: String,
     edition: String,
     fields: Vec<Field>,
@@ -40,56 +40,56 @@ struct UserPage {
     user: User,
 }
 
-/// Which of the page's forms was refused, what it said, and why.
+/// The refused form of the page, with its content and its faults.
 pub enum Refused {
     None,
-    Account(Account, FormFaults),
+    UserForm(UserForm, FormFaults),
     Password(FormFaults),
     Token(Wanted, FormFaults),
 }
 
 /// The page.
-pub async fn show(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> Answered {
-    let visitor = visitor(&request, &state).await?;
-    page(&request, &state, &visitor, &username, Refused::None).await
+pub async fn show(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> PageResult {
+    let signed_in = signed_in(&request, &state).await?;
+    page(&request, &state, &signed_in, &username, Refused::None).await
 }
 
-/// The page again, with what was wrong with one of its forms.
+/// The page, with the faults of a refused form.
 pub async fn page(
     request: &HttpRequest,
     state: &AppState,
-    visitor: &Visitor,
+    signed_in: &SignedIn,
     username: &str,
     refused: Refused,
-) -> Answered {
-    let user = state.service.accounts.user(username, &visitor.caller).await?;
+) -> PageResult {
+    let user = state.service.accounts.user(username, &signed_in.caller).await?;
     let listing = Listing::of(request)?;
-    let tokens = state.service.tokens.list_tokens(Some(username), listing.page, &visitor.caller).await?;
+    let tokens = state.service.tokens.list_tokens(Some(username), listing.page, &signed_in.caller).await?;
     let status = if matches!(refused, Refused::None) { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    let (mut account, mut wanted) = (Account::of(&user), Wanted::default());
+    let (mut user_form, mut wanted) = (UserForm::of(&user), Wanted::default());
     let [mut account_faults, mut password_faults, mut token_faults] = <[FormFaults; 3]>::default();
     match refused {
         Refused::None => {}
-        Refused::Account(asked, faults) => (account, account_faults) = (asked, faults),
+        Refused::UserForm(asked, faults) => (user_form, account_faults) = (asked, faults),
         Refused::Password(faults) => password_faults = faults,
         Refused::Token(asked, faults) => (wanted, token_faults) = (asked, faults),
     }
-    let mut fields = account.other_fields(&account_faults);
-    fields.insert(0, account.name_field(&account_faults));
+    let mut fields = user_form.other_fields(&account_faults);
+    fields.insert(0, user_form.name_field(&account_faults));
     let page = UserPage {
-        frame: visitor.frame(&user.username, "users"),
-        form_token: visitor.form_token(),
+        frame: signed_in.frame(&user.username, "users"),
+        form_token: signed_in.form_token(),
         link: user_link(&user.username),
         audit_link: super::audit::link_of_target(&user.username),
         profile: profile(&user),
         joined: Moment(user.date_joined),
         last_login: moment_or(user.last_login, "never"),
-        may_change: visitor.caller.require_power_over(&user).is_ok(),
-        may_grant: visitor.is_superuser(),
-        account_fault: account_faults.elsewhere(),
+        may_change: signed_in.caller.require_power_over(&user).is_ok(),
+        may_grant: signed_in.is_superuser(),
+        account_fault: account_faults.non_field(),
         edition: user.edition(),
         fields,
-        account,
+        user_form,
         password: Field::password("Password", "new-password").required().with(&password_faults),
         pager: listing.pager(tokens.count)?,
         tokens: tokens.results.into_iter().map(|(token, _)| TokenRow::of(token)).collect(),
@@ -109,33 +109,33 @@ fn profile(user: &User) -> Vec<(&'static str, String)> {
     shown.filter(|(_, text)| !text.is_empty()).collect()
 }
 
-/// Changes who they are.
+/// Changes the user's fields.
 pub async fn save(
     request: HttpRequest,
     username: web::Path<String>,
     payload: web::Payload,
     state: web::Data<AppState>,
-) -> Answered {
-    let (visitor, form) = posted(&request, payload, &state).await?;
-    let account = Account::wanted(&form);
-    let user = state.service.accounts.user(&username, &visitor.caller).await?;
-    // Whoever may not grant these has no boxes for them: none ticked says nothing then.
-    let flag = |ticked: bool| (ticked || visitor.is_superuser()).then_some(ticked);
+) -> PageResult {
+    let (signed_in, form) = posted_form(&request, payload, &state).await?;
+    let user_form = UserForm::wanted(&form);
+    let user = state.service.accounts.user(&username, &signed_in.caller).await?;
+    // A user who may not grant these has no check boxes for them: unchecked then means nothing.
+    let flag = |is_checked: bool| (is_checked || signed_in.is_superuser()).then_some(is_checked);
     let change = UserChange {
-        is_staff: flag(account.is_staff),
-        is_superuser: flag(account.is_superuser),
-        ..account.clone().changes_of(&user)
+        is_staff: flag(user_form.is_staff),
+        is_superuser: flag(user_form.is_superuser),
+        ..user_form.clone().changes_of(&user)
     };
     let patch = UserPatch {
-        // Who saves a page of yesterday would give back what others took away since: flags and groups.
+        // Saving an old page must not restore flags and groups that somebody has removed since.
         edition: Some(form.get("edition")).filter(|edition| !edition.is_empty()).map(ToOwned::to_owned),
         ..UserPatch::from(change)
     };
-    match state.service.accounts.update_user(&username, patch, &visitor.caller).await {
-        Ok(user) => back(&state, &visitor, &user.username, "Saved.").await,
+    match state.service.accounts.update_user(&username, patch, &signed_in.caller).await {
+        Ok(user) => back(&state, &signed_in, &user.username, "Saved.").await,
         Err(error) => {
             let faults = FormFaults::of(error)?;
-            page(&request, &state, &visitor, &username, Refused::Account(account, faults)).await
+            page(&request, &state, &signed_in, &username, Refused::UserForm(user_form, faults)).await
         }
     }
 }
@@ -146,21 +146,21 @@ pub async fn set_active(
     username: web::Path<String>,
     payload: web::Payload,
     state: web::Data<AppState>,
-) -> Answered {
-    let (visitor, form) = posted(&request, payload, &state).await?;
+) -> PageResult {
+    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let is_active = match form.get("is_active") {
         "true" => true,
         "false" => false,
         _ => return Err(Refusal::Page(StatusCode::BAD_REQUEST, "The form does not say what to do.".into())),
     };
     let change = UserChange { is_active: Some(is_active), ..UserChange::default() };
-    let user = state.service.accounts.update_user(&username, change.into(), &visitor.caller).await?;
+    let user = state.service.accounts.update_user(&username, change.into(), &signed_in.caller).await?;
     let notice = if is_active {
         format!("{} is active again.", user.username)
     } else {
-        format!("{} is deactivated: no login, and no token is good.", user.username)
+        format!("{} is deactivated: they cannot log in, and their tokens are not accepted.", user.username)
     };
-    back(&state, &visitor, &user.username, &notice).await
+    back(&state, &signed_in, &user.username, &notice).await
 }
 
 /// Sets their password.
@@ -169,24 +169,24 @@ pub async fn set_password(
     username: web::Path<String>,
     payload: web::Payload,
     state: web::Data<AppState>,
-) -> Answered {
-    let (visitor, form) = posted(&request, payload, &state).await?;
+) -> PageResult {
+    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let password = Password::new(form.get("password").to_owned());
-    let set = state.service.accounts.set_password(&username, password, &visitor.caller);
-    match visitor.once(&request, &form, &state, set).await? {
+    let set = state.service.accounts.set_password(&username, password, &signed_in.caller);
+    match signed_in.run_once(&request, &form, &state, set).await? {
         Ok(()) => {
-            let notice = "The password is set. Login tokens made before are revoked.";
-            back(&state, &visitor, &username, notice).await
+            let notice = "The password is set. Older login tokens are revoked.";
+            back(&state, &signed_in, &username, notice).await
         }
         Err(error) => {
             let faults = FormFaults::of(error)?;
-            page(&request, &state, &visitor, &username, Refused::Password(faults)).await
+            page(&request, &state, &signed_in, &username, Refused::Password(faults)).await
         }
     }
 }
 
-/// On to a user's page, which says what was done.
-pub async fn back(state: &AppState, visitor: &Visitor, username: &str, notice: &str) -> Answered {
-    visitor.notify(state, notice).await;
+/// Redirects to a user's page with a notice.
+pub async fn back(state: &AppState, signed_in: &SignedIn, username: &str, notice: &str) -> PageResult {
+    signed_in.notify(state, notice).await;
     Ok::<HttpResponse, _>(see_other(&user_link(username)))
 }

@@ -5,9 +5,9 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::listing::{Listing, Pager};
-use super::page::{Answered, Frame, html};
-use super::parts::{Moment, user_link};
-use super::visitor::visitor;
+use super::page::{Frame, PageResult, html};
+use super::signed_in::signed_in;
+use super::widgets::{Moment, user_link};
 use crate::domain::user::{User, UserFilter, UserOrder};
 use crate::http::AppState;
 
@@ -37,7 +37,7 @@ struct Column {
 }
 
 impl Column {
-    /// Its link turns the order round where the list is in it already.
+    /// Its link reverses the order if the list is sorted by this column already.
     fn of(name: &str, listing: &Listing) -> Self {
         let descending = format!("-{name}");
         let ordering = listing.get("ordering");
@@ -51,16 +51,16 @@ impl Column {
 }
 
 /// A page of users, those found by `search` if there is one.
-pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> Answered {
-    let visitor = visitor(&request, &state).await?;
+pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
+    let signed_in = signed_in(&request, &state).await?;
     let listing = Listing::of(&request)?;
     let search = listing.get("search");
     let ordering = listing.get("ordering");
     let filter = UserFilter { search: search.to_owned(), order: UserOrder::parse(ordering), ..UserFilter::default() };
-    let page = state.service.accounts.list_users(filter, listing.page, &visitor.caller).await?;
+    let page = state.service.accounts.list_users(filter, listing.page, &signed_in.caller).await?;
     let row = |user: User| Row { link: user_link(&user.username), joined: Moment(user.date_joined), user };
     let page = UsersPage {
-        frame: visitor.frame("Users", "users"),
+        frame: signed_in.frame("Users", "users"),
         search: search.to_owned(),
         ordering: ordering.to_owned(),
         columns: [Column::of("username", &listing), Column::of("date_joined", &listing)],

@@ -1,4 +1,4 @@
-//! Serializer fields: from what a body says to checked values, with DRF's sentences (`rest_framework/fields.py`).
+//! Serializer fields: checked values of a body's fields, with DRF's messages (`rest_framework/fields.py`).
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ const REQUIRED: &str = "This field is required.";
 const NULL: &str = "This field may not be null.";
 const BLANK: &str = "This field may not be blank.";
 const NOT_A_STRING: &str = "Not a valid string.";
-/// DRF's sentence for what [`boolean`] does not know.
+/// DRF's message for a text that [`boolean`] does not accept.
 pub const NOT_A_BOOLEAN: &str = "Must be a valid boolean.";
 
-/// Whether blanks round a text count.
+/// Whether surrounding white space is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trim {
-    /// They are cut off.
+    /// It is removed.
     Yes,
-    /// They are part of it.
+    /// It is part of the text.
     No,
 }
 
-/// Reads the fields of one body and gathers their faults.
+/// Reads the fields of one body and collects their faults.
 pub struct Fields<'a> {
     data: &'a Data,
     faults: Faults,
@@ -41,7 +41,7 @@ impl<'a> Fields<'a> {
         Err(Error::invalid(Faults::NON_FIELD, sentence))
     }
 
-    /// A `CharField` that must be there and not be blank. Gives an empty text after a fault.
+    /// A `CharField` that must be present and not blank. Returns an empty text after a fault.
     pub fn required_text(&mut self, name: &str, trim: Trim) -> String {
         match self.data.get(name) {
             None => self.fault(name, REQUIRED),
@@ -56,7 +56,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A `CharField` that may be left out, but not be blank.
-    pub fn given_text(&mut self, name: &str, trim: Trim) -> Option<String> {
+    pub fn non_blank_text(&mut self, name: &str, trim: Trim) -> Option<String> {
         self.data.get(name)?;
         Some(self.required_text(name, trim))
     }
@@ -72,7 +72,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A text that must be there and may be anything but empty, blanks too.
+    /// A text that must be present and not empty; white space is allowed.
     pub fn any_text(&mut self, name: &str) -> String {
         match self.data.get(name) {
             None => self.fault(name, REQUIRED),
@@ -121,7 +121,7 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// A `ListField` of texts; in a form, the field once for each.
+    /// A `ListField` of texts. In a form, the field is repeated.
     pub fn optional_texts(&mut self, name: &str) -> Option<Vec<String>> {
         let values: Vec<Value> = match self.data {
             Data::Fields { form: true, .. } => self.data.all(name),
@@ -144,7 +144,7 @@ impl<'a> Fields<'a> {
         values.iter().map(|value| self.text_of(name, value, Trim::Yes)).collect()
     }
 
-    /// What was wrong so far, for who has more to check.
+    /// The faults so far, for a caller that checks more.
     pub fn faults(self) -> Faults {
         self.faults
     }
@@ -184,7 +184,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The words that DRF takes for a boolean.
+/// A boolean in one of DRF's spellings.
 pub fn boolean(text: &str) -> Option<bool> {
     match text {
         "t" | "T" | "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" | "1" | "1.0" => {

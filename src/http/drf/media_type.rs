@@ -3,7 +3,7 @@
 
 use super::text::python_strip;
 
-/// The longest media type that DRF reads, in characters.
+/// The longest media type that DRF accepts, in characters.
 pub const MAX_MEDIA_TYPE: usize = 256;
 
 /// How much of an `Accept` header DRF reads, in characters and in ranges.
@@ -21,7 +21,7 @@ pub struct MediaType {
 }
 
 impl MediaType {
-    /// Reads anything: what is no media type matches none.
+    /// Accepts any text. A text that is not a media type matches no media type.
     pub fn parse(text: &str) -> Self {
         let mut parts = split_outside_quotes(text).into_iter();
         let full = python_strip(parts.next().unwrap_or_default()).to_lowercase();
@@ -106,7 +106,7 @@ fn indent_of(text: &str) -> usize {
     if !is_number || text.starts_with('-') {
         return 0;
     }
-    // A number that no machine word holds is more than the most, too.
+    // A number that overflows is larger than the maximum, too.
     digits.replace('_', "").parse().map_or(MAX_INDENT, |indent: usize| indent.min(MAX_INDENT))
 }
 

@@ -3,7 +3,7 @@
 pub mod body;
 pub mod fields;
 pub mod media_type;
-pub mod pages;
+pub mod pagination;
 pub mod query;
 mod text;
 
@@ -41,19 +41,19 @@ pub fn answer(status: StatusCode, value: &impl Serialize) -> HttpResponse {
     builder(status).body(render(value, 0))
 }
 
-/// The same, for what must not be kept by anybody: tokens, secrets, introspection.
+/// The same with `no-store`, for tokens, secrets and introspection.
 pub fn secret_answer(status: StatusCode, value: &impl Serialize) -> HttpResponse {
     builder(status).insert_header((CACHE_CONTROL, "no-store")).body(render(value, 0))
 }
 
-/// An answer still to be given its body.
+/// A JSON answer without its body.
 pub fn builder(status: StatusCode) -> HttpResponseBuilder {
     let mut builder = HttpResponse::build(status);
     builder.insert_header((CONTENT_TYPE, "application/json"));
     builder
 }
 
-/// DRF's body of a refusal.
+/// DRF's error body.
 #[derive(Serialize, ToSchema)]
 pub struct Detail<'a> {
     /// Why, in DRF's words.
@@ -65,7 +65,7 @@ pub fn detail(status: StatusCode, detail: &str) -> HttpResponse {
     answer(status, &Detail { detail })
 }
 
-/// Whatever a route does not do; HEAD gets no body, OPTIONS what DRF's `SimpleMetadata` says of any view.
+/// Any other method: OPTIONS gets DRF's `SimpleMetadata`, all others 405.
 pub async fn other_method(request: HttpRequest) -> HttpResponse {
     if *request.method() != Method::OPTIONS {
         return method_not_allowed(request.method());
@@ -87,7 +87,7 @@ pub fn method_not_allowed(method: &Method) -> HttpResponse {
     detail(StatusCode::METHOD_NOT_ALLOWED, &format!("Method \"{method}\" not allowed."))
 }
 
-/// A path that is none of ours.
+/// 404 for a path that has no route.
 pub async fn not_found() -> HttpResponse {
     detail(StatusCode::NOT_FOUND, "Not found.")
 }

@@ -1,5 +1,5 @@
-//! What is known of a connection while it lasts. Who serves it (`server/wire/`) reads here whether it keeps its client
-//! waiting or its client keeps us waiting, for only the latter may be let go.
+//! The state of a connection. `server/wire/` reads here whether the connection waits for its client or works on a
+//! request: only a connection that waits may be closed to make room.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -12,12 +12,12 @@ use crate::domain::time::Uptime;
 /// One connection.
 #[derive(Debug)]
 pub struct Connection {
-    /// Since when it waits for its client, in nanoseconds of uptime; 0: it does not.
-    waits_since: AtomicU64,
-    /// Requests that were handed on and whose answers are not wholly written.
-    under_way: AtomicU32,
-    /// Requests that were handed on, ever.
-    begun: AtomicU32,
+    /// Since when the connection waits for its client, in nanoseconds of uptime; 0: it does not wait.
+    waiting_since: AtomicU64,
+    /// Requests that the application got and whose answers are not completely written.
+    in_flight: AtomicU32,
+    /// All requests that the application got.
+    requests_begun: AtomicU32,
     leaving: AtomicBool,
     waker: AtomicWaker,
 }
@@ -25,88 +25,88 @@ pub struct Connection {
 impl Default for Connection {
     fn default() -> Self {
         let connection = Self {
-            waits_since: AtomicU64::new(0),
-            under_way: AtomicU32::new(0),
-            begun: AtomicU32::new(0),
+            waiting_since: AtomicU64::new(0),
+            in_flight: AtomicU32::new(0),
+            requests_begun: AtomicU32::new(0),
             leaving: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         };
-        connection.wait();
+        connection.start_waiting();
         connection
     }
 }
 
 impl Connection {
-    /// A request is handed on; it is under way until what this gives is dropped.
-    pub fn begin(self: &Arc<Self>) -> UnderWay {
-        self.under_way.fetch_add(1, Relaxed);
-        self.begun.fetch_add(1, Relaxed);
-        self.go_on();
-        UnderWay(Arc::clone(self))
+    /// A request begins. It is in progress until the returned value is dropped.
+    pub fn begin_request(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Relaxed);
+        self.requests_begun.fetch_add(1, Relaxed);
+        self.stop_waiting();
+        InFlight(Arc::clone(self))
     }
 
     /// Whether no request is under way.
     pub fn is_idle(&self) -> bool {
-        self.under_way.load(Relaxed) == 0
+        self.in_flight.load(Relaxed) == 0
     }
 
-    /// How many requests were handed on, ever; it wraps.
-    pub fn begun(&self) -> u32 {
-        self.begun.load(Relaxed)
+    /// How many requests have started on this connection. The count wraps.
+    pub fn requests_begun(&self) -> u32 {
+        self.requests_begun.load(Relaxed)
     }
 
-    /// From now on it waits for its client.
-    pub fn wait(&self) {
-        self.waits_since.store(Uptime::now().as_nanos().max(1), Relaxed);
+    /// The connection starts to wait for its client.
+    pub fn start_waiting(&self) {
+        self.waiting_since.store(Uptime::now().as_nanos().max(1), Relaxed);
     }
 
-    /// It waits no more.
-    pub fn go_on(&self) {
-        self.waits_since.store(0, Relaxed);
+    /// The connection stops waiting.
+    pub fn stop_waiting(&self) {
+        self.waiting_since.store(0, Relaxed);
     }
 
     /// Since when it waits for its client, in nanoseconds of uptime.
-    pub fn waits_since(&self) -> Option<u64> {
-        Some(self.waits_since.load(Relaxed)).filter(|since| *since != 0)
+    pub fn waiting_since(&self) -> Option<u64> {
+        Some(self.waiting_since.load(Relaxed)).filter(|since| *since != 0)
     }
 
-    /// Ends it, unless its client turns out to have sent a request meanwhile.
-    pub fn let_go(&self) {
+    /// Asks the connection to close, unless its client has just sent a request.
+    pub fn ask_to_close(&self) {
         self.leaving.store(true, Relaxed);
         self.wake();
     }
 
-    /// Whether it is to end.
-    pub fn is_leaving(&self) -> bool {
+    /// Whether the connection was asked to close.
+    pub fn is_closing(&self) -> bool {
         self.leaving.load(Relaxed)
     }
 
-    /// Has the task of `cx` look again at [`Connection::wake`].
+    /// Lets [`Connection::wake`] wake the task of `cx`.
     pub fn register(&self, cx: &Context<'_>) {
         self.waker.register(cx.waker());
     }
 
-    /// Has whoever serves it look again.
+    /// Wakes the task that serves the connection.
     pub fn wake(&self) {
         self.waker.wake();
     }
 }
 
-/// A request that is under way on a connection.
+/// A request in progress on a connection.
 #[derive(Debug)]
-pub struct UnderWay(Arc<Connection>);
+pub struct InFlight(Arc<Connection>);
 
-impl UnderWay {
-    /// Whether the connection is to end after this request's answer.
+impl InFlight {
+    /// Whether the connection closes after this request's answer.
     pub fn is_last(&self) -> bool {
-        self.0.is_leaving()
+        self.0.is_closing()
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        if self.0.under_way.fetch_sub(1, Relaxed) == 1 {
-            self.0.wait();
+        if self.0.in_flight.fetch_sub(1, Relaxed) == 1 {
+            self.0.start_waiting();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Browsers' pages of other origins (`JETON_CORS_ORIGINS`): what they need to call the API, as django-cors-headers gives it.
+//! CORS for the origins in `JETON_CORS_ORIGINS`, with the defaults of django-cors-headers.
 
 use actix_cors::Cors;
 use actix_web::body::{EitherBody, MessageBody};
@@ -12,37 +12,39 @@ use actix_web::{HttpRequest, web};
 
 use crate::http::AppState;
 
-/// What a page may call, with everything below it. Never the admin's side: no page of elsewhere needs it.
-const OPEN: [&str; 7] = ["api-token-auth", "introspect", "logout", "logoutall", "me", "revoke", "tokens"];
+/// The routes that a page of another origin may call, with all routes below them. Never the admin API.
+const ALLOWED_ROUTES: [&str; 7] = ["api-token-auth", "introspect", "logout", "logoutall", "me", "revoke", "tokens"];
 
 /// django-cors-headers' defaults (`corsheaders/defaults.py`).
 const METHODS: [&str; 6] = ["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"];
 const HEADERS: [&str; 6] = ["accept", "authorization", "content-type", "user-agent", "x-csrftoken", "x-requested-with"];
 const MAX_AGE: usize = 86_400;
 
-/// What a page may read of an answer, beyond what any may: when to try again, and what to ask the operator about.
+/// Response headers that a page may read, beyond those that every page may.
 const EXPOSED: [&str; 2] = ["retry-after", "x-request-id"];
 
-/// Answers preflights of the pages that may call, and tells browsers that such pages may read the answers, errors too.
-/// For everybody else nothing changes.
+/// Answers preflights of allowed origins, and lets their pages read the answers, errors too. Other requests do not
+/// change.
 pub async fn cross_origin<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, EitherBody<B>>>, actix_web::Error> {
     let state = request.app_data::<web::Data<AppState>>();
-    let Some(state) = state.filter(|state| !state.options.cors_origins.is_empty() && is_open(request.path())) else {
+    let Some(state) = state.filter(|state| !state.options.cors_origins.is_empty() && is_allowed_route(request.path()))
+    else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
-    let is_kept = [Method::GET, Method::HEAD].contains(request.method());
+    let is_cacheable = [Method::GET, Method::HEAD].contains(request.method());
     if !is_allowed(request.headers(), &state.options.cors_origins) {
         let mut answer = next.call(request).await?.map_into_left_body();
-        if is_kept {
-            varies(answer.headers_mut());
+        if is_cacheable {
+            add_vary_origin(answer.headers_mut());
         }
         return Ok(answer);
     }
     let cors = cors(state);
-    // A browser that hears what is allowed tells its developer what is not. actix-cors says nothing but 400.
+    // Ask actix-cors for something allowed: it then lists all that is allowed, and the browser tells its developer what
+    // is not. Otherwise actix-cors answers only 400.
     if is_preflight(request.request()) {
         let headers = request.headers_mut();
         headers.insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("GET"));
@@ -50,11 +52,11 @@ pub async fn cross_origin<B: MessageBody + 'static>(
     }
     let cors = cors.new_transform(next).await.expect("its methods and headers are some");
     let mut answer = cors.call(request).await?.map_into_right_body();
-    varies(answer.headers_mut());
+    add_vary_origin(answer.headers_mut());
     Ok(answer)
 }
 
-/// What a browser sends before a request that a page of another origin makes, to ask whether it may.
+/// Whether this is a CORS preflight.
 pub fn is_preflight(request: &HttpRequest) -> bool {
     let headers = request.headers();
     *request.method() == Method::OPTIONS
@@ -62,8 +64,8 @@ pub fn is_preflight(request: &HttpRequest) -> bool {
         && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn is_open(path: &str) -> bool {
-    path.split('/').nth(1).is_some_and(|first| OPEN.contains(&first))
+fn is_allowed_route(path: &str) -> bool {
+    path.split('/').nth(1).is_some_and(|first| ALLOWED_ROUTES.contains(&first))
 }
 
 fn is_allowed(headers: &HeaderMap, origins: &[String]) -> bool {
@@ -72,7 +74,7 @@ fn is_allowed(headers: &HeaderMap, origins: &[String]) -> bool {
     origins.iter().any(|known| known.as_bytes() == origin.as_bytes())
 }
 
-/// For a request of which the origin is allowed.
+/// The middleware for a request from an allowed origin.
 fn cors(state: &AppState) -> Cors {
     Cors::default()
         .allowed_origin_fn(|_, _| true)
@@ -83,7 +85,7 @@ fn cors(state: &AppState) -> Cors {
         .disable_vary_header()
 }
 
-/// What is kept of an answer is no answer to a page of another origin.
-fn varies(headers: &mut HeaderMap) {
+/// A cached answer must not be given to a page of another origin.
+fn add_vary_origin(headers: &mut HeaderMap) {
     headers.append(VARY, HeaderValue::from_static("origin"));
 }

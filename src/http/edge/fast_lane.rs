@@ -1,6 +1,6 @@
-//! The way of nearly every request, `POST /introspect` by a known client, past the router, the middleware and the general
-//! parsers. It decides nothing that the ordinary way would decide otherwise: whatever it does not know at a glance goes
-//! there, body and all, and `tests/api/edge/fast_lane.rs` holds that both give the same answer.
+//! A short path for nearly every request, `POST /introspect` by a known client: past the router, the middleware and the
+//! general parsers. It must answer exactly as the router would. Whatever it does not recognise goes to the router with
+//! its body, and `tests/api/edge/fast_lane.rs` checks that both give the same answer.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -33,19 +33,19 @@ use crate::domain::time::Stopwatch;
 use crate::http::caller::basic;
 use crate::http::error::HttpError;
 use crate::http::oauth::paths;
-use crate::service::introspection::cache::Born;
+use crate::service::introspection::cache::ChangeSeq;
 use crate::service::{Introspection, Service, WorkerCounts};
 
-/// Where this way leads, as metrics name it.
+/// The route's name in metrics.
 const ROUTE: &str = paths::INTROSPECT;
 /// What the route says of its methods.
 const ALLOWED: &str = "POST, OPTIONS";
 const PATHS: [&str; 2] = [ROUTE, "/introspect/"];
 
-/// A longer body goes the ordinary way.
+/// A longer body goes to the router.
 const MAX_BODY: usize = 2 * 1024;
 
-/// Makes the fast lane before an application, for each worker its own.
+/// A factory: puts a fast lane before the application, one for each worker.
 pub struct FastLane<F> {
     service: Service,
     app: F,
@@ -85,7 +85,7 @@ where
                 counts,
                 accepted: RefCell::default(),
                 origins: Origins::default(),
-                ids: request_id::Ids::new(),
+                ids: request_id::IdGenerator::new(),
             };
             Ok(Lane { app: Rc::new(app.await?), worker: Rc::new(worker) })
         })
@@ -103,11 +103,11 @@ struct Worker {
     counts: Arc<WorkerCounts>,
     accepted: RefCell<Option<Accepted>>,
     origins: Origins,
-    ids: request_id::Ids,
+    ids: request_id::IdGenerator,
 }
 
-/// Where good credentials came from. What comes from a new place goes the ordinary way once, and now and then again, for
-/// it is that which knows proxies, and notes who authenticated from where.
+/// Where accepted credentials came from. A request from a new place goes to the router once, and again from time to
+/// time, because the router knows proxies and notes who authenticated from where.
 #[derive(Default)]
 struct Origins {
     hasher: RandomState,
@@ -116,15 +116,15 @@ struct Origins {
 }
 
 impl Origins {
-    /// How many are known to a worker at most.
-    const MOST: usize = 4_096;
+    /// How many places a worker knows at most.
+    const MAX_KNOWN: usize = 4_096;
 
-    /// For so many sweeps of the limits they are not asked for again: some minutes.
+    /// How many sweeps of the limits a place stays known: some minutes.
     const SWEEPS: u64 = 60;
 
-    fn know(&self, head: &RequestHead, service: &Service) -> bool {
+    fn knows(&self, head: &RequestHead, service: &Service) -> bool {
         let (mut known, sweeps) = (self.known.borrow_mut(), service.introspection.limit_sweeps());
-        if known.len() >= Self::MOST || sweeps - self.since.get() > Self::SWEEPS {
+        if known.len() >= Self::MAX_KNOWN || sweeps - self.since.get() > Self::SWEEPS {
             known.clear();
             self.since.set(sweeps);
         }
@@ -134,10 +134,10 @@ impl Origins {
     }
 }
 
-/// The `Authorization` that was accepted last, and what had been heard of clients when it was looked up.
+/// The `Authorization` that was accepted last, and the sequence number of changes at its lookup.
 struct Accepted {
     header: Box<[u8]>,
-    born: Born,
+    change_seq: ChangeSeq,
 }
 
 impl<S, B> ActixService<Request> for Lane<S>
@@ -154,7 +154,7 @@ where
     }
 
     fn call(&self, mut request: Request) -> Self::Future {
-        let Some(size) = body_of_interest(&request) else {
+        let Some(size) = eligible_body_length(&request) else {
             let answer = self.app.call(request);
             return Box::pin(
                 async move { Ok(Response::from(answer.await?).map_body(|_, body| EitherBody::right(body))) },
@@ -162,7 +162,7 @@ where
         };
         let (app, worker) = (Rc::clone(&self.app), Rc::clone(&self.worker));
         Box::pin(async move {
-            if let Some(chunk) = arrived(request.payload()).await {
+            if let Some(chunk) = read_with_head(request.payload()).await {
                 match chunk {
                     Ok(body) if body.len() == size => {
                         if let Some(answer) = worker.answer(request.head(), &body).await {
@@ -170,7 +170,7 @@ where
                         }
                         request = request.replace_payload(Payload::from(body)).0;
                     }
-                    part => request = put_back(request, part),
+                    part => request = with_body_restored(request, part),
                 }
             }
             Ok(Response::from(app.call(request).await?).map_body(|_, body| EitherBody::right(body)))
@@ -178,8 +178,8 @@ where
     }
 }
 
-/// The length of the body of a request that may take this way, by its head.
-fn body_of_interest(request: &Request) -> Option<usize> {
+/// The length of the body, if the request's head allows the fast lane.
+fn eligible_body_length(request: &Request) -> Option<usize> {
     let head = request.head();
     let fits = head.method == Method::POST
         && PATHS.contains(&head.uri.path())
@@ -187,12 +187,12 @@ fn body_of_interest(request: &Request) -> Option<usize> {
         && head.version == Version::HTTP_11
         && head.headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/x-www-form-urlencoded")
         && !head.headers.contains_key(CONTENT_ENCODING)
-        // Where either stands the body has no length, or another than is announced.
+        // With either header the body has no length, or not the announced one.
         && !head.headers.contains_key(TRANSFER_ENCODING)
         && !head.headers.contains_key(UPGRADE)
-        // A browser's page is told more.
+        // A browser needs CORS headers.
         && !head.headers.contains_key(ORIGIN)
-        // Its line is to be written.
+        // The router writes the request's log line.
         && log::max_level() < log::LevelFilter::Debug;
     if !fits {
         return None;
@@ -200,9 +200,9 @@ fn body_of_interest(request: &Request) -> Option<usize> {
     head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok().filter(|size| *size <= MAX_BODY)
 }
 
-/// What has come of the body with its head. actix polls a request once, then gives it what it has read of its body, then
-/// polls again; what is not there by then goes the ordinary way, which knows how long to wait.
-async fn arrived(payload: &mut Payload) -> Option<Result<Bytes, PayloadError>> {
+/// The part of the body that came with the head. actix polls a request once, then passes it the bytes read so far, then
+/// polls again. A body that is not there by then goes to the router, which has a time limit.
+async fn read_with_head(payload: &mut Payload) -> Option<Result<Bytes, PayloadError>> {
     let polled = Cell::new(false);
     std::future::poll_fn(|cx| match payload.poll_next_unpin(cx) {
         Poll::Pending if !polled.replace(true) => Poll::Pending,
@@ -212,28 +212,28 @@ async fn arrived(payload: &mut Payload) -> Option<Result<Bytes, PayloadError>> {
     .await
 }
 
-/// The request with its body from the beginning.
-fn put_back(mut request: Request, part: Result<Bytes, PayloadError>) -> Request {
+/// The request with the part of its body that was read put back.
+fn with_body_restored(mut request: Request, part: Result<Bytes, PayloadError>) -> Request {
     let rest = request.take_payload();
     let whole: BoxedPayloadStream = Box::pin(once(std::future::ready(part)).chain(rest));
     request.replace_payload(Payload::from(whole)).0
 }
 
 impl Worker {
-    /// The answer, when all is plain: a client whose secret is known to be right, a form with one plain token.
+    /// The answer, if the client's secret is known to be right and the form has one plain token.
     async fn answer(&self, head: &RequestHead, body: &[u8]) -> Option<Response<BoxBody>> {
         let token = plain_token(body)?;
         let headers = &head.headers;
         if !self.accepts(head) {
             return None;
         }
-        let id = request_id::sane(headers).unwrap_or_else(|| self.ids.next());
-        let mut answer = match self.service.introspection.introspect_kept(token) {
+        let id = request_id::valid_id(headers).unwrap_or_else(|| self.ids.next());
+        let mut answer = match self.service.introspection.introspect_cached(token) {
             Some(kept) => {
-                self.counts.hit(kept.reason());
-                found(kept)
+                self.counts.record_hit(kept.reason());
+                ok_response(kept)
             }
-            // In a box of its own, so that the many who need none of it do not carry it along.
+            // Boxed, so that the future of a cache hit stays small.
             None => Box::pin(self.ask(token, &id)).await,
         };
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOWED));
@@ -242,44 +242,44 @@ impl Worker {
         Some(answer)
     }
 
-    /// The database's answer, counted as the ordinary way counts it.
+    /// The database's answer, counted in metrics as the router counts it.
     async fn ask(&self, token: &str, id: &HeaderValue) -> Response<BoxBody> {
         let started = Stopwatch::start();
         let answer = match self.service.introspection.introspect(token).await {
-            Ok(result) => found(result),
-            // The one line that is logged here tells whose it is.
-            Err(error) => request_id::of(id).within(|| HttpError::OAuthService(error).error_response().into()),
+            Ok(result) => ok_response(result),
+            // The line that is logged here needs the request's id.
+            Err(error) => request_id::context_of(id).within(|| HttpError::OAuthService(error).error_response().into()),
         };
         self.service.metrics.request(ROUTE, answer.status().as_u16(), started.elapsed().as_secs_f64());
         answer
     }
 
-    /// Whether `Authorization` is one that was accepted from there, and provably no client has changed since.
+    /// Whether this `Authorization` was accepted from this place, and no client has changed since.
     fn accepts(&self, head: &RequestHead) -> bool {
         let mut values = head.headers.get_all(AUTHORIZATION);
         let (Some(value), None) = (values.next(), values.next()) else { return false };
         let header = value.as_bytes();
-        // Where somebody guesses, a right guess must not be answered that the limit would refuse.
+        // While somebody guesses from this address, the router decides: its limit may refuse even a right guess.
         let is_watched = self.service.introspection.watches_clients_from(head.peer_addr.map(|peer| peer.ip()));
-        !is_watched && self.is_right(header) && self.origins.know(head, &self.service)
+        !is_watched && self.has_right_credentials(header) && self.origins.knows(head, &self.service)
     }
 
-    fn is_right(&self, header: &[u8]) -> bool {
+    fn has_right_credentials(&self, header: &[u8]) -> bool {
         if let Some(accepted) = &*self.accepted.borrow()
             && bool::from(accepted.header.ct_eq(header))
-            && self.service.introspection.clients_stand(accepted.born)
+            && self.service.introspection.clients_are_current(accepted.change_seq)
         {
             return true;
         }
         let Some(encoded) = header.strip_prefix(b"Basic ") else { return false };
-        let Some(born) = self.service.introspection.accepts_client(&basic(encoded)) else { return false };
-        *self.accepted.borrow_mut() = Some(Accepted { header: header.into(), born });
+        let Some(change_seq) = self.service.introspection.accepts_client(&basic(encoded)) else { return false };
+        *self.accepted.borrow_mut() = Some(Accepted { header: header.into(), change_seq });
         true
     }
 }
 
-/// A 200 as the ordinary way gives it.
-fn found(result: Introspection) -> Response<BoxBody> {
+/// A 200 answer as the router sends it.
+fn ok_response(result: Introspection) -> Response<BoxBody> {
     let body = match result.into_json() {
         Cow::Borrowed(json) => Bytes::from_static(json),
         Cow::Owned(json) => Bytes::from(json),
@@ -289,7 +289,7 @@ fn found(result: Introspection) -> Response<BoxBody> {
     answer
 }
 
-/// The token of a form with nothing else in it but a hint, which is ignored, if no character of it means anything else.
+/// The token of a form that has only `token` and perhaps `token_type_hint`, and no character that needs decoding.
 fn plain_token(body: &[u8]) -> Option<&str> {
     let form = std::str::from_utf8(body).ok()?;
     let (token, rest) = form.strip_prefix("token=")?.split_once('&').unwrap_or((form.strip_prefix("token=")?, ""));

@@ -1,24 +1,25 @@
-//! `X-Forwarded-*`, read from its end: what stands further left was written by somebody further away, at last by the client.
+//! `X-Forwarded-*`, read from the right: values further left were written by hosts further away, and finally by the
+//! client.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use actix_web::http::header::{HeaderMap, HeaderValue};
 
-/// One place that a request came by.
+/// One host that a request passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hop {
-    /// From there.
+    /// Its address.
     Address(IpAddr),
-    /// From somewhere that is no address: `unknown`, a name, odd bytes.
+    /// Not an address: `unknown`, a name, odd bytes.
     Unreadable,
 }
 
-/// The places in `X-Forwarded-For`, the nearest first. Elements of a list that are empty are none (RFC 9110 section 5.6.1).
+/// The hosts in `X-Forwarded-For`, the nearest first. Empty list elements are ignored (RFC 9110 section 5.6.1).
 pub fn hops<'a>(headers: impl DoubleEndedIterator<Item = &'a [u8]>) -> impl Iterator<Item = Hop> {
     elements(headers).map(|element| address(element).map_or(Hop::Unreadable, Hop::Address))
 }
 
-/// The last value of a header that is a list: what the nearest proxy said. None for one that is no text.
+/// The last value of a list header, which the nearest proxy wrote. `None` if it is not text.
 pub fn last_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let values: Vec<&[u8]> = headers.get_all(name).map(HeaderValue::as_bytes).collect();
     elements(values.into_iter()).next().and_then(|value| str::from_utf8(value).ok())

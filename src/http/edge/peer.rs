@@ -1,4 +1,4 @@
-//! Who is at the other end: the client's address, and the scheme and host that it used, through trusted proxies or not.
+//! The client's address, and the scheme and host that it used, directly or through trusted proxies.
 //!
 //! Of trusted proxies `X-Forwarded-For`, `-Proto` and `-Host` are taken, which proxies set by convention. `Forwarded`
 //! (RFC 7239) is not: most proxies neither set nor remove it, so it is what a client wrote. Where several proxies add to
@@ -13,15 +13,15 @@ use actix_web::http::uri::Authority;
 use super::hops::{Hop, hops, last_value};
 use crate::http::AppState;
 
-/// Scheme and host as the client named them: `https://tokens.example.com`. What a proxy says of them counts only from
-/// a trusted one: anybody can send its headers.
+/// Scheme and host as the client sent them: `https://tokens.example.com`. Only a trusted proxy's headers count, because
+/// anybody can send them.
 pub fn base_url(request: &HttpRequest, state: &AppState) -> String {
     let scheme = if is_https(request, state) { "https" } else { "http" };
     let said = is_trusted_proxy(request, state).then(|| last_value(request.headers(), "X-Forwarded-Host")).flatten();
     let header = || request.headers().get(HOST).and_then(|host| host.to_str().ok());
     // A request may name it in its target instead (RFC 9112 section 3.2.2).
     let uri = || request.uri().authority().map(Authority::as_str);
-    // A host that none can be is passed over, not refused: few answers name it, and those name then this server's own.
+    // An invalid host is ignored, not refused: few answers contain it, and those then contain this server's own.
     let host = said.filter(|host| is_host(host)).or_else(|| header().or_else(uri).filter(|host| is_host(host)));
     format!("{scheme}://{}", host.unwrap_or_else(|| request.app_config().host()))
 }
@@ -51,7 +51,8 @@ fn is_host(text: &str) -> bool {
     port.is_none_or(is_port) && (is_name(host) || in_brackets(host).is_some())
 }
 
-/// Whether what the peer says of its client counts. A peer on a Unix socket is whoever the operator lets reach it.
+/// Whether the peer is a trusted proxy. A peer on a Unix socket is one, because the operator decides who reaches the
+/// socket.
 fn is_trusted_proxy(request: &HttpRequest, state: &AppState) -> bool {
     !state.trusted_proxies.is_empty() && peer_address(request).is_none_or(|peer| state.trusted_proxies.has(peer))
 }
@@ -60,26 +61,27 @@ fn peer_address(request: &HttpRequest) -> Option<IpAddr> {
     request.peer_addr().map(|peer| peer.ip().to_canonical())
 }
 
-/// The address of the client: the peer's, or what a trusted proxy says of it. None for a peer on a Unix socket, and where
-/// a trusted proxy names something that is no address.
+/// The address of the client: the peer's, or the one that a trusted proxy names. `None` for a peer on a Unix socket,
+/// and if a trusted proxy names something that is not an address.
 pub fn client_address(request: &HttpRequest, state: &AppState) -> Option<IpAddr> {
     let peer = peer_address(request);
     if !is_trusted_proxy(request, state) {
-        let speaks_for_others = ["X-Forwarded-For", "Forwarded", "X-Real-IP"]
+        let forwarding_header = ["X-Forwarded-For", "Forwarded", "X-Real-IP"]
             .into_iter()
             .find(|name| request.headers().contains_key(*name));
-        if let Some(header) = speaks_for_others {
-            state.trusted_proxies.tell_of(peer, header, state.service.clock.uptime());
+        if let Some(header) = forwarding_header {
+            state.trusted_proxies.warn_of_untrusted(peer, header, state.service.clock.uptime());
         }
         return peer;
     }
-    // Each proxy appends who spoke to it, so the last address that is no proxy of ours is the client's.
+    // Each proxy appends its peer's address, so the last address that is not a trusted proxy is the client's.
     let mut client = peer;
     for hop in hops(request.headers().get_all("X-Forwarded-For").map(HeaderValue::as_bytes)) {
         match hop {
             Hop::Address(address) if state.trusted_proxies.has(address) => client = Some(address),
             Hop::Address(address) => return Some(address),
-            // A proxy of ours spoke for somebody: not for itself, and further left nothing is to be believed.
+            // A trusted proxy forwarded for an unknown host. That is not the proxy itself, and values further left
+            // cannot be trusted.
             Hop::Unreadable => return None,
         }
     }

@@ -1,17 +1,17 @@
-//! Answers to requests that never reach a route, because their head cannot be read or does not come: actix would answer them
-//! with a bare status line, `server/wire/` puts these in their place.
+//! Answers to requests that never reach a route, because their head cannot be read or does not arrive. actix would
+//! answer with a bare status line; `server/wire/` replaces it with these.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 
-use super::front::HSTS;
+use super::outer::HSTS;
 use super::request_id::{self, X_REQUEST_ID};
 use crate::domain::time::Clock;
 use crate::http::drf::{self, Detail};
 use crate::http::error::OAuthError;
 use crate::http::oauth::paths;
 
-/// What stands on the wire for a request with this status and, as far as it came, this head; and the request's id, for the
+/// The raw answer with this status to a request with this head, as far as it arrived; and the request's id, for the
 /// log.
 pub fn refused(status: StatusCode, head: &[u8], is_https: bool) -> (Vec<u8>, String) {
     let detail = match status {
@@ -48,7 +48,7 @@ fn is_oauth(head: &[u8]) -> bool {
     paths::ALL.iter().any(|known| known.as_bytes() == path)
 }
 
-/// The id that the client gave the request, if its line came whole and it is a sane one.
+/// The client's `X-Request-Id`, if its line is complete and the id is valid.
 fn sent_id(head: &[u8]) -> Option<HeaderValue> {
     let mut lines: Vec<&[u8]> = head.split(|byte| *byte == b'\n').collect();
     lines.pop();
@@ -58,7 +58,7 @@ fn sent_id(head: &[u8]) -> Option<HeaderValue> {
     })?;
     let mut headers = HeaderMap::new();
     headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(value).ok()?);
-    request_id::sane(&headers)
+    request_id::valid_id(&headers)
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
         assert!(oauth.contains("\r\nx-request-id: mine.1\r\n") && oauth.contains("\r\ncache-control: no-store\r\n"));
         assert!(oauth.contains("\r\n\r\n{\"error\":\"invalid_request\",\"error_description\":\""), "{oauth}");
         for head in
-            ["GET /<x> HTTP/1.1\r\nX-Request-Id: not sane\r\n", "\0", "", "GET /me HTTP/1.1\r\nX-Request-Id: cut"]
+            ["GET /<x> HTTP/1.1\r\nX-Request-Id: not valid\r\n", "\0", "", "GET /me HTTP/1.1\r\nX-Request-Id: cut"]
         {
             let plain = text(400, head);
             assert!(plain.ends_with("\r\n\r\n{\"detail\":\"Malformed request.\"}"), "{plain}");

@@ -1,4 +1,4 @@
-//! What surrounds every request: its id, and its line in the log.
+//! Gives every request its id and its line in the log.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use actix_web::web;
 
 use super::client_address;
 use crate::domain::random;
-use crate::domain::shown::{cut, path_without_keys};
+use crate::domain::safe_text::{cut, path_without_keys};
 use crate::domain::time::Stopwatch;
 use crate::http::AppState;
-use crate::logging::Request;
+use crate::logging::RequestContext;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -25,19 +25,19 @@ pub struct FrequentRoutes(pub Vec<String>);
 /// As operators' filters and parsers of the log know the line of a request, wherever this file lies.
 const TARGET: &str = "jeton::http::request_id";
 
-/// How much of what nothing bounds is logged.
-const MOST_CHARS: usize = 100;
+/// The longest path that is logged, in characters.
+const MAX_PATH_CHARS: usize = 100;
 
-/// Gives every answer an `X-Request-Id`, the caller's own if it is a sane one, and logs the request. Every line that is
+/// Gives every answer an `X-RequestContext-Id`, the caller's own if it is a valid_id one, and logs the request. Every line that is
 /// logged meanwhile carries the id.
 ///
 /// The lines of endpoints whose requests come by the thousand are written at `debug` only.
-pub async fn surround(
+pub async fn identify_and_log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let id = sane(request.headers()).unwrap_or_else(generate);
-    let context = of(&id);
+    let id = valid_id(request.headers()).unwrap_or_else(generate);
+    let context = context_of(&id);
     let started = Stopwatch::start();
     let mut response = context.serve(next.call(request)).await?;
     response.headers_mut().insert(X_REQUEST_ID, id);
@@ -51,12 +51,17 @@ pub async fn surround(
     Ok(response)
 }
 
-/// What lines of the request with this id say of it.
-pub fn of(id: &HeaderValue) -> Request {
-    Request::new(id.to_str().unwrap_or_default())
+/// The log context of a request with this id.
+pub fn context_of(id: &HeaderValue) -> RequestContext {
+    RequestContext::new(id.to_str().unwrap_or_default())
 }
 
-fn log_request(response: &ServiceResponse<impl MessageBody>, route: Option<&str>, took: Duration, context: &Request) {
+fn log_request(
+    response: &ServiceResponse<impl MessageBody>,
+    route: Option<&str>,
+    took: Duration,
+    context: &RequestContext,
+) {
     let request = response.request();
     let frequent = request.app_data::<FrequentRoutes>();
     let is_frequent =
@@ -66,8 +71,8 @@ fn log_request(response: &ServiceResponse<impl MessageBody>, route: Option<&str>
         return;
     }
     let address = request.app_data::<web::Data<AppState>>().and_then(|state| client_address(request, state));
-    // The path of a route is what metrics name it by; without one, what somebody looked for. Never the query.
-    let path = route.is_none().then(|| cut(&path_without_keys(request.path()), MOST_CHARS));
+    // A route is logged by its pattern, as in metrics. Without a route the path is logged. Never the query.
+    let path = route.is_none().then(|| cut(&path_without_keys(request.path()), MAX_PATH_CHARS));
     log::log!(
         target: TARGET,
         level,
@@ -83,26 +88,26 @@ fn log_request(response: &ServiceResponse<impl MessageBody>, route: Option<&str>
     );
 }
 
-/// The caller's id, if it sent one that can stand in a log.
-pub fn sane(headers: &HeaderMap) -> Option<HeaderValue> {
+/// The caller's id, if it sent a valid one: 1 to 128 letters, digits, `.`, `_` and `-`.
+pub fn valid_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(X_REQUEST_ID)?;
-    let sane = (1..=128).contains(&id.len())
+    let valid_id = (1..=128).contains(&id.len())
         && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    sane.then(|| id.clone())
+    valid_id.then(|| id.clone())
 }
 
-/// An id that nobody has given yet.
+/// A new random id.
 pub fn generate() -> HeaderValue {
     HeaderValue::from_str(&hex::encode(random::bytes::<16>())).expect("hex digits are a header value")
 }
 
-/// Ids of one worker's requests: chance once, then a count, for chance costs a system call.
-pub struct Ids {
+/// RequestContext ids of one worker: a random part, made once because it costs a system call, and a count.
+pub struct IdGenerator {
     worker: [u8; 8],
     count: Cell<u64>,
 }
 
-impl Ids {
+impl IdGenerator {
     pub fn new() -> Self {
         Self { worker: random::bytes(), count: Cell::new(0) }
     }
@@ -119,7 +124,7 @@ impl Ids {
     }
 }
 
-/// Whatever else a method may be made of, a key for one, is no word for the log.
+/// The method, or `[other]`: an unknown method may contain anything, even a key, and is not logged.
 fn method(method: &Method) -> &str {
     const KNOWN: [Method; 8] = [
         Method::GET,

@@ -4,8 +4,8 @@ use serde_json::json;
 use utoipa::openapi::schema::AnyOfBuilder;
 
 use super::answers::reference;
+use super::common::{Header, PERMISSION, Security};
 use super::operation::Operation;
-use super::parts::{Header, PERMISSION, Security};
 use crate::http::drf::Detail;
 use crate::http::error::OAuthError;
 
@@ -40,7 +40,7 @@ impl Access {
             Self::LoginHolder => "a login token's holder",
             Self::Gateway => "a gateway",
             Self::Introspector => "a client, or staff",
-            Self::Revoker => "a client, a user, or whoever holds the token",
+            Self::Revoker => "a client, a user, or the holder of the token",
             Self::Staff => "staff",
             Self::Superuser => "superuser",
         }
@@ -69,7 +69,7 @@ impl Access {
             ),
             Self::Superuser => by_token(operation).refuses(
                 403,
-                "The caller is no superuser, or their token is a named one without the scope `jeton:admin`.",
+                "The caller is not a superuser, or their token is a named one without the scope `jeton:admin`.",
                 PERMISSION,
             ),
         }
@@ -79,7 +79,7 @@ impl Access {
 fn by_token(operation: Operation) -> Operation {
     operation
         .secured(&[Security::Bearer, Security::Token])
-        .refuses(401, "No token, or one that is not good.", "Authentication credentials were not provided.")
+        .refuses(401, "No token, or one that is not valid.", "Authentication credentials were not provided.")
         .with(Header::TokenChallenge)
         .needs_database()
 }
@@ -92,7 +92,12 @@ fn oauth(mut operation: Operation) -> Operation {
     let either = || AnyOfBuilder::new().item(reference::<OAuthError>()).item(reference::<Detail>());
     operation
         .answers_either(400, "The request is malformed.", either(), missing)
-        .answers_either(401, "The caller is not who they say.", either(), json!({ "error": "invalid_client" }))
+        .answers_either(
+            401,
+            "The caller's credentials are missing or wrong.",
+            either(),
+            json!({ "error": "invalid_client" }),
+        )
         .with(Header::ClientChallenge)
         .refuses(
             429,
@@ -102,10 +107,10 @@ fn oauth(mut operation: Operation) -> Operation {
         .with(Header::RetryAfter)
         .answers_either(
             503,
-            "The database does not answer, and the cache cannot.",
+            "The database does not answer, and the cache may not.",
             either(),
             json!({ "error": "temporarily_unavailable" }),
         )
         .with(Header::RetryAfter)
-        .refuses(500, "A fault of jeton's; its log says which.", "A server error occurred.")
+        .refuses(500, "An internal error; the log has the details.", "A server error occurred.")
 }

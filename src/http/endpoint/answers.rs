@@ -5,14 +5,14 @@ use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{Content, ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::common::{self, Header};
 use super::operation::Operation;
-use super::parts::{self, Header};
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
-use crate::http::drf::{Detail, pages};
+use crate::http::drf::{Detail, pagination};
 use crate::service::Faults;
 
 impl Operation {
-    /// Whoever reads a body may refuse it for its size, its slowness, or what it is.
+    /// The errors of reading a body: too large, too slow, wrong type.
     pub fn reads_body(self) -> Self {
         self.refuses(408, "The body takes longer than 30 seconds.", "The request body took too long.")
             .refuses(413, "The body is larger than the route takes.", "The request body is too large.")
@@ -23,19 +23,19 @@ impl Operation {
             )
     }
 
-    /// A parsed body, in DRF's way: 400 by field or as a sentence.
+    /// 400 in DRF's form, by field or as one message.
     pub fn refuses_bad_fields(mut self, field: &str, sentence: &str) -> Self {
         self.add::<Faults>();
         self.add::<Detail>();
         let either = AnyOfBuilder::new().item(reference::<Faults>()).item(reference::<Detail>());
         let example = json!({ field: [sentence] });
-        let text = "Something is wrong with the fields, or the body cannot be parsed.";
+        let text = "A field is not valid, or the body cannot be parsed.";
         self.respond(400, text, Some(content(either, example)))
     }
 
     /// 400, by field.
     pub fn refuses_bad_parameters(self, field: &str, sentence: &str) -> Self {
-        self.answers_like::<Faults>(400, "A parameter is not what it should be.", &json!({ field: [sentence] }))
+        self.answers_like::<Faults>(400, "A parameter is not valid.", &json!({ field: [sentence] }))
     }
 
     /// JSON of this type.
@@ -48,7 +48,7 @@ impl Operation {
     pub fn answers_page<T: ToSchema>(mut self, text: &str) -> Self {
         let name = format!("{}Page", T::name());
         self.add::<T>();
-        self.schemas.push((name.clone(), pages::Answer::<T>::schema()));
+        self.schemas.push((name.clone(), pagination::Answer::<T>::schema()));
         self.respond(200, text, Some(ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build()))
     }
 
@@ -58,7 +58,7 @@ impl Operation {
         self.respond(status, text, Some(content(reference::<T>(), example.clone())))
     }
 
-    /// JSON of a type that is settled at run time.
+    /// JSON of these fields.
     pub fn answers_fields(self, status: u16, text: &str, fields: ObjectBuilder, example: Value) -> Self {
         self.respond(status, text, Some(content(fields, example)))
     }
@@ -88,11 +88,11 @@ impl Operation {
     /// Which page of a list.
     pub fn paged(self) -> Self {
         let size =
-            parts::integer().minimum(Some(1)).maximum(Some(MAX_PAGE_SIZE)).default(Some(json!(DEFAULT_PAGE_SIZE)));
-        let page = parts::integer().minimum(Some(1)).maximum(Some(u32::MAX)).default(Some(json!(1)));
-        self.query("page", page, "Which page.")
-            .query("page_size", size, "How many on a page; more is cut to the most.")
-            .refuses(404, "There is no such page, or not what the path names.", "Invalid page.")
+            common::integer().minimum(Some(1)).maximum(Some(MAX_PAGE_SIZE)).default(Some(json!(DEFAULT_PAGE_SIZE)));
+        let page = common::integer().minimum(Some(1)).maximum(Some(u32::MAX)).default(Some(json!(1)));
+        self.query("page", page, "The page's number.")
+            .query("page_size", size, "Items per page; larger values are reduced to the maximum.")
+            .refuses(404, "The page, or what the path names, does not exist.", "Invalid page.")
     }
 
     /// 429, where a password is sent.
@@ -114,10 +114,10 @@ impl Operation {
             later,
         )
         .with(Header::RetryAfter)
-        .refuses(500, "A fault of jeton's; its log says which.", "A server error occurred.")
+        .refuses(500, "An internal error; the log has the details.", "A server error occurred.")
     }
 
-    /// 404 for what the path names.
+    /// 404 if what the path names does not exist.
     pub fn may_not_exist(self, what: &str) -> Self {
         self.refuses(404, what, "Not found.")
     }
@@ -145,14 +145,14 @@ impl Operation {
 
     /// A type that its answers hold.
     pub fn add<T: ToSchema>(&mut self) {
-        self.schemas.push((T::name().into_owned(), parts::one_object(T::schema())));
+        self.schemas.push((T::name().into_owned(), common::one_object(T::schema())));
         T::schemas(&mut self.schemas);
     }
 
     fn respond(mut self, status: u16, text: &str, content: Option<Content>) -> Self {
         let mut response = ResponseBuilder::from(Response::new(text));
         if let Some(content) = content {
-            response = response.content(parts::JSON, content);
+            response = response.content(common::JSON, content);
         }
         self.answers.push((status, response));
         self

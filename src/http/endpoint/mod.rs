@@ -3,20 +3,20 @@
 
 mod access;
 mod answers;
+mod common;
 mod handler;
 mod operation;
-mod parts;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, Route, guard, web};
 
 pub use access::Access;
 pub use answers::reference;
-pub use handler::{Handler, Incoming, MayCall, Part};
-pub use operation::{Operation, format};
-pub use parts::{
+pub use common::{
     BODIES, FORM, Header, JSON, MULTIPART, PERMISSION, Security, boolean, fields, integer, properties, text,
 };
+pub use handler::{Handler, Incoming, MayCall, Part};
+pub use operation::{Operation, format};
 
 /// One method of one path, and what serves it.
 pub struct Endpoint {

@@ -9,7 +9,7 @@ use utoipa::openapi::{
     ArrayBuilder, ContentBuilder, ObjectBuilder, PathItem, RefOr, Required, ResponseBuilder, Schema, SchemaFormat,
 };
 
-use super::parts::{self, Header, Security};
+use super::common::{self, Header, Security};
 
 /// One method of one path, as the document has it.
 pub struct Operation {
@@ -17,7 +17,7 @@ pub struct Operation {
     pub path: &'static str,
     /// Its method.
     pub method: Method,
-    /// What its answers hold, by name.
+    /// The schemas of its answers, by name.
     pub schemas: Vec<(String, RefOr<Schema>)>,
     id: &'static str,
     summary: &'static str,
@@ -33,7 +33,7 @@ pub struct Operation {
 pub type Answers = Vec<(u16, ResponseBuilder)>;
 
 impl Operation {
-    /// `id` is the verb's name in the code.
+    /// `id` is the operation id: the verb's name in the code.
     pub fn new(method: Method, path: &'static str, id: &'static str, summary: &'static str) -> Self {
         let parameters = path.split(['{', '}']).skip(1).step_by(2).map(path_parameter).collect();
         Self {
@@ -76,7 +76,7 @@ impl Operation {
         self.id
     }
 
-    /// More than the summary; Markdown.
+    /// The description, in Markdown.
     pub fn describe(self, text: &'static str) -> Self {
         Self { description: Some(text), ..self }
     }
@@ -108,7 +108,7 @@ impl Operation {
         self
     }
 
-    /// No body says no field.
+    /// The body is optional.
     pub fn body_may_be_missing(mut self) -> Self {
         self.body = self.body.map(|body| body.required(Some(Required::False)));
         self
@@ -178,9 +178,9 @@ pub fn format(name: &str) -> SchemaFormat {
 
 fn path_parameter(name: &str) -> Parameter {
     let (schema, text) = match name {
-        "id" => (parts::integer().examples([json!(12)]), "The token's id."),
-        "client_id" => (parts::text().min_length(Some(1)).examples([json!("billing")]), "The client's id."),
-        _ => (parts::text().min_length(Some(1)).examples([json!("alice")]), "The user's name."),
+        "id" => (common::integer().examples([json!(12)]), "The token's id."),
+        "client_id" => (common::text().min_length(Some(1)).examples([json!("billing")]), "The client's id."),
+        _ => (common::text().min_length(Some(1)).examples([json!("alice")]), "The user's name."),
     };
     let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
     parameter.description(Some(text)).schema(Some(schema)).build()

@@ -1,6 +1,6 @@
 //! Who calls an OAuth endpoint, as handlers are given them: with the parameters of the body, which may say who it is.
 
-use super::{OAuthCaller, Parameters, authenticate, body, introspector, introspectors_body};
+use super::{OAuthCaller, Parameters, authenticate, body, read_introspection_body, require_introspector};
 use crate::http::drf::body::{self as bodies, Data};
 use crate::http::endpoint::{Access, Incoming, MayCall, Operation, Part};
 use crate::http::error::HttpError;
@@ -19,9 +19,9 @@ impl Part for Introspector {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
         let (request, state) = (&incoming.request, incoming.state());
-        let body = introspectors_body(request, payload, state, bodies::MAX_BODY).await?;
+        let body = read_introspection_body(request, payload, state, bodies::MAX_BODY).await?;
         let parameters = Parameters::of(request, body);
-        introspector(request, &parameters, state).await?;
+        require_introspector(request, &parameters, state).await?;
         Ok(Self(parameters))
     }
 }
@@ -41,13 +41,13 @@ impl Part for BatchIntrospector {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
         let (request, state) = (&incoming.request, incoming.state());
-        let body = introspectors_body(request, payload, state, MAX_BATCH_BODY).await?;
+        let body = read_introspection_body(request, payload, state, MAX_BATCH_BODY).await?;
         let data = bodies::parse(request, body);
         let parameters = match &data {
             Ok(Data::Fields { fields, .. }) => Parameters::of_fields(fields),
             _ => Parameters::default(),
         };
-        introspector(request, &parameters, state).await?;
+        require_introspector(request, &parameters, state).await?;
         parameters.checked()?;
         Ok(Self(data))
     }

@@ -25,14 +25,14 @@ pub fn endpoints() -> Vec<Endpoint> {
     let tokens = ArrayBuilder::new().items(text()).max_items(Some(MAX_BATCH));
     let results = ArrayBuilder::new().items(reference::<Introspection>());
     vec![
-        Operation::post(paths::INTROSPECT, "introspect", "Whether a token is good, and whose it is (RFC 7662)")
+        Operation::post(paths::INTROSPECT, "introspect", "Introspect a token (RFC 7662)")
             .describe("For a registered client, or staff. It counts as a use of the token.")
             .body(BODIES, token(), &json!({ "token": KEY }))
-            .answers::<Introspection>(200, "What there is to say of the token.")
+            .answers::<Introspection>(200, "The introspection response.")
             .always_with(Header::NoStore)
             .to(introspect)
             .frequent(),
-        Operation::post(paths::BATCH, "introspect_batch", "The same of many tokens, with one query")
+        Operation::post(paths::BATCH, "introspect_batch", "Introspect many tokens with one query")
             .describe("At most 1,000 tokens, in a body of at most 256 KiB.")
             .body(
                 &[JSON],
@@ -51,7 +51,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// Whether a token is good. The caller is authenticated before the token is looked at.
+/// Introspects a token. The caller is authenticated before the token is read.
 async fn introspect(Introspector(parameters): Introspector, state: State) -> Answered {
     let token =
         parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
@@ -71,7 +71,7 @@ async fn introspect_batch(BatchIntrospector(data): BatchIntrospector, state: Sta
     Ok(answer(body.into()))
 }
 
-/// An answer that is JSON already.
+/// An answer whose body is JSON text already.
 fn answer(json: Cow<'static, [u8]>) -> HttpResponse {
     let mut answer = drf::builder(StatusCode::OK);
     answer.insert_header((CACHE_CONTROL, "no-store"));

@@ -17,7 +17,7 @@ const SUMMARY: &str = "What the OAuth endpoints accept (RFC 8414)";
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/.well-known/oauth-authorization-server", "metadata", SUMMARY)
-            .describe("Of an issuer with a path, also at this path with the issuer's behind it (section 3.1).")
+            .describe("If the issuer has a path, also at this path followed by the issuer's path (section 3.1).")
             .answers::<Metadata>(200, "The metadata; without `JETON_ISSUER` the request's own host is in it.")
             .with(Header::NoStore)
             .to(metadata),
@@ -63,7 +63,7 @@ async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse
         revocation_endpoint: format!("{base}/revoke"),
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
     };
-    // What one client's host made must not be another's answer.
+    // The answer contains the client's own `Host`, so it must not be cached for others.
     let answer = if configured.is_some() { drf::answer } else { drf::secret_answer };
     answer(StatusCode::OK, &metadata)
 }

@@ -13,7 +13,7 @@ use actix_web::web::{Bytes, Payload};
 use utoipa::openapi::ObjectBuilder;
 
 use crate::domain::client::ClientSecret;
-use crate::domain::shown::name_without_keys;
+use crate::domain::safe_text::name_without_keys;
 use crate::http::AppState;
 use crate::http::caller::Credentials;
 use crate::http::drf::body::{self, Data, Value};
@@ -21,7 +21,7 @@ use crate::http::edge::client_address;
 use crate::http::edge::origin;
 use crate::http::endpoint::{fields, format, text};
 use crate::http::error::HttpError;
-use crate::logging::Request;
+use crate::logging::RequestContext;
 use crate::service::{ClientOrigin, Error, Identity, Rights};
 
 /// A key, as examples have it.
@@ -30,7 +30,7 @@ const KEY: &str = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
 /// The caller's credentials, where they are not in `Authorization`.
 fn with_client(fields: ObjectBuilder) -> ObjectBuilder {
     fields
-        .property("client_id", text().description(Some("The client, when HTTP Basic does not say it.")))
+        .property("client_id", text().description(Some("The client id, if not in HTTP Basic.")))
         .property("client_secret", text().format(Some(format("password"))))
 }
 
@@ -45,8 +45,8 @@ fn token() -> ObjectBuilder {
     )
 }
 
-/// The parameters of a request, from a form or a JSON object. What is wrong with them is told after the caller is
-/// known: [`Parameters::checked`].
+/// The parameters of a request, from a form or a JSON object. An error in them is reported only after the caller is
+/// authenticated: [`Parameters::checked`].
 #[derive(Debug, Default)]
 pub struct Parameters {
     values: Vec<(String, String)>,
@@ -54,7 +54,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Reads what can be read: of a parameter that comes twice the first.
+    /// Reads the parameters. The first one wins if a parameter is repeated, which is also a fault.
     pub fn of(request: &HttpRequest, body: Bytes) -> Self {
         let has_type = request.headers().contains_key(CONTENT_TYPE);
         let fault = match body::parse(request, body) {
@@ -66,7 +66,7 @@ impl Parameters {
         Self { values: Vec::new(), fault: Some(fault) }
     }
 
-    /// The same, of a body that holds more than them.
+    /// The same from a body that has other fields too.
     pub fn of_fields(fields: &[(String, Value)]) -> Self {
         let mut parameters = Self::default();
         for (name, value) in fields {
@@ -74,12 +74,12 @@ impl Parameters {
                 continue;
             }
             match value {
-                // RFC 6749 section 3.1: without a value counts as left out, and none may come twice.
+                // RFC 6749 section 3.1: a parameter without a value counts as omitted, and none may be repeated.
                 Value::Text(text) if text.is_empty() => {}
                 Value::Text(_) if parameters.get(name).is_some() => {
                     parameters.fault = Some("a parameter is sent more than once");
                 }
-                // A lone surrogate becomes replacement characters, which stand in no key and no secret.
+                // A lone surrogate becomes a replacement character, which no key or secret contains.
                 Value::Text(text) => parameters.values.push((name.clone(), String::from_utf8_lossy(text).into_owned())),
                 _ => parameters.fault = Some("a parameter is not text"),
             }
@@ -106,14 +106,14 @@ pub enum OAuthCaller {
     Client(String),
     /// A user with a token.
     User(Box<Identity>),
-    /// Nobody said who they are.
+    /// No credentials were sent.
     Nobody,
 }
 
 /// Authenticates a client by HTTP Basic or by its parameters, or a user by a token.
 ///
 /// # Errors
-/// 401 for a wrong secret or a bad token, 400 for two ways at once that differ.
+/// 401 for a wrong secret or a bad token, 400 if credentials are sent in two ways that differ.
 pub async fn authenticate(
     request: &HttpRequest,
     parameters: &Parameters,
@@ -131,12 +131,12 @@ pub async fn authenticate(
             return Err(Error::NotAuthenticated(fault).into());
         }
         Credentials::Basic(candidates) => {
-            // A header that says nothing names no other client: it is refused below.
+            // An unreadable header names no client; it is refused below.
             let another = |form_id| !candidates.is_empty() && candidates.iter().all(|(id, _)| id != form_id);
             if form_id.is_some_and(another) {
                 return Err(HttpError::invalid_request("client_id differs from the client in Authorization"));
             }
-            // The same credentials twice are one: OpenID Connect libraries of nginx and APISIX send them so.
+            // The same credentials may be sent twice: OpenID Connect libraries of nginx and APISIX do so.
             let same = |(id, secret): &(String, ClientSecret)| {
                 form_id.is_none_or(|form_id| form_id == id) && form_secret.is_none_or(|other| other == secret.expose())
             };
@@ -146,11 +146,11 @@ pub async fn authenticate(
             }
             candidates
         }
-        presented @ (Credentials::None | Credentials::Foreign) => match (form_id, form_secret) {
+        presented @ (Credentials::None | Credentials::OtherScheme) => match (form_id, form_secret) {
             (Some(id), Some(secret)) => vec![(id.to_owned(), ClientSecret::from_text(secret))],
             (None, Some(_)) => return Err(HttpError::invalid_client()),
-            // Somebody who says who they are in a way that we do not know is not nobody (RFC 6749 section 5.2).
-            (_, None) if matches!(presented, Credentials::Foreign) => return Err(HttpError::invalid_client()),
+            // A caller with an unknown scheme did send credentials, so this is 401 (RFC 6749 section 5.2).
+            (_, None) if matches!(presented, Credentials::OtherScheme) => return Err(HttpError::invalid_client()),
             (_, None) => return Ok(OAuthCaller::Nobody),
         },
     };
@@ -159,63 +159,67 @@ pub async fn authenticate(
     let from = ClientOrigin { address, peer };
     let client = state.service.introspection.admit_client(candidates, from).await.map_err(HttpError::OAuthService)?;
     let Some(client) = client else {
-        let shown = |id| if state.service.introspection.has_met_client(id) { id } else { name_without_keys(id) };
+        let shown = |id| if state.service.introspection.knows_client(id) { id } else { name_without_keys(id) };
         let tried = tried.as_deref().map(shown);
         log::info!(address = address, client = tried; "a client was refused");
         return Err(HttpError::invalid_client());
     };
     state.service.introspection.note_client_origin(&origin(request.head()));
-    Request::is_of_client(&client);
+    RequestContext::set_client(&client);
     Ok(OAuthCaller::Client(client))
 }
 
-/// Reads a body whose parameters may say who calls. Where the head says it, that must be right before anything is read.
+/// Reads a body that may contain the caller's credentials. Credentials in the head are checked before the body is read.
 ///
 /// # Errors
 /// As [`authenticate`], and as reading bodies.
 pub async fn body(request: &HttpRequest, payload: Payload, state: &AppState, limit: usize) -> Result<Bytes, HttpError> {
-    let says_who = says_who(request, state);
-    if says_who {
+    let has_credentials = has_credentials(request, state);
+    if has_credentials {
         authenticate(request, &Parameters::default(), state).await?;
     }
-    read(request, payload, limit, says_who).await
+    read(request, payload, limit, has_credentials).await
 }
 
-/// The same of somebody who must be allowed to introspect.
+/// The same for a caller who must be allowed to introspect.
 ///
 /// # Errors
-/// As [`introspector`], and as reading bodies.
-pub async fn introspectors_body(
+/// As [`require_introspector`], and as reading bodies.
+pub async fn read_introspection_body(
     request: &HttpRequest,
     payload: Payload,
     state: &AppState,
     limit: usize,
 ) -> Result<Bytes, HttpError> {
-    let says_who = says_who(request, state);
-    if says_who {
-        introspector(request, &Parameters::default(), state).await?;
+    let has_credentials = has_credentials(request, state);
+    if has_credentials {
+        require_introspector(request, &Parameters::default(), state).await?;
     }
-    read(request, payload, limit, says_who).await
+    read(request, payload, limit, has_credentials).await
 }
 
-fn says_who(request: &HttpRequest, state: &AppState) -> bool {
-    !matches!(Credentials::in_authorization(request, state), Credentials::None | Credentials::Foreign)
+fn has_credentials(request: &HttpRequest, state: &AppState) -> bool {
+    !matches!(Credentials::in_authorization(request, state), Credentials::None | Credentials::OtherScheme)
 }
 
 async fn read(request: &HttpRequest, payload: Payload, limit: usize, is_known: bool) -> Result<Bytes, HttpError> {
     let read = if is_known {
-        body::read_known(request, payload, limit).await
+        body::read_authenticated(request, payload, limit).await
     } else {
         body::read(request, payload, limit).await
     };
-    read.map_err(|error| if matches!(error, HttpError::Crowded) { HttpError::OAuthCrowded } else { error })
+    read.map_err(|error| if matches!(error, HttpError::Overloaded) { HttpError::OAuthOverloaded } else { error })
 }
 
-/// Lets clients and staff introspect, nobody else (RFC 7662 section 2.1).
+/// Only clients and staff may introspect (RFC 7662 section 2.1).
 ///
 /// # Errors
 /// As [`authenticate`], and 401 for nobody, 403 for who is not staff, and for a named token without `jeton:admin`.
-pub async fn introspector(request: &HttpRequest, parameters: &Parameters, state: &AppState) -> Result<(), HttpError> {
+pub async fn require_introspector(
+    request: &HttpRequest,
+    parameters: &Parameters,
+    state: &AppState,
+) -> Result<(), HttpError> {
     match authenticate(request, parameters, state).await? {
         OAuthCaller::Client(_) => Ok(()),
         OAuthCaller::User(user) if user.rights() >= Rights::Staff => Ok(()),
@@ -227,7 +231,7 @@ pub async fn introspector(request: &HttpRequest, parameters: &Parameters, state:
 async fn user(key: &str, state: &AppState) -> Result<OAuthCaller, HttpError> {
     match state.service.introspection.identify(key).await {
         Ok(identity) => {
-            Request::is_of_user(&identity.username);
+            RequestContext::set_user(&identity.username);
             Ok(OAuthCaller::User(Box::new(identity)))
         }
         Err(error @ Error::NotAuthenticated(_)) => Err(error.into()),

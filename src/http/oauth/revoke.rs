@@ -19,17 +19,17 @@ pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::post(paths::REVOKE, "revoke", "Revoke a token (RFC 7009)")
             .describe(
-                "For a registered client, staff, or whoever holds the token: without credentials it revokes itself. \
-                 An unknown token is no error.",
+                "For a registered client, for staff, or for the holder of the token: without credentials, the token \
+                 in the body is enough. An unknown token is not an error.",
             )
             .body(BODIES, token(), &json!({ "token": KEY }))
-            .answers_fields(200, "The token is good no more.", fields(), json!({}))
+            .answers_fields(200, "The token is revoked.", fields(), json!({}))
             .always_with(Header::NoStore)
             .to(revoke),
     ]
 }
 
-/// Revokes a token. One that is unknown is no error: the client's aim is reached (section 2.2).
+/// Revokes a token. An unknown token is not an error, because it is not valid anyway (section 2.2).
 async fn revoke(Revoking { caller, parameters }: Revoking, request: HttpRequest, state: State) -> Answered {
     let token =
         parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
@@ -37,9 +37,9 @@ async fn revoke(Revoking { caller, parameters }: Revoking, request: HttpRequest,
     let revoker = match caller {
         OAuthCaller::Client(id) => Revoker::Client(Actor { name: format!("client:{id}"), address }, id),
         OAuthCaller::User(user) => {
-            let stands_for_its_user = user.stands_for_its_user();
+            let acts_for_its_user = user.acts_for_its_user();
             let actor = Actor { name: user.username, address };
-            if stands_for_its_user { Revoker::User(actor) } else { Revoker::Named(actor, user.token_id) }
+            if acts_for_its_user { Revoker::User(actor) } else { Revoker::Named(actor, user.token_id) }
         }
         OAuthCaller::Nobody => Revoker::Holder(address),
     };

@@ -28,14 +28,14 @@ pub fn endpoints() -> Vec<Endpoint> {
     let endpoint = |(method, id)| {
         let mut operation = Operation::new(method, "/auth/verify", id, "Forward-auth for a gateway")
             .describe(
-                "For nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth`, Envoy `ext_authz`; the same \
-                 below this path, whatever follows. It reads `Authorization` (and the headers of `JETON_KEY_HEADERS`, \
-                 and HTTP Basic with `JETON_KEY_BASIC`), and no body. With `JETON_VERIFY_PREFLIGHT` a preflight of a \
-                 browser's passes, as nobody's.",
+                "For nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth`, Envoy `ext_authz`. Any path \
+                 below this one works too. It reads `Authorization` (and the headers of `JETON_KEY_HEADERS`, and HTTP Basic \
+                 with `JETON_KEY_BASIC`), and no body. With `JETON_VERIFY_PREFLIGHT` a browser's preflight passes, \
+                 without an identity.",
             )
             .query_list("scope", text(), "A scope that the token must have; may repeat.")
             .query_list("group", text(), "A group that the user must be in; may repeat.")
-            .answers_nothing(200, "The token is good; whose it is, is in the headers.");
+            .answers_nothing(200, "The token is valid. The headers have the identity.");
         for name in HEADERS {
             operation = operation.with(Header::Identity(name));
         }
@@ -51,12 +51,13 @@ pub fn endpoints() -> Vec<Endpoint> {
     methods.map(endpoint).into()
 }
 
-/// What cannot stand in a header as it is. `%` too, so that decoding gives back what was there.
+/// Characters that are percent-encoded in a header. `%` too, so that decoding restores the text.
 const IN_HEADER: &AsciiSet = &CONTROLS.add(b'%');
-/// In a list with commas between.
+/// The same in a list, which is separated by commas.
 const IN_LIST: &AsciiSet = &IN_HEADER.add(b',');
 
-/// Every identity header, sent empty too: a gateway that copies them always overwrites what its client sent.
+/// The identity headers. All are always sent, even if empty, so that a gateway that copies them overwrites its
+/// client's.
 pub const HEADERS: [&str; 9] = [
     "x-auth-user",
     "x-auth-user-id",
@@ -102,8 +103,8 @@ async fn verify(Shown(holder): Shown, request: HttpRequest) -> Answered {
     let scopes: Vec<&str> = holder.scope.split(' ').filter(|scope| !scope.is_empty()).collect();
     for (name, wanted) in form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8)) {
         let has = match name.as_str() {
-            // A gateway's configuration may name several at once, as scope parameters do.
-            // An empty one is a variable that was left out, and guards nothing: nobody has it.
+            // One parameter may name several scopes, separated by spaces. An empty one is probably a missing variable
+            // in the gateway's configuration: nobody has it.
             "scope" => {
                 !wanted.trim().is_empty()
                     && wanted.split(' ').filter(|one| !one.is_empty()).all(|one| scopes.contains(&one))
@@ -126,7 +127,7 @@ fn passed(values: [String; 9]) -> HttpResponse {
     answer.finish()
 }
 
-/// What the headers say, in their order.
+/// The values of the headers, in the order of [`HEADERS`].
 fn values(user: &Identity) -> [String; 9] {
     let name = encoded(&user.username, IN_HEADER);
     let email = encoded(&user.email, IN_HEADER);
@@ -137,7 +138,7 @@ fn values(user: &Identity) -> [String; 9] {
     [name.clone(), id, email.clone(), groups.clone(), scope, token_id, name, email, groups]
 }
 
-/// A blank at either end too: whoever reads a header or an element of a list trims it, and ` admin` would become `admin`.
+/// Encodes a space at either end too: readers of headers and lists trim them, and ` admin` would become `admin`.
 fn encoded(text: &str, set: &'static AsciiSet) -> String {
     let inner = text.trim_matches(' ');
     let (before, rest) = text.split_at(text.len() - text.trim_start_matches(' ').len());

@@ -14,31 +14,31 @@ use crate::service::Readiness;
 /// What is served here.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Operation::get("/healthz", "healthz", "Whether the process lives")
-            .answers::<Health>(200, "It does.")
+        Operation::get("/healthz", "healthz", "Liveness: the process runs")
+            .answers::<Health>(200, "The process runs.")
             .to(healthz)
             .frequent(),
-        Operation::get("/readyz", "readyz", "Whether it can serve")
+        Operation::get("/readyz", "readyz", "Readiness: this node can answer")
             .describe(
-                "The database is asked once a second at most, and nothing is written. `disk` is there while the database's \
-                 disk takes no writes; introspection goes on.",
+                "The database is asked at most once a second, and nothing is written. `disk` is present while the \
+                 database's disk refuses writes; introspection still works.",
             )
-            .answers::<Readiness>(200, "It can answer introspection, from its database or from memory.")
-            .answers::<Readiness>(503, "It cannot.")
+            .answers::<Readiness>(200, "The node can answer introspection, from its database or from memory.")
+            .answers::<Readiness>(503, "The node cannot answer introspection.")
             .to(readyz)
             .frequent(),
     ]
 }
 
-/// That all is well.
+/// The answer of `/healthz`.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
-    /// A word.
+    /// Always `ok`.
     #[schema(example = "ok")]
     status: &'static str,
 }
 
-/// Always 200: whoever can answer is alive.
+/// Always 200: a process that answers is alive.
 async fn healthz(_: Anyone) -> HttpResponse {
     drf::answer(StatusCode::OK, &Health { status: "ok" })
 }

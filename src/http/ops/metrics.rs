@@ -10,8 +10,8 @@ use crate::http::state::State;
 /// What is served here, or alone on an address of its own (`JETON_METRICS_LISTEN`).
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Operation::get("/metrics", "metrics", "What Prometheus reads")
-            .describe("With `JETON_METRICS_LISTEN` it is at that address only.")
+        Operation::get("/metrics", "metrics", "Metrics for Prometheus")
+            .describe("With `JETON_METRICS_LISTEN`, only at that address.")
             .answers_text("All counters (exposition format 0.0.4).", "text/plain", text())
             .to(metrics)
             .frequent(),

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::http::endpoint::{Endpoint, JSON, Operation, fields};
 use crate::http::extract::Anyone;
 
-/// The document, ready to be sent; each worker has one.
+/// The document as text. Each worker has one.
 #[derive(Clone)]
 pub struct Document(pub Bytes);
 

@@ -19,21 +19,21 @@ use crate::http::endpoint::{
 use crate::http::error::{HttpError, OAuthError};
 use crate::http::extract::Anyone;
 use crate::http::state::{AppState, State};
-use crate::logging::Request;
+use crate::logging::RequestContext;
 use crate::service::{LoggedIn, Login};
 
 /// What is served here.
 pub fn endpoints() -> Vec<Endpoint> {
     let credentials = fields()
-        .property("username", text().description(Some("Blanks round it are cut off.")))
+        .property("username", text().description(Some("Surrounding white space is removed.")))
         .property("password", text().format(Some(format("password"))))
         .required("username")
         .required("password");
     let limit = "Maximum amount of tokens allowed per user exceeded.";
-    let mut operation = Operation::post("/api-token-auth/", "login", "A token for a username and a password")
+    let mut operation = Operation::post("/api-token-auth/", "login", "Get a token for a username and a password")
         .describe(
             "Django REST framework's `obtain_auth_token`, to the byte. With `JETON_TOKEN_MODE=single` each login gets \
-             the same key until it is regenerated, revoked or expires; with `multiple` each gets one of its own. \
+             the same key until it is regenerated, revoked or expires; with `multiple` each login gets a new one. \
              `Accept: application/json; indent=4` indents the answer.",
         )
         .body(&[JSON, FORM, MULTIPART], credentials, &json!({ "username": "alice", "password": "correct horse" }))
@@ -47,7 +47,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         .with(Header::NoStore)
         .refuses_bad_fields("non_field_errors", "Unable to log in with provided credentials.")
         .answers_like::<OAuthError>(403, "`JETON_TOKEN_LIMIT_PER_USER` is reached.", &json!({ "error": limit }))
-        .refuses(406, "The client accepts no JSON.", "Could not satisfy the request Accept header.")
+        .refuses(406, "The client does not accept JSON.", "Could not satisfy the request Accept header.")
         .counts_failures()
         .needs_database();
     operation.add::<Timestamp>();
@@ -68,7 +68,7 @@ fn answer_schema() -> ObjectBuilder {
     answer.property("user_id", integer())
 }
 
-/// Every method of the route. DRF negotiates the answer's type first, then looks at the method, then at the body.
+/// Handles every method of the route. Like DRF it checks `Accept` first, then the method, then the body.
 async fn login(_: Anyone, request: HttpRequest, payload: web::Payload, state: State) -> HttpResponse {
     let accepts: Vec<String> = request
         .headers()
@@ -93,11 +93,11 @@ async fn login(_: Anyone, request: HttpRequest, payload: web::Payload, state: St
 async fn post(request: &HttpRequest, payload: web::Payload, state: &AppState) -> Result<Value, HttpError> {
     let body = body::read(request, payload, body::MAX_BODY).await?;
     let logged_in = state.service.sign_in.login(credentials(request, body, state)?).await?;
-    Request::is_of_user(&logged_in.user.username);
+    RequestContext::set_user(&logged_in.user.username);
     Ok(answer(&logged_in, &state.options.login_fields))
 }
 
-/// What the body says. Nothing else of it is kept while the login waits.
+/// The credentials in the body. The body itself is dropped here and not kept while the login waits.
 fn credentials(request: &HttpRequest, body: web::Bytes, state: &AppState) -> Result<Login, HttpError> {
     let data = body::parse(request, body)?;
     let mut fields = Fields::of(&data)?;

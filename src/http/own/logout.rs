@@ -12,12 +12,12 @@ pub fn endpoints() -> Vec<Endpoint> {
     let unread = "The request body could not be read.";
     vec![
         Operation::post("/logout/", "logout", "Revoke the token of the request")
-            .describe("As Knox's. A named token may revoke itself too.")
+            .describe("As in Knox. A named token may revoke itself too.")
             .answers_nothing(204, "It is revoked.")
             .refuses(400, "The body cannot be read.", unread)
             .to(logout),
         Operation::post("/logoutall/", "logoutall", "Revoke all login tokens of the caller")
-            .describe("As Knox's. Named tokens are left alone.")
+            .describe("As in Knox. Named tokens stay valid.")
             .answers_nothing(204, "They are revoked.")
             .refuses(400, "The body cannot be read.", unread)
             .to(logoutall),

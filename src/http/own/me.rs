@@ -21,8 +21,8 @@ use crate::service::UserPatch;
 /// What is served here.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Operation::get("/me", "me", "The caller's own record, and their token's facts")
-            .answers::<Me>(200, "Who the caller is.")
+        Operation::get("/me", "me", "The caller's own record, and their token")
+            .answers::<Me>(200, "The caller.")
             .with(Header::NoStore)
             .to(me),
         update_endpoint(),
@@ -35,10 +35,10 @@ fn update_endpoint() -> Endpoint {
         .into_iter()
         .fold(fields(), |body, field| body.property(field.name(), text().max_length(Some(field.max_chars()))));
     Operation::patch("/me", "update_me", "Change the caller's own name")
-        .describe("Fields that `JETON_PROFILE_FIELDS` does not name are passed over, as all others are.")
+        .describe("Fields that `JETON_PROFILE_FIELDS` does not name are ignored.")
         .body(BODIES, body, &json!({ "first_name": "Alice" }))
         .body_may_be_missing()
-        .answers::<Me>(200, "Who the caller is now.")
+        .answers::<Me>(200, "The caller after the change.")
         .with(Header::NoStore)
         .refuses_bad_fields("first_name", "Ensure this field has no more than 150 characters.")
         .to(update)
@@ -53,7 +53,7 @@ fn password_endpoint() -> Endpoint {
         .required("new_password");
     let example = json!({ "old_password": "correct horse", "new_password": "a tall ship and a star" });
     Operation::post("/me/password", "change_own_password", "Change the caller's own password")
-        .describe("Every login token that the caller had ends; named ones stay. The new one is in the answer.")
+        .describe("Revokes all login tokens of the caller; named tokens stay valid. The answer has a new login token.")
         .body(BODIES, body, &example)
         .answers::<NewLogin>(200, "The new login token.")
         .refuses_bad_fields("old_password", "Your old password was entered incorrectly. Please enter it again.")
@@ -76,7 +76,7 @@ async fn me(TokenHolder { holder, .. }: TokenHolder) -> Answered {
     Ok(drf::secret_answer(StatusCode::OK, &me))
 }
 
-/// Changes the caller's own name. Other fields are passed over, as DRF passes over what is read-only.
+/// Changes the caller's own name. Other fields are ignored, as DRF ignores read-only fields.
 async fn update(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let named = &state.service.policy.profile_fields;
@@ -89,7 +89,7 @@ async fn update(LoginHolder { holder, caller }: LoginHolder, body: Body, state: 
     Ok(drf::secret_answer(StatusCode::OK, &Me { user: &user, token: &holder.token }))
 }
 
-/// The new login key, with its end where it has one.
+/// The new login key, and its expiry if it has one.
 #[derive(Serialize, ToSchema)]
 pub struct NewLogin<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

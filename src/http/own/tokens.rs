@@ -12,7 +12,7 @@ use crate::domain::password::Password;
 use crate::domain::scope;
 use crate::domain::token::{Token, TokenFacts};
 use crate::http::drf::fields::{Fields, Trim};
-use crate::http::drf::pages::ListQuery;
+use crate::http::drf::pagination::ListQuery;
 use crate::http::drf::{self, Detail};
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, integer, reference, text};
 use crate::http::error::{Answered, OAuthError};
@@ -24,12 +24,12 @@ use crate::service::NamedToken;
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/tokens/", "list_own_tokens", "The caller's own live tokens")
-            .answers_page::<TokenFacts>("Without their keys, by id.")
+            .answers_page::<TokenFacts>("The tokens without their keys, by id.")
             .to(list),
         create_endpoint(),
         Operation::delete("/tokens/{id}", "revoke_own_token", "Revoke one of the caller's own tokens")
             .answers_nothing(204, "It is revoked.")
-            .may_not_exist("The caller has no such live token.")
+            .may_not_exist("The caller has no live token with this id.")
             .to(revoke),
     ]
 }
@@ -42,7 +42,7 @@ fn create_endpoint() -> Endpoint {
     let mut operation = Operation::post(
         "/tokens/",
         "create_own_token",
-        "Make a named token (an API key) for the caller",
+        "Create a named token (an API key) for the caller",
     )
     .describe(
         "It takes a login token and its user's password, so that a stolen key does not make itself permanent. Users \
@@ -50,12 +50,12 @@ fn create_endpoint() -> Endpoint {
              `expires_in`, and none that is longer.",
     )
     .body(BODIES, body, &example)
-    .answers::<Created>(201, "The token, and this once its key.")
+    .answers::<Created>(201, "The token and its key, which is shown only once.")
     .with(Header::NoStore)
     .refuses_bad_fields("password", "Your password was entered incorrectly. Please enter it again.")
     .answers_either(
         403,
-        "The caller has `JETON_NAMED_TOKENS_PER_USER` live ones of their own making, or their token is a named one.",
+        "The caller has created `JETON_NAMED_TOKENS_PER_USER` live tokens already, or their token is a named one.",
         either,
         json!({ "error": limit }),
     )
@@ -75,11 +75,11 @@ pub fn wanted() -> ObjectBuilder {
     fields()
         .property("name", text().min_length(Some(1)).max_length(Some(100)))
         .required("name")
-        .property("scope", scopes.description(Some("Scopes as RFC 6749 writes them, separated by blanks.")))
+        .property("scope", scopes.description(Some("Scopes as in RFC 6749, separated by spaces.")))
         .property("expires_in", expires_in.description(Some("Whole seconds, or a duration such as `90d`.")))
 }
 
-/// A token at its creation: the only time its key is shown.
+/// A new token with its key, which is shown only here.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CreatedToken)]
 pub struct Created<'a> {

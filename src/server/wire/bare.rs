@@ -1,12 +1,12 @@
-//! The bare answers of actix to requests that it cannot read: a status line and no body.
+//! actix's answers to requests that it cannot read. They have a status line and no body.
 
 use actix_web::http::StatusCode;
 
-/// More than they have.
+/// More bytes than such an answer has.
 const LONGEST: usize = 160;
 
-/// Where in what is about to be written such an answer stands, and its status. It is always the last on its connection.
-/// Everything that is answered otherwise has an `X-Request-Id`, and no body of ours ends with an empty line.
+/// Finds such an answer in bytes that are about to be written: its position and its status. It is always the last
+/// answer on its connection. All other answers have an `X-Request-Id`, and no body of ours ends with an empty line.
 pub fn find(written: &[u8]) -> Option<(usize, StatusCode)> {
     if !written.ends_with(b"\r\n\r\n") {
         return None;

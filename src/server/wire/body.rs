@@ -1,25 +1,25 @@
-//! How far the body of a request goes, so that what comes behind it is told apart. It is actix that reads it, and refuses
-//! what is malformed.
+//! Finds the end of a request's body, so that bytes after it are kept for the next request. actix reads the body itself
+//! and refuses a malformed one.
 
-/// What is still to come of a body.
+/// What is left to read of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     /// So many bytes.
     Length(u64),
-    /// The rest of a chunk's size line, of whose size so much was read; whether more digits may come.
+    /// In the size line of a chunk: the size read so far, and whether more digits may follow.
     Size(u64, bool),
-    /// A chunk and the line's end behind it.
+    /// In a chunk: the bytes left of it and of the line end after it.
     Chunk(u64),
-    /// Trailers, and how much there is of the line that is coming, its end not counted.
+    /// In the trailers: the length of the current line so far, without its line end.
     Trailers(usize),
 }
 
 impl Body {
-    /// There is none, or no more.
+    /// No body, or nothing left of it.
     pub const NONE: Self = Self::Length(0);
-    /// Until its chunks say so.
+    /// A chunked body.
     pub const CHUNKED: Self = Self::Size(0, true);
-    /// Nobody knows how long it is.
+    /// A body of unknown length.
     pub const UNKNOWN: Self = Self::Length(u64::MAX);
 
     /// Whether nothing more is to come.

@@ -1,5 +1,5 @@
-//! The last answer on a connection: it is written, then what the client still sends is thrown away for a while, for a socket
-//! that is closed over unread bytes takes its answer back.
+//! The last answer on a connection. After it is written, what the client still sends is read and discarded for a while:
+//! if a socket is closed with unread bytes, the client may lose the answer (TCP reset).
 
 use std::future::Future;
 use std::io;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// How long, and how much at most.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long bytes are discarded, and how many at most.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_DISCARDED: usize = 4 * 1024 * 1024;
 
 pub struct Closing {
@@ -24,7 +24,7 @@ pub struct Closing {
 
 impl Closing {
     pub fn with(answer: Vec<u8>) -> Self {
-        let deadline = Box::pin(tokio::time::sleep(PATIENCE));
+        let deadline = Box::pin(tokio::time::sleep(DISCARD_TIMEOUT));
         Self { answer, written: 0, is_shut: false, discarded: 0, deadline }
     }
 

@@ -16,7 +16,7 @@ use super::connections::Admitted;
 /// How long it may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Waits for the client to shake hands, unless others need its place.
+/// Does the TLS handshake, unless the connection is closed to make room for others.
 pub async fn accept(
     tls: &TlsAcceptor,
     stream: TcpStream,
@@ -25,7 +25,7 @@ pub async fn accept(
     let mut handshake = pin!(tokio::time::timeout(TIMEOUT, tls.accept(stream)));
     let done = poll_fn(|cx| {
         admitted.connection.register(cx);
-        if admitted.connection.is_leaving() {
+        if admitted.connection.is_closing() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         handshake.as_mut().poll(cx).map(|done| done.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())))

@@ -1,10 +1,10 @@
-//! The head of the next request, as it comes: its beginning is kept for the answer to one that cannot be read, and an offer
-//! to upgrade in it is blanked out. actix keeps no connection on which one was made, and takes everything that follows an
-//! offer of a WebSocket for the body, though the offer is never taken up.
+//! The head of the next request, as it arrives. Its first bytes are kept, for the answer if it cannot be read. An
+//! upgrade offer in it is blanked out: actix would close the connection after it, and would take everything after a
+//! WebSocket offer for the body, although jeton accepts no upgrade.
 
 use super::body::Body;
 
-/// How much is kept.
+/// How many bytes of a head are kept.
 pub const MAX_KEPT: usize = 4 * 1024;
 
 /// The largest head, in bytes.
@@ -12,19 +12,19 @@ const MAX_HEAD: usize = 32 * 1024;
 
 #[derive(Default)]
 pub struct Head {
-    /// In bytes, what follows it not counted.
+    /// Its length in bytes, without what follows it.
     size: usize,
     kept: Vec<u8>,
     has_ended: bool,
     /// Whether a line has come that is not empty.
     has_begun: bool,
-    /// What has come of a line in earlier pieces.
+    /// The part of the current line that came in earlier pieces.
     line: Vec<u8>,
     body: Option<Body>,
 }
 
 impl Head {
-    /// The request was handed on, and another may come.
+    /// Starts over, for the next request.
     pub fn clear(&mut self) {
         self.kept.clear();
         if self.kept.capacity() > MAX_KEPT / 4 {
@@ -44,7 +44,7 @@ impl Head {
         self.size > MAX_HEAD
     }
 
-    /// What is held of it, by actix and here, beyond what every connection has.
+    /// How many bytes of it are in memory, here and in actix, beyond what every connection may hold.
     pub fn excess(&self) -> usize {
         if self.has_ended { 0 } else { (self.size + self.line.len()).saturating_sub(MAX_KEPT) }
     }
@@ -59,7 +59,7 @@ impl Head {
         self.has_ended.then(|| self.body.unwrap_or(Body::NONE))
     }
 
-    /// Takes in what came: more of the head, and what follows it. Gives how much is of the head.
+    /// Reads bytes that arrived: more of the head, and what follows it. Returns how many belong to the head.
     pub fn take(&mut self, bytes: &mut [u8]) -> usize {
         if self.has_ended {
             return 0;
@@ -68,22 +68,22 @@ impl Head {
         self.size += end;
         let room = MAX_KEPT.saturating_sub(self.kept.len()).min(end);
         self.kept.extend_from_slice(&bytes[..room]);
-        blank_offers(&mut bytes[..end]);
+        blank_upgrade_offers(&mut bytes[..end]);
         end
     }
 
-    /// Where it ends: behind the first empty line. What cannot be it is left alone.
+    /// Where the head ends: after the first empty line that follows a line that is not empty.
     fn find_end(&mut self, bytes: &[u8]) -> usize {
         let mut start = 0;
         for newline in memchr::memchr_iter(b'\n', bytes) {
             let piece = &bytes[start..newline];
             start = newline + 1;
             let is_empty = if self.line.is_empty() {
-                self.look_at(piece)
+                self.read_line(piece)
             } else {
                 let mut line = std::mem::take(&mut self.line);
                 line.extend_from_slice(piece);
-                self.look_at(&line)
+                self.read_line(&line)
             };
             if is_empty && self.has_begun {
                 self.has_ended = true;
@@ -95,11 +95,11 @@ impl Head {
         bytes.len()
     }
 
-    /// Takes in a line; whether it is empty.
-    fn look_at(&mut self, line: &[u8]) -> bool {
+    /// Reads a line. Returns whether it is empty.
+    fn read_line(&mut self, line: &[u8]) -> bool {
         if let Some(value) = value_of(line, b"content-length:") {
             let length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
-            // Where there is another, or both headers, or what is not understood here, actix refuses the request.
+            // If the header is repeated, or both are present, or it is malformed, actix refuses the request.
             self.body = Some(length.map_or(Body::UNKNOWN, Body::Length));
         } else if let Some(value) = value_of(line, b"transfer-encoding:") {
             let is_chunked = value.eq_ignore_ascii_case(b"chunked");
@@ -114,9 +114,9 @@ fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     start.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
 }
 
-/// Blanks the word out of `Connection`, and the value of `Upgrade`, in each line that is whole. What is missed, actix sees,
-/// and `http/front/` closes the connection after the answer.
-fn blank_offers(head: &mut [u8]) {
+/// Blanks out the word `upgrade` in `Connection`, and the value of `Upgrade`, in complete lines. An offer that is
+/// missed here reaches actix, and `http/front/` closes the connection after the answer.
+fn blank_upgrade_offers(head: &mut [u8]) {
     const WORD: &[u8] = b"upgrade";
     let mut from = 0;
     while let Some(found) = memchr::memchr2(b'u', b'U', &head[from..]) {

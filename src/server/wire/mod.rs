@@ -1,4 +1,4 @@
-//! Between the sockets and actix: which connections are let in, how long they may last, and what they carry.
+//! Between the sockets and actix: which connections are admitted, how long they may last, and what they carry.
 
 mod bare;
 mod body;
@@ -24,27 +24,28 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::certificate::Certificate;
-pub use connections::{Connections, WAITING};
-use stream::{Patience, Terms, Wire};
+pub use connections::{Connections, MAX_WAITING};
+use stream::{ClientTimeouts, StreamOptions, Wire};
 
-/// How long what a client still sends is read and thrown away after an answer that came before the end of its body.
+/// After an answer that was sent before the end of the request's body: how long the rest of the body is read and
+/// discarded.
 const LINGER: Duration = Duration::from_secs(3);
 
-/// What serves connections of one kind of stream.
+/// What actix's HTTP service takes: a stream, its protocol, the client's address.
 type Streams<T> = (Wire<T>, Protocol, Option<SocketAddr>);
 
 /// How connections are served.
 #[derive(Clone)]
-pub struct Site {
-    /// Who is let in.
+pub struct HttpListener {
+    /// The limit of connections.
     pub connections: Arc<Connections>,
-    /// How long an idle one is kept.
+    /// How long an idle connection is kept.
     pub keep_alive: Duration,
     /// When the server begins to stop.
     pub stopping: GracefulShutdownSignal,
 }
 
-impl Site {
+impl HttpListener {
     /// Serves `app` to whoever connects to `listener`, over TLS if there is a certificate.
     ///
     /// # Errors
@@ -62,31 +63,31 @@ impl Site {
         B: MessageBody + 'static,
     {
         let address = listener.local_addr()?;
-        let (name, site) = (format!("jeton-{address}"), self.clone());
+        let (name, http_listener) = (format!("jeton-{address}"), self.clone());
         let Some(certificate) = certificate else {
             return builder.listen(name, listener, move || {
-                let (accepting, http) = (site.clone(), site.http(app(), address, false));
+                let (accepting, http) = (http_listener.clone(), http_listener.http(app(), address, false));
                 fn_service(move |stream: TcpStream| {
-                    let site = accepting.clone();
+                    let http_listener = accepting.clone();
                     async move {
                         let peer = stream.peer_addr().ok();
-                        Ok((site.wire(stream).await?, Protocol::Http1, peer))
+                        Ok((http_listener.wire(stream).await?, Protocol::Http1, peer))
                     }
                 })
                 .and_then(http)
             });
         };
         builder.listen(name, listener, move || {
-            let (accepting, certificate) = (site.clone(), Arc::clone(&certificate));
+            let (accepting, certificate) = (http_listener.clone(), Arc::clone(&certificate));
             fn_service(move |stream: TcpStream| {
-                let (site, tls) = (accepting.clone(), certificate.acceptor());
+                let (http_listener, tls) = (accepting.clone(), certificate.acceptor());
                 async move {
-                    let (peer, admitted) = (stream.peer_addr().ok(), site.admit().await?);
+                    let (peer, admitted) = (stream.peer_addr().ok(), http_listener.admit().await?);
                     let stream = handshake::accept(&tls, stream, &admitted).await?;
-                    Ok((Wire::new(stream, admitted, site.terms(true)), Protocol::Http1, peer))
+                    Ok((Wire::new(stream, admitted, http_listener.options(true)), Protocol::Http1, peer))
                 }
             })
-            .and_then(site.http(app(), address, true))
+            .and_then(http_listener.http(app(), address, true))
         })
     }
 
@@ -105,24 +106,24 @@ impl Site {
         F::InitError: std::fmt::Debug,
         B: MessageBody + 'static,
     {
-        let site = self.clone();
-        // It has none, and actix wants one.
+        let http_listener = self.clone();
+        // A Unix socket has no address, but actix requires one.
         let address = SocketAddr::from(([127, 0, 0, 1], 8080));
         builder.listen_uds("jeton-unix", listener, move || {
-            let accepting = site.clone();
+            let accepting = http_listener.clone();
             fn_service(move |stream: UnixStream| {
-                let site = accepting.clone();
-                async move { Ok((site.wire(stream).await?, Protocol::Http1, None)) }
+                let http_listener = accepting.clone();
+                async move { Ok((http_listener.wire(stream).await?, Protocol::Http1, None)) }
             })
-            .and_then(site.http(app(), address, false))
+            .and_then(http_listener.http(app(), address, false))
         })
     }
 
-    fn terms(&self, is_https: bool) -> Terms {
-        Terms { patience: Patience::new(self.keep_alive), is_https }
+    fn options(&self, is_https: bool) -> StreamOptions {
+        StreamOptions { timeouts: ClientTimeouts::new(self.keep_alive), is_https }
     }
 
-    /// Waits a moment for those who make room to be gone, then for somebody to have time.
+    /// Waits, with growing pauses, until other connections have closed.
     async fn admit(&self) -> Result<connections::Admitted, DispatchError> {
         for pause in [0, 5, 10, 20, 50, 100, 200, 500, 1_000] {
             if pause > 0 {
@@ -136,10 +137,10 @@ impl Site {
     }
 
     async fn wire<T: AsyncRead + AsyncWrite + Unpin>(&self, stream: T) -> Result<Wire<T>, DispatchError> {
-        Ok(Wire::new(stream, self.admit().await?, self.terms(false)))
+        Ok(Wire::new(stream, self.admit().await?, self.options(false)))
     }
 
-    /// HTTP as actix-web's own `HttpServer` speaks it, which takes no streams but the system's.
+    /// HTTP as actix-web's own `HttpServer` serves it. That one accepts only the system's own streams.
     fn http<T, F, B>(
         &self,
         app: F,
@@ -153,7 +154,7 @@ impl Site {
         B: MessageBody + 'static,
     {
         let stopping = self.stopping.clone();
-        // There is no other way to one that says whether this is HTTPS; it takes what `HttpServer` gives it.
+        // There is no public constructor that takes `is_https`. `HttpServer` passes the same values.
         let config = AppConfig::__priv_test_new(is_https, address.to_string(), address);
         HttpService::build()
             .graceful_shutdown_signal(move || {
@@ -161,7 +162,7 @@ impl Site {
                 async move { stopping.notified().await }
             })
             .keep_alive(KeepAlive::Timeout(self.keep_alive))
-            // `Wire` sees to it, for every request and not for the first alone.
+            // `Wire` has this time-out, for every request and not only for the first.
             .client_request_timeout(Duration::ZERO)
             .client_disconnect_timeout(LINGER)
             .local_addr(address)
@@ -172,8 +173,8 @@ impl Site {
     }
 }
 
-/// Tells all connections when the server begins to stop.
-pub async fn tell_of_the_stop(connections: Arc<Connections>, stopping: GracefulShutdownSignal) {
+/// Shortens the time-outs of all connections when the server begins to stop.
+pub async fn shorten_timeouts_at_stop(connections: Arc<Connections>, stopping: GracefulShutdownSignal) {
     stopping.notified().await;
     connections.stop();
 }

@@ -5,7 +5,7 @@ use crate::domain::page::{Page, PageRequest};
 use crate::service::{Accounts, Error, Staff};
 
 impl Accounts {
-    /// Entries, newest first, and how many there are; with `most` they are counted up to one more than that.
+    /// Entries, newest first, and their number. With `most`, counting stops at one more than that.
     pub async fn list_audit(
         &self,
         filter: Filter,

@@ -1,4 +1,4 @@
-//! The first user and the first client: made at start where missing, never changed where they stand.
+//! The first user and the first client: created at start if they are missing, never changed if they exist.
 
 use crate::domain::audit::Actor;
 use crate::domain::client::{ClientSecret, client_id_fault};
@@ -18,7 +18,7 @@ pub struct Bootstrap {
     pub client: Option<(String, ClientSecret)>,
 }
 
-/// What a first start on an empty SQLite database made, for its one showing.
+/// What the first start on an empty SQLite database created. It is shown once.
 #[derive(Clone, Debug)]
 pub struct FirstStart {
     /// The superuser's name and password.
@@ -28,10 +28,10 @@ pub struct FirstStart {
 }
 
 impl Accounts {
-    /// Makes what the operator asked for, where it is missing.
+    /// Creates the configured user and client if they are missing.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when a name cannot be one.
+    /// [`Error::Invalid`] when a name is not valid.
     pub async fn bootstrap(&self, wanted: &Bootstrap) -> Result<(), Error> {
         if let Some((username, password)) = &wanted.admin {
             self.bootstrap_admin(username, password).await?;
@@ -42,7 +42,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// On a database without users and clients: makes a superuser `admin` and a client `demo` with random secrets.
+    /// On a database without users and clients: creates a superuser `admin` and a client `demo` with random secrets.
     pub async fn first_start(&self) -> Result<Option<FirstStart>, Error> {
         if self.database.run(|store| Ok(store.has_users()? || store.has_clients()?)).await? {
             return Ok(None);
@@ -51,7 +51,8 @@ impl Accounts {
             admin: ("admin".into(), Password::generate()),
             client: ("demo".into(), ClientSecret::generate()),
         };
-        // Of two that start at once, the one that made the admin makes the client too: no secret is shown that is not so.
+        // If two processes start at once, only the one that inserted the admin continues; the other would print secrets
+        // that were never stored.
         if self.bootstrap_admin(&made.admin.0, &made.admin.1).await?.is_none() {
             return Ok(None);
         }
@@ -59,18 +60,18 @@ impl Accounts {
         Ok(Some(made))
     }
 
-    /// Says so, and what to do, where nobody may manage anything.
+    /// Logs a warning, with what to do, if there is no active superuser.
     pub async fn warn_without_superuser(&self) -> Result<(), Error> {
         if !self.database.run(Store::has_active_superuser).await? {
             log::warn!(
                 "there is no active superuser, so nobody can manage users and clients; \
-                 make one, with the DATABASE_URL of this server: jeton user create --superuser NAME"
+                 create one, with the DATABASE_URL of this server: jeton user create --superuser NAME"
             );
         }
         Ok(())
     }
 
-    /// The superuser who was made. Where there is a user of that name they stay as they are.
+    /// The superuser who was created; `None` if there is a user of that name, who is not changed.
     async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<Option<User>, Error> {
         let username =
             new_username(username).map_err(|messages| Error::invalid("JETON_BOOTSTRAP_ADMIN", messages.join(" ")))?;
@@ -79,7 +80,7 @@ impl Accounts {
             return Ok(None);
         }
         let attributes = Attributes { username: &username, profile: &Profile::default() };
-        // The operator's own choice stands, as with Django's createsuperuser; a weak one is worth a word.
+        // The operator's choice is accepted, as by Django's createsuperuser; a weak password is only logged.
         for fault in password_rules::faults(password.expose(), &attributes) {
             log::warn!("JETON_BOOTSTRAP_ADMIN_PASSWORD: {fault}");
         }
@@ -88,7 +89,7 @@ impl Accounts {
         let now = self.clock.now();
         let made = self.database.run(move |store| store.bootstrap_user(&new, now)).await?;
         if let Some(user) = &made {
-            log::info!(user = user.username.as_str(), user_id = user.id; "made the first superuser");
+            log::info!(user = user.username.as_str(), user_id = user.id; "created the first superuser");
         }
         Ok(made)
     }
@@ -101,7 +102,7 @@ impl Accounts {
         match self.database.run(move |store| store.create_client(&id, &digest, &Actor::system(), now)).await {
             Err(Error::Store(StoreError::Taken)) => Ok(()),
             Ok(()) => {
-                log::info!(client = client_id; "made the first client");
+                log::info!(client = client_id; "created the first client");
                 Ok(())
             }
             Err(error) => Err(error),

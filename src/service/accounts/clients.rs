@@ -18,7 +18,7 @@ pub struct RotateOptions {
 }
 
 impl Accounts {
-    /// Registers a client; its secret is shown this once.
+    /// Registers a client; its secret is shown only once.
     ///
     /// # Errors
     /// [`Error::Invalid`] on `client_id`.
@@ -45,12 +45,12 @@ impl Accounts {
         self.database.run(move |store| store.client(&id)).await?.ok_or(Error::NotFound)
     }
 
-    /// All clients, by age.
+    /// All clients, oldest first.
     pub async fn list_clients(&self, page: PageRequest, _: &Superuser) -> Result<Page<Client>, Error> {
         self.database.run(move |store| store.list_clients(page)).await
     }
 
-    /// Gives a client a new secret; gives until when the old one goes on too, if it does.
+    /// Gives a client a new secret. Returns it and, if the old one stays valid for a while, until when.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] for options that could not be read.

@@ -1,11 +1,11 @@
-//! A batch of users with all that is theirs.
+//! Imports a batch of users with their groups and tokens.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
-use super::standing::Standing;
-use super::walk::{Pass, Walk};
+use super::import_run::{ImportRun, Pass};
+use super::reconciled::Reconciled;
 use super::{Counts, Imported, Progress, count, made};
 use crate::domain::audit::Action;
 use crate::domain::django::{DjangoKey, DjangoToken, TokenTable};
@@ -13,11 +13,11 @@ use crate::domain::token::{Token, TokenDigest};
 use crate::domain::user::ImportedUser;
 use crate::store::{DJANGO_BATCH, ImportTarget, ImportedEntry, ImportedToken, StoreError};
 
-/// The users from one id through another, with all that is theirs.
+/// The users with ids `from` through `through`, with their groups and tokens.
 pub struct Batch<'a, 'b> {
     pub from: i64,
     pub through: i64,
-    pub walk: &'a mut Walk,
+    pub import_run: &'a mut ImportRun,
     pub target: &'a mut ImportTarget<'b>,
     pub pass: Pass,
     pub done: &'a mut Imported,
@@ -28,44 +28,44 @@ impl Batch<'_, '_> {
         let ids: Vec<i64> = users.iter().map(|user| user.id).collect();
         let names: Vec<&str> = users.iter().map(|user| user.user.username.as_str()).collect();
         let found = self.target.users_like(&ids, &names)?;
-        let mut standing = Standing::of(users, &found);
-        for clash in std::mem::take(&mut standing.clashes) {
+        let mut reconciled = Reconciled::of(users, &found);
+        for clash in std::mem::take(&mut reconciled.clashes) {
             self.clash(clash);
         }
-        self.done.new.users += count(standing.new.len());
-        self.done.here.users += count(standing.here.len());
-        for user in &standing.new {
-            self.done.hashes.count(&user.user.password, self.walk.max_memory_kib);
+        self.done.new.users += count(reconciled.new.len());
+        self.done.existing.users += count(reconciled.existing.len());
+        for user in &reconciled.new {
+            self.done.hashes.count(&user.user.password, self.import_run.max_memory_kib);
         }
         if self.pass == Pass::Write {
             let mut groups: HashMap<i64, Vec<String>> = HashMap::new();
-            for (id, name) in self.walk.source.memberships(self.from, self.through)? {
+            for (id, name) in self.import_run.source.memberships(self.from, self.through)? {
                 groups.entry(id).or_default().push(name);
             }
-            for user in &mut standing.new {
+            for user in &mut reconciled.new {
                 user.user.groups = groups.remove(&user.id).unwrap_or_default();
             }
-            self.target.insert_users(&standing.new)?;
+            self.target.insert_users(&reconciled.new)?;
         }
-        let tokens = self.tokens(&standing)?;
+        let tokens = self.tokens(&reconciled)?;
         if self.pass == Pass::Write {
-            self.target.insert_entries(&entries(&standing, &tokens), &self.walk.by, self.walk.now)?;
+            self.target.insert_entries(&entries(&reconciled, &tokens), &self.import_run.by, self.import_run.now)?;
         }
         Ok(())
     }
 
     /// How many tokens each user got.
-    fn tokens(&mut self, standing: &Standing) -> Result<HashMap<i64, u64>, StoreError> {
-        let names = standing.names();
+    fn tokens(&mut self, reconciled: &Reconciled) -> Result<HashMap<i64, u64>, StoreError> {
+        let names = reconciled.names();
         let mut got: HashMap<i64, u64> = HashMap::new();
-        // Only one token of a user is handed out by logins.
+        // Logins hand out only one token of a user.
         let mut handed_out = HashSet::new();
         // A project that went from DRF to Knox may have the same key in both tables.
         let mut drf = HashMap::new();
         for table in [TokenTable::Drf, TokenTable::Knox] {
             let (mut user, mut row) = (self.from, String::new());
             loop {
-                let page = self.walk.source.tokens(table, (user, &row), self.through)?;
+                let page = self.import_run.source.tokens(table, (user, &row), self.through)?;
                 let read = page.len();
                 if let Some(last) = page.last() {
                     (user, row) = (last.user_id, last.row.clone());
@@ -78,12 +78,15 @@ impl Batch<'_, '_> {
                 count_tokens(&mut self.done.new, table, count(new.len()));
                 self.done.malformed += count(new.iter().filter(|token| self.is_malformed(&token.key)).count());
                 if self.pass == Pass::Write {
-                    let here: Vec<i64> =
-                        new.iter().map(|token| token.user_id).filter(|id| standing.here.contains_key(id)).collect();
-                    handed_out.extend(self.target.lock_sealed(&here, self.walk.now)?);
+                    let here: Vec<i64> = new
+                        .iter()
+                        .map(|token| token.user_id)
+                        .filter(|id| reconciled.existing.contains_key(id))
+                        .collect();
+                    handed_out.extend(self.target.lock_sealed(&here, self.import_run.now)?);
                     let rows: Vec<ImportedToken> =
                         new.iter().filter_map(|token| self.row(token, &mut handed_out)).collect();
-                    self.target.insert_tokens(&rows, &self.walk.scope)?;
+                    self.target.insert_tokens(&rows, &self.import_run.scope)?;
                     for token in rows {
                         *got.entry(token.user_id).or_default() += 1;
                     }
@@ -96,7 +99,7 @@ impl Batch<'_, '_> {
         Ok(got)
     }
 
-    /// Those that are not here and can come.
+    /// The tokens that do not exist here and can be imported.
     fn new_tokens(
         &mut self,
         table: TokenTable,
@@ -118,7 +121,7 @@ impl Batch<'_, '_> {
                     owners.insert(digest, token.user_id);
                     new.push(token);
                 }
-                Some(owner) if *owner == token.user_id => count_tokens(&mut self.done.here, table, 1),
+                Some(owner) if *owner == token.user_id => count_tokens(&mut self.done.existing, table, 1),
                 Some(owner) => {
                     let (id, name) = (token.user_id, &names[&token.user_id]);
                     self.clash(format!(
@@ -130,15 +133,16 @@ impl Batch<'_, '_> {
         Ok(new)
     }
 
-    /// Whether a key will be refused without a look: by today's prefix, which it seems to have.
+    /// Whether a key would be refused without a lookup, because it seems to have today's prefix, but its checksum is
+    /// wrong.
     fn is_malformed(&self, key: &DjangoKey) -> bool {
-        let prefix = self.walk.token_prefix.as_deref();
-        matches!(key, DjangoKey::Clear(key) if Token::presented(key.expose(), prefix).is_none())
+        let prefix = self.import_run.token_prefix.as_deref();
+        matches!(key, DjangoKey::Clear(key) if Token::parse(key.expose(), prefix).is_none())
     }
 
     fn row(&self, token: &DjangoToken, handed_out: &mut HashSet<i64>) -> Option<ImportedToken> {
         let digest = token.key.digest()?;
-        let seal = match (&token.key, &self.walk.sealer) {
+        let seal = match (&token.key, &self.import_run.sealer) {
             (DjangoKey::Clear(key), Some(sealer)) if handed_out.insert(token.user_id) => {
                 Some(sealer.seal(key, token.user_id, &digest))
             }
@@ -156,19 +160,19 @@ impl Batch<'_, '_> {
 
     fn clash(&mut self, sentence: String) {
         self.done.clashes += 1;
-        (self.walk.hear)(Progress::Clash(sentence));
+        (self.import_run.on_progress)(Progress::Clash(sentence));
     }
 }
 
-/// One for each new user, and one for each who was here and got tokens.
-fn entries(standing: &Standing, tokens: &HashMap<i64, u64>) -> Vec<ImportedEntry> {
+/// One entry for each new user, and one for each existing user who got tokens.
+fn entries(reconciled: &Reconciled, tokens: &HashMap<i64, u64>) -> Vec<ImportedEntry> {
     let got = |id: i64| tokens.get(&id).copied().unwrap_or(0);
-    let new = standing.new.iter().map(|user| {
+    let new = reconciled.new.iter().map(|user| {
         let mut entry = made(user, "django");
         entry.details["tokens"] = json!(got(user.id));
         entry
     });
-    let here = standing.here.iter().filter(|(id, _)| got(**id) > 0).map(|(id, name)| ImportedEntry {
+    let here = reconciled.existing.iter().filter(|(id, _)| got(**id) > 0).map(|(id, name)| ImportedEntry {
         action: Action::TokenCreate,
         target: name.clone(),
         details: json!({ "imported_from": "django", "tokens": got(*id) }),

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::rows::Rows;
-use super::{Progress, UselessHashes, count, made, meanwhile};
+use super::{Progress, UnusableHashes, count, made, meanwhile};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{ImportedUser, NewUser};
 use crate::service::{Error, Import, Superuser};
@@ -18,17 +18,17 @@ pub struct CsvImported {
     /// Users that are new here.
     pub made: u64,
     /// Users that were here already, and stay as they are.
-    pub here_already: u64,
-    /// Of the new users; none is unreadable, for that is a fault.
-    pub hashes: UselessHashes,
+    pub existing: u64,
+    /// Hashes of the new users that cannot be used; none is unreadable, for that is a fault.
+    pub hashes: UnusableHashes,
 }
 
 /// Why nothing was imported.
 #[derive(Debug)]
 pub enum CsvError {
-    /// Everything that is wrong with the source: the number of a line, and what it is.
+    /// All faults of the source, each with the number of its line.
     Faults(Vec<(usize, String)>),
-    /// Refused, whatever is in it.
+    /// Refused, regardless of the content.
     Refused(Error),
 }
 
@@ -40,24 +40,24 @@ impl<E: Into<Error>> From<E> for CsvError {
 
 type Faults = Vec<(usize, String)>;
 
-/// What [`Import::import_csv`] would do. Nothing is changed or made.
+/// What [`Import::import_csv`] would do. Nothing is written.
 ///
 /// # Errors
 /// As that.
-pub fn would_import_csv(
+pub fn dry_run_csv(
     store: &Store,
     text: &[u8],
     max_memory_kib: u32,
-    hear: impl FnMut(Progress),
+    on_progress: impl FnMut(Progress),
 ) -> Result<CsvImported, CsvError> {
-    let (rows, mut hear) = (Rows::read(text), hear);
-    let checked = store.look_before_import(|target| check(rows, target, max_memory_kib, &mut hear))?;
+    let (rows, mut on_progress) = (Rows::read(text), on_progress);
+    let checked = store.dry_run_import(|target| check(rows, target, max_memory_kib, &mut on_progress))?;
     checked.map(|(_, imported)| imported).map_err(CsvError::Faults)
 }
 
 impl Import {
-    /// Makes the users of a CSV file, all or none. Those who are here already, by name and e-mail address, stay as they
-    /// are.
+    /// Creates the users of a CSV file, all or none. Users who exist here with the same name and e-mail address are not
+    /// changed.
     ///
     /// # Errors
     /// [`CsvError::Faults`] with everything that is wrong.
@@ -65,7 +65,7 @@ impl Import {
         &self,
         text: Vec<u8>,
         caller: &Superuser,
-        mut hear: impl FnMut(Progress) + Send + 'static,
+        mut on_progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<CsvImported, CsvError> {
         let (by, now) = (caller.actor.clone(), self.clock.now());
         let max_memory_kib = self.sign_in.hasher.max_memory_kib();
@@ -73,11 +73,11 @@ impl Import {
             let rows = Rows::read(&text);
             store
                 .import(|target| {
-                    let (new, imported) = match check(rows, target, max_memory_kib, &mut hear)? {
+                    let (new, imported) = match check(rows, target, max_memory_kib, &mut on_progress)? {
                         Ok(checked) => checked,
                         Err(faults) => return Ok(Err(faults)),
                     };
-                    hear(Progress::Writes);
+                    on_progress(Progress::Writes);
                     let new = with_ids(new, target, now)?;
                     let mut names: Vec<String> = new.iter().flat_map(|user| user.user.groups.clone()).collect();
                     names.sort_unstable();
@@ -87,13 +87,13 @@ impl Import {
                         target.insert_users(batch)?;
                         let entries: Vec<ImportedEntry> = batch.iter().map(|user| made(user, "csv")).collect();
                         target.insert_entries(&entries, &by, now)?;
-                        hear(Progress::Users(count(batch.len())));
+                        on_progress(Progress::Users(count(batch.len())));
                     }
                     Ok(Ok(imported))
                 })
                 .map_err(meanwhile)
         };
-        match self.database.unhurried(import).await {
+        match self.database.without_deadline(import).await {
             Ok(imported) => {
                 if imported.as_ref().is_ok_and(|imported| imported.made > 0) {
                     self.sign_in.count_imported_hashes().await;
@@ -111,15 +111,15 @@ fn with_ids(new: Vec<NewUser>, target: &mut ImportTarget<'_>, now: Timestamp) ->
     Ok(users.map(|(id, user)| ImportedUser { id, user, date_joined: now, last_login: None }).collect())
 }
 
-/// Those who are new, or all that is wrong.
+/// The new users, or all faults.
 fn check(
     rows: Rows,
     target: &mut ImportTarget<'_>,
     max_memory_kib: u32,
-    hear: &mut impl FnMut(Progress),
+    on_progress: &mut impl FnMut(Progress),
 ) -> Result<Result<(Vec<NewUser>, CsvImported), Faults>, StoreError> {
     let Rows { users, names, mut faults } = rows;
-    hear(Progress::Checks(count(names.len())));
+    on_progress(Progress::Checks(count(names.len())));
     let mut lines: HashMap<&str, usize> = HashMap::with_capacity(names.len());
     let mut known = HashSet::new();
     for batch in names.chunks(BATCH) {
@@ -138,18 +138,18 @@ fn check(
                 None => {}
             }
         }
-        hear(Progress::Users(count(batch.len())));
+        on_progress(Progress::Users(count(batch.len())));
     }
     if !faults.is_empty() {
         faults.sort_by_key(|(line, _)| *line);
         return Ok(Err(faults));
     }
     let new: Vec<NewUser> = users.into_iter().filter(|(line, _)| !known.contains(line)).map(|(_, user)| user).collect();
-    let mut hashes = UselessHashes::default();
+    let mut hashes = UnusableHashes::default();
     for user in &new {
         hashes.count(&user.password, max_memory_kib);
     }
-    let imported = CsvImported { made: count(new.len()), here_already: count(known.len()), hashes };
+    let imported = CsvImported { made: count(new.len()), existing: count(known.len()), hashes };
     Ok(Ok((new, imported)))
 }
 

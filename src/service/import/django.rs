@@ -1,8 +1,8 @@
-//! A Django project's users, groups and tokens. All of the source is looked at before anything is written, so that every
-//! clash is named and a broken row costs nothing; then all of it is written in one transaction.
+//! Imports a Django project's users, groups and tokens. The whole source is read before anything is written, so that
+//! every clash is reported and an unreadable row has no effect. Then everything is written in one transaction.
 
 use super::batch::Batch;
-use super::walk::{Pass, Walk};
+use super::import_run::{ImportRun, Pass};
 use super::{Imported, Progress, count, meanwhile};
 use crate::domain::audit::Actor;
 use crate::domain::database_url::DatabaseUrl;
@@ -23,7 +23,7 @@ pub struct DjangoImport {
     pub username_column: String,
 }
 
-/// Opens the source. From here on it shows one moment.
+/// Opens the source. From now on all reads see the same snapshot.
 ///
 /// # Errors
 /// [`Error::Store`], with one line that says what to do.
@@ -31,35 +31,36 @@ pub fn open_django(import: &DjangoImport) -> Result<DjangoSource, Error> {
     Ok(DjangoSource::open(&import.from, &import.user_table, &import.username_column)?)
 }
 
-/// What [`Import::import_django`] would do. Nothing is changed or made.
+/// What [`Import::import_django`] would do. Nothing is written.
 ///
 /// # Errors
 /// As that.
-pub fn would_import_django(
+pub fn dry_run_django(
     store: &Store,
     source: DjangoSource,
     token_prefix: Option<String>,
     max_memory_kib: u32,
     now: Timestamp,
-    hear: impl FnMut(Progress) + Send + 'static,
+    on_progress: impl FnMut(Progress) + Send + 'static,
 ) -> Result<Imported, Error> {
     let (sealer, scope, by) = (None, String::new(), Actor::system());
-    Walk { source, sealer, scope, token_prefix, max_memory_kib, by, now, hear: Box::new(hear) }.look(store)
+    ImportRun { source, sealer, scope, token_prefix, max_memory_kib, by, now, on_progress: Box::new(on_progress) }
+        .look(store)
 }
 
 impl Import {
-    /// Brings over what is new at the source: all of it, or nothing.
+    /// Imports what is new at the source: all of it, or nothing.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when ids, names or keys are taken, after each was told; [`Error::Store`].
+    /// [`Error::Conflict`] when ids, names or keys are taken; each clash is reported before. [`Error::Store`].
     pub async fn import_django(
         &self,
         source: DjangoSource,
         caller: &Superuser,
-        hear: impl FnMut(Progress) + Send + 'static,
+        on_progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Imported, Error> {
         let single = self.policy.token_mode == TokenMode::Single;
-        let walk = Walk {
+        let import_run = ImportRun {
             source,
             sealer: self.login_tokens.sealer().filter(|_| single),
             scope: self.policy.login_scope.clone(),
@@ -67,9 +68,9 @@ impl Import {
             max_memory_kib: self.sign_in.hasher.max_memory_kib(),
             by: caller.actor.clone(),
             now: self.clock.now(),
-            hear: Box::new(hear),
+            on_progress: Box::new(on_progress),
         };
-        let imported = self.database.unhurried(move |store| walk.run(store)).await;
+        let imported = self.database.without_deadline(move |store| import_run.run(store)).await;
         if imported.as_ref().is_ok_and(|imported| imported.new.users > 0) {
             self.sign_in.count_imported_hashes().await;
         }
@@ -77,10 +78,10 @@ impl Import {
     }
 }
 
-impl Walk {
+impl ImportRun {
     fn look(mut self, store: &Store) -> Result<Imported, Error> {
         self.refuse_target(store)?;
-        let found = store.look_before_import(|target| self.check(target))?;
+        let found = store.dry_run_import(|target| self.check(target))?;
         refuse_clashes(found)
     }
 
@@ -91,10 +92,10 @@ impl Walk {
             if found.clashes > 0 {
                 return Ok(found);
             }
-            (self.hear)(Progress::Writes);
+            (self.on_progress)(Progress::Writes);
             let done = self.pass(target, Pass::Write)?;
             self.source.check_unchanged()?;
-            // Two rows of the source, far from each other, that want to be the same. An error takes back all of it.
+            // Two rows of the source, in different batches, clash with each other. The error rolls everything back.
             match done.clashes {
                 0 => Ok(done),
                 clashes => Err(StoreError::Unusable(clash_words(clashes))),
@@ -112,7 +113,7 @@ impl Walk {
     }
 
     fn check(&mut self, target: &mut ImportTarget<'_>) -> Result<Imported, StoreError> {
-        (self.hear)(Progress::Checks(self.source.count_users()?));
+        (self.on_progress)(Progress::Checks(self.source.count_users()?));
         let mut namesakes = 0;
         let mut from = i64::MIN;
         loop {
@@ -121,7 +122,9 @@ impl Walk {
             from = next;
             for (id, name) in found {
                 namesakes += 1;
-                (self.hear)(Progress::Clash(format!("user {name} with id {id}: another user there has the same name")));
+                (self.on_progress)(Progress::Clash(format!(
+                    "user {name} with id {id}: another user there has the same name"
+                )));
             }
         }
         let mut found = self.pass(target, Pass::Look)?;
@@ -135,7 +138,7 @@ impl Walk {
         let names = self.source.groups()?;
         let missing = target.missing_groups(&names)?;
         done.new.groups = count(missing.len());
-        done.here.groups = count(names.len() - missing.len());
+        done.existing.groups = count(names.len() - missing.len());
         if pass == Pass::Write {
             target.insert_groups(&missing)?;
         }
@@ -146,9 +149,9 @@ impl Walk {
             let read = users.len();
             let ordinary = users.iter().map(|user| user.id).filter(|id| *id < FIRST_BOOTSTRAP_ID).max();
             highest = ordinary.map_or(highest, |ordinary| ordinary.max(highest));
-            let mut batch = Batch { from, through: last, walk: self, target, pass, done: &mut done };
+            let mut batch = Batch { from, through: last, import_run: self, target, pass, done: &mut done };
             batch.run(users)?;
-            (self.hear)(Progress::Users(count(read)));
+            (self.on_progress)(Progress::Users(count(read)));
             match last.checked_add(1) {
                 Some(next) if read == DJANGO_BATCH => from = next,
                 _ => break,

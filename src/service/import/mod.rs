@@ -1,11 +1,11 @@
-//! Users and tokens that come over from elsewhere.
+//! Imports of users and tokens.
 
 mod batch;
 mod csv;
 mod django;
+mod import_run;
+mod reconciled;
 mod rows;
-mod standing;
-mod walk;
 
 use std::sync::Arc;
 
@@ -19,20 +19,20 @@ use crate::domain::password::PasswordHash;
 use crate::domain::time::Clock;
 use crate::domain::user::ImportedUser;
 use crate::store::{ImportedEntry, StoreError};
-pub use csv::{CsvError, CsvImported, would_import_csv};
-pub use django::{DjangoImport, open_django, would_import_django};
+pub use csv::{CsvError, CsvImported, dry_run_csv};
+pub use django::{DjangoImport, dry_run_django, open_django};
 pub use rows::columns as csv_columns;
 
-/// How far an import is.
+/// The progress of an import.
 #[derive(Clone, Debug)]
 pub enum Progress {
-    /// It begins to look at so many users, to see whether all of them can come.
+    /// It starts to check so many users.
     Checks(u64),
-    /// It begins to write.
+    /// It starts to write.
     Writes,
     /// So many users more are done.
     Users(u64),
-    /// A row that cannot come, because its id, its name or its key is taken.
+    /// A row that cannot be imported, because its id, its name or its key is taken.
     Clash(String),
 }
 
@@ -49,9 +49,9 @@ pub struct Counts {
     pub knox_tokens: u64,
 }
 
-/// Numbers of new users who will not log in with the hashes that they come with.
+/// Numbers of new users who cannot log in with their imported hashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UselessHashes {
+pub struct UnusableHashes {
     /// No password can be checked against it.
     pub unreadable: u64,
     /// It counts only with `JETON_LEGACY_HASHES`.
@@ -60,7 +60,7 @@ pub struct UselessHashes {
     pub too_large: u64,
 }
 
-impl UselessHashes {
+impl UnusableHashes {
     fn count(&mut self, hash: &PasswordHash, max_memory_kib: u32) {
         self.too_large += u64::from(hash.fits(max_memory_kib).is_err());
         self.unreadable += u64::from(hash.check().is_err());
@@ -73,11 +73,11 @@ impl UselessHashes {
 pub struct Imported {
     /// What is new.
     pub new: Counts,
-    /// What was here already, and stays as it is.
-    pub here: Counts,
-    /// Of the new users.
-    pub hashes: UselessHashes,
-    /// Knox's tokens that stay behind: by such a digest no key would be found.
+    /// What existed here already, and is not changed.
+    pub existing: Counts,
+    /// Hashes of the new users that cannot be used.
+    pub hashes: UnusableHashes,
+    /// Knox's tokens that are not imported, because no key can be looked up by such a digest.
     pub foreign_digests: u64,
     /// New tokens that today's `JETON_TOKEN_PREFIX` makes malformed.
     pub malformed: u64,
@@ -104,7 +104,7 @@ fn count(rows: usize) -> u64 {
     rows as u64
 }
 
-/// What was free when it was looked for was not when it was written.
+/// A unique violation as a conflict: what was free when it was checked was not when it was written.
 fn meanwhile(error: StoreError) -> Error {
     match error {
         StoreError::Taken => {

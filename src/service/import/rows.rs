@@ -9,7 +9,7 @@ use crate::domain::password::PasswordHash;
 use crate::domain::profile::{Profile, ProfileField, name_faults};
 use crate::domain::user::{MAX_USERNAME_CHARS, NewUser, User};
 
-/// A line behind the last one.
+/// A marker line after the last line.
 const END: &[u8] = b"\n.";
 
 /// What was read, each with the number of its line.
@@ -26,7 +26,8 @@ impl Rows {
         // What spreadsheets put before UTF-8.
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let mut lines = Lines { text, seen: 0, number: 1 };
-        // The reader takes a quote that nobody closes for one that closes at the end: then this line ends in a field.
+        // The reader accepts an unclosed quote at the end of the text. If the marker is part of a field, a quote was
+        // not closed.
         let marked = text.chain(END);
         let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(marked);
         let mut rows = Self::default();
@@ -36,7 +37,7 @@ impl Rows {
             match reader.read_byte_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => break,
-                // From memory, of any width, as bytes: nothing is left to fail.
+                // Bytes of any width are read from memory, so this cannot happen.
                 Err(error) => {
                     rows.faults.push((lines.number, error.to_string()));
                     break;
@@ -85,7 +86,7 @@ impl Rows {
     }
 }
 
-/// Numbers of lines. The reader's own are of where it began to look, which may be the end of the line before.
+/// Numbers of lines. The reader's own number is where it began to look, which may be the end of the line before.
 struct Lines<'a> {
     text: &'a [u8],
     seen: usize,

@@ -1,4 +1,4 @@
-//! What introspection answers (RFC 7662 section 2.2), and what the cache keeps of it.
+//! The answer of introspection (RFC 7662 section 2.2), and how it is cached.
 
 use std::borrow::Cow;
 
@@ -10,15 +10,15 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{TokenFacts, TokenKind};
 use crate::domain::user::User;
-use crate::service::introspection::cache::Kept;
-use crate::service::{Reason, Rights, stands_for_its_user};
+use crate::service::introspection::cache::CachedAnswer;
+use crate::service::{Reason, Rights, acts_for_its_user};
 
 const INACTIVE: &[u8] = b"{\"active\":false}";
 
-/// What the cache keeps of an active named token: no reason's number, as 0 is none, which is an active login token's.
+/// The code in the cache of an active named token. 0 is an active login token, and the other numbers are reasons.
 const NAMED: u8 = u8::MAX;
 
-/// What introspection found: the answer as it is sent.
+/// The result of an introspection: the response body as it is sent.
 #[derive(Clone, Debug)]
 pub struct Introspection {
     json: Cow<'static, [u8]>,
@@ -71,7 +71,7 @@ struct Active<'a> {
     groups: &'a [String],
 }
 
-/// Whose an active token is, as its introspection says.
+/// The owner of an active token, read back from its introspection.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Identity {
     /// The user's id.
@@ -97,7 +97,7 @@ pub struct Identity {
     pub kind: TokenKind,
 }
 
-/// Until it is known, the one that may less.
+/// The default is the kind with fewer rights.
 const fn named() -> TokenKind {
     TokenKind::Named
 }
@@ -109,10 +109,10 @@ impl Identity {
         Rights::of(self.is_staff, self.is_superuser).by_token(self.kind, &self.scope)
     }
 
-    /// Whether the token stands for its user on jeton itself.
+    /// Whether the token has its user's rights on jeton itself.
     #[must_use]
-    pub fn stands_for_its_user(&self) -> bool {
-        stands_for_its_user(self.kind, &self.scope)
+    pub fn acts_for_its_user(&self) -> bool {
+        acts_for_its_user(self.kind, &self.scope)
     }
 }
 
@@ -141,7 +141,7 @@ impl Introspection {
             sub: user.id.to_string(),
             username: &user.username,
             scope: &token.scope,
-            // Not ahead of `exp`, or of the time at all, where another node's clock is: clients refuse what is.
+            // Not later than now: another node's clock may be ahead, and clients refuse a time in the future.
             iat: token.created_at.min(now).epoch_seconds(),
             exp: token.ends_at().map(Timestamp::epoch_seconds),
             jti: token.id.to_string(),
@@ -154,7 +154,7 @@ impl Introspection {
             groups: &user.groups,
         };
         let mut json = serde_json::to_string(&answer).expect("strings, numbers and lists are JSON");
-        // Line separators that JavaScript would not take in a string, as DRF's renderer has it.
+        // JavaScript does not allow these line separators in a string, so DRF's renderer escapes them.
         if json.contains(['\u{2028}', '\u{2029}']) {
             json = json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
         }
@@ -185,20 +185,20 @@ impl Introspection {
     }
 
     /// From the cache.
-    pub(in crate::service) fn kept(kept: Kept) -> Self {
-        if let Some(reason) = Reason::ALL.iter().find(|reason| number(**reason) == kept.code) {
+    pub(in crate::service) fn from_cache(cached: CachedAnswer) -> Self {
+        if let Some(reason) = Reason::ALL.iter().find(|reason| number(**reason) == cached.code) {
             return Self::inactive(*reason);
         }
-        let kind = if kept.code == NAMED { TokenKind::Named } else { TokenKind::Login };
-        Self { json: Cow::Owned(kept.text), reason: None, kind }
+        let kind = if cached.code == NAMED { TokenKind::Named } else { TokenKind::Login };
+        Self { json: Cow::Owned(cached.text), reason: None, kind }
     }
 
-    /// What the cache keeps of the answer: nothing of the one that is always the same.
+    /// The text that the cache stores: none for an inactive token, whose answer is always the same.
     pub(in crate::service) fn kept_text(&self) -> &[u8] {
         if self.reason.is_none() { &self.json } else { &[] }
     }
 
-    /// What the cache keeps beside the text.
+    /// The code that the cache stores with the text.
     pub(in crate::service) fn code(&self) -> u8 {
         match (self.reason, self.kind) {
             (Some(reason), _) => number(reason),

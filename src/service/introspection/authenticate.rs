@@ -8,7 +8,7 @@ use crate::domain::client::{ClientSecret, SecretDigest, Secrets};
 use crate::domain::time::Uptime;
 use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
-use crate::service::introspection::cache::{Born, Patience};
+use crate::service::introspection::cache::{ChangeSeq, Staleness};
 use crate::service::{Error, Introspect};
 
 /// Why a caller's token was not accepted, in DRF's words (`rest_framework/authentication.py::TokenAuthentication`).
@@ -59,23 +59,23 @@ impl Introspect {
     /// # Errors
     /// [`Error::NotAuthenticated`] when it is not a live token of an active user.
     pub async fn authenticate(&self, key: &str) -> Result<Holder, Error> {
-        let (token, user) = self.lookup(key).await?.map_err(Error::refused)?;
+        let (token, user) = self.resolve(key).await?.map_err(Error::refused)?;
         Ok(Holder { user, token })
     }
 
-    /// The id of the client that one of `candidates`, pairs of id and secret, names with its right secret.
+    /// Authenticates a client. `candidates` are pairs of id and secret; returns the id of the first one that is right.
     ///
-    /// Only a right secret is believed from memory. Whatever else is presented costs one question to the database and one
-    /// comparison, so that time does not tell which ids there are.
+    /// Only a right secret is accepted from the cache. Every other attempt costs one query and one comparison, so that
+    /// the time does not reveal which ids exist.
     ///
     /// # Errors
-    /// [`Error::Store`], when the cache may not answer in the database's place.
+    /// [`Error::Store`], when the database does not answer, and the cache may not answer instead.
     pub async fn authenticate_client(&self, candidates: Vec<(String, ClientSecret)>) -> Result<Option<String>, Error> {
         for (client_id, secret) in candidates {
             let (presented, now) = (secret.digest(), self.clock.now());
             let matches = |secrets: &Secrets| secrets.match_at(&presented, now);
-            if self.kept_client_with(&client_id, matches, Patience::Bound).is_some()
-                || self.look_client_up(&client_id, &presented).await?
+            if self.cached_client_with(&client_id, matches, Staleness::Bound).is_some()
+                || self.check_client_in_database(&client_id, &presented).await?
             {
                 return Ok(Some(client_id));
             }
@@ -83,78 +83,80 @@ impl Introspect {
         Ok(None)
     }
 
-    /// Whether one of `candidates` is right, by the cache alone, and what had been heard of changes when its client was
-    /// looked up. `None`: [`Introspect::authenticate_client`] is to be asked. A secret that a grace will end is not among
-    /// them: whoever is told remembers it.
+    /// Checks `candidates` against the cache alone. Returns the change number at the lookup of the right client.
+    /// `None`: call [`Introspect::authenticate_client`]. A secret in its grace period is never accepted here, because
+    /// the caller remembers the result.
     #[must_use]
-    pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<Born> {
+    pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<ChangeSeq> {
         candidates.iter().find_map(|(id, secret)| {
             let presented = secret.digest();
-            self.kept_client_with(id, |secrets| secrets.match_lastingly(&presented), Patience::Bound)
+            self.cached_client_with(id, |secrets| secrets.matches_current(&presented), Staleness::Bound)
         })
     }
 
-    /// Whether there was a client of this id when one was asked for last.
+    /// Whether this client existed when it was last looked up.
     #[must_use]
-    pub fn has_met_client(&self, client_id: &str) -> bool {
+    pub fn knows_client(&self, client_id: &str) -> bool {
         self.clients.get(client_id).is_some()
     }
 
-    /// Whether what was accepted then may be accepted now: provably no client has changed since.
+    /// Whether credentials that were accepted at this change number are still valid: no client has changed since.
     #[must_use]
-    pub fn clients_stand(&self, born: Born) -> bool {
-        self.cache.clients_stand(born, Uptime::now(), Patience::Bound)
+    pub fn clients_are_current(&self, change_seq: ChangeSeq) -> bool {
+        self.cache.clients_are_current(change_seq, Uptime::now(), Staleness::Bound)
     }
 
-    /// What had been heard of changes when this client was looked up, if it is kept with a secret that `matches`.
-    fn kept_client_with(
+    /// The change number at the lookup of this client, if it is cached with a secret that `matches`.
+    fn cached_client_with(
         &self,
         client_id: &str,
         matches: impl FnOnce(&Secrets) -> bool,
-        patience: Patience,
-    ) -> Option<Born> {
-        let kept = self.clients.get(client_id);
-        let (born, secrets) = kept.map_or((None, Secrets::of_nothing()), |(born, secrets)| (Some(born), secrets));
-        // Compared whether there is one or not.
+        staleness: Staleness,
+    ) -> Option<ChangeSeq> {
+        let cached = self.clients.get(client_id);
+        let (change_seq, secrets) =
+            cached.map_or((None, Secrets::matching_nothing()), |(change_seq, secrets)| (Some(change_seq), secrets));
+        // Always compared, so that the time does not reveal whether the client exists.
         let is_right = matches(&secrets);
-        born.filter(|born| is_right && self.cache.clients_stand(*born, Uptime::now(), patience))
+        change_seq
+            .filter(|change_seq| is_right && self.cache.clients_are_current(*change_seq, Uptime::now(), staleness))
     }
 
-    /// Whether the database has a client with this id and this secret. Without the database only a right secret is told
-    /// from others.
-    async fn look_client_up(&self, client_id: &str, presented: &SecretDigest) -> Result<bool, Error> {
-        let (born, wanted) = (self.cache.born(), client_id.to_owned());
+    /// Whether the database has a client with this id and secret. If it does not answer, only a right secret is
+    /// accepted, from the cache.
+    async fn check_client_in_database(&self, client_id: &str, presented: &SecretDigest) -> Result<bool, Error> {
+        let (change_seq, wanted) = (self.cache.change_seq(), client_id.to_owned());
         let matches = |secrets: &Secrets| secrets.match_at(presented, self.clock.now());
         match self.database.run(move |store| store.client_secrets(&wanted)).await {
             Ok(stored) => {
-                let is_right = matches(stored.as_ref().unwrap_or(&Secrets::of_nothing()));
+                let is_right = matches(stored.as_ref().unwrap_or(&Secrets::matching_nothing()));
                 if is_right && let Some(secrets) = stored {
-                    self.clients.keep(client_id, born, secrets);
+                    self.clients.insert(client_id, change_seq, secrets);
                 }
                 Ok(is_right)
             }
             Err(error) => {
-                let kept = self.kept_client_with(client_id, matches, Patience::StaleIfError);
-                if kept.is_some() && error.is_passing() { Ok(true) } else { Err(error) }
+                let cached = self.cached_client_with(client_id, matches, Staleness::StaleIfError);
+                if cached.is_some() && error.is_passing() { Ok(true) } else { Err(error) }
             }
         }
     }
 }
 
-/// Clients that have shown their secret. There are few: only who exists is kept. One that was deleted stays, and is not
-/// believed, for clients have changed since it was looked up.
+/// Clients that have presented a right secret. Only existing clients are stored, so there are few. A deleted client
+/// stays in the map but is not accepted, because clients have changed since its lookup.
 #[derive(Default)]
 pub struct Clients {
-    known: RwLock<HashMap<String, (Born, Secrets)>>,
+    known: RwLock<HashMap<String, (ChangeSeq, Secrets)>>,
 }
 
 impl Clients {
-    fn get(&self, client_id: &str) -> Option<(Born, Secrets)> {
+    fn get(&self, client_id: &str) -> Option<(ChangeSeq, Secrets)> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(client_id).cloned()
     }
 
-    fn keep(&self, client_id: &str, born: Born, secrets: Secrets) {
+    fn insert(&self, client_id: &str, change_seq: ChangeSeq, secrets: Secrets) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(client_id.to_owned(), (born, secrets));
+        known.insert(client_id.to_owned(), (change_seq, secrets));
     }
 }

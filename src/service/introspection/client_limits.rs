@@ -1,8 +1,8 @@
 //! The limit on failed client credentials, by network.
 //!
-//! Over the limit nothing is checked any more, for else guesses would go on: a right one would be told by its answer. Only
-//! a client that authenticated from the same network a while ago is still checked, so that one misconfigured service
-//! does not shut out its neighbours.
+//! Over the limit nothing is checked, because otherwise guessing could go on: the response would reveal a right guess.
+//! Only a client that authenticated from the same network recently is still checked, so that one misconfigured service
+//! does not lock out its neighbours.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,23 +15,24 @@ use crate::domain::audit::{Action, Actor};
 use crate::domain::client::{ClientSecret, MAX_CLIENT_ID};
 use crate::domain::network::Network;
 use crate::domain::rate::Rate;
-use crate::domain::shown::name_without_keys;
+use crate::domain::safe_text::name_without_keys;
 use crate::domain::time::Uptime;
-use crate::service::throttle::{Else, Key, Keys, Limit, Recent, Stopped, Throttle, Wanted};
+use crate::service::throttle::{IfFull, Key, Keys, Limit, Recent, Stopped, Throttle, Wanted};
 use crate::service::{Error, Introspect};
 use crate::store::StoreError;
 
-/// How long after it authenticated a client is a good neighbour.
+/// How long after its authentication a client counts as known in its network.
 const NEIGHBOUR_FOR: Duration = Duration::from_hours(24);
 
-/// How long a request like it may pass by without the note that its client is a good neighbour.
+/// How long a request that looks the same is accepted without renewing the client's entry in `neighbours`.
 const ORIGIN_FOR: Duration = Duration::from_hours(1);
 
 /// How often failures of a network go to the audit log when there is no limit.
-const TELLING_INTERVAL: Duration = Duration::from_mins(1);
+const RECORD_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How many go there from all networks: whoever has many must not make a flood of writes.
-const MOST_TOLD: Rate = Rate { count: 60, per: Duration::from_mins(1) };
+/// How many failures of all networks together go to the audit log: whoever has many networks must not cause a flood of
+/// writes.
+const MAX_RECORDED: Rate = Rate { count: 60, per: Duration::from_mins(1) };
 
 /// Where a client's credentials come from.
 #[derive(Clone, Copy, Debug)]
@@ -48,21 +49,21 @@ pub struct ClientLimits {
     keys: Keys,
     /// Clients and networks that they authenticated from.
     neighbours: Recent<()>,
-    /// Where their credentials came from, as the fast lane can tell it.
+    /// Requests that authenticated recently, as the fast lane sees them.
     origins: Recent<()>,
     sweeps: AtomicU64,
-    /// Ends of connections over which the limit was reached, and until when.
+    /// Peers over whose connections the limit was reached, and until when.
     watched: Recent<Uptime>,
     watches: AtomicBool,
-    /// The first failure of a network's window takes its one place.
-    told: Mutex<Limit>,
-    /// As `told`, for all networks together.
-    told_in_all: Mutex<Limit>,
+    /// One place for each network: the first failure of a window takes it, and is recorded.
+    recorded: Mutex<Limit>,
+    /// The same, for all networks together.
+    recorded_in_all: Mutex<Limit>,
 }
 
 impl ClientLimits {
     pub fn new(rate: Option<Rate>) -> Self {
-        let per = rate.map_or(TELLING_INTERVAL, |rate| rate.per);
+        let per = rate.map_or(RECORD_INTERVAL, |rate| rate.per);
         Self {
             throttle: Throttle::new(&[rate]),
             keys: Keys::new(),
@@ -71,8 +72,8 @@ impl ClientLimits {
             sweeps: AtomicU64::new(0),
             watched: Recent::new(per),
             watches: AtomicBool::new(false),
-            told: Mutex::new(Limit::new(Rate { count: 1, per })),
-            told_in_all: Mutex::new(Limit::new(MOST_TOLD)),
+            recorded: Mutex::new(Limit::new(Rate { count: 1, per })),
+            recorded_in_all: Mutex::new(Limit::new(MAX_RECORDED)),
         }
     }
 
@@ -82,7 +83,7 @@ impl ClientLimits {
         self.neighbours.sweep(now);
         self.origins.sweep(now);
         self.sweeps.fetch_add(1, Ordering::Relaxed);
-        for limit in [&self.told, &self.told_in_all] {
+        for limit in [&self.recorded, &self.recorded_in_all] {
             limit.lock().unwrap_or_else(PoisonError::into_inner).sweep(now);
         }
         if !self.watched.sweep(now) {
@@ -102,7 +103,7 @@ impl ClientLimits {
         self.neighbours.get(&self.neighbour(client_id, network), now).is_some()
     }
 
-    fn welcome(&self, client_id: &str, network: Network, now: Uptime) {
+    fn remember_neighbour(&self, client_id: &str, network: Network, now: Uptime) {
         self.neighbours.put(self.neighbour(client_id, network), (), now);
     }
 
@@ -111,18 +112,18 @@ impl ClientLimits {
         self.watches.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a failure is one to tell of.
-    fn is_news(&self, network: Network, now: Uptime) -> bool {
+    /// Whether a failure is the first of its window, which is recorded.
+    fn is_first(&self, network: Network, now: Uptime) -> bool {
         let first = |limit: &Mutex<Limit>, network| {
             limit.lock().unwrap_or_else(PoisonError::into_inner).fail(self.key(network), now)
         };
-        first(&self.told, network) && first(&self.told_in_all, Network::Local)
+        first(&self.recorded, network) && first(&self.recorded_in_all, Network::Local)
     }
 }
 
 impl Introspect {
-    /// The id of the client that one of `candidates`, pairs of id and secret, names with its right secret; within the limit
-    /// on failed credentials. The first failure of a network in a while goes to the audit log.
+    /// As `authenticate_client`, within the limit on failed credentials. The first failure of a network in a window
+    /// goes to the audit log.
     ///
     /// # Errors
     /// [`Error::Throttled`]; as [`Introspect::authenticate_client`].
@@ -138,11 +139,11 @@ impl Introspect {
         if is_neighbour {
             checked = Some(self.authenticate_client(candidates.clone()).await?);
             if let Some(Some(client_id)) = checked {
-                limits.welcome(&client_id, network, self.clock.uptime());
+                limits.remember_neighbour(&client_id, network, self.clock.uptime());
                 return Ok(Some(client_id));
             }
         }
-        let wanted = [Wanted { limit: 0, key: limits.key(network), else_: Else::Refused }];
+        let wanted = [Wanted { limit: 0, key: limits.key(network), if_full: IfFull::Refused }];
         let attempt = match limits.throttle.attempt(&wanted, &self.clock).await {
             Ok(attempt) => attempt,
             Err(Stopped::Refused(refusal)) => {
@@ -160,16 +161,16 @@ impl Introspect {
             None => self.authenticate_client(candidates).await,
         };
         match checked {
-            Ok(None) => self.tell_of_failed_client(tried, from.address, network).await,
+            Ok(None) => self.record_failed_client(tried, from.address, network).await,
             Ok(Some(_)) | Err(_) => attempt.forgive(),
         }
         if let Ok(Some(client_id)) = &checked {
-            limits.welcome(client_id, network, self.clock.uptime());
+            limits.remember_neighbour(client_id, network, self.clock.uptime());
         }
         checked
     }
 
-    /// Whether credentials that come over connections from there are to be admitted anew, however well they are known.
+    /// Whether credentials over connections from this peer must be checked again, even if they are known.
     #[must_use]
     pub fn watches_clients_from(&self, peer: Option<IpAddr>) -> bool {
         let limits = &self.client_limits;
@@ -179,36 +180,38 @@ impl Introspect {
         }
     }
 
-    /// Notes what a request of an admitted client looks like, its credentials included.
+    /// Remembers what a request of an authenticated client looks like, including its credentials.
     pub fn note_client_origin(&self, origin: &[u8]) {
         let limits = &self.client_limits;
         limits.origins.put(limits.keys.key(&[origin]), (), self.clock.uptime());
     }
 
-    /// Whether a client was admitted lately with a request that looked like this one.
+    /// Whether a client was authenticated recently with a request that looked like this one.
     #[must_use]
     pub fn knows_client_origin(&self, origin: &[u8]) -> bool {
         let limits = &self.client_limits;
         limits.origins.get(&limits.keys.key(&[origin]), self.clock.uptime()).is_some()
     }
 
-    /// Grows by one every few seconds: who keeps what [`Introspect::knows_client_origin`] said asks again now and then.
+    /// A counter that grows every few seconds. Whoever remembers the result of [`Introspect::knows_client_origin`] asks
+    /// again when it has changed.
     #[must_use]
     pub fn limit_sweeps(&self) -> u64 {
         self.client_limits.sweeps.load(Ordering::Relaxed)
     }
 
-    async fn tell_of_failed_client(&self, tried: String, address: Option<IpAddr>, network: Network) {
-        if !self.client_limits.is_news(network, self.clock.uptime()) {
+    async fn record_failed_client(&self, tried: String, address: Option<IpAddr>, network: Network) {
+        if !self.client_limits.is_first(network, self.clock.uptime()) {
             return;
         }
-        // It may be anything, a key or a secret too; an id that no client can have is cut.
-        let shown = if self.has_met_client(&tried) { &tried } else { name_without_keys(&tried) };
+        // The id may be anything, even a key or a secret. An id that no client can have is cut.
+        let shown = if self.knows_client(&tried) { &tried } else { name_without_keys(&tried) };
         let id: String = shown.chars().filter(|char| *char != '\0').take(MAX_CLIENT_ID).collect();
         let (by, now) = (Actor { name: format!("client:{id}"), address }, self.clock.now());
-        let told = self.database.run(move |store| store.record(&by, Action::ClientFailed, &id, &json!({}), now)).await;
-        if let Err(error) = told {
-            log::log!(error.level(), "refused client credentials are not in the audit log: {error}");
+        let recorded =
+            self.database.run(move |store| store.record(&by, Action::ClientFailed, &id, &json!({}), now)).await;
+        if let Err(error) = recorded {
+            log::log!(error.level(), "cannot record refused client credentials in the audit log: {error}");
         }
     }
 }

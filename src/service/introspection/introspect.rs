@@ -3,28 +3,28 @@
 use crate::domain::time::{Timestamp, Uptime};
 use crate::domain::token::TokenDigest;
 use crate::service::introspection::answer::Introspection;
-use crate::service::introspection::cache::{Born, Keep, Now, Patience};
+use crate::service::introspection::cache::{ChangeSeq, NewEntry, Now, Staleness};
 use crate::service::introspection::lookup::TokenStatus;
-use crate::service::introspection::uses::{self, USE_INTERVAL};
+use crate::service::introspection::usage::{self, USE_INTERVAL};
 use crate::service::{Error, Identity, Introspect, Reason};
 
 impl Introspect {
     /// Introspects one token. The caller has been authenticated.
     ///
     /// # Errors
-    /// [`Error::Store`], when the cache may not answer in the database's place.
+    /// [`Error::Store`], when the database does not answer, and the cache may not answer instead.
     pub async fn introspect(&self, presented: &str) -> Result<Introspection, Error> {
         let Some(digest) = self.digest(presented) else {
-            return Ok(self.told(Introspection::inactive(Reason::Malformed)));
+            return Ok(self.record_miss(Introspection::inactive(Reason::Malformed)));
         };
-        if let Some(kept) = self.kept(&digest, Patience::Bound) {
-            return Ok(self.counted(kept));
+        if let Some(cached) = self.cached(&digest, Staleness::Bound) {
+            return Ok(self.record_hit(cached));
         }
-        match self.look_up(digest).await {
-            Ok((born, status)) => Ok(self.told(self.introspection(&digest, born, &status))),
+        match self.resolve_digest(digest).await {
+            Ok((change_seq, status)) => Ok(self.record_miss(self.introspection(&digest, change_seq, &status))),
             Err(error) => {
-                let kept = self.kept(&digest, Patience::StaleIfError).filter(|_| error.is_passing());
-                kept.map(|kept| self.counted(kept)).ok_or(error)
+                let cached = self.cached(&digest, Staleness::StaleIfError).filter(|_| error.is_passing());
+                cached.map(|cached| self.record_hit(cached)).ok_or(error)
             }
         }
     }
@@ -39,24 +39,24 @@ impl Introspect {
         for (at, text) in presented.iter().enumerate() {
             let digest = self.digest(text);
             results.push(match digest {
-                None => Some(self.told(Introspection::inactive(Reason::Malformed))),
-                Some(digest) => self.kept(&digest, Patience::Bound).map(|kept| self.counted(kept)),
+                None => Some(self.record_miss(Introspection::inactive(Reason::Malformed))),
+                Some(digest) => self.cached(&digest, Staleness::Bound).map(|cached| self.record_hit(cached)),
             });
             if let (Some(digest), None) = (digest, &results[at]) {
                 missing.push((at, digest));
             }
         }
-        match self.look_up_all(missing.iter().map(|(_, digest)| *digest).collect()).await {
-            Ok((born, found)) => {
+        match self.resolve_batch(missing.iter().map(|(_, digest)| *digest).collect()).await {
+            Ok((change_seq, found)) => {
                 let unknown = TokenStatus::Inactive(Reason::Unknown, None);
                 for (at, digest) in missing {
                     let status = found.get(&digest).unwrap_or(&unknown);
-                    results[at] = Some(self.told(self.introspection(&digest, born, status)));
+                    results[at] = Some(self.record_miss(self.introspection(&digest, change_seq, status)));
                 }
             }
             Err(error) if error.is_passing() => {
                 for (at, digest) in missing {
-                    results[at] = self.kept(&digest, Patience::StaleIfError).map(|kept| self.counted(kept));
+                    results[at] = self.cached(&digest, Staleness::StaleIfError).map(|cached| self.record_hit(cached));
                 }
                 if results.iter().any(Option::is_none) {
                     return Err(error);
@@ -67,7 +67,7 @@ impl Introspect {
         Ok(results.into_iter().flatten().collect())
     }
 
-    /// The identity that a token stands for, for a gateway that lets its holder in.
+    /// The identity of a token's owner, for a gateway.
     ///
     /// # Errors
     /// As [`Introspect::introspect`], and [`Error::NotAuthenticated`] when it is not a live token of an active user.
@@ -75,22 +75,21 @@ impl Introspect {
         self.introspect(presented).await?.identity().map_err(Error::refused)
     }
 
-    /// The answer that the cache has for a presented key, for the caller to count. `None`: [`Introspect::introspect`] is
-    /// to be asked.
+    /// The cached answer for a presented key; the caller counts it. `None`: call [`Introspect::introspect`].
     #[must_use]
-    pub fn introspect_kept(&self, presented: &str) -> Option<Introspection> {
-        self.kept(&self.digest(presented)?, Patience::Bound)
+    pub fn introspect_cached(&self, presented: &str) -> Option<Introspection> {
+        self.cached(&self.digest(presented)?, Staleness::Bound)
     }
 
-    fn kept(&self, digest: &TokenDigest, patience: Patience) -> Option<Introspection> {
+    fn cached(&self, digest: &TokenDigest, staleness: Staleness) -> Option<Introspection> {
         if !self.cache.is_on() {
             return None;
         }
         let now = Now { time: self.clock.now(), uptime: Uptime::now() };
-        self.cache.get(digest, now, patience).map(Introspection::kept)
+        self.cache.get(digest, now, staleness).map(Introspection::from_cache)
     }
 
-    fn introspection(&self, digest: &TokenDigest, born: Born, status: &TokenStatus) -> Introspection {
+    fn introspection(&self, digest: &TokenDigest, change_seq: ChangeSeq, status: &TokenStatus) -> Introspection {
         let now = self.clock.now();
         let result = match status {
             TokenStatus::Active((token, user)) => {
@@ -101,30 +100,30 @@ impl Introspect {
         let (hit_until, ends_at) = match status {
             TokenStatus::Active((token, _)) => {
                 let ends_at = token.ends_at().unwrap_or(Timestamp::NEVER);
-                (ends_at.min(uses::next(token, &self.policy, now)), ends_at)
+                (ends_at.min(usage::next_use_due(token, &self.policy, now)), ends_at)
             }
-            // Another node may know of a use that saved it and is not written yet.
+            // Not cached: another node may have extended the expiry and not have written it yet.
             TokenStatus::Inactive(Reason::Expired, _) => return result,
-            // For a while only, like everything else that is kept.
+            // Cached for a short time only, like every other answer.
             TokenStatus::Inactive(..) => (now.after(USE_INTERVAL), Timestamp::NEVER),
         };
         let user_id = status.found().map(|(token, _)| token.user_id);
-        let answer = Keep { user_id, hit_until, ends_at, code: result.code(), text: result.kept_text() };
-        self.cache.keep(digest, born, answer);
+        let answer = NewEntry { user_id, hit_until, ends_at, code: result.code(), text: result.kept_text() };
+        self.cache.insert(digest, change_seq, answer);
         result
     }
 
-    /// Counts what was not in the cache, and says why it is inactive.
-    fn told(&self, result: Introspection) -> Introspection {
-        self.metrics.miss(result.reason());
+    /// Counts a cache miss, and logs why the token is inactive.
+    fn record_miss(&self, result: Introspection) -> Introspection {
+        self.metrics.record_miss(result.reason());
         if let Some(reason) = result.reason() {
             log::debug!(reason = reason.as_str(); "introspected an inactive token");
         }
         result
     }
 
-    fn counted(&self, result: Introspection) -> Introspection {
-        self.metrics.hit(result.reason());
+    fn record_hit(&self, result: Introspection) -> Introspection {
+        self.metrics.record_hit(result.reason());
         result
     }
 }

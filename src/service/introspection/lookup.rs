@@ -1,16 +1,16 @@
-//! From a presented key to a live token and its user, or the reason why it is none.
+//! Resolves a presented key to a live token and its user, or to the reason why there is none.
 
 use std::collections::HashMap;
 use std::pin::pin;
 use std::time::Duration;
 
 use crate::domain::token::{Token, TokenDigest};
-use crate::service::introspection::cache::Born;
-use crate::service::introspection::lookups::Found;
+use crate::service::introspection::cache::ChangeSeq;
+use crate::service::introspection::lookup_batcher::TokenAndUser;
 use crate::service::{Error, Introspect};
 
-/// How often somebody who waits for an answer looks whether there will be one.
-const GLANCE: Duration = Duration::from_millis(50);
+/// How often a waiting request checks whether the database is down.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Why a token is inactive. Goes to the log and to `explain`, never to an introspecting client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,26 +44,26 @@ impl Reason {
     }
 }
 
-/// What a key is good for now.
+/// The status of a key.
 #[derive(Clone, Debug)]
 pub(in crate::service) enum TokenStatus {
-    /// It is that of a live token of an active user.
-    Active(Found),
-    /// It is not, and what there is of it.
-    Inactive(Reason, Option<Found>),
+    /// A live token of an active user.
+    Active(TokenAndUser),
+    /// Inactive: the reason, and the token and its user, if there are any.
+    Inactive(Reason, Option<TokenAndUser>),
 }
 
 impl TokenStatus {
-    /// The token and its user, if there are such.
-    pub fn found(&self) -> Option<&Found> {
+    /// The token and its user, if there are any.
+    pub fn found(&self) -> Option<&TokenAndUser> {
         match self {
             Self::Active(found) => Some(found),
             Self::Inactive(_, found) => found.as_ref(),
         }
     }
 
-    /// The same, to be kept.
-    pub fn into_found(self) -> Option<Found> {
+    /// The same, by value.
+    pub fn into_found(self) -> Option<TokenAndUser> {
         match self {
             Self::Active(found) => Some(found),
             Self::Inactive(_, found) => found,
@@ -74,64 +74,70 @@ impl TokenStatus {
 impl Introspect {
     /// The digest of a presented key; `None` for text that no key can be.
     pub(in crate::service) fn digest(&self, presented: &str) -> Option<TokenDigest> {
-        Token::presented(presented, self.policy.token_prefix.as_deref()).map(|token| token.digest())
+        Token::parse(presented, self.policy.token_prefix.as_deref()).map(|token| token.digest())
     }
 
-    /// Looks a key up for its use: a live token's use is noted.
-    pub(in crate::service) async fn lookup(&self, presented: &str) -> Result<Result<Found, Reason>, Error> {
+    /// Resolves a key that is used: the use of a live token is recorded.
+    pub(in crate::service) async fn resolve(&self, presented: &str) -> Result<Result<TokenAndUser, Reason>, Error> {
         let Some(digest) = self.digest(presented) else { return Ok(Err(Reason::Malformed)) };
-        let (_, status) = self.look_up(digest).await?;
+        let (_, status) = self.resolve_digest(digest).await?;
         Ok(match status {
             TokenStatus::Active(found) => Ok(found),
             TokenStatus::Inactive(reason, _) => Err(reason),
         })
     }
 
-    /// Looks a digest up together with whoever else waits, for its use.
-    pub(in crate::service) async fn look_up(&self, digest: TokenDigest) -> Result<(Born, TokenStatus), Error> {
-        let (born, found) = self.ask(digest).await?;
-        Ok((born, self.used(found)))
+    /// Resolves a digest, in a batch with other lookups, and records its use.
+    pub(in crate::service) async fn resolve_digest(
+        &self,
+        digest: TokenDigest,
+    ) -> Result<(ChangeSeq, TokenStatus), Error> {
+        let (change_seq, found) = self.fetch(digest).await?;
+        Ok((change_seq, self.check_and_record_use(found)))
     }
 
-    /// Looks many digests up for their use, with one statement.
-    pub(in crate::service) async fn look_up_all(
+    /// Resolves many digests with one statement, and records their use.
+    pub(in crate::service) async fn resolve_batch(
         &self,
         digests: Vec<TokenDigest>,
-    ) -> Result<(Born, HashMap<TokenDigest, TokenStatus>), Error> {
-        let born = self.cache.born();
+    ) -> Result<(ChangeSeq, HashMap<TokenDigest, TokenStatus>), Error> {
+        let change_seq = self.cache.change_seq();
         if digests.is_empty() {
-            return Ok((born, HashMap::new()));
+            return Ok((change_seq, HashMap::new()));
         }
         let wanted = digests.clone();
         let rows = self.database.run(move |store| store.tokens(&wanted)).await?;
         // A token may be asked for twice.
-        Ok((born, digests.into_iter().map(|digest| (digest, self.used(rows.get(&digest).cloned()))).collect()))
+        Ok((
+            change_seq,
+            digests.into_iter().map(|digest| (digest, self.check_and_record_use(rows.get(&digest).cloned()))).collect(),
+        ))
     }
 
-    /// What a key is good for, to look at only. Asked together with whoever else waits, for
-    /// anybody may ask for a revocation, as often as they like.
-    pub(in crate::service) async fn find(&self, presented: &str) -> Result<TokenStatus, Error> {
+    /// The status of a key, without recording a use. In a batch with other lookups, because anybody may request
+    /// revocations, as often as they like.
+    pub(in crate::service) async fn peek(&self, presented: &str) -> Result<TokenStatus, Error> {
         let Some(digest) = self.digest(presented) else { return Ok(TokenStatus::Inactive(Reason::Malformed, None)) };
-        let (_, found) = self.ask(digest).await?;
-        Ok(self.judge(found))
+        let (_, found) = self.fetch(digest).await?;
+        Ok(self.check_token(found))
     }
 
-    /// The database's answer; no longer waited for once it is known to be down, for a question changes nothing.
-    async fn ask(&self, digest: TokenDigest) -> Result<(Born, Option<Found>), Error> {
+    /// Asks the database. Gives up once it is known to be down, which is safe because a lookup changes nothing.
+    async fn fetch(&self, digest: TokenDigest) -> Result<(ChangeSeq, Option<TokenAndUser>), Error> {
         self.database.store.check()?;
-        let mut answer = pin!(self.database.in_time(self.lookups.get(digest)));
+        let mut answer = pin!(self.database.with_timeout(self.lookups.get(digest)));
         loop {
-            match tokio::time::timeout(GLANCE, &mut answer).await {
+            match tokio::time::timeout(CHECK_INTERVAL, &mut answer).await {
                 Ok(answer) => return Ok(answer??),
                 Err(_) => self.database.store.check()?,
             }
         }
     }
 
-    fn judge(&self, found: Option<Found>) -> TokenStatus {
+    fn check_token(&self, found: Option<TokenAndUser>) -> TokenStatus {
         let now = self.clock.now();
         let Some((mut token, user)) = found else { return TokenStatus::Inactive(Reason::Unknown, None) };
-        self.uses.overlay(&mut token);
+        self.usage.apply_pending(&mut token);
         let reason = if token.is_revoked(now) {
             Reason::Revoked
         } else if token.is_expired(now) {
@@ -144,12 +150,12 @@ impl Introspect {
         TokenStatus::Inactive(reason, Some((token, user)))
     }
 
-    /// Judges, and notes the use of a live token; it shows what its use earned it.
-    fn used(&self, found: Option<Found>) -> TokenStatus {
-        let mut status = self.judge(found);
+    /// Checks a token, and records its use if it is live. The result has the extended expiry.
+    fn check_and_record_use(&self, found: Option<TokenAndUser>) -> TokenStatus {
+        let mut status = self.check_token(found);
         if let TokenStatus::Active((token, _)) = &mut status {
-            self.uses.note(token, &self.policy, self.clock.now());
-            self.uses.overlay(token);
+            self.usage.note(token, &self.policy, self.clock.now());
+            self.usage.apply_pending(token);
         }
         status
     }

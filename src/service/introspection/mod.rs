@@ -6,8 +6,8 @@ pub mod cache;
 mod client_limits;
 mod introspect;
 mod lookup;
-mod lookups;
-mod uses;
+mod lookup_batcher;
+mod usage;
 mod watch;
 
 use std::sync::Arc;
@@ -24,12 +24,12 @@ pub(in crate::service) use client_limits::ClientLimits;
 pub use client_limits::ClientOrigin;
 pub use lookup::Reason;
 pub(in crate::service) use lookup::TokenStatus;
-use lookups::LookupBatcher;
-pub(in crate::service) use uses::USE_INTERVAL;
-use uses::Uses;
+use lookup_batcher::LookupBatcher;
+use usage::PendingUsage;
+pub(in crate::service) use usage::USE_INTERVAL;
 pub use watch::Watch;
 
-/// Tokens and clients looked up: authentication, introspection, and what is noted of uses.
+/// Tokens and clients looked up: authentication, introspection, and what is noted of usage.
 pub struct Introspect {
     database: Database,
     clock: Clock,
@@ -37,7 +37,7 @@ pub struct Introspect {
     metrics: Arc<Metrics>,
     pub(in crate::service) cache: Arc<Cache>,
     lookups: LookupBatcher,
-    uses: Uses,
+    usage: PendingUsage,
     clients: Clients,
     pub(in crate::service) client_limits: ClientLimits,
 }
@@ -55,16 +55,16 @@ impl Introspect {
                 StoreError::Unusable("JETON_CACHE_BYTES: the operating system does not give that much memory".into())
             })?;
         let cache = Arc::new(cache);
-        let heard = Arc::clone(&cache);
-        let store = store.telling(move |change| heard.apply(change));
+        let observing_cache = Arc::clone(&cache);
+        let store = store.on_change(move |change| observing_cache.apply(change));
         let lookups = LookupBatcher::start(&store, &cache, metrics, request_timeout(policy.database_timeout))
             .map_err(|error| StoreError::Unusable(format!("cannot start a thread for lookups: {error}")))?;
         let database = Database::new(store, policy.database_timeout);
         let client_limits = ClientLimits::new(policy.client_limit_address);
-        let (uses, clients) = (Uses::default(), Clients::default());
+        let (usage, clients) = (PendingUsage::default(), Clients::default());
         let (clock, policy, metrics) = (clock.clone(), Arc::clone(policy), Arc::clone(metrics));
         let this =
-            Self { database: database.clone(), clock, policy, metrics, cache, lookups, uses, clients, client_limits };
+            Self { database: database.clone(), clock, policy, metrics, cache, lookups, usage, clients, client_limits };
         Ok((this, database))
     }
 }

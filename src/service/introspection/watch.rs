@@ -1,4 +1,4 @@
-//! Keeps the cache's proof young: hears changes, and proves again and again that none was missed.
+//! Keeps the cache in sync: receives changes, and checks again and again that none was missed.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -8,17 +8,17 @@ use crate::domain::change::Change;
 use crate::domain::time::{Stopwatch, Uptime};
 use crate::service::Introspect;
 use crate::service::introspection::cache::Cache;
-use crate::service::threads::unharmed;
+use crate::service::threads::catch_panic;
 use crate::store::{Listener, Store, StoreError};
 
-/// Proofs within one revocation bound: one that comes late, or even two, is missed by nobody.
-const BEATS_PER_BOUND: u32 = 4;
+/// Heartbeats within one revocation bound: with four, one or two that are late do no harm.
+const HEARTBEATS_PER_BOUND: u32 = 4;
 
-/// How often what has arrived is taken in between two proofs.
+/// How often received changes are applied between two heartbeats.
 const POLL: Duration = Duration::from_millis(20);
 
-/// With a bound so small that more would be needed there is no proof most of the time, and no cache.
-const LEAST_BEAT: Duration = Duration::from_millis(1);
+/// The shortest interval. With a smaller bound the cache is out of sync, and unused, most of the time.
+const MIN_HEARTBEAT_INTERVAL: Duration = Duration::from_millis(1);
 
 /// How long before a broken connection is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -29,7 +29,7 @@ pub struct Watch {
 }
 
 impl Introspect {
-    /// Begins to hear changes. Until its first proof nothing is answered from the cache.
+    /// Starts to receive changes. Until the first sync nothing is served from the cache.
     ///
     /// # Errors
     /// When the operating system gives no thread.
@@ -38,7 +38,7 @@ impl Introspect {
         let watcher = Watcher {
             store: self.database.store.clone(),
             cache: Arc::clone(&self.cache),
-            beat: (self.policy.revocation_bound / BEATS_PER_BOUND).max(LEAST_BEAT),
+            heartbeat_interval: (self.policy.revocation_bound / HEARTBEATS_PER_BOUND).max(MIN_HEARTBEAT_INTERVAL),
             warned: false,
         };
         std::thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&stopped))?;
@@ -49,27 +49,27 @@ impl Introspect {
 struct Watcher {
     store: Store,
     cache: Arc<Cache>,
-    beat: Duration,
+    heartbeat_interval: Duration,
     warned: bool,
 }
 
 impl Watcher {
-    /// Until the other end of `stopped` is dropped.
+    /// Runs until the other end of `stopped` is dropped.
     fn run(mut self, stopped: &Receiver<()>) {
         let goes_on = |pause| matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout));
         loop {
-            let heard = unharmed(|| self.listen(&goes_on));
-            let Err(error) = heard.unwrap_or_else(|| Err(StoreError::Failed("a panic".into()))) else { return };
-            // A database that is closed meanwhile is no fault.
+            let result = catch_panic(|| self.listen(&goes_on));
+            let Err(error) = result.unwrap_or_else(|| Err(StoreError::Failed("a panic".into()))) else { return };
+            // When the node stops, the database may be closed already; that is no error.
             if !goes_on(Duration::ZERO) {
                 return;
             }
-            // Once until it works again: a database that is down is told by everybody who asks it.
+            // Logged once until it works again. That the database is down is logged elsewhere.
             if !self.warned {
-                log::warn!("answers are not kept in memory for now: {error}");
+                log::warn!("the cache is off for now: {error}");
                 self.warned = true;
             }
-            if !goes_on(RETRY.min(self.beat.max(POLL))) {
+            if !goes_on(RETRY.min(self.heartbeat_interval.max(POLL))) {
                 return;
             }
         }
@@ -78,39 +78,39 @@ impl Watcher {
     /// Listens until it is told to stop, or fails.
     fn listen(&mut self, goes_on: &impl Fn(Duration) -> bool) -> Result<(), StoreError> {
         let mut listener = self.store.listen()?;
-        // Whatever happened while nobody listened. Not before there is an answer: while the database is down, what is kept may
-        // be all that there is.
-        self.prove(&mut listener, &[Change::Everything])?;
+        // Changes may have been missed while nobody listened, so the cache is cleared. Not before the database answers:
+        // while it is down, the cached answers may be all there is.
+        self.sync(&mut listener, &[Change::Everything])?;
         loop {
             let since = Stopwatch::start();
             loop {
-                let left = self.beat.saturating_sub(since.elapsed());
+                let left = self.heartbeat_interval.saturating_sub(since.elapsed());
                 if !goes_on(left.min(POLL)) {
                     return Ok(());
                 }
                 if left <= POLL {
                     break;
                 }
-                self.take_in(listener.poll()?);
+                self.apply(listener.poll()?);
             }
-            self.prove(&mut listener, &[])?;
+            self.sync(&mut listener, &[])?;
         }
     }
 
-    fn prove(&mut self, listener: &mut Listener, missed: &[Change]) -> Result<(), StoreError> {
+    fn sync(&mut self, listener: &mut Listener, missed: &[Change]) -> Result<(), StoreError> {
         let moment = Uptime::now();
-        let changes = listener.beat()?;
-        self.take_in(missed.to_vec());
-        self.take_in(changes);
-        self.cache.prove(moment);
+        let changes = listener.heartbeat()?;
+        self.apply(missed.to_vec());
+        self.apply(changes);
+        self.cache.mark_synced(moment);
         if self.warned {
-            log::info!("answers are kept in memory again");
+            log::info!("the cache is on again");
             self.warned = false;
         }
         Ok(())
     }
 
-    fn take_in(&self, changes: Vec<Change>) {
+    fn apply(&self, changes: Vec<Change>) {
         for change in changes {
             self.cache.apply(change);
         }

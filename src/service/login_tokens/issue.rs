@@ -1,4 +1,4 @@
-//! The token of a login: in single mode the one that the user has, else a new one.
+//! Issues the token of a login: in single mode the existing one, otherwise a new one.
 
 use serde_json::json;
 
@@ -19,8 +19,8 @@ pub struct LoginToken {
 }
 
 impl LoginTokens {
-    /// The user's login token: in single mode the one they have, else a new one. To have been deactivated or have got
-    /// another password since they were read is to have changed.
+    /// The user's login token: in single mode the existing one, otherwise a new one. A user who was deactivated or got
+    /// another password since they were read counts as changed.
     ///
     /// # Errors
     /// [`Error::TokenLimit`], [`Error::Store`].
@@ -35,12 +35,12 @@ impl LoginTokens {
         let mut issue = Issue { single, limit, unopenable: None, keeps_seal: false, action };
         let now = self.clock.now();
         if limit.is_some() {
-            // The database counts.
-            self.introspection.settle_uses(user.id).await?;
+            // The limit is counted in the database, so usage that extends an expiry must be written first.
+            self.introspection.flush_user_usage(user.id).await?;
         }
         if single {
             let mut found = self.stored_login_token(user, now).await?;
-            if matches!(found, Changed::Done(None)) && self.introspection.settle_uses(user.id).await? {
+            if matches!(found, Changed::Done(None)) && self.introspection.flush_user_usage(user.id).await? {
                 found = self.stored_login_token(user, now).await?;
             }
             match found {
@@ -68,7 +68,7 @@ impl LoginTokens {
             Issued::Existing(row) => match self.open(user, &row).await {
                 Some(token) => Ok(Changed::Done(LoginToken { token, expires_at: row.expires_at })),
                 None if self.is_behind().await? => self.token_beside(user, issue, &actor).await,
-                None => Err(Error::Store(StoreError::Failed("a sealed token does not open".into()))),
+                None => Err(Error::Store(StoreError::Failed("cannot open a sealed token".into()))),
             },
         }
     }
@@ -95,12 +95,12 @@ impl LoginTokens {
         (token, new)
     }
 
-    /// What was sealed under an older key is sealed anew.
+    /// Opens a sealed token. One that was sealed under an older key is sealed again.
     async fn open(&self, user: &User, row: &SealedToken) -> Option<Token> {
         let Some((token, place)) = self.sealer()?.open(&row.sealed, user.id, &row.digest) else {
             log::error!(
                 user_id = user.id;
-                "a sealed token does not open: it was sealed under a secret key that this node does not have, \
+                "cannot open a sealed token: it was sealed under a secret key that this node does not have, \
                  or its row was changed by hand"
             );
             return None;
@@ -118,8 +118,7 @@ impl LoginTokens {
         Ok(current.is_some_and(|current| sealer.place_of(&current).is_none()))
     }
 
-    /// A login token of this login's own, on a node that cannot open the sealed one: other nodes can, and go on handing
-    /// it out.
+    /// An additional login token, on a node that cannot open the sealed one. Other nodes can, and keep handing it out.
     async fn token_beside(&self, user: &User, issue: Issue, by: &Actor) -> Result<Changed<LoginToken>, Error> {
         let now = self.clock.now();
         let expires_at = self.policy.login_expiry(now);

@@ -1,4 +1,4 @@
-//! The secret key that an SQLite database gets by itself: a file beside it that only its owner reads.
+//! The secret key that is created for an SQLite database: in a file beside it that only its owner can read.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -30,12 +30,12 @@ pub fn read(path: &Path) -> io::Result<Option<SecretKey>> {
     }
 }
 
-/// Makes a key and keeps it in the file, unless another process did so first; gives the key that the file holds.
+/// Creates a key file, unless another process was first. Returns the key in the file.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn make(path: &Path) -> io::Result<SecretKey> {
-    // The file comes to be with all of its content or not at all: written under another name, then linked.
+    // The file appears with all of its content or not at all: it is written under another name, and then linked.
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}", hex::encode(random::bytes::<8>())));
     let draft = PathBuf::from(draft);

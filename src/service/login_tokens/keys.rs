@@ -6,7 +6,7 @@ use crate::service::{LoginTokens, Sealer};
 use crate::store::StoreError;
 
 impl LoginTokens {
-    /// From now on seals are made and opened by these keys; says whether they are others. Waits for the database.
+    /// Seals and opens tokens with these keys from now on. Returns whether they are new. Blocks the thread.
     ///
     /// # Errors
     /// As [`crate::service::Service::new`], and the keys stay as they were.
@@ -25,7 +25,7 @@ impl LoginTokens {
         self.sealer().is_some()
     }
 
-    /// The keys of now.
+    /// The current keys.
     pub(in crate::service) fn sealer(&self) -> Option<Arc<Sealer>> {
         self.sealer.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,5 +1,5 @@
-//! Login tokens that were sealed under an older secret key, sealed anew under the one of today: at their user's next login,
-//! and all others in the background.
+//! Seals login tokens again that were sealed under an older secret key: at their user's next login, and all others in
+//! the background.
 
 use crate::service::{Batches, Error, LoginTokens, Sealer};
 use crate::store::{MetaKey, Seal, SealedToken, Store, StoreError};
@@ -20,7 +20,7 @@ pub struct SealCounts {
 #[derive(Debug)]
 pub struct ResealRound {
     after: i64,
-    /// How many were sealed anew so far.
+    /// How many were sealed again so far.
     pub resealed: usize,
 }
 
@@ -31,8 +31,9 @@ impl Default for ResealRound {
 }
 
 impl LoginTokens {
-    /// Whether there may be anything to seal anew: this node has older keys, and its first one is the database's. Where
-    /// nodes have different first keys, only those that have the newest one replace seals, so that none goes to and fro.
+    /// Whether there may be anything to seal again: this node has older keys, and its first one is the database's. If
+    /// nodes have different first keys, only those with the newest one replace seals, so that none is replaced back and
+    /// forth.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -42,7 +43,7 @@ impl LoginTokens {
         Ok(current.as_deref() == Some(sealer.check_value()))
     }
 
-    /// Looks at one batch.
+    /// Processes one batch.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -65,13 +66,13 @@ impl LoginTokens {
         Ok(Batches::GoOn)
     }
 
-    /// The same for one that a login has just opened. The login does not fail with it.
+    /// Seals one token again that a login has just opened. A failure does not fail the login.
     pub(in crate::service) async fn reseal_one(&self, user_id: i64, row: &SealedToken) {
         let Some(sealer) = self.sealer() else { return };
         let seal = Seal { user_id, digest: row.digest, sealed: row.sealed.clone() };
         let Some(outdated) = resealed(&sealer, seal) else { return };
         if let Err(error) = self.database.run(move |store| store.reseal(&[outdated], sealer.check_value())).await {
-            log::log!(error.level(), user_id = user_id; "a login token waits to be sealed anew: {error}");
+            log::log!(error.level(), user_id = user_id; "cannot seal a login token again for now: {error}");
         }
     }
 }

@@ -102,12 +102,12 @@ impl Sealer {
             let payload = Payload { msg: sealed, aad: &aad };
             Some((place, key.cipher.decrypt(&nonce, payload).ok()?))
         })?;
-        Some((Token::presented(std::str::from_utf8(&clear).ok()?, None)?, place))
+        Some((Token::parse(std::str::from_utf8(&clear).ok()?, None)?, place))
     }
 
-    /// Compares the secret key with the database's; keeps it at the first use, and where the database's is among the older
-    /// ones, makes it the database's. A key that was replaced so is never the database's again: whoever still has it first
-    /// is a node that does not know better yet.
+    /// Compares the first secret key with the database's. Stores it at the first use. If the database's key is one of
+    /// the older ones, the first one replaces it. A replaced key never becomes the database's again: a node that still
+    /// has it first was not updated yet.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when the database's is none of these.
@@ -139,7 +139,7 @@ impl Sealer {
             }
             // Another node may be quicker.
             if store.replace_secret_key(&current, first)? == Replaced::Done {
-                log::info!("the secret key is replaced: what was sealed under the older one is sealed anew");
+                log::info!("the secret key was replaced: login tokens are sealed again under the new one");
                 return Ok(());
             }
         }

@@ -1,16 +1,16 @@
-//! The database between requests: its log at rest, its end, and whether its disk takes writes.
+//! The database between requests: checkpoints of SQLite's log, closing, and whether its disk accepts writes.
 
 use crate::service::{Error, Node};
 use crate::store::{FileState, Store};
 
 impl Node {
-    /// How SQLite's log stands; `None` where there is nothing in it, and in PostgreSQL.
+    /// The state of SQLite's log; `None` if it is empty, and for PostgreSQL.
     #[must_use]
     pub fn log_state(&self) -> FileState {
         self.database.store.log_state()
     }
 
-    /// Moves SQLite's log into the file, unless somebody uses it just now.
+    /// Moves SQLite's log into the file, unless somebody is using it.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -24,7 +24,7 @@ impl Node {
         self.database.store.disk_refuses()
     }
 
-    /// Writes what changes nothing, to find out whether the disk takes writes again.
+    /// Writes a value without changing it, to find out whether the disk accepts writes again.
     ///
     /// # Errors
     /// [`Error::Store`], while it does not.

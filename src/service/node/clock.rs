@@ -15,8 +15,8 @@ use crate::store::Store;
 /// How far a clock may be from the database's, and how far it may be set.
 const TOLERANCE: Duration = Duration::from_secs(2);
 
-/// How long a clock that was set further is not believed: so long there is time to find out that it was set wrong.
-const SETTLING: Duration = Duration::from_hours(1);
+/// How long a clock is not trusted after it was set: time enough to find out that it was set wrong.
+const DISTRUST_PERIOD: Duration = Duration::from_hours(1);
 
 /// How much later than the time that was last believed a node may start over SQLite. If it is later than that, the service
 /// was stopped for so long, or the clock is wrong.
@@ -25,10 +25,10 @@ const ABSENCE: Duration = Duration::from_hours(24);
 /// How old the time that was last believed may become before it is written anew.
 const BELIEVING_INTERVAL: Duration = Duration::from_hours(6);
 
-/// How often the log is told at most.
-const TELLING_INTERVAL: Duration = Duration::from_mins(1);
+/// The shortest time between two lines of the log about it.
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How this node's clock stands.
+/// The state of this node's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockState {
     /// Right, as far as is known.
@@ -66,7 +66,7 @@ fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
 
-/// What was seen of the clock so far.
+/// What is known of the clock so far.
 #[derive(Default)]
 pub struct ClockWatch {
     seen: Mutex<Seen>,
@@ -76,14 +76,14 @@ pub struct ClockWatch {
 struct Seen {
     /// What both clocks said last.
     last: Option<(Timestamp, Uptime)>,
-    /// How far this one was ahead of the database's, when they were compared last.
+    /// By how much this clock was ahead of the database's at the last comparison.
     ahead: Option<i64>,
-    /// How far it was set last, and when.
+    /// By how much it was last set, and when.
     set: Option<(i64, Uptime)>,
     /// What this node found at its start, where its database has no clock of its own.
     start: Option<Start>,
-    /// When the log was told last that it is not right.
-    told: Option<Uptime>,
+    /// When it was last logged that the clock is wrong.
+    logged_at: Option<Uptime>,
 }
 
 /// The time that was last believed, as a node found it at its start.
@@ -104,7 +104,7 @@ impl Start {
     /// Whether the time that was last believed is to be written anew.
     fn is_old(self, now: Timestamp) -> bool {
         self.believed
-            .is_none_or(|believed| now.since(believed) >= BELIEVING_INTERVAL || believed > now.latest_credible())
+            .is_none_or(|believed| now.since(believed) >= BELIEVING_INTERVAL || believed > now.latest_plausible())
     }
 }
 
@@ -115,7 +115,7 @@ impl ClockWatch {
 }
 
 impl Seen {
-    /// Takes in what both clocks say; whether the one was set since they were read last.
+    /// Takes a reading of both clocks. Returns whether the wall clock was set since the last reading.
     fn read(&mut self, time: Timestamp, uptime: Uptime) -> bool {
         let Some((last_time, last_uptime)) = self.last.replace((time, uptime)) else { return false };
         let passed = micros(uptime).saturating_sub(micros(last_uptime));
@@ -131,33 +131,33 @@ impl Seen {
         if let Some(ahead) = self.ahead.filter(|ahead| is_beyond(*ahead)) {
             return ClockState::Differs(ahead);
         }
-        if let Some((moved, _)) = self.set.filter(|(_, at)| uptime.since(*at) < SETTLING) {
+        if let Some((moved, _)) = self.set.filter(|(_, at)| uptime.since(*at) < DISTRUST_PERIOD) {
             return ClockState::Set(moved);
         }
         let after = self.start.and_then(|start| start.after);
         after
-            .filter(|(_, at)| uptime.since(*at) < SETTLING)
+            .filter(|(_, at)| uptime.since(*at) < DISTRUST_PERIOD)
             .map_or(ClockState::Right, |(after, _)| ClockState::After(after))
     }
 
-    fn tell(&mut self, state: ClockState, uptime: Uptime) {
+    fn log_state(&mut self, state: ClockState, uptime: Uptime) {
         if state == ClockState::Right {
-            if self.told.take().is_some() {
+            if self.logged_at.take().is_some() {
                 log::info!("this node's clock is right again");
             }
         } else if let ClockState::After(_) = state {
             // Once: nobody can do more about it than to look.
-            if self.told.is_none() {
-                self.told = Some(uptime);
+            if self.logged_at.is_none() {
+                self.logged_at = Some(uptime);
                 log::warn!(
                     "this node's clock is {state}: either the service was stopped for so long, and all is well, or the \
                      clock is wrong. In case it is, nothing is purged for an hour"
                 );
             }
-        } else if self.told.is_none_or(|told| uptime.since(told) >= TELLING_INTERVAL) {
-            self.told = Some(uptime);
+        } else if self.logged_at.is_none_or(|logged_at| uptime.since(logged_at) >= LOG_INTERVAL) {
+            self.logged_at = Some(uptime);
             log::warn!(
-                "this node's clock is not to be believed: {state}. Tokens expire and graces end by it, and nothing is \
+                "this node's clock cannot be trusted: {state}. Tokens expire and graces end by it, and nothing is \
                  purged meanwhile"
             );
         }
@@ -172,18 +172,18 @@ fn is_beyond(micros: i64) -> bool {
     Duration::from_micros(micros.unsigned_abs()) > TOLERANCE
 }
 
-/// How far a clock that said `before` and `after` is ahead of one that said `theirs` in between: at least.
+/// By how much at least a clock that said `before` and `after` is ahead of one that said `theirs` in between.
 fn ahead(before: Timestamp, theirs: Timestamp, after: Timestamp) -> i64 {
     let theirs = theirs.as_micros();
     theirs.clamp(before.as_micros().min(after.as_micros()), after.as_micros().max(before.as_micros())) - theirs
 }
 
 impl Node {
-    /// Compares this node's clock with its database's. Gives the moment it is, if that is to be believed.
+    /// Compares this node's clock with the database's. Returns the current time if the clock can be trusted.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn look_at_clock(&self) -> Result<Option<Timestamp>, Error> {
+    pub async fn check_clock(&self) -> Result<Option<Timestamp>, Error> {
         self.read_clock();
         let clock = self.clock.clone();
         let compared = self.database.run(move |store| store.compare_clocks(|| clock.now())).await?;
@@ -192,11 +192,11 @@ impl Node {
             let believed = self.database.run(Store::believed_time).await?;
             // An older jeton has kept none.
             let last = if believed.is_some() { believed } else { self.database.run(Store::newest_entry).await? };
-            let (now, uptime) = self.clock.both();
+            let (now, uptime) = self.clock.now_and_uptime();
             self.clock_watch.lock().start.get_or_insert_with(|| Start::new(last, believed, now, uptime));
         }
         // SQLite's is the machine's own.
-        let ahead = compared.map_or(0, |[before, theirs, after]| ahead(before, self.clock.elsewhere(theirs), after));
+        let ahead = compared.map_or(0, |[before, theirs, after]| ahead(before, self.clock.remote_time(theirs), after));
         self.clock_watch.lock().ahead = Some(ahead);
         self.metrics.clock.difference.set(seconds(ahead));
         let (now, state) = self.read_clock();
@@ -219,22 +219,22 @@ impl Node {
         Ok(())
     }
 
-    /// How this node's clock stands: as it was compared last, or set since.
+    /// The state of this node's clock: by the last comparison, and by whether it was set since.
     #[must_use]
     pub fn clock_state(&self) -> ClockState {
         self.read_clock().1
     }
 
     fn read_clock(&self) -> (Timestamp, ClockState) {
-        let (time, uptime) = self.clock.both();
+        let (time, uptime) = self.clock.now_and_uptime();
         let mut seen = self.clock_watch.lock();
         if seen.read(time, uptime) {
             self.metrics.clock.jumps.inc();
-            // What may be answered for a minute must not be answered for longer by a clock that was set back.
+            // A clock that was set back would make cached answers live longer.
             self.introspection.cache.apply(Change::Everything);
         }
         let state = seen.state(uptime);
-        seen.tell(state, uptime);
+        seen.log_state(state, uptime);
         (time, state)
     }
 }

@@ -13,8 +13,8 @@ use crate::store::{SchemaState, Store};
 /// How often the database is asked at most, however many ask for readiness.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long an asker waits for it: less than probes do. What was known before is told then.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+/// How long a request waits for the answer: less than probes wait. After that the last known state is used.
+const MAX_WAIT: Duration = Duration::from_millis(500);
 
 /// What was found out last.
 #[derive(Default)]
@@ -26,10 +26,10 @@ pub struct Health {
 struct State {
     /// Since the last question began.
     asked: Option<Stopwatch>,
-    /// `None`: as it was at the start, which takes a schema that it can go with.
+    /// `None`: as it was at the start, which requires a usable schema.
     schema: Option<SchemaState>,
-    /// What stands in the log: whether this node is ready.
-    told: Option<bool>,
+    /// The readiness that was last logged.
+    logged: Option<bool>,
 }
 
 impl Health {
@@ -39,7 +39,7 @@ impl Health {
     }
 }
 
-/// Whether this node can answer introspection, and how each part that it takes is.
+/// Whether this node can answer introspection, and the state of each part that it needs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Readiness {
     /// `ok`, or `unavailable`.
@@ -57,15 +57,15 @@ pub struct Readiness {
     /// asked last.
     #[schema(example = "ok")]
     pub schema: &'static str,
-    /// Whether memory may answer: `ok`; `stale`, past the bound, within `JETON_STALE_IF_ERROR`; `none`; `off`, there is no
-    /// memory for answers.
+    /// Whether cached answers may be served: `ok`; `stale`: past the bound, but within `JETON_STALE_IF_ERROR`; `none`;
+    /// `off`: there is no cache.
     #[schema(example = "ok")]
     pub proof: &'static str,
-    /// `ok`, or how far this node's clock is from the database's, or was set lately. Nothing is purged meanwhile.
+    /// `ok`, or how far this node's clock is from the database's, or was set recently. Nothing is purged meanwhile.
     #[schema(example = "ok")]
     pub clock: String,
-    /// `full`, when the last write failed because the database's disk is full or failing: introspection goes on, and what
-    /// writes gets 503.
+    /// `full` if the last write failed because the database's disk is full or failing. Introspection goes on; requests
+    /// that write get 503.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub disk: Option<&'static str>,
@@ -95,10 +95,10 @@ impl Node {
     /// Whether this node can answer introspection. The database is asked once a second at most, and nothing is written.
     pub async fn ready(self: &Arc<Self>) -> Readiness {
         if let Some(asking) = self.ask_if_due() {
-            drop(tokio::time::timeout(LONGEST_WAIT, asking).await);
+            drop(tokio::time::timeout(MAX_WAIT, asking).await);
         }
         let readiness = self.readiness();
-        self.tell(&readiness);
+        self.log_change(&readiness);
         readiness
     }
 
@@ -108,17 +108,17 @@ impl Node {
         self.readiness()
     }
 
-    /// Whoever waits for it or not, the answer is kept.
+    /// The result is stored even if nobody waits for it.
     fn ask_if_due(self: &Arc<Self>) -> Option<tokio::task::JoinHandle<()>> {
-        if self.is_stopping() || !self.is_to_ask() {
+        if self.is_stopping() || !self.is_check_due() {
             return None;
         }
         let node = Arc::clone(self);
-        Some(tokio::spawn(async move { node.ask_for_schema().await }))
+        Some(tokio::spawn(async move { node.refresh_schema().await }))
     }
 
-    /// Whether a second has passed since somebody asked; who is told so asks.
-    fn is_to_ask(&self) -> bool {
+    /// Whether a second has passed since the last check. The caller that gets `true` does the next one.
+    fn is_check_due(&self) -> bool {
         let mut state = self.health.lock();
         let is_due = state.asked.as_ref().is_none_or(|asked| asked.elapsed() >= INTERVAL);
         if is_due {
@@ -127,8 +127,9 @@ impl Node {
         is_due
     }
 
-    /// A database that is slow, or has locked a table, does not change what its schema is.
-    async fn ask_for_schema(&self) {
+    /// Asks for the state of the schema. A slow database, or one with a locked table, does not change the last known
+    /// state.
+    async fn refresh_schema(&self) {
         match self.schema().await {
             Ok(schema) => {
                 let before = self.health.lock().schema.replace(schema.clone());
@@ -142,14 +143,14 @@ impl Node {
         }
     }
 
-    /// How the database's schema stands to this binary.
+    /// The state of the database's schema for this binary.
     pub(in crate::service) async fn schema(&self) -> Result<SchemaState, Error> {
         self.database.run(Store::schema_state).await
     }
 
     fn readiness(&self) -> Readiness {
         let is_down = self.database.store.check().is_err();
-        let proof = self.proof();
+        let proof = self.cache_state();
         let state = self.health.lock();
         let (schema, fault) = match &state.schema {
             Some(SchemaState::Current) | None => ("ok", None),
@@ -179,26 +180,26 @@ impl Node {
         Readiness { status, detail, database, schema, proof, clock, disk }
     }
 
-    fn proof(&self) -> &'static str {
+    fn cache_state(&self) -> &'static str {
         let (cache, policy) = (&self.introspection.cache, &self.policy);
         if !cache.is_on() {
             return "off";
         }
-        match cache.proof_age(Uptime::now()) {
+        match cache.sync_age(Uptime::now()) {
             Some(age) if age < policy.revocation_bound => "ok",
             Some(age) if age < policy.revocation_bound.saturating_add(policy.stale_if_error) => "stale",
             _ => "none",
         }
     }
 
-    /// Once, and not for each probe.
-    fn tell(&self, readiness: &Readiness) {
-        // Of its end it has told itself.
+    /// Logs a change once, and not for each probe.
+    fn log_change(&self, readiness: &Readiness) {
+        // That it stops is logged elsewhere.
         if self.is_stopping() {
             return;
         }
-        let told = self.health.lock().told.replace(readiness.is_ready());
-        match (told, readiness.detail) {
+        let logged = self.health.lock().logged.replace(readiness.is_ready());
+        match (logged, readiness.detail) {
             (Some(true) | None, Some(detail)) => log::warn!("not ready: {detail}"),
             (Some(false), None) => log::info!("ready again"),
             _ => {}

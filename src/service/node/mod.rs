@@ -3,9 +3,9 @@
 mod checkpoint;
 mod clock;
 mod health;
-mod moving;
 mod overview;
 mod purge;
+mod reload;
 mod search_index;
 mod stopping;
 

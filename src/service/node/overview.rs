@@ -1,4 +1,4 @@
-//! What an admin looks for first: how many, how busy, how well.
+//! The overview of the console: numbers, activity and health.
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ pub struct Overview {
 pub struct NodeState {
     /// PostgreSQL, or else SQLite.
     pub is_postgres: bool,
-    /// How long the database took to answer; `None`: it did not, or not as this jeton needs it.
+    /// How long the database took to answer; `None`: it did not, or its schema is not usable.
     pub database: Option<Duration>,
     /// Whether answers are kept in memory.
     pub cache: bool,
-    /// How long ago it was proven that every change had been heard.
-    pub proof_age: Option<Duration>,
-    /// Whether that is young enough for answers from memory.
+    /// The age of the last sync with the database.
+    pub sync_age: Option<Duration>,
+    /// Whether that is recent enough to serve cached answers.
     pub is_fresh: bool,
 }
 
@@ -48,13 +48,13 @@ impl Node {
         let live_tokens = self.try_count(move |store| store.count_live_tokens(now)).await;
         let logins = self.try_count(move |store| store.count_logins(now)).await;
         let cache = &self.introspection.cache;
-        let proof_age = cache.proof_age(Uptime::now());
+        let sync_age = cache.sync_age(Uptime::now());
         let node = NodeState {
             is_postgres: self.database.store.url().is_postgres(),
             database,
             cache: cache.is_on(),
-            proof_age,
-            is_fresh: proof_age.is_some_and(|age| age < self.policy.revocation_bound),
+            sync_age,
+            is_fresh: sync_age.is_some_and(|age| age < self.policy.revocation_bound),
         };
         Ok(Overview { users, live_tokens, logins, node })
     }
@@ -64,6 +64,8 @@ impl Node {
         count: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Option<T> {
         let counted = self.database.run(count).await;
-        counted.inspect_err(|error| log::log!(error.level(), "the console's overview lacks a count: {error}")).ok()
+        counted
+            .inspect_err(|error| log::log!(error.level(), "a count is missing in the console's overview: {error}"))
+            .ok()
     }
 }

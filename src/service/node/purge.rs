@@ -1,5 +1,5 @@
-//! Rows of dead tokens and old audit entries, deleted in the background when `JETON_RETENTION` or
-//! `JETON_AUDIT_RETENTION` is over; and sealed keys of expired tokens, sessions of the console and networks of logins,
+//! Deletes rows of dead tokens and old audit entries in the background, after `JETON_RETENTION` or
+//! `JETON_AUDIT_RETENTION`; and sealed keys of expired tokens, ended sessions of the console and old login networks,
 //! soon after their end.
 
 use std::time::Duration;
@@ -10,17 +10,17 @@ use crate::domain::time::{Stopwatch, Timestamp};
 use crate::service::{Batches, Error, Node};
 use crate::store::Purge;
 
-/// How long after its expiry a token may not be touched: a use just before it may yet be written, and push it out.
-const SETTLED: Duration = Duration::from_mins(1);
+/// How long after its expiry a token is left alone: a use just before the expiry may still be written, and extend it.
+const EXPIRY_MARGIN: Duration = Duration::from_mins(1);
 
-/// How many rows a statement may delete: few at first, for the pages of old rows are cold, then more while statements
-/// are quick, and fewer when one is not. Whoever waits for a row or for the disk meanwhile does not wait long.
+/// How many rows a statement may delete: few at first, because the pages of old rows are not in memory; more while
+/// statements are fast; fewer when one is slow. So nobody waits long for a row or for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct PurgePace(u32);
 
 impl PurgePace {
-    const LEAST: u32 = 50;
-    const MOST: u32 = 1_000;
+    const MIN_ROWS: u32 = 50;
+    const MAX_ROWS: u32 = 1_000;
     /// A statement that takes longer is followed by a smaller one.
     const SLOW: Duration = Duration::from_millis(50);
 
@@ -33,13 +33,13 @@ impl PurgePace {
         } else {
             self.0
         };
-        Self(next.clamp(Self::LEAST, Self::MOST))
+        Self(next.clamp(Self::MIN_ROWS, Self::MAX_ROWS))
     }
 }
 
 impl Default for PurgePace {
     fn default() -> Self {
-        Self(Self::LEAST)
+        Self(Self::MIN_ROWS)
     }
 }
 
@@ -60,28 +60,28 @@ impl PurgeRound {
 }
 
 impl Node {
-    /// Purges one batch, if this node's clock is to be believed.
+    /// Purges one batch, if this node's clock can be trusted.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn purge(&self, round: &mut PurgeRound) -> Result<Batches, Error> {
         let (what, retention, audit_retention) = (round.what, self.policy.retention, self.policy.audit_retention);
         let age = match what {
-            Purge::ExpiredSeals => SETTLED,
-            Purge::ExpiredTokens => retention.max(SETTLED),
+            Purge::ExpiredSeals => EXPIRY_MARGIN,
+            Purge::ExpiredTokens => retention.max(EXPIRY_MARGIN),
             Purge::RevokedTokens => retention,
             Purge::AuditLog => audit_retention,
             Purge::Sessions => SESSION_IDLE,
             Purge::LoginNetworks => KNOWN_FOR,
         };
-        // The moment that was looked at, for the clock may be set right after.
-        let now = self.look_at_clock().await?;
+        // The time that was checked, because the clock may be set right after.
+        let now = self.check_clock().await?;
         let before = now.unwrap_or_else(|| self.clock.now()).before(age);
         let purged = if now.is_some() { self.purge_batch(round, before).await } else { Ok(Batches::AreOver) };
         if matches!(purged, Ok(Batches::GoOn)) {
             return purged;
         }
-        // Also after a failure, and then above all.
+        // Measured after a failure, too, when it matters most.
         let from = round.from;
         let oldest = self.database.run(move |store| store.oldest(what, from, before)).await?;
         self.metrics.clock.overdue(what, oldest.map_or(Duration::ZERO, |oldest| before.since(oldest)));

@@ -12,7 +12,9 @@ impl Node {
             }
         };
         if let Err(error) = std::thread::Builder::new().name("search-index".into()).spawn(work) {
-            log::warn!("searches among many users may be slow, for there is no thread to make their index: {error}");
+            log::warn!(
+                "searches among many users may be slow, because no thread can be started to create their index: {error}"
+            );
         }
     }
 }

@@ -1,16 +1,17 @@
-//! That this node is about to end.
+//! Whether this node is stopping.
 
 use std::sync::atomic::Ordering;
 
 use crate::service::Node;
 
 impl Node {
-    /// From now on this node says that it is not ready, so that it is sent no more requests; it answers those that come.
+    /// From now on this node reports that it is not ready, so that it gets no more requests; it still answers those
+    /// that come.
     pub fn begin_stop(&self) {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Whether it is.
+    /// Whether this node is stopping.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)

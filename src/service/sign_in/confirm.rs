@@ -1,4 +1,4 @@
-//! What users do to their own account: with a login token, and where it matters with their password too.
+//! Changes that users make to their own account: with a login token and, where it matters, their password.
 
 use crate::domain::password::Password;
 use crate::domain::token::TokenKind;
@@ -7,7 +7,7 @@ use crate::service::{AuthenticationFault, Caller, Error, Faults, Holder, Login, 
 use crate::store::{Changed, OwnChange};
 
 impl Holder {
-    /// A named token is for services; on jeton itself it changes nothing but that it can end itself.
+    /// Requires a login token. A named token is for services; on jeton itself it can only revoke itself.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`] for a named token.
@@ -17,13 +17,13 @@ impl Holder {
 }
 
 impl SignIn {
-    /// Checks the holder's password, as a login does, within its limits and with its entry in the audit log, and lets
-    /// `change` do the rest; again when the user is not who was checked any more.
+    /// Checks the holder's password as a login does, with the same limits and audit entries, and then runs `change`.
+    /// Checks again when the user has changed since.
     ///
     /// # Errors
     /// `wrong` for a wrong password; [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`];
     /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
-    pub(in crate::service) async fn confirmed<T>(
+    pub(in crate::service) async fn with_confirmed_password<T>(
         &self,
         holder: &Holder,
         password: Password,
@@ -35,7 +35,7 @@ impl SignIn {
         let actor = caller.actor.clone();
         let login = Login { username: holder.user.username.clone(), password, address: actor.address };
         let change = async |user: User| {
-            // Another may have got their name meanwhile.
+            // Another user may have this name by now.
             if user.id != holder.user.id {
                 return Err(Error::LoginRefused(LoginRefusal::WrongPassword));
             }
@@ -44,9 +44,9 @@ impl SignIn {
                 changed => Ok(changed),
             }
         };
-        match self.limited(actor, Some(via), self.with_checked(&login, change)).await {
+        match self.with_login_limits(actor, Some(via), self.with_checked_password(&login, change)).await {
             Ok(OwnChange::Done(done)) => Ok(done),
-            // No failure of the login, so told here.
+            // Checked here, because it does not count as a failed login.
             Ok(OwnChange::LimitReached) => Err(Error::TokenLimit),
             Ok(OwnChange::TokenEnded) => Err(ended()),
             Err(Error::LoginRefused(_)) => Err(Error::Invalid(wrong)),
@@ -55,7 +55,7 @@ impl SignIn {
     }
 }
 
-/// The token that they asked with was revoked meanwhile.
+/// The token of the request was revoked meanwhile.
 fn ended() -> Error {
     Error::NotAuthenticated(AuthenticationFault::InvalidToken)
 }

@@ -1,8 +1,8 @@
-//! What a password check costs for a name that has no hash to check: see `domain/password/costs.rs`.
+//! Counts what password checks cost, for usernames that have no hash to check: see `domain/password/costs.rs`.
 //!
-//! The hashes are counted now and then, not with each change: a row of counts that every new user and every replaced hash
-//! wrote to would be a lock that all of them wait for. The count is kept in `meta`, where one node writes it and all nodes
-//! read it, so that a name costs the same on each.
+//! The hashes are counted from time to time and not with each change: otherwise every new user and every replaced hash
+//! would wait for the lock on the row of counts. The count is stored in `meta`; one node writes it and all nodes read
+//! it, so that a name costs the same on each.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,16 +15,17 @@ use crate::domain::time::{Stopwatch, Timestamp, Uptime};
 use crate::service::{Error, SignIn};
 use crate::store::{MetaKey, Replaced, Store, StoreError};
 
-/// How old a count may become, and how many times as long as the counting took: a percent of a connection at most.
-const LONGEST_AGE: Duration = Duration::from_mins(10);
-const REST: u32 = 100;
+/// The greatest age of a count; and at least this many times as long as the counting took, so that it uses at most one
+/// percent of a connection.
+const MAX_AGE: Duration = Duration::from_mins(10);
+const AGE_FACTOR: u32 = 100;
 
 /// Users read by one statement, and the pause after it.
 const BATCH: u32 = 1_000;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// How many users are looked at before a server answers, where nothing was counted yet.
-const FIRST_LOOK: u32 = 20_000;
+/// How many users are sampled before a server answers its first request, if nothing was counted yet.
+const SAMPLE_SIZE: u32 = 20_000;
 
 /// Counted costs, as they stand in `meta`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ struct Count {
 }
 
 impl Count {
-    /// One that somebody has broken by hand counts as none, and is counted anew.
+    /// Text that somebody broke by hand counts as none, and is counted anew.
     fn read(text: &str) -> Self {
         serde_json::from_str(text).unwrap_or_default()
     }
@@ -45,14 +46,14 @@ impl Count {
         serde_json::to_string(self).expect("texts and numbers are JSON")
     }
 
-    /// `seen`: when this node saw it come, if it did. Of one that was there before it believes the date, though whoever
-    /// counted may have had another idea of the time: two who go on disagreeing would count in turns without an end.
+    /// `seen`: when this node saw this count appear. If it was there before, its date is used, although another node's
+    /// clock wrote it: otherwise two nodes whose clocks disagree would count in turns for ever.
     fn is_due(&self, seen: Option<Uptime>, now: Timestamp, uptime: Uptime) -> bool {
         let age = match seen {
             Some(seen) if self.counted_at != 0 => uptime.since(seen),
             _ => now.distance(Timestamp::from_micros(self.counted_at)),
         };
-        age >= LONGEST_AGE.max(Duration::from_millis(self.took_ms) * REST)
+        age >= MAX_AGE.max(Duration::from_millis(self.took_ms) * AGE_FACTOR)
     }
 }
 
@@ -93,8 +94,8 @@ impl CountedHashes {
         key == Some(self.key.to_hex().as_str())
     }
 
-    /// A hash of nothing for `name`: of one of the costs that users' hashes have, and always the same while they do. Other
-    /// nodes may allow costs that this one does not: they stay in the count, and are none here.
+    /// The dummy hash for `name`: of one of the costs that users' hashes have, and always the same while they have
+    /// them. Costs that other nodes allow and this one does not stay in the count, but are not used here.
     pub fn dummy_for(&self, name: &str, today: &PasswordHash) -> PasswordHash {
         self.now().costs.clone().within(self.max_memory_kib).dummy_for(name, today, &self.key)
     }
@@ -129,15 +130,16 @@ impl SignIn {
         if is_due { self.count_hash_costs(text).await } else { Ok(()) }
     }
 
-    /// Counts anew, after many hashes came at once. Where it fails, a server does so within ten minutes.
+    /// Counts again after an import. If this fails, a server does so within ten minutes.
     pub(in crate::service) async fn count_imported_hashes(&self) {
         let counted = async { self.count_hash_costs(self.read_hash_costs().await?).await };
         if let Err(error) = counted.await {
-            log::log!(error.level(), "what password hashes cost is not counted: {error}");
+            log::log!(error.level(), "the costs of password hashes were not counted: {error}");
         }
     }
 
-    /// Looks at some users, where nothing was counted yet: before the first login, which would cost what nobody's does.
+    /// Samples some users if nothing was counted yet: before the first login, whose dummy hash would otherwise cost
+    /// what no user's hash costs.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -145,7 +147,7 @@ impl SignIn {
         if !self.counted.now().text.is_empty() {
             return Ok(());
         }
-        let hashes = self.database.run(|store| store.hashes(None, FIRST_LOOK)).await?;
+        let hashes = self.database.run(|store| store.hashes(None, SAMPLE_SIZE)).await?;
         let mut costs = HashCosts::default();
         for (_, hash) in &hashes {
             costs.add(hash);
@@ -162,8 +164,8 @@ impl SignIn {
         Ok(text)
     }
 
-    /// Counts, where `old` still is the newest count. Who begins says so by its date: nobody else counts meanwhile, and
-    /// who began before and is not done yet is late, and drops what they counted.
+    /// Counts, if `old` is still the newest count. It first writes its start time as a claim, so that nobody else
+    /// counts meanwhile. A node whose claim was replaced discards its result.
     async fn count_hash_costs(&self, old: String) -> Result<(), Error> {
         let (watch, now, begun) = (Stopwatch::start(), self.clock.now(), self.clock.uptime());
         let so_far = to_map(&self.counted.now().costs);
@@ -181,14 +183,14 @@ impl SignIn {
         }
         let took_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
         let count = Count { counted_at: now.as_micros(), took_ms, costs: to_map(&costs.most_common()) };
-        log::debug!(costs = count.costs.len(), ms = took_ms; "counted what password hashes cost");
+        log::debug!(costs = count.costs.len(), ms = took_ms; "counted the costs of password hashes");
         if let Some(text) = self.replace_hash_costs(claimed, &count).await? {
             self.counted.take(text, Some(begun));
         }
         Ok(())
     }
 
-    /// The text of `new`, which stands now, unless another one than `old` stood there.
+    /// Replaces `old` by `new`, and returns the new text; `None` if somebody else replaced it first.
     async fn replace_hash_costs(&self, old: String, new: &Count) -> Result<Option<String>, Error> {
         let text = new.to_text();
         let wanted = text.clone();

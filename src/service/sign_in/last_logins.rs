@@ -1,4 +1,4 @@
-//! `last_login`, gathered in memory and written in batches: no login waits for a write that tells nobody anything.
+//! `last_login`, collected in memory and written in batches, so that no login waits for this write.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,12 +9,12 @@ use crate::service::introspection::USE_INTERVAL;
 use crate::service::{Error, SignIn};
 use crate::store::LockedRows;
 
-/// Logins written in one transaction.
+/// Rows written in one transaction.
 const BATCH: usize = 500;
 
-/// How many users' logins are kept in memory at most. More come together only while the database answers and cannot be
+/// How many users' logins are held in memory at most. The limit is reached only while the database can be read and not
 /// written.
-const MOST: usize = 100_000;
+const MAX_PENDING: usize = 100_000;
 
 /// What is to be written, by user.
 #[derive(Default)]
@@ -23,13 +23,13 @@ pub struct LastLogins {
 }
 
 impl LastLogins {
-    /// Notes a good login, unless one was written lately.
+    /// Records a login, unless one was written recently.
     pub fn note(&self, user: &User, now: Timestamp) {
         if user.last_login.is_some_and(|last| now.since(last) < USE_INTERVAL && last <= now) {
             return;
         }
         let mut pending = self.lock();
-        if pending.len() < MOST || pending.contains_key(&user.id) {
+        if pending.len() < MAX_PENDING || pending.contains_key(&user.id) {
             let last = pending.entry(user.id).or_insert(now);
             *last = now.max(*last);
         }
@@ -39,10 +39,10 @@ impl LastLogins {
         self.lock().iter().map(|(id, at)| (*id, *at)).collect()
     }
 
-    /// Forgets what was written, but for what was passed over, and except where there was another login meanwhile.
-    fn written(&self, logins: &[(i64, Timestamp)], passed_over: &[i64]) {
+    /// Removes what was written. Skipped rows stay, and so do users who have logged in again meanwhile.
+    fn forget_written(&self, logins: &[(i64, Timestamp)], skipped: &[i64]) {
         let mut pending = self.lock();
-        for (id, at) in logins.iter().filter(|(id, _)| !passed_over.contains(id)) {
+        for (id, at) in logins.iter().filter(|(id, _)| !skipped.contains(id)) {
             if pending.get(id) == Some(at) {
                 pending.remove(id);
             }
@@ -55,18 +55,18 @@ impl LastLogins {
 }
 
 impl SignIn {
-    /// Writes the logins noted so far; says of how many users they were passed over.
+    /// Writes the recorded logins. Returns how many users were skipped because their rows were locked.
     ///
     /// # Errors
-    /// [`Error::Store`]; what was not written stays noted.
+    /// [`Error::Store`]; what was not written stays pending.
     pub async fn flush_logins(&self, locked: LockedRows) -> Result<usize, Error> {
-        let mut passed_over = 0;
+        let mut skipped = 0;
         for batch in self.last_logins.all().chunks(BATCH) {
             let logins = batch.to_vec();
             let left = self.database.run(move |store| store.record_logins(&logins, USE_INTERVAL, locked)).await?;
-            self.last_logins.written(batch, &left);
-            passed_over += left.len();
+            self.last_logins.forget_written(batch, &left);
+            skipped += left.len();
         }
-        Ok(passed_over)
+        Ok(skipped)
     }
 }

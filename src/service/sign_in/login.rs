@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::domain::audit::{Action, Actor};
 use crate::domain::password::Password;
-use crate::domain::shown::{HIDDEN, may_be_key};
+use crate::domain::safe_text::{HIDDEN, may_be_key};
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
-use crate::domain::user::{MAX_USERNAME_CHARS, User, sought_username};
+use crate::domain::user::{MAX_USERNAME_CHARS, User, bounded_username};
 use crate::service::login_tokens::LoginToken;
 use crate::service::sign_in::login_limits::NotAdmitted;
 use crate::service::{Error, LoginRefusal, SignIn};
@@ -27,9 +27,9 @@ pub struct Login {
 }
 
 impl Login {
-    /// The same, for those who keep it while it waits: of a name that no user can have only so much that none is found.
+    /// The same with a bounded username, because it is held in memory while it waits.
     pub(in crate::service) fn bounded(self) -> Self {
-        Self { username: sought_username(self.username), ..self }
+        Self { username: bounded_username(self.username), ..self }
     }
 }
 
@@ -45,8 +45,8 @@ pub struct LoggedIn {
 }
 
 impl SignIn {
-    /// Logs a user in. Refusals go to the audit log; of those that are over a limit on failed logins only the first,
-    /// until that limit lets somebody in again.
+    /// Logs a user in. Refused logins go to the audit log. Of those that a limit refuses only the first does, until
+    /// that limit admits a login again.
     ///
     /// # Errors
     /// [`Error::LoginRefused`] for an unknown user, an inactive one and a wrong password;
@@ -54,12 +54,12 @@ impl SignIn {
     pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
         let login = login.bounded();
         let by = Actor { name: login.username.clone(), address: login.address };
-        self.limited(by.clone(), None, self.checked_login(login, &by)).await
+        self.with_login_limits(by.clone(), None, self.checked_login(login, &by)).await
     }
 
-    /// Lets `login` happen within the limits on failed logins, counts how it ends, and writes refusals to the audit log,
-    /// with the place where it was tried when it is not the API.
-    pub(in crate::service) async fn limited<T>(
+    /// Runs `login` within the limits on failed logins, counts its result, and records a refusal in the audit log;
+    /// `via` is the place where it was tried, if it is not the API.
+    pub(in crate::service) async fn with_login_limits<T>(
         &self,
         by: Actor,
         via: Option<&str>,
@@ -71,9 +71,9 @@ impl SignIn {
         };
         let attempt = match self.admit_login(&by).await {
             Ok(attempt) => attempt,
-            Err(NotAdmitted { error, is_news }) => {
+            Err(NotAdmitted { error, is_first }) => {
                 self.metrics.login(outcome(&error));
-                if is_news {
+                if is_first {
                     self.record_throttled(by, details(Some("throttled"))).await;
                 }
                 return Err(error);
@@ -97,7 +97,7 @@ impl SignIn {
         result
     }
 
-    /// `is_known`: a user has the name that was tried. Else it may be a key in the wrong field, and staff read the log.
+    /// `is_known`: a user has this name. Otherwise it may be a key in the wrong field, and staff read the audit log.
     async fn record_refusal(&self, by: Actor, is_known: bool, details: Value) -> Result<(), Error> {
         let now = self.clock.now();
         let by = if !is_known && may_be_key(&by.name) { Actor { name: HIDDEN.into(), ..by } } else { by };
@@ -111,15 +111,15 @@ impl SignIn {
             .await
     }
 
-    /// To be turned away needs no database, so it does not fail with it.
+    /// A throttled login needs no database, so it does not fail when the audit log cannot be written.
     async fn record_throttled(&self, by: Actor, details: Value) {
         if let Err(error) = self.record_refusal(by, false, details).await {
-            log::log!(error.level(), "a throttled login is not in the audit log: {error}");
+            log::log!(error.level(), "cannot record a throttled login in the audit log: {error}");
         }
     }
 
     async fn checked_login(&self, login: Login, by: &Actor) -> Result<LoggedIn, Error> {
-        self.with_checked(&login, async |user: User| {
+        self.with_checked_password(&login, async |user: User| {
             let issued = self.login_tokens.login_token(&user, by, Action::Login).await?;
             if let Changed::Done(_) = issued {
                 self.last_logins.note(&user, self.clock.now());
@@ -130,7 +130,7 @@ impl SignIn {
     }
 }
 
-/// The metric's word for a login that came to nothing.
+/// The metric's label of a failed login.
 const fn outcome(error: &Error) -> &'static str {
     match error {
         Error::LoginRefused(_) => "refused",

@@ -1,4 +1,4 @@
-//! A login's password, checked; in turns with what else happens to the user.
+//! Checks a login's password, again when the user changes meanwhile.
 
 use crate::domain::audit::Actor;
 use crate::domain::password::PasswordHash;
@@ -9,11 +9,12 @@ use crate::service::{Error, Login, LoginRefusal, SignIn};
 use crate::store::Changed;
 
 impl SignIn {
-    /// Checks the password and lets `give` do the rest; again when it says that the user is not who was checked any more.
+    /// Checks the password, and then runs `give`. Checks again when `give` reports that the user has changed since.
     ///
-    /// A hash that is replaced between its check and the token makes the user look changed, so whoever finds that checks
-    /// again; but only the first check replaces a hash itself, else nodes of different cost would do it in turns for ever.
-    pub(in crate::service) async fn with_checked<T>(
+    /// If a hash is replaced between its check and the token, the user looks changed, and the password is checked
+    /// again. Only the first check replaces a hash; otherwise nodes with different costs would replace it in turns for
+    /// ever.
+    pub(in crate::service) async fn with_checked_password<T>(
         &self,
         login: &Login,
         give: impl AsyncFn(User) -> Result<Changed<T>, Error>,

@@ -1,12 +1,12 @@
-//! Limits on failed logins: by network, by username and network, and by username from everywhere. From a network that the
-//! user logged in from a while ago they go on when the last one is used up, so that no stranger keeps a user out.
+//! Limits on failed logins: by network, by username and network, and by username over all networks. A network that the
+//! user logged in from recently is exempt from the last one, so that no stranger can lock a user out.
 
 use std::time::Duration;
 
 use crate::domain::audit::Actor;
 use crate::domain::network::{KNOWN_FOR, Network};
 use crate::domain::time::Uptime;
-use crate::service::throttle::{Attempt, Else, Keys, Recent, Stopped, Throttle, Wanted};
+use crate::service::throttle::{Attempt, IfFull, Keys, Recent, Stopped, Throttle, Wanted};
 use crate::service::{Error, Policy, SignIn};
 
 const BY_NETWORK: usize = 0;
@@ -16,8 +16,7 @@ const BY_ACCOUNT: usize = 2;
 /// How often it is written that a user logs in from a network.
 const NOTE_INTERVAL: Duration = Duration::from_hours(24);
 
-/// How long it is believed whether a user is known to log in from a network: a flood of logins must not become a flood of
-/// queries.
+/// How long the answer whether a network is known is cached: a flood of logins must not become a flood of queries.
 const ANSWER_LIFE: Duration = Duration::from_mins(1);
 
 /// The limits, and what is known of where users log in from.
@@ -33,8 +32,8 @@ pub struct LoginLimits {
 /// A login that may not be tried.
 pub struct NotAdmitted {
     pub error: Error,
-    /// Whether it belongs into the audit log.
-    pub is_news: bool,
+    /// Whether it goes to the audit log.
+    pub is_first: bool,
 }
 
 impl LoginLimits {
@@ -57,31 +56,31 @@ impl LoginLimits {
 }
 
 impl SignIn {
-    /// Lets a login be tried within the limits. The database is asked only when an account's limit is used up, and then
-    /// for any name alike.
+    /// Admits a login within the limits. The database is asked only when the limit of a username is used up, and then
+    /// for every name alike.
     pub(in crate::service) async fn admit_login(&self, by: &Actor) -> Result<Attempt<'_>, NotAdmitted> {
         let limits = &self.login_limits;
         let (name, network) = (by.name.as_bytes(), Network::of(by.address));
         let place = network.to_string();
-        let want = |limit, parts: &[&[u8]]| Wanted { limit, key: limits.keys.key(parts), else_: Else::Refused };
+        let want = |limit, parts: &[&[u8]]| Wanted { limit, key: limits.keys.key(parts), if_full: IfFull::Refused };
         let mut wanted = [
             want(BY_NETWORK, &[place.as_bytes()]),
             want(BY_USER, &[name, place.as_bytes()]),
             want(BY_ACCOUNT, &[name]),
         ];
-        wanted[BY_ACCOUNT].else_ = Else::Unclear;
+        wanted[BY_ACCOUNT].if_full = IfFull::Unclear;
         let mut tried = limits.throttle.attempt(&wanted, &self.clock).await;
         if matches!(tried, Err(Stopped::Unclear)) {
             let is_known = self.is_known_network(&by.name, network).await;
-            let is_known = is_known.map_err(|error| NotAdmitted { error, is_news: false })?;
-            wanted[BY_ACCOUNT].else_ = if is_known { Else::Admitted } else { Else::Refused };
+            let is_known = is_known.map_err(|error| NotAdmitted { error, is_first: false })?;
+            wanted[BY_ACCOUNT].if_full = if is_known { IfFull::Admitted } else { IfFull::Refused };
             tried = limits.throttle.attempt(&wanted, &self.clock).await;
         }
         tried.map_err(|stopped| match stopped {
             Stopped::Refused(refusal) => {
-                NotAdmitted { error: Error::Throttled(refusal.wait), is_news: refusal.is_first }
+                NotAdmitted { error: Error::Throttled(refusal.wait), is_first: refusal.is_first }
             }
-            Stopped::Busy | Stopped::Unclear => NotAdmitted { error: Error::Busy, is_news: false },
+            Stopped::Busy | Stopped::Unclear => NotAdmitted { error: Error::Busy, is_first: false },
         })
     }
 
@@ -97,7 +96,7 @@ impl SignIn {
         Ok(is_known)
     }
 
-    /// A user proved their password from there. Nobody is refused when it cannot be written.
+    /// Records that a user logged in from this network. A failed write refuses nobody.
     pub(in crate::service) async fn note_login_network(&self, user_id: i64, by: &Actor) {
         if self.policy.login_limit_account.is_none() {
             return;
@@ -115,7 +114,7 @@ impl SignIn {
                 limits.asked.put(limits.keys.key(&[by.name.as_bytes(), place.as_bytes()]), true, now);
             }
             Err(error) => {
-                log::log!(error.level(), user_id = user_id; "where a user logged in from is not noted: {error}");
+                log::log!(error.level(), user_id = user_id; "cannot record the network of a login: {error}");
             }
         }
     }

@@ -10,12 +10,12 @@ use crate::store::{Changed, FormUse};
 const WRONG: &str = "Please enter the correct username and password for a staff account. \
                      Note that both fields may be case-sensitive.";
 
-/// Somebody who is signed in.
+/// A signed-in user.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// As the database has them now.
     pub user: User,
-    /// What they are to be told once.
+    /// A message to be shown once.
     pub notice: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl SignIn {
     pub async fn sign_in(&self, login: Login) -> Result<SessionKey, Error> {
         let login = login.bounded();
         let by = Actor { name: login.username.clone(), address: login.address };
-        let signed_in = self.limited(by.clone(), Some("console"), self.checked_sign_in(&login, &by)).await;
+        let signed_in = self.with_login_limits(by.clone(), Some("console"), self.checked_sign_in(&login, &by)).await;
         signed_in.map_err(|error| match error {
             Error::LoginRefused(_) => Error::invalid(Faults::NON_FIELD, WRONG),
             other => other,
@@ -37,7 +37,7 @@ impl SignIn {
     async fn checked_sign_in(&self, login: &Login, by: &Actor) -> Result<SessionKey, Error> {
         let begin = async |user: User| {
             if Rights::of(user.is_staff, user.is_superuser) < Rights::Staff {
-                log::info!(address = login.address, user = user.username.as_str(); "no staff: not for the console");
+                log::info!(address = login.address, user = user.username.as_str(); "refused at the console: not staff");
                 return Err(Error::LoginRefused(LoginRefusal::NotStaff));
             }
             let (key, now, actor, read) = (SessionKey::generate(), self.clock.now(), by.clone(), user.clone());
@@ -48,29 +48,29 @@ impl SignIn {
             }
             Ok(begun.map(|()| key))
         };
-        self.with_checked(login, begin).await
+        self.with_checked_password(login, begin).await
     }
 
-    /// Whose session this is; `None` when it is over. With `take_notice` what they are to be told counts as told.
+    /// The session of this key; `None` when it has ended. With `take_notice` its notice counts as shown.
     pub async fn session(&self, key: &SessionKey, take_notice: bool) -> Result<Option<Session>, Error> {
         let (digest, now) = (key.digest(), self.clock.now());
         let found = self.database.run(move |store| store.use_session(&digest, take_notice, now)).await?;
         Ok(found.map(|(user, notice)| Session { user, notice }))
     }
 
-    /// Has the session's next page say this.
+    /// Sets the message that the session's next page shows.
     pub async fn set_notice(&self, key: &SessionKey, notice: String) -> Result<(), Error> {
         let digest = key.digest();
         self.database.run(move |store| store.set_notice(&digest, &notice)).await
     }
 
-    /// Takes a form that is good once, on whichever node.
+    /// Marks a one-time form as submitted, for all nodes.
     pub async fn take_form(&self, key: &SessionKey, form: FormDigest) -> Result<FormUse, Error> {
         let (digest, now) = (key.digest(), self.clock.now());
         self.database.run(move |store| store.take_form(&digest, &form, now)).await
     }
 
-    /// Lets a form be taken again: nothing came of it.
+    /// Allows a form to be submitted again, because it had no effect.
     pub async fn give_form_back(&self, form: FormDigest) -> Result<(), Error> {
         self.database.run(move |store| store.give_form_back(&form)).await
     }

@@ -1,10 +1,10 @@
-//! What windows are known by.
+//! The keys of rate-limit windows.
 
 use sha2::{Digest, Sha512};
 
 use crate::domain::random;
 
-/// The name of a window: a digest, so that it takes the same memory whatever it stands for.
+/// The key of a window: a digest, so that it takes the same memory whatever it stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key([u8; 16]);
 

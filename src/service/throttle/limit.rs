@@ -9,17 +9,17 @@ use super::key::Key;
 use crate::domain::rate::Rate;
 use crate::domain::time::Uptime;
 
-/// What a limit's windows may take in memory; beyond that those that failed longest ago are forgotten first.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// The memory limit of all windows; beyond it, those whose last failure is oldest are dropped first.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// What a window takes besides its failures, with its share of the table's free places.
 const WINDOW_BYTES: usize = 128;
 
-/// Failures of a rate up to this are kept each with its moment; of a greater one by this many parts of its period.
-const MOST_MOMENTS: u32 = 128;
+/// Up to this rate every failure has its own time; at higher rates times are rounded to so many parts of the period.
+const MAX_MOMENTS: u32 = 128;
 
 /// How many may wait for a place in one window.
-const MOST_WAITING: usize = 64;
+const MAX_WAITING: usize = 64;
 
 /// Whether there is a place in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub struct Limit {
     rate: Rate,
     /// Moments are rounded down to multiples of it, in nanoseconds.
     grain: u64,
-    most_bytes: usize,
+    max_bytes: usize,
     windows: HashMap<Key, Window>,
     /// What the failures take.
     failure_bytes: usize,
@@ -73,16 +73,16 @@ pub struct Limit {
 impl Limit {
     pub fn new(rate: Rate) -> Self {
         let nanos = u64::try_from(rate.per.as_nanos()).unwrap_or(u64::MAX);
-        let grain = if rate.count <= MOST_MOMENTS { 1 } else { nanos / u64::from(MOST_MOMENTS) };
-        Self { rate, grain, most_bytes: MOST_BYTES, windows: HashMap::new(), failure_bytes: 0, waiting: HashMap::new() }
+        let grain = if rate.count <= MAX_MOMENTS { 1 } else { nanos / u64::from(MAX_MOMENTS) };
+        Self { rate, grain, max_bytes: MAX_BYTES, windows: HashMap::new(), failure_bytes: 0, waiting: HashMap::new() }
     }
 
-    /// Whether there is a place; `in_turn` for who has waited for it.
+    /// Whether there is room; `in_turn` for a waiter whose turn it is.
     pub fn room(&mut self, key: &Key, in_turn: bool, now: Uptime) -> Room {
         let per = self.rate.per;
         let queues = !in_turn && self.waiting.contains_key(key);
         let Some(window) = self.windows.get_mut(key) else { return Room::Free };
-        window.pass(per, now);
+        window.drop_passed(per, now);
         if let Some(oldest) = window.failures.first()
             && window.failed >= self.rate.count
         {
@@ -94,14 +94,14 @@ impl Limit {
         }
     }
 
-    /// Somebody is turned away: whether they are the first since there was a place.
+    /// Refuses an attempt. Returns whether it is the first refusal since there was room.
     pub fn refuse(&mut self, key: &Key) -> bool {
         self.windows.get_mut(key).is_some_and(|window| !std::mem::replace(&mut window.has_refused, true))
     }
 
-    /// Takes a place until it is decided.
+    /// Reserves a place until the attempt is decided.
     pub fn take(&mut self, key: Key, now: Uptime) {
-        if self.bytes() >= self.most_bytes {
+        if self.bytes() >= self.max_bytes {
             self.make_room(now);
         }
         let window = self.windows.entry(key).or_default();
@@ -125,7 +125,7 @@ impl Limit {
         self.wake(key);
     }
 
-    /// Counts a failure at once, if there is a place for it: whether there was.
+    /// Counts a failure at once, if there is room. Returns whether there was.
     pub fn fail(&mut self, key: Key, now: Uptime) -> bool {
         let is_free = self.room(&key, false, now) == Room::Free;
         if is_free {
@@ -135,11 +135,11 @@ impl Limit {
         is_free
     }
 
-    /// Begins to wait, behind those who wait already, or before them for who had their turn and found no place.
-    /// `None` when too many do.
+    /// Joins the queue: at its end, or at its front for a waiter who had its turn and found no room. `None` when it is
+    /// full.
     pub fn wait(&mut self, key: Key, ticket: u64, in_turn: bool) -> Option<oneshot::Receiver<()>> {
         let waiting = self.waiting.entry(key).or_default();
-        if waiting.len() >= MOST_WAITING {
+        if waiting.len() >= MAX_WAITING {
             return None;
         }
         let (wake, woken) = oneshot::channel();
@@ -152,7 +152,7 @@ impl Limit {
         Some(woken)
     }
 
-    /// Waits no more, or has had a turn: the next one's comes if there is a place still.
+    /// Leaves the queue, with or without a turn. The next waiter gets its turn if there is room.
     pub fn leave(&mut self, key: &Key, ticket: u64) {
         if let Some(waiting) = self.waiting.get_mut(key) {
             waiting.retain(|waiter| waiter.ticket != ticket);
@@ -168,7 +168,7 @@ impl Limit {
             return;
         }
         while let Some(first) = waiting.pop_front() {
-            // Who has gone meanwhile hears nothing.
+            // The waiter may be gone; then the next one is woken.
             if first.wake.send(()).is_ok() && failed < self.rate.count {
                 break;
             }
@@ -183,7 +183,7 @@ impl Limit {
         let per = self.rate.per;
         self.failure_bytes = 0;
         self.windows.retain(|_, window| {
-            window.pass(per, now);
+            window.drop_passed(per, now);
             if window.failures.capacity() > 2 * window.failures.len() {
                 window.failures.shrink_to_fit();
             }
@@ -199,10 +199,10 @@ impl Limit {
         self.windows.len() * WINDOW_BYTES + self.failure_bytes
     }
 
-    /// Somebody has that many addresses, or tries that many names: a tenth is freed.
+    /// Somebody has many addresses or tries many names: a tenth of the memory is freed.
     fn make_room(&mut self, now: Uptime) {
         self.sweep(now);
-        let enough = self.most_bytes / 10 * 9;
+        let enough = self.max_bytes / 10 * 9;
         if self.bytes() <= enough {
             return;
         }
@@ -222,7 +222,7 @@ impl Limit {
 
 impl Window {
     /// Failures that are as old as the period do not count any more.
-    fn pass(&mut self, per: Duration, now: Uptime) {
+    fn drop_passed(&mut self, per: Duration, now: Uptime) {
         let passed = self.failures.partition_point(|failed| failed.at.after(per) <= now);
         self.failed -= self.failures.drain(..passed).map(|failed| failed.count).sum::<u32>();
     }
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn all_windows_are_bounded_and_those_that_failed_longest_ago_go_first() {
         let (mut limit, keys) = (limit("100/hour"), Keys::new());
-        limit.most_bytes = 1024 * 1024;
+        limit.max_bytes = 1024 * 1024;
         let key = |name: u32| keys.key(&[&name.to_le_bytes()]);
         let attacked = key(u32::MAX);
         let mut now = START;
@@ -297,7 +297,7 @@ mod tests {
             if name % 2_000 == 0 {
                 limit.fail(attacked, now);
             }
-            assert!(limit.bytes() <= limit.most_bytes + WINDOW_BYTES + 64);
+            assert!(limit.bytes() <= limit.max_bytes + WINDOW_BYTES + 64);
         }
         assert_eq!(limit.windows[&attacked].failed, 50, "who goes on failing is not forgotten");
         assert!(limit.windows.contains_key(&key(99_999)) && !limit.windows.contains_key(&key(0)));

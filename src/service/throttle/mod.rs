@@ -1,9 +1,9 @@
 //! Limits on failures: of logins, of clients' credentials.
 //!
-//! An attempt takes its places in the windows before it is checked, and gives them back when it was good: a thousand
-//! guesses at the same moment cannot all slip in before the first one is counted. Who finds a window full of attempts that
-//! are not decided yet waits for them, so that good logins at the same moment do not lock each other out; those who wait
-//! are few, and each is woken when it can go on. Counting only failures is what ready-made limiters cannot do.
+//! An attempt reserves a place in each window before it is checked, and releases it if it was good, so that a thousand
+//! guesses at the same moment cannot all pass before the first one is counted. When a window is full of undecided
+//! attempts, further ones wait, so that good logins at the same moment do not lock each other out. Only a few may wait,
+//! and each is woken when it can go on. Ready-made limiters cannot count failures only.
 
 mod key;
 mod limit;
@@ -21,12 +21,12 @@ pub use limit::{Limit, Room};
 pub use recent::Recent;
 
 /// How many may wait, in all windows.
-const MOST_WAITING: usize = 256;
+const MAX_WAITING: usize = 256;
 
-/// Who has waited this long is told to come again.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// An attempt that has waited this long is refused.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// Limits of which an attempt must keep all.
+/// Several limits; an attempt must be within all of them.
 pub struct Throttle {
     state: Mutex<State>,
 }
@@ -37,25 +37,25 @@ struct State {
     last_ticket: u64,
 }
 
-/// A place that an attempt is to have.
+/// A place that an attempt needs.
 #[derive(Clone, Copy)]
 pub struct Wanted {
     /// In which of the limits.
     pub limit: usize,
     /// In which window.
     pub key: Key,
-    /// What becomes of the attempt when there is none.
-    pub else_: Else,
+    /// What happens when the window is full.
+    pub if_full: IfFull,
 }
 
-/// What becomes of an attempt that finds no place in a window.
+/// What happens to an attempt when a window is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Else {
+pub enum IfFull {
     /// It waits, or is refused.
     Refused,
-    /// It goes on without.
+    /// It goes on without a place.
     Admitted,
-    /// It depends, on more than is known here.
+    /// The caller must decide.
     Unclear,
 }
 
@@ -64,8 +64,8 @@ pub enum Else {
 pub struct Refusal {
     /// How long until there is a place in each window.
     pub wait: Duration,
-    /// Whether it is the first one since one of the windows had a place. Only such a one goes to the audit log: a flood
-    /// of attempts must not become a flood of writes, and before the next there was at least one that was let in.
+    /// Whether it is the first refusal since one of the windows had room. Only the first one goes to the audit log, so
+    /// that a flood of attempts does not become a flood of writes.
     pub is_first: bool,
 }
 
@@ -74,9 +74,9 @@ pub struct Refusal {
 pub enum Stopped {
     /// A window is full of failures.
     Refused(Refusal),
-    /// Too many wait for a place already, or it was long in coming.
+    /// Too many attempts wait already, or the wait took too long.
     Busy,
-    /// A window that has no place is [`Else::Unclear`].
+    /// A window that has no place is [`IfFull::Unclear`].
     Unclear,
 }
 
@@ -88,7 +88,7 @@ pub struct Attempt<'a> {
     failed: bool,
 }
 
-/// Somebody in the queue of a window, or at its head. Dropped when they have a place or want none any more.
+/// A waiter in the queue of a window, or at its head. Dropped when it has a place or gives up.
 struct Waiting<'a> {
     throttle: &'a Throttle,
     place: (usize, Key),
@@ -96,7 +96,7 @@ struct Waiting<'a> {
     woken: oneshot::Receiver<()>,
 }
 
-/// What an attempt came to at first sight.
+/// The first result of an attempt.
 enum Outcome<'a> {
     Taken(Attempt<'a>),
     Queued(Waiting<'a>),
@@ -109,9 +109,9 @@ impl Throttle {
         Self { state: Mutex::new(State { limits, waiting: 0, last_ticket: 0 }) }
     }
 
-    /// Takes all that is wanted, if need be after waiting for it.
+    /// Reserves all places, waiting for them if necessary.
     pub async fn attempt(&self, wanted: &[Wanted], clock: &Clock) -> Result<Attempt<'_>, Stopped> {
-        // Kept until the next try is over: only then it shows whether somebody else can have the place.
+        // Dropped after the next try: only then it is known whether another waiter can have the place.
         let mut turn: Option<Waiting<'_>> = None;
         loop {
             let mut waiting = match self.take(wanted, turn.as_ref().map(|turn| turn.place), clock.uptime())? {
@@ -119,7 +119,7 @@ impl Throttle {
                 Outcome::Queued(waiting) => waiting,
             };
             drop(turn.take());
-            if tokio::time::timeout(LONGEST_WAIT, &mut waiting.woken).await.is_err() {
+            if tokio::time::timeout(MAX_WAIT, &mut waiting.woken).await.is_err() {
                 return Err(Stopped::Busy);
             }
             turn = Some(waiting);
@@ -129,19 +129,19 @@ impl Throttle {
     fn take(&self, wanted: &[Wanted], turn: Option<(usize, Key)>, now: Uptime) -> Result<Outcome<'_>, Stopped> {
         let state = &mut *self.lock();
         let (mut places, mut full, mut undecided) = (Vec::with_capacity(wanted.len()), Vec::new(), None);
-        for Wanted { limit, key, else_ } in wanted {
+        for Wanted { limit, key, if_full } in wanted {
             let Some(windows) = &mut state.limits[*limit] else { continue };
             let place = (*limit, *key);
-            match (windows.room(key, turn == Some(place), now), else_) {
+            match (windows.room(key, turn == Some(place), now), if_full) {
                 (Room::Free, _) => places.push(place),
-                (_, Else::Admitted) => {}
-                (_, Else::Unclear) => return Err(Stopped::Unclear),
-                (Room::Failures(wait), Else::Refused) => full.push((place, wait)),
-                (Room::Undecided, Else::Refused) => undecided = undecided.or(Some(place)),
+                (_, IfFull::Admitted) => {}
+                (_, IfFull::Unclear) => return Err(Stopped::Unclear),
+                (Room::Failures(wait), IfFull::Refused) => full.push((place, wait)),
+                (Room::Undecided, IfFull::Refused) => undecided = undecided.or(Some(place)),
             }
         }
         if let Some(wait) = full.iter().map(|(_, wait)| *wait).max() {
-            // Of all that are full, and not only until the first of them says that it is news.
+            // All full windows are marked as having refused, not only the first of them.
             let firsts = full.iter().filter(|((limit, key), _)| state.windows(*limit).refuse(key)).count();
             return Err(Stopped::Refused(Refusal { wait, is_first: firsts > 0 }));
         }
@@ -155,7 +155,7 @@ impl Throttle {
     }
 
     fn queue(&self, state: &mut State, place: (usize, Key), in_turn: bool) -> Result<Waiting<'_>, Stopped> {
-        if state.waiting >= MOST_WAITING {
+        if state.waiting >= MAX_WAITING {
             return Err(Stopped::Busy);
         }
         let ticket = state.last_ticket + 1;
@@ -184,7 +184,7 @@ impl State {
 }
 
 impl Attempt<'_> {
-    /// The attempt was good, or was never decided: its places are free again.
+    /// Releases the places: the attempt was good, or was never decided.
     pub fn forgive(mut self) {
         self.failed = false;
     }

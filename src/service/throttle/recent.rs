@@ -1,4 +1,4 @@
-//! What was found out a while ago, by key; bounded, so that strangers cannot make it grow.
+//! Recent findings, by key; bounded, so that strangers cannot make them grow.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use super::key::Key;
 use crate::domain::time::Uptime;
 
 /// How many findings are kept; beyond that the older half is forgotten.
-const MOST: usize = 20_000;
+const MAX_ENTRIES: usize = 20_000;
 
 /// Findings that are good for a span.
 pub struct Recent<T> {
@@ -28,9 +28,9 @@ impl<T: Copy> Recent<T> {
 
     pub fn put(&self, key: Key, value: T, now: Uptime) {
         let mut found = self.lock();
-        if found.len() >= MOST && !found.contains_key(&key) {
+        if found.len() >= MAX_ENTRIES && !found.contains_key(&key) {
             let mut moments: Vec<Uptime> = found.values().map(|(at, _)| *at).collect();
-            let (_, middle, _) = moments.select_nth_unstable(MOST / 2);
+            let (_, middle, _) = moments.select_nth_unstable(MAX_ENTRIES / 2);
             let middle = *middle;
             found.retain(|_, (at, _)| *at > middle);
         }
@@ -63,7 +63,7 @@ mod tests {
         let key = |number: u32| keys.key(&[&number.to_le_bytes()]);
         for number in 0..100_000 {
             recent.put(key(number), number, start.after(Duration::from_micros(number.into())));
-            assert!(recent.lock().len() <= MOST);
+            assert!(recent.lock().len() <= MAX_ENTRIES);
         }
         let now = start.after(Duration::from_secs(1));
         assert_eq!((recent.get(&key(99_999), now), recent.get(&key(0), now)), (Some(99_999), None));

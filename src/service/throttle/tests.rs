@@ -24,7 +24,8 @@ impl Limits {
     }
 
     fn wanted(&self, name: &str) -> [Wanted; 2] {
-        let want = |limit, part: &str| Wanted { limit, key: self.keys.key(&[part.as_bytes()]), else_: Else::Refused };
+        let want =
+            |limit, part: &str| Wanted { limit, key: self.keys.key(&[part.as_bytes()]), if_full: IfFull::Refused };
         [want(ADDRESS, "192.0.2.7"), want(USER, name)]
     }
 
@@ -40,7 +41,7 @@ impl Limits {
         self.at_once(name).map(drop)
     }
 
-    fn go_on(&self, seconds: u64) {
+    fn stop_waiting(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
@@ -73,15 +74,15 @@ fn failures_count_and_good_attempts_do_not() {
         limits.at_once("alice").unwrap_or_else(|_| panic!("a place")).forgive();
     }
     assert_eq!(limits.fail("alice"), Ok(()));
-    limits.go_on(10);
+    limits.stop_waiting(10);
     assert_eq!(limits.fail("alice"), Ok(()));
-    limits.go_on(5);
+    limits.stop_waiting(5);
     assert_eq!(limits.fail("alice"), full(45, true), "two failures of one user");
-    limits.go_on(5);
+    limits.stop_waiting(5);
     assert_eq!(limits.fail("bob"), Ok(()));
-    limits.go_on(10);
+    limits.stop_waiting(10);
     assert_eq!(limits.fail("carol"), full(30, true), "three failures of one address");
-    limits.go_on(31);
+    limits.stop_waiting(31);
     assert_eq!(limits.fail("alice"), Ok(()));
     assert_eq!(limits.fail("alice"), full(9, true));
 }
@@ -90,15 +91,15 @@ fn failures_count_and_good_attempts_do_not() {
 fn the_first_who_is_turned_away_is_news_and_no_other_until_somebody_was_let_in() {
     let limits = Limits::new(Some("3/min"), Some("2/min"));
     assert_eq!(limits.fail("alice"), Ok(()));
-    limits.go_on(10);
+    limits.stop_waiting(10);
     assert_eq!(limits.fail("alice"), Ok(()));
-    limits.go_on(10);
+    limits.stop_waiting(10);
     assert_eq!([limits.fail("alice"), limits.fail("alice")], [full(40, true), full(40, false)]);
-    limits.go_on(39);
+    limits.stop_waiting(39);
     assert_eq!(limits.fail("alice"), full(1, false));
     assert_eq!(limits.fail("bob"), Ok(()), "the address's third");
     assert_eq!([limits.fail("bob"), limits.fail("alice")], [full(1, true), full(1, false)], "whoever it is");
-    limits.go_on(1);
+    limits.stop_waiting(1);
     assert_eq!(limits.fail("carol"), Ok(()));
     assert_eq!(limits.fail("dave"), full(10, true), "full again");
 }
@@ -121,14 +122,14 @@ fn a_limit_can_be_off() {
 fn who_is_admitted_needs_no_place_and_what_is_unclear_is_asked_back() {
     let limits = Limits::new(None, Some("1/hour"));
     assert_eq!(limits.fail("alice"), Ok(()));
-    let or = |else_| {
+    let or = |if_full| {
         let mut wanted = limits.wanted("alice");
-        wanted[USER].else_ = else_;
+        wanted[USER].if_full = if_full;
         limits.throttle.take(&wanted, None, limits.clock.uptime()).map(drop)
     };
-    assert_eq!(or(Else::Unclear), Err(Stopped::Unclear));
-    assert_eq!((or(Else::Admitted), or(Else::Admitted)), (Ok(()), Ok(())));
-    assert_eq!(or(Else::Refused), full(3_600, true), "they filled nothing, and freed nothing");
+    assert_eq!(or(IfFull::Unclear), Err(Stopped::Unclear));
+    assert_eq!((or(IfFull::Admitted), or(IfFull::Admitted)), (Ok(()), Ok(())));
+    assert_eq!(or(IfFull::Refused), full(3_600, true), "they filled nothing, and freed nothing");
 }
 
 #[test]

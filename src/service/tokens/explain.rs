@@ -10,7 +10,7 @@ use crate::domain::user::User;
 use crate::service::introspection::TokenStatus;
 use crate::service::{Error, Reason, Staff, Tokens};
 
-/// What became of a token. All but `active` and `reason` are null when there is no such token.
+/// Why a token is active or not. All fields but `active` and `reason` are null when there is no such token.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Explanation {
     /// As introspection says.
@@ -32,7 +32,7 @@ pub struct Explanation {
     pub token: Option<TokenFacts>,
 }
 
-/// The word for a token that is not inactive.
+/// The reason that is shown for an active token.
 const ACTIVE: &str = "active";
 
 /// The words of `reason`.
@@ -45,7 +45,7 @@ fn words() -> Object {
 impl Tokens {
     /// Explains a key.
     pub async fn explain(&self, presented: &str, _: &Staff) -> Result<Explanation, Error> {
-        match self.introspection.find(presented).await? {
+        match self.introspection.peek(presented).await? {
             TokenStatus::Active((token, user)) => Ok(Explanation {
                 active: true,
                 reason: ACTIVE,

@@ -78,7 +78,7 @@ impl Tokens {
         let (token, new, _) = self.new_named_token(&wanted, Some(caller.rights))?;
         let limit = self.policy.named_tokens_per_user;
         let make = async |user: User| {
-            // The password's check took its time: rights may be others by now.
+            // The password check took a while; rights may have changed.
             let mut faults = Faults::default();
             self.check_own(&new.scope, wanted.expires_in, Rights::of(user.is_staff, user.is_superuser), &mut faults);
             faults.into_result()?;
@@ -89,12 +89,12 @@ impl Tokens {
         };
         let mut wrong = Faults::default();
         wrong.add("password", "Your password was entered incorrectly. Please enter it again.");
-        let facts = self.sign_in.confirmed(holder, password, wrong, "/tokens/", caller, make).await?;
+        let facts = self.sign_in.with_confirmed_password(holder, password, wrong, "/tokens/", caller, make).await?;
         Ok((token, facts))
     }
 
-    /// A new API key and its row, or what is wrong with what is wanted; and when it is made. `own`: the rights of the user
-    /// who makes it for themselves.
+    /// A new API key, its row and its creation time, or the faults of what was asked for. `own`: the rights of a user
+    /// who creates it for themselves.
     fn new_named_token(&self, wanted: &NamedToken, own: Option<Rights>) -> Result<(Token, NewToken, Timestamp), Error> {
         let mut faults = Faults::default();
         let name = wanted.name.trim().to_owned();
@@ -127,7 +127,7 @@ impl Tokens {
         Ok((token, new, now))
     }
 
-    /// What users may not give tokens of their own making.
+    /// Rejects scopes and lifetimes that users may not give to their own tokens.
     fn check_own(&self, scopes: &str, expires_in: Option<Duration>, rights: Rights, faults: &mut Faults) {
         let may_give = |scope: &str| rights >= Rights::Staff || scope::has(&self.policy.user_scopes, scope);
         for scope in scope::each(scopes).filter(|scope| !may_give(scope)) {

@@ -31,7 +31,7 @@ impl Tokens {
                 let now = self.clock.now();
                 let expires_at = self.policy.login_expiry(now);
                 let (token, new) = self.login_tokens.new_login_token(user.id, expires_at);
-                // No grace at all asks no clock.
+                // A grace of zero is none, so that no time is compared.
                 let grace = options.grace.filter(|grace| !grace.is_zero());
                 let how = Regenerate { all: options.all, grace_until: grace.map(|grace| now.after(grace)) };
                 let actor = caller.actor.clone();

@@ -1,4 +1,4 @@
-//! Tokens taken back: by a client, by whoever holds them (RFC 7009), by their owner, by an admin.
+//! Revokes tokens: by a client, by whoever holds them (RFC 7009), by their owner, by an admin.
 
 use crate::domain::audit::Actor;
 use crate::service::retry::until_done;
@@ -24,7 +24,7 @@ impl Tokens {
     /// # Errors
     /// [`Error::PermissionDenied`] when the token is bound to another client, or is another than the named token that asks.
     pub async fn revoke(&self, presented: &str, revoker: Revoker) -> Result<(), Error> {
-        let found = self.introspection.find(presented).await?.into_found();
+        let found = self.introspection.peek(presented).await?.into_found();
         if let Revoker::Named(_, own) = &revoker
             && found.as_ref().is_none_or(|(token, _)| token.id.to_string() != *own)
         {
@@ -78,16 +78,16 @@ impl Tokens {
             if whose.is_some_and(|name| name != owner.username) {
                 return Err(Error::NotFound);
             }
-            self.introspection.settle_uses(owner.id).await?;
+            self.introspection.flush_user_usage(owner.id).await?;
             let (actor, now) = (caller.actor.clone(), self.clock.now());
             self.database.run(move |store| store.revoke_token_of(&owner, id, &actor, now)).await
         });
         found(revoked.await?)
     }
 
-    /// Revokes a token of this user's.
+    /// Revokes a token of this user.
     async fn revoke_by_id(&self, id: i64, user_id: i64, actor: Actor) -> Result<Revoked, Error> {
-        self.introspection.settle_uses(user_id).await?;
+        self.introspection.flush_user_usage(user_id).await?;
         let now = self.clock.now();
         self.database.run(move |store| store.revoke_token(id, &actor, now)).await
     }

@@ -11,26 +11,26 @@ impl Tokens {
     /// [`Error::Store`].
     pub async fn count_tokens(&self, which: &TokenFilter, _: &Superuser) -> Result<TokenCounts, Error> {
         let (which, now) = (which.clone(), self.clock.now());
-        self.database.unhurried(move |store| store.count_tokens(&which, now)).await
+        self.database.without_deadline(move |store| store.count_tokens(&which, now)).await
     }
 
-    /// Revokes all tokens that are meant and were there when they were counted; says how many lived. `hear` is told of
-    /// each batch. What is made meanwhile stays.
+    /// Revokes all selected tokens that existed when they were counted; newer ones stay. Returns how many were live.
+    /// Calls `on_progress` after each batch.
     ///
     /// # Errors
-    /// [`Error::Store`] when it ends before its time.
+    /// [`Error::Store`] when it ends early.
     pub async fn revoke_tokens(
         &self,
         which: TokenFilter,
         counted: TokenCounts,
         caller: &Superuser,
-        hear: impl FnMut(u64),
+        on_progress: impl FnMut(u64),
     ) -> Result<u64, Error> {
         let (by, clock) = (caller.actor.clone(), self.clock.clone());
         self.database
             .in_batches(
                 move |store, after, most| store.revoke_tokens(&which, (after, counted.newest), most, &by, clock.now()),
-                hear,
+                on_progress,
             )
             .await
     }

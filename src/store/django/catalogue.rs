@@ -126,7 +126,7 @@ fn membership_query(columns: &[Column], table: &str, has_groups: bool) -> Result
 }
 
 fn token_query(conn: &Conn, table: &str, row: &str, hint: &str, expiry: &str) -> String {
-    // SQLite puts bytes behind all text, where the next page would begin with them again and again: they are no key.
+    // SQLite sorts blobs after all text, so the next page would begin with them again and again. They cannot be keys.
     let text = match conn {
         Conn::Pg(_) => format!("cast(t.{row} as text)"),
         Conn::Sqlite(_) => format!("case typeof(t.{row}) when 'text' then t.{row} end"),
@@ -165,7 +165,7 @@ fn key<'a>(columns: &'a [Column], table: &str) -> Result<&'a Column, StoreError>
     }
 }
 
-/// In SQLite a column says little of what stands in it.
+/// SQLite does not enforce a column's type, so the values are checked.
 fn check_integer(conn: &mut Conn, url: &DatabaseUrl, name: &str, id: &Column, table: &str) -> Result<(), StoreError> {
     let good = match conn {
         Conn::Pg(_) => ["smallint", "integer", "bigint"].contains(&&*id.kind),
@@ -186,7 +186,7 @@ fn check_integer(conn: &mut Conn, url: &DatabaseUrl, name: &str, id: &Column, ta
     )))
 }
 
-/// None when there is no such table.
+/// The columns of a table; none if there is no such table.
 fn columns(conn: &mut Conn, table: &str) -> Result<Vec<Column>, diesel::result::Error> {
     let query = match conn {
         Conn::Pg(_) => {

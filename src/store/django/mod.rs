@@ -1,4 +1,4 @@
-//! A Django project's database, read and never written: one moment of it, in batches by key.
+//! Reads a Django project's database, and never writes it: one snapshot, in batches by key.
 
 mod catalogue;
 mod open;
@@ -22,7 +22,7 @@ use rows::{Count, IdText, TokenRow, UserRow};
 pub const DJANGO_BATCH: usize = 2000;
 const LIMIT: i64 = 2000;
 
-/// An open source: from its opening on it shows one moment.
+/// An open source: all reads see the same snapshot.
 pub struct DjangoSource {
     conn: Conn,
     url: DatabaseUrl,
@@ -41,7 +41,7 @@ impl DjangoSource {
         Ok(Self { conn, url: url.clone(), unchanged, catalogue })
     }
 
-    /// Whether this is where `store` keeps everything.
+    /// Whether this is the database of `store`.
     ///
     /// # Errors
     /// When either does not answer.
@@ -59,7 +59,7 @@ impl DjangoSource {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// The next users from this id on, by id, without their groups. Where nobody knows when they joined, it is `now`.
+    /// The next users from this id on, by id, without their groups. Where the date of joining is unknown, it is `now`.
     pub fn users(&mut self, from: i64, now: Timestamp) -> Result<Vec<ImportedUser>, StoreError> {
         let query = diesel::sql_query(&self.catalogue.users).bind::<BigInt, _>(from).bind::<BigInt, _>(LIMIT);
         let rows: Result<Vec<UserRow>, _> = query.load(&mut self.conn);
@@ -67,7 +67,7 @@ impl DjangoSource {
         rows.into_iter().map(|row| row.read(&self.catalogue.user_table, now)).collect()
     }
 
-    /// The next users from this id on whose names are not theirs alone.
+    /// The next users from this id on whose usernames are not unique.
     pub fn namesakes(&mut self, from: i64) -> Result<Vec<(i64, String)>, StoreError> {
         let query = diesel::sql_query(&self.catalogue.namesakes).bind::<BigInt, _>(from).bind::<BigInt, _>(LIMIT);
         let rows: Result<Vec<IdText>, _> = query.load(&mut self.conn);
@@ -92,8 +92,8 @@ impl DjangoSource {
         rows.into_iter().map(|row| row.read("auth_group")).collect()
     }
 
-    /// The next tokens of the users from `from.0` to `through`, by user and row; behind the row `from.1` of the first
-    /// of them.
+    /// The next tokens of the users `from.0` through `through`, by user and row; of the first user, those after the row
+    /// `from.1`.
     pub fn tokens(
         &mut self,
         table: TokenTable,
@@ -111,7 +111,7 @@ impl DjangoSource {
         rows.into_iter().map(|row| row.read(table)).collect()
     }
 
-    /// Whether what was read was one moment: a file that nobody was seen to write could not be locked.
+    /// Checks that all reads saw the same snapshot: a file that looked unused could not be locked.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when somebody wrote it meanwhile.

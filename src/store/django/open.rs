@@ -1,4 +1,4 @@
-//! Opens a source so that nothing can be written, and so that it shows one moment.
+//! Opens a source read-only, as one snapshot.
 
 use std::fmt::Display;
 use std::os::unix::fs::MetadataExt;
@@ -33,8 +33,8 @@ fn open_postgres(url: &DatabaseUrl, text: &str) -> Result<Conn, StoreError> {
         with_parameters(&with_system_roots(text), &[("connect_timeout", "10"), ("application_name", "jeton-import")]);
     let mut conn = PgConnection::establish(&text)
         .map_err(|error| unusable(url, "cannot open", error, "see that it runs, and that --from is right"))?;
-    // Time-outs, which a role may have, are for requests; and of the ways to write a date one is read here.
-    // And in UTC: in other zones' early days a difference has seconds.
+    // Timeouts, which a role may have, are for requests. Dates are parsed in one style only. And in UTC, because in
+    // other zones early dates have an offset with seconds.
     conn.batch_execute(
         "begin isolation level repeatable read read only; set local statement_timeout = 0; \
          set local idle_in_transaction_session_timeout = 0; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC'",
@@ -51,8 +51,8 @@ fn open_sqlite(url: &DatabaseUrl, path: &Path) -> Result<(Conn, Option<Unchanged
         return Err(failed("it is no file; give the path of Django's database file with --from"));
     }
     let text = path.to_str().ok_or_else(|| failed("its path is not UTF-8; copy it to a path that is"))?;
-    // The file of a log means that somebody may be writing, and the log has what the file lacks. Where there is none, a
-    // database that goes with one is opened as if it stood on a disk that cannot be written: SQLite would make the log.
+    // If there is a log, somebody may be writing, and the log may have newer data. Without one, a database in WAL mode
+    // is opened as immutable, because SQLite would create the log.
     let log = PathBuf::from(format!("{text}-wal"));
     let goes_with_log = header(path).get(READ_VERSION) == Some(&WITH_LOG);
     let unchanged = (goes_with_log && !log.exists()).then(|| Unchanged::from_now(url, path, log));
@@ -77,7 +77,7 @@ fn header(path: &Path) -> Vec<u8> {
     bytes
 }
 
-/// A file that nobody wrote when it was opened: SQLite was told so, and takes no lock.
+/// A file that nobody was writing when it was opened. It is opened as immutable, so SQLite takes no lock on it.
 pub struct Unchanged {
     url: DatabaseUrl,
     path: PathBuf,
@@ -103,8 +103,7 @@ impl Unchanged {
     }
 }
 
-/// Whether a source is where a store keeps everything: by the file itself, or the server's start, the database and the
-/// schema.
+/// Whether a source is the database of a store: the same file, or the same start of the server, database and schema.
 pub fn is_same(source: &mut Conn, url: &DatabaseUrl, store: &Store) -> Result<bool, StoreError> {
     const PLACE: &str =
         "select concat_ws(' ', pg_postmaster_start_time(), current_database(), current_schema()) as word";
@@ -127,7 +126,7 @@ pub fn cannot_read(url: &DatabaseUrl, error: DieselError) -> StoreError {
         DieselError::DatabaseError(_, info) if info.message() == "database is locked" => {
             "somebody writes it; try again, or import a copy"
         }
-        // What a process that was killed had begun must be taken back first, and nothing is written from here.
+        // A killed process left a journal that must be rolled back first, which needs write access.
         DieselError::DatabaseError(_, info) if info.message() == "attempt to write a readonly database" => {
             "who wrote it last was killed, and left a journal beside it; have Django, or sqlite3, open it once"
         }

@@ -1,4 +1,4 @@
-//! Rows as they stand there, and the values they are read into. What cannot be read is told by table and row.
+//! Rows of Django's tables, and the values they are parsed into. Unreadable values are reported by table and row.
 
 use diesel::QueryableByName;
 use diesel::backend::Backend;
@@ -47,7 +47,7 @@ impl Column {
 
 const TOO_LONG: &str = "is longer than 1024 bytes";
 
-/// Text as the bytes it is made of: SQLite holds no text to UTF-8, and Diesel would mend what is none.
+/// Text as raw bytes: SQLite does not guarantee UTF-8, and Diesel would replace invalid bytes.
 type Bytes = Option<Vec<u8>>;
 
 #[derive(QueryableByName)]
@@ -68,7 +68,7 @@ impl IdText {
 pub struct UserTable {
     pub name: String,
     pub username_column: String,
-    /// Without it everybody joins at the moment of the import.
+    /// Without it, users get the time of the import.
     pub has_date_joined: bool,
 }
 
@@ -154,11 +154,11 @@ impl TokenRow {
         let beginning = row.text("hint", self.hint)?;
         let key = match table {
             TokenTable::Drf => {
-                DjangoKey::Clear(Token::presented(&text, None).ok_or_else(|| row.unreadable(column, "is no key"))?)
+                DjangoKey::Clear(Token::parse(&text, None).ok_or_else(|| row.unreadable(column, "is no key"))?)
             }
             TokenTable::Knox => knox_digest(&text, &beginning).map_or(DjangoKey::Foreign, DjangoKey::Digest),
         };
-        let hint = Token::presented(&beginning, None).map_or_else(String::new, |key| key.hint());
+        let hint = Token::parse(&beginning, None).map_or_else(String::new, |key| key.hint());
         Ok(DjangoToken {
             user_id: self.user_id,
             row: text,
@@ -170,7 +170,7 @@ impl TokenRow {
     }
 }
 
-/// Where a value stands.
+/// The place of a value, for error messages.
 struct Row<'a> {
     table: &'a str,
     at: String,
@@ -204,11 +204,11 @@ impl Row<'_> {
         bytes.map(|bytes| self.moment(column, Some(bytes))).transpose()
     }
 
-    /// What stands there is not said: it may be a key.
+    /// The value itself is not shown, because it may be a key.
     fn unreadable(&self, column: &str, what: &str) -> StoreError {
         let Self { table, at } = self;
         StoreError::Unusable(format!(
-            "the row with {at} of the table {table} cannot be read: its {column} {what}; mend it there"
+            "the row with {at} of the table {table} cannot be read: its {column} {what}; fix it there"
         ))
     }
 }

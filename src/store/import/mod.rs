@@ -20,22 +20,22 @@ use crate::domain::token::TokenDigest;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
 pub use rows::{ImportedEntry, ImportedToken};
 
-/// The time-outs are for requests. And thousands of rows are looked up at once, each by an index: the planner, which knows
-/// nothing yet of tables that fill in this transaction, would rather read all of them each time.
+/// Timeouts are for requests. And thousands of rows are looked up at once, by index: the planner has no statistics of
+/// tables that fill up in this transaction, and would choose sequential scans.
 const SETTINGS: &str = "set local statement_timeout = 0; set local lock_timeout = 0; \
                         set local idle_in_transaction_session_timeout = 0; set local enable_seqscan = off";
 
-/// The database that an import goes to, or the one that is still to be made, in which nothing is.
+/// The database that an import writes to, or one that does not exist yet and so is empty.
 pub struct ImportTarget<'a> {
     conn: Option<&'a mut Conn>,
-    /// Whether keys are good now that a node may remember as unknown. Of users that are new nobody remembers anything.
+    /// Whether keys became valid that a node may have cached as unknown. New users are not cached by anybody.
     tokens_came: bool,
     users_came: bool,
 }
 
 impl Store {
-    /// Runs an import, in one transaction that may take its time. Until its end nobody else gets a user id, so that none
-    /// is given twice; logins and introspection go on, in PostgreSQL.
+    /// Runs an import, in one long transaction. Until it ends nobody else gets a user id, so that none is assigned
+    /// twice. In PostgreSQL, logins and introspection go on.
     pub fn import<T>(
         &self,
         work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
@@ -46,10 +46,10 @@ impl Store {
             match conn {
                 Conn::Pg(pg) => {
                     pg.batch_execute(SETTINGS)?;
-                    // What comes over is told at once at the end, not row by row.
+                    // One notification at the end replaces those of the rows.
                     pg.batch_execute("set local jeton.quiet = 'on'")?;
                 }
-                // It has no such time-outs, and tells nobody of rows.
+                // SQLite has no such timeouts, and no notifications.
                 Conn::Sqlite(_) => {}
             }
             lock(conn)?;
@@ -59,7 +59,7 @@ impl Store {
                 changes.push(Change::Everything);
                 match conn {
                     Conn::Pg(pg) => pg.batch_execute(&format!("select pg_notify('{CHANNEL}', 'everything')"))?,
-                    // Each node sees by itself that the file is another.
+                    // Each node notices by itself that the file has changed.
                     Conn::Sqlite(_) => {}
                 }
             }
@@ -67,12 +67,12 @@ impl Store {
         })
     }
 
-    /// As [`Store::import`], for who only looks: nothing is made that is not there.
-    pub fn look_before_import<T>(
+    /// As [`Store::import`], for a dry run: nothing is created or written.
+    pub fn dry_run_import<T>(
         &self,
         work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        if !self.is_made()? {
+        if !self.is_initialized()? {
             return work(&mut ImportTarget { conn: None, tokens_came: false, users_came: false });
         }
         let work = Cell::new(Some(work));
@@ -124,7 +124,7 @@ impl ImportTarget<'_> {
         })
     }
 
-    /// The first of as many ids in a row for new users; 1 in a database that is still to be made.
+    /// The first of so many consecutive ids for new users; 1 in a database that does not exist yet.
     pub fn next_ids(&mut self, count: usize) -> Result<i64, StoreError> {
         self.conn.as_mut().map_or(Ok(1), |conn| next_ids(conn, count))
     }
@@ -151,8 +151,8 @@ impl ImportTarget<'_> {
         Ok(names.iter().filter(|name| seen.insert((*name).clone())).cloned().collect())
     }
 
-    /// Locks users who were here before, as whatever changes their tokens does; gives those who have a token that a login
-    /// hands out. The seal of one that has expired is broken: it hands out nothing.
+    /// Locks existing users, as every change of their tokens does. Returns those who have a token that logins hand out.
+    /// The seal of an expired one is removed.
     pub fn lock_sealed(&mut self, user_ids: &[i64], now: Timestamp) -> Result<HashSet<i64>, StoreError> {
         let Some(conn) = self.conn.as_mut().filter(|_| !user_ids.is_empty()) else { return Ok(HashSet::new()) };
         let sealed = || tokens::table.filter(tokens::user_id.eq_any(user_ids)).filter(tokens::sealed.is_not_null());
@@ -174,8 +174,8 @@ impl ImportTarget<'_> {
         Ok(found.into_iter().collect())
     }
 
-    /// Django's users are here, the highest id below bootstrap's range being this one; 0 if there is none. New users get
-    /// ids that Django does not get to.
+    /// To be called when Django's users are imported; `highest` is the highest id below bootstrap's range, 0 if there
+    /// is none. New users get ids that Django does not reach.
     pub fn keep_ids_above(&mut self, highest: i64) -> Result<(), StoreError> {
         let Some(conn) = &mut self.conn else { return Ok(()) };
         if self.users_came || highest > 0 {

@@ -1,4 +1,4 @@
-//! Rows by the thousand: in PostgreSQL a batch is one statement, in SQLite a row is, prepared once.
+//! Writes many rows: in PostgreSQL one statement a batch, in SQLite one prepared statement a row.
 
 use chrono::NaiveDateTime;
 use diesel::pg::Pg;
@@ -23,7 +23,7 @@ use crate::domain::user::ImportedUser;
 pub struct ImportedToken {
     /// Whose.
     pub user_id: i64,
-    /// What it is found by.
+    /// The digest that the key is looked up by.
     pub digest: TokenDigest,
     /// The key, sealed, if logins are to hand it out.
     pub sealed: Option<Vec<u8>>,
@@ -174,7 +174,7 @@ impl ImportTarget<'_> {
         Ok(())
     }
 
-    /// Where so many rows are written to, if there are any.
+    /// The connection to write so many rows to; `None` for no rows.
     fn written(&mut self, rows: usize) -> Option<&mut Conn> {
         self.conn.as_deref_mut().filter(|_| rows > 0)
     }

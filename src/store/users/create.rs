@@ -1,4 +1,4 @@
-//! Users made.
+//! Creates users.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Many users deactivated, batch by batch, so that nobody waits long for a row that a batch has locked.
+//! Deactivates many users in batches, so that nobody waits long for a locked row.
 
 use diesel::prelude::*;
 use serde_json::json;
@@ -14,10 +14,10 @@ use crate::store::{Batch, Store, StoreError, audit};
 impl Store {
     /// How many active users there are besides these.
     pub fn count_active_but(&self, kept: &[i64]) -> Result<i64, StoreError> {
-        self.unhurried_read(|conn| Ok(active_but(kept).count().get_result(conn)?))
+        self.read_without_timeout(|conn| Ok(active_but(kept).count().get_result(conn)?))
     }
 
-    /// Deactivates at most `most` users with ids behind `after`, but none of `kept`, and ends their sessions; `None` when
+    /// Deactivates at most `most` users with ids after `after`, except `kept`, and ends their sessions; `None` when
     /// there is none left.
     ///
     /// # Errors

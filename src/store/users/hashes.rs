@@ -1,4 +1,4 @@
-//! Password hashes of many users, to see of what formats they are.
+//! Password hashes of many users, for counting their formats.
 
 use diesel::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::store::schema::users;
 use crate::store::{Store, StoreError};
 
 impl Store {
-    /// The hashes of as many users, by id, from the one behind `after` on.
+    /// The hashes of the next `most` users after the id `after`.
     pub fn hashes(&self, after: Option<i64>, most: u32) -> Result<Vec<(i64, PasswordHash)>, StoreError> {
         self.read(|conn| {
             let rows: Vec<(i64, String)> = users::table

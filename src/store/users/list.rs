@@ -11,16 +11,16 @@ use crate::store::connection::{Conn, MultiBackend, lower};
 use crate::store::schema::{user_groups, users};
 use crate::store::{Store, StoreError, groups, storable};
 
-/// A longer text is in no user's fields. And each word makes the query longer: thousands of them are more than the
-/// databases, and the stack of the thread that builds it, can take.
-const LONGEST_SEARCH: usize = 1000;
+/// No user's fields hold a longer text. And each word makes the query longer: thousands of them are too much for the
+/// databases, and for the stack of the thread that builds it.
+const MAX_SEARCH_CHARS: usize = 1000;
 
-/// What is searched. A word has no blank, so it is in one of them. As literal SQL it is planned anew each time, by how rare
-/// the words are.
+/// What is searched. A word has no blank, so it is within one of the fields. Literal SQL is planned each time, by how
+/// rare the words are.
 const SEARCHED: &str = "lower(username || ' ' || first_name || ' ' || last_name || ' ' || email)";
 
-/// The same in PostgreSQL: to the letter that which it has an index of. Usernames are in the order of bytes, in which only
-/// ASCII has lower case; the database's own order knows all letters.
+/// The same for PostgreSQL; it must be exactly the index's expression. Usernames have the collation "C", which lowers
+/// ASCII only; the database's default collation knows all letters.
 pub(in crate::store) const SEARCHED_POSTGRES: &str =
     "lower((username || ' ' || first_name || ' ' || last_name || ' ' || email) collate \"default\")";
 
@@ -28,7 +28,7 @@ impl Store {
     /// A page of the users that `filter` lets through.
     pub fn list_users(&self, filter: &UserFilter, page: PageRequest) -> Result<Page<User>, StoreError> {
         let none = || Page { count: 0, results: Vec::new() };
-        if !storable(&filter.search) || filter.search.chars().count() > LONGEST_SEARCH {
+        if !storable(&filter.search) || filter.search.chars().count() > MAX_SEARCH_CHARS {
             return Ok(none());
         }
         self.read(|conn| {
@@ -77,7 +77,7 @@ fn matching(
         let pattern = lower(format!("%{}%", like_escaped(word)));
         query = query.filter(sql::<Text>(searched).like(pattern).escape('\\'));
     }
-    // Without a parameter, so that each plan knows which index fits.
+    // Literals instead of parameters, so that the planner knows which index fits.
     query = match filter.is_active {
         Some(true) => query.filter(users::is_active),
         Some(false) => query.filter(not(users::is_active)),

@@ -16,7 +16,7 @@ use super::schema::users;
 use super::{Store, StoreError, groups, storable};
 use crate::domain::user::User;
 pub(super) use list::SEARCHED_POSTGRES;
-pub(super) use lock::{lock, lock_id, lock_whoever};
+pub(super) use lock::{lock, lock_by_id, lock_row};
 pub(super) use row::UserRow;
 
 /// No user has this id.
@@ -31,7 +31,7 @@ impl Store {
         self.read(|conn| by_name(conn, username))
     }
 
-    /// As [`Store::user`], by as many statements when there is no such user: time must not tell.
+    /// As [`Store::user`], with as many statements when there is no such user, so that the time does not reveal it.
     pub fn user_at_login(&self, username: &str) -> Result<Option<User>, StoreError> {
         if !storable(username) {
             return Ok(None);

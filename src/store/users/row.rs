@@ -1,5 +1,5 @@
-//! The columns of `users`, by name: how a row is read, written and changed. Each struct names all of its fields where it is
-//! made or taken apart, so that a column that is forgotten does not compile.
+//! The columns of `users`, by name: how a row is read, written and changed. All fields are named where a struct is
+//! built or destructured, so that a forgotten column does not compile.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::by_id;
-use super::lock::{keep_a_superuser, lock, lock_superusers};
+use super::lock::{lock, lock_superusers, require_another_superuser};
 use super::row::ChangedColumns;
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
@@ -17,7 +17,7 @@ use crate::store::sessions::{end_sessions, may_sign_in};
 use crate::store::{Changed, Store, StoreError, audit, groups};
 
 impl Store {
-    /// Changes a user, if they are who was read: see `lock`.
+    /// Changes a user, if the user has not changed since they were read: see `lock`.
     pub fn update_user(
         &self,
         read: &User,
@@ -31,7 +31,7 @@ impl Store {
             let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::User(user.id));
             if may_take_a_superuser {
-                keep_a_superuser(&superusers, &user)?;
+                require_another_superuser(&superusers, &user)?;
             }
             if let Some(columns) = ChangedColumns::of(change) {
                 diesel::update(users::table.find(user.id)).set(columns).execute(conn)?;
@@ -55,7 +55,7 @@ impl Store {
         })
     }
 
-    /// Sets a password and revokes the user's login tokens, if they are who was read.
+    /// Sets a password and revokes the user's login tokens, if the user has not changed since they were read.
     pub fn set_password(
         &self,
         read: &User,
@@ -89,13 +89,13 @@ impl Store {
         })
     }
 
-    /// Deletes a user with all of their tokens, if they are who was read.
+    /// Deletes a user with all of their tokens, if the user has not changed since they were read.
     pub fn delete_user(&self, read: &User, by: &Actor, now: Timestamp) -> Result<Changed<()>, StoreError> {
         self.change(|conn, changes| {
             let superusers = lock_superusers(conn)?;
             let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::User(user.id));
-            keep_a_superuser(&superusers, &user)?;
+            require_another_superuser(&superusers, &user)?;
             lock_tokens(conn, user.id)?;
             diesel::delete(users::table.find(user.id)).execute(conn)?;
             audit::record(conn, by, Action::UserDelete, &user.username, &json!({ "id": user.id }), now)?;
@@ -104,7 +104,7 @@ impl Store {
     }
 }
 
-/// What of a user is new: a change to what was there before is none, and no entry of the audit log.
+/// The fields that differ. A change to the value that was there before is none, and gets no audit entry.
 fn difference(before: &User, after: &User) -> Map<String, Value> {
     let pairs = after.fields().into_iter().zip(before.fields());
     pairs.filter(|(new, old)| new != old).map(|((name, value), _)| (name.to_owned(), value)).collect()

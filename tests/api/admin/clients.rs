@@ -65,7 +65,7 @@ on_both! {
         let first = with_secret(&app.post("/admin/clients/", &admin, &json!({"client_id": "billing"})), 201);
         let rotate = |query: &str| {
             let rotated = app.post(&format!("/admin/clients/billing/rotate{query}"), &admin, &json!({}));
-            node.heard();
+            node.wait_until_synced();
             with_secret(&rotated, 200)
         };
         let good = |client: &Value| {
@@ -97,7 +97,7 @@ on_both! {
             until("2025-06-15T16:36:40.123456Z"), until("2025-06-15T16:06:40.123456Z")];
         assert_eq!(rotations, expected);
         assert_eq!(app.delete("/admin/clients/billing", &admin).status, 204);
-        node.heard();
+        node.wait_until_synced();
         assert!(!good(&sixth) && !good(&seventh), "a deleted client has none");
     }
 

@@ -187,7 +187,7 @@ on_both! {
         let key = app.login(ALICE.0, ALICE.1);
         assert_eq!(app.introspect(&key)["username"], "alice");
         assert_eq!(patch(&app, "alice", &sam, &json!({"username": "ａlicia"})).json()["username"], "alicia", "NFKC");
-        app.heard();
+        app.wait_until_synced();
         assert_eq!(app.introspect(&key)["username"], "alicia");
         assert_eq!(app.login("alicia", ALICE.1), key);
         assert_eq!(app.get(&path("alice"), &sam).status, 404);

@@ -101,7 +101,7 @@ on_both! {
             let cut = request.to_lowercase().find("upgrade").unwrap() + 3;
             stream.write_all(&request.as_bytes()[..cut]).unwrap();
             // So that the server has the first piece before it gets the second.
-            app.heard();
+            app.wait_until_synced();
             stream.write_all(&request.as_bytes()[cut..]).unwrap();
             let answer = answer(&mut stream);
             assert_eq!(answer.status, 200, "{offer}: {answer:?}");

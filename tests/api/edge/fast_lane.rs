@@ -118,7 +118,7 @@ on_both! {
             let before = by_the_router(&app);
             stream.write_all(&whole[..cut]).unwrap();
             // Seen by the server: it is under way when the rest comes.
-            app.heard();
+            app.wait_until_synced();
             stream.write_all(&whole[cut..]).unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).unwrap();

@@ -121,7 +121,7 @@ on_both! {
         // Knox's TOKEN_PREFIX has its underscore, or has not, or goes on.
         for (number, prefix) in ["acme_", "acme_v1", "acme_v2_"].into_iter().enumerate() {
             let key = format!("{prefix}{}", format!("{number:x}c").repeat(32));
-            let digest = hex::encode(Token::presented(&key, None).unwrap().digest().as_bytes());
+            let digest = hex::encode(Token::parse(&key, None).unwrap().digest().as_bytes());
             let digest = if app.database.postgres.is_some() { format!("'\\x{digest}'") } else { format!("x'{digest}'") };
             app.sql(&format!(
                 "insert into tokens (user_id, digest, created_at) \

@@ -66,8 +66,8 @@ on_both! {
                 let sql = format!("select expires_at from tokens where id = {id}");
                 app.database.sql(&sql).starts_with("2025-06-16 11:05:40").then_some(())
             });
-            app.heard();
-            other.heard();
+            app.wait_until_synced();
+            other.wait_until_synced();
             assert!(!app.is_good(&key) && !other.is_good(&key), "{way}");
             assert_eq!(app.explain(&key)["reason"], "revoked", "{way}");
         }
@@ -116,7 +116,7 @@ on_both! {
             app.clock.advance(HOUR * 2);
             end(&app, &key);
             drop(node); // writes what it has noted
-            app.heard();
+            app.wait_until_synced();
             assert!(!app.is_good(&key), "{way}");
         }
     }

@@ -10,7 +10,7 @@ use crate::support::http::Request;
 on_both! {
     fn alive_and_ready(db) {
         let app = App::start(db);
-        app.heard();
+        app.wait_until_synced();
         let parts = "{\"status\":\"ok\",\"database\":\"ok\",\"schema\":\"ok\",\"proof\":\"ok\",\"clock\":\"ok\"}";
         let alive = "{\"status\":\"ok\"}";
         for (path, text) in [("/healthz", alive), ("/readyz", parts), ("/healthz/", alive), ("/readyz/", parts)] {

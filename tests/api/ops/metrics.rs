@@ -30,7 +30,7 @@ on_both! {
     fn each_introspection_is_a_hit_a_miss_or_no_question_at_all(db) {
         let app = App::start(db);
         let key = app.alice();
-        app.heard();
+        app.wait_until_synced();
         let unknown = "0".repeat(40);
         let counts = || {
             ["jeton_cache_hits_total", "jeton_cache_misses_total"].map(|name| app.count(name)).into_iter()
@@ -53,7 +53,7 @@ on_both! {
         see(&unknown, "known to be unknown", [1, 0, 0, 1, 0, 0]);
         see("\n", "no key can be that", [0, 0, 0, 0, 1, 0]);
         app.revoke(&key);
-        app.heard();
+        app.wait_until_synced();
         see(&key, "revoked", [0, 1, 0, 0, 0, 1]);
         see(&key, "known to be revoked", [1, 0, 0, 0, 0, 1]);
     }

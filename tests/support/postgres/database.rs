@@ -5,7 +5,7 @@ use std::process::{Command, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::super::process::holding;
-use super::machine::{client, output, version};
+use super::programs::{client, output, version};
 
 pub struct Database {
     pub url: String,
@@ -26,7 +26,7 @@ impl Database {
         let host = dir.to_str().unwrap().replace('/', "%2F");
         let url = |database| format!("postgres://jeton@{host}/{database}");
         let (admin, url) = (url("postgres"), url(&name));
-        // The faster of the two ways; before version 15 it was the only one, and had no name.
+        // The faster strategy; before version 15 it was the only one, and had no name.
         let strategy = if version() < 15 { "" } else { "strategy file_copy" };
         let create = format!("create database {name} template {template} {strategy}");
         psql(&admin, &create).unwrap_or_else(|error| panic!("{create}: {error}"));
@@ -60,7 +60,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // That the server is stopped or frozen by now is the test's own wish, and no failure.
+        // The test may have stopped or frozen the server; that is not a failure.
         let admin = format!("{}?connect_timeout=2", self.admin);
         let drop = format!("drop database if exists {} with (force)", self.name);
         psql(&admin, &drop).ok();

@@ -1,4 +1,4 @@
-//! A process that runs: what it writes, signals, its end.
+//! A running process: its output, signals, its end.
 
 use std::fmt;
 use std::io::{Read, Seek, Write};
@@ -18,7 +18,7 @@ pub struct Output {
     pub stderr: String,
 }
 
-/// Stopped by force when dropped.
+/// A process that is killed when this is dropped.
 pub struct Process {
     pid: u32,
     stdout: Capture,
@@ -54,7 +54,7 @@ impl Process {
     /// `TERM`, `KILL`, `STOP`, `CONT`, ...
     #[track_caller]
     pub fn signal(&self, name: &str) {
-        // Once its end was asked for and told, its id may be another's.
+        // After it has ended, its id may belong to another process.
         let ended = self.try_wait().is_some();
         assert!(!ended && signal(name, &[self.pid]), "{name}: it has ended: {self:?}");
     }
@@ -132,7 +132,7 @@ pub fn holding(text: &str) -> Stdio {
     file.into()
 }
 
-/// By the shell, whose `kill` is on every system; false if one of `pids` cannot be reached.
+/// Sends a signal by the shell's `kill`, which every system has. False if one of `pids` cannot be reached.
 pub fn signal(name: &str, pids: &[u32]) -> bool {
     let mut shell = Command::new("sh");
     shell.args(["-c", r#"kill -s "$0" "$@""#, name]);

@@ -1,7 +1,7 @@
 // Conveniences: everything works without them.
 "use strict";
 
-// Moments in the reader's own zone; the server's text stays in the title.
+// Shows times in the reader's time zone; the server's text stays in the title.
 function localise(root) {
   const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
   for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
@@ -13,7 +13,7 @@ function localise(root) {
   }
 }
 
-// Lists that follow what is typed into their search.
+// Updates a list while the user types into its search field.
 function live(form) {
   const id = form.dataset.live;
   const input = form.querySelector("input[type=search]");
@@ -60,7 +60,7 @@ function live(form) {
   });
 }
 
-// One click for what is shown once.
+// Copy buttons for keys and secrets.
 function copies(button) {
   const source = document.getElementById(button.dataset.copy);
   const said = document.querySelector("[data-copied]");
@@ -71,20 +71,20 @@ function copies(button) {
       await navigator.clipboard.writeText(source.value);
       said.textContent = "Copied.";
     } catch {
-      // Not allowed here, as without HTTPS: it is selected.
+      // The clipboard is not allowed, for example without HTTPS. The text is selected.
       said.textContent = "Press Ctrl+C, or ⌘C, to copy.";
     }
   });
 }
 
-// Who goes back finds the page as it was, with forms that were sent: it is asked for anew.
+// Reloads a page that comes from the browser's back-forward cache: its forms may have been sent.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) {
     window.location.reload();
   }
 });
 
-// A form is good once: a second click would be refused, and hide the answer to the first.
+// Sends a form only once: a second click would be refused and hide the first answer.
 function once(form) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) {
@@ -92,7 +92,7 @@ function once(form) {
       return;
     }
     form.dataset.sent = "true";
-    // Where no answer came it may be sent again.
+    // It may be sent again if no answer came.
     window.setTimeout(() => delete form.dataset.sent, 10000);
   });
 }

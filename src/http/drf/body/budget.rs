@@ -1,5 +1,5 @@
-//! How much the bodies that are read hold: all of them together, and each network's. It is
-//! counted as they come, not as they are announced, so that who announces much and sends little takes little from others.
+//! Bounds the memory of request bodies: of all together, and of each network. Bytes are counted when they arrive, not
+//! when they are announced, so that a client that announces much and sends little takes little from others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,16 +10,16 @@ use actix_web::web::Bytes;
 use crate::domain::network::Network;
 
 const MIB: usize = 1024 * 1024;
-/// What each counts for at least, so that their number is bounded too.
-const LEAST: usize = 1024;
+/// Each body counts for at least this many bytes, so that the number of bodies is bounded too.
+const MIN_CLAIM: usize = 1024;
 
-/// What is held now; a process has one for each sort of caller.
+/// The memory in use. A process has one budget for each kind of caller.
 #[derive(Clone, Debug)]
 pub struct Budget {
     held: Arc<Mutex<Held>>,
-    /// What all of them may hold, in bytes.
+    /// The limit of all bodies together, in bytes.
     total: usize,
-    /// What those of one network may hold.
+    /// The limit of one network's bodies.
     share: usize,
 }
 
@@ -29,7 +29,7 @@ struct Held {
     by_network: HashMap<Network, usize>,
 }
 
-/// What one body holds; given back when this is dropped.
+/// The memory of one body. It is returned when this is dropped.
 pub struct Claim {
     budget: Budget,
     network: Network,
@@ -37,27 +37,27 @@ pub struct Claim {
 }
 
 impl Budget {
-    /// For bodies of callers who are not known yet.
+    /// For bodies of callers who are not authenticated yet.
     #[must_use]
-    pub fn of_strangers() -> Self {
+    pub fn for_unauthenticated() -> Self {
         Self { held: Arc::default(), total: 16 * MIB, share: 2 * MIB }
     }
 
-    /// For bodies of callers whose head says who they are: anybody with a key.
+    /// For bodies of callers who sent credentials in the head.
     #[must_use]
-    pub fn of_known() -> Self {
+    pub fn for_authenticated() -> Self {
         Self { held: Arc::default(), total: 48 * MIB, share: 24 * MIB }
     }
 
-    /// For a body from this address. `None`: there is no room.
+    /// Starts to count a body from this address. `None` if there is no room.
     pub fn claim(&self, address: Option<IpAddr>) -> Option<Claim> {
         let mut claim = Claim { budget: self.clone(), network: Network::of(address), size: 0 };
-        claim.grow(LEAST).then_some(claim)
+        claim.grow(MIN_CLAIM).then_some(claim)
     }
 }
 
 impl Claim {
-    /// For a body that is so large by now. False: there is no room.
+    /// Counts the body with its current size. False if there is no room.
     pub fn grow(&mut self, size: usize) -> bool {
         let more = size.saturating_sub(self.size);
         let mut held = self.budget.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,7 +71,7 @@ impl Claim {
         true
     }
 
-    /// The body, which holds its claim for as long as it lives.
+    /// The body together with its claim, which lasts as long as the body.
     pub fn with(self, bytes: Bytes) -> Bytes {
         Bytes::from_owner(Claimed { bytes, _claim: self })
     }
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_network_has_its_share_and_all_together_have_no_more_than_there_is() {
-        let budget = Budget::of_strangers();
+        let budget = Budget::for_unauthenticated();
         let mut one = budget.claim(address("2001:db8::1")).unwrap();
         assert!(one.grow(budget.share) && one.grow(budget.share) && one.grow(1) && !one.grow(budget.share + 1));
         assert!(budget.claim(address("2001:db8::ffff:2")).is_none(), "the same /64");
@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn small_bodies_are_bounded_in_number() {
-        let budget = Budget::of_strangers();
+        let budget = Budget::for_unauthenticated();
         let held: Vec<_> = std::iter::from_fn(|| budget.claim(address("192.0.2.1"))).take(10_000).collect();
-        assert_eq!(held.len(), budget.share / LEAST);
+        assert_eq!(held.len(), budget.share / MIN_CLAIM);
     }
 }

@@ -4,14 +4,14 @@ use encoding_rs::Encoding;
 
 use crate::http::drf::media_type::MediaType;
 
-/// The charset of a body; one that is unknown counts as UTF-8, as in Django.
+/// The charset of a body. An unknown charset counts as UTF-8, as in Django.
 #[derive(Clone, Copy)]
 pub enum Charset {
-    /// Every byte is the character of its number; what the web calls by this name is Windows-1252.
+    /// Each byte is the character with its number. (In the WHATWG standard this name means Windows-1252.)
     Latin1,
-    /// Seven bits; what the web calls by this name is Windows-1252.
+    /// Seven bits. (In the WHATWG standard this name means Windows-1252.)
     Ascii,
-    /// Either byte order, as the mark at the beginning says.
+    /// Either byte order, by the byte order mark.
     Utf16,
     /// Any other.
     Known(&'static Encoding),
@@ -29,7 +29,7 @@ impl Charset {
         }
     }
 
-    /// Text, with U+FFFD for what is none.
+    /// Decodes with U+FFFD for malformed bytes.
     pub fn lossy(self, bytes: &[u8]) -> String {
         match self {
             Self::Latin1 => bytes.iter().map(|byte| char::from(*byte)).collect(),
@@ -42,7 +42,7 @@ impl Charset {
         }
     }
 
-    /// Text, or where it stops being any.
+    /// Decodes, or says where the malformed bytes are, in Python's words.
     pub fn strict(self, bytes: &[u8]) -> Result<String, String> {
         match self {
             Self::Known(encoding) if encoding == encoding_rs::UTF_8 => match std::str::from_utf8(bytes) {

@@ -1,9 +1,9 @@
 //! What bodies say, whatever their media type.
 
-/// What a body says.
+/// A parsed body.
 #[derive(Debug)]
 pub enum Data {
-    /// Fields by name, from a form or a JSON object. A name may come more than once in a form.
+    /// Fields by name, from a form or a JSON object. A form may repeat a name.
     Fields {
         /// In the order they were sent.
         fields: Vec<(String, Value)>,
@@ -29,7 +29,7 @@ pub enum Value {
     Null,
     /// The members of a JSON list.
     List(Vec<Value>),
-    /// A JSON object; nothing of ours takes one.
+    /// A JSON object. No field takes one.
     Object,
     /// An uploaded file.
     File,

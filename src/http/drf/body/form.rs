@@ -4,7 +4,7 @@ use super::charset::Charset;
 
 /// The pairs of an URL-encoded form, as Python's `parse_qsl` reads them for Django's `QueryDict`.
 pub fn form(body: &[u8], charset: Charset) -> Vec<(String, String)> {
-    // What is no text in the charset counts as Latin-1.
+    // A body that is malformed in the charset is read as Latin-1.
     let body = charset.strict(body).unwrap_or_else(|_| Charset::Latin1.lossy(body));
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");

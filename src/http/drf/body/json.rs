@@ -8,7 +8,7 @@ use super::data::{Data, Value};
 /// Python's `sys.int_info.default_max_str_digits`.
 const MAX_INTEGER_DIGITS: usize = 4300;
 
-/// Reads a JSON body; an error is what stands behind `JSON parse error - `.
+/// Reads a JSON body. An error is the text after `JSON parse error - `.
 pub fn json(body: &[u8], charset: Charset) -> Result<Data, String> {
     let text = charset.strict(body)?;
     if text.starts_with('\u{feff}') {
@@ -51,13 +51,12 @@ fn value(raw: &RawValue) -> Result<Value, String> {
     })
 }
 
-/// A member of a list. No field of ours takes lists of lists, and reading on into them would take as much of the stack
-/// as the client likes.
+/// A member of a list. No field takes lists of lists, and parsing nested lists would let a client exhaust the stack.
 fn member(raw: &RawValue) -> Result<Value, String> {
     if raw.get().starts_with('[') { Ok(Value::List(Vec::new())) } else { value(raw) }
 }
 
-/// Python reads no integer of more than 4,300 digits, wherever it stands in a text of JSON.
+/// Refuses integers of more than 4,300 digits anywhere in the JSON, as Python does.
 fn refuse_huge_integers(text: &str) -> Result<(), String> {
     if text.len() <= MAX_INTEGER_DIGITS {
         return Ok(());
@@ -116,7 +115,7 @@ fn python_number(text: &str) -> Result<String, String> {
     })
 }
 
-/// The text of a JSON string, lone surrogates and all.
+/// The text of a JSON string; lone surrogates are kept.
 struct Wtf8(Vec<u8>);
 
 impl<'de> serde::Deserialize<'de> for Wtf8 {
@@ -139,8 +138,8 @@ impl serde::de::Visitor<'_> for Wtf8Visitor {
     }
 }
 
-/// The members of a JSON object, in order, doubles too. A name with a lone surrogate is none of ours and reads as text
-/// with replacement characters.
+/// The members of a JSON object, in order, with duplicates. A lone surrogate in a name becomes a replacement character,
+/// because no field has such a name.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> serde::Deserialize<'de> for Members<'a> {

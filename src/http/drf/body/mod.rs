@@ -18,7 +18,7 @@ pub use budget::Budget;
 pub use charset::Charset;
 pub use data::{Data, Value};
 pub use form::form;
-pub use read::{MAX_BODY, read, read_known};
+pub use read::{MAX_BODY, read, read_authenticated};
 
 use super::media_type::{MAX_MEDIA_TYPE, MediaType};
 use crate::http::error::HttpError;
@@ -42,7 +42,7 @@ pub fn parse(request: &HttpRequest, body: Bytes) -> Result<Data, HttpError> {
     }
     let media = MediaType::parse(&content_type);
     let charset = Charset::of(&media);
-    // DRF asks its parsers in this order.
+    // DRF tries its parsers in this order.
     if media.includes("application/x-www-form-urlencoded") {
         let fields = form(&body, charset).into_iter().map(|(name, text)| (name, Value::Text(text.into_bytes())));
         Ok(Data::Fields { fields: fields.collect(), form: true })

@@ -1,5 +1,5 @@
-//! Multipart forms as Django reads them (`django/http/multipartparser.py`): whatever stands between two boundaries is a
-//! part, one without a readable header is passed over, and a missing end is no error.
+//! Multipart forms as Django reads them (`django/http/multipartparser.py`): everything between two boundaries is a
+//! part, a part without a readable header is ignored, and a missing end is not an error.
 
 use super::charset::Charset;
 use super::data::{Data, Value};
@@ -56,7 +56,7 @@ pub fn multipart(media: &MediaType, body: &[u8], charset: Charset) -> Result<Dat
     Ok(Data::Fields { fields: texts, form: true })
 }
 
-/// What stands before, between and behind the separators, without the line end before each of them.
+/// The parts before, between and after the separators, without the line end before each separator.
 fn parts<'a>(body: &'a [u8], separator: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut rest = body;
     std::iter::from_fn(move || {
@@ -71,7 +71,7 @@ fn parts<'a>(body: &'a [u8], separator: &'a [u8]) -> impl Iterator<Item = &'a [u
     })
 }
 
-/// What the header of a part says.
+/// The header of a part.
 #[derive(Default)]
 struct Header {
     /// The field's name, of a part that has a disposition.
@@ -88,7 +88,7 @@ impl Header {
         while let Some(line) = rest {
             let end = find(line, b"\r\n");
             rest = end.map(|end| &line[end + 2..]);
-            // A line that is no UTF-8 is passed over.
+            // A line that is not UTF-8 is ignored.
             let Ok(line) = std::str::from_utf8(&line[..end.unwrap_or(line.len())]) else { continue };
             let media = MediaType::parse(line);
             let Some((name, value)) = media.full().split_once(':') else { continue };

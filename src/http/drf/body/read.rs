@@ -17,28 +17,28 @@ use crate::http::error::HttpError;
 /// The largest body of an ordinary route, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// How much more than allowed is read and thrown away, so that a client that is still sending sees the answer.
+/// How much of a body that is too large is read and discarded, so that a client that is still sending sees the answer.
 const MAX_DRAINED: usize = 4 * 1024 * 1024;
 
 /// How long a client may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Reads a body of at most `limit` bytes from somebody who has not said yet who they are: 503 when such bodies hold too
-/// much already ([`Budget`]).
+/// Reads a body of at most `limit` bytes from a caller who is not authenticated yet. 503 if such bodies take too much
+/// memory already ([`Budget`]).
 pub async fn read(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes, HttpError> {
     let claim = claim(request, |state| &state.bodies)?;
     read_in_time(request, payload, limit, claim).await
 }
 
-/// The same from a caller who is known by their head.
-pub async fn read_known(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes, HttpError> {
-    let claim = claim(request, |state| &state.known_bodies)?;
+/// The same from a caller who sent credentials in the head.
+pub async fn read_authenticated(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes, HttpError> {
+    let claim = claim(request, |state| &state.authenticated_bodies)?;
     read_in_time(request, payload, limit, claim).await
 }
 
 fn claim(request: &HttpRequest, budget: impl FnOnce(&AppState) -> &Budget) -> Result<Option<Claim>, HttpError> {
     let Some(state) = request.app_data::<web::Data<AppState>>() else { return Ok(None) };
-    budget(state).claim(client_address(request, state)).map(Some).ok_or(HttpError::Crowded)
+    budget(state).claim(client_address(request, state)).map(Some).ok_or(HttpError::Overloaded)
 }
 
 async fn read_in_time(
@@ -49,11 +49,11 @@ async fn read_in_time(
 ) -> Result<Bytes, HttpError> {
     let connection = request.conn_data::<Arc<Connection>>();
     if let Some(connection) = connection {
-        connection.wait();
+        connection.start_waiting();
     }
     let read = actix_web::rt::time::timeout(BODY_TIMEOUT, read_whole(request, payload, limit, claim)).await;
     if let Some(connection) = connection {
-        connection.go_on();
+        connection.stop_waiting();
     }
     match read {
         Ok(result) => result.and_then(|body| as_sent(request, body)),
@@ -85,7 +85,7 @@ async fn read_whole(
         }
         body.extend_from_slice(&chunk);
         if claim.as_mut().is_some_and(|claim| !claim.grow(body.capacity())) {
-            return Err(HttpError::Crowded);
+            return Err(HttpError::Overloaded);
         }
     }
     if size > limit {
@@ -98,7 +98,7 @@ async fn read_whole(
     })
 }
 
-/// A body that is compressed is none of ours: unpacked, it could be of any size.
+/// Refuses compressed bodies: they could unpack to any size.
 fn as_sent(request: &HttpRequest, body: Bytes) -> Result<Bytes, HttpError> {
     let codings = request.headers().get_all(CONTENT_ENCODING).flat_map(|value| value.as_bytes().split(|b| *b == b','));
     let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());

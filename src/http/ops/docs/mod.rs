@@ -1,4 +1,5 @@
-//! `GET /docs/`: Swagger UI over `/openapi.json`. All it needs is in the binary, and it may ask nobody but this server.
+//! `GET /docs/`: Swagger UI for `/openapi.json`. All its files are in the binary, and it may load nothing from other
+//! hosts.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::http::extract::Anyone;
 const PAGE: &str = include_str!("index.html");
 const START: &str = include_str!("start.js");
 
-/// What the page takes of Swagger UI.
+/// The files of Swagger UI that the page uses.
 const ASSETS: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
 
 /// No inline script, no other host. Swagger UI sets inline styles, and its pictures are `data:` in its style sheet.
@@ -44,7 +45,7 @@ async fn docs(_: Anyone, request: HttpRequest) -> HttpResponse {
     answer.insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff")).body(page)
 }
 
-/// What belongs to the page. It is compressed once, at build time: whoever runs Swagger UI knows gzip.
+/// A file of the page. It is compressed at build time: every browser that runs Swagger UI accepts gzip.
 async fn file(_: Anyone, name: web::Path<String>) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
     answer.insert_header((CACHE_CONTROL, "max-age=3600")).insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));

@@ -1,4 +1,4 @@
-//! A connection whose other end the test holds.
+//! A connection whose other end the test controls.
 
 use std::future::poll_fn;
 use std::io::{Read, Write};
@@ -13,16 +13,16 @@ use tokio::net::UnixStream;
 
 use super::super::connections::Connections;
 use super::*;
-use crate::http::Front;
+use crate::http::OuterLayer;
 
 /// A connection whose clients are waited for no longer than a moment, and the client's end.
 fn pair() -> (Wire<UnixStream>, std::os::unix::net::UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    let patience = Patience { tick: Duration::from_millis(20), silent: 2, head: 2, answer: 2 };
+    let timeouts = ClientTimeouts { tick: Duration::from_millis(20), first_byte: 2, head: 2, answer: 2 };
     let theirs = theirs.into_std().unwrap();
     theirs.set_nonblocking(false).unwrap();
     let admitted = Connections::new(1).admit().unwrap();
-    (Wire::new(ours, admitted, Terms { patience, is_https: false }), theirs)
+    (Wire::new(ours, admitted, StreamOptions { timeouts, is_https: false }), theirs)
 }
 
 async fn read(wire: &mut Wire<UnixStream>) -> io::Result<Vec<u8>> {
@@ -62,7 +62,7 @@ async fn who_is_silent_is_let_go_and_who_is_slow_is_told() {
 
 /// The answer to the request that was read last, as actix writes it.
 async fn answered(wire: &mut Wire<UnixStream>, answer: &[u8]) {
-    drop(wire.connection().begin());
+    drop(wire.connection().begin_request());
     assert_eq!(write(wire, answer).await.unwrap(), answer.len());
     poll_fn(|cx| Pin::new(&mut *wire).poll_flush(cx)).await.unwrap();
 }
@@ -101,7 +101,7 @@ async fn actix_answers_one_after_another_and_refuses_the_rest() {
     let app = App::new().default_service(web::to(|body: Bytes| async move {
         HttpResponse::Ok().insert_header(("x-size", body.len())).body(vec![b'x'; 100_000])
     }));
-    let front = Front::new(app).map_err(|error: actix_web::Error| error.error_response());
+    let front = OuterLayer::new(app).map_err(|error: actix_web::Error| error.error_response());
     let http = HttpService::build()
         .client_request_timeout(Duration::ZERO)
         .on_connect_ext(|wire: &Wire<UnixStream>, data: &mut Extensions| {
@@ -157,7 +157,7 @@ async fn nothing_is_handed_on_behind_a_last_answer() {
 #[actix_rt::test]
 async fn a_request_under_way_is_waited_for_and_its_answer_only_while_somebody_reads() {
     let (mut wire, mut client) = pair();
-    let under_way = wire.connection().begin();
+    let in_flight = wire.connection().begin_request();
     let silence = tokio::time::timeout(Duration::from_millis(300), read(&mut wire)).await;
     assert!(silence.is_err(), "its client waits, not we");
     let large = [b'x'; 4096];
@@ -168,21 +168,21 @@ async fn a_request_under_way_is_waited_for_and_its_answer_only_while_somebody_re
     };
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     assert_eq!(client.read(&mut [0; 16]).unwrap(), 16);
-    drop(under_way);
+    drop(in_flight);
 }
 
 #[actix_rt::test]
 async fn who_is_let_go_while_idle_ends_and_while_busy_is_answered() {
     let (mut wire, _client) = pair();
-    wire.connection().let_go();
+    wire.connection().ask_to_close();
     assert_eq!(read(&mut wire).await.unwrap(), b"");
     let (mut wire, mut client) = pair();
-    let under_way = wire.connection().begin();
-    wire.connection().let_go();
-    assert!(under_way.is_last());
+    let in_flight = wire.connection().begin_request();
+    wire.connection().ask_to_close();
+    assert!(in_flight.is_last());
     assert_eq!(write(&mut wire, b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap(), 19);
     client.read_exact(&mut [0; 19]).unwrap();
-    wire.connection().wait();
+    wire.connection().start_waiting();
     assert_eq!(
         read(&mut wire).await.unwrap_err().kind(),
         io::ErrorKind::ConnectionAborted,

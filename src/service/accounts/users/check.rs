@@ -1,4 +1,4 @@
-//! What Django would say of a user's fields.
+//! Checks a user's fields, with Django's messages.
 
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};

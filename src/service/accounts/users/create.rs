@@ -1,4 +1,4 @@
-//! Users made.
+//! Creates users.
 
 use super::check::{self, TAKEN};
 use crate::domain::password::{Password, PasswordHash};
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 pub struct UserDraft {
     /// As asked for. Without a password the user cannot log in until one is set.
     pub user: NewUser<Option<Password>>,
-    /// What was wrong with fields that could not even be read: told together with the rest.
+    /// Faults of fields that could not be parsed; they are reported with the others.
     pub unread: Faults,
 }
 

@@ -15,11 +15,11 @@ impl Accounts {
             return Err(StoreError::LastSuperuser.into());
         }
         let ids = ids(kept);
-        let count = self.database.unhurried(move |store| store.count_active_but(&ids)).await?;
+        let count = self.database.without_deadline(move |store| store.count_active_but(&ids)).await?;
         Ok(count.unsigned_abs())
     }
 
-    /// Deactivates every active user besides `kept` and ends their sessions; says how many. `hear` is told of each batch.
+    /// Deactivates every active user besides `kept` and ends their sessions; returns how many. Calls `on_progress` after each batch.
     ///
     /// # Errors
     /// As [`Accounts::count_active_but`]; [`Error::Store`] when it ends before its time.
@@ -27,11 +27,14 @@ impl Accounts {
         &self,
         kept: &[User],
         caller: &Superuser,
-        hear: impl FnMut(u64),
+        on_progress: impl FnMut(u64),
     ) -> Result<u64, Error> {
         let (kept, by, clock) = (ids(kept), caller.actor.clone(), self.clock.clone());
         self.database
-            .in_batches(move |store, after, most| store.deactivate_all_but(&kept, after, most, &by, clock.now()), hear)
+            .in_batches(
+                move |store, after, most| store.deactivate_all_but(&kept, after, most, &by, clock.now()),
+                on_progress,
+            )
             .await
     }
 }

@@ -26,7 +26,7 @@ impl Accounts {
         self.database.run(move |store| store.user(&name)).await?.ok_or(Error::NotFound)
     }
 
-    /// Whether the caller may change this user: who may not, or asks for nobody, is told so whatever else they sent.
+    /// Checks that the caller may change this user, before anything else about the request is reported.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::PermissionDenied`].
@@ -68,8 +68,8 @@ impl Accounts {
         .await
     }
 
-    /// Reads a user, sees whether the caller may change them, and lets `change` do it; again when it says that they are
-    /// not who was read any more.
+    /// Reads a user, checks that the caller may change them, and runs `change`. Reads again when `change` reports that
+    /// the user has changed since.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::PermissionDenied`], those of `change`; [`Error::UserChanging`].

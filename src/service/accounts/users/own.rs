@@ -36,7 +36,7 @@ impl Accounts {
             wrong.add("new_password", message.as_str());
         }
         let change = async |user: User| {
-            // Told after the old one was right, which counts as no failure.
+            // Reported only after the old password was right, which counts as no failure.
             if !faults.fields().is_empty() {
                 return Ok(Changed::Done(OwnChange::Done(Err(faults.clone()))));
             }
@@ -51,7 +51,10 @@ impl Accounts {
                 .await?;
             Ok(changed.map(|own| own.map(|()| Ok(LoginToken { token, expires_at }))))
         };
-        self.sign_in.confirmed(holder, old, wrong, "/me/password", caller, change).await?.map_err(Error::Invalid)
+        self.sign_in
+            .with_confirmed_password(holder, old, wrong, "/me/password", caller, change)
+            .await?
+            .map_err(Error::Invalid)
     }
 
     /// Changes the holder's own record; the caller of this has seen to it that `patch` names no field that they may not

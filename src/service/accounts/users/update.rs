@@ -11,9 +11,9 @@ use crate::store::StoreError;
 pub struct UserPatch {
     /// As asked for.
     pub change: UserChange,
-    /// Which [`User::edition`] is to be changed: who has become another since then is left alone.
+    /// The [`User::edition`] that is to be changed. If the user has changed since, the change is refused.
     pub edition: Option<String>,
-    /// What was wrong with fields that could not even be read: told together with the rest.
+    /// Faults of fields that could not be parsed; they are reported with the others.
     pub unread: Faults,
 }
 
@@ -24,7 +24,7 @@ impl From<UserChange> for UserPatch {
 }
 
 impl Accounts {
-    /// Changes a user. What is as it was is not checked: what an import brought may stay.
+    /// Changes a user. Fields that stay the same are not checked, so that imported values may stay.
     ///
     /// # Errors
     /// [`Error::Invalid`] with all faults by field; [`Error::Conflict`] for the last active superuser
@@ -50,7 +50,7 @@ impl Accounts {
         .await
     }
 
-    /// What of `patch` is new to `user`.
+    /// The fields of `patch` that differ from `user`, checked.
     pub(super) async fn checked(&self, patch: &UserPatch, user: &User) -> Result<UserChange, Error> {
         let mut faults = patch.unread.clone();
         let UserChange { username: wanted, profile, is_active, is_staff, is_superuser, groups } = &patch.change;

@@ -1,9 +1,9 @@
-//! A piece of memory that many threads read without writing to it, and one at a time changes: a sequence lock over
-//! atomic words. Readers take no lock, so two workers that read the same block never wait for each other's cache line.
+//! Memory that many threads read without writing to it, and that one thread at a time changes: a sequence lock over
+//! atomic words. Readers take no lock, so two workers that read the same block never compete for its cache line.
 
 use super::atomic::{AtomicU64, Ordering, fence};
 
-/// How often a reader tries again when it was disturbed. Somebody who is disturbed that often asks the database.
+/// How often a reader tries again when a writer has disturbed it. After that the caller asks the database.
 const ATTEMPTS: usize = 4;
 
 /// The words of a block; the first is its sequence number, odd while somebody writes.
@@ -19,9 +19,9 @@ impl<'a> Block<'a> {
         Some(Self { sequence, words })
     }
 
-    /// What `look` sees in the words when nobody writes; `None` when somebody does, again and again.
+    /// What `look` returns for a consistent view of the words; `None` after repeated interference by writers.
     ///
-    /// While somebody writes `look` may see half of it. What it returns then is thrown away, but it must not panic.
+    /// `look` may see words that are half written. Its result is then discarded, but it must not panic.
     pub fn read<T>(&self, look: impl Fn(&[AtomicU64]) -> T) -> Option<T> {
         for _ in 0..ATTEMPTS {
             let before = self.sequence.load(Ordering::Acquire);
@@ -38,7 +38,7 @@ impl<'a> Block<'a> {
         None
     }
 
-    /// Lets `change` write the words, unless somebody else is writing: then it is `false`, and nothing happened.
+    /// Lets `change` write the words. Returns `false`, and does nothing, if another thread is writing.
     pub fn write(&self, change: impl FnOnce(&[AtomicU64])) -> bool {
         let before = self.sequence.load(Ordering::Relaxed);
         if !before.is_multiple_of(2)

@@ -1,14 +1,14 @@
-//! One kept answer, as words.
+//! One cached answer, stored as words.
 
 use super::atomic::{AtomicU64, Ordering};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
 
-/// Words before the text: the digest, four facts.
+/// Words before the text: the digest and four fields.
 pub const HEADER_WORDS: usize = 8;
 
-const BORN: usize = 4;
-const SUBJECT: usize = 5;
+const CHANGE_SEQ: usize = 4;
+const INVALIDATION_KEY: usize = 5;
 const HIT_UNTIL: usize = 6;
 const ENDS_AT: usize = 7;
 
@@ -38,18 +38,18 @@ impl<'a> Entry<'a> {
         std::array::from_fn(|at| self.get(at))
     }
 
-    /// How many changes had been heard when its lookup began.
-    pub fn born(&self) -> u64 {
-        self.get(BORN)
+    /// The change number when its lookup began.
+    pub fn change_seq(&self) -> u64 {
+        self.get(CHANGE_SEQ)
     }
 
-    /// Which changes concern it (32 bits), and a code of the caller's own.
-    pub fn subject(&self) -> (usize, u8) {
-        let bits = self.get(SUBJECT);
+    /// Which changes invalidate it (32 bits), and a code of the caller's own.
+    pub fn invalidation_key(&self) -> (usize, u8) {
+        let bits = self.get(INVALIDATION_KEY);
         ((bits & 0xffff_ffff) as usize, (bits >> 56) as u8)
     }
 
-    /// Until when it may be answered without a look at the database.
+    /// Until when it may be served without asking the database.
     pub fn hit_until(&self) -> Timestamp {
         moment(self.get(HIT_UNTIL))
     }
@@ -59,10 +59,17 @@ impl<'a> Entry<'a> {
         moment(self.get(ENDS_AT))
     }
 
-    pub fn set_facts(&self, born: u64, subject: usize, code: u8, hit_until: Timestamp, ends_at: Timestamp) {
-        self.set(BORN, born);
-        let len = self.get(SUBJECT) & 0x00ff_ffff_0000_0000;
-        self.set(SUBJECT, u64::from(code) << 56 | len | subject as u64 & 0xffff_ffff);
+    pub fn set_facts(
+        &self,
+        change_seq: u64,
+        invalidation_key: usize,
+        code: u8,
+        hit_until: Timestamp,
+        ends_at: Timestamp,
+    ) {
+        self.set(CHANGE_SEQ, change_seq);
+        let len = self.get(INVALIDATION_KEY) & 0x00ff_ffff_0000_0000;
+        self.set(INVALIDATION_KEY, u64::from(code) << 56 | len | invalidation_key as u64 & 0xffff_ffff);
         self.set(HIT_UNTIL, hit_until.as_micros().cast_unsigned());
         self.set(ENDS_AT, ends_at.as_micros().cast_unsigned());
     }
@@ -72,7 +79,7 @@ impl<'a> Entry<'a> {
         for (at, word) in digest.words().into_iter().enumerate() {
             self.set(at, word);
         }
-        self.set(SUBJECT, (text.len() as u64) << 32);
+        self.set(INVALIDATION_KEY, (text.len() as u64) << 32);
         for (word, bytes) in self.text.iter().zip(text.chunks(8)) {
             let mut whole = [0; 8];
             whole[..bytes.len()].copy_from_slice(bytes);
@@ -82,7 +89,7 @@ impl<'a> Entry<'a> {
 
     /// The text.
     pub fn text(&self) -> Vec<u8> {
-        let len = (self.get(SUBJECT) >> 32) as usize & 0x00ff_ffff;
+        let len = (self.get(INVALIDATION_KEY) >> 32) as usize & 0x00ff_ffff;
         let mut text = Vec::with_capacity(self.text.len() * 8);
         for word in self.text {
             text.extend_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());

@@ -1,11 +1,12 @@
-//! What this node has heard, and how long that is proof enough.
+//! Which changes this node has applied, and how long the cache may be trusted.
 //!
-//! Every change carries a number, the count of changes heard. A lookup notes that count before it asks the database
-//! ([`Freshness::heard`]); its answer counts only as long as no change of its subject has a higher number. So a change
-//! that comes in while the lookup is under way makes its answer stillborn, and nothing is locked for it.
+//! Every change gets a sequence number, the count of changes applied. A lookup notes the count before it asks the
+//! database ([`Freshness::changes_applied`]). Its answer is valid only while no change with its invalidation key has a higher
+//! number. If a change arrives between the lookup's start and the insert, the entry's sequence number is already too
+//! old and it is never served. No lock is needed.
 //!
-//! The proof is a moment at which every change committed before had been heard. An answer is fresh while the proof is
-//! younger than the bound: what has changed since then is younger still.
+//! The sync time is a moment before which every committed change has been applied. An answer is fresh while the sync
+//! time is younger than the bound: a change that was not applied yet is younger still.
 
 use std::time::Duration;
 
@@ -14,26 +15,26 @@ use crate::domain::change::Change;
 use crate::domain::time::Uptime;
 use crate::domain::token::TokenDigest;
 
-/// Subjects share so many counters. Two that share one only kill each other's answers early.
-const SUBJECTS: usize = 1 << 14;
+/// The number of counters. Several invalidation keys share one; they only invalidate each other's answers too early.
+const COUNTERS: usize = 1 << 14;
 
-/// How old a proof may be.
+/// How old the last sync may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
+pub enum Staleness {
     /// Within `JETON_REVOCATION_BOUND`.
     Bound,
-    /// `JETON_STALE_IF_ERROR` more: the database is down.
+    /// `JETON_STALE_IF_ERROR` longer, because the database is down.
     StaleIfError,
 }
 
-/// What has been heard, and when that was proven last.
+/// The changes applied, and the time of the last sync.
 pub struct Freshness {
-    /// Nanoseconds of uptime; 0 before the first proof.
-    proof: AtomicU64,
-    heard: AtomicU64,
-    emptied: AtomicU64,
+    /// Nanoseconds of uptime; 0 before the first sync.
+    synced_at: AtomicU64,
+    changes_applied: AtomicU64,
+    cleared: AtomicU64,
     clients: AtomicU64,
-    subjects: Box<[AtomicU64]>,
+    counters: Box<[AtomicU64]>,
     bound: u64,
     stale: u64,
 }
@@ -42,79 +43,79 @@ impl Freshness {
     pub fn new(bound: Duration, stale_if_error: Duration) -> Self {
         let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         Self {
-            proof: AtomicU64::new(0),
-            heard: AtomicU64::new(0),
-            emptied: AtomicU64::new(0),
+            synced_at: AtomicU64::new(0),
+            changes_applied: AtomicU64::new(0),
+            cleared: AtomicU64::new(0),
             clients: AtomicU64::new(0),
-            subjects: bytemuck::allocation::zeroed_slice_box(SUBJECTS),
+            counters: bytemuck::allocation::zeroed_slice_box(COUNTERS),
             bound: nanos(bound),
             stale: nanos(bound.saturating_add(stale_if_error)),
         }
     }
 
-    /// Takes a change in. Called after it was committed, so that whoever notes the new count sees it in the database.
+    /// Applies a change. Called after its commit, so that whoever reads the new count sees the change in the database.
     pub fn apply(&self, change: Change) {
-        let number = self.heard.fetch_add(1, Ordering::AcqRel) + 1;
+        let number = self.changes_applied.fetch_add(1, Ordering::AcqRel) + 1;
         let counter = match change {
-            Change::User(id) => &self.subjects[user_subject(id)],
-            Change::Created(prefix) => &self.subjects[bucket(prefix)],
+            Change::User(id) => &self.counters[user_key(id)],
+            Change::Created(prefix) => &self.counters[bucket(prefix)],
             Change::Clients => &self.clients,
-            Change::Everything => &self.emptied,
+            Change::Everything => &self.cleared,
         };
-        // The greatest wins: two may come in at once.
+        // Two changes may arrive at once; the higher number wins.
         counter.fetch_max(number, Ordering::AcqRel);
     }
 
-    /// Everything that was committed before `moment` has been heard.
-    pub fn prove(&self, moment: Uptime) {
-        self.proof.store(moment.as_nanos(), Ordering::Release);
+    /// Records that every change committed before `moment` has been applied.
+    pub fn mark_synced(&self, moment: Uptime) {
+        self.synced_at.store(moment.as_nanos(), Ordering::Release);
     }
 
-    /// The count of changes heard. To be noted before the database is asked.
-    pub fn heard(&self) -> u64 {
-        self.heard.load(Ordering::Acquire)
+    /// The count of changes applied. To be read before the database is asked.
+    pub fn changes_applied(&self) -> u64 {
+        self.changes_applied.load(Ordering::Acquire)
     }
 
-    /// Whether there is a proof, and it is young enough. To be asked before [`Freshness::stands`]: what a proof vouches
-    /// for is seen by whoever has seen the proof.
-    pub fn is_proven(&self, patience: Patience, now: Uptime) -> bool {
-        let limit = match patience {
-            Patience::Bound => self.bound,
-            Patience::StaleIfError => self.stale,
+    /// Whether there was a sync, and it is recent enough. To be called before [`Freshness::is_current`]: reading the sync
+    /// time makes all changes before it visible.
+    pub fn is_synced(&self, staleness: Staleness, now: Uptime) -> bool {
+        let limit = match staleness {
+            Staleness::Bound => self.bound,
+            Staleness::StaleIfError => self.stale,
         };
-        let proof = self.proof.load(Ordering::Acquire);
-        proof != 0 && now.as_nanos().saturating_sub(proof) < limit
+        let synced_at = self.synced_at.load(Ordering::Acquire);
+        synced_at != 0 && now.as_nanos().saturating_sub(synced_at) < limit
     }
 
-    /// Whether nothing was heard of a subject since its answer was looked up.
-    pub fn stands(&self, subject: usize, born: u64) -> bool {
-        let changed = self.subjects.get(subject).map_or(u64::MAX, |counter| counter.load(Ordering::Acquire));
-        born >= changed && born >= self.emptied.load(Ordering::Acquire)
+    /// Whether no change with this key was applied since the answer was looked up.
+    pub fn is_current(&self, invalidation_key: usize, change_seq: u64) -> bool {
+        let changed = self.counters.get(invalidation_key).map_or(u64::MAX, |counter| counter.load(Ordering::Acquire));
+        change_seq >= changed && change_seq >= self.cleared.load(Ordering::Acquire)
     }
 
-    /// Whether nothing was heard of clients since one was looked up.
-    pub fn clients_stand(&self, born: u64) -> bool {
-        born >= self.clients.load(Ordering::Acquire) && born >= self.emptied.load(Ordering::Acquire)
+    /// Whether no change of clients was applied since one was looked up.
+    pub fn clients_are_current(&self, change_seq: u64) -> bool {
+        change_seq >= self.clients.load(Ordering::Acquire) && change_seq >= self.cleared.load(Ordering::Acquire)
     }
 
-    /// How old the proof is; `None` before the first.
-    pub fn proof_age(&self, now: Uptime) -> Option<Duration> {
-        let proof = self.proof.load(Ordering::Acquire);
-        (proof != 0).then(|| Duration::from_nanos(now.as_nanos().saturating_sub(proof)))
+    /// The age of the last sync; `None` before the first.
+    pub fn sync_age(&self, now: Uptime) -> Option<Duration> {
+        let synced_at = self.synced_at.load(Ordering::Acquire);
+        (synced_at != 0).then(|| Duration::from_nanos(now.as_nanos().saturating_sub(synced_at)))
     }
 }
 
-/// The counter of a user and their tokens. Ids that follow each other lie side by side.
-pub fn user_subject(id: i64) -> usize {
+/// The counter of a user and their tokens. Consecutive ids use neighbouring counters.
+pub fn user_key(id: i64) -> usize {
     bucket(id.cast_unsigned())
 }
 
-/// The counter of a token that is not there (yet).
-pub fn unknown_subject(digest: &TokenDigest) -> usize {
+/// The counter of a token that does not exist (yet).
+pub fn unknown_token_key(digest: &TokenDigest) -> usize {
     bucket(digest.prefix())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "fourteen of its bits are wanted")]
 const fn bucket(number: u64) -> usize {
-    number as usize & (SUBJECTS - 1)
+    number as usize & (COUNTERS - 1)
 }

@@ -1,15 +1,15 @@
-//! Ready answers, kept in memory while they are provably fresh.
+//! Cached introspection answers, served only while they are known to be fresh.
 //!
-//! Bounded in bytes, taken from the system as they fill. A hit writes nothing that two workers share. What keeps an
-//! answer from outliving a change is in `freshness.rs`, and `tests/cache/model.rs` searches for an order of events
-//! that gets past it.
+//! The size is bounded in bytes; memory is taken from the system as it fills. A hit writes nothing that two workers
+//! share. `freshness.rs` makes sure that no answer outlives a change, and `tests/cache/model.rs` searches for an order
+//! of events that breaks this.
 
 mod block;
 mod entry;
 mod freshness;
 mod ring;
 
-/// `tests/cache/threads.rs` puts loom's in their place, which try every order.
+/// `tests/cache/threads.rs` replaces these by loom's types, which try every order.
 mod atomic {
     pub use std::sync::atomic::{AtomicU64, Ordering, fence};
 }
@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use atomic::AtomicU64;
 use block::Block;
-pub use freshness::Patience;
-use freshness::{Freshness, unknown_subject, user_subject};
+pub use freshness::Staleness;
+use freshness::{Freshness, unknown_token_key, user_key};
 
 use crate::domain::change::Change;
 use crate::domain::time::{Timestamp, Uptime};
@@ -28,28 +28,28 @@ use crate::domain::token::TokenDigest;
 /// Words of a block with its sequence number: 8 KiB.
 const BLOCK_WORDS: usize = ring::RING_WORDS + 1;
 
-/// Of all memory, one part in so many is for tokens that do not exist, so that a flood of them drives out no other.
+/// One part in this many of the memory is for tokens that do not exist, so that a flood of them evicts no other entry.
 const UNKNOWN_PART: usize = 16;
 
-/// When it is: both clocks, read once a request.
+/// The current time: both clocks, read once a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
     /// For expiries.
     pub time: Timestamp,
-    /// For proofs.
+    /// For the age of the last sync.
     pub uptime: Uptime,
 }
 
-/// How many changes had been heard when a lookup began.
+/// The change number when a lookup began: see `freshness.rs`.
 #[derive(Clone, Copy, Debug)]
-pub struct Born(u64);
+pub struct ChangeSeq(u64);
 
-/// An answer to be kept.
+/// An answer to be cached.
 #[derive(Clone, Copy, Debug)]
-pub struct Keep<'a> {
+pub struct NewEntry<'a> {
     /// Whose token it is; `None` for a token that does not exist.
     pub user_id: Option<i64>,
-    /// Until when it may be answered without a look at the database, changes aside.
+    /// Until when it may be served without asking the database, unless a change invalidates it.
     pub hit_until: Timestamp,
     /// When the token ends.
     pub ends_at: Timestamp,
@@ -59,20 +59,20 @@ pub struct Keep<'a> {
     pub text: &'a [u8],
 }
 
-/// An answer that was kept.
+/// A cached answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct CachedAnswer {
     /// As it was given.
     pub code: u8,
     /// The answer.
     pub text: Vec<u8>,
 }
 
-/// The answers, and what makes them fresh.
+/// The cache, and what keeps it fresh.
 pub struct Cache {
     freshness: Freshness,
-    known: Shelf,
-    unknown: Shelf,
+    known: Segment,
+    unknown: Segment,
 }
 
 impl Cache {
@@ -84,87 +84,88 @@ impl Cache {
         let unknown = if blocks > 1 { blocks.div_ceil(UNKNOWN_PART) } else { 0 };
         Some(Self {
             freshness: Freshness::new(bound, stale_if_error),
-            known: Shelf::new(blocks - unknown)?,
-            unknown: Shelf::new(unknown)?,
+            known: Segment::new(blocks - unknown)?,
+            unknown: Segment::new(unknown)?,
         })
     }
 
-    /// Whether it can keep anything.
+    /// Whether there is memory for any answer.
     #[must_use]
     pub fn is_on(&self) -> bool {
         !self.known.words.is_empty()
     }
 
-    /// What a node knows of the changes heard before it asks the database. The answer goes to [`Cache::keep`] with it.
+    /// The current change number. To be read before the database is asked; the answer goes to [`Cache::insert`] with it.
     #[must_use]
-    pub fn born(&self) -> Born {
-        Born(self.freshness.heard())
+    pub fn change_seq(&self) -> ChangeSeq {
+        ChangeSeq(self.freshness.changes_applied())
     }
 
-    /// Keeps an answer, unless its time is over already. Whether it may be given is decided when it is asked for.
-    pub fn keep(&self, digest: &TokenDigest, born: Born, answer: Keep<'_>) {
-        let (home, subject) = match answer.user_id {
-            Some(id) => (&self.known, user_subject(id)),
-            None => (&self.unknown, unknown_subject(digest)),
+    /// Inserts an answer. Whether it may be served is decided when it is read.
+    pub fn insert(&self, digest: &TokenDigest, change_seq: ChangeSeq, answer: NewEntry<'_>) {
+        let (segment, invalidation_key) = match answer.user_id {
+            Some(id) => (&self.known, user_key(id)),
+            None => (&self.unknown, unknown_token_key(digest)),
         };
-        let Some(block) = home.block(digest) else { return };
-        // When somebody else writes there, this answer is simply not kept.
+        let Some(block) = segment.block(digest) else { return };
+        // If another thread writes to this block, the answer is not cached.
         block.write(|words| {
             ring::insert(words, digest, answer.text, |entry| {
-                entry.set_facts(born.0, subject, answer.code, answer.hit_until, answer.ends_at);
+                entry.set_facts(change_seq.0, invalidation_key, answer.code, answer.hit_until, answer.ends_at);
             });
         });
     }
 
-    /// The answer kept for a digest, if it may be given.
+    /// The cached answer for a digest, if it may be served.
     #[must_use]
-    pub fn get(&self, digest: &TokenDigest, now: Now, patience: Patience) -> Option<Kept> {
-        // First, so that what the proof vouches for is seen below.
-        if !self.freshness.is_proven(patience, now.uptime) {
+    pub fn get(&self, digest: &TokenDigest, now: Now, staleness: Staleness) -> Option<CachedAnswer> {
+        // Checked first, so that all changes before the sync time are visible below.
+        if !self.freshness.is_synced(staleness, now.uptime) {
             return None;
         }
-        self.known.find(digest, now, patience, &self.freshness).or_else(|| {
+        self.known.find(digest, now, staleness, &self.freshness).or_else(|| {
             // Unknown tokens are rare among good ones: the second look costs little.
-            self.unknown.find(digest, now, patience, &self.freshness)
+            self.unknown.find(digest, now, staleness, &self.freshness)
         })
     }
 
-    /// Whether the proof is young enough, and no client has changed since `born`. Without memory for answers too: the few
-    /// clients need none of it.
+    /// Whether the last sync is recent enough, and no client has changed since `change_seq`. Works with the cache off, too,
+    /// because the few clients need none of its memory.
     #[must_use]
-    pub fn clients_stand(&self, born: Born, now: Uptime, patience: Patience) -> bool {
-        self.freshness.is_proven(patience, now) && self.freshness.clients_stand(born.0)
+    pub fn clients_are_current(&self, change_seq: ChangeSeq, now: Uptime, staleness: Staleness) -> bool {
+        self.freshness.is_synced(staleness, now) && self.freshness.clients_are_current(change_seq.0)
     }
 
-    /// Takes a change in: what was looked up before is not given any more. After its commit, before its answer.
+    /// Applies a change: what was looked up before is no longer served. Called after the commit and before the
+    /// response.
     pub fn apply(&self, change: Change) {
         self.freshness.apply(change);
     }
 
-    /// Everything that was committed before `moment` has been applied.
-    pub fn prove(&self, moment: Uptime) {
-        self.freshness.prove(moment);
+    /// Records that every change committed before `moment` has been applied.
+    pub fn mark_synced(&self, moment: Uptime) {
+        self.freshness.mark_synced(moment);
     }
 
-    /// How old the proof is; `None` before the first.
+    /// The age of the last sync; `None` before the first.
     #[must_use]
-    pub fn proof_age(&self, now: Uptime) -> Option<Duration> {
-        self.freshness.proof_age(now)
+    pub fn sync_age(&self, now: Uptime) -> Option<Duration> {
+        self.freshness.sync_age(now)
     }
 
-    /// How many changes were heard.
+    /// How many changes were applied.
     #[must_use]
-    pub fn heard(&self) -> u64 {
-        self.freshness.heard()
+    pub fn changes_applied(&self) -> u64 {
+        self.freshness.changes_applied()
     }
 }
 
-/// Blocks; a digest's own bits choose among them.
-struct Shelf {
+/// A part of the cache: blocks, chosen by bits of the digest.
+struct Segment {
     words: Box<[AtomicU64]>,
 }
 
-impl Shelf {
+impl Segment {
     fn new(blocks: usize) -> Option<Self> {
         // Zeroed pages of the system: they become real memory when they are first written.
         bytemuck::allocation::try_zeroed_slice_box(blocks.checked_mul(BLOCK_WORDS)?).ok().map(|words| Self { words })
@@ -172,21 +173,27 @@ impl Shelf {
 
     fn block(&self, digest: &TokenDigest) -> Option<Block<'_>> {
         let blocks = self.words.len() / BLOCK_WORDS;
-        // Its place among all digests is its place among the blocks.
+        // The digest's position among all digests is its position among the blocks.
         let at = usize::try_from((u128::from(digest.prefix()) * blocks as u128) >> 64).ok()?;
         Block::new(self.words.get(at * BLOCK_WORDS..(at + 1) * BLOCK_WORDS)?)
     }
 
-    fn find(&self, digest: &TokenDigest, now: Now, patience: Patience, freshness: &Freshness) -> Option<Kept> {
+    fn find(
+        &self,
+        digest: &TokenDigest,
+        now: Now,
+        staleness: Staleness,
+        freshness: &Freshness,
+    ) -> Option<CachedAnswer> {
         self.block(digest)?.read(|words| {
             ring::find(words, digest, |entry| {
-                let until = match patience {
-                    Patience::Bound => entry.hit_until(),
-                    Patience::StaleIfError => entry.ends_at(),
+                let until = match staleness {
+                    Staleness::Bound => entry.hit_until(),
+                    Staleness::StaleIfError => entry.ends_at(),
                 };
-                let (subject, code) = entry.subject();
-                let may_be_given = now.time < until && freshness.stands(subject, entry.born());
-                may_be_given.then(|| Kept { code, text: entry.text() })
+                let (invalidation_key, code) = entry.invalidation_key();
+                let may_be_given = now.time < until && freshness.is_current(invalidation_key, entry.change_seq());
+                may_be_given.then(|| CachedAnswer { code, text: entry.text() })
             })
         })?
     }

@@ -11,7 +11,7 @@ const DIRECTORY: usize = 30;
 /// Where the entries begin: behind the head and the directory.
 const FIRST: usize = 1 + DIRECTORY;
 
-/// The longest text of an entry, in bytes. A longer answer is not kept.
+/// The longest text of an entry, in bytes. A longer answer is not cached.
 pub const MAX_TEXT: usize = (RING_WORDS - FIRST) / 2 * 8;
 
 /// Where an entry is: 32 bits of its digest, its first word, its length in words; 0: nowhere.

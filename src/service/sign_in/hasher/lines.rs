@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Error, Job, LONGEST_WAIT};
+use super::{Error, Job, MAX_WAIT};
 use crate::domain::network::Network;
 use crate::domain::time::Stopwatch;
 use crate::service::queue::{Next, Wake};
@@ -21,13 +21,13 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// For so many jobs.
+    /// A queue for so many jobs.
     pub fn new(room: usize) -> Self {
         Self { lines: HashMap::new(), turns: VecDeque::new(), jobs: 0, room }
     }
 
-    /// Puts a job at the end of its network's line; gives the one that it puts out, if there is one, which is to be dropped
-    /// when the lines are no longer locked: whoever waits for it hears so. `idle`: threads that are about to take a job.
+    /// Appends a job to its network's line. Returns the job that it evicts, if any, which must be dropped after the
+    /// lock is released; that informs its caller. `idle`: threads that are about to take a job.
     ///
     /// # Errors
     /// [`Error::Busy`] when there is no room for it.
@@ -38,20 +38,20 @@ impl Lines {
         if own >= share {
             return Err(Error::Busy);
         }
-        let mut put_out = None;
+        let mut evicted = None;
         if self.jobs >= most {
             // With one more each, neither would have fewer than the other.
             let longest = self.longest().filter(|(_, length)| *length > own + 1).ok_or(Error::Busy)?;
-            put_out = self.put_out(longest.0);
+            evicted = self.evict(longest.0);
         }
         self.put(from, job);
-        Ok(put_out)
+        Ok(evicted)
     }
 
     /// The next job that somebody still waits for.
     pub fn pop(&mut self) -> Next<Job> {
         while let Some((waiting, job)) = self.next() {
-            if waiting.elapsed() < LONGEST_WAIT && !job.is_abandoned() {
+            if waiting.elapsed() < MAX_WAIT && !job.is_abandoned() {
                 return Next::Take(job, Wake::None);
             }
         }
@@ -86,7 +86,7 @@ impl Lines {
     }
 
     /// Takes the newest job of a network that has more than one.
-    fn put_out(&mut self, network: Network) -> Option<Job> {
+    fn evict(&mut self, network: Network) -> Option<Job> {
         let (_, job) = self.lines.get_mut(&network)?.pop_back()?;
         self.jobs -= 1;
         Some(job)
@@ -156,13 +156,13 @@ mod tests {
         waiting.push(("d1", push(&mut lines, 4, "d1").unwrap()));
         assert!(matches!(push(&mut lines, 5, "e1"), Err(Error::Busy)), "all have one");
         assert!(matches!(push(&mut lines, 4, "d2"), Err(Error::Busy)), "one more would be no fairer");
-        let put_out: Vec<&str> = waiting
+        let evicted: Vec<&str> = waiting
             .iter_mut()
             .filter_map(|(name, answer)| answer.try_recv().err().map(|error| (*name, error)))
             .filter(|(_, error)| *error == oneshot::error::TryRecvError::Closed)
             .map(|(name, _)| name)
             .collect();
-        assert_eq!(put_out, ["a2", "b2"], "the newest of each");
+        assert_eq!(evicted, ["a2", "b2"], "the newest of each");
         let mut order: Vec<String> = std::iter::from_fn(|| pop(&mut lines)).collect();
         order.sort();
         assert_eq!(order, ["a1", "b1", "c1", "d1"]);

@@ -1,9 +1,10 @@
-//! Password hashing on a pool of its own: a few threads of low priority, so that introspection wins the CPU,
-//! and a bounded queue, so that a flood of logins is refused rather than piled up, in which no network keeps others out.
+//! Password hashing on a thread pool of its own: a few threads of low priority, so that introspection gets the CPU, and
+//! a bounded queue, so that a flood of logins is refused instead of piling up. No network can keep the others out of
+//! the queue.
 //!
-//! A thread of the least priority is put aside for long, whatever it holds just then. So the hashing threads share no
-//! lock with those who answer requests: each has a porter, a thread of ordinary priority that fetches its work from the
-//! queue and gives the answers. Without the porters introspection waited for hundreds of milliseconds.
+//! A thread of the lowest priority may be suspended for long while it holds a lock. So hashing threads share no lock
+//! with the threads that answer requests: each has a dispatcher, a thread of normal priority that takes its work from
+//! the queue and sends the results. Without dispatchers, introspection waited for hundreds of milliseconds.
 
 mod lines;
 mod worker;
@@ -20,10 +21,10 @@ use crate::domain::password::{HashFault, HashPolicy, Password, PasswordHash, Wor
 use crate::service::Error;
 use crate::service::queue::{CloseOnDrop, Queue, Wake};
 use lines::Lines;
-use worker::{Porter, Worker};
+use worker::{Dispatcher, Worker};
 
 /// A login that has waited this long is refused: its client has most likely given up.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// How the pool is built.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +41,8 @@ pub struct HasherOptions {
 pub struct Check {
     /// What it is checked against, if there is anything.
     pub stored: Option<PasswordHash>,
-    /// What it is checked against, for the time it takes, where no work is done for `stored`: so time does not tell
-    /// whether there is such a user.
+    /// Checked instead if there is no `stored` hash, or no work is done for it, so that the time does not reveal
+    /// whether the user exists.
     pub dummy: PasswordHash,
     /// As it was sent.
     pub password: Password,
@@ -83,17 +84,17 @@ impl Hasher {
         let (max_memory_kib, close) = (options.policy.max_memory_kib, Arc::new(CloseOnDrop(Arc::clone(&queue))));
         let hasher = Self { queue: Arc::clone(&queue), dummy, max_memory_kib, _close: close };
         for number in 0..options.threads {
-            // Of a fixed size, so that a hashing thread asks nobody for memory: the allocator has locks, too.
+            // Bounded channels, so that a hashing thread never allocates: the allocator has locks, too.
             let ((work, jobs), (done, answers)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
             let mut worker = Worker { jobs, done, policy: options.policy, workspace: Workspace::default() };
             std::thread::Builder::new().name(format!("hasher-{number}")).spawn(move || worker.run())?;
-            let porter = Porter { queue: Arc::clone(&queue), work, answers };
-            std::thread::Builder::new().name(format!("porter-{number}")).spawn(move || porter.run())?;
+            let dispatcher = Dispatcher { queue: Arc::clone(&queue), work, answers };
+            std::thread::Builder::new().name(format!("dispatcher-{number}")).spawn(move || dispatcher.run())?;
         }
         Ok(hasher)
     }
 
-    /// A hash of nothing with today's cost.
+    /// The dummy hash of today's cost.
     pub const fn dummy(&self) -> &PasswordHash {
         &self.dummy
     }
@@ -103,7 +104,7 @@ impl Hasher {
         self.max_memory_kib
     }
 
-    /// Checks a password. `from`: the address that it is done for.
+    /// Checks a password, for a client at the address `from`.
     ///
     /// # Errors
     /// [`Error::Busy`] when too many wait already.
@@ -113,7 +114,7 @@ impl Hasher {
         answer.await.map_err(|_| Error::Busy)
     }
 
-    /// Hashes a new password with today's cost. `from`: the address that it is done for.
+    /// Hashes a new password with today's cost, for a client at the address `from`.
     ///
     /// # Errors
     /// [`Error::Busy`] when too many wait already.
@@ -176,7 +177,7 @@ mod tests {
         runtime.block_on(async {
             for _ in 0..3 {
                 assert!(matches!(hasher.hash(password(), None).await, Err(Error::Busy)));
-                let after = tokio::time::timeout(LONGEST_WAIT, hasher.verify(nobody(), None)).await;
+                let after = tokio::time::timeout(MAX_WAIT, hasher.verify(nobody(), None)).await;
                 assert!(matches!(after, Ok(Ok(Checked::Wrong))), "{after:?}");
             }
         });

@@ -1,4 +1,5 @@
-//! Two threads for each hash under way: one of low priority that computes, one of ordinary priority that serves it.
+//! Two threads for each hash computation: one of low priority that computes, and a dispatcher of normal priority that
+//! serves it.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -9,26 +10,26 @@ use super::lines::Lines;
 use super::{Check, Checked, Job};
 use crate::domain::password::{self, HashPolicy, Password, PasswordHash, Verdict, Workspace};
 use crate::service::queue::Queue;
-use crate::service::threads::unharmed;
+use crate::service::threads::catch_panic;
 
-/// The nice value of hashing threads: the least there is, for at 10 introspection still waited for them by milliseconds.
+/// The nice value of hashing threads, the lowest priority: at 10, introspection still waited for milliseconds.
 const NICE: i32 = 19;
 
-/// Between the queue and one hashing thread, at ordinary priority.
-pub struct Porter {
+/// Takes jobs from the queue for one hashing thread, and sends the results; at normal priority.
+pub struct Dispatcher {
     pub queue: Arc<Queue<Lines>>,
     pub work: SyncSender<Job>,
     pub answers: Receiver<Option<Done>>,
 }
 
-impl Porter {
-    /// Until the queue is closed.
+impl Dispatcher {
+    /// Runs until the queue is closed.
     pub fn run(&self) {
         while let Some(job) = self.queue.take(Lines::pop) {
             let answer = self.work.send(job).map(|()| self.answers.recv());
             match answer {
-                Ok(Ok(Some(done))) => done.tell(),
-                // It panicked, and has said so. Whoever waits is told to come again.
+                Ok(Ok(Some(done))) => done.send_reply(),
+                // The job panicked, which is logged. Its caller is refused as busy.
                 Ok(Ok(None)) => {}
                 _ => return log::error!("a hashing thread has ended"),
             }
@@ -36,15 +37,15 @@ impl Porter {
     }
 }
 
-/// A job that was done. What it was done with comes along: memory, too, is given back at ordinary priority.
+/// A finished job. It carries its input along, so that memory, too, is freed at normal priority.
 pub enum Done {
     Verified { checked: Checked, reply: oneshot::Sender<Checked>, _with: Check },
     Hashed { hash: PasswordHash, reply: oneshot::Sender<PasswordHash>, _with: Password },
 }
 
 impl Done {
-    fn tell(self) {
-        // Nobody listening any more is no fault of the work.
+    fn send_reply(self) {
+        // The caller may be gone; that is no error.
         match self {
             Self::Verified { checked, reply, .. } => drop(reply.send(checked)),
             Self::Hashed { hash, reply, .. } => drop(reply.send(hash)),
@@ -61,15 +62,16 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Until its porter is gone.
+    /// Runs until its dispatcher has ended.
     pub fn run(&mut self) {
         // On Linux this is the calling thread's own priority.
         if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-            log::debug!("a hashing thread keeps its priority: {error}");
+            log::debug!("cannot lower the priority of a hashing thread: {error}");
         }
-        // Its memory is kept for the next hash: the allocator makes no use of such blocks once they are given back.
+        // The workspace is reused for the next hash, because the allocator makes poor use of such large blocks once
+        // they are freed.
         while let Ok(job) = self.jobs.recv() {
-            let done = unharmed(|| self.work(job));
+            let done = catch_panic(|| self.work(job));
             if done.is_none() {
                 self.workspace = Workspace::default();
             }

@@ -1,7 +1,7 @@
-//! The door that every request comes through and every answer leaves by, before the fast lane and the application: what
-//! belongs to the connection and not to the request is done here.
+//! The outermost layer, before the fast lane and the application: what concerns the connection and not the single
+//! request.
 
-mod rest;
+mod unread_body;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,25 +18,25 @@ use actix_web::web::Bytes;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{StreamExt, unfold};
 
-use super::connection::{Connection, UnderWay};
-use rest::{Rest, content_length, may_come_late, shared};
+use super::connection::{Connection, InFlight};
+use unread_body::{UnreadBody, content_length, may_arrive_later, share_body};
 
-/// Under HTTPS of our own, browsers are told to come back by it for a year.
+/// `Strict-Transport-Security` under jeton's own HTTPS: one year.
 pub const HSTS: &str = "max-age=31536000";
 
-/// Makes the door before an application, for each worker its own.
-pub struct Front<F> {
+/// A factory: puts a [`OuterService`] before the application, one for each worker.
+pub struct OuterLayer<F> {
     inner: F,
 }
 
-impl<F: ServiceFactory<Request>> Front<F> {
+impl<F: ServiceFactory<Request>> OuterLayer<F> {
     /// Before `inner`.
     pub fn new(inner: impl IntoServiceFactory<F, Request>) -> Self {
         Self { inner: inner.into_factory() }
     }
 }
 
-/// What is behind the door answers so.
+/// An answer of the inner service.
 pub trait Boxed {
     /// The answer, whatever its body is.
     fn boxed(self) -> Response<BoxBody>;
@@ -54,7 +54,7 @@ impl<B: MessageBody + 'static> Boxed for ServiceResponse<B> {
     }
 }
 
-impl<F> ServiceFactory<Request> for Front<F>
+impl<F> ServiceFactory<Request> for OuterLayer<F>
 where
     F: ServiceFactory<Request, Config = AppConfig, Error = actix_web::Error>,
     F::Response: Boxed + Unpin,
@@ -66,24 +66,24 @@ where
     type Response = Response<Answer>;
     type Error = actix_web::Error;
     type Config = AppConfig;
-    type Service = Door<F::Service>;
+    type Service = OuterService<F::Service>;
     type InitError = F::InitError;
     type Future = LocalBoxFuture<'static, Result<Self::Service, F::InitError>>;
 
     fn new_service(&self, config: AppConfig) -> Self::Future {
         let is_https = config.secure();
         let inner = self.inner.new_service(config);
-        Box::pin(async move { Ok(Door { inner: inner.await?, is_https }) })
+        Box::pin(async move { Ok(OuterService { inner: inner.await?, is_https }) })
     }
 }
 
-/// The door of one worker, and what is behind it.
-pub struct Door<S> {
+/// The outermost layer of one worker, and the inner service.
+pub struct OuterService<S> {
     inner: S,
     is_https: bool,
 }
 
-impl<S> ActixService<Request> for Door<S>
+impl<S> ActixService<Request> for OuterService<S>
 where
     S: ActixService<Request, Error = actix_web::Error>,
     S::Response: Boxed + Unpin,
@@ -91,14 +91,14 @@ where
 {
     type Response = Response<Answer>;
     type Error = actix_web::Error;
-    type Future = Passage<S::Future, S::Response>;
+    type Future = OuterFuture<S::Future, S::Response>;
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&self, mut request: Request) -> Self::Future {
-        let under_way = request.conn_data::<Arc<Connection>>().map(Connection::begin);
+        let in_flight = request.conn_data::<Arc<Connection>>().map(Connection::begin_request);
         let is_websocket = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");
         let offers_websocket = request.head().headers().get_all(UPGRADE).any(is_websocket);
         let offers_upgrade = offers_websocket || request.head().upgrade();
@@ -106,26 +106,26 @@ where
             request = with_its_own_length(request);
         }
         let has_body = !matches!(request.payload(), Payload::None);
-        let rest = if has_body && may_come_late(&request) {
+        let rest = if has_body && may_arrive_later(&request) {
             let rest;
-            (request, rest) = shared(request);
+            (request, rest) = share_body(request);
             Some(rest)
         } else {
             None
         };
-        Passage {
+        OuterFuture {
             answer: self.inner.call(request),
             early: if has_body { Early::Possible } else { Early::No },
             is_https: self.is_https,
             offers_upgrade,
             rest,
-            under_way,
+            in_flight,
         }
     }
 }
 
-/// actix takes all that follows a head with `Upgrade: websocket` for the body. The offer is not taken up here, so the body
-/// is as long as the head says.
+/// Limits the body to the length in the head. After `Upgrade: websocket` actix takes everything that follows for the
+/// body, but jeton accepts no upgrade.
 fn with_its_own_length(mut request: Request) -> Request {
     if request.head().headers().contains_key(TRANSFER_ENCODING) {
         return request;
@@ -149,26 +149,26 @@ fn with_its_own_length(mut request: Request) -> Request {
     request.replace_payload(Payload::from(body)).0
 }
 
-/// Whether an answer may be there before its request's body.
+/// Whether an answer may be ready before its request's body has been read.
 enum Early<R> {
     No,
     Possible,
-    /// It was, and waits for a body that comes along with its head to be taken in: so that the connection, of which actix
-    /// would have to throw the rest away, can go on.
+    /// It was ready early, and waits until the part of the body that is on its way has been read. Otherwise actix would
+    /// have to close the connection.
     Waits(R),
 }
 
-/// A request on its way to its answer.
-pub struct Passage<F, R> {
+/// The future of an answer.
+pub struct OuterFuture<F, R> {
     answer: F,
     early: Early<R>,
     is_https: bool,
     offers_upgrade: bool,
-    rest: Option<Rest>,
-    under_way: Option<UnderWay>,
+    rest: Option<UnreadBody>,
+    in_flight: Option<InFlight>,
 }
 
-impl<F, R> Future for Passage<F, R>
+impl<F, R> Future for OuterFuture<F, R>
 where
     F: Future<Output = Result<R, actix_web::Error>> + Unpin,
     R: Boxed + Unpin,
@@ -198,29 +198,29 @@ where
             }
         };
         let mut answer = answer.boxed();
-        let under_way = self.under_way.take();
-        // Whoever offered it would wait for another protocol, and actix keeps no such connection.
-        // And it would read the rest of a body without a length, however long.
+        let in_flight = self.in_flight.take();
+        // A client that offered an upgrade waits for another protocol, and actix keeps no such connection. And actix
+        // would read the rest of a chunked body, however long.
         let is_unread = self.rest.take().is_some_and(|rest| rest.is_cut_short());
-        if self.offers_upgrade || is_unread || under_way.as_ref().is_some_and(UnderWay::is_last) {
+        if self.offers_upgrade || is_unread || in_flight.as_ref().is_some_and(InFlight::is_last) {
             answer.head_mut().set_connection_type(ConnectionType::Close);
         }
         if self.is_https {
             answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
         }
-        Poll::Ready(Ok(answer.map_body(|_, body| Answer { body, piece: Bytes::new(), _under_way: under_way })))
+        Poll::Ready(Ok(answer.map_body(|_, body| Answer { body, piece: Bytes::new(), _in_flight: in_flight })))
     }
 }
 
-/// What actix is handed of an answer at once: it copies all of it, whether the client reads or not.
+/// How much of an answer actix gets at once: actix copies all that it gets, whether the client reads or not.
 const SLICE: usize = 16 * 1024;
 
-/// The body of an answer; its request is under way until all of it is written.
+/// The body of an answer. Its request is in progress until all of it is written.
 pub struct Answer {
     body: BoxBody,
-    /// What the body gave and was not handed on.
+    /// A piece of the body that actix did not get yet.
     piece: Bytes,
-    _under_way: Option<UnderWay>,
+    _in_flight: Option<InFlight>,
 }
 
 impl MessageBody for Answer {

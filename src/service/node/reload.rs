@@ -1,17 +1,17 @@
-//! What changes under a service that runs: where its database is, and under which keys it seals.
+//! What can change while the service runs: where its database is, and the secret keys.
 
 use crate::domain::database_url::DatabaseUrl;
 use crate::service::Node;
 use crate::store::{MetaKey, StoreError};
 
 impl Node {
-    /// How many times somebody who needed a connection got none.
+    /// How many times no connection could be had.
     #[must_use]
     pub fn failed_connections(&self) -> u64 {
         self.database.store.failed_connections()
     }
 
-    /// From now on the database is reached by this URL, if it is there; says whether that is news. Waits for the database.
+    /// Connects to this URL from now on, if the database is there. Returns whether the URL is new. Blocks the thread.
     ///
     /// # Errors
     /// [`StoreError`], and the URL stays as it was: when nothing answers there, or another database.
@@ -20,17 +20,17 @@ impl Node {
         if store.leads_to(url)? {
             return Ok(false);
         }
-        let there = store.elsewhere(url)?;
+        let there = store.with_url(url)?;
         there.require_schema()?;
-        // Each database has one of its own, and takes it along wherever it goes.
+        // Each database has its own name key, which moves with it.
         if !self.sign_in.counted.is_of(there.meta(MetaKey::NameKey)?.as_deref()) {
-            return Err(StoreError::Unusable(format!("{url} is another database; that takes a restart")));
+            return Err(StoreError::Unusable(format!("{url} is another database, which requires a restart")));
         }
         store.move_to(url);
         Ok(true)
     }
 
-    /// Which database this was when it was opened.
+    /// The URL that the store was opened with.
     #[must_use]
     pub fn database_url(&self) -> &DatabaseUrl {
         self.database.store.url()

@@ -27,7 +27,7 @@ pub struct ListQuery {
 #[derive(Serialize, ToSchema)]
 #[schema(description = "A page of a list.")]
 pub struct Answer<T> {
-    /// Of all pages.
+    /// The number of items on all pages.
     #[schema(example = 1)]
     count: i64,
     /// The next page's URL.
@@ -41,7 +41,7 @@ pub struct Answer<T> {
 
 impl ListQuery {
     /// # Errors
-    /// 404 for a page that cannot be.
+    /// 404 for a page number that is not valid.
     pub fn of(request: &HttpRequest) -> Result<Self, HttpError> {
         let query = Query::of(request);
         let size = query.get("page_size").trim().parse::<u32>().ok().filter(|size| *size > 0);

@@ -1,18 +1,18 @@
-//! What a form says of a user, new or known.
+//! The form of a user, new or existing.
 
 use super::form::{Form, FormFaults};
-use super::parts::Field;
+use super::widgets::Field;
 use crate::domain::profile::{Profile, ProfileField, ProfilePatch};
 use crate::domain::user::{User, UserChange};
 
-/// What comes back from a line of text that is sent as it was shown.
-fn sent_back(text: &str) -> String {
+/// A text as it comes back when a form is submitted unchanged.
+fn as_submitted(text: &str) -> String {
     text.replace(['\r', '\n'], "").trim().to_owned()
 }
 
-/// The fields of an account.
+/// The fields of the form.
 #[derive(Clone, Default)]
-pub struct Account {
+pub struct UserForm {
     pub username: String,
     pub profile: Profile,
     pub groups: Vec<String>,
@@ -20,8 +20,8 @@ pub struct Account {
     pub is_superuser: bool,
 }
 
-impl Account {
-    /// As it is.
+impl UserForm {
+    /// Filled in from a user.
     pub fn of(user: &User) -> Self {
         Self {
             username: user.username.clone(),
@@ -32,23 +32,25 @@ impl Account {
         }
     }
 
-    /// As it is wanted.
+    /// As submitted.
     pub fn wanted(form: &Form) -> Self {
         Self {
             username: form.text("username"),
             profile: Profile::from_fn(|field| form.text(field.name())),
             groups: form.lines("groups"),
-            is_staff: form.ticked("is_staff"),
-            is_superuser: form.ticked("is_superuser"),
+            is_staff: form.is_checked("is_staff"),
+            is_superuser: form.is_checked("is_superuser"),
         }
     }
 
-    /// What of it is not as this user is, and was shown, with all else left as it is. What an import brought need not
-    /// survive a form: browsers drop line ends, and we drop blanks round a text. To save it must not be to change it.
+    /// The fields that differ from the user as it was shown; all others are left alone. Imported text may not survive a
+    /// form, because browsers drop line ends and we trim white space. Saving an unchanged form must not change the
+    /// user.
     pub fn changes_of(self, user: &User) -> UserChange {
-        let new = |sent: &String, known: &str| (*sent != sent_back(known)).then(|| sent.clone());
+        let new = |sent: &String, known: &str| (*sent != as_submitted(known)).then(|| sent.clone());
         let shown: Vec<&str> = user.groups.iter().flat_map(|group| group.lines()).map(str::trim).collect();
-        let group = |sent: String| user.groups.iter().find(|known| sent_back(known) == sent).cloned().unwrap_or(sent);
+        let group =
+            |sent: String| user.groups.iter().find(|known| as_submitted(known) == sent).cloned().unwrap_or(sent);
         UserChange {
             username: new(&self.username, &user.username),
             profile: ProfilePatch::from_fn(|field| new(self.profile.get(field), user.profile.get(field))),
@@ -57,17 +59,18 @@ impl Account {
         }
     }
 
-    /// The name's field.
+    /// The field for the username.
     pub fn name_field(&self, faults: &FormFaults) -> Field {
         let hint = "150 characters or fewer: letters, digits and @ . + - _";
         Field::text("username", "Username", &self.username).required().hint(hint).with(faults)
     }
 
-    /// The fields that may stay empty.
+    /// The optional fields.
     pub fn other_fields(&self, faults: &FormFaults) -> Vec<Field> {
         let profile = ProfileField::ALL
             .map(|field| Field::text(field.name(), field.label(), self.profile.get(field)).with(faults));
-        let groups = Field::lines("groups", "Groups", &self.groups).hint("One a line; a new name makes a new group");
+        let groups =
+            Field::lines("groups", "Groups", &self.groups).hint("One per line; a new name creates a new group");
         profile.into_iter().chain([groups.with(faults)]).collect()
     }
 }

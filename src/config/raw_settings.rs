@@ -1,4 +1,5 @@
-//! What was said of each setting: flags, the environment, `.env`, files. The only reader of the environment.
+//! The raw text of each setting and its source: a flag, the environment, `.env`, a file. The only reader of the
+//! environment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,10 +12,10 @@ use super::setting::{Kind, Setting};
 use super::{Config, ConfigError, exposed};
 use crate::domain::database_url::DatabaseUrl;
 
-/// Where a value came from; a later one wins.
+/// Where a value came from. A later variant overrides an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// Nobody said anything.
+    /// The setting's default.
     Default,
     /// The file `.env` in the working directory.
     DotEnv,
@@ -35,35 +36,35 @@ impl fmt::Display for Source {
     }
 }
 
-/// Why a URL with a password is refused where arguments stand.
-pub const PASSWORD_IN_ARGUMENT: &str = "arguments stand in the list of processes, so a password must not be one";
+/// Why a URL with a password is refused as an argument.
+pub const PASSWORD_IN_ARGUMENT: &str = "arguments are visible in the process list, so a password must not be one";
 
-/// What was said of each setting, before it is checked.
+/// The raw text of each setting, before it is checked.
 #[derive(Debug)]
-pub struct Given {
+pub struct RawSettings {
     settings: Vec<Setting>,
     pub(super) texts: Texts,
     pub(super) faults: Vec<String>,
-    /// The files that values were read from, by the names that name them.
+    /// The files that values were read from: the name of the `_FILE` setting and the path.
     files: Vec<(String, String)>,
 }
 
-/// The process's environment; what is not Unicode is kept out of names and refused in values.
+/// The process's environment. A name that is not Unicode is ignored, a value that is not is refused.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
 pub fn environment() -> Vec<(OsString, OsString)> {
     std::env::vars_os().collect()
 }
 
-/// The user who runs this process, for the audit log. Where nobody logged in, in a container or under a timer, the
-/// environment does not say it; the system's list of users may.
+/// The user who runs this process, for the audit log: from the environment, or from /etc/passwd if the environment does
+/// not say it, as in a container or under a timer.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
 pub fn os_user() -> String {
-    let said = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    let found = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
     let uid = rustix::process::getuid().as_raw();
     let listed = || name_of(uid, &String::from_utf8_lossy(&std::fs::read("/etc/passwd").ok()?));
-    said.or_else(listed).unwrap_or_else(|| format!("uid {uid}"))
+    found.or_else(listed).unwrap_or_else(|| format!("uid {uid}"))
 }
 
 /// A user's name in the lines of passwd(5): `name:password:uid:...`
@@ -75,7 +76,7 @@ fn name_of(uid: u32, users: &str) -> Option<String> {
     })
 }
 
-impl Given {
+impl RawSettings {
     /// Gathers flags (by setting or `_FILE` name), the environment, and the lines of `.env` if there is one.
     /// A flag wins over the environment, and that over `.env`.
     #[must_use]
@@ -84,48 +85,49 @@ impl Given {
         let is_ours = |name: &str| {
             settings.iter().any(|setting| setting.name == name || setting.file_name().as_deref() == Some(name))
         };
-        let mut given = Self { settings: settings.clone(), texts: Texts::new(), faults: Vec::new(), files: Vec::new() };
-        let mut said: BTreeMap<String, (String, Source)> = BTreeMap::new();
-        for (name, value) in given.read_dot_env(dot_env) {
-            said.insert(name, (value, Source::DotEnv));
+        let mut raw = Self { settings: settings.clone(), texts: Texts::new(), faults: Vec::new(), files: Vec::new() };
+        let mut found: BTreeMap<String, (String, Source)> = BTreeMap::new();
+        for (name, value) in raw.read_dot_env(dot_env) {
+            found.insert(name, (value, Source::DotEnv));
         }
         for (name, value) in environment {
             let Some(name) = name.to_str() else { continue };
             match value.to_str() {
                 Some(value) if !is_ours(name) && is_service_link(name, value) => {}
-                Some(value) => drop(said.insert(name.to_owned(), (value.to_owned(), Source::Environment))),
-                None if is_ours(name) => given.faults.push(format!("{name}: it is not UTF-8")),
+                Some(value) => drop(found.insert(name.to_owned(), (value.to_owned(), Source::Environment))),
+                None if is_ours(name) => raw.faults.push(format!("{name}: it is not UTF-8")),
                 None => {}
             }
         }
         for (name, value) in flags {
             if name == "DATABASE_URL" && DatabaseUrl::parse(value).is_ok_and(|url| url.has_password()) {
-                given.faults.push(format!(
+                raw.faults.push(format!(
                     "DATABASE_URL: {PASSWORD_IN_ARGUMENT}; give the URL in the environment or in a file that \
                      DATABASE_URL_FILE names, or the password in PGPASSWORD or ~/.pgpass"
                 ));
             }
-            said.insert(name.clone(), (value.clone(), Source::Flag));
+            found.insert(name.clone(), (value.clone(), Source::Flag));
         }
-        // An empty variable is as good as none, as compose files write it; an empty database is a mistake.
-        said.retain(|name, (value, _)| !value.is_empty() || name == "DATABASE_URL");
-        for name in said.keys().filter(|name| name.starts_with("JETON_") && !is_ours(name)) {
-            given.faults.push(format!("{name}: there is no such setting; `jeton config` lists all of them"));
+        // An empty variable counts as unset, as compose files write it. An empty DATABASE_URL is a mistake and is
+        // refused.
+        found.retain(|name, (value, _)| !value.is_empty() || name == "DATABASE_URL");
+        for name in found.keys().filter(|name| name.starts_with("JETON_") && !is_ours(name)) {
+            raw.faults.push(format!("{name}: there is no such setting; `jeton config` lists all of them"));
         }
         for setting in settings {
-            given.settle(setting, &said);
+            raw.resolve(setting, &found);
         }
-        given
+        raw
     }
 
-    fn settle(&mut self, setting: Setting, said: &BTreeMap<String, (String, Source)>) {
-        let direct = said.get(setting.name);
+    fn resolve(&mut self, setting: Setting, found: &BTreeMap<String, (String, Source)>) {
+        let direct = found.get(setting.name);
         let file_name = setting.file_name();
-        let file = file_name.as_ref().and_then(|name| said.get(name));
+        let file = file_name.as_ref().and_then(|name| found.get(name));
         let value = match (direct, file) {
             (None, None) => (setting.default.to_owned(), Source::Default),
             (Some(value), None) => value.clone(),
-            // The stronger of two sources wins; two of equal strength contradict each other.
+            // The setting or its `_FILE`, whichever has the higher source. Two from the same source are an error.
             (Some(value), Some((_, source))) if value.1 > *source => value.clone(),
             (Some((_, source)), Some((_, of_file))) if source == of_file => {
                 let file_name = file_name.unwrap_or_default();
@@ -180,18 +182,18 @@ impl Given {
         lines.collect()
     }
 
-    /// What to say of files with secrets to which others have access.
+    /// Warnings about secret files that other users can read or write.
     #[must_use]
     pub fn exposed_files(&self) -> Vec<String> {
         let tls_key = self.texts.get("JETON_TLS_KEY").map(|(path, _)| ("JETON_TLS_KEY", path.as_str()));
         let files = self.files.iter().map(|(name, path)| (name.as_str(), path.as_str()));
-        files.chain(tls_key).filter_map(|(name, path)| Some(format!("{name}: {}", exposed::fault(path)?))).collect()
+        files.chain(tls_key).filter_map(|(name, path)| Some(format!("{name}: {}", exposed::warning(path)?))).collect()
     }
 
-    /// Checks everything.
+    /// Checks all settings.
     ///
     /// # Errors
-    /// All faults at once, each with the name of its setting.
+    /// All faults together, each with the name of its setting.
     pub fn check(&self) -> Result<Config, ConfigError> {
         let mut reader = Reader::new(&self.texts);
         let config = Config::read(&mut reader);

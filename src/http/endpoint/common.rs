@@ -1,4 +1,4 @@
-//! What operations share: headers, ways to say who one is, kinds of fields.
+//! What operations share: headers, security schemes, kinds of fields.
 
 use serde_json::json;
 use utoipa::PartialSchema;
@@ -10,13 +10,13 @@ use utoipa::openapi::{KnownFormat, ObjectBuilder, Ref, RefOr, Schema, SchemaForm
 pub const JSON: &str = "application/json";
 pub const FORM: &str = "application/x-www-form-urlencoded";
 pub const MULTIPART: &str = "multipart/form-data";
-/// What every body may be.
+/// The media types of most bodies.
 pub const BODIES: &[&str] = &[JSON, FORM];
 
-/// DRF's sentence of a 403.
+/// DRF's message of a 403.
 pub const PERMISSION: &str = "You do not have permission to perform this action.";
 
-/// A header of answers.
+/// A response header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
     RequestId,
@@ -25,12 +25,12 @@ pub enum Header {
     TokenChallenge,
     ClientChallenge,
     RetryAfter,
-    /// Of forward-auth, by its name.
+    /// An identity header of forward-auth, by its name.
     Identity(&'static str),
 }
 
 impl Header {
-    /// Those that any document has.
+    /// The headers that many operations share.
     pub const SHARED: [Self; 6] =
         [Self::RequestId, Self::Allow, Self::NoStore, Self::TokenChallenge, Self::ClientChallenge, Self::RetryAfter];
 
@@ -64,43 +64,43 @@ impl Header {
         let (schema, text, example) = match self {
             Self::RequestId => (
                 text().pattern(Some("^[A-Za-z0-9._-]{1,128}$")),
-                "The request's name in the log: the caller's own `X-Request-Id` if it is a sane one.",
+                "The request's id in the log: the caller's own `X-Request-Id` if it is valid.",
                 json!("f3b1c9a07d5e4e3f9a0b1c2d3e4f5a6b"),
             ),
             Self::Allow => (text(), "The methods of the path.", json!("GET, POST, HEAD, OPTIONS")),
             Self::NoStore => {
-                (text().enum_values(Some(["no-store"])), "The answer is kept by nobody.", json!("no-store"))
+                (text().enum_values(Some(["no-store"])), "The answer must not be cached.", json!("no-store"))
             }
             Self::TokenChallenge => (text(), "The first of `JETON_AUTH_KEYWORDS`.", json!("Token")),
             Self::ClientChallenge => {
                 let text = "`Basic realm=\"jeton\"`; for a bad token the first of `JETON_AUTH_KEYWORDS`.";
                 (self::text(), text, json!("Basic realm=\"jeton\""))
             }
-            Self::RetryAfter => (integer().minimum(Some(1)), "Seconds until another try is worth it.", json!(1)),
+            Self::RetryAfter => (integer().minimum(Some(1)), "Seconds to wait before the next try.", json!(1)),
             Self::Identity(_) => {
-                (text(), "Empty when there is none; percent-encoded where a header needs it.", json!(""))
+                (text(), "Empty if there is no value; percent-encoded where a header needs it.", json!(""))
             }
         };
         HeaderBuilder::new().schema(Some(schema)).description(Some(text)).example(Some(example)).build()
     }
 }
 
-/// `x-auth-user` with capitals, and this between its words.
+/// `x-auth-user` with capitals, and `between` between its words.
 fn words(name: &str, between: &str) -> String {
     let words: Vec<String> = name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
     words.join(between)
 }
 
-/// A way to say who one is.
+/// A security scheme.
 #[derive(Clone, Copy, Debug)]
 pub enum Security {
     /// `Authorization: Bearer <key>`, which every tool knows how to send.
     Bearer,
-    /// `Authorization: Token <key>`, DRF's keyword, which HTTP's registry of schemes does not have.
+    /// `Authorization: Token <key>`, DRF's keyword, which is not a registered HTTP scheme.
     Token,
     /// A client's id and secret, by HTTP Basic.
     Client,
-    /// Nothing beside the body.
+    /// Credentials in the body, or none.
     None,
 }
 
@@ -126,12 +126,12 @@ impl Security {
             Self::Token => {
                 let text = "A token's key in DRF's form: the value is `Token <key>`, keyword and all. \
                             `JETON_AUTH_KEYWORDS` may name other keywords, and `JETON_KEY_HEADERS` other headers, \
-                            of which the whole value is the key.";
+                            whose whole value is the key.";
                 SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("Authorization", text)))
             }
             Self::Client | Self::None => {
                 let text = "A client's id and secret, each form-encoded first (RFC 6749 section 2.3.1). \
-                            `client_id` and `client_secret` in the body do as well; both at once must say the same.";
+                            `client_id` and `client_secret` in the body work as well; both at once must agree.";
                 let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(text));
                 SecurityScheme::Http(basic.build())
             }
@@ -157,11 +157,11 @@ pub fn fields() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Object)
 }
 
-/// What utoipa says as `allOf` of parts without names, those that are flattened into a struct and then the struct itself, is
+/// What utoipa says as `allOf` of common without names, those that are flattened into a struct and then the struct itself, is
 /// one object.
 pub fn one_object(schema: RefOr<Schema>) -> RefOr<Schema> {
     let RefOr::T(Schema::AllOf(all)) = &schema else { return schema };
-    let Some((own, flattened)) = nameless(&schema).and_then(|mut parts| Some((parts.pop()?, parts))) else {
+    let Some((own, flattened)) = nameless(&schema).and_then(|mut common| Some((common.pop()?, common))) else {
         return schema;
     };
     let mut whole = own.clone();
@@ -178,7 +178,7 @@ fn nameless(schema: &RefOr<Schema>) -> Option<Vec<&Object>> {
     match schema {
         RefOr::T(Schema::Object(object)) => Some(vec![object]),
         RefOr::T(Schema::AllOf(all)) => {
-            all.items.iter().map(nameless).collect::<Option<Vec<_>>>().map(|parts| parts.concat())
+            all.items.iter().map(nameless).collect::<Option<Vec<_>>>().map(|common| common.concat())
         }
         _ => None,
     }

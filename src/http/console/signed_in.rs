@@ -1,4 +1,4 @@
-//! Who looks at a page, or sends a form of one.
+//! The signed-in user of a page or a form.
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, web};
@@ -6,22 +6,22 @@ use percent_encoding::utf8_percent_encode;
 
 use super::cookies::Cookie;
 use super::form::Form;
-use super::page::{Frame, Refusal, Who};
-use super::parts::user_link;
+use super::page::{CurrentUser, Frame, Refusal};
+use super::widgets::user_link;
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
 use crate::http::AppState;
-use crate::http::drf::pages::QUOTED;
+use crate::http::drf::pagination::QUOTED;
 use crate::http::edge::client_address;
-use crate::logging::Request;
+use crate::logging::RequestContext;
 use crate::service::{Caller, Error, Rights, Staff, Superuser};
 use crate::store::FormUse;
 
-const SENT_ALREADY: &str = "This form was sent already, and what it asks for was done. A key or a secret is shown that \
-                            once: if it was not copied, open the page anew and make another.";
+const SENT_ALREADY: &str = "This form was sent already, and its action is done. A key or a secret is shown only once: \
+                            if you did not copy it, reload the page and create another.";
 
-/// Somebody who is signed in.
-pub struct Visitor {
+/// A signed-in user.
+pub struct SignedIn {
     key: SessionKey,
     user: User,
     notice: Option<String>,
@@ -29,10 +29,10 @@ pub struct Visitor {
     pub caller: Staff,
 }
 
-impl Visitor {
-    /// Round a page for them.
+impl SignedIn {
+    /// The frame of a page for them.
     pub fn frame(&self, title: &str, section: &'static str) -> Frame {
-        let who = Who {
+        let who = CurrentUser {
             username: self.user.username.clone(),
             link: user_link(&self.user.username),
             is_superuser: self.is_superuser(),
@@ -41,7 +41,7 @@ impl Visitor {
         Frame { title: title.to_owned(), section, who: Some(who), notice: self.notice.clone() }
     }
 
-    /// What each form for them holds.
+    /// The token that each of their forms contains.
     pub fn form_token(&self) -> String {
         self.key.form_token()
     }
@@ -58,19 +58,20 @@ impl Visitor {
         Caller::clone(&self.caller).superuser()
     }
 
-    /// Has their next page say this. Where that fails, what was done is done, and no page may say that it was not.
+    /// Shows a notice on their next page. If it cannot be saved, that is only logged, because the action itself is
+    /// done.
     pub async fn notify(&self, state: &AppState, notice: impl Into<String>) {
         if let Err(error) = state.service.sign_in.set_notice(&self.key, notice.into()).await {
-            log::log!(error.level(), "a notice of the console is lost: {error}");
+            log::log!(error.level(), "a console notice was not saved: {error}");
         }
     }
 
-    /// Does what a form asks for, once: whoever reloads the answer sends the form again. One of which nothing came, since
-    /// it was refused, may be sent again.
+    /// Runs a form's action only once, because reloading the answer sends the form again. A form whose action failed
+    /// may be sent again.
     ///
     /// # Errors
-    /// 409 for a form that was taken before; [`Error::Store`] when that cannot be found out.
-    pub async fn once<T>(
+    /// 409 for a form that was used before; [`Error::Store`] if that cannot be checked.
+    pub async fn run_once<T>(
         &self,
         request: &HttpRequest,
         form: &Form,
@@ -85,7 +86,7 @@ impl Visitor {
         if done.is_err()
             && let Err(error) = state.service.sign_in.give_form_back(form).await
         {
-            log::log!(error.level(), "a form of the console cannot be sent again: {error}");
+            log::log!(error.level(), "a console form cannot be sent again: {error}");
         }
         Ok(done)
     }
@@ -96,22 +97,22 @@ impl Visitor {
     }
 }
 
-/// Who looks at this page.
+/// The signed-in user of this request.
 ///
 /// # Errors
 /// [`Refusal::SignIn`] when nobody is signed in.
-pub async fn visitor(request: &HttpRequest, state: &AppState) -> Result<Visitor, Refusal> {
-    let is_look = *request.method() == Method::GET;
+pub async fn signed_in(request: &HttpRequest, state: &AppState) -> Result<SignedIn, Refusal> {
+    let is_page_view = *request.method() == Method::GET;
     if let Some(key) = Cookie::Session.sent(request, state)
-        && let Some(session) = state.service.sign_in.session(&key, is_look).await?
+        && let Some(session) = state.service.sign_in.session(&key, is_page_view).await?
     {
-        Request::is_of_user(&session.user.username);
+        RequestContext::set_user(&session.user.username);
         let caller = Caller::user(&session.user, client_address(request, state)).staff()?;
-        return Ok(Visitor { key, user: session.user, notice: session.notice, caller });
+        return Ok(SignedIn { key, user: session.user, notice: session.notice, caller });
     }
     let wanted = request.uri().path_and_query().map_or("/console/", |wanted| wanted.as_str());
-    // After a form there is nothing to go back to.
-    let next = if is_look && wanted.trim_end_matches('/') != "/console" {
+    // After a form there is no page to return to.
+    let next = if is_page_view && wanted.trim_end_matches('/') != "/console" {
         format!("?next={}", utf8_percent_encode(wanted, QUOTED))
     } else {
         String::new()
@@ -119,20 +120,20 @@ pub async fn visitor(request: &HttpRequest, state: &AppState) -> Result<Visitor,
     Err(Refusal::SignIn(format!("/console/sign-in{next}")))
 }
 
-/// Who sends this form, and the form: one of a page that was made for their session.
+/// The signed-in user and their form, whose token must be of their session.
 ///
 /// # Errors
-/// [`Refusal::SignIn`], and 403 for a form of another page.
-pub async fn posted(
+/// [`Refusal::SignIn`], and 403 for a form without a token of this session.
+pub async fn posted_form(
     request: &HttpRequest,
     payload: web::Payload,
     state: &AppState,
-) -> Result<(Visitor, Form), Refusal> {
-    Form::of_our_site(request)?;
-    let visitor = visitor(request, state).await?;
-    let form = Form::read_known(request, payload).await?;
-    if !visitor.key.made(form.get(Form::TOKEN)) {
-        return Err(Refusal::foreign_form());
+) -> Result<(SignedIn, Form), Refusal> {
+    Form::require_same_origin(request)?;
+    let signed_in = signed_in(request, state).await?;
+    let form = Form::read_authenticated(request, payload).await?;
+    if !signed_in.key.made(form.get(Form::TOKEN)) {
+        return Err(Refusal::invalid_form());
     }
-    Ok((visitor, form))
+    Ok((signed_in, form))
 }

@@ -1,4 +1,4 @@
-//! What an answer that comes before the end of its request's body leaves of it.
+//! The unread part of a request's body, after an answer that was sent early.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -11,11 +11,11 @@ use actix_http::{BoxedPayloadStream, Payload, Request};
 use actix_web::web::Bytes;
 use futures_util::stream::{Stream, poll_fn};
 
-/// A body of at most this size, in bytes, is there with its head as a rule.
+/// A body of at most this size, in bytes, usually arrives together with its head.
 const SMALL: u64 = 2 * 1024;
 
-/// Whether a body may not be there when its head is.
-pub fn may_come_late(request: &Request) -> bool {
+/// Whether a body may arrive later than its head.
+pub fn may_arrive_later(request: &Request) -> bool {
     request.head().headers().contains_key(TRANSFER_ENCODING)
         || content_length(request).is_none_or(|length| length > SMALL)
 }
@@ -25,11 +25,11 @@ pub fn content_length(request: &Request) -> Option<u64> {
     request.head().headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// The request with its body in two hands, and the other hand.
-pub fn shared(mut request: Request) -> (Request, Rest) {
+/// Shares the request's body: the request reads it, and [`UnreadBody`] reads what the request left.
+pub fn share_body(mut request: Request) -> (Request, UnreadBody) {
     let has_chunks = request.head().headers().contains_key(TRANSFER_ENCODING);
     let body = Rc::new(RefCell::new(Body { payload: request.take_payload(), has_ended: false }));
-    let rest = Rest { body: Rc::clone(&body), has_chunks, read: 0, turns: 0 };
+    let rest = UnreadBody { body: Rc::clone(&body), has_chunks, read: 0, turns: 0 };
     let stream: BoxedPayloadStream = Box::pin(poll_fn(move |cx| body.borrow_mut().poll(cx)));
     (request.replace_payload(Payload::from(stream)).0, rest)
 }
@@ -47,25 +47,25 @@ impl Body {
     }
 }
 
-/// What an answer that came before the end of its request's body left of it.
-pub struct Rest {
+/// The unread part of a request's body.
+pub struct UnreadBody {
     body: Rc<RefCell<Body>>,
     has_chunks: bool,
     read: usize,
-    /// How many were waited since something came last.
+    /// How many polls were pending since the last bytes.
     turns: u8,
 }
 
-/// How much of it is read and thrown away, and how many turns it is waited for: what is on its way already, so that the
-/// connection can go on.
-const MAX_REST: usize = 128 * 1024;
+/// How many bytes are discarded, and how many pending polls are allowed: enough for bytes that are on their way
+/// already, so that the connection can be used again.
+const MAX_UNREAD: usize = 128 * 1024;
 const TURNS: u8 = 2;
 
-impl Rest {
-    /// Takes in what is there. Ready when all of it was, or no more is to be waited for.
+impl UnreadBody {
+    /// Reads and discards what has arrived. Ready at the end of the body, or when the limits are reached.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut body = self.body.borrow_mut();
-        while !body.has_ended && self.read < MAX_REST {
+        while !body.has_ended && self.read < MAX_UNREAD {
             match body.poll(cx) {
                 Poll::Ready(Some(Ok(piece))) => (self.read, self.turns) = (self.read + piece.len(), 0),
                 Poll::Ready(None) => {}
@@ -80,7 +80,7 @@ impl Rest {
         Poll::Ready(())
     }
 
-    /// Whether actix would read on until its end, however long that is.
+    /// Whether a chunked body is left, which actix would read to its end, however long.
     pub fn is_cut_short(&self) -> bool {
         self.has_chunks && !self.body.borrow().has_ended
     }

@@ -1,4 +1,4 @@
-//! PostgreSQL's programs: where they are, as whom and from which thread they run.
+//! PostgreSQL's programs: where they are, and as which user and from which thread they run.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;

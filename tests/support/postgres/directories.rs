@@ -1,4 +1,4 @@
-//! Where clusters live: fresh directories, the processes in them, and how both come to an end.
+//! The clusters' directories, the processes in them, and how both are removed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, id};
@@ -10,7 +10,7 @@ use std::{fs, mem};
 use super::super::process::signal;
 use super::super::{eventually, within};
 use super::LIMIT;
-use super::machine::{as_owner, output, spawn_for_life};
+use super::programs::{as_owner, output, spawn_for_life};
 
 const MEMORY: &str = "/dev/shm";
 const DISK: &str = "/tmp";
@@ -40,7 +40,7 @@ fn root() -> &'static str {
     if kib.is_some_and(|kib: u64| kib >= 1 << 20) { MEMORY } else { DISK }
 }
 
-/// By a shell whose input ends with this process; not before the servers have ended too.
+/// Starts a shell that waits for the end of this process and of the servers, and then removes the directories.
 fn remove_when_we_are_gone(place: &str) {
     let script = r#"trap "" INT; cat; for i in $(seq 100); do
         ls "$0"*/data/postmaster.pid || exec rm -rf "$0"*; sleep 0.1; done"#;
@@ -50,14 +50,14 @@ fn remove_when_we_are_gone(place: &str) {
     mem::forget(spawn_for_life(shell)); // and with it our end of the pipe
 }
 
-/// Removes what that shell could not: it was killed as well, or a server was frozen.
+/// Removes directories that such a shell left behind, because it was killed too, or a server was frozen.
 fn sweep(root: &str) {
     let entries = fs::read_dir(root).into_iter().flatten().flatten();
     for dir in entries.map(|entry| entry.path()) {
         let name = dir.file_name().and_then(|name| name.to_str());
         let rest = name.and_then(|name| name.strip_prefix(PREFIX));
         let pid = rest.and_then(|rest| rest.split('-').next()?.parse().ok());
-        // Our own id, before we have made anything, is that of a dead process too.
+        // Directories with our own id, before we have made any, are of a dead process too.
         if pid.is_some_and(|pid| pid == id() || has_ended(state(pid))) {
             end(&dir.join("data"));
             fs::remove_dir_all(dir).ok();
@@ -67,20 +67,20 @@ fn sweep(root: &str) {
 
 /// Stops the server of a data directory that nobody needs any more, even a frozen one.
 pub fn end(data: &Path) {
-    let patience = Instant::now() + Duration::from_secs(5);
+    let kill_after = Instant::now() + Duration::from_secs(5);
     within(LIMIT, || {
         let left = processes(data);
         if left.is_empty() {
             return Some(());
         }
-        let late = Instant::now() > patience;
+        let late = Instant::now() > kill_after;
         signal(if late { "KILL" } else { "QUIT" }, &left);
         signal("CONT", &left);
         None
     });
 }
 
-/// Returns when they all stand still.
+/// Freezes the processes. Returns when all of them have stopped.
 pub fn halt(pids: &[u32]) {
     signal("STOP", pids);
     let stands = |&pid: &u32| state(pid) == Some('T') || has_ended(state(pid));
@@ -94,7 +94,7 @@ fn state(pid: u32) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
-/// Gone, or no more than an exit status that nobody has fetched.
+/// Gone, or a zombie.
 fn has_ended(state: Option<char>) -> bool {
     matches!(state, None | Some('Z' | 'X'))
 }

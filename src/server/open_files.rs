@@ -1,21 +1,21 @@
-//! Open files: as many as the system lets us have, and what of them is for connections.
+//! The limit of open files: raised as far as the system allows, and how many connections fit below it.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use super::wire::{Connections, WAITING};
+use super::wire::{Connections, MAX_WAITING};
 use crate::config::Config;
 
-/// For what is open anyway: standard streams, listeners, event loops.
+/// Files that are always open: standard streams, listeners, event loops.
 const BASE: usize = 64;
-/// Of each database connection: a file, its log and its index over SQLite, a socket over PostgreSQL.
+/// Files of each database connection: a file, its log and its index for SQLite, a socket for PostgreSQL.
 const EACH_DATABASE_CONNECTION: usize = 3;
-/// For each worker: its event loop, and connections that wait to be let in.
-const EACH_WORKER: usize = 8 + WAITING;
-/// `/metrics` on an address of its own.
+/// Files of each worker: its event loop, and connections that wait to be admitted.
+const EACH_WORKER: usize = 8 + MAX_WAITING;
+/// Connections to `/metrics` on a separate address.
 pub const METRICS_CONNECTIONS: usize = 64;
 
-/// Raises the limit of open files as far as it goes, and gives how many connections there may be at once: what
-/// `JETON_MAX_CONNECTIONS` says, if that many fit below the limit beside everything else.
+/// Raises the limit of open files as far as the system allows. Returns how many connections are allowed at once:
+/// `JETON_MAX_CONNECTIONS`, or fewer if that many do not fit below the limit.
 pub fn connections(config: &Config) -> usize {
     let wanted = config.serving.max_connections as usize;
     let Some(limit) = raised() else { return wanted };
@@ -24,20 +24,20 @@ pub fn connections(config: &Config) -> usize {
     let fitting = limit.saturating_sub(taken + Connections::slack(limit)).max(1);
     if fitting < wanted {
         log::warn!(
-            "{limit} files may be open (ulimit -n): of JETON_MAX_CONNECTIONS={wanted} connections {fitting} are taken at once"
+            "only {fitting} of JETON_MAX_CONNECTIONS={wanted} connections fit below the limit of {limit} open files (ulimit -n)"
         );
     }
     fitting.min(wanted)
 }
 
-/// The limit of open files, raised to what the system allows at most; none where there is no limit.
+/// Raises the limit of open files to the system's maximum. `None` if there is no limit.
 fn raised() -> Option<usize> {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         let soft = limit.current;
         limit.current = limit.maximum;
         if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            log::warn!("the limit of open files stays as it is: {error}");
+            log::warn!("the limit of open files cannot be raised: {error}");
             limit.current = soft;
         }
     }

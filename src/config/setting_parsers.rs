@@ -1,6 +1,6 @@
-//! How the settings that are words are written.
+//! Parsers of single settings: token mode, prefix, fields, scopes, headers, origins, issuer.
 
-use super::values::list;
+use super::parsers::list;
 use crate::domain::profile::ProfileField;
 use crate::domain::scope;
 use crate::domain::token::TokenMode;
@@ -27,16 +27,16 @@ pub fn login_fields(text: &str) -> Result<Vec<String>, String> {
     known.extend(User::login_field_names());
     let fields = list(text);
     match fields.iter().find(|field| !known.contains(&field.as_str())) {
-        Some(unknown) => Err(format!("`{unknown}` is none of {}", known.join(", "))),
+        Some(unknown) => Err(format!("`{unknown}` is not one of {}", known.join(", "))),
         None => Ok(fields),
     }
 }
 
-/// Scopes that anybody may come to have, separated by blanks.
+/// Scopes that users may have without staff, separated by spaces.
 pub fn scopes(text: &str) -> Result<String, String> {
     let scopes = scope::normalise(text)?;
     if let Some(reserved) = scope::each(&scopes).find(|scope| scope::is_reserved(scope)) {
-        return Err(format!("`{reserved}` is given by staff, to one token after the other"));
+        return Err(format!("only staff may grant `{reserved}`, to single tokens"));
     }
     Ok(scopes)
 }
@@ -49,17 +49,17 @@ pub fn profile_fields(text: &str) -> Result<Vec<String>, String> {
     let known = ProfileField::OWN.map(ProfileField::name);
     let fields = if text == "none" { Vec::new() } else { list(text) };
     match fields.iter().find(|field| !known.contains(&field.as_str())) {
-        Some(unknown) => Err(format!("`{unknown}` is none of {}; write none for no field", known.join(", "))),
+        Some(unknown) => Err(format!("`{unknown}` is not one of {}; write none for no field", known.join(", "))),
         None => Ok(fields),
     }
 }
 
-/// RFC 9110 section 5.6.2: what names of headers and schemes are made of.
+/// A token as in RFC 9110 section 5.6.2: the syntax of header names and schemes.
 fn is_token(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-/// Headers that mean something to jeton, to HTTP or to a proxy, beside those that begin as such do.
+/// Headers that have a meaning to jeton, to HTTP or to a proxy. `key_headers` also refuses some prefixes.
 const HEADERS_WITH_A_MEANING: [&str; 17] = [
     "authorization",
     "cookie",
@@ -93,17 +93,17 @@ pub fn key_headers(text: &str) -> Result<Vec<String>, String> {
                 .any(|start| header.starts_with(start))
     };
     match headers.iter().find(has_a_meaning) {
-        Some(header) => Err(format!("{header} holds something else than a key")),
+        Some(header) => Err(format!("{header} has another meaning and cannot hold a key")),
         None => Ok(headers),
     }
 }
 
-/// Scheme and host, and a port if it is not the scheme's own, as browsers send them (RFC 6454 section 6.1).
+/// Origins as browsers send them (RFC 6454 section 6.1): scheme and host, and a port if it is not the scheme's default.
 pub fn origins(text: &str) -> Result<Vec<String>, String> {
     let origins = list(text);
     let is_origin = |origin: &str| {
         let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
-        // Browsers leave a scheme's own port out.
+        // Browsers leave out a scheme's default port.
         let default_port = if origin.starts_with("https:") { ":443" } else { ":80" };
         issuer(origin).is_ok()
             && !rest.contains(['/', '*'])
@@ -111,7 +111,7 @@ pub fn origins(text: &str) -> Result<Vec<String>, String> {
             && !origin.bytes().any(|byte| byte.is_ascii_uppercase())
     };
     match origins.iter().find(|origin| !is_origin(origin)) {
-        Some(other) => Err(format!("`{other}` is no origin; write for example https://app.example.com")),
+        Some(other) => Err(format!("`{other}` is not an origin; write for example https://app.example.com")),
         None if origins.is_empty() => Err("write origins such as https://app.example.com".into()),
         None => Ok(origins),
     }
@@ -124,7 +124,7 @@ pub fn auth_keywords(text: &str) -> Result<Vec<String>, String> {
         return Err("write words such as Token,Bearer".into());
     }
     if keywords.iter().any(|word| word.eq_ignore_ascii_case("basic")) {
-        return Err("Basic is for clients".into());
+        return Err("Basic is reserved for clients".into());
     }
     Ok(keywords)
 }

@@ -1,13 +1,13 @@
-//! What is read again while a server runs. Each part stands for itself: a file that cannot be read, or is gone since the
-//! start, holds up no other.
+//! The settings that are reloaded while a server runs. Each part is independent: a file that cannot be read, or was
+//! removed since the start, does not hold up the other parts.
 
 use super::reader::{Reader, is_of};
-use super::{ConfigError, Given, SecretKeys, TlsFiles, database_url};
+use super::{ConfigError, RawSettings, SecretKeys, TlsFiles, database_url};
 use crate::domain::database_url::DatabaseUrl;
 
-/// The parts, as they are said now.
+/// The reloaded parts.
 #[derive(Debug)]
-pub struct Reread {
+pub struct Reloadable {
     /// `DATABASE_URL`.
     pub database_url: Result<DatabaseUrl, ConfigError>,
     /// `JETON_SECRET_KEY` and `JETON_SECRET_KEY_FALLBACKS`.
@@ -16,11 +16,11 @@ pub struct Reread {
     pub tls: Result<Option<TlsFiles>, ConfigError>,
 }
 
-impl Given {
+impl RawSettings {
     /// The parts that may change while a server runs.
     #[must_use]
-    pub fn reread(&self) -> Reread {
-        Reread {
+    pub fn reloadable(&self) -> Reloadable {
+        Reloadable {
             database_url: self.part(database_url),
             secret_keys: self.part(SecretKeys::read),
             tls: self.part(TlsFiles::read),

@@ -1,4 +1,4 @@
-//! What an import of a Django project takes with it on its way through the source.
+//! The state of an import of a Django project.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use crate::domain::time::Timestamp;
 use crate::service::Sealer;
 use crate::store::DjangoSource;
 
-/// One import on its way through the source.
-pub struct Walk {
+/// A running import.
+pub struct ImportRun {
     pub source: DjangoSource,
     pub sealer: Option<Arc<Sealer>>,
     pub scope: String,
@@ -17,7 +17,7 @@ pub struct Walk {
     pub max_memory_kib: u32,
     pub by: Actor,
     pub now: Timestamp,
-    pub hear: Box<dyn FnMut(Progress) + Send>,
+    pub on_progress: Box<dyn FnMut(Progress) + Send>,
 }
 
 /// Whether a pass over the source writes.

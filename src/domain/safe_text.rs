@@ -1,30 +1,30 @@
-//! Text that others wrote, as a terminal or a line of the log may show it.
+//! Makes text from others safe to show in a terminal or in a line of the log.
 
-/// What stands where a text may hold a key.
+/// Shown in place of text that may contain a key.
 pub const HIDDEN: &str = "[hidden]";
 
-/// A key, a digest or a client secret holds a run of letters and digits as long as this; words and UUIDs do not.
+/// Keys, digests and client secrets contain a run of letters and digits as long as this; words and UUIDs do not.
 const KEY_LENGTH: usize = 20;
 
-/// The least length of a client's secret that somebody made up.
+/// The minimum length of a client secret that somebody chose.
 const SECRET_LENGTH: usize = 32;
 
-/// Whether the character turns the direction of writing, breaks a line, or is not seen.
-pub fn turns(c: char) -> bool {
+/// Whether the character changes the direction of writing, breaks a line, or is invisible.
+pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Text as a terminal may show it. Names are what somebody typed, at a login even anybody: a control character, or one
-/// that turns the direction of writing, would let them write whole lines of a list.
+/// Escapes text for a terminal. Names are user input, at a login even from strangers: a control character, or one that
+/// changes the direction of writing, could forge whole lines of a list.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || turns(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+        if c.is_control() || is_invisible(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
 }
 
-/// A message of several lines as one, as databases write them: `no connection; is the server running?`.
+/// Joins the lines of a message, for example of a database, into one: `no connection; is the server running?`.
 pub fn one_line(text: &str) -> String {
     let mut joined = String::with_capacity(text.len());
     for line in text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {
@@ -38,7 +38,7 @@ pub fn one_line(text: &str) -> String {
     joined
 }
 
-/// No longer than so many characters; `..` stands for the rest.
+/// Cuts text to this many characters; `..` marks the cut.
 pub fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         Some((end, _)) => format!("{}..", &text[..end]),
@@ -46,19 +46,19 @@ pub fn cut(text: &str, longest: usize) -> String {
     }
 }
 
-/// A path without what may be a key that somebody put into it.
+/// Replaces the segments of a path that may be keys.
 pub fn path_without_keys(path: &str) -> String {
     let segments: Vec<&str> =
         path.split('/').map(|segment| if may_be_key(segment) { HIDDEN } else { segment }).collect();
     segments.join("/")
 }
 
-/// A client id that no client has: it may be a key or a secret in the wrong place.
+/// Replaces a client id that no client has if it may be a key or a secret in the wrong field.
 pub fn name_without_keys(name: &str) -> &str {
     if may_be_key(name) || name.chars().count() >= SECRET_LENGTH { HIDDEN } else { name }
 }
 
-/// Whether somebody may have put a key where a name belongs.
+/// Whether a text that should be a name may be a key.
 pub fn may_be_key(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '%';
     text.split(|c| !is_part(c)).any(|run| run.len() >= KEY_LENGTH && run.contains(|c: char| c.is_ascii_digit()))

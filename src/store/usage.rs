@@ -1,4 +1,4 @@
-//! When tokens were last used, and how far their use pushed their expiry: written in batches.
+//! Writes when tokens were last used, and their extended expiry, in batches.
 
 use std::time::Duration;
 
@@ -11,59 +11,61 @@ use super::schema::tokens;
 use super::{Store, StoreError};
 use crate::domain::time::Timestamp;
 
-/// The uses of one token since they were last written.
+/// The usage of one token since it was last written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenUse {
     /// Which.
     pub id: i64,
     /// When it was last used.
     pub last_used_at: Timestamp,
-    /// The expiry that its use earned it.
+    /// The expiry after an extension by its use.
     pub expires_at: Option<Timestamp>,
 }
 
-/// What becomes of rows that somebody else holds. On SQLite nobody can hold one alone.
+/// What to do with locked rows. SQLite has no locks on rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockedRows {
-    /// They are waited for.
+    /// Wait for them.
     Wait,
-    /// They are left for later: whoever holds one must not keep all the others.
-    PassOver,
+    /// Skip them until the next batch: one locked row must not block all the others.
+    Skip,
 }
 
 #[derive(QueryableByName)]
-struct PassedOver {
+struct SkippedRow {
     #[diesel(sql_type = BigInt)]
     id: i64,
 }
 
 impl Store {
-    /// Writes uses, each token's unless one was written less than `interval` before it, by whatever node; an expiry
-    /// always, unless a later one stands. A last use that lies too far ahead was written by a clock that was wrong, and
-    /// makes room. Gives the ids of those that were passed over. One transaction, so give it hundreds, not millions.
-    pub fn record_uses(
+    /// Writes usage. A last use is not written if any node wrote one less than `interval` before it; an expiry always
+    /// is, unless a later one is stored. A stored last use that lies too far ahead was written by a wrong clock, and is
+    /// replaced. Returns the ids that were skipped because their rows were locked. One transaction, so pass hundreds,
+    /// not millions.
+    pub fn record_usage(
         &self,
-        uses: &[TokenUse],
+        usage: &[TokenUse],
         interval: Duration,
         locked: LockedRows,
     ) -> Result<Vec<i64>, StoreError> {
-        let mut uses = uses.to_vec();
-        // In the same order on every node, so that two of them cannot lock each other out.
-        uses.sort_unstable_by_key(|token_use| token_use.id);
+        let mut usage = usage.to_vec();
+        // The same order on every node, to avoid a deadlock.
+        usage.sort_unstable_by_key(|token_use| token_use.id);
         self.write(|conn| match conn {
             Conn::Pg(pg) => {
-                // A later expiry makes no kept answer wrong: it only ends before its time.
+                // No notification: a later expiry makes no cached answer wrong; it only ends too early.
                 pg.batch_execute("set local jeton.quiet = 'on'")?;
-                let ids: Vec<i64> = uses.iter().map(|token_use| token_use.id).collect();
-                let moments: Vec<_> = uses.iter().map(|token_use| token_use.last_used_at.naive()).collect();
-                let expires: Vec<_> = uses.iter().map(|token_use| token_use.expires_at.map(Timestamp::naive)).collect();
+                let ids: Vec<i64> = usage.iter().map(|token_use| token_use.id).collect();
+                let moments: Vec<_> = usage.iter().map(|token_use| token_use.last_used_at.naive()).collect();
+                let expires: Vec<_> =
+                    usage.iter().map(|token_use| token_use.expires_at.map(Timestamp::naive)).collect();
                 let due: Vec<_> =
-                    uses.iter().map(|token_use| token_use.last_used_at.before(interval).naive()).collect();
+                    usage.iter().map(|token_use| token_use.last_used_at.before(interval).naive()).collect();
                 let latest: Vec<_> =
-                    uses.iter().map(|token_use| token_use.last_used_at.latest_credible().naive()).collect();
-                let skip = if locked == LockedRows::PassOver { "skip locked" } else { "" };
+                    usage.iter().map(|token_use| token_use.last_used_at.latest_plausible().naive()).collect();
+                let skip = if locked == LockedRows::Skip { "skip locked" } else { "" };
                 // `greatest` passes over nulls; an expiry is moved only where there is one.
-                let passed_over: Vec<PassedOver> = diesel::sql_query(format!(
+                let skipped: Vec<SkippedRow> = diesel::sql_query(format!(
                     "with locked as (select id from tokens where id = any($1) order by id for no key update {skip}), \
                      written as (update tokens set last_used_at = case when tokens.last_used_at > used.latest \
                                   then used.last_used_at else greatest(tokens.last_used_at, used.last_used_at) end, \
@@ -81,13 +83,13 @@ impl Store {
                 .bind::<Array<SqlTimestamp>, _>(due)
                 .bind::<Array<SqlTimestamp>, _>(latest)
                 .load(pg)?;
-                Ok(passed_over.into_iter().map(|PassedOver { id }| id).collect())
+                Ok(skipped.into_iter().map(|SkippedRow { id }| id).collect())
             }
             Conn::Sqlite(sqlite) => {
-                for token_use in &uses {
+                for token_use in &usage {
                     let token = tokens::table.find(token_use.id);
                     let (at, due) = (token_use.last_used_at.naive(), token_use.last_used_at.before(interval).naive());
-                    let latest = token_use.last_used_at.latest_credible().naive();
+                    let latest = token_use.last_used_at.latest_plausible().naive();
                     let is_due = tokens::last_used_at.le(due).or(tokens::last_used_at.gt(latest));
                     diesel::update(token)
                         .filter(tokens::last_used_at.is_null().or(is_due))

@@ -1,4 +1,4 @@
-//! How the values of settings are written.
+//! Parsers for common kinds of values: numbers, durations, sizes, lists, addresses.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,13 +38,13 @@ pub fn listen(text: &str) -> Result<Listen, String> {
     }
 }
 
-/// A duration longer than nothing.
+/// A duration greater than zero.
 pub fn positive_duration(text: &str) -> Result<Duration, String> {
     duration::parse(text)
-        .and_then(|span| if span.is_zero() { Err("it must be more than nothing".into()) } else { Ok(span) })
+        .and_then(|span| if span.is_zero() { Err("it must be greater than zero".into()) } else { Ok(span) })
 }
 
-/// `none`, or what `value` reads.
+/// `none`, or a value that `value` parses.
 fn optional<T>(text: &str, value: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
     if text == "none" { Ok(None) } else { value(text).map(Some).map_err(|error| format!("{error}, or none")) }
 }
@@ -86,7 +86,7 @@ pub fn threads(text: &str) -> Result<usize, String> {
     positive(text).map(|number| number as usize)
 }
 
-/// A whole number, 0 too.
+/// A whole number of at least 0.
 pub fn whole(text: &str) -> Result<usize, String> {
     text.parse::<u32>().map(|number| number as usize).map_err(|_| "write a whole number".into())
 }
@@ -112,19 +112,19 @@ pub fn kibibytes(text: &str) -> Result<u32, String> {
     bytes(text).map(|bytes| u32::try_from(bytes / 1024).unwrap_or(u32::MAX))
 }
 
-/// Words with commas between them.
+/// Words, separated by commas.
 pub fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect()
 }
 
-/// Networks or single addresses with commas between them.
+/// Networks or single addresses, separated by commas.
 pub fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     list(text)
         .iter()
         .map(|word| {
             word.parse::<IpNet>()
                 .or_else(|_| word.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
-                .map_err(|_| format!("`{word}` is no network; write for example 10.0.0.0/8 or ::1"))
+                .map_err(|_| format!("`{word}` is not a network; write for example 10.0.0.0/8 or ::1"))
         })
         .collect()
 }

@@ -9,22 +9,22 @@ use tokio::sync::oneshot;
 use crate::domain::time::Stopwatch;
 use crate::domain::token::{TokenDigest, TokenFacts};
 use crate::domain::user::User;
-use crate::service::introspection::cache::{Born, Cache};
+use crate::service::introspection::cache::{Cache, ChangeSeq};
 use crate::service::metrics::Metrics;
 use crate::service::queue::{CloseOnDrop, Next, Queue, Wake};
-use crate::service::threads::unharmed;
+use crate::service::threads::catch_panic;
 use crate::store::{Store, StoreError};
 
 /// A token and its user, dead or alive.
-pub type Found = (TokenFacts, User);
+pub type TokenAndUser = (TokenFacts, User);
 
-/// What the database says of a digest, and what this node had heard of changes before it asked.
-pub type Answer = Result<(Born, Option<Found>), StoreError>;
+/// The result of a lookup, and the change number when it began.
+pub type Answer = Result<(ChangeSeq, Option<TokenAndUser>), StoreError>;
 
-/// Statements under way at once: one, while it is quick. Whoever comes meanwhile goes into the next batch.
+/// How many statements run at once: one while it is fast. Lookups that arrive meanwhile go into the next batch.
 const THREADS: usize = 2;
 
-/// How long the first of a batch may wait for the statement before: it may be a slow one. Then the other thread asks.
+/// How long a batch waits for the running statement, which may be slow. Then the other thread sends it.
 const MAX_BATCH_DELAY: Duration = Duration::from_millis(5);
 
 /// Digests in one statement.
@@ -37,7 +37,7 @@ pub struct LookupBatcher {
     _close: Arc<CloseOnDrop<Requests>>,
 }
 
-/// Who waits to be looked up, oldest first.
+/// Waiting lookups, oldest first.
 #[derive(Default)]
 struct Requests {
     waiting: Vec<Request>,
@@ -80,29 +80,29 @@ impl LookupBatcher {
     /// What the database says of a digest.
     ///
     /// # Errors
-    /// [`StoreError`]; the caller sees to it that it does not wait for ever.
+    /// [`StoreError`]. The caller must limit the wait.
     pub async fn get(&self, digest: TokenDigest) -> Answer {
         let (reply, answer) = oneshot::channel();
         let request = Request { digest, since: Stopwatch::start(), reply };
         self.queue.change(|requests, waiting| ((), requests.push(request, waiting.timed > 0)));
-        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the lookup was given up".into())))
+        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the lookup was abandoned".into())))
     }
 }
 
 impl Requests {
-    /// Adds a request. `is_timed`: a thread waits for no longer than a batch may.
+    /// Adds a request. `is_timed`: a thread is waiting for the end of the batch delay.
     fn push(&mut self, request: Request, is_timed: bool) -> Wake {
-        // While the database stands still no batch is taken: whoever has given up must not stay for as long.
+        // While the database hangs no batch is taken, so requests whose callers have given up are removed here.
         if self.waiting.len() == self.waiting.capacity() {
             self.waiting.retain(|one| !one.reply.is_closed());
         }
         self.waiting.push(request);
-        // Of a batch, only the first has a thread to wake, and the one who fills it.
+        // Only the first request of a batch, and the one that fills it, wake a thread.
         let is_first = self.waiting.len() == 1 && (self.statements == 0 || !is_timed);
         if is_first || self.waiting.len() == MAX_BATCH_SIZE { Wake::One } else { Wake::None }
     }
 
-    /// The next batch, for one more statement; [`Requests::statement_ended`] is to follow.
+    /// The next batch, for one more statement. Call [`Requests::statement_ended`] when it is done.
     fn next_batch(&mut self) -> Next<Vec<Request>> {
         let Some(oldest) = self.waiting.first() else { return Next::Wait };
         let left = MAX_BATCH_DELAY.saturating_sub(oldest.since.elapsed());
@@ -135,7 +135,7 @@ impl Worker {
         while let Some(mut batch) = self.queue.take(Requests::next_batch) {
             batch.retain(|one| !one.reply.is_closed() && one.since.elapsed() < self.timeout);
             if !batch.is_empty() {
-                unharmed(|| self.answer(batch));
+                catch_panic(|| self.answer(batch));
             }
             self.queue.change(|requests, _| (requests.statement_ended(), Wake::None));
         }
@@ -143,16 +143,16 @@ impl Worker {
 
     fn answer(&self, mut batch: Vec<Request>) {
         let digests: Vec<TokenDigest> = batch.iter().map(|one| one.digest).collect();
-        // Before the database is asked: a change that comes in from now on makes these answers stillborn.
-        let born = self.cache.born();
+        // Read before the query: if a change arrives from now on, these answers are too old to be served.
+        let change_seq = self.cache.change_seq();
         let since = Stopwatch::start();
         let mut found = self.ask(&digests);
-        // A connection that died while it lay idle is no fault of those who wait; a slow database gets no second try.
+        // Retried once, because an idle connection may have died. A slow database gets no second try.
         let is_worth_it = |error: &StoreError| error.is_passing() && !matches!(error, StoreError::Down(_));
         if matches!(&found, Err(error) if is_worth_it(error)) && since.elapsed() < self.timeout / 4 {
             found = self.ask(&digests);
         }
-        // A row that cannot be read is told to who asked for it, not to those whose questions went along.
+        // An unreadable row must fail its own lookup only: the batch is halved until that row is alone.
         if matches!(found, Err(StoreError::Failed(_))) && batch.len() > 1 {
             let others = batch.split_off(batch.len() / 2);
             self.answer(batch);
@@ -160,16 +160,16 @@ impl Worker {
         }
         for one in batch {
             let answer = match &found {
-                Ok(rows) => Ok((born, rows.get(&one.digest).cloned())),
+                Ok(rows) => Ok((change_seq, rows.get(&one.digest).cloned())),
                 Err(error) => Err(error.clone()),
             };
-            // Somebody who has given up meanwhile misses nothing.
+            // The caller may be gone; that is no error.
             drop(one.reply.send(answer));
         }
     }
 
-    fn ask(&self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, Found>, StoreError> {
-        self.metrics.looked_up(digests.len());
+    fn ask(&self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, TokenAndUser>, StoreError> {
+        self.metrics.record_lookup(digests.len());
         self.store.within(self.timeout).tokens(digests)
     }
 }

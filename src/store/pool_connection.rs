@@ -11,62 +11,62 @@ use super::connection::Conn;
 use super::servers::{Server, Servers};
 use super::{StoreError, pooler};
 
-/// A connection, and where it leads.
-pub struct Opened {
+/// A connection, and the server it leads to.
+pub struct PoolConnection {
     conn: Conn,
-    /// At PostgreSQL, but for a pooler, which leads to whichever server it likes.
+    /// The PostgreSQL server; `None` for SQLite, and behind a pooler, which may use any server.
     server: Option<Server>,
-    /// What each transaction sets for itself, where a session does not keep it.
+    /// The settings of each transaction, if the session does not keep them.
     local: Option<String>,
-    spent: bool,
+    discarded: bool,
     /// Which form of the tables its prepared statements are for.
     form: u64,
     servers: Arc<Servers>,
     _held: Arc<()>,
 }
 
-impl Opened {
+impl PoolConnection {
     fn new(conn: Conn, server: Option<Server>, local: Option<String>, servers: Arc<Servers>) -> Self {
         let (held, form) = (servers.hold(), servers.form());
-        Self { conn, server, local, spent: false, form, servers, _held: held }
+        Self { conn, server, local, discarded: false, form, servers, _held: held }
     }
 
-    pub fn file(conn: SqliteConnection, servers: Arc<Servers>) -> Self {
+    pub fn sqlite(conn: SqliteConnection, servers: Arc<Servers>) -> Self {
         Self::new(Conn::Sqlite(conn), None, None, servers)
     }
 
-    pub fn at(conn: PgConnection, server: Server, servers: Arc<Servers>) -> Self {
+    pub fn postgres(conn: PgConnection, server: Server, servers: Arc<Servers>) -> Self {
         Self::new(Conn::Pg(conn), Some(server), None, servers)
     }
 
-    pub fn of_a_pooler(conn: PgConnection, local: String, servers: Arc<Servers>) -> Self {
+    pub fn behind_pooler(conn: PgConnection, local: String, servers: Arc<Servers>) -> Self {
         Self::new(Conn::Pg(conn), None, Some(local), servers)
     }
 
-    /// The connection, for one who is no pool, and where it leads.
+    /// The connection, for use outside a pool, and its server.
     pub fn into_parts(self) -> (Conn, Option<Server>) {
         (self.conn, self.server)
     }
 
     /// Whether newer connections lead elsewhere, or to tables of another form.
-    pub fn is_left(&self) -> bool {
+    pub fn is_outdated(&self) -> bool {
         self.form != self.servers.form()
             || self.server.is_some_and(|server| !self.servers.is_current(server))
             || (self.local.is_none() && self.server.is_some() && self.servers.shares_sessions())
     }
 
-    /// Whether it is not to be used again.
-    pub const fn is_spent(&self) -> bool {
-        self.spent
+    /// Whether it must not be used again.
+    pub const fn is_discarded(&self) -> bool {
+        self.discarded
     }
 
-    /// Runs `work` outside a transaction, but where its settings ask for one.
+    /// Runs `work` outside a transaction, unless its settings need one.
     pub fn run<T>(&mut self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
         if self.local.is_some() {
             return self.in_transaction(work);
         }
         let result = work(&mut self.conn);
-        self.heed(result)
+        self.observe(result)
     }
 
     /// As [`Conn::in_transaction`].
@@ -79,24 +79,24 @@ impl Opened {
             local.map_or(Ok(()), |local| conn.batch_execute(local))?;
             work(conn)
         });
-        self.heed(result)
+        self.observe(result)
     }
 
-    /// What an error says of the connection and of all that are like it.
-    fn heed<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Updates what is known of the connection, and of all that are like it, by a result.
+    fn observe<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         match &result {
             Err(StoreError::ReadOnly(_)) => {
-                self.spent = true;
+                self.discarded = true;
                 if let Some(server) = self.server {
-                    self.servers.leave(server);
+                    self.servers.mark_outdated(server);
                 }
             }
             Err(StoreError::Pooled(_)) => {
-                self.spent = true;
-                pooler::found(&self.servers);
+                self.discarded = true;
+                pooler::record_pooler(&self.servers);
             }
             Err(StoreError::Outdated(_)) => {
-                self.spent = true;
+                self.discarded = true;
                 self.servers.change_form(self.form);
             }
             _ => {}
@@ -115,7 +115,7 @@ impl Opened {
     }
 }
 
-impl Deref for Opened {
+impl Deref for PoolConnection {
     type Target = Conn;
 
     fn deref(&self) -> &Conn {
@@ -123,7 +123,7 @@ impl Deref for Opened {
     }
 }
 
-impl DerefMut for Opened {
+impl DerefMut for PoolConnection {
     fn deref_mut(&mut self) -> &mut Conn {
         &mut self.conn
     }

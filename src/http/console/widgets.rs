@@ -1,4 +1,4 @@
-//! What pages are made of: fields, moments, links.
+//! Parts of pages: form fields, times, links, confirmation.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use percent_encoding::utf8_percent_encode;
 use super::form::FormFaults;
 use super::page::Frame;
 use crate::domain::time::Timestamp;
-use crate::http::drf::pages::QUOTED;
+use crate::http::drf::pagination::QUOTED;
 
 /// A labelled field of a form, and what is wrong with it.
 #[derive(Clone, Default, Template)]
@@ -39,7 +39,7 @@ impl Field {
         Self { kind: "lines", ..Self::text(name, label, value.join("\n")) }
     }
 
-    /// A password; what was sent is never sent back.
+    /// A password. The submitted password is never sent back.
     pub fn password(label: &'static str, autocomplete: &'static str) -> Self {
         Self { kind: "password", autocomplete, ..Self::text("password", label, "") }
     }
@@ -49,12 +49,12 @@ impl Field {
         Self { kind, ..self }
     }
 
-    /// What to know before it is filled in.
+    /// A hint below the field.
     pub fn hint(self, hint: &'static str) -> Self {
         Self { hint, ..self }
     }
 
-    /// For the browser's memory.
+    /// The `autocomplete` attribute.
     pub fn autocomplete(self, autocomplete: &'static str) -> Self {
         Self { autocomplete, ..self }
     }
@@ -63,26 +63,26 @@ impl Field {
         Self { required: true, ..self }
     }
 
-    /// The one that is typed into first.
+    /// Gives the field the focus.
     pub fn first(self) -> Self {
         Self { first: true, ..self }
     }
 
-    /// With what is wrong with it, which is where one goes on typing.
+    /// With its faults. A field with a fault gets the focus.
     pub fn with(self, faults: &FormFaults) -> Self {
         let fault = faults.on(self.name);
         Self { first: self.first || !fault.is_empty(), fault, ..self }
     }
 }
 
-/// A moment in UTC, which the script shows in the reader's zone.
+/// A time in UTC. The script shows it in the reader's time zone.
 #[derive(Clone, Copy)]
 pub struct Moment(pub Timestamp);
 
 impl HtmlSafe for Moment {}
 
 impl Moment {
-    /// To the minute, in the middle of a sentence.
+    /// The time to the minute, as plain text.
     pub fn text(self) -> String {
         let whole = self.0.to_string();
         format!("{} UTC", whole.get(..16).unwrap_or(&whole).replace('T', " "))
@@ -95,7 +95,7 @@ impl fmt::Display for Moment {
     }
 }
 
-/// A moment, or a word for none.
+/// A time, or a word if there is none.
 pub fn moment_or(moment: Option<Timestamp>, none: &'static str) -> MomentOr {
     MomentOr(moment.map(Moment), none)
 }
@@ -114,17 +114,17 @@ impl fmt::Display for MomentOr {
     }
 }
 
-/// Where a user's page is. `@` keeps names such as `..` and `new` apart from paths.
+/// The link to a user's page. The `@` keeps names such as `..` and `new` apart from paths.
 pub fn user_link(username: &str) -> String {
     format!("/console/users/@{}", utf8_percent_encode(username, QUOTED))
 }
 
-/// Where a client's verbs are.
+/// The link to a client's actions.
 pub fn client_link(client_id: &str) -> String {
     format!("/console/clients/@{}", utf8_percent_encode(client_id, QUOTED))
 }
 
-/// A page that asks once more before something is gone for good.
+/// A page that asks for confirmation before a deletion.
 #[derive(Template)]
 #[template(path = "console/confirmation.html")]
 pub struct Confirmation {
@@ -135,7 +135,7 @@ pub struct Confirmation {
     pub back: String,
 }
 
-/// A page that shows a key or a secret, the only time.
+/// A page that shows a key or a secret, only once.
 #[derive(Template)]
 #[template(path = "console/secret.html")]
 pub struct SecretPage {

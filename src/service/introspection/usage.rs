@@ -1,0 +1,204 @@
+//! Usage of tokens, collected in memory and written in batches, so that no request waits for a write.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::domain::time::Timestamp;
+use crate::domain::token::{TokenFacts, TokenKind};
+use crate::service::{Error, Introspect, Policy};
+use crate::store::{LockedRows, TokenUse};
+
+/// How often a token's last use is written at most.
+pub const USE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Rows written in one transaction.
+const BATCH: usize = 500;
+
+/// How many tokens' usage is held in memory at most: 15 MB. The limit is reached only while the database can be read
+/// and not written. Then the usage of further tokens is lost, but the node survives.
+const MAX_PENDING: usize = 200_000;
+
+/// What is to be written, by token.
+#[derive(Default)]
+pub struct PendingUsage {
+    pending: Mutex<HashMap<i64, Pending>>,
+}
+
+#[derive(Clone, Copy)]
+struct Pending {
+    user_id: i64,
+    token_use: TokenUse,
+}
+
+impl PendingUsage {
+    /// Applies pending usage to `token`, so that a refreshed token does not expire before it is written.
+    pub fn apply_pending(&self, token: &mut TokenFacts) {
+        if let Some(Pending { token_use: pending, .. }) = self.lock().get(&token.id) {
+            token.last_used_at = token.last_used_at.max(Some(pending.last_used_at));
+            if token.expires_at.is_some() {
+                token.expires_at = token.expires_at.max(pending.expires_at);
+            }
+        }
+    }
+
+    /// Records a use of a live token, unless one was recorded recently and its expiry need not change.
+    pub fn note(&self, token: &TokenFacts, policy: &Policy, now: Timestamp) {
+        let expires_at = extended_expiry(token, policy, now);
+        let lately = token.last_used_at.is_some_and(|last| now.since(last) < USE_INTERVAL && last <= now);
+        if lately && expires_at.is_none() {
+            return;
+        }
+        let mut pending = self.lock();
+        if pending.len() >= MAX_PENDING && !pending.contains_key(&token.id) {
+            return;
+        }
+        let token_use = TokenUse { id: token.id, last_used_at: now, expires_at: None };
+        let Pending { token_use, .. } =
+            pending.entry(token.id).or_insert(Pending { user_id: token.user_id, token_use });
+        token_use.last_used_at = token_use.last_used_at.max(now);
+        token_use.expires_at = token_use.expires_at.max(expires_at);
+    }
+
+    fn all(&self) -> Vec<TokenUse> {
+        self.lock().values().map(|pending| pending.token_use).collect()
+    }
+
+    /// The pending usage that extends the expiry of a user's tokens.
+    fn pending_refreshes_of(&self, user_id: i64) -> Vec<TokenUse> {
+        let pending = self.lock();
+        let theirs = pending.values().filter(|pending| pending.user_id == user_id).map(|pending| pending.token_use);
+        theirs.filter(|token_use| token_use.expires_at.is_some()).collect()
+    }
+
+    /// Removes what was written. Skipped rows stay, and so do tokens that were used again meanwhile.
+    fn forget_written(&self, usage: &[TokenUse], skipped: &[i64]) {
+        let mut pending = self.lock();
+        for token_use in usage.iter().filter(|token_use| !skipped.contains(&token_use.id)) {
+            if pending.get(&token_use.id).is_some_and(|pending| pending.token_use == *token_use) {
+                pending.remove(&token_use.id);
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i64, Pending>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When the next use of a token must be recorded: until then the cache may answer.
+pub fn next_use_due(token: &TokenFacts, policy: &Policy, now: Timestamp) -> Timestamp {
+    let last = token.last_used_at.map_or(now, |last| last.min(now)).after(USE_INTERVAL);
+    refresh_at(token, policy).map_or(last, |refresh| last.min(refresh))
+}
+
+/// The new expiry after a use (django-rest-knox, `knox/auth.py::renew_token`): now plus the TTL, never past the token's
+/// greatest age, and only if that moves it by more than the least interval. Only login tokens are extended.
+fn extended_expiry(token: &TokenFacts, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    let (ttl, latest) = sliding_expiry(token, policy)?;
+    let wanted = latest.min(now.after(ttl));
+    (wanted > token.expires_at?.after(policy.token_min_refresh_interval)).then_some(wanted)
+}
+
+/// From when on a use extends the expiry; `None`: never again.
+fn refresh_at(token: &TokenFacts, policy: &Policy) -> Option<Timestamp> {
+    let (ttl, latest) = sliding_expiry(token, policy)?;
+    let moved = token.expires_at?.after(policy.token_min_refresh_interval);
+    (latest > moved).then(|| moved.before(ttl))
+}
+
+/// How far each use extends a token's expiry, and the latest expiry that it can have.
+fn sliding_expiry(token: &TokenFacts, policy: &Policy) -> Option<(Duration, Timestamp)> {
+    let (Some(ttl), true, TokenKind::Login) = (policy.token_ttl, policy.token_auto_refresh, token.kind()) else {
+        return None;
+    };
+    Some((ttl, policy.token_max_ttl.map_or(Timestamp::NEVER, |age| token.created_at.after(age))))
+}
+
+impl Introspect {
+    /// Writes pending usage. Returns how many tokens were skipped because their rows were locked.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was not written stays pending.
+    pub async fn flush_usage(&self, locked: LockedRows) -> Result<usize, Error> {
+        let mut skipped = 0;
+        for batch in self.usage.all().chunks(BATCH) {
+            skipped += self.write_usage(batch, locked).await?;
+        }
+        Ok(skipped)
+    }
+
+    /// Writes the pending usage that extends the expiry of a user's tokens. Returns whether there was any. To be called
+    /// before the database is asked which tokens are live, because one may look expired there.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was not written stays pending.
+    pub(in crate::service) async fn flush_user_usage(&self, user_id: i64) -> Result<bool, Error> {
+        let usage = self.usage.pending_refreshes_of(user_id);
+        for batch in usage.chunks(BATCH) {
+            self.write_usage(batch, LockedRows::Wait).await?;
+        }
+        Ok(!usage.is_empty())
+    }
+
+    async fn write_usage(&self, usage: &[TokenUse], locked: LockedRows) -> Result<usize, Error> {
+        let batch = usage.to_vec();
+        let skipped = self.database.run(move |store| store.record_usage(&batch, USE_INTERVAL, locked)).await?;
+        self.usage.forget_written(usage, &skipped);
+        Ok(skipped.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(id: i64) -> TokenFacts {
+        TokenFacts {
+            id,
+            user_id: id,
+            name: None,
+            scope: String::new(),
+            hint: String::new(),
+            created_at: Timestamp::from_micros(0),
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+            grace_until: None,
+            revoked_by: None,
+            client: None,
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_kept_in_memory() {
+        let (usage, now) = (PendingUsage::default(), Timestamp::from_micros(1_700_000_000_000_000));
+        let fill = i64::try_from(MAX_PENDING).unwrap() + 7;
+        for id in 0..fill {
+            usage.note(&token(id), &Policy::default(), now);
+        }
+        assert_eq!(usage.all().len(), MAX_PENDING);
+        usage.note(&token(0), &Policy::default(), now.after(USE_INTERVAL));
+        let later: Vec<TokenUse> = usage.all().into_iter().filter(|token_use| token_use.last_used_at > now).collect();
+        assert_eq!(later.len(), 1, "those that are there go on");
+        usage.forget_written(&usage.all(), &[3, 4]);
+        let mut left: Vec<i64> = usage.all().iter().map(|token_use| token_use.id).collect();
+        left.sort_unstable();
+        assert_eq!(left, [3, 4], "what was passed over stays");
+        usage.note(&token(fill), &Policy::default(), now);
+        assert_eq!(usage.all().len(), 3);
+    }
+
+    #[test]
+    fn a_use_that_comes_while_the_last_one_is_written_is_not_forgotten() {
+        let (usage, now) = (PendingUsage::default(), Timestamp::from_micros(1_700_000_000_000_000));
+        usage.note(&token(1), &Policy::default(), now);
+        let written = usage.all();
+        usage.note(&token(1), &Policy::default(), now.after(USE_INTERVAL));
+        usage.forget_written(&written, &[]);
+        assert_eq!(
+            usage.all().iter().map(|token_use| token_use.last_used_at).collect::<Vec<_>>(),
+            [now.after(USE_INTERVAL)]
+        );
+    }
+}
