@@ -52,7 +52,7 @@ impl Node {
     }
 
     fn metric(&self, name: &str) -> String {
-        let text = self.service.metrics_text();
+        let text = actix_rt::System::new().block_on(async { self.service.metrics_text() });
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).expect("it is there").to_owned()
     }
 

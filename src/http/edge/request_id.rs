@@ -28,7 +28,7 @@ const TARGET: &str = "jeton::http::request_id";
 /// The longest path that is logged, in characters.
 const MAX_PATH_CHARS: usize = 100;
 
-/// Gives every answer an `X-RequestContext-Id`, the caller's own if it is a valid_id one, and logs the request. Every line that is
+/// Gives every answer an `X-Request-Id`, the caller's own if it is valid, and logs the request. Every line that is
 /// logged meanwhile carries the id.
 ///
 /// The lines of endpoints whose requests come by the thousand are written at `debug` only.
@@ -101,7 +101,7 @@ pub fn generate() -> HeaderValue {
     HeaderValue::from_str(&hex::encode(random::bytes::<16>())).expect("hex digits are a header value")
 }
 
-/// RequestContext ids of one worker: a random part, made once because it costs a system call, and a count.
+/// Request ids of one worker: a random part, made once because it costs a system call, and a count.
 pub struct IdGenerator {
     worker: [u8; 8],
     count: Cell<u64>,

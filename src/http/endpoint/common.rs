@@ -157,7 +157,7 @@ pub fn fields() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Object)
 }
 
-/// What utoipa says as `allOf` of common without names, those that are flattened into a struct and then the struct itself, is
+/// What utoipa says as `allOf` of parts without names, those that are flattened into a struct and then the struct itself, is
 /// one object.
 pub fn one_object(schema: RefOr<Schema>) -> RefOr<Schema> {
     let RefOr::T(Schema::AllOf(all)) = &schema else { return schema };
