@@ -11,7 +11,7 @@ use super::drf::query::Query;
 use super::endpoint::{Access, Incoming, MayCall, Operation, Part};
 use super::error::HttpError;
 use super::state::State;
-use crate::service::{Caller, Error, Holder, Staff, Superuser};
+use crate::service::{Caller, Error, Holder, LoginHolder, Staff, Superuser};
 
 /// Everybody may call.
 pub struct Anyone;
@@ -45,19 +45,10 @@ impl MayCall for TokenHolder {
     const ACCESS: Access = Access::TokenHolder;
 }
 
-/// Whoever holds a live login token: named ones change nothing here.
-pub struct LoginHolder {
-    /// They, and the token.
-    pub holder: Holder,
-    /// They as somebody who asks for a change.
-    pub caller: Caller,
-}
-
 impl Part for LoginHolder {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let TokenHolder { holder, caller } = TokenHolder::take(incoming).await?;
-        holder.require_login()?;
-        Ok(Self { holder, caller })
+        Ok(Self::new(holder, caller)?)
     }
 }
 

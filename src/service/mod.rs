@@ -39,7 +39,7 @@ pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer,
 pub use metrics::{Metrics, WorkerCounts};
 pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
 pub use policy::Policy;
-pub use rights::{Staff, Superuser};
+pub use rights::{LoginHolder, Staff, Superuser};
 pub use sign_in::{Hasher, HasherOptions, LoggedIn, Login, LoginRefusal, Session, SignIn};
 pub use tokens::{Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilter, Tokens};
 

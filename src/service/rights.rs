@@ -3,7 +3,8 @@
 
 use std::ops::Deref;
 
-use super::{Caller, Error, Rights};
+use super::{Caller, Error, Holder, Rights};
+use crate::domain::token::TokenKind;
 
 /// A caller who has the rights of staff.
 #[derive(Clone, Debug)]
@@ -12,6 +13,37 @@ pub struct Staff(Caller);
 /// A caller who has the rights of a superuser.
 #[derive(Clone, Debug)]
 pub struct Superuser(Staff);
+
+/// A user who asks with a live login token of theirs: a named token is for services, and on jeton itself it can only revoke
+/// itself.
+#[derive(Clone, Debug)]
+pub struct LoginHolder {
+    holder: Holder,
+    caller: Caller,
+}
+
+impl LoginHolder {
+    /// # Errors
+    /// [`Error::PermissionDenied`] for the holder of a named token.
+    pub fn new(holder: Holder, caller: Caller) -> Result<Self, Error> {
+        match holder.token.kind() {
+            TokenKind::Login => Ok(Self { holder, caller }),
+            TokenKind::Named => Err(Error::PermissionDenied),
+        }
+    }
+
+    /// The user and the token.
+    #[must_use]
+    pub const fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// The user as somebody who asks for a change.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+}
 
 impl Caller {
     /// As staff.

@@ -14,9 +14,9 @@ use crate::http::drf;
 use crate::http::drf::fields::Trim;
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, text};
 use crate::http::error::Answered;
-use crate::http::extract::{Body, LoginHolder, TokenHolder};
+use crate::http::extract::{Body, TokenHolder};
 use crate::http::state::State;
-use crate::service::UserPatch;
+use crate::service::{LoginHolder, UserPatch};
 
 /// What is served here.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -77,7 +77,7 @@ async fn me(TokenHolder { holder, .. }: TokenHolder) -> Answered {
 }
 
 /// Changes the caller's own name. Other fields are ignored, as DRF ignores read-only fields.
-async fn update(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
+async fn update(asking: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let named = &state.service.policy.profile_fields;
     let may_change =
@@ -85,8 +85,8 @@ async fn update(LoginHolder { holder, caller }: LoginHolder, body: Body, state: 
     let given = |field| if may_change(field) { fields.optional_text(field.name()) } else { None };
     let change = UserChange { profile: ProfilePatch::from_fn(given), ..UserChange::default() };
     let patch = UserPatch { change, edition: None, unread: fields.faults() };
-    let user = state.service.accounts.update_own(&holder, patch, &caller).await?;
-    Ok(drf::secret_answer(StatusCode::OK, &Me { user: &user, token: &holder.token }))
+    let user = state.service.accounts.update_own(&asking, patch).await?;
+    Ok(drf::secret_answer(StatusCode::OK, &Me { user: &user, token: &asking.holder().token }))
 }
 
 /// The new login key, and its expiry if it has one.
@@ -101,11 +101,11 @@ pub struct NewLogin<'a> {
 }
 
 /// Changes the caller's own password: every login token they had ends, and they get a new one.
-async fn change_password(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
+async fn change_password(asking: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let old = Password::new(fields.required_text("old_password", Trim::No));
     let new = Password::new(fields.required_text("new_password", Trim::No));
     fields.finish()?;
-    let login = state.service.accounts.change_own_password(&holder, old, new, &caller).await?;
+    let login = state.service.accounts.change_own_password(&asking, old, new).await?;
     Ok(drf::secret_answer(StatusCode::OK, &NewLogin { expiry: login.expires_at, token: login.token.expose() }))
 }

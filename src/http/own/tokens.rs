@@ -16,9 +16,9 @@ use crate::http::drf::pagination::ListQuery;
 use crate::http::drf::{self, Detail};
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, integer, reference, text};
 use crate::http::error::{Answered, OAuthError};
-use crate::http::extract::{Body, LoginHolder, TokenId};
+use crate::http::extract::{Body, TokenId};
 use crate::http::state::State;
-use crate::service::NamedToken;
+use crate::service::{LoginHolder, NamedToken};
 
 /// What is served here.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -98,23 +98,23 @@ impl<'a> Created<'a> {
 }
 
 /// The caller's live tokens.
-async fn list(LoginHolder { holder, .. }: LoginHolder, query: ListQuery, state: State) -> Answered {
-    query.answer(&state, state.service.tokens.list_own_tokens(&holder, query.page).await?)
+async fn list(asking: LoginHolder, query: ListQuery, state: State) -> Answered {
+    query.answer(&state, state.service.tokens.list_own_tokens(&asking, query.page).await?)
 }
 
 /// Makes a named token for the caller.
-async fn create(LoginHolder { holder, caller }: LoginHolder, body: Body, state: State) -> Answered {
+async fn create(asking: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let wanted = named_token(&mut fields);
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;
-    let (token, facts) = state.service.tokens.create_own_token(&holder, wanted, password, &caller).await?;
+    let (token, facts) = state.service.tokens.create_own_token(&asking, wanted, password).await?;
     Ok(Created::answer(&token, &facts))
 }
 
 /// Revokes one of the caller's tokens.
-async fn revoke(LoginHolder { holder, caller }: LoginHolder, TokenId(id): TokenId, state: State) -> Answered {
-    state.service.tokens.revoke_own_token(id, &holder, &caller).await?;
+async fn revoke(asking: LoginHolder, TokenId(id): TokenId, state: State) -> Answered {
+    state.service.tokens.revoke_own_token(id, &asking).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -1,20 +1,9 @@
 //! Changes that users make to their own account: with a login token and, where it matters, their password.
 
 use crate::domain::password::Password;
-use crate::domain::token::TokenKind;
 use crate::domain::user::User;
-use crate::service::{AuthenticationFault, Caller, Error, Faults, Holder, Login, LoginRefusal, SignIn};
+use crate::service::{AuthenticationFault, Error, Faults, Login, LoginHolder, LoginRefusal, SignIn};
 use crate::store::{Changed, OwnChange};
-
-impl Holder {
-    /// Requires a login token. A named token is for services; on jeton itself it can only revoke itself.
-    ///
-    /// # Errors
-    /// [`Error::PermissionDenied`] for a named token.
-    pub fn require_login(&self) -> Result<(), Error> {
-        if self.token.kind() == TokenKind::Login { Ok(()) } else { Err(Error::PermissionDenied) }
-    }
-}
 
 impl SignIn {
     /// Checks the holder's password as a login does, with the same limits and audit entries, and then runs `change`.
@@ -25,14 +14,13 @@ impl SignIn {
     /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
     pub(in crate::service) async fn with_confirmed_password<T>(
         &self,
-        holder: &Holder,
+        asking: &LoginHolder,
         password: Password,
         wrong: Faults,
         via: &str,
-        caller: &Caller,
         change: impl AsyncFn(User) -> Result<Changed<OwnChange<T>>, Error>,
     ) -> Result<T, Error> {
-        let actor = caller.actor.clone();
+        let (holder, actor) = (asking.holder(), asking.caller().actor.clone());
         let login = Login { username: holder.user.username.clone(), password, address: actor.address };
         let change = async |user: User| {
             // Another user may have this name by now.

@@ -10,7 +10,7 @@ use crate::domain::scope;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenFacts};
 use crate::domain::user::User;
-use crate::service::{Caller, Error, Faults, Holder, Rights, Staff, Tokens};
+use crate::service::{Error, Faults, LoginHolder, Rights, Staff, Tokens};
 use crate::store::NewToken;
 
 /// The longest name of a token, in characters.
@@ -65,16 +65,15 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::Invalid`] by field, also for a wrong password; [`Error::Throttled`], [`Error::Busy`];
-    /// [`Error::PermissionDenied`] for a named token; [`Error::TokenLimit`] for who has as many of their own as they may;
+    /// [`Error::TokenLimit`] for who has as many of their own as they may;
     /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
     pub async fn create_own_token(
         &self,
-        holder: &Holder,
+        asking: &LoginHolder,
         wanted: NamedToken,
         password: Password,
-        caller: &Caller,
     ) -> Result<(Token, TokenFacts), Error> {
-        holder.require_login()?;
+        let (holder, caller) = (asking.holder(), asking.caller());
         let (token, new, _) = self.new_named_token(&wanted, Some(caller.rights))?;
         let limit = self.policy.named_tokens_per_user;
         let make = async |user: User| {
@@ -89,7 +88,7 @@ impl Tokens {
         };
         let mut wrong = Faults::default();
         wrong.add("password", "Your password was entered incorrectly. Please enter it again.");
-        let facts = self.sign_in.with_confirmed_password(holder, password, wrong, "/tokens/", caller, make).await?;
+        let facts = self.sign_in.with_confirmed_password(asking, password, wrong, "/tokens/", make).await?;
         Ok((token, facts))
     }
 
@@ -144,8 +143,8 @@ impl Tokens {
     }
 
     /// The holder's live tokens.
-    pub async fn list_own_tokens(&self, holder: &Holder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
-        let (user_id, now) = (holder.user.id, self.clock.now());
+    pub async fn list_own_tokens(&self, asking: &LoginHolder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
+        let (user_id, now) = (asking.holder().user.id, self.clock.now());
         let page = self.database.run(move |store| store.list_tokens(Some(user_id), page, now)).await?;
         Ok(Page { count: page.count, results: page.results.into_iter().map(|(token, _)| token).collect() })
     }

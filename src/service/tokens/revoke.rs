@@ -2,7 +2,7 @@
 
 use crate::domain::audit::Actor;
 use crate::service::retry::until_done;
-use crate::service::{Caller, Error, Holder, Staff, Tokens};
+use crate::service::{Caller, Error, Holder, LoginHolder, Staff, Tokens};
 use crate::store::Revoked;
 
 /// Who asks for a revocation at the OAuth endpoint.
@@ -59,12 +59,12 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is not theirs or not live.
-    pub async fn revoke_own_token(&self, id: i64, holder: &Holder, caller: &Caller) -> Result<(), Error> {
+    pub async fn revoke_own_token(&self, id: i64, asking: &LoginHolder) -> Result<(), Error> {
         let owner = self.database.run(move |store| store.token_owner(id)).await?;
-        if owner.is_none_or(|owner| owner.id != holder.user.id) {
+        if owner.is_none_or(|owner| owner.id != asking.holder().user.id) {
             return Err(Error::NotFound);
         }
-        found(self.revoke_by_id(id, holder.user.id, caller.actor.clone()).await?)
+        found(self.revoke_by_id(id, asking.holder().user.id, asking.caller().actor.clone()).await?)
     }
 
     /// Revokes anybody's token by its id, or one that must be of the user with this name.

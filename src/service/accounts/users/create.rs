@@ -5,7 +5,7 @@ use crate::domain::password::{Password, PasswordHash};
 use crate::domain::password_rules::Attributes;
 use crate::domain::profile::ProfileField;
 use crate::domain::user::{NewUser, User};
-use crate::service::{Accounts, Caller, Error, Faults, Rights};
+use crate::service::{Accounts, Error, Faults, Rights, Staff};
 use crate::store::StoreError;
 
 /// A user to be made, not yet checked.
@@ -29,10 +29,11 @@ impl Accounts {
     /// # Errors
     /// [`Error::Invalid`] with all faults by field; [`Error::PermissionDenied`] when flags are granted that the
     /// caller may not grant.
-    pub async fn create_user(&self, draft: UserDraft, caller: &Caller) -> Result<User, Error> {
+    pub async fn create_user(&self, draft: UserDraft, caller: &Staff) -> Result<User, Error> {
         let UserDraft { user: draft, unread: mut faults } = draft;
-        let power = if draft.is_staff || draft.is_superuser { Rights::Superuser } else { Rights::Staff };
-        caller.require(power)?;
+        if draft.is_staff || draft.is_superuser {
+            caller.require(Rights::Superuser)?;
+        }
         let username = if faults.on("username") { None } else { check::username(&draft.username, &mut faults) };
         if let Some(name) = username.clone()
             && self.database.run(move |store| store.user(&name)).await?.is_some()

@@ -5,7 +5,7 @@ use crate::domain::password::Password;
 use crate::domain::password_rules::Attributes;
 use crate::domain::user::User;
 use crate::service::retry::until_done;
-use crate::service::{Accounts, AuthenticationFault, Caller, Error, Faults, Holder, LoginToken, UserPatch};
+use crate::service::{Accounts, AuthenticationFault, Error, Faults, LoginHolder, LoginToken, UserPatch};
 use crate::store::{Changed, OwnChange};
 
 /// Django's sentence (`django/contrib/auth/forms.py::PasswordChangeForm`).
@@ -16,16 +16,14 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Invalid`] on `old_password` and `new_password` with all faults; [`Error::Throttled`], [`Error::Busy`];
-    /// [`Error::PermissionDenied`] for a named token; [`Error::NotAuthenticated`] when the holder's token was revoked
-    /// meanwhile.
+    /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
     pub async fn change_own_password(
         &self,
-        holder: &Holder,
+        asking: &LoginHolder,
         old: Password,
         new: Password,
-        caller: &Caller,
     ) -> Result<LoginToken, Error> {
-        holder.require_login()?;
+        let (holder, actor) = (asking.holder(), &asking.caller().actor);
         let user = &holder.user;
         let attributes = Attributes { username: &user.username, profile: &user.profile };
         let mut faults = Faults::default();
@@ -40,37 +38,32 @@ impl Accounts {
             if !faults.fields().is_empty() {
                 return Ok(Changed::Done(OwnChange::Done(Err(faults.clone()))));
             }
-            let hash = self.sign_in.hasher.hash(new.clone(), caller.actor.address).await?;
+            let hash = self.sign_in.hasher.hash(new.clone(), actor.address).await?;
             let now = self.clock.now();
             let expires_at = self.policy.login_expiry(now);
             let (token, row) = self.login_tokens.new_login_token(user.id, expires_at);
-            let (asked_with, actor) = (holder.token.clone(), caller.actor.clone());
+            let (asked_with, actor) = (holder.token.clone(), actor.clone());
             let changed = self
                 .database
                 .run(move |store| store.change_own_password(&asked_with, &user, &hash, &row, &actor, now))
                 .await?;
             Ok(changed.map(|own| own.map(|()| Ok(LoginToken { token, expires_at }))))
         };
-        self.sign_in
-            .with_confirmed_password(holder, old, wrong, "/me/password", caller, change)
-            .await?
-            .map_err(Error::Invalid)
+        self.sign_in.with_confirmed_password(asking, old, wrong, "/me/password", change).await?.map_err(Error::Invalid)
     }
 
     /// Changes the holder's own record; the caller of this has seen to it that `patch` names no field that they may not
     /// change.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with all faults by field; [`Error::PermissionDenied`] for a named token;
-    /// [`Error::NotAuthenticated`] when they are gone; [`Error::UserChanging`].
-    pub async fn update_own(&self, holder: &Holder, patch: UserPatch, caller: &Caller) -> Result<User, Error> {
-        holder.require_login()?;
+    /// [`Error::Invalid`] with all faults by field; [`Error::NotAuthenticated`] when they are gone; [`Error::UserChanging`].
+    pub async fn update_own(&self, asking: &LoginHolder, patch: UserPatch) -> Result<User, Error> {
         until_done(async |_| {
-            let id = holder.token.id;
+            let id = asking.holder().token.id;
             let user = self.database.run(move |store| store.token_owner(id)).await?;
             let user = user.ok_or(Error::NotAuthenticated(AuthenticationFault::InvalidToken))?;
             let change = self.checked(&patch, &user).await?;
-            let (actor, now) = (caller.actor.clone(), self.clock.now());
+            let (actor, now) = (asking.caller().actor.clone(), self.clock.now());
             self.database.run(move |store| store.update_user(&user, &change, &actor, now)).await
         })
         .await
