@@ -233,7 +233,7 @@ on_both! {
         let hash = "$argon2id$v=19$m=8192,t=1,p=1$TmFDbDEyMzROYUNsMTIzNE5hQ2wxMg$zXMtVvz1qwbWN58DZkyiRbh9WHmDeBz74r/dSfwE29w";
         let text = format!("username,password\namy,\"{hash}\"\n");
         let warning = "warning: the password hashes of 1 user take more memory to check than JETON_HASH_MAX_MEMORY allows; they cannot \
-                       log in until that is more, or they get a new password";
+                       log in until that is raised, or they get a new password";
         assert_eq!(imports(&jeton, text.clone(), &["--dry-run"]), format!("{warning}\nwould import 1 user"));
         assert_eq!(imports(&jeton, text, &[]), format!("{warning}\nimported 1 user"));
     }

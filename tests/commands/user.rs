@@ -17,7 +17,7 @@ on_both! {
             ("two", "slow rivers run deep\n\n"), ("blank", " slow rivers run deep \n")] {
             let output = jeton.run_with_stdin(&["user", "create", "--password-stdin", username], stdin);
             assert_eq!((output.status, output.stdout.as_str()), (0, ""), "{username}: {output:?}");
-            assert!(output.stderr.contains(&format!("user {username} is made")), "{output:?}");
+            assert!(output.stderr.contains(&format!("created user {username} (id ")), "{output:?}");
         }
         let server = jeton.serve();
         for (username, password) in [("none", PASSWORD), ("lf", PASSWORD), ("crlf", PASSWORD),
