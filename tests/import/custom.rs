@@ -97,7 +97,7 @@ each_way! {
         // As Django makes them: 100 MiB.
         let hash = "argon2$argon2id$v=19$m=102400,t=2,p=8$TmFDbDEyMzROYUNsMTIzNE5hQ2wxMg$zXMtVvz1qwbWN58DZkyiRbh9WHmDeBz74r/dSfwE29w";
         source.sql(&format!("update auth_user set password = '{hash}' where id < 3"));
-        let warning = "warning: the password hashes of 2 users take more memory to check than JETON_HASH_MAX_MEMORY allows; they cannot log in until that is more, or they get a new password";
+        let warning = "warning: the password hashes of 2 users take more memory to check than JETON_HASH_MAX_MEMORY allows; they cannot log in until that is raised, or they get a new password";
         assert_eq!(imported(&source, &target, &["--dry-run"]).lines().count(), 1, "they are within the default");
         for more in [&["--hash-max-memory", "99MiB", "--dry-run"][..], &["--hash-max-memory", "99MiB"]] {
             assert_eq!(imported(&source, &target, more).lines().nth(1), Some(warning));
