@@ -31,6 +31,7 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Config, Kind, RawSettings, environment, os_user, settings};
 use crate::domain::time::Clock;
+use crate::domain::user::User;
 use crate::server::{Schema, StartError, open_service, open_service_without_keys};
 use crate::service::{Error, Service, Superuser};
 
@@ -237,6 +238,25 @@ fn run_on<F: Future<Output = Result<(), Failure>>>(
     let done = actix_rt::System::new().block_on(work(service.clone(), Superuser::command(&os_user())));
     service.node.close();
     done
+}
+
+/// The users with these names, each once; a failure names all that do not exist.
+async fn users_named(names: &[String], service: &Service, caller: &Superuser) -> Result<Vec<User>, Failure> {
+    let (mut users, mut unknown): (Vec<User>, Vec<&str>) = (Vec::new(), Vec::new());
+    for name in names {
+        match service.accounts.user(name, caller).await {
+            Ok(user) if users.iter().any(|other| other.id == user.id) => {}
+            Ok(user) => users.push(user),
+            Err(Error::NotFound) if unknown.contains(&name.as_str()) => {}
+            Err(Error::NotFound) => unknown.push(name),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match unknown[..] {
+        [] => Ok(users),
+        [name] => Err(no_such_user(name)(Error::NotFound)),
+        [..] => Err(Failure::new(format!("users {} do not exist", unknown.join(", ")))),
+    }
 }
 
 /// What a command prints for a user that does not exist.

@@ -2,7 +2,7 @@
 
 use super::progress::{bar, number};
 use super::prompt::confirm_or_yes;
-use super::{Failure, no_such_user, with_service};
+use super::{Failure, users_named, with_service};
 use crate::config::Config;
 use crate::domain::time::Timestamp;
 use crate::service::TokenFilter;
@@ -17,10 +17,7 @@ pub struct RevokeMany {
 
 pub fn revoke_many(RevokeMany { users, since, until, yes }: RevokeMany, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
-        let mut ids = Vec::new();
-        for name in &users {
-            ids.push(service.accounts.user(name, &caller).await.map_err(no_such_user(name))?.id);
-        }
+        let ids = users_named(&users, &service, &caller).await?.iter().map(|user| user.id).collect();
         let which = TokenFilter { user_ids: (!users.is_empty()).then_some(ids), since, until };
         let counted = service.tokens.count_tokens(&which, &caller).await?;
         let [live, owners, over] = [counted.tokens, counted.users, counted.over].map(i64::unsigned_abs);

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::output::{json_array, line, table, visible};
 use super::progress::{bar, number};
 use super::prompt::{confirm, confirm_or_yes, new_password};
-use super::{Failure, no_such_user, with_service};
+use super::{Failure, no_such_user, users_named, with_service};
 use crate::config::Config;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::profile::Profile;
@@ -153,21 +153,7 @@ fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failu
 
 fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
-        let (mut kept, mut unknown): (Vec<User>, Vec<&str>) = (Vec::new(), Vec::new());
-        for name in &all_but {
-            match service.accounts.user(name, &caller).await {
-                Ok(user) if kept.iter().any(|other| other.id == user.id) => {}
-                Ok(user) => kept.push(user),
-                Err(Error::NotFound) if unknown.contains(&name.as_str()) => {}
-                Err(Error::NotFound) => unknown.push(name),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        match unknown[..] {
-            [] => {}
-            [name] => return Err(no_such_user(name)(Error::NotFound)),
-            [..] => return Err(Failure::new(format!("users {} do not exist", unknown.join(", ")))),
-        }
+        let kept = users_named(&all_but, &service, &caller).await?;
         let count = service.accounts.count_active_but(&kept, &caller).await.map_err(|error| match error {
             Error::Conflict(why) => Failure::new(format!("{why} Name one after --all-but.")),
             other => other.into(),

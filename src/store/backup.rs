@@ -65,18 +65,36 @@ impl Store {
     }
 }
 
-/// That a backup has no name by which SQLite would take it for a part of the database.
+/// That a backup has no name that another file beside the database has, or that the next backup or restore would remove.
 fn require_other_name(database: &Path, to: &Path) -> Result<(), StoreError> {
-    let name =
-        |path: &Path| Some((sqlite_file::without_links(sqlite_file::folder_of(path)), path.file_name()?.to_owned()));
+    let refused = |why: &str| {
+        let words = format!("{} is a name {why}; give the backup another", to.display());
+        Err(StoreError::Unusable(words))
+    };
     let parts = ["-wal", "-shm", "-journal"].map(|suffix| sqlite_file::beside(database, suffix));
-    if parts.iter().any(|part| name(part) == name(to)) {
-        return Err(StoreError::Unusable(format!(
-            "{} is a name of the database's own files: SQLite would take the backup for a part of it; give it another",
-            to.display()
-        )));
+    if parts.iter().any(|part| same_place(part, to)) {
+        return refused("of the database's own files: SQLite would take it for a part of the database");
+    }
+    if same_place(&sqlite_file::beside(database, ".key"), to) {
+        return refused("of the file of the secret key");
+    }
+    if same_place(&sqlite_file::beside(database, ".restoring"), to) {
+        return refused("of a restore that is not done, and the next restore removes it");
+    }
+    if to.as_os_str().as_encoded_bytes().ends_with(PARTIAL.as_bytes()) {
+        return refused("of a backup that is not done, and the next backup may remove it");
     }
     Ok(())
+}
+
+/// What is behind the name of a backup until it is done.
+const PARTIAL: &str = ".partial";
+
+/// Whether both are one name in one folder, whatever links lead there.
+pub(super) fn same_place(one: &Path, other: &Path) -> bool {
+    let name =
+        |path: &Path| Some((sqlite_file::without_links(sqlite_file::folder_of(path)), path.file_name()?.to_owned()));
+    name(one) == name(other)
 }
 
 /// A backup in the making, beside where it is to be. One that was left by whoever was killed makes room.
@@ -88,7 +106,7 @@ struct Draft {
 
 impl Draft {
     fn make(to: &Path) -> Result<Self, StoreError> {
-        let path = sqlite_file::beside(to, ".partial");
+        let path = sqlite_file::beside(to, PARTIAL);
         // Held until the new one has its name.
         let _left = match OpenOptions::new().read(true).custom_flags(NO_LINK).open(&path) {
             Ok(left) => {
@@ -116,8 +134,8 @@ impl Draft {
     }
 }
 
-/// A link is somebody's doing, and not followed.
-const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
+/// A link is somebody's doing, and not followed; nor is a pipe waited for.
+const NO_LINK: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits().cast_signed();
 
 fn is_there(path: &Path) -> StoreError {
     StoreError::Unusable(format!("{} already exists, and was not changed", path.display()))

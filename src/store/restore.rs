@@ -9,7 +9,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use rustix::fs::{FlockOperation, fcntl_lock};
 
-use super::backup::{NewFile, cannot, copy};
+use super::backup::{NewFile, cannot, copy, same_place};
 use super::schema::meta;
 use super::{MetaKey, SchemaState, Store, StoreError, sqlite_file, sqlite_log};
 use crate::domain::database_url::DatabaseUrl;
@@ -57,6 +57,12 @@ impl Store {
         }
         let lock = lock(path)?;
         let draft = sqlite_file::beside(path, ".restoring");
+        if same_place(&draft, backup) {
+            return Err(StoreError::Unusable(format!(
+                "{} is the name of a restore that is not done, which this one would remove; rename it first",
+                backup.display()
+            )));
+        }
         // Left by a restore that was killed: this one holds the lock.
         remove(&draft)?;
         let draft = NewFile::make(&draft)?;

@@ -15,6 +15,10 @@ pub const HOW_TO_BUILD: &str =
 /// # Errors
 /// [`StoreError::Unusable`] where the URL asks for TLS and there is none.
 pub fn check(url: &DatabaseUrl) -> Result<(), StoreError> {
+    // Before libpq does it, and with what it does not ask for: that OpenSSL frees nothing as the process ends, for threads
+    // may be connecting still.
+    #[cfg(feature = "postgres-tls")]
+    openssl_sys::init();
     let warning = if BUILT_IN { None } else { without_tls(url)? };
     if let Some(warning) = warning {
         log::warn!("{warning}");

@@ -160,10 +160,12 @@ fn a_start_long_after_the_time_that_was_last_believed_purges_nothing_for_an_hour
             assert!(before.contains("young") && before.contains("old"), "{believed}: {before}");
             let after = if believed { "40.0 days" } else { "40.6 days" };
             assert_eq!(late.clock_state(), format!("{after} after it was last believed"));
-            if believed {
-                late.database
-                    .sql("insert into audit_log (at, actor, action, target) values ('2025-07-25 00:00:00', 'x', 'x', 'late')");
-            }
+            late.database.sql(
+                "insert into audit_log (at, actor, action, target) values ('2025-07-25 00:00:00', 'x', 'x', 'late')",
+            );
+        }
+        if !believed {
+            database.sql("delete from audit_log where target = 'late'");
         }
     }
     let late = late();

@@ -126,6 +126,16 @@ fn a_backup_has_no_name_of_the_databases_own_files() {
             assert!(!std::path::Path::new(&name).exists(), "{name}");
         }
     }
+    for (suffix, words) in [
+        (".key", "is a name of the file of the secret key"),
+        (".restoring", "is a name of a restore that is not done"),
+        (".other.partial", "is a name of a backup that is not done"),
+    ] {
+        let name = format!("{file}{suffix}");
+        let why = refused(&jeton, &["backup", &name]);
+        assert!(why.contains(words), "{why}");
+        assert!(!std::path::Path::new(&name).exists() || suffix == ".key", "{name}");
+    }
 }
 
 #[test]

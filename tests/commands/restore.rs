@@ -141,8 +141,12 @@ fn what_is_no_backup_changes_nothing() {
     let bytes = fs::read(&backup).unwrap();
     fs::write(&damaged, [&bytes[..8192], &vec![7; 16384], &bytes[24576..]].concat()).unwrap();
     let django = fixture(Kind::Sqlite);
+    // As a restore that was killed leaves it.
+    let restoring = format!("{}.restoring", file_of(&database));
+    fs::copy(&backup, &restoring).unwrap();
     let before = whole(folder(&database));
     for (file, words) in [
+        (restoring.as_str(), "is the name of a restore that is not done"),
         ("/nonexistent/backup.db", "there is no backup at"),
         (jeton.dir.path().to_str().unwrap(), "is a folder; name the backup in it"),
         (empty.as_str(), "there is no backup at"),

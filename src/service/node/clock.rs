@@ -190,10 +190,18 @@ impl Node {
         let is_started = self.clock_watch.lock().start.is_some();
         if compared.is_none() && !is_started {
             let believed = self.database.run(Store::believed_time).await?;
-            // An older jeton has kept none.
-            let last = if believed.is_some() { believed } else { self.database.run(Store::newest_entry).await? };
             let (now, uptime) = self.clock.now_and_uptime();
-            self.clock_watch.lock().start.get_or_insert_with(|| Start::new(last, believed, now, uptime));
+            let last = match believed {
+                Some(_) => believed,
+                // An older jeton has kept none. What its audit log says is kept at once: entries of this node's, under a
+                // clock that may be wrong, would be the newest at the next start.
+                None => {
+                    let newest = self.database.run(Store::newest_entry).await?;
+                    self.database.run(move |store| store.believe_time(newest.unwrap_or(now))).await?;
+                    newest
+                }
+            };
+            self.clock_watch.lock().start.get_or_insert_with(|| Start::new(last, last, now, uptime));
         }
         // SQLite's is the machine's own.
         let ahead = compared.map_or(0, |[before, theirs, after]| ahead(before, self.clock.remote_time(theirs), after));
