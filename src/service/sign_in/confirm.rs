@@ -1,4 +1,4 @@
-//! Changes that users make to their own account: with a login token and, where it matters, their password.
+//! Confirms changes that users make to their own account: by a login token and, where it matters, by their password.
 
 use crate::domain::password::Password;
 use crate::domain::token::TokenKind;
@@ -7,7 +7,7 @@ use crate::service::{AuthenticationFault, Caller, Error, Faults, Holder, Login, 
 use crate::store::{Changed, OwnChange};
 
 impl Holder {
-    /// Requires a login token. A named token is for services; on jeton itself it can only revoke itself.
+    /// Requires a login token. A named token is for services. On jeton itself it can only revoke itself.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`] for a named token.
@@ -40,7 +40,7 @@ impl SignIn {
                 return Err(Error::LoginRefused(LoginRefusal::WrongPassword));
             }
             match change(user).await? {
-                Changed::Done(OwnChange::TokenEnded) => Err(ended()),
+                Changed::Done(OwnChange::TokenEnded) => Err(token_revoked()),
                 changed => Ok(changed),
             }
         };
@@ -48,7 +48,7 @@ impl SignIn {
             Ok(OwnChange::Done(done)) => Ok(done),
             // Checked here, because it does not count as a failed login.
             Ok(OwnChange::LimitReached) => Err(Error::TokenLimit),
-            Ok(OwnChange::TokenEnded) => Err(ended()),
+            Ok(OwnChange::TokenEnded) => Err(token_revoked()),
             Err(Error::LoginRefused(_)) => Err(Error::Invalid(wrong)),
             Err(other) => Err(other),
         }
@@ -56,6 +56,6 @@ impl SignIn {
 }
 
 /// The token of the request was revoked meanwhile.
-fn ended() -> Error {
+fn token_revoked() -> Error {
     Error::NotAuthenticated(AuthenticationFault::InvalidToken)
 }
