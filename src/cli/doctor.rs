@@ -60,7 +60,7 @@ fn report(config: &Config) -> Result<Report, Failure> {
     let sealer = read_sealer(config)?;
     let counts = count_seals(&store, sealer.as_ref()).map_err(failed)?;
     let current = store.meta(MetaKey::SecretKeyCheck).map_err(failed)?;
-    let place = sealer.as_ref().zip(current).and_then(|(sealer, current)| sealer.place_of(&current));
+    let place = sealer.as_ref().zip(current).and_then(|(sealer, current)| sealer.position_of(&current));
     let name = |at: usize| match at {
         0 => "JETON_SECRET_KEY".to_owned(),
         at => format!("JETON_SECRET_KEY_FALLBACKS {at}"),

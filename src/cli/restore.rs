@@ -22,7 +22,7 @@ pub struct RestoreArguments {
 pub fn restore(arguments: RestoreArguments, config: &Config) -> Result<(), Failure> {
     let sealer = read_sealer(config)?;
     let check = |derived: &str| match &sealer {
-        Some(sealer) if sealer.place_of(derived).is_none() => Err(other_key(&arguments.file, config)),
+        Some(sealer) if sealer.position_of(derived).is_none() => Err(other_key(&arguments.file, config)),
         _ => Ok(()),
     };
     let restored = open_store(config)?.restore(&arguments.file, check, Clock::System.now());

@@ -113,7 +113,7 @@ impl ResponseError for HttpError {
             Self::OAuth(error, description) => {
                 drf::secret_answer(StatusCode::BAD_REQUEST, &OAuthError { error, error_description: description })
             }
-            Self::OAuthService(Error::Store(error)) if error.is_passing() => {
+            Self::OAuthService(Error::Store(error)) if error.is_transient() => {
                 log::log!(error.level(), "{error}");
                 with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
             }
@@ -153,7 +153,7 @@ fn service_answer(error: &Error) -> HttpResponse {
             log::warn!("{error}");
             with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: &error.to_string() })
         }
-        Error::Store(error) if error.is_passing() => {
+        Error::Store(error) if error.is_transient() => {
             log::log!(error.level(), "{error}");
             let sentence = "Service temporarily unavailable, try again later.";
             with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })

@@ -82,7 +82,7 @@ pub async fn flush_at_shutdown(service: &Service) {
         let left = match written.await {
             Ok((0, 0)) => return,
             Ok((tokens, users)) => format!("the rows of {tokens} tokens and {users} users are locked"),
-            Err(error @ Error::Store(_)) if error.is_passing() => error.to_string(),
+            Err(error @ Error::Store(_)) if error.is_transient() => error.to_string(),
             Err(error) => return log::error!("token usage was lost at shutdown: {error}"),
         };
         if attempt + 1 == SHUTDOWN_FLUSHES.len() {
@@ -150,7 +150,7 @@ async fn keep_purging(service: Service) {
 
 async fn purge_all(service: &Service, what: Purge) -> Result<(), Error> {
     let mut round = PurgeRound::of(what);
-    while service.node.purge(&mut round).await? == Batches::GoOn {
+    while service.node.purge(&mut round).await? == Batches::More {
         actix_rt::time::sleep(PURGE_PAUSE).await;
     }
     Ok(())
@@ -177,7 +177,7 @@ async fn reseal_all(service: &Service) -> Result<(), Error> {
         return Ok(());
     }
     let mut round = ResealRound::default();
-    while service.login_tokens.reseal(&mut round).await? == Batches::GoOn {
+    while service.login_tokens.reseal(&mut round).await? == Batches::More {
         actix_rt::time::sleep(RESEAL_PAUSE).await;
     }
     if round.resealed > 0 {

@@ -1,4 +1,4 @@
-//! Who asks for something, and what they may do.
+//! Who makes a request, and what they may do.
 
 use std::net::IpAddr;
 
@@ -20,7 +20,7 @@ pub enum Rights {
 }
 
 impl Rights {
-    /// By Django's flags.
+    /// From Django's flags.
     #[must_use]
     pub const fn of(is_staff: bool, is_superuser: bool) -> Self {
         match (is_superuser, is_staff) {
@@ -37,7 +37,7 @@ impl Rights {
     }
 }
 
-/// Whether a token has its user's rights on jeton itself: a named one only with the scope `jeton:admin`.
+/// Whether a token has its user's rights on jeton itself. A named token has them only with the scope `jeton:admin`.
 pub(super) fn acts_for_its_user(kind: TokenKind, scopes: &str) -> bool {
     kind == TokenKind::Login || scope::has(scopes, scope::ADMIN)
 }
@@ -66,19 +66,19 @@ impl Caller {
         Self { actor: Actor { name: user.username.clone(), address }, rights }
     }
 
-    /// Whoever can run commands on the database may do everything.
+    /// The operating system user who runs a command. They may do everything.
     #[must_use]
     pub fn command(os_user: &str) -> Self {
         Self { actor: Actor::command(os_user), rights: Rights::Superuser }
     }
 
     /// # Errors
-    /// [`Error::PermissionDenied`] for less than `rights`.
+    /// [`Error::PermissionDenied`] when the caller has less than `rights`.
     pub fn require(&self, rights: Rights) -> Result<(), Error> {
         if self.rights >= rights { Ok(()) } else { Err(Error::PermissionDenied) }
     }
 
-    /// Only a superuser may touch staff and superusers.
+    /// Requires the rights to change `target`: only a superuser may change staff and superusers.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`].

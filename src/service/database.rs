@@ -1,4 +1,4 @@
-//! The database, as requests ask it: off the event loop, and no longer than they may wait.
+//! Runs database work for requests: off the event loop, and with a deadline.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::store::{Batch, Store, StoreError};
 
 /// How many rows a batch changes at most.
 const BATCH_ROWS: u32 = 500;
-/// How often a batch is retried when the database is busy or away for a moment, and the pause before each retry.
+/// How often a batch is retried when the database is busy or unreachable, and the pause before each retry.
 const MAX_RETRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -17,10 +17,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Batches {
-    /// More may be due.
-    GoOn,
-    /// Nothing is due.
-    AreOver,
+    /// There may be.
+    More,
+    /// There is none.
+    Done,
 }
 
 /// The store, and how long a request waits for it.
@@ -43,8 +43,7 @@ impl Database {
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
         self.store.check()?;
-        // A little less than the caller waits, so that the error is what the database said, and not that it took too
-        // long.
+        // A little less than the caller waits, so that the caller gets the database's own error and not a time-out.
         let store = self.store.within(self.timeout.mul_f32(0.95));
         let running = tokio::task::spawn_blocking(propagate(move || work(&store)));
         match self.with_timeout(running).await? {
@@ -53,16 +52,16 @@ impl Database {
         }
     }
 
-    /// Waits no longer than a request waits for the database.
+    /// Waits for `answer`, but no longer than a request may wait for the database.
     pub async fn with_timeout<T>(&self, answer: impl Future<Output = T>) -> Result<T, Error> {
         let deadline = self.timeout;
-        let late = |_| Error::Store(StoreError::Unavailable(format!("no answer within {deadline:?}")));
+        let timed_out = |_| Error::Store(StoreError::Unavailable(format!("no answer within {deadline:?}")));
         let mut answer = pin!(answer);
         if let Ok(answer) = tokio::time::timeout(deadline / 4, &mut answer).await {
             return Ok(answer);
         }
         self.store.start_probe();
-        tokio::time::timeout(deadline * 3 / 4, answer).await.map_err(late)
+        tokio::time::timeout(deadline * 3 / 4, answer).await.map_err(timed_out)
     }
 
     /// As [`Database::run`], without a deadline.
@@ -96,7 +95,7 @@ impl Database {
                     changed += done.changed;
                     on_progress(done.changed);
                 }
-                Err(Error::Store(error)) if error.is_passing() && failed < MAX_RETRIES => {
+                Err(Error::Store(error)) if error.is_transient() && failed < MAX_RETRIES => {
                     log::debug!("retrying a batch: {error}");
                     failed += 1;
                     // With fewer rows, a locked row or a slow disk delays less work.

@@ -18,7 +18,7 @@ pub enum Error {
     /// Authenticated, but not allowed (403).
     #[error("You do not have permission to perform this action.")]
     PermissionDenied,
-    /// No such thing (404).
+    /// The object does not exist (404).
     #[error("Not found.")]
     NotFound,
     /// The input is not valid (400).
@@ -27,22 +27,22 @@ pub enum Error {
     /// A failed login (400). The reason is for the audit log; the message is DRF's, the same for every reason.
     #[error("Unable to log in with provided credentials.")]
     LoginRefused(LoginRefusal),
-    /// It would break a rule, whatever was sent (409).
+    /// The request is valid, but the current state does not allow it (409).
     #[error("{0}")]
     Conflict(String),
-    /// A user has as many login tokens, or named ones of their own making, as they may (403, Knox).
+    /// The user has reached the limit of login tokens, or of named tokens that they may create (403, as in Knox).
     #[error("Maximum amount of tokens allowed per user exceeded.")]
     TokenLimit,
     /// Too many failed logins; try again after this time (429).
     #[error("Request was throttled.")]
     Throttled(Duration),
-    /// Too many logins wait already (503).
+    /// Too many logins are waiting already (503).
     #[error("too many logins at once")]
     Busy,
     /// The user keeps changing while this runs (503).
     #[error("This user is being changed by others, try again later.")]
     UserChanging,
-    /// The database (503 or 500).
+    /// The database failed (503 or 500).
     #[error(transparent)]
     Store(StoreError),
 }
@@ -68,8 +68,8 @@ impl Error {
 
     /// Whether asking again later may help.
     #[must_use]
-    pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_passing())
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_transient())
     }
 
     /// The log level for an error that no caller receives.
@@ -98,7 +98,7 @@ impl Faults {
     /// The field of faults that concern no single field.
     pub const NON_FIELD: &'static str = "non_field_errors";
 
-    /// Adds a message to a field's.
+    /// Adds a message to a field.
     pub fn add(&mut self, field: &str, message: impl Into<String>) {
         let message = message.into();
         match self.0.iter_mut().find(|(name, _)| name == field) {
@@ -118,7 +118,7 @@ impl Faults {
         self.0.sort_by_key(|(name, _)| fields.iter().position(|field| field == name));
     }
 
-    /// All of them.
+    /// All fields, with their messages.
     #[must_use]
     pub fn fields(&self) -> &[(String, Vec<String>)] {
         &self.0

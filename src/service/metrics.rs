@@ -1,4 +1,4 @@
-//! What is counted, for Prometheus. Names and labels are part of the interface; no key, name or address is a label.
+//! The metrics, for Prometheus. Names and labels are part of the interface. No key, username or address is a label.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -14,7 +14,7 @@ use crate::domain::time::Uptime;
 use crate::logging::LogQueue;
 use crate::store::Purge;
 
-/// Results of an introspection: active, and each reason why not.
+/// The number of results of an introspection: active, and each reason why a token is inactive.
 const RESULTS: usize = 1 + Reason::ALL.len();
 
 /// One worker's own counts of answers from the cache. No other thread writes them, so that counting is cheap at
@@ -26,19 +26,19 @@ pub struct WorkerCounts {
 }
 
 impl WorkerCounts {
-    /// An answer was given from the cache.
+    /// Records an introspection that was answered from the cache.
     pub fn record_hit(&self, reason: Option<Reason>) {
-        if let Some(count) = self.hits.get(place(reason)) {
+        if let Some(count) = self.hits.get(result_index(reason)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-fn place(reason: Option<Reason>) -> usize {
+fn result_index(reason: Option<Reason>) -> usize {
     reason.and_then(|reason| Reason::ALL.iter().position(|one| *one == reason)).map_or(0, |at| at + 1)
 }
 
-fn word(reason: Option<Reason>) -> &'static str {
+fn result_label(reason: Option<Reason>) -> &'static str {
     reason.map_or("active", Reason::as_str)
 }
 
@@ -61,7 +61,7 @@ pub struct Metrics {
     workers: Mutex<Workers>,
 }
 
-/// Metrics of a clock that is wrong, and of rows that are not purged until it is right.
+/// Metrics of the node's clock, and of rows that are not purged while it is wrong.
 pub(super) struct ClockMetrics {
     pub difference: Gauge,
     pub jumps: IntCounter,
@@ -72,12 +72,12 @@ impl ClockMetrics {
     fn new(registry: &Registry) -> Self {
         let difference = "How far this node's clock is ahead of the database's; NaN: not compared yet";
         let jumps = "How often this node's clock was set by more than two seconds";
-        let overdue = "How long the oldest row that is to be purged has been waiting for it; 0: there is none";
+        let overdue = "How long the oldest row that is due to be purged has been due; 0: there is none";
         let overdue = Opts::new("jeton_purge_overdue_seconds", overdue);
         let metrics = Self {
-            difference: Gauge::new("jeton_clock_difference_seconds", difference).expect("a good name"),
-            jumps: IntCounter::new("jeton_clock_jumps_total", jumps).expect("a good name"),
-            overdue: GaugeVec::new(overdue, &["rows"]).expect("a good name"),
+            difference: Gauge::new("jeton_clock_difference_seconds", difference).expect("a valid name"),
+            jumps: IntCounter::new("jeton_clock_jumps_total", jumps).expect("a valid name"),
+            overdue: GaugeVec::new(overdue, &["rows"]).expect("a valid name"),
         };
         metrics.difference.set(f64::NAN);
         for what in Purge::ALL {
@@ -86,7 +86,7 @@ impl ClockMetrics {
         let all: [Box<dyn prometheus::core::Collector>; 3] =
             [Box::new(metrics.difference.clone()), Box::new(metrics.jumps.clone()), Box::new(metrics.overdue.clone())];
         for collector in all {
-            registry.register(collector).expect("each name comes once");
+            registry.register(collector).expect("each name is registered once");
         }
         metrics
     }
@@ -96,7 +96,7 @@ impl ClockMetrics {
     }
 }
 
-/// The counts of all workers, and how much of them the counters contain already.
+/// The counts of all workers, and how much of them the counters include already.
 #[derive(Default)]
 struct Workers {
     counts: Vec<Arc<WorkerCounts>>,
@@ -108,48 +108,48 @@ impl Metrics {
     /// When a metric's name is invalid or used twice, which shows at the first start.
     #[must_use]
     pub fn new() -> Self {
-        let counter = |name, help| IntCounter::new(name, help).expect("a good name");
-        let counters = |name, help, label| IntCounterVec::new(Opts::new(name, help), &[label]).expect("a good name");
+        let counter = |name, help| IntCounter::new(name, help).expect("a valid name");
+        let counters = |name, help, label| IntCounterVec::new(Opts::new(name, help), &[label]).expect("a valid name");
         let seconds = vec![0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5];
         let requests = HistogramOpts::new(
             "jeton_request_seconds",
-            "Requests by route and status, by their time; introspections answered past the router are not among them",
+            "Duration of requests by route and status, without introspections that were answered before the router",
         )
         .buckets(seconds);
         let registry = Registry::new();
         let metrics = Self {
             clock: ClockMetrics::new(&registry),
             registry,
-            requests: HistogramVec::new(requests, &["route", "status"]).expect("a good name"),
+            requests: HistogramVec::new(requests, &["route", "status"]).expect("a valid name"),
             introspections: counters("jeton_introspections_total", "Introspected tokens by result", "result"),
             hits: counter("jeton_cache_hits_total", "Introspections answered from the cache"),
             misses: counter("jeton_cache_misses_total", "Introspections that had to ask the database"),
             changes: counter(
                 "jeton_changes_heard_total",
-                "Changes of users, tokens and clients that were heard; those made here are heard twice over PostgreSQL",
+                "Changes of users, tokens and clients that were received; with PostgreSQL a node receives its own changes twice",
             ),
             sync_age: Gauge::new(
                 "jeton_cache_proof_age_seconds",
-                "How long ago it was proven that every change had been heard; +Inf: never",
+                "Time since the last moment at which all earlier changes are known to have been received; +Inf: none yet",
             )
-            .expect("a good name"),
-            lookups: counter("jeton_lookup_statements_total", "Statements that looked tokens up"),
+            .expect("a valid name"),
+            lookups: counter("jeton_lookup_statements_total", "Statements that looked up tokens"),
             looked_up: counter("jeton_lookup_tokens_total", "Tokens that these statements asked for"),
             logins: counters("jeton_logins_total", "Logins by result", "result"),
             log_lines_dropped: counter(
                 "jeton_log_lines_dropped_total",
-                "Lines of the log that were dropped, because nobody read them",
+                "Lines of the log that were dropped, because they were not read in time",
             ),
             ready: GaugeVec::new(
-                Opts::new("jeton_ready", "As /readyz: 1 while the node is ready, and while each part is well; else 0"),
+                Opts::new("jeton_ready", "As /readyz: 1 while the node is ready, and for each part that works; otherwise 0"),
                 &["part"],
             )
-            .expect("a good name"),
+            .expect("a valid name"),
             log_lines: OnceLock::new(),
             workers: Mutex::default(),
         };
         for result in [None].into_iter().chain(Reason::ALL.map(Some)) {
-            metrics.introspections.with_label_values(&[word(result)]);
+            metrics.introspections.with_label_values(&[result_label(result)]);
         }
         let all: [Box<dyn prometheus::core::Collector>; 11] = [
             Box::new(metrics.requests.clone()),
@@ -165,7 +165,7 @@ impl Metrics {
             Box::new(metrics.ready.clone()),
         ];
         for collector in all {
-            metrics.registry.register(collector).expect("each name comes once");
+            metrics.registry.register(collector).expect("each name is registered once");
         }
         metrics
     }
@@ -178,13 +178,13 @@ impl Metrics {
         counts
     }
 
-    /// From now on dropped lines of the log are counted, too.
+    /// Also counts dropped lines of the log from now on.
     pub fn count_dropped(&self, lines: LogQueue) {
         // There is one log.
         let _ = self.log_lines.set(lines);
     }
 
-    /// A request was answered, `seconds` after it came.
+    /// Records a request that was answered after `seconds`.
     pub fn request(&self, route: &str, status: u16, seconds: f64) {
         self.requests.with_label_values(&[route, &status.to_string()]).observe(seconds);
     }
@@ -192,7 +192,7 @@ impl Metrics {
     /// Records an introspection that was answered from the cache.
     pub(super) fn record_hit(&self, reason: Option<Reason>) {
         self.hits.inc();
-        self.introspections.with_label_values(&[word(reason)]).inc();
+        self.introspections.with_label_values(&[result_label(reason)]).inc();
     }
 
     /// Records an introspection that was not answered from the cache.
@@ -201,10 +201,10 @@ impl Metrics {
         if reason != Some(Reason::Malformed) {
             self.misses.inc();
         }
-        self.introspections.with_label_values(&[word(reason)]).inc();
+        self.introspections.with_label_values(&[result_label(reason)]).inc();
     }
 
-    /// Records a statement that looked up so many tokens.
+    /// Records a statement that looked up this many tokens.
     pub(super) fn record_lookup(&self, tokens: usize) {
         self.lookups.inc();
         self.looked_up.inc_by(tokens as u64);
@@ -218,10 +218,10 @@ impl Metrics {
     /// Everything, in Prometheus' text format.
     pub(super) fn text(&self, cache: &Cache, readiness: &Readiness) -> String {
         self.gather(cache);
-        for (part, is_well) in readiness.parts() {
-            self.ready.with_label_values(&[part]).set(f64::from(u8::from(is_well)));
+        for (part, works) in readiness.parts() {
+            self.ready.with_label_values(&[part]).set(f64::from(u8::from(works)));
         }
-        TextEncoder::new().encode_to_string(&self.registry.gather()).expect("numbers and fixed words")
+        TextEncoder::new().encode_to_string(&self.registry.gather()).expect("the metrics are text")
     }
 
     fn gather(&self, cache: &Cache) {
@@ -232,7 +232,7 @@ impl Metrics {
             let new = sum.saturating_sub(workers.gathered[at]);
             workers.gathered[at] = sum;
             self.hits.inc_by(new);
-            self.introspections.with_label_values(&[word(result)]).inc_by(new);
+            self.introspections.with_label_values(&[result_label(result)]).inc_by(new);
         }
         self.changes.inc_by(cache.changes_applied().saturating_sub(self.changes.get()));
         let dropped = self.log_lines.get().map_or(0, LogQueue::dropped);

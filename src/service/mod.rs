@@ -1,4 +1,4 @@
-//! What jeton does: one file per verb, in groups of which each knows what it needs. No HTTP, no SQL.
+//! What jeton does: one file per verb, in groups. A group holds only what its verbs need. No HTTP, no SQL.
 
 mod accounts;
 mod caller;
@@ -46,30 +46,30 @@ pub use tokens::{Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilte
 /// All groups of verbs, over one database. Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
-    /// Tokens and clients looked up.
+    /// Looks up tokens and clients.
     pub introspection: Arc<Introspect>,
     /// Login tokens, and the keys that seal them.
     pub login_tokens: Arc<LoginTokens>,
-    /// Passwords checked.
+    /// Checks passwords.
     pub sign_in: Arc<SignIn>,
     /// Users and clients.
     pub accounts: Arc<Accounts>,
     /// Tokens of users.
     pub tokens: Arc<Tokens>,
-    /// Users and tokens that come over.
+    /// Imports users and tokens.
     pub import: Arc<Import>,
     /// This node.
     pub node: Arc<Node>,
-    /// The clock that all verbs go by.
+    /// The clock that all verbs use.
     pub clock: Clock,
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// What the operator decided.
+    /// The operator's settings.
     pub policy: Arc<Policy>,
 }
 
 impl Service {
-    /// Puts the groups together. `sealer` may be missing only in multiple mode.
+    /// Builds all groups. `sealer` may be missing only in multiple mode.
     ///
     /// # Errors
     /// When single mode has no sealer, or the database belongs to another secret key.
@@ -97,7 +97,7 @@ impl Service {
     /// All metrics, in Prometheus' text format.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        self.metrics.text(&self.introspection.cache, &self.node.ready_so_far())
+        self.metrics.text(&self.introspection.cache, &self.node.known_readiness())
     }
 
     /// Forgets failures that no longer count, and frees their memory.
@@ -108,7 +108,7 @@ impl Service {
     }
 }
 
-/// What groups are made from.
+/// What every group is built from.
 struct Base {
     database: Database,
     clock: Clock,

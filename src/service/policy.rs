@@ -6,7 +6,7 @@ use crate::domain::rate::Rate;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenMode;
 
-/// What the operator decided; see the settings of the same names.
+/// The operator's settings, by the names that they have in the configuration.
 #[derive(Clone, Debug)]
 #[cfg_attr(test, derive(Default))]
 pub struct Policy {
@@ -14,15 +14,15 @@ pub struct Policy {
     pub token_mode: TokenMode,
     /// How long a login token lives.
     pub token_ttl: Option<Duration>,
-    /// Whether each use pushes the expiry out.
+    /// Whether each use extends the expiry.
     pub token_auto_refresh: bool,
-    /// How far a refresh must move the expiry to be written.
+    /// The smallest extension of an expiry that is written.
     pub token_min_refresh_interval: Duration,
-    /// How long refreshes may keep a token alive from its creation.
+    /// The greatest age that refreshes can give a token.
     pub token_max_ttl: Option<Duration>,
     /// What new keys begin with.
     pub token_prefix: Option<String>,
-    /// How long rows of dead tokens stay.
+    /// How long rows of ended tokens stay.
     pub retention: Duration,
     /// How long entries of the audit log stay.
     pub audit_retention: Duration,
@@ -32,9 +32,9 @@ pub struct Policy {
     pub login_scope: String,
     /// Scopes that users may give tokens of their own, separated by blanks.
     pub user_scopes: String,
-    /// How many live named tokens of their own making a user may have.
+    /// How many live named tokens users may create for themselves.
     pub named_tokens_per_user: Option<u32>,
-    /// The longest life of a named token that its user makes.
+    /// The longest lifetime of a named token that users create for themselves.
     pub named_token_max_ttl: Option<Duration>,
     /// Fields of their own record that users may change.
     pub profile_fields: Vec<String>,
@@ -54,12 +54,13 @@ pub struct Policy {
     pub cache_bytes: u64,
     /// How long after a revocation a cached answer may be served at most.
     pub revocation_bound: Duration,
-    /// How much longer when the database is down.
+    /// How much longer cached answers may be served while the database is down.
     pub stale_if_error: Duration,
 }
 
 impl Policy {
-    /// When a login token made now ends: after its TTL, and never later than refreshes could push it.
+    /// The expiry of a login token that is created now: after its TTL, and never after the greatest age that refreshes
+    /// allow.
     pub(super) fn login_expiry(&self, now: Timestamp) -> Option<Timestamp> {
         let greatest_age = self.token_max_ttl.filter(|_| self.token_auto_refresh);
         self.token_ttl.map(|ttl| now.after(greatest_age.map_or(ttl, |age| ttl.min(age))))

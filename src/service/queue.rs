@@ -1,5 +1,5 @@
-//! A blocking queue for jeton's own threads. It handles waiting, waking and closing; what it holds, and in which order,
-//! is decided by its user.
+//! A blocking queue for jeton's own threads. It handles waiting, waking and closing. Its user decides what it holds,
+//! and in which order.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,20 +27,20 @@ pub struct Waiting {
 
 /// The answer to a thread that asks for work.
 pub enum Next<T> {
-    /// This work. Another thread may be woken for what is left.
+    /// Take this work. With `Wake::One` another thread is woken for the rest.
     Take(T, Wake),
-    /// There is none.
+    /// There is no work.
     Wait,
-    /// There is some, to be taken when more has arrived, or after this time.
+    /// There is work, which is taken when more has arrived, or after this time.
     WaitAtMost(Duration),
 }
 
 /// Whether a thread is woken.
 #[derive(Clone, Copy)]
 pub enum Wake {
-    /// One is.
+    /// One thread is woken.
     One,
-    /// None is: a waiting thread will take it anyway.
+    /// No thread is woken: one will take the work anyway.
     None,
 }
 
@@ -50,12 +50,12 @@ impl<W> Queue<W> {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    // A thread that panics holds no lock: no state behind it can be half-changed.
+    // A thread never panics while it holds the lock, so the state is consistent.
     fn lock(&self) -> MutexGuard<'_, State<W>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what it holds.
+    /// Changes the work, and wakes a thread if `change` says so.
     pub fn change<T>(&self, change: impl FnOnce(&mut W, Waiting) -> (T, Wake)) -> T {
         let mut state = self.lock();
         let waiting = state.waiting;
@@ -107,7 +107,7 @@ impl<W> Queue<W> {
     }
 }
 
-/// Closes a queue when it is dropped: with the last handle to the threads that take from it.
+/// Closes a queue when it is dropped. The handles share it, so the last one closes the queue.
 pub struct CloseOnDrop<W>(pub Arc<Queue<W>>);
 
 impl<W> Drop for CloseOnDrop<W> {

@@ -1,4 +1,4 @@
-//! Retries changes of a user whom others change meanwhile.
+//! Retries a change of a user when others change the same user meanwhile.
 
 use super::Error;
 use crate::store::Changed;
@@ -19,9 +19,9 @@ pub async fn until_done<T>(change: impl AsyncFn(Try) -> Result<Changed<T>, Error
     Err(Error::UserChanging)
 }
 
-/// The number of this attempt.
+/// Which attempt this is.
 #[derive(Clone, Copy, Debug)]
 pub struct Try {
-    /// The first attempt.
+    /// Whether it is the first one.
     pub is_first: bool,
 }

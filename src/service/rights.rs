@@ -1,5 +1,5 @@
 //! Types that prove rights. Only a caller who has the rights can be converted into one, so code that takes one need not
-//! check again. Rights are checked once, before anything else of the request.
+//! check again. Rights are checked once, before anything else of the request is read.
 
 use std::ops::Deref;
 

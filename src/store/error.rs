@@ -43,7 +43,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether asking again later may help.
     #[must_use]
-    pub const fn is_passing(&self) -> bool {
+    pub const fn is_transient(&self) -> bool {
         matches!(
             self,
             Self::Unavailable(_)

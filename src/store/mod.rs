@@ -252,7 +252,7 @@ impl Store {
                 pools.breaker.answered();
                 self.disk.observe(error);
             }
-            Err(error) if error.is_passing() => pools.start_probe(),
+            Err(error) if error.is_transient() => pools.start_probe(),
             _ => pools.breaker.answered(),
         }
         result

@@ -94,7 +94,7 @@ fn a_server_over_sqlite_that_starts_with_a_clock_far_ahead_purges_nothing_and_sa
     let time = jeton.dir.path().join("time");
     fs::write(&time, "+3456000").unwrap();
     let server = jeton.serve_at(&time);
-    let words = "40.0 days after it was last believed";
+    let words = "40.0 days after it was last trusted";
     eventually("its state", LIMIT, || (clock(&server) == words).then_some(()));
     // The key of a token that has expired is purged first, and at once, by a clock that is believed.
     login(&server, "alice");

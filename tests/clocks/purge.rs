@@ -45,7 +45,7 @@ impl Node {
     fn purged(&self) -> String {
         actix_rt::System::new().block_on(async {
             let mut round = PurgeRound::of(Purge::AuditLog);
-            while self.service.node.purge(&mut round).await.unwrap() == Batches::GoOn {}
+            while self.service.node.purge(&mut round).await.unwrap() == Batches::More {}
             self.service.node.note_time().await.unwrap();
         });
         self.database.sql("select target from audit_log order by id").replace('\n', " ")
@@ -159,7 +159,7 @@ fn a_start_long_after_the_time_that_was_last_believed_purges_nothing_for_an_hour
             let before = late.purged();
             assert!(before.contains("young") && before.contains("old"), "{believed}: {before}");
             let after = if believed { "40.0 days" } else { "40.6 days" };
-            assert_eq!(late.clock_state(), format!("{after} after it was last believed"));
+            assert_eq!(late.clock_state(), format!("{after} after it was last trusted"));
             late.database.sql(
                 "insert into audit_log (at, actor, action, target) values ('2025-07-25 00:00:00', 'x', 'x', 'late')",
             );

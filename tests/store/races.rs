@@ -209,7 +209,7 @@ fn who_loses_a_deadlock_may_ask_again() {
         session.run("update users set last_name = 'x' where username = 'two'; commit;");
         renamed.join().unwrap()
     });
-    assert!(matches!(&lost, Err(error) if error.is_passing()), "{lost:?}");
+    assert!(matches!(&lost, Err(error) if error.is_transient()), "{lost:?}");
     kept.user("four");
 }
 

@@ -145,7 +145,7 @@ fn service_page(error: &Error) -> HttpResponse {
                 "Nothing can be changed now, because the database's disk is full. Try again when there is room.";
             (StatusCode::SERVICE_UNAVAILABLE, sentence.into())
         }
-        Error::Store(error) if error.is_passing() => {
+        Error::Store(error) if error.is_transient() => {
             log::warn!("{error}");
             (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer. Try again in a moment.".into())
         }

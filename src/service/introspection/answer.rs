@@ -44,10 +44,10 @@ struct Active<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     #[schema(example = "reports:read")]
     scope: &'a str,
-    /// When the token was made, in seconds since 1970.
+    /// When the token was created, in seconds since 1970.
     #[schema(example = 1_700_000_000)]
     iat: i64,
-    /// When it ends.
+    /// When it expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 1_700_036_000)]
     exp: Option<i64>,
@@ -78,13 +78,13 @@ pub struct Identity {
     pub user_id: i64,
     /// The username.
     pub username: String,
-    /// May be empty.
+    /// The email address; may be empty.
     pub email: String,
-    /// Names.
+    /// The names of the user's groups.
     pub groups: Vec<String>,
-    /// May use the admin API.
+    /// Whether the user may use the admin API.
     pub is_staff: bool,
-    /// May do everything.
+    /// Whether the user may do everything.
     pub is_superuser: bool,
     /// The token's scopes, separated by blanks.
     #[serde(default)]
@@ -92,7 +92,7 @@ pub struct Identity {
     /// The token's id.
     #[serde(rename = "jti")]
     pub token_id: String,
-    /// Login or named; the answer does not say it.
+    /// Login or named. The JSON does not contain it.
     #[serde(skip, default = "named")]
     pub kind: TokenKind,
 }
@@ -103,7 +103,7 @@ const fn named() -> TokenKind {
 }
 
 impl Identity {
-    /// What they may do on jeton itself.
+    /// The owner's rights on jeton itself, as far as the token carries them.
     #[must_use]
     pub fn rights(&self) -> Rights {
         Rights::of(self.is_staff, self.is_superuser).by_token(self.kind, &self.scope)
@@ -116,7 +116,7 @@ impl Identity {
     }
 }
 
-/// A boolean that is one of the two.
+/// The schema of a boolean that is always `VALUE`.
 fn always<const VALUE: bool>() -> Object {
     ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([VALUE])).build()
 }
@@ -125,7 +125,7 @@ impl PartialSchema for Introspection {
     fn schema() -> RefOr<Schema> {
         let inactive = ObjectBuilder::new().property("active", always::<false>()).required("active");
         let inactive = inactive
-            .description(Some("Whatever the reason is."))
+            .description(Some("A token that is not active, whatever the reason."))
             .additional_properties(Some(AdditionalProperties::FreeForm(false)));
         OneOfBuilder::new().item(Active::schema()).item(inactive.title(Some("Inactive"))).into()
     }
@@ -178,15 +178,15 @@ impl Introspection {
         self.json
     }
 
-    /// Whose the token is, or why it is not active.
+    /// The token's owner, or why the token is not active.
     pub(in crate::service) fn identity(&self) -> Result<Identity, Reason> {
         let read = |()| serde_json::from_slice(&self.json).expect("our own answer");
         self.reason.map_or(Ok(()), Err).map(read).map(|identity| Identity { kind: self.kind, ..identity })
     }
 
-    /// From the cache.
+    /// The introspection of a cached answer.
     pub(in crate::service) fn from_cache(cached: CachedAnswer) -> Self {
-        if let Some(reason) = Reason::ALL.iter().find(|reason| number(**reason) == cached.code) {
+        if let Some(reason) = Reason::ALL.iter().find(|reason| reason_code(**reason) == cached.code) {
             return Self::inactive(*reason);
         }
         let kind = if cached.code == NAMED { TokenKind::Named } else { TokenKind::Login };
@@ -194,21 +194,21 @@ impl Introspection {
     }
 
     /// The text that the cache stores: none for an inactive token, whose answer is always the same.
-    pub(in crate::service) fn kept_text(&self) -> &[u8] {
+    pub(in crate::service) fn cached_text(&self) -> &[u8] {
         if self.reason.is_none() { &self.json } else { &[] }
     }
 
     /// The code that the cache stores with the text.
     pub(in crate::service) fn code(&self) -> u8 {
         match (self.reason, self.kind) {
-            (Some(reason), _) => number(reason),
+            (Some(reason), _) => reason_code(reason),
             (None, TokenKind::Named) => NAMED,
             (None, TokenKind::Login) => 0,
         }
     }
 }
 
-fn number(reason: Reason) -> u8 {
+fn reason_code(reason: Reason) -> u8 {
     let place = Reason::ALL.iter().position(|one| *one == reason);
     place.and_then(|at| u8::try_from(at + 1).ok()).unwrap_or(0)
 }

@@ -14,7 +14,7 @@ use crate::service::{Error, Introspect};
 /// Why a caller's token was not accepted, in DRF's words (`rest_framework/authentication.py::TokenAuthentication`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthenticationFault {
-    /// No `Authorization`, or of a scheme that is not ours.
+    /// No `Authorization`, or one of another scheme.
     Missing,
     /// A keyword without a key.
     NoKey,
@@ -26,7 +26,7 @@ pub enum AuthenticationFault {
     TwoKeys,
     /// No such live token.
     InvalidToken,
-    /// A good token of an inactive user.
+    /// A valid token of an inactive user.
     UserInactive,
 }
 
@@ -44,12 +44,12 @@ impl fmt::Display for AuthenticationFault {
     }
 }
 
-/// A user who presented a live token of theirs.
+/// A user who has presented one of their live tokens.
 #[derive(Clone, Debug)]
 pub struct Holder {
-    /// Who.
+    /// The user.
     pub user: User,
-    /// With which token.
+    /// The token that they presented.
     pub token: TokenFacts,
 }
 
@@ -83,9 +83,9 @@ impl Introspect {
         Ok(None)
     }
 
-    /// Checks `candidates` against the cache alone. Returns the change number at the lookup of the right client.
-    /// `None`: call [`Introspect::authenticate_client`]. A secret in its grace period is never accepted here, because
-    /// the caller remembers the result.
+    /// Checks `candidates` against the cache alone. Returns the [`ChangeSeq`] at the lookup of the client that is
+    /// right. `None`: call [`Introspect::authenticate_client`]. A secret in its grace period is never accepted here,
+    /// because the caller remembers the result.
     #[must_use]
     pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<ChangeSeq> {
         candidates.iter().find_map(|(id, secret)| {
@@ -100,13 +100,13 @@ impl Introspect {
         self.clients.get(client_id).is_some()
     }
 
-    /// Whether credentials that were accepted at this change number are still valid: no client has changed since.
+    /// Whether credentials that were accepted at this [`ChangeSeq`] are still valid: no client has changed since.
     #[must_use]
     pub fn clients_are_current(&self, change_seq: ChangeSeq) -> bool {
         self.cache.clients_are_current(change_seq, Uptime::now(), Staleness::Bound)
     }
 
-    /// The change number at the lookup of this client, if it is cached with a secret that `matches`.
+    /// The [`ChangeSeq`] at the lookup of this client, if it is cached with a secret that `matches`.
     fn cached_client_with(
         &self,
         client_id: &str,
@@ -137,7 +137,7 @@ impl Introspect {
             }
             Err(error) => {
                 let cached = self.cached_client_with(client_id, matches, Staleness::StaleIfError);
-                if cached.is_some() && error.is_passing() { Ok(true) } else { Err(error) }
+                if cached.is_some() && error.is_transient() { Ok(true) } else { Err(error) }
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Over the limit nothing is checked, because otherwise guessing could go on: the response would reveal a right guess.
 //! Only a client that authenticated from the same network recently is still checked, so that one misconfigured service
-//! does not lock out its neighbours.
+//! does not lock out others of the same network.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,16 +22,17 @@ use crate::service::{Error, Introspect};
 use crate::store::StoreError;
 
 /// How long after its authentication a client counts as known in its network.
-const NEIGHBOUR_FOR: Duration = Duration::from_hours(24);
+const NETWORK_KNOWN_FOR: Duration = Duration::from_hours(24);
 
-/// How long a request that looks the same is accepted without renewing the client's entry in `neighbours`.
-const ORIGIN_FOR: Duration = Duration::from_hours(1);
+/// How long a request that looks the same is accepted without a check that renews the client's entry in
+/// `known_networks`.
+const REQUEST_KNOWN_FOR: Duration = Duration::from_hours(1);
 
 /// How often failures of a network go to the audit log when there is no limit.
 const RECORD_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How many failures of all networks together go to the audit log: whoever has many networks must not cause a flood of
-/// writes.
+/// How many failures of all networks together go to the audit log, so that an attacker with many networks causes no
+/// flood of writes.
 const MAX_RECORDED: Rate = Rate { count: 60, per: Duration::from_mins(1) };
 
 /// Where a client's credentials come from.
@@ -39,26 +40,26 @@ const MAX_RECORDED: Rate = Rate { count: 60, per: Duration::from_mins(1) };
 pub struct ClientOrigin {
     /// The client's address.
     pub address: Option<IpAddr>,
-    /// Who is at the other end of the connection: the client, or a proxy.
+    /// The other end of the connection: the client, or a proxy.
     pub peer: Option<IpAddr>,
 }
 
-/// The limit, and what it needs to know.
+/// The limit, and the state that it needs.
 pub struct ClientLimits {
     throttle: Throttle,
     keys: Keys,
-    /// Clients and networks that they authenticated from.
-    neighbours: Recent<()>,
-    /// Requests that authenticated recently, as the fast lane sees them.
-    origins: Recent<()>,
+    /// Clients, each with a network that it has authenticated from.
+    known_networks: Recent<()>,
+    /// What requests of recently authenticated clients looked like, for the fast lane.
+    known_requests: Recent<()>,
     sweeps: AtomicU64,
-    /// Peers over whose connections the limit was reached, and until when.
+    /// Peers over whose connections the limit was reached, and until when all their credentials are checked.
     watched: Recent<Uptime>,
-    watches: AtomicBool,
-    /// One place for each network: the first failure of a window takes it, and is recorded.
+    watches_any: AtomicBool,
+    /// Lets the first failure of each network in a window into the audit log.
     recorded: Mutex<Limit>,
     /// The same, for all networks together.
-    recorded_in_all: Mutex<Limit>,
+    recorded_total: Mutex<Limit>,
 }
 
 impl ClientLimits {
@@ -67,27 +68,27 @@ impl ClientLimits {
         Self {
             throttle: Throttle::new(&[rate]),
             keys: Keys::new(),
-            neighbours: Recent::new(NEIGHBOUR_FOR),
-            origins: Recent::new(ORIGIN_FOR),
+            known_networks: Recent::new(NETWORK_KNOWN_FOR),
+            known_requests: Recent::new(REQUEST_KNOWN_FOR),
             sweeps: AtomicU64::new(0),
             watched: Recent::new(per),
-            watches: AtomicBool::new(false),
+            watches_any: AtomicBool::new(false),
             recorded: Mutex::new(Limit::new(Rate { count: 1, per })),
-            recorded_in_all: Mutex::new(Limit::new(MAX_RECORDED)),
+            recorded_total: Mutex::new(Limit::new(MAX_RECORDED)),
         }
     }
 
-    /// Forgets what has passed, and gives its memory back.
+    /// Removes expired entries, and frees their memory.
     pub fn sweep(&self, now: Uptime) {
         self.throttle.sweep(now);
-        self.neighbours.sweep(now);
-        self.origins.sweep(now);
+        self.known_networks.sweep(now);
+        self.known_requests.sweep(now);
         self.sweeps.fetch_add(1, Ordering::Relaxed);
-        for limit in [&self.recorded, &self.recorded_in_all] {
+        for limit in [&self.recorded, &self.recorded_total] {
             limit.lock().unwrap_or_else(PoisonError::into_inner).sweep(now);
         }
         if !self.watched.sweep(now) {
-            self.watches.store(false, Ordering::Relaxed);
+            self.watches_any.store(false, Ordering::Relaxed);
         }
     }
 
@@ -95,35 +96,35 @@ impl ClientLimits {
         self.keys.key(&[network.to_string().as_bytes()])
     }
 
-    fn neighbour(&self, client_id: &str, network: Network) -> Key {
+    fn client_and_network(&self, client_id: &str, network: Network) -> Key {
         self.keys.key(&[client_id.as_bytes(), network.to_string().as_bytes()])
     }
 
-    fn is_neighbour(&self, client_id: &str, network: Network, now: Uptime) -> bool {
-        self.neighbours.get(&self.neighbour(client_id, network), now).is_some()
+    fn is_known(&self, client_id: &str, network: Network, now: Uptime) -> bool {
+        self.known_networks.get(&self.client_and_network(client_id, network), now).is_some()
     }
 
-    fn remember_neighbour(&self, client_id: &str, network: Network, now: Uptime) {
-        self.neighbours.put(self.neighbour(client_id, network), (), now);
+    fn remember_network(&self, client_id: &str, network: Network, now: Uptime) {
+        self.known_networks.put(self.client_and_network(client_id, network), (), now);
     }
 
     fn watch(&self, peer: Option<IpAddr>, until: Uptime, now: Uptime) {
         self.watched.put(self.key(Network::of(peer)), until, now);
-        self.watches.store(true, Ordering::Relaxed);
+        self.watches_any.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a failure is the first of its window, which is recorded.
+    /// Whether a failure is the first one of its window, and so goes to the audit log.
     fn is_first(&self, network: Network, now: Uptime) -> bool {
         let first = |limit: &Mutex<Limit>, network| {
             limit.lock().unwrap_or_else(PoisonError::into_inner).fail(self.key(network), now)
         };
-        first(&self.recorded, network) && first(&self.recorded_in_all, Network::Local)
+        first(&self.recorded, network) && first(&self.recorded_total, Network::Local)
     }
 }
 
 impl Introspect {
-    /// As `authenticate_client`, within the limit on failed credentials. The first failure of a network in a window
-    /// goes to the audit log.
+    /// Does what `authenticate_client` does, within the limit on failed credentials. The first failure of a network in
+    /// a window goes to the audit log.
     ///
     /// # Errors
     /// [`Error::Throttled`]; as [`Introspect::authenticate_client`].
@@ -134,12 +135,12 @@ impl Introspect {
     ) -> Result<Option<String>, Error> {
         let Some((tried, _)) = candidates.first() else { return Ok(None) };
         let (limits, network, tried) = (&self.client_limits, Network::of(from.address), tried.clone());
-        let is_neighbour = candidates.iter().any(|(id, _)| limits.is_neighbour(id, network, self.clock.uptime()));
+        let is_known = candidates.iter().any(|(id, _)| limits.is_known(id, network, self.clock.uptime()));
         let mut checked = None;
-        if is_neighbour {
+        if is_known {
             checked = Some(self.authenticate_client(candidates.clone()).await?);
             if let Some(Some(client_id)) = checked {
-                limits.remember_neighbour(&client_id, network, self.clock.uptime());
+                limits.remember_network(&client_id, network, self.clock.uptime());
                 return Ok(Some(client_id));
             }
         }
@@ -165,16 +166,16 @@ impl Introspect {
             Ok(Some(_)) | Err(_) => attempt.forgive(),
         }
         if let Ok(Some(client_id)) = &checked {
-            limits.remember_neighbour(client_id, network, self.clock.uptime());
+            limits.remember_network(client_id, network, self.clock.uptime());
         }
         checked
     }
 
-    /// Whether credentials over connections from this peer must be checked again, even if they are known.
+    /// Whether credentials from this peer must be checked again, even if they were accepted before.
     #[must_use]
     pub fn watches_clients_from(&self, peer: Option<IpAddr>) -> bool {
         let limits = &self.client_limits;
-        limits.watches.load(Ordering::Relaxed) && {
+        limits.watches_any.load(Ordering::Relaxed) && {
             let now = self.clock.uptime();
             limits.watched.get(&limits.key(Network::of(peer)), now).is_some_and(|until| until > now)
         }
@@ -183,14 +184,14 @@ impl Introspect {
     /// Remembers what a request of an authenticated client looks like, including its credentials.
     pub fn note_client_origin(&self, origin: &[u8]) {
         let limits = &self.client_limits;
-        limits.origins.put(limits.keys.key(&[origin]), (), self.clock.uptime());
+        limits.known_requests.put(limits.keys.key(&[origin]), (), self.clock.uptime());
     }
 
     /// Whether a client was authenticated recently with a request that looked like this one.
     #[must_use]
     pub fn knows_client_origin(&self, origin: &[u8]) -> bool {
         let limits = &self.client_limits;
-        limits.origins.get(&limits.keys.key(&[origin]), self.clock.uptime()).is_some()
+        limits.known_requests.get(&limits.keys.key(&[origin]), self.clock.uptime()).is_some()
     }
 
     /// A counter that grows every few seconds. Whoever remembers the result of [`Introspect::knows_client_origin`] asks
@@ -204,7 +205,7 @@ impl Introspect {
         if !self.client_limits.is_first(network, self.clock.uptime()) {
             return;
         }
-        // The id may be anything, even a key or a secret. An id that no client can have is cut.
+        // The id may be anything, even a key or a secret. An id that is too long for a client is cut.
         let shown = if self.knows_client(&tried) { &tried } else { name_without_keys(&tried) };
         let id: String = shown.chars().filter(|char| *char != '\0').take(MAX_CLIENT_ID).collect();
         let (by, now) = (Actor { name: format!("client:{id}"), address }, self.clock.now());

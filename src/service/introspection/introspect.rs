@@ -1,4 +1,4 @@
-//! Whether a token is good, and whose it is (RFC 7662).
+//! Whether a token is active, and whose it is (RFC 7662).
 
 use crate::domain::time::{Timestamp, Uptime};
 use crate::domain::token::TokenDigest;
@@ -23,13 +23,14 @@ impl Introspect {
         match self.resolve_digest(digest).await {
             Ok((change_seq, status)) => Ok(self.record_miss(self.introspection(&digest, change_seq, &status))),
             Err(error) => {
-                let cached = self.cached(&digest, Staleness::StaleIfError).filter(|_| error.is_passing());
+                let cached = self.cached(&digest, Staleness::StaleIfError).filter(|_| error.is_transient());
                 cached.map(|cached| self.record_hit(cached)).ok_or(error)
             }
         }
     }
 
-    /// Introspects many tokens, those that are not in the cache with one query; answers in the order asked.
+    /// Introspects many tokens. Those that are not in the cache share one query. The results have the order of
+    /// `presented`.
     ///
     /// # Errors
     /// As [`Introspect::introspect`].
@@ -54,7 +55,7 @@ impl Introspect {
                     results[at] = Some(self.record_miss(self.introspection(&digest, change_seq, status)));
                 }
             }
-            Err(error) if error.is_passing() => {
+            Err(error) if error.is_transient() => {
                 for (at, digest) in missing {
                     results[at] = self.cached(&digest, Staleness::StaleIfError).map(|cached| self.record_hit(cached));
                 }
@@ -108,7 +109,7 @@ impl Introspect {
             TokenStatus::Inactive(..) => (now.after(USE_INTERVAL), Timestamp::NEVER),
         };
         let user_id = status.found().map(|(token, _)| token.user_id);
-        let answer = NewEntry { user_id, hit_until, ends_at, code: result.code(), text: result.kept_text() };
+        let answer = NewEntry { user_id, hit_until, ends_at, code: result.code(), text: result.cached_text() };
         self.cache.insert(digest, change_seq, answer);
         result
     }

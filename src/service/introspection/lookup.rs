@@ -15,11 +15,11 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Why a token is inactive. Goes to the log and to `explain`, never to an introspecting client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Text that no key can be.
+    /// Text that cannot be a key.
     Malformed,
-    /// No such token, or none any more.
+    /// No such token; its row may have been purged.
     Unknown,
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// Somebody revoked it.
     Revoked,
@@ -28,7 +28,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 5] = [Self::Malformed, Self::Unknown, Self::Expired, Self::Revoked, Self::UserInactive];
 
     /// The word in logs, metrics and `explain`.
@@ -72,7 +72,7 @@ impl TokenStatus {
 }
 
 impl Introspect {
-    /// The digest of a presented key; `None` for text that no key can be.
+    /// The digest of a presented key; `None` for text that cannot be a key.
     pub(in crate::service) fn digest(&self, presented: &str) -> Option<TokenDigest> {
         Token::parse(presented, self.policy.token_prefix.as_deref()).map(|token| token.digest())
     }

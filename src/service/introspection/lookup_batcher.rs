@@ -1,4 +1,4 @@
-//! Lookups of tokens in the database, in batches: whoever waits at the same moment shares one statement.
+//! Lookups of tokens in the database, in batches: requests that wait at the same moment share one statement.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,16 +15,17 @@ use crate::service::queue::{CloseOnDrop, Next, Queue, Wake};
 use crate::service::threads::catch_panic;
 use crate::store::{Store, StoreError};
 
-/// A token and its user, dead or alive.
+/// A token, live or ended, and its user.
 pub type TokenAndUser = (TokenFacts, User);
 
-/// The result of a lookup, and the change number when it began.
+/// The result of a lookup, and the [`ChangeSeq`] when it began.
 pub type Answer = Result<(ChangeSeq, Option<TokenAndUser>), StoreError>;
 
-/// How many statements run at once: one while it is fast. Lookups that arrive meanwhile go into the next batch.
+/// How many statements run at once. While statements are fast, one is enough: lookups that arrive meanwhile go into the
+/// next batch.
 const THREADS: usize = 2;
 
-/// How long a batch waits for the running statement, which may be slow. Then the other thread sends it.
+/// How long a batch waits for a running statement. After that the other thread sends it.
 const MAX_BATCH_DELAY: Duration = Duration::from_millis(5);
 
 /// Digests in one statement.
@@ -55,7 +56,7 @@ impl LookupBatcher {
     /// Starts the threads. `timeout` is how long a request waits for its answer.
     ///
     /// # Errors
-    /// When the operating system gives no thread.
+    /// When a thread cannot be started.
     pub fn start(
         store: &Store,
         cache: &Arc<Cache>,
@@ -77,7 +78,7 @@ impl LookupBatcher {
         Ok(batcher)
     }
 
-    /// What the database says of a digest.
+    /// Looks up a digest in the database.
     ///
     /// # Errors
     /// [`StoreError`]. The caller must limit the wait.
@@ -148,8 +149,8 @@ impl Worker {
         let since = Stopwatch::start();
         let mut found = self.ask(&digests);
         // Retried once, because an idle connection may have died. A slow database gets no second try.
-        let is_worth_it = |error: &StoreError| error.is_passing() && !matches!(error, StoreError::Down(_));
-        if matches!(&found, Err(error) if is_worth_it(error)) && since.elapsed() < self.timeout / 4 {
+        let is_retryable = |error: &StoreError| error.is_transient() && !matches!(error, StoreError::Down(_));
+        if matches!(&found, Err(error) if is_retryable(error)) && since.elapsed() < self.timeout / 4 {
             found = self.ask(&digests);
         }
         // An unreadable row must fail its own lookup only: the batch is halved until that row is alone.
@@ -179,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_who_gave_up_do_not_pile_up_while_nobody_is_taken() {
+    fn abandoned_requests_do_not_pile_up_while_no_batch_is_taken() {
         let mut requests = Requests::default();
         let digest = TokenDigest::from_bytes(&[7; 32]).unwrap();
         let ask = |requests: &mut Requests| {
@@ -192,7 +193,7 @@ mod tests {
             drop(ask(&mut requests));
         }
         assert!(requests.waiting.len() <= 300);
-        let Next::Take(batch, _) = requests.next_batch() else { panic!("they are to be looked up") };
+        let Next::Take(batch, _) = requests.next_batch() else { panic!("a batch is due") };
         assert_eq!(batch.iter().filter(|one| !one.reply.is_closed()).count(), 100);
         drop(waits);
     }

@@ -1,4 +1,5 @@
-//! Whose a token is, and whether it is good: asked most of all, and answered from memory where that is proven to be right.
+//! Introspection: whether a token is active, and whose it is. Most requests ask for this. They are answered from the
+//! cache while it is in sync.
 
 mod answer;
 mod authenticate;
@@ -29,7 +30,7 @@ use usage::PendingUsage;
 pub(in crate::service) use usage::USE_INTERVAL;
 pub use watch::Watch;
 
-/// Tokens and clients looked up: authentication, introspection, and what is noted of usage.
+/// Looks up tokens and clients: authentication, introspection, and the usage of tokens.
 pub struct Introspect {
     database: Database,
     clock: Clock,
@@ -43,7 +44,7 @@ pub struct Introspect {
 }
 
 impl Introspect {
-    /// With an empty cache. Every change that is made through the database it returns reaches this cache at once.
+    /// Starts with an empty cache. A change made through the returned database is applied to this cache at once.
     pub(in crate::service) fn start(
         store: Store,
         clock: &Clock,

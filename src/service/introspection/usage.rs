@@ -16,10 +16,10 @@ pub const USE_INTERVAL: Duration = Duration::from_mins(1);
 const BATCH: usize = 500;
 
 /// How many tokens' usage is held in memory at most: 15 MB. The limit is reached only while the database can be read
-/// and not written. Then the usage of further tokens is lost, but the node survives.
+/// but not written. Then the usage of further tokens is lost.
 const MAX_PENDING: usize = 200_000;
 
-/// What is to be written, by token.
+/// Usage that is not yet written, by token id.
 #[derive(Default)]
 pub struct PendingUsage {
     pending: Mutex<HashMap<i64, Pending>>,
@@ -45,8 +45,8 @@ impl PendingUsage {
     /// Records a use of a live token, unless one was recorded recently and its expiry need not change.
     pub fn note(&self, token: &TokenFacts, policy: &Policy, now: Timestamp) {
         let expires_at = extended_expiry(token, policy, now);
-        let lately = token.last_used_at.is_some_and(|last| now.since(last) < USE_INTERVAL && last <= now);
-        if lately && expires_at.is_none() {
+        let is_recent = token.last_used_at.is_some_and(|last| now.since(last) < USE_INTERVAL && last <= now);
+        if is_recent && expires_at.is_none() {
             return;
         }
         let mut pending = self.lock();
@@ -92,15 +92,16 @@ pub fn next_use_due(token: &TokenFacts, policy: &Policy, now: Timestamp) -> Time
     refresh_at(token, policy).map_or(last, |refresh| last.min(refresh))
 }
 
-/// The new expiry after a use (django-rest-knox, `knox/auth.py::renew_token`): now plus the TTL, never past the token's
-/// greatest age, and only if that moves it by more than the least interval. Only login tokens are extended.
+/// The new expiry after a use (django-rest-knox, `knox/auth.py::renew_token`): now plus the TTL, but never past the
+/// token's maximum age. It counts only if it moves the expiry by more than the minimum interval. Only login tokens are
+/// extended.
 fn extended_expiry(token: &TokenFacts, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
     let (ttl, latest) = sliding_expiry(token, policy)?;
     let wanted = latest.min(now.after(ttl));
     (wanted > token.expires_at?.after(policy.token_min_refresh_interval)).then_some(wanted)
 }
 
-/// From when on a use extends the expiry; `None`: never again.
+/// The time from which a use extends the expiry; `None`: never again.
 fn refresh_at(token: &TokenFacts, policy: &Policy) -> Option<Timestamp> {
     let (ttl, latest) = sliding_expiry(token, policy)?;
     let moved = token.expires_at?.after(policy.token_min_refresh_interval);
@@ -128,8 +129,9 @@ impl Introspect {
         Ok(skipped)
     }
 
-    /// Writes the pending usage that extends the expiry of a user's tokens. Returns whether there was any. To be called
-    /// before the database is asked which tokens are live, because one may look expired there.
+    /// Writes the pending usage that extends the expiry of a user's tokens. Returns whether there was any. Must be
+    /// called before a query that looks for live tokens, because a token that was used may still look expired in the
+    /// database.
     ///
     /// # Errors
     /// [`Error::Store`]; what was not written stays pending.
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_an_end_to_what_is_kept_in_memory() {
+    fn pending_usage_is_bounded() {
         let (usage, now) = (PendingUsage::default(), Timestamp::from_micros(1_700_000_000_000_000));
         let fill = i64::try_from(MAX_PENDING).unwrap() + 7;
         for id in 0..fill {
@@ -180,11 +182,11 @@ mod tests {
         assert_eq!(usage.all().len(), MAX_PENDING);
         usage.note(&token(0), &Policy::default(), now.after(USE_INTERVAL));
         let later: Vec<TokenUse> = usage.all().into_iter().filter(|token_use| token_use.last_used_at > now).collect();
-        assert_eq!(later.len(), 1, "those that are there go on");
+        assert_eq!(later.len(), 1, "a pending token is still updated");
         usage.forget_written(&usage.all(), &[3, 4]);
         let mut left: Vec<i64> = usage.all().iter().map(|token_use| token_use.id).collect();
         left.sort_unstable();
-        assert_eq!(left, [3, 4], "what was passed over stays");
+        assert_eq!(left, [3, 4], "skipped tokens stay");
         usage.note(&token(fill), &Policy::default(), now);
         assert_eq!(usage.all().len(), 3);
     }

@@ -1,4 +1,4 @@
-//! Keeps the cache in sync: receives changes, and checks again and again that none was missed.
+//! Keeps the cache in sync: receives changes, and checks by heartbeats that none was missed.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -20,7 +20,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// The shortest interval. With a smaller bound the cache is out of sync, and unused, most of the time.
 const MIN_HEARTBEAT_INTERVAL: Duration = Duration::from_millis(1);
 
-/// How long before a broken connection is tried again.
+/// How long to wait before a new connection replaces a broken one.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Ends the watch when it is dropped.
@@ -32,7 +32,7 @@ impl Introspect {
     /// Starts to receive changes. Until the first sync nothing is served from the cache.
     ///
     /// # Errors
-    /// When the operating system gives no thread.
+    /// When a thread cannot be started.
     pub fn watch(&self) -> std::io::Result<Watch> {
         let (stop, stopped) = mpsc::channel();
         let watcher = Watcher {
@@ -56,27 +56,27 @@ struct Watcher {
 impl Watcher {
     /// Runs until the other end of `stopped` is dropped.
     fn run(mut self, stopped: &Receiver<()>) {
-        let goes_on = |pause| matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout));
+        let keeps_running = |pause| matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout));
         loop {
-            let result = catch_panic(|| self.listen(&goes_on));
+            let result = catch_panic(|| self.listen(&keeps_running));
             let Err(error) = result.unwrap_or_else(|| Err(StoreError::Failed("a panic".into()))) else { return };
             // When the node stops, the database may be closed already; that is no error.
-            if !goes_on(Duration::ZERO) {
+            if !keeps_running(Duration::ZERO) {
                 return;
             }
-            // Logged once until it works again. That the database is down is logged elsewhere.
+            // Logged once until it works again. A database that is down has its own line in the log.
             if !self.warned {
                 log::warn!("the cache is off for now: {error}");
                 self.warned = true;
             }
-            if !goes_on(RETRY.min(self.heartbeat_interval.max(POLL))) {
+            if !keeps_running(RETRY.min(self.heartbeat_interval.max(POLL))) {
                 return;
             }
         }
     }
 
     /// Listens until it is told to stop, or fails.
-    fn listen(&mut self, goes_on: &impl Fn(Duration) -> bool) -> Result<(), StoreError> {
+    fn listen(&mut self, keeps_running: &impl Fn(Duration) -> bool) -> Result<(), StoreError> {
         let mut listener = self.store.listen()?;
         // Changes may have been missed while nobody listened, so the cache is cleared. Not before the database answers:
         // while it is down, the cached answers may be all there is.
@@ -85,7 +85,7 @@ impl Watcher {
             let since = Stopwatch::start();
             loop {
                 let left = self.heartbeat_interval.saturating_sub(since.elapsed());
-                if !goes_on(left.min(POLL)) {
+                if !keeps_running(left.min(POLL)) {
                     return Ok(());
                 }
                 if left <= POLL {

@@ -51,7 +51,7 @@ impl LoginTokens {
                         self.database.run(move |store| store.record(&by, action, &name, &json!({}), now)).await?;
                         return Ok(Changed::Done(LoginToken { token, expires_at: row.expires_at }));
                     }
-                    None if self.is_behind().await? => return self.token_beside(user, issue, by).await,
+                    None if self.lacks_current_key().await? => return self.additional_token(user, issue, by).await,
                     None => issue.unopenable = Some(row.digest),
                 },
                 Changed::Done(None) => {}
@@ -67,7 +67,7 @@ impl LoginTokens {
             Issued::LimitReached => Err(Error::TokenLimit),
             Issued::Existing(row) => match self.open(user, &row).await {
                 Some(token) => Ok(Changed::Done(LoginToken { token, expires_at: row.expires_at })),
-                None if self.is_behind().await? => self.token_beside(user, issue, &actor).await,
+                None if self.lacks_current_key().await? => self.additional_token(user, issue, &actor).await,
                 None => Err(Error::Store(StoreError::Failed("cannot open a sealed token".into()))),
             },
         }
@@ -78,7 +78,7 @@ impl LoginTokens {
         self.database.run(move |store| store.login_token(&asked, now)).await
     }
 
-    /// A new login token's key and its row; sealed in single mode.
+    /// A new login token: its key and its row, which has the sealed key in single mode.
     pub(in crate::service) fn new_login_token(&self, user_id: i64, expires_at: Option<Timestamp>) -> (Token, NewToken) {
         let token = Token::generate(self.policy.token_prefix.as_deref());
         let digest = token.digest();
@@ -95,9 +95,9 @@ impl LoginTokens {
         (token, new)
     }
 
-    /// Opens a sealed token. One that was sealed under an older key is sealed again.
+    /// Opens a sealed token. One that was sealed under an older secret key is resealed.
     async fn open(&self, user: &User, row: &SealedToken) -> Option<Token> {
-        let Some((token, place)) = self.sealer()?.open(&row.sealed, user.id, &row.digest) else {
+        let Some((token, position)) = self.sealer()?.open(&row.sealed, user.id, &row.digest) else {
             log::error!(
                 user_id = user.id;
                 "cannot open a sealed token: it was sealed under a secret key that this node does not have, \
@@ -105,21 +105,21 @@ impl LoginTokens {
             );
             return None;
         };
-        if place > 0 {
+        if position > 0 {
             self.reseal_one(user.id, row).await;
         }
         Some(token)
     }
 
     /// Whether the database's secret key was replaced by one that this node does not have.
-    async fn is_behind(&self) -> Result<bool, Error> {
+    async fn lacks_current_key(&self) -> Result<bool, Error> {
         let Some(sealer) = self.sealer() else { return Ok(false) };
         let current = self.database.run(|store| store.meta(MetaKey::SecretKeyCheck)).await?;
-        Ok(current.is_some_and(|current| sealer.place_of(&current).is_none()))
+        Ok(current.is_some_and(|current| sealer.position_of(&current).is_none()))
     }
 
     /// An additional login token, on a node that cannot open the sealed one. Other nodes can, and keep handing it out.
-    async fn token_beside(&self, user: &User, issue: Issue, by: &Actor) -> Result<Changed<LoginToken>, Error> {
+    async fn additional_token(&self, user: &User, issue: Issue, by: &Actor) -> Result<Changed<LoginToken>, Error> {
         let now = self.clock.now();
         let expires_at = self.policy.login_expiry(now);
         let (token, new) = self.new_login_token(user.id, expires_at);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::random;
 use crate::domain::secret_key::SecretKey;
 
-/// Where the key of the database at `database` is kept.
+/// The path of the key file for the database at `database`.
 #[must_use]
 pub fn path_beside(database: &Path) -> PathBuf {
     let mut path = database.as_os_str().to_owned();

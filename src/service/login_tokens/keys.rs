@@ -1,4 +1,4 @@
-//! Under which keys login tokens are sealed.
+//! The secret keys that seal login tokens.
 
 use std::sync::{Arc, PoisonError};
 
@@ -6,12 +6,13 @@ use crate::service::{LoginTokens, Sealer};
 use crate::store::StoreError;
 
 impl LoginTokens {
-    /// Seals and opens tokens with these keys from now on. Returns whether they are new. Blocks the thread.
+    /// Seals and opens tokens with these keys from now on. Returns whether they differ from the current ones. Blocks
+    /// the thread.
     ///
     /// # Errors
-    /// As [`crate::service::Service::new`], and the keys stay as they were.
+    /// As [`crate::service::Service::new`]; the keys are not changed then.
     pub fn replace_secret_keys(&self, sealer: Sealer) -> Result<bool, StoreError> {
-        if self.sealer().is_some_and(|standing| *standing == sealer) {
+        if self.sealer().is_some_and(|current| *current == sealer) {
             return Ok(false);
         }
         sealer.check(&self.database.store)?;
@@ -19,7 +20,7 @@ impl LoginTokens {
         Ok(true)
     }
 
-    /// Whether it seals and opens login keys.
+    /// Whether this node has secret keys.
     #[must_use]
     pub fn has_secret_keys(&self) -> bool {
         self.sealer().is_some()

@@ -1,4 +1,4 @@
-//! Login tokens: made, sealed where they are handed out again, opened, sealed anew.
+//! Login tokens. In single mode they are sealed, so that a later login can return them again.
 
 mod issue;
 pub mod key_file;

@@ -1,26 +1,26 @@
-//! Seals login tokens again that were sealed under an older secret key: at their user's next login, and all others in
+//! Reseals login tokens that were sealed under an older secret key: each at its user's next login, and all others in
 //! the background.
 
 use crate::service::{Batches, Error, LoginTokens, Sealer};
 use crate::store::{MetaKey, Seal, SealedToken, Store, StoreError};
 
-/// Seals looked at by one statement, and replaced in one transaction.
+/// How many seals one statement reads and one transaction replaces.
 const BATCH: u32 = 200;
 
 /// How many sealed login tokens there are under each key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealCounts {
-    /// By the keys' order, the first one's first.
+    /// In the order of the keys: the current one first.
     pub by_key: Vec<u64>,
-    /// Those that no key opens.
+    /// Seals that no key opens.
     pub unopenable: u64,
 }
 
-/// All seals, looked at batch by batch.
+/// One pass over all seals, batch by batch.
 #[derive(Debug)]
 pub struct ResealRound {
     after: i64,
-    /// How many were sealed again so far.
+    /// How many were resealed so far.
     pub resealed: usize,
 }
 
@@ -31,9 +31,9 @@ impl Default for ResealRound {
 }
 
 impl LoginTokens {
-    /// Whether there may be anything to seal again: this node has older keys, and its first one is the database's. If
-    /// nodes have different first keys, only those with the newest one replace seals, so that none is replaced back and
-    /// forth.
+    /// Whether there may be anything to reseal: this node has older keys, and its first one is the database's current
+    /// one. If nodes have different first keys, only those with the newest one reseal. Otherwise seals would be
+    /// replaced back and forth.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -48,7 +48,7 @@ impl LoginTokens {
     /// # Errors
     /// [`Error::Store`].
     pub async fn reseal(&self, round: &mut ResealRound) -> Result<Batches, Error> {
-        let Some(sealer) = self.sealer() else { return Ok(Batches::AreOver) };
+        let Some(sealer) = self.sealer() else { return Ok(Batches::Done) };
         let after = round.after;
         let (last, resealed) = self
             .database
@@ -61,32 +61,32 @@ impl LoginTokens {
             })
             .await?;
         round.resealed += resealed;
-        let Some(last) = last else { return Ok(Batches::AreOver) };
+        let Some(last) = last else { return Ok(Batches::Done) };
         round.after = last;
-        Ok(Batches::GoOn)
+        Ok(Batches::More)
     }
 
-    /// Seals one token again that a login has just opened. A failure does not fail the login.
+    /// Reseals one token that a login has just opened. A failure does not fail the login.
     pub(in crate::service) async fn reseal_one(&self, user_id: i64, row: &SealedToken) {
         let Some(sealer) = self.sealer() else { return };
         let seal = Seal { user_id, digest: row.digest, sealed: row.sealed.clone() };
         let Some(outdated) = resealed(&sealer, seal) else { return };
         if let Err(error) = self.database.run(move |store| store.reseal(&[outdated], sealer.check_value())).await {
-            log::log!(error.level(), user_id = user_id; "cannot seal a login token again for now: {error}");
+            log::log!(error.level(), user_id = user_id; "cannot reseal a login token for now: {error}");
         }
     }
 }
 
-/// A seal under an older key, and the one to put in its place.
+/// A seal under an older key, and the new one that replaces it.
 fn resealed(sealer: &Sealer, seal: Seal) -> Option<(Seal, Vec<u8>)> {
-    let (token, place) = sealer.open(&seal.sealed, seal.user_id, &seal.digest)?;
-    (place > 0).then(|| {
+    let (token, position) = sealer.open(&seal.sealed, seal.user_id, &seal.digest)?;
+    (position > 0).then(|| {
         let new = sealer.seal(&token, seal.user_id, &seal.digest);
         (seal, new)
     })
 }
 
-/// Counts the seals under each of these keys, and changes nothing. Without keys none opens.
+/// Counts the seals under each of these keys. Without keys all count as unopenable.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -99,7 +99,7 @@ pub fn count_seals(store: &Store, sealer: Option<&Sealer>) -> Result<SealCounts,
         after = last.user_id;
         for seal in &seals {
             match sealer.and_then(|sealer| sealer.open(&seal.sealed, seal.user_id, &seal.digest)) {
-                Some((_, place)) => counts.by_key[place] += 1,
+                Some((_, position)) => counts.by_key[position] += 1,
                 None => counts.unopenable += 1,
             }
         }

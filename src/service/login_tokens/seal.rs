@@ -35,7 +35,7 @@ impl Key {
     }
 }
 
-/// One check value belongs to one key.
+/// Two keys are equal if their check values are.
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         self.check_value == other.check_value
@@ -45,7 +45,7 @@ impl PartialEq for Key {
 impl Eq for Key {}
 
 impl Sealer {
-    /// Derives what is needed from `JETON_SECRET_KEY` and `JETON_SECRET_KEY_FALLBACKS`.
+    /// Derives the keys of the cipher from `JETON_SECRET_KEY` and `JETON_SECRET_KEY_FALLBACKS`.
     #[must_use]
     pub fn new(key: &SecretKey, fallbacks: &[SecretKey]) -> Self {
         Self { first: Key::new(key), older: fallbacks.iter().map(Key::new).collect() }
@@ -67,18 +67,18 @@ impl Sealer {
         !self.older.is_empty()
     }
 
-    /// What the first key derives to, in `meta` when it is the database's.
+    /// The check value of the first key. `meta` holds the check value of the database's current key.
     pub(in crate::service) fn check_value(&self) -> &str {
         &self.first.check_value
     }
 
-    /// Which of the keys has this check value.
+    /// The position of the key that has this check value.
     #[must_use]
-    pub fn place_of(&self, check_value: &str) -> Option<usize> {
+    pub fn position_of(&self, check_value: &str) -> Option<usize> {
         self.all().position(|key| key.check_value == check_value)
     }
 
-    /// `key`, readable only with the first secret key and only as the token of this user with this digest.
+    /// Encrypts `key` under the first secret key. The result can be opened only for the same user and digest.
     ///
     /// # Panics
     /// Never: the cipher takes any text of this length.
@@ -91,26 +91,26 @@ impl Sealer {
         [nonce.as_slice(), &sealed].concat()
     }
 
-    /// The key, and the place of the secret key that it was sealed with, 0 for the first; `None` when it was sealed with
-    /// none of them, or for another row.
+    /// Decrypts a key. Also returns the position of the secret key that it was sealed under, 0 for the first. `None`
+    /// when it was sealed under none of them, or for another row.
     #[must_use]
     pub fn open(&self, sealed: &[u8], user_id: i64, digest: &TokenDigest) -> Option<(Token, usize)> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
         let (nonce, aad) = (XNonce::from(*nonce), bound_to(user_id, digest));
         let mut keys = self.all().enumerate();
-        let (place, clear) = keys.find_map(|(place, key)| {
+        let (position, clear) = keys.find_map(|(position, key)| {
             let payload = Payload { msg: sealed, aad: &aad };
-            Some((place, key.cipher.decrypt(&nonce, payload).ok()?))
+            Some((position, key.cipher.decrypt(&nonce, payload).ok()?))
         })?;
-        Some((Token::parse(std::str::from_utf8(&clear).ok()?, None)?, place))
+        Some((Token::parse(std::str::from_utf8(&clear).ok()?, None)?, position))
     }
 
     /// Compares the first secret key with the database's. Stores it at the first use. If the database's key is one of
-    /// the older ones, the first one replaces it. A replaced key never becomes the database's again: a node that still
-    /// has it first was not updated yet.
+    /// the older ones, the first one replaces it. A replaced key never becomes the database's again, because a node
+    /// that still has it first is only not updated yet.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] when the database's is none of these.
+    /// [`StoreError::Unusable`] when the database's key is none of these.
     pub fn check(&self, store: &Store) -> Result<(), StoreError> {
         let first = self.check_value();
         loop {
@@ -123,13 +123,13 @@ impl Sealer {
             }
             let retired = store.meta(MetaKey::RetiredSecretKeys)?.unwrap_or_default();
             let is_retired = |key: &Key| retired.split(' ').any(|check_value| check_value == key.check_value);
-            if self.place_of(&current).is_none() {
+            if self.position_of(&current).is_none() {
                 let why = if self.all().any(is_retired) {
-                    "JETON_SECRET_KEY was replaced by a newer key, which is not given; \
-                     give that one, and this one in JETON_SECRET_KEY_FALLBACKS"
+                    "JETON_SECRET_KEY was replaced by a newer key; \
+                     set the newer one, and move this one to JETON_SECRET_KEY_FALLBACKS"
                 } else {
-                    "JETON_SECRET_KEY is not the key this database was first used with; give that one back, \
-                     or, if this is to be the new one, that one in JETON_SECRET_KEY_FALLBACKS"
+                    "JETON_SECRET_KEY is not the key this database was first used with; set that one again, \
+                     or, to replace it by this one, set it in JETON_SECRET_KEY_FALLBACKS"
                 };
                 return Err(StoreError::Unusable(why.into()));
             }
@@ -137,9 +137,9 @@ impl Sealer {
                 log::info!("JETON_SECRET_KEY was replaced already, by one of JETON_SECRET_KEY_FALLBACKS");
                 return Ok(());
             }
-            // Another node may be quicker.
+            // Another node may have replaced it first; then the check begins again.
             if store.replace_secret_key(&current, first)? == Replaced::Done {
-                log::info!("the secret key was replaced: login tokens are sealed again under the new one");
+                log::info!("the secret key was replaced: login tokens are resealed under the new one");
                 return Ok(());
             }
         }

@@ -10,7 +10,7 @@ impl Node {
         self.database.store.log_state()
     }
 
-    /// Moves SQLite's log into the file, unless somebody is using it.
+    /// Moves SQLite's log into the file, unless another connection is using it.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -32,7 +32,7 @@ impl Node {
         self.database.run(Store::try_disk).await
     }
 
-    /// Closes an SQLite database, so that everything is in one file. Nothing can be asked afterwards.
+    /// Closes an SQLite database, so that everything is in one file. No query is possible afterwards.
     pub fn close(&self) {
         self.database.store.close();
     }

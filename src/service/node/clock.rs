@@ -1,7 +1,8 @@
-//! Whether this node's clock can be believed: by its database's clock, or, over SQLite, which has none, by the time that was
-//! last believed; and by the machine's uptime, which nobody sets.
+//! Whether this node's clock can be trusted. It is compared with the machine's uptime, which nobody sets, and with the
+//! database's clock. SQLite has no clock of its own: there, a node that starts compares its clock with the last trusted
+//! time, which `meta` holds as `believed_time`.
 //!
-//! Ends of tokens and of graces go by a node's clock whatever it says. What is deleted for good waits until it is right.
+//! Tokens and grace periods end by the node's clock in any case. Permanent deletion waits until the clock is right.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,14 +19,14 @@ const TOLERANCE: Duration = Duration::from_secs(2);
 /// How long a clock is not trusted after it was set: time enough to find out that it was set wrong.
 const DISTRUST_PERIOD: Duration = Duration::from_hours(1);
 
-/// How much later than the time that was last believed a node may start over SQLite. If it is later than that, the service
-/// was stopped for so long, or the clock is wrong.
-const ABSENCE: Duration = Duration::from_hours(24);
+/// How long after the last trusted time a node over SQLite may start. If it starts later, either the service was
+/// stopped for so long, or the clock is wrong.
+const MAX_ABSENCE: Duration = Duration::from_hours(24);
 
-/// How old the time that was last believed may become before it is written anew.
-const BELIEVING_INTERVAL: Duration = Duration::from_hours(6);
+/// How old the last trusted time in the database may be before it is replaced.
+const NOTE_INTERVAL: Duration = Duration::from_hours(6);
 
-/// The shortest time between two lines of the log about it.
+/// The shortest time between two lines in the log about a wrong clock.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The state of this node's clock.
@@ -33,11 +34,11 @@ const LOG_INTERVAL: Duration = Duration::from_mins(1);
 pub enum ClockState {
     /// Right, as far as is known.
     Right,
-    /// So many microseconds ahead of the database's, or behind.
+    /// Ahead of the database's clock by this many microseconds, or behind it if negative.
     Differs(i64),
-    /// Set so many microseconds forward, or back, a while ago.
+    /// Set forward by this many microseconds, or back if negative, less than an hour ago.
     Set(i64),
-    /// So long after the time that was last believed, at a start a while ago.
+    /// Started this long after the last trusted time, less than an hour ago.
     After(Duration),
 }
 
@@ -55,7 +56,7 @@ impl fmt::Display for ClockState {
                 write!(f, "set {direction} by {:.1} s", seconds(*micros).abs())
             }
             Self::After(absence) => {
-                write!(f, "{:.1} days after it was last believed", absence.as_secs_f64() / 86_400.0)
+                write!(f, "{:.1} days after it was last trusted", absence.as_secs_f64() / 86_400.0)
             }
         }
     }
@@ -74,37 +75,36 @@ pub struct ClockWatch {
 
 #[derive(Default)]
 struct Seen {
-    /// What both clocks said last.
+    /// The last reading of both clocks.
     last: Option<(Timestamp, Uptime)>,
     /// By how much this clock was ahead of the database's at the last comparison.
     ahead: Option<i64>,
     /// By how much it was last set, and when.
     set: Option<(i64, Uptime)>,
-    /// What this node found at its start, where its database has no clock of its own.
+    /// What this node found at its start, if its database has no clock of its own.
     start: Option<Start>,
-    /// When it was last logged that the clock is wrong.
+    /// When a wrong clock was last logged.
     logged_at: Option<Uptime>,
 }
 
-/// The time that was last believed, as a node found it at its start.
+/// The last trusted time, compared with the clock when the node started.
 #[derive(Clone, Copy)]
 struct Start {
-    /// How much later it was by this node's clock, if that was too much, and when it looked.
+    /// How much later this node's clock was, if that was too much, and the uptime at that moment.
     after: Option<(Duration, Uptime)>,
-    /// As it is kept in the database now.
+    /// The last trusted time in the database now.
     believed: Option<Timestamp>,
 }
 
 impl Start {
     fn new(last: Option<Timestamp>, believed: Option<Timestamp>, now: Timestamp, uptime: Uptime) -> Self {
-        let after = last.map(|last| now.since(last)).filter(|after| *after > ABSENCE);
+        let after = last.map(|last| now.since(last)).filter(|after| *after > MAX_ABSENCE);
         Self { after: after.map(|after| (after, uptime)), believed }
     }
 
-    /// Whether the time that was last believed is to be written anew.
+    /// Whether the last trusted time in the database must be replaced.
     fn is_old(self, now: Timestamp) -> bool {
-        self.believed
-            .is_none_or(|believed| now.since(believed) >= BELIEVING_INTERVAL || believed > now.latest_plausible())
+        self.believed.is_none_or(|believed| now.since(believed) >= NOTE_INTERVAL || believed > now.latest_plausible())
     }
 }
 
@@ -120,7 +120,7 @@ impl Seen {
         let Some((last_time, last_uptime)) = self.last.replace((time, uptime)) else { return false };
         let passed = micros(uptime).saturating_sub(micros(last_uptime));
         let moved = time.as_micros().saturating_sub(last_time.as_micros()).saturating_sub(passed);
-        let is_set = is_beyond(moved);
+        let is_set = exceeds_tolerance(moved);
         if is_set {
             self.set = Some((moved, uptime));
         }
@@ -128,7 +128,7 @@ impl Seen {
     }
 
     fn state(&self, uptime: Uptime) -> ClockState {
-        if let Some(ahead) = self.ahead.filter(|ahead| is_beyond(*ahead)) {
+        if let Some(ahead) = self.ahead.filter(|ahead| exceeds_tolerance(*ahead)) {
             return ClockState::Differs(ahead);
         }
         if let Some((moved, _)) = self.set.filter(|(_, at)| uptime.since(*at) < DISTRUST_PERIOD) {
@@ -146,12 +146,12 @@ impl Seen {
                 log::info!("this node's clock is right again");
             }
         } else if let ClockState::After(_) = state {
-            // Once: nobody can do more about it than to look.
+            // Logged once: the state does not change until it ends.
             if self.logged_at.is_none() {
                 self.logged_at = Some(uptime);
                 log::warn!(
-                    "this node's clock is {state}: either the service was stopped for so long, and all is well, or the \
-                     clock is wrong. In case it is, nothing is purged for an hour"
+                    "this node's clock is {state}: either the service was stopped for so long, or the clock is \
+                     wrong. Nothing is purged for an hour"
                 );
             }
         } else if self.logged_at.is_none_or(|logged_at| uptime.since(logged_at) >= LOG_INTERVAL) {
@@ -168,11 +168,12 @@ fn micros(uptime: Uptime) -> i64 {
     i64::try_from(uptime.as_nanos() / 1_000).unwrap_or(i64::MAX)
 }
 
-fn is_beyond(micros: i64) -> bool {
+fn exceeds_tolerance(micros: i64) -> bool {
     Duration::from_micros(micros.unsigned_abs()) > TOLERANCE
 }
 
-/// By how much at least a clock that said `before` and `after` is ahead of one that said `theirs` in between.
+/// How far this clock, which read `before` and `after`, is ahead at least of the other one, which read `theirs` in
+/// between.
 fn ahead(before: Timestamp, theirs: Timestamp, after: Timestamp) -> i64 {
     let theirs = theirs.as_micros();
     theirs.clamp(before.as_micros().min(after.as_micros()), after.as_micros().max(before.as_micros())) - theirs
@@ -203,7 +204,7 @@ impl Node {
             };
             self.clock_watch.lock().start.get_or_insert_with(|| Start::new(last, last, now, uptime));
         }
-        // SQLite's is the machine's own.
+        // SQLite uses the machine's clock, so there is no difference.
         let ahead = compared.map_or(0, |[before, theirs, after]| ahead(before, self.clock.remote_time(theirs), after));
         self.clock_watch.lock().ahead = Some(ahead);
         self.metrics.clock.difference.set(seconds(ahead));
@@ -211,7 +212,7 @@ impl Node {
         Ok((state == ClockState::Right).then_some(now))
     }
 
-    /// Keeps the time for the next start, if it is to be believed and the database has no clock of its own.
+    /// Stores the time for the next start, if it can be trusted and the database has no clock of its own.
     ///
     /// # Errors
     /// [`Error::Store`].

@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How long a request waits for the answer: less than probes wait. After that the last known state is used.
 const MAX_WAIT: Duration = Duration::from_millis(500);
 
-/// What was found out last.
+/// The last known state.
 #[derive(Default)]
 pub struct Health {
     state: Mutex<State>,
@@ -24,9 +24,9 @@ pub struct Health {
 
 #[derive(Default)]
 struct State {
-    /// Since the last question began.
+    /// Since the last check began.
     asked: Option<Stopwatch>,
-    /// `None`: as it was at the start, which requires a usable schema.
+    /// `None`: not checked since the start, which requires a usable schema.
     schema: Option<SchemaState>,
     /// The readiness that was last logged.
     logged: Option<bool>,
@@ -45,16 +45,16 @@ pub struct Readiness {
     /// `ok`, or `unavailable`.
     #[schema(example = "ok")]
     pub status: &'static str,
-    /// Why the node is not ready, and what is to be done.
+    /// Why the node is not ready, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub detail: Option<&'static str>,
-    /// `ok`; `down`; `forbidden`, its role may not read jeton's tables.
+    /// `ok`; `down`; `forbidden`: its role may not read jeton's tables.
     #[schema(example = "ok")]
     pub database: &'static str,
-    /// `ok`; `newer`, of a newer jeton, and this one can go with it; `too_new`, it cannot; `behind`, migrations are to be
-    /// run; `missing`; `foreign`, of something else; `unknown`, while the database is forbidden. As it was when the database was
-    /// asked last.
+    /// `ok`; `newer`: made by a newer jeton, and usable; `too_new`: made by a newer jeton, and not usable; `behind`:
+    /// migrations must be run; `missing`; `foreign`: tables of another program; `unknown`: while `database` is
+    /// `forbidden`. As of the last check.
     #[schema(example = "ok")]
     pub schema: &'static str,
     /// Whether cached answers may be served: `ok`; `stale`: past the bound, but within `JETON_STALE_IF_ERROR`; `none`;
@@ -72,13 +72,13 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Whether the node is.
+    /// Whether the node is ready.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         self.detail.is_none()
     }
 
-    /// Whether the node is, and whether each part is as it should be.
+    /// Whether the node is ready, and whether each part works.
     pub(in crate::service) fn parts(&self) -> [(&'static str, bool); 6] {
         [
             ("node", self.is_ready()),
@@ -102,13 +102,13 @@ impl Node {
         readiness
     }
 
-    /// The same as it is known now; whoever asks next knows more.
-    pub(in crate::service) fn ready_so_far(self: &Arc<Self>) -> Readiness {
+    /// The last known readiness, without waiting. Starts a check if one is due.
+    pub(in crate::service) fn known_readiness(self: &Arc<Self>) -> Readiness {
         drop(self.ask_if_due());
         self.readiness()
     }
 
-    /// The result is stored even if nobody waits for it.
+    /// Starts a check if one is due. Its result is stored even if nobody waits for it.
     fn ask_if_due(self: &Arc<Self>) -> Option<tokio::task::JoinHandle<()>> {
         if self.is_stopping() || !self.is_check_due() {
             return None;
@@ -139,7 +139,7 @@ impl Node {
                     log::warn!("{why}");
                 }
             }
-            Err(error) => log::debug!("the schema is not known anew: {error}"),
+            Err(error) => log::debug!("cannot read the state of the schema: {error}"),
         }
     }
 
@@ -155,10 +155,10 @@ impl Node {
         let (schema, fault) = match &state.schema {
             Some(SchemaState::Current) | None => ("ok", None),
             Some(SchemaState::Ahead) => ("newer", None),
-            Some(SchemaState::Newer { .. }) => ("too_new", Some("The database's schema takes a newer jeton.")),
+            Some(SchemaState::Newer { .. }) => ("too_new", Some("The database's schema needs a newer jeton.")),
             Some(SchemaState::Behind) => ("behind", Some("The database's schema is older; run `jeton migrate`.")),
             Some(SchemaState::Missing) => ("missing", Some("The database has no schema; run `jeton migrate`.")),
-            Some(SchemaState::Foreign(_)) => ("foreign", Some("The database holds the tables of something else.")),
+            Some(SchemaState::Foreign(_)) => ("foreign", Some("The database holds the tables of another program.")),
             Some(SchemaState::Forbidden(_)) => (
                 "unknown",
                 Some("The database's role may not read jeton's tables; see the grants of docs/postgresql.md."),
@@ -194,7 +194,7 @@ impl Node {
 
     /// Logs a change once, and not for each probe.
     fn log_change(&self, readiness: &Readiness) {
-        // That it stops is logged elsewhere.
+        // The stop has its own line in the log.
         if self.is_stopping() {
             return;
         }

@@ -1,4 +1,4 @@
-//! This node: whether it is ready, its clock, its files, its place among others, and what it does beside requests.
+//! This node: its readiness, clock, database files and overview, and its work in the background.
 
 mod checkpoint;
 mod clock;

@@ -9,12 +9,12 @@ use crate::store::{HourOfLogins, Store, StoreError, UserCounts};
 /// How many hours back logins are counted.
 const HOURS: usize = 24;
 
-/// The state of the whole, as far as it could be found out in time; `None` for what could not.
+/// The state of the service. `None`: it could not be counted in time.
 #[derive(Clone, Debug)]
 pub struct Overview {
-    /// Users there are.
+    /// The number of users.
     pub users: Option<UserCounts>,
-    /// Tokens that live.
+    /// The number of live tokens.
     pub live_tokens: Option<i64>,
     /// Logins of the last day by hour, the oldest first.
     pub logins: Option<[HourOfLogins; HOURS]>,
@@ -25,11 +25,11 @@ pub struct Overview {
 /// The state of one node.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeState {
-    /// PostgreSQL, or else SQLite.
+    /// Whether the database is PostgreSQL; otherwise it is SQLite.
     pub is_postgres: bool,
     /// How long the database took to answer; `None`: it did not, or its schema is not usable.
     pub database: Option<Duration>,
-    /// Whether answers are kept in memory.
+    /// Whether there is an introspection cache.
     pub cache: bool,
     /// The age of the last sync with the database.
     pub sync_age: Option<Duration>,
@@ -38,7 +38,8 @@ pub struct NodeState {
 }
 
 impl Node {
-    /// The overview. What cannot be counted in time is left out: a page about a struggling database must not fail with it.
+    /// The overview. What cannot be counted in time is left out, so that the page works while the database is slow or
+    /// down.
     pub async fn overview(&self, _: &Staff) -> Result<Overview, Error> {
         let now = self.clock.now();
         let asked = Stopwatch::start();

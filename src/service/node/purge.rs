@@ -1,4 +1,4 @@
-//! Deletes rows of dead tokens and old audit entries in the background, after `JETON_RETENTION` or
+//! Deletes rows of ended tokens and old audit entries in the background, after `JETON_RETENTION` or
 //! `JETON_AUDIT_RETENTION`; and sealed keys of expired tokens, ended sessions of the console and old login networks,
 //! soon after their end.
 
@@ -24,7 +24,7 @@ impl PurgePace {
     /// A statement that takes longer is followed by a smaller one.
     const SLOW: Duration = Duration::from_millis(50);
 
-    /// After a statement that took so long.
+    /// The pace after a statement that took this long.
     fn after(self, took: Duration) -> Self {
         let next = if took > Self::SLOW {
             self.0 / 2
@@ -52,7 +52,7 @@ pub struct PurgeRound {
 }
 
 impl PurgeRound {
-    /// Before its first batch.
+    /// A round that has not begun.
     #[must_use]
     pub fn of(what: Purge) -> Self {
         Self { what, pace: PurgePace::default(), from: None }
@@ -74,11 +74,11 @@ impl Node {
             Purge::Sessions => SESSION_IDLE,
             Purge::LoginNetworks => KNOWN_FOR,
         };
-        // The time that was checked, because the clock may be set right after.
+        // The time is the one that was checked, because the clock may be set right after the check.
         let now = self.check_clock().await?;
         let before = now.unwrap_or_else(|| self.clock.now()).before(age);
-        let purged = if now.is_some() { self.purge_batch(round, before).await } else { Ok(Batches::AreOver) };
-        if matches!(purged, Ok(Batches::GoOn)) {
+        let purged = if now.is_some() { self.purge_batch(round, before).await } else { Ok(Batches::Done) };
+        if matches!(purged, Ok(Batches::More)) {
             return purged;
         }
         // Measured after a failure, too, when it matters most.
@@ -97,7 +97,7 @@ impl Node {
         if purged.rows > 0 {
             log::debug!(rows = purged.rows, micros = took.as_micros(); "purged {what:?}");
         }
-        Ok(if purged.rows >= most as usize { Batches::GoOn } else { Batches::AreOver })
+        Ok(if purged.rows >= most as usize { Batches::More } else { Batches::Done })
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
         let (quick, fair, slow) = (Duration::from_millis(1), Duration::from_millis(30), Duration::from_millis(51));
         let mut pace = PurgePace::default();
         assert_eq!(pace, PurgePace(50));
-        assert_eq!(pace.after(slow), PurgePace(50), "some are deleted whatever it takes");
+        assert_eq!(pace.after(slow), PurgePace(50), "never fewer than the minimum");
         for rows in [100, 200, 400, 800, 1_000, 1_000] {
             pace = pace.after(quick);
             assert_eq!(pace, PurgePace(rows));

@@ -1,20 +1,21 @@
-//! What can change while the service runs: where its database is, and the secret keys.
+//! Moves a running node to another URL of its database.
 
 use crate::domain::database_url::DatabaseUrl;
 use crate::service::Node;
 use crate::store::{MetaKey, StoreError};
 
 impl Node {
-    /// How many times no connection could be had.
+    /// How many attempts to connect have failed.
     #[must_use]
     pub fn failed_connections(&self) -> u64 {
         self.database.store.failed_connections()
     }
 
-    /// Connects to this URL from now on, if the database is there. Returns whether the URL is new. Blocks the thread.
+    /// Connects to this URL from now on, if this node's database answers there. Returns whether the URL is new. Blocks
+    /// the thread.
     ///
     /// # Errors
-    /// [`StoreError`], and the URL stays as it was: when nothing answers there, or another database.
+    /// [`StoreError`] when nothing answers at the URL, or another database does. The URL is not changed then.
     pub fn move_to(&self, url: &DatabaseUrl) -> Result<bool, StoreError> {
         let store = &self.database.store;
         if store.leads_to(url)? {
@@ -23,7 +24,7 @@ impl Node {
         let there = store.with_url(url)?;
         there.require_schema()?;
         // Each database has its own name key, which moves with it.
-        if !self.sign_in.counted.is_of(there.meta(MetaKey::NameKey)?.as_deref()) {
+        if !self.sign_in.counted.has_name_key(there.meta(MetaKey::NameKey)?.as_deref()) {
             return Err(StoreError::Unusable(format!("{url} is another database, which requires a restart")));
         }
         store.move_to(url);

@@ -1,9 +1,9 @@
-//! The index of searches among users, made where it is missing.
+//! Creates the index for searches among users, if it is missing.
 
 use crate::service::Node;
 
 impl Node {
-    /// Makes it, on a thread of its own that nobody waits for: where users are many it takes minutes.
+    /// Creates the index on a thread of its own, because it takes minutes when there are many users.
     pub fn make_search_index(&self) {
         let store = self.database.store.clone();
         let work = move || {

@@ -1,4 +1,4 @@
-//! Changes that users make to their own account: with a login token and, where it matters, their password.
+//! Confirms changes that users make to their own account: by a login token and, where it matters, by their password.
 
 use crate::domain::password::Password;
 use crate::domain::user::User;
@@ -28,7 +28,7 @@ impl SignIn {
                 return Err(Error::LoginRefused(LoginRefusal::WrongPassword));
             }
             match change(user).await? {
-                Changed::Done(OwnChange::TokenEnded) => Err(ended()),
+                Changed::Done(OwnChange::TokenEnded) => Err(token_revoked()),
                 changed => Ok(changed),
             }
         };
@@ -36,7 +36,7 @@ impl SignIn {
             Ok(OwnChange::Done(done)) => Ok(done),
             // Checked here, because it does not count as a failed login.
             Ok(OwnChange::LimitReached) => Err(Error::TokenLimit),
-            Ok(OwnChange::TokenEnded) => Err(ended()),
+            Ok(OwnChange::TokenEnded) => Err(token_revoked()),
             Err(Error::LoginRefused(_)) => Err(Error::Invalid(wrong)),
             Err(other) => Err(other),
         }
@@ -44,6 +44,6 @@ impl SignIn {
 }
 
 /// The token of the request was revoked meanwhile.
-fn ended() -> Error {
+fn token_revoked() -> Error {
     Error::NotAuthenticated(AuthenticationFault::InvalidToken)
 }

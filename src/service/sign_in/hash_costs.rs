@@ -15,8 +15,8 @@ use crate::domain::time::{Stopwatch, Timestamp, Uptime};
 use crate::service::{Error, SignIn};
 use crate::store::{MetaKey, Replaced, Store, StoreError};
 
-/// The greatest age of a count; and at least this many times as long as the counting took, so that it uses at most one
-/// percent of a connection.
+/// A count is repeated at this age, but not before this many times the duration of the last count has passed. So
+/// counting uses at most one percent of a connection.
 const MAX_AGE: Duration = Duration::from_mins(10);
 const AGE_FACTOR: u32 = 100;
 
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How many users are sampled before a server answers its first request, if nothing was counted yet.
 const SAMPLE_SIZE: u32 = 20_000;
 
-/// Counted costs, as they stand in `meta`.
+/// Counted costs, as stored in `meta`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Count {
@@ -37,7 +37,7 @@ struct Count {
 }
 
 impl Count {
-    /// Text that somebody broke by hand counts as none, and is counted anew.
+    /// Invalid text, which somebody has edited by hand, is read as no count, so that the hashes are counted again.
     fn read(text: &str) -> Self {
         serde_json::from_str(text).unwrap_or_default()
     }
@@ -46,8 +46,9 @@ impl Count {
         serde_json::to_string(self).expect("texts and numbers are JSON")
     }
 
-    /// `seen`: when this node saw this count appear. If it was there before, its date is used, although another node's
-    /// clock wrote it: otherwise two nodes whose clocks disagree would count in turns for ever.
+    /// `seen`: when this node saw this count appear, if it did. Otherwise the age follows from `counted_at`, which
+    /// another node's clock may have written. If that were used always, two nodes whose clocks disagree would count in
+    /// turns for ever.
     fn is_due(&self, seen: Option<Uptime>, now: Timestamp, uptime: Uptime) -> bool {
         let age = match seen {
             Some(seen) if self.counted_at != 0 => uptime.since(seen),
@@ -68,12 +69,12 @@ pub struct CountedHashes {
 struct Newest {
     text: String,
     costs: HashCosts,
-    /// When it came, if this node was there.
+    /// When this node saw it appear. `None`: it was there already.
     seen: Option<Uptime>,
 }
 
 impl CountedHashes {
-    /// `max_memory_kib`: what a password check may take at most on this node.
+    /// `max_memory_kib`: the most memory that a password check may use on this node.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -89,18 +90,18 @@ impl CountedHashes {
         Ok(counted)
     }
 
-    /// Whether this is the key that stands in `meta` of this database.
-    pub fn is_of(&self, key: Option<&str>) -> bool {
+    /// Whether `key`, from the `meta` of some database, is the name key of this one.
+    pub fn has_name_key(&self, key: Option<&str>) -> bool {
         key == Some(self.key.to_hex().as_str())
     }
 
-    /// The dummy hash for `name`: of one of the costs that users' hashes have, and always the same while they have
-    /// them. Costs that other nodes allow and this one does not stay in the count, but are not used here.
+    /// The dummy hash for `name`. It has one of the costs that users' hashes have, and always the same one while these
+    /// costs stay. Costs that other nodes allow and this one does not stay in the count, but are not used here.
     pub fn dummy_for(&self, name: &str, today: &PasswordHash) -> PasswordHash {
-        self.now().costs.clone().within(self.max_memory_kib).dummy_for(name, today, &self.key)
+        self.newest().costs.clone().within(self.max_memory_kib).dummy_for(name, today, &self.key)
     }
 
-    fn now(&self) -> Arc<Newest> {
+    fn newest(&self) -> Arc<Newest> {
         Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -119,13 +120,13 @@ fn to_map(costs: &HashCosts) -> BTreeMap<String, u32> {
 }
 
 impl SignIn {
-    /// Reads the newest count, and counts anew when that is old. Of several nodes one does.
+    /// Reads the newest count, and counts again when it is old. If there are several nodes, only one of them counts.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn refresh_hash_costs(&self) -> Result<(), Error> {
         let text = self.read_hash_costs().await?;
-        let (seen, clock) = (self.counted.now().seen, &self.clock);
+        let (seen, clock) = (self.counted.newest().seen, &self.clock);
         let is_due = Count::read(&text).is_due(seen, clock.now(), clock.uptime());
         if is_due { self.count_hash_costs(text).await } else { Ok(()) }
     }
@@ -138,13 +139,13 @@ impl SignIn {
         }
     }
 
-    /// Samples some users if nothing was counted yet: before the first login, whose dummy hash would otherwise cost
-    /// what no user's hash costs.
+    /// Samples some users if nothing was counted yet: before the first login, because its dummy hash must not cost
+    /// something that no user's hash costs.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn estimate_hash_costs(&self) -> Result<(), Error> {
-        if !self.counted.now().text.is_empty() {
+        if !self.counted.newest().text.is_empty() {
             return Ok(());
         }
         let hashes = self.database.run(|store| store.hashes(None, SAMPLE_SIZE)).await?;
@@ -158,7 +159,7 @@ impl SignIn {
 
     async fn read_hash_costs(&self) -> Result<String, Error> {
         let text = self.database.run(|store| store.meta(MetaKey::HashCosts)).await?.unwrap_or_default();
-        if !text.is_empty() && text != self.counted.now().text {
+        if !text.is_empty() && text != self.counted.newest().text {
             self.counted.take(text.clone(), Some(self.clock.uptime()));
         }
         Ok(text)
@@ -168,7 +169,7 @@ impl SignIn {
     /// counts meanwhile. A node whose claim was replaced discards its result.
     async fn count_hash_costs(&self, old: String) -> Result<(), Error> {
         let (watch, now, begun) = (Stopwatch::start(), self.clock.now(), self.clock.uptime());
-        let so_far = to_map(&self.counted.now().costs);
+        let so_far = to_map(&self.counted.newest().costs);
         let claim = Count { counted_at: now.as_micros(), took_ms: Count::read(&old).took_ms, costs: so_far };
         let Some(claimed) = self.replace_hash_costs(old, &claim).await? else { return Ok(()) };
         let (mut costs, mut last) = (HashCosts::default(), None);
@@ -217,13 +218,13 @@ mod tests {
         let count = Count { counted_at, ..Count::default() };
         let (now, start) = (Timestamp::from_micros(counted_at), Uptime::from_nanos(7));
         for wrong in [now, now.after(minutes(15)), now.before(minutes(15))] {
-            assert!(!count.is_due(Some(start), wrong, start.after(minutes(9))), "it was seen to come");
+            assert!(!count.is_due(Some(start), wrong, start.after(minutes(9))), "the node saw it appear");
             assert!(count.is_due(Some(start), wrong, start.after(minutes(10))));
         }
-        assert!(!count.is_due(None, now.after(minutes(9)), start), "of one from before its date is believed");
+        assert!(!count.is_due(None, now.after(minutes(9)), start), "the date of an older count is used");
         assert!(
             count.is_due(None, now.after(minutes(10)), start) && count.is_due(None, now.before(minutes(10)), start)
         );
-        assert!(Count::default().is_due(Some(start), now, start), "a broken one");
+        assert!(Count::default().is_due(Some(start), now, start), "invalid text");
     }
 }

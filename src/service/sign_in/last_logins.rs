@@ -16,7 +16,7 @@ const BATCH: usize = 500;
 /// written.
 const MAX_PENDING: usize = 100_000;
 
-/// What is to be written, by user.
+/// Logins that are not yet written, by user id.
 #[derive(Default)]
 pub struct LastLogins {
     pending: Mutex<HashMap<i64, Timestamp>>,

@@ -1,4 +1,4 @@
-//! A username and a password for a token (DRF, `rest_framework/authtoken/views.py::ObtainAuthToken`).
+//! Exchanges a username and a password for a token (DRF, `rest_framework/authtoken/views.py::ObtainAuthToken`).
 
 use std::net::IpAddr;
 
@@ -15,14 +15,14 @@ use crate::service::sign_in::login_limits::NotAdmitted;
 use crate::service::{Error, LoginRefusal, SignIn};
 use crate::store::Changed;
 
-/// What is sent to log in.
+/// The input of a login.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// As sent, without blanks round it.
+    /// As sent, without surrounding blanks.
     pub username: String,
     /// As sent.
     pub password: Password,
-    /// Where it came from.
+    /// The client's address.
     pub address: Option<IpAddr>,
 }
 
@@ -33,14 +33,14 @@ impl Login {
     }
 }
 
-/// What a good login gives.
+/// The result of a successful login.
 #[derive(Clone, Debug)]
 pub struct LoggedIn {
     /// The key, in the clear.
     pub token: Token,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
-    /// Whose it is.
+    /// The token's user.
     pub user: User,
 }
 
@@ -90,7 +90,7 @@ impl SignIn {
             let is_known = !matches!(&result, Err(Error::LoginRefused(LoginRefusal::UnknownUser)));
             self.record_refusal(by, is_known, details).await?;
         }
-        // Only a wrong name or password counts against whoever tries.
+        // Only a wrong name or password counts as a failed login.
         if !matches!(&result, Err(Error::LoginRefused(_))) {
             attempt.forgive();
         }
@@ -103,7 +103,7 @@ impl SignIn {
         let by = if !is_known && may_be_key(&by.name) { Actor { name: HIDDEN.into(), ..by } } else { by };
         self.database
             .run(move |store| {
-                // An attempt may be anything; a name that no user can have is cut.
+                // The name may be any text. One that is too long for a user is cut.
                 let name: String = by.name.chars().take(MAX_USERNAME_CHARS).collect();
                 let by = Actor { name: name.clone(), ..by };
                 store.record(&by, Action::LoginFailed, &name, &details, now)

@@ -9,7 +9,7 @@ use crate::service::{Error, Login, LoginRefusal, SignIn};
 use crate::store::Changed;
 
 impl SignIn {
-    /// Checks the password, and then runs `give`. Checks again when `give` reports that the user has changed since.
+    /// Checks the password, and then runs `then`. Checks again when `then` reports that the user has changed since.
     ///
     /// If a hash is replaced between its check and the token, the user looks changed, and the password is checked
     /// again. Only the first check replaces a hash; otherwise nodes with different costs would replace it in turns for
@@ -17,7 +17,7 @@ impl SignIn {
     pub(in crate::service) async fn with_checked_password<T>(
         &self,
         login: &Login,
-        give: impl AsyncFn(User) -> Result<Changed<T>, Error>,
+        then: impl AsyncFn(User) -> Result<Changed<T>, Error>,
     ) -> Result<T, Error> {
         until_done(async |check| {
             let (mut user, rehashed) = self.check_password_of(login).await?;
@@ -29,12 +29,12 @@ impl SignIn {
                 }
             }
             let user_id = user.id;
-            let given = give(user).await?;
-            if let Changed::Done(_) = given {
+            let result = then(user).await?;
+            if let Changed::Done(_) = result {
                 let by = Actor { name: login.username.clone(), address: login.address };
                 self.note_login_network(user_id, &by).await;
             }
-            Ok(given)
+            Ok(result)
         })
         .await
     }
@@ -53,11 +53,11 @@ impl SignIn {
             (Some(user), Checked::Good(rehashed)) if user.is_active => Ok((user, rehashed)),
             (user, checked) => {
                 let reason = LoginRefusal::of(user.as_ref(), &checked);
-                // One line whatever the reason, for writing a line takes time too.
+                // One line is written for every reason, because writing a line takes time, too.
                 if let (Some(user), Checked::Unreadable(fault)) = (&user, &checked) {
                     log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
                 } else {
-                    // A name that nobody has may be a password in the wrong field: it is not logged.
+                    // An unknown name may be a password in the wrong field, so it is not logged.
                     let known = user.as_ref().map(|user| user.username.as_str());
                     log::info!(address = login.address, user = known, reason = reason.as_str(); "a login was refused");
                 }

@@ -13,23 +13,23 @@ const BY_NETWORK: usize = 0;
 const BY_USER: usize = 1;
 const BY_ACCOUNT: usize = 2;
 
-/// How often it is written that a user logs in from a network.
+/// How often a user's login from the same network is written.
 const NOTE_INTERVAL: Duration = Duration::from_hours(24);
 
 /// How long the answer whether a network is known is cached: a flood of logins must not become a flood of queries.
 const ANSWER_LIFE: Duration = Duration::from_mins(1);
 
-/// The limits, and what is known of where users log in from.
+/// The limits, and the networks that users log in from.
 pub struct LoginLimits {
     throttle: Throttle,
     keys: Keys,
-    /// Users and networks that were written lately.
+    /// Pairs of user and network that were written recently.
     noted: Recent<()>,
-    /// Usernames and networks that were asked for lately, and the answers.
+    /// Pairs of username and network that were looked up recently, and whether they are known.
     asked: Recent<bool>,
 }
 
-/// A login that may not be tried.
+/// Why a login may not be attempted.
 pub struct NotAdmitted {
     pub error: Error,
     /// Whether it goes to the audit log.
@@ -47,7 +47,7 @@ impl LoginLimits {
         }
     }
 
-    /// Forgets what has passed, and gives its memory back.
+    /// Removes expired entries, and frees their memory.
     pub fn sweep(&self, now: Uptime) {
         self.throttle.sweep(now);
         self.noted.sweep(now);
@@ -56,16 +56,16 @@ impl LoginLimits {
 }
 
 impl SignIn {
-    /// Admits a login within the limits. The database is asked only when the limit of a username is used up, and then
-    /// for every name alike.
+    /// Admits a login within the limits. The database is asked only when the limit of a username is reached, and then
+    /// for every name, known or not.
     pub(in crate::service) async fn admit_login(&self, by: &Actor) -> Result<Attempt<'_>, NotAdmitted> {
         let limits = &self.login_limits;
         let (name, network) = (by.name.as_bytes(), Network::of(by.address));
-        let place = network.to_string();
+        let network_text = network.to_string();
         let want = |limit, parts: &[&[u8]]| Wanted { limit, key: limits.keys.key(parts), if_full: IfFull::Refused };
         let mut wanted = [
-            want(BY_NETWORK, &[place.as_bytes()]),
-            want(BY_USER, &[name, place.as_bytes()]),
+            want(BY_NETWORK, &[network_text.as_bytes()]),
+            want(BY_USER, &[name, network_text.as_bytes()]),
             want(BY_ACCOUNT, &[name]),
         ];
         wanted[BY_ACCOUNT].if_full = IfFull::Unclear;
@@ -96,14 +96,14 @@ impl SignIn {
         Ok(is_known)
     }
 
-    /// Records that a user logged in from this network. A failed write refuses nobody.
+    /// Records that a user logged in from this network. A failed write does not fail the login.
     pub(in crate::service) async fn note_login_network(&self, user_id: i64, by: &Actor) {
         if self.policy.login_limit_account.is_none() {
             return;
         }
         let (limits, network, now) = (&self.login_limits, Network::of(by.address), self.clock.uptime());
-        let place = network.to_string();
-        let key = limits.keys.key(&[&user_id.to_le_bytes(), place.as_bytes()]);
+        let network_text = network.to_string();
+        let key = limits.keys.key(&[&user_id.to_le_bytes(), network_text.as_bytes()]);
         if limits.noted.get(&key, now).is_some() {
             return;
         }
@@ -111,7 +111,7 @@ impl SignIn {
         match self.database.run(move |store| store.note_login_network(user_id, network, at, NOTE_INTERVAL)).await {
             Ok(()) => {
                 limits.noted.put(key, (), now);
-                limits.asked.put(limits.keys.key(&[by.name.as_bytes(), place.as_bytes()]), true, now);
+                limits.asked.put(limits.keys.key(&[by.name.as_bytes(), network_text.as_bytes()]), true, now);
             }
             Err(error) => {
                 log::log!(error.level(), user_id = user_id; "cannot record the network of a login: {error}");

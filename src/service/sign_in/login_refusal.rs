@@ -1,28 +1,28 @@
-//! Why a login was refused: for staff, in the audit log. Whoever tried is told one sentence, whatever the reason.
+//! Why a login was refused: for staff, in the audit log. The client gets the same message for every reason.
 
 use crate::domain::password::HashFault;
 use crate::domain::user::User;
 use crate::service::sign_in::hasher::Checked;
 
-/// Why nobody was logged in.
+/// The reason of a refused login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginRefusal {
     /// There is no such user.
     UnknownUser,
-    /// It is not the password.
+    /// The password is wrong.
     WrongPassword,
     /// The user is inactive, whatever the password.
     Inactive,
     /// No password logs the user in: none is set, or no password can be checked against what is stored.
     NoPassword,
-    /// To check a password against the stored hash would cost too much.
+    /// A check against the stored hash would cost too much.
     TooCostly,
     /// The password is right, and the user may not use the console.
     NotStaff,
 }
 
 impl LoginRefusal {
-    /// Of what was found of a user, or that there is none.
+    /// The reason, by the user, if there is one, and the result of the password check.
     pub fn of(user: Option<&User>, checked: &Checked) -> Self {
         match (user, checked) {
             (None, _) => Self::UnknownUser,

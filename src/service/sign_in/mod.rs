@@ -1,4 +1,4 @@
-//! Who somebody is, by a password: logins, the console's sessions, limits on guesses, and the hashing pool.
+//! Signing in with a password: logins, sessions of the console, limits on failed logins, and the hashing pool.
 
 mod confirm;
 mod hash_costs;
@@ -24,7 +24,7 @@ use login_limits::LoginLimits;
 pub use login_refusal::LoginRefusal;
 pub use sessions::Session;
 
-/// Passwords checked.
+/// Checks passwords.
 pub struct SignIn {
     database: Database,
     clock: Clock,

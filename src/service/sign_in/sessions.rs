@@ -1,4 +1,4 @@
-//! Sessions of the console: begun with a password, used by each page, ended.
+//! Sessions of the console: they begin with a password, each page uses them, and they end.
 
 use crate::domain::audit::Actor;
 use crate::domain::session::{FormDigest, SessionKey};
@@ -6,7 +6,7 @@ use crate::domain::user::User;
 use crate::service::{Error, Faults, Login, LoginRefusal, Rights, SignIn};
 use crate::store::{Changed, FormUse};
 
-/// Django's admin's sentence, for whatever is wrong (`django/contrib/admin/forms.py`).
+/// The message of Django's admin, whatever is wrong (`django/contrib/admin/forms.py`).
 const WRONG: &str = "Please enter the correct username and password for a staff account. \
                      Note that both fields may be case-sensitive.";
 
@@ -20,7 +20,7 @@ pub struct Session {
 }
 
 impl SignIn {
-    /// Signs a staff member in: within the limits on failed logins, which this shares with the API's logins.
+    /// Signs a staff member in, within the same limits on failed logins as the API.
     ///
     /// # Errors
     /// As [`SignIn::login`]; [`Error::Invalid`] for users who are not staff too, whatever their password.
@@ -75,7 +75,7 @@ impl SignIn {
         self.database.run(move |store| store.give_form_back(&form)).await
     }
 
-    /// Ends a session; one that is over already is no error.
+    /// Ends a session. No error if it has ended already.
     pub async fn sign_out(&self, key: &SessionKey) -> Result<(), Error> {
         let digest = key.digest();
         self.database.run(move |store| store.delete_session(&digest)).await

@@ -1,4 +1,4 @@
-//! Why introspection says what it says of a token: for staff.
+//! Explains to staff why a token is active or not.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use crate::service::{Error, Reason, Staff, Tokens};
 /// Why a token is active or not. All fields but `active` and `reason` are null when there is no such token.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Explanation {
-    /// As introspection says.
+    /// The `active` of introspection.
     pub active: bool,
     /// `active`, or why it is not.
     #[schema(schema_with = words)]
@@ -35,7 +35,7 @@ pub struct Explanation {
 /// The reason that is shown for an active token.
 const ACTIVE: &str = "active";
 
-/// The words of `reason`.
+/// The schema of `reason`.
 fn words() -> Object {
     let words = std::iter::once(ACTIVE).chain(Reason::ALL.map(Reason::as_str));
     let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));

@@ -1,4 +1,4 @@
-//! Tokens of users: made by hand, listed, regenerated, revoked, explained.
+//! Tokens of users: created, listed, regenerated, revoked and explained.
 
 mod explain;
 mod named;

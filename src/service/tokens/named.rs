@@ -1,4 +1,4 @@
-//! Tokens made, listed and revoked by hand.
+//! Creates and lists tokens, other than by a login.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use crate::store::NewToken;
 /// The longest name of a token, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-/// An API key to be made.
+/// The input for a new named token.
 #[derive(Clone, Debug)]
 pub struct NamedToken {
     /// 1 to 100 characters.
     pub name: String,
     /// Scopes, separated by blanks; may be empty.
     pub scope: String,
-    /// How long it lives.
+    /// How long it lives; `None`: without end.
     pub expires_in: Option<Duration>,
 }
 
@@ -41,7 +41,7 @@ impl Tokens {
             .await
     }
 
-    /// Makes an API key for a user.
+    /// Creates a named token for a user.
     ///
     /// # Errors
     /// [`Error::Invalid`] by field, [`Error::NotFound`], [`Error::PermissionDenied`].
@@ -61,11 +61,12 @@ impl Tokens {
             .await
     }
 
-    /// Makes an API key for the holder, who gives their password with it: a stolen key does not make itself permanent.
+    /// Creates a named token for the holder. The password is required, so that a thief of a key cannot create a
+    /// permanent one.
     ///
     /// # Errors
     /// [`Error::Invalid`] by field, also for a wrong password; [`Error::Throttled`], [`Error::Busy`];
-    /// [`Error::TokenLimit`] for who has as many of their own as they may;
+    /// [`Error::TokenLimit`] when the holder has reached the limit;
     /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
     pub async fn create_own_token(
         &self,
@@ -92,8 +93,8 @@ impl Tokens {
         Ok((token, facts))
     }
 
-    /// A new API key, its row and its creation time, or the faults of what was asked for. `own`: the rights of a user
-    /// who creates it for themselves.
+    /// A new named token: its key, its row and its creation time. `own`: the rights of a user who creates it for
+    /// themselves.
     fn new_named_token(&self, wanted: &NamedToken, own: Option<Rights>) -> Result<(Token, NewToken, Timestamp), Error> {
         let mut faults = Faults::default();
         let name = wanted.name.trim().to_owned();

@@ -1,4 +1,4 @@
-//! A new login token in place of a user's old ones: the answer to a leaked key.
+//! Replaces a user's login tokens by a new one, after a key has leaked.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use crate::domain::user::User;
 use crate::service::{Error, LoginToken, Staff, Tokens};
 use crate::store::Regenerate;
 
-/// What regenerate takes away, and when.
+/// Which tokens end, and when.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RegenerateOptions {
     /// How much longer the old tokens live.
     pub grace: Option<Duration>,
-    /// Named tokens too.
+    /// Whether named tokens end, too.
     pub all: bool,
 }
 
 impl Tokens {
-    /// Ends a user's login tokens and makes a new one.
+    /// Ends a user's login tokens and creates a new one.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::PermissionDenied`].
@@ -31,7 +31,7 @@ impl Tokens {
                 let now = self.clock.now();
                 let expires_at = self.policy.login_expiry(now);
                 let (token, new) = self.login_tokens.new_login_token(user.id, expires_at);
-                // A grace of zero is none, so that no time is compared.
+                // A grace of zero means none: the old tokens end whatever the clocks say.
                 let grace = options.grace.filter(|grace| !grace.is_zero());
                 let how = Regenerate { all: options.all, grace_until: grace.map(|grace| now.after(grace)) };
                 let actor = caller.actor.clone();

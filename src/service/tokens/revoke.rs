@@ -1,4 +1,4 @@
-//! Revokes tokens: by a client, by whoever holds them (RFC 7009), by their owner, by an admin.
+//! Revokes tokens for a client, for whoever holds them (RFC 7009), for their owner, or for staff.
 
 use crate::domain::audit::Actor;
 use crate::service::retry::until_done;
@@ -8,21 +8,22 @@ use crate::store::Revoked;
 /// Who asks for a revocation at the OAuth endpoint.
 #[derive(Clone, Debug)]
 pub enum Revoker {
-    /// A client: tokens bound to another client are not its to revoke.
+    /// A client, with its id. It may not revoke tokens that are bound to another client.
     Client(Actor, String),
     /// A user with a token of their own.
     User(Actor),
-    /// A named token that may not act for its user, by its id: it revokes itself and no other.
+    /// A named token without the rights of its user, with its id. It may revoke only itself.
     Named(Actor, String),
-    /// Whoever holds the token itself; the entry in the audit log is in its owner's name.
+    /// Whoever sends the token itself. The entry in the audit log has its owner's name.
     Holder(Option<std::net::IpAddr>),
 }
 
 impl Tokens {
-    /// Revokes a token by its key. One that is unknown or dead already is no error (RFC 7009 section 2.2).
+    /// Revokes a token by its key. No error if it is unknown or has ended already (RFC 7009 section 2.2).
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] when the token is bound to another client, or is another than the named token that asks.
+    /// [`Error::PermissionDenied`] when the token is bound to another client, or when a named token asks for another
+    /// one than itself.
     pub async fn revoke(&self, presented: &str, revoker: Revoker) -> Result<(), Error> {
         let found = self.introspection.peek(presented).await?.into_found();
         if let Revoker::Named(_, own) = &revoker
@@ -64,10 +65,10 @@ impl Tokens {
         if owner.is_none_or(|owner| owner.id != asking.holder().user.id) {
             return Err(Error::NotFound);
         }
-        found(self.revoke_by_id(id, asking.holder().user.id, asking.caller().actor.clone()).await?)
+        require_revoked(self.revoke_by_id(id, asking.holder().user.id, asking.caller().actor.clone()).await?)
     }
 
-    /// Revokes anybody's token by its id, or one that must be of the user with this name.
+    /// Revokes anybody's token by its id. With `whose` it must be a token of the user with this name.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such live token; [`Error::PermissionDenied`]; [`Error::UserChanging`].
@@ -82,7 +83,7 @@ impl Tokens {
             let (actor, now) = (caller.actor.clone(), self.clock.now());
             self.database.run(move |store| store.revoke_token_of(&owner, id, &actor, now)).await
         });
-        found(revoked.await?)
+        require_revoked(revoked.await?)
     }
 
     /// Revokes a token of this user.
@@ -94,8 +95,8 @@ impl Tokens {
 }
 
 /// # Errors
-/// [`Error::NotFound`] when no token was there to be revoked.
-const fn found(revoked: Revoked) -> Result<(), Error> {
+/// [`Error::NotFound`] when there was no live token.
+const fn require_revoked(revoked: Revoked) -> Result<(), Error> {
     match revoked {
         Revoked::Done => Ok(()),
         Revoked::NotLive => Err(Error::NotFound),

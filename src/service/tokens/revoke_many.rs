@@ -1,11 +1,11 @@
-//! Tokens of many users revoked at once, after an incident.
+//! Revokes the tokens of many users at once, after an incident.
 
 use crate::service::{Error, Superuser, Tokens};
 use crate::store::TokenCounts;
 pub use crate::store::TokenFilter;
 
 impl Tokens {
-    /// How many live tokens there are, of those that are meant.
+    /// Counts the live tokens that `which` selects.
     ///
     /// # Errors
     /// [`Error::Store`].

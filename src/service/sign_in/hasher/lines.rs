@@ -1,8 +1,7 @@
-//! What waits for the hashing threads: bounded, and shared fairly between the networks that it comes from.
+//! The jobs that wait for the hashing threads: bounded, and shared fairly between the networks that they come from.
 //!
-//! Each network has a line of its own, and the lines are served in turns. A network may have half of the queue. When the
-//! queue is full, whoever comes from a network with fewer waiting jobs takes the place of the newest job of the one with
-//! the most.
+//! Each network has a line of its own, and the lines are served in turns. A network may have half of the queue. When
+//! the queue is full, a job from a network with few waiting jobs evicts the newest job of the network with the most.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,35 +11,35 @@ use crate::domain::time::Stopwatch;
 use crate::service::queue::{Next, Wake};
 
 pub struct Lines {
-    /// None is empty.
+    /// The jobs of each network; no line is empty.
     lines: HashMap<Network, VecDeque<(Stopwatch, Job)>>,
     /// The networks that have a line, in the order in which they are served.
     turns: VecDeque<Network>,
     jobs: usize,
-    room: usize,
+    capacity: usize,
 }
 
 impl Lines {
-    /// A queue for so many jobs.
-    pub fn new(room: usize) -> Self {
-        Self { lines: HashMap::new(), turns: VecDeque::new(), jobs: 0, room }
+    /// A queue for this many jobs.
+    pub fn new(capacity: usize) -> Self {
+        Self { lines: HashMap::new(), turns: VecDeque::new(), jobs: 0, capacity }
     }
 
     /// Appends a job to its network's line. Returns the job that it evicts, if any, which must be dropped after the
     /// lock is released; that informs its caller. `idle`: threads that are about to take a job.
     ///
     /// # Errors
-    /// [`Error::Busy`] when there is no room for it.
+    /// [`Error::Busy`] when the queue is full.
     pub fn push(&mut self, from: Network, job: Job, idle: usize) -> Result<Option<Job>, Error> {
         // Jobs that idle threads are about to take do not wait.
-        let (most, share) = (self.room + idle, self.room.div_ceil(2) + idle);
+        let (most, share) = (self.capacity + idle, self.capacity.div_ceil(2) + idle);
         let own = self.lines.get(&from).map_or(0, VecDeque::len);
         if own >= share {
             return Err(Error::Busy);
         }
         let mut evicted = None;
         if self.jobs >= most {
-            // With one more each, neither would have fewer than the other.
+            // A network with only one job more keeps it: otherwise the two would evict each other's jobs in turns.
             let longest = self.longest().filter(|(_, length)| *length > own + 1).ok_or(Error::Busy)?;
             evicted = self.evict(longest.0);
         }
@@ -85,7 +84,7 @@ impl Lines {
         self.lines.iter().map(|(network, line)| (*network, line.len())).max_by_key(|(_, length)| *length)
     }
 
-    /// Takes the newest job of a network that has more than one.
+    /// Removes the newest job of a network that has more than one.
     fn evict(&mut self, network: Network) -> Option<Job> {
         let (_, job) = self.lines.get_mut(&network)?.pop_back()?;
         self.jobs -= 1;
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_given_up_is_passed_over_and_there_is_an_end_to_the_queue() {
+    fn abandoned_jobs_are_skipped_and_the_queue_is_bounded() {
         let mut lines = Lines::new(2);
         let gone = push(&mut lines, 1, "gone").unwrap();
         let _waits = push(&mut lines, 2, "waits").unwrap();
@@ -155,7 +154,7 @@ mod tests {
         waiting.push(("c1", push(&mut lines, 3, "c1").unwrap()));
         waiting.push(("d1", push(&mut lines, 4, "d1").unwrap()));
         assert!(matches!(push(&mut lines, 5, "e1"), Err(Error::Busy)), "all have one");
-        assert!(matches!(push(&mut lines, 4, "d2"), Err(Error::Busy)), "one more would be no fairer");
+        assert!(matches!(push(&mut lines, 4, "d2"), Err(Error::Busy)), "a difference of one evicts nothing");
         let evicted: Vec<&str> = waiting
             .iter_mut()
             .filter_map(|(name, answer)| answer.try_recv().err().map(|error| (*name, error)))

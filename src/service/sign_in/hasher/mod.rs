@@ -26,36 +26,36 @@ use worker::{Dispatcher, Worker};
 /// A login that has waited this long is refused: its client has most likely given up.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// How the pool is built.
+/// The settings of the pool.
 #[derive(Clone, Copy, Debug)]
 pub struct HasherOptions {
     /// `JETON_LOGIN_THREADS`.
     pub threads: usize,
     /// `JETON_LOGIN_QUEUE`: how many may wait.
     pub queue: usize,
-    /// The cost of new hashes, and which old ones count.
+    /// The cost of new hashes, and which stored hashes are accepted.
     pub policy: HashPolicy,
 }
 
 /// A password to be checked.
 pub struct Check {
-    /// What it is checked against, if there is anything.
+    /// The user's stored hash, if there is one.
     pub stored: Option<PasswordHash>,
-    /// Checked instead if there is no `stored` hash, or no work is done for it, so that the time does not reveal
-    /// whether the user exists.
+    /// Checked instead if there is no `stored` hash, or if that one is refused without work, so that the time does not
+    /// reveal whether the user exists.
     pub dummy: PasswordHash,
     /// As it was sent.
     pub password: Password,
-    /// Whether an outdated hash of the right password is replaced.
+    /// Whether to replace an outdated hash if the password is right.
     pub replaces: bool,
 }
 
 /// What a password check found.
 #[derive(Clone, Debug)]
 pub enum Checked {
-    /// It is the password; the hash is to be replaced by this one, if there is one.
+    /// The password is right. The new hash, if the stored one must be replaced.
     Good(Option<PasswordHash>),
-    /// It is not.
+    /// The password is wrong.
     Wrong,
     /// No password can be checked against the stored hash, and why.
     Unreadable(HashFault),
@@ -74,7 +74,7 @@ impl Hasher {
     /// Starts the threads.
     ///
     /// # Errors
-    /// When the operating system gives no thread.
+    /// When a thread cannot be started.
     pub fn start(options: HasherOptions) -> std::io::Result<Self> {
         Self::with_dummy(options, PasswordHash::dummy(options.policy.cost))
     }
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use crate::domain::password::Argon2Cost;
 
-    /// Of a cost that nobody checked, which [`password::hash`] does not take: it panics.
+    /// An invalid cost, with which [`password::hash`] panics.
     const UNCHECKED: Argon2Cost = Argon2Cost { memory_kib: 0, iterations: 0, parallelism: 0 };
 
     #[test]

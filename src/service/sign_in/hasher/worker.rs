@@ -45,7 +45,7 @@ pub enum Done {
 
 impl Done {
     fn send_reply(self) {
-        // The caller may be gone; that is no error.
+        // An error means that the caller no longer waits.
         match self {
             Self::Verified { checked, reply, .. } => drop(reply.send(checked)),
             Self::Hashed { hash, reply, .. } => drop(reply.send(hash)),
@@ -106,7 +106,7 @@ impl Worker {
             Verdict::Good | Verdict::GoodButOutdated => Checked::Good(None),
             Verdict::Wrong => Checked::Wrong,
             Verdict::RefusedAtOnce(fault) => {
-                // Only for the time it takes; the dummy matches nothing.
+                // Only to take as much time. The dummy hash matches no password.
                 let _ = password::verify(dummy, password, self.policy, &mut self.workspace);
                 fault.map_or(Checked::Wrong, Checked::Unreadable)
             }
