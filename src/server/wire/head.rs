@@ -115,7 +115,7 @@ fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Blanks out the word `upgrade` in `Connection`, and the value of `Upgrade`, in complete lines. An offer that is
-/// missed here reaches actix, and `http/front/` closes the connection after the answer.
+/// missed here reaches actix, and `http/edge/outer/` closes the connection after the answer.
 fn blank_upgrade_offers(head: &mut [u8]) {
     const WORD: &[u8] = b"upgrade";
     let mut from = 0;
