@@ -22,7 +22,12 @@ pub fn backup(arguments: BackupArguments, config: &Config) -> Result<(), Failure
     let made = store.backup(&arguments.file);
     store.close();
     let made = made.map_err(StartError::Store)?;
-    eprintln!("backed up {} to {}: {} bytes, checked", config.database.url, arguments.file.display(), made.bytes);
+    eprintln!(
+        "backed up {} to {}: {} bytes, and checked the copy",
+        config.database.url,
+        arguments.file.display(),
+        made.bytes
+    );
     if let DatabaseUrl::Sqlite(path) = &config.database.url {
         let key = key_file::path_beside(path);
         if key.exists() {

@@ -4,7 +4,7 @@ use super::Failure;
 use super::output::line;
 use crate::config::RawSettings;
 
-/// One line a setting: name, value, source.
+/// Prints one line for each setting: name, value, source.
 pub fn config(raw: &RawSettings) -> Result<(), Failure> {
     raw.lines().iter().try_for_each(|text| line(text))
 }

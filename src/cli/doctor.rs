@@ -10,7 +10,7 @@ use crate::server::{open_store, read_sealer};
 use crate::service::count_seals;
 use crate::store::{MetaKey, StoreError};
 
-/// How it is printed.
+/// How the report is printed.
 #[derive(Args)]
 pub struct DoctorArguments {
     /// Print a JSON object
@@ -36,7 +36,7 @@ struct KeyReport {
     sealed: u64,
 }
 
-/// Looks and prints.
+/// Prints the report.
 pub fn doctor(arguments: &DoctorArguments, config: &Config) -> Result<(), Failure> {
     let report = report(config)?;
     if arguments.json {

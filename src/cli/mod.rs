@@ -1,5 +1,5 @@
-//! The commands: one file a group. Parse, call the service, print. Data goes to standard output, all else to standard
-//! error; exit status 0, 1 (failed) or 2 (usage).
+//! The commands, one file for each group: parse, call the service, print. Data goes to standard output, everything else
+//! to standard error. The exit status is 0, 1 (failed) or 2 (usage).
 
 mod audit;
 mod backup;
@@ -135,7 +135,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let command = cli.command.unwrap_or(Command::Serve);
-    // `serve` starts it by itself.
+    // `serve` starts its own logging, with a queue.
     if !matches!(command, Command::Serve) {
         crate::logging::start(&config.log.filter, config.log.format);
     }
@@ -206,8 +206,8 @@ fn flags(matches: &ArgMatches) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Opens the service on a database that is there, without its secret key, and runs `work` with the rights of whoever may run
-/// commands here.
+/// Opens the service on an existing database, without the secret key, and runs `work` as a superuser: whoever can run
+/// commands has all rights.
 fn with_service<F: Future<Output = Result<(), Failure>>>(
     config: &Config,
     work: impl FnOnce(Service, Superuser) -> F,
@@ -215,7 +215,8 @@ fn with_service<F: Future<Output = Result<(), Failure>>>(
     run_on(open_service_without_keys(&with_one_thread(config), Clock::System)?, work)
 }
 
-/// The same with its secret key, for the few commands that hand out login keys or bring them along; some make a database.
+/// The same with the secret key, for the few commands that print or import login keys. `schema` says whether the database
+/// may be created.
 fn with_service_on<F: Future<Output = Result<(), Failure>>>(
     schema: Schema,
     config: &Config,

@@ -25,7 +25,7 @@ pub fn new_password(from_stdin: bool) -> Result<Password, Failure> {
 pub fn confirm_or_yes(what: &str, question: &str, yes: bool) -> Result<(), Failure> {
     eprintln!("{what}");
     if !yes && !stdin().is_terminal() {
-        return Err(Failure::new("cancelled: there is no terminal to ask at; --yes does not ask"));
+        return Err(Failure::new("cancelled: there is no terminal for the question; --yes answers it"));
     }
     confirm(question, yes)
 }

@@ -18,7 +18,7 @@ pub struct RestoreArguments {
     file: PathBuf,
 }
 
-/// Puts a backup in the place of an SQLite database that nobody uses.
+/// Replaces an SQLite database, which nobody may have open, by a backup.
 pub fn restore(arguments: RestoreArguments, config: &Config) -> Result<(), Failure> {
     let sealer = read_sealer(config)?;
     let check = |derived: &str| match &sealer {
@@ -34,7 +34,9 @@ pub fn restore(arguments: RestoreArguments, config: &Config) -> Result<(), Failu
     if restored.is_older {
         eprintln!("the backup is from an older version of jeton: `jeton serve` or `jeton migrate` upgrades it");
     }
-    eprintln!("the data is as old as the backup: revoke and change again what was changed since, before jeton starts");
+    eprintln!(
+        "the data is from the time of the backup: repeat later changes, above all revocations, before you start jeton"
+    );
     Ok(())
 }
 
@@ -47,9 +49,9 @@ fn other_key(backup: &Path, config: &Config) -> StoreError {
         _ => ("JETON_SECRET_KEY".to_owned(), "unset JETON_SECRET_KEY".to_owned()),
     };
     StoreError::Unusable(format!(
-        "{backup} was made with another secret key than {ours}, so it is another jeton's, or the key was replaced since: \
-         take the right backup, or put its key in the place of this one, or, where the key was replaced, into \
-         JETON_SECRET_KEY_FALLBACKS; to restore it without its key, {without} first",
+        "{backup} was made with another secret key than {ours}: it belongs to another jeton, or the key was replaced \
+         since; use another backup, or the secret key of this one, or, if the key was replaced, put the old key into \
+         JETON_SECRET_KEY_FALLBACKS; to restore without the backup's key, {without} first",
         backup = backup.display()
     ))
 }

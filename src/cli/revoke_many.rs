@@ -23,7 +23,7 @@ pub fn revoke_many(RevokeMany { users, since, until, yes }: RevokeMany, config: 
         let [live, owners, over] = [counted.tokens, counted.users, counted.over].map(i64::unsigned_abs);
         if live + over > 0 {
             let more = if over > 0 {
-                format!(", and {} whose time is over by this machine's clock", number(over, "token"))
+                format!(", and {} that this machine's clock takes for expired", number(over, "token"))
             } else {
                 String::new()
             };

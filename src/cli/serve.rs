@@ -35,14 +35,14 @@ fn serve_until_stopped(config: &Config, lines: &LogQueue, gather: ReadSettings) 
     };
     let Signals { mut stop, reload } = Signals::listen(flush_log.clone())?;
     actix_rt::System::new().block_on(async {
-        let told_to_stop = async {
+        let stop_requested = async {
             stop.recv().await;
         };
-        let Some(server) = Server::start(config, Clock::System, told_to_stop).await? else {
+        let Some(server) = Server::start(config, Clock::System, stop_requested).await? else {
             systemd::stopping();
             log::info!("stopped before the start was done");
             lines.flush(FLUSH_TIMEOUT);
-            // Whatever waits for the database still is not waited for.
+            // Threads that still wait for the database are not waited for.
             exit(0);
         };
         server.metrics().count_dropped(lines.clone());

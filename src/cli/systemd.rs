@@ -2,12 +2,12 @@
 
 use sd_notify::NotifyState;
 
-/// It serves.
+/// The server is ready.
 pub fn ready() {
     tell(NotifyState::Ready);
 }
 
-/// It stops.
+/// The server is stopping.
 pub fn stopping() {
     tell(NotifyState::Stopping);
 }

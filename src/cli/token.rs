@@ -48,10 +48,10 @@ pub struct Revoke {
     #[arg(long = "user", value_name = "USERNAME", conflicts_with = "id")]
     users: Vec<String>,
     /// Only tokens created at this time or later, for example 2026-11-23T08:00:00Z
-    #[arg(long, value_name = "MOMENT", value_parser = moment, conflicts_with = "id")]
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "id")]
     since: Option<Timestamp>,
     /// Only tokens created before this time
-    #[arg(long, value_name = "MOMENT", value_parser = moment, conflicts_with = "id")]
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "id")]
     until: Option<Timestamp>,
     /// Do not ask for confirmation
     #[arg(long, conflicts_with = "id")]
@@ -121,7 +121,7 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// The key in what somebody copied: alone, or behind the word that it has in a header.
+/// The key in a copied text: the whole text, or what follows the keyword, as in `Token <key>`.
 fn key_of(text: &str) -> &str {
     let text = text.trim();
     match text.split_once(char::is_whitespace) {

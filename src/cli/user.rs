@@ -160,11 +160,8 @@ fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(
         })?;
         if count > 0 {
             let names: Vec<&str> = kept.iter().map(|user| user.username.as_str()).collect();
-            let what = format!(
-                "{} will be deactivated, which is everybody but {}.",
-                number(count, "active user"),
-                names.join(", ")
-            );
+            let what =
+                format!("{} will be deactivated: all except {}.", number(count, "active user"), names.join(", "));
             confirm_or_yes(&what, "Deactivate them?", yes)?;
         }
         let bar = bar(Some(count), "deactivating", "users");

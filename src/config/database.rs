@@ -1,4 +1,4 @@
-//! Which database, and how it is asked.
+//! The database: its URL, pool and time-out.
 
 use super::parsers;
 use super::reader::Reader;
@@ -6,14 +6,14 @@ use super::setting::{file, plain};
 use crate::domain::database_url::DatabaseUrl;
 use crate::store::StoreOptions;
 
-/// Which database, and how it is asked.
+/// The database: its URL, pool and time-out.
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// The store.
+    /// `DATABASE_URL`.
     pub url: DatabaseUrl,
-    /// How it is asked.
+    /// Its pool and time-out.
     pub options: StoreOptions,
-    /// Whether `jeton serve` brings its schema up to date.
+    /// Whether `jeton serve` runs migrations.
     pub migrate: bool,
 }
 

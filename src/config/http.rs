@@ -1,4 +1,4 @@
-//! What the routes take from the operator.
+//! The operator's settings for requests and answers.
 
 use super::reader::Reader;
 use super::setting::plain;

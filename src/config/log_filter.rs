@@ -58,8 +58,8 @@ pub fn parse(text: &str) -> Result<String, String> {
         return Err("write a filter such as info or jeton=debug,warn".into());
     }
     let whole = env_filter::Builder::new().try_parse(text).map(|_| text.to_owned());
-    let behind = || "behind `/` write a regular expression without another `/`, or leave both out".to_owned();
-    if wanted == Some("") { Err(behind()) } else { whole.map_err(|_| behind()) }
+    let bad_regex = || "after `/` write a regular expression without another `/`, or leave both out".to_owned();
+    if wanted == Some("") { Err(bad_regex()) } else { whole.map_err(|_| bad_regex()) }
 }
 
 const LEVELS: &str = "write off, error, warn, info, debug or trace";
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_something_is_taken() {
+    fn good_filters_are_accepted() {
         for good in [
             "info",
             "WARN",
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_would_end_the_log_is_refused_with_the_right_one() {
+    fn a_word_that_would_silence_the_log_is_refused_with_a_suggestion() {
         for (bad, word) in [
             ("WARNING", "write warn"),
             ("warning", "write warn"),
@@ -140,9 +140,9 @@ mod tests {
             ("", "write a filter"),
             (" , ", "write a filter"),
             ("/words", "write a filter"),
-            ("info/", "behind `/`"),
-            ("info/(", "behind `/`"),
-            ("info/a/b", "behind `/`"),
+            ("info/", "after `/`"),
+            ("info/(", "after `/`"),
+            ("info/a/b", "after `/`"),
         ] {
             let said = parse(bad).expect_err(bad);
             assert!(said.contains(word), "{bad}: {said}");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_are_those_that_there_are() {
+    fn the_lists_name_the_existing_crates_and_rooms() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let lock = std::fs::read_to_string(root.join("Cargo.lock")).unwrap().replace('-', "_");
         for name in CRATES {

@@ -10,7 +10,7 @@ use crate::logging::LogFormat;
 pub struct Log {
     /// env_logger's filter.
     pub filter: String,
-    /// Their form.
+    /// Text or JSON.
     pub format: LogFormat,
 }
 

@@ -1,5 +1,5 @@
-//! The settings: from flags, the environment, `.env` and files. The only reader of the environment. A setting stands once:
-//! its row and its parser are where the field of [`Config`] that it fills is made.
+//! The settings: from flags, the environment, `.env` and files. The only reader of the environment. Each setting is
+//! declared once: its row and its parser stand where its field of [`Config`] is filled.
 
 mod database;
 mod exposed;
@@ -34,22 +34,22 @@ pub use secrets::SecretKeys;
 pub use serving::{Serving, TlsFiles};
 pub use setting::{Kind, Setting};
 
-/// Every setting, checked: each part as the room that it is for takes it.
+/// Every setting, checked. Each part has the type that its room takes.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Which database, and how it is asked.
+    /// The database: its URL, pool and time-out.
     pub database: Database,
     /// Where and how a server listens, and how it stops.
     pub serving: Serving,
-    /// What seals login tokens.
+    /// The keys that seal login tokens.
     pub secret_keys: SecretKeys,
     /// The first user and client.
     pub bootstrap: Bootstrap,
-    /// What the operator decides about tokens, kept answers, limits and old rows.
+    /// The settings for tokens, the cache, limits and retention.
     pub policy: Policy,
     /// How passwords are hashed and checked.
     pub hashing: HasherOptions,
-    /// What the routes take.
+    /// The settings for requests and answers.
     pub http: HttpOptions,
     /// The log.
     pub log: Log,

@@ -49,7 +49,7 @@ fn optional<T>(text: &str, value: impl FnOnce(&str) -> Result<T, String>) -> Res
     if text == "none" { Ok(None) } else { value(text).map(Some).map_err(|error| format!("{error}, or none")) }
 }
 
-/// A duration longer than nothing, or `none`.
+/// A duration greater than zero, or `none`.
 pub fn optional_duration(text: &str) -> Result<Option<Duration>, String> {
     optional(text, positive_duration)
 }
@@ -107,7 +107,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(expected)
 }
 
-/// The same in KiB; of more than can be, as much as can be.
+/// The same in KiB. A number that is too large becomes the largest one.
 pub fn kibibytes(text: &str) -> Result<u32, String> {
     bytes(text).map(|bytes| u32::try_from(bytes / 1024).unwrap_or(u32::MAX))
 }

@@ -1,4 +1,4 @@
-//! What the operator decides about tokens, kept answers, limits and old rows.
+//! The operator's settings for tokens, the cache, limits and retention.
 
 use super::reader::Reader;
 use super::setting::plain;
@@ -7,8 +7,8 @@ use crate::domain::duration;
 use crate::service::Policy;
 
 pub fn policy(from: &mut Reader<'_>, database: &Database) -> Policy {
-    let retention = from.under("Old rows").read(
-        plain("JETON_RETENTION", "30d", "how long dead tokens and audit entries are kept"),
+    let retention = from.under("Retention").read(
+        plain("JETON_RETENTION", "30d", "how long revoked and expired tokens and audit entries are kept"),
         parsers::positive_duration,
     );
     let audit_retention = from.maybe(
@@ -84,7 +84,7 @@ pub fn policy(from: &mut Reader<'_>, database: &Database) -> Policy {
             setting_parsers::issuer,
         ),
         cache_bytes: from
-            .under("Answers from memory")
+            .under("Cache")
             .read(plain("JETON_CACHE_BYTES", "64MiB", "memory for introspection answers; 0: no cache"), parsers::bytes),
         revocation_bound: from.read(
             plain("JETON_REVOCATION_BOUND", "1s", "how long after a revocation a cached answer may still be given"),

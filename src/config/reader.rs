@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::setting::Setting;
 use super::{Config, Source};
 
-/// The texts of the settings, by name. One that has none here, not even its default, has a fault already.
+/// The texts of the settings, by name. A setting without a text, not even its default, has a fault already.
 pub type Texts = BTreeMap<&'static str, (String, Source)>;
 
-/// Every setting there is, in the order of the documentation: what is read where nothing is said.
+/// Every setting, in the order of the documentation: the rows that are read when nothing is set.
 #[must_use]
 pub fn settings() -> Vec<Setting> {
     let nothing = Texts::new();
@@ -17,7 +17,7 @@ pub fn settings() -> Vec<Setting> {
     reader.rows
 }
 
-/// Reads settings and keeps their rows.
+/// Reads settings, and collects their rows and faults.
 pub struct Reader<'a> {
     texts: &'a Texts,
     section: &'static str,
@@ -30,20 +30,20 @@ impl<'a> Reader<'a> {
         Self { texts, section: "", rows: Vec::new(), faults: Vec::new() }
     }
 
-    /// The settings that follow stand under this heading.
+    /// Puts the settings that follow under this heading of the documentation.
     pub const fn under(&mut self, section: &'static str) -> &mut Self {
         self.section = section;
         self
     }
 
-    /// A setting that always has a value. The message of a fault repeats no secret.
+    /// A setting that always has a value. Messages of faults must not contain secrets.
     pub fn read<T>(&mut self, setting: Setting, parse: impl Fn(&str) -> Result<T, String>) -> T {
         match self.text(setting).map(&parse) {
             Some(Ok(value)) => return value,
             Some(Err(error)) => self.fault(setting.name, &error),
             None => {}
         }
-        // So that all others are read, too. Where there is a fault nobody gets the value.
+        // The default, so that the other settings are read too. With a fault nobody gets this value.
         parse(setting.default).unwrap_or_else(|error| panic!("the default of {}: {error}", setting.name))
     }
 
@@ -56,27 +56,27 @@ impl<'a> Reader<'a> {
     /// Two settings that must be set together or not at all.
     pub fn pair(&mut self, first: Setting, second: Setting) -> Option<(String, String)> {
         let (Some(one), Some(other)) = (self.text(first), self.text(second)) else { return None };
-        let (there, missing) = match (one.is_empty(), other.is_empty()) {
+        let (present, missing) = match (one.is_empty(), other.is_empty()) {
             (false, false) => return Some((one.to_owned(), other.to_owned())),
             (true, true) => return None,
             (false, true) => (first, second),
             (true, false) => (second, first),
         };
-        self.fault(missing.name, &format!("it is missing, but {} is set", there.name));
+        self.fault(missing.name, &format!("it is missing, but {} is set", present.name));
         None
     }
 
-    /// Something is wrong with a setting.
+    /// Adds a fault of a setting.
     pub fn fault(&mut self, name: &str, words: &str) {
         self.faults.push(format!("{name}: {words}"));
     }
 
-    /// Whether what was said of any of these settings is wrong.
+    /// Whether any of these settings has a fault.
     pub fn has_fault_of(&self, names: &[&str]) -> bool {
         self.faults.iter().any(|fault| names.iter().any(|name| is_of(fault, name)))
     }
 
-    /// The settings that were read, and what is wrong with them.
+    /// The rows of the settings that were read, and their faults.
     pub fn finish(self) -> (Vec<Setting>, Vec<String>) {
         (self.rows, self.faults)
     }
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a fault is one of the setting of this name, or of the file that it is read from.
+/// Whether a fault is about the setting of this name, or about its `_FILE`.
 pub fn is_of(fault: &str, name: &str) -> bool {
     let rest = fault.strip_prefix(name);
     rest.is_some_and(|rest| rest.starts_with(": ") || rest.starts_with("_FILE: "))
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_setting_has_its_row_once_and_stands_under_a_heading() {
+    fn every_setting_has_one_row_a_heading_and_a_help_text() {
         let rows = settings();
         let mut names: Vec<&str> = rows.iter().map(|row| row.name).collect();
         names.sort_unstable();

@@ -8,12 +8,12 @@ use crate::domain::password::Password;
 use crate::domain::secret_key::SecretKey;
 use crate::service::Bootstrap;
 
-/// What seals login tokens.
+/// The keys that seal login tokens.
 #[derive(Clone, Debug)]
 pub struct SecretKeys {
-    /// The key of now. Without one, that beside an SQLite database is used.
+    /// The current key. Without it, the key file beside an SQLite database is used.
     pub key: Option<SecretKey>,
-    /// Older ones.
+    /// Older keys.
     pub fallbacks: Vec<SecretKey>,
 }
 

@@ -31,7 +31,7 @@ mod tests {
     use super::is_service_link;
 
     #[test]
-    fn what_an_orchestrator_makes_is_told_from_a_mistyped_setting() {
+    fn variables_of_orchestrators_are_told_apart_from_mistyped_settings() {
         for (name, value) in [
             ("JETON_SERVICE_HOST", "10.96.0.7"),
             ("JETON_SERVICE_HOST", "fd00::7"),

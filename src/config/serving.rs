@@ -12,9 +12,9 @@ use crate::domain::duration;
 pub struct Serving {
     /// The address.
     pub listen: Listen,
-    /// An address of its own for `/metrics`.
+    /// A separate address for `/metrics`.
     pub metrics_listen: Option<Listen>,
-    /// What HTTPS is served with, if it is.
+    /// The certificate and its key, to serve HTTPS.
     pub tls: Option<TlsFiles>,
     /// Threads that serve requests.
     pub workers: usize,
@@ -22,9 +22,9 @@ pub struct Serving {
     pub max_connections: u32,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
-    /// How long a stop goes on as before, but for `/readyz`.
+    /// How long a stopping server still serves, while `/readyz` answers 503.
     pub drain: Duration,
-    /// How long a stop waits for requests under way.
+    /// How long a stop waits for open requests.
     pub shutdown_timeout: Duration,
 }
 

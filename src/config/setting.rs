@@ -1,5 +1,5 @@
-//! What a setting is. Each stands once: as a row beside its parser, where the part of [`super::Config`] that it fills is
-//! read. Flags, help, `jeton config` and `docs/settings.md` are made from the rows.
+//! What a setting is. Each is declared once, as a row beside its parser, where its field of [`super::Config`] is filled.
+//! Flags, help, `jeton config` and `docs/settings.md` are built from the rows.
 
 /// One setting: an environment variable, and a flag of the same name.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +12,7 @@ pub struct Setting {
     pub kind: Kind,
     /// What it does, for `--help`.
     pub help: &'static str,
-    /// The heading that it stands under in the documentation.
+    /// Its heading in the documentation.
     pub section: &'static str,
 }
 

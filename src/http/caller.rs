@@ -23,7 +23,7 @@ pub struct KeySources {
 }
 
 impl KeySources {
-    /// From the settings. Their check has refused names that are not header names; here such a name is left out.
+    /// From the settings. `config/` has refused names that are not header names; one that is left is ignored.
     #[must_use]
     pub fn new(headers: &[String], basic: bool) -> Self {
         Self { headers: headers.iter().filter_map(|name| name.parse().ok()).collect(), basic }
@@ -61,7 +61,7 @@ impl Credentials {
 
     /// The key of a request to a route that accepts only keys. With `basic`, HTTP Basic may hold it too.
     fn key(self, request: &HttpRequest, state: &AppState, basic: bool) -> Result<Option<String>, AuthenticationFault> {
-        let mut shown = match self {
+        let mut found = match self {
             Self::Key(key) => Some(key),
             Self::Refused(fault) => return Err(fault),
             Self::Basic(pairs) if basic => pairs.last().map(key_of_basic).filter(|key| !key.is_empty()),
@@ -69,14 +69,14 @@ impl Credentials {
         };
         for value in state.options.keys.headers.iter().flat_map(|name| request.headers().get_all(name)) {
             let key = str::from_utf8(value.as_bytes()).map_err(|_| AuthenticationFault::InvalidCharacters)?;
-            match &shown {
+            match &found {
                 // An empty header counts as missing: gateways send one when their client sent none.
                 _ if key.is_empty() => {}
                 Some(other) if other != key => return Err(AuthenticationFault::TwoKeys),
-                _ => shown = Some(key.to_owned()),
+                _ => found = Some(key.to_owned()),
             }
         }
-        Ok(shown)
+        Ok(found)
     }
 
     /// Reads the header as DRF does (`rest_framework/authentication.py::TokenAuthentication.authenticate`).
@@ -152,8 +152,8 @@ pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identit
 }
 
 fn key(request: &HttpRequest, state: &AppState, basic: bool) -> Result<String, HttpError> {
-    let shown = Credentials::in_authorization(request, state).key(request, state, basic);
-    shown.and_then(|key| key.ok_or(AuthenticationFault::Missing)).map_err(|fault| Error::NotAuthenticated(fault).into())
+    let found = Credentials::in_authorization(request, state).key(request, state, basic);
+    found.and_then(|key| key.ok_or(AuthenticationFault::Missing)).map_err(|fault| Error::NotAuthenticated(fault).into())
 }
 
 /// The keyword of `WWW-Authenticate`.

@@ -1,5 +1,5 @@
-//! The OpenAPI 3.1 document of all endpoints. What is answered describes itself (`ToSchema` beside `Serialize`); what a type
-//! cannot say stands beside its handler.
+//! The OpenAPI 3.1 document of all endpoints. The types of answers derive their schemas (`ToSchema` beside `Serialize`).
+//! What a type cannot say stands beside its handler.
 
 use serde_json::{Value, json};
 use utoipa::openapi::tag::TagBuilder;
@@ -61,8 +61,8 @@ fn info() -> utoipa::openapi::Info {
 
 fn components() -> Components {
     let mut components = Components::new();
-    for way in Security::NAMED {
-        components.add_security_scheme(way.name(), way.scheme());
+    for security in Security::NAMED {
+        components.add_security_scheme(security.name(), security.scheme());
     }
     for header in Header::SHARED.into_iter().chain(verify::HEADERS.map(Header::Identity)) {
         components.headers.insert(header.component(), header.object().into());
@@ -78,8 +78,8 @@ fn without_null(form: &mut Value) {
         if let Some(types) = field.get_mut("type").and_then(Value::as_array_mut) {
             types.retain(|name| name != "null");
         }
-        if let Some(ways) = field.get_mut("oneOf").and_then(Value::as_array_mut) {
-            ways.retain(|way| way["type"] != "null");
+        if let Some(schemas) = field.get_mut("oneOf").and_then(Value::as_array_mut) {
+            schemas.retain(|schema| schema["type"] != "null");
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Every endpoint there is, a line for each group of them.
+//! All endpoints, in groups.
 
 use super::endpoint::Endpoint;
 use super::{admin, oauth, ops, own};
 
-/// Endpoints that the document shows together.
+/// A group of endpoints: a tag of the OpenAPI document.
 pub struct Group {
     /// Its name.
     pub name: &'static str,
-    /// For whom it is.
+    /// Who uses it.
     pub text: &'static str,
     /// In the order in which they are shown.
     pub endpoints: Vec<Endpoint>,

@@ -41,9 +41,9 @@ impl<'a> OAuthError<'a> {
 pub enum HttpError {
     /// An error of the service.
     Service(Error),
-    /// As `Service`, with what `WWW-Authenticate` asks for.
+    /// 401, with the challenges for `WWW-Authenticate`.
     NotAuthenticated(AuthenticationFault, Vec<String>),
-    /// The body is not what the route takes: status and DRF's `detail`.
+    /// A status, and the text of DRF's `detail`.
     Detail(StatusCode, String),
     /// `{"error", "error_description"}` (RFC 6749 section 5.2).
     OAuth(&'static str, &'static str),
@@ -77,7 +77,7 @@ impl HttpError {
         Self::OAuth("invalid_client", "")
     }
 
-    /// The same, that asks who is not authenticated for a token by this keyword.
+    /// The same error. If it is a 401, its challenge is this keyword.
     pub fn challenged_by(self, keyword: &str) -> Self {
         match self {
             Self::Service(Error::NotAuthenticated(fault)) => Self::NotAuthenticated(fault, vec![keyword.to_owned()]),
@@ -165,7 +165,7 @@ fn service_answer(error: &Error) -> HttpResponse {
     }
 }
 
-/// DRF's faults by field.
+/// The faults by field, in DRF's form.
 pub fn by_field(faults: &Faults) -> Value {
     let fields = faults.fields().iter().map(|(field, messages)| (field.clone(), json!(messages)));
     Value::Object(fields.collect::<Map<_, _>>())

@@ -1,4 +1,4 @@
-//! What stands in handlers' signatures: who calls, what the path and the query say, and the body.
+//! Extractors, the parameter types of handlers: the caller, the path, the query and the body.
 
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
@@ -8,7 +8,7 @@ use super::drf::body::{self, Data};
 use super::drf::fields::Fields;
 use super::drf::pagination::ListQuery;
 use super::drf::query::Query;
-use super::endpoint::{Access, Incoming, MayCall, Operation, Part};
+use super::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use super::error::HttpError;
 use super::state::State;
 use crate::service::{Caller, Error, Holder, LoginHolder, Staff, Superuser};
@@ -16,7 +16,7 @@ use crate::service::{Caller, Error, Holder, LoginHolder, Staff, Superuser};
 /// Everybody may call.
 pub struct Anyone;
 
-impl Part for Anyone {
+impl Extractor for Anyone {
     async fn take(_: &mut Incoming) -> Result<Self, HttpError> {
         Ok(Self)
     }
@@ -26,15 +26,15 @@ impl MayCall for Anyone {
     const ACCESS: Access = Access::Anyone;
 }
 
-/// Whoever holds a live token, as the database has them now.
+/// The holder of a live token, read from the database.
 pub struct TokenHolder {
-    /// They, and the token.
+    /// The user and the token.
     pub holder: Holder,
-    /// They as somebody who asks for a change.
+    /// The same user as the caller of a change.
     pub caller: Caller,
 }
 
-impl Part for TokenHolder {
+impl Extractor for TokenHolder {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let (holder, caller) = caller::holder(&incoming.request, incoming.state()).await?;
         Ok(Self { holder, caller })
@@ -45,7 +45,7 @@ impl MayCall for TokenHolder {
     const ACCESS: Access = Access::TokenHolder;
 }
 
-impl Part for LoginHolder {
+impl Extractor for LoginHolder {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let TokenHolder { holder, caller } = TokenHolder::take(incoming).await?;
         Ok(Self::new(holder, caller)?)
@@ -56,7 +56,7 @@ impl MayCall for LoginHolder {
     const ACCESS: Access = Access::LoginHolder;
 }
 
-impl Part for Staff {
+impl Extractor for Staff {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         Ok(TokenHolder::take(incoming).await?.caller.staff()?)
     }
@@ -66,7 +66,7 @@ impl MayCall for Staff {
     const ACCESS: Access = Access::Staff;
 }
 
-impl Part for Superuser {
+impl Extractor for Superuser {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         Ok(TokenHolder::take(incoming).await?.caller.superuser()?)
     }
@@ -76,15 +76,16 @@ impl MayCall for Superuser {
     const ACCESS: Access = Access::Superuser;
 }
 
-/// Staff who may change the user whom the path names: who may not, or names nobody, is told so whatever else they sent.
+/// A member of staff who may change the user that the path names. A caller without that power gets 403, and a path with
+/// an unknown name 404, before the body is read.
 pub struct PowerOver {
-    /// Who asks.
+    /// Who calls.
     pub caller: Staff,
-    /// Whom they name.
+    /// The name in the path.
     pub username: String,
 }
 
-impl Part for PowerOver {
+impl Extractor for PowerOver {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let caller = Staff::take(incoming).await?;
         let username = web::Path::<String>::take(incoming).await?.into_inner();
@@ -97,47 +98,47 @@ impl MayCall for PowerOver {
     const ACCESS: Access = Access::Staff;
 }
 
-impl Part for HttpRequest {
+impl Extractor for HttpRequest {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         Ok(incoming.request.clone())
     }
 }
 
-impl Part for State {
+impl Extractor for State {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         Ok(incoming.state().clone())
     }
 }
 
-impl<T: DeserializeOwned> Part for web::Path<T> {
+impl<T: DeserializeOwned> Extractor for web::Path<T> {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         Self::extract(&incoming.request).await.map_err(|_| Error::NotFound.into())
     }
 }
 
-/// The id of a token in the path; whatever is none is not found.
+/// The id of a token in the path. A text that is not a number gets 404.
 pub struct TokenId(pub i64);
 
 impl TokenId {
-    /// Reads one.
+    /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, Error> {
         text.parse().map(Self).map_err(|_| Error::NotFound)
     }
 }
 
-impl Part for TokenId {
+impl Extractor for TokenId {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         Ok(Self::parse(&web::Path::<String>::take(incoming).await?)?)
     }
 }
 
-impl Part for Query {
+impl Extractor for Query {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         Ok(Self::of(&incoming.request))
     }
 }
 
-impl Part for ListQuery {
+impl Extractor for ListQuery {
     fn describe(operation: Operation) -> Operation {
         operation.paged()
     }
@@ -147,20 +148,20 @@ impl Part for ListQuery {
     }
 }
 
-/// The body of a caller who is known.
+/// The body of a request whose caller is authenticated.
 pub struct Body(Data);
 
 impl Body {
     /// Its fields.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a body that has none.
+    /// [`Error::Invalid`] for a body without fields, such as a JSON list.
     pub fn fields(&self) -> Result<Fields<'_>, Error> {
         Fields::of(&self.0)
     }
 }
 
-impl Part for Body {
+impl Extractor for Body {
     fn describe(operation: Operation) -> Operation {
         operation.reads_body()
     }
@@ -172,10 +173,10 @@ impl Part for Body {
     }
 }
 
-/// The body of a route that takes none. A body that is too large is refused all the same.
+/// For a route that needs no body. A body is read and ignored; one that is too large is refused.
 pub struct NoBody;
 
-impl Part for NoBody {
+impl Extractor for NoBody {
     fn describe(operation: Operation) -> Operation {
         operation.reads_body()
     }
@@ -187,8 +188,8 @@ impl Part for NoBody {
     }
 }
 
-/// The body of somebody who has not said yet who they are, for whoever reads it.
-impl Part for web::Payload {
+/// The unread body, for a handler that reads it itself, because the caller is not authenticated yet.
+impl Extractor for web::Payload {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         Ok(incoming.payload())
     }

@@ -1,5 +1,5 @@
-//! The only room that speaks actix. `endpoints.rs` lists every endpoint; each stands beside its handler, in a file of its
-//! group.
+//! HTTP: the only room besides `server` that uses actix. `endpoints.rs` lists every endpoint; each stands beside its
+//! handler, in a file of its group.
 
 mod admin;
 mod caller;

@@ -1,10 +1,10 @@
-//! What the operator decides about requests and answers.
+//! The operator's settings for requests and answers.
 
 use ipnet::IpNet;
 
 use super::KeySources;
 
-/// What the operator decides about requests and answers; see the settings of the same names.
+/// The operator's settings for requests and answers; see the settings of the same names.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
     /// Keywords accepted in `Authorization`; the first one is the challenge.

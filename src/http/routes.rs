@@ -1,4 +1,4 @@
-//! The routes that follow from the list of endpoints.
+//! Builds actix's routes from the list of endpoints.
 
 use actix_web::http::header::{ALLOW, CACHE_CONTROL};
 use actix_web::middleware::DefaultHeaders;
@@ -11,7 +11,7 @@ use super::endpoints::endpoints;
 use super::ops::openapi::Document;
 use super::{console, drf, ops};
 
-/// Every route but that of the metrics.
+/// Every route except `/metrics`.
 pub fn routes(config: &mut web::ServiceConfig) {
     let metrics: Vec<&str> = ops::metrics::endpoints().iter().map(Endpoint::path).collect();
     serve(config, endpoints().into_iter().filter(|endpoint| !metrics.contains(&endpoint.path())));
@@ -26,7 +26,7 @@ pub fn metrics_routes(config: &mut web::ServiceConfig) {
     serve(config, ops::metrics::endpoints());
 }
 
-/// A resource for each path, with the methods that it says it allows in every answer.
+/// One resource for each path. Every answer of a resource has its `Allow` header.
 fn serve(config: &mut web::ServiceConfig, served: impl IntoIterator<Item = Endpoint>) {
     let mut paths: Vec<Vec<Endpoint>> = Vec::new();
     for endpoint in served {

@@ -5,7 +5,7 @@ use super::edge::TrustedProxies;
 use super::options::HttpOptions;
 use crate::service::Service;
 
-/// As handlers are given it.
+/// The state in the form in which actix shares it between workers.
 pub type State = actix_web::web::Data<AppState>;
 
 /// What every handler may use.

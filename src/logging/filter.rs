@@ -7,13 +7,13 @@ use log::LevelFilter;
 pub fn with_crate_defaults(filter: &str) -> String {
     let directives = filter.split('/').next().unwrap_or_default().split(',');
     let general = directives.filter_map(|directive| directive.trim().parse::<LevelFilter>().ok()).next_back();
-    let mut with_crate_defaults = String::new();
+    let mut defaults = String::new();
     // At `debug` and `trace` the operator wants everything; below `info` there is nothing to turn down.
     if general == Some(LevelFilter::Info) {
-        with_crate_defaults.push_str("actix_server=warn,");
+        defaults.push_str("actix_server=warn,");
     }
     // actix logs malformed requests. Those are the clients' faults, and anybody could fill the log with them.
-    with_crate_defaults + "actix_http=off," + filter
+    defaults + "actix_http=off," + filter
 }
 
 #[cfg(test)]
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_servers_chatter_is_there_for_those_who_ask() {
+    fn lines_of_libraries_are_written_only_if_the_operator_asks_for_them() {
         assert_eq!(with_crate_defaults("info"), "actix_server=warn,actix_http=off,info");
         assert_eq!(with_crate_defaults("jeton=debug, INFO/x"), "actix_server=warn,actix_http=off,jeton=debug, INFO/x");
         for asks in ["debug", "warn", "jeton=info"] {

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_of_now_is_named_also_on_another_thread() {
+    fn a_line_has_the_id_of_the_current_request_also_on_another_thread() {
         let nothing = Record::builder().build();
         let record = || fields(&nothing);
         assert_eq!(record(), "{}");

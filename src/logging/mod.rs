@@ -35,7 +35,7 @@ pub fn start(filter: &str, format: LogFormat) {
 /// not fit into it are dropped.
 ///
 /// # Errors
-/// When the operating system gives no thread.
+/// When no thread can be started.
 pub fn start_queued(filter: &str, format: LogFormat) -> std::io::Result<LogQueue> {
     let lines = LogQueue::start(match format {
         LogFormat::Text => |dropped| notice(dropped, line::text),

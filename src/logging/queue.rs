@@ -40,7 +40,7 @@ impl LogQueue {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When the operating system gives no thread, or there is no standard error.
+    /// When no thread can be started, or there is no standard error.
     pub(super) fn start(notice: Notice) -> io::Result<Self> {
         // Not the standard library's handle: its lock would be held while a write blocks.
         let mut out = File::from(io::stderr().as_fd().try_clone_to_owned()?);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_is_dropped_counted_and_told_where_it_would_have_stood() {
+    fn lines_without_room_are_dropped_counted_and_reported_in_their_place() {
         let mut lines = LogQueue(Arc::default());
         let line = [b"x".repeat(MAX_BYTES / 4 - 1), b"\n".to_vec()].concat();
         for _ in 0..7 {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_takes_counts_as_dropped_and_is_told_when_somebody_does() {
+    fn lines_that_cannot_be_written_count_as_dropped_and_are_reported_later() {
         struct Gone;
         impl Write for Gone {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {

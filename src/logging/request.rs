@@ -8,7 +8,7 @@ tokio::task_local! {
     static CURRENT: RequestContext;
 }
 
-/// What the log knows of a request.
+/// The request that log lines belong to: its id, and its caller once that is known.
 #[derive(Clone, Debug)]
 pub struct RequestContext(Arc<Facts>);
 

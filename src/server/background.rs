@@ -142,7 +142,7 @@ async fn keep_purging(service: Service) {
             }
         }
         if let Err(error) = service.node.note_time().await {
-            log::log!(error.level(), "the time is not kept for the next start: {error}");
+            log::log!(error.level(), "the time was not saved for the next start: {error}");
         }
         actix_rt::time::sleep(PURGE_INTERVAL).await;
     }
@@ -156,8 +156,8 @@ async fn purge_all(service: &Service, what: Purge) -> Result<(), Error> {
     Ok(())
 }
 
-/// How often the server looks for login tokens sealed under an older secret key, but at least `RESEAL_PAUSE_FACTOR` times as
-/// long as the last look took; and the pause after each batch.
+/// How long the server waits before it looks again for login tokens sealed under an older secret key. The wait is at
+/// least `RESEAL_PAUSE_FACTOR` times as long as the last look took. `RESEAL_PAUSE` is the pause after each batch.
 const RESEAL_INTERVAL: Duration = Duration::from_secs(5);
 const RESEAL_PAUSE_FACTOR: u32 = 20;
 const RESEAL_PAUSE: Duration = Duration::from_millis(20);

@@ -44,7 +44,7 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The first users and clients.
+    /// The bootstrap user or client, or the first start's.
     #[error(transparent)]
     Service(#[from] Error),
     /// A file, an address or a thread.
@@ -71,9 +71,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens everything and begins to listen. `None`: it was told to `stop` while it waited for PostgreSQL, or for others'
-    /// locks there. What was under way is one transaction, which ends with this process; who gets `None` ends it. An SQLite
-    /// database is nobody else's, and is opened to the end.
+    /// Opens everything and begins to listen. Returns `None` if `stop` is ready while the start still waits for PostgreSQL,
+    /// or for locks there. The caller must then end the process, which rolls back the open transaction. With SQLite the
+    /// start is short and is not interrupted.
     ///
     /// # Errors
     /// [`StartError`].
@@ -84,9 +84,9 @@ impl Server {
     ) -> Result<Option<Self>, StartError> {
         let certificate = config.serving.tls.as_ref().map(Certificate::read).transpose()?.map(Arc::new);
         let scheme = if certificate.is_some() { "https" } else { "http" };
-        let tables = if config.database.migrate { Schema::Migrate } else { Schema::Require };
+        let schema = if config.database.migrate { Schema::Migrate } else { Schema::Require };
         let settings = config.clone();
-        let mut opening = actix_rt::task::spawn_blocking(move || open_service(&settings, clock, tables));
+        let mut opening = actix_rt::task::spawn_blocking(move || open_service(&settings, clock, schema));
         let mut stop = pin!(stop);
         let opened = poll_fn(|context| {
             if config.database.url.is_postgres() && stop.as_mut().poll(context).is_ready() {

@@ -35,21 +35,21 @@ pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Ser
     open_on(store.clone(), config, clock, schema, Keys::Required).inspect_err(|_| store.close())
 }
 
-/// The same on a database that is there, for what neither hands out login keys nor makes any: the secret key is not asked
-/// for, so that a backup can be looked at without it, and a lost key is in the way of nothing else.
+/// The same on an existing database, without the secret key, for commands that neither print nor create login keys. So a
+/// backup can be inspected without its key, and a lost key does not prevent other commands.
 ///
 /// # Errors
 /// [`StartError`].
 pub fn open_service_without_keys(config: &Config, clock: Clock) -> Result<Service, StartError> {
     let store = open_store(config)?;
-    open_on(store.clone(), config, clock, Schema::Require, Keys::Unneeded).inspect_err(|_| store.close())
+    open_on(store.clone(), config, clock, Schema::Require, Keys::NotNeeded).inspect_err(|_| store.close())
 }
 
 /// Whether the secret key is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keys {
     Required,
-    Unneeded,
+    NotNeeded,
 }
 
 fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema, keys: Keys) -> Result<Service, StartError> {
@@ -67,7 +67,7 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema, keys: Ke
             (key.map(|key| Sealer::new(&key, &config.secret_keys.fallbacks)), config.policy.token_mode)
         }
         // Nothing is sealed or opened.
-        Keys::Unneeded => {
+        Keys::NotNeeded => {
             if let (None, DatabaseUrl::Sqlite(database)) = (&config.secret_keys.key, &config.database.url) {
                 restrict_file_mode(&key_file::path_beside(database), ALL_BUT_OWNER)?;
             }

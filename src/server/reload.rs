@@ -20,7 +20,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Reads settings and the files that they name.
 pub type ReadSettings = Arc<dyn Fn() -> RawSettings + Send + Sync>;
 
-/// What a server reads again.
+/// What is needed to reload files.
 #[derive(Clone)]
 pub struct Reload {
     pub(super) service: Service,
@@ -29,12 +29,12 @@ pub struct Reload {
 }
 
 impl Reload {
-    /// Reloads everything each time that `asked` receives, and `DATABASE_URL` also while the database gives no
+    /// Reloads everything each time that `requests` receives, and `DATABASE_URL` also while the database gives no
     /// connection: its password may have been changed.
-    pub async fn run(self, mut asked: Receiver<()>) {
+    pub async fn run(self, mut requests: Receiver<()>) {
         let (mut failures, mut refused) = (self.service.node.failed_connections(), None);
         loop {
-            match actix_rt::time::timeout(INTERVAL, asked.recv()).await {
+            match actix_rt::time::timeout(INTERVAL, requests.recv()).await {
                 Ok(Some(())) => {
                     let this = self.clone();
                     run_blocking(move || this.read_all()).await;
@@ -88,13 +88,13 @@ impl Reload {
         }
     }
 
-    /// Without a key in the settings it is the one beside an SQLite database, as at the start.
+    /// Without a key in the settings, the key file beside an SQLite database is used, as at the start.
     fn reload_secret_keys(&self, keys: &SecretKeys) -> Result<bool, Fault> {
         match sealer_of(keys, self.service.node.database_url())? {
             Some(sealer) => Ok(self.service.login_tokens.replace_secret_keys(sealer)?),
             None if self.service.login_tokens.has_secret_keys() => Err(Fault("it is empty or not set any more".into())),
             None if keys.fallbacks.is_empty() => Ok(false),
-            None => Err(Fault("JETON_SECRET_KEY_FALLBACKS is set, and it is not".into())),
+            None => Err(Fault("it is not set, but JETON_SECRET_KEY_FALLBACKS is".into())),
         }
     }
 }

@@ -10,12 +10,12 @@ use signal_hook::iterator::Signals as SignalIterator;
 use signal_hook::low_level::exit;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// What would kill the process by default, and no fault of its own raises. SIGPIPE is among those that Rust turns off, and
-/// SIGSYS stays: a filter of system calls raises it, and to go on then would be to go on without what it refused.
+/// Signals that are ignored: by default they would kill the process, and no fault of the process raises them. Rust ignores
+/// SIGPIPE already. SIGSYS still kills: a filter of system calls raises it, and the refused call cannot be skipped.
 const IGNORED: [i32; 9] = [SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGXFSZ];
 
-/// Linux's SIGSTKFLT, which nothing raises any more, and SIGPWR, of a power supply that fails: to stop is what init asks for
-/// then, by SIGTERM.
+/// Linux's SIGSTKFLT, which nothing raises any more, and SIGPWR, which reports a failing power supply: init then stops
+/// the process by SIGTERM.
 #[cfg(all(target_os = "linux", not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64"))))]
 const OF_LINUX: [i32; 2] = [16, 30];
 #[cfg(not(all(target_os = "linux", not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64")))))]
@@ -24,7 +24,7 @@ const OF_LINUX: [i32; 0] = [];
 /// Linux's signals without a name.
 const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
 
-/// What signals ask of a server.
+/// The signals that a server acts on.
 pub struct Signals {
     /// SIGTERM or SIGINT: stop. A second one ends the process at once and does not arrive here.
     pub stop: Receiver<()>,
@@ -37,7 +37,7 @@ impl Signals {
     /// Before the process exits at once it calls `flush_log`, which must not take long.
     ///
     /// # Errors
-    /// When the operating system gives no thread.
+    /// When no thread can be started.
     pub fn listen(flush_log: impl Fn() + Send + 'static) -> io::Result<Self> {
         let ((stops, stop), (reloads, reload)) = (channel(1), channel(1));
         let mut signals = SignalIterator::new([SIGTERM, SIGINT, SIGHUP])?;

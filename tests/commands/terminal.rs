@@ -119,7 +119,7 @@ on_both! {
         done(&jeton, &["token", "create", "amy"]);
         for (what, count) in [
             ("token revoke --all", "1 live token of 1 user will be revoked."),
-            ("user deactivate --all-but root", "1 active user will be deactivated, which is everybody but root."),
+            ("user deactivate --all-but root", "1 active user will be deactivated: all except root."),
         ] {
             for (answer, status) in [("n", 1), ("", 1), ("y", 0)] {
                 let mut person = Person::runs(&jeton, &database, what);

@@ -57,7 +57,7 @@ on_both! {
         let ids = app.database.sql("select id from tokens where name is not null order by id").replace('\n', ", ");
         app.command(&["token", "revoke", "--user", "alice", "--yes"]);
         let page = Visit::by(&app, ADMIN).page("/console/audit?action=token.revoke");
-        assert!(page.contains(&format!("<span class=\"quiet\">tokens</span> {ids}</span>")), "{ids}: {page}");
+        assert!(page.contains(&format!("<span class=\"muted\">tokens</span> {ids}</span>")), "{ids}: {page}");
     }
 
     fn long_logs_have_pages(db) {

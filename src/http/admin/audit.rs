@@ -10,9 +10,9 @@ use crate::http::error::Answered;
 use crate::http::state::State;
 use crate::service::{Faults, Staff};
 
-const NO_MOMENT: &str = "Enter a date/time such as 2026-11-23T08:00:00Z, or a date.";
+const NOT_A_TIME: &str = "Enter a date/time such as 2026-11-23T08:00:00Z, or a date.";
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     let moment = || text().format(Some(format("date-time"))).examples([json!("2026-01-31T09:30:00Z")]);
     vec![
@@ -27,7 +27,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .query("since", moment(), "At this time, or on this date, or later.")
             .query("until", moment(), "Before this time, or this date.")
             .answers_page::<Entry>("The page.")
-            .refuses_bad_parameters("since", NO_MOMENT)
+            .refuses_bad_parameters("since", NOT_A_TIME)
             .to(list),
     ]
 }
@@ -40,7 +40,7 @@ async fn list(caller: Staff, query: ListQuery, state: State) -> Answered {
         let text = text(name)?;
         let moment = Timestamp::parse(&text);
         if moment.is_none() {
-            faults.add(name, NO_MOMENT);
+            faults.add(name, NOT_A_TIME);
         }
         moment
     };

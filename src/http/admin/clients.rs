@@ -18,7 +18,7 @@ use crate::http::extract::{Body, NoBody};
 use crate::http::state::State;
 use crate::service::{RotateOptions, Superuser};
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     let client_id = text().min_length(Some(1)).max_length(Some(150)).pattern(Some("^[!-9;-~]+$"));
     let body = fields().property("client_id", client_id).required("client_id");

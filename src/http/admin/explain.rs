@@ -10,7 +10,7 @@ use crate::http::extract::Body;
 use crate::http::state::State;
 use crate::service::{Explanation, Staff};
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     let body = fields().property("token", text().min_length(Some(1)).description(Some("The key."))).required("token");
     vec![

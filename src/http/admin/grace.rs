@@ -1,13 +1,13 @@
-//! How long what is replaced goes on: the parameter `grace`.
+//! The parameter `grace`: how long a replaced token or secret stays valid.
 
 use std::time::Duration;
 
 use crate::domain::duration;
 
-/// What it may be; a hundred years at most, which no pattern says well.
+/// Its pattern. The maximum of a hundred years is not part of the pattern.
 pub const PATTERN: &str = "^(0|[0-9]{1,4}(ms|s|m|h|d))$";
 
-/// What is said of any other.
+/// The message for a text that is not a duration.
 pub const FAULT: &str = "Enter a duration such as 30m or 12h.";
 
 /// How long the replaced token or secret stays valid; empty: not at all.

@@ -1,4 +1,4 @@
-//! The admin API: for staff, in DRF's shapes.
+//! The admin API, for staff. Requests and answers have DRF's form.
 
 pub mod audit;
 pub mod clients;

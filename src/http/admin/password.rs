@@ -11,7 +11,7 @@ use crate::http::error::Answered;
 use crate::http::extract::{Body, PowerOver};
 use crate::http::state::State;
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     let body = fields().property("password", password()).required("password");
     vec![

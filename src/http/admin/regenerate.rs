@@ -15,7 +15,7 @@ use crate::http::extract::{NoBody, PowerOver};
 use crate::http::state::State;
 use crate::service::{Error, Faults, RegenerateOptions};
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     let path = "/admin/users/{username}/regenerate";
     vec![
@@ -43,7 +43,7 @@ pub struct NewKey<'a> {
     token: &'a str,
 }
 
-/// A new login token in place of the user's old ones.
+/// Replaces the user's login tokens by a new one.
 async fn regenerate(PowerOver { caller, username }: PowerOver, _: NoBody, query: Query, state: State) -> Answered {
     let options = options(query.get("grace"), query.get("all"))?;
     let login = state.service.tokens.regenerate(&username, options, &caller).await?;

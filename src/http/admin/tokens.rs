@@ -15,7 +15,7 @@ use crate::service::Staff;
 
 const PATH: &str = "/admin/users/{username}/tokens/";
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get(PATH, "list_tokens", "A user's live tokens")
@@ -43,7 +43,7 @@ async fn list(caller: Staff, query: ListQuery, username: web::Path<String>, stat
     query.answer(&state, page)
 }
 
-/// Makes a named token for a user.
+/// Creates a named token for a user.
 async fn create(PowerOver { caller, username }: PowerOver, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let wanted = named_token(&mut fields);

@@ -20,7 +20,7 @@ use crate::service::{Error, Faults, Staff, UserDraft, UserPatch};
 const PATH: &str = "/admin/users/{username}";
 const LAST: &str = "The last active superuser cannot be removed.";
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     let orders = ["id", "-id", "username", "-username", "date_joined", "-date_joined"];
     let new = user().property("password", password()).required("username").required("password");
@@ -85,7 +85,7 @@ fn user() -> ObjectBuilder {
         .property("groups", groups.description(Some("Names of groups; unknown groups are created.")))
 }
 
-/// A password that is set.
+/// The schema of a new password.
 pub fn password() -> ObjectBuilder {
     text()
         .format(Some(format("password")))
@@ -115,7 +115,7 @@ fn filter(query: &ListQuery) -> Result<UserFilter, Error> {
     Ok(UserFilter { search: query.get("search").to_owned(), is_active, is_staff, is_superuser, group, order })
 }
 
-/// Makes a user.
+/// Creates a user.
 async fn create(caller: Staff, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let username = fields.required_text("username", Trim::Yes);
@@ -135,7 +135,7 @@ async fn create(caller: Staff, body: Body, state: State) -> Answered {
     Ok(drf::answer(StatusCode::CREATED, &user))
 }
 
-/// What a body says of a user; all of it may be left out.
+/// The optional fields of a body.
 fn optional(fields: &mut Fields<'_>) -> UserChange {
     UserChange {
         username: None,

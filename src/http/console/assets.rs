@@ -57,8 +57,8 @@ const fn fnv1a(bytes: &[u8]) -> u64 {
 /// own file and `no-store`.
 pub async fn asset(name: web::Path<String>) -> PageResult {
     let asset = [CSS, JS, ICON].into_iter().find(|asset| asset.is_named(&name)).ok_or_else(Refusal::not_found)?;
-    let keep = if *name == asset.name() { "public, max-age=31536000, immutable" } else { "no-store" };
+    let caching = if *name == asset.name() { "public, max-age=31536000, immutable" } else { "no-store" };
     let mut answer = HttpResponse::Ok();
-    answer.insert_header((CONTENT_TYPE, asset.content_type)).insert_header((CACHE_CONTROL, keep));
+    answer.insert_header((CONTENT_TYPE, asset.content_type)).insert_header((CACHE_CONTROL, caching));
     Ok(answer.body(asset.text))
 }

@@ -97,12 +97,12 @@ pub fn link_of_target(target: &str) -> String {
 
 fn row(entry: Entry) -> Row {
     let is_refusal = entry.action == Action::LoginFailed.as_str();
-    let set_user = ["user.", "token.", "login"].iter().any(|kind| entry.action.starts_with(kind));
+    let is_about_user = ["user.", "token.", "login"].iter().any(|kind| entry.action.starts_with(kind));
     // A user who was refused or deleted may not exist.
-    let is_there = set_user && !is_refusal && entry.action != Action::UserDelete.as_str();
+    let may_exist = is_about_user && !is_refusal && entry.action != Action::UserDelete.as_str();
     Row {
         at: Moment(entry.at),
-        target_link: is_there.then(|| user_link(&entry.target)),
+        target_link: may_exist.then(|| user_link(&entry.target)),
         actor: entry.actor,
         action: entry.action,
         is_refusal,

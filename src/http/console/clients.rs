@@ -78,9 +78,9 @@ pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Dat
     let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let client_id = form.text("client_id");
     let superuser = signed_in.superuser()?;
-    let made = state.service.accounts.create_client(&client_id, &superuser);
-    match signed_in.run_once(&request, &form, &state, made).await? {
-        Ok(secret) => Ok(shown(&signed_in, &client_id, &secret, &format!("{client_id} was registered."))),
+    let created = state.service.accounts.create_client(&client_id, &superuser);
+    match signed_in.run_once(&request, &form, &state, created).await? {
+        Ok(secret) => Ok(secret_page(&signed_in, &client_id, &secret, &format!("{client_id} was registered."))),
         Err(error) => Ok(form_page(&signed_in, StatusCode::BAD_REQUEST, &client_id, &FormFaults::of(error)?)),
     }
 }
@@ -117,7 +117,7 @@ pub async fn rotate(
         Some(until) => format!("the old one stays valid until {}", until.text()),
         None => "the old one no longer works".to_owned(),
     };
-    Ok(shown(&signed_in, &client_id, &secret, &format!("{client_id} has a new secret; {old}.")))
+    Ok(secret_page(&signed_in, &client_id, &secret, &format!("{client_id} has a new secret; {old}.")))
 }
 
 /// Asks for confirmation.
@@ -152,7 +152,7 @@ pub async fn delete(
 }
 
 fn form_page(signed_in: &SignedIn, status: StatusCode, client_id: &str, faults: &FormFaults) -> HttpResponse {
-    let hint = "How the service will name itself; visible ASCII characters without a colon";
+    let hint = "The id that the service sends with its secret; visible ASCII characters without a colon";
     let page = NewClientPage {
         frame: signed_in.frame("New client", "clients"),
         form_token: signed_in.form_token(),
@@ -161,7 +161,7 @@ fn form_page(signed_in: &SignedIn, status: StatusCode, client_id: &str, faults: 
     html(status, &page)
 }
 
-fn shown(signed_in: &SignedIn, client_id: &str, secret: &ClientSecret, what: &str) -> HttpResponse {
+fn secret_page(signed_in: &SignedIn, client_id: &str, secret: &ClientSecret, what: &str) -> HttpResponse {
     let page = SecretPage {
         frame: signed_in.frame("Client secret", "clients"),
         heading: format!("The secret of {client_id}"),

@@ -28,29 +28,29 @@ use actix_web::{Resource, Route, guard, web};
 
 /// The routes of the console.
 pub fn routes(config: &mut web::ServiceConfig) {
-    // With and without its trailing slash, and with the methods that it says it allows in every answer.
+    // Each path works with and without its trailing slash, and has an `Allow` header in every answer.
     let at = |path: &str, allow: &'static str, routes: Vec<Route>| {
         let resource = web::resource([path.to_owned(), format!("{path}/")]);
         let resource = routes.into_iter().fold(resource, Resource::route);
         resource.default_service(web::to(page::other_method)).wrap(DefaultHeaders::new().add((ALLOW, allow)))
     };
     let page = |path, handler| at(path, "GET, HEAD", vec![handler]);
-    let verb = |path, handler| at(path, "POST", vec![handler]);
-    let form = |path, shown, posted_form| at(path, "GET, HEAD, POST", vec![shown, posted_form]);
+    let action = |path, handler| at(path, "POST", vec![handler]);
+    let form = |path, show, submit| at(path, "GET, HEAD, POST", vec![show, submit]);
     let console = web::scope("/console")
         .wrap(from_fn(with_security_headers))
         .service(page("", get().to(overview::show)))
         .service(form("/sign-in", get().to(sign_in::show), web::post().to(sign_in::sign_in)))
-        .service(verb("/sign-out", web::post().to(sign_out::sign_out)))
+        .service(action("/sign-out", web::post().to(sign_out::sign_out)))
         .service(page("/users", get().to(users::list)))
         .service(form("/users/new", get().to(new_user::show), web::post().to(new_user::create)))
         .service(form("/users/@{username}", get().to(user::show), web::post().to(user::save)))
-        .service(verb("/users/@{username}/active", web::post().to(user::set_active)))
-        .service(verb("/users/@{username}/password", web::post().to(user::set_password)))
+        .service(action("/users/@{username}/active", web::post().to(user::set_active)))
+        .service(action("/users/@{username}/password", web::post().to(user::set_password)))
         .service(form("/users/@{username}/delete", get().to(delete_user::confirm), web::post().to(delete_user::delete)))
-        .service(verb("/users/@{username}/regenerate", web::post().to(tokens::regenerate)))
-        .service(verb("/users/@{username}/tokens", web::post().to(tokens::create)))
-        .service(verb("/users/@{username}/tokens/{id}/revoke", web::post().to(tokens::revoke)))
+        .service(action("/users/@{username}/regenerate", web::post().to(tokens::regenerate)))
+        .service(action("/users/@{username}/tokens", web::post().to(tokens::create)))
+        .service(action("/users/@{username}/tokens/{id}/revoke", web::post().to(tokens::revoke)))
         .service(page("/clients", get().to(clients::list)))
         .service(form("/clients/new", get().to(clients::new), web::post().to(clients::create)))
         .service(form(

@@ -30,10 +30,10 @@ pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> PageResul
     Ok(page(&signed_in, StatusCode::OK, UserForm::default(), &FormFaults::default()))
 }
 
-/// Makes the user.
+/// Creates the user.
 pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> PageResult {
     let (signed_in, form) = posted_form(&request, payload, &state).await?;
-    let user_form = UserForm::wanted(&form);
+    let user_form = UserForm::submitted(&form);
     let password = form.get("password");
     let wanted = user_form.clone();
     let user = NewUser {
@@ -45,8 +45,8 @@ pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Dat
         groups: wanted.groups,
         password: (!password.is_empty()).then(|| Password::new(password.to_owned())),
     };
-    let made = state.service.accounts.create_user(user.into(), &signed_in.caller);
-    match signed_in.run_once(&request, &form, &state, made).await? {
+    let created = state.service.accounts.create_user(user.into(), &signed_in.caller);
+    match signed_in.run_once(&request, &form, &state, created).await? {
         Ok(user) => {
             signed_in.notify(&state, format!("{} was created.", user.username)).await;
             Ok(see_other(&user_link(&user.username)))

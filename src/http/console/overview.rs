@@ -42,9 +42,9 @@ struct Bar {
 /// A health check of this node.
 struct Check {
     name: &'static str,
-    is_well: bool,
-    word: String,
-    more: String,
+    is_ok: bool,
+    state: String,
+    details: String,
 }
 
 /// The overview.
@@ -56,7 +56,7 @@ pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> PageResul
         users: overview.users.map_or_else(unknown, |users| number(users.all)),
         inactive: overview.users.map_or(0, |users| users.inactive),
         tokens: overview.live_tokens.map_or_else(unknown, number),
-        logins: overview.logins.map(|hours| picture(&hours)),
+        logins: overview.logins.map(|hours| chart(&hours)),
         checks: checks(&overview),
         version: env!("CARGO_PKG_VERSION"),
     };
@@ -79,7 +79,7 @@ fn number(count: i64) -> String {
 const HEIGHT: i64 = 96;
 const HOUR_WIDTH: usize = 20;
 
-fn picture(hours: &[HourOfLogins]) -> Logins {
+fn chart(hours: &[HourOfLogins]) -> Logins {
     let most = hours.iter().map(|hour| hour.good + hour.refused).max().unwrap_or(0).max(1);
     // One login among thousands is still visible.
     let height = |count: i64| if count == 0 { 0 } else { (count * (HEIGHT - 4) / most).max(2) };
@@ -106,30 +106,30 @@ fn checks(overview: &Overview) -> Vec<Check> {
     let node = &overview.node;
     let database = Check {
         name: "Database",
-        is_well: node.database.is_some(),
-        word: if node.database.is_some() { "answers" } else { "does not answer as it should" }.into(),
-        more: node.database.map_or_else(String::new, |took| {
+        is_ok: node.database.is_some(),
+        state: if node.database.is_some() { "answers" } else { "does not answer correctly" }.into(),
+        details: node.database.map_or_else(String::new, |took| {
             let kind = if node.is_postgres { "PostgreSQL" } else { "SQLite" };
             format!("{kind}, in {:.1} ms", took.as_secs_f64() * 1000.0)
         }),
     };
     let freshness = Check {
         name: "Freshness",
-        is_well: node.is_fresh,
-        word: if node.is_fresh { "in sync" } else { "not in sync" }.into(),
-        more: match (node.sync_age, node.is_fresh) {
+        is_ok: node.is_fresh,
+        state: if node.is_fresh { "in sync" } else { "not in sync" }.into(),
+        details: match (node.sync_age, node.is_fresh) {
             (Some(age), true) => format!("all changes up to {} ms ago have arrived", age.as_millis()),
             (Some(age), false) => {
-                format!("last in sync {} s ago: each request asks the database meanwhile", age.as_secs())
+                format!("last in sync {} s ago; until it is again, every request asks the database", age.as_secs())
             }
-            (None, _) => "not yet: each request asks the database".into(),
+            (None, _) => "not in sync since the start; every request asks the database".into(),
         },
     };
     let cache = Check {
         name: "Cache",
-        is_well: node.cache,
-        word: if node.cache { "on" } else { "off" }.into(),
-        more: if node.cache { "" } else { "JETON_CACHE_BYTES is 0" }.into(),
+        is_ok: node.cache,
+        state: if node.cache { "on" } else { "off" }.into(),
+        details: if node.cache { "" } else { "JETON_CACHE_BYTES is 0" }.into(),
     };
     vec![database, freshness, cache]
 }
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn bars_stand_on_each_other_and_stay_inside() {
         let hour = |good, refused| HourOfLogins { good, refused };
-        let drawn = picture(&[hour(0, 0), hour(5000, 1), hour(0, 3), hour(2500, 2500)]);
+        let drawn = chart(&[hour(0, 0), hour(5000, 1), hour(0, 3), hour(2500, 2500)]);
         assert_eq!((drawn.good.as_str(), drawn.refused.as_str()), ("7,500", "2,504"));
         for bar in &drawn.bars {
             assert_eq!(bar.good_y + bar.good_height, HEIGHT);

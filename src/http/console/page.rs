@@ -54,7 +54,7 @@ pub fn see_other(location: &str) -> HttpResponse {
 /// A page, or why there is none.
 pub type PageResult = Result<HttpResponse, Refusal>;
 
-/// Why a request gets no page of its own.
+/// Why a request is answered without the page that it asked for.
 #[derive(Debug)]
 pub enum Refusal {
     /// Nobody is signed in: redirects to the sign-in form.
@@ -142,7 +142,7 @@ fn service_page(error: &Error) -> HttpResponse {
         Error::Store(error @ StoreError::Disk(_)) => {
             log::log!(error.level(), "{error}");
             let sentence =
-                "Nothing can be changed now, because the database's disk is full. Try again when there is room.";
+                "Nothing can be changed now, because the database's disk is full. Try again when there is space.";
             (StatusCode::SERVICE_UNAVAILABLE, sentence.into())
         }
         Error::Store(error) if error.is_transient() => {

@@ -25,7 +25,7 @@ pub struct SignedIn {
     key: SessionKey,
     user: User,
     notice: Option<String>,
-    /// Their rights, as the database has them at this request.
+    /// The user's rights, read from the database for this request.
     pub caller: Staff,
 }
 
@@ -50,7 +50,7 @@ impl SignedIn {
         self.caller.rights == Rights::Superuser
     }
 
-    /// They as a superuser.
+    /// The user as a superuser.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`].

@@ -1,4 +1,4 @@
-//! A user's tokens as their page lists them, and what its form says of a new one.
+//! A user's tokens, as their page lists them, and the form for a new one.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub struct TokenRow {
 }
 
 impl TokenRow {
-    /// Of a token.
+    /// The row of a token.
     pub fn of(token: TokenFacts) -> Self {
         let ends = token.ends_at();
         Self {
@@ -39,13 +39,13 @@ impl TokenRow {
 
 /// The form for a named token.
 #[derive(Default)]
-pub struct Wanted {
+pub struct TokenForm {
     pub name: String,
     pub scope: String,
     expires_in: String,
 }
 
-impl Wanted {
+impl TokenForm {
     /// As submitted.
     pub fn of(form: &Form) -> Self {
         Self { name: form.text("name"), scope: form.text("scope"), expires_in: form.text("expires_in") }
@@ -64,7 +64,7 @@ impl Wanted {
         ]
     }
 
-    /// How long it is to live.
+    /// The token's lifetime.
     pub fn lifetime(&self) -> Result<Option<Duration>, Error> {
         if self.expires_in.is_empty() {
             return Ok(None);

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, web};
 use super::form::{Form, FormFaults};
 use super::page::{PageResult, Refusal, html};
 use super::signed_in::{SignedIn, posted_form};
-use super::token_form::Wanted;
+use super::token_form::TokenForm;
 use super::user::{Refused, back, page};
 use super::widgets::{SecretPage, user_link};
 use crate::domain::token::Token;
@@ -25,14 +25,14 @@ pub async fn create(
     state: web::Data<AppState>,
 ) -> PageResult {
     let (signed_in, form) = posted_form(&request, payload, &state).await?;
-    let wanted = Wanted::of(&form);
+    let wanted = TokenForm::of(&form);
     let made = async {
         let named =
             NamedToken { name: wanted.name.clone(), scope: wanted.scope.clone(), expires_in: wanted.lifetime()? };
         state.service.tokens.create_named_token(&username, named, &signed_in.caller).await
     };
     match signed_in.run_once(&request, &form, &state, made).await? {
-        Ok((token, _)) => Ok(shown(&signed_in, &username, &token, format!("The key of {}", wanted.name))),
+        Ok((token, _)) => Ok(key_page(&signed_in, &username, &token, format!("The key of {}", wanted.name))),
         Err(error) => {
             let faults = FormFaults::of(error)?;
             page(&request, &state, &signed_in, &username, Refused::Token(wanted, faults)).await
@@ -40,7 +40,7 @@ pub async fn create(
     }
 }
 
-/// Puts a new login token in place of the old ones and shows its key.
+/// Replaces the login tokens by a new one and shows its key.
 pub async fn regenerate(
     request: HttpRequest,
     username: web::Path<String>,
@@ -51,7 +51,7 @@ pub async fn regenerate(
     let options = RegenerateOptions { grace: grace_of(&form)?, all: form.is_checked("all") };
     let made = state.service.tokens.regenerate(&username, options, &signed_in.caller);
     let login = signed_in.run_once(&request, &form, &state, made).await??;
-    Ok(shown(&signed_in, &username, &login.token, "The new login key".into()))
+    Ok(key_page(&signed_in, &username, &login.token, "The new login key".into()))
 }
 
 /// How long the replaced token or secret stays valid.
@@ -73,7 +73,7 @@ pub async fn revoke(
 }
 
 /// The answer to the form itself shows the key. No URL leads to it.
-fn shown(signed_in: &SignedIn, username: &str, token: &Token, heading: String) -> actix_web::HttpResponse {
+fn key_page(signed_in: &SignedIn, username: &str, token: &Token, heading: String) -> actix_web::HttpResponse {
     let page = SecretPage {
         frame: signed_in.frame(&heading, "users"),
         heading,

@@ -8,7 +8,7 @@ use super::form::FormFaults;
 use super::listing::{Listing, Pager};
 use super::page::{Frame, PageResult, Refusal, html, see_other};
 use super::signed_in::{SignedIn, posted_form, signed_in};
-use super::token_form::{TokenRow, Wanted};
+use super::token_form::{TokenForm, TokenRow};
 use super::user_form::UserForm;
 use super::widgets::{Field, Moment, MomentOr, moment_or, user_link};
 use crate::domain::password::Password;
@@ -45,7 +45,7 @@ pub enum Refused {
     None,
     UserForm(UserForm, FormFaults),
     Password(FormFaults),
-    Token(Wanted, FormFaults),
+    Token(TokenForm, FormFaults),
 }
 
 /// The page.
@@ -66,13 +66,13 @@ pub async fn page(
     let listing = Listing::of(request)?;
     let tokens = state.service.tokens.list_tokens(Some(username), listing.page, &signed_in.caller).await?;
     let status = if matches!(refused, Refused::None) { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    let (mut user_form, mut wanted) = (UserForm::of(&user), Wanted::default());
+    let (mut user_form, mut wanted) = (UserForm::of(&user), TokenForm::default());
     let [mut account_faults, mut password_faults, mut token_faults] = <[FormFaults; 3]>::default();
     match refused {
         Refused::None => {}
-        Refused::UserForm(asked, faults) => (user_form, account_faults) = (asked, faults),
+        Refused::UserForm(submitted, faults) => (user_form, account_faults) = (submitted, faults),
         Refused::Password(faults) => password_faults = faults,
-        Refused::Token(asked, faults) => (wanted, token_faults) = (asked, faults),
+        Refused::Token(submitted, faults) => (wanted, token_faults) = (submitted, faults),
     }
     let mut fields = user_form.other_fields(&account_faults);
     fields.insert(0, user_form.name_field(&account_faults));
@@ -99,7 +99,7 @@ pub async fn page(
     Ok(html(status, &page))
 }
 
-/// What is told of a profile: the whole name, and the other fields that are filled in.
+/// The profile as the page shows it: the full name, and the other fields that are not empty.
 fn profile(user: &User) -> Vec<(&'static str, String)> {
     let others = ProfileField::ALL
         .into_iter()
@@ -117,7 +117,7 @@ pub async fn save(
     state: web::Data<AppState>,
 ) -> PageResult {
     let (signed_in, form) = posted_form(&request, payload, &state).await?;
-    let user_form = UserForm::wanted(&form);
+    let user_form = UserForm::submitted(&form);
     let user = state.service.accounts.user(&username, &signed_in.caller).await?;
     // A user who may not grant these has no check boxes for them: unchecked then means nothing.
     let flag = |is_checked: bool| (is_checked || signed_in.is_superuser()).then_some(is_checked);

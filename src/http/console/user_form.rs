@@ -33,7 +33,7 @@ impl UserForm {
     }
 
     /// As submitted.
-    pub fn wanted(form: &Form) -> Self {
+    pub fn submitted(form: &Form) -> Self {
         Self {
             username: form.text("username"),
             profile: Profile::from_fn(|field| form.text(field.name())),

@@ -109,7 +109,7 @@ impl fmt::Display for MomentOr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(moment) => moment.fmt(f),
-            None => write!(f, "<span class=\"quiet\">{}</span>", self.1),
+            None => write!(f, "<span class=\"muted\">{}</span>", self.1),
         }
     }
 }

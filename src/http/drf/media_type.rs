@@ -26,7 +26,7 @@ impl MediaType {
         let mut parts = split_outside_quotes(text).into_iter();
         let full = python_strip(parts.next().unwrap_or_default()).to_lowercase();
         let mut parameters: Vec<_> = parts.filter_map(parameter).collect();
-        // Python adds those with a charset of their own last.
+        // Python adds parameters in the extended form (`name*=`) last.
         parameters.sort_by_key(|(extended, ..)| *extended);
         Self { full, parameters: parameters.into_iter().map(|(_, name, value)| (name, value)).collect() }
     }
@@ -116,8 +116,8 @@ fn ranges(accept: &str) -> Vec<MediaType> {
     if looked_at.len() < accept.len() {
         looked_at.truncate(looked_at.rfind(',').unwrap_or(0));
     }
-    let sane = |range: &&str| !range.is_empty() && range.chars().count() <= MAX_MEDIA_TYPE;
-    looked_at.split(',').map(python_strip).filter(sane).take(MAX_RANGES).map(MediaType::parse).collect()
+    let is_read = |range: &&str| !range.is_empty() && range.chars().count() <= MAX_MEDIA_TYPE;
+    looked_at.split(',').map(python_strip).filter(is_read).take(MAX_RANGES).map(MediaType::parse).collect()
 }
 
 fn split_outside_quotes(text: &str) -> Vec<&str> {

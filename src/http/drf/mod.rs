@@ -1,4 +1,4 @@
-//! Answers in DRF's form: compact JSON, its sentences, its methods.
+//! Answers in DRF's form: compact JSON, DRF's messages, its `OPTIONS` and its 405.
 
 pub mod body;
 pub mod fields;
@@ -25,10 +25,10 @@ pub fn render(value: &impl Serialize, indent: usize) -> String {
         let formatter = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
         value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter))
     };
-    // Our values are strings, numbers, lists and maps with text keys: nothing that JSON cannot say.
+    // Our values are strings, numbers, lists and maps with text keys. All of these are possible in JSON.
     written.expect("our values are JSON");
     let text = String::from_utf8(text).expect("JSON is UTF-8");
-    // Line separators that JavaScript would not take in a string.
+    // JavaScript does not allow these line separators in a string.
     if text.contains(['\u{2028}', '\u{2029}']) {
         text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
     } else {
@@ -56,7 +56,7 @@ pub fn builder(status: StatusCode) -> HttpResponseBuilder {
 /// DRF's error body.
 #[derive(Serialize, ToSchema)]
 pub struct Detail<'a> {
-    /// Why, in DRF's words.
+    /// DRF's message.
     pub detail: &'a str,
 }
 
@@ -92,7 +92,7 @@ pub async fn not_found() -> HttpResponse {
     detail(StatusCode::NOT_FOUND, "Not found.")
 }
 
-/// Any JSON answer of ours, indented anew.
+/// One of our JSON answers, with another indent.
 pub async fn indented(answer: HttpResponse, indent: usize) -> HttpResponse {
     if indent == 0 {
         return answer;

@@ -33,7 +33,7 @@ pub struct Answer<T> {
     /// The next page's URL.
     #[schema(required, format = "uri")]
     next: Option<String>,
-    /// The URL of the one before.
+    /// The previous page's URL.
     #[schema(required, format = "uri")]
     previous: Option<String>,
     results: Vec<T>,

@@ -38,7 +38,7 @@ use crate::service::{Introspection, Service, WorkerCounts};
 
 /// The route's name in metrics.
 const ROUTE: &str = paths::INTROSPECT;
-/// What the route says of its methods.
+/// The `Allow` header of the route.
 const ALLOWED: &str = "POST, OPTIONS";
 const PATHS: [&str; 2] = [ROUTE, "/introspect/"];
 
@@ -119,7 +119,7 @@ impl Origins {
     /// How many places a worker knows at most.
     const MAX_KNOWN: usize = 4_096;
 
-    /// How many sweeps of the limits a place stays known: some minutes.
+    /// For how many sweeps of the limits on failures a place stays known: a few minutes.
     const SWEEPS: u64 = 60;
 
     fn knows(&self, head: &RequestHead, service: &Service) -> bool {
@@ -229,9 +229,9 @@ impl Worker {
         }
         let id = request_id::valid_id(headers).unwrap_or_else(|| self.ids.next());
         let mut answer = match self.service.introspection.introspect_cached(token) {
-            Some(kept) => {
-                self.counts.record_hit(kept.reason());
-                ok_response(kept)
+            Some(cached) => {
+                self.counts.record_hit(cached.reason());
+                ok_response(cached)
             }
             // Boxed, so that the future of a cache hit stays small.
             None => Box::pin(self.ask(token, &id)).await,

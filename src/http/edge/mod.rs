@@ -1,4 +1,5 @@
-//! What is between a connection and a route: who is at the other end, and what every request and answer passes through.
+//! What lies between a connection and a route: the client's address, request ids, CORS, the fast lane, and the layer
+//! that knows the connection.
 
 mod connection;
 mod cross_origin;

@@ -1,11 +1,11 @@
-//! Where a client's credentials came from, as the fast lane and the ordinary way tell it each other.
+//! Where a client's credentials came from. The router notes it, and the fast lane compares with it.
 
 use std::net::IpAddr;
 
 use actix_http::RequestHead;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue, X_FORWARDED_FOR};
 
-/// The credentials, the peer, and what proxies say of their client.
+/// The credentials, the peer's address, and `X-Forwarded-For`.
 pub fn origin_parts(head: &RequestHead) -> (&[u8], Option<IpAddr>, &[u8]) {
     let value = |name| head.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
     (value(&AUTHORIZATION), head.peer_addr.map(|peer| peer.ip()), value(&X_FORWARDED_FOR))

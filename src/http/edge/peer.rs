@@ -1,8 +1,8 @@
 //! The client's address, and the scheme and host that it used, directly or through trusted proxies.
 //!
-//! Of trusted proxies `X-Forwarded-For`, `-Proto` and `-Host` are taken, which proxies set by convention. `Forwarded`
-//! (RFC 7239) is not: most proxies neither set nor remove it, so it is what a client wrote. Where several proxies add to
-//! one header, the last value counts: it is the only one that is certainly not the client's.
+//! From trusted proxies, `X-Forwarded-For`, `-Proto` and `-Host` are read, which proxies set by convention. `Forwarded`
+//! (RFC 7239) is not read: most proxies neither set nor remove it, so the client may have written it. If several proxies
+//! add to one header, the last value counts: it is the only one that certainly does not come from the client.
 
 use std::net::IpAddr;
 
@@ -17,12 +17,13 @@ use crate::http::AppState;
 /// anybody can send them.
 pub fn base_url(request: &HttpRequest, state: &AppState) -> String {
     let scheme = if is_https(request, state) { "https" } else { "http" };
-    let said = is_trusted_proxy(request, state).then(|| last_value(request.headers(), "X-Forwarded-Host")).flatten();
+    let forwarded =
+        is_trusted_proxy(request, state).then(|| last_value(request.headers(), "X-Forwarded-Host")).flatten();
     let header = || request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    // A request may name it in its target instead (RFC 9112 section 3.2.2).
+    // A request may name the host in its target instead (RFC 9112 section 3.2.2).
     let uri = || request.uri().authority().map(Authority::as_str);
     // An invalid host is ignored, not refused: few answers contain it, and those then contain this server's own.
-    let host = said.filter(|host| is_host(host)).or_else(|| header().or_else(uri).filter(|host| is_host(host)));
+    let host = forwarded.filter(|host| is_host(host)).or_else(|| header().or_else(uri).filter(|host| is_host(host)));
     format!("{scheme}://{}", host.unwrap_or_else(|| request.app_config().host()))
 }
 
@@ -36,7 +37,8 @@ pub fn is_https(request: &HttpRequest, state: &AppState) -> bool {
     request.app_config().secure()
 }
 
-/// Names, addresses and ports as they stand in URLs. Underscores are no characters of host names, but of container names.
+/// Whether the text is a host, with or without a port, as in a URL. Underscores are allowed: host names have none, but
+/// names of containers do.
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),

@@ -19,19 +19,19 @@ use crate::logging::RequestContext;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The patterns of endpoints whose requests come by the thousand.
+/// The patterns of endpoints that are called very often, such as `/introspect`.
 pub struct FrequentRoutes(pub Vec<String>);
 
-/// As operators' filters and parsers of the log know the line of a request, wherever this file lies.
+/// The target of a request's log line. Operators' log filters and parsers use this name, so it stays when the file moves.
 const TARGET: &str = "jeton::http::request_id";
 
 /// The longest path that is logged, in characters.
 const MAX_PATH_CHARS: usize = 100;
 
 /// Gives every answer an `X-Request-Id`, the caller's own if it is valid, and logs the request. Every line that is
-/// logged meanwhile carries the id.
+/// logged while the request is served has the id.
 ///
-/// The lines of endpoints whose requests come by the thousand are written at `debug` only.
+/// Requests to [`FrequentRoutes`] are logged at `debug` only.
 pub async fn identify_and_log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -91,9 +91,9 @@ fn log_request(
 /// The caller's id, if it sent a valid one: 1 to 128 letters, digits, `.`, `_` and `-`.
 pub fn valid_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(X_REQUEST_ID)?;
-    let valid_id = (1..=128).contains(&id.len())
+    let is_valid = (1..=128).contains(&id.len())
         && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    valid_id.then(|| id.clone())
+    is_valid.then(|| id.clone())
 }
 
 /// A new random id.
@@ -101,7 +101,7 @@ pub fn generate() -> HeaderValue {
     HeaderValue::from_str(&hex::encode(random::bytes::<16>())).expect("hex digits are a header value")
 }
 
-/// Request ids of one worker: a random part, made once because it costs a system call, and a count.
+/// Generates the request ids of one worker: a random part, generated once because it costs a system call, and a counter.
 pub struct IdGenerator {
     worker: [u8; 8],
     count: Cell<u64>,

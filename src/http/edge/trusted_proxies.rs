@@ -10,16 +10,16 @@ use ipnet::IpNet;
 use crate::domain::network::Network;
 use crate::domain::time::Uptime;
 
-/// How long an address is not warned of again.
+/// How long no second warning is logged for an address.
 const WARNING_INTERVAL: Duration = Duration::from_hours(1);
 
-/// How many addresses are warned of within that time. Anybody can send such headers, from many addresses.
+/// How many addresses are warned about within that time. Anybody can send such headers, from many addresses.
 const MAX_WARNED: usize = 64;
 
 /// `JETON_TRUSTED_PROXIES`.
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
-    /// When each network was warned of.
+    /// When the last warning about each network was logged.
     warned: Mutex<HashMap<Network, Uptime>>,
 }
 
@@ -43,13 +43,13 @@ impl TrustedProxies {
         if !self.is_due(peer, now) {
             return;
         }
-        let known: Vec<String> = self.networks.iter().map(written).collect();
+        let known: Vec<String> = self.networks.iter().map(as_setting).collect();
         // A Unix socket is trusted as soon as any address is, so any address will do.
         let peer_text = peer.map_or_else(|| "127.0.0.1".to_owned(), |peer| peer.to_string());
         let who = peer.map_or_else(|| "the Unix socket".to_owned(), |peer| peer.to_string());
         let setting = [known, vec![peer_text]].concat().join(",");
         log::warn!(
-            // As operators' filters know it, wherever this file lies.
+            // Operators' log filters use this name, so it stays when the file moves.
             target: "jeton::http::trusted_proxies",
             "ignored {header} in a request from {who}, which is not a trusted proxy: limits and audit entries count \
              for {who}. If it is your proxy, set JETON_TRUSTED_PROXIES={setting}"
@@ -68,8 +68,8 @@ impl TrustedProxies {
     }
 }
 
-/// A network as it is written in the setting: a single address without its length.
-fn written(network: &IpNet) -> String {
+/// A network as the setting has it: a single address without its prefix length.
+fn as_setting(network: &IpNet) -> String {
     if network.prefix_len() == network.max_prefix_len() { network.addr().to_string() } else { network.to_string() }
 }
 
@@ -82,7 +82,7 @@ mod tests {
     const START: Uptime = Uptime::from_nanos(1_000_000_000_000_000);
 
     #[test]
-    fn an_address_is_news_once_an_hour_and_a_network_is_one() {
+    fn the_warning_comes_once_an_hour_for_each_address_or_ipv6_network() {
         let proxies = TrustedProxies::new(Vec::new());
         let is_due = |peer: &str, seconds| {
             proxies.is_due(Some(peer.parse().unwrap()), START.after(Duration::from_secs(seconds)))
@@ -99,9 +99,9 @@ mod tests {
     #[test]
     fn many_addresses_fill_neither_the_memory_nor_the_log() {
         let proxies = TrustedProxies::new(Vec::new());
-        let news =
+        let warnings =
             |at| (0..10_000_u32).filter(|n| proxies.is_due(Some(IpAddr::V4(Ipv4Addr::from_bits(*n))), at)).count();
-        assert_eq!([news(START), news(START.after(WARNING_INTERVAL))], [MAX_WARNED, MAX_WARNED]);
+        assert_eq!([warnings(START), warnings(START.after(WARNING_INTERVAL))], [MAX_WARNED, MAX_WARNED]);
         assert_eq!(proxies.warned.lock().unwrap().len(), MAX_WARNED);
     }
 }

@@ -1,4 +1,4 @@
-//! Who may call an endpoint. The first parameter of its handler says so, and asks.
+//! Who may call an endpoint. The type of its handler's first parameter says it, and checks it.
 
 use serde_json::json;
 use utoipa::openapi::schema::AnyOfBuilder;
@@ -14,24 +14,24 @@ use crate::http::error::OAuthError;
 pub enum Access {
     /// Everybody, without credentials.
     Anyone,
-    /// Whoever holds a live token.
+    /// The holder of a live token.
     TokenHolder,
-    /// Whoever holds a live login token.
+    /// The holder of a live login token.
     LoginHolder,
     /// A gateway, with the credentials of its client.
     Gateway,
     /// A registered client, or staff.
     Introspector,
-    /// A registered client, a user, or whoever holds the token that is sent.
+    /// A registered client, a user, or the holder of the token that is to be revoked.
     Revoker,
-    /// Staff, with a token that stands for them.
+    /// Staff, with a login token or a named token with the scope `jeton:admin`.
     Staff,
-    /// Superusers, with a token that stands for them.
+    /// Superusers, with the same kinds of tokens.
     Superuser,
 }
 
 impl Access {
-    /// As the tables of the documentation say it.
+    /// The text for the tables of the documentation.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -46,13 +46,13 @@ impl Access {
         }
     }
 
-    /// Adds the credentials of an operation, and how it refuses who has none, others, or not enough.
+    /// Adds to an operation its credentials, and the answers to callers without sufficient ones.
     pub(super) fn describe(self, operation: Operation) -> Operation {
         const OAUTH: &[Security] = &[Security::Client, Security::Bearer, Security::Token, Security::None];
         match self {
             Self::Anyone => operation.secured(&[]),
             Self::TokenHolder | Self::Gateway => by_token(operation),
-            Self::LoginHolder => by_token(operation).refuses(403, "The caller's token is a named one.", PERMISSION),
+            Self::LoginHolder => by_token(operation).refuses(403, "The token is a named token.", PERMISSION),
             Self::Introspector => oauth(operation.secured(OAUTH)).refuses(
                 403,
                 "The caller is a user who is not staff, or their token is a named one without `jeton:admin`.",
@@ -63,7 +63,7 @@ impl Access {
             }
             Self::Staff => by_token(operation).refuses(
                 403,
-                "The caller is not staff, or not enough for this, or their token is a named one without the scope \
+                "The caller is not staff, only a superuser may do this, or the token is a named one without the scope \
                  `jeton:admin`.",
                 PERMISSION,
             ),
@@ -107,7 +107,7 @@ fn oauth(mut operation: Operation) -> Operation {
         .with(Header::RetryAfter)
         .answers_either(
             503,
-            "The database does not answer, and the cache may not.",
+            "The database does not answer, and the cache has no answer that is fresh enough.",
             either(),
             json!({ "error": "temporarily_unavailable" }),
         )

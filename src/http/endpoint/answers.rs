@@ -15,10 +15,10 @@ impl Operation {
     /// The errors of reading a body: too large, too slow, wrong type.
     pub fn reads_body(self) -> Self {
         self.refuses(408, "The body takes longer than 30 seconds.", "The request body took too long.")
-            .refuses(413, "The body is larger than the route takes.", "The request body is too large.")
+            .refuses(413, "The body is larger than the route accepts.", "The request body is too large.")
             .refuses(
                 415,
-                "The body is compressed, or of a media type that the route does not take.",
+                "The body is compressed, or of a media type that the route does not accept.",
                 "Unsupported content encoding \"gzip\" in request.",
             )
     }
@@ -35,7 +35,7 @@ impl Operation {
 
     /// 400, by field.
     pub fn refuses_bad_parameters(self, field: &str, sentence: &str) -> Self {
-        self.answers_like::<Faults>(400, "A parameter is not valid.", &json!({ field: [sentence] }))
+        self.answers_with_example::<Faults>(400, "A parameter is not valid.", &json!({ field: [sentence] }))
     }
 
     /// JSON of this type.
@@ -52,8 +52,8 @@ impl Operation {
         self.respond(200, text, Some(ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build()))
     }
 
-    /// The same with an example.
-    pub fn answers_like<T: ToSchema>(mut self, status: u16, text: &str, example: &Value) -> Self {
+    /// JSON of this type, with an example.
+    pub fn answers_with_example<T: ToSchema>(mut self, status: u16, text: &str, example: &Value) -> Self {
         self.add::<T>();
         self.respond(status, text, Some(content(reference::<T>(), example.clone())))
     }
@@ -77,7 +77,7 @@ impl Operation {
 
     /// DRF's `{"detail": ".."}`.
     pub fn refuses(self, status: u16, text: &str, sentence: &str) -> Self {
-        self.answers_like::<Detail>(status, text, &json!({ "detail": sentence }))
+        self.answers_with_example::<Detail>(status, text, &json!({ "detail": sentence }))
     }
 
     /// JSON of one of several types.
@@ -95,7 +95,7 @@ impl Operation {
             .refuses(404, "The page, or what the path names, does not exist.", "Invalid page.")
     }
 
-    /// 429, where a password is sent.
+    /// 429, for an endpoint that checks a password.
     pub fn counts_failures(self) -> Self {
         self.refuses(
             429,
@@ -137,13 +137,13 @@ impl Operation {
         self
     }
 
-    /// Its path says of no method that it is not allowed.
+    /// Its answers have no `Allow` header, because its path accepts every method.
     pub fn without_allow(mut self) -> Self {
         self.headers.retain(|header| *header != Header::Allow);
         self
     }
 
-    /// A type that its answers hold.
+    /// Adds the schema of a type that its answers contain.
     pub fn add<T: ToSchema>(&mut self) {
         self.schemas.push((T::name().into_owned(), common::one_object(T::schema())));
         T::schemas(&mut self.schemas);
@@ -159,7 +159,7 @@ impl Operation {
     }
 }
 
-/// Where a type stands in the document.
+/// The reference to the schema of a type.
 pub fn reference<T: ToSchema>() -> Ref {
     Ref::from_schema_name(T::name())
 }

@@ -59,7 +59,7 @@ impl Header {
         Ref::new(format!("#/components/headers/{}", self.component()))
     }
 
-    /// What it says.
+    /// Its description in the document.
     pub fn object(self) -> HeaderObject {
         let (schema, text, example) = match self {
             Self::RequestId => (
@@ -157,11 +157,11 @@ pub fn fields() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Object)
 }
 
-/// What utoipa says as `allOf` of parts without names, those that are flattened into a struct and then the struct itself, is
-/// one object.
+/// Merges an `allOf` of schemas without names into one object. utoipa writes such an `allOf` for a struct with flattened
+/// fields: first the flattened structs, then the struct itself.
 pub fn one_object(schema: RefOr<Schema>) -> RefOr<Schema> {
     let RefOr::T(Schema::AllOf(all)) = &schema else { return schema };
-    let Some((own, flattened)) = nameless(&schema).and_then(|mut common| Some((common.pop()?, common))) else {
+    let Some((own, flattened)) = nameless(&schema).and_then(|mut objects| Some((objects.pop()?, objects))) else {
         return schema;
     };
     let mut whole = own.clone();
@@ -173,12 +173,12 @@ pub fn one_object(schema: RefOr<Schema>) -> RefOr<Schema> {
     RefOr::T(Schema::Object(whole))
 }
 
-/// The objects that a schema is made of; `None` when one of them stands elsewhere.
+/// The objects of which a schema consists. `None` if one of them is a reference.
 fn nameless(schema: &RefOr<Schema>) -> Option<Vec<&Object>> {
     match schema {
         RefOr::T(Schema::Object(object)) => Some(vec![object]),
         RefOr::T(Schema::AllOf(all)) => {
-            all.items.iter().map(nameless).collect::<Option<Vec<_>>>().map(|common| common.concat())
+            all.items.iter().map(nameless).collect::<Option<Vec<_>>>().map(|objects| objects.concat())
         }
         _ => None,
     }

@@ -1,5 +1,5 @@
-//! What a handler is: a function whose parameters are taken from the request, one after the other, in the order in which
-//! they stand. The first one says who calls, so nothing of a request is read before that is known.
+//! What a handler is: a function whose parameters are extracted from the request, in their order. The first one is the
+//! caller, so nothing else of a request is read before the caller is known.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -22,25 +22,25 @@ impl Incoming {
         self.request.app_data().expect("every application has its state")
     }
 
-    /// The body, for the one part that reads it.
+    /// The body, for the one extractor that reads it.
     pub fn payload(&mut self) -> web::Payload {
         self.payload.take().expect("one parameter reads the body")
     }
 }
 
-/// A parameter of a handler.
-pub trait Part: Sized {
-    /// Adds to an operation what this asks of a request, and how it refuses one.
+/// The type of a handler's parameter: it is extracted from the request.
+pub trait Extractor: Sized {
+    /// Adds to an operation what this needs from a request, and how it refuses one.
     fn describe(operation: Operation) -> Operation {
         operation
     }
 
-    /// Takes it from a request, or refuses the request.
+    /// Extracts it from a request, or refuses the request.
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError>;
 }
 
-/// The first parameter of a handler.
-pub trait MayCall: Part {
+/// The type of a handler's first parameter: the caller.
+pub trait MayCall: Extractor {
     /// Who may call the endpoint.
     const ACCESS: Access;
 }
@@ -50,14 +50,14 @@ pub trait Handler<Parts>: Copy + 'static {
     /// Who may call it.
     const ACCESS: Access;
 
-    /// Adds to an operation what the parameters say of it.
+    /// Adds to an operation what the parameters say about it.
     fn describe(operation: Operation) -> Operation;
 
     /// Answers a request.
     async fn answer(self, incoming: Incoming) -> Answered;
 }
 
-/// What handlers give.
+/// What a handler returns.
 pub trait Answer {
     /// The answer, or the refusal.
     fn answered(self) -> Answered;
@@ -82,7 +82,7 @@ macro_rules! handler {
             F: Fn(Caller, $($part),*) -> Answering + Copy + 'static,
             Answering: Future<Output: Answer>,
             Caller: MayCall,
-            $($part: Part,)*
+            $($part: Extractor,)*
         {
             const ACCESS: Access = Caller::ACCESS;
 
@@ -94,7 +94,7 @@ macro_rules! handler {
 
             async fn answer(self, mut incoming: Incoming) -> Answered {
                 let caller = Caller::take(&mut incoming).await?;
-                $(#[expect(non_snake_case, reason = "a parameter is called as its type is")]
+                $(#[expect(non_snake_case, reason = "a parameter has the name of its type")]
                 let $part = $part::take(&mut incoming).await?;)*
                 self(caller, $($part),*).await.answered()
             }
@@ -110,9 +110,9 @@ handler!(A B C D);
 
 /// Serves a request with a handler.
 pub async fn serve<Parts>(handler: impl Handler<Parts>, request: HttpRequest, payload: web::Payload) -> Answered {
-    let asked = request.clone();
+    let original = request.clone();
     handler.answer(Incoming { request, payload: Some(payload) }).await.map_err(|error| {
-        let state = asked.app_data::<State>().expect("every application has its state");
+        let state = original.app_data::<State>().expect("every application has its state");
         error.challenged_by(challenge(state))
     })
 }

@@ -1,5 +1,5 @@
-//! An endpoint is one value beside its handler: its method and path, what it takes and answers, and the handler, whose
-//! parameters say who may call and what is read. Routes, `Allow`, the log's level and the OpenAPI document follow from it.
+//! An endpoint is one value beside its handler: method, path, request, answers, and the handler, whose parameters say
+//! who may call it. Routes, `Allow`, the log's level and the OpenAPI document are built from it.
 
 mod access;
 mod answers;
@@ -15,15 +15,15 @@ pub use answers::reference;
 pub use common::{
     BODIES, FORM, Header, JSON, MULTIPART, PERMISSION, Security, boolean, fields, integer, properties, text,
 };
-pub use handler::{Handler, Incoming, MayCall, Part};
+pub use handler::{Extractor, Handler, Incoming, MayCall};
 pub use operation::{Operation, format};
 
-/// One method of one path, and what serves it.
+/// One method of one path, and its handler.
 pub struct Endpoint {
     pub(super) operation: Operation,
     /// Whether the OpenAPI document has it.
     pub(super) is_documented: bool,
-    /// Whether its requests come by the thousand, and are logged at `debug` only.
+    /// Whether it is called so often that its requests are logged at `debug` only.
     pub(super) is_frequent: bool,
     access: Access,
     every_method: bool,
@@ -32,8 +32,8 @@ pub struct Endpoint {
 }
 
 impl Operation {
-    /// The endpoint of this operation. What the handler's parameters say of it comes first: an answer that is described
-    /// by hand stands in the place of theirs.
+    /// The endpoint of this operation. The handler's parameters add their answers first. An answer that is described by
+    /// hand replaces the one with the same status.
     pub fn to<Parts: 'static>(self, handler: impl Handler<Parts>) -> Endpoint {
         Endpoint::new(self, handler)
     }
@@ -56,22 +56,22 @@ impl Endpoint {
         }
     }
 
-    /// Its requests come by the thousand: they are logged at `debug` only.
+    /// It is called so often that its requests are logged at `debug` only.
     pub(super) fn frequent(self) -> Self {
         Self { is_frequent: true, ..self }
     }
 
-    /// It is a part of another one that the document has.
+    /// It is not in the OpenAPI document, because it belongs to an endpoint that is.
     pub(super) fn undocumented(self) -> Self {
         Self { is_documented: false, ..self }
     }
 
-    /// Its handler answers every other method of the path too.
+    /// Its handler also answers all other methods of the path.
     pub(super) fn every_method(self) -> Self {
         Self { every_method: true, ..self }
     }
 
-    /// It serves whatever is below its path too: this pattern.
+    /// It also serves this pattern of paths below its own.
     pub(super) fn with_tail(self, pattern: &'static str) -> Self {
         Self { tail: Some(pattern), ..self }
     }
@@ -107,7 +107,7 @@ impl Endpoint {
         vec![path.to_owned(), self.tail.map_or_else(|| format!("{path}/"), ToOwned::to_owned)]
     }
 
-    /// What actix serves it by.
+    /// Its actix route.
     pub(super) fn route(self) -> Route {
         let route = web::route();
         (self.serve)(match self.operation.method {
@@ -118,7 +118,7 @@ impl Endpoint {
     }
 }
 
-/// What `Allow` says at a path with these endpoints; nothing where any method is served alike.
+/// The `Allow` header of a path with these endpoints. `None` for a path that accepts every method.
 #[must_use]
 pub fn allow(endpoints: &[Endpoint]) -> Option<String> {
     if endpoints.iter().any(|endpoint| !endpoint.operation.always_has(Header::Allow)) {
@@ -129,7 +129,7 @@ pub fn allow(endpoints: &[Endpoint]) -> Option<String> {
     if methods.contains(&"GET") {
         methods.push("HEAD");
     }
-    // Nobody asks of a probe or a page what it is; it is told all the same.
+    // Probes and pages answer `OPTIONS` too, but do not list it.
     if !is_page {
         methods.push("OPTIONS");
     }

@@ -1,4 +1,4 @@
-//! An operation in a few words: its method and path, what it takes, and how the document has it.
+//! An operation as OpenAPI has it: method, path, parameters, body, answers.
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use utoipa::openapi::{
 
 use super::common::{self, Header, Security};
 
-/// One method of one path, as the document has it.
+/// One method of one path, as OpenAPI describes it.
 pub struct Operation {
     /// Its path.
     pub path: &'static str,
@@ -88,7 +88,7 @@ impl Operation {
         self
     }
 
-    /// A parameter that may come more than once.
+    /// A parameter of the query that may be repeated.
     pub fn query_list(mut self, name: &str, schema: ObjectBuilder, text: &str) -> Self {
         let list = ArrayBuilder::new().items(schema);
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).description(Some(text));
@@ -119,27 +119,27 @@ impl Operation {
         self.headers.contains(&header)
     }
 
-    /// Which credentials it takes.
-    pub fn secured(mut self, ways: &[Security]) -> Self {
-        let requirements = ways.iter().map(|way| match way {
+    /// Which credentials it accepts.
+    pub fn secured(mut self, schemes: &[Security]) -> Self {
+        let requirements = schemes.iter().map(|scheme| match scheme {
             Security::None => SecurityRequirement::default(),
-            way => SecurityRequirement::new::<_, [&str; 0], &str>(way.name(), []),
+            scheme => SecurityRequirement::new::<_, [&str; 0], &str>(scheme.name(), []),
         });
         self.security = Some(requirements.collect());
         self
     }
 
-    /// The answers that it has so far, which it has no more.
+    /// Takes its answers out.
     pub fn take_answers(&mut self) -> Answers {
         std::mem::take(&mut self.answers)
     }
 
-    /// Answers that stand in the place of those that it has.
+    /// Adds answers. Each replaces an earlier one with the same status.
     pub fn put_answers(&mut self, answers: Answers) {
         self.answers.extend(answers);
     }
 
-    /// The operation as the document has it.
+    /// The operation as a part of the OpenAPI document.
     pub fn build(self, tag: &str) -> PathItem {
         let mut operation = OperationBuilder::new().summary(Some(self.summary)).description(self.description);
         operation = operation.operation_id(Some(self.id)).tag(tag).securities(self.security);

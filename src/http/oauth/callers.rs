@@ -1,8 +1,9 @@
-//! Who calls an OAuth endpoint, as handlers are given them: with the parameters of the body, which may say who it is.
+//! The callers of OAuth endpoints, as extractors. They also read the body, because its parameters may contain the
+//! caller's credentials.
 
 use super::{OAuthCaller, Parameters, authenticate, body, read_introspection_body, require_introspector};
 use crate::http::drf::body::{self as bodies, Data};
-use crate::http::endpoint::{Access, Incoming, MayCall, Operation, Part};
+use crate::http::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use crate::http::error::HttpError;
 
 /// The largest body of a batch, in bytes.
@@ -11,7 +12,7 @@ const MAX_BATCH_BODY: usize = 256 * 1024;
 /// Somebody who may introspect, and their parameters.
 pub struct Introspector(pub Parameters);
 
-impl Part for Introspector {
+impl Extractor for Introspector {
     fn describe(operation: Operation) -> Operation {
         operation.reads_body()
     }
@@ -30,10 +31,10 @@ impl MayCall for Introspector {
     const ACCESS: Access = Access::Introspector;
 }
 
-/// Somebody who may introspect, and a body that holds more than parameters; what it says may be nothing that can be read.
+/// Somebody who may introspect, and the body of a batch, or why it cannot be parsed.
 pub struct BatchIntrospector(pub Result<Data, HttpError>);
 
-impl Part for BatchIntrospector {
+impl Extractor for BatchIntrospector {
     fn describe(operation: Operation) -> Operation {
         operation.reads_body()
     }
@@ -58,14 +59,14 @@ impl MayCall for BatchIntrospector {
 }
 
 /// Somebody who asks for a revocation, and their parameters.
-pub struct Revoking {
-    /// Who.
+pub struct RevokeRequest {
+    /// Who calls.
     pub caller: OAuthCaller,
     /// What they sent.
     pub parameters: Parameters,
 }
 
-impl Part for Revoking {
+impl Extractor for RevokeRequest {
     fn describe(operation: Operation) -> Operation {
         operation.reads_body()
     }
@@ -80,6 +81,6 @@ impl Part for Revoking {
     }
 }
 
-impl MayCall for Revoking {
+impl MayCall for RevokeRequest {
     const ACCESS: Access = Access::Revoker;
 }

@@ -20,7 +20,7 @@ use crate::service::Introspection;
 /// The largest batch, in tokens.
 const MAX_BATCH: usize = 1_000;
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     let tokens = ArrayBuilder::new().items(text()).max_items(Some(MAX_BATCH));
     let results = ArrayBuilder::new().items(reference::<Introspection>());
@@ -41,7 +41,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             )
             .answers_fields(
                 200,
-                "In the order asked.",
+                "The introspection responses, in the order of the tokens.",
                 fields().property("results", results).required("results"),
                 json!({ "results": [{ "active": false }] }),
             )

@@ -13,7 +13,7 @@ use crate::http::state::State;
 
 const SUMMARY: &str = "What the OAuth endpoints accept (RFC 8414)";
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/.well-known/oauth-authorization-server", "metadata", SUMMARY)
@@ -48,8 +48,8 @@ pub struct Metadata<'a> {
 }
 
 /// What the OAuth endpoints accept. There is neither an authorization nor a token endpoint, and so no response type and
-/// no grant type. Section 3.2 wants lists without members left out; but section 2 requires `response_types_supported`
-/// (its erratum 7793 would not), and takes a missing `grant_types_supported` for a promise of two.
+/// no grant type. By section 3.2 an empty list is left out. But section 2 requires `response_types_supported` (erratum
+/// 7793 would drop that), and says that a missing `grant_types_supported` means two grant types.
 async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse {
     let configured = state.service.policy.issuer.as_ref();
     let issuer = configured.cloned().unwrap_or_else(|| base_url(&request, &state));
@@ -68,7 +68,7 @@ async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse
     answer(StatusCode::OK, &metadata)
 }
 
-/// The same where clients look for it when the issuer has a path: the well-known part comes before it (section 3.1).
+/// The same for an issuer with a path: clients then insert the well-known part before that path (section 3.1).
 async fn metadata_of_path(anyone: Anyone, request: HttpRequest, path: web::Path<String>, state: State) -> HttpResponse {
     let configured = state.service.policy.issuer.as_deref();
     let issuer_path = configured.and_then(|issuer| Some(issuer.split_once("://")?.1.split_once('/')?.1));

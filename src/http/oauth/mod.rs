@@ -24,10 +24,10 @@ use crate::http::error::HttpError;
 use crate::logging::RequestContext;
 use crate::service::{ClientOrigin, Error, Identity, Rights};
 
-/// A key, as examples have it.
+/// The key in examples.
 const KEY: &str = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
 
-/// The caller's credentials, where they are not in `Authorization`.
+/// Adds the fields for a client's credentials, which need not be in `Authorization`.
 fn with_client(fields: ObjectBuilder) -> ObjectBuilder {
     fields
         .property("client_id", text().description(Some("The client id, if not in HTTP Basic.")))
@@ -93,7 +93,8 @@ impl Parameters {
     }
 
     /// # Errors
-    /// `invalid_request` for a body that is neither form nor object, or a parameter that is no text or comes twice.
+    /// `invalid_request` for a body that is neither a form nor a JSON object, and for a parameter that is not text or is
+    /// repeated.
     pub fn checked(&self) -> Result<&Self, HttpError> {
         self.fault.map_or(Ok(self), |fault| Err(HttpError::invalid_request(fault)))
     }
@@ -120,9 +121,9 @@ pub async fn authenticate(
     state: &AppState,
 ) -> Result<OAuthCaller, HttpError> {
     let (form_id, form_secret) = (parameters.get("client_id"), parameters.get("client_secret"));
-    let shown = Credentials::in_authorization(request, state);
-    let shown = if form_secret.is_some() { shown } else { shown.or_key(request, state) };
-    let candidates = match shown {
+    let credentials = Credentials::in_authorization(request, state);
+    let credentials = if form_secret.is_some() { credentials } else { credentials.or_key(request, state) };
+    let candidates = match credentials {
         Credentials::Key(_) | Credentials::Refused(_) if form_secret.is_some() => {
             return Err(HttpError::invalid_request("client credentials are sent in two ways at once"));
         }
@@ -159,8 +160,8 @@ pub async fn authenticate(
     let from = ClientOrigin { address, peer };
     let client = state.service.introspection.admit_client(candidates, from).await.map_err(HttpError::OAuthService)?;
     let Some(client) = client else {
-        let shown = |id| if state.service.introspection.knows_client(id) { id } else { name_without_keys(id) };
-        let tried = tried.as_deref().map(shown);
+        let safe = |id| if state.service.introspection.knows_client(id) { id } else { name_without_keys(id) };
+        let tried = tried.as_deref().map(safe);
         log::info!(address = address, client = tried; "a client was refused");
         return Err(HttpError::invalid_client());
     };
@@ -202,8 +203,13 @@ fn has_credentials(request: &HttpRequest, state: &AppState) -> bool {
     !matches!(Credentials::in_authorization(request, state), Credentials::None | Credentials::OtherScheme)
 }
 
-async fn read(request: &HttpRequest, payload: Payload, limit: usize, is_known: bool) -> Result<Bytes, HttpError> {
-    let read = if is_known {
+async fn read(
+    request: &HttpRequest,
+    payload: Payload,
+    limit: usize,
+    is_authenticated: bool,
+) -> Result<Bytes, HttpError> {
+    let read = if is_authenticated {
         body::read_authenticated(request, payload, limit).await
     } else {
         body::read(request, payload, limit).await
@@ -214,7 +220,8 @@ async fn read(request: &HttpRequest, payload: Payload, limit: usize, is_known: b
 /// Only clients and staff may introspect (RFC 7662 section 2.1).
 ///
 /// # Errors
-/// As [`authenticate`], and 401 for nobody, 403 for who is not staff, and for a named token without `jeton:admin`.
+/// As [`authenticate`]; 401 without credentials; 403 for a user who is not staff, and for a named token without
+/// `jeton:admin`.
 pub async fn require_introspector(
     request: &HttpRequest,
     parameters: &Parameters,

@@ -1,4 +1,4 @@
-//! Where the OAuth endpoints are. Even who gets no further than the edge is refused there in their form.
+//! The paths of the OAuth endpoints. Requests that are refused before they reach a route get OAuth's form of errors, too.
 
 /// RFC 7662.
 pub const INTROSPECT: &str = "/introspect";

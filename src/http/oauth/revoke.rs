@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use serde_json::json;
 
-use super::callers::Revoking;
+use super::callers::RevokeRequest;
 use super::{KEY, OAuthCaller, paths, token};
 use crate::domain::audit::Actor;
 use crate::http::drf;
@@ -14,7 +14,7 @@ use crate::http::error::{Answered, HttpError};
 use crate::http::state::State;
 use crate::service::{Error, Revoker};
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::post(paths::REVOKE, "revoke", "Revoke a token (RFC 7009)")
@@ -30,7 +30,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Revokes a token. An unknown token is not an error, because it is not valid anyway (section 2.2).
-async fn revoke(Revoking { caller, parameters }: Revoking, request: HttpRequest, state: State) -> Answered {
+async fn revoke(RevokeRequest { caller, parameters }: RevokeRequest, request: HttpRequest, state: State) -> Answered {
     let token =
         parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
     let address = client_address(&request, &state);

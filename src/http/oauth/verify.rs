@@ -8,12 +8,12 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::http::drf::body::{Charset, form};
 use crate::http::edge::is_preflight;
-use crate::http::endpoint::{Access, Endpoint, Header, Incoming, MayCall, Operation, PERMISSION, Part, text};
+use crate::http::endpoint::{Access, Endpoint, Extractor, Header, Incoming, MayCall, Operation, PERMISSION, text};
 use crate::http::error::{Answered, BASIC_CHALLENGE, HttpError};
 use crate::http::{caller, drf};
 use crate::service::{Error, Identity};
 
-/// What is served here: any method, for a gateway asks about somebody else's request.
+/// The endpoints of this file. Every method is allowed, because a gateway asks about somebody else's request.
 pub fn endpoints() -> Vec<Endpoint> {
     let methods = [
         (Method::GET, "verify"),
@@ -29,9 +29,9 @@ pub fn endpoints() -> Vec<Endpoint> {
         let mut operation = Operation::new(method, "/auth/verify", id, "Forward-auth for a gateway")
             .describe(
                 "For nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth`, Envoy `ext_authz`. Any path \
-                 below this one works too. It reads `Authorization` (and the headers of `JETON_KEY_HEADERS`, and HTTP Basic \
-                 with `JETON_KEY_BASIC`), and no body. With `JETON_VERIFY_PREFLIGHT` a browser's preflight passes, \
-                 without an identity.",
+                 below this one works too. It reads `Authorization` (and the headers of `JETON_KEY_HEADERS`, and HTTP \
+                 Basic with `JETON_KEY_BASIC`), and no body. With `JETON_VERIFY_PREFLIGHT` a browser's preflight \
+                 passes, without an identity.",
             )
             .query_list("scope", text(), "A scope that the token must have; may repeat.")
             .query_list("group", text(), "A group that the user must be in; may repeat.")
@@ -70,11 +70,11 @@ pub const HEADERS: [&str; 9] = [
     "remote-groups",
 ];
 
-/// Whose token a gateway's client shows. Nobody's where the request is a preflight that is let through: browsers send no
-/// credentials with it, and the service must answer it.
-struct Shown(Option<Identity>);
+/// The identity of a gateway's client. `None` for a preflight that is let through: browsers send no credentials with it,
+/// and the service must answer it.
+struct ClientIdentity(Option<Identity>);
 
-impl Part for Shown {
+impl Extractor for ClientIdentity {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let (request, state) = (&incoming.request, incoming.state());
         if state.options.verify_preflight && is_preflight(request) {
@@ -82,8 +82,8 @@ impl Part for Shown {
         }
         match caller::identity(request, state).await {
             Ok(identity) => Ok(Self(Some(identity))),
-            // Tools that know HTTP Basic alone send nothing before they are asked for it. First: nginx before 1.23 passes
-            // one challenge on only, the first.
+            // Tools that know only HTTP Basic send no credentials until they are challenged. Basic comes first, because
+            // nginx before 1.23 passes on only the first challenge.
             Err(HttpError::Service(Error::NotAuthenticated(fault))) if state.options.keys.basic => {
                 let challenges = vec![BASIC_CHALLENGE.to_owned(), caller::challenge(state).to_owned()];
                 Err(HttpError::NotAuthenticated(fault, challenges))
@@ -93,12 +93,12 @@ impl Part for Shown {
     }
 }
 
-impl MayCall for Shown {
+impl MayCall for ClientIdentity {
     const ACCESS: Access = Access::Gateway;
 }
 
 /// 200 with the identity in headers, 401, or 403 when a `scope` or `group` that the query asks for is missing.
-async fn verify(Shown(holder): Shown, request: HttpRequest) -> Answered {
+async fn verify(ClientIdentity(holder): ClientIdentity, request: HttpRequest) -> Answered {
     let Some(holder) = holder else { return Ok(passed(Default::default())) };
     let scopes: Vec<&str> = holder.scope.split(' ').filter(|scope| !scope.is_empty()).collect();
     for (name, wanted) in form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8)) {

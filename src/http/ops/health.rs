@@ -1,4 +1,4 @@
-//! `/healthz`: the process lives. `/readyz`: this node can answer introspection.
+//! `/healthz`: the process runs. `/readyz`: this node can answer introspection.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -11,7 +11,7 @@ use crate::http::extract::Anyone;
 use crate::http::state::State;
 use crate::service::Readiness;
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/healthz", "healthz", "Liveness: the process runs")

@@ -7,7 +7,7 @@ use crate::http::endpoint::{Endpoint, Operation, text};
 use crate::http::extract::Anyone;
 use crate::http::state::State;
 
-/// What is served here, or alone on an address of its own (`JETON_METRICS_LISTEN`).
+/// The endpoint, which `JETON_METRICS_LISTEN` moves to a separate address.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/metrics", "metrics", "Metrics for Prometheus")

@@ -1,4 +1,4 @@
-//! For whoever runs jeton: probes, metrics, and the page over its own document.
+//! For operators: probes, metrics, the OpenAPI document and the page that shows it.
 
 pub mod docs;
 pub mod health;

@@ -11,7 +11,7 @@ use crate::http::extract::Anyone;
 #[derive(Clone)]
 pub struct Document(pub Bytes);
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/openapi.json", "openapi", "This document")

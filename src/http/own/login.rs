@@ -22,7 +22,7 @@ use crate::http::state::{AppState, State};
 use crate::logging::RequestContext;
 use crate::service::{LoggedIn, Login};
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     let credentials = fields()
         .property("username", text().description(Some("Surrounding white space is removed.")))
@@ -46,7 +46,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         )
         .with(Header::NoStore)
         .refuses_bad_fields("non_field_errors", "Unable to log in with provided credentials.")
-        .answers_like::<OAuthError>(403, "`JETON_TOKEN_LIMIT_PER_USER` is reached.", &json!({ "error": limit }))
+        .answers_with_example::<OAuthError>(403, "`JETON_TOKEN_LIMIT_PER_USER` is reached.", &json!({ "error": limit }))
         .refuses(406, "The client does not accept JSON.", "Could not satisfy the request Accept header.")
         .counts_failures()
         .needs_database();
@@ -54,7 +54,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     vec![operation.to(login).every_method()]
 }
 
-/// The key, and what `JETON_LOGIN_FIELDS` adds of the user, each as it is there.
+/// The fields of the answer: the key, and the fields of the user that `JETON_LOGIN_FIELDS` may add.
 fn answer_schema() -> ObjectBuilder {
     let mut answer = fields()
         .property("token", text().description(Some("The key.")))
@@ -123,7 +123,7 @@ fn answer(logged_in: &LoggedIn, login_fields: &[String]) -> Value {
     Value::Object(answer)
 }
 
-/// What DRF's `SimpleMetadata` says of `ObtainAuthToken`.
+/// The answer of DRF's `SimpleMetadata` for `ObtainAuthToken`.
 fn options() -> Value {
     let field = |required, read_only, label: &str| json!({ "type": "string", "required": required, "read_only": read_only, "label": label });
     json!({

@@ -7,7 +7,7 @@ use crate::http::error::Answered;
 use crate::http::extract::{NoBody, TokenHolder};
 use crate::http::state::State;
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     let unread = "The request body could not be read.";
     vec![

@@ -1,4 +1,4 @@
-//! `/me`: who a token's holder is, and what token it is; `/me/password`.
+//! `/me`: the caller's own record and token; `/me/password`.
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
@@ -18,7 +18,7 @@ use crate::http::extract::{Body, TokenHolder};
 use crate::http::state::State;
 use crate::service::{LoginHolder, UserPatch};
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/me", "me", "The caller's own record, and their token")
@@ -62,7 +62,7 @@ fn password_endpoint() -> Endpoint {
         .to(change_password)
 }
 
-/// A user, and the token that they came with.
+/// A user, and the token of the request.
 #[derive(Serialize, ToSchema)]
 pub struct Me<'a> {
     #[serde(flatten)]
@@ -100,7 +100,7 @@ pub struct NewLogin<'a> {
     token: &'a str,
 }
 
-/// Changes the caller's own password: every login token they had ends, and they get a new one.
+/// Changes the caller's own password. All their login tokens are revoked, and they get a new one.
 async fn change_password(asking: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let old = Password::new(fields.required_text("old_password", Trim::No));

@@ -1,4 +1,4 @@
-//! What users do for themselves: log in and out, see who they are, keep tokens of their own.
+//! What users do for themselves: log in and out, read their own record, manage their own tokens.
 
 pub mod login;
 pub mod logout;

@@ -20,7 +20,7 @@ use crate::http::extract::{Body, TokenId};
 use crate::http::state::State;
 use crate::service::{LoginHolder, NamedToken};
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/tokens/", "list_own_tokens", "The caller's own live tokens")
@@ -45,9 +45,9 @@ fn create_endpoint() -> Endpoint {
         "Create a named token (an API key) for the caller",
     )
     .describe(
-        "It takes a login token and its user's password, so that a stolen key does not make itself permanent. Users \
-             give the scopes of `JETON_USER_SCOPES`, staff any. With `JETON_NAMED_TOKEN_MAX_TTL` it must have an \
-             `expires_in`, and none that is longer.",
+        "This needs a login token and its user's password, so that nobody can use a stolen key to create a permanent \
+         one. Users can give the scopes of `JETON_USER_SCOPES`, staff any. With `JETON_NAMED_TOKEN_MAX_TTL`, \
+         `expires_in` is required and may not be longer.",
     )
     .body(BODIES, body, &example)
     .answers::<Created>(201, "The token and its key, which is shown only once.")
@@ -55,7 +55,7 @@ fn create_endpoint() -> Endpoint {
     .refuses_bad_fields("password", "Your password was entered incorrectly. Please enter it again.")
     .answers_either(
         403,
-        "The caller has created `JETON_NAMED_TOKENS_PER_USER` live tokens already, or their token is a named one.",
+        "The caller has `JETON_NAMED_TOKENS_PER_USER` live named tokens already, or used a named token.",
         either,
         json!({ "error": limit }),
     )
@@ -102,7 +102,7 @@ async fn list(asking: LoginHolder, query: ListQuery, state: State) -> Answered {
     query.answer(&state, state.service.tokens.list_own_tokens(&asking, query.page).await?)
 }
 
-/// Makes a named token for the caller.
+/// Creates a named token for the caller.
 async fn create(asking: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let wanted = named_token(&mut fields);

@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_actix_writes_of_itself_is_found_and_nothing_else() {
+    fn only_answers_that_actix_writes_by_itself_are_found() {
         let bare = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\ndate: Sat, 28 Nov 2026 18:00:00 GMT\r\n\r\n";
         let ours = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-request-id: a\r\n\r\n{}";
         assert_eq!(find(bare.as_bytes()), Some((0, StatusCode::BAD_REQUEST)));

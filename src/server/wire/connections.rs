@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_longest_makes_room_and_who_is_busy_stays() {
+    fn connections_that_wait_longest_are_closed_and_busy_ones_stay() {
         let connections = Connections::new(3);
         let first = connections.admit().unwrap();
         let busy = first.connection.begin_request();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn large_heads_hold_no_more_than_there_is_for_all() {
+    fn large_heads_share_one_limit() {
         let connections = Connections::new(2);
         let (mut one, mut other) = (connections.admit().unwrap(), connections.admit().unwrap());
         assert!(one.reserve(MAX_HEADS) && !other.reserve(1) && one.reserve(0) && other.reserve(MAX_HEADS));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_given_again_and_those_who_do_not_go_fill_no_more_than_the_slack() {
+    fn slots_are_reused_and_connections_that_do_not_close_fill_only_the_slack() {
         let connections = Connections::new(2);
         for _ in 0..100 {
             drop((connections.admit().unwrap(), connections.admit().unwrap()));

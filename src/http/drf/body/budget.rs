@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_has_its_share_and_all_together_have_no_more_than_there_is() {
+    fn each_network_has_a_limit_and_so_have_all_together() {
         let budget = Budget::for_unauthenticated();
         let mut one = budget.claim(address("2001:db8::1")).unwrap();
         assert!(one.grow(budget.share) && one.grow(budget.share) && one.grow(1) && !one.grow(budget.share + 1));

@@ -1,4 +1,4 @@
-//! What bodies say, whatever their media type.
+//! A parsed body, whatever its media type was.
 
 /// A parsed body.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub enum Value {
     Null,
     /// The members of a JSON list.
     List(Vec<Value>),
-    /// A JSON object. No field takes one.
+    /// A JSON object. No field accepts one.
     Object,
     /// An uploaded file.
     File,

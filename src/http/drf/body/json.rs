@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_in_lists_take_no_stack() {
+    fn nested_lists_do_not_exhaust_the_stack() {
         let depth = 100_000;
         let body = format!("{{\"username\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
         let data = json(body.as_bytes(), Charset::Known(encoding_rs::UTF_8)).unwrap();

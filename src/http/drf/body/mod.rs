@@ -1,4 +1,4 @@
-//! Request bodies, read whole and bounded, and what they say: DRF's `request.data`
+//! Request bodies: read to the end within limits, and parsed as DRF's `request.data`
 //! (`rest_framework/parsers.py`, `rest_framework/request.py`).
 
 mod budget;

@@ -1,4 +1,4 @@
-//! Bodies read whole, within bounds of size, time and memory.
+//! Reads bodies to the end, within limits of size, time and memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,7 @@ async fn read_in_time(
         connection.stop_waiting();
     }
     match read {
-        Ok(result) => result.and_then(|body| as_sent(request, body)),
+        Ok(result) => result.and_then(|body| refuse_compressed(request, body)),
         Err(_) => Err(HttpError::Detail(StatusCode::REQUEST_TIMEOUT, "The request body took too long.".into())),
     }
 }
@@ -99,7 +99,7 @@ async fn read_whole(
 }
 
 /// Refuses compressed bodies: they could unpack to any size.
-fn as_sent(request: &HttpRequest, body: Bytes) -> Result<Bytes, HttpError> {
+fn refuse_compressed(request: &HttpRequest, body: Bytes) -> Result<Bytes, HttpError> {
     let codings = request.headers().get_all(CONTENT_ENCODING).flat_map(|value| value.as_bytes().split(|b| *b == b','));
     let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
     match codings.find(|coding| !coding.eq_ignore_ascii_case(b"identity")) {

@@ -24,7 +24,7 @@ use unread_body::{UnreadBody, content_length, may_arrive_later, share_body};
 /// `Strict-Transport-Security` under jeton's own HTTPS: one year.
 pub const HSTS: &str = "max-age=31536000";
 
-/// A factory: puts a [`OuterService`] before the application, one for each worker.
+/// A factory: puts an [`OuterService`] before the application, one for each worker.
 pub struct OuterLayer<F> {
     inner: F,
 }
@@ -212,13 +212,13 @@ where
     }
 }
 
-/// How much of an answer actix gets at once: actix copies all that it gets, whether the client reads or not.
+/// How much of an answer is passed to actix at once. actix copies all that it gets, whether the client reads or not.
 const SLICE: usize = 16 * 1024;
 
 /// The body of an answer. Its request is in progress until all of it is written.
 pub struct Answer {
     body: BoxBody,
-    /// A piece of the body that actix did not get yet.
+    /// A piece of the body that was not passed to actix yet.
     piece: Bytes,
     _in_flight: Option<InFlight>,
 }

@@ -24,17 +24,17 @@ const ASSETS: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What is served here.
+/// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Operation::get("/docs/", "docs", "A page to read and try it")
+        Operation::get("/docs/", "docs", "A page that shows this document and can send requests")
             .answers_text("The page.", "text/html", text())
             .to(docs),
-        Operation::get("/docs/{file}", "docs_file", "What belongs to the page").to(file).undocumented(),
+        Operation::get("/docs/{file}", "docs_file", "A file of the page").to(file).undocumented(),
     ]
 }
 
-/// The page. Its links are relative, for a proxy may have put it under a path of its own.
+/// The page. Its links are relative, because a proxy may serve it under another path.
 async fn docs(_: Anyone, request: HttpRequest) -> HttpResponse {
     let (folder, document) =
         if request.path().ends_with('/') { ("", "../openapi.json") } else { ("docs/", "openapi.json") };

@@ -37,7 +37,7 @@ async fn write(wire: &mut Wire<UnixStream>, bytes: &[u8]) -> io::Result<usize> {
 }
 
 #[actix_rt::test]
-async fn who_is_silent_is_let_go_and_who_is_slow_is_told() {
+async fn silent_clients_are_disconnected_and_slow_heads_get_408() {
     let (mut wire, mut client) = pair();
     assert_eq!(read(&mut wire).await.unwrap(), b"", "the end");
     drop(wire);
@@ -77,7 +77,7 @@ async fn waits(wire: &mut Wire<UnixStream>) {
 }
 
 #[actix_rt::test]
-async fn what_comes_behind_a_request_waits_for_its_answer() {
+async fn bytes_after_a_request_wait_for_its_answer() {
     let (mut wire, mut client) = pair();
     let requests = ["GET /a HTTP/1.1\r\n\r\n", "POST /b H\r\nContent-Length: 2\r\n\r\n{}"];
     client.write_all(requests.concat().as_bytes()).unwrap();
@@ -96,7 +96,7 @@ async fn what_comes_behind_a_request_waits_for_its_answer() {
 }
 
 #[actix_rt::test]
-async fn actix_answers_one_after_another_and_refuses_the_rest() {
+async fn requests_are_answered_in_order_and_malformed_ones_refused() {
     let config = AppConfig::__priv_test_new(false, String::new(), ([127, 0, 0, 1], 1).into());
     let app = App::new().default_service(web::to(|body: Bytes| async move {
         HttpResponse::Ok().insert_header(("x-size", body.len())).body(vec![b'x'; 100_000])
@@ -140,7 +140,7 @@ async fn actix_answers_one_after_another_and_refuses_the_rest() {
 }
 
 #[actix_rt::test]
-async fn nothing_is_handed_on_behind_a_last_answer() {
+async fn nothing_is_passed_on_after_the_last_answer() {
     let (mut wire, mut client) = pair();
     let request = b"GET /a HTTP/1.1\r\n\r\n";
     client.write_all(&request.repeat(2)).unwrap();
@@ -172,7 +172,7 @@ async fn a_request_under_way_is_waited_for_and_its_answer_only_while_somebody_re
 }
 
 #[actix_rt::test]
-async fn who_is_let_go_while_idle_ends_and_while_busy_is_answered() {
+async fn an_idle_connection_closes_at_once_and_a_busy_one_after_its_answer() {
     let (mut wire, _client) = pair();
     wire.connection().ask_to_close();
     assert_eq!(read(&mut wire).await.unwrap(), b"");
@@ -191,7 +191,7 @@ async fn who_is_let_go_while_idle_ends_and_while_busy_is_answered() {
 }
 
 #[actix_rt::test]
-async fn a_body_is_handed_on_in_pieces() {
+async fn a_body_is_passed_on_in_pieces() {
     let (mut wire, mut client) = pair();
     let request = [b"POST /a H\r\nContent-Length: 60000\r\n\r\n".as_slice(), &vec![b'x'; 60_000]].concat();
     client.write_all(&request).unwrap();
