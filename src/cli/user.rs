@@ -168,7 +168,7 @@ fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(
             [name] => return Err(no_such_user(name)(Error::NotFound)),
             [..] => return Err(Failure::new(format!("users {} do not exist", unknown.join(", ")))),
         }
-        let count = service.accounts.count_active_but(&kept, &caller).await.map_err(|error| match error {
+        let count = service.accounts.count_active_except(&kept, &caller).await.map_err(|error| match error {
             Error::Conflict(why) => Failure::new(format!("{why} Name one after --all-but.")),
             other => other.into(),
         })?;
@@ -182,7 +182,7 @@ fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(
             confirm_or_yes(&what, "Deactivate them?", yes)?;
         }
         let bar = bar(Some(count), "deactivating", "users");
-        let done = service.accounts.deactivate_all_but(&kept, &caller, |more| bar.inc(more)).await;
+        let done = service.accounts.deactivate_all_except(&kept, &caller, |more| bar.inc(more)).await;
         bar.finish_and_clear();
         let deactivated = done.map_err(|error| {
             let so_far = number(bar.position(), "user");

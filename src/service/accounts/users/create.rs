@@ -8,10 +8,10 @@ use crate::domain::user::{NewUser, User};
 use crate::service::{Accounts, Caller, Error, Faults, Rights};
 use crate::store::StoreError;
 
-/// A user to be made, not yet checked.
+/// The input for a new user, not yet checked.
 #[derive(Clone, Debug)]
 pub struct UserDraft {
-    /// As asked for. Without a password the user cannot log in until one is set.
+    /// As requested. Without a password the user cannot log in until one is set.
     pub user: NewUser<Option<Password>>,
     /// Faults of fields that could not be parsed; they are reported with the others.
     pub unread: Faults,
@@ -24,15 +24,15 @@ impl From<NewUser<Option<Password>>> for UserDraft {
 }
 
 impl Accounts {
-    /// Makes a user.
+    /// Creates a user.
     ///
     /// # Errors
     /// [`Error::Invalid`] with all faults by field; [`Error::PermissionDenied`] when flags are granted that the
     /// caller may not grant.
     pub async fn create_user(&self, draft: UserDraft, caller: &Caller) -> Result<User, Error> {
         let UserDraft { user: draft, unread: mut faults } = draft;
-        let power = if draft.is_staff || draft.is_superuser { Rights::Superuser } else { Rights::Staff };
-        caller.require(power)?;
+        let needed = if draft.is_staff || draft.is_superuser { Rights::Superuser } else { Rights::Staff };
+        caller.require(needed)?;
         let username = if faults.on("username") { None } else { check::username(&draft.username, &mut faults) };
         if let Some(name) = username.clone()
             && self.database.run(move |store| store.user(&name)).await?.is_some()
