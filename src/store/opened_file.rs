@@ -70,7 +70,7 @@ impl OpenedFile {
 
     /// Whether the log must be moved into the file and emptied after this transaction.
     pub fn needs_checkpoint(&self, written: Written) -> bool {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rest = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let continues =
             |(last, at): (i32, Stopwatch)| last.wrapping_add(1) == written.transaction && at.elapsed() < IDLE_AFTER;
         rest.needs_checkpoint |= written.begins_log && !rest.ended.is_some_and(continues);
@@ -79,7 +79,7 @@ impl OpenedFile {
 
     /// Records that the log was emptied, after this transaction or a later one.
     pub fn checkpointed(&self, transaction: i32) {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rest = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         *rest = IdleState { needs_checkpoint: false, ended: Some((transaction, Stopwatch::start())) };
     }
 

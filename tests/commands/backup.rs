@@ -60,7 +60,7 @@ fn a_file_that_is_there_stays() {
     assert!(refused(&jeton, &["backup", &name]).contains("backup.db already exists"));
     assert_eq!(fs::read_to_string(&path).unwrap(), "yesterday's");
     assert!(refused(&jeton, &["backup", file_of(&database)]).contains("already exists"), "the database itself");
-    assert!(refused(&jeton, &["backup", "/nonexistent/backup.db"]).contains("cannot make /nonexistent/backup.db"));
+    assert!(refused(&jeton, &["backup", "/nonexistent/backup.db"]).contains("cannot create /nonexistent/backup.db"));
 }
 
 #[test]

@@ -185,7 +185,7 @@ on_both! {
             "line 6: username: root already exists with another e-mail address",
             "line 8: username: fine is in line 2 already",
             "line 9: there are 2 fields, not 6",
-            "line 10: username: there are blanks before or after it, which the login cuts off",
+            "line 10: username: there are blanks before or after it, which a login removes",
             "line 11: first_name: Ensure this field has no more than 150 characters.",
             "line 11: groups: Ensure this field has no more than 150 characters.",
             "line 11: password: the pbkdf2_sha256 hash is corrupt",
@@ -194,7 +194,7 @@ on_both! {
         let crlf = "username,email\r\na,\r\n\r\nb,b@\r\n\"c\r\n\",\r\nd,d@\r\n";
         assert_eq!(faults(&jeton, crlf), [
             "line 4: email: Enter a valid email address.",
-            "line 5: username: there are blanks before or after it, which the login cuts off",
+            "line 5: username: there are blanks before or after it, which a login removes",
             "line 7: email: Enter a valid email address.",
         ]);
         for (text, words) in [

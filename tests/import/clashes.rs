@@ -21,7 +21,7 @@ each_way! {
                 "clash: user ann with id 1: the id 1 is ivy's here",
                 "clash: user bea with id 2: the id 2 is cis's here",
                 "clash: user cis with id 3: the name cis has the id 2 here",
-                "error: nothing was imported: the 3 rows above clash with what is here",
+                "error: nothing was imported: the 3 rows above clash with existing data",
             ]);
             assert_eq!(everything(&target), before);
         }
@@ -119,7 +119,7 @@ on_both! {
         assert_eq!((output.status, lines), (1, vec![
             "clash: user both@example.com with id 1: another user in the source has the same name",
             "clash: user both@example.com with id 3: another user in the source has the same name",
-            "error: nothing was imported: the 2 rows above clash with what is here",
+            "error: nothing was imported: the 2 rows above clash with existing data",
         ]));
         assert_eq!(target.sql("select count(*) from users"), "0");
     }

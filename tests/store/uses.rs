@@ -30,7 +30,7 @@ fn record(test: &TestStore, uses: &[TokenUse]) {
     }
 }
 
-/// What is test of both tokens: `last_used_at`, `expires_at`.
+/// What is stored of both tokens: `last_used_at`, `expires_at`.
 fn stored(test: &TestStore) -> String {
     test.sql("select last_used_at, expires_at from tokens order by id").replace("+00", "")
 }

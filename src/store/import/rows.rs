@@ -54,7 +54,7 @@ impl ImportTarget<'_> {
 
     /// Creates users, and adds them to existing groups.
     pub fn insert_users(&mut self, rows: &[ImportedUser]) -> Result<(), StoreError> {
-        self.users_came |= !rows.is_empty();
+        self.has_new_users |= !rows.is_empty();
         self.insert_user_rows(rows)?;
         let groups = |row: &ImportedUser| row.user.groups.iter().map(|name| (row.id, name.clone())).collect::<Vec<_>>();
         self.insert_memberships(&rows.iter().flat_map(groups).collect::<Vec<_>>())
@@ -103,7 +103,7 @@ impl ImportTarget<'_> {
 
     /// Creates login tokens, all with the same scope.
     pub fn insert_tokens(&mut self, rows: &[ImportedToken], scope: &str) -> Result<(), StoreError> {
-        self.tokens_came |= !rows.is_empty();
+        self.has_new_tokens |= !rows.is_empty();
         match self.writer(rows.len()) {
             None => {}
             Some(Conn::Pg(pg)) => {
