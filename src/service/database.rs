@@ -74,9 +74,9 @@ impl Database {
         done.map_err(|panicked| Error::Store(StoreError::Failed(panicked.to_string())))?.map_err(E::into)
     }
 
-    /// Calls `batch` with the last id and a maximum number of rows until it finds no more rows. Calls `on_progress` with the
-    /// number of rows that each batch has changed. Returns their sum. Other transactions run in between, and finished
-    /// batches stay done.
+    /// Calls `batch` with the last id and a maximum number of rows until it finds no more rows. Calls `on_progress`
+    /// with the number of rows that each batch has changed. Returns their sum. Other transactions run in between, and
+    /// finished batches stay done.
     ///
     /// # Errors
     /// [`Error::Store`] when a batch keeps failing; earlier batches stay done.

@@ -60,8 +60,8 @@ impl Store {
         self.write_statement(|conn| record(conn, by, action, target, details, at))
     }
 
-    /// Entries, newest first. Counting stops at one more than `count_limit`, because counting more takes too long for turning
-    /// pages.
+    /// Entries, newest first. Counting stops at one more than `count_limit`, because counting more takes too long for
+    /// turning pages.
     pub fn list_audit(
         &self,
         filter: &Filter,

@@ -116,8 +116,8 @@ impl Store {
         })
     }
 
-    /// Gives a client a new secret. The old one stays valid until `grace_until`, or ends at once; one before that ends in
-    /// any case.
+    /// Gives a client a new secret. The old one stays valid until `grace_until`, or ends at once; one before that ends
+    /// in any case.
     pub fn rotate_client(
         &self,
         client_id: &str,

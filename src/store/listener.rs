@@ -124,9 +124,8 @@ impl Listener {
     /// The changes since the last call, up to now: every change that was committed before this call is included.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when a connection is gone, or the newest ones go to another server; changes may have been
-    /// missed then.
-    /// [`StoreError::Unusable`] when the heartbeat does not come back.
+    /// [`StoreError::Unavailable`] when a connection is gone, or the newest ones go to another server; changes may have
+    /// been missed then. [`StoreError::Unusable`] when the heartbeat does not come back.
     pub fn heartbeat(&mut self) -> Result<Vec<Change>, StoreError> {
         match self {
             Self::Postgres { listen_conn, notify_conn, name, heartbeats, store, url, server, servers } => {

@@ -10,7 +10,8 @@ use super::connection::Role;
 use super::sqlite_file;
 use crate::domain::time::Stopwatch;
 
-/// How long after its log was emptied the file counts as idle. It is assumed that nobody copies the file sooner after a write.
+/// How long after its log was emptied the file counts as idle. It is assumed that nobody copies the file sooner after a
+/// write.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 
 /// The SQLite file that the first connection opened. If it was replaced or removed, the data would be split: older
@@ -70,17 +71,17 @@ impl OpenedFile {
 
     /// Whether the log must be moved into the file and emptied after this transaction.
     pub fn needs_checkpoint(&self, written: Written) -> bool {
-        let mut rest = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let continues =
             |(last, at): (i32, Stopwatch)| last.wrapping_add(1) == written.transaction && at.elapsed() < IDLE_AFTER;
-        rest.needs_checkpoint |= written.begins_log && !rest.ended.is_some_and(continues);
-        rest.needs_checkpoint
+        idle.needs_checkpoint |= written.begins_log && !idle.ended.is_some_and(continues);
+        idle.needs_checkpoint
     }
 
     /// Records that the log was emptied, after this transaction or a later one.
     pub fn checkpointed(&self, transaction: i32) {
-        let mut rest = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        *rest = IdleState { needs_checkpoint: false, ended: Some((transaction, Stopwatch::start())) };
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        *idle = IdleState { needs_checkpoint: false, ended: Some((transaction, Stopwatch::start())) };
     }
 
     /// From now on no connection is opened, and none is used again.

@@ -68,7 +68,7 @@ impl Purge {
 pub struct Purged {
     /// How many rows were purged.
     pub rows: usize,
-    /// The end from which the next batch may search; `None`: the same as for this one.
+    /// The next batch may search from this end on; `None`: from where this batch began.
     pub end: Option<Timestamp>,
 }
 

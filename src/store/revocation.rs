@@ -24,7 +24,8 @@ pub struct Regenerate {
 }
 
 impl Store {
-    /// Ends a user's login tokens and stores a new one in their place, if the user has not changed since they were read.
+    /// Ends a user's login tokens and stores a new one in their place, if the user has not changed since they were
+    /// read.
     pub fn regenerate_token(
         &self,
         read: &User,
