@@ -46,7 +46,7 @@ struct State {
 }
 
 impl State {
-    /// Whether somebody had an answer within the last `span`.
+    /// Whether another connection got an answer within the last `span`.
     fn has_answered(&self, span: Duration) -> bool {
         self.answered.as_ref().is_some_and(|answered| answered.elapsed() < span)
     }
@@ -139,8 +139,8 @@ impl Breaker {
     }
 }
 
-/// Handles the pool's background errors, one for each attempt. They are logged at debug level, because whoever needs
-/// the connection reports the same error.
+/// Handles the pool's background errors, one for each attempt. They are logged at debug level, because the request that
+/// needs the connection reports the same error.
 #[derive(Debug)]
 pub struct LogErrors(pub Arc<Breaker>);
 

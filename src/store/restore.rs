@@ -103,7 +103,7 @@ impl Store {
 }
 
 /// Locks the database until the file is closed. SQLite locks bytes of every file that it has open, so a lock on the
-/// whole file succeeds only when nobody has. From here on this process must not open it by SQLite.
+/// whole file succeeds only if no process has it open. From here on this process must not open the file with SQLite.
 fn lock(path: &Path) -> Result<Option<File>, StoreError> {
     let file = match File::options().read(true).write(true).open(path) {
         Ok(file) => file,

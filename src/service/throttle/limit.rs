@@ -207,7 +207,7 @@ impl Limit {
         self.windows.len() * WINDOW_BYTES + self.failure_bytes
     }
 
-    /// Frees a tenth of the memory, when somebody has many addresses or tries many names.
+    /// Frees a tenth of the memory. The limit is reached when an attacker has many addresses or tries many names.
     fn evict_oldest(&mut self, now: Uptime) {
         self.sweep(now);
         let enough = self.max_bytes / 10 * 9;
