@@ -154,7 +154,7 @@ fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failu
 fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
         let kept = users_named(&all_but, &service, &caller).await?;
-        let count = service.accounts.count_active_but(&kept, &caller).await.map_err(|error| match error {
+        let count = service.accounts.count_active_except(&kept, &caller).await.map_err(|error| match error {
             Error::Conflict(why) => Failure::new(format!("{why} Name one after --all-but.")),
             other => other.into(),
         })?;
@@ -165,7 +165,7 @@ fn deactivate_many(all_but: Vec<String>, yes: bool, config: &Config) -> Result<(
             confirm_or_yes(&what, "Deactivate them?", yes)?;
         }
         let bar = bar(Some(count), "deactivating", "users");
-        let done = service.accounts.deactivate_all_but(&kept, &caller, |more| bar.inc(more)).await;
+        let done = service.accounts.deactivate_all_except(&kept, &caller, |more| bar.inc(more)).await;
         bar.finish_and_clear();
         let deactivated = done.map_err(|error| {
             let so_far = number(bar.position(), "user");

@@ -1,4 +1,4 @@
-//! The words of the audit log: who did what to whom, from where.
+//! The types of the audit log: who did what to whom, and from where.
 
 use std::net::IpAddr;
 
@@ -34,7 +34,7 @@ impl Actor {
 /// What was done. The names are part of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// A user was made.
+    /// A user was created.
     UserCreate,
     /// A user's fields were changed.
     UserUpdate,
@@ -42,28 +42,28 @@ pub enum Action {
     UserDelete,
     /// A user's password was set.
     UserPassword,
-    /// A token was made for a user by somebody.
+    /// A named token was created, or a login token by a command.
     TokenCreate,
     /// A token was revoked.
     TokenRevoke,
     /// A user's login tokens were replaced by a new one.
     TokenRegenerate,
-    /// A client was registered.
+    /// A client was created.
     ClientCreate,
     /// A client was deleted.
     ClientDelete,
     /// A client got a new secret.
     ClientRotate,
-    /// Wrong credentials of a client, the first of a network in a while.
+    /// Wrong client credentials: only the first of a network in a window is recorded.
     ClientFailed,
     /// Somebody logged in.
     Login,
-    /// Somebody was refused at the login.
+    /// A login was refused.
     LoginFailed,
 }
 
 impl Action {
-    /// All of them.
+    /// All actions.
     pub const ALL: [Self; 13] = [
         Self::UserCreate,
         Self::UserUpdate,
@@ -80,7 +80,7 @@ impl Action {
         Self::LoginFailed,
     ];
 
-    /// The word in the log.
+    /// The name in the log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -108,26 +108,26 @@ pub struct Entry {
     /// Entries are in the order of their ids.
     #[schema(example = 4711)]
     pub id: i64,
-    /// When.
+    /// When it was done.
     pub at: Timestamp,
-    /// Who.
+    /// Who did it.
     #[schema(example = "admin")]
     pub actor: String,
-    /// What: one of the words of the audit log.
+    /// What was done: one of the actions of the audit log.
     #[schema(example = "token.regenerate")]
     pub action: String,
-    /// To whom or what.
+    /// The user or client that it was done to.
     #[schema(example = "alice")]
     pub target: String,
-    /// From where.
+    /// The address that the request came from.
     #[schema(required, example = "192.0.2.7")]
     pub address: Option<String>,
-    /// More, by action; never a secret.
+    /// Details, which depend on the action; never a secret.
     #[schema(example = json!({"revoked": 1}))]
     pub details: Value,
 }
 
-/// Which entries are wanted; `None` for all.
+/// Selects entries; `None` matches all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// By exactly this actor.
@@ -136,10 +136,11 @@ pub struct Filter {
     pub action: Option<String>,
     /// Concerning exactly this target.
     pub target: Option<String>,
-    /// At this moment or later.
+    /// At this time or later.
     pub since: Option<Timestamp>,
-    /// Before this moment.
+    /// Before this time.
     pub until: Option<Timestamp>,
-    /// Older than the entry with this id: to go on where a page ended, whatever was written meanwhile.
+    /// Older than the entry with this id. So the next page begins where the last one ended, even if entries were
+    /// written meanwhile.
     pub before_id: Option<i64>,
 }

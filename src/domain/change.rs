@@ -2,16 +2,16 @@
 
 use super::token::TokenDigest;
 
-/// A change that may make a cached answer wrong. It carries ids only, because it travels in database notifications.
+/// A change that may make a cached answer wrong. It contains only ids, because it is sent in database notifications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A user, their groups, or any of their tokens.
     User(i64),
     /// A token was created. A node may have cached its key as unknown. Holds the first bytes of its digest.
     Created(u64),
-    /// Clients were made, rotated or deleted.
+    /// Clients were created, rotated or deleted.
     Clients,
-    /// Unknown: everything must be forgotten.
+    /// Anything may have changed: the whole cache must be cleared.
     Everything,
 }
 
@@ -23,7 +23,7 @@ impl Change {
     }
 }
 
-/// As the notification's payload: `user 7`, `created 00..ff` (16 hex digits), `clients`, `everything`.
+/// Parses the payload of a notification: `user 7`, `created 00..ff` (16 hex digits), `clients`, `everything`.
 impl std::str::FromStr for Change {
     type Err = ();
 

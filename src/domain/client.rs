@@ -1,4 +1,4 @@
-//! Clients: the services that may introspect. Their secrets are 256 random bits, so a fast digest guards them.
+//! Clients: the services that may introspect. Their secrets are 256 random bits, so a fast digest is enough.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::random;
 use super::time::Timestamp;
 
-/// The fewest characters of a secret that somebody chose.
+/// The minimum length of a secret that an operator chose, in characters.
 const MIN_SECRET_CHARS: usize = 32;
 
 /// A registered client as it is stored. Serialized it is the admin API's object.
@@ -26,7 +26,7 @@ pub struct Client {
     /// The digest of the secret before the last rotation, and the end of its grace period.
     #[serde(skip)]
     pub previous: Option<(SecretDigest, Timestamp)>,
-    /// When it was registered.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When its secret was last replaced.
     #[schema(required)]
@@ -52,21 +52,21 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// A secret, and the one before it with the end of its grace.
+    /// `previous`: the secret before the last rotation, and the end of its grace period.
     #[must_use]
     pub const fn new(current: SecretDigest, previous: Option<(SecretDigest, Timestamp)>) -> Self {
         Self { current, previous }
     }
 
-    /// Those of a client that does not exist: nothing matches them.
+    /// Secrets that nothing matches, for a client that does not exist.
     #[must_use]
     pub fn matching_nothing() -> Self {
         Self { current: SecretDigest::matching_nothing(), previous: None }
     }
 
-    /// Whether `presented` is good at this moment; takes the same time whatever it is.
+    /// Whether `presented` is valid at this time. Takes the same time for every secret.
     #[must_use]
-    pub fn match_at(&self, presented: &SecretDigest, now: Timestamp) -> bool {
+    pub fn matches_at(&self, presented: &SecretDigest, now: Timestamp) -> bool {
         let previous = self.previous.as_ref().filter(|(_, until)| now < *until);
         self.current.is(presented) | previous.is_some_and(|(digest, _)| digest.is(presented))
     }
@@ -83,7 +83,7 @@ impl Secrets {
 pub struct ClientSecret(String);
 
 impl ClientSecret {
-    /// 32 random bytes as 64 lower-case hex digits: nothing that a shell or a URL would touch.
+    /// 32 random bytes as 64 lower-case hex digits: they need no quoting in a shell or a URL.
     #[must_use]
     pub fn generate() -> Self {
         Self(hex::encode(random::bytes::<32>()))
@@ -114,7 +114,7 @@ impl ClientSecret {
         &self.0
     }
 
-    /// What is stored of it.
+    /// The digest that is stored.
     #[must_use]
     pub fn digest(&self) -> SecretDigest {
         SecretDigest(Sha512::digest(self.0.as_bytes()).into())
@@ -150,13 +150,13 @@ impl SecretDigest {
         Self([0; 64])
     }
 
-    /// Whether `presented` is the secret; takes the same time whatever it is.
+    /// Whether `presented` is the secret. Takes the same time for every secret.
     #[must_use]
     pub fn matches(&self, presented: &ClientSecret) -> bool {
         self.is(&presented.digest())
     }
 
-    /// Whether both are of the same secret; takes the same time whatever they are.
+    /// Whether both digests are equal. Takes the same time for all digests.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -170,7 +170,7 @@ impl fmt::Debug for SecretDigest {
 }
 
 /// Why `client_id` cannot be registered; `None` when it can. RFC 6749 appendix A.1 allows visible ASCII and blanks;
-/// blanks and `:` are left out here, for they break in shells and in HTTP Basic.
+/// blanks and `:` are not allowed here, because they cause trouble in shells and in HTTP Basic.
 #[must_use]
 pub fn client_id_fault(client_id: &str) -> Option<&'static str> {
     if client_id.is_empty() {
@@ -189,14 +189,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_goes_on_until_its_grace_ends() {
+    fn an_old_secret_is_valid_until_its_grace_ends() {
         let [old, new] = [(); 2].map(|()| ClientSecret::generate());
         let end = Timestamp::from_micros(1_000);
         let before = Timestamp::from_micros(999);
         let secrets = Secrets { current: new.digest(), previous: Some((old.digest(), end)) };
-        assert_eq!([before, end].map(|now| secrets.match_at(&old.digest(), now)), [true, false]);
-        assert_eq!([before, end].map(|now| secrets.match_at(&new.digest(), now)), [true, true]);
+        assert_eq!([before, end].map(|now| secrets.matches_at(&old.digest(), now)), [true, false]);
+        assert_eq!([before, end].map(|now| secrets.matches_at(&new.digest(), now)), [true, true]);
         assert!(secrets.matches_current(&new.digest()) && !secrets.matches_current(&old.digest()));
-        assert!(!secrets.match_at(&ClientSecret::generate().digest(), before));
+        assert!(!secrets.matches_at(&ClientSecret::generate().digest(), before));
     }
 }

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_host_keeps_what_is_its_own_and_what_is_everybodys() {
+    fn each_host_gets_its_own_values_and_the_shared_ones() {
         for (url, hosts) in [
             ("postgres://h/d", &["postgres://h/d"][..]),
             ("postgres://h", &["postgres://h"]),
@@ -55,7 +55,7 @@ mod tests {
             ("postgres://u@/d?host=a,b&port=1,2", &["postgres://u@/d?host=a&port=1", "postgres://u@/d?host=b&port=2"]),
             ("postgres://a,b/d?port=7", &["postgres://a/d?port=7", "postgres://b/d?port=7"]),
             ("postgres://a,b/d?hostaddr=1,2", &["postgres://a/d?hostaddr=1", "postgres://b/d?hostaddr=2"]),
-            // libpq says what is wrong with it.
+            // libpq reports the error.
             ("postgres://a,b/d?hostaddr=1,2,3", &["postgres://a,b/d?hostaddr=1,2,3"]),
             ("postgres://a,b/d?load_balance_hosts=random", &["postgres://a,b/d?load_balance_hosts=random"]),
         ] {

@@ -1,4 +1,4 @@
-//! What a libpq URI says about TLS, and whether it leads off this machine.
+//! Whether a libpq URI requires TLS, and whether it names another machine.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -7,10 +7,10 @@ use percent_encoding::percent_decode_str;
 
 use super::database_url::{DatabaseUrl, Parts};
 
-/// What needs TLS, whatever its value.
+/// Parameters that require TLS, whatever their value.
 const FILES: [&str; 5] = ["sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir"];
 
-/// What needs TLS with these values. `ssl` and `requiressl` are other ways to write `sslmode=require`.
+/// Parameters that require TLS with these values. `ssl` and `requiressl` are other ways to write `sslmode=require`.
 const DEMANDS: [(&str, &[&str]); 6] = [
     ("sslmode", &["require", "verify-ca", "verify-full"]),
     ("ssl", &["true"]),
@@ -26,7 +26,7 @@ impl DatabaseUrl {
     pub fn asks_for_tls(&self) -> Option<String> {
         let Self::Postgres(url) = self else { return None };
         let parameters = parameters(url);
-        if says_disable(&parameters) {
+        if disables_tls(&parameters) {
             return None;
         }
         let asks = |(name, value): &&(Cow<'_, str>, Cow<'_, str>)| {
@@ -36,21 +36,21 @@ impl DatabaseUrl {
         parameters.iter().find(asks).map(|(name, value)| format!("{name}={value}"))
     }
 
-    /// Whether it leads to another machine without stating that TLS is not wanted.
+    /// Whether it names another machine, and does not disable TLS.
     #[must_use]
     pub fn goes_over_the_network(&self) -> bool {
         let Self::Postgres(url) = self else { return false };
         let parameters = parameters(url);
-        let given = |wanted: &str| {
+        let value_of = |wanted: &str| {
             let found = parameters.iter().rfind(|(name, value)| name == wanted && !value.is_empty());
             found.map(|(_, value)| value.clone().into_owned())
         };
-        // A file of services may name any host.
-        let hosts = given("hostaddr").or_else(|| given("host")).unwrap_or_else(|| {
+        // The service file of libpq may name any host.
+        let hosts = value_of("hostaddr").or_else(|| value_of("host")).unwrap_or_else(|| {
             let hosts = Parts::of(after_scheme(url)).hosts;
             percent_decode_str(hosts).decode_utf8_lossy().into_owned()
         });
-        !says_disable(&parameters) && (given("service").is_some() || !hosts.split(',').all(is_here))
+        !disables_tls(&parameters) && (value_of("service").is_some() || !hosts.split(',').all(is_local))
     }
 }
 
@@ -65,13 +65,13 @@ fn parameters(url: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
     parameters.filter_map(|one| one.split_once('=')).map(|(name, value)| (decoded(name), decoded(value))).collect()
 }
 
-/// Of several the last counts.
-fn says_disable(parameters: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
+/// If there are several, the last one counts.
+fn disables_tls(parameters: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
     parameters.iter().rfind(|(name, _)| name == "sslmode").is_some_and(|(_, value)| value == "disable")
 }
 
 /// A socket's folder, or this machine by name or address.
-fn is_here(host: &str) -> bool {
+fn is_local(host: &str) -> bool {
     let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _port)) => address,
         None if host.matches(':').count() == 1 => host.split_once(':').map_or(host, |(name, _port)| name),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_tls_is_known_by_the_parameter() {
+    fn parameters_that_require_tls_are_recognised() {
         for parameter in [
             "sslmode=require",
             "sslmode=verify-ca",
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leaves_the_machine_is_told_from_what_stays() {
+    fn remote_hosts_are_told_apart_from_local_ones() {
         for there in [
             "postgres://db/d",
             "postgres://u:p@db.example.com:5432/d?sslmode=prefer",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
-/// Where everything is kept.
+/// The location of the database.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// A libpq connection URI, as it was given.
@@ -15,14 +15,15 @@ pub enum DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// Reads a URL. Nothing is opened or made.
+    /// Parses a URL. Nothing is opened or created.
     ///
     /// # Errors
-    /// A sentence that names what is wrong and what would be right, without the URL, which may hold a password.
+    /// A message that says what is wrong and what would be right. It does not contain the URL, which may hold a
+    /// password.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
             // libpq would read part of such a password as a host, a port or a name, and quote it in an error message.
-            return if Parts::of(rest).is_whole() {
+            return if Parts::of(rest).is_complete() {
                 Ok(Self::Postgres(text.to_owned()))
             } else {
                 Err("it is not of the form postgres://user:password@host:port/name?parameter=value; \
@@ -53,19 +54,19 @@ impl DatabaseUrl {
         matches!(self, Self::Postgres(_))
     }
 
-    /// Whether a password stands in it.
+    /// Whether it contains a password.
     #[must_use]
     pub fn has_password(&self) -> bool {
         matches!(self, Self::Postgres(url) if passwords_in(url).iter().any(|secret| !secret.is_empty()))
     }
 
-    /// Whether parameters stand at its end, so that another follows with `&`.
+    /// Whether it has parameters, so that another one must be appended with `&`.
     #[must_use]
     pub fn has_parameters(&self) -> bool {
         matches!(self, Self::Postgres(url) if url.contains('?'))
     }
 
-    /// `message` without the URL or its password, whichever a database library quotes.
+    /// Removes the URL and its password from a message, in case the database library quotes them.
     #[must_use]
     pub fn scrub(&self, message: &str) -> String {
         let Self::Postgres(url) = self else { return message.to_owned() };
@@ -100,7 +101,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// The places of a libpq URI where a password may stand: after the user, and in the parameters.
+/// All passwords in a libpq URI: after the user, and in the parameters.
 fn passwords_in(url: &str) -> Vec<&str> {
     let parts = Parts::of(url.split_once("://").map_or("", |(_, rest)| rest));
     let in_credentials = parts.credentials.split_once(':').map(|(_, password)| password);
@@ -114,7 +115,8 @@ fn passwords_in(url: &str) -> Vec<&str> {
     in_credentials.into_iter().chain(in_parameters).collect()
 }
 
-/// A libpq URI behind its scheme, cut as libpq cuts it (`conninfo_uri_parse_options` in `fe-connect.c`).
+/// The parts of a libpq URI after its scheme, split as libpq splits it (`conninfo_uri_parse_options` in
+/// `fe-connect.c`).
 pub(super) struct Parts<'a> {
     pub(super) credentials: &'a str,
     pub(super) hosts: &'a str,
@@ -131,7 +133,7 @@ impl<'a> Parts<'a> {
         Self { credentials, hosts, name, parameters }
     }
 
-    fn is_whole(&self) -> bool {
+    fn is_complete(&self) -> bool {
         // A colon inside the brackets of an IPv6 address begins no port.
         let port =
             |host: &str| host.rsplit(']').next().and_then(|rest| rest.split_once(':')).map(|(_, port)| port.to_owned());
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_would_be_cut_apart_is_refused() {
+    fn a_password_that_would_be_split_is_refused() {
         for text in [
             "postgres://u:a@hunter22@h/d",
             "postgres://u:hunter/22@h/d",

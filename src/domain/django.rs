@@ -1,9 +1,9 @@
-//! What comes over from Django: rows of its tables as values, and how its databases write dates and flags.
+//! Values imported from Django: rows of its tables, and parsers for dates and flags as its databases write them.
 
 use super::time::Timestamp;
 use super::token::{Token, TokenDigest};
 
-/// The table that tokens come from.
+/// The table of an imported token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenTable {
     /// Django REST framework's, with keys in the clear.
@@ -17,9 +17,9 @@ pub enum TokenTable {
 pub enum DjangoKey {
     /// The key itself.
     Clear(Token),
-    /// Our digest of it, which is the first half of Knox's.
+    /// jeton's digest of the key, which is the first half of Knox's.
     Digest(TokenDigest),
-    /// A digest by which no key can be found: of another algorithm, or of a Knox before 5.0.
+    /// A digest that jeton cannot compute from a key: of another algorithm, or of a Knox before 5.0.
     Foreign,
 }
 
@@ -38,23 +38,23 @@ impl DjangoKey {
 /// A row of a token table.
 #[derive(Clone, Debug)]
 pub struct DjangoToken {
-    /// Whose.
+    /// The token's user.
     pub user_id: i64,
-    /// The row's own key in its table, by which the next ones are found.
+    /// The primary key of the row, after which the next rows are read.
     pub row: String,
     /// The key or its digest.
     pub key: DjangoKey,
     /// The key's first characters.
     pub hint: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Knox's digest, SHA-512 in lower-case hex, as ours, which is its first half; `None` when it is of another kind.
-/// Knox before 5.0 digested the bytes that the key's hex digits stand for, some with a salt; it kept eight characters of
-/// the key beside the digest, later ones keep fifteen.
+/// Converts Knox's digest, SHA-512 in lower-case hex, to jeton's, which is its first half; `None` for another kind of
+/// digest. Knox before 5.0 digested the bytes that the key's hex digits encode, some with a salt. It stored eight
+/// characters of the key beside the digest; later versions store fifteen.
 #[must_use]
 pub fn knox_digest(text: &str, first_characters: &str) -> Option<TokenDigest> {
     const OLD_KEY_CHARS: usize = 8;
@@ -63,7 +63,7 @@ pub fn knox_digest(text: &str, first_characters: &str) -> Option<TokenDigest> {
     (first_characters.chars().count() != OLD_KEY_CHARS).then(|| TokenDigest::from_bytes(&bytes[..32]))?
 }
 
-/// A moment as SQLite (text, as Django writes it) or PostgreSQL (ISO style) shows it; without a zone it is UTC.
+/// Parses a time as SQLite (text, as Django writes it) or PostgreSQL (ISO style) returns it. Without a zone it is UTC.
 #[must_use]
 pub fn moment(text: &str) -> Option<Timestamp> {
     let Some((date, rest)) = text.split_at_checked(10).filter(|(_, rest)| !rest.is_empty()) else {
@@ -81,7 +81,7 @@ pub fn moment(text: &str) -> Option<Timestamp> {
     Timestamp::parse(&format!("{date}T{time}{seconds}{zone}"))
 }
 
-/// A flag as SQLite (`1`) or PostgreSQL (`true`) shows it.
+/// Parses a flag as SQLite (`1`) or PostgreSQL (`true`) returns it.
 #[must_use]
 pub fn flag(text: &str) -> Option<bool> {
     match text {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn knoxs_digests_are_ours_cut() {
+    fn our_digest_is_the_first_half_of_knoxs() {
         let key = Token::parse("8f86adbf", None).unwrap();
         let whole = "92ca4fd1cd2ff2e15a0a3fa1d8f5ef42e7c4bdab81ba8b5ee3ed14b5ef1e92e0";
         assert!(knox_digest(whole, "8f86adbfd5c7869").is_none(), "of another algorithm");

@@ -1,11 +1,11 @@
-//! Lengths of time as settings, queries and commands write them.
+//! Durations as settings, queries and commands write them.
 
 use std::time::Duration;
 
 /// Reads `500ms`, `10s`, `15m`, `10h`, `30d` or `0`.
 ///
 /// # Errors
-/// A sentence that says what is expected.
+/// A message that says what is expected.
 pub fn parse(text: &str) -> Result<Duration, String> {
     let expected = || "write a number and a unit: 500ms, 10s, 15m, 10h or 30d".to_owned();
     if text == "0" {
@@ -26,7 +26,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     millis.map(Duration::from_millis).ok_or_else(|| "it is at most 36500d".into())
 }
 
-/// Reads how long something is to live: whole seconds, or what [`parse`] reads, but greater than zero.
+/// Parses a lifetime: whole seconds, or what [`parse`] accepts, but greater than zero.
 ///
 /// # Errors
 /// As [`parse`].
@@ -36,7 +36,7 @@ pub fn lifetime(text: &str) -> Result<Duration, String> {
     if span.is_zero() { Err("it must be greater than zero".into()) } else { Ok(span) }
 }
 
-/// Writes what [`parse`] reads, in the largest unit that says it whole.
+/// Formats a duration for [`parse`], in the largest unit that needs no fraction.
 #[must_use]
 pub fn text(span: Duration) -> String {
     let millis = span.as_millis();
@@ -46,7 +46,7 @@ pub fn text(span: Duration) -> String {
     format!("{}{name}", millis / unit)
 }
 
-/// A hundred years: sums with a moment stay within what both databases can write.
+/// A hundred years, so that a time plus a duration stays within the range of both databases.
 const MAX_MILLIS: u64 = 36_500 * 86_400_000;
 
 #[cfg(test)]

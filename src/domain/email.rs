@@ -27,7 +27,7 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is fixed")
 }
 
-/// Why `email` is no address, in Django's words; `None` when it is one.
+/// Django's message for an invalid address; `None` when `email` is valid.
 #[must_use]
 pub fn email_fault(email: &str) -> Option<&'static str> {
     let good = email.len() <= 320

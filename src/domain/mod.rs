@@ -1,6 +1,6 @@
 //! The domain types: pure values, no input or output.
 //!
-//! Nothing here knows of HTTP, SQL or the environment. Secrets are types of their own whose `Debug` hides them.
+//! Nothing here knows of HTTP, SQL or the environment. Secrets have their own types, whose `Debug` hides them.
 
 pub mod audit;
 pub mod change;

@@ -8,12 +8,12 @@ use std::time::Duration;
 /// How long after a login a network counts as known for that user.
 pub const KNOWN_FOR: Duration = Duration::from_hours(30 * 24);
 
-/// One IPv4 address, one IPv6 /64, or whoever comes without an address.
+/// One IPv4 address, one IPv6 /64, or all requests without an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
     /// Over a Unix socket, or by a command.
     Local,
-    /// A client's address; of IPv6 the first half, the rest is zero.
+    /// A client's address. Of an IPv6 address only the first half; the rest is zero.
     Of(IpAddr),
 }
 

@@ -1,11 +1,11 @@
-//! Pages of long lists, as DRF's `PageNumberPagination` cuts them.
+//! Pages of long lists, numbered as by DRF's `PageNumberPagination`.
 
-/// The page size when none is asked for.
+/// The page size when none is requested.
 pub const DEFAULT_PAGE_SIZE: u32 = 100;
-/// The largest page; a larger wish is cut to it.
+/// The largest page size. A larger one is reduced to it.
 pub const MAX_PAGE_SIZE: u32 = 500;
 
-/// Which page of a list is wanted.
+/// The requested page of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct PageRequest {
     /// From 1.
@@ -26,11 +26,11 @@ impl PageRequest {
 /// before the offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// From the last row on, backwards.
+    /// Whether rows are read backwards, from the last one.
     pub is_backward: bool,
-    /// How many rows are passed over.
+    /// How many rows are skipped.
     pub offset: i64,
-    /// How many are read then.
+    /// How many rows are read after that.
     pub limit: i64,
 }
 
@@ -43,13 +43,13 @@ impl PageRequest {
         if after < before {
             Window { is_backward: true, offset: after.max(0), limit: size.min(count - before).max(0) }
         } else {
-            self.from_the_front()
+            self.forward_window()
         }
     }
 
-    /// The window of this page in a list whose length nobody knows.
+    /// The window of this page in a list of unknown length.
     #[must_use]
-    pub const fn from_the_front(self) -> Window {
+    pub const fn forward_window(self) -> Window {
         Window { is_backward: false, offset: self.offset(), limit: self.size as i64 }
     }
 }
@@ -57,7 +57,7 @@ impl PageRequest {
 /// One page and the length of the whole list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// All rows there are.
+    /// The number of all rows.
     pub count: i64,
     /// The rows of this page.
     pub results: Vec<T>,

@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 
 use super::profile::{Profile, ProfileField};
 
-/// What of the user a new password must not resemble
-/// (`DEFAULT_USER_ATTRIBUTES` in `django/contrib/auth/password_validation.py`).
+/// The user's fields that a new password must not resemble (`DEFAULT_USER_ATTRIBUTES` in
+/// `django/contrib/auth/password_validation.py`).
 pub struct Attributes<'a> {
     /// The login name.
     pub username: &'a str,
@@ -21,7 +21,7 @@ pub fn faults(password: &str, user: &Attributes<'_>) -> Vec<String> {
     if password.contains('\0') {
         return vec!["Null characters are not allowed.".into()];
     }
-    // The names are those of Django's `User` model; only the first that matches is told.
+    // The names are those of Django's `User` model. Only the first match is reported.
     let profile = ProfileField::COMPARED_WITH_PASSWORDS;
     let profile = profile.map(|(field, name)| (name, user.profile.get(field).as_str()));
     let mut attributes = std::iter::once(("username", user.username)).chain(profile);
@@ -51,7 +51,7 @@ pub fn faults(password: &str, user: &Attributes<'_>) -> Vec<String> {
 /// Whether `value` or a word of it has too many characters in common with the password's.
 fn resembles(password: &[char], value: &str) -> bool {
     let value = value.to_lowercase();
-    // Python's `\W`, but for vowel signs and circled letters, which Rust counts as letters.
+    // Python's `\W`, except for vowel signs and circled letters, which Rust counts as letters.
     let gap = |c: char| !c.is_alphanumeric() && c != '_';
     if password.is_empty() {
         // Python's split leaves an empty word beside a gap at either end, and "" resembles "".
@@ -81,7 +81,7 @@ fn shared(a: &[char], b: &[char]) -> usize {
     a.iter().filter(in_b).count()
 }
 
-/// Binary search in the text of the list, which is sorted by bytes, so that nothing is built.
+/// Searches the sorted text of the list directly, so that no set must be built.
 fn is_common(password: &str) -> bool {
     let lower = password.to_lowercase();
     // Python's `strip` takes the four ASCII separators for blanks; Rust's `trim` does not.
@@ -106,7 +106,7 @@ fn is_digit(c: char) -> bool {
     DIGITS.partition_point(|&bound| bound <= u32::from(c)) % 2 == 1
 }
 
-/// Where the decimals and digits of Unicode 16 begin, end, begin, end...
+/// The ranges of decimals and digits in Unicode 16: first, end, first, end and so on.
 const DIGITS: [u32; 180] = [
     0x30, 0x3a, 0xb2, 0xb4, 0xb9, 0xba, 0x660, 0x66a, 0x6f0, 0x6fa, 0x7c0, 0x7ca, 0x966, 0x970, 0x9e6, 0x9f0, 0xa66,
     0xa70, 0xae6, 0xaf0, 0xb66, 0xb70, 0xbe6, 0xbf0, 0xc66, 0xc70, 0xce6, 0xcf0, 0xd66, 0xd70, 0xde6, 0xdf0, 0xe50,
@@ -128,7 +128,7 @@ const DIGITS: [u32; 180] = [
 mod tests {
     use super::*;
 
-    fn said_of_alice(password: &str) -> Vec<String> {
+    fn faults_for_alice(password: &str) -> Vec<String> {
         let profile = Profile {
             first_name: "Nadège".into(),
             last_name: "O'Connor-Smith Jr.".into(),
@@ -173,15 +173,15 @@ usc:alice";
             let (expected, passwords) = line.split_once(':').unwrap();
             let expected: Vec<_> = expected.chars().map(words).collect();
             for password in passwords.split('|') {
-                assert_eq!(said_of_alice(password), expected, "{password:?}");
+                assert_eq!(faults_for_alice(password), expected, "{password:?}");
             }
         }
     }
 
     #[test]
     fn bounds_of_our_own() {
-        assert!(said_of_alice(&"é".repeat(2048)).is_empty());
-        assert_eq!(said_of_alice(&"1".repeat(4097)), [words('b'), words('n')]);
-        assert_eq!(said_of_alice("alice\0"), [words('0')]);
+        assert!(faults_for_alice(&"é".repeat(2048)).is_empty());
+        assert_eq!(faults_for_alice(&"1".repeat(4097)), [words('b'), words('n')]);
+        assert_eq!(faults_for_alice("alice\0"), [words('0')]);
     }
 }

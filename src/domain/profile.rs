@@ -1,5 +1,5 @@
-//! A user's profile: texts besides the username and rights, each of which may be empty. This is the only list of them.
-//! The API, the console, imports, the audit log and OpenAPI use [`ProfileField::ALL`]; the columns are in
+//! A user's profile: all texts of a user except the username, each of which may be empty. This is the only list of
+//! these fields. The API, the console, imports, the audit log and OpenAPI use [`ProfileField::ALL`]; the columns are in
 //! `store/schema.rs` and `store/users/row.rs`.
 
 use std::convert::Infallible;
@@ -26,13 +26,13 @@ pub enum ProfileField {
 }
 
 impl ProfileField {
-    /// All of them, in the API's order.
+    /// All fields, in the API's order.
     pub const ALL: [Self; 3] = [Self::Email, Self::FirstName, Self::LastName];
 
-    /// Those that users may change themselves, where `JETON_PROFILE_FIELDS` names them.
+    /// The fields that `JETON_PROFILE_FIELDS` may let users change themselves.
     pub const OWN: [Self; 2] = [Self::FirstName, Self::LastName];
 
-    /// Those that a password must not resemble, in the order in which Django compares them, and Django's names for them
+    /// The fields that a password must not resemble, in Django's order, with Django's names for them
     /// (`DEFAULT_USER_ATTRIBUTES` in `django/contrib/auth/password_validation.py`).
     pub const COMPARED_WITH_PASSWORDS: [(Self, &str); 3] =
         [(Self::FirstName, "first name"), (Self::LastName, "last name"), (Self::Email, "email address")];
@@ -47,7 +47,7 @@ impl ProfileField {
         }
     }
 
-    /// Its name for people.
+    /// The label that people see.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl ProfileField {
         }
     }
 
-    /// What may be in it.
+    /// A description for the API documentation.
     #[must_use]
     pub const fn description(self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl ProfileField {
         }
     }
 
-    /// What is in it, for example.
+    /// An example value.
     #[must_use]
     pub const fn example(self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ impl ProfileField {
         }
     }
 
-    /// How long it may be, in characters.
+    /// The maximum length, in characters.
     #[must_use]
     pub const fn max_chars(self) -> usize {
         match self {
@@ -85,7 +85,7 @@ impl ProfileField {
         }
     }
 
-    /// What is wrong with a new text, in Django's words.
+    /// Django's messages for an invalid value.
     #[must_use]
     pub fn faults(self, text: &str) -> Vec<String> {
         match self {
@@ -96,7 +96,7 @@ impl ProfileField {
     }
 }
 
-/// What is wrong with a person's name or a group's, in Django's words.
+/// Django's messages for an invalid name of a person or group.
 #[must_use]
 pub fn name_faults(text: &str) -> Vec<String> {
     let mut faults = Vec::new();
@@ -109,7 +109,7 @@ pub fn name_faults(text: &str) -> Vec<String> {
     faults
 }
 
-/// Something for each field: the texts themselves ([`Profile`]), or those that are to be changed ([`ProfilePatch`]).
+/// One value for each field: the texts ([`Profile`]), or the texts to change ([`ProfilePatch`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ProfileOf<T> {
     /// May be empty.
@@ -127,16 +127,16 @@ pub type Profile = ProfileOf<String>;
 pub type ProfilePatch = ProfileOf<Option<String>>;
 
 impl<T> ProfileOf<T> {
-    /// Asks `value` for each field.
+    /// Calls `value` for each field.
     pub fn from_fn(mut value: impl FnMut(ProfileField) -> T) -> Self {
         let Ok(profile) = Self::try_from_fn(|field| Ok::<T, Infallible>(value(field)));
         profile
     }
 
-    /// Asks `value` for each field, in the order of [`ProfileField::ALL`].
+    /// Calls `value` for each field, in the order of [`ProfileField::ALL`].
     ///
     /// # Errors
-    /// The first of `value`.
+    /// The first error of `value`.
     pub fn try_from_fn<E>(mut value: impl FnMut(ProfileField) -> Result<T, E>) -> Result<Self, E> {
         Ok(Self {
             email: value(ProfileField::Email)?,
@@ -145,7 +145,7 @@ impl<T> ProfileOf<T> {
         })
     }
 
-    /// What there is for this field.
+    /// The value of this field.
     pub const fn get(&self, field: ProfileField) -> &T {
         match field {
             ProfileField::Email => &self.email,

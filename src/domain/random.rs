@@ -3,7 +3,7 @@
 /// `N` random bytes.
 ///
 /// # Panics
-/// When the operating system has none to give: there is no safe way to go on without.
+/// When the operating system provides none: there is no safe way to continue.
 #[must_use]
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

@@ -1,4 +1,4 @@
-//! Limits in DRF's form: `10/min`.
+//! Rates in DRF's form: `10/min`.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ impl Rate {
     /// (`rest_framework/throttling.py`).
     ///
     /// # Errors
-    /// A sentence that says what is expected.
+    /// A message that says what is expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let expected = || format!("`{text}` is not a limit; write for example 10/min, 100/hour or none");
         let (count, period) = text.split_once('/').ok_or_else(expected)?;

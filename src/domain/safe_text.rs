@@ -1,4 +1,4 @@
-//! Makes text from others safe to show in a terminal or in a line of the log.
+//! Makes untrusted text safe to show in a terminal or in a line of the log.
 
 /// Shown in place of text that may contain a key.
 pub const HIDDEN: &str = "[hidden]";
@@ -6,7 +6,7 @@ pub const HIDDEN: &str = "[hidden]";
 /// Keys, digests and client secrets contain a run of letters and digits as long as this; words and UUIDs do not.
 const KEY_LENGTH: usize = 20;
 
-/// The minimum length of a client secret that somebody chose.
+/// The minimum length of a client secret that an operator chose.
 const SECRET_LENGTH: usize = 32;
 
 /// Whether the character changes the direction of writing, breaks a line, or is invisible.
@@ -53,7 +53,7 @@ pub fn path_without_keys(path: &str) -> String {
     segments.join("/")
 }
 
-/// Replaces a client id that no client has if it may be a key or a secret in the wrong field.
+/// Replaces an unknown client id if it may be a key or a secret in the wrong field.
 pub fn name_without_keys(name: &str) -> &str {
     if may_be_key(name) || name.chars().count() >= SECRET_LENGTH { HIDDEN } else { name }
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_moves_the_cursor_is_written_out() {
+    fn control_characters_are_escaped() {
         assert_eq!(visible("a\u{1b}[2J\nb\u{202e}c\u{85}é"), "a\\u{1b}[2J\\nb\\u{202e}c\\u{85}é");
     }
 

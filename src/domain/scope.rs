@@ -6,13 +6,13 @@ pub const ADMIN: &str = "jeton:admin";
 /// The prefix of scopes that jeton itself interprets. Only staff may grant them.
 const RESERVED: &str = "jeton:";
 
-/// The longest list of scopes, in characters. It is sent back in headers, so it is kept short.
+/// The longest list of scopes, in characters. The limit is low because the list is sent back in headers.
 pub const MAX_CHARS: usize = 1000;
 
 /// Normalises scopes: single blanks between them, each scope once, in the order given.
 ///
 /// # Errors
-/// When it is too long, or a character stands in it that RFC 6749 does not allow in a scope token.
+/// When the text is too long, or has a character that RFC 6749 does not allow in a scope.
 pub fn normalise(text: &str) -> Result<String, &'static str> {
     if text.chars().count() > MAX_CHARS {
         return Err("Ensure this field has no more than 1000 characters.");
@@ -30,12 +30,12 @@ pub fn normalise(text: &str) -> Result<String, &'static str> {
     Ok(scopes.join(" "))
 }
 
-/// One scope after the other.
+/// Iterates over the scopes.
 pub fn each(scopes: &str) -> impl Iterator<Item = &str> {
     scopes.split(' ').filter(|scope| !scope.is_empty())
 }
 
-/// Whether `wanted` is one of the scopes. Case counts.
+/// Whether `wanted` is one of the scopes, with regard to case.
 #[must_use]
 pub fn has(scopes: &str, wanted: &str) -> bool {
     each(scopes).any(|scope| scope == wanted)
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_has_one_form_and_an_end() {
+    fn lists_are_normalised_and_bounded() {
         assert_eq!(normalise("  b a  b ").as_deref(), Ok("b a"));
         assert_eq!(normalise("").as_deref(), Ok(""));
         assert!(normalise("a\"").is_err() && normalise("a\tb").is_err() && normalise("é").is_err());
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_is_one_as_a_whole() {
+    fn scopes_are_compared_as_a_whole() {
         assert!(has("a jeton:admin b", ADMIN) && has(ADMIN, ADMIN));
         assert!(!has("jeton:administrator xjeton:admin JETON:ADMIN jeton: admin", ADMIN) && !has("", ""));
         assert!(is_reserved(ADMIN) && is_reserved("jeton:") && !is_reserved("jeton") && !is_reserved("xjeton:admin"));

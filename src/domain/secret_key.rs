@@ -18,7 +18,7 @@ impl SecretKey {
     /// From 64 hex digits.
     ///
     /// # Errors
-    /// A sentence that does not repeat the text.
+    /// A message that does not contain the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut key = [0; 32];
         hex::decode_to_slice(text.trim(), &mut key)
@@ -26,7 +26,7 @@ impl SecretKey {
         Ok(Self(key))
     }
 
-    /// The 64 hex digits, for the file that keeps it.
+    /// The 64 hex digits, for the key file.
     #[must_use]
     pub fn to_hex(&self) -> String {
         hex::encode(self.0)

@@ -1,4 +1,4 @@
-//! Sessions of the console: what the browser holds, what is stored of it, and how long they last.
+//! Sessions of the console: the key in the browser, its stored digest, and how long a session lasts.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,15 +13,15 @@ pub const SESSION_IDLE: Duration = Duration::from_mins(30);
 /// A session ends at this age, even if it is in use.
 pub const SESSION_MAX: Duration = Duration::from_hours(12);
 
-/// How many random bytes tell the forms of one session apart.
+/// The length of the random number of a form, in bytes.
 const FORM_NUMBER: usize = 16;
 
-/// What the cookie holds: 256 random bits. Never stored, never logged.
+/// The session key in the cookie: 256 random bits. Never stored, never logged.
 #[derive(Clone)]
 pub struct SessionKey([u8; 32]);
 
 impl SessionKey {
-    /// A new one.
+    /// A new random key.
     #[must_use]
     pub fn generate() -> Self {
         Self(random::bytes())
@@ -41,7 +41,7 @@ impl SessionKey {
         hex::encode(self.0)
     }
 
-    /// What is stored of it, and what it is found by.
+    /// The digest that is stored, and by which the session is found.
     #[must_use]
     pub fn digest(&self) -> SessionDigest {
         SessionDigest(self.derived(b""))
@@ -59,7 +59,7 @@ impl SessionKey {
         format!("{}{}", hex::encode(number), hex::encode(proof))
     }
 
-    /// Whether `form_token` was made for this session. Takes the same time for all tokens of the right length.
+    /// Whether `form_token` belongs to this session. Takes the same time for all tokens of the right length.
     #[must_use]
     pub fn made(&self, form_token: &str) -> bool {
         let mut number = [0; FORM_NUMBER];
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_known_by_its_token_and_its_place() {
+    fn a_form_is_identified_by_its_token_and_path() {
         let (ours, others) = (SessionKey::generate(), SessionKey::generate());
         let token = ours.form_token();
         assert_eq!(ours.form("/a", &token), ours.form("/a", &token));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_survives_its_cookie_and_nothing_else_is_one() {
+    fn a_key_can_be_parsed_from_its_cookie_and_nothing_else_can() {
         let key = SessionKey::generate();
         assert_eq!(SessionKey::parse(&key.expose()).unwrap().0, key.0);
         for wrong in ["", "00", &"g".repeat(64), &"0".repeat(63), &"0".repeat(66)] {

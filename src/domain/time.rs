@@ -1,4 +1,4 @@
-//! Moments and the clock that gives them. The only file that reads the real clock.
+//! Times and clocks. The only file that reads the real clock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use serde::{Serialize, Serializer};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A moment in UTC, in whole microseconds: what both databases can keep.
+/// A time in UTC, in whole microseconds, which both databases can store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Later than everything.
+    /// Later than every other time.
     pub const NEVER: Self = Self(i64::MAX);
 
     /// From microseconds since 1970-01-01T00:00:00Z.
@@ -24,7 +24,7 @@ impl Timestamp {
         Self(micros)
     }
 
-    /// From RFC 3339 text (`2026-11-23T08:00:00Z`), or a date, which is its first moment in UTC.
+    /// From RFC 3339 text (`2026-11-23T08:00:00Z`), or a date, which means its beginning in UTC.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let moment =
@@ -32,11 +32,11 @@ impl Timestamp {
                 let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
                 Some(date.and_hms_opt(0, 0, 0)?.and_utc())
             })?;
-        // What both databases can write.
+        // The range that both databases can store.
         (0..=9999).contains(&moment.year()).then(|| Self(moment.timestamp_micros()))
     }
 
-    /// From a database's zoneless value, which is UTC here by rule.
+    /// From a database value without a zone, which is always UTC here.
     #[must_use]
     pub fn from_naive(naive: NaiveDateTime) -> Self {
         Self(naive.and_utc().timestamp_micros())
@@ -60,14 +60,14 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// This moment and `span` more; stays at the last representable moment rather than wrap.
+    /// The time `span` later, but at most the last representable time.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(micros).min(DateTime::<Utc>::MAX_UTC.timestamp_micros()))
     }
 
-    /// This moment less `span`; stays at the first moment that both databases can write.
+    /// The time `span` earlier, but at least the first time that both databases can store.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
@@ -80,20 +80,20 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// How far two moments are from each other, whichever is the earlier.
+    /// The absolute difference of two times.
     #[must_use]
     pub const fn distance(self, other: Self) -> Duration {
         Duration::from_micros(self.0.abs_diff(other.0))
     }
 
-    /// The latest time that is believed when it is read back. A later one was written by a wrong clock and is replaced.
-    /// A clock that is some hours behind another one does not move times back.
+    /// The latest stored time that is plausible by this clock. A later one was written by a wrong clock, and is
+    /// replaced. The margin of a day prevents a clock that is some hours behind from moving times back.
     #[must_use]
     pub fn latest_plausible(self) -> Self {
         self.after(Duration::from_hours(24))
     }
 
-    /// As HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    /// As in HTTP headers: `Sun, 06 Nov 1994 08:49:37 GMT`.
     #[must_use]
     pub fn http_date(self) -> String {
         self.datetime().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
@@ -134,7 +134,7 @@ impl PartialSchema for Timestamp {
 
 impl ToSchema for Timestamp {}
 
-/// Where the time comes from: the machine, or a test that moves it by hand.
+/// The source of the time: the machine, or a test that sets it.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The machine's clock.
@@ -143,7 +143,7 @@ pub enum Clock {
     Fixed(FixedClock),
 }
 
-/// A clock for tests: the time that passes for all machines of a test, and by how many microseconds this machine's
+/// A clock for tests: the true time, which all machines of a test share, and by how many microseconds this machine's
 /// clock is ahead of it.
 #[derive(Clone, Debug)]
 pub struct FixedClock {
@@ -190,7 +190,7 @@ impl Clock {
         }
     }
 
-    /// The time of another machine whose clock said `theirs`; in a test, the time that has passed.
+    /// The time of another machine whose clock read `theirs`; in a test, the true time.
     #[must_use]
     pub fn remote_time(&self, theirs: Timestamp) -> Timestamp {
         match self {
@@ -199,14 +199,14 @@ impl Clock {
         }
     }
 
-    /// Lets time pass on the machines of a test; the machine's own stays.
+    /// Advances the true time of a test. Does nothing to the machine's clock.
     pub fn advance(&self, span: Duration) {
         if let Self::Fixed(clock) = self {
             clock.passed.fetch_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
         }
     }
 
-    /// The clock of another machine, for which the same time passes.
+    /// The clock of another machine, with the same true time.
     #[must_use]
     pub fn another(&self) -> Self {
         match self {
@@ -215,7 +215,8 @@ impl Clock {
         }
     }
 
-    /// Sets a test's clock so many seconds ahead of the time that passes, or behind it; the machine's own stays.
+    /// Sets a test's clock this many seconds ahead of the true time, or behind it if negative. Does nothing to the
+    /// machine's clock.
     pub fn set_ahead(&self, seconds: i64) {
         if let Self::Fixed(clock) = self {
             clock.ahead.store(seconds.saturating_mul(1_000_000), Ordering::SeqCst);
@@ -224,12 +225,12 @@ impl Clock {
 }
 
 /// The time since the machine was started, in nanoseconds, including the time it was suspended; it never jumps.
-/// `std::time::Instant` does not count suspended time, so a cache would still count as fresh after a night's sleep.
+/// `std::time::Instant` does not count suspended time, so after a long suspension a cache would still count as fresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Uptime(u64);
 
 impl Uptime {
-    /// The moment it is.
+    /// The current uptime.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one reader of the real clock")]
     pub fn now() -> Self {
@@ -250,7 +251,7 @@ impl Uptime {
         self.0
     }
 
-    /// This moment and `span` more.
+    /// The uptime `span` later.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))

@@ -8,7 +8,7 @@ use crate::domain::scope;
 use crate::domain::token::TokenKind;
 use crate::domain::user::User;
 
-/// What somebody is allowed to do.
+/// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rights {
     /// Their own account and tokens.

@@ -74,9 +74,9 @@ impl Database {
         done.map_err(|panicked| Error::Store(StoreError::Failed(panicked.to_string())))?.map_err(E::into)
     }
 
-    /// Calls `batch` with the last id and a maximum number of rows until it finds no more rows. Calls `on_progress` with the
-    /// number of rows that each batch has changed. Returns their sum. Other transactions run in between, and finished
-    /// batches stay done.
+    /// Calls `batch` with the last id and a maximum number of rows until it finds no more rows. Calls `on_progress`
+    /// with the number of rows that each batch has changed. Returns their sum. Other transactions run in between, and
+    /// finished batches stay done.
     ///
     /// # Errors
     /// [`Error::Store`] when a batch keeps failing; earlier batches stay done.
@@ -85,10 +85,10 @@ impl Database {
         batch: impl Fn(&Store, i64, u32) -> Result<Option<Batch>, StoreError> + Clone + Send + 'static,
         mut on_progress: impl FnMut(u64),
     ) -> Result<u64, Error> {
-        let (mut after, mut most, mut changed, mut failed) = (i64::MIN, BATCH_ROWS, 0, 0);
+        let (mut after, mut limit, mut changed, mut failed) = (i64::MIN, BATCH_ROWS, 0, 0);
         loop {
             let batch = batch.clone();
-            match self.without_deadline(move |store| batch(store, after, most)).await {
+            match self.without_deadline(move |store| batch(store, after, limit)).await {
                 Ok(None) => return Ok(changed),
                 Ok(Some(done)) => {
                     (after, failed) = (done.last, 0);
@@ -99,7 +99,7 @@ impl Database {
                     log::debug!("retrying a batch: {error}");
                     failed += 1;
                     // With fewer rows, a locked row or a slow disk delays less work.
-                    most = (most / 2).max(1);
+                    limit = (limit / 2).max(1);
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error),

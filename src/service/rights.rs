@@ -49,7 +49,7 @@ impl Caller {
     /// As staff.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] for who is not.
+    /// [`Error::PermissionDenied`] for all other callers.
     pub fn staff(self) -> Result<Staff, Error> {
         self.require(Rights::Staff)?;
         Ok(Staff(self))
@@ -58,7 +58,7 @@ impl Caller {
     /// As a superuser.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] for who is not.
+    /// [`Error::PermissionDenied`] for all other callers.
     pub fn superuser(self) -> Result<Superuser, Error> {
         self.require(Rights::Superuser)?;
         Ok(Superuser(Staff(self)))

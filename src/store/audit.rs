@@ -60,9 +60,14 @@ impl Store {
         self.write_statement(|conn| record(conn, by, action, target, details, at))
     }
 
-    /// Entries, newest first. Counting stops at one more than `most`, because counting more takes too long for turning
-    /// pages.
-    pub fn list_audit(&self, filter: &Filter, page: PageRequest, most: Option<u32>) -> Result<Page<Entry>, StoreError> {
+    /// Entries, newest first. Counting stops at one more than `count_limit`, because counting more takes too long for
+    /// turning pages.
+    pub fn list_audit(
+        &self,
+        filter: &Filter,
+        page: PageRequest,
+        count_limit: Option<u32>,
+    ) -> Result<Page<Entry>, StoreError> {
         let texts = [&filter.actor, &filter.action, &filter.target];
         if texts.into_iter().flatten().any(|text| !storable(text)) {
             return Ok(Page { count: 0, results: Vec::new() });
@@ -71,8 +76,8 @@ impl Store {
             let matching = || {
                 let mut query = audit_log::table.into_boxed();
                 if let Some(actor) = &filter.actor {
-                    // Split to use two indexes: entries whose actor is the target, which most logins are, are found by
-                    // target, and the others by actor.
+                    // Split to use two indexes: entries whose actor is also the target, as in most logins, are found by
+                    // target, the others by actor.
                     let (actor, theirs) = (audit_log::actor.eq(actor), audit_log::target.eq(actor));
                     let others = audit_log::actor.ne(audit_log::target);
                     query = query.filter(theirs.and(actor).or(actor.and(others)));
@@ -99,15 +104,15 @@ impl Store {
                 }
                 query
             };
-            let count = match most {
+            let count = match count_limit {
                 None => matching().count().get_result(conn)?,
-                Some(most) => {
-                    let counted = matching().limit(i64::from(most) + 1);
+                Some(count_limit) => {
+                    let counted = matching().limit(i64::from(count_limit) + 1);
                     counted.select(audit_log::id).load::<i64>(conn)?.len().try_into().unwrap_or(i64::MAX)
                 }
             };
-            let is_whole = most.is_none_or(|most| count <= most.into());
-            let window = if is_whole { page.window(count) } else { page.from_the_front() };
+            let is_whole = count_limit.is_none_or(|count_limit| count <= count_limit.into());
+            let window = if is_whole { page.window(count) } else { page.forward_window() };
             let query = matching().limit(window.limit).offset(window.offset).select(EntryRow::as_select());
             let mut rows: Vec<EntryRow> = if window.is_backward {
                 query.order(audit_log::id).load(conn)?

@@ -16,7 +16,7 @@ use super::{SchemaState, Store, StoreError, sqlite_file};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::safe_text::one_line;
 
-/// A backup that was made.
+/// A completed backup.
 #[derive(Clone, Copy, Debug)]
 pub struct Backup {
     /// Its size.
@@ -28,7 +28,8 @@ impl Store {
     /// write. The file appears complete and checked, or not at all.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] when there is such a file, or no database, or this is PostgreSQL, which has a tool for it.
+    /// [`StoreError::Unusable`] when the file exists, when there is no database, or for PostgreSQL, which has its own
+    /// tool.
     pub fn backup(&self, to: &Path) -> Result<Backup, StoreError> {
         let DatabaseUrl::Sqlite(path) = self.url() else {
             return Err(StoreError::Unusable(format!(
@@ -44,9 +45,9 @@ impl Store {
         sqlite_file::require_writable(path)?;
         require_other_name(path, to)?;
         if fs::symlink_metadata(to).is_ok() {
-            return Err(is_there(to));
+            return Err(already_exists(to));
         }
-        // What stands under this name is nobody's backup.
+        // Written under another name first: a file of that name is never a backup.
         let draft = Draft::make(to)?;
         self.on_writer(|conn| {
             let copied = copy(conn, &draft.file.path, self.options.timeout);
@@ -60,12 +61,12 @@ impl Store {
             })
         })?;
         let bytes = draft.file.metadata()?.len();
-        draft.file.become_new(to)?;
+        draft.file.rename_to_new(to)?;
         Ok(Backup { bytes })
     }
 }
 
-/// That a backup has no name that another file beside the database has, or that the next backup or restore would remove.
+/// Refuses a backup name that another file beside the database has, or that the next backup or restore would remove.
 fn require_other_name(database: &Path, to: &Path) -> Result<(), StoreError> {
     let refused = |why: &str| {
         let words = format!("{} is a name {why}; give the backup another", to.display());
@@ -79,43 +80,44 @@ fn require_other_name(database: &Path, to: &Path) -> Result<(), StoreError> {
         return refused("of the file of the secret key");
     }
     if same_place(&sqlite_file::beside(database, ".restoring"), to) {
-        return refused("of a restore that is not done, and the next restore removes it");
+        return refused("of an unfinished restore, which the next restore removes");
     }
     if to.as_os_str().as_encoded_bytes().ends_with(PARTIAL.as_bytes()) {
-        return refused("of a backup that is not done, and the next backup may remove it");
+        return refused("of an unfinished backup, which the next backup may remove");
     }
     Ok(())
 }
 
-/// What is behind the name of a backup until it is done.
+/// The suffix of an unfinished backup.
 const PARTIAL: &str = ".partial";
 
-/// Whether both are one name in one folder, whatever links lead there.
+/// Whether two paths are the same name in the same folder, after links are resolved.
 pub(super) fn same_place(one: &Path, other: &Path) -> bool {
     let name =
         |path: &Path| Some((sqlite_file::without_links(sqlite_file::folder_of(path)), path.file_name()?.to_owned()));
     name(one) == name(other)
 }
 
-/// A backup in the making, beside where it is to be. One that was left by whoever was killed makes room.
+/// An unfinished backup, beside the final file. One that a killed process left is removed.
 struct Draft {
     file: NewFile,
-    /// Locked as long as it is written. Not by SQLite's kind of lock, which ends when any of its files is closed.
+    /// Locked while it is written. Not with a lock of SQLite's kind, because that ends when this process closes any
+    /// handle of the file.
     _lock: Option<File>,
 }
 
 impl Draft {
     fn make(to: &Path) -> Result<Self, StoreError> {
         let path = sqlite_file::beside(to, PARTIAL);
-        // Held until the new one has its name.
+        // The lock of the old one is held until the new one has the name.
         let _left = match OpenOptions::new().read(true).custom_flags(NO_LINK).open(&path) {
             Ok(left) => {
                 let is_free = flock(&left, FlockOperation::NonBlockingLockExclusive).is_ok();
-                let is_it =
+                let is_same =
                     left.metadata().is_ok_and(|left| sqlite_file::identity(&path) == Some((left.dev(), left.ino())));
-                if !is_free || !is_it {
+                if !is_free || !is_same {
                     return Err(StoreError::Unusable(format!(
-                        "another backup to {} is being made; {} is its",
+                        "another backup to {} is running, with the file {}",
                         to.display(),
                         path.display()
                     )));
@@ -128,16 +130,16 @@ impl Draft {
         };
         let file = NewFile::make(&path)?;
         let lock = File::open(&path).map_err(|error| cannot("read", &path, &error))?;
-        // A file system without such locks has one backup at a time all the same, as a rule.
+        // On a file system without such locks, two backups at once are not prevented.
         let is_locked = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
         Ok(Self { file, _lock: is_locked.then_some(lock) })
     }
 }
 
-/// A link is somebody's doing, and not followed; nor is a pipe waited for.
+/// Links are not followed, and a pipe is not waited for.
 const NO_LINK: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits().cast_signed();
 
-fn is_there(path: &Path) -> StoreError {
+fn already_exists(path: &Path) -> StoreError {
     StoreError::Unusable(format!("{} already exists, and was not changed", path.display()))
 }
 
@@ -165,16 +167,16 @@ fn check_integrity(conn: &mut Conn, what: &str) -> Result<(), StoreError> {
 /// A new file that is removed again unless it is completed.
 pub(super) struct NewFile {
     pub(super) path: PathBuf,
-    kept: bool,
+    is_completed: bool,
 }
 
 impl NewFile {
-    /// Makes an empty one, for its owner alone.
+    /// Creates an empty file that only its owner may access.
     pub(super) fn make(path: &Path) -> Result<Self, StoreError> {
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Ok(_) => Ok(Self { path: path.to_owned(), kept: false }),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(is_there(path)),
-            Err(error) => Err(cannot("make", path, &error)),
+            Ok(_) => Ok(Self { path: path.to_owned(), is_completed: false }),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(already_exists(path)),
+            Err(error) => Err(cannot("create", path, &error)),
         }
     }
 
@@ -182,27 +184,27 @@ impl NewFile {
         fs::metadata(&self.path).map_err(|error| cannot("read", &self.path, &error))
     }
 
-    /// Gets a name that nothing has, on the disk for good.
-    fn become_new(mut self, to: &Path) -> Result<(), StoreError> {
+    /// Takes the name `to`, which must be free, and syncs it to the disk.
+    fn rename_to_new(mut self, to: &Path) -> Result<(), StoreError> {
         let failed = |error: io::Error| cannot("write", to, &error);
         File::open(&self.path).and_then(|file| file.sync_all()).map_err(failed)?;
         match renameat_with(CWD, &self.path, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
             Ok(()) => to.clone_into(&mut self.path),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(is_there(to)),
-            // On a file system that cannot, there is an empty file for a moment.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(already_exists(to)),
+            // On a file system that cannot do this, an empty file reserves the name first.
             Err(_) => {
-                let mut place = Self::make(to)?;
+                let mut reserved = Self::make(to)?;
                 self.rename(to)?;
-                place.kept = true;
+                reserved.is_completed = true;
                 return Ok(());
             }
         }
         File::open(sqlite_file::folder_of(to)).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        self.kept = true;
+        self.is_completed = true;
         Ok(())
     }
 
-    /// Takes another name, replacing what has it, and syncs that to the disk.
+    /// Takes the name `to`, replaces the file that has it, and syncs that to the disk.
     pub(super) fn rename(mut self, to: &Path) -> Result<(), StoreError> {
         let done = || -> io::Result<()> {
             File::open(&self.path)?.sync_all()?;
@@ -210,14 +212,14 @@ impl NewFile {
             File::open(sqlite_file::folder_of(to))?.sync_all()
         };
         done().map_err(|error| cannot("write", to, &error))?;
-        self.kept = true;
+        self.is_completed = true;
         Ok(())
     }
 }
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        if !self.kept
+        if !self.is_completed
             && let Err(error) = fs::remove_file(&self.path)
         {
             log::warn!("cannot remove {}, which is not a backup: {error}", self.path.display());

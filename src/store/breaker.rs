@@ -1,8 +1,8 @@
 //! A circuit breaker: whether the database is known to be down. While it is, requests are refused at once, and one
 //! probe at a time finds out when it is back.
 //!
-//! A request that waited in vain, or that the database refused, does not decide: that may be one lock, or one busy
-//! moment. It starts a probe on a connection of its own, and the probe decides.
+//! A request that timed out or was refused does not decide this, because the cause may be one lock or a moment of high
+//! load. It starts a probe on a separate connection, and the probe decides.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -37,16 +37,16 @@ struct State {
     probe: Option<Stopwatch>,
     /// Since the last one ended.
     ended: Option<Stopwatch>,
-    /// Since another connection got an answer, while there were probes.
+    /// Since another connection got an answer, recorded only while a probe runs.
     answered: Option<Stopwatch>,
-    /// Whether the database was ever reached. At a start without one the caller reports it.
-    was_there: bool,
+    /// Whether the database was ever reached. If it never was, the start itself reports it.
+    was_reached: bool,
     /// Whether it was logged that the database is down.
     is_logged: bool,
 }
 
 impl State {
-    /// Whether somebody had an answer within the last `span`.
+    /// Whether another connection got an answer within the last `span`.
     fn has_answered(&self, span: Duration) -> bool {
         self.answered.as_ref().is_some_and(|answered| answered.elapsed() < span)
     }
@@ -62,7 +62,7 @@ impl State {
 
     /// Logs once that the database is down or back, instead of once for each refused request.
     fn log_change(&mut self) {
-        match (self.is_down() && self.was_there, self.is_logged) {
+        match (self.is_down() && self.was_reached, self.is_logged) {
             (true, false) => log::warn!("the database is down: {}", self.why()),
             (false, true) => log::info!("the database is back"),
             _ => return,
@@ -119,10 +119,10 @@ impl Breaker {
         }
     }
 
-    fn begin(&self, was_there: bool) {
+    fn begin(&self, was_reached: bool) {
         let mut state = self.lock();
         state.probe = Some(Stopwatch::start());
-        state.was_there |= was_there;
+        state.was_reached |= was_reached;
     }
 
     /// A probe has ended. Returns whether another one must follow.
@@ -139,8 +139,8 @@ impl Breaker {
     }
 }
 
-/// Handles the pool's background errors, one for each attempt. They are logged at debug level, because whoever needs
-/// the connection reports the same error.
+/// Handles the pool's background errors, one for each attempt. They are logged at debug level, because the request that
+/// needs the connection reports the same error.
 #[derive(Debug)]
 pub struct LogErrors(pub Arc<Breaker>);
 
@@ -168,7 +168,7 @@ fn probe(manager: &Manager) -> Result<(), ConnectError> {
     match r2d2::ManageConnection::connect(manager) {
         Ok(mut opened) => opened.ping(),
         // The server is up, and accepts no more connections; existing ones go on.
-        Err(error) if error.is_answer() && manager.servers().held() > 0 => Ok(()),
+        Err(error) if error.is_refusal() && manager.servers().held() > 0 => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -1,4 +1,4 @@
-//! Checkpoints of SQLite's log: at rest, and after a clean stop, everything is in one file.
+//! Checkpoints of SQLite's log: while nothing is written, and after a clean stop, everything is in one file.
 
 use std::time::Duration;
 
@@ -19,32 +19,32 @@ impl Store {
         }
     }
 
-    /// Moves SQLite's log into the file and empties it, unless somebody is using it. Returns whether it was emptied.
+    /// Moves SQLite's log into the file and empties it, unless another connection is using it. Returns whether it was
+    /// emptied.
     pub fn checkpoint(&self) -> Result<bool, StoreError> {
         self.on_writer(|conn| sqlite_log::empty(conn, self.options.timeout))
     }
 
-    /// After each transaction: the first one after a rest goes into the file at once, and its log away, so that no copy of
-    /// the file at rest is taken for the file on which the next log is begun.
+    /// Called after each transaction. The first one after an idle time is moved into the file at once, and the log is
+    /// emptied. Otherwise a copy of the idle file would look like the file on which the next log was begun.
     pub(super) fn checkpoint_first_write(&self, written: Written) {
-        if !self.file.ends_rest(written) {
+        if !self.file.needs_checkpoint(written) {
             return;
         }
         match self.checkpoint() {
-            Ok(true) => self.file.rest_ended(written.transaction),
-            // Somebody reads; after the next transaction, then.
+            Ok(true) => self.file.checkpointed(written.transaction),
+            // Another connection reads. It is tried again after the next transaction.
             Ok(false) => {}
             Err(error) => log::debug!("the log stays beside the database for now: {error}"),
         }
     }
 
-    /// Closes all connections to an SQLite file; the last one to close takes the log away. Nothing can be asked or written
-    /// afterwards.
+    /// Closes all connections to an SQLite file. The last one removes the log. No query is possible afterwards.
     pub fn close(&self) {
         if self.url.is_postgres() {
             return;
         }
-        // Where another process has it open too, the log's file stays, and is empty.
+        // If another process has the database open, too, the file of the log stays, and is empty.
         if self.log_state().is_some()
             && self.file.writers() > 0
             && let Err(error) = self.checkpoint()
@@ -54,9 +54,9 @@ impl Store {
         self.file.close();
         let waiting = Stopwatch::start();
         // Read connections cannot checkpoint.
-        let pools = self.pools.now();
+        let pools = self.pools.current();
         for pool in [pools.of(Role::Read), pools.of(Role::Write)] {
-            // A connection that is asked for now is closed instead, and so is one that comes back.
+            // A connection that is requested or returned now is closed.
             while pool.try_get().is_none() && pool.state().connections > 0 && waiting.elapsed() < self.options.timeout {
                 std::thread::sleep(Duration::from_millis(5));
             }

@@ -40,7 +40,7 @@ fn digest(bytes: &[u8], client_id: &str) -> Result<SecretDigest, StoreError> {
         .ok_or_else(|| StoreError::Failed(format!("a secret digest of client {client_id} has a wrong length")))
 }
 
-/// The secret that a rotation replaced, and until when it is good.
+/// The secret that a rotation replaced, and until when it is valid.
 fn previous(
     bytes: Option<Vec<u8>>,
     until: Option<NaiveDateTime>,
@@ -102,7 +102,7 @@ impl Store {
         })
     }
 
-    /// Registers a client; [`StoreError::Taken`] when the id is.
+    /// Creates a client; [`StoreError::Taken`] when the id exists.
     pub fn create_client(
         &self,
         client_id: &str,
@@ -116,8 +116,8 @@ impl Store {
         })
     }
 
-    /// Gives a client a new secret. The old one stays valid until `grace_until`, or ends at once; one before that ends in
-    /// any case.
+    /// Gives a client a new secret. The old one stays valid until `grace_until`, or ends at once; one before that ends
+    /// in any case.
     pub fn rotate_client(
         &self,
         client_id: &str,
@@ -155,7 +155,7 @@ impl Store {
             return Ok(ClientChange::NoSuchClient);
         }
         self.change(|conn, changes| {
-            // Its tokens go with it, whosever they are.
+            // Its tokens are deleted, too, whoever owns them.
             changes.push(Change::Everything);
             let deleted = diesel::delete(clients::table.filter(clients::client_id.eq(client_id))).execute(conn)?;
             if deleted == 0 {

@@ -1,4 +1,4 @@
-//! What a node's clock is compared with: the database's own, or, over SQLite, the time that was last believed.
+//! What a node's clock is compared with: the database's clock, or, over SQLite, the last trusted time.
 
 use chrono::NaiveDateTime;
 use diesel::dsl::{max, sql};
@@ -11,37 +11,37 @@ use super::{MetaKey, Store, StoreError};
 use crate::domain::time::Timestamp;
 
 impl Store {
-    /// The database's time, between two readings of another clock by `look`. `None` for SQLite, which uses the
+    /// The database's time, between two readings of another clock by `read_clock`. `None` for SQLite, which uses the
     /// machine's clock.
-    pub fn compare_clocks(&self, look: impl Fn() -> Timestamp) -> Result<Option<[Timestamp; 3]>, StoreError> {
+    pub fn compare_clocks(&self, read_clock: impl Fn() -> Timestamp) -> Result<Option<[Timestamp; 3]>, StoreError> {
         if !self.url.is_postgres() {
             return Ok(None);
         }
         // The connection is taken before the first reading, because waiting for one is not part of the round trip.
         self.read(|conn| match conn {
             Conn::Pg(pg) => {
-                let before = look();
+                let before = read_clock();
                 let theirs: NaiveDateTime = diesel::select(sql::<SqlTimestamp>("clock_timestamp()")).get_result(pg)?;
-                Ok(Some([before, Timestamp::from_naive(theirs), look()]))
+                Ok(Some([before, Timestamp::from_naive(theirs), read_clock()]))
             }
             Conn::Sqlite(_) => Ok(None),
         })
     }
 
-    /// When a node last believed its clock, see [`Store::believe_time`].
+    /// The last trusted time: see [`Store::believe_time`].
     pub fn believed_time(&self) -> Result<Option<Timestamp>, StoreError> {
         let micros = self.meta(MetaKey::BelievedTime)?.and_then(|text| text.parse().ok());
         Ok(micros.map(Timestamp::from_micros))
     }
 
-    /// When something was last written to the audit log, by whatever clock.
+    /// The time of the newest audit entry, by the clock of the node that wrote it.
     pub fn newest_entry(&self) -> Result<Option<Timestamp>, StoreError> {
         let newest: Option<NaiveDateTime> =
             self.read(|conn| Ok(audit_log::table.select(max(audit_log::at)).first(conn)?))?;
         Ok(newest.map(Timestamp::from_naive))
     }
 
-    /// Keeps the time that a node believes, for the next one that starts.
+    /// Stores the time of a node that trusts its clock, for the next node that starts.
     pub fn believe_time(&self, now: Timestamp) -> Result<(), StoreError> {
         let micros = now.as_micros().to_string();
         self.write(|conn| {

@@ -8,7 +8,7 @@ use super::pooler::NO_TRANSACTIONS;
 use super::tls;
 use crate::domain::safe_text::one_line;
 
-/// What libpq says of `PGSSLMODE=require`, and the like, where it has no TLS.
+/// libpq's message about `PGSSLMODE=require` and the like, when it has no TLS.
 const WITHOUT_TLS: &str = "SSL support is not compiled in";
 
 /// Why a connection could not be opened, without the password.
@@ -26,7 +26,7 @@ impl std::error::Error for ConnectError {}
 impl ConnectError {
     /// Whether the server has answered, and will give the same answer again. Recognised by English words, because libpq
     /// gives no code here; a message in another language counts as temporary.
-    pub fn is_lasting(&self) -> bool {
+    pub fn is_permanent(&self) -> bool {
         let words = [
             "authentication failed",
             "no password supplied",
@@ -41,7 +41,7 @@ impl ConnectError {
 
     /// Whether a server has answered with a refusal. In every language the server's message begins with a word, a colon
     /// and two blanks.
-    pub fn is_answer(&self) -> bool {
+    pub fn is_refusal(&self) -> bool {
         let said = |words: &str| words.split_once(":  ").is_some_and(|(word, _)| !word.contains(": "));
         self.0.split("failed: ").skip(1).any(said)
     }

@@ -53,6 +53,6 @@ extern "SQL" {
 pub enum Role {
     /// Queries only; SQLite refuses writes on it.
     Read,
-    /// Everything.
+    /// Reads and writes.
     Write,
 }

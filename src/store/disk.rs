@@ -12,7 +12,7 @@ use super::schema::meta;
 use super::{Store, StoreError};
 use crate::domain::time::Stopwatch;
 
-/// How often the log says that the disk is full.
+/// How often a full disk is logged.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The result of the last write.
@@ -27,7 +27,7 @@ pub struct Disk {
 struct LoggedFull {
     full_at: Option<Stopwatch>,
     /// Logged as full, and not as writable again.
-    is_open: bool,
+    is_full_logged: bool,
 }
 
 impl Disk {
@@ -44,8 +44,8 @@ impl Disk {
         self.refuses.store(true, Ordering::Release);
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.full_at.is_none_or(|logged| logged.elapsed() >= LOG_INTERVAL) {
-            *logged = LoggedFull { full_at: Some(Stopwatch::start()), is_open: true };
-            log::warn!("{error}; until there is room, requests that write get 503, and introspection goes on");
+            *logged = LoggedFull { full_at: Some(Stopwatch::start()), is_full_logged: true };
+            log::warn!("{error}; until there is space, requests that write get 503; introspection continues");
         }
     }
 
@@ -55,7 +55,7 @@ impl Disk {
             return;
         }
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::take(&mut logged.is_open) {
+        if std::mem::take(&mut logged.is_full_logged) {
             log::info!("the database's disk takes writes again");
         }
     }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_known_by_its_words() {
+    fn a_full_disk_is_recognised_by_its_message() {
         let mut conn = SqliteConnection::establish(":memory:").unwrap();
         conn.batch_execute("pragma max_page_count = 4; create table t (x); create table u (x)").unwrap();
         let error = conn.batch_execute("insert into t values (zeroblob(100000))").unwrap_err();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_write_tells() {
+    fn the_last_write_decides() {
         let disk = Disk::default();
         disk.observe(&StoreError::Unavailable("locked".into()));
         assert!(!disk.refuses());

@@ -8,31 +8,31 @@ use crate::domain::safe_text::one_line;
 /// What a store can fail with.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached, or is too slow; asking again later may help.
+    /// The database cannot be reached, or is too slow. Trying again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// It is known to be down, and was not asked.
+    /// The database is known to be down, so no query was sent.
     #[error("the database is not available: {0}")]
     Down(String),
-    /// The server is read-only: another one must be used.
+    /// The server is read-only. Another one must be used.
     #[error("the database is not available: {0}")]
     ReadOnly(String),
     /// The session does not keep its state, as behind a transaction pooler.
     #[error("the database is not available: {0}")]
     Pooled(String),
-    /// The connection prepared a statement of which the answer has another form now, as after a migration.
+    /// A prepared statement of the connection has other result columns now, as after a migration.
     #[error("the database is not available: {0}")]
     Outdated(String),
-    /// Its disk is full, or fails; asking again may help once there is room.
+    /// The disk is full or fails. Trying again may help once there is space.
     #[error("the database's disk is full or fails: {0}")]
     Disk(String),
-    /// A name or digest that must be unique is there already.
+    /// A name or digest that must be unique exists already.
     #[error("it already exists")]
     Taken,
     /// The change would leave no active superuser.
     #[error("this is the last active superuser")]
     LastSuperuser,
-    /// The database is there but not as this jeton needs it.
+    /// The database is reachable, but not usable by this jeton.
     #[error("{0}")]
     Unusable(String),
     /// A statement failed for another reason: a defect of ours or a damaged database.
@@ -41,7 +41,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether asking again later may help.
+    /// Whether trying again later may help.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(
@@ -55,8 +55,8 @@ impl StoreError {
         )
     }
 
-    /// The log level where the error comes up. That the database is down, or its disk full, is logged once by the store
-    /// itself, and refused requests come by the thousand.
+    /// The log level for a request that fails with this error. That the database is down or its disk is full is logged
+    /// once by the store itself, because thousands of requests may fail.
     #[must_use]
     pub const fn level(&self) -> log::Level {
         match self {
@@ -84,16 +84,16 @@ impl From<DieselError> for StoreError {
                 _,
             ) => Self::Unavailable(words),
             (_, Some(code)) => sqlstate::error(code, words),
-            (_, None) if says_disk(info.message()) => Self::Disk(words),
+            (_, None) if is_disk_message(info.message()) => Self::Disk(words),
             (DatabaseErrorKind::ReadOnlyTransaction, None) => Self::ReadOnly(words),
-            (_, None) if says_passing(info.message()) => Self::Unavailable(words),
+            (_, None) if is_transient_message(info.message()) => Self::Unavailable(words),
             (_, None) => Self::Failed(words),
         }
     }
 }
 
-/// SQLite, and libpq itself, give no codes, only English words.
-fn says_passing(message: &str) -> bool {
+/// SQLite, and libpq itself, give no codes, only English messages.
+fn is_transient_message(message: &str) -> bool {
     [
         "timeout",
         "locked",
@@ -108,9 +108,9 @@ fn says_passing(message: &str) -> bool {
     .any(|word| message.contains(word))
 }
 
-/// SQLite's words for SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY, and the system's, which PostgreSQL adds to its own:
-/// they decide where its error comes without a code.
-fn says_disk(message: &str) -> bool {
+/// SQLite's messages for SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY, and the system's message, which PostgreSQL adds
+/// to its own. They decide if an error has no code.
+fn is_disk_message(message: &str) -> bool {
     ["database or disk is full", "disk I/O error", "attempt to write a readonly database", "No space left on device"]
         .iter()
         .any(|words| message.contains(words))
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_decide_where_there_is_no_code() {
+    fn the_message_decides_if_there_is_no_code() {
         let of = |words: &str| {
             StoreError::from(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(words.to_owned())))
         };

@@ -1,4 +1,4 @@
-//! The `groups` table, and who is in which.
+//! The `groups` table, and the memberships of users.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -36,7 +36,7 @@ pub fn id(conn: &mut Conn, name: &str) -> Result<Option<i64>, StoreError> {
     Ok(groups::table.filter(groups::name.eq(name)).select(groups::id).first(conn).optional()?)
 }
 
-/// The ids of groups; unknown ones are made.
+/// The ids of groups. Unknown groups are created.
 pub fn ids<'a>(
     conn: &mut Conn,
     names: impl IntoIterator<Item = &'a String>,
@@ -45,14 +45,14 @@ pub fn ids<'a>(
     let names: BTreeSet<&String> = names.into_iter().collect();
     let mut ids = HashMap::with_capacity(names.len());
     for name in names {
-        let made = diesel::sql_query("insert into groups (name) values ($1) on conflict (name) do nothing");
-        made.bind::<diesel::sql_types::Text, _>(name).execute(conn)?;
+        let insert = diesel::sql_query("insert into groups (name) values ($1) on conflict (name) do nothing");
+        insert.bind::<diesel::sql_types::Text, _>(name).execute(conn)?;
         ids.insert(name.clone(), groups::table.filter(groups::name.eq(name)).select(groups::id).first(conn)?);
     }
     Ok(ids)
 }
 
-/// Puts a user into groups; unknown ones are made.
+/// Adds a user to groups. Unknown groups are created.
 pub fn join(conn: &mut Conn, user_id: i64, names: &[String]) -> Result<(), StoreError> {
     for group_id in ids(conn, names)?.into_values() {
         diesel::insert_into(user_groups::table)

@@ -1,4 +1,4 @@
-//! When users last logged in: written in batches.
+//! Writes when users last logged in, in batches.
 
 use std::time::Duration;
 

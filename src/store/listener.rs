@@ -1,12 +1,12 @@
 //! Receives changes: PostgreSQL's notifications, SQLite's `PRAGMA data_version`.
 //!
-//! Both answer one question, at each heartbeat: which changes were committed before the heartbeat began? PostgreSQL
+//! At each heartbeat both answer one question: which changes were committed before the heartbeat began? PostgreSQL
 //! delivers notifications in the order of commits, so when a heartbeat that we send ourselves comes back, every change
 //! before it has come, too. The heartbeat is sent on a connection of its own, and the listening connection runs no
-//! queries. So it must receive notifications while it is idle, which it does not behind a transaction pooler. Both must
-//! be at the same server as the connections that look tokens up (`servers.rs`). SQLite tells whether another connection
-//! has written since the last question; changes by the one writing connection of this process are reported by the
-//! writer itself ([`Store::on_change`]).
+//! queries. It must receive notifications while it is idle, so it does not work behind a transaction pooler. Both
+//! connections must go to the same server as those that look up tokens (`servers.rs`). SQLite reports whether another
+//! connection has written since the last question; changes by the one writing connection of this process are reported
+//! by the writer itself ([`Store::on_change`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,11 +51,11 @@ pub enum Listener {
         /// The servers of all other connections.
         servers: Arc<Servers>,
     },
-    /// The writing connection is asked.
+    /// Asks the writing connection.
     Sqlite {
         /// The store.
         store: Store,
-        /// Which writing connection this was and what it said last.
+        /// The number of the writing connection, and its last answer.
         seen: Option<(u64, i32)>,
     },
 }
@@ -75,7 +75,7 @@ impl Store {
         if !self.url.is_postgres() {
             return Ok(Listener::Sqlite { store: self.clone(), seen: None });
         }
-        let pools = self.pools.now();
+        let pools = self.pools.current();
         let url = pools.url.clone();
         if pools.servers.shares_sessions() {
             return Err(not_delivered());
@@ -90,19 +90,19 @@ impl Store {
             match opened.into_parts() {
                 (Conn::Pg(pg), Some(server)) => Ok((pg, server)),
                 (Conn::Pg(_), None) => Err(not_delivered()),
-                (Conn::Sqlite(_), _) => Err(StoreError::Failed("a URL of PostgreSQL gave SQLite".into())),
+                (Conn::Sqlite(_), _) => Err(StoreError::Failed("a PostgreSQL URL opened SQLite".into())),
             }
         };
         let (mut listen_conn, server) = connect()?;
         // The session stays idle. PostgreSQL before 14 does not end idle sessions, and does not know the setting.
         if let Err(error) = listen_conn.batch_execute("set idle_session_timeout = 0") {
-            log::debug!("sessions that lie idle are not ended here: {error}");
+            log::debug!("this server does not end idle sessions: {error}");
         }
         let (mut notify_conn, other) = connect()?;
         if server != other {
             return Err(server_changed());
         }
-        // Nodes of other versions know a heartbeat by this word.
+        // Nodes of other versions recognise a heartbeat by this word.
         let name = format!("beat {} {}", session_of(&mut listen_conn)?, session_of(&mut notify_conn)?);
         listen_conn.batch_execute(&format!("listen {CHANNEL}"))?;
         let (listen_conn, notify_conn, servers) =
@@ -124,13 +124,12 @@ impl Listener {
     /// The changes since the last call, up to now: every change that was committed before this call is included.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when a connection is gone, or the newest ones go to another server; changes may have been
-    /// missed then.
-    /// [`StoreError::Unusable`] when the heartbeat does not come back.
+    /// [`StoreError::Unavailable`] when a connection is gone, or the newest ones go to another server; changes may have
+    /// been missed then. [`StoreError::Unusable`] when the heartbeat does not come back.
     pub fn heartbeat(&mut self) -> Result<Vec<Change>, StoreError> {
         match self {
             Self::Postgres { listen_conn, notify_conn, name, heartbeats, store, url, server, servers } => {
-                if !store.leads_to(url)? {
+                if !store.uses_url(url)? {
                     return Err(StoreError::Unavailable("DATABASE_URL has another value".into()));
                 }
                 *heartbeats += 1;

@@ -1,4 +1,4 @@
-//! The `login_networks` table: where users log in from.
+//! The `login_networks` table: the networks that users log in from.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl Store {
         })
     }
 
-    /// Whether the user with this name logged in from there after `since`; nobody did with a name that is none.
+    /// Whether the user with this name logged in from this network after `since`; `false` for an unknown name.
     pub fn knows_login_network(&self, username: &str, network: Network, since: Timestamp) -> Result<bool, StoreError> {
         // No user has an empty name, so the query is the same for every name.
         let username = if storable(username) { username } else { "" };

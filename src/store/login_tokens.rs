@@ -1,4 +1,4 @@
-//! The token of a login: the one there is, or a new one.
+//! The token of a login: the existing one, or a new one.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -23,7 +23,7 @@ pub struct SealedToken {
     pub digest: TokenDigest,
     /// The sealed key.
     pub sealed: Vec<u8>,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -34,34 +34,34 @@ pub enum Issued {
     New,
     /// Single mode: another login was first, and its live token is returned. The new one is not stored.
     Existing(SealedToken),
-    /// The user has as many live login tokens as they may.
+    /// The user has reached the limit of live login tokens.
     LimitReached,
     /// The user is gone, or was deactivated, or got another password, since they were read.
     UserChanged,
 }
 
-/// How a login's token is to be made.
+/// How a login token is issued.
 #[derive(Clone, Copy, Debug)]
 pub struct Issue {
-    /// One sealed token a user (single mode): one that is there already wins over the new one.
+    /// Single mode: a user has one sealed token, and an existing one is returned instead of the new one.
     pub single: bool,
     /// How many live login tokens a user may have.
     pub limit: Option<u32>,
-    /// A sealed token that does not open, and so counts as none.
+    /// A sealed token that cannot be opened. It is not returned.
     pub unopenable: Option<TokenDigest>,
-    /// A sealed token stays as it is, for nodes that can open it.
+    /// Whether an existing sealed token stays sealed, for nodes that can open it.
     pub keeps_seal: bool,
-    /// What the audit log says of it: a login, or a token made by a command.
+    /// The action in the audit log: a login, or a token created by a command.
     pub action: Action,
 }
 
 impl Store {
-    /// The token to hand out again at a login, if there is one and the user has not changed since the check.
+    /// The token that a login returns again, if there is one and the user has not changed since the check.
     pub fn login_token(&self, user: &User, now: Timestamp) -> Result<Changed<Option<SealedToken>>, StoreError> {
         self.read(|conn| login_token(conn, user, now))
     }
 
-    /// Makes a login's token, if the user has not changed since the check.
+    /// Issues a login token, if the user has not changed since the check.
     pub fn issue_login_token(
         &self,
         user: &User,
@@ -74,9 +74,9 @@ impl Store {
             lock_row(conn, user.id)?;
             match login_token(conn, user, now)? {
                 Changed::UserChanged => return Ok(Issued::UserChanged),
-                Changed::Done(Some(there)) if issue.single && Some(there.digest) != issue.unopenable => {
+                Changed::Done(Some(existing)) if issue.single && Some(existing.digest) != issue.unopenable => {
                     audit::record(conn, by, issue.action, &user.username, &json!({}), now)?;
-                    return Ok(Issued::Existing(there));
+                    return Ok(Issued::Existing(existing));
                 }
                 Changed::Done(_) => {}
             }
@@ -96,8 +96,8 @@ impl Store {
     }
 }
 
-/// The live sealed token of a user who still is as they were read: as active, with the same password. One statement,
-/// so that it sees one moment.
+/// The live sealed token of a user whose password and `is_active` have not changed since they were read. All in one
+/// statement, so that it reads one snapshot.
 fn login_token(conn: &mut Conn, user: &User, now: Timestamp) -> Result<Changed<Option<SealedToken>>, StoreError> {
     type SealedColumns = (Option<Vec<u8>>, Option<Vec<u8>>, Option<NaiveDateTime>);
     let found: Option<SealedColumns> = users::table
@@ -127,6 +127,6 @@ fn login_token(conn: &mut Conn, user: &User, now: Timestamp) -> Result<Changed<O
 }
 
 fn live_login_tokens(conn: &mut Conn, user_id: i64, now: Timestamp) -> Result<i64, StoreError> {
-    let lives = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
-    Ok(user_tokens(user_id, false).filter(unrevoked(now)).filter(lives).count().get_result(conn)?)
+    let is_unexpired = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
+    Ok(user_tokens(user_id, false).filter(unrevoked(now)).filter(is_unexpired).count().get_result(conn)?)
 }

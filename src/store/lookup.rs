@@ -20,7 +20,7 @@ use crate::domain::user::User;
 type TokensByDigest = HashMap<TokenDigest, (TokenFacts, User)>;
 
 impl Store {
-    /// The tokens with these digests and their users, dead ones too.
+    /// The tokens with these digests and their users, live or not.
     pub fn tokens(&self, digests: &[TokenDigest]) -> Result<TokensByDigest, StoreError> {
         let wanted: Vec<&[u8]> = digests.iter().map(|digest| digest.as_bytes().as_slice()).collect();
         self.read(|conn| match conn {
@@ -45,7 +45,7 @@ fn find_portable(conn: &mut Conn, wanted: Vec<&[u8]>) -> Result<TokensByDigest, 
     let owners = with_groups(conn, owners.into_values().collect())?;
     let owners: HashMap<i64, User> = owners.into_iter().map(|owner| (owner.id, owner)).collect();
     let owned = tokens.into_iter().filter_map(|(digest, token, owner)| Some((digest, token, owners.get(&owner)?)));
-    owned.map(|(digest, token, owner)| Ok((stored(&digest)?, (token.into(), owner.clone())))).collect()
+    owned.map(|(digest, token, owner)| Ok((parse_digest(&digest)?, (token.into(), owner.clone())))).collect()
 }
 
 fn find_postgres(conn: &mut PgConnection, digests: Vec<&[u8]>) -> Result<TokensByDigest, StoreError> {
@@ -54,19 +54,19 @@ fn find_postgres(conn: &mut PgConnection, digests: Vec<&[u8]>) -> Result<TokensB
     let query = WithDigests { digests, token, user };
     let rows: Vec<(Vec<u8>, FactsRow, UserRow, Vec<String>)> = query.load(conn)?;
     let found = rows.into_iter().map(|(digest, token, owner, mut groups)| {
-        // Here, not by the database, which collates as it was set up.
+        // Sorted here, because the order of the database depends on its collation.
         groups.sort_unstable();
-        Ok((stored(&digest)?, (token.into(), owner.user(groups))))
+        Ok((parse_digest(&digest)?, (token.into(), owner.user(groups))))
     });
     found.collect()
 }
 
-fn stored(digest: &[u8]) -> Result<TokenDigest, StoreError> {
+fn parse_digest(digest: &[u8]) -> Result<TokenDigest, StoreError> {
     TokenDigest::from_bytes(digest).ok_or_else(|| StoreError::Failed("a token's digest has a wrong length".into()))
 }
 
-/// PostgreSQL's statement, which reads the groups, too. Written by hand so that it is prepared once for any number of
-/// digests: to build and plan it anew would be most of a lookup's cost (`scripts/bench cold`).
+/// PostgreSQL's statement, which reads the groups, too. It is written by hand so that it is prepared once for any
+/// number of digests. Otherwise building and planning it would be most of a lookup's cost (`scripts/bench cold`).
 struct WithDigests<'a> {
     digests: Vec<&'a [u8]>,
     token: Columns<FactsRow>,

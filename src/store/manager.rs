@@ -1,4 +1,4 @@
-//! How connections are opened, which database by the URL's scheme, and looked at when they are taken from the pool.
+//! Opens connections, to PostgreSQL or SQLite by the URL's scheme, and checks them when they are taken from the pool.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Manager {
         &self.servers
     }
 
-    /// Opens the first connection, and finds out whether a transaction pooler stands in between. May be called again.
+    /// Opens the first connection, and finds out whether there is a transaction pooler. May be called again.
     pub fn first_connect(&self) -> Result<PoolConnection, ConnectError> {
         let named = |error: ConnectError| ConnectError(self.url.scrub(&error.0));
         let DatabaseUrl::Postgres(url) = &self.url else { return r2d2::ManageConnection::connect(self) };
@@ -91,10 +91,10 @@ impl Manager {
         // A suspended process does not read, and the server waits for it with its transaction open, so that nothing is
         // vacuumed. No other timeout ends that; over a Unix socket this one does not, either.
         if let Err(error) = conn.batch_execute(UNREAD_ANSWERS) {
-            log::debug!("the server waits for its clients as long as it does for others: {error}");
+            log::debug!("cannot set tcp_user_timeout for the server's side: {error}");
         }
         let server = Server::of(&mut conn).map_err(|error| ConnectError(error.to_string()))?;
-        // Recorded before the first query there.
+        // Recorded before the first query on this connection.
         self.servers.set_current(server);
         Ok(PoolConnection::postgres(conn, server, Arc::clone(&self.servers)))
     }
@@ -115,7 +115,7 @@ impl Manager {
             self.timeout.as_millis()
         ))
         .map_err(|error| named(error.into()))?;
-        // SQLite's own knows ASCII only; PostgreSQL's knows all letters.
+        // SQLite's own function knows only ASCII letters; PostgreSQL's knows all letters.
         lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
         // If the file was replaced while this connection waited for its locks, it is another database.
         self.file.remember(opened, self.role);
@@ -168,11 +168,11 @@ fn check_alive(conn: &mut PgConnection) -> Result<(), ConnectError> {
 const UNREAD_ANSWERS: &str = "select set_config('tcp_user_timeout', '30s', false) \
                               where current_setting('tcp_user_timeout') = '0'";
 
-/// How long a host may take to answer; libpq goes by whole seconds, two at least.
+/// How long a host may take to answer. libpq takes whole seconds, and two at least.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The URL with what a service needs and the operator did not set: a timeout for a host that is gone, and no server
-/// that is read-only or a standby, whose data may be out of date.
+/// The URL with parameters that a service needs, unless the operator has set them: a timeout for a host that is gone,
+/// and no server that is read-only or a standby, whose data may be out of date.
 fn with_defaults(url: &str) -> String {
     with_parameters(
         url,
@@ -192,10 +192,10 @@ fn with_defaults(url: &str) -> String {
 pub fn with_parameters(url: &str, parameters: &[(&str, &str)]) -> String {
     let mut url = url.to_owned();
     for (name, value) in parameters {
-        let given = url
+        let is_set = url
             .split_once('?')
             .is_some_and(|(_, query)| query.split('&').any(|parameter| parameter.split('=').next() == Some(name)));
-        if !given {
+        if !is_set {
             let separator = if url.contains('?') { '&' } else { '?' };
             url = format!("{url}{separator}{name}={value}");
         }

@@ -1,4 +1,4 @@
-//! Single values that concern the whole database.
+//! The `meta` table: single values for the whole database.
 
 use diesel::prelude::*;
 
@@ -8,15 +8,15 @@ use super::{Replaced, Store, StoreError};
 /// The keys of the `meta` table.
 #[derive(Clone, Copy, Debug)]
 pub enum MetaKey {
-    /// What the secret key derives to, so that a wrong one is noticed at start.
+    /// The check value of the secret key, by which a start notices a wrong key.
     SecretKeyCheck,
-    /// The check values of older secret keys, separated by blanks: these keys were replaced.
+    /// The check values of secret keys that were replaced, separated by blanks.
     RetiredSecretKeys,
-    /// Decides what a password check costs for a name without a hash.
+    /// The key of the digest that chooses the cost of a password check for a name without a hash.
     NameKey,
     /// How many users have a hash of each cost, and when they were counted.
     HashCosts,
-    /// When a node last believed its clock, in microseconds since 1970.
+    /// The last trusted time of a node's clock, in microseconds since 1970.
     BelievedTime,
 }
 
@@ -61,9 +61,9 @@ impl Store {
     /// Replaces the check value `old` of the database's secret key by `new`, and retires `old`.
     pub fn replace_secret_key(&self, old: &str, new: &str) -> Result<Replaced, StoreError> {
         self.write(|conn| {
-            let standing = meta::table.find(MetaKey::SecretKeyCheck.as_str()).filter(meta::value.eq(old));
-            // Whoever else replaces it waits here.
-            if diesel::update(standing).set(meta::value.eq(new)).execute(conn)? == 0 {
+            let current = meta::table.find(MetaKey::SecretKeyCheck.as_str()).filter(meta::value.eq(old));
+            // If another node replaces it at the same time, this waits for that node.
+            if diesel::update(current).set(meta::value.eq(new)).execute(conn)? == 0 {
                 return Ok(Replaced::ByOthers);
             }
             let retired = meta::table.find(MetaKey::RetiredSecretKeys.as_str());
@@ -77,7 +77,7 @@ impl Store {
         })
     }
 
-    /// Sets `key` where its value is `old`.
+    /// Replaces the value of `key` by `new`, if it is `old`.
     pub fn replace_meta(&self, key: MetaKey, old: &str, new: &str) -> Result<Replaced, StoreError> {
         self.write(|conn| {
             let value = meta::table.find(key.as_str()).filter(meta::value.eq(old));

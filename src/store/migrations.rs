@@ -18,18 +18,18 @@ use crate::domain::time::Stopwatch;
 /// An arbitrary number, the same in every jeton: the key of the migration lock.
 const LOCK: i64 = 0x6a65_746f_6e00_0001;
 
-/// How long a migration waits for a lock: everybody else who wants the table queues behind it. Then it lets them pass,
-/// and tries again.
+/// How long a migration waits for a lock. All others who need the table queue behind it, so after this time it gives
+/// up, lets them go first, and tries again.
 const LOCK_TIMEOUT: &str = "1s";
 const MAX_WAIT: Duration = Duration::from_mins(2);
 const LOCK_PAUSE: Duration = Duration::from_secs(1);
 
 impl Store {
-    /// Creates the database if it is missing and runs its migrations. Returns the migrations that were run. All of
-    /// them, or none. A database that holds the tables of others, and not jeton's, is left as it is.
+    /// Creates the database if it is missing and runs its migrations. Returns the migrations that were run. Runs all of
+    /// them or none. A database with the tables of another program is not changed.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] when the database is newer than this binary, or somebody else's.
+    /// [`StoreError::Unusable`] when the database is newer than this binary, or belongs to another program.
     pub fn migrate(&self) -> Result<Vec<String>, StoreError> {
         let state = self.inspect()?;
         let is_usable = state.is_usable();
@@ -40,7 +40,7 @@ impl Store {
             sqlite_file::make(path)?;
             self.claim_file(path)?;
         }
-        // A role that may only read and write rows needs no more.
+        // Then migrations are not run, so a role that may only read and write rows can start.
         if is_usable {
             return Ok(Vec::new());
         }
@@ -49,7 +49,7 @@ impl Store {
             match self.run_migrations() {
                 Err(StoreError::Unavailable(why)) if self.url().is_postgres() && since.elapsed() < MAX_WAIT => {
                     log::warn!(
-                        "migrations wait for locks, and let others pass meanwhile: {why}; pg_stat_activity \
+                        "migrations wait for locks, and let others go first: {why}; pg_stat_activity \
                          shows whose transactions are old"
                     );
                 }
@@ -63,13 +63,14 @@ impl Store {
         self.write(|conn| {
             match conn {
                 Conn::Pg(pg) => {
-                    // Until this transaction ends. The time-out of statements is for requests; another node's migrations
-                    // may take longer.
+                    // The lock is held until this transaction ends. The usual statement time-out is for requests;
+                    // another node's migrations may take longer.
                     pg.batch_execute(&format!(
                         "set local statement_timeout = '60s'; select pg_advisory_xact_lock({LOCK}); \
                          set local statement_timeout = 0; set local lock_timeout = '{LOCK_TIMEOUT}'"
                     ))?;
-                    // Of a process that is ended meanwhile nothing goes on at the server. PostgreSQL before 14 does not look.
+                    // If this process ends meanwhile, the server cancels the statement. PostgreSQL before 14 lacks this
+                    // setting.
                     pg.batch_execute(
                         "select set_config(name, '1s', true) from pg_settings \
                          where name = 'client_connection_check_interval'",
@@ -110,7 +111,7 @@ impl Store {
     /// Whether there is a schema that this binary can use; `false` when there is none yet.
     ///
     /// # Errors
-    /// As [`Store::require_schema`], but for a database that is missing.
+    /// As [`Store::require_schema`], except when the database is missing.
     pub(super) fn is_initialized(&self) -> Result<bool, StoreError> {
         let state = self.inspect()?;
         if state == SchemaState::Missing {
@@ -130,8 +131,8 @@ impl Store {
         }
     }
 
-    /// The same, as the first query of all: nothing is created or written, and an error that would come again is
-    /// reported at once, where the pool would wait and try again.
+    /// The state of the schema, by the first query of all. Nothing is created or written. A permanent error is reported
+    /// at once, while the pool would wait and try again.
     fn inspect(&self) -> Result<SchemaState, StoreError> {
         if !self.url().is_postgres() {
             return self.schema_state();
@@ -139,12 +140,12 @@ impl Store {
         let manager = self.manager(Role::Read);
         match manager.first_connect() {
             Ok(mut opened) => opened.run(inspect_schema),
-            Err(error) if error.is_lasting() => Err(StoreError::Unavailable(error.to_string())),
+            Err(error) if error.is_permanent() => Err(StoreError::Unavailable(error.to_string())),
             Err(_) => self.read(inspect_schema),
         }
     }
 
-    /// From now on the SQLite file counts as jeton's, if the state says so.
+    /// Marks the SQLite file as jeton's, if the state shows that it is.
     fn claim_file_if_ours(&self, state: &SchemaState) -> Result<(), StoreError> {
         match (self.url(), state) {
             (DatabaseUrl::Sqlite(path), SchemaState::Current | SchemaState::Ahead) => self.claim_file(path),
@@ -160,7 +161,7 @@ impl Store {
     }
 }
 
-/// Why no migration may run here; `None` if it may, or if there is nothing to do.
+/// Why migrations may not run; `None` if they may, or if there is nothing to do.
 fn refusal_to_migrate(state: SchemaState, url: &DatabaseUrl) -> Option<StoreError> {
     match state {
         SchemaState::Current | SchemaState::Ahead | SchemaState::Behind | SchemaState::Missing => None,

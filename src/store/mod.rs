@@ -1,10 +1,10 @@
-//! The database. The only room that speaks Diesel and SQL.
+//! The database. The only room that uses Diesel and SQL.
 //!
-//! One `Store` over PostgreSQL and SQLite. What keeps a query portable:
-//! 1. times come from our clock as parameters, never from the database, whose clock is asked only to be compared;
+//! One `Store` for PostgreSQL and SQLite. Rules that keep queries portable:
+//! 1. times are parameters from our clock; the database's clock is read only for comparison;
 //! 2. one atomic statement rather than read, lock, write; where a user's tokens change, `users::lock` comes first;
-//! 3. a unique violation is an answer ([`StoreError::Taken`]) and ends its transaction;
-//! 4. rows are inserted one by one, but for an import's;
+//! 3. a unique violation is a result ([`StoreError::Taken`]) and ends its transaction;
+//! 4. rows are inserted one by one, except by an import;
 //! 5. SQL that must differ stands in a `match` arm.
 
 mod audit;
@@ -93,7 +93,7 @@ pub use usage::{LockedRows, TokenUse};
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
-    /// Connections at most.
+    /// The maximum number of connections.
     pub pool: u32,
     /// How long a request waits for a connection, and a statement may run.
     pub timeout: Duration,
@@ -125,11 +125,12 @@ impl Deadline {
 }
 
 impl Store {
-    /// Makes a handle. No connection is opened before the first use, and no file is made before [`Store::migrate`].
+    /// Creates a handle. No connection is opened before the first use, and no file is created before
+    /// [`Store::migrate`].
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] when the folder of an SQLite file does not exist or the path is a folder, or when PostgreSQL
-    /// is to be reached by TLS, and there is none.
+    /// [`StoreError::Unusable`] when the folder of an SQLite file does not exist or the path is a folder, or when the
+    /// URL requires TLS and this binary has none.
     pub fn open(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, StoreError> {
         if let DatabaseUrl::Sqlite(path) = url {
             sqlite_file::check_path(path)?;
@@ -162,27 +163,31 @@ impl Store {
     }
 
     /// # Errors
-    /// [`StoreError::Down`] while the database is known to be down: whoever needs it need not try.
+    /// [`StoreError::Down`] while the database is known to be down.
     pub fn check(&self) -> Result<(), StoreError> {
-        self.pools.now().breaker.check().inspect_err(|_| self.pools.failed())
+        self.pools.current().breaker.check().inspect_err(|_| self.pools.failed())
     }
 
-    /// To be called when an answer takes long: finds out whether the database is down.
+    /// Starts to check whether the database is down. Called when an answer takes long.
     pub fn start_probe(&self) {
-        self.pools.now().start_probe();
+        self.pools.current().start_probe();
     }
 
     fn manager(&self, role: Role) -> Manager {
-        self.pools.now().manager(role)
+        self.pools.current().manager(role)
     }
 
     fn read<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.on(Role::Read, |opened| opened.run(&work))
+        self.with_connection(Role::Read, |opened| opened.run(&work))
     }
 
-    /// Runs `work` on a connection; on another one anew, where the first knew tables that have been changed since. What it
-    /// had done by then is undone.
-    fn on<T>(&self, role: Role, work: impl Fn(&mut PoolConnection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Runs `work` on a connection. If that one has prepared statements for tables that have changed since, its work is
+    /// undone, and `work` runs again on another connection.
+    fn with_connection<T>(
+        &self,
+        role: Role,
+        work: impl Fn(&mut PoolConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let mut done = work(&mut *self.connect(role)?);
         if matches!(done, Err(StoreError::Outdated(_))) {
             done = work(&mut *self.connect(role)?);
@@ -196,7 +201,7 @@ impl Store {
         if !self.url.is_postgres() {
             return self.read(work);
         }
-        self.on(Role::Read, |opened| {
+        self.with_connection(Role::Read, |opened| {
             opened.in_transaction(|conn| {
                 conn.batch_execute("set local statement_timeout = 0")?;
                 work(conn)
@@ -206,11 +211,11 @@ impl Store {
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
     fn write<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let (value, wrote, written) = self.on(Role::Write, |opened| {
+        let (value, wrote, written) = self.with_connection(Role::Write, |opened| {
             opened.in_transaction(|conn| {
-                let run_and_detect_writes = self.run_and_detect_writes(conn, &work)?;
+                let result = self.run_and_detect_writes(conn, &work)?;
                 self.deadline.map(Deadline::left).transpose()?;
-                Ok(run_and_detect_writes)
+                Ok(result)
             })
         })?;
         if wrote {
@@ -222,7 +227,8 @@ impl Store {
         Ok(value)
     }
 
-    /// Runs `work`; says whether it has changed anything, if anybody wants to know, and what that is to an SQLite file.
+    /// Runs `work`. Also returns whether it has changed anything, if that matters, and the number of the transaction in
+    /// an SQLite file.
     fn run_and_detect_writes<T>(
         &self,
         conn: &mut Conn,
@@ -230,7 +236,7 @@ impl Store {
     ) -> Result<(T, bool, Option<Written>), StoreError> {
         match conn {
             Conn::Sqlite(_) => {
-                // Within the transaction, while nobody else can empty it.
+                // Read within the transaction, while nobody else can empty the log.
                 let begins_log = self.log_state().is_none();
                 let (value, transaction) = sqlite_log::counted(conn, work)?;
                 let written = transaction.map(|transaction| Written { transaction, begins_log });
@@ -244,9 +250,9 @@ impl Store {
         }
     }
 
-    /// Updates what is known of the database and of its disk by a result.
+    /// Updates the known state of the database and its disk from a result.
     fn observe<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        let pools = self.pools.now();
+        let pools = self.pools.current();
         match &result {
             Err(error @ StoreError::Disk(_)) => {
                 pools.breaker.answered();
@@ -278,16 +284,16 @@ impl Store {
 
     /// Runs `work` on the connection that writes, outside a transaction.
     fn on_writer<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.on(Role::Write, |opened| opened.run(&work))
+        self.with_connection(Role::Write, |opened| opened.run(&work))
     }
 
     fn connect(&self, role: Role) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
-        let pools = self.pools.now();
+        let pools = self.pools.current();
         pools.connect(role, self.deadline).inspect_err(|_| self.pools.failed())
     }
 }
 
-/// PostgreSQL refuses NUL in text, so nothing with one is ever stored or found.
+/// PostgreSQL refuses NUL in text, so no text with a NUL is ever stored or found.
 fn storable(text: &str) -> bool {
     !text.contains('\0')
 }

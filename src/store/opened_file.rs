@@ -10,27 +10,28 @@ use super::connection::Role;
 use super::sqlite_file;
 use crate::domain::time::Stopwatch;
 
-/// How soon after its log was emptied the file counts as being at rest: whoever copies it waits for longer.
-const REST: Duration = Duration::from_secs(1);
+/// How long after its log was emptied the file counts as idle. It is assumed that nobody copies the file sooner after a
+/// write.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
 
 /// The SQLite file that the first connection opened. If it was replaced or removed, the data would be split: older
-/// connections would go on with the old file, unseen, and newer ones with a new and empty one.
+/// connections would continue with the old file, and newer ones with a new, empty one.
 #[derive(Debug, Default)]
 pub struct OpenedFile {
     identity: OnceLock<(u64, u64)>,
     ours: AtomicBool,
     writers: AtomicU64,
-    rest: Mutex<Rest>,
-    /// Its connections are to be closed.
+    idle: Mutex<IdleState>,
+    /// The connections are being closed.
     closing: AtomicBool,
 }
 
-/// What is known of the rests of the file, in which its log is empty, whoever emptied it.
+/// What is known of idle times, during which the log is empty, whoever emptied it.
 #[derive(Debug, Default)]
-struct Rest {
-    /// The log that was begun at the last one is still to be moved into the file.
-    owed: bool,
-    /// After which transaction this process emptied the log because of that, and when.
+struct IdleState {
+    /// The log that was begun after the last idle time must still be moved into the file.
+    needs_checkpoint: bool,
+    /// The transaction after which this process last emptied the log for that reason, and when.
     ended: Option<(i32, Stopwatch)>,
 }
 
@@ -58,7 +59,7 @@ impl OpenedFile {
         self.ours.store(true, Ordering::Release);
     }
 
-    /// Whether it was found to be jeton's.
+    /// Whether the file is marked as jeton's.
     pub fn is_ours(&self) -> bool {
         self.ours.load(Ordering::Acquire)
     }
@@ -68,21 +69,22 @@ impl OpenedFile {
         self.writers.load(Ordering::Acquire)
     }
 
-    /// Whether the log is to be moved into the file and emptied after this transaction.
-    pub fn ends_rest(&self, written: Written) -> bool {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        let goes_on = |(last, at): (i32, Stopwatch)| last.wrapping_add(1) == written.transaction && at.elapsed() < REST;
-        rest.owed |= written.begins_log && !rest.ended.is_some_and(goes_on);
-        rest.owed
+    /// Whether the log must be moved into the file and emptied after this transaction.
+    pub fn needs_checkpoint(&self, written: Written) -> bool {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let continues =
+            |(last, at): (i32, Stopwatch)| last.wrapping_add(1) == written.transaction && at.elapsed() < IDLE_AFTER;
+        idle.needs_checkpoint |= written.begins_log && !idle.ended.is_some_and(continues);
+        idle.needs_checkpoint
     }
 
-    /// It was, after this transaction or a later one.
-    pub fn rest_ended(&self, transaction: i32) {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        *rest = Rest { owed: false, ended: Some((transaction, Stopwatch::start())) };
+    /// Records that the log was emptied, after this transaction or a later one.
+    pub fn checkpointed(&self, transaction: i32) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        *idle = IdleState { needs_checkpoint: false, ended: Some((transaction, Stopwatch::start())) };
     }
 
-    /// From here on no connection is opened, and none is used again.
+    /// From now on no connection is opened, and none is used again.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
     }

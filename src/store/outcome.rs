@@ -34,10 +34,10 @@ impl<T> Changed<T> {
 pub enum OwnChange<T> {
     /// It is made.
     Done(T),
-    /// The token of the request was revoked since, or the user is gone. Without this check the holder of a stolen key
-    /// could keep access through a regenerate.
+    /// The token of the request has been revoked, or the user was deleted. Without this check the holder of a stolen
+    /// key could keep access through a regenerate.
     TokenEnded,
-    /// They have as many tokens of their own as they may.
+    /// The user has reached the limit of tokens of their own.
     LimitReached,
 }
 
@@ -52,12 +52,12 @@ impl<T> OwnChange<T> {
     }
 }
 
-/// The result of a revocation.
+/// The result of revoking a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoked {
-    /// It is: by somebody's clock it may have lived until now.
+    /// The token was revoked. By the clock of some node it may have been live until now.
     Done,
-    /// No token of this id lives, by anybody's clock.
+    /// No token with this id is live, by the clock of any node.
     NotLive,
 }
 
@@ -87,6 +87,6 @@ pub enum FormUse {
 pub enum Replaced {
     /// It is.
     Done,
-    /// Another value was found than the one to replace.
+    /// Nothing was replaced, because the value was not the expected one.
     ByOthers,
 }

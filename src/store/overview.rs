@@ -15,21 +15,21 @@ pub const MAX_COUNTED: i64 = 100_000;
 pub struct UserCounts {
     /// At most [`MAX_COUNTED`].
     pub all: i64,
-    /// Of these.
+    /// How many of them are inactive.
     pub inactive: i64,
 }
 
 /// Logins of one hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HourOfLogins {
-    /// Good ones.
+    /// Successful logins.
     pub good: i64,
-    /// Refused ones.
+    /// Refused logins.
     pub refused: i64,
 }
 
 #[derive(QueryableByName)]
-struct Two {
+struct TwoCounts {
     #[diesel(sql_type = BigInt)]
     one: i64,
     #[diesel(sql_type = BigInt)]
@@ -55,7 +55,7 @@ impl Store {
         );
         self.read(|conn| {
             let query = diesel::sql_query(&counted);
-            let two: Two = match conn {
+            let two: TwoCounts = match conn {
                 Conn::Pg(pg) => query.get_result(pg)?,
                 Conn::Sqlite(sqlite) => query.get_result(sqlite)?,
             };
@@ -73,7 +73,7 @@ impl Store {
         );
         self.read(|conn| {
             let query = diesel::sql_query(&counted).bind::<SqlTimestamp, _>(now.naive());
-            let two: Two = match conn {
+            let two: TwoCounts = match conn {
                 Conn::Pg(pg) => query.get_result(pg)?,
                 Conn::Sqlite(sqlite) => query.get_result(sqlite)?,
             };
@@ -102,15 +102,15 @@ impl Store {
             }
             Conn::Sqlite(sqlite) => {
                 let ago = "cast((julianday($2) - julianday(at)) * 24 as integer)";
-                // SQLite numbers `$1` and `$2` by where they stand first.
+                // SQLite numbers `$1` and `$2` by their first occurrence.
                 let query = diesel::sql_query(by_hour(ago).replace('$', "?"));
                 Ok(query.bind::<SqlTimestamp, _>(since).bind::<SqlTimestamp, _>(until).load(sqlite)?)
             }
         })?;
         let mut hours = [HourOfLogins::default(); HOURS];
         for row in rows {
-            let place = usize::try_from(row.ago).ok().and_then(|ago| HOURS.checked_sub(ago + 1));
-            if let Some(hour) = place.and_then(|place| hours.get_mut(place)) {
+            let index = usize::try_from(row.ago).ok().and_then(|ago| HOURS.checked_sub(ago + 1));
+            if let Some(hour) = index.and_then(|index| hours.get_mut(index)) {
                 *hour = HourOfLogins { good: row.good, refused: row.refused };
             }
         }

@@ -1,4 +1,4 @@
-//! What users change of their own account, with a login token and their password.
+//! Changes that users make to their own account, with a login token and their password.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -19,11 +19,11 @@ use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
 
 impl Store {
-    /// Creates a token for the user whose request came with `asked_with`, and whose password was checked against
-    /// `read`. At most `limit` live tokens may be of their own making.
+    /// Creates a named token for the user who asks. `request_token` is the token of their request, `read` the user
+    /// whose password was checked. A user may have at most `limit` live named tokens of their own.
     pub fn create_own_token(
         &self,
-        asked_with: &TokenFacts,
+        request_token: &TokenFacts,
         read: &User,
         new: &NewToken,
         limit: Option<u32>,
@@ -31,10 +31,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<Changed<OwnChange<TokenFacts>>, StoreError> {
         self.change(|conn, changes| {
-            let user = match lock_asker(conn, asked_with, read, now)? {
-                Asker::Same(user) => user,
-                Asker::TokenEnded => return Ok(Changed::Done(OwnChange::TokenEnded)),
-                Asker::Changed => return Ok(Changed::UserChanged),
+            let user = match lock_requester(conn, request_token, read, now)? {
+                Requester::Same(user) => user,
+                Requester::TokenEnded => return Ok(Changed::Done(OwnChange::TokenEnded)),
+                Requester::Changed => return Ok(Changed::UserChanged),
             };
             if let Some(limit) = limit
                 && live_own_tokens(conn, user.id, now)? >= i64::from(limit)
@@ -46,10 +46,11 @@ impl Store {
         })
     }
 
-    /// Gives the user who asks with `asked_with` another password, and a login token in place of all they had.
+    /// Sets the password of the user who asks, and replaces all their login tokens by a new one. Parameters as for
+    /// `create_own_token`.
     pub fn change_own_password(
         &self,
-        asked_with: &TokenFacts,
+        request_token: &TokenFacts,
         read: &User,
         hash: &PasswordHash,
         new: &NewToken,
@@ -57,10 +58,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<Changed<OwnChange<()>>, StoreError> {
         self.change(|conn, changes| {
-            let user = match lock_asker(conn, asked_with, read, now)? {
-                Asker::Same(user) => user,
-                Asker::TokenEnded => return Ok(Changed::Done(OwnChange::TokenEnded)),
-                Asker::Changed => return Ok(Changed::UserChanged),
+            let user = match lock_requester(conn, request_token, read, now)? {
+                Requester::Same(user) => user,
+                Requester::TokenEnded => return Ok(Changed::Done(OwnChange::TokenEnded)),
+                Requester::Changed => return Ok(Changed::UserChanged),
             };
             changes.extend([Change::User(user.id), Change::created(&new.digest)]);
             diesel::update(users::table.find(user.id)).set(users::password.eq(hash.as_str())).execute(conn)?;
@@ -74,7 +75,7 @@ impl Store {
 }
 
 /// The user who asks for a change to their own account.
-enum Asker {
+enum Requester {
     /// The user, locked, and unchanged since the check.
     Same(User),
     /// The token was revoked, or the user is gone.
@@ -83,21 +84,27 @@ enum Asker {
     Changed,
 }
 
-fn lock_asker(conn: &mut Conn, asked_with: &TokenFacts, read: &User, now: Timestamp) -> Result<Asker, StoreError> {
-    let Some(user) = lock_by_id(conn, asked_with.user_id)? else { return Ok(Asker::TokenEnded) };
+fn lock_requester(
+    conn: &mut Conn,
+    request_token: &TokenFacts,
+    read: &User,
+    now: Timestamp,
+) -> Result<Requester, StoreError> {
+    let Some(user) = lock_by_id(conn, request_token.user_id)? else { return Ok(Requester::TokenEnded) };
     lock_tokens(conn, user.id)?;
     // A token that was revoked since the request has ended, and one that got a grace period ends sooner: the password
     // check may have taken long.
     let revoked = (tokens::revoked_at, tokens::grace_until);
     let found: Option<(Option<NaiveDateTime>, Option<NaiveDateTime>)> =
-        tokens::table.find(asked_with.id).filter(unrevoked(now)).select(revoked).first(conn).optional()?;
-    let asked = [asked_with.revoked_at, asked_with.grace_until].map(|moment| moment.map(Timestamp::naive));
+        tokens::table.find(request_token.id).filter(unrevoked(now)).select(revoked).first(conn).optional()?;
+    let asked = [request_token.revoked_at, request_token.grace_until].map(|moment| moment.map(Timestamp::naive));
     if found != Some(asked.into()) {
-        return Ok(Asker::TokenEnded);
+        return Ok(Requester::TokenEnded);
     }
     let rights = |user: &User| (user.is_active, user.is_staff, user.is_superuser);
-    let same = user.id == read.id && user.password == read.password && user.is_active && rights(&user) == rights(read);
-    Ok(if same { Asker::Same(user) } else { Asker::Changed })
+    let is_unchanged =
+        user.id == read.id && user.password == read.password && user.is_active && rights(&user) == rights(read);
+    Ok(if is_unchanged { Requester::Same(user) } else { Requester::Changed })
 }
 
 fn live_own_tokens(conn: &mut Conn, user_id: i64, now: Timestamp) -> Result<i64, StoreError> {

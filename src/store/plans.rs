@@ -1,38 +1,38 @@
-//! What a migration leaves of the statements that other sessions have prepared.
+//! Ends sessions whose prepared statements a migration has made invalid.
 //!
-//! A session goes on with the types that it was told when it prepared a statement. Where a migration gives a column another
-//! type, or collation, PostgreSQL refuses the statement for as long as that session lives. This jeton prepares it anew
-//! ([`StoreError::Outdated`]); those of before do not, and so their sessions are ended: they open others.
+//! A session uses the types that a statement had when it was prepared. If a migration changes the type or collation of
+//! a column, PostgreSQL refuses the statement in that session. This version of jeton prepares it again
+//! ([`StoreError::Outdated`]). Older versions do not, so their sessions are ended, and they open new ones.
 
 use diesel::sql_types::Text;
 use diesel::{PgConnection, RunQueryDsl, sql_query};
 
 use super::StoreError;
 
-/// A column of jeton's tables, and what it holds.
+/// A column of jeton's tables, and its type and collation.
 #[derive(diesel::QueryableByName)]
 pub struct Column {
     #[diesel(sql_type = Text)]
     name: String,
     #[diesel(sql_type = Text)]
-    held: String,
+    column_type: String,
 }
 
-/// All columns there are.
+/// All columns of jeton's tables.
 pub fn columns(conn: &mut PgConnection) -> Result<Vec<Column>, StoreError> {
     let columns = "select attrelid::text || '.' || attnum::text as name, \
-                   concat_ws(' ', atttypid, atttypmod, attcollation) as held \
+                   concat_ws(' ', atttypid, atttypmod, attcollation) as column_type \
                    from pg_attribute join pg_class on pg_class.oid = attrelid \
                    where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p') and attnum > 0 \
                    and not attisdropped";
     Ok(sql_query(columns).load(conn)?)
 }
 
-/// Ends jeton's other sessions, where a column that was there `before` holds something else now. Those that wait for their
-/// turn to migrate know nothing yet that could be wrong. What this role may not end goes on.
+/// Ends jeton's other sessions, if the type of a column from `before` has changed. Sessions that wait for the migration
+/// lock are left, because they have prepared nothing yet. So are those that this role may not end.
 pub fn end_outdated(conn: &mut PgConnection, before: &[Column]) -> Result<(), StoreError> {
     let now = columns(conn)?;
-    let has_changed = |old: &Column| now.iter().any(|new| new.name == old.name && new.held != old.held);
+    let has_changed = |old: &Column| now.iter().any(|new| new.name == old.name && new.column_type != old.column_type);
     if !before.iter().any(has_changed) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! A connection of the pool, and what becomes of it.
+//! A connection of the pool, and whether it may be used again.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::connection::Conn;
 use super::servers::{Server, Servers};
 use super::{StoreError, pooler};
 
-/// A connection, and the server it leads to.
+/// A connection, and its server.
 pub struct PoolConnection {
     conn: Conn,
     /// The PostgreSQL server; `None` for SQLite, and behind a pooler, which may use any server.
@@ -19,16 +19,16 @@ pub struct PoolConnection {
     /// The settings of each transaction, if the session does not keep them.
     local: Option<String>,
     discarded: bool,
-    /// Which form of the tables its prepared statements are for.
-    form: u64,
+    /// The version of the tables for which its statements were prepared.
+    tables_version: u64,
     servers: Arc<Servers>,
     _held: Arc<()>,
 }
 
 impl PoolConnection {
     fn new(conn: Conn, server: Option<Server>, local: Option<String>, servers: Arc<Servers>) -> Self {
-        let (held, form) = (servers.hold(), servers.form());
-        Self { conn, server, local, discarded: false, form, servers, _held: held }
+        let (held, tables_version) = (servers.hold(), servers.tables_version());
+        Self { conn, server, local, discarded: false, tables_version, servers, _held: held }
     }
 
     pub fn sqlite(conn: SqliteConnection, servers: Arc<Servers>) -> Self {
@@ -48,9 +48,9 @@ impl PoolConnection {
         (self.conn, self.server)
     }
 
-    /// Whether newer connections lead elsewhere, or to tables of another form.
+    /// Whether newer connections go to another server, or the tables have changed since.
     pub fn is_outdated(&self) -> bool {
-        self.form != self.servers.form()
+        self.tables_version != self.servers.tables_version()
             || self.server.is_some_and(|server| !self.servers.is_current(server))
             || (self.local.is_none() && self.server.is_some() && self.servers.shares_sessions())
     }
@@ -82,7 +82,7 @@ impl PoolConnection {
         self.observe(result)
     }
 
-    /// Updates what is known of the connection, and of all that are like it, by a result.
+    /// Updates the state of this connection, and of similar ones, from a result.
     fn observe<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         match &result {
             Err(StoreError::ReadOnly(_)) => {
@@ -97,14 +97,14 @@ impl PoolConnection {
             }
             Err(StoreError::Outdated(_)) => {
                 self.discarded = true;
-                self.servers.change_form(self.form);
+                self.servers.record_table_change(self.tables_version);
             }
             _ => {}
         }
         result
     }
 
-    /// Whether the database answers, whatever is locked in it.
+    /// Checks that the database answers, even if tables are locked.
     pub fn ping(&mut self) -> Result<(), ConnectError> {
         let question = match &self.conn {
             Conn::Pg(_) => "select 1",

@@ -1,9 +1,8 @@
-//! Whether a transaction pooler stands between jeton and PostgreSQL.
+//! Detects a transaction pooler between jeton and PostgreSQL.
 //!
-//! Such a pooler shares one session of the server among many clients, one transaction at a time. What is left in a
-//! session belongs to somebody else then: prepared statements, settings, and notifications that arrive while no client
-//! has it. So behind a pooler nothing is left in it: statements are not prepared, settings are the transaction's own,
-//! and nobody listens.
+//! Such a pooler shares one session of the server among many clients, one transaction at a time. So nothing may stay in
+//! a session: other clients would get its prepared statements and settings, and notifications could arrive while no
+//! client has it. Behind a pooler statements are not prepared, settings last for one transaction, and nothing listens.
 
 use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::sql_types::Integer;
@@ -13,8 +12,8 @@ use super::StoreError;
 use super::connect_error::ConnectError;
 use super::servers::Servers;
 
-/// What becomes of a pooler that gives a session for one statement.
-pub const NO_TRANSACTIONS: &str = "no transaction can be begun, as behind a pooler in statement mode, which jeton cannot go \
+/// The error for a pooler that assigns a session for one statement only.
+pub const NO_TRANSACTIONS: &str = "no transaction can be begun, as behind a pooler in statement mode, which jeton cannot use: \
                                    through: let DATABASE_URL go to PostgreSQL itself, or to a pooler in session or \
                                    transaction mode";
 
@@ -45,7 +44,8 @@ pub fn shares_sessions(one: &mut PgConnection, other: &mut PgConnection) -> Resu
     Ok(first == second || first != fourth || second != third)
 }
 
-/// That a transaction may have several statements. A pooler in statement mode ends the connection at its beginning.
+/// Checks that a transaction may have several statements. A pooler in statement mode ends the connection when one
+/// begins.
 pub fn require_transactions(conn: &mut PgConnection) -> Result<(), ConnectError> {
     let begun = conn.batch_execute("begin").and_then(|()| conn.batch_execute("rollback"));
     begun.map_err(|error| ConnectError(format!("{NO_TRANSACTIONS}: {}", ConnectError::from(error).0)))

@@ -1,4 +1,4 @@
-//! The connections of a store. They lead elsewhere as soon as `DATABASE_URL` names another place, or another password.
+//! The connections of a store. When `DATABASE_URL` changes, new connections use the new URL.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,7 +19,7 @@ use crate::domain::time::Stopwatch;
 /// How often a request that waits for a connection checks whether the database is down.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Connections to one place.
+/// The connections of one URL.
 pub struct Pools {
     pub url: DatabaseUrl,
     pub servers: Arc<Servers>,
@@ -31,7 +31,7 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Opens no connection.
+    /// Creates the pools. No connection is opened.
     pub fn new(url: &DatabaseUrl, options: &StoreOptions, file: &Arc<OpenedFile>) -> Self {
         let (servers, breaker) = (Arc::<Servers>::default(), Arc::<Breaker>::default());
         let manager = |role| Manager::new(url.clone(), role, options.timeout, Arc::clone(file), Arc::clone(&servers));
@@ -43,7 +43,8 @@ impl Pools {
                 .error_handler(Box::new(LogErrors(Arc::clone(&breaker))))
                 .build_unchecked(manager(role))
         };
-        // SQLite has one writer at a time in any case: with one connection for it nobody fails on a busy database.
+        // SQLite has only one writer at a time. With a single connection for writing, no write fails because the
+        // database is busy.
         let (read, write) = if url.is_postgres() {
             let shared = pool(options.pool, Role::Write);
             (shared.clone(), shared)
@@ -60,7 +61,7 @@ impl Pools {
         Manager::new(self.url.clone(), role, self.options.timeout, file, servers)
     }
 
-    /// To be called when an answer takes long: finds out whether the database is down.
+    /// Starts to check whether the database is down. Called when an answer takes long.
     pub fn start_probe(&self) {
         self.breaker.start_probe(&self.manager(Role::Read));
     }
@@ -74,7 +75,8 @@ impl Pools {
         let timeout = pool.connection_timeout();
         let max_wait = match deadline.map(Deadline::left).transpose()? {
             Some(left) => left.min(timeout),
-            // At a start there is time to wait for an address that does not answer, and for the next one.
+            // Without a deadline, as at the start, there is time for an address that does not answer, and for the next
+            // one.
             None => timeout + CONNECT_TIMEOUT,
         };
         let since = Stopwatch::start();
@@ -104,27 +106,27 @@ impl Pools {
 
 /// The current pools, shared by all clones of a store.
 pub struct CurrentPools {
-    now: RwLock<Arc<Pools>>,
+    current: RwLock<Arc<Pools>>,
     failures: AtomicU64,
 }
 
 impl CurrentPools {
     pub fn new(pools: Pools) -> Self {
-        Self { now: RwLock::new(Arc::new(pools)), failures: AtomicU64::new(0) }
+        Self { current: RwLock::new(Arc::new(pools)), failures: AtomicU64::new(0) }
     }
 
-    pub fn now(&self) -> Arc<Pools> {
-        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    pub fn current(&self) -> Arc<Pools> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Records that no connection could be had.
+    /// Records that no connection could be obtained.
     pub fn failed(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 impl Store {
-    /// How many times no connection could be had.
+    /// How many times no connection could be obtained.
     #[must_use]
     pub fn failed_connections(&self) -> u64 {
         self.pools.failures.load(Ordering::Relaxed)
@@ -133,19 +135,19 @@ impl Store {
     /// The current URL.
     #[must_use]
     pub fn current_url(&self) -> DatabaseUrl {
-        self.pools.now().url.clone()
+        self.pools.current().url.clone()
     }
 
     /// Whether the store uses this URL already. Nothing is opened.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] for a URL that no store can be moved to.
-    pub fn leads_to(&self, url: &DatabaseUrl) -> Result<bool, StoreError> {
-        let now = self.current_url();
-        if now == *url {
+    pub fn uses_url(&self, url: &DatabaseUrl) -> Result<bool, StoreError> {
+        let current = self.current_url();
+        if current == *url {
             return Ok(true);
         }
-        if now.is_postgres() && url.is_postgres() {
+        if current.is_postgres() && url.is_postgres() {
             return Ok(false);
         }
         Err(StoreError::Unusable("a change from or to an SQLite file requires a restart".into()))
@@ -155,7 +157,7 @@ impl Store {
     /// its next heartbeat.
     pub fn move_to(&self, url: &DatabaseUrl) {
         let pools = Pools::new(url, &self.options, &self.file);
-        *self.pools.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pools);
+        *self.pools.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pools);
     }
 
     /// Another store with the same options, to try a URL.
@@ -163,7 +165,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn with_url(&self, url: &DatabaseUrl) -> Result<Self, StoreError> {
-        // To try it takes one connection.
+        // One connection is enough for that.
         Self::open(url, &StoreOptions { pool: 1, ..self.options.clone() })
     }
 }

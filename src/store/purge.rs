@@ -1,4 +1,4 @@
-//! Rows whose time is over, deleted in small batches by an index.
+//! Deletes rows that are due, in small batches. Each kind has an index for it.
 
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
@@ -8,8 +8,8 @@ use super::connection::Conn;
 use super::{Store, StoreError};
 use crate::domain::time::Timestamp;
 
-/// What can be purged: the sealed keys of expired tokens, dead tokens by either of their ends, audit entries by their
-/// age, sessions that nobody uses any more, and networks that a user has not come from for long.
+/// What can be purged: the sealed keys of expired tokens, ended tokens, by their revocation or their expiry, audit
+/// entries by their age, unused sessions, and networks that a user has not logged in from for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge {
     /// Sealed keys of tokens expired before a moment; their rows stay.
@@ -27,7 +27,7 @@ pub enum Purge {
 }
 
 impl Purge {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 6] = [
         Self::ExpiredSeals,
         Self::RevokedTokens,
@@ -37,7 +37,7 @@ impl Purge {
         Self::LoginNetworks,
     ];
 
-    /// The word in metrics.
+    /// The label in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Purge {
         }
     }
 
-    /// The statement, the table, the condition and the time that counts. There is an index for each.
+    /// The parts of the statement: its beginning, the table, a condition, and the column of the row's end.
     const fn parts(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
             Self::ExpiredSeals => ("update tokens set sealed = null", "tokens", "sealed is not null and", "expires_at"),
@@ -63,12 +63,12 @@ impl Purge {
     }
 }
 
-/// What one batch did.
+/// The result of one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purged {
-    /// How many rows.
+    /// How many rows were purged.
     pub rows: usize,
-    /// Where the next batch may begin to look; `None`: where this one did.
+    /// The next batch may search from this end on; `None`: from where this batch began.
     pub end: Option<Timestamp>,
 }
 
@@ -109,22 +109,22 @@ impl Store {
         Ok(oldest.moment.map(Timestamp::from_naive))
     }
 
-    /// Purges at most `most` rows that ended before `before`, the oldest first; none that ended before `from`.
+    /// Purges at most `limit` rows that ended before `before`, the oldest first; none that ended before `from`.
     pub fn purge(
         &self,
         what: Purge,
         from: Option<Timestamp>,
         before: Timestamp,
-        most: u32,
+        limit: u32,
     ) -> Result<Purged, StoreError> {
         let (verb, table, due, moment) = what.parts();
-        let most = i64::from(most);
+        let limit = i64::from(limit);
         self.write(|conn| match conn {
-            // Of several nodes one purges, and the others skip what it has locked. An array, unlike a join, is computed
-            // once, and its rows are found by the primary key whatever the planner estimates. Purged rows stay in the
-            // index while an older transaction is open, so the next batch begins after them.
+            // If several nodes purge at once, each skips the rows that another one has locked. An array, unlike a join,
+            // is computed once, and its rows are found by the primary key whatever the planner estimates. Purged rows
+            // stay in the index while an older transaction is open, so the next batch begins after them.
             Conn::Pg(pg) => {
-                // No notification: what has been dead for so long is dead by every node's clock.
+                // No notification: these tokens ended so long ago that they have ended by every node's clock.
                 pg.batch_execute("set local jeton.quiet = 'on'")?;
                 let counted: Counted = diesel::sql_query(format!(
                     "with purged as ({verb} where id = any (array (select id from {table} \
@@ -133,7 +133,7 @@ impl Store {
                 ))
                 .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::from_micros(0)).naive())
                 .bind::<SqlTimestamp, _>(before.naive())
-                .bind::<BigInt, _>(most)
+                .bind::<BigInt, _>(limit)
                 .get_result(pg)?;
                 let rows = usize::try_from(counted.rows).unwrap_or(usize::MAX);
                 Ok(Purged { rows, end: counted.until.map(Timestamp::from_naive).or(from) })
@@ -143,7 +143,7 @@ impl Store {
                     "{verb} where id in (select id from {table} where {due} {moment} < $1 order by {moment} limit $2)"
                 ))
                 .bind::<SqlTimestamp, _>(before.naive())
-                .bind::<BigInt, _>(most)
+                .bind::<BigInt, _>(limit)
                 .execute(sqlite)?;
                 Ok(Purged { rows, end: None })
             }

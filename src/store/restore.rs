@@ -15,21 +15,21 @@ use super::{MetaKey, SchemaState, Store, StoreError, sqlite_file, sqlite_log};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
 
-/// What was done.
+/// The result of a restore.
 #[derive(Clone, Debug)]
 pub struct Restored {
-    /// Where what was replaced is now; its log, if it had one, has the same name and `-wal`.
+    /// Where the replaced database is now. Its log, if it had one, has the same name with `-wal`.
     pub kept: Option<PathBuf>,
-    /// The backup is of an older jeton, whose schema the next start brings up to date.
+    /// The backup was made by an older jeton. The next start migrates its schema.
     pub is_older: bool,
 }
 
 impl Store {
-    /// Puts a copy of `backup` in the place of the database, and keeps what was there. Nothing is changed before the backup
-    /// is known to be whole, and jeton's, and `check` has nothing against what its secret key derives to.
+    /// Replaces the database by a copy of `backup`, and keeps the old one under another name. Nothing is changed before
+    /// the backup is known to be complete and jeton's, and `check` has accepted the check value of its secret key.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] when somebody uses the database, or the backup is not to be used.
+    /// [`StoreError::Unusable`] when the database is in use, or the backup is not usable.
     pub fn restore(
         &self,
         backup: &Path,
@@ -48,27 +48,27 @@ impl Store {
         if before.is_some() && sqlite_file::identity(backup) == before {
             return Err(StoreError::Unusable(format!("{} is the database itself", backup.display())));
         }
-        // Checked without its log, which may be another file's: that is a reason to restore.
+        // Checked without its log, which may belong to another file: that is a reason to restore.
         match sqlite_file::state_without_log(path, self.options.timeout) {
             Ok(state @ SchemaState::Foreign(_)) => state.refusal(self.url()).map_or(Ok(()), Err)?,
             Err(error @ StoreError::Unusable(_)) => return Err(error),
-            // One that is damaged is what a backup is for.
+            // A damaged database may be replaced.
             _ => {}
         }
         let lock = lock(path)?;
         let draft = sqlite_file::beside(path, ".restoring");
         if same_place(&draft, backup) {
             return Err(StoreError::Unusable(format!(
-                "{} is the name of a restore that is not done, which this one would remove; rename it first",
+                "{} is the name of an unfinished restore, which this restore would remove; rename it first",
                 backup.display()
             )));
         }
-        // Left by a restore that was killed: this one holds the lock.
+        // A killed restore may have left it. It is not in use, because this process holds the lock.
         remove(&draft)?;
         let draft = NewFile::make(&draft)?;
         let is_older = self.copy_backup(backup, &draft.path)?;
-        if let Some(derived) = secret_key_check(&draft.path, self.options.timeout)? {
-            check(&derived)?;
+        if let Some(check_value) = secret_key_check(&draft.path, self.options.timeout)? {
+            check(&check_value)?;
         }
         if let Some(before) = lock.as_ref() {
             copy_owner_and_mode(&draft, before)?;
@@ -78,7 +78,7 @@ impl Store {
         Ok(Restored { kept, is_older })
     }
 
-    /// Says whether it is of an older jeton.
+    /// Copies the backup. Returns whether it was made by an older jeton.
     fn copy_backup(&self, backup: &Path, to: &Path) -> Result<bool, StoreError> {
         let state = sqlite_log::state_of_both(backup);
         if backup.is_dir() {
@@ -93,12 +93,12 @@ impl Store {
             }
             other => other,
         };
-        // A copy of a database as a crash left it has a log, too.
+        // A copy of a database after a crash has a log, too.
         sqlite_log::require_own(backup, self.options.timeout)?;
         let mut conn = sqlite_file::open_to_read(backup, state[1].is_some(), self.options.timeout)?;
         let found = copy(&mut conn, to, self.options.timeout).map_err(named)?;
         if sqlite_log::state_of_both(backup) != state {
-            return Err(named(StoreError::Unusable("it was written meanwhile".into())));
+            return Err(named(StoreError::Unusable("it was written while it was copied".into())));
         }
         let is_older = found == SchemaState::Behind;
         match found.refusal_to_restore(backup) {
@@ -109,7 +109,7 @@ impl Store {
 }
 
 /// Locks the database until the file is closed. SQLite locks bytes of every file that it has open, so a lock on the
-/// whole file succeeds only when nobody has. From here on this process must not open it by SQLite.
+/// whole file succeeds only if no process has it open. From here on this process must not open the file with SQLite.
 fn lock(path: &Path) -> Result<Option<File>, StoreError> {
     let file = match File::options().read(true).write(true).open(path) {
         Ok(file) => file,
@@ -125,7 +125,7 @@ fn lock(path: &Path) -> Result<Option<File>, StoreError> {
     }
 }
 
-/// What the secret key of the database in a file derives to; `None` of one that never had a key.
+/// The check value of the secret key of the database in a file; `None` if it never had one.
 fn secret_key_check(file: &Path, timeout: Duration) -> Result<Option<String>, StoreError> {
     let key = meta::table.find(MetaKey::SecretKeyCheck.as_str()).select(meta::value);
     Ok(key.first(&mut sqlite_file::open_to_read(file, false, timeout)?).optional()?)
@@ -140,18 +140,18 @@ fn copy_owner_and_mode(draft: &NewFile, before: &File) -> Result<(), StoreError>
         }
         fs::set_permissions(&draft.path, old.permissions())
     };
-    give().map_err(|error| cannot("give away", &draft.path, &error))
+    give().map_err(|error| cannot("set the owner of", &draft.path, &error))
 }
 
-/// Puts the draft in the place of the database, and the database aside, with its log. The order matters: a process that
-/// is killed in between leaves a complete file, or a log that does not belong to it, which is noticed.
+/// Replaces the database by the draft, and renames the old database and its log. The order matters: a process that is
+/// killed in between leaves a complete file, or a log that does not belong to it, which the next start notices.
 fn replace(path: &Path, draft: NewFile, now: Timestamp) -> Result<Option<PathBuf>, StoreError> {
     let aside = sqlite_file::beside(path, &format!(".{}", now.naive().format("%Y%m%dT%H%M%S%.3fZ")));
     let log = sqlite_log::log_of(path);
     let (is_there, has_log) = (path.exists(), sqlite_log::state_of_log(path).is_some());
-    let failed = |error: io::Error| cannot("keep what is there at", &aside, &error);
+    let failed = |error: io::Error| cannot("keep the old database at", &aside, &error);
     if is_there {
-        // Where a file cannot have two names, it is missing for a moment.
+        // If the file system has no hard links, the database is missing for a moment.
         fs::hard_link(path, &aside)
             .or_else(|error| match error.kind() {
                 ErrorKind::AlreadyExists => Err(error),

@@ -1,4 +1,4 @@
-//! How tokens end: revoked one by one, all of a user's, or replaced by a new one.
+//! Ends tokens: one, all of a user, or those that a new token replaces.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -14,17 +14,18 @@ use crate::domain::change::Change;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 
-/// What regenerate takes away.
+/// Which tokens regenerate ends, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct Regenerate {
-    /// Named tokens too.
+    /// Whether named tokens end, too.
     pub all: bool,
-    /// The old ones live on until then.
+    /// The old tokens stay valid until then.
     pub grace_until: Option<Timestamp>,
 }
 
 impl Store {
-    /// Ends a user's login tokens and stores a new one in their place, if the user has not changed since they were read.
+    /// Ends a user's login tokens and stores a new one in their place, if the user has not changed since they were
+    /// read.
     pub fn regenerate_token(
         &self,
         read: &User,
@@ -44,13 +45,14 @@ impl Store {
         })
     }
 
-    /// Revokes a token that may live by anybody's clock. One that looks expired, or whose grace looks over, is ended as well,
-    /// see `end_tokens`.
+    /// Revokes a token that may be live by the clock of some node. This includes tokens that look expired and those
+    /// whose grace period looks over: see `end_tokens`.
     pub fn revoke_token(&self, id: i64, by: &Actor, now: Timestamp) -> Result<Revoked, StoreError> {
         self.change(|conn, changes| revoke(conn, changes, id, by, now))
     }
 
-    /// As [`Store::revoke_token`], for somebody else than its owner, if the owner has not changed since they were read.
+    /// As [`Store::revoke_token`], for another caller than the owner, if the owner has not changed since they were
+    /// read.
     pub fn revoke_token_of(
         &self,
         owner: &User,
@@ -64,7 +66,7 @@ impl Store {
         })
     }
 
-    /// Revokes all live login tokens of a user and says how many; `None` when there is no user with this id.
+    /// Revokes all live login tokens of a user. Returns how many; `None` when there is no user with this id.
     pub fn revoke_login_tokens(&self, user_id: i64, by: &Actor, now: Timestamp) -> Result<Option<usize>, StoreError> {
         self.change(|conn, changes| {
             let Some(user) = lock_by_id(conn, user_id)? else { return Ok(None) };
@@ -86,7 +88,7 @@ fn revoke(
     by: &Actor,
     now: Timestamp,
 ) -> Result<Revoked, StoreError> {
-    if end_for_all(conn, &[id], by, now)? == 0 {
+    if end_for_every_clock(conn, &[id], by, now)? == 0 {
         return Ok(Revoked::NotLive);
     }
     let (user_id, owner): (i64, String) = tokens::table
@@ -99,17 +101,22 @@ fn revoke(
     Ok(Revoked::Done)
 }
 
-/// Ends tokens for every clock; says how many had not been. Where a grace is over by this one, who ended the token, and
-/// when, stays.
-pub(super) fn end_for_all(conn: &mut Conn, ids: &[i64], by: &Actor, now: Timestamp) -> Result<usize, StoreError> {
+/// Ends tokens by the clocks of all nodes. Returns how many had not ended. If a grace period is over by this node's
+/// clock, `revoked_by` and `revoked_at` stay.
+pub(super) fn end_for_every_clock(
+    conn: &mut Conn,
+    ids: &[i64],
+    by: &Actor,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
     let these = || tokens::table.filter(tokens::id.eq_any(ids.to_vec()));
     let revoked = diesel::update(these().filter(unrevoked(now))).set(revocation(by, now)).execute(conn)?;
     Ok(revoked + diesel::update(these().filter(in_grace())).set(no_grace()).execute(conn)?)
 }
 
-/// Tokens that may live by somebody's clock, whatever this one says: not revoked, or with a grace, over or not.
+/// Tokens that may be live by the clock of some node: not revoked, or with a grace period, over or not.
 #[diesel::dsl::auto_type(no_type_alias)]
-pub(super) fn unended() -> _ {
+pub(super) fn maybe_live() -> _ {
     tokens::revoked_at.is_null().or(tokens::revoked_at.eq(tokens::grace_until))
 }
 
@@ -120,8 +127,8 @@ pub(super) fn unrevoked(now: Timestamp) -> _ {
     tokens::revoked_at.is_null().or(tokens::revoked_at.eq(tokens::grace_until).and(tokens::grace_until.gt(now)))
 }
 
-/// Tokens with a grace period, over or to come, that was not cut short. Cutting it short moves `revoked_at` alone, so
-/// that it works by SQL, too, and by a jeton without grace periods.
+/// Tokens with a grace period, over or not, that was not cut short. To cut it short, `revoked_at` alone is changed. So
+/// SQL can do it, too, and so can a jeton without grace periods.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn in_grace() -> _ {
     tokens::revoked_at.eq(tokens::grace_until)
@@ -151,17 +158,17 @@ fn end_tokens(
 ) -> Result<usize, StoreError> {
     lock_tokens(conn, user_id)?;
     unseal(conn, user_id)?;
-    let lives = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
+    let is_unexpired = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
     let expired = tokens::expires_at.le(now.naive());
     let Some(end) = grace_until else {
-        let unended = || user_tokens(user_id, all).filter(unrevoked(now));
-        let ended = diesel::update(unended()).filter(lives).set(revocation(by, now)).execute(conn)?;
-        diesel::update(unended()).filter(expired).set(revocation(by, now)).execute(conn)?;
+        let not_revoked = || user_tokens(user_id, all).filter(unrevoked(now));
+        let ended = diesel::update(not_revoked()).filter(is_unexpired).set(revocation(by, now)).execute(conn)?;
+        diesel::update(not_revoked()).filter(expired).set(revocation(by, now)).execute(conn)?;
         diesel::update(user_tokens(user_id, all)).filter(in_grace()).set(no_grace()).execute(conn)?;
         return Ok(ended);
     };
     let later = || user_tokens(user_id, all).filter(unrevoked(end));
-    let ended = diesel::update(later()).filter(lives).set(grace(by, end)).execute(conn)?;
+    let ended = diesel::update(later()).filter(is_unexpired).set(grace(by, end)).execute(conn)?;
     diesel::update(later()).filter(expired).set(grace(by, end)).execute(conn)?;
     Ok(ended)
 }
@@ -184,17 +191,17 @@ type Revocation<'a> = (
     diesel::dsl::Eq<tokens::sealed, Option<Vec<u8>>>,
 );
 
-/// What is set when a token is revoked at once; the sealed key goes with it.
+/// The columns of a token that is revoked at once. The sealed key is deleted.
 fn revocation(by: &Actor, now: Timestamp) -> Revocation<'_> {
     ending(by, now, None)
 }
 
-/// What is set when a grace period is over: the token counts as revoked since then.
+/// The column of a token whose grace period is over: it counts as revoked since then.
 fn no_grace() -> diesel::dsl::Eq<tokens::grace_until, Option<NaiveDateTime>> {
     tokens::grace_until.eq(None::<NaiveDateTime>)
 }
 
-/// What is set when a token is to live on until `end`.
+/// The columns of a token that stays valid until `end`.
 fn grace(by: &Actor, end: Timestamp) -> Revocation<'_> {
     ending(by, end, Some(end))
 }
@@ -208,7 +215,7 @@ fn ending(by: &Actor, at: Timestamp, grace_until: Option<Timestamp>) -> Revocati
     )
 }
 
-/// Revokes all live login tokens of a user; says how many.
+/// Revokes all live login tokens of a user. Returns how many.
 pub(super) fn revoke_login_tokens(
     conn: &mut Conn,
     user_id: i64,
@@ -218,7 +225,7 @@ pub(super) fn revoke_login_tokens(
     end_tokens(conn, user_id, false, by, now, None)
 }
 
-/// A user has at most one sealed token; an expired one must not stand in the way of the next.
+/// Deletes the user's sealed key. A user has at most one, so an expired one would block the next.
 pub(super) fn unseal(conn: &mut Conn, user_id: i64) -> Result<(), StoreError> {
     diesel::update(tokens::table.filter(tokens::user_id.eq(user_id)).filter(tokens::sealed.is_not_null()))
         .set(tokens::sealed.eq(None::<Vec<u8>>))

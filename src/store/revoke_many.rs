@@ -1,4 +1,4 @@
-//! Revokes tokens of many users in batches, so that nobody waits long for a locked row.
+//! Revokes tokens of many users in batches, so that no other transaction waits long for a locked row.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use diesel::sql_types::{Array, BigInt};
 use serde_json::json;
 
 use super::connection::{Conn, MultiBackend};
-use super::revocation::{end_for_all, unended, unrevoked};
+use super::revocation::{end_for_every_clock, maybe_live, unrevoked};
 use super::schema::{tokens, users};
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
@@ -20,26 +20,27 @@ use crate::domain::time::Timestamp;
 pub struct TokenFilter {
     /// Of these users.
     pub user_ids: Option<Vec<i64>>,
-    /// Made at this moment or later.
+    /// Created at this time or later.
     pub since: Option<Timestamp>,
-    /// Made before this moment.
+    /// Created before this time.
     pub until: Option<Timestamp>,
 }
 
-/// How many tokens there are, and whose.
+/// How many tokens are selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenCounts {
-    /// Live ones.
+    /// Live tokens.
     pub tokens: i64,
     /// Users who have them.
     pub users: i64,
-    /// Others, which look expired or past their grace by this clock, and may live by another.
+    /// Other tokens, which look expired or past their grace period by this node's clock, but may be live by another
+    /// node's.
     pub over: i64,
-    /// The id of the newest token of all: what is made from now on has a higher one.
+    /// The id of the newest of all tokens. Tokens that are created later have higher ids.
     pub newest: i64,
 }
 
-/// What one batch of a long work did.
+/// The result of one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// How many rows it changed.
@@ -49,25 +50,25 @@ pub struct Batch {
 }
 
 impl Store {
-    /// How many tokens there are to revoke. It may read all of them, and takes its time.
+    /// Counts the tokens to revoke. It may read all tokens, so it has no time limit.
     pub fn count_tokens(&self, which: &TokenFilter, now: Timestamp) -> Result<TokenCounts, StoreError> {
         self.read_without_timeout(|conn| {
             let all: i64 = selected(which).count().get_result(conn)?;
-            let lives = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
-            let live = selected(which).filter(unrevoked(now)).filter(lives);
+            let is_unexpired = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
+            let live = selected(which).filter(unrevoked(now)).filter(is_unexpired);
             let (tokens, users) = live.select((count_star(), sql::<BigInt>("count(distinct user_id)"))).first(conn)?;
             let newest: Option<i64> = tokens::table.select(max(tokens::id)).first(conn)?;
             Ok(TokenCounts { tokens, users, over: (all - tokens).max(0), newest: newest.unwrap_or(0) })
         })
     }
 
-    /// Revokes at most `most` tokens with ids behind `after`, through `through`; `None` when there is none left. Those that
-    /// look expired or past their grace are ended too, see `revocation.rs`.
+    /// Revokes at most `limit` tokens with ids after `after`, up to `through`; `None` when there is none left. Those
+    /// that look expired or past their grace period are ended, too: see `revocation.rs`.
     pub fn revoke_tokens(
         &self,
         which: &TokenFilter,
         (after, through): (i64, i64),
-        most: u32,
+        limit: u32,
         by: &Actor,
         now: Timestamp,
     ) -> Result<Option<Batch>, StoreError> {
@@ -76,21 +77,22 @@ impl Store {
                 .filter(tokens::id.gt(after))
                 .filter(tokens::id.le(through))
                 .order(tokens::id)
-                .limit(most.into())
+                .limit(limit.into())
                 .select((tokens::id, tokens::user_id))
                 .load(conn)?;
             let Some((last, _)) = found.last().copied() else { return Ok(None) };
             let (ids, owners): (Vec<i64>, Vec<i64>) = found.into_iter().unzip();
             lock_many(conn, &owners, &ids)?;
-            // What others did until the rows were locked counts.
-            let here: Vec<i64> = selected(which).filter(tokens::id.eq_any(ids)).select(tokens::id).load(conn)?;
+            // Read again, because others may have changed the rows before they were locked.
+            let still_selected: Vec<i64> =
+                selected(which).filter(tokens::id.eq_any(ids)).select(tokens::id).load(conn)?;
             let rows: Vec<(i64, i64, String)> = tokens::table
                 .inner_join(users::table)
-                .filter(tokens::id.eq_any(here.clone()))
+                .filter(tokens::id.eq_any(still_selected.clone()))
                 .order(tokens::id)
                 .select((tokens::id, users::id, users::username))
                 .load(conn)?;
-            let changed = end_for_all(conn, &here, by, now)?;
+            let changed = end_for_every_clock(conn, &still_selected, by, now)?;
             let mut ended: BTreeMap<(i64, String), Vec<i64>> = BTreeMap::new();
             for (id, user_id, username) in rows {
                 ended.entry((user_id, username)).or_default().push(id);
@@ -104,9 +106,9 @@ impl Store {
     }
 }
 
-/// Those of the tokens that may live by somebody's clock.
+/// The selected tokens that may be live by the clock of some node.
 fn selected(which: &TokenFilter) -> tokens::BoxedQuery<'static, MultiBackend> {
-    let mut query = tokens::table.filter(unended()).into_boxed();
+    let mut query = tokens::table.filter(maybe_live()).into_boxed();
     if let Some(ids) = &which.user_ids {
         query = query.filter(tokens::user_id.eq_any(ids.clone()));
     }
@@ -119,8 +121,8 @@ fn selected(which: &TokenFilter) -> tokens::BoxedQuery<'static, MultiBackend> {
     query
 }
 
-/// Locks users, then their tokens, each in the order in which everybody else does: active superusers before other users
-/// (`users/lock.rs`), and all by id. On SQLite the transaction itself has that effect.
+/// Locks users, then their tokens, to avoid deadlocks in the same order as all other transactions: active superusers
+/// before other users (`users/lock.rs`), and all by id. On SQLite the transaction itself has that effect.
 fn lock_many(conn: &mut Conn, owners: &[i64], ids: &[i64]) -> Result<(), StoreError> {
     let pg = match conn {
         Conn::Pg(pg) => pg,

@@ -1,4 +1,4 @@
-//! The tables as Diesel sees them; `migrations/` makes them.
+//! The tables as Diesel sees them. `migrations/` creates them.
 //!
 //! Times are `timestamptz` in PostgreSQL and text in SQLite. Diesel sets each PostgreSQL session to UTC and both types
 //! travel as the same microseconds, so `Timestamp` here is right for both.

@@ -1,4 +1,4 @@
-//! The state of the database's schema for this binary: by the migrations that were run, and by the tables there are.
+//! The state of the database's schema for this binary, found by its migrations and its tables.
 
 use std::path::Path;
 
@@ -19,9 +19,9 @@ const RUN: &str = "__diesel_schema_migrations";
 /// The state of the database's schema for this binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SchemaState {
-    /// As this binary knows it.
+    /// The schema is the one that this binary knows.
     Current,
-    /// Migrations are to be run.
+    /// Migrations must be run.
     Behind,
     /// It has a migration that this binary does not know, but can work with.
     Ahead,
@@ -32,7 +32,7 @@ pub enum SchemaState {
         /// The oldest migration that a jeton must know to work with it.
         needs: String,
     },
-    /// There are no tables, of jeton or of anybody.
+    /// There are no tables at all.
     Missing,
     /// There are tables, but not jeton's.
     Foreign(Foreign),
@@ -43,7 +43,7 @@ pub enum SchemaState {
 /// Tables of another program, where jeton would create its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
-    /// In PostgreSQL, in this schema.
+    /// The schema that holds them, in PostgreSQL.
     schema: Option<String>,
     /// Some of them.
     tables: Vec<String>,
@@ -58,19 +58,19 @@ impl SchemaState {
         matches!(self, Self::Current | Self::Ahead)
     }
 
-    /// Why a database in this state is not to be used as it is.
+    /// Why a database in this state cannot be used.
     pub(super) fn refusal(self, url: &DatabaseUrl) -> Option<StoreError> {
         let why = match self {
             Self::Current | Self::Ahead => return None,
             Self::Behind => {
                 let newest = newest(url);
                 format!(
-                    "the database {url} is of an older jeton, and this one needs the migration {newest}: run `jeton migrate`"
+                    "the database {url} was made by an older jeton, and this one needs the migration {newest}: run `jeton migrate`"
                 )
             }
             Self::Newer { unknown, needs } => format!(
                 "the database has the migration {unknown}, which this jeton does not know: it was made by a newer jeton, and \
-                 takes one that knows the migration {needs}, while this one knows none after {}; run that one, or restore a \
+                 needs a jeton that knows the migration {needs}, while this one knows none after {}; run that one, or restore a \
                  backup",
                 newest(url)
             ),
@@ -91,7 +91,7 @@ impl SchemaState {
         }
     }
 
-    /// Why a file in this state is no backup that this binary could go on with.
+    /// Why this binary cannot restore a backup in this state.
     pub(super) fn refusal_to_restore(self, backup: &Path) -> Option<StoreError> {
         let why = match self {
             Self::Current | Self::Ahead | Self::Behind => return None,
@@ -137,7 +137,7 @@ impl Foreign {
 pub fn inspect_schema(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     match conn {
         Conn::Pg(pg) => servers::require_encoding(pg)?,
-        // It has no other.
+        // SQLite has no other encoding.
         Conn::Sqlite(_) => {}
     }
     state(conn)
@@ -149,29 +149,29 @@ pub fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
         Conn::Pg(_) => versions(&POSTGRES)?,
         Conn::Sqlite(_) => versions(&SQLITE)?,
     };
-    let here = match conn {
-        Conn::Pg(_) => Some(Here::of(conn)?),
+    let current = match conn {
+        Conn::Pg(_) => Some(CurrentSchema::of(conn)?),
         Conn::Sqlite(_) => None,
     };
-    if let Some(Here { role, name: None }) = &here {
+    if let Some(CurrentSchema { role, name: None }) = &current {
         return Ok(SchemaState::Forbidden(format!(
-            "no schema of the search_path is there for this role; make the one that DATABASE_URL names, for example by \
-             `create schema jeton`, or, where it is made, let its owner run `grant usage on schema jeton to {role}`"
+            "no schema of the search_path exists for this role; create the one that DATABASE_URL names, for example by \
+             `create schema jeton`, or, if it exists, let its owner run `grant usage on schema jeton to {role}`"
         )));
     }
-    let schema = here.as_ref().and_then(|here| here.name.clone());
+    let schema = current.as_ref().and_then(|current| current.name.clone());
     let found = tables(conn)?;
     let count = found.first().map_or(0, |table| usize::try_from(table.count).unwrap_or(usize::MAX));
     let has = |name: &str| found.iter().any(|table| table.name == name);
     let has_run = has(RUN);
-    if let (Some(here), Some(unreadable)) = (&here, found.first().and_then(|table| table.unreadable.as_ref()))
+    if let (Some(current), Some(unreadable)) = (&current, found.first().and_then(|table| table.unreadable.as_ref()))
         && has("meta")
         && has_run
     {
         return Ok(SchemaState::Forbidden(format!(
             "the role {} may not read {unreadable}; {}",
-            here.role,
-            here.grants()
+            current.role,
+            current.grants()
         )));
     }
     // Diesel would create the table if it is missing, but a query must not write.
@@ -218,19 +218,19 @@ fn usable_from(conn: &mut Conn) -> Result<Option<String>, StoreError> {
     Ok(found.pop().map(|row| row.version))
 }
 
-/// Where this connection would make tables, and as whom.
+/// The schema in which this connection would create tables, and its role.
 #[derive(diesel::QueryableByName)]
-struct Here {
+struct CurrentSchema {
     #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
     name: Option<String>,
     #[diesel(sql_type = diesel::sql_types::Text)]
     role: String,
 }
 
-impl Here {
+impl CurrentSchema {
     fn of(conn: &mut Conn) -> Result<Self, StoreError> {
-        let here = "select quote_ident(current_schema()) as name, quote_ident(current_user) as role";
-        Ok(diesel::sql_query(here).get_result(conn)?)
+        let current = "select quote_ident(current_schema()) as name, quote_ident(current_user) as role";
+        Ok(diesel::sql_query(current).get_result(conn)?)
     }
 
     fn grants(&self) -> String {
@@ -238,7 +238,7 @@ impl Here {
     }
 }
 
-/// What a role lacks that only reads and writes rows.
+/// Advice: the grants that a role needs to read and write rows.
 pub fn grants(schema: &str, role: &str) -> String {
     format!(
         "let the owner of jeton's tables run `grant usage on schema {schema} to {role}` and `grant select, insert, update, \
@@ -246,7 +246,7 @@ pub fn grants(schema: &str, role: &str) -> String {
     )
 }
 
-/// Some of the tables there, those that identify jeton first. Views, and tables of extensions, do not count.
+/// Some of the tables in the schema, those that identify jeton first. Views, and tables of extensions, do not count.
 fn tables(conn: &mut Conn) -> Result<Vec<Table>, StoreError> {
     let from = match conn {
         Conn::Pg(_) => {
@@ -275,7 +275,7 @@ struct Table {
     name: String,
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     count: i64,
-    /// Of all of them, those that an introspection reads, and this role may not.
+    /// The tables, of all, that an introspection reads and this role may not read.
     #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
     unreadable: Option<String>,
 }

@@ -12,23 +12,23 @@ use crate::domain::token::TokenDigest;
 /// A sealed key and what it is bound to.
 #[derive(Clone, Debug)]
 pub struct Seal {
-    /// Whose token it is.
+    /// The token's user.
     pub user_id: i64,
-    /// Which one.
+    /// The token's digest.
     pub digest: TokenDigest,
     /// The sealed key.
     pub sealed: Vec<u8>,
 }
 
 impl Store {
-    /// The sealed tokens of the next `most` users after this id, in order.
-    pub fn seals_after(&self, user_id: i64, most: u32) -> Result<Vec<Seal>, StoreError> {
+    /// The sealed tokens of the next `limit` users after this id, in order.
+    pub fn seals_after(&self, user_id: i64, limit: u32) -> Result<Vec<Seal>, StoreError> {
         let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = self.read(|conn| {
             Ok(tokens::table
                 .filter(tokens::sealed.is_not_null())
                 .filter(tokens::user_id.gt(user_id))
                 .order(tokens::user_id)
-                .limit(most.into())
+                .limit(limit.into())
                 .select((tokens::user_id, tokens::digest, tokens::sealed))
                 .load(conn)?)
         })?;
@@ -42,8 +42,8 @@ impl Store {
     }
 
     /// Replaces each seal by the new one, unless it has changed, and as long as `check` is the check value of the
-    /// database's secret key. Returns how many were replaced. Rows that somebody else is changing are skipped. No
-    /// response changes.
+    /// database's secret key. Returns how many were replaced. Locked rows are skipped. Answers do not change, so no
+    /// node is notified.
     pub fn reseal(&self, seals: &[(Seal, Vec<u8>)], check: &str) -> Result<usize, StoreError> {
         self.write(|conn| {
             let current = meta::table.find(MetaKey::SecretKeyCheck.as_str()).select(meta::value);
@@ -61,10 +61,10 @@ impl Store {
             };
             let mut replaced = 0;
             for (seal, new) in seals.iter().filter(|(seal, _)| free.contains(seal.digest.as_bytes().as_slice())) {
-                let standing = tokens::table
+                let unchanged = tokens::table
                     .filter(tokens::digest.eq(seal.digest.as_bytes().as_slice()))
                     .filter(tokens::sealed.eq(seal.sealed.as_slice()));
-                replaced += diesel::update(standing).set(tokens::sealed.eq(new.as_slice())).execute(conn)?;
+                replaced += diesel::update(unchanged).set(tokens::sealed.eq(new.as_slice())).execute(conn)?;
             }
             Ok(replaced)
         })

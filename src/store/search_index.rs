@@ -20,22 +20,23 @@ struct YesNo {
 }
 
 #[derive(diesel::QueryableByName)]
-struct Home {
+struct ExtensionSchema {
     #[diesel(sql_type = Text)]
     name: String,
 }
 
 impl Store {
-    /// Makes the index where it is missing; it may take minutes, and nobody waits for it. SQLite has none.
+    /// Creates the index if it is missing. This may take minutes, so it runs on a thread of its own. SQLite has no such
+    /// index.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] with what to do, when it cannot be made: searches among many users are slow then.
+    /// [`StoreError::Unusable`] with what to do, when it cannot be created. Searches among many users are slow then.
     pub fn make_search_index(&self) -> Result<(), StoreError> {
-        if !self.url.is_postgres() || self.read(is_there)? {
+        if !self.url.is_postgres() || self.read(exists)? {
             return Ok(());
         }
-        if self.pools.now().servers.shares_sessions() {
-            // It takes a lock and a setting that a session keeps.
+        if self.pools.current().servers.shares_sessions() {
+            // Building needs a lock and a setting that last as long as the session.
             return Err(StoreError::Unusable(
                 "searches among many users will be slow, because their index is not created through a transaction pooler: run \
                  `jeton migrate` with a DATABASE_URL that goes to PostgreSQL itself"
@@ -64,29 +65,30 @@ fn yes(conn: &mut Conn, query: &str) -> Result<bool, StoreError> {
     Ok(diesel::sql_query(query).get_result::<YesNo>(conn)?.yes)
 }
 
-fn is_there(conn: &mut Conn) -> Result<bool, StoreError> {
+fn exists(conn: &mut Conn) -> Result<bool, StoreError> {
     let valid =
         "select exists (select from pg_index where indexrelid = to_regclass('users_search') and indisvalid) as yes";
     yes(conn, valid)
 }
 
-/// Whether the extension is there, or this role may make it.
+/// Whether the extension exists, or this role may create it.
 const MAY_HAVE_EXTENSION: &str = "exists (select from pg_extension where extname = 'pg_trgm') \
                                   or (has_database_privilege(current_database(), 'CREATE') \
                                       and exists (select from pg_available_extensions where name = 'pg_trgm'))";
 
-/// Whether this role may make indexes of `users`.
+/// Whether this role may create indexes on `users`.
 const OWNS_USERS: &str = "(select pg_has_role(relowner, 'USAGE') from pg_class where oid = 'users'::regclass)";
 
 fn build(conn: &mut Conn) -> Result<(), StoreError> {
-    // Another node may have built it since. One whose build was interrupted is invalid, and in the way.
-    if is_there(conn)? {
+    // Another node may have built it since. An invalid index, left by an interrupted build, is dropped first.
+    if exists(conn)? {
         return Ok(());
     }
     // Checked first: the server would log a refused statement as an error, at each start of each node.
-    for (may, what) in
-        [(MAY_HAVE_EXTENSION, "the extension pg_trgm is not there"), (OWNS_USERS, "users is not this role's")]
-    {
+    for (may, what) in [
+        (MAY_HAVE_EXTENSION, "the extension pg_trgm is missing"),
+        (OWNS_USERS, "this role does not own the table users"),
+    ] {
         if !yes(conn, &format!("select {may} as yes"))? {
             return Err(StoreError::Unusable(what.into()));
         }
@@ -95,7 +97,7 @@ fn build(conn: &mut Conn) -> Result<(), StoreError> {
     conn.batch_execute("create extension if not exists pg_trgm")?;
     let home = "select quote_ident(nspname) as name from pg_extension join pg_namespace on pg_namespace.oid = extnamespace \
                 where extname = 'pg_trgm'";
-    let home = diesel::sql_query(home).get_result::<Home>(conn)?.name;
+    let home = diesel::sql_query(home).get_result::<ExtensionSchema>(conn)?.name;
     log::info!("building the index of searches among users");
     conn.batch_execute(&format!(
         "create index concurrently users_search on users using gin ({SEARCHED_POSTGRES} {home}.gin_trgm_ops)"

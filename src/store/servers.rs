@@ -1,9 +1,9 @@
-//! Which of the servers that `DATABASE_URL` may lead to the connections are at.
+//! The PostgreSQL server that the connections go to, of those that `DATABASE_URL` may name.
 //!
-//! A name can point to another server while the old one lives on, and of several hosts another may become the primary.
-//! Whoever reads from one server and listens to another serves outdated answers. The newest connection counts, because
-//! it went where the URL leads now. Connections to other servers are closed when they are next taken from the pool, and
-//! a listener at another one does not keep the cache in sync.
+//! A host name can begin to point to another server while the old one still runs, and of several hosts another may
+//! become the primary. A node that reads from one server and listens to another would serve outdated answers. The
+//! newest connection counts, because it went where the URL leads now. Connections to other servers are closed when they
+//! are next taken from the pool, and a listener at another one does not keep the cache in sync.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -15,29 +15,29 @@ use super::StoreError;
 
 /// Identifies a server: by the start of its postmaster, to the microsecond. Every role may read that. Addresses do not
 /// identify it, because there may be two ways to one server, and the system identifier does not, because a primary and
-/// its standby share it. 0 is none.
+/// its standby share it. 0: none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Server(u64);
 
 /// The state that all connections of a store share.
 #[derive(Debug, Default)]
 pub struct Servers {
-    /// Which of the hosts has answered last.
+    /// The index of the host that answered last.
     preferred: AtomicUsize,
     /// The server of the newest connection.
     current: AtomicU64,
     /// Whether sessions are shared: see `pooler.rs`.
     shares_sessions: AtomicBool,
-    /// Counts how often the tables were found to have changed their form: statements that were prepared before are of no use.
-    form: AtomicU64,
+    /// Counts changes of the tables that were noticed. Statements that were prepared before one are useless.
+    tables_version: AtomicU64,
     /// A clone for each connection that a pool holds.
     held: Arc<()>,
-    /// Whether there has been one.
+    /// Whether a connection was ever opened.
     reached: AtomicBool,
 }
 
 impl Servers {
-    /// The indexes of so many hosts, beginning with the one that answered last.
+    /// The indexes of the hosts, beginning with the one that answered last.
     pub fn order(&self, hosts: usize) -> impl Iterator<Item = usize> {
         let first = self.preferred.load(Ordering::Acquire) % hosts.max(1);
         (first..hosts).chain(0..first)
@@ -53,14 +53,14 @@ impl Servers {
         self.current.store(server.0, Ordering::Release);
     }
 
-    /// Whether the newest connection is at this server, too. To be called after reading what depends on it.
+    /// Whether the newest connection is at this server, too. Must be called after the reads that depend on it.
     pub fn is_current(&self, server: Server) -> bool {
         self.current.load(Ordering::Acquire) == server.0
     }
 
     /// Marks a server as outdated, because it takes no writes.
     pub fn mark_outdated(&self, server: Server) {
-        // Unless newer connections went elsewhere.
+        // Unless newer connections go to another server already.
         let _ = self.current.compare_exchange(server.0, 0, Ordering::AcqRel, Ordering::Acquire);
     }
 
@@ -74,14 +74,14 @@ impl Servers {
         self.shares_sessions.load(Ordering::Acquire)
     }
 
-    /// Which form the tables have.
-    pub fn form(&self) -> u64 {
-        self.form.load(Ordering::Acquire)
+    /// The version of the tables.
+    pub fn tables_version(&self) -> u64 {
+        self.tables_version.load(Ordering::Acquire)
     }
 
-    /// They have another one than this. Those who find it out together count it once.
-    pub fn change_form(&self, from: u64) {
-        let _ = self.form.compare_exchange(from, from + 1, Ordering::AcqRel, Ordering::Acquire);
+    /// Records that the tables have changed since this version. Connections that notice it together count it once.
+    pub fn record_table_change(&self, from: u64) {
+        let _ = self.tables_version.compare_exchange(from, from + 1, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// A guard that a pooled connection holds as long as it lives.
@@ -108,7 +108,7 @@ struct Started {
 }
 
 impl Server {
-    /// Where this connection is.
+    /// The server of this connection.
     pub fn of(conn: &mut PgConnection) -> Result<Self, StoreError> {
         let started = sql_query("select pg_postmaster_start_time() as at").get_result::<Started>(conn)?;
         Ok(Self(started.at.and_utc().timestamp_micros().unsigned_abs()))
@@ -121,8 +121,8 @@ struct Encoding {
     name: String,
 }
 
-/// That the database's encoding can hold every name. A database in SQL_ASCII holds any bytes, so it is accepted with a
-/// warning: it ignores case in searches for ASCII letters only.
+/// Checks that the database's encoding can hold every name. A database in SQL_ASCII holds any bytes, so it is accepted
+/// with a warning: it ignores case in searches for ASCII letters only.
 pub fn require_encoding(conn: &mut PgConnection) -> Result<(), StoreError> {
     const MAKE_ONE: &str = "create database jeton encoding 'UTF8' template template0";
     let encoding: Encoding = sql_query("select current_setting('server_encoding') as name").get_result(conn)?;

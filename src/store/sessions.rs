@@ -1,4 +1,4 @@
-//! The `sessions` table: who is signed in to the console. Digests only.
+//! The `sessions` table: who is signed in to the console. It stores only digests of the session keys.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -38,8 +38,8 @@ impl Store {
         })
     }
 
-    /// The user of a session and, with `take_notice`, its notice, which counts as shown then. Records that it was used
-    /// now. A session that has ended is deleted.
+    /// The user of a session and, with `take_notice`, its notice, which is then removed. Records that it was used now.
+    /// A session that has ended is deleted.
     pub fn use_session(
         &self,
         digest: &SessionDigest,
@@ -67,7 +67,7 @@ impl Store {
                 return Ok(None);
             }
             let session = diesel::update(sessions::table.find(id));
-            // A request that was overtaken by a later one does not move the time back.
+            // A request that finishes after a later one does not move the time back.
             let seen = sessions::seen_at.eq(now.max(seen).naive());
             if take_notice && notice.is_some() {
                 session.set((seen, sessions::notice.eq(None::<String>))).execute(conn)?;
@@ -88,11 +88,11 @@ impl Store {
         })
     }
 
-    /// Notes that a form of the session was taken.
+    /// Records that a form of the session was submitted.
     pub fn take_form(&self, session: &SessionDigest, form: &FormDigest, now: Timestamp) -> Result<FormUse, StoreError> {
         let taken = self.write(|conn| {
-            let of = sessions::digest.eq(session.as_bytes().as_slice());
-            let id: Option<i64> = sessions::table.filter(of).select(sessions::id).first(conn).optional()?;
+            let is_this = sessions::digest.eq(session.as_bytes().as_slice());
+            let id: Option<i64> = sessions::table.filter(is_this).select(sessions::id).first(conn).optional()?;
             let Some(id) = id else { return Ok(FormUse::NotAgain) };
             diesel::insert_into(console_forms::table)
                 .values((

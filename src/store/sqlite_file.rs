@@ -49,7 +49,7 @@ pub fn schema_state_of(path: &Path, timeout: Duration) -> Result<SchemaState, St
         };
         match found {
             Ok(state) if in_use || unchanged() => return Ok(state),
-            // Asking again would not change this.
+            // Trying again would not change this.
             Err(StoreError::Unusable(why)) => return Err(StoreError::Unusable(why)),
             Err(error) if started.elapsed() >= timeout => return Err(error),
             Ok(state) if started.elapsed() >= timeout => return Ok(state),
@@ -69,15 +69,15 @@ pub fn mark(path: &Path) -> Result<Option<Mark>, StoreError> {
         return Ok(None);
     }
     require(path, Access::READ_OK)?;
-    ask(path, false, Duration::ZERO, sqlite_log::mark_of).map(Some)
+    query_file(path, false, Duration::ZERO, sqlite_log::mark_of).map(Some)
 }
 
 fn read_state(path: &Path, in_use: bool, timeout: Duration) -> Result<SchemaState, StoreError> {
-    ask(path, in_use, timeout, state)
+    query_file(path, in_use, timeout, state)
 }
 
-/// Opens a file to be read, asks it, and closes it.
-fn ask<T>(
+/// Opens a file for reading, runs a query, and closes it.
+fn query_file<T>(
     path: &Path,
     in_use: bool,
     timeout: Duration,
@@ -111,23 +111,24 @@ fn text_of(path: &Path) -> Result<&str, StoreError> {
     path.to_str().ok_or_else(|| StoreError::Unusable("the database's path is not UTF-8".into()))
 }
 
-/// Creates an empty file, for its owner alone whatever the umask; SQLite gives its other files the same mode. An
-/// existing file stays.
+/// Creates an empty file that only its owner may access, whatever the umask. SQLite gives its other files the same
+/// mode. An existing file is not changed.
 pub fn make(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(StoreError::Unusable(format!("cannot make {}: {error}", path.display()))),
+        Err(error) => Err(StoreError::Unusable(format!("cannot create {}: {error}", path.display()))),
     }
 }
 
-/// Checks that this process can write the file, and its log beside it. To be called before SQLite is, which says less.
+/// Checks that this process can write the file, and its log beside it. Must be called before SQLite opens the file,
+/// because SQLite's message says less.
 pub fn require_writable(path: &Path) -> Result<(), StoreError> {
     require_all(path, Access::READ_OK | Access::WRITE_OK)?;
     require(folder_of(path), Access::WRITE_OK | Access::EXEC_OK)
 }
 
-/// The file, and those of SQLite's that are there.
+/// Checks the access to the file, and to SQLite's files beside it.
 fn require_all(path: &Path, wanted: Access) -> Result<(), StoreError> {
     require(path, wanted)?;
     let mut others = ["-wal", "-shm"].iter().map(|suffix| beside(path, suffix)).filter(|file| file.exists());
@@ -161,7 +162,7 @@ pub fn check_path(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             Some(format!("cannot read the folder {}: {error}", folder.display()))
         }
-        _ => Some(format!("the folder {} does not exist; make it first", folder.display())),
+        _ => Some(format!("the folder {} does not exist; create it first", folder.display())),
     };
     let fault = fault.or_else(|| path.is_dir().then(|| format!("{} is a folder, not a file", path.display())));
     fault.map_or(Ok(()), |fault| Err(StoreError::Unusable(format!("DATABASE_URL: {fault}"))))
@@ -172,7 +173,7 @@ pub fn without_links(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Which file it is, whatever its name.
+/// Device and inode: they identify the file, whatever its name.
 pub fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
@@ -189,7 +190,7 @@ pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != Path::new("")).unwrap_or_else(|| Path::new("."))
 }
 
-/// A file of SQLite's that goes with the database: beside the file itself, where the path is a link.
+/// The path of a file that SQLite keeps beside the database; beside the file itself, if the path is a link.
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut path = without_links(path).into_os_string();
     path.push(suffix);

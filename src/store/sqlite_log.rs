@@ -1,13 +1,13 @@
-//! The write-ahead log of an SQLite database (`-wal`): whether it belongs to the file beside it, and its end.
+//! The write-ahead log of an SQLite database (`-wal`): whether it belongs to the file beside it, and how it is emptied.
 //!
-//! SQLite replays whatever valid log it finds, also over a backup that was copied in its place, and makes a mixture of
-//! both. So each transaction of jeton's counts one up in the file's header (`pragma user_version`), and with it the first
-//! page is in the log of each transaction. A log was begun on a file whose number is the one before its first, and a
-//! checkpoint, which writes the first page first, leaves a number that is in the log. Any other number is another file's.
-//! A copy by SQLite itself, which may have been made while the log grew, has another `schema_version`.
+//! SQLite replays every valid log that it finds, also over a backup that was copied in the place of the database, and
+//! mixes both. So each transaction of jeton increments a counter in the file's header (`pragma user_version`). This
+//! also puts the first page into the log of each transaction. A log was begun on a file whose counter is one less than
+//! the log's first one. A checkpoint writes the first page first, so it leaves a counter that is in the log. Any other
+//! counter belongs to another file. A copy that SQLite itself makes has another `schema_version`.
 //!
-//! A copy of the file at rest, with an empty log, is a good backup, and must not look like the file on which the next log
-//! is begun. So the first transaction after a rest goes into the file at once, and the log is emptied again.
+//! A copy of an idle file, with an empty log, is a valid backup, and must not look like the file on which the next log
+//! is begun. So the first transaction after an idle time is moved into the file at once, and the log is emptied again.
 
 use std::fs::File;
 use std::io;
@@ -35,7 +35,7 @@ pub struct Mark {
 /// How many changes of the schema one transaction of another program, which counts no transactions, makes at most.
 const FOREIGN_CHANGES: i32 = 8;
 
-/// So many may be in a migration.
+/// The same for a migration.
 const MIGRATION_CHANGES: i32 = 32;
 
 impl Mark {
@@ -47,7 +47,8 @@ impl Mark {
         if (self.transaction, first.transaction) == (0, 0) {
             return self.schema <= first.schema;
         }
-        // Schemas grow: one that is ahead of the log's, or far behind it, is a copy's by SQLite itself.
+        // Schema versions grow. One that is ahead of the log's, or far behind it, belongs to a copy that SQLite itself
+        // made.
         let changes = first.schema.wrapping_sub(self.schema);
         let next = self.transaction.wrapping_add(1) == first.transaction && (0..=MIGRATION_CHANGES).contains(&changes);
         let by_others = self.transaction == first.transaction && (0..=FOREIGN_CHANGES).contains(&changes);
@@ -60,14 +61,14 @@ pub fn log_of(path: &Path) -> PathBuf {
     sqlite_file::beside(path, "-wal")
 }
 
-/// Checks that the log beside the file, if there is one, belongs to it. To be called before SQLite opens the file.
+/// Checks that the log beside the file, if there is one, belongs to it. Must be called before SQLite opens the file.
 pub fn require_own(path: &Path, timeout: Duration) -> Result<(), StoreError> {
     let started = Stopwatch::start();
     let mut doubted = None;
     loop {
         let before = state_of_both(path);
         let Some(fault) = fault(path)? else { return Ok(()) };
-        // Another process may have made a checkpoint between reading the one and the other.
+        // Another process may have made a checkpoint between the reads of the file and of the log.
         if doubted == Some(before) || started.elapsed() >= timeout {
             return Err(StoreError::Unusable(fault));
         }
@@ -76,7 +77,7 @@ pub fn require_own(path: &Path, timeout: Duration) -> Result<(), StoreError> {
     }
 }
 
-/// Size and time of the last change of a file; `None` where there is none.
+/// Size and time of the last change of a file; `None` if there is no file.
 pub type FileState = Option<(u64, i64, i64)>;
 
 /// The states of the file and of its log.
@@ -99,14 +100,14 @@ fn fault(path: &Path) -> Result<Option<String>, StoreError> {
     if state_of_log(path).is_none() {
         return Ok(None);
     }
-    // The file before the log: a log that is restarted meanwhile then begins later, and is looked at again.
+    // The file is read before the log. If the log is restarted in between, it does not match, and both are read again.
     let mark = sqlite_file::mark(path)?;
     let Some(marks) = marks(&log).map_err(unreadable)? else { return Ok(None) };
     let (database, log) = (path.display(), log.display());
     Ok(match mark {
         None => Some(format!(
             "{database} is missing or empty, but its log is there ({log}): put the database back beside it, or a backup \
-             by `jeton restore FILE`; to begin anew, remove the log"
+             by `jeton restore FILE`; to start with an empty database, remove the log"
         )),
         Some(mark) if !mark.begins(&marks) => Some(format!(
             "the log {log} does not belong to {database}: the database was replaced while its log stayed, and the two \
@@ -117,7 +118,7 @@ fn fault(path: &Path) -> Result<Option<String>, StoreError> {
     })
 }
 
-/// The marks in a log, in the order of their writing; `None` where there is nothing that SQLite would replay
+/// The marks in a log, in the order of their writing; `None` if there is nothing that SQLite would replay
 /// (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>).
 fn marks(log: &Path) -> io::Result<Option<Vec<Mark>>> {
     const HEADER: u64 = 32;
@@ -157,7 +158,7 @@ impl Mark {
     }
 }
 
-/// So many bytes, or `None` at the end of the file.
+/// Reads `SIZE` bytes; `None` at the end of the file.
 fn read<const SIZE: usize>(file: &File, at: u64) -> io::Result<Option<[u8; SIZE]>> {
     let mut bytes = [0; SIZE];
     match file.read_exact_at(&mut bytes, at) {
@@ -202,7 +203,7 @@ pub fn mark_of(conn: &mut Conn) -> Result<Mark, StoreError> {
     Ok(Mark { transaction, schema })
 }
 
-/// Runs `work` within a transaction, and counts the transaction where `work` has changed a row; gives its number then.
+/// Runs `work` within a transaction. If `work` has changed a row, increments the counter, and returns its new value.
 pub fn counted<T>(
     conn: &mut Conn,
     work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
@@ -221,8 +222,8 @@ fn changes(conn: &mut Conn) -> Result<i64, StoreError> {
     Ok(sql_query("select total_changes() as changes").get_result::<Changes>(conn)?.changes)
 }
 
-/// Moves the log into the file, as far as nobody is in the way, and empties it, if nobody uses it just now; says whether
-/// that was done. Nobody waits.
+/// Moves the log into the file, and empties it, if no other connection uses it. Returns whether it was emptied. Does
+/// not wait.
 pub fn empty(conn: &mut Conn, timeout: Duration) -> Result<bool, StoreError> {
     conn.batch_execute("pragma busy_timeout = 0")?;
     let done = sql_query("pragma wal_checkpoint(truncate)").get_result::<Checkpoint>(conn);

@@ -1,13 +1,13 @@
 //! Maps PostgreSQL's errors by SQLSTATE, because their text is in the server's language.
 //!
-//! `pq-sys/` is why the code is where Diesel has the hint. SQLite, and libpq itself, give no code.
+//! `pq-sys/` makes Diesel return the code as an error's hint. SQLite, and libpq itself, give no code.
 
 use diesel::result::DatabaseErrorInformation;
 
 use super::StoreError;
 use super::schema_state::grants;
 
-/// The code of an error that the server told.
+/// The SQLSTATE of an error from the server.
 pub fn of(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<&str> {
     let is_code = |text: &&str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
     info.hint().filter(is_code)
@@ -20,7 +20,7 @@ pub fn error(code: &str, words: String) -> StoreError {
         "25006" => StoreError::ReadOnly(words),
         // A prepared statement is missing, or exists already: the session is one that a transaction pooler shares.
         "26000" | "42P05" => StoreError::Pooled(words),
-        // "cached plan must not change result type": what the statement asks for is of another type now, or collation.
+        // "cached plan must not change result type": a column of the statement has another type or collation now.
         "0A000" => StoreError::Outdated(words),
         // Class 08 is the connection, 40 a deadlock or serialization failure, 53 missing resources. The others are
         // timeouts of idle sessions, locks and statements, and a server that stops or starts.
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_decide_and_not_words() {
+    fn codes_decide_and_not_messages() {
         for code in ["40001", "40P01", "53200", "53300", "55P03", "57014", "57P01", "57P03", "08006"] {
             assert!(
                 matches!(error(code, "Wörter".into()), StoreError::Unavailable(words) if words == "Wörter"),

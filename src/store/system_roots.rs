@@ -1,5 +1,5 @@
-//! The system's CA certificates, for `sslrootcert=system`. The built-in OpenSSL would look for them where no system
-//! keeps any.
+//! The system's CA certificates, for `sslrootcert=system`. The built-in OpenSSL would look for them in a folder that no
+//! system has.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,8 @@ fn with_roots(url: &str, find: impl FnOnce() -> Option<PathBuf>) -> String {
         let mut parameters = query.split('&').filter_map(|parameter| parameter.split_once('='));
         parameters.find(|(known, _)| *known == name).map(|(_, value)| value)
     };
-    // With `system` libpq verifies names, too, and refuses whoever asks for less: then the word stays, so that it does.
+    // With `system` libpq also verifies host names, and refuses a URL that asks for less. Such a URL is not changed, so
+    // that libpq refuses it.
     let verifies = value("sslmode").is_none_or(|mode| mode == "verify-full");
     if value("sslrootcert") != Some("system") || !verifies {
         return url.to_owned();

@@ -1,4 +1,5 @@
-//! TLS to PostgreSQL, which is built in with the feature `postgres-tls` only: it is most of what a build takes.
+//! TLS to PostgreSQL. It is built in only with the feature `postgres-tls`, because it takes most of the time of a
+//! build.
 
 use super::StoreError;
 use crate::domain::database_url::DatabaseUrl;
@@ -6,14 +7,14 @@ use crate::domain::database_url::DatabaseUrl;
 /// Whether libpq has TLS.
 const BUILT_IN: bool = cfg!(feature = "postgres-tls");
 
-/// How to have it.
+/// How to get TLS.
 pub const HOW_TO_BUILD: &str =
     "this jeton was built without TLS to PostgreSQL; build it with `--features postgres-tls`";
 
 /// Checks a URL before it is used, and warns if traffic would cross a network unencrypted.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] where the URL asks for TLS and there is none.
+/// [`StoreError::Unusable`] when the URL requires TLS and this binary has none.
 pub fn check(url: &DatabaseUrl) -> Result<(), StoreError> {
     // Before libpq does it, and with what it does not ask for: that OpenSSL frees nothing as the process ends, for threads
     // may be connecting still.
@@ -26,15 +27,15 @@ pub fn check(url: &DatabaseUrl) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What to warn of.
+/// The warning for a binary without TLS, if the URL needs one.
 fn without_tls(url: &DatabaseUrl) -> Result<Option<String>, StoreError> {
     if let Some(parameter) = url.asks_for_tls() {
         return Err(StoreError::Unusable(format!("{url} asks for TLS ({parameter}), but {HOW_TO_BUILD}")));
     }
     Ok(url.goes_over_the_network().then(|| {
         format!(
-            "{url} is on another host, and whoever is between can read and change all that is said: {HOW_TO_BUILD}. \
-             Where the network is safe, say so with sslmode=disable in the URL"
+            "{url} is on another host, and anybody on the network between can read and change the traffic: {HOW_TO_BUILD}. \
+             If the network is safe, set sslmode=disable in the URL"
         )
     }))
 }
@@ -56,9 +57,9 @@ mod tests {
         }
     }
 
-    /// libpq says so itself, of `PGSSLMODE` too.
+    /// libpq itself reports missing TLS, also for `PGSSLMODE`.
     #[test]
-    fn the_build_and_libpq_are_of_one_mind() {
+    fn the_feature_agrees_with_libpq() {
         use diesel::Connection;
         let error = diesel::PgConnection::establish("postgres://127.0.0.1:1/d?sslmode=require").err().unwrap();
         assert_eq!(error.to_string().contains("SSL support is not compiled in"), !BUILT_IN, "{error}");

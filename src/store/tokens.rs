@@ -1,6 +1,6 @@
-//! The `tokens` table: rows stored, found and listed. Keys never come here, only their digests.
+//! The `tokens` table: inserts, reads and lists rows. The store never sees keys, only their digests.
 //!
-//! What a login does is in `login_tokens.rs`, what users do to their own in `own.rs`, how tokens end in `revocation.rs`.
+//! Logins are in `login_tokens.rs`, users' own named tokens in `own.rs`, revocations in `revocation.rs`.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -25,19 +25,19 @@ pub struct NewToken {
     pub digest: TokenDigest,
     /// The key, sealed: the login token of single mode only.
     pub sealed: Option<Vec<u8>>,
-    /// A name makes it an API key.
+    /// The name of a named token.
     pub name: Option<String>,
     /// Scopes, separated by blanks.
     pub scope: String,
     /// The key's first characters.
     pub hint: String,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
-    /// Whether its user made it themselves.
+    /// Whether its user created it.
     pub own: bool,
 }
 
-/// A row, but for its digest and its sealed key.
+/// A row, without its digest and its sealed key.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = tokens)]
 pub(super) struct FactsRow {
@@ -75,7 +75,7 @@ impl From<FactsRow> for TokenFacts {
 }
 
 impl Store {
-    /// Makes a token for a user, if the user has not changed since they were read.
+    /// Creates a named token for a user, if the user has not changed since they were read.
     pub fn create_token(
         &self,
         read: &User,
@@ -134,7 +134,7 @@ impl Store {
     }
 }
 
-/// Stores a token that somebody made, with its audit entry.
+/// Inserts a named token and its audit entry.
 pub(super) fn create(
     conn: &mut Conn,
     user: &User,

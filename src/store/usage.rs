@@ -1,4 +1,4 @@
-//! Writes when tokens were last used, and their extended expiry, in batches.
+//! Writes the usage of tokens, in batches: when they were last used, and their extended expiry.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 /// The usage of one token since it was last written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenUse {
-    /// Which.
+    /// The token's id.
     pub id: i64,
     /// When it was last used.
     pub last_used_at: Timestamp,
@@ -64,7 +64,7 @@ impl Store {
                 let latest: Vec<_> =
                     usage.iter().map(|token_use| token_use.last_used_at.latest_plausible().naive()).collect();
                 let skip = if locked == LockedRows::Skip { "skip locked" } else { "" };
-                // `greatest` passes over nulls; an expiry is moved only where there is one.
+                // `greatest` ignores nulls. An expiry is extended only if the token has one.
                 let skipped: Vec<SkippedRow> = diesel::sql_query(format!(
                     "with locked as (select id from tokens where id = any($1) order by id for no key update {skip}), \
                      written as (update tokens set last_used_at = case when tokens.last_used_at > used.latest \

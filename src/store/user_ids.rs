@@ -1,4 +1,4 @@
-//! The ids of new users, which jeton assigns and not the databases.
+//! The ids of new users. jeton assigns them, not the databases.
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::{exists, max};
@@ -11,12 +11,12 @@ use super::schema::{audit_log, meta, users};
 use crate::domain::audit::Action;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
 
-/// The key in `meta` that says whether users came from Django: [`YES`] or [`NO`], or nothing before anybody asked.
+/// The key in `meta` that says whether users came from Django: [`YES`] or [`NO`], or no value before the first query.
 const FROM_DJANGO: &str = "users_from_django";
 const YES: &str = "yes";
 const NO: &str = "no";
 
-/// Where a new user's id comes from.
+/// The range of a new user's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdRange {
     /// From 1 up. From [`IdRange::Bootstrap`] after an import from Django, which keeps assigning ids as long as it
@@ -51,8 +51,8 @@ pub fn next_ids(conn: &mut Conn, count: usize) -> Result<i64, StoreError> {
     free_ids(conn, "last_user_id", 1, count)
 }
 
-/// Until this transaction ends nobody else gets an ordinary id, or reads whether users came from Django. SQLite has one
-/// writer anyway.
+/// Locks the counter: until this transaction ends no other one gets an ordinary id, or reads whether users came from
+/// Django. SQLite has only one writer.
 pub fn lock(conn: &mut Conn) -> Result<(), StoreError> {
     match conn {
         Conn::Pg(pg) => Ok(pg.batch_execute("select value from meta where key = 'last_user_id' for update")?),
@@ -72,7 +72,8 @@ pub fn mark_from_django(conn: &mut Conn) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Older imports did not record it. Then the audit log shows it, as far as it goes back; it is read once.
+/// Whether users came from Django. Older imports did not record it, so the audit log is searched once, as far as it
+/// goes back.
 fn came_from_django(conn: &mut Conn) -> Result<bool, StoreError> {
     let mark: Option<String> = meta::table.find(FROM_DJANGO).select(meta::value).first(conn).optional()?;
     if let Some(mark) = mark {
@@ -102,7 +103,7 @@ fn free_ids(conn: &mut Conn, counter: &str, first: i64, count: i64) -> Result<i6
     Ok(last - count + 1)
 }
 
-/// Moves a counter, whose first value is `first`; gives its new value.
+/// Advances a counter whose first value is `first`. Returns its new value.
 fn advance(conn: &mut Conn, counter: &str, first: i64, by: i64) -> Result<i64, StoreError> {
     let moved = diesel::sql_query(
         "insert into meta (key, value) values ($1, cast($2 as text)) \

@@ -1,4 +1,4 @@
-//! What is kept where, how long, and how much of it.
+//! Which answers are cached, for how long, and in how much memory.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,23 +14,23 @@ use super::{BOUND, MS, at, cache, digest, entry};
 const MIB: u64 = 1 << 20;
 
 fn text(cache: &Cache, number: u64, now: Now) -> Option<Vec<u8>> {
-    cache.get(&digest(number), now, Staleness::Bound).map(|kept| kept.text)
+    cache.get(&digest(number), now, Staleness::Bound).map(|cached| cached.text)
 }
 
 #[test]
-fn nothing_is_given_without_a_proof_and_nothing_on_one_that_is_too_old() {
+fn nothing_is_served_without_a_sync_or_after_one_that_is_too_old() {
     let cache = cache(MIB);
     cache.insert(&digest(1), cache.change_seq(), entry(7, b"seven"));
-    assert_eq!(text(&cache, 1, at(5 * MS)), None, "never proven");
+    assert_eq!(text(&cache, 1, at(5 * MS)), None, "never synced");
     cache.mark_synced(Uptime::from_nanos(5 * MS));
     assert_eq!(text(&cache, 1, at(1_004 * MS)).as_deref(), Some(&b"seven"[..]));
-    assert_eq!(text(&cache, 1, at(1_005 * MS)), None, "at the bound it is over");
+    assert_eq!(text(&cache, 1, at(1_005 * MS)), None, "at the bound the sync is too old");
     cache.mark_synced(Uptime::from_nanos(1_005 * MS));
-    assert!(text(&cache, 1, at(1_005 * MS)).is_some(), "and a new proof lets it live again");
+    assert!(text(&cache, 1, at(1_005 * MS)).is_some(), "after a new sync the entry is served again");
 }
 
 #[test]
-fn each_change_ends_what_it_concerns() {
+fn each_change_invalidates_the_entries_that_it_concerns() {
     let cache = cache(MIB);
     cache.mark_synced(Uptime::from_nanos(MS));
     let fill = || {
@@ -38,22 +38,22 @@ fn each_change_ends_what_it_concerns() {
         cache.insert(&digest(2), cache.change_seq(), entry(8, b"eight"));
         cache.insert(&digest(3), cache.change_seq(), NewEntry { user_id: None, code: 2, ..entry(0, b"") });
     };
-    let there = || [1, 2, 3].map(|number| text(&cache, number, at(MS)).is_some());
+    let cached_count = || [1, 2, 3].map(|number| text(&cache, number, at(MS)).is_some());
     fill();
-    assert_eq!(there(), [true; 3]);
+    assert_eq!(cached_count(), [true; 3]);
     cache.apply(Change::User(7));
-    assert_eq!(there(), [false, true, true]);
+    assert_eq!(cached_count(), [false, true, true]);
     cache.apply(Change::created(&digest(3)));
-    assert_eq!(there(), [false, true, false]);
+    assert_eq!(cached_count(), [false, true, false]);
     let change_seq = cache.change_seq();
     cache.apply(Change::Clients);
-    assert_eq!(there(), [false, true, false], "clients are nobody's tokens");
+    assert_eq!(cached_count(), [false, true, false], "no token depends on clients");
     assert!(!cache.clients_are_current(change_seq, Uptime::from_nanos(MS), Staleness::Bound));
     assert!(cache.clients_are_current(cache.change_seq(), Uptime::from_nanos(MS), Staleness::Bound));
     fill();
-    assert_eq!(there(), [true; 3]);
+    assert_eq!(cached_count(), [true; 3]);
     cache.apply(Change::Everything);
-    assert_eq!(there(), [false; 3]);
+    assert_eq!(cached_count(), [false; 3]);
     assert!(!cache.clients_are_current(change_seq, Uptime::from_nanos(MS), Staleness::Bound));
 }
 
@@ -70,7 +70,7 @@ fn an_answer_looked_up_before_a_change_is_never_served() {
 }
 
 #[test]
-fn both_ends_of_an_answer() {
+fn an_entry_is_a_hit_until_one_time_and_served_on_errors_until_another() {
     let cache = Cache::new(MIB, BOUND, Duration::from_secs(10)).unwrap();
     cache.mark_synced(Uptime::from_nanos(MS));
     let start = at(MS).time;
@@ -80,20 +80,20 @@ fn both_ends_of_an_answer() {
         ..entry(7, b"x")
     };
     cache.insert(&digest(1), cache.change_seq(), answer);
-    let given = |seconds, uptime, staleness| {
+    let served = |seconds, uptime, staleness| {
         let now = Now { time: start.after(Duration::from_secs(seconds)), uptime: Uptime::from_nanos(uptime) };
         cache.get(&digest(1), now, staleness).is_some()
     };
-    assert!(given(0, MS, Staleness::Bound));
-    assert!(!given(1, MS, Staleness::Bound), "the database is to be asked again");
-    assert!(given(1, MS, Staleness::StaleIfError));
-    assert!(given(4, 11_000 * MS, Staleness::StaleIfError), "the bound and ten seconds");
-    assert!(!given(4, 11_001 * MS, Staleness::StaleIfError));
-    assert!(!given(5, MS, Staleness::StaleIfError), "never past its end");
+    assert!(served(0, MS, Staleness::Bound));
+    assert!(!served(1, MS, Staleness::Bound), "the database must be asked again");
+    assert!(served(1, MS, Staleness::StaleIfError));
+    assert!(served(4, 11_000 * MS, Staleness::StaleIfError), "the bound and ten seconds");
+    assert!(!served(4, 11_001 * MS, Staleness::StaleIfError));
+    assert!(!served(5, MS, Staleness::StaleIfError), "never past its end");
 }
 
 #[test]
-fn memory_is_bounded_and_a_flood_of_unknown_tokens_drives_out_no_good_one() {
+fn memory_is_bounded_and_a_flood_of_unknown_tokens_evicts_no_valid_one() {
     let cache = cache(MIB);
     cache.mark_synced(Uptime::from_nanos(MS));
     let body = [b'x'; 240];
@@ -112,7 +112,7 @@ fn memory_is_bounded_and_a_flood_of_unknown_tokens_drives_out_no_good_one() {
     let all = (0..100_000).filter(|number| text(&cache, *number, at(MS)).is_some()).count();
     // 1 MiB less a sixteenth, in entries of 304 bytes.
     assert!((2_500..3_300).contains(&all), "{all}");
-    assert!((99_990..100_000).all(|number| text(&cache, number, at(MS)).is_some()), "the newest are there");
+    assert!((99_990..100_000).all(|number| text(&cache, number, at(MS)).is_some()), "the newest are cached");
 }
 
 fn of_words(words: [u64; 4]) -> TokenDigest {
@@ -120,49 +120,50 @@ fn of_words(words: [u64; 4]) -> TokenDigest {
 }
 
 #[test]
-fn digests_that_share_all_that_is_looked_at_first_are_not_taken_for_each_other() {
+fn digests_that_differ_in_one_word_are_not_confused() {
     let cache = cache(8192);
     cache.mark_synced(Uptime::from_nanos(MS));
     let digests = [[1, 2, 3, 4], [9, 2, 3, 4], [1, 2 | 1 << 40, 3, 4], [1, 2, 9, 4], [1, 2, 3, 9]].map(of_words);
-    let given = |digest| cache.get(digest, at(MS), Staleness::Bound).map(|kept| kept.text);
-    for kept in &digests {
-        cache.insert(kept, cache.change_seq(), entry(7, b"mine"));
+    let served = |digest| cache.get(digest, at(MS), Staleness::Bound).map(|cached| cached.text);
+    for cached in &digests {
+        cache.insert(cached, cache.change_seq(), entry(7, b"mine"));
         for asked in &digests {
-            assert_eq!(given(asked).is_some(), asked == kept);
+            assert_eq!(served(asked).is_some(), asked == cached);
         }
     }
 }
 
-/// A username may be anything, and where the ring is full it comes to stand where another answer began.
+/// A username may be any text. In a full ring it may be stored where the entry of another answer began.
 #[test]
-fn what_stands_in_an_answer_does_not_pass_for_another() {
+fn the_text_of_an_answer_is_never_read_as_an_entry() {
     let cache = cache(8192);
     cache.mark_synced(Uptime::from_nanos(MS));
     let victim = of_words([1, 2, 3, 4]);
     cache.insert(&digest(100), cache.change_seq(), entry(7, &[b'x'; 800]));
     cache.insert(&victim, cache.change_seq(), entry(7, b"{\"active\":false}"));
-    // An entry begins with its digest, its birth, its subject and length, and its two ends: eight words.
+    // An entry begins with its digest, its change number, its invalidation key and length, and its two ends: eight
+    // words.
     let forged = b"{\"active\":true}";
     let facts = [u64::MAX >> 1, (forged.len() as u64) << 32 | 7, u64::MAX >> 1, u64::MAX >> 1];
     let header: Vec<u8> = victim.words().into_iter().chain(facts).flat_map(u64::to_ne_bytes).collect();
     let text = [vec![b'x'; 800], header, forged.to_vec(), vec![b'x'; 300]].concat();
     for number in 0..40 {
         cache.insert(&digest(number), cache.change_seq(), entry(8, &text));
-        let given = cache.get(&victim, at(MS), Staleness::Bound).map(|kept| kept.text);
-        assert_ne!(given.as_deref(), Some(&forged[..]), "after {number} others");
+        let served = cache.get(&victim, at(MS), Staleness::Bound).map(|cached| cached.text);
+        assert_ne!(served.as_deref(), Some(&forged[..]), "after {number} others");
     }
 }
 
 #[test]
-fn a_hundred_thousand_tokens_find_room_in_the_default() {
+fn the_default_size_holds_a_hundred_thousand_tokens() {
     let cache = cache(64 * MIB);
     cache.mark_synced(Uptime::from_nanos(MS));
     let body = [b'x'; 300];
     for number in 0..100_000 {
         cache.insert(&digest(number), cache.change_seq(), entry(7, &body));
     }
-    let there = (0..100_000).filter(|number| text(&cache, *number, at(MS)).is_some()).count();
-    assert!(there > 99_900, "{there}");
+    let cached_count = (0..100_000).filter(|number| text(&cache, *number, at(MS)).is_some()).count();
+    assert!(cached_count > 99_900, "{cached_count}");
 }
 
 #[test]
@@ -175,43 +176,43 @@ fn without_memory_there_is_no_cache() {
         assert_eq!(text(&cache, 1, at(MS)), None);
         assert!(
             cache.clients_are_current(cache.change_seq(), Uptime::from_nanos(MS), Staleness::Bound),
-            "clients need none of it"
+            "clients do not need the cache"
         );
     }
     assert!(cache(8192).is_on());
 }
 
 #[test]
-fn more_memory_than_there_is_is_refused() {
+fn more_memory_than_the_system_has_is_refused() {
     for bytes in [u64::MAX, 1 << 56] {
         assert!(Cache::new(bytes, BOUND, Duration::ZERO).is_none(), "{bytes}");
     }
 }
 
 proptest! {
-    /// Whatever is kept in whatever order: an answer is the last that was kept for its digest, whole, or none.
+    /// In any order of insertions, an answer is the last one that was inserted for its digest, complete, or none.
     #[test]
-    fn answers_are_never_mixed_up(kept in prop::collection::vec((0_u64..40, 0_usize..5_000), 1..200)) {
+    fn answers_are_never_mixed_up(cached in prop::collection::vec((0_u64..40, 0_usize..5_000), 1..200)) {
         let cache = cache(8192);
         cache.mark_synced(Uptime::from_nanos(MS));
         let mut last: HashMap<u64, Vec<u8>> = HashMap::new();
-        for (turn, (number, len)) in kept.into_iter().enumerate() {
+        for (turn, (number, len)) in cached.into_iter().enumerate() {
             let body: Vec<u8> = (0..len).map(|at| u8::try_from((at + turn) % 251).unwrap()).collect();
             cache.insert(&digest(number), cache.change_seq(), entry(7, &body));
-            // What is too long is not kept, and what was there before may stay.
+            // A text that is too long is not inserted, and the old entry may stay.
             if text(&cache, number, at(MS)).as_ref() == Some(&body) {
                 last.insert(number, body);
             } else {
-                prop_assert!(len > 3_900, "{len} bytes find room");
+                prop_assert!(len > 3_900, "{len} bytes fit");
             }
             for (number, body) in &last {
-                let given = text(&cache, *number, at(MS));
-                prop_assert!(given.is_none() || given.as_ref() == Some(body));
+                let served = text(&cache, *number, at(MS));
+                prop_assert!(served.is_none() || served.as_ref() == Some(body));
             }
         }
     }
 
-    /// The hit ends with the earlier of its ends, to the microsecond.
+    /// A hit ends with the entry, to the microsecond.
     #[test]
     fn never_past_its_end(end in 0_i64..1_000_000, ask in 0_i64..1_000_000) {
         let cache = cache(8192);

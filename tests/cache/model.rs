@@ -1,6 +1,6 @@
-//! The state machine, searched for a stale answer: every order of changes, notifications, heartbeats, lookups, insertions,
-//! disconnections and the passing of time that chance comes up with. The cache is the real one; around it there is a
-//! model of PostgreSQL, of the connection that listens, and of lookups under way.
+//! Searches the state machine for a stale answer, in random orders of changes, notifications, heartbeats, lookups,
+//! insertions, disconnections and passing time. The cache is the real one. PostgreSQL, the listening connection and the
+//! lookups under way are models.
 
 use std::collections::VecDeque;
 
@@ -14,18 +14,18 @@ use super::{BOUND, MS, at, cache, digest, entry};
 
 const USERS: usize = 2;
 
-/// What happens.
+/// An event.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// Another node or a command changes a user and commits; the notification is queued.
     Commit(usize),
-    /// This node does: it applies the change before it answers.
+    /// This node changes a user: it applies the change before it answers.
     CommitHere(usize),
     /// The listener notes the time and sends its heartbeat.
     Heartbeat,
     /// The next notification arrives.
     Receive,
-    /// A lookup begins: it notes the change number.
+    /// A lookup begins: it notes the `ChangeSeq`.
     Begin(usize),
     /// The oldest lookup that has not read yet reads the database.
     Read,
@@ -41,13 +41,13 @@ enum Event {
     Ask(usize),
 }
 
-/// A guard taken out, to see that the search finds what it guards against.
+/// A guard that is removed, to check that the search then finds a stale answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Without {
     Nothing,
-    /// A lookup counts as begun when it ends.
+    /// A lookup takes the `ChangeSeq` of its end instead of its beginning.
     PendingLookups,
-    /// What was missed while nobody listened stays missed.
+    /// The cache is not cleared after changes may have been missed.
     ClearingOnReconnect,
     /// The sync time is the moment when the heartbeat comes back.
     TimeOfSending,
@@ -68,7 +68,7 @@ struct Lookup {
     read: Option<u64>,
 }
 
-/// A change of a user: which version it made, when.
+/// A change of a user: the new version, and its time.
 struct Committed {
     user: usize,
     version: u64,
@@ -84,7 +84,7 @@ struct World {
     queue: VecDeque<Notification>,
     listens: bool,
     lookups: VecDeque<Lookup>,
-    given: usize,
+    served: usize,
 }
 
 impl World {
@@ -103,12 +103,12 @@ impl World {
             queue,
             listens: false,
             lookups,
-            given: 0,
+            served: 0,
         };
         world.reconnect();
-        // A search that begins with a cached answer finds more that can go wrong.
+        // A search that begins with a cached answer finds more faults.
         for event in [Event::Heartbeat, Event::Receive, Event::Begin(0), Event::Read, Event::Insert] {
-            world.happen(event).expect("nothing is asked yet");
+            world.happen(event).expect("no answer is checked yet");
         }
         world
     }
@@ -142,7 +142,7 @@ impl World {
                 if self.without != Without::OwnChanges {
                     self.cache.apply(change(user));
                 }
-                // It has been answered: from now on its own answers show it, however young the proof.
+                // The change has been answered, so this node must show it from now on, however recent the sync.
                 self.committed.last_mut().expect("just committed").at = 0;
             }
             Event::Heartbeat if self.listens => self.queue.push_back(Notification::Heartbeat(self.now)),
@@ -187,9 +187,9 @@ impl World {
     }
 
     fn ask(&mut self, user: usize) -> Result<(), String> {
-        let Some(kept) = self.cache.get(&digest(user as u64), at(self.now), Staleness::Bound) else { return Ok(()) };
-        self.given += 1;
-        let version = u64::from_be_bytes(kept.text.try_into().expect("eight bytes"));
+        let Some(cached) = self.cache.get(&digest(user as u64), at(self.now), Staleness::Bound) else { return Ok(()) };
+        self.served += 1;
+        let version = u64::from_be_bytes(cached.text.try_into().expect("eight bytes"));
         // The first change that this answer does not show yet must be younger than the bound.
         let next = self.committed.iter().find(|one| one.user == user && one.version == version + 1);
         match next {
@@ -209,7 +209,7 @@ fn change(user: usize) -> Change {
     Change::User(id(user))
 }
 
-/// Events as they come in life, with what makes trouble more often than in life.
+/// Random events. Those that may cause faults are more frequent than in reality.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let user = || 0..USERS;
     let event = prop_oneof![
@@ -228,29 +228,29 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 1..120)
 }
 
-/// Searches; gives the number of answers from the cache, or the shortest way to a stale one.
+/// Searches. Returns the number of answers from the cache, or the shortest order of events that leads to a stale one.
 fn search(without: Without, cases: u32) -> Result<usize, String> {
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
-    let given = std::cell::Cell::new(0);
+    let served = std::cell::Cell::new(0);
     let result = TestRunner::new(config).run(&events(), |events| {
         let mut world = World::new(without);
         for event in events {
             world.happen(event).map_err(TestCaseError::fail)?;
         }
-        given.set(given.get() + world.given);
+        served.set(served.get() + world.served);
         Ok(())
     });
     match result {
-        Ok(()) => Ok(given.get()),
+        Ok(()) => Ok(served.get()),
         Err(TestError::Fail(reason, events)) => Err(format!("{reason}: {events:?}")),
-        Err(TestError::Abort(reason)) => panic!("the search was given up: {reason}"),
+        Err(TestError::Abort(reason)) => panic!("the search was served up: {reason}"),
     }
 }
 
 #[test]
-fn no_order_of_events_gives_an_answer_past_the_bound() {
-    let given = search(Without::Nothing, 6_000).unwrap_or_else(|found| panic!("{found}"));
-    assert!(given > 3_000, "the search must meet answers to judge: {given}");
+fn no_order_of_events_leads_to_an_answer_past_the_bound() {
+    let served = search(Without::Nothing, 6_000).unwrap_or_else(|found| panic!("{found}"));
+    assert!(served > 3_000, "the search must check many answers: {served}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The memory that threads share: loom tries every order in which their reads and writes can be seen.
+//! The memory that threads share: loom tries every order in which threads can see each other's reads and writes.
 
 /// As `service/introspection/cache/mod.rs` has it, with loom's atomics.
 mod atomic {
@@ -46,7 +46,7 @@ fn a_reader_sees_all_of_a_write_or_nothing_of_it() {
 }
 
 #[test]
-fn of_two_writers_one_waits_for_nobody_and_does_nothing() {
+fn a_second_writer_does_not_wait_and_writes_nothing() {
     loom::model(|| {
         let words = words();
         let other = loom::thread::spawn({
@@ -62,7 +62,7 @@ fn of_two_writers_one_waits_for_nobody_and_does_nothing() {
     });
 }
 
-/// The model sees what goes wrong: without the sequence number the same reader sees half of a write.
+/// The model detects the fault: without the sequence number the same reader sees half of a write.
 #[test]
 fn without_the_guard_the_model_finds_half_a_write() {
     let found = std::panic::catch_unwind(|| {

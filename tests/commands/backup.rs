@@ -60,7 +60,7 @@ fn a_file_that_is_there_stays() {
     assert!(refused(&jeton, &["backup", &name]).contains("backup.db already exists"));
     assert_eq!(fs::read_to_string(&path).unwrap(), "yesterday's");
     assert!(refused(&jeton, &["backup", file_of(&database)]).contains("already exists"), "the database itself");
-    assert!(refused(&jeton, &["backup", "/nonexistent/backup.db"]).contains("cannot make /nonexistent/backup.db"));
+    assert!(refused(&jeton, &["backup", "/nonexistent/backup.db"]).contains("cannot create /nonexistent/backup.db"));
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn a_backup_has_no_name_of_the_databases_own_files() {
     }
     for (suffix, words) in [
         (".key", "is a name of the file of the secret key"),
-        (".restoring", "is a name of a restore that is not done"),
-        (".other.partial", "is a name of a backup that is not done"),
+        (".restoring", "is a name of an unfinished restore"),
+        (".other.partial", "is a name of an unfinished backup"),
     ] {
         let name = format!("{file}{suffix}");
         let why = refused(&jeton, &["backup", &name]);

@@ -146,7 +146,7 @@ fn what_is_no_backup_changes_nothing() {
     fs::copy(&backup, &restoring).unwrap();
     let before = whole(folder(&database));
     for (file, words) in [
-        (restoring.as_str(), "is the name of a restore that is not done"),
+        (restoring.as_str(), "is the name of an unfinished restore"),
         ("/nonexistent/backup.db", "there is no backup at"),
         (jeton.dir.path().to_str().unwrap(), "is a folder; name the backup in it"),
         (empty.as_str(), "there is no backup at"),

@@ -28,7 +28,7 @@ each_way! {
             ("update auth_user set username = null where id = 2", "the row with id 2 of the table auth_user", "username is empty"),
             ("update auth_user set username = '' where id = 2", "id 2", "username is empty"),
             ("update auth_user set is_active = null where id = 1", "id 1", "is_active is neither"),
-            ("update auth_user set date_joined = null where id = 3", "id 3", "date_joined is no date"),
+            ("update auth_user set date_joined = null where id = 3", "id 3", "date_joined is not a date"),
             ("update auth_group set name = null where id = 7", "id 7 of the table auth_group", "name is empty"),
             (&format!("alter table auth_user drop column username; alter table auth_user add username text;
                 update auth_user set username = 'u' || id; update auth_user set username = '{}' where id = 2", "é".repeat(513)),
@@ -36,23 +36,23 @@ each_way! {
             (&format!("alter table auth_group drop column name; alter table auth_group add name text;
                 update auth_group set name = '{}' where id = 8; update auth_group set name = 'g' || id where id <> 8", "x".repeat(1025)),
                 "id 8 of the table auth_group", "name is longer than 1024 bytes"),
-            ("update authtoken_token set created = null", "user_id 2 of the table authtoken_token", "created is no date"),
-            ("update knox_authtoken set created = null", "user_id 3 of the table knox_authtoken", "created is no date"),
+            ("update authtoken_token set created = null", "user_id 2 of the table authtoken_token", "created is not a date"),
+            ("update knox_authtoken set created = null", "user_id 3 of the table knox_authtoken", "created is not a date"),
         ];
         let sqlite = [
-            ("update auth_user set date_joined = 'soon' where id = 1", "id 1", "date_joined is no date"),
-            ("update auth_user set last_login = 1763784298 where id = 1", "id 1", "last_login is no date"),
+            ("update auth_user set date_joined = 'soon' where id = 1", "id 1", "date_joined is not a date"),
+            ("update auth_user set last_login = 1763784298 where id = 1", "id 1", "last_login is not a date"),
             ("update auth_user set is_staff = 'maybe' where id = 1", "id 1", "is_staff is neither"),
             ("update auth_user set username = cast(x'ff41' as text) where id = 1", "id 1", "username is not UTF-8"),
             ("update auth_user set email = cast(x'410042' as text) where id = 1", "id 1", "email holds a NUL"),
             // More than a page.
             ("with recursive n (n) as (select 1 union all select n + 1 from n where n < 2100) insert into authtoken_token
                 select cast('k' || n as blob), '2026-01-01 00:00:00', 1 from n", "user_id 1 of the table authtoken_token", "key is empty"),
-            ("update knox_authtoken set expiry = 'never'", "user_id 3", "expiry is no date"),
+            ("update knox_authtoken set expiry = 'never'", "user_id 3", "expiry is not a date"),
         ];
         let postgres = [
-            ("update auth_user set date_joined = 'infinity' where id = 1", "id 1", "date_joined is no date"),
-            ("update auth_user set last_login = '0044-03-15 00:00:00 BC' where id = 1", "id 1", "last_login is no date"),
+            ("update auth_user set date_joined = 'infinity' where id = 1", "id 1", "date_joined is not a date"),
+            ("update auth_user set last_login = '0044-03-15 00:00:00 BC' where id = 1", "id 1", "last_login is not a date"),
         ];
         let more: &[_] = if from == Sqlite { &sqlite } else { &postgres };
         for (damage, row, what) in both.iter().chain(more) {
@@ -103,7 +103,7 @@ on_both! {
              insert into accounts_user values ('0123456789abcdef0123456789abcdef', '!', 'ann')"
         ));
         let why = line(&jeton(&target), &source.url, &["--user-table", "accounts_user"]);
-        assert!(why.contains(&format!("the key id of the table accounts_user is no integer ({kind})")), "{why}");
+        assert!(why.contains(&format!("the key id of the table accounts_user is not an integer ({kind})")), "{why}");
     }
 
     fn jetons_own_database_is_refused(db) {
@@ -137,7 +137,7 @@ fn no_urls_are_refused_without_their_passwords() {
         ("postgres://u:hunter/22@h/d", "%2F"),
         ("sqlite://missing.db", "No such file"),
         ("sqlite://missing/django.db", "No such file"),
-        ("sqlite://.", "it is no file"),
+        ("sqlite://.", "it is not a file"),
         ("postgres://u@127.0.0.1:1/d", "refused"),
         ("postgres://u@no-such-host.invalid/d", "no-such-host.invalid"),
         ("postgres://u:hunter22@127.0.0.1:1/d", "PGPASSWORD"),
@@ -179,7 +179,10 @@ fn an_sqlite_file_that_somebody_writes_is_told_as_such() {
     let why = line(&jeton(&target), &source.url, &[]);
     drop(writer.stdin.take());
     writer.wait().unwrap();
-    assert!(why.ends_with("database is locked; somebody writes it; try again, or import a copy"), "{why}");
+    assert!(
+        why.ends_with("database is locked; another process is writing to it; try again, or import a copy"),
+        "{why}"
+    );
 }
 
 #[test]
@@ -196,7 +199,7 @@ fn what_a_killed_writer_left_is_told_as_such() {
     assert!(writer.output().unwrap().status.success());
     let before = (fs::read(to).unwrap(), fs::read(format!("{to}-journal")).unwrap());
     let why = line(&jeton(&target), &copy.url, &[]);
-    assert!(why.ends_with("left a journal beside it; have Django, or sqlite3, open it once"), "{why}");
+    assert!(why.ends_with("left a journal beside it; let Django, or sqlite3, open it once"), "{why}");
     assert!((fs::read(to).unwrap(), fs::read(format!("{to}-journal")).unwrap()) == before, "it is only read");
 }
 

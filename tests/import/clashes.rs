@@ -21,7 +21,7 @@ each_way! {
                 "clash: user ann with id 1: the id 1 is ivy's here",
                 "clash: user bea with id 2: the id 2 is cis's here",
                 "clash: user cis with id 3: the name cis has the id 2 here",
-                "error: nothing was imported: the 3 rows above clash with what is here",
+                "error: nothing was imported: the 3 rows above clash with existing data",
             ]);
             assert_eq!(everything(&target), before);
         }
@@ -36,8 +36,8 @@ each_way! {
             let output = import(&source, &target, dry);
             let lines: Vec<&str> = output.stderr.lines().collect();
             assert_eq!((output.status, lines), (1, vec![
-                "clash: a token of user ann with id 1: it is one of the user with id 2 here",
-                "error: nothing was imported: the row above clashes with what is here",
+                "clash: a token of user ann with id 1: it belongs to the user with id 2 here",
+                "error: nothing was imported: the row above clashes with existing data",
             ]));
             assert!(everything(&target) == before, "{dry:?}");
         }
@@ -53,8 +53,8 @@ each_way! {
         let output = import(&source, &target, &[]);
         let lines: Vec<&str> = output.stderr.lines().collect();
         assert_eq!((output.status, lines), (1, vec![
-            "clash: a token of user u4009 with id 4009: it is one of the user with id 2 here",
-            "error: nothing was imported: the row above clashes with what is here",
+            "clash: a token of user u4009 with id 4009: it belongs to the user with id 2 here",
+            "error: nothing was imported: the row above clashes with existing data",
         ]));
         assert_eq!(counts(&target), "0|0|0|0", "what was written is taken back");
         assert_eq!(target.sql("select (select value from meta where key = 'last_user_id'), count(*) from audit_log"), "0|0");
@@ -117,9 +117,9 @@ on_both! {
         let output = import(&source, &target, &["--username-column", "email"]);
         let lines: Vec<&str> = output.stderr.lines().collect();
         assert_eq!((output.status, lines), (1, vec![
-            "clash: user both@example.com with id 1: another user there has the same name",
-            "clash: user both@example.com with id 3: another user there has the same name",
-            "error: nothing was imported: the 2 rows above clash with what is here",
+            "clash: user both@example.com with id 1: another user in the source has the same name",
+            "clash: user both@example.com with id 3: another user in the source has the same name",
+            "error: nothing was imported: the 2 rows above clash with existing data",
         ]));
         assert_eq!(target.sql("select count(*) from users"), "0");
     }
@@ -133,8 +133,8 @@ on_both! {
         let output = import(&source, &target, &[]);
         let lines: Vec<&str> = output.stderr.lines().collect();
         assert_eq!((output.status, lines), (1, vec![
-            "clash: a token of user ann with id 1: it is one of the user with id 2 here",
-            "error: nothing was imported: the row above clashes with what is here",
+            "clash: a token of user ann with id 1: it belongs to the user with id 2 here",
+            "error: nothing was imported: the row above clashes with existing data",
         ]));
         assert_eq!(everything(&target), before);
     }

@@ -89,7 +89,7 @@ fn a_folder_that_may_not_be_written_is_one_line() {
     set_mode(&folder, 0o555);
     assert_refused(&database, &ALL, &["cannot write ", folder.to_str().unwrap(), "Permission denied"]);
     let other = folder.join("other.db");
-    assert_refused(&other, &["serve", "migrate"], &["cannot make ", other.to_str().unwrap(), "Permission denied"]);
+    assert_refused(&other, &["serve", "migrate"], &["cannot create ", other.to_str().unwrap(), "Permission denied"]);
     assert_refused(&other, &["user list"], &["there is no database of jeton's at"]);
     set_mode(&folder, 0o700);
 }

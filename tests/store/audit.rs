@@ -1,4 +1,4 @@
-//! The audit log: written with the change, or neither is.
+//! The audit log: an entry and its change are written together or not at all.
 
 use jeton::domain::audit::{Action, Filter};
 use jeton::domain::page::PageRequest;
@@ -6,45 +6,45 @@ use jeton::domain::user::{NewUser, UserChange};
 use jeton::store::Regenerate;
 use serde_json::json;
 
-use super::{Kept, MULTIPLE, NOW, by, email, hash, named_token, new_email, new_token, new_user, secret};
+use super::{MULTIPLE, NOW, TestStore, by, email, hash, named_token, new_email, new_token, new_user, secret};
 use crate::on_both;
 
 on_both! {
     fn the_store_stays_as_it_was_when_the_audit_log_cannot_be_written(db) {
-        let kept = Kept::new(db);
-        kept.superuser("root");
-        kept.user("alice");
-        kept.store.create_client("api", &secret(), &by("root"), NOW).unwrap();
-        kept.store.create_token(&kept.read("alice"), &named_token("ci"), &by("root"), NOW).unwrap().done().unwrap();
-        let before = kept.everything();
-        let (refuse, allow) = match kept.database.postgres {
+        let test = TestStore::new(db);
+        test.superuser("root");
+        test.user("alice");
+        test.store.create_client("api", &secret(), &by("root"), NOW).unwrap();
+        test.store.create_token(&test.read("alice"), &named_token("ci"), &by("root"), NOW).unwrap().done().unwrap();
+        let before = test.everything();
+        let (refuse, allow) = match test.database.postgres {
             Some(_) => ("alter table audit_log add constraint x check (false) not valid", "alter table audit_log drop constraint x"),
             None => ("create trigger x before insert on audit_log begin select raise(abort, 'no'); end", "drop trigger x"),
         };
-        kept.sql(refuse);
-        let (store, who) = (&kept.store, by("root"));
+        test.sql(refuse);
+        let (store, who) = (&test.store, by("root"));
         let change = UserChange { profile: new_email("x@y.zz"), ..Default::default() };
         let regenerate = Regenerate { all: true, grace_until: None };
         assert!(store.create_user(&new_user("bob"), &who, NOW).is_err());
-        assert!(store.update_user(&kept.read("alice"), &change, &who, NOW).is_err());
-        assert!(store.set_password(&kept.read("alice"), &hash("x"), &who, NOW).is_err());
-        assert!(store.delete_user(&kept.read("alice"), &who, NOW).is_err());
-        assert!(store.create_token(&kept.read("alice"), &named_token("x"), &who, NOW).is_err());
-        assert!(store.regenerate_token(&kept.read("alice"), &new_token(true), regenerate, &who, NOW).is_err());
+        assert!(store.update_user(&test.read("alice"), &change, &who, NOW).is_err());
+        assert!(store.set_password(&test.read("alice"), &hash("x"), &who, NOW).is_err());
+        assert!(store.delete_user(&test.read("alice"), &who, NOW).is_err());
+        assert!(store.create_token(&test.read("alice"), &named_token("x"), &who, NOW).is_err());
+        assert!(store.regenerate_token(&test.read("alice"), &new_token(true), regenerate, &who, NOW).is_err());
         assert!(store.revoke_token(1, &who, NOW).is_err());
         assert!(store.create_client("new", &secret(), &who, NOW).is_err());
         assert!(store.rotate_client("api", &secret(), None, &who, NOW).is_err());
         assert!(store.delete_client("api", &who, NOW).is_err());
-        kept.sql(allow);
-        assert_eq!(kept.everything(), before);
+        test.sql(allow);
+        assert_eq!(test.everything(), before);
     }
 
-    fn a_page_goes_on_where_the_last_one_ended_whatever_is_written_meanwhile(db) {
-        let kept = Kept::new(db);
-        let write = |name: &str| kept.store.record(&by(name), Action::Login, name, &json!({}), NOW).unwrap();
+    fn the_next_page_begins_where_the_last_one_ended_even_if_entries_are_written_meanwhile(db) {
+        let test = TestStore::new(db);
+        let write = |name: &str| test.store.record(&by(name), Action::Login, name, &json!({}), NOW).unwrap();
         let page = |before_id| {
             let filter = Filter { action: Some("login".into()), before_id, ..Filter::default() };
-            let page = kept.store.list_audit(&filter, PageRequest { number: 1, size: 2 }, None).unwrap().results;
+            let page = test.store.list_audit(&filter, PageRequest { number: 1, size: 2 }, None).unwrap().results;
             (page.iter().map(|entry| entry.target.clone()).collect::<Vec<_>>(), page.last().map(|entry| entry.id))
         };
         for name in ["a", "b", "c", "d", "e"] {
@@ -58,11 +58,11 @@ on_both! {
     }
 
     fn a_change_that_changes_nothing_has_no_entry(db) {
-        let kept = Kept::new(db);
+        let test = TestStore::new(db);
         let new = NewUser { profile: email("a@b.co"), groups: vec!["a".into(), "b".into()], ..new_user("alice") };
-        let alice = kept.store.create_user(&new, &by("root"), NOW).unwrap();
-        kept.issue(&alice, MULTIPLE);
-        let before = kept.sql("select count(*) from audit_log");
+        let alice = test.store.create_user(&new, &by("root"), NOW).unwrap();
+        test.issue(&alice, MULTIPLE);
+        let before = test.sql("select count(*) from audit_log");
         let same = UserChange {
             username: Some("alice".into()),
             profile: new_email("a@b.co"),
@@ -71,15 +71,15 @@ on_both! {
             groups: Some(vec!["b".into(), "a".into()]),
             ..UserChange::default()
         };
-        assert!(kept.store.update_user(&alice, &same, &by("staff"), NOW).unwrap().done().is_some());
-        assert_eq!(kept.sql("select count(*) from audit_log"), before);
-        assert!(kept.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap().is_some());
-        assert_eq!(kept.last_audit(), "alice|token.revoke|alice|192.0.2.7|{\"login_tokens\":1}");
-        let before = kept.sql("select count(*) from audit_log");
-        assert!(kept.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap().is_some(), "she is there");
-        assert_eq!(kept.sql("select count(*) from audit_log"), before);
+        assert!(test.store.update_user(&alice, &same, &by("staff"), NOW).unwrap().done().is_some());
+        assert_eq!(test.sql("select count(*) from audit_log"), before);
+        assert!(test.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap().is_some());
+        assert_eq!(test.last_audit(), "alice|token.revoke|alice|192.0.2.7|{\"login_tokens\":1}");
+        let before = test.sql("select count(*) from audit_log");
+        assert!(test.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap().is_some(), "the user exists");
+        assert_eq!(test.sql("select count(*) from audit_log"), before);
         let up = UserChange { profile: new_email("a@b.co"), is_superuser: Some(true), ..UserChange::default() };
-        kept.store.update_user(&alice, &up, &by("root"), NOW).unwrap().done().unwrap();
-        assert_eq!(kept.last_audit(), "root|user.update|alice|192.0.2.7|{\"is_staff\":true,\"is_superuser\":true}");
+        test.store.update_user(&alice, &up, &by("root"), NOW).unwrap().done().unwrap();
+        assert_eq!(test.last_audit(), "root|user.update|alice|192.0.2.7|{\"is_staff\":true,\"is_superuser\":true}");
     }
 }

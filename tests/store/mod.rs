@@ -35,17 +35,17 @@ const SINGLE: Issue = Issue { single: true, limit: None, unopenable: None, keeps
 const MULTIPLE: Issue =
     Issue { single: false, limit: None, unopenable: None, keeps_seal: false, action: Action::Login };
 
-/// A store on a database of its own, with its tables.
-struct Kept {
+/// A store on its own database, with tables.
+struct TestStore {
     store: Store,
     database: TestDatabase,
 }
 
-impl Kept {
+impl TestStore {
     fn new(kind: Kind) -> Self {
-        let kept = Self::empty(kind);
-        kept.store.migrate().unwrap();
-        kept
+        let test = Self::empty(kind);
+        test.store.migrate().unwrap();
+        test
     }
 
     /// Without tables.
@@ -58,13 +58,13 @@ impl Kept {
         self.database.sql(text)
     }
 
-    /// The newest entry of the audit log, but for its id.
+    /// The newest entry of the audit log, without its id.
     fn last_audit(&self) -> String {
         let entry = "select actor, action, target, coalesce(address, '-'), details from audit_log order by id desc";
         self.sql(&format!("{entry} limit 1"))
     }
 
-    /// Everything that is kept, to compare before and after; jeton's own times and ids included.
+    /// The contents of all tables, to compare before and after, including times and ids.
     fn everything(&self) -> String {
         if self.database.postgres.is_none() {
             return self.sql(".dump");
@@ -89,7 +89,7 @@ impl Kept {
         self.store.create_user(&new, &by("root"), NOW).unwrap()
     }
 
-    /// Makes a login token that must be the first.
+    /// Issues a login token, which must be a new one.
     fn issue(&self, user: &User, issue: Issue) -> NewToken {
         let new = new_token(issue.single);
         let issued = self.store.issue_login_token(user, &new, issue, &by("alice"), NOW).unwrap();
@@ -132,7 +132,7 @@ fn new_email(address: &str) -> ProfilePatch {
     ProfilePatch { email: Some(address.into()), ..ProfilePatch::default() }
 }
 
-/// A login token; `sealed` is as good as any bytes here, for the store never opens it.
+/// A login token. Any bytes will do for `sealed`, because the store never opens it.
 fn new_token(sealed: bool) -> NewToken {
     let token = Token::generate(None);
     NewToken {

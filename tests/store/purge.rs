@@ -1,18 +1,18 @@
-//! What is purged, and by which way it is found: a purge that walked the table would be felt by everybody.
+//! Which rows are purged, and by which index they are found: a purge that scanned the table would slow down everything.
 
 use std::time::Duration;
 
 use jeton::domain::time::Timestamp;
 use jeton::store::{Purge, Purged};
 
-use super::{Kept, NOW, after, open};
+use super::{NOW, TestStore, after, open};
 use crate::on_both;
 use crate::support::app::{Kind, TestDatabase};
 use crate::support::postgres;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Each kind, and the index that leads to it.
+/// Each kind, and its index.
 const INDEXES: [(Purge, &str); 6] = [
     (Purge::ExpiredSeals, "tokens_sealed_expires_at"),
     (Purge::RevokedTokens, "tokens_revoked_at"),
@@ -22,10 +22,11 @@ const INDEXES: [(Purge, &str); 6] = [
     (Purge::LoginNetworks, "login_networks_seen_at"),
 ];
 
-/// Puts many rows into the tables: of a thousand tokens one is revoked, one is expired with its seal, ten without.
-fn fill(kept: &Kept, tokens: u32) {
+/// Fills the tables. Of each thousand tokens one is revoked, one has expired and is sealed, and ten have expired
+/// without a seal.
+fn fill(test: &TestStore, tokens: u32) {
     let now = "'2025-06-15 12:00:00'";
-    let (numbers, digest, seal, past) = if kept.database.postgres.is_some() {
+    let (numbers, digest, seal, past) = if test.database.postgres.is_some() {
         let digest = "decode(lpad(to_hex(n), 64, '0'), 'hex')";
         (format!("generate_series(1, {tokens}) as n"), digest, "'\\x01'::bytea", "timestamptz '2025-01-01 00:00:00'")
     } else {
@@ -55,48 +56,48 @@ fn fill(kept: &Kept, tokens: u32) {
         ),
         "analyze".into(),
     ] {
-        kept.sql(&text);
+        test.sql(&text);
     }
 }
 
-fn purge(kept: &Kept, what: Purge, before: Timestamp, most: u32) -> usize {
-    kept.store.purge(what, None, before, most).unwrap().rows
+fn purge(test: &TestStore, what: Purge, before: Timestamp, most: u32) -> usize {
+    test.store.purge(what, None, before, most).unwrap().rows
 }
 
-fn counts(kept: &Kept) -> [usize; 3] {
+fn counts(test: &TestStore) -> [usize; 3] {
     ["tokens", "tokens where sealed is not null", "audit_log"]
-        .map(|rows| kept.sql(&format!("select count(*) from {rows}")).parse().unwrap())
+        .map(|rows| test.sql(&format!("select count(*) from {rows}")).parse().unwrap())
 }
 
 on_both! {
     fn the_oldest_go_first(db) {
-        let kept = Kept::new(db);
-        fill(&kept, 20);
+        let test = TestStore::new(db);
+        fill(&test, 20);
         for second in 1..=20 {
             let moment = NOW.before(DAY).after(Duration::from_secs(100 - second)).naive();
-            kept.sql(&format!("update tokens set expires_at = '{moment}' where user_id = {second}"));
+            test.sql(&format!("update tokens set expires_at = '{moment}' where user_id = {second}"));
         }
-        assert_eq!(purge(&kept, Purge::ExpiredTokens, NOW, 15), 15);
-        assert_eq!(kept.sql("select user_id from tokens order by user_id").replace('\n', " "), "1 2 3 4 5");
+        assert_eq!(purge(&test, Purge::ExpiredTokens, NOW, 15), 15);
+        assert_eq!(test.sql("select user_id from tokens order by user_id").replace('\n', " "), "1 2 3 4 5");
     }
 
-    fn each_kind_goes_alone_and_no_more_of_it_than_is_asked_for(db) {
-        let kept = Kept::new(db);
-        fill(&kept, 2000);
-        let [tokens, sealed, entries] = counts(&kept);
+    fn each_kind_is_purged_by_itself_and_up_to_the_limit(db) {
+        let test = TestStore::new(db);
+        fill(&test, 2000);
+        let [tokens, sealed, entries] = counts(&test);
         assert_eq!([tokens, sealed, entries], [2000, 2, 2001]);
-        assert_eq!(purge(&kept, Purge::ExpiredSeals, NOW, 1), 1);
-        assert_eq!(counts(&kept), [tokens, 1, entries]);
-        assert_eq!(purge(&kept, Purge::ExpiredSeals, NOW, 10), 1);
-        assert_eq!(purge(&kept, Purge::ExpiredSeals, NOW, 10), 0, "the other expired ones have none");
-        assert_eq!(purge(&kept, Purge::RevokedTokens, NOW, 10), 2);
-        assert_eq!(counts(&kept), [tokens - 2, 0, entries]);
-        assert_eq!(purge(&kept, Purge::ExpiredTokens, NOW, 15), 15);
-        assert_eq!(purge(&kept, Purge::ExpiredTokens, NOW, 15), 7);
-        assert_eq!(counts(&kept), [tokens - 24, 0, entries]);
-        assert_eq!(purge(&kept, Purge::AuditLog, NOW.before(DAY), 10), 1);
-        assert_eq!(purge(&kept, Purge::AuditLog, after(1), 7), 7);
-        assert_eq!(counts(&kept), [tokens - 24, 0, entries - 8]);
+        assert_eq!(purge(&test, Purge::ExpiredSeals, NOW, 1), 1);
+        assert_eq!(counts(&test), [tokens, 1, entries]);
+        assert_eq!(purge(&test, Purge::ExpiredSeals, NOW, 10), 1);
+        assert_eq!(purge(&test, Purge::ExpiredSeals, NOW, 10), 0, "the other expired tokens have no seal");
+        assert_eq!(purge(&test, Purge::RevokedTokens, NOW, 10), 2);
+        assert_eq!(counts(&test), [tokens - 2, 0, entries]);
+        assert_eq!(purge(&test, Purge::ExpiredTokens, NOW, 15), 15);
+        assert_eq!(purge(&test, Purge::ExpiredTokens, NOW, 15), 7);
+        assert_eq!(counts(&test), [tokens - 24, 0, entries]);
+        assert_eq!(purge(&test, Purge::AuditLog, NOW.before(DAY), 10), 1);
+        assert_eq!(purge(&test, Purge::AuditLog, after(1), 7), 7);
+        assert_eq!(counts(&test), [tokens - 24, 0, entries - 8]);
     }
 }
 
@@ -104,17 +105,17 @@ on_both! {
 fn postgres_finds_each_by_its_index() {
     let cluster = postgres::private();
     let database = TestDatabase::of(&cluster);
-    let kept = Kept { store: open(&database), database };
-    kept.store.migrate().unwrap();
-    fill(&kept, 5000);
+    let test = TestStore { store: open(&database), database };
+    test.store.migrate().unwrap();
+    fill(&test, 5000);
     for setting in ["session_preload_libraries = ''auto_explain''", "auto_explain.log_min_duration = 0"] {
         let alter = format!("execute format('alter database %I set {setting}', current_database())");
-        kept.sql(&format!("do $$ begin {alter}; end $$"));
+        test.sql(&format!("do $$ begin {alter}; end $$"));
     }
-    let kept = Kept { store: open(&kept.database), database: kept.database };
+    let test = TestStore { store: open(&test.database), database: test.database };
     for (what, index) in INDEXES {
         let before = cluster.log_text().len();
-        assert!(purge(&kept, what, NOW.before(DAY), 10) > 0, "{what:?}");
+        assert!(purge(&test, what, NOW.before(DAY), 10) > 0, "{what:?}");
         let plan = cluster.log_text()[before..].to_owned();
         assert!(plan.contains(&format!("Index Scan using {index}")), "{what:?}: {plan}");
         assert!(!plan.contains("Seq Scan"), "{what:?}: {plan}");
@@ -123,8 +124,8 @@ fn postgres_finds_each_by_its_index() {
 
 #[test]
 fn sqlite_finds_each_by_its_index() {
-    let kept = Kept::new(Kind::Sqlite);
-    fill(&kept, 5000);
+    let test = TestStore::new(Kind::Sqlite);
+    fill(&test, 5000);
     for (what, index) in INDEXES {
         let (table, due, moment) = match what {
             Purge::ExpiredSeals => ("tokens", "sealed is not null and", "expires_at"),
@@ -135,39 +136,39 @@ fn sqlite_finds_each_by_its_index() {
             Purge::LoginNetworks => ("login_networks", "", "seen_at"),
         };
         let rows = format!("select id from {table} where {due} {moment} < ?1 order by {moment} limit ?2");
-        let plan = kept.sql(&format!("explain query plan delete from {table} where id in ({rows})"));
+        let plan = test.sql(&format!("explain query plan delete from {table} where id in ({rows})"));
         assert!(plan.contains(&format!("INDEX {index} ({moment}<?)")), "{what:?}: {plan}");
         assert!(!plan.lines().any(|line| line.contains("SCAN") || line.contains("TEMP B-TREE")), "{what:?}: {plan}");
     }
 }
 
 #[test]
-fn what_another_node_purges_at_the_moment_is_left_to_it() {
-    let kept = Kept::new(Kind::Postgres);
-    fill(&kept, 1000);
-    let mut other = kept.database.writer();
+fn rows_that_another_node_is_purging_are_skipped() {
+    let test = TestStore::new(Kind::Postgres);
+    fill(&test, 1000);
+    let mut other = test.database.writer();
     other.run("select id from tokens where expires_at is not null order by expires_at, id limit 4 for update;");
     for what in [Purge::ExpiredSeals, Purge::ExpiredTokens] {
-        purge(&kept, what, NOW, 100);
+        purge(&test, what, NOW, 100);
     }
-    assert_eq!(kept.sql("select count(*) from tokens where expires_at is not null"), "4");
+    assert_eq!(test.sql("select count(*) from tokens where expires_at is not null"), "4");
     other.run("commit;");
-    assert_eq!(purge(&kept, Purge::ExpiredTokens, NOW, 100), 4);
+    assert_eq!(purge(&test, Purge::ExpiredTokens, NOW, 100), 4);
 }
 
-/// While somebody's transaction is older than a batch, its rows stand in the index as if they were there.
+/// While an older transaction is open, purged rows are still in the index.
 #[test]
-fn a_batch_does_not_pass_by_what_others_have_purged() {
-    let kept = Kept::new(Kind::Postgres);
-    fill(&kept, 20);
+fn a_batch_begins_after_the_rows_that_earlier_ones_have_purged() {
+    let test = TestStore::new(Kind::Postgres);
+    fill(&test, 20);
     let moment = |second: u64| NOW.before(DAY).after(Duration::from_secs(second));
     for second in 1..=20 {
-        kept.sql(&format!("update tokens set expires_at = '{}' where user_id = {second}", moment(second)));
+        test.sql(&format!("update tokens set expires_at = '{}' where user_id = {second}", moment(second)));
     }
-    let batch = |from, most| kept.store.purge(Purge::ExpiredTokens, from, moment(16), most).unwrap();
+    let batch = |from, most| test.store.purge(Purge::ExpiredTokens, from, moment(16), most).unwrap();
     let first = batch(None, 5);
     assert_eq!(first, Purged { rows: 5, end: Some(moment(5)) });
-    kept.sql(&format!("update tokens set expires_at = '{}' where user_id = 20", moment(1)));
+    test.sql(&format!("update tokens set expires_at = '{}' where user_id = 20", moment(1)));
     let second = batch(first.end, 9);
     assert_eq!(second, Purged { rows: 9, end: Some(moment(14)) });
     let third = batch(second.end, 9);

@@ -1,4 +1,4 @@
-//! The tables: the same in both databases, made and unmade by migrations, readable by an operator.
+//! The tables: the same in both databases, created and dropped by migrations, readable by an operator.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use jeton::domain::database_url::DatabaseUrl;
 use jeton::domain::time::Timestamp;
 use jeton::store::{MetaKey, SchemaState, Store, StoreError, StoreOptions};
 
-use super::{Kept, by, new_user, open};
+use super::{TestStore, by, new_user, open};
 use crate::on_both;
 use crate::support::app::Kind;
 
@@ -26,25 +26,25 @@ const TABLES: [&str; 10] = [
 ];
 
 /// `table.column null?`, in the order of the columns.
-fn columns(kept: &Kept) -> String {
-    if kept.database.postgres.is_some() {
-        return kept.sql(
+fn columns(test: &TestStore) -> String {
+    if test.database.postgres.is_some() {
+        return test.sql(
             "select table_name || '.' || column_name || ' ' || lower(is_nullable) from information_schema.columns \
              where table_schema = 'public' and table_name not like '\\_\\_%' order by table_name collate \"C\", ordinal_position",
         );
     }
     let table = |name: &str| {
-        kept.sql(&format!(
+        test.sql(&format!(
             "select '{name}.' || name || case when \"notnull\" or pk then ' no' else ' yes' end from pragma_table_info('{name}')"
         ))
     };
     TABLES.map(table).join("\n")
 }
 
-/// `table(columns) unique? partial?`, sorted: indexes and unique constraints, primary keys aside.
-fn indexes(kept: &Kept) -> Vec<String> {
-    let mut rows: Vec<String> = if kept.database.postgres.is_some() {
-        kept.sql(
+/// `table(columns) unique? partial?`, sorted: indexes and unique constraints, without primary keys.
+fn indexes(test: &TestStore) -> Vec<String> {
+    let mut rows: Vec<String> = if test.database.postgres.is_some() {
+        test.sql(
             "select c.relname || '(' || (select string_agg(a.attname, ',' order by a.attnum) from pg_attribute a \
              where a.attrelid = i.indexrelid) || ') ' || i.indisunique::int || (i.indpred is not null)::int \
              from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace \
@@ -53,7 +53,7 @@ fn indexes(kept: &Kept) -> Vec<String> {
         )
     } else {
         let table = |name: &str| {
-            kept.sql(&format!(
+            test.sql(&format!(
                 "select '{name}(' || (select group_concat(name, ',') from pragma_index_info(i.name)) || ') ' \
                  || i.\"unique\" || i.partial from pragma_index_list('{name}') i where i.origin <> 'pk'"
             ))
@@ -69,9 +69,9 @@ fn indexes(kept: &Kept) -> Vec<String> {
 }
 
 /// `table.column -> table.column, on delete`, sorted.
-fn references(kept: &Kept) -> Vec<String> {
-    let mut rows: Vec<String> = if kept.database.postgres.is_some() {
-        kept.sql(
+fn references(test: &TestStore) -> Vec<String> {
+    let mut rows: Vec<String> = if test.database.postgres.is_some() {
+        test.sql(
             "select k.conrelid::regclass || '.' || a.attname || '->' || k.confrelid::regclass || '.' || b.attname \
              || case k.confdeltype when 'c' then ' cascade' else ' ' || k.confdeltype::text end from pg_constraint k \
              join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[1] \
@@ -79,7 +79,7 @@ fn references(kept: &Kept) -> Vec<String> {
         )
     } else {
         let table = |name: &str| {
-            kept.sql(&format!(
+            test.sql(&format!(
                 "select '{name}.' || \"from\" || '->' || \"table\" || '.' || \"to\" || ' ' || lower(on_delete) \
                  from pragma_foreign_key_list('{name}')"
             ))
@@ -96,7 +96,7 @@ fn references(kept: &Kept) -> Vec<String> {
 
 #[test]
 fn both_databases_have_the_same_tables() {
-    let (sqlite, postgres) = (Kept::new(Kind::Sqlite), Kept::new(Kind::Postgres));
+    let (sqlite, postgres) = (TestStore::new(Kind::Sqlite), TestStore::new(Kind::Postgres));
     assert_eq!(columns(&sqlite), columns(&postgres));
     assert_eq!(indexes(&sqlite), indexes(&postgres));
     assert_eq!(references(&sqlite), references(&postgres));
@@ -108,64 +108,64 @@ fn both_databases_have_the_same_tables() {
 
 on_both! {
     fn migrations_go_up_and_down_and_up_again(db) {
-        let kept = Kept::empty(db);
-        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Missing);
-        let run = kept.store.migrate().unwrap();
+        let test = TestStore::empty(db);
+        assert_eq!(test.store.schema_state().unwrap(), SchemaState::Missing);
+        let run = test.store.migrate().unwrap();
         assert!(!run.is_empty());
-        assert_eq!(kept.store.migrate().unwrap(), Vec::<String>::new());
-        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Current);
-        let tables = columns(&kept);
-        kept.user("alice");
+        assert_eq!(test.store.migrate().unwrap(), Vec::<String>::new());
+        assert_eq!(test.store.schema_state().unwrap(), SchemaState::Current);
+        let tables = columns(&test);
+        test.user("alice");
         let kind = if db == Kind::Postgres { "postgres" } else { "sqlite" };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(kind);
         let mut folders: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         folders.sort();
         for migration in folders.iter().rev() {
-            kept.sql(&fs::read_to_string(migration.join("down.sql")).unwrap());
+            test.sql(&fs::read_to_string(migration.join("down.sql")).unwrap());
         }
-        assert_eq!(columns(&kept).trim(), "", "nothing is left");
-        kept.sql("delete from __diesel_schema_migrations");
-        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Missing);
-        assert_eq!(kept.store.migrate().unwrap(), run);
-        assert_eq!(columns(&kept), tables);
-        assert_eq!(kept.user("alice").id, 1);
+        assert_eq!(columns(&test).trim(), "", "nothing is left");
+        test.sql("delete from __diesel_schema_migrations");
+        assert_eq!(test.store.schema_state().unwrap(), SchemaState::Missing);
+        assert_eq!(test.store.migrate().unwrap(), run);
+        assert_eq!(columns(&test), tables);
+        assert_eq!(test.user("alice").id, 1);
     }
 
-    fn a_question_about_the_schema_makes_no_table(db) {
-        let kept = Kept::empty(db);
-        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Missing);
+    fn reading_the_state_of_the_schema_creates_no_table(db) {
+        let test = TestStore::empty(db);
+        assert_eq!(test.store.schema_state().unwrap(), SchemaState::Missing);
         let tables = if db == Kind::Postgres { "pg_tables where schemaname = 'public'" } else { "sqlite_master" };
-        assert_eq!(kept.sql(&format!("select count(*) from {tables}")), "0");
+        assert_eq!(test.sql(&format!("select count(*) from {tables}")), "0");
     }
 
-    fn a_database_of_a_newer_jeton_is_left_alone(db) {
-        let kept = Kept::new(db);
+    fn a_database_of_a_newer_jeton_is_not_changed(db) {
+        let test = TestStore::new(db);
         let newer = "99990101000000";
-        kept.sql(&format!("insert into __diesel_schema_migrations (version) values ('{newer}')"));
-        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Ahead);
-        assert_eq!(kept.store.migrate().unwrap(), Vec::<String>::new());
-        kept.sql(&format!("update meta set value = '{newer}' where key = 'schema_usable_from'"));
+        test.sql(&format!("insert into __diesel_schema_migrations (version) values ('{newer}')"));
+        assert_eq!(test.store.schema_state().unwrap(), SchemaState::Ahead);
+        assert_eq!(test.store.migrate().unwrap(), Vec::<String>::new());
+        test.sql(&format!("update meta set value = '{newer}' where key = 'schema_usable_from'"));
         let state = SchemaState::Newer { unknown: newer.into(), needs: newer.into() };
-        assert_eq!(kept.store.schema_state().unwrap(), state);
-        kept.sql("delete from meta where key = 'schema_usable_from'");
-        assert_eq!(kept.store.schema_state().unwrap(), state);
-        let refused = kept.store.migrate();
+        assert_eq!(test.store.schema_state().unwrap(), state);
+        test.sql("delete from meta where key = 'schema_usable_from'");
+        assert_eq!(test.store.schema_state().unwrap(), state);
+        let refused = test.store.migrate();
         assert!(matches!(&refused, Err(StoreError::Unusable(why)) if why.contains("99990101000000")), "{refused:?}");
     }
 
     fn nodes_that_start_at_once_migrate_once(db) {
-        let kept = Kept::empty(db);
-        let stores: Vec<_> = (0..6).map(|_| open(&kept.database)).collect();
+        let test = TestStore::empty(db);
+        let stores: Vec<_> = (0..6).map(|_| open(&test.database)).collect();
         let run = std::thread::scope(|scope| {
             let threads: Vec<_> = stores.iter().map(|store| scope.spawn(|| store.migrate().unwrap().len())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
         });
         assert_eq!(run.iter().filter(|run| **run > 0).count(), 1, "{run:?}");
-        assert_eq!(kept.store.schema_state().unwrap(), SchemaState::Current);
+        assert_eq!(test.store.schema_state().unwrap(), SchemaState::Current);
     }
 
     fn an_operator_reads_times_to_the_microsecond(db) {
-        let kept = Kept::new(db);
+        let test = TestStore::new(db);
         for (number, micros, text) in [
             (1, 1_750_000_000_123_456, "2025-06-15 15:06:40.123456"),
             (2, 1_750_000_000_000_000, "2025-06-15 15:06:40"),
@@ -173,34 +173,34 @@ on_both! {
             (4, 1_750_000_000_120_000, "2025-06-15 15:06:40.12"),
         ] {
             let (moment, name) = (Timestamp::from_micros(micros), format!("u{number}"));
-            kept.store.create_user(&new_user(&name), &by("root"), moment).unwrap();
-            assert_eq!(kept.store.user(&name).unwrap().unwrap().date_joined, moment);
-            let shown = kept.sql(&format!("select date_joined from users where id = {number}"));
+            test.store.create_user(&new_user(&name), &by("root"), moment).unwrap();
+            assert_eq!(test.store.user(&name).unwrap().unwrap().date_joined, moment);
+            let shown = test.sql(&format!("select date_joined from users where id = {number}"));
             assert_eq!(shown.trim_end_matches("+00").trim_end_matches('0'), text.trim_end_matches('0'));
         }
-        let order = kept.sql("select username from users order by date_joined").replace('\n', " ");
+        let order = test.sql("select username from users order by date_joined").replace('\n', " ");
         assert_eq!(order, "u2 u3 u4 u1");
     }
 
-    fn the_first_value_of_a_meta_key_stands(db) {
-        let kept = Kept::new(db);
-        assert_eq!(kept.store.meta(MetaKey::SecretKeyCheck).unwrap(), None);
-        assert_eq!(kept.store.meta_or_insert(MetaKey::SecretKeyCheck, "one").unwrap(), "one");
-        assert_eq!(kept.store.meta_or_insert(MetaKey::SecretKeyCheck, "two").unwrap(), "one");
-        assert_eq!(kept.store.meta(MetaKey::SecretKeyCheck).unwrap().as_deref(), Some("one"));
+    fn the_first_value_of_a_meta_key_is_not_replaced(db) {
+        let test = TestStore::new(db);
+        assert_eq!(test.store.meta(MetaKey::SecretKeyCheck).unwrap(), None);
+        assert_eq!(test.store.meta_or_insert(MetaKey::SecretKeyCheck, "one").unwrap(), "one");
+        assert_eq!(test.store.meta_or_insert(MetaKey::SecretKeyCheck, "two").unwrap(), "one");
+        assert_eq!(test.store.meta(MetaKey::SecretKeyCheck).unwrap().as_deref(), Some("one"));
     }
 }
 
 #[test]
 fn an_ordinary_role_that_owns_its_database_is_enough() {
-    let kept = Kept::empty(Kind::Postgres);
+    let test = TestStore::empty(Kind::Postgres);
     let role = format!("ordinary_{}", std::process::id());
-    kept.sql(&format!("create role {role} login; grant create, usage on schema public to {role}"));
-    let url = DatabaseUrl::parse(&kept.database.url.replace("jeton@", &format!("{role}@"))).unwrap();
+    test.sql(&format!("create role {role} login; grant create, usage on schema public to {role}"));
+    let url = DatabaseUrl::parse(&test.database.url.replace("jeton@", &format!("{role}@"))).unwrap();
     let store = Store::open(&url, &StoreOptions { pool: 2, timeout: Duration::from_secs(10) }).unwrap();
     assert!(!store.migrate().unwrap().is_empty());
     let alice = store.create_user(&new_user("alice"), &by("root"), Timestamp::from_micros(0)).unwrap();
     assert_eq!(store.user("alice").unwrap().unwrap().id, alice.id);
     drop(store);
-    kept.sql(&format!("drop owned by {role}; drop role {role}"));
+    test.sql(&format!("drop owned by {role}; drop role {role}"));
 }

@@ -3,10 +3,10 @@
 use jeton::domain::profile::Profile;
 use jeton::domain::user::{NewUser, UserFilter};
 
-use super::{ALL, Kept, NOW, by, new_user};
+use super::{ALL, NOW, TestStore, by, new_user};
 use crate::on_both;
 
-impl Kept {
+impl TestStore {
     fn found(&self, search: &str) -> Vec<String> {
         let page =
             self.store.list_users(&UserFilter { search: search.to_owned(), ..UserFilter::default() }, ALL).unwrap();
@@ -16,8 +16,8 @@ impl Kept {
 }
 
 on_both! {
-    fn words_are_looked_for_in_all_four_fields_and_all_must_be_there(db) {
-        let kept = Kept::new(db);
+    fn every_word_must_be_in_one_of_the_four_fields(db) {
+        let test = TestStore::new(db);
         let people = [
             ("ann", "ann@example.org", "Ann", "Lee"),
             ("bob", "bob@example.com", "Robert", "Leeds"),
@@ -26,7 +26,7 @@ on_both! {
         for (username, email, first_name, last_name) in people {
             let profile = Profile { email: email.into(), first_name: first_name.into(), last_name: last_name.into() };
             let new = NewUser { profile, ..new_user(username) };
-            kept.store.create_user(&new, &by("root"), NOW).unwrap();
+            test.store.create_user(&new, &by("root"), NOW).unwrap();
         }
         for (search, found) in [
             ("", vec!["ann", "bob", "x_y"]),
@@ -43,27 +43,27 @@ on_both! {
             ("'", vec![]),
             ("an\0n", vec![]),
         ] {
-            assert_eq!(kept.found(search), found, "{search:?}");
+            assert_eq!(test.found(search), found, "{search:?}");
         }
     }
 
-    fn case_does_not_count_in_any_script(db) {
-        let kept = Kept::new(db);
+    fn searches_ignore_case_in_every_script(db) {
+        let test = TestStore::new(db);
         for name in ["ÄNNE", "änne2", "ЖЕНЯ"] {
-            kept.user(name);
+            test.user(name);
         }
-        assert_eq!(kept.found("ÄNNE"), ["ÄNNE", "änne2"]);
-        assert_eq!(kept.found("änne"), ["ÄNNE", "änne2"]);
-        assert_eq!(kept.found("женя"), ["ЖЕНЯ"]);
-        assert!(kept.found("anne").is_empty(), "another letter is another letter");
+        assert_eq!(test.found("ÄNNE"), ["ÄNNE", "änne2"]);
+        assert_eq!(test.found("änne"), ["ÄNNE", "änne2"]);
+        assert_eq!(test.found("женя"), ["ЖЕНЯ"]);
+        assert!(test.found("anne").is_empty(), "letters with and without diacritics differ");
     }
 
-    fn a_very_long_search_finds_nothing_and_breaks_nothing(db) {
-        let kept = Kept::new(db);
-        kept.user("aa");
-        assert_eq!(kept.found(&"a ".repeat(400)), ["aa"]);
+    fn a_very_long_search_finds_nothing_and_causes_no_error(db) {
+        let test = TestStore::new(db);
+        test.user("aa");
+        assert_eq!(test.found(&"a ".repeat(400)), ["aa"]);
         for search in ["a".repeat(60_000), "a ".repeat(30_000)] {
-            assert!(kept.found(&search).is_empty());
+            assert!(test.found(&search).is_empty());
         }
     }
 }

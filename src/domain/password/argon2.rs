@@ -1,4 +1,4 @@
-//! argon2: jeton's own hashes, PHC strings of argon2id, and those that others made.
+//! argon2: jeton's own hashes, which are PHC strings of argon2id, and imported ones.
 
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -9,13 +9,13 @@ use crate::domain::random;
 
 const NAME: &str = "argon2";
 
-/// The most memory that a hash may take: as a setting, and whatever stands in a stored one.
+/// The most memory that a hash may use: the bound of the setting, and of stored hashes.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 
 /// The same for a hash in Django's form, which is not jeton's own.
 const MAX_FOREIGN_MEMORY_KIB: u32 = 256 * 1024;
 
-/// The most memory that all passes together may fill: some ten seconds.
+/// The most memory that all passes together may fill, which takes about ten seconds.
 const MAX_WORK_KIB: u64 = 8 * 1024 * 1024;
 
 /// Today's cost of a new hash: `JETON_ARGON2_*`.
@@ -31,7 +31,7 @@ pub struct Argon2Cost {
 
 impl Argon2Cost {
     /// # Errors
-    /// When argon2 does not allow the combination, or it is beyond what jeton would check.
+    /// When argon2 does not allow the combination, or when it is above jeton's bounds.
     pub fn check(self) -> Result<Self, String> {
         if self.memory_kib > MAX_MEMORY_KIB {
             return Err(format!("argon2 memory is at most {MAX_MEMORY_KIB} KiB"));
@@ -117,7 +117,7 @@ fn phc_string(
     PasswordHash(phc.to_string())
 }
 
-/// A stored hash, read and bounded.
+/// A stored hash, parsed, and checked against the bounds.
 pub struct Argon2Hash {
     algorithm: Algorithm,
     version: Version,
@@ -133,7 +133,7 @@ impl Argon2Hash {
         Self::parse(phc, false)?.bounded(MAX_MEMORY_KIB)
     }
 
-    /// What stands behind Django's `argon2`: a PHC string.
+    /// The PHC string after Django's prefix `argon2`.
     pub fn read_django(phc: &str) -> Result<Self, HashFault> {
         Self::parse(phc, true)?.bounded(MAX_FOREIGN_MEMORY_KIB)
     }
@@ -158,7 +158,7 @@ impl Argon2Hash {
         if fits { Ok(self) } else { Err(HashFault::TooCostly(NAME)) }
     }
 
-    /// The format's name, and what checking a password takes.
+    /// The format's name, and the memory that a check needs.
     pub fn memory_kib(&self) -> (&'static str, u32) {
         (NAME, self.params.m_cost())
     }
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cost_that_would_not_be_checked_is_not_set() {
+    fn a_cost_above_the_bounds_is_refused() {
         let cost = |memory_kib, iterations| Argon2Cost { memory_kib, iterations, parallelism: 1 }.check();
         assert!(cost(19456, 2).is_ok() && cost(MAX_MEMORY_KIB, 8).is_ok());
         for (memory_kib, iterations) in [(MAX_MEMORY_KIB + 1, 1), (MAX_MEMORY_KIB, 9), (7, 1), (64, 0), (64, u32::MAX)]
@@ -208,9 +208,9 @@ mod tests {
         }
     }
 
-    /// The allocator makes little use of such blocks once they are given back: a process grew with each login.
+    /// The allocator makes poor use of such blocks once they are freed: the process grew with each login.
     #[test]
-    fn from_one_hash_to_the_next_the_memory_stays() {
+    fn the_workspace_is_reused_for_the_next_hash() {
         let cheap = Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
         let password = Password::new("x".into());
         let mut workspace = Workspace::default();
@@ -225,12 +225,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_costly_hash_took_is_given_back() {
+    fn the_memory_of_a_costly_hash_is_freed() {
         let cheap = Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
         let mut workspace = Workspace::default();
-        let dear =
+        let costly =
             "$argon2id$v=19$m=8192,t=1,p=1$TmFDbDEyMzROYUNsMTIzNE5hQ2wxMg$zXMtVvz1qwbWN58DZkyiRbh9WHmDeBz74r/dSfwE29w";
-        let verdict = Argon2Hash::read(dear).unwrap().verify(&Password::new("x".into()), cheap, &mut workspace);
+        let verdict = Argon2Hash::read(costly).unwrap().verify(&Password::new("x".into()), cheap, &mut workspace);
         assert_eq!((verdict, workspace.0.len()), (Verdict::Wrong, 8192));
         workspace.shrink_to(cheap);
         assert_eq!((workspace.0.len(), workspace.0.capacity()), (64, 64));

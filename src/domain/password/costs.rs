@@ -1,7 +1,8 @@
 //! The cost of a password check when there is no hash to check: the same as for one of the hashes that users have.
 //!
-//! An imported hash costs what its maker chose, which may be ten times the cost of jeton's own hashes. A username that
-//! does not exist must cost one or the other too, in the same proportion as users have them, and the same each time.
+//! The cost of an imported hash was chosen by its source, and may be ten times the cost of jeton's own hashes. A
+//! username that does not exist must have one of these costs, in the same proportion as users have them, and always the
+//! same one.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +16,12 @@ use crate::domain::random;
 const MAX_COUNTED: usize = 1024;
 const MAX_STORED: usize = 64;
 
-/// The key that decides which cost a username has. Whoever knew it could recognise unknown usernames by the time.
+/// The key that decides which cost a username has. Anybody who knew it could recognise unknown usernames by the time.
 #[derive(Clone)]
 pub struct NameKey([u8; 32]);
 
 impl NameKey {
-    /// A random one.
+    /// A random key.
     #[must_use]
     pub fn generate() -> Self {
         Self(random::bytes())
@@ -52,7 +53,7 @@ impl std::fmt::Debug for NameKey {
 pub struct HashCosts(BTreeMap<String, u32>);
 
 impl HashCosts {
-    /// From what [`HashCosts::iter`] gave.
+    /// From the items of [`HashCosts::iter`].
     #[must_use]
     pub fn of(costs: impl IntoIterator<Item = (String, u32)>) -> Self {
         Self(costs.into_iter().collect())
@@ -78,7 +79,7 @@ impl HashCosts {
         Self::of(costs.into_iter().take(MAX_STORED))
     }
 
-    /// Without the costs that take more memory than this. Such hashes are not checked, so a dummy must not cost as much
+    /// Removes the costs that need more memory than this. Such hashes are not checked, so a dummy must not cost as much
     /// either.
     #[must_use]
     pub fn within(mut self, max_memory_kib: u32) -> Self {
@@ -105,8 +106,8 @@ impl HashCosts {
             return today.clone();
         }
         let others = self.0.iter().filter(|(dummy, users)| **dummy != today.0 && **users > 0);
-        let lots = others.map(|(dummy, users)| (-uniform(&of_name, dummy).ln() / f64::from(*users), dummy));
-        let chosen = lots.min_by(|(one, _), (other, _)| one.total_cmp(other));
+        let weighted = others.map(|(dummy, users)| (-uniform(&of_name, dummy).ln() / f64::from(*users), dummy));
+        let chosen = weighted.min_by(|(one, _), (other, _)| one.total_cmp(other));
         chosen.map_or_else(|| today.clone(), |(_, dummy)| PasswordHash(dummy.clone()))
     }
 }
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dummy_costs_what_its_hash_costs_and_is_of_no_password() {
+    fn a_dummy_costs_as_much_as_its_hash_and_matches_no_password() {
         let policy = HashPolicy {
             cost: Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 },
             legacy: true,
@@ -223,14 +224,14 @@ mod tests {
 
     #[test]
     fn no_name_takes_more_memory_than_is_allowed() {
-        let dear = "$argon2id$v=19$m=4096,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        let costs = HashCosts::of([(dear.to_owned(), 9), (TODAY.to_owned(), 1)]);
+        let costly = "$argon2id$v=19$m=4096,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let costs = HashCosts::of([(costly.to_owned(), 9), (TODAY.to_owned(), 1)]);
         assert_eq!(costs.clone().within(4096), costs);
         assert_eq!(costs.within(4095).iter().collect::<Vec<_>>(), [(TODAY, 1)]);
     }
 
     #[test]
-    fn there_is_an_end_to_the_costs_that_a_login_looks_at() {
+    fn the_counted_costs_are_bounded() {
         let mut counted = HashCosts::default();
         for iterations in (1..=2_000).chain(1..=3) {
             let stored = format!("pbkdf2_sha256${iterations}$salt$nz7nAD0AQhh1UqSxnd2Z9UnpZ125GixRAQu5u429lJ0=");

@@ -1,4 +1,4 @@
-//! The formats of Django's password hashers (`django/contrib/auth/hashers.py`), but for argon2: fields with `$` between,
+//! The formats of Django's password hashers (`django/contrib/auth/hashers.py`), except argon2: fields separated by `$`,
 //! the hasher's name first.
 
 use std::num::NonZeroU32;
@@ -15,7 +15,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::HashFault;
 
-// What is beyond these takes about ten seconds or more, or more memory than a login is worth.
+// Hashes above these bounds take about ten seconds or more, or too much memory for a login.
 const MAX_ITERATIONS: u32 = 10_000_000;
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=16;
 const MAX_SCRYPT_MEMORY: u64 = 256 * 1024 * 1024;
@@ -24,13 +24,13 @@ const MAX_SCRYPT_WORK: u64 = 2 * 1024 * 1024 * 1024;
 /// The salt of dummy hashes, as long as Django's salts.
 const DUMMY_SALT: &str = "0000000000000000000000";
 
-/// bcrypt reads no more of a password.
+/// bcrypt ignores the rest of a longer password.
 const BCRYPT_BYTES: usize = 72;
 
 /// Salts made by hand may have unused bits set; bcrypt implementations ignore them.
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, NO_PAD.with_decode_allow_trailing_bits(true));
 
-/// A stored hash, read and bounded.
+/// A stored hash, parsed, and checked against the bounds.
 pub enum DjangoHash<'a> {
     Pbkdf2Sha256 { iterations: NonZeroU32, salt: &'a str, expected: [u8; 32] },
     Pbkdf2Sha1 { iterations: NonZeroU32, salt: &'a str, expected: [u8; 20] },
@@ -65,7 +65,7 @@ impl<'a> DjangoHash<'a> {
                 let (cost, salt, expected) = bcrypt("bcrypt_sha256", rest)?;
                 Ok(Self::BcryptSha256 { cost, salt, expected })
             }
-            // Without a salt too.
+            // The salt may be empty.
             "md5" => {
                 let read = rest.split_once('$').and_then(|(salt, hash)| Some((salt, from_hex(hash)?)));
                 read.map(|(salt, expected)| Self::Md5 { salt, expected }).ok_or(HashFault::Corrupt("md5"))
@@ -87,7 +87,7 @@ impl<'a> DjangoHash<'a> {
         }
     }
 
-    /// The format's name, and the memory that checking a password takes, where that is much.
+    /// The format's name, and the memory that a check needs, if it is much.
     pub fn memory_kib(&self) -> (&'static str, u32) {
         match self {
             Self::Scrypt { params, .. } => {
@@ -129,7 +129,7 @@ impl<'a> DjangoHash<'a> {
                 Choice::from(u8::from(verified.is_ok()))
             }
             Self::Pbkdf2Sha1 { iterations, salt, expected } => {
-                // Of ring and this the faster one at SHA-1.
+                // This crate is faster than ring with SHA-1.
                 pbkdf2_hmac_array::<Sha1, 20>(password, salt.as_bytes(), iterations.get()).ct_eq(expected)
             }
             Self::Scrypt { params, salt, expected } => {

@@ -1,4 +1,4 @@
-//! Passwords and their hashes: argon2id for ours, kept as PHC strings, and whatever Django made.
+//! Passwords and their hashes: argon2id for jeton's own, stored as PHC strings, and all formats of Django.
 //!
 //! Hashing takes milliseconds and megabytes; only the pool in `service/sign_in/hasher/` calls it.
 
@@ -52,7 +52,7 @@ impl fmt::Debug for Password {
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// As it stands in the database.
+    /// From the database.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -131,12 +131,12 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// How new passwords are hashed, and which old hashes count.
+/// How new passwords are hashed, and which stored hashes are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashPolicy {
     /// Today's cost.
     pub cost: Argon2Cost,
-    /// Whether Django's md5 and sha1 hashes count.
+    /// Whether Django's md5 and sha1 hashes are accepted.
     pub legacy: bool,
     /// The most memory that checking a password may take, in KiB.
     pub max_memory_kib: u32,
@@ -145,16 +145,16 @@ pub struct HashPolicy {
 /// Why no password can be checked against a stored hash. The message names the format and reveals nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashFault {
-    /// Of no format that is known.
+    /// An unknown format.
     #[error("the hash has an unknown format")]
     Unknown,
-    /// Of this format by its name, and not by the rest.
+    /// It has the name of this format, but the rest is invalid.
     #[error("the {0} hash is corrupt")]
     Corrupt(&'static str),
-    /// It would take too much time or memory.
+    /// A check would take too much time or memory.
     #[error("the {0} hash costs more than is allowed: it counts as corrupt")]
     TooCostly(&'static str),
-    /// It would take more memory than the operator allows, and how many KiB.
+    /// A check would need more memory than the operator allows: this many KiB.
     #[error("the {0} hash takes {1} KiB of memory to check, which is more than JETON_HASH_MAX_MEMORY allows")]
     TooMuchMemory(&'static str, u32),
     /// A format that the operator does not allow.
@@ -165,13 +165,13 @@ pub enum HashFault {
 /// The result of checking a password against a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the password, and the hash has today's cost.
+    /// The password is right, and the hash has today's cost.
     Good,
-    /// It is the password; the hash is to be replaced.
+    /// The password is right, and the hash must be replaced.
     GoodButOutdated,
-    /// It is not.
+    /// The password is wrong.
     Wrong,
-    /// It is not, and almost no work was done to find out: the hash is unusable, legacy or unreadable. Holds the
+    /// No password is accepted, and almost no work was done: the hash is unusable, legacy or unreadable. Holds the
     /// reason.
     RefusedAtOnce(Option<HashFault>),
 }
@@ -195,7 +195,7 @@ pub fn verify(stored: &PasswordHash, password: &Password, policy: HashPolicy, wo
     }
 }
 
-/// A stored hash, read: nothing of it was computed yet.
+/// A parsed hash. Nothing was computed yet.
 enum Stored<'a> {
     Unusable,
     Argon2(Argon2Hash),

@@ -8,12 +8,12 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::time::Timestamp;
 
-/// The two sorts of tokens.
+/// The two kinds of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// Made by a login; regenerate and set-password revoke it.
+    /// Created by a login. Regenerating and setting a password revoke it.
     Login,
-    /// An API key with a name; untouched by logins.
+    /// An API key with a name. Logins do not change it.
     Named,
 }
 
@@ -38,7 +38,7 @@ impl TokenKind {
 pub struct TokenFacts {
     /// The row's id: `jti` in introspection.
     pub id: i64,
-    /// Whose it is.
+    /// The token's user.
     pub user_id: i64,
     /// `None` for a login token.
     pub name: Option<String>,
@@ -46,11 +46,11 @@ pub struct TokenFacts {
     pub scope: String,
     /// The key's first characters.
     pub hint: String,
-    /// When it was made: `iat`.
+    /// When it was created: `iat`.
     pub created_at: Timestamp,
-    /// When it ends: `exp`.
+    /// When it expires: `exp`.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, as far as is written yet.
+    /// When it was last used, as far as this is written already.
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked or, during a grace period, when that ends. The row stays for a while, so that `explain` can
     /// say what happened to the token.
@@ -82,7 +82,7 @@ impl TokenFacts {
         !in_grace && !was_expired
     }
 
-    /// Whether it had expired by `now`; at `expires_at` it has.
+    /// Whether it has expired by `now`. At `expires_at` it has.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)

@@ -1,5 +1,5 @@
-//! Token keys: how they are generated and what is stored of them. Only a [`Token`] holds the clear key. `facts.rs` is what is stored
-//! beside.
+//! Token keys: how they are generated and what is stored of them. Only a [`Token`] holds the clear key. `facts.rs` has
+//! the other columns of a token.
 
 mod facts;
 
@@ -22,9 +22,9 @@ const HINT_CHARS: usize = 4;
 pub struct Token(String);
 
 impl Token {
-    /// A new key: 20 bytes from the operating system as 40 lower-case hex digits
-    /// (DRF, `rest_framework/authtoken/models.py`); with a prefix, `<prefix>_<40 hex><8 hex>`, where the last eight are
-    /// the CRC-32 of all that stands before them, so that scanners for leaked secrets know a key from chance.
+    /// A new key: 20 bytes from the operating system as 40 lower-case hex digits (DRF,
+    /// `rest_framework/authtoken/models.py`); with a prefix, `<prefix>_<40 hex><8 hex>`, where the last eight digits
+    /// are the CRC-32 of the text before them, so that scanners for leaked secrets can tell a key from other text.
     #[must_use]
     pub fn generate(prefix: Option<&str>) -> Self {
         let key = hex::encode(random::bytes::<20>());
@@ -61,7 +61,7 @@ impl Token {
         TokenDigest::of(self.0.as_bytes())
     }
 
-    /// The first characters of a key of ours, behind its prefix.
+    /// The first characters of the key, after its prefix.
     #[must_use]
     pub fn hint(&self) -> String {
         let random = self.0.rsplit_once('_').map_or(self.0.as_str(), |(_, random)| random);
@@ -73,8 +73,8 @@ fn has_prefix(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_')) && !may_be_knox_key(text)
 }
 
-/// Whether the text may be a key of Knox: 64 hex digits behind a prefix of the operator's choice, which may be today's.
-/// jeton's keys have 48 digits there, so neither they nor mistyped ones match.
+/// Whether the text may be a key of Knox: 64 hex digits after a prefix of the operator's choice, which may be the
+/// current one. jeton's keys have 48 digits there, so neither they nor mistyped ones match.
 fn may_be_knox_key(text: &str) -> bool {
     text.as_bytes().last_chunk::<64>().is_some_and(|last| last.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
@@ -95,8 +95,8 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The first 32 bytes of SHA-512 of a key's text: Knox's digest (`knox/crypto.py`), cut.
-/// A fast hash is enough, for a key has 160 random bits.
+/// The first 32 bytes of SHA-512 of a key's text: Knox's digest (`knox/crypto.py`), cut. A fast hash is enough, because
+/// a key has 160 random bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenDigest([u8; 32]);
 
@@ -143,7 +143,7 @@ impl fmt::Debug for TokenDigest {
 /// How many login tokens a user has: `JETON_TOKEN_MODE`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TokenMode {
-    /// One, handed out again at every login (DRF).
+    /// One, which every login returns again (DRF).
     #[default]
     Single,
     /// One for each login (Knox).
@@ -188,7 +188,7 @@ mod tests {
         let last = if text.ends_with('0') { '1' } else { '0' };
         let broken = format!("{}{last}", &text[..text.len() - 1]);
         assert!(Token::parse(&broken, Some("acme")).is_none());
-        assert!(Token::parse(&broken, Some("other")).is_some(), "no claim, no check");
+        assert!(Token::parse(&broken, Some("other")).is_some(), "no check with another prefix");
         assert!(Token::parse("acme_", Some("acme")).is_none());
         assert!(Token::parse("acme_é1234567", Some("acme")).is_none());
         assert!(Token::parse(&"a".repeat(40), Some("acme")).is_some(), "keys from before the prefix");

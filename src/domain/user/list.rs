@@ -3,15 +3,15 @@
 /// Which users a list contains, and in what order. A filter that is not set matches all users.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
-    /// Words, each of which is in a name or the e-mail address; may be empty.
+    /// Words, each of which must be in a name or the e-mail address; may be empty.
     pub search: String,
-    /// Who may log in, or may not.
+    /// Active users, or inactive ones.
     pub is_active: Option<bool>,
-    /// Staff, or not.
+    /// Staff, or other users.
     pub is_staff: Option<bool>,
-    /// Superusers, or not.
+    /// Superusers, or other users.
     pub is_superuser: Option<bool>,
-    /// Who is in this group.
+    /// Members of this group.
     pub group: Option<String>,
     /// What they are sorted by.
     pub order: UserOrder,
@@ -23,11 +23,11 @@ pub enum UserOrder {
     /// The id.
     #[default]
     Id,
-    /// The id, the greatest first.
+    /// The id, descending.
     IdDescending,
     /// The username.
     Username,
-    /// The username, from its end.
+    /// The username, descending.
     UsernameDescending,
     /// When they joined.
     DateJoined,
@@ -49,9 +49,9 @@ impl UserOrder {
         }
     }
 
-    /// The same from its end.
+    /// The reverse order.
     #[must_use]
-    pub const fn backward(self) -> Self {
+    pub const fn reversed(self) -> Self {
         match self {
             Self::Id => Self::IdDescending,
             Self::IdDescending => Self::Id,

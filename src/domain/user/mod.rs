@@ -16,8 +16,8 @@ use super::profile::{Profile, ProfileField, ProfilePatch};
 use super::time::Timestamp;
 pub use list::{UserFilter, UserOrder};
 
-/// Ids below this belong to imports and ordinary users; users made by bootstrap take ids from here up,
-/// so that a later import finds its ids free.
+/// Ids below this belong to imports and ordinary users. Users created by bootstrap get ids from here up, so that the
+/// ids of a later import are free.
 pub const FIRST_BOOTSTRAP_ID: i64 = 2_000_000_000;
 
 /// The longest username, in characters (Django).
@@ -25,8 +25,8 @@ pub const MAX_USERNAME_CHARS: usize = 150;
 
 static USERNAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\A[\p{L}\p{N}_.@+-]+\z").expect("the pattern is fixed"));
-/// The longest username that comes over from elsewhere, in bytes: far more than an e-mail address; PostgreSQL's indexes
-/// take twice as much.
+/// The longest imported username, in bytes: far longer than an e-mail address, and half of what PostgreSQL's indexes
+/// allow.
 pub const MAX_USERNAME_BYTES: usize = 1024;
 
 /// A username to look up. Text that is too long for any username is cut, but stays too long, so that no user is found.
@@ -61,7 +61,7 @@ pub struct User {
     /// Names of the user's groups, in alphabetical order.
     #[schema(example = json!(["billing"]))]
     pub groups: Vec<String>,
-    /// When the user was made.
+    /// When the user was created.
     pub date_joined: Timestamp,
     /// When they last logged in, at the API or in the console; to the minute.
     #[schema(required)]
@@ -72,10 +72,10 @@ pub struct User {
 }
 
 impl User {
-    /// What can be changed of them, but for the password: by the API's names, in its order.
+    /// The fields that can be changed, except the password, with the API's names and in its order.
     #[must_use]
     pub fn fields(&self) -> Vec<(&'static str, Value)> {
-        // All are named, so that a new one is not forgotten.
+        // All fields are named, so that a new one is not forgotten.
         let Self {
             id: _,
             username,
@@ -107,7 +107,8 @@ impl User {
         ["username"].into_iter().chain(profile).chain(others).collect()
     }
 
-    /// Those that `JETON_LOGIN_FIELDS` may add to a login's answer; only active users log in.
+    /// The fields that `JETON_LOGIN_FIELDS` may add to a login's answer. `is_active` is not one, because only active
+    /// users log in.
     #[must_use]
     pub fn login_field_names() -> Vec<&'static str> {
         Self::field_names().into_iter().filter(|name| *name != "is_active").collect()
@@ -121,10 +122,10 @@ impl User {
     }
 }
 
-/// What is needed to make a user. Before it is checked it comes with a password, or none; then with a hash.
+/// The fields of a new user. `P` is the optional password before the check, and the hash after it.
 #[derive(Clone, Debug)]
 pub struct NewUser<P = PasswordHash> {
-    /// The login name, as [`new_username`] has it.
+    /// The login name, normalised by [`new_username`].
     pub username: String,
     /// E-mail address and names.
     pub profile: Profile,
@@ -134,7 +135,7 @@ pub struct NewUser<P = PasswordHash> {
     pub is_staff: bool,
     /// Implies staff.
     pub is_superuser: bool,
-    /// Names; unknown ones are made.
+    /// The names of the user's groups. Unknown groups are created.
     pub groups: Vec<String>,
     /// The hash may be [`PasswordHash::unusable`].
     pub password: P,
@@ -162,33 +163,33 @@ pub struct UserChange {
     pub username: Option<String>,
     /// E-mail address and names.
     pub profile: ProfilePatch,
-    /// Whether they may log in and their tokens count.
+    /// Whether they may log in and use tokens.
     pub is_active: Option<bool>,
     /// May use the admin API. A superuser always is.
     pub is_staff: Option<bool>,
     /// Implies staff.
     pub is_superuser: Option<bool>,
-    /// All the groups they are to be in; unknown ones are made.
+    /// The names of all of the user's groups. Unknown groups are created.
     pub groups: Option<Vec<String>>,
 }
 
 /// A user to be imported, as they are at the source.
 #[derive(Clone, Debug)]
 pub struct ImportedUser {
-    /// Not taken here; neither is the name.
+    /// The same id as at the source.
     pub id: i64,
     /// The name is not normalised, because its owner types it that way; the hash may be of any format.
     pub user: NewUser,
-    /// When they were made, there.
+    /// When the user was created at the source.
     pub date_joined: Timestamp,
-    /// When they last logged in, there.
+    /// When the user last logged in at the source.
     pub last_login: Option<Timestamp>,
 }
 
 /// A username for a new user: NFKC, and Django's `UnicodeUsernameValidator`.
 ///
 /// # Errors
-/// Django's sentences.
+/// Django's messages.
 pub fn new_username(text: &str) -> Result<String, Vec<String>> {
     let username: String = text.nfkc().collect();
     let mut faults = Vec::new();

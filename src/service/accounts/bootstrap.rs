@@ -47,17 +47,17 @@ impl Accounts {
         if self.database.run(|store| Ok(store.has_users()? || store.has_clients()?)).await? {
             return Ok(None);
         }
-        let made = FirstStart {
+        let created = FirstStart {
             admin: ("admin".into(), Password::generate()),
             client: ("demo".into(), ClientSecret::generate()),
         };
         // If two processes start at once, only the one that inserted the admin continues; the other would print secrets
         // that were never stored.
-        if self.bootstrap_admin(&made.admin.0, &made.admin.1).await?.is_none() {
+        if self.bootstrap_admin(&created.admin.0, &created.admin.1).await?.is_none() {
             return Ok(None);
         }
-        self.bootstrap_client(&made.client.0, &made.client.1).await?;
-        Ok(Some(made))
+        self.bootstrap_client(&created.client.0, &created.client.1).await?;
+        Ok(Some(created))
     }
 
     /// Logs a warning, with what to do, if there is no active superuser.
@@ -71,7 +71,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// The superuser who was created; `None` if there is a user of that name, who is not changed.
+    /// The superuser who was created; `None` if there is a user of that name; that user is not changed.
     async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<Option<User>, Error> {
         let username =
             new_username(username).map_err(|messages| Error::invalid("JETON_BOOTSTRAP_ADMIN", messages.join(" ")))?;
@@ -87,11 +87,11 @@ impl Accounts {
         let hash = self.sign_in.hasher.hash(password.clone(), None).await?;
         let new = NewUser { is_staff: true, is_superuser: true, ..NewUser::named(username, hash) };
         let now = self.clock.now();
-        let made = self.database.run(move |store| store.bootstrap_user(&new, now)).await?;
-        if let Some(user) = &made {
+        let created = self.database.run(move |store| store.bootstrap_user(&new, now)).await?;
+        if let Some(user) = &created {
             log::info!(user = user.username.as_str(), user_id = user.id; "created the first superuser");
         }
-        Ok(made)
+        Ok(created)
     }
 
     async fn bootstrap_client(&self, client_id: &str, secret: &ClientSecret) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! Clients: registered, listed, given a new secret, deleted. Superusers only.
+//! Creates, lists, rotates and deletes clients. For superusers only.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::store::{ClientChange, StoreError};
 /// How a client's secret is replaced.
 #[derive(Clone, Debug, Default)]
 pub struct RotateOptions {
-    /// How much longer the old one goes on.
+    /// How long the old secret stays valid.
     pub grace: Option<Duration>,
-    /// What was wrong with options that could not even be read.
+    /// Faults of options that could not be parsed.
     pub unread: Faults,
 }
 
@@ -60,7 +60,7 @@ impl Accounts {
         options: RotateOptions,
         caller: &Superuser,
     ) -> Result<(ClientSecret, Option<Timestamp>), Error> {
-        // Who asks for a client that there is not is told that, whatever else they sent.
+        // An unknown client is reported first, whatever else is wrong.
         if !options.unread.fields().is_empty() {
             self.client(client_id, caller).await?;
             options.unread.into_result()?;

@@ -1,4 +1,4 @@
-//! Users and clients: made, changed, deleted; and the audit log of it all.
+//! Users and clients: creates, changes and deletes them, and lists the audit log.
 
 mod audit;
 mod bootstrap;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::import_run::{ImportRun, Pass};
 use super::reconciled::Reconciled;
-use super::{Counts, Imported, Progress, count, made};
+use super::{Counts, Imported, Progress, count, created_entry};
 use crate::domain::audit::Action;
 use crate::domain::django::{DjangoKey, DjangoToken, TokenTable};
 use crate::domain::token::{Token, TokenDigest};
@@ -54,12 +54,12 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
-    /// How many tokens each user got.
+    /// Imports the tokens of the batch. Returns how many each user got.
     fn tokens(&mut self, reconciled: &Reconciled) -> Result<HashMap<i64, u64>, StoreError> {
         let names = reconciled.names();
         let mut got: HashMap<i64, u64> = HashMap::new();
-        // Logins hand out only one token of a user.
-        let mut handed_out = HashSet::new();
+        // Users whose token is sealed: logins return only one token of a user.
+        let mut sealed_users = HashSet::new();
         // A project that went from DRF to Knox may have the same key in both tables.
         let mut drf = HashMap::new();
         for table in [TokenTable::Drf, TokenTable::Knox] {
@@ -78,14 +78,14 @@ impl Batch<'_, '_> {
                 count_tokens(&mut self.done.new, table, count(new.len()));
                 self.done.malformed += count(new.iter().filter(|token| self.is_malformed(&token.key)).count());
                 if self.pass == Pass::Write {
-                    let here: Vec<i64> = new
+                    let existing: Vec<i64> = new
                         .iter()
                         .map(|token| token.user_id)
                         .filter(|id| reconciled.existing.contains_key(id))
                         .collect();
-                    handed_out.extend(self.target.lock_sealed(&here, self.import_run.now)?);
+                    sealed_users.extend(self.target.lock_sealed(&existing, self.import_run.now)?);
                     let rows: Vec<ImportedToken> =
-                        new.iter().filter_map(|token| self.row(token, &mut handed_out)).collect();
+                        new.iter().filter_map(|token| self.row(token, &mut sealed_users)).collect();
                     self.target.insert_tokens(&rows, &self.import_run.scope)?;
                     for token in rows {
                         *got.entry(token.user_id).or_default() += 1;
@@ -99,20 +99,20 @@ impl Batch<'_, '_> {
         Ok(got)
     }
 
-    /// The tokens that do not exist here and can be imported.
+    /// The tokens that can be imported and do not exist here yet.
     fn new_tokens(
         &mut self,
         table: TokenTable,
         mut page: Vec<DjangoToken>,
         names: &HashMap<i64, String>,
-        met: &HashMap<TokenDigest, i64>,
+        seen_before: &HashMap<TokenDigest, i64>,
     ) -> Result<Vec<DjangoToken>, StoreError> {
         let read = page.len();
         page.retain(|token| token.key.digest().is_some());
         self.done.foreign_digests += count(read - page.len());
         let digests: Vec<_> = page.iter().filter_map(|token| token.key.digest()).collect();
         let mut owners = self.target.token_owners(&digests)?;
-        owners.extend(digests.iter().filter_map(|digest| Some((*digest, *met.get(digest)?))));
+        owners.extend(digests.iter().filter_map(|digest| Some((*digest, *seen_before.get(digest)?))));
         let mut new = Vec::new();
         for token in page {
             let Some(digest) = token.key.digest() else { continue };
@@ -125,7 +125,7 @@ impl Batch<'_, '_> {
                 Some(owner) => {
                     let (id, name) = (token.user_id, &names[&token.user_id]);
                     self.clash(format!(
-                        "a token of user {name} with id {id}: it is one of the user with id {owner} here"
+                        "a token of user {name} with id {id}: it belongs to the user with id {owner} here"
                     ));
                 }
             }
@@ -140,10 +140,10 @@ impl Batch<'_, '_> {
         matches!(key, DjangoKey::Clear(key) if Token::parse(key.expose(), prefix).is_none())
     }
 
-    fn row(&self, token: &DjangoToken, handed_out: &mut HashSet<i64>) -> Option<ImportedToken> {
+    fn row(&self, token: &DjangoToken, sealed_users: &mut HashSet<i64>) -> Option<ImportedToken> {
         let digest = token.key.digest()?;
         let seal = match (&token.key, &self.import_run.sealer) {
-            (DjangoKey::Clear(key), Some(sealer)) if handed_out.insert(token.user_id) => {
+            (DjangoKey::Clear(key), Some(sealer)) if sealed_users.insert(token.user_id) => {
                 Some(sealer.seal(key, token.user_id, &digest))
             }
             _ => None,
@@ -158,9 +158,9 @@ impl Batch<'_, '_> {
         })
     }
 
-    fn clash(&mut self, sentence: String) {
+    fn clash(&mut self, message: String) {
         self.done.clashes += 1;
-        (self.import_run.on_progress)(Progress::Clash(sentence));
+        (self.import_run.on_progress)(Progress::Clash(message));
     }
 }
 
@@ -168,16 +168,16 @@ impl Batch<'_, '_> {
 fn entries(reconciled: &Reconciled, tokens: &HashMap<i64, u64>) -> Vec<ImportedEntry> {
     let got = |id: i64| tokens.get(&id).copied().unwrap_or(0);
     let new = reconciled.new.iter().map(|user| {
-        let mut entry = made(user, "django");
+        let mut entry = created_entry(user, "django");
         entry.details["tokens"] = json!(got(user.id));
         entry
     });
-    let here = reconciled.existing.iter().filter(|(id, _)| got(**id) > 0).map(|(id, name)| ImportedEntry {
+    let existing = reconciled.existing.iter().filter(|(id, _)| got(**id) > 0).map(|(id, name)| ImportedEntry {
         action: Action::TokenCreate,
         target: name.clone(),
         details: json!({ "imported_from": "django", "tokens": got(*id) }),
     });
-    new.chain(here).collect()
+    new.chain(existing).collect()
 }
 
 fn count_tokens(counts: &mut Counts, table: TokenTable, more: u64) {

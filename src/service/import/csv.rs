@@ -1,9 +1,9 @@
-//! Users from a CSV file: every line is checked, then all are made in one transaction.
+//! Imports users from a CSV file: checks every line, and then creates all users in one transaction.
 
 use std::collections::{HashMap, HashSet};
 
 use super::rows::Rows;
-use super::{Progress, UnusableHashes, count, made, meanwhile};
+use super::{Progress, UnusableHashes, count, created_entry, taken_as_conflict};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{ImportedUser, NewUser};
 use crate::service::{Error, Import, Superuser};
@@ -15,11 +15,11 @@ const BATCH: usize = 2000;
 /// What an import did, or would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CsvImported {
-    /// Users that are new here.
+    /// Users who are new.
     pub made: u64,
-    /// Users that were here already, and stay as they are.
+    /// Users who exist already, and are not changed.
     pub existing: u64,
-    /// Hashes of the new users that cannot be used; none is unreadable, for that is a fault.
+    /// Hashes of the new users that cannot be used. None is unreadable, because that is a fault.
     pub hashes: UnusableHashes,
 }
 
@@ -43,7 +43,7 @@ type Faults = Vec<(usize, String)>;
 /// What [`Import::import_csv`] would do. Nothing is written.
 ///
 /// # Errors
-/// As that.
+/// As [`Import::import_csv`].
 pub fn dry_run_csv(
     store: &Store,
     text: &[u8],
@@ -85,13 +85,13 @@ impl Import {
                     target.insert_groups(&names)?;
                     for batch in new.chunks(BATCH) {
                         target.insert_users(batch)?;
-                        let entries: Vec<ImportedEntry> = batch.iter().map(|user| made(user, "csv")).collect();
+                        let entries: Vec<ImportedEntry> = batch.iter().map(|user| created_entry(user, "csv")).collect();
                         target.insert_entries(&entries, &by, now)?;
                         on_progress(Progress::Users(count(batch.len())));
                     }
                     Ok(Ok(imported))
                 })
-                .map_err(meanwhile)
+                .map_err(taken_as_conflict)
         };
         match self.database.without_deadline(import).await {
             Ok(imported) => {
@@ -154,5 +154,5 @@ fn check(
 }
 
 fn taken(username: &str) -> String {
-    format!("username: {username} is here already, with another e-mail address")
+    format!("username: {username} already exists with another e-mail address")
 }

@@ -3,7 +3,7 @@
 
 use super::batch::Batch;
 use super::import_run::{ImportRun, Pass};
-use super::{Imported, Progress, count, meanwhile};
+use super::{Imported, Progress, count, taken_as_conflict};
 use crate::domain::audit::Actor;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
@@ -12,7 +12,7 @@ use crate::domain::user::FIRST_BOOTSTRAP_ID;
 use crate::service::{Error, Import, Superuser};
 use crate::store::{DJANGO_BATCH, DjangoSource, ImportTarget, Store, StoreError};
 
-/// Where a Django project keeps its users.
+/// Where a Django project stores its users.
 #[derive(Clone, Debug)]
 pub struct DjangoImport {
     /// Its database.
@@ -23,7 +23,7 @@ pub struct DjangoImport {
     pub username_column: String,
 }
 
-/// Opens the source. From now on all reads see the same snapshot.
+/// Opens the source. All reads see one snapshot.
 ///
 /// # Errors
 /// [`Error::Store`], with one line that says what to do.
@@ -34,7 +34,7 @@ pub fn open_django(import: &DjangoImport) -> Result<DjangoSource, Error> {
 /// What [`Import::import_django`] would do. Nothing is written.
 ///
 /// # Errors
-/// As that.
+/// As [`Import::import_django`].
 pub fn dry_run_django(
     store: &Store,
     source: DjangoSource,
@@ -45,11 +45,11 @@ pub fn dry_run_django(
 ) -> Result<Imported, Error> {
     let (sealer, scope, by) = (None, String::new(), Actor::system());
     ImportRun { source, sealer, scope, token_prefix, max_memory_kib, by, now, on_progress: Box::new(on_progress) }
-        .look(store)
+        .dry_run(store)
 }
 
 impl Import {
-    /// Imports what is new at the source: all of it, or nothing.
+    /// Imports everything from the source that is not here yet, or nothing.
     ///
     /// # Errors
     /// [`Error::Conflict`] when ids, names or keys are taken; each clash is reported before. [`Error::Store`].
@@ -79,7 +79,7 @@ impl Import {
 }
 
 impl ImportRun {
-    fn look(mut self, store: &Store) -> Result<Imported, Error> {
+    fn dry_run(mut self, store: &Store) -> Result<Imported, Error> {
         self.refuse_target(store)?;
         let found = store.dry_run_import(|target| self.check(target))?;
         refuse_clashes(found)
@@ -98,37 +98,37 @@ impl ImportRun {
             // Two rows of the source, in different batches, clash with each other. The error rolls everything back.
             match done.clashes {
                 0 => Ok(done),
-                clashes => Err(StoreError::Unusable(clash_words(clashes))),
+                clashes => Err(StoreError::Unusable(clash_message(clashes))),
             }
         });
-        refuse_clashes(imported.map_err(meanwhile)?)
+        refuse_clashes(imported.map_err(taken_as_conflict)?)
     }
 
     fn refuse_target(&mut self, store: &Store) -> Result<(), Error> {
         if self.source.is(store)? {
-            let words = "--from names jeton's own database; give Django's";
-            return Err(Error::Store(StoreError::Unusable(words.into())));
+            let message = "--from names jeton's own database; give Django's";
+            return Err(Error::Store(StoreError::Unusable(message.into())));
         }
         Ok(())
     }
 
     fn check(&mut self, target: &mut ImportTarget<'_>) -> Result<Imported, StoreError> {
         (self.on_progress)(Progress::Checks(self.source.count_users()?));
-        let mut namesakes = 0;
+        let mut duplicate_names = 0;
         let mut from = i64::MIN;
         loop {
-            let found = self.source.namesakes(from)?;
+            let found = self.source.duplicate_names(from)?;
             let Some(next) = found.last().and_then(|(id, _)| id.checked_add(1)) else { break };
             from = next;
             for (id, name) in found {
-                namesakes += 1;
+                duplicate_names += 1;
                 (self.on_progress)(Progress::Clash(format!(
-                    "user {name} with id {id}: another user there has the same name"
+                    "user {name} with id {id}: another user in the source has the same name"
                 )));
             }
         }
-        let mut found = self.pass(target, Pass::Look)?;
-        found.clashes += namesakes;
+        let mut found = self.pass(target, Pass::Check)?;
+        found.clashes += duplicate_names;
         self.source.check_unchanged()?;
         Ok(found)
     }
@@ -167,13 +167,13 @@ impl ImportRun {
 fn refuse_clashes(done: Imported) -> Result<Imported, Error> {
     match done.clashes {
         0 => Ok(done),
-        clashes => Err(Error::Conflict(clash_words(clashes))),
+        clashes => Err(Error::Conflict(clash_message(clashes))),
     }
 }
 
-fn clash_words(clashes: u64) -> String {
+fn clash_message(clashes: u64) -> String {
     match clashes {
-        1 => "nothing was imported: the row above clashes with what is here".into(),
-        clashes => format!("nothing was imported: the {clashes} rows above clash with what is here"),
+        1 => "nothing was imported: the row above clashes with existing data".into(),
+        clashes => format!("nothing was imported: the {clashes} rows above clash with existing data"),
     }
 }

@@ -23,6 +23,6 @@ pub struct ImportRun {
 /// Whether a pass over the source writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    Look,
+    Check,
     Write,
 }

@@ -26,11 +26,11 @@ pub use rows::columns as csv_columns;
 /// The progress of an import.
 #[derive(Clone, Debug)]
 pub enum Progress {
-    /// It starts to check so many users.
+    /// It begins to check this many users.
     Checks(u64),
-    /// It starts to write.
+    /// It begins to write.
     Writes,
-    /// So many users more are done.
+    /// This many more users are done.
     Users(u64),
     /// A row that cannot be imported, because its id, its name or its key is taken.
     Clash(String),
@@ -54,9 +54,9 @@ pub struct Counts {
 pub struct UnusableHashes {
     /// No password can be checked against it.
     pub unreadable: u64,
-    /// It counts only with `JETON_LEGACY_HASHES`.
+    /// It is accepted only with `JETON_LEGACY_HASHES`.
     pub legacy: u64,
-    /// It takes more memory than `JETON_HASH_MAX_MEMORY` allows.
+    /// It needs more memory than `JETON_HASH_MAX_MEMORY` allows.
     pub too_large: u64,
 }
 
@@ -77,15 +77,15 @@ pub struct Imported {
     pub existing: Counts,
     /// Hashes of the new users that cannot be used.
     pub hashes: UnusableHashes,
-    /// Knox's tokens that are not imported, because no key can be looked up by such a digest.
+    /// Knox's tokens that are not imported, because jeton cannot look up a key by their kind of digest.
     pub foreign_digests: u64,
     /// New tokens that today's `JETON_TOKEN_PREFIX` makes malformed.
     pub malformed: u64,
     clashes: u64,
 }
 
-/// What the audit log says of a new user.
-fn made(ImportedUser { id, user, .. }: &ImportedUser, source: &str) -> ImportedEntry {
+/// The audit entry for a new user.
+fn created_entry(ImportedUser { id, user, .. }: &ImportedUser, source: &str) -> ImportedEntry {
     let mut groups: Vec<&String> = user.groups.iter().collect();
     groups.sort_unstable();
     groups.dedup();
@@ -104,8 +104,8 @@ fn count(rows: usize) -> u64 {
     rows as u64
 }
 
-/// A unique violation as a conflict: what was free when it was checked was not when it was written.
-fn meanwhile(error: StoreError) -> Error {
+/// Reports a unique violation as a conflict: an id, a name or a key was taken between the check and the write.
+fn taken_as_conflict(error: StoreError) -> Error {
     match error {
         StoreError::Taken => {
             Error::Conflict("nothing was imported: an id, a name or a key was taken meanwhile; run it again".into())
@@ -114,7 +114,7 @@ fn meanwhile(error: StoreError) -> Error {
     }
 }
 
-/// Users and tokens that come over.
+/// Imports users and tokens.
 pub struct Import {
     database: Database,
     clock: Clock,

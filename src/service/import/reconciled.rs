@@ -10,7 +10,7 @@ pub struct Reconciled {
     pub new: Vec<ImportedUser>,
     /// By id, with their names.
     pub existing: HashMap<i64, String>,
-    /// One sentence each.
+    /// One message each.
     pub clashes: Vec<String>,
 }
 
@@ -27,13 +27,13 @@ impl Reconciled {
                 (Some(there), _) if *there == name => {
                     reconciled.existing.insert(id, user.user.username);
                 }
-                (holder, namesake) => {
+                (same_id, same_name) => {
                     let mut reasons = Vec::new();
-                    if let Some(holder) = holder {
-                        reasons.push(format!("the id {id} is {holder}'s here"));
+                    if let Some(same_id) = same_id {
+                        reasons.push(format!("the id {id} is {same_id}'s here"));
                     }
-                    if let Some(namesake) = namesake {
-                        reasons.push(format!("the name {name} has the id {namesake} here"));
+                    if let Some(same_name) = same_name {
+                        reasons.push(format!("the name {name} has the id {same_name} here"));
                     }
                     reconciled.clashes.push(format!("user {name} with id {id}: {}", reasons.join(", and ")));
                 }
@@ -42,7 +42,7 @@ impl Reconciled {
         reconciled
     }
 
-    /// The name of a user who is new or here; none for one who cannot come or is not of this batch.
+    /// The names of all new and existing users of this batch, by id. Users that clash are left out.
     pub fn names(&self) -> HashMap<i64, String> {
         let new = self.new.iter().map(|user| (user.id, user.user.username.clone()));
         new.chain(self.existing.iter().map(|(id, name)| (*id, name.clone()))).collect()

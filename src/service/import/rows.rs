@@ -1,4 +1,4 @@
-//! A CSV file's lines as users, and everything that is wrong with them.
+//! Parses the lines of a CSV file into users, and collects their faults.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -12,18 +12,18 @@ use crate::domain::user::{MAX_USERNAME_CHARS, NewUser, User};
 /// A marker line after the last line.
 const END: &[u8] = b"\n.";
 
-/// What was read, each with the number of its line.
+/// The parsed lines, each with its number.
 #[derive(Default)]
 pub struct Rows {
     pub users: Vec<(usize, NewUser)>,
-    /// Those of `users`, and of lines that have faults: name and e-mail address.
+    /// Name and e-mail address of all lines with a valid name, also of those that have faults.
     pub names: Vec<(usize, String, String)>,
     pub faults: Vec<(usize, String)>,
 }
 
 impl Rows {
     pub fn read(text: &[u8]) -> Self {
-        // What spreadsheets put before UTF-8.
+        // The byte order mark that spreadsheets write.
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let mut lines = Lines { text, seen: 0, number: 1 };
         // The reader accepts an unclosed quote at the end of the text. If the marker is part of a field, a quote was
@@ -68,7 +68,7 @@ impl Rows {
                     }
                 },
                 Some(columns) => {
-                    let field = |column| columns.get(column).and_then(|place| fields.get(*place)).copied();
+                    let field = |column| columns.get(column).and_then(|position| fields.get(*position)).copied();
                     if let Some(name) = field("username").filter(|name| username_fault(name).is_none()) {
                         rows.names.push((line, name.into(), field("email").unwrap_or_default().into()));
                     }
@@ -80,13 +80,13 @@ impl Rows {
             }
         }
         if columns.is_none() && rows.faults.is_empty() {
-            rows.faults.push((1, "there is no line that names the columns".into()));
+            rows.faults.push((1, "the line with the column names is missing".into()));
         }
         rows
     }
 }
 
-/// Numbers of lines. The reader's own number is where it began to look, which may be the end of the line before.
+/// Counts lines. The reader's own number is not used, because it may be that of the line before.
 struct Lines<'a> {
     text: &'a [u8],
     seen: usize,
@@ -108,23 +108,23 @@ impl Lines<'_> {
     }
 }
 
-/// The columns that there may be.
+/// All allowed columns.
 pub fn columns() -> Vec<&'static str> {
     let mut columns = User::field_names();
     columns.push("password");
     columns
 }
 
-/// Where each column is.
+/// The position of each column.
 fn header(fields: &[&str]) -> Result<HashMap<&'static str, usize>, Vec<String>> {
     let known = columns();
     let mut columns = HashMap::new();
     let mut faults = Vec::new();
-    for (place, field) in fields.iter().enumerate() {
+    for (position, field) in fields.iter().enumerate() {
         let field = field.trim();
         match known.iter().find(|column| **column == field) {
-            Some(column) if columns.insert(*column, place).is_some() => {
-                faults.push(format!("the column {column} is there twice"));
+            Some(column) if columns.insert(*column, position).is_some() => {
+                faults.push(format!("the column {column} appears twice"));
             }
             Some(_) => {}
             None => faults.push(format!("there is no column {field:?}; there are {}", known.join(", "))),
@@ -141,7 +141,7 @@ fn user(columns: &HashMap<&'static str, usize>, fields: &[&str]) -> Result<NewUs
         return Err(vec![format!("there are {} fields, not {}", fields.len(), columns.len())]);
     }
     let mut faults = Vec::new();
-    let text = |column: &str| columns.get(column).map_or("", |place| fields[*place]);
+    let text = |column: &str| columns.get(column).map_or("", |position| fields[*position]);
     faults.extend(username_fault(text("username")).map(|fault| format!("username: {fault}")));
     for field in ProfileField::ALL {
         let name = field.name();
@@ -181,12 +181,12 @@ fn user(columns: &HashMap<&'static str, usize>, fields: &[&str]) -> Result<NewUs
     })
 }
 
-/// A name is taken as it is, but for what could never log in: the login cuts blanks off, and takes no NUL.
+/// Accepts every name that can log in: a login strips blanks at both ends, and refuses control characters.
 fn username_fault(name: &str) -> Option<String> {
     if name.trim().is_empty() {
         Some("This field may not be blank.".into())
     } else if name.trim() != name {
-        Some("there are blanks before or after it, which the login cuts off".into())
+        Some("there are blanks before or after it, which a login removes".into())
     } else if name.chars().any(char::is_control) {
         Some("Control characters are not allowed.".into())
     } else {

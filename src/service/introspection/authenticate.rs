@@ -73,7 +73,7 @@ impl Introspect {
     pub async fn authenticate_client(&self, candidates: Vec<(String, ClientSecret)>) -> Result<Option<String>, Error> {
         for (client_id, secret) in candidates {
             let (presented, now) = (secret.digest(), self.clock.now());
-            let matches = |secrets: &Secrets| secrets.match_at(&presented, now);
+            let matches = |secrets: &Secrets| secrets.matches_at(&presented, now);
             if self.cached_client_with(&client_id, matches, Staleness::Bound).is_some()
                 || self.check_client_in_database(&client_id, &presented).await?
             {
@@ -126,7 +126,7 @@ impl Introspect {
     /// accepted, from the cache.
     async fn check_client_in_database(&self, client_id: &str, presented: &SecretDigest) -> Result<bool, Error> {
         let (change_seq, wanted) = (self.cache.change_seq(), client_id.to_owned());
-        let matches = |secrets: &Secrets| secrets.match_at(presented, self.clock.now());
+        let matches = |secrets: &Secrets| secrets.matches_at(presented, self.clock.now());
         match self.database.run(move |store| store.client_secrets(&wanted)).await {
             Ok(stored) => {
                 let is_right = matches(stored.as_ref().unwrap_or(&Secrets::matching_nothing()));

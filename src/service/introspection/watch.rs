@@ -78,8 +78,8 @@ impl Watcher {
     /// Listens until it is told to stop, or fails.
     fn listen(&mut self, keeps_running: &impl Fn(Duration) -> bool) -> Result<(), StoreError> {
         let mut listener = self.store.listen()?;
-        // Changes may have been missed while nobody listened, so the cache is cleared. Not before the database answers:
-        // while it is down, the cached answers may be all there is.
+        // Changes may have been missed before this connection listened, so the cache is cleared, but only once the
+        // database answers: while it is down, the cached answers may be all there is.
         self.sync(&mut listener, &[Change::Everything])?;
         loop {
             let since = Stopwatch::start();

@@ -172,8 +172,8 @@ fn exceeds_tolerance(micros: i64) -> bool {
     Duration::from_micros(micros.unsigned_abs()) > TOLERANCE
 }
 
-/// How far this clock, which read `before` and `after`, is ahead at least of the other one, which read `theirs` in
-/// between.
+/// The smallest lead that this clock, which read `before` and `after`, can have over the other one, which read `theirs`
+/// in between.
 fn ahead(before: Timestamp, theirs: Timestamp, after: Timestamp) -> i64 {
     let theirs = theirs.as_micros();
     theirs.clamp(before.as_micros().min(after.as_micros()), after.as_micros().max(before.as_micros())) - theirs

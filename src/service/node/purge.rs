@@ -89,15 +89,15 @@ impl Node {
     }
 
     async fn purge_batch(&self, round: &mut PurgeRound, before: Timestamp) -> Result<Batches, Error> {
-        let (what, from, most, statement) = (round.what, round.from, round.pace.0, Stopwatch::start());
-        let purged = self.database.run(move |store| store.purge(what, from, before, most)).await?;
+        let (what, from, limit, statement) = (round.what, round.from, round.pace.0, Stopwatch::start());
+        let purged = self.database.run(move |store| store.purge(what, from, before, limit)).await?;
         let took = statement.elapsed();
         round.pace = round.pace.after(took);
         round.from = purged.end;
         if purged.rows > 0 {
             log::debug!(rows = purged.rows, micros = took.as_micros(); "purged {what:?}");
         }
-        Ok(if purged.rows >= most as usize { Batches::More } else { Batches::Done })
+        Ok(if purged.rows >= limit as usize { Batches::More } else { Batches::Done })
     }
 }
 

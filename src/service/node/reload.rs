@@ -18,7 +18,7 @@ impl Node {
     /// [`StoreError`] when nothing answers at the URL, or another database does. The URL is not changed then.
     pub fn move_to(&self, url: &DatabaseUrl) -> Result<bool, StoreError> {
         let store = &self.database.store;
-        if store.leads_to(url)? {
+        if store.uses_url(url)? {
             return Ok(false);
         }
         let there = store.with_url(url)?;

@@ -22,7 +22,7 @@ pub enum LoginRefusal {
 }
 
 impl LoginRefusal {
-    /// The reason, by the user, if there is one, and the result of the password check.
+    /// Derives the reason from the user, if there is one, and from the result of the password check.
     pub fn of(user: Option<&User>, checked: &Checked) -> Self {
         match (user, checked) {
             (None, _) => Self::UnknownUser,

@@ -8,7 +8,7 @@ use crate::domain::random;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key([u8; 16]);
 
-/// Makes keys. Each process has random bytes of its own, so that nobody can look for two names with one key.
+/// Derives keys. Each process has a random secret, so that nobody can search for two names with the same key.
 pub struct Keys([u8; 32]);
 
 impl Keys {

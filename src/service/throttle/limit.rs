@@ -1,4 +1,4 @@
-//! One limit: a sliding window of failures and of attempts under way, for each of many keys.
+//! One limit: a sliding window for each key, with the failures and the attempts under way.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -12,23 +12,23 @@ use crate::domain::time::Uptime;
 /// The memory limit of all windows; beyond it, those whose last failure is oldest are dropped first.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a window takes besides its failures, with its share of the table's free places.
+/// The memory of a window without its failures, with its share of the table's free entries.
 const WINDOW_BYTES: usize = 128;
 
-/// Up to this rate every failure has its own time; at higher rates times are rounded to so many parts of the period.
+/// Up to this rate every failure has its own time; at higher rates, times are rounded to this many steps of the period.
 const MAX_MOMENTS: u32 = 128;
 
-/// How many may wait for a place in one window.
+/// How many may wait for a slot in one window.
 const MAX_WAITING: usize = 64;
 
-/// Whether there is a place in a window.
+/// Whether a window has a free slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
-    /// There is.
+pub enum WindowState {
+    /// There is a free slot.
     Free,
-    /// Not before some of the attempts under way are decided, or before those who came earlier had their turn.
+    /// All free slots are reserved by attempts under way, or claimed by earlier waiters.
     Undecided,
-    /// It is full of failures; so long until there is one.
+    /// It is full of failures. After this time a slot is free.
     Failures(Duration),
 }
 
@@ -43,15 +43,15 @@ struct Failed {
 struct Window {
     /// Oldest first.
     failures: Vec<Failed>,
-    /// How many these are.
+    /// The number of failures.
     failed: u32,
     /// How many attempts are under way.
     undecided: u32,
-    /// Whether anybody was turned away since there was a place.
+    /// Whether an attempt was refused since a slot was free.
     has_refused: bool,
 }
 
-/// Somebody who waits for a place.
+/// An attempt that waits for a slot.
 struct Waiter {
     ticket: u64,
     wake: oneshot::Sender<()>,
@@ -60,62 +60,69 @@ struct Waiter {
 /// DRF's sliding window (`rest_framework/throttling.py::SimpleRateThrottle`), by key.
 pub struct Limit {
     rate: Rate,
-    /// Moments are rounded down to multiples of it, in nanoseconds.
-    grain: u64,
+    /// Times are rounded down to multiples of this many nanoseconds.
+    granularity: u64,
     max_bytes: usize,
     windows: HashMap<Key, Window>,
-    /// What the failures take.
+    /// The memory of all failures.
     failure_bytes: usize,
-    /// Who waits, in the order in which they came.
+    /// The waiters, in the order of their arrival.
     waiting: HashMap<Key, VecDeque<Waiter>>,
 }
 
 impl Limit {
     pub fn new(rate: Rate) -> Self {
         let nanos = u64::try_from(rate.per.as_nanos()).unwrap_or(u64::MAX);
-        let grain = if rate.count <= MAX_MOMENTS { 1 } else { nanos / u64::from(MAX_MOMENTS) };
-        Self { rate, grain, max_bytes: MAX_BYTES, windows: HashMap::new(), failure_bytes: 0, waiting: HashMap::new() }
-    }
-
-    /// Whether there is room; `in_turn` for a waiter whose turn it is.
-    pub fn room(&mut self, key: &Key, in_turn: bool, now: Uptime) -> Room {
-        let per = self.rate.per;
-        let queues = !in_turn && self.waiting.contains_key(key);
-        let Some(window) = self.windows.get_mut(key) else { return Room::Free };
-        window.drop_passed(per, now);
-        if let Some(oldest) = window.failures.first()
-            && window.failed >= self.rate.count
-        {
-            Room::Failures(oldest.at.after(per).since(now))
-        } else if queues || window.failed + window.undecided >= self.rate.count {
-            Room::Undecided
-        } else {
-            Room::Free
+        let granularity = if rate.count <= MAX_MOMENTS { 1 } else { nanos / u64::from(MAX_MOMENTS) };
+        Self {
+            rate,
+            granularity,
+            max_bytes: MAX_BYTES,
+            windows: HashMap::new(),
+            failure_bytes: 0,
+            waiting: HashMap::new(),
         }
     }
 
-    /// Refuses an attempt. Returns whether it is the first refusal since there was room.
+    /// The state of a window. `in_turn`: asked for a waiter whose turn it is.
+    pub fn state(&mut self, key: &Key, in_turn: bool, now: Uptime) -> WindowState {
+        let per = self.rate.per;
+        let queues = !in_turn && self.waiting.contains_key(key);
+        let Some(window) = self.windows.get_mut(key) else { return WindowState::Free };
+        window.drop_expired(per, now);
+        if let Some(oldest) = window.failures.first()
+            && window.failed >= self.rate.count
+        {
+            WindowState::Failures(oldest.at.after(per).since(now))
+        } else if queues || window.failed + window.undecided >= self.rate.count {
+            WindowState::Undecided
+        } else {
+            WindowState::Free
+        }
+    }
+
+    /// Refuses an attempt. Returns whether it is the first refusal since a slot was free.
     pub fn refuse(&mut self, key: &Key) -> bool {
         self.windows.get_mut(key).is_some_and(|window| !std::mem::replace(&mut window.has_refused, true))
     }
 
-    /// Reserves a place until the attempt is decided.
+    /// Reserves a slot until the attempt is decided.
     pub fn take(&mut self, key: Key, now: Uptime) {
         if self.bytes() >= self.max_bytes {
-            self.make_room(now);
+            self.evict_oldest(now);
         }
         let window = self.windows.entry(key).or_default();
         window.has_refused = false;
         window.undecided += 1;
     }
 
-    /// Frees the place of an attempt, or fills it for good with the moment of a failure.
+    /// Frees the slot of an attempt, or fills it with a failure at this time.
     pub fn decide(&mut self, key: &Key, failure: Option<Uptime>) {
         let Some(window) = self.windows.get_mut(key) else { return };
         window.undecided = window.undecided.saturating_sub(1);
         if let Some(at) = failure {
             let before = window.bytes();
-            window.fail(Uptime::from_nanos(at.as_nanos() / self.grain * self.grain));
+            window.fail(Uptime::from_nanos(at.as_nanos() / self.granularity * self.granularity));
             self.failure_bytes += window.bytes() - before;
         }
         if window.is_empty() {
@@ -125,9 +132,9 @@ impl Limit {
         self.wake(key);
     }
 
-    /// Counts a failure at once, if there is room. Returns whether there was.
+    /// Counts a failure at once, if there is a free slot. Returns whether there was.
     pub fn fail(&mut self, key: Key, now: Uptime) -> bool {
-        let is_free = self.room(&key, false, now) == Room::Free;
+        let is_free = self.state(&key, false, now) == WindowState::Free;
         if is_free {
             self.take(key, now);
             self.decide(&key, Some(now));
@@ -135,8 +142,8 @@ impl Limit {
         is_free
     }
 
-    /// Joins the queue: at its end, or at its front for a waiter who had its turn and found no room. `None` when it is
-    /// full.
+    /// Joins the queue: at its end, or at its front for a waiter that had its turn and found no free slot. `None` when
+    /// the queue is full.
     pub fn wait(&mut self, key: Key, ticket: u64, in_turn: bool) -> Option<oneshot::Receiver<()>> {
         let waiting = self.waiting.entry(key).or_default();
         if waiting.len() >= MAX_WAITING {
@@ -152,7 +159,7 @@ impl Limit {
         Some(woken)
     }
 
-    /// Leaves the queue, with or without a turn. The next waiter gets its turn if there is room.
+    /// Leaves the queue, with or without a turn. The next waiter gets its turn if there is a free slot.
     pub fn leave(&mut self, key: &Key, ticket: u64) {
         if let Some(waiting) = self.waiting.get_mut(key) {
             waiting.retain(|waiter| waiter.ticket != ticket);
@@ -160,7 +167,8 @@ impl Limit {
         self.wake(key);
     }
 
-    /// Wakes who can go on: the first one when there is a place, all when there will be none before failures pass.
+    /// Wakes the first waiter when there is a free slot. Wakes all when the window is full of failures, so that they
+    /// are refused.
     fn wake(&mut self, key: &Key) {
         let Some(waiting) = self.waiting.get_mut(key) else { return };
         let (failed, undecided) = self.windows.get(key).map_or((0, 0), |window| (window.failed, window.undecided));
@@ -178,12 +186,12 @@ impl Limit {
         }
     }
 
-    /// Forgets what has passed, and gives its memory back.
+    /// Removes expired failures, and frees their memory.
     pub fn sweep(&mut self, now: Uptime) {
         let per = self.rate.per;
         self.failure_bytes = 0;
         self.windows.retain(|_, window| {
-            window.drop_passed(per, now);
+            window.drop_expired(per, now);
             if window.failures.capacity() > 2 * window.failures.len() {
                 window.failures.shrink_to_fit();
             }
@@ -199,16 +207,16 @@ impl Limit {
         self.windows.len() * WINDOW_BYTES + self.failure_bytes
     }
 
-    /// Somebody has many addresses or tries many names: a tenth of the memory is freed.
-    fn make_room(&mut self, now: Uptime) {
+    /// Frees a tenth of the memory. The limit is reached when an attacker has many addresses or tries many names.
+    fn evict_oldest(&mut self, now: Uptime) {
         self.sweep(now);
         let enough = self.max_bytes / 10 * 9;
         if self.bytes() <= enough {
             return;
         }
-        let quiet = self.windows.iter().filter(|(_, window)| window.undecided == 0);
+        let idle = self.windows.iter().filter(|(_, window)| window.undecided == 0);
         let mut by_age: Vec<_> =
-            quiet.filter_map(|(key, window)| Some((window.failures.last()?.at, *key, window.bytes()))).collect();
+            idle.filter_map(|(key, window)| Some((window.failures.last()?.at, *key, window.bytes()))).collect();
         by_age.sort_unstable_by_key(|(last, ..)| *last);
         for (_, key, bytes) in by_age {
             if self.bytes() <= enough {
@@ -222,16 +230,16 @@ impl Limit {
 
 impl Window {
     /// Failures that are as old as the period do not count any more.
-    fn drop_passed(&mut self, per: Duration, now: Uptime) {
+    fn drop_expired(&mut self, per: Duration, now: Uptime) {
         let passed = self.failures.partition_point(|failed| failed.at.after(per) <= now);
         self.failed -= self.failures.drain(..passed).map(|failed| failed.count).sum::<u32>();
     }
 
     fn fail(&mut self, at: Uptime) {
-        let place = self.failures.partition_point(|failed| failed.at < at);
-        match self.failures.get_mut(place) {
+        let index = self.failures.partition_point(|failed| failed.at < at);
+        match self.failures.get_mut(index) {
             Some(failed) if failed.at == at => failed.count += 1,
-            _ => self.failures.insert(place, Failed { at, count: 1 }),
+            _ => self.failures.insert(index, Failed { at, count: 1 }),
         }
         self.failed += 1;
     }
@@ -266,8 +274,8 @@ mod tests {
         assert_eq!(limit.windows[&key].failed, 86_000);
         let later = START.after(Duration::from_secs(86_000));
         assert!((0..14_000).all(|_| limit.fail(key, later)));
-        let Room::Failures(wait) = limit.room(&key, false, later) else { panic!("it is full") };
-        assert!(wait <= Duration::from_secs(400), "the first ones pass soon: {wait:?}");
+        let WindowState::Failures(wait) = limit.state(&key, false, later) else { panic!("the window must be full") };
+        assert!(wait <= Duration::from_secs(400), "the first failures expire soon: {wait:?}");
     }
 
     #[test]
@@ -299,7 +307,7 @@ mod tests {
             }
             assert!(limit.bytes() <= limit.max_bytes + WINDOW_BYTES + 64);
         }
-        assert_eq!(limit.windows[&attacked].failed, 50, "who goes on failing is not forgotten");
+        assert_eq!(limit.windows[&attacked].failed, 50, "a window that keeps failing stays");
         assert!(limit.windows.contains_key(&key(99_999)) && !limit.windows.contains_key(&key(0)));
         let counted: usize = limit.windows.values().map(Window::bytes).sum();
         assert_eq!(limit.failure_bytes, counted);

@@ -1,9 +1,9 @@
-//! Limits on failures: of logins, of clients' credentials.
+//! Limits on failed logins and on failed client credentials.
 //!
-//! An attempt reserves a place in each window before it is checked, and releases it if it was good, so that a thousand
+//! An attempt reserves a slot in each window before it is checked, and releases it if it was good, so that a thousand
 //! guesses at the same moment cannot all pass before the first one is counted. When a window is full of undecided
 //! attempts, further ones wait, so that good logins at the same moment do not lock each other out. Only a few may wait,
-//! and each is woken when it can go on. Ready-made limiters cannot count failures only.
+//! and each is woken when it can go on. Existing limiter crates cannot count only failures.
 
 mod key;
 mod limit;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::domain::rate::Rate;
 use crate::domain::time::{Clock, Uptime};
 pub use key::{Key, Keys};
-pub use limit::{Limit, Room};
+pub use limit::{Limit, WindowState};
 pub use recent::Recent;
 
 /// How many may wait, in all windows.
@@ -37,12 +37,12 @@ struct State {
     last_ticket: u64,
 }
 
-/// A place that an attempt needs.
+/// A slot that an attempt needs.
 #[derive(Clone, Copy)]
 pub struct Wanted {
-    /// In which of the limits.
+    /// The index of the limit.
     pub limit: usize,
-    /// In which window.
+    /// The key of the window.
     pub key: Key,
     /// What happens when the window is full.
     pub if_full: IfFull,
@@ -53,45 +53,45 @@ pub struct Wanted {
 pub enum IfFull {
     /// It waits, or is refused.
     Refused,
-    /// It goes on without a place.
+    /// It continues without a slot.
     Admitted,
     /// The caller must decide.
     Unclear,
 }
 
-/// An attempt that is turned away.
+/// A refused attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// How long until there is a place in each window.
+    /// How long until there is a slot in each window.
     pub wait: Duration,
-    /// Whether it is the first refusal since one of the windows had room. Only the first one goes to the audit log, so
-    /// that a flood of attempts does not become a flood of writes.
+    /// Whether it is the first refusal since one of the windows had a free slot. Only the first one goes to the audit
+    /// log, so that a flood of attempts does not become a flood of writes.
     pub is_first: bool,
 }
 
-/// Why an attempt may not go on.
+/// Why an attempt may not continue.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Stopped {
     /// A window is full of failures.
     Refused(Refusal),
     /// Too many attempts wait already, or the wait took too long.
     Busy,
-    /// A window that has no place is [`IfFull::Unclear`].
+    /// A window without a free slot has [`IfFull::Unclear`].
     Unclear,
 }
 
 /// An attempt under way; a failure unless it is forgiven before it is dropped.
 pub struct Attempt<'a> {
     throttle: &'a Throttle,
-    places: Vec<(usize, Key)>,
+    slots: Vec<(usize, Key)>,
     at: Uptime,
     failed: bool,
 }
 
-/// A waiter in the queue of a window, or at its head. Dropped when it has a place or gives up.
+/// A waiter in the queue of a window, or at its head. Dropped when it has a slot or gives up.
 struct Waiting<'a> {
     throttle: &'a Throttle,
-    place: (usize, Key),
+    slot: (usize, Key),
     ticket: u64,
     woken: oneshot::Receiver<()>,
 }
@@ -103,18 +103,18 @@ enum Outcome<'a> {
 }
 
 impl Throttle {
-    /// The limits, by their numbers; one without a rate is off.
+    /// One limit for each rate, in the same order. A limit without a rate is off.
     pub fn new(rates: &[Option<Rate>]) -> Self {
         let limits = rates.iter().map(|rate| rate.map(Limit::new)).collect();
         Self { state: Mutex::new(State { limits, waiting: 0, last_ticket: 0 }) }
     }
 
-    /// Reserves all places, waiting for them if necessary.
+    /// Reserves all slots, waiting for them if necessary.
     pub async fn attempt(&self, wanted: &[Wanted], clock: &Clock) -> Result<Attempt<'_>, Stopped> {
-        // Dropped after the next try: only then it is known whether another waiter can have the place.
+        // Dropped after the next attempt, because only then it is known whether another waiter can have the slot.
         let mut turn: Option<Waiting<'_>> = None;
         loop {
-            let mut waiting = match self.take(wanted, turn.as_ref().map(|turn| turn.place), clock.uptime())? {
+            let mut waiting = match self.take(wanted, turn.as_ref().map(|turn| turn.slot), clock.uptime())? {
                 Outcome::Taken(attempt) => return Ok(attempt),
                 Outcome::Queued(waiting) => waiting,
             };
@@ -128,16 +128,16 @@ impl Throttle {
 
     fn take(&self, wanted: &[Wanted], turn: Option<(usize, Key)>, now: Uptime) -> Result<Outcome<'_>, Stopped> {
         let state = &mut *self.lock();
-        let (mut places, mut full, mut undecided) = (Vec::with_capacity(wanted.len()), Vec::new(), None);
+        let (mut slots, mut full, mut undecided) = (Vec::with_capacity(wanted.len()), Vec::new(), None);
         for Wanted { limit, key, if_full } in wanted {
             let Some(windows) = &mut state.limits[*limit] else { continue };
-            let place = (*limit, *key);
-            match (windows.room(key, turn == Some(place), now), if_full) {
-                (Room::Free, _) => places.push(place),
+            let slot = (*limit, *key);
+            match (windows.state(key, turn == Some(slot), now), if_full) {
+                (WindowState::Free, _) => slots.push(slot),
                 (_, IfFull::Admitted) => {}
                 (_, IfFull::Unclear) => return Err(Stopped::Unclear),
-                (Room::Failures(wait), IfFull::Refused) => full.push((place, wait)),
-                (Room::Undecided, IfFull::Refused) => undecided = undecided.or(Some(place)),
+                (WindowState::Failures(wait), IfFull::Refused) => full.push((slot, wait)),
+                (WindowState::Undecided, IfFull::Refused) => undecided = undecided.or(Some(slot)),
             }
         }
         if let Some(wait) = full.iter().map(|(_, wait)| *wait).max() {
@@ -148,24 +148,24 @@ impl Throttle {
         if let Some((limit, key)) = undecided {
             return self.queue(state, (limit, key), turn == Some((limit, key))).map(Outcome::Queued);
         }
-        for (limit, key) in &places {
+        for (limit, key) in &slots {
             state.windows(*limit).take(*key, now);
         }
-        Ok(Outcome::Taken(Attempt { throttle: self, places, at: now, failed: true }))
+        Ok(Outcome::Taken(Attempt { throttle: self, slots, at: now, failed: true }))
     }
 
-    fn queue(&self, state: &mut State, place: (usize, Key), in_turn: bool) -> Result<Waiting<'_>, Stopped> {
+    fn queue(&self, state: &mut State, slot: (usize, Key), in_turn: bool) -> Result<Waiting<'_>, Stopped> {
         if state.waiting >= MAX_WAITING {
             return Err(Stopped::Busy);
         }
         let ticket = state.last_ticket + 1;
-        let woken = state.windows(place.0).wait(place.1, ticket, in_turn).ok_or(Stopped::Busy)?;
+        let woken = state.windows(slot.0).wait(slot.1, ticket, in_turn).ok_or(Stopped::Busy)?;
         state.last_ticket = ticket;
         state.waiting += 1;
-        Ok(Waiting { throttle: self, place, ticket, woken })
+        Ok(Waiting { throttle: self, slot, ticket, woken })
     }
 
-    /// Forgets what has passed, and gives its memory back.
+    /// Removes expired failures, and frees their memory.
     pub fn sweep(&self, now: Uptime) {
         for limit in self.lock().limits.iter_mut().flatten() {
             limit.sweep(now);
@@ -179,12 +179,12 @@ impl Throttle {
 
 impl State {
     fn windows(&mut self, limit: usize) -> &mut Limit {
-        self.limits[limit].as_mut().expect("a limit that is off has no place to take")
+        self.limits[limit].as_mut().expect("a limit that is off has no slot to take")
     }
 }
 
 impl Attempt<'_> {
-    /// Releases the places: the attempt was good, or was never decided.
+    /// Releases the slots: the attempt was good, or was never decided.
     pub fn forgive(mut self) {
         self.failed = false;
     }
@@ -193,7 +193,7 @@ impl Attempt<'_> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         let (failure, mut state) = (self.failed.then_some(self.at), self.throttle.lock());
-        for (limit, key) in &self.places {
+        for (limit, key) in &self.slots {
             state.windows(*limit).decide(key, failure);
         }
     }
@@ -201,7 +201,7 @@ impl Drop for Attempt<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let (mut state, (limit, key)) = (self.throttle.lock(), self.place);
+        let (mut state, (limit, key)) = (self.throttle.lock(), self.slot);
         state.waiting -= 1;
         state.windows(limit).leave(&key, self.ticket);
     }

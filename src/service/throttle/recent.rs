@@ -1,4 +1,4 @@
-//! Recent findings, by key; bounded, so that strangers cannot make them grow.
+//! Recent values, by key. Their number is bounded, so that attackers cannot fill the memory.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,48 +7,48 @@ use std::time::Duration;
 use super::key::Key;
 use crate::domain::time::Uptime;
 
-/// How many findings are kept; beyond that the older half is forgotten.
+/// The maximum number of values. When it is reached, the older half is removed.
 const MAX_ENTRIES: usize = 20_000;
 
-/// Findings that are good for a span.
+/// Values that are valid for a limited time.
 pub struct Recent<T> {
-    span: Duration,
-    found: Mutex<HashMap<Key, (Uptime, T)>>,
+    lifetime: Duration,
+    entries: Mutex<HashMap<Key, (Uptime, T)>>,
 }
 
 impl<T: Copy> Recent<T> {
-    pub fn new(span: Duration) -> Self {
-        Self { span, found: Mutex::default() }
+    pub fn new(lifetime: Duration) -> Self {
+        Self { lifetime, entries: Mutex::default() }
     }
 
     pub fn get(&self, key: &Key, now: Uptime) -> Option<T> {
         let (at, value) = self.lock().get(key).copied()?;
-        (at.after(self.span) > now).then_some(value)
+        (at.after(self.lifetime) > now).then_some(value)
     }
 
     pub fn put(&self, key: Key, value: T, now: Uptime) {
-        let mut found = self.lock();
-        if found.len() >= MAX_ENTRIES && !found.contains_key(&key) {
-            let mut moments: Vec<Uptime> = found.values().map(|(at, _)| *at).collect();
+        let mut entries = self.lock();
+        if entries.len() >= MAX_ENTRIES && !entries.contains_key(&key) {
+            let mut moments: Vec<Uptime> = entries.values().map(|(at, _)| *at).collect();
             let (_, middle, _) = moments.select_nth_unstable(MAX_ENTRIES / 2);
             let middle = *middle;
-            found.retain(|_, (at, _)| *at > middle);
+            entries.retain(|_, (at, _)| *at > middle);
         }
-        found.insert(key, (now, value));
+        entries.insert(key, (now, value));
     }
 
-    /// Forgets what is good no more; whether anything is left.
+    /// Removes expired values. Returns whether any are left.
     pub fn sweep(&self, now: Uptime) -> bool {
-        let (span, mut found) = (self.span, self.lock());
-        found.retain(|_, (at, _)| at.after(span) > now);
-        if found.capacity() > 4 * found.len() {
-            found.shrink_to_fit();
+        let (lifetime, mut entries) = (self.lifetime, self.lock());
+        entries.retain(|_, (at, _)| at.after(lifetime) > now);
+        if entries.capacity() > 4 * entries.len() {
+            entries.shrink_to_fit();
         }
-        !found.is_empty()
+        !entries.is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, (Uptime, T)>> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -29,7 +29,7 @@ impl Limits {
         [want(ADDRESS, "192.0.2.7"), want(USER, name)]
     }
 
-    /// An attempt that waits for nobody.
+    /// An attempt that must be decided at once, without waiting.
     fn at_once(&self, name: &str) -> Result<Attempt<'_>, Stopped> {
         match self.throttle.take(&self.wanted(name), None, self.clock.uptime())? {
             Outcome::Taken(attempt) => Ok(attempt),
@@ -41,7 +41,7 @@ impl Limits {
         self.at_once(name).map(drop)
     }
 
-    fn stop_waiting(&self, seconds: u64) {
+    fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
@@ -71,41 +71,41 @@ fn in_runtime(test: impl Future<Output = ()>) {
 fn failures_count_and_good_attempts_do_not() {
     let limits = Limits::new(Some("3/min"), Some("2/min"));
     for _ in 0..10 {
-        limits.at_once("alice").unwrap_or_else(|_| panic!("a place")).forgive();
+        limits.at_once("alice").unwrap_or_else(|_| panic!("a slot")).forgive();
     }
     assert_eq!(limits.fail("alice"), Ok(()));
-    limits.stop_waiting(10);
+    limits.advance(10);
     assert_eq!(limits.fail("alice"), Ok(()));
-    limits.stop_waiting(5);
+    limits.advance(5);
     assert_eq!(limits.fail("alice"), full(45, true), "two failures of one user");
-    limits.stop_waiting(5);
+    limits.advance(5);
     assert_eq!(limits.fail("bob"), Ok(()));
-    limits.stop_waiting(10);
+    limits.advance(10);
     assert_eq!(limits.fail("carol"), full(30, true), "three failures of one address");
-    limits.stop_waiting(31);
+    limits.advance(31);
     assert_eq!(limits.fail("alice"), Ok(()));
     assert_eq!(limits.fail("alice"), full(9, true));
 }
 
 #[test]
-fn the_first_who_is_turned_away_is_news_and_no_other_until_somebody_was_let_in() {
+fn only_the_first_refusal_is_marked_until_an_attempt_is_admitted() {
     let limits = Limits::new(Some("3/min"), Some("2/min"));
     assert_eq!(limits.fail("alice"), Ok(()));
-    limits.stop_waiting(10);
+    limits.advance(10);
     assert_eq!(limits.fail("alice"), Ok(()));
-    limits.stop_waiting(10);
+    limits.advance(10);
     assert_eq!([limits.fail("alice"), limits.fail("alice")], [full(40, true), full(40, false)]);
-    limits.stop_waiting(39);
+    limits.advance(39);
     assert_eq!(limits.fail("alice"), full(1, false));
     assert_eq!(limits.fail("bob"), Ok(()), "the address's third");
-    assert_eq!([limits.fail("bob"), limits.fail("alice")], [full(1, true), full(1, false)], "whoever it is");
-    limits.stop_waiting(1);
+    assert_eq!([limits.fail("bob"), limits.fail("alice")], [full(1, true), full(1, false)], "for any user");
+    limits.advance(1);
     assert_eq!(limits.fail("carol"), Ok(()));
     assert_eq!(limits.fail("dave"), full(10, true), "full again");
 }
 
 #[test]
-fn of_two_full_windows_the_longer_wait_is_told() {
+fn of_two_full_windows_the_longer_wait_is_returned() {
     let limits = Limits::new(Some("1/min"), Some("1/hour"));
     assert_eq!(limits.fail("alice"), Ok(()));
     assert_eq!(limits.fail("alice"), full(3_600, true));
@@ -119,7 +119,7 @@ fn a_limit_can_be_off() {
 }
 
 #[test]
-fn who_is_admitted_needs_no_place_and_what_is_unclear_is_asked_back() {
+fn an_admitted_attempt_takes_no_slot_and_an_unclear_one_is_returned() {
     let limits = Limits::new(None, Some("1/hour"));
     assert_eq!(limits.fail("alice"), Ok(()));
     let or = |if_full| {
@@ -129,11 +129,11 @@ fn who_is_admitted_needs_no_place_and_what_is_unclear_is_asked_back() {
     };
     assert_eq!(or(IfFull::Unclear), Err(Stopped::Unclear));
     assert_eq!((or(IfFull::Admitted), or(IfFull::Admitted)), (Ok(()), Ok(())));
-    assert_eq!(or(IfFull::Refused), full(3_600, true), "they filled nothing, and freed nothing");
+    assert_eq!(or(IfFull::Refused), full(3_600, true), "the admitted attempts took and freed no slot");
 }
 
 #[test]
-fn attempts_under_way_keep_their_places_and_others_wait_for_them_in_turn() {
+fn attempts_under_way_reserve_slots_and_others_wait_in_turn() {
     let limits = Limits::new(None, Some("2/min"));
     in_runtime(async {
         let (first, second) = (limits.at_once("alice").ok(), limits.at_once("alice").ok());
@@ -143,7 +143,7 @@ fn attempts_under_way_keep_their_places_and_others_wait_for_them_in_turn() {
         first.unwrap().forgive();
         assert!(poll(&mut waiting[2]).is_none() && poll(&mut waiting[1]).is_none(), "the first who came is the first");
         let third = poll(&mut waiting[0]).expect("its turn").ok();
-        drop(second); // a failure: one place is left, and that is taken
+        drop(second); // a failure: one slot is left, and that is taken
         assert!(poll(&mut waiting[1]).is_none());
         drop(third);
         for (number, is_first) in [(1, true), (2, false)] {
@@ -153,29 +153,28 @@ fn attempts_under_way_keep_their_places_and_others_wait_for_them_in_turn() {
 }
 
 #[test]
-fn a_turn_that_nobody_takes_is_the_next_ones() {
+fn an_abandoned_turn_goes_to_the_next_waiter() {
     let limits = Limits::new(None, Some("1/min"));
     in_runtime(async {
-        let first = limits.at_once("alice").unwrap_or_else(|_| panic!("a place"));
+        let first = limits.at_once("alice").unwrap_or_else(|_| panic!("a slot"));
         let mut waiting: Vec<Trying> = (0..4).map(|_| Box::pin(limits.attempt("alice")) as Trying).collect();
         assert!(waiting.iter_mut().all(|trying| poll(trying).is_none()));
         drop(waiting.remove(0)); // gives up before its turn
         first.forgive();
         drop(waiting.remove(0)); // and in it
-        poll(&mut waiting[0]).expect("its turn").unwrap_or_else(|_| panic!("a place")).forgive();
-        poll(&mut waiting[1]).expect("its turn").unwrap_or_else(|_| panic!("a place")).forgive();
+        poll(&mut waiting[0]).expect("its turn").unwrap_or_else(|_| panic!("a slot")).forgive();
+        poll(&mut waiting[1]).expect("its turn").unwrap_or_else(|_| panic!("a slot")).forgive();
     });
     let state = limits.throttle.lock();
     assert_eq!(state.waiting, 0);
 }
 
 #[test]
-fn few_wait_in_one_window_and_few_in_all_and_all_who_do_are_served() {
+fn waiters_are_bounded_per_window_and_in_all_and_all_are_served() {
     let limits = Limits::new(None, Some("1/min"));
     in_runtime(async {
         let names: Vec<String> = (0..5).map(|number| format!("user-{number}")).collect();
-        let held: Vec<_> =
-            names.iter().map(|name| limits.at_once(name).unwrap_or_else(|_| panic!("a place"))).collect();
+        let held: Vec<_> = names.iter().map(|name| limits.at_once(name).unwrap_or_else(|_| panic!("a slot"))).collect();
         let mut waiting: Vec<Trying> = Vec::new();
         let mut busy = 0;
         for name in &names {
@@ -194,7 +193,7 @@ fn few_wait_in_one_window_and_few_in_all_and_all_who_do_are_served() {
         held.into_iter().for_each(Attempt::forgive);
         let mut served = 0;
         for mut trying in waiting {
-            poll(&mut trying).expect("its turn").unwrap_or_else(|_| panic!("a place")).forgive();
+            poll(&mut trying).expect("its turn").unwrap_or_else(|_| panic!("a slot")).forgive();
             served += 1;
             // The runtime lets a task do only so much in one go.
             tokio::task::yield_now().await;

@@ -84,8 +84,10 @@ impl Tokens {
             faults.into_result()?;
             let now = self.clock.now();
             let new = NewToken { own: true, expires_at: wanted.expires_in.map(|span| now.after(span)), ..new.clone() };
-            let (asked_with, actor) = (holder.token.clone(), caller.actor.clone());
-            self.database.run(move |store| store.create_own_token(&asked_with, &user, &new, limit, &actor, now)).await
+            let (request_token, actor) = (holder.token.clone(), caller.actor.clone());
+            self.database
+                .run(move |store| store.create_own_token(&request_token, &user, &new, limit, &actor, now))
+                .await
         };
         let mut wrong = Faults::default();
         wrong.add("password", "Your password was entered incorrectly. Please enter it again.");

@@ -29,7 +29,9 @@ impl Tokens {
         let (by, clock) = (caller.actor.clone(), self.clock.clone());
         self.database
             .in_batches(
-                move |store, after, most| store.revoke_tokens(&which, (after, counted.newest), most, &by, clock.now()),
+                move |store, after, limit| {
+                    store.revoke_tokens(&which, (after, counted.newest), limit, &by, clock.now())
+                },
                 on_progress,
             )
             .await

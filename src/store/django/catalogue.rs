@@ -1,4 +1,4 @@
-//! Which of Django's tables there are, with which columns, and the queries that read them.
+//! Finds Django's tables and their columns, and builds the queries that read them.
 
 use diesel::RunQueryDsl;
 use diesel::sql_types::Text;
@@ -16,7 +16,7 @@ pub struct Catalogue {
     pub user_table: UserTable,
     pub count: String,
     pub users: String,
-    pub namesakes: String,
+    pub duplicate_names: String,
     pub groups: Option<String>,
     pub memberships: Option<String>,
     drf_tokens: Option<String>,
@@ -66,7 +66,7 @@ pub fn read(conn: &mut Conn, url: &DatabaseUrl, user_table: &str, username: &str
 
     let (id, name) = (quoted(&id.name), quoted(username));
     let text = |column: &str| format!("cast(u.{} as text)", quoted(column));
-    // A custom table need not have them: Django's defaults.
+    // A custom table may lack these columns. Then Django's defaults are used.
     let or = |column: &str, default: &str| if has(column) { text(column) } else { default.to_owned() };
     let profile = ProfileField::ALL.map(|field| format!("{} as {}", or(field.name(), "''"), field.name())).join(", ");
     let users = format!(
@@ -81,7 +81,7 @@ pub fn read(conn: &mut Conn, url: &DatabaseUrl, user_table: &str, username: &str
         or("date_joined", "cast(null as text)"),
         or("last_login", "cast(null as text)"),
     );
-    let namesakes = format!(
+    let duplicate_names = format!(
         "select cast(u.{id} as bigint) as id, {} as text from {table} u where u.{id} >= $1 and u.{name} in \
          (select {name} from {table} group by {name} having count(*) > 1) order by u.{id} limit $2",
         text(username)
@@ -94,7 +94,7 @@ pub fn read(conn: &mut Conn, url: &DatabaseUrl, user_table: &str, username: &str
         },
         count: format!("select count(*) as count from {table}"),
         users,
-        namesakes,
+        duplicate_names,
         groups: has_groups
             .then(|| "select cast(g.id as bigint) as id, cast(g.name as text) as text from auth_group g".to_owned()),
         memberships: membership_query(&membership_columns, &memberships, has_groups)?,
@@ -104,7 +104,7 @@ pub fn read(conn: &mut Conn, url: &DatabaseUrl, user_table: &str, username: &str
     })
 }
 
-/// The table of who is in which group names its user after the model: `user_id`, `member_id`.
+/// The query for memberships. The user's column is named after the model: `user_id`, `member_id`.
 fn membership_query(columns: &[Column], table: &str, has_groups: bool) -> Result<Option<String>, StoreError> {
     if columns.is_empty() || !has_groups {
         return Ok(None);
@@ -113,7 +113,7 @@ fn membership_query(columns: &[Column], table: &str, has_groups: bool) -> Result
         columns.iter().filter(|column| !["id", "group_id"].iter().any(|name| column.is(name))).collect();
     let [user] = others[..] else {
         return Err(StoreError::Unusable(format!(
-            "the table {table} has not the columns of Django's (id, the user's, group_id): give Django's table of users \
+            "the table {table} does not have Django's columns (id, the user's, group_id): give Django's table of users \
              with --user-table"
         )));
     };
@@ -126,7 +126,7 @@ fn membership_query(columns: &[Column], table: &str, has_groups: bool) -> Result
 }
 
 fn token_query(conn: &Conn, table: &str, row: &str, hint: &str, expiry: &str) -> String {
-    // SQLite sorts blobs after all text, so the next page would begin with them again and again. They cannot be keys.
+    // SQLite sorts blobs after all text, so every next page would begin with the same blobs. Blobs cannot be keys.
     let text = match conn {
         Conn::Pg(_) => format!("cast(t.{row} as text)"),
         Conn::Sqlite(_) => format!("case typeof(t.{row}) when 'text' then t.{row} end"),
@@ -139,7 +139,7 @@ fn token_query(conn: &Conn, table: &str, row: &str, hint: &str, expiry: &str) ->
     )
 }
 
-/// Whether a table is there; then it must have these columns.
+/// Whether a table exists. If so, it must have these columns.
 fn check_columns(columns: &[Column], table: &str, needed: &[&str]) -> Result<bool, StoreError> {
     if columns.is_empty() {
         return Ok(false);
@@ -147,12 +147,12 @@ fn check_columns(columns: &[Column], table: &str, needed: &[&str]) -> Result<boo
     match needed.iter().find(|name| !columns.iter().any(|column| column.is(name))) {
         None => Ok(true),
         Some(missing) => Err(StoreError::Unusable(format!(
-            "the table {table} has no column {missing}: bring the database to the newest migrations of its packages first"
+            "the table {table} has no column {missing}: run the newest migrations of its packages first"
         ))),
     }
 }
 
-/// The primary key; `id` where there is none of one column.
+/// The primary key; `id` if the primary key is not a single column.
 fn key<'a>(columns: &'a [Column], table: &str) -> Result<&'a Column, StoreError> {
     let keys: Vec<&Column> = columns.iter().filter(|column| column.key).collect();
     match keys[..] {
@@ -180,7 +180,7 @@ fn check_integer(conn: &mut Conn, url: &DatabaseUrl, name: &str, id: &Column, ta
         return Ok(());
     }
     Err(StoreError::Unusable(format!(
-        "the key {} of the table {name} is no integer ({}): jeton's users have integers for ids, so these cannot keep \
+        "the key {} of the table {name} is not an integer ({}): jeton's users have integers as ids, so these cannot keep \
          theirs; import them with jeton import csv",
         id.name, id.kind
     )))

@@ -1,4 +1,4 @@
-//! Reads a Django project's database, and never writes it: one snapshot, in batches by key.
+//! Reads a Django project's database, and never writes to it: one snapshot, in batches by key.
 
 mod catalogue;
 mod open;
@@ -59,7 +59,7 @@ impl DjangoSource {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// The next users from this id on, by id, without their groups. Where the date of joining is unknown, it is `now`.
+    /// The next users from this id on, by id, without their groups. If the date of joining is unknown, it is `now`.
     pub fn users(&mut self, from: i64, now: Timestamp) -> Result<Vec<ImportedUser>, StoreError> {
         let query = diesel::sql_query(&self.catalogue.users).bind::<BigInt, _>(from).bind::<BigInt, _>(LIMIT);
         let rows: Result<Vec<UserRow>, _> = query.load(&mut self.conn);
@@ -68,8 +68,8 @@ impl DjangoSource {
     }
 
     /// The next users from this id on whose usernames are not unique.
-    pub fn namesakes(&mut self, from: i64) -> Result<Vec<(i64, String)>, StoreError> {
-        let query = diesel::sql_query(&self.catalogue.namesakes).bind::<BigInt, _>(from).bind::<BigInt, _>(LIMIT);
+    pub fn duplicate_names(&mut self, from: i64) -> Result<Vec<(i64, String)>, StoreError> {
+        let query = diesel::sql_query(&self.catalogue.duplicate_names).bind::<BigInt, _>(from).bind::<BigInt, _>(LIMIT);
         let rows: Result<Vec<IdText>, _> = query.load(&mut self.conn);
         let rows = rows.map_err(|error| self.failed(error))?;
         rows.into_iter().map(|row| row.read(&self.catalogue.user_table.name)).collect()
@@ -83,7 +83,7 @@ impl DjangoSource {
         rows.into_iter().map(|row| Ok(row.read("auth_group")?.1)).collect()
     }
 
-    /// Who of the users from `from` to `through` is in which group.
+    /// The groups of the users from `from` to `through`: a user's id and a group's name in each row.
     pub fn memberships(&mut self, from: i64, through: i64) -> Result<Vec<(i64, String)>, StoreError> {
         let Some(memberships) = &self.catalogue.memberships else { return Ok(Vec::new()) };
         let query = diesel::sql_query(memberships).bind::<BigInt, _>(from).bind::<BigInt, _>(through);
@@ -114,7 +114,7 @@ impl DjangoSource {
     /// Checks that all reads saw the same snapshot: a file that looked unused could not be locked.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] when somebody wrote it meanwhile.
+    /// [`StoreError::Unusable`] when the file was written meanwhile.
     pub fn check_unchanged(&self) -> Result<(), StoreError> {
         self.unchanged.as_ref().map_or(Ok(()), Unchanged::check)
     }

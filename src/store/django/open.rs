@@ -15,9 +15,9 @@ use super::super::{Store, StoreError, sqlite_file, tls};
 use super::rows::Word;
 use crate::domain::database_url::DatabaseUrl;
 
-/// Where SQLite's header says that the file goes with a write-ahead log, and how.
+/// The byte of SQLite's header that says whether the file is in WAL mode, and its value then.
 const READ_VERSION: usize = 19;
-const WITH_LOG: u8 = 2;
+const WAL_MODE: u8 = 2;
 
 pub fn open(url: &DatabaseUrl) -> Result<(Conn, Option<Unchanged>), StoreError> {
     match url {
@@ -28,13 +28,13 @@ pub fn open(url: &DatabaseUrl) -> Result<(Conn, Option<Unchanged>), StoreError> 
 
 fn open_postgres(url: &DatabaseUrl, text: &str) -> Result<Conn, StoreError> {
     tls::check(url)?;
-    // Any of several hosts will do, a standby too.
+    // Any of several hosts may be used, also a standby.
     let text =
         with_parameters(&with_system_roots(text), &[("connect_timeout", "10"), ("application_name", "jeton-import")]);
     let mut conn = PgConnection::establish(&text)
-        .map_err(|error| unusable(url, "cannot open", error, "see that it runs, and that --from is right"))?;
-    // Timeouts, which a role may have, are for requests. Dates are parsed in one style only. And in UTC, because in
-    // other zones early dates have an offset with seconds.
+        .map_err(|error| unusable(url, "cannot open", error, "check that it runs, and that --from is right"))?;
+    // Time-outs of the role are meant for requests, so they are switched off. Dates are read in one style, and in UTC,
+    // because in other zones early dates have an offset with seconds.
     conn.batch_execute(
         "begin isolation level repeatable read read only; set local statement_timeout = 0; \
          set local idle_in_transaction_session_timeout = 0; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC'",
@@ -48,27 +48,27 @@ fn open_sqlite(url: &DatabaseUrl, path: &Path) -> Result<(Conn, Option<Unchanged
     let metadata = std::fs::metadata(path)
         .map_err(|error| failed(&format!("{error}; give the path of Django's database file with --from")))?;
     if !metadata.is_file() {
-        return Err(failed("it is no file; give the path of Django's database file with --from"));
+        return Err(failed("it is not a file; give the path of Django's database file with --from"));
     }
     let text = path.to_str().ok_or_else(|| failed("its path is not UTF-8; copy it to a path that is"))?;
     // If there is a log, somebody may be writing, and the log may have newer data. Without one, a database in WAL mode
     // is opened as immutable, because SQLite would create the log.
     let log = PathBuf::from(format!("{text}-wal"));
-    let goes_with_log = header(path).get(READ_VERSION) == Some(&WITH_LOG);
-    let unchanged = (goes_with_log && !log.exists()).then(|| Unchanged::from_now(url, path, log));
+    let is_in_wal_mode = header(path).get(READ_VERSION) == Some(&WAL_MODE);
+    let unchanged = (is_in_wal_mode && !log.exists()).then(|| Unchanged::from_now(url, path, log));
     let parameters = if unchanged.is_some() { "mode=ro&immutable=1" } else { "mode=ro" };
     let mut conn = SqliteConnection::establish(&sqlite_file::uri(text, parameters))
-        .map_err(|error| unusable(url, "cannot open", error, "see that this user may read it"))?;
+        .map_err(|error| unusable(url, "cannot open", error, "check that this user may read it"))?;
     conn.batch_execute("pragma query_only = on; pragma busy_timeout = 10000; begin; select 1 from sqlite_master")
         .map_err(|error| cannot_read(url, error))?;
     Ok((Conn::Sqlite(conn), unchanged))
 }
 
-/// The first bytes of a file that SQLite looks at; fewer, or none, of what is no database.
+/// The bytes of SQLite's header; fewer, or none, if the file is not a database.
 fn header(path: &Path) -> Vec<u8> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    // What cannot be read here SQLite cannot read either, and says why.
+    // If the file cannot be read here, SQLite cannot read it, either, and reports why.
     if let Ok(file) = std::fs::File::open(path)
         && file.take(100).read_to_end(&mut bytes).is_err()
     {
@@ -124,19 +124,19 @@ pub fn is_same(source: &mut Conn, url: &DatabaseUrl, store: &Store) -> Result<bo
 pub fn cannot_read(url: &DatabaseUrl, error: DieselError) -> StoreError {
     let advice = match &error {
         DieselError::DatabaseError(_, info) if info.message() == "database is locked" => {
-            "somebody writes it; try again, or import a copy"
+            "another process is writing to it; try again, or import a copy"
         }
         // A killed process left a journal that must be rolled back first, which needs write access.
         DieselError::DatabaseError(_, info) if info.message() == "attempt to write a readonly database" => {
-            "who wrote it last was killed, and left a journal beside it; have Django, or sqlite3, open it once"
+            "the last process that wrote to it was killed, and left a journal beside it; let Django, or sqlite3, open it once"
         }
-        _ => "see that --from names Django's own database",
+        _ => "check that --from names Django's own database",
     };
     unusable(url, "cannot read", error, advice)
 }
 
 fn unusable(url: &DatabaseUrl, what: &str, error: impl Display, advice: &str) -> StoreError {
-    // libpq's words have several lines.
+    // libpq's messages have several lines.
     let words = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     StoreError::Unusable(format!("{what} {url}: {}; {advice}", url.scrub(words.trim_end_matches('.'))))
 }

@@ -34,7 +34,7 @@ pub struct Column {
     pub kind: String,
     #[diesel(sql_type = Bool)]
     pub key: bool,
-    /// Whether the case of its letters does not count.
+    /// Whether the name is compared without regard to case.
     #[diesel(sql_type = Bool)]
     pub any_case: bool,
 }
@@ -72,7 +72,7 @@ pub struct UserTable {
     pub has_date_joined: bool,
 }
 
-/// A row of it, by names: `username` is the user's name, whatever its column is called.
+/// A row of the table of users. `username` is the user's name, whatever its column is called.
 pub struct UserRow {
     id: i64,
     username: Bytes,
@@ -154,7 +154,7 @@ impl TokenRow {
         let beginning = row.text("hint", self.hint)?;
         let key = match table {
             TokenTable::Drf => {
-                DjangoKey::Clear(Token::parse(&text, None).ok_or_else(|| row.unreadable(column, "is no key"))?)
+                DjangoKey::Clear(Token::parse(&text, None).ok_or_else(|| row.unreadable(column, "is not a key"))?)
             }
             TokenTable::Knox => knox_digest(&text, &beginning).map_or(DjangoKey::Foreign, DjangoKey::Digest),
         };
@@ -170,7 +170,7 @@ impl TokenRow {
     }
 }
 
-/// The place of a value, for error messages.
+/// The table and row of a value, for error messages.
 struct Row<'a> {
     table: &'a str,
     at: String,
@@ -197,7 +197,7 @@ impl Row<'_> {
     }
 
     fn moment(&self, column: &str, bytes: Bytes) -> Result<Timestamp, StoreError> {
-        moment(&self.text(column, bytes)?).ok_or_else(|| self.unreadable(column, "is no date"))
+        moment(&self.text(column, bytes)?).ok_or_else(|| self.unreadable(column, "is not a date"))
     }
 
     fn moment_or_none(&self, column: &str, bytes: Bytes) -> Result<Option<Timestamp>, StoreError> {

@@ -1,4 +1,5 @@
-//! Where an import writes: one transaction, in batches. What it looks up is here, what it writes in `rows.rs`.
+//! The database that an import writes to, in one transaction and in batches. The lookups are here, the writes in
+//! `rows.rs`.
 
 mod rows;
 
@@ -20,8 +21,8 @@ use crate::domain::token::TokenDigest;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
 pub use rows::{ImportedEntry, ImportedToken};
 
-/// Timeouts are for requests. And thousands of rows are looked up at once, by index: the planner has no statistics of
-/// tables that fill up in this transaction, and would choose sequential scans.
+/// Time-outs are meant for requests. Sequential scans are off, because thousands of rows are looked up by index, and
+/// the planner has no statistics for tables that this transaction fills.
 const SETTINGS: &str = "set local statement_timeout = 0; set local lock_timeout = 0; \
                         set local idle_in_transaction_session_timeout = 0; set local enable_seqscan = off";
 
@@ -29,13 +30,13 @@ const SETTINGS: &str = "set local statement_timeout = 0; set local lock_timeout 
 pub struct ImportTarget<'a> {
     conn: Option<&'a mut Conn>,
     /// Whether keys became valid that a node may have cached as unknown. New users are not cached by anybody.
-    tokens_came: bool,
-    users_came: bool,
+    has_new_tokens: bool,
+    has_new_users: bool,
 }
 
 impl Store {
-    /// Runs an import, in one long transaction. Until it ends nobody else gets a user id, so that none is assigned
-    /// twice. In PostgreSQL, logins and introspection go on.
+    /// Runs an import, in one long transaction. Until it ends no other transaction gets a user id, so that none is
+    /// assigned twice. In PostgreSQL, logins and introspection continue.
     pub fn import<T>(
         &self,
         work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
@@ -53,9 +54,9 @@ impl Store {
                 Conn::Sqlite(_) => {}
             }
             lock(conn)?;
-            let mut target = ImportTarget { conn: Some(conn), tokens_came: false, users_came: false };
+            let mut target = ImportTarget { conn: Some(conn), has_new_tokens: false, has_new_users: false };
             let value = work(&mut target)?;
-            if target.tokens_came {
+            if target.has_new_tokens {
                 changes.push(Change::Everything);
                 match conn {
                     Conn::Pg(pg) => pg.batch_execute(&format!("select pg_notify('{CHANNEL}', 'everything')"))?,
@@ -73,25 +74,26 @@ impl Store {
         work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         if !self.is_initialized()? {
-            return work(&mut ImportTarget { conn: None, tokens_came: false, users_came: false });
+            return work(&mut ImportTarget { conn: None, has_new_tokens: false, has_new_users: false });
         }
         let work = Cell::new(Some(work));
         self.read(|conn| {
             let work = work.take().ok_or_else(changed_meanwhile)?;
-            let look =
-                |conn: &mut Conn| work(&mut ImportTarget { conn: Some(conn), tokens_came: false, users_came: false });
+            let run = |conn: &mut Conn| {
+                work(&mut ImportTarget { conn: Some(conn), has_new_tokens: false, has_new_users: false })
+            };
             match conn {
-                Conn::Sqlite(_) => look(conn),
+                Conn::Sqlite(_) => run(conn),
                 Conn::Pg(_) => conn.in_transaction(|conn| {
                     conn.batch_execute(SETTINGS)?;
-                    look(conn)
+                    run(conn)
                 }),
             }
         })
     }
 }
 
-/// An import has kept by then what it made of its source, and is to be begun anew.
+/// An import cannot run its work twice, because the work has already read the source. It must be started again.
 fn changed_meanwhile() -> StoreError {
     StoreError::Unavailable("its tables were changed meanwhile".into())
 }
@@ -106,15 +108,15 @@ impl ImportTarget<'_> {
             Conn::Pg(pg) => users::table.filter(with_id).select(columns).load(pg)?,
             Conn::Sqlite(sqlite) => users::table.filter(with_id).select(columns).load(sqlite)?,
         };
-        let namesakes: Vec<(i64, String)> = match conn {
+        let with_same_name: Vec<(i64, String)> = match conn {
             Conn::Pg(pg) => users::table.filter(with_name).select(columns).load(pg)?,
             Conn::Sqlite(sqlite) => users::table.filter(with_name).select(columns).load(sqlite)?,
         };
-        found.extend(namesakes);
+        found.extend(with_same_name);
         Ok(found)
     }
 
-    /// The e-mail addresses of users who have one of these names, behind the names.
+    /// The names and e-mail addresses of users who have one of these names.
     pub fn emails(&mut self, names: &[&str]) -> Result<Vec<(String, String)>, StoreError> {
         let Some(conn) = &mut self.conn else { return Ok(Vec::new()) };
         let query = users::table.filter(users::username.eq_any(names)).select((users::username, users::email));
@@ -124,12 +126,12 @@ impl ImportTarget<'_> {
         })
     }
 
-    /// The first of so many consecutive ids for new users; 1 in a database that does not exist yet.
+    /// The first of `count` consecutive ids for new users; 1 in a database that does not exist yet.
     pub fn next_ids(&mut self, count: usize) -> Result<i64, StoreError> {
         self.conn.as_mut().map_or(Ok(1), |conn| next_ids(conn, count))
     }
 
-    /// Whose the tokens with these digests are, where there are any.
+    /// The owners of existing tokens with these digests.
     pub fn token_owners(&mut self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, i64>, StoreError> {
         let Some(conn) = &mut self.conn else { return Ok(HashMap::new()) };
         let bytes: Vec<&[u8]> = digests.iter().map(|digest| digest.as_bytes().as_slice()).collect();
@@ -141,18 +143,18 @@ impl ImportTarget<'_> {
         Ok(rows.into_iter().filter_map(|(digest, user)| Some((TokenDigest::from_bytes(&digest)?, user))).collect())
     }
 
-    /// Which of these names no group has, each once.
+    /// The names that no existing group has, each once.
     pub fn missing_groups(&mut self, names: &[String]) -> Result<Vec<String>, StoreError> {
-        let here: Vec<String> = match &mut self.conn {
+        let existing: Vec<String> = match &mut self.conn {
             Some(conn) => groups::table.select(groups::name).load(*conn)?,
             None => Vec::new(),
         };
-        let mut seen: HashSet<String> = here.into_iter().collect();
+        let mut seen: HashSet<String> = existing.into_iter().collect();
         Ok(names.iter().filter(|name| seen.insert((*name).clone())).cloned().collect())
     }
 
-    /// Locks existing users, as every change of their tokens does. Returns those who have a token that logins hand out.
-    /// The seal of an expired one is removed.
+    /// Locks existing users, as every change of their tokens does. Returns those who have a sealed token. The seal of
+    /// an expired one is removed.
     pub fn lock_sealed(&mut self, user_ids: &[i64], now: Timestamp) -> Result<HashSet<i64>, StoreError> {
         let Some(conn) = self.conn.as_mut().filter(|_| !user_ids.is_empty()) else { return Ok(HashSet::new()) };
         let sealed = || tokens::table.filter(tokens::user_id.eq_any(user_ids)).filter(tokens::sealed.is_not_null());
@@ -174,11 +176,11 @@ impl ImportTarget<'_> {
         Ok(found.into_iter().collect())
     }
 
-    /// To be called when Django's users are imported; `highest` is the highest id below bootstrap's range, 0 if there
-    /// is none. New users get ids that Django does not reach.
+    /// Must be called after Django's users are imported. `highest` is their highest id below the range of bootstrap
+    /// ids, 0 if there is none. New users then get ids that Django will not assign.
     pub fn keep_ids_above(&mut self, highest: i64) -> Result<(), StoreError> {
         let Some(conn) = &mut self.conn else { return Ok(()) };
-        if self.users_came || highest > 0 {
+        if self.has_new_users || highest > 0 {
             mark_from_django(conn)?;
         }
         let last: Option<String> = meta::table.find("last_user_id").select(meta::value).first(*conn).optional()?;

@@ -18,52 +18,52 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
 use crate::domain::user::ImportedUser;
 
-/// A login token that was made elsewhere.
+/// A login token from another system.
 #[derive(Clone, Debug)]
 pub struct ImportedToken {
-    /// Whose.
+    /// The token's user.
     pub user_id: i64,
     /// The digest that the key is looked up by.
     pub digest: TokenDigest,
-    /// The key, sealed, if logins are to hand it out.
+    /// The sealed key, if logins return this token.
     pub sealed: Option<Vec<u8>>,
     /// The key's first characters.
     pub hint: String,
-    /// When it was made, there.
+    /// When it was created in the other system.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
 }
 
-/// What the audit log says of it.
+/// An entry of the audit log about the import.
 #[derive(Clone, Debug)]
 pub struct ImportedEntry {
     /// What was done.
     pub action: Action,
-    /// To whom.
+    /// The user.
     pub target: String,
     /// A JSON object.
     pub details: Value,
 }
 
 impl ImportTarget<'_> {
-    /// Makes groups that are not there.
+    /// Creates the missing groups.
     pub fn insert_groups(&mut self, names: &[String]) -> Result<(), StoreError> {
-        self.written(names.len()).map_or(Ok(()), |conn| super::super::groups::ids(conn, names).map(drop))
+        self.writer(names.len()).map_or(Ok(()), |conn| super::super::groups::ids(conn, names).map(drop))
     }
 
-    /// Makes users, and puts them into groups that are there.
+    /// Creates users, and adds them to existing groups.
     pub fn insert_users(&mut self, rows: &[ImportedUser]) -> Result<(), StoreError> {
-        self.users_came |= !rows.is_empty();
+        self.has_new_users |= !rows.is_empty();
         self.insert_user_rows(rows)?;
         let groups = |row: &ImportedUser| row.user.groups.iter().map(|name| (row.id, name.clone())).collect::<Vec<_>>();
         self.insert_memberships(&rows.iter().flat_map(groups).collect::<Vec<_>>())
     }
 
     fn insert_user_rows(&mut self, rows: &[ImportedUser]) -> Result<(), StoreError> {
-        match self.written(rows.len()) {
+        match self.writer(rows.len()) {
             None => {}
-            Some(Conn::Pg(pg)) => drop(insert_at_once("users", user_columns(rows)).execute(pg)?),
+            Some(Conn::Pg(pg)) => drop(insert_all("users", user_columns(rows)).execute(pg)?),
             Some(Conn::Sqlite(sqlite)) => {
                 for row in rows {
                     let row = UserRow::new(row.id, &row.user, row.date_joined, row.last_login);
@@ -75,7 +75,7 @@ impl ImportTarget<'_> {
     }
 
     fn insert_memberships(&mut self, rows: &[(i64, String)]) -> Result<(), StoreError> {
-        match self.written(rows.len()) {
+        match self.writer(rows.len()) {
             None => {}
             Some(Conn::Pg(pg)) => {
                 diesel::sql_query(
@@ -101,10 +101,10 @@ impl ImportTarget<'_> {
         Ok(())
     }
 
-    /// Makes login tokens, all with the same scope.
+    /// Creates login tokens, all with the same scope.
     pub fn insert_tokens(&mut self, rows: &[ImportedToken], scope: &str) -> Result<(), StoreError> {
-        self.tokens_came |= !rows.is_empty();
-        match self.written(rows.len()) {
+        self.has_new_tokens |= !rows.is_empty();
+        match self.writer(rows.len()) {
             None => {}
             Some(Conn::Pg(pg)) => {
                 diesel::sql_query(
@@ -143,7 +143,7 @@ impl ImportTarget<'_> {
     /// Writes entries, all by the same actor at the same moment.
     pub fn insert_entries(&mut self, rows: &[ImportedEntry], by: &Actor, at: Timestamp) -> Result<(), StoreError> {
         let at: NaiveDateTime = at.naive();
-        match self.written(rows.len()) {
+        match self.writer(rows.len()) {
             None => {}
             Some(Conn::Pg(pg)) => {
                 diesel::sql_query(
@@ -174,8 +174,8 @@ impl ImportTarget<'_> {
         Ok(())
     }
 
-    /// The connection to write so many rows to; `None` for no rows.
-    fn written(&mut self, rows: usize) -> Option<&mut Conn> {
+    /// The connection to write rows to; `None` if there are no rows.
+    fn writer(&mut self, rows: usize) -> Option<&mut Conn> {
         self.conn.as_deref_mut().filter(|_| rows > 0)
     }
 }
@@ -218,7 +218,7 @@ fn user_columns(rows: &[ImportedUser]) -> Vec<(&'static str, Values<'_>)> {
 }
 
 /// One statement for all rows.
-fn insert_at_once<'a>(table: &str, columns: Vec<(&'static str, Values<'a>)>) -> BoxedSqlQuery<'a, Pg, SqlQuery> {
+fn insert_all<'a>(table: &str, columns: Vec<(&'static str, Values<'a>)>) -> BoxedSqlQuery<'a, Pg, SqlQuery> {
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let lists: Vec<String> =
         (1..).zip(&columns).map(|(number, (_, values))| format!("${number}::{}[]", values.sql_type())).collect();

@@ -15,12 +15,12 @@ use crate::store::user_ids::{IdRange, next_id};
 use crate::store::{Store, StoreError, audit, groups};
 
 impl Store {
-    /// Makes a user; [`StoreError::Taken`] when the name is.
+    /// Creates a user; [`StoreError::Taken`] when the username exists.
     pub fn create_user(&self, new: &NewUser, by: &Actor, now: Timestamp) -> Result<User, StoreError> {
         self.write(|conn| insert(conn, new, IdRange::Ordinary, by, now))
     }
 
-    /// Makes a superuser at start unless there is a user of that name; `None` when there is.
+    /// Creates a superuser at the start; `None` when there is a user of that name.
     pub fn bootstrap_user(&self, new: &NewUser, now: Timestamp) -> Result<Option<User>, StoreError> {
         match self.write(|conn| insert(conn, new, IdRange::Bootstrap, &Actor::system(), now)) {
             Ok(user) => Ok(Some(user)),
@@ -40,7 +40,7 @@ fn insert(conn: &mut Conn, new: &NewUser, range: IdRange, by: &Actor, now: Times
     Ok(user)
 }
 
-/// What the audit log says of a new user.
+/// The details of the audit entry for a new user.
 fn details(id: i64, new: &NewUser) -> Value {
     json!({
         "id": id,

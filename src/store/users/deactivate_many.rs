@@ -1,4 +1,4 @@
-//! Deactivates many users in batches, so that nobody waits long for a locked row.
+//! Deactivates many users in batches, so that no other transaction waits long for a locked row.
 
 use diesel::prelude::*;
 use serde_json::json;
@@ -12,21 +12,21 @@ use crate::store::schema::{sessions, users};
 use crate::store::{Batch, Store, StoreError, audit};
 
 impl Store {
-    /// How many active users there are besides these.
-    pub fn count_active_but(&self, kept: &[i64]) -> Result<i64, StoreError> {
-        self.read_without_timeout(|conn| Ok(active_but(kept).count().get_result(conn)?))
+    /// Counts the active users except `kept`.
+    pub fn count_active_except(&self, kept: &[i64]) -> Result<i64, StoreError> {
+        self.read_without_timeout(|conn| Ok(active_except(kept).count().get_result(conn)?))
     }
 
-    /// Deactivates at most `most` users with ids after `after`, except `kept`, and ends their sessions; `None` when
+    /// Deactivates at most `limit` users with ids after `after`, except `kept`, and ends their sessions; `None` when
     /// there is none left.
     ///
     /// # Errors
-    /// [`StoreError::LastSuperuser`] when no active superuser is among those who are kept.
-    pub fn deactivate_all_but(
+    /// [`StoreError::LastSuperuser`] when no active superuser is among `kept`.
+    pub fn deactivate_all_except(
         &self,
         kept: &[i64],
         after: i64,
-        most: u32,
+        limit: u32,
         by: &Actor,
         now: Timestamp,
     ) -> Result<Option<Batch>, StoreError> {
@@ -35,7 +35,7 @@ impl Store {
             if !superusers.is_empty() && !superusers.iter().any(|id| kept.contains(id)) {
                 return Err(StoreError::LastSuperuser);
             }
-            let next = active_but(kept).filter(users::id.gt(after)).order(users::id).limit(most.into());
+            let next = active_except(kept).filter(users::id.gt(after)).order(users::id).limit(limit.into());
             let found: Vec<i64> = next.select(users::id).load(conn)?;
             let Some(last) = found.last().copied() else { return Ok(None) };
             let still = users::table.filter(users::id.eq_any(found)).filter(users::is_active).order(users::id);
@@ -44,8 +44,8 @@ impl Store {
                 Conn::Sqlite(sqlite) => still.select((users::id, users::username)).load(sqlite)?,
             };
             let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-            let theirs = users::table.filter(users::id.eq_any(ids.clone()));
-            diesel::update(theirs).set(users::is_active.eq(false)).execute(conn)?;
+            let selected = users::table.filter(users::id.eq_any(ids.clone()));
+            diesel::update(selected).set(users::is_active.eq(false)).execute(conn)?;
             diesel::delete(sessions::table.filter(sessions::user_id.eq_any(ids))).execute(conn)?;
             for (id, username) in &rows {
                 changes.push(Change::User(*id));
@@ -56,6 +56,6 @@ impl Store {
     }
 }
 
-fn active_but(kept: &[i64]) -> users::BoxedQuery<'static, MultiBackend> {
+fn active_except(kept: &[i64]) -> users::BoxedQuery<'static, MultiBackend> {
     users::table.filter(users::is_active).filter(users::id.ne_all(kept.to_vec())).into_boxed()
 }

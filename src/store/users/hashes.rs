@@ -7,13 +7,13 @@ use crate::store::schema::users;
 use crate::store::{Store, StoreError};
 
 impl Store {
-    /// The hashes of the next `most` users after the id `after`.
-    pub fn hashes(&self, after: Option<i64>, most: u32) -> Result<Vec<(i64, PasswordHash)>, StoreError> {
+    /// The hashes of the next `limit` users after the id `after`.
+    pub fn hashes(&self, after: Option<i64>, limit: u32) -> Result<Vec<(i64, PasswordHash)>, StoreError> {
         self.read(|conn| {
             let rows: Vec<(i64, String)> = users::table
                 .filter(users::id.gt(after.unwrap_or(i64::MIN)))
                 .order(users::id)
-                .limit(most.into())
+                .limit(limit.into())
                 .select((users::id, users::password))
                 .load(conn)?;
             Ok(rows.into_iter().map(|(id, hash)| (id, PasswordHash::from_stored(hash))).collect())

@@ -1,4 +1,4 @@
-//! Users found: a page of them, all or those that a search finds.
+//! Lists users by page: all, or those that a search finds.
 
 use diesel::dsl::{not, sql};
 use diesel::prelude::*;
@@ -11,21 +11,21 @@ use crate::store::connection::{Conn, MultiBackend, lower};
 use crate::store::schema::{user_groups, users};
 use crate::store::{Store, StoreError, groups, storable};
 
-/// No user's fields hold a longer text. And each word makes the query longer: thousands of them are too much for the
-/// databases, and for the stack of the thread that builds it.
+/// No user has a longer text in these fields. The limit also bounds the query, because each word makes it longer:
+/// thousands of words are too many for the databases, and for the stack of the thread that builds the query.
 const MAX_SEARCH_CHARS: usize = 1000;
 
-/// What is searched. A word has no blank, so it is within one of the fields. Literal SQL is planned each time, by how
-/// rare the words are.
+/// The text that is searched. A word has no blank, so it can match only within one of the fields. The SQL is literal,
+/// so that it is planned each time, by how rare the words are.
 const SEARCHED: &str = "lower(username || ' ' || first_name || ' ' || last_name || ' ' || email)";
 
-/// The same for PostgreSQL; it must be exactly the index's expression. Usernames have the collation "C", which lowers
-/// ASCII only; the database's default collation knows all letters.
+/// The same for PostgreSQL. It must be exactly the expression of the index. Usernames have the collation "C", which
+/// lowers ASCII only; the database's default collation knows all letters.
 pub(in crate::store) const SEARCHED_POSTGRES: &str =
     "lower((username || ' ' || first_name || ' ' || last_name || ' ' || email) collate \"default\")";
 
 impl Store {
-    /// A page of the users that `filter` lets through.
+    /// A page of the users that match `filter`.
     pub fn list_users(&self, filter: &UserFilter, page: PageRequest) -> Result<Page<User>, StoreError> {
         let none = || Page { count: 0, results: Vec::new() };
         if !storable(&filter.search) || filter.search.chars().count() > MAX_SEARCH_CHARS {
@@ -46,7 +46,7 @@ impl Store {
             let count = matching(filter, group, searched).count().get_result(conn)?;
             let window = page.window(count);
             let query = matching(filter, group, searched).limit(window.limit).offset(window.offset);
-            let order = if window.is_backward { filter.order.backward() } else { filter.order };
+            let order = if window.is_backward { filter.order.reversed() } else { filter.order };
             let query = match order {
                 UserOrder::Id => query.order(users::id),
                 UserOrder::IdDescending => query.order(users::id.desc()),
@@ -73,7 +73,8 @@ fn matching(
 ) -> users::BoxedQuery<'static, MultiBackend> {
     let mut query = users::table.into_boxed();
     for word in filter.search.split_whitespace() {
-        // The database lowers both sides, so that a word finds itself whatever letters it knows.
+        // The database converts both sides to lower case, so that a word matches itself, whatever letters the database
+        // knows.
         let pattern = lower(format!("%{}%", like_escaped(word)));
         query = query.filter(sql::<Text>(searched).like(pattern).escape('\\'));
     }

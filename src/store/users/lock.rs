@@ -1,4 +1,4 @@
-//! Two changes of one user happen one after the other, and the last active superuser stays.
+//! Locks users, so that two changes of one user run one after the other, and protects the last active superuser.
 
 use diesel::prelude::*;
 
@@ -9,8 +9,9 @@ use crate::store::connection::Conn;
 use crate::store::schema::users;
 
 /// Locks a user until the transaction ends: nobody else can change them or their tokens. On SQLite the transaction
-/// itself has that effect. `None` when the user is gone, or their rights have changed since they were read, because the
-/// caller may have no power over them now. Found by id: another user may have their name by now.
+/// itself has that effect. `None` when the user is gone, or their rights have changed since they were read, because
+/// then the caller may not be allowed to change them. The user is found by id, because another user may have their name
+/// by now.
 pub(in crate::store) fn lock(conn: &mut Conn, read: &User) -> Result<Option<User>, StoreError> {
     let same = |user: &User| user.is_staff == read.is_staff && user.is_superuser == read.is_superuser;
     Ok(lock_by_id(conn, read.id)?.filter(same))
@@ -41,8 +42,12 @@ pub(super) fn lock_superusers(conn: &mut Conn) -> Result<Vec<i64>, StoreError> {
     })
 }
 
-/// Refuses to take away the last of the active superusers.
+/// Refuses to remove the last active superuser.
 pub(super) fn require_another_superuser(superusers: &[i64], leaving: &User) -> Result<(), StoreError> {
-    let is_one = leaving.is_superuser && leaving.is_active;
-    if !is_one || superusers.iter().any(|id| *id != leaving.id) { Ok(()) } else { Err(StoreError::LastSuperuser) }
+    let is_active_superuser = leaving.is_superuser && leaving.is_active;
+    if !is_active_superuser || superusers.iter().any(|id| *id != leaving.id) {
+        Ok(())
+    } else {
+        Err(StoreError::LastSuperuser)
+    }
 }

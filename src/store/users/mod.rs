@@ -1,5 +1,5 @@
-//! The `users` table: users read. `list.rs` finds them, `create.rs`, `update.rs` and `deactivate_many.rs` write them,
-//! `lock.rs` keeps two changes of one user apart.
+//! The `users` table: reads users. `list.rs` lists them, `create.rs`, `update.rs` and `deactivate_many.rs` write them,
+//! `lock.rs` locks them.
 
 mod create;
 mod deactivate_many;

@@ -28,7 +28,7 @@ pub struct UserRow {
 }
 
 impl UserRow {
-    /// The row of a user who is new here.
+    /// The row of a new user.
     pub fn new(id: i64, new: &NewUser, date_joined: Timestamp, last_login: Option<Timestamp>) -> Self {
         let NewUser { username, profile, is_active, is_staff, is_superuser, groups: _, password } = new.clone();
         let Profile { email, first_name, last_name } = profile;
@@ -78,7 +78,7 @@ pub struct ChangedColumns<'a> {
 }
 
 impl<'a> ChangedColumns<'a> {
-    /// Those of a change; `None` when it sets none.
+    /// The columns that `change` sets; `None` when it sets none.
     pub fn of(change: &'a UserChange) -> Option<Self> {
         let UserChange { username, profile, is_active, is_staff, is_superuser, groups: _ } = change;
         let ProfilePatch { email, first_name, last_name } = profile;

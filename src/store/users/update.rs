@@ -1,4 +1,4 @@
-//! Users changed, given a password, deleted.
+//! Changes and deletes users, and sets passwords.
 
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
@@ -26,11 +26,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<Changed<User>, StoreError> {
         self.change(|conn, changes| {
-            let may_take_a_superuser = change.is_active == Some(false) || change.is_superuser == Some(false);
-            let superusers = if may_take_a_superuser { lock_superusers(conn)? } else { Vec::new() };
+            let may_remove_superuser = change.is_active == Some(false) || change.is_superuser == Some(false);
+            let superusers = if may_remove_superuser { lock_superusers(conn)? } else { Vec::new() };
             let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::User(user.id));
-            if may_take_a_superuser {
+            if may_remove_superuser {
                 require_another_superuser(&superusers, &user)?;
             }
             if let Some(columns) = ChangedColumns::of(change) {
@@ -74,7 +74,7 @@ impl Store {
         })
     }
 
-    /// Replaces a hash by one of the same password with today's cost, if it still is the user's.
+    /// Replaces a hash by one of the same password with today's cost, if the user still has `old`.
     pub fn rehash_password(
         &self,
         user_id: i64,
@@ -104,7 +104,7 @@ impl Store {
     }
 }
 
-/// The fields that differ. A change to the value that was there before is none, and gets no audit entry.
+/// The fields that differ. Setting a field to its old value is no change, and gets no audit entry.
 fn difference(before: &User, after: &User) -> Map<String, Value> {
     let pairs = after.fields().into_iter().zip(before.fields());
     pairs.filter(|(new, old)| new != old).map(|((name, value), _)| (name.to_owned(), value)).collect()

@@ -6,15 +6,15 @@ use crate::domain::profile::{ProfileField, name_faults};
 use crate::domain::user::{User, new_username};
 use crate::service::Faults;
 
-/// The fields of a user, in the order in which their faults are told.
+/// The fields of a user, in the order in which their faults are reported.
 pub fn order() -> Vec<&'static str> {
     let mut order = User::field_names();
-    // Behind the username.
+    // After the username.
     order.insert(1, "password");
     order
 }
 
-/// Django's sentence for a name that another user has.
+/// Django's message for a name that another user has.
 pub const TAKEN: &str = "A user with that username already exists.";
 
 /// The username as it is stored; `None` after a fault.

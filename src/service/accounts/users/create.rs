@@ -8,10 +8,10 @@ use crate::domain::user::{NewUser, User};
 use crate::service::{Accounts, Error, Faults, Rights, Staff};
 use crate::store::StoreError;
 
-/// A user to be made, not yet checked.
+/// The input for a new user, not yet checked.
 #[derive(Clone, Debug)]
 pub struct UserDraft {
-    /// As asked for. Without a password the user cannot log in until one is set.
+    /// As requested. Without a password the user cannot log in until one is set.
     pub user: NewUser<Option<Password>>,
     /// Faults of fields that could not be parsed; they are reported with the others.
     pub unread: Faults,
@@ -24,7 +24,7 @@ impl From<NewUser<Option<Password>>> for UserDraft {
 }
 
 impl Accounts {
-    /// Makes a user.
+    /// Creates a user.
     ///
     /// # Errors
     /// [`Error::Invalid`] with all faults by field; [`Error::PermissionDenied`] when flags are granted that the

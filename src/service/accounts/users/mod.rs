@@ -1,4 +1,4 @@
-//! Users: listed, made, changed, deleted, given a password. Django's rules, in Django's words.
+//! Lists, creates, changes and deletes users, and sets passwords. The rules and messages are Django's.
 
 mod check;
 mod create;
@@ -34,7 +34,7 @@ impl Accounts {
         caller.require_power_over(&self.user(username, caller).await?)
     }
 
-    /// A page of the users that `filter` lets through.
+    /// A page of the users that match `filter`.
     pub async fn list_users(&self, filter: UserFilter, page: PageRequest, _: &Staff) -> Result<Page<User>, Error> {
         self.database.run(move |store| store.list_users(&filter, page)).await
     }

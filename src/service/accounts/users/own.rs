@@ -1,4 +1,4 @@
-//! What users change of their own record.
+//! Changes that users make to their own account.
 
 use super::check;
 use crate::domain::password::Password;
@@ -8,11 +8,11 @@ use crate::service::retry::until_done;
 use crate::service::{Accounts, AuthenticationFault, Error, Faults, LoginHolder, LoginToken, UserPatch};
 use crate::store::{Changed, OwnChange};
 
-/// Django's sentence (`django/contrib/auth/forms.py::PasswordChangeForm`).
+/// Django's message (`django/contrib/auth/forms.py::PasswordChangeForm`).
 const WRONG: &str = "Your old password was entered incorrectly. Please enter it again.";
 
 impl Accounts {
-    /// Gives the holder another password, and a login token in place of all they had.
+    /// Sets the holder's password, and replaces all their login tokens by a new one.
     ///
     /// # Errors
     /// [`Error::Invalid`] on `old_password` and `new_password` with all faults; [`Error::Throttled`], [`Error::Busy`];
@@ -34,7 +34,7 @@ impl Accounts {
             wrong.add("new_password", message.as_str());
         }
         let change = async |user: User| {
-            // Reported only after the old password was right, which counts as no failure.
+            // Reported only if the old password is right. This does not count as a failed login.
             if !faults.fields().is_empty() {
                 return Ok(Changed::Done(OwnChange::Done(Err(faults.clone()))));
             }
@@ -42,21 +42,21 @@ impl Accounts {
             let now = self.clock.now();
             let expires_at = self.policy.login_expiry(now);
             let (token, row) = self.login_tokens.new_login_token(user.id, expires_at);
-            let (asked_with, actor) = (holder.token.clone(), actor.clone());
+            let (request_token, actor) = (holder.token.clone(), actor.clone());
             let changed = self
                 .database
-                .run(move |store| store.change_own_password(&asked_with, &user, &hash, &row, &actor, now))
+                .run(move |store| store.change_own_password(&request_token, &user, &hash, &row, &actor, now))
                 .await?;
             Ok(changed.map(|own| own.map(|()| Ok(LoginToken { token, expires_at }))))
         };
         self.sign_in.with_confirmed_password(asking, old, wrong, "/me/password", change).await?.map_err(Error::Invalid)
     }
 
-    /// Changes the holder's own record; the caller of this has seen to it that `patch` names no field that they may not
-    /// change.
+    /// Changes the holder's own account. The caller must make sure that `patch` has only fields that users may change.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with all faults by field; [`Error::NotAuthenticated`] when they are gone; [`Error::UserChanging`].
+    /// [`Error::Invalid`] with all faults by field; [`Error::NotAuthenticated`] when the holder was deleted;
+    /// [`Error::UserChanging`].
     pub async fn update_own(&self, asking: &LoginHolder, patch: UserPatch) -> Result<User, Error> {
         until_done(async |_| {
             let id = asking.holder().token.id;

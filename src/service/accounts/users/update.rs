@@ -1,4 +1,4 @@
-//! Users changed.
+//! Changes users.
 
 use super::check::{self, TAKEN};
 use crate::domain::profile::ProfileField;
@@ -6,12 +6,12 @@ use crate::domain::user::{User, UserChange};
 use crate::service::{Accounts, Error, Faults, Rights, Staff};
 use crate::store::StoreError;
 
-/// What to change of a user, not yet checked.
+/// The input for a change of a user, not yet checked.
 #[derive(Clone, Debug, Default)]
 pub struct UserPatch {
-    /// As asked for.
+    /// As requested.
     pub change: UserChange,
-    /// The [`User::edition`] that is to be changed. If the user has changed since, the change is refused.
+    /// The [`User::edition`] that the caller has seen. If the user has changed since, the change is refused.
     pub edition: Option<String>,
     /// Faults of fields that could not be parsed; they are reported with the others.
     pub unread: Faults,
@@ -27,9 +27,9 @@ impl Accounts {
     /// Changes a user. Fields that stay the same are not checked, so that imported values may stay.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with all faults by field; [`Error::Conflict`] for the last active superuser
-    /// and for a user of another edition;
-    /// [`Error::NotFound`]; [`Error::PermissionDenied`], also when flags are granted that the caller may not grant.
+    /// [`Error::Invalid`] with all faults by field; [`Error::Conflict`] for the last active superuser and when the user
+    /// has another edition than `patch`; [`Error::NotFound`]; [`Error::PermissionDenied`], also when flags are granted
+    /// that the caller may not grant.
     pub async fn update_user(&self, username: &str, patch: UserPatch, caller: &Staff) -> Result<User, Error> {
         self.change_user(username, caller, async |user: User| {
             if patch.change.is_staff == Some(true) || patch.change.is_superuser == Some(true) {

@@ -47,7 +47,7 @@ impl Lines {
         Ok(evicted)
     }
 
-    /// The next job that somebody still waits for.
+    /// The next job whose caller still waits.
     pub fn pop(&mut self) -> Next<Job> {
         while let Some((waiting, job)) = self.next() {
             if waiting.elapsed() < MAX_WAIT && !job.is_abandoned() {
