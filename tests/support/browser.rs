@@ -21,7 +21,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub const TAB: &str = "\u{e004}";
 pub const ENTER: &str = "\u{e007}";
 
-/// A window of a browser of its own; closed when dropped.
+/// A separate browser with one window; closed when dropped.
 pub struct Browser {
     driver: SocketAddr,
     session: String,

@@ -1,4 +1,4 @@
-//! Every route that changes anything, and its one entry in the audit log: who, what, whom, from where.
+//! Every route that changes something has one entry in the audit log: actor, action, target, address.
 
 use serde_json::{Value, json};
 
@@ -107,7 +107,7 @@ on_both! {
         });
     }
 
-    fn what_changes_nothing_has_none(db) {
+    fn a_change_that_changes_nothing_has_no_entry(db) {
         let scene = Scene::new(db);
         let key = |at: usize| scene.named[at].0.as_str();
         let revoke = |scene: &Scene| scene.send(Request::new("POST", "/revoke").form(&[("token", key(0))]));

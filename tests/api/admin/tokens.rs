@@ -66,7 +66,7 @@ on_both! {
         assert_eq!(app.delete(&format!("/admin/tokens/{}", made.json()["id"]), &admin).status, 204);
     }
 
-    fn ordinary_users_may_nothing_not_even_for_themselves(db) {
+    fn ordinary_users_are_refused_even_for_their_own_tokens(db) {
         let (app, _) = with_staff(db);
         let alice = app.login("alice", crate::support::calls::ALICE.1);
         let id = app.introspect(&alice)["jti"].as_str().unwrap().to_owned();
@@ -92,7 +92,7 @@ on_both! {
         }
     }
 
-    fn faults_are_told_by_field_here_too(db) {
+    fn faults_are_reported_by_field_here_too(db) {
         let (app, sam) = with_staff(db);
         let answer = app.post(&path("alice"), &sam, &json!({"name": "", "expires_in": 0}));
         let names: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();

@@ -1,4 +1,4 @@
-//! The two ways to `POST /introspect`: past the router, and through it. Nobody can tell them apart by an answer.
+//! The two ways to answer `POST /introspect`: by the fast lane and by the router. Their answers are equal.
 
 mod bytes;
 
@@ -41,7 +41,7 @@ fn seen(answer: &Answer) -> (u16, Vec<(String, Vec<u8>)>, String) {
 }
 
 on_both! {
-    fn both_ways_give_the_same_answer_to_the_byte(db) {
+    fn the_fast_lane_and_the_router_give_the_same_answer_to_the_byte(db) {
         let app = App::with(db, &[("JETON_ISSUER", "https://tokens.example.com"), ("JETON_TOKEN_TTL", "1h")]);
         app.create_user("ünï", "some words of a song", &json!({"groups": ["a\u{2028}b", "ключ"]}));
         let revoked = app.login("ünï", "some words of a song");
@@ -66,7 +66,7 @@ on_both! {
         }
     }
 
-    fn what_is_out_of_the_ordinary_is_answered_as_ever(db) {
+    fn unusual_requests_are_answered_as_without_the_fast_lane(db) {
         let app = App::start(db);
         let token = app.alice();
         warm(&app, &post().form(&[("token", &token)]));

@@ -1,4 +1,4 @@
-//! Every route against what nobody should send: 4xx in the contract's shape, never a 5xx, never silence.
+//! Hostile requests to every route: each gets a 4xx in the contract's form, never a 5xx, never no answer.
 
 mod chaos;
 mod secrets;
@@ -14,7 +14,7 @@ use crate::support::app::{App, CLIENT};
 use crate::support::calls::PASSWORD;
 use crate::support::http::{Answer, Request};
 
-/// A method and a path of every sort of route.
+/// A method and a path for every kind of route.
 const ROUTES: [(&str, &str); 13] = [
     ("POST", "/api-token-auth/"),
     ("POST", "/introspect"),
@@ -31,7 +31,7 @@ const ROUTES: [(&str, &str); 13] = [
     ("PUT", "/me"),
 ];
 
-/// An answer that jeton itself gave, not a worse one than 4xx, in the shapes that the contract has.
+/// An answer of jeton's own, at most a 4xx, in a form of the contract.
 #[track_caller]
 fn assert_contract(answer: &Answer, what: &str) {
     let what = || format!("{}: {answer:?}", what.chars().take(300).collect::<String>());
@@ -58,7 +58,7 @@ fn assert_contract(answer: &Answer, what: &str) {
     }
 }
 
-/// With the credentials of nobody, an admin or a client, by turns.
+/// Sends requests without credentials, as an admin and as a client, in turns.
 struct Callers {
     admin: String,
     turn: usize,

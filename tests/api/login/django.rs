@@ -25,7 +25,7 @@ const HASHES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Those that guard nothing.
+/// Weak formats, which are refused by default.
 const LEGACY: &[(&str, &str)] = &[
     ("md5", "md5$oldsalt12chr$c6ec64b8b3957e377403f92be3ec3f10"),
     ("md5-bare", "3cb4e732631f47e6eb961f34554b7cde"),

@@ -1,4 +1,4 @@
-//! Why a login was refused: the audit log says it to staff, the answer to nobody.
+//! Why a login was refused: the audit log says it, the answer does not.
 
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ on_both! {
         assert_eq!(roomy.try_login("alice", PASSWORD).status, 200);
     }
 
-    fn of_the_consoles_sign_in_too(db) {
+    fn the_console_s_sign_in_is_in_the_audit_log_too(db) {
         let app = with_users(App::start(db));
         let no_staff = [("alice", PASSWORD, "not_staff")];
         let mut sentences: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! Below HTTP: lengths that lie, chunks, broken heads, several requests on a connection.
+//! HTTP framing: wrong lengths, chunks, broken heads, several requests on a connection.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -34,7 +34,7 @@ fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
 }
 
 on_both! {
-    fn what_is_no_http_gets_a_4xx_or_a_closed_door(db) {
+    fn bytes_that_are_not_http_get_a_4xx_or_a_closed_connection(db) {
         let app = start(db);
         let mut chaos = Chaos::new(4);
         let head = "GET /healthz HTTP/1.1\r\nHost: x\r\n";
@@ -66,7 +66,7 @@ on_both! {
         assert_alive(&app);
     }
 
-    fn a_content_length_that_lies_harms_nobody_else(db) {
+    fn a_wrong_content_length_does_not_affect_others(db) {
         let app = start(db);
         for path in ["/api-token-auth/", "/introspect", "/admin/users/", "/me", "/nothing"] {
             // Less than announced, then the end: nobody waits for the rest.
@@ -119,7 +119,7 @@ on_both! {
         assert_eq!(statuses(&raw(app.addr, &[smuggled, second, third].concat())), ["404", "401", "200"]);
     }
 
-    fn a_client_that_asks_before_it_sends_is_told_to_go_on(db) {
+    fn expect_100_continue_is_answered(db) {
         let app = start(db);
         let body = &format!("{{\"username\":\"alice\",\"password\":\"{PASSWORD}\"}}");
         let headers = format!("Expect: 100-continue\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());

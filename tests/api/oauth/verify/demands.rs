@@ -1,4 +1,4 @@
-//! `?scope=` and `?group=`: what a gateway wants of a good token besides.
+//! `?scope=` and `?group=`: what a gateway requires of a valid token.
 
 use serde_json::json;
 
@@ -93,7 +93,7 @@ on_both! {
         assert_eq!(verify(&app, "/auth/verify", &key).headers_named("X-Auth-Scope"), ["reports:read"]);
     }
 
-    fn who_is_nobody_gets_401_whatever_is_asked_for(db) {
+    fn without_a_valid_token_the_answer_is_401_whatever_the_query_requires(db) {
         let app = App::start(db);
         let answer = app.send(Request::new("GET", "/auth/verify?scope=reports:read&group=ops"));
         assert_refused(&answer, "Authentication credentials were not provided.");
