@@ -7,7 +7,7 @@ use crate::support::app::{ADMIN, App, Kind};
 use crate::support::calls::ALICE;
 use crate::support::http::{Answer, Request};
 
-/// An address behind a trusted proxy, to be told from the proxy's own.
+/// An address behind a trusted proxy, which differs from the proxy's own.
 const CLIENT_ADDRESS: &str = "192.0.2.9";
 
 struct Scene {
@@ -36,7 +36,7 @@ impl Scene {
         self.send(Request::new("POST", "/api-token-auth/").json(&body))
     }
 
-    /// The entries written by `change`, oldest first, but for their ids and times.
+    /// The entries written by `change`, oldest first, without their ids and times.
     fn entries_of(&self, status: u16, change: impl FnOnce(&Self) -> Answer) -> Vec<Value> {
         let newest = || self.app.database.sql("select max(id) from audit_log");
         let before = newest();
@@ -53,8 +53,8 @@ impl Scene {
     fn assert_one(&self, expected: [&str; 3], details: &Value, status: u16, change: impl FnOnce(&Self) -> Answer) {
         let entries = self.entries_of(status, change);
         let [entry] = entries.as_slice() else { panic!("{expected:?}: {entries:?}") };
-        let told = ["action", "actor", "target"].map(|name| entry[name].as_str().unwrap());
-        assert_eq!(told, expected, "{entry}");
+        let found = ["action", "actor", "target"].map(|name| entry[name].as_str().unwrap());
+        assert_eq!(found, expected, "{entry}");
         assert_eq!(entry["address"], CLIENT_ADDRESS, "{entry}");
         for (name, value) in details.as_object().unwrap() {
             assert_eq!(&entry["details"][name], value, "{name} of {entry}");

@@ -53,9 +53,9 @@ on_both! {
         assert_eq!(app.post("/admin/clients/billing/rotate", &admin, &json!({})).status, 404);
         let mut entries = app.list("/admin/audit/?target=billing&actor=admin");
         entries.reverse();
-        let told: Vec<_> = entries.iter().map(|entry| json!([entry["actor"], entry["action"], entry["details"]])).collect();
+        let summaries: Vec<_> = entries.iter().map(|entry| json!([entry["actor"], entry["action"], entry["details"]])).collect();
         let actions = ["client.create", "client.rotate", "client.delete"];
-        assert_eq!(told, actions.map(|action| json!(["admin", action, {}])));
+        assert_eq!(summaries, actions.map(|action| json!(["admin", action, {}])));
     }
 
     fn an_old_secret_stays_valid_for_its_grace_period(db) {

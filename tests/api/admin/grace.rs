@@ -133,8 +133,8 @@ on_both! {
             ("?grace=soon&all=2", vec!["grace", "all"]),
         ] {
             let answer = regenerate(&app, query);
-            let told: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
-            assert_eq!((answer.status, told), (400, fields.iter().map(ToString::to_string).collect()), "{query}");
+            let faults: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
+            assert_eq!((answer.status, faults), (400, fields.iter().map(ToString::to_string).collect()), "{query}");
         }
         assert!(app.is_good(&old) && app.is_good(&named));
         assert_eq!(app.tokens_of("alice").len(), 2);

@@ -43,7 +43,7 @@ on_both! {
             assert!(!app.is_good(&old));
             assert!(app.is_good(&new));
             assert!(app.is_good(&named));
-            assert_eq!(app.login("alice", PASSWORD), new, "a login hands out the new key");
+            assert_eq!(app.login("alice", PASSWORD), new, "a login returns the new key");
             old = new;
         }
         assert_eq!(post(&app, "/admin/users/alice/regenerate?all=true", &admin).0, 200);

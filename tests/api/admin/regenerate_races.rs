@@ -68,7 +68,7 @@ on_both! {
                 let racing: Vec<_> = (0..4).map(|_| scope.spawn(|| app.login("alice", PASSWORD))).collect();
                 let answer = app.send(Request::new("POST", "/admin/users/alice/regenerate").token(&admin));
                 assert_eq!(answer.status, 200, "{answer:?}");
-                // From here on nobody gets anything but the new key.
+                // From here on every login returns the new key.
                 let new = app.login("alice", PASSWORD);
                 assert!(answer.text().contains(&new));
                 for login in racing {

@@ -73,7 +73,7 @@ on_both! {
         assert_denied(&app.get(&path("alice"), &alice), "list");
         assert_denied(&app.post(&path("alice"), &alice, &json!({"name": "n"})), "create");
         assert_denied(&app.delete(&format!("/admin/tokens/{id}"), &alice), "revoke");
-        assert_denied(&app.get(&path("nobody"), &alice), "not even learn who there is");
+        assert_denied(&app.get(&path("nobody"), &alice), "nor learn which users exist");
         assert_denied(&app.delete("/admin/tokens/999999", &alice), "nor which ids");
         assert_eq!(app.send(Request::new("GET", &path("alice"))).status, 401);
     }

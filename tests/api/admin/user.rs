@@ -261,7 +261,7 @@ on_both! {
                 let one = scope.spawn(|| take("second", &admin));
                 let other = scope.spawn(|| take(ADMIN.0, &second));
                 let statuses = [one.join().unwrap(), other.join().unwrap()];
-                // The slower one has lost its own rights, is gone, or is told that it would be the last.
+                // The slower caller has lost the rights, is deleted, or is refused because one superuser must stay.
                 assert_eq!(statuses.iter().filter(|status| **status < 300).count(), 1, "{method}: {statuses:?}");
             });
             let left = "select count(*) from users where is_superuser and is_active";

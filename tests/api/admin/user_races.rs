@@ -48,7 +48,7 @@ fn replaced_by(is_staff: bool) -> String {
     )
 }
 
-/// Whose the key in an answer is; nobody's when it is refused.
+/// The user of the key in an answer; none for a refusal.
 fn owner(app: &App, answer: &Answer) -> Option<i64> {
     let token = answer.json()["token"].as_str()?.to_owned();
     app.introspect(&token)["user_id"].as_i64()

@@ -26,7 +26,7 @@ fn basic() -> String {
     format!("Authorization: Basic {}\r\n", base64(format!("{}:{}", CLIENT.0, CLIENT.1).as_bytes()))
 }
 
-/// One answer of a connection that goes on, or its last.
+/// Reads one answer, whether the connection stays open or not.
 #[track_caller]
 fn answer(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
@@ -76,7 +76,7 @@ on_both! {
         let length = format!("Content-Length: {}\r\n", body.len());
         for offer in OFFERS {
             let mut stream = connect(&app);
-            // The third of the same goes by the fast lane.
+            // The third one of the same requests is answered by the fast lane.
             for _ in 0..3 {
                 stream.write_all(format!("POST /introspect HTTP/1.1\r\nHost: x\r\n{}{FORM}{offer}{length}\r\n{body}", basic()).as_bytes()).unwrap();
                 let answer = answer(&mut stream);
@@ -197,7 +197,7 @@ on_both! {
         ];
         for path in paths {
             for header in wrong {
-                // Without them in the head these may have credentials in the body.
+                // Without credentials in the head, these routes may have them in the body.
                 if header.is_empty() && ["/introspect", "/revoke"].iter().any(|oauth| path.contains(oauth)) {
                     continue;
                 }
@@ -249,7 +249,7 @@ on_both! {
             });
             assert_eq!(refused.header("Retry-After").as_deref(), Some("1"), "{refused:?}");
             assert!(refused.text().contains(crowded), "{refused:?}");
-            // Whoever is known by their head reads and is read.
+            // Requests with good credentials in the head are still served.
             assert!(app.is_good(&token));
             let list = app.send(Request::new("POST", "/admin/explain").token(&token).json(&serde_json::json!({"token": "x"})));
             assert_eq!(list.status, 200);
@@ -337,9 +337,9 @@ on_both! {
 
     fn clients_that_neither_read_nor_send_are_disconnected(db) {
         let app = App::start(db);
-        let mut deaf = connect(&app);
+        let mut not_reading = connect(&app);
         let large = Request::new("GET", "/docs/swagger-ui-bundle.js").header("Connection", "keep-alive").bytes(app.addr);
-        deaf.write_all(&large.repeat(16)).unwrap();
+        not_reading.write_all(&large.repeat(16)).unwrap();
         let mut slow = connect(&app);
         slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         assert_eq!(answer(&mut slow).status, 200);
@@ -356,8 +356,8 @@ on_both! {
         assert_eq!((late.status, late.header("Connection").as_deref()), (408, Some("close")), "{late:?}");
         assert!(matches!(late.json()["detail"], Value::String(_)));
         ends(&mut slow);
-        deaf.set_write_timeout(Some(LIMIT)).unwrap();
-        eventually("the end of a connection that nobody reads", Duration::from_mins(1), || deaf.write_all(b" ").err());
+        not_reading.set_write_timeout(Some(LIMIT)).unwrap();
+        eventually("the end of a connection that nobody reads", Duration::from_mins(1), || not_reading.write_all(b" ").err());
     }
 
     fn without_https_there_is_no_hsts(db) {

@@ -149,7 +149,7 @@ on_both! {
         }
         let me = app.send(Request::new("GET", "/me").token(&key).header("Origin", STRANGER));
         assert_eq!((me.status, access_control(&me)), (200, vec![]));
-        assert_eq!(me.headers_named("Vary"), ["origin"], "nor is it kept for those who may");
+        assert_eq!(me.headers_named("Vary"), ["origin"], "a cached answer must not be given to allowed origins");
         let two = Request::new("GET", "/me").token(&key).header("Origin", STRANGER).header("Origin", PAGE);
         assert_eq!(access_control(&app.send(two)), Vec::<&str>::new());
     }

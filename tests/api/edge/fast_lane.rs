@@ -48,7 +48,7 @@ on_both! {
         let live = app.regenerate("%C3%BCn%C3%AF");
         for token in [live.as_str(), &revoked, &"0".repeat(40)] {
             let plain = post().form(&[("token", token)]);
-            // A parameter of the media type is enough to be out of the ordinary.
+            // With a parameter in the media type, the router answers.
             let other = post().body(&format!("{FORM}; charset=utf-8"), format!("token={token}"));
             let first = plain.send(app.addr);
             let fast = warm(&app, &plain);
@@ -129,7 +129,7 @@ on_both! {
         let alive = post().header("Connection", "keep-alive").form(&[("token", &token)]).bytes(app.addr);
         let answer = http::raw(app.addr, &[alive.as_slice(), &whole].concat());
         assert_eq!(String::from_utf8_lossy(&answer).matches("\"active\":true").count(), 2);
-        // One that hangs up in the middle of its body harms nobody.
+        // A client that hangs up in the middle of its body does not affect others.
         TcpStream::connect(app.addr).unwrap().write_all(&whole[..whole.len() - 5]).unwrap();
         assert!(app.is_good(&token));
     }

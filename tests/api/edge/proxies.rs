@@ -20,7 +20,7 @@ fn get(app: &App, path: &str, headers: Headers) -> Answer {
     app.send(headers.iter().fold(Request::new("GET", path), |request, (name, value)| request.header(name, value)))
 }
 
-/// The issuer that the metadata names by the request.
+/// The issuer in the metadata, which depends on the request.
 #[track_caller]
 fn base(app: &App, headers: Headers) -> String {
     let answer = get(app, METADATA, headers);
@@ -28,7 +28,7 @@ fn base(app: &App, headers: Headers) -> String {
     answer.json()["issuer"].as_str().unwrap().to_owned()
 }
 
-/// The address that the audit log has of a login that failed.
+/// The address of a failed login in the audit log.
 fn address(app: &App, headers: Headers) -> serde_json::Value {
     let request = Request::new("POST", "/api-token-auth/").json(&json!({"username": "nobody", "password": "wrong"}));
     let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
@@ -81,7 +81,7 @@ on_both! {
             (&[("X-Forwarded-Proto", b"HTTPS"), ("Host", b"tokens.example.com:8443")], "https://tokens.example.com:8443"),
             (&[("Forwarded", b"host=evil.test;proto=https")], &here),
             (&[("Forwarded", b"host=evil.test"), ("X-Forwarded-Host", b"tokens.example.com")], "http://tokens.example.com"),
-            // A proxy that adds to what the client sent.
+            // A proxy that appends to the client's header.
             (&[("X-Forwarded-Proto", b"https, http"), ("X-Forwarded-Host", b"evil.test, tokens.example.com")], "http://tokens.example.com"),
             (&[("X-Forwarded-Host", b"evil.test"), ("X-Forwarded-Host", b"tokens.example.com")], "http://tokens.example.com"),
             (&[("X-Forwarded-Host", b"\xff, tokens.example.com")], "http://tokens.example.com"),

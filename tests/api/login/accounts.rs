@@ -110,7 +110,7 @@ on_both! {
         let first = seen();
         app.clock.advance(DAY - MICRO);
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
-        // A node that does not remember leaves the row alone too.
+        // A node without the row in its memory does not write it either.
         assert_eq!(from(&app.node(&LIMITS), HOME, "alice", PASSWORD).status, 200);
         assert_eq!(seen(), first);
         app.clock.advance(MICRO);

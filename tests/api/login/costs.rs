@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 const COSTLY: &str =
     "$argon2id$v=19$m=131072,t=1,p=1$TmFDbDEyMzROYUNsMTIzNE5hQ2wxMg$pRk44MNhke1+LoxnI9ruj6nVyYg2lz1VTXR/w/3JazE";
 
-/// What takes no time to check, so that the dummy is what costs.
+/// Hashes that are refused without a check, so that the dummy hash is the only cost.
 const FREE: [(&str, &str); 4] = [
     ("bare", "!x"),
     ("legacy", "md5$oldsalt12chr$c6ec64b8b3957e377403f92be3ec3f10"),
@@ -102,7 +102,7 @@ on_both! {
             // Five standard deviations, of one half at most.
             assert!(found.abs_diff(expected) < 250, "{dummy}: {found}, not {expected}");
         }
-        // Another node goes by the same.
+        // Another node uses the same counts.
         let node = app.node(&[]);
         node.try_login("nobody", "wrong");
         assert_eq!(counted(&app.database), costs);

@@ -33,7 +33,7 @@ on_both! {
             app.clock.advance(HOUR);
             let answer = app.try_login(ALICE.0, ALICE.1);
             let key = answer.json()["token"].as_str().unwrap().to_owned();
-            // The tests begin at 2025-06-15T15:06:40.123456Z; single mode hands out the token from then.
+            // The tests begin at 2025-06-15T15:06:40.123456Z; single mode returns the token that was created then.
             let expiry = if mode == "single" { "2025-06-16T01:06:40.123456Z" } else { "2025-06-16T02:06:40.123456Z" };
             assert_eq!(answer.text(), format!("{{\"expiry\":\"{expiry}\",\"token\":\"{key}\"}}"), "{mode}");
         }

@@ -118,7 +118,7 @@ on_both! {
     fn knox_keys_with_the_current_prefix_stay_valid(db) {
         let app = App::with(db, ACME);
         app.alice();
-        // Knox's TOKEN_PREFIX has its underscore, or has not, or goes on.
+        // Knox's TOKEN_PREFIX may end with the underscore, have none, or be longer.
         for (number, prefix) in ["acme_", "acme_v1", "acme_v2_"].into_iter().enumerate() {
             let key = format!("{prefix}{}", format!("{number:x}c").repeat(32));
             let digest = hex::encode(Token::parse(&key, None).unwrap().digest().as_bytes());

@@ -7,12 +7,12 @@ use crate::on_both;
 use crate::support::app::App;
 use crate::support::console::Visit;
 
-/// Of more rounds than are ever computed, and of a format that nobody knows.
+/// A hash with more rounds than are ever computed, and one of an unknown format.
 const ENDLESS: &str = "pbkdf2_sha256$4000000000$salt$nz7nAD0AQhh1UqSxnd2Z9UnpZ125GixRAQu5u429lJ0=";
 const UNKNOWN: &str = "rot13$x$correct horse";
 const LEGACY: &str = "md5$oldsalt12chr$c6ec64b8b3957e377403f92be3ec3f10";
 
-/// Name and password of who is refused, and why.
+/// The name and the password of refused logins, and the reason.
 const REFUSALS: [(&str, &str, &str); 8] = [
     ("nobody", PASSWORD, "unknown_user"),
     ("alice", "wrong", "wrong_password"),

@@ -75,7 +75,7 @@ on_both! {
         let app = App::with(db, &[LIMIT]);
         let key = app.admin_token();
         assert_eq!(app.post("/admin/clients/", &key, &json!({"client_id": "misconfigured"})).status, 201);
-        // Past the router too.
+        // Also by the fast lane.
         for _ in 0..10 {
             app.introspect(&key);
         }
@@ -88,7 +88,7 @@ on_both! {
         }
         assert_throttled(&from(&app, "", CLIENT.0, "wrong"), 60);
         assert_eq!(app.introspect(&key)["active"], true);
-        // What needs no client is no matter of the limit.
+        // The limit does not apply to requests without client credentials.
         let staff = Request::new("POST", "/introspect").token(&key).form(&[("token", &key)]);
         assert_eq!(app.send(staff).json()["active"], true);
         assert_eq!(app.send(Request::new("POST", "/revoke").form(&[("token", &token())])).status, 200);

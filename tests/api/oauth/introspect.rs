@@ -17,7 +17,7 @@ fn ask(app: &App, body: impl FnOnce(Request) -> Request) -> Answer {
     app.send(body(Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1)))
 }
 
-/// The whole answer for a token, which must not be kept by anybody.
+/// The whole answer for a token, which must have `no-store`.
 #[track_caller]
 fn answer_for(app: &App, token: &str) -> String {
     let answer = ask(app, |request| request.form(&[("token", token)]));
@@ -69,7 +69,7 @@ on_both! {
         ] {
             assert_eq!(answer_for(&app, text), INACTIVE, "{text:?}");
         }
-        // What stands behind percent signs may be no UTF-8; a JSON string may hold half a character.
+        // Percent-encoded bytes may not be UTF-8; a JSON string may contain a lone surrogate.
         for body in ["token=%ff%fe", "token=%00", "token=%ED%A0%80", "token=\u{e9}", "token=%", "token=%zz", "token==="] {
             let answer = ask(&app, |request| request.body("application/x-www-form-urlencoded", body));
             assert_eq!((answer.status, answer.text().as_str()), (200, INACTIVE), "{body}");

@@ -46,8 +46,8 @@ on_both! {
             assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 400);
             assert_eq!(app.login(ALICE.0, NEW) == new, mode == "single", "which logins give again, in single mode");
             let entries = app.list("/admin/audit/?action=user.password");
-            let told: Vec<_> = entries.iter().map(|entry| (&entry["actor"], &entry["target"], &entry["address"])).collect();
-            assert_eq!(told, [(&json!("alice"), &json!("alice"), &json!("127.0.0.1"))]);
+            let summaries: Vec<_> = entries.iter().map(|entry| (&entry["actor"], &entry["target"], &entry["address"])).collect();
+            assert_eq!(summaries, [(&json!("alice"), &json!("alice"), &json!("127.0.0.1"))]);
             let again = new_key(&change(&app, &new, NEW, ALICE.1));
             assert!(!app.is_good(&new) && app.is_good(&again));
         }

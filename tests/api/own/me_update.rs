@@ -26,9 +26,9 @@ on_both! {
             assert_eq!(app.send(nothing.token(&key)).json(), blank.json());
         }
         let entries = app.list("/admin/audit/?action=user.update");
-        let told: Vec<_> = entries.iter().map(|entry| (&entry["actor"], &entry["target"], &entry["details"])).collect();
+        let summaries: Vec<_> = entries.iter().map(|entry| (&entry["actor"], &entry["target"], &entry["details"])).collect();
         let (alice, first, second) = (json!("alice"), json!({"first_name": "Alice", "last_name": "Liddell"}), json!({"last_name": ""}));
-        assert_eq!(told, [(&alice, &alice, &second), (&alice, &alice, &first)], "what changes nothing has none");
+        assert_eq!(summaries, [(&alice, &alice, &second), (&alice, &alice, &first)], "what changes nothing has none");
     }
 
     fn other_fields_are_ignored(db) {

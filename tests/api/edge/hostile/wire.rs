@@ -69,7 +69,7 @@ on_both! {
     fn a_wrong_content_length_does_not_affect_others(db) {
         let app = start(db);
         for path in ["/api-token-auth/", "/introspect", "/admin/users/", "/me", "/nothing"] {
-            // Less than announced, then the end: nobody waits for the rest.
+            // Less than announced, then the end: the server does not wait for the rest.
             let got = send_and_close(&app, &post(path, "Content-Length: 100\r\n", "{}"));
             assert!(statuses(&got).iter().all(|status| status.starts_with('4')), "{}", String::from_utf8_lossy(&got));
             // More than announced: the rest is no part of this request.
@@ -114,7 +114,7 @@ on_both! {
         let third = Request::new("GET", "/me").token(&token).bytes(app.addr);
         let got = raw(app.addr, &[first, second.clone(), third.clone()].concat());
         assert_eq!(statuses(&got), ["413", "401", "200"], "credentials and bodies stay with their requests");
-        // A body that no route reads is no next request.
+        // A body that no route reads must not be taken for the next request.
         let smuggled = keep(Request::new("GET", "/nothing").raw_body(third.clone()));
         assert_eq!(statuses(&raw(app.addr, &[smuggled, second, third].concat())), ["404", "401", "200"]);
     }

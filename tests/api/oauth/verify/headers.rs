@@ -58,7 +58,7 @@ on_both! {
         for name in ["X-Auth-Groups", "Remote-Groups"] {
             assert_eq!(answer.headers_named(name), ["bureau %C3%A9"]);
         }
-        // Each value, as the database may have it from an import, and as it stands in the header, alone and in a list.
+        // Each value, as an import may have written it, and as the header has it, alone and in a list.
         for (value, alone, listed) in [
             ("two words", "two words", "two words"),
             ("100%", "100%25", "100%25"),

@@ -28,7 +28,7 @@ on_both! {
             }
             assert_eq!(answer.headers_named("Cache-Control"), ["no-store"]);
         }
-        // What is less than a preflight, or only said to be one, is somebody's request.
+        // A request that is not a complete preflight, or only claims to be one, needs credentials.
         for request in [
             Request::new("OPTIONS", "/auth/verify"),
             Request::new("OPTIONS", "/auth/verify").header("Origin", "https://app.example.com"),
