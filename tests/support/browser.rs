@@ -226,7 +226,8 @@ impl Browser {
         for entry in log("browser").as_array().unwrap() {
             let words = entry["message"].as_str().unwrap();
             // To a browser, a page with an error status is an error.
-            let is_page_error = words.starts_with(&page) && !words.contains("/assets/") && words.contains("with a status of 4");
+            let is_page_error =
+                words.starts_with(&page) && !words.contains("/assets/") && words.contains("with a status of 4");
             let is_quiet = !["SEVERE", "WARNING"].contains(&entry["level"].as_str().unwrap());
             assert!(is_page_error || is_quiet, "{entry}");
         }
