@@ -169,7 +169,7 @@ fn a_backup_of_an_older_jeton_is_brought_up_to_date_at_the_next_start() {
     let older = TestDatabase { url: format!("sqlite://{backup}"), folder: None, postgres: None };
     older.sql("drop table console_forms; delete from __diesel_schema_migrations where version = '20261128020100'");
     let output = jeton.run(&["restore", &backup]);
-    assert!(output.status == 0 && output.stderr.contains("of an older jeton"), "{output:?}");
+    assert!(output.status == 0 && output.stderr.contains("from an older version of jeton"), "{output:?}");
     assert_eq!(try_login(&jeton.serve(), "amy", PASSWORD).status, 200);
 }
 
