@@ -73,7 +73,7 @@ on_both! {
         amy.types_unseen(PASSWORD);
         let (status, screen) = amy.end();
         assert_eq!(status, 0, "{screen}");
-        assert!(screen.contains("user amy is made") && !screen.contains(PASSWORD), "{screen}");
+        assert!(screen.contains("created user amy") && !screen.contains(PASSWORD), "{screen}");
         let server = jeton.serve();
         assert_eq!(try_login(&server, "amy", PASSWORD).status, 200);
 
