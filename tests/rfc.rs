@@ -16,14 +16,14 @@
 //! | 7662, 2.3 | wrong client credentials: 401 as in RFC 6749, 5.2 | `wrong_client_credentials_are_401_with_a_matching_challenge` |
 //! | 7662, 2.3 | a bad token of the caller's: 401 as in RFC 6750, 3; the challenge's keyword is DRF's, a setting; DRF's too is 403 for somebody who may not | `a_callers_own_token_must_be_good_and_staffs` |
 //! | 7662, 2.3 | a good query about a bad token MUST NOT be an error | `inactive_is_always_the_same_answer` |
-//! | 7662, 4 | MUST make all checks that apply: ours are the token's and its user's | `a_token_dies_with_its_time_its_row_or_its_user_and_comes_back_with_the_user` |
-//! | 7662, 4 | MUST check expiry | `a_token_lives_to_the_last_microsecond_and_is_dead_at_its_expiry` |
+//! | 7662, 4 | MUST make all checks that apply: ours are the token's and its user's | `a_token_is_inactive_while_its_user_is_and_after_its_expiry_or_deletion` |
+//! | 7662, 4 | MUST check expiry | `a_token_is_valid_until_the_last_microsecond_before_its_expiry` |
 //! | 7662, 4 | MUST check revocation | `a_revoked_token_is_dead_at_once_on_every_node` |
 //! | 7662, 4 | MUST check a signature, a time of beginning, the resource server, where tokens have such | none: ours have none |
 //! | 7662, 4 | MUST require authentication of protected resources | `nobody_learns_of_a_token_without_credentials` |
 //! | 7662, 4 | SHOULD let only those call who are authorized to | `staff_may_ask_with_a_token_of_theirs_and_nobody_else` |
 //! | 7662, 4 | MUST consider what caching costs in safety: no answer may be kept on the way, and our own cache is bounded | `no_answer_may_be_kept` |
-//! | 7662, 4 | MUST NOT be cached past `exp` | `a_token_lives_to_the_last_microsecond_and_is_dead_at_its_expiry` |
+//! | 7662, 4 | MUST NOT be cached past `exp` | `a_token_is_valid_until_the_last_microsecond_before_its_expiry` |
 //! | 7662, 5 | MUST keep what is said of users from others than who asked | `no_answer_may_be_kept` |
 //! | 7009, 2 | MUST revoke refresh tokens | none: there are no refresh tokens |
 //! | 7009, 2 | SHOULD revoke access tokens | `a_client_revokes_by_basic_form_or_json` |
@@ -32,25 +32,25 @@
 //! | 7009, 2.1 | the token comes in the body of a POST, as a form | `revocation_takes_a_form_by_post_and_nothing_from_the_url` |
 //! | 7009, 2.1 | MUST find the token whatever `token_type_hint` says | `a_hint_changes_nothing` |
 //! | 7009, 2.1 | validates the client's credentials first | `wrong_credentials_are_refused_and_nothing_is_revoked` |
-//! | 7009, 2.1 | refused when the token was issued to another client | `a_token_issued_with_a_client_is_that_clients_alone` |
+//! | 7009, 2.1 | refused when the token was issued to another client | `a_token_of_a_client_can_be_revoked_by_that_client_only` |
 //! | 7009, 2.1 | dead immediately, and not usable again | `a_revoked_token_is_dead_at_once_on_every_node` |
-//! | 7009, 2.2 | 200 for a revoked token, and for an invalid one too | `what_is_dead_or_unknown_is_revoked_already` |
+//! | 7009, 2.2 | 200 for a revoked token, and for an invalid one too | `dead_and_unknown_tokens_are_answered_as_revoked` |
 //! | 7009, 2.2 | an unknown hint is ignored | `a_hint_changes_nothing` |
-//! | 7009, 2.2.1 | errors as in RFC 6749, 5.2 | `a_malformed_request_is_told_so_and_nothing_is_revoked` |
+//! | 7009, 2.2.1 | errors as in RFC 6749, 5.2 | `a_malformed_request_is_refused_and_revokes_nothing` |
 //! | 7009, 2.2.1 | 503 may tell when to come again | `a_stopped_server_is_told_and_its_return_noticed` |
 //! | 7009, 5 | MUST be protected against floods of requests, as the token endpoint is | `many_revocations_at_once_leave_connections_for_others` |
 //! | 7009, 5 | MUST NOT look longer for a token because of a wrong hint | `a_hint_changes_nothing` |
 //! | 8414, 2 | `issuer` is a URL without query and fragment | `bad_values_are_refused_by_name_wherever_they_come_from` |
-//! | 8414, 2 | `issuer`, `response_types_supported` are required; grant types left out would be promised | `without_an_issuer_the_request_says_what_it_is` |
-//! | 8414, 2 | signing algorithms MUST be listed where a method that signs is | `without_an_issuer_the_request_says_what_it_is` |
-//! | 8414, 2 | what is listed is what is accepted | `the_endpoints_take_what_it_promises_and_nothing_else` |
+//! | 8414, 2 | `issuer`, `response_types_supported` are required; grant types left out would be promised | `without_an_issuer_the_metadata_has_the_request_s_host` |
+//! | 8414, 2 | signing algorithms MUST be listed where a method that signs is | `without_an_issuer_the_metadata_has_the_request_s_host` |
+//! | 8414, 2 | what is listed is what is accepted | `the_endpoints_accept_exactly_the_auth_methods_in_the_metadata` |
 //! | 8414, 2.1 | signed metadata MUST be a JWS with `iss` | none: ours are not signed |
 //! | 8414, 3 | MUST be at the well-known path | `anyone_may_read_it_and_only_read` |
 //! | 8414, 3.1 | MUST be asked for by GET | `anyone_may_read_it_and_only_read` |
-//! | 8414, 3.1 | MUST be between host and path of the issuer, without its last slash | `of_an_issuer_with_a_path_the_well_known_part_comes_before_the_path` |
-//! | 8414, 3.2 | MUST be `application/json`, 200; that lists without members MUST be left out cannot hold for those that section 2 wants | `without_an_issuer_the_request_says_what_it_is` |
+//! | 8414, 3.1 | MUST be between host and path of the issuer, without its last slash | `for_an_issuer_with_a_path_the_well_known_part_comes_before_the_path` |
+//! | 8414, 3.2 | MUST be `application/json`, 200; that lists without members MUST be left out cannot hold for those that section 2 wants | `without_an_issuer_the_metadata_has_the_request_s_host` |
 //! | 8414, 3.3; 8414, 6.2 | `issuer` MUST be the one it was asked of | `an_issuer_that_ends_in_a_slash_stays_as_it_is` |
-//! | 8414, 4 | texts MUST be compared code point by code point, and not normalized | `of_an_issuer_with_a_path_the_well_known_part_comes_before_the_path` |
+//! | 8414, 4 | texts MUST be compared code point by code point, and not normalized | `for_an_issuer_with_a_path_the_well_known_part_comes_before_the_path` |
 //! | 6749, 2.3 | one way to authenticate a request | `two_ways_to_authenticate_at_once_are_refused` |
 //! | 6749, 2.3.1 | MUST support HTTP Basic, id and secret form-encoded | `basic_credentials_are_form_decoded_and_taken_raw_too` |
 //! | 6749, 2.3.1 | parameters only in the body, MUST NOT be in the URL | `credentials_in_the_url_are_none` |

@@ -215,8 +215,8 @@ fn with_service<F: Future<Output = Result<(), Failure>>>(
     run_on(open_service_without_keys(&with_one_thread(config), Clock::System)?, work)
 }
 
-/// The same with the secret key, for the few commands that print or import login keys. `schema` says whether the database
-/// may be created.
+/// The same with the secret key, for the few commands that print or import login keys. `schema` says whether the
+/// database may be created.
 fn with_service_on<F: Future<Output = Result<(), Failure>>>(
     schema: Schema,
     config: &Config,

@@ -1,8 +1,8 @@
 //! Environment variables that Kubernetes and Docker create for a service, for example for one named jeton.
 
 /// Whether this is such a variable and not a setting: `JETON_SERVICE_HOST`, `JETON_SERVICE_PORT`,
-/// `JETON_SERVICE_PORT_HTTP`, `JETON_PORT=tcp://10.0.0.1:8000`, `JETON_PORT_8000_TCP`, `JETON_PORT_8000_TCP_ADDR`; and of a
-/// Service named jeton-edge the same with `JETON_EDGE_`.
+/// `JETON_SERVICE_PORT_HTTP`, `JETON_PORT=tcp://10.0.0.1:8000`, `JETON_PORT_8000_TCP`, `JETON_PORT_8000_TCP_ADDR`. For a
+/// Service named jeton-edge they begin with `JETON_EDGE_`.
 ///
 /// A long name is enough to recognise such a variable. A short name could be a mistyped setting, so its value must have
 /// the form that only these variables have.

@@ -1,5 +1,5 @@
-//! What a setting is. Each is declared once, as a row beside its parser, where its field of [`super::Config`] is filled.
-//! Flags, help, `jeton config` and `docs/settings.md` are built from the rows.
+//! What a setting is. Each is declared once, as a row beside its parser, where its field of [`super::Config`] is
+//! filled. Flags, help, `jeton config` and `docs/settings.md` are built from the rows.
 
 /// One setting: an environment variable, and a flag of the same name.
 #[derive(Clone, Copy, Debug)]

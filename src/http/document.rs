@@ -1,5 +1,5 @@
-//! The OpenAPI 3.1 document of all endpoints. The types of answers derive their schemas (`ToSchema` beside `Serialize`).
-//! What a type cannot say stands beside its handler.
+//! The OpenAPI 3.1 document of all endpoints. The types of answers derive their schemas (`ToSchema` beside
+//! `Serialize`). What a type cannot say stands beside its handler.
 
 use serde_json::{Value, json};
 use utoipa::openapi::tag::TagBuilder;

@@ -71,9 +71,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens everything and begins to listen. Returns `None` if `stop` is ready while the start still waits for PostgreSQL,
-    /// or for locks there. The caller must then end the process, which rolls back the open transaction. With SQLite the
-    /// start is short and is not interrupted.
+    /// Opens everything and begins to listen. Returns `None` if `stop` is ready while the start still waits for
+    /// PostgreSQL, or for locks there. The caller must then end the process, which rolls back the open transaction.
+    /// With SQLite the start is short and is not interrupted.
     ///
     /// # Errors
     /// [`StartError`].

@@ -35,8 +35,8 @@ pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Ser
     open_on(store.clone(), config, clock, schema, Keys::Required).inspect_err(|_| store.close())
 }
 
-/// The same on an existing database, without the secret key, for commands that neither print nor create login keys. So a
-/// backup can be inspected without its key, and a lost key does not prevent other commands.
+/// The same on an existing database, without the secret key, for commands that neither print nor create login keys. So
+/// a backup can be inspected without its key, and a lost key does not prevent other commands.
 ///
 /// # Errors
 /// [`StartError`].

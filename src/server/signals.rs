@@ -10,8 +10,9 @@ use signal_hook::iterator::Signals as SignalIterator;
 use signal_hook::low_level::exit;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// Signals that are ignored: by default they would kill the process, and no fault of the process raises them. Rust ignores
-/// SIGPIPE already. SIGSYS still kills: a filter of system calls raises it, and the refused call cannot be skipped.
+/// Signals that are ignored: by default they would kill the process, and no fault of the process raises them. Rust
+/// ignores SIGPIPE already. SIGSYS still kills: a filter of system calls raises it, and the refused call cannot be
+/// skipped.
 const IGNORED: [i32; 9] = [SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGXFSZ];
 
 /// Linux's SIGSTKFLT, which nothing raises any more, and SIGPWR, which reports a failing power supply: init then stops

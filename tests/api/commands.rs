@@ -1,4 +1,4 @@
-//! What commands do to users and tokens, a server on the same database honours.
+//! Changes that commands make to users and tokens take effect at a server on the same database.
 
 use jeton::domain::time::Clock;
 use serde_json::json;
@@ -12,7 +12,7 @@ struct Keys {
     named: String,
 }
 
-/// On the real clock, which commands go by; with alice, her login token and a named one.
+/// An app on the real clock, which commands use, with alice, her login token and a named one.
 fn with_alice(db: Kind) -> (App, Keys) {
     let app = App::on(TestDatabase::new(db).into(), Clock::System, &[]);
     let login = app.alice();
@@ -34,7 +34,7 @@ on_both! {
         assert_eq!(app.login(ALICE.0, ALICE.1), keys.login);
     }
 
-    fn tokens_of_a_deleted_user_are_gone(db) {
+    fn tokens_of_a_deleted_user_are_deleted(db) {
         let (app, keys) = with_alice(db);
         app.command(&["user", "delete", "--yes", "alice"]);
         assert!(!app.is_good(&keys.login) && !app.is_good(&keys.named));
@@ -100,7 +100,7 @@ on_both! {
         assert!(nobody.stderr.contains(sentence), "{}", nobody.stderr);
     }
 
-    fn token_list_and_revoke_go_by_id(db) {
+    fn token_list_and_revoke_use_ids(db) {
         let (app, keys) = with_alice(db);
         let listed: serde_json::Value = serde_json::from_str(&app.command(&["token", "list", "alice", "--json"])).unwrap();
         assert_eq!(listed, json!(app.tokens_of("alice")), "the admin API's objects");

@@ -1,4 +1,4 @@
-//! The list of endpoints, walked: each is over HTTP, in the document, in README and in the tests what it says of itself.
+//! Checks every endpoint of the list: over HTTP, in the OpenAPI document, in README and in the tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,12 +15,12 @@ use crate::support::python::root;
 
 const SAM: (&str, &str) = ("sam", "a lantern over the quay");
 
-/// Who asks.
+/// Who calls.
 #[derive(Clone, Copy, Debug)]
 enum Who {
     Nobody,
     Client,
-    /// With a superuser's named token, without the scope by which it would stand for them.
+    /// With a superuser's named token, without the scope `jeton:admin`.
     Named,
     User,
     Staff,
@@ -29,7 +29,7 @@ enum Who {
 
 const EVERYBODY: [Who; 6] = [Who::Nobody, Who::Client, Who::Named, Who::User, Who::Staff, Who::Superuser];
 
-/// With which status an endpoint refuses somebody for who they are, if it does.
+/// The status with which an endpoint should refuse this caller, if it should.
 fn refusal(access: Access, who: Who) -> Option<u16> {
     let may_call = match access {
         Access::Anyone | Access::Revoker => true,
@@ -43,7 +43,7 @@ fn refusal(access: Access, who: Who) -> Option<u16> {
     (!may_call).then_some(status)
 }
 
-/// A path of the endpoint, in which everything that it names is nobody's and nothing's.
+/// A path of the endpoint, with names and ids that do not exist.
 fn path_of(endpoint: &Endpoint) -> String {
     let mut parts = endpoint.path().split(['{', '}']);
     let mut path = parts.next().unwrap().to_owned();
@@ -62,7 +62,7 @@ fn methods() -> BTreeMap<String, Vec<Endpoint>> {
 }
 
 on_both! {
-    fn each_refuses_whom_it_says_and_nobody_else(db) {
+    fn each_endpoint_refuses_exactly_the_callers_that_it_declares(db) {
         let app = App::with(db, &[("JETON_TOKEN_MODE", "multiple")]);
         app.create_user(ALICE.0, ALICE.1, &json!({}));
         app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
@@ -70,7 +70,7 @@ on_both! {
         for endpoint in endpoints() {
             for who in EVERYBODY {
                 let request = Request::new(endpoint.method().as_str(), &path_of(&endpoint));
-                // Some of these end the token that they come with.
+                // Some endpoints revoke the token of the request.
                 let request = match who {
                     Who::Nobody => request,
                     Who::Client => request.basic(CLIENT.0, CLIENT.1),
@@ -123,7 +123,7 @@ fn a_path_says_which_methods_it_has_whatever_is_asked() {
                 let answer = app.send(Request::new(method, &path));
                 let is_allowed = allowed.contains(&method) || method == "OPTIONS";
                 assert_eq!(answer.status == 405, !is_allowed, "{method} {path}: {}", answer.status);
-                // What is not found has no methods.
+                // A 404 has no `Allow`.
                 if answer.status != 404 {
                     assert_eq!(answer.header("Allow"), Some(allowed.join(", ")), "{method} {path}");
                 }
@@ -138,7 +138,7 @@ fn a_path_says_which_methods_it_has_whatever_is_asked() {
     }
 }
 
-/// Whether this part of the document has an example, itself or in the schemas that it is of.
+/// Whether this part of the document has an example, directly or in its schemas.
 fn is_shown(document: &Value, part: &Value) -> bool {
     match part {
         Value::Object(members) => members.iter().any(|(name, member)| match name.as_str() {
@@ -183,7 +183,7 @@ fn each_is_in_the_document_with_examples_of_what_it_takes_and_answers() {
     assert_eq!(described, listed);
 }
 
-/// The rows of README's table: method, path, and who may.
+/// The rows of README's table: method, path, and who may call.
 fn readme() -> BTreeSet<(String, String, String)> {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
     let table = text.split("| route | who may call it | what it does |\n|---|---|---|\n").nth(1).unwrap();
@@ -216,7 +216,7 @@ fn readme_says_of_each_who_may() {
     assert!(differences.is_empty(), "README and the list differ: {differences:#?}");
 }
 
-/// The text of each test file but this one.
+/// The text of each test file except this one.
 fn tests(folder: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -228,7 +228,7 @@ fn tests(folder: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// Whether a path as a test names it is of this pattern.
+/// Whether a path in a test matches this pattern.
 fn leads_to(named: &str, pattern: &str) -> bool {
     let named: Vec<&str> = named.split('?').next().unwrap().trim_end_matches('/').split('/').collect();
     let pattern: Vec<&str> = pattern.trim_end_matches('/').split('/').collect();

@@ -1,5 +1,5 @@
-//! Every field of a profile, wherever users come in, are shown and are changed. The list is the domain's, so a new field is
-//! tried here without a word.
+//! Every field of a profile, wherever users are created, imported, shown and changed. The list of fields is the
+//! domain's, so a new field is tested here automatically.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ fn shown(app: &App, username: &str) -> Value {
 }
 
 on_both! {
-    fn all_are_made_changed_shown_and_in_the_audit_log(db) {
+    fn all_fields_are_created_changed_shown_and_in_the_audit_log(db) {
         let app = App::start(db);
         let (first, second, admin) = (texts(false), texts(true), app.admin_token());
         has(&app.create_user(ALICE.0, ALICE.1, &json!(first)), &first, "made");
@@ -49,7 +49,7 @@ on_both! {
         }
     }
 
-    fn all_are_in_the_consoles_forms(db) {
+    fn all_fields_are_in_the_console_s_forms(db) {
         let app = App::start(db);
         let (first, second) = (texts(false), texts(true));
         let mut visit = Visit::by(&app, ADMIN);
@@ -80,7 +80,7 @@ on_both! {
         }
     }
 
-    fn all_come_over_from_csv_and_from_django(db) {
+    fn all_fields_are_imported_from_csv_and_from_django(db) {
         let app = App::start(db);
         let first = texts(false);
         let names: Vec<&str> = first.keys().copied().collect();

@@ -1,4 +1,4 @@
-//! What a token gives on jeton itself: a login token all that its user may, a named one next to nothing.
+//! The rights of a token on jeton itself: a login token has all rights of its user, a named token almost none.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,8 @@ fn assert_denied(answer: &Answer, why: &str) {
     assert_eq!((answer.status, answer.json()), (403, sentence), "{why}");
 }
 
-/// One request of each route below `/admin/`, and whether staff who are no superusers may make it. None changes who asks.
+/// One request for each route below `/admin/`, and whether staff without superuser rights may send it. None changes the
+/// caller.
 fn admin_routes() -> Vec<(Request, bool)> {
     let get = |path: &str| Request::new("GET", path);
     let post = |path: &str, body: Value| Request::new("POST", path).json(&body);
@@ -47,7 +48,7 @@ fn admin_routes() -> Vec<(Request, bool)> {
 }
 
 on_both! {
-    fn a_named_token_needs_a_scope_of_its_own_below_admin(db) {
+    fn a_named_token_needs_a_scope_below_admin(db) {
         let app = App::start(db);
         app.alice();
         app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
@@ -126,7 +127,7 @@ on_both! {
         }
     }
 
-    fn a_named_token_has_no_say_in_its_users_affairs(db) {
+    fn a_named_token_cannot_change_its_user_or_their_tokens(db) {
         let app = App::start(db);
         let login = app.alice();
         let id = app.introspect(&login)["jti"].as_str().unwrap().to_owned();

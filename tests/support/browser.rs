@@ -21,7 +21,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub const TAB: &str = "\u{e004}";
 pub const ENTER: &str = "\u{e007}";
 
-/// A window of a browser of its own; closed when dropped.
+/// A separate browser with one window; closed when dropped.
 pub struct Browser {
     driver: SocketAddr,
     session: String,
@@ -226,9 +226,10 @@ impl Browser {
         for entry in log("browser").as_array().unwrap() {
             let words = entry["message"].as_str().unwrap();
             // To a browser, a page with an error status is an error.
-            let told = words.starts_with(&page) && !words.contains("/assets/") && words.contains("with a status of 4");
+            let is_page_error =
+                words.starts_with(&page) && !words.contains("/assets/") && words.contains("with a status of 4");
             let is_quiet = !["SEVERE", "WARNING"].contains(&entry["level"].as_str().unwrap());
-            assert!(told || is_quiet, "{entry}");
+            assert!(is_page_error || is_quiet, "{entry}");
         }
         let mut requests = 0;
         for entry in log("performance").as_array().unwrap() {

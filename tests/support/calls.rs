@@ -8,7 +8,7 @@ use super::app::{App, CLIENT, SECRET_KEY};
 use super::http::{Answer, Request};
 use super::process::Jeton;
 
-/// Of a user in whose test it says nothing.
+/// The password of users in tests that are not about passwords.
 pub const PASSWORD: &str = "a quiet harbour at noon";
 
 pub const ALICE: (&str, &str) = ("alice", PASSWORD);
@@ -47,7 +47,7 @@ impl App {
         self.post("/tokens/", key, &body)
     }
 
-    /// Creates one and returns the whole answer.
+    /// Creates a named token and returns the whole answer.
     #[track_caller]
     pub fn name_token(&self, key: &str, body: &Value) -> Value {
         let answer = self.try_name_token(key, body);

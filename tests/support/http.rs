@@ -1,5 +1,5 @@
 //! HTTP/1.1 over a bare socket: what a test sends and gets is exact to the byte.
-//! One connection a request, which the server closes.
+//! Each request has its own connection, which the server closes.
 
 mod answer;
 
@@ -23,7 +23,7 @@ pub fn raw(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     stream.set_write_timeout(Some(LIMIT)).unwrap();
     let mut got = Vec::new();
     let read = thread::scope(|scope| {
-        // Beside the reading: a server may answer before it has taken in everything.
+        // In another thread than the reading: a server may answer before it has read everything.
         scope.spawn(|| (&stream).write_all(bytes).ok());
         let read = (&stream).read_to_end(&mut got);
         stream.shutdown(Shutdown::Both).ok(); // a write that nobody reads ends too

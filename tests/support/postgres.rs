@@ -107,7 +107,7 @@ impl Cluster {
         self.start();
     }
 
-    /// As behind a dead network: connections stay open, new ones are taken, nothing answers.
+    /// Freezes the server, as if the network were dead: connections stay open, new ones are accepted, nothing answers.
     pub fn freeze(&self) {
         let postmaster = lock(&self.postmaster).as_ref().map(Child::id);
         // The postmaster alone first, or it could start another process meanwhile.
@@ -119,7 +119,7 @@ impl Cluster {
         signal("CONT", &processes(&self.data()));
     }
 
-    /// A standby of this cluster, with all that it has now.
+    /// A standby of this cluster, with its current content.
     pub fn standby(&self) -> Self {
         let dir = fresh_directory();
         let mut copy = as_owner(program("pg_basebackup"));

@@ -15,7 +15,7 @@ use super::within;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_jeton");
 
-/// How it is started: in a fresh directory, with no more of our environment than `PATH`, `HOME`.
+/// How the binary is started: in a fresh directory, with `PATH` and `HOME` of our environment only.
 pub struct Jeton {
     pub dir: TempDir,
     env: Vec<(String, String)>,
@@ -32,7 +32,7 @@ impl Jeton {
         self
     }
 
-    /// On a machine whose clock is so many seconds ahead, from its start on.
+    /// With a clock that is so many seconds ahead, from the start of the process.
     pub fn ahead(self, seconds: i64) -> Self {
         let library = libfaketime();
         let jeton = self.env("LD_PRELOAD", library.to_str().unwrap()).env("FAKETIME", format!("{seconds:+}"));
@@ -54,7 +54,7 @@ impl Jeton {
         self.serve_by(self.command(&["serve"]))
     }
 
-    /// The same below a limit of open files, as `ulimit` takes it.
+    /// The same with a limit of open files, as `ulimit` takes it.
     pub fn serve_below(&self, limit: &str) -> Serving {
         self.serve_by(self.command_of("sh", &["-c", &format!("ulimit {limit} && exec \"$0\" serve"), BINARY]))
     }

@@ -11,7 +11,7 @@ const LIBRARIES: [&str; 2] = ["Authlib==1.6.5", "requests==2.32.5"];
 /// The build backend of `clients/python`.
 const BACKEND: &str = "hatchling==1.27.0";
 
-/// Runs a script with `arguments` and gives what it prints.
+/// Runs a script with `arguments` and returns its output.
 #[track_caller]
 pub fn run(script: &str, arguments: &[&str]) -> String {
     let mut python = Environment::of(&LIBRARIES).python();

@@ -28,7 +28,7 @@ impl Session {
         Self { child, stdin, stdout, mark }
     }
 
-    /// Runs statements, each with its semicolon, and returns when they are done; gives the rows.
+    /// Runs statements, each with its semicolon. Returns their rows when they are done.
     #[track_caller]
     pub fn run(&mut self, statements: &str) -> String {
         self.stdin.write_all(format!("{statements}\n{}", self.mark).as_bytes()).unwrap();
@@ -54,8 +54,8 @@ impl TestDatabase {
         session
     }
 
-    /// Waits until so many connections to it wait for a lock. SQLite does not tell: what meets there is tried by many stores
-    /// at once (`tests/store/races.rs`), and one after the other by what was read before.
+    /// Waits until so many connections to the database wait for a lock. SQLite does not report this; races there are
+    /// tested by many stores at once (`tests/store/races.rs`), or in sequence with what was read before.
     #[track_caller]
     pub fn wait_for_blocked(&self, count: usize) {
         assert!(self.postgres.is_some(), "SQLite does not tell who waits");

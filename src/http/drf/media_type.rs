@@ -78,7 +78,7 @@ pub fn json_indent(accept: Option<&str>) -> Option<usize> {
     None
 }
 
-/// A parameter's name and value, and whether it was written in the extended form of RFC 2231, `name*=charset'language'text`.
+/// A parameter's name and value, and whether it has the extended form of RFC 2231, `name*=charset'language'text`.
 fn parameter(text: &str) -> Option<(bool, String, String)> {
     let (name, value) = text.split_once('=')?;
     let (name, value) = (python_strip(name).to_lowercase(), unquoted(python_strip(value)));

@@ -1,8 +1,8 @@
 //! The client's address, and the scheme and host that it used, directly or through trusted proxies.
 //!
 //! From trusted proxies, `X-Forwarded-For`, `-Proto` and `-Host` are read, which proxies set by convention. `Forwarded`
-//! (RFC 7239) is not read: most proxies neither set nor remove it, so the client may have written it. If several proxies
-//! add to one header, the last value counts: it is the only one that certainly does not come from the client.
+//! (RFC 7239) is not read: most proxies neither set nor remove it, so the client may have written it. If several
+//! proxies add to one header, the last value counts: only that one certainly does not come from the client.
 
 use std::net::IpAddr;
 

@@ -22,7 +22,7 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The patterns of endpoints that are called very often, such as `/introspect`.
 pub struct FrequentRoutes(pub Vec<String>);
 
-/// The target of a request's log line. Operators' log filters and parsers use this name, so it stays when the file moves.
+/// The target of a request's log line. Operators' log filters use this name, so it stays when the file moves.
 const TARGET: &str = "jeton::http::request_id";
 
 /// The longest path that is logged, in characters.
@@ -101,7 +101,7 @@ pub fn generate() -> HeaderValue {
     HeaderValue::from_str(&hex::encode(random::bytes::<16>())).expect("hex digits are a header value")
 }
 
-/// Generates the request ids of one worker: a random part, generated once because it costs a system call, and a counter.
+/// Generates the request ids of one worker: a random part, made once because it costs a system call, and a counter.
 pub struct IdGenerator {
     worker: [u8; 8],
     count: Cell<u64>,

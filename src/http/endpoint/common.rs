@@ -157,8 +157,8 @@ pub fn fields() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Object)
 }
 
-/// Merges an `allOf` of schemas without names into one object. utoipa writes such an `allOf` for a struct with flattened
-/// fields: first the flattened structs, then the struct itself.
+/// Merges an `allOf` of schemas without names into one object. utoipa writes such an `allOf` for a struct with
+/// flattened fields: first the flattened structs, then the struct itself.
 pub fn one_object(schema: RefOr<Schema>) -> RefOr<Schema> {
     let RefOr::T(Schema::AllOf(all)) = &schema else { return schema };
     let Some((own, flattened)) = nameless(&schema).and_then(|mut objects| Some((objects.pop()?, objects))) else {

@@ -93,8 +93,8 @@ impl Parameters {
     }
 
     /// # Errors
-    /// `invalid_request` for a body that is neither a form nor a JSON object, and for a parameter that is not text or is
-    /// repeated.
+    /// `invalid_request` for a body that is neither a form nor a JSON object, and for a parameter that is not text or
+    /// is repeated.
     pub fn checked(&self) -> Result<&Self, HttpError> {
         self.fault.map_or(Ok(self), |fault| Err(HttpError::invalid_request(fault)))
     }

@@ -1,4 +1,4 @@
-//! The paths of the OAuth endpoints. Requests that are refused before they reach a route get OAuth's form of errors, too.
+//! The paths of the OAuth endpoints. Requests to them that are refused before a route is found get OAuth's errors, too.
 
 /// RFC 7662.
 pub const INTROSPECT: &str = "/introspect";

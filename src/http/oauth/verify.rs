@@ -70,8 +70,8 @@ pub const HEADERS: [&str; 9] = [
     "remote-groups",
 ];
 
-/// The identity of a gateway's client. `None` for a preflight that is let through: browsers send no credentials with it,
-/// and the service must answer it.
+/// The identity of a gateway's client. `None` for a preflight that is let through: browsers send no credentials with
+/// it, and the service must answer it.
 struct ClientIdentity(Option<Identity>);
 
 impl Extractor for ClientIdentity {

@@ -1,4 +1,4 @@
-//! The audit log: every change, by whom, of whom, from where, when; newest first.
+//! The audit log: every change with its actor, target, address and time; newest first.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn os_user(app: &App) -> String {
 }
 
 on_both! {
-    fn a_key_that_was_put_in_a_names_place_is_not_in_it(db) {
+    fn a_key_in_the_place_of_a_name_is_not_in_the_log(db) {
         let app = App::start(db);
         let key = app.admin_token();
         app.try_login(&key, "x");
@@ -96,7 +96,7 @@ on_both! {
         assert_entry(&app, "user.delete", &actor, "bob", &none);
     }
 
-    fn what_is_made_at_start_is_jetons_own_work(db) {
+    fn rows_created_at_start_have_the_actor_system(db) {
         let app = App::start(db);
         for (action, target) in [("user.create", "admin"), ("client.create", "demo")] {
             assert_entry(&app, action, "system", target, &json!(null));
@@ -127,7 +127,7 @@ on_both! {
         assert_eq!((&entries[0]["actor"], &entries[0]["details"]), (&json!("alice"), &json!({"reason": "limit"})));
     }
 
-    fn of_throttled_logins_the_first_is_in_the_log_until_one_was_let_in(db) {
+    fn only_the_first_throttled_login_is_in_the_log_until_one_is_allowed(db) {
         let app = App::with(db, &[("JETON_LOGIN_LIMIT_USER", "2/min")]);
         app.create_user(ALICE.0, ALICE.1, &json!({}));
         let refusals = || {
@@ -156,7 +156,7 @@ on_both! {
         assert_eq!(refusals(), [over, wrong, wrong, over, wrong, wrong]);
     }
 
-    fn an_address_that_is_throttled_is_in_the_log_once_whatever_names_it_tries(db) {
+    fn a_throttled_address_is_in_the_log_once_whatever_names_it_tries(db) {
         let app = App::with(db, &[("JETON_LOGIN_LIMIT_ADDRESS", "3/min")]);
         let key = app.admin_token();
         for number in 0..20 {
@@ -168,7 +168,7 @@ on_both! {
         assert_eq!(entries["results"][0]["details"], json!({"reason": "throttled"}));
     }
 
-    fn a_command_that_hands_a_token_out_again_has_an_entry_too(db) {
+    fn a_command_that_prints_a_token_again_has_an_entry_too(db) {
         let app = App::start(db);
         app.command(&["user", "create", "--no-password", "bob"]);
         let first = app.command(&["token", "create", "bob"]);

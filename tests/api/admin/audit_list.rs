@@ -1,4 +1,4 @@
-//! `/admin/audit/` and `jeton audit`: the log as it is read.
+//! `/admin/audit/` and `jeton audit`: reading the audit log.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ on_both! {
         assert_eq!(found("action=login.failed&actor="), 5, "an empty filter is none");
     }
 
-    fn since_is_the_first_moment_and_until_is_past_the_last(db) {
+    fn since_is_inclusive_and_until_is_exclusive(db) {
         let app = with_failures(db);
         let found = |query: &str| {
             let entries = app.list(&format!("/admin/audit/?action=login.failed&{query}"));
@@ -69,7 +69,7 @@ on_both! {
         assert_eq!((found("until=2025-06-15").len(), found("until=2025-06-16").len()), (0, 5));
     }
 
-    fn a_bad_moment_is_told_by_its_name(db) {
+    fn a_bad_time_is_reported_with_its_parameter(db) {
         let app = App::start(db);
         let sentence = json!(["Enter a date/time such as 2026-11-23T08:00:00Z, or a date."]);
         for (query, expected) in [
@@ -129,7 +129,7 @@ on_both! {
         assert_eq!(serde_json::from_str::<Vec<Value>>(&all).unwrap().len(), 1234);
     }
 
-    fn what_strangers_typed_cannot_write_lines_of_its_own(db) {
+    fn text_from_clients_cannot_forge_lines(db) {
         let app = App::start(db);
         let name = "eve\n2025-01-01T00:00:00Z  root  user.delete\u{1b}[2J\u{9b}1m\u{202e}x";
         assert_eq!(app.try_login(name, "wrong").status, 400);

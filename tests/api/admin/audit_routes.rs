@@ -1,4 +1,4 @@
-//! Every route that changes anything, and its one entry in the audit log: who, what, whom, from where.
+//! Every route that changes something has one entry in the audit log: actor, action, target, address.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::app::{ADMIN, App, Kind};
 use crate::support::calls::ALICE;
 use crate::support::http::{Answer, Request};
 
-/// An address behind a trusted proxy, to be told from the proxy's own.
+/// An address behind a trusted proxy, which differs from the proxy's own.
 const CLIENT_ADDRESS: &str = "192.0.2.9";
 
 struct Scene {
@@ -36,7 +36,7 @@ impl Scene {
         self.send(Request::new("POST", "/api-token-auth/").json(&body))
     }
 
-    /// The entries written by `change`, oldest first, but for their ids and times.
+    /// The entries written by `change`, oldest first, without their ids and times.
     fn entries_of(&self, status: u16, change: impl FnOnce(&Self) -> Answer) -> Vec<Value> {
         let newest = || self.app.database.sql("select max(id) from audit_log");
         let before = newest();
@@ -53,8 +53,8 @@ impl Scene {
     fn assert_one(&self, expected: [&str; 3], details: &Value, status: u16, change: impl FnOnce(&Self) -> Answer) {
         let entries = self.entries_of(status, change);
         let [entry] = entries.as_slice() else { panic!("{expected:?}: {entries:?}") };
-        let told = ["action", "actor", "target"].map(|name| entry[name].as_str().unwrap());
-        assert_eq!(told, expected, "{entry}");
+        let found = ["action", "actor", "target"].map(|name| entry[name].as_str().unwrap());
+        assert_eq!(found, expected, "{entry}");
         assert_eq!(entry["address"], CLIENT_ADDRESS, "{entry}");
         for (name, value) in details.as_object().unwrap() {
             assert_eq!(&entry["details"][name], value, "{name} of {entry}");
@@ -107,7 +107,7 @@ on_both! {
         });
     }
 
-    fn what_changes_nothing_has_none(db) {
+    fn a_change_that_changes_nothing_has_no_entry(db) {
         let scene = Scene::new(db);
         let key = |at: usize| scene.named[at].0.as_str();
         let revoke = |scene: &Scene| scene.send(Request::new("POST", "/revoke").form(&[("token", key(0))]));

@@ -1,4 +1,4 @@
-//! A change and its entry in the audit log are one: neither is without the other.
+//! A change and its audit entry are one transaction: neither is written without the other.
 
 use serde_json::json;
 
@@ -29,7 +29,7 @@ fn mend(app: &App, db: Kind, table: &str) {
     });
 }
 
-/// All that could change but for logins and the uses of tokens, which are no changes.
+/// Everything that could change, except logins and token usage.
 fn everything(app: &App) -> String {
     let users = "id, username, password, email, first_name, last_name, is_active, is_staff, is_superuser, date_joined";
     rows(app, "users", users)
@@ -57,7 +57,7 @@ const CHANGES: [Change; 8] = [
 ];
 
 on_both! {
-    fn a_change_that_cannot_be_logged_is_not_made(db) {
+    fn a_change_whose_audit_entry_fails_is_rolled_back(db) {
         let app = App::start(db);
         let (alice, admin) = (app.alice(), app.admin_token());
         app.create_user("new", ALICE.1, &json!({}));
@@ -107,7 +107,7 @@ on_both! {
         assert_eq!(everything(&app), before);
     }
 
-    fn what_is_refused_leaves_no_entry(db) {
+    fn a_refused_change_leaves_no_entry(db) {
         let app = App::start(db);
         let (alice, admin) = (app.alice(), app.admin_token());
         let before = everything(&app);

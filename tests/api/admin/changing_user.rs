@@ -1,5 +1,5 @@
-//! A user whom others change again and again: whoever asks for something is told that, and not that there is no such user,
-//! that their token is bad, or that their password is wrong.
+//! A user who is changed again and again by others: the answer is 503, not that the user does not exist, that the token
+//! is bad or that the password is wrong.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::support::app::{App, Kind};
 use crate::support::calls::ALICE;
 use crate::support::http::{Answer, Request};
 
-/// Alice is another to each statement that writes than to those that read her before: staff, and inactive.
+/// Makes statements that write see another Alice than those that read her before: staff, and inactive.
 fn change_all_the_time(app: &App) {
     let writes = match &app.database.postgres {
         Some(_) => "pg_current_xact_id_if_assigned() is not null",
@@ -56,11 +56,11 @@ fn changes_are_refused(db: Kind) {
 }
 
 on_both! {
-    fn changes_are_told_so(db) {
+    fn changes_of_a_user_who_keeps_changing_get_503(db) {
         changes_are_refused(db);
     }
 
-    fn logins_are_told_so(db) {
+    fn logins_of_a_user_who_keeps_changing_get_503(db) {
         let app = App::with(db, &[("JETON_TOKEN_MODE", "multiple")]);
         app.alice();
         change_all_the_time(&app);

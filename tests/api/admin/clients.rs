@@ -53,12 +53,12 @@ on_both! {
         assert_eq!(app.post("/admin/clients/billing/rotate", &admin, &json!({})).status, 404);
         let mut entries = app.list("/admin/audit/?target=billing&actor=admin");
         entries.reverse();
-        let told: Vec<_> = entries.iter().map(|entry| json!([entry["actor"], entry["action"], entry["details"]])).collect();
+        let summaries: Vec<_> = entries.iter().map(|entry| json!([entry["actor"], entry["action"], entry["details"]])).collect();
         let actions = ["client.create", "client.rotate", "client.delete"];
-        assert_eq!(told, actions.map(|action| json!(["admin", action, {}])));
+        assert_eq!(summaries, actions.map(|action| json!(["admin", action, {}])));
     }
 
-    fn an_old_secret_goes_on_for_its_grace(db) {
+    fn an_old_secret_stays_valid_for_its_grace_period(db) {
         let app = App::start(db);
         let node = app.node(&[]);
         let admin = app.admin_token();
@@ -101,7 +101,7 @@ on_both! {
         assert!(!good(&sixth) && !good(&seventh), "a deleted client has none");
     }
 
-    fn a_grace_that_is_none_rotates_nothing(db) {
+    fn an_invalid_grace_rotates_nothing(db) {
         let app = App::start(db);
         let admin = app.admin_token();
         for bad in ["soon", "1", "-1h", "1.5h", "36501d", "1h%20"] {
@@ -121,7 +121,7 @@ on_both! {
         }
     }
 
-    fn who_may_not_is_told_so_before_the_body_is_looked_at(db) {
+    fn callers_without_the_right_are_refused_before_the_body_is_read(db) {
         let app = App::start(db);
         app.create_user(STAFF.0, STAFF.1, &json!({"is_staff": true}));
         let (sam, admin) = (app.login(STAFF.0, STAFF.1), app.admin_token());

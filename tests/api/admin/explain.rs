@@ -93,7 +93,7 @@ on_both! {
         assert_eq!(app.explain(&key)["reason"], "active");
     }
 
-    fn who_deactivates_an_inactive_user_again_did_nothing(db) {
+    fn deactivating_an_inactive_user_again_changes_nothing(db) {
         let app = on_real_time(db, &[]);
         let key = app.alice();
         app.command(&["user", "deactivate", "alice"]);
@@ -104,7 +104,7 @@ on_both! {
         assert_eq!(app.explain(&key), explained);
     }
 
-    fn a_user_who_was_made_inactive_is_so_since_then(db) {
+    fn a_user_created_inactive_is_inactive_since_the_creation(db) {
         let app = on_real_time(db, &[]);
         let made = json!({"username": "bob", "password": ALICE.1, "is_active": false});
         assert_eq!(app.post("/admin/users/", &app.admin_token(), &made).status, 201);
@@ -115,7 +115,7 @@ on_both! {
         assert_eq!(explained["at"], entry["at"]);
     }
 
-    fn of_a_user_who_was_deactivated_past_jeton_nobody_is_blamed(db) {
+    fn a_user_who_was_deactivated_by_sql_has_no_actor(db) {
         let app = on_real_time(db, &[]);
         let key = app.alice();
         app.command(&["user", "deactivate", "alice"]);
@@ -134,7 +134,7 @@ on_both! {
         assert_eq!(app.explain(&key)["reason"], "revoked", "activating her would not bring it back");
     }
 
-    fn without_a_token_text_it_is_told_what_is_missing(db) {
+    fn a_missing_token_is_reported(db) {
         let app = App::start(db);
         let admin = app.admin_token();
         for (body, sentence) in [

@@ -32,7 +32,7 @@ fn with_named(db: Kind) -> (App, String, String) {
 }
 
 on_both! {
-    fn the_old_login_token_dies_at_once_and_named_ones_stay(db) {
+    fn the_old_login_token_is_revoked_at_once_and_named_ones_stay(db) {
         let (app, old, named) = with_named(db);
         let new = new_key(&app, "");
         assert!(!app.is_good(&old));
@@ -43,7 +43,7 @@ on_both! {
         assert_eq!(explained["at"], "2025-06-15T15:06:40.123456Z");
     }
 
-    fn all_takes_named_ones_too(db) {
+    fn all_revokes_named_tokens_too(db) {
         for query in ["?all=true", "?all=1", "?all=True", "?all=on"] {
             let (app, old, named) = with_named(db);
             let new = new_key(&app, query);
@@ -57,7 +57,7 @@ on_both! {
         }
     }
 
-    fn with_grace_the_old_key_shows_its_end_and_lives_until_then(db) {
+    fn with_grace_the_old_key_has_an_expiry_and_is_valid_until_then(db) {
         let (app, old, named) = with_named(db);
         let new = new_key(&app, "?grace=1h");
         assert_eq!(app.introspect(&old)["exp"], END);
@@ -77,7 +77,7 @@ on_both! {
         assert_eq!(explained["at"], "2025-06-15T16:06:40.123456Z");
     }
 
-    fn grace_and_all_let_named_ones_live_on_as_long(db) {
+    fn grace_and_all_give_named_tokens_the_same_grace_period(db) {
         let (app, old, named) = with_named(db);
         new_key(&app, "?grace=1h&all=true");
         assert_eq!((&app.introspect(&old)["exp"], &app.introspect(&named)["exp"]), (&json!(END), &json!(END)));
@@ -117,7 +117,7 @@ on_both! {
         assert_eq!(app.explain(&old)["reason"], "expired", "that is what ended it, now as then");
     }
 
-    fn no_grace_at_all_is_at_once(db) {
+    fn without_grace_the_old_token_is_revoked_at_once(db) {
         for query in ["?grace=0", "?grace=0s", "?grace="] {
             let (app, old, _) = with_named(db);
             new_key(&app, query);
@@ -125,7 +125,7 @@ on_both! {
         }
     }
 
-    fn what_is_no_grace_and_no_boolean_is_told_and_nothing_is_done(db) {
+    fn an_invalid_grace_or_boolean_is_refused_and_changes_nothing(db) {
         let (app, old, named) = with_named(db);
         for (query, fields) in [
             ("?grace=soon", vec!["grace"]), ("?grace=-1h", vec!["grace"]), ("?grace=60", vec!["grace"]),
@@ -133,14 +133,14 @@ on_both! {
             ("?grace=soon&all=2", vec!["grace", "all"]),
         ] {
             let answer = regenerate(&app, query);
-            let told: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
-            assert_eq!((answer.status, told), (400, fields.iter().map(ToString::to_string).collect()), "{query}");
+            let faults: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
+            assert_eq!((answer.status, faults), (400, fields.iter().map(ToString::to_string).collect()), "{query}");
         }
         assert!(app.is_good(&old) && app.is_good(&named));
         assert_eq!(app.tokens_of("alice").len(), 2);
     }
 
-    fn of_twenty_at_once_each_makes_a_key_and_one_lives(db) {
+    fn of_twenty_simultaneous_regenerations_one_key_stays_valid(db) {
         let (app, old, _) = with_named(db);
         let admin = app.admin_token();
         let keys: Vec<String> = std::thread::scope(|scope| {

@@ -30,8 +30,8 @@ on_both! {
         assert_eq!(app.try_login(ALICE.0, NEW.trim()).status, 400, "blanks count");
         assert_ne!(app.login(ALICE.0, NEW), login);
         let entries = app.list("/admin/audit/?action=user.password");
-        let told: Vec<_> = entries.iter().map(|entry| json!([entry["actor"], entry["target"], entry["details"]])).collect();
-        assert_eq!(told, [json!(["sam", "alice", {}])]);
+        let summaries: Vec<_> = entries.iter().map(|entry| json!([entry["actor"], entry["target"], entry["details"]])).collect();
+        assert_eq!(summaries, [json!(["sam", "alice", {}])]);
     }
 
     fn weak_passwords_are_refused_in_djangos_words(db) {

@@ -27,7 +27,7 @@ fn named_token(app: &App, username: &str) -> String {
 }
 
 on_both! {
-    fn the_new_key_works_and_the_old_one_is_dead_at_once(db) {
+    fn the_new_key_works_and_the_old_one_is_revoked_at_once(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({}));
         let admin = app.admin_token();
@@ -43,7 +43,7 @@ on_both! {
             assert!(!app.is_good(&old));
             assert!(app.is_good(&new));
             assert!(app.is_good(&named));
-            assert_eq!(app.login("alice", PASSWORD), new, "a login hands out the new key");
+            assert_eq!(app.login("alice", PASSWORD), new, "a login returns the new key");
             old = new;
         }
         assert_eq!(post(&app, "/admin/users/alice/regenerate?all=true", &admin).0, 200);
@@ -66,7 +66,7 @@ on_both! {
         assert!(!app.is_good(&first));
     }
 
-    fn with_grace_the_old_key_lives_until_then_and_says_so(db) {
+    fn with_grace_the_old_key_stays_valid_and_its_expiry_is_shown(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
         app.create_user("alice", PASSWORD, &json!({}));
         let named = named_token(&app, "alice");

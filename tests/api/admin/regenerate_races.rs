@@ -24,7 +24,7 @@ fn regenerate_twice(app: &App, username: &str, admin: &str) -> [String; 2] {
 }
 
 on_both! {
-    fn of_two_regenerates_at_once_the_last_lives(db) {
+    fn of_two_simultaneous_regenerations_the_last_key_stays_valid(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({}));
         let admin = app.admin_token();
@@ -43,7 +43,7 @@ on_both! {
         assert_eq!(app.database.sql(live), "1");
     }
 
-    fn of_two_first_keys_at_once_one_lives_in_either_mode(db) {
+    fn of_two_simultaneous_first_keys_one_stays_valid_in_either_mode(db) {
         for mode in ["single", "multiple"] {
             let app = App::with(db, &[("JETON_TOKEN_MODE", mode)]);
             let admin = app.admin_token();
@@ -68,7 +68,7 @@ on_both! {
                 let racing: Vec<_> = (0..4).map(|_| scope.spawn(|| app.login("alice", PASSWORD))).collect();
                 let answer = app.send(Request::new("POST", "/admin/users/alice/regenerate").token(&admin));
                 assert_eq!(answer.status, 200, "{answer:?}");
-                // From here on nobody gets anything but the new key.
+                // From here on every login returns the new key.
                 let new = app.login("alice", PASSWORD);
                 assert!(answer.text().contains(&new));
                 for login in racing {

@@ -66,14 +66,14 @@ on_both! {
         assert_eq!(app.delete(&format!("/admin/tokens/{}", made.json()["id"]), &admin).status, 204);
     }
 
-    fn ordinary_users_may_nothing_not_even_for_themselves(db) {
+    fn ordinary_users_are_refused_even_for_their_own_tokens(db) {
         let (app, _) = with_staff(db);
         let alice = app.login("alice", crate::support::calls::ALICE.1);
         let id = app.introspect(&alice)["jti"].as_str().unwrap().to_owned();
         assert_denied(&app.get(&path("alice"), &alice), "list");
         assert_denied(&app.post(&path("alice"), &alice, &json!({"name": "n"})), "create");
         assert_denied(&app.delete(&format!("/admin/tokens/{id}"), &alice), "revoke");
-        assert_denied(&app.get(&path("nobody"), &alice), "not even learn who there is");
+        assert_denied(&app.get(&path("nobody"), &alice), "nor learn which users exist");
         assert_denied(&app.delete("/admin/tokens/999999", &alice), "nor which ids");
         assert_eq!(app.send(Request::new("GET", &path("alice"))).status, 401);
     }
@@ -92,7 +92,7 @@ on_both! {
         }
     }
 
-    fn faults_are_told_by_field_here_too(db) {
+    fn faults_are_reported_by_field_here_too(db) {
         let (app, sam) = with_staff(db);
         let answer = app.post(&path("alice"), &sam, &json!({"name": "", "expires_in": 0}));
         let names: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();

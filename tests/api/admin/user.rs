@@ -110,7 +110,7 @@ on_both! {
         assert_eq!((&answer["last_name"], &answer["first_name"], &answer["is_active"]), (&json!(""), &json!("Al"), &json!(true)));
     }
 
-    fn who_is_not_there_or_not_theirs_comes_before_what_was_sent(db) {
+    fn a_missing_user_or_right_is_reported_before_faults_in_the_body(db) {
         let (app, sam) = with_staff(db);
         for (username, status) in [("nobody", 404), ("admin", 403), ("other", 403)] {
             for (method, below) in [("PATCH", ""), ("POST", "password"), ("POST", "tokens"), ("POST", "regenerate?grace=soon")] {
@@ -121,7 +121,7 @@ on_both! {
         }
     }
 
-    fn faults_are_told_by_field_and_nothing_is_done(db) {
+    fn faults_are_reported_by_field_and_nothing_is_changed(db) {
         let (app, sam) = with_staff(db);
         let before = app.get(&path("alice"), &sam).json();
         let no_null = "This field may not be null.";
@@ -144,7 +144,7 @@ on_both! {
         assert_eq!(entries(&app), Vec::<Value>::new());
     }
 
-    fn all_faults_are_told_at_once_in_the_order_of_the_fields(db) {
+    fn all_faults_are_reported_at_once_in_the_order_of_the_fields(db) {
         let (app, sam) = with_staff(db);
         let body = json!({"groups": 1, "is_active": "x", "email": "x", "username": "a b", "first_name": null});
         let name = "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
@@ -160,7 +160,7 @@ on_both! {
         assert_eq!((answer.status, answer.text()), (400, with_password));
     }
 
-    fn who_may_not_is_told_so_whatever_they_sent(db) {
+    fn callers_without_the_right_are_refused_whatever_they_sent(db) {
         let (app, sam) = with_staff(db);
         let bad = json!({"username": "", "password": "", "name": "", "is_active": "x"});
         for (method, rest) in [("PATCH", ""), ("POST", "password"), ("POST", "tokens/"), ("POST", "regenerate?grace=x")] {
@@ -171,7 +171,7 @@ on_both! {
         }
     }
 
-    fn what_an_import_brought_may_stay_as_it_is(db) {
+    fn imported_values_may_stay_unchanged(db) {
         let (app, sam) = with_staff(db);
         app.database.sql("update users set username = 'odd name', email = 'odd', first_name = 'x' where username = 'alice'");
         let whole = app.get(&path("odd name"), &sam).json();
@@ -249,7 +249,7 @@ on_both! {
         refused(&app.delete(&path("second"), &second), 409, LAST);
     }
 
-    fn two_superusers_cannot_take_each_other_away_at_once(db) {
+    fn two_superusers_cannot_remove_each_other_at_the_same_time(db) {
         for method in ["PATCH", "DELETE"] {
             let app = App::start(db);
             app.create_user("second", PASSWORD, &json!({"is_superuser": true}));
@@ -261,7 +261,7 @@ on_both! {
                 let one = scope.spawn(|| take("second", &admin));
                 let other = scope.spawn(|| take(ADMIN.0, &second));
                 let statuses = [one.join().unwrap(), other.join().unwrap()];
-                // The slower one has lost its own rights, is gone, or is told that it would be the last.
+                // The slower caller has lost the rights, is deleted, or is refused because one superuser must stay.
                 assert_eq!(statuses.iter().filter(|status| **status < 300).count(), 1, "{method}: {statuses:?}");
             });
             let left = "select count(*) from users where is_superuser and is_active";

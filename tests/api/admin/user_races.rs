@@ -17,7 +17,7 @@ const CHANGES: [Change; 2] = [
     |app, staff| app.post("/admin/users/alice/tokens/", staff, &json!({"name": "n"})),
 ];
 
-/// What `change` is answered when it has read alice, and another process then does this to her.
+/// The answer to `change`, if another process runs this after `change` has read alice.
 fn answers_after(statements: &str, check: impl Fn(&App, &Answer)) {
     for change in CHANGES {
         let app = App::start(Kind::Postgres);
@@ -36,7 +36,7 @@ fn answers_after(statements: &str, check: impl Fn(&App, &Answer)) {
     }
 }
 
-/// The shell of SQLite minds no foreign keys.
+/// SQLite's shell does not enforce foreign keys.
 const DELETED: &str = "delete from tokens where user_id = (select id from users where username = 'alice'); \
                        delete from users where username = 'alice';";
 
@@ -48,7 +48,7 @@ fn replaced_by(is_staff: bool) -> String {
     )
 }
 
-/// Whose the key in an answer is; nobody's when it is refused.
+/// The user of the key in an answer; none for a refusal.
 fn owner(app: &App, answer: &Answer) -> Option<i64> {
     let token = answer.json()["token"].as_str()?.to_owned();
     app.introspect(&token)["user_id"].as_i64()

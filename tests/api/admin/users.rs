@@ -28,7 +28,7 @@ fn fill(app: &App) {
 }
 
 on_both! {
-    fn a_list_is_a_page_with_whole_links_to_its_neighbours(db) {
+    fn a_list_is_a_page_with_absolute_links_to_its_neighbours(db) {
         let app = App::start(db);
         for name in ["carol", "alice", "bob"] {
             app.create_user(name, PASSWORD, &json!({}));
@@ -58,7 +58,7 @@ on_both! {
         assert_eq!(page["next"], "http://tokens.example.com/admin/users?page=2&page_size=1");
     }
 
-    fn pages_that_cannot_be_are_not_found_and_bad_sizes_fall_to_the_default(db) {
+    fn impossible_pages_are_not_found_and_bad_sizes_become_the_default(db) {
         let app = App::start(db);
         fill(&app);
         for page in ["0", "-1", "99", "x", "1.5", "%00", "4294967296", "99999999999999999999", "1;drop", "%D9%A1x"] {
@@ -193,7 +193,7 @@ on_both! {
     }
 }
 
-// SQLite has none: there, many users are not so many.
+// SQLite has no such index; it is meant for few users.
 #[test]
 fn a_search_among_many_goes_by_an_index() {
     let app = App::start(Kind::Postgres);

@@ -1,4 +1,4 @@
-//! `POST /admin/users/`: users made, refused, numbered.
+//! `POST /admin/users/`: users that are created or refused, and their ids.
 
 use std::thread;
 
@@ -31,7 +31,7 @@ fn with(fields: &Value) -> Value {
 }
 
 on_both! {
-    fn faults_are_told_by_field_in_djangos_words(db) {
+    fn faults_are_reported_by_field_with_django_s_messages(db) {
         let app = App::start(db);
         app.create_user("taken", PASSWORD, &json!({}));
         let admin = app.admin_token();
@@ -91,7 +91,7 @@ on_both! {
         assert_eq!(app.database.sql("select count(*) from groups"), "0");
     }
 
-    fn faults_of_all_fields_are_told_at_once(db) {
+    fn faults_of_all_fields_are_reported_at_once(db) {
         let app = App::start(db);
         let key = app.admin_token();
         let body = json!({"username": "admin", "password": "1", "email": "x", "is_staff": "maybe", "groups": 5, "first_name": null});
@@ -117,7 +117,7 @@ on_both! {
         assert_eq!((answer.status, answer.json()), (400, faults));
     }
 
-    fn a_password_is_not_like_the_name_that_the_user_gets(db) {
+    fn a_password_must_not_be_similar_to_the_normalised_name(db) {
         let app = App::start(db);
         let body = json!({"username": "ｈｅｒｏｎｌｏｖｅｒ", "password": "heronlover1"});
         let answer = app.post("/admin/users/", &app.admin_token(), &body);
@@ -125,7 +125,7 @@ on_both! {
         assert_eq!((answer.status, answer.json()), (400, faults));
     }
 
-    fn all_faults_of_a_password_are_told_at_once_in_djangos_order(db) {
+    fn all_faults_of_a_password_are_reported_at_once_in_django_s_order(db) {
         let app = App::start(db);
         let admin = app.admin_token();
         let similar = |to: &str| format!("The password is too similar to the {to}.");
@@ -154,7 +154,7 @@ on_both! {
         assert_eq!(app.try_login("zoe", &longest).status, 200);
     }
 
-    fn what_is_made_is_what_was_asked_for(db) {
+    fn the_created_user_has_the_given_fields(db) {
         let app = App::start(db);
         let admin = app.admin_token();
         let answer = post(&app, &admin, &json!({
@@ -201,7 +201,7 @@ on_both! {
         assert_eq!(app.send(Request::new("POST", "/admin/users/").json(&with(&json!({})))).status, 401);
     }
 
-    fn ids_count_from_1_and_never_come_again(db) {
+    fn ids_count_from_1_and_are_never_reused(db) {
         let app = App::start(db);
         let id = |name: &str| app.create_user(name, PASSWORD, &json!({}))["id"].clone();
         assert_eq!((id("a"), id("b")), (json!(1), json!(2)));
@@ -220,7 +220,7 @@ on_both! {
         assert_eq!(first("chief"), "2000000002");
     }
 
-    fn of_many_who_want_one_name_at_once_one_gets_it(db) {
+    fn of_many_simultaneous_creations_with_one_name_one_succeeds(db) {
         let app = App::start(db);
         let admin = app.admin_token();
         let answers: Vec<Answer> = thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Bodies that are compressed are read by no route.
+//! No route accepts a compressed body.
 
 use serde_json::json;
 
@@ -32,7 +32,7 @@ on_both! {
         assert_eq!(app.get("/me", &key).status, 200, "it is not logged out");
     }
 
-    fn other_codings_too_but_identity_and_none(db) {
+    fn other_content_codings_are_refused_except_identity(db) {
         let app = App::start(db);
         let key = app.alice();
         let coded = |codings: &[&str]| {

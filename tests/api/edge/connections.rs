@@ -1,5 +1,4 @@
-//! What concerns connections and not requests: offers to upgrade, heads that cannot be read, how many there may be, how long
-//! they last, and what strangers may have held for them.
+//! Connections: upgrade offers, malformed heads, limits on number, time and memory.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -13,7 +12,7 @@ use crate::support::calls::PASSWORD;
 use crate::support::eventually;
 use crate::support::http::{Answer, Request, base64, raw};
 
-/// For what is a matter of milliseconds on a machine that has time.
+/// A time limit for what takes milliseconds on an idle machine.
 const LIMIT: Duration = Duration::from_mins(1);
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
@@ -27,7 +26,7 @@ fn basic() -> String {
     format!("Authorization: Basic {}\r\n", base64(format!("{}:{}", CLIENT.0, CLIENT.1).as_bytes()))
 }
 
-/// One answer of a connection that goes on, or its last.
+/// Reads one answer, whether the connection stays open or not.
 #[track_caller]
 fn answer(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
@@ -43,7 +42,7 @@ fn answer(stream: &mut TcpStream) -> Answer {
     }
 }
 
-/// Nothing more comes but the end.
+/// Nothing more arrives before the connection ends.
 #[track_caller]
 fn ends(stream: &mut TcpStream) {
     match stream.read(&mut [0; 16]) {
@@ -53,7 +52,7 @@ fn ends(stream: &mut TcpStream) {
     }
 }
 
-/// Sends as much of a body as is taken, and gives the answer that comes meanwhile.
+/// Sends as much of a body as the server reads, and returns the answer that arrives meanwhile.
 fn held(app: &App, head: &str, body: &[u8]) -> TcpStream {
     let mut stream = connect(app);
     stream.set_write_timeout(Some(LIMIT)).unwrap();
@@ -70,14 +69,14 @@ const OFFERS: [&str; 4] = [
 ];
 
 on_both! {
-    fn an_offer_to_upgrade_is_passed_over_and_the_connection_goes_on(db) {
+    fn an_upgrade_offer_is_ignored_and_the_connection_stays_open(db) {
         let app = App::start(db);
         let token = app.admin_token();
         let body = format!("token={token}");
         let length = format!("Content-Length: {}\r\n", body.len());
         for offer in OFFERS {
             let mut stream = connect(&app);
-            // The third of the same goes by the fast lane.
+            // The third one of the same requests is answered by the fast lane.
             for _ in 0..3 {
                 stream.write_all(format!("POST /introspect HTTP/1.1\r\nHost: x\r\n{}{FORM}{offer}{length}\r\n{body}", basic()).as_bytes()).unwrap();
                 let answer = answer(&mut stream);
@@ -92,7 +91,7 @@ on_both! {
         }
     }
 
-    fn an_offer_that_comes_in_pieces_ends_the_connection_in_order(db) {
+    fn an_upgrade_offer_in_pieces_gets_an_answer_and_no_upgrade(db) {
         let app = App::start(db);
         for offer in OFFERS {
             let mut stream = connect(&app);
@@ -112,7 +111,7 @@ on_both! {
         }
     }
 
-    fn offers_in_one_packet_are_all_answered(db) {
+    fn requests_with_upgrade_offers_in_one_packet_are_all_answered(db) {
         let app = App::start(db);
         let request = |more: &str| format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{}{more}\r\n", OFFERS[0]);
         let last = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_owned();
@@ -122,7 +121,7 @@ on_both! {
         assert!(!text.contains("connection: upgrade"), "{text}");
     }
 
-    fn what_comes_behind_a_request_is_bounded_and_read_when_its_turn_comes(db) {
+    fn bytes_after_a_request_are_bounded_and_wait_for_its_answer(db) {
         let app = App::start(db);
         let health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
         let post = |more: &str| format!("POST /introspect HTTP/1.1\r\nHost: x\r\n{}{FORM}{more}", basic());
@@ -143,7 +142,7 @@ on_both! {
         assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 1, "{text}");
     }
 
-    fn a_request_that_cannot_be_read_has_an_answer_of_its_route_s_kind(db) {
+    fn a_malformed_request_gets_the_route_s_form_of_error(db) {
         let app = App::start(db);
         let many = "A: b\r\n".repeat(96);
         let long = format!("A: {}\r\n", "x".repeat(40_000));
@@ -187,7 +186,7 @@ on_both! {
         assert_eq!((answer.status, answer.header("X-Request-Id").unwrap().len()), (400, 32));
     }
 
-    fn whoever_is_not_let_in_is_told_before_their_body_is_read(db) {
+    fn bad_credentials_in_the_head_are_refused_before_the_body_is_read(db) {
         let app = App::start(db);
         let wrong = ["Authorization: Basic eDp5\r\n", "Authorization: Token x\r\n", "Authorization: Bearer a b\r\n", ""];
         let paths = [
@@ -198,7 +197,7 @@ on_both! {
         ];
         for path in paths {
             for header in wrong {
-                // Without them in the head these may have credentials in the body.
+                // Without credentials in the head, these routes may have them in the body.
                 if header.is_empty() && ["/introspect", "/revoke"].iter().any(|oauth| path.contains(oauth)) {
                     continue;
                 }
@@ -223,7 +222,7 @@ on_both! {
         }
     }
 
-    fn bodies_of_strangers_are_bounded_and_others_go_on(db) {
+    fn bodies_of_unauthenticated_callers_are_bounded_and_others_are_still_served(db) {
         let app = App::start(db);
         let token = app.admin_token();
         for (path, crowded) in [
@@ -250,7 +249,7 @@ on_both! {
             });
             assert_eq!(refused.header("Retry-After").as_deref(), Some("1"), "{refused:?}");
             assert!(refused.text().contains(crowded), "{refused:?}");
-            // Whoever is known by their head reads and is read.
+            // Requests with good credentials in the head are still served.
             assert!(app.is_good(&token));
             let list = app.send(Request::new("POST", "/admin/explain").token(&token).json(&serde_json::json!({"token": "x"})));
             assert_eq!(list.status, 200);
@@ -280,7 +279,7 @@ on_both! {
         eventually("room again", LIMIT, || (explain().status == 200).then_some(()));
     }
 
-    fn who_may_not_introspect_is_refused_before_the_body_is_read(db) {
+    fn callers_who_may_not_introspect_are_refused_before_the_body_is_read(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &serde_json::json!({}));
         let token = app.login("alice", PASSWORD);
@@ -297,7 +296,7 @@ on_both! {
         }
     }
 
-    fn at_the_limit_who_waits_longest_makes_room(db) {
+    fn at_the_limit_the_connections_that_wait_longest_are_closed(db) {
         let app = App::with(db, &[("JETON_MAX_CONNECTIONS", "20")]);
         let mut idle: Vec<TcpStream> = (0..60)
             .map(|number| {
@@ -318,7 +317,7 @@ on_both! {
         ends(&mut idle[0]);
     }
 
-    fn an_idle_connection_is_kept_as_long_as_is_said(db) {
+    fn an_idle_connection_is_kept_for_the_keep_alive_time(db) {
         let brief = App::with(db, &[("JETON_KEEP_ALIVE", "1s")]);
         let app = brief.node(&[]);
         let mut streams = [&brief, &app].map(connect);
@@ -336,11 +335,11 @@ on_both! {
         assert_eq!(answer(&mut streams[1]).status, 200);
     }
 
-    fn who_does_not_read_or_does_not_send_is_let_go(db) {
+    fn clients_that_neither_read_nor_send_are_disconnected(db) {
         let app = App::start(db);
-        let mut deaf = connect(&app);
+        let mut not_reading = connect(&app);
         let large = Request::new("GET", "/docs/swagger-ui-bundle.js").header("Connection", "keep-alive").bytes(app.addr);
-        deaf.write_all(&large.repeat(16)).unwrap();
+        not_reading.write_all(&large.repeat(16)).unwrap();
         let mut slow = connect(&app);
         slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         assert_eq!(answer(&mut slow).status, 200);
@@ -357,8 +356,8 @@ on_both! {
         assert_eq!((late.status, late.header("Connection").as_deref()), (408, Some("close")), "{late:?}");
         assert!(matches!(late.json()["detail"], Value::String(_)));
         ends(&mut slow);
-        deaf.set_write_timeout(Some(LIMIT)).unwrap();
-        eventually("the end of a connection that nobody reads", Duration::from_mins(1), || deaf.write_all(b" ").err());
+        not_reading.set_write_timeout(Some(LIMIT)).unwrap();
+        eventually("the end of a connection that nobody reads", Duration::from_mins(1), || not_reading.write_all(b" ").err());
     }
 
     fn without_https_there_is_no_hsts(db) {

@@ -67,7 +67,7 @@ fn seen(answer: &Answer) -> String {
 }
 
 on_both! {
-    fn preflights_are_answered_before_anybody_is_asked_who_they_are(db) {
+    fn preflights_are_answered_without_credentials(db) {
         let app = for_pages(db);
         for (method, path) in OPEN.into_iter().chain([("POST", "/introspect/batch"), ("GET", "/tokens")]) {
             for asked in ["authorization, content-type", "x-anything"] {
@@ -86,7 +86,7 @@ on_both! {
         assert_readable(&app.send(preflight("/me", "http://localhost:3000", "TRACE")), "http://localhost:3000");
     }
 
-    fn a_page_logs_in_and_reads_what_it_gets(db) {
+    fn a_page_can_log_in_and_read_the_answer(db) {
         let app = for_pages(db);
         app.alice();
         let post = |path: &str| Request::new("POST", path).header("Origin", PAGE);
@@ -126,7 +126,7 @@ on_both! {
         }
     }
 
-    fn both_ways_to_introspect_are_the_same_to_a_page(db) {
+    fn repeated_introspections_still_have_cors_headers_for_pages(db) {
         let app = for_pages(db);
         let key = app.alice();
         let plain = || Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&[("token", &key)]);
@@ -136,7 +136,7 @@ on_both! {
         }
     }
 
-    fn other_origins_are_answered_as_ever(db) {
+    fn other_origins_get_no_cors_headers(db) {
         let app = for_pages(db);
         let without = app.node(&[("JETON_WORKERS", "1")]);
         let key = app.alice();
@@ -149,12 +149,12 @@ on_both! {
         }
         let me = app.send(Request::new("GET", "/me").token(&key).header("Origin", STRANGER));
         assert_eq!((me.status, access_control(&me)), (200, vec![]));
-        assert_eq!(me.headers_named("Vary"), ["origin"], "nor is it kept for those who may");
+        assert_eq!(me.headers_named("Vary"), ["origin"], "a cached answer must not be given to allowed origins");
         let two = Request::new("GET", "/me").token(&key).header("Origin", STRANGER).header("Origin", PAGE);
         assert_eq!(access_control(&app.send(two)), Vec::<&str>::new());
     }
 
-    fn the_admins_side_is_for_no_page_of_elsewhere(db) {
+    fn no_page_of_another_origin_can_use_the_admin_api(db) {
         let app = for_pages(db);
         let without = app.node(&[("JETON_WORKERS", "1")]);
         for path in CLOSED {
@@ -167,7 +167,7 @@ on_both! {
         }
     }
 
-    fn without_the_setting_nothing_is_said(db) {
+    fn without_the_setting_there_are_no_cors_headers(db) {
         let app = App::start(db);
         let key = app.alice();
         for request in [
@@ -181,7 +181,7 @@ on_both! {
         }
     }
 
-    fn a_page_may_send_its_key_in_a_header_of_the_operators(db) {
+    fn a_page_may_send_its_key_in_a_header_of_jeton_key_headers(db) {
         let app = App::with(db, &[("JETON_CORS_ORIGINS", PAGE), ("JETON_KEY_HEADERS", "X-Api-Key")]);
         let answer = app.send(preflight("/me", PAGE, "GET").header("Access-Control-Request-Headers", "x-api-key"));
         assert!(words(&answer, "Access-Control-Allow-Headers").contains("x-api-key"), "{answer:?}");

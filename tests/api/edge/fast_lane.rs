@@ -1,4 +1,4 @@
-//! The two ways to `POST /introspect`: past the router, and through it. Nobody can tell them apart by an answer.
+//! The two ways to answer `POST /introspect`: by the fast lane and by the router. Their answers are equal.
 
 mod bytes;
 
@@ -41,14 +41,14 @@ fn seen(answer: &Answer) -> (u16, Vec<(String, Vec<u8>)>, String) {
 }
 
 on_both! {
-    fn both_ways_give_the_same_answer_to_the_byte(db) {
+    fn the_fast_lane_and_the_router_give_the_same_answer_to_the_byte(db) {
         let app = App::with(db, &[("JETON_ISSUER", "https://tokens.example.com"), ("JETON_TOKEN_TTL", "1h")]);
         app.create_user("ünï", "some words of a song", &json!({"groups": ["a\u{2028}b", "ключ"]}));
         let revoked = app.login("ünï", "some words of a song");
         let live = app.regenerate("%C3%BCn%C3%AF");
         for token in [live.as_str(), &revoked, &"0".repeat(40)] {
             let plain = post().form(&[("token", token)]);
-            // A parameter of the media type is enough to be out of the ordinary.
+            // With a parameter in the media type, the router answers.
             let other = post().body(&format!("{FORM}; charset=utf-8"), format!("token={token}"));
             let first = plain.send(app.addr);
             let fast = warm(&app, &plain);
@@ -66,7 +66,7 @@ on_both! {
         }
     }
 
-    fn what_is_out_of_the_ordinary_is_answered_as_ever(db) {
+    fn unusual_requests_are_answered_as_without_the_fast_lane(db) {
         let app = App::start(db);
         let token = app.alice();
         warm(&app, &post().form(&[("token", &token)]));
@@ -129,7 +129,7 @@ on_both! {
         let alive = post().header("Connection", "keep-alive").form(&[("token", &token)]).bytes(app.addr);
         let answer = http::raw(app.addr, &[alive.as_slice(), &whole].concat());
         assert_eq!(String::from_utf8_lossy(&answer).matches("\"active\":true").count(), 2);
-        // One that hangs up in the middle of its body harms nobody.
+        // A client that hangs up in the middle of its body does not affect others.
         TcpStream::connect(app.addr).unwrap().write_all(&whole[..whole.len() - 5]).unwrap();
         assert!(app.is_good(&token));
     }

@@ -1,4 +1,4 @@
-//! Every route against what nobody should send: 4xx in the contract's shape, never a 5xx, never silence.
+//! Hostile requests to every route: each gets a 4xx in the contract's form, never a 5xx, never no answer.
 
 mod chaos;
 mod secrets;
@@ -14,7 +14,7 @@ use crate::support::app::{App, CLIENT};
 use crate::support::calls::PASSWORD;
 use crate::support::http::{Answer, Request};
 
-/// A method and a path of every sort of route.
+/// A method and a path for every kind of route.
 const ROUTES: [(&str, &str); 13] = [
     ("POST", "/api-token-auth/"),
     ("POST", "/introspect"),
@@ -31,7 +31,7 @@ const ROUTES: [(&str, &str); 13] = [
     ("PUT", "/me"),
 ];
 
-/// An answer that jeton itself gave, not a worse one than 4xx, in the shapes that the contract has.
+/// An answer of jeton's own, at most a 4xx, in a form of the contract.
 #[track_caller]
 fn assert_contract(answer: &Answer, what: &str) {
     let what = || format!("{}: {answer:?}", what.chars().take(300).collect::<String>());
@@ -58,7 +58,7 @@ fn assert_contract(answer: &Answer, what: &str) {
     }
 }
 
-/// With the credentials of nobody, an admin or a client, by turns.
+/// Sends requests without credentials, as an admin and as a client, in turns.
 struct Callers {
     admin: String,
     turn: usize,
@@ -165,7 +165,7 @@ on_both! {
         let bodies = bodies(&mut chaos);
         for (method, path) in ROUTES {
             for (n, body) in bodies.iter().enumerate() {
-                // Each body meets JSON, where most can go wrong, and another type.
+                // Each body is sent as JSON, where most can go wrong, and as another type.
                 for kind in [types[0], types[1 + (n + path.len()) % (types.len() - 1)]] {
                     let request = callers.sign(Request::new(method, path)).body(kind, body.clone());
                     let answer = app.send(request);
@@ -184,14 +184,14 @@ on_both! {
         let app = start(db);
         let (mut callers, mut too_large) = (Callers::of(&app), BTreeSet::new());
         for (method, path) in ROUTES {
-            // Whose user is not there is told so before a body is read.
+            // An unknown user in the path is a 404 before the body is read.
             let takes = method == "POST" && !["/nothing", "/admin/users/nobody/regenerate"].contains(&path);
             let most = if path == "/introspect/batch" { 262_144 } else { 65_536 };
             for size in [most, most + 1, 1 << 20, 8 << 20] {
                 let request = callers.sign(Request::new(method, path)).body("application/json", vec![b' '; size]);
                 let answer = app.send(request);
                 assert_contract(&answer, path);
-                // Whoever is not known is told so before their body is looked at.
+                // A request without credentials is refused before its body is parsed.
                 let refused = if takes && size > most { [413, 401].contains(&answer.status) } else { answer.status != 413 };
                 assert!(refused, "{method} {path} {size}: {answer:?}");
                 if answer.status == 413 {
@@ -220,7 +220,7 @@ on_both! {
         values.extend((0..8).map(|_| chaos.header_value(200)));
         for (method, path) in ROUTES {
             for (n, value) in values.iter().enumerate() {
-                // Every name meets every value on one of the routes at least, twice in a request every other time.
+                // Every name has every value on at least one of the routes; every other request repeats the header.
                 for name in names.iter().skip((n + path.len()) % 3).step_by(3) {
                     let mut request = callers.sign(Request::new(method, path)).header(name, value).raw_body("{}");
                     if n % 2 == 0 {

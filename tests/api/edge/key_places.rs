@@ -1,4 +1,4 @@
-//! Keys that stand elsewhere than in `Authorization`: `JETON_KEY_HEADERS`, `JETON_KEY_BASIC`.
+//! Keys in other places than `Authorization`: `JETON_KEY_HEADERS`, `JETON_KEY_BASIC`.
 
 use serde_json::json;
 
@@ -30,7 +30,7 @@ fn assert_refused(answer: &Answer, detail: &str) {
 }
 
 on_both! {
-    fn a_key_may_stand_alone_in_a_header_of_the_operators_choice(db) {
+    fn a_key_may_be_the_value_of_a_header_that_the_operator_chose(db) {
         let app = with_headers(db);
         let (alice, admin) = (app.alice(), app.admin_token());
         for name in ["X-Api-Key", "x-api-key", "PRIVATE-TOKEN"] {
@@ -56,7 +56,7 @@ on_both! {
         assert!(!app.is_good(&alice));
     }
 
-    fn two_keys_in_one_request_are_one_only_when_they_are_the_same(db) {
+    fn two_different_keys_in_one_request_are_refused(db) {
         let app = with_headers(db);
         let (alice, admin) = (app.alice(), app.admin_token());
         for path in ["/me", "/auth/verify", "/tokens/"] {
@@ -77,13 +77,13 @@ on_both! {
         assert_refused(&app.send(introspect.form(&[("token", &alice)])), TWO);
         let half = get("/me").header("Authorization", "Token").header("X-Api-Key", &alice);
         assert_refused(&app.send(half), "Invalid token header. No credentials provided.");
-        // Not ours: a gateway's own, or its service's.
+        // Headers that are not for jeton, but a gateway's or a service's.
         let foreign = get("/me").header("Authorization", "Digest x").header("X-Api-Key", &alice);
         assert_eq!(app.send(foreign).status, 200);
         assert_eq!(app.send(basic(get("/auth/verify"), "site", "its password").header("X-Api-Key", &alice)).status, 200);
     }
 
-    fn a_client_is_whose_request_it_is_whatever_header_it_passes_on(db) {
+    fn client_credentials_win_over_a_key_in_another_header(db) {
         let app = with_headers(db);
         let key = app.alice();
         for _ in 0..3 {
@@ -95,7 +95,7 @@ on_both! {
         }
     }
 
-    fn neither_is_looked_at_unless_the_operator_says_so(db) {
+    fn by_default_keys_are_read_only_from_authorization(db) {
         let app = App::start(db);
         let key = app.alice();
         for path in ["/me", "/auth/verify"] {
@@ -107,7 +107,7 @@ on_both! {
         }
     }
 
-    fn the_password_of_basic_may_be_a_key_at_a_gateway_and_nowhere_else(db) {
+    fn the_password_of_basic_may_be_a_key_only_at_auth_verify(db) {
         let app = App::with(db, &[("JETON_KEY_BASIC", "true"), ("JETON_KEY_HEADERS", "X-Api-Key")]);
         let (alice, admin) = (app.alice(), app.admin_token());
         for user in ["alice", "", "__token__", "admin", "a+b%41"] {

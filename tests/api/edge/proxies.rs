@@ -1,4 +1,4 @@
-//! What proxies say of their clients: whose word counts, and what of it can be believed.
+//! Forwarding headers: which proxies are trusted, and which values count.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn get(app: &App, path: &str, headers: Headers) -> Answer {
     app.send(headers.iter().fold(Request::new("GET", path), |request, (name, value)| request.header(name, value)))
 }
 
-/// The issuer that the metadata names by the request.
+/// The issuer in the metadata, which depends on the request.
 #[track_caller]
 fn base(app: &App, headers: Headers) -> String {
     let answer = get(app, METADATA, headers);
@@ -28,7 +28,7 @@ fn base(app: &App, headers: Headers) -> String {
     answer.json()["issuer"].as_str().unwrap().to_owned()
 }
 
-/// The address that the audit log has of a login that failed.
+/// The address of a failed login in the audit log.
 fn address(app: &App, headers: Headers) -> serde_json::Value {
     let request = Request::new("POST", "/api-token-auth/").json(&json!({"username": "nobody", "password": "wrong"}));
     let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
@@ -37,7 +37,7 @@ fn address(app: &App, headers: Headers) -> serde_json::Value {
 }
 
 on_both! {
-    fn the_client_is_the_nearest_address_that_is_no_proxy_of_ours(db) {
+    fn the_client_is_the_nearest_address_that_is_not_a_trusted_proxy(db) {
         let app = behind_a_proxy(db);
         let cases: &[(Headers, Option<&str>)] = &[
             (&[("X-Forwarded-For", b"203.0.113.9")], Some("203.0.113.9")),
@@ -47,7 +47,7 @@ on_both! {
             (&[("X-Forwarded-For", b"\xff\xfe\x80, 203.0.113.9")], Some("203.0.113.9")),
             (&[("X-Forwarded-For", b"\xff"), ("X-Forwarded-For", b"203.0.113.9, 10.0.0.1")], Some("203.0.113.9")),
             (&[("X-Forwarded-For", b"unknown, 203.0.113.9, ")], Some("203.0.113.9")),
-            // Who stands where the client should is nobody that can be told apart: least of all the proxy.
+            // The value at the client's position is not an address. The client is then unknown, and not the proxy.
             (&[("X-Forwarded-For", b"203.0.113.9, unknown")], None),
             (&[("X-Forwarded-For", b"203.0.113.9, \xff, 10.0.0.1")], None),
             (&[("X-Forwarded-For", b"10.0.0.9, 10.0.0.1")], Some("10.0.0.9")),
@@ -60,7 +60,7 @@ on_both! {
         }
     }
 
-    fn clients_that_cannot_be_told_apart_share_a_limit_and_nobody_elses(db) {
+    fn clients_without_a_readable_address_share_one_limit(db) {
         let settings = [("JETON_TRUSTED_PROXIES", "127.0.0.1"), ("JETON_LOGIN_LIMIT_ADDRESS", "2/min")];
         let app = App::with(db, &settings);
         let fail = |hop: &str| {
@@ -72,7 +72,7 @@ on_both! {
         assert_eq!(["127.0.0.1", "203.0.113.8"].map(fail), [400, 400]);
     }
 
-    fn a_client_writes_neither_scheme_nor_host(db) {
+    fn a_client_cannot_choose_the_scheme_or_host_of_links(db) {
         let app = behind_a_proxy(db);
         let host = app.addr.to_string();
         let here = format!("http://{host}");
@@ -81,7 +81,7 @@ on_both! {
             (&[("X-Forwarded-Proto", b"HTTPS"), ("Host", b"tokens.example.com:8443")], "https://tokens.example.com:8443"),
             (&[("Forwarded", b"host=evil.test;proto=https")], &here),
             (&[("Forwarded", b"host=evil.test"), ("X-Forwarded-Host", b"tokens.example.com")], "http://tokens.example.com"),
-            // A proxy that adds to what the client sent.
+            // A proxy that appends to the client's header.
             (&[("X-Forwarded-Proto", b"https, http"), ("X-Forwarded-Host", b"evil.test, tokens.example.com")], "http://tokens.example.com"),
             (&[("X-Forwarded-Host", b"evil.test"), ("X-Forwarded-Host", b"tokens.example.com")], "http://tokens.example.com"),
             (&[("X-Forwarded-Host", b"\xff, tokens.example.com")], "http://tokens.example.com"),
@@ -103,7 +103,7 @@ on_both! {
         assert!(next["next"].as_str().unwrap().starts_with(&here));
     }
 
-    fn the_cookie_is_secure_when_a_trusted_proxy_says_so_and_not_by_anybody_elses_word(db) {
+    fn the_cookie_is_secure_only_if_a_trusted_proxy_says_https(db) {
         let app = behind_a_proxy(db);
         let is_secure = |app: &App, name: &str, value: &str| {
             let mut visit = Visit::new(app).with(name, value);
@@ -118,7 +118,7 @@ on_both! {
         assert!(!is_secure(&app.node(&[]), "X-Forwarded-Proto", "https"));
     }
 
-    fn metadata_that_depends_on_the_host_is_kept_by_nobody(db) {
+    fn metadata_that_depends_on_the_host_has_no_store(db) {
         let app = App::start(db);
         assert_eq!(get(&app, METADATA, &[]).header("Cache-Control").as_deref(), Some("no-store"));
         let app = App::with(db, &[("JETON_ISSUER", "https://tokens.example.com")]);

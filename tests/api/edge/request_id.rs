@@ -9,7 +9,7 @@ fn fresh(id: &str) -> bool {
 }
 
 on_both! {
-    fn a_sane_request_id_comes_back_and_any_other_is_replaced(db) {
+    fn a_valid_request_id_is_returned_and_any_other_replaced(db) {
         let app = App::start(db);
         let (longest, too_long) = ("a".repeat(128), "a".repeat(129));
         for id in ["a", "0", "._-", "Req-1.2_3", &longest] {
@@ -23,7 +23,7 @@ on_both! {
         }
     }
 
-    fn every_answer_has_a_request_id_of_its_own(db) {
+    fn every_answer_has_its_own_request_id(db) {
         let app = App::start(db);
         let big = || "x".repeat(64 * 1024 + 1);
         let mut seen = Vec::new();

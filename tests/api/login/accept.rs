@@ -109,7 +109,7 @@ on_both! {
         }
     }
 
-    fn who_takes_no_json_gets_406_before_405_and_415(db) {
+    fn a_client_that_does_not_accept_json_gets_406_before_405_and_415(db) {
         let app = with_alice(db, &[]);
         let good = json!({"username": "alice", "password": PASSWORD}).to_string();
         let refused: Vec<String> = ["application/xml", "text/html;indent=4", "text/*", "*", "", ",", "json", "*/xml"]

@@ -55,7 +55,7 @@ on_both! {
         assert_eq!(from(&app, "203.0.113.1", "bob", PASSWORD).status, 200);
     }
 
-    fn from_where_a_user_logged_in_they_go_on(db) {
+    fn a_user_can_log_in_from_known_addresses_at_the_limit(db) {
         let app = attacked(db, &[("JETON_LOGIN_LIMIT_USER", "3/min")]);
         for _ in 0..2 {
             assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
@@ -72,7 +72,7 @@ on_both! {
         assert_eq!(from(&app, HOME, "bob", PASSWORD).status, 429, "another user's home");
     }
 
-    fn an_ipv6_network_is_known_whole(db) {
+    fn an_ipv6_network_counts_as_one_known_address(db) {
         let app = with_alice(db, &LIMITS);
         assert_eq!(from(&app, "2001:db8:1:2::7", "alice", PASSWORD).status, 200);
         used_up(&app, "alice");
@@ -81,14 +81,14 @@ on_both! {
         assert_eq!(networks(&app), "127.0.0.1\n2001:db8:1:2::/64", "and the admin's");
     }
 
-    fn every_node_knows_it_and_after_a_restart_too(db) {
+    fn every_node_knows_the_addresses_also_after_a_restart(db) {
         let app = attacked(db, &[]);
         let node = app.node(&LIMITS);
         used_up(&node, "alice");
         assert_eq!(from(&node, HOME, "alice", PASSWORD).status, 200);
     }
 
-    fn it_is_known_for_thirty_days(db) {
+    fn an_address_is_known_for_thirty_days(db) {
         let app = with_alice(db, &LIMITS);
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
         app.clock.advance(DAY * 30 - Duration::from_hours(1) - MICRO);
@@ -110,7 +110,7 @@ on_both! {
         let first = seen();
         app.clock.advance(DAY - MICRO);
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
-        // A node that does not remember leaves the row alone too.
+        // A node without the row in its memory does not write it either.
         assert_eq!(from(&app.node(&LIMITS), HOME, "alice", PASSWORD).status, 200);
         assert_eq!(seen(), first);
         app.clock.advance(MICRO);
@@ -118,7 +118,7 @@ on_both! {
         assert_ne!(seen(), first);
     }
 
-    fn a_failure_is_no_login_and_a_deleted_user_leaves_nothing(db) {
+    fn a_failed_login_is_not_remembered_and_a_deleted_user_leaves_no_row(db) {
         let app = with_alice(db, &LIMITS);
         assert_eq!(from(&app, HOME, "alice", "wrong").status, 400);
         assert_eq!(networks(&app), "127.0.0.1", "the admin's");
@@ -128,7 +128,7 @@ on_both! {
         assert_eq!(networks(&app), "127.0.0.1");
     }
 
-    fn the_console_counts_and_knows_the_same(db) {
+    fn the_console_uses_the_same_limit_and_addresses(db) {
         let app = with_alice(db, &LIMITS);
         app.create_user("stella", PASSWORD, &json!({"is_staff": true}));
         let home = || Visit::new(&app).with("X-Forwarded-For", HOME);

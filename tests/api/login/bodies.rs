@@ -43,7 +43,7 @@ on_both! {
         }
     }
 
-    fn nested_json_is_no_danger(db) {
+    fn deeply_nested_json_does_not_exhaust_the_stack(db) {
         let app = with_alice(db, &[]);
         let lists = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
         let objects = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
@@ -67,7 +67,7 @@ on_both! {
         }
     }
 
-    fn another_media_type_is_echoed_whole(db) {
+    fn an_unsupported_media_type_is_named_in_the_error(db) {
         let app = App::start(db);
         let long = format!("application/json;x={}", "a".repeat(256));
         for content_type in [

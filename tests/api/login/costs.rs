@@ -1,5 +1,5 @@
-//! What a password check costs for a name that has no hash to check: as much as one of the hashes that users have. Time is
-//! not measured here. What a check of argon2 takes is memory, and that is the same each time.
+//! The cost of a password check for a name without a hash: as much as one of the users' hashes. The tests measure the
+//! memory that argon2 takes, which is the same each time, and not the time.
 
 use std::fs;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 const COSTLY: &str =
     "$argon2id$v=19$m=131072,t=1,p=1$TmFDbDEyMzROYUNsMTIzNE5hQ2wxMg$pRk44MNhke1+LoxnI9ruj6nVyYg2lz1VTXR/w/3JazE";
 
-/// What takes no time to check, so that the dummy is what costs.
+/// Hashes that are refused without a check, so that the dummy hash is the only cost.
 const FREE: [(&str, &str); 4] = [
     ("bare", "!x"),
     ("legacy", "md5$oldsalt12chr$c6ec64b8b3957e377403f92be3ec3f10"),
@@ -74,7 +74,7 @@ fn insert(database: &TestDatabase, users: &[(&str, &str)]) {
 }
 
 on_both! {
-    fn after_an_import_names_cost_what_users_cost_in_the_same_proportion(db) {
+    fn after_an_import_unknown_names_get_the_users_costs_in_their_proportion(db) {
         let app = App::start(db);
         let hashes = (0..100).map(|number| match number {
             0..60 => PBKDF2,
@@ -102,13 +102,13 @@ on_both! {
             // Five standard deviations, of one half at most.
             assert!(found.abs_diff(expected) < 250, "{dummy}: {found}, not {expected}");
         }
-        // Another node goes by the same.
+        // Another node uses the same counts.
         let node = app.node(&[]);
         node.try_login("nobody", "wrong");
         assert_eq!(counted(&app.database), costs);
     }
 
-    fn a_name_without_a_hash_costs_what_users_hashes_cost(db) {
+    fn a_name_without_a_hash_costs_as_much_as_a_user_s_hash(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database).env("JETON_LOGIN_LIMIT_ADDRESS", "none");
         assert_eq!(jeton.run(&["migrate"]).status, 0);
@@ -123,7 +123,7 @@ on_both! {
         assert!(taken >= 110, "inactive: {taken} MiB");
     }
 
-    fn a_server_that_runs_hears_of_an_import(db) {
+    fn a_running_server_notices_an_import(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database).env("JETON_LOGIN_LIMIT_ADDRESS", "none").env("JETON_LOGIN_LIMIT_USER", "none");
         let server = jeton.serve();
@@ -138,7 +138,7 @@ on_both! {
         eventually("a costly dummy", LIMIT, || (taken() >= 110).then_some(()));
     }
 
-    fn a_count_that_is_old_or_broken_is_made_anew(db) {
+    fn an_old_or_broken_count_is_replaced(db) {
         let app = App::start(db);
         let eventually_costs = |number| {
             eventually("a count", LIMIT, || (counted(&app.database).len() == number).then_some(()));

@@ -25,7 +25,7 @@ const HASHES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Those that guard nothing.
+/// Weak formats, which are refused by default.
 const LEGACY: &[(&str, &str)] = &[
     ("md5", "md5$oldsalt12chr$c6ec64b8b3957e377403f92be3ec3f10"),
     ("md5-bare", "3cb4e732631f47e6eb961f34554b7cde"),
@@ -34,7 +34,7 @@ const LEGACY: &[(&str, &str)] = &[
     ("sha1-unsalted", "sha1$$2f9e53523b62abc141a2b4d6019d23cba835dbd0"),
 ];
 
-/// No password can be checked against these; what the log says of them.
+/// Hashes that cannot be checked, and the log's message about each.
 const BAD: &[(&str, &str, &str)] = &[
     ("parts", "pbkdf2_sha256$1000$oldsalt12chr", "the pbkdf2_sha256 hash is corrupt"),
     ("base64", "pbkdf2_sha1$1000$oldsalt12chr$eXsF8+KEXF0d2uaBenNie4n/vN!=", "the pbkdf2_sha1 hash is corrupt"),

@@ -13,7 +13,7 @@ const TEN_HOURS: &[(&str, &str)] = &[("JETON_TOKEN_TTL", "10h")];
 const HOUR: Duration = Duration::from_hours(1);
 
 on_both! {
-    fn without_a_ttl_a_login_tells_no_expiry_and_its_token_lives_on(db) {
+    fn without_a_ttl_a_login_has_no_expiry_and_its_token_stays_valid(db) {
         for mode in ["single", "multiple"] {
             let app = App::with(db, &[("JETON_TOKEN_MODE", mode)]);
             app.alice();
@@ -26,27 +26,27 @@ on_both! {
         }
     }
 
-    fn with_a_ttl_the_login_tells_the_expiry_before_the_token(db) {
+    fn with_a_ttl_the_answer_has_the_expiry_before_the_token(db) {
         for mode in ["single", "multiple"] {
             let app = App::with(db, &[("JETON_TOKEN_TTL", "10h"), ("JETON_TOKEN_MODE", mode)]);
             app.alice();
             app.clock.advance(HOUR);
             let answer = app.try_login(ALICE.0, ALICE.1);
             let key = answer.json()["token"].as_str().unwrap().to_owned();
-            // The tests begin at 2025-06-15T15:06:40.123456Z; single mode hands out the token from then.
+            // The tests begin at 2025-06-15T15:06:40.123456Z; single mode returns the token that was created then.
             let expiry = if mode == "single" { "2025-06-16T01:06:40.123456Z" } else { "2025-06-16T02:06:40.123456Z" };
             assert_eq!(answer.text(), format!("{{\"expiry\":\"{expiry}\",\"token\":\"{key}\"}}"), "{mode}");
         }
     }
 
-    fn introspection_tells_exp_in_whole_seconds(db) {
+    fn introspection_has_exp_in_whole_seconds(db) {
         let app = App::with(db, TEN_HOURS);
         let key = app.alice();
         let answer = app.introspect(&key);
         assert_eq!((&answer["iat"], &answer["exp"]), (&json!(1_750_000_000), &json!(1_750_036_000)));
     }
 
-    fn a_token_lives_to_the_last_microsecond_and_is_dead_at_its_expiry(db) {
+    fn a_token_is_valid_until_the_last_microsecond_before_its_expiry(db) {
         let app = App::with(db, TEN_HOURS);
         let key = app.alice();
         app.clock.advance(short_of(HOUR * 10));
@@ -58,7 +58,7 @@ on_both! {
         assert_eq!(answer.header("WWW-Authenticate").as_deref(), Some("Token"));
     }
 
-    fn a_login_after_the_expiry_hands_out_a_new_key(db) {
+    fn a_login_after_the_expiry_returns_a_new_key(db) {
         let app = App::with(db, TEN_HOURS);
         let old = app.alice();
         app.clock.advance(short_of(HOUR * 10));
@@ -105,7 +105,7 @@ on_both! {
         assert_eq!(answer.get("scope"), None, "{answer}");
     }
 
-    fn an_expired_key_at_the_login_does_no_harm(db) {
+    fn an_expired_key_in_authorization_does_not_prevent_a_login(db) {
         let app = App::with(db, TEN_HOURS);
         let key = app.alice();
         app.clock.advance(HOUR * 10);

@@ -51,7 +51,7 @@ on_both! {
         assert!(good.iter().all(|answer| app.is_good(answer.json()["token"].as_str().unwrap())));
     }
 
-    fn a_wrong_password_is_a_wrong_password_at_the_limit_too(db) {
+    fn at_the_limit_a_wrong_password_is_still_answered_as_one(db) {
         let app = limited(db, &[]);
         for _ in 0..3 {
             key(&app);
@@ -94,7 +94,7 @@ on_both! {
         app.name_token(&first, &json!({"name": "e"}));
     }
 
-    fn a_token_that_lives_on_by_grace_counts(db) {
+    fn a_token_in_its_grace_period_counts(db) {
         let app = limited(db, &[]);
         let staff = app.node(&[("JETON_TOKEN_MODE", "multiple")]);
         key(&app);
@@ -112,7 +112,7 @@ on_both! {
         assert_eq!(app.login(ALICE.0, ALICE.1), key);
     }
 
-    fn a_refusal_at_the_limit_is_no_failed_attempt_for_the_throttle(db) {
+    fn a_refusal_at_the_token_limit_does_not_count_as_a_failed_login(db) {
         let app = limited(db, &[("JETON_LOGIN_LIMIT_USER", "2/min"), ("JETON_LOGIN_LIMIT_ADDRESS", "2/min")]);
         for _ in 0..3 {
             key(&app);

@@ -89,7 +89,7 @@ on_both! {
         fail(&app, "alice"); // those who were turned away have not made it longer
     }
 
-    fn a_token_limit_is_no_failed_login(db) {
+    fn the_token_limit_does_not_count_as_a_failed_login(db) {
         let app = with_alice(db, &[("JETON_TOKEN_MODE", "multiple"), ("JETON_TOKEN_LIMIT_PER_USER", "1"), PER_USER]);
         app.login("alice", PASSWORD);
         for _ in 0..5 {
@@ -116,14 +116,14 @@ on_both! {
         }
     }
 
-    fn guesses_at_once_do_not_slip_through(db) {
+    fn simultaneous_guesses_are_limited_too(db) {
         let app = with_alice(db, &[("JETON_LOGIN_LIMIT_USER", "5/min")]);
         let statuses = statuses_at_once(&app, 20, "wrong");
         let of = |status: u16| statuses.iter().filter(|other| **other == status).count();
         assert_eq!((of(400), of(429)), (5, 15), "{statuses:?}");
     }
 
-    fn good_logins_at_once_are_no_failures(db) {
+    fn simultaneous_good_logins_do_not_count_as_failures(db) {
         let app = with_alice(db, &[PER_USER]);
         let statuses = statuses_at_once(&app, 20, PASSWORD);
         assert_eq!(statuses, [200; 20]);
@@ -149,7 +149,7 @@ on_both! {
         }
     }
 
-    fn forwarded_addresses_of_strangers_do_not_count(db) {
+    fn forwarded_addresses_from_untrusted_peers_do_not_count(db) {
         for settings in [&[PER_ADDRESS][..], &[PER_ADDRESS, ("JETON_TRUSTED_PROXIES", "10.0.0.0/8")]] {
             let app = with_alice(db, settings);
             let statuses: Vec<u16> = (1..5).map(|n| forwarded(&app, &[&format!("192.0.2.{n}")])).collect();
@@ -174,7 +174,7 @@ on_both! {
         assert_eq!(forwarded(&app, &["::ffff:c000:201"]), 429);
     }
 
-    fn a_name_longer_than_any_is_refused_with_the_ordinary_sentence(db) {
+    fn a_name_that_is_too_long_gets_the_ordinary_message(db) {
         let app = with_alice(db, &[("JETON_LOGIN_LIMIT_USER", "3/min")]);
         let name = "é".repeat(25_000);
         for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! `POST /api-token-auth/`: who gets a token, and what is said of every field.
+//! `POST /api-token-auth/`: who gets a token, and the messages about each field.
 
 mod accept;
 mod accounts;
@@ -85,7 +85,7 @@ on_both! {
         }
     }
 
-    fn the_path_needs_no_slash_and_its_query_does_not_count(db) {
+    fn the_path_works_without_its_slash_and_ignores_the_query(db) {
         let app = with_alice(db, &[]);
         let key = app.login("alice", PASSWORD);
         let body = json!({"username": "alice", "password": PASSWORD});
@@ -142,7 +142,7 @@ on_both! {
         assert_eq!(app.try_login("alice", PASSWORD).status, 200);
     }
 
-    fn every_fault_of_a_field_has_its_sentence(db) {
+    fn every_fault_of_a_field_has_drf_s_message(db) {
         let app = with_alice(db, &[]);
         let both = |sentence: &str| format!("{{\"username\":[\"{sentence}\"],\"password\":[\"{sentence}\"]}}");
         let null_and_surrogate =
@@ -178,7 +178,7 @@ on_both! {
         }
     }
 
-    fn a_body_that_is_no_object_has_no_fields(db) {
+    fn a_json_body_that_is_not_an_object_is_refused(db) {
         let app = App::start(db);
         for (body, kind) in [
             ("[]", "list"),
@@ -197,7 +197,7 @@ on_both! {
         assert_answer(&app.send(post_json("null")), 400, r#"{"non_field_errors":["No data provided"]}"#, "null");
     }
 
-    fn blanks_round_the_username_are_cut_as_python_cuts_them(db) {
+    fn white_space_around_the_username_is_stripped_as_in_python(db) {
         let app = with_alice(db, &[]);
         let login = |username: &str| app.try_login(username, PASSWORD).status;
         for blank in "\t\n\u{b}\u{c}\r \u{1c}\u{1d}\u{1e}\u{1f}\u{85}\u{a0}\u{1680}\u{2003}\u{2028}\u{2029}\u{202f}\u{3000}".chars() {
@@ -209,7 +209,7 @@ on_both! {
         }
     }
 
-    fn a_password_is_taken_as_it_is(db) {
+    fn a_password_is_not_trimmed_or_normalised(db) {
         let app = App::start(db);
         let passwords = ["  padded pass  ", "päss wörd € 😀", "tab\there\r\n+%41&=", "e\u{301}tude opus ten"];
         for (number, password) in passwords.iter().enumerate() {
@@ -223,7 +223,7 @@ on_both! {
         assert_answer(&app.try_login("user-3", "\u{e9}tude opus ten"), 400, WRONG, "composed");
     }
 
-    fn a_username_is_composed_when_it_is_made_and_never_at_login(db) {
+    fn a_username_is_normalised_at_creation_and_not_at_login(db) {
         let app = App::start(db);
         assert_eq!(app.create_user("\u{fb01}sh", PASSWORD, &json!({}))["username"], "fish");
         assert_eq!(app.try_login("fish", PASSWORD).status, 200);
@@ -260,7 +260,7 @@ on_both! {
         assert_answer(&answer, 200, &holding(&key), "a number for a password");
     }
 
-    fn of_two_values_the_last_counts(db) {
+    fn the_last_value_of_a_repeated_field_counts(db) {
         let app = with_alice(db, &[]);
         let form = "application/x-www-form-urlencoded";
         let good = "\"username\":\"alice\",\"password\":\"correct horse battery\"";

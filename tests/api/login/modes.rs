@@ -1,4 +1,4 @@
-//! `POST /api-token-auth/` in multiple mode: each login a key of its own; and the way from one mode to the other.
+//! `POST /api-token-auth/` in multiple mode, where each login gets its own key; and the change from one mode to the other.
 
 use std::collections::HashSet;
 use std::thread;
@@ -14,7 +14,7 @@ const MULTIPLE: (&str, &str) = ("JETON_TOKEN_MODE", "multiple");
 const LIMIT: &str = r#"{"error":"Maximum amount of tokens allowed per user exceeded."}"#;
 
 on_both! {
-    fn each_login_makes_a_key_and_seals_nothing(db) {
+    fn each_login_creates_a_key_and_seals_nothing(db) {
         let app = with_alice(db, &[MULTIPLE]);
         let keys: Vec<String> = (0..3).map(|_| app.login("alice", PASSWORD)).collect();
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 3, "{keys:?}");
@@ -35,7 +35,7 @@ on_both! {
         assert_answer(&answer, 200, &holding(&key), "no TTL");
     }
 
-    fn each_key_has_an_end_of_its_own(db) {
+    fn each_key_has_its_own_expiry(db) {
         let app = with_alice(db, &[MULTIPLE, ("JETON_TOKEN_TTL", "1h")]);
         let first = app.try_login("alice", PASSWORD).json();
         app.clock.advance(Duration::from_mins(30));
@@ -86,7 +86,7 @@ on_both! {
         assert_eq!(live_and_sealed(&app).0, "3");
     }
 
-    fn the_limit_means_nothing_in_single_mode(db) {
+    fn the_limit_does_not_apply_in_single_mode(db) {
         let multiple = with_alice(db, &[MULTIPLE]);
         let other = multiple.login("alice", PASSWORD);
         let single = multiple.node(&[("JETON_TOKEN_LIMIT_PER_USER", "1")]);

@@ -1,4 +1,4 @@
-//! `JETON_TOKEN_PREFIX`: keys that scanners for leaked secrets know from chance.
+//! `JETON_TOKEN_PREFIX`: keys that secret scanners can recognise.
 
 use jeton::domain::token::Token;
 use serde_json::json;
@@ -90,7 +90,7 @@ on_both! {
         assert!(app.is_good(&key));
     }
 
-    fn keys_from_before_a_change_of_prefix_go_on(db) {
+    fn keys_from_before_a_change_of_prefix_stay_valid(db) {
         let before = App::start(db);
         let oldest = before.alice();
         let named = before.name_token(&oldest, &json!({"name": "n"}))["token"].as_str().unwrap().to_owned();
@@ -106,7 +106,7 @@ on_both! {
         assert_form(&app.regenerate("alice"), "zeta");
     }
 
-    fn keys_of_an_earlier_prefix_that_begins_with_todays_go_on(db) {
+    fn keys_of_an_earlier_prefix_that_begins_with_the_current_one_stay_valid(db) {
         let before = App::with(db, &[("JETON_TOKEN_PREFIX", "acme_eu")]);
         let old = before.alice();
         let app = before.node(ACME);
@@ -115,10 +115,10 @@ on_both! {
         assert_eq!(app.explain(&damaged(&old, 20))["reason"], "malformed");
     }
 
-    fn knoxs_keys_with_todays_prefix_go_on(db) {
+    fn knox_keys_with_the_current_prefix_stay_valid(db) {
         let app = App::with(db, ACME);
         app.alice();
-        // Knox's TOKEN_PREFIX has its underscore, or has not, or goes on.
+        // Knox's TOKEN_PREFIX may end with the underscore, have none, or be longer.
         for (number, prefix) in ["acme_", "acme_v1", "acme_v2_"].into_iter().enumerate() {
             let key = format!("{prefix}{}", format!("{number:x}c").repeat(32));
             let digest = hex::encode(Token::parse(&key, None).unwrap().digest().as_bytes());

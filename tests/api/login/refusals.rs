@@ -1,4 +1,4 @@
-//! Why a login was refused: the audit log says it to staff, the answer to nobody.
+//! Why a login was refused: the audit log says it, the answer does not.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,12 @@ use crate::on_both;
 use crate::support::app::App;
 use crate::support::console::Visit;
 
-/// Of more rounds than are ever computed, and of a format that nobody knows.
+/// A hash with more rounds than are ever computed, and one of an unknown format.
 const ENDLESS: &str = "pbkdf2_sha256$4000000000$salt$nz7nAD0AQhh1UqSxnd2Z9UnpZ125GixRAQu5u429lJ0=";
 const UNKNOWN: &str = "rot13$x$correct horse";
 const LEGACY: &str = "md5$oldsalt12chr$c6ec64b8b3957e377403f92be3ec3f10";
 
-/// Name and password of who is refused, and why.
+/// The name and the password of refused logins, and the reason.
 const REFUSALS: [(&str, &str, &str); 8] = [
     ("nobody", PASSWORD, "unknown_user"),
     ("alice", "wrong", "wrong_password"),
@@ -66,7 +66,7 @@ on_both! {
         assert_eq!(roomy.try_login("alice", PASSWORD).status, 200);
     }
 
-    fn of_the_consoles_sign_in_too(db) {
+    fn the_console_s_sign_in_is_in_the_audit_log_too(db) {
         let app = with_users(App::start(db));
         let no_staff = [("alice", PASSWORD, "not_staff")];
         let mut sentences: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! `POST /api-token-auth/` with a hash that is not of today's cost: a good login replaces it.
+//! `POST /api-token-auth/` with a hash of another cost than the configured one: a good login replaces it.
 
 use std::collections::HashSet;
 

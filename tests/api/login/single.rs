@@ -55,7 +55,7 @@ on_both! {
         assert_eq!(app.introspect(&keys[0])["active"], true);
     }
 
-    fn a_regenerated_key_is_the_one_to_hand_out(db) {
+    fn logins_return_the_regenerated_key(db) {
         let app = with_alice(db, &[]);
         let old = app.login("alice", PASSWORD);
         let new = app.regenerate("alice");
@@ -92,7 +92,7 @@ on_both! {
         assert_answer(&app.try_login("alice", PASSWORD), 200, &expected, "again");
     }
 
-    fn without_a_ttl_a_key_lives_for_ever(db) {
+    fn without_a_ttl_a_key_never_expires(db) {
         let app = with_alice(db, &[]);
         let key = app.login("alice", PASSWORD);
         app.clock.advance(Duration::from_hours(24 * 365 * 50));

@@ -1,4 +1,4 @@
-//! `JETON_TOKEN_AUTO_REFRESH`: each use pushes a login token's expiry out.
+//! `JETON_TOKEN_AUTO_REFRESH`: each use extends a login token's expiry.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn stored_expiry(app: &App, username: &str) -> String {
 }
 
 on_both! {
-    fn a_use_pushes_the_expiry_out_and_the_token_outlives_its_first_one(db) {
+    fn a_use_extends_the_expiry(db) {
         let app = sliding(db, &[]);
         let key = app.alice();
         app.clock.advance(HOUR * 9);
@@ -72,7 +72,7 @@ on_both! {
         assert_eq!(exp(&app, &key), START + 10 * 3600);
     }
 
-    fn me_verify_and_batch_push_it_out_as_introspection_does(db) {
+    fn me_verify_and_batch_extend_the_expiry_as_introspection_does(db) {
         let app = sliding(db, &[]);
         let key = app.alice();
         let uses: [(&str, Use); 3] = [
@@ -88,7 +88,7 @@ on_both! {
         }
     }
 
-    fn the_interval_must_be_passed_by_more_than_nothing(db) {
+    fn the_expiry_is_extended_only_by_more_than_the_interval(db) {
         for (setting, interval) in [(None, MINUTE), (Some("5m"), MINUTE * 5)] {
             let more: Vec<_> = setting.map(|text| ("JETON_TOKEN_MIN_REFRESH_INTERVAL", text)).into_iter().collect();
             let app = sliding(db, &more);
@@ -101,7 +101,7 @@ on_both! {
         }
     }
 
-    fn the_greatest_age_counts_from_the_creation(db) {
+    fn the_maximum_ttl_counts_from_the_creation(db) {
         let app = sliding(db, &[("JETON_TOKEN_MAX_TTL", "24h")]);
         let key = app.alice();
         for (hours, expected) in [(9, 19), (18, 24), (23, 24)] {
@@ -112,7 +112,7 @@ on_both! {
         assert!(!app.is_good(&key), "24 hours old, however it was used");
     }
 
-    fn a_greatest_age_below_the_ttl_is_the_whole_life(db) {
+    fn a_maximum_ttl_below_the_ttl_is_the_whole_lifetime(db) {
         for mode in ["single", "multiple"] {
             let app = sliding(db, &[("JETON_TOKEN_MAX_TTL", "2h"), ("JETON_TOKEN_MODE", mode)]);
             app.create_user(ALICE.0, ALICE.1, &json!({}));
@@ -128,7 +128,7 @@ on_both! {
         assert_eq!(exp(&app, &key), START + 10 * 3600, "where nothing slides it means nothing");
     }
 
-    fn a_shorter_ttl_never_shortens_what_was_promised(db) {
+    fn a_shorter_ttl_does_not_shorten_existing_tokens(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "30d")]);
         let key = app.alice();
         let node = app.node(&SLIDING);
@@ -154,7 +154,7 @@ on_both! {
         assert_eq!(app.tokens_of("alice").len(), 1);
     }
 
-    fn a_login_hands_out_the_refreshed_key_and_tells_its_new_expiry(db) {
+    fn a_login_returns_the_refreshed_key_and_its_new_expiry(db) {
         let app = sliding(db, &[]);
         let key = app.alice();
         app.clock.advance(HOUR * 9);
@@ -179,7 +179,7 @@ on_both! {
         assert!(!app.is_good(named));
     }
 
-    fn a_token_ended_by_grace_does_not_slide_past_its_end(db) {
+    fn a_token_in_its_grace_period_is_not_extended_past_its_end(db) {
         let app = sliding(db, &[]);
         let old = app.alice();
         app.clock.advance(HOUR);

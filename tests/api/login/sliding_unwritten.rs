@@ -1,5 +1,5 @@
-//! A refresh by use that is noted and not written yet counts as one that is written. It would be within a second; the
-//! clock is moved faster than that.
+//! An extended expiry that is noted in memory and not written yet counts as if it were written. It is written within a
+//! second; the tests move the clock faster than that.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ const ENDS_ELSEWHERE: [(&str, EndElsewhere); 3] = [
 ];
 
 on_both! {
-    fn it_ends_at_a_node_that_has_not_heard_of_it(db) {
+    fn a_token_with_an_unwritten_refresh_can_be_ended_on_another_node(db) {
         for (way, end) in ENDS_ELSEWHERE {
             let app = sliding(db, &[]);
             let other = app.node(&SLIDING);
@@ -73,7 +73,7 @@ on_both! {
         }
     }
 
-    fn a_login_hands_out_the_key_that_lives(db) {
+    fn a_login_returns_the_key_with_the_unwritten_refresh(db) {
         let (app, key) = used_just_before_its_end(db, &[]);
         let answer = app.try_login(ALICE.0, ALICE.1).json();
         assert_eq!(answer, json!({"token": key, "expiry": "2025-06-16T10:06:40.123456Z"}));
@@ -81,7 +81,7 @@ on_both! {
         assert!(app.is_good(&key));
     }
 
-    fn a_key_that_is_past_its_new_end_too_is_not_handed_out(db) {
+    fn a_key_that_is_past_its_extended_expiry_is_not_returned(db) {
         let (app, key) = used_just_before_its_end(db, &[]);
         app.clock.advance(HOUR * 8);
         assert_ne!(app.login(ALICE.0, ALICE.1), key);

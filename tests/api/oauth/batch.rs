@@ -63,7 +63,7 @@ on_both! {
         assert!(answers.iter().all(active), "a thousand times the same");
     }
 
-    fn what_is_no_list_of_texts_is_refused(db) {
+    fn a_body_that_is_not_a_list_of_texts_is_refused(db) {
         let app = App::start(db);
         let key = app.alice();
         let basic = || post().basic(CLIENT.0, CLIENT.1);

@@ -1,4 +1,4 @@
-//! Client credentials that are wrong: limited by address, and told of in the audit log.
+//! Wrong client credentials: limited by address, and recorded in the audit log.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn failed(app: &App) -> Vec<Value> {
 }
 
 on_both! {
-    fn every_way_to_be_wrong_is_limited_and_no_secret_is_looked_at_any_more(db) {
+    fn every_kind_of_wrong_credentials_is_limited_and_then_nothing_is_checked(db) {
         let app = App::with(db, &[LIMIT, PROXIES]);
         let wrongs: Vec<_> = ways(CLIENT.0, "wrong").into_iter().chain(ways("nobody", CLIENT.1)).collect();
         let rights = ways(CLIENT.0, CLIENT.1);
@@ -71,11 +71,11 @@ on_both! {
         }
     }
 
-    fn a_client_that_authenticated_from_there_goes_on(db) {
+    fn a_client_that_authenticated_from_the_same_address_is_still_served(db) {
         let app = App::with(db, &[LIMIT]);
         let key = app.admin_token();
         assert_eq!(app.post("/admin/clients/", &key, &json!({"client_id": "misconfigured"})).status, 201);
-        // Past the router too.
+        // Also by the fast lane.
         for _ in 0..10 {
             app.introspect(&key);
         }
@@ -88,13 +88,13 @@ on_both! {
         }
         assert_throttled(&from(&app, "", CLIENT.0, "wrong"), 60);
         assert_eq!(app.introspect(&key)["active"], true);
-        // What needs no client is no matter of the limit.
+        // The limit does not apply to requests without client credentials.
         let staff = Request::new("POST", "/introspect").token(&key).form(&[("token", &key)]);
         assert_eq!(app.send(staff).json()["active"], true);
         assert_eq!(app.send(Request::new("POST", "/revoke").form(&[("token", &token())])).status, 200);
     }
 
-    fn it_counts_by_address_and_an_ipv6_network_is_one(db) {
+    fn the_limit_is_by_address_and_an_ipv6_network_counts_as_one(db) {
         let app = App::with(db, &[LIMIT, PROXIES]);
         // Known on this node, by the fast lane too; from elsewhere.
         for _ in 0..10 {
@@ -112,7 +112,7 @@ on_both! {
         assert_eq!(from(&app, "198.51.100.8", CLIENT.0, CLIENT.1).status, 200);
     }
 
-    fn where_the_fast_lane_answered_a_client_is_known(db) {
+    fn a_client_that_the_fast_lane_served_is_known(db) {
         let app = App::with(db, &[LIMIT, PROXIES]);
         for address in ["198.51.100.7", "198.51.100.8"] {
             for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! `POST /introspect`: what is said of a token.
+//! `POST /introspect`: the answer about a token.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn ask(app: &App, body: impl FnOnce(Request) -> Request) -> Answer {
     app.send(body(Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1)))
 }
 
-/// The whole answer for a token, which must not be kept by anybody.
+/// The whole answer for a token, which must have `no-store`.
 #[track_caller]
 fn answer_for(app: &App, token: &str) -> String {
     let answer = ask(app, |request| request.form(&[("token", token)]));
@@ -28,7 +28,7 @@ fn answer_for(app: &App, token: &str) -> String {
 }
 
 on_both! {
-    fn an_active_token_is_described_in_the_contracts_order_without_what_there_is_not(db) {
+    fn the_answer_has_the_contract_s_order_and_leaves_out_missing_values(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({"email": "alice@example.com", "groups": ["zoo", "billing"]}));
         let token = app.login("alice", PASSWORD);
@@ -41,7 +41,7 @@ on_both! {
         ));
     }
 
-    fn scope_expiry_issuer_and_client_stand_in_their_places(db) {
+    fn scope_expiry_issuer_and_client_have_their_place_in_the_order(db) {
         let app = App::with(db, &[
             ("JETON_ISSUER", "https://tokens.example.com"),
             ("JETON_LOGIN_SCOPE", "read write"),
@@ -58,7 +58,7 @@ on_both! {
         ));
     }
 
-    fn text_that_is_no_live_token_is_inactive_and_nothing_else(db) {
+    fn any_other_text_is_answered_with_active_false_only(db) {
         let app = App::start(db);
         let token = app.admin_token();
         let long = "a".repeat(1025);
@@ -69,7 +69,7 @@ on_both! {
         ] {
             assert_eq!(answer_for(&app, text), INACTIVE, "{text:?}");
         }
-        // What stands behind percent signs may be no UTF-8; a JSON string may hold half a character.
+        // Percent-encoded bytes may not be UTF-8; a JSON string may contain a lone surrogate.
         for body in ["token=%ff%fe", "token=%00", "token=%ED%A0%80", "token=\u{e9}", "token=%", "token=%zz", "token==="] {
             let answer = ask(&app, |request| request.body("application/x-www-form-urlencoded", body));
             assert_eq!((answer.status, answer.text().as_str()), (200, INACTIVE), "{body}");
@@ -79,7 +79,7 @@ on_both! {
         assert!(app.is_good(&token));
     }
 
-    fn a_token_dies_with_its_time_its_row_or_its_user_and_comes_back_with_the_user(db) {
+    fn a_token_is_inactive_while_its_user_is_and_after_its_expiry_or_deletion(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "1h")]);
         app.create_user("bob", PASSWORD, &json!({}));
         let token = app.login("bob", PASSWORD);
@@ -105,7 +105,7 @@ on_both! {
         assert_eq!(answer_for(&app, &next), INACTIVE);
     }
 
-    fn a_row_written_by_sql_is_a_good_token(db) {
+    fn a_token_inserted_by_sql_is_valid(db) {
         let app = App::start(db);
         app.create_user("carol", PASSWORD, &json!({"groups": ["ops"]}));
         let moments: &[_] = match db {
@@ -211,7 +211,7 @@ on_both! {
         }
     }
 
-    fn no_answer_may_be_kept_by_anybody(db) {
+    fn every_answer_has_no_store(db) {
         let app = App::start(db);
         app.create_user("dave", PASSWORD, &json!({}));
         let (staff, plain) = (app.login(ADMIN.0, ADMIN.1), app.login("dave", PASSWORD));

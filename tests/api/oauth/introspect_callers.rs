@@ -1,4 +1,4 @@
-//! `POST /introspect`: who may ask.
+//! `POST /introspect`: who may introspect.
 
 use serde_json::json;
 
@@ -66,7 +66,7 @@ on_both! {
         }
     }
 
-    fn whoever_is_no_client_is_refused_before_the_token_is_looked_at(db) {
+    fn callers_without_valid_credentials_are_refused_before_the_token_is_looked_up(db) {
         let app = App::start(db);
         let live = app.admin_token();
         let header = |value: &str| post().header("Authorization", value);
@@ -120,7 +120,7 @@ on_both! {
         assert_invalid_client(&app.send(Request::new("POST", &path).form(&[("token", "x")])), "the query");
     }
 
-    fn credentials_in_two_ways_that_differ_are_one_too_many(db) {
+    fn two_different_credentials_in_one_request_are_refused(db) {
         let app = App::start(db);
         let token = app.admin_token();
         let both = [("client_id", CLIENT.0), ("client_secret", CLIENT.1), ("token", "x")];
@@ -137,7 +137,7 @@ on_both! {
         assert_eq!((answer.status, &answer.json()["error"]), (401, &json!("invalid_client")));
     }
 
-    fn a_client_known_by_its_body_is_told_what_is_wrong_with_the_rest(db) {
+    fn a_client_that_authenticates_in_the_body_gets_errors_about_the_rest(db) {
         let app = App::start(db);
         let known = format!("client_id={}&client_secret={}", CLIENT.0, CLIENT.1);
         for rest in ["", "token=", "token=a&token=b", "token=a&token_type_hint=b&token_type_hint=c"] {

@@ -1,4 +1,4 @@
-//! `/.well-known/oauth-authorization-server` (RFC 8414), which promises what the endpoints keep.
+//! `/.well-known/oauth-authorization-server` (RFC 8414), compared with what the endpoints do.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ fn issued_by(db: Kind, issuer: &str) -> App {
 }
 
 on_both! {
-    fn without_an_issuer_the_request_says_what_it_is(db) {
+    fn without_an_issuer_the_metadata_has_the_request_s_host(db) {
         let app = App::start(db);
         let here = format!("http://{}", app.addr);
         assert_eq!(metadata(&app, PATH), expected(&here, &here));
@@ -44,7 +44,7 @@ on_both! {
         assert_eq!(app.introspect(&key).get("iss"), None);
     }
 
-    fn what_a_proxy_says_counts_from_a_trusted_one_only(db) {
+    fn only_a_trusted_proxy_s_headers_count(db) {
         let forwarded = || {
             let request = Request::new("GET", PATH).header("X-Forwarded-Proto", "https");
             request.header("X-Forwarded-Host", "tokens.example.com")
@@ -61,7 +61,7 @@ on_both! {
         }
     }
 
-    fn with_an_issuer_it_is_that_whatever_the_request_says(db) {
+    fn with_an_issuer_the_request_s_host_is_ignored(db) {
         let app = issued_by(db, "https://tokens.example.com");
         let answer = app.send(Request::new("GET", PATH).header("Host", "evil.example"));
         assert_eq!(answer.json(), expected("https://tokens.example.com", "https://tokens.example.com"));
@@ -74,7 +74,7 @@ on_both! {
         assert_eq!(metadata(&app, PATH), expected("https://tokens.example.com/", "https://tokens.example.com"));
     }
 
-    fn of_an_issuer_with_a_path_the_well_known_part_comes_before_the_path(db) {
+    fn for_an_issuer_with_a_path_the_well_known_part_comes_before_the_path(db) {
         for issuer in ["https://example.com/auth/v1", "https://example.com/auth/v1/"] {
             let app = issued_by(db, issuer);
             let expected = expected(issuer, "https://example.com/auth/v1");
@@ -95,7 +95,7 @@ on_both! {
         assert_eq!(app.send(Request::new("POST", PATH)).status, 405);
     }
 
-    fn the_endpoints_take_what_it_promises_and_nothing_else(db) {
+    fn the_endpoints_accept_exactly_the_auth_methods_in_the_metadata(db) {
         let app = App::start(db);
         let key = app.alice();
         let metadata = metadata(&app, PATH);

@@ -1,4 +1,4 @@
-//! `/revoke`: a client, staff or whoever holds a token ends it.
+//! `/revoke`: a client, staff or the holder of a token revokes it.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ on_both! {
         }
     }
 
-    fn whoever_holds_a_token_needs_nothing_else(db) {
+    fn the_holder_of_a_token_can_revoke_it_without_credentials(db) {
         let app = App::start(db);
         let key = app.alice();
         assert_done(&app.send(post().form(&[("token", &key), ("client_id", "any")])));
@@ -102,7 +102,7 @@ on_both! {
             post().basic("", "").form(&token),
             post().header("Authorization", "Basic").form(&token),
             post().header("Authorization", "Basic !!").form(&token),
-            // A way that nobody knows here is not no way.
+            // Credentials of an unknown scheme do not count as missing.
             post().header("Authorization", "Digest username=\"demo\"").form(&token),
             post().header("Authorization", key.as_str()).form(&token),
             post().form(&[("token", &key), ("client_id", CLIENT.0), ("client_secret", "wrong")]),
@@ -119,7 +119,7 @@ on_both! {
         assert_eq!(revocations(&app).len(), 0);
     }
 
-    fn a_malformed_request_is_told_so_and_nothing_is_revoked(db) {
+    fn a_malformed_request_is_refused_and_revokes_nothing(db) {
         let app = App::start(db);
         let key = app.alice();
         let basic = || post().basic(CLIENT.0, CLIENT.1);
@@ -156,7 +156,7 @@ on_both! {
         assert!(app.is_good(&key));
     }
 
-    fn what_is_dead_or_unknown_is_revoked_already(db) {
+    fn dead_and_unknown_tokens_are_answered_as_revoked(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "1h")]);
         let revoked = app.alice();
         assert_done(&app.revoke(&revoked));
@@ -171,7 +171,7 @@ on_both! {
         assert_eq!(app.explain(&expired)["reason"], "expired");
     }
 
-    fn a_token_issued_with_a_client_is_that_clients_alone(db) {
+    fn a_token_of_a_client_can_be_revoked_by_that_client_only(db) {
         let (app, secret) = two_clients(db);
         let key = app.alice();
         bind(&app, &key, "other");
@@ -195,14 +195,14 @@ on_both! {
         assert!(!app.is_good(&first) && !app.is_good(&second));
     }
 
-    fn an_empty_authorization_is_none(db) {
+    fn an_empty_authorization_counts_as_missing(db) {
         let app = App::start(db);
         let key = app.alice();
         assert_done(&app.send(post().header("Authorization", " ").form(&[("token", &key)])));
         assert!(!app.is_good(&key));
     }
 
-    fn of_twenty_revocations_at_once_one_is_in_the_log(db) {
+    fn twenty_simultaneous_revocations_have_one_audit_entry(db) {
         let app = App::start(db);
         let key = app.alice();
         std::thread::scope(|scope| {

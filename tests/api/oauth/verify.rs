@@ -72,7 +72,7 @@ on_both! {
         }
     }
 
-    fn no_path_below_climbs_out(db) {
+    fn no_path_below_leads_to_another_route(db) {
         let app = App::start(db);
         for path in ["../../healthz", "..%2F..%2Fhealthz", "%2e%2e/%2e%2e/healthz", "//../../healthz", "x/../../../healthz"] {
             let answer = app.send(Request::new("GET", &format!("/auth/verify/{path}")));
@@ -81,7 +81,7 @@ on_both! {
         assert_eq!(app.send(Request::new("GET", "/auth/verifying")).status, 404);
     }
 
-    fn whoever_has_no_good_token_is_refused_in_drfs_words(db) {
+    fn callers_without_a_valid_token_are_refused_with_drf_s_messages(db) {
         let app = App::start(db);
         let sent = |authorization: &str| {
             app.send(Request::new("GET", "/auth/verify").header("Authorization", authorization))

@@ -1,4 +1,4 @@
-//! `GET /metrics`: what is counted, and that it is counted once.
+//! `GET /metrics`: each event is counted, and counted once.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn documented() -> BTreeSet<String> {
 }
 
 on_both! {
-    fn each_metric_stands_in_the_document_and_no_other(db) {
+    fn the_document_lists_exactly_the_existing_metrics(db) {
         let app = App::start(db);
         app.admin_token();
         app.send(Request::new("GET", "/me"));
@@ -27,7 +27,7 @@ on_both! {
         assert_eq!(served, documented());
     }
 
-    fn each_introspection_is_a_hit_a_miss_or_no_question_at_all(db) {
+    fn each_introspection_is_counted_as_a_hit_a_miss_or_neither(db) {
         let app = App::start(db);
         let key = app.alice();
         app.wait_until_synced();

@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz`, `/metrics`: for whoever runs it.
+//! `/healthz`, `/readyz`, `/metrics`: for operators.
 
 mod health;
 mod metrics;

@@ -63,7 +63,7 @@ on_both! {
         assert_eq!((&entry["target"], &entry["details"]), (&json!("alice"), &json!({"login_tokens": 3})));
     }
 
-    fn a_named_token_may_end_all_login_tokens_and_lives_on(db) {
+    fn a_named_token_may_revoke_all_login_tokens_and_stays_valid(db) {
         let app = App::start(db);
         let login = app.alice();
         let named = app.name_token(&login, &json!({"name": "n"}))["token"].as_str().unwrap().to_owned();
@@ -73,7 +73,7 @@ on_both! {
         assert_ne!(app.login(ALICE.0, ALICE.1), login);
     }
 
-    fn logoutall_ends_tokens_that_live_on_by_grace_too(db) {
+    fn logoutall_also_revokes_tokens_in_their_grace_period(db) {
         let app = App::start(db);
         let old = app.alice();
         app.post("/admin/users/alice/regenerate?grace=1h", &app.admin_token(), &json!({}));
@@ -84,7 +84,7 @@ on_both! {
         assert_eq!(app.explain(&old)["by"], "alice", "it is she who ended it in the end");
     }
 
-    fn a_body_is_passed_over_but_not_one_that_is_too_large(db) {
+    fn a_body_is_ignored_but_one_that_is_too_large_is_refused(db) {
         let app = App::with(db, MULTIPLE);
         let (one, two) = (app.alice(), app.login(ALICE.0, ALICE.1));
         for (path, key) in [("/logout/", &one), ("/logoutall/", &two)] {

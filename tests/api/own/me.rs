@@ -17,7 +17,7 @@ const CHARACTERS: &str = "Invalid token header. Token string should not contain 
 const INVALID: &str = "Invalid token.";
 const INACTIVE: &str = "User inactive or deleted.";
 
-/// What a running jeton may take to hear of a change made past it.
+/// How long a running jeton may take to receive a change made by SQL.
 const BOUND: Duration = Duration::from_secs(10);
 
 /// Asks with these `Authorization` headers, in which `{key}` stands for the key.
@@ -173,7 +173,7 @@ on_both! {
         until(&app, &key, 200);
     }
 
-    fn the_key_of_a_user_who_is_gone_is_unknown(db) {
+    fn the_key_of_a_deleted_user_is_unknown(db) {
         let app = with_alice(db, &[]);
         let key = app.login("alice", PASSWORD);
         let cascade = if app.database.postgres.is_some() { "" } else { "pragma foreign_keys = on;" };

@@ -46,14 +46,14 @@ on_both! {
             assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 400);
             assert_eq!(app.login(ALICE.0, NEW) == new, mode == "single", "which logins give again, in single mode");
             let entries = app.list("/admin/audit/?action=user.password");
-            let told: Vec<_> = entries.iter().map(|entry| (&entry["actor"], &entry["target"], &entry["address"])).collect();
-            assert_eq!(told, [(&json!("alice"), &json!("alice"), &json!("127.0.0.1"))]);
+            let summaries: Vec<_> = entries.iter().map(|entry| (&entry["actor"], &entry["target"], &entry["address"])).collect();
+            assert_eq!(summaries, [(&json!("alice"), &json!("alice"), &json!("127.0.0.1"))]);
             let again = new_key(&change(&app, &new, NEW, ALICE.1));
             assert!(!app.is_good(&new) && app.is_good(&again));
         }
     }
 
-    fn the_new_token_ends_as_a_logins_does(db) {
+    fn the_new_token_expires_as_a_login_s_token_does(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h"), ("JETON_LOGIN_FIELDS", "user_id"), ("JETON_LOGIN_SCOPE", "a")]);
         let key = app.alice();
         app.clock.advance(Duration::from_hours(1));
@@ -64,7 +64,7 @@ on_both! {
         assert_eq!((&introspection["exp"], &introspection["scope"]), (&json!(1_750_000_000 + 11 * 3600), &json!("a")));
     }
 
-    fn all_that_is_wrong_is_told_by_field(db) {
+    fn all_faults_are_reported_by_field(db) {
         let app = App::start(db);
         let key = app.alice();
         let missing = "This field is required.";
@@ -137,7 +137,7 @@ on_both! {
         assert_eq!(app.try_login(ADMIN.0, ADMIN.1).status, 400);
     }
 
-    fn of_two_at_once_one_is_made_and_no_old_key_outlives_it(db) {
+    fn of_two_simultaneous_changes_one_succeeds_and_no_old_key_survives(db) {
         for mode in ["single", "multiple"] {
             let app = App::with(db, &[("JETON_TOKEN_MODE", mode)]);
             let key = app.alice();

@@ -11,7 +11,7 @@ fn patch(app: &App, key: &str, body: &Value) -> Answer {
 }
 
 on_both! {
-    fn the_answer_is_the_record_as_it_is_now(db) {
+    fn the_answer_is_the_changed_record(db) {
         let app = App::start(db);
         let key = app.alice();
         let answer = patch(&app, &key, &json!({"first_name": " Alice ", "last_name": "Liddell"}));
@@ -26,12 +26,12 @@ on_both! {
             assert_eq!(app.send(nothing.token(&key)).json(), blank.json());
         }
         let entries = app.list("/admin/audit/?action=user.update");
-        let told: Vec<_> = entries.iter().map(|entry| (&entry["actor"], &entry["target"], &entry["details"])).collect();
+        let summaries: Vec<_> = entries.iter().map(|entry| (&entry["actor"], &entry["target"], &entry["details"])).collect();
         let (alice, first, second) = (json!("alice"), json!({"first_name": "Alice", "last_name": "Liddell"}), json!({"last_name": ""}));
-        assert_eq!(told, [(&alice, &alice, &second), (&alice, &alice, &first)], "what changes nothing has none");
+        assert_eq!(summaries, [(&alice, &alice, &second), (&alice, &alice, &first)], "what changes nothing has none");
     }
 
-    fn other_fields_are_passed_over(db) {
+    fn other_fields_are_ignored(db) {
         let app = App::start(db);
         let key = app.alice();
         let before = app.get("/me", &key).json();
@@ -50,7 +50,7 @@ on_both! {
         assert_eq!(app.get("/me", &key).json()["is_staff"], false);
     }
 
-    fn what_is_wrong_is_told_in_djangos_words(db) {
+    fn faults_have_django_s_messages(db) {
         let app = App::start(db);
         let key = app.alice();
         let long = "Ensure this field has no more than 150 characters.";

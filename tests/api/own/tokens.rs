@@ -48,7 +48,7 @@ on_both! {
         assert!(!app.is_good(token));
     }
 
-    fn a_list_shows_ones_own_live_tokens_and_never_a_key(db) {
+    fn a_list_has_the_caller_s_live_tokens_without_keys(db) {
         let (app, key) = with_alice(db);
         app.create_user("bob", "an anchor in deep water", &json!({}));
         let bob = app.login("bob", "an anchor in deep water");
@@ -76,7 +76,7 @@ on_both! {
         assert_eq!(app.get("/tokens/", &key).json()["count"], 2, "the expired one is gone");
     }
 
-    fn wrong_fields_are_told_together_by_field(db) {
+    fn all_wrong_fields_are_reported_at_once_by_field(db) {
         let (app, key) = with_alice(db);
         let duration = json!(["Enter whole seconds, or a duration such as 12h or 90d."]);
         let scope = json!(["Enter scopes separated by blanks, of visible ASCII characters other than \" and \\."]);
@@ -142,7 +142,7 @@ on_both! {
         assert_eq!(answer.json()["expires_at"], "2025-06-15T16:06:40.123456Z");
     }
 
-    fn one_revokes_ones_own_tokens_and_nobody_elses(db) {
+    fn users_can_revoke_their_own_tokens_only(db) {
         let (app, key) = with_alice(db);
         app.create_user("bob", "an anchor in deep water", &json!({}));
         let bob = app.login("bob", "an anchor in deep water");
@@ -168,7 +168,7 @@ on_both! {
         }
     }
 
-    fn ones_login_token_can_be_revoked_by_its_id_too(db) {
+    fn a_login_token_can_be_revoked_by_its_id_too(db) {
         let (app, key) = with_alice(db);
         let id = app.introspect(&key)["jti"].as_str().unwrap().to_owned();
         assert_eq!(app.delete(&format!("/tokens/{id}"), &key).status, 204);
@@ -176,7 +176,7 @@ on_both! {
         assert_ne!(app.login(ALICE.0, ALICE.1), key);
     }
 
-    fn without_a_good_token_there_is_nothing_to_see(db) {
+    fn without_a_valid_token_every_method_is_refused(db) {
         let (app, key) = with_alice(db);
         app.send(Request::new("POST", "/logout/").token(&key));
         let none = json!({"detail": "Authentication credentials were not provided."});

@@ -1,4 +1,5 @@
-//! `POST /tokens/`: what users may make for themselves. A stolen key makes nothing, and nobody gives themselves rights.
+//! `POST /tokens/`: the tokens that users may create. A stolen key alone creates nothing, and users cannot extend their
+//! rights.
 
 use std::sync::Barrier;
 use std::thread;
@@ -29,7 +30,7 @@ fn named_count(app: &App) -> String {
 }
 
 on_both! {
-    fn it_takes_the_users_password(db) {
+    fn creating_a_token_needs_the_user_s_password(db) {
         let app = App::start(db);
         let key = app.alice();
         let missing = "This field is required.";
@@ -76,7 +77,7 @@ on_both! {
         assert_eq!(ask(ALICE.1).status, 201);
     }
 
-    fn users_give_no_scope_but_those_of_the_setting(db) {
+    fn users_can_give_only_the_scopes_of_the_setting(db) {
         let no_choice = |scopes: &[&str]| {
             let sentences: Vec<String> = scopes.iter().map(|scope| format!("\"{scope}\" is not a valid choice.")).collect();
             json!({ "scope": sentences })
@@ -111,7 +112,7 @@ on_both! {
         }
     }
 
-    fn so_many_live_ones_of_ones_own_making_and_no_more(db) {
+    fn users_can_create_only_as_many_live_tokens_as_the_setting_allows(db) {
         let app = App::with(db, &[("JETON_NAMED_TOKENS_PER_USER", "2")]);
         let key = app.alice();
         app.post("/admin/users/alice/tokens/", &app.admin_token(), &json!({"name": "by staff"}));
@@ -134,7 +135,7 @@ on_both! {
         node.name_token(&key, &json!({"name": "n"}));
     }
 
-    fn fifty_by_default_also_when_they_are_asked_for_at_once(db) {
+    fn the_default_limit_is_fifty_also_for_simultaneous_requests(db) {
         let app = App::with(db, &[("JETON_LOGIN_QUEUE", "128")]);
         let key = app.alice();
         for _ in 0..40 {
@@ -153,7 +154,7 @@ on_both! {
         assert_eq!((of(201), of(403), named_count(&app)), (10, 10, "50".to_owned()), "{statuses:?}");
     }
 
-    fn none_lives_longer_than_the_setting_says(db) {
+    fn no_token_lives_longer_than_the_setting_allows(db) {
         let app = App::with(db, &[("JETON_NAMED_TOKEN_MAX_TTL", "90d")]);
         let key = app.alice();
         for (lifetime, sentence) in [
@@ -173,7 +174,7 @@ on_both! {
         assert_eq!((by_staff.status, &by_staff.json()["expires_at"]), (201, &json!(null)), "staff may");
     }
 
-    fn who_has_no_password_makes_none(db) {
+    fn users_without_a_password_cannot_create_tokens(db) {
         let app = App::start(db);
         app.create_user("ina", ALICE.1, &json!({}));
         let key = app.login("ina", ALICE.1);
@@ -182,7 +183,7 @@ on_both! {
         assert_eq!((answer.status, answer.json()), (400, wrong()));
     }
 
-    fn a_hash_that_is_replaced_meanwhile_is_no_obstacle(db) {
+    fn a_hash_that_is_replaced_meanwhile_does_not_prevent_the_creation(db) {
         let app = App::with(db, &[("JETON_TOKEN_MODE", "multiple")]);
         let key = app.alice();
         let dearer = app.node(&[("JETON_TOKEN_MODE", "multiple"), ("JETON_ARGON2_ITERATIONS", "2")]);

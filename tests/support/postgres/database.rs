@@ -19,7 +19,7 @@ impl Database {
         Self::copy(dir, "template0")
     }
 
-    /// With all that is in the database of this name, to which nobody may be connected.
+    /// A copy of the database of this name, to which nobody may be connected.
     pub fn copy(dir: &Path, template: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let name = format!("t_{}_{}", COUNT.fetch_add(1, Ordering::Relaxed), id());
@@ -33,13 +33,13 @@ impl Database {
         Self { url, name, admin }
     }
 
-    /// Runs any number of statements; gives the rows as `psql -At` does, without the last line end.
+    /// Runs any number of statements. Returns the rows as `psql -At` prints them, without the last line end.
     #[track_caller]
     pub fn sql(&self, text: &str) -> String {
         self.try_sql(text).unwrap_or_else(|error| panic!("{error}in: {text}"))
     }
 
-    /// The same, or what the server says against it.
+    /// The same, or the server's error.
     pub fn try_sql(&self, text: &str) -> Result<String, String> {
         psql(&self.url, text).map(|rows| rows.strip_suffix('\n').unwrap_or(&rows).to_owned())
     }

@@ -16,7 +16,8 @@ const MEMORY: &str = "/dev/shm";
 const DISK: &str = "/tmp";
 const PREFIX: &str = "jeton-test-pg-";
 
-/// A directory of the owner's, its name short enough for a socket; gone soon after this process.
+/// A directory that the owner of the clusters may use, with a name short enough for a socket. It is removed soon after
+/// this process has ended.
 pub fn fresh_directory() -> PathBuf {
     static PLACE: OnceLock<String> = OnceLock::new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -24,7 +25,7 @@ pub fn fresh_directory() -> PathBuf {
         sweep(MEMORY);
         sweep(DISK);
         let place = format!("{}/{PREFIX}{}-", root(), id());
-        remove_when_we_are_gone(&place);
+        remove_after_exit(&place);
         place
     });
     let dir = format!("{place}{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -41,7 +42,7 @@ fn root() -> &'static str {
 }
 
 /// Starts a shell that waits for the end of this process and of the servers, and then removes the directories.
-fn remove_when_we_are_gone(place: &str) {
+fn remove_after_exit(place: &str) {
     let script = r#"trap "" INT; cat; for i in $(seq 100); do
         ls "$0"*/data/postmaster.pid || exec rm -rf "$0"*; sleep 0.1; done"#;
     let mut shell = as_owner("sh");

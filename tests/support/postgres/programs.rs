@@ -55,7 +55,7 @@ fn tidy(mut command: Command) -> Command {
     command
 }
 
-/// What it writes to stdout, or why it failed.
+/// The command's standard output, or why it failed.
 pub fn output(command: &mut Command) -> Result<Vec<u8>, String> {
     let output = command.output();
     let output = output.map_err(|error| format!("{command:?}: {error}"))?;

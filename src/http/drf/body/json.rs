@@ -1,4 +1,4 @@
-//! JSON as Python's `json.loads` and DRF's `JSONParser` read it: numbers as Python would print them, lone surrogates kept.
+//! JSON as Python's `json.loads` and DRF's `JSONParser` read it: numbers as Python prints them, lone surrogates kept.
 
 use serde_json::value::RawValue;
 

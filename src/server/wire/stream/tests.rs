@@ -15,7 +15,7 @@ use super::super::connections::Connections;
 use super::*;
 use crate::http::OuterLayer;
 
-/// A connection whose clients are waited for no longer than a moment, and the client's end.
+/// A connection with very short time limits, and the client's end.
 fn pair() -> (Wire<UnixStream>, std::os::unix::net::UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let timeouts = ClientTimeouts { tick: Duration::from_millis(20), first_byte: 2, head: 2, answer: 2 };
@@ -51,12 +51,12 @@ async fn silent_clients_are_disconnected_and_slow_heads_get_408() {
         assert_eq!(read(&mut late).await.unwrap(), piece.as_bytes());
     }
 
-    let (mut slow, mut told) = pair();
-    told.write_all(b"G").unwrap();
+    let (mut slow, mut client) = pair();
+    client.write_all(b"G").unwrap();
     assert_eq!(read(&mut slow).await.unwrap(), b"G");
     assert_eq!(read(&mut slow).await.unwrap(), b"", "the end, after the answer");
     let mut answer = [0; 28];
-    told.read_exact(&mut answer).unwrap();
+    client.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 408 Request Timeout");
 }
 
@@ -197,7 +197,7 @@ async fn a_body_is_passed_on_in_pieces() {
     client.write_all(&request).unwrap();
     let (mut piece, mut all) = ([0; 4096], 0);
     while all < request.len() {
-        // As actix does: it reads for as long as there is something, and then looks at it.
+        // As actix does: it reads as long as there are bytes, and then parses them.
         let at_once = poll_fn(|cx| {
             let mut size = 0;
             loop {

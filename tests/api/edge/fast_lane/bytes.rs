@@ -1,5 +1,5 @@
-//! Every sort of request that is nearly the ordinary one, to a node that keeps answers and to one that keeps none and so
-//! sends everything through the router: the same bytes come back, on a connection that closes and on one that goes on.
+//! Requests that differ slightly from the ordinary one, to a node with a cache and to one without, which never uses the
+//! fast lane. Both send the same bytes, on connections that close and on those that stay open.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -10,7 +10,7 @@ use crate::on_both;
 use crate::support::app::{App, CLIENT};
 use crate::support::http::base64;
 
-/// What comes back for these bytes, with nothing behind them: the heads' lines sorted, without what is another each time.
+/// The answer to these bytes: the lines of its head sorted, without those that differ each time.
 fn exchanged(app: &App, request: &str) -> Vec<String> {
     let mut stream = TcpStream::connect(app.addr).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -163,7 +163,7 @@ fn odd_bodies(token: &str) -> Vec<String> {
 }
 
 on_both! {
-    fn the_same_bytes_get_the_same_bytes_with_the_fast_lane_and_without(db) {
+    fn the_same_bytes_get_the_same_answer_with_and_without_the_fast_lane(db) {
         let app = App::start(db);
         let token = app.alice();
         let slow = app.node(&[("JETON_CACHE_BYTES", "0")]);

@@ -1,4 +1,4 @@
-//! Below HTTP: lengths that lie, chunks, broken heads, several requests on a connection.
+//! HTTP framing: wrong lengths, chunks, broken heads, several requests on a connection.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -34,7 +34,7 @@ fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
 }
 
 on_both! {
-    fn what_is_no_http_gets_a_4xx_or_a_closed_door(db) {
+    fn bytes_that_are_not_http_get_a_4xx_or_a_closed_connection(db) {
         let app = start(db);
         let mut chaos = Chaos::new(4);
         let head = "GET /healthz HTTP/1.1\r\nHost: x\r\n";
@@ -66,10 +66,10 @@ on_both! {
         assert_alive(&app);
     }
 
-    fn a_content_length_that_lies_harms_nobody_else(db) {
+    fn a_wrong_content_length_does_not_affect_others(db) {
         let app = start(db);
         for path in ["/api-token-auth/", "/introspect", "/admin/users/", "/me", "/nothing"] {
-            // Less than announced, then the end: nobody waits for the rest.
+            // Less than announced, then the end: the server does not wait for the rest.
             let got = send_and_close(&app, &post(path, "Content-Length: 100\r\n", "{}"));
             assert!(statuses(&got).iter().all(|status| status.starts_with('4')), "{}", String::from_utf8_lossy(&got));
             // More than announced: the rest is no part of this request.
@@ -114,12 +114,12 @@ on_both! {
         let third = Request::new("GET", "/me").token(&token).bytes(app.addr);
         let got = raw(app.addr, &[first, second.clone(), third.clone()].concat());
         assert_eq!(statuses(&got), ["413", "401", "200"], "credentials and bodies stay with their requests");
-        // A body that no route reads is no next request.
+        // A body that no route reads must not be taken for the next request.
         let smuggled = keep(Request::new("GET", "/nothing").raw_body(third.clone()));
         assert_eq!(statuses(&raw(app.addr, &[smuggled, second, third].concat())), ["404", "401", "200"]);
     }
 
-    fn a_client_that_asks_before_it_sends_is_told_to_go_on(db) {
+    fn expect_100_continue_is_answered(db) {
         let app = start(db);
         let body = &format!("{{\"username\":\"alice\",\"password\":\"{PASSWORD}\"}}");
         let headers = format!("Expect: 100-continue\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());

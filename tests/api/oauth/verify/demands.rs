@@ -1,4 +1,4 @@
-//! `?scope=` and `?group=`: what a gateway wants of a good token besides.
+//! `?scope=` and `?group=`: what a gateway requires of a valid token.
 
 use serde_json::json;
 
@@ -39,7 +39,7 @@ on_both! {
             ("scope=reports:read%20a%2Bb", 200),
             ("scope=reports:read+reports:write", 403),
             ("other=1&page=2", 200),
-            // What a gateway's variable leaves when it is not set demands what nobody has.
+            // An empty parameter, left by an unset variable of a gateway, requires something that nobody has.
             ("scope=", 403),
             ("scope=%20", 403),
             ("scope", 403),
@@ -93,7 +93,7 @@ on_both! {
         assert_eq!(verify(&app, "/auth/verify", &key).headers_named("X-Auth-Scope"), ["reports:read"]);
     }
 
-    fn who_is_nobody_gets_401_whatever_is_asked_for(db) {
+    fn without_a_valid_token_the_answer_is_401_whatever_the_query_requires(db) {
         let app = App::start(db);
         let answer = app.send(Request::new("GET", "/auth/verify?scope=reports:read&group=ops"));
         assert_refused(&answer, "Authentication credentials were not provided.");

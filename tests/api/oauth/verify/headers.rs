@@ -1,4 +1,4 @@
-//! What the identity headers say.
+//! The identity headers.
 
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -35,7 +35,7 @@ on_both! {
         assert_eq!(answer.headers_named("Cache-Control"), ["no-store"]);
     }
 
-    fn empty_ones_too_so_that_a_gateway_overwrites_what_its_client_sent(db) {
+    fn empty_headers_are_sent_too_so_that_a_gateway_overwrites_its_client_s(db) {
         let app = App::start(db);
         let answer = verify(&app, "/auth/verify", &app.admin_token());
         for name in IDENTITY {
@@ -47,7 +47,7 @@ on_both! {
         assert_eq!(answer.headers_named("X-Auth-User"), [ADMIN.0]);
     }
 
-    fn what_cannot_stand_in_a_header_is_percent_encoded(db) {
+    fn characters_that_a_header_cannot_hold_are_percent_encoded(db) {
         let app = App::start(db);
         app.create_user("жаннa", PASSWORD, &json!({"email": "z@example.com", "groups": ["bureau é"]}));
         let key = app.login("жаннa", PASSWORD);
@@ -58,7 +58,7 @@ on_both! {
         for name in ["X-Auth-Groups", "Remote-Groups"] {
             assert_eq!(answer.headers_named(name), ["bureau %C3%A9"]);
         }
-        // Each value, as the database may have it from an import, and as it stands in the header, alone and in a list.
+        // Each value, as an import may have written it, and as the header has it, alone and in a list.
         for (value, alone, listed) in [
             ("two words", "two words", "two words"),
             ("100%", "100%25", "100%25"),

@@ -13,7 +13,7 @@ fn preflight(path: &str) -> Request {
 const NONE: &str = "Authentication credentials were not provided.";
 
 on_both! {
-    fn they_pass_as_nobodys_where_the_operator_says_so(db) {
+    fn preflights_pass_without_an_identity_if_the_setting_allows_it(db) {
         let app = App::with(db, &[("JETON_VERIFY_PREFLIGHT", "true")]);
         let key = app.admin_token();
         for request in [
@@ -28,7 +28,7 @@ on_both! {
             }
             assert_eq!(answer.headers_named("Cache-Control"), ["no-store"]);
         }
-        // What is less than a preflight, or only said to be one, is somebody's request.
+        // A request that is not a complete preflight, or only claims to be one, needs credentials.
         for request in [
             Request::new("OPTIONS", "/auth/verify"),
             Request::new("OPTIONS", "/auth/verify").header("Origin", "https://app.example.com"),
@@ -43,7 +43,7 @@ on_both! {
         }
     }
 
-    fn they_are_refused_like_everybody_else_by_default(db) {
+    fn preflights_are_refused_by_default(db) {
         let app = App::with(db, &[("JETON_CORS_ORIGINS", "https://app.example.com")]);
         assert_refused(&app.send(preflight("/auth/verify")), NONE);
         assert_eq!(app.send(preflight("/auth/verify").token(&app.admin_token())).status, 200);
