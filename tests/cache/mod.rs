@@ -14,7 +14,7 @@ const MS: u64 = 1_000_000;
 const BOUND: Duration = Duration::from_secs(1);
 
 fn digest(number: u64) -> TokenDigest {
-    // As digests are: each bit differs.
+    // Spread over all blocks, as real digests are.
     let words = [number.wrapping_mul(0x9e37_79b9_7f4a_7c15), number, !number, 7];
     TokenDigest::from_bytes(&words.map(u64::to_be_bytes).concat()).unwrap()
 }

@@ -8,9 +8,9 @@
 //! The sync time is a moment before which every committed change has been applied. An answer is fresh while the sync
 //! time is younger than the bound: a change that was not applied yet is younger still.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::atomic::{AtomicU64, Ordering};
 use crate::domain::change::Change;
 use crate::domain::time::Uptime;
 use crate::domain::token::TokenDigest;
@@ -47,7 +47,7 @@ impl Freshness {
             changes_applied: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
             clients: AtomicU64::new(0),
-            counters: std::iter::repeat_with(AtomicU64::default).take(COUNTERS).collect(),
+            counters: bytemuck::allocation::zeroed_slice_box(COUNTERS),
             bound: nanos(bound),
             stale: nanos(bound.saturating_add(stale_if_error)),
         }

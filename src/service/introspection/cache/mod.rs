@@ -1,28 +1,32 @@
 //! Cached introspection answers, served only while they are known to be fresh.
 //!
-//! The size is bounded in bytes; memory is taken from the system as it fills (`pieces.rs`). `freshness.rs` makes sure that
-//! no answer outlives a change, and `tests/cache/model.rs` searches for an order of events that breaks this.
+//! The size is bounded in bytes; memory is taken from the system as it fills. A hit writes nothing that two workers
+//! share. `freshness.rs` makes sure that no answer outlives a change, and `tests/cache/model.rs` searches for an order
+//! of events that breaks this.
 
+mod block;
+mod entry;
 mod freshness;
-mod pieces;
+mod ring;
 
-use std::hint::black_box;
+/// `tests/cache/threads.rs` replaces these by loom's types, which try every order.
+mod atomic {
+    pub use std::sync::atomic::{AtomicU64, Ordering, fence};
+}
+
 use std::time::Duration;
 
+use atomic::AtomicU64;
+use block::Block;
 pub use freshness::Staleness;
 use freshness::{Freshness, unknown_token_key, user_key};
-use pieces::{Facts, Pieces};
 
 use crate::domain::change::Change;
 use crate::domain::time::{Timestamp, Uptime};
 use crate::domain::token::TokenDigest;
 
-/// With less memory there is no cache.
-const MIN_BYTES: usize = 8 << 10;
-
-/// Bytes of a piece of an answer. Nearly all answers are of one: they have about 200 bytes, and those of users in several
-/// groups 300.
-const PIECE: usize = 302;
+/// Words of a block with its sequence number: 8 KiB.
+const BLOCK_WORDS: usize = ring::RING_WORDS + 1;
 
 /// One part in this many of the memory is for tokens that do not exist, so that a flood of them evicts no other entry.
 const UNKNOWN_PART: usize = 16;
@@ -67,34 +71,28 @@ pub struct CachedAnswer {
 /// The cache, and what keeps it fresh.
 pub struct Cache {
     freshness: Freshness,
-    known: Pieces<PIECE>,
-    /// Their answers have no text.
-    unknown: Pieces<0>,
+    known: Segment,
+    unknown: Segment,
 }
 
 impl Cache {
-    /// At most `bytes` of memory; with less than 8 KiB there is no cache. `None` when the operating system does not give
-    /// that much.
+    /// At most `bytes` of memory; with less than a block's 8 KiB there is no cache. `None` when the operating system does
+    /// not give that much.
     #[must_use]
     pub fn new(bytes: u64, bound: Duration, stale_if_error: Duration) -> Option<Self> {
-        let bytes = usize::try_from(bytes).ok()?;
-        // Tried and given back: where `quick_cache` asks for memory in vain, the process ends.
-        let mut trial = Vec::<u8>::new();
-        trial.try_reserve_exact(bytes).ok()?;
-        drop(black_box(trial));
-        let bytes = if bytes < MIN_BYTES { 0 } else { bytes };
-        let unknown = bytes / UNKNOWN_PART;
+        let blocks = usize::try_from(bytes).unwrap_or(usize::MAX) / (BLOCK_WORDS * 8);
+        let unknown = if blocks > 1 { blocks.div_ceil(UNKNOWN_PART) } else { 0 };
         Some(Self {
             freshness: Freshness::new(bound, stale_if_error),
-            known: Pieces::new(bytes - unknown),
-            unknown: Pieces::new(unknown),
+            known: Segment::new(blocks - unknown)?,
+            unknown: Segment::new(unknown)?,
         })
     }
 
     /// Whether there is memory for any answer.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.known.is_on()
+        !self.known.words.is_empty()
     }
 
     /// The current change number. To be read before the database is asked; the answer goes to [`Cache::insert`] with it.
@@ -105,17 +103,17 @@ impl Cache {
 
     /// Inserts an answer. Whether it may be served is decided when it is read.
     pub fn insert(&self, digest: &TokenDigest, change_seq: ChangeSeq, answer: NewEntry<'_>) {
-        let facts = |key| Facts {
-            change_seq: change_seq.0,
-            hit_until: answer.hit_until,
-            ends_at: answer.ends_at,
-            invalidation_key: key,
-            code: answer.code,
+        let (segment, invalidation_key) = match answer.user_id {
+            Some(id) => (&self.known, user_key(id)),
+            None => (&self.unknown, unknown_token_key(digest)),
         };
-        match answer.user_id {
-            Some(id) => self.known.insert(digest, facts(user_key(id)), answer.text),
-            None => self.unknown.insert(digest, facts(unknown_token_key(digest)), answer.text),
-        }
+        let Some(block) = segment.block(digest) else { return };
+        // If another thread writes to this block, the answer is not cached.
+        block.write(|words| {
+            ring::insert(words, digest, answer.text, |entry| {
+                entry.set_facts(change_seq.0, invalidation_key, answer.code, answer.hit_until, answer.ends_at);
+            });
+        });
     }
 
     /// The cached answer for a digest, if it may be served.
@@ -125,16 +123,10 @@ impl Cache {
         if !self.freshness.is_synced(staleness, now.uptime) {
             return None;
         }
-        let is_good = |facts: &Facts| {
-            let until = match staleness {
-                Staleness::Bound => facts.hit_until,
-                Staleness::StaleIfError => facts.ends_at,
-            };
-            now.time < until && self.freshness.is_current(facts.invalidation_key, facts.change_seq)
-        };
-        // Unknown tokens are rare among good ones: the second look costs little.
-        let found = self.known.find(digest, is_good).or_else(|| self.unknown.find(digest, is_good));
-        found.map(|(facts, text)| CachedAnswer { code: facts.code, text })
+        self.known.find(digest, now, staleness, &self.freshness).or_else(|| {
+            // Unknown tokens are rare among good ones: the second look costs little.
+            self.unknown.find(digest, now, staleness, &self.freshness)
+        })
     }
 
     /// Whether the last sync is recent enough, and no client has changed since `change_seq`. Works with the cache off, too,
@@ -165,5 +157,44 @@ impl Cache {
     #[must_use]
     pub fn changes_applied(&self) -> u64 {
         self.freshness.changes_applied()
+    }
+}
+
+/// A part of the cache: blocks, chosen by bits of the digest.
+struct Segment {
+    words: Box<[AtomicU64]>,
+}
+
+impl Segment {
+    fn new(blocks: usize) -> Option<Self> {
+        // Zeroed pages of the system: they become real memory when they are first written.
+        bytemuck::allocation::try_zeroed_slice_box(blocks.checked_mul(BLOCK_WORDS)?).ok().map(|words| Self { words })
+    }
+
+    fn block(&self, digest: &TokenDigest) -> Option<Block<'_>> {
+        let blocks = self.words.len() / BLOCK_WORDS;
+        // The digest's position among all digests is its position among the blocks.
+        let at = usize::try_from((u128::from(digest.prefix()) * blocks as u128) >> 64).ok()?;
+        Block::new(self.words.get(at * BLOCK_WORDS..(at + 1) * BLOCK_WORDS)?)
+    }
+
+    fn find(
+        &self,
+        digest: &TokenDigest,
+        now: Now,
+        staleness: Staleness,
+        freshness: &Freshness,
+    ) -> Option<CachedAnswer> {
+        self.block(digest)?.read(|words| {
+            ring::find(words, digest, |entry| {
+                let until = match staleness {
+                    Staleness::Bound => entry.hit_until(),
+                    Staleness::StaleIfError => entry.ends_at(),
+                };
+                let (invalidation_key, code) = entry.invalidation_key();
+                let may_be_given = now.time < until && freshness.is_current(invalidation_key, entry.change_seq());
+                may_be_given.then(|| CachedAnswer { code, text: entry.text() })
+            })
+        })?
     }
 }
