@@ -103,7 +103,7 @@ on_both! {
         let server = scene.jeton.serve();
         let key = scene.leaked_key();
         let client = create_client(&scene.jeton, "billing");
-        scene.run(&blocks("A user of the staff is not who they were"), None);
+        scene.run(&blocks("A staff account is compromised"), None);
         let logins = ["admin", "bob", "alice"].map(|name| try_login(&server, name, PASSWORD).status);
         assert_eq!(logins, [200, 400, 200]);
         assert_eq!(introspect(&server, &client, &key)["active"], false);

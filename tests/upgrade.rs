@@ -92,7 +92,7 @@ on_both! {
         let database = first(db);
         let jeton = jeton(&database);
         let behind = refused(&jeton, &["user", "list"]);
-        assert!(behind.contains("is of an older jeton") && behind.contains("jeton migrate"), "{behind}");
+        assert!(behind.contains("was made by an older jeton") && behind.contains("jeton migrate"), "{behind}");
         let server = jeton.serve();
         let login = json!({"username": ADMIN.0, "password": ADMIN.1});
         let answer = Request::new("POST", "/api-token-auth/").json(&login).send(server.addr);

@@ -6,6 +6,7 @@ use super::{Database, parsers, setting_parsers};
 use crate::domain::duration;
 use crate::service::Policy;
 
+#[expect(clippy::too_many_lines, reason = "a list of settings, each with its row")]
 pub fn policy(from: &mut Reader<'_>, database: &Database) -> Policy {
     let retention = from.under("Retention").read(
         plain("JETON_RETENTION", "30d", "how long revoked and expired tokens and audit entries are kept"),

@@ -55,7 +55,7 @@ async fn keep_checkpointing(service: Service) {
         if log.is_some() && log == before {
             match service.node.checkpoint().await {
                 Ok(emptied) => {
-                    log::debug!("checkpoint of SQLite's log: {}", if emptied { "emptied" } else { "in use" })
+                    log::debug!("checkpoint of SQLite's log: {}", if emptied { "emptied" } else { "in use" });
                 }
                 Err(error) => log::log!(error.level(), "SQLite's log was not checkpointed: {error}"),
             }

@@ -91,7 +91,7 @@ impl Service {
         let import = Arc::new(Import::new(&base, &login_tokens, &sign_in));
         let node = Arc::new(Node::new(&base, &introspection, &sign_in));
         let Base { clock, policy, metrics, .. } = base;
-        Ok(Self { introspection, login_tokens, sign_in, accounts, tokens, import, node, clock, policy, metrics })
+        Ok(Self { introspection, login_tokens, sign_in, accounts, tokens, import, node, clock, metrics, policy })
     }
 
     /// All metrics, in Prometheus' text format.

@@ -141,12 +141,14 @@ fn what_is_no_backup_changes_nothing() {
     let bytes = fs::read(&backup).unwrap();
     fs::write(&damaged, [&bytes[..8192], &vec![7; 16384], &bytes[24576..]].concat()).unwrap();
     let django = fixture(Kind::Sqlite);
-    // As a restore that was killed leaves it.
+    // As a restore that was killed leaves it: the next one removes it, but not when it is asked to restore it.
     let restoring = format!("{}.restoring", file_of(&database));
     fs::copy(&backup, &restoring).unwrap();
+    let why = refused(&jeton, &["restore", &restoring]);
+    assert!(why.contains("is the name of an unfinished restore") && fs::exists(&restoring).unwrap(), "{why}");
+    fs::remove_file(&restoring).unwrap();
     let before = whole(folder(&database));
     for (file, words) in [
-        (restoring.as_str(), "is the name of an unfinished restore"),
         ("/nonexistent/backup.db", "there is no backup at"),
         (jeton.dir.path().to_str().unwrap(), "is a folder; name the backup in it"),
         (empty.as_str(), "there is no backup at"),

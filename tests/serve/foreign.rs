@@ -100,7 +100,7 @@ on_both! {
         let before = database.sql("select count(*) from __diesel_schema_migrations");
         for command in LOOKERS.iter().chain(&["import csv --from users.csv --dry-run"]) {
             let why = refusal(&jeton, command);
-            assert!(why.contains("of an older jeton") && why.contains("jeton migrate"), "{command}: {why}");
+            assert!(why.contains("made by an older jeton") && why.contains("jeton migrate"), "{command}: {why}");
             assert_eq!(database.sql("select count(*) from __diesel_schema_migrations"), before, "{command}");
         }
         done(&jeton, &["migrate"]);

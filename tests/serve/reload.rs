@@ -323,6 +323,6 @@ fn fallbacks_are_read_again_where_the_key_is_beside_the_database() {
     fs::write(&fallbacks, good.trim()).unwrap();
     fs::write(&key, "cd".repeat(32)).unwrap();
     server.signal("HUP");
-    says(&server, "the secret key is replaced");
+    says(&server, "the secret key was replaced");
     assert_eq!(Request::new("GET", "/readyz").send(server.addr).status, 200);
 }

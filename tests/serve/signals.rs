@@ -3,8 +3,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use super::LIMIT;
 use super::stop::{connect, half_a_login};
-use super::{LIMIT, listening};
 use crate::commands::{create_user, jeton, login, migrated};
 use crate::on_both;
 use crate::support::app::{Kind, TestDatabase};
@@ -85,32 +85,17 @@ on_both! {
 
 /// Whoever starts it may have to wait for somebody else's lock.
 #[test]
-fn a_start_that_waits_is_ended_by_a_second_signal() {
-    let database = TestDatabase::new(Kind::Postgres);
-    let jeton = migrated(&database).env("JETON_LISTEN", "127.0.0.1:0");
-    let mut session = Session::open(&database);
-    session.run("begin; lock table meta, users in access exclusive mode;");
-    let starting = jeton.spawn(&["serve"], Stdio::null());
-    database.wait_for_blocked(1);
-    starting.signal("TERM");
-    says_that_it_stops(&starting);
-    starting.signal("TERM");
-    assert_eq!(starting.wait(AT_ONCE).code(), Some(143));
-}
-
-#[test]
-fn a_signal_during_the_start_stops_it_as_soon_as_it_serves() {
-    let database = TestDatabase::new(Kind::Postgres);
-    let jeton = migrated(&database).env("JETON_LISTEN", "127.0.0.1:0").env("JETON_DATABASE_TIMEOUT", "20s");
-    let mut session = Session::open(&database);
-    session.run("begin; lock table meta, users in access exclusive mode;");
-    let starting = jeton.spawn(&["serve"], Stdio::null());
-    database.wait_for_blocked(1);
-    starting.signal("INT");
-    says_that_it_stops(&starting);
-    session.run("commit;");
-    listening(&starting);
-    assert_eq!(starting.wait(LIMIT).code(), Some(0));
+fn a_start_that_waits_is_ended_by_the_first_signal() {
+    for signal in ["TERM", "INT"] {
+        let database = TestDatabase::new(Kind::Postgres);
+        let jeton = migrated(&database).env("JETON_LISTEN", "127.0.0.1:0");
+        let mut session = Session::open(&database);
+        session.run("begin; lock table meta, users in access exclusive mode;");
+        let starting = jeton.spawn(&["serve"], Stdio::null());
+        database.wait_for_blocked(1);
+        starting.signal(signal);
+        assert_eq!(starting.wait(AT_ONCE).code(), Some(0), "{signal}");
+    }
 }
 
 #[test]

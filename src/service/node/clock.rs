@@ -192,15 +192,14 @@ impl Node {
         if compared.is_none() && !is_started {
             let believed = self.database.run(Store::believed_time).await?;
             let (now, uptime) = self.clock.now_and_uptime();
-            let last = match believed {
-                Some(_) => believed,
+            let last = if believed.is_some() {
+                believed
+            } else {
                 // An older jeton has kept none. What its audit log says is kept at once: entries of this node's, under a
                 // clock that may be wrong, would be the newest at the next start.
-                None => {
-                    let newest = self.database.run(Store::newest_entry).await?;
-                    self.database.run(move |store| store.believe_time(newest.unwrap_or(now))).await?;
-                    newest
-                }
+                let newest = self.database.run(Store::newest_entry).await?;
+                self.database.run(move |store| store.believe_time(newest.unwrap_or(now))).await?;
+                newest
             };
             self.clock_watch.lock().start.get_or_insert_with(|| Start::new(last, last, now, uptime));
         }

@@ -21,6 +21,7 @@ pub use revoke::Revoker;
 pub use revoke_many::TokenFilter;
 
 /// Tokens of users.
+#[expect(clippy::struct_field_names, reason = "the name of another group")]
 pub struct Tokens {
     database: Database,
     clock: Clock,

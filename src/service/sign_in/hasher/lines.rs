@@ -10,6 +10,7 @@ use crate::domain::network::Network;
 use crate::domain::time::Stopwatch;
 use crate::service::queue::{Next, Wake};
 
+#[expect(clippy::struct_field_names, reason = "each network has a line")]
 pub struct Lines {
     /// The jobs of each network; no line is empty.
     lines: HashMap<Network, VecDeque<(Stopwatch, Job)>>,
