@@ -155,7 +155,7 @@ impl World {
                 None => {}
             },
             Event::Begin(user) => {
-                self.lookups.push_back(Lookup { user, change_seq: self.cache.change_seq(), read: None })
+                self.lookups.push_back(Lookup { user, change_seq: self.cache.change_seq(), read: None });
             }
             Event::Read => {
                 if let Some(lookup) = self.lookups.iter_mut().find(|lookup| lookup.read.is_none()) {
