@@ -31,7 +31,7 @@ const MAX_PATH_CHARS: usize = 100;
 /// Gives every answer an `X-Request-Id`, the caller's own if it is valid, and logs the request. Every line that is
 /// logged while the request is served has the id.
 ///
-/// Requests to [`FrequentRoutes`] are logged at `debug` only.
+/// Requests to `FrequentRoutes` are logged at `debug` only.
 pub async fn identify_and_log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,

@@ -24,7 +24,7 @@ use unread_body::{UnreadBody, content_length, may_arrive_later, share_body};
 /// `Strict-Transport-Security` under jeton's own HTTPS: one year.
 pub const HSTS: &str = "max-age=31536000";
 
-/// A factory: puts an [`OuterService`] before the application, one for each worker.
+/// A factory: puts an `OuterService` before the application, one for each worker.
 pub struct OuterLayer<F> {
     inner: F,
 }
