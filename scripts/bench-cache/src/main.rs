@@ -263,7 +263,7 @@ fn resident() -> usize {
 }
 
 fn hits(caches: &[Box<dyn Answers>], keys: &[String], digests: &[TokenDigest], now: Now) {
-    let digest = |key: &str| Token::presented(key, None).expect("a key").digest();
+    let digest = |key: &str| Token::parse(key, None).expect("a key").digest();
     for threads in [1, 2] {
         interleaved(&format!("hit, {threads} threads"), |which| {
             nanos(threads, HITS / threads, |thread, turn| {
@@ -311,7 +311,7 @@ fn main() {
         return memory(which, now);
     }
     let keys: Vec<String> = (0..TOKENS).map(|_| Token::generate(None).expose().to_owned()).collect();
-    let digests: Vec<TokenDigest> = keys.iter().map(|key| Token::presented(key, None).expect("a key").digest()).collect();
+    let digests: Vec<TokenDigest> = keys.iter().map(|key| Token::parse(key, None).expect("a key").digest()).collect();
     let filled = |which| {
         let answers = new(which);
         answers.mark_synced(now.uptime);
