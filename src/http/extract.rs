@@ -11,7 +11,7 @@ use super::drf::query::Query;
 use super::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use super::error::HttpError;
 use super::state::State;
-use crate::service::{Caller, Error, Holder, LoginHolder, Staff, Superuser};
+use crate::service::{Caller, Error, Holder, LoginHolder, PowerOver, Staff, Superuser};
 
 /// Everybody may call.
 pub struct Anyone;
@@ -76,21 +76,12 @@ impl MayCall for Superuser {
     const ACCESS: Access = Access::Superuser;
 }
 
-/// A member of staff who may change the user that the path names. A caller without that power gets 403, and a path with
-/// an unknown name 404, before the body is read.
-pub struct PowerOver {
-    /// Who calls.
-    pub caller: Staff,
-    /// The name in the path.
-    pub username: String,
-}
-
+/// A caller without that power gets 403, and a path with an unknown name 404, before the body is read.
 impl Extractor for PowerOver {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let caller = Staff::take(incoming).await?;
-        let username = web::Path::<String>::take(incoming).await?.into_inner();
-        incoming.state().service.accounts.require_power_over(&username, &caller).await?;
-        Ok(Self { caller, username })
+        let username = web::Path::<String>::take(incoming).await?;
+        Ok(incoming.state().service.accounts.power_over(&username, caller).await?)
     }
 }
 

@@ -144,7 +144,7 @@ impl Server {
         };
         // Only after listening succeeded: a start that fails must not use up the one chance to print the first secrets.
         service.accounts.bootstrap(&config.bootstrap).await?;
-        service.sign_in.estimate_hash_costs().await?;
+        service.counted_hashes.estimate().await?;
         let first_start = if config.database.url.is_postgres() { None } else { service.accounts.first_start().await? };
         if first_start.is_none() {
             service.accounts.warn_without_superuser().await?;

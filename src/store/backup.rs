@@ -150,7 +150,7 @@ pub(super) fn copy(from: &mut Conn, to: &Path, timeout: Duration) -> Result<Sche
     from.batch_execute(&format!("vacuum into '{}'", text.replace('\'', "''")))?;
     let mut copy = sqlite_file::open_to_read(to, false, timeout)?;
     check_integrity(&mut copy, "the copy")?;
-    super::schema_state::state(&mut copy)
+    super::schema_inspection::state(&mut copy)
 }
 
 /// Fails if SQLite finds damage.

@@ -19,7 +19,7 @@ use r2d2::ManageConnection;
 use super::connection::{Conn, Role};
 use super::pooler::session_of;
 use super::servers::{Server, Servers};
-use super::{Store, StoreError};
+use super::{Store, StoreError, UrlChange};
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
@@ -129,7 +129,7 @@ impl Listener {
     pub fn heartbeat(&mut self) -> Result<Vec<Change>, StoreError> {
         match self {
             Self::Postgres { listen_conn, notify_conn, name, heartbeats, store, url, server, servers } => {
-                if !store.uses_url(url)? {
+                if store.compare_url(url)? != UrlChange::Same {
                     return Err(StoreError::Unavailable("DATABASE_URL has another value".into()));
                 }
                 *heartbeats += 1;

@@ -9,8 +9,10 @@ use diesel::{Connection, PgConnection};
 use diesel_migrations::MigrationHarness;
 
 use super::connection::{Conn, Role};
-use super::schema_state::{POSTGRES, SQLITE, SchemaState, failed, inspect_schema, state};
-use super::{Store, StoreError, plans, sqlite_file, sqlstate};
+use super::known_migrations::{POSTGRES, SQLITE, failed};
+use super::schema_inspection::{inspect_schema, state};
+use super::schema_state::SchemaState;
+use super::{Store, StoreError, plans, sqlite_file, sqlite_schema, sqlstate};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::safe_text::one_line;
 use crate::domain::time::Stopwatch;
@@ -125,7 +127,7 @@ impl Store {
     pub fn schema_state(&self) -> Result<SchemaState, StoreError> {
         match self.url() {
             DatabaseUrl::Sqlite(path) if !self.file.is_ours() => {
-                sqlite_file::schema_state_of(path, self.options.timeout)
+                sqlite_schema::schema_state_of(path, self.options.timeout)
             }
             _ => self.read(state),
         }
@@ -189,7 +191,7 @@ fn run_postgres(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<Vec<String
             "this role may not create and change the tables of {url}: {words}; run `jeton migrate` as their owner, and \
              `jeton serve` with JETON_MIGRATE=false"
         )),
-        Some(code) => sqlstate::error(code, words),
+        Some(code) => sqlstate::error_of(code, words),
         None => StoreError::Failed(words),
     })
 }

@@ -173,6 +173,22 @@ pub struct UserChange {
     pub groups: Option<Vec<String>>,
 }
 
+impl UserChange {
+    /// The change without the texts that `known` has already.
+    #[must_use]
+    pub fn new_to(&self, known: &User) -> Self {
+        let Self { username, profile, is_active, is_staff, is_superuser, groups } = self;
+        Self {
+            username: username.clone().filter(|username| *username != known.username),
+            profile: profile.new_to(&known.profile),
+            is_active: *is_active,
+            is_staff: *is_staff,
+            is_superuser: *is_superuser,
+            groups: groups.clone(),
+        }
+    }
+}
+
 /// A user to be imported, as they are at the source.
 #[derive(Clone, Debug)]
 pub struct ImportedUser {

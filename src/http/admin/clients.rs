@@ -89,8 +89,8 @@ async fn rotate(caller: Superuser, _: NoBody, client_id: web::Path<String>, quer
         Ok(grace) => options.grace = grace,
         Err(fault) => options.unread.add("grace", fault),
     }
-    let (secret, _) = state.service.accounts.rotate_client(&client_id, options, &caller).await?;
-    Ok(WithSecret::answer(StatusCode::OK, &client_id, &secret))
+    let rotated = state.service.accounts.rotate_client(&client_id, options, &caller).await?;
+    Ok(WithSecret::answer(StatusCode::OK, &client_id, &rotated.secret))
 }
 
 /// Deletes a client.

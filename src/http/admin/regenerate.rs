@@ -11,9 +11,9 @@ use crate::http::drf::fields::{NOT_A_BOOLEAN, boolean};
 use crate::http::drf::query::Query;
 use crate::http::endpoint::{self, Endpoint, Header, Operation, text};
 use crate::http::error::Answered;
-use crate::http::extract::{NoBody, PowerOver};
+use crate::http::extract::NoBody;
 use crate::http::state::State;
-use crate::service::{Error, Faults, RegenerateOptions};
+use crate::service::{Error, Faults, PowerOver, RegenerateOptions};
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -44,9 +44,9 @@ pub struct NewKey<'a> {
 }
 
 /// Replaces the user's login tokens by a new one.
-async fn regenerate(PowerOver { caller, username }: PowerOver, _: NoBody, query: Query, state: State) -> Answered {
+async fn regenerate(target: PowerOver, _: NoBody, query: Query, state: State) -> Answered {
     let options = options(query.get("grace"), query.get("all"))?;
-    let login = state.service.tokens.regenerate(&username, options, &caller).await?;
+    let login = state.service.tokens.regenerate(&target, options).await?;
     Ok(drf::secret_answer(StatusCode::OK, &NewKey { token: login.token.expose() }))
 }
 

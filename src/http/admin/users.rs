@@ -13,9 +13,9 @@ use crate::http::drf::fields::{Fields, NOT_A_BOOLEAN, Trim};
 use crate::http::drf::pagination::ListQuery;
 use crate::http::endpoint::{BODIES, Endpoint, Operation, boolean, fields, format, text};
 use crate::http::error::Answered;
-use crate::http::extract::{Body, PowerOver};
+use crate::http::extract::Body;
 use crate::http::state::State;
-use crate::service::{Error, Faults, Staff, UserDraft, UserPatch};
+use crate::service::{Error, Faults, PowerOver, Staff, UserDraft, UserPatch};
 
 const PATH: &str = "/admin/users/{username}";
 const LAST: &str = "The last active superuser cannot be removed.";
@@ -153,16 +153,16 @@ async fn show(caller: Staff, username: web::Path<String>, state: State) -> Answe
 }
 
 /// Changes the fields that the body has.
-async fn update(PowerOver { caller, username }: PowerOver, body: Body, state: State) -> Answered {
+async fn update(target: PowerOver, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let new_name = fields.non_blank_text("username", Trim::Yes);
     let change = UserChange { username: new_name, ..optional(&mut fields) };
     let patch = UserPatch { change, edition: None, unread: fields.faults() };
-    Ok(drf::answer(StatusCode::OK, &state.service.accounts.update_user(&username, patch, &caller).await?))
+    Ok(drf::answer(StatusCode::OK, &state.service.accounts.update_user(&target, patch).await?))
 }
 
 /// Deletes a user with all of their tokens.
-async fn delete(caller: Staff, username: web::Path<String>, state: State) -> Answered {
-    state.service.accounts.delete_user(&username, &caller).await?;
+async fn delete(target: PowerOver, state: State) -> Answered {
+    state.service.accounts.delete_user(&target).await?;
     Ok(HttpResponse::NoContent().finish())
 }

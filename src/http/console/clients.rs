@@ -12,7 +12,7 @@ use super::tokens::grace_of;
 use super::widgets::{Confirmation, Field, Moment, MomentOr, SecretPage, client_link, moment_or};
 use crate::domain::client::{Client, ClientSecret};
 use crate::http::AppState;
-use crate::service::RotateOptions;
+use crate::service::{RotateOptions, RotatedClient};
 
 const CLIENTS: &str = "/console/clients";
 
@@ -112,7 +112,7 @@ pub async fn rotate(
     let options = RotateOptions { grace: grace_of(&form)?, ..RotateOptions::default() };
     let superuser = signed_in.superuser()?;
     let rotated = state.service.accounts.rotate_client(&client_id, options, &superuser);
-    let (secret, old_until) = signed_in.run_once(&request, &form, &state, rotated).await??;
+    let RotatedClient { secret, old_until } = signed_in.run_once(&request, &form, &state, rotated).await??;
     let old = match old_until.map(Moment) {
         Some(until) => format!("the old one stays valid until {}", until.text()),
         None => "the old one no longer works".to_owned(),

@@ -11,15 +11,15 @@ use crate::http::AppState;
 /// Asks for confirmation.
 pub async fn confirm(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> PageResult {
     let signed_in = signed_in(&request, &state).await?;
-    let user = state.service.accounts.user(&username, &signed_in.caller).await?;
-    signed_in.caller.require_power_over(&user)?;
+    let target = signed_in.power_over(&state, &username).await?;
+    let username = &target.user().username;
     let page = Confirmation {
-        frame: signed_in.frame(&format!("Delete {}", user.username), "users"),
+        frame: signed_in.frame(&format!("Delete {username}"), "users"),
         form_token: signed_in.form_token(),
-        question: format!("Delete {}?", user.username),
+        question: format!("Delete {username}?"),
         sentence: "The account and all of its tokens will be deleted permanently. To keep the account but lock \
                    it, deactivate it instead.",
-        back: user_link(&user.username),
+        back: user_link(username),
     };
     Ok(html(StatusCode::OK, &page))
 }
@@ -32,7 +32,8 @@ pub async fn delete(
     state: web::Data<AppState>,
 ) -> PageResult {
     let (signed_in, _) = posted_form(&request, payload, &state).await?;
-    state.service.accounts.delete_user(&username, &signed_in.caller).await?;
+    let target = signed_in.power_over(&state, &username).await?;
+    state.service.accounts.delete_user(&target).await?;
     signed_in.notify(&state, format!("{username} was deleted.")).await;
     Ok(see_other("/console/users"))
 }

@@ -14,7 +14,7 @@ use crate::http::AppState;
 use crate::http::drf::pagination::QUOTED;
 use crate::http::edge::client_address;
 use crate::logging::RequestContext;
-use crate::service::{Caller, Error, Rights, Staff, Superuser};
+use crate::service::{Caller, Error, PowerOver, Rights, Staff, Superuser};
 use crate::store::FormUse;
 
 const SENT_ALREADY: &str = "This form was sent already, and its action is done. A key or a secret is shown only once: \
@@ -56,6 +56,14 @@ impl SignedIn {
     /// [`Error::PermissionDenied`].
     pub fn superuser(&self) -> Result<Superuser, Error> {
         Caller::clone(&self.caller).superuser()
+    }
+
+    /// A user whom they may change.
+    ///
+    /// # Errors
+    /// As [`crate::service::Accounts::power_over`].
+    pub async fn power_over(&self, state: &AppState, username: &str) -> Result<PowerOver, Error> {
+        state.service.accounts.power_over(username, self.caller.clone()).await
     }
 
     /// Shows a notice on their next page. If it cannot be saved, that is only logged, because the action itself is

@@ -26,13 +26,14 @@ pub async fn create(
 ) -> PageResult {
     let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let wanted = TokenForm::of(&form);
+    let target = signed_in.power_over(&state, &username).await?;
     let made = async {
         let named =
             NamedToken { name: wanted.name.clone(), scope: wanted.scope.clone(), expires_in: wanted.lifetime()? };
-        state.service.tokens.create_named_token(&username, named, &signed_in.caller).await
+        state.service.tokens.create_named_token(&target, named).await
     };
     match signed_in.run_once(&request, &form, &state, made).await? {
-        Ok((token, _)) => Ok(key_page(&signed_in, &username, &token, format!("The key of {}", wanted.name))),
+        Ok(created) => Ok(key_page(&signed_in, &username, &created.key, format!("The key of {}", wanted.name))),
         Err(error) => {
             let faults = FormFaults::of(error)?;
             page(&request, &state, &signed_in, &username, Refused::Token(wanted, faults)).await
@@ -49,7 +50,8 @@ pub async fn regenerate(
 ) -> PageResult {
     let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let options = RegenerateOptions { grace: grace_of(&form)?, all: form.is_checked("all") };
-    let made = state.service.tokens.regenerate(&username, options, &signed_in.caller);
+    let target = signed_in.power_over(&state, &username).await?;
+    let made = state.service.tokens.regenerate(&target, options);
     let login = signed_in.run_once(&request, &form, &state, made).await??;
     Ok(key_page(&signed_in, &username, &login.token, "The new login key".into()))
 }

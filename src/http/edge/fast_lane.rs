@@ -33,7 +33,7 @@ use crate::domain::time::Stopwatch;
 use crate::http::caller::basic;
 use crate::http::error::HttpError;
 use crate::http::oauth::paths;
-use crate::service::introspection::cache::ChangeSeq;
+use crate::service::cache::ChangeSeq;
 use crate::service::{Introspection, Service, WorkerCounts};
 
 /// The route's name in metrics.

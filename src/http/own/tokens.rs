@@ -10,7 +10,7 @@ use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Type};
 
 use crate::domain::password::Password;
 use crate::domain::scope;
-use crate::domain::token::{Token, TokenFacts};
+use crate::domain::token::TokenFacts;
 use crate::http::drf::fields::{Fields, Trim};
 use crate::http::drf::pagination::ListQuery;
 use crate::http::drf::{self, Detail};
@@ -18,7 +18,7 @@ use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format,
 use crate::http::error::{Answered, OAuthError};
 use crate::http::extract::{Body, TokenId};
 use crate::http::state::State;
-use crate::service::{LoginHolder, NamedToken};
+use crate::service::{CreatedToken, LoginHolder, NamedToken};
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -92,8 +92,8 @@ pub struct Created<'a> {
 
 impl<'a> Created<'a> {
     /// The answer to a creation.
-    pub fn answer(token: &'a Token, facts: &'a TokenFacts) -> HttpResponse {
-        drf::secret_answer(StatusCode::CREATED, &Self { facts, token: token.expose() })
+    pub fn answer(created: &'a CreatedToken) -> HttpResponse {
+        drf::secret_answer(StatusCode::CREATED, &Self { facts: &created.facts, token: created.key.expose() })
     }
 }
 
@@ -108,8 +108,7 @@ async fn create(asking: LoginHolder, body: Body, state: State) -> Answered {
     let wanted = named_token(&mut fields);
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;
-    let (token, facts) = state.service.tokens.create_own_token(&asking, wanted, password).await?;
-    Ok(Created::answer(&token, &facts))
+    Ok(Created::answer(&state.service.tokens.create_own_token(&asking, wanted, password).await?))
 }
 
 /// Revokes one of the caller's tokens.

@@ -68,7 +68,7 @@ impl Import {
         mut on_progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<CsvImported, CsvError> {
         let (by, now) = (caller.actor.clone(), self.clock.now());
-        let max_memory_kib = self.sign_in.hasher.max_memory_kib();
+        let max_memory_kib = self.hasher.max_memory_kib();
         let import = move |store: &Store| {
             let rows = Rows::read(&text);
             store
@@ -96,7 +96,7 @@ impl Import {
         match self.database.without_deadline(import).await {
             Ok(imported) => {
                 if imported.as_ref().is_ok_and(|imported| imported.made > 0) {
-                    self.sign_in.count_imported_hashes().await;
+                    self.counted_hashes.count_imported().await;
                 }
                 imported.map_err(CsvError::Faults)
             }

@@ -8,8 +8,10 @@ mod seal;
 
 use std::sync::{Arc, RwLock};
 
+use super::base::Base;
+use super::database::Database;
 use super::introspection::Introspect;
-use super::{Base, Database, Policy};
+use super::policy::Policy;
 use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
 use crate::store::StoreError;

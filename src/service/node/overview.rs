@@ -48,7 +48,7 @@ impl Node {
         let users = self.try_count(Store::count_users).await;
         let live_tokens = self.try_count(move |store| store.count_live_tokens(now)).await;
         let logins = self.try_count(move |store| store.count_logins(now)).await;
-        let cache = &self.introspection.cache;
+        let cache = &self.cache;
         let sync_age = cache.sync_age(Uptime::now());
         let node = NodeState {
             is_postgres: self.database.store.url().is_postgres(),

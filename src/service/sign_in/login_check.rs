@@ -1,10 +1,10 @@
 //! Checks a login's password, again when the user changes meanwhile.
 
 use crate::domain::audit::Actor;
-use crate::domain::password::PasswordHash;
+use crate::domain::password::{HashFault, PasswordHash};
 use crate::domain::user::User;
+use crate::service::hasher::{Check, Checked};
 use crate::service::retry::until_done;
-use crate::service::sign_in::hasher::{Check, Checked};
 use crate::service::{Error, Login, LoginRefusal, SignIn};
 use crate::store::Changed;
 
@@ -45,14 +45,14 @@ impl SignIn {
         let user = self.database.run(move |store| store.user_at_login(&username)).await?;
         let check = Check {
             stored: user.as_ref().map(|user| user.password.clone()),
-            dummy: self.counted.dummy_for(&login.username, self.hasher.dummy()),
+            dummy: self.counted_hashes.dummy_for(&login.username, self.hasher.dummy()),
             password: login.password.clone(),
             replaces: user.as_ref().is_some_and(|user| user.is_active),
         };
         match (user, self.hasher.verify(check, login.address).await?) {
             (Some(user), Checked::Good(rehashed)) if user.is_active => Ok((user, rehashed)),
             (user, checked) => {
-                let reason = LoginRefusal::of(user.as_ref(), &checked);
+                let reason = refusal(user.as_ref(), &checked);
                 // One line is written for every reason, because writing a line takes time, too.
                 if let (Some(user), Checked::Unreadable(fault)) = (&user, &checked) {
                     log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
@@ -64,5 +64,19 @@ impl SignIn {
                 Err(Error::LoginRefused(reason))
             }
         }
+    }
+}
+
+/// Why a login is refused: from the user, if there is one, and from the result of the password check.
+fn refusal(user: Option<&User>, checked: &Checked) -> LoginRefusal {
+    match (user, checked) {
+        (None, _) => LoginRefusal::UnknownUser,
+        (Some(user), _) if !user.is_active => LoginRefusal::Inactive,
+        (Some(_), Checked::Unreadable(HashFault::TooCostly(_) | HashFault::TooMuchMemory(..))) => {
+            LoginRefusal::TooCostly
+        }
+        (Some(_), Checked::Unreadable(_)) => LoginRefusal::NoPassword,
+        (Some(user), Checked::Wrong) if user.password.is_unusable() => LoginRefusal::NoPassword,
+        (Some(_), Checked::Wrong | Checked::Good(_)) => LoginRefusal::WrongPassword,
     }
 }

@@ -4,20 +4,12 @@ use crate::domain::audit::Actor;
 use crate::domain::session::{FormDigest, SessionKey};
 use crate::domain::user::User;
 use crate::service::{Error, Faults, Login, LoginRefusal, Rights, SignIn};
+pub use crate::store::Session;
 use crate::store::{Changed, FormUse};
 
 /// The message of Django's admin, whatever is wrong (`django/contrib/admin/forms.py`).
 const WRONG: &str = "Please enter the correct username and password for a staff account. \
                      Note that both fields may be case-sensitive.";
-
-/// A signed-in user.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// As the database has them now.
-    pub user: User,
-    /// A message to be shown once.
-    pub notice: Option<String>,
-}
 
 impl SignIn {
     /// Signs a staff member in, within the same limits on failed logins as the API.
@@ -54,8 +46,7 @@ impl SignIn {
     /// The session of this key; `None` when it has ended. With `take_notice` its notice counts as shown.
     pub async fn session(&self, key: &SessionKey, take_notice: bool) -> Result<Option<Session>, Error> {
         let (digest, now) = (key.digest(), self.clock.now());
-        let found = self.database.run(move |store| store.use_session(&digest, take_notice, now)).await?;
-        Ok(found.map(|(user, notice)| Session { user, notice }))
+        self.database.run(move |store| store.use_session(&digest, take_notice, now)).await
     }
 
     /// Sets the message that the session's next page shows.
