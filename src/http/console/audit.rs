@@ -15,8 +15,8 @@ use super::signed_in::signed_in;
 use super::widgets::{Field, Moment, user_link};
 use crate::domain::audit::{Action, Entry, Filter};
 use crate::domain::time::Timestamp;
-use crate::http::AppState;
 use crate::http::drf::pagination::QUOTED;
+use crate::http::state::AppState;
 use crate::service::Faults;
 
 /// How many entries are counted at most. Beyond that the page says "more than".

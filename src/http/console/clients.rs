@@ -11,7 +11,7 @@ use super::signed_in::{SignedIn, posted_form, signed_in};
 use super::tokens::grace_of;
 use super::widgets::{Confirmation, Field, Moment, MomentOr, SecretPage, client_link, moment_or};
 use crate::domain::client::{Client, ClientSecret};
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::service::RotateOptions;
 
 const CLIENTS: &str = "/console/clients";

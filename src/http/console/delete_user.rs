@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, web};
 use super::page::{PageResult, html, see_other};
 use super::signed_in::{posted_form, signed_in};
 use super::widgets::{Confirmation, user_link};
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 /// Asks for confirmation.
 pub async fn confirm(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> PageResult {

@@ -11,7 +11,7 @@ use super::user_form::UserForm;
 use super::widgets::{Field, user_link};
 use crate::domain::password::Password;
 use crate::domain::user::NewUser;
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 #[derive(Template)]
 #[template(path = "console/new_user.html")]

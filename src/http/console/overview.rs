@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::page::{Frame, PageResult, html};
 use super::signed_in::signed_in;
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::service::Overview;
 use crate::store::{HourOfLogins, MAX_COUNTED};
 

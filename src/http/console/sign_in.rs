@@ -11,9 +11,9 @@ use super::page::{Frame, PageResult, html, see_other, throttled};
 use super::widgets::Field;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
-use crate::http::AppState;
 use crate::http::drf::query::Query;
-use crate::http::edge::client_address;
+use crate::http::peer::client_address;
+use crate::http::state::AppState;
 use crate::logging::RequestContext;
 use crate::service::{Error, Faults, Login};
 

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, web};
 use super::cookies::Cookie;
 use super::page::{PageResult, see_other};
 use super::signed_in::posted_form;
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 /// Ends the session.
 pub async fn sign_out(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> PageResult {

@@ -12,9 +12,9 @@ use super::token_form::TokenForm;
 use super::user::{Refused, back, page};
 use super::widgets::{SecretPage, user_link};
 use crate::domain::token::Token;
-use crate::http::AppState;
 use crate::http::admin::grace;
 use crate::http::extract::TokenId;
+use crate::http::state::AppState;
 use crate::service::{NamedToken, RegenerateOptions};
 
 /// Creates a named token and shows its key.

@@ -14,7 +14,7 @@ use super::widgets::{Field, Moment, MomentOr, moment_or, user_link};
 use crate::domain::password::Password;
 use crate::domain::profile::ProfileField;
 use crate::domain::user::{User, UserChange};
-use crate::http::AppState;
+use crate::http::state::AppState;
 use crate::service::UserPatch;
 
 #[derive(Template)]

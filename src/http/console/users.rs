@@ -9,7 +9,7 @@ use super::page::{Frame, PageResult, html};
 use super::signed_in::signed_in;
 use super::widgets::{Moment, user_link};
 use crate::domain::user::{User, UserFilter, UserOrder};
-use crate::http::AppState;
+use crate::http::state::AppState;
 
 #[derive(Template)]
 #[template(path = "console/users.html")]
