@@ -25,6 +25,7 @@ mod state;
 mod trusted_proxies;
 
 pub use connection::Connection;
+pub use console::{ConsolePage, console_pages};
 pub use document::document;
 pub use edge::{FastLane, OuterLayer, cross_origin, identify_and_log, refused};
 pub use endpoint::{Access, Endpoint};

@@ -1,16 +1,16 @@
 //! Deletes a user, after a confirmation.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 
 use super::page::{PageResult, html, see_other};
-use super::signed_in::{posted_form, signed_in};
+use super::signed_in::SignedIn;
+use super::visitor::PostedForm;
 use super::widgets::{Confirmation, user_link};
-use crate::http::state::AppState;
+use crate::http::state::State;
 
 /// Asks for confirmation.
-pub async fn confirm(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
+pub async fn confirm(signed_in: SignedIn, username: web::Path<String>, state: State) -> PageResult {
     let user = state.service.accounts.user(&username, &signed_in.caller).await?;
     signed_in.caller.require_power_over(&user)?;
     let page = Confirmation {
@@ -26,12 +26,10 @@ pub async fn confirm(request: HttpRequest, username: web::Path<String>, state: w
 
 /// Deletes the user.
 pub async fn delete(
-    request: HttpRequest,
+    PostedForm { by: signed_in, .. }: PostedForm<SignedIn>,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, _) = posted_form(&request, payload, &state).await?;
     state.service.accounts.delete_user(&username, &signed_in.caller).await?;
     signed_in.notify(&state, format!("{username} was deleted.")).await;
     Ok(see_other("/console/users"))
