@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::http::drf::{self, Detail};
+use crate::http::answer::{self, Detail};
 use crate::service::{AuthenticationFault, Error, Faults};
 
 /// The challenge for HTTP Basic.
@@ -102,16 +102,16 @@ impl ResponseError for HttpError {
     fn error_response(&self) -> HttpResponse {
         match self {
             Self::NotAuthenticated(fault, challenges) => not_authenticated(*fault, challenges),
-            Self::Detail(status, detail) => drf::detail(*status, detail),
+            Self::Detail(status, detail) => answer::detail(*status, detail),
             Self::OAuth("invalid_client", _) => {
-                let mut answer = drf::secret_answer(StatusCode::UNAUTHORIZED, &OAuthError::new("invalid_client"));
-                answer
+                let mut refusal = answer::secret_answer(StatusCode::UNAUTHORIZED, &OAuthError::new("invalid_client"));
+                refusal
                     .headers_mut()
                     .insert(WWW_AUTHENTICATE, actix_web::http::header::HeaderValue::from_static(BASIC_CHALLENGE));
-                answer
+                refusal
             }
             Self::OAuth(error, description) => {
-                drf::secret_answer(StatusCode::BAD_REQUEST, &OAuthError { error, error_description: description })
+                answer::secret_answer(StatusCode::BAD_REQUEST, &OAuthError { error, error_description: description })
             }
             Self::OAuthService(Error::Store(error)) if error.is_transient() => {
                 log::log!(error.level(), "{error}");
@@ -129,15 +129,15 @@ impl ResponseError for HttpError {
 fn service_answer(error: &Error) -> HttpResponse {
     match error {
         Error::NotAuthenticated(fault) => not_authenticated(*fault, &["Token".to_owned()]),
-        Error::PermissionDenied => drf::detail(StatusCode::FORBIDDEN, &error.to_string()),
-        Error::NotFound => drf::detail(StatusCode::NOT_FOUND, "Not found."),
-        Error::Invalid(faults) => drf::answer(StatusCode::BAD_REQUEST, &by_field(faults)),
+        Error::PermissionDenied => answer::detail(StatusCode::FORBIDDEN, &error.to_string()),
+        Error::NotFound => answer::detail(StatusCode::NOT_FOUND, "Not found."),
+        Error::Invalid(faults) => answer::json(StatusCode::BAD_REQUEST, &by_field(faults)),
         Error::LoginRefused(_) => {
             let sentence = json!({ Faults::NON_FIELD: [error.to_string()] });
-            drf::answer(StatusCode::BAD_REQUEST, &sentence)
+            answer::json(StatusCode::BAD_REQUEST, &sentence)
         }
-        Error::Conflict(sentence) => drf::detail(StatusCode::CONFLICT, sentence),
-        Error::TokenLimit => drf::answer(StatusCode::FORBIDDEN, &OAuthError::new(&error.to_string())),
+        Error::Conflict(sentence) => answer::detail(StatusCode::CONFLICT, sentence),
+        Error::TokenLimit => answer::json(StatusCode::FORBIDDEN, &OAuthError::new(&error.to_string())),
         Error::Throttled(wait) => {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             let unit = if seconds == 1 { "second" } else { "seconds" };
@@ -160,7 +160,7 @@ fn service_answer(error: &Error) -> HttpResponse {
         }
         Error::Store(error) => {
             log::error!("{error}");
-            drf::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.")
+            answer::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.")
         }
     }
 }
@@ -172,13 +172,13 @@ pub fn by_field(faults: &Faults) -> Value {
 }
 
 fn not_authenticated(fault: AuthenticationFault, challenges: &[String]) -> HttpResponse {
-    let mut answer = drf::builder(StatusCode::UNAUTHORIZED);
+    let mut refusal = answer::builder(StatusCode::UNAUTHORIZED);
     for challenge in challenges {
-        answer.append_header((WWW_AUTHENTICATE, challenge.as_str()));
+        refusal.append_header((WWW_AUTHENTICATE, challenge.as_str()));
     }
-    answer.body(drf::render(&Detail { detail: &fault.to_string() }, 0))
+    refusal.body(answer::render(&Detail { detail: &fault.to_string() }, 0))
 }
 
 fn with_retry(status: StatusCode, seconds: u64, body: &impl Serialize) -> HttpResponse {
-    drf::builder(status).insert_header((RETRY_AFTER, seconds.to_string())).body(drf::render(body, 0))
+    answer::builder(status).insert_header((RETRY_AFTER, seconds.to_string())).body(answer::render(body, 0))
 }

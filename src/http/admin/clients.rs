@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::grace;
 use crate::domain::client::{Client, ClientSecret};
-use crate::http::drf;
+use crate::http::answer;
 use crate::http::drf::fields::Trim;
 use crate::http::drf::pagination::ListQuery;
 use crate::http::drf::query::Query;
@@ -64,7 +64,7 @@ pub struct WithSecret<'a> {
 
 impl<'a> WithSecret<'a> {
     fn answer(status: StatusCode, client_id: &'a str, secret: &'a ClientSecret) -> HttpResponse {
-        drf::secret_answer(status, &Self { client_id, client_secret: secret.expose() })
+        answer::secret_answer(status, &Self { client_id, client_secret: secret.expose() })
     }
 }
 

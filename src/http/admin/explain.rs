@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use serde_json::json;
 
-use crate::http::drf;
+use crate::http::answer;
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, text};
 use crate::http::error::Answered;
 use crate::http::extract::Body;
@@ -28,5 +28,5 @@ async fn explain(caller: Staff, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let token = fields.any_text("token");
     fields.finish()?;
-    Ok(drf::secret_answer(StatusCode::OK, &state.service.tokens.explain(&token, &caller).await?))
+    Ok(answer::secret_answer(StatusCode::OK, &state.service.tokens.explain(&token, &caller).await?))
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::grace;
-use crate::http::drf;
+use crate::http::answer;
 use crate::http::drf::fields::{NOT_A_BOOLEAN, boolean};
 use crate::http::drf::query::Query;
 use crate::http::endpoint::{self, Endpoint, Header, Operation, text};
@@ -47,7 +47,7 @@ pub struct NewKey<'a> {
 async fn regenerate(target: PowerOver, _: NoBody, query: Query, state: State) -> Answered {
     let options = options(query.get("grace"), query.get("all"))?;
     let login = state.service.tokens.regenerate(&target, options).await?;
-    Ok(drf::secret_answer(StatusCode::OK, &NewKey { token: login.token.expose() }))
+    Ok(answer::secret_answer(StatusCode::OK, &NewKey { token: login.token.expose() }))
 }
 
 fn options(grace: &str, all: &str) -> Result<RegenerateOptions, Error> {

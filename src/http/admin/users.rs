@@ -8,6 +8,7 @@ use utoipa::openapi::{ArrayBuilder, ObjectBuilder};
 use crate::domain::password::Password;
 use crate::domain::profile::{MAX_NAME_CHARS, Profile, ProfileField, ProfilePatch};
 use crate::domain::user::{MAX_USERNAME_CHARS, NewUser, User, UserChange, UserFilter, UserOrder};
+use crate::http::answer;
 use crate::http::drf;
 use crate::http::drf::fields::{Fields, NOT_A_BOOLEAN, Trim};
 use crate::http::drf::pagination::ListQuery;
@@ -132,7 +133,7 @@ async fn create(caller: Staff, body: Body, state: State) -> Answered {
     };
     let draft = UserDraft { user, unread: fields.faults() };
     let user = state.service.accounts.create_user(draft, &caller).await?;
-    Ok(drf::answer(StatusCode::CREATED, &user))
+    Ok(answer::json(StatusCode::CREATED, &user))
 }
 
 /// The optional fields of a body.
@@ -149,7 +150,7 @@ fn optional(fields: &mut Fields<'_>) -> UserChange {
 
 /// One user.
 async fn show(caller: Staff, username: web::Path<String>, state: State) -> Answered {
-    Ok(drf::answer(StatusCode::OK, &state.service.accounts.user(&username, &caller).await?))
+    Ok(answer::json(StatusCode::OK, &state.service.accounts.user(&username, &caller).await?))
 }
 
 /// Changes the fields that the body has.
@@ -158,7 +159,7 @@ async fn update(target: PowerOver, body: Body, state: State) -> Answered {
     let new_name = fields.non_blank_text("username", Trim::Yes);
     let change = UserChange { username: new_name, ..optional(&mut fields) };
     let patch = UserPatch { change, edition: None, unread: fields.faults() };
-    Ok(drf::answer(StatusCode::OK, &state.service.accounts.update_user(&target, patch).await?))
+    Ok(answer::json(StatusCode::OK, &state.service.accounts.update_user(&target, patch).await?))
 }
 
 /// Deletes a user with all of their tokens.

@@ -1,16 +1,16 @@
 //! Deletes a user, after a confirmation.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 
 use super::page::{PageResult, html, see_other};
-use super::signed_in::{posted_form, signed_in};
+use super::signed_in::SignedIn;
+use super::visitor::PostedForm;
 use super::widgets::{Confirmation, user_link};
-use crate::http::AppState;
+use crate::http::state::State;
 
 /// Asks for confirmation.
-pub async fn confirm(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
+pub async fn confirm(signed_in: SignedIn, username: web::Path<String>, state: State) -> PageResult {
     let target = signed_in.power_over(&state, &username).await?;
     let username = &target.user().username;
     let page = Confirmation {
@@ -26,12 +26,10 @@ pub async fn confirm(request: HttpRequest, username: web::Path<String>, state: w
 
 /// Deletes the user.
 pub async fn delete(
-    request: HttpRequest,
+    PostedForm { by: signed_in, .. }: PostedForm<SignedIn>,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, _) = posted_form(&request, payload, &state).await?;
     let target = signed_in.power_over(&state, &username).await?;
     state.service.accounts.delete_user(&target).await?;
     signed_in.notify(&state, format!("{username} was deleted.")).await;

@@ -11,9 +11,10 @@ use super::page::{Frame, PageResult, html, see_other, throttled};
 use super::widgets::Field;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
-use crate::http::AppState;
 use crate::http::drf::query::Query;
-use crate::http::edge::client_address;
+use crate::http::extract::Anyone;
+use crate::http::peer::client_address;
+use crate::http::state::{AppState, State};
 use crate::logging::RequestContext;
 use crate::service::{Error, Faults, Login};
 
@@ -29,7 +30,7 @@ struct SignInPage {
 }
 
 /// The form. A user who is signed in already is redirected.
-pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
+pub async fn show(_: Anyone, request: HttpRequest, state: State) -> PageResult {
     let query = Query::of(&request);
     let next = query.get("next").trim();
     if let Some(key) = Cookie::Session.sent(&request, &state)
@@ -41,7 +42,7 @@ pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> PageResul
 }
 
 /// Signs in.
-pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> PageResult {
+pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, state: State) -> PageResult {
     let form = Form::read(&request, payload).await?;
     let (username, next) = (form.text("username"), form.get("next"));
     let again = |status, faults: &FormFaults| page(&request, &state, status, &username, next, faults);

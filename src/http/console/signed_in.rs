@@ -1,7 +1,7 @@
 //! The signed-in user of a page or a form.
 
+use actix_web::HttpRequest;
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, web};
 use percent_encoding::utf8_percent_encode;
 
 use super::cookies::Cookie;
@@ -10,11 +10,11 @@ use super::page::{CurrentUser, Frame, Refusal};
 use super::widgets::user_link;
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
-use crate::http::AppState;
 use crate::http::drf::pagination::QUOTED;
-use crate::http::edge::client_address;
+use crate::http::peer::client_address;
+use crate::http::state::AppState;
 use crate::logging::RequestContext;
-use crate::service::{Caller, Error, PowerOver, Rights, Staff, Superuser};
+use crate::service::{Caller, Error, PowerOver, Rights, Staff};
 use crate::store::FormUse;
 
 const SENT_ALREADY: &str = "This form was sent already, and its action is done. A key or a secret is shown only once: \
@@ -30,6 +30,29 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
+    /// The signed-in user of this request.
+    ///
+    /// # Errors
+    /// [`Refusal::SignIn`] when nobody is signed in.
+    pub async fn of(request: &HttpRequest, state: &AppState) -> Result<Self, Refusal> {
+        let is_page_view = *request.method() == Method::GET;
+        if let Some(key) = Cookie::Session.sent(request, state)
+            && let Some(session) = state.service.sign_in.session(&key, is_page_view).await?
+        {
+            RequestContext::set_user(&session.user.username);
+            let caller = Caller::user(&session.user, client_address(request, state)).staff()?;
+            return Ok(Self { key, user: session.user, notice: session.notice, caller });
+        }
+        let wanted = request.uri().path_and_query().map_or("/console/", |wanted| wanted.as_str());
+        // After a form there is no page to return to.
+        let next = if is_page_view && wanted.trim_end_matches('/') != "/console" {
+            format!("?next={}", utf8_percent_encode(wanted, QUOTED))
+        } else {
+            String::new()
+        };
+        Err(Refusal::SignIn(format!("/console/sign-in{next}")))
+    }
+
     /// The frame of a page for them.
     pub fn frame(&self, title: &str, section: &'static str) -> Frame {
         let who = CurrentUser {
@@ -50,12 +73,9 @@ impl SignedIn {
         self.caller.rights == Rights::Superuser
     }
 
-    /// The user as a superuser.
-    ///
-    /// # Errors
-    /// [`Error::PermissionDenied`].
-    pub fn superuser(&self) -> Result<Superuser, Error> {
-        Caller::clone(&self.caller).superuser()
+    /// Whether they sent this form: its token is of their session.
+    pub fn sent(&self, form: &Form) -> bool {
+        self.key.made(form.get(Form::TOKEN))
     }
 
     /// A user whom they may change.
@@ -105,43 +125,8 @@ impl SignedIn {
     }
 }
 
-/// The signed-in user of this request.
-///
-/// # Errors
-/// [`Refusal::SignIn`] when nobody is signed in.
-pub async fn signed_in(request: &HttpRequest, state: &AppState) -> Result<SignedIn, Refusal> {
-    let is_page_view = *request.method() == Method::GET;
-    if let Some(key) = Cookie::Session.sent(request, state)
-        && let Some(session) = state.service.sign_in.session(&key, is_page_view).await?
-    {
-        RequestContext::set_user(&session.user.username);
-        let caller = Caller::user(&session.user, client_address(request, state)).staff()?;
-        return Ok(SignedIn { key, user: session.user, notice: session.notice, caller });
+impl AsRef<Self> for SignedIn {
+    fn as_ref(&self) -> &Self {
+        self
     }
-    let wanted = request.uri().path_and_query().map_or("/console/", |wanted| wanted.as_str());
-    // After a form there is no page to return to.
-    let next = if is_page_view && wanted.trim_end_matches('/') != "/console" {
-        format!("?next={}", utf8_percent_encode(wanted, QUOTED))
-    } else {
-        String::new()
-    };
-    Err(Refusal::SignIn(format!("/console/sign-in{next}")))
-}
-
-/// The signed-in user and their form, whose token must be of their session.
-///
-/// # Errors
-/// [`Refusal::SignIn`], and 403 for a form without a token of this session.
-pub async fn posted_form(
-    request: &HttpRequest,
-    payload: web::Payload,
-    state: &AppState,
-) -> Result<(SignedIn, Form), Refusal> {
-    Form::require_same_origin(request)?;
-    let signed_in = signed_in(request, state).await?;
-    let form = Form::read_authenticated(request, payload).await?;
-    if !signed_in.key.made(form.get(Form::TOKEN)) {
-        return Err(Refusal::invalid_form());
-    }
-    Ok((signed_in, form))
 }

@@ -7,24 +7,24 @@ use actix_web::{HttpRequest, web};
 
 use super::form::{Form, FormFaults};
 use super::page::{PageResult, Refusal, html};
-use super::signed_in::{SignedIn, posted_form};
+use super::signed_in::SignedIn;
 use super::token_form::TokenForm;
 use super::user::{Refused, back, page};
+use super::visitor::PostedForm;
 use super::widgets::{SecretPage, user_link};
 use crate::domain::token::Token;
-use crate::http::AppState;
 use crate::http::admin::grace;
 use crate::http::extract::TokenId;
+use crate::http::state::State;
 use crate::service::{NamedToken, RegenerateOptions};
 
 /// Creates a named token and shows its key.
 pub async fn create(
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     request: HttpRequest,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let wanted = TokenForm::of(&form);
     let target = signed_in.power_over(&state, &username).await?;
     let made = async {
@@ -43,12 +43,11 @@ pub async fn create(
 
 /// Replaces the login tokens by a new one and shows its key.
 pub async fn regenerate(
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     request: HttpRequest,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let options = RegenerateOptions { grace: grace_of(&form)?, all: form.is_checked("all") };
     let target = signed_in.power_over(&state, &username).await?;
     let made = state.service.tokens.regenerate(&target, options);
@@ -63,12 +62,10 @@ pub fn grace_of(form: &Form) -> Result<Option<Duration>, Refusal> {
 
 /// Revokes a token of this user.
 pub async fn revoke(
-    request: HttpRequest,
+    PostedForm { by: signed_in, .. }: PostedForm<SignedIn>,
     path: web::Path<(String, String)>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, _) = posted_form(&request, payload, &state).await?;
     let (username, id) = path.into_inner();
     state.service.tokens.revoke_token(TokenId::parse(&id)?.0, Some(&username), &signed_in.caller).await?;
     back(&state, &signed_in, &username, "The token is revoked.").await

@@ -7,14 +7,15 @@ use askama::Template;
 use super::form::FormFaults;
 use super::listing::{Listing, Pager};
 use super::page::{Frame, PageResult, Refusal, html, see_other};
-use super::signed_in::{SignedIn, posted_form, signed_in};
+use super::signed_in::SignedIn;
 use super::token_form::{TokenForm, TokenRow};
 use super::user_form::UserForm;
+use super::visitor::PostedForm;
 use super::widgets::{Field, Moment, MomentOr, moment_or, user_link};
 use crate::domain::password::Password;
 use crate::domain::profile::ProfileField;
 use crate::domain::user::{User, UserChange};
-use crate::http::AppState;
+use crate::http::state::{AppState, State};
 use crate::service::UserPatch;
 
 #[derive(Template)]
@@ -49,8 +50,7 @@ pub enum Refused {
 }
 
 /// The page.
-pub async fn show(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
+pub async fn show(signed_in: SignedIn, request: HttpRequest, username: web::Path<String>, state: State) -> PageResult {
     page(&request, &state, &signed_in, &username, Refused::None).await
 }
 
@@ -111,12 +111,11 @@ fn profile(user: &User) -> Vec<(&'static str, String)> {
 
 /// Changes the user's fields.
 pub async fn save(
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     request: HttpRequest,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let user_form = UserForm::submitted(&form);
     let target = signed_in.power_over(&state, &username).await?;
     // A user who may not grant these has no check boxes for them: unchecked then means nothing.
@@ -142,12 +141,10 @@ pub async fn save(
 
 /// Activates or deactivates them.
 pub async fn set_active(
-    request: HttpRequest,
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let is_active = match form.get("is_active") {
         "true" => true,
         "false" => false,
@@ -166,12 +163,11 @@ pub async fn set_active(
 
 /// Sets their password.
 pub async fn set_password(
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     request: HttpRequest,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let password = Password::new(form.get("password").to_owned());
     let target = signed_in.power_over(&state, &username).await?;
     let set = state.service.accounts.set_password(&target, password);

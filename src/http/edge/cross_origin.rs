@@ -8,9 +8,10 @@ use actix_web::http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use actix_web::middleware::Next;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 
-use crate::http::AppState;
+use crate::http::preflight::is_preflight;
+use crate::http::state::AppState;
 
 /// The routes that a page of another origin may call, with all routes below them. Never the admin API.
 const ALLOWED_ROUTES: [&str; 7] = ["api-token-auth", "introspect", "logout", "logoutall", "me", "revoke", "tokens"];
@@ -54,14 +55,6 @@ pub async fn cross_origin<B: MessageBody + 'static>(
     let mut answer = cors.call(request).await?.map_into_right_body();
     add_vary_origin(answer.headers_mut());
     Ok(answer)
-}
-
-/// Whether this is a CORS preflight.
-pub fn is_preflight(request: &HttpRequest) -> bool {
-    let headers = request.headers();
-    *request.method() == Method::OPTIONS
-        && headers.contains_key(ORIGIN)
-        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn is_allowed_route(path: &str) -> bool {

@@ -27,12 +27,12 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{StreamExt, once};
 use subtle::ConstantTimeEq;
 
-use super::origin::{origin, origin_parts};
 use super::request_id::{self, X_REQUEST_ID};
 use crate::domain::time::Stopwatch;
 use crate::http::caller::basic;
 use crate::http::error::HttpError;
 use crate::http::oauth::paths;
+use crate::http::peer::{origin, origin_parts};
 use crate::service::cache::ChangeSeq;
 use crate::service::{Introspection, Service, WorkerCounts};
 

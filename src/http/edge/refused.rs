@@ -7,7 +7,7 @@ use actix_web::http::header::{HeaderMap, HeaderValue};
 use super::outer::HSTS;
 use super::request_id::{self, X_REQUEST_ID};
 use crate::domain::time::Clock;
-use crate::http::drf::{self, Detail};
+use crate::http::answer::{self, Detail};
 use crate::http::error::OAuthError;
 use crate::http::oauth::paths;
 
@@ -23,9 +23,9 @@ pub fn refused(status: StatusCode, head: &[u8], is_https: bool) -> (Vec<u8>, Str
     };
     let error = if status.is_server_error() { "temporarily_unavailable" } else { "invalid_request" };
     let (body, no_store) = if is_oauth(head) {
-        (drf::render(&OAuthError { error, error_description: detail }, 0), "cache-control: no-store\r\n")
+        (answer::render(&OAuthError { error, error_description: detail }, 0), "cache-control: no-store\r\n")
     } else {
-        (drf::render(&Detail { detail }, 0), "")
+        (answer::render(&Detail { detail }, 0), "")
     };
     let hsts = if is_https { format!("strict-transport-security: {HSTS}\r\n") } else { String::new() };
     let retry = if status == StatusCode::SERVICE_UNAVAILABLE { "retry-after: 1\r\n" } else { "" };

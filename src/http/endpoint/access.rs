@@ -6,7 +6,7 @@ use utoipa::openapi::schema::AnyOfBuilder;
 use super::answers::reference;
 use super::common::{Header, PERMISSION, Security};
 use super::operation::Operation;
-use crate::http::drf::Detail;
+use crate::http::answer::Detail;
 use crate::http::error::OAuthError;
 
 /// Who may call an endpoint.

@@ -8,7 +8,8 @@ use utoipa::{PartialSchema, ToSchema};
 use super::common::{self, Header};
 use super::operation::Operation;
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
-use crate::http::drf::{Detail, pagination};
+use crate::http::answer::Detail;
+use crate::http::drf::pagination;
 use crate::service::Faults;
 
 impl Operation {

@@ -10,7 +10,7 @@ use utoipa::openapi::ArrayBuilder;
 
 use super::callers::{BatchIntrospector, Introspector};
 use super::{KEY, paths, token, with_client};
-use crate::http::drf;
+use crate::http::answer;
 use crate::http::drf::body::{Data, Value};
 use crate::http::endpoint::{BODIES, Endpoint, Header, JSON, Operation, fields, reference, text};
 use crate::http::error::{Answered, HttpError};
@@ -73,7 +73,7 @@ async fn introspect_batch(BatchIntrospector(data): BatchIntrospector, state: Sta
 
 /// An answer whose body is JSON text already.
 fn answer(json: Cow<'static, [u8]>) -> HttpResponse {
-    let mut answer = drf::builder(StatusCode::OK);
+    let mut answer = answer::builder(StatusCode::OK);
     answer.insert_header((CACHE_CONTROL, "no-store"));
     match json {
         Cow::Borrowed(json) => answer.body(json),

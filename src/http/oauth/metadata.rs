@@ -5,10 +5,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::answer;
 use crate::http::drf;
-use crate::http::edge::base_url;
 use crate::http::endpoint::{Endpoint, Header, Operation};
 use crate::http::extract::Anyone;
+use crate::http::peer::base_url;
 use crate::http::state::State;
 
 const SUMMARY: &str = "What the OAuth endpoints accept (RFC 8414)";
@@ -64,7 +65,7 @@ async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
     };
     // The answer contains the client's own `Host`, so it must not be cached for others.
-    let answer = if configured.is_some() { drf::answer } else { drf::secret_answer };
+    let answer = if configured.is_some() { answer::json } else { answer::secret_answer };
     answer(StatusCode::OK, &metadata)
 }
 

@@ -14,13 +14,13 @@ use utoipa::openapi::ObjectBuilder;
 
 use crate::domain::client::ClientSecret;
 use crate::domain::safe_text::name_without_keys;
-use crate::http::AppState;
 use crate::http::caller::Credentials;
 use crate::http::drf::body::{self, Data, Value};
-use crate::http::edge::client_address;
-use crate::http::edge::origin;
 use crate::http::endpoint::{fields, format, text};
 use crate::http::error::HttpError;
+use crate::http::peer::client_address;
+use crate::http::peer::origin;
+use crate::http::state::AppState;
 use crate::logging::RequestContext;
 use crate::service::{ClientOrigin, Error, Identity, Rights};
 

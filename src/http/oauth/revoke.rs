@@ -7,10 +7,10 @@ use serde_json::json;
 use super::callers::RevokeRequest;
 use super::{KEY, OAuthCaller, paths, token};
 use crate::domain::audit::Actor;
-use crate::http::drf;
-use crate::http::edge::client_address;
+use crate::http::answer;
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields};
 use crate::http::error::{Answered, HttpError};
+use crate::http::peer::client_address;
 use crate::http::state::State;
 use crate::service::{Error, Revoker};
 
@@ -51,5 +51,5 @@ async fn revoke(RevokeRequest { caller, parameters }: RevokeRequest, request: Ht
         other => HttpError::OAuthService(other),
     })?;
     // Section 2.2 wants no body, but some clients read every answer as JSON.
-    Ok(drf::answer(StatusCode::OK, &json!({})))
+    Ok(answer::json(StatusCode::OK, &json!({})))
 }

@@ -7,10 +7,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::http::drf::body::{Charset, form};
-use crate::http::edge::is_preflight;
 use crate::http::endpoint::{Access, Endpoint, Extractor, Header, Incoming, MayCall, Operation, PERMISSION, text};
 use crate::http::error::{Answered, BASIC_CHALLENGE, HttpError};
-use crate::http::{caller, drf};
+use crate::http::preflight::is_preflight;
+use crate::http::{answer, caller};
 use crate::service::{Error, Identity};
 
 /// The endpoints of this file. Every method is allowed, because a gateway asks about somebody else's request.
@@ -113,7 +113,7 @@ async fn verify(ClientIdentity(holder): ClientIdentity, request: HttpRequest) ->
             _ => true,
         };
         if !has {
-            return Ok(drf::detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action."));
+            return Ok(answer::detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action."));
         }
     }
     Ok(passed(values(&holder)))

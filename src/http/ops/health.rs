@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::drf;
+use crate::http::answer;
 use crate::http::endpoint::{Endpoint, Operation};
 use crate::http::extract::Anyone;
 use crate::http::state::State;
@@ -40,12 +40,12 @@ pub struct Health {
 
 /// Always 200: a process that answers is alive.
 async fn healthz(_: Anyone) -> HttpResponse {
-    drf::answer(StatusCode::OK, &Health { status: "ok" })
+    answer::json(StatusCode::OK, &Health { status: "ok" })
 }
 
 /// 200, or 503 with what is missing.
 async fn readyz(_: Anyone, state: State) -> HttpResponse {
     let readiness = state.service.node.ready().await;
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    drf::answer(status, &readiness)
+    answer::json(status, &readiness)
 }

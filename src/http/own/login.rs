@@ -9,15 +9,16 @@ use utoipa::openapi::ObjectBuilder;
 use crate::domain::password::Password;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
+use crate::http::answer;
 use crate::http::drf::fields::{Fields, Trim};
 use crate::http::drf::media_type::json_indent;
 use crate::http::drf::{self, body};
-use crate::http::edge::client_address;
 use crate::http::endpoint::{
     Endpoint, FORM, Header, JSON, MULTIPART, Operation, fields, format, integer, properties, reference, text,
 };
 use crate::http::error::{HttpError, OAuthError};
 use crate::http::extract::Anyone;
+use crate::http::peer::client_address;
 use crate::http::state::{AppState, State};
 use crate::logging::RequestContext;
 use crate::service::{LoggedIn, Login};
@@ -77,14 +78,14 @@ async fn login(_: Anyone, request: HttpRequest, payload: web::Payload, state: St
         .collect();
     let accept = (!accepts.is_empty()).then(|| accepts.join(","));
     let Some(indent) = json_indent(accept.as_deref()) else {
-        return drf::detail(StatusCode::NOT_ACCEPTABLE, "Could not satisfy the request Accept header.");
+        return answer::detail(StatusCode::NOT_ACCEPTABLE, "Could not satisfy the request Accept header.");
     };
     let answer = match *request.method() {
         Method::POST => match post(&request, payload, &state).await {
-            Ok(answer) => drf::secret_answer(StatusCode::OK, &answer),
+            Ok(answer) => answer::secret_answer(StatusCode::OK, &answer),
             Err(error) => error.error_response(),
         },
-        Method::OPTIONS => drf::answer(StatusCode::OK, &options()),
+        Method::OPTIONS => answer::json(StatusCode::OK, &options()),
         ref other => drf::method_not_allowed(other),
     };
     drf::indented(answer, indent).await

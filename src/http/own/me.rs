@@ -10,7 +10,7 @@ use crate::domain::profile::{ProfileField, ProfilePatch};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenFacts;
 use crate::domain::user::{User, UserChange};
-use crate::http::drf;
+use crate::http::answer;
 use crate::http::drf::fields::Trim;
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, text};
 use crate::http::error::Answered;
@@ -73,7 +73,7 @@ pub struct Me<'a> {
 /// The caller's own record.
 async fn me(TokenHolder { holder, .. }: TokenHolder) -> Answered {
     let me = Me { user: &holder.user, token: &holder.token };
-    Ok(drf::secret_answer(StatusCode::OK, &me))
+    Ok(answer::secret_answer(StatusCode::OK, &me))
 }
 
 /// Changes the caller's own name. Other fields are ignored, as DRF ignores read-only fields.
@@ -86,7 +86,7 @@ async fn update(asking: LoginHolder, body: Body, state: State) -> Answered {
     let change = UserChange { profile: ProfilePatch::from_fn(given), ..UserChange::default() };
     let patch = UserPatch { change, edition: None, unread: fields.faults() };
     let user = state.service.accounts.update_own(&asking, patch).await?;
-    Ok(drf::secret_answer(StatusCode::OK, &Me { user: &user, token: &asking.holder().token }))
+    Ok(answer::secret_answer(StatusCode::OK, &Me { user: &user, token: &asking.holder().token }))
 }
 
 /// The new login key, and its expiry if it has one.
@@ -107,5 +107,5 @@ async fn change_password(asking: LoginHolder, body: Body, state: State) -> Answe
     let new = Password::new(fields.required_text("new_password", Trim::No));
     fields.finish()?;
     let login = state.service.accounts.change_own_password(&asking, old, new).await?;
-    Ok(drf::secret_answer(StatusCode::OK, &NewLogin { expiry: login.expires_at, token: login.token.expose() }))
+    Ok(answer::secret_answer(StatusCode::OK, &NewLogin { expiry: login.expires_at, token: login.token.expose() }))
 }

@@ -11,9 +11,9 @@ use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Type};
 use crate::domain::password::Password;
 use crate::domain::scope;
 use crate::domain::token::TokenFacts;
+use crate::http::answer::{self, Detail};
 use crate::http::drf::fields::{Fields, Trim};
 use crate::http::drf::pagination::ListQuery;
-use crate::http::drf::{self, Detail};
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, integer, reference, text};
 use crate::http::error::{Answered, OAuthError};
 use crate::http::extract::{Body, TokenId};
@@ -93,7 +93,7 @@ pub struct Created<'a> {
 impl<'a> Created<'a> {
     /// The answer to a creation.
     pub fn answer(created: &'a CreatedToken) -> HttpResponse {
-        drf::secret_answer(StatusCode::CREATED, &Self { facts: &created.facts, token: created.key.expose() })
+        answer::secret_answer(StatusCode::CREATED, &Self { facts: &created.facts, token: created.key.expose() })
     }
 }
 
