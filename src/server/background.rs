@@ -89,7 +89,7 @@ pub async fn flush_at_shutdown(service: &Service) {
         }
         log::warn!("token usage is not written yet at shutdown: {left}");
         // Until the database has released the locks of this attempt.
-        actix_rt::time::sleep(service.policy.database_timeout / 4).await;
+        actix_rt::time::sleep(service.node.database_timeout() / 4).await;
     }
 }
 

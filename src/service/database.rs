@@ -31,10 +31,10 @@ pub struct Database {
 }
 
 impl Database {
-    /// `timeout`: how long a request may wait.
-    pub fn new(store: Store, timeout: Duration) -> Self {
+    pub fn new(store: Store) -> Self {
         // A little less than the limit of a request, so that the error response is in time.
-        Self { store, timeout: timeout.mul_f32(0.9) }
+        let timeout = store.timeout().mul_f32(0.9);
+        Self { store, timeout }
     }
 
     /// How long a request waits for the database.

@@ -42,7 +42,7 @@ pub use import::{
     dry_run_django, open_django,
 };
 pub use introspection::{ClientOrigin, Identity, Introspect, Introspection, Watch};
-pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, count_seals, key_file};
+pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
 use metrics::Reading;
 pub use metrics::{Metrics, WorkerCounts};
 pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
@@ -50,7 +50,7 @@ pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
 pub use reloaded::Reloaded;
 pub use rights::{LoginHolder, PowerOver, Staff, Superuser};
-pub use sign_in::{LoggedIn, Login, Session, SignIn};
+pub use sign_in::{LoggedIn, Login, Once, Session, SignIn};
 pub use tokens::{CreatedToken, Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilter, Tokens};
 
 /// All groups of verbs, over one database. Cheap to clone.
@@ -82,14 +82,14 @@ pub struct Service {
 }
 
 impl Service {
-    /// Builds all groups. `sealer` may be missing only in multiple mode.
+    /// Builds all groups.
     ///
     /// # Errors
-    /// When single mode has no sealer, or the database belongs to another secret key.
+    /// When single mode has no secret key, or the database belongs to another secret key.
     pub fn new(
         store: Store,
         hasher: Hasher,
-        sealer: Option<Sealer>,
+        keys: SealingKeys,
         clock: Clock,
         policy: Policy,
     ) -> Result<Self, StoreError> {
@@ -100,9 +100,9 @@ impl Service {
         })?);
         let observing_cache = Arc::clone(&cache);
         let store = store.on_change(move |change| observing_cache.apply(change));
-        let base = Base { database: Database::new(store, policy.database_timeout), clock, policy, metrics };
+        let base = Base { database: Database::new(store), clock, policy, metrics };
         let introspection = Arc::new(Introspect::start(&base, &cache)?);
-        let login_tokens = Arc::new(LoginTokens::new(&base, &introspection, sealer)?);
+        let login_tokens = Arc::new(LoginTokens::new(&base, &introspection, keys)?);
         let counted_hashes = Arc::new(CountedHashes::open(&base, hasher.max_memory_kib())?);
         let sign_in = Arc::new(SignIn::new(&base, &login_tokens, &hasher, &counted_hashes));
         let accounts = Arc::new(Accounts::new(&base, &login_tokens, &hasher, &sign_in));

@@ -31,12 +31,15 @@ impl Store {
     /// [`StoreError::Unusable`] when the file exists, when there is no database, or for PostgreSQL, which has its own
     /// tool.
     pub fn backup(&self, to: &Path) -> Result<Backup, StoreError> {
-        let DatabaseUrl::Sqlite(path) = self.url() else {
-            return Err(StoreError::Unusable(format!(
-                "jeton copies SQLite databases; PostgreSQL has a tool of its own: \
-                 pg_dump --format=custom --file={} \"$DATABASE_URL\"",
-                to.display()
-            )));
+        let path = match self.url() {
+            DatabaseUrl::Sqlite(path) => path,
+            DatabaseUrl::Postgres(_) => {
+                return Err(StoreError::Unusable(format!(
+                    "jeton copies SQLite databases; PostgreSQL has a tool of its own: \
+                     pg_dump --format=custom --file={} \"$DATABASE_URL\"",
+                    to.display()
+                )));
+            }
         };
         // The schema may be of another jeton version: backups are made before migrations.
         if let Some(refusal) = self.schema_state()?.refusal_to_copy(self.url()) {

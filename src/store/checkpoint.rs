@@ -40,8 +40,9 @@ impl Store {
 
     /// Closes all connections to an SQLite file. The last one removes the log. No query is possible afterwards.
     pub fn close(&self) {
-        if self.url.is_postgres() {
-            return;
+        match &self.url {
+            DatabaseUrl::Sqlite(_) => {}
+            DatabaseUrl::Postgres(_) => return,
         }
         // If another process has the database open, too, the file of the log stays, and is empty.
         if self.log_state().is_some()

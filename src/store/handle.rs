@@ -58,6 +58,12 @@ impl Store {
         Self { observer: Some(Arc::new(observer)), ..self }
     }
 
+    /// How long a request waits for a connection, and a statement may run.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.options.timeout
+    }
+
     /// The URL that the store was opened with.
     #[must_use]
     pub const fn url(&self) -> &DatabaseUrl {

@@ -72,9 +72,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn listen(&self) -> Result<Listener, StoreError> {
-        if !self.url.is_postgres() {
-            return Ok(Listener::Sqlite { store: self.clone(), seen: None });
+        match &self.url {
+            DatabaseUrl::Postgres(_) => self.listen_postgres(),
+            DatabaseUrl::Sqlite(_) => Ok(Listener::Sqlite { store: self.clone(), seen: None }),
         }
+    }
+
+    fn listen_postgres(&self) -> Result<Listener, StoreError> {
         let pools = self.pools.current();
         let url = pools.url.clone();
         if pools.servers.shares_sessions() {

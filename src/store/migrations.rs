@@ -38,10 +38,15 @@ impl Store {
         if let Some(refusal) = refusal_to_migrate(state, self.url()) {
             return Err(refusal);
         }
-        if let DatabaseUrl::Sqlite(path) = self.url() {
-            sqlite_file::make(path)?;
-            self.claim_file(path)?;
-        }
+        let max_wait = match self.url() {
+            DatabaseUrl::Postgres(_) => MAX_WAIT,
+            DatabaseUrl::Sqlite(path) => {
+                sqlite_file::make(path)?;
+                self.claim_file(path)?;
+                // Its transaction has waited for the lock already.
+                Duration::ZERO
+            }
+        };
         // Then migrations are not run, so a role that may only read and write rows can start.
         if is_usable {
             return Ok(Vec::new());
@@ -49,7 +54,7 @@ impl Store {
         let since = Stopwatch::start();
         loop {
             match self.run_migrations() {
-                Err(StoreError::Unavailable(why)) if self.url().is_postgres() && since.elapsed() < MAX_WAIT => {
+                Err(StoreError::Unavailable(why)) if since.elapsed() < max_wait => {
                     log::warn!(
                         "migrations wait for locks, and let others go first: {why}; pg_stat_activity \
                          shows whose transactions are old"
@@ -129,15 +134,16 @@ impl Store {
             DatabaseUrl::Sqlite(path) if !self.file.is_ours() => {
                 sqlite_schema::schema_state_of(path, self.options.timeout)
             }
-            _ => self.read(state),
+            DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => self.read(state),
         }
     }
 
     /// The state of the schema, by the first query of all. Nothing is created or written. A permanent error is reported
     /// at once, while the pool would wait and try again.
     fn inspect(&self) -> Result<SchemaState, StoreError> {
-        if !self.url().is_postgres() {
-            return self.schema_state();
+        match self.url() {
+            DatabaseUrl::Postgres(_) => {}
+            DatabaseUrl::Sqlite(_) => return self.schema_state(),
         }
         let manager = self.manager(Role::Read);
         match manager.first_connect() {
@@ -151,7 +157,7 @@ impl Store {
     fn claim_file_if_ours(&self, state: &SchemaState) -> Result<(), StoreError> {
         match (self.url(), state) {
             (DatabaseUrl::Sqlite(path), SchemaState::Current | SchemaState::Ahead) => self.claim_file(path),
-            _ => Ok(()),
+            (DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_), _) => Ok(()),
         }
     }
 

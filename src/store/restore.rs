@@ -36,12 +36,15 @@ impl Store {
         check: impl FnOnce(&str) -> Result<(), StoreError>,
         now: Timestamp,
     ) -> Result<Restored, StoreError> {
-        let DatabaseUrl::Sqlite(path) = self.url() else {
-            return Err(StoreError::Unusable(format!(
-                "jeton restores SQLite databases; PostgreSQL has tools of its own (docs/operating.md has the steps before and \
-                 after): pg_restore --no-owner --single-transaction --dbname=\"$DATABASE_URL\" {}",
-                backup.display()
-            )));
+        let path = match self.url() {
+            DatabaseUrl::Sqlite(path) => path,
+            DatabaseUrl::Postgres(_) => {
+                return Err(StoreError::Unusable(format!(
+                    "jeton restores SQLite databases; PostgreSQL has tools of its own (docs/operating.md has the steps \
+                     before and after): pg_restore --no-owner --single-transaction --dbname=\"$DATABASE_URL\" {}",
+                    backup.display()
+                )));
+            }
         };
         let path = &sqlite_file::without_links(path);
         let before = sqlite_file::identity(path);

@@ -107,8 +107,7 @@ fn checks(overview: &Overview) -> Vec<Check> {
         is_ok: node.database.is_some(),
         state: if node.database.is_some() { "answers" } else { "does not answer correctly" }.into(),
         details: node.database.map_or_else(String::new, |took| {
-            let kind = if node.is_postgres { "PostgreSQL" } else { "SQLite" };
-            format!("{kind}, in {:.1} ms", took.as_secs_f64() * 1000.0)
+            format!("{}, in {:.1} ms", node.database_system, took.as_secs_f64() * 1000.0)
         }),
     };
     let freshness = Check {

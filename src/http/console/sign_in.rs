@@ -65,7 +65,8 @@ pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, sta
         password: Password::new(password.to_owned()),
         address: client_address(&request, &state),
     };
-    let key = match state.service.sign_in.sign_in(login).await {
+    let previous = Cookie::Session.sent(&request, &state);
+    let key = match state.service.sign_in.sign_in(login, previous).await {
         Ok(key) => key,
         Err(Error::Throttled(wait)) => {
             return Ok(again(StatusCode::TOO_MANY_REQUESTS, &non_field(&throttled(wait))));
@@ -73,10 +74,6 @@ pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, sta
         Err(error) => return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?)),
     };
     RequestContext::set_user(&username);
-    // The browser's previous session ends.
-    if let Some(old) = Cookie::Session.sent(&request, &state) {
-        state.service.sign_in.sign_out(&old).await?;
-    }
     let mut answer = see_other(inside(next));
     answer.headers_mut().append(SET_COOKIE, Cookie::Session.set(&key, &request, &state));
     answer.headers_mut().append(SET_COOKIE, Cookie::Form.forget(&request, &state));

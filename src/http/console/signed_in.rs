@@ -14,8 +14,7 @@ use crate::http::drf::pagination::QUOTED;
 use crate::http::peer::client_address;
 use crate::http::state::AppState;
 use crate::logging::RequestContext;
-use crate::service::{Caller, Error, PowerOver, Rights, Staff};
-use crate::store::FormUse;
+use crate::service::{Caller, Error, Once, PowerOver, Rights, Staff};
 
 const SENT_ALREADY: &str = "This form was sent already, and its action is done. A key or a secret is shown only once: \
                             if you did not copy it, reload the page and create another.";
@@ -94,8 +93,7 @@ impl SignedIn {
         }
     }
 
-    /// Runs a form's action only once, because reloading the answer sends the form again. A form whose action failed
-    /// may be sent again.
+    /// Runs a form's action only once. A form whose action failed may be sent again.
     ///
     /// # Errors
     /// 409 for a form that was used before; [`Error::Store`] if that cannot be checked.
@@ -107,16 +105,11 @@ impl SignedIn {
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<Result<T, Error>, Refusal> {
         let form = self.key.form(request.path().trim_end_matches('/'), form.get(Form::TOKEN));
-        if state.service.sign_in.take_form(&self.key, form).await? == FormUse::NotAgain {
-            return Err(Refusal::Page(StatusCode::CONFLICT, SENT_ALREADY.into()));
+        match state.service.sign_in.run_once(&self.key, form, work).await? {
+            Once::Done(done) => Ok(Ok(done)),
+            Once::Failed(error) => Ok(Err(error)),
+            Once::SentAlready => Err(Refusal::Page(StatusCode::CONFLICT, SENT_ALREADY.into())),
         }
-        let done = work.await;
-        if done.is_err()
-            && let Err(error) = state.service.sign_in.give_form_back(form).await
-        {
-            log::log!(error.level(), "a console form cannot be sent again: {error}");
-        }
-        Ok(done)
     }
 
     /// Ends the session.

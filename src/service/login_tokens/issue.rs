@@ -33,6 +33,9 @@ impl LoginTokens {
     ) -> Result<Changed<LoginToken>, Error> {
         let single = self.policy.token_mode == TokenMode::Single;
         let limit = if single { None } else { self.policy.token_limit_per_user };
+        if single && self.sealer().is_none() {
+            return Err(super::no_secret_key().into());
+        }
         let mut issue = Issue { single, limit, unopenable: None, keeps_seal: false, action };
         let now = self.clock.now();
         if limit.is_some() {

@@ -1,5 +1,7 @@
 //! Moves a running node to another URL of its database.
 
+use std::time::Duration;
+
 use crate::domain::database_url::DatabaseUrl;
 use crate::service::{Node, Reloaded};
 use crate::store::{MetaKey, StoreError, UrlChange};
@@ -29,6 +31,12 @@ impl Node {
         }
         store.move_to(url);
         Ok(Reloaded::New)
+    }
+
+    /// How long a request waits for the database.
+    #[must_use]
+    pub fn database_timeout(&self) -> Duration {
+        self.database.store.timeout()
     }
 
     /// The URL that the store was opened with.
