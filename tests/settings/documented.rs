@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use jeton::config::{Kind, Setting, settings};
+use jeton::config::{Setting, settings};
 
 /// What of the document is made from the rows begins behind this line.
 const MADE: &str = "<!-- From here on this page is made from the rows in src/config/; a change of these makes it anew by \

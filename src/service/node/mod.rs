@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod clock;
+mod clock_watch;
 mod health;
 mod overview;
 mod purge;
@@ -19,8 +20,8 @@ use super::database::Database;
 use super::metrics::Metrics;
 use super::policy::Policy;
 use crate::domain::time::Clock;
-pub use clock::ClockState;
-use clock::ClockWatch;
+pub use clock_watch::ClockState;
+use clock_watch::ClockWatch;
 use health::Health;
 pub use health::Readiness;
 pub use overview::{NodeState, Overview};
