@@ -8,6 +8,14 @@ use crate::service::retry::until_done;
 use crate::service::{Error, Login, LoginRefusal, SignIn};
 use crate::store::Changed;
 
+/// A user whose password was found right.
+struct PasswordRight {
+    /// The user, who is active.
+    user: User,
+    /// A new hash of the same password, if theirs is outdated.
+    rehashed: Option<PasswordHash>,
+}
+
 impl SignIn {
     /// Checks the password, and then runs `then`. Checks again when `then` reports that the user has changed since.
     ///
@@ -20,7 +28,7 @@ impl SignIn {
         then: impl AsyncFn(User) -> Result<Changed<T>, Error>,
     ) -> Result<T, Error> {
         until_done(async |check| {
-            let (mut user, rehashed) = self.check_password_of(login).await?;
+            let PasswordRight { mut user, rehashed } = self.check_password_of(login).await?;
             if let Some(new) = rehashed.filter(|_| check.is_first) {
                 let (id, old) = (user.id, std::mem::replace(&mut user.password, new.clone()));
                 let replaced = self.database.run(move |store| store.rehash_password(id, &old, &new)).await?;
@@ -39,8 +47,8 @@ impl SignIn {
         .await
     }
 
-    /// The active user whose password this is, and a new hash if theirs is outdated.
-    async fn check_password_of(&self, login: &Login) -> Result<(User, Option<PasswordHash>), Error> {
+    /// Checks that this is the password of an active user.
+    async fn check_password_of(&self, login: &Login) -> Result<PasswordRight, Error> {
         let username = login.username.clone();
         let user = self.database.run(move |store| store.user_at_login(&username)).await?;
         let check = Check {
@@ -50,7 +58,7 @@ impl SignIn {
             replaces: user.as_ref().is_some_and(|user| user.is_active),
         };
         match (user, self.hasher.verify(check, login.address).await?) {
-            (Some(user), Checked::Good(rehashed)) if user.is_active => Ok((user, rehashed)),
+            (Some(user), Checked::Good(rehashed)) if user.is_active => Ok(PasswordRight { user, rehashed }),
             (user, checked) => {
                 let reason = refusal(user.as_ref(), &checked);
                 // One line is written for every reason, because writing a line takes time, too.
