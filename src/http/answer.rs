@@ -1,7 +1,7 @@
 //! Answers in DRF's form: compact JSON, and `{"detail": ".."}`.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -31,11 +31,6 @@ pub fn render(value: &impl Serialize, indent: usize) -> String {
 /// An answer with a JSON body. The type has no charset, as DRF's has none.
 pub fn json(status: StatusCode, value: &impl Serialize) -> HttpResponse {
     builder(status).body(render(value, 0))
-}
-
-/// The same with `no-store`, for tokens, secrets and introspection.
-pub fn secret_answer(status: StatusCode, value: &impl Serialize) -> HttpResponse {
-    builder(status).insert_header((CACHE_CONTROL, "no-store")).body(render(value, 0))
 }
 
 /// A JSON answer without its body.

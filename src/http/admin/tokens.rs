@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::domain::token::TokenFacts;
 use crate::http::drf::pagination::ListQuery;
-use crate::http::endpoint::{BODIES, Endpoint, Header, Operation};
+use crate::http::endpoint::{BODIES, Endpoint, Operation};
 use crate::http::error::Answered;
 use crate::http::extract::{Body, TokenId};
 use crate::http::own::tokens::{Created, named_token, wanted};
@@ -24,7 +24,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .describe("With the scope `jeton:admin` it has its user's rights on jeton, too.")
             .body(BODIES, wanted(), &json!({ "name": "ci", "scope": "reports:read", "expires_in": "90d" }))
             .answers::<Created>(201, "The token and its key, which is shown only once.")
-            .with(Header::NoStore)
+            .secret()
             .refuses_bad_fields("name", "This field is required.")
             .may_not_exist("There is no such user.")
             .to(create),

@@ -1,13 +1,12 @@
 //! What lies between a connection and a route: request ids, CORS, the fast lane, answers to what never reaches a route,
 //! and the layer that knows the connection.
 
-mod cross_origin;
+pub mod cross_origin;
 mod fast_lane;
 mod outer;
 mod refused;
 pub mod request_id;
 
-pub use cross_origin::cross_origin;
 pub use fast_lane::FastLane;
 pub use outer::OuterLayer;
 pub use refused::refused;

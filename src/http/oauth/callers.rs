@@ -6,9 +6,6 @@ use crate::http::drf::body::{self as bodies, Data};
 use crate::http::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use crate::http::error::HttpError;
 
-/// The largest body of a batch, in bytes.
-const MAX_BATCH_BODY: usize = 256 * 1024;
-
 /// Somebody who may introspect, and their parameters.
 pub struct Introspector(pub Parameters);
 
@@ -20,7 +17,7 @@ impl Extractor for Introspector {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
         let (request, state) = (&incoming.request, incoming.state());
-        let SentBody { body, in_head } = read_introspection_body(request, payload, state, bodies::MAX_BODY).await?;
+        let SentBody { body, in_head } = read_introspection_body(request, payload, state, incoming.body_limit).await?;
         let parameters = Parameters::of(request, body);
         require_introspector(&caller(in_head, request, &parameters, state).await?)?;
         Ok(Self(parameters))
@@ -42,7 +39,7 @@ impl Extractor for BatchIntrospector {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
         let (request, state) = (&incoming.request, incoming.state());
-        let SentBody { body, in_head } = read_introspection_body(request, payload, state, MAX_BATCH_BODY).await?;
+        let SentBody { body, in_head } = read_introspection_body(request, payload, state, incoming.body_limit).await?;
         let data = bodies::parse(request, body);
         let parameters = match &data {
             Ok(Data::Fields { fields, .. }) => Parameters::of_fields(fields),
@@ -74,7 +71,7 @@ impl Extractor for RevokeRequest {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
         let (request, state) = (&incoming.request, incoming.state());
-        let SentBody { body, in_head } = body(request, payload, state, bodies::MAX_BODY).await?;
+        let SentBody { body, in_head } = body(request, payload, state, incoming.body_limit).await?;
         let parameters = Parameters::of(request, body);
         let caller = caller(in_head, request, &parameters, state).await?;
         Ok(Self { caller, parameters })

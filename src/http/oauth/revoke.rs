@@ -25,7 +25,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             .body(BODIES, token(), &json!({ "token": KEY }))
             .answers_fields(200, "The token is revoked.", fields(), json!({}))
             .always_with(Header::NoStore)
-            .to(revoke),
+            .to(revoke)
+            .cross_origin(),
     ]
 }
 
@@ -46,7 +47,7 @@ async fn revoke(RevokeRequest { caller, parameters }: RevokeRequest, request: Ht
     let is_client = matches!(revoker, Revoker::Client(..));
     state.service.tokens.revoke(token, revoker).await.map_err(|error| match error {
         Error::PermissionDenied if is_client => {
-            HttpError::OAuth("unauthorized_client", "the token belongs to another client")
+            HttpError::OAuth("unauthorized_client", "the token belongs to another client".into())
         }
         other => HttpError::OAuthService(other),
     })?;

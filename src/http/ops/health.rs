@@ -17,7 +17,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         Operation::get("/healthz", "healthz", "Liveness: the process runs")
             .answers::<Health>(200, "The process runs.")
             .to(healthz)
-            .frequent(),
+            .frequent()
+            .without_options(),
         Operation::get("/readyz", "readyz", "Readiness: this node can answer")
             .describe(
                 "The database is asked at most once a second, and nothing is written. `disk` is present while the \
@@ -26,7 +27,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             .answers::<Readiness>(200, "The node can answer introspection, from its database or from memory.")
             .answers::<Readiness>(503, "The node cannot answer introspection.")
             .to(readyz)
-            .frequent(),
+            .frequent()
+            .without_options(),
     ]
 }
 
