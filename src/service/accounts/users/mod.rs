@@ -70,8 +70,8 @@ impl Accounts {
         .await
     }
 
-    /// Runs `change` with the user as they were read. When `change` reports that they have changed since, reads them
-    /// again, and checks again that the caller may change them.
+    /// Runs `change` with the user as they were read. When `change` reports that they have changed since, reads who has
+    /// their name now, and checks again that the caller may change them.
     ///
     /// # Errors
     /// Those of `change`; [`Error::NotFound`], [`Error::PermissionDenied`]; [`Error::UserChanging`].
@@ -85,10 +85,6 @@ impl Accounts {
                 return change(target.user().clone()).await;
             }
             let again = self.power_over(&target.user().username, target.caller().clone()).await?;
-            // Another user may have this name by now.
-            if again.user().id != target.user().id {
-                return Err(Error::NotFound);
-            }
             change(again.user().clone()).await
         })
         .await
