@@ -19,7 +19,7 @@ use r2d2::ManageConnection;
 use super::connection::{Conn, Role};
 use super::pooler::session_of;
 use super::servers::{Server, Servers};
-use super::{Store, StoreError};
+use super::{Store, StoreError, UrlChange};
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
@@ -72,9 +72,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn listen(&self) -> Result<Listener, StoreError> {
-        if !self.url.is_postgres() {
-            return Ok(Listener::Sqlite { store: self.clone(), seen: None });
+        match &self.url {
+            DatabaseUrl::Postgres(_) => self.listen_postgres(),
+            DatabaseUrl::Sqlite(_) => Ok(Listener::Sqlite { store: self.clone(), seen: None }),
         }
+    }
+
+    fn listen_postgres(&self) -> Result<Listener, StoreError> {
         let pools = self.pools.current();
         let url = pools.url.clone();
         if pools.servers.shares_sessions() {
@@ -129,7 +133,7 @@ impl Listener {
     pub fn heartbeat(&mut self) -> Result<Vec<Change>, StoreError> {
         match self {
             Self::Postgres { listen_conn, notify_conn, name, heartbeats, store, url, server, servers } => {
-                if !store.uses_url(url)? {
+                if store.compare_url(url)? != UrlChange::Same {
                     return Err(StoreError::Unavailable("DATABASE_URL has another value".into()));
                 }
                 *heartbeats += 1;

@@ -1,4 +1,4 @@
-//! The paths of the OAuth endpoints. Requests to them that are refused before a route is found get OAuth's errors, too.
+//! The paths of the OAuth endpoints, which the metadata and the fast lane name too.
 
 /// RFC 7662.
 pub const INTROSPECT: &str = "/introspect";
@@ -6,6 +6,3 @@ pub const INTROSPECT: &str = "/introspect";
 pub const BATCH: &str = "/introspect/batch";
 /// RFC 7009.
 pub const REVOKE: &str = "/revoke";
-
-/// All of them.
-pub const ALL: [&str; 3] = [INTROSPECT, BATCH, REVOKE];
