@@ -9,11 +9,9 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App, CLIENT, Kind};
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, SAM};
 use crate::support::http::Request;
 use crate::support::python::root;
-
-const SAM: (&str, &str) = ("sam", "a lantern over the quay");
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]
