@@ -128,6 +128,7 @@ on_both! {
         test.store.create_token(&test.read("alice"), &named, &by("root"), NOW).unwrap().done().unwrap();
         assert!(test.store.regenerate_token(&test.read("alice"), &fresh, ORDINARY, &by("root"), after(1)).unwrap().done().is_some());
         assert_eq!([&one, &two, &named, &fresh, &other].map(|token| test.is_live(token)), [false, false, true, true, true]);
+        assert_eq!(test.sql("select count(*) from tokens where sealed is not null"), "2", "the new one, and bob's");
         let details = "{\"token\":5,\"ended\":2,\"all\":false,\"grace_until\":null}";
         assert_eq!(test.last_audit(), format!("root|token.regenerate|alice|192.0.2.7|{details}"));
         let everything = Regenerate { all: true, grace_until: None };
