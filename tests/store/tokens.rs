@@ -73,6 +73,15 @@ on_both! {
         assert_eq!(test.everything(), before);
     }
 
+    fn a_revocation_is_recorded_under_the_owner_of_the_token(db) {
+        let test = TestStore::new(db);
+        for name in ["alice", "bob"] {
+            test.issue(&test.user(name), MULTIPLE);
+        }
+        test.store.revoke_token(2, &by("root"), NOW).unwrap();
+        assert_eq!(test.last_audit(), "root|token.revoke|bob|192.0.2.7|{\"token\":2}");
+    }
+
     fn an_expired_token_is_ended_for_every_clock(db) {
         let test = TestStore::new(db);
         test.user("alice");
