@@ -41,7 +41,7 @@ pub use import::{
     Counts, CsvError, CsvImported, DjangoImport, Import, Imported, Progress, UnusableHashes, csv_columns, dry_run_csv,
     dry_run_django, open_django,
 };
-pub use introspection::{ClientOrigin, Identity, Introspect, Introspection, Watch};
+pub use introspection::{ClientOrigin, Feed, Identity, Introspect, Introspection, Watch};
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
 use metrics::Reading;
 pub use metrics::{Metrics, WorkerCounts};
@@ -99,7 +99,7 @@ impl Service {
             StoreError::Unusable("JETON_CACHE_BYTES: the operating system does not give that much memory".into())
         })?);
         let observing_cache = Arc::clone(&cache);
-        let store = store.on_change(move |change| observing_cache.apply(change));
+        let store = store.on_change(move |change| observing_cache.apply(&change));
         let base = Base { database: Database::new(store), clock, policy, metrics };
         let introspection = Arc::new(Introspect::start(&base, &cache)?);
         let login_tokens = Arc::new(LoginTokens::new(&base, &introspection, keys)?);

@@ -42,8 +42,8 @@ impl Store {
         }
     }
 
-    /// Opens connections by `url` from now on. Those in use are closed when they are given back; a listener fails at
-    /// its next heartbeat.
+    /// Opens connections by `url` from now on. Those in use are closed when they are given back; a reader of the
+    /// change log fails at its next reading.
     pub fn move_to(&self, url: &DatabaseUrl) {
         self.pools.replace(Pools::new(url, &self.options, &self.file));
     }

@@ -7,6 +7,7 @@ use super::connection::Role;
 use super::deadline::Deadline;
 use super::disk::Disk;
 use super::error::StoreError;
+use super::hints::Hints;
 use super::manager::Manager;
 use super::opened_file::OpenedFile;
 use super::pools::{CurrentPools, Pools, StoreOptions};
@@ -24,6 +25,7 @@ pub struct Store {
     pub(super) disk: Arc<Disk>,
     pub(super) deadline: Option<Deadline>,
     pub(super) observer: Option<Arc<dyn Fn(Change) + Send + Sync>>,
+    pub(super) hints: Arc<Hints>,
 }
 
 impl Store {
@@ -41,7 +43,7 @@ impl Store {
         let file = Arc::<OpenedFile>::default();
         let pools = Arc::new(CurrentPools::new(Pools::new(url, options, &file)));
         let (url, options, disk) = (url.clone(), options.clone(), Arc::default());
-        Ok(Self { pools, url, options, file, disk, deadline: None, observer: None })
+        Ok(Self { pools, url, options, file, disk, deadline: None, observer: None, hints: Arc::default() })
     }
 
     /// The same store with a deadline: work that has not begun by then does not begin, and a transaction that is not

@@ -3,7 +3,7 @@
 //! A host name can begin to point to another server while the old one still runs, and of several hosts another may
 //! become the primary. A node that reads from one server and listens to another would serve outdated answers. The
 //! newest connection counts, because it went where the URL leads now. Connections to other servers are closed when they
-//! are next taken from the pool, and a listener at another one does not keep the cache in sync.
+//! are next taken from the pool, and a reading of the change log at another one does not count.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -28,6 +28,8 @@ pub struct Servers {
     current: AtomicU64,
     /// Whether sessions are shared: see `pooler.rs`.
     shares_sessions: AtomicBool,
+    /// The timeline that the change log was last read on; 0: none yet. A standby that is promoted begins a new one.
+    timeline: AtomicU64,
     /// Counts changes of the tables that were noticed. Statements that were prepared before one are useless.
     tables_version: AtomicU64,
     /// A clone for each connection that a pool holds.
@@ -72,6 +74,16 @@ impl Servers {
     /// Whether sessions are shared.
     pub fn shares_sessions(&self) -> bool {
         self.shares_sessions.load(Ordering::Acquire)
+    }
+
+    /// The timeline that the change log was last read on.
+    pub fn timeline(&self) -> Option<u32> {
+        u32::try_from(self.timeline.load(Ordering::Acquire)).ok().filter(|timeline| *timeline != 0)
+    }
+
+    /// Records the timeline that the change log was read on.
+    pub fn set_timeline(&self, timeline: u32) {
+        self.timeline.store(timeline.into(), Ordering::Release);
     }
 
     /// The version of the tables.

@@ -9,6 +9,7 @@ use super::deadline::Deadline;
 use super::disk;
 use super::error::StoreError;
 use super::handle::Store;
+use super::hints;
 use super::opened_file::Written;
 use super::pool_connection::PoolConnection;
 use super::sqlite_log::{self, Counted};
@@ -127,7 +128,18 @@ impl Store {
                 observer(change);
             }
         }
+        self.hint();
         result
+    }
+
+    /// Tells the readers of the change log that there may be something to read.
+    fn hint(&self) {
+        if !self.hints.record() {
+            return;
+        }
+        if let Err(error) = self.on_writer(hints::send) {
+            log::debug!("cannot send a hint: {error}");
+        }
     }
 
     /// Runs `work`, which is one statement and so its own transaction. In PostgreSQL this saves two round trips.

@@ -1,7 +1,9 @@
 //! The callers of OAuth endpoints, as extractors. They also read the body, because its parameters may contain the
 //! caller's credentials.
 
-use super::{OAuthCaller, Parameters, SentBody, body, caller, read_introspection_body, require_introspector};
+use super::{
+    OAuthCaller, Parameters, SentBody, authenticate, body, caller, read_introspection_body, require_introspector,
+};
 use crate::http::drf::body::{self as bodies, Data};
 use crate::http::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use crate::http::error::HttpError;
@@ -25,6 +27,21 @@ impl Extractor for Introspector {
 }
 
 impl MayCall for Introspector {
+    const ACCESS: Access = Access::Introspector;
+}
+
+/// Somebody who may introspect, by the credentials in the head.
+pub struct HeadIntrospector;
+
+impl Extractor for HeadIntrospector {
+    async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
+        let caller = authenticate(&incoming.request, &Parameters::default(), incoming.state()).await?;
+        require_introspector(&caller)?;
+        Ok(Self)
+    }
+}
+
+impl MayCall for HeadIntrospector {
     const ACCESS: Access = Access::Introspector;
 }
 

@@ -4,5 +4,7 @@
 pub const INTROSPECT: &str = "/introspect";
 /// The same for many tokens.
 pub const BATCH: &str = "/introspect/batch";
+/// What has changed since.
+pub const CHANGES: &str = "/changes";
 /// RFC 7009.
 pub const REVOKE: &str = "/revoke";

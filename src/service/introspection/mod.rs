@@ -4,6 +4,7 @@
 mod answer;
 mod authenticate;
 mod client_limits;
+mod feed;
 mod introspect;
 mod lookup;
 mod lookup_batcher;
@@ -23,6 +24,8 @@ pub use answer::{Identity, Introspection};
 use authenticate::Clients;
 use client_limits::ClientLimits;
 pub use client_limits::ClientOrigin;
+use feed::ChangeFeed;
+pub use feed::Feed;
 pub(in crate::service) use lookup::TokenStatus;
 use lookup_batcher::LookupBatcher;
 use usage::PendingUsage;
@@ -36,6 +39,7 @@ pub struct Introspect {
     policy: Arc<Policy>,
     metrics: Arc<Metrics>,
     cache: Arc<Cache>,
+    feed: Arc<ChangeFeed>,
     lookups: LookupBatcher,
     usage: PendingUsage,
     clients: Clients,
@@ -57,6 +61,7 @@ impl Introspect {
             policy: Arc::clone(policy),
             metrics: Arc::clone(metrics),
             cache: Arc::clone(cache),
+            feed: Arc::default(),
             lookups,
             usage: PendingUsage::default(),
             clients: Clients::default(),
