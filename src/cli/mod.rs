@@ -137,8 +137,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let (flags, environment) = (flags(&matches), environment());
-    let gather = move || RawSettings::gather(&flags, &environment, Path::new(".env"));
-    let raw = gather();
+    let read_settings = move || RawSettings::gather(&flags, &environment, Path::new(".env"));
+    let raw = read_settings();
     let config = match raw.check() {
         Ok(config) => config,
         Err(error) => {
@@ -155,7 +155,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let wait = command.wait();
     let done = match command {
-        Command::Serve => serve::serve(&config, &raw, Arc::new(gather)),
+        Command::Serve => serve::serve(&config, &raw, Arc::new(read_settings)),
         Command::Migrate => migrate::migrate(&config),
         Command::User(command) => user::run(command, &config),
         Command::Token(command) => token::run(command, &config),

@@ -18,7 +18,7 @@ pub const CHANNEL: &str = "jeton_changes";
 #[derive(Debug, Default)]
 pub struct Hints {
     has_changed: AtomicBool,
-    /// A `ChangeReader` of this process sends the hints, several changes' together.
+    /// Whether a `ChangeReader` of this process sends the hints, one for several changes.
     are_collected: AtomicBool,
 }
 
@@ -52,7 +52,7 @@ pub fn send(conn: &mut Conn) -> Result<(), StoreError> {
             let from = session_of(pg)?.to_string();
             sql_query("select pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(from).execute(pg)?;
         }
-        // Other processes read as often as the bound asks for.
+        // SQLite has no notifications. Other processes read the change log four times per bound anyway.
         Conn::Sqlite(_) => {}
     }
     Ok(())

@@ -48,7 +48,8 @@ impl PoolConnection {
         (self.conn, self.server)
     }
 
-    /// Whether newer connections go to another server, or the tables have changed since.
+    /// Whether it must be replaced: newer connections go to another server, or the tables have changed since it was
+    /// opened, or it was opened before the pooler was detected.
     pub fn is_outdated(&self) -> bool {
         self.tables_version != self.servers.tables_version()
             || self.server.is_some_and(|server| !self.servers.is_current(server))

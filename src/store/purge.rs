@@ -67,7 +67,7 @@ impl Purge {
 pub struct Purged {
     /// How many rows were purged.
     pub rows: usize,
-    /// The next batch may search from this end on; `None`: from where this batch began.
+    /// Where the next batch begins to search: the latest end of a purged row. `None`: at the oldest row.
     pub end: Option<Timestamp>,
 }
 
@@ -86,7 +86,7 @@ struct Counted {
 }
 
 impl Store {
-    /// The end of the oldest row that ended before `before`, and not before `from`.
+    /// When the oldest row ended, of those that ended between `from` and `before`.
     pub fn oldest(
         &self,
         what: Purge,
@@ -117,7 +117,8 @@ impl Store {
         limit: u32,
     ) -> Result<Purged, StoreError> {
         self.write(|conn| {
-            // These tokens ended so long ago that they have ended by every node's clock: it is no change.
+            // The change log does not record this. The tokens ended so long ago that they have ended by every node's
+            // clock, so no cached answer becomes wrong.
             change_log::pause(conn)?;
             let purged = purge(conn, what, from, before, limit)?;
             change_log::resume(conn)?;

@@ -1,7 +1,7 @@
 //! Searches the state machine for a stale answer, in random orders of transactions, readings of the change log, lookups,
 //! insertions, disconnections, failovers and passing time. The cache is the real one. PostgreSQL, with its snapshots and
-//! timelines, the reader and the lookups under way are models; and so is whoever remembers a node's answers by
-//! `/changes`.
+//! timelines, the reader, the lookups under way and a follower, which caches a node's answers and reads its `/changes`, are
+//! models.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -117,7 +117,7 @@ struct Row {
 
 struct Reading {
     since: u64,
-    /// What was read, once it was: the next cursor, and the changes; `None`: no telling.
+    /// The result of the statement: the next cursor, and the changes; `None`: the old cursor was not usable.
     read: Option<(Cursor, Option<Vec<usize>>)>,
 }
 
@@ -132,14 +132,14 @@ struct Committed {
     user: usize,
     version: u64,
     at: u64,
-    /// This node has made it, and answered: it must show it from then on, however recent the sync.
+    /// This node made the change, and answered: it must show the change from then on, however recent its last sync.
     here: bool,
 }
 
-/// Whoever remembers a node's answers.
+/// A service that caches a node's answers and reads its changes.
 #[derive(Default)]
 struct Follower {
-    /// How many changes of the node's it has read; `None`: it has to begin.
+    /// How many changes of the node it has read; `None`: it has no cursor yet.
     position: Option<usize>,
     request: Option<Request>,
     proof: u64,
@@ -153,6 +153,29 @@ struct Follower {
 struct Request {
     since: u64,
     answer: Option<(usize, Option<Vec<usize>>)>,
+}
+
+impl Without {
+    /// Whether an event can be a part of what this guard prevents: faults are found sooner among fewer events.
+    const fn concerns(self, event: Event) -> bool {
+        let of_followers = matches!(
+            event,
+            Event::BeginFollowing
+                | Event::AnswerFollower
+                | Event::EndFollowing
+                | Event::Following
+                | Event::FollowerAsks(_)
+                | Event::FollowerRemembers
+                | Event::AskFollower(_)
+        );
+        match self {
+            Self::Nothing => true,
+            Self::FollowersOrder | Self::FollowersTime | Self::ReadingAfterRequest => {
+                of_followers || matches!(event, Event::Change(_) | Event::Reading | Event::Pass(_))
+            }
+            _ => !of_followers,
+        }
+    }
 }
 
 struct World {
@@ -357,7 +380,7 @@ impl World {
         self.cache.insert(&digest(lookup.user as u64), change_seq, entry(id(lookup.user), &text));
     }
 
-    /// The second hop: whoever remembers this node's answers.
+    /// The second hop: a follower, which caches this node's answers.
     fn follow(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::BeginFollowing if self.follower.request.is_none() => {
@@ -461,7 +484,7 @@ fn all_events() -> Vec<Event> {
 fn search(without: Without, cases: u32) -> Result<usize, String> {
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let served = std::cell::Cell::new(0);
-    let all = all_events();
+    let all: Vec<Event> = all_events().into_iter().filter(|event| without.concerns(*event)).collect();
     // Numbers of events: much faster to make than a choice of strategies.
     let events = prop::collection::vec(0..all.len(), 1..60);
     let result = TestRunner::new(config).run(&events, |events| {
@@ -503,9 +526,7 @@ fn without_any_one_guard_the_search_finds_a_stale_answer() {
         Without::ReadingAfterRequest,
     ];
     for without in guards {
-        let begun = std::time::Instant::now();
-        let found = search(without, 200_000).expect_err(&format!("{without:?} must be missed"));
-        eprintln!("{without:?} {:?} {found}", begun.elapsed());
+        let found = search(without, 200_000).expect_err(&format!("{without:?} must lead to a stale answer"));
         assert!(found.contains("behind"), "{found}");
     }
 }

@@ -227,3 +227,69 @@ fn no_reader_misses_a_change_or_reads_it_twice() {
         }
     });
 }
+
+/// Every column of the tables that answers are made of: a value for it, and whether a change of it is logged.
+const COLUMNS: [(&str, &[(&str, &str, bool)]); 2] = [
+    (
+        "users",
+        &[
+            ("id", "id", false),
+            ("username", "'amy2'", true),
+            ("password", "'x'", false),
+            ("email", "'a@example.com'", true),
+            ("first_name", "'Amy'", false),
+            ("last_name", "'Lee'", false),
+            ("is_active", "not is_active", true),
+            ("is_staff", "not is_staff", true),
+            ("is_superuser", "not is_superuser", true),
+            ("date_joined", "'2026-01-02 00:00:00'", false),
+            ("last_login", "'2026-01-02 00:00:00'", false),
+        ],
+    ),
+    (
+        "tokens",
+        &[
+            ("id", "id + 1", true),
+            ("user_id", "user_id", false),
+            ("digest", "DIGEST", true),
+            ("sealed", "digest", false),
+            ("name", "'ci'", true),
+            ("scope", "'a'", true),
+            ("hint", "'abc'", false),
+            ("created_at", "'2026-01-02 00:00:00'", true),
+            ("expires_at", "'2036-01-02 00:00:00'", true),
+            ("last_used_at", "'2026-01-02 00:00:00'", false),
+            ("revoked_at", "'2026-01-02 00:00:00'", true),
+            ("revoked_by", "'boss'", false),
+            ("client", "null", false),
+            ("own", "not own", false),
+            ("grace_until", "'2026-01-02 00:00:00'", true),
+        ],
+    ),
+];
+
+on_both! {
+    fn a_change_of_each_column_that_an_answer_shows_is_logged(db) {
+        let test = TestStore::new(db);
+        test.user("amy");
+        test.sql(&format!("{TOKEN} (7, (select id from users), {}, '2026-01-01 00:00:00')", digest(&test, "ab")));
+        for (table, columns) in COLUMNS {
+            let names = if db == Kind::Postgres {
+                format!("select attname from pg_attribute where attrelid = '{table}'::regclass and attnum > 0 and not attisdropped")
+            } else {
+                format!("select name from pragma_table_info('{table}')")
+            };
+            let mut found: Vec<String> = test.sql(&names).lines().map(ToOwned::to_owned).collect();
+            let mut listed: Vec<String> = columns.iter().map(|(name, ..)| (*name).to_owned()).collect();
+            found.sort_unstable();
+            listed.sort_unstable();
+            assert_eq!(found, listed, "a new column of {table}: does an answer show it?");
+            for (column, value, is_logged) in columns {
+                let mut cursor = begin(&test);
+                test.sql(&format!("update {table} set {column} = {}", value.replace("DIGEST", &digest(&test, "ef"))));
+                let Since::Changes(changes) = read(&test, &mut cursor) else { panic!("no telling") };
+                assert_eq!(!changes.is_empty(), *is_logged, "{table}.{column}: {changes:?}");
+            }
+        }
+    }
+}

@@ -47,9 +47,10 @@ begin
 end;
 create trigger tokens_updated after update on tokens
 when not exists (select 1 from meta where key = 'change_log_paused')
-    and (old.id, old.user_id, old.digest, old.name, old.scope, old.created_at, old.expires_at, old.revoked_at, old.client)
-        is not
-        (new.id, new.user_id, new.digest, new.name, new.scope, new.created_at, new.expires_at, new.revoked_at, new.client)
+    and (old.id, old.user_id, old.digest, old.name, old.scope, old.created_at, old.expires_at, old.revoked_at,
+            old.grace_until, old.client)
+        is not (new.id, new.user_id, new.digest, new.name, new.scope, new.created_at, new.expires_at, new.revoked_at,
+            new.grace_until, new.client)
 begin
     insert into changes (what, subject)
         select 'token', old.id where old.id <> new.id;

@@ -25,7 +25,8 @@ pub struct Incoming {
     wait: Wait,
 }
 
-/// Whether the answer waits until nobody who remembers answers of introspection calls a revoked token active.
+/// Whether the answer waits for `JETON_REVOCATION_BOUND`. From then on no node, and nobody who follows `/changes`,
+/// calls a token active that the request has revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
     /// It does not.

@@ -18,7 +18,7 @@ use crate::store::{ChangeReader, Since, Store, StoreError};
 /// Readings within one revocation bound: with four, one or two that are late do no harm.
 const READINGS_PER_BOUND: u32 = 4;
 
-/// How often it is looked between two readings whether somebody has sent a hint.
+/// How often the watch checks for hints between two readings.
 const POLL: Duration = Duration::from_millis(20);
 
 /// The shortest interval. With a smaller bound the cache is out of sync, and unused, most of the time.

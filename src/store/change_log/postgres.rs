@@ -6,8 +6,8 @@ use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use super::{Cursor, MAX_ROWS, Reading, Row, Since, changes_of, cursor::Snapshot};
 use crate::store::StoreError;
 
-/// `pg_current_wal_lsn()` fails on a standby, which is never believed. Rows of transactions that are still to come are
-/// from another server: a restore copies them.
+/// `pg_current_wal_lsn()` fails on a standby, so that a standby is never read. `pg_visible_in_snapshot` leaves out rows
+/// with transaction ids that this server has not assigned yet: a restore copies them from another server.
 const READ: &str = "\
     select concat_ws('-', (select system_identifier from pg_control_system()), \
             (select oid from pg_database where datname = current_database()), 'changes'::regclass::oid, \
@@ -20,6 +20,7 @@ const READ: &str = "\
         where (xid >= $1::text::xid8 or xid = any ($2::text::xid8[])) \
             and pg_visible_in_snapshot(xid, pg_current_snapshot()) limit $3) as log on true";
 
+/// A row of the result: a row of the log, or none, and the place and the snapshot, which are the same in each.
 #[derive(QueryableByName)]
 struct Line {
     #[diesel(sql_type = Text)]
@@ -40,7 +41,7 @@ pub fn read(conn: &mut PgConnection, after: Option<&Cursor>) -> Result<Reading, 
     let after = after.and_then(Snapshot::of);
     let (from, running) = match &after {
         Some(after) => (after.xmax, format!("{{{}}}", comma_separated(&after.running))),
-        // No transaction has this number.
+        // No transaction has this id, so no row of the log is read.
         None => (u64::MAX, "{}".to_owned()),
     };
     let limit = i64::try_from(MAX_ROWS + 1).unwrap_or(i64::MAX);
@@ -55,8 +56,9 @@ pub fn read(conn: &mut PgConnection, after: Option<&Cursor>) -> Result<Reading, 
         None => 0,
         Some(number) => number.parse().map_err(|_| unreadable())?,
     };
-    let is_good = |after: &Snapshot| after.place == now.place && after.xmin >= purged_to && after.xmax <= now.xmax;
-    let since = if after.as_ref().is_some_and(is_good) && lines.len() <= MAX_ROWS {
+    // It was taken in this place, no row after it was purged, and it is not from the future.
+    let is_usable = |after: &Snapshot| after.place == now.place && after.xmin >= purged_to && after.xmax <= now.xmax;
+    let since = if after.as_ref().is_some_and(is_usable) && lines.len() <= MAX_ROWS {
         Since::Changes(changes_of(lines.into_iter().filter_map(|line| {
             Some(Row { what: line.what?, subject: line.subject?, digest_prefix: line.digest_prefix })
         })))
@@ -71,5 +73,5 @@ fn comma_separated(numbers: &[u64]) -> String {
 }
 
 fn unreadable() -> StoreError {
-    StoreError::Failed("the change log's place cannot be read".into())
+    StoreError::Failed("the result of reading the change log cannot be parsed".into())
 }

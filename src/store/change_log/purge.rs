@@ -1,8 +1,9 @@
-//! Deletes rows of the change log that everybody has read, or should have.
+//! Deletes old rows of the change log.
 //!
-//! A row may go once a mark that is an hour old has seen it: then so has every cursor that is younger. In PostgreSQL the
-//! mark is the oldest transaction that was still under way, so that rows of long transactions are not taken for old
-//! when they appear. `meta` remembers the mark, with its time by a node's clock, and up to which mark rows are gone.
+//! A *mark* is a position in the log: every cursor that is taken after the mark was set has seen all rows below it.
+//! Once a mark is an hour old, the rows below it are deleted, so a cursor can be used for an hour at least. In
+//! PostgreSQL the mark is the oldest transaction that was still running, because the rows of a long transaction become
+//! visible late. `meta` has the mark, with its time by a node's clock, and the mark below which rows have been deleted.
 
 use std::time::Duration;
 
@@ -15,13 +16,13 @@ use crate::store::connection::Conn;
 use crate::store::schema::meta;
 use crate::store::{Store, StoreError};
 
-/// How long rows are kept.
-const KEPT: Duration = Duration::from_hours(1);
+/// How long rows are kept at least.
+const RETENTION: Duration = Duration::from_hours(1);
 
-/// The mark and its time: `number micros`.
+/// The key in `meta` of the mark and its time: `number micros`.
 const MARK: &str = "changes_mark";
 
-/// Up to where rows are gone.
+/// The key in `meta` of the mark below which rows have been deleted.
 const PURGED_TO: &str = "changes_purged_to";
 
 #[derive(QueryableByName)]
@@ -31,7 +32,7 @@ struct Number {
 }
 
 impl Store {
-    /// Deletes at most `limit` old rows. Returns how many. `now` must be a time that is trusted.
+    /// Deletes at most `limit` old rows. Returns how many. `now` must be by a clock that is trusted.
     pub fn purge_changes(&self, now: Timestamp, limit: u32) -> Result<usize, StoreError> {
         let mark = self.read(|conn| value(conn, MARK))?;
         let Some((number, at)) = mark.as_deref().and_then(parse) else {
@@ -39,7 +40,7 @@ impl Store {
             return Ok(0);
         };
         // A mark from the future was set by a clock that was wrong.
-        if at <= now && now.since(at) < KEPT {
+        if at <= now && now.since(at) < RETENTION {
             return Ok(0);
         }
         self.write(|conn| {

@@ -45,7 +45,7 @@ async fn silent_clients_are_disconnected_and_slow_heads_get_408() {
 
     let (mut late, mut client) = pair();
     for piece in ["G", "ET"] {
-        // More ticks than a head may take, before it and not in it.
+        // Longer than the ticks that a head may take. But ticks count only while somebody reads the stream.
         tokio::time::sleep(Duration::from_millis(50)).await;
         client.write_all(piece.as_bytes()).unwrap();
         assert_eq!(read(&mut late).await.unwrap(), piece.as_bytes());
