@@ -8,7 +8,8 @@ use super::{Config, Source};
 /// The texts of the settings, by name. A setting that is missing here has a fault already.
 pub type Texts = BTreeMap<&'static str, (String, Source)>;
 
-/// Every setting, in the order of the documentation: the rows that are read when nothing is set.
+/// Every setting, in the order of the documentation. The rows are collected by reading the settings as if none were
+/// set.
 #[must_use]
 pub fn settings() -> Vec<Setting> {
     let nothing = Texts::new();

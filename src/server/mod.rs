@@ -85,9 +85,9 @@ impl Server {
     ) -> Result<Option<Self>, StartError> {
         let certificate = config.serving.tls.as_ref().map(Certificate::read).transpose()?.map(Arc::new);
         let scheme = if certificate.is_some() { "https" } else { "http" };
-        let schema = if config.database.migrate { Schema::Migrate } else { Schema::Require };
+        let tables = if config.database.migrate { Schema::Migrate } else { Schema::Require };
         let settings = config.clone();
-        let mut opening = actix_rt::task::spawn_blocking(move || open_service(&settings, clock, schema));
+        let mut opening = actix_rt::task::spawn_blocking(move || open_service(&settings, clock, tables));
         let mut stop = pin!(stop);
         // PostgreSQL can keep a start waiting, SQLite cannot.
         let may_wait = match &config.database.url {

@@ -158,9 +158,9 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
-/// Finds connections that the server has closed while they were idle, so that no request has to. It only reads what has
-/// arrived, because a round trip here would be one for every request. The first read finds the server's last message,
-/// the second one the end.
+/// Finds connections that the server has closed while they were idle, so that no request fails on one. It only reads
+/// what has arrived, because a round trip here would be one for every request. The first read finds the server's last
+/// message, the second one the end.
 fn check_alive(conn: &mut PgConnection) -> Result<(), ConnectError> {
     for _ in 0..2 {
         conn.notifications_iter().try_for_each(|notification| notification.map(drop))?;

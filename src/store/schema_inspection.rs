@@ -118,7 +118,7 @@ fn tables(conn: &mut Conn) -> Result<Vec<Table>, StoreError> {
     let from = match conn {
         Conn::Pg(_) => {
             "select relname::text as name, count(*) over () as count, string_agg(relname::text, ', ') filter (where \
-             relname in ('__diesel_schema_migrations', 'meta', 'users', 'groups', 'user_groups', 'tokens', 'clients') \
+             relname in ('__diesel_schema_migrations', 'meta', 'users', 'groups', 'user_groups', 'tokens', 'clients', 'changes') \
              and not has_table_privilege(pg_class.oid, 'SELECT')) over () as unreadable from pg_class \
              where relnamespace = (select oid from pg_namespace where nspname = current_schema()) \
              and relkind in ('r', 'p', 'f') and not exists (select from pg_depend \

@@ -42,7 +42,7 @@ fn a_clients_new_secret_and_deletion_are_seen_within_the_bound() {
 }
 
 /// A transaction can turn the triggers off with `jeton.quiet` and write its own row. A change that a node does not know
-/// may concern anything. A hint with any text makes the node read at once: here readings are fifteen seconds apart.
+/// may concern anything. A hint with any text makes the node read at once: here readings are half a second apart.
 #[test]
 fn an_unknown_change_empties_the_cache() {
     let app = App::with(Kind::Postgres, &[("JETON_REVOCATION_BOUND", "1m")]);

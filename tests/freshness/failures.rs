@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use super::{BOUND, Nodes, RECOVERY, WATCH};
 use crate::commands::done;
 
-/// Matches the last statement of a connection that reads the change log.
-const READS: &str = "from changes|pg_notify";
+/// Matches the last statement of a connection that reads the change log, which ends with a commit when it sends a hint.
+/// Some of the pool's connections end with one, too.
+const READS: &str = "from changes|^COMMIT";
 
 /// Ends the connections whose last statement matches `statement`, and returns their number.
 fn kill(nodes: &Nodes, statement: &str) -> String {
@@ -20,15 +21,15 @@ fn kill(nodes: &Nodes, statement: &str) -> String {
 fn a_change_made_while_listeners_are_killed_is_seen_within_the_bound() {
     let nodes = Nodes::start();
     let connections =
-        [("the listening connections", "^listen", "2"), ("those that read changes", READS, "2"), ("all", "", "")];
-    for (round, (what, statement, count)) in connections.into_iter().cycle().take(6).enumerate() {
+        [("the listening connections", "^listen", 2), ("those that read changes", READS, 2), ("all", "", 4)];
+    for (round, (what, statement, least)) in connections.into_iter().cycle().take(6).enumerate() {
         let name = format!("u{round}");
         let (login, named) = nodes.user(&name);
         let what = format!("{what} killed");
         let mut killed = Instant::now();
         nodes.assert_seen_since(&what, &login, |nodes| {
-            let ended = kill(nodes, statement);
-            assert!(ended == count || count.is_empty(), "{ended} of {what}");
+            let ended: u32 = kill(nodes, statement).parse().unwrap();
+            assert!(ended >= least, "{ended} of {what}");
             done(&nodes.jeton, &["token", "create", "-r", &name]);
             let changed = Instant::now();
             if round % 2 == 0 {

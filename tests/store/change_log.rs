@@ -10,7 +10,7 @@ use jeton::store::{Cursor, Reading, Since};
 
 use super::{NOW, TestStore};
 use crate::on_both;
-use crate::support::app::Kind;
+use crate::support::app::{Kind, TestDatabase};
 use crate::support::session::Session;
 
 /// Reads what `cursor` has not seen, and moves it.
@@ -228,8 +228,11 @@ fn no_reader_misses_a_change_or_reads_it_twice() {
     });
 }
 
-/// Every column of the tables that answers are made of: a value for it, and whether a change of it is logged.
-const COLUMNS: [(&str, &[(&str, &str, bool)]); 2] = [
+/// A column, a value for it, and whether a change of it is logged.
+type Column = (&'static str, &'static str, bool);
+
+/// Every column of the tables that answers are made of.
+const COLUMNS: [(&str, &[Column]); 2] = [
     (
         "users",
         &[
@@ -291,5 +294,96 @@ on_both! {
                 assert_eq!(!changes.is_empty(), *is_logged, "{table}.{column}: {changes:?}");
             }
         }
+    }
+}
+
+/// The row before says the same, but it may have been read already.
+#[test]
+fn each_change_of_groups_is_logged_in_sqlite_too() {
+    let test = TestStore::new(Kind::Sqlite);
+    let mut cursor = begin(&test);
+    test.sql("insert into groups (id, name) values (5, 'a'), (6, 'b')");
+    for statement in
+        ["update groups set name = 'c' where id = 5", "update groups set name = 'd' where id = 5", "delete from groups"]
+    {
+        test.sql(statement);
+        let since = read(&test, &mut cursor);
+        let forgets = since == Since::Unknown || since == Since::Changes(vec![Change::Everything]);
+        assert!(forgets, "{statement}: {since:?}");
+    }
+}
+
+/// SQLite deletes the old row without its trigger.
+#[test]
+fn replaced_rows_are_logged_in_sqlite() {
+    let test = TestStore::new(Kind::Sqlite);
+    let amy = test.user("amy");
+    test.sql(&format!("{TOKEN} (7, {}, {}, '2026-01-01 00:00:00')", amy.id, digest(&test, "ab")));
+    let secret = digest(&test, "cd").replace(&"cd".repeat(32), &"cd".repeat(64));
+    let client = format!("clients (id, client_id, secret_digest, created_at) values (1, 'c', {secret}, '2026-01-01')");
+    test.sql(&format!("insert into {client}"));
+    for (statement, change) in [
+        (
+            "insert or replace into users (id, username, password, is_active, date_joined) \
+             select id, username, password, 0, date_joined from users",
+            Change::User(amy.id),
+        ),
+        (
+            &format!(
+                "{} (7, {}, {}, '2026-01-01 00:00:00')",
+                TOKEN.replace("insert", "insert or replace"),
+                amy.id,
+                digest(&test, "ef")
+            ),
+            Change::Token(7),
+        ),
+        (&format!("insert or replace into {client}"), Change::Client("c".into())),
+    ] {
+        let mut cursor = begin(&test);
+        test.sql(statement);
+        let Since::Changes(changes) = read(&test, &mut cursor) else { panic!("{statement}") };
+        assert!(changes.contains(&change), "{statement}: {changes:?}");
+    }
+}
+
+#[test]
+fn no_temporary_table_and_no_search_path_takes_the_rows() {
+    let test = TestStore::new(Kind::Postgres);
+    let amy = test.user("amy");
+    for setting in
+        ["create temp table changes (xid xid8, what text, subject text, digest_prefix bytea)", "set search_path = ''"]
+    {
+        let mut cursor = begin(&test);
+        let mut session = Session::open(&test.database);
+        session.run(&format!("{setting}; update public.users set is_active = not is_active;"));
+        assert_eq!(read(&test, &mut cursor), Since::Changes(vec![Change::User(amy.id)]), "{setting}");
+    }
+}
+
+/// A dump brings the mark of another server, whose transaction ids may be far ahead.
+#[test]
+fn what_was_purged_on_another_server_says_nothing() {
+    let test = TestStore::new(Kind::Postgres);
+    test.sql("insert into meta (key, value) values ('changes_purged_to', 'elsewhere 5000000'), ('changes_mark', 'elsewhere 5000000 1')");
+    let mut cursor = begin(&test);
+    assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
+    test.sql("insert into changes (what, subject) values ('user', '7')");
+    assert_eq!(test.store.purge_changes(NOW, 1_000).unwrap(), 0, "a mark of this server comes first");
+    assert_eq!(read(&test, &mut cursor), Since::Changes(vec![Change::User(7)]));
+}
+
+#[test]
+fn a_table_that_was_emptied_or_a_restarted_server_means_forget_everything() {
+    let cluster = crate::support::postgres::private();
+    let test = TestStore::on(TestDatabase::of(&cluster));
+    for what in ["truncate", "restart"] {
+        let mut cursor = begin(&test);
+        test.sql("insert into changes (what, subject) values ('user', '7')");
+        if what == "truncate" {
+            test.sql("truncate changes");
+        } else {
+            cluster.restart();
+        }
+        assert_eq!(read(&test, &mut cursor), Since::Unknown, "{what}");
     }
 }

@@ -25,7 +25,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .query(
                 "after",
                 text(),
-                "The cursor of the answer before. Without it, the answer is a cursor to begin with.",
+                "The cursor of the previous answer. Without it, the answer has a cursor to begin with.",
             )
             .answers::<ChangesAnswer>(200, "The changes, and the next cursor.")
             .always_with(Header::NoStore)

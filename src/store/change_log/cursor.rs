@@ -6,6 +6,9 @@ use std::sync::Arc;
 /// The longest accepted cursor, in bytes. It lists the running transactions of PostgreSQL, which may be thousands.
 const MAX_LEN: usize = 32 * 1024;
 
+/// How many running transactions a cursor lists, so that it fits into a URL, which nginx cuts at 8 KiB.
+const MAX_RUNNING: usize = 200;
+
 /// Where a reading ended. Outside this room it is an opaque text, which every node of the same database accepts.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(Arc<str>);
@@ -17,10 +20,11 @@ impl Cursor {
         Self(if text.len() > MAX_LEN { "".into() } else { text.into() })
     }
 
-    /// The timeline of PostgreSQL on which it was taken: the fourth part of the place.
-    pub(in crate::store) fn timeline(&self) -> Option<u32> {
+    /// The cluster of PostgreSQL and the timeline on which it was taken: the first and the fourth part of the place.
+    pub(in crate::store) fn cluster_and_timeline(&self) -> Option<(u64, u32)> {
         let snapshot = Snapshot::of(self)?;
-        u32::from_str_radix(snapshot.place.split('-').nth(3)?, 16).ok()
+        let mut parts = snapshot.place.split('-');
+        Some((parts.next()?.parse().ok()?, u32::from_str_radix(parts.nth(2)?, 16).ok()?))
     }
 
     /// The text.
@@ -39,9 +43,10 @@ impl fmt::Debug for Cursor {
 /// A cursor of PostgreSQL: the place, and a snapshot as `pg_current_snapshot()` gives it.
 ///
 /// Transaction ids can be compared only within one place. A place is the cluster (`pg_control_system()`), the database,
-/// the table `changes` (a dump that is restored in place makes a new one), the timeline (a promoted standby begins
-/// one), and the time when the statistics were reset. A crash resets them. After it PostgreSQL may assign an id again,
-/// if its transaction had written nothing to the WAL.
+/// the file of the table `changes` (a dump that is restored in place, or `truncate`, makes a new one), the timeline (a
+/// promoted standby begins one), the time when the statistics were reset, and the start of the server. A crash resets
+/// the statistics. After it PostgreSQL may assign an id again, if its transaction had written nothing to the WAL. A copy
+/// of the data directory is put back while the server is stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// The place.
@@ -73,8 +78,13 @@ impl Snapshot {
 
     /// The cursor.
     pub fn cursor(&self) -> Cursor {
-        let running: Vec<String> = self.running.iter().map(u64::to_string).collect();
-        Cursor(format!("{}-{}-{}-{}", self.place, self.xmin, self.xmax, running.join(".")).into())
+        // With more running transactions the cursor claims to have seen less: some rows are then read twice.
+        let (running, xmax) = match self.running.get(MAX_RUNNING) {
+            Some(first) => (&self.running[..MAX_RUNNING], *first),
+            None => (&self.running[..], self.xmax),
+        };
+        let running: Vec<String> = running.iter().map(u64::to_string).collect();
+        Cursor(format!("{}-{}-{xmax}-{}", self.place, self.xmin, running.join(".")).into())
     }
 }
 
@@ -115,6 +125,9 @@ mod tests {
             let snapshot = Snapshot::parse("1-2-3-4".into(), text).unwrap();
             assert_eq!(Snapshot::of(&Cursor::presented(snapshot.cursor().as_str())), Some(snapshot), "{text}");
         }
+        let many = Snapshot { place: "1".into(), xmin: 10, xmax: 1_000, running: (10..900).collect() };
+        let read_back = Snapshot::of(&many.cursor()).unwrap();
+        assert_eq!((read_back.xmax, read_back.running.len()), (210, 200), "what is not listed counts as not seen");
         let row = RowCursor { id: 7, nonce: "ab".into() };
         assert_eq!(RowCursor::of(&row.cursor()), Some(row));
     }

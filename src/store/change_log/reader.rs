@@ -37,7 +37,7 @@ pub struct ChangeReader {
 
 /// A request to the thread.
 struct Request {
-    /// Whether the thread sends a hint first.
+    /// Whether the thread sends a hint afterwards.
     sends_hint: bool,
     /// Whether the thread opens a listener, too.
     listens: bool,
@@ -161,6 +161,10 @@ impl Source {
             if answers.send(answer).is_err() || has_failed {
                 return;
             }
+            // After the answer, so that a hint that waits delays no reading that is under way.
+            if request.sends_hint {
+                self.send_hint();
+            }
         }
     }
 
@@ -170,11 +174,18 @@ impl Source {
         let after = self.cursor.as_ref();
         let reading = match &mut self.opened {
             None => self.store.changes(after)?,
-            Some(opened) => opened.read(&self.store, after, request)?,
+            Some(opened) => opened.read(&self.store, after)?,
         };
         let listener = if request.listens { self.listener() } else { None };
         self.cursor = Some(reading.cursor.clone());
         Ok(Answer { reading, listener })
+    }
+
+    fn send_hint(&mut self) {
+        let Some(opened) = &mut self.opened else { return };
+        if let Err(error) = opened.conn.in_transaction(send) {
+            log::debug!("cannot send a hint: {error}");
+        }
     }
 
     /// Opens a listener, if that is possible.
@@ -195,18 +206,15 @@ impl Opened {
         Ok(Self { conn, url: pools.url.clone(), servers: Arc::clone(&pools.servers) })
     }
 
-    fn read(&mut self, store: &Store, after: Option<&Cursor>, request: &Request) -> Result<Reading, StoreError> {
+    fn read(&mut self, store: &Store, after: Option<&Cursor>) -> Result<Reading, StoreError> {
         if store.compare_url(&self.url)? != UrlChange::Same {
             return Err(StoreError::Unavailable("DATABASE_URL has another value".into()));
         }
-        if request.sends_hint
-            && let Err(error) = self.conn.run(send)
-        {
-            log::debug!("cannot send a hint: {error}");
-        }
         let reading = self.conn.run_anywhere(|conn| read(conn, after))?;
-        if let Some(timeline) = reading.cursor.timeline() {
-            self.servers.set_timeline(timeline);
+        if let Some((cluster, timeline)) = reading.cursor.cluster_and_timeline()
+            && !self.servers.advance_timeline(cluster, timeline)
+        {
+            return Err(StoreError::Unavailable("another server has taken over from this one".into()));
         }
         // Checked last: if newer connections go to another server by now, this reading does not have the changes that
         // they see there.

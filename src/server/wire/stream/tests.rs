@@ -155,7 +155,7 @@ async fn nothing_is_passed_on_after_the_last_answer() {
 }
 
 #[actix_rt::test]
-async fn a_request_under_way_is_waited_for_and_its_answer_only_while_somebody_reads() {
+async fn a_request_under_way_has_no_time_limit_but_a_client_must_read_its_answer() {
     let (mut wire, mut client) = pair();
     let in_flight = wire.connection().begin_request();
     let silence = tokio::time::timeout(Duration::from_millis(300), read(&mut wire)).await;
