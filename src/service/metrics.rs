@@ -134,7 +134,7 @@ impl Metrics {
             misses: counter("jeton_cache_misses_total", "Introspections that had to ask the database"),
             changes: counter(
                 "jeton_changes_heard_total",
-                "Changes of users, tokens and clients that were received; with PostgreSQL a node receives its own changes twice",
+                "Changes of users, tokens and clients that were received; a node receives its own changes twice",
             ),
             sync_age: Gauge::new(
                 "jeton_cache_proof_age_seconds",

@@ -50,8 +50,12 @@ impl Store {
         let mut usage = usage.to_vec();
         // The same order on every node, to avoid a deadlock.
         usage.sort_unstable_by_key(|token_use| token_use.id);
-        // The change log does not record this: a cached answer with the old expiry only ends too early.
+        let extends = usage.iter().any(|token_use| token_use.expires_at.is_some());
         self.write(|conn| {
+            if !extends {
+                return write(conn, &usage, interval, locked);
+            }
+            // The change log does not record this: a cached answer with the old expiry only ends too early.
             change_log::pause(conn)?;
             let skipped = write(conn, &usage, interval, locked)?;
             change_log::resume(conn)?;

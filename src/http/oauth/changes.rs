@@ -40,7 +40,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 #[schema(description = "What has changed since a cursor.")]
 pub struct ChangesAnswer {
     /// The cursor for the next request.
-    #[schema(example = json!("7365120947128310237-16384-16443-00000001-786297623712847-740-740-"))]
+    #[schema(example = json!("7365120947128310237-16384-16443-00000001-1764424800000000-1764424790000000-740-740-"))]
     cursor: String,
     /// Whether everything that is cached must be discarded: the cursor is too old, or from another database, or from
     /// before another database server took over.

@@ -104,18 +104,16 @@ impl ChangeReader {
 
     /// Whether to read at once: another process has sent a hint, or this process has changed something. Does not wait.
     pub fn is_hinted(&mut self) -> bool {
-        let by_others = self.listener.as_mut().is_some_and(|listener| match listener.take() {
-            Ok(is_hinted) => is_hinted,
-            Err(error) => {
+        let by_others = match self.listener.as_mut().map(HintListener::take) {
+            None => false,
+            Some(Ok(is_hinted)) => is_hinted,
+            Some(Err(error)) => {
                 log::debug!("cannot listen for hints: {error}");
+                // A later reading opens a new one.
+                self.listener = None;
                 true
             }
-        });
-        // A listener that has failed returns the error each time. It is dropped here, and a later reading opens a new
-        // one.
-        if by_others && self.listener.as_mut().is_some_and(|listener| listener.take().is_err()) {
-            self.listener = None;
-        }
+        };
         self.hints.has_changed() || by_others
     }
 }
