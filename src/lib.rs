@@ -1,6 +1,6 @@
 //! jeton: tokens for a fleet of services.
 //!
-//! `main -> cli -> server -> http -> service -> store -> domain`: an arrow may skip rooms, never turn back.
+//! `main -> cli -> server -> http -> service -> upstream -> store -> domain`: an arrow may skip rooms, never turn back.
 
 #![warn(missing_docs)]
 
@@ -12,3 +12,4 @@ pub mod logging;
 pub mod server;
 pub mod service;
 pub mod store;
+pub mod upstream;

@@ -20,7 +20,7 @@ const CRATES: [&str; 12] = [
 ];
 
 /// jeton's rooms.
-const ROOMS: [&str; 8] = ["cli", "config", "domain", "http", "logging", "server", "service", "store"];
+const ROOMS: [&str; 9] = ["cli", "config", "domain", "http", "logging", "server", "service", "store", "upstream"];
 
 /// Words that people write for a level.
 const MISTAKEN: [(&str, &[&str]); 5] = [

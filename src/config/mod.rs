@@ -17,11 +17,13 @@ mod service_links;
 mod serving;
 mod setting;
 mod setting_parsers;
+mod upstream;
 
 use std::fmt;
 
 use crate::http::HttpOptions;
 use crate::service::{Bootstrap, HasherOptions, Policy};
+use crate::upstream::UpstreamOptions;
 pub use database::Database;
 use database::database_url;
 pub use logs::Log;
@@ -41,6 +43,8 @@ pub struct Config {
     pub database: Database,
     /// Where and how a server listens, and how it stops.
     pub serving: Serving,
+    /// The jeton that `jeton edge` asks.
+    pub upstream: Option<UpstreamOptions>,
     /// The keys that seal login tokens.
     pub secret_keys: SecretKeys,
     /// The first user and client.
@@ -60,6 +64,7 @@ impl Config {
         let database = Database::read(from);
         Self {
             serving: Serving::read(from),
+            upstream: upstream::upstream(from),
             secret_keys: SecretKeys::read(from),
             bootstrap: secrets::bootstrap(from),
             policy: policy::policy(from),

@@ -2,8 +2,10 @@
 //! removed since the start, does not hold up the other parts.
 
 use super::reader::{Reader, is_about};
+use super::upstream::upstream;
 use super::{ConfigError, RawSettings, SecretKeys, TlsFiles, database_url};
 use crate::domain::database_url::DatabaseUrl;
+use crate::upstream::UpstreamOptions;
 
 /// The reloaded parts.
 #[derive(Debug)]
@@ -12,6 +14,8 @@ pub struct Reloadable {
     pub database_url: Result<DatabaseUrl, ConfigError>,
     /// `JETON_SECRET_KEY` and `JETON_SECRET_KEY_FALLBACKS`.
     pub secret_keys: Result<SecretKeys, ConfigError>,
+    /// `JETON_UPSTREAM` and the credentials for it.
+    pub upstream: Result<Option<UpstreamOptions>, ConfigError>,
     /// `JETON_TLS_CERT` and `JETON_TLS_KEY`.
     pub tls: Result<Option<TlsFiles>, ConfigError>,
 }
@@ -23,6 +27,7 @@ impl RawSettings {
         Reloadable {
             database_url: self.part(database_url),
             secret_keys: self.part(SecretKeys::read),
+            upstream: self.part(upstream),
             tls: self.part(TlsFiles::read),
         }
     }

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The database is known to be down, so no query was sent.
     #[error("the database is not available: {0}")]
     Down(String),
+    /// An edge's upstream cannot be reached, is too slow, or refuses the edge.
+    #[error("the upstream is not available: {0}")]
+    Upstream(String),
     /// The server is read-only. Another one must be used.
     #[error("the database is not available: {0}")]
     ReadOnly(String),
@@ -43,6 +46,7 @@ impl StoreError {
             self,
             Self::Unavailable(_)
                 | Self::Down(_)
+                | Self::Upstream(_)
                 | Self::ReadOnly(_)
                 | Self::Pooled(_)
                 | Self::Outdated(_)

@@ -1,0 +1,173 @@
+//! Reads an upstream's answers.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::domain::change::Change;
+use crate::domain::time::Timestamp;
+use crate::domain::token::TokenKind;
+use crate::store::{Cursor, Reading, Since, StoreError};
+
+/// The introspection of one token.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// Active: the answer, as it was sent, and what its cache entry needs.
+    Active(Vec<u8>, ActiveFacts),
+    /// Not active.
+    Inactive {
+        /// Whether that is because its user is inactive.
+        is_user_inactive: bool,
+    },
+}
+
+/// Of an active token.
+#[derive(Clone, Copy, Debug)]
+pub struct ActiveFacts {
+    /// The token's id.
+    pub token_id: i64,
+    /// Its user's id.
+    pub user_id: i64,
+    /// Login or named.
+    pub kind: TokenKind,
+    /// When it ends.
+    pub ends_at: Timestamp,
+}
+
+/// A client's right secret.
+#[derive(Clone, Copy, Debug)]
+pub struct AcceptedSecret {
+    /// When its grace period ends, if it is the one before the last rotation.
+    pub until: Option<Timestamp>,
+}
+
+/// An answer of `/introspect/batch`. The last two members are for edges.
+#[derive(Deserialize)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    results: Vec<&'a RawValue>,
+    #[serde(default)]
+    kinds: Vec<String>,
+    #[serde(default)]
+    secret_until: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct One {
+    active: bool,
+    jti: Option<String>,
+    user_id: Option<i64>,
+    exp: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Changes {
+    cursor: String,
+    reset: bool,
+    #[serde(rename = "changes")]
+    all: Vec<Map<String, Value>>,
+}
+
+fn unreadable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Upstream(format!("its answer cannot be read: {error}"))
+}
+
+/// The results for `count` tokens.
+pub fn batch(body: &[u8], count: usize) -> Result<Vec<Told>, StoreError> {
+    let batch: Batch<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    if batch.results.len() != count {
+        return Err(unreadable("it has another number of results"));
+    }
+    let kinds = batch.kinds.iter().map(String::as_str).chain(std::iter::repeat(""));
+    batch.results.iter().zip(kinds).map(|(result, kind)| told(result.get(), kind)).collect()
+}
+
+fn told(json: &str, kind: &str) -> Result<Told, StoreError> {
+    let one: One = serde_json::from_str(json).map_err(unreadable)?;
+    if !one.active {
+        return Ok(Told::Inactive { is_user_inactive: kind == "user_inactive" });
+    }
+    let token_id = one.jti.and_then(|id| id.parse().ok());
+    let (Some(token_id), Some(user_id)) = (token_id, one.user_id) else {
+        return Err(unreadable("an active token has no ids"));
+    };
+    // What is not known to be a login token has the fewer rights.
+    let kind = if kind == "login" { TokenKind::Login } else { TokenKind::Named };
+    let ends_at = one.exp.map_or(Timestamp::NEVER, of_seconds);
+    Ok(Told::Active(json.as_bytes().to_vec(), ActiveFacts { token_id, user_id, kind, ends_at }))
+}
+
+fn of_seconds(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds.saturating_mul(1_000_000))
+}
+
+/// The answer to a client whose secret is right.
+pub fn accepted(body: &[u8]) -> Result<AcceptedSecret, StoreError> {
+    let batch: Batch<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    Ok(AcceptedSecret { until: batch.secret_until.map(of_seconds) })
+}
+
+/// An answer of `/changes`. Without a cursor in the request nothing is known of what was before.
+pub fn changes(body: &[u8], had_cursor: bool) -> Result<Reading, StoreError> {
+    let changes: Changes = serde_json::from_slice(body).map_err(unreadable)?;
+    let cursor = Cursor::presented(&changes.cursor);
+    if changes.reset || !had_cursor {
+        return Ok(Reading { cursor, since: Since::Unknown });
+    }
+    let all = changes.all.iter().map(change).collect();
+    Ok(Reading { cursor, since: Since::Changes(all) })
+}
+
+/// A newer jeton may tell of subjects that this one does not know: these count as a change of everything.
+fn change(of: &Map<String, Value>) -> Change {
+    let mut members = of.iter();
+    match (members.next(), members.next()) {
+        (Some((name, Value::Number(id))), None) => match (name.as_str(), id.as_i64()) {
+            ("token", Some(id)) => Change::Token(id),
+            ("user", Some(id)) => Change::User(id),
+            _ => Change::Everything,
+        },
+        (Some((name, Value::String(id))), None) if name == "client" => Change::Client(id.clone()),
+        _ => Change::Everything,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_is_not_understood_is_a_change_of_everything() {
+        let read = |text: &str| {
+            let body = format!("{{\"cursor\":\"c\",\"reset\":false,\"changes\":{text}}}");
+            let Since::Changes(found) = changes(body.as_bytes(), true).unwrap().since else { panic!("a reset") };
+            found
+        };
+        assert_eq!(
+            read(r#"[{"token":7},{"user":3},{"client":"reports"}]"#),
+            [Change::Token(7), Change::User(3), Change::Client("reports".into())]
+        );
+        for unknown in [r#"{"group":1}"#, r#"{"token":"7"}"#, r#"{"token":7,"user":3}"#, "{}", r#"{"client":1}"#] {
+            assert_eq!(read(&format!("[{unknown}]")), [Change::Everything], "{unknown}");
+        }
+        let reset = br#"{"cursor":"c","reset":true,"changes":[]}"#;
+        assert_eq!(changes(reset, true).unwrap().since, Since::Unknown);
+        let first = br#"{"cursor":"c","reset":false,"changes":[]}"#;
+        assert_eq!(changes(first, false).unwrap().since, Since::Unknown);
+    }
+
+    #[test]
+    fn answers_are_kept_as_they_were_sent() {
+        let active = r#"{"active":true,"jti":"12", "user_id":7,"exp":1700000000,"new":1}"#;
+        let body = format!(r#"{{"results":[{active},{{"active":false}}],"kinds":["login","user_inactive"]}}"#);
+        let results = batch(body.as_bytes(), 2).unwrap();
+        let [Told::Active(json, facts), Told::Inactive { is_user_inactive: true }] = &results[..] else {
+            panic!("{results:?}")
+        };
+        assert_eq!(json, active.as_bytes());
+        assert_eq!((facts.token_id, facts.user_id, facts.kind), (12, 7, TokenKind::Login));
+        assert_eq!(facts.ends_at.epoch_seconds(), 1_700_000_000);
+        assert!(batch(body.as_bytes(), 3).is_err());
+        assert!(batch(br#"{"results":[{"active":true}]}"#, 1).is_err());
+    }
+}
