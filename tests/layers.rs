@@ -48,6 +48,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "tokens",
             "accounts",
             "import",
+            "edge",
             "node",
             "sign_in",
             "login_tokens",

@@ -49,6 +49,8 @@ struct Cli {
 enum Command {
     /// Serve requests (what plain `jeton` does)
     Serve,
+    /// Serve introspection without a database, from memory and by asking another jeton (JETON_UPSTREAM)
+    Edge,
     /// Bring the database's schema up to date
     Migrate,
     /// Create, list, change and delete users
@@ -149,13 +151,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let command = cli.command.unwrap_or(Command::Serve);
-    // `serve` starts its own logging, with a queue.
-    if !matches!(command, Command::Serve) {
+    // `serve` and `edge` start their own logging, with a queue.
+    if !matches!(command, Command::Serve | Command::Edge) {
         crate::logging::start(&config.log.filter, config.log.format);
     }
     let wait = command.wait();
     let done = match command {
-        Command::Serve => serve::serve(&config, &raw, Arc::new(read_settings)),
+        Command::Serve => serve::serve(&config, &raw, Arc::new(read_settings), serve::As::Node),
+        Command::Edge => {
+            let Some(upstream) = &config.upstream else {
+                eprintln!("error: JETON_UPSTREAM: it is missing; an edge asks another jeton, at this URL");
+                return ExitCode::from(2);
+            };
+            serve::serve(&config, &raw, Arc::new(read_settings), serve::As::EdgeOf(upstream))
+        }
         Command::Migrate => migrate::migrate(&config),
         Command::User(command) => user::run(command, &config),
         Command::Token(command) => token::run(command, &config),

@@ -1,4 +1,4 @@
-//! `jeton serve`.
+//! `jeton serve` and `jeton edge`.
 
 use std::time::Duration;
 
@@ -11,16 +11,26 @@ use crate::domain::time::Clock;
 use crate::logging::{self, LogQueue};
 use crate::server::{ReadSettings, Server, Signals, ensure_exit};
 use crate::service::FirstStart;
+use crate::upstream::UpstreamOptions;
 
 /// How long the process waits for its log to be written when it stops, and when it exits at once.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 const FLUSH_TIMEOUT_AT_EXIT: Duration = Duration::from_millis(250);
 
+/// What serves.
+#[derive(Clone, Copy)]
+pub enum As<'a> {
+    /// A node, with a database.
+    Node,
+    /// An edge, without one.
+    EdgeOf(&'a UpstreamOptions),
+}
+
 /// Serves until a signal stops it, and logs through a queue. `read_settings` reads the settings again.
-pub fn serve(config: &Config, raw: &RawSettings, read_settings: ReadSettings) -> Result<(), Failure> {
+pub fn serve(config: &Config, raw: &RawSettings, read_settings: ReadSettings, role: As<'_>) -> Result<(), Failure> {
     let lines = logging::start_queued(&config.log.filter, config.log.format)?;
     raw.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
-    let served = serve_until_stopped(config, &lines, read_settings);
+    let served = serve_until_stopped(config, &lines, read_settings, role);
     if !lines.flush(FLUSH_TIMEOUT) && served.is_err() {
         // Nobody reads standard error, so writing the failure there would block.
         std::process::exit(1);
@@ -28,17 +38,28 @@ pub fn serve(config: &Config, raw: &RawSettings, read_settings: ReadSettings) ->
     served
 }
 
-fn serve_until_stopped(config: &Config, lines: &LogQueue, read_settings: ReadSettings) -> Result<(), Failure> {
+fn serve_until_stopped(
+    config: &Config,
+    lines: &LogQueue,
+    read_settings: ReadSettings,
+    role: As<'_>,
+) -> Result<(), Failure> {
     let last_lines = lines.clone();
     let flush_log = move || {
         last_lines.flush(FLUSH_TIMEOUT_AT_EXIT);
     };
     let Signals { mut stop, reload } = Signals::listen(flush_log.clone())?;
     actix_rt::System::new().block_on(async {
-        let stop_requested = async {
-            stop.recv().await;
+        let started = match role {
+            As::Node => {
+                let stop_requested = async {
+                    stop.recv().await;
+                };
+                Server::start(config, Clock::System, stop_requested).await?
+            }
+            As::EdgeOf(upstream) => Some(Server::start_edge(config, upstream, Clock::System)?),
         };
-        let Some(server) = Server::start(config, Clock::System, stop_requested).await? else {
+        let Some(server) = started else {
             systemd::stopping();
             log::info!("stopped before the start was done");
             lines.flush(FLUSH_TIMEOUT);

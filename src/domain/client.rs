@@ -67,11 +67,23 @@ impl Secrets {
         Self { current: SecretDigest::matching_nothing(), previous: None }
     }
 
-    /// Whether `presented` is valid at this time. Takes the same time for every secret.
+    /// Whether `presented` is valid at this time, and until when. Takes the same time for every secret.
     #[must_use]
-    pub fn matches_at(&self, presented: &SecretDigest, now: Timestamp) -> bool {
+    pub fn match_at(&self, presented: &SecretDigest, now: Timestamp) -> Option<MatchingSecret> {
         let previous = self.previous.as_ref().filter(|(_, until)| now < *until);
-        self.current.is(presented) | previous.is_some_and(|(digest, _)| digest.is(presented))
+        let is_current = self.current.is(presented);
+        let until = previous.filter(|(digest, _)| digest.is(presented)).map(|(_, until)| *until);
+        let is_right = is_current | until.is_some();
+        is_right.then_some(MatchingSecret { until: until.filter(|_| !is_current) })
+    }
+
+    /// The same secrets and one more: the current one, or with `until` the previous one.
+    #[must_use]
+    pub fn with(self, secret: SecretDigest, until: Option<Timestamp>) -> Self {
+        match until {
+            None => Self { current: secret, ..self },
+            Some(until) => Self { previous: Some((secret, until)), ..self },
+        }
     }
 
     /// Whether `presented` is the current secret, which stays valid until the client changes.
@@ -79,6 +91,13 @@ impl Secrets {
     pub fn matches_current(&self, presented: &SecretDigest) -> bool {
         self.current.is(presented)
     }
+}
+
+/// A secret that was presented, and is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatchingSecret {
+    /// The end of its grace period; `None` for the current secret, which is valid until the client changes.
+    pub until: Option<Timestamp>,
 }
 
 /// A clear client secret: shown once, never stored.
@@ -197,9 +216,13 @@ mod tests {
         let end = Timestamp::from_micros(1_000);
         let before = Timestamp::from_micros(999);
         let secrets = Secrets { current: new.digest(), previous: Some((old.digest(), end)) };
-        assert_eq!([before, end].map(|now| secrets.matches_at(&old.digest(), now)), [true, false]);
-        assert_eq!([before, end].map(|now| secrets.matches_at(&new.digest(), now)), [true, true]);
+        let in_grace = Some(MatchingSecret { until: Some(end) });
+        let current = Some(MatchingSecret { until: None });
+        assert_eq!([before, end].map(|now| secrets.match_at(&old.digest(), now)), [in_grace, None]);
+        assert_eq!([before, end].map(|now| secrets.match_at(&new.digest(), now)), [current; 2]);
         assert!(secrets.matches_current(&new.digest()) && !secrets.matches_current(&old.digest()));
-        assert!(!secrets.matches_at(&ClientSecret::generate().digest(), before));
+        assert_eq!(secrets.match_at(&ClientSecret::generate().digest(), before), None);
+        let told = Secrets::matching_nothing().with(old.digest(), Some(end)).with(new.digest(), None);
+        assert_eq!([&old, &new].map(|secret| told.match_at(&secret.digest(), before)), [in_grace, current]);
     }
 }

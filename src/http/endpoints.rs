@@ -43,6 +43,16 @@ pub fn groups() -> Vec<Group> {
     ]
 }
 
+/// The endpoints of an edge, except `/metrics`. Everything else needs a database.
+#[must_use]
+pub fn edge_endpoints() -> Vec<Endpoint> {
+    use oauth::{changes, introspect, verify};
+    [introspect::endpoints, changes::endpoints, verify::endpoints, ops::health::endpoints]
+        .into_iter()
+        .flat_map(|endpoints| endpoints())
+        .collect()
+}
+
 /// All endpoints. The console's pages are not among them: they are for people.
 #[must_use]
 pub fn endpoints() -> Vec<Endpoint> {

@@ -32,5 +32,5 @@ pub use edge::{FastLane, OuterLayer, identify_and_log, refused};
 pub use endpoint::{Access, Endpoint};
 pub use endpoints::endpoints;
 pub use options::{HttpOptions, KeySources};
-pub use routes::{metrics_routes, routes};
+pub use routes::{edge_routes, metrics_routes, only_metrics_routes, routes};
 pub use state::AppState;

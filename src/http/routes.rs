@@ -8,23 +8,39 @@ use super::document::document;
 use super::edge::cross_origin::CrossOriginRoutes;
 use super::edge::request_id::FrequentRoutes;
 use super::endpoint::{Endpoint, Header, allow};
-use super::endpoints::endpoints;
+use super::endpoints::{edge_endpoints, endpoints};
 use super::ops::openapi::Document;
 use super::{console, drf, ops};
 
 /// Every route except `/metrics`.
 pub fn routes(config: &mut web::ServiceConfig) {
     let metrics: Vec<&str> = ops::metrics::endpoints().iter().map(Endpoint::path).collect();
-    serve(config, endpoints().into_iter().filter(|endpoint| !metrics.contains(&endpoint.path())));
+    let all = endpoints();
+    config.app_data(FrequentRoutes::of(&all)).app_data(CrossOriginRoutes::of(&all));
+    serve(config, all.into_iter().filter(|endpoint| !metrics.contains(&endpoint.path())));
     config
-        .app_data(CrossOriginRoutes::of(&endpoints()))
         .app_data(web::Data::new(Document(document().to_string().into())))
         .configure(console::routes)
         .default_service(web::to(drf::not_found));
 }
 
-/// `/metrics`: with the other routes, or alone on a separate address (`JETON_METRICS_LISTEN`).
+/// The routes of an edge, except `/metrics`.
+pub fn edge_routes(config: &mut web::ServiceConfig) {
+    let mut all = edge_endpoints();
+    config.app_data(CrossOriginRoutes::of(&all));
+    all.extend(ops::metrics::endpoints());
+    config.app_data(FrequentRoutes::of(&all)).default_service(web::to(drf::not_found));
+    serve(config, edge_endpoints());
+}
+
+/// `/metrics`, with the other routes.
 pub fn metrics_routes(config: &mut web::ServiceConfig) {
+    serve(config, ops::metrics::endpoints());
+}
+
+/// `/metrics` alone, on a separate address (`JETON_METRICS_LISTEN`).
+pub fn only_metrics_routes(config: &mut web::ServiceConfig) {
+    config.app_data(FrequentRoutes::of(&ops::metrics::endpoints()));
     serve(config, ops::metrics::endpoints());
 }
 
@@ -37,8 +53,6 @@ fn serve(config: &mut web::ServiceConfig, served: impl IntoIterator<Item = Endpo
             None => paths.push(vec![endpoint]),
         }
     }
-    let frequent = endpoints().into_iter().filter(|endpoint| endpoint.is_frequent);
-    config.app_data(FrequentRoutes(frequent.flat_map(|endpoint| endpoint.patterns()).collect()));
     for endpoints in paths {
         let mut headers = DefaultHeaders::new();
         if let Some(allow) = allow(&endpoints) {

@@ -31,8 +31,10 @@ use crate::domain::time::Clock;
 use crate::http::{self, AppState, FastLane, OuterLayer};
 use crate::service::{Error, FirstStart, Metrics, Service};
 use crate::store::StoreError;
+use crate::upstream::UpstreamOptions;
 use certificate::Certificate;
 use listen::{cannot_listen, listen, listen_unix};
+use open::open_edge;
 pub use open::{Schema, migrate, open_service, open_service_without_keys, open_store, read_sealer};
 pub use reload::{ReadSettings, Reload};
 pub use signals::Signals;
@@ -83,8 +85,7 @@ impl Server {
         clock: Clock,
         stop: impl Future<Output = ()>,
     ) -> Result<Option<Self>, StartError> {
-        let certificate = config.serving.tls.as_ref().map(Certificate::read).transpose()?.map(Arc::new);
-        let scheme = if certificate.is_some() { "https" } else { "http" };
+        let certificate = read_certificate(config)?;
         let tables = if config.database.migrate { Schema::Migrate } else { Schema::Require };
         let settings = config.clone();
         let mut opening = actix_rt::task::spawn_blocking(move || open_service(&settings, clock, tables));
@@ -103,26 +104,37 @@ impl Server {
         let Some(opened) = opened.await else { return Ok(None) };
         let service = opened.map_err(|panic| StartError::Io("the start".into(), io::Error::other(panic)))??;
         // A failed start closes the database as a stop does.
-        let server = Self::listening(config, certificate, scheme, service.clone()).await;
-        server.map(Some).inspect_err(|_| service.node.close())
+        let server = async {
+            let mut server = Self::listening(config, certificate, service.clone())?;
+            server.begin(config).await?;
+            Ok(Some(server))
+        };
+        server.await.inspect_err(|_| service.node.close())
     }
 
-    async fn listening(
-        config: &Config,
-        certificate: Option<Arc<Certificate>>,
-        scheme: &str,
-        service: Service,
-    ) -> Result<Self, StartError> {
+    /// Begins to listen as an edge. Its upstream need not answer yet.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start_edge(config: &Config, upstream: &UpstreamOptions, clock: Clock) -> Result<Self, StartError> {
+        let certificate = read_certificate(config)?;
+        let service = open_edge(config, upstream, clock)?;
+        Self::listening(config, certificate, service)
+    }
+
+    fn listening(config: &Config, certificate: Option<Arc<Certificate>>, service: Service) -> Result<Self, StartError> {
+        let scheme = if certificate.is_some() { "https" } else { "http" };
         let state = web::Data::new(AppState::new(service.clone(), config.http.clone()));
         let connections = open_files::connections(config);
         let serving = &config.serving;
         let metrics = serving.metrics_listen.as_ref();
         let metrics = metrics.map(|listen| metrics_server(serving, listen, state.clone())).transpose()?;
         let with_metrics = metrics.is_none();
+        let routes = if service.as_edge().is_some() { http::edge_routes } else { http::routes };
         let lane = service.clone();
         let app = move || {
             let app = App::new().app_data(state.clone()).wrap(from_fn(http::cross_origin));
-            let app = app.wrap(from_fn(http::identify_and_log)).configure(http::routes);
+            let app = app.wrap(from_fn(http::identify_and_log)).configure(routes);
             let app = if with_metrics { app.configure(http::metrics_routes) } else { app };
             OuterLayer::new(FastLane::new(lane.clone(), app))
         };
@@ -148,18 +160,24 @@ impl Server {
                 (server, Vec::new(), vec![format!("unix:{}", path.display())])
             }
         };
-        // Only after listening succeeded: a start that fails must not use up the one chance to print the first secrets.
+        let drain = serving.drain;
+        Ok(Self { urls, addresses, first_start: None, actix: server.run(), metrics, service, certificate, drain })
+    }
+
+    /// Creates the first users and clients, and says what is missing. Only after listening succeeded: a start that fails
+    /// must not use up the one chance to print the first secrets.
+    async fn begin(&mut self, config: &Config) -> Result<(), StartError> {
+        let service = &self.service;
         service.accounts.bootstrap(&config.bootstrap).await?;
         service.counted_hashes.estimate().await?;
-        let first_start = match &config.database.url {
+        self.first_start = match &config.database.url {
             DatabaseUrl::Postgres(_) => None,
             DatabaseUrl::Sqlite(_) => service.accounts.first_start().await?,
         };
-        if first_start.is_none() {
+        if self.first_start.is_none() {
             service.accounts.warn_without_superuser().await?;
         }
-        let drain = serving.drain;
-        Ok(Self { urls, addresses, first_start, actix: server.run(), metrics, service, certificate, drain })
+        Ok(())
     }
 
     /// Stops the server from elsewhere.
@@ -194,7 +212,9 @@ impl Server {
     pub async fn run(self) -> io::Result<()> {
         let watch = self.service.introspection.watch()?;
         let background = background::start(&self.service);
-        self.service.node.make_search_index();
+        if self.service.as_edge().is_none() {
+            self.service.node.make_search_index();
+        }
         let metrics = self.metrics.map(|server| (server.handle(), actix_rt::spawn(server)));
         let served = self.actix.await;
         if let Some((handle, _)) = metrics {
@@ -202,10 +222,16 @@ impl Server {
         }
         background.iter().for_each(JoinHandle::abort);
         drop(watch);
-        background::flush_at_shutdown(&self.service).await;
-        self.service.node.close();
+        if self.service.as_edge().is_none() {
+            background::flush_at_shutdown(&self.service).await;
+            self.service.node.close();
+        }
         served
     }
+}
+
+fn read_certificate(config: &Config) -> Result<Option<Arc<Certificate>>, StartError> {
+    Ok(config.serving.tls.as_ref().map(Certificate::read).transpose()?.map(Arc::new))
 }
 
 /// A builder for `workers` threads that serve at most `connections` at once.
@@ -228,8 +254,10 @@ fn http_listener(serving: &Serving, workers: usize, connections: usize) -> (Serv
 /// `/metrics` on a separate address. One thread is enough.
 fn metrics_server(serving: &Serving, address: &Listen, state: web::Data<AppState>) -> Result<ActixServer, StartError> {
     let app = move || {
-        let app =
-            App::new().app_data(state.clone()).wrap(from_fn(http::identify_and_log)).configure(http::metrics_routes);
+        let app = App::new()
+            .app_data(state.clone())
+            .wrap(from_fn(http::identify_and_log))
+            .configure(http::only_metrics_routes);
         OuterLayer::new(boxed::factory(app.into_factory()))
     };
     let (builder, http_listener) = http_listener(serving, 1, open_files::METRICS_CONNECTIONS);

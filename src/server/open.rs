@@ -10,6 +10,7 @@ use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
 use crate::service::{Hasher, Sealer, SealingKeys, Service, key_file};
 use crate::store::{ALL_BUT_OWNER, MetaKey, SchemaState, Store, StoreError, restrict_file_mode};
+use crate::upstream::{Upstream, UpstreamOptions};
 
 /// Opens the store without touching its schema.
 ///
@@ -45,6 +46,16 @@ pub fn open_service(config: &Config, clock: Clock, schema: Schema) -> Result<Ser
 pub fn open_service_without_keys(config: &Config, clock: Clock) -> Result<Service, StartError> {
     let store = open_store(config)?;
     open_on(store.clone(), config, clock, Schema::Require, Keys::NotNeeded).inspect_err(|_| store.close())
+}
+
+/// Opens the service of an edge: no database, only the upstream.
+///
+/// # Errors
+/// [`StartError::Store`].
+pub fn open_edge(config: &Config, options: &UpstreamOptions, clock: Clock) -> Result<Service, StartError> {
+    // A little less than the limit of a request, so that the error response is in time.
+    let upstream = Upstream::new(options, config.database.options.timeout.mul_f32(0.9))?;
+    Ok(Service::edge(upstream, clock, config.policy.clone())?)
 }
 
 /// Whether the secret key is needed.

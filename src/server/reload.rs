@@ -9,9 +9,9 @@ use tokio::sync::mpsc::Receiver;
 use super::StartError;
 use super::certificate::Certificate;
 use super::open::sealer_of;
-use crate::config::{ConfigError, RawSettings, SecretKeys, TlsFiles};
+use crate::config::{ConfigError, RawSettings, Reloadable, SecretKeys, TlsFiles};
 use crate::domain::database_url::DatabaseUrl;
-use crate::service::{Reloaded, Service};
+use crate::service::{Edge, Reloaded, Service};
 use crate::store::StoreError;
 
 /// How often `DATABASE_URL` is reloaded while the database gives no connection.
@@ -32,6 +32,13 @@ impl Reload {
     /// Reloads everything each time that `requests` receives, and `DATABASE_URL` also while the database gives no
     /// connection: its password may have been changed.
     pub async fn run(self, mut requests: Receiver<()>) {
+        if let Some(edge) = self.service.as_edge().cloned() {
+            while requests.recv().await.is_some() {
+                let (this, edge) = (self.clone(), Arc::clone(&edge));
+                run_blocking(move || this.read_edge(&edge)).await;
+            }
+            return;
+        }
         let (mut failures, mut refused) = (self.service.node.failed_connections(), None);
         loop {
             match actix_rt::time::timeout(INTERVAL, requests.recv()).await {
@@ -54,16 +61,32 @@ impl Reload {
         }
     }
 
-    fn read_all(&self) {
+    fn read_edge(&self, edge: &Edge) {
+        let upstream = self.read_certificate_again().upstream.map_err(Fault::from);
+        let replaced = upstream.and_then(|upstream| {
+            let options = upstream.ok_or_else(|| Fault("it is not set any more".into()))?;
+            edge.replace_credentials(&options.client_id, &options.client_secret);
+            Ok(Reloaded::New)
+        });
+        log_outcome("JETON_UPSTREAM_CLIENT_SECRET", replaced);
+    }
+
+    /// Reads the settings, and the certificate.
+    fn read_certificate_again(&self) -> Reloadable {
         let raw = (self.read_settings)();
         raw.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
         let reloadable = raw.reloadable();
         log::info!("reloading files");
-        match &self.certificate {
-            Some(certificate) => log_outcome("the certificate", read_certificate(certificate, reloadable.tls)),
-            None if matches!(reloadable.tls, Ok(None)) => {}
-            None => log::error!("JETON_TLS_CERT: only a restart can turn HTTPS on"),
+        match (&self.certificate, &reloadable.tls) {
+            (Some(certificate), tls) => log_outcome("the certificate", read_certificate(certificate, tls)),
+            (None, Ok(None)) => {}
+            (None, _) => log::error!("JETON_TLS_CERT: only a restart can turn HTTPS on"),
         }
+        reloadable
+    }
+
+    fn read_all(&self) {
+        let reloadable = self.read_certificate_again();
         let keys = reloadable.secret_keys.map_err(Fault::from);
         log_outcome("JETON_SECRET_KEY", keys.and_then(|keys| self.reload_secret_keys(&keys)));
         let url = reloadable.database_url.map_err(Fault::from);
@@ -101,10 +124,11 @@ impl Reload {
 
 fn read_certificate(
     certificate: &Certificate,
-    files: Result<Option<TlsFiles>, ConfigError>,
+    files: &Result<Option<TlsFiles>, ConfigError>,
 ) -> Result<Reloaded, Fault> {
-    let files = files?.ok_or_else(|| Fault("JETON_TLS_CERT: only a restart can turn HTTPS off".into()))?;
-    certificate.reload(&files)?;
+    let files = files.as_ref().map_err(|error| Fault(error.to_string()))?;
+    let files = files.as_ref().ok_or_else(|| Fault("JETON_TLS_CERT: only a restart can turn HTTPS off".into()))?;
+    certificate.reload(files)?;
     Ok(Reloaded::New)
 }
 

@@ -19,7 +19,7 @@ impl Stop {
     /// Turns `/readyz` to 503, goes on serving for `JETON_DRAIN`, then takes no new connections and finishes open
     /// requests.
     pub async fn stop(self) {
-        self.service.node.begin_stop();
+        self.service.begin_stop();
         actix_rt::time::sleep(self.drain).await;
         self.handle.stop(true).await;
     }

@@ -101,7 +101,7 @@ pub struct Sample {
     /// The age of the last sync; `None` before the first.
     pub sync_age: Option<Duration>,
     /// Whether the node is ready, and whether each part works.
-    pub ready: [(&'static str, bool); 6],
+    pub ready: Vec<(&'static str, bool)>,
 }
 
 /// The counts of all workers, and how much of them the counters include already.
@@ -226,8 +226,8 @@ impl Metrics {
     /// Everything, in Prometheus' text format.
     pub(super) fn text(&self, sample: &Sample) -> String {
         self.gather(sample);
-        for (part, works) in sample.ready {
-            self.ready.with_label_values(&[part]).set(f64::from(u8::from(works)));
+        for (part, works) in &sample.ready {
+            self.ready.with_label_values(&[part]).set(f64::from(u8::from(*works)));
         }
         TextEncoder::new().encode_to_string(&self.registry.gather()).expect("the metrics are text")
     }

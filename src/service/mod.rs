@@ -6,6 +6,7 @@ pub mod cache;
 mod caller;
 mod counted_hashes;
 mod database;
+mod edge;
 mod error;
 mod hasher;
 mod import;
@@ -24,10 +25,15 @@ mod threads;
 mod throttle;
 mod tokens;
 
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use serde::Serialize;
 
 use crate::domain::time::{Clock, Uptime};
 use crate::store::{Store, StoreError};
+use crate::upstream::Upstream;
 pub use accounts::{Accounts, Bootstrap, FirstStart, RotateOptions, RotatedClient, UserDraft, UserPatch};
 use base::Base;
 use cache::Cache;
@@ -35,16 +41,18 @@ pub use caller::{Caller, Holder, Rights};
 pub use counted_hashes::CountedHashes;
 pub use database::Batches;
 use database::Database;
+pub use edge::{Edge, EdgeReadiness};
 pub use error::{Error, Faults};
 pub use hasher::{Hasher, HasherOptions};
 pub use import::{
     Counts, CsvError, CsvImported, DjangoImport, Import, Imported, Progress, UnusableHashes, csv_columns, dry_run_csv,
     dry_run_django, open_django,
 };
-pub use introspection::{ClientOrigin, Feed, Identity, Introspect, Introspection, Watch};
+pub use introspection::{AcceptedClient, ClientOrigin, Feed, Identity, Introspect, Introspection, Watch};
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
 use metrics::Sample;
 pub use metrics::{Metrics, WorkerCounts};
+use node::ClockWatch;
 pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
 pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
@@ -53,11 +61,30 @@ pub use rights::{LoginHolder, PowerOver, Staff, Superuser};
 pub use sign_in::{LoggedIn, Login, Once, Session, SignIn};
 pub use tokens::{CreatedToken, Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilter, Tokens};
 
-/// All groups of verbs, over one database. Cheap to clone.
+/// All groups of verbs. Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
     /// Looks up tokens and clients.
     pub introspection: Arc<Introspect>,
+    /// The clock that all verbs use.
+    pub clock: Clock,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The operator's settings.
+    pub policy: Arc<Policy>,
+    cache: Arc<Cache>,
+    role: Role,
+}
+
+/// A node has a database; an edge has an upstream, and only introspects.
+#[derive(Clone)]
+enum Role {
+    Node(Arc<DatabaseVerbs>),
+    Edge(Arc<Edge>),
+}
+
+/// The groups of verbs over a database.
+pub struct DatabaseVerbs {
     /// Login tokens, and the keys that seal them.
     pub login_tokens: Arc<LoginTokens>,
     /// The costs of users' password hashes.
@@ -72,17 +99,43 @@ pub struct Service {
     pub import: Arc<Import>,
     /// This node.
     pub node: Arc<Node>,
-    /// The clock that all verbs use.
-    pub clock: Clock,
-    /// The metrics.
-    pub metrics: Arc<Metrics>,
-    /// The operator's settings.
-    pub policy: Arc<Policy>,
-    cache: Arc<Cache>,
+}
+
+/// The verbs over a database, for the routes and commands of a node. An edge has none of these routes.
+impl Deref for Service {
+    type Target = DatabaseVerbs;
+
+    fn deref(&self) -> &DatabaseVerbs {
+        match &self.role {
+            Role::Node(verbs) => verbs,
+            Role::Edge(_) => unreachable!("an edge serves only what needs no database"),
+        }
+    }
+}
+
+/// The readiness of a node or of an edge.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Ready {
+    /// Of a node.
+    Node(Readiness),
+    /// Of an edge.
+    Edge(EdgeReadiness),
+}
+
+impl Ready {
+    /// Whether it can answer introspection.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        match self {
+            Self::Node(node) => node.is_ready(),
+            Self::Edge(edge) => edge.is_ready(),
+        }
+    }
 }
 
 impl Service {
-    /// Builds all groups.
+    /// Builds all groups over a database.
     ///
     /// # Errors
     /// When single mode has no secret key, or the database belongs to another secret key.
@@ -94,10 +147,7 @@ impl Service {
         policy: Policy,
     ) -> Result<Self, StoreError> {
         let (policy, metrics) = (Arc::new(policy), Arc::new(Metrics::new()));
-        let cache = Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error);
-        let cache = Arc::new(cache.ok_or_else(|| {
-            StoreError::Unusable("JETON_CACHE_BYTES: the operating system does not give that much memory".into())
-        })?);
+        let cache = Arc::new(memory(&policy)?);
         let observing_cache = Arc::clone(&cache);
         let store = store.on_change(move |change| observing_cache.apply(&change));
         let base = Base { database: Database::new(store), clock, policy, metrics };
@@ -110,20 +160,57 @@ impl Service {
         let import = Arc::new(Import::new(&base, &login_tokens, &hasher, &counted_hashes));
         let node = Arc::new(Node::new(&base, &cache, &counted_hashes));
         let Base { clock, policy, metrics, .. } = base;
-        Ok(Self {
-            introspection,
-            login_tokens,
-            counted_hashes,
-            sign_in,
-            accounts,
-            tokens,
-            import,
-            node,
-            clock,
-            metrics,
-            policy,
-            cache,
-        })
+        let verbs = DatabaseVerbs { login_tokens, counted_hashes, sign_in, accounts, tokens, import, node };
+        Ok(Self { introspection, clock, metrics, policy, cache, role: Role::Node(Arc::new(verbs)) })
+    }
+
+    /// Builds what an edge of this upstream needs.
+    ///
+    /// # Errors
+    /// When a thread cannot be started, or there is too little memory.
+    pub fn edge(upstream: Upstream, clock: Clock, policy: Policy) -> Result<Self, StoreError> {
+        let (policy, metrics) = (Arc::new(policy), Arc::new(Metrics::new()));
+        let bound = policy.revocation_bound;
+        // A node with `JETON_STALE_IF_ERROR` may answer from before that, too.
+        let cache = memory(&policy)?.with_lag(bound.saturating_add(policy.stale_if_error));
+        let cache = Arc::new(cache);
+        let introspection = Arc::new(Introspect::start_edge(&upstream, &clock, &policy, &metrics, &cache)?);
+        let edge = Edge {
+            upstream,
+            clock: clock.clone(),
+            policy: Arc::clone(&policy),
+            metrics: Arc::clone(&metrics),
+            cache: Arc::clone(&cache),
+            stopping: AtomicBool::new(false),
+            clock_watch: ClockWatch::default(),
+            logged: Mutex::default(),
+        };
+        Ok(Self { introspection, clock, metrics, policy, cache, role: Role::Edge(Arc::new(edge)) })
+    }
+
+    /// The edge; `None` for a node.
+    #[must_use]
+    pub fn as_edge(&self) -> Option<&Arc<Edge>> {
+        match &self.role {
+            Role::Node(_) => None,
+            Role::Edge(edge) => Some(edge),
+        }
+    }
+
+    /// Whether introspection can be answered.
+    pub async fn ready(&self) -> Ready {
+        match &self.role {
+            Role::Node(verbs) => Ready::Node(verbs.node.ready().await),
+            Role::Edge(edge) => Ready::Edge(edge.ready()),
+        }
+    }
+
+    /// From now on `ready` says that it is not.
+    pub fn begin_stop(&self) {
+        match &self.role {
+            Role::Node(verbs) => verbs.node.begin_stop(),
+            Role::Edge(edge) => edge.begin_stop(),
+        }
     }
 
     /// All metrics, in Prometheus' text format.
@@ -132,14 +219,26 @@ impl Service {
         self.metrics.text(&Sample {
             changes_applied: self.cache.changes_applied(),
             sync_age: self.cache.sync_age(Uptime::now()),
-            ready: self.node.known_readiness().parts(),
+            ready: match &self.role {
+                Role::Node(verbs) => verbs.node.known_readiness().parts(),
+                Role::Edge(edge) => edge.known_readiness().parts(),
+            },
         })
     }
 
     /// Forgets failures that no longer count, and frees their memory.
     pub fn sweep_limits(&self) {
         let now = self.clock.uptime();
-        self.sign_in.sweep_limits(now);
+        if let Role::Node(verbs) = &self.role {
+            verbs.sign_in.sweep_limits(now);
+        }
         self.introspection.sweep_limits(now);
     }
+}
+
+fn memory(policy: &Policy) -> Result<Cache, StoreError> {
+    let cache = Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error);
+    cache.ok_or_else(|| {
+        StoreError::Unusable("JETON_CACHE_BYTES: the operating system does not give that much memory".into())
+    })
 }

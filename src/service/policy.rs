@@ -64,3 +64,16 @@ impl Policy {
         self.token_ttl.map(|ttl| now.after(greatest_age.map_or(ttl, |age| ttl.min(age))))
     }
 }
+
+impl Policy {
+    /// Whether cached answers may be served: `ok`; `stale`: past the bound, but within `JETON_STALE_IF_ERROR`; `none`;
+    /// `off`: there is no cache. `age`: how old the last sync is.
+    pub(super) fn proof(&self, is_on: bool, age: Option<Duration>) -> &'static str {
+        match age {
+            _ if !is_on => "off",
+            Some(age) if age < self.revocation_bound => "ok",
+            Some(age) if age < self.revocation_bound.saturating_add(self.stale_if_error) => "stale",
+            _ => "none",
+        }
+    }
+}

@@ -46,7 +46,7 @@ on_both! {
         };
         let good = |now| {
             let secrets = test.store.client("api").unwrap().unwrap().secrets();
-            [&first, &second, &third, &fourth].map(|secret| secrets.matches_at(&secret.digest(), now))
+            [&first, &second, &third, &fourth].map(|secret| secrets.match_at(&secret.digest(), now).is_some())
         };
         rotate(&second, Some(after(60)), NOW);
         assert_eq!(test.last_audit(), "root|client.rotate|api|192.0.2.7|{\"grace_until\":\"2025-06-15T15:07:40.123456Z\"}");

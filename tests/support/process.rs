@@ -54,6 +54,11 @@ impl Jeton {
         self.serve_by(self.command(&["serve"]))
     }
 
+    /// `jeton edge`, as [`Jeton::serve`].
+    pub fn edge(&self) -> Serving {
+        self.serve_by(self.command(&["edge"]))
+    }
+
     /// The same with a limit of open files, as `ulimit` takes it.
     pub fn serve_below(&self, limit: &str) -> Serving {
         self.serve_by(self.command_of("sh", &["-c", &format!("ulimit {limit} && exec \"$0\" serve"), BINARY]))
@@ -72,7 +77,8 @@ impl Jeton {
         self.serve_by(self.command_of("sh", &["-c", "trap '' XFSZ; exec \"$0\" serve", BINARY]))
     }
 
-    fn serve_by(&self, mut command: Command) -> Serving {
+    /// The same by this command.
+    pub fn serve_by(&self, mut command: Command) -> Serving {
         if !self.env.iter().any(|(key, _)| key == "JETON_LISTEN") {
             command.env("JETON_LISTEN", "127.0.0.1:0");
         }

@@ -13,6 +13,7 @@ use actix_web::web;
 use crate::domain::random;
 use crate::domain::safe_text::{cut, path_without_keys};
 use crate::domain::time::Stopwatch;
+use crate::http::endpoint::Endpoint;
 use crate::http::peer::client_address;
 use crate::http::state::AppState;
 use crate::logging::RequestContext;
@@ -20,7 +21,15 @@ use crate::logging::RequestContext;
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The patterns of endpoints that are called very often, such as `/introspect`.
-pub struct FrequentRoutes(pub Vec<String>);
+pub struct FrequentRoutes(Vec<String>);
+
+impl FrequentRoutes {
+    /// Those among `endpoints`.
+    pub fn of(endpoints: &[Endpoint]) -> Self {
+        let frequent = endpoints.iter().filter(|endpoint| endpoint.is_frequent());
+        Self(frequent.flat_map(Endpoint::patterns).collect())
+    }
+}
 
 /// The target of a request's log line. Operators' log filters use this name, so it stays when the file moves.
 const TARGET: &str = "jeton::http::request_id";

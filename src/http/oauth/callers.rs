@@ -4,6 +4,7 @@
 use super::{
     OAuthCaller, Parameters, SentBody, authenticate, caller, read_body, read_introspection_body, require_introspector,
 };
+use crate::domain::time::Timestamp;
 use crate::http::drf::body::{self as bodies, Data};
 use crate::http::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use crate::http::error::HttpError;
@@ -45,8 +46,13 @@ impl MayCall for HeadIntrospector {
     const ACCESS: Access = Access::Introspector;
 }
 
-/// Somebody who may introspect, and the body of a batch, or why it cannot be parsed.
-pub struct BatchIntrospector(pub Result<Data, HttpError>);
+/// Somebody who may introspect, and the body of a batch.
+pub struct BatchIntrospector {
+    /// The body, or why it cannot be parsed.
+    pub data: Result<Data, HttpError>,
+    /// When the grace period of the client's secret ends, if it has one.
+    pub secret_until: Option<Timestamp>,
+}
 
 impl Extractor for BatchIntrospector {
     fn describe(operation: Operation) -> Operation {
@@ -62,9 +68,14 @@ impl Extractor for BatchIntrospector {
             Ok(Data::Fields { fields, .. }) => Parameters::of_fields(fields),
             _ => Parameters::default(),
         };
-        require_introspector(&caller(in_head, request, &parameters, state).await?)?;
+        let caller = caller(in_head, request, &parameters, state).await?;
+        require_introspector(&caller)?;
         parameters.checked()?;
-        Ok(Self(data))
+        let secret_until = match caller {
+            OAuthCaller::Client(client) => client.secret_until,
+            OAuthCaller::User(_) | OAuthCaller::Nobody => None,
+        };
+        Ok(Self { data, secret_until })
     }
 }
 

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::json;
-use utoipa::openapi::ArrayBuilder;
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
 
 use super::callers::{BatchIntrospector, Introspector};
 use super::{KEY, paths, token_fields, with_client};
+use crate::domain::time::Timestamp;
 use crate::http::answer;
 use crate::http::drf::body::{Data, Value};
 use crate::http::endpoint::{BODIES, Endpoint, Header, JSON, Operation, fields, reference, size, text};
@@ -25,6 +26,16 @@ const MAX_BATCH_BODY: usize = 256 * 1024;
 pub fn endpoints() -> Vec<Endpoint> {
     let tokens = ArrayBuilder::new().items(text()).max_items(Some(MAX_BATCH));
     let results = ArrayBuilder::new().items(reference::<Introspection>());
+    let edge = ObjectBuilder::new().schema_type(Type::Boolean);
+    let edge = edge.description(Some("Sent by `jeton edge`, which needs more members in the answer."));
+    let kinds = ArrayBuilder::new().items(text());
+    let kinds = kinds.description(Some(
+        "For an edge: of each token `login` or `named`, and of one that is not active `user_inactive` or `inactive`.",
+    ));
+    let secret_until = ObjectBuilder::new().schema_type(Type::Integer);
+    let secret_until = secret_until.description(Some(
+        "For an edge: when the caller's client secret ends, in seconds since 1970, if it was replaced.",
+    ));
     vec![
         Operation::post(paths::INTROSPECT, "introspect", "Introspect a token (RFC 7662)")
             .describe("For a registered client, or staff. It counts as a use of the token.")
@@ -39,13 +50,17 @@ pub fn endpoints() -> Vec<Endpoint> {
             .describe(format!("At most {MAX_BATCH} tokens, in a body of at most {}.", size(MAX_BATCH_BODY)))
             .body(
                 &[JSON],
-                with_client(fields().property("tokens", tokens).required("tokens")),
+                with_client(fields().property("tokens", tokens).required("tokens").property("edge", edge)),
                 &json!({ "tokens": [KEY, "unknown"] }),
             )
             .answers_fields(
                 200,
                 "The introspection responses, in the order of the tokens.",
-                fields().property("results", results).required("results"),
+                fields()
+                    .property("results", results)
+                    .required("results")
+                    .property("kinds", kinds)
+                    .property("secret_until", secret_until),
                 json!({ "results": [{ "active": false }] }),
             )
             .always_with(Header::NoStore)
@@ -64,15 +79,28 @@ async fn introspect(Introspector(parameters): Introspector, state: State) -> Ans
 }
 
 /// The same for many tokens, with one query.
-async fn introspect_batch(BatchIntrospector(data): BatchIntrospector, state: State) -> Answered {
-    let tokens = match &data {
-        Ok(data @ Data::Fields { form: false, .. }) => texts(data.get("tokens"))?,
+async fn introspect_batch(BatchIntrospector { data, secret_until }: BatchIntrospector, state: State) -> Answered {
+    let (tokens, by_edge) = match &data {
+        Ok(data @ Data::Fields { form: false, .. }) => (texts(data.get("tokens"))?, is_true(data.get("edge"))),
         _ => return Err(HttpError::invalid_request("the body is not a JSON object")),
     };
     let results = state.service.introspection.introspect_batch(&tokens).await.map_err(HttpError::OAuthService)?;
+    let for_edge = if by_edge { edge_members(&results, secret_until) } else { String::new() };
     let results: Vec<_> = results.into_iter().map(Introspection::into_json).collect();
-    let body = [b"{\"results\":[".as_slice(), &results.join(b",".as_slice()), b"]}"].concat();
+    let body = [b"{\"results\":[".as_slice(), &results.join(b",".as_slice()), b"]", for_edge.as_bytes(), b"}"].concat();
     Ok(answer(body.into()))
+}
+
+/// More members of an answer to an edge, which answers other requests from these results.
+fn edge_members(results: &[Introspection], secret_until: Option<Timestamp>) -> String {
+    let kinds: Vec<_> = results.iter().map(Introspection::kind_for_edge).collect();
+    let until = secret_until.map_or_else(String::new, |until| format!(",\"secret_until\":{}", until.epoch_seconds()));
+    format!(",\"kinds\":{}{until}", json!(kinds))
+}
+
+/// Whether a member is `true`. Any other value counts as left out.
+fn is_true(value: Option<&Value>) -> bool {
+    matches!(value, Some(Value::Bool(true)))
 }
 
 /// An answer whose body is JSON text already.

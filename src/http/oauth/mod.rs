@@ -23,7 +23,7 @@ use crate::http::peer::client_address;
 use crate::http::peer::origin;
 use crate::http::state::AppState;
 use crate::logging::RequestContext;
-use crate::service::{ClientOrigin, Error, Identity, Rights};
+use crate::service::{AcceptedClient, ClientOrigin, Error, Identity, Rights};
 
 /// The key in examples.
 const KEY: &str = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
@@ -104,8 +104,8 @@ impl Parameters {
 /// Who calls an OAuth endpoint.
 #[derive(Debug)]
 pub enum OAuthCaller {
-    /// A registered client, by its id.
-    Client(String),
+    /// A registered client.
+    Client(AcceptedClient),
     /// A user with a token.
     User(Box<Identity>),
     /// No credentials were sent.
@@ -167,7 +167,7 @@ pub async fn authenticate(
         return Err(HttpError::invalid_client());
     };
     state.service.introspection.note_client_origin(&origin(request.head()));
-    RequestContext::set_client(&client);
+    RequestContext::set_client(&client.id);
     Ok(OAuthCaller::Client(client))
 }
 

@@ -12,7 +12,7 @@ use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields};
 use crate::http::error::{Answered, HttpError};
 use crate::http::peer::client_address;
 use crate::http::state::State;
-use crate::service::{Error, Revoker};
+use crate::service::{AcceptedClient, Error, Revoker};
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -37,7 +37,9 @@ async fn revoke(RevokeRequest { caller, parameters }: RevokeRequest, request: Ht
         parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
     let address = client_address(&request, &state);
     let revoker = match caller {
-        OAuthCaller::Client(id) => Revoker::Client(Actor { name: format!("client:{id}"), address }, id),
+        OAuthCaller::Client(AcceptedClient { id, .. }) => {
+            Revoker::Client(Actor { name: format!("client:{id}"), address }, id)
+        }
         OAuthCaller::User(user) => {
             let acts_for_its_user = user.acts_for_its_user();
             let actor = Actor { name: user.username, address };

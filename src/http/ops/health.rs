@@ -47,7 +47,7 @@ async fn healthz(_: Anyone) -> HttpResponse {
 
 /// 200, or 503 with what is missing.
 async fn readyz(_: Anyone, state: State) -> HttpResponse {
-    let readiness = state.service.node.ready().await;
+    let readiness = state.service.ready().await;
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     answer::json(status, &readiness)
 }

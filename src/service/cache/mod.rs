@@ -8,6 +8,7 @@ mod block;
 mod entry;
 mod freshness;
 mod ring;
+mod settled;
 
 /// `tests/cache/threads.rs` replaces these by loom's types, which try every order.
 mod atomic {
@@ -20,6 +21,7 @@ use atomic::AtomicU64;
 use block::Block;
 pub use freshness::Staleness;
 use freshness::{Freshness, InvalidationKey};
+use settled::Settled;
 
 use crate::domain::change::Change;
 use crate::domain::time::{Timestamp, Uptime};
@@ -41,7 +43,7 @@ pub struct Now {
 }
 
 /// The change number when a lookup began: see `freshness.rs`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChangeSeq(u64);
 
 /// A token, and whose it is.
@@ -80,6 +82,8 @@ pub struct CachedAnswer {
 /// The cache, and what keeps it fresh.
 pub struct Cache {
     freshness: Freshness,
+    /// At an edge.
+    settled: Option<Settled>,
     known: Segment,
     unknown: Segment,
 }
@@ -93,9 +97,16 @@ impl Cache {
         let unknown = if blocks > 1 { blocks.div_ceil(UNKNOWN_PART) } else { 0 };
         Some(Self {
             freshness: Freshness::new(bound, stale_if_error),
+            settled: None,
             known: Segment::new(blocks - unknown)?,
             unknown: Segment::new(unknown)?,
         })
+    }
+
+    /// For an edge: its upstreams answer with what was true less than `lag` ago (`settled.rs`).
+    #[must_use]
+    pub fn with_lag(self, lag: Duration) -> Self {
+        Self { settled: Some(Settled::new(lag)), ..self }
     }
 
     /// Whether there is memory for any answer.
@@ -107,7 +118,14 @@ impl Cache {
     /// The current change number. To be read before the database is asked; the answer goes to [`Cache::insert`] with it.
     #[must_use]
     pub fn change_seq(&self) -> ChangeSeq {
-        ChangeSeq(self.freshness.changes_applied())
+        self.change_seq_at(Uptime::now())
+    }
+
+    /// The same at this time.
+    #[must_use]
+    pub fn change_seq_at(&self, now: Uptime) -> ChangeSeq {
+        let settled = self.settled.as_ref().map(|settled| settled.number(now));
+        ChangeSeq(settled.unwrap_or_else(|| self.freshness.changes_applied()))
     }
 
     /// Inserts an answer. Whether it may be served is decided when it is read.
@@ -116,6 +134,10 @@ impl Cache {
             Some(of) => (&self.known, InvalidationKey::of_token(of.token_id, of.user_id)),
             None => (&self.unknown, InvalidationKey::of_unknown(digest)),
         };
+        // At an edge, what was asked for soon after a change may be too old already, and would only evict others.
+        if self.settled.is_some() && !self.freshness.is_current(invalidation_key, change_seq.0) {
+            return;
+        }
         let Some(block) = segment.block(digest) else { return };
         // If another thread writes to this block, the answer is not cached.
         block.write(|words| {
@@ -153,6 +175,14 @@ impl Cache {
 
     /// Records that every change committed before `moment` has been applied.
     pub fn mark_synced(&self, moment: Uptime) {
+        self.mark_synced_at(moment, Uptime::now());
+    }
+
+    /// The same, if the last of them was read at `now`.
+    pub fn mark_synced_at(&self, moment: Uptime, now: Uptime) {
+        if let Some(settled) = &self.settled {
+            settled.record(self.freshness.changes_applied(), now);
+        }
         self.freshness.mark_synced(moment);
     }
 

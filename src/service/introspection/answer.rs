@@ -168,6 +168,24 @@ impl Introspection {
         Self { json: Cow::Borrowed(INACTIVE), reason: Some(reason), kind: TokenKind::Named }
     }
 
+    /// As an upstream has told it; `None` if it has not everything that [`Identity`] needs.
+    pub(in crate::service) fn told(json: Vec<u8>, kind: TokenKind) -> Option<Self> {
+        serde_json::from_slice::<Identity>(&json).ok()?;
+        Some(Self { json: Cow::Owned(json), reason: None, kind })
+    }
+
+    /// What an edge needs besides the answer: of an active token whether it is a login token, and of another one what its
+    /// holder is told anyway.
+    #[must_use]
+    pub const fn kind_for_edge(&self) -> &'static str {
+        match (self.reason, self.kind) {
+            (None, TokenKind::Login) => "login",
+            (None, TokenKind::Named) => "named",
+            (Some(Reason::UserInactive), _) => "user_inactive",
+            (Some(_), _) => "inactive",
+        }
+    }
+
     /// Why the token is not active.
     #[must_use]
     pub const fn reason(&self) -> Option<Reason> {

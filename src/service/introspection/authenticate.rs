@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use crate::domain::client::{ClientSecret, SecretDigest, Secrets};
-use crate::domain::time::Uptime;
+use crate::domain::client::{ClientSecret, MatchingSecret, SecretDigest, Secrets};
+use crate::domain::time::{Timestamp, Uptime};
 use crate::service::cache::{ChangeSeq, Staleness};
 use crate::service::introspection::lookup::TokenStatus;
+use crate::service::introspection::source::{DatabaseSource, Source, UpstreamSource};
 use crate::service::{Error, Holder, Introspect};
+use crate::upstream::AcceptedSecret;
 
 impl Introspect {
     /// The holder of `key`.
@@ -21,21 +23,26 @@ impl Introspect {
         }
     }
 
-    /// Authenticates a client. `candidates` are pairs of id and secret; returns the id of the first one that is right.
+    /// Authenticates a client. `candidates` are pairs of id and secret; returns the first one that is right.
     ///
     /// Only a right secret is accepted from the cache. Every other attempt costs one query and one comparison, so that
     /// the time does not reveal which ids exist.
     ///
     /// # Errors
     /// [`Error::Store`], when the database does not answer, and the cache may not answer instead.
-    pub async fn authenticate_client(&self, candidates: Vec<(String, ClientSecret)>) -> Result<Option<String>, Error> {
-        for (client_id, secret) in candidates {
+    pub async fn authenticate_client(
+        &self,
+        candidates: Vec<(String, ClientSecret)>,
+    ) -> Result<Option<AcceptedClient>, Error> {
+        for (id, secret) in candidates {
             let (presented, now) = (secret.digest(), self.clock.now());
-            let matches = |secrets: &Secrets| secrets.matches_at(&presented, now);
-            if self.cached_client_with(&client_id, matches, Staleness::Bound).is_some()
-                || self.check_client_in_database(&client_id, &presented).await?
-            {
-                return Ok(Some(client_id));
+            let matches = |secrets: &Secrets| secrets.match_at(&presented, now);
+            let known = match self.cached_client_with(&id, matches, Staleness::Bound) {
+                Some((_, known)) => Some(known),
+                None => self.check_client(&id, secret, &presented).await?,
+            };
+            if let Some(secret) = known {
+                return Ok(Some(AcceptedClient { id, secret_until: secret.until }));
             }
         }
         Ok(None)
@@ -48,7 +55,8 @@ impl Introspect {
     pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<ChangeSeq> {
         candidates.iter().find_map(|(id, secret)| {
             let presented = secret.digest();
-            self.cached_client_with(id, |secrets| secrets.matches_current(&presented), Staleness::Bound)
+            let is_current = |secrets: &Secrets| secrets.matches_current(&presented).then_some(());
+            self.cached_client_with(id, is_current, Staleness::Bound).map(|(change_seq, ())| change_seq)
         })
     }
 
@@ -64,41 +72,83 @@ impl Introspect {
         self.cache.clients_are_current(change_seq, Uptime::now(), Staleness::Bound)
     }
 
-    /// The [`ChangeSeq`] at the lookup of this client, if it is cached with a secret that `matches`.
-    fn cached_client_with(
+    /// The [`ChangeSeq`] at the lookup of this client, and what `matches` says, if it is cached with a secret that matches.
+    fn cached_client_with<T>(
         &self,
         client_id: &str,
-        matches: impl FnOnce(&Secrets) -> bool,
+        matches: impl FnOnce(&Secrets) -> Option<T>,
         staleness: Staleness,
-    ) -> Option<ChangeSeq> {
+    ) -> Option<(ChangeSeq, T)> {
         let cached = self.clients.get(client_id);
         let (change_seq, secrets) =
             cached.map_or((None, Secrets::matching_nothing()), |(change_seq, secrets)| (Some(change_seq), secrets));
         // Always compared, so that the time does not reveal whether the client exists.
-        let is_right = matches(&secrets);
-        change_seq
-            .filter(|change_seq| is_right && self.cache.clients_are_current(*change_seq, Uptime::now(), staleness))
+        let matching = matches(&secrets);
+        let current = |change_seq: &ChangeSeq| self.cache.clients_are_current(*change_seq, Uptime::now(), staleness);
+        matching.zip(change_seq.filter(current)).map(|(matching, change_seq)| (change_seq, matching))
     }
 
-    /// Whether the database has a client with this id and secret. If it does not answer, only a right secret is
-    /// accepted, from the cache.
-    async fn check_client_in_database(&self, client_id: &str, presented: &SecretDigest) -> Result<bool, Error> {
-        let (change_seq, wanted) = (self.cache.change_seq(), client_id.to_owned());
-        let matches = |secrets: &Secrets| secrets.matches_at(presented, self.clock.now());
-        match self.database.run(move |store| store.client_secrets(&wanted)).await {
-            Ok(stored) => {
-                let is_right = matches(stored.as_ref().unwrap_or(&Secrets::matching_nothing()));
-                if is_right && let Some(secrets) = stored {
-                    self.clients.insert(client_id, change_seq, secrets);
-                }
-                Ok(is_right)
-            }
-            Err(error) => {
-                let cached = self.cached_client_with(client_id, matches, Staleness::StaleIfError);
-                if cached.is_some() && error.is_transient() { Ok(true) } else { Err(error) }
-            }
-        }
+    /// Whether a client has this secret, by the database, or at an edge by its upstream. If neither answers, only a right
+    /// secret is accepted, from the cache.
+    async fn check_client(
+        &self,
+        client_id: &str,
+        secret: ClientSecret,
+        presented: &SecretDigest,
+    ) -> Result<Option<MatchingSecret>, Error> {
+        let checked = match &self.source {
+            Source::Database(source) => self.check_client_in_database(source, client_id, presented).await,
+            Source::Upstream(source) => self.check_client_upstream(source, client_id, secret, presented).await,
+        };
+        checked.or_else(|error| {
+            let matches = |secrets: &Secrets| secrets.match_at(presented, self.clock.now());
+            let cached = self.cached_client_with(client_id, matches, Staleness::StaleIfError);
+            cached.filter(|_| error.is_transient()).map(|(_, matching)| Some(matching)).ok_or(error)
+        })
     }
+
+    async fn check_client_in_database(
+        &self,
+        source: &DatabaseSource,
+        client_id: &str,
+        presented: &SecretDigest,
+    ) -> Result<Option<MatchingSecret>, Error> {
+        let (change_seq, wanted) = (self.cache.change_seq(), client_id.to_owned());
+        let stored = source.database.run(move |store| store.client_secrets(&wanted)).await?;
+        let matching = stored.as_ref().unwrap_or(&Secrets::matching_nothing()).match_at(presented, self.clock.now());
+        if matching.is_some()
+            && let Some(secrets) = stored
+        {
+            self.clients.insert(client_id, change_seq, secrets);
+        }
+        Ok(matching)
+    }
+
+    async fn check_client_upstream(
+        &self,
+        source: &UpstreamSource,
+        client_id: &str,
+        secret: ClientSecret,
+        presented: &SecretDigest,
+    ) -> Result<Option<MatchingSecret>, Error> {
+        let (change_seq, accepted) = source.check_client(client_id, secret).await?;
+        let Some(AcceptedSecret { until }) = accepted else { return Ok(None) };
+        // During a grace period the client has two secrets, of which the upstream tells one at a time.
+        let before = self.clients.get(client_id);
+        let before = before.filter(|(seq, _)| self.cache.clients_are_current(*seq, Uptime::now(), Staleness::Bound));
+        let (since, secrets) = before.unwrap_or((change_seq, Secrets::matching_nothing()));
+        self.clients.insert(client_id, change_seq.min(since), secrets.with(presented.clone(), until));
+        Ok(Some(MatchingSecret { until }))
+    }
+}
+
+/// A client whose secret is right.
+#[derive(Clone, Debug)]
+pub struct AcceptedClient {
+    /// Its id.
+    pub id: String,
+    /// When the secret's grace period ends, if it is the one before the last rotation.
+    pub secret_until: Option<Timestamp>,
 }
 
 /// Clients that have presented a right secret. Only existing clients are stored, so there are few. A deleted client

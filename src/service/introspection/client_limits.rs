@@ -18,7 +18,7 @@ use crate::domain::rate::Rate;
 use crate::domain::safe_text::name_without_keys;
 use crate::domain::time::Uptime;
 use crate::service::throttle::{IfFull, Key, Keys, Limit, Recent, Stopped, Throttle, Wanted};
-use crate::service::{Error, Introspect};
+use crate::service::{AcceptedClient, Error, Introspect};
 use crate::store::StoreError;
 
 /// How long after its authentication a client counts as known in its network.
@@ -132,16 +132,16 @@ impl Introspect {
         &self,
         candidates: Vec<(String, ClientSecret)>,
         from: ClientOrigin,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<AcceptedClient>, Error> {
         let Some((tried, _)) = candidates.first() else { return Ok(None) };
         let (limits, network, tried) = (&self.client_limits, Network::of(from.address), tried.clone());
         let is_known = candidates.iter().any(|(id, _)| limits.is_known(id, network, self.clock.uptime()));
         let mut checked = None;
         if is_known {
             checked = Some(self.authenticate_client(candidates.clone()).await?);
-            if let Some(Some(client_id)) = checked {
-                limits.remember_network(&client_id, network, self.clock.uptime());
-                return Ok(Some(client_id));
+            if let Some(Some(client)) = checked {
+                limits.remember_network(&client.id, network, self.clock.uptime());
+                return Ok(Some(client));
             }
         }
         let wanted = [Wanted { limit: 0, key: limits.key(network), if_full: IfFull::Refused }];
@@ -165,8 +165,8 @@ impl Introspect {
             Ok(None) => self.record_failed_client(tried, from.address, network).await,
             Ok(Some(_)) | Err(_) => attempt.forgive(),
         }
-        if let Ok(Some(client_id)) = &checked {
-            limits.remember_network(client_id, network, self.clock.uptime());
+        if let Ok(Some(client)) = &checked {
+            limits.remember_network(&client.id, network, self.clock.uptime());
         }
         checked
     }
@@ -210,8 +210,9 @@ impl Introspect {
         let shown = if self.knows_client(&tried) { &tried } else { name_without_keys(&tried) };
         let id: String = shown.chars().filter(|char| *char != '\0').take(MAX_CLIENT_ID).collect();
         let (by, now) = (Actor { name: format!("client:{id}"), address }, self.clock.now());
-        let recorded =
-            self.database.run(move |store| store.record(&by, Action::ClientFailed, &id, &json!({}), now)).await;
+        // The audit log is kept where the credentials were checked: an edge's upstream has recorded this failure.
+        let Ok(database) = self.database() else { return };
+        let recorded = database.run(move |store| store.record(&by, Action::ClientFailed, &id, &json!({}), now)).await;
         if let Err(error) = recorded {
             log::log!(error.level(), "cannot record refused client credentials in the audit log: {error}");
         }

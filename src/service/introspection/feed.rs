@@ -1,5 +1,6 @@
 //! The newest changes that this node has read from the change log, in memory, for `GET /changes`.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::domain::change::Change;
 use crate::domain::time::Uptime;
+use crate::service::introspection::source::Source;
 use crate::service::{Error, Introspect};
 use crate::store::{Cursor, Reading, Since, StoreError};
 
@@ -62,6 +64,12 @@ impl ChangeFeed {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether everything up to this cursor has been read. An edge has several requests under way, perhaps to several
+    /// nodes, whose answers may have the same changes.
+    pub fn knows(&self, cursor: &Cursor) -> bool {
+        self.lock().positions.contains_key(cursor)
+    }
+
     /// Records a reading that began at `moment`.
     pub fn record(&self, reading: Reading, moment: Uptime) {
         self.lock().record(reading, moment);
@@ -89,7 +97,9 @@ impl RecentChanges {
             self.dropped += 1;
         }
         let total = self.total();
-        if self.positions.insert(reading.cursor.clone(), total).is_none() {
+        // A cursor that is known keeps its place.
+        if let Entry::Vacant(place) = self.positions.entry(reading.cursor.clone()) {
+            place.insert(total);
             self.cursors.push_back(reading.cursor);
         }
         self.newest_since = Some(moment);
@@ -129,8 +139,7 @@ impl Introspect {
     /// [`Error::Store`], also when no reading succeeds within the deadline of requests.
     pub async fn changes(&self, after: Option<&str>) -> Result<Feed, Error> {
         let arrival = Uptime::now();
-        self.database.store.check()?;
-        self.database.with_timeout(self.feed.synced_after(arrival)).await?;
+        self.wait_for_sync(arrival).await?;
         let after = after.map(Cursor::presented);
         let (newest, in_memory) = {
             let recent = self.feed.lock();
@@ -144,7 +153,7 @@ impl Introspect {
             Some(changes) => Since::Changes(changes),
             // The cursor is from another node, or old. The table is read after the newest cursor was taken, so it may
             // have newer rows than this cursor. These come again in the next answer.
-            None => self.database.run(move |store| store.changes(Some(&after))).await?.since,
+            None => self.read_changes(after).await?.since,
         };
         Ok(match changes {
             Since::Changes(changes) if !changes.contains(&Change::Everything) => {
@@ -152,5 +161,26 @@ impl Introspect {
             }
             _ => Feed { cursor, changes: None },
         })
+    }
+
+    async fn wait_for_sync(&self, arrival: Uptime) -> Result<(), Error> {
+        match &self.source {
+            Source::Database(source) => {
+                source.database.store.check()?;
+                source.database.with_timeout(self.feed.synced_after(arrival)).await
+            }
+            Source::Upstream(source) => {
+                source.follow.want(arrival);
+                source.within_deadline(self.feed.synced_after(arrival)).await
+            }
+        }
+    }
+
+    /// The changes after a cursor that is not in memory.
+    async fn read_changes(&self, after: Cursor) -> Result<Reading, Error> {
+        match &self.source {
+            Source::Database(source) => source.database.run(move |store| store.changes(Some(&after))).await,
+            Source::Upstream(source) => source.read_changes(after).await,
+        }
     }
 }

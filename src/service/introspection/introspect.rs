@@ -5,6 +5,7 @@ use crate::domain::token::TokenDigest;
 use crate::service::cache::{ChangeSeq, NewEntry, Now, Owned, Staleness};
 use crate::service::introspection::answer::Introspection;
 use crate::service::introspection::lookup::TokenStatus;
+use crate::service::introspection::source::Source;
 use crate::service::introspection::usage::{self, USE_INTERVAL};
 use crate::service::{Error, Identity, Introspect, Reason};
 
@@ -20,8 +21,8 @@ impl Introspect {
         if let Some(cached) = self.cached(&digest, Staleness::Bound) {
             return Ok(self.record_hit(cached));
         }
-        match self.resolve_digest(digest).await {
-            Ok((change_seq, status)) => Ok(self.record_miss(self.introspection(&digest, change_seq, &status))),
+        match self.look_up(presented, digest).await {
+            Ok(result) => Ok(self.record_miss(result)),
             Err(error) => {
                 let cached = self.cached(&digest, Staleness::StaleIfError).filter(|_| error.is_transient());
                 cached.map(|cached| self.record_hit(cached)).ok_or(error)
@@ -47,12 +48,10 @@ impl Introspect {
                 missing.push((at, digest));
             }
         }
-        match self.resolve_batch(missing.iter().map(|(_, digest)| *digest).collect()).await {
-            Ok((change_seq, found)) => {
-                let unknown = TokenStatus::Inactive(Reason::Unknown, None);
-                for (at, digest) in missing {
-                    let status = found.get(&digest).unwrap_or(&unknown);
-                    results[at] = Some(self.record_miss(self.introspection(&digest, change_seq, status)));
+        match self.look_up_all(missing.iter().map(|(at, digest)| (presented[*at].as_str(), *digest)).collect()).await {
+            Ok(found) => {
+                for ((at, _), result) in missing.into_iter().zip(found) {
+                    results[at] = Some(self.record_miss(result));
                 }
             }
             Err(error) if error.is_transient() => {
@@ -66,6 +65,30 @@ impl Introspect {
             Err(error) => return Err(error),
         }
         Ok(results.into_iter().flatten().collect())
+    }
+
+    /// Asks about a token that is not in the cache.
+    async fn look_up(&self, presented: &str, digest: TokenDigest) -> Result<Introspection, Error> {
+        if let Source::Upstream(source) = &self.source
+            && let Some(key) = self.key(presented)
+        {
+            return self.ask_upstream(source, digest, key).await;
+        }
+        let (change_seq, status) = self.resolve_digest(digest).await?;
+        Ok(self.introspection(&digest, change_seq, &status))
+    }
+
+    /// The same about many, together. The results have the order of `missing`.
+    async fn look_up_all(&self, missing: Vec<(&str, TokenDigest)>) -> Result<Vec<Introspection>, Error> {
+        if let Source::Upstream(source) = &self.source {
+            let keys = missing.into_iter().filter_map(|(presented, digest)| Some((digest, self.key(presented)?)));
+            return self.ask_upstream_all(source, keys.collect()).await;
+        }
+        let digests: Vec<TokenDigest> = missing.into_iter().map(|(_, digest)| digest).collect();
+        let (change_seq, found) = self.resolve_batch(digests.clone()).await?;
+        let unknown = TokenStatus::Inactive(Reason::Unknown, None);
+        let status = |digest| found.get(digest).unwrap_or(&unknown);
+        Ok(digests.iter().map(|digest| self.introspection(digest, change_seq, status(digest))).collect())
     }
 
     /// The identity of a token's owner, for a gateway.

@@ -1,16 +1,11 @@
 //! Resolves a presented key to a live token and its user, or to the reason why there is none.
 
 use std::collections::HashMap;
-use std::pin::pin;
-use std::time::Duration;
 
 use crate::domain::token::{Token, TokenDigest};
 use crate::service::cache::ChangeSeq;
-use crate::service::introspection::lookup_batcher::TokenAndUser;
+use crate::service::introspection::source::{Source, TokenAndUser};
 use crate::service::{Error, Introspect, Reason};
-
-/// How often a waiting request checks whether the database is down.
-const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The status of a key.
 #[derive(Clone, Debug)]
@@ -42,7 +37,12 @@ impl TokenStatus {
 impl Introspect {
     /// The digest of a presented key; `None` for text that cannot be a key.
     pub(in crate::service) fn digest(&self, presented: &str) -> Option<TokenDigest> {
-        Token::parse(presented, self.policy.token_prefix.as_deref()).map(|token| token.digest())
+        self.key(presented).map(|key| key.digest())
+    }
+
+    /// The key itself, which an edge sends on.
+    pub(super) fn key(&self, presented: &str) -> Option<Token> {
+        Token::parse(presented, self.policy.token_prefix.as_deref())
     }
 
     /// Resolves a key that is used: the use of a live token is recorded.
@@ -71,7 +71,7 @@ impl Introspect {
             return Ok((change_seq, HashMap::new()));
         }
         let wanted = digests.clone();
-        let rows = self.database.run(move |store| store.tokens(&wanted)).await?;
+        let rows = self.database()?.run(move |store| store.tokens(&wanted)).await?;
         // A token may be asked for twice.
         Ok((
             change_seq,
@@ -87,15 +87,10 @@ impl Introspect {
         Ok(self.check_token(found))
     }
 
-    /// Asks the database. Gives up once it is known to be down, which is safe because a lookup changes nothing.
     async fn fetch(&self, digest: TokenDigest) -> Result<(ChangeSeq, Option<TokenAndUser>), Error> {
-        self.database.store.check()?;
-        let mut answer = pin!(self.database.with_timeout(self.lookups.get(digest)));
-        loop {
-            match tokio::time::timeout(CHECK_INTERVAL, &mut answer).await {
-                Ok(answer) => return Ok(answer??),
-                Err(_) => self.database.store.check()?,
-            }
+        match &self.source {
+            Source::Database(source) => source.look_up(digest).await,
+            Source::Upstream(_) => Err(self.database().err().unwrap_or(Error::NotFound)),
         }
     }
 

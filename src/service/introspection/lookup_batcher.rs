@@ -1,98 +1,108 @@
-//! Lookups of tokens in the database, in batches: requests that wait at the same moment share one statement.
+//! Lookups in batches: requests that wait at the same moment share one statement, or at an edge one request.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::domain::time::Stopwatch;
-use crate::domain::token::{TokenDigest, TokenFacts};
-use crate::domain::user::User;
 use crate::service::cache::{Cache, ChangeSeq};
-use crate::service::metrics::Metrics;
 use crate::service::queue::{CloseOnDrop, Next, Queue, Wake};
 use crate::service::threads::catch_panic;
-use crate::store::{Store, StoreError};
-
-/// A token, live or ended, and its user.
-pub type TokenAndUser = (TokenFacts, User);
+use crate::store::StoreError;
 
 /// The result of a lookup, and the [`ChangeSeq`] when it began.
-pub type Answer = Result<(ChangeSeq, Option<TokenAndUser>), StoreError>;
+pub type Answer<V> = Result<(ChangeSeq, Option<V>), StoreError>;
 
-/// How many statements run at once. While statements are fast, one is enough: lookups that arrive meanwhile go into the
-/// next batch.
-const THREADS: usize = 2;
+/// Asks for many at once. The results are in the order of the questions.
+type Ask<K, V> = dyn Fn(&[K]) -> Result<Vec<Option<V>>, StoreError> + Send + Sync;
 
 /// How long a batch waits for a running statement. After that the other thread sends it.
 const MAX_BATCH_DELAY: Duration = Duration::from_millis(5);
 
-/// Digests in one statement.
+/// Questions in one statement.
 const MAX_BATCH_SIZE: usize = 500;
 
+/// The threads of a batcher.
+#[derive(Clone, Copy)]
+pub struct Threads {
+    /// Their names begin with it.
+    pub name: &'static str,
+    /// How many statements run at once. While statements are fast, one is enough: lookups that arrive meanwhile go into
+    /// the next batch.
+    pub count: usize,
+    /// How long a request waits for its answer.
+    pub timeout: Duration,
+}
+
 /// A handle to the threads that ask; they end when the last handle is dropped.
-#[derive(Clone)]
-pub struct LookupBatcher {
-    queue: Arc<Queue<Requests>>,
-    _close: Arc<CloseOnDrop<Requests>>,
+pub struct LookupBatcher<K, V> {
+    queue: Arc<Queue<Requests<K, V>>>,
+    _close: Arc<CloseOnDrop<Requests<K, V>>>,
 }
 
 /// Waiting lookups, oldest first.
-#[derive(Default)]
-struct Requests {
-    waiting: Vec<Request>,
+struct Requests<K, V> {
+    waiting: Vec<Request<K, V>>,
     /// Statements under way.
     statements: usize,
 }
 
-struct Request {
-    digest: TokenDigest,
-    since: Stopwatch,
-    reply: oneshot::Sender<Answer>,
+impl<K, V> Default for Requests<K, V> {
+    fn default() -> Self {
+        Self { waiting: Vec::new(), statements: 0 }
+    }
 }
 
-impl LookupBatcher {
-    /// Starts the threads. `timeout` is how long a request waits for its answer.
+struct Request<K, V> {
+    question: K,
+    since: Stopwatch,
+    reply: oneshot::Sender<Answer<V>>,
+}
+
+impl<K: Clone + Send + 'static, V: Send + 'static> LookupBatcher<K, V> {
+    /// Starts the threads.
     ///
     /// # Errors
     /// When a thread cannot be started.
     pub fn start(
-        store: &Store,
+        threads: Threads,
         cache: &Arc<Cache>,
-        metrics: &Arc<Metrics>,
-        timeout: Duration,
-    ) -> std::io::Result<Self> {
+        ask: impl Fn(&[K]) -> Result<Vec<Option<V>>, StoreError> + Send + Sync + 'static,
+    ) -> Result<Self, StoreError> {
         let queue = Arc::new(Queue::new(Requests::default()));
         let batcher = Self { queue: Arc::clone(&queue), _close: Arc::new(CloseOnDrop(Arc::clone(&queue))) };
-        for number in 0..THREADS {
+        let ask: Arc<Ask<K, V>> = Arc::new(ask);
+        for number in 0..threads.count {
             let worker = Worker {
                 queue: Arc::clone(&queue),
-                store: store.clone(),
+                ask: Arc::clone(&ask),
                 cache: Arc::clone(cache),
-                metrics: Arc::clone(metrics),
-                timeout,
+                timeout: threads.timeout,
             };
-            std::thread::Builder::new().name(format!("lookup-{number}")).spawn(move || worker.run())?;
+            let thread = std::thread::Builder::new().name(format!("{}-{number}", threads.name));
+            thread
+                .spawn(move || worker.run())
+                .map_err(|error| StoreError::Unusable(format!("cannot start a thread for lookups: {error}")))?;
         }
         Ok(batcher)
     }
 
-    /// Looks up a digest in the database.
+    /// Looks it up.
     ///
     /// # Errors
     /// [`StoreError`]. The caller must limit the wait.
-    pub async fn get(&self, digest: TokenDigest) -> Answer {
+    pub async fn get(&self, question: K) -> Answer<V> {
         let (reply, answer) = oneshot::channel();
-        let request = Request { digest, since: Stopwatch::start(), reply };
+        let request = Request { question, since: Stopwatch::start(), reply };
         self.queue.change(|requests, waiting| ((), requests.push(request, waiting.timed > 0)));
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the lookup was abandoned".into())))
     }
 }
 
-impl Requests {
+impl<K, V> Requests<K, V> {
     /// Adds a request. `is_timed`: a thread is waiting for the end of the batch delay.
-    fn push(&mut self, request: Request, is_timed: bool) -> Wake {
+    fn push(&mut self, request: Request<K, V>, is_timed: bool) -> Wake {
         // While the database hangs no batch is taken, so requests whose callers have given up are removed here.
         if self.waiting.len() == self.waiting.capacity() {
             self.waiting.retain(|one| !one.reply.is_closed());
@@ -104,7 +114,7 @@ impl Requests {
     }
 
     /// The next batch, for one more statement. Call [`Requests::statement_ended`] when it is done.
-    fn next_batch(&mut self) -> Next<Vec<Request>> {
+    fn next_batch(&mut self) -> Next<Vec<Request<K, V>>> {
         let Some(oldest) = self.waiting.first() else { return Next::Wait };
         let left = MAX_BATCH_DELAY.saturating_sub(oldest.since.elapsed());
         if self.statements > 0 && self.waiting.len() < MAX_BATCH_SIZE && !left.is_zero() {
@@ -122,16 +132,15 @@ impl Requests {
     }
 }
 
-/// A thread that asks the database.
-struct Worker {
-    queue: Arc<Queue<Requests>>,
-    store: Store,
+/// A thread that asks.
+struct Worker<K, V> {
+    queue: Arc<Queue<Requests<K, V>>>,
+    ask: Arc<Ask<K, V>>,
     cache: Arc<Cache>,
-    metrics: Arc<Metrics>,
     timeout: Duration,
 }
 
-impl Worker {
+impl<K: Clone, V> Worker<K, V> {
     fn run(&self) {
         while let Some(mut batch) = self.queue.take(Requests::next_batch) {
             batch.retain(|one| !one.reply.is_closed() && one.since.elapsed() < self.timeout);
@@ -142,16 +151,16 @@ impl Worker {
         }
     }
 
-    fn answer(&self, mut batch: Vec<Request>) {
-        let digests: Vec<TokenDigest> = batch.iter().map(|one| one.digest).collect();
+    fn answer(&self, mut batch: Vec<Request<K, V>>) {
+        let questions: Vec<K> = batch.iter().map(|one| one.question.clone()).collect();
         // Read before the query: if a change arrives from now on, these answers are too old to be served.
         let change_seq = self.cache.change_seq();
         let since = Stopwatch::start();
-        let mut found = self.ask(&digests);
+        let mut found = (self.ask)(&questions);
         // Retried once, because an idle connection may have died. A slow database gets no second try.
         let is_retryable = |error: &StoreError| error.is_transient() && !matches!(error, StoreError::Down(_));
         if matches!(&found, Err(error) if is_retryable(error)) && since.elapsed() < self.timeout / 4 {
-            found = self.ask(&digests);
+            found = (self.ask)(&questions);
         }
         // An unreadable row must fail its own lookup only: the batch is halved until that row is alone.
         if matches!(found, Err(StoreError::Failed(_))) && batch.len() > 1 {
@@ -159,19 +168,14 @@ impl Worker {
             self.answer(batch);
             return self.answer(others);
         }
-        for one in batch {
-            let answer = match &found {
-                Ok(rows) => Ok((change_seq, rows.get(&one.digest).cloned())),
+        for (at, one) in batch.into_iter().enumerate() {
+            let answer = match &mut found {
+                Ok(results) => Ok((change_seq, results.get_mut(at).and_then(Option::take))),
                 Err(error) => Err(error.clone()),
             };
             // The caller may be gone; that is no error.
             drop(one.reply.send(answer));
         }
-    }
-
-    fn ask(&self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, TokenAndUser>, StoreError> {
-        self.metrics.record_lookup(digests.len());
-        self.store.with_deadline(self.timeout).tokens(digests)
     }
 }
 
@@ -181,11 +185,10 @@ mod tests {
 
     #[test]
     fn abandoned_requests_do_not_pile_up_while_no_batch_is_taken() {
-        let mut requests = Requests::default();
-        let digest = TokenDigest::from_bytes(&[7; 32]).unwrap();
-        let ask = |requests: &mut Requests| {
+        let mut requests = Requests::<u8, u8>::default();
+        let ask = |requests: &mut Requests<u8, u8>| {
             let (reply, answer) = oneshot::channel();
-            requests.push(Request { digest, since: Stopwatch::start(), reply }, false);
+            requests.push(Request { question: 7, since: Stopwatch::start(), reply }, false);
             answer
         };
         let waits: Vec<_> = (0..100).map(|_| ask(&mut requests)).collect();

@@ -5,9 +5,12 @@ mod answer;
 mod authenticate;
 mod client_limits;
 mod feed;
+mod follow;
 mod introspect;
 mod lookup;
 mod lookup_batcher;
+mod source;
+mod told;
 mod usage;
 mod watch;
 
@@ -16,57 +19,95 @@ use std::sync::Arc;
 use super::base::Base;
 use super::cache::Cache;
 use super::database::Database;
+use super::error::Error;
 use super::metrics::Metrics;
 use super::policy::Policy;
 use crate::domain::time::{Clock, Uptime};
 use crate::store::StoreError;
+use crate::upstream::Upstream;
 pub use answer::{Identity, Introspection};
+pub use authenticate::AcceptedClient;
 use authenticate::Clients;
 use client_limits::ClientLimits;
 pub use client_limits::ClientOrigin;
 use feed::ChangeFeed;
 pub use feed::Feed;
 pub(in crate::service) use lookup::TokenStatus;
-use lookup_batcher::LookupBatcher;
+use source::{DatabaseSource, Source, UpstreamSource};
 use usage::PendingUsage;
 pub(in crate::service) use usage::{USE_INTERVAL, UserUsage};
 pub use watch::Watch;
 
 /// Looks up tokens and clients: authentication, introspection, and the usage of tokens.
 pub struct Introspect {
-    database: Database,
+    source: Source,
     clock: Clock,
     policy: Arc<Policy>,
     metrics: Arc<Metrics>,
     cache: Arc<Cache>,
     feed: Arc<ChangeFeed>,
-    lookups: LookupBatcher,
     usage: PendingUsage,
     clients: Clients,
     client_limits: ClientLimits,
 }
 
 impl Introspect {
-    /// Starts to look up what `cache` does not hold.
+    /// Starts to look up in the database what `cache` does not hold.
     ///
     /// # Errors
     /// When a thread cannot be started.
     pub(in crate::service) fn start(base: &Base, cache: &Arc<Cache>) -> Result<Self, StoreError> {
         let Base { database, clock, policy, metrics } = base;
-        let lookups = LookupBatcher::start(&database.store, cache, metrics, database.timeout())
-            .map_err(|error| StoreError::Unusable(format!("cannot start a thread for lookups: {error}")))?;
-        Ok(Self {
-            database: database.clone(),
+        let source = Source::Database(DatabaseSource::start(database, cache, metrics)?);
+        Ok(Self::of(source, Arc::default(), clock, policy, metrics, cache))
+    }
+
+    /// Starts to ask an upstream for what `cache` does not hold.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub(in crate::service) fn start_edge(
+        upstream: &Upstream,
+        clock: &Clock,
+        policy: &Arc<Policy>,
+        metrics: &Arc<Metrics>,
+        cache: &Arc<Cache>,
+    ) -> Result<Self, StoreError> {
+        let feed = Arc::default();
+        let source = UpstreamSource::start(upstream, policy, metrics, cache, &feed)?;
+        Ok(Self::of(Source::Upstream(source), feed, clock, policy, metrics, cache))
+    }
+
+    fn of(
+        source: Source,
+        feed: Arc<ChangeFeed>,
+        clock: &Clock,
+        policy: &Arc<Policy>,
+        metrics: &Arc<Metrics>,
+        cache: &Arc<Cache>,
+    ) -> Self {
+        Self {
+            source,
             clock: clock.clone(),
             policy: Arc::clone(policy),
             metrics: Arc::clone(metrics),
             cache: Arc::clone(cache),
-            feed: Arc::default(),
-            lookups,
+            feed,
             usage: PendingUsage::default(),
             clients: Clients::default(),
             client_limits: ClientLimits::new(policy.client_limit_address),
-        })
+        }
+    }
+
+    /// The database.
+    ///
+    /// # Errors
+    /// At an edge, which has none.
+    fn database(&self) -> Result<&Database, Error> {
+        match &self.source {
+            Source::Database(source) => Ok(&source.database),
+            Source::Upstream(_) => Err(Error::Store(StoreError::Unusable("an edge has no database".into()))),
+        }
     }
 
     /// Forgets failures that no longer count, and frees their memory.

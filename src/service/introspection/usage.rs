@@ -153,7 +153,7 @@ impl Introspect {
 
     async fn write_usage(&self, usage: &[TokenUse], locked: LockedRows) -> Result<usize, Error> {
         let batch = usage.to_vec();
-        let skipped = self.database.run(move |store| store.record_usage(&batch, USE_INTERVAL, locked)).await?;
+        let skipped = self.database()?.run(move |store| store.record_usage(&batch, USE_INTERVAL, locked)).await?;
         self.usage.forget_written(usage, &skipped);
         Ok(skipped.len())
     }

@@ -12,6 +12,8 @@ use crate::domain::time::{Stopwatch, Uptime};
 use crate::service::Introspect;
 use crate::service::cache::Cache;
 use crate::service::introspection::feed::ChangeFeed;
+use crate::service::introspection::follow::Following;
+use crate::service::introspection::source::Source;
 use crate::service::threads::catch_panic;
 use crate::store::{ChangeReader, Since, Store, StoreError};
 
@@ -36,7 +38,13 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Ends the watch when it is dropped.
 pub struct Watch {
-    _stop: Sender<()>,
+    _stop: Stop,
+}
+
+/// What ends a watch of a database, or of an upstream.
+enum Stop {
+    Database { _stop: Sender<()> },
+    Upstream { _following: Following },
 }
 
 impl Introspect {
@@ -45,9 +53,15 @@ impl Introspect {
     /// # Errors
     /// When a thread cannot be started.
     pub fn watch(&self) -> std::io::Result<Watch> {
+        let database = match &self.source {
+            Source::Database(source) => &source.database,
+            Source::Upstream(source) => {
+                return Ok(Watch { _stop: Stop::Upstream { _following: source.follow.start()? } });
+            }
+        };
         let (stop, stopped) = mpsc::channel();
         let watcher = Watcher {
-            store: self.database.store.clone(),
+            store: database.store.clone(),
             cache: Arc::clone(&self.cache),
             feed: Arc::clone(&self.feed),
             interval: (self.policy.revocation_bound / READINGS_PER_BOUND).clamp(MIN_INTERVAL, MAX_INTERVAL),
@@ -55,7 +69,7 @@ impl Introspect {
             warned: false,
         };
         std::thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&stopped))?;
-        Ok(Watch { _stop: stop })
+        Ok(Watch { _stop: Stop::Database { _stop: stop } })
     }
 }
 

@@ -79,8 +79,8 @@ impl Readiness {
     }
 
     /// Whether the node is ready, and whether each part works.
-    pub(in crate::service) fn parts(&self) -> [(&'static str, bool); 6] {
-        [
+    pub(in crate::service) fn parts(&self) -> Vec<(&'static str, bool)> {
+        vec![
             ("node", self.is_ready()),
             ("database", self.database == "ok"),
             ("schema", matches!(self.schema, "ok" | "newer")),
@@ -181,15 +181,7 @@ impl Node {
     }
 
     fn cache_state(&self) -> &'static str {
-        let (cache, policy) = (&self.cache, &self.policy);
-        if !cache.is_on() {
-            return "off";
-        }
-        match cache.sync_age(Uptime::now()) {
-            Some(age) if age < policy.revocation_bound => "ok",
-            Some(age) if age < policy.revocation_bound.saturating_add(policy.stale_if_error) => "stale",
-            _ => "none",
-        }
+        self.policy.proof(self.cache.is_on(), self.cache.sync_age(Uptime::now()))
     }
 
     /// Logs a change once, and not for each probe.

@@ -1,0 +1,223 @@
+//! Keeps an edge's cache in sync: follows the changes of its upstream, as a node follows its database.
+//!
+//! Whoever asks `/changes` at `t` and reads the answer knows, afterwards, everything that was committed before `t`. An
+//! answer takes a quarter of the bound, because the upstream waits for a proof of its own. So there is always a request
+//! under way. Whoever follows this edge would have to wait for the end of that request, and then for a whole one: a
+//! request of theirs starts another one at once, which the upstream answers at the same moment as the first.
+//!
+//! Answers are applied in the order of their requests. One that comes after the answer to a later request is ignored: it
+//! tells nothing new.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::feed::ChangeFeed;
+use crate::domain::change::Change;
+use crate::domain::time::Uptime;
+use crate::service::Policy;
+use crate::service::cache::Cache;
+use crate::service::threads::catch_panic;
+use crate::store::{Cursor, Reading, Since, StoreError};
+use crate::upstream::Upstream;
+
+/// Requests at once.
+const THREADS: usize = 3;
+
+/// Requests within one bound at most, so that those of many followers are answered together.
+const REQUESTS_PER_BOUND: u32 = 32;
+
+/// How long a request may take. The first time that there are several upstreams is shorter, so that another one is asked
+/// before the bound is over.
+const MIN_DEADLINE: Duration = Duration::from_millis(500);
+const MAX_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How long to wait after every upstream has failed.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// What follows an upstream.
+pub struct Follow {
+    upstream: Upstream,
+    cache: Arc<Cache>,
+    feed: Arc<ChangeFeed>,
+    bound: Duration,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    is_stopped: bool,
+    cursor: Option<Cursor>,
+    /// Requests under way.
+    requests: usize,
+    /// When the newest request was sent.
+    sent: Option<Uptime>,
+    /// When the newest request was sent whose answer was applied.
+    applied: Option<Uptime>,
+    /// When the newest request arrived that waits for a proof.
+    wanted: Option<Uptime>,
+    /// Failures since the last success.
+    failures: u32,
+    /// Until when nothing is sent after a failure.
+    paused_until: Option<Uptime>,
+    warned: bool,
+}
+
+/// What a thread does next.
+enum Next {
+    Send,
+    Wait(Option<Duration>),
+    Stop,
+}
+
+/// Ends the threads when it is dropped.
+pub struct Following(Arc<Follow>);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.lock().is_stopped = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Follow {
+    pub fn new(upstream: &Upstream, policy: &Policy, cache: &Arc<Cache>, feed: &Arc<ChangeFeed>) -> Self {
+        Self {
+            upstream: upstream.clone(),
+            cache: Arc::clone(cache),
+            feed: Arc::clone(feed),
+            bound: policy.revocation_bound,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Starts to follow.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn start(self: &Arc<Self>) -> std::io::Result<Following> {
+        let following = Following(Arc::clone(self));
+        for number in 0..THREADS {
+            let this = Arc::clone(self);
+            std::thread::Builder::new().name(format!("follow-{number}")).spawn(move || this.run())?;
+        }
+        Ok(following)
+    }
+
+    /// Somebody who asked at `arrival` waits for a proof.
+    pub fn want(&self, arrival: Uptime) {
+        let mut state = self.lock();
+        let is_new = state.wanted <= state.sent;
+        state.wanted = state.wanted.max(Some(arrival));
+        if is_new && state.wanted > state.sent {
+            self.changed.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        let mut state = self.lock();
+        loop {
+            match state.next(Uptime::now(), self.bound / REQUESTS_PER_BOUND) {
+                Next::Stop => return,
+                Next::Wait(None) => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Next::Wait(Some(pause)) => {
+                    state = self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
+                }
+                Next::Send => {
+                    // Before the request: what is committed while it goes on may be missing from its answer.
+                    let sent = Uptime::now();
+                    state.sent = Some(sent);
+                    state.requests += 1;
+                    let (cursor, deadline) = (state.cursor.clone(), self.deadline(state.failures));
+                    drop(state);
+                    let reading = catch_panic(|| self.upstream.changes(cursor.as_ref(), deadline));
+                    let reading = reading.unwrap_or_else(|| Err(StoreError::Failed("a panic".into())));
+                    state = self.lock();
+                    state.requests -= 1;
+                    match reading {
+                        Ok(reading) => self.apply(&mut state, reading, sent),
+                        Err(error) => self.fail(&mut state, &error, sent),
+                    }
+                    self.changed.notify_all();
+                }
+            }
+        }
+    }
+
+    fn deadline(&self, failures: u32) -> Duration {
+        let usual = self.bound.clamp(MIN_DEADLINE * 2, MAX_DEADLINE);
+        if self.upstream.servers() == 1 { usual } else { (usual / 2 * (failures + 1)).min(MAX_DEADLINE) }
+    }
+
+    fn apply(&self, state: &mut State, mut reading: Reading, sent: Uptime) {
+        if state.applied >= Some(sent) {
+            return;
+        }
+        // Applied already, with another answer.
+        if matches!(reading.since, Since::Changes(_)) && self.feed.knows(&reading.cursor) {
+            reading.since = Since::Changes(Vec::new());
+        }
+        match &reading.since {
+            Since::Changes(changes) => changes.iter().for_each(|change| self.cache.apply(change)),
+            Since::Unknown => self.cache.apply(&Change::Everything),
+        }
+        self.cache.mark_synced(sent);
+        state.cursor = Some(reading.cursor.clone());
+        state.applied = Some(sent);
+        self.feed.record(reading, sent);
+        self.upstream.set_down(false);
+        if state.warned {
+            log::info!("the cache is on again");
+        }
+        (state.failures, state.paused_until, state.warned) = (0, None, false);
+    }
+
+    fn fail(&self, state: &mut State, error: &StoreError, sent: Uptime) {
+        // A later request was answered, perhaps by another upstream.
+        if state.is_stopped || state.applied >= Some(sent) {
+            return;
+        }
+        state.failures = state.failures.saturating_add(1);
+        let servers = u32::try_from(self.upstream.servers()).unwrap_or(u32::MAX);
+        // A kept connection may have been closed: a failure that took no time is tried again.
+        let was_quick = Uptime::now().since(sent) < self.bound / REQUESTS_PER_BOUND;
+        if state.failures < servers || (state.failures == 1 && was_quick) {
+            return;
+        }
+        // A slow answer about changes says nothing about others.
+        if !self.upstream.has_answered_since(sent) {
+            self.upstream.set_down(true);
+        }
+        if state.failures.is_multiple_of(servers) {
+            state.paused_until = Some(Uptime::now().after(RETRY));
+        }
+        if !state.warned {
+            state.warned = true;
+            log::warn!("the cache is off for now: {error}");
+        }
+    }
+}
+
+impl State {
+    fn next(&self, now: Uptime, gap: Duration) -> Next {
+        if self.is_stopped {
+            return Next::Stop;
+        }
+        if let Some(until) = self.paused_until
+            && until > now
+        {
+            return Next::Wait(Some(until.since(now)));
+        }
+        if self.requests > 0 && self.wanted <= self.sent {
+            return Next::Wait(None);
+        }
+        // Followers that ask at nearly the same time share a request.
+        let due = self.sent.map_or(now, |sent| sent.after(gap));
+        if due > now { Next::Wait(Some(due.since(now))) } else { Next::Send }
+    }
+}
