@@ -20,6 +20,7 @@ mod commands;
 mod console;
 mod dba;
 mod deploy;
+mod edge;
 mod freshness;
 mod gateways;
 mod import;

@@ -3,6 +3,7 @@
 mod memory;
 mod model;
 mod threads;
+mod two_nodes;
 
 use std::time::Duration;
 

@@ -53,12 +53,24 @@ impl Gateway {
     pub fn start(kind: Kind, jeton: SocketAddr, service: SocketAddr) -> Self {
         let dir = TempDir::with_prefix("jeton-test-").unwrap();
         let addr = free_address();
-        let mut command = match kind {
-            Kind::Nginx => nginx(dir.path(), addr, jeton, service),
+        let command = match kind {
+            Kind::Nginx => nginx(dir.path(), addr, &jeton.to_string(), service),
             Kind::Caddy => caddy(dir.path(), addr, jeton, service),
             Kind::Traefik => traefik(dir.path(), addr, jeton, service),
             Kind::Envoy => envoy(dir.path(), addr, jeton, service),
         };
+        Self::run(kind, command, addr, dir)
+    }
+
+    /// nginx, asking a jeton that listens on this Unix socket.
+    pub fn nginx_beside(socket: &Path, service: SocketAddr) -> Self {
+        let dir = TempDir::with_prefix("jeton-test-").unwrap();
+        let addr = free_address();
+        let command = nginx(dir.path(), addr, &format!("unix:{}", socket.display()), service);
+        Self::run(Kind::Nginx, command, addr, dir)
+    }
+
+    fn run(kind: Kind, mut command: Command, addr: SocketAddr, dir: TempDir) -> Self {
         let process = Process::start(command.stdin(Stdio::null()));
         eventually(&format!("{kind:?} listens on {addr}"), Duration::from_secs(20), || {
             let ended = process.try_wait();
@@ -91,14 +103,14 @@ impl Gateway {
     }
 }
 
-fn nginx(dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -> Command {
+fn nginx(dir: &Path, addr: SocketAddr, jeton: &str, service: SocketAddr) -> Command {
     let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
     // Its folders would be those of the system's own nginx.
     let own = "http { access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;";
     let config = with_addresses(
         include_str!("../../examples/nginx/nginx.conf"),
         &[
-            ("127.0.0.1:8000", jeton.to_string()),
+            ("127.0.0.1:8000", jeton.to_owned()),
             ("127.0.0.1:9000", service.to_string()),
             ("127.0.0.1:8080", addr.to_string()),
             ("\nhttp {", format!("\n{own}")),

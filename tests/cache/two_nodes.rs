@@ -1,0 +1,256 @@
+//! Searches an edge of two nodes for a stale answer: it may read a change from one node, and then an answer from the other
+//! one, which has not read that change yet and answers from its own memory. The edge's cache is the real one.
+
+use std::collections::VecDeque;
+
+use jeton::domain::change::Change;
+use jeton::domain::time::Uptime;
+use jeton::service::cache::{Cache, ChangeSeq, Staleness};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+
+use super::{BOUND, MS, at, cache, digest, entry};
+
+/// An event.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The token changes.
+    Change,
+    /// A node reads all changes so far; they arrive later.
+    BeginReading(usize),
+    EndReading(usize),
+    /// The edge asks a node for the changes after its cursor.
+    BeginFollowing(usize),
+    /// The node answers, by a reading that began after the request.
+    AnswerFollowing,
+    EndFollowing,
+    /// The edge asks a node for the token.
+    BeginLookup(usize),
+    /// The node answers the oldest question: from its memory if it may, else from the database.
+    AnswerFromMemory,
+    AnswerFromDatabase,
+    /// The oldest answer arrives at the edge.
+    Insert,
+    Pass(u64),
+    /// Somebody asks the edge.
+    Ask,
+    /// A whole reading of a node.
+    Reading(usize),
+    /// A whole request for changes.
+    Following(usize),
+    /// A whole lookup, answered from the node's memory if it may.
+    Lookup(usize),
+}
+
+/// What the edge does without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Without {
+    Nothing,
+    /// An answer may be asked for at once after a change was read, as at a node.
+    Lag,
+    /// The proof is the moment when the changes arrive.
+    TimeOfRequest,
+}
+
+#[derive(Default)]
+struct Node {
+    synced_at: u64,
+    /// How many changes it knows.
+    known: usize,
+    reading: Option<(u64, usize)>,
+}
+
+struct Following {
+    node: usize,
+    sent: u64,
+    answer: Option<usize>,
+}
+
+struct Lookup {
+    node: usize,
+    change_seq: ChangeSeq,
+    version: Option<usize>,
+}
+
+struct World {
+    without: Without,
+    edge: Cache,
+    now: u64,
+    /// When each change was committed; the number of changes is the token's version.
+    changes: Vec<u64>,
+    nodes: [Node; 2],
+    following: Option<Following>,
+    cursor: Option<usize>,
+    lookups: VecDeque<Lookup>,
+    served: usize,
+}
+
+impl World {
+    fn new(without: Without) -> Self {
+        let edge = if without == Without::Lag { cache(1 << 16) } else { cache(1 << 16).with_lag(BOUND) };
+        let mut world = Self {
+            without,
+            edge,
+            now: 10_000 * MS,
+            changes: Vec::new(),
+            nodes: <[Node; 2]>::default(),
+            following: None,
+            cursor: None,
+            lookups: VecDeque::new(),
+            served: 0,
+        };
+        // A search that begins with remembered answers finds more faults.
+        let events =
+            [Event::Following(0), Event::Pass(1_000), Event::Following(0), Event::Reading(1), Event::Lookup(1)];
+        for event in events {
+            world.happen(event).expect("nothing is asked yet");
+        }
+        world
+    }
+
+    /// # Errors
+    /// A stale answer.
+    fn happen(&mut self, event: Event) -> Result<(), String> {
+        match event {
+            Event::Change => self.changes.push(self.now),
+            Event::BeginReading(node) => self.nodes[node].reading = Some((self.now, self.changes.len())),
+            Event::EndReading(node) => {
+                let node = &mut self.nodes[node];
+                if let Some((since, known)) = node.reading.take() {
+                    (node.synced_at, node.known) = (since, known);
+                }
+            }
+            Event::BeginFollowing(node) => {
+                self.following = Some(Following { node, sent: self.now, answer: None });
+            }
+            Event::AnswerFollowing => {
+                if let Some(following) = &mut self.following {
+                    let node = &self.nodes[following.node];
+                    let is_proof = node.synced_at > following.sent;
+                    following.answer = following.answer.or(is_proof.then_some(node.known));
+                }
+            }
+            Event::EndFollowing => self.end_following(),
+            Event::BeginLookup(node) => {
+                let change_seq = self.edge.change_seq_at(Uptime::from_nanos(self.now));
+                self.lookups.push_back(Lookup { node, change_seq, version: None });
+            }
+            Event::AnswerFromMemory | Event::AnswerFromDatabase => {
+                if let Some(lookup) = self.lookups.iter_mut().find(|lookup| lookup.version.is_none()) {
+                    let node = &self.nodes[lookup.node];
+                    let may_remember = u128::from(self.now - node.synced_at) < BOUND.as_nanos();
+                    let remembers = matches!(event, Event::AnswerFromMemory) && may_remember;
+                    lookup.version = Some(if remembers { node.known } else { self.changes.len() });
+                }
+            }
+            Event::Insert => {
+                if let Some(at) = self.lookups.iter().position(|lookup| lookup.version.is_some()) {
+                    let Lookup { change_seq, version, .. } = self.lookups.remove(at).expect("it is there");
+                    let text = version.unwrap_or(0).to_be_bytes();
+                    self.edge.insert(&digest(1), change_seq, entry(1, &text));
+                }
+            }
+            Event::Reading(node) => {
+                self.happen(Event::BeginReading(node))?;
+                return self.happen(Event::EndReading(node));
+            }
+            Event::Following(node) => {
+                for part in [Event::BeginFollowing(node), Event::Pass(1), Event::Reading(node), Event::AnswerFollowing]
+                {
+                    self.happen(part)?;
+                }
+                return self.happen(Event::EndFollowing);
+            }
+            Event::Lookup(node) => {
+                for part in [Event::BeginLookup(node), Event::AnswerFromMemory] {
+                    self.happen(part)?;
+                }
+                return self.happen(Event::Insert);
+            }
+            Event::Pass(millis) => self.now += millis * MS,
+            Event::Ask => {
+                if let Some(cached) = self.edge.get(&digest(1), at(self.now), Staleness::Bound) {
+                    return self.check(usize::from_be_bytes(cached.text.try_into().expect("eight bytes")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end_following(&mut self) {
+        let Some(Following { sent, answer: Some(known), .. }) = self.following.take() else { return };
+        match self.cursor {
+            Some(cursor) => (cursor..known).for_each(|_| self.edge.apply(&Change::User(1))),
+            None => self.edge.apply(&Change::Everything),
+        }
+        self.cursor = Some(known);
+        let proof = if self.without == Without::TimeOfRequest { self.now } else { sent };
+        self.edge.mark_synced_at(Uptime::from_nanos(proof), Uptime::from_nanos(self.now));
+    }
+
+    fn check(&mut self, version: usize) -> Result<(), String> {
+        self.served += 1;
+        match self.changes.get(version) {
+            Some(at) if u128::from(self.now - at) >= BOUND.as_nanos() => {
+                Err(format!("an answer {} ms behind", (self.now - at) / MS))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn events() -> Vec<Event> {
+    let of_node = |node| {
+        vec![
+            Event::BeginReading(node),
+            Event::EndReading(node),
+            Event::BeginFollowing(node),
+            Event::BeginLookup(node),
+            Event::Reading(node),
+            Event::Following(node),
+            Event::Following(node),
+            Event::Lookup(node),
+            Event::Lookup(node),
+        ]
+    };
+    let others = [Event::AnswerFollowing, Event::EndFollowing, Event::AnswerFromMemory, Event::Insert, Event::Ask];
+    let passing = [Event::Pass(1), Event::Pass(300), Event::Pass(700), Event::Pass(1_000)];
+    [of_node(0), of_node(1), others.repeat(2), passing.to_vec(), vec![Event::Change, Event::AnswerFromDatabase]]
+        .concat()
+}
+
+fn search(without: Without, cases: u32) -> Result<usize, String> {
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let served = std::cell::Cell::new(0);
+    let all = events();
+    let result = TestRunner::new(config).run(&prop::collection::vec(0..all.len(), 1..60), |events| {
+        let mut world = World::new(without);
+        for event in events {
+            world.happen(all[event]).map_err(TestCaseError::fail)?;
+        }
+        served.set(served.get() + world.served);
+        Ok(())
+    });
+    match result {
+        Ok(()) => Ok(served.get()),
+        Err(TestError::Fail(reason, events)) => {
+            let events: Vec<Event> = events.into_iter().map(|event| all[event]).collect();
+            Err(format!("{reason}: {events:?}"))
+        }
+        Err(TestError::Abort(reason)) => panic!("the search was given up: {reason}"),
+    }
+}
+
+#[test]
+fn an_edge_of_two_nodes_gives_no_answer_past_the_bound() {
+    let served = search(Without::Nothing, 20_000).unwrap_or_else(|found| panic!("{found}"));
+    assert!(served > 500, "the search must check many answers: {served}");
+}
+
+#[test]
+fn without_its_guards_the_search_finds_a_stale_answer() {
+    for without in [Without::Lag, Without::TimeOfRequest] {
+        let found = search(without, 400_000).expect_err(&format!("{without:?} must lead to a stale answer"));
+        assert!(found.contains("behind"), "{found}");
+    }
+}

@@ -1,0 +1,87 @@
+//! An edge on a Unix socket, and HTTPS on either side.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+
+use super::{Chain, RECOVERY, edge_of, introspect, url};
+use crate::commands::done;
+use crate::gateways::gateway::Gateway;
+use crate::gateways::upstream::Upstream;
+use crate::support::app::Kind;
+use crate::support::eventually;
+use crate::support::http::Request;
+
+/// The example for nginx, with an edge on a Unix socket in place of jeton.
+#[test]
+fn nginx_asks_an_edge_on_a_unix_socket() {
+    let chain = Chain::start(Kind::Sqlite);
+    let (key, _) = chain.user("alice", &[]);
+    let jeton = edge_of(&[&url(&chain.node)], &chain.own);
+    let socket = jeton.dir.path().join("jeton.sock");
+    let jeton = jeton.env("JETON_LISTEN", format!("unix:{}", socket.display()));
+    let _edge = jeton.spawn(&["edge"], Stdio::null());
+    let service = Upstream::start();
+    let gateway = Gateway::nginx_beside(&socket, service.addr);
+    let ask = |key: &str| gateway.send(Request::new("GET", "/").token(key));
+    eventually("an answer through nginx", RECOVERY, || (ask(&key).status == 200).then_some(()));
+    assert_eq!(ask("wrong").status, 401);
+    done(&chain.jeton, &["token", "revoke", "--yes", "--user", "alice"]);
+    eventually("the revocation", RECOVERY, || (ask(&key).status == 401).then_some(()));
+}
+
+#[test]
+fn an_edge_listens_on_a_unix_socket() {
+    let chain = Chain::start(Kind::Sqlite);
+    let (key, _) = chain.user("alice", &[]);
+    let jeton = edge_of(&[&url(&chain.node)], &chain.own);
+    let socket = jeton.dir.path().join("jeton.sock");
+    let jeton = jeton.env("JETON_LISTEN", format!("unix:{}", socket.display()));
+    let _edge = jeton.spawn(&["edge"], Stdio::null());
+    let request = Request::new("GET", "/auth/verify").token(&key).bytes(chain.node.addr);
+    let answer = eventually("an answer over the socket", RECOVERY, || {
+        let mut stream = UnixStream::connect(&socket).ok()?;
+        stream.write_all(&request).ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        text.starts_with("HTTP/1.1 200").then_some(text)
+    });
+    assert!(answer.contains("x-auth-user: alice\r\n"), "{answer}");
+}
+
+/// The certificate is checked against those that the system trusts.
+#[test]
+fn an_upstream_may_be_https() {
+    let chain = Chain::start(Kind::Postgres);
+    let folder = chain.jeton.dir.path();
+    let [config, cert, key] =
+        ["openssl.cnf", "cert.pem", "key.pem"].map(|name| folder.join(name).display().to_string());
+    let extensions = "subjectAltName = DNS:localhost\nbasicConstraints = CA:FALSE\n";
+    let text = format!(
+        "[req]\ndistinguished_name = dn\nx509_extensions = ext\nprompt = no\n[dn]\nCN = localhost\n[ext]\n{extensions}"
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut openssl = Command::new("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-config",
+        &config,
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+    ]);
+    openssl.args(["-days", "1", "-keyout", &key, "-out", &cert]);
+    assert!(openssl.stderr(Stdio::null()).status().unwrap().success());
+    let mut node = chain.jeton.command(&["serve"]);
+    node.envs([("JETON_TLS_CERT", &cert), ("JETON_TLS_KEY", &key)]);
+    let node = chain.jeton.serve_by(node);
+    let upstream = format!("https://localhost:{}", node.addr.port());
+    let trusting = edge_of(&[&upstream], &chain.own).env("SSL_CERT_FILE", cert.as_str()).edge();
+    eventually("an answer", RECOVERY, || (introspect(&trusting, &chain.client, "x").status == 200).then_some(()));
+    let other = edge_of(&[&upstream], &chain.own).edge();
+    eventually("why not", RECOVERY, || other.stderr().contains("UnknownIssuer").then_some(()));
+    assert_eq!(introspect(&other, &chain.client, "x").status, 503);
+}
