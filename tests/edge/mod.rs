@@ -37,7 +37,7 @@ impl Chain {
         let node = jeton.serve();
         let edge = edge_of(&[&url(&node)], &own).edge();
         let far = edge_of(&[&url(&edge)], &own).edge();
-        let chain = Self { far, edge, node, jeton, client, own, database: database };
+        let chain = Self { far, edge, node, jeton, client, own, database };
         chain.wait_until_synced();
         chain
     }
