@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::domain::token::{Token, TokenDigest};
 use crate::service::cache::ChangeSeq;
-use crate::service::introspection::source::{Source, TokenAndUser};
+use crate::service::introspection::source::TokenAndUser;
 use crate::service::{Error, Introspect, Reason};
 
 /// The status of a key.
@@ -88,10 +88,7 @@ impl Introspect {
     }
 
     async fn fetch(&self, digest: TokenDigest) -> Result<(ChangeSeq, Option<TokenAndUser>), Error> {
-        match &self.source {
-            Source::Database(source) => source.look_up(digest).await,
-            Source::Upstream(_) => Err(self.database().err().unwrap_or(Error::NotFound)),
-        }
+        self.database_source()?.look_up(digest).await
     }
 
     fn check_token(&self, found: Option<TokenAndUser>) -> TokenStatus {

@@ -104,8 +104,16 @@ impl Introspect {
     /// # Errors
     /// At an edge, which has none.
     fn database(&self) -> Result<&Database, Error> {
+        self.database_source().map(|source| &source.database)
+    }
+
+    /// The database, and its lookups.
+    ///
+    /// # Errors
+    /// At an edge, which has none.
+    fn database_source(&self) -> Result<&DatabaseSource, Error> {
         match &self.source {
-            Source::Database(source) => Ok(&source.database),
+            Source::Database(source) => Ok(source),
             Source::Upstream(_) => Err(Error::Store(StoreError::Unusable("an edge has no database".into()))),
         }
     }
