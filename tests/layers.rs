@@ -64,6 +64,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "caller",
             "error",
             "reasons",
+            "messages",
             "reloaded",
             "policy",
             "queue",

@@ -46,7 +46,7 @@ pub fn policy(from: &mut Reader<'_>) -> Policy {
             plain(
                 "JETON_TOKEN_MAX_TTL",
                 "none",
-                "the greatest age, from its creation, to which refreshes may keep a token alive",
+                "a refreshed token expires at the latest this long after its creation",
             ),
             parsers::optional_duration,
         ),
@@ -63,7 +63,7 @@ pub fn policy(from: &mut Reader<'_>) -> Policy {
                 plain(
                     "JETON_USER_SCOPES",
                     "",
-                    "scopes users may give their own tokens; by default JETON_LOGIN_SCOPE; or none",
+                    "scopes users may give their own tokens; by default JETON_LOGIN_SCOPE; `none`: no scopes",
                 ),
                 setting_parsers::scopes_or_none,
             )

@@ -98,7 +98,7 @@ impl Pools {
                 Ok(conn) => return Ok(conn),
                 Err(error) => error,
             };
-            if self.breaker.has_failed() || since.elapsed() >= max_wait / 3 {
+            if self.breaker.take_failed() || since.elapsed() >= max_wait / 3 {
                 self.start_probe();
             }
             if since.elapsed() >= max_wait {
