@@ -16,7 +16,7 @@ pub struct Group {
 /// All endpoints, by their groups.
 pub fn groups() -> Vec<Group> {
     use admin::{audit, clients, explain, password, regenerate, tokens, users};
-    use oauth::{introspect, metadata, revoke, verify};
+    use oauth::{changes, introspect, metadata, revoke, verify};
     use ops::{docs, health, metrics, openapi};
     use own::{login, logout, me};
     let group = |name, text, files: &[fn() -> Vec<Endpoint>]| {
@@ -28,7 +28,13 @@ pub fn groups() -> Vec<Group> {
         group(
             "OAuth",
             "For services that check tokens.",
-            &[introspect::endpoints, revoke::endpoints, metadata::endpoints, verify::endpoints],
+            &[
+                introspect::endpoints,
+                changes::endpoints,
+                revoke::endpoints,
+                metadata::endpoints,
+                verify::endpoints,
+            ],
         ),
         group("Own tokens", "For holders of a token.", &[own::tokens::endpoints]),
         group("Users", "For staff.", &[users::endpoints, password::endpoints]),

@@ -141,6 +141,9 @@ async fn keep_purging(service: Service) {
                 log::log!(error.level(), "{what:?} were not purged: {error}");
             }
         }
+        if let Err(error) = purge_changes(&service).await {
+            log::log!(error.level(), "the change log was not purged: {error}");
+        }
         if let Err(error) = service.node.note_time().await {
             log::log!(error.level(), "the time was not saved for the next start: {error}");
         }
@@ -151,6 +154,13 @@ async fn keep_purging(service: Service) {
 async fn purge_all(service: &Service, what: Purge) -> Result<(), Error> {
     let mut round = PurgeRound::of(what);
     while service.node.purge(&mut round).await? == Batches::More {
+        actix_rt::time::sleep(PURGE_PAUSE).await;
+    }
+    Ok(())
+}
+
+async fn purge_changes(service: &Service) -> Result<(), Error> {
+    while service.node.purge_changes().await? == Batches::More {
         actix_rt::time::sleep(PURGE_PAUSE).await;
     }
     Ok(())

@@ -33,7 +33,7 @@ pub use import::{
     dry_run_django, open_django,
 };
 pub use introspection::{
-    AuthenticationFault, ClientOrigin, Holder, Identity, Introspect, Introspection, Reason, Watch,
+    AuthenticationFault, ClientOrigin, Feed, Holder, Identity, Introspect, Introspection, Reason, Watch,
 };
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, count_seals, key_file};
 pub use metrics::{Metrics, WorkerCounts};

@@ -111,7 +111,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.change(|conn, changes| {
-            changes.push(Change::Clients);
+            changes.push(Change::Client(client_id.to_owned()));
             insert(conn, client_id, secret, by, now)
         })
     }
@@ -130,7 +130,7 @@ impl Store {
             return Ok(ClientChange::NoSuchClient);
         }
         self.change(|conn, changes| {
-            changes.push(Change::Clients);
+            changes.push(Change::Client(client_id.to_owned()));
             let rotated = diesel::update(clients::table.filter(clients::client_id.eq(client_id)));
             let new = (clients::secret_digest.eq(secret.as_bytes().as_slice()), clients::rotated_at.eq(now.naive()));
             let until = clients::previous_until.eq(grace_until.map(Timestamp::naive));

@@ -10,6 +10,7 @@
 mod audit;
 mod backup;
 mod breaker;
+mod change_log;
 mod checkpoint;
 mod clients;
 mod clock;
@@ -21,7 +22,6 @@ mod error;
 mod groups;
 mod import;
 mod last_logins;
-mod listener;
 mod login_networks;
 mod login_tokens;
 mod lookup;
@@ -65,12 +65,13 @@ use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
 pub use backup::Backup;
+use change_log::Hints;
+pub use change_log::{ChangeReader, Cursor, Reading, Since};
 use connection::{Conn, Role};
 use disk::Disk;
 pub use django::{DJANGO_BATCH, DjangoSource};
 pub use error::StoreError;
 pub use import::{ImportTarget, ImportedEntry, ImportedToken};
-pub use listener::Listener;
 pub use login_tokens::{Issue, Issued, SealedToken};
 use manager::Manager;
 pub use meta::MetaKey;
@@ -109,6 +110,7 @@ pub struct Store {
     disk: Arc<Disk>,
     deadline: Option<Deadline>,
     observer: Option<Arc<dyn Fn(Change) + Send + Sync>>,
+    hints: Arc<Hints>,
 }
 
 #[derive(Clone, Copy)]
@@ -139,7 +141,7 @@ impl Store {
         let file = Arc::<OpenedFile>::default();
         let pools = Arc::new(CurrentPools::new(Pools::new(url, options, &file)));
         let (url, options, disk) = (url.clone(), options.clone(), Arc::default());
-        Ok(Self { pools, url, options, file, disk, deadline: None, observer: None })
+        Ok(Self { pools, url, options, file, disk, deadline: None, observer: None, hints: Arc::default() })
     }
 
     /// The same store with a deadline: work that has not begun by then does not begin, and a transaction that is not
@@ -274,7 +276,24 @@ impl Store {
                 observer(change);
             }
         }
+        self.hint();
         result
+    }
+
+    /// Tells the readers of the change log that there may be something to read.
+    fn hint(&self) {
+        if !self.hints.record() {
+            return;
+        }
+        match &self.url {
+            DatabaseUrl::Postgres(_) => {
+                if let Err(error) = self.on_writer(change_log::send_hint) {
+                    log::debug!("cannot send a hint: {error}");
+                }
+            }
+            // Other processes read as often as the bound asks for.
+            DatabaseUrl::Sqlite(_) => {}
+        }
     }
 
     /// Runs `work`, which is one statement and so its own transaction. In PostgreSQL this saves two round trips.

@@ -74,9 +74,19 @@ impl PoolConnection {
         &mut self,
         work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let local = self.local.as_deref();
+        let local = self.local.as_deref().map(|settings| pooler::begin(settings, self.servers.timeline()));
         let result = self.conn.in_transaction(|conn| {
-            local.map_or(Ok(()), |local| conn.batch_execute(local))?;
+            local.map_or(Ok(()), |local| conn.batch_execute(&local))?;
+            work(conn)
+        });
+        self.observe(result)
+    }
+
+    /// Runs `work`, which finds out itself on which server it runs.
+    pub fn run_anywhere<T>(&mut self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let Some(settings) = self.local.clone() else { return self.run(work) };
+        let result = self.conn.in_transaction(|conn| {
+            conn.batch_execute(&settings)?;
             work(conn)
         });
         self.observe(result)

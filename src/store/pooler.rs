@@ -3,6 +3,8 @@
 //! Such a pooler shares one session of the server among many clients, one transaction at a time. So nothing may stay in
 //! a session: other clients would get its prepared statements and settings, and notifications could arrive while no
 //! client has it. Behind a pooler statements are not prepared, settings last for one transaction, and nothing listens.
+//! Each transaction checks that it runs on the server that the change log is read from: a pooler may still have
+//! sessions of a server that another one has taken over from.
 
 use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::sql_types::Integer;
@@ -33,6 +35,18 @@ pub fn prepare_nothing(conn: &mut PgConnection) {
     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
 }
 
+/// The start of each transaction: its settings, and whether this server is still the one that the change log is read
+/// from. Fails as a write on a standby does.
+pub fn begin(settings: &str, timeline: Option<u32>) -> String {
+    let check = timeline.map(|timeline| {
+        format!(
+            "; do $$ begin if left(pg_walfile_name(pg_current_wal_lsn()), 8) <> '{timeline:08X}' then \
+             raise 'another server has taken over' using errcode = 'read_only_sql_transaction'; end if; end $$"
+        )
+    });
+    format!("{settings}{}", check.unwrap_or_default())
+}
+
 /// Whether two open connections share a session, or one of them uses two. In this order of queries the result does not
 /// depend on which session the pooler takes next.
 pub fn shares_sessions(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, StoreError> {
@@ -55,8 +69,8 @@ pub fn require_transactions(conn: &mut PgConnection) -> Result<(), ConnectError>
 pub fn record_pooler(servers: &Servers) {
     if servers.share_sessions() {
         log::warn!(
-            "there is a transaction pooler in front of PostgreSQL: statements are not prepared, and the cache is off. \
-             Let DATABASE_URL go to the server itself, or to a pooler in session mode, for both"
+            "there is a transaction pooler in front of PostgreSQL: statements are not prepared, and changes by others \
+             are seen at the next reading, without a hint"
         );
     }
 }

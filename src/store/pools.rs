@@ -153,8 +153,8 @@ impl Store {
         Err(StoreError::Unusable("a change from or to an SQLite file requires a restart".into()))
     }
 
-    /// Opens connections by `url` from now on. Those in use are closed when they are given back; a listener fails at
-    /// its next heartbeat.
+    /// Opens connections by `url` from now on. Those in use are closed when they are given back; a reader of the
+    /// change log fails at its next reading.
     pub fn move_to(&self, url: &DatabaseUrl) {
         let pools = Pools::new(url, &self.options, &self.file);
         *self.pools.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pools);

@@ -1,11 +1,10 @@
 //! Deletes rows that are due, in small batches. Each kind has an index for it.
 
 use diesel::RunQueryDsl;
-use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Nullable, Timestamp as SqlTimestamp};
 
 use super::connection::Conn;
-use super::{Store, StoreError};
+use super::{Store, StoreError, change_log};
 use crate::domain::time::Timestamp;
 
 /// What can be purged: the sealed keys of expired tokens, ended tokens, by their revocation or their expiry, audit
@@ -117,36 +116,50 @@ impl Store {
         before: Timestamp,
         limit: u32,
     ) -> Result<Purged, StoreError> {
-        let (verb, table, due, moment) = what.parts();
-        let limit = i64::from(limit);
-        self.write(|conn| match conn {
-            // If several nodes purge at once, each skips the rows that another one has locked. An array, unlike a join,
-            // is computed once, and its rows are found by the primary key whatever the planner estimates. Purged rows
-            // stay in the index while an older transaction is open, so the next batch begins after them.
-            Conn::Pg(pg) => {
-                // No notification: these tokens ended so long ago that they have ended by every node's clock.
-                pg.batch_execute("set local jeton.quiet = 'on'")?;
-                let counted: Counted = diesel::sql_query(format!(
-                    "with purged as ({verb} where id = any (array (select id from {table} \
-                     where {due} {moment} >= $1 and {moment} < $2 order by {moment} limit $3 for update skip locked)) \
-                     returning {moment} as ended) select count(*) as rows, max(ended) as until from purged"
-                ))
-                .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::from_micros(0)).naive())
-                .bind::<SqlTimestamp, _>(before.naive())
-                .bind::<BigInt, _>(limit)
-                .get_result(pg)?;
-                let rows = usize::try_from(counted.rows).unwrap_or(usize::MAX);
-                Ok(Purged { rows, end: counted.until.map(Timestamp::from_naive).or(from) })
-            }
-            Conn::Sqlite(sqlite) => {
-                let rows = diesel::sql_query(format!(
-                    "{verb} where id in (select id from {table} where {due} {moment} < $1 order by {moment} limit $2)"
-                ))
-                .bind::<SqlTimestamp, _>(before.naive())
-                .bind::<BigInt, _>(limit)
-                .execute(sqlite)?;
-                Ok(Purged { rows, end: None })
-            }
+        self.write(|conn| {
+            // These tokens ended so long ago that they have ended by every node's clock: it is no change.
+            change_log::pause(conn)?;
+            let purged = purge(conn, what, from, before, limit)?;
+            change_log::resume(conn)?;
+            Ok(purged)
         })
+    }
+}
+
+fn purge(
+    conn: &mut Conn,
+    what: Purge,
+    from: Option<Timestamp>,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Purged, StoreError> {
+    let (verb, table, due, moment) = what.parts();
+    let limit = i64::from(limit);
+    match conn {
+        // If several nodes purge at once, each skips the rows that another one has locked. An array, unlike a join,
+        // is computed once, and its rows are found by the primary key whatever the planner estimates. Purged rows
+        // stay in the index while an older transaction is open, so the next batch begins after them.
+        Conn::Pg(pg) => {
+            let counted: Counted = diesel::sql_query(format!(
+                "with purged as ({verb} where id = any (array (select id from {table} \
+                 where {due} {moment} >= $1 and {moment} < $2 order by {moment} limit $3 for update skip locked)) \
+                 returning {moment} as ended) select count(*) as rows, max(ended) as until from purged"
+            ))
+            .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::from_micros(0)).naive())
+            .bind::<SqlTimestamp, _>(before.naive())
+            .bind::<BigInt, _>(limit)
+            .get_result(pg)?;
+            let rows = usize::try_from(counted.rows).unwrap_or(usize::MAX);
+            Ok(Purged { rows, end: counted.until.map(Timestamp::from_naive).or(from) })
+        }
+        Conn::Sqlite(sqlite) => {
+            let rows = diesel::sql_query(format!(
+                "{verb} where id in (select id from {table} where {due} {moment} < $1 order by {moment} limit $2)"
+            ))
+            .bind::<SqlTimestamp, _>(before.naive())
+            .bind::<BigInt, _>(limit)
+            .execute(sqlite)?;
+            Ok(Purged { rows, end: None })
+        }
     }
 }

@@ -28,6 +28,8 @@ pub struct Servers {
     current: AtomicU64,
     /// Whether sessions are shared: see `pooler.rs`.
     shares_sessions: AtomicBool,
+    /// The timeline that the change log was last read on; 0: none yet. A standby that is promoted begins a new one.
+    timeline: AtomicU64,
     /// Counts changes of the tables that were noticed. Statements that were prepared before one are useless.
     tables_version: AtomicU64,
     /// A clone for each connection that a pool holds.
@@ -72,6 +74,16 @@ impl Servers {
     /// Whether sessions are shared.
     pub fn shares_sessions(&self) -> bool {
         self.shares_sessions.load(Ordering::Acquire)
+    }
+
+    /// The timeline that the change log was last read on.
+    pub fn timeline(&self) -> Option<u32> {
+        u32::try_from(self.timeline.load(Ordering::Acquire)).ok().filter(|timeline| *timeline != 0)
+    }
+
+    /// Records the timeline that the change log was read on.
+    pub fn set_timeline(&self, timeline: u32) {
+        self.timeline.store(timeline.into(), Ordering::Release);
     }
 
     /// The version of the tables.

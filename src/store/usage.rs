@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Timestamp as SqlTimestamp};
 
 use super::connection::Conn;
 use super::schema::tokens;
-use super::{Store, StoreError};
+use super::{Store, StoreError, change_log};
 use crate::domain::time::Timestamp;
 
 /// The usage of one token since it was last written.
@@ -51,59 +50,65 @@ impl Store {
         let mut usage = usage.to_vec();
         // The same order on every node, to avoid a deadlock.
         usage.sort_unstable_by_key(|token_use| token_use.id);
-        self.write(|conn| match conn {
-            Conn::Pg(pg) => {
-                // No notification: a later expiry makes no cached answer wrong; it only ends too early.
-                pg.batch_execute("set local jeton.quiet = 'on'")?;
-                let ids: Vec<i64> = usage.iter().map(|token_use| token_use.id).collect();
-                let moments: Vec<_> = usage.iter().map(|token_use| token_use.last_used_at.naive()).collect();
-                let expires: Vec<_> =
-                    usage.iter().map(|token_use| token_use.expires_at.map(Timestamp::naive)).collect();
-                let due: Vec<_> =
-                    usage.iter().map(|token_use| token_use.last_used_at.before(interval).naive()).collect();
-                let latest: Vec<_> =
-                    usage.iter().map(|token_use| token_use.last_used_at.latest_plausible().naive()).collect();
-                let skip = if locked == LockedRows::Skip { "skip locked" } else { "" };
-                // `greatest` ignores nulls. An expiry is extended only if the token has one.
-                let skipped: Vec<SkippedRow> = diesel::sql_query(format!(
-                    "with locked as (select id from tokens where id = any($1) order by id for no key update {skip}), \
-                     written as (update tokens set last_used_at = case when tokens.last_used_at > used.latest \
-                                  then used.last_used_at else greatest(tokens.last_used_at, used.last_used_at) end, \
-                     expires_at = case when tokens.expires_at is null then null \
-                                  else greatest(tokens.expires_at, used.expires_at) end \
-                     from unnest($1, $2, $3, $4, $5) as used (id, last_used_at, expires_at, due, latest), locked \
-                     where tokens.id = used.id and tokens.id = locked.id and (tokens.last_used_at is null \
-                     or tokens.last_used_at <= used.due or tokens.last_used_at > used.latest \
-                     or tokens.expires_at < used.expires_at)) \
-                     select id from tokens where id = any($1) and id not in (select id from locked)"
-                ))
-                .bind::<Array<BigInt>, _>(ids)
-                .bind::<Array<SqlTimestamp>, _>(moments)
-                .bind::<Array<Nullable<SqlTimestamp>>, _>(expires)
-                .bind::<Array<SqlTimestamp>, _>(due)
-                .bind::<Array<SqlTimestamp>, _>(latest)
-                .load(pg)?;
-                Ok(skipped.into_iter().map(|SkippedRow { id }| id).collect())
-            }
-            Conn::Sqlite(sqlite) => {
-                for token_use in &usage {
-                    let token = tokens::table.find(token_use.id);
-                    let (at, due) = (token_use.last_used_at.naive(), token_use.last_used_at.before(interval).naive());
-                    let latest = token_use.last_used_at.latest_plausible().naive();
-                    let is_due = tokens::last_used_at.le(due).or(tokens::last_used_at.gt(latest));
-                    diesel::update(token)
-                        .filter(tokens::last_used_at.is_null().or(is_due))
-                        .set(tokens::last_used_at.eq(at))
-                        .execute(sqlite)?;
-                    if let Some(expires_at) = token_use.expires_at.map(Timestamp::naive) {
-                        diesel::update(token)
-                            .filter(tokens::expires_at.lt(expires_at))
-                            .set(tokens::expires_at.eq(expires_at))
-                            .execute(sqlite)?;
-                    }
-                }
-                Ok(Vec::new())
-            }
+        // A later expiry makes no remembered answer wrong: it only ends too early.
+        self.write(|conn| {
+            change_log::pause(conn)?;
+            let skipped = write(conn, &usage, interval, locked)?;
+            change_log::resume(conn)?;
+            Ok(skipped)
         })
+    }
+}
+
+fn write(conn: &mut Conn, usage: &[TokenUse], interval: Duration, locked: LockedRows) -> Result<Vec<i64>, StoreError> {
+    match conn {
+        Conn::Pg(pg) => {
+            let ids: Vec<i64> = usage.iter().map(|token_use| token_use.id).collect();
+            let moments: Vec<_> = usage.iter().map(|token_use| token_use.last_used_at.naive()).collect();
+            let expires: Vec<_> = usage.iter().map(|token_use| token_use.expires_at.map(Timestamp::naive)).collect();
+            let due: Vec<_> = usage.iter().map(|token_use| token_use.last_used_at.before(interval).naive()).collect();
+            let latest: Vec<_> =
+                usage.iter().map(|token_use| token_use.last_used_at.latest_plausible().naive()).collect();
+            let skip = if locked == LockedRows::Skip { "skip locked" } else { "" };
+            // `greatest` ignores nulls. An expiry is extended only if the token has one.
+            let skipped: Vec<SkippedRow> = diesel::sql_query(format!(
+                "with locked as (select id from tokens where id = any($1) order by id for no key update {skip}), \
+                 written as (update tokens set last_used_at = case when tokens.last_used_at > used.latest \
+                              then used.last_used_at else greatest(tokens.last_used_at, used.last_used_at) end, \
+                 expires_at = case when tokens.expires_at is null then null \
+                              else greatest(tokens.expires_at, used.expires_at) end \
+                 from unnest($1, $2, $3, $4, $5) as used (id, last_used_at, expires_at, due, latest), locked \
+                 where tokens.id = used.id and tokens.id = locked.id and (tokens.last_used_at is null \
+                 or tokens.last_used_at <= used.due or tokens.last_used_at > used.latest \
+                 or tokens.expires_at < used.expires_at)) \
+                 select id from tokens where id = any($1) and id not in (select id from locked)"
+            ))
+            .bind::<Array<BigInt>, _>(ids)
+            .bind::<Array<SqlTimestamp>, _>(moments)
+            .bind::<Array<Nullable<SqlTimestamp>>, _>(expires)
+            .bind::<Array<SqlTimestamp>, _>(due)
+            .bind::<Array<SqlTimestamp>, _>(latest)
+            .load(pg)?;
+            Ok(skipped.into_iter().map(|SkippedRow { id }| id).collect())
+        }
+        Conn::Sqlite(sqlite) => {
+            for token_use in usage {
+                let token = tokens::table.find(token_use.id);
+                let (at, due) = (token_use.last_used_at.naive(), token_use.last_used_at.before(interval).naive());
+                let latest = token_use.last_used_at.latest_plausible().naive();
+                let is_due = tokens::last_used_at.le(due).or(tokens::last_used_at.gt(latest));
+                diesel::update(token)
+                    .filter(tokens::last_used_at.is_null().or(is_due))
+                    .set(tokens::last_used_at.eq(at))
+                    .execute(sqlite)?;
+                if let Some(expires_at) = token_use.expires_at.map(Timestamp::naive) {
+                    diesel::update(token)
+                        .filter(tokens::expires_at.lt(expires_at))
+                        .set(tokens::expires_at.eq(expires_at))
+                        .execute(sqlite)?;
+                }
+            }
+            Ok(Vec::new())
+        }
     }
 }

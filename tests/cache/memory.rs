@@ -36,23 +36,26 @@ fn each_change_invalidates_the_entries_that_it_concerns() {
     let fill = || {
         cache.insert(&digest(1), cache.change_seq(), entry(7, b"seven"));
         cache.insert(&digest(2), cache.change_seq(), entry(8, b"eight"));
-        cache.insert(&digest(3), cache.change_seq(), NewEntry { user_id: None, code: 2, ..entry(0, b"") });
+        cache.insert(&digest(3), cache.change_seq(), NewEntry { of: None, code: 2, ..entry(0, b"") });
     };
     let cached_count = || [1, 2, 3].map(|number| text(&cache, number, at(MS)).is_some());
     fill();
     assert_eq!(cached_count(), [true; 3]);
-    cache.apply(Change::User(7));
+    cache.apply(&Change::User(7));
     assert_eq!(cached_count(), [false, true, true]);
-    cache.apply(Change::created(&digest(3)));
+    fill();
+    cache.apply(&Change::Token(1_007));
+    assert_eq!(cached_count(), [false, true, true], "one of user 7's tokens");
+    cache.apply(&Change::created(&digest(3)));
     assert_eq!(cached_count(), [false, true, false]);
     let change_seq = cache.change_seq();
-    cache.apply(Change::Clients);
+    cache.apply(&Change::Client("billing".into()));
     assert_eq!(cached_count(), [false, true, false], "no token depends on clients");
     assert!(!cache.clients_are_current(change_seq, Uptime::from_nanos(MS), Staleness::Bound));
     assert!(cache.clients_are_current(cache.change_seq(), Uptime::from_nanos(MS), Staleness::Bound));
     fill();
     assert_eq!(cached_count(), [true; 3]);
-    cache.apply(Change::Everything);
+    cache.apply(&Change::Everything);
     assert_eq!(cached_count(), [false; 3]);
     assert!(!cache.clients_are_current(change_seq, Uptime::from_nanos(MS), Staleness::Bound));
 }
@@ -62,7 +65,7 @@ fn an_answer_looked_up_before_a_change_is_never_served() {
     let cache = cache(MIB);
     cache.mark_synced(Uptime::from_nanos(MS));
     let change_seq = cache.change_seq();
-    cache.apply(Change::User(7));
+    cache.apply(&Change::User(7));
     cache.insert(&digest(1), change_seq, entry(7, b"old"));
     assert_eq!(text(&cache, 1, at(MS)), None);
     cache.insert(&digest(1), cache.change_seq(), entry(7, b"new"));
@@ -103,7 +106,7 @@ fn memory_is_bounded_and_a_flood_of_unknown_tokens_evicts_no_valid_one() {
     let known = |cache: &Cache| (0..1_000).filter(|number| text(cache, *number, at(MS)).is_some()).count();
     assert_eq!(known(&cache), 1_000);
     for number in 1_000..100_000 {
-        cache.insert(&digest(number), cache.change_seq(), NewEntry { user_id: None, code: 2, ..entry(0, b"") });
+        cache.insert(&digest(number), cache.change_seq(), NewEntry { of: None, code: 2, ..entry(0, b"") });
     }
     assert_eq!(known(&cache), 1_000);
     for number in 1_000..100_000 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jeton::domain::time::{Timestamp, Uptime};
 use jeton::domain::token::TokenDigest;
-use jeton::service::introspection::cache::{Cache, NewEntry, Now};
+use jeton::service::introspection::cache::{Cache, NewEntry, Now, Owned};
 
 const MS: u64 = 1_000_000;
 const BOUND: Duration = Duration::from_secs(1);
@@ -24,7 +24,8 @@ fn at(nanos: u64) -> Now {
 }
 
 fn entry(user: i64, text: &[u8]) -> NewEntry<'_> {
-    NewEntry { user_id: Some(user), hit_until: Timestamp::NEVER, ends_at: Timestamp::NEVER, code: 0, text }
+    let of = Some(Owned { token_id: user + 1_000, user_id: user });
+    NewEntry { of, hit_until: Timestamp::NEVER, ends_at: Timestamp::NEVER, code: 0, text }
 }
 
 fn cache(bytes: u64) -> Cache {

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use super::{BOUND, Nodes, RECOVERY, WATCH};
 use crate::commands::done;
 
+/// What the connections that read the change log last ran.
+const READS: &str = "from changes|pg_notify";
+
 /// Ends the connections whose last statement was such a one.
 fn kill(nodes: &Nodes, statement: &str) -> String {
     nodes.database.sql(&format!(
@@ -17,7 +20,7 @@ fn kill(nodes: &Nodes, statement: &str) -> String {
 fn a_change_beside_killed_listeners_is_seen_within_the_bound() {
     let nodes = Nodes::start();
     let connections =
-        [("the listening connections", "^listen", "2"), ("those that send beats", "pg_notify", "2"), ("all", "", "")];
+        [("the listening connections", "^listen", "2"), ("those that read changes", READS, "2"), ("all", "", "")];
     for (round, (what, statement, count)) in connections.into_iter().cycle().take(6).enumerate() {
         let name = format!("u{round}");
         let (login, named) = nodes.user(&name);
@@ -44,7 +47,9 @@ fn nodes_are_back_to_normal_soon_after_their_listeners_were_killed() {
     let nodes = Nodes::start();
     let (login, _) = nodes.user("a");
     let asked = nodes.asked(&login);
-    for (what, statement) in [("listening connections", "^listen"), ("beats", "pg_notify"), ("all connections", "")] {
+    for (what, statement) in
+        [("listening connections", "^listen"), ("reading connections", READS), ("all connections", "")]
+    {
         nodes.hot();
         kill(&nodes, statement);
         nodes.back_to_normal(&format!("{what} killed"), Instant::now(), &login);

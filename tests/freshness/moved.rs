@@ -64,7 +64,7 @@ fn a_change_at_the_new_server_is_heard_by_those_who_listened_to_the_old_one() {
         name.lead_to(&new);
         nodes.database.sql(
             "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'jeton' \
-             and datname = current_database() and query !~ 'pg_notify|^listen'",
+             and datname = current_database() and query !~ 'from changes|pg_notify|^listen'",
         );
         for node in &nodes.both {
             // Nobody knows it: the database is asked.

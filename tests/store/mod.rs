@@ -1,6 +1,7 @@
 //! The contract of `jeton::store::Store`, the same on both databases.
 
 mod audit;
+mod change_log;
 mod clients;
 mod endings;
 mod login_tokens;

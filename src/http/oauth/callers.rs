@@ -31,6 +31,20 @@ impl MayCall for Introspector {
     const ACCESS: Access = Access::Introspector;
 }
 
+/// Somebody who may introspect, by the credentials in the head.
+pub struct HeadIntrospector;
+
+impl Extractor for HeadIntrospector {
+    async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
+        require_introspector(&incoming.request, &Parameters::default(), incoming.state()).await?;
+        Ok(Self)
+    }
+}
+
+impl MayCall for HeadIntrospector {
+    const ACCESS: Access = Access::Introspector;
+}
+
 /// Somebody who may introspect, and the body of a batch, or why it cannot be parsed.
 pub struct BatchIntrospector(pub Result<Data, HttpError>);
 

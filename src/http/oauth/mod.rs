@@ -1,6 +1,7 @@
 //! What the OAuth endpoints share: their parameters, and how their callers authenticate (RFC 6749 section 2.3).
 
 mod callers;
+pub mod changes;
 pub mod introspect;
 pub mod metadata;
 pub mod paths;

@@ -4,8 +4,10 @@
 pub const INTROSPECT: &str = "/introspect";
 /// The same for many tokens.
 pub const BATCH: &str = "/introspect/batch";
+/// What has changed since.
+pub const CHANGES: &str = "/changes";
 /// RFC 7009.
 pub const REVOKE: &str = "/revoke";
 
 /// All of them.
-pub const ALL: [&str; 3] = [INTROSPECT, BATCH, REVOKE];
+pub const ALL: [&str; 4] = [INTROSPECT, BATCH, CHANGES, REVOKE];

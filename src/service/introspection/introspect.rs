@@ -3,7 +3,7 @@
 use crate::domain::time::{Timestamp, Uptime};
 use crate::domain::token::TokenDigest;
 use crate::service::introspection::answer::Introspection;
-use crate::service::introspection::cache::{ChangeSeq, NewEntry, Now, Staleness};
+use crate::service::introspection::cache::{ChangeSeq, NewEntry, Now, Owned, Staleness};
 use crate::service::introspection::lookup::TokenStatus;
 use crate::service::introspection::usage::{self, USE_INTERVAL};
 use crate::service::{Error, Identity, Introspect, Reason};
@@ -108,8 +108,8 @@ impl Introspect {
             // Cached for a short time only, like every other answer.
             TokenStatus::Inactive(..) => (now.after(USE_INTERVAL), Timestamp::NEVER),
         };
-        let user_id = status.found().map(|(token, _)| token.user_id);
-        let answer = NewEntry { user_id, hit_until, ends_at, code: result.code(), text: result.cached_text() };
+        let of = status.found().map(|(token, _)| Owned { token_id: token.id, user_id: token.user_id });
+        let answer = NewEntry { of, hit_until, ends_at, code: result.code(), text: result.cached_text() };
         self.cache.insert(digest, change_seq, answer);
         result
     }

@@ -5,6 +5,7 @@ mod answer;
 mod authenticate;
 pub mod cache;
 mod client_limits;
+mod feed;
 mod introspect;
 mod lookup;
 mod lookup_batcher;
@@ -23,6 +24,8 @@ pub use authenticate::{AuthenticationFault, Holder};
 use cache::Cache;
 pub(in crate::service) use client_limits::ClientLimits;
 pub use client_limits::ClientOrigin;
+use feed::ChangeFeed;
+pub use feed::Feed;
 pub use lookup::Reason;
 pub(in crate::service) use lookup::TokenStatus;
 use lookup_batcher::LookupBatcher;
@@ -37,6 +40,7 @@ pub struct Introspect {
     policy: Arc<Policy>,
     metrics: Arc<Metrics>,
     pub(in crate::service) cache: Arc<Cache>,
+    feed: Arc<ChangeFeed>,
     lookups: LookupBatcher,
     usage: PendingUsage,
     clients: Clients,
@@ -57,15 +61,25 @@ impl Introspect {
             })?;
         let cache = Arc::new(cache);
         let observing_cache = Arc::clone(&cache);
-        let store = store.on_change(move |change| observing_cache.apply(change));
+        let store = store.on_change(move |change| observing_cache.apply(&change));
         let lookups = LookupBatcher::start(&store, &cache, metrics, request_timeout(policy.database_timeout))
             .map_err(|error| StoreError::Unusable(format!("cannot start a thread for lookups: {error}")))?;
         let database = Database::new(store, policy.database_timeout);
         let client_limits = ClientLimits::new(policy.client_limit_address);
         let (usage, clients) = (PendingUsage::default(), Clients::default());
         let (clock, policy, metrics) = (clock.clone(), Arc::clone(policy), Arc::clone(metrics));
-        let this =
-            Self { database: database.clone(), clock, policy, metrics, cache, lookups, usage, clients, client_limits };
+        let this = Self {
+            database: database.clone(),
+            clock,
+            policy,
+            metrics,
+            cache,
+            feed: Arc::default(),
+            lookups,
+            usage,
+            clients,
+            client_limits,
+        };
         Ok((this, database))
     }
 }

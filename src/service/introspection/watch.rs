@@ -1,4 +1,7 @@
-//! Keeps the cache in sync: receives changes, and checks by heartbeats that none was missed.
+//! Keeps the cache in sync: reads the change log again and again.
+//!
+//! Whoever notes the time and then reads all changes that were not read yet knows, afterwards, everything that was
+//! committed before that time. That moment is the sync time.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -8,17 +11,22 @@ use crate::domain::change::Change;
 use crate::domain::time::{Stopwatch, Uptime};
 use crate::service::Introspect;
 use crate::service::introspection::cache::Cache;
+use crate::service::introspection::feed::ChangeFeed;
 use crate::service::threads::catch_panic;
-use crate::store::{Listener, Store, StoreError};
+use crate::store::{ChangeReader, Since, Store, StoreError};
 
-/// Heartbeats within one revocation bound: with four, one or two that are late do no harm.
-const HEARTBEATS_PER_BOUND: u32 = 4;
+/// Readings within one revocation bound: with four, one or two that are late do no harm.
+const READINGS_PER_BOUND: u32 = 4;
 
-/// How often received changes are applied between two heartbeats.
+/// How often it is looked between two readings whether somebody has sent a hint.
 const POLL: Duration = Duration::from_millis(20);
 
 /// The shortest interval. With a smaller bound the cache is out of sync, and unused, most of the time.
-const MIN_HEARTBEAT_INTERVAL: Duration = Duration::from_millis(1);
+const MIN_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The bounds of a reading's deadline. A reading that takes longer than the revocation bound proves nothing.
+const MIN_DEADLINE: Duration = Duration::from_secs(1);
+const MAX_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long to wait before a new connection replaces a broken one.
 const RETRY: Duration = Duration::from_millis(500);
@@ -38,7 +46,9 @@ impl Introspect {
         let watcher = Watcher {
             store: self.database.store.clone(),
             cache: Arc::clone(&self.cache),
-            heartbeat_interval: (self.policy.revocation_bound / HEARTBEATS_PER_BOUND).max(MIN_HEARTBEAT_INTERVAL),
+            feed: Arc::clone(&self.feed),
+            interval: (self.policy.revocation_bound / READINGS_PER_BOUND).max(MIN_INTERVAL),
+            deadline: self.policy.revocation_bound.clamp(MIN_DEADLINE, MAX_DEADLINE),
             warned: false,
         };
         std::thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&stopped))?;
@@ -49,7 +59,9 @@ impl Introspect {
 struct Watcher {
     store: Store,
     cache: Arc<Cache>,
-    heartbeat_interval: Duration,
+    feed: Arc<ChangeFeed>,
+    interval: Duration,
+    deadline: Duration,
     warned: bool,
 }
 
@@ -58,7 +70,7 @@ impl Watcher {
     fn run(mut self, stopped: &Receiver<()>) {
         let keeps_running = |pause| matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout));
         loop {
-            let result = catch_panic(|| self.listen(&keeps_running));
+            let result = catch_panic(|| self.follow(&keeps_running));
             let Err(error) = result.unwrap_or_else(|| Err(StoreError::Failed("a panic".into()))) else { return };
             // When the node stops, the database may be closed already; that is no error.
             if !keeps_running(Duration::ZERO) {
@@ -69,50 +81,47 @@ impl Watcher {
                 log::warn!("the cache is off for now: {error}");
                 self.warned = true;
             }
-            if !keeps_running(RETRY.min(self.heartbeat_interval.max(POLL))) {
+            if !keeps_running(RETRY.min(self.interval.max(POLL))) {
                 return;
             }
         }
     }
 
-    /// Listens until it is told to stop, or fails.
-    fn listen(&mut self, keeps_running: &impl Fn(Duration) -> bool) -> Result<(), StoreError> {
-        let mut listener = self.store.listen()?;
-        // Changes may have been missed before this connection listened, so the cache is cleared, but only once the
-        // database answers: while it is down, the cached answers may be all there is.
-        self.sync(&mut listener, &[Change::Everything])?;
+    /// Reads until it is told to stop, or fails.
+    fn follow(&mut self, keeps_running: &impl Fn(Duration) -> bool) -> Result<(), StoreError> {
+        // A new reader knows nothing of what was before, so its first reading clears the cache. It is not cleared sooner:
+        // while the database is down, the cached answers may be all there is.
+        let mut reader = self.store.change_reader(self.deadline)?;
+        self.sync(&mut reader)?;
         loop {
             let since = Stopwatch::start();
             loop {
-                let left = self.heartbeat_interval.saturating_sub(since.elapsed());
+                let left = self.interval.saturating_sub(since.elapsed());
                 if !keeps_running(left.min(POLL)) {
                     return Ok(());
                 }
-                if left <= POLL {
+                if left <= POLL || reader.is_hinted() {
                     break;
                 }
-                self.apply(listener.poll()?);
             }
-            self.sync(&mut listener, &[])?;
+            self.sync(&mut reader)?;
         }
     }
 
-    fn sync(&mut self, listener: &mut Listener, missed: &[Change]) -> Result<(), StoreError> {
+    fn sync(&mut self, reader: &mut ChangeReader) -> Result<(), StoreError> {
+        // Before the reading: what is committed while it goes on may be missing from it.
         let moment = Uptime::now();
-        let changes = listener.heartbeat()?;
-        self.apply(missed.to_vec());
-        self.apply(changes);
+        let reading = reader.read()?;
+        match &reading.since {
+            Since::Changes(changes) => changes.iter().for_each(|change| self.cache.apply(change)),
+            Since::Unknown => self.cache.apply(&Change::Everything),
+        }
         self.cache.mark_synced(moment);
+        self.feed.record(reading, moment);
         if self.warned {
             log::info!("the cache is on again");
             self.warned = false;
         }
         Ok(())
-    }
-
-    fn apply(&self, changes: Vec<Change>) {
-        for change in changes {
-            self.cache.apply(change);
-        }
     }
 }

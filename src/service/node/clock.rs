@@ -239,7 +239,7 @@ impl Node {
         if seen.read(time, uptime) {
             self.metrics.clock.jumps.inc();
             // A clock that was set back would make cached answers live longer.
-            self.introspection.cache.apply(Change::Everything);
+            self.introspection.cache.apply(&Change::Everything);
         }
         let state = seen.state(uptime);
         seen.log_state(state, uptime);

@@ -88,6 +88,17 @@ impl Node {
         purged
     }
 
+    /// Deletes one batch of old rows of the change log, if this node's clock can be trusted.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn purge_changes(&self) -> Result<Batches, Error> {
+        let Some(now) = self.check_clock().await? else { return Ok(Batches::Done) };
+        let limit = PurgePace::MAX_ROWS;
+        let deleted = self.database.run(move |store| store.purge_changes(now, limit)).await?;
+        Ok(if deleted >= limit as usize { Batches::More } else { Batches::Done })
+    }
+
     async fn purge_batch(&self, round: &mut PurgeRound, before: Timestamp) -> Result<Batches, Error> {
         let (what, from, limit, statement) = (round.what, round.from, round.pace.0, Stopwatch::start());
         let purged = self.database.run(move |store| store.purge(what, from, before, limit)).await?;

@@ -10,8 +10,8 @@ use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
+use super::change_log;
 use super::connection::Conn;
-use super::listener::CHANNEL;
 use super::schema::{groups, meta, tokens, users};
 use super::user_ids::{lock, mark_from_django, next_ids};
 use super::{Store, StoreError};
@@ -47,23 +47,20 @@ impl Store {
             match conn {
                 Conn::Pg(pg) => {
                     pg.batch_execute(SETTINGS)?;
-                    // One notification at the end replaces those of the rows.
-                    pg.batch_execute("set local jeton.quiet = 'on'")?;
                 }
-                // SQLite has no such timeouts, and no notifications.
+                // SQLite has no such timeouts.
                 Conn::Sqlite(_) => {}
             }
+            // One row of the change log at the end replaces those of all that is imported.
+            change_log::pause(conn)?;
             lock(conn)?;
             let mut target = ImportTarget { conn: Some(conn), has_new_tokens: false, has_new_users: false };
             let value = work(&mut target)?;
             if target.has_new_tokens {
                 changes.push(Change::Everything);
-                match conn {
-                    Conn::Pg(pg) => pg.batch_execute(&format!("select pg_notify('{CHANNEL}', 'everything')"))?,
-                    // Each node notices by itself that the file has changed.
-                    Conn::Sqlite(_) => {}
-                }
+                change_log::everything_changed(conn)?;
             }
+            change_log::resume(conn)?;
             Ok(value)
         })
     }

@@ -1,6 +1,7 @@
 //! One cached answer, stored as words.
 
 use super::atomic::{AtomicU64, Ordering};
+use super::freshness::InvalidationKey;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
 
@@ -44,9 +45,9 @@ impl<'a> Entry<'a> {
     }
 
     /// Which changes invalidate it (32 bits), and a code of the caller's own.
-    pub fn invalidation_key(&self) -> (usize, u8) {
+    pub fn invalidation_key(&self) -> (InvalidationKey, u8) {
         let bits = self.get(INVALIDATION_KEY);
-        ((bits & 0xffff_ffff) as usize, (bits >> 56) as u8)
+        (InvalidationKey::from_bits((bits & 0xffff_ffff) as u32), (bits >> 56) as u8)
     }
 
     /// Until when it may be served without asking the database.
@@ -62,14 +63,14 @@ impl<'a> Entry<'a> {
     pub fn set_facts(
         &self,
         change_seq: u64,
-        invalidation_key: usize,
+        invalidation_key: InvalidationKey,
         code: u8,
         hit_until: Timestamp,
         ends_at: Timestamp,
     ) {
         self.set(CHANGE_SEQ, change_seq);
         let len = self.get(INVALIDATION_KEY) & 0x00ff_ffff_0000_0000;
-        self.set(INVALIDATION_KEY, u64::from(code) << 56 | len | invalidation_key as u64 & 0xffff_ffff);
+        self.set(INVALIDATION_KEY, u64::from(code) << 56 | len | u64::from(invalidation_key.bits()));
         self.set(HIT_UNTIL, hit_until.as_micros().cast_unsigned());
         self.set(ENDS_AT, ends_at.as_micros().cast_unsigned());
     }

@@ -54,12 +54,13 @@ impl Freshness {
     }
 
     /// Applies a change. Called after its commit, so that whoever reads the new count sees the change in the database.
-    pub fn apply(&self, change: Change) {
+    pub fn apply(&self, change: &Change) {
         let number = self.changes_applied.fetch_add(1, Ordering::AcqRel) + 1;
         let counter = match change {
-            Change::User(id) => &self.counters[user_key(id)],
-            Change::Created(prefix) => &self.counters[bucket(prefix)],
-            Change::Clients => &self.clients,
+            Change::User(id) => &self.counters[user_bucket(*id)],
+            Change::Token(id) => &self.counters[token_bucket(*id)],
+            Change::Created(prefix) => &self.counters[bucket(*prefix)],
+            Change::Client(_) => &self.clients,
             Change::Everything => &self.cleared,
         };
         // Two changes may arrive at once; the higher number wins.
@@ -88,9 +89,9 @@ impl Freshness {
     }
 
     /// Whether no change with this key was applied since the answer was looked up.
-    pub fn is_current(&self, invalidation_key: usize, change_seq: u64) -> bool {
-        let changed = self.counters.get(invalidation_key).map_or(u64::MAX, |counter| counter.load(Ordering::Acquire));
-        change_seq >= changed && change_seq >= self.cleared.load(Ordering::Acquire)
+    pub fn is_current(&self, key: InvalidationKey, change_seq: u64) -> bool {
+        let [one, other] = key.buckets().map(|bucket| self.counters[bucket].load(Ordering::Acquire));
+        change_seq >= one && change_seq >= other && change_seq >= self.cleared.load(Ordering::Acquire)
     }
 
     /// Whether no change of clients was applied since one was looked up.
@@ -105,14 +106,49 @@ impl Freshness {
     }
 }
 
-/// The counter of a user and their tokens. Consecutive ids use neighbouring counters.
-pub fn user_key(id: i64) -> usize {
+/// Which changes make an answer wrong: those of two counters. Fits into 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidationKey(u32);
+
+impl InvalidationKey {
+    /// Of a token: its own changes, and its user's.
+    pub fn of_token(token_id: i64, user_id: i64) -> Self {
+        Self::new(token_bucket(token_id), user_bucket(user_id))
+    }
+
+    /// Of a token that does not exist (yet).
+    pub fn of_unknown(digest: &TokenDigest) -> Self {
+        let bucket = bucket(digest.prefix());
+        Self::new(bucket, bucket)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a bucket has fourteen bits")]
+    const fn new(one: usize, other: usize) -> Self {
+        Self((one << 16 | other) as u32)
+    }
+
+    /// From its bits, which may be torn.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    const fn buckets(self) -> [usize; 2] {
+        [bucket((self.0 >> 16) as u64), bucket((self.0 & 0xffff) as u64)]
+    }
+}
+
+/// The counter of a user. Consecutive ids use neighbouring counters.
+const fn user_bucket(id: i64) -> usize {
     bucket(id.cast_unsigned())
 }
 
-/// The counter of a token that does not exist (yet).
-pub fn unknown_token_key(digest: &TokenDigest) -> usize {
-    bucket(digest.prefix())
+/// The counter of a token. Far from that of the user with the same number.
+const fn token_bucket(id: i64) -> usize {
+    bucket(id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "fourteen of its bits are wanted")]

@@ -19,7 +19,7 @@ use std::time::Duration;
 use atomic::AtomicU64;
 use block::Block;
 pub use freshness::Staleness;
-use freshness::{Freshness, unknown_token_key, user_key};
+use freshness::{Freshness, InvalidationKey};
 
 use crate::domain::change::Change;
 use crate::domain::time::{Timestamp, Uptime};
@@ -44,11 +44,20 @@ pub struct Now {
 #[derive(Clone, Copy, Debug)]
 pub struct ChangeSeq(u64);
 
+/// A token, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Owned {
+    /// The token's id.
+    pub token_id: i64,
+    /// Its user's id.
+    pub user_id: i64,
+}
+
 /// An answer to be cached.
 #[derive(Clone, Copy, Debug)]
 pub struct NewEntry<'a> {
-    /// Whose token it is; `None` for a token that does not exist.
-    pub user_id: Option<i64>,
+    /// The token and its user; `None` for a token that does not exist.
+    pub of: Option<Owned>,
     /// Until when it may be served without asking the database, unless a change invalidates it.
     pub hit_until: Timestamp,
     /// When the token ends.
@@ -103,9 +112,9 @@ impl Cache {
 
     /// Inserts an answer. Whether it may be served is decided when it is read.
     pub fn insert(&self, digest: &TokenDigest, change_seq: ChangeSeq, answer: NewEntry<'_>) {
-        let (segment, invalidation_key) = match answer.user_id {
-            Some(id) => (&self.known, user_key(id)),
-            None => (&self.unknown, unknown_token_key(digest)),
+        let (segment, invalidation_key) = match answer.of {
+            Some(of) => (&self.known, InvalidationKey::of_token(of.token_id, of.user_id)),
+            None => (&self.unknown, InvalidationKey::of_unknown(digest)),
         };
         let Some(block) = segment.block(digest) else { return };
         // If another thread writes to this block, the answer is not cached.
@@ -138,7 +147,7 @@ impl Cache {
 
     /// Applies a change: what was looked up before is no longer served. Called after the commit and before the
     /// response.
-    pub fn apply(&self, change: Change) {
+    pub fn apply(&self, change: &Change) {
         self.freshness.apply(change);
     }
 

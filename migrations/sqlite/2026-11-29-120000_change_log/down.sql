@@ -1,0 +1,14 @@
+drop trigger users_updated;
+drop trigger users_deleted;
+drop trigger user_groups_inserted;
+drop trigger user_groups_updated;
+drop trigger user_groups_deleted;
+drop trigger tokens_inserted;
+drop trigger tokens_updated;
+drop trigger tokens_deleted;
+drop trigger clients_inserted;
+drop trigger clients_updated;
+drop trigger clients_deleted;
+drop trigger groups_updated;
+drop trigger groups_deleted;
+drop table changes;

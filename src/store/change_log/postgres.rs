@@ -1,0 +1,75 @@
+//! Reads the change log in PostgreSQL: one statement, and so one snapshot, for the rows and the next cursor.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+
+use super::{Cursor, MAX_ROWS, Reading, Row, Since, changes_of, cursor::Snapshot};
+use crate::store::StoreError;
+
+/// `pg_current_wal_lsn()` fails on a standby, which is never believed. Rows of transactions that are still to come are
+/// from another server: a restore copies them.
+const READ: &str = "\
+    select concat_ws('-', (select system_identifier from pg_control_system()), \
+            (select oid from pg_database where datname = current_database()), 'changes'::regclass::oid, \
+            left(pg_walfile_name(pg_current_wal_lsn()), 8), \
+            (select (extract(epoch from stats_reset) * 1000000)::bigint from pg_stat_bgwriter)) as place, \
+        pg_current_snapshot()::text as snapshot, \
+        (select value from meta where key = 'changes_purged_to') as purged_to, \
+        log.what, log.subject, log.digest_prefix \
+    from (select 1) as one left join lateral (select what, subject, digest_prefix from changes \
+        where (xid >= $1::text::xid8 or xid = any ($2::text::xid8[])) \
+            and pg_visible_in_snapshot(xid, pg_current_snapshot()) limit $3) as log on true";
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    place: String,
+    #[diesel(sql_type = Text)]
+    snapshot: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    purged_to: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    what: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    subject: Option<String>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    digest_prefix: Option<Vec<u8>>,
+}
+
+pub fn read(conn: &mut PgConnection, after: Option<&Cursor>) -> Result<Reading, StoreError> {
+    let after = after.and_then(Snapshot::of);
+    let (from, running) = match &after {
+        Some(after) => (after.xmax, format!("{{{}}}", comma_separated(&after.running))),
+        // No transaction has this number.
+        None => (u64::MAX, "{}".to_owned()),
+    };
+    let limit = i64::try_from(MAX_ROWS + 1).unwrap_or(i64::MAX);
+    let lines: Vec<Line> = diesel::sql_query(READ)
+        .bind::<Text, _>(from.to_string())
+        .bind::<Text, _>(running)
+        .bind::<BigInt, _>(limit)
+        .load(conn)?;
+    let Some(first) = lines.first() else { return Err(unreadable()) };
+    let now = Snapshot::parse(first.place.clone(), &first.snapshot).ok_or_else(unreadable)?;
+    let purged_to = match &first.purged_to {
+        None => 0,
+        Some(number) => number.parse().map_err(|_| unreadable())?,
+    };
+    let is_good = |after: &Snapshot| after.place == now.place && after.xmin >= purged_to && after.xmax <= now.xmax;
+    let since = if after.as_ref().is_some_and(is_good) && lines.len() <= MAX_ROWS {
+        Since::Changes(changes_of(lines.into_iter().filter_map(|line| {
+            Some(Row { what: line.what?, subject: line.subject?, digest_prefix: line.digest_prefix })
+        })))
+    } else {
+        Since::Unknown
+    };
+    Ok(Reading { cursor: now.cursor(), since })
+}
+
+fn comma_separated(numbers: &[u64]) -> String {
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn unreadable() -> StoreError {
+    StoreError::Failed("the change log's place cannot be read".into())
+}

@@ -1,0 +1,101 @@
+//! `GET /changes`: what has changed, for those who remember answers.
+
+use serde_json::{Value, json};
+
+use crate::on_both;
+use crate::support::app::{App, CLIENT};
+use crate::support::http::{Answer, Request};
+
+fn ask(app: &App, after: &str) -> Answer {
+    let path = if after.is_empty() { "/changes".to_owned() } else { format!("/changes?after={after}") };
+    app.send(Request::new("GET", &path).basic(CLIENT.0, CLIENT.1))
+}
+
+/// The changes after `cursor`, which is moved.
+#[track_caller]
+fn changes(app: &App, cursor: &mut String) -> Value {
+    let answer = ask(app, cursor);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("Cache-Control").as_deref(), Some("no-store"));
+    let mut body = answer.json();
+    *cursor = body["cursor"].as_str().unwrap().to_owned();
+    assert_eq!(body["reset"], false, "{body}");
+    body["changes"].take()
+}
+
+#[track_caller]
+fn begin(app: &App) -> String {
+    let mut cursor = String::new();
+    assert_eq!(changes(app, &mut cursor), json!([]));
+    cursor
+}
+
+fn token_id(app: &App, key: &str) -> i64 {
+    app.introspect(key)["jti"].as_str().unwrap().parse().unwrap()
+}
+
+on_both! {
+    fn what_has_changed_is_told_to_whoever_asks_after_it(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        let (id, user) = (token_id(&app, &key), app.introspect(&key)["user_id"].clone());
+        let mut cursor = begin(&app);
+        assert_eq!(changes(&app, &mut cursor), json!([]));
+        app.revoke(&key);
+        assert_eq!(changes(&app, &mut cursor), json!([{ "token": id }]));
+        assert_eq!(changes(&app, &mut cursor), json!([]), "once");
+        app.sql("update users set email = 'e@example.com' where username = 'alice'");
+        assert_eq!(changes(&app, &mut cursor), json!([{ "user": user }]));
+        app.command(&["client", "create", "reports"]);
+        assert_eq!(changes(&app, &mut cursor), json!([{ "client": "reports" }]));
+    }
+
+    fn the_answer_knows_all_that_was_committed_before_the_request(db) {
+        let app = App::with(db, &[("JETON_REVOCATION_BOUND", "400ms")]);
+        let mut cursor = begin(&app);
+        for round in 0..10 {
+            app.sql(&format!("update users set email = '{round}@example.com' where is_superuser"));
+            assert_eq!(changes(&app, &mut cursor).as_array().unwrap().len(), 1, "{round}");
+        }
+    }
+
+    fn an_old_or_foreign_cursor_means_forget_everything(db) {
+        let app = App::start(db);
+        let foreign = begin(&App::start(db));
+        for after in [foreign.as_str(), "nonsense", "1-2-3"] {
+            let answer = ask(&app, after);
+            let body = answer.json();
+            assert_eq!((answer.status, &body["reset"], &body["changes"]), (200, &json!(true), &json!([])), "{after}");
+            let mut cursor = body["cursor"].as_str().unwrap().to_owned();
+            assert_eq!(changes(&app, &mut cursor), json!([]));
+        }
+        let mut cursor = begin(&app);
+        app.sql("update groups set name = name; insert into groups (id, name) values (99, 'g'); update groups set name = 'h'");
+        let body = ask(&app, &cursor).json();
+        assert_eq!((&body["reset"], &body["changes"]), (&json!(true), &json!([])), "a group's members are not counted");
+        cursor = body["cursor"].as_str().unwrap().to_owned();
+        assert_eq!(changes(&app, &mut cursor), json!([]));
+    }
+
+    fn a_cursor_is_good_on_every_node_and_after_a_restart(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        let id = token_id(&app, &key);
+        let mut cursor = begin(&app);
+        app.revoke(&key);
+        let other = app.node(&[]);
+        assert_eq!(changes(&other, &mut cursor), json!([{ "token": id }]));
+        app.sql("update users set email = 'e@example.com' where username = 'alice'");
+        assert_eq!(changes(&app, &mut cursor).as_array().unwrap().len(), 1);
+    }
+
+    fn only_those_who_may_introspect_are_told(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        let get = || Request::new("GET", "/changes");
+        assert_eq!(app.send(get()).status, 401);
+        assert_eq!(app.send(get().basic(CLIENT.0, "wrong")).status, 401);
+        assert_eq!(app.send(get().token(&key)).status, 403);
+        assert_eq!(app.send(get().token(&app.admin_token())).status, 200);
+    }
+}

@@ -1,0 +1,229 @@
+//! The change log: what the triggers write, and what a cursor has not seen.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use jeton::domain::change::Change;
+use jeton::domain::time::Timestamp;
+use jeton::store::{Cursor, Reading, Since};
+
+use super::{NOW, TestStore};
+use crate::on_both;
+use crate::support::app::Kind;
+use crate::support::session::Session;
+
+/// Reads what `cursor` has not seen, and moves it.
+#[track_caller]
+fn read(test: &TestStore, cursor: &mut Cursor) -> Since {
+    let reading = test.store.changes(Some(cursor)).unwrap();
+    *cursor = reading.cursor;
+    reading.since
+}
+
+fn begin(test: &TestStore) -> Cursor {
+    let Reading { cursor, since } = test.store.changes(None).unwrap();
+    assert_eq!(since, Since::Unknown);
+    cursor
+}
+
+const TOKEN: &str = "insert into tokens (id, user_id, digest, created_at) values";
+
+/// A digest of 32 bytes, in either database's words.
+fn digest(test: &TestStore, byte: &str) -> String {
+    let hex = byte.repeat(32);
+    if test.database.postgres.is_some() { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
+}
+
+on_both! {
+    fn each_change_is_a_row_whoever_makes_it(db) {
+        let test = TestStore::new(db);
+        test.user("amy");
+        let id: i64 = test.sql("select id from users").parse().unwrap();
+        test.sql("insert into groups (id, name) values (5, 'g')");
+        let mut cursor = begin(&test);
+        assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
+        let token = format!("{TOKEN} (7, {id}, {}, '2026-01-01 00:00:00')", digest(&test, "ab"));
+        let created = Change::Created(0xabab_abab_abab_abab);
+        let member = format!("user_groups (user_id, group_id) values ({id}, 5)");
+        let secret = digest(&test, "cd").replace(&"cd".repeat(32), &"cd".repeat(64));
+        for (statement, changes) in [
+            (token.as_str(), vec![Change::Token(7), created.clone()]),
+            ("update tokens set scope = 'a'", vec![Change::Token(7), created]),
+            ("update tokens set last_used_at = '2026-01-01 00:00:00'", vec![]),
+            ("delete from tokens", vec![Change::Token(7)]),
+            (&format!("insert into {member}"), vec![Change::User(id)]),
+            ("delete from user_groups", vec![Change::User(id)]),
+            ("update users set email = 'a@example.com'", vec![Change::User(id)]),
+            ("update users set last_login = '2026-01-01 00:00:00'", vec![]),
+            ("update groups set name = 'h'", vec![Change::Everything]),
+            (
+                &format!("insert into clients (client_id, secret_digest, created_at) values ('c', {secret}, '2026-01-01')"),
+                vec![Change::Client("c".into())],
+            ),
+            ("delete from clients", vec![Change::Client("c".into())]),
+            ("delete from users", vec![Change::User(id)]),
+        ] {
+            test.sql(statement);
+            assert_eq!(read(&test, &mut cursor), Since::Changes(changes), "{statement}");
+        }
+    }
+
+    fn a_cursor_of_another_database_and_text_that_is_none_tell_nothing(db) {
+        let (test, other) = (TestStore::new(db), TestStore::new(db));
+        let foreign = begin(&other);
+        for text in [foreign.as_str(), "", "x", "1-2-3-4-5-6-7-8", "9223372036854775807-ab", &"9".repeat(70_000)] {
+            let mut cursor = Cursor::presented(text);
+            assert_eq!(read(&test, &mut cursor), Since::Unknown, "{text:.40}");
+            assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
+        }
+    }
+
+    fn more_changes_than_can_be_told_one_by_one(db) {
+        let test = TestStore::new(db);
+        let mut cursor = begin(&test);
+        let many = if db == Kind::Postgres {
+            "insert into changes (xid, what, subject) select pg_current_xact_id(), 'user', n::text \
+             from generate_series(1, 10001) n"
+        } else {
+            "with recursive c(n) as (select 1 union all select n + 1 from c where n < 10001) \
+             insert into changes (what, subject) select 'user', n from c"
+        };
+        test.sql(many);
+        assert_eq!(read(&test, &mut cursor), Since::Unknown);
+        assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
+    }
+
+    fn a_word_of_a_newer_jeton_concerns_everything(db) {
+        let test = TestStore::new(db);
+        let mut cursor = begin(&test);
+        test.sql("insert into changes (what, subject) values ('realm', '7')");
+        assert_eq!(read(&test, &mut cursor), Since::Changes(vec![Change::Everything]));
+    }
+
+    fn rows_are_kept_for_an_hour_and_older_cursors_tell_nothing(db) {
+        let test = TestStore::new(db);
+        let at = |minutes: u64| NOW.after(Duration::from_secs(60 * minutes));
+        let change = || test.sql("insert into changes (what, subject) values ('user', '7')");
+        let rows = || test.sql("select count(*) from changes");
+        let purge = |now: Timestamp| test.store.purge_changes(now, 1_000).unwrap();
+        let (mut old, mut young) = (begin(&test), begin(&test));
+        change();
+        assert_eq!(purge(at(0)), 0, "the first mark");
+        change();
+        assert_eq!(purge(at(59)), 0);
+        let before: u32 = rows().parse().unwrap();
+        young = read_to(&test, young);
+        assert!(purge(at(61)) > 0);
+        assert!(rows().parse::<u32>().unwrap() < before);
+        change();
+        assert_eq!(read(&test, &mut young), Since::Changes(vec![Change::User(7)]), "younger than the mark");
+        assert_eq!(read(&test, &mut old), Since::Unknown, "rows that it had not seen are gone");
+        assert_eq!(purge(at(62)), 0, "the next mark is young");
+        assert!(purge(at(150)) > 0, "and then old");
+        assert!(rows().parse::<u32>().unwrap() > 0 || db == Kind::Postgres, "SQLite's newest stays");
+    }
+}
+
+/// Moves a cursor.
+fn read_to(test: &TestStore, mut cursor: Cursor) -> Cursor {
+    assert!(matches!(read(test, &mut cursor), Since::Changes(_)));
+    cursor
+}
+
+/// A row of a transaction that began before others and ends after them is not missed, and not told before its end.
+#[test]
+fn a_long_transaction_s_change_is_read_once_and_after_its_commit() {
+    let test = TestStore::new(Kind::Postgres);
+    let mut cursor = begin(&test);
+    let row = |user: u32| format!("insert into changes (what, subject) values ('user', '{user}');");
+    let mut long = Session::open(&test.database);
+    long.run(&format!("begin; {}", row(1)));
+    let mut undone = Session::open(&test.database);
+    undone.run(&format!("begin; {}", row(2)));
+    for user in 3..6 {
+        test.sql(&row(user));
+        assert_eq!(read(&test, &mut cursor), Since::Changes(vec![Change::User(user.into())]));
+    }
+    undone.run("rollback;");
+    assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
+    long.run("commit;");
+    assert_eq!(read(&test, &mut cursor), Since::Changes(vec![Change::User(1)]));
+    assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
+}
+
+/// A dump that is restored brings rows with the numbers of the old server's transactions.
+#[test]
+fn rows_of_transactions_that_are_still_to_come_are_not_told() {
+    let test = TestStore::new(Kind::Postgres);
+    test.sql("insert into changes (xid, what, subject) values ('9000000000', 'user', '7')");
+    let mut cursor = begin(&test);
+    assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
+}
+
+/// Eight sessions commit and roll back at once, two readers read: nobody misses a change, is told one twice, or is told
+/// one that was rolled back; and what was committed before a reading began is in it.
+#[test]
+fn no_reader_misses_a_change_or_reads_it_twice() {
+    const SESSIONS: u32 = 8;
+    const EACH: u32 = 150;
+    let test = TestStore::new(Kind::Postgres);
+    let is_over = AtomicBool::new(false);
+    let (test, is_over) = (&test, &is_over);
+    std::thread::scope(|scope| {
+        let start = begin(test);
+        let readers = [start.clone(), start].map(|mut cursor| {
+            scope.spawn(move || {
+                let (mut told, mut before) = (Vec::new(), None);
+                loop {
+                    let (begun, ends) = (Instant::now(), is_over.load(Ordering::Acquire));
+                    let Since::Changes(changes) = read(test, &mut cursor) else { panic!("no telling") };
+                    // With the beginning of the reading before, which has not told it.
+                    told.extend(changes.into_iter().map(|change| (change, before)));
+                    if ends {
+                        return told;
+                    }
+                    before = Some(begun);
+                }
+            })
+        });
+        let writers = (0..SESSIONS).map(|number| {
+            scope.spawn(move || {
+                let mut session = Session::open(&test.database);
+                let mut committed = Vec::new();
+                for round in 0..EACH {
+                    let user = number * EACH + round;
+                    session.run(&format!("begin; insert into changes (what, subject) values ('user', '{user}');"));
+                    let end = if (user * 7) % 5 == 0 { "rollback;" } else { "commit;" };
+                    session.run(end);
+                    if end == "commit;" {
+                        committed.push((i64::from(user), Instant::now()));
+                    }
+                }
+                committed
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        let committed: Vec<(i64, Instant)> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
+        is_over.store(true, Ordering::Release);
+        let wanted: BTreeSet<i64> = committed.iter().map(|(user, _)| *user).collect();
+        for reader in readers {
+            let told = reader.join().unwrap();
+            let user = |change: &Change| match change {
+                Change::User(id) => *id,
+                other => panic!("{other:?}"),
+            };
+            let told: Vec<(i64, Option<Instant>)> =
+                told.iter().map(|(change, before)| (user(change), *before)).collect();
+            assert_eq!(told.len(), wanted.len(), "none twice");
+            assert_eq!(told.iter().map(|(user, _)| *user).collect::<BTreeSet<_>>(), wanted);
+            for (user, before) in told {
+                let end = committed.iter().find(|(one, _)| *one == user).unwrap().1;
+                assert!(
+                    before.is_none_or(|before| before <= end),
+                    "user {user}: a reading that began after the commit"
+                );
+            }
+        }
+    });
+}
