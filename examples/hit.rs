@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jeton::domain::time::{Timestamp, Uptime};
 use jeton::domain::token::Token;
-use jeton::service::introspection::cache::{Cache, NewEntry, Now, Staleness};
+use jeton::service::cache::{Cache, NewEntry, Now, Staleness};
 
 const TOKENS: usize = 10_000;
 

@@ -1,6 +1,6 @@
 //! `jeton backup`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -28,14 +28,15 @@ pub fn backup(arguments: BackupArguments, config: &Config) -> Result<(), Failure
         arguments.file.display(),
         made.bytes
     );
-    if let DatabaseUrl::Sqlite(path) = &config.database.url {
-        let key = key_file::path_beside(path);
-        if key.exists() {
-            eprintln!(
-                "the secret key is not part of the backup: keep a copy of {} too, in another place",
-                key.display()
-            );
-        }
+    match &config.database.url {
+        DatabaseUrl::Sqlite(path) => remind_of_key(&key_file::path_beside(path)),
+        DatabaseUrl::Postgres(_) => {}
     }
     Ok(())
+}
+
+fn remind_of_key(key: &Path) {
+    if key.exists() {
+        eprintln!("the secret key is not part of the backup: keep a copy of {} too, in another place", key.display());
+    }
 }

@@ -10,7 +10,7 @@ use super::{Failure, with_service};
 use crate::config::Config;
 use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
-use crate::service::{Error, RotateOptions};
+use crate::service::{Error, RotateOptions, RotatedClient};
 
 /// What can be done to clients.
 #[derive(Subcommand)]
@@ -76,7 +76,7 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
         ClientCommand::Rotate { client_id, grace } => with_service(config, |service, caller| async move {
             let options = RotateOptions { grace, ..RotateOptions::default() };
             let rotated = service.accounts.rotate_client(&client_id, options, &caller).await;
-            let (secret, old_until) = rotated.map_err(no_such_client(&client_id))?;
+            let RotatedClient { secret, old_until } = rotated.map_err(no_such_client(&client_id))?;
             if let Some(until) = old_until {
                 eprintln!("the old secret stays valid until {until}");
             }

@@ -46,7 +46,9 @@ fn other_key(backup: &Path, config: &Config) -> StoreError {
             let file = key_file::path_beside(database).display().to_string();
             (format!("the one in {file}"), format!("move {file} away"))
         }
-        _ => ("JETON_SECRET_KEY".to_owned(), "unset JETON_SECRET_KEY".to_owned()),
+        (Some(_), _) | (None, DatabaseUrl::Postgres(_)) => {
+            ("JETON_SECRET_KEY".to_owned(), "unset JETON_SECRET_KEY".to_owned())
+        }
     };
     StoreError::Unusable(format!(
         "{backup} was made with another secret key than {ours}: it belongs to another jeton, or the key was replaced \

@@ -13,9 +13,9 @@ use crate::config::Config;
 use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::time::Timestamp;
-use crate::domain::token::TokenFacts;
+use crate::domain::token::ListedToken;
 use crate::server::Schema;
-use crate::service::{Error, NamedToken, RegenerateOptions, Service, Superuser};
+use crate::service::{Error, NamedToken, RegenerateOptions, Service, Staff, Superuser};
 
 /// What can be done to tokens.
 #[derive(Subcommand)]
@@ -131,21 +131,21 @@ fn key_of(text: &str) -> &str {
 }
 
 async fn create(create: Create, service: &Service, caller: &Superuser) -> Result<String, Error> {
-    let username = &create.username;
+    let target = service.accounts.power_over(&create.username, Staff::clone(caller)).await?;
     let token = if let Some(name) = create.name {
         let wanted = NamedToken { name, scope: create.scope, expires_in: create.expires_in };
-        service.tokens.create_named_token(username, wanted, caller).await?.0
+        service.tokens.create_named_token(&target, wanted).await?.key
     } else if create.regenerate {
-        service.tokens.regenerate(username, RegenerateOptions::default(), caller).await?.token
+        service.tokens.regenerate(&target, RegenerateOptions::default()).await?.token
     } else {
-        service.tokens.create_login_token(username, caller).await?
+        service.tokens.create_login_token(&target).await?
     };
     Ok(token.expose().to_owned())
 }
 
 async fn list(service: &Service, caller: &Superuser, username: Option<String>, json: bool) -> Result<(), Failure> {
     let name = username.as_deref();
-    let (mut tokens, mut number): (Vec<(TokenFacts, String)>, u32) = (Vec::new(), 1);
+    let (mut tokens, mut number): (Vec<ListedToken>, u32) = (Vec::new(), 1);
     loop {
         let page = PageRequest { number, size: MAX_PAGE_SIZE };
         let page =
@@ -158,15 +158,15 @@ async fn list(service: &Service, caller: &Superuser, username: Option<String>, j
         number += 1;
     }
     if json {
-        return json_array(&tokens.iter().map(|(token, _)| token).collect::<Vec<_>>());
+        return json_array(&tokens.iter().map(|listed| &listed.token).collect::<Vec<_>>());
     }
     let when = |moment: Option<Timestamp>| moment.map_or_else(|| "-".to_owned(), |moment| moment.to_string());
     let rows: Vec<Vec<String>> = tokens
         .iter()
-        .map(|(token, owner)| {
+        .map(|ListedToken { token, username }| {
             vec![
                 token.id.to_string(),
-                owner.clone(),
+                username.clone(),
                 token.kind().as_str().to_owned(),
                 token.name.clone().unwrap_or_else(|| "-".into()),
                 format!("{}...", token.hint),

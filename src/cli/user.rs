@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::profile::Profile;
 use crate::domain::user::{NewUser, User, UserChange, UserFilter};
-use crate::service::{Error, Service, Superuser};
+use crate::service::{Error, PowerOver, Service, Staff, Superuser};
 
 /// What can be done to users.
 #[derive(Subcommand)]
@@ -110,20 +110,25 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
         UserCommand::Deactivate(Deactivate { all_but, yes, .. }) => deactivate_many(all_but, yes, config),
         UserCommand::Activate { username } => set_active(&username, true, config),
         UserCommand::SetPassword { username, password_stdin } => with_service(config, |service, caller| async move {
-            service.accounts.user(&username, &caller).await.map_err(no_such_user(&username))?;
+            let target = power_over(&service, &username, &caller).await?;
             let password = new_password(password_stdin)?;
-            service.accounts.set_password(&username, password, &caller).await.map_err(no_such_user(&username))?;
+            service.accounts.set_password(&target, password).await.map_err(no_such_user(&username))?;
             eprintln!("set the password of user {username}; their login tokens are revoked");
             Ok(())
         }),
         UserCommand::Delete { username, yes } => with_service(config, |service, caller| async move {
-            service.accounts.user(&username, &caller).await.map_err(no_such_user(&username))?;
+            let target = power_over(&service, &username, &caller).await?;
             confirm(&format!("Delete user {username} and all of their tokens?"), yes)?;
-            service.accounts.delete_user(&username, &caller).await.map_err(no_such_user(&username))?;
+            service.accounts.delete_user(&target).await.map_err(no_such_user(&username))?;
             eprintln!("deleted user {username}");
             Ok(())
         }),
     }
+}
+
+async fn power_over(service: &Service, username: &str, caller: &Superuser) -> Result<PowerOver, Failure> {
+    let found = service.accounts.power_over(username, Staff::clone(caller)).await;
+    found.map_err(no_such_user(username))
 }
 
 fn create(create: Create, config: &Config) -> Result<(), Failure> {
@@ -145,7 +150,8 @@ fn create(create: Create, config: &Config) -> Result<(), Failure> {
 fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
         let change = UserChange { is_active: Some(active), ..UserChange::default() };
-        service.accounts.update_user(username, change.into(), &caller).await.map_err(no_such_user(username))?;
+        let target = power_over(&service, username, &caller).await?;
+        service.accounts.update_user(&target, change.into()).await.map_err(no_such_user(username))?;
         eprintln!("{} user {username}", if active { "activated" } else { "deactivated" });
         Ok(())
     })

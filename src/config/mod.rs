@@ -62,7 +62,7 @@ impl Config {
             serving: Serving::read(from),
             secret_keys: SecretKeys::read(from),
             bootstrap: secrets::bootstrap(from),
-            policy: policy::policy(from, &database),
+            policy: policy::policy(from),
             hashing: passwords::hashing(from),
             http: http::http(from),
             log: Log::read(from),

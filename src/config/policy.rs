@@ -2,12 +2,12 @@
 
 use super::reader::Reader;
 use super::setting::plain;
-use super::{Database, parsers, setting_parsers};
+use super::{parsers, setting_parsers};
 use crate::domain::duration;
 use crate::service::Policy;
 
 #[expect(clippy::too_many_lines, reason = "a list of settings, each with its row")]
-pub fn policy(from: &mut Reader<'_>, database: &Database) -> Policy {
+pub fn policy(from: &mut Reader<'_>) -> Policy {
     let retention = from.under("Retention").read(
         plain("JETON_RETENTION", "30d", "how long revoked and expired tokens and audit entries are kept"),
         parsers::positive_duration,
@@ -126,6 +126,5 @@ pub fn policy(from: &mut Reader<'_>, database: &Database) -> Policy {
         login_scope,
         retention,
         audit_retention: audit_retention.unwrap_or(retention),
-        database_timeout: database.options.timeout,
     }
 }

@@ -185,9 +185,10 @@ impl RawSettings {
     /// Warnings about secret files that other users can read or write.
     #[must_use]
     pub fn exposed_files(&self) -> Vec<String> {
-        let tls_key = self.texts.get("JETON_TLS_KEY").map(|(path, _)| ("JETON_TLS_KEY", path.as_str()));
+        let paths = self.settings.iter().filter(|setting| setting.kind == Kind::SecretPath);
+        let paths = paths.filter_map(|setting| Some((setting.name, self.texts.get(setting.name)?.0.as_str())));
         let files = self.files.iter().map(|(name, path)| (name.as_str(), path.as_str()));
-        files.chain(tls_key).filter_map(|(name, path)| Some(format!("{name}: {}", exposed::warning(path)?))).collect()
+        files.chain(paths).filter_map(|(name, path)| Some(format!("{name}: {}", exposed::warning(path)?))).collect()
     }
 
     /// Checks all settings.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::parsers::{self, Listen};
 use super::reader::Reader;
-use super::setting::plain;
+use super::setting::{plain, secret_path};
 use crate::domain::duration;
 
 /// Where and how a server listens, and how it stops.
@@ -70,7 +70,7 @@ impl TlsFiles {
     pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
         let files = from.pair(
             plain("JETON_TLS_CERT", "", "certificate chain, PEM; serves HTTPS"),
-            plain("JETON_TLS_KEY", "", "its private key, PEM"),
+            secret_path("JETON_TLS_KEY", "its private key, PEM"),
         );
         files.map(|(certificate, key)| Self { certificate, key })
     }

@@ -21,6 +21,8 @@ pub struct Setting {
 pub enum Kind {
     /// Shown, and passed as its value only.
     Plain,
+    /// As `Plain`: the path of a file that only its owner should be able to read.
+    SecretPath,
     /// May also be read from the file that `<name>_FILE` names.
     File,
     /// As `File`, but never shown and without a flag, because flags are visible in the process list.
@@ -29,6 +31,10 @@ pub enum Kind {
 
 pub(super) const fn plain(name: &'static str, default: &'static str, help: &'static str) -> Setting {
     Setting { name, default, kind: Kind::Plain, help, section: "" }
+}
+
+pub(super) const fn secret_path(name: &'static str, help: &'static str) -> Setting {
+    Setting { name, default: "", kind: Kind::SecretPath, help, section: "" }
 }
 
 pub(super) const fn file(name: &'static str, default: &'static str, help: &'static str) -> Setting {
@@ -49,6 +55,9 @@ impl Setting {
     /// The variable that names a file with the value.
     #[must_use]
     pub fn file_name(&self) -> Option<String> {
-        (self.kind != Kind::Plain).then(|| format!("{}_FILE", self.name))
+        match self.kind {
+            Kind::Plain | Kind::SecretPath => None,
+            Kind::File | Kind::Secret => Some(format!("{}_FILE", self.name)),
+        }
     }
 }

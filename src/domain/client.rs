@@ -33,6 +33,9 @@ pub struct Client {
     pub rotated_at: Option<Timestamp>,
 }
 
+/// The pattern of a client id; [`client_id_fault`] checks it.
+pub const CLIENT_ID_PATTERN: &str = "^[!-9;-~]+$";
+
 /// The longest client id, in characters.
 pub const MAX_CLIENT_ID: usize = 150;
 

@@ -48,10 +48,13 @@ impl DatabaseUrl {
         Ok(Self::Sqlite(PathBuf::from(path)))
     }
 
-    /// Whether this is PostgreSQL.
+    /// The name of the database system.
     #[must_use]
-    pub const fn is_postgres(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+    pub const fn system(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "PostgreSQL",
+            Self::Sqlite(_) => "SQLite",
+        }
     }
 
     /// Whether it contains a password.
@@ -155,8 +158,8 @@ mod tests {
 
     #[test]
     fn the_scheme_decides() {
-        assert!(DatabaseUrl::parse("postgres://h/d").unwrap().is_postgres());
-        assert!(DatabaseUrl::parse("postgresql://h/d").unwrap().is_postgres());
+        assert_eq!(DatabaseUrl::parse("postgres://h/d").unwrap().system(), "PostgreSQL");
+        assert_eq!(DatabaseUrl::parse("postgresql://h/d").unwrap().system(), "PostgreSQL");
         let sqlite = |text| DatabaseUrl::parse(text).unwrap();
         assert_eq!(sqlite("sqlite://jeton.db"), DatabaseUrl::Sqlite("jeton.db".into()));
         assert_eq!(sqlite("sqlite:///var/x.db"), DatabaseUrl::Sqlite("/var/x.db".into()));

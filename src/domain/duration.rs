@@ -47,7 +47,14 @@ pub fn text(span: Duration) -> String {
 }
 
 /// A hundred years, so that a time plus a duration stays within the range of both databases.
-const MAX_MILLIS: u64 = 36_500 * 86_400_000;
+pub const MAX_SECONDS: u64 = 36_500 * 86_400;
+const MAX_MILLIS: u64 = MAX_SECONDS * 1_000;
+
+/// A pattern of texts that [`parse`] accepts. The maximum is not part of it.
+pub const PATTERN: &str = "^(0|[0-9]{1,4}(ms|s|m|h|d))$";
+
+/// The same for [`lifetime`], besides whole seconds.
+pub const LIFETIME_PATTERN: &str = "^[1-9][0-9]{0,3}(s|m|h|d)$";
 
 #[cfg(test)]
 mod tests {

@@ -23,5 +23,6 @@ pub mod scope;
 pub mod secret_key;
 pub mod session;
 pub mod time;
+mod timestamp;
 pub mod token;
 pub mod user;

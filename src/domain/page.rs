@@ -63,6 +63,13 @@ pub struct Page<T> {
     pub results: Vec<T>,
 }
 
+impl<T> Page<T> {
+    /// The page with each row converted.
+    pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
+        Page { count: self.count, results: self.results.into_iter().map(convert).collect() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

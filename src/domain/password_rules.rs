@@ -15,6 +15,12 @@ pub struct Attributes<'a> {
     pub profile: &'a Profile,
 }
 
+/// The shortest password, in characters (Django).
+pub const MIN_PASSWORD_CHARS: usize = 8;
+
+/// The longest password, in bytes.
+pub const MAX_PASSWORD_BYTES: usize = 4096;
+
 /// Every fault of `password`, in Django's order and words; empty when it may be used
 /// (`validate_password` in `django/contrib/auth/password_validation.py`).
 pub fn faults(password: &str, user: &Attributes<'_>) -> Vec<String> {
@@ -26,17 +32,18 @@ pub fn faults(password: &str, user: &Attributes<'_>) -> Vec<String> {
     let profile = profile.map(|(field, name)| (name, user.profile.get(field).as_str()));
     let mut attributes = std::iter::once(("username", user.username)).chain(profile);
     let mut faults = Vec::new();
-    if password.len() > 4096 {
+    if password.len() > MAX_PASSWORD_BYTES {
         // No common password is that long, and comparing it with the user's fields would cost too much.
-        faults.push("This password is too long. It must contain at most 4096 bytes.".into());
+        faults.push(format!("This password is too long. It must contain at most {MAX_PASSWORD_BYTES} bytes."));
     } else {
         let chars = sorted(&password.to_lowercase());
         if let Some((name, _)) = attributes.find(|(_, value)| resembles(&chars, value)) {
             faults.push(format!("The password is too similar to the {name}."));
         }
-        if password.chars().count() < 8 {
-            let fault = "This password is too short. It must contain at least 8 characters.";
-            faults.push(fault.into());
+        if password.chars().count() < MIN_PASSWORD_CHARS {
+            let fault =
+                format!("This password is too short. It must contain at least {MIN_PASSWORD_CHARS} characters.");
+            faults.push(fault);
         }
         if is_common(password) {
             faults.push("This password is too common.".into());

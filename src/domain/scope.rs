@@ -9,6 +9,9 @@ const RESERVED: &str = "jeton:";
 /// The longest list of scopes, in characters. The limit is low because the list is sent back in headers.
 pub const MAX_CHARS: usize = 1000;
 
+/// The pattern of a list of scopes: RFC 6749's characters, and blanks between scopes.
+pub const PATTERN: &str = r"^[ !#-\[\]-~]*$";
+
 /// Normalises scopes: single blanks between them, each scope once, in the order given.
 ///
 /// # Errors

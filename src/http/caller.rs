@@ -1,34 +1,17 @@
 //! Authentication: the credentials in `Authorization`, in headers of the operator's choice, and in forms.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::domain::client::ClientSecret;
-use crate::http::AppState;
 use crate::http::drf::body::{Charset, form};
-use crate::http::edge::client_address;
 use crate::http::error::HttpError;
+use crate::http::peer::client_address;
+use crate::http::state::AppState;
 use crate::logging::RequestContext;
 use crate::service::{AuthenticationFault, Caller, Error, Holder, Identity};
-
-/// Where a key may be sent, beside `Authorization`.
-#[derive(Clone, Debug, Default)]
-pub struct KeySources {
-    /// Headers whose whole value is a key.
-    pub headers: Vec<HeaderName>,
-    /// At `/auth/verify`, the password of HTTP Basic.
-    pub basic: bool,
-}
-
-impl KeySources {
-    /// From the settings. `config/` has refused names that are not header names; one that is left is ignored.
-    #[must_use]
-    pub fn new(headers: &[String], basic: bool) -> Self {
-        Self { headers: headers.iter().filter_map(|name| name.parse().ok()).collect(), basic }
-    }
-}
 
 /// The credentials in `Authorization`.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Server};
 
-use super::endpoint::{FORM, Header, MULTIPART, Security};
+use super::drf::body::MAX_BODY;
+use super::endpoint::{FORM, Header, MULTIPART, Security, size};
 use super::endpoints::groups;
 use super::oauth::verify;
 
@@ -14,7 +15,7 @@ Opaque tokens for a username and a password, and token introspection for service
 
 Every path works with and without its trailing slash. `HEAD` works where `GET` does, and `OPTIONS` everywhere but at \
 probes. A method that a path does not have gets 405, an unknown path 404, both with `{\"detail\": \
-\"..\"}`. A request may carry its own `X-Request-Id`. Bodies are at most 64 KiB.";
+\"..\"}`. A request may carry its own `X-Request-Id`.";
 
 /// OpenAPI of every endpoint.
 #[must_use]
@@ -54,7 +55,7 @@ fn info() -> utoipa::openapi::Info {
     InfoBuilder::new()
         .title("jeton")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(DESCRIPTION))
+        .description(Some(format!("{DESCRIPTION} Bodies are at most {}, if nothing else is said.", size(MAX_BODY))))
         .license(Some(license.build()))
         .build()
 }

@@ -1,7 +1,9 @@
 //! Turns errors into answers. This is the one place that decides status and message. It logs the cause, once.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use actix_web::body::MessageBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
@@ -9,11 +11,18 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::http::drf::{self, Detail};
+use crate::http::answer::{self, Detail};
 use crate::service::{AuthenticationFault, Error, Faults};
 
 /// The challenge for HTTP Basic.
 pub const BASIC_CHALLENGE: &str = "Basic realm=\"jeton\"";
+
+/// The message of a 500.
+pub const SERVER_ERROR: &str = "A server error occurred.";
+/// The message while the database does not answer.
+pub const UNAVAILABLE: &str = "Service temporarily unavailable, try again later.";
+/// The message while request bodies take too much memory.
+pub const OVERLOADED: &str = "Too many requests at once, try again later.";
 
 /// An answer, or the refusal of a request.
 pub type Answered = Result<HttpResponse, HttpError>;
@@ -46,7 +55,7 @@ pub enum HttpError {
     /// A status, and the text of DRF's `detail`.
     Detail(StatusCode, String),
     /// `{"error", "error_description"}` (RFC 6749 section 5.2).
-    OAuth(&'static str, &'static str),
+    OAuth(&'static str, Cow<'static, str>),
     /// An error of the service, at an OAuth endpoint.
     OAuthService(Error),
     /// The request bodies in memory have reached their limit.
@@ -68,13 +77,13 @@ impl HttpError {
     }
 
     /// 400 `invalid_request`, and what is wrong.
-    pub const fn invalid_request(description: &'static str) -> Self {
-        Self::OAuth("invalid_request", description)
+    pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::OAuth("invalid_request", description.into())
     }
 
     /// 401 `invalid_client`.
     pub const fn invalid_client() -> Self {
-        Self::OAuth("invalid_client", "")
+        Self::OAuth("invalid_client", Cow::Borrowed(""))
     }
 
     /// The same error. If it is a 401, its challenge is this keyword.
@@ -93,7 +102,7 @@ impl fmt::Display for HttpError {
             Self::NotAuthenticated(fault, _) => fault.fmt(f),
             Self::Detail(_, detail) => f.write_str(detail),
             Self::OAuth(error, description) => write!(f, "{error}: {description}"),
-            Self::Overloaded | Self::OAuthOverloaded => f.write_str("Too many requests at once, try again later."),
+            Self::Overloaded | Self::OAuthOverloaded => f.write_str(OVERLOADED),
         }
     }
 }
@@ -102,16 +111,16 @@ impl ResponseError for HttpError {
     fn error_response(&self) -> HttpResponse {
         match self {
             Self::NotAuthenticated(fault, challenges) => not_authenticated(*fault, challenges),
-            Self::Detail(status, detail) => drf::detail(*status, detail),
+            Self::Detail(status, detail) => answer::detail(*status, detail),
             Self::OAuth("invalid_client", _) => {
-                let mut answer = drf::secret_answer(StatusCode::UNAUTHORIZED, &OAuthError::new("invalid_client"));
-                answer
+                let mut refusal = answer::json(StatusCode::UNAUTHORIZED, &OAuthError::new("invalid_client"));
+                refusal
                     .headers_mut()
                     .insert(WWW_AUTHENTICATE, actix_web::http::header::HeaderValue::from_static(BASIC_CHALLENGE));
-                answer
+                refusal
             }
             Self::OAuth(error, description) => {
-                drf::secret_answer(StatusCode::BAD_REQUEST, &OAuthError { error, error_description: description })
+                answer::json(StatusCode::BAD_REQUEST, &OAuthError { error, error_description: description.as_ref() })
             }
             Self::OAuthService(Error::Store(error)) if error.is_transient() => {
                 log::log!(error.level(), "{error}");
@@ -129,15 +138,15 @@ impl ResponseError for HttpError {
 fn service_answer(error: &Error) -> HttpResponse {
     match error {
         Error::NotAuthenticated(fault) => not_authenticated(*fault, &["Token".to_owned()]),
-        Error::PermissionDenied => drf::detail(StatusCode::FORBIDDEN, &error.to_string()),
-        Error::NotFound => drf::detail(StatusCode::NOT_FOUND, "Not found."),
-        Error::Invalid(faults) => drf::answer(StatusCode::BAD_REQUEST, &by_field(faults)),
+        Error::PermissionDenied => answer::detail(StatusCode::FORBIDDEN, &error.to_string()),
+        Error::NotFound => answer::detail(StatusCode::NOT_FOUND, &error.to_string()),
+        Error::Invalid(faults) => answer::json(StatusCode::BAD_REQUEST, &by_field(faults)),
         Error::LoginRefused(_) => {
             let sentence = json!({ Faults::NON_FIELD: [error.to_string()] });
-            drf::answer(StatusCode::BAD_REQUEST, &sentence)
+            answer::json(StatusCode::BAD_REQUEST, &sentence)
         }
-        Error::Conflict(sentence) => drf::detail(StatusCode::CONFLICT, sentence),
-        Error::TokenLimit => drf::answer(StatusCode::FORBIDDEN, &OAuthError::new(&error.to_string())),
+        Error::Conflict(sentence) => answer::detail(StatusCode::CONFLICT, sentence),
+        Error::TokenLimit => answer::json(StatusCode::FORBIDDEN, &OAuthError::new(&error.to_string())),
         Error::Throttled(wait) => {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             let unit = if seconds == 1 { "second" } else { "seconds" };
@@ -155,14 +164,21 @@ fn service_answer(error: &Error) -> HttpResponse {
         }
         Error::Store(error) if error.is_transient() => {
             log::log!(error.level(), "{error}");
-            let sentence = "Service temporarily unavailable, try again later.";
-            with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })
+            with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: UNAVAILABLE })
         }
         Error::Store(error) => {
             log::error!("{error}");
-            drf::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.")
+            answer::detail(StatusCode::INTERNAL_SERVER_ERROR, SERVER_ERROR)
         }
     }
+}
+
+/// The status and the body of the answer to an error, for the OpenAPI document.
+pub fn sample(error: &Error) -> (u16, Value) {
+    let answer = service_answer(error);
+    let status = answer.status().as_u16();
+    let body = answer.into_body().try_into_bytes().expect("our bodies are in memory");
+    (status, serde_json::from_slice(&body).expect("our answers are JSON"))
 }
 
 /// The faults by field, in DRF's form.
@@ -172,13 +188,13 @@ pub fn by_field(faults: &Faults) -> Value {
 }
 
 fn not_authenticated(fault: AuthenticationFault, challenges: &[String]) -> HttpResponse {
-    let mut answer = drf::builder(StatusCode::UNAUTHORIZED);
+    let mut refusal = answer::builder(StatusCode::UNAUTHORIZED);
     for challenge in challenges {
-        answer.append_header((WWW_AUTHENTICATE, challenge.as_str()));
+        refusal.append_header((WWW_AUTHENTICATE, challenge.as_str()));
     }
-    answer.body(drf::render(&Detail { detail: &fault.to_string() }, 0))
+    refusal.body(answer::render(&Detail { detail: &fault.to_string() }, 0))
 }
 
 fn with_retry(status: StatusCode, seconds: u64, body: &impl Serialize) -> HttpResponse {
-    drf::builder(status).insert_header((RETRY_AFTER, seconds.to_string())).body(drf::render(body, 0))
+    answer::builder(status).insert_header((RETRY_AFTER, seconds.to_string())).body(answer::render(body, 0))
 }

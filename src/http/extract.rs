@@ -1,6 +1,7 @@
 //! Extractors, the parameter types of handlers: the caller, the path, the query and the body.
 
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::web::{self, Bytes};
+use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 
 use super::caller;
@@ -11,7 +12,7 @@ use super::drf::query::Query;
 use super::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use super::error::HttpError;
 use super::state::State;
-use crate::service::{Caller, Error, Holder, LoginHolder, Staff, Superuser};
+use crate::service::{Caller, Error, Holder, LoginHolder, PowerOver, Staff, Superuser};
 
 /// Everybody may call.
 pub struct Anyone;
@@ -76,21 +77,12 @@ impl MayCall for Superuser {
     const ACCESS: Access = Access::Superuser;
 }
 
-/// A member of staff who may change the user that the path names. A caller without that power gets 403, and a path with
-/// an unknown name 404, before the body is read.
-pub struct PowerOver {
-    /// Who calls.
-    pub caller: Staff,
-    /// The name in the path.
-    pub username: String,
-}
-
+/// A caller without that power gets 403, and a path with an unknown name 404, before the body is read.
 impl Extractor for PowerOver {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let caller = Staff::take(incoming).await?;
-        let username = web::Path::<String>::take(incoming).await?.into_inner();
-        incoming.state().service.accounts.require_power_over(&username, &caller).await?;
-        Ok(Self { caller, username })
+        let username = web::Path::<String>::take(incoming).await?;
+        Ok(incoming.state().service.accounts.power_over(&username, caller).await?)
     }
 }
 
@@ -168,7 +160,7 @@ impl Extractor for Body {
 
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
-        let body = body::read_authenticated(&incoming.request, payload, body::MAX_BODY).await?;
+        let body = body::read_authenticated(&incoming.request, payload, incoming.body_limit).await?;
         Ok(Self(body::parse(&incoming.request, body)?))
     }
 }
@@ -183,14 +175,33 @@ impl Extractor for NoBody {
 
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
-        body::read_authenticated(&incoming.request, payload, body::MAX_BODY).await?;
+        body::read_authenticated(&incoming.request, payload, incoming.body_limit).await?;
         Ok(Self)
     }
 }
 
-/// The unread body, for a handler that reads it itself, because the caller is not authenticated yet.
-impl Extractor for web::Payload {
+/// The unread body of a caller who is not authenticated yet, for a handler that checks the request first.
+pub struct UnreadBody {
+    payload: web::Payload,
+    limit: usize,
+}
+
+impl UnreadBody {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// As [`body::read`].
+    pub async fn read(self, request: &HttpRequest) -> Result<Bytes, HttpError> {
+        body::read(request, self.payload, self.limit).await
+    }
+}
+
+impl Extractor for UnreadBody {
+    fn describe(operation: Operation) -> Operation {
+        operation.reads_body()
+    }
+
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
-        Ok(incoming.payload())
+        Ok(Self { payload: incoming.payload(), limit: incoming.body_limit })
     }
 }

@@ -2,7 +2,10 @@
 //! handler, in a file of its group.
 
 mod admin;
+mod answer;
+mod budget;
 mod caller;
+mod connection;
 mod console;
 mod document;
 mod drf;
@@ -15,14 +18,19 @@ mod oauth;
 mod ops;
 mod options;
 mod own;
+mod peer;
+mod preflight;
 mod routes;
 mod state;
+mod trusted_proxies;
 
-pub use caller::KeySources;
+pub use connection::Connection;
+pub use console::{ConsolePage, console_pages};
 pub use document::document;
-pub use edge::{Connection, FastLane, OuterLayer, cross_origin, identify_and_log, refused};
+pub use edge::cross_origin::cross_origin;
+pub use edge::{FastLane, OuterLayer, identify_and_log, refused};
 pub use endpoint::{Access, Endpoint};
 pub use endpoints::endpoints;
-pub use options::HttpOptions;
+pub use options::{HttpOptions, KeySources};
 pub use routes::{metrics_routes, routes};
 pub use state::AppState;

@@ -1,8 +1,7 @@
 //! The operator's settings for requests and answers.
 
+use actix_web::http::header::HeaderName;
 use ipnet::IpNet;
-
-use super::KeySources;
 
 /// The operator's settings for requests and answers; see the settings of the same names.
 #[derive(Clone, Debug)]
@@ -19,4 +18,21 @@ pub struct HttpOptions {
     pub cors_origins: Vec<String>,
     /// Whether `/auth/verify` lets preflights through.
     pub verify_preflight: bool,
+}
+
+/// Where a key may be sent, beside `Authorization`.
+#[derive(Clone, Debug, Default)]
+pub struct KeySources {
+    /// Headers whose whole value is a key.
+    pub headers: Vec<HeaderName>,
+    /// At `/auth/verify`, the password of HTTP Basic.
+    pub basic: bool,
+}
+
+impl KeySources {
+    /// From the settings. `config/` has refused names that are not header names; one that is left is ignored.
+    #[must_use]
+    pub fn new(headers: &[String], basic: bool) -> Self {
+        Self { headers: headers.iter().filter_map(|name| name.parse().ok()).collect(), basic }
+    }
 }

@@ -5,6 +5,7 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::web;
 
 use super::document::document;
+use super::edge::cross_origin::CrossOriginRoutes;
 use super::edge::request_id::FrequentRoutes;
 use super::endpoint::{Endpoint, Header, allow};
 use super::endpoints::endpoints;
@@ -16,6 +17,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
     let metrics: Vec<&str> = ops::metrics::endpoints().iter().map(Endpoint::path).collect();
     serve(config, endpoints().into_iter().filter(|endpoint| !metrics.contains(&endpoint.path())));
     config
+        .app_data(CrossOriginRoutes::of(&endpoints()))
         .app_data(web::Data::new(Document(document().to_string().into())))
         .configure(console::routes)
         .default_service(web::to(drf::not_found));

@@ -1,8 +1,8 @@
 //! What every handler may use.
 
-use super::drf::body::Budget;
-use super::edge::TrustedProxies;
+use super::budget::Budget;
 use super::options::HttpOptions;
+use super::trusted_proxies::TrustedProxies;
 use crate::service::Service;
 
 /// The state in the form in which actix shares it between workers.

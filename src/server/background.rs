@@ -8,7 +8,7 @@ use actix_rt::task::JoinHandle;
 
 use crate::domain::time::Stopwatch;
 use crate::service::{Batches, Error, PurgeRound, ResealRound, Service};
-use crate::store::{LockedRows, Purge};
+use crate::store::{LockedRows, LogEmptied, Purge};
 
 /// Starts all tasks. Each runs until it is aborted.
 pub fn start(service: &Service) -> [JoinHandle<()>; 7] {
@@ -54,9 +54,8 @@ async fn keep_checkpointing(service: Service) {
         let log = service.node.log_state();
         if log.is_some() && log == before {
             match service.node.checkpoint().await {
-                Ok(emptied) => {
-                    log::debug!("checkpoint of SQLite's log: {}", if emptied { "emptied" } else { "in use" });
-                }
+                Ok(LogEmptied::Done) => log::debug!("checkpoint of SQLite's log: emptied"),
+                Ok(LogEmptied::InUse) => log::debug!("checkpoint of SQLite's log: in use"),
                 Err(error) => log::log!(error.level(), "SQLite's log was not checkpointed: {error}"),
             }
         }
@@ -90,7 +89,7 @@ pub async fn flush_at_shutdown(service: &Service) {
         }
         log::warn!("token usage is not written yet at shutdown: {left}");
         // Until the database has released the locks of this attempt.
-        actix_rt::time::sleep(service.policy.database_timeout / 4).await;
+        actix_rt::time::sleep(service.node.database_timeout() / 4).await;
     }
 }
 
@@ -99,7 +98,7 @@ const COUNT_INTERVAL: Duration = Duration::from_secs(2);
 
 async fn keep_counting_hash_costs(service: Service) {
     loop {
-        if let Err(error) = service.sign_in.refresh_hash_costs().await {
+        if let Err(error) = service.counted_hashes.refresh().await {
             log::log!(error.level(), "the costs of password hashes were not counted: {error}");
         }
         actix_rt::time::sleep(COUNT_INTERVAL).await;
@@ -183,7 +182,7 @@ async fn keep_resealing(service: Service) {
 }
 
 async fn reseal_all(service: &Service) -> Result<(), Error> {
-    if !service.login_tokens.reseals().await? {
+    if !service.login_tokens.is_reseal_due().await? {
         return Ok(());
     }
     let mut round = ResealRound::default();

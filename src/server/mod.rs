@@ -26,6 +26,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 
 use crate::config::{Config, Listen, Serving};
+use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Clock;
 use crate::http::{self, AppState, FastLane, OuterLayer};
 use crate::service::{Error, FirstStart, Metrics, Service};
@@ -88,8 +89,13 @@ impl Server {
         let settings = config.clone();
         let mut opening = actix_rt::task::spawn_blocking(move || open_service(&settings, clock, tables));
         let mut stop = pin!(stop);
+        // Only a server can keep a start waiting.
+        let may_wait = match &config.database.url {
+            DatabaseUrl::Postgres(_) => true,
+            DatabaseUrl::Sqlite(_) => false,
+        };
         let opened = poll_fn(|context| {
-            if config.database.url.is_postgres() && stop.as_mut().poll(context).is_ready() {
+            if may_wait && stop.as_mut().poll(context).is_ready() {
                 return Poll::Ready(None);
             }
             Pin::new(&mut opening).poll(context).map(Some)
@@ -144,8 +150,11 @@ impl Server {
         };
         // Only after listening succeeded: a start that fails must not use up the one chance to print the first secrets.
         service.accounts.bootstrap(&config.bootstrap).await?;
-        service.sign_in.estimate_hash_costs().await?;
-        let first_start = if config.database.url.is_postgres() { None } else { service.accounts.first_start().await? };
+        service.counted_hashes.estimate().await?;
+        let first_start = match &config.database.url {
+            DatabaseUrl::Postgres(_) => None,
+            DatabaseUrl::Sqlite(_) => service.accounts.first_start().await?,
+        };
         if first_start.is_none() {
             service.accounts.warn_without_superuser().await?;
         }

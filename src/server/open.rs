@@ -1,12 +1,14 @@
 //! Opens what the routes need, as the settings say: store, secret key, hasher, service.
 
+use std::path::Path;
+
 use super::StartError;
 use crate::config::{Config, SecretKeys};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::secret_key::SecretKey;
 use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
-use crate::service::{Hasher, Policy, Sealer, Service, key_file};
+use crate::service::{Hasher, Sealer, SealingKeys, Service, key_file};
 use crate::store::{ALL_BUT_OWNER, MetaKey, SchemaState, Store, StoreError, restrict_file_mode};
 
 /// Opens the store without touching its schema.
@@ -61,23 +63,25 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema, keys: Ke
             }
         }
     }
-    let (sealer, token_mode) = match keys {
+    let keys = match keys {
         Keys::Required => {
             let key = secret_key(config, &store)?;
-            (key.map(|key| Sealer::new(&key, &config.secret_keys.fallbacks)), config.policy.token_mode)
+            let sealer = key.map(|key| Sealer::new(&key, &config.secret_keys.fallbacks));
+            sealer.map_or(SealingKeys::Unset, SealingKeys::Keys)
         }
-        // Nothing is sealed or opened.
         Keys::NotNeeded => {
-            if let (None, DatabaseUrl::Sqlite(database)) = (&config.secret_keys.key, &config.database.url) {
-                restrict_file_mode(&key_file::path_beside(database), ALL_BUT_OWNER)?;
+            match (&config.secret_keys.key, &config.database.url) {
+                (None, DatabaseUrl::Sqlite(database)) => {
+                    restrict_file_mode(&key_file::path_beside(database), ALL_BUT_OWNER)?;
+                }
+                (Some(_), _) | (None, DatabaseUrl::Postgres(_)) => {}
             }
-            (None, TokenMode::Multiple)
+            SealingKeys::NotNeeded
         }
     };
     let hasher =
         Hasher::start(config.hashing).map_err(|error| StartError::Io("cannot start a hashing thread".into(), error))?;
-    let policy = Policy { token_mode, ..config.policy.clone() };
-    Ok(Service::new(store, hasher, sealer, clock, policy)?)
+    Ok(Service::new(store, hasher, keys, clock, config.policy.clone())?)
 }
 
 /// The keys that open seals, if there are any. Creates no key.
@@ -110,19 +114,25 @@ pub(super) fn sealer_of(keys: &SecretKeys, url: &DatabaseUrl) -> Result<Option<S
 /// [`StartError::Store`]; also if the database is missing but its key file exists. That file was created together with
 /// a database, so the database was lost, and an empty one must not silently take its place.
 pub fn migrate(config: &Config, store: &Store) -> Result<Vec<String>, StartError> {
-    if let DatabaseUrl::Sqlite(database) = &config.database.url {
-        let key = key_file::path_beside(database);
-        // In this order: another process that starts now creates the database first and the key file after it.
-        if key.exists() && store.schema_state()? == SchemaState::Missing {
-            return Err(StartError::Store(StoreError::Unusable(format!(
-                "{} is missing or empty, but its secret key file exists ({}), so this is not a first start: put the \
-                 database back, or restore a backup with `jeton restore FILE`; to start anew, move the key file away",
-                database.display(),
-                key.display()
-            ))));
-        }
+    match &config.database.url {
+        DatabaseUrl::Sqlite(database) => require_not_lost(database, store)?,
+        DatabaseUrl::Postgres(_) => {}
     }
     Ok(store.migrate()?)
+}
+
+fn require_not_lost(database: &Path, store: &Store) -> Result<(), StartError> {
+    let key = key_file::path_beside(database);
+    // In this order: another process that starts now creates the database first and the key file after it.
+    if key.exists() && store.schema_state()? == SchemaState::Missing {
+        return Err(StartError::Store(StoreError::Unusable(format!(
+            "{} is missing or empty, but its secret key file exists ({}), so this is not a first start: put the \
+             database back, or restore a backup with `jeton restore FILE`; to start anew, move the key file away",
+            database.display(),
+            key.display()
+        ))));
+    }
+    Ok(())
 }
 
 /// The secret key: the one that is set, or the one in the file beside an SQLite database, created with the database.
@@ -130,7 +140,10 @@ fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, Start
     if let Some(key) = &config.secret_keys.key {
         return Ok(Some(key.clone()));
     }
-    let DatabaseUrl::Sqlite(database) = &config.database.url else { return Ok(None) };
+    let database = match &config.database.url {
+        DatabaseUrl::Sqlite(database) => database,
+        DatabaseUrl::Postgres(_) => return Ok(None),
+    };
     let path = key_file::path_beside(database);
     let io = |error| StartError::Io(path.display().to_string(), error);
     // Read before the file: another node that starts now creates the file first.

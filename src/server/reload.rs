@@ -11,7 +11,7 @@ use super::certificate::Certificate;
 use super::open::sealer_of;
 use crate::config::{ConfigError, RawSettings, SecretKeys, TlsFiles};
 use crate::domain::database_url::DatabaseUrl;
-use crate::service::Service;
+use crate::service::{Reloaded, Service};
 use crate::store::StoreError;
 
 /// How often `DATABASE_URL` is reloaded while the database gives no connection.
@@ -74,8 +74,8 @@ impl Reload {
     fn read_url(&self, known: Option<DatabaseUrl>) -> Option<DatabaseUrl> {
         let url = (self.gather)().reloadable().database_url.ok()?;
         match self.service.node.move_to(&url) {
-            Ok(false) => None,
-            Ok(true) => {
+            Ok(Reloaded::Same) => None,
+            Ok(Reloaded::New) => {
                 log::info!("DATABASE_URL was reloaded, because the database gave no connection");
                 None
             }
@@ -89,20 +89,23 @@ impl Reload {
     }
 
     /// Without a key in the settings, the key file beside an SQLite database is used, as at the start.
-    fn reload_secret_keys(&self, keys: &SecretKeys) -> Result<bool, Fault> {
+    fn reload_secret_keys(&self, keys: &SecretKeys) -> Result<Reloaded, Fault> {
         match sealer_of(keys, self.service.node.database_url())? {
             Some(sealer) => Ok(self.service.login_tokens.replace_secret_keys(sealer)?),
             None if self.service.login_tokens.has_secret_keys() => Err(Fault("it is empty or not set any more".into())),
-            None if keys.fallbacks.is_empty() => Ok(false),
+            None if keys.fallbacks.is_empty() => Ok(Reloaded::Same),
             None => Err(Fault("it is not set, but JETON_SECRET_KEY_FALLBACKS is".into())),
         }
     }
 }
 
-fn read_certificate(certificate: &Certificate, files: Result<Option<TlsFiles>, ConfigError>) -> Result<bool, Fault> {
+fn read_certificate(
+    certificate: &Certificate,
+    files: Result<Option<TlsFiles>, ConfigError>,
+) -> Result<Reloaded, Fault> {
     let files = files?.ok_or_else(|| Fault("JETON_TLS_CERT: only a restart can turn HTTPS off".into()))?;
     certificate.reload(&files)?;
-    Ok(true)
+    Ok(Reloaded::New)
 }
 
 /// Why a part stays as it was.
@@ -127,10 +130,10 @@ impl From<StoreError> for Fault {
 }
 
 /// Logs the outcome of one part. A part that did not change is not logged.
-fn log_outcome(part: &str, done: Result<bool, Fault>) {
+fn log_outcome(part: &str, done: Result<Reloaded, Fault>) {
     match done {
-        Ok(true) => log::info!("{part} was reloaded"),
-        Ok(false) => {}
+        Ok(Reloaded::New) => log::info!("{part} was reloaded"),
+        Ok(Reloaded::Same) => {}
         Err(Fault(why)) => log::error!("{part} cannot be reloaded and stays as it was: {why}"),
     }
 }

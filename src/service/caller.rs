@@ -2,11 +2,20 @@
 
 use std::net::IpAddr;
 
-use super::{Error, Holder};
+use super::error::Error;
 use crate::domain::audit::Actor;
 use crate::domain::scope;
-use crate::domain::token::TokenKind;
+use crate::domain::token::{TokenFacts, TokenKind};
 use crate::domain::user::User;
+
+/// A user who has presented one of their live tokens.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// The user.
+    pub user: User,
+    /// The token that they presented.
+    pub token: TokenFacts,
+}
 
 /// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

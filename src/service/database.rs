@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use super::Error;
+use super::error::Error;
 use crate::logging::propagate;
 use crate::store::{Batch, Store, StoreError};
 
@@ -31,9 +31,15 @@ pub struct Database {
 }
 
 impl Database {
-    /// `timeout`: how long a request may wait.
-    pub fn new(store: Store, timeout: Duration) -> Self {
-        Self { store, timeout: request_timeout(timeout) }
+    pub fn new(store: Store) -> Self {
+        // A little less than the limit of a request, so that the error response is in time.
+        let timeout = store.timeout().mul_f32(0.9);
+        Self { store, timeout }
+    }
+
+    /// How long a request waits for the database.
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Runs `work` on a thread that may block. If the database takes too long the caller gets an error anyway, and a
@@ -106,9 +112,4 @@ impl Database {
             }
         }
     }
-}
-
-/// How long a request waits for the database: a little less than its limit, so that the error response is in time.
-pub fn request_timeout(timeout: Duration) -> Duration {
-    timeout.mul_f32(0.9)
 }

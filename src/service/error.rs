@@ -6,7 +6,7 @@ use std::time::Duration;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{AuthenticationFault, LoginRefusal, Reason};
+use super::reasons::{AuthenticationFault, LoginRefusal, Reason};
 use crate::store::StoreError;
 
 /// Every way a verb can fail.

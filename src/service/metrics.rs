@@ -8,9 +8,7 @@ use prometheus::{
     Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
-use super::introspection::cache::Cache;
-use super::{Readiness, Reason};
-use crate::domain::time::Uptime;
+use super::reasons::Reason;
 use crate::logging::LogQueue;
 use crate::store::Purge;
 
@@ -94,6 +92,16 @@ impl ClockMetrics {
     pub fn overdue(&self, what: Purge, span: Duration) {
         self.overdue.with_label_values(&[what.as_str()]).set(span.as_secs_f64());
     }
+}
+
+/// What is read only when the metrics are.
+pub struct Reading {
+    /// How many changes the cache has applied.
+    pub changes_applied: u64,
+    /// The age of the last sync; `None` before the first.
+    pub sync_age: Option<Duration>,
+    /// Whether the node is ready, and whether each part works.
+    pub ready: [(&'static str, bool); 6],
 }
 
 /// The counts of all workers, and how much of them the counters include already.
@@ -216,15 +224,15 @@ impl Metrics {
     }
 
     /// Everything, in Prometheus' text format.
-    pub(super) fn text(&self, cache: &Cache, readiness: &Readiness) -> String {
-        self.gather(cache);
-        for (part, works) in readiness.parts() {
+    pub(super) fn text(&self, reading: &Reading) -> String {
+        self.gather(reading);
+        for (part, works) in reading.ready {
             self.ready.with_label_values(&[part]).set(f64::from(u8::from(works)));
         }
         TextEncoder::new().encode_to_string(&self.registry.gather()).expect("the metrics are text")
     }
 
-    fn gather(&self, cache: &Cache) {
+    fn gather(&self, reading: &Reading) {
         // Locked throughout, so that two scrapes at once count nothing twice.
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         for (at, result) in [None].into_iter().chain(Reason::ALL.map(Some)).enumerate() {
@@ -234,11 +242,10 @@ impl Metrics {
             self.hits.inc_by(new);
             self.introspections.with_label_values(&[result_label(result)]).inc_by(new);
         }
-        self.changes.inc_by(cache.changes_applied().saturating_sub(self.changes.get()));
+        self.changes.inc_by(reading.changes_applied.saturating_sub(self.changes.get()));
         let dropped = self.log_lines.get().map_or(0, LogQueue::dropped);
         self.log_lines_dropped.inc_by(dropped.saturating_sub(self.log_lines_dropped.get()));
-        let age = cache.sync_age(Uptime::now());
-        self.sync_age.set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+        self.sync_age.set(reading.sync_age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
     }
 }
 

@@ -48,8 +48,6 @@ pub struct Policy {
     pub login_limit_account: Option<Rate>,
     /// Failed client credentials by client address.
     pub client_limit_address: Option<Rate>,
-    /// How long a request waits for the database.
-    pub database_timeout: Duration,
     /// Memory for introspection answers, in bytes.
     pub cache_bytes: u64,
     /// How long after a revocation a cached answer may be served at most.

@@ -1,6 +1,6 @@
 //! Retries a change of a user when others change the same user meanwhile.
 
-use super::Error;
+use super::error::Error;
 use crate::store::Changed;
 
 /// How often a change is attempted.

@@ -3,8 +3,10 @@
 
 use std::ops::Deref;
 
-use super::{Caller, Error, Holder, Rights};
+use super::caller::{Caller, Holder, Rights};
+use super::error::Error;
 use crate::domain::token::TokenKind;
+use crate::domain::user::User;
 
 /// A caller who has the rights of staff.
 #[derive(Clone, Debug)]
@@ -20,6 +22,34 @@ pub struct Superuser(Staff);
 pub struct LoginHolder {
     holder: Holder,
     caller: Caller,
+}
+
+/// A user, as they were read for this request, and a member of staff who may change them.
+#[derive(Clone, Debug)]
+pub struct PowerOver {
+    caller: Staff,
+    user: User,
+}
+
+impl PowerOver {
+    /// # Errors
+    /// [`Error::PermissionDenied`].
+    pub fn new(caller: Staff, user: User) -> Result<Self, Error> {
+        caller.require_power_over(&user)?;
+        Ok(Self { caller, user })
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub const fn caller(&self) -> &Staff {
+        &self.caller
+    }
+
+    /// The user, as read.
+    #[must_use]
+    pub const fn user(&self) -> &User {
+        &self.user
+    }
 }
 
 impl LoginHolder {

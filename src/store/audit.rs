@@ -6,9 +6,9 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use serde_json::Value;
 
-use super::connection::Conn;
+use super::connection::{Conn, storable};
 use super::schema::audit_log;
-use super::{Store, StoreError, storable};
+use super::{Store, StoreError};
 use crate::domain::audit::{Action, Actor, Entry, Filter};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;

@@ -31,12 +31,15 @@ impl Store {
     /// [`StoreError::Unusable`] when the file exists, when there is no database, or for PostgreSQL, which has its own
     /// tool.
     pub fn backup(&self, to: &Path) -> Result<Backup, StoreError> {
-        let DatabaseUrl::Sqlite(path) = self.url() else {
-            return Err(StoreError::Unusable(format!(
-                "jeton copies SQLite databases; PostgreSQL has a tool of its own: \
-                 pg_dump --format=custom --file={} \"$DATABASE_URL\"",
-                to.display()
-            )));
+        let path = match self.url() {
+            DatabaseUrl::Sqlite(path) => path,
+            DatabaseUrl::Postgres(_) => {
+                return Err(StoreError::Unusable(format!(
+                    "jeton copies SQLite databases; PostgreSQL has a tool of its own: \
+                     pg_dump --format=custom --file={} \"$DATABASE_URL\"",
+                    to.display()
+                )));
+            }
         };
         // The schema may be of another jeton version: backups are made before migrations.
         if let Some(refusal) = self.schema_state()?.refusal_to_copy(self.url()) {
@@ -150,7 +153,7 @@ pub(super) fn copy(from: &mut Conn, to: &Path, timeout: Duration) -> Result<Sche
     from.batch_execute(&format!("vacuum into '{}'", text.replace('\'', "''")))?;
     let mut copy = sqlite_file::open_to_read(to, false, timeout)?;
     check_integrity(&mut copy, "the copy")?;
-    super::schema_state::state(&mut copy)
+    super::schema_inspection::state(&mut copy)
 }
 
 /// Fails if SQLite finds damage.

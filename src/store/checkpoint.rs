@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::connection::Role;
 use super::opened_file::Written;
-use super::sqlite_log::FileState;
+use super::sqlite_log::{FileState, LogEmptied};
 use super::{Store, StoreError, sqlite_log};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
@@ -19,9 +19,8 @@ impl Store {
         }
     }
 
-    /// Moves SQLite's log into the file and empties it, unless another connection is using it. Returns whether it was
-    /// emptied.
-    pub fn checkpoint(&self) -> Result<bool, StoreError> {
+    /// Moves SQLite's log into the file and empties it, unless another connection is using it.
+    pub fn checkpoint(&self) -> Result<LogEmptied, StoreError> {
         self.on_writer(|conn| sqlite_log::empty(conn, self.options.timeout))
     }
 
@@ -32,17 +31,18 @@ impl Store {
             return;
         }
         match self.checkpoint() {
-            Ok(true) => self.file.checkpointed(written.transaction),
+            Ok(LogEmptied::Done) => self.file.checkpointed(written.transaction),
             // Another connection reads. It is tried again after the next transaction.
-            Ok(false) => {}
+            Ok(LogEmptied::InUse) => {}
             Err(error) => log::debug!("the log stays beside the database for now: {error}"),
         }
     }
 
     /// Closes all connections to an SQLite file. The last one removes the log. No query is possible afterwards.
     pub fn close(&self) {
-        if self.url.is_postgres() {
-            return;
+        match &self.url {
+            DatabaseUrl::Sqlite(_) => {}
+            DatabaseUrl::Postgres(_) => return,
         }
         // If another process has the database open, too, the file of the log stays, and is empty.
         if self.log_state().is_some()

@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Binary, Nullable, Text, Timestamp as SqlTimestamp};
 use serde_json::json;
 
-use super::connection::Conn;
+use super::connection::{Conn, storable};
 use super::schema::clients;
-use super::{ClientChange, Store, StoreError, audit, storable};
+use super::{ClientChange, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::client::{Client, SecretDigest, Secrets};

@@ -8,14 +8,16 @@ use diesel::sql_types::Timestamp as SqlTimestamp;
 use super::connection::Conn;
 use super::schema::{audit_log, meta};
 use super::{MetaKey, Store, StoreError};
+use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
 
 impl Store {
     /// The database's time, between two readings of another clock by `read_clock`. `None` for SQLite, which uses the
     /// machine's clock.
     pub fn compare_clocks(&self, read_clock: impl Fn() -> Timestamp) -> Result<Option<[Timestamp; 3]>, StoreError> {
-        if !self.url.is_postgres() {
-            return Ok(None);
+        match &self.url {
+            DatabaseUrl::Postgres(_) => {}
+            DatabaseUrl::Sqlite(_) => return Ok(None),
         }
         // The connection is taken before the first reading, because waiting for one is not part of the round trip.
         self.read(|conn| match conn {

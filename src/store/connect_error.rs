@@ -4,12 +4,16 @@ use std::fmt;
 
 use diesel::ConnectionError;
 
-use super::pooler::NO_TRANSACTIONS;
 use super::tls;
 use crate::domain::safe_text::one_line;
 
 /// libpq's message about `PGSSLMODE=require` and the like, when it has no TLS.
 const WITHOUT_TLS: &str = "SSL support is not compiled in";
+
+/// The error for a pooler that assigns a session for one statement only.
+pub const NO_TRANSACTIONS: &str = "no transaction can be begun, as behind a pooler in statement mode, which jeton cannot use: \
+                                   through: let DATABASE_URL go to PostgreSQL itself, or to a pooler in session or \
+                                   transaction mode";
 
 /// Why a connection could not be opened, without the password.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::{Connection, PgConnection, SqliteConnection};
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// A connection to either database; queries written against it run on both.
 #[derive(diesel::MultiConnection)]
@@ -55,4 +55,9 @@ pub enum Role {
     Read,
     /// Reads and writes.
     Write,
+}
+
+/// PostgreSQL refuses NUL in text, so no text with a NUL is ever stored or found.
+pub fn storable(text: &str) -> bool {
+    !text.contains('\0')
 }

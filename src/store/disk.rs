@@ -8,8 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::connection::Conn;
-use super::schema::meta;
-use super::{Store, StoreError};
+use super::error::StoreError;
 use crate::domain::time::Stopwatch;
 
 /// How often a full disk is logged.
@@ -68,25 +67,9 @@ struct Assigned {
 }
 
 /// Whether a transaction has changed anything, in PostgreSQL, so that its commit shows that the disk accepts writes.
-pub(super) fn has_written(conn: &mut Conn) -> Result<bool, StoreError> {
+pub fn has_written(conn: &mut Conn) -> Result<bool, StoreError> {
     let question = "select pg_current_xact_id_if_assigned() is not null as assigned";
     Ok(diesel::sql_query(question).get_result::<Assigned>(conn)?.assigned)
-}
-
-impl Store {
-    /// Whether the last write failed because the database's disk is full or broken.
-    #[must_use]
-    pub fn disk_refuses(&self) -> bool {
-        self.disk.refuses()
-    }
-
-    /// Writes a value without changing it, to find out whether the disk accepts writes again.
-    pub fn try_disk(&self) -> Result<(), StoreError> {
-        self.write(|conn| {
-            diesel::update(meta::table.find("name_key")).set(meta::value.eq(meta::value)).execute(conn)?;
-            Ok(())
-        })
-    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use diesel::prelude::*;
 
-use super::connection::Conn;
+use super::connection::{Conn, storable};
+use super::error::StoreError;
 use super::schema::{groups, user_groups};
-use super::{StoreError, storable};
 
 /// The groups of many users with one query, each user's in alphabetical order.
 pub fn names_by_user(conn: &mut Conn, user_ids: &[i64]) -> Result<HashMap<i64, Vec<String>>, StoreError> {

@@ -7,9 +7,9 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Timestamp as SqlTimestamp};
 
-use super::connection::Conn;
+use super::connection::{Conn, storable};
 use super::schema::{login_networks, users};
-use super::{Store, StoreError, storable};
+use super::{Store, StoreError};
 use crate::domain::network::Network;
 use crate::domain::time::Timestamp;
 

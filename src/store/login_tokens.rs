@@ -5,10 +5,9 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::connection::Conn;
-use super::revocation::{unrevoked, unseal, user_tokens};
 use super::schema::{tokens, users};
-use super::tokens::{NewToken, insert};
-use super::users::lock_row;
+use super::token_rows::{NewToken, insert, unrevoked, unseal, user_tokens};
+use super::user_rows::lock_row;
 use super::{Changed, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;

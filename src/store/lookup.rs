@@ -10,8 +10,8 @@ use diesel::sql_types::{Array, Binary, Text};
 
 use super::connection::Conn;
 use super::schema::{tokens, users};
-use super::tokens::FactsRow;
-use super::users::{UserRow, with_groups};
+use super::token_rows::FactsRow;
+use super::user_rows::{UserRow, with_groups};
 use super::{Store, StoreError};
 use crate::domain::token::{TokenDigest, TokenFacts};
 use crate::domain::user::User;

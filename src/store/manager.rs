@@ -46,7 +46,10 @@ impl Manager {
     /// Opens the first connection, and finds out whether there is a transaction pooler. May be called again.
     pub fn first_connect(&self) -> Result<PoolConnection, ConnectError> {
         let named = |error: ConnectError| ConnectError(self.url.scrub(&error.0));
-        let DatabaseUrl::Postgres(url) = &self.url else { return r2d2::ManageConnection::connect(self) };
+        let url = match &self.url {
+            DatabaseUrl::Postgres(url) => url,
+            DatabaseUrl::Sqlite(_) => return r2d2::ManageConnection::connect(self),
+        };
         let mut conn = self.reach(url).map_err(named)?;
         pooler::require_transactions(&mut conn).map_err(named)?;
         // If only one connection is allowed this cannot be found out here; it shows at the first error.

@@ -9,8 +9,10 @@ use diesel::{Connection, PgConnection};
 use diesel_migrations::MigrationHarness;
 
 use super::connection::{Conn, Role};
-use super::schema_state::{POSTGRES, SQLITE, SchemaState, failed, inspect_schema, state};
-use super::{Store, StoreError, plans, sqlite_file, sqlstate};
+use super::known_migrations::{POSTGRES, SQLITE, failed};
+use super::schema_inspection::{inspect_schema, state};
+use super::schema_state::SchemaState;
+use super::{Store, StoreError, plans, sqlite_file, sqlite_schema, sqlstate};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::safe_text::one_line;
 use crate::domain::time::Stopwatch;
@@ -36,10 +38,15 @@ impl Store {
         if let Some(refusal) = refusal_to_migrate(state, self.url()) {
             return Err(refusal);
         }
-        if let DatabaseUrl::Sqlite(path) = self.url() {
-            sqlite_file::make(path)?;
-            self.claim_file(path)?;
-        }
+        let max_wait = match self.url() {
+            DatabaseUrl::Postgres(_) => MAX_WAIT,
+            DatabaseUrl::Sqlite(path) => {
+                sqlite_file::make(path)?;
+                self.claim_file(path)?;
+                // Its transaction has waited for the lock already.
+                Duration::ZERO
+            }
+        };
         // Then migrations are not run, so a role that may only read and write rows can start.
         if is_usable {
             return Ok(Vec::new());
@@ -47,7 +54,7 @@ impl Store {
         let since = Stopwatch::start();
         loop {
             match self.run_migrations() {
-                Err(StoreError::Unavailable(why)) if self.url().is_postgres() && since.elapsed() < MAX_WAIT => {
+                Err(StoreError::Unavailable(why)) if since.elapsed() < max_wait => {
                     log::warn!(
                         "migrations wait for locks, and let others go first: {why}; pg_stat_activity \
                          shows whose transactions are old"
@@ -125,17 +132,18 @@ impl Store {
     pub fn schema_state(&self) -> Result<SchemaState, StoreError> {
         match self.url() {
             DatabaseUrl::Sqlite(path) if !self.file.is_ours() => {
-                sqlite_file::schema_state_of(path, self.options.timeout)
+                sqlite_schema::schema_state_of(path, self.options.timeout)
             }
-            _ => self.read(state),
+            DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => self.read(state),
         }
     }
 
     /// The state of the schema, by the first query of all. Nothing is created or written. A permanent error is reported
     /// at once, while the pool would wait and try again.
     fn inspect(&self) -> Result<SchemaState, StoreError> {
-        if !self.url().is_postgres() {
-            return self.schema_state();
+        match self.url() {
+            DatabaseUrl::Postgres(_) => {}
+            DatabaseUrl::Sqlite(_) => return self.schema_state(),
         }
         let manager = self.manager(Role::Read);
         match manager.first_connect() {
@@ -149,7 +157,7 @@ impl Store {
     fn claim_file_if_ours(&self, state: &SchemaState) -> Result<(), StoreError> {
         match (self.url(), state) {
             (DatabaseUrl::Sqlite(path), SchemaState::Current | SchemaState::Ahead) => self.claim_file(path),
-            _ => Ok(()),
+            (DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_), _) => Ok(()),
         }
     }
 
@@ -189,7 +197,7 @@ fn run_postgres(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<Vec<String
             "this role may not create and change the tables of {url}: {words}; run `jeton migrate` as their owner, and \
              `jeton serve` with JETON_MIGRATE=false"
         )),
-        Some(code) => sqlstate::error(code, words),
+        Some(code) => sqlstate::error_of(code, words),
         None => StoreError::Failed(words),
     })
 }

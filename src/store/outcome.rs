@@ -28,7 +28,7 @@ impl<T> Changed<T> {
     }
 }
 
-/// The result of a change that users make to their own account.
+/// The result of a change that users make to their own account, with a token and after a check of their password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum OwnChange<T> {
@@ -39,6 +39,8 @@ pub enum OwnChange<T> {
     TokenEnded,
     /// The user has reached the limit of tokens of their own.
     LimitReached,
+    /// Nothing was changed: the password or the rights have changed since the check. The caller checks them again.
+    UserChanged,
 }
 
 impl<T> OwnChange<T> {
@@ -48,6 +50,7 @@ impl<T> OwnChange<T> {
             Self::Done(done) => OwnChange::Done(made(done)),
             Self::TokenEnded => OwnChange::TokenEnded,
             Self::LimitReached => OwnChange::LimitReached,
+            Self::UserChanged => OwnChange::UserChanged,
         }
     }
 }
@@ -59,6 +62,15 @@ pub enum Revoked {
     Done,
     /// No token with this id is live, by the clock of any node.
     NotLive,
+}
+
+/// The result of revoking all login tokens of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginTokensRevoked {
+    /// So many of them were live.
+    Done(usize),
+    /// There is no such user.
+    NoSuchUser,
 }
 
 /// The result of a change to a client.

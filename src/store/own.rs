@@ -5,12 +5,11 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::connection::Conn;
-use super::revocation::{lock_tokens, revoke_login_tokens, unrevoked};
 use super::schema::{tokens, users};
 use super::sessions::end_sessions;
-use super::tokens::{NewToken, create, insert};
-use super::users::lock_by_id;
-use super::{Changed, OwnChange, Store, StoreError, audit};
+use super::token_rows::{NewToken, create, insert, lock_tokens, revoke_login_tokens, unrevoked};
+use super::user_rows::lock_by_id;
+use super::{OwnChange, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::password::PasswordHash;
@@ -29,20 +28,20 @@ impl Store {
         limit: Option<u32>,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<Changed<OwnChange<TokenFacts>>, StoreError> {
+    ) -> Result<OwnChange<TokenFacts>, StoreError> {
         self.change(|conn, changes| {
             let user = match lock_requester(conn, request_token, read, now)? {
                 Requester::Same(user) => user,
-                Requester::TokenEnded => return Ok(Changed::Done(OwnChange::TokenEnded)),
-                Requester::Changed => return Ok(Changed::UserChanged),
+                Requester::TokenEnded => return Ok(OwnChange::TokenEnded),
+                Requester::Changed => return Ok(OwnChange::UserChanged),
             };
             if let Some(limit) = limit
                 && live_own_tokens(conn, user.id, now)? >= i64::from(limit)
             {
-                return Ok(Changed::Done(OwnChange::LimitReached));
+                return Ok(OwnChange::LimitReached);
             }
             changes.push(Change::created(&new.digest));
-            create(conn, &user, new, by, now).map(|made| Changed::Done(OwnChange::Done(made)))
+            create(conn, &user, new, by, now).map(OwnChange::Done)
         })
     }
 
@@ -56,12 +55,12 @@ impl Store {
         new: &NewToken,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<Changed<OwnChange<()>>, StoreError> {
+    ) -> Result<OwnChange<()>, StoreError> {
         self.change(|conn, changes| {
             let user = match lock_requester(conn, request_token, read, now)? {
                 Requester::Same(user) => user,
-                Requester::TokenEnded => return Ok(Changed::Done(OwnChange::TokenEnded)),
-                Requester::Changed => return Ok(Changed::UserChanged),
+                Requester::TokenEnded => return Ok(OwnChange::TokenEnded),
+                Requester::Changed => return Ok(OwnChange::UserChanged),
             };
             changes.extend([Change::User(user.id), Change::created(&new.digest)]);
             diesel::update(users::table.find(user.id)).set(users::password.eq(hash.as_str())).execute(conn)?;
@@ -69,7 +68,7 @@ impl Store {
             end_sessions(conn, user.id)?;
             let id = insert(conn, user.id, new, now)?;
             audit::record(conn, by, Action::UserPassword, &user.username, &json!({ "token": id }), now)?;
-            Ok(Changed::Done(OwnChange::Done(())))
+            Ok(OwnChange::Done(()))
         })
     }
 }

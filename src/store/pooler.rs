@@ -10,14 +10,9 @@ use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::sql_types::Integer;
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 
-use super::StoreError;
-use super::connect_error::ConnectError;
+use super::connect_error::{ConnectError, NO_TRANSACTIONS};
+use super::error::StoreError;
 use super::servers::Servers;
-
-/// The error for a pooler that assigns a session for one statement only.
-pub const NO_TRANSACTIONS: &str = "no transaction can be begun, as behind a pooler in statement mode, which jeton cannot use: \
-                                   through: let DATABASE_URL go to PostgreSQL itself, or to a pooler in session or \
-                                   transaction mode";
 
 #[derive(diesel::QueryableByName)]
 struct Session {

@@ -1,4 +1,4 @@
-//! The connections of a store. When `DATABASE_URL` changes, new connections use the new URL.
+//! The connections of a store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,16 +8,26 @@ use r2d2::{Pool, PooledConnection};
 
 use super::breaker::{Breaker, LogErrors};
 use super::connection::Role;
+use super::deadline::Deadline;
+use super::error::StoreError;
 use super::manager::{CONNECT_TIMEOUT, Manager};
 use super::opened_file::OpenedFile;
 use super::servers::Servers;
-use super::{Deadline, Store, StoreError, StoreOptions};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::safe_text::one_line;
 use crate::domain::time::Stopwatch;
 
 /// How often a request that waits for a connection checks whether the database is down.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// The maximum number of connections.
+    pub pool: u32,
+    /// How long a request waits for a connection, and a statement may run.
+    pub timeout: Duration,
+}
 
 /// The connections of one URL.
 pub struct Pools {
@@ -45,11 +55,12 @@ impl Pools {
         };
         // SQLite has only one writer at a time. With a single connection for writing, no write fails because the
         // database is busy.
-        let (read, write) = if url.is_postgres() {
-            let shared = pool(options.pool, Role::Write);
-            (shared.clone(), shared)
-        } else {
-            (pool(options.pool, Role::Read), pool(1, Role::Write))
+        let (read, write) = match url {
+            DatabaseUrl::Postgres(_) => {
+                let shared = pool(options.pool, Role::Write);
+                (shared.clone(), shared)
+            }
+            DatabaseUrl::Sqlite(_) => (pool(options.pool, Role::Read), pool(1, Role::Write)),
         };
         let (url, options, file) = (url.clone(), options.clone(), Arc::clone(file));
         Self { url, servers, breaker, options, file, read, write }
@@ -119,53 +130,18 @@ impl CurrentPools {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Opens connections of `pools` from now on.
+    pub fn replace(&self, pools: Pools) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pools);
+    }
+
+    /// How many times no connection could be obtained.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
     /// Records that no connection could be obtained.
     pub fn failed(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Store {
-    /// How many times no connection could be obtained.
-    #[must_use]
-    pub fn failed_connections(&self) -> u64 {
-        self.pools.failures.load(Ordering::Relaxed)
-    }
-
-    /// The current URL.
-    #[must_use]
-    pub fn current_url(&self) -> DatabaseUrl {
-        self.pools.current().url.clone()
-    }
-
-    /// Whether the store uses this URL already. Nothing is opened.
-    ///
-    /// # Errors
-    /// [`StoreError::Unusable`] for a URL that no store can be moved to.
-    pub fn uses_url(&self, url: &DatabaseUrl) -> Result<bool, StoreError> {
-        let current = self.current_url();
-        if current == *url {
-            return Ok(true);
-        }
-        if current.is_postgres() && url.is_postgres() {
-            return Ok(false);
-        }
-        Err(StoreError::Unusable("a change from or to an SQLite file requires a restart".into()))
-    }
-
-    /// Opens connections by `url` from now on. Those in use are closed when they are given back; a reader of the
-    /// change log fails at its next reading.
-    pub fn move_to(&self, url: &DatabaseUrl) {
-        let pools = Pools::new(url, &self.options, &self.file);
-        *self.pools.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pools);
-    }
-
-    /// Another store with the same options, to try a URL.
-    ///
-    /// # Errors
-    /// As [`Store::open`].
-    pub fn with_url(&self, url: &DatabaseUrl) -> Result<Self, StoreError> {
-        // One connection is enough for that.
-        Self::open(url, &StoreOptions { pool: 1, ..self.options.clone() })
     }
 }

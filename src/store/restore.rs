@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 
 use super::backup::{NewFile, cannot, copy, same_place};
 use super::schema::meta;
-use super::{MetaKey, SchemaState, Store, StoreError, sqlite_file, sqlite_log};
+use super::{MetaKey, SchemaState, Store, StoreError, sqlite_file, sqlite_log, sqlite_schema};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
 
@@ -36,12 +36,15 @@ impl Store {
         check: impl FnOnce(&str) -> Result<(), StoreError>,
         now: Timestamp,
     ) -> Result<Restored, StoreError> {
-        let DatabaseUrl::Sqlite(path) = self.url() else {
-            return Err(StoreError::Unusable(format!(
-                "jeton restores SQLite databases; PostgreSQL has tools of its own (docs/operating.md has the steps before and \
-                 after): pg_restore --no-owner --single-transaction --dbname=\"$DATABASE_URL\" {}",
-                backup.display()
-            )));
+        let path = match self.url() {
+            DatabaseUrl::Sqlite(path) => path,
+            DatabaseUrl::Postgres(_) => {
+                return Err(StoreError::Unusable(format!(
+                    "jeton restores SQLite databases; PostgreSQL has tools of its own (docs/operating.md has the steps \
+                     before and after): pg_restore --no-owner --single-transaction --dbname=\"$DATABASE_URL\" {}",
+                    backup.display()
+                )));
+            }
         };
         let path = &sqlite_file::without_links(path);
         let before = sqlite_file::identity(path);
@@ -49,7 +52,7 @@ impl Store {
             return Err(StoreError::Unusable(format!("{} is the database itself", backup.display())));
         }
         // Checked without its log, which may belong to another file: that is a reason to restore.
-        match sqlite_file::state_without_log(path, self.options.timeout) {
+        match sqlite_schema::state_without_log(path, self.options.timeout) {
             Ok(state @ SchemaState::Foreign(_)) => state.refusal(self.url()).map_or(Ok(()), Err)?,
             Err(error @ StoreError::Unusable(_)) => return Err(error),
             // A damaged database may be replaced.
@@ -66,7 +69,7 @@ impl Store {
         // A killed restore may have left it. It is not in use, because this process holds the lock.
         remove(&draft)?;
         let draft = NewFile::make(&draft)?;
-        let is_older = self.copy_backup(backup, &draft.path)?;
+        let is_older = self.copy_backup(backup, &draft.path)? == SchemaState::Behind;
         if let Some(check_value) = secret_key_check(&draft.path, self.options.timeout)? {
             check(&check_value)?;
         }
@@ -78,8 +81,8 @@ impl Store {
         Ok(Restored { kept, is_older })
     }
 
-    /// Copies the backup. Returns whether it was made by an older jeton.
-    fn copy_backup(&self, backup: &Path, to: &Path) -> Result<bool, StoreError> {
+    /// Copies the backup. Returns the state of its schema, with which this jeton can work or which it can migrate.
+    fn copy_backup(&self, backup: &Path, to: &Path) -> Result<SchemaState, StoreError> {
         let state = sqlite_log::state_of_both(backup);
         if backup.is_dir() {
             return Err(StoreError::Unusable(format!("{} is a folder; name the backup in it", backup.display())));
@@ -100,10 +103,9 @@ impl Store {
         if sqlite_log::state_of_both(backup) != state {
             return Err(named(StoreError::Unusable("it was written while it was copied".into())));
         }
-        let is_older = found == SchemaState::Behind;
-        match found.refusal_to_restore(backup) {
+        match found.clone().refusal_to_restore(backup) {
             Some(refusal) => Err(refusal),
-            None => Ok(is_older),
+            None => Ok(found),
         }
     }
 }

@@ -8,8 +8,8 @@ use diesel::sql_types::{Array, BigInt};
 use serde_json::json;
 
 use super::connection::{Conn, MultiBackend};
-use super::revocation::{end_for_every_clock, maybe_live, unrevoked};
 use super::schema::{tokens, users};
+use super::token_rows::{end_for_every_clock, maybe_live, unrevoked};
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;

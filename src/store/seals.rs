@@ -20,6 +20,15 @@ pub struct Seal {
     pub sealed: Vec<u8>,
 }
 
+/// A seal, and what replaces it.
+#[derive(Clone, Debug)]
+pub struct Reseal {
+    /// The seal as it was read.
+    pub old: Seal,
+    /// The same key, sealed anew.
+    pub sealed: Vec<u8>,
+}
+
 impl Store {
     /// The sealed tokens of the next `limit` users after this id, in order.
     pub fn seals_after(&self, user_id: i64, limit: u32) -> Result<Vec<Seal>, StoreError> {
@@ -44,13 +53,13 @@ impl Store {
     /// Replaces each seal by the new one, unless it has changed, and as long as `check` is the check value of the
     /// database's secret key. Returns how many were replaced. Locked rows are skipped. Answers do not change, so no
     /// node is notified.
-    pub fn reseal(&self, seals: &[(Seal, Vec<u8>)], check: &str) -> Result<usize, StoreError> {
+    pub fn reseal(&self, seals: &[Reseal], check: &str) -> Result<usize, StoreError> {
         self.write(|conn| {
             let current = meta::table.find(MetaKey::SecretKeyCheck.as_str()).select(meta::value);
             if current.first::<String>(conn).optional()?.as_deref() != Some(check) {
                 return Ok(0);
             }
-            let all: HashSet<Vec<u8>> = seals.iter().map(|(seal, _)| seal.digest.as_bytes().to_vec()).collect();
+            let all: HashSet<Vec<u8>> = seals.iter().map(|seal| seal.old.digest.as_bytes().to_vec()).collect();
             let free = match conn {
                 Conn::Pg(pg) => {
                     let wanted = tokens::table.filter(tokens::digest.eq_any(all));
@@ -60,11 +69,13 @@ impl Store {
                 Conn::Sqlite(_) => all,
             };
             let mut replaced = 0;
-            for (seal, new) in seals.iter().filter(|(seal, _)| free.contains(seal.digest.as_bytes().as_slice())) {
+            for Reseal { old, sealed } in
+                seals.iter().filter(|seal| free.contains(seal.old.digest.as_bytes().as_slice()))
+            {
                 let unchanged = tokens::table
-                    .filter(tokens::digest.eq(seal.digest.as_bytes().as_slice()))
-                    .filter(tokens::sealed.eq(seal.sealed.as_slice()));
-                replaced += diesel::update(unchanged).set(tokens::sealed.eq(new.as_slice())).execute(conn)?;
+                    .filter(tokens::digest.eq(old.digest.as_bytes().as_slice()))
+                    .filter(tokens::sealed.eq(old.sealed.as_slice()));
+                replaced += diesel::update(unchanged).set(tokens::sealed.eq(sealed.as_slice())).execute(conn)?;
             }
             Ok(replaced)
         })

@@ -8,6 +8,7 @@ use diesel::sql_types::{Bool, Text};
 use super::connection::{Conn, Role};
 use super::users::SEARCHED_POSTGRES;
 use super::{Store, StoreError};
+use crate::domain::database_url::DatabaseUrl;
 use crate::domain::safe_text::one_line;
 
 /// An arbitrary number, the same in every jeton: only one node builds the index.
@@ -32,7 +33,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unusable`] with what to do, when it cannot be created. Searches among many users are slow then.
     pub fn make_search_index(&self) -> Result<(), StoreError> {
-        if !self.url.is_postgres() || self.read(exists)? {
+        match &self.url {
+            DatabaseUrl::Postgres(_) => {}
+            DatabaseUrl::Sqlite(_) => return Ok(()),
+        }
+        if self.read(exists)? {
             return Ok(());
         }
         if self.pools.current().servers.shares_sessions() {

@@ -3,7 +3,7 @@
 //! A host name can begin to point to another server while the old one still runs, and of several hosts another may
 //! become the primary. A node that reads from one server and listens to another would serve outdated answers. The
 //! newest connection counts, because it went where the URL leads now. Connections to other servers are closed when they
-//! are next taken from the pool, and a listener at another one does not keep the cache in sync.
+//! are next taken from the pool, and a reading of the change log at another one does not count.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

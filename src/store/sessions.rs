@@ -6,12 +6,21 @@ use serde_json::json;
 
 use super::connection::Conn;
 use super::schema::{console_forms, sessions, users};
-use super::users::{UserRow, lock, with_groups};
+use super::user_rows::{UserRow, lock, with_groups};
 use super::{Changed, FormUse, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::session::{FormDigest, SESSION_IDLE, SESSION_MAX, SessionDigest};
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
+
+/// A signed-in user.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// As the database has them now.
+    pub user: User,
+    /// A message to be shown once.
+    pub notice: Option<String>,
+}
 
 impl Store {
     /// Begins a session, if the user has not changed since the check.
@@ -45,7 +54,7 @@ impl Store {
         digest: &SessionDigest,
         take_notice: bool,
         now: Timestamp,
-    ) -> Result<Option<(User, Option<String>)>, StoreError> {
+    ) -> Result<Option<Session>, StoreError> {
         self.write(|conn| {
             type SessionColumns = (i64, NaiveDateTime, NaiveDateTime, Option<String>);
             let found: Option<(SessionColumns, UserRow)> = sessions::table
@@ -74,7 +83,7 @@ impl Store {
             } else {
                 session.set(seen).execute(conn)?;
             }
-            Ok(Some((user, notice.filter(|_| take_notice))))
+            Ok(Some(Session { user, notice: notice.filter(|_| take_notice) }))
         })
     }
 

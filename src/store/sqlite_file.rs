@@ -1,5 +1,4 @@
-//! The file of an SQLite database before it is opened for writing: whether it exists, whose tables it contains, and who
-//! may access it. It is only read through SQLite: closing another handle would drop the locks that other connections of
+//! The file of an SQLite database before it is opened for writing: whether it exists, and who may access it. It is only read through SQLite: closing another handle would drop the locks that other connections of
 //! this process hold.
 
 use std::fs::{Metadata, OpenOptions};
@@ -13,12 +12,9 @@ use diesel::{Connection, SqliteConnection};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::fs::{Access, access};
 
-use super::StoreError;
 use super::connection::Conn;
+use super::error::StoreError;
 use super::mode::{EVERYBODY, restrict_file_mode};
-use super::schema_state::{SchemaState, state};
-use super::sqlite_log::{self, Mark};
-use crate::domain::time::Stopwatch;
 
 /// The characters that are not escaped in the path of a URI.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
@@ -29,55 +25,8 @@ pub fn uri(path: &str, parameters: &str) -> String {
     format!("{start}{}?{parameters}", utf8_percent_encode(path, PATH))
 }
 
-/// The state of the schema in the file. Nothing is written or created.
-pub fn schema_state_of(path: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
-    sqlite_log::require_own(path, timeout)?;
-    let started = Stopwatch::start();
-    loop {
-        let Some(before) = metadata(path)? else { return Ok(SchemaState::Missing) };
-        require_all(path, Access::READ_OK)?;
-        // If there is a log or a journal, somebody may be writing, and the log may have newer data. Otherwise the file
-        // is opened as immutable, because SQLite would create the log.
-        let in_use = ["-wal", "-journal"].iter().any(|suffix| beside(path, suffix).exists());
-        let found = read_state(path, in_use, timeout);
-        let unchanged = || {
-            let after = std::fs::metadata(path).ok();
-            let still = |after: Metadata| (after.size(), after.mtime(), after.mtime_nsec());
-            after.map(still) == Some((before.size(), before.mtime(), before.mtime_nsec()))
-                && !beside(path, "-wal").exists()
-                && !beside(path, "-journal").exists()
-        };
-        match found {
-            Ok(state) if in_use || unchanged() => return Ok(state),
-            // Trying again would not change this.
-            Err(StoreError::Unusable(why)) => return Err(StoreError::Unusable(why)),
-            Err(error) if started.elapsed() >= timeout => return Err(error),
-            Ok(state) if started.elapsed() >= timeout => return Ok(state),
-            _ => std::thread::sleep(Duration::from_millis(10)),
-        }
-    }
-}
-
-/// The state of the schema in the file by itself, without its log.
-pub fn state_without_log(path: &Path, timeout: Duration) -> Result<SchemaState, StoreError> {
-    if metadata(path)?.is_none() { Ok(SchemaState::Missing) } else { read_state(path, false, timeout) }
-}
-
-/// The counters in the file's own header, regardless of its log; `None` if the file is missing or empty.
-pub fn mark(path: &Path) -> Result<Option<Mark>, StoreError> {
-    if metadata(path)?.is_none_or(|file| file.len() == 0) {
-        return Ok(None);
-    }
-    require(path, Access::READ_OK)?;
-    query_file(path, false, Duration::ZERO, sqlite_log::mark_of).map(Some)
-}
-
-fn read_state(path: &Path, in_use: bool, timeout: Duration) -> Result<SchemaState, StoreError> {
-    query_file(path, in_use, timeout, state)
-}
-
 /// Opens a file for reading, runs a query, and closes it.
-fn query_file<T>(
+pub fn query_file<T>(
     path: &Path,
     in_use: bool,
     timeout: Duration,
@@ -129,13 +78,13 @@ pub fn require_writable(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Checks the access to the file, and to SQLite's files beside it.
-fn require_all(path: &Path, wanted: Access) -> Result<(), StoreError> {
+pub fn require_all(path: &Path, wanted: Access) -> Result<(), StoreError> {
     require(path, wanted)?;
     let mut others = ["-wal", "-shm"].iter().map(|suffix| beside(path, suffix)).filter(|file| file.exists());
     others.try_for_each(|file| require(&file, wanted))
 }
 
-fn require(path: &Path, wanted: Access) -> Result<(), StoreError> {
+pub fn require(path: &Path, wanted: Access) -> Result<(), StoreError> {
     access(path, wanted).map_err(|error| {
         let what = if wanted.contains(Access::WRITE_OK) { "write" } else { "read" };
         let uid = rustix::process::getuid().as_raw();
@@ -178,7 +127,7 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
+pub fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
     match std::fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -9,9 +9,8 @@
 //! A copy of an idle file, with an empty log, is a valid backup, and must not look like the file on which the next log
 //! is begun. So the first transaction after an idle time is moved into the file at once, and the log is emptied again.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,41 +19,10 @@ use diesel::sql_types::{BigInt, Integer};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::connection::Conn;
-use super::{StoreError, sqlite_file};
+use super::error::StoreError;
+use super::sqlite_file;
+use super::sqlite_mark::{mark_in, mark_of, marks_in};
 use crate::domain::time::Stopwatch;
-
-/// The counters in the header of a file, or of its first page in a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// `pragma user_version`: counts transactions.
-    pub transaction: i32,
-    /// `pragma schema_version`: SQLite counts changes of the schema.
-    pub schema: i32,
-}
-
-/// How many changes of the schema one transaction of another program, which counts no transactions, makes at most.
-const FOREIGN_CHANGES: i32 = 8;
-
-/// The same for a migration.
-const MIGRATION_CHANGES: i32 = 32;
-
-impl Mark {
-    /// Whether a log with these marks may have been begun on a file with this mark. Other programs, and an older jeton,
-    /// write without marks, so this cannot always be known.
-    fn begins(self, log: &[Self]) -> bool {
-        let Some(first) = log.first() else { return true };
-        // No transaction was counted on either side: an older jeton wrote both, whose migrations may all be in the log.
-        if (self.transaction, first.transaction) == (0, 0) {
-            return self.schema <= first.schema;
-        }
-        // Schema versions grow. One that is ahead of the log's, or far behind it, belongs to a copy that SQLite itself
-        // made.
-        let changes = first.schema.wrapping_sub(self.schema);
-        let next = self.transaction.wrapping_add(1) == first.transaction && (0..=MIGRATION_CHANGES).contains(&changes);
-        let by_others = self.transaction == first.transaction && (0..=FOREIGN_CHANGES).contains(&changes);
-        next || by_others || log.contains(&self)
-    }
-}
 
 /// The log of the database at `path`.
 pub fn log_of(path: &Path) -> PathBuf {
@@ -101,8 +69,8 @@ fn fault(path: &Path) -> Result<Option<String>, StoreError> {
         return Ok(None);
     }
     // The file is read before the log. If the log is restarted in between, it does not match, and both are read again.
-    let mark = sqlite_file::mark(path)?;
-    let Some(marks) = marks(&log).map_err(unreadable)? else { return Ok(None) };
+    let mark = mark_in(path)?;
+    let Some(marks) = marks_in(&log).map_err(unreadable)? else { return Ok(None) };
     let (database, log) = (path.display(), log.display());
     Ok(match mark {
         None => Some(format!(
@@ -118,58 +86,14 @@ fn fault(path: &Path) -> Result<Option<String>, StoreError> {
     })
 }
 
-/// The marks in a log, in the order of their writing; `None` if there is nothing that SQLite would replay
-/// (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>).
-fn marks(log: &Path) -> io::Result<Option<Vec<Mark>>> {
-    const HEADER: u64 = 32;
-    const FRAME_HEADER: u64 = 24;
-    let file = match File::open(log) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let Some(header) = read::<32>(&file, 0)? else { return Ok(None) };
-    let page_size = u64::from(number(&header, 8));
-    if number(&header, 0) & !1 != 0x377f_0682 || !(512..=65_536).contains(&page_size) {
-        return Ok(None);
-    }
-    let mut marks: Vec<Mark> = Vec::new();
-    let mut at = HEADER;
-    while let Some(frame) = read::<24>(&file, at)? {
-        // Frames of an earlier run of the log have other salts.
-        if frame[8..16] != header[16..24] {
-            break;
-        }
-        if number(&frame, 0) == 1 {
-            let Some(page) = read::<100>(&file, at + FRAME_HEADER)? else { break };
-            let mark = Mark::in_header(&page);
-            if marks.last() != Some(&mark) {
-                marks.push(mark);
-            }
-        }
-        at += FRAME_HEADER + page_size;
-    }
-    Ok((at > HEADER).then_some(marks))
-}
-
-impl Mark {
-    fn in_header(page: &[u8; 100]) -> Self {
-        Self { transaction: number(page, 60).cast_signed(), schema: number(page, 40).cast_signed() }
-    }
-}
-
-/// Reads `SIZE` bytes; `None` at the end of the file.
-fn read<const SIZE: usize>(file: &File, at: u64) -> io::Result<Option<[u8; SIZE]>> {
-    let mut bytes = [0; SIZE];
-    match file.read_exact_at(&mut bytes, at) {
-        Ok(()) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn number(bytes: &[u8], at: usize) -> u32 {
-    bytes[at..at + 4].iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+/// The result of moving the log into the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum LogEmptied {
+    /// Everything is in the file, and the log is empty.
+    Done,
+    /// Another connection uses the log.
+    InUse,
 }
 
 #[derive(diesel::QueryableByName)]
@@ -179,93 +103,42 @@ struct Changes {
 }
 
 #[derive(diesel::QueryableByName)]
-struct UserVersion {
-    #[diesel(sql_type = Integer)]
-    user_version: i32,
-}
-
-#[derive(diesel::QueryableByName)]
-struct SchemaVersion {
-    #[diesel(sql_type = Integer)]
-    schema_version: i32,
-}
-
-#[derive(diesel::QueryableByName)]
 struct Checkpoint {
     #[diesel(sql_type = Integer)]
     busy: i32,
 }
 
-/// The mark of the file that a connection sees.
-pub fn mark_of(conn: &mut Conn) -> Result<Mark, StoreError> {
-    let transaction = sql_query("pragma user_version").get_result::<UserVersion>(conn)?.user_version;
-    let schema = sql_query("pragma schema_version").get_result::<SchemaVersion>(conn)?.schema_version;
-    Ok(Mark { transaction, schema })
+/// Work within a transaction.
+pub struct Counted<T> {
+    /// Its result.
+    pub value: T,
+    /// The number of the transaction, if the work has changed a row.
+    pub transaction: Option<i32>,
 }
 
-/// Runs `work` within a transaction. If `work` has changed a row, increments the counter, and returns its new value.
+/// Runs `work` within a transaction. If `work` has changed a row, increments the counter of transactions.
 pub fn counted<T>(
     conn: &mut Conn,
     work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
-) -> Result<(T, Option<i32>), StoreError> {
+) -> Result<Counted<T>, StoreError> {
     let before = changes(conn)?;
     let value = work(conn)?;
     if changes(conn)? == before {
-        return Ok((value, None));
+        return Ok(Counted { value, transaction: None });
     }
     let next = mark_of(conn)?.transaction.wrapping_add(1);
     conn.batch_execute(&format!("pragma user_version = {next}"))?;
-    Ok((value, Some(next)))
+    Ok(Counted { value, transaction: Some(next) })
 }
 
 fn changes(conn: &mut Conn) -> Result<i64, StoreError> {
     Ok(sql_query("select total_changes() as changes").get_result::<Changes>(conn)?.changes)
 }
 
-/// Moves the log into the file, and empties it, if no other connection uses it. Returns whether it was emptied. Does
-/// not wait.
-pub fn empty(conn: &mut Conn, timeout: Duration) -> Result<bool, StoreError> {
+/// Moves the log into the file, and empties it, if no other connection uses it. Does not wait.
+pub fn empty(conn: &mut Conn, timeout: Duration) -> Result<LogEmptied, StoreError> {
     conn.batch_execute("pragma busy_timeout = 0")?;
     let done = sql_query("pragma wal_checkpoint(truncate)").get_result::<Checkpoint>(conn);
     conn.batch_execute(&format!("pragma busy_timeout = {}", timeout.as_millis()))?;
-    Ok(done?.busy == 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn mark(transaction: i32, schema: i32) -> Mark {
-        Mark { transaction, schema }
-    }
-
-    #[test]
-    fn a_log_belongs_to_the_file_on_which_it_was_begun() {
-        let log = [mark(8, 60), mark(9, 60), mark(10, 61)];
-        assert!(mark(7, 60).begins(&log), "nothing was moved into the file");
-        assert!(mark(7, 59).begins(&log), "a migration is the first transaction");
-        assert!(mark(9, 60).begins(&log), "some of it was");
-        assert!(mark(10, 61).begins(&log), "all of it was");
-        assert!(mark(8, 58).begins(&log), "begun by sqlite3, which changed the schema and counts nothing");
-        for (file, what) in [
-            (mark(3, 60), "yesterday's"),
-            (mark(0, 60), "of an older jeton"),
-            (mark(12, 61), "another one's"),
-            (mark(9, 61), "copied by vacuum meanwhile"),
-            (mark(8, 61), "the same, after the first transaction"),
-            (mark(7, 61), "the same, before the first transaction"),
-            (mark(10, 1), "copied by sqlite3's .backup"),
-            (mark(8, 1), "the same, after the first transaction"),
-            (mark(7, 1), "the same, before the first transaction"),
-        ] {
-            assert!(!file.begins(&log), "{what}");
-        }
-        let uncounted = [mark(0, 32), mark(0, 33)];
-        assert!(mark(0, 0).begins(&uncounted), "all that an older jeton has written is in the log");
-        assert!(mark(0, 32).begins(&uncounted), "some of it was moved into the file");
-        assert!(!mark(0, 40).begins(&uncounted), "a newer file than the log");
-        assert!(!mark(5, 60).begins(&uncounted), "one that today's jeton has written");
-        assert!(mark(3, 60).begins(&[]), "a log without marks is an older jeton's, or nobody's");
-        assert!(mark(i32::MAX, 60).begins(&[mark(i32::MIN, 60)]), "numbers begin again");
-    }
+    Ok(if done?.busy == 0 { LogEmptied::Done } else { LogEmptied::InUse })
 }

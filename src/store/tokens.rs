@@ -1,78 +1,19 @@
-//! The `tokens` table: inserts, reads and lists rows. The store never sees keys, only their digests.
+//! The `tokens` table: creates, reads and lists tokens. The store never sees keys, only their digests.
 //!
-//! Logins are in `login_tokens.rs`, users' own named tokens in `own.rs`, revocations in `revocation.rs`.
+//! Rows are in `token_rows/`, logins in `login_tokens.rs`, users' own named tokens in `own.rs`, revocations in `revocation.rs`.
 
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use serde_json::json;
 
-use super::connection::Conn;
-use super::revocation::unrevoked;
 use super::schema::{tokens, users};
-use super::users::{UserRow, lock, with_groups};
-use super::{Changed, Store, StoreError, audit};
-use crate::domain::audit::{Action, Actor};
+use super::token_rows::{FactsRow, NewToken, create, unrevoked};
+use super::user_rows::{UserRow, lock, with_groups};
+use super::{Changed, Store, StoreError};
+use crate::domain::audit::Actor;
 use crate::domain::change::Change;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{TokenDigest, TokenFacts};
+use crate::domain::token::{ListedToken, TokenFacts};
 use crate::domain::user::User;
-
-/// A token to be stored.
-#[derive(Clone, Debug)]
-pub struct NewToken {
-    /// The digest that the key is looked up by.
-    pub digest: TokenDigest,
-    /// The key, sealed: the login token of single mode only.
-    pub sealed: Option<Vec<u8>>,
-    /// The name of a named token.
-    pub name: Option<String>,
-    /// Scopes, separated by blanks.
-    pub scope: String,
-    /// The key's first characters.
-    pub hint: String,
-    /// When it expires.
-    pub expires_at: Option<Timestamp>,
-    /// Whether its user created it.
-    pub own: bool,
-}
-
-/// A row, without its digest and its sealed key.
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = tokens)]
-pub(super) struct FactsRow {
-    id: i64,
-    user_id: i64,
-    name: Option<String>,
-    scope: String,
-    hint: String,
-    created_at: NaiveDateTime,
-    expires_at: Option<NaiveDateTime>,
-    last_used_at: Option<NaiveDateTime>,
-    revoked_at: Option<NaiveDateTime>,
-    grace_until: Option<NaiveDateTime>,
-    revoked_by: Option<String>,
-    client: Option<String>,
-}
-
-impl From<FactsRow> for TokenFacts {
-    fn from(row: FactsRow) -> Self {
-        Self {
-            id: row.id,
-            user_id: row.user_id,
-            name: row.name,
-            scope: row.scope,
-            hint: row.hint,
-            created_at: Timestamp::from_naive(row.created_at),
-            expires_at: row.expires_at.map(Timestamp::from_naive),
-            last_used_at: row.last_used_at.map(Timestamp::from_naive),
-            revoked_at: row.revoked_at.map(Timestamp::from_naive),
-            grace_until: row.grace_until.map(Timestamp::from_naive),
-            revoked_by: row.revoked_by,
-            client: row.client,
-        }
-    }
-}
 
 impl Store {
     /// Creates a named token for a user, if the user has not changed since they were read.
@@ -96,7 +37,7 @@ impl Store {
         user_id: Option<i64>,
         page: PageRequest,
         now: Timestamp,
-    ) -> Result<Page<(TokenFacts, String)>, StoreError> {
+    ) -> Result<Page<ListedToken>, StoreError> {
         self.read(|conn| {
             let matching = || {
                 let query = tokens::table
@@ -116,7 +57,8 @@ impl Store {
                 .offset(page.offset())
                 .select((FactsRow::as_select(), users::username))
                 .load(conn)?;
-            Ok(Page { count, results: rows.into_iter().map(|(row, name)| (row.into(), name)).collect() })
+            let listed = |(row, username): (FactsRow, String)| ListedToken { token: row.into(), username };
+            Ok(Page { count, results: rows.into_iter().map(listed).collect() })
         })
     }
 
@@ -132,36 +74,4 @@ impl Store {
             Ok(with_groups(conn, row.into_iter().collect())?.pop())
         })
     }
-}
-
-/// Inserts a named token and its audit entry.
-pub(super) fn create(
-    conn: &mut Conn,
-    user: &User,
-    new: &NewToken,
-    by: &Actor,
-    now: Timestamp,
-) -> Result<TokenFacts, StoreError> {
-    let id = insert(conn, user.id, new, now)?;
-    let details = json!({ "token": id, "name": new.name, "scope": new.scope });
-    audit::record(conn, by, Action::TokenCreate, &user.username, &details, now)?;
-    let row: FactsRow = tokens::table.find(id).select(FactsRow::as_select()).first(conn)?;
-    Ok(row.into())
-}
-
-pub(super) fn insert(conn: &mut Conn, user_id: i64, new: &NewToken, now: Timestamp) -> Result<i64, StoreError> {
-    Ok(diesel::insert_into(tokens::table)
-        .values((
-            tokens::user_id.eq(user_id),
-            tokens::digest.eq(new.digest.as_bytes().as_slice()),
-            tokens::sealed.eq(&new.sealed),
-            tokens::name.eq(&new.name),
-            tokens::scope.eq(&new.scope),
-            tokens::hint.eq(&new.hint),
-            tokens::created_at.eq(now.naive()),
-            tokens::expires_at.eq(new.expires_at.map(Timestamp::naive)),
-            tokens::own.eq(new.own),
-        ))
-        .returning(tokens::id)
-        .get_result(conn)?)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jeton::domain::change::Change;
 use jeton::domain::time::{Timestamp, Uptime};
 use jeton::domain::token::TokenDigest;
-use jeton::service::introspection::cache::{Cache, NewEntry, Now, Staleness};
+use jeton::service::cache::{Cache, NewEntry, Now, Staleness};
 use proptest::prelude::*;
 
 use super::{BOUND, MS, at, cache, digest, entry};

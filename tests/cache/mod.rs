@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jeton::domain::time::{Timestamp, Uptime};
 use jeton::domain::token::TokenDigest;
-use jeton::service::introspection::cache::{Cache, NewEntry, Now, Owned};
+use jeton::service::cache::{Cache, NewEntry, Now, Owned};
 
 const MS: u64 = 1_000_000;
 const BOUND: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use jeton::domain::change::Change;
 use jeton::domain::time::Uptime;
-use jeton::service::introspection::cache::{Cache, ChangeSeq, Staleness};
+use jeton::service::cache::{Cache, ChangeSeq, Staleness};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 

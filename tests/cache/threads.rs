@@ -1,11 +1,11 @@
 //! The memory that threads share: loom tries every order in which threads can see each other's reads and writes.
 
-/// As `service/introspection/cache/mod.rs` has it, with loom's atomics.
+/// As `service/cache/mod.rs` has it, with loom's atomics.
 mod atomic {
     pub use loom::sync::atomic::{AtomicU64, Ordering, fence};
 }
 
-#[path = "../../src/service/introspection/cache/block.rs"]
+#[path = "../../src/service/cache/block.rs"]
 mod block;
 
 use atomic::{AtomicU64, Ordering};

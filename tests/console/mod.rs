@@ -2,6 +2,7 @@
 
 mod audit;
 mod clients;
+mod each_page;
 mod forms;
 mod once;
 mod overview;

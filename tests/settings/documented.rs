@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use jeton::config::{Kind, Setting, settings};
+use jeton::config::{Setting, settings};
 
 /// What of the document is made from the rows begins behind this line.
 const MADE: &str = "<!-- From here on this page is made from the rows in src/config/; a change of these makes it anew by \
@@ -13,7 +13,7 @@ fn path(name: &str) -> String {
 }
 
 fn row(setting: &Setting) -> String {
-    let file = if setting.kind == Kind::Plain { "" } else { ", `_FILE`" };
+    let file = if setting.file_name().is_none() { "" } else { ", `_FILE`" };
     let default = if setting.default.is_empty() { String::new() } else { format!("`{}` ", setting.default) };
     format!("| `{}`{file} | {default}| {} |\n", setting.name, setting.help)
 }

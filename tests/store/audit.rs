@@ -3,7 +3,7 @@
 use jeton::domain::audit::{Action, Filter};
 use jeton::domain::page::PageRequest;
 use jeton::domain::user::{NewUser, UserChange};
-use jeton::store::Regenerate;
+use jeton::store::{LoginTokensRevoked, Regenerate};
 use serde_json::json;
 
 use super::{MULTIPLE, NOW, TestStore, by, email, hash, named_token, new_email, new_token, new_user, secret};
@@ -73,10 +73,10 @@ on_both! {
         };
         assert!(test.store.update_user(&alice, &same, &by("staff"), NOW).unwrap().done().is_some());
         assert_eq!(test.sql("select count(*) from audit_log"), before);
-        assert!(test.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap().is_some());
+        assert!(test.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap() != LoginTokensRevoked::NoSuchUser);
         assert_eq!(test.last_audit(), "alice|token.revoke|alice|192.0.2.7|{\"login_tokens\":1}");
         let before = test.sql("select count(*) from audit_log");
-        assert!(test.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap().is_some(), "the user exists");
+        assert!(test.store.revoke_login_tokens(alice.id, &by("alice"), NOW).unwrap() != LoginTokensRevoked::NoSuchUser, "the user exists");
         assert_eq!(test.sql("select count(*) from audit_log"), before);
         let up = UserChange { profile: new_email("a@b.co"), is_superuser: Some(true), ..UserChange::default() };
         test.store.update_user(&alice, &up, &by("root"), NOW).unwrap().done().unwrap();

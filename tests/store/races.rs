@@ -6,7 +6,7 @@ use std::thread;
 
 use jeton::domain::user::UserChange;
 use jeton::domain::user::UserFilter;
-use jeton::store::{Issue, Issued, NewToken, Regenerate, Revoked, Store, StoreError};
+use jeton::store::{Issue, Issued, LoginTokensRevoked, NewToken, Regenerate, Revoked, Store, StoreError};
 
 use super::{ALL, MULTIPLE, NOW, SINGLE, TestStore, after, by, hash, new_token, new_user, open};
 use crate::on_both;
@@ -225,7 +225,9 @@ fn a_use_that_is_being_written_does_not_save_a_token_from_revocation() {
         let ended = thread::scope(|scope| {
             let ended = scope.spawn(|| {
                 if all {
-                    test.store.revoke_login_tokens(alice.id, &by("root"), after(11)).map(|ended| ended == Some(1))
+                    test.store
+                        .revoke_login_tokens(alice.id, &by("root"), after(11))
+                        .map(|ended| ended == LoginTokensRevoked::Done(1))
                 } else {
                     test.store.revoke_token(1, &by("root"), after(11)).map(|revoked| revoked == Revoked::Done)
                 }

@@ -50,7 +50,7 @@ on_both! {
         let (checked, key) = (stella(&test), SessionKey::generate());
         assert!(test.store.create_session(&checked, &key.digest(), &by("stella"), NOW).unwrap().done().is_some());
         test.store.set_notice(&key.digest(), "Saved.").unwrap();
-        let notice = |take| test.store.use_session(&key.digest(), take, NOW).unwrap().unwrap().1;
+        let notice = |take| test.store.use_session(&key.digest(), take, NOW).unwrap().unwrap().notice;
         assert_eq!((notice(false), notice(true), notice(true)), (None, Some("Saved.".to_owned()), None));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jeton::domain::page::PageRequest;
 use jeton::domain::token::TokenKind;
 use jeton::domain::user::User;
-use jeton::store::{LockedRows, NewToken, Regenerate, Revoked, StoreError, TokenUse};
+use jeton::store::{LockedRows, LoginTokensRevoked, NewToken, Regenerate, Revoked, StoreError, TokenUse};
 
 use super::{ALL, MULTIPLE, NOW, SINGLE, TestStore, after, by, hash, named_token, new_token, unknown_digest};
 use crate::on_both;
@@ -90,7 +90,7 @@ on_both! {
         type End = fn(&TestStore, i64);
         let ends: [(&str, End, bool); 4] = [
             ("revoke", |test, id| assert_eq!(test.store.revoke_token(id, &by("root"), after(10)).unwrap(), Revoked::Done), false),
-            ("logoutall", |test, _| assert!(test.store.revoke_login_tokens(1, &by("root"), after(10)).unwrap().is_some()), true),
+            ("logoutall", |test, _| assert!(test.store.revoke_login_tokens(1, &by("root"), after(10)).unwrap() != LoginTokensRevoked::NoSuchUser), true),
             ("password", |test, _| {
                 assert!(test.store.set_password(&test.read("alice"), &hash("x"), &by("root"), after(10)).unwrap().done().is_some());
             }, true),
@@ -170,7 +170,7 @@ on_both! {
         test.store.revoke_token(2, &by("root"), NOW).unwrap();
         let list = |user: Option<&User>, page: PageRequest, now| {
             let page = test.store.list_tokens(user.map(|user| user.id), page, now).unwrap();
-            let rows = page.results.into_iter().map(|(token, owner)| format!("{owner} {}", token.name.unwrap_or_default()));
+            let rows = page.results.into_iter().map(|listed| format!("{} {}", listed.username, listed.token.name.unwrap_or_default()));
             (page.count, rows.collect::<Vec<_>>())
         };
         assert_eq!(list(Some(&alice), ALL, NOW), (3, ["alice one", "alice three", "alice "].map(String::from).to_vec()));

@@ -16,7 +16,7 @@ use domain::time::{Timestamp, Uptime};
 use domain::token::{Token, TokenDigest};
 use freshness::Freshness;
 
-/// As `service/introspection/cache/mod.rs` has it.
+/// As `service/cache/mod.rs` has it.
 mod atomic {
     pub use std::sync::atomic::{AtomicU64, Ordering};
 }
@@ -30,12 +30,12 @@ mod domain {
     pub mod token;
 }
 
-#[path = "../../../src/service/introspection/cache/mod.rs"]
+#[path = "../../../src/service/cache/mod.rs"]
 #[allow(dead_code, reason = "jeton uses all of it")]
 mod cache;
 
 /// Once more, for the others: it is private to the cache.
-#[path = "../../../src/service/introspection/cache/freshness.rs"]
+#[path = "../../../src/service/cache/freshness.rs"]
 #[allow(dead_code, reason = "jeton uses all of it")]
 mod freshness;
 

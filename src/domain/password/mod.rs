@@ -1,6 +1,6 @@
 //! Passwords and their hashes: argon2id for jeton's own, stored as PHC strings, and all formats of Django.
 //!
-//! Hashing takes milliseconds and megabytes; only the pool in `service/sign_in/hasher/` calls it.
+//! Hashing takes milliseconds and megabytes; only the pool in `service/hasher/` calls it.
 
 mod argon2;
 mod costs;

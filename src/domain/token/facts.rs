@@ -153,6 +153,15 @@ impl ToSchema for TokenFacts {
     }
 }
 
+/// A token of a list, and whose it is.
+#[derive(Clone, Debug)]
+pub struct ListedToken {
+    /// The token.
+    pub token: TokenFacts,
+    /// Its user's name.
+    pub username: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

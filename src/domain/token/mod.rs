@@ -8,7 +8,7 @@ use std::fmt;
 use sha2::{Digest, Sha512};
 
 use super::random;
-pub use facts::{TokenFacts, TokenKind};
+pub use facts::{ListedToken, TokenFacts, TokenKind};
 
 /// The longest text that is accepted as a key, in bytes. jeton's keys have 40 characters, Knox's 64.
 const MAX_KEY_BYTES: usize = 1024;

@@ -36,17 +36,20 @@ pub enum UserOrder {
 }
 
 impl UserOrder {
+    /// All orders, by their names in `?ordering=`.
+    pub const NAMED: [(&str, Self); 6] = [
+        ("id", Self::Id),
+        ("-id", Self::IdDescending),
+        ("username", Self::Username),
+        ("-username", Self::UsernameDescending),
+        ("date_joined", Self::DateJoined),
+        ("-date_joined", Self::DateJoinedDescending),
+    ];
+
     /// Parses the value of `?ordering=` (`rest_framework/filters.py::OrderingFilter`); an unknown value counts as none.
     #[must_use]
     pub fn parse(word: &str) -> Self {
-        match word {
-            "-id" => Self::IdDescending,
-            "username" => Self::Username,
-            "-username" => Self::UsernameDescending,
-            "date_joined" => Self::DateJoined,
-            "-date_joined" => Self::DateJoinedDescending,
-            _ => Self::Id,
-        }
+        Self::NAMED.into_iter().find(|(name, _)| *name == word).map_or(Self::Id, |(_, order)| order)
     }
 
     /// The reverse order.

@@ -23,6 +23,10 @@ pub const FIRST_BOOTSTRAP_ID: i64 = 2_000_000_000;
 /// The longest username, in characters (Django).
 pub const MAX_USERNAME_CHARS: usize = 150;
 
+/// The pattern of a new username, as JavaScript's regular expressions write it; `\w` there is a letter or digit of any
+/// script, or `_`.
+pub const USERNAME_PATTERN: &str = r"^[\w.@+-]+$";
+
 static USERNAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\A[\p{L}\p{N}_.@+-]+\z").expect("the pattern is fixed"));
 /// The longest imported username, in bytes: far longer than an e-mail address, and half of what PostgreSQL's indexes
@@ -171,6 +175,22 @@ pub struct UserChange {
     pub is_superuser: Option<bool>,
     /// The names of all of the user's groups. Unknown groups are created.
     pub groups: Option<Vec<String>>,
+}
+
+impl UserChange {
+    /// The change without the texts that `known` has already.
+    #[must_use]
+    pub fn new_to(&self, known: &User) -> Self {
+        let Self { username, profile, is_active, is_staff, is_superuser, groups } = self;
+        Self {
+            username: username.clone().filter(|username| *username != known.username),
+            profile: profile.new_to(&known.profile),
+            is_active: *is_active,
+            is_staff: *is_staff,
+            is_superuser: *is_superuser,
+            groups: groups.clone(),
+        }
+    }
 }
 
 /// A user to be imported, as they are at the source.

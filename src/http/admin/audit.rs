@@ -8,19 +8,30 @@ use crate::http::drf::pagination::ListQuery;
 use crate::http::endpoint::{Endpoint, Operation, format, text};
 use crate::http::error::Answered;
 use crate::http::state::State;
-use crate::service::{Faults, Staff};
+use crate::service::{Faults, LoginRefusal, Staff};
 
 const NOT_A_TIME: &str = "Enter a date/time such as 2026-11-23T08:00:00Z, or a date.";
 
+/// The reasons of refused logins.
+const REFUSALS: [LoginRefusal; 6] = [
+    LoginRefusal::UnknownUser,
+    LoginRefusal::WrongPassword,
+    LoginRefusal::Inactive,
+    LoginRefusal::NoPassword,
+    LoginRefusal::TooCostly,
+    LoginRefusal::NotStaff,
+];
+
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
+    let refusals = REFUSALS.map(|refusal| format!("`{}`", refusal.as_str()));
     let moment = || text().format(Some(format("date-time"))).examples([json!("2026-01-31T09:30:00Z")]);
     vec![
         Operation::get("/admin/audit/", "list_audit", "The audit log, newest first")
-            .describe(
-                "The details of `login.failed` contain its `reason`: `unknown_user`, `wrong_password`, `inactive`, \
-                 `no_password`, `too_costly`, `not_staff`, `throttled` or `limit`.",
-            )
+            .describe(format!(
+                "The details of `login.failed` contain its `reason`: {}, `throttled` or `limit`.",
+                refusals.join(", ")
+            ))
             .query("actor", text(), "Only this actor: a username, `client:<id>`, `cli:<os user>` or `system`.")
             .query("action", text().examples([json!("token.revoke")]), "Only this action.")
             .query("target", text(), "Only this target.")

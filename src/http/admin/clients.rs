@@ -7,12 +7,13 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::grace;
-use crate::domain::client::{Client, ClientSecret};
-use crate::http::drf;
+use crate::domain::client::{CLIENT_ID_PATTERN, Client, ClientSecret, MAX_CLIENT_ID};
+use crate::domain::duration;
+use crate::http::answer;
 use crate::http::drf::fields::Trim;
 use crate::http::drf::pagination::ListQuery;
 use crate::http::drf::query::Query;
-use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, text};
+use crate::http::endpoint::{BODIES, Endpoint, Operation, fields, text};
 use crate::http::error::Answered;
 use crate::http::extract::{Body, NoBody};
 use crate::http::state::State;
@@ -20,7 +21,7 @@ use crate::service::{RotateOptions, Superuser};
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
-    let client_id = text().min_length(Some(1)).max_length(Some(150)).pattern(Some("^[!-9;-~]+$"));
+    let client_id = text().min_length(Some(1)).max_length(Some(MAX_CLIENT_ID)).pattern(Some(CLIENT_ID_PATTERN));
     let body = fields().property("client_id", client_id).required("client_id");
     vec![
         Operation::get("/admin/clients/", "list_clients", "A page of clients")
@@ -29,7 +30,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         Operation::post("/admin/clients/", "create_client", "Register a service that may introspect")
             .body(BODIES, body, &json!({ "client_id": "billing" }))
             .answers::<WithSecret>(201, "The client and its secret, which is shown only once.")
-            .with(Header::NoStore)
+            .secret()
             .refuses_bad_fields("client_id", "A client with that client id already exists.")
             .to(create),
         Operation::delete("/admin/clients/{client_id}", "delete_client", "Delete a client")
@@ -40,11 +41,11 @@ pub fn endpoints() -> Vec<Endpoint> {
             .describe("The old secret stops working now, or after `grace`. Secrets before that one stop working now.")
             .query(
                 "grace",
-                text().pattern(Some(grace::PATTERN)).examples([json!("1h")]),
+                text().pattern(Some(duration::PATTERN)).examples([json!("1h")]),
                 "How long the old secret stays valid; by default not at all.",
             )
             .answers::<WithSecret>(200, "The client and its secret, which is shown only once.")
-            .with(Header::NoStore)
+            .secret()
             .refuses_bad_parameters("grace", grace::FAULT)
             .may_not_exist("There is no such client.")
             .to(rotate),
@@ -64,7 +65,7 @@ pub struct WithSecret<'a> {
 
 impl<'a> WithSecret<'a> {
     fn answer(status: StatusCode, client_id: &'a str, secret: &'a ClientSecret) -> HttpResponse {
-        drf::secret_answer(status, &Self { client_id, client_secret: secret.expose() })
+        answer::json(status, &Self { client_id, client_secret: secret.expose() })
     }
 }
 
@@ -89,8 +90,8 @@ async fn rotate(caller: Superuser, _: NoBody, client_id: web::Path<String>, quer
         Ok(grace) => options.grace = grace,
         Err(fault) => options.unread.add("grace", fault),
     }
-    let (secret, _) = state.service.accounts.rotate_client(&client_id, options, &caller).await?;
-    Ok(WithSecret::answer(StatusCode::OK, &client_id, &secret))
+    let rotated = state.service.accounts.rotate_client(&client_id, options, &caller).await?;
+    Ok(WithSecret::answer(StatusCode::OK, &client_id, &rotated.secret))
 }
 
 /// Deletes a client.

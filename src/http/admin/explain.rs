@@ -3,8 +3,8 @@
 use actix_web::http::StatusCode;
 use serde_json::json;
 
-use crate::http::drf;
-use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, text};
+use crate::http::answer;
+use crate::http::endpoint::{BODIES, Endpoint, Operation, fields, text};
 use crate::http::error::Answered;
 use crate::http::extract::Body;
 use crate::http::state::State;
@@ -17,7 +17,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         Operation::post("/admin/explain", "explain", "Explain why introspection accepts or refuses a token")
             .body(BODIES, body, &json!({ "token": "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b" }))
             .answers::<Explanation>(200, "The reason, and if known when and by whom.")
-            .with(Header::NoStore)
+            .secret()
             .refuses_bad_fields("token", "This field is required.")
             .to(explain),
     ]
@@ -28,5 +28,5 @@ async fn explain(caller: Staff, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let token = fields.any_text("token");
     fields.finish()?;
-    Ok(drf::secret_answer(StatusCode::OK, &state.service.tokens.explain(&token, &caller).await?))
+    Ok(answer::json(StatusCode::OK, &state.service.tokens.explain(&token, &caller).await?))
 }

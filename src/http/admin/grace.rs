@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use crate::domain::duration;
 
-/// Its pattern. The maximum of a hundred years is not part of the pattern.
-pub const PATTERN: &str = "^(0|[0-9]{1,4}(ms|s|m|h|d))$";
-
 /// The message for a text that is not a duration.
 pub const FAULT: &str = "Enter a duration such as 30m or 12h.";
 

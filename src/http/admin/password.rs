@@ -8,8 +8,9 @@ use crate::domain::password::Password;
 use crate::http::drf::fields::Trim;
 use crate::http::endpoint::{BODIES, Endpoint, Operation, fields};
 use crate::http::error::Answered;
-use crate::http::extract::{Body, PowerOver};
+use crate::http::extract::Body;
 use crate::http::state::State;
+use crate::service::PowerOver;
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -26,10 +27,10 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Sets a user's password and revokes their login tokens.
-async fn set_password(PowerOver { caller, username }: PowerOver, body: Body, state: State) -> Answered {
+async fn set_password(target: PowerOver, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;
-    state.service.accounts.set_password(&username, password, &caller).await?;
+    state.service.accounts.set_password(&target, password).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -6,14 +6,15 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::grace;
-use crate::http::drf;
+use crate::domain::duration;
+use crate::http::answer;
 use crate::http::drf::fields::{NOT_A_BOOLEAN, boolean};
 use crate::http::drf::query::Query;
-use crate::http::endpoint::{self, Endpoint, Header, Operation, text};
+use crate::http::endpoint::{self, Endpoint, Operation, text};
 use crate::http::error::Answered;
-use crate::http::extract::{NoBody, PowerOver};
+use crate::http::extract::NoBody;
 use crate::http::state::State;
-use crate::service::{Error, Faults, RegenerateOptions};
+use crate::service::{Error, Faults, PowerOver, RegenerateOptions};
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -23,12 +24,12 @@ pub fn endpoints() -> Vec<Endpoint> {
             .describe("Use it if a key has leaked. Only superusers may do this for staff and superusers.")
             .query(
                 "grace",
-                text().pattern(Some(grace::PATTERN)).examples([json!("1h")]),
+                text().pattern(Some(duration::PATTERN)).examples([json!("1h")]),
                 "How long the old tokens stay valid; by default not at all.",
             )
             .query("all", endpoint::boolean(), "Revoke named tokens too.")
             .answers::<NewKey>(200, "The new key.")
-            .with(Header::NoStore)
+            .secret()
             .refuses_bad_parameters("grace", grace::FAULT)
             .may_not_exist("There is no such user.")
             .to(regenerate),
@@ -44,10 +45,10 @@ pub struct NewKey<'a> {
 }
 
 /// Replaces the user's login tokens by a new one.
-async fn regenerate(PowerOver { caller, username }: PowerOver, _: NoBody, query: Query, state: State) -> Answered {
+async fn regenerate(target: PowerOver, _: NoBody, query: Query, state: State) -> Answered {
     let options = options(query.get("grace"), query.get("all"))?;
-    let login = state.service.tokens.regenerate(&username, options, &caller).await?;
-    Ok(drf::secret_answer(StatusCode::OK, &NewKey { token: login.token.expose() }))
+    let login = state.service.tokens.regenerate(&target, options).await?;
+    Ok(answer::json(StatusCode::OK, &NewKey { token: login.token.expose() }))
 }
 
 fn options(grace: &str, all: &str) -> Result<RegenerateOptions, Error> {

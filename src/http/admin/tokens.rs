@@ -3,15 +3,14 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::domain::page::Page;
 use crate::domain::token::TokenFacts;
 use crate::http::drf::pagination::ListQuery;
-use crate::http::endpoint::{BODIES, Endpoint, Header, Operation};
+use crate::http::endpoint::{BODIES, Endpoint, Operation};
 use crate::http::error::Answered;
-use crate::http::extract::{Body, PowerOver, TokenId};
+use crate::http::extract::{Body, TokenId};
 use crate::http::own::tokens::{Created, named_token, wanted};
 use crate::http::state::State;
-use crate::service::Staff;
+use crate::service::{PowerOver, Staff};
 
 const PATH: &str = "/admin/users/{username}/tokens/";
 
@@ -25,7 +24,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .describe("With the scope `jeton:admin` it has its user's rights on jeton, too.")
             .body(BODIES, wanted(), &json!({ "name": "ci", "scope": "reports:read", "expires_in": "90d" }))
             .answers::<Created>(201, "The token and its key, which is shown only once.")
-            .with(Header::NoStore)
+            .secret()
             .refuses_bad_fields("name", "This field is required.")
             .may_not_exist("There is no such user.")
             .to(create),
@@ -39,17 +38,15 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// A user's live tokens.
 async fn list(caller: Staff, query: ListQuery, username: web::Path<String>, state: State) -> Answered {
     let page = state.service.tokens.list_tokens(Some(&username), query.page, &caller).await?;
-    let page = Page { count: page.count, results: page.results.into_iter().map(|(token, _)| token).collect() };
-    query.answer(&state, page)
+    query.answer(&state, page.map(|listed| listed.token))
 }
 
 /// Creates a named token for a user.
-async fn create(PowerOver { caller, username }: PowerOver, body: Body, state: State) -> Answered {
+async fn create(target: PowerOver, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let wanted = named_token(&mut fields);
     fields.finish()?;
-    let (token, facts) = state.service.tokens.create_named_token(&username, wanted, &caller).await?;
-    Ok(Created::answer(&token, &facts))
+    Ok(Created::answer(&state.service.tokens.create_named_token(&target, wanted).await?))
 }
 
 /// Revokes anybody's token.

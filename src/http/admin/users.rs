@@ -6,23 +6,24 @@ use serde_json::json;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder};
 
 use crate::domain::password::Password;
+use crate::domain::password_rules::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS};
 use crate::domain::profile::{MAX_NAME_CHARS, Profile, ProfileField, ProfilePatch};
-use crate::domain::user::{MAX_USERNAME_CHARS, NewUser, User, UserChange, UserFilter, UserOrder};
+use crate::domain::user::{MAX_USERNAME_CHARS, NewUser, USERNAME_PATTERN, User, UserChange, UserFilter, UserOrder};
+use crate::http::answer;
 use crate::http::drf;
 use crate::http::drf::fields::{Fields, NOT_A_BOOLEAN, Trim};
 use crate::http::drf::pagination::ListQuery;
 use crate::http::endpoint::{BODIES, Endpoint, Operation, boolean, fields, format, text};
 use crate::http::error::Answered;
-use crate::http::extract::{Body, PowerOver};
+use crate::http::extract::Body;
 use crate::http::state::State;
-use crate::service::{Error, Faults, Staff, UserDraft, UserPatch};
+use crate::service::{Error, Faults, PowerOver, Staff, UserDraft, UserPatch};
+use crate::store::StoreError;
 
 const PATH: &str = "/admin/users/{username}";
-const LAST: &str = "The last active superuser cannot be removed.";
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
-    let orders = ["id", "-id", "username", "-username", "date_joined", "-date_joined"];
     let new = user().property("password", password()).required("username").required("password");
     let example = json!({ "username": "alice", "password": "a tall ship and a star", "groups": ["billing"] });
     vec![
@@ -32,7 +33,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .query("is_staff", boolean(), "Only staff, or only others.")
             .query("is_superuser", boolean(), "Only superusers, or only others.")
             .query("group", text(), "Only members of this group.")
-            .query("ordering", text().enum_values(Some(orders)), "The order.")
+            .query("ordering", text().enum_values(Some(UserOrder::NAMED.map(|(name, _)| name))), "The order.")
             .answers_page::<User>("The page.")
             .refuses_bad_parameters("is_staff", NOT_A_BOOLEAN)
             .to(list),
@@ -55,12 +56,12 @@ pub fn endpoints() -> Vec<Endpoint> {
             .answers::<User>(200, "The user after the change.")
             .refuses_bad_fields("email", "Enter a valid email address.")
             .may_not_exist("There is no such user.")
-            .refuses(409, "It would leave no active superuser.", LAST)
+            .refuses_as("It would leave no active superuser.", &StoreError::LastSuperuser.into())
             .to(update),
         Operation::delete(PATH, "delete_user", "Delete a user and all of their tokens")
             .answers_nothing(204, "The user is deleted.")
             .may_not_exist("There is no such user.")
-            .refuses(409, "It would leave no active superuser.", LAST)
+            .refuses_as("It would leave no active superuser.", &StoreError::LastSuperuser.into())
             .to(delete),
     ]
 }
@@ -72,7 +73,7 @@ fn user() -> ObjectBuilder {
     let username = text()
         .min_length(Some(1))
         .max_length(Some(MAX_USERNAME_CHARS))
-        .pattern(Some("^[\\w.@+-]+$"))
+        .pattern(Some(USERNAME_PATTERN))
         .description(Some("Letters and digits of any script, and `@.+-_`."));
     let profile = ProfileField::ALL.into_iter().fold(fields().property("username", username), |fields, field| {
         let schema = text().description(Some(field.description())).max_length(Some(field.max_chars()));
@@ -87,10 +88,9 @@ fn user() -> ObjectBuilder {
 
 /// The schema of a new password.
 pub fn password() -> ObjectBuilder {
-    text()
-        .format(Some(format("password")))
-        .min_length(Some(8))
-        .description(Some("At most 4,096 bytes; not only digits, not common, not similar to the user's other fields."))
+    text().format(Some(format("password"))).min_length(Some(MIN_PASSWORD_CHARS)).description(Some(format!(
+        "At most {MAX_PASSWORD_BYTES} bytes; not only digits, not common, not similar to the user's other fields."
+    )))
 }
 
 /// A page of users: `?search=`, `?is_active=`, `?is_staff=`, `?is_superuser=`, `?group=`, `?ordering=`.
@@ -132,7 +132,7 @@ async fn create(caller: Staff, body: Body, state: State) -> Answered {
     };
     let draft = UserDraft { user, unread: fields.faults() };
     let user = state.service.accounts.create_user(draft, &caller).await?;
-    Ok(drf::answer(StatusCode::CREATED, &user))
+    Ok(answer::json(StatusCode::CREATED, &user))
 }
 
 /// The optional fields of a body.
@@ -149,20 +149,20 @@ fn optional(fields: &mut Fields<'_>) -> UserChange {
 
 /// One user.
 async fn show(caller: Staff, username: web::Path<String>, state: State) -> Answered {
-    Ok(drf::answer(StatusCode::OK, &state.service.accounts.user(&username, &caller).await?))
+    Ok(answer::json(StatusCode::OK, &state.service.accounts.user(&username, &caller).await?))
 }
 
 /// Changes the fields that the body has.
-async fn update(PowerOver { caller, username }: PowerOver, body: Body, state: State) -> Answered {
+async fn update(target: PowerOver, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let new_name = fields.non_blank_text("username", Trim::Yes);
     let change = UserChange { username: new_name, ..optional(&mut fields) };
     let patch = UserPatch { change, edition: None, unread: fields.faults() };
-    Ok(drf::answer(StatusCode::OK, &state.service.accounts.update_user(&username, patch, &caller).await?))
+    Ok(answer::json(StatusCode::OK, &state.service.accounts.update_user(&target, patch).await?))
 }
 
 /// Deletes a user with all of their tokens.
-async fn delete(caller: Staff, username: web::Path<String>, state: State) -> Answered {
-    state.service.accounts.delete_user(&username, &caller).await?;
+async fn delete(target: PowerOver, state: State) -> Answered {
+    state.service.accounts.delete_user(&target).await?;
     Ok(HttpResponse::NoContent().finish())
 }

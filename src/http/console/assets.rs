@@ -4,6 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 
 use super::page::{PageResult, Refusal};
+use crate::http::extract::Anyone;
 
 /// A static file of the console.
 pub struct Asset {
@@ -55,7 +56,7 @@ const fn fnv1a(bytes: &[u8]) -> u64 {
 
 /// Serves a file. During an upgrade a page of one version may ask a node of another version: that one answers with its
 /// own file and `no-store`.
-pub async fn asset(name: web::Path<String>) -> PageResult {
+pub async fn asset(_: Anyone, name: web::Path<String>) -> PageResult {
     let asset = [CSS, JS, ICON].into_iter().find(|asset| asset.is_named(&name)).ok_or_else(Refusal::not_found)?;
     let caching = if *name == asset.name() { "public, max-age=31536000, immutable" } else { "no-store" };
     let mut answer = HttpResponse::Ok();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
 use askama::Template;
 use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
@@ -11,12 +11,12 @@ use serde_json::Value;
 use super::form::FormFaults;
 use super::listing::{Listing, Pager};
 use super::page::{Frame, PageResult, html};
-use super::signed_in::signed_in;
+use super::signed_in::SignedIn;
 use super::widgets::{Field, Moment, user_link};
 use crate::domain::audit::{Action, Entry, Filter};
 use crate::domain::time::Timestamp;
-use crate::http::AppState;
 use crate::http::drf::pagination::QUOTED;
+use crate::http::state::State;
 use crate::service::Faults;
 
 /// How many entries are counted at most. Beyond that the page says "more than".
@@ -49,8 +49,7 @@ struct Row {
 }
 
 /// The entries that match the filters, newest first.
-pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
+pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> PageResult {
     let listing = Listing::of(&request)?;
     let text = |name: &str| Some(listing.get(name)).filter(|text| !text.is_empty()).map(ToOwned::to_owned);
     let mut faults = Faults::default();

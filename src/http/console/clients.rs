@@ -6,13 +6,14 @@ use askama::Template;
 
 use super::form::FormFaults;
 use super::listing::{Listing, Pager};
-use super::page::{Frame, PageResult, Refusal, html, see_other};
-use super::signed_in::{SignedIn, posted_form, signed_in};
+use super::page::{Frame, PageResult, html, see_other};
+use super::signed_in::SignedIn;
 use super::tokens::grace_of;
+use super::visitor::{PostedForm, SuperuserSignedIn};
 use super::widgets::{Confirmation, Field, Moment, MomentOr, SecretPage, client_link, moment_or};
 use crate::domain::client::{Client, ClientSecret};
-use crate::http::AppState;
-use crate::service::RotateOptions;
+use crate::http::state::State;
+use crate::service::{RotateOptions, RotatedClient};
 
 const CLIENTS: &str = "/console/clients";
 
@@ -48,10 +49,13 @@ struct RotatePage {
 }
 
 /// The list.
-pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
+pub async fn list(
+    SuperuserSignedIn { signed_in, superuser }: SuperuserSignedIn,
+    request: HttpRequest,
+    state: State,
+) -> PageResult {
     let listing = Listing::of(&request)?;
-    let page = state.service.accounts.list_clients(listing.page, &signed_in.superuser()?).await?;
+    let page = state.service.accounts.list_clients(listing.page, &superuser).await?;
     let row = |client: Client| Row {
         link: client_link(&client.client_id),
         client_id: client.client_id,
@@ -67,17 +71,17 @@ pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> PageResul
 }
 
 /// The form for a new client.
-pub async fn new(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
-    signed_in.superuser()?;
+pub async fn new(SuperuserSignedIn { signed_in, .. }: SuperuserSignedIn) -> PageResult {
     Ok(form_page(&signed_in, StatusCode::OK, "", &FormFaults::default()))
 }
 
 /// Registers a client and shows its secret.
-pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
+pub async fn create(
+    PostedForm { by: SuperuserSignedIn { signed_in, superuser }, form }: PostedForm<SuperuserSignedIn>,
+    request: HttpRequest,
+    state: State,
+) -> PageResult {
     let client_id = form.text("client_id");
-    let superuser = signed_in.superuser()?;
     let created = state.service.accounts.create_client(&client_id, &superuser);
     match signed_in.run_once(&request, &form, &state, created).await? {
         Ok(secret) => Ok(secret_page(&signed_in, &client_id, &secret, &format!("{client_id} was registered."))),
@@ -87,12 +91,11 @@ pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Dat
 
 /// Asks for confirmation, and how long the old secret stays valid.
 pub async fn confirm_rotate(
-    request: HttpRequest,
+    SuperuserSignedIn { signed_in, superuser }: SuperuserSignedIn,
     client_id: web::Path<String>,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
-    let client_id = state.service.accounts.client(&client_id, &signed_in.superuser()?).await?.client_id;
+    let client_id = state.service.accounts.client(&client_id, &superuser).await?.client_id;
     let page = RotatePage {
         frame: signed_in.frame(&format!("Rotate {client_id}"), "clients"),
         form_token: signed_in.form_token(),
@@ -103,16 +106,14 @@ pub async fn confirm_rotate(
 
 /// Gives a client a new secret and shows it.
 pub async fn rotate(
+    PostedForm { by: SuperuserSignedIn { signed_in, superuser }, form }: PostedForm<SuperuserSignedIn>,
     request: HttpRequest,
     client_id: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let options = RotateOptions { grace: grace_of(&form)?, ..RotateOptions::default() };
-    let superuser = signed_in.superuser()?;
     let rotated = state.service.accounts.rotate_client(&client_id, options, &superuser);
-    let (secret, old_until) = signed_in.run_once(&request, &form, &state, rotated).await??;
+    let RotatedClient { secret, old_until } = signed_in.run_once(&request, &form, &state, rotated).await??;
     let old = match old_until.map(Moment) {
         Some(until) => format!("the old one stays valid until {}", until.text()),
         None => "the old one no longer works".to_owned(),
@@ -122,12 +123,11 @@ pub async fn rotate(
 
 /// Asks for confirmation.
 pub async fn confirm_delete(
-    request: HttpRequest,
+    SuperuserSignedIn { signed_in, superuser }: SuperuserSignedIn,
     client_id: web::Path<String>,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
-    let client_id = state.service.accounts.client(&client_id, &signed_in.superuser()?).await?.client_id;
+    let client_id = state.service.accounts.client(&client_id, &superuser).await?.client_id;
     let page = Confirmation {
         frame: signed_in.frame(&format!("Delete {client_id}"), "clients"),
         form_token: signed_in.form_token(),
@@ -140,13 +140,11 @@ pub async fn confirm_delete(
 
 /// Deletes a client.
 pub async fn delete(
-    request: HttpRequest,
+    PostedForm { by: SuperuserSignedIn { signed_in, superuser }, .. }: PostedForm<SuperuserSignedIn>,
     client_id: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, Refusal> {
-    let (signed_in, _) = posted_form(&request, payload, &state).await?;
-    state.service.accounts.delete_client(&client_id, &signed_in.superuser()?).await?;
+    state: State,
+) -> PageResult {
+    state.service.accounts.delete_client(&client_id, &superuser).await?;
     signed_in.notify(&state, format!("{client_id} was deleted.")).await;
     Ok(see_other(CLIENTS))
 }

@@ -4,8 +4,8 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{COOKIE, HeaderValue};
 
 use crate::domain::session::SessionKey;
-use crate::http::AppState;
-use crate::http::edge::is_https;
+use crate::http::peer::is_https;
+use crate::http::state::AppState;
 
 /// A cookie of ours. Both hold a key of the same kind.
 #[derive(Clone, Copy)]

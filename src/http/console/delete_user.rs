@@ -1,38 +1,37 @@
 //! Deletes a user, after a confirmation.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 
 use super::page::{PageResult, html, see_other};
-use super::signed_in::{posted_form, signed_in};
+use super::signed_in::SignedIn;
+use super::visitor::PostedForm;
 use super::widgets::{Confirmation, user_link};
-use crate::http::AppState;
+use crate::http::state::State;
 
 /// Asks for confirmation.
-pub async fn confirm(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
-    let user = state.service.accounts.user(&username, &signed_in.caller).await?;
-    signed_in.caller.require_power_over(&user)?;
+pub async fn confirm(signed_in: SignedIn, username: web::Path<String>, state: State) -> PageResult {
+    let target = signed_in.power_over(&state, &username).await?;
+    let username = &target.user().username;
     let page = Confirmation {
-        frame: signed_in.frame(&format!("Delete {}", user.username), "users"),
+        frame: signed_in.frame(&format!("Delete {username}"), "users"),
         form_token: signed_in.form_token(),
-        question: format!("Delete {}?", user.username),
+        question: format!("Delete {username}?"),
         sentence: "The account and all of its tokens will be deleted permanently. To keep the account but lock \
                    it, deactivate it instead.",
-        back: user_link(&user.username),
+        back: user_link(username),
     };
     Ok(html(StatusCode::OK, &page))
 }
 
 /// Deletes the user.
 pub async fn delete(
-    request: HttpRequest,
+    PostedForm { by: signed_in, .. }: PostedForm<SignedIn>,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, _) = posted_form(&request, payload, &state).await?;
-    state.service.accounts.delete_user(&username, &signed_in.caller).await?;
+    let target = signed_in.power_over(&state, &username).await?;
+    state.service.accounts.delete_user(&target).await?;
     signed_in.notify(&state, format!("{username} was deleted.")).await;
     Ok(see_other("/console/users"))
 }

@@ -1,17 +1,18 @@
 //! Creates a user.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::form::FormFaults;
 use super::page::{Frame, PageResult, html, see_other};
-use super::signed_in::{SignedIn, posted_form, signed_in};
+use super::signed_in::SignedIn;
 use super::user_form::UserForm;
+use super::visitor::PostedForm;
 use super::widgets::{Field, user_link};
 use crate::domain::password::Password;
 use crate::domain::user::NewUser;
-use crate::http::AppState;
+use crate::http::state::State;
 
 #[derive(Template)]
 #[template(path = "console/new_user.html")]
@@ -25,14 +26,16 @@ struct NewUserPage {
 }
 
 /// The empty form.
-pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
+pub async fn show(signed_in: SignedIn) -> PageResult {
     Ok(page(&signed_in, StatusCode::OK, UserForm::default(), &FormFaults::default()))
 }
 
 /// Creates the user.
-pub async fn create(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
+pub async fn create(
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
+    request: HttpRequest,
+    state: State,
+) -> PageResult {
     let user_form = UserForm::submitted(&form);
     let password = form.get("password");
     let wanted = user_form.clone();

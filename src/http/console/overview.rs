@@ -1,12 +1,11 @@
 //! The overview: counts, logins of the last day, the state of this node.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::page::{Frame, PageResult, html};
-use super::signed_in::signed_in;
-use crate::http::AppState;
+use super::signed_in::SignedIn;
+use crate::http::state::State;
 use crate::service::Overview;
 use crate::store::{HourOfLogins, MAX_COUNTED};
 
@@ -48,8 +47,7 @@ struct Check {
 }
 
 /// The overview.
-pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
+pub async fn show(signed_in: SignedIn, state: State) -> PageResult {
     let overview = state.service.node.overview(&signed_in.caller).await?;
     let page = OverviewPage {
         frame: signed_in.frame("Overview", "overview"),
@@ -109,8 +107,7 @@ fn checks(overview: &Overview) -> Vec<Check> {
         is_ok: node.database.is_some(),
         state: if node.database.is_some() { "answers" } else { "does not answer correctly" }.into(),
         details: node.database.map_or_else(String::new, |took| {
-            let kind = if node.is_postgres { "PostgreSQL" } else { "SQLite" };
-            format!("{kind}, in {:.1} ms", took.as_secs_f64() * 1000.0)
+            format!("{}, in {:.1} ms", node.database_system, took.as_secs_f64() * 1000.0)
         }),
     };
     let freshness = Check {

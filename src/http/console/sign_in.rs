@@ -11,9 +11,10 @@ use super::page::{Frame, PageResult, html, see_other, throttled};
 use super::widgets::Field;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
-use crate::http::AppState;
 use crate::http::drf::query::Query;
-use crate::http::edge::client_address;
+use crate::http::extract::Anyone;
+use crate::http::peer::client_address;
+use crate::http::state::{AppState, State};
 use crate::logging::RequestContext;
 use crate::service::{Error, Faults, Login};
 
@@ -29,7 +30,7 @@ struct SignInPage {
 }
 
 /// The form. A user who is signed in already is redirected.
-pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
+pub async fn show(_: Anyone, request: HttpRequest, state: State) -> PageResult {
     let query = Query::of(&request);
     let next = query.get("next").trim();
     if let Some(key) = Cookie::Session.sent(&request, &state)
@@ -41,7 +42,7 @@ pub async fn show(request: HttpRequest, state: web::Data<AppState>) -> PageResul
 }
 
 /// Signs in.
-pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> PageResult {
+pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, state: State) -> PageResult {
     let form = Form::read(&request, payload).await?;
     let (username, next) = (form.text("username"), form.get("next"));
     let again = |status, faults: &FormFaults| page(&request, &state, status, &username, next, faults);
@@ -64,7 +65,8 @@ pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Da
         password: Password::new(password.to_owned()),
         address: client_address(&request, &state),
     };
-    let key = match state.service.sign_in.sign_in(login).await {
+    let previous = Cookie::Session.sent(&request, &state);
+    let key = match state.service.sign_in.sign_in(login, previous).await {
         Ok(key) => key,
         Err(Error::Throttled(wait)) => {
             return Ok(again(StatusCode::TOO_MANY_REQUESTS, &non_field(&throttled(wait))));
@@ -72,10 +74,6 @@ pub async fn sign_in(request: HttpRequest, payload: web::Payload, state: web::Da
         Err(error) => return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?)),
     };
     RequestContext::set_user(&username);
-    // The browser's previous session ends.
-    if let Some(old) = Cookie::Session.sent(&request, &state) {
-        state.service.sign_in.sign_out(&old).await?;
-    }
     let mut answer = see_other(inside(next));
     answer.headers_mut().append(SET_COOKIE, Cookie::Session.set(&key, &request, &state));
     answer.headers_mut().append(SET_COOKIE, Cookie::Form.forget(&request, &state));

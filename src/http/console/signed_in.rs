@@ -1,7 +1,7 @@
 //! The signed-in user of a page or a form.
 
+use actix_web::HttpRequest;
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, web};
 use percent_encoding::utf8_percent_encode;
 
 use super::cookies::Cookie;
@@ -10,12 +10,11 @@ use super::page::{CurrentUser, Frame, Refusal};
 use super::widgets::user_link;
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
-use crate::http::AppState;
 use crate::http::drf::pagination::QUOTED;
-use crate::http::edge::client_address;
+use crate::http::peer::client_address;
+use crate::http::state::AppState;
 use crate::logging::RequestContext;
-use crate::service::{Caller, Error, Rights, Staff, Superuser};
-use crate::store::FormUse;
+use crate::service::{Caller, Error, Once, PowerOver, Rights, Staff};
 
 const SENT_ALREADY: &str = "This form was sent already, and its action is done. A key or a secret is shown only once: \
                             if you did not copy it, reload the page and create another.";
@@ -30,6 +29,29 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
+    /// The signed-in user of this request.
+    ///
+    /// # Errors
+    /// [`Refusal::SignIn`] when nobody is signed in.
+    pub async fn of(request: &HttpRequest, state: &AppState) -> Result<Self, Refusal> {
+        let is_page_view = *request.method() == Method::GET;
+        if let Some(key) = Cookie::Session.sent(request, state)
+            && let Some(session) = state.service.sign_in.session(&key, is_page_view).await?
+        {
+            RequestContext::set_user(&session.user.username);
+            let caller = Caller::user(&session.user, client_address(request, state)).staff()?;
+            return Ok(Self { key, user: session.user, notice: session.notice, caller });
+        }
+        let wanted = request.uri().path_and_query().map_or("/console/", |wanted| wanted.as_str());
+        // After a form there is no page to return to.
+        let next = if is_page_view && wanted.trim_end_matches('/') != "/console" {
+            format!("?next={}", utf8_percent_encode(wanted, QUOTED))
+        } else {
+            String::new()
+        };
+        Err(Refusal::SignIn(format!("/console/sign-in{next}")))
+    }
+
     /// The frame of a page for them.
     pub fn frame(&self, title: &str, section: &'static str) -> Frame {
         let who = CurrentUser {
@@ -50,12 +72,17 @@ impl SignedIn {
         self.caller.rights == Rights::Superuser
     }
 
-    /// The user as a superuser.
+    /// Whether they sent this form: its token is of their session.
+    pub fn sent(&self, form: &Form) -> bool {
+        self.key.made(form.get(Form::TOKEN))
+    }
+
+    /// A user whom they may change.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`].
-    pub fn superuser(&self) -> Result<Superuser, Error> {
-        Caller::clone(&self.caller).superuser()
+    /// As [`crate::service::Accounts::power_over`].
+    pub async fn power_over(&self, state: &AppState, username: &str) -> Result<PowerOver, Error> {
+        state.service.accounts.power_over(username, self.caller.clone()).await
     }
 
     /// Shows a notice on their next page. If it cannot be saved, that is only logged, because the action itself is
@@ -66,8 +93,7 @@ impl SignedIn {
         }
     }
 
-    /// Runs a form's action only once, because reloading the answer sends the form again. A form whose action failed
-    /// may be sent again.
+    /// Runs a form's action only once. A form whose action failed may be sent again.
     ///
     /// # Errors
     /// 409 for a form that was used before; [`Error::Store`] if that cannot be checked.
@@ -79,16 +105,11 @@ impl SignedIn {
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<Result<T, Error>, Refusal> {
         let form = self.key.form(request.path().trim_end_matches('/'), form.get(Form::TOKEN));
-        if state.service.sign_in.take_form(&self.key, form).await? == FormUse::NotAgain {
-            return Err(Refusal::Page(StatusCode::CONFLICT, SENT_ALREADY.into()));
+        match state.service.sign_in.run_once(&self.key, form, work).await? {
+            Once::Done(done) => Ok(Ok(done)),
+            Once::Failed(error) => Ok(Err(error)),
+            Once::SentAlready => Err(Refusal::Page(StatusCode::CONFLICT, SENT_ALREADY.into())),
         }
-        let done = work.await;
-        if done.is_err()
-            && let Err(error) = state.service.sign_in.give_form_back(form).await
-        {
-            log::log!(error.level(), "a console form cannot be sent again: {error}");
-        }
-        Ok(done)
     }
 
     /// Ends the session.
@@ -97,43 +118,8 @@ impl SignedIn {
     }
 }
 
-/// The signed-in user of this request.
-///
-/// # Errors
-/// [`Refusal::SignIn`] when nobody is signed in.
-pub async fn signed_in(request: &HttpRequest, state: &AppState) -> Result<SignedIn, Refusal> {
-    let is_page_view = *request.method() == Method::GET;
-    if let Some(key) = Cookie::Session.sent(request, state)
-        && let Some(session) = state.service.sign_in.session(&key, is_page_view).await?
-    {
-        RequestContext::set_user(&session.user.username);
-        let caller = Caller::user(&session.user, client_address(request, state)).staff()?;
-        return Ok(SignedIn { key, user: session.user, notice: session.notice, caller });
+impl AsRef<Self> for SignedIn {
+    fn as_ref(&self) -> &Self {
+        self
     }
-    let wanted = request.uri().path_and_query().map_or("/console/", |wanted| wanted.as_str());
-    // After a form there is no page to return to.
-    let next = if is_page_view && wanted.trim_end_matches('/') != "/console" {
-        format!("?next={}", utf8_percent_encode(wanted, QUOTED))
-    } else {
-        String::new()
-    };
-    Err(Refusal::SignIn(format!("/console/sign-in{next}")))
-}
-
-/// The signed-in user and their form, whose token must be of their session.
-///
-/// # Errors
-/// [`Refusal::SignIn`], and 403 for a form without a token of this session.
-pub async fn posted_form(
-    request: &HttpRequest,
-    payload: web::Payload,
-    state: &AppState,
-) -> Result<(SignedIn, Form), Refusal> {
-    Form::require_same_origin(request)?;
-    let signed_in = signed_in(request, state).await?;
-    let form = Form::read_authenticated(request, payload).await?;
-    if !signed_in.key.made(form.get(Form::TOKEN)) {
-        return Err(Refusal::invalid_form());
-    }
-    Ok((signed_in, form))
 }

@@ -7,32 +7,33 @@ use actix_web::{HttpRequest, web};
 
 use super::form::{Form, FormFaults};
 use super::page::{PageResult, Refusal, html};
-use super::signed_in::{SignedIn, posted_form};
+use super::signed_in::SignedIn;
 use super::token_form::TokenForm;
 use super::user::{Refused, back, page};
+use super::visitor::PostedForm;
 use super::widgets::{SecretPage, user_link};
 use crate::domain::token::Token;
-use crate::http::AppState;
 use crate::http::admin::grace;
 use crate::http::extract::TokenId;
+use crate::http::state::State;
 use crate::service::{NamedToken, RegenerateOptions};
 
 /// Creates a named token and shows its key.
 pub async fn create(
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     request: HttpRequest,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let wanted = TokenForm::of(&form);
+    let target = signed_in.power_over(&state, &username).await?;
     let made = async {
         let named =
             NamedToken { name: wanted.name.clone(), scope: wanted.scope.clone(), expires_in: wanted.lifetime()? };
-        state.service.tokens.create_named_token(&username, named, &signed_in.caller).await
+        state.service.tokens.create_named_token(&target, named).await
     };
     match signed_in.run_once(&request, &form, &state, made).await? {
-        Ok((token, _)) => Ok(key_page(&signed_in, &username, &token, format!("The key of {}", wanted.name))),
+        Ok(created) => Ok(key_page(&signed_in, &username, &created.key, format!("The key of {}", wanted.name))),
         Err(error) => {
             let faults = FormFaults::of(error)?;
             page(&request, &state, &signed_in, &username, Refused::Token(wanted, faults)).await
@@ -42,14 +43,14 @@ pub async fn create(
 
 /// Replaces the login tokens by a new one and shows its key.
 pub async fn regenerate(
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     request: HttpRequest,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let options = RegenerateOptions { grace: grace_of(&form)?, all: form.is_checked("all") };
-    let made = state.service.tokens.regenerate(&username, options, &signed_in.caller);
+    let target = signed_in.power_over(&state, &username).await?;
+    let made = state.service.tokens.regenerate(&target, options);
     let login = signed_in.run_once(&request, &form, &state, made).await??;
     Ok(key_page(&signed_in, &username, &login.token, "The new login key".into()))
 }
@@ -61,12 +62,10 @@ pub fn grace_of(form: &Form) -> Result<Option<Duration>, Refusal> {
 
 /// Revokes a token of this user.
 pub async fn revoke(
-    request: HttpRequest,
+    PostedForm { by: signed_in, .. }: PostedForm<SignedIn>,
     path: web::Path<(String, String)>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, _) = posted_form(&request, payload, &state).await?;
     let (username, id) = path.into_inner();
     state.service.tokens.revoke_token(TokenId::parse(&id)?.0, Some(&username), &signed_in.caller).await?;
     back(&state, &signed_in, &username, "The token is revoked.").await

@@ -7,14 +7,15 @@ use askama::Template;
 use super::form::FormFaults;
 use super::listing::{Listing, Pager};
 use super::page::{Frame, PageResult, Refusal, html, see_other};
-use super::signed_in::{SignedIn, posted_form, signed_in};
+use super::signed_in::SignedIn;
 use super::token_form::{TokenForm, TokenRow};
 use super::user_form::UserForm;
+use super::visitor::PostedForm;
 use super::widgets::{Field, Moment, MomentOr, moment_or, user_link};
 use crate::domain::password::Password;
 use crate::domain::profile::ProfileField;
 use crate::domain::user::{User, UserChange};
-use crate::http::AppState;
+use crate::http::state::{AppState, State};
 use crate::service::UserPatch;
 
 #[derive(Template)]
@@ -49,8 +50,7 @@ pub enum Refused {
 }
 
 /// The page.
-pub async fn show(request: HttpRequest, username: web::Path<String>, state: web::Data<AppState>) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
+pub async fn show(signed_in: SignedIn, request: HttpRequest, username: web::Path<String>, state: State) -> PageResult {
     page(&request, &state, &signed_in, &username, Refused::None).await
 }
 
@@ -92,7 +92,7 @@ pub async fn page(
         user_form,
         password: Field::password("Password", "new-password").required().with(&password_faults),
         pager: listing.pager(tokens.count)?,
-        tokens: tokens.results.into_iter().map(|(token, _)| TokenRow::of(token)).collect(),
+        tokens: tokens.results.into_iter().map(|listed| TokenRow::of(listed.token)).collect(),
         token_fields: wanted.fields(&token_faults),
         user,
     };
@@ -111,27 +111,26 @@ fn profile(user: &User) -> Vec<(&'static str, String)> {
 
 /// Changes the user's fields.
 pub async fn save(
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     request: HttpRequest,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let user_form = UserForm::submitted(&form);
-    let user = state.service.accounts.user(&username, &signed_in.caller).await?;
+    let target = signed_in.power_over(&state, &username).await?;
     // A user who may not grant these has no check boxes for them: unchecked then means nothing.
     let flag = |is_checked: bool| (is_checked || signed_in.is_superuser()).then_some(is_checked);
     let change = UserChange {
         is_staff: flag(user_form.is_staff),
         is_superuser: flag(user_form.is_superuser),
-        ..user_form.clone().changes_of(&user)
+        ..user_form.clone().changes_of(target.user())
     };
     let patch = UserPatch {
         // Saving an old page must not restore flags and groups that somebody has removed since.
         edition: Some(form.get("edition")).filter(|edition| !edition.is_empty()).map(ToOwned::to_owned),
         ..UserPatch::from(change)
     };
-    match state.service.accounts.update_user(&username, patch, &signed_in.caller).await {
+    match state.service.accounts.update_user(&target, patch).await {
         Ok(user) => back(&state, &signed_in, &user.username, "Saved.").await,
         Err(error) => {
             let faults = FormFaults::of(error)?;
@@ -142,19 +141,18 @@ pub async fn save(
 
 /// Activates or deactivates them.
 pub async fn set_active(
-    request: HttpRequest,
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let is_active = match form.get("is_active") {
         "true" => true,
         "false" => false,
         _ => return Err(Refusal::Page(StatusCode::BAD_REQUEST, "The form does not say what to do.".into())),
     };
     let change = UserChange { is_active: Some(is_active), ..UserChange::default() };
-    let user = state.service.accounts.update_user(&username, change.into(), &signed_in.caller).await?;
+    let target = signed_in.power_over(&state, &username).await?;
+    let user = state.service.accounts.update_user(&target, change.into()).await?;
     let notice = if is_active {
         format!("{} is active again.", user.username)
     } else {
@@ -165,14 +163,14 @@ pub async fn set_active(
 
 /// Sets their password.
 pub async fn set_password(
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     request: HttpRequest,
     username: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
+    state: State,
 ) -> PageResult {
-    let (signed_in, form) = posted_form(&request, payload, &state).await?;
     let password = Password::new(form.get("password").to_owned());
-    let set = state.service.accounts.set_password(&username, password, &signed_in.caller);
+    let target = signed_in.power_over(&state, &username).await?;
+    let set = state.service.accounts.set_password(&target, password);
     match signed_in.run_once(&request, &form, &state, set).await? {
         Ok(()) => {
             let notice = "The password is set. Older login tokens are revoked.";

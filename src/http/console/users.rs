@@ -1,15 +1,15 @@
 //! The list of users.
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::listing::{Listing, Pager};
 use super::page::{Frame, PageResult, html};
-use super::signed_in::signed_in;
+use super::signed_in::SignedIn;
 use super::widgets::{Moment, user_link};
 use crate::domain::user::{User, UserFilter, UserOrder};
-use crate::http::AppState;
+use crate::http::state::State;
 
 #[derive(Template)]
 #[template(path = "console/users.html")]
@@ -51,8 +51,7 @@ impl Column {
 }
 
 /// A page of users, those found by `search` if there is one.
-pub async fn list(request: HttpRequest, state: web::Data<AppState>) -> PageResult {
-    let signed_in = signed_in(&request, &state).await?;
+pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> PageResult {
     let listing = Listing::of(&request)?;
     let search = listing.get("search");
     let ordering = listing.get("ordering");

@@ -8,9 +8,10 @@ use utoipa::ToSchema;
 
 use super::query::Query;
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageRequest};
-use crate::http::AppState;
-use crate::http::edge::base_url;
+use crate::http::answer;
 use crate::http::error::{Answered, HttpError};
+use crate::http::peer::base_url;
+use crate::http::state::AppState;
 
 /// What Python's `quote` leaves as it is.
 pub const QUOTED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -73,7 +74,7 @@ impl ListQuery {
             previous: (self.page.number > 1).then(|| self.link(state, self.page.number - 1)),
             results: page.results,
         };
-        Ok(super::answer(StatusCode::OK, &answer))
+        Ok(answer::json(StatusCode::OK, &answer))
     }
 
     fn link(&self, state: &AppState, number: u32) -> String {

@@ -8,12 +8,32 @@ use actix_web::http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use actix_web::middleware::Next;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 
-use crate::http::AppState;
+use crate::http::endpoint::Endpoint;
+use crate::http::preflight::is_preflight;
+use crate::http::state::AppState;
 
-/// The routes that a page of another origin may call, with all routes below them. Never the admin API.
-const ALLOWED_ROUTES: [&str; 7] = ["api-token-auth", "introspect", "logout", "logoutall", "me", "revoke", "tokens"];
+/// The first segments of the endpoints that a page of another origin may call. What is below them is allowed too.
+pub struct CrossOriginRoutes(Vec<&'static str>);
+
+impl CrossOriginRoutes {
+    /// Of these endpoints.
+    pub fn of(endpoints: &[Endpoint]) -> Self {
+        let allowed = endpoints.iter().filter(|endpoint| endpoint.is_cross_origin);
+        let mut segments: Vec<_> = allowed.filter_map(|endpoint| first_segment(endpoint.path())).collect();
+        segments.dedup();
+        Self(segments)
+    }
+
+    fn has(&self, path: &str) -> bool {
+        first_segment(path).is_some_and(|first| self.0.contains(&first))
+    }
+}
+
+fn first_segment(path: &str) -> Option<&str> {
+    path.split('/').nth(1)
+}
 
 /// django-cors-headers' defaults (`corsheaders/defaults.py`).
 const METHODS: [&str; 6] = ["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -29,9 +49,9 @@ pub async fn cross_origin<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, EitherBody<B>>>, actix_web::Error> {
-    let state = request.app_data::<web::Data<AppState>>();
-    let Some(state) = state.filter(|state| !state.options.cors_origins.is_empty() && is_allowed_route(request.path()))
-    else {
+    let state = request.app_data::<web::Data<AppState>>().filter(|state| !state.options.cors_origins.is_empty());
+    let is_allowed_route = || request.app_data::<CrossOriginRoutes>().is_some_and(|routes| routes.has(request.path()));
+    let Some(state) = state.filter(|_| is_allowed_route()) else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
     let is_cacheable = [Method::GET, Method::HEAD].contains(request.method());
@@ -54,18 +74,6 @@ pub async fn cross_origin<B: MessageBody + 'static>(
     let mut answer = cors.call(request).await?.map_into_right_body();
     add_vary_origin(answer.headers_mut());
     Ok(answer)
-}
-
-/// Whether this is a CORS preflight.
-pub fn is_preflight(request: &HttpRequest) -> bool {
-    let headers = request.headers();
-    *request.method() == Method::OPTIONS
-        && headers.contains_key(ORIGIN)
-        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-}
-
-fn is_allowed_route(path: &str) -> bool {
-    path.split('/').nth(1).is_some_and(|first| ALLOWED_ROUTES.contains(&first))
 }
 
 fn is_allowed(headers: &HeaderMap, origins: &[String]) -> bool {

@@ -27,20 +27,19 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{StreamExt, once};
 use subtle::ConstantTimeEq;
 
-use super::origin::{origin, origin_parts};
 use super::request_id::{self, X_REQUEST_ID};
 use crate::domain::time::Stopwatch;
 use crate::http::caller::basic;
+use crate::http::endpoint::{Endpoint, allow};
 use crate::http::error::HttpError;
+use crate::http::oauth::introspect::endpoints;
 use crate::http::oauth::paths;
-use crate::service::introspection::cache::ChangeSeq;
+use crate::http::peer::{origin, origin_parts};
+use crate::service::cache::ChangeSeq;
 use crate::service::{Introspection, Service, WorkerCounts};
 
-/// The route's name in metrics.
+/// The path, which is the route's name in metrics.
 const ROUTE: &str = paths::INTROSPECT;
-/// The `Allow` header of the route.
-const ALLOWED: &str = "POST, OPTIONS";
-const PATHS: [&str; 2] = [ROUTE, "/introspect/"];
 
 /// A longer body goes to the router.
 const MAX_BODY: usize = 2 * 1024;
@@ -80,7 +79,11 @@ where
         let (app, service) = (self.app.new_service(config), self.service.clone());
         Box::pin(async move {
             let counts = service.metrics.worker();
+            let endpoints: Vec<_> = endpoints().into_iter().filter(|endpoint| endpoint.path() == ROUTE).collect();
+            let allow = allow(&endpoints).expect("the path lists its methods");
             let worker = Worker {
+                allow: HeaderValue::try_from(allow).expect("methods are a header value"),
+                paths: endpoints.iter().flat_map(Endpoint::patterns).collect(),
                 service,
                 counts,
                 accepted: RefCell::default(),
@@ -99,6 +102,10 @@ pub struct Lane<S> {
 }
 
 struct Worker {
+    /// The `Allow` header of the route.
+    allow: HeaderValue,
+    /// The path, without and with a trailing slash.
+    paths: Vec<String>,
     service: Service,
     counts: Arc<WorkerCounts>,
     accepted: RefCell<Option<Accepted>>,
@@ -154,7 +161,7 @@ where
     }
 
     fn call(&self, mut request: Request) -> Self::Future {
-        let Some(size) = eligible_body_length(&request) else {
+        let Some(size) = self.worker.eligible_body_length(&request) else {
             let answer = self.app.call(request);
             return Box::pin(
                 async move { Ok(Response::from(answer.await?).map_body(|_, body| EitherBody::right(body))) },
@@ -178,28 +185,6 @@ where
     }
 }
 
-/// The length of the body, if the request's head allows the fast lane.
-fn eligible_body_length(request: &Request) -> Option<usize> {
-    let head = request.head();
-    let fits = head.method == Method::POST
-        && PATHS.contains(&head.uri.path())
-        && head.uri.query().is_none()
-        && head.version == Version::HTTP_11
-        && head.headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/x-www-form-urlencoded")
-        && !head.headers.contains_key(CONTENT_ENCODING)
-        // With either header the body has no length, or not the announced one.
-        && !head.headers.contains_key(TRANSFER_ENCODING)
-        && !head.headers.contains_key(UPGRADE)
-        // A browser needs CORS headers.
-        && !head.headers.contains_key(ORIGIN)
-        // The router writes the request's log line.
-        && log::max_level() < log::LevelFilter::Debug;
-    if !fits {
-        return None;
-    }
-    head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok().filter(|size| *size <= MAX_BODY)
-}
-
 /// The part of the body that came with the head. actix polls a request once, then passes it the bytes read so far, then
 /// polls again. A body that is not there by then goes to the router, which has a time limit.
 async fn read_with_head(payload: &mut Payload) -> Option<Result<Bytes, PayloadError>> {
@@ -220,6 +205,28 @@ fn with_body_restored(mut request: Request, part: Result<Bytes, PayloadError>) -
 }
 
 impl Worker {
+    /// The length of the body, if the request's head allows the fast lane.
+    fn eligible_body_length(&self, request: &Request) -> Option<usize> {
+        let head = request.head();
+        let fits = head.method == Method::POST
+            && self.paths.iter().any(|path| path == head.uri.path())
+            && head.uri.query().is_none()
+            && head.version == Version::HTTP_11
+            && head.headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/x-www-form-urlencoded")
+            && !head.headers.contains_key(CONTENT_ENCODING)
+            // With either header the body has no length, or not the announced one.
+            && !head.headers.contains_key(TRANSFER_ENCODING)
+            && !head.headers.contains_key(UPGRADE)
+            // A browser needs CORS headers.
+            && !head.headers.contains_key(ORIGIN)
+            // The router writes the request's log line.
+            && log::max_level() < log::LevelFilter::Debug;
+        if !fits {
+            return None;
+        }
+        head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok().filter(|size| *size <= MAX_BODY)
+    }
+
     /// The answer, if the client's secret is known to be right and the form has one plain token.
     async fn answer(&self, head: &RequestHead, body: &[u8]) -> Option<Response<BoxBody>> {
         let token = plain_token(body)?;
@@ -236,7 +243,7 @@ impl Worker {
             // Boxed, so that the future of a cache hit stays small.
             None => Box::pin(self.ask(token, &id)).await,
         };
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOWED));
+        answer.headers_mut().insert(ALLOW, self.allow.clone());
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         answer.headers_mut().insert(X_REQUEST_ID, id);
         Some(answer)

@@ -1,15 +1,17 @@
 //! Answers to requests that never reach a route, because their head cannot be read or does not arrive. actix would
 //! answer with a bare status line; `server/wire/` replaces it with these.
 
+use std::sync::LazyLock;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 
 use super::outer::HSTS;
 use super::request_id::{self, X_REQUEST_ID};
 use crate::domain::time::Clock;
-use crate::http::drf::{self, Detail};
-use crate::http::error::OAuthError;
-use crate::http::oauth::paths;
+use crate::http::answer::{self, Detail};
+use crate::http::endpoints::endpoints;
+use crate::http::error::{OAuthError, OVERLOADED, SERVER_ERROR};
 
 /// The raw answer with this status to a request with this head, as far as it arrived; and the request's id, for the
 /// log.
@@ -18,14 +20,14 @@ pub fn refused(status: StatusCode, head: &[u8], is_https: bool) -> (Vec<u8>, Str
         StatusCode::REQUEST_TIMEOUT => "The request took too long.",
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The request has too many or too large headers.",
         StatusCode::BAD_REQUEST => "Malformed request.",
-        StatusCode::SERVICE_UNAVAILABLE => "Too many requests at once, try again later.",
-        _ => "A server error occurred.",
+        StatusCode::SERVICE_UNAVAILABLE => OVERLOADED,
+        _ => SERVER_ERROR,
     };
     let error = if status.is_server_error() { "temporarily_unavailable" } else { "invalid_request" };
     let (body, no_store) = if is_oauth(head) {
-        (drf::render(&OAuthError { error, error_description: detail }, 0), "cache-control: no-store\r\n")
+        (answer::render(&OAuthError { error, error_description: detail }, 0), "cache-control: no-store\r\n")
     } else {
-        (drf::render(&Detail { detail }, 0), "")
+        (answer::render(&Detail { detail }, 0), "")
     };
     let hsts = if is_https { format!("strict-transport-security: {HSTS}\r\n") } else { String::new() };
     let retry = if status == StatusCode::SERVICE_UNAVAILABLE { "retry-after: 1\r\n" } else { "" };
@@ -39,13 +41,19 @@ pub fn refused(status: StatusCode, head: &[u8], is_https: bool) -> (Vec<u8>, Str
     (answer.into_bytes(), id.to_owned())
 }
 
+/// The paths of the endpoints that refuse in OAuth's form.
+static OAUTH_PATHS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let oauth = endpoints().into_iter().filter(|endpoint| endpoint.access().refuses_as_oauth());
+    oauth.map(|endpoint| endpoint.path()).collect()
+});
+
 /// Whether the request line names an OAuth endpoint.
 fn is_oauth(head: &[u8]) -> bool {
     let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty()).unwrap_or_default();
     let target = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     let path = path.strip_suffix(b"/").unwrap_or(path);
-    paths::ALL.iter().any(|known| known.as_bytes() == path)
+    OAUTH_PATHS.iter().any(|known| known.as_bytes() == path)
 }
 
 /// The client's `X-Request-Id`, if its line is complete and the id is valid.

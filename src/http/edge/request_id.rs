@@ -10,11 +10,11 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web;
 
-use super::client_address;
 use crate::domain::random;
 use crate::domain::safe_text::{cut, path_without_keys};
 use crate::domain::time::Stopwatch;
-use crate::http::AppState;
+use crate::http::peer::client_address;
+use crate::http::state::AppState;
 use crate::logging::RequestContext;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

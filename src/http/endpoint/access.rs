@@ -3,11 +3,13 @@
 use serde_json::json;
 use utoipa::openapi::schema::AnyOfBuilder;
 
+use super::answers::THROTTLED;
 use super::answers::reference;
-use super::common::{Header, PERMISSION, Security};
+use super::common::{Header, Security};
 use super::operation::Operation;
-use crate::http::drf::Detail;
-use crate::http::error::OAuthError;
+use crate::http::answer::Detail;
+use crate::http::error::{OAuthError, SERVER_ERROR};
+use crate::service::{AuthenticationFault, Error};
 
 /// Who may call an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,31 +48,35 @@ impl Access {
         }
     }
 
+    /// Whether the endpoint refuses in OAuth's form (RFC 6749 section 5.2).
+    #[must_use]
+    pub const fn refuses_as_oauth(self) -> bool {
+        matches!(self, Self::Introspector | Self::Revoker)
+    }
+
     /// Adds to an operation its credentials, and the answers to callers without sufficient ones.
     pub(super) fn describe(self, operation: Operation) -> Operation {
         const OAUTH: &[Security] = &[Security::Client, Security::Bearer, Security::Token, Security::None];
         match self {
             Self::Anyone => operation.secured(&[]),
             Self::TokenHolder | Self::Gateway => by_token(operation),
-            Self::LoginHolder => by_token(operation).refuses(403, "The token is a named token.", PERMISSION),
-            Self::Introspector => oauth(operation.secured(OAUTH)).refuses(
-                403,
-                "The caller is a user who is not staff, or their token is a named one without `jeton:admin`.",
-                PERMISSION,
-            ),
-            Self::Revoker => {
-                oauth(operation.secured(OAUTH)).refuses(403, "The caller may not revoke this token.", PERMISSION)
+            Self::LoginHolder => {
+                by_token(operation).refuses_as("The token is a named token.", &Error::PermissionDenied)
             }
-            Self::Staff => by_token(operation).refuses(
-                403,
+            Self::Introspector => oauth(operation.secured(OAUTH)).refuses_as(
+                "The caller is a user who is not staff, or their token is a named one without `jeton:admin`.",
+                &Error::PermissionDenied,
+            ),
+            Self::Revoker => oauth(operation.secured(OAUTH))
+                .refuses_as("The caller may not revoke this token.", &Error::PermissionDenied),
+            Self::Staff => by_token(operation).refuses_as(
                 "The caller is not staff, only a superuser may do this, or the token is a named one without the scope \
                  `jeton:admin`.",
-                PERMISSION,
+                &Error::PermissionDenied,
             ),
-            Self::Superuser => by_token(operation).refuses(
-                403,
+            Self::Superuser => by_token(operation).refuses_as(
                 "The caller is not a superuser, or their token is a named one without the scope `jeton:admin`.",
-                PERMISSION,
+                &Error::PermissionDenied,
             ),
         }
     }
@@ -79,7 +85,7 @@ impl Access {
 fn by_token(operation: Operation) -> Operation {
     operation
         .secured(&[Security::Bearer, Security::Token])
-        .refuses(401, "No token, or one that is not valid.", "Authentication credentials were not provided.")
+        .refuses_as("No token, or one that is not valid.", &Error::NotAuthenticated(AuthenticationFault::Missing))
         .with(Header::TokenChallenge)
         .needs_database()
 }
@@ -99,11 +105,7 @@ fn oauth(mut operation: Operation) -> Operation {
             json!({ "error": "invalid_client" }),
         )
         .with(Header::ClientChallenge)
-        .refuses(
-            429,
-            "Too many failed client credentials from this address (`JETON_CLIENT_LIMIT_ADDRESS`).",
-            "Request was throttled. Expected available in 30 seconds.",
-        )
+        .refuses_as("Too many failed client credentials from this address (`JETON_CLIENT_LIMIT_ADDRESS`).", &THROTTLED)
         .with(Header::RetryAfter)
         .answers_either(
             503,
@@ -112,5 +114,5 @@ fn oauth(mut operation: Operation) -> Operation {
             json!({ "error": "temporarily_unavailable" }),
         )
         .with(Header::RetryAfter)
-        .refuses(500, "An internal error; the log has the details.", "A server error occurred.")
+        .refuses(500, "An internal error; the log has the details.", SERVER_ERROR)
 }

@@ -1,5 +1,7 @@
 //! How an operation answers and refuses.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{Content, ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
@@ -8,14 +10,18 @@ use utoipa::{PartialSchema, ToSchema};
 use super::common::{self, Header};
 use super::operation::Operation;
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
-use crate::http::drf::{Detail, pagination};
-use crate::service::Faults;
+use crate::http::answer::Detail;
+use crate::http::drf::pagination;
+use crate::http::error::{OAuthError, SERVER_ERROR, UNAVAILABLE, sample};
+use crate::service::{Error, Faults};
 
 impl Operation {
     /// The errors of reading a body: too large, too slow, wrong type.
-    pub fn reads_body(self) -> Self {
+    pub fn reads_body(mut self) -> Self {
+        let too_large = format!("The body is larger than {}.", size(self.body_limit));
+        self.reads_body = true;
         self.refuses(408, "The body takes longer than 30 seconds.", "The request body took too long.")
-            .refuses(413, "The body is larger than the route accepts.", "The request body is too large.")
+            .refuses(413, &too_large, "The request body is too large.")
             .refuses(
                 415,
                 "The body is compressed, or of a media type that the route does not accept.",
@@ -75,6 +81,16 @@ impl Operation {
         self
     }
 
+    /// The answer to this error of the service.
+    pub fn refuses_as(self, text: &str, error: &Error) -> Self {
+        let (status, example) = sample(error);
+        if example.get("error").is_some() {
+            self.answers_with_example::<OAuthError>(status, text, &example)
+        } else {
+            self.answers_with_example::<Detail>(status, text, &example)
+        }
+    }
+
     /// DRF's `{"detail": ".."}`.
     pub fn refuses(self, status: u16, text: &str, sentence: &str) -> Self {
         self.answers_with_example::<Detail>(status, text, &json!({ "detail": sentence }))
@@ -97,29 +113,24 @@ impl Operation {
 
     /// 429, for an endpoint that checks a password.
     pub fn counts_failures(self) -> Self {
-        self.refuses(
-            429,
-            "Too many failed logins: from this address, or of this user.",
-            "Request was throttled. Expected available in 30 seconds.",
-        )
-        .with(Header::RetryAfter)
+        self.refuses_as("Too many failed logins: from this address, or of this user.", &THROTTLED)
+            .with(Header::RetryAfter)
     }
 
     /// 503 and 500.
     pub fn needs_database(self) -> Self {
-        let later = "Service temporarily unavailable, try again later.";
         self.refuses(
             503,
             "The database does not answer, too many requests wait, or others keep changing the user.",
-            later,
+            UNAVAILABLE,
         )
         .with(Header::RetryAfter)
-        .refuses(500, "An internal error; the log has the details.", "A server error occurred.")
+        .refuses(500, "An internal error; the log has the details.", SERVER_ERROR)
     }
 
     /// 404 if what the path names does not exist.
     pub fn may_not_exist(self, what: &str) -> Self {
-        self.refuses(404, what, "Not found.")
+        self.refuses_as(what, &Error::NotFound)
     }
 
     /// The last answer has this header too.
@@ -129,6 +140,12 @@ impl Operation {
             self.answers.push((status, response));
         }
         self
+    }
+
+    /// The last answer has a key or a secret in it: it gets `no-store`.
+    pub fn secret(mut self) -> Self {
+        self.secret_status = self.answers.last().map(|(status, _)| *status);
+        self.with(Header::NoStore)
     }
 
     /// Every answer has this header.
@@ -157,6 +174,14 @@ impl Operation {
         self.answers.push((status, response));
         self
     }
+}
+
+/// An example of the refusal after too many failures.
+pub const THROTTLED: Error = Error::Throttled(Duration::from_secs(30));
+
+/// A size of a body for people: `64 KiB`.
+pub fn size(bytes: usize) -> String {
+    format!("{} KiB", bytes / 1024)
 }
 
 /// The reference to the schema of a type.

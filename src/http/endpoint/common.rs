@@ -13,9 +13,6 @@ pub const MULTIPART: &str = "multipart/form-data";
 /// The media types of most bodies.
 pub const BODIES: &[&str] = &[JSON, FORM];
 
-/// DRF's message of a 403.
-pub const PERMISSION: &str = "You do not have permission to perform this action.";
-
 /// A response header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {

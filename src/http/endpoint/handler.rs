@@ -1,6 +1,8 @@
 //! What a handler is: a function whose parameters are extracted from the request, in their order. The first one is the
 //! caller, so nothing else of a request is read before the caller is known.
 
+use actix_web::http::Method;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::access::Access;
@@ -13,6 +15,8 @@ use crate::http::state::State;
 pub struct Incoming {
     /// Its head.
     pub request: HttpRequest,
+    /// The largest body that the endpoint accepts, in bytes.
+    pub body_limit: usize,
     payload: Option<web::Payload>,
 }
 
@@ -109,10 +113,33 @@ handler!(A B C);
 handler!(A B C D);
 
 /// Serves a request with a handler.
-pub async fn serve<Parts>(handler: impl Handler<Parts>, request: HttpRequest, payload: web::Payload) -> Answered {
+pub async fn serve<Parts>(
+    handler: impl Handler<Parts>,
+    rules: Rules,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Answered {
     let original = request.clone();
-    handler.answer(Incoming { request, payload: Some(payload) }).await.map_err(|error| {
+    let incoming = Incoming { request, body_limit: rules.body_limit, payload: Some(payload) };
+    let mut answer = handler.answer(incoming).await.map_err(|error| {
         let state = original.app_data::<State>().expect("every application has its state");
         error.challenged_by(challenge(state))
-    })
+    })?;
+    // A handler may answer other methods of its path too. `HEAD` is served where `GET` is.
+    let asked = if *original.method() == Method::HEAD { &Method::GET } else { original.method() };
+    if *asked == rules.method && rules.secret_status == Some(answer.status().as_u16()) {
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(answer)
+}
+
+/// What an endpoint says about its requests and answers.
+#[derive(Clone)]
+pub struct Rules {
+    /// Its method.
+    pub method: Method,
+    /// The largest body that it accepts, in bytes.
+    pub body_limit: usize,
+    /// The status of the answer with a key or a secret.
+    pub secret_status: Option<u16>,
 }

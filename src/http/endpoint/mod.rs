@@ -11,10 +11,9 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, Route, guard, web};
 
 pub use access::Access;
-pub use answers::reference;
-pub use common::{
-    BODIES, FORM, Header, JSON, MULTIPART, PERMISSION, Security, boolean, fields, integer, properties, text,
-};
+pub use answers::{reference, size};
+pub use common::{BODIES, FORM, Header, JSON, MULTIPART, Security, boolean, fields, integer, properties, text};
+use handler::Rules;
 pub use handler::{Extractor, Handler, Incoming, MayCall};
 pub use operation::{Operation, format};
 
@@ -25,6 +24,9 @@ pub struct Endpoint {
     pub(super) is_documented: bool,
     /// Whether it is called so often that its requests are logged at `debug` only.
     pub(super) is_frequent: bool,
+    /// Whether pages of the origins in `JETON_CORS_ORIGINS` may call it, and what is below its first segment.
+    pub(super) is_cross_origin: bool,
+    lists_options: bool,
     access: Access,
     every_method: bool,
     tail: Option<&'static str>,
@@ -44,11 +46,19 @@ impl Endpoint {
         let by_hand = operation.take_answers();
         operation = H::describe(operation);
         operation.put_answers(by_hand);
-        let served = move |request: HttpRequest, payload: web::Payload| handler::serve(handler, request, payload);
+        let rules = Rules {
+            method: operation.method.clone(),
+            body_limit: operation.body_limit,
+            secret_status: operation.secret_status,
+        };
+        let served =
+            move |request: HttpRequest, payload: web::Payload| handler::serve(handler, rules.clone(), request, payload);
         Self {
             operation,
             is_documented: true,
             is_frequent: false,
+            is_cross_origin: false,
+            lists_options: true,
             access: H::ACCESS,
             every_method: false,
             tail: None,
@@ -59,6 +69,16 @@ impl Endpoint {
     /// It is called so often that its requests are logged at `debug` only.
     pub(super) fn frequent(self) -> Self {
         Self { is_frequent: true, ..self }
+    }
+
+    /// Pages of the origins in `JETON_CORS_ORIGINS` may call it.
+    pub(super) fn cross_origin(self) -> Self {
+        Self { is_cross_origin: true, ..self }
+    }
+
+    /// Its path does not list `OPTIONS` in `Allow`, because it is a probe, a file or a page. It answers it all the same.
+    pub(super) fn without_options(self) -> Self {
+        Self { lists_options: false, ..self }
     }
 
     /// It is not in the OpenAPI document, because it belongs to an endpoint that is.
@@ -100,6 +120,30 @@ impl Endpoint {
         self.access
     }
 
+    /// The largest body that it accepts, in bytes. `None` if it reads none.
+    #[must_use]
+    pub fn body_limit(&self) -> Option<usize> {
+        self.operation.reads_body.then_some(self.operation.body_limit)
+    }
+
+    /// Whether its answers with this status have `no-store`.
+    #[must_use]
+    pub fn is_secret(&self, status: u16) -> bool {
+        self.operation.always_has(Header::NoStore) || self.operation.secret_status == Some(status)
+    }
+
+    /// Whether its requests are logged at `debug` only.
+    #[must_use]
+    pub fn is_frequent(&self) -> bool {
+        self.is_frequent
+    }
+
+    /// Whether pages of the origins in `JETON_CORS_ORIGINS` may call it.
+    #[must_use]
+    pub fn is_cross_origin(&self) -> bool {
+        self.is_cross_origin
+    }
+
     /// The patterns that lead to it.
     #[must_use]
     pub fn patterns(&self) -> Vec<String> {
@@ -125,12 +169,10 @@ pub fn allow(endpoints: &[Endpoint]) -> Option<String> {
         return None;
     }
     let mut methods: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.method().as_str()).collect();
-    let is_page = methods == ["GET"] && endpoints[0].access == Access::Anyone;
     if methods.contains(&"GET") {
         methods.push("HEAD");
     }
-    // Probes and pages answer `OPTIONS` too, but do not list it.
-    if !is_page {
+    if endpoints.iter().all(|endpoint| endpoint.lists_options) {
         methods.push("OPTIONS");
     }
     Some(methods.join(", "))

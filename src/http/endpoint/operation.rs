@@ -10,6 +10,7 @@ use utoipa::openapi::{
 };
 
 use super::common::{self, Header, Security};
+use crate::http::drf::body::MAX_BODY;
 
 /// One method of one path, as OpenAPI describes it.
 pub struct Operation {
@@ -19,9 +20,15 @@ pub struct Operation {
     pub method: Method,
     /// The schemas of its answers, by name.
     pub schemas: Vec<(String, RefOr<Schema>)>,
+    /// The largest body that it accepts, in bytes.
+    pub body_limit: usize,
+    /// Whether it reads a body at all.
+    pub reads_body: bool,
+    /// The status of the answer with a key or a secret.
+    pub secret_status: Option<u16>,
     id: &'static str,
     summary: &'static str,
-    description: Option<&'static str>,
+    description: Option<String>,
     security: Option<Vec<SecurityRequirement>>,
     parameters: Vec<Parameter>,
     body: Option<RequestBodyBuilder>,
@@ -40,6 +47,9 @@ impl Operation {
             path,
             method,
             schemas: Vec::new(),
+            body_limit: MAX_BODY,
+            reads_body: false,
+            secret_status: None,
             id,
             summary,
             description: None,
@@ -77,8 +87,8 @@ impl Operation {
     }
 
     /// The description, in Markdown.
-    pub fn describe(self, text: &'static str) -> Self {
-        Self { description: Some(text), ..self }
+    pub fn describe(self, text: impl Into<String>) -> Self {
+        Self { description: Some(text.into()), ..self }
     }
 
     /// A parameter of the query.
@@ -106,6 +116,11 @@ impl Operation {
         }
         self.body = Some(body);
         self
+    }
+
+    /// It accepts bodies up to this size, in bytes.
+    pub fn body_limit(self, body_limit: usize) -> Self {
+        Self { body_limit, ..self }
     }
 
     /// The body is optional.

@@ -1,13 +1,12 @@
 //! The callers of OAuth endpoints, as extractors. They also read the body, because its parameters may contain the
 //! caller's credentials.
 
-use super::{OAuthCaller, Parameters, authenticate, body, read_introspection_body, require_introspector};
+use super::{
+    OAuthCaller, Parameters, SentBody, authenticate, body, caller, read_introspection_body, require_introspector,
+};
 use crate::http::drf::body::{self as bodies, Data};
 use crate::http::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use crate::http::error::HttpError;
-
-/// The largest body of a batch, in bytes.
-const MAX_BATCH_BODY: usize = 256 * 1024;
 
 /// Somebody who may introspect, and their parameters.
 pub struct Introspector(pub Parameters);
@@ -20,9 +19,9 @@ impl Extractor for Introspector {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
         let (request, state) = (&incoming.request, incoming.state());
-        let body = read_introspection_body(request, payload, state, bodies::MAX_BODY).await?;
+        let SentBody { body, in_head } = read_introspection_body(request, payload, state, incoming.body_limit).await?;
         let parameters = Parameters::of(request, body);
-        require_introspector(request, &parameters, state).await?;
+        require_introspector(&caller(in_head, request, &parameters, state).await?)?;
         Ok(Self(parameters))
     }
 }
@@ -36,7 +35,8 @@ pub struct HeadIntrospector;
 
 impl Extractor for HeadIntrospector {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
-        require_introspector(&incoming.request, &Parameters::default(), incoming.state()).await?;
+        let caller = authenticate(&incoming.request, &Parameters::default(), incoming.state()).await?;
+        require_introspector(&caller)?;
         Ok(Self)
     }
 }
@@ -56,13 +56,13 @@ impl Extractor for BatchIntrospector {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
         let (request, state) = (&incoming.request, incoming.state());
-        let body = read_introspection_body(request, payload, state, MAX_BATCH_BODY).await?;
+        let SentBody { body, in_head } = read_introspection_body(request, payload, state, incoming.body_limit).await?;
         let data = bodies::parse(request, body);
         let parameters = match &data {
             Ok(Data::Fields { fields, .. }) => Parameters::of_fields(fields),
             _ => Parameters::default(),
         };
-        require_introspector(request, &parameters, state).await?;
+        require_introspector(&caller(in_head, request, &parameters, state).await?)?;
         parameters.checked()?;
         Ok(Self(data))
     }
@@ -88,9 +88,9 @@ impl Extractor for RevokeRequest {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
         let (request, state) = (&incoming.request, incoming.state());
-        let body = body(request, payload, state, bodies::MAX_BODY).await?;
+        let SentBody { body, in_head } = body(request, payload, state, incoming.body_limit).await?;
         let parameters = Parameters::of(request, body);
-        let caller = authenticate(request, &parameters, state).await?;
+        let caller = caller(in_head, request, &parameters, state).await?;
         Ok(Self { caller, parameters })
     }
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::callers::HeadIntrospector;
 use super::paths;
 use crate::domain::change::Change;
-use crate::http::drf;
+use crate::http::answer;
 use crate::http::drf::query::Query;
 use crate::http::endpoint::{Endpoint, Header, Operation, text};
 use crate::http::error::{Answered, HttpError};
@@ -70,10 +70,10 @@ impl OneChange {
 async fn changes(_: HeadIntrospector, query: Query, state: State) -> Answered {
     let after = Some(query.get("after")).filter(|after| !after.is_empty());
     let Feed { cursor, changes } = state.service.introspection.changes(after).await.map_err(HttpError::OAuthService)?;
-    let answer = Changes {
+    let changes = Changes {
         cursor: cursor.as_str().to_owned(),
         reset: changes.is_none(),
         changes: changes.unwrap_or_default().into_iter().filter_map(OneChange::of).collect(),
     };
-    Ok(drf::secret_answer(StatusCode::OK, &answer))
+    Ok(answer::json(StatusCode::OK, &changes))
 }

@@ -4,21 +4,22 @@ use std::borrow::Cow;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::CACHE_CONTROL;
 use serde_json::json;
 use utoipa::openapi::ArrayBuilder;
 
 use super::callers::{BatchIntrospector, Introspector};
 use super::{KEY, paths, token, with_client};
-use crate::http::drf;
+use crate::http::answer;
 use crate::http::drf::body::{Data, Value};
-use crate::http::endpoint::{BODIES, Endpoint, Header, JSON, Operation, fields, reference, text};
+use crate::http::endpoint::{BODIES, Endpoint, Header, JSON, Operation, fields, reference, size, text};
 use crate::http::error::{Answered, HttpError};
 use crate::http::state::State;
 use crate::service::Introspection;
 
 /// The largest batch, in tokens.
 const MAX_BATCH: usize = 1_000;
+/// The largest body of a batch, in bytes.
+const MAX_BATCH_BODY: usize = 256 * 1024;
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -31,9 +32,11 @@ pub fn endpoints() -> Vec<Endpoint> {
             .answers::<Introspection>(200, "The introspection response.")
             .always_with(Header::NoStore)
             .to(introspect)
-            .frequent(),
+            .frequent()
+            .cross_origin(),
         Operation::post(paths::BATCH, "introspect_batch", "Introspect many tokens with one query")
-            .describe("At most 1,000 tokens, in a body of at most 256 KiB.")
+            .body_limit(MAX_BATCH_BODY)
+            .describe(format!("At most {MAX_BATCH} tokens, in a body of at most {}.", size(MAX_BATCH_BODY)))
             .body(
                 &[JSON],
                 with_client(fields().property("tokens", tokens).required("tokens")),
@@ -47,7 +50,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             )
             .always_with(Header::NoStore)
             .to(introspect_batch)
-            .frequent(),
+            .frequent()
+            .cross_origin(),
     ]
 }
 
@@ -73,8 +77,7 @@ async fn introspect_batch(BatchIntrospector(data): BatchIntrospector, state: Sta
 
 /// An answer whose body is JSON text already.
 fn answer(json: Cow<'static, [u8]>) -> HttpResponse {
-    let mut answer = drf::builder(StatusCode::OK);
-    answer.insert_header((CACHE_CONTROL, "no-store"));
+    let mut answer = answer::builder(StatusCode::OK);
     match json {
         Cow::Borrowed(json) => answer.body(json),
         Cow::Owned(json) => answer.body(json),
@@ -84,7 +87,7 @@ fn answer(json: Cow<'static, [u8]>) -> HttpResponse {
 fn texts(value: Option<&Value>) -> Result<Vec<String>, HttpError> {
     let Some(Value::List(values)) = value else { return Err(HttpError::invalid_request("tokens is not a list")) };
     if values.len() > MAX_BATCH {
-        return Err(HttpError::invalid_request("there are more than 1000 tokens"));
+        return Err(HttpError::invalid_request(format!("there are more than {MAX_BATCH} tokens")));
     }
     let text = |value: &Value| match value {
         Value::Text(text) => Ok(String::from_utf8_lossy(text).into_owned()),

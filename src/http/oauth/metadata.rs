@@ -1,14 +1,17 @@
 //! `GET /.well-known/oauth-authorization-server` (RFC 8414).
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::paths;
+use crate::http::answer;
 use crate::http::drf;
-use crate::http::edge::base_url;
 use crate::http::endpoint::{Endpoint, Header, Operation};
 use crate::http::extract::Anyone;
+use crate::http::peer::base_url;
 use crate::http::state::State;
 
 const SUMMARY: &str = "What the OAuth endpoints accept (RFC 8414)";
@@ -20,9 +23,11 @@ pub fn endpoints() -> Vec<Endpoint> {
             .describe("If the issuer has a path, also at this path followed by the issuer's path (section 3.1).")
             .answers::<Metadata>(200, "The metadata; without `JETON_ISSUER` the request's own host is in it.")
             .with(Header::NoStore)
-            .to(metadata),
+            .to(metadata)
+            .without_options(),
         Operation::get("/.well-known/oauth-authorization-server/{path:.*}", "metadata_of_path", SUMMARY)
             .to(metadata_of_path)
+            .without_options()
             .undocumented(),
     ]
 }
@@ -58,14 +63,17 @@ async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse
         issuer: &issuer,
         response_types_supported: [],
         grant_types_supported: [],
-        introspection_endpoint: format!("{base}/introspect"),
+        introspection_endpoint: format!("{base}{}", paths::INTROSPECT),
         introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
-        revocation_endpoint: format!("{base}/revoke"),
+        revocation_endpoint: format!("{base}{}", paths::REVOKE),
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
     };
-    // The answer contains the client's own `Host`, so it must not be cached for others.
-    let answer = if configured.is_some() { drf::answer } else { drf::secret_answer };
-    answer(StatusCode::OK, &metadata)
+    let mut answer = answer::json(StatusCode::OK, &metadata);
+    if configured.is_none() {
+        // It contains the client's own `Host`, so it must not be cached for others.
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    answer
 }
 
 /// The same for an issuer with a path: clients then insert the well-known part before that path (section 3.1).

@@ -15,13 +15,13 @@ use utoipa::openapi::ObjectBuilder;
 
 use crate::domain::client::ClientSecret;
 use crate::domain::safe_text::name_without_keys;
-use crate::http::AppState;
 use crate::http::caller::Credentials;
 use crate::http::drf::body::{self, Data, Value};
-use crate::http::edge::client_address;
-use crate::http::edge::origin;
 use crate::http::endpoint::{fields, format, text};
 use crate::http::error::HttpError;
+use crate::http::peer::client_address;
+use crate::http::peer::origin;
+use crate::http::state::AppState;
 use crate::logging::RequestContext;
 use crate::service::{ClientOrigin, Error, Identity, Rights};
 
@@ -171,37 +171,71 @@ pub async fn authenticate(
     Ok(OAuthCaller::Client(client))
 }
 
+/// A body, and who sent it.
+pub struct SentBody {
+    /// The body.
+    pub body: Bytes,
+    /// The caller whose credentials are in the head; `None`: it has none.
+    pub in_head: Option<OAuthCaller>,
+}
+
 /// Reads a body that may contain the caller's credentials. Credentials in the head are checked before the body is read.
 ///
 /// # Errors
 /// As [`authenticate`], and as reading bodies.
-pub async fn body(request: &HttpRequest, payload: Payload, state: &AppState, limit: usize) -> Result<Bytes, HttpError> {
-    let has_credentials = has_credentials(request, state);
-    if has_credentials {
-        authenticate(request, &Parameters::default(), state).await?;
-    }
-    read(request, payload, limit, has_credentials).await
+pub async fn body(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &AppState,
+    limit: usize,
+) -> Result<SentBody, HttpError> {
+    let in_head = caller_in_head(request, state).await?;
+    let body = read(request, payload, limit, in_head.is_some()).await?;
+    Ok(SentBody { body, in_head })
 }
 
 /// The same for a caller who must be allowed to introspect.
 ///
 /// # Errors
-/// As [`require_introspector`], and as reading bodies.
+/// As [`authenticate`] and [`require_introspector`], and as reading bodies.
 pub async fn read_introspection_body(
     request: &HttpRequest,
     payload: Payload,
     state: &AppState,
     limit: usize,
-) -> Result<Bytes, HttpError> {
-    let has_credentials = has_credentials(request, state);
-    if has_credentials {
-        require_introspector(request, &Parameters::default(), state).await?;
-    }
-    read(request, payload, limit, has_credentials).await
+) -> Result<SentBody, HttpError> {
+    let in_head = caller_in_head(request, state).await?;
+    in_head.as_ref().map_or(Ok(()), require_introspector)?;
+    let body = read(request, payload, limit, in_head.is_some()).await?;
+    Ok(SentBody { body, in_head })
 }
 
-fn has_credentials(request: &HttpRequest, state: &AppState) -> bool {
-    !matches!(Credentials::in_authorization(request, state), Credentials::None | Credentials::OtherScheme)
+/// The caller whose credentials are in the head, if it has any.
+async fn caller_in_head(request: &HttpRequest, state: &AppState) -> Result<Option<OAuthCaller>, HttpError> {
+    match Credentials::in_authorization(request, state) {
+        Credentials::None | Credentials::OtherScheme => Ok(None),
+        Credentials::Key(_) | Credentials::Refused(_) | Credentials::Basic(_) => {
+            authenticate(request, &Parameters::default(), state).await.map(Some)
+        }
+    }
+}
+
+/// The caller of a request whose body has been read. Credentials in the head are not checked again, unless the
+/// parameters have some, too.
+///
+/// # Errors
+/// As [`authenticate`].
+pub async fn caller(
+    in_head: Option<OAuthCaller>,
+    request: &HttpRequest,
+    parameters: &Parameters,
+    state: &AppState,
+) -> Result<OAuthCaller, HttpError> {
+    let in_parameters = ["client_id", "client_secret"].iter().any(|name| parameters.get(name).is_some());
+    match in_head {
+        Some(caller) if !in_parameters => Ok(caller),
+        Some(_) | None => authenticate(request, parameters, state).await,
+    }
 }
 
 async fn read(
@@ -221,14 +255,9 @@ async fn read(
 /// Only clients and staff may introspect (RFC 7662 section 2.1).
 ///
 /// # Errors
-/// As [`authenticate`]; 401 without credentials; 403 for a user who is not staff, and for a named token without
-/// `jeton:admin`.
-pub async fn require_introspector(
-    request: &HttpRequest,
-    parameters: &Parameters,
-    state: &AppState,
-) -> Result<(), HttpError> {
-    match authenticate(request, parameters, state).await? {
+/// 401 without credentials; 403 for a user who is not staff, and for a named token without `jeton:admin`.
+pub fn require_introspector(caller: &OAuthCaller) -> Result<(), HttpError> {
+    match caller {
         OAuthCaller::Client(_) => Ok(()),
         OAuthCaller::User(user) if user.rights() >= Rights::Staff => Ok(()),
         OAuthCaller::User(_) => Err(Error::PermissionDenied.into()),

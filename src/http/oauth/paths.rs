@@ -1,4 +1,4 @@
-//! The paths of the OAuth endpoints. Requests to them that are refused before a route is found get OAuth's errors, too.
+//! The paths of the OAuth endpoints, which the metadata and the fast lane name too.
 
 /// RFC 7662.
 pub const INTROSPECT: &str = "/introspect";
@@ -8,6 +8,3 @@ pub const BATCH: &str = "/introspect/batch";
 pub const CHANGES: &str = "/changes";
 /// RFC 7009.
 pub const REVOKE: &str = "/revoke";
-
-/// All of them.
-pub const ALL: [&str; 4] = [INTROSPECT, BATCH, CHANGES, REVOKE];

@@ -7,10 +7,10 @@ use serde_json::json;
 use super::callers::RevokeRequest;
 use super::{KEY, OAuthCaller, paths, token};
 use crate::domain::audit::Actor;
-use crate::http::drf;
-use crate::http::edge::client_address;
+use crate::http::answer;
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields};
 use crate::http::error::{Answered, HttpError};
+use crate::http::peer::client_address;
 use crate::http::state::State;
 use crate::service::{Error, Revoker};
 
@@ -25,7 +25,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             .body(BODIES, token(), &json!({ "token": KEY }))
             .answers_fields(200, "The token is revoked.", fields(), json!({}))
             .always_with(Header::NoStore)
-            .to(revoke),
+            .to(revoke)
+            .cross_origin(),
     ]
 }
 
@@ -46,10 +47,10 @@ async fn revoke(RevokeRequest { caller, parameters }: RevokeRequest, request: Ht
     let is_client = matches!(revoker, Revoker::Client(..));
     state.service.tokens.revoke(token, revoker).await.map_err(|error| match error {
         Error::PermissionDenied if is_client => {
-            HttpError::OAuth("unauthorized_client", "the token belongs to another client")
+            HttpError::OAuth("unauthorized_client", "the token belongs to another client".into())
         }
         other => HttpError::OAuthService(other),
     })?;
     // Section 2.2 wants no body, but some clients read every answer as JSON.
-    Ok(drf::answer(StatusCode::OK, &json!({})))
+    Ok(answer::json(StatusCode::OK, &json!({})))
 }

@@ -1,16 +1,16 @@
 //! `/auth/verify`: forward-auth for gateways (nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth`, Envoy
 //! `ext_authz`). Any method, no body: the gateway asks about somebody else's request.
 
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use crate::http::caller;
 use crate::http::drf::body::{Charset, form};
-use crate::http::edge::is_preflight;
-use crate::http::endpoint::{Access, Endpoint, Extractor, Header, Incoming, MayCall, Operation, PERMISSION, text};
+use crate::http::endpoint::{Access, Endpoint, Extractor, Header, Incoming, MayCall, Operation, text};
 use crate::http::error::{Answered, BASIC_CHALLENGE, HttpError};
-use crate::http::{caller, drf};
+use crate::http::preflight::is_preflight;
 use crate::service::{Error, Identity};
 
 /// The endpoints of this file. Every method is allowed, because a gateway asks about somebody else's request.
@@ -40,7 +40,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             operation = operation.with(Header::Identity(name));
         }
         operation
-            .refuses(403, "A scope or a group is missing.", PERMISSION)
+            .refuses_as("A scope or a group is missing.", &Error::PermissionDenied)
             .without_allow()
             .always_with(Header::NoStore)
             .to(verify)
@@ -113,7 +113,7 @@ async fn verify(ClientIdentity(holder): ClientIdentity, request: HttpRequest) ->
             _ => true,
         };
         if !has {
-            return Ok(drf::detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action."));
+            return Err(Error::PermissionDenied.into());
         }
     }
     Ok(passed(values(&holder)))

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::drf;
+use crate::http::answer;
 use crate::http::endpoint::{Endpoint, Operation};
 use crate::http::extract::Anyone;
 use crate::http::state::State;
@@ -17,7 +17,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         Operation::get("/healthz", "healthz", "Liveness: the process runs")
             .answers::<Health>(200, "The process runs.")
             .to(healthz)
-            .frequent(),
+            .frequent()
+            .without_options(),
         Operation::get("/readyz", "readyz", "Readiness: this node can answer")
             .describe(
                 "The database is asked at most once a second, and nothing is written. `disk` is present while the \
@@ -26,7 +27,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             .answers::<Readiness>(200, "The node can answer introspection, from its database or from memory.")
             .answers::<Readiness>(503, "The node cannot answer introspection.")
             .to(readyz)
-            .frequent(),
+            .frequent()
+            .without_options(),
     ]
 }
 
@@ -40,12 +42,12 @@ pub struct Health {
 
 /// Always 200: a process that answers is alive.
 async fn healthz(_: Anyone) -> HttpResponse {
-    drf::answer(StatusCode::OK, &Health { status: "ok" })
+    answer::json(StatusCode::OK, &Health { status: "ok" })
 }
 
 /// 200, or 503 with what is missing.
 async fn readyz(_: Anyone, state: State) -> HttpResponse {
     let readiness = state.service.node.ready().await;
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    drf::answer(status, &readiness)
+    answer::json(status, &readiness)
 }

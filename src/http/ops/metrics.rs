@@ -14,7 +14,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             .describe("With `JETON_METRICS_LISTEN`, only at that address.")
             .answers_text("All counters (exposition format 0.0.4).", "text/plain", text())
             .to(metrics)
-            .frequent(),
+            .frequent()
+            .without_options(),
     ]
 }
 

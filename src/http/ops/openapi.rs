@@ -16,7 +16,8 @@ pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/openapi.json", "openapi", "This document")
             .answers_text("OpenAPI 3.1.", JSON, fields())
-            .to(openapi),
+            .to(openapi)
+            .without_options(),
     ]
 }
 

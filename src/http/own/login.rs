@@ -9,18 +9,19 @@ use utoipa::openapi::ObjectBuilder;
 use crate::domain::password::Password;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
+use crate::http::answer;
 use crate::http::drf::fields::{Fields, Trim};
 use crate::http::drf::media_type::json_indent;
 use crate::http::drf::{self, body};
-use crate::http::edge::client_address;
 use crate::http::endpoint::{
-    Endpoint, FORM, Header, JSON, MULTIPART, Operation, fields, format, integer, properties, reference, text,
+    Endpoint, FORM, JSON, MULTIPART, Operation, fields, format, integer, properties, reference, text,
 };
-use crate::http::error::{HttpError, OAuthError};
-use crate::http::extract::Anyone;
+use crate::http::error::HttpError;
+use crate::http::extract::{Anyone, UnreadBody};
+use crate::http::peer::client_address;
 use crate::http::state::{AppState, State};
 use crate::logging::RequestContext;
-use crate::service::{LoggedIn, Login};
+use crate::service::{Error, Faults, LoggedIn, Login, LoginRefusal};
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -29,7 +30,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         .property("password", text().format(Some(format("password"))))
         .required("username")
         .required("password");
-    let limit = "Maximum amount of tokens allowed per user exceeded.";
+    let refused = Error::LoginRefused(LoginRefusal::WrongPassword);
     let mut operation = Operation::post("/api-token-auth/", "login", "Get a token for a username and a password")
         .describe(
             "Django REST framework's `obtain_auth_token`, to the byte. With `JETON_TOKEN_MODE=single` each login gets \
@@ -37,21 +38,20 @@ pub fn endpoints() -> Vec<Endpoint> {
              `Accept: application/json; indent=4` indents the answer.",
         )
         .body(&[JSON, FORM, MULTIPART], credentials, &json!({ "username": "alice", "password": "correct horse" }))
-        .reads_body()
         .answers_fields(
             200,
             "The token.",
             answer_schema(),
             json!({ "token": "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b" }),
         )
-        .with(Header::NoStore)
-        .refuses_bad_fields("non_field_errors", "Unable to log in with provided credentials.")
-        .answers_with_example::<OAuthError>(403, "`JETON_TOKEN_LIMIT_PER_USER` is reached.", &json!({ "error": limit }))
+        .secret()
+        .refuses_bad_fields(Faults::NON_FIELD, &refused.to_string())
+        .refuses_as("`JETON_TOKEN_LIMIT_PER_USER` is reached.", &Error::TokenLimit)
         .refuses(406, "The client does not accept JSON.", "Could not satisfy the request Accept header.")
         .counts_failures()
         .needs_database();
     operation.add::<Timestamp>();
-    vec![operation.to(login).every_method()]
+    vec![operation.to(login).every_method().cross_origin()]
 }
 
 /// The fields of the answer: the key, and the fields of the user that `JETON_LOGIN_FIELDS` may add.
@@ -69,7 +69,7 @@ fn answer_schema() -> ObjectBuilder {
 }
 
 /// Handles every method of the route. Like DRF it checks `Accept` first, then the method, then the body.
-async fn login(_: Anyone, request: HttpRequest, payload: web::Payload, state: State) -> HttpResponse {
+async fn login(_: Anyone, request: HttpRequest, body: UnreadBody, state: State) -> HttpResponse {
     let accepts: Vec<String> = request
         .headers()
         .get_all(ACCEPT)
@@ -77,21 +77,21 @@ async fn login(_: Anyone, request: HttpRequest, payload: web::Payload, state: St
         .collect();
     let accept = (!accepts.is_empty()).then(|| accepts.join(","));
     let Some(indent) = json_indent(accept.as_deref()) else {
-        return drf::detail(StatusCode::NOT_ACCEPTABLE, "Could not satisfy the request Accept header.");
+        return answer::detail(StatusCode::NOT_ACCEPTABLE, "Could not satisfy the request Accept header.");
     };
     let answer = match *request.method() {
-        Method::POST => match post(&request, payload, &state).await {
-            Ok(answer) => drf::secret_answer(StatusCode::OK, &answer),
+        Method::POST => match post(&request, body, &state).await {
+            Ok(answer) => answer::json(StatusCode::OK, &answer),
             Err(error) => error.error_response(),
         },
-        Method::OPTIONS => drf::answer(StatusCode::OK, &options()),
+        Method::OPTIONS => answer::json(StatusCode::OK, &options()),
         ref other => drf::method_not_allowed(other),
     };
     drf::indented(answer, indent).await
 }
 
-async fn post(request: &HttpRequest, payload: web::Payload, state: &AppState) -> Result<Value, HttpError> {
-    let body = body::read(request, payload, body::MAX_BODY).await?;
+async fn post(request: &HttpRequest, body: UnreadBody, state: &AppState) -> Result<Value, HttpError> {
+    let body = body.read(request).await?;
     let logged_in = state.service.sign_in.login(credentials(request, body, state)?).await?;
     RequestContext::set_user(&logged_in.user.username);
     Ok(answer(&logged_in, &state.options.login_fields))

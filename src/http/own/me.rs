@@ -10,7 +10,7 @@ use crate::domain::profile::{ProfileField, ProfilePatch};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenFacts;
 use crate::domain::user::{User, UserChange};
-use crate::http::drf;
+use crate::http::answer;
 use crate::http::drf::fields::Trim;
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, text};
 use crate::http::error::Answered;
@@ -23,8 +23,9 @@ pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/me", "me", "The caller's own record, and their token")
             .answers::<Me>(200, "The caller.")
-            .with(Header::NoStore)
-            .to(me),
+            .secret()
+            .to(me)
+            .cross_origin(),
         update_endpoint(),
         password_endpoint(),
     ]
@@ -39,9 +40,13 @@ fn update_endpoint() -> Endpoint {
         .body(BODIES, body, &json!({ "first_name": "Alice" }))
         .body_may_be_missing()
         .answers::<Me>(200, "The caller after the change.")
-        .with(Header::NoStore)
-        .refuses_bad_fields("first_name", "Ensure this field has no more than 150 characters.")
+        .secret()
+        .refuses_bad_fields(
+            ProfileField::FirstName.name(),
+            &format!("Ensure this field has no more than {} characters.", ProfileField::FirstName.max_chars()),
+        )
         .to(update)
+        .cross_origin()
 }
 
 fn password_endpoint() -> Endpoint {
@@ -60,6 +65,7 @@ fn password_endpoint() -> Endpoint {
         .counts_failures()
         .always_with(Header::NoStore)
         .to(change_password)
+        .cross_origin()
 }
 
 /// A user, and the token of the request.
@@ -73,7 +79,7 @@ pub struct Me<'a> {
 /// The caller's own record.
 async fn me(TokenHolder { holder, .. }: TokenHolder) -> Answered {
     let me = Me { user: &holder.user, token: &holder.token };
-    Ok(drf::secret_answer(StatusCode::OK, &me))
+    Ok(answer::json(StatusCode::OK, &me))
 }
 
 /// Changes the caller's own name. Other fields are ignored, as DRF ignores read-only fields.
@@ -86,7 +92,7 @@ async fn update(asking: LoginHolder, body: Body, state: State) -> Answered {
     let change = UserChange { profile: ProfilePatch::from_fn(given), ..UserChange::default() };
     let patch = UserPatch { change, edition: None, unread: fields.faults() };
     let user = state.service.accounts.update_own(&asking, patch).await?;
-    Ok(drf::secret_answer(StatusCode::OK, &Me { user: &user, token: &asking.holder().token }))
+    Ok(answer::json(StatusCode::OK, &Me { user: &user, token: &asking.holder().token }))
 }
 
 /// The new login key, and its expiry if it has one.
@@ -107,5 +113,5 @@ async fn change_password(asking: LoginHolder, body: Body, state: State) -> Answe
     let new = Password::new(fields.required_text("new_password", Trim::No));
     fields.finish()?;
     let login = state.service.accounts.change_own_password(&asking, old, new).await?;
-    Ok(drf::secret_answer(StatusCode::OK, &NewLogin { expiry: login.expires_at, token: login.token.expose() }))
+    Ok(answer::json(StatusCode::OK, &NewLogin { expiry: login.expires_at, token: login.token.expose() }))
 }

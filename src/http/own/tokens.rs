@@ -8,34 +8,36 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Type};
 
+use crate::domain::duration;
 use crate::domain::password::Password;
 use crate::domain::scope;
-use crate::domain::token::{Token, TokenFacts};
+use crate::domain::token::TokenFacts;
+use crate::http::answer::{self, Detail};
 use crate::http::drf::fields::{Fields, Trim};
 use crate::http::drf::pagination::ListQuery;
-use crate::http::drf::{self, Detail};
-use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format, integer, reference, text};
+use crate::http::endpoint::{BODIES, Endpoint, Operation, fields, format, integer, reference, text};
 use crate::http::error::{Answered, OAuthError};
 use crate::http::extract::{Body, TokenId};
 use crate::http::state::State;
-use crate::service::{LoginHolder, NamedToken};
+use crate::service::{CreatedToken, Error, LoginHolder, NamedToken};
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/tokens/", "list_own_tokens", "The caller's own live tokens")
             .answers_page::<TokenFacts>("The tokens without their keys, by id.")
-            .to(list),
+            .to(list)
+            .cross_origin(),
         create_endpoint(),
         Operation::delete("/tokens/{id}", "revoke_own_token", "Revoke one of the caller's own tokens")
             .answers_nothing(204, "It is revoked.")
             .may_not_exist("The caller has no live token with this id.")
-            .to(revoke),
+            .to(revoke)
+            .cross_origin(),
     ]
 }
 
 fn create_endpoint() -> Endpoint {
-    let limit = "Maximum amount of tokens allowed per user exceeded.";
     let either = AnyOfBuilder::new().item(reference::<OAuthError>()).item(reference::<Detail>());
     let body = wanted().property("password", text().format(Some(format("password")))).required("password");
     let example = json!({ "name": "ci", "scope": "", "expires_in": "90d", "password": "correct horse" });
@@ -51,27 +53,27 @@ fn create_endpoint() -> Endpoint {
     )
     .body(BODIES, body, &example)
     .answers::<Created>(201, "The token and its key, which is shown only once.")
-    .with(Header::NoStore)
+    .secret()
     .refuses_bad_fields("password", "Your password was entered incorrectly. Please enter it again.")
     .answers_either(
         403,
         "The caller has `JETON_NAMED_TOKENS_PER_USER` live named tokens already, or used a named token.",
         either,
-        json!({ "error": limit }),
+        json!({ "error": Error::TokenLimit.to_string() }),
     )
     .counts_failures();
     operation.add::<OAuthError>();
     operation.add::<Detail>();
-    operation.to(create)
+    operation.to(create).cross_origin()
 }
 
 /// The fields of a named token.
 pub fn wanted() -> ObjectBuilder {
-    let seconds = integer().minimum(Some(1)).maximum(Some(100 * 365 * 86_400_u64));
-    let span = text().pattern(Some("^[1-9][0-9]{0,3}(s|m|h|d)$"));
+    let seconds = integer().minimum(Some(1)).maximum(Some(duration::MAX_SECONDS));
+    let span = text().pattern(Some(duration::LIFETIME_PATTERN));
     let nothing = ObjectBuilder::new().schema_type(Type::Null);
     let expires_in = OneOfBuilder::new().item(seconds).item(span).item(nothing);
-    let scopes = text().pattern(Some(r"^[ !#-\[\]-~]*$")).max_length(Some(scope::MAX_CHARS));
+    let scopes = text().pattern(Some(scope::PATTERN)).max_length(Some(scope::MAX_CHARS));
     fields()
         .property("name", text().min_length(Some(1)).max_length(Some(100)))
         .required("name")
@@ -92,8 +94,8 @@ pub struct Created<'a> {
 
 impl<'a> Created<'a> {
     /// The answer to a creation.
-    pub fn answer(token: &'a Token, facts: &'a TokenFacts) -> HttpResponse {
-        drf::secret_answer(StatusCode::CREATED, &Self { facts, token: token.expose() })
+    pub fn answer(created: &'a CreatedToken) -> HttpResponse {
+        answer::json(StatusCode::CREATED, &Self { facts: &created.facts, token: created.key.expose() })
     }
 }
 
@@ -108,8 +110,7 @@ async fn create(asking: LoginHolder, body: Body, state: State) -> Answered {
     let wanted = named_token(&mut fields);
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;
-    let (token, facts) = state.service.tokens.create_own_token(&asking, wanted, password).await?;
-    Ok(Created::answer(&token, &facts))
+    Ok(Created::answer(&state.service.tokens.create_own_token(&asking, wanted, password).await?))
 }
 
 /// Revokes one of the caller's tokens.

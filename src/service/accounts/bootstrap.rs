@@ -84,7 +84,7 @@ impl Accounts {
         for fault in password_rules::faults(password.expose(), &attributes) {
             log::warn!("JETON_BOOTSTRAP_ADMIN_PASSWORD: {fault}");
         }
-        let hash = self.sign_in.hasher.hash(password.clone(), None).await?;
+        let hash = self.hasher.hash(password.clone(), None).await?;
         let new = NewUser { is_staff: true, is_superuser: true, ..NewUser::named(username, hash) };
         let now = self.clock.now();
         let created = self.database.run(move |store| store.bootstrap_user(&new, now)).await?;

@@ -17,6 +17,15 @@ pub struct RotateOptions {
     pub unread: Faults,
 }
 
+/// A client with a new secret.
+#[derive(Clone, Debug)]
+pub struct RotatedClient {
+    /// The new secret.
+    pub secret: ClientSecret,
+    /// Until when the old one stays valid; `None`: it has ended.
+    pub old_until: Option<Timestamp>,
+}
+
 impl Accounts {
     /// Registers a client; its secret is shown only once.
     ///
@@ -50,7 +59,7 @@ impl Accounts {
         self.database.run(move |store| store.list_clients(page)).await
     }
 
-    /// Gives a client a new secret. Returns it and, if the old one stays valid for a while, until when.
+    /// Gives a client a new secret.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] for options that could not be read.
@@ -59,7 +68,7 @@ impl Accounts {
         client_id: &str,
         options: RotateOptions,
         caller: &Superuser,
-    ) -> Result<(ClientSecret, Option<Timestamp>), Error> {
+    ) -> Result<RotatedClient, Error> {
         // An unknown client is reported first, whatever else is wrong.
         if !options.unread.fields().is_empty() {
             self.client(client_id, caller).await?;
@@ -69,7 +78,7 @@ impl Accounts {
         let (id, digest, actor, now) = (client_id.to_owned(), secret.digest(), caller.actor.clone(), self.clock.now());
         let grace_until = options.grace.filter(|grace| !grace.is_zero()).map(|grace| now.after(grace));
         match self.database.run(move |store| store.rotate_client(&id, &digest, grace_until, &actor, now)).await? {
-            ClientChange::Done => Ok((secret, grace_until)),
+            ClientChange::Done => Ok(RotatedClient { secret, old_until: grace_until }),
             ClientChange::NoSuchClient => Err(Error::NotFound),
         }
     }

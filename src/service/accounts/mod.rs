@@ -7,12 +7,15 @@ mod users;
 
 use std::sync::Arc;
 
+use super::base::Base;
+use super::database::Database;
+use super::hasher::Hasher;
 use super::login_tokens::LoginTokens;
+use super::policy::Policy;
 use super::sign_in::SignIn;
-use super::{Base, Database, Policy};
 use crate::domain::time::Clock;
 pub use bootstrap::{Bootstrap, FirstStart};
-pub use clients::RotateOptions;
+pub use clients::{RotateOptions, RotatedClient};
 pub use users::{UserDraft, UserPatch};
 
 /// Users and clients.
@@ -21,16 +24,23 @@ pub struct Accounts {
     clock: Clock,
     policy: Arc<Policy>,
     login_tokens: Arc<LoginTokens>,
+    hasher: Hasher,
     sign_in: Arc<SignIn>,
 }
 
 impl Accounts {
-    pub(in crate::service) fn new(base: &Base, login_tokens: &Arc<LoginTokens>, sign_in: &Arc<SignIn>) -> Self {
+    pub(in crate::service) fn new(
+        base: &Base,
+        login_tokens: &Arc<LoginTokens>,
+        hasher: &Hasher,
+        sign_in: &Arc<SignIn>,
+    ) -> Self {
         Self {
             database: base.database.clone(),
             clock: base.clock.clone(),
             policy: Arc::clone(&base.policy),
             login_tokens: Arc::clone(login_tokens),
+            hasher: hasher.clone(),
             sign_in: Arc::clone(sign_in),
         }
     }

@@ -40,6 +40,19 @@ impl<E: Into<Error>> From<E> for CsvError {
 
 type Faults = Vec<(usize, String)>;
 
+/// What a check of the whole file found.
+enum Checked {
+    /// It can be imported.
+    Good {
+        /// The users to create.
+        new: Vec<NewUser>,
+        /// What the import will have done.
+        imported: CsvImported,
+    },
+    /// It cannot.
+    Bad(Faults),
+}
+
 /// What [`Import::import_csv`] would do. Nothing is written.
 ///
 /// # Errors
@@ -52,7 +65,10 @@ pub fn dry_run_csv(
 ) -> Result<CsvImported, CsvError> {
     let (rows, mut on_progress) = (Rows::read(text), on_progress);
     let checked = store.dry_run_import(|target| check(rows, target, max_memory_kib, &mut on_progress))?;
-    checked.map(|(_, imported)| imported).map_err(CsvError::Faults)
+    match checked {
+        Checked::Good { imported, .. } => Ok(imported),
+        Checked::Bad(faults) => Err(CsvError::Faults(faults)),
+    }
 }
 
 impl Import {
@@ -68,14 +84,14 @@ impl Import {
         mut on_progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<CsvImported, CsvError> {
         let (by, now) = (caller.actor.clone(), self.clock.now());
-        let max_memory_kib = self.sign_in.hasher.max_memory_kib();
+        let max_memory_kib = self.hasher.max_memory_kib();
         let import = move |store: &Store| {
             let rows = Rows::read(&text);
             store
                 .import(|target| {
                     let (new, imported) = match check(rows, target, max_memory_kib, &mut on_progress)? {
-                        Ok(checked) => checked,
-                        Err(faults) => return Ok(Err(faults)),
+                        Checked::Good { new, imported } => (new, imported),
+                        Checked::Bad(faults) => return Ok(Err(faults)),
                     };
                     on_progress(Progress::Writes);
                     let new = with_ids(new, target, now)?;
@@ -96,7 +112,7 @@ impl Import {
         match self.database.without_deadline(import).await {
             Ok(imported) => {
                 if imported.as_ref().is_ok_and(|imported| imported.made > 0) {
-                    self.sign_in.count_imported_hashes().await;
+                    self.counted_hashes.count_imported().await;
                 }
                 imported.map_err(CsvError::Faults)
             }
@@ -111,13 +127,13 @@ fn with_ids(new: Vec<NewUser>, target: &mut ImportTarget<'_>, now: Timestamp) ->
     Ok(users.map(|(id, user)| ImportedUser { id, user, date_joined: now, last_login: None }).collect())
 }
 
-/// The new users, or all faults.
+/// Checks every line.
 fn check(
     rows: Rows,
     target: &mut ImportTarget<'_>,
     max_memory_kib: u32,
     on_progress: &mut impl FnMut(Progress),
-) -> Result<Result<(Vec<NewUser>, CsvImported), Faults>, StoreError> {
+) -> Result<Checked, StoreError> {
     let Rows { users, names, mut faults } = rows;
     on_progress(Progress::Checks(count(names.len())));
     let mut lines: HashMap<&str, usize> = HashMap::with_capacity(names.len());
@@ -142,7 +158,7 @@ fn check(
     }
     if !faults.is_empty() {
         faults.sort_by_key(|(line, _)| *line);
-        return Ok(Err(faults));
+        return Ok(Checked::Bad(faults));
     }
     let new: Vec<NewUser> = users.into_iter().filter(|(line, _)| !known.contains(line)).map(|(_, user)| user).collect();
     let mut hashes = UnusableHashes::default();
@@ -150,7 +166,7 @@ fn check(
         hashes.count(&user.password, max_memory_kib);
     }
     let imported = CsvImported { made: count(new.len()), existing: count(known.len()), hashes };
-    Ok(Ok((new, imported)))
+    Ok(Checked::Good { new, imported })
 }
 
 fn taken(username: &str) -> String {

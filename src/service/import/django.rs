@@ -65,14 +65,14 @@ impl Import {
             sealer: self.login_tokens.sealer().filter(|_| single),
             scope: self.policy.login_scope.clone(),
             token_prefix: self.policy.token_prefix.clone(),
-            max_memory_kib: self.sign_in.hasher.max_memory_kib(),
+            max_memory_kib: self.hasher.max_memory_kib(),
             by: caller.actor.clone(),
             now: self.clock.now(),
             on_progress: Box::new(on_progress),
         };
         let imported = self.database.without_deadline(move |store| import_run.run(store)).await;
         if imported.as_ref().is_ok_and(|imported| imported.new.users > 0) {
-            self.sign_in.count_imported_hashes().await;
+            self.counted_hashes.count_imported().await;
         }
         imported
     }

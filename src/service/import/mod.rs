@@ -11,9 +11,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::base::Base;
+use super::counted_hashes::CountedHashes;
+use super::database::Database;
+use super::error::Error;
+use super::hasher::Hasher;
 use super::login_tokens::LoginTokens;
-use super::sign_in::SignIn;
-use super::{Base, Database, Error, Policy};
+use super::policy::Policy;
 use crate::domain::audit::Action;
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Clock;
@@ -120,17 +124,24 @@ pub struct Import {
     clock: Clock,
     policy: Arc<Policy>,
     login_tokens: Arc<LoginTokens>,
-    sign_in: Arc<SignIn>,
+    hasher: Hasher,
+    counted_hashes: Arc<CountedHashes>,
 }
 
 impl Import {
-    pub(in crate::service) fn new(base: &Base, login_tokens: &Arc<LoginTokens>, sign_in: &Arc<SignIn>) -> Self {
+    pub(in crate::service) fn new(
+        base: &Base,
+        login_tokens: &Arc<LoginTokens>,
+        hasher: &Hasher,
+        counted_hashes: &Arc<CountedHashes>,
+    ) -> Self {
         Self {
             database: base.database.clone(),
             clock: base.clock.clone(),
             policy: Arc::clone(&base.policy),
             login_tokens: Arc::clone(login_tokens),
-            sign_in: Arc::clone(sign_in),
+            hasher: hasher.clone(),
+            counted_hashes: Arc::clone(counted_hashes),
         }
     }
 }

@@ -10,8 +10,9 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{TokenFacts, TokenKind};
 use crate::domain::user::User;
-use crate::service::introspection::cache::CachedAnswer;
-use crate::service::{Reason, Rights, acts_for_its_user};
+use crate::service::cache::CachedAnswer;
+use crate::service::caller::{Rights, acts_for_its_user};
+use crate::service::reasons::Reason;
 
 const INACTIVE: &[u8] = b"{\"active\":false}";
 

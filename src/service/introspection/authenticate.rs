@@ -1,57 +1,13 @@
 //! Who is calling: the holder of a token, or a client with its secret.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
 use crate::domain::client::{ClientSecret, SecretDigest, Secrets};
 use crate::domain::time::Uptime;
-use crate::domain::token::TokenFacts;
-use crate::domain::user::User;
-use crate::service::introspection::cache::{ChangeSeq, Staleness};
-use crate::service::{Error, Introspect};
-
-/// Why a caller's token was not accepted, in DRF's words (`rest_framework/authentication.py::TokenAuthentication`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthenticationFault {
-    /// No `Authorization`, or one of another scheme.
-    Missing,
-    /// A keyword without a key.
-    NoKey,
-    /// More than one word after the keyword.
-    Spaces,
-    /// A key that is not UTF-8.
-    InvalidCharacters,
-    /// Two keys that differ.
-    TwoKeys,
-    /// No such live token.
-    InvalidToken,
-    /// A valid token of an inactive user.
-    UserInactive,
-}
-
-impl fmt::Display for AuthenticationFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Missing => "Authentication credentials were not provided.",
-            Self::NoKey => "Invalid token header. No credentials provided.",
-            Self::Spaces => "Invalid token header. Token string should not contain spaces.",
-            Self::InvalidCharacters => "Invalid token header. Token string should not contain invalid characters.",
-            Self::TwoKeys => "Invalid token header. Two different tokens were sent.",
-            Self::InvalidToken => "Invalid token.",
-            Self::UserInactive => "User inactive or deleted.",
-        })
-    }
-}
-
-/// A user who has presented one of their live tokens.
-#[derive(Clone, Debug)]
-pub struct Holder {
-    /// The user.
-    pub user: User,
-    /// The token that they presented.
-    pub token: TokenFacts,
-}
+use crate::service::cache::{ChangeSeq, Staleness};
+use crate::service::introspection::lookup::TokenStatus;
+use crate::service::{Error, Holder, Introspect};
 
 impl Introspect {
     /// The holder of `key`.
@@ -59,8 +15,10 @@ impl Introspect {
     /// # Errors
     /// [`Error::NotAuthenticated`] when it is not a live token of an active user.
     pub async fn authenticate(&self, key: &str) -> Result<Holder, Error> {
-        let (token, user) = self.resolve(key).await?.map_err(Error::refused)?;
-        Ok(Holder { user, token })
+        match self.resolve(key).await? {
+            TokenStatus::Active((token, user)) => Ok(Holder { user, token }),
+            TokenStatus::Inactive(reason, _) => Err(Error::refused(reason)),
+        }
     }
 
     /// Authenticates a client. `candidates` are pairs of id and secret; returns the id of the first one that is right.

@@ -2,8 +2,8 @@
 
 use crate::domain::time::{Timestamp, Uptime};
 use crate::domain::token::TokenDigest;
+use crate::service::cache::{ChangeSeq, NewEntry, Now, Owned, Staleness};
 use crate::service::introspection::answer::Introspection;
-use crate::service::introspection::cache::{ChangeSeq, NewEntry, Now, Owned, Staleness};
 use crate::service::introspection::lookup::TokenStatus;
 use crate::service::introspection::usage::{self, USE_INTERVAL};
 use crate::service::{Error, Identity, Introspect, Reason};

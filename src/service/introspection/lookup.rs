@@ -5,44 +5,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use crate::domain::token::{Token, TokenDigest};
-use crate::service::introspection::cache::ChangeSeq;
+use crate::service::cache::ChangeSeq;
 use crate::service::introspection::lookup_batcher::TokenAndUser;
-use crate::service::{Error, Introspect};
+use crate::service::{Error, Introspect, Reason};
 
 /// How often a waiting request checks whether the database is down.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
-
-/// Why a token is inactive. Goes to the log and to `explain`, never to an introspecting client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// Text that cannot be a key.
-    Malformed,
-    /// No such token; its row may have been purged.
-    Unknown,
-    /// It has expired.
-    Expired,
-    /// Somebody revoked it.
-    Revoked,
-    /// Its user is inactive.
-    UserInactive,
-}
-
-impl Reason {
-    /// All reasons.
-    pub const ALL: [Self; 5] = [Self::Malformed, Self::Unknown, Self::Expired, Self::Revoked, Self::UserInactive];
-
-    /// The word in logs, metrics and `explain`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::Unknown => "unknown",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-            Self::UserInactive => "user_inactive",
-        }
-    }
-}
 
 /// The status of a key.
 #[derive(Clone, Debug)]
@@ -78,13 +46,10 @@ impl Introspect {
     }
 
     /// Resolves a key that is used: the use of a live token is recorded.
-    pub(in crate::service) async fn resolve(&self, presented: &str) -> Result<Result<TokenAndUser, Reason>, Error> {
-        let Some(digest) = self.digest(presented) else { return Ok(Err(Reason::Malformed)) };
+    pub(in crate::service) async fn resolve(&self, presented: &str) -> Result<TokenStatus, Error> {
+        let Some(digest) = self.digest(presented) else { return Ok(TokenStatus::Inactive(Reason::Malformed, None)) };
         let (_, status) = self.resolve_digest(digest).await?;
-        Ok(match status {
-            TokenStatus::Active(found) => Ok(found),
-            TokenStatus::Inactive(reason, _) => Err(reason),
-        })
+        Ok(status)
     }
 
     /// Resolves a digest, in a batch with other lookups, and records its use.

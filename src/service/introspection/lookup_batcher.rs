@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::domain::time::Stopwatch;
 use crate::domain::token::{TokenDigest, TokenFacts};
 use crate::domain::user::User;
-use crate::service::introspection::cache::{Cache, ChangeSeq};
+use crate::service::cache::{Cache, ChangeSeq};
 use crate::service::metrics::Metrics;
 use crate::service::queue::{CloseOnDrop, Next, Queue, Wake};
 use crate::service::threads::catch_panic;

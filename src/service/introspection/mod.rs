@@ -3,7 +3,6 @@
 
 mod answer;
 mod authenticate;
-pub mod cache;
 mod client_limits;
 mod feed;
 mod introspect;
@@ -14,23 +13,23 @@ mod watch;
 
 use std::sync::Arc;
 
-use super::database::{Database, request_timeout};
-use super::{Metrics, Policy};
-use crate::domain::time::Clock;
-use crate::store::{Store, StoreError};
+use super::base::Base;
+use super::cache::Cache;
+use super::database::Database;
+use super::metrics::Metrics;
+use super::policy::Policy;
+use crate::domain::time::{Clock, Uptime};
+use crate::store::StoreError;
 pub use answer::{Identity, Introspection};
 use authenticate::Clients;
-pub use authenticate::{AuthenticationFault, Holder};
-use cache::Cache;
-pub(in crate::service) use client_limits::ClientLimits;
+use client_limits::ClientLimits;
 pub use client_limits::ClientOrigin;
 use feed::ChangeFeed;
 pub use feed::Feed;
-pub use lookup::Reason;
 pub(in crate::service) use lookup::TokenStatus;
 use lookup_batcher::LookupBatcher;
 use usage::PendingUsage;
-pub(in crate::service) use usage::USE_INTERVAL;
+pub(in crate::service) use usage::{USE_INTERVAL, UserUsage};
 pub use watch::Watch;
 
 /// Looks up tokens and clients: authentication, introspection, and the usage of tokens.
@@ -39,47 +38,39 @@ pub struct Introspect {
     clock: Clock,
     policy: Arc<Policy>,
     metrics: Arc<Metrics>,
-    pub(in crate::service) cache: Arc<Cache>,
+    cache: Arc<Cache>,
     feed: Arc<ChangeFeed>,
     lookups: LookupBatcher,
     usage: PendingUsage,
     clients: Clients,
-    pub(in crate::service) client_limits: ClientLimits,
+    client_limits: ClientLimits,
 }
 
 impl Introspect {
-    /// Starts with an empty cache. A change made through the returned database is applied to this cache at once.
-    pub(in crate::service) fn start(
-        store: Store,
-        clock: &Clock,
-        policy: &Arc<Policy>,
-        metrics: &Arc<Metrics>,
-    ) -> Result<(Self, Database), StoreError> {
-        let cache =
-            Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error).ok_or_else(|| {
-                StoreError::Unusable("JETON_CACHE_BYTES: the operating system does not give that much memory".into())
-            })?;
-        let cache = Arc::new(cache);
-        let observing_cache = Arc::clone(&cache);
-        let store = store.on_change(move |change| observing_cache.apply(&change));
-        let lookups = LookupBatcher::start(&store, &cache, metrics, request_timeout(policy.database_timeout))
+    /// Starts to look up what `cache` does not hold.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub(in crate::service) fn start(base: &Base, cache: &Arc<Cache>) -> Result<Self, StoreError> {
+        let Base { database, clock, policy, metrics } = base;
+        let lookups = LookupBatcher::start(&database.store, cache, metrics, database.timeout())
             .map_err(|error| StoreError::Unusable(format!("cannot start a thread for lookups: {error}")))?;
-        let database = Database::new(store, policy.database_timeout);
-        let client_limits = ClientLimits::new(policy.client_limit_address);
-        let (usage, clients) = (PendingUsage::default(), Clients::default());
-        let (clock, policy, metrics) = (clock.clone(), Arc::clone(policy), Arc::clone(metrics));
-        let this = Self {
+        Ok(Self {
             database: database.clone(),
-            clock,
-            policy,
-            metrics,
-            cache,
+            clock: clock.clone(),
+            policy: Arc::clone(policy),
+            metrics: Arc::clone(metrics),
+            cache: Arc::clone(cache),
             feed: Arc::default(),
             lookups,
-            usage,
-            clients,
-            client_limits,
-        };
-        Ok((this, database))
+            usage: PendingUsage::default(),
+            clients: Clients::default(),
+            client_limits: ClientLimits::new(policy.client_limit_address),
+        })
+    }
+
+    /// Forgets failures that no longer count, and frees their memory.
+    pub(in crate::service) fn sweep_limits(&self, now: Uptime) {
+        self.client_limits.sweep(now);
     }
 }

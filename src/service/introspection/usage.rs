@@ -116,6 +116,15 @@ fn sliding_expiry(token: &TokenFacts, policy: &Policy) -> Option<(Duration, Time
     Some((ttl, policy.token_max_ttl.map_or(Timestamp::NEVER, |age| token.created_at.after(age))))
 }
 
+/// The result of writing a user's pending usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserUsage {
+    /// Expiries in the database have moved.
+    Written,
+    /// No expiry was waiting to be moved.
+    NothingPending,
+}
+
 impl Introspect {
     /// Writes pending usage. Returns how many tokens were skipped because their rows were locked.
     ///
@@ -129,18 +138,18 @@ impl Introspect {
         Ok(skipped)
     }
 
-    /// Writes the pending usage that extends the expiry of a user's tokens. Returns whether there was any. Must be
+    /// Writes the pending usage that extends the expiry of a user's tokens. Must be
     /// called before a query that looks for live tokens, because a token that was used may still look expired in the
     /// database.
     ///
     /// # Errors
     /// [`Error::Store`]; what was not written stays pending.
-    pub(in crate::service) async fn flush_user_usage(&self, user_id: i64) -> Result<bool, Error> {
+    pub(in crate::service) async fn flush_user_usage(&self, user_id: i64) -> Result<UserUsage, Error> {
         let usage = self.usage.pending_refreshes_of(user_id);
         for batch in usage.chunks(BATCH) {
             self.write_usage(batch, LockedRows::Wait).await?;
         }
-        Ok(!usage.is_empty())
+        Ok(if usage.is_empty() { UserUsage::NothingPending } else { UserUsage::Written })
     }
 
     async fn write_usage(&self, usage: &[TokenUse], locked: LockedRows) -> Result<usize, Error> {

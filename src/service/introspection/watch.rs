@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::domain::change::Change;
 use crate::domain::time::{Stopwatch, Uptime};
 use crate::service::Introspect;
-use crate::service::introspection::cache::Cache;
+use crate::service::cache::Cache;
 use crate::service::introspection::feed::ChangeFeed;
 use crate::service::threads::catch_panic;
 use crate::store::{ChangeReader, Since, Store, StoreError};

@@ -6,6 +6,7 @@ use crate::domain::audit::{Action, Actor};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenMode};
 use crate::domain::user::User;
+use crate::service::introspection::UserUsage;
 use crate::service::{Error, LoginTokens};
 use crate::store::{Changed, Issue, Issued, MetaKey, NewToken, SealedToken, StoreError};
 
@@ -32,6 +33,9 @@ impl LoginTokens {
     ) -> Result<Changed<LoginToken>, Error> {
         let single = self.policy.token_mode == TokenMode::Single;
         let limit = if single { None } else { self.policy.token_limit_per_user };
+        if single && self.sealer().is_none() {
+            return Err(super::no_secret_key().into());
+        }
         let mut issue = Issue { single, limit, unopenable: None, keeps_seal: false, action };
         let now = self.clock.now();
         if limit.is_some() {
@@ -40,7 +44,9 @@ impl LoginTokens {
         }
         if single {
             let mut found = self.stored_login_token(user, now).await?;
-            if matches!(found, Changed::Done(None)) && self.introspection.flush_user_usage(user.id).await? {
+            if matches!(found, Changed::Done(None))
+                && self.introspection.flush_user_usage(user.id).await? == UserUsage::Written
+            {
                 found = self.stored_login_token(user, now).await?;
             }
             match found {
@@ -97,7 +103,7 @@ impl LoginTokens {
 
     /// Opens a sealed token. One that was sealed under an older secret key is resealed.
     async fn open(&self, user: &User, row: &SealedToken) -> Option<Token> {
-        let Some((token, position)) = self.sealer()?.open(&row.sealed, user.id, &row.digest) else {
+        let Some(opened) = self.sealer()?.open(&row.sealed, user.id, &row.digest) else {
             log::error!(
                 user_id = user.id;
                 "cannot open a sealed token: it was sealed under a secret key that this node does not have, \
@@ -105,10 +111,10 @@ impl LoginTokens {
             );
             return None;
         };
-        if position > 0 {
+        if opened.is_outdated() {
             self.reseal_one(user.id, row).await;
         }
-        Some(token)
+        Some(opened.token)
     }
 
     /// Whether the database's secret key was replaced by one that this node does not have.

@@ -2,22 +2,21 @@
 
 use std::sync::{Arc, PoisonError};
 
-use crate::service::{LoginTokens, Sealer};
+use crate::service::{LoginTokens, Reloaded, Sealer};
 use crate::store::StoreError;
 
 impl LoginTokens {
-    /// Seals and opens tokens with these keys from now on. Returns whether they differ from the current ones. Blocks
-    /// the thread.
+    /// Seals and opens tokens with these keys from now on. Blocks the thread.
     ///
     /// # Errors
     /// As [`crate::service::Service::new`]; the keys are not changed then.
-    pub fn replace_secret_keys(&self, sealer: Sealer) -> Result<bool, StoreError> {
+    pub fn replace_secret_keys(&self, sealer: Sealer) -> Result<Reloaded, StoreError> {
         if self.sealer().is_some_and(|current| *current == sealer) {
-            return Ok(false);
+            return Ok(Reloaded::Same);
         }
         sealer.check(&self.database.store)?;
         *self.sealer.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(sealer));
-        Ok(true)
+        Ok(Reloaded::New)
     }
 
     /// Whether this node has secret keys.

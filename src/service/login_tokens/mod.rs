@@ -8,14 +8,27 @@ mod seal;
 
 use std::sync::{Arc, RwLock};
 
+use super::base::Base;
+use super::database::Database;
 use super::introspection::Introspect;
-use super::{Base, Database, Policy};
+use super::policy::Policy;
 use crate::domain::time::Clock;
 use crate::domain::token::TokenMode;
 use crate::store::StoreError;
 pub use issue::LoginToken;
 pub use reseal::{ResealRound, SealCounts, count_seals};
 pub use seal::Sealer;
+
+/// The keys that seal login tokens.
+#[derive(Clone)]
+pub enum SealingKeys {
+    /// These.
+    Keys(Sealer),
+    /// None is set, which only multiple mode allows.
+    Unset,
+    /// The verbs that are used neither seal nor open anything.
+    NotNeeded,
+}
 
 /// Login tokens, and the keys that seal them.
 pub struct LoginTokens {
@@ -27,22 +40,22 @@ pub struct LoginTokens {
 }
 
 impl LoginTokens {
-    /// `sealer` may be missing only in multiple mode.
     pub(in crate::service) fn new(
         base: &Base,
         introspection: &Arc<Introspect>,
-        sealer: Option<Sealer>,
+        keys: SealingKeys,
     ) -> Result<Self, StoreError> {
-        match &sealer {
-            Some(sealer) => sealer.check(&base.database.store)?,
-            None if base.policy.token_mode == TokenMode::Single => {
-                return Err(StoreError::Unusable(
-                    "JETON_SECRET_KEY must be set when JETON_TOKEN_MODE is single; make one with: openssl rand -hex 32"
-                        .into(),
-                ));
+        let sealer = match keys {
+            SealingKeys::Keys(sealer) => {
+                sealer.check(&base.database.store)?;
+                Some(sealer)
             }
-            None => {}
-        }
+            SealingKeys::Unset => match base.policy.token_mode {
+                TokenMode::Single => return Err(no_secret_key()),
+                TokenMode::Multiple => None,
+            },
+            SealingKeys::NotNeeded => None,
+        };
         Ok(Self {
             database: base.database.clone(),
             clock: base.clock.clone(),
@@ -51,4 +64,11 @@ impl LoginTokens {
             sealer: RwLock::new(sealer.map(Arc::new)),
         })
     }
+}
+
+/// A login token of single mode is needed, and there is no key to seal it.
+fn no_secret_key() -> StoreError {
+    StoreError::Unusable(
+        "JETON_SECRET_KEY must be set when JETON_TOKEN_MODE is single; make one with: openssl rand -hex 32".into(),
+    )
 }

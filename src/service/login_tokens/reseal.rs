@@ -2,7 +2,7 @@
 //! the background.
 
 use crate::service::{Batches, Error, LoginTokens, Sealer};
-use crate::store::{MetaKey, Seal, SealedToken, Store, StoreError};
+use crate::store::{MetaKey, Reseal, Seal, SealedToken, Store, StoreError};
 
 /// How many seals one statement reads and one transaction replaces.
 const BATCH: u32 = 200;
@@ -37,7 +37,7 @@ impl LoginTokens {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn reseals(&self) -> Result<bool, Error> {
+    pub async fn is_reseal_due(&self) -> Result<bool, Error> {
         let Some(sealer) = self.sealer().filter(|sealer| sealer.has_older()) else { return Ok(false) };
         let current = self.database.run(|store| store.meta(MetaKey::SecretKeyCheck)).await?;
         Ok(current.as_deref() == Some(sealer.check_value()))
@@ -77,13 +77,10 @@ impl LoginTokens {
     }
 }
 
-/// A seal under an older key, and the new one that replaces it.
-fn resealed(sealer: &Sealer, seal: Seal) -> Option<(Seal, Vec<u8>)> {
-    let (token, position) = sealer.open(&seal.sealed, seal.user_id, &seal.digest)?;
-    (position > 0).then(|| {
-        let new = sealer.seal(&token, seal.user_id, &seal.digest);
-        (seal, new)
-    })
+/// The replacement of a seal under an older key; `None` for other seals.
+fn resealed(sealer: &Sealer, old: Seal) -> Option<Reseal> {
+    let opened = sealer.open(&old.sealed, old.user_id, &old.digest)?;
+    opened.is_outdated().then(|| Reseal { sealed: sealer.seal(&opened.token, old.user_id, &old.digest), old })
 }
 
 /// Counts the seals under each of these keys. Without keys all count as unopenable.
@@ -99,7 +96,7 @@ pub fn count_seals(store: &Store, sealer: Option<&Sealer>) -> Result<SealCounts,
         after = last.user_id;
         for seal in &seals {
             match sealer.and_then(|sealer| sealer.open(&seal.sealed, seal.user_id, &seal.digest)) {
-                Some((_, position)) => counts.by_key[position] += 1,
+                Some(opened) => counts.by_key[opened.position] += 1,
                 None => counts.unopenable += 1,
             }
         }

@@ -21,6 +21,23 @@ pub struct Sealer {
     older: Vec<Key>,
 }
 
+/// An opened seal.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The key that was sealed.
+    pub token: Token,
+    /// The position of the secret key that it was sealed under: 0 for the first.
+    pub position: usize,
+}
+
+impl Opened {
+    /// Whether it was sealed under an older secret key.
+    #[must_use]
+    pub const fn is_outdated(&self) -> bool {
+        self.position > 0
+    }
+}
+
 /// XChaCha20-Poly1305: its nonce is long enough to be random.
 #[derive(Clone)]
 struct Key {
@@ -91,10 +108,9 @@ impl Sealer {
         [nonce.as_slice(), &sealed].concat()
     }
 
-    /// Decrypts a key. Also returns the position of the secret key that it was sealed under, 0 for the first. `None`
-    /// when it was sealed under none of them, or for another row.
+    /// Decrypts a key. `None` when it was sealed under none of the secret keys, or for another row.
     #[must_use]
-    pub fn open(&self, sealed: &[u8], user_id: i64, digest: &TokenDigest) -> Option<(Token, usize)> {
+    pub fn open(&self, sealed: &[u8], user_id: i64, digest: &TokenDigest) -> Option<Opened> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
         let (nonce, aad) = (XNonce::from(*nonce), bound_to(user_id, digest));
         let mut keys = self.all().enumerate();
@@ -102,7 +118,7 @@ impl Sealer {
             let payload = Payload { msg: sealed, aad: &aad };
             Some((position, key.cipher.decrypt(&nonce, payload).ok()?))
         })?;
-        Some((Token::parse(std::str::from_utf8(&clear).ok()?, None)?, position))
+        Some(Opened { token: Token::parse(std::str::from_utf8(&clear).ok()?, None)?, position })
     }
 
     /// Compares the first secret key with the database's. Stores it at the first use. If the database's key is one of
@@ -168,13 +184,17 @@ fn bound_to(user_id: i64, digest: &TokenDigest) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn opened(key: &Token, position: usize) -> Option<Opened> {
+        Some(Opened { token: key.clone(), position })
+    }
+
     #[test]
     fn opens_only_with_its_key_user_and_digest() {
         let (one, two) = (SecretKey::generate(), SecretKey::generate());
         let (sealer, other) = (Sealer::new(&one, &[]), Sealer::new(&two, &[]));
         let (key, another) = (Token::generate(None), Token::generate(None));
         let secret = sealer.seal(&key, 7, &key.digest());
-        assert_eq!(sealer.open(&secret, 7, &key.digest()), Some((key.clone(), 0)));
+        assert_eq!(sealer.open(&secret, 7, &key.digest()), opened(&key, 0));
         assert_eq!(other.open(&secret, 7, &key.digest()), None, "another secret key");
         assert_eq!(sealer.open(&secret, 8, &key.digest()), None, "another user");
         assert_eq!(sealer.open(&secret, 7, &another.digest()), None, "another digest");
@@ -183,9 +203,9 @@ mod tests {
         }
         assert_ne!(sealer.seal(&key, 7, &key.digest()), secret, "the nonce is random");
         let newer = Sealer::new(&two, &[SecretKey::generate(), one]);
-        assert_eq!(newer.open(&secret, 7, &key.digest()), Some((key.clone(), 2)), "an older key opens it");
+        assert_eq!(newer.open(&secret, 7, &key.digest()), opened(&key, 2), "an older key opens it");
         assert_eq!(newer.open(&secret, 8, &key.digest()), None);
         let anew = newer.seal(&key, 7, &key.digest());
-        assert_eq!(other.open(&anew, 7, &key.digest()), Some((key, 0)), "the first one seals");
+        assert_eq!(other.open(&anew, 7, &key.digest()), opened(&key, 0), "the first one seals");
     }
 }

@@ -1,7 +1,7 @@
 //! The database between requests: checkpoints of SQLite's log, closing, and whether its disk accepts writes.
 
 use crate::service::{Error, Node};
-use crate::store::{FileState, Store};
+use crate::store::{FileState, LogEmptied, Store};
 
 impl Node {
     /// The state of SQLite's log; `None` if it is empty, and for PostgreSQL.
@@ -14,7 +14,7 @@ impl Node {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn checkpoint(&self) -> Result<bool, Error> {
+    pub async fn checkpoint(&self) -> Result<LogEmptied, Error> {
         self.database.run(Store::checkpoint).await
     }
 

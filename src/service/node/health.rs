@@ -181,7 +181,7 @@ impl Node {
     }
 
     fn cache_state(&self) -> &'static str {
-        let (cache, policy) = (&self.introspection.cache, &self.policy);
+        let (cache, policy) = (&self.cache, &self.policy);
         if !cache.is_on() {
             return "off";
         }

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod clock;
+mod clock_watch;
 mod health;
 mod overview;
 mod purge;
@@ -12,12 +13,15 @@ mod stopping;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::introspection::Introspect;
-use super::sign_in::SignIn;
-use super::{Base, Database, Metrics, Policy};
+use super::base::Base;
+use super::cache::Cache;
+use super::counted_hashes::CountedHashes;
+use super::database::Database;
+use super::metrics::Metrics;
+use super::policy::Policy;
 use crate::domain::time::Clock;
-pub use clock::ClockState;
-use clock::ClockWatch;
+pub use clock_watch::ClockState;
+use clock_watch::ClockWatch;
 use health::Health;
 pub use health::Readiness;
 pub use overview::{NodeState, Overview};
@@ -29,22 +33,22 @@ pub struct Node {
     clock: Clock,
     policy: Arc<Policy>,
     metrics: Arc<Metrics>,
-    introspection: Arc<Introspect>,
-    sign_in: Arc<SignIn>,
+    cache: Arc<Cache>,
+    counted_hashes: Arc<CountedHashes>,
     stopping: AtomicBool,
     health: Health,
     clock_watch: ClockWatch,
 }
 
 impl Node {
-    pub(in crate::service) fn new(base: &Base, introspection: &Arc<Introspect>, sign_in: &Arc<SignIn>) -> Self {
+    pub(in crate::service) fn new(base: &Base, cache: &Arc<Cache>, counted_hashes: &Arc<CountedHashes>) -> Self {
         Self {
             database: base.database.clone(),
             clock: base.clock.clone(),
             policy: Arc::clone(&base.policy),
             metrics: Arc::clone(&base.metrics),
-            introspection: Arc::clone(introspection),
-            sign_in: Arc::clone(sign_in),
+            cache: Arc::clone(cache),
+            counted_hashes: Arc::clone(counted_hashes),
             stopping: AtomicBool::new(false),
             health: Health::default(),
             clock_watch: ClockWatch::default(),

@@ -25,8 +25,8 @@ pub struct Overview {
 /// The state of one node.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeState {
-    /// Whether the database is PostgreSQL; otherwise it is SQLite.
-    pub is_postgres: bool,
+    /// The name of the database system.
+    pub database_system: &'static str,
     /// How long the database took to answer; `None`: it did not, or its schema is not usable.
     pub database: Option<Duration>,
     /// Whether there is an introspection cache.
@@ -48,10 +48,10 @@ impl Node {
         let users = self.try_count(Store::count_users).await;
         let live_tokens = self.try_count(move |store| store.count_live_tokens(now)).await;
         let logins = self.try_count(move |store| store.count_logins(now)).await;
-        let cache = &self.introspection.cache;
+        let cache = &self.cache;
         let sync_age = cache.sync_age(Uptime::now());
         let node = NodeState {
-            is_postgres: self.database.store.url().is_postgres(),
+            database_system: self.database.store.url().system(),
             database,
             cache: cache.is_on(),
             sync_age,

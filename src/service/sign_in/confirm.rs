@@ -5,6 +5,29 @@ use crate::domain::user::User;
 use crate::service::{AuthenticationFault, Error, Faults, Login, LoginHolder, LoginRefusal, SignIn};
 use crate::store::{Changed, OwnChange};
 
+/// The result of a change after the password was found right.
+pub(in crate::service) enum Confirmed<T> {
+    /// The change is made.
+    Done(T),
+    /// It is refused for another reason than the password, which does not count as a failed login.
+    Refused(Error),
+    /// The token of the request was revoked meanwhile.
+    TokenEnded,
+    /// The user has changed since the check. It is repeated.
+    UserChanged,
+}
+
+impl<T> From<OwnChange<T>> for Confirmed<T> {
+    fn from(change: OwnChange<T>) -> Self {
+        match change {
+            OwnChange::Done(done) => Self::Done(done),
+            OwnChange::LimitReached => Self::Refused(Error::TokenLimit),
+            OwnChange::TokenEnded => Self::TokenEnded,
+            OwnChange::UserChanged => Self::UserChanged,
+        }
+    }
+}
+
 impl SignIn {
     /// Checks the holder's password as a login does, with the same limits and audit entries, and then runs `change`.
     /// Checks again when the user has changed since.
@@ -18,7 +41,7 @@ impl SignIn {
         password: Password,
         wrong: Faults,
         via: &str,
-        change: impl AsyncFn(User) -> Result<Changed<OwnChange<T>>, Error>,
+        change: impl AsyncFn(User) -> Result<Confirmed<T>, Error>,
     ) -> Result<T, Error> {
         let (holder, actor) = (asking.holder(), asking.caller().actor.clone());
         let login = Login { username: holder.user.username.clone(), password, address: actor.address };
@@ -28,22 +51,17 @@ impl SignIn {
                 return Err(Error::LoginRefused(LoginRefusal::WrongPassword));
             }
             match change(user).await? {
-                Changed::Done(OwnChange::TokenEnded) => Err(token_revoked()),
-                changed => Ok(changed),
+                Confirmed::Done(done) => Ok(Changed::Done(Ok(done))),
+                // A value for the limits, which count errors.
+                Confirmed::Refused(error) => Ok(Changed::Done(Err(error))),
+                Confirmed::TokenEnded => Err(Error::NotAuthenticated(AuthenticationFault::InvalidToken)),
+                Confirmed::UserChanged => Ok(Changed::UserChanged),
             }
         };
         match self.with_login_limits(actor, Some(via), self.with_checked_password(&login, change)).await {
-            Ok(OwnChange::Done(done)) => Ok(done),
-            // Checked here, because it does not count as a failed login.
-            Ok(OwnChange::LimitReached) => Err(Error::TokenLimit),
-            Ok(OwnChange::TokenEnded) => Err(token_revoked()),
+            Ok(done_or_refused) => done_or_refused,
             Err(Error::LoginRefused(_)) => Err(Error::Invalid(wrong)),
             Err(other) => Err(other),
         }
     }
-}
-
-/// The token of the request was revoked meanwhile.
-fn token_revoked() -> Error {
-    Error::NotAuthenticated(AuthenticationFault::InvalidToken)
 }

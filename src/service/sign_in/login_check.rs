@@ -1,12 +1,20 @@
 //! Checks a login's password, again when the user changes meanwhile.
 
 use crate::domain::audit::Actor;
-use crate::domain::password::PasswordHash;
+use crate::domain::password::{HashFault, PasswordHash};
 use crate::domain::user::User;
+use crate::service::hasher::{Check, Checked};
 use crate::service::retry::until_done;
-use crate::service::sign_in::hasher::{Check, Checked};
 use crate::service::{Error, Login, LoginRefusal, SignIn};
 use crate::store::Changed;
+
+/// A user whose password was found right.
+struct PasswordRight {
+    /// The user, who is active.
+    user: User,
+    /// A new hash of the same password, if theirs is outdated.
+    rehashed: Option<PasswordHash>,
+}
 
 impl SignIn {
     /// Checks the password, and then runs `then`. Checks again when `then` reports that the user has changed since.
@@ -20,7 +28,7 @@ impl SignIn {
         then: impl AsyncFn(User) -> Result<Changed<T>, Error>,
     ) -> Result<T, Error> {
         until_done(async |check| {
-            let (mut user, rehashed) = self.check_password_of(login).await?;
+            let PasswordRight { mut user, rehashed } = self.check_password_of(login).await?;
             if let Some(new) = rehashed.filter(|_| check.is_first) {
                 let (id, old) = (user.id, std::mem::replace(&mut user.password, new.clone()));
                 let replaced = self.database.run(move |store| store.rehash_password(id, &old, &new)).await?;
@@ -39,20 +47,20 @@ impl SignIn {
         .await
     }
 
-    /// The active user whose password this is, and a new hash if theirs is outdated.
-    async fn check_password_of(&self, login: &Login) -> Result<(User, Option<PasswordHash>), Error> {
+    /// Checks that this is the password of an active user.
+    async fn check_password_of(&self, login: &Login) -> Result<PasswordRight, Error> {
         let username = login.username.clone();
         let user = self.database.run(move |store| store.user_at_login(&username)).await?;
         let check = Check {
             stored: user.as_ref().map(|user| user.password.clone()),
-            dummy: self.counted.dummy_for(&login.username, self.hasher.dummy()),
+            dummy: self.counted_hashes.dummy_for(&login.username, self.hasher.dummy()),
             password: login.password.clone(),
             replaces: user.as_ref().is_some_and(|user| user.is_active),
         };
         match (user, self.hasher.verify(check, login.address).await?) {
-            (Some(user), Checked::Good(rehashed)) if user.is_active => Ok((user, rehashed)),
+            (Some(user), Checked::Good(rehashed)) if user.is_active => Ok(PasswordRight { user, rehashed }),
             (user, checked) => {
-                let reason = LoginRefusal::of(user.as_ref(), &checked);
+                let reason = refusal(user.as_ref(), &checked);
                 // One line is written for every reason, because writing a line takes time, too.
                 if let (Some(user), Checked::Unreadable(fault)) = (&user, &checked) {
                     log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
@@ -64,5 +72,19 @@ impl SignIn {
                 Err(Error::LoginRefused(reason))
             }
         }
+    }
+}
+
+/// Why a login is refused: from the user, if there is one, and from the result of the password check.
+fn refusal(user: Option<&User>, checked: &Checked) -> LoginRefusal {
+    match (user, checked) {
+        (None, _) => LoginRefusal::UnknownUser,
+        (Some(user), _) if !user.is_active => LoginRefusal::Inactive,
+        (Some(_), Checked::Unreadable(HashFault::TooCostly(_) | HashFault::TooMuchMemory(..))) => {
+            LoginRefusal::TooCostly
+        }
+        (Some(_), Checked::Unreadable(_)) => LoginRefusal::NoPassword,
+        (Some(user), Checked::Wrong) if user.password.is_unusable() => LoginRefusal::NoPassword,
+        (Some(_), Checked::Wrong | Checked::Good(_)) => LoginRefusal::WrongPassword,
     }
 }

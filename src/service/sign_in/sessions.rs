@@ -4,34 +4,42 @@ use crate::domain::audit::Actor;
 use crate::domain::session::{FormDigest, SessionKey};
 use crate::domain::user::User;
 use crate::service::{Error, Faults, Login, LoginRefusal, Rights, SignIn};
+pub use crate::store::Session;
 use crate::store::{Changed, FormUse};
 
 /// The message of Django's admin, whatever is wrong (`django/contrib/admin/forms.py`).
 const WRONG: &str = "Please enter the correct username and password for a staff account. \
                      Note that both fields may be case-sensitive.";
 
-/// A signed-in user.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// As the database has them now.
-    pub user: User,
-    /// A message to be shown once.
-    pub notice: Option<String>,
+/// The result of a one-time form.
+#[must_use]
+pub enum Once<T> {
+    /// Its action is done.
+    Done(T),
+    /// Its action failed. It may be sent again.
+    Failed(Error),
+    /// It was sent before, or its session has ended. Nothing was done.
+    SentAlready,
 }
 
 impl SignIn {
-    /// Signs a staff member in, within the same limits on failed logins as the API.
+    /// Signs a staff member in, within the same limits on failed logins as the API. The browser's previous session, if
+    /// there is one, ends.
     ///
     /// # Errors
     /// As [`SignIn::login`]; [`Error::Invalid`] for users who are not staff too, whatever their password.
-    pub async fn sign_in(&self, login: Login) -> Result<SessionKey, Error> {
+    pub async fn sign_in(&self, login: Login, previous: Option<SessionKey>) -> Result<SessionKey, Error> {
         let login = login.bounded();
         let by = Actor { name: login.username.clone(), address: login.address };
         let signed_in = self.with_login_limits(by.clone(), Some("console"), self.checked_sign_in(&login, &by)).await;
-        signed_in.map_err(|error| match error {
+        let key = signed_in.map_err(|error| match error {
             Error::LoginRefused(_) => Error::invalid(Faults::NON_FIELD, WRONG),
             other => other,
-        })
+        })?;
+        if let Some(previous) = previous {
+            self.sign_out(&previous).await?;
+        }
+        Ok(key)
     }
 
     async fn checked_sign_in(&self, login: &Login, by: &Actor) -> Result<SessionKey, Error> {
@@ -54,8 +62,7 @@ impl SignIn {
     /// The session of this key; `None` when it has ended. With `take_notice` its notice counts as shown.
     pub async fn session(&self, key: &SessionKey, take_notice: bool) -> Result<Option<Session>, Error> {
         let (digest, now) = (key.digest(), self.clock.now());
-        let found = self.database.run(move |store| store.use_session(&digest, take_notice, now)).await?;
-        Ok(found.map(|(user, notice)| Session { user, notice }))
+        self.database.run(move |store| store.use_session(&digest, take_notice, now)).await
     }
 
     /// Sets the message that the session's next page shows.
@@ -64,15 +71,30 @@ impl SignIn {
         self.database.run(move |store| store.set_notice(&digest, &notice)).await
     }
 
-    /// Marks a one-time form as submitted, for all nodes.
-    pub async fn take_form(&self, key: &SessionKey, form: FormDigest) -> Result<FormUse, Error> {
+    /// Runs the action of a one-time form, on one node of all, because reloading the answer sends the form again. A form
+    /// whose action failed may be sent again.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when it is not known whether the form was sent before.
+    pub async fn run_once<T>(
+        &self,
+        key: &SessionKey,
+        form: FormDigest,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<Once<T>, Error> {
         let (digest, now) = (key.digest(), self.clock.now());
-        self.database.run(move |store| store.take_form(&digest, &form, now)).await
-    }
-
-    /// Allows a form to be submitted again, because it had no effect.
-    pub async fn give_form_back(&self, form: FormDigest) -> Result<(), Error> {
-        self.database.run(move |store| store.give_form_back(&form)).await
+        match self.database.run(move |store| store.take_form(&digest, &form, now)).await? {
+            FormUse::First => {}
+            FormUse::NotAgain => return Ok(Once::SentAlready),
+        }
+        let failed = match work.await {
+            Ok(done) => return Ok(Once::Done(done)),
+            Err(error) => error,
+        };
+        if let Err(error) = self.database.run(move |store| store.give_form_back(&form)).await {
+            log::log!(error.level(), "a console form cannot be sent again: {error}");
+        }
+        Ok(Once::Failed(failed))
     }
 
     /// Ends a session. No error if it has ended already.

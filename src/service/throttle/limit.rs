@@ -1,4 +1,4 @@
-//! One limit: a sliding window for each key, with the failures and the attempts under way.
+//! One limit: a sliding window for each key, and the attempts that wait for a slot in one.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::key::Key;
+use super::window::Window;
 use crate::domain::rate::Rate;
 use crate::domain::time::Uptime;
 
@@ -30,25 +31,6 @@ pub enum WindowState {
     Undecided,
     /// It is full of failures. After this time a slot is free.
     Failures(Duration),
-}
-
-/// Failures at one moment.
-struct Failed {
-    at: Uptime,
-    count: u32,
-}
-
-/// One window.
-#[derive(Default)]
-struct Window {
-    /// Oldest first.
-    failures: Vec<Failed>,
-    /// The number of failures.
-    failed: u32,
-    /// How many attempts are under way.
-    undecided: u32,
-    /// Whether an attempt was refused since a slot was free.
-    has_refused: bool,
 }
 
 /// An attempt that waits for a slot.
@@ -225,31 +207,6 @@ impl Limit {
             self.windows.remove(&key);
             self.failure_bytes -= bytes;
         }
-    }
-}
-
-impl Window {
-    /// Failures that are as old as the period do not count any more.
-    fn drop_expired(&mut self, per: Duration, now: Uptime) {
-        let passed = self.failures.partition_point(|failed| failed.at.after(per) <= now);
-        self.failed -= self.failures.drain(..passed).map(|failed| failed.count).sum::<u32>();
-    }
-
-    fn fail(&mut self, at: Uptime) {
-        let index = self.failures.partition_point(|failed| failed.at < at);
-        match self.failures.get_mut(index) {
-            Some(failed) if failed.at == at => failed.count += 1,
-            _ => self.failures.insert(index, Failed { at, count: 1 }),
-        }
-        self.failed += 1;
-    }
-
-    const fn bytes(&self) -> usize {
-        self.failures.capacity() * size_of::<Failed>()
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.failures.is_empty() && self.undecided == 0
     }
 }
 

@@ -8,6 +8,7 @@
 mod key;
 mod limit;
 mod recent;
+mod window;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -9,13 +9,15 @@ mod revoke_many;
 use std::sync::Arc;
 
 use super::accounts::Accounts;
+use super::base::Base;
+use super::database::Database;
 use super::introspection::Introspect;
 use super::login_tokens::LoginTokens;
+use super::policy::Policy;
 use super::sign_in::SignIn;
-use super::{Base, Database, Policy};
 use crate::domain::time::Clock;
 pub use explain::Explanation;
-pub use named::NamedToken;
+pub use named::{CreatedToken, NamedToken};
 pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;
 pub use revoke_many::TokenFilter;

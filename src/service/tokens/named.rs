@@ -8,9 +8,9 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::password::Password;
 use crate::domain::scope;
 use crate::domain::time::Timestamp;
-use crate::domain::token::{Token, TokenFacts};
+use crate::domain::token::{ListedToken, Token, TokenFacts};
 use crate::domain::user::User;
-use crate::service::{Error, Faults, LoginHolder, Rights, Staff, Tokens};
+use crate::service::{Error, Faults, LoginHolder, PowerOver, Rights, Staff, Tokens};
 use crate::store::NewToken;
 
 /// The longest name of a token, in characters.
@@ -27,15 +27,32 @@ pub struct NamedToken {
     pub expires_in: Option<Duration>,
 }
 
+/// A named token that was created.
+#[derive(Clone, Debug)]
+pub struct CreatedToken {
+    /// Its key, in the clear.
+    pub key: Token,
+    /// Its row.
+    pub facts: TokenFacts,
+}
+
+/// A named token that is to be stored.
+struct Draft {
+    key: Token,
+    new: NewToken,
+    now: Timestamp,
+}
+
 impl Tokens {
     /// The user's login token, as a login would give it; for commands, which need no password.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn create_login_token(&self, username: &str, caller: &Staff) -> Result<Token, Error> {
+    /// As [`crate::service::Accounts::power_over`], when the user has changed since.
+    pub async fn create_login_token(&self, target: &PowerOver) -> Result<Token, Error> {
         self.accounts
-            .change_user(username, caller, async |user: User| {
-                let issued = self.login_tokens.login_token(&user, &caller.actor, Action::TokenCreate).await?;
+            .change_user(target, async |user: User| {
+                let by = &target.caller().actor;
+                let issued = self.login_tokens.login_token(&user, by, Action::TokenCreate).await?;
                 Ok(issued.map(|login| login.token))
             })
             .await
@@ -44,19 +61,14 @@ impl Tokens {
     /// Creates a named token for a user.
     ///
     /// # Errors
-    /// [`Error::Invalid`] by field, [`Error::NotFound`], [`Error::PermissionDenied`].
-    pub async fn create_named_token(
-        &self,
-        username: &str,
-        wanted: NamedToken,
-        caller: &Staff,
-    ) -> Result<(Token, TokenFacts), Error> {
+    /// [`Error::Invalid`] by field.
+    pub async fn create_named_token(&self, target: &PowerOver, wanted: NamedToken) -> Result<CreatedToken, Error> {
         self.accounts
-            .change_user(username, caller, async |user: User| {
-                let (token, new, now) = self.new_named_token(&wanted, None)?;
-                let actor = caller.actor.clone();
+            .change_user(target, async |user: User| {
+                let Draft { key, new, now } = self.new_named_token(&wanted, None)?;
+                let actor = target.caller().actor.clone();
                 let facts = self.database.run(move |store| store.create_token(&user, &new, &actor, now)).await?;
-                Ok(facts.map(|facts| (token, facts)))
+                Ok(facts.map(|facts| CreatedToken { key, facts }))
             })
             .await
     }
@@ -73,9 +85,9 @@ impl Tokens {
         asking: &LoginHolder,
         wanted: NamedToken,
         password: Password,
-    ) -> Result<(Token, TokenFacts), Error> {
+    ) -> Result<CreatedToken, Error> {
         let (holder, caller) = (asking.holder(), asking.caller());
-        let (token, new, _) = self.new_named_token(&wanted, Some(caller.rights))?;
+        let Draft { key, new, .. } = self.new_named_token(&wanted, Some(caller.rights))?;
         let limit = self.policy.named_tokens_per_user;
         let make = async |user: User| {
             // The password check took a while; rights may have changed.
@@ -85,19 +97,21 @@ impl Tokens {
             let now = self.clock.now();
             let new = NewToken { own: true, expires_at: wanted.expires_in.map(|span| now.after(span)), ..new.clone() };
             let (request_token, actor) = (holder.token.clone(), caller.actor.clone());
-            self.database
+            let made = self
+                .database
                 .run(move |store| store.create_own_token(&request_token, &user, &new, limit, &actor, now))
-                .await
+                .await?;
+            Ok(made.into())
         };
         let mut wrong = Faults::default();
         wrong.add("password", "Your password was entered incorrectly. Please enter it again.");
         let facts = self.sign_in.with_confirmed_password(asking, password, wrong, "/tokens/", make).await?;
-        Ok((token, facts))
+        Ok(CreatedToken { key, facts })
     }
 
-    /// A new named token: its key, its row and its creation time. `own`: the rights of a user who creates it for
+    /// Checks a new named token, and makes its key. `own`: the rights of a user who creates it for
     /// themselves.
-    fn new_named_token(&self, wanted: &NamedToken, own: Option<Rights>) -> Result<(Token, NewToken, Timestamp), Error> {
+    fn new_named_token(&self, wanted: &NamedToken, own: Option<Rights>) -> Result<Draft, Error> {
         let mut faults = Faults::default();
         let name = wanted.name.trim().to_owned();
         if name.is_empty() {
@@ -116,17 +130,17 @@ impl Tokens {
         }
         faults.into_result()?;
         let now = self.clock.now();
-        let token = Token::generate(self.policy.token_prefix.as_deref());
+        let key = Token::generate(self.policy.token_prefix.as_deref());
         let new = NewToken {
-            digest: token.digest(),
+            digest: key.digest(),
             sealed: None,
             name: Some(name),
             scope,
-            hint: token.hint(),
+            hint: key.hint(),
             expires_at: wanted.expires_in.map(|span| now.after(span)),
             own: false,
         };
-        Ok((token, new, now))
+        Ok(Draft { key, new, now })
     }
 
     /// Rejects scopes and lifetimes that users may not give to their own tokens.
@@ -149,7 +163,7 @@ impl Tokens {
     pub async fn list_own_tokens(&self, asking: &LoginHolder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
         let (user_id, now) = (asking.holder().user.id, self.clock.now());
         let page = self.database.run(move |store| store.list_tokens(Some(user_id), page, now)).await?;
-        Ok(Page { count: page.count, results: page.results.into_iter().map(|(token, _)| token).collect() })
+        Ok(page.map(|listed| listed.token))
     }
 
     /// Live tokens, of one user or of all, with their users' names.
@@ -161,7 +175,7 @@ impl Tokens {
         username: Option<&str>,
         page: PageRequest,
         caller: &Staff,
-    ) -> Result<Page<(TokenFacts, String)>, Error> {
+    ) -> Result<Page<ListedToken>, Error> {
         let user_id = match username {
             Some(name) => Some(self.accounts.user(name, caller).await?.id),
             None => None,

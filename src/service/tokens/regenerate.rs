@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::user::User;
-use crate::service::{Error, LoginToken, Staff, Tokens};
+use crate::service::{Error, LoginToken, PowerOver, Tokens};
 use crate::store::Regenerate;
 
 /// Which tokens end, and when.
@@ -19,22 +19,17 @@ impl Tokens {
     /// Ends a user's login tokens and creates a new one.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::PermissionDenied`].
-    pub async fn regenerate(
-        &self,
-        username: &str,
-        options: RegenerateOptions,
-        caller: &Staff,
-    ) -> Result<LoginToken, Error> {
+    /// As [`crate::service::Accounts::power_over`], when the user has changed since.
+    pub async fn regenerate(&self, target: &PowerOver, options: RegenerateOptions) -> Result<LoginToken, Error> {
         self.accounts
-            .change_user(username, caller, async |user: User| {
+            .change_user(target, async |user: User| {
                 let now = self.clock.now();
                 let expires_at = self.policy.login_expiry(now);
                 let (token, new) = self.login_tokens.new_login_token(user.id, expires_at);
                 // A grace of zero means none: the old tokens end whatever the clocks say.
                 let grace = options.grace.filter(|grace| !grace.is_zero());
                 let how = Regenerate { all: options.all, grace_until: grace.map(|grace| now.after(grace)) };
-                let actor = caller.actor.clone();
+                let actor = target.caller().actor.clone();
                 let changed =
                     self.database.run(move |store| store.regenerate_token(&user, &new, how, &actor, now)).await?;
                 Ok(changed.map(|()| LoginToken { token, expires_at }))

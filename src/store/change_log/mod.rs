@@ -7,7 +7,6 @@
 //! comes with it must forget everything.
 
 mod cursor;
-mod hints;
 mod postgres;
 mod purge;
 mod quiet;
@@ -18,7 +17,6 @@ use super::connection::Conn;
 use super::{Store, StoreError};
 use crate::domain::change::Change;
 pub use cursor::Cursor;
-pub(super) use hints::{Hints, send as send_hint};
 pub(super) use quiet::{everything_changed, pause, resume};
 pub use reader::ChangeReader;
 

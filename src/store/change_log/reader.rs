@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use r2d2::ManageConnection;
 
-use super::hints::{HintListener, Hints, send};
 use super::{Cursor, Reading, read};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Stopwatch;
 use crate::store::connection::{Conn, Role};
+use crate::store::hints::{HintListener, Hints, send};
 use crate::store::pool_connection::PoolConnection;
 use crate::store::pooler::session_of;
 use crate::store::servers::Servers;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, UrlChange};
 
 /// How long opening the connections may take: each host has two seconds, and then the server is asked who it is.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -180,7 +180,7 @@ impl Opened {
     }
 
     fn read(&mut self, store: &Store, after: Option<&Cursor>, ask: &Ask) -> Result<Reading, StoreError> {
-        if !store.uses_url(&self.url)? {
+        if store.compare_url(&self.url)? != UrlChange::Same {
             return Err(StoreError::Unavailable("DATABASE_URL has another value".into()));
         }
         if ask.sends_hint

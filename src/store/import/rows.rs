@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::super::StoreError;
 use super::super::connection::Conn;
 use super::super::schema::{audit_log, tokens, users};
-use super::super::users::UserRow;
+use super::super::user_rows::UserRow;
 use super::{ImportTarget, naive};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::profile::ProfileField;

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
-use super::{UserRow, by_id};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{NewUser, User};
 use crate::store::connection::Conn;
 use crate::store::schema::users;
 use crate::store::user_ids::{IdRange, next_id};
+use crate::store::user_rows::{UserRow, by_id};
 use crate::store::{Store, StoreError, audit, groups};
 
 impl Store {

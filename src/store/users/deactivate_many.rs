@@ -3,12 +3,12 @@
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::lock::lock_superusers;
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::time::Timestamp;
 use crate::store::connection::{Conn, MultiBackend};
 use crate::store::schema::{sessions, users};
+use crate::store::user_rows::lock_superusers;
 use crate::store::{Batch, Store, StoreError, audit};
 
 impl Store {

@@ -4,12 +4,12 @@ use diesel::dsl::{not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::{UserRow, with_groups};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::user::{User, UserFilter, UserOrder};
-use crate::store::connection::{Conn, MultiBackend, lower};
+use crate::store::connection::{Conn, MultiBackend, lower, storable};
 use crate::store::schema::{user_groups, users};
-use crate::store::{Store, StoreError, groups, storable};
+use crate::store::user_rows::{UserRow, with_groups};
+use crate::store::{Store, StoreError, groups};
 
 /// No user has a longer text in these fields. The limit also bounds the query, because each word makes it longer:
 /// thousands of words are too many for the databases, and for the stack of the thread that builds the query.

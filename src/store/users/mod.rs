@@ -1,23 +1,20 @@
-//! The `users` table: reads users. `list.rs` lists them, `create.rs`, `update.rs` and `deactivate_many.rs` write them,
-//! `lock.rs` locks them.
+//! The `users` table: reads users. `list.rs` lists them, `create.rs`, `update.rs` and `deactivate_many.rs` write them.
+//! Their rows and locks are in `user_rows/`.
 
 mod create;
 mod deactivate_many;
 mod hashes;
 mod list;
-mod lock;
-mod row;
 mod update;
 
 use diesel::prelude::*;
 
-use super::connection::Conn;
+use super::connection::{Conn, storable};
 use super::schema::users;
-use super::{Store, StoreError, groups, storable};
+use super::user_rows::{UserRow, with_groups};
+use super::{Store, StoreError, groups};
 use crate::domain::user::User;
 pub(super) use list::SEARCHED_POSTGRES;
-pub(super) use lock::{lock, lock_by_id, lock_row};
-pub(super) use row::UserRow;
 
 /// No user has this id.
 const NOBODY: i64 = i64::MIN;
@@ -64,23 +61,4 @@ fn by_name(conn: &mut Conn, username: &str) -> Result<Option<User>, StoreError> 
     let row: Option<UserRow> =
         users::table.filter(users::username.eq(username)).select(UserRow::as_select()).first(conn).optional()?;
     Ok(with_groups(conn, row.into_iter().collect())?.pop())
-}
-
-fn by_id(conn: &mut Conn, id: i64) -> Result<Option<User>, StoreError> {
-    let row: Option<UserRow> = users::table.find(id).select(UserRow::as_select()).first(conn).optional()?;
-    Ok(with_groups(conn, row.into_iter().collect())?.pop())
-}
-
-/// Adds the groups of all rows with one query.
-pub(super) fn with_groups(conn: &mut Conn, rows: Vec<UserRow>) -> Result<Vec<User>, StoreError> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let mut groups = groups::names_by_user(conn, &ids)?;
-    let with_theirs = |row: UserRow| {
-        let theirs = groups.remove(&row.id).unwrap_or_default();
-        row.user(theirs)
-    };
-    Ok(rows.into_iter().map(with_theirs).collect())
 }

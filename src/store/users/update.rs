@@ -3,17 +3,15 @@
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::by_id;
-use super::lock::{lock, lock_superusers, require_another_superuser};
-use super::row::ChangedColumns;
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{User, UserChange};
-use crate::store::revocation::{lock_tokens, revoke_login_tokens};
 use crate::store::schema::{user_groups, users};
 use crate::store::sessions::{end_sessions, may_sign_in};
+use crate::store::token_rows::{lock_tokens, revoke_login_tokens};
+use crate::store::user_rows::{ChangedColumns, by_id, lock, lock_superusers, require_another_superuser};
 use crate::store::{Changed, Store, StoreError, audit, groups};
 
 impl Store {
@@ -33,6 +31,7 @@ impl Store {
             if may_remove_superuser {
                 require_another_superuser(&superusers, &user)?;
             }
+            let change = &change.new_to(&user);
             if let Some(columns) = ChangedColumns::of(change) {
                 diesel::update(users::table.find(user.id)).set(columns).execute(conn)?;
                 diesel::update(users::table.find(user.id).filter(users::is_superuser.eq(true)))

@@ -57,4 +57,16 @@ on_both! {
         see(&key, "revoked", [0, 1, 0, 0, 0, 1]);
         see(&key, "known to be revoked", [1, 0, 0, 0, 0, 1]);
     }
+
+    fn a_caller_s_own_token_is_counted_once_a_request(db) {
+        let app = App::start(db);
+        let (admin, unknown) = (app.admin_token(), "0".repeat(40));
+        app.wait_until_synced();
+        let active = || app.count("jeton_introspections_total{result=\"active\"}");
+        for path in ["/introspect", "/revoke"] {
+            let before = active();
+            let answer = app.send(Request::new("POST", path).token(&admin).form(&[("token", &unknown)]));
+            assert_eq!((answer.status, active()), (200, before + 1), "{path}");
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! Request bodies: read to the end within limits, and parsed as DRF's `request.data`
 //! (`rest_framework/parsers.py`, `rest_framework/request.py`).
 
-mod budget;
 mod charset;
 mod data;
 mod form;
@@ -14,7 +13,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 
-pub use budget::Budget;
 pub use charset::Charset;
 pub use data::{Data, Value};
 pub use form::form;

@@ -9,10 +9,11 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use actix_web::web::{self, Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 
-use super::budget::{Budget, Claim};
-use crate::http::AppState;
-use crate::http::edge::{Connection, client_address};
+use crate::http::budget::{Budget, Claim};
+use crate::http::connection::Connection;
 use crate::http::error::HttpError;
+use crate::http::peer::client_address;
+use crate::http::state::AppState;
 
 /// The largest body of an ordinary route, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;

@@ -18,7 +18,7 @@ use actix_web::web::Bytes;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{StreamExt, unfold};
 
-use super::connection::{Connection, InFlight};
+use crate::http::connection::{Connection, InFlight};
 use unread_body::{UnreadBody, content_length, may_arrive_later, share_body};
 
 /// `Strict-Transport-Security` under jeton's own HTTPS: one year.

@@ -29,8 +29,9 @@ pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/docs/", "docs", "A page that shows this document and can send requests")
             .answers_text("The page.", "text/html", text())
-            .to(docs),
-        Operation::get("/docs/{file}", "docs_file", "A file of the page").to(file).undocumented(),
+            .to(docs)
+            .without_options(),
+        Operation::get("/docs/{file}", "docs_file", "A file of the page").to(file).without_options().undocumented(),
     ]
 }
 

@@ -58,7 +58,7 @@ impl Accounts {
         faults.into_result()?;
 
         let password = match draft.password {
-            Some(password) => self.sign_in.hasher.hash(password, caller.actor.address).await?,
+            Some(password) => self.hasher.hash(password, caller.actor.address).await?,
             None => PasswordHash::unusable(),
         };
         let NewUser { username: _, profile, is_active, is_staff, is_superuser, groups, password: _ } = draft;

@@ -11,7 +11,7 @@ use crate::domain::password::Password;
 use crate::domain::password_rules::Attributes;
 use crate::domain::user::{User, UserFilter};
 use crate::service::retry::until_done;
-use crate::service::{Accounts, Error, Faults, Staff};
+use crate::service::{Accounts, Error, Faults, PowerOver, Staff};
 use crate::store::Changed;
 pub use create::UserDraft;
 pub use update::UserPatch;
@@ -26,12 +26,13 @@ impl Accounts {
         self.database.run(move |store| store.user(&name)).await?.ok_or(Error::NotFound)
     }
 
-    /// Checks that the caller may change this user, before anything else about the request is reported.
+    /// Reads a user whom the caller wants to change.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::PermissionDenied`].
-    pub async fn require_power_over(&self, username: &str, caller: &Staff) -> Result<(), Error> {
-        caller.require_power_over(&self.user(username, caller).await?)
+    /// [`Error::NotFound`]; [`Error::PermissionDenied`] when the caller may not change them.
+    pub async fn power_over(&self, username: &str, caller: Staff) -> Result<PowerOver, Error> {
+        let user = self.user(username, &caller).await?;
+        PowerOver::new(caller, user)
     }
 
     /// A page of the users that match `filter`.
@@ -43,9 +44,9 @@ impl Accounts {
     ///
     /// # Errors
     /// As [`Accounts::update_user`].
-    pub async fn delete_user(&self, username: &str, caller: &Staff) -> Result<(), Error> {
-        self.change_user(username, caller, async |user: User| {
-            let (actor, now) = (caller.actor.clone(), self.clock.now());
+    pub async fn delete_user(&self, target: &PowerOver) -> Result<(), Error> {
+        self.change_user(target, async |user: User| {
+            let (actor, now) = (target.caller().actor.clone(), self.clock.now());
             self.database.run(move |store| store.delete_user(&user, &actor, now)).await
         })
         .await
@@ -54,35 +55,37 @@ impl Accounts {
     /// Sets a password and revokes the user's login tokens.
     ///
     /// # Errors
-    /// [`Error::Invalid`] on `password` with all faults; [`Error::NotFound`], [`Error::PermissionDenied`].
-    pub async fn set_password(&self, username: &str, password: Password, caller: &Staff) -> Result<(), Error> {
-        self.change_user(username, caller, async |user: User| {
+    /// [`Error::Invalid`] on `password` with all faults; as [`Accounts::power_over`], when the user has changed since.
+    pub async fn set_password(&self, target: &PowerOver, password: Password) -> Result<(), Error> {
+        let by = &target.caller().actor;
+        self.change_user(target, async |user: User| {
             let attributes = Attributes { username: &user.username, profile: &user.profile };
             let mut faults = Faults::default();
             check::password("password", &password, &attributes, &mut faults);
             faults.into_result()?;
-            let hash = self.sign_in.hasher.hash(password.clone(), caller.actor.address).await?;
-            let (actor, now) = (caller.actor.clone(), self.clock.now());
+            let hash = self.hasher.hash(password.clone(), by.address).await?;
+            let (actor, now) = (by.clone(), self.clock.now());
             self.database.run(move |store| store.set_password(&user, &hash, &actor, now)).await
         })
         .await
     }
 
-    /// Reads a user, checks that the caller may change them, and runs `change`. Reads again when `change` reports that
-    /// the user has changed since.
+    /// Runs `change` with the user as they were read. When `change` reports that they have changed since, reads who has
+    /// their name now, and checks again that the caller may change them.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::PermissionDenied`], those of `change`; [`Error::UserChanging`].
+    /// Those of `change`; [`Error::NotFound`], [`Error::PermissionDenied`]; [`Error::UserChanging`].
     pub(in crate::service) async fn change_user<T>(
         &self,
-        username: &str,
-        caller: &Staff,
+        target: &PowerOver,
         change: impl AsyncFn(User) -> Result<Changed<T>, Error>,
     ) -> Result<T, Error> {
-        until_done(async |_| {
-            let user = self.user(username, caller).await?;
-            caller.require_power_over(&user)?;
-            change(user).await
+        until_done(async |attempt| {
+            if attempt.is_first {
+                return change(target.user().clone()).await;
+            }
+            let again = self.power_over(&target.user().username, target.caller().clone()).await?;
+            change(again.user().clone()).await
         })
         .await
     }

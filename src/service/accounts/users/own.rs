@@ -5,8 +5,8 @@ use crate::domain::password::Password;
 use crate::domain::password_rules::Attributes;
 use crate::domain::user::User;
 use crate::service::retry::until_done;
+use crate::service::sign_in::Confirmed;
 use crate::service::{Accounts, AuthenticationFault, Error, Faults, LoginHolder, LoginToken, UserPatch};
-use crate::store::{Changed, OwnChange};
 
 /// Django's message (`django/contrib/auth/forms.py::PasswordChangeForm`).
 const WRONG: &str = "Your old password was entered incorrectly. Please enter it again.";
@@ -36,9 +36,9 @@ impl Accounts {
         let change = async |user: User| {
             // Reported only if the old password is right. This does not count as a failed login.
             if !faults.fields().is_empty() {
-                return Ok(Changed::Done(OwnChange::Done(Err(faults.clone()))));
+                return Ok(Confirmed::Refused(Error::Invalid(faults.clone())));
             }
-            let hash = self.sign_in.hasher.hash(new.clone(), actor.address).await?;
+            let hash = self.hasher.hash(new.clone(), actor.address).await?;
             let now = self.clock.now();
             let expires_at = self.policy.login_expiry(now);
             let (token, row) = self.login_tokens.new_login_token(user.id, expires_at);
@@ -47,9 +47,9 @@ impl Accounts {
                 .database
                 .run(move |store| store.change_own_password(&request_token, &user, &hash, &row, &actor, now))
                 .await?;
-            Ok(changed.map(|own| own.map(|()| Ok(LoginToken { token, expires_at }))))
+            Ok(changed.map(|()| LoginToken { token, expires_at }).into())
         };
-        self.sign_in.with_confirmed_password(asking, old, wrong, "/me/password", change).await?.map_err(Error::Invalid)
+        self.sign_in.with_confirmed_password(asking, old, wrong, "/me/password", change).await
     }
 
     /// Changes the holder's own account. The caller must make sure that `patch` has only fields that users may change.

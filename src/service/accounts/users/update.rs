@@ -3,7 +3,7 @@
 use super::check::{self, TAKEN};
 use crate::domain::profile::ProfileField;
 use crate::domain::user::{User, UserChange};
-use crate::service::{Accounts, Error, Faults, Rights, Staff};
+use crate::service::{Accounts, Error, Faults, PowerOver, Rights};
 use crate::store::StoreError;
 
 /// The input for a change of a user, not yet checked.
@@ -28,10 +28,11 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Invalid`] with all faults by field; [`Error::Conflict`] for the last active superuser and when the user
-    /// has another edition than `patch`; [`Error::NotFound`]; [`Error::PermissionDenied`], also when flags are granted
-    /// that the caller may not grant.
-    pub async fn update_user(&self, username: &str, patch: UserPatch, caller: &Staff) -> Result<User, Error> {
-        self.change_user(username, caller, async |user: User| {
+    /// has another edition than `patch`; [`Error::PermissionDenied`] when flags are granted that the caller may not
+    /// grant; as [`Accounts::power_over`], when the user has changed since.
+    pub async fn update_user(&self, target: &PowerOver, patch: UserPatch) -> Result<User, Error> {
+        let caller = target.caller();
+        self.change_user(target, async |user: User| {
             if patch.change.is_staff == Some(true) || patch.change.is_superuser == Some(true) {
                 caller.require(Rights::Superuser)?;
             }
@@ -50,33 +51,31 @@ impl Accounts {
         .await
     }
 
-    /// The fields of `patch` that differ from `user`, checked.
+    /// Checks the fields of `patch` that differ from `user`. The store leaves out those that do not differ.
     pub(super) async fn checked(&self, patch: &UserPatch, user: &User) -> Result<UserChange, Error> {
         let mut faults = patch.unread.clone();
-        let UserChange { username: wanted, profile, is_active, is_staff, is_superuser, groups } = &patch.change;
-        let mut username = None;
-        if let Some(wanted) = wanted.as_ref().filter(|wanted| **wanted != user.username)
+        let mut change = patch.change.clone();
+        if let Some(wanted) = change.username.take_if(|wanted| *wanted != user.username)
             && !faults.on("username")
         {
-            username = check::username(wanted, &mut faults).filter(|name| *name != user.username);
-            if let Some(name) = username.clone()
+            change.username = check::username(&wanted, &mut faults);
+            if let Some(name) = change.username.clone().filter(|name| *name != user.username)
                 && self.database.run(move |store| store.user(&name)).await?.is_some()
             {
                 faults.add("username", TAKEN);
             }
         }
-        let profile = profile.new_to(&user.profile);
+        let profile = change.profile.new_to(&user.profile);
         for field in ProfileField::ALL {
             if let Some(text) = profile.get(field) {
                 check::profile(field, text, &mut faults);
             }
         }
-        for group in groups.iter().flatten().filter(|group| !user.groups.contains(group)) {
+        for group in change.groups.iter().flatten().filter(|group| !user.groups.contains(group)) {
             check::group(group, &mut faults);
         }
         faults.in_order_of(&check::order());
         faults.into_result()?;
-        let (is_active, is_staff, is_superuser) = (*is_active, *is_staff, *is_superuser);
-        Ok(UserChange { username, profile, is_active, is_staff, is_superuser, groups: groups.clone() })
+        Ok(change)
     }
 }

@@ -11,9 +11,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::password::{HashCosts, NameKey, PasswordHash};
-use crate::domain::time::{Stopwatch, Timestamp, Uptime};
-use crate::service::{Error, SignIn};
-use crate::store::{MetaKey, Replaced, Store, StoreError};
+use crate::domain::time::{Clock, Stopwatch, Timestamp, Uptime};
+use crate::service::base::Base;
+use crate::service::database::Database;
+use crate::service::error::Error;
+use crate::store::{MetaKey, Replaced, StoreError};
 
 /// A count is repeated at this age, but not before this many times the duration of the last count has passed. So
 /// counting uses at most one percent of a connection.
@@ -58,8 +60,10 @@ impl Count {
     }
 }
 
-/// The newest count that this node has read.
+/// Counts the costs of users' hashes, and holds the newest count that this node has read.
 pub struct CountedHashes {
+    database: Database,
+    clock: Clock,
     key: NameKey,
     max_memory_kib: u32,
     newest: RwLock<Arc<Newest>>,
@@ -78,26 +82,29 @@ impl CountedHashes {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn open(store: &Store, max_memory_kib: u32) -> Result<Self, StoreError> {
+    pub(in crate::service) fn open(base: &Base, max_memory_kib: u32) -> Result<Self, StoreError> {
+        let Base { database, clock, .. } = base;
+        let store = &database.store;
         let key = match store.meta(MetaKey::NameKey)? {
             Some(key) => key,
             None => store.meta_or_insert(MetaKey::NameKey, &NameKey::generate().to_hex())?,
         };
         let key = NameKey::from_hex(&key)
             .ok_or_else(|| StoreError::Unusable("the name_key in the table meta is not 64 hex digits".into()))?;
-        let counted = Self { key, max_memory_kib, newest: RwLock::default() };
+        let (database, clock) = (database.clone(), clock.clone());
+        let counted = Self { database, clock, key, max_memory_kib, newest: RwLock::default() };
         counted.take(store.meta(MetaKey::HashCosts)?.unwrap_or_default(), None);
         Ok(counted)
     }
 
     /// Whether `key`, from the `meta` of some database, is the name key of this one.
-    pub fn has_name_key(&self, key: Option<&str>) -> bool {
+    pub(in crate::service) fn has_name_key(&self, key: Option<&str>) -> bool {
         key == Some(self.key.to_hex().as_str())
     }
 
     /// The dummy hash for `name`. It has one of the costs that users' hashes have, and always the same one while these
     /// costs stay. Costs that other nodes allow and this one does not stay in the count, but are not used here.
-    pub fn dummy_for(&self, name: &str, today: &PasswordHash) -> PasswordHash {
+    pub(in crate::service) fn dummy_for(&self, name: &str, today: &PasswordHash) -> PasswordHash {
         self.newest().costs.clone().within(self.max_memory_kib).dummy_for(name, today, &self.key)
     }
 
@@ -113,27 +120,21 @@ impl CountedHashes {
     fn set(&self, newest: Newest) {
         *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(newest);
     }
-}
 
-fn to_map(costs: &HashCosts) -> BTreeMap<String, u32> {
-    costs.iter().map(|(dummy, users)| (dummy.to_owned(), users)).collect()
-}
-
-impl SignIn {
     /// Reads the newest count, and counts again when it is old. If there are several nodes, only one of them counts.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn refresh_hash_costs(&self) -> Result<(), Error> {
-        let text = self.read_hash_costs().await?;
-        let (seen, clock) = (self.counted.newest().seen, &self.clock);
+    pub async fn refresh(&self) -> Result<(), Error> {
+        let text = self.read().await?;
+        let (seen, clock) = (self.newest().seen, &self.clock);
         let is_due = Count::read(&text).is_due(seen, clock.now(), clock.uptime());
-        if is_due { self.count_hash_costs(text).await } else { Ok(()) }
+        if is_due { self.count(text).await } else { Ok(()) }
     }
 
     /// Counts again after an import. If this fails, a server does so within ten minutes.
-    pub(in crate::service) async fn count_imported_hashes(&self) {
-        let counted = async { self.count_hash_costs(self.read_hash_costs().await?).await };
+    pub(in crate::service) async fn count_imported(&self) {
+        let counted = async { self.count(self.read().await?).await };
         if let Err(error) = counted.await {
             log::log!(error.level(), "the costs of password hashes were not counted: {error}");
         }
@@ -144,8 +145,8 @@ impl SignIn {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn estimate_hash_costs(&self) -> Result<(), Error> {
-        if !self.counted.newest().text.is_empty() {
+    pub async fn estimate(&self) -> Result<(), Error> {
+        if !self.newest().text.is_empty() {
             return Ok(());
         }
         let hashes = self.database.run(|store| store.hashes(None, SAMPLE_SIZE)).await?;
@@ -153,25 +154,25 @@ impl SignIn {
         for (_, hash) in &hashes {
             costs.add(hash);
         }
-        self.counted.set(Newest { costs: costs.most_common(), ..Newest::default() });
+        self.set(Newest { costs: costs.most_common(), ..Newest::default() });
         Ok(())
     }
 
-    async fn read_hash_costs(&self) -> Result<String, Error> {
+    async fn read(&self) -> Result<String, Error> {
         let text = self.database.run(|store| store.meta(MetaKey::HashCosts)).await?.unwrap_or_default();
-        if !text.is_empty() && text != self.counted.newest().text {
-            self.counted.take(text.clone(), Some(self.clock.uptime()));
+        if !text.is_empty() && text != self.newest().text {
+            self.take(text.clone(), Some(self.clock.uptime()));
         }
         Ok(text)
     }
 
     /// Counts, if `old` is still the newest count. It first writes its start time as a claim, so that nobody else
     /// counts meanwhile. A node whose claim was replaced discards its result.
-    async fn count_hash_costs(&self, old: String) -> Result<(), Error> {
+    async fn count(&self, old: String) -> Result<(), Error> {
         let (watch, now, begun) = (Stopwatch::start(), self.clock.now(), self.clock.uptime());
-        let so_far = to_map(&self.counted.newest().costs);
+        let so_far = to_map(&self.newest().costs);
         let claim = Count { counted_at: now.as_micros(), took_ms: Count::read(&old).took_ms, costs: so_far };
-        let Some(claimed) = self.replace_hash_costs(old, &claim).await? else { return Ok(()) };
+        let Some(claimed) = self.replace(old, &claim).await? else { return Ok(()) };
         let (mut costs, mut last) = (HashCosts::default(), None);
         loop {
             let hashes = self.database.run(move |store| store.hashes(last, BATCH)).await?;
@@ -185,14 +186,14 @@ impl SignIn {
         let took_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
         let count = Count { counted_at: now.as_micros(), took_ms, costs: to_map(&costs.most_common()) };
         log::debug!(costs = count.costs.len(), ms = took_ms; "counted the costs of password hashes");
-        if let Some(text) = self.replace_hash_costs(claimed, &count).await? {
-            self.counted.take(text, Some(begun));
+        if let Some(text) = self.replace(claimed, &count).await? {
+            self.take(text, Some(begun));
         }
         Ok(())
     }
 
     /// Replaces `old` by `new`, and returns the new text; `None` if somebody else replaced it first.
-    async fn replace_hash_costs(&self, old: String, new: &Count) -> Result<Option<String>, Error> {
+    async fn replace(&self, old: String, new: &Count) -> Result<Option<String>, Error> {
         let text = new.to_text();
         let wanted = text.clone();
         let replaced = self
@@ -206,6 +207,10 @@ impl SignIn {
             .await?;
         Ok(replaced.then_some(text))
     }
+}
+
+fn to_map(costs: &HashCosts) -> BTreeMap<String, u32> {
+    costs.iter().map(|(dummy, users)| (dummy.to_owned(), users)).collect()
 }
 
 #[cfg(test)]

@@ -30,16 +30,16 @@ impl TrustedProxies {
         Self { networks, warned: Mutex::default() }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.networks.is_empty()
     }
 
-    pub(super) fn has(&self, address: IpAddr) -> bool {
+    pub fn has(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(&address))
     }
 
     /// Warns that this peer sends forwarding headers but is not trusted. `None` is a peer on a Unix socket.
-    pub(super) fn warn_of_untrusted(&self, peer: Option<IpAddr>, header: &str, now: Uptime) {
+    pub fn warn_of_untrusted(&self, peer: Option<IpAddr>, header: &str, now: Uptime) {
         if !self.is_due(peer, now) {
             return;
         }

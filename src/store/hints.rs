@@ -7,9 +7,9 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
 use diesel::{PgConnection, RunQueryDsl, sql_query};
 
-use crate::store::StoreError;
-use crate::store::connection::Conn;
-use crate::store::pooler::session_of;
+use super::connection::Conn;
+use super::error::StoreError;
+use super::pooler::session_of;
 
 /// The channel of the hints.
 pub const CHANNEL: &str = "jeton_changes";
@@ -18,7 +18,7 @@ pub const CHANNEL: &str = "jeton_changes";
 #[derive(Debug, Default)]
 pub struct Hints {
     has_changed: AtomicBool,
-    /// A [`super::ChangeReader`] of this process sends the hints, several changes' together.
+    /// A `ChangeReader` of this process sends the hints, several changes' together.
     are_collected: AtomicBool,
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use actix_http::RequestHead;
+use actix_web::dev::RequestHead;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue, X_FORWARDED_FOR};
 
 /// The credentials, the peer's address, and `X-Forwarded-For`.

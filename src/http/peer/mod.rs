@@ -4,14 +4,18 @@
 //! (RFC 7239) is not read: most proxies neither set nor remove it, so the client may have written it. If several
 //! proxies add to one header, the last value counts: only that one certainly does not come from the client.
 
+mod hops;
+mod origin;
+
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HOST, HeaderValue};
 use actix_web::http::uri::Authority;
 
-use super::hops::{Hop, hops, last_value};
-use crate::http::AppState;
+use super::state::AppState;
+use hops::{Hop, hops, last_value};
+pub use origin::{origin, origin_parts};
 
 /// Scheme and host as the client sent them: `https://tokens.example.com`. Only a trusted proxy's headers count, because
 /// anybody can send them.

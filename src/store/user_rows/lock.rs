@@ -34,7 +34,7 @@ pub(in crate::store) fn lock_row(conn: &mut Conn, id: i64) -> Result<(), StoreEr
 
 /// Locks and returns the active superusers, so that two cannot be removed at the same moment. In the order of their
 /// ids, and before any other user, to avoid a deadlock.
-pub(super) fn lock_superusers(conn: &mut Conn) -> Result<Vec<i64>, StoreError> {
+pub(in crate::store) fn lock_superusers(conn: &mut Conn) -> Result<Vec<i64>, StoreError> {
     let supers = users::table.filter(users::is_superuser.eq(true)).filter(users::is_active.eq(true));
     Ok(match conn {
         Conn::Pg(pg) => supers.select(users::id).order(users::id).for_no_key_update().load(pg)?,
@@ -43,7 +43,7 @@ pub(super) fn lock_superusers(conn: &mut Conn) -> Result<Vec<i64>, StoreError> {
 }
 
 /// Refuses to remove the last active superuser.
-pub(super) fn require_another_superuser(superusers: &[i64], leaving: &User) -> Result<(), StoreError> {
+pub(in crate::store) fn require_another_superuser(superusers: &[i64], leaving: &User) -> Result<(), StoreError> {
     let is_active_superuser = leaving.is_superuser && leaving.is_active;
     if !is_active_superuser || superusers.iter().any(|id| *id != leaving.id) {
         Ok(())

@@ -1,0 +1,112 @@
+//! All pages of the console. Routes and `Allow` are built from the list.
+
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
+use actix_web::middleware::DefaultHeaders;
+use actix_web::{Handler, Route, Scope, guard, web};
+
+use super::page::{PageResult, other_method};
+use super::visitor::Parameters;
+use super::{assets, audit, clients, delete_user, new_user, overview, sign_in, sign_out, tokens, user, users};
+use crate::http::endpoint::Access;
+
+/// One method of one path, and its handler, whose first parameter says who may visit it.
+pub struct ConsolePage {
+    path: &'static str,
+    method: Method,
+    access: Access,
+    route: Route,
+}
+
+impl ConsolePage {
+    fn new<F, P>(method: Method, path: &'static str, handler: F) -> Self
+    where
+        F: Handler<P, Output = PageResult>,
+        P: Parameters,
+    {
+        let route = match method {
+            Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+            ref other => web::method(other.clone()),
+        };
+        Self { path, method, access: P::ACCESS, route: route.to(handler) }
+    }
+
+    /// Its path below `/console`; it is served with and without a trailing slash.
+    #[must_use]
+    pub fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// Its method. `HEAD` is served where `GET` is.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Who may visit it.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.access
+    }
+}
+
+/// All pages, in the order in which their paths are compared with a request's.
+#[must_use]
+pub fn console_pages() -> Vec<ConsolePage> {
+    fn page<F: Handler<P, Output = PageResult>, P: Parameters>(path: &'static str, handler: F) -> ConsolePage {
+        ConsolePage::new(Method::GET, path, handler)
+    }
+    fn form<F: Handler<P, Output = PageResult>, P: Parameters>(path: &'static str, handler: F) -> ConsolePage {
+        ConsolePage::new(Method::POST, path, handler)
+    }
+    vec![
+        page("", overview::show),
+        page("/sign-in", sign_in::show),
+        form("/sign-in", sign_in::sign_in),
+        form("/sign-out", sign_out::sign_out),
+        page("/users", users::list),
+        page("/users/new", new_user::show),
+        form("/users/new", new_user::create),
+        page("/users/@{username}", user::show),
+        form("/users/@{username}", user::save),
+        form("/users/@{username}/active", user::set_active),
+        form("/users/@{username}/password", user::set_password),
+        page("/users/@{username}/delete", delete_user::confirm),
+        form("/users/@{username}/delete", delete_user::delete),
+        form("/users/@{username}/regenerate", tokens::regenerate),
+        form("/users/@{username}/tokens", tokens::create),
+        form("/users/@{username}/tokens/{id}/revoke", tokens::revoke),
+        page("/clients", clients::list),
+        page("/clients/new", clients::new),
+        form("/clients/new", clients::create),
+        page("/clients/@{client_id}/rotate", clients::confirm_rotate),
+        form("/clients/@{client_id}/rotate", clients::rotate),
+        page("/clients/@{client_id}/delete", clients::confirm_delete),
+        form("/clients/@{client_id}/delete", clients::delete),
+        page("/audit", audit::list),
+        page("/assets/{name}", assets::asset),
+    ]
+}
+
+/// The `Allow` header of a path with these pages.
+fn allow(pages: &[ConsolePage]) -> String {
+    let methods = pages.iter().map(|page| if page.method == Method::GET { "GET, HEAD" } else { page.method.as_str() });
+    methods.collect::<Vec<_>>().join(", ")
+}
+
+/// A scope with one resource for each path. Every answer of a resource has its `Allow` header.
+pub fn scope() -> Scope {
+    let mut paths: Vec<Vec<ConsolePage>> = Vec::new();
+    for page in console_pages() {
+        match paths.iter_mut().find(|known| known[0].path == page.path) {
+            Some(known) => known.push(page),
+            None => paths.push(vec![page]),
+        }
+    }
+    paths.into_iter().fold(web::scope("/console"), |scope, pages| {
+        let (path, allow) = (pages[0].path, allow(&pages));
+        let resource = web::resource([path.to_owned(), format!("{path}/")]);
+        let resource = pages.into_iter().fold(resource, |resource, page| resource.route(page.route));
+        scope.service(resource.default_service(web::to(other_method)).wrap(DefaultHeaders::new().add((ALLOW, allow))))
+    })
+}

@@ -1,0 +1,161 @@
+//! How the store runs work: on which connection, in which transaction, and what a node learns from the result.
+
+use std::cell::RefCell;
+
+use diesel::connection::SimpleConnection;
+
+use super::connection::{Conn, Role};
+use super::deadline::Deadline;
+use super::disk;
+use super::error::StoreError;
+use super::handle::Store;
+use super::hints;
+use super::opened_file::Written;
+use super::pool_connection::PoolConnection;
+use super::sqlite_log::{self, Counted};
+use crate::domain::change::Change;
+use crate::domain::database_url::DatabaseUrl;
+
+/// The result of a transaction.
+struct Done<T> {
+    value: T,
+    /// Whether it is known to have changed something.
+    wrote: bool,
+    /// What it has changed in an SQLite file.
+    in_file: Option<Written>,
+}
+
+impl Store {
+    pub(super) fn read<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.with_connection(Role::Read, |opened| opened.run(&work))
+    }
+
+    /// Runs `work` on a connection. If that one has prepared statements for tables that have changed since, its work is
+    /// undone, and `work` runs again on another connection.
+    pub(super) fn with_connection<T>(
+        &self,
+        role: Role,
+        work: impl Fn(&mut PoolConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut done = work(&mut *self.connect(role)?);
+        if matches!(done, Err(StoreError::Outdated(_))) {
+            done = work(&mut *self.connect(role)?);
+        }
+        self.observe(done)
+    }
+
+    /// As [`Store::read`], without the statement timeout, which is for requests.
+    pub(super) fn read_without_timeout<T>(
+        &self,
+        work: impl Fn(&mut Conn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &self.url {
+            DatabaseUrl::Postgres(_) => self.with_connection(Role::Read, |opened| {
+                opened.in_transaction(|conn| {
+                    conn.batch_execute("set local statement_timeout = 0")?;
+                    work(conn)
+                })
+            }),
+            // SQLite has no such limit.
+            DatabaseUrl::Sqlite(_) => self.read(work),
+        }
+    }
+
+    /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
+    pub(super) fn write<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let Done { value, wrote, in_file } = self.with_connection(Role::Write, |opened| {
+            opened.in_transaction(|conn| {
+                let done = self.run_and_detect_writes(conn, &work)?;
+                self.deadline.map(Deadline::left).transpose()?;
+                Ok(done)
+            })
+        })?;
+        if wrote {
+            self.disk.write_succeeded();
+        }
+        if let Some(written) = in_file {
+            self.checkpoint_first_write(written);
+        }
+        Ok(value)
+    }
+
+    /// Runs `work`, and finds out whether it has changed anything.
+    fn run_and_detect_writes<T>(
+        &self,
+        conn: &mut Conn,
+        work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
+    ) -> Result<Done<T>, StoreError> {
+        match conn {
+            Conn::Sqlite(_) => {
+                // Read within the transaction, while nobody else can empty the log.
+                let begins_log = self.log_state().is_none();
+                let Counted { value, transaction } = sqlite_log::counted(conn, work)?;
+                let in_file = transaction.map(|transaction| Written { transaction, begins_log });
+                Ok(Done { value, wrote: in_file.is_some(), in_file })
+            }
+            Conn::Pg(_) => {
+                let value = work(conn)?;
+                let wrote = self.disk.refuses() && disk::has_written(conn)?;
+                Ok(Done { value, wrote, in_file: None })
+            }
+        }
+    }
+
+    /// Updates the known state of the database and its disk from a result.
+    fn observe<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        let pools = self.pools.current();
+        match &result {
+            Err(error @ StoreError::Disk(_)) => {
+                pools.breaker.answered();
+                self.disk.observe(error);
+            }
+            Err(error) if error.is_transient() => pools.start_probe(),
+            _ => pools.breaker.answered(),
+        }
+        result
+    }
+
+    /// As [`Store::write`], for changes that make cached answers wrong: `work` records what it changes.
+    pub(super) fn change<T>(
+        &self,
+        work: impl Fn(&mut Conn, &mut Vec<Change>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let changes = RefCell::default();
+        let result = self.write(|conn| work(conn, &mut changes.borrow_mut()));
+        // After an error, too: a commit whose confirmation was lost may have succeeded.
+        if let Some(observer) = &self.observer {
+            for change in changes.into_inner() {
+                observer(change);
+            }
+        }
+        self.hint();
+        result
+    }
+
+    /// Tells the readers of the change log that there may be something to read.
+    fn hint(&self) {
+        if !self.hints.record() {
+            return;
+        }
+        if let Err(error) = self.on_writer(hints::send) {
+            log::debug!("cannot send a hint: {error}");
+        }
+    }
+
+    /// Runs `work`, which is one statement and so its own transaction. In PostgreSQL this saves two round trips.
+    pub(super) fn write_statement<T>(
+        &self,
+        work: impl Fn(&mut Conn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &self.url {
+            DatabaseUrl::Postgres(_) => self.on_writer(work),
+            // Its transactions are counted, as `sqlite_log` says.
+            DatabaseUrl::Sqlite(_) => self.write(work),
+        }
+    }
+
+    /// Runs `work` on the connection that writes, outside a transaction.
+    pub(super) fn on_writer<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.with_connection(Role::Write, |opened| opened.run(&work))
+    }
+}

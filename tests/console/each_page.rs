@@ -1,0 +1,136 @@
+//! Checks every page of the console's list: whom it refuses, which methods it has, how large a form may be.
+
+use std::collections::BTreeMap;
+
+use jeton::http::{Access, ConsolePage, console_pages};
+use serde_json::json;
+
+use super::{ALICE, STAFF, with_people};
+use crate::on_both;
+use crate::support::app::{ADMIN, App};
+use crate::support::console::Visit;
+use crate::support::http::{Answer, Request};
+
+/// Who visits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Nobody,
+    /// A plain user with a session of the time when they were staff.
+    User,
+    Staff,
+    Superuser,
+}
+
+fn may_visit(access: Access, who: Who) -> bool {
+    match access {
+        Access::Anyone => true,
+        Access::Staff => matches!(who, Who::Staff | Who::Superuser),
+        Access::Superuser => who == Who::Superuser,
+        other => panic!("{other:?} is not for pages"),
+    }
+}
+
+/// A path of the page, with names and ids that do not exist.
+fn path_of(page: &ConsolePage) -> String {
+    let mut parts = page.path().split(['{', '}']);
+    let mut path = format!("/console{}", parts.next().unwrap());
+    while parts.next().is_some() {
+        path = path + "0" + parts.next().unwrap();
+    }
+    path
+}
+
+/// A visit with a form token of its own.
+fn visit(app: &App, who: Who) -> Visit<'_> {
+    let mut visit = match who {
+        Who::Nobody => Visit::new(app),
+        Who::Staff => Visit::by(app, STAFF),
+        Who::Superuser => Visit::by(app, ADMIN),
+        Who::User => {
+            app.database.sql("update users set is_staff = true where username = 'was_staff'");
+            Visit::by(app, ("was_staff", ALICE.1))
+        }
+    };
+    visit.get(if who == Who::Nobody { "/console/sign-in" } else { "/console/users" });
+    if who == Who::User {
+        app.database.sql("update users set is_staff = false where username = 'was_staff'");
+    }
+    visit
+}
+
+fn ask(visit: &mut Visit<'_>, page: &ConsolePage) -> Answer {
+    if page.method() == "POST" { visit.post(&path_of(page), &[]) } else { visit.get(&path_of(page)) }
+}
+
+/// Whether the visitor is sent away: to sign in, or with 403. Signing out leads there too, and takes the cookie.
+fn is_refused(answer: &Answer) -> bool {
+    let to_sign_in = answer.header("Location").is_some_and(|location| location.starts_with("/console/sign-in"));
+    answer.status == 403 || to_sign_in && answer.header("Set-Cookie").is_none()
+}
+
+on_both! {
+    fn each_page_refuses_exactly_the_visitors_that_it_declares(db) {
+        let app = with_people(App::start(db));
+        app.create_user("was_staff", ALICE.1, &json!({}));
+        let mut refused = 0;
+        for page in console_pages() {
+            // A page for everybody does not ask who visits.
+            let all = [Who::Nobody, Who::User, Who::Staff, Who::Superuser];
+            for who in &all[..if page.access() == Access::Anyone { 1 } else { 4 }] {
+                let answer = ask(&mut visit(&app, *who), &page);
+                let about = format!("{} {} by {who:?}: {answer:?}", page.method(), page.path());
+                assert_eq!(is_refused(&answer), !may_visit(page.access(), *who), "{about}");
+                assert!(![405, 409, 500].contains(&answer.status), "{about}");
+                refused += usize::from(is_refused(&answer));
+            }
+        }
+        assert!(refused > 45, "{refused}");
+    }
+
+    fn each_form_has_a_limit_and_is_read_only_of_those_who_may_send_it(db) {
+        let app = with_people(App::start(db));
+        let mut forms = 0;
+        for page in console_pages().into_iter().filter(|page| page.method() == "POST") {
+            for who in [Who::Nobody, Who::Staff, Who::Superuser] {
+                let too_large = Request::new("POST", &path_of(&page)).form(&[("x", &"x".repeat(64 * 1024))]);
+                let answer = visit(&app, who).send(too_large);
+                let about = format!("{} by {who:?}: {answer:?}", page.path());
+                assert_eq!(answer.status == 413, may_visit(page.access(), who), "{about}");
+                assert_eq!(is_refused(&answer), !may_visit(page.access(), who), "{about}");
+            }
+            forms += 1;
+        }
+        assert!(forms > 10, "{forms}");
+    }
+
+    fn each_path_says_which_methods_it_has(db) {
+        let app = App::start(db);
+        let mut paths = BTreeMap::<_, Vec<_>>::new();
+        for page in console_pages() {
+            paths.entry(path_of(&page)).or_default().push(page.method().to_string());
+        }
+        for (path, methods) in paths {
+            let allowed = methods.join(", ").replace("GET", "GET, HEAD");
+            for path in [path.clone(), format!("{path}/")] {
+                for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"] {
+                    let answer = app.send(Request::new(method, &path));
+                    let is_allowed = allowed.split(", ").any(|one| one == method);
+                    assert_eq!(answer.status == 405, !is_allowed, "{method} {path}: {}", answer.status);
+                    assert_eq!(answer.headers_named("Allow"), [allowed.clone()], "{method} {path}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn clients_are_for_superusers_and_all_but_the_sign_in_is_for_staff() {
+    for page in console_pages() {
+        let access = match page.path() {
+            "/sign-in" | "/assets/{name}" => Access::Anyone,
+            path if path.starts_with("/clients") => Access::Superuser,
+            _ => Access::Staff,
+        };
+        assert_eq!(page.access(), access, "{}", page.path());
+    }
+}
