@@ -70,11 +70,11 @@ fn open_on(store: Store, config: &Config, clock: Clock, schema: Schema, keys: Ke
             sealer.map_or(SealingKeys::Unset, SealingKeys::Keys)
         }
         Keys::NotNeeded => {
-            match (&config.secret_keys.key, &config.database.url) {
-                (None, DatabaseUrl::Sqlite(database)) => {
+            match &config.database.url {
+                DatabaseUrl::Sqlite(database) if config.secret_keys.key.is_none() => {
                     restrict_file_mode(&key_file::path_beside(database), ALL_BUT_OWNER)?;
                 }
-                (Some(_), _) | (None, DatabaseUrl::Postgres(_)) => {}
+                DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => {}
             }
             SealingKeys::NotNeeded
         }

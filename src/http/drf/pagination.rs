@@ -32,10 +32,10 @@ pub struct Answer<T> {
     #[schema(example = 1)]
     count: i64,
     /// The next page's URL.
-    #[schema(required, format = "uri")]
+    #[schema(required, format = "uri", example = "https://tokens.example.com/tokens/?page=3")]
     next: Option<String>,
     /// The previous page's URL.
-    #[schema(required, format = "uri")]
+    #[schema(required, format = "uri", example = "https://tokens.example.com/tokens/")]
     previous: Option<String>,
     results: Vec<T>,
 }

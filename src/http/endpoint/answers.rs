@@ -142,7 +142,7 @@ impl Operation {
         self
     }
 
-    /// The last answer has a key or a secret in it: it gets `no-store`.
+    /// The last answer is for its caller alone, such as a new key: it gets `no-store`.
     pub fn secret(mut self) -> Self {
         self.secret_status = self.answers.last().map(|(status, _)| *status);
         self.with(Header::NoStore)

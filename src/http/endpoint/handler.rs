@@ -140,6 +140,6 @@ pub struct Rules {
     pub method: Method,
     /// The largest body that it accepts, in bytes.
     pub body_limit: usize,
-    /// The status of the answer with a key or a secret.
+    /// The status of the answer that is for its caller alone.
     pub secret_status: Option<u16>,
 }

@@ -24,7 +24,7 @@ pub struct Operation {
     pub body_limit: usize,
     /// Whether it reads a body at all.
     pub reads_body: bool,
-    /// The status of the answer with a key or a secret.
+    /// The status of the answer that is for its caller alone.
     pub secret_status: Option<u16>,
     id: &'static str,
     summary: &'static str,

@@ -38,9 +38,9 @@ pub fn endpoints() -> Vec<Endpoint> {
 pub struct Metadata<'a> {
     #[schema(format = "uri", example = "https://tokens.example.com")]
     issuer: &'a str,
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, example = json!([]))]
     response_types_supported: [&'static str; 0],
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, example = json!([]))]
     grant_types_supported: [&'static str; 0],
     #[schema(format = "uri", example = "https://tokens.example.com/introspect")]
     introspection_endpoint: String,

@@ -69,6 +69,7 @@ struct Active<'a> {
     email: &'a str,
     is_staff: bool,
     is_superuser: bool,
+    #[schema(example = json!(["billing"]))]
     groups: &'a [String],
 }
 

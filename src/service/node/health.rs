@@ -47,7 +47,7 @@ pub struct Readiness {
     pub status: &'static str,
     /// Why the node is not ready, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, example = "The database does not answer.")]
     pub detail: Option<&'static str>,
     /// `ok`; `down`; `forbidden`: its role may not read jeton's tables.
     #[schema(example = "ok")]
@@ -67,7 +67,7 @@ pub struct Readiness {
     /// `full` if the last write failed because the database's disk is full or failing. Introspection goes on; requests
     /// that write get 503.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, example = "full")]
     pub disk: Option<&'static str>,
 }
 
