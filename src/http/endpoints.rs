@@ -28,13 +28,7 @@ pub fn groups() -> Vec<Group> {
         group(
             "OAuth",
             "For services that check tokens.",
-            &[
-                introspect::endpoints,
-                changes::endpoints,
-                revoke::endpoints,
-                metadata::endpoints,
-                verify::endpoints,
-            ],
+            &[introspect::endpoints, changes::endpoints, revoke::endpoints, metadata::endpoints, verify::endpoints],
         ),
         group("Own tokens", "For holders of a token.", &[own::tokens::endpoints]),
         group("Users", "For staff.", &[users::endpoints, password::endpoints]),

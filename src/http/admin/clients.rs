@@ -36,6 +36,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         Operation::delete("/admin/clients/{client_id}", "delete_client", "Delete a client")
             .answers_nothing(204, "The client is deleted.")
             .may_not_exist("There is no such client.")
+            .revokes()
             .to(delete),
         Operation::post("/admin/clients/{client_id}/rotate", "rotate_client", "Give a client a new secret")
             .describe("The old secret stops working now, or after `grace`. Secrets before that one stop working now.")
@@ -48,6 +49,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .secret()
             .refuses_bad_parameters("grace", grace::FAULT)
             .may_not_exist("There is no such client.")
+            .revokes()
             .to(rotate),
     ]
 }

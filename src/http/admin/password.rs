@@ -22,6 +22,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .answers_nothing(204, "The password is set.")
             .refuses_bad_fields("password", "This password is too common.")
             .may_not_exist("There is no such user.")
+            .revokes()
             .to(set_password),
     ]
 }

@@ -32,6 +32,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .secret()
             .refuses_bad_parameters("grace", grace::FAULT)
             .may_not_exist("There is no such user.")
+            .revokes()
             .to(regenerate),
     ]
 }

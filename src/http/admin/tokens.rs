@@ -31,6 +31,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         Operation::delete("/admin/tokens/{id}", "revoke_token", "Revoke anybody's token")
             .answers_nothing(204, "It is revoked.")
             .may_not_exist("There is no live token with this id.")
+            .revokes()
             .to(revoke),
     ]
 }

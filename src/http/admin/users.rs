@@ -57,11 +57,13 @@ pub fn endpoints() -> Vec<Endpoint> {
             .refuses_bad_fields("email", "Enter a valid email address.")
             .may_not_exist("There is no such user.")
             .refuses_as("It would leave no active superuser.", &StoreError::LastSuperuser.into())
+            .revokes()
             .to(update),
         Operation::delete(PATH, "delete_user", "Delete a user and all of their tokens")
             .answers_nothing(204, "The user is deleted.")
             .may_not_exist("There is no such user.")
             .refuses_as("It would leave no active superuser.", &StoreError::LastSuperuser.into())
+            .revokes()
             .to(delete),
     ]
 }

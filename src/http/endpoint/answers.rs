@@ -7,7 +7,7 @@ use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{Content, ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::common::{self, Header};
+use super::common::{self, Header, boolean};
 use super::operation::Operation;
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use crate::http::answer::Detail;
@@ -146,6 +146,17 @@ impl Operation {
     pub fn secret(mut self) -> Self {
         self.secret_status = self.answers.last().map(|(status, _)| *status);
         self.with(Header::NoStore)
+    }
+
+    /// It may revoke tokens, so its caller may wait until nobody calls them active.
+    pub fn revokes(mut self) -> Self {
+        self.revokes = true;
+        self.query(
+            "wait",
+            boolean(),
+            "Answer only after `JETON_REVOCATION_BOUND`: from then on no node, and nobody who follows `/changes`, calls a \
+             token active that this request has ended.",
+        )
     }
 
     /// Every answer has this header.

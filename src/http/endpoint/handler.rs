@@ -8,8 +8,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::access::Access;
 use super::operation::Operation;
 use crate::http::caller::challenge;
+use crate::http::drf::fields::{NOT_A_BOOLEAN, boolean};
+use crate::http::drf::query::Query;
 use crate::http::error::{Answered, HttpError};
 use crate::http::state::State;
+use crate::service::{Error, Faults};
 
 /// A request on its way to its handler.
 pub struct Incoming {
@@ -18,12 +21,46 @@ pub struct Incoming {
     /// The largest body that the endpoint accepts, in bytes.
     pub body_limit: usize,
     payload: Option<web::Payload>,
+    /// The parameter `wait`, of an endpoint that has it.
+    wait: Wait,
+}
+
+/// Whether the answer waits until nobody who remembers answers of introspection calls a revoked token active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// It does not.
+    No,
+    /// It does.
+    Yes,
+    /// The parameter is no boolean.
+    Unreadable,
+}
+
+impl Wait {
+    fn of(request: &HttpRequest) -> Self {
+        let query = Query::of(request);
+        match query.get("wait") {
+            "" => Self::No,
+            text => boolean(text).map_or(Self::Unreadable, |waits| if waits { Self::Yes } else { Self::No }),
+        }
+    }
 }
 
 impl Incoming {
     /// What every handler may use.
     pub fn state(&self) -> &State {
         self.request.app_data().expect("every application has its state")
+    }
+
+    /// # Errors
+    /// 400 if the parameter `wait` is no boolean: before anything is changed.
+    fn check_wait(&self) -> Result<(), HttpError> {
+        if self.wait != Wait::Unreadable {
+            return Ok(());
+        }
+        let mut faults = Faults::default();
+        faults.add("wait", NOT_A_BOOLEAN);
+        Err(Error::Invalid(faults).into())
     }
 
     /// The body, for the one extractor that reads it.
@@ -98,6 +135,7 @@ macro_rules! handler {
 
             async fn answer(self, mut incoming: Incoming) -> Answered {
                 let caller = Caller::take(&mut incoming).await?;
+                incoming.check_wait()?;
                 $(#[expect(non_snake_case, reason = "a parameter has the name of its type")]
                 let $part = $part::take(&mut incoming).await?;)*
                 self(caller, $($part),*).await.answered()
@@ -120,11 +158,16 @@ pub async fn serve<Parts>(
     payload: web::Payload,
 ) -> Answered {
     let original = request.clone();
-    let incoming = Incoming { request, body_limit: rules.body_limit, payload: Some(payload) };
+    let wait = if rules.revokes { Wait::of(&request) } else { Wait::No };
+    let incoming = Incoming { request, body_limit: rules.body_limit, payload: Some(payload), wait };
     let mut answer = handler.answer(incoming).await.map_err(|error| {
         let state = original.app_data::<State>().expect("every application has its state");
         error.challenged_by(challenge(state))
     })?;
+    if wait == Wait::Yes && answer.status().is_success() {
+        let state = original.app_data::<State>().expect("every application has its state");
+        actix_rt::time::sleep(state.service.policy.revocation_bound).await;
+    }
     // A handler may answer other methods of its path too. `HEAD` is served where `GET` is.
     let asked = if *original.method() == Method::HEAD { &Method::GET } else { original.method() };
     if *asked == rules.method && rules.secret_status == Some(answer.status().as_u16()) {
@@ -138,6 +181,8 @@ pub async fn serve<Parts>(
 pub struct Rules {
     /// Its method.
     pub method: Method,
+    /// Whether it may revoke tokens, and so takes `wait`.
+    pub revokes: bool,
     /// The largest body that it accepts, in bytes.
     pub body_limit: usize,
     /// The status of the answer that is for its caller alone.

@@ -48,6 +48,7 @@ impl Endpoint {
         operation.put_answers(by_hand);
         let rules = Rules {
             method: operation.method.clone(),
+            revokes: operation.revokes,
             body_limit: operation.body_limit,
             secret_status: operation.secret_status,
         };

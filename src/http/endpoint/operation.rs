@@ -26,6 +26,8 @@ pub struct Operation {
     pub reads_body: bool,
     /// The status of the answer that is for its caller alone.
     pub secret_status: Option<u16>,
+    /// Whether it may revoke tokens.
+    pub revokes: bool,
     id: &'static str,
     summary: &'static str,
     description: Option<String>,
@@ -50,6 +52,7 @@ impl Operation {
             body_limit: MAX_BODY,
             reads_body: false,
             secret_status: None,
+            revokes: false,
             id,
             summary,
             description: None,

@@ -26,6 +26,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .answers::<Changes>(200, "The changes, and the next cursor.")
             .always_with(Header::NoStore)
             .to(changes)
+            .cross_origin()
             .frequent(),
     ]
 }
@@ -40,6 +41,7 @@ pub struct Changes {
     /// Whether everything that is remembered must be forgotten: the cursor is too old, or from another database, or from
     /// before another server took over.
     reset: bool,
+    #[schema(example = json!([{ "token": 7 }, { "user": 3 }, { "client": "reports" }]))]
     changes: Vec<OneChange>,
 }
 
@@ -48,10 +50,9 @@ pub struct Changes {
 #[serde(rename_all = "lowercase")]
 #[schema(description = "A token, a user (with groups and rights), or a client was made, changed or ended.")]
 pub enum OneChange {
-    #[schema(example = json!(7))]
-    Token(i64),
-    User(i64),
-    Client(String),
+    Token(#[schema(example = 7)] i64),
+    User(#[schema(example = 3)] i64),
+    Client(#[schema(example = "reports")] String),
 }
 
 impl OneChange {

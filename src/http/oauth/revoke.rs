@@ -25,6 +25,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .body(BODIES, token(), &json!({ "token": KEY }))
             .answers_fields(200, "The token is revoked.", fields(), json!({}))
             .always_with(Header::NoStore)
+            .revokes()
             .to(revoke)
             .cross_origin(),
     ]

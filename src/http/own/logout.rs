@@ -15,12 +15,14 @@ pub fn endpoints() -> Vec<Endpoint> {
             .describe("As in Knox. A named token may revoke itself too.")
             .answers_nothing(204, "It is revoked.")
             .refuses(400, "The body cannot be read.", unread)
+            .revokes()
             .to(logout)
             .cross_origin(),
         Operation::post("/logoutall/", "logoutall", "Revoke all login tokens of the caller")
             .describe("As in Knox. Named tokens stay valid.")
             .answers_nothing(204, "They are revoked.")
             .refuses(400, "The body cannot be read.", unread)
+            .revokes()
             .to(logoutall)
             .cross_origin(),
     ]

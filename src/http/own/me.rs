@@ -64,6 +64,7 @@ fn password_endpoint() -> Endpoint {
         .refuses_bad_fields("old_password", "Your old password was entered incorrectly. Please enter it again.")
         .counts_failures()
         .always_with(Header::NoStore)
+        .revokes()
         .to(change_password)
         .cross_origin()
 }

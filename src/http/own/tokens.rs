@@ -32,6 +32,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         Operation::delete("/tokens/{id}", "revoke_own_token", "Revoke one of the caller's own tokens")
             .answers_nothing(204, "It is revoked.")
             .may_not_exist("The caller has no live token with this id.")
+            .revokes()
             .to(revoke)
             .cross_origin(),
     ]

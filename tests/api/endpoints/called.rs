@@ -172,7 +172,7 @@ on_both! {
         let frequent = endpoints().into_iter().filter(Endpoint::is_frequent).map(|endpoint| endpoint.path());
         let mut frequent: Vec<_> = frequent.collect();
         frequent.dedup();
-        assert_eq!(frequent, ["/introspect", "/introspect/batch", "/auth/verify", "/healthz", "/readyz", "/metrics"]);
+        assert_eq!(frequent, ["/introspect", "/introspect/batch", "/changes", "/auth/verify", "/healthz", "/readyz", "/metrics"]);
     }
 
     /// These sentences stand in the service and, as examples, in the document.

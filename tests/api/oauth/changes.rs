@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::on_both;
-use crate::support::app::{App, CLIENT};
+use crate::support::app::{App, CLIENT, Kind};
 use crate::support::http::{Answer, Request};
 
 fn ask(app: &App, after: &str) -> Answer {
@@ -98,4 +98,33 @@ on_both! {
         assert_eq!(app.send(get().token(&key)).status, 403);
         assert_eq!(app.send(get().token(&app.admin_token())).status, 200);
     }
+}
+
+/// With `?wait=true` the answer comes when nobody calls the token active any more, however long they remember.
+#[test]
+fn whoever_waits_is_answered_when_the_bound_has_passed() {
+    let app = App::with(Kind::Sqlite, &[("JETON_REVOCATION_BOUND", "1500ms")]);
+    let bound = std::time::Duration::from_millis(1_500);
+    let (admin, key) = (app.admin_token(), app.alice());
+    for (request, status) in [
+        (Request::new("POST", "/revoke?wait=true").basic(CLIENT.0, CLIENT.1).form(&[("token", &key)]), 200),
+        (Request::new("POST", "/admin/users/alice/regenerate?wait=1").token(&admin), 200),
+        (Request::new("PATCH", "/admin/users/alice?wait=True").token(&admin).json(&json!({"is_active": false})), 200),
+        (Request::new("DELETE", "/admin/users/alice?wait=true").token(&admin), 204),
+    ] {
+        let since = std::time::Instant::now();
+        let answer = app.send(request);
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(since.elapsed() >= bound, "{answer:?}");
+    }
+    let since = std::time::Instant::now();
+    let refused = app.send(Request::new("DELETE", "/admin/users/alice?wait=true").token(&admin));
+    assert_eq!(refused.status, 404, "a refusal does not wait");
+    let key = app.alice();
+    let unreadable = app.send(Request::new("POST", "/logout/?wait=soon").token(&key));
+    assert_eq!((unreadable.status, unreadable.json()), (400, json!({"wait": ["Must be a valid boolean."]})));
+    assert!(app.is_good(&key), "nothing was done");
+    assert_eq!(app.send(Request::new("POST", "/logout/?wait=soon")).status, 401, "who calls is asked first");
+    assert_eq!(app.send(Request::new("POST", "/logout/?wait=false").token(&key)).status, 204);
+    assert!(since.elapsed() < bound * 10, "none of these waits");
 }
