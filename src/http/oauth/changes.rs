@@ -50,9 +50,9 @@ pub struct Changes {
 #[serde(rename_all = "lowercase")]
 #[schema(description = "A token, a user (with groups and rights), or a client was made, changed or ended.")]
 pub enum OneChange {
-    Token(#[schema(example = 7)] i64),
-    User(#[schema(example = 3)] i64),
-    Client(#[schema(example = "reports")] String),
+    Token(i64),
+    User(i64),
+    Client(String),
 }
 
 impl OneChange {

@@ -57,35 +57,24 @@ impl Store {
         self.check()?;
         let (asks, asked) = channel();
         let (answer, answers) = channel();
+        let (open, opened) = channel();
         let store = self.clone();
         let thread = std::thread::Builder::new().name("change-log".into());
         let spawned = thread.spawn(move || match Source::open(&store) {
             Ok(mut source) => {
                 // The other end may be gone, here and below: then nobody waits for the answer.
-                let _ = answer.send(source.read(&Ask { sends_hint: false, listens: true }));
-                while let Ok(ask) = asked.recv() {
-                    let answered = source.read(&ask);
-                    let has_failed = answered.is_err();
-                    if answer.send(answered).is_err() || has_failed {
-                        return;
-                    }
-                }
+                let _ = open.send(Ok(source.listener()));
+                source.answer(&asked, &answer);
             }
             Err(error) => {
                 store.start_probe();
-                let _ = answer.send(Err(error));
+                let _ = open.send(Err(error));
             }
         });
         spawned.map_err(|error| StoreError::Failed(format!("cannot start a thread: {error}")))?;
-        let mut reader = ChangeReader {
-            asks,
-            answers,
-            deadline,
-            hints: Arc::clone(&self.hints),
-            listener: None,
-            tried_to_listen: Stopwatch::start(),
-        };
-        reader.answer_within(OPEN_TIMEOUT)?;
+        let listener = within(&opened, OPEN_TIMEOUT)?;
+        let hints = Arc::clone(&self.hints);
+        let reader = ChangeReader { asks, answers, deadline, hints, listener, tried_to_listen: Stopwatch::start() };
         self.hints.collect();
         Ok(reader)
     }
@@ -104,7 +93,11 @@ impl ChangeReader {
         }
         let ask = Ask { sends_hint: self.hints.take(), listens };
         self.asks.send(ask).map_err(|_| StoreError::Unavailable("the reader of the change log has ended".into()))?;
-        self.answer_within(self.deadline)
+        let answer = within(&self.answers, self.deadline)?;
+        if answer.listener.is_some() {
+            self.listener = answer.listener;
+        }
+        Ok(answer.reading)
     }
 
     /// Whether there is something to read that can be read at once: a hint, or a change by this process. Does not wait.
@@ -122,19 +115,16 @@ impl ChangeReader {
         }
         self.hints.has_changed() || by_others
     }
+}
 
-    fn answer_within(&mut self, deadline: Duration) -> Result<Reading, StoreError> {
-        let answer = self.answers.recv_timeout(deadline).map_err(|error| match error {
-            RecvTimeoutError::Timeout => {
-                StoreError::Unavailable(format!("the change log could not be read within {deadline:?}"))
-            }
-            RecvTimeoutError::Disconnected => StoreError::Failed("the reader of the change log has ended".into()),
-        })??;
-        if answer.listener.is_some() {
-            self.listener = answer.listener;
+/// An answer of the thread.
+fn within<T>(answers: &Receiver<Result<T, StoreError>>, deadline: Duration) -> Result<T, StoreError> {
+    answers.recv_timeout(deadline).map_err(|error| match error {
+        RecvTimeoutError::Timeout => {
+            StoreError::Unavailable(format!("the change log could not be read within {deadline:?}"))
         }
-        Ok(answer.reading)
-    }
+        RecvTimeoutError::Disconnected => StoreError::Failed("the reader of the change log has ended".into()),
+    })?
 }
 
 /// What the thread reads from.
@@ -160,14 +150,37 @@ impl Source {
         Ok(Self { store: store.clone(), cursor: None, opened })
     }
 
+    /// Answers until nobody asks any more, or a reading fails.
+    fn answer(&mut self, asked: &Receiver<Ask>, answers: &Sender<Result<Answer, StoreError>>) {
+        while let Ok(ask) = asked.recv() {
+            let answer = self.read(&ask);
+            let has_failed = answer.is_err();
+            if answers.send(answer).is_err() || has_failed {
+                return;
+            }
+        }
+    }
+
+    /// The first reading has no cursor, so it tells nothing of what was before: changes may have been missed since the
+    /// reader before this one.
     fn read(&mut self, ask: &Ask) -> Result<Answer, StoreError> {
         let after = self.cursor.as_ref();
-        let (reading, listener) = match &mut self.opened {
-            None => (self.store.changes(after)?, None),
-            Some(opened) => (opened.read(&self.store, after, ask)?, opened.listener(&self.store, ask)),
+        let reading = match &mut self.opened {
+            None => self.store.changes(after)?,
+            Some(opened) => opened.read(&self.store, after, ask)?,
         };
+        let listener = if ask.listens { self.listener() } else { None };
         self.cursor = Some(reading.cursor.clone());
         Ok(Answer { reading, listener })
+    }
+
+    /// A listener, if there can be one.
+    fn listener(&mut self) -> Option<HintListener> {
+        let listener = self.opened.as_mut()?.listen(&self.store);
+        listener.unwrap_or_else(|error| {
+            log::debug!("no hints for now: {error}");
+            None
+        })
     }
 }
 
@@ -202,26 +215,19 @@ impl Opened {
         Ok(reading)
     }
 
-    /// A listener, if one is asked for and there can be one: a pooler gives the session to others meanwhile.
-    fn listener(&mut self, store: &Store, ask: &Ask) -> Option<HintListener> {
-        if !ask.listens || self.servers.shares_sessions() {
-            return None;
+    /// A listener; `None` behind a pooler, which gives the session to others meanwhile.
+    fn listen(&mut self, store: &Store) -> Result<Option<HintListener>, StoreError> {
+        if self.servers.shares_sessions() {
+            return Ok(None);
         }
-        let listen = || {
-            let own = self.conn.run(|conn| match conn {
-                Conn::Pg(pg) => session_of(pg),
-                Conn::Sqlite(_) => Err(StoreError::Failed("a PostgreSQL URL opened SQLite".into())),
-            })?;
-            let opened = store.manager(Role::Write).connect();
-            match opened.map_err(|error| StoreError::Unavailable(error.to_string()))?.into_parts() {
-                (Conn::Pg(pg), Some(_)) => HintListener::start(pg, own).map(Some),
-                _ => Ok(None),
-            }
-        };
-        let mut listen = listen;
-        listen().unwrap_or_else(|error| {
-            log::debug!("no hints for now: {error}");
-            None
-        })
+        let own = self.conn.run(|conn| match conn {
+            Conn::Pg(pg) => session_of(pg),
+            Conn::Sqlite(_) => Err(StoreError::Failed("a PostgreSQL URL opened SQLite".into())),
+        })?;
+        let opened = store.manager(Role::Write).connect();
+        match opened.map_err(|error| StoreError::Unavailable(error.to_string()))?.into_parts() {
+            (Conn::Pg(pg), Some(_)) => HintListener::start(pg, own).map(Some),
+            _ => Ok(None),
+        }
     }
 }
