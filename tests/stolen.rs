@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App, CLIENT, Kind, SECRET_KEY, TestDatabase};
+use crate::support::calls::PASSWORD;
 use crate::support::http::base64;
 use crate::support::postgres::{self, Cluster};
 use crate::support::process::Jeton;
@@ -142,9 +143,9 @@ on_both! {
     fn a_sealed_key_moved_to_another_row_does_not_open_there(db) {
         let app = App::start(db);
         for name in ["alice", "bob"] {
-            app.create_user(name, "correct horse battery", &json!({}));
+            app.create_user(name, PASSWORD, &json!({}));
         }
-        let login = |name: &str| app.login(name, "correct horse battery");
+        let login = |name: &str| app.login(name, PASSWORD);
         let (alice, bob) = (login("alice"), login("bob"));
         let of = |name: &str| format!("(select id from users where username = '{name}')");
         let sealed = format!("(select sealed from tokens where user_id = {} and sealed is not null)", of("alice"));
@@ -158,13 +159,13 @@ on_both! {
     fn a_row_moved_to_another_user_does_not_open_there(db) {
         let app = App::start(db);
         for name in ["alice", "bob"] {
-            app.create_user(name, "correct horse battery", &json!({}));
+            app.create_user(name, PASSWORD, &json!({}));
         }
-        let alice = app.login("alice", "correct horse battery");
+        let alice = app.login("alice", PASSWORD);
         app.database.sql(
             "update tokens set user_id = (select id from users where username = 'bob') \
              where user_id = (select id from users where username = 'alice')",
         );
-        assert_ne!(app.login("bob", "correct horse battery"), alice, "nobody is handed the key of another");
+        assert_ne!(app.login("bob", PASSWORD), alice, "nobody is handed the key of another");
     }
 }

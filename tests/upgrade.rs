@@ -12,6 +12,7 @@ use crate::commands::{asks_as, done, jeton, refused};
 use crate::on_both;
 use crate::serve::refuses_to_start;
 use crate::support::app::{ADMIN, App, CLIENT, Kind, TestDatabase};
+use crate::support::calls::PASSWORD;
 use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::process::{Jeton, Process};
@@ -153,7 +154,7 @@ fn not_run(beginning: &str) -> String {
 fn refusals(app: &App, token: &str) -> Vec<String> {
     let named = |number: usize| {
         let name = format!("u{number}{}", app.database.sql("select count(*) from audit_log"));
-        json!({"username": name, "password": "correct horse battery"})
+        json!({"username": name, "password": PASSWORD})
     };
     let requests = |number| {
         vec![

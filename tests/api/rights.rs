@@ -4,10 +4,8 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, SAM};
 use crate::support::http::{Answer, Request};
-
-const SAM: (&str, &str) = ("sam", "a lantern over the quay");
 
 /// A named token that a superuser made for somebody.
 fn named(app: &App, username: &str, scope: &str) -> String {

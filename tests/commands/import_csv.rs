@@ -170,9 +170,12 @@ on_both! {
              short,\n\
              \" blank\",,,,,\n\
              bob,,pbkdf2_sha256$1$x,,{long},{long}\n\
-             carl,,{ARGON2},,,\n",
+             carl,,{ARGON2},,,\n\
+             {long},,,,,\n\
+             {longest},,,,,\n",
             ARGON2 = ARGON2.replace(',', ";"),
             long = "x".repeat(151),
+            longest = "x".repeat(150),
         );
         assert_eq!(faults(&jeton, text), [
             "line 3: username: This field may not be blank.",
@@ -190,6 +193,7 @@ on_both! {
             "line 11: groups: Ensure this field has no more than 150 characters.",
             "line 11: password: the pbkdf2_sha256 hash is corrupt",
             "line 12: password: the argon2 hash is corrupt",
+            "line 13: username: Ensure this field has no more than 150 characters.",
         ]);
         let crlf = "username,email\r\na,\r\n\r\nb,b@\r\n\"c\r\n\",\r\nd,d@\r\n";
         assert_eq!(faults(&jeton, crlf), [

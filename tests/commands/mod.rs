@@ -19,7 +19,7 @@ use crate::support::http::{Answer, Request};
 use crate::support::process::{Jeton, Output, Serving};
 use crate::support::wait_until_synced;
 
-pub const PASSWORD: &str = "slow rivers run deep";
+pub use crate::support::calls::PASSWORD;
 
 /// The binary on this database, with cheap hashes.
 pub fn jeton(database: &TestDatabase) -> Jeton {

@@ -13,15 +13,15 @@ on_both! {
     fn a_password_from_standard_input_loses_one_line_end_and_no_more(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
-        for (username, stdin) in [("none", PASSWORD), ("lf", "slow rivers run deep\n"), ("crlf", "slow rivers run deep\r\n"),
-            ("two", "slow rivers run deep\n\n"), ("blank", " slow rivers run deep \n")] {
+        for (username, stdin) in [("none", PASSWORD), ("lf", "a quiet harbour at noon\n"), ("crlf", "a quiet harbour at noon\r\n"),
+            ("two", "a quiet harbour at noon\n\n"), ("blank", " a quiet harbour at noon \n")] {
             let output = jeton.run_with_stdin(&["user", "create", "--password-stdin", username], stdin);
             assert_eq!((output.status, output.stdout.as_str()), (0, ""), "{username}: {output:?}");
             assert!(output.stderr.contains(&format!("created user {username} (id ")), "{output:?}");
         }
         let server = jeton.serve();
         for (username, password) in [("none", PASSWORD), ("lf", PASSWORD), ("crlf", PASSWORD),
-            ("two", "slow rivers run deep\n"), ("blank", " slow rivers run deep ")] {
+            ("two", "a quiet harbour at noon\n"), ("blank", " a quiet harbour at noon ")] {
             assert_eq!(try_login(&server, username, password).status, 200, "{username}");
         }
         for username in ["two", "blank"] {

@@ -3,6 +3,7 @@
 use super::{ALICE, with_people};
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
+use crate::support::calls::PASSWORD;
 use crate::support::console::{Visit, secret};
 use crate::support::http::Request;
 
@@ -86,7 +87,7 @@ on_both! {
             ("/console/clients/new", "/console/clients/new", ("client_id", "a:b"), ("client_id", "ab")),
             ("/console/users/new", "/console/users/new", ("username", "a b"), ("username", "ab")),
             ("/console/users/@alice", "/console/users/@alice/tokens", ("name", ""), ("name", "n")),
-            ("/console/users/@alice", "/console/users/@alice/password", ("password", "short"), ("password", "slow rivers run deep")),
+            ("/console/users/@alice", "/console/users/@alice/password", ("password", "short"), ("password", PASSWORD)),
         ] {
             visit.page(page);
             let token = visit.form_token.clone();

@@ -67,6 +67,11 @@ on_both! {
         assert!(answer.text().contains("Somebody changed this user meanwhile"), "{answer:?}");
         let sue = user(&app, "sue");
         assert_eq!((&sue["is_superuser"], &sue["groups"], &sue["email"]), (&json!(false), &json!([]), &json!("")));
+        let page = visit.page("/console/users/@sue");
+        let (_, rest) = page.split_once("name=\"edition\" value=\"").unwrap();
+        let fresh = [("edition", rest.split('"').next().unwrap()), ("username", "sue"), ("email", "s@example.org")];
+        visit.done("/console/users/@sue", &fresh);
+        assert_eq!(user(&app, "sue")["email"], "s@example.org", "the page of now is saved");
     }
 
     fn what_is_done_is_not_said_to_have_failed(db) {

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{Nodes, hits, metric};
@@ -143,14 +144,17 @@ fn a_pooler_that_changes_its_mode_is_found_out() {
     let (login, _) = nodes.user("a");
     let pooler = Pooler::start(&nodes.database.url, "pool_mode=session");
     let node = behind(&pooler, &nodes);
+    let asked = AtomicU64::new(0);
     let ask = || {
+        // Nobody knows the second one, so the database is asked.
+        let unknown = format!("{:040x}", asked.fetch_add(1, Ordering::Relaxed));
         let request = Request::new("POST", "/introspect/batch").basic(&nodes.client.0, &nodes.client.1);
-        request.json(&serde_json::json!({"tokens": [&login, "0".repeat(40)]})).send(node.addr).status
+        request.json(&serde_json::json!({"tokens": [&login, unknown]})).send(node.addr).status
     };
     assert_eq!(ask(), 200);
     pooler.change("pool_mode=transaction");
     eventually("a warning", Duration::from_secs(20), || {
-        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(ask))));
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(&ask))));
         node.stderr().contains("there is a transaction pooler in front of PostgreSQL").then_some(())
     });
     eventually("answers", Duration::from_secs(20), || (ask() == 200).then_some(()));

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{counts, fixture, imported, manifest, serve};
 use crate::each_way;
 use crate::support::app::TestDatabase;
+use crate::support::calls::PASSWORD;
 
 fn knox_keys(user: &Value) -> Vec<(String, bool)> {
     let tokens = user["knox_tokens"].as_array().unwrap();
@@ -71,7 +72,7 @@ each_way! {
         assert_eq!(details, expected);
         // New users are out of the way of those whom Django still makes.
         let app = serve(target, &[]);
-        let id = app.create_user("newcomer", "a quiet harbour at noon", &json!({}))["id"].as_i64().unwrap();
+        let id = app.create_user("newcomer", PASSWORD, &json!({}))["id"].as_i64().unwrap();
         assert!(id >= 2_000_000_000, "{id}");
     }
 }

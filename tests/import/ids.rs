@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{everything, imported, small};
 use crate::commands::{create_user, jeton, migrated};
 use crate::support::app::{App, TestDatabase};
+use crate::support::calls::PASSWORD;
 use crate::{each_way, on_both};
 
 const NEWCOMER: &str =
@@ -15,7 +16,7 @@ each_way! {
         let (source, target) = (small(from), TestDatabase::new(to));
         imported(&source, &target, &[]);
         let app = App::on(target.into(), jeton::domain::time::Clock::System, &[]);
-        let made = app.create_user("eve", "a quiet harbour at noon", &json!({}));
+        let made = app.create_user("eve", PASSWORD, &json!({}));
         let first = made["id"].as_i64().unwrap();
         assert!(first >= 2_000_000_000, "{made}");
         let cli = jeton(&app.database);

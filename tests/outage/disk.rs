@@ -62,7 +62,7 @@ on_both! {
     fn writes_are_put_off_and_introspection_goes_on(db) {
         let app = App::start(db);
         let token = app.admin_token();
-        let alice = json!({"username": "alice", "password": "correct horse battery"});
+        let alice = json!({"username": "alice", "password": PASSWORD});
         assert_eq!(disk(&app.send(Request::new("GET", "/readyz"))), Value::Null);
         fill(&app.database);
         let client = || Request::new("POST", "/revoke").basic(CLIENT.0, CLIENT.1);

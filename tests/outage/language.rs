@@ -9,6 +9,7 @@ use super::introspection;
 use crate::commands::{done, jeton, refused};
 use crate::serve::refuses_to_start;
 use crate::support::app::{App, Kind, TestDatabase};
+use crate::support::calls::PASSWORD;
 use crate::support::http::Request;
 use crate::support::postgres::private;
 
@@ -45,7 +46,7 @@ fn a_write_that_fails_for_a_while_is_503_in_every_language() {
     ));
     for (number, (code, words, status)) in CODES.into_iter().enumerate() {
         raised(&app, code, words);
-        let user = json!({"username": format!("u{number}"), "password": "correct horse battery"});
+        let user = json!({"username": format!("u{number}"), "password": PASSWORD});
         let answer = app.send(Request::new("POST", "/admin/users/").token(&token).json(&user));
         assert_eq!(answer.status, status, "{code}: {answer:?}");
         let retry = (status == 503).then_some("1");
@@ -79,7 +80,7 @@ fn connections_of_an_ordinary_role_leave_no_errors_in_the_servers_log() {
     let url = url.replace("jeton@", "ordinary@");
     let database = Arc::new(TestDatabase { url, folder: None, postgres });
     let app = App::on(database, Clock::fixed(Timestamp::from_micros(1_750_000_000_123_456)), &[]);
-    app.create_user("alice", "correct horse battery", &json!({}));
+    app.create_user("alice", PASSWORD, &json!({}));
     assert_eq!(app.introspect(&app.admin_token())["active"], true);
     let words = cluster.log_text();
     assert!(!words.contains("ERROR"), "{words}");
@@ -115,7 +116,7 @@ fn a_database_that_takes_any_bytes_is_warned_of_and_keeps_every_name() {
     assert_eq!(migrated.stderr.matches("has the encoding SQL_ASCII").count(), 1, "{migrated:?}");
     let app = App::on(database, Clock::fixed(Timestamp::from_micros(1_750_000_000_123_456)), &[]);
     let name = "п".repeat(150);
-    app.create_user(&name, "correct horse battery", &json!({ "first_name": "Петрович" }));
+    app.create_user(&name, PASSWORD, &json!({ "first_name": "Петрович" }));
     assert_eq!(app.introspect(&app.admin_token())["active"], true);
     let listed =
         app.send(Request::new("GET", "/admin/users/?search=%D0%9F%D0%B5%D1%82%D1%80").token(&app.admin_token()));

@@ -15,6 +15,7 @@ use jeton::domain::time::Stopwatch;
 use serde_json::{Value, json};
 
 use crate::support::app::{ADMIN, App, CLIENT};
+use crate::support::calls::PASSWORD;
 use crate::support::eventually;
 use crate::support::http::{Answer, Request};
 
@@ -34,7 +35,7 @@ fn timed(app: &App, request: Request) -> (Answer, Duration) {
 /// A request to every route that needs the database; those of OAuth are marked.
 fn requests(token: &str) -> Vec<(&'static str, bool, Request)> {
     let password = json!({"username": ADMIN.0, "password": ADMIN.1});
-    let user = json!({"username": "new", "password": "correct horse battery"});
+    let user = json!({"username": "new", "password": PASSWORD});
     let (form, unknown) = ([("token", token)], [("token", UNKNOWN)]);
     let client = [("token", token), ("client_id", CLIENT.0), ("client_secret", CLIENT.1)];
     vec![

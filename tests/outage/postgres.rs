@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{assert_out_of_order, assert_recovers, introspection, timed};
 use crate::support::app::{App, SECRET_KEY, TestDatabase};
+use crate::support::calls::PASSWORD;
 use crate::support::http::Request;
 use crate::support::postgres::{Cluster, private};
 use crate::support::process::Jeton;
@@ -91,19 +92,19 @@ fn a_hundred_requests_to_a_frozen_server_leave_room_for_healthz() {
 fn a_request_given_up_while_the_server_stood_still_is_not_carried_out_later() {
     let Alone { app, cluster: _cluster } =
         Alone::new(&[("JETON_TOKEN_MODE", "multiple"), ("JETON_DATABASE_POOL", "1")]);
-    app.create_user("alice", "correct horse battery", &json!({}));
+    app.create_user("alice", PASSWORD, &json!({}));
     let before = app.database.sql("select count(*) from tokens");
     let mut session = Session::open(&app.database);
     session.run("begin; lock table tokens in exclusive mode;");
     // The first one to wait for the lock has the only connection; the others wait for that.
     let answers = thread::scope(|scope| {
-        let login = || app.try_login("alice", "correct horse battery").status;
+        let login = || app.try_login("alice", PASSWORD).status;
         let threads: Vec<_> = (0..6).map(|_| scope.spawn(login)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     assert_eq!(answers, [503; 6]);
     session.run("commit;");
-    app.login("alice", "correct horse battery");
+    app.login("alice", PASSWORD);
     let after = app.database.sql("select count(*) from tokens");
     assert_eq!(after.parse::<u32>().unwrap(), before.parse::<u32>().unwrap() + 1);
 }
@@ -136,16 +137,16 @@ fn killed_connections_cost_no_request_an_error() {
 #[test]
 fn a_locked_user_holds_up_nobody_else() {
     let Alone { app, cluster: _cluster } = Alone::new(&[("JETON_TOKEN_MODE", "multiple")]);
-    app.create_user("alice", "correct horse battery", &json!({}));
+    app.create_user("alice", PASSWORD, &json!({}));
     let mut session = Session::open(&app.database);
     session.run("begin; update users set last_name = 'held' where username = 'alice';");
     let start = Stopwatch::start();
-    let answer = app.try_login("alice", "correct horse battery");
+    let answer = app.try_login("alice", PASSWORD);
     assert_eq!((answer.status, answer.header("Retry-After").as_deref()), (503, Some("1")), "{answer:?}");
     assert!(start.elapsed() < Duration::from_secs(5));
     app.admin_token();
     session.run("commit;");
-    app.login("alice", "correct horse battery");
+    app.login("alice", PASSWORD);
 }
 
 #[test]

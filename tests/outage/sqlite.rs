@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::{RECOVERY, assert_out_of_order, assert_recovers, timed};
 use crate::support::app::{ADMIN, App, Kind};
+use crate::support::calls::PASSWORD;
 use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::process::Jeton;
@@ -18,7 +19,7 @@ fn while_another_process_writes_reads_go_on_and_writes_are_put_off() {
     let app = App::start(Kind::Sqlite);
     let token = app.admin_token();
     let new_user = |name: &str| {
-        let body = json!({"username": name, "password": "correct horse battery"});
+        let body = json!({"username": name, "password": PASSWORD});
         timed(&app, Request::new("POST", "/admin/users/").token(&token).json(&body))
     };
     let mut session = Session::open(&app.database);
@@ -46,7 +47,7 @@ fn a_write_given_up_is_not_carried_out_later() {
     });
     assert_eq!(answers, [503; 5]);
     session.run("commit;");
-    let body = json!({"username": "bob", "password": "correct horse battery"});
+    let body = json!({"username": "bob", "password": PASSWORD});
     eventually("a write", RECOVERY, || {
         let answer = app.send(Request::new("POST", "/admin/users/").token(&token).json(&body));
         assert_ne!(answer.status, 401, "the key was taken away by a request that was told 503");

@@ -9,6 +9,7 @@ use super::{LIMIT, bare};
 use crate::commands::{create_user, done, jeton, login, migrated, try_login};
 use crate::on_both;
 use crate::support::app::{SECRET_KEY, TestDatabase};
+use crate::support::calls::PASSWORD;
 use crate::support::http::Request;
 use crate::support::postgres::{Cluster, private};
 use crate::support::process::{Jeton, Serving};
@@ -137,16 +138,12 @@ fn a_password_that_was_refused_is_read_again_by_itself() {
     let key = login(&server, "amy");
     locked.cluster.sql("alter role app password 'two'");
     locked.end_connections();
-    eventually("a refusal", LIMIT, || {
-        (try_login(&server, "amy", crate::commands::PASSWORD).status == 503).then_some(())
-    });
+    eventually("a refusal", LIMIT, || (try_login(&server, "amy", PASSWORD).status == 503).then_some(()));
     // A file that is wrong too changes nothing, and is told once.
     locked.write_url("three");
     says(&server, "DATABASE_URL cannot be reloaded and stays as it was: ");
     locked.write_url("two");
-    eventually("a login", BY_ITSELF, || {
-        (try_login(&server, "amy", crate::commands::PASSWORD).status == 200).then_some(())
-    });
+    eventually("a login", BY_ITSELF, || (try_login(&server, "amy", PASSWORD).status == 200).then_some(()));
     assert_eq!(login(&server, "amy"), key);
     wait_until_synced(server.addr);
     let log = server.stderr();
@@ -174,9 +171,7 @@ fn a_password_file_of_libpq_needs_nothing_of_jeton() {
     locked.cluster.sql("alter role app password 'two'");
     write(&passfile(locked.jeton.dir.path()), "two");
     locked.end_connections();
-    eventually("a login", BY_ITSELF, || {
-        (try_login(&server, "amy", crate::commands::PASSWORD).status == 200).then_some(())
-    });
+    eventually("a login", BY_ITSELF, || (try_login(&server, "amy", PASSWORD).status == 200).then_some(()));
     assert_eq!(login(&server, "amy"), key);
     wait_until_synced(server.addr);
 }
@@ -244,7 +239,7 @@ on_both! {
         create_user(&jeton, "amy", &[]);
         let path = |name: &str| jeton.dir.path().join(name).to_str().unwrap().to_owned();
         let (password, fallbacks) = (path("password"), path("fallbacks"));
-        fs::write(&password, "slow rivers run deep").unwrap();
+        fs::write(&password, PASSWORD).unwrap();
         fs::write(&fallbacks, "").unwrap();
         let jeton = jeton
             .env("JETON_BOOTSTRAP_ADMIN", "root")

@@ -83,15 +83,15 @@ fn a_file_loses_one_line_end_and_no_more() {
         .env("JETON_SECRET_KEY_FILE", "key");
     for (name, text) in [
         ("admin", "root\r\n"),
-        ("password", " slow rivers run deep\n\n"),
+        ("password", " a quiet harbour at noon\n\n"),
         ("secret", "a client secret with a blank at its end \n"),
         ("key", &format!("{KEY}\n")),
     ] {
         file(&jeton, name, text);
     }
     let server = jeton.serve();
-    assert_eq!(try_login(&server, "root", " slow rivers run deep\n").status, 200);
-    assert_eq!(try_login(&server, "root", " slow rivers run deep").status, 400);
+    assert_eq!(try_login(&server, "root", " a quiet harbour at noon\n").status, 200);
+    assert_eq!(try_login(&server, "root", " a quiet harbour at noon").status, 400);
     assert_eq!(asks_as(&server, "billing", "a client secret with a blank at its end "), 200);
 }
 

@@ -2,6 +2,7 @@
 
 use super::{line_of, refused};
 use crate::commands::done;
+use crate::support::calls::PASSWORD;
 use crate::support::process::Jeton;
 
 const KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
@@ -143,7 +144,7 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
 
 /// Settings that make sense in pairs alone, and secrets.
 const PAIRS: [[(&str, &str); 2]; 3] = [
-    [("JETON_BOOTSTRAP_ADMIN", "root"), ("JETON_BOOTSTRAP_ADMIN_PASSWORD", "slow rivers run deep")],
+    [("JETON_BOOTSTRAP_ADMIN", "root"), ("JETON_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)],
     [
         ("JETON_BOOTSTRAP_CLIENT_ID", "billing"),
         ("JETON_BOOTSTRAP_CLIENT_SECRET", "a secret of at least 32 characters, chosen"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jeton::domain::database_url::DatabaseUrl;
 use jeton::domain::time::Timestamp;
-use jeton::store::{MetaKey, SchemaState, Store, StoreError, StoreOptions};
+use jeton::store::{MetaKey, Replaced, SchemaState, Store, StoreError, StoreOptions};
 
 use super::{TestStore, by, new_user, open};
 use crate::on_both;
@@ -188,6 +188,20 @@ on_both! {
         assert_eq!(test.store.meta_or_insert(MetaKey::SecretKeyCheck, "one").unwrap(), "one");
         assert_eq!(test.store.meta_or_insert(MetaKey::SecretKeyCheck, "two").unwrap(), "one");
         assert_eq!(test.store.meta(MetaKey::SecretKeyCheck).unwrap().as_deref(), Some("one"));
+    }
+
+    fn a_value_that_another_node_has_replaced_is_left_alone(db) {
+        let test = TestStore::new(db);
+        let value = |key| test.store.meta(key).unwrap().unwrap();
+        for key in [MetaKey::HashCosts, MetaKey::SecretKeyCheck] {
+            test.store.meta_or_insert(key, "one").unwrap();
+        }
+        let costs = |old, new| test.store.replace_meta(MetaKey::HashCosts, old, new).unwrap();
+        assert_eq!([costs("one", "two"), costs("one", "three")], [Replaced::Done, Replaced::ByOthers]);
+        let check = |old, new| test.store.replace_secret_key(old, new).unwrap();
+        assert_eq!([check("one", "two"), check("one", "three")], [Replaced::Done, Replaced::ByOthers]);
+        let keys = [MetaKey::HashCosts, MetaKey::SecretKeyCheck, MetaKey::RetiredSecretKeys];
+        assert_eq!(keys.map(value), ["two", "two", "one"]);
     }
 }
 

@@ -53,4 +53,35 @@ on_both! {
         let notice = |take| test.store.use_session(&key.digest(), take, NOW).unwrap().unwrap().notice;
         assert_eq!((notice(false), notice(true), notice(true)), (None, Some("Saved.".to_owned()), None));
     }
+
+    fn a_notice_is_for_its_own_session_only(db) {
+        let test = TestStore::new(db);
+        let (checked, key, other) = (stella(&test), SessionKey::generate(), SessionKey::generate());
+        for key in [&key, &other] {
+            assert!(test.store.create_session(&checked, &key.digest(), &by("stella"), NOW).unwrap().done().is_some());
+        }
+        test.store.set_notice(&key.digest(), "Saved.").unwrap();
+        let notice = |key: &SessionKey| test.store.use_session(&key.digest(), true, NOW).unwrap().unwrap().1;
+        assert_eq!((notice(&other), notice(&key)), (None, Some("Saved.".to_owned())));
+    }
+
+    fn a_superuser_has_sessions_also_where_somebody_took_the_flag_of_staff(db) {
+        let test = TestStore::new(db);
+        test.superuser("root");
+        test.sql("update users set is_staff = false");
+        let (root, key) = (test.read("root"), SessionKey::generate());
+        assert!(test.store.create_session(&root, &key.digest(), &by("root"), NOW).unwrap().done().is_some());
+        assert!(test.store.use_session(&key.digest(), false, NOW).unwrap().is_some());
+    }
+
+    fn a_session_that_ends_ends_no_other(db) {
+        let test = TestStore::new(db);
+        let (checked, key, other) = (stella(&test), SessionKey::generate(), SessionKey::generate());
+        for key in [&key, &other] {
+            assert!(test.store.create_session(&checked, &key.digest(), &by("stella"), NOW).unwrap().done().is_some());
+        }
+        test.store.delete_session(&key.digest()).unwrap();
+        assert!(test.store.use_session(&key.digest(), false, NOW).unwrap().is_none());
+        assert!(test.store.use_session(&other.digest(), false, NOW).unwrap().is_some());
+    }
 }

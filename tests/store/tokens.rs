@@ -73,6 +73,15 @@ on_both! {
         assert_eq!(test.everything(), before);
     }
 
+    fn a_revocation_is_recorded_under_the_owner_of_the_token(db) {
+        let test = TestStore::new(db);
+        for name in ["alice", "bob"] {
+            test.issue(&test.user(name), MULTIPLE);
+        }
+        test.store.revoke_token(2, &by("root"), NOW).unwrap();
+        assert_eq!(test.last_audit(), "root|token.revoke|bob|192.0.2.7|{\"token\":2}");
+    }
+
     fn an_expired_token_is_ended_for_every_clock(db) {
         let test = TestStore::new(db);
         test.user("alice");
@@ -128,6 +137,7 @@ on_both! {
         test.store.create_token(&test.read("alice"), &named, &by("root"), NOW).unwrap().done().unwrap();
         assert!(test.store.regenerate_token(&test.read("alice"), &fresh, ORDINARY, &by("root"), after(1)).unwrap().done().is_some());
         assert_eq!([&one, &two, &named, &fresh, &other].map(|token| test.is_live(token)), [false, false, true, true, true]);
+        assert_eq!(test.sql("select count(*) from tokens where sealed is not null"), "2", "the new one, and bob's");
         let details = "{\"token\":5,\"ended\":2,\"all\":false,\"grace_until\":null}";
         assert_eq!(test.last_audit(), format!("root|token.regenerate|alice|192.0.2.7|{details}"));
         let everything = Regenerate { all: true, grace_until: None };

@@ -83,10 +83,12 @@ on_both! {
         let test = TestStore::new(db);
         let new = NewUser { profile: email("a@b.co"), groups: vec!["x".into()], ..new_user("alice") };
         test.store.create_user(&new, &by("root"), NOW).unwrap();
+        test.store.create_user(&NewUser { groups: vec!["x".into()], ..new_user("bob") }, &by("root"), NOW).unwrap();
         let change = UserChange { profile: ProfilePatch { first_name: Some("Al".into()), ..ProfilePatch::default() }, groups: Some(vec!["b".into(), "a".into()]), ..UserChange::default() };
         let alice = test.store.update_user(&test.read("alice"), &change, &by("root"), after(9)).unwrap().done().unwrap();
         assert_eq!((alice.profile.first_name.as_str(), alice.profile.email.as_str(), alice.date_joined), ("Al", "a@b.co", NOW));
         assert_eq!(alice.groups, ["a", "b"]);
+        assert_eq!(test.read("bob").groups, ["x"], "another user's stay");
         assert_eq!(test.last_audit(), "root|user.update|alice|192.0.2.7|{\"first_name\":\"Al\",\"groups\":[\"a\",\"b\"]}");
         let nothing = UserChange { groups: Some(Vec::new()), ..UserChange::default() };
         assert!(test.store.update_user(&test.read("alice"), &nothing, &by("root"), NOW).unwrap().done().unwrap().groups.is_empty());
@@ -188,6 +190,8 @@ on_both! {
         assert!(test.store.update_user(&test.read("first"), &harmless, &by("root"), NOW).unwrap().done().is_some());
         assert!(test.store.delete_user(&test.read("second"), &by("root"), NOW).unwrap().done().is_some(), "an inactive one is not the last active one");
         assert!(test.store.delete_user(&test.read("ordinary"), &by("root"), NOW).unwrap().done().is_some());
+        test.sql("update users set is_active = false");
+        assert!(test.store.delete_user(&test.read("first"), &by("root"), NOW).unwrap().done().is_some(), "nor where there is no active one");
     }
 
     fn a_new_password_ends_login_tokens_and_not_named_ones(db) {

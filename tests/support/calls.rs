@@ -13,6 +13,9 @@ pub const PASSWORD: &str = "a quiet harbour at noon";
 
 pub const ALICE: (&str, &str) = ("alice", PASSWORD);
 
+/// Staff, where a test creates them. Their password is not that of the others.
+pub const SAM: (&str, &str) = ("sam", "a lantern over the quay");
+
 pub const MICRO: Duration = Duration::from_micros(1);
 
 /// One microsecond less than `span`.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{App, Kind};
+use crate::support::calls::SAM;
 use crate::support::http::Request;
 
 /// An app where five logins failed, a second apart, from 15:06:41.123456 on: u1 to u5.
@@ -87,8 +88,8 @@ on_both! {
         let key = app.alice();
         assert_eq!(app.get("/admin/audit/", &key).status, 403);
         assert_eq!(app.send(Request::new("GET", "/admin/audit/")).status, 401);
-        app.create_user("sam", "a lantern over the quay", &json!({"is_staff": true}));
-        assert_eq!(app.get("/admin/audit/", &app.login("sam", "a lantern over the quay")).status, 200);
+        app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
+        assert_eq!(app.get("/admin/audit/", &app.login(SAM.0, SAM.1)).status, 200);
     }
 
     fn the_command_prints_the_same(db) {

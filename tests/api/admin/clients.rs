@@ -6,10 +6,8 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{App, CLIENT};
-use crate::support::calls::{MICRO, short_of};
+use crate::support::calls::{MICRO, SAM, short_of};
 use crate::support::http::{Answer, Request};
-
-const STAFF: (&str, &str) = ("sam", "a lantern over the quay");
 
 fn introspects(app: &App, client: &Value) -> bool {
     let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
@@ -123,8 +121,8 @@ on_both! {
 
     fn callers_without_the_right_are_refused_before_the_body_is_read(db) {
         let app = App::start(db);
-        app.create_user(STAFF.0, STAFF.1, &json!({"is_staff": true}));
-        let (sam, admin) = (app.login(STAFF.0, STAFF.1), app.admin_token());
+        app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
+        let (sam, admin) = (app.login(SAM.0, SAM.1), app.admin_token());
         for path in ["/admin/clients/", "/admin/clients/demo/rotate"] {
             let large = Request::new("POST", path).body("application/json", vec![b' '; 70_000]);
             assert_eq!(app.send(large.clone()).status, 401, "{path}");
@@ -158,8 +156,8 @@ on_both! {
 
     fn only_superusers_may(db) {
         let app = App::start(db);
-        app.create_user(STAFF.0, STAFF.1, &json!({"is_staff": true}));
-        let (sam, alice) = (app.login(STAFF.0, STAFF.1), app.alice());
+        app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
+        let (sam, alice) = (app.login(SAM.0, SAM.1), app.alice());
         let denied = json!({"detail": "You do not have permission to perform this action."});
         for (method, path) in [
             ("GET", "/admin/clients/"), ("POST", "/admin/clients/"), ("DELETE", "/admin/clients/nobody"),

@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, SAM};
 use crate::support::http::{Answer, Request};
 
-const STAFF: (&str, &str) = ("sam", "a lantern over the quay");
 const NEW: &str = " two grey herons ";
 
 fn set(app: &App, username: &str, key: &str, body: &Value) -> Answer {
@@ -19,8 +18,8 @@ on_both! {
         let app = App::start(db);
         let login = app.alice();
         let named = app.name_token(&login, &json!({"name": "ci"}))["token"].as_str().unwrap().to_owned();
-        app.create_user(STAFF.0, STAFF.1, &json!({"is_staff": true}));
-        let sam = app.login(STAFF.0, STAFF.1);
+        app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
+        let sam = app.login(SAM.0, SAM.1);
         assert!(app.is_good(&login));
         let answer = set(&app, "alice", &sam, &json!({"password": NEW}));
         assert_eq!((answer.status, answer.body.len()), (204, 0));
@@ -60,10 +59,10 @@ on_both! {
     fn who_may(db) {
         let app = App::start(db);
         let alice = app.alice();
-        for name in [STAFF.0, "other"] {
-            app.create_user(name, STAFF.1, &json!({"is_staff": true}));
+        for name in [SAM.0, "other"] {
+            app.create_user(name, SAM.1, &json!({"is_staff": true}));
         }
-        let (sam, body) = (app.login(STAFF.0, STAFF.1), json!({"password": NEW}));
+        let (sam, body) = (app.login(SAM.0, SAM.1), json!({"password": NEW}));
         for (name, key, status) in [
             ("alice", alice.as_str(), 403), ("other", &sam, 403), (ADMIN.0, &sam, 403), ("sam", &sam, 403),
             ("nobody", &sam, 404), ("other", &app.admin_token(), 204),

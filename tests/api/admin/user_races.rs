@@ -5,10 +5,8 @@ use std::thread;
 use serde_json::json;
 
 use crate::support::app::{App, Kind};
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, SAM};
 use crate::support::http::Answer;
-
-const SAM: (&str, &str) = ("sam", "nine amber lanterns");
 
 type Change = fn(&App, &str) -> Answer;
 

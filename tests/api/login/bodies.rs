@@ -153,7 +153,7 @@ on_both! {
         let text = format!("{{\"username\":\"émile\",\"password\":\"{PASSWORD}\"}}");
         let latin1: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
         let utf16: Vec<u8> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-        let with = |name: &[u8]| [b"username=", name, b"mile&password=correct+horse+battery"].concat();
+        let with = |name: &[u8]| [b"username=", name, b"mile&password=a+quiet+harbour+at+noon"].concat();
         let json_in = |charset: &str| format!("application/json; charset={charset}");
         let form_in = |charset: &str| format!("{FORM}; charset={charset}");
         let wrong = WRONG.to_owned();

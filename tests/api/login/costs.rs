@@ -11,6 +11,7 @@ use super::{WRONG, assert_answer};
 use crate::commands::{jeton, try_login};
 use crate::on_both;
 use crate::support::app::{App, TestDatabase};
+use crate::support::calls::PASSWORD;
 use crate::support::eventually;
 use crate::support::process::Serving;
 use crate::support::watched::Watched;
@@ -159,9 +160,9 @@ on_both! {
 fn whoever_tries_the_database_is_asked_the_same() {
     let watched = Watched::start(&[]);
     let app = &watched.app;
-    app.create_user("alice", "correct horse battery", &serde_json::json!({}));
-    app.create_user("ina", "correct horse battery", &serde_json::json!({"is_active": false}));
-    app.create_user("bare", "correct horse battery", &serde_json::json!({}));
+    app.create_user("alice", PASSWORD, &serde_json::json!({}));
+    app.create_user("ina", PASSWORD, &serde_json::json!({"is_active": false}));
+    app.create_user("bare", PASSWORD, &serde_json::json!({}));
     app.sql("update users set password = '!x' where username = 'bare'");
     let asked = |name: &str| {
         watched.statements(&["\"users\"", "\"user_groups\"", "\"audit_log\""], |app| {

@@ -6,7 +6,8 @@ use crate::on_both;
 use crate::support::app::{App, Kind, TestDatabase};
 use crate::support::http::{Answer, Request};
 
-const PASSWORD: &str = "correct horse";
+/// The password of the hashes below.
+const HASHED: &str = "correct horse";
 
 /// One of each format, made by Django 4.2.
 const HASHES: &[(&str, &str)] = &[
@@ -89,10 +90,10 @@ fn assert_moves(app: &App, hashes: &[(&str, &str)]) {
             assert_answer(&app.try_login(name, wrong), 400, WRONG, name);
         }
         assert_eq!(stored(app, name), *hash, "a wrong password changes nothing");
-        let key = app.login(name, PASSWORD);
+        let key = app.login(name, HASHED);
         let new = stored(app, name);
         assert!(new.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{name}: {new}");
-        assert_eq!(app.login(name, PASSWORD), key, "{name}");
+        assert_eq!(app.login(name, HASHED), key, "{name}");
         assert_eq!(stored(app, name), new, "{name}");
         assert_answer(&app.try_login(name, "wrong"), 400, WRONG, name);
     }
@@ -112,12 +113,12 @@ on_both! {
     fn legacy_formats_log_in_only_where_they_are_allowed(db) {
         let app = with(db, LEGACY, &[]);
         for (name, hash) in LEGACY {
-            assert_answer(&app.try_login(name, PASSWORD), 400, WRONG, name);
+            assert_answer(&app.try_login(name, HASHED), 400, WRONG, name);
             assert_eq!(stored(&app, name), *hash);
         }
         assert_moves(&app.node(&[("JETON_LEGACY_HASHES", "true")]), LEGACY);
         for (name, _) in LEGACY {
-            app.login(name, PASSWORD);
+            app.login(name, HASHED);
         }
     }
 
@@ -133,9 +134,9 @@ on_both! {
             Request::new("POST", "/api-token-auth/").json(&body).send(server.addr)
         };
         for name in BAD.iter().map(|bad| bad.0).chain(["unusable", "empty", "nobody"]) {
-            assert_answer(&login(name, PASSWORD), 400, WRONG, name);
+            assert_answer(&login(name, HASHED), 400, WRONG, name);
         }
-        assert_eq!(login("good", PASSWORD).status, 200);
+        assert_eq!(login("good", HASHED).status, 200);
         let log = server.stderr();
         let lines: Vec<&str> = log.lines().filter(|line| line.contains("cannot log in")).collect();
         assert_eq!(lines.len(), BAD.len(), "{log}");

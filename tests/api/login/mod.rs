@@ -22,7 +22,7 @@ use crate::on_both;
 use crate::support::app::App;
 use crate::support::http::{Answer, Request};
 
-pub const PASSWORD: &str = "correct horse battery";
+pub use crate::support::calls::PASSWORD;
 pub const WRONG: &str = r#"{"non_field_errors":["Unable to log in with provided credentials."]}"#;
 pub const BOTH_MISSING: &str = r#"{"username":["This field is required."],"password":["This field is required."]}"#;
 const USERNAME_BLANK: &str = r#"{"username":["This field may not be blank."]}"#;
@@ -64,7 +64,7 @@ on_both! {
     fn every_kind_of_body_logs_in(db) {
         let app = with_alice(db, &[]);
         let key = app.login("alice", PASSWORD);
-        let form = "username=alice&password=correct+horse+battery";
+        let form = "username=alice&password=a+quiet+harbour+at+noon";
         let part = |name: &str, value: &str| {
             format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
         };
@@ -120,8 +120,8 @@ on_both! {
         let long = "x".repeat(30_000);
         for (username, password) in [
             ("alice", "wrong"),
-            ("alice", "correct horse battery "),
-            ("alice", " correct horse battery"),
+            ("alice", "a quiet harbour at noon "),
+            ("alice", " a quiet harbour at noon"),
             ("alice", "Correct horse battery"),
             ("ALICE", PASSWORD),
             ("nobody", PASSWORD),
@@ -263,13 +263,13 @@ on_both! {
     fn the_last_value_of_a_repeated_field_counts(db) {
         let app = with_alice(db, &[]);
         let form = "application/x-www-form-urlencoded";
-        let good = "\"username\":\"alice\",\"password\":\"correct horse battery\"";
+        let good = "\"username\":\"alice\",\"password\":\"a quiet harbour at noon\"";
         for (content_type, body, status) in [
             ("application/json", format!("{{\"username\":\"bob\",{good}}}"), 200),
             ("application/json", format!("{{\"username\":null,\"password\":[],{good}}}"), 200),
             ("application/json", format!("{{{good},\"\\u0075sername\":\"bob\"}}"), 400),
-            (form, "username=bob&username=alice&password=x&password=correct+horse+battery".to_owned(), 200),
-            (form, "username=alice&password=correct+horse+battery&username=bob".to_owned(), 400),
+            (form, "username=bob&username=alice&password=x&password=a+quiet+harbour+at+noon".to_owned(), 200),
+            (form, "username=alice&password=a+quiet+harbour+at+noon&username=bob".to_owned(), 400),
         ] {
             assert_eq!(app.send(post(content_type, body.clone())).status, status, "{body}");
         }

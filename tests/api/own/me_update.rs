@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::App;
+use crate::support::calls::SAM;
 use crate::support::http::{Answer, Request};
 
 fn patch(app: &App, key: &str, body: &Value) -> Answer {
@@ -69,8 +70,8 @@ on_both! {
 
     fn staff_change_their_own_too(db) {
         let app = App::start(db);
-        app.create_user("sam", "a lantern over the quay", &json!({"is_staff": true}));
-        for key in [app.login("sam", "a lantern over the quay"), app.admin_token()] {
+        app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
+        for key in [app.login(SAM.0, SAM.1), app.admin_token()] {
             assert_eq!(patch(&app, &key, &json!({"first_name": "S"})).json()["first_name"], "S");
         }
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App, Kind};
-use crate::support::calls::{ALICE, MICRO, short_of};
+use crate::support::calls::{ALICE, MICRO, SAM, short_of};
 use crate::support::http::Answer;
 
 const WRONG: &str = "Your password was entered incorrectly. Please enter it again.";
@@ -105,8 +105,8 @@ on_both! {
         assert_eq!(node.try_name_token(&key, &json!({"name": "n", "scope": "mail"})).json(), no_choice(&["mail"]));
         node.name_token(&key, &json!({"name": "n", "scope": "photos"}));
 
-        app.create_user("sam", "a lantern over the quay", &json!({"is_staff": true}));
-        for staff in [app.admin_token(), app.login("sam", "a lantern over the quay")] {
+        app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
+        for staff in [app.admin_token(), app.login(SAM.0, SAM.1)] {
             let made = app.name_token(&staff, &json!({"name": "n", "scope": "jeton:admin billing:write"}));
             assert_eq!(app.get("/admin/users/", made["token"].as_str().unwrap()).status, 200);
         }
