@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jeton::domain::time::{Timestamp, Uptime};
 use jeton::domain::token::Token;
-use jeton::service::cache::{Cache, NewEntry, Now, Staleness};
+use jeton::service::cache::{Cache, NewEntry, Now, Owned, Staleness};
 
 const TOKENS: usize = 10_000;
 
@@ -21,12 +21,8 @@ fn main() {
     let end = Timestamp::NEVER;
     for (id, key) in (0_i64..).zip(&keys) {
         let digest = Token::parse(key, None).expect("a key").digest();
-        let text = &[b'x'; 190];
-        cache.insert(
-            &digest,
-            cache.change_seq(),
-            NewEntry { user_id: Some(id), hit_until: end, ends_at: end, code: 0, text },
-        );
+        let (text, of) = (&[b'x'; 190], Some(Owned { token_id: id, user_id: id }));
+        cache.insert(&digest, cache.change_seq(), NewEntry { of, hit_until: end, ends_at: end, code: 0, text });
     }
     // The clocks are left out: valgrind hides what they are read by.
     let now = Now { time: Timestamp::from_micros(0), uptime: Uptime::from_nanos(1) };

@@ -449,9 +449,9 @@ fn all_events() -> Vec<Event> {
     };
     let others = [
         vec![Event::CommitNewest, Event::RollBack, Event::Disconnect, Event::FailOver],
-        vec![Event::CommitOldest, Event::BeginReading, Event::ReadLog, Event::EndReading].repeat(2),
-        vec![Event::BeginFollowing, Event::AnswerFollower, Event::EndFollowing, Event::FollowerRemembers].repeat(2),
-        vec![Event::Following, Event::Reading, Event::Read, Event::Insert].repeat(3),
+        [Event::CommitOldest, Event::BeginReading, Event::ReadLog, Event::EndReading].repeat(2),
+        [Event::BeginFollowing, Event::AnswerFollower, Event::EndFollowing, Event::FollowerRemembers].repeat(2),
+        [Event::Following, Event::Reading, Event::Read, Event::Insert].repeat(3),
         vec![Event::Pass(1), Event::Pass(400), Event::Pass(999), Event::Pass(1_000)],
     ];
     [of_user(0), of_user(1), others.concat()].concat()

@@ -154,7 +154,7 @@ fn a_pooler_that_changes_its_mode_is_found_out() {
     assert_eq!(ask(), 200);
     pooler.change("pool_mode=transaction");
     eventually("a warning", Duration::from_secs(20), || {
-        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(&ask))));
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(ask))));
         node.stderr().contains("there is a transaction pooler in front of PostgreSQL").then_some(())
     });
     eventually("answers", Duration::from_secs(20), || (ask() == 200).then_some(()));

@@ -194,7 +194,7 @@ fn no_reader_misses_a_change_or_reads_it_twice() {
                 for round in 0..EACH {
                     let user = number * EACH + round;
                     session.run(&format!("begin; insert into changes (what, subject) values ('user', '{user}');"));
-                    let end = if (user * 7) % 5 == 0 { "rollback;" } else { "commit;" };
+                    let end = if (user * 7).is_multiple_of(5) { "rollback;" } else { "commit;" };
                     session.run(end);
                     if end == "commit;" {
                         committed.push((i64::from(user), Instant::now()));

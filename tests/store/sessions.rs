@@ -61,7 +61,7 @@ on_both! {
             assert!(test.store.create_session(&checked, &key.digest(), &by("stella"), NOW).unwrap().done().is_some());
         }
         test.store.set_notice(&key.digest(), "Saved.").unwrap();
-        let notice = |key: &SessionKey| test.store.use_session(&key.digest(), true, NOW).unwrap().unwrap().1;
+        let notice = |key: &SessionKey| test.store.use_session(&key.digest(), true, NOW).unwrap().unwrap().notice;
         assert_eq!((notice(&other), notice(&key)), (None, Some("Saved.".to_owned())));
     }
 

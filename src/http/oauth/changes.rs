@@ -23,7 +23,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                  was committed before the request arrived, at most a quarter of `JETON_REVOCATION_BOUND` later.",
             )
             .query("after", text(), "The cursor of the answer before. Without it, the answer is a cursor to begin with.")
-            .answers::<Changes>(200, "The changes, and the next cursor.")
+            .answers::<ChangesAnswer>(200, "The changes, and the next cursor.")
             .always_with(Header::NoStore)
             .to(changes)
             .cross_origin()
@@ -34,7 +34,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// What has changed.
 #[derive(Serialize, ToSchema)]
 #[schema(description = "What has changed since a cursor.")]
-pub struct Changes {
+pub struct ChangesAnswer {
     /// From where the next request goes on.
     #[schema(example = json!("7365120947128310237-16384-16443-00000001-786297623712847-740-740-"))]
     cursor: String,
@@ -71,10 +71,10 @@ impl OneChange {
 async fn changes(_: HeadIntrospector, query: Query, state: State) -> Answered {
     let after = Some(query.get("after")).filter(|after| !after.is_empty());
     let Feed { cursor, changes } = state.service.introspection.changes(after).await.map_err(HttpError::OAuthService)?;
-    let changes = Changes {
+    let answer = ChangesAnswer {
         cursor: cursor.as_str().to_owned(),
         reset: changes.is_none(),
         changes: changes.unwrap_or_default().into_iter().filter_map(OneChange::of).collect(),
     };
-    Ok(answer::json(StatusCode::OK, &changes))
+    Ok(answer::json(StatusCode::OK, &answer))
 }

@@ -72,8 +72,8 @@ fn changes_of(rows: impl IntoIterator<Item = Row>) -> Vec<Change> {
     let mut changes = Vec::new();
     for row in rows {
         let change = match row.what.as_str() {
-            "user" => row.subject.parse().map(Change::User).unwrap_or(Change::Everything),
-            "token" => row.subject.parse().map(Change::Token).unwrap_or(Change::Everything),
+            "user" => row.subject.parse().map_or(Change::Everything, Change::User),
+            "token" => row.subject.parse().map_or(Change::Everything, Change::Token),
             "client" => Change::Client(row.subject),
             _ => Change::Everything,
         };

@@ -10,10 +10,8 @@ use serde_json::json;
 
 use crate::on_both;
 use crate::support::app::{ADMIN, App, CLIENT};
-use crate::support::calls::ALICE;
+use crate::support::calls::{ALICE, SAM};
 use crate::support::http::Request;
-
-const SAM: (&str, &str) = ("sam", "a lantern over the quay");
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]
