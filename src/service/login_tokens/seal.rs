@@ -184,8 +184,8 @@ fn bound_to(user_id: i64, digest: &TokenDigest) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn opened(key: &Token, position: usize) -> Option<Opened> {
-        Some(Opened { token: key.clone(), position })
+    fn opened(key: &Token, position: usize) -> Opened {
+        Opened { token: key.clone(), position }
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
         let (sealer, other) = (Sealer::new(&one, &[]), Sealer::new(&two, &[]));
         let (key, another) = (Token::generate(None), Token::generate(None));
         let secret = sealer.seal(&key, 7, &key.digest());
-        assert_eq!(sealer.open(&secret, 7, &key.digest()), opened(&key, 0));
+        assert_eq!(sealer.open(&secret, 7, &key.digest()), Some(opened(&key, 0)));
         assert_eq!(other.open(&secret, 7, &key.digest()), None, "another secret key");
         assert_eq!(sealer.open(&secret, 8, &key.digest()), None, "another user");
         assert_eq!(sealer.open(&secret, 7, &another.digest()), None, "another digest");
@@ -203,9 +203,9 @@ mod tests {
         }
         assert_ne!(sealer.seal(&key, 7, &key.digest()), secret, "the nonce is random");
         let newer = Sealer::new(&two, &[SecretKey::generate(), one]);
-        assert_eq!(newer.open(&secret, 7, &key.digest()), opened(&key, 2), "an older key opens it");
+        assert_eq!(newer.open(&secret, 7, &key.digest()), Some(opened(&key, 2)), "an older key opens it");
         assert_eq!(newer.open(&secret, 8, &key.digest()), None);
         let anew = newer.seal(&key, 7, &key.digest());
-        assert_eq!(other.open(&anew, 7, &key.digest()), opened(&key, 0), "the first one seals");
+        assert_eq!(other.open(&anew, 7, &key.digest()), Some(opened(&key, 0)), "the first one seals");
     }
 }
