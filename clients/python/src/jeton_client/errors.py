@@ -11,5 +11,9 @@ class JetonUnavailable(JetonError):
     """Nobody knows whether the token is good: jeton did not answer, not in time, or not in a form it answers in."""
 
 
+class JetonUnreachable(JetonUnavailable):
+    """jeton did not answer at all: no connection, or not in time."""
+
+
 class JetonRefused(JetonUnavailable):
     """jeton does not take this service's client id and secret, or does not let it do this."""

@@ -43,6 +43,16 @@ class Introspection:
     def scopes(self) -> FrozenSet[str]:
         return frozenset(self.scope.split())
 
+    def copy(self) -> Introspection:
+        """An equal one, with a `raw` of its own."""
+        copy = object.__new__(Introspection)
+        members = self.__dict__.copy()
+        raw = members["raw"] = self.raw.copy()
+        if raw.get("groups"):  # of jeton's members the only one that can be changed in place
+            raw["groups"] = list(raw["groups"])
+        object.__setattr__(copy, "__dict__", members)
+        return copy
+
     @classmethod
     def of(cls, answer: object) -> Introspection:
         """Reads an answer strictly. Raises ValueError for what jeton would not say."""
