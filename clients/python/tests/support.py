@@ -7,7 +7,7 @@ import json
 import socket
 import struct
 import threading
-from typing import Iterable, List, Optional, Protocol, Union
+from typing import Dict, Iterable, List, Optional, Protocol, Union
 
 from jeton_client import AsyncClient, Introspection
 
@@ -81,6 +81,8 @@ class Server:
         self._script: List[List[Step]] = []
         self._over = threading.Event()
         self._connections: List[socket.socket] = []
+        #: Instead of a script: what is answered to each path, on any connection.
+        self.by_path: Dict[bytes, bytes] = {}
         self.accepted = 0
         self.requests: List[bytes] = []
         self._done = threading.Condition()
@@ -131,6 +133,9 @@ class Server:
 
     def _serve(self, connection: socket.socket, steps: List[Step]) -> None:
         with connection:
+            while self.by_path and self._read(connection):
+                path = self.requests[-1].split()[1]
+                connection.sendall(self.by_path.get(path, answer({}, "404 Not Found")))
             for step in steps:
                 if step == CLOSE or not self._read(connection):
                     break

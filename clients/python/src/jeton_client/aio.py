@@ -55,7 +55,7 @@ class AsyncClient(Settings):
     async def aclose(self) -> None:
         """Closes the idle connections."""
         pool, self._pool = self._pool, None
-        if pool is not None and pool[0] == _place():
+        if pool is not None and pool[0] == place():
             await pool[1].aclose()
 
     async def __aenter__(self) -> AsyncClient:
@@ -94,13 +94,14 @@ class AsyncClient(Settings):
             return answer.status_code, bytes(body)
 
     def _connections(self) -> httpx.AsyncClient:
-        pool, place = self._pool, _place()
-        if pool is None or pool[0] != place:
-            pool = self._pool = (place, httpx.AsyncClient(**protocol.connection_settings(self._ssl_context)))
+        pool, here = self._pool, place()
+        if pool is None or pool[0] != here:
+            pool = self._pool = (here, httpx.AsyncClient(**protocol.connection_settings(self._ssl_context)))
         return pool[1]
 
 
-def _place() -> Place:
+def place() -> Place:
+    """To whom connections belong."""
     try:
         return os.getpid(), asyncio.get_running_loop()
     except RuntimeError:  # trio has no loop of asyncio's
