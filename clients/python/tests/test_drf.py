@@ -18,8 +18,12 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
-from jeton_client import Introspection, JetonUser
+from jeton_client import Client as JetonClient
+from jeton_client import Introspection, JetonUser, Verifier
+from jeton_client.django import conf
 from jeton_client.drf import JetonAuthentication
+from jeton_client.memory import key_of
+from process import within
 from project import authenticate, project
 from support import CLOSE, HANG, Server, answer
 
@@ -175,6 +179,10 @@ def test_a_wrong_client_secret_is_503_too(alice: Alice) -> None:
         ({"KEYWORDS": "Token"}, "KEYWORDS"),
         ({"KEYWORDS": []}, "KEYWORDS"),
         ({"LINK_BY_NAME": "yes"}, "LINK_BY_NAME"),
+        ({"VERIFIER": "yes"}, "VERIFIER"),
+        ({"VERIFIER": True, "REVOCATION_BOUND": 0}, "REVOCATION_BOUND"),
+        ({"VERIFIER": True, "REVOCATION_BOUND": float("inf")}, "revocation bound"),
+        ({"VERIFIER": True, "MAX_ANSWERS": 0}, "MAX_ANSWERS"),
         ({"SYNC": "groups"}, "SYNC"),
         ({"SYNC": ["password"]}, "SYNC"),
     ],
@@ -183,6 +191,31 @@ def test_a_bad_setting_is_named(changes: Dict[str, object], words: str) -> None:
     with project(**changes), pytest.raises(ImproperlyConfigured, match=words) as error:
         authenticate(UNKNOWN)
     assert CLIENT_SECRET not in str(error.value)
+
+
+def test_by_default_answers_are_remembered_as_long_as_they_are_good(jeton: Jeton) -> None:
+    """Each time the whole way: the user's rights, their end, and the sentence of the refusal."""
+    user = jeton.user()["username"]
+    key = jeton.key(user)
+    with project(VERIFIER=None):
+        client = conf.configured().client
+        assert isinstance(client, Verifier)
+
+        def remembered() -> bool:
+            assert authenticate(key)[0].username == user
+            (followed,) = client._followed.values()
+            return followed.memory.recall(key_of(key)) is not None
+
+        within(30, remembered)
+        assert authenticate(key)[1] == authenticate(key)[1]
+        jeton.change(f"{user}?wait=true", is_staff=True)
+        assert authenticate(key)[0].is_staff
+        within(30, remembered)
+        jeton.change(f"{user}?wait=true", is_active=False)
+        response = Client().get("/after/AllowAny/", headers={"Authorization": f"Token {key}"})
+        assert (response.status_code, response.json()) == (401, {"detail": "User inactive or deleted."})
+    with project(VERIFIER=False):
+        assert type(conf.configured().client) is JetonClient
 
 
 @pytest.mark.parametrize("value", [None, "http://jeton"])
