@@ -1,5 +1,5 @@
-"""Some nodes that each know of changes when they like, within the bound, and a memory in front of them: whatever the order of
-events, no answer lives longer than a bound after it has ended. Faults that are planted are found."""
+"""Some nodes that each know of changes when they like, within the bound, and a memory in front of them: whatever the
+order of events, no answer lives longer than a bound after it has ended. Faults that are planted are found."""
 
 from __future__ import annotations
 

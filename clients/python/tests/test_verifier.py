@@ -280,7 +280,9 @@ def test_without_asyncio_it_asks(process: Process) -> None:
     trio.run(work)
 
 
-@pytest.mark.parametrize("how", [{"revocation_bound": 0}, {"revocation_bound": float("inf")}, {"max_answers": 0}, {"max_answers": 1.5}])
+@pytest.mark.parametrize(
+    "how", [{"revocation_bound": 0}, {"revocation_bound": float("inf")}, {"max_answers": 0}, {"max_answers": 1.5}]
+)
 def test_bad_numbers_are_refused(how: Dict[str, Any]) -> None:
     for kind in (Verifier, AsyncVerifier):
         with pytest.raises(ValueError):

@@ -11,7 +11,7 @@ Which jeton, and as whom to ask it, is in Django's settings:
         "KEYWORDS": ["Token", "Bearer"],   # in Authorization; the first is the challenge
         "LINK_BY_NAME": False,             # link rows by name alone, that have no more rights than jeton's answer
         "SYNC": ["is_active", "is_staff", "is_superuser", "groups", "username"],   # what follows jeton's answer
-        "VERIFIER": True,                  # answers are remembered as `jeton_client.Verifier` does; False: jeton is always asked
+        "VERIFIER": True,                  # remember answers, as `jeton_client.Verifier` does; False: always ask
         "REVOCATION_BOUND": 1.0,           # seconds; jeton's JETON_REVOCATION_BOUND
         "MAX_ANSWERS": 10_000,             # that are remembered in each process
     }

@@ -21,7 +21,8 @@ logger = logging.getLogger("jeton_client")
 MAX_ANSWERS = 10_000
 #: Requests for changes within a bound, at most. jeton lets each wait for a quarter of it, unless there are changes.
 REQUESTS_PER_BOUND = 8
-#: Seconds before a failed request is sent again: the first time, at most, and where jeton refuses the client. It counts those.
+#: Seconds before a failed request is sent again: the first time, at most, and where jeton, which counts that, refuses
+#: the client.
 RETRY, MAX_RETRY, REFUSED_RETRY = 0.1, 2.0, 30.0
 #: A text that is no token. Whether jeton answers is asked by the question that was not answered.
 PROBE = "-"
