@@ -1,4 +1,4 @@
-//! What whoever looks after PostgreSQL asks for.
+//! What the administrator of a PostgreSQL server expects: collations, triggers, indexes, vacuum.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::support::{eventually, postgres};
 const LIMIT: Duration = Duration::from_secs(30);
 
 #[test]
-fn names_are_in_the_order_of_bytes_whatever_the_databases_order() {
+fn name_columns_have_collation_c_whatever_the_databases_collation() {
     let database = TestDatabase::new(Kind::Postgres);
     let names = "select string_agg(attrelid::regclass || '.' || attname, ' ' order by attrelid::regclass::text, attname) \
                  from pg_attribute join pg_collation on pg_collation.oid = attcollation where collname = 'C' \
@@ -26,7 +26,7 @@ fn names_are_in_the_order_of_bytes_whatever_the_databases_order() {
 }
 
 #[test]
-fn a_database_in_a_languages_order_gives_the_same_lists_and_searches() {
+fn a_database_with_an_icu_collation_gives_the_same_lists_and_searches() {
     let cluster = postgres::private();
     cluster.sql("create database words template template0 locale_provider icu icu_locale 'de-DE'");
     let url = format!("postgres://jeton@{}/words", cluster.host());
@@ -44,33 +44,33 @@ fn a_database_in_a_languages_order_gives_the_same_lists_and_searches() {
         users.iter().map(|user| user["username"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names("ordering=username"), ["Bob", "Zoe", "anna", "root", "ÄNNE"], "as SQLite orders them");
-    assert_eq!(names("search=%C3%A4nne"), ["ÄNNE"], "in a search all letters have two cases");
+    assert_eq!(names("search=%C3%A4nne"), ["ÄNNE"], "a search ignores the case of all letters");
     assert_eq!(names("search=BOB"), ["Bob"]);
 }
 
 #[test]
-fn changes_of_a_replicas_session_end_kept_answers() {
+fn changes_in_a_session_with_replica_role_invalidate_cached_answers() {
     let app = App::start(Kind::Postgres);
     let key = app.alice();
     app.wait_until_synced();
     for (change, active) in [("is_active = false", false), ("is_active = true", true)] {
-        assert_eq!(app.introspect(&key)["active"], !active, "and kept");
+        assert_eq!(app.introspect(&key)["active"], !active, "the old answer is cached");
         app.sql(&format!("set session_replication_role = replica; update users set {change} where username = 'alice'"));
         assert_eq!(app.introspect(&key)["active"], active, "{change}");
     }
     app.sql("set session_replication_role = replica; delete from tokens");
     assert_eq!(app.introspect(&key), json!({"active": false}));
-    let asleep = "select count(*) from pg_trigger where not tgisinternal and tgenabled <> 'A'";
-    assert_eq!(app.sql(asleep), "0");
+    let disabled = "select count(*) from pg_trigger where not tgisinternal and tgenabled <> 'A'";
+    assert_eq!(app.sql(disabled), "0");
 }
 
 #[test]
-fn tables_that_change_much_are_vacuumed_early() {
+fn tables_with_many_updates_are_vacuumed_early() {
     let database = TestDatabase::new(Kind::Postgres);
     migrated(&database);
-    let cared_for = "select string_agg(relname, ' ' order by relname) from pg_class \
+    let tuned = "select string_agg(relname, ' ' order by relname) from pg_class \
                      where array_to_string(reloptions, ' ') like '%autovacuum_vacuum_scale_factor=0%'";
-    assert_eq!(database.sql(cared_for), "audit_log login_networks meta sessions tokens users");
+    assert_eq!(database.sql(tuned), "audit_log login_networks meta sessions tokens users");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn the_audit_log_is_filtered_by_small_indexes() {
 }
 
 on_both! {
-    fn a_long_audit_log_is_not_counted_to_be_looked_at(db) {
+    fn the_console_does_not_count_a_long_audit_log(db) {
         let app = App::start(db);
         let series = if db == Kind::Postgres {
             "generate_series(1, 10100) as n"
@@ -122,7 +122,7 @@ on_both! {
 }
 
 #[test]
-fn who_may_make_no_extension_is_told_so_and_how_to_get_it() {
+fn a_role_that_may_not_create_the_extension_is_warned_with_the_statement_to_run() {
     let cluster = postgres::private();
     let database = TestDatabase::of(&cluster);
     database.sql("create role app login; create schema app authorization app");
@@ -133,14 +133,14 @@ fn who_may_make_no_extension_is_told_so_and_how_to_get_it() {
         assert_eq!(output.status, 0, "{output:?}");
         output.stderr
     };
-    let said = migrates();
+    let printed = migrates();
     assert!(
-        said.contains("searches among many users will be slow") && said.contains("create extension pg_trgm"),
-        "{said}"
+        printed.contains("searches among many users will be slow") && printed.contains("create extension pg_trgm"),
+        "{printed}"
     );
     let server = jeton.serve();
     let words = "searches among many users will be slow";
-    eventually("a word in the log", LIMIT, || server.stderr().contains(words).then_some(()));
+    eventually("the warning in the log", LIMIT, || server.stderr().contains(words).then_some(()));
     assert_eq!(server.stderr().matches(words).count(), 1);
     database.sql("create extension pg_trgm");
     assert!(!migrates().contains("warning"));
@@ -148,10 +148,10 @@ fn who_may_make_no_extension_is_told_so_and_how_to_get_it() {
 }
 
 #[test]
-fn the_index_of_searches_is_built_while_others_go_on() {
+fn an_invalid_index_of_searches_is_rebuilt_while_a_node_serves() {
     let database = TestDatabase::new(Kind::Postgres);
     let jeton = migrated(&database);
-    // Given up halfway, as one that a node began and did not end.
+    // An invalid index, as a node leaves it that ends while it builds the index.
     database.sql(
         "drop index users_search; insert into users (id, username, password, date_joined) \
         select n, 'u' || n % 2, '!', now() from generate_series(1, 1) n; \
@@ -166,9 +166,9 @@ fn the_index_of_searches_is_built_while_others_go_on() {
     });
 }
 
-/// A node that stands still takes in nothing, and the server waits for it with its transaction open.
+/// A stopped node reads nothing from its connection, and the server waits for it with an open transaction.
 #[test]
-fn a_node_that_stands_still_keeps_no_vacuum_waiting() {
+fn a_stopped_node_does_not_hold_back_vacuum() {
     let host = free_address().ip();
     let cluster = postgres::private_with(&[&format!("listen_addresses={host}")]);
     let database = TestDatabase::of(&cluster);
@@ -189,7 +189,7 @@ fn a_node_that_stands_still_keeps_no_vacuum_waiting() {
         );
         (database.sql(&format!("{held} and wait_event = 'ClientWrite'")) != "0").then_some(())
     });
-    eventually("its end", Duration::from_mins(2), || (database.sql(held) == "0").then_some(()));
+    eventually("the end of that transaction", Duration::from_mins(2), || (database.sql(held) == "0").then_some(()));
     server.signal("CONT");
     eventually("a node that serves again", LIMIT, || {
         (Request::new("GET", "/readyz").send(server.addr).status == 200).then_some(())

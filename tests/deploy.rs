@@ -1,4 +1,4 @@
-//! What stands in `deploy/`, as it stands there: checked by who would run it, and nginx before nodes that are restarted.
+//! The files of `deploy/`, unchanged: validated for Kubernetes and systemd, and nginx in front of nodes that restart.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -18,7 +18,7 @@ use crate::support::python::{Environment, root};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Reads YAML, checks it where it is for Kubernetes, and prints it as JSON.
+/// Reads YAML, validates it if a version of Kubernetes is given, and prints it as JSON.
 const READ: &str = r"
 import json, sys, yaml
 documents = list(yaml.safe_load_all(open(sys.argv[1])))
@@ -37,7 +37,7 @@ fn read(file: &str, kubernetes: Option<&str>) -> Value {
 }
 
 #[test]
-fn kubernetes_takes_the_manifests_and_jeton_their_settings() {
+fn kubernetes_accepts_the_manifests_and_jeton_their_settings() {
     let file = "deploy/kubernetes/jeton.yaml";
     for version in ["1.27", "1.34"] {
         read(file, Some(version));
@@ -68,7 +68,7 @@ fn kubernetes_takes_the_manifests_and_jeton_their_settings() {
     let needed = mib("JETON_CACHE_BYTES") + mib("JETON_LOGIN_THREADS") * mib("JETON_HASH_MAX_MEMORY") + 64;
     let limit =
         container["resources"]["limits"]["memory"].as_str().unwrap().trim_end_matches("Mi").parse::<u64>().unwrap();
-    assert!(needed <= limit, "{needed} MiB may be taken, of {limit}");
+    assert!(needed <= limit, "{needed} MiB may be used, of {limit}");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn compose_bounds_every_log() {
 }
 
 #[test]
-fn systemd_takes_the_unit() {
+fn systemd_accepts_the_unit() {
     let unit = fs::read_to_string(root().join("deploy/systemd/jeton.service")).unwrap();
     let unit = with_addresses(&unit, &[("/usr/local/bin/jeton", BINARY.to_owned())]);
     let folder = tempfile::tempdir().unwrap();
@@ -95,23 +95,23 @@ fn systemd_takes_the_unit() {
 }
 
 #[test]
-fn systemd_is_told_when_jeton_serves_and_when_it_stops() {
+fn jeton_notifies_systemd_when_it_serves_and_when_it_stops() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     let place = jeton.dir.path().join("notify");
     let socket = UnixDatagram::bind(&place).unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
-    let told = || {
+    let notification = || {
         let mut words = [0; 100];
         let length = socket.recv(&mut words).unwrap();
         String::from_utf8(words[..length].to_vec()).unwrap()
     };
     let jeton = jeton.env("NOTIFY_SOCKET", place.to_str().unwrap());
     let server = jeton.serve();
-    assert_eq!(told(), "READY=1\n");
+    assert_eq!(notification(), "READY=1\n");
     assert_eq!(Request::new("GET", "/healthz").send(server.addr).status, 200);
     server.signal("TERM");
-    assert_eq!(told(), "STOPPING=1\n");
+    assert_eq!(notification(), "STOPPING=1\n");
     assert!(server.wait(LIMIT).success());
 }
 
@@ -129,7 +129,7 @@ fn nodes_behind_nginx_are_restarted_in_turn_and_no_request_is_lost() {
     });
 
     let folder = tempfile::tempdir().unwrap();
-    // Its folders would be those of the system's own nginx.
+    // By default nginx would use the folders of the system's nginx.
     let own = "http { access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;";
     let config = with_addresses(
         include_str!("../deploy/nginx/nginx.conf"),
@@ -175,7 +175,7 @@ fn nodes_behind_nginx_are_restarted_in_turn_and_no_request_is_lost() {
                             .json(&json!({"username": "amy", "password": PASSWORD})),
                     };
                     let answer = request.send(front);
-                    // Whoever waits for the end must not wait for ever, should this fail.
+                    // After a failure nobody may wait for ever for more answers.
                     if answer.status != 200 {
                         stop.store(true, Ordering::Relaxed);
                     }

@@ -1,4 +1,4 @@
-//! `last_login`: noted at each good login, written behind it, once a minute a user at most.
+//! `last_login`: noted at each successful login and written later, at most once a minute per user.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ fn last_login(app: &App, username: &str) -> Value {
     answer.json()["last_login"].clone()
 }
 
-fn written(app: &App, username: &str, moment: &str) {
+fn wait_until_written(app: &App, username: &str, moment: &str) {
     eventually(moment, LIMIT, || (last_login(app, username) == moment).then_some(()));
 }
 
-/// Returns when all that was noted before is written: another user's login, noted after it, is.
-fn flushed(app: &App, another: &str) {
+/// Waits until everything noted before is written: another user logs in, and that login is written last.
+fn wait_for_flush(app: &App, another: &str) {
     app.create_user(another, ALICE.1, &json!({}));
     app.login(another, ALICE.1);
     eventually("a flush", LIMIT, || last_login(app, another).is_string().then_some(()));
@@ -36,18 +36,18 @@ on_both! {
         for mode in ["single", "multiple"] {
             let app = App::with(db, &[("JETON_TOKEN_MODE", mode)]);
             app.create_user(ALICE.0, ALICE.1, &json!({}));
-            assert_eq!(last_login(&app, ALICE.0), json!(null), "made, and never logged in");
+            assert_eq!(last_login(&app, ALICE.0), json!(null), "created, and never logged in");
             let key = app.login(ALICE.0, ALICE.1);
-            written(&app, ALICE.0, START);
+            wait_until_written(&app, ALICE.0, START);
             assert_eq!(app.get("/me", &key).json()["last_login"], START);
-            // A key that is handed out again was logged in for, too.
+            // A login that returns an existing key counts too.
             app.clock.advance(Duration::from_hours(1));
             app.login(ALICE.0, ALICE.1);
-            written(&app, ALICE.0, "2025-06-15T16:06:40.123456Z");
+            wait_until_written(&app, ALICE.0, "2025-06-15T16:06:40.123456Z");
         }
     }
 
-    fn the_console_is_a_login(db) {
+    fn a_console_sign_in_counts_as_a_login(db) {
         let app = App::start(db);
         Visit::by(&app, ADMIN);
         eventually(START, LIMIT, || {
@@ -56,7 +56,7 @@ on_both! {
         });
     }
 
-    fn what_is_refused_or_no_login_is_not_noted(db) {
+    fn refused_logins_and_keys_created_by_staff_are_not_noted(db) {
         let app = App::start(db);
         app.create_user(ALICE.0, ALICE.1, &json!({}));
         app.create_user("ina", ALICE.1, &json!({"is_active": false}));
@@ -64,43 +64,43 @@ on_both! {
         assert_eq!(app.try_login("ina", ALICE.1).status, 400);
         app.regenerate(ALICE.0);
         app.command(&["token", "create", ALICE.0]);
-        flushed(&app, "bob");
+        wait_for_flush(&app, "bob");
         assert_eq!((last_login(&app, ALICE.0), last_login(&app, "ina")), (json!(null), json!(null)));
     }
 
-    fn it_is_written_once_a_minute_at_most_and_never_moved_back(db) {
+    fn last_login_is_written_at_most_once_a_minute_and_never_goes_back(db) {
         let app = App::start(db);
         app.alice();
-        written(&app, ALICE.0, START);
+        wait_until_written(&app, ALICE.0, START);
         let early = App::on(app.database.clone(), Clock::fixed(app.clock.now()), &[]);
         app.clock.advance(short_of(Duration::from_mins(1)));
         app.login(ALICE.0, ALICE.1);
-        flushed(&app, "bob");
+        wait_for_flush(&app, "bob");
         assert_eq!(last_login(&app, ALICE.0), START);
         app.clock.advance(MICRO);
         app.login(ALICE.0, ALICE.1);
-        written(&app, ALICE.0, "2025-06-15T15:07:40.123456Z");
+        wait_until_written(&app, ALICE.0, "2025-06-15T15:07:40.123456Z");
         app.clock.advance(Duration::from_hours(1));
         app.login(ALICE.0, ALICE.1);
-        written(&app, ALICE.0, "2025-06-15T16:07:40.123456Z");
+        wait_until_written(&app, ALICE.0, "2025-06-15T16:07:40.123456Z");
         early.login(ALICE.0, ALICE.1);
         drop(early); // writes what it has noted
         assert_eq!(last_login(&app, ALICE.0), "2025-06-15T16:07:40.123456Z");
     }
 
-    fn what_an_import_brought_stands_until_the_next_login(db) {
+    fn an_imported_last_login_is_kept_until_the_next_login(db) {
         let app = App::start(db);
         app.create_user(ALICE.0, ALICE.1, &json!({}));
         app.sql("update users set last_login = '2020-01-02 03:04:05' where username = 'alice'");
         assert_eq!(last_login(&app, ALICE.0), "2020-01-02T03:04:05Z");
         app.login(ALICE.0, ALICE.1);
-        written(&app, ALICE.0, START);
+        wait_until_written(&app, ALICE.0, START);
     }
 
-    fn an_answer_that_is_kept_stays_kept(db) {
+    fn writing_last_login_does_not_invalidate_cached_answers(db) {
         let app = App::start(db);
         let key = app.alice();
-        written(&app, ALICE.0, START);
+        wait_until_written(&app, ALICE.0, START);
         app.clock.advance(Duration::from_mins(2));
         app.introspect(&key);
         app.wait_until_synced();
@@ -108,14 +108,14 @@ on_both! {
         app.introspect(&key);
         assert_eq!(app.count("jeton_cache_hits_total"), hits + 1);
         app.login(ALICE.0, ALICE.1);
-        written(&app, ALICE.0, "2025-06-15T15:08:40.123456Z");
+        wait_until_written(&app, ALICE.0, "2025-06-15T15:08:40.123456Z");
         app.wait_until_synced();
         app.introspect(&key);
         assert_eq!(app.count("jeton_cache_hits_total"), hits + 2);
         assert_eq!(app.count("jeton_cache_misses_total"), misses);
     }
 
-    fn a_server_that_is_told_to_stop_writes_what_it_has_noted(db) {
+    fn a_stopping_server_writes_the_last_login_that_it_has_noted(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "alice", &[]);
@@ -129,12 +129,12 @@ on_both! {
 }
 
 #[test]
-fn a_user_whom_somebody_holds_keeps_no_other_and_is_written_when_they_are_let_go() {
+fn a_locked_user_delays_no_other_and_is_written_when_unlocked() {
     let app = App::start(Kind::Postgres);
     for name in ["alice", "bob"] {
         app.create_user(name, ALICE.1, &json!({}));
         app.login(name, ALICE.1);
-        written(&app, name, START);
+        wait_until_written(&app, name, START);
     }
     app.clock.advance(Duration::from_mins(5));
     let mut session = app.database.writer();
@@ -142,8 +142,8 @@ fn a_user_whom_somebody_holds_keeps_no_other_and_is_written_when_they_are_let_go
     app.login("alice", ALICE.1);
     app.login("bob", ALICE.1);
     let later = "2025-06-15T15:11:40.123456Z";
-    written(&app, "bob", later);
+    wait_until_written(&app, "bob", later);
     assert_eq!(last_login(&app, "alice"), START);
     session.run("commit;");
-    written(&app, "alice", later);
+    wait_until_written(&app, "alice", later);
 }

@@ -1,5 +1,5 @@
-//! The house: `main -> cli -> server -> config -> http -> service -> store -> domain`. An arrow may skip rooms, never turn
-//! back. Inside a room the same holds for its groups.
+//! The rooms of `src/`: `main -> cli -> server -> config -> http -> service -> store -> domain`. A room may use rooms to
+//! its right, never one to its left. Inside a room the same holds for its groups.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -139,8 +139,8 @@ const GROUPS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What only some places may speak.
-const KEPT: [(&str, &[&str]); 16] = [
+/// Crates and functions that only some files may use, and these files.
+const RESTRICTED: [(&str, &[&str]); 16] = [
     ("diesel", &["src/store/"]),
     ("actix_web", &["src/http/", "src/server/"]),
     ("actix_http", &["src/http/edge/", "src/server/wire/"]),
@@ -288,13 +288,13 @@ fn paths_at_start(text: &str) -> (Vec<Vec<String>>, &str) {
         }
         let (paths, rest) = paths_at_start(list);
         all.extend(paths);
-        // What is left of a member is its new name.
+        // What remains of a member is `as` and its new name.
         list = &rest[rest.find([',', '}']).unwrap_or(rest.len())..];
     }
 }
 
 #[test]
-fn no_arrow_turns_back() {
+fn no_room_uses_one_to_its_left() {
     let mut broken = Vec::new();
     for source in all_sources() {
         for path in source.named() {
@@ -307,8 +307,8 @@ fn no_arrow_turns_back() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// What the `mod.rs` of a room passes on from its groups: the name, and the group.
-fn passed_on(text: &str) -> BTreeMap<String, String> {
+/// The names that a room's `mod.rs` re-exports, and the group of each.
+fn reexports(text: &str) -> BTreeMap<String, String> {
     let uses = text.match_indices("use ").filter(|(at, _)| {
         let line = text[..*at].rsplit('\n').next().unwrap();
         line.starts_with("pub")
@@ -317,8 +317,8 @@ fn passed_on(text: &str) -> BTreeMap<String, String> {
     paths.filter_map(|path| Some((path.last()?.clone(), path.first()?.clone()))).collect()
 }
 
-/// The arrows inside a room that turn back, and the groups that are not in the list or that it has in vain.
-fn turned_back(room: &str, groups: &[&str], all: &[Source]) -> Vec<String> {
+/// Uses of a higher group inside a room, files that are in no group, and groups without files.
+fn forbidden_uses(room: &str, groups: &[&str], all: &[Source]) -> Vec<String> {
     let sources: Vec<&Source> = all.iter().filter(|source| source.room() == room).collect();
     let mut broken: Vec<String> = groups
         .iter()
@@ -326,7 +326,7 @@ fn turned_back(room: &str, groups: &[&str], all: &[Source]) -> Vec<String> {
         .map(|group| format!("{room} has no {group}"))
         .collect();
     let root = sources.iter().find(|source| source.group() == "mod");
-    let passed_on = root.map_or_else(BTreeMap::new, |root| passed_on(&root.text));
+    let reexports = root.map_or_else(BTreeMap::new, |root| reexports(&root.text));
     // 0 is `mod.rs` above the list.
     let place = |group: &str| groups.iter().position(|known| *known == group).map(|at| at + 1);
     for source in &sources {
@@ -336,7 +336,7 @@ fn turned_back(room: &str, groups: &[&str], all: &[Source]) -> Vec<String> {
         };
         for path in source.named().iter().filter(|path| path.first().is_some_and(|first| first == room)) {
             let name = path.get(1).map_or("all", String::as_str);
-            let group = passed_on.get(name).map_or(name, String::as_str);
+            let group = reexports.get(name).map_or(name, String::as_str);
             if place(group).unwrap_or(0) < from {
                 broken.push(format!("{} uses {}", source.path, path.join("::")));
             }
@@ -346,26 +346,26 @@ fn turned_back(room: &str, groups: &[&str], all: &[Source]) -> Vec<String> {
 }
 
 #[test]
-fn no_arrow_between_groups_turns_back() {
+fn no_group_uses_one_above_it() {
     let all = all_sources();
-    let broken: Vec<String> = GROUPS.iter().flat_map(|(room, groups)| turned_back(room, groups, &all)).collect();
+    let broken: Vec<String> = GROUPS.iter().flat_map(|(room, groups)| forbidden_uses(room, groups, &all)).collect();
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// Without what stands in quotes: the filter of the log knows crates by their names, and speaks none of them.
+/// The text without its string literals: the log's filter names crates, and uses none of them.
 fn unquoted(text: &str) -> String {
     let line = |line: &str| line.replace("\\\"", "").split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn what_is_kept_in_one_place_stays_there() {
+fn restricted_names_are_used_only_where_they_may_be() {
     let mut broken = Vec::new();
     for source in all_sources() {
         let text = unquoted(&source.text);
-        for (word, places) in KEPT {
+        for (word, places) in RESTRICTED {
             if text.contains(word) && !places.iter().any(|place| source.path.starts_with(place)) {
-                broken.push(format!("{} speaks {word}", source.path));
+                broken.push(format!("{} uses {word}", source.path));
             }
         }
     }
@@ -373,7 +373,7 @@ fn what_is_kept_in_one_place_stays_there() {
 }
 
 #[test]
-fn the_test_itself_sees_a_broken_arrow() {
+fn the_test_itself_detects_a_forbidden_use() {
     assert_eq!(unquoted("a(\"diesel \\\" \", diesel::b, \"c\")"), "a(\"\", diesel::b, \"\")");
     assert!(may_use("http", "domain") && may_use("cli", "service") && may_use("main", "cli"));
     assert!(!may_use("domain", "store") && !may_use("service", "http") && !may_use("store", "config"));
@@ -394,7 +394,7 @@ fn the_test_itself_sees_a_broken_arrow() {
     let broken = |path: &str, text: &str| {
         let root = source("src/x/mod.rs", "mod a;\npub use a::{Above, Other};\npub struct Whole;");
         let all = [root, source("src/x/a.rs", ""), source("src/x/b/mod.rs", ""), source(path, text)];
-        turned_back("x", &["a", "b"], &all).len()
+        forbidden_uses("x", &["a", "b"], &all).len()
     };
     for back in ["use crate::x::a::C;", "use super::super::a;", "use super::super::Above;", "use crate::x::Whole;"] {
         assert_eq!(broken("src/x/b/c.rs", back), 1, "{back}");

@@ -1,4 +1,4 @@
-//! A stolen copy of the database opens no door: nothing in it is a key, a password or a secret.
+//! A stolen copy of the database gives no access: it contains no key, no password and no secret.
 
 use std::collections::HashSet;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::support::http::base64;
 use crate::support::postgres::{self, Cluster};
 use crate::support::process::Jeton;
 
-/// The least length of what is looked for.
+/// The least length of a text that is searched for.
 const PREFIX: usize = 8;
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -28,7 +28,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// All the forms in which a secret might have been kept.
+/// All encodings in which a secret might have been stored.
 fn forms(secret: &str) -> Vec<Vec<u8>> {
     let mut forms =
         vec![secret.as_bytes().to_vec(), secret.to_uppercase().into_bytes(), hex(secret.as_bytes()).into_bytes()];
@@ -40,7 +40,7 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-/// Those of `wanted` that stand anywhere in `copy`.
+/// Those of `wanted` that occur anywhere in `copy`.
 fn found<'a>(copy: &[u8], wanted: &'a [Vec<u8>]) -> Vec<&'a [u8]> {
     let prefixes: HashSet<&[u8]> = wanted.iter().map(|wanted| &wanted[..PREFIX]).collect();
     let firsts: [bool; 256] = std::array::from_fn(|byte| prefixes.iter().any(|prefix| usize::from(prefix[0]) == byte));
@@ -68,7 +68,7 @@ fn all_bytes(folder: &Path) -> Vec<u8> {
 
 struct Scene {
     app: App,
-    /// Of PostgreSQL: its own, for its files are looked through.
+    /// For PostgreSQL, its own cluster, because the test reads the cluster's files.
     cluster: Option<Cluster>,
     commands: Jeton,
 }
@@ -86,7 +86,7 @@ impl Scene {
         Self { app: App::on(Arc::new(database), clock, &[]), cluster, commands }
     }
 
-    /// What a command prints, its last word.
+    /// What a command prints.
     fn command(&self, args: &[&str], stdin: &str) -> String {
         let output = self.commands.run_with_stdin(args, stdin);
         assert_eq!(output.status, 0, "{args:?}: {output:?}");
@@ -111,7 +111,7 @@ impl Scene {
 }
 
 on_both! {
-    fn no_secret_stands_in_a_copy_of_the_database(db) {
+    fn no_secret_is_in_a_copy_of_the_database(db) {
         let scene = Scene::new(db);
         let app = &scene.app;
         let passwords = ["first of alice's 77", "second of alice's 88", "one of bob's own 99"];
@@ -153,7 +153,7 @@ on_both! {
         let fresh = login("bob");
         assert!(fresh != alice && fresh != bob);
         assert_eq!(app.introspect(&fresh)["username"], "bob");
-        assert_eq!((login("bob"), login("alice")), (fresh, alice), "and stays");
+        assert_eq!((login("bob"), login("alice")), (fresh, alice), "later logins return the new key");
     }
 
     fn a_row_moved_to_another_user_does_not_open_there(db) {
@@ -166,6 +166,6 @@ on_both! {
             "update tokens set user_id = (select id from users where username = 'bob') \
              where user_id = (select id from users where username = 'alice')",
         );
-        assert_ne!(app.login("bob", PASSWORD), alice, "nobody is handed the key of another");
+        assert_ne!(app.login("bob", PASSWORD), alice, "no user gets another user's key");
     }
 }

@@ -1,4 +1,4 @@
-//! `last_used_at`: noted at each use, written behind it, once a minute a token at most.
+//! `last_used_at`: noted at each use and written later, at most once a minute per token.
 
 use std::time::Duration;
 
@@ -23,12 +23,12 @@ fn last_used(app: &App, id: &Value) -> Value {
     tokens.iter().find(|token| token["id"] == *id).unwrap()["last_used_at"].clone()
 }
 
-fn written(app: &App, id: &Value, moment: &str) {
+fn wait_until_written(app: &App, id: &Value, moment: &str) {
     eventually(moment, LIMIT, || (last_used(app, id) == moment).then_some(()));
 }
 
-/// Returns when all that was noted before is written: a new token's use, noted after it, is.
-fn flushed(app: &App, login: &str) {
+/// Waits until everything noted before is written: it uses a new token and waits for that use, which is written last.
+fn wait_for_flush(app: &App, login: &str) {
     let (id, key) = named(app, login);
     app.introspect(&key);
     eventually("a flush", LIMIT, || last_used(app, &id).is_string().then_some(()));
@@ -41,11 +41,11 @@ fn named(app: &App, login: &str) -> (Value, String) {
 }
 
 on_both! {
-    fn a_token_that_was_never_used_says_so(db) {
+    fn an_unused_token_has_no_last_used_at(db) {
         let app = App::start(db);
         let login = app.alice();
         let (id, _) = named(&app, &login);
-        flushed(&app, &login);
+        wait_for_flush(&app, &login);
         assert_eq!(last_used(&app, &id), json!(null));
     }
 
@@ -66,7 +66,7 @@ on_both! {
         }
     }
 
-    fn looking_at_a_token_is_no_use_of_it(db) {
+    fn listing_or_explaining_a_token_does_not_count_as_use(db) {
         let app = App::start(db);
         let login = app.alice();
         let (id, key) = named(&app, &login);
@@ -76,35 +76,35 @@ on_both! {
         let (dead, revoked) = named(&app, &login);
         app.revoke(&revoked);
         app.introspect(&revoked);
-        flushed(&app, &login);
+        wait_for_flush(&app, &login);
         assert_eq!(last_used(&app, &id), json!(null));
         let unused = format!("select count(*) from tokens where id = {dead} and last_used_at is null");
         assert_eq!(app.database.sql(&unused), "1");
     }
 
-    fn it_is_written_once_a_minute_at_most(db) {
+    fn last_used_at_is_written_at_most_once_a_minute(db) {
         let app = App::start(db);
         let login = app.alice();
         let (id, key) = named(&app, &login);
         app.introspect(&key);
-        written(&app, &id, START);
+        wait_until_written(&app, &id, START);
         app.clock.advance(short_of(Duration::from_mins(1)));
         app.introspect(&key);
-        flushed(&app, &login);
+        wait_for_flush(&app, &login);
         assert_eq!(last_used(&app, &id), START);
         app.clock.advance(MICRO);
         app.introspect(&key);
-        written(&app, &id, "2025-06-15T15:07:40.123456Z");
+        wait_until_written(&app, &id, "2025-06-15T15:07:40.123456Z");
     }
 
-    fn of_two_nodes_the_later_use_stands(db) {
+    fn of_uses_on_two_nodes_the_later_one_is_kept(db) {
         let app = App::start(db);
         let login = app.alice();
         let (id, key) = named(&app, &login);
         let early = App::on(app.database.clone(), Clock::fixed(app.clock.now()), &[]);
         app.clock.advance(Duration::from_hours(1));
         app.introspect(&key);
-        written(&app, &id, "2025-06-15T16:06:40.123456Z");
+        wait_until_written(&app, &id, "2025-06-15T16:06:40.123456Z");
         early.introspect(&key);
         drop(early); // writes what it has noted
         assert_eq!(last_used(&app, &id), "2025-06-15T16:06:40.123456Z");
@@ -123,7 +123,7 @@ on_both! {
         eventually("all uses", LIMIT, || (app.database.sql(unused) == "0").then_some(()));
     }
 
-    fn a_server_that_is_told_to_stop_writes_what_it_has_noted(db) {
+    fn a_stopping_server_writes_the_usage_that_it_has_noted(db) {
         let database = TestDatabase::new(db);
         let jeton = serving_on(&database);
         let serving = jeton.serve();
@@ -165,7 +165,7 @@ on_both! {
 }
 
 #[test]
-fn a_row_that_somebody_holds_keeps_no_other_when_the_server_stops() {
+fn at_shutdown_a_locked_row_does_not_delay_the_others() {
     let database = TestDatabase::new(Kind::Postgres);
     let serving = serving_on(&database).serve();
     let send = |request: Request| request.send(serving.addr).json();
@@ -191,7 +191,7 @@ fn a_row_that_somebody_holds_keeps_no_other_when_the_server_stops() {
 }
 
 #[test]
-fn a_row_that_somebody_holds_keeps_no_other_and_is_written_when_it_is_let_go() {
+fn a_locked_row_delays_no_other_and_is_written_when_it_is_unlocked() {
     let app = App::start(Kind::Postgres);
     let login = app.alice();
     let ((held, key), (free, other)) = (named(&app, &login), named(&app, &login));
@@ -199,10 +199,10 @@ fn a_row_that_somebody_holds_keeps_no_other_and_is_written_when_it_is_let_go() {
     session.run(&format!("select 1 from tokens where id = {held} for update;"));
     app.introspect(&key);
     app.introspect(&other);
-    written(&app, &free, START);
+    wait_until_written(&app, &free, START);
     assert_eq!(last_used(&app, &held), json!(null));
     session.run("commit;");
-    written(&app, &held, START);
+    wait_until_written(&app, &held, START);
 }
 
 fn serving_on(database: &TestDatabase) -> Jeton {

@@ -23,7 +23,7 @@ pub fn backup(arguments: BackupArguments, config: &Config) -> Result<(), Failure
     store.close();
     let made = made.map_err(StartError::Store)?;
     eprintln!(
-        "backed up {} to {}: {} bytes, and checked the copy",
+        "backed up {} to {} ({} bytes), and checked the copy",
         config.database.url,
         arguments.file.display(),
         made.bytes

@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use super::output::{json_array, line, table};
 use super::prompt::confirm;
+use super::wait::Wait;
 use super::{Failure, with_service};
 use crate::config::Config;
 use crate::domain::duration;
@@ -33,6 +34,8 @@ pub enum ClientCommand {
         /// How long the old secret stays valid, for example 1h
         #[arg(long, value_name = "TIME", value_parser = duration::parse)]
         grace: Option<Duration>,
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Delete a client
     Delete {
@@ -41,7 +44,19 @@ pub enum ClientCommand {
         /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        wait: Wait,
     },
+}
+
+impl ClientCommand {
+    /// Whether it waits at its end.
+    pub const fn wait(&self) -> Wait {
+        match self {
+            Self::Rotate { wait, .. } | Self::Delete { wait, .. } => *wait,
+            Self::Create { .. } | Self::List { .. } => Wait::NO,
+        }
+    }
 }
 
 pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
@@ -73,7 +88,7 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
                 .collect();
             table(&["CLIENT ID", "CREATED", "ROTATED"], &rows)
         }),
-        ClientCommand::Rotate { client_id, grace } => with_service(config, |service, caller| async move {
+        ClientCommand::Rotate { client_id, grace, .. } => with_service(config, |service, caller| async move {
             let options = RotateOptions { grace, ..RotateOptions::default() };
             let rotated = service.accounts.rotate_client(&client_id, options, &caller).await;
             let RotatedClient { secret, old_until } = rotated.map_err(no_such_client(&client_id))?;
@@ -82,7 +97,7 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
             }
             line(secret.expose())
         }),
-        ClientCommand::Delete { client_id, yes } => with_service(config, |service, caller| async move {
+        ClientCommand::Delete { client_id, yes, .. } => with_service(config, |service, caller| async move {
             confirm(&format!("Delete client {client_id}?"), yes)?;
             service.accounts.delete_client(&client_id, &caller).await.map_err(no_such_client(&client_id))?;
             eprintln!("deleted client {client_id}");

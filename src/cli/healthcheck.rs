@@ -21,7 +21,7 @@ pub fn healthcheck(config: &Config) -> Result<(), Failure> {
         Listen::Tcp(address) => {
             let stream = connect(address).map_err(|error| no_answer(&config.serving.listen, &error))?;
             if config.serving.tls.is_some() {
-                return speaks_tls(stream).map_err(|error| no_answer(&config.serving.listen, &error));
+                return check_tls_server(stream).map_err(|error| no_answer(&config.serving.listen, &error));
             }
             ask(stream)
         }
@@ -66,9 +66,9 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Does not do a TLS handshake, because the certificate names the public host and not this address. A live server
-/// answers or closes a connection that does not speak TLS; one that hangs does neither.
-fn speaks_tls(mut stream: TcpStream) -> std::io::Result<()> {
+/// Checks that a TLS server is alive, without a handshake, because the certificate names the public host and not this
+/// address. A live server answers or closes a connection that does not speak TLS; one that hangs does neither.
+fn check_tls_server(mut stream: TcpStream) -> std::io::Result<()> {
     stream.write_all(b"\r\n\r\n\r\n\r\n")?;
     match stream.read(&mut [0; 64]) {
         Err(error) if error.kind() != ErrorKind::ConnectionReset => Err(error),

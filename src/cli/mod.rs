@@ -19,6 +19,7 @@ mod serve;
 mod systemd;
 mod token;
 mod user;
+mod wait;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use wait::Wait;
 
 use crate::config::{Config, Kind, RawSettings, environment, os_user, settings};
 use crate::domain::time::Clock;
@@ -77,6 +79,18 @@ enum Command {
     Healthcheck,
 }
 
+impl Command {
+    /// Whether it waits at its end.
+    const fn wait(&self) -> Wait {
+        match self {
+            Self::User(command) => command.wait(),
+            Self::Token(command) => command.wait(),
+            Self::Client(command) => command.wait(),
+            _ => Wait::NO,
+        }
+    }
+}
+
 /// Why a command failed. The text is printed after `error: `.
 #[derive(Debug)]
 pub struct Failure(String);
@@ -123,8 +137,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let (flags, environment) = (flags(&matches), environment());
-    let gather = move || RawSettings::gather(&flags, &environment, Path::new(".env"));
-    let raw = gather();
+    let read_settings = move || RawSettings::gather(&flags, &environment, Path::new(".env"));
+    let raw = read_settings();
     let config = match raw.check() {
         Ok(config) => config,
         Err(error) => {
@@ -139,8 +153,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if !matches!(command, Command::Serve) {
         crate::logging::start(&config.log.filter, config.log.format);
     }
+    let wait = command.wait();
     let done = match command {
-        Command::Serve => serve::serve(&config, &raw, Arc::new(gather)),
+        Command::Serve => serve::serve(&config, &raw, Arc::new(read_settings)),
         Command::Migrate => migrate::migrate(&config),
         Command::User(command) => user::run(command, &config),
         Command::Token(command) => token::run(command, &config),
@@ -155,7 +170,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Healthcheck => healthcheck::healthcheck(&config),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            wait.wait(&config);
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
             eprintln!("error: {failure}");
             ExitCode::FAILURE

@@ -52,7 +52,7 @@ fn other_key(backup: &Path, config: &Config) -> StoreError {
     };
     StoreError::Unusable(format!(
         "{backup} was made with another secret key than {ours}: it belongs to another jeton, or the key was replaced \
-         since; use another backup, or the secret key of this one, or, if the key was replaced, put the old key into \
+         later; use another backup, or the secret key of this backup; if the key was replaced, put the old one into \
          JETON_SECRET_KEY_FALLBACKS; to restore without the backup's key, {without} first",
         backup = backup.display()
     ))

@@ -16,11 +16,11 @@ use crate::service::FirstStart;
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 const FLUSH_TIMEOUT_AT_EXIT: Duration = Duration::from_millis(250);
 
-/// Serves until a signal stops it, and logs through a queue. `gather` reads the settings again.
-pub fn serve(config: &Config, raw: &RawSettings, gather: ReadSettings) -> Result<(), Failure> {
+/// Serves until a signal stops it, and logs through a queue. `read_settings` reads the settings again.
+pub fn serve(config: &Config, raw: &RawSettings, read_settings: ReadSettings) -> Result<(), Failure> {
     let lines = logging::start_queued(&config.log.filter, config.log.format)?;
     raw.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
-    let served = serve_until_stopped(config, &lines, gather);
+    let served = serve_until_stopped(config, &lines, read_settings);
     if !lines.flush(FLUSH_TIMEOUT) && served.is_err() {
         // Nobody reads standard error, so writing the failure there would block.
         std::process::exit(1);
@@ -28,7 +28,7 @@ pub fn serve(config: &Config, raw: &RawSettings, gather: ReadSettings) -> Result
     served
 }
 
-fn serve_until_stopped(config: &Config, lines: &LogQueue, gather: ReadSettings) -> Result<(), Failure> {
+fn serve_until_stopped(config: &Config, lines: &LogQueue, read_settings: ReadSettings) -> Result<(), Failure> {
     let last_lines = lines.clone();
     let flush_log = move || {
         last_lines.flush(FLUSH_TIMEOUT_AT_EXIT);
@@ -42,15 +42,15 @@ fn serve_until_stopped(config: &Config, lines: &LogQueue, gather: ReadSettings) 
             systemd::stopping();
             log::info!("stopped before the start was done");
             lines.flush(FLUSH_TIMEOUT);
-            // Threads that still wait for the database are not waited for.
+            // The process does not wait for threads that still wait for the database.
             exit(0);
         };
         server.metrics().count_dropped(lines.clone());
         for url in &server.urls {
             log::info!("jeton {} listening on {url}", env!("CARGO_PKG_VERSION"));
         }
-        if let Some(made) = &server.first_start {
-            print_first_start(config, &server, made)?;
+        if let Some(created) = &server.first_start {
+            print_first_start(config, &server, created)?;
         }
         systemd::ready();
         let stopper = server.stopper();
@@ -59,7 +59,7 @@ fn serve_until_stopped(config: &Config, lines: &LogQueue, gather: ReadSettings) 
             systemd::stopping();
             stopper.stop().await;
         });
-        actix_rt::spawn(server.reload(gather).run(reload));
+        actix_rt::spawn(server.reload(read_settings).run(reload));
         server.run().await?;
         log::info!("stopped");
         ensure_exit(flush_log);
@@ -68,7 +68,7 @@ fn serve_until_stopped(config: &Config, lines: &LogQueue, gather: ReadSettings) 
 }
 
 /// Prints curl lines to paste, with the secrets, which are shown only once.
-fn print_first_start(config: &Config, server: &Server, made: &FirstStart) -> Result<(), Failure> {
+fn print_first_start(config: &Config, server: &Server, created: &FirstStart) -> Result<(), Failure> {
     let curl = match &config.serving.listen {
         Listen::Tcp(_) if config.serving.tls.is_some() => "curl -k".to_owned(),
         Listen::Tcp(_) => "curl".to_owned(),
@@ -78,7 +78,7 @@ fn print_first_start(config: &Config, server: &Server, made: &FirstStart) -> Res
         || "http://localhost".to_owned(),
         |address| {
             let scheme = if config.serving.tls.is_some() { "https" } else { "http" };
-            // Whoever pastes this sits at the same machine.
+            // The lines are pasted on the same machine.
             let host = match address.ip() {
                 std::net::IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
                 std::net::IpAddr::V6(ip) if ip.is_unspecified() => "[::1]".to_owned(),
@@ -90,8 +90,8 @@ fn print_first_start(config: &Config, server: &Server, made: &FirstStart) -> Res
     );
     let console =
         if server.addresses.is_empty() { String::new() } else { format!("In a browser: {base}/console/\n\n") };
-    let (admin, password) = (&made.admin.0, made.admin.1.expose());
-    let (client_id, secret) = (&made.client.0, made.client.1.expose());
+    let (admin, password) = (&created.admin.0, created.admin.1.expose());
+    let (client_id, secret) = (&created.client.0, created.client.1.expose());
     line(&format!(
         "
 This is the first start: a superuser and a client were created. Their secrets are shown only once.

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use super::audit::moment;
 use super::output::{json_array, line, table, visible};
 use super::revoke_many::{RevokeMany, revoke_many};
+use super::wait::Wait;
 use super::{Failure, no_such_user, with_service, with_service_on};
 use crate::config::Config;
 use crate::domain::duration;
@@ -56,6 +57,8 @@ pub struct Revoke {
     /// Do not ask for confirmation
     #[arg(long, conflicts_with = "id")]
     yes: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 #[derive(Args)]
@@ -74,6 +77,19 @@ pub struct Create {
     /// The API key's lifetime: whole seconds, or for example 90d
     #[arg(long, requires = "name", value_parser = duration::lifetime)]
     expires_in: Option<Duration>,
+    #[command(flatten)]
+    wait: Wait,
+}
+
+impl TokenCommand {
+    /// Whether it waits at its end.
+    pub const fn wait(&self) -> Wait {
+        match self {
+            Self::Create(create) => create.wait,
+            Self::Revoke(revoke) => revoke.wait,
+            Self::List { .. } | Self::Explain => Wait::NO,
+        }
+    }
 }
 
 pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::output::{json_array, line, table, visible};
 use super::progress::{bar, number};
 use super::prompt::{confirm, confirm_or_yes, new_password};
+use super::wait::Wait;
 use super::{Failure, no_such_user, users_named, with_service};
 use crate::config::Config;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
@@ -48,6 +49,8 @@ pub enum UserCommand {
         /// Read the password from standard input
         #[arg(long)]
         password_stdin: bool,
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Delete a user and all of their tokens
     Delete {
@@ -56,6 +59,8 @@ pub enum UserCommand {
         /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        wait: Wait,
     },
 }
 
@@ -70,6 +75,8 @@ pub struct Deactivate {
     /// Do not ask for confirmation
     #[arg(long, conflicts_with = "username")]
     yes: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 #[derive(Args)]
@@ -96,6 +103,17 @@ pub struct Create {
     groups: Vec<String>,
 }
 
+impl UserCommand {
+    /// Whether it waits at its end.
+    pub const fn wait(&self) -> Wait {
+        match self {
+            Self::Deactivate(deactivate) => deactivate.wait,
+            Self::SetPassword { wait, .. } | Self::Delete { wait, .. } => *wait,
+            Self::Create(_) | Self::List { .. } | Self::Show { .. } | Self::Activate { .. } => Wait::NO,
+        }
+    }
+}
+
 pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
     match command {
         UserCommand::Create(create) => self::create(create, config),
@@ -109,14 +127,16 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
         UserCommand::Deactivate(Deactivate { username: Some(username), .. }) => set_active(&username, false, config),
         UserCommand::Deactivate(Deactivate { all_but, yes, .. }) => deactivate_many(all_but, yes, config),
         UserCommand::Activate { username } => set_active(&username, true, config),
-        UserCommand::SetPassword { username, password_stdin } => with_service(config, |service, caller| async move {
-            let target = power_over(&service, &username, &caller).await?;
-            let password = new_password(password_stdin)?;
-            service.accounts.set_password(&target, password).await.map_err(no_such_user(&username))?;
-            eprintln!("set the password of user {username}; their login tokens are revoked");
-            Ok(())
-        }),
-        UserCommand::Delete { username, yes } => with_service(config, |service, caller| async move {
+        UserCommand::SetPassword { username, password_stdin, .. } => {
+            with_service(config, |service, caller| async move {
+                let target = power_over(&service, &username, &caller).await?;
+                let password = new_password(password_stdin)?;
+                service.accounts.set_password(&target, password).await.map_err(no_such_user(&username))?;
+                eprintln!("set the password of user {username}; their login tokens are revoked");
+                Ok(())
+            })
+        }
+        UserCommand::Delete { username, yes, .. } => with_service(config, |service, caller| async move {
             let target = power_over(&service, &username, &caller).await?;
             confirm(&format!("Delete user {username} and all of their tokens?"), yes)?;
             service.accounts.delete_user(&target).await.map_err(no_such_user(&username))?;

@@ -40,7 +40,7 @@ impl Database {
     }
 }
 
-/// Read again while a server runs.
+/// The database's URL, which is read again while a server runs.
 pub(super) fn database_url(from: &mut Reader<'_>) -> DatabaseUrl {
     from.under("Database").read(
         file("DATABASE_URL", "sqlite://jeton.db", "postgres://user:password@host/name, or sqlite://PATH"),

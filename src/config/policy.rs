@@ -43,7 +43,11 @@ pub fn policy(from: &mut Reader<'_>) -> Policy {
             duration::parse,
         ),
         token_max_ttl: from.read(
-            plain("JETON_TOKEN_MAX_TTL", "none", "how long refreshes may keep a token alive from its creation"),
+            plain(
+                "JETON_TOKEN_MAX_TTL",
+                "none",
+                "the greatest age, from its creation, to which refreshes may keep a token alive",
+            ),
             parsers::optional_duration,
         ),
         token_limit_per_user: from.read(

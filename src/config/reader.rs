@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::setting::Setting;
 use super::{Config, Source};
 
-/// The texts of the settings, by name. A setting without a text, not even its default, has a fault already.
+/// The texts of the settings, by name. A setting that is missing here has a fault already.
 pub type Texts = BTreeMap<&'static str, (String, Source)>;
 
-/// Every setting, in the order of the documentation: the rows that are read when nothing is set.
+/// Every setting, in the order of the documentation. The rows are collected by reading the settings as if none were
+/// set.
 #[must_use]
 pub fn settings() -> Vec<Setting> {
     let nothing = Texts::new();
@@ -43,7 +44,7 @@ impl<'a> Reader<'a> {
             Some(Err(error)) => self.fault(setting.name, &error),
             None => {}
         }
-        // The default, so that the other settings are read too. With a fault nobody gets this value.
+        // The default stands in, so that the other settings are read too. Nobody gets this value, because of the fault.
         parse(setting.default).unwrap_or_else(|error| panic!("the default of {}: {error}", setting.name))
     }
 
@@ -73,7 +74,7 @@ impl<'a> Reader<'a> {
 
     /// Whether any of these settings has a fault.
     pub fn has_fault_of(&self, names: &[&str]) -> bool {
-        self.faults.iter().any(|fault| names.iter().any(|name| is_of(fault, name)))
+        self.faults.iter().any(|fault| names.iter().any(|name| is_about(fault, name)))
     }
 
     /// The rows of the settings that were read, and their faults.
@@ -88,7 +89,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Whether a fault is about the setting of this name, or about its `_FILE`.
-pub fn is_of(fault: &str, name: &str) -> bool {
+pub fn is_about(fault: &str, name: &str) -> bool {
     let rest = fault.strip_prefix(name);
     rest.is_some_and(|rest| rest.starts_with(": ") || rest.starts_with("_FILE: "))
 }

@@ -1,7 +1,7 @@
 //! The settings that are reloaded while a server runs. Each part is independent: a file that cannot be read, or was
 //! removed since the start, does not hold up the other parts.
 
-use super::reader::{Reader, is_of};
+use super::reader::{Reader, is_about};
 use super::{ConfigError, RawSettings, SecretKeys, TlsFiles, database_url};
 use crate::domain::database_url::DatabaseUrl;
 
@@ -31,8 +31,8 @@ impl RawSettings {
         let mut reader = Reader::new(&self.texts);
         let value = read(&mut reader);
         let (rows, new_faults) = reader.finish();
-        let is_of_these = |fault: &&String| rows.iter().any(|row| is_of(fault, row.name));
-        let mut faults: Vec<String> = self.faults.iter().filter(is_of_these).cloned().collect();
+        let is_about_these = |fault: &&String| rows.iter().any(|row| is_about(fault, row.name));
+        let mut faults: Vec<String> = self.faults.iter().filter(is_about_these).cloned().collect();
         faults.extend(new_faults);
         if faults.is_empty() { Ok(value) } else { Err(ConfigError(faults)) }
     }

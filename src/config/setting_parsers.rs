@@ -32,11 +32,11 @@ pub fn login_fields(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// Scopes that users may have without staff, separated by spaces.
+/// Scopes that users may have without a member of staff granting them, separated by spaces.
 pub fn scopes(text: &str) -> Result<String, String> {
     let scopes = scope::normalise(text)?;
     if let Some(reserved) = scope::each(&scopes).find(|scope| scope::is_reserved(scope)) {
-        return Err(format!("only staff may grant `{reserved}`, to single tokens"));
+        return Err(format!("only staff may grant `{reserved}`, and only to individual tokens"));
     }
     Ok(scopes)
 }

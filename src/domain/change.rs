@@ -1,8 +1,8 @@
-//! What changed in the database. Every node that caches answers reads it, and every service that asks `/changes`.
+//! Changes of the database. Nodes that cache answers read them, and so do services that call `/changes`.
 
 use super::token::TokenDigest;
 
-/// A change that may make a remembered answer wrong. It contains only ids.
+/// A change that may make a cached answer wrong. It contains only ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A user, or their groups.
@@ -13,7 +13,7 @@ pub enum Change {
     Created(u64),
     /// A client was created, rotated or deleted. Holds its client id.
     Client(String),
-    /// Anything may have changed: everything that is remembered must be forgotten.
+    /// Anything may have changed: everything that is cached must be discarded.
     Everything,
 }
 

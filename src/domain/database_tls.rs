@@ -58,14 +58,14 @@ fn after_scheme(url: &str) -> &str {
     url.split_once("://").map_or("", |(_, rest)| rest)
 }
 
-/// libpq decodes names and values alike.
+/// The names and values of the parameters, both decoded as libpq does it.
 fn parameters(url: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
     let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
     let parameters = Parts::of(after_scheme(url)).parameters.split('&');
     parameters.filter_map(|one| one.split_once('=')).map(|(name, value)| (decoded(name), decoded(value))).collect()
 }
 
-/// If there are several, the last one counts.
+/// Whether `sslmode` is `disable`. If it is given more than once, the last one counts.
 fn disables_tls(parameters: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
     parameters.iter().rfind(|(name, _)| name == "sslmode").is_some_and(|(_, value)| value == "disable")
 }

@@ -144,7 +144,8 @@ mod tests {
         faults(password, &Attributes { username: "alice", profile: &profile })
     }
 
-    /// What Django 5.2 answers: the initials of [`words`], then the passwords it says them of.
+    /// Django 5.2's answers. Each line has the letters of the messages in [`words`], a colon, and the passwords that
+    /// get exactly these messages.
     const DJANGO: &str = "\
 :alice12345|smithsmith|correct horse|xK9#mQ2p|éééééééé|½½½½½½½½|pass word
 c:password|PassWord|password123|trustno1  | iloveyou\t|\x1fpassword1\x1c|\u{3000}sunshine\u{a0}

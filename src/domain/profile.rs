@@ -1,6 +1,6 @@
 //! A user's profile: all texts of a user except the username, each of which may be empty. This is the only list of
 //! these fields. The API, the console, imports, the audit log and OpenAPI use [`ProfileField::ALL`]; the columns are in
-//! `store/schema.rs` and `store/users/row.rs`.
+//! `store/schema.rs` and `store/user_rows/row.rs`.
 
 use std::convert::Infallible;
 
@@ -178,9 +178,9 @@ impl PartialSchema for Profile {
 impl ToSchema for Profile {}
 
 impl ProfilePatch {
-    /// Only the fields that differ from `known`.
+    /// The patch without the fields that `known` has already.
     #[must_use]
-    pub fn new_to(&self, known: &Profile) -> Self {
+    pub fn without_unchanged(&self, known: &Profile) -> Self {
         Self::from_fn(|field| self.get(field).clone().filter(|wanted| wanted != known.get(field)))
     }
 }
@@ -214,6 +214,9 @@ mod tests {
         let known = Profile { email: "a@b.co".into(), ..Profile::default() };
         let patch =
             ProfilePatch { email: Some("a@b.co".into()), first_name: Some("Al".into()), ..ProfilePatch::default() };
-        assert_eq!(patch.new_to(&known), ProfilePatch { first_name: Some("Al".into()), ..ProfilePatch::default() });
+        assert_eq!(
+            patch.without_unchanged(&known),
+            ProfilePatch { first_name: Some("Al".into()), ..ProfilePatch::default() }
+        );
     }
 }

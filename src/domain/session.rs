@@ -61,7 +61,7 @@ impl SessionKey {
 
     /// Whether `form_token` belongs to this session. Takes the same time for all tokens of the right length.
     #[must_use]
-    pub fn made(&self, form_token: &str) -> bool {
+    pub fn has_form_token(&self, form_token: &str) -> bool {
         let mut number = [0; FORM_NUMBER];
         let digits = form_token.get(..2 * FORM_NUMBER).unwrap_or_default();
         hex::decode_to_slice(digits, &mut number).is_ok()
@@ -125,11 +125,11 @@ mod tests {
     #[test]
     fn a_form_belongs_to_its_session() {
         let (ours, others) = (SessionKey::generate(), SessionKey::generate());
-        assert!(ours.made(&ours.form_token()));
+        assert!(ours.has_form_token(&ours.form_token()));
         assert_ne!(ours.form_token(), ours.form_token(), "each page has another");
         let upper = ours.form_token().to_uppercase();
         for wrong in ["", "0", upper.as_str(), &ours.expose(), &hex::encode(ours.digest().0), &others.form_token()] {
-            assert!(!ours.made(wrong), "{wrong}");
+            assert!(!ours.has_form_token(wrong), "{wrong}");
         }
     }
 

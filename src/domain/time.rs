@@ -66,7 +66,8 @@ impl Clock {
         }
     }
 
-    /// The time of another machine whose clock read `theirs`; in a test, the true time.
+    /// The time by another machine's clock, which read `theirs`. In a test the clocks of other machines show the true
+    /// time.
     #[must_use]
     pub fn remote_time(&self, theirs: Timestamp) -> Timestamp {
         match self {

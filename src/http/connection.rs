@@ -18,7 +18,8 @@ pub struct Connection {
     in_flight: AtomicU32,
     /// All requests that the application got.
     requests_begun: AtomicU32,
-    leaving: AtomicBool,
+    /// Set by [`Connection::ask_to_close`].
+    asked_to_close: AtomicBool,
     waker: AtomicWaker,
 }
 
@@ -28,7 +29,7 @@ impl Default for Connection {
             waiting_since: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             requests_begun: AtomicU32::new(0),
-            leaving: AtomicBool::new(false),
+            asked_to_close: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         };
         connection.start_waiting();
@@ -72,13 +73,13 @@ impl Connection {
 
     /// Asks the connection to close, unless its client has just sent a request.
     pub fn ask_to_close(&self) {
-        self.leaving.store(true, Relaxed);
+        self.asked_to_close.store(true, Relaxed);
         self.wake();
     }
 
     /// Whether the connection was asked to close.
     pub fn is_closing(&self) -> bool {
-        self.leaving.load(Relaxed)
+        self.asked_to_close.load(Relaxed)
     }
 
     /// Lets [`Connection::wake`] wake the task of `cx`.

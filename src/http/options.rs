@@ -30,7 +30,7 @@ pub struct KeySources {
 }
 
 impl KeySources {
-    /// From the settings. `config/` has refused names that are not header names; one that is left is ignored.
+    /// From the settings. `config/` has refused invalid header names already; an invalid one is ignored here.
     #[must_use]
     pub fn new(headers: &[String], basic: bool) -> Self {
         Self { headers: headers.iter().filter_map(|name| name.parse().ok()).collect(), basic }

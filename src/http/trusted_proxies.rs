@@ -10,10 +10,10 @@ use ipnet::IpNet;
 use crate::domain::network::Network;
 use crate::domain::time::Uptime;
 
-/// How long no second warning is logged for an address.
+/// The shortest time between two warnings about one address.
 const WARNING_INTERVAL: Duration = Duration::from_hours(1);
 
-/// How many addresses are warned about within that time. Anybody can send such headers, from many addresses.
+/// The most addresses that are warned about within that time. Anybody can send such headers, from many addresses.
 const MAX_WARNED: usize = 64;
 
 /// `JETON_TRUSTED_PROXIES`.

@@ -156,7 +156,7 @@ mod tests {
         let record = || fields(&nothing);
         assert_eq!(record(), "{}");
         let request = RequestContext::new("an-id");
-        let (here, there) = request.clone().within(|| {
+        let (here, there) = request.clone().run(|| {
             RequestContext::set_user("amy");
             RequestContext::set_client("too late");
             let propagate = super::super::propagate(|| fields(&Record::builder().build()));

@@ -79,7 +79,8 @@ fn install(mut builder: Builder, lines: Option<LogQueue>) {
     }
 }
 
-/// The line that reports dropped lines, in their place and whatever the filter.
+/// The line that reports how many lines were dropped. It is written where they would have been, whatever the filter
+/// says.
 fn notice(dropped: u64, line: fn(&mut Vec<u8>, &Record<'_>) -> std::io::Result<()>) -> Vec<u8> {
     let lines = if dropped == 1 { "line of the log was" } else { "lines of the log were" };
     let words = format!("{dropped} {lines} dropped: they were written faster than they were read");
@@ -94,7 +95,7 @@ fn notice(dropped: u64, line: fn(&mut Vec<u8>, &Record<'_>) -> std::io::Result<(
 fn panicked(panic: &PanicHookInfo<'_>) {
     let message = panic.payload_as_str().unwrap_or("no message");
     let place = panic.location().map(ToString::to_string);
-    // `RUST_BACKTRACE` asks for it.
+    // Captured only if `RUST_BACKTRACE` asks for it.
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     log::error!(

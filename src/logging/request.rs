@@ -49,7 +49,7 @@ impl RequestContext {
     }
 
     /// Runs `work` as part of it, on this thread.
-    pub fn within<T>(self, work: impl FnOnce() -> T) -> T {
+    pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(self, work)
     }
 
@@ -87,7 +87,7 @@ impl RequestContext {
 pub fn propagate<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
     let request = RequestContext::current();
     move || match request {
-        Some(request) => request.within(work),
+        Some(request) => request.run(work),
         None => work(),
     }
 }

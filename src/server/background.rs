@@ -88,7 +88,7 @@ pub async fn flush_at_shutdown(service: &Service) {
             return log::error!("token usage was lost at shutdown: {left}");
         }
         log::warn!("token usage is not written yet at shutdown: {left}");
-        // Until the database has released the locks of this attempt.
+        // Gives the database time to release the locks of this attempt.
         actix_rt::time::sleep(service.node.database_timeout() / 4).await;
     }
 }

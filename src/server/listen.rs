@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::StartError;
 use crate::config::TlsFiles;
 
-/// An address that cannot be listened on.
+/// The error for an address that cannot be listened on.
 pub fn cannot_listen(address: &str, error: io::Error) -> StartError {
     StartError::Io(format!("JETON_LISTEN: cannot listen on {address}"), error)
 }
@@ -27,7 +27,7 @@ const BACKLOG: i32 = 1024;
 /// Listens on every address that the text resolves to.
 ///
 /// # Errors
-/// When it is possible on none of them.
+/// When it can listen on none of them.
 pub fn listen(address: &str) -> io::Result<Vec<TcpListener>> {
     let (mut listeners, mut failed) = (Vec::new(), None);
     for address in address.to_socket_addrs()? {
@@ -45,7 +45,7 @@ pub fn listen(address: &str) -> io::Result<Vec<TcpListener>> {
 /// Listens on a Unix socket. Replaces a stale socket that nobody listens on.
 ///
 /// # Errors
-/// When something else stands at its path, or no socket can be made there.
+/// When something else is at its path, or no socket can be created there.
 pub fn listen_unix(path: &Path) -> io::Result<UnixListener> {
     // Not actix's `bind_uds`: it removes whatever stands at the path.
     remove_stale_socket(path)?;

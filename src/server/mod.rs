@@ -45,7 +45,7 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The bootstrap user or client, or the first start's.
+    /// The bootstrap user or client, or those of a first start, could not be created.
     #[error(transparent)]
     Service(#[from] Error),
     /// A file, an address or a thread.
@@ -89,7 +89,7 @@ impl Server {
         let settings = config.clone();
         let mut opening = actix_rt::task::spawn_blocking(move || open_service(&settings, clock, tables));
         let mut stop = pin!(stop);
-        // Only a server can keep a start waiting.
+        // PostgreSQL can keep a start waiting, SQLite cannot.
         let may_wait = match &config.database.url {
             DatabaseUrl::Postgres(_) => true,
             DatabaseUrl::Sqlite(_) => false,
@@ -174,10 +174,11 @@ impl Server {
         Stop { service: self.service.clone(), drain: self.drain, handle: self.handle() }
     }
 
-    /// Reloads the certificate, the secret keys and `DATABASE_URL` when asked to. `gather` reads the settings.
+    /// Reloads the certificate, the secret keys and `DATABASE_URL` when asked to. `read_settings` reads the
+    /// settings again.
     #[must_use]
-    pub fn reload(&self, gather: ReadSettings) -> Reload {
-        Reload { service: self.service.clone(), certificate: self.certificate.clone(), gather }
+    pub fn reload(&self, read_settings: ReadSettings) -> Reload {
+        Reload { service: self.service.clone(), certificate: self.certificate.clone(), read_settings }
     }
 
     /// The metrics.

@@ -92,7 +92,7 @@ pub fn read_sealer(config: &Config) -> Result<Option<Sealer>, StartError> {
     sealer_of(&config.secret_keys, &config.database.url)
 }
 
-/// The same of these settings.
+/// The same, from these two settings alone.
 ///
 /// # Errors
 /// As [`read_sealer`].

@@ -1,4 +1,4 @@
-//! The limit of open files: raised as far as the system allows, and how many connections fit below it.
+//! Raises the limit of open files, and finds how many connections fit below it.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -18,7 +18,7 @@ pub const METRICS_CONNECTIONS: usize = 64;
 /// `JETON_MAX_CONNECTIONS`, or fewer if that many do not fit below the limit.
 pub fn connections(config: &Config) -> usize {
     let wanted = config.serving.max_connections as usize;
-    let Some(limit) = raised() else { return wanted };
+    let Some(limit) = raise_limit() else { return wanted };
     let database = config.database.options.pool as usize + 2;
     let taken = BASE + EACH_DATABASE_CONNECTION * database + EACH_WORKER * config.serving.workers + METRICS_CONNECTIONS;
     let fitting = limit.saturating_sub(taken + Connections::slack(limit)).max(1);
@@ -31,7 +31,7 @@ pub fn connections(config: &Config) -> usize {
 }
 
 /// Raises the limit of open files to the system's maximum. `None` if there is no limit.
-fn raised() -> Option<usize> {
+fn raise_limit() -> Option<usize> {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         let soft = limit.current;

@@ -25,7 +25,7 @@ pub type ReadSettings = Arc<dyn Fn() -> RawSettings + Send + Sync>;
 pub struct Reload {
     pub(super) service: Service,
     pub(super) certificate: Option<Arc<Certificate>>,
-    pub(super) gather: ReadSettings,
+    pub(super) read_settings: ReadSettings,
 }
 
 impl Reload {
@@ -55,7 +55,7 @@ impl Reload {
     }
 
     fn read_all(&self) {
-        let raw = (self.gather)();
+        let raw = (self.read_settings)();
         raw.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
         let reloadable = raw.reloadable();
         log::info!("reloading files");
@@ -72,7 +72,7 @@ impl Reload {
 
     /// Returns a URL that was refused, so that it is logged only once.
     fn read_url(&self, known: Option<DatabaseUrl>) -> Option<DatabaseUrl> {
-        let url = (self.gather)().reloadable().database_url.ok()?;
+        let url = (self.read_settings)().reloadable().database_url.ok()?;
         match self.service.node.move_to(&url) {
             Ok(Reloaded::Same) => None,
             Ok(Reloaded::New) => {

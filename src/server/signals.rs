@@ -1,4 +1,5 @@
-//! Signals. A separate thread receives them, so that a second one ends the process whatever other threads wait for.
+//! Signals. A separate thread receives them, so that a second one ends the process whatever other
+//! threads wait for.
 
 use std::io;
 use std::thread;
@@ -18,11 +19,11 @@ const IGNORED: [i32; 9] = [SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM, SIGVTALRM, SIGPRO
 /// Linux's SIGSTKFLT, which nothing raises any more, and SIGPWR, which reports a failing power supply: init then stops
 /// the process by SIGTERM.
 #[cfg(all(target_os = "linux", not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64"))))]
-const OF_LINUX: [i32; 2] = [16, 30];
+const LINUX_ONLY: [i32; 2] = [16, 30];
 #[cfg(not(all(target_os = "linux", not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64")))))]
-const OF_LINUX: [i32; 0] = [];
+const LINUX_ONLY: [i32; 0] = [];
 
-/// Linux's signals without a name.
+/// Linux's real-time signals, which have no names.
 const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
 
 /// The signals that a server acts on.
@@ -42,26 +43,28 @@ impl Signals {
     pub fn listen(flush_log: impl Fn() + Send + 'static) -> io::Result<Self> {
         let ((stops, stop), (reloads, reload)) = (channel(1), channel(1));
         let mut signals = SignalIterator::new([SIGTERM, SIGINT, SIGHUP])?;
-        for signal in IGNORED.into_iter().chain(OF_LINUX).chain(REAL_TIME) {
+        for signal in IGNORED.into_iter().chain(LINUX_ONLY).chain(REAL_TIME) {
             // A signal that this system does not know never arrives.
             let _ = signals.add_signal(signal);
         }
-        let ends = move |signal| {
+        let exit_at_once = move |signal| {
             flush_log();
             exit(128 + signal);
         };
-        thread::Builder::new().name("signals".into()).spawn(move || dispatch(&mut signals, &stops, &reloads, ends))?;
+        thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || dispatch(&mut signals, &stops, &reloads, exit_at_once))?;
         Ok(Self { stop, reload })
     }
 }
 
-fn dispatch(signals: &mut SignalIterator, stops: &Sender<()>, reloads: &Sender<()>, ends: impl Fn(i32)) {
+fn dispatch(signals: &mut SignalIterator, stops: &Sender<()>, reloads: &Sender<()>, exit_at_once: impl Fn(i32)) {
     let mut is_stopping = false;
     for signal in signals.forever() {
         match signal {
             SIGTERM | SIGINT if is_stopping => {
                 log::warn!("a second stop signal: exiting at once");
-                ends(signal);
+                exit_at_once(signal);
             }
             SIGTERM | SIGINT => {
                 is_stopping = true;

@@ -16,7 +16,8 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Turns `/readyz` to 503, serves on for `JETON_DRAIN`, then takes no new connections and finishes open requests.
+    /// Turns `/readyz` to 503, goes on serving for `JETON_DRAIN`, then takes no new connections and finishes open
+    /// requests.
     pub async fn stop(self) {
         self.service.node.begin_stop();
         actix_rt::time::sleep(self.drain).await;

@@ -1,4 +1,4 @@
-//! What every group of verbs is built from.
+//! What every group of the service is built from.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::metrics::Metrics;
 use super::policy::Policy;
 use crate::domain::time::Clock;
 
-/// What every group is built from.
+/// The database, the clock, the policy and the metrics, from which each group takes what it needs.
 pub struct Base {
     pub database: Database,
     pub clock: Clock,

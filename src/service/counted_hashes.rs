@@ -17,9 +17,10 @@ use crate::service::database::Database;
 use crate::service::error::Error;
 use crate::store::{MetaKey, Replaced, StoreError};
 
-/// A count is repeated at this age, but not before this many times the duration of the last count has passed. So
-/// counting uses at most one percent of a connection.
+/// A count is repeated at this age.
 const MAX_AGE: Duration = Duration::from_mins(10);
+/// A count is not repeated before this many times the duration of the last one has passed. So counting uses at most one
+/// percent of a connection.
 const AGE_FACTOR: u32 = 100;
 
 /// Users read by one statement, and the pause after it.
@@ -102,10 +103,10 @@ impl CountedHashes {
         key == Some(self.key.to_hex().as_str())
     }
 
-    /// The dummy hash for `name`. It has one of the costs that users' hashes have, and always the same one while these
-    /// costs stay. Costs that other nodes allow and this one does not stay in the count, but are not used here.
+    /// The dummy hash for `name`. Its cost is one that users' hashes have. A name always gets the same one while these
+    /// costs do not change. Costs that this node does not allow are counted for other nodes, but not used here.
     pub(in crate::service) fn dummy_for(&self, name: &str, today: &PasswordHash) -> PasswordHash {
-        self.newest().costs.clone().within(self.max_memory_kib).dummy_for(name, today, &self.key)
+        self.newest().costs.clone().within_memory(self.max_memory_kib).dummy_for(name, today, &self.key)
     }
 
     fn newest(&self) -> Arc<Newest> {
@@ -140,8 +141,8 @@ impl CountedHashes {
         }
     }
 
-    /// Samples some users if nothing was counted yet: before the first login, because its dummy hash must not cost
-    /// something that no user's hash costs.
+    /// Samples some users if nothing was counted yet. This must be done before the first login, so that its dummy hash
+    /// costs what users' hashes cost.
     ///
     /// # Errors
     /// [`Error::Store`].

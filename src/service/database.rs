@@ -50,7 +50,7 @@ impl Database {
     ) -> Result<T, Error> {
         self.store.check()?;
         // A little less than the caller waits, so that the caller gets the database's own error and not a time-out.
-        let store = self.store.within(self.timeout.mul_f32(0.95));
+        let store = self.store.with_deadline(self.timeout.mul_f32(0.95));
         let running = tokio::task::spawn_blocking(propagate(move || work(&store)));
         match self.with_timeout(running).await? {
             Ok(result) => Ok(result?),

@@ -109,7 +109,7 @@ impl Faults {
 
     /// Whether anything is wrong with this field.
     #[must_use]
-    pub fn on(&self, field: &str) -> bool {
+    pub fn has(&self, field: &str) -> bool {
         self.0.iter().any(|(name, _)| name == field)
     }
 

@@ -94,8 +94,8 @@ impl ClockMetrics {
     }
 }
 
-/// What is read only when the metrics are.
-pub struct Reading {
+/// Values that are read only when the metrics are scraped.
+pub struct Sample {
     /// How many changes the cache has applied.
     pub changes_applied: u64,
     /// The age of the last sync; `None` before the first.
@@ -134,7 +134,7 @@ impl Metrics {
             misses: counter("jeton_cache_misses_total", "Introspections that had to ask the database"),
             changes: counter(
                 "jeton_changes_heard_total",
-                "Changes of users, tokens and clients that were received; with PostgreSQL a node receives its own changes twice",
+                "Changes of users, tokens and clients that were received; a node receives its own changes twice",
             ),
             sync_age: Gauge::new(
                 "jeton_cache_proof_age_seconds",
@@ -224,15 +224,15 @@ impl Metrics {
     }
 
     /// Everything, in Prometheus' text format.
-    pub(super) fn text(&self, reading: &Reading) -> String {
-        self.gather(reading);
-        for (part, works) in reading.ready {
+    pub(super) fn text(&self, sample: &Sample) -> String {
+        self.gather(sample);
+        for (part, works) in sample.ready {
             self.ready.with_label_values(&[part]).set(f64::from(u8::from(works)));
         }
         TextEncoder::new().encode_to_string(&self.registry.gather()).expect("the metrics are text")
     }
 
-    fn gather(&self, reading: &Reading) {
+    fn gather(&self, sample: &Sample) {
         // Locked throughout, so that two scrapes at once count nothing twice.
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         for (at, result) in [None].into_iter().chain(Reason::ALL.map(Some)).enumerate() {
@@ -242,10 +242,10 @@ impl Metrics {
             self.hits.inc_by(new);
             self.introspections.with_label_values(&[result_label(result)]).inc_by(new);
         }
-        self.changes.inc_by(reading.changes_applied.saturating_sub(self.changes.get()));
+        self.changes.inc_by(sample.changes_applied.saturating_sub(self.changes.get()));
         let dropped = self.log_lines.get().map_or(0, LogQueue::dropped);
         self.log_lines_dropped.inc_by(dropped.saturating_sub(self.log_lines_dropped.get()));
-        self.sync_age.set(reading.sync_age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+        self.sync_age.set(sample.sync_age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
     }
 }
 

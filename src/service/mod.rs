@@ -43,7 +43,7 @@ pub use import::{
 };
 pub use introspection::{ClientOrigin, Feed, Identity, Introspect, Introspection, Watch};
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
-use metrics::Reading;
+use metrics::Sample;
 pub use metrics::{Metrics, WorkerCounts};
 pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
 pub use policy::Policy;
@@ -129,7 +129,7 @@ impl Service {
     /// All metrics, in Prometheus' text format.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        self.metrics.text(&Reading {
+        self.metrics.text(&Sample {
             changes_applied: self.cache.changes_applied(),
             sync_age: self.cache.sync_age(Uptime::now()),
             ready: self.node.known_readiness().parts(),

@@ -16,7 +16,7 @@ pub struct Staff(Caller);
 #[derive(Clone, Debug)]
 pub struct Superuser(Staff);
 
-/// A user who asks with a live login token of theirs: a named token is for services, and on jeton itself it can only revoke
+/// A user who asks with a live login token of theirs. A named token is for services: on jeton itself it can only revoke
 /// itself.
 #[derive(Clone, Debug)]
 pub struct LoginHolder {

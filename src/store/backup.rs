@@ -50,7 +50,7 @@ impl Store {
         if fs::symlink_metadata(to).is_ok() {
             return Err(already_exists(to));
         }
-        // Written under another name first: a file of that name is never a backup.
+        // Written under another name first. A file of that other name is never a complete backup.
         let draft = Draft::make(to)?;
         self.on_writer(|conn| {
             let copied = copy(conn, &draft.file.path, self.options.timeout);
@@ -112,7 +112,7 @@ struct Draft {
 impl Draft {
     fn make(to: &Path) -> Result<Self, StoreError> {
         let path = sqlite_file::beside(to, PARTIAL);
-        // The lock of the old one is held until the new one has the name.
+        // The lock on the left-over file is held until the new file has its name.
         let _left = match OpenOptions::new().read(true).custom_flags(NO_LINK).open(&path) {
             Ok(left) => {
                 let is_free = flock(&left, FlockOperation::NonBlockingLockExclusive).is_ok();

@@ -16,7 +16,7 @@ use crate::domain::time::Stopwatch;
 /// A probe without an answer for this long counts as failed until it has one.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two probes.
+/// The pause between two probes.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The circuit breaker.
@@ -25,7 +25,7 @@ pub struct Breaker {
     state: Mutex<State>,
     /// Whether there is a thread that probes.
     probing: AtomicBool,
-    /// A connection could not be opened.
+    /// Whether a connection could not be opened.
     failed: AtomicBool,
 }
 
@@ -33,11 +33,11 @@ pub struct Breaker {
 struct State {
     /// Why the last probe failed; `None` when it did not.
     down: Option<String>,
-    /// The running probe.
+    /// Started with the probe that runs now.
     probe: Option<Stopwatch>,
-    /// Since the last one ended.
+    /// Started when the last probe ended.
     ended: Option<Stopwatch>,
-    /// Since another connection got an answer, recorded only while a probe runs.
+    /// Started when another connection got an answer while a probe ran.
     answered: Option<Stopwatch>,
     /// Whether the database was ever reached. If it never was, the start itself reports it.
     was_reached: bool,

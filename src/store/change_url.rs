@@ -28,7 +28,7 @@ impl Store {
         self.pools.current().url.clone()
     }
 
-    /// What moving to this URL would be. Nothing is opened.
+    /// Compares this URL with the current one. Nothing is opened.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] for a URL that no store can be moved to.
@@ -53,7 +53,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn with_url(&self, url: &DatabaseUrl) -> Result<Self, StoreError> {
-        // One connection is enough for that.
+        // One connection is enough to try the URL.
         Self::open(url, &StoreOptions { pool: 1, ..self.options.clone() })
     }
 }

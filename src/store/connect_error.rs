@@ -11,8 +11,8 @@ use crate::domain::safe_text::one_line;
 const WITHOUT_TLS: &str = "SSL support is not compiled in";
 
 /// The error for a pooler that assigns a session for one statement only.
-pub const NO_TRANSACTIONS: &str = "no transaction can be begun, as behind a pooler in statement mode, which jeton cannot use: \
-                                   through: let DATABASE_URL go to PostgreSQL itself, or to a pooler in session or \
+pub const NO_TRANSACTIONS: &str = "no transaction can be begun, as behind a pooler in statement mode, which jeton \
+                                   cannot use: let DATABASE_URL go to PostgreSQL itself, or to a pooler in session or \
                                    transaction mode";
 
 /// Why a connection could not be opened, without the password.

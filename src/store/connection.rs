@@ -44,7 +44,8 @@ impl Conn {
 
 #[diesel::declare_sql_function]
 extern "SQL" {
-    /// Lower case: by its locale in PostgreSQL; by Unicode in SQLite, whose built-in function knows ASCII only.
+    /// Lower case. PostgreSQL uses the database's locale. In SQLite jeton replaces the built-in function, which knows
+    /// ASCII only, by one for Unicode.
     fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 

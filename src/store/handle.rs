@@ -49,7 +49,7 @@ impl Store {
     /// The same store with a deadline: work that has not begun by then does not begin, and a transaction that is not
     /// committed by then is rolled back. So an error means that nothing was changed.
     #[must_use]
-    pub fn within(&self, limit: Duration) -> Self {
+    pub fn with_deadline(&self, limit: Duration) -> Self {
         Self { deadline: Some(Deadline::within(limit)), ..self.clone() }
     }
 

@@ -3,22 +3,20 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use diesel::PgConnection;
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::Text;
-use diesel::{PgConnection, RunQueryDsl, sql_query};
 
 use super::connection::Conn;
 use super::error::StoreError;
-use super::pooler::session_of;
 
 /// The channel of the hints.
-pub const CHANNEL: &str = "jeton_changes";
+const CHANNEL: &str = "jeton_changes";
 
 /// Whether this process has changed something that nobody was told of yet.
 #[derive(Debug, Default)]
 pub struct Hints {
     has_changed: AtomicBool,
-    /// A `ChangeReader` of this process sends the hints, several changes' together.
+    /// Whether a `ChangeReader` of this process sends the hints, one for several changes.
     are_collected: AtomicBool,
 }
 
@@ -45,14 +43,14 @@ impl Hints {
     }
 }
 
-/// Sends a hint.
+/// Sends a hint, in a transaction of its own. Its commit takes a lock of the whole cluster, which another program's
+/// notification may hold for long: then the hint is not sent.
 pub fn send(conn: &mut Conn) -> Result<(), StoreError> {
     match conn {
-        Conn::Pg(pg) => {
-            let from = session_of(pg)?.to_string();
-            sql_query("select pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(from).execute(pg)?;
-        }
-        // Other processes read as often as the bound asks for.
+        Conn::Pg(pg) => pg.batch_execute(&format!(
+            "set local lock_timeout = '100ms'; select pg_notify('{CHANNEL}', pg_backend_pid()::text)"
+        ))?,
+        // SQLite has no notifications. Other processes read the change log four times per bound anyway.
         Conn::Sqlite(_) => {}
     }
     Ok(())

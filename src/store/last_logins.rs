@@ -19,9 +19,9 @@ struct SkippedRow {
 impl Store {
     /// Writes logins, each a user's id and a time. A login is not written if any node wrote one less than `interval`
     /// before it, or if a later plausible one is stored. Returns the ids of users that were skipped because their rows
-    /// were locked. One transaction, so pass hundreds.
+    /// were locked. All are written in one transaction, so pass some hundreds at a time.
     ///
-    /// No cached answer contains it, so no node is notified.
+    /// No cached answer contains `last_login`, so this is no change for the change log.
     pub fn record_logins(
         &self,
         logins: &[(i64, Timestamp)],

@@ -51,7 +51,8 @@ impl Store {
 
     /// Whether the user with this name logged in from this network after `since`; `false` for an unknown name.
     pub fn knows_login_network(&self, username: &str, network: Network, since: Timestamp) -> Result<bool, StoreError> {
-        // No user has an empty name, so the query is the same for every name.
+        // A name that cannot be stored becomes the empty name, which no user has. So the same query runs for every
+        // name.
         let username = if storable(username) { username } else { "" };
         self.read(|conn| {
             let found = login_networks::table

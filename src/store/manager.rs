@@ -45,20 +45,21 @@ impl Manager {
 
     /// Opens the first connection, and finds out whether there is a transaction pooler. May be called again.
     pub fn first_connect(&self) -> Result<PoolConnection, ConnectError> {
-        let named = |error: ConnectError| ConnectError(self.url.scrub(&error.0));
+        let scrubbed = |error: ConnectError| ConnectError(self.url.scrub(&error.0));
         let url = match &self.url {
             DatabaseUrl::Postgres(url) => url,
             DatabaseUrl::Sqlite(_) => return r2d2::ManageConnection::connect(self),
         };
-        let mut conn = self.reach(url).map_err(named)?;
-        pooler::require_transactions(&mut conn).map_err(named)?;
-        // If only one connection is allowed this cannot be found out here; it shows at the first error.
+        let mut conn = self.reach(url).map_err(scrubbed)?;
+        pooler::require_transactions(&mut conn).map_err(scrubbed)?;
+        // If only one connection is allowed, a pooler cannot be detected here. It is detected by the first error that
+        // it causes.
         if let Ok(mut other) = self.reach(url)
             && pooler::shares_sessions(&mut conn, &mut other).unwrap_or(false)
         {
             pooler::record_pooler(&self.servers);
         }
-        self.set_up(conn).map_err(named)
+        self.set_up(conn).map_err(scrubbed)
     }
 
     /// Tries the hosts one by one, so that each has its own timeout, and it is known which one answered.
@@ -91,8 +92,8 @@ impl Manager {
              do $$ begin perform set_config('lc_messages', 'C', false); \
              exception when insufficient_privilege then null; end $$"
         ))?;
-        // A suspended process does not read, and the server waits for it with its transaction open, so that nothing is
-        // vacuumed. No other timeout ends that; over a Unix socket this one does not, either.
+        // If this process is suspended while it reads an answer, the server waits for it. The transaction stays open,
+        // and keeps dead rows from being vacuumed. No other timeout ends this wait. Over a Unix socket nothing does.
         if let Err(error) = conn.batch_execute(UNREAD_ANSWERS) {
             log::debug!("cannot set tcp_user_timeout for the server's side: {error}");
         }
@@ -110,7 +111,7 @@ impl Manager {
         let mut conn =
             SqliteConnection::establish(&sqlite_file::uri(path, "mode=rw")).map_err(|error| named(error.into()))?;
         let query_only = self.role == Role::Read;
-        // The file of another program keeps the journal that it has.
+        // If the file belongs to another program, its journal mode is not changed.
         let journal = if self.file.is_ours() { "pragma journal_mode = wal; " } else { "" };
         conn.batch_execute(&format!(
             "pragma busy_timeout = {}; {journal}pragma synchronous = full; \
@@ -157,9 +158,9 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
-/// Finds connections that the server has closed while they were idle, so that no request has to. It only reads what has
-/// arrived, because a round trip here would be one for every request. The first read finds the server's last message,
-/// the second one the end.
+/// Finds connections that the server has closed while they were idle, so that no request fails on one. It only reads
+/// what has arrived, because a round trip here would be one for every request. The first read finds the server's last
+/// message, the second one the end.
 fn check_alive(conn: &mut PgConnection) -> Result<(), ConnectError> {
     for _ in 0..2 {
         conn.notifications_iter().try_for_each(|notification| notification.map(drop))?;

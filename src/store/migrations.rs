@@ -43,11 +43,11 @@ impl Store {
             DatabaseUrl::Sqlite(path) => {
                 sqlite_file::make(path)?;
                 self.claim_file(path)?;
-                // Its transaction has waited for the lock already.
+                // An SQLite transaction waits for its lock when it begins, so there is no second wait.
                 Duration::ZERO
             }
         };
-        // Then migrations are not run, so a role that may only read and write rows can start.
+        // A usable schema is not migrated, so a role that may only read and write rows can start.
         if is_usable {
             return Ok(Vec::new());
         }

@@ -33,7 +33,7 @@ pub fn restrict_file_mode(path: &Path, bits: u32) -> Result<(), StoreError> {
             );
             Ok(())
         }
-        // It ended meanwhile, as a log of SQLite's does.
+        // The file was removed meanwhile, as SQLite removes its log.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(StoreError::Unusable(format!(
             "{}: {whose} have access to it, by mode {mode:04o}, and jeton cannot change that: {error}; \

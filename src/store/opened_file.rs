@@ -10,8 +10,8 @@ use super::connection::Role;
 use super::sqlite_file;
 use crate::domain::time::Stopwatch;
 
-/// How long after its log was emptied the file counts as idle. It is assumed that nobody copies the file sooner after a
-/// write.
+/// The file counts as idle this long after its log was emptied. It is assumed that nobody copies the file sooner after
+/// a write.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 
 /// The SQLite file that the first connection opened. If it was replaced or removed, the data would be split: older
@@ -64,7 +64,8 @@ impl OpenedFile {
         self.ours.load(Ordering::Acquire)
     }
 
-    /// How many writing connections there have been. There is one at a time, so the number identifies it.
+    /// How many writing connections there have been. There is only one at a time, so this number identifies the current
+    /// one.
     pub fn writers(&self) -> u64 {
         self.writers.load(Ordering::Acquire)
     }

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Changed<T> {
-    /// It is made.
+    /// The change was made.
     Done(T),
     /// Nothing was changed: the user is gone, or has changed since they were read. The caller reads them again.
     UserChanged,
@@ -32,7 +32,7 @@ impl<T> Changed<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum OwnChange<T> {
-    /// It is made.
+    /// The change was made.
     Done(T),
     /// The token of the request has been revoked, or the user was deleted. Without this check the holder of a stolen
     /// key could keep access through a regenerate.
@@ -77,7 +77,7 @@ pub enum LoginTokensRevoked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum ClientChange {
-    /// It is made.
+    /// The change was made.
     Done,
     /// There is no such client.
     NoSuchClient,
@@ -97,7 +97,7 @@ pub enum FormUse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Replaced {
-    /// It is.
+    /// The value was replaced.
     Done,
     /// Nothing was replaced, because the value was not the expected one.
     ByOthers,

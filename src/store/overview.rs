@@ -81,7 +81,8 @@ impl Store {
         })
     }
 
-    /// Logins and refusals of the hours before `now`, the oldest first, of the newest [`MAX_COUNTED`] entries.
+    /// Successful and refused logins of each hour before `now`, the oldest hour first. Only the newest [`MAX_COUNTED`]
+    /// entries of the audit log are counted.
     pub fn count_logins<const HOURS: usize>(&self, now: Timestamp) -> Result<[HourOfLogins; HOURS], StoreError> {
         let since = now.before(std::time::Duration::from_hours(HOURS as u64));
         let by_hour = |ago: &str| {

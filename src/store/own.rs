@@ -91,8 +91,8 @@ fn lock_requester(
 ) -> Result<Requester, StoreError> {
     let Some(user) = lock_by_id(conn, request_token.user_id)? else { return Ok(Requester::TokenEnded) };
     lock_tokens(conn, user.id)?;
-    // A token that was revoked since the request has ended, and one that got a grace period ends sooner: the password
-    // check may have taken long.
+    // The password check may have taken long. If the token was revoked meanwhile, at once or after a grace period, it
+    // counts as ended.
     let revoked = (tokens::revoked_at, tokens::grace_until);
     let found: Option<(Option<NaiveDateTime>, Option<NaiveDateTime>)> =
         tokens::table.find(request_token.id).filter(unrevoked(now)).select(revoked).first(conn).optional()?;

@@ -48,7 +48,8 @@ impl PoolConnection {
         (self.conn, self.server)
     }
 
-    /// Whether newer connections go to another server, or the tables have changed since.
+    /// Whether it must be replaced: newer connections go to another server, or the tables have changed since it was
+    /// opened, or it was opened before the pooler was detected.
     pub fn is_outdated(&self) -> bool {
         self.tables_version != self.servers.tables_version()
             || self.server.is_some_and(|server| !self.servers.is_current(server))
@@ -74,19 +75,26 @@ impl PoolConnection {
         &mut self,
         work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let local = self.local.as_deref().map(|settings| pooler::begin(settings, self.servers.timeline()));
-        let result = self.conn.in_transaction(|conn| {
-            local.map_or(Ok(()), |local| conn.batch_execute(&local))?;
-            work(conn)
-        });
-        self.observe(result)
+        let begin = self.local.as_deref().map(|settings| pooler::begin(settings, self.servers.timeline()));
+        self.transaction(begin.as_deref(), work)
     }
 
     /// Runs `work`, which finds out itself on which server it runs.
     pub fn run_anywhere<T>(&mut self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let Some(settings) = self.local.clone() else { return self.run(work) };
+        match self.local.clone() {
+            Some(settings) => self.transaction(Some(&settings), work),
+            None => self.run(work),
+        }
+    }
+
+    /// Runs `begin`, if there is one, and `work` in a transaction.
+    fn transaction<T>(
+        &mut self,
+        begin: Option<&str>,
+        work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let result = self.conn.in_transaction(|conn| {
-            conn.batch_execute(&settings)?;
+            begin.map_or(Ok(()), |begin| conn.batch_execute(begin))?;
             work(conn)
         });
         self.observe(result)

@@ -3,8 +3,8 @@
 //! Such a pooler shares one session of the server among many clients, one transaction at a time. So nothing may stay in
 //! a session: other clients would get its prepared statements and settings, and notifications could arrive while no
 //! client has it. Behind a pooler statements are not prepared, settings last for one transaction, and nothing listens.
-//! Each transaction checks that it runs on the server that the change log is read from: a pooler may still have
-//! sessions of a server that another one has taken over from.
+//! Each transaction checks that it runs on the server that the change log is read from: after a failover a pooler may
+//! still have sessions of the old primary.
 
 use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::sql_types::Integer;
@@ -30,8 +30,8 @@ pub fn prepare_nothing(conn: &mut PgConnection) {
     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
 }
 
-/// The start of each transaction: its settings, and whether this server is still the one that the change log is read
-/// from. Fails as a write on a standby does.
+/// The statements at the start of each transaction. They set its settings, and check that this server is still the one
+/// that the change log is read from. If it is not, they fail with the error of a write on a standby.
 pub fn begin(settings: &str, timeline: Option<u32>) -> String {
     let check = timeline.map(|timeline| {
         format!(
@@ -64,8 +64,8 @@ pub fn require_transactions(conn: &mut PgConnection) -> Result<(), ConnectError>
 pub fn record_pooler(servers: &Servers) {
     if servers.share_sessions() {
         log::warn!(
-            "there is a transaction pooler in front of PostgreSQL: statements are not prepared, and changes by others \
-             are seen at the next reading, without a hint"
+            "there is a transaction pooler in front of PostgreSQL: statements are not prepared, and this node notices \
+             changes by others only when it next reads the change log"
         );
     }
 }

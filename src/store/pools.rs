@@ -86,8 +86,8 @@ impl Pools {
         let timeout = pool.connection_timeout();
         let max_wait = match deadline.map(Deadline::left).transpose()? {
             Some(left) => left.min(timeout),
-            // Without a deadline, as at the start, there is time for an address that does not answer, and for the next
-            // one.
+            // Without a deadline, as at the start, the wait is long enough for an address that does not answer, and for
+            // the next address.
             None => timeout + CONNECT_TIMEOUT,
         };
         let since = Stopwatch::start();

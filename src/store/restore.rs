@@ -26,7 +26,8 @@ pub struct Restored {
 
 impl Store {
     /// Replaces the database by a copy of `backup`, and keeps the old one under another name. Nothing is changed before
-    /// the backup is known to be complete and jeton's, and `check` has accepted the check value of its secret key.
+    /// the backup was checked to be a complete database of jeton, and `check` has accepted the check value of its
+    /// secret key.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when the database is in use, or the backup is not usable.
@@ -51,7 +52,7 @@ impl Store {
         if before.is_some() && sqlite_file::identity(backup) == before {
             return Err(StoreError::Unusable(format!("{} is the database itself", backup.display())));
         }
-        // Checked without its log, which may belong to another file: that is a reason to restore.
+        // The database is checked without its log. The log may belong to another file, which is a reason to restore.
         match sqlite_schema::state_without_log(path, self.options.timeout) {
             Ok(state @ SchemaState::Foreign(_)) => state.refusal(self.url()).map_or(Ok(()), Err)?,
             Err(error @ StoreError::Unusable(_)) => return Err(error),
@@ -81,7 +82,7 @@ impl Store {
         Ok(Restored { kept, is_older })
     }
 
-    /// Copies the backup. Returns the state of its schema, with which this jeton can work or which it can migrate.
+    /// Copies the backup. Returns the state of its schema, which this jeton can use or migrate.
     fn copy_backup(&self, backup: &Path, to: &Path) -> Result<SchemaState, StoreError> {
         let state = sqlite_log::state_of_both(backup);
         if backup.is_dir() {
@@ -135,14 +136,14 @@ fn secret_key_check(file: &Path, timeout: Duration) -> Result<Option<String>, St
 
 /// Gives the new file the owner and mode of the old one, because another user may run the restore.
 fn copy_owner_and_mode(draft: &NewFile, before: &File) -> Result<(), StoreError> {
-    let give = || -> io::Result<()> {
+    let apply = || -> io::Result<()> {
         let (old, new) = (before.metadata()?, fs::metadata(&draft.path)?);
         if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
             chown(&draft.path, Some(old.uid()), Some(old.gid()))?;
         }
         fs::set_permissions(&draft.path, old.permissions())
     };
-    give().map_err(|error| cannot("set the owner of", &draft.path, &error))
+    apply().map_err(|error| cannot("set the owner of", &draft.path, &error))
 }
 
 /// Replaces the database by the draft, and renames the old database and its log. The order matters: a process that is

@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// Revokes at most `limit` tokens with ids after `after`, up to `through`; `None` when there is none left. Those
-    /// that look expired or past their grace period are ended, too: see `revocation.rs`.
+    /// that look expired or past their grace period are ended, too: see `end_tokens`.
     pub fn revoke_tokens(
         &self,
         which: &TokenFilter,
@@ -122,7 +122,7 @@ fn selected(which: &TokenFilter) -> tokens::BoxedQuery<'static, MultiBackend> {
 }
 
 /// Locks users, then their tokens, to avoid deadlocks in the same order as all other transactions: active superusers
-/// before other users (`users/lock.rs`), and all by id. On SQLite the transaction itself has that effect.
+/// before other users (`user_rows/lock.rs`), and all by id. On SQLite the transaction itself has that effect.
 fn lock_many(conn: &mut Conn, owners: &[i64], ids: &[i64]) -> Result<(), StoreError> {
     let pg = match conn {
         Conn::Pg(pg) => pg,

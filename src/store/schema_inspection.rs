@@ -86,7 +86,7 @@ pub fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     })
 }
 
-/// The oldest migration that a jeton must know to work with the tables, if they say so.
+/// The oldest migration that a jeton must know to work with the tables, if `meta` names one.
 fn usable_from(conn: &mut Conn) -> Result<Option<String>, StoreError> {
     let row = "select value as version from meta where key = 'schema_usable_from'";
     let mut found = diesel::sql_query(row).load::<Version>(conn)?;
@@ -118,7 +118,7 @@ fn tables(conn: &mut Conn) -> Result<Vec<Table>, StoreError> {
     let from = match conn {
         Conn::Pg(_) => {
             "select relname::text as name, count(*) over () as count, string_agg(relname::text, ', ') filter (where \
-             relname in ('__diesel_schema_migrations', 'meta', 'users', 'groups', 'user_groups', 'tokens', 'clients') \
+             relname in ('__diesel_schema_migrations', 'meta', 'users', 'groups', 'user_groups', 'tokens', 'clients', 'changes') \
              and not has_table_privilege(pg_class.oid, 'SELECT')) over () as unreadable from pg_class \
              where relnamespace = (select oid from pg_namespace where nspname = current_schema()) \
              and relkind in ('r', 'p', 'f') and not exists (select from pg_depend \
@@ -142,7 +142,7 @@ struct Table {
     name: String,
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     count: i64,
-    /// The tables, of all, that an introspection reads and this role may not read.
+    /// The names of jeton's tables that this role may not read; the same in every row.
     #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
     unreadable: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The state of the database's schema for this binary, and what is said of a state that cannot be used.
+//! The state of the database's schema for this binary, and the messages for states that cannot be used.
 
 use std::path::Path;
 
@@ -59,9 +59,9 @@ impl SchemaState {
                 )
             }
             Self::Newer { unknown, needs } => format!(
-                "the database has the migration {unknown}, which this jeton does not know: it was made by a newer jeton, and \
-                 needs a jeton that knows the migration {needs}, while this one knows none after {}; run that one, or restore a \
-                 backup",
+                "the database has the migration {unknown}, which this jeton does not know: it was made by a newer jeton. \
+                 It needs a jeton that knows the migration {needs}; the newest that this one knows is {}. Run a newer \
+                 jeton, or restore a backup",
                 newest(url)
             ),
             Self::Missing => {

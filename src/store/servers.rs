@@ -5,8 +5,8 @@
 //! newest connection counts, because it went where the URL leads now. Connections to other servers are closed when they
 //! are next taken from the pool, and a reading of the change log at another one does not count.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diesel::sql_types::Text;
 use diesel::{PgConnection, RunQueryDsl, sql_query};
@@ -28,9 +28,9 @@ pub struct Servers {
     current: AtomicU64,
     /// Whether sessions are shared: see `pooler.rs`.
     shares_sessions: AtomicBool,
-    /// The timeline that the change log was last read on; 0: none yet. A standby that is promoted begins a new one.
-    timeline: AtomicU64,
-    /// Counts changes of the tables that were noticed. Statements that were prepared before one are useless.
+    /// The cluster and the timeline that the change log was last read on. A standby that is promoted begins a new one.
+    timeline: Mutex<Option<(u64, u32)>>,
+    /// How many changes of the tables were noticed. Statements that were prepared before the last one are useless.
     tables_version: AtomicU64,
     /// A clone for each connection that a pool holds.
     held: Arc<()>,
@@ -78,12 +78,25 @@ impl Servers {
 
     /// The timeline that the change log was last read on.
     pub fn timeline(&self) -> Option<u32> {
-        u32::try_from(self.timeline.load(Ordering::Acquire)).ok().filter(|timeline| *timeline != 0)
+        self.lock_timeline().map(|(_, timeline)| timeline)
     }
 
-    /// Records the timeline that the change log was read on.
-    pub fn set_timeline(&self, timeline: u32) {
-        self.timeline.store(timeline.into(), Ordering::Release);
+    fn lock_timeline(&self) -> MutexGuard<'_, Option<(u64, u32)>> {
+        self.timeline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records the cluster and the timeline that the change log was read on. Returns whether this is the newest timeline
+    /// of that cluster: a pooler may still lead to a server that another one has taken over from.
+    #[must_use]
+    pub fn advance_timeline(&self, cluster: u64, timeline: u32) -> bool {
+        let mut newest = self.lock_timeline();
+        match *newest {
+            Some((known, newer)) if known == cluster && newer > timeline => false,
+            _ => {
+                *newest = Some((cluster, timeline));
+                true
+            }
+        }
     }
 
     /// The version of the tables.

@@ -1,5 +1,6 @@
-//! The file of an SQLite database before it is opened for writing: whether it exists, and who may access it. It is only read through SQLite: closing another handle would drop the locks that other connections of
-//! this process hold.
+//! The file of an SQLite database before it is opened for writing: whether it exists, and who may access it. Its
+//! content is read only through SQLite, because closing another handle of the file would drop the locks that other
+//! connections of this process hold.
 
 use std::fs::{Metadata, OpenOptions};
 use std::io::ErrorKind;

@@ -32,15 +32,15 @@ pub fn log_of(path: &Path) -> PathBuf {
 /// Checks that the log beside the file, if there is one, belongs to it. Must be called before SQLite opens the file.
 pub fn require_own(path: &Path, timeout: Duration) -> Result<(), StoreError> {
     let started = Stopwatch::start();
-    let mut doubted = None;
+    let mut state_at_fault = None;
     loop {
         let before = state_of_both(path);
         let Some(fault) = fault(path)? else { return Ok(()) };
         // Another process may have made a checkpoint between the reads of the file and of the log.
-        if doubted == Some(before) || started.elapsed() >= timeout {
+        if state_at_fault == Some(before) || started.elapsed() >= timeout {
             return Err(StoreError::Unusable(fault));
         }
-        doubted = Some(before);
+        state_at_fault = Some(before);
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -78,8 +78,8 @@ fn fault(path: &Path) -> Result<Option<String>, StoreError> {
              by `jeton restore FILE`; to start with an empty database, remove the log"
         )),
         Some(mark) if !mark.begins(&marks) => Some(format!(
-            "the log {log} does not belong to {database}: the database was replaced while its log stayed, and the two \
-             together are neither; to use the database as it is, remove {log} and {database}-shm, \
+            "the log {log} does not belong to {database}: the database was replaced while its log stayed, and SQLite \
+             would mix the two; to use the database as it is, remove {log} and {database}-shm, \
              or let `jeton restore FILE` put a backup in its place"
         )),
         Some(_) => None,
@@ -108,9 +108,9 @@ struct Checkpoint {
     busy: i32,
 }
 
-/// Work within a transaction.
+/// The result of work within a transaction.
 pub struct Counted<T> {
-    /// Its result.
+    /// What the work has returned.
     pub value: T,
     /// The number of the transaction, if the work has changed a row.
     pub transaction: Option<i32>,

@@ -24,7 +24,8 @@ pub struct Mark {
     pub schema: i32,
 }
 
-/// How many changes of the schema one transaction of another program, which counts no transactions, makes at most.
+/// The most schema changes that one transaction of another program makes. Such a program does not count its
+/// transactions.
 const FOREIGN_CHANGES: i32 = 8;
 
 /// The same for a migration.

@@ -16,8 +16,8 @@ pub const HOW_TO_BUILD: &str =
 /// # Errors
 /// [`StoreError::Unusable`] when the URL requires TLS and this binary has none.
 pub fn check(url: &DatabaseUrl) -> Result<(), StoreError> {
-    // Before libpq does it, and with what it does not ask for: that OpenSSL frees nothing as the process ends, for threads
-    // may be connecting still.
+    // Initializes OpenSSL before libpq does, and with an option that libpq does not set: OpenSSL frees nothing when the
+    // process exits, because threads may still be connecting.
     #[cfg(feature = "postgres-tls")]
     openssl_sys::init();
     let warning = if BUILT_IN { None } else { without_tls(url)? };
@@ -45,15 +45,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_that_asks_for_tls_is_refused_by_the_features_name_and_a_plain_one_is_warned_of() {
+    fn a_url_that_requires_tls_is_refused_and_a_remote_one_without_tls_causes_a_warning() {
         let said = |text: &str| without_tls(&DatabaseUrl::parse(text).unwrap()).map_err(|error| error.to_string());
         let refused = said("postgres://amy:hunter22@db/jeton?sslmode=verify-full").unwrap_err();
         assert!(refused.contains("sslmode=verify-full") && refused.contains("--features postgres-tls"), "{refused}");
         let warning = said("postgres://amy:hunter22@db/jeton").unwrap().unwrap();
         assert!(warning.contains("--features postgres-tls") && warning.contains("sslmode=disable"), "{warning}");
         assert!(!format!("{refused}{warning}").contains("hunter22"));
-        for quiet in ["postgres://db/jeton?sslmode=disable", "postgres:///jeton", "sqlite://jeton.db"] {
-            assert_eq!(said(quiet), Ok(None), "{quiet}");
+        for plain in ["postgres://db/jeton?sslmode=disable", "postgres:///jeton", "sqlite://jeton.db"] {
+            assert_eq!(said(plain), Ok(None), "{plain}");
         }
     }
 

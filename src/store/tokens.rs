@@ -1,6 +1,7 @@
 //! The `tokens` table: creates, reads and lists tokens. The store never sees keys, only their digests.
 //!
-//! Rows are in `token_rows/`, logins in `login_tokens.rs`, users' own named tokens in `own.rs`, revocations in `revocation.rs`.
+//! Rows are in `token_rows/`, logins in `login_tokens.rs`, users' own named tokens in `own.rs`, revocations in
+//! `revocation.rs`.
 
 use diesel::prelude::*;
 

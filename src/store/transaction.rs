@@ -137,7 +137,7 @@ impl Store {
         if !self.hints.record() {
             return;
         }
-        if let Err(error) = self.on_writer(hints::send) {
+        if let Err(error) = self.with_connection(Role::Write, |opened| opened.in_transaction(hints::send)) {
             log::debug!("cannot send a hint: {error}");
         }
     }

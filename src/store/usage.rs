@@ -37,10 +37,10 @@ struct SkippedRow {
 }
 
 impl Store {
-    /// Writes usage. A last use is not written if any node wrote one less than `interval` before it; an expiry always
-    /// is, unless a later one is stored. A stored last use that lies too far ahead was written by a wrong clock, and is
-    /// replaced. Returns the ids that were skipped because their rows were locked. One transaction, so pass hundreds,
-    /// not millions.
+    /// Writes usage. A last use is not written if any node wrote one less than `interval` before it. An extended expiry
+    /// is always written, unless a later one is stored. A stored last use that lies too far ahead was written by a
+    /// wrong clock, and is replaced. Returns the ids that were skipped because their rows were locked. All are written
+    /// in one transaction, so pass some hundreds at a time.
     pub fn record_usage(
         &self,
         usage: &[TokenUse],
@@ -50,8 +50,12 @@ impl Store {
         let mut usage = usage.to_vec();
         // The same order on every node, to avoid a deadlock.
         usage.sort_unstable_by_key(|token_use| token_use.id);
-        // A later expiry makes no remembered answer wrong: it only ends too early.
+        let extends = usage.iter().any(|token_use| token_use.expires_at.is_some());
         self.write(|conn| {
+            if !extends {
+                return write(conn, &usage, interval, locked);
+            }
+            // The change log does not record this: a cached answer with the old expiry only ends too early.
             change_log::pause(conn)?;
             let skipped = write(conn, &usage, interval, locked)?;
             change_log::resume(conn)?;

@@ -19,8 +19,8 @@ const NO: &str = "no";
 /// The range of a new user's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdRange {
-    /// From 1 up. From [`IdRange::Bootstrap`] after an import from Django, which keeps assigning ids as long as it
-    /// runs.
+    /// From 1 up. After an import from Django, ids come from [`IdRange::Bootstrap`], because Django goes on assigning
+    /// ids as long as it runs.
     Ordinary,
     /// From [`FIRST_BOOTSTRAP_ID`] up.
     Bootstrap,
@@ -32,8 +32,8 @@ struct NextId {
     id: i64,
 }
 
-/// The counter's row stays locked, so two transactions never get the same id. Ids of deleted users are not reused. Each
-/// range has a counter of its own.
+/// The next id of a range. The counter's row stays locked, so two transactions never get the same id. Ids of deleted
+/// users are not reused. Each range has a counter of its own.
 pub fn next_id(conn: &mut Conn, range: IdRange) -> Result<i64, StoreError> {
     match range {
         IdRange::Ordinary => next_ids(conn, 1),
@@ -82,10 +82,10 @@ fn came_from_django(conn: &mut Conn) -> Result<bool, StoreError> {
     let entries = audit_log::table
         .filter(audit_log::action.eq(Action::UserCreate.as_str()))
         .filter(audit_log::details.like(r#"%"imported_from":"django"%"#));
-    let came = select(exists(entries)).get_result(conn)?;
-    let mark = if came { YES } else { NO };
+    let found = select(exists(entries)).get_result(conn)?;
+    let mark = if found { YES } else { NO };
     diesel::insert_into(meta::table).values((meta::key.eq(FROM_DJANGO), meta::value.eq(mark))).execute(conn)?;
-    Ok(came)
+    Ok(found)
 }
 
 /// The first of `count` consecutive unused ids: an import may have used ids that a counter has not reached yet.

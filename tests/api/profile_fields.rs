@@ -14,14 +14,14 @@ use crate::support::http::Request;
 
 type Texts = BTreeMap<&'static str, String>;
 
-/// A text for each field; `again`: another one.
+/// A value for each field; with `again`, a different one.
 fn texts(again: bool) -> Texts {
     let text = |field: ProfileField| if again { field.example().replace('e', "o") } else { field.example().to_owned() };
     ProfileField::ALL.into_iter().map(|field| (field.name(), text(field))).collect()
 }
 
 #[track_caller]
-fn has(shown: &Value, texts: &Texts, place: &str) {
+fn assert_has(shown: &Value, texts: &Texts, place: &str) {
     for (name, text) in texts {
         assert_eq!(shown[name], json!(text), "{name}: {place}");
     }
@@ -35,11 +35,11 @@ on_both! {
     fn all_fields_are_created_changed_shown_and_in_the_audit_log(db) {
         let app = App::start(db);
         let (first, second, admin) = (texts(false), texts(true), app.admin_token());
-        has(&app.create_user(ALICE.0, ALICE.1, &json!(first)), &first, "made");
-        has(&app.get("/me", &app.login(ALICE.0, ALICE.1)).json(), &first, "their own");
+        assert_has(&app.create_user(ALICE.0, ALICE.1, &json!(first)), &first, "created");
+        assert_has(&app.get("/me", &app.login(ALICE.0, ALICE.1)).json(), &first, "their own");
         let patched = app.send(Request::new("PATCH", "/admin/users/alice").token(&admin).json(&json!(second)));
-        has(&patched.json(), &second, "changed");
-        has(&shown(&app, "alice"), &second, "shown");
+        assert_has(&patched.json(), &second, "changed");
+        assert_has(&shown(&app, "alice"), &second, "shown");
         let entry = app.list("/admin/audit/?action=user.update").remove(0);
         assert_eq!(entry["details"], json!(second), "the audit log has these and no others");
         for field in ProfileField::ALL {
@@ -64,19 +64,19 @@ on_both! {
         };
         visit.page("/console/users/new");
         let page = send(&mut visit, "/console/users/new", &first);
-        has(&shown(&app, "alice"), &first, "made by a form");
+        assert_has(&shown(&app, "alice"), &first, "created by a form");
         for (name, text) in &first {
             assert!(page.contains(&format!("name=\"{name}\" type=\"text\" value=\"{text}\"")), "{name}: {page}");
         }
         send(&mut visit, "/console/users/@alice", &second);
-        has(&shown(&app, "alice"), &second, "changed by a form");
+        assert_has(&shown(&app, "alice"), &second, "changed by a form");
         for (name, text) in &first {
             let page = visit.page("/console/users/@alice");
             let (_, edition) = page.split_once("name=\"edition\" value=\"").unwrap();
             let back = Request::new("PATCH", "/admin/users/alice").token(&app.admin_token());
             assert_eq!(app.send(back.json(&json!({ *name: text }))).status, 200);
             let form = [("username", "alice"), ("edition", edition.split('"').next().unwrap())];
-            assert_eq!(visit.post("/console/users/@alice", &form).status, 409, "{name}: an older page is not saved");
+            assert_eq!(visit.post("/console/users/@alice", &form).status, 409, "{name}: a form with an old edition is refused");
         }
     }
 
@@ -88,7 +88,7 @@ on_both! {
         let csv = format!("username,{}\ncarol,{}\n", names.join(","), values.join(","));
         let output = app.binary().run_with_stdin(&["import", "csv", "--from", "-"], &csv);
         assert_eq!(output.status, 0, "{output:?}");
-        has(&shown(&app, "carol"), &first, "from a CSV file");
+        assert_has(&shown(&app, "carol"), &first, "from a CSV file");
 
         let source = TestDatabase::new(db);
         let columns: String = names.iter().map(|name| format!(", {name} text")).collect();
@@ -99,17 +99,17 @@ on_both! {
             values.join("', '"),
         ));
         app.command(&["import", "django", "--from", &source.url, "--user-table", "people"]);
-        has(&shown(&app, "dave"), &first, "from Django");
+        assert_has(&shown(&app, "dave"), &first, "from Django");
     }
 }
 
 #[test]
-fn all_may_be_in_a_logins_answer_and_are_in_the_document() {
+fn all_fields_may_be_in_the_login_answer_and_are_in_the_openapi_document() {
     let first = texts(false);
     let fields = first.keys().copied().collect::<Vec<_>>().join(",");
     let app = App::with(Kind::Sqlite, &[("JETON_LOGIN_FIELDS", &fields)]);
     app.create_user(ALICE.0, ALICE.1, &json!(first));
-    has(&app.try_login(ALICE.0, ALICE.1).json(), &first, "a login");
+    assert_has(&app.try_login(ALICE.0, ALICE.1).json(), &first, "a login");
     let document = jeton::http::document();
     let json = "requestBody/content/application~1json/schema/properties";
     for place in [

@@ -1,4 +1,4 @@
-//! Every page, light and dark and narrow: axe finds nothing serious, nothing runs out of the window, nobody else is asked.
+//! Every page, light and dark and narrow: axe finds no serious fault, nothing overflows, no other host is called.
 //! With SCREENSHOTS=<folder> a picture of each is put there.
 
 use std::fs;
@@ -30,19 +30,19 @@ const PAGES: [(&str, &str); 12] = [
     ("none", "/console/nothing"),
 ];
 
-struct Looks {
+struct PageChecker {
     browser: Browser,
     axe: String,
 }
 
-impl Looks {
+impl PageChecker {
     fn on(app: &App) -> Self {
         Self { browser: Browser::on(app), axe: Environment::of(&AXE).file("axe_playwright_python/axe.min.js") }
     }
 
-    /// Looks at the page that is open, in each way.
+    /// Checks the open page in each appearance.
     #[track_caller]
-    fn look(&self, name: &str) {
+    fn check(&self, name: &str) {
         for (way, dark, width) in [("light", false, 1200), ("dark", true, 1200), ("narrow", false, 390)] {
             self.browser.dark(dark);
             self.browser.resize(width, 844);
@@ -71,35 +71,35 @@ impl Looks {
              bad: found.violations.filter(one => ['serious', 'critical'].includes(one.impact)) \
              .map(one => one.id + ': ' + one.nodes.map(node => node.html + ' ' + node.failureSummary).join('; ')) }))",
         );
-        assert!(found["passed"].as_u64().unwrap() > 5, "{what}: axe has looked: {found}");
+        assert!(found["passed"].as_u64().unwrap() > 5, "{what}: axe has run: {found}");
         assert_eq!(found["bad"], Value::Array(Vec::new()), "{what}");
     }
 }
 
 #[test]
-fn every_page_is_fit_for_everybody() {
+fn the_sign_in_page_is_accessible() {
     let app = in_use();
-    let looks = Looks::on(&app);
-    looks.browser.open("/console/");
-    looks.look("sign-in");
-    looks.browser.fill("Username", "ada");
-    looks.browser.fill("Password", PASSWORD);
-    looks.browser.click("Sign in");
-    looks.browser.sees("Please enter the correct username and password");
-    looks.browser.assert_clean();
+    let checker = PageChecker::on(&app);
+    checker.browser.open("/console/");
+    checker.check("sign-in");
+    checker.browser.fill("Username", "ada");
+    checker.browser.fill("Password", PASSWORD);
+    checker.browser.click("Sign in");
+    checker.browser.sees("Please enter the correct username and password");
+    checker.browser.assert_clean();
 }
 
 #[test]
-fn every_page_behind_the_sign_in_is_too() {
+fn every_page_behind_the_sign_in_is_accessible() {
     let app = in_use();
-    let looks = Looks::on(&app);
-    looks.browser.sign_in(ADMIN);
+    let checker = PageChecker::on(&app);
+    checker.browser.sign_in(ADMIN);
     for (name, path) in PAGES {
-        looks.browser.open(path);
-        looks.look(name);
+        checker.browser.open(path);
+        checker.check(name);
     }
-    looks.browser.open("/console/users/@ada");
-    looks.browser.click("Regenerate");
-    looks.browser.sees("The new login key");
-    looks.look("secret");
+    checker.browser.open("/console/users/@ada");
+    checker.browser.click("Regenerate");
+    checker.browser.sees("The new login key");
+    checker.check("secret");
 }

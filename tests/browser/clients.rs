@@ -46,7 +46,7 @@ fn a_client_is_registered_rotated_and_deleted() {
     assert_eq!([&first, &middle, &second].map(|secret| status(&app, secret)), [401, 401, 200]);
     browser.reload();
     browser.sees("This form was sent already");
-    assert_eq!(status(&app, &second), 200, "to reload is not to rotate again");
+    assert_eq!(status(&app, &second), 200, "a reload does not rotate again");
     browser.open("/console/clients");
     browser.click_at("//tr[contains(., 'billing')]//button[normalize-space()='Delete']");
     browser.sees("Delete billing?");
@@ -59,29 +59,29 @@ fn a_client_is_registered_rotated_and_deleted() {
     browser.assert_clean();
 }
 
-/// What each form shows is shown once: to reload is not to make another.
+/// Each form shows its secret once. A reload creates no second one.
 #[test]
-fn a_reload_makes_nothing_again() {
+fn a_reload_creates_nothing_again() {
     let app = in_use();
     let browser = Browser::on(&app);
     browser.sign_in(ADMIN);
-    let made = || app.sql("select (select count(*) from tokens), (select count(*) from clients)");
+    let counts = || app.sql("select (select count(*) from tokens), (select count(*) from clients)");
     browser.open("/console/users/@ada");
     browser.click("Regenerate");
     browser.sees("The new login key");
     let key = browser.run("return document.querySelector('#secret').value").as_str().unwrap().to_owned();
-    let before = made();
+    let before = counts();
     browser.reload();
     browser.sees("This form was sent already");
-    assert!(made() == before && app.is_good(&key));
+    assert!(counts() == before && app.is_good(&key));
     browser.open("/console/users/@ada");
     browser.fill("Name", "nightly");
     browser.click("New token");
     browser.sees("The key of nightly");
-    let before = made();
+    let before = counts();
     browser.reload();
     browser.sees("This form was sent already");
-    assert_eq!(made(), before);
+    assert_eq!(counts(), before);
     browser.open("/console/clients/new");
     browser.fill("Client id", "billing");
     browser.click("Save");
@@ -91,15 +91,15 @@ fn a_reload_makes_nothing_again() {
     assert_eq!(status(&app, &secret), 200);
     browser.open("/console/users/new");
     browser.fill("Username", "newcomer");
-    // Two clicks are one: the second would be refused, and hide what the first made.
+    // Two clicks count as one: the second would be refused, and hide the result of the first.
     browser.run("const save = [...document.querySelectorAll('button')].find(b => b.innerText === 'Save'); save.click(); save.click()");
     browser.sees("newcomer was created.");
     browser.assert_clean();
 }
 
-/// Who goes back has a form that can be sent, not the one that was.
+/// After going back, the page has a new form, which can be sent.
 #[test]
-fn after_going_back_a_form_is_good_again() {
+fn after_going_back_a_form_can_be_sent_again() {
     let app = in_use();
     let browser = Browser::on(&app);
     browser.sign_in(ADMIN);

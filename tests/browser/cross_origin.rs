@@ -1,4 +1,4 @@
-//! A browser application on another origin, in a real browser: it logs in and asks who it is; a stranger's page does not.
+//! A browser application on another origin, in a real browser: it logs in and reads `/me`; a page of an origin that is not configured cannot.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -54,7 +54,7 @@ fn answer(mut stream: &TcpStream) {
 impl Drop for Page {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
-        TcpStream::connect(self.addr).ok(); // wakes it
+        TcpStream::connect(self.addr).ok(); // wakes the listener
         self.thread.take().map(JoinHandle::join);
     }
 }
@@ -69,7 +69,7 @@ fn fetch(browser: &Browser, url: &str, options: &Value) -> Value {
 }
 
 #[test]
-fn a_page_that_is_named_logs_in_and_a_strangers_reads_nothing() {
+fn a_page_of_a_configured_origin_logs_in_and_another_page_reads_nothing() {
     let (named, stranger) = (Page::start(), Page::start());
     let settings = [("JETON_CORS_ORIGINS", named.origin()), ("JETON_LOGIN_LIMIT_USER", "1/min".into())];
     let app = App::with(Kind::Sqlite, &settings.each_ref().map(|(name, value)| (*name, value.as_str())));
@@ -93,7 +93,7 @@ fn a_page_that_is_named_logs_in_and_a_strangers_reads_nothing() {
     assert_eq!(fetch(&browser, &at("/api-token-auth/"), &login("wrong"))[0], 400);
     let throttled = fetch(&browser, &at("/api-token-auth/"), &login("wrong"));
     assert_eq!((&throttled[0], &throttled[2]), (&json!(429), &json!("60")), "{throttled}");
-    assert_eq!(fetch(&browser, &at("/admin/users/"), &bearing), "TypeError", "the admin's side is not for pages");
+    assert_eq!(fetch(&browser, &at("/admin/users/"), &bearing), "TypeError", "pages may not call the admin API");
 
     browser.open_url(&stranger.origin());
     for (path, options) in [("/api-token-auth/", &login(PASSWORD)), ("/me", &bearing), ("/me", &json!({}))] {

@@ -1,9 +1,9 @@
-//! `/docs/` in a real browser, under its policy: it shows the API, and it can be tried.
+//! `/docs/` in a real browser, with its Content-Security-Policy: it shows the API, and requests can be sent.
 
 use crate::support::app::{App, Kind};
 use crate::support::browser::Browser;
 
-/// The parts of a page that its script makes.
+/// XPaths of elements that the page's script creates.
 const TO_SIGN_IN: &str = "//button[contains(@class,'authorize')][normalize-space()='Authorize']";
 const KEY: &str = "//input[@aria-label='auth-bearer-value']";
 const SIGN_IN: &str =
@@ -11,7 +11,7 @@ const SIGN_IN: &str =
 const ME: &str = "//*[@id='operations-Login-me']//button[contains(@class,'opblock-summary-control')]";
 
 #[test]
-fn an_operation_is_tried_with_a_token_and_no_other_host_is_asked() {
+fn an_operation_can_be_tried_with_a_token_and_no_other_host_is_called() {
     let app = App::start(Kind::Sqlite);
     let key = app.admin_token();
     for path in ["/docs/", "/docs"] {

@@ -21,16 +21,16 @@ fn the_list_follows_what_is_typed() {
     names(&["radia", "grace", "frances", "edsger", "barbara"]);
     browser.press("d");
     names(&["radia"]);
-    assert_eq!(browser.path(), "/console/users?search=rad&ordering=-username", "a reload finds the same");
-    let told = "return document.querySelector('[role=status]').textContent == '1 found'";
-    browser.until(told);
+    assert_eq!(browser.path(), "/console/users?search=rad&ordering=-username", "a reload shows the same list");
+    let announced = "return document.querySelector('[role=status]').textContent == '1 found'";
+    browser.until(announced);
     browser.press("zz");
     browser.sees("No name or e-mail address matches “radzz”.");
     browser.fill("Search", "");
     browser.press("a\u{e003}");
     browser.until("return document.querySelectorAll('tbody tr').length == 10");
     browser.until("return document.body.dataset.same == 'page' && document.activeElement.id == 'search'");
-    // Signed out meanwhile: the way leads to the form, not to an empty list.
+    // If the session has ended, the sign-in form is shown, not an empty list.
     app.sql("delete from sessions");
     browser.press("a");
     browser.sees("For staff.");

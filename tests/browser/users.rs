@@ -9,7 +9,7 @@ fn shown(browser: &Browser) -> String {
 }
 
 #[test]
-fn a_user_is_made_changed_locked_out_and_deleted() {
+fn a_user_is_created_changed_locked_out_and_deleted() {
     let app = in_use();
     let browser = Browser::on(&app);
     browser.sign_in(ADMIN);

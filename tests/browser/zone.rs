@@ -1,11 +1,11 @@
-//! Moments in the reader's own zone.
+//! Times in the time zone of the browser.
 
 use super::in_use;
 use crate::support::app::ADMIN;
 use crate::support::browser::Browser;
 
 #[test]
-fn moments_are_in_the_readers_zone() {
+fn times_are_shown_in_the_browsers_time_zone() {
     let app = in_use();
     let browser = Browser::on(&app);
     browser.tools("Emulation.setTimezoneOverride", &serde_json::json!({ "timezoneId": "Asia/Tokyo" }));

@@ -73,7 +73,7 @@ fn an_answer_looked_up_before_a_change_is_never_served() {
 }
 
 #[test]
-fn an_entry_is_a_hit_until_one_time_and_served_on_errors_until_another() {
+fn an_entry_is_a_hit_until_hit_until_and_served_on_errors_until_ends_at() {
     let cache = Cache::new(MIB, BOUND, Duration::from_secs(10)).unwrap();
     cache.mark_synced(Uptime::from_nanos(MS));
     let start = at(MS).time;
@@ -144,8 +144,7 @@ fn the_text_of_an_answer_is_never_read_as_an_entry() {
     let victim = of_words([1, 2, 3, 4]);
     cache.insert(&digest(100), cache.change_seq(), entry(7, &[b'x'; 800]));
     cache.insert(&victim, cache.change_seq(), entry(7, b"{\"active\":false}"));
-    // An entry begins with its digest, its change number, its invalidation key and length, and its two ends: eight
-    // words.
+    // An entry begins with its digest, `ChangeSeq`, invalidation key and length, `hit_until` and `ends_at`: eight words.
     let forged = b"{\"active\":true}";
     let facts = [u64::MAX >> 1, (forged.len() as u64) << 32 | 7, u64::MAX >> 1, u64::MAX >> 1];
     let header: Vec<u8> = victim.words().into_iter().chain(facts).flat_map(u64::to_ne_bytes).collect();
@@ -217,7 +216,7 @@ proptest! {
 
     /// A hit ends with the entry, to the microsecond.
     #[test]
-    fn never_past_its_end(end in 0_i64..1_000_000, ask in 0_i64..1_000_000) {
+    fn an_entry_is_never_served_past_its_end(end in 0_i64..1_000_000, ask in 0_i64..1_000_000) {
         let cache = cache(8192);
         cache.mark_synced(Uptime::from_nanos(MS));
         let end = Timestamp::from_micros(end);

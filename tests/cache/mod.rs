@@ -29,5 +29,5 @@ fn entry(user: i64, text: &[u8]) -> NewEntry<'_> {
 }
 
 fn cache(bytes: u64) -> Cache {
-    Cache::new(bytes, BOUND, Duration::ZERO).expect("so much memory")
+    Cache::new(bytes, BOUND, Duration::ZERO).expect("the system has this much memory")
 }

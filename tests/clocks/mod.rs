@@ -1,10 +1,10 @@
-//! Nodes whose clocks are wrong, by minutes and by days, and are set back and forth: a revocation is a state on all of them,
-//! and nothing that somebody needs is deleted.
+//! Nodes whose clocks are wrong by minutes or days, or are set: a revoked token stays revoked on all of them, and no row
+//! that is still needed is deleted.
 
 mod faketime;
 mod kept;
 mod purge;
 mod revocation;
 
-/// Minutes by which the clock of the node that changes something, and of the one that is asked, are ahead.
+/// By how many minutes two clocks are ahead: that of the node that makes a change, and that of the node that answers.
 const APART: [(i64, i64); 4] = [(0, -5), (0, 5), (5, -5), (-5, 5)];

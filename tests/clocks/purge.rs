@@ -1,4 +1,4 @@
-//! Nothing is deleted by a clock that may be wrong.
+//! A node whose clock may be wrong deletes nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,7 @@ use crate::support::http::Request;
 const DAYS: i64 = 40 * 24 * 3600;
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A node that does nothing of its own accord, its clock, and its database, where entries of the audit log are, one of
-/// them from long ago.
+/// A node without background work, its clock, and its database, which has two entries in the audit log, one of them old.
 struct Node {
     service: Service,
     clock: Clock,
@@ -41,8 +40,8 @@ impl Node {
         Self { service, clock, database }
     }
 
-    /// A purge of the audit log, and what is left of it.
-    fn purged(&self) -> String {
+    /// Purges the audit log, and returns the targets that are left.
+    fn left_after_purge(&self) -> String {
         actix_rt::System::new().block_on(async {
             let mut round = PurgeRound::of(Purge::AuditLog);
             while self.service.node.purge(&mut round).await.unwrap() == Batches::More {}
@@ -66,36 +65,36 @@ impl Node {
 }
 
 on_both! {
-    fn a_clock_that_is_set_purges_nothing_for_an_hour(db) {
+    fn nothing_is_purged_for_an_hour_after_the_clock_was_set(db) {
         for seconds in [DAYS, -DAYS, 3, -3] {
             let node = Node::new(db);
             assert_eq!(node.clock_state(), "ok");
             node.clock.set_ahead(seconds);
-            assert_eq!(node.purged(), "young old", "{seconds}");
-            // And back within two seconds.
+            assert_eq!(node.left_after_purge(), "young old", "{seconds}");
+            // The clock is set back within two seconds.
             node.clock.advance(Duration::from_secs(2));
             node.clock.set_ahead(0);
-            assert_eq!(node.purged(), "young old", "{seconds}");
+            assert_eq!(node.left_after_purge(), "young old", "{seconds}");
             let direction = if seconds > 0 { "back" } else { "forward" };
             assert_eq!(node.clock_state(), format!("set {direction} by {}.0 s", seconds.abs()));
             assert_eq!(node.metric("jeton_clock_jumps_total"), "2");
             assert_eq!(node.overdue(), format!("{}", 6 * 24 * 3600 + 2));
             node.clock.advance(HOUR);
-            assert_eq!((node.clock_state().as_str(), node.purged().as_str()), ("ok", "young"), "{seconds}");
+            assert_eq!((node.clock_state().as_str(), node.left_after_purge().as_str()), ("ok", "young"), "{seconds}");
             assert_eq!(node.overdue(), "0");
         }
     }
 
-    fn a_second_or_two_are_nothing(db) {
+    fn two_seconds_do_not_count_as_a_wrong_clock(db) {
         let node = Node::new(db);
         for seconds in [2, 0, -2] {
             node.clock.set_ahead(seconds);
             assert_eq!(node.clock_state(), "ok", "{seconds}");
         }
-        assert_eq!((node.purged().as_str(), node.metric("jeton_clock_jumps_total").as_str()), ("young", "0"));
+        assert_eq!((node.left_after_purge().as_str(), node.metric("jeton_clock_jumps_total").as_str()), ("young", "0"));
     }
 
-    fn readiness_names_the_clock_and_goes_on(db) {
+    fn readyz_reports_a_wrong_clock_and_stays_200(db) {
         let app = App::start(db);
         let clock = || {
             let answer = app.send(Request::new("GET", "/readyz"));
@@ -104,39 +103,39 @@ on_both! {
         };
         assert_eq!(clock(), "ok");
         app.clock.set_ahead(DAYS);
-        let told = clock();
-        let told = told.as_str().unwrap();
-        // Where the database has a clock of its own, that may have been asked already.
-        assert!(["set forward by 3456000.0 s", "3456000.0 s ahead of the database's"].contains(&told), "{told}");
+        let state = clock();
+        let state = state.as_str().unwrap();
+        // PostgreSQL's clock may have been compared already.
+        assert!(["set forward by 3456000.0 s", "3456000.0 s ahead of the database's"].contains(&state), "{state}");
         app.clock.advance(HOUR);
         app.clock.set_ahead(DAYS + 2);
         let expected = if db == Kind::Postgres { "3456002.0 s ahead of the database's" } else { "ok" };
-        crate::support::eventually("a look", Duration::from_secs(20), || (clock() == expected).then_some(()));
+        crate::support::eventually("a comparison of the clocks", Duration::from_secs(20), || (clock() == expected).then_some(()));
     }
 }
 
 #[test]
-fn a_clock_that_differs_from_the_database_s_purges_nothing_until_it_is_right() {
+fn a_node_whose_clock_differs_from_the_databases_purges_nothing() {
     for seconds in [DAYS, -DAYS, 3, -3] {
         let node = Node::new(Kind::Postgres);
         let other = Node::on(node.database.clone(), node.clock.another());
         other.clock.set_ahead(seconds);
-        // From its start on, so that there is nothing to see in its uptime.
+        // The clock is wrong from this node's start on, so the node sees no jump.
         let other = Node::on(other.database, other.clock);
         for _ in 0..3 {
-            assert_eq!(other.purged(), "young old", "{seconds}");
+            assert_eq!(other.left_after_purge(), "young old", "{seconds}");
             other.clock.advance(HOUR * 24);
         }
         assert_eq!(other.metric("jeton_clock_difference_seconds"), seconds.to_string());
         let state = if seconds > 0 { "ahead of" } else { "behind" };
         assert_eq!(other.clock_state(), format!("{}.0 s {state} the database's", seconds.abs()));
-        assert_eq!(node.purged(), "young", "{seconds}: a node that is right goes on");
+        assert_eq!(node.left_after_purge(), "young", "{seconds}: a node with the right clock purges");
     }
 }
 
-/// SQLite has no clock of its own, only the time that a node has believed before.
+/// SQLite has no clock of its own. A start is compared with the last time that a node has trusted.
 #[test]
-fn a_start_long_after_the_time_that_was_last_believed_purges_nothing_for_an_hour() {
+fn a_start_long_after_the_last_trusted_time_purges_nothing_for_an_hour() {
     let node = Node::new(Kind::Sqlite);
     let database = node.database.clone();
     let late = || {
@@ -144,51 +143,51 @@ fn a_start_long_after_the_time_that_was_last_believed_purges_nothing_for_an_hour
         clock.set_ahead(DAYS);
         Node::on(database.clone(), clock)
     };
-    // An older jeton has noted nothing, but its audit log tells.
-    for believed in [false, true] {
-        if believed {
+    // An older jeton has noted no trusted time; its audit log shows one.
+    for trusted in [false, true] {
+        if trusted {
             let again = Node::on(database.clone(), node.clock.clone());
-            assert_eq!((again.purged().as_str(), again.clock_state().as_str()), ("young", "ok"));
+            assert_eq!((again.left_after_purge().as_str(), again.clock_state().as_str()), ("young", "ok"));
             database.sql(
                 "insert into audit_log (at, actor, action, target) values ('2025-05-10 00:00:00', 'x', 'x', 'old')",
             );
         }
-        // What it writes itself, and another start, prove nothing.
+        // Its own audit entries and another start do not make a time trusted.
         for _ in 0..2 {
             let late = late();
-            let before = late.purged();
-            assert!(before.contains("young") && before.contains("old"), "{believed}: {before}");
-            let after = if believed { "40.0 days" } else { "40.6 days" };
+            let before = late.left_after_purge();
+            assert!(before.contains("young") && before.contains("old"), "{trusted}: {before}");
+            let after = if trusted { "40.0 days" } else { "40.6 days" };
             assert_eq!(late.clock_state(), format!("{after} after it was last trusted"));
             late.database.sql(
                 "insert into audit_log (at, actor, action, target) values ('2025-07-25 00:00:00', 'x', 'x', 'late')",
             );
         }
-        if !believed {
+        if !trusted {
             database.sql("delete from audit_log where target = 'late'");
         }
     }
     let late = late();
-    late.purged();
+    late.left_after_purge();
     late.clock.advance(HOUR);
     assert_eq!(
-        (late.purged().as_str(), late.clock_state().as_str()),
+        (late.left_after_purge().as_str(), late.clock_state().as_str()),
         ("late late", "ok"),
-        "a service that was stopped"
+        "after an hour the time is trusted: the service was stopped for long"
     );
     let again = Node::on(database.clone(), late.clock.clone());
-    again.purged();
-    assert_eq!(again.clock_state(), "ok", "what was believed is kept");
-    // Who is behind it has time to spare.
-    assert_eq!((node.purged().as_str(), node.clock_state().as_str()), ("late late", "ok"));
+    again.left_after_purge();
+    assert_eq!(again.clock_state(), "ok", "the trusted time is stored");
+    // A node whose time is before the trusted time is not affected.
+    assert_eq!((node.left_after_purge().as_str(), node.clock_state().as_str()), ("late late", "ok"));
 }
 
-/// By the real clocks: of this machine, and of the server that runs on it.
+/// With the real clocks of this machine and of the server on it.
 #[test]
 fn the_database_s_clock_is_read() {
     let node = Node::on(Arc::new(TestDatabase::new(Kind::Postgres)), Clock::System);
     assert_eq!(node.metric("jeton_clock_difference_seconds"), "NaN");
-    node.purged();
+    node.left_after_purge();
     let difference: f64 = node.metric("jeton_clock_difference_seconds").parse().unwrap();
     assert!(difference.abs() < 1.0 && node.clock_state() == "ok", "{difference}");
 }

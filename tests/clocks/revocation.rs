@@ -266,9 +266,14 @@ fn graces_under_way_outlive_the_change_of_the_schema() {
         let (first, _) = (app.alice(), new_key(&app, "?grace=1h"));
         drop(app);
         let folder = if kind == Kind::Postgres { "postgres" } else { "sqlite" };
-        let down = format!("{}/migrations/{folder}/2026-11-28-110000_grace/down.sql", env!("CARGO_MANIFEST_DIR"));
-        database.sql(&std::fs::read_to_string(down).unwrap());
-        database.sql("delete from __diesel_schema_migrations where version = '20261128110000'");
+        // The newest first: the change log looks at the column.
+        for (migration, version) in
+            [("2026-11-29-120000_change_log", "20261129120000"), ("2026-11-28-110000_grace", "20261128110000")]
+        {
+            let down = format!("{}/migrations/{folder}/{migration}/down.sql", env!("CARGO_MANIFEST_DIR"));
+            database.sql(&std::fs::read_to_string(down).unwrap());
+            database.sql(&format!("delete from __diesel_schema_migrations where version = '{version}'"));
+        }
         let app = App::on(database.clone(), jeton::domain::time::Clock::System, QUICK);
         assert!(app.is_good(&first), "{kind:?}");
         app.clock.advance(MICRO);

@@ -1,5 +1,7 @@
 //! `jeton token ...`
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
 };
 
 use crate::on_both;
-use crate::support::app::TestDatabase;
+use crate::support::app::{Kind, TestDatabase};
 
 on_both! {
     fn the_login_token_is_printed_in_drfs_line_and_is_what_a_login_gives(db) {
@@ -170,5 +172,34 @@ on_both! {
         assert_eq!(introspect(&server, &client, &key), json!({"active": false}));
         done(&jeton, &["user", "activate", "amy"]);
         assert_eq!(introspect(&server, &client, &key)["active"], true);
+    }
+}
+
+/// With `--wait` whatever may revoke tokens ends when nobody calls them active any more.
+#[test]
+fn whoever_waits_is_done_when_the_bound_has_passed() {
+    let database = TestDatabase::new(Kind::Sqlite);
+    let jeton = migrated(&database).env("JETON_REVOCATION_BOUND", "1500ms");
+    create_user(&jeton, "amy", &[]);
+    create_client(&jeton, "billing");
+    let id = |name: &str| {
+        done(&jeton, &["token", "create", "amy", "--name", name]);
+        let tokens = json_of(&done(&jeton, &["token", "list", "amy", "--json"]));
+        let is_it = |token: &&Value| token["name"] == name;
+        tokens.as_array().unwrap().iter().find(is_it).unwrap()["id"].to_string()
+    };
+    let id = id("ci");
+    for arguments in [
+        ["token", "create", "-r", "amy", "--wait"].as_slice(),
+        &["token", "revoke", &id, "--wait"],
+        &["token", "revoke", "--all", "--yes", "--wait"],
+        &["user", "deactivate", "amy", "--wait"],
+        &["client", "rotate", "billing", "--wait"],
+        &["client", "delete", "--yes", "billing", "--wait"],
+        &["user", "delete", "--yes", "amy", "--wait"],
+    ] {
+        let since = Instant::now();
+        done(&jeton, arguments);
+        assert!(since.elapsed() >= Duration::from_millis(1_500), "{arguments:?}");
     }
 }

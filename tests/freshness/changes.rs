@@ -1,4 +1,4 @@
-//! Changes of another kind than those of one token: clients, rows made by hand, what is not understood, what is purged.
+//! Changes other than those of one token: clients, rows written by SQL, unknown changes, purged rows.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::support::http::Request;
 const HITS: &str = "jeton_cache_hits_total";
 
 #[test]
-fn a_client_s_new_secret_and_its_end_are_seen_within_the_bound() {
+fn a_clients_new_secret_and_deletion_are_seen_within_the_bound() {
     let nodes = Nodes::start();
     let (login, _) = nodes.user("a");
     let asks = |secret: &str, node: usize| {
@@ -34,23 +34,23 @@ fn a_client_s_new_secret_and_its_end_are_seen_within_the_bound() {
         };
         let changed = Instant::now();
         for node in [0, 1] {
-            eventually("the old secret's end", BOUND, || (asks(&secret, node) == 401).then_some(()));
+            eventually("a refusal of the old secret", BOUND, || (asks(&secret, node) == 401).then_some(()));
         }
         assert!(changed.elapsed() < BOUND);
         secret = new;
     }
 }
 
-/// A transaction may be quiet and write its own row: what a node does not understand may concern anything. A hint makes
-/// it read at once, whatever the hint says: here there are fifteen seconds between two readings.
+/// A transaction can turn the triggers off with `jeton.quiet` and write its own row. A change that a node does not know
+/// may concern anything. A hint with any text makes the node read at once: here readings are half a second apart.
 #[test]
-fn what_is_not_understood_empties_the_cache() {
+fn an_unknown_change_empties_the_cache() {
     let app = App::with(Kind::Postgres, &[("JETON_REVOCATION_BOUND", "1m")]);
     let key = app.alice();
     for (what, end) in [("all", "'2000-01-01'"), ("what a newer jeton writes", "null"), ("token", "'2000-01-01'")] {
         let tell = format!("insert into changes (what, subject) values ('{what}', ''); notify jeton_changes, '{what}'");
         let active = end == "null";
-        eventually("what was said before, from the cache", Duration::from_secs(5), || {
+        eventually("the earlier answer, from the cache", Duration::from_secs(5), || {
             let before = app.count(HITS);
             (app.introspect(&key)["active"] == !active && app.count(HITS) > before).then_some(())
         });
@@ -60,9 +60,9 @@ fn what_is_not_understood_empties_the_cache() {
     }
 }
 
-/// As a restore's session: the triggers' functions must be found all the same.
+/// Like a session of `pg_restore`: the triggers must find their functions all the same.
 #[test]
-fn a_change_is_heard_from_a_session_without_a_search_path() {
+fn a_change_is_seen_from_a_session_without_a_search_path() {
     let app = App::start(Kind::Postgres);
     let key = app.alice();
     app.wait_until_synced();
@@ -72,8 +72,8 @@ fn a_change_is_heard_from_a_session_without_a_search_path() {
 }
 
 on_both! {
-    fn a_row_s_end_is_heard_whatever_the_database_s_clock_says(db) {
-        // By the clock of this node it lives for another hour, by the database's it has been over for months.
+    fn a_deleted_row_is_seen_whatever_the_databases_clock_says(db) {
+        // By this node's clock the token expires in an hour. By the database's clock it expired months ago.
         let app = App::with(db, &[("JETON_TOKEN_TTL", "1h")]);
         let key = app.alice();
         assert_eq!(app.introspect(&key)["active"], true);
@@ -81,7 +81,7 @@ on_both! {
         assert_eq!(app.introspect(&key)["active"], false);
     }
 
-    fn a_revoked_token_s_row_made_anew_is_a_good_token(db) {
+    fn a_revoked_token_whose_row_is_inserted_again_is_valid(db) {
         let app = App::start(db);
         let key = app.alice();
         app.revoke(&key);
@@ -97,7 +97,7 @@ on_both! {
 }
 
 #[test]
-fn what_is_purged_is_not_told() {
+fn purged_rows_are_not_in_the_change_log() {
     let retention = [("JETON_RETENTION", "1d")];
     let app = App::with(Kind::Postgres, &retention);
     let key = app.alice();
@@ -112,5 +112,5 @@ fn what_is_purged_is_not_told() {
         (app.database.sql("select count(*) from tokens where revoked_at is not null") == "0").then_some(())
     });
     app.wait_until_synced();
-    assert_eq!(app.count("jeton_changes_heard_total"), received, "it makes no answer wrong");
+    assert_eq!(app.count("jeton_changes_heard_total"), received, "a purge changes no answer");
 }

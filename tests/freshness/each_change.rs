@@ -13,28 +13,28 @@ enum Token {
     Named,
 }
 
-/// Keeps a token of alice's hot on two nodes while `change` makes its answer another.
+/// Keeps a token of alice's in the caches of two nodes while `change` changes its answer.
 #[track_caller]
-fn is_seen(what: &str, which: Token, change: impl FnOnce(&Nodes, &str)) {
+fn assert_seen(what: &str, which: Token, change: impl FnOnce(&Nodes, &str)) {
     let nodes = Nodes::on_shared();
     let (login, named) = nodes.user("alice");
     let token = match which {
         Token::Login => login,
         Token::Named => named,
     };
-    nodes.longest_after(what, &token, |nodes| change(nodes, &token));
+    nodes.assert_seen_after(what, &token, |nodes| change(nodes, &token));
 }
 
 /// The same, for a command.
 #[track_caller]
-fn command_is_seen(which: Token, arguments: &[&str]) {
-    is_seen(&arguments.join(" "), which, |nodes, _| drop(done(&nodes.jeton, arguments)));
+fn assert_command_seen(which: Token, arguments: &[&str]) {
+    assert_seen(&arguments.join(" "), which, |nodes, _| drop(done(&nodes.jeton, arguments)));
 }
 
-/// The same, for SQL past jeton.
+/// The same, for SQL that bypasses jeton.
 #[track_caller]
-fn sql_is_seen(statements: &str) {
-    is_seen(statements, Token::Named, |nodes, _| drop(nodes.database.sql(statements)));
+fn assert_sql_seen(statements: &str) {
+    assert_seen(statements, Token::Named, |nodes, _| drop(nodes.database.sql(statements)));
 }
 
 /// A superuser's key.
@@ -48,24 +48,24 @@ fn superuser(nodes: &Nodes) -> String {
 const NEW_GROUP: &str = "insert into groups (name) values ('g'); insert into user_groups select u.id, g.id from users u, groups g where username = 'alice'";
 
 #[test]
-fn a_logout_by_http() {
-    is_seen("logout by HTTP", Token::Login, |nodes, token| {
+fn a_logout_by_http_is_seen() {
+    assert_seen("logout by HTTP", Token::Login, |nodes, token| {
         let answer = Request::new("POST", "/logout/").token(token).send(nodes.both[0].addr);
         assert_eq!(answer.status, 204, "{answer:?}");
     });
 }
 
 #[test]
-fn a_revocation_by_http() {
-    is_seen("revoke by HTTP", Token::Named, |nodes, token| {
+fn a_revocation_by_http_is_seen() {
+    assert_seen("revoke by HTTP", Token::Named, |nodes, token| {
         let request = Request::new("POST", "/revoke").basic(&nodes.client.0, &nodes.client.1).form(&[("token", token)]);
         assert_eq!(request.send(nodes.both[1].addr).status, 200);
     });
 }
 
 #[test]
-fn a_regeneration_by_http() {
-    is_seen("regenerate by HTTP", Token::Login, |nodes, _| {
+fn a_regeneration_by_http_is_seen() {
+    assert_seen("regenerate by HTTP", Token::Login, |nodes, _| {
         let boss = superuser(nodes);
         let answer = Request::new("POST", "/admin/users/alice/regenerate").token(&boss).send(nodes.both[1].addr);
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -73,8 +73,8 @@ fn a_regeneration_by_http() {
 }
 
 #[test]
-fn a_revocation_by_command() {
-    is_seen("revoke by command", Token::Named, |nodes, _| {
+fn a_revocation_by_command_is_seen() {
+    assert_seen("revoke by command", Token::Named, |nodes, _| {
         let tokens = json_of(&done(&nodes.jeton, &["token", "list", "alice", "--json"]));
         let is_named = |token: &&Value| token["kind"] == "named";
         let id = tokens.as_array().unwrap().iter().find(is_named).unwrap()["id"].to_string();
@@ -83,18 +83,18 @@ fn a_revocation_by_command() {
 }
 
 #[test]
-fn a_regeneration_by_command() {
-    command_is_seen(Token::Login, &["token", "create", "-r", "alice"]);
+fn a_regeneration_by_command_is_seen() {
+    assert_command_seen(Token::Login, &["token", "create", "-r", "alice"]);
 }
 
 #[test]
-fn a_deactivation_by_command() {
-    command_is_seen(Token::Named, &["user", "deactivate", "alice"]);
+fn a_deactivation_by_command_is_seen() {
+    assert_command_seen(Token::Named, &["user", "deactivate", "alice"]);
 }
 
 #[test]
-fn a_password_set_by_command() {
-    is_seen("set a password by command", Token::Login, |nodes, _| {
+fn a_password_set_by_command_is_seen() {
+    assert_seen("set a password by command", Token::Login, |nodes, _| {
         let command = ["user", "set-password", "--password-stdin", "alice"];
         let set = nodes.jeton.run_with_stdin(&command, "grey clouds at noon");
         assert_eq!(set.status, 0, "{set:?}");
@@ -102,50 +102,50 @@ fn a_password_set_by_command() {
 }
 
 #[test]
-fn a_user_deleted_by_command() {
-    command_is_seen(Token::Named, &["user", "delete", "--yes", "alice"]);
+fn a_user_deleted_by_command_is_seen() {
+    assert_command_seen(Token::Named, &["user", "delete", "--yes", "alice"]);
 }
 
 #[test]
-fn a_new_group_by_sql() {
-    sql_is_seen(NEW_GROUP);
+fn a_new_group_by_sql_is_seen() {
+    assert_sql_seen(NEW_GROUP);
 }
 
 #[test]
-fn a_group_s_name_by_sql() {
-    in_a_group("update groups set name = 'h'");
+fn a_group_renamed_by_sql_is_seen() {
+    assert_sql_seen_in_a_group("update groups set name = 'h'");
 }
 
 #[test]
-fn a_group_s_end_by_sql() {
-    in_a_group("delete from groups");
+fn a_group_deleted_by_sql_is_seen() {
+    assert_sql_seen_in_a_group("delete from groups");
 }
 
-/// Alice is in a group before.
+/// The same, with alice in a group.
 #[track_caller]
-fn in_a_group(statements: &str) {
+fn assert_sql_seen_in_a_group(statements: &str) {
     let nodes = Nodes::on_shared();
     let (_, named) = nodes.user("alice");
     nodes.database.sql(NEW_GROUP);
-    nodes.longest_after(statements, &named, |nodes| drop(nodes.database.sql(statements)));
+    nodes.assert_seen_after(statements, &named, |nodes| drop(nodes.database.sql(statements)));
 }
 
 #[test]
-fn an_email_address_by_sql() {
-    sql_is_seen("update users set email = 'e@example.com' where username = 'alice'");
+fn an_email_address_by_sql_is_seen() {
+    assert_sql_seen("update users set email = 'e@example.com' where username = 'alice'");
 }
 
 #[test]
-fn a_scope_by_sql() {
-    sql_is_seen("update tokens set scope = 'x' where name = 'ci'");
+fn a_scope_by_sql_is_seen() {
+    assert_sql_seen("update tokens set scope = 'x' where name = 'ci'");
 }
 
 #[test]
-fn a_token_s_row_deleted_by_sql() {
-    sql_is_seen("delete from tokens");
+fn a_token_s_row_deleted_by_sql_is_seen() {
+    assert_sql_seen("delete from tokens");
 }
 
 #[test]
-fn all_tokens_truncated_by_sql() {
-    sql_is_seen("truncate tokens");
+fn a_truncation_of_all_tokens_by_sql_is_seen() {
+    assert_sql_seen("truncate tokens");
 }

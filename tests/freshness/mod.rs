@@ -1,7 +1,7 @@
-//! Never stale past the bound: two nodes over one PostgreSQL, tokens kept hot on both, everything that can be changed is
-//! changed, and everything that can break is broken meanwhile. Real processes, real time.
+//! No answer is stale past the bound: two nodes over one PostgreSQL keep a token in their caches while it is changed in
+//! every way, and while connections, nodes and servers fail. Real processes, real time.
 //!
-//! `cargo test freshness -- --nocapture` prints how long an old answer lived, and how long a node took to be itself again.
+//! `cargo test freshness -- --nocapture` prints how long an old answer was still given, and how long a node took to recover.
 
 mod asked;
 mod changes;
@@ -24,18 +24,18 @@ use asked::Asked;
 
 /// `JETON_REVOCATION_BOUND`, its default.
 const BOUND: Duration = Duration::from_secs(1);
-/// Back to normal after whatever happened.
+/// The longest time that a node may take to recover after any fault.
 const RECOVERY: Duration = Duration::from_secs(5);
-/// How long it is watched that nothing stale comes after the bound.
+/// How long after the bound the answers are still checked.
 const WATCH: Duration = Duration::from_millis(700);
 
-/// Two nodes, and what is needed to ask them.
+/// Two nodes, and a client that may introspect.
 struct Nodes {
     both: [Serving; 2],
     jeton: Jeton,
     client: (String, String),
     database: TestDatabase,
-    /// Their own, where it is to break.
+    /// The nodes' own cluster, in tests that stop or freeze it.
     cluster: Option<Cluster>,
 }
 
@@ -47,7 +47,7 @@ impl Nodes {
         Self::at(cluster, database, &url)
     }
 
-    /// Over the cluster of all tests, where nothing is to break.
+    /// Nodes over the cluster that all tests share, for tests that do not disturb it.
     fn on_shared() -> Self {
         let database = TestDatabase::new(Kind::Postgres);
         let url = database.url.clone();
@@ -78,53 +78,53 @@ impl Nodes {
         (login(&self.both[0], name), named)
     }
 
-    /// Somebody asks both nodes for a token, again and again.
-    fn asked(&self, token: &str) -> [Asked; 2] {
+    /// Asks both nodes for a token, again and again, until the result is dropped.
+    fn ask_continuously(&self, token: &str) -> [Asked; 2] {
         self.both.each_ref().map(|node| Asked::start(node.addr, &self.client, token))
     }
 
-    /// Waits until both nodes answer from their caches what they are asked.
+    /// Waits until both nodes answer from their caches.
     #[track_caller]
-    fn hot(&self) {
+    fn wait_until_cached(&self) {
         for node in 0..2 {
             let before = hits(&self.both[node]);
             eventually("answers from the cache", RECOVERY, || (hits(&self.both[node]) > before + 20.0).then_some(()));
         }
     }
 
-    /// Waits until both nodes have a new proof after `what`, and answer from their caches again; tells how long that took
-    /// from `since` on.
+    /// Waits until both nodes have synced after `what` and answer from their caches again. Panics if that takes longer than
+    /// `RECOVERY` from `since` on.
     #[track_caller]
-    fn back_to_normal(&self, what: &str, since: Instant, token: &str) {
-        let asked = self.asked(token);
+    fn assert_back_to_normal(&self, what: &str, since: Instant, token: &str) {
+        let asked = self.ask_continuously(token);
         for node in &self.both {
             wait_until_synced(node.addr);
         }
-        self.hot();
+        self.wait_until_cached();
         let took = since.elapsed();
-        eprintln!("freshness: {what}: back to normal after {took:.0?}");
-        assert!(took < RECOVERY, "{what}: back to normal after {took:?}");
+        eprintln!("freshness: {what}: recovered after {took:.0?}");
+        assert!(took < RECOVERY, "{what}: recovered after {took:?}");
         drop(asked);
     }
 
-    /// As [`Nodes::longest_since`], for a change whose answer is there when `change` returns.
+    /// As [`Nodes::assert_seen_since`], for a change that is done when `change` returns.
     #[track_caller]
-    fn longest_after(&self, what: &str, token: &str, change: impl FnOnce(&Self)) -> Duration {
-        self.longest_since(what, token, |nodes| {
+    fn assert_seen_after(&self, what: &str, token: &str, change: impl FnOnce(&Self)) -> Duration {
+        self.assert_seen_since(what, token, |nodes| {
             change(nodes);
             Instant::now()
         })
     }
 
-    /// Asks both nodes for `token` without a pause while `change` makes its answer another, and tells how long the old
-    /// answer lived after the moment, which `change` returns, at which whoever made the change had its answer. Panics when
-    /// it was longer than the bound.
+    /// Asks both nodes for `token` without a pause while `change` changes its answer. `change` returns the moment when the
+    /// change was done. Panics if the old answer was given to a request more than the bound after that moment, and returns
+    /// how long after it the last one was.
     #[track_caller]
-    fn longest_since(&self, what: &str, token: &str, change: impl FnOnce(&Self) -> Instant) -> Duration {
-        let asked = self.asked(token);
-        self.hot();
+    fn assert_seen_since(&self, what: &str, token: &str, change: impl FnOnce(&Self) -> Instant) -> Duration {
+        let asked = self.ask_continuously(token);
+        self.wait_until_cached();
         let old = asked.each_ref().map(Asked::last);
-        assert_eq!(old[0], old[1], "both say the same before");
+        assert_eq!(old[0], old[1], "both nodes give the same answer before the change");
         assert!(old[0].contains("\"active\":true"), "{}", old[0]);
         let changed = change(self);
         let watched = Instant::now().max(changed + BOUND) + WATCH;
@@ -133,7 +133,7 @@ impl Nodes {
         });
         let old_ones = asked.iter().flat_map(|one| one.answers_since(changed)).filter(|(_, text)| *text == old[0]);
         let longest = old_ones.map(|(sent, _)| sent - changed).max().unwrap_or_default();
-        eprintln!("freshness: {what}: the old answer lived {longest:.1?} at most");
+        eprintln!("freshness: {what}: the old answer was given for {longest:.1?} at most");
         assert!(longest < BOUND, "{what}: the old answer was given to a request {longest:?} after the change");
         longest
     }

@@ -1,4 +1,4 @@
-//! A name that comes to lead to another server, while the old one lives on.
+//! A host name moves to another server while the old server still runs.
 
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
@@ -14,17 +14,17 @@ use crate::support::postgres::{self, Cluster};
 
 const SOCKET: &str = ".s.PGSQL.5432";
 
-/// A folder whose socket is whichever server's.
+/// A folder with a link to a server's socket. It stands for a host name.
 struct Name(TempDir);
 
 impl Name {
     fn of(cluster: &Cluster) -> Self {
         let name = Self(TempDir::new_in("/dev/shm").unwrap());
-        name.lead_to(cluster);
+        name.point_to(cluster);
         name
     }
 
-    fn lead_to(&self, cluster: &Cluster) {
+    fn point_to(&self, cluster: &Cluster) {
         let (link, new) = (self.0.path().join(SOCKET), self.0.path().join("new"));
         symlink(format!("{}/{SOCKET}", cluster.host().replace("%2F", "/")), &new).unwrap();
         std::fs::rename(new, link).unwrap();
@@ -35,7 +35,7 @@ impl Name {
     }
 }
 
-/// Nodes that go by a name, and another server with all that there was when `follow` was called.
+/// Nodes that connect by a name, and a standby that `follow` brings up to date.
 fn nodes() -> (Nodes, Name, Cluster) {
     let old = postgres::private();
     let database = TestDatabase::of(&old);
@@ -54,20 +54,20 @@ fn name_of(database: &TestDatabase) -> &str {
     database.url.rsplit_once('/').unwrap().1
 }
 
-/// Who asks goes to the new server, because old connections ended; who listens has a connection to the old one still.
+/// Lookups go to the new server, because their old connections were ended. The listener is still connected to the old one.
 #[test]
-fn a_change_at_the_new_server_is_heard_by_those_who_listened_to_the_old_one() {
+fn a_change_at_the_new_server_is_seen_by_nodes_that_listen_to_the_old_one() {
     let (nodes, name, new) = nodes();
     let (login, _) = nodes.user("a");
-    nodes.longest_since("a name moves, then a change at the new server", &login, |nodes| {
+    nodes.assert_seen_since("a name moves, then a change at the new server", &login, |nodes| {
         take_over(&new, nodes);
-        name.lead_to(&new);
+        name.point_to(&new);
         nodes.database.sql(
             "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'jeton' \
              and datname = current_database() and query !~ 'from changes|pg_notify|^listen'",
         );
         for node in &nodes.both {
-            // Nobody knows it: the database is asked.
+            // This token is not cached, so the database is asked.
             let request = Request::new("POST", "/introspect").basic(&nodes.client.0, &nodes.client.1);
             eventually("an answer of the new server", Duration::from_secs(10), || {
                 let answer = request.clone().form(&[("token", &"0".repeat(40))]).send(node.addr);
@@ -77,7 +77,7 @@ fn a_change_at_the_new_server_is_heard_by_those_who_listened_to_the_old_one() {
         new.sql_in(name_of(&nodes.database), "update tokens set revoked_at = now(), sealed = null where name is null");
         Instant::now()
     });
-    nodes.back_to_normal("a name moves", Instant::now(), &login);
+    nodes.assert_back_to_normal("a name moves", Instant::now(), &login);
 }
 
 #[test]
@@ -87,12 +87,12 @@ fn connections_to_a_server_that_takes_no_more_writes_are_replaced() {
     take_over(&new, &nodes);
     nodes.cluster().sql("alter system set default_transaction_read_only = on");
     nodes.cluster().sql("select pg_reload_conf()");
-    name.lead_to(&new);
+    name.point_to(&new);
     for node in &nodes.both {
         eventually("a login at the new server", Duration::from_secs(10), || {
             (try_login(node, "a", PASSWORD).status == 200).then_some(())
         });
-        let well = (0..20).filter(|_| try_login(node, "a", PASSWORD).status == 200).count();
-        assert_eq!(well, 20, "no connection to the old server is left");
+        let succeeded = (0..20).filter(|_| try_login(node, "a", PASSWORD).status == 200).count();
+        assert_eq!(succeeded, 20, "no connection to the old server is left");
     }
 }

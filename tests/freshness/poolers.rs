@@ -15,7 +15,7 @@ use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::process::{Jeton, Serving, signal};
 
-/// pgbouncer, the pooler that most have; gone with its folder.
+/// A pgbouncer process. Dropping it ends the process and removes its folder.
 struct Pooler {
     process: std::process::Child,
     dir: tempfile::TempDir,
@@ -32,7 +32,7 @@ impl Pooler {
              {settings}\n"
         );
         std::fs::File::create(dir.path().join("ini")).unwrap().write_all(settings.as_bytes()).unwrap();
-        // As who owns the cluster: nobody else may reach its socket, and pgbouncer does not run as root.
+        // As the owner of the cluster: no other user may use its socket, and pgbouncer does not run as root.
         let owner = std::fs::metadata(&host).unwrap().uid();
         chown(dir.path(), Some(owner), None).unwrap();
         let mut command = Command::new("/usr/sbin/pgbouncer");
@@ -43,7 +43,7 @@ impl Pooler {
         Self { process, dir }
     }
 
-    /// Reads its settings again, with this one in the place of the mode before.
+    /// Replaces session mode by `setting`, and reloads the settings.
     fn change(&self, setting: &str) {
         let file = self.dir.path().join("ini");
         let settings = std::fs::read_to_string(&file).unwrap().replace("pool_mode=session", setting);
@@ -57,7 +57,7 @@ impl Pooler {
     }
 }
 
-/// Of `postgres://jeton@%2Fthe%2Ffolder/name`, as the tests reach their clusters.
+/// The folder and the name in `postgres://jeton@%2Fthe%2Ffolder/name`, a URL of the tests' clusters.
 fn socket_and_name(url: &str) -> (&str, &str) {
     url.split_once('@').and_then(|(_, rest)| rest.split_once('/')).expect("a URL of the tests")
 }
@@ -76,7 +76,7 @@ fn behind(pooler: &Pooler, nodes: &Nodes) -> Serving {
 }
 
 #[test]
-fn behind_a_pooler_of_sessions_the_cache_answers() {
+fn behind_a_session_pooler_the_cache_answers() {
     let nodes = Nodes::start();
     let (login, _) = nodes.user("a");
     let pooler = Pooler::start(&nodes.database.url, "pool_mode=session");
@@ -89,11 +89,11 @@ fn behind_a_pooler_of_sessions_the_cache_answers() {
     });
 }
 
-/// Such a pooler gives one session to many, and what is left in one is somebody else's next: statements that were prepared,
-/// and notifications. Which session comes next is its own choice: the one that was used last, or the one that was not used
-/// for longest. The change log is read all the same, so the cache is on.
+/// A transaction pooler gives one session to many clients in turn, so prepared statements and notifications of one client
+/// are left to the next. The pooler chooses the session: the one used last, or the one unused for longest. The change log
+/// is read all the same, so the cache is on.
 #[test]
-fn behind_a_pooler_of_transactions_the_cache_answers_and_a_warning_names_the_pooler() {
+fn behind_a_transaction_pooler_the_cache_answers_and_a_warning_names_the_pooler() {
     let nodes = Nodes::start();
     let (login, _) = nodes.user("a");
     for order in ["server_round_robin=0", "server_round_robin=1"] {
@@ -111,7 +111,7 @@ fn behind_a_pooler_of_transactions_the_cache_answers_and_a_warning_names_the_poo
                 }
             };
             let threads: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
-            // Writes among them.
+            // Meanwhile, writes.
             for _ in 0..10 {
                 let answer = try_login(&node, "a", PASSWORD);
                 assert_eq!(answer.status, 200, "{order}: {answer:?}");
@@ -128,7 +128,7 @@ fn behind_a_pooler_of_transactions_the_cache_answers_and_a_warning_names_the_poo
 }
 
 #[test]
-fn a_pooler_of_statements_is_refused_at_start_by_name() {
+fn a_statement_pooler_is_refused_at_start() {
     let nodes = Nodes::start();
     let pooler = Pooler::start(&nodes.database.url, "pool_mode=statement");
     let url = pooler.url(&nodes.database.url);
@@ -136,17 +136,17 @@ fn a_pooler_of_statements_is_refused_at_start_by_name() {
     assert!(why.contains("a pooler in statement mode") && why.contains("session or transaction mode"), "{why}");
 }
 
-/// One that comes to give its sessions to many while a node goes through it is found out by the first statement that is
-/// not where it was prepared.
+/// A pooler that switches to transaction mode while a node uses it is detected by the first prepared statement that its
+/// session does not have.
 #[test]
-fn a_pooler_that_changes_its_mode_is_found_out() {
+fn a_pooler_that_switches_to_transaction_mode_is_detected() {
     let nodes = Nodes::start();
     let (login, _) = nodes.user("a");
     let pooler = Pooler::start(&nodes.database.url, "pool_mode=session");
     let node = behind(&pooler, &nodes);
     let asked = AtomicU64::new(0);
     let ask = || {
-        // Nobody knows the second one, so the database is asked.
+        // The second token is not cached, so the database is asked.
         let unknown = format!("{:040x}", asked.fetch_add(1, Ordering::Relaxed));
         let request = Request::new("POST", "/introspect/batch").basic(&nodes.client.0, &nodes.client.1);
         request.json(&serde_json::json!({"tokens": [&login, unknown]})).send(node.addr).status
@@ -163,7 +163,7 @@ fn a_pooler_that_changes_its_mode_is_found_out() {
     }
 }
 
-/// Two nodes behind a pooler of transactions, and a token that is kept hot on both.
+/// Starts two nodes behind a pooler, in place of those in `nodes`.
 fn two_behind(pooler: &Pooler, nodes: &mut Nodes) {
     let url = pooler.url(&nodes.database.url);
     nodes.jeton = Jeton::new().env("DATABASE_URL", url).env("JETON_SECRET_KEY", SECRET_KEY);
@@ -171,15 +171,15 @@ fn two_behind(pooler: &Pooler, nodes: &mut Nodes) {
 }
 
 #[test]
-fn behind_a_pooler_of_transactions_each_change_is_seen_within_the_bound() {
+fn behind_a_transaction_pooler_each_change_is_seen_within_the_bound() {
     let mut nodes = Nodes::start();
     let (login, named) = nodes.user("a");
     let pooler = Pooler::start(&nodes.database.url, "pool_mode=transaction");
     two_behind(&pooler, &mut nodes);
-    nodes.longest_after("regenerate, behind a pooler", &login, |nodes| {
+    nodes.assert_seen_after("regenerate, behind a pooler", &login, |nodes| {
         done(&nodes.jeton, &["token", "create", "-r", "a"]);
     });
-    nodes.longest_after("SQL, behind a pooler", &named, |nodes| {
+    nodes.assert_seen_after("SQL, behind a pooler", &named, |nodes| {
         nodes.database.sql("update users set email = 'e@example.com'");
     });
 }

@@ -1,4 +1,4 @@
-//! Who is asked for credentials is told so.
+//! The document says which operations need credentials.
 
 use crate::support::app::{App, CLIENT, Kind};
 use crate::support::http::{Answer, Request};
@@ -9,7 +9,7 @@ fn ask(app: &App, method: &str, path: &str) -> Answer {
 }
 
 #[test]
-fn whoever_is_asked_for_credentials_is_told_so() {
+fn operations_that_answer_401_without_credentials_are_documented_as_secured() {
     let app = App::start(Kind::Sqlite);
     for (path, item) in jeton::http::document()["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

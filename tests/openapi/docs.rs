@@ -1,16 +1,16 @@
-//! `/docs/`: whole without any other host, and nothing in it may run that is not ours.
+//! `/docs/`: it loads nothing from other hosts, and runs no scripts but its own.
 
 use crate::support::app::{App, Kind};
 use crate::support::http::Request;
 
-/// What `src` and `href` of a page name.
+/// The values of `src` and `href` in a page.
 fn links(page: &str) -> Vec<String> {
     let after = |name: &'static str| page.split(name).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
     after("src=\"").chain(after("href=\"")).collect()
 }
 
 #[test]
-fn with_and_without_its_slash_it_finds_what_belongs_to_it() {
+fn the_docs_page_links_work_with_and_without_its_trailing_slash() {
     let app = App::start(Kind::Sqlite);
     for (path, folder) in [("/docs", "/"), ("/docs/", "/docs/")] {
         let page = app.send(Request::new("GET", path));
@@ -32,7 +32,7 @@ fn with_and_without_its_slash_it_finds_what_belongs_to_it() {
 }
 
 #[test]
-fn its_policy_allows_no_inline_script_and_no_other_host() {
+fn the_docs_policy_allows_no_inline_script_and_no_other_host() {
     let app = App::start(Kind::Sqlite);
     let page = app.send(Request::new("GET", "/docs/"));
     let policy = page.header("Content-Security-Policy").unwrap();
@@ -43,7 +43,7 @@ fn its_policy_allows_no_inline_script_and_no_other_host() {
 }
 
 #[test]
-fn its_files_are_typed_and_compressed_and_no_more_than_it_needs() {
+fn the_docs_files_have_types_and_compression_and_no_other_files_are_served() {
     let app = App::start(Kind::Sqlite);
     for (name, media_type, coding) in [
         ("swagger-ui.css", "text/css", Some("gzip")),

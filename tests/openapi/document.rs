@@ -1,4 +1,4 @@
-//! The document itself, as others judge it.
+//! The document itself, checked by public validators and against the server.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::support::process::Jeton;
 use crate::support::python::{Environment, root};
 
 /// Runs `name`, a script beside this file, on the document.
-fn judge(name: &str) -> String {
+fn output_of(name: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("openapi.json");
     fs::write(&path, jeton::http::document().to_string()).unwrap();
@@ -25,18 +25,18 @@ fn judge(name: &str) -> String {
 
 #[test]
 fn a_public_validator_finds_no_fault() {
-    assert_eq!(judge("validate.py"), "valid\n");
+    assert_eq!(output_of("validate.py"), "valid\n");
 }
 
 #[test]
-fn every_example_is_what_its_schema_says() {
-    let words = judge("examples.py");
+fn every_example_matches_its_schema() {
+    let words = output_of("examples.py");
     let count: usize = words.trim().parse().unwrap_or_else(|_| panic!("{words}"));
-    assert!(count > 100, "{count} examples were looked at");
+    assert!(count > 100, "{count} examples were checked");
 }
 
 #[test]
-fn the_command_prints_it_and_touches_nothing() {
+fn the_command_prints_the_document_and_creates_no_file() {
     let jeton = Jeton::new().env("DATABASE_URL", "sqlite://jeton.db");
     let output = jeton.run(&["openapi"]);
     assert_eq!((output.status, output.stderr.as_str()), (0, ""));
@@ -45,7 +45,7 @@ fn the_command_prints_it_and_touches_nothing() {
 }
 
 #[test]
-fn it_is_what_is_served() {
+fn the_served_document_is_the_same() {
     let app = App::start(Kind::Sqlite);
     for path in ["/openapi.json", "/openapi.json/"] {
         let answer = app.send(Request::new("GET", path));
@@ -79,7 +79,7 @@ fn every_operation_has_its_own_name_and_every_204_no_content() {
 }
 
 on_both! {
-    fn what_it_calls_required_is_what_is_missed(db) {
+    fn required_fields_in_the_document_are_required_by_the_server(db) {
         let app = App::start(db);
         let key = app.admin_token();
         let mut asked = 0;

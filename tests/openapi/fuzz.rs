@@ -1,4 +1,4 @@
-//! Whatever is sent, the answer is as the document says: schemathesis makes requests from it, good ones and bad ones.
+//! Every answer conforms to the document: schemathesis generates valid and invalid requests from it.
 
 use std::fs;
 
@@ -11,12 +11,12 @@ use crate::support::python::{Environment, root};
 
 const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
 
-/// Of all that it can check what holds of a drop-in for DRF, which takes a number for a text.
+/// The checks that a drop-in for DRF can pass: like DRF, jeton accepts a number where the schema wants a string.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
                       response_schema_conformance,ignored_auth";
 
-/// For each operation, beside the examples and what covers the document. A limit of time would end a slow run early.
-const MADE_UP: &str = "5";
+/// The number of random requests per operation, beside examples and coverage. A time limit would end a slow run early.
+const RANDOM_REQUESTS: &str = "5";
 
 on_both! {
     fn every_answer_is_as_the_document_says(db) {
@@ -33,11 +33,11 @@ on_both! {
         fuzz.env("JETON_STATUSES", folder.path().join("statuses"));
         fuzz.args(["run", &format!("http://{}/openapi.json", app.addr), "--checks", CHECKS, "--no-color"]);
         fuzz.args(["--phases", "examples,coverage,fuzzing", "--seed", "1", "--workers", "1"]);
-        fuzz.args(["--max-examples", MADE_UP]).current_dir(folder.path());
+        fuzz.args(["--max-examples", RANDOM_REQUESTS]).current_dir(folder.path());
         let output = fuzz.output().unwrap();
         let words = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{words}{}", String::from_utf8_lossy(&output.stderr));
-        // It came in: had it been refused at the door, every answer would have been as described.
+        // The requests were authenticated. If all were refused with 401, every answer would conform as well.
         let statuses = fs::read_to_string(folder.path().join("statuses")).unwrap();
         for status in ["200", "201", "204", "400", "401", "404", "415"] {
             assert!(statuses.lines().any(|line| line.ends_with(status)), "no {status}: {statuses}");

@@ -5,5 +5,5 @@ mod docs;
 mod document;
 mod fuzz;
 
-/// A public validator of OpenAPI, and what it is built on.
+/// A public validator of OpenAPI documents, as a requirement of pip.
 const VALIDATOR: [&str; 1] = ["openapi-spec-validator==0.9.0"];

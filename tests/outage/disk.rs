@@ -1,4 +1,4 @@
-//! The database's disk is full: what writes is put off, introspection goes on, and the log says so once a minute.
+//! The database's disk is full: writes get 503, introspection works, and the log says so once a minute.
 
 use std::process::Command;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::support::process::Serving;
 /// Every table that jeton writes to.
 const TABLES: [&str; 7] = ["users", "tokens", "clients", "audit_log", "meta", "sessions", "login_networks"];
 
-/// Each write fails as on a full disk, with the words that the database then has.
+/// Makes each write fail with the database's error for a full disk.
 fn fill(database: &TestDatabase) {
     if database.postgres.is_some() {
         database.sql(
@@ -38,7 +38,7 @@ fn fill(database: &TestDatabase) {
     }
 }
 
-fn make_room(database: &TestDatabase) {
+fn free_space(database: &TestDatabase) {
     for table in TABLES {
         for event in ["insert", "update", "delete"] {
             let on = if database.postgres.is_some() { format!(" on {table}") } else { String::new() };
@@ -48,7 +48,7 @@ fn make_room(database: &TestDatabase) {
 }
 
 #[track_caller]
-fn assert_put_off(what: &str, answer: &Answer) {
+fn assert_unavailable(what: &str, answer: &Answer) {
     assert_eq!((answer.status, answer.header("Retry-After").as_deref()), (503, Some("1")), "{what}: {answer:?}");
 }
 
@@ -59,7 +59,7 @@ fn disk(answer: &Answer) -> Value {
 }
 
 on_both! {
-    fn writes_are_put_off_and_introspection_goes_on(db) {
+    fn with_a_full_disk_writes_get_503_and_introspection_works(db) {
         let app = App::start(db);
         let token = app.admin_token();
         let alice = json!({"username": "alice", "password": PASSWORD});
@@ -75,23 +75,23 @@ on_both! {
             ("regenerate", Request::new("POST", "/admin/users/admin/regenerate").token(&token)),
             ("new client", Request::new("POST", "/admin/clients/").token(&token).json(&json!({"client_id": "x"}))),
         ] {
-            assert_put_off(what, &app.send(request));
+            assert_unavailable(what, &app.send(request));
             assert_eq!(disk(&app.send(Request::new("GET", "/readyz"))), "full", "{what}");
         }
         assert_eq!(app.introspect(&token)["active"], true);
         assert_eq!(app.send(Request::new("GET", "/me").token(&token)).status, 200);
         assert_eq!(app.send(Request::new("GET", "/auth/verify").token(&token)).status, 200);
 
-        make_room(&app.database);
-        eventually("a readiness without a word of the disk", Duration::from_secs(20), || {
+        free_space(&app.database);
+        eventually("a readiness without `disk`", Duration::from_secs(20), || {
             (disk(&app.send(Request::new("GET", "/readyz"))) == Value::Null).then_some(())
         });
-        assert_eq!(app.admin_token(), token, "nothing was done by halves");
+        assert_eq!(app.admin_token(), token, "no write was half done");
         assert_eq!(app.send(client().form(&[("token", token.as_str())])).status, 200);
         assert_eq!(app.introspect(&token)["active"], false);
     }
 
-    fn the_log_says_so_once_a_minute(db) {
+    fn a_full_disk_is_logged_once_a_minute(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -99,23 +99,23 @@ on_both! {
         let server = jeton.serve();
         let token = login(&server, "amy");
         fill(&database);
-        // Its use is to be written, and is tried again each second.
+        // The token's use is to be written, and the node retries each second.
         introspect(&server, &client, &token);
         for _ in 0..10 {
-            assert_put_off("login", &try_login(&server, "amy", PASSWORD));
+            assert_unavailable("login", &try_login(&server, "amy", PASSWORD));
         }
-        let tried = || server.stderr().lines().filter(|line| line.contains("full") || line.contains("No space")).count();
-        assert_eq!(tried(), 1, "{server:?}");
-        make_room(&database);
-        eventually("a word that there is room", Duration::from_secs(20), || {
+        let logged = || server.stderr().lines().filter(|line| line.contains("full") || line.contains("No space")).count();
+        assert_eq!(logged(), 1, "{server:?}");
+        free_space(&database);
+        eventually("the line that says that there is space", Duration::from_secs(20), || {
             server.stderr().contains("the database's disk takes writes again").then_some(())
         });
-        assert_eq!(tried(), 1, "{server:?}");
+        assert_eq!(logged(), 1, "{server:?}");
         assert!(!server.stderr().contains("ERROR"), "{server:?}");
     }
 }
 
-/// How large a file of this process may become.
+/// Limits the size of the files that the server may write.
 fn limit_files(server: &Serving, bytes: &str) {
     let status =
         Command::new("prlimit").args([&format!("--fsize={bytes}:"), "--pid", &server.pid().to_string()]).status();
@@ -123,7 +123,7 @@ fn limit_files(server: &Serving, bytes: &str) {
 }
 
 #[test]
-fn a_log_of_sqlites_that_cannot_grow_is_a_full_disk() {
+fn a_wal_file_that_cannot_grow_counts_as_a_full_disk() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     create_user(&jeton, "amy", &[]);
@@ -132,13 +132,13 @@ fn a_log_of_sqlites_that_cannot_grow_is_a_full_disk() {
     let token = login(&server, "amy");
     limit_files(&server, "4096");
     for user in ["amy", "nobody"] {
-        assert_put_off("login", &try_login(&server, user, PASSWORD));
+        assert_unavailable("login", &try_login(&server, user, PASSWORD));
     }
     let revoke = || {
         let request = Request::new("POST", "/revoke").basic(&client.0, &client.1).form(&[("token", token.as_str())]);
         request.send(server.addr)
     };
-    assert_put_off("revoke", &revoke());
+    assert_unavailable("revoke", &revoke());
     assert_eq!(disk(&Request::new("GET", "/readyz").send(server.addr)), "full");
     assert_eq!(introspect(&server, &client, &token)["active"], true);
 

@@ -1,4 +1,4 @@
-//! The database is away, stands still or is locked; too many want to log in.
+//! The database is stopped, frozen or locked, or too many logins come at once.
 
 mod disk;
 mod known;
@@ -19,10 +19,10 @@ use crate::support::calls::PASSWORD;
 use crate::support::eventually;
 use crate::support::http::{Answer, Request};
 
-/// Nothing ends by a request for this one.
+/// A key that belongs to no token, so that requests with it revoke nothing.
 const UNKNOWN: &str = "0000000000000000000000000000000000000000";
 
-/// How soon jeton is itself again when its database is.
+/// The longest time that jeton may need to recover after its database.
 const RECOVERY: Duration = Duration::from_secs(5);
 
 /// The answer, and how long it took.
@@ -65,7 +65,7 @@ fn introspection(token: &str) -> Request {
     Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&[("token", token)])
 }
 
-/// Every route says in time that it cannot answer now.
+/// Every route answers 503 in time.
 fn assert_refused(app: &App, token: &str) {
     let answers: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = requests(token)
@@ -88,8 +88,8 @@ fn assert_refused(app: &App, token: &str) {
     }
 }
 
-/// The same; the process lives, and says that it is not ready as soon as memory may not answer either.
-fn assert_out_of_order(app: &App, token: &str) {
+/// The same. `/healthz` stays 200, and `/readyz` is 503 as soon as the cache may not answer either.
+fn assert_database_down(app: &App, token: &str) {
     assert_refused(app, token);
     assert_eq!(app.send(Request::new("GET", "/healthz")).status, 200);
     let ready = eventually("a node that is not ready", RECOVERY, || {
@@ -100,11 +100,11 @@ fn assert_out_of_order(app: &App, token: &str) {
     assert!(ready.json()["detail"].is_string() && ready.json()["database"] == "down", "{ready:?}");
 }
 
-/// Without a restart of jeton, everything is as before.
+/// Everything works again without a restart of jeton.
 fn assert_recovers(app: &App, token: &str) {
     eventually("a recovery", RECOVERY, || {
-        let well = requests(token).into_iter().all(|(_, _, request)| app.send(request).status != 503);
-        well.then_some(())
+        let succeeded = requests(token).into_iter().all(|(_, _, request)| app.send(request).status != 503);
+        succeeded.then_some(())
     });
     eventually("a node that is ready", RECOVERY, || {
         (app.send(Request::new("GET", "/readyz")).status == 200).then_some(())

@@ -1,4 +1,4 @@
-//! PostgreSQL stops, stands still, comes back.
+//! PostgreSQL is stopped or frozen, and comes back.
 
 use std::sync::Arc;
 use std::thread;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use jeton::domain::time::{Clock, Stopwatch, Timestamp};
 use serde_json::json;
 
-use super::{assert_out_of_order, assert_recovers, introspection, timed};
+use super::{assert_database_down, assert_recovers, introspection, timed};
 use crate::support::app::{App, SECRET_KEY, TestDatabase};
 use crate::support::calls::PASSWORD;
 use crate::support::http::Request;
@@ -15,13 +15,13 @@ use crate::support::postgres::{Cluster, private};
 use crate::support::process::Jeton;
 use crate::support::session::Session;
 
-/// A jeton on a server of its own.
-struct Alone {
+/// A jeton with its own PostgreSQL cluster.
+struct OwnCluster {
     app: App,
     cluster: Cluster,
 }
 
-impl Alone {
+impl OwnCluster {
     fn new(settings: &[(&str, &str)]) -> Self {
         let cluster = private();
         let database = Arc::new(TestDatabase::of(&cluster));
@@ -31,33 +31,33 @@ impl Alone {
 }
 
 #[test]
-fn a_stopped_server_is_told_and_its_return_noticed() {
-    let Alone { app, cluster } = Alone::new(&[]);
+fn a_stopped_server_is_answered_with_503_until_it_is_back() {
+    let OwnCluster { app, cluster } = OwnCluster::new(&[]);
     let token = app.admin_token();
     cluster.stop_fast();
-    assert_out_of_order(&app, &token);
-    assert_out_of_order(&app, &token);
+    assert_database_down(&app, &token);
+    assert_database_down(&app, &token);
     cluster.start();
     assert_recovers(&app, &token);
 }
 
 #[test]
-fn a_frozen_server_is_told_and_its_return_noticed() {
-    let Alone { app, cluster } = Alone::new(&[]);
+fn a_frozen_server_is_answered_with_503_until_it_is_back() {
+    let OwnCluster { app, cluster } = OwnCluster::new(&[]);
     let token = app.admin_token();
     cluster.freeze();
-    assert_out_of_order(&app, &token);
-    assert_out_of_order(&app, &token);
+    assert_database_down(&app, &token);
+    assert_database_down(&app, &token);
     cluster.thaw();
     assert_recovers(&app, &token);
 }
 
 #[test]
 fn a_server_that_was_frozen_and_then_replaced_is_found_again() {
-    let Alone { app, cluster } = Alone::new(&[]);
+    let OwnCluster { app, cluster } = OwnCluster::new(&[]);
     let token = app.admin_token();
     cluster.freeze();
-    assert_out_of_order(&app, &token);
+    assert_database_down(&app, &token);
     cluster.thaw();
     cluster.restart();
     assert_recovers(&app, &token);
@@ -65,7 +65,7 @@ fn a_server_that_was_frozen_and_then_replaced_is_found_again() {
 
 #[test]
 fn a_hundred_requests_to_a_frozen_server_leave_room_for_healthz() {
-    let Alone { app, cluster } = Alone::new(&[]);
+    let OwnCluster { app, cluster } = OwnCluster::new(&[]);
     let token = app.admin_token();
     cluster.freeze();
     thread::scope(|scope| {
@@ -77,7 +77,7 @@ fn a_hundred_requests_to_a_frozen_server_leave_room_for_healthz() {
             assert!(took < Duration::from_secs(1), "healthz took {took:?}");
             asked += 1;
         }
-        assert!(asked > 5, "there was a time to ask in");
+        assert!(asked > 5, "healthz was called while the others waited");
         for thread in threads {
             let (answer, took) = thread.join().unwrap();
             assert_eq!(answer.status, 503);
@@ -89,14 +89,14 @@ fn a_hundred_requests_to_a_frozen_server_leave_room_for_healthz() {
 }
 
 #[test]
-fn a_request_given_up_while_the_server_stood_still_is_not_carried_out_later() {
-    let Alone { app, cluster: _cluster } =
-        Alone::new(&[("JETON_TOKEN_MODE", "multiple"), ("JETON_DATABASE_POOL", "1")]);
+fn a_login_that_got_503_because_of_a_lock_is_not_done_later() {
+    let OwnCluster { app, cluster: _cluster } =
+        OwnCluster::new(&[("JETON_TOKEN_MODE", "multiple"), ("JETON_DATABASE_POOL", "1")]);
     app.create_user("alice", PASSWORD, &json!({}));
     let before = app.database.sql("select count(*) from tokens");
     let mut session = Session::open(&app.database);
     session.run("begin; lock table tokens in exclusive mode;");
-    // The first one to wait for the lock has the only connection; the others wait for that.
+    // The first login waits for the lock with the only connection; the others wait for the connection.
     let answers = thread::scope(|scope| {
         let login = || app.try_login("alice", PASSWORD).status;
         let threads: Vec<_> = (0..6).map(|_| scope.spawn(login)).collect();
@@ -110,11 +110,11 @@ fn a_request_given_up_while_the_server_stood_still_is_not_carried_out_later() {
 }
 
 #[test]
-fn killed_connections_cost_no_request_an_error() {
+fn killed_connections_are_replaced_without_a_failed_request() {
     // Without the cache, so that each request needs a connection.
-    let Alone { app, cluster: _cluster } = Alone::new(&[("JETON_CACHE_BYTES", "0")]);
+    let OwnCluster { app, cluster: _cluster } = OwnCluster::new(&[("JETON_CACHE_BYTES", "0")]);
     let token = app.admin_token();
-    let all_well = || {
+    let assert_all_succeed = || {
         thread::scope(|scope| {
             let threads: Vec<_> = (0..20).map(|_| scope.spawn(|| app.send(introspection(&token)))).collect();
             for thread in threads {
@@ -123,20 +123,20 @@ fn killed_connections_cost_no_request_an_error() {
             }
         });
     };
-    all_well();
+    assert_all_succeed();
     for _ in 0..3 {
         let killed = app.database.sql(
             "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity \
              where application_name = 'jeton' and datname = current_database()",
         );
         assert_ne!(killed, "0");
-        all_well();
+        assert_all_succeed();
     }
 }
 
 #[test]
-fn a_locked_user_holds_up_nobody_else() {
-    let Alone { app, cluster: _cluster } = Alone::new(&[("JETON_TOKEN_MODE", "multiple")]);
+fn a_locked_user_row_delays_no_other_user() {
+    let OwnCluster { app, cluster: _cluster } = OwnCluster::new(&[("JETON_TOKEN_MODE", "multiple")]);
     app.create_user("alice", PASSWORD, &json!({}));
     let mut session = Session::open(&app.database);
     session.run("begin; update users set last_name = 'held' where username = 'alice';");
@@ -150,7 +150,7 @@ fn a_locked_user_holds_up_nobody_else() {
 }
 
 #[test]
-fn without_a_server_jeton_does_not_start_and_says_why() {
+fn without_a_database_server_jeton_does_not_start_and_prints_the_reason() {
     let cluster = private();
     let database = TestDatabase::of(&cluster);
     let url = database.url.replace("jeton@", "jeton:hunter22hunter@");

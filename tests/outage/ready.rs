@@ -34,7 +34,7 @@ on_both! {
 fn many_probes_are_one_question_a_second_and_none_writes() {
     let watched = Watched::start(&[]);
     let since = Instant::now();
-    let asked = watched.statements(&["__diesel_schema_migrations"], |app| {
+    let asked = watched.statements(&["select version from __diesel_schema_migrations"], |app| {
         for _ in 0..200 {
             assert_eq!(app.send(Request::new("GET", "/readyz")).status, 200);
         }

@@ -1,4 +1,4 @@
-//! SQLite is locked by another process, cannot be written, or is something else.
+//! SQLite's file is locked by another process, cannot be written, was replaced, or is not a database.
 
 use std::fs;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{RECOVERY, assert_out_of_order, assert_recovers, timed};
+use super::{RECOVERY, assert_database_down, assert_recovers, timed};
 use crate::support::app::{ADMIN, App, Kind};
 use crate::support::calls::PASSWORD;
 use crate::support::eventually;
@@ -15,7 +15,7 @@ use crate::support::process::Jeton;
 use crate::support::session::Session;
 
 #[test]
-fn while_another_process_writes_reads_go_on_and_writes_are_put_off() {
+fn while_another_process_writes_reads_work_and_writes_get_503() {
     let app = App::start(Kind::Sqlite);
     let token = app.admin_token();
     let new_user = |name: &str| {
@@ -35,7 +35,7 @@ fn while_another_process_writes_reads_go_on_and_writes_are_put_off() {
 }
 
 #[test]
-fn a_write_given_up_is_not_carried_out_later() {
+fn a_write_that_got_503_is_not_done_later() {
     let app = App::start(Kind::Sqlite);
     let token = app.admin_token();
     let mut session = Session::open(&app.database);
@@ -50,14 +50,14 @@ fn a_write_given_up_is_not_carried_out_later() {
     let body = json!({"username": "bob", "password": PASSWORD});
     eventually("a write", RECOVERY, || {
         let answer = app.send(Request::new("POST", "/admin/users/").token(&token).json(&body));
-        assert_ne!(answer.status, 401, "the key was taken away by a request that was told 503");
+        assert_ne!(answer.status, 401, "the key was revoked by a request that got 503");
         (answer.status == 201).then_some(())
     });
     assert_eq!(app.admin_token(), token);
 }
 
 #[test]
-fn what_is_no_database_is_left_as_it_is() {
+fn a_file_that_is_not_a_database_is_unchanged() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("notes.txt");
     let text = "dear diary, ".repeat(100);
@@ -71,7 +71,7 @@ fn what_is_no_database_is_left_as_it_is() {
 }
 
 #[test]
-fn a_file_that_cannot_be_made_or_written_is_named() {
+fn a_file_that_cannot_be_created_or_written_is_named() {
     for path in ["/proc/jeton.db", "/proc/version"] {
         let output = Jeton::new().env("DATABASE_URL", format!("sqlite://{path}")).run(&["serve"]);
         assert_eq!(output.status, 1, "{output:?}");
@@ -87,10 +87,10 @@ fn a_file_that_was_moved_away_or_replaced_is_not_written_any_more() {
     let path = app.database.folder.as_ref().unwrap().path().join("jeton.db");
     let aside = path.with_extension("aside");
     fs::rename(&path, &aside).unwrap();
-    assert_out_of_order(&app, &token);
-    assert!(!path.exists(), "no new one was made");
+    assert_database_down(&app, &token);
+    assert!(!path.exists(), "no new file was created");
     fs::copy(&aside, &path).unwrap();
-    assert_out_of_order(&app, &token);
+    assert_database_down(&app, &token);
     fs::rename(&aside, &path).unwrap();
     assert_recovers(&app, &token);
 }

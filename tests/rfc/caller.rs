@@ -1,4 +1,4 @@
-//! Who asks: client authentication by RFC 6749, 2.3, at both endpoints.
+//! Callers: client authentication by RFC 6749, 2.3, at both endpoints.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::support::app::{App, CLIENT};
 use crate::support::http::{Request, base64};
 
 const UNKNOWN: &str = "0000000000000000000000000000000000000000";
-/// All that means something in a form, in Basic or in UTF-8.
+/// A secret with every character that is special in a form or in Basic, and with characters beyond ASCII.
 const ODD_SECRET: &str = "s%41+c=r&t:é /?\u{1f511}%zz-0123456789abcdef";
 
 fn post(path: &str) -> Request {
@@ -77,7 +77,7 @@ on_both! {
         let fields = [("token", UNKNOWN), ("client_id", id), ("client_secret", secret)];
         let admin = app.admin_token();
         for path in ["/introspect", "/revoke"] {
-            // What the head says is judged before a body is read; where it is right, two that differ are too many.
+            // The header is checked before the body is read. If it is valid, different credentials in the body are an error.
             for (request, status) in [
                 (post(path).token(&admin), 400),
                 (post(path).header("Authorization", "Token"), 401),
@@ -89,11 +89,11 @@ on_both! {
                 let answer = app.send(request.form(&fields));
                 assert_eq!(answer.status, status, "{path}: {answer:?}");
             }
-            assert_eq!(app.send(post(path).basic(id, secret).form(&fields[..2])).status, 200, "its id alone is no second way");
+            assert_eq!(app.send(post(path).basic(id, secret).form(&fields[..2])).status, 200, "a client id alone is not a second way");
         }
     }
 
-    fn the_same_credentials_twice_are_one(db) {
+    fn the_same_credentials_in_header_and_body_are_accepted(db) {
         let app = App::with(db, &[("JETON_BOOTSTRAP_CLIENT_SECRET", ODD_SECRET)]);
         let key = app.alice();
         let (id, secret) = (CLIENT.0, ODD_SECRET);
@@ -115,7 +115,7 @@ on_both! {
         assert_eq!(app.get("/me", &key).status, 200, "nobody revoked it");
     }
 
-    fn credentials_in_the_url_are_none(db) {
+    fn credentials_in_the_url_are_ignored(db) {
         let app = App::start(db);
         let key = app.alice();
         let query = format!("client_id={}&client_secret={}", CLIENT.0, CLIENT.1);
@@ -125,7 +125,7 @@ on_both! {
         assert_eq!(answer.status, 401);
     }
 
-    fn a_callers_own_token_must_be_good_and_staffs(db) {
+    fn a_callers_own_token_must_be_valid_and_of_staff(db) {
         let app = App::start(db);
         let (alice, admin) = (app.alice(), app.admin_token());
         let asked = |key: &str| app.send(post("/introspect").token(key).form(&[("token", &alice)]));

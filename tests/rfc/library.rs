@@ -1,4 +1,4 @@
-//! A library that knows nothing of jeton asks it: Authlib, by the metadata alone.
+//! Authlib, which knows nothing of jeton, introspects and revokes with only the metadata's URL.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::app::{App, CLIENT};
 use crate::support::python;
 
 const SCRIPT: &str = include_str!("library.py");
-/// All that means something in a form or in Basic.
+/// A secret with every character that is special in a form or in Basic.
 const ODD_SECRET: &str = "s+c=r&t:/?%41-012345678901234567890";
 
 on_both! {

@@ -1,4 +1,4 @@
-//! What is said of a token, and to whom: RFC 7662 and RFC 7009.
+//! Answers about tokens, and who gets them: RFC 7662 and RFC 7009.
 
 use std::collections::BTreeSet;
 
@@ -59,7 +59,7 @@ on_both! {
         assert_eq!(answer.json()["active"], true, "an empty one is none");
     }
 
-    fn a_hint_changes_nothing(db) {
+    fn a_token_type_hint_is_ignored(db) {
         let app = App::start(db);
         app.alice();
         for hint in ["access_token", "refresh_token", "no_such_type", "\u{1f511}", ""] {
@@ -72,7 +72,7 @@ on_both! {
         }
     }
 
-    fn nobody_learns_of_a_token_without_credentials(db) {
+    fn introspection_needs_credentials(db) {
         let app = App::start(db);
         let key = app.alice();
         let post = || Request::new("POST", "/introspect");
@@ -99,7 +99,7 @@ on_both! {
         }
     }
 
-    fn an_active_token_is_told_in_the_registered_members(db) {
+    fn an_active_token_has_the_registered_members(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h"), ("JETON_LOGIN_SCOPE", "a b"), ("JETON_ISSUER", "https://x.example")]);
         let key = app.alice();
         let answer = ask(&app, &[("token", &key)]);
@@ -116,7 +116,7 @@ on_both! {
         assert_eq!(order(&answer), order(&expected));
     }
 
-    fn inactive_is_always_the_same_answer(db) {
+    fn every_inactive_token_gets_the_same_answer(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
         let expired = app.alice();
         app.clock.advance(std::time::Duration::from_hours(10));
@@ -136,7 +136,7 @@ on_both! {
         }
     }
 
-    fn a_revoked_token_is_dead_at_once_on_every_node(db) {
+    fn a_revoked_token_is_inactive_at_once_on_every_node(db) {
         let app = App::start(db);
         let other = app.node(&[]);
         app.alice();
@@ -153,7 +153,7 @@ on_both! {
         }
     }
 
-    fn errors_are_told_in_the_characters_that_they_may_have(db) {
+    fn errors_have_only_the_characters_that_rfc_6749_allows(db) {
         let app = App::start(db);
         let key = app.alice();
         app.command(&["client", "create", "other"]);
@@ -193,7 +193,7 @@ on_both! {
         }
     }
 
-    fn no_answer_may_be_kept(db) {
+    fn no_answer_may_be_stored(db) {
         let app = App::start(db);
         let key = app.alice();
         let wrong = Request::new("POST", "/introspect").basic(CLIENT.0, "wrong").form(&[("token", &key)]);

@@ -1,4 +1,4 @@
-//! Who may touch the files: what others may do is taken from them, and what jeton itself may not do is one line at once.
+//! Permissions of the files: those of other users are removed, and a missing permission of jeton's own is one error line.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -15,7 +15,7 @@ fn set_mode(path: impl AsRef<Path>, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Of the database and of those of SQLite's other files that are there.
+/// Sets the mode of the database and of SQLite's other files, if they exist.
 fn set_mode_of_all(database: &Path, mode: u32) {
     let files = ["", "-wal", "-shm"].map(|suffix| database.with_file_name(format!("jeton.db{suffix}")));
     files.iter().filter(|file| file.exists()).for_each(|file| set_mode(file, mode));
@@ -25,7 +25,7 @@ fn mode(path: impl AsRef<Path>) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o777
 }
 
-/// An ordinary user runs a command, whoever runs the tests: to root no mode means anything.
+/// Runs a command as an ordinary user, also if root runs the tests, because no mode restricts root.
 fn run(database: &Path, args: &[&str]) -> Output {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     let binary = BINARY.get_or_init(|| {
@@ -40,7 +40,7 @@ fn run(database: &Path, args: &[&str]) -> Output {
     Process::start(&mut command).output()
 }
 
-/// A folder of the ordinary user's, with a database of jeton's that root, or whoever runs the tests, made.
+/// A folder of the ordinary user, with a database that the user who runs the tests has created.
 fn folder_with_database() -> (PathBuf, PathBuf) {
     let folder = fresh_directory();
     let database = folder.join("jeton.db");
@@ -51,7 +51,7 @@ fn folder_with_database() -> (PathBuf, PathBuf) {
     (folder, database)
 }
 
-/// Each command is refused with one line, which says this.
+/// Each command must be refused with one line, which contains these words.
 #[track_caller]
 fn assert_refused(database: &Path, commands: &[&str], words: &[&str]) {
     for command in commands {
@@ -68,14 +68,14 @@ fn assert_refused(database: &Path, commands: &[&str], words: &[&str]) {
 const ALL: [&str; 3] = ["serve", "migrate", "user list"];
 
 #[test]
-fn a_database_that_may_not_be_read_is_one_line() {
+fn a_database_without_read_permission_is_refused_in_one_line() {
     let (_, database) = folder_with_database();
     set_mode(&database, 0o000);
     assert_refused(&database, &ALL, &["cannot read ", database.to_str().unwrap(), "Permission denied"]);
 }
 
 #[test]
-fn a_database_that_may_not_be_written_is_one_line() {
+fn a_database_without_write_permission_is_refused_in_one_line() {
     let (_, database) = folder_with_database();
     set_mode_of_all(&database, 0o444);
     assert_refused(&database, &ALL, &["cannot write ", database.to_str().unwrap(), "Permission denied"]);
@@ -83,7 +83,7 @@ fn a_database_that_may_not_be_written_is_one_line() {
 }
 
 #[test]
-fn a_folder_that_may_not_be_written_is_one_line() {
+fn a_folder_without_write_permission_is_refused_in_one_line() {
     let (folder, database) = folder_with_database();
     set_mode_of_all(&database, 0o666);
     set_mode(&folder, 0o555);
@@ -95,7 +95,7 @@ fn a_folder_that_may_not_be_written_is_one_line() {
 }
 
 #[test]
-fn a_folder_that_may_not_be_entered_is_one_line() {
+fn a_folder_without_search_permission_is_refused_in_one_line() {
     let outer = fresh_directory();
     let inner = outer.join("inner");
     fs::create_dir(&inner).unwrap();
@@ -105,7 +105,7 @@ fn a_folder_that_may_not_be_entered_is_one_line() {
 }
 
 #[test]
-fn what_all_users_may_do_is_taken_from_them_with_a_word() {
+fn permissions_of_all_users_are_removed_with_a_warning() {
     let jeton = bare();
     let file = |suffix: &str| jeton.dir.path().join(format!("jeton.db{suffix}"));
     let server = jeton.serve();
@@ -125,8 +125,8 @@ fn what_all_users_may_do_is_taken_from_them_with_a_word() {
         }
         assert!(output.stderr.contains("jeton.db.key: other users had access to it"), "{output:?}");
         assert_eq!(mode(file(".key")), 0o600);
-        assert_eq!(jeton.run(&["user", "list"]).stderr, "", "said once, for it is mended");
-        // SQLite's other files are there again for the next round.
+        assert_eq!(jeton.run(&["user", "list"]).stderr, "", "no second warning: the mode is corrected");
+        // This creates SQLite's other files again for the next round.
         let server = jeton.serve();
         server.signal("KILL");
         server.output();
@@ -139,16 +139,16 @@ fn what_all_users_may_do_is_taken_from_them_with_a_word() {
 }
 
 #[test]
-fn files_of_another_owner_that_all_users_may_touch_are_refused() {
+fn files_of_another_owner_that_all_users_can_access_are_refused() {
     let (folder, database) = folder_with_database();
     let key = folder.join("jeton.db.key");
     set_mode_of_all(&database, 0o666);
     set_mode(&key, 0o644);
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
-        return; // whoever runs the tests runs jeton, too, and owns them
+        return; // without root, the tests' user runs jeton and owns the files
     }
     assert_refused(&database, &ALL, &[database.to_str().unwrap(), "all users have access to it, by mode 0666"]);
-    // Once the database is the user's, it is the key's turn.
+    // Once the database has the right owner, the key file is refused.
     let owner = fs::metadata(&folder).unwrap().uid();
     for file in ["jeton.db", "jeton.db-wal", "jeton.db-shm"].map(|name| folder.join(name)) {
         file.exists().then(|| std::os::unix::fs::chown(&file, Some(owner), None).unwrap());
@@ -159,7 +159,7 @@ fn files_of_another_owner_that_all_users_may_touch_are_refused() {
 }
 
 #[test]
-fn secrets_in_files_that_all_users_may_touch_are_told_of() {
+fn secret_files_that_all_users_can_access_are_warned_about() {
     let jeton = bare();
     let secret = jeton.dir.path().join("secret");
     fs::write(&secret, "5a".repeat(32)).unwrap();

@@ -1,4 +1,4 @@
-//! The first start: what it prints can be pasted; what bootstrap settings make and leave alone.
+//! The first start: the lines that it prints can be pasted; bootstrap settings create rows and change none.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ use crate::support::app::{ADMIN, CLIENT, Kind, TestDatabase};
 use crate::support::eventually;
 use crate::support::process::{Jeton, Process};
 
-/// The lines that can be pasted: the first keeps a token, the others begin with `curl `.
+/// The lines that can be pasted: the first sets `TOKEN`, the others begin with `curl `.
 fn lines_to_paste(printed: &str) -> Vec<&str> {
     printed.lines().filter(|line| line.starts_with("TOKEN=") || line.starts_with("curl ")).collect()
 }
@@ -24,11 +24,11 @@ fn paste(lines: &[&str]) -> Vec<Value> {
     let output = Command::new("bash").args(["-c", &script]).env_remove("http_proxy").output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     let answers: Vec<&str> = printed.split("<end>\n").take(lines.len()).collect();
-    assert_eq!(answers[0], "", "keeping a token prints nothing");
+    assert_eq!(answers[0], "", "setting `TOKEN` prints nothing");
     answers[1..].iter().map(|answer| json_of(answer)).collect()
 }
 
-/// What a first start printed, whole: its last line is there.
+/// Everything that a first start prints, once its last line is there.
 fn printed(process: &Process) -> String {
     listening(process);
     eventually("the lines to paste", LIMIT, || {
@@ -37,7 +37,7 @@ fn printed(process: &Process) -> String {
     })
 }
 
-fn the_lines_work(printed: &str) {
+fn assert_lines_work(printed: &str) {
     let lines = lines_to_paste(printed);
     assert!(lines[0].starts_with("TOKEN=$(curl"), "{printed}");
     assert!(lines.iter().any(|line| line.contains("/introspect") && line.contains("-u demo:")), "{printed}");
@@ -53,7 +53,7 @@ fn the_lines_work(printed: &str) {
 fn the_lines_of_a_first_start_can_be_pasted_and_a_second_start_has_none() {
     let jeton = bare();
     let server = jeton.serve();
-    the_lines_work(&printed(&server));
+    assert_lines_work(&printed(&server));
     assert!(
         !server.stderr().contains(lines_to_paste(&server.stdout())[1].rsplit('=').next().unwrap()),
         "no secret in the log"
@@ -70,14 +70,14 @@ fn the_lines_fit_a_unix_socket_and_all_addresses() {
     let socket = bare();
     let path = socket.dir.path().join("jeton.sock");
     let socket = socket.env("JETON_LISTEN", format!("unix:{}", path.display()));
-    the_lines_work(&printed(&socket.spawn(&["serve"], Stdio::null())));
+    assert_lines_work(&printed(&socket.spawn(&["serve"], Stdio::null())));
     let everywhere = bare().env("JETON_LISTEN", "0.0.0.0:0");
     let server = everywhere.serve();
-    the_lines_work(&printed(&server));
+    assert_lines_work(&printed(&server));
 }
 
 #[test]
-fn files_of_a_first_start_are_their_owners_alone() {
+fn files_of_a_first_start_are_accessible_to_their_owner_only() {
     let jeton = bare();
     let server = jeton.serve();
     printed(&server);
@@ -92,14 +92,14 @@ fn files_of_a_first_start_are_their_owners_alone() {
 }
 
 #[test]
-fn a_lost_key_file_is_told_and_not_replaced() {
+fn a_lost_key_file_is_an_error_and_not_replaced() {
     let jeton = bare();
     drop(jeton.serve());
     let (key, away) = (jeton.dir.path().join("jeton.db.key"), jeton.dir.path().join("away"));
     fs::rename(&key, &away).unwrap();
     let why = refuses_to_start(&jeton);
     assert!(why.contains("jeton.db.key") && why.contains("JETON_SECRET_KEY"), "{why}");
-    assert!(!key.exists(), "no other key took its place");
+    assert!(!key.exists(), "no other key was created");
     fs::write(&key, format!("{}\n", "5a".repeat(32))).unwrap();
     let why = refuses_to_start(&jeton);
     assert!(why.contains("key") && !why.contains("5a5a"), "{why}");
@@ -108,16 +108,16 @@ fn a_lost_key_file_is_told_and_not_replaced() {
 }
 
 #[test]
-fn a_first_start_that_cannot_listen_leaves_its_secrets_to_the_next() {
+fn after_a_first_start_that_cannot_listen_the_next_start_prints_the_secrets() {
     let jeton = bare();
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();
     let output = jeton.run(&["serve", "--listen", &taken]);
     assert_eq!((output.status, output.stdout.as_str()), (1, ""), "{output:?}");
-    the_lines_work(&printed(&jeton.serve()));
+    assert_lines_work(&printed(&jeton.serve()));
 }
 
-/// Its standard output goes where the shell says; without a word it goes on as the process that the shell was.
+/// A server whose standard output the shell redirects to `place`. `exec` makes it the process that is returned.
 fn with_output_to(jeton: &Jeton, place: &str) -> Process {
     let command = format!("exec {} serve >{place}", env!("CARGO_BIN_EXE_jeton"));
     let mut shell = Command::new("bash");
@@ -126,7 +126,7 @@ fn with_output_to(jeton: &Jeton, place: &str) -> Process {
 }
 
 #[test]
-fn a_first_start_whose_output_nobody_reads_goes_on_serving() {
+fn a_first_start_whose_output_is_closed_serves() {
     let jeton = bare();
     let server = with_output_to(&jeton, " >(exit)");
     listening(&server);
@@ -136,7 +136,7 @@ fn a_first_start_whose_output_nobody_reads_goes_on_serving() {
 }
 
 #[test]
-fn a_first_start_whose_output_cannot_be_written_says_so() {
+fn a_first_start_whose_output_cannot_be_written_fails_with_an_error() {
     let output = with_output_to(&bare(), "/dev/full").output();
     assert_eq!(output.status, 1, "{output:?}");
     assert!(output.stderr.contains("error: ") && !output.stderr.contains("panicked"), "{output:?}");
@@ -151,12 +151,12 @@ fn bootstrap(database: &TestDatabase, password: &str, secret: &str) -> Jeton {
 }
 
 on_both! {
-    fn bootstrap_makes_what_is_missing_and_never_changes_what_stands(db) {
+    fn bootstrap_creates_missing_rows_and_never_changes_existing_ones(db) {
         let database = TestDatabase::new(db);
         let server = bootstrap(&database, ADMIN.1, CLIENT.1).serve();
         assert_eq!(try_login(&server, ADMIN.0, ADMIN.1).status, 200);
         assert_eq!(asks_as(&server, CLIENT.0, CLIENT.1), 200);
-        assert_eq!(server.stdout(), "", "who says what to make is shown no secrets");
+        assert_eq!(server.stdout(), "", "with bootstrap settings no secrets are printed");
         drop(server);
 
         let other = "another password altogether";
@@ -176,11 +176,11 @@ on_both! {
         done(&jeton, &["client", "delete", CLIENT.0]);
         drop(server);
         let server = jeton.serve();
-        assert_eq!(try_login(&server, ADMIN.0, other).status, 200, "what is missing is made again");
+        assert_eq!(try_login(&server, ADMIN.0, other).status, 200, "missing rows are created again");
         assert_eq!(asks_as(&server, CLIENT.0, "another-secret-of-the-tests-0123456789"), 200);
     }
 
-    fn an_empty_database_is_filled_unasked_on_sqlite_alone(db) {
+    fn without_bootstrap_settings_only_an_empty_sqlite_database_gets_an_admin_and_a_client(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database);
         let server = jeton.serve();

@@ -1,4 +1,4 @@
-//! A database that is not there, not up to date, or somebody else's: what makes one, and what only looks.
+//! A database that is missing, outdated or another application's: which commands create or migrate one, which refuse.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,8 +10,8 @@ use crate::on_both;
 use crate::support::app::{Kind, SECRET_KEY, TestDatabase};
 use crate::support::process::{Jeton, Output};
 
-/// Every command that needs a database and makes none.
-const LOOKERS: [&str; 18] = [
+/// The commands that need a database and never create one.
+const NEVER_CREATE: [&str; 18] = [
     "user list",
     "user show amy",
     "user create amy",
@@ -32,10 +32,10 @@ const LOOKERS: [&str; 18] = [
     "audit",
 ];
 
-/// And those that do.
-const MAKERS: [&str; 4] = ["serve", "", "migrate", "import csv --from users.csv"];
+/// The commands that create a database if there is none.
+const MAY_CREATE: [&str; 4] = ["serve", "", "migrate", "import csv --from users.csv"];
 
-/// Its one line on standard error; there is nothing else to read.
+/// The one line that a refused command prints, on standard error.
 #[track_caller]
 fn refusal(jeton: &Jeton, command: &str) -> String {
     let args: Vec<&str> = command.split(' ').filter(|arg| !arg.is_empty()).collect();
@@ -52,15 +52,15 @@ fn folder(path: &Path) -> BTreeMap<String, Vec<u8>> {
     entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
 }
 
-/// As a database is now: its files, or its rows.
-fn whole(database: &TestDatabase) -> (BTreeMap<String, Vec<u8>>, String) {
+/// The content of a database: its files, or its rows.
+fn content_of(database: &TestDatabase) -> (BTreeMap<String, Vec<u8>>, String) {
     match &database.folder {
         Some(place) => (folder(place.path()), String::new()),
         None => (BTreeMap::new(), everything(database)),
     }
 }
 
-/// No setting but where the database is, in `.env`, as a project's folder has it.
+/// A folder whose `.env` sets the database, and for PostgreSQL the secret key, and nothing else.
 fn in_a_folder_of(database: &TestDatabase) -> Jeton {
     let jeton = Jeton::new();
     let key = if database.postgres.is_some() { format!("JETON_SECRET_KEY={SECRET_KEY}\n") } else { String::new() };
@@ -70,22 +70,22 @@ fn in_a_folder_of(database: &TestDatabase) -> Jeton {
 }
 
 on_both! {
-    fn only_serve_migrate_and_import_make_a_database(db) {
+    fn only_serve_migrate_and_import_create_a_database(db) {
         let database = TestDatabase::new(db);
         let jeton = in_a_folder_of(&database);
-        let (before, beside) = (whole(&database), folder(jeton.dir.path()));
-        for command in LOOKERS {
+        let (before, beside) = (content_of(&database), folder(jeton.dir.path()));
+        for command in NEVER_CREATE {
             let why = refusal(&jeton, command);
             assert!(why.contains("there is no database of jeton's at") && why.contains(&database.url), "{command}: {why}");
             assert!(why.contains("jeton migrate"), "{why}");
-            assert!(whole(&database) == before && folder(jeton.dir.path()) == beside, "{command} makes nothing");
+            assert!(content_of(&database) == before && folder(jeton.dir.path()) == beside, "{command} creates nothing");
         }
         if db == Kind::Sqlite {
-            // An empty file is none either.
+            // An empty file is not a database either.
             fs::write(file_of(&database), "").unwrap();
-            let before = whole(&database);
+            let before = content_of(&database);
             assert!(refusal(&jeton, "user list").contains("there is no database of jeton's at"));
-            assert!(whole(&database) == before);
+            assert!(content_of(&database) == before);
         }
         done(&jeton, &["migrate"]);
         assert_eq!(done(&jeton, &["user", "list", "--json"]), "[]\n");
@@ -98,7 +98,7 @@ on_both! {
         create_user(&jeton, "amy", &[]);
         database.sql("drop table console_forms; delete from __diesel_schema_migrations where version = '20261128020100'");
         let before = database.sql("select count(*) from __diesel_schema_migrations");
-        for command in LOOKERS.iter().chain(&["import csv --from users.csv --dry-run"]) {
+        for command in NEVER_CREATE.iter().chain(&["import csv --from users.csv --dry-run"]) {
             let why = refusal(&jeton, command);
             assert!(why.contains("made by an older jeton") && why.contains("jeton migrate"), "{command}: {why}");
             assert_eq!(database.sql("select count(*) from __diesel_schema_migrations"), before, "{command}");
@@ -107,14 +107,14 @@ on_both! {
         assert!(done(&jeton, &["user", "list"]).contains("amy"));
     }
 
-    fn a_django_projects_database_is_left_as_it_is(db) {
+    fn a_django_projects_database_is_refused_and_unchanged(db) {
         let database = fixture(db);
         let jeton = in_a_folder_of(&database);
         let source = small(db);
         let import = format!("import django --from {}", source.url);
         let dry = format!("{import} --dry-run");
-        let (before, beside) = (whole(&database), folder(jeton.dir.path()));
-        for command in LOOKERS.iter().chain(&MAKERS).chain(&["import csv --from users.csv --dry-run", &import, &dry]) {
+        let (before, beside) = (content_of(&database), folder(jeton.dir.path()));
+        for command in NEVER_CREATE.iter().chain(&MAY_CREATE).chain(&["import csv --from users.csv --dry-run", &import, &dry]) {
             let why = refusal(&jeton, command);
             assert!(why.contains("tables that are not jeton's (auth_group, ") && why.contains(" more)"), "{command}: {why}");
             match db {
@@ -124,25 +124,25 @@ on_both! {
                     assert!(why.contains("`create schema jeton`") && why.contains("?options=-csearch_path%3Djeton"), "{why}");
                 }
             }
-            assert!(whole(&database) == before && folder(jeton.dir.path()) == beside, "{command} changes nothing");
+            assert!(content_of(&database) == before && folder(jeton.dir.path()) == beside, "{command} changes nothing");
         }
     }
 
-    fn another_program_that_diesel_migrates_is_somebody_else(db) {
+    fn a_database_that_another_program_migrates_with_diesel_is_refused(db) {
         let database = TestDatabase::new(db);
         database.sql(
             "create table __diesel_schema_migrations (version varchar(50) primary key, run_on timestamp);
              insert into __diesel_schema_migrations (version) values ('20200101000000');
              create table meta (key text); create table posts (id int);",
         );
-        let (jeton, before) = (in_a_folder_of(&database), whole(&database));
-        for command in LOOKERS.iter().chain(&MAKERS) {
+        let (jeton, before) = (in_a_folder_of(&database), content_of(&database));
+        for command in NEVER_CREATE.iter().chain(&MAY_CREATE) {
             assert!(refusal(&jeton, command).contains("(__diesel_schema_migrations, meta, posts)"), "{command}");
         }
-        assert!(whole(&database) == before);
+        assert!(content_of(&database) == before);
     }
 
-    fn what_others_put_beside_jetons_tables_is_no_fault(db) {
+    fn other_tables_beside_jetons_own_are_accepted(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database);
         done(&jeton, &["migrate"]);
@@ -152,7 +152,7 @@ on_both! {
         login(&jeton.serve(), "amy");
     }
 
-    fn views_are_nobodys_tables(db) {
+    fn a_database_with_only_views_counts_as_empty(db) {
         let database = TestDatabase::new(db);
         database.sql("create view monitoring as select 1 as one");
         done(&jeton(&database), &["migrate"]);
@@ -160,31 +160,31 @@ on_both! {
 }
 
 #[test]
-fn a_django_database_with_a_log_gets_no_company() {
+fn a_django_database_in_wal_mode_gets_no_new_files() {
     let database = fixture(Kind::Sqlite);
     database.sql("pragma journal_mode = wal");
-    let (jeton, before) = (in_a_folder_of(&database), whole(&database));
+    let (jeton, before) = (in_a_folder_of(&database), content_of(&database));
     assert_eq!(before.0.len(), 1);
-    for command in LOOKERS.iter().chain(&MAKERS) {
+    for command in NEVER_CREATE.iter().chain(&MAY_CREATE) {
         assert!(refusal(&jeton, command).contains("auth_group"), "{command}");
-        assert!(whole(&database) == before, "{command}");
+        assert!(content_of(&database) == before, "{command}");
     }
 }
 
 #[test]
-fn a_file_that_is_no_database_is_one_line() {
+fn a_file_that_is_not_a_database_is_refused_in_one_line() {
     let database = TestDatabase::new(Kind::Sqlite);
     fs::write(file_of(&database), "dear diary, ".repeat(100)).unwrap();
-    let (jeton, before) = (in_a_folder_of(&database), whole(&database));
-    for command in LOOKERS.iter().chain(&MAKERS) {
+    let (jeton, before) = (in_a_folder_of(&database), content_of(&database));
+    for command in NEVER_CREATE.iter().chain(&MAY_CREATE) {
         let why = refusal(&jeton, command);
         assert!(why.contains("file is not a database") && why.contains(file_of(&database)), "{command}: {why}");
     }
-    assert!(whole(&database) == before);
+    assert!(content_of(&database) == before);
 }
 
 #[test]
-fn what_extensions_bring_is_nobodys() {
+fn tables_of_extensions_do_not_count_as_foreign() {
     let database = TestDatabase::new(Kind::Postgres);
     database.sql(
         "create extension pg_trgm; create table spatial_ref_sys (srid int); alter extension pg_trgm add table spatial_ref_sys",
@@ -193,14 +193,14 @@ fn what_extensions_bring_is_nobodys() {
 }
 
 #[test]
-fn jeton_lives_beside_django_in_a_schema_of_its_own() {
+fn jeton_works_beside_django_in_its_own_schema() {
     let database = fixture(Kind::Postgres);
     let public = "select string_agg(relname || reltuples || relkind::text, ' ' order by relname) from pg_class \
                   where relnamespace = 'public'::regnamespace";
     let before = database.sql(public);
     let jeton = jeton(&database).env("DATABASE_URL", format!("{}?options=-csearch_path%3Djeton", database.url));
     for command in ["migrate", "user list"] {
-        assert!(refusal(&jeton, command).contains("`create schema jeton`"), "the schema is still to be made");
+        assert!(refusal(&jeton, command).contains("`create schema jeton`"), "the schema does not exist yet");
     }
     database.sql("create schema jeton");
     assert!(refusal(&jeton, "user list").contains("there is no database of jeton's"));
@@ -214,7 +214,7 @@ fn jeton_lives_beside_django_in_a_schema_of_its_own() {
 }
 
 #[test]
-fn what_postgresql_refuses_for_good_is_told_at_once() {
+fn a_permanent_refusal_by_postgresql_is_reported_at_once() {
     let database = TestDatabase::new(Kind::Postgres);
     let no_database = database.url.rsplit_once('/').unwrap().0.to_owned() + "/no_such_database";
     for (url, words) in [

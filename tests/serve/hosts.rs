@@ -8,10 +8,10 @@ use crate::support::http::Request;
 use crate::support::postgres;
 use crate::support::process::Jeton;
 
-/// One that takes connections and never says a word, as behind a dead network, must not keep jeton from the other, with
-/// every setting as it comes.
+/// One host accepts connections and never answers, as behind a dead network. With default settings jeton must use the
+/// other host.
 #[test]
-fn a_host_that_never_answers_keeps_no_node_from_starting_and_serving() {
+fn a_host_that_never_answers_does_not_prevent_a_node_from_serving() {
     let database = TestDatabase::of(postgres::shared());
     let commands = jeton(&database);
     commands.run(&["migrate"]);

@@ -1,4 +1,4 @@
-//! Where it listens: TCP, a Unix socket, TLS; and `jeton healthcheck`, which asks there.
+//! Where a server listens: TCP, a Unix socket, TLS; and `jeton healthcheck`, which calls it there.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -32,13 +32,13 @@ fn a_unix_socket_is_served_and_a_stale_one_replaced() {
         assert_eq!(jeton.run(&["healthcheck"]).status, 0);
         server.signal("KILL");
         server.output();
-        assert!(Path::new(&path).exists(), "killed, it leaves its socket behind");
+        assert!(Path::new(&path).exists(), "a killed server leaves its socket");
         assert_eq!(jeton.run(&["healthcheck"]).status, 1);
     }
 }
 
 #[test]
-fn a_socket_in_use_stays_its_owners() {
+fn a_socket_in_use_is_left_to_its_server() {
     let (jeton, path) = on_socket(bare());
     let server = jeton.spawn(&["serve"], Stdio::null());
     listening(&server);
@@ -56,7 +56,7 @@ fn a_socket_in_use_stays_its_owners() {
 }
 
 #[test]
-fn a_file_that_is_no_socket_is_never_removed() {
+fn a_file_that_is_not_a_socket_is_never_removed() {
     let (jeton, path) = on_socket(bare());
     fs::write(&path, "precious").unwrap();
     assert!(refuses_to_start(&jeton).contains(&path));
@@ -64,7 +64,7 @@ fn a_file_that_is_no_socket_is_never_removed() {
 }
 
 #[test]
-fn a_port_in_use_is_told() {
+fn a_port_in_use_is_named_in_the_error() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap().to_string();
     let why = refuses_to_start(&bare().env("JETON_LISTEN", &address));
@@ -79,7 +79,7 @@ pub fn with_certificate(jeton: Jeton) -> (Jeton, String) {
     (jeton.env("JETON_TLS_CERT", &cert).env("JETON_TLS_KEY", &key), cert)
 }
 
-/// A new one, in the place of one that is there.
+/// Creates a certificate and its key, in place of existing ones.
 pub fn certify(jeton: &Jeton) -> (String, String) {
     let path = |name: &str| jeton.dir.path().join(name).to_str().unwrap().to_owned();
     let (cert, key) = (path("cert.pem"), path("key.pem"));
@@ -91,7 +91,7 @@ pub fn certify(jeton: &Jeton) -> (String, String) {
 }
 
 #[test]
-fn https_with_a_certificate_of_ones_own() {
+fn https_with_a_configured_certificate() {
     let (jeton, cert) = with_certificate(bare());
     let server = jeton.serve();
     let url = format!("https://localhost:{}/healthz", server.addr.port());
@@ -105,9 +105,9 @@ fn https_with_a_certificate_of_ones_own() {
         let (status, text) = curl(&["--cacert", &cert, version, "-w", "\n%{http_version}", &metadata]);
         let (text, spoken) = text.rsplit_once('\n').unwrap();
         assert_eq!((status, spoken), (0, "1.1"), "HTTP/2 is offered by the client only");
-        let told: serde_json::Value = serde_json::from_str(text).unwrap();
-        assert_eq!(told["issuer"], base.as_str(), "{version}: the host that the client named");
-        assert_eq!(told["introspection_endpoint"], format!("{base}/introspect"));
+        let document: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(document["issuer"], base.as_str(), "{version}: the host that the client named");
+        assert_eq!(document["introspection_endpoint"], format!("{base}/introspect"));
     }
     let form = curl(&["--cacert", &cert, "-i", &format!("{base}/console/sign-in")]).1;
     let cookie = form.lines().find(|line| line.to_lowercase().starts_with("set-cookie:")).unwrap();
@@ -125,7 +125,7 @@ fn https_with_a_certificate_of_ones_own() {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_read_is_named_and_nothing_is_made() {
+fn a_certificate_that_cannot_be_read_is_named_and_no_database_is_created() {
     for (name, text) in [
         ("JETON_TLS_CERT", None),
         ("JETON_TLS_CERT", Some("no certificate")),
@@ -152,7 +152,7 @@ fn health_of(jeton: &Jeton, server: &Serving) -> i32 {
 }
 
 #[test]
-fn healthcheck_finds_a_server_on_any_address_and_tells_a_dead_one() {
+fn healthcheck_reaches_a_server_on_any_address_and_fails_if_there_is_none() {
     for listen in ["127.0.0.1:0", "0.0.0.0:0", "localhost:0"] {
         let jeton = bare().env("JETON_LISTEN", listen);
         let server = jeton.serve();
@@ -170,7 +170,7 @@ fn healthcheck_finds_a_server_on_any_address_and_tells_a_dead_one() {
 }
 
 #[test]
-fn healthcheck_tells_a_server_that_hangs() {
+fn healthcheck_fails_if_the_server_hangs() {
     let jeton = bare();
     let server = jeton.serve();
     server.signal("STOP");
@@ -182,7 +182,7 @@ fn healthcheck_tells_a_server_that_hangs() {
     assert_eq!(health_of(&jeton, &server), 1, "over TLS too");
 }
 
-/// What the system says: how many files a process may open, and how many it could let itself.
+/// The soft and the hard limit of open files of the process.
 #[track_caller]
 fn open_files(server: &Serving) -> (String, String) {
     let limits = fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
@@ -192,11 +192,11 @@ fn open_files(server: &Serving) -> (String, String) {
 }
 
 #[test]
-fn open_files_are_raised_and_connections_fit_below_their_limit() {
+fn the_limit_of_open_files_is_raised_and_connections_stay_below_it() {
     let jeton = bare().env("JETON_DATABASE_TIMEOUT", "20s");
     let server = jeton.serve_below("-S -n 200");
     let (soft, hard) = open_files(&server);
-    assert_eq!(soft, hard, "as many as the system lets it have");
+    assert_eq!(soft, hard, "the soft limit is raised to the hard one");
 
     drop(server);
 
@@ -206,12 +206,12 @@ fn open_files_are_raised_and_connections_fit_below_their_limit() {
     let idle: Vec<_> = (0..300).map(|_| TcpStream::connect(server.addr).unwrap()).collect();
     assert_eq!(curl(&[&format!("http://{}/healthz", server.addr)]), (0, ALIVE.to_owned()));
     let login = curl(&[&format!("http://{}/api-token-auth/", server.addr), "-d", "username=a&password=b"]).1;
-    assert!(login.contains("Unable to log in"), "the database has files to open: {login}");
+    assert!(login.contains("Unable to log in"), "files are left for the database: {login}");
     drop(idle);
 }
 
 #[test]
-fn metrics_may_have_an_address_of_their_own() {
+fn metrics_may_have_a_separate_address() {
     let jeton = bare();
     let path = jeton.dir.path().join("metrics.sock").to_str().unwrap().to_owned();
     let (jeton, main) = on_socket(jeton.env("JETON_METRICS_LISTEN", format!("unix:{path}")));
@@ -220,8 +220,8 @@ fn metrics_may_have_an_address_of_their_own() {
     let get = |socket: &str, url: &str| curl(&["-w", "%{http_code}", "--unix-socket", socket, url]).1;
     let text = get(&path, "http://localhost/metrics");
     assert!(text.contains("jeton_cache_proof_age_seconds ") && text.ends_with("200"), "{text}");
-    assert!(get(&main, "http://localhost/metrics").ends_with("404"), "not with the other routes then");
-    assert!(get(&path, "http://localhost/me").ends_with("404"), "nothing else is there");
+    assert!(get(&main, "http://localhost/metrics").ends_with("404"), "not on the main address");
+    assert!(get(&path, "http://localhost/me").ends_with("404"), "no other route is on the metrics address");
     server.signal("TERM");
     assert_eq!(server.output().status, 0, "both stop");
 }

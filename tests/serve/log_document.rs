@@ -1,4 +1,4 @@
-//! `docs/logging.md` says what the log has: every field, and lines as they are.
+//! `docs/logging.md` has every field of the log, and example lines that are consistent.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -30,7 +30,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// What stands before the sentence of each line that is written: `name = value, ..`.
+/// The fields of each log call in `src/`: the text before its message, `name = value, ..`.
 fn written() -> Vec<(PathBuf, String)> {
     let mut paths = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut paths);
@@ -54,7 +54,7 @@ fn every_field_of_the_log_is_in_the_document_and_no_other() {
         (BTreeSet::from(["time", "level", "target", "message", "request_id"].map(str::to_owned)), 0);
     for (path, before) in written() {
         lines += 1;
-        // Text of a `Debug` is for programmers: `Some(127.0.0.1)`.
+        // No field uses `Debug`, which would print `Some(127.0.0.1)`.
         assert!(!before.contains(":?"), "{}: {before}", path.display());
         for pair in before.split([',', ';']) {
             if let Some((name, _)) = pair.split_once(" = ") {
@@ -67,7 +67,7 @@ fn every_field_of_the_log_is_in_the_document_and_no_other() {
 }
 
 #[test]
-fn the_documents_lines_are_lines() {
+fn the_example_lines_in_the_document_agree_with_each_other_and_the_fields() {
     let document = document();
     let (names, mut shown) = (documented(), 0);
     let lines: Vec<Value> = document.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();

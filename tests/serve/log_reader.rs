@@ -1,4 +1,4 @@
-//! Somebody who reads the log slowly, or not at all, holds up nothing.
+//! A log that is read slowly, or not at all, delays neither requests nor a shutdown.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ use crate::support::http::Request;
 use crate::support::process::signal;
 use crate::support::{eventually, within};
 
-/// A server whose log is read until it listens, and then no more.
+/// A server whose log is read only until it listens.
 struct Unread {
     child: Child,
     log: BufReader<ChildStderr>,
@@ -45,19 +45,19 @@ impl Unread {
         Self { child, log, addr, _database: database }
     }
 
-    /// As many lines as there is room for, and some more.
+    /// Sends requests until log lines are dropped.
     fn fill(&self) {
-        const MOST: usize = 100;
+        const MAX_CONNECTIONS: usize = 100;
         let (id, path) = ("i".repeat(128), "p".repeat(90));
         let request = format!("GET /{path} HTTP/1.1\r\nHost: jeton\r\nX-Request-Id: {id}\r\n\r\n");
         let many = request.repeat(500);
-        for _ in 0..MOST {
+        for _ in 0..MAX_CONNECTIONS {
             let mut stream = TcpStream::connect(self.addr).unwrap();
             stream.set_read_timeout(Some(LIMIT)).unwrap();
             let mut reader = stream.try_clone().unwrap();
             let answers = thread::spawn(move || {
                 let (mut piece, mut count) = (vec![0; 65536], 0);
-                // Each answer has this once, but where a piece ends in it: a few may be missed.
+                // Each answer has this text once. A few are missed, where a read ends inside the text.
                 while count < 490 {
                     let read = reader.read(&mut piece).expect("answers, whoever reads the log");
                     assert!(read > 0, "the connection ended after {count} answers");
@@ -79,13 +79,13 @@ impl Unread {
         value.expect("it is counted").parse().unwrap()
     }
 
-    fn is_well(&self) {
+    fn assert_serves(&self) {
         assert_eq!(Request::new("GET", "/healthz").send(self.addr).status, 200);
         let form = [("username", "amy"), ("password", PASSWORD)];
         assert_eq!(Request::new("POST", "/api-token-auth/").form(&form).send(self.addr).status, 200);
     }
 
-    fn ended(&mut self) -> ExitStatus {
+    fn wait_for_exit(&mut self) -> ExitStatus {
         within(LIMIT, || self.child.try_wait().unwrap()).expect("its end")
     }
 }
@@ -97,12 +97,12 @@ impl Drop for Unread {
 }
 
 on_both! {
-    fn a_log_that_nobody_reads_holds_up_no_request_and_no_end(db) {
+    fn an_unread_log_delays_no_request_and_no_shutdown(db) {
         let mut server = Unread::serve(db, "text");
         server.fill();
-        server.is_well();
+        server.assert_serves();
         assert!(signal("TERM", &[server.child.id()]));
-        assert_eq!(server.ended().code(), Some(0));
+        assert_eq!(server.wait_for_exit().code(), Some(0));
     }
 
     fn a_second_signal_does_not_wait_for_the_log(db) {
@@ -115,10 +115,10 @@ on_both! {
         assert!(signal("TERM", &[pid]));
         eventually("a closed port", LIMIT, || TcpStream::connect(server.addr).is_err().then_some(()));
         assert!(signal("TERM", &[pid]));
-        assert_eq!(server.ended().code(), Some(143));
+        assert_eq!(server.wait_for_exit().code(), Some(143));
     }
 
-    fn what_was_dropped_is_told_when_somebody_reads_again(db) {
+    fn the_number_of_dropped_lines_is_logged_when_the_log_is_read_again(db) {
         for format in ["text", "json"] {
             let mut server = Unread::serve(db, format);
             server.fill();
@@ -130,34 +130,34 @@ on_both! {
                     break line;
                 }
             };
-            let told = if format == "json" {
+            let logged = if format == "json" {
                 let line: Value = serde_json::from_str(&words).unwrap();
                 assert_eq!((&line["level"], &line["target"]), (&"WARN".into(), &"jeton::logging".into()));
                 line["message"].as_str().unwrap().to_owned()
             } else {
                 words.split_once("jeton::logging: ").unwrap().1.to_owned()
             };
-            let told: u64 = told.split(' ').next().unwrap().parse().unwrap();
-            assert!((1..=dropped).contains(&told), "{told} of {dropped}");
-            // What is written from now on is there again.
-            server.is_well();
+            let logged: u64 = logged.split(' ').next().unwrap().parse().unwrap();
+            assert!((1..=dropped).contains(&logged), "{logged} of {dropped}");
+            // Later lines are written again.
+            server.assert_serves();
             assert!(signal("TERM", &[server.child.id()]));
             let mut rest = String::new();
             server.log.read_to_string(&mut rest).unwrap();
             assert!(rest.contains("stopped"), "{format}");
-            assert_eq!(server.ended().code(), Some(0));
+            assert_eq!(server.wait_for_exit().code(), Some(0));
         }
     }
 }
 
-/// A panic that nothing catches must be provoked in a process of its own: this test, once more.
+/// The panic ends its process, so the test runs itself once more, as a child process.
 #[test]
-fn a_panic_is_told_before_the_process_ends() {
+fn a_panic_is_logged_before_the_process_ends() {
     const CHILD: &str = "JETON_TEST_PANICS";
     if std::env::var(CHILD).is_ok() {
         jeton::logging::start_queued("info", jeton::logging::LogFormat::Text).unwrap();
         thread::spawn(|| {
-            // Nobody else has a word after this one.
+            // Nothing is logged after this panic.
             let _ = std::panic::catch_unwind(|| panic!("on purpose"));
             std::process::exit(7);
         })
@@ -165,7 +165,7 @@ fn a_panic_is_told_before_the_process_ends() {
         .unwrap();
     }
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "--nocapture", "serve::log_reader::a_panic_is_told_before_the_process_ends"]);
+    child.args(["--exact", "--nocapture", "serve::log_reader::a_panic_is_logged_before_the_process_ends"]);
     let output = child.env(CHILD, "1").output().unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(7), "{log}");
@@ -173,11 +173,11 @@ fn a_panic_is_told_before_the_process_ends() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_holds_up_nothing_either() {
+fn a_log_that_cannot_be_written_delays_nothing_either() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database).env("JETON_LISTEN", "127.0.0.1:0");
     let mut command = jeton.command(&["serve"]);
-    // Nobody will ever read it: each line is refused.
+    // The reading end is closed below, so each write fails.
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap());

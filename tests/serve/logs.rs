@@ -19,7 +19,7 @@ fn ask(server: &Serving) {
     assert_eq!((answer.status, answer.header("X-Request-Id").as_deref()), (401, Some(ID)));
 }
 
-/// All that it wrote to standard error in its life.
+/// Stops the server, and returns everything that it wrote to standard error.
 fn log_of(server: Serving) -> String {
     server.signal("TERM");
     server.wait(LIMIT);
@@ -27,7 +27,7 @@ fn log_of(server: Serving) -> String {
 }
 
 #[test]
-fn json_is_one_object_a_line_with_the_requests_facts() {
+fn the_json_format_is_one_object_per_line_with_the_requests_fields() {
     let server = bare().env("JETON_LOG_FORMAT", "json").env("JETON_LOG", "debug").serve();
     ask(&server);
     Request::new("GET", "/nowhere/at\"all").send(server.addr);
@@ -42,7 +42,7 @@ fn json_is_one_object_a_line_with_the_requests_facts() {
 }
 
 #[test]
-fn text_is_one_line_a_record_with_the_same_facts() {
+fn the_text_format_is_one_line_per_record_with_the_same_fields() {
     let server = bare().serve();
     ask(&server);
     let log = log_of(server);
@@ -53,7 +53,7 @@ fn text_is_one_line_a_record_with_the_same_facts() {
 }
 
 #[test]
-fn the_filter_says_what_is_written() {
+fn the_filter_decides_what_is_written() {
     let jeton = bare().env("JETON_LOG", "warn,jeton::cli=info");
     let server = jeton.serve();
     ask(&server);
@@ -62,7 +62,7 @@ fn the_filter_says_what_is_written() {
 }
 
 #[test]
-fn what_comes_by_the_thousand_has_a_line_at_debug_only() {
+fn frequent_requests_are_logged_at_debug_only() {
     let often = [
         ("POST", "/introspect"),
         ("POST", "/introspect/batch"),
@@ -84,14 +84,14 @@ fn what_comes_by_the_thousand_has_a_line_at_debug_only() {
     }
 }
 
-/// A panic that nothing catches must be provoked in a process of its own: this test, once more.
+/// The panic ends its process, so the test runs itself once more, as a child process.
 #[test]
 fn a_panic_is_one_line_with_the_request_that_it_came_from() {
     const CHILD: &str = "JETON_TEST_PANICS_IN";
     if let Ok(format) = std::env::var(CHILD) {
         let format = if format == "json" { LogFormat::Json } else { LogFormat::Text };
         jeton::logging::start("info", format);
-        jeton::logging::RequestContext::new(ID).within(|| panic!("on purpose,\nin two lines"));
+        jeton::logging::RequestContext::new(ID).run(|| panic!("on purpose,\nin two lines"));
     }
     for format in ["json", "text"] {
         let mut child = Command::new(std::env::current_exe().unwrap());
@@ -111,7 +111,7 @@ fn a_panic_is_one_line_with_the_request_that_it_came_from() {
 }
 
 on_both! {
-    fn no_secret_is_in_a_log_however_talkative(db) {
+    fn no_secret_is_in_the_log_even_at_trace(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database).env("JETON_LOG", "trace");
         create_user(&jeton, "amy", &[]);

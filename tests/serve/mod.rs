@@ -25,10 +25,10 @@ use std::time::Duration;
 use crate::support::process::{Jeton, Output, Process};
 use crate::support::within;
 
-/// For states that are a matter of milliseconds.
+/// The longest wait for something that normally takes milliseconds.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
-/// A jeton without a setting, but that hashing is cheap.
+/// A jeton with default settings, except for cheap hashes and few threads.
 pub fn bare() -> Jeton {
     Jeton::new()
         .env("JETON_ARGON2_MEMORY_KIB", "64")
@@ -37,19 +37,19 @@ pub fn bare() -> Jeton {
         .env("JETON_WORKERS", "2")
 }
 
-/// Waits until it says that it listens, wherever.
+/// Waits until the log says that it listens, at any address.
 #[track_caller]
 pub fn listening(process: &Process) {
     let said = within(LIMIT, || {
         let ended = process.try_wait();
         let said = process.stderr().contains(" listening on ");
-        assert!(said || ended.is_none(), "it does not listen but ended: {process:?}");
+        assert!(said || ended.is_none(), "it ended without listening: {process:?}");
         said.then_some(())
     });
     assert!(said.is_some(), "it does not listen: {process:?}");
 }
 
-/// A start that must fail, with one line that begins with `error: `; gives that line.
+/// Starts a server, which must fail, and returns its last line if that begins with `error: `.
 #[track_caller]
 pub fn refuses_to_start(jeton: &Jeton) -> String {
     let output: Output = jeton.run(&["serve"]);

@@ -1,4 +1,4 @@
-//! Two nodes that start at the same moment on an empty database.
+//! Three nodes that start at the same moment on an empty database.
 
 use std::process::Stdio;
 
@@ -11,7 +11,7 @@ use crate::support::{eventually, process::Process};
 const ROUNDS: usize = 5;
 
 on_both! {
-    fn both_come_up_and_make_everything_once(db) {
+    fn nodes_that_start_together_create_each_row_once(db) {
         for _ in 0..ROUNDS {
             let database = TestDatabase::new(db);
             let jeton = jeton(&database)
@@ -32,7 +32,7 @@ on_both! {
 }
 
 #[test]
-fn of_two_first_starts_on_one_file_one_shows_the_secrets_that_are_good() {
+fn of_simultaneous_first_starts_on_one_file_only_one_prints_secrets_and_they_are_valid() {
     for _ in 0..ROUNDS {
         let jeton = bare().env("JETON_LISTEN", "127.0.0.1:0");
         let nodes = [(); 3].map(|()| jeton.spawn(&["serve"], Stdio::null()));

@@ -32,7 +32,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// Everything in a folder, to the byte.
-fn whole(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+fn content_of(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     names(folder).into_iter().map(|name| (name.clone(), fs::read(folder.join(name)).unwrap())).collect()
 }
 
@@ -58,14 +58,14 @@ fn copy_of(database: &TestDatabase) -> TestDatabase {
     copy
 }
 
-/// Somebody who reads, so that the log cannot end.
+/// An open read transaction, so that SQLite keeps the log.
 fn reader(database: &TestDatabase) -> Session {
     let mut session = Session::open(database);
     session.run("begin; select count(*) from users;");
     session
 }
 
-/// Ends a server and a reader so that neither closes anything, with something in the log.
+/// Kills a server, so that its log stays, and ends the reader.
 fn kill(server: Serving, reader: Session, database: &TestDatabase) {
     server.signal("KILL");
     server.wait(LIMIT);
@@ -86,7 +86,7 @@ fn a_clean_stop_leaves_one_file() {
         assert_eq!(server.wait(LIMIT).code(), Some(0));
         assert_eq!(names(folder_of(&database)), ["jeton.db"], "{signal}");
         let copy = copy_of(&database);
-        assert_eq!(login(&jeton_on(&copy).serve(), "amy"), key, "the copy has it all");
+        assert_eq!(login(&jeton_on(&copy).serve(), "amy"), key, "the copy is complete");
     }
 }
 
@@ -127,7 +127,7 @@ fn commands_leave_one_file() {
 }
 
 #[test]
-fn at_rest_a_copy_of_the_file_is_a_backup() {
+fn without_recent_writes_a_copy_of_the_file_is_a_backup() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     create_user(&jeton, "amy", &[]);
@@ -136,7 +136,7 @@ fn at_rest_a_copy_of_the_file_is_a_backup() {
         login(&server, "amy");
         let user = format!("user{round}");
         done(&jeton, &["user", "create", &user, "--no-password"]);
-        eventually("a rest", LIMIT, || (size(&log_of(&database)) == 0).then_some(()));
+        eventually("an empty log", LIMIT, || (size(&log_of(&database)) == 0).then_some(()));
         let copy = copy_of(&database);
         assert!(users(&jeton_on(&copy)).contains(&user));
     }
@@ -158,7 +158,7 @@ fn a_crash_loses_nothing() {
         kill(server, reader, &database);
         assert_eq!(users(&jeton).len(), round + 2);
     }
-    // A machine that is replaced brings the two files to another.
+    // The two files can be moved to another machine.
     let server = jeton.serve();
     let reader = reader(&database);
     done(&jeton, &["user", "create", "last", "--no-password"]);
@@ -171,7 +171,7 @@ fn a_crash_loses_nothing() {
 }
 
 #[test]
-fn what_others_wrote_before_a_crash_is_not_lost() {
+fn writes_of_other_programs_before_a_crash_are_not_lost() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     create_user(&jeton, "amy", &[]);
@@ -190,7 +190,7 @@ fn what_others_wrote_before_a_crash_is_not_lost() {
 }
 
 #[test]
-fn a_link_to_the_database_is_as_good() {
+fn a_symbolic_link_to_the_database_works_the_same() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     create_user(&jeton, "amy", &[]);
@@ -201,7 +201,7 @@ fn a_link_to_the_database_is_as_good() {
     let linked = jeton_on(&TestDatabase { url, folder: None, postgres: None });
     let server = linked.serve();
     login(&server, "amy");
-    eventually("a rest", LIMIT, || (size(&log_of(&database)) == 0).then_some(()));
+    eventually("an empty log", LIMIT, || (size(&log_of(&database)) == 0).then_some(()));
     let reader = reader(&database);
     done(&linked, &["user", "create", "bob", "--no-password"]);
     kill(server, reader, &database);
@@ -220,7 +220,7 @@ fn a_log_is_not_replayed_over_a_backup() {
     fs::copy(file_of(&database), &stopped).unwrap();
     let server = jeton.serve();
     login(&server, "amy");
-    eventually("a rest", LIMIT, || (size(&log_of(&database)) == 0).then_some(()));
+    eventually("an empty log", LIMIT, || (size(&log_of(&database)) == 0).then_some(()));
     let at_rest = copy_to("at rest");
     fs::copy(file_of(&database), &at_rest).unwrap();
     done(&jeton, &["user", "create", "bob", "--no-password"]);
@@ -232,32 +232,32 @@ fn a_log_is_not_replayed_over_a_backup() {
     database.sql(&format!("vacuum into '{vacuumed}'"));
     done(&jeton, &["user", "create", "cleo", "--no-password"]);
     kill(server, reader, &database);
-    let crash = whole(folder_of(&database));
+    let crash = content_of(folder_of(&database));
 
     for (copy, kept) in [(stopped, 1), (at_rest, 1), (ours, 3), (theirs, 3), (vacuumed, 3)] {
         fs::copy(&copy, file_of(&database)).unwrap();
-        let before = whole(folder_of(&database));
+        let before = content_of(folder_of(&database));
         for command in ["serve", "migrate", "user list", "user create eve --no-password", "token list"] {
             let why = refused(&jeton, &command.split(' ').collect::<Vec<_>>());
             assert!(
                 why.contains("jeton.db-wal does not belong to ") && why.contains("remove "),
                 "{copy}: {command}: {why}"
             );
-            assert!(whole(folder_of(&database)) == before, "{copy}: {command} changes nothing");
+            assert!(content_of(folder_of(&database)) == before, "{copy}: {command} changes nothing");
         }
         for suffix in ["-wal", "-shm"] {
             fs::remove_file(folder_of(&database).join(format!("jeton.db{suffix}"))).unwrap();
         }
-        assert_eq!(users(&jeton).len(), kept, "{copy}: the way out");
+        assert_eq!(users(&jeton).len(), kept, "{copy}: without the log it starts");
         assert_eq!(try_login(&jeton.serve(), "amy", PASSWORD).status, 200);
         for (name, bytes) in &crash {
             fs::write(folder_of(&database).join(name), bytes).unwrap();
         }
     }
-    assert_eq!(users(&jeton), ["amy", "bob", "dan", "cleo"], "what the crash left is as good as it was");
+    assert_eq!(users(&jeton), ["amy", "bob", "dan", "cleo"], "the files that the crash left still work");
 }
 
-/// The server has written before, and does not know that its log was emptied since.
+/// The server has written to its log, which another process has emptied since.
 #[test]
 fn a_log_that_was_begun_after_another_process_emptied_it_is_not_replayed_over_a_backup() {
     let database = TestDatabase::new(Kind::Sqlite);
@@ -276,12 +276,12 @@ fn a_log_that_was_begun_after_another_process_emptied_it_is_not_replayed_over_a_
     let key = login(&server, "bob");
     server.signal("KILL");
     server.wait(LIMIT);
-    let crash = whole(folder_of(&database));
+    let crash = content_of(folder_of(&database));
     for copy in [at_rest, ours] {
         fs::copy(&copy, file_of(&database)).unwrap();
         let output = jeton.run(&["token", "list", "bob", "--json"]);
         if output.status == 0 {
-            assert_eq!(output.stdout.trim(), "[]", "{copy:?}: it is as it was then");
+            assert_eq!(output.stdout.trim(), "[]", "{copy:?}: it has the backup's state");
         } else {
             assert!(output.stderr.contains("does not belong"), "{copy:?}: {output:?}");
         }
@@ -292,11 +292,11 @@ fn a_log_that_was_begun_after_another_process_emptied_it_is_not_replayed_over_a_
             fs::write(folder_of(&database).join(name), bytes).unwrap();
         }
     }
-    assert_eq!(login(&jeton.serve(), "bob"), key, "what the crash left is as good as it was");
+    assert_eq!(login(&jeton.serve(), "bob"), key, "the files that the crash left still work");
 }
 
 #[test]
-fn an_empty_database_beside_a_key_is_no_first_start() {
+fn an_empty_database_beside_a_key_is_not_a_first_start() {
     let jeton = bare();
     stop(jeton.serve());
     let (file, key) = (jeton.dir.path().join("jeton.db"), jeton.dir.path().join("jeton.db.key"));
@@ -307,12 +307,12 @@ fn an_empty_database_beside_a_key_is_no_first_start() {
         if empty {
             fs::write(&file, "").unwrap();
         }
-        let before = whole(jeton.dir.path());
+        let before = content_of(jeton.dir.path());
         for command in ["serve", "migrate", "import csv --from users.csv"] {
             let why = refused(&jeton, &command.split(' ').collect::<Vec<_>>());
             assert!(why.contains("not a first start") && why.contains("jeton.db.key"), "{command}: {why}");
             assert!(why.contains("`jeton restore FILE`") && why.contains("move the key file away"), "{why}");
-            assert!(whole(jeton.dir.path()) == before, "{command} makes nothing");
+            assert!(content_of(jeton.dir.path()) == before, "{command} creates nothing");
         }
     }
     fs::remove_file(&file).unwrap();
@@ -322,7 +322,7 @@ fn an_empty_database_beside_a_key_is_no_first_start() {
 }
 
 #[test]
-fn a_log_without_its_database_is_not_thrown_away() {
+fn a_log_without_its_database_is_not_deleted() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     create_user(&jeton, "amy", &[]);
@@ -336,11 +336,11 @@ fn a_log_without_its_database_is_not_thrown_away() {
         if empty {
             fs::write(file_of(&database), "").unwrap();
         }
-        let before = whole(folder_of(&database));
+        let before = content_of(folder_of(&database));
         for command in ["serve", "migrate", "user list"] {
             let why = refused(&jeton, &command.split(' ').collect::<Vec<_>>());
             assert!(why.contains("is missing or empty, but its log is there"), "{command}: {why}");
-            assert!(whole(folder_of(&database)) == before, "{command} changes nothing");
+            assert!(content_of(folder_of(&database)) == before, "{command} changes nothing");
         }
     }
     fs::rename(&aside, file_of(&database)).unwrap();

@@ -1,4 +1,4 @@
-//! A PostgreSQL that is reached by TLS alone.
+//! A PostgreSQL that accepts only TLS connections.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use super::bare;
 use crate::support::app::SECRET_KEY;
 use crate::support::postgres::{as_owner, fresh_directory, private_with};
 
-/// A self-signed certificate for an address, and its key, which is the server's own.
+/// Creates a self-signed certificate for an address, and its key, as files of the server's owner.
 fn certify(folder: &Path, address: &str) -> [String; 2] {
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.join(name).to_str().unwrap().to_owned());
     let mut openssl = as_owner("openssl");
@@ -20,8 +20,8 @@ fn certify(folder: &Path, address: &str) -> [String; 2] {
 }
 
 #[test]
-fn a_database_that_wants_tls_is_reached_by_it_and_its_certificate_is_looked_at() {
-    // Of the addresses of this machine one that no other test listens at.
+fn a_database_that_requires_tls_is_reached_and_its_certificate_is_verified() {
+    // A loopback address that no other test listens on.
     let address = format!("127.{}.{}.1", 64 + (id() >> 8) % 64, id() & 255);
     let (folder, elsewhere) = (fresh_directory(), fresh_directory());
     let [cert, key] = certify(&folder, &address);

@@ -1,4 +1,4 @@
-//! What is read again while it serves: certificates, secrets in files, `DATABASE_URL_FILE`.
+//! What a running server reloads: certificates, secrets in files, `DATABASE_URL_FILE`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use crate::support::postgres::{Cluster, private};
 use crate::support::process::{Jeton, Serving};
 use crate::support::{eventually, wait_until_synced};
 
-/// A node looks every two seconds.
-const BY_ITSELF: Duration = Duration::from_secs(20);
+/// A node without a database connection reloads `DATABASE_URL_FILE` every two seconds.
+const AUTOMATIC_RELOAD: Duration = Duration::from_secs(20);
 
 #[track_caller]
-fn says(server: &Serving, words: &str) {
+fn wait_for_log(server: &Serving, words: &str) {
     eventually(words, LIMIT, || server.stderr().contains(words).then_some(()));
 }
 
 #[test]
-fn a_new_certificate_is_shown_and_a_broken_one_is_not() {
+fn a_new_certificate_is_used_after_a_reload_and_a_broken_one_is_refused() {
     let (jeton, cert) = with_certificate(bare());
     let old = format!("{cert}.old");
     fs::copy(&cert, &old).unwrap();
@@ -33,9 +33,9 @@ fn a_new_certificate_is_shown_and_a_broken_one_is_not() {
     let trusts = |authority: &str| curl(&["--cacert", authority, &url]).0 == 0;
     assert!(trusts(&old));
     let (_, key) = certify(&jeton);
-    assert!(trusts(&old), "not before it is asked to");
+    assert!(trusts(&old), "not before the signal");
     server.signal("HUP");
-    says(&server, "the certificate was reloaded");
+    wait_for_log(&server, "the certificate was reloaded");
     assert!(trusts(&cert) && !trusts(&old));
     let good = fs::read(&key).unwrap();
     for broken in [Some("no key"), None] {
@@ -50,7 +50,7 @@ fn a_new_certificate_is_shown_and_a_broken_one_is_not() {
             log[before..].lines().find(|line| line.contains("ERROR")).map(str::to_owned)
         });
         assert!(words.contains("JETON_TLS_KEY") && words.contains("stays as it was"), "{words}");
-        assert!(trusts(&cert), "what stands stays");
+        assert!(trusts(&cert), "the old certificate stays in use");
     }
     fs::write(&key, good).unwrap();
     server.signal("HUP");
@@ -60,7 +60,7 @@ fn a_new_certificate_is_shown_and_a_broken_one_is_not() {
     assert!(trusts(&cert));
 }
 
-/// A server where roles need passwords, and a jeton of such a role, whose URL is in a file.
+/// A PostgreSQL where roles need passwords, and a jeton with such a role, whose database URL is in a file.
 struct Locked {
     cluster: Cluster,
     database: TestDatabase,
@@ -68,7 +68,7 @@ struct Locked {
 }
 
 impl Locked {
-    /// `url` makes the file's text of a URL without a password, and of the folder that jeton runs in.
+    /// `url` returns the file's text. It gets the URL without a password, and the folder that jeton runs in.
     fn new(url: impl Fn(&str, &Path) -> String) -> Self {
         let cluster = private();
         let database = TestDatabase::of(&cluster);
@@ -91,7 +91,7 @@ impl Locked {
     }
 
     fn with_password() -> Self {
-        Self::new(|url, _| with(url, "one"))
+        Self::new(|url, _| with_password_in(url, "one"))
     }
 
     fn url_file(&self) -> PathBuf {
@@ -103,28 +103,28 @@ impl Locked {
     }
 
     fn write_url(&self, password: &str) {
-        fs::write(self.url_file(), with(&self.url(), password) + "\n").unwrap();
+        fs::write(self.url_file(), with_password_in(&self.url(), password) + "\n").unwrap();
     }
 
-    /// As when the server restarts, or an administrator ends what was opened with the old password.
+    /// Ends all connections that jeton has open, as a restart of the server does.
     fn end_connections(&self) {
         self.cluster.sql("select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where usename = 'app'");
     }
 }
 
-fn with(url: &str, password: &str) -> String {
+fn with_password_in(url: &str, password: &str) -> String {
     url.replace("app@", &format!("app:{password}@"))
 }
 
 #[test]
-fn a_password_that_was_changed_is_read_again_when_it_is_asked_to() {
+fn a_changed_database_password_is_reloaded_at_sighup() {
     let locked = Locked::with_password();
     let server = locked.jeton.serve();
     let key = login(&server, "amy");
     locked.cluster.sql("alter role app password 'two'");
     locked.write_url("two");
     server.signal("HUP");
-    says(&server, "DATABASE_URL was reloaded");
+    wait_for_log(&server, "DATABASE_URL was reloaded");
     locked.end_connections();
     assert_eq!(login(&server, "amy"), key, "no login fails");
     wait_until_synced(server.addr);
@@ -132,18 +132,18 @@ fn a_password_that_was_changed_is_read_again_when_it_is_asked_to() {
 }
 
 #[test]
-fn a_password_that_was_refused_is_read_again_by_itself() {
+fn a_refused_database_password_is_reloaded_without_a_signal() {
     let locked = Locked::with_password();
     let server = locked.jeton.serve();
     let key = login(&server, "amy");
     locked.cluster.sql("alter role app password 'two'");
     locked.end_connections();
     eventually("a refusal", LIMIT, || (try_login(&server, "amy", PASSWORD).status == 503).then_some(()));
-    // A file that is wrong too changes nothing, and is told once.
+    // A wrong password in the file changes nothing, and is logged once.
     locked.write_url("three");
-    says(&server, "DATABASE_URL cannot be reloaded and stays as it was: ");
+    wait_for_log(&server, "DATABASE_URL cannot be reloaded and stays as it was: ");
     locked.write_url("two");
-    eventually("a login", BY_ITSELF, || (try_login(&server, "amy", PASSWORD).status == 200).then_some(()));
+    eventually("a login", AUTOMATIC_RELOAD, || (try_login(&server, "amy", PASSWORD).status == 200).then_some(()));
     assert_eq!(login(&server, "amy"), key);
     wait_until_synced(server.addr);
     let log = server.stderr();
@@ -155,7 +155,7 @@ fn a_password_that_was_refused_is_read_again_by_itself() {
 }
 
 #[test]
-fn a_password_file_of_libpq_needs_nothing_of_jeton() {
+fn a_password_file_of_libpq_is_read_at_each_connection() {
     let passfile = |dir: &Path| dir.join("pgpass");
     let write = |path: &Path, password: &str| {
         use std::os::unix::fs::PermissionsExt;
@@ -171,13 +171,13 @@ fn a_password_file_of_libpq_needs_nothing_of_jeton() {
     locked.cluster.sql("alter role app password 'two'");
     write(&passfile(locked.jeton.dir.path()), "two");
     locked.end_connections();
-    eventually("a login", BY_ITSELF, || (try_login(&server, "amy", PASSWORD).status == 200).then_some(()));
+    eventually("a login", AUTOMATIC_RELOAD, || (try_login(&server, "amy", PASSWORD).status == 200).then_some(()));
     assert_eq!(login(&server, "amy"), key);
     wait_until_synced(server.addr);
 }
 
 #[test]
-fn a_url_that_does_not_do_leaves_what_stands() {
+fn an_unusable_url_is_refused_and_the_old_one_stays() {
     let locked = Locked::with_password();
     let other = TestDatabase::of(&locked.cluster);
     other.sql("grant all on schema public to app");
@@ -188,9 +188,9 @@ fn a_url_that_does_not_do_leaves_what_stands() {
     let texts = [
         ("nonsense".to_owned(), "its scheme must be"),
         ("sqlite://x.db".to_owned(), "requires a restart"),
-        (with(&locked.url(), "wrong"), "the database is not available"),
-        (with(&other.url.replace("jeton@", "app@"), "one"), "is another database"),
-        (with(&locked.url(), "one").replace("/t_", "/none_"), "the database is not available"),
+        (with_password_in(&locked.url(), "wrong"), "the database is not available"),
+        (with_password_in(&other.url.replace("jeton@", "app@"), "one"), "is another database"),
+        (with_password_in(&locked.url(), "one").replace("/t_", "/none_"), "the database is not available"),
     ];
     for (text, why) in texts {
         let before = server.stderr().len();
@@ -205,12 +205,12 @@ fn a_url_that_does_not_do_leaves_what_stands() {
     }
     fs::remove_file(locked.url_file()).unwrap();
     server.signal("HUP");
-    says(&server, "DATABASE_URL_FILE: cannot read");
+    wait_for_log(&server, "DATABASE_URL_FILE: cannot read");
     assert_eq!(login(&server, "amy"), key);
 }
 
 #[test]
-fn every_connection_goes_to_the_new_place() {
+fn after_a_reload_every_connection_uses_the_new_url() {
     let locked = Locked::with_password();
     let server = locked.jeton.serve();
     login(&server, "amy");
@@ -220,11 +220,11 @@ fn every_connection_goes_to_the_new_place() {
         locked.cluster.sql(&count).parse().unwrap()
     };
     assert!(named("jeton") >= 3, "the pool's and the listener's two");
-    fs::write(locked.url_file(), with(&locked.url(), "one") + "?application_name=moved").unwrap();
+    fs::write(locked.url_file(), with_password_in(&locked.url(), "one") + "?application_name=moved").unwrap();
     server.signal("HUP");
     eventually("a move", LIMIT, || (named("jeton") == 0 && named("moved") >= 3).then_some(()));
     wait_until_synced(server.addr);
-    // Changes arrive there.
+    // Changes are read over the new connections.
     let client = crate::commands::create_client(&locked.jeton, "billing");
     let key = login(&server, "amy");
     assert_eq!(crate::commands::introspect(&server, &client, &key)["active"], true);
@@ -233,7 +233,7 @@ fn every_connection_goes_to_the_new_place() {
 }
 
 on_both! {
-    fn a_file_that_is_gone_holds_up_no_other(db) {
+    fn a_missing_file_does_not_prevent_the_reload_of_others(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -246,20 +246,20 @@ on_both! {
             .env("JETON_BOOTSTRAP_ADMIN_PASSWORD_FILE", &password)
             .env("JETON_SECRET_KEY_FALLBACKS_FILE", &fallbacks);
         let server = jeton.serve();
-        // What counts at the start only may go.
+        // A file that is read only at start may be removed.
         fs::remove_file(&password).unwrap();
         fs::write(&fallbacks, "ab".repeat(32)).unwrap();
         server.signal("HUP");
-        says(&server, "JETON_SECRET_KEY was reloaded");
+        wait_for_log(&server, "JETON_SECRET_KEY was reloaded");
         assert!(!server.stderr().contains("ERROR"), "{}", server.stderr());
         fs::write(&fallbacks, "abab").unwrap();
         server.signal("HUP");
-        says(&server, "JETON_SECRET_KEY cannot be reloaded and stays as it was: JETON_SECRET_KEY_FALLBACKS: ");
+        wait_for_log(&server, "JETON_SECRET_KEY cannot be reloaded and stays as it was: JETON_SECRET_KEY_FALLBACKS: ");
         assert!(!server.stderr().contains("abab"));
         assert_eq!(Request::new("GET", "/readyz").send(server.addr).status, 200);
     }
 
-    fn a_secret_key_that_is_gone_stays_and_is_told_of(db) {
+    fn a_missing_secret_key_is_logged_and_the_old_one_stays(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -270,8 +270,8 @@ on_both! {
         let key = login(&server, "amy");
         fs::write(&file, "").unwrap();
         server.signal("HUP");
-        // Over SQLite it may be beside the database, and is not.
-        says(&server, "JETON_SECRET_KEY cannot be reloaded and stays as it was: it is empty or not set any more");
+        // Over SQLite the key could also be beside the database, and is not there.
+        wait_for_log(&server, "JETON_SECRET_KEY cannot be reloaded and stays as it was: it is empty or not set any more");
         assert_eq!(login(&server, "amy"), key);
         fs::write(&file, SECRET_KEY).unwrap();
         server.signal("HUP");
@@ -290,7 +290,7 @@ fn without_key(database: &TestDatabase, file: &Path) -> Jeton {
 }
 
 #[test]
-fn fallbacks_are_read_again_where_the_key_is_beside_the_database() {
+fn fallbacks_are_reloaded_where_the_key_is_beside_the_database() {
     let jeton = bare().env("JETON_SECRET_KEY_FALLBACKS_FILE", "fallbacks");
     let (fallbacks, key) = (jeton.dir.path().join("fallbacks"), jeton.dir.path().join("jeton.db.key"));
     fs::write(&fallbacks, "").unwrap();
@@ -298,7 +298,7 @@ fn fallbacks_are_read_again_where_the_key_is_beside_the_database() {
     let good = fs::read_to_string(&key).unwrap();
     fs::write(&fallbacks, "ab".repeat(32)).unwrap();
     server.signal("HUP");
-    says(&server, "JETON_SECRET_KEY was reloaded\n");
+    wait_for_log(&server, "JETON_SECRET_KEY was reloaded\n");
     for (text, why) in [(Some("no key"), "jeton.db.key"), (None, "it is empty or not set any more")] {
         match text {
             Some(text) => fs::write(&key, text).unwrap(),
@@ -314,10 +314,10 @@ fn fallbacks_are_read_again_where_the_key_is_beside_the_database() {
             "{line}"
         );
     }
-    // A new one, whose older one is given.
+    // A new key, with the old one as a fallback.
     fs::write(&fallbacks, good.trim()).unwrap();
     fs::write(&key, "cd".repeat(32)).unwrap();
     server.signal("HUP");
-    says(&server, "the secret key was replaced");
+    wait_for_log(&server, "the secret key was replaced");
     assert_eq!(Request::new("GET", "/readyz").send(server.addr).status, 200);
 }

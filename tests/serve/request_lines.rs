@@ -1,4 +1,4 @@
-//! Each line that is written while a request is served carries the id that its answer has, and says what there is to say.
+//! Each log line of a request has the `X-Request-Id` of its answer, and exactly the fields that apply.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::support::postgres::{Cluster, private};
 use crate::support::process::Serving;
 use crate::support::{eventually, wait_until_synced};
 
-/// A database that can be taken away.
-struct Place {
+/// A database that can be made unavailable.
+struct StoppableDatabase {
     database: TestDatabase,
     cluster: Option<Cluster>,
 }
 
-impl Place {
+impl StoppableDatabase {
     fn new(db: Kind) -> Self {
         match db {
             Kind::Sqlite => Self { database: TestDatabase::new(db), cluster: None },
@@ -31,7 +31,7 @@ impl Place {
         }
     }
 
-    fn take_away(&self) {
+    fn make_unavailable(&self) {
         if let Some(cluster) = &self.cluster {
             return cluster.stop_fast();
         }
@@ -40,14 +40,14 @@ impl Place {
     }
 }
 
-/// What was answered, by the id that the answer has.
+/// The request id of an answer, which must have this status.
 #[track_caller]
 fn id_of(answer: &Answer, status: u16) -> String {
     assert_eq!(answer.status, status, "{answer:?}");
     answer.header("X-Request-Id").expect("each answer has one")
 }
 
-/// The ids of answers, and what their lines must say: sentence and fields, in order.
+/// Request ids, and the fields that each of their log lines must have, in order.
 type Expected = Vec<(String, Vec<Value>)>;
 
 fn request_line(route: &str, method: &str, status: u16, who: &Value) -> Value {
@@ -60,13 +60,13 @@ fn request_line(route: &str, method: &str, status: u16, who: &Value) -> Value {
     line
 }
 
-/// One request of each kind, the last with the database gone.
-fn requests(place: &Place, server: &Serving, client: &(String, String)) -> Expected {
+/// Sends one request of each kind, the last ones while the database is unavailable.
+fn requests(stoppable: &StoppableDatabase, server: &Serving, client: &(String, String)) -> Expected {
     let send = |request: Request| request.send(server.addr);
     let key = login(server, "amy");
     let amy = json!({"user": "amy"});
     let nobody = json!({});
-    let refused = |message: &str, more: Value| {
+    let log_line = |message: &str, more: Value| {
         let mut line = json!({"message": message});
         more.as_object().unwrap().iter().for_each(|(name, value)| line[name] = value.clone());
         line
@@ -79,22 +79,22 @@ fn requests(place: &Place, server: &Serving, client: &(String, String)) -> Expec
     all.push((
         id_of(&try_login(server, "amy", "wrong"), 400),
         vec![
-            refused("a login was refused", json!({"address": "127.0.0.1", "user": "amy", "reason": "wrong_password"})),
+            log_line("a login was refused", json!({"address": "127.0.0.1", "user": "amy", "reason": "wrong_password"})),
             request_line("/api-token-auth", "POST", 400, &nobody),
         ],
     ));
-    // The name may be a password: nothing but the address is told.
+    // The name may be a password, so only the address is logged.
     all.push((
         id_of(&try_login(server, PASSWORD, "amy"), 400),
         vec![
-            refused("a login was refused", json!({"address": "127.0.0.1", "reason": "unknown_user"})),
+            log_line("a login was refused", json!({"address": "127.0.0.1", "reason": "unknown_user"})),
             request_line("/api-token-auth", "POST", 400, &nobody),
         ],
     ));
     all.push((id_of(&send(Request::new("GET", "/me").token(&key)), 200), vec![request_line("/me", "GET", 200, &amy)]));
     all.push((
         id_of(&send(Request::new("GET", "/me").token("no-key")), 401),
-        vec![refused("a token was refused", json!({"reason": "unknown"})), request_line("/me", "GET", 401, &nobody)],
+        vec![log_line("a token was refused", json!({"reason": "unknown"})), request_line("/me", "GET", 401, &nobody)],
     ));
     all.push((
         id_of(&send(Request::new("GET", "/admin/users/").token(&key)), 403),
@@ -110,7 +110,7 @@ fn requests(place: &Place, server: &Serving, client: &(String, String)) -> Expec
         id_of(&send(revoke(&client.0, &client.1)), 200),
         vec![request_line("/revoke", "POST", 200, &json!({"client": client.0}))],
     ));
-    // At /introspect its own line is for `debug`; that it was refused is not.
+    // The request line of /introspect is logged at `debug` only, a refusal at `info`.
     let introspect =
         |id: &str, secret: &str| Request::new("POST", "/introspect").basic(id, secret).form(&[("token", &key)]);
     for (id, shown) in [
@@ -122,7 +122,7 @@ fn requests(place: &Place, server: &Serving, client: &(String, String)) -> Expec
     ] {
         all.push((
             id_of(&send(introspect(id, "wrong")), 401),
-            vec![refused("a client was refused", json!({"address": "127.0.0.1", "client": shown}))],
+            vec![log_line("a client was refused", json!({"address": "127.0.0.1", "client": shown}))],
         ));
     }
     for (path, shown) in [
@@ -136,18 +136,18 @@ fn requests(place: &Place, server: &Serving, client: &(String, String)) -> Expec
     let answer = send(Request::new("GET", "/me/").token(&key).header("X-Request-Id", own_id));
     assert_eq!(id_of(&answer, 200), own_id);
     all.push((own_id.to_owned(), vec![request_line("/me", "GET", 200, &amy)]));
-    place.database.sql("alter table groups rename to groups_away");
+    stoppable.database.sql("alter table groups rename to groups_away");
     let answer = send(Request::new("GET", "/me").token(&key).header("X-Request-Id", "in-disorder"));
     all.push((
         id_of(&answer, 500),
         vec![
-            refused("the database refused a statement: ", json!({"level": "ERROR"})),
+            log_line("the database refused a statement: ", json!({"level": "ERROR"})),
             request_line("/me", "GET", 500, &nobody),
         ],
     ));
-    place.take_away();
-    // Once it is known that the database is down, which is told once, the cause of each refusal is for `debug`.
-    let cause = || refused("the database is not available: ", json!({}));
+    stoppable.make_unavailable();
+    // An outage is logged once. During it the cause of each refusal is logged at `debug`.
+    let cause = || log_line("the database is not available: ", json!({}));
     all.push((
         id_of(&send(Request::new("GET", "/me").token(&key)), 503),
         vec![cause(), request_line("/me", "GET", 503, &nobody)],
@@ -162,13 +162,13 @@ fn requests(place: &Place, server: &Serving, client: &(String, String)) -> Expec
     all.push((id_of(&send(introspect(&client.0, &client.1)), 503), vec![cause()]));
     all.push((
         id_of(&send(Request::new("GET", "/readyz")), 503),
-        vec![refused("not ready: The database does not answer.", json!({"level": "WARN"}))],
+        vec![log_line("not ready: The database does not answer.", json!({"level": "WARN"}))],
     ));
     all
 }
 
-/// What a line says, but for what each line has: by the names of its fields.
-fn read(line: &str, format: &str) -> Value {
+/// Parses a log line into its fields.
+fn parse_line(line: &str, format: &str) -> Value {
     if format == "json" {
         return serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
@@ -201,16 +201,16 @@ fn read(line: &str, format: &str) -> Value {
     fields
 }
 
-/// Whether a line says all of this; a sentence may go on.
-fn says(line: &Value, wanted: &Value) -> bool {
+/// Whether a line has all these fields. Its message may be longer.
+fn has_fields(line: &Value, wanted: &Value) -> bool {
     wanted.as_object().unwrap().iter().all(|(name, value)| match (name.as_str(), value.as_str()) {
         ("message", Some(sentence)) => line["message"].as_str().is_some_and(|message| message.starts_with(sentence)),
         _ => line.get(name) == Some(value),
     })
 }
 
-/// Of fields that tell who and where a line has no more than those.
-fn tells_no_more(line: &Value, wanted: &Value) -> bool {
+/// Whether a line has no field about the caller or the route beyond the wanted ones.
+fn has_no_other_caller_fields(line: &Value, wanted: &Value) -> bool {
     ["user", "client", "address", "route", "path", "reason"]
         .iter()
         .all(|name| line.get(name).is_some() == wanted.get(name).is_some())
@@ -219,9 +219,9 @@ fn tells_no_more(line: &Value, wanted: &Value) -> bool {
 on_both! {
     fn every_line_of_a_request_has_the_answers_id(db) {
         for format in ["json", "text"] {
-            let place = Place::new(db);
+            let stoppable = StoppableDatabase::new(db);
             // No cache, so that the database is asked.
-            let jeton = migrated(&place.database)
+            let jeton = migrated(&stoppable.database)
                 .env("JETON_LOG_FORMAT", format)
                 .env("JETON_CACHE_BYTES", "0")
                 .env("JETON_LOG", "info,jeton::http::error=debug")
@@ -230,7 +230,7 @@ on_both! {
             let client = create_client(&jeton, "reports");
             create_client(&jeton, "a-client-that-is-known-by-a-long-name");
             let server = jeton.serve();
-            let expected = requests(&place, &server, &client);
+            let expected = requests(&stoppable, &server, &client);
             let count: usize = expected.iter().map(|(_, lines)| lines.len()).sum();
             let log = eventually("the last line", LIMIT, || {
                 let log = server.stderr();
@@ -240,30 +240,30 @@ on_both! {
             assert!(!log.contains('\u{fffd}') && !log.contains('\u{202e}') && !log.contains("Some("), "{log}");
             let mut lines = BTreeMap::<String, Vec<Value>>::new();
             for line in log.lines() {
-                let line = read(line, format);
+                let line = parse_line(line, format);
                 lines.entry(line["request_id"].as_str().unwrap_or_default().to_owned()).or_default().push(line);
             }
             for (id, wanted) in &expected {
                 let found = lines.get(id).unwrap_or_else(|| panic!("{id} is not in {log}"));
                 assert_eq!(found.len(), wanted.len(), "{wanted:?}: {found:?}");
                 for (found, wanted) in found.iter().zip(wanted) {
-                    assert!(says(found, wanted), "{wanted} is not in {found}");
-                    // A cause tells what happened, not to whom.
-                    assert!(tells_no_more(found, wanted), "{found} tells more than {wanted}");
+                    assert!(has_fields(found, wanted), "{wanted} is not in {found}");
+                    // The line with the cause does not name the caller.
+                    assert!(has_no_other_caller_fields(found, wanted), "{found} has more fields than {wanted}");
                     assert_eq!(found["micros"].is_u64(), found["message"] == "request", "{found}");
                 }
             }
             for line in &lines[""] {
                 let target = line["target"].as_str().unwrap();
                 assert!(!target.starts_with("jeton::http"), "a line of a request without its id: {line}");
-                assert!(!target.starts_with("actix"), "nobody asked for it: {line}");
+                assert!(!target.starts_with("actix"), "the filter excludes it: {line}");
             }
         }
     }
 
-    fn introspection_past_the_router_names_its_cause_too(db) {
-        let place = Place::new(db);
-        let jeton = migrated(&place.database).env("JETON_REVOCATION_BOUND", "1m").env("JETON_DATABASE_TIMEOUT", "1s");
+    fn the_fast_lane_logs_the_cause_of_a_503_too(db) {
+        let stoppable = StoppableDatabase::new(db);
+        let jeton = migrated(&stoppable.database).env("JETON_REVOCATION_BOUND", "1m").env("JETON_DATABASE_TIMEOUT", "1s");
         let jeton = jeton.env("JETON_LOG", "info,jeton::http::error=debug");
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "reports");
@@ -272,10 +272,10 @@ on_both! {
             Request::new("POST", "/introspect").basic(&client.0, &client.1).form(&[("token", token)]).send(server.addr)
         };
         let key = login(&server, "amy");
-        // Now the client is known, and that it is may be believed for a minute.
+        // The client's credentials are now cached, and stay valid for the bound of a minute.
         wait_until_synced(server.addr);
         assert_eq!(ask(&key).json()["active"], true);
-        place.take_away();
+        stoppable.make_unavailable();
         assert_eq!(ask(&key).json()["active"], true);
         let id = id_of(&ask("0000000000000000000000000000000000000000"), 503);
         eventually("the cause", LIMIT, || {
@@ -283,12 +283,12 @@ on_both! {
             let mut lines = log.lines().filter(|line| line.contains(&format!("request_id={id}")));
             let cause = lines.next()?;
             assert!(cause.contains(" jeton::http::error: the database is not available: "), "{cause}");
-            assert_eq!(lines.next(), None, "told once");
+            assert_eq!(lines.next(), None, "the cause is logged once");
             Some(())
         });
     }
 
-    fn what_a_database_says_is_one_line(db) {
+    fn an_error_of_the_database_is_logged_as_one_line(db) {
         let url = match db {
             Kind::Sqlite => "sqlite:///proc/no-such-folder/x.db".to_owned(),
             Kind::Postgres => "postgres://nobody@127.0.0.1:1/none".to_owned(),
@@ -311,7 +311,7 @@ on_both! {
 }
 
 #[test]
-fn the_servers_own_words_are_there_for_those_who_ask() {
+fn lines_of_actix_server_are_written_only_if_the_filter_names_them() {
     for (filter, asked) in [("info", false), ("warn,jeton::cli=info", false), ("info,actix_server=info", true)] {
         let server = super::bare().env("JETON_LOG", filter).serve();
         server.signal("TERM");

@@ -12,8 +12,8 @@ use crate::support::process::Jeton;
 const GRANTS: &str = "grant usage on schema public to app; \
     grant select, insert, update, delete on all tables in schema public to app";
 
-/// A database of the owner's, and how the app reaches it.
-fn apart(cluster: &postgres::Cluster) -> (TestDatabase, TestDatabase) {
+/// A database as its owner, and the same database as the role of the application.
+fn database_with_roles(cluster: &postgres::Cluster) -> (TestDatabase, TestDatabase) {
     let database = TestDatabase::of(cluster);
     database.sql(
         "create role owner login; create role app login; revoke create on schema public from public; \
@@ -26,9 +26,9 @@ fn apart(cluster: &postgres::Cluster) -> (TestDatabase, TestDatabase) {
 }
 
 #[test]
-fn a_role_that_may_only_read_and_write_rows_serves() {
+fn a_role_with_rights_on_rows_only_can_serve() {
     let cluster = postgres::private();
-    let (owner, app) = apart(&cluster);
+    let (owner, app) = database_with_roles(&cluster);
     done(&jeton(&owner), &["migrate"]);
     owner.sql(GRANTS);
     let quiet = cluster.log_text().len();
@@ -50,9 +50,9 @@ fn a_role_that_may_only_read_and_write_rows_serves() {
 }
 
 #[test]
-fn a_role_that_may_not_migrate_is_told_who_may() {
+fn a_role_that_may_not_migrate_is_refused_with_the_way_to_migrate() {
     let cluster = postgres::private();
-    let (owner, app) = apart(&cluster);
+    let (owner, app) = database_with_roles(&cluster);
     owner.sql(include_str!("../fixtures/first/postgres.sql"));
     owner.sql(GRANTS);
     let words = refuses_to_start(&jeton(&app));
@@ -61,9 +61,9 @@ fn a_role_that_may_not_migrate_is_told_who_may() {
 }
 
 #[test]
-fn a_role_that_may_not_read_the_tables_is_told_the_grants() {
+fn a_role_without_rights_on_the_tables_is_refused_with_the_grants_to_run() {
     let cluster = postgres::private();
-    let (owner, app) = apart(&cluster);
+    let (owner, app) = database_with_roles(&cluster);
     done(&jeton(&owner), &["migrate"]);
     let granted = "grant select, insert, update, delete on all tables in schema public to app";
     let words = refuses_to_start(&jeton(&app));
@@ -82,7 +82,7 @@ fn a_role_that_may_not_read_the_tables_is_told_the_grants() {
 #[test]
 fn a_node_whose_role_may_no_longer_read_is_not_ready_and_says_why() {
     let cluster = postgres::private();
-    let (owner, app) = apart(&cluster);
+    let (owner, app) = database_with_roles(&cluster);
     done(&jeton(&owner), &["migrate"]);
     owner.sql(GRANTS);
     let node = jeton(&app).serve();
@@ -110,7 +110,7 @@ fn a_node_whose_role_may_no_longer_read_is_not_ready_and_says_why() {
 }
 
 on_both! {
-    fn with_migrations_left_to_others_serve_makes_nothing(db) {
+    fn without_migrations_serve_creates_no_database(db) {
         let database = TestDatabase::new(db);
         let jeton: Jeton = jeton(&database).env("JETON_MIGRATE", "false");
         let words = refuses_to_start(&jeton);

@@ -24,19 +24,19 @@ const OLD: &str = SECRET_KEY;
 const NEW: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
 const NEWEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// Seals are looked at every five seconds.
+/// Nodes reseal every five seconds.
 const BOUND: Duration = Duration::from_secs(30);
 
 fn with_keys(database: &TestDatabase, key: &str, fallbacks: &str) -> Jeton {
     jeton_on(database)
         .env("JETON_SECRET_KEY", key)
         .env("JETON_SECRET_KEY_FALLBACKS", fallbacks)
-        // Whatever else the machine does.
+        // The machine may be busy.
         .env("JETON_DATABASE_TIMEOUT", "20s")
         .env("JETON_LOGIN_LIMIT_ADDRESS", "none")
 }
 
-/// How many login tokens each key seals, and how many none of them.
+/// How many login tokens are sealed under each key, and how many under none of them.
 fn sealed(jeton: &Jeton) -> (Vec<u64>, u64) {
     let report = json_of(&done(jeton, &["doctor", "--json"]));
     let keys = report["secret_keys"].as_array().unwrap().iter().map(|key| key["sealed"].as_u64().unwrap());
@@ -72,7 +72,7 @@ impl Fleet<'_> {
             let Some(addr) = self.address(number / 4) else { continue };
             let user = USERS[number as usize % USERS.len()];
             let request = Request::new("POST", "/api-token-auth/");
-            // The node may be taken away just now, as a load balancer does it: before it stops.
+            // `roll` may remove the node meanwhile. Like a load balancer, it does so before the node stops.
             let Ok(answer) =
                 std::panic::catch_unwind(|| request.json(&json!({"username": user, "password": PASSWORD})).send(addr))
             else {
@@ -94,12 +94,12 @@ impl Fleet<'_> {
             }
             let server = with_keys(self.database, key, fallbacks).serve();
             self.nodes.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some((server.addr, server));
-            self.some_logins();
+            self.wait_for_logins();
         }
     }
 
-    /// Waits until each user has logged in at each node, or so.
-    fn some_logins(&self) {
+    /// Waits for so many logins that each user has probably logged in at each node.
+    fn wait_for_logins(&self) {
         let before = self.logins.load(Ordering::Acquire);
         eventually("logins", Duration::from_mins(1), || {
             (self.logins.load(Ordering::Acquire) > before + 24 || self.done.load(Ordering::Acquire)).then_some(())
@@ -114,7 +114,7 @@ on_both! {
         for user in USERS {
             create_user(&first, user, &[]);
         }
-        // Somebody who does not log in meanwhile.
+        // A user who does not log in meanwhile.
         create_user(&first, "eve", &[]);
         let eves = done(&first, &["token", "create", "eve"]);
         let nodes = [(); 3].map(|()| {
@@ -130,7 +130,7 @@ on_both! {
         thread::scope(|scope| {
             let users: Vec<_> = (0..2).map(|_| scope.spawn(|| fleet.log_in())).collect();
             let rolled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                fleet.some_logins();
+                fleet.wait_for_logins();
                 fleet.roll(OLD, NEW);
                 fleet.roll(NEW, OLD);
                 let jeton = with_keys(&database, NEW, OLD);
@@ -145,11 +145,11 @@ on_both! {
         });
         println!("{db:?}: {} logins", fleet.logins.load(Ordering::Acquire));
         let jeton = with_keys(&database, NEW, "");
-        assert_eq!(done(&jeton, &["token", "create", "eve"]), eves, "sealed anew without a login");
-        assert_eq!(database.sql("select count(*) from tokens"), "5", "no other token was made");
+        assert_eq!(done(&jeton, &["token", "create", "eve"]), eves, "resealed without a login");
+        assert_eq!(database.sql("select count(*) from tokens"), "5", "no other token was created");
     }
 
-    fn nodes_with_different_first_keys_do_not_work_against_each_other(db) {
+    fn nodes_with_different_current_keys_do_not_undo_each_others_resealing(db) {
         let database = TestDatabase::new(db);
         create_user(&migrated(&database), "amy", &[]);
         let (behind, ahead) = (with_keys(&database, OLD, NEW), with_keys(&database, NEW, OLD));
@@ -157,13 +157,13 @@ on_both! {
         let key = login(&old, "amy");
         let new = ahead.serve();
         eventually("a seal under the new key", BOUND, || (sealed(&ahead) == (vec![1, 0], 0)).then_some(()));
-        // It does not know better yet, also after a restart, and takes nothing back.
+        // The old node still works, also after a restart, and reseals nothing under the old key.
         assert_eq!([login(&old, "amy"), login(&new, "amy")], [key.clone(), key.clone()]);
         stop(&old);
         let old = behind.serve();
         assert_eq!(login(&old, "amy"), key);
         assert_eq!(sealed(&ahead), (vec![1, 0], 0));
-        // What it seals itself is sealed anew by who knows better, at the next login there.
+        // What the old node seals is resealed by the new node at the user's next login there.
         create_user(&ahead, "bob", &[]);
         let bobs = login(&old, "bob");
         assert_eq!(login(&new, "bob"), bobs);
@@ -174,7 +174,7 @@ on_both! {
         assert_eq!(keys.iter().map(is_the_databases).collect::<Vec<_>>(), [false, true], "{report}");
     }
 
-    fn a_node_that_lacks_the_new_key_fails_no_login_and_spoils_nothing(db) {
+    fn a_node_without_the_new_key_fails_no_login_and_changes_no_seal(db) {
         let database = TestDatabase::new(db);
         create_user(&migrated(&database), "amy", &[]);
         let lacks = with_keys(&database, OLD, "").serve();
@@ -184,20 +184,20 @@ on_both! {
         let knows = ahead.serve();
         eventually("a seal under the new key", BOUND, || (sealed(&ahead) == (vec![1, 0], 0)).then_some(()));
         let beside = [login(&lacks, "amy"), login(&lacks, "amy")];
-        assert!(beside.iter().all(|other| *other != key), "it cannot open it");
+        assert!(beside.iter().all(|other| *other != key), "this node cannot open the seal");
         assert!(lacks.stderr().contains("a secret key that this node does not have"), "{}", lacks.stderr());
-        assert_eq!(login(&knows, "amy"), key, "others go on handing it out");
+        assert_eq!(login(&knows, "amy"), key, "the other node still returns it");
         for key in beside.iter().chain([&key]) {
             assert_eq!(introspect(&knows, &client, key)["active"], true);
         }
         assert_eq!(sealed(&ahead), (vec![1, 0], 0));
         done(&ahead, &["token", "create", "-r", "amy"]);
         for key in beside.iter().chain([&key]) {
-            assert_eq!(introspect(&knows, &client, key)["active"], false, "they end with it");
+            assert_eq!(introspect(&knows, &client, key)["active"], false, "they are revoked together");
         }
     }
 
-    fn a_start_takes_the_databases_key_or_an_older_one_and_no_other(db) {
+    fn a_start_needs_the_databases_current_key_as_its_own_or_as_a_fallback(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -207,7 +207,7 @@ on_both! {
         assert!(refused(NEW, "").contains("is not the key this database was first used with"));
         assert!(refused(NEW, NEWEST).contains("is not the key this database was first used with"));
         starts(OLD, NEW);
-        assert!(refused(NEW, "").contains("is not the key"), "as long as it is the second only");
+        assert!(refused(NEW, "").contains("is not the key"), "as long as it is only a fallback");
         starts(NEW, &format!("{NEWEST}, {OLD}"));
         let why = refused(OLD, "");
         assert!(why.contains("was replaced by a newer key") && !why.contains(&OLD[..8]), "{why}");
@@ -237,7 +237,7 @@ on_both! {
         let write = |name: &str, text: &str| fs::write(jeton.dir.path().join(name), text).unwrap();
         let server = jeton.serve();
         let key = login(&server, "amy");
-        let read_again = |times: usize| {
+        let reload = |times: usize| {
             server.signal("HUP");
             eventually("the keys", LIMIT, || {
                 let count = server.stderr().lines().filter(|line| line.ends_with("JETON_SECRET_KEY was reloaded")).count();
@@ -245,16 +245,16 @@ on_both! {
             });
         };
         write("fallbacks", NEW);
-        read_again(1);
+        reload(1);
         write("key", &format!("{NEW}\n"));
         write("fallbacks", &format!("{OLD}\n"));
-        read_again(2);
+        reload(2);
         assert_eq!(login(&server, "amy"), key);
         eventually("nothing under the old key", BOUND, || (sealed(&jeton) == (vec![1, 0], 0)).then_some(()));
         write("fallbacks", "");
-        read_again(3);
+        reload(3);
         assert_eq!(login(&server, "amy"), key);
-        // One that does not fit leaves what stands.
+        // A key that does not fit is refused, and the old one stays in use.
         write("key", NEWEST);
         server.signal("HUP");
         eventually("an error", LIMIT, || server.stderr().contains("JETON_SECRET_KEY cannot be reloaded and stays as it was: ").then_some(()));
@@ -291,9 +291,9 @@ on_both! {
     }
 }
 
-/// The key that an SQLite database has by itself is in a file beside it.
+/// Without the setting, the key of an SQLite database is generated in a file beside it.
 #[test]
-fn a_key_of_sqlites_own_can_be_replaced_too() {
+fn the_generated_key_of_an_sqlite_database_can_be_replaced_too() {
     let database = TestDatabase::new(Kind::Sqlite);
     let bare = || super::bare().env("DATABASE_URL", &database.url).env("JETON_LOGIN_LIMIT_ADDRESS", "none");
     let server = bare().serve();

@@ -1,4 +1,4 @@
-//! Signals: a second one to stop ends at once, the stop begins with a drain, and what asks nothing of a server kills none.
+//! Signals: a second stop signal ends the server at once, a stop begins with a drain, other signals do not end it.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -14,19 +14,19 @@ use crate::support::process::{Process, Serving};
 use crate::support::session::Session;
 use crate::support::{eventually, within};
 
-/// Far below the time that a body may take, and requests under way may.
+/// Far below the timeouts of a request body and of open requests.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 fn is_ready(server: &Serving) -> bool {
     Request::new("GET", "/readyz").send(server.addr).status == 200
 }
 
-fn says_that_it_stops(process: &Process) {
-    eventually("a word of the stop", LIMIT, || process.stderr().contains(" stopping").then_some(()));
+fn wait_until_stopping(process: &Process) {
+    eventually("the line about the stop", LIMIT, || process.stderr().contains(" stopping").then_some(()));
 }
 
 on_both! {
-    fn a_second_signal_ends_it_whatever_is_under_way(db) {
+    fn a_second_signal_ends_the_server_despite_open_requests(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database);
         for (signals, status) in [(["TERM", "TERM"], 143), (["INT", "TERM"], 143), (["TERM", "INT"], 130)] {
@@ -34,7 +34,7 @@ on_both! {
             let mut stream = connect(server.addr);
             let rest = half_a_login(&server, &mut stream);
             server.signal(signals[0]);
-            says_that_it_stops(&server);
+            wait_until_stopping(&server);
             assert!(within(Duration::from_millis(200), || server.try_wait()).is_none(), "it waits for the body");
             server.signal(signals[1]);
             assert_eq!(server.wait(AT_ONCE).code(), Some(status), "{signals:?}");
@@ -43,7 +43,7 @@ on_both! {
         }
     }
 
-    fn what_asks_nothing_of_a_server_does_not_kill_it(db) {
+    fn other_signals_do_not_end_the_server(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -58,7 +58,7 @@ on_both! {
         assert_eq!(server.wait(LIMIT).code(), Some(0));
     }
 
-    fn while_it_drains_it_is_not_ready_and_goes_on(db) {
+    fn a_draining_server_is_not_ready_and_still_serves(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -68,13 +68,13 @@ on_both! {
         assert!(is_ready(&server));
         server.signal("TERM");
         eventually("503 of /readyz", LIMIT, || (!is_ready(&server)).then_some(()));
-        assert_eq!(login(&server, "amy"), key, "it goes on");
-        assert_eq!(Request::new("GET", "/healthz").send(server.addr).status, 200, "it lives");
+        assert_eq!(login(&server, "amy"), key, "it still serves");
+        assert_eq!(Request::new("GET", "/healthz").send(server.addr).status, 200, "it is alive");
         server.signal("TERM");
         assert_eq!(server.wait(AT_ONCE).code(), Some(143), "a drain can be cut short");
     }
 
-    fn after_its_drain_it_ends(db) {
+    fn a_server_exits_after_its_drain(db) {
         let database = TestDatabase::new(db);
         let server = jeton(&database).env("JETON_DRAIN", "300ms").serve();
         server.signal("INT");
@@ -83,9 +83,9 @@ on_both! {
     }
 }
 
-/// Whoever starts it may have to wait for somebody else's lock.
+/// A start may have to wait for a lock that another session holds.
 #[test]
-fn a_start_that_waits_is_ended_by_the_first_signal() {
+fn the_first_signal_ends_a_start_that_waits_for_a_lock() {
     for signal in ["TERM", "INT"] {
         let database = TestDatabase::new(Kind::Postgres);
         let jeton = migrated(&database).env("JETON_LISTEN", "127.0.0.1:0");
@@ -99,7 +99,7 @@ fn a_start_that_waits_is_ended_by_the_first_signal() {
 }
 
 #[test]
-fn a_database_that_stands_still_does_not_hold_up_the_end_for_ever() {
+fn a_frozen_database_does_not_delay_the_exit_for_ever() {
     let cluster = private();
     let database = TestDatabase::of(&cluster);
     let jeton = migrated(&database);
@@ -107,7 +107,7 @@ fn a_database_that_stands_still_does_not_hold_up_the_end_for_ever() {
     let server = jeton.serve();
     let key = login(&server, "amy");
     cluster.freeze();
-    // So that there is something to write at last.
+    // So that there is token usage to write at shutdown.
     Request::new("GET", "/me").token(&key).send(server.addr);
     server.signal("TERM");
     assert_eq!(server.wait(Duration::from_secs(30)).code(), Some(0));

@@ -1,5 +1,5 @@
-//! What a start asks of the database and of the secret key.
-#![allow(clippy::disallowed_methods, reason = "it tells how long a real process takes")]
+//! What a start requires of the database and of the secret key.
+#![allow(clippy::disallowed_methods, reason = "it measures how long a real process takes")]
 
 use std::fs;
 use std::time::Instant;
@@ -29,7 +29,7 @@ on_both! {
         let jeton = jeton(&database);
         done(&jeton, &["migrate"]);
         database.sql("insert into __diesel_schema_migrations (version, run_on) values ('29990101000000', '2999-01-01 00:00:00')");
-        // Unless its tables say that this version can go on with them.
+        // A newer schema may still be usable by this version. This one is not.
         database.sql("update meta set value = '29990101000000' where key = 'schema_usable_from'");
         let why = refuses_to_start(&jeton);
         assert!(why.contains("29990101000000") && why.contains("newer jeton"), "{why}");
@@ -40,7 +40,7 @@ on_both! {
         }
     }
 
-    fn migrate_says_what_it_ran_and_runs_it_once(db) {
+    fn migrate_prints_each_migration_that_it_runs_and_runs_it_once(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database);
         let known = "select count(*) from __diesel_schema_migrations";
@@ -53,28 +53,28 @@ on_both! {
         assert_eq!(database.sql(known), ran.to_string());
     }
 
-    fn more_memory_for_the_cache_than_there_is_is_refused_by_name(db) {
+    fn a_cache_larger_than_the_memory_is_refused_with_the_settings_name(db) {
         let database = TestDatabase::new(db);
         let why = refuses_to_start(&jeton(&database).env("JETON_CACHE_BYTES", "1000000000GiB"));
         assert!(why.contains("JETON_CACHE_BYTES") && !why.contains("panicked"), "{why}");
     }
 
-    fn a_start_without_an_active_superuser_says_so_until_there_is_one(db) {
+    fn each_start_without_an_active_superuser_warns(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database);
-        let told = || jeton.serve().stderr().contains("there is no active superuser");
+        let warned = || jeton.serve().stderr().contains("there is no active superuser");
         if db == Kind::Sqlite {
-            assert!(!told(), "the first start makes one");
+            assert!(!warned(), "the first start creates one");
             database.sql("update users set is_active = false");
         }
-        assert!(told() && told(), "each time");
+        assert!(warned() && warned(), "each time");
         create_user(&jeton, "amy", &["--staff"]);
         assert!(jeton.serve().stderr().contains("jeton user create --superuser NAME"));
         create_user(&jeton, "root", &["--superuser"]);
-        assert!(!told());
+        assert!(!warned());
     }
 
-    /// Prints how long a start takes; machines differ too much to ask for more.
+    /// Prints how long a start takes; machines differ too much for an assertion.
     fn a_start_on_an_existing_database_is_quick(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database);
@@ -87,19 +87,19 @@ on_both! {
 }
 
 #[test]
-fn postgresql_needs_the_secret_key_in_single_mode_alone() {
+fn postgresql_needs_the_secret_key_only_in_single_mode() {
     let database = TestDatabase::new(Kind::Postgres);
     let jeton = || bare().env("DATABASE_URL", &database.url);
     let why = refuses_to_start(&jeton());
     assert!(why.contains("JETON_SECRET_KEY must be set"), "{why}");
     let empty = jeton();
     assert_eq!(empty.run(&["serve"]).status, 1);
-    assert_eq!(fs::read_dir(&empty.dir).unwrap().count(), 0, "no key is made up");
+    assert_eq!(fs::read_dir(&empty.dir).unwrap().count(), 0, "no key is created");
     jeton().env("JETON_TOKEN_MODE", "multiple").serve();
 }
 
 #[test]
-fn a_postgresql_that_is_not_there_is_one_clear_error_without_the_password() {
+fn an_unreachable_postgresql_is_one_error_line_without_the_password() {
     for (url, args) in [
         ("postgres://amy:hunter22@127.0.0.1:1/jeton", &["serve"][..]),
         ("postgres://amy:hunter22@/jeton?host=/nonexistent", &["migrate"]),

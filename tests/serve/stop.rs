@@ -1,5 +1,5 @@
-//! SIGTERM and SIGINT: what is under way is finished, nothing new is taken, the end is prompt and its status 0.
-#![allow(clippy::disallowed_methods, reason = "it tells how long a real process takes")]
+//! SIGTERM and SIGINT: open requests are finished, no new connections are accepted, and the exit is prompt with status 0.
+#![allow(clippy::disallowed_methods, reason = "it measures how long a real process takes")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use crate::support::eventually;
 use crate::support::http::{Answer, Request};
 use crate::support::process::Serving;
 
-/// Far below the 30 s that requests under way may take.
+/// Far below the 30 s that open requests may take.
 const PROMPT: Duration = Duration::from_secs(5);
 
 pub fn connect(addr: SocketAddr) -> TcpStream {
@@ -22,14 +22,14 @@ pub fn connect(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// A login of which the server has the head and half of the body; gives the other half.
+/// Sends the head and a part of the body of a login. Returns the rest of the body.
 pub fn half_a_login(server: &Serving, stream: &mut TcpStream) -> Vec<u8> {
     let form = [("username", "amy"), ("password", PASSWORD)];
     let bytes =
         Request::new("POST", "/api-token-auth/").header("Expect", "100-continue").form(&form).bytes(server.addr);
     let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
     stream.write_all(&bytes[..head]).unwrap();
-    // This answer shows that the request is under way, and not only in the socket's buffer.
+    // This answer shows that the server has read the head.
     let mut go_on = [0; 25];
     stream.read_exact(&mut go_on).unwrap();
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -37,12 +37,12 @@ pub fn half_a_login(server: &Serving, stream: &mut TcpStream) -> Vec<u8> {
     bytes[head + 9..].to_vec()
 }
 
-fn takes_nothing_new(server: &Serving) {
+fn wait_until_port_closed(server: &Serving) {
     eventually("a closed port", LIMIT, || TcpStream::connect(server.addr).is_err().then_some(()));
 }
 
 on_both! {
-    fn a_request_under_way_is_answered_and_nothing_new_is_taken(db) {
+    fn an_open_request_is_answered_and_no_new_connection_is_accepted(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -51,8 +51,8 @@ on_both! {
             let mut stream = connect(server.addr);
             let rest = half_a_login(&server, &mut stream);
             server.signal(signal);
-            takes_nothing_new(&server);
-            assert!(server.try_wait().is_none(), "it waits for the request under way");
+            wait_until_port_closed(&server);
+            assert!(server.try_wait().is_none(), "it waits for the open request");
             stream.write_all(&rest).unwrap();
             let mut answer = Vec::new();
             stream.read_to_end(&mut answer).unwrap();
@@ -63,7 +63,7 @@ on_both! {
         }
     }
 
-    fn idle_connections_do_not_hold_up_the_end(db) {
+    fn idle_connections_do_not_delay_the_exit(db) {
         let database = TestDatabase::new(db);
         let server = jeton(&database).serve();
         let silent = connect(server.addr);
@@ -81,18 +81,18 @@ on_both! {
         drop((silent, streams));
     }
 
-    fn clients_that_read_nothing_do_not_hold_up_the_end_for_long(db) {
+    fn clients_that_read_nothing_do_not_delay_the_exit_for_long(db) {
         let database = TestDatabase::new(db);
         let server = jeton(&database).serve();
         let large = Request::new("GET", "/docs/swagger-ui-bundle.js").header("Connection", "keep-alive").bytes(server.addr);
         let mut streams = [(); 4].map(|()| connect(server.addr));
         for stream in &mut streams {
             stream.write_all(&large.repeat(16)).unwrap();
-            // The answer is under way; what follows of it stays where it is.
+            // The server has begun to answer, and its writes block from now on.
             stream.read_exact(&mut [0; 12]).unwrap();
         }
         server.signal("TERM");
-        assert_eq!(server.wait(Duration::from_secs(25)).code(), Some(0), "less than requests under way may take");
+        assert_eq!(server.wait(Duration::from_secs(25)).code(), Some(0), "less than the timeout of open requests");
         drop(streams);
     }
 

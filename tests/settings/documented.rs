@@ -1,11 +1,11 @@
-//! `docs/settings.md` has every setting, as its row says; the README the few that most need, in the same words.
+//! `docs/settings.md` has every setting, generated from the rows; the README has ten of them in the same words.
 
 use std::fs;
 
 use jeton::config::{Setting, settings};
 
-/// What of the document is made from the rows begins behind this line.
-const MADE: &str = "<!-- From here on this page is made from the rows in src/config/; a change of these makes it anew by \
+/// The line before the generated part of the page.
+const GENERATED_BELOW: &str = "<!-- The rest of this page is generated from the rows in src/config/. To generate it again: \
                     WRITE_DOCS=1 scripts/test settings::documented -->\n";
 
 fn path(name: &str) -> String {
@@ -31,17 +31,17 @@ fn tables() -> String {
 }
 
 #[test]
-fn the_page_of_all_settings_is_what_the_rows_say() {
+fn the_settings_page_agrees_with_the_rows() {
     let page = fs::read_to_string(path("docs/settings.md")).unwrap();
-    let (by_hand, made) = page.split_once(MADE).expect("the line that says how the page is made");
+    let (by_hand, made) = page.split_once(GENERATED_BELOW).expect("the line that says how the page is made");
     if std::env::var_os("WRITE_DOCS").is_some() {
-        return fs::write(path("docs/settings.md"), format!("{by_hand}{MADE}{}", tables())).unwrap();
+        return fs::write(path("docs/settings.md"), format!("{by_hand}{GENERATED_BELOW}{}", tables())).unwrap();
     }
-    assert_eq!(made, tables(), "to write the page anew: WRITE_DOCS=1 scripts/test settings::documented");
+    assert_eq!(made, tables(), "to generate the page again: WRITE_DOCS=1 scripts/test settings::documented");
 }
 
 #[test]
-fn the_readme_has_a_few_of_them_in_the_same_words() {
+fn the_readme_has_ten_settings_in_the_same_words() {
     let readme = fs::read_to_string(path("README.md")).unwrap();
     let (_, section) = readme.split_once("\n## Settings\n").expect("a section of settings");
     let section = section.split("\n## ").next().unwrap();

@@ -1,4 +1,4 @@
-//! The settings: where they come from, which wins, what is refused and in which words, what `jeton config` and the
+//! The settings: their sources and precedence, error messages for bad values, and what `jeton config` and the
 //! documentation show.
 
 mod database_url;
@@ -21,7 +21,7 @@ fn line_of(output: &Output, name: &str) -> (String, String) {
     (value.to_owned(), source.to_owned())
 }
 
-/// `jeton config` is refused, and the words name the setting; gives them. Nothing came to be in the folder.
+/// The command must fail with one line that names the setting, and create no file. Returns the line.
 #[track_caller]
 fn refused(jeton: &Jeton, args: &[&str], name: &str) -> String {
     let before = fs::read_dir(&jeton.dir).unwrap().count();

@@ -1,4 +1,4 @@
-//! Flags, the environment, `.env`: which wins; unknown names; commands that touch nothing.
+//! Flags, the environment, `.env`: precedence; unknown names; commands that open no database.
 
 use std::fs;
 
@@ -32,7 +32,7 @@ fn a_flag_wins_over_the_environment_and_that_over_dot_env() {
 }
 
 #[test]
-fn a_flag_counts_before_between_and_after_the_words_of_a_command() {
+fn a_flag_is_accepted_anywhere_among_the_words_of_a_command() {
     for args in [
         ["--database-url", "sqlite://a.db", "user", "list", "--json"],
         ["user", "--database-url", "sqlite://a.db", "list", "--json"],
@@ -55,11 +55,15 @@ fn an_unknown_setting_is_refused_by_name() {
     }
     let output = Jeton::new().run(&["--nonsense", "1", "config"]);
     assert_eq!((output.status, output.stdout.as_str()), (2, ""));
-    assert_eq!(Jeton::new().env("jeton_nonsense", "1").env("NONSENSE", "1").run(&["config"]).status, 0, "not ours");
+    assert_eq!(
+        Jeton::new().env("jeton_nonsense", "1").env("NONSENSE", "1").run(&["config"]).status,
+        0,
+        "other names are ignored"
+    );
 }
 
 #[test]
-fn what_kubernetes_makes_for_a_service_named_jeton_is_passed_over() {
+fn variables_that_kubernetes_sets_for_a_service_named_jeton_are_ignored() {
     let jeton = [
         ("JETON_SERVICE_HOST", "10.96.0.7"),
         ("JETON_SERVICE_PORT", "8000"),
@@ -74,7 +78,7 @@ fn what_kubernetes_makes_for_a_service_named_jeton_is_passed_over() {
 }
 
 #[test]
-fn an_empty_variable_is_as_good_as_none() {
+fn an_empty_variable_counts_as_unset() {
     let output = Jeton::new()
         .env("JETON_LISTEN", "")
         .env("JETON_SECRET_KEY", "")
@@ -84,15 +88,15 @@ fn an_empty_variable_is_as_good_as_none() {
 }
 
 #[test]
-fn a_dot_env_that_cannot_be_read_is_refused_without_its_words() {
+fn an_invalid_dot_env_is_refused_without_printing_its_content() {
     let jeton = with_dot_env(Jeton::new(), "JETON_WORKERS=3\nJETON_SECRET_KEY='hunter22\n");
     let words = refused(&jeton, &["config"], ".env");
     assert!(!words.contains("hunter22"), "{words}");
 }
 
 #[test]
-fn commands_that_need_no_database_touch_none_and_make_no_file() {
-    // Were it asked, it would be an error.
+fn commands_that_need_no_database_open_none_and_create_no_file() {
+    // Opening any of these would be an error.
     for url in ["sqlite://jeton.db", "sqlite://no/such/folder/x.db", "postgres://amy@127.0.0.1:1/nothing"] {
         let jeton = Jeton::new().env("DATABASE_URL", url).env("JETON_LISTEN", "127.0.0.1:1");
         for (args, status) in [
@@ -112,7 +116,7 @@ fn commands_that_need_no_database_touch_none_and_make_no_file() {
 }
 
 #[test]
-fn help_is_given_whatever_the_environment() {
+fn help_works_whatever_the_environment() {
     let output = Jeton::new().env("JETON_NONSENSE", "1").env("DATABASE_URL", "").run(&["--help"]);
     assert_eq!((output.status, output.stderr.as_str()), (0, ""));
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use jeton::domain::change::Change;
 use jeton::domain::time::Timestamp;
-use jeton::store::{Cursor, Reading, Since};
+use jeton::store::{Cursor, Purge, Reading, Since};
 
-use super::{NOW, TestStore};
+use super::{NOW, SINGLE, TestStore};
 use crate::on_both;
-use crate::support::app::Kind;
+use crate::support::app::{Kind, TestDatabase};
 use crate::support::session::Session;
 
 /// Reads what `cursor` has not seen, and moves it.
@@ -102,7 +102,9 @@ on_both! {
     }
 
     fn rows_are_kept_for_an_hour_and_older_cursors_tell_nothing(db) {
-        let test = TestStore::new(db);
+        // A cluster of its own: transactions of other databases keep rows.
+        let cluster = (db == Kind::Postgres).then(crate::support::postgres::private);
+        let test = cluster.as_ref().map_or_else(|| TestStore::new(db), |cluster| TestStore::on(TestDatabase::of(cluster)));
         let at = |minutes: u64| NOW.after(Duration::from_secs(60 * minutes));
         let change = || test.sql("insert into changes (what, subject) values ('user', '7')");
         let rows = || test.sql("select count(*) from changes");
@@ -226,4 +228,180 @@ fn no_reader_misses_a_change_or_reads_it_twice() {
             }
         }
     });
+}
+
+/// A column, a value for it, and whether a change of it is logged.
+type Column = (&'static str, &'static str, bool);
+
+/// Every column of the tables that answers are made of.
+const COLUMNS: [(&str, &[Column]); 2] = [
+    (
+        "users",
+        &[
+            ("id", "id", false),
+            ("username", "'amy2'", true),
+            ("password", "'x'", false),
+            ("email", "'a@example.com'", true),
+            ("first_name", "'Amy'", false),
+            ("last_name", "'Lee'", false),
+            ("is_active", "not is_active", true),
+            ("is_staff", "not is_staff", true),
+            ("is_superuser", "not is_superuser", true),
+            ("date_joined", "'2026-01-02 00:00:00'", false),
+            ("last_login", "'2026-01-02 00:00:00'", false),
+        ],
+    ),
+    (
+        "tokens",
+        &[
+            ("id", "id + 1", true),
+            ("user_id", "user_id", false),
+            ("digest", "DIGEST", true),
+            ("sealed", "digest", false),
+            ("name", "'ci'", true),
+            ("scope", "'a'", true),
+            ("hint", "'abc'", false),
+            ("created_at", "'2026-01-02 00:00:00'", true),
+            ("expires_at", "'2036-01-02 00:00:00'", true),
+            ("last_used_at", "'2026-01-02 00:00:00'", false),
+            ("revoked_at", "'2026-01-02 00:00:00'", true),
+            ("revoked_by", "'boss'", false),
+            ("client", "null", false),
+            ("own", "not own", false),
+            ("grace_until", "'2026-01-02 00:00:00'", true),
+        ],
+    ),
+];
+
+on_both! {
+    fn a_change_of_each_column_that_an_answer_shows_is_logged(db) {
+        let test = TestStore::new(db);
+        test.user("amy");
+        test.sql(&format!("{TOKEN} (7, (select id from users), {}, '2026-01-01 00:00:00')", digest(&test, "ab")));
+        for (table, columns) in COLUMNS {
+            let names = if db == Kind::Postgres {
+                format!("select attname from pg_attribute where attrelid = '{table}'::regclass and attnum > 0 and not attisdropped")
+            } else {
+                format!("select name from pragma_table_info('{table}')")
+            };
+            let mut found: Vec<String> = test.sql(&names).lines().map(ToOwned::to_owned).collect();
+            let mut listed: Vec<String> = columns.iter().map(|(name, ..)| (*name).to_owned()).collect();
+            found.sort_unstable();
+            listed.sort_unstable();
+            assert_eq!(found, listed, "a new column of {table}: does an answer show it?");
+            for (column, value, is_logged) in columns {
+                let mut cursor = begin(&test);
+                test.sql(&format!("update {table} set {column} = {}", value.replace("DIGEST", &digest(&test, "ef"))));
+                let Since::Changes(changes) = read(&test, &mut cursor) else { panic!("no telling") };
+                assert_eq!(!changes.is_empty(), *is_logged, "{table}.{column}: {changes:?}");
+            }
+        }
+    }
+}
+
+/// The row before says the same, but it may have been read already.
+#[test]
+fn each_change_of_groups_is_logged_in_sqlite_too() {
+    let test = TestStore::new(Kind::Sqlite);
+    let mut cursor = begin(&test);
+    test.sql("insert into groups (id, name) values (5, 'a'), (6, 'b')");
+    for statement in
+        ["update groups set name = 'c' where id = 5", "update groups set name = 'd' where id = 5", "delete from groups"]
+    {
+        test.sql(statement);
+        let since = read(&test, &mut cursor);
+        let forgets = since == Since::Unknown || since == Since::Changes(vec![Change::Everything]);
+        assert!(forgets, "{statement}: {since:?}");
+    }
+}
+
+/// SQLite deletes the old row without its trigger.
+#[test]
+fn replaced_rows_are_logged_in_sqlite() {
+    let test = TestStore::new(Kind::Sqlite);
+    let amy = test.user("amy");
+    test.sql(&format!("{TOKEN} (7, {}, {}, '2026-01-01 00:00:00')", amy.id, digest(&test, "ab")));
+    let secret = digest(&test, "cd").replace(&"cd".repeat(32), &"cd".repeat(64));
+    let client = format!("clients (id, client_id, secret_digest, created_at) values (1, 'c', {secret}, '2026-01-01')");
+    test.sql(&format!("insert into {client}"));
+    for (statement, change) in [
+        (
+            "insert or replace into users (id, username, password, is_active, date_joined) \
+             select id, username, password, 0, date_joined from users",
+            Change::User(amy.id),
+        ),
+        (
+            &format!(
+                "{} (7, {}, {}, '2026-01-01 00:00:00')",
+                TOKEN.replace("insert", "insert or replace"),
+                amy.id,
+                digest(&test, "ef")
+            ),
+            Change::Token(7),
+        ),
+        (&format!("insert or replace into {client}"), Change::Client("c".into())),
+    ] {
+        let mut cursor = begin(&test);
+        test.sql(statement);
+        let Since::Changes(changes) = read(&test, &mut cursor) else { panic!("{statement}") };
+        assert!(changes.contains(&change), "{statement}: {changes:?}");
+    }
+}
+
+#[test]
+fn no_temporary_table_and_no_search_path_takes_the_rows() {
+    let test = TestStore::new(Kind::Postgres);
+    let amy = test.user("amy");
+    for setting in
+        ["create temp table changes (xid xid8, what text, subject text, digest_prefix bytea)", "set search_path = ''"]
+    {
+        let mut cursor = begin(&test);
+        let mut session = Session::open(&test.database);
+        session.run(&format!("{setting}; update public.users set is_active = not is_active;"));
+        assert_eq!(read(&test, &mut cursor), Since::Changes(vec![Change::User(amy.id)]), "{setting}");
+    }
+}
+
+/// A dump brings the mark of another server, whose transaction ids may be far ahead.
+#[test]
+fn what_was_purged_on_another_server_says_nothing() {
+    let test = TestStore::new(Kind::Postgres);
+    test.sql("insert into meta (key, value) values ('changes_purged_to', 'elsewhere 5000000'), ('changes_mark', 'elsewhere 5000000 1')");
+    let mut cursor = begin(&test);
+    assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
+    test.sql("insert into changes (what, subject) values ('user', '7')");
+    assert_eq!(test.store.purge_changes(NOW, 1_000).unwrap(), 0, "a mark of this server comes first");
+    assert_eq!(read(&test, &mut cursor), Since::Changes(vec![Change::User(7)]));
+}
+
+#[test]
+fn a_table_that_was_emptied_or_a_restarted_server_means_forget_everything() {
+    let cluster = crate::support::postgres::private();
+    let test = TestStore::on(TestDatabase::of(&cluster));
+    for what in ["truncate", "restart"] {
+        let mut cursor = begin(&test);
+        test.sql("insert into changes (what, subject) values ('user', '7')");
+        if what == "truncate" {
+            test.sql("truncate changes");
+        } else {
+            cluster.restart();
+        }
+        assert_eq!(read(&test, &mut cursor), Since::Unknown, "{what}");
+    }
+}
+
+/// Turning the triggers off and on is a write in SQLite, which an idle server does not make.
+#[test]
+fn a_purge_without_due_rows_writes_nothing_in_sqlite() {
+    let test = TestStore::new(Kind::Sqlite);
+    test.issue(&test.user("amy"), SINGLE);
+    let log = format!("{}-wal", test.database.url.strip_prefix("sqlite://").unwrap());
+    let written = || std::fs::read(&log).unwrap_or_default();
+    let before = written();
+    for what in Purge::ALL {
+        assert_eq!(test.store.purge(what, None, NOW, 100).unwrap().rows, 0, "{what:?}");
+    }
+    assert!(written() == before, "the write-ahead log has grown");
+    test.sql("update tokens set revoked_at = '2020-01-01 00:00:00'");
+    assert_eq!(test.store.purge(Purge::RevokedTokens, None, NOW, 100).unwrap().rows, 1);
 }

@@ -55,6 +55,13 @@ impl TestStore {
         Self { store: open(&database), database }
     }
 
+    /// In this database.
+    fn on(database: TestDatabase) -> Self {
+        let test = Self { store: open(&database), database };
+        test.store.migrate().unwrap();
+        test
+    }
+
     fn sql(&self, text: &str) -> String {
         self.database.sql(text)
     }

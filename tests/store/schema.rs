@@ -97,8 +97,12 @@ fn references(test: &TestStore) -> Vec<String> {
 #[test]
 fn both_databases_have_the_same_tables() {
     let (sqlite, postgres) = (TestStore::new(Kind::Sqlite), TestStore::new(Kind::Postgres));
-    assert_eq!(columns(&sqlite), columns(&postgres));
-    assert_eq!(indexes(&sqlite), indexes(&postgres));
+    // What a cursor is differs, and so does the table of the change log.
+    let shared =
+        |columns: String| columns.lines().filter(|line| !line.starts_with("changes.")).collect::<Vec<_>>().join("\n");
+    let indexed = |test| indexes(test).into_iter().filter(|index| !index.starts_with("changes(")).collect::<Vec<_>>();
+    assert_eq!(shared(columns(&sqlite)), shared(columns(&postgres)));
+    assert_eq!(indexed(&sqlite), indexed(&postgres));
     assert_eq!(references(&sqlite), references(&postgres));
     assert!(columns(&postgres).contains("tokens.revoked_by yes") && columns(&sqlite).contains("users.id no"));
     assert!(indexes(&sqlite).contains(&"tokens(user_id) 11".to_owned()), "one sealed token a user");

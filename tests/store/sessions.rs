@@ -26,7 +26,7 @@ on_both! {
             assert!(!begin(&SessionKey::generate()), "{is_active} {is_staff}");
             change(UserChange { is_active: Some(true), is_staff: Some(true), ..UserChange::default() });
         }
-        assert!(begin(&SessionKey::generate()), "as they were");
+        assert!(begin(&SessionKey::generate()), "with the same rights as before");
         test.store.set_password(&test.read("stella"), &hash("second"), &by("root"), NOW).unwrap().done().unwrap();
         assert!(!begin(&SessionKey::generate()), "another password");
         test.store.delete_user(&test.read("stella"), &by("root"), NOW).unwrap().done().unwrap();
@@ -65,7 +65,7 @@ on_both! {
         assert_eq!((notice(&other), notice(&key)), (None, Some("Saved.".to_owned())));
     }
 
-    fn a_superuser_has_sessions_also_where_somebody_took_the_flag_of_staff(db) {
+    fn a_superuser_without_the_staff_flag_can_have_sessions(db) {
         let test = TestStore::new(db);
         test.superuser("root");
         test.sql("update users set is_staff = false");
@@ -74,7 +74,7 @@ on_both! {
         assert!(test.store.use_session(&key.digest(), false, NOW).unwrap().is_some());
     }
 
-    fn a_session_that_ends_ends_no_other(db) {
+    fn ending_a_session_ends_no_other(db) {
         let test = TestStore::new(db);
         let (checked, key, other) = (stella(&test), SessionKey::generate(), SessionKey::generate());
         for key in [&key, &other] {

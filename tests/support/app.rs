@@ -41,7 +41,7 @@ macro_rules! on_both {
     )*};
 }
 
-/// A test's own database, dropped with it.
+/// A test's own database, which is dropped with this value.
 pub struct TestDatabase {
     pub url: String,
     /// The folder of an SQLite file.
@@ -62,7 +62,7 @@ impl TestDatabase {
         }
     }
 
-    /// With jeton's schema, for tests that are not about how it is made.
+    /// With jeton's schema, for tests that are not about migrations.
     pub fn migrated(kind: Kind) -> Self {
         match kind {
             Kind::Sqlite => Self::new(kind),
@@ -104,7 +104,7 @@ impl TestDatabase {
             return database.try_sql(text);
         }
         let path = self.url.strip_prefix("sqlite://").unwrap();
-        // It waits while jeton writes, as jeton would.
+        // Like jeton, it waits while another process writes.
         let output =
             std::process::Command::new("sqlite3").args(["-cmd", ".timeout 10000", path, text]).output().unwrap();
         if !output.status.success() {
@@ -183,7 +183,7 @@ impl App {
         let thread = std::thread::spawn(move || {
             actix_rt::System::new().block_on(async {
                 let server = Server::start(&config, server_clock, std::future::pending()).await.expect("jeton starts");
-                let server = server.expect("nobody stops it");
+                let server = server.expect("no signal stops it");
                 sender.send((server.addresses[0], server.handle())).unwrap();
                 server.run().await.unwrap();
             });
@@ -226,7 +226,7 @@ impl App {
         key
     }
 
-    /// The password that returned this key; alice's if the key came in another way.
+    /// The password of the login that returned this key; alice's password for other keys.
     pub fn password_of(&self, key: &str) -> String {
         self.passwords.lock().unwrap().get(key).map_or(ALICE.1, String::as_str).to_owned()
     }

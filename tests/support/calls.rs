@@ -13,7 +13,7 @@ pub const PASSWORD: &str = "a quiet harbour at noon";
 
 pub const ALICE: (&str, &str) = ("alice", PASSWORD);
 
-/// Staff, where a test creates them. Their password is not that of the others.
+/// A staff user, in tests that create one, with another password than the other users.
 pub const SAM: (&str, &str) = ("sam", "a lantern over the quay");
 
 pub const MICRO: Duration = Duration::from_micros(1);
@@ -58,7 +58,7 @@ impl App {
         answer.json()
     }
 
-    /// Whether `key` is valid. Asks in all three ways, which must agree.
+    /// Whether `key` is valid. `/introspect`, `/me` and `/auth/verify` must agree.
     #[track_caller]
     pub fn is_good(&self, key: &str) -> bool {
         let introspection = self.introspect(key);
@@ -71,7 +71,7 @@ impl App {
         active
     }
 
-    /// A list of the admin API, or of the admin's own: all of its first page.
+    /// The first page of a list, as the admin gets it.
     #[track_caller]
     pub fn list(&self, path: &str) -> Vec<Value> {
         let answer = self.get(path, &self.admin_token());
@@ -79,7 +79,7 @@ impl App {
         answer.json()["results"].as_array().unwrap().clone()
     }
 
-    /// A user's live tokens as the database has them.
+    /// A user's live tokens, from the admin API.
     #[track_caller]
     pub fn tokens_of(&self, username: &str) -> Vec<Value> {
         self.list(&format!("/admin/users/{username}/tokens/"))
@@ -92,12 +92,12 @@ impl App {
         answer.json()
     }
 
-    /// As the tests' client.
+    /// Revokes as the tests' client.
     pub fn revoke(&self, key: &str) -> Answer {
         self.send(Request::new("POST", "/revoke").basic(CLIENT.0, CLIENT.1).form(&[("token", key)]))
     }
 
-    /// As the tests' client.
+    /// Introspects many tokens as the tests' client.
     pub fn batch(&self, body: &Value) -> Answer {
         self.send(Request::new("POST", "/introspect/batch").basic(CLIENT.0, CLIENT.1).json(body))
     }

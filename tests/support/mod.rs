@@ -26,7 +26,7 @@ pub fn eventually<T>(what: &str, limit: Duration, f: impl FnMut() -> Option<T>) 
 #[track_caller]
 pub fn wait_until_synced(addr: std::net::SocketAddr) {
     let since = Instant::now();
-    eventually("a heartbeat after this call", Duration::from_mins(1), || {
+    eventually("a sync after this call", Duration::from_mins(1), || {
         // Taken before the age is requested: the time of the request must not count.
         let passed = since.elapsed().as_secs_f64();
         let text = http::Request::new("GET", "/metrics").send(addr).text();

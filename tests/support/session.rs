@@ -1,4 +1,4 @@
-//! An open `psql` or `sqlite3`: an operator, or another process, in the middle of a transaction.
+//! An open `psql` or `sqlite3`, as an operator or another process has it during a transaction.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -47,18 +47,18 @@ impl Session {
 }
 
 impl TestDatabase {
-    /// Another process that has begun to write.
+    /// A session with an open transaction that may write.
     pub fn writer(&self) -> Session {
         let mut session = Session::open(self);
         session.run(if self.postgres.is_some() { "begin;" } else { "begin immediate;" });
         session
     }
 
-    /// Waits until so many connections to the database wait for a lock. SQLite does not report this; races there are
-    /// tested by many stores at once (`tests/store/races.rs`), or in sequence with what was read before.
+    /// Waits until so many connections to the database wait for a lock. SQLite does not report this: its races are tested by
+    /// many stores at once (`tests/store/races.rs`), or one after the other with values that were read earlier.
     #[track_caller]
     pub fn wait_for_blocked(&self, count: usize) {
-        assert!(self.postgres.is_some(), "SQLite does not tell who waits");
+        assert!(self.postgres.is_some(), "SQLite does not report blocked connections");
         eventually("blocked connections", Duration::from_secs(20), || {
             let blocked = self.sql(
                 "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",

@@ -3,6 +3,9 @@
 -- what they have not seen yet (src/store/change_log.rs). Nothing is notified in these transactions: a notification takes
 -- a lock of the whole cluster, and holds it while the transaction is flushed.
 -- A transaction that knows better says `set local jeton.quiet = 'on'`, and writes its own row.
+-- Waits for whoever is changing something now: what they have changed would not be in the log.
+lock table users, groups, user_groups, tokens, clients in share mode;
+
 create table changes (
     xid xid8 not null default pg_current_xact_id(),
     what text not null,
@@ -80,6 +83,19 @@ create trigger clients_changed after insert or update or delete on clients for e
 alter table clients enable always trigger clients_changed;
 
 drop function jeton_tell(text);
+
+-- By the schema's name, and temporary tables last: a temporary table named `changes` must not take the rows, and a
+-- session that looks elsewhere must find the functions.
+do $$
+declare
+    name text;
+begin
+    foreach name in array array['jeton_log_change(text, text, bytea)', 'jeton_user_changed()',
+        'jeton_membership_changed()', 'jeton_token_changed()', 'jeton_client_changed()', 'jeton_everything_changed()']
+    loop
+        execute format('alter function %s set search_path = %I, pg_temp', name, current_schema());
+    end loop;
+end $$;
 
 -- An older jeton listens for notifications of changes, which come no more.
 update meta set value = '20261129120000' where key = 'schema_usable_from';

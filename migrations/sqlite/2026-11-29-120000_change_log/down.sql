@@ -11,4 +11,8 @@ drop trigger clients_updated;
 drop trigger clients_deleted;
 drop trigger groups_updated;
 drop trigger groups_deleted;
+drop trigger users_replaced;
+drop trigger groups_replaced;
+drop trigger tokens_replaced;
+drop trigger clients_replaced;
 drop table changes;

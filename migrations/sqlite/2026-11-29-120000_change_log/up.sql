@@ -47,9 +47,10 @@ begin
 end;
 create trigger tokens_updated after update on tokens
 when not exists (select 1 from meta where key = 'change_log_paused')
-    and (old.id, old.user_id, old.digest, old.name, old.scope, old.created_at, old.expires_at, old.revoked_at, old.client)
-        is not
-        (new.id, new.user_id, new.digest, new.name, new.scope, new.created_at, new.expires_at, new.revoked_at, new.client)
+    and (old.id, old.user_id, old.digest, old.name, old.scope, old.created_at, old.expires_at, old.revoked_at,
+            old.grace_until, old.client)
+        is not (new.id, new.user_id, new.digest, new.name, new.scope, new.created_at, new.expires_at, new.revoked_at,
+            new.grace_until, new.client)
 begin
     insert into changes (what, subject)
         select 'token', old.id where old.id <> new.id;
@@ -78,17 +79,48 @@ begin
     insert into changes (what, subject) values ('client', old.client_id);
 end;
 
+/* One row for all rows of a statement: the newest row is replaced, if it says the same. A cursor at the deleted row
+   then means that everything must be forgotten, which is what the row says. */
 create trigger groups_updated after update on groups
 when not exists (select 1 from meta where key = 'change_log_paused')
-    and (select what from changes order by id desc limit 1) <> 'all'
 begin
+    delete from changes where what = 'all' and id = (select max(id) from changes);
     insert into changes (what, subject) values ('all', '');
 end;
 create trigger groups_deleted after delete on groups
 when not exists (select 1 from meta where key = 'change_log_paused')
-    and (select what from changes order by id desc limit 1) <> 'all'
+begin
+    delete from changes where what = 'all' and id = (select max(id) from changes);
+    insert into changes (what, subject) values ('all', '');
+end;
+
+/* `insert or replace` deletes rows without their triggers. */
+create trigger users_replaced before insert on users
+when not exists (select 1 from meta where key = 'change_log_paused')
+    and exists (select 1 from users where id = new.id or username = new.username)
+begin
+    insert into changes (what, subject)
+        select 'user', id from users where id = new.id or username = new.username;
+end;
+create trigger groups_replaced before insert on groups
+when not exists (select 1 from meta where key = 'change_log_paused')
+    and exists (select 1 from groups where id = new.id or name = new.name)
 begin
     insert into changes (what, subject) values ('all', '');
+end;
+create trigger tokens_replaced before insert on tokens
+when not exists (select 1 from meta where key = 'change_log_paused')
+    and exists (select 1 from tokens where id = new.id or digest = new.digest)
+begin
+    insert into changes (what, subject)
+        select 'token', id from tokens where id = new.id or digest = new.digest;
+end;
+create trigger clients_replaced before insert on clients
+when not exists (select 1 from meta where key = 'change_log_paused')
+    and exists (select 1 from clients where id = new.id or client_id = new.client_id)
+begin
+    insert into changes (what, subject)
+        select 'client', client_id from clients where id = new.id or client_id = new.client_id;
 end;
 
 /* An older jeton sees by itself that the file has changed: it can go on. */

@@ -26,13 +26,13 @@ The first line names the columns, in any order:
   first_name, last_name       may be empty
   is_active                   true or false, also t, f, 1, 0; empty: true
   is_staff, is_superuser      the same; empty: false. A superuser is staff
-  groups                      names separated by ; missing groups are created
+  groups                      names separated by `;`. Missing groups are created
 
 Every line is checked first. If any line is wrong, each error is printed with its line number, the exit status is 1 and
 nothing is imported.
 
-It may be run again: a user with the same name and the same e-mail address (upper or lower case) was imported before
-and is not changed: password, flags and groups stay as they are now. A user with the same name and another e-mail
+The import may be run again. A user with the same name and the same e-mail address (upper or lower case) was imported
+before and is not changed: password, flags and groups stay as they are now. A user with the same name and another e-mail
 address is somebody else, and an error.";
 
 #[derive(Args)]
@@ -88,14 +88,14 @@ fn read(from: &str) -> std::io::Result<Vec<u8>> {
 }
 
 fn report(imported: CsvImported, dry_run: bool, legacy_allowed: bool) {
-    let CsvImported { made, existing, hashes } = imported;
+    let CsvImported { created, existing, hashes } = imported;
     warn(hashes, legacy_allowed);
     let done = if dry_run { "would import" } else { "imported" };
     let here = match existing {
         0 => String::new(),
         count => format!("; {} already here, unchanged", number(count, "user")),
     };
-    eprintln!("{done} {}{here}", number(made, "user"));
+    eprintln!("{done} {}{here}", number(created, "user"));
 }
 
 #[cfg(test)]

@@ -12,11 +12,13 @@ use sha2::Sha512;
 use super::PasswordHash;
 use crate::domain::random;
 
-/// How many different costs are counted, and how many of them, the most common, are stored.
+/// The most different costs that are counted.
 const MAX_COUNTED: usize = 1024;
+/// How many of the counted costs, the most common ones, are stored.
 const MAX_STORED: usize = 64;
 
-/// The key that decides which cost a username has. Anybody who knew it could recognise unknown usernames by the time.
+/// The key that decides which cost a username has. Whoever knew it could tell by the time of a login whether a
+/// username exists.
 #[derive(Clone)]
 pub struct NameKey([u8; 32]);
 
@@ -82,7 +84,7 @@ impl HashCosts {
     /// Removes the costs that need more memory than this. Such hashes are not checked, so a dummy must not cost as much
     /// either.
     #[must_use]
-    pub fn within(mut self, max_memory_kib: u32) -> Self {
+    pub fn within_memory(mut self, max_memory_kib: u32) -> Self {
         self.0.retain(|dummy, _| PasswordHash(dummy.clone()).fits(max_memory_kib).is_ok());
         self
     }
@@ -226,8 +228,8 @@ mod tests {
     fn no_name_takes_more_memory_than_is_allowed() {
         let costly = "$argon2id$v=19$m=4096,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         let costs = HashCosts::of([(costly.to_owned(), 9), (TODAY.to_owned(), 1)]);
-        assert_eq!(costs.clone().within(4096), costs);
-        assert_eq!(costs.within(4095).iter().collect::<Vec<_>>(), [(TODAY, 1)]);
+        assert_eq!(costs.clone().within_memory(4096), costs);
+        assert_eq!(costs.within_memory(4095).iter().collect::<Vec<_>>(), [(TODAY, 1)]);
     }
 
     #[test]

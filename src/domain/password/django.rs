@@ -87,7 +87,7 @@ impl<'a> DjangoHash<'a> {
         }
     }
 
-    /// The format's name, and the memory that a check needs, if it is much.
+    /// The format's name and the memory that a check needs; an empty name and 0 for formats that need little.
     pub fn memory_kib(&self) -> (&'static str, u32) {
         match self {
             Self::Scrypt { params, .. } => {

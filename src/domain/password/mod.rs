@@ -188,6 +188,7 @@ pub fn verify(stored: &PasswordHash, password: &Password, policy: HashPolicy, wo
         Ok(Stored::Django(hash)) => match (hash.legacy(), policy.legacy) {
             (Some(name), false) => Verdict::RefusedAtOnce(Some(HashFault::NotAllowed(name))),
             _ if hash.matches(&password.0) => Verdict::GoodButOutdated,
+            // A legacy hash takes almost no time, so the caller checks a dummy hash as well.
             (Some(_), true) => Verdict::RefusedAtOnce(None),
             (None, _) => Verdict::Wrong,
         },

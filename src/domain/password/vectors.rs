@@ -1,4 +1,4 @@
-//! Hashes that Django made (4.2, its last with all of the old hashers), and what is wrong with some.
+//! Test vectors: hashes from Django 4.2, the last version that has all of the old hashers, and malformed hashes.
 
 use super::{Argon2Cost, HashFault, HashPolicy, Password, PasswordHash, Verdict, Workspace, verify};
 
@@ -12,7 +12,7 @@ const LEGACY: HashPolicy = HashPolicy { legacy: true, ..POLICY };
 const LONG: &str = "01234567890123456789012345678901234567890123456789012345678901234567890123456789";
 const UNICODE: &str = "päss wörd € 😀";
 
-/// Password and hash.
+/// Passwords and hashes.
 const GOOD: &[(&str, &str)] = &[
     ("correct horse", "pbkdf2_sha256$1000$NaCl1234NaCl1234NaCl12$RfC9FKkxGYOZGPlOLm+bImN3XqWRWj+XH3Z0O+45Pns="),
     ("correct horse", "pbkdf2_sha1$1000$NaCl1234NaCl1234NaCl12$+iom3F247ZHli780/FyCpW9xUjw="),
@@ -108,7 +108,7 @@ const GOOD: &[(&str, &str)] = &[
     ("", "bcrypt$$2b$04$SadmQKnPK2Bn1ut5Ux8gIuOx9VnXEH9JSOaAYgaEQwygc0Q2p/07q"),
 ];
 
-/// Of the formats that guard nothing.
+/// Passwords and hashes of the formats that are too fast to protect a password.
 const OLDEST: &[(&str, &str)] = &[
     ("correct horse", "md5$oldsalt12chr$c6ec64b8b3957e377403f92be3ec3f10"),
     ("correct horse", "sha1$oldsalt12chr$c2b2dc3de7f63395efcf7e5a1fc17dbb595c20c7"),
@@ -127,7 +127,7 @@ const OLDEST: &[(&str, &str)] = &[
     (LONG, "md5$$0faef1f4cb01d560d59016a2d5e91da6"),
 ];
 
-/// No password can be checked against these.
+/// Hashes that no password can be checked against, and the reason.
 const BAD: &[(&str, HashFault)] = &[
     ("x", HashFault::Unknown),
     ("rot13$x$y", HashFault::Unknown),
@@ -276,7 +276,7 @@ fn verdict(stored: &str, password: &str, policy: HashPolicy) -> Verdict {
 }
 
 #[test]
-fn a_hash_of_djangos_knows_its_password_and_is_to_be_replaced() {
+fn hashes_of_django_verify_and_count_as_outdated() {
     for (password, stored) in GOOD {
         assert_eq!(PasswordHash::from_stored((*stored).into()).check(), Ok(()), "{stored}");
         assert_eq!(verdict(stored, password, POLICY), Verdict::GoodButOutdated, "{stored}");
@@ -294,7 +294,7 @@ fn a_hash_of_djangos_knows_its_password_and_is_to_be_replaced() {
 }
 
 #[test]
-fn bcrypt_alone_stops_at_72_bytes() {
+fn only_bcrypt_ignores_what_follows_72_bytes() {
     for (_, stored) in GOOD.iter().filter(|(password, _)| *password == LONG) {
         let expected = if stored.starts_with("bcrypt$") { Verdict::GoodButOutdated } else { Verdict::Wrong };
         assert_eq!(verdict(stored, &LONG[..72], POLICY), expected, "{stored}");
@@ -317,7 +317,7 @@ fn the_oldest_formats_count_only_where_they_are_allowed() {
 }
 
 #[test]
-fn what_is_no_hash_matches_nothing() {
+fn malformed_hashes_match_no_password() {
     for stored in ["", "!", "!x", "!pbkdf2_sha256$1000$oldsalt12chr$nz7nAD0AQhh1UqSxnd2Z9UnpZ125GixRAQu5u429lJ0="] {
         for password in ["", "!", "!x", "correct horse", stored] {
             assert_eq!(verdict(stored, password, LEGACY), Verdict::RefusedAtOnce(None), "{stored}");

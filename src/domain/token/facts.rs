@@ -52,11 +52,11 @@ pub struct TokenFacts {
     pub expires_at: Option<Timestamp>,
     /// When it was last used, as far as this is written already.
     pub last_used_at: Option<Timestamp>,
-    /// When it was revoked or, during a grace period, when that ends. The row stays for a while, so that `explain` can
+    /// When it was revoked. During a grace period: when that ends. The row stays for a while, so that `explain` can
     /// say what happened to the token.
     pub revoked_at: Option<Timestamp>,
-    /// The end of the grace period after a regenerate, unless the token was revoked at once since then: see
-    /// [`TokenFacts::is_revoked`].
+    /// The end of the grace period after a regenerate. If the token was revoked during that period, `revoked_at` has
+    /// another time: see [`TokenFacts::is_revoked`].
     pub grace_until: Option<Timestamp>,
     /// Who revoked it, as the audit log names actors.
     pub revoked_by: Option<String>,
@@ -88,7 +88,7 @@ impl TokenFacts {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// When it ends, as far as is known: `exp`.
+    /// When it ends, by its expiry or its revocation, whichever is first: `exp`.
     #[must_use]
     pub fn ends_at(&self) -> Option<Timestamp> {
         match (self.expires_at, self.revoked_at) {
@@ -194,7 +194,7 @@ mod tests {
             let token = token(Some(10), Some(10), grace);
             assert!([10, 11, 99].into_iter().all(|now| token.is_expired(at(now)) && !token.is_revoked(at(now))));
         }
-        // By the clock that revoked it, it had expired; by one that is behind it would live.
+        // The token had expired when it was revoked. By a clock that is behind, it must not be live.
         assert_eq!(revoked(token(Some(10), Some(50), None)), [true, true, false, false, false]);
     }
 }

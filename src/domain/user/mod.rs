@@ -178,13 +178,13 @@ pub struct UserChange {
 }
 
 impl UserChange {
-    /// The change without the texts that `known` has already.
+    /// The change without the texts that `known` has already. Flags and groups stay, even if they are the same.
     #[must_use]
-    pub fn new_to(&self, known: &User) -> Self {
+    pub fn without_unchanged(&self, known: &User) -> Self {
         let Self { username, profile, is_active, is_staff, is_superuser, groups } = self;
         Self {
             username: username.clone().filter(|username| *username != known.username),
-            profile: profile.new_to(&known.profile),
+            profile: profile.without_unchanged(&known.profile),
             is_active: *is_active,
             is_staff: *is_staff,
             is_superuser: *is_superuser,

@@ -90,7 +90,7 @@ async fn rotate(caller: Superuser, _: NoBody, client_id: web::Path<String>, quer
     let mut options = RotateOptions::default();
     match grace::parse(query.get("grace")) {
         Ok(grace) => options.grace = grace,
-        Err(fault) => options.unread.add("grace", fault),
+        Err(fault) => options.parse_faults.add("grace", fault),
     }
     let rotated = state.service.accounts.rotate_client(&client_id, options, &caller).await?;
     Ok(WithSecret::answer(StatusCode::OK, &client_id, &rotated.secret))

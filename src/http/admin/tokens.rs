@@ -8,7 +8,7 @@ use crate::http::drf::pagination::ListQuery;
 use crate::http::endpoint::{BODIES, Endpoint, Operation};
 use crate::http::error::Answered;
 use crate::http::extract::{Body, TokenId};
-use crate::http::own::tokens::{Created, named_token, wanted};
+use crate::http::own::tokens::{Created, named_token, named_token_schema};
 use crate::http::state::State;
 use crate::service::{PowerOver, Staff};
 
@@ -22,7 +22,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .to(list),
         Operation::post(PATH, "create_token", "Create a named token for a user")
             .describe("With the scope `jeton:admin` it has its user's rights on jeton, too.")
-            .body(BODIES, wanted(), &json!({ "name": "ci", "scope": "reports:read", "expires_in": "90d" }))
+            .body(BODIES, named_token_schema(), &json!({ "name": "ci", "scope": "reports:read", "expires_in": "90d" }))
             .answers::<Created>(201, "The token and its key, which is shown only once.")
             .secret()
             .refuses_bad_fields("name", "This field is required.")

@@ -132,7 +132,7 @@ async fn create(caller: Staff, body: Body, state: State) -> Answered {
         groups: wanted.groups.unwrap_or_default(),
         password: Some(password),
     };
-    let draft = UserDraft { user, unread: fields.faults() };
+    let draft = UserDraft { user, parse_faults: fields.faults() };
     let user = state.service.accounts.create_user(draft, &caller).await?;
     Ok(answer::json(StatusCode::CREATED, &user))
 }
@@ -159,7 +159,7 @@ async fn update(target: PowerOver, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let new_name = fields.non_blank_text("username", Trim::Yes);
     let change = UserChange { username: new_name, ..optional(&mut fields) };
-    let patch = UserPatch { change, edition: None, unread: fields.faults() };
+    let patch = UserPatch { change, edition: None, parse_faults: fields.faults() };
     Ok(answer::json(StatusCode::OK, &state.service.accounts.update_user(&target, patch).await?))
 }
 

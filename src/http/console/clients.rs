@@ -154,7 +154,7 @@ fn form_page(signed_in: &SignedIn, status: StatusCode, client_id: &str, faults: 
     let page = NewClientPage {
         frame: signed_in.frame("New client", "clients"),
         form_token: signed_in.form_token(),
-        client_id: Field::text("client_id", "Client id", client_id).required().first().hint(hint).with(faults),
+        client_id: Field::text("client_id", "Client id", client_id).required().autofocus().hint(hint).with(faults),
     };
     html(status, &page)
 }

@@ -12,8 +12,9 @@ use crate::http::state::AppState;
 pub enum Cookie {
     /// The session of a signed-in user.
     Session,
-    /// The browser that was shown a sign-in form. It is not the session's cookie: a link from another site leads to
-    /// that form without the session's cookie, and must not overwrite it.
+    /// The browser that was shown a sign-in form. It is another cookie than the session's: a browser that follows a
+    /// link from another site does not send the session's cookie (`SameSite=Strict`) and is shown the form, which must
+    /// not overwrite that cookie.
     Form,
 }
 

@@ -63,7 +63,7 @@ fn page(signed_in: &SignedIn, status: StatusCode, user_form: UserForm, faults: &
     let hint = "At least 8 characters. Empty: the user cannot log in until a password is set";
     let password = Field::password("Password", "new-password").hint(hint).with(faults);
     let name = user_form.name_field(faults);
-    fields.splice(0..0, [if faults.is_empty() { name.first() } else { name }, password]);
+    fields.splice(0..0, [if faults.is_empty() { name.autofocus() } else { name }, password]);
     let page = NewUserPage {
         frame: signed_in.frame("New user", "users"),
         form_token: signed_in.form_token(),

@@ -46,7 +46,7 @@ pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, sta
     let form = Form::read(&request, payload).await?;
     let (username, next) = (form.text("username"), form.get("next"));
     let again = |status, faults: &FormFaults| page(&request, &state, status, &username, next, faults);
-    let bound = Cookie::Form.sent(&request, &state).is_some_and(|key| key.made(form.get(Form::TOKEN)));
+    let bound = Cookie::Form.sent(&request, &state).is_some_and(|key| key.has_form_token(form.get(Form::TOKEN)));
     if !bound {
         return Ok(again(StatusCode::FORBIDDEN, &non_field("This form was open for too long. Please try again.")));
     }
@@ -103,8 +103,8 @@ fn page(
         form_token: key.form_token(),
         next: inside(next).to_owned(),
         fault: faults.non_field(),
-        username: if username.is_empty() { name.clone().first() } else { name },
-        password: if username.is_empty() { password } else { password.first() },
+        username: if username.is_empty() { name.clone().autofocus() } else { name },
+        password: if username.is_empty() { password } else { password.autofocus() },
     };
     let mut answer = html(status, &page);
     if known.is_none() {

@@ -63,7 +63,7 @@ impl SignedIn {
         Frame { title: title.to_owned(), section, who: Some(who), notice: self.notice.clone() }
     }
 
-    /// The token that each of their forms contains.
+    /// The token that each form of their session contains.
     pub fn form_token(&self) -> String {
         self.key.form_token()
     }
@@ -72,9 +72,9 @@ impl SignedIn {
         self.caller.rights == Rights::Superuser
     }
 
-    /// Whether they sent this form: its token is of their session.
-    pub fn sent(&self, form: &Form) -> bool {
-        self.key.made(form.get(Form::TOKEN))
+    /// Whether the form is of their session, by the token in it.
+    pub fn owns_form(&self, form: &Form) -> bool {
+        self.key.has_form_token(form.get(Form::TOKEN))
     }
 
     /// A user whom they may change.

@@ -56,7 +56,7 @@ impl TokenForm {
         vec![
             Field::text("name", "Name", &self.name).required().hint("What it is for").with(faults),
             Field::text("scope", "Scope", &self.scope)
-                .hint("Scopes, separated by spaces; may be empty. With jeton:admin it has its user's rights on jeton")
+                .hint("Separated by spaces; may be empty. With jeton:admin the token has its user's rights on jeton")
                 .with(faults),
             Field::text("expires_in", "Expires in", &self.expires_in)
                 .hint("Such as 12h or 90d; empty: never")

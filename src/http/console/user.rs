@@ -31,7 +31,7 @@ struct UserPage {
     may_change: bool,
     may_grant: bool,
     user_form: UserForm,
-    account_fault: String,
+    user_form_fault: String,
     edition: String,
     fields: Vec<Field>,
     password: Field,
@@ -67,15 +67,15 @@ pub async fn page(
     let tokens = state.service.tokens.list_tokens(Some(username), listing.page, &signed_in.caller).await?;
     let status = if matches!(refused, Refused::None) { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let (mut user_form, mut wanted) = (UserForm::of(&user), TokenForm::default());
-    let [mut account_faults, mut password_faults, mut token_faults] = <[FormFaults; 3]>::default();
+    let [mut user_form_faults, mut password_faults, mut token_faults] = <[FormFaults; 3]>::default();
     match refused {
         Refused::None => {}
-        Refused::UserForm(submitted, faults) => (user_form, account_faults) = (submitted, faults),
+        Refused::UserForm(submitted, faults) => (user_form, user_form_faults) = (submitted, faults),
         Refused::Password(faults) => password_faults = faults,
         Refused::Token(submitted, faults) => (wanted, token_faults) = (submitted, faults),
     }
-    let mut fields = user_form.other_fields(&account_faults);
-    fields.insert(0, user_form.name_field(&account_faults));
+    let mut fields = user_form.other_fields(&user_form_faults);
+    fields.insert(0, user_form.name_field(&user_form_faults));
     let page = UserPage {
         frame: signed_in.frame(&user.username, "users"),
         form_token: signed_in.form_token(),
@@ -86,7 +86,7 @@ pub async fn page(
         last_login: moment_or(user.last_login, "never"),
         may_change: signed_in.caller.require_power_over(&user).is_ok(),
         may_grant: signed_in.is_superuser(),
-        account_fault: account_faults.non_field(),
+        user_form_fault: user_form_faults.non_field(),
         edition: user.edition(),
         fields,
         user_form,
@@ -118,7 +118,7 @@ pub async fn save(
 ) -> PageResult {
     let user_form = UserForm::submitted(&form);
     let target = signed_in.power_over(&state, &username).await?;
-    // A user who may not grant these has no check boxes for them: unchecked then means nothing.
+    // Only superusers have check boxes for these. From others, an unchecked one means nothing.
     let flag = |is_checked: bool| (is_checked || signed_in.is_superuser()).then_some(is_checked);
     let change = UserChange {
         is_staff: flag(user_form.is_staff),
@@ -139,7 +139,7 @@ pub async fn save(
     }
 }
 
-/// Activates or deactivates them.
+/// Activates or deactivates the user.
 pub async fn set_active(
     PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     username: web::Path<String>,
@@ -161,7 +161,7 @@ pub async fn set_active(
     back(&state, &signed_in, &user.username, &notice).await
 }
 
-/// Sets their password.
+/// Sets the user's password.
 pub async fn set_password(
     PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     request: HttpRequest,

@@ -129,7 +129,7 @@ where
             let by = by.await?;
             let body = body.await.expect("a request has a body, perhaps an empty one");
             let form = Form::read_authenticated(&request, body).await?;
-            if by.as_ref().sent(&form) { Ok(Self { by, form }) } else { Err(Refusal::invalid_form()) }
+            if by.as_ref().owns_form(&form) { Ok(Self { by, form }) } else { Err(Refusal::invalid_form()) }
         })
     }
 }

@@ -23,7 +23,7 @@ pub struct Field {
     autocomplete: &'static str,
     fault: String,
     required: bool,
-    first: bool,
+    autofocus: bool,
 }
 
 impl HtmlSafe for Field {}
@@ -64,14 +64,14 @@ impl Field {
     }
 
     /// Gives the field the focus.
-    pub fn first(self) -> Self {
-        Self { first: true, ..self }
+    pub fn autofocus(self) -> Self {
+        Self { autofocus: true, ..self }
     }
 
     /// With its faults. A field with a fault gets the focus.
     pub fn with(self, faults: &FormFaults) -> Self {
         let fault = faults.on(self.name);
-        Self { first: self.first || !fault.is_empty(), fault, ..self }
+        Self { autofocus: self.autofocus || !fault.is_empty(), fault, ..self }
     }
 }
 

@@ -10,7 +10,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// Of this request.
+    /// The query of this request.
     pub fn of(request: &HttpRequest) -> Self {
         Self { pairs: form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8)) }
     }
@@ -20,7 +20,7 @@ impl Query {
         self.pairs.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    /// All of them, in their order.
+    /// All parameters, in their order.
     pub fn pairs(&self) -> &[(String, String)] {
         &self.pairs
     }

@@ -18,7 +18,7 @@ use crate::http::state::AppState;
 pub struct CrossOriginRoutes(Vec<&'static str>);
 
 impl CrossOriginRoutes {
-    /// Of these endpoints.
+    /// The segments of these endpoints.
     pub fn of(endpoints: &[Endpoint]) -> Self {
         let allowed = endpoints.iter().filter(|endpoint| endpoint.is_cross_origin);
         let mut segments: Vec<_> = allowed.filter_map(|endpoint| first_segment(endpoint.path())).collect();
@@ -43,8 +43,8 @@ const MAX_AGE: usize = 86_400;
 /// Response headers that a page may read, beyond those that every page may.
 const EXPOSED: [&str; 2] = ["retry-after", "x-request-id"];
 
-/// Answers preflights of allowed origins, and lets their pages read the answers, errors too. Other requests do not
-/// change.
+/// Answers preflights of allowed origins, and lets their pages read the answers, errors too. Other requests are
+/// passed on unchanged.
 pub async fn cross_origin<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
@@ -63,14 +63,14 @@ pub async fn cross_origin<B: MessageBody + 'static>(
         return Ok(answer);
     }
     let cors = cors(state);
-    // Ask actix-cors for something allowed: it then lists all that is allowed, and the browser tells its developer what
-    // is not. Otherwise actix-cors answers only 400.
+    // Every preflight is made an allowed one, so that actix-cors lists all that is allowed, and the browser says what
+    // is not. To other preflights actix-cors answers only 400.
     if is_preflight(request.request()) {
         let headers = request.headers_mut();
         headers.insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("GET"));
         headers.remove(ACCESS_CONTROL_REQUEST_HEADERS);
     }
-    let cors = cors.new_transform(next).await.expect("its methods and headers are some");
+    let cors = cors.new_transform(next).await.expect("the methods and headers are valid");
     let mut answer = cors.call(request).await?.map_into_right_body();
     add_vary_origin(answer.headers_mut());
     Ok(answer)

@@ -255,7 +255,7 @@ impl Worker {
         let answer = match self.service.introspection.introspect(token).await {
             Ok(result) => ok_response(result),
             // The line that is logged here needs the request's id.
-            Err(error) => request_id::context_of(id).within(|| HttpError::OAuthService(error).error_response().into()),
+            Err(error) => request_id::context_of(id).run(|| HttpError::OAuthService(error).error_response().into()),
         };
         self.service.metrics.request(ROUTE, answer.status().as_u16(), started.elapsed().as_secs_f64());
         answer

@@ -1,5 +1,5 @@
-//! What lies between a connection and a route: request ids, CORS, the fast lane, answers to what never reaches a route,
-//! and the layer that knows the connection.
+//! What lies between a connection and a route: request ids, CORS, the fast lane, answers to requests that reach no
+//! route, and the outer layer, which has access to the state of the connection.
 
 pub mod cross_origin;
 mod fast_lane;

@@ -47,7 +47,7 @@ pub async fn identify_and_log(
         let route = route.as_deref().unwrap_or("-").trim_end_matches('/');
         state.service.metrics.request(route, response.status().as_u16(), took.as_secs_f64());
     }
-    context.clone().within(|| log_request(&response, route.as_deref(), took, &context));
+    context.clone().run(|| log_request(&response, route.as_deref(), took, &context));
     Ok(response)
 }
 

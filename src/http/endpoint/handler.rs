@@ -8,11 +8,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::access::Access;
 use super::operation::Operation;
 use crate::http::caller::challenge;
-use crate::http::drf::fields::{NOT_A_BOOLEAN, boolean};
+use crate::http::drf::fields::boolean;
 use crate::http::drf::query::Query;
 use crate::http::error::{Answered, HttpError};
 use crate::http::state::State;
-use crate::service::{Error, Faults};
 
 /// A request on its way to its handler.
 pub struct Incoming {
@@ -21,46 +20,21 @@ pub struct Incoming {
     /// The largest body that the endpoint accepts, in bytes.
     pub body_limit: usize,
     payload: Option<web::Payload>,
-    /// The parameter `wait`, of an endpoint that has it.
-    wait: Wait,
 }
 
-/// Whether the answer waits until nobody who remembers answers of introspection calls a revoked token active.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    /// It does not.
-    No,
-    /// It does.
-    Yes,
-    /// The parameter is no boolean.
-    Unreadable,
-}
-
-impl Wait {
-    fn of(request: &HttpRequest) -> Self {
-        let query = Query::of(request);
-        match query.get("wait") {
-            "" => Self::No,
-            text => boolean(text).map_or(Self::Unreadable, |waits| if waits { Self::Yes } else { Self::No }),
-        }
-    }
+/// Whether the answer waits for `JETON_REVOCATION_BOUND`. From then on no node, and nobody who follows `/changes`,
+/// calls a token active that the request has revoked. Any value but "false" and the like asks for it, because waiting
+/// only delays the answer.
+fn waits(request: &HttpRequest) -> bool {
+    let query = Query::of(request);
+    let text = query.get("wait");
+    !text.is_empty() && boolean(text) != Some(false)
 }
 
 impl Incoming {
     /// What every handler may use.
     pub fn state(&self) -> &State {
         self.request.app_data().expect("every application has its state")
-    }
-
-    /// # Errors
-    /// 400 if the parameter `wait` is no boolean: before anything is changed.
-    fn check_wait(&self) -> Result<(), HttpError> {
-        if self.wait != Wait::Unreadable {
-            return Ok(());
-        }
-        let mut faults = Faults::default();
-        faults.add("wait", NOT_A_BOOLEAN);
-        Err(Error::Invalid(faults).into())
     }
 
     /// The body, for the one extractor that reads it.
@@ -135,7 +109,6 @@ macro_rules! handler {
 
             async fn answer(self, mut incoming: Incoming) -> Answered {
                 let caller = Caller::take(&mut incoming).await?;
-                incoming.check_wait()?;
                 $(#[expect(non_snake_case, reason = "a parameter has the name of its type")]
                 let $part = $part::take(&mut incoming).await?;)*
                 self(caller, $($part),*).await.answered()
@@ -158,13 +131,13 @@ pub async fn serve<Parts>(
     payload: web::Payload,
 ) -> Answered {
     let original = request.clone();
-    let wait = if rules.revokes { Wait::of(&request) } else { Wait::No };
-    let incoming = Incoming { request, body_limit: rules.body_limit, payload: Some(payload), wait };
+    let waits = rules.revokes && waits(&request);
+    let incoming = Incoming { request, body_limit: rules.body_limit, payload: Some(payload) };
     let mut answer = handler.answer(incoming).await.map_err(|error| {
         let state = original.app_data::<State>().expect("every application has its state");
         error.challenged_by(challenge(state))
     })?;
-    if wait == Wait::Yes && answer.status().is_success() {
+    if waits && answer.status().is_success() {
         let state = original.app_data::<State>().expect("every application has its state");
         actix_rt::time::sleep(state.service.policy.revocation_bound).await;
     }

@@ -24,7 +24,8 @@ pub struct Endpoint {
     pub(super) is_documented: bool,
     /// Whether it is called so often that its requests are logged at `debug` only.
     pub(super) is_frequent: bool,
-    /// Whether pages of the origins in `JETON_CORS_ORIGINS` may call it, and what is below its first segment.
+    /// Whether pages of the origins in `JETON_CORS_ORIGINS` may call it, and all other paths with the same first
+    /// segment.
     pub(super) is_cross_origin: bool,
     lists_options: bool,
     access: Access,
@@ -77,7 +78,8 @@ impl Endpoint {
         Self { is_cross_origin: true, ..self }
     }
 
-    /// Its path does not list `OPTIONS` in `Allow`, because it is a probe, a file or a page. It answers it all the same.
+    /// Its path does not list `OPTIONS` in `Allow`, because it is a probe, a file or a page. The path answers
+    /// `OPTIONS` all the same.
     pub(super) fn without_options(self) -> Self {
         Self { lists_options: false, ..self }
     }

@@ -2,7 +2,7 @@
 //! caller's credentials.
 
 use super::{
-    OAuthCaller, Parameters, SentBody, authenticate, body, caller, read_introspection_body, require_introspector,
+    OAuthCaller, Parameters, SentBody, authenticate, caller, read_body, read_introspection_body, require_introspector,
 };
 use crate::http::drf::body::{self as bodies, Data};
 use crate::http::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
@@ -88,7 +88,7 @@ impl Extractor for RevokeRequest {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let payload = incoming.payload();
         let (request, state) = (&incoming.request, incoming.state());
-        let SentBody { body, in_head } = body(request, payload, state, incoming.body_limit).await?;
+        let SentBody { body, in_head } = read_body(request, payload, state, incoming.body_limit).await?;
         let parameters = Parameters::of(request, body);
         let caller = caller(in_head, request, &parameters, state).await?;
         Ok(Self { caller, parameters })

@@ -1,4 +1,4 @@
-//! `GET /changes`: what has changed, for those who remember answers.
+//! `GET /changes`: what has changed, for services that cache answers of introspection.
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
@@ -19,10 +19,14 @@ pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get(paths::CHANGES, "changes", "What has changed since a cursor")
             .describe(
-                "For those who remember answers of introspection. The answer comes once this node knows everything that \
-                 was committed before the request arrived, at most a quarter of `JETON_REVOCATION_BOUND` later.",
+                "For services that cache answers of introspection. The answer has every change that was committed \
+                 before the request arrived. It takes at most a quarter of `JETON_REVOCATION_BOUND`.",
             )
-            .query("after", text(), "The cursor of the answer before. Without it, the answer is a cursor to begin with.")
+            .query(
+                "after",
+                text(),
+                "The cursor of the previous answer. Without it, the answer has a cursor to begin with.",
+            )
             .answers::<ChangesAnswer>(200, "The changes, and the next cursor.")
             .always_with(Header::NoStore)
             .to(changes)
@@ -35,11 +39,11 @@ pub fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, ToSchema)]
 #[schema(description = "What has changed since a cursor.")]
 pub struct ChangesAnswer {
-    /// From where the next request goes on.
-    #[schema(example = json!("7365120947128310237-16384-16443-00000001-786297623712847-740-740-"))]
+    /// The cursor for the next request.
+    #[schema(example = json!("7365120947128310237-16384-16443-00000001-1764424800000000-1764424790000000-740-740-"))]
     cursor: String,
-    /// Whether everything that is remembered must be forgotten: the cursor is too old, or from another database, or from
-    /// before another server took over.
+    /// Whether everything that is cached must be discarded: the cursor is too old, or from another database, or from
+    /// before another database server took over.
     reset: bool,
     #[schema(example = json!([{ "token": 7 }, { "user": 3 }, { "client": "reports" }]))]
     changes: Vec<OneChange>,
@@ -48,7 +52,7 @@ pub struct ChangesAnswer {
 /// One change: a token, a user or a client, by its id.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(description = "A token, a user (with groups and rights), or a client was made, changed or ended.")]
+#[schema(description = "A token, a user (with groups and rights), or a client was created, changed or removed.")]
 pub enum OneChange {
     Token(i64),
     User(i64),
@@ -56,13 +60,13 @@ pub enum OneChange {
 }
 
 impl OneChange {
-    /// `None` for what concerns no answer that anybody but a node remembers.
+    /// `None` for a change that concerns only the caches of nodes.
     fn of(change: Change) -> Option<Self> {
         match change {
             Change::Token(id) => Some(Self::Token(id)),
             Change::User(id) => Some(Self::User(id)),
             Change::Client(client_id) => Some(Self::Client(client_id)),
-            // Its token is in the list, too. Everything: the answer says `reset`.
+            // A created token is in the list as a token, too. For `Everything` the answer has `reset`.
             Change::Created(_) | Change::Everything => None,
         }
     }

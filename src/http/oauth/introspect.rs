@@ -8,7 +8,7 @@ use serde_json::json;
 use utoipa::openapi::ArrayBuilder;
 
 use super::callers::{BatchIntrospector, Introspector};
-use super::{KEY, paths, token, with_client};
+use super::{KEY, paths, token_fields, with_client};
 use crate::http::answer;
 use crate::http::drf::body::{Data, Value};
 use crate::http::endpoint::{BODIES, Endpoint, Header, JSON, Operation, fields, reference, size, text};
@@ -28,7 +28,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::post(paths::INTROSPECT, "introspect", "Introspect a token (RFC 7662)")
             .describe("For a registered client, or staff. It counts as a use of the token.")
-            .body(BODIES, token(), &json!({ "token": KEY }))
+            .body(BODIES, token_fields(), &json!({ "token": KEY }))
             .answers::<Introspection>(200, "The introspection response.")
             .always_with(Header::NoStore)
             .to(introspect)

@@ -20,7 +20,7 @@ const SUMMARY: &str = "What the OAuth endpoints accept (RFC 8414)";
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/.well-known/oauth-authorization-server", "metadata", SUMMARY)
-            .describe("If the issuer has a path, also at this path followed by the issuer's path (section 3.1).")
+            .describe("For an issuer with a path, it is also at this path followed by the issuer's path (section 3.1).")
             .answers::<Metadata>(200, "The metadata; without `JETON_ISSUER` the request's own host is in it.")
             .with(Header::NoStore)
             .to(metadata)

@@ -35,8 +35,8 @@ fn with_client(fields: ObjectBuilder) -> ObjectBuilder {
         .property("client_secret", text().format(Some(format("password"))))
 }
 
-/// A body that names a token.
-fn token() -> ObjectBuilder {
+/// The fields of a body with a token.
+fn token_fields() -> ObjectBuilder {
     let hint = "Accepted and ignored (RFC 7009 section 2.1).";
     with_client(
         fields()
@@ -67,7 +67,7 @@ impl Parameters {
         Self { values: Vec::new(), fault: Some(fault) }
     }
 
-    /// The same from a body that has other fields too.
+    /// Reads the parameters among a body's fields, which may include others.
     pub fn of_fields(fields: &[(String, Value)]) -> Self {
         let mut parameters = Self::default();
         for (name, value) in fields {
@@ -128,14 +128,14 @@ pub async fn authenticate(
         Credentials::Key(_) | Credentials::Refused(_) if form_secret.is_some() => {
             return Err(HttpError::invalid_request("client credentials are sent in two ways at once"));
         }
-        Credentials::Key(key) => return user(&key, state).await,
+        Credentials::Key(key) => return authenticate_user(&key, state).await,
         Credentials::Refused(fault) => {
             return Err(Error::NotAuthenticated(fault).into());
         }
         Credentials::Basic(candidates) => {
             // An unreadable header names no client; it is refused below.
-            let another = |form_id| !candidates.is_empty() && candidates.iter().all(|(id, _)| id != form_id);
-            if form_id.is_some_and(another) {
+            let is_another = |form_id| !candidates.is_empty() && candidates.iter().all(|(id, _)| id != form_id);
+            if form_id.is_some_and(is_another) {
                 return Err(HttpError::invalid_request("client_id differs from the client in Authorization"));
             }
             // The same credentials may be sent twice: OpenID Connect libraries of nginx and APISIX do so.
@@ -175,7 +175,7 @@ pub async fn authenticate(
 pub struct SentBody {
     /// The body.
     pub body: Bytes,
-    /// The caller whose credentials are in the head; `None`: it has none.
+    /// The caller whose credentials are in the head; `None` if the head has none.
     pub in_head: Option<OAuthCaller>,
 }
 
@@ -183,7 +183,7 @@ pub struct SentBody {
 ///
 /// # Errors
 /// As [`authenticate`], and as reading bodies.
-pub async fn body(
+pub async fn read_body(
     request: &HttpRequest,
     payload: Payload,
     state: &AppState,
@@ -265,7 +265,7 @@ pub fn require_introspector(caller: &OAuthCaller) -> Result<(), HttpError> {
     }
 }
 
-async fn user(key: &str, state: &AppState) -> Result<OAuthCaller, HttpError> {
+async fn authenticate_user(key: &str, state: &AppState) -> Result<OAuthCaller, HttpError> {
     match state.service.introspection.identify(key).await {
         Ok(identity) => {
             RequestContext::set_user(&identity.username);

@@ -4,7 +4,7 @@
 pub const INTROSPECT: &str = "/introspect";
 /// The same for many tokens.
 pub const BATCH: &str = "/introspect/batch";
-/// What has changed since.
+/// The changes of tokens, for services that remember answers.
 pub const CHANGES: &str = "/changes";
 /// RFC 7009.
 pub const REVOKE: &str = "/revoke";

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use serde_json::json;
 
 use super::callers::RevokeRequest;
-use super::{KEY, OAuthCaller, paths, token};
+use super::{KEY, OAuthCaller, paths, token_fields};
 use crate::domain::audit::Actor;
 use crate::http::answer;
 use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields};
@@ -22,7 +22,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "For a registered client, for staff, or for the holder of the token: without credentials, the token \
                  in the body is enough. An unknown token is not an error.",
             )
-            .body(BODIES, token(), &json!({ "token": KEY }))
+            .body(BODIES, token_fields(), &json!({ "token": KEY }))
             .answers_fields(200, "The token is revoked.", fields(), json!({}))
             .always_with(Header::NoStore)
             .revokes()

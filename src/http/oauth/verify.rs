@@ -56,8 +56,8 @@ const IN_HEADER: &AsciiSet = &CONTROLS.add(b'%');
 /// The same in a list, which is separated by commas.
 const IN_LIST: &AsciiSet = &IN_HEADER.add(b',');
 
-/// The identity headers. All are always sent, even if empty, so that a gateway that copies them overwrites its
-/// client's.
+/// The identity headers. All are always sent, even if empty. So a gateway that copies them overwrites headers of the
+/// same names that its client sent.
 pub const HEADERS: [&str; 9] = [
     "x-auth-user",
     "x-auth-user-id",

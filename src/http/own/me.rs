@@ -91,7 +91,7 @@ async fn update(asking: LoginHolder, body: Body, state: State) -> Answered {
         |field: ProfileField| ProfileField::OWN.contains(&field) && named.iter().any(|name| name == field.name());
     let given = |field| if may_change(field) { fields.optional_text(field.name()) } else { None };
     let change = UserChange { profile: ProfilePatch::from_fn(given), ..UserChange::default() };
-    let patch = UserPatch { change, edition: None, unread: fields.faults() };
+    let patch = UserPatch { change, edition: None, parse_faults: fields.faults() };
     let user = state.service.accounts.update_own(&asking, patch).await?;
     Ok(answer::json(StatusCode::OK, &Me { user: &user, token: &asking.holder().token }))
 }

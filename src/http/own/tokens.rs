@@ -40,7 +40,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 fn create_endpoint() -> Endpoint {
     let either = AnyOfBuilder::new().item(reference::<OAuthError>()).item(reference::<Detail>());
-    let body = wanted().property("password", text().format(Some(format("password")))).required("password");
+    let body = named_token_schema().property("password", text().format(Some(format("password")))).required("password");
     let example = json!({ "name": "ci", "scope": "", "expires_in": "90d", "password": "correct horse" });
     let mut operation = Operation::post(
         "/tokens/",
@@ -69,7 +69,7 @@ fn create_endpoint() -> Endpoint {
 }
 
 /// The fields of a named token.
-pub fn wanted() -> ObjectBuilder {
+pub fn named_token_schema() -> ObjectBuilder {
     let seconds = integer().minimum(Some(1)).maximum(Some(duration::MAX_SECONDS));
     let span = text().pattern(Some(duration::LIFETIME_PATTERN));
     let nothing = ObjectBuilder::new().schema_type(Type::Null);

@@ -26,7 +26,7 @@ pub fn base_url(request: &HttpRequest, state: &AppState) -> String {
     let header = || request.headers().get(HOST).and_then(|host| host.to_str().ok());
     // A request may name the host in its target instead (RFC 9112 section 3.2.2).
     let uri = || request.uri().authority().map(Authority::as_str);
-    // An invalid host is ignored, not refused: few answers contain it, and those then contain this server's own.
+    // An invalid host is ignored, not refused. Few answers contain the host; these then contain the server's own.
     let host = forwarded.filter(|host| is_host(host)).or_else(|| header().or_else(uri).filter(|host| is_host(host)));
     format!("{scheme}://{}", host.unwrap_or_else(|| request.app_config().host()))
 }

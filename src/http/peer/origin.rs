@@ -11,7 +11,7 @@ pub fn origin_parts(head: &RequestHead) -> (&[u8], Option<IpAddr>, &[u8]) {
     (value(&AUTHORIZATION), head.peer_addr.map(|peer| peer.ip()), value(&X_FORWARDED_FOR))
 }
 
-/// The same as one key.
+/// The same parts as one text, so that they can be compared and hashed at once.
 pub fn origin(head: &RequestHead) -> Vec<u8> {
     let (credentials, peer, forwarded) = origin_parts(head);
     [credentials, format!("{peer:?}").as_bytes(), forwarded].join(b"\0".as_slice())

@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::connections::Admitted;
 
-/// How long it may take.
+/// How long the handshake may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Does the TLS handshake, unless the connection is closed to make room for others.

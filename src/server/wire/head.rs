@@ -16,9 +16,9 @@ pub struct Head {
     size: usize,
     kept: Vec<u8>,
     has_ended: bool,
-    /// Whether a line has come that is not empty.
+    /// Whether a line that is not empty has arrived.
     has_begun: bool,
-    /// The part of the current line that came in earlier pieces.
+    /// The part of the current line that arrived in earlier pieces.
     line: Vec<u8>,
     body: Option<Body>,
 }
@@ -34,7 +34,7 @@ impl Head {
         (self.size, self.has_ended, self.has_begun, self.body) = (0, false, false, None);
     }
 
-    /// Whether nothing of it has come.
+    /// Whether none of it has arrived.
     pub fn is_empty(&self) -> bool {
         self.size == 0
     }
@@ -49,7 +49,7 @@ impl Head {
         if self.has_ended { 0 } else { (self.size + self.line.len()).saturating_sub(MAX_KEPT) }
     }
 
-    /// How it begins.
+    /// Its first bytes.
     pub fn beginning(&self) -> &[u8] {
         &self.kept
     }

@@ -49,7 +49,7 @@ impl HttpListener {
     /// Serves `app` to whoever connects to `listener`, over TLS if there is a certificate.
     ///
     /// # Errors
-    /// Of the listener.
+    /// Errors of the listener.
     pub fn listen<F, B>(
         &self,
         builder: ServerBuilder,
@@ -94,7 +94,7 @@ impl HttpListener {
     /// The same on a Unix socket.
     ///
     /// # Errors
-    /// Of the listener.
+    /// Errors of the listener.
     pub fn listen_unix<F, B>(
         &self,
         builder: ServerBuilder,

@@ -71,7 +71,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// The superuser who was created; `None` if there is a user of that name; that user is not changed.
+    /// Creates a superuser. `None` if there is a user of that name already, who is not changed.
     async fn bootstrap_admin(&self, username: &str, password: &Password) -> Result<Option<User>, Error> {
         let username =
             new_username(username).map_err(|messages| Error::invalid("JETON_BOOTSTRAP_ADMIN", messages.join(" ")))?;

@@ -14,7 +14,7 @@ pub struct RotateOptions {
     /// How long the old secret stays valid.
     pub grace: Option<Duration>,
     /// Faults of options that could not be parsed.
-    pub unread: Faults,
+    pub parse_faults: Faults,
 }
 
 /// A client with a new secret.
@@ -70,9 +70,9 @@ impl Accounts {
         caller: &Superuser,
     ) -> Result<RotatedClient, Error> {
         // An unknown client is reported first, whatever else is wrong.
-        if !options.unread.fields().is_empty() {
+        if !options.parse_faults.fields().is_empty() {
             self.client(client_id, caller).await?;
-            options.unread.into_result()?;
+            options.parse_faults.into_result()?;
         }
         let secret = ClientSecret::generate();
         let (id, digest, actor, now) = (client_id.to_owned(), secret.digest(), caller.actor.clone(), self.clock.now());

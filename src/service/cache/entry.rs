@@ -9,6 +9,7 @@ use crate::domain::token::TokenDigest;
 pub const HEADER_WORDS: usize = 8;
 
 const CHANGE_SEQ: usize = 4;
+/// This word has three fields: the invalidation key (32 bits), the length of the text in bytes (24) and the code (8).
 const INVALIDATION_KEY: usize = 5;
 const HIT_UNTIL: usize = 6;
 const ENDS_AT: usize = 7;
@@ -44,7 +45,7 @@ impl<'a> Entry<'a> {
         self.get(CHANGE_SEQ)
     }
 
-    /// Which changes invalidate it (32 bits), and a code of the caller's own.
+    /// Which changes invalidate it, and a code of the caller's own.
     pub fn invalidation_key(&self) -> (InvalidationKey, u8) {
         let bits = self.get(INVALIDATION_KEY);
         (InvalidationKey::from_bits((bits & 0xffff_ffff) as u32), (bits >> 56) as u8)

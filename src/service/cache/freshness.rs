@@ -1,12 +1,12 @@
 //! Which changes this node has applied, and how long the cache may be trusted.
 //!
 //! Every change gets a sequence number, the count of changes applied. A lookup notes the count before it asks the
-//! database ([`Freshness::changes_applied`]). Its answer is valid only while no change with its invalidation key has a higher
-//! number. If a change arrives between the lookup's start and the insert, the entry's sequence number is already too
-//! old and it is never served. No lock is needed.
+//! database ([`Freshness::changes_applied`]). Its answer is valid only while no change with its invalidation key has a
+//! higher number. If a change arrives between the lookup's start and the insert, the entry's sequence number is already
+//! too old and it is never served. No lock is needed.
 //!
 //! The sync time is a moment before which every committed change has been applied. An answer is fresh while the sync
-//! time is younger than the bound: a change that was not applied yet is younger still.
+//! time is younger than the bound: a change that was not applied yet was committed later than that.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::domain::change::Change;
 use crate::domain::time::Uptime;
 use crate::domain::token::TokenDigest;
 
-/// The number of counters. Several invalidation keys share one; they only invalidate each other's answers too early.
+/// The number of counters. Several invalidation keys share a counter, so a change of one may also invalidate
+/// answers of another.
 const COUNTERS: usize = 1 << 14;
 
 /// How old the last sync may be.
@@ -32,8 +33,11 @@ pub struct Freshness {
     /// Nanoseconds of uptime; 0 before the first sync.
     synced_at: AtomicU64,
     changes_applied: AtomicU64,
+    /// The number of the last change of everything.
     cleared: AtomicU64,
+    /// The number of the last change of a client.
     clients: AtomicU64,
+    /// The numbers of the last changes of users, tokens and digests.
     counters: Box<[AtomicU64]>,
     bound: u64,
     stale: u64,
@@ -77,8 +81,8 @@ impl Freshness {
         self.changes_applied.load(Ordering::Acquire)
     }
 
-    /// Whether there was a sync, and it is recent enough. To be called before [`Freshness::is_current`]: reading the sync
-    /// time makes all changes before it visible.
+    /// Whether there was a sync, and it is recent enough. To be called before [`Freshness::is_current`]: reading the
+    /// sync time makes all changes before it visible.
     pub fn is_synced(&self, staleness: Staleness, now: Uptime) -> bool {
         let limit = match staleness {
             Staleness::Bound => self.bound,
@@ -111,12 +115,12 @@ impl Freshness {
 pub struct InvalidationKey(u32);
 
 impl InvalidationKey {
-    /// Of a token: its own changes, and its user's.
+    /// The key of a token: changes of the token and of its user.
     pub fn of_token(token_id: i64, user_id: i64) -> Self {
         Self::new(token_bucket(token_id), user_bucket(user_id))
     }
 
-    /// Of a token that does not exist (yet).
+    /// The key of a digest without a token: the creation of a token with this digest.
     pub fn of_unknown(digest: &TokenDigest) -> Self {
         let bucket = bucket(digest.prefix());
         Self::new(bucket, bucket)
@@ -127,7 +131,7 @@ impl InvalidationKey {
         Self((one << 16 | other) as u32)
     }
 
-    /// From its bits, which may be torn.
+    /// From bits, which may be of an entry that is being written.
     pub const fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
@@ -146,7 +150,7 @@ const fn user_bucket(id: i64) -> usize {
     bucket(id.cast_unsigned())
 }
 
-/// The counter of a token. Far from that of the user with the same number.
+/// The counter of a token. The multiplication separates it from the counter of the user with the same id.
 const fn token_bucket(id: i64) -> usize {
     bucket(id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32)
 }

@@ -28,7 +28,7 @@ use crate::domain::token::TokenDigest;
 /// Words of a block with its sequence number: 8 KiB.
 const BLOCK_WORDS: usize = ring::RING_WORDS + 1;
 
-/// One part in this many of the memory is for tokens that do not exist, so that a flood of them evicts no other entry.
+/// Tokens that do not exist get one sixteenth of the memory, so that a flood of them evicts no other entry.
 const UNKNOWN_PART: usize = 16;
 
 /// The current time: both clocks, read once a request.
@@ -182,7 +182,7 @@ impl Segment {
 
     fn block(&self, digest: &TokenDigest) -> Option<Block<'_>> {
         let blocks = self.words.len() / BLOCK_WORDS;
-        // The digest's position among all digests is its position among the blocks.
+        // Digests are evenly distributed. So the blocks share the range of all digests evenly.
         let at = usize::try_from((u128::from(digest.prefix()) * blocks as u128) >> 64).ok()?;
         Block::new(self.words.get(at * BLOCK_WORDS..(at + 1) * BLOCK_WORDS)?)
     }

@@ -4,11 +4,11 @@ use super::atomic::{AtomicU64, Ordering};
 use super::entry::{Entry, HEADER_WORDS};
 use crate::domain::token::TokenDigest;
 
-/// Words of a block, its sequence number left out. With it 8 KiB, two pages.
+/// The words of a block without its sequence number. With it they are 8 KiB, two pages.
 pub const RING_WORDS: usize = 1023;
-/// How many entries a block has at most; on average one of 272 bytes each.
+/// The maximum number of entries in a block: one for each 272 bytes, with its place in the directory.
 const DIRECTORY: usize = 30;
-/// Where the entries begin: behind the head and the directory.
+/// Where the entries begin: after the head, a word that says where the next entry goes, and the directory.
 const FIRST: usize = 1 + DIRECTORY;
 
 /// The longest text of an entry, in bytes. A longer answer is not cached.

@@ -16,7 +16,7 @@ const BATCH: usize = 2000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CsvImported {
     /// Users who are new.
-    pub made: u64,
+    pub created: u64,
     /// Users who exist already, and are not changed.
     pub existing: u64,
     /// Hashes of the new users that cannot be used. None is unreadable, because that is a fault.
@@ -111,7 +111,7 @@ impl Import {
         };
         match self.database.without_deadline(import).await {
             Ok(imported) => {
-                if imported.as_ref().is_ok_and(|imported| imported.made > 0) {
+                if imported.as_ref().is_ok_and(|imported| imported.created > 0) {
                     self.counted_hashes.count_imported().await;
                 }
                 imported.map_err(CsvError::Faults)
@@ -165,7 +165,7 @@ fn check(
     for user in &new {
         hashes.count(&user.password, max_memory_kib);
     }
-    let imported = CsvImported { made: count(new.len()), existing: count(known.len()), hashes };
+    let imported = CsvImported { created: count(new.len()), existing: count(known.len()), hashes };
     Ok(Checked::Good { new, imported })
 }
 

@@ -80,13 +80,13 @@ impl Import {
 
 impl ImportRun {
     fn dry_run(mut self, store: &Store) -> Result<Imported, Error> {
-        self.refuse_target(store)?;
+        self.refuse_own_database(store)?;
         let found = store.dry_run_import(|target| self.check(target))?;
         refuse_clashes(found)
     }
 
     fn run(mut self, store: &Store) -> Result<Imported, Error> {
-        self.refuse_target(store)?;
+        self.refuse_own_database(store)?;
         let imported = store.import(|target| {
             let found = self.check(target)?;
             if found.clashes > 0 {
@@ -104,7 +104,7 @@ impl ImportRun {
         refuse_clashes(imported.map_err(taken_as_conflict)?)
     }
 
-    fn refuse_target(&mut self, store: &Store) -> Result<(), Error> {
+    fn refuse_own_database(&mut self, store: &Store) -> Result<(), Error> {
         if self.source.is(store)? {
             let message = "--from names jeton's own database; give Django's";
             return Err(Error::Store(StoreError::Unusable(message.into())));

@@ -37,7 +37,7 @@ impl Rows {
             match reader.read_byte_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => break,
-                // Bytes of any width are read from memory, so this cannot happen.
+                // Reading from memory does not fail, and lines may have any number of fields, so this cannot happen.
                 Err(error) => {
                     rows.faults.push((lines.number, error.to_string()));
                     break;
@@ -149,8 +149,8 @@ fn user(columns: &HashMap<&'static str, usize>, fields: &[&str]) -> Result<NewUs
     }
     let groups: Vec<String> =
         text("groups").split(';').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    let of_groups = groups.iter().map(|name| name_faults(name)).find(|faults| !faults.is_empty());
-    faults.extend(of_groups.into_iter().flatten().map(|fault| format!("groups: {fault}")));
+    let group_faults = groups.iter().map(|name| name_faults(name)).find(|faults| !faults.is_empty());
+    faults.extend(group_faults.into_iter().flatten().map(|fault| format!("groups: {fault}")));
     let password = match text("password") {
         "" => PasswordHash::unusable(),
         stored => PasswordHash::from_stored(stored.to_owned()),

@@ -41,9 +41,9 @@ impl Introspect {
         Ok(None)
     }
 
-    /// Checks `candidates` against the cache alone. Returns the [`ChangeSeq`] at the lookup of the client that is
-    /// right. `None`: call [`Introspect::authenticate_client`]. A secret in its grace period is never accepted here,
-    /// because the caller remembers the result.
+    /// Checks `candidates` against the cache alone. If one is right, returns the [`ChangeSeq`] that was noted when its
+    /// client was looked up. Otherwise the caller must ask [`Introspect::authenticate_client`]. A secret in its grace
+    /// period is never accepted here, because the caller remembers the result.
     #[must_use]
     pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<ChangeSeq> {
         candidates.iter().find_map(|(id, secret)| {

@@ -24,9 +24,9 @@ use crate::store::StoreError;
 /// How long after its authentication a client counts as known in its network.
 const NETWORK_KNOWN_FOR: Duration = Duration::from_hours(24);
 
-/// How long a request that looks the same is accepted without a check that renews the client's entry in
+/// How long credentials of the same origin are accepted without a check. A check also renews the client's entry in
 /// `known_networks`.
-const REQUEST_KNOWN_FOR: Duration = Duration::from_hours(1);
+const ORIGIN_KNOWN_FOR: Duration = Duration::from_hours(1);
 
 /// How often failures of a network go to the audit log when there is no limit.
 const RECORD_INTERVAL: Duration = Duration::from_mins(1);
@@ -50,8 +50,8 @@ pub struct ClientLimits {
     keys: Keys,
     /// Clients, each with a network that it has authenticated from.
     known_networks: Recent<()>,
-    /// What requests of recently authenticated clients looked like, for the fast lane.
-    known_requests: Recent<()>,
+    /// Where the credentials of recently authenticated clients came from, for the fast lane.
+    known_origins: Recent<()>,
     sweeps: AtomicU64,
     /// Peers over whose connections the limit was reached, and until when all their credentials are checked.
     watched: Recent<Uptime>,
@@ -69,7 +69,7 @@ impl ClientLimits {
             throttle: Throttle::new(&[rate]),
             keys: Keys::new(),
             known_networks: Recent::new(NETWORK_KNOWN_FOR),
-            known_requests: Recent::new(REQUEST_KNOWN_FOR),
+            known_origins: Recent::new(ORIGIN_KNOWN_FOR),
             sweeps: AtomicU64::new(0),
             watched: Recent::new(per),
             watches_any: AtomicBool::new(false),
@@ -82,7 +82,7 @@ impl ClientLimits {
     pub fn sweep(&self, now: Uptime) {
         self.throttle.sweep(now);
         self.known_networks.sweep(now);
-        self.known_requests.sweep(now);
+        self.known_origins.sweep(now);
         self.sweeps.fetch_add(1, Ordering::Relaxed);
         for limit in [&self.recorded, &self.recorded_total] {
             limit.lock().unwrap_or_else(PoisonError::into_inner).sweep(now);
@@ -181,17 +181,18 @@ impl Introspect {
         }
     }
 
-    /// Remembers what a request of an authenticated client looks like, including its credentials.
+    /// Remembers where the credentials of an authenticated client came from. `origin` is made in `http/peer/origin.rs`,
+    /// and has the credentials themselves too.
     pub fn note_client_origin(&self, origin: &[u8]) {
         let limits = &self.client_limits;
-        limits.known_requests.put(limits.keys.key(&[origin]), (), self.clock.uptime());
+        limits.known_origins.put(limits.keys.key(&[origin]), (), self.clock.uptime());
     }
 
-    /// Whether a client was authenticated recently with a request that looked like this one.
+    /// Whether a client was authenticated recently with credentials of this origin.
     #[must_use]
     pub fn knows_client_origin(&self, origin: &[u8]) -> bool {
         let limits = &self.client_limits;
-        limits.known_requests.get(&limits.keys.key(&[origin]), self.clock.uptime()).is_some()
+        limits.known_origins.get(&limits.keys.key(&[origin]), self.clock.uptime()).is_some()
     }
 
     /// A counter that grows every few seconds. Whoever remembers the result of [`Introspect::knows_client_origin`] asks

@@ -1,4 +1,4 @@
-//! What this node has read of the change log lately, for those who remember its answers: `GET /changes`.
+//! The newest changes that this node has read from the change log, in memory, for `GET /changes`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,54 +11,55 @@ use crate::domain::time::Uptime;
 use crate::service::{Error, Introspect};
 use crate::store::{Cursor, Reading, Since, StoreError};
 
-/// How many changes are kept in memory. Who comes with an older cursor is answered from the table.
+/// The most changes in memory. A request with an older cursor is answered from the table.
 const MAX_CHANGES: usize = 50_000;
 
-/// How many cursors are kept in memory.
+/// The most cursors in memory.
 const MAX_CURSORS: usize = 10_000;
 
-/// A cursor that nothing has happened after is replaced at this age: one that is older than an hour means nothing.
+/// A newer cursor replaces the newest one at this age even if nothing has changed, because cursors that are older than
+/// an hour cannot be used.
 const CURSOR_AGE: Duration = Duration::from_mins(1);
 
 /// An answer of `/changes`.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    /// From where the next request goes on.
+    /// The cursor for the next request.
     pub cursor: Cursor,
-    /// What has changed; `None`: everything that is remembered must be forgotten.
+    /// What has changed; `None`: everything that is remembered must be discarded.
     pub changes: Option<Vec<Change>>,
 }
 
 /// The changes that were read, and the cursors between them.
 #[derive(Debug)]
 pub struct ChangeFeed {
-    kept: Mutex<Kept>,
+    recent: Mutex<RecentChanges>,
     /// The newest sync time, in nanoseconds of uptime; 0 before the first.
     synced_at: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct RecentChanges {
     changes: VecDeque<Change>,
-    /// How many changes were dropped before the first that is kept.
+    /// How many older changes were dropped.
     dropped: u64,
     /// Cursors, oldest first.
     cursors: VecDeque<Cursor>,
     /// How many changes had been read at each cursor.
     positions: HashMap<Cursor, u64>,
-    /// Since when there is the newest cursor.
+    /// When the newest cursor was read.
     newest_since: Option<Uptime>,
 }
 
 impl Default for ChangeFeed {
     fn default() -> Self {
-        Self { kept: Mutex::default(), synced_at: watch::Sender::new(0) }
+        Self { recent: Mutex::default(), synced_at: watch::Sender::new(0) }
     }
 }
 
 impl ChangeFeed {
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, RecentChanges> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records a reading that began at `moment`.
@@ -67,7 +68,7 @@ impl ChangeFeed {
         self.synced_at.send_replace(moment.as_nanos());
     }
 
-    /// Waits until a reading is done that has begun after `moment`.
+    /// Waits until a reading that began after `moment` has succeeded.
     async fn synced_after(&self, moment: Uptime) {
         let mut synced_at = self.synced_at.subscribe();
         // The sender lives as long as this feed.
@@ -75,11 +76,11 @@ impl ChangeFeed {
     }
 }
 
-impl Kept {
+impl RecentChanges {
     fn record(&mut self, reading: Reading, moment: Uptime) {
         let is_old = self.newest_since.is_none_or(|since| moment.since(since) > CURSOR_AGE);
         match reading.since {
-            Since::Unknown => *self = Self { dropped: self.end(), ..Self::default() },
+            Since::Unknown => *self = Self { dropped: self.total(), ..Self::default() },
             Since::Changes(changes) if changes.is_empty() && !is_old => return,
             Since::Changes(changes) => self.changes.extend(changes),
         }
@@ -87,8 +88,8 @@ impl Kept {
             self.changes.pop_front();
             self.dropped += 1;
         }
-        let end = self.end();
-        if self.positions.insert(reading.cursor.clone(), end).is_none() {
+        let total = self.total();
+        if self.positions.insert(reading.cursor.clone(), total).is_none() {
             self.cursors.push_back(reading.cursor);
         }
         self.newest_since = Some(moment);
@@ -104,7 +105,7 @@ impl Kept {
     }
 
     /// How many changes were read in all.
-    fn end(&self) -> u64 {
+    fn total(&self) -> u64 {
         self.dropped + self.changes.len() as u64
     }
 
@@ -113,7 +114,7 @@ impl Kept {
         self.cursors.back().cloned()
     }
 
-    /// The changes after a cursor; `None` for a cursor that is not kept.
+    /// The changes after a cursor; `None` for a cursor that is not in memory.
     fn after(&self, cursor: &Cursor) -> Option<Vec<Change>> {
         let from = self.positions.get(cursor)?.checked_sub(self.dropped)?;
         Some(self.changes.iter().skip(usize::try_from(from).ok()?).cloned().collect())
@@ -121,28 +122,28 @@ impl Kept {
 }
 
 impl Introspect {
-    /// What has changed since `after`; without it, a cursor to begin with. Answers once a reading is done that began
-    /// after this call, so that whoever asked at `t` knows all that was committed before `t`.
+    /// What has changed since `after`; without it, a cursor to begin with. Waits for a reading that begins after this
+    /// call, so that the answer has every change that was committed before it.
     ///
     /// # Errors
-    /// [`Error::Store`], also when no reading is done within the deadline of requests.
+    /// [`Error::Store`], also when no reading succeeds within the deadline of requests.
     pub async fn changes(&self, after: Option<&str>) -> Result<Feed, Error> {
         let arrival = Uptime::now();
         self.database.store.check()?;
         self.database.with_timeout(self.feed.synced_after(arrival)).await?;
         let after = after.map(Cursor::presented);
-        let (newest, kept) = {
-            let kept = self.feed.lock();
-            (kept.newest(), after.as_ref().and_then(|after| kept.after(after)))
+        let (newest, in_memory) = {
+            let recent = self.feed.lock();
+            (recent.newest(), after.as_ref().and_then(|after| recent.after(after)))
         };
         let Some(cursor) = newest else {
-            return Err(Error::Store(StoreError::Unavailable("the change log was not read yet".into())));
+            return Err(Error::Store(StoreError::Unavailable("the change log has not been read yet".into())));
         };
         let Some(after) = after else { return Ok(Feed { cursor, changes: Some(Vec::new()) }) };
-        let changes = match kept {
+        let changes = match in_memory {
             Some(changes) => Since::Changes(changes),
-            // Another node's, or an old one. The rows are read after the newest cursor was, so they may be more than
-            // are due: they come again with the next answer.
+            // The cursor is from another node, or old. The table is read after the newest cursor was taken, so it may
+            // have newer rows than this cursor. These come again in the next answer.
             None => self.database.run(move |store| store.changes(Some(&after))).await?.since,
         };
         Ok(match changes {

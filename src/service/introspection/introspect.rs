@@ -108,8 +108,8 @@ impl Introspect {
             // Cached for a short time only, like every other answer.
             TokenStatus::Inactive(..) => (now.after(USE_INTERVAL), Timestamp::NEVER),
         };
-        let of = status.found().map(|(token, _)| Owned { token_id: token.id, user_id: token.user_id });
-        let answer = NewEntry { of, hit_until, ends_at, code: result.code(), text: result.cached_text() };
+        let owner = status.found().map(|(token, _)| Owned { token_id: token.id, user_id: token.user_id });
+        let answer = NewEntry { of: owner, hit_until, ends_at, code: result.code(), text: result.cached_text() };
         self.cache.insert(digest, change_seq, answer);
         result
     }

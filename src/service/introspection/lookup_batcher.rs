@@ -171,7 +171,7 @@ impl Worker {
 
     fn ask(&self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, TokenAndUser>, StoreError> {
         self.metrics.record_lookup(digests.len());
-        self.store.within(self.timeout).tokens(digests)
+        self.store.with_deadline(self.timeout).tokens(digests)
     }
 }
 

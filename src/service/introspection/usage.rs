@@ -138,9 +138,8 @@ impl Introspect {
         Ok(skipped)
     }
 
-    /// Writes the pending usage that extends the expiry of a user's tokens. Must be
-    /// called before a query that looks for live tokens, because a token that was used may still look expired in the
-    /// database.
+    /// Writes the pending usage that extends the expiry of a user's tokens. Must be called before a query that looks
+    /// for live tokens, because a token that was used may still look expired in the database.
     ///
     /// # Errors
     /// [`Error::Store`]; what was not written stays pending.

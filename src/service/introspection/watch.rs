@@ -18,11 +18,14 @@ use crate::store::{ChangeReader, Since, Store, StoreError};
 /// Readings within one revocation bound: with four, one or two that are late do no harm.
 const READINGS_PER_BOUND: u32 = 4;
 
-/// How often it is looked between two readings whether somebody has sent a hint.
+/// How often the watch checks for hints between two readings.
 const POLL: Duration = Duration::from_millis(20);
 
 /// The shortest interval. With a smaller bound the cache is out of sync, and unused, most of the time.
 const MIN_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The longest interval: whoever asks `/changes` waits for the next reading, no longer than requests may take.
+const MAX_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The bounds of a reading's deadline. A reading that takes longer than the revocation bound proves nothing.
 const MIN_DEADLINE: Duration = Duration::from_secs(1);
@@ -47,7 +50,7 @@ impl Introspect {
             store: self.database.store.clone(),
             cache: Arc::clone(&self.cache),
             feed: Arc::clone(&self.feed),
-            interval: (self.policy.revocation_bound / READINGS_PER_BOUND).max(MIN_INTERVAL),
+            interval: (self.policy.revocation_bound / READINGS_PER_BOUND).clamp(MIN_INTERVAL, MAX_INTERVAL),
             deadline: self.policy.revocation_bound.clamp(MIN_DEADLINE, MAX_DEADLINE),
             warned: false,
         };

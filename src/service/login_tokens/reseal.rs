@@ -88,7 +88,7 @@ fn resealed(sealer: &Sealer, old: Seal) -> Option<Reseal> {
 /// # Errors
 /// [`StoreError`].
 pub fn count_seals(store: &Store, sealer: Option<&Sealer>) -> Result<SealCounts, StoreError> {
-    let mut counts = SealCounts { by_key: vec![0; sealer.map_or(0, Sealer::keys)], unopenable: 0 };
+    let mut counts = SealCounts { by_key: vec![0; sealer.map_or(0, Sealer::key_count)], unopenable: 0 };
     let mut after = i64::MIN;
     loop {
         let seals = store.seals_after(after, BATCH)?;

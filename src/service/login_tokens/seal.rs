@@ -74,7 +74,7 @@ impl Sealer {
 
     /// How many keys there are.
     #[must_use]
-    pub fn keys(&self) -> usize {
+    pub fn key_count(&self) -> usize {
         self.all().count()
     }
 
@@ -108,7 +108,7 @@ impl Sealer {
         [nonce.as_slice(), &sealed].concat()
     }
 
-    /// Decrypts a key. `None` when it was sealed under none of the secret keys, or for another row.
+    /// Decrypts a key. `None` when it was sealed under another secret key, or for another user or digest.
     #[must_use]
     pub fn open(&self, sealed: &[u8], user_id: i64, digest: &TokenDigest) -> Option<Opened> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
@@ -122,8 +122,8 @@ impl Sealer {
     }
 
     /// Compares the first secret key with the database's. Stores it at the first use. If the database's key is one of
-    /// the older ones, the first one replaces it. A replaced key never becomes the database's again, because a node
-    /// that still has it first is only not updated yet.
+    /// the older ones, the first one replaces it. A replaced key never becomes the database's again: a node that
+    /// still has it as its first key was not updated yet.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when the database's key is none of these.

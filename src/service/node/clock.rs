@@ -26,8 +26,9 @@ impl Node {
             let last = if believed.is_some() {
                 believed
             } else {
-                // An older jeton has kept none. What its audit log says is kept at once: entries of this node's, under a
-                // clock that may be wrong, would be the newest at the next start.
+                // An older jeton has stored no trusted time. The time of the newest audit entry takes its place, and is
+                // stored at once. At the next start the newest entries would be this node's own, by a clock that may be
+                // wrong.
                 let newest = self.database.run(Store::newest_entry).await?;
                 self.database.run(move |store| store.believe_time(newest.unwrap_or(now))).await?;
                 newest

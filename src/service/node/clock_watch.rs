@@ -32,8 +32,8 @@ pub enum ClockState {
     Differs(i64),
     /// Set forward by this many microseconds, or back if negative, less than an hour ago.
     Set(i64),
-    /// Started this long after the last trusted time, less than an hour ago.
-    After(Duration),
+    /// The node started less than an hour ago. By its clock, the last trusted time was this long before the start.
+    StartedLate(Duration),
 }
 
 /// `ok`, or what is wrong.
@@ -49,7 +49,7 @@ impl fmt::Display for ClockState {
                 let direction = if *micros > 0 { "forward" } else { "back" };
                 write!(f, "set {direction} by {:.1} s", seconds(*micros).abs())
             }
-            Self::After(absence) => {
+            Self::StartedLate(absence) => {
                 write!(f, "{:.1} days after it was last trusted", absence.as_secs_f64() / 86_400.0)
             }
         }
@@ -131,7 +131,7 @@ impl Seen {
         let after = self.start.and_then(|start| start.after);
         after
             .filter(|(_, at)| uptime.since(*at) < DISTRUST_PERIOD)
-            .map_or(ClockState::Right, |(after, _)| ClockState::After(after))
+            .map_or(ClockState::Right, |(after, _)| ClockState::StartedLate(after))
     }
 
     pub fn log_state(&mut self, state: ClockState, uptime: Uptime) {
@@ -139,7 +139,7 @@ impl Seen {
             if self.logged_at.take().is_some() {
                 log::info!("this node's clock is right again");
             }
-        } else if let ClockState::After(_) = state {
+        } else if let ClockState::StartedLate(_) = state {
             // Logged once: the state does not change until it ends.
             if self.logged_at.is_none() {
                 self.logged_at = Some(uptime);
@@ -151,8 +151,8 @@ impl Seen {
         } else if self.logged_at.is_none_or(|logged_at| uptime.since(logged_at) >= LOG_INTERVAL) {
             self.logged_at = Some(uptime);
             log::warn!(
-                "this node's clock cannot be trusted: {state}. Tokens expire and graces end by it, and nothing is \
-                 purged meanwhile"
+                "this node's clock cannot be trusted: {state}. Tokens and grace periods still end by it, and nothing \
+                 is purged meanwhile"
             );
         }
     }

@@ -24,7 +24,7 @@ pub struct Health {
 
 #[derive(Default)]
 struct State {
-    /// Since the last check began.
+    /// Runs since the last check began.
     asked: Option<Stopwatch>,
     /// `None`: not checked since the start, which requires a usable schema.
     schema: Option<SchemaState>,

@@ -25,7 +25,7 @@ impl Node {
         }
         let there = store.with_url(url)?;
         there.require_schema()?;
-        // Each database has its own name key, which moves with it.
+        // Each database has its own name key, and keeps it when it moves to another server.
         if !self.counted_hashes.has_name_key(there.meta(MetaKey::NameKey)?.as_deref()) {
             return Err(StoreError::Unusable(format!("{url} is another database, which requires a restart")));
         }

@@ -5,11 +5,11 @@ use crate::domain::user::User;
 use crate::service::{AuthenticationFault, Error, Faults, Login, LoginHolder, LoginRefusal, SignIn};
 use crate::store::{Changed, OwnChange};
 
-/// The result of a change after the password was found right.
+/// The result of a change that is made after the password was verified.
 pub(in crate::service) enum Confirmed<T> {
     /// The change is made.
     Done(T),
-    /// It is refused for another reason than the password, which does not count as a failed login.
+    /// It is refused, but not because of the password, so it does not count as a failed login.
     Refused(Error),
     /// The token of the request was revoked meanwhile.
     TokenEnded,
@@ -52,7 +52,7 @@ impl SignIn {
             }
             match change(user).await? {
                 Confirmed::Done(done) => Ok(Changed::Done(Ok(done))),
-                // A value for the limits, which count errors.
+                // A value and not an error, because the limits count errors as failed logins.
                 Confirmed::Refused(error) => Ok(Changed::Done(Err(error))),
                 Confirmed::TokenEnded => Err(Error::NotAuthenticated(AuthenticationFault::InvalidToken)),
                 Confirmed::UserChanged => Ok(Changed::UserChanged),

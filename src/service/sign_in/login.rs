@@ -45,8 +45,8 @@ pub struct LoggedIn {
 }
 
 impl SignIn {
-    /// Logs a user in. Refused logins go to the audit log. Of those that a limit refuses only the first does, until
-    /// that limit admits a login again.
+    /// Logs a user in. Refused logins go to the audit log. If a limit refuses several in a row, only the first of these
+    /// goes there.
     ///
     /// # Errors
     /// [`Error::LoginRefused`] for an unknown user, an inactive one and a wrong password;

@@ -13,26 +13,26 @@ const BY_NETWORK: usize = 0;
 const BY_USER: usize = 1;
 const BY_ACCOUNT: usize = 2;
 
-/// How often a user's login from the same network is written.
-const NOTE_INTERVAL: Duration = Duration::from_hours(24);
+/// The shortest time between two writes of a user's login from one network.
+const RECORD_INTERVAL: Duration = Duration::from_hours(24);
 
 /// How long the answer whether a network is known is cached: a flood of logins must not become a flood of queries.
-const ANSWER_LIFE: Duration = Duration::from_mins(1);
+const ANSWER_TTL: Duration = Duration::from_mins(1);
 
 /// The limits, and the networks that users log in from.
 pub struct LoginLimits {
     throttle: Throttle,
     keys: Keys,
     /// Pairs of user and network that were written recently.
-    noted: Recent<()>,
+    recorded: Recent<()>,
     /// Pairs of username and network that were looked up recently, and whether they are known.
-    asked: Recent<bool>,
+    looked_up: Recent<bool>,
 }
 
 /// Why a login may not be attempted.
 pub struct NotAdmitted {
     pub error: Error,
-    /// Whether it goes to the audit log.
+    /// Whether it is the first refusal of its window: only that one goes to the audit log.
     pub is_first: bool,
 }
 
@@ -42,16 +42,16 @@ impl LoginLimits {
         Self {
             throttle: Throttle::new(&rates),
             keys: Keys::new(),
-            noted: Recent::new(NOTE_INTERVAL),
-            asked: Recent::new(ANSWER_LIFE),
+            recorded: Recent::new(RECORD_INTERVAL),
+            looked_up: Recent::new(ANSWER_TTL),
         }
     }
 
     /// Removes expired entries, and frees their memory.
     pub fn sweep(&self, now: Uptime) {
         self.throttle.sweep(now);
-        self.noted.sweep(now);
-        self.asked.sweep(now);
+        self.recorded.sweep(now);
+        self.looked_up.sweep(now);
     }
 }
 
@@ -87,12 +87,12 @@ impl SignIn {
     async fn is_known_network(&self, username: &str, network: Network) -> Result<bool, Error> {
         let (limits, now) = (&self.login_limits, self.clock.uptime());
         let key = limits.keys.key(&[username.as_bytes(), network.to_string().as_bytes()]);
-        if let Some(is_known) = limits.asked.get(&key, now) {
+        if let Some(is_known) = limits.looked_up.get(&key, now) {
             return Ok(is_known);
         }
         let (name, since) = (username.to_owned(), self.clock.now().before(KNOWN_FOR));
         let is_known = self.database.run(move |store| store.knows_login_network(&name, network, since)).await?;
-        limits.asked.put(key, is_known, now);
+        limits.looked_up.put(key, is_known, now);
         Ok(is_known)
     }
 
@@ -104,14 +104,14 @@ impl SignIn {
         let (limits, network, now) = (&self.login_limits, Network::of(by.address), self.clock.uptime());
         let network_text = network.to_string();
         let key = limits.keys.key(&[&user_id.to_le_bytes(), network_text.as_bytes()]);
-        if limits.noted.get(&key, now).is_some() {
+        if limits.recorded.get(&key, now).is_some() {
             return;
         }
         let at = self.clock.now();
-        match self.database.run(move |store| store.note_login_network(user_id, network, at, NOTE_INTERVAL)).await {
+        match self.database.run(move |store| store.note_login_network(user_id, network, at, RECORD_INTERVAL)).await {
             Ok(()) => {
-                limits.noted.put(key, (), now);
-                limits.asked.put(limits.keys.key(&[by.name.as_bytes(), network_text.as_bytes()]), true, now);
+                limits.recorded.put(key, (), now);
+                limits.looked_up.put(limits.keys.key(&[by.name.as_bytes(), network_text.as_bytes()]), true, now);
             }
             Err(error) => {
                 log::log!(error.level(), user_id = user_id; "cannot record the network of a login: {error}");

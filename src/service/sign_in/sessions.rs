@@ -27,7 +27,8 @@ impl SignIn {
     /// there is one, ends.
     ///
     /// # Errors
-    /// As [`SignIn::login`]; [`Error::Invalid`] for users who are not staff too, whatever their password.
+    /// As [`SignIn::login`]. Instead of [`Error::LoginRefused`] it is [`Error::Invalid`], and so it is for users who
+    /// are not staff.
     pub async fn sign_in(&self, login: Login, previous: Option<SessionKey>) -> Result<SessionKey, Error> {
         let login = login.bounded();
         let by = Actor { name: login.username.clone(), address: login.address };
@@ -71,7 +72,7 @@ impl SignIn {
         self.database.run(move |store| store.set_notice(&digest, &notice)).await
     }
 
-    /// Runs the action of a one-time form, on one node of all, because reloading the answer sends the form again. A form
+    /// Runs the action of a one-time form, if no node has run it yet: reloading the answer sends the form again. A form
     /// whose action failed may be sent again.
     ///
     /// # Errors

@@ -16,7 +16,8 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// The memory of a window without its failures, with its share of the table's free entries.
 const WINDOW_BYTES: usize = 128;
 
-/// Up to this rate every failure has its own time; at higher rates, times are rounded to this many steps of the period.
+/// How many different times the failures in a window have at most. If the rate allows more failures than this, their
+/// times are rounded down to this many steps of the period.
 const MAX_MOMENTS: u32 = 128;
 
 /// How many may wait for a slot in one window.
@@ -69,14 +70,14 @@ impl Limit {
     /// The state of a window. `in_turn`: asked for a waiter whose turn it is.
     pub fn state(&mut self, key: &Key, in_turn: bool, now: Uptime) -> WindowState {
         let per = self.rate.per;
-        let queues = !in_turn && self.waiting.contains_key(key);
+        let must_queue = !in_turn && self.waiting.contains_key(key);
         let Some(window) = self.windows.get_mut(key) else { return WindowState::Free };
         window.drop_expired(per, now);
         if let Some(oldest) = window.failures.first()
             && window.failed >= self.rate.count
         {
             WindowState::Failures(oldest.at.after(per).since(now))
-        } else if queues || window.failed + window.undecided >= self.rate.count {
+        } else if must_queue || window.failed + window.undecided >= self.rate.count {
             WindowState::Undecided
         } else {
             WindowState::Free

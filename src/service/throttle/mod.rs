@@ -89,7 +89,7 @@ pub struct Attempt<'a> {
     failed: bool,
 }
 
-/// A waiter in the queue of a window, or at its head. Dropped when it has a slot or gives up.
+/// An attempt that waits in the queue of a window, or whose turn it is. Dropped when it has a slot or gives up.
 struct Waiting<'a> {
     throttle: &'a Throttle,
     slot: (usize, Key),

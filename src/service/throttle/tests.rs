@@ -122,14 +122,14 @@ fn a_limit_can_be_off() {
 fn an_admitted_attempt_takes_no_slot_and_an_unclear_one_is_returned() {
     let limits = Limits::new(None, Some("1/hour"));
     assert_eq!(limits.fail("alice"), Ok(()));
-    let or = |if_full| {
+    let take = |if_full| {
         let mut wanted = limits.wanted("alice");
         wanted[USER].if_full = if_full;
         limits.throttle.take(&wanted, None, limits.clock.uptime()).map(drop)
     };
-    assert_eq!(or(IfFull::Unclear), Err(Stopped::Unclear));
-    assert_eq!((or(IfFull::Admitted), or(IfFull::Admitted)), (Ok(()), Ok(())));
-    assert_eq!(or(IfFull::Refused), full(3_600, true), "the admitted attempts took and freed no slot");
+    assert_eq!(take(IfFull::Unclear), Err(Stopped::Unclear));
+    assert_eq!((take(IfFull::Admitted), take(IfFull::Admitted)), (Ok(()), Ok(())));
+    assert_eq!(take(IfFull::Refused), full(3_600, true), "the admitted attempts took and freed no slot");
 }
 
 #[test]

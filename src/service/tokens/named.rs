@@ -109,8 +109,7 @@ impl Tokens {
         Ok(CreatedToken { key, facts })
     }
 
-    /// Checks a new named token, and makes its key. `own`: the rights of a user who creates it for
-    /// themselves.
+    /// Checks a new named token, and makes its key. `own`: the rights of the user, if they create it for themselves.
     fn new_named_token(&self, wanted: &NamedToken, own: Option<Rights>) -> Result<Draft, Error> {
         let mut faults = Faults::default();
         let name = wanted.name.trim().to_owned();

@@ -3,25 +3,28 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// How long a cursor may be that somebody presents. A PostgreSQL server with thousands of open transactions makes long
-/// ones.
+/// The longest accepted cursor, in bytes. It lists the running transactions of PostgreSQL, which may be thousands.
 const MAX_LEN: usize = 32 * 1024;
 
-/// Where a reading ended. One opaque text outside this room, good for every node over the same database.
+/// How many running transactions a cursor lists, so that it fits into a URL, which nginx cuts at 8 KiB.
+const MAX_RUNNING: usize = 200;
+
+/// Where a reading ended. Outside this room it is an opaque text, which every node of the same database accepts.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(Arc<str>);
 
 impl Cursor {
-    /// A cursor that somebody presents. Whether it means anything here shows when it is read.
+    /// A cursor from a request. It is not checked before it is used for a reading.
     #[must_use]
     pub fn presented(text: &str) -> Self {
         Self(if text.len() > MAX_LEN { "".into() } else { text.into() })
     }
 
-    /// The timeline that it was taken on, in PostgreSQL: the fourth part of the place.
-    pub(in crate::store) fn timeline(&self) -> Option<u32> {
+    /// The cluster of PostgreSQL and the timeline on which it was taken: the first and the fourth part of the place.
+    pub(in crate::store) fn cluster_and_timeline(&self) -> Option<(u64, u32)> {
         let snapshot = Snapshot::of(self)?;
-        u32::from_str_radix(snapshot.place.split('-').nth(3)?, 16).ok()
+        let mut parts = snapshot.place.split('-');
+        Some((parts.next()?.parse().ok()?, u32::from_str_radix(parts.nth(2)?, 16).ok()?))
     }
 
     /// The text.
@@ -37,21 +40,22 @@ impl fmt::Debug for Cursor {
     }
 }
 
-/// PostgreSQL's: the place, and a snapshot as `pg_current_snapshot()` has it.
+/// A cursor of PostgreSQL: the place, and a snapshot as `pg_current_snapshot()` gives it.
 ///
-/// The place is where the numbers of transactions mean the same: the cluster (`pg_control_system()`), the database, the
-/// table `changes` (a dump that is restored in place makes a new one), the timeline (a promoted standby begins one),
-/// and when the statistics were reset, which happens after a crash: the numbers of transactions that had left no trace
-/// are then given again.
+/// Transaction ids can be compared only within one place. A place is the cluster (`pg_control_system()`), the database,
+/// the file of the table `changes` (a dump that is restored in place, or `truncate`, makes a new one), the timeline (a
+/// promoted standby begins one), the time when the statistics were reset, and the start of the server. A crash resets
+/// the statistics. After it PostgreSQL may assign an id again, if its transaction had written nothing to the WAL. A copy
+/// of the data directory is put back while the server is stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// The place.
     pub place: String,
-    /// Transactions below it had all ended.
+    /// All transactions with lower ids had ended.
     pub xmin: u64,
-    /// Transactions from it on had not begun.
+    /// No transaction with this id or a higher one had ended.
     pub xmax: u64,
-    /// Those between that were under way.
+    /// The ids between `xmin` and `xmax` of transactions that were running.
     pub running: Vec<u64>,
 }
 
@@ -64,7 +68,7 @@ impl Snapshot {
         Some(Self { place, xmin, xmax, running })
     }
 
-    /// The snapshot of a cursor; `None` if it is none of PostgreSQL's.
+    /// The snapshot of a cursor; `None` if it is not a cursor of PostgreSQL.
     pub fn of(cursor: &Cursor) -> Option<Self> {
         let mut parts = cursor.as_str().rsplitn(4, '-');
         let running = numbers(parts.next()?, '.')?;
@@ -74,8 +78,13 @@ impl Snapshot {
 
     /// The cursor.
     pub fn cursor(&self) -> Cursor {
-        let running: Vec<String> = self.running.iter().map(u64::to_string).collect();
-        Cursor(format!("{}-{}-{}-{}", self.place, self.xmin, self.xmax, running.join(".")).into())
+        // With more running transactions the cursor claims to have seen less: some rows are then read twice.
+        let (running, xmax) = match self.running.get(MAX_RUNNING) {
+            Some(first) => (&self.running[..MAX_RUNNING], *first),
+            None => (&self.running[..], self.xmax),
+        };
+        let running: Vec<String> = running.iter().map(u64::to_string).collect();
+        Cursor(format!("{}-{}-{xmax}-{}", self.place, self.xmin, running.join(".")).into())
     }
 }
 
@@ -83,7 +92,8 @@ fn numbers(text: &str, separator: char) -> Option<Vec<u64>> {
     text.split(separator).filter(|number| !number.is_empty()).map(|number| number.parse().ok()).collect()
 }
 
-/// SQLite's: the id of the newest row, and its nonce, which another copy of the file has not.
+/// A cursor of SQLite: the id of the newest row, and its nonce. The nonce is random, so two copies of the file that
+/// were written separately do not have the same row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowCursor {
     /// The id.
@@ -93,7 +103,7 @@ pub struct RowCursor {
 }
 
 impl RowCursor {
-    /// The row of a cursor; `None` if it is none of SQLite's.
+    /// The row of a cursor; `None` if it is not a cursor of SQLite.
     pub fn of(cursor: &Cursor) -> Option<Self> {
         let (id, nonce) = cursor.as_str().split_once('-')?;
         Some(Self { id: id.parse().ok()?, nonce: nonce.to_owned() })
@@ -115,12 +125,15 @@ mod tests {
             let snapshot = Snapshot::parse("1-2-3-4".into(), text).unwrap();
             assert_eq!(Snapshot::of(&Cursor::presented(snapshot.cursor().as_str())), Some(snapshot), "{text}");
         }
+        let many = Snapshot { place: "1".into(), xmin: 10, xmax: 1_000, running: (10..900).collect() };
+        let read_back = Snapshot::of(&many.cursor()).unwrap();
+        assert_eq!((read_back.xmax, read_back.running.len()), (210, 200), "what is not listed counts as not seen");
         let row = RowCursor { id: 7, nonce: "ab".into() };
         assert_eq!(RowCursor::of(&row.cursor()), Some(row));
     }
 
     #[test]
-    fn what_is_no_cursor() {
+    fn malformed_cursors_are_refused() {
         for text in ["", "-", "a", "1-2-3", "1-2-x-", "1-2-3-4-x", "1--2-3-"] {
             assert_eq!(Snapshot::of(&Cursor::presented(text)).filter(|found| found.place == "1"), None, "{text}");
         }

@@ -1,15 +1,15 @@
 //! The change log: the table `changes`, which triggers write.
 //!
-//! **Whoever began to read at `t` what the cursor had not seen, and has read it all, knows everything that was committed
-//! before `t`.** In PostgreSQL a cursor is a snapshot: a row is new if its transaction was not visible in it, so it
+//! **A reading that begins at `t` and succeeds gives every change that was committed before `t` and that its cursor had
+//! not seen.** In PostgreSQL a cursor is a snapshot: a row is new if its transaction was not visible in it, so it
 //! does not matter in which order transactions commit, or how long they run. In SQLite, which has one writer, a cursor
-//! is the id of a row. A cursor also says where it was taken (`cursor.rs`). Elsewhere it means nothing, so whoever
-//! comes with it must forget everything.
+//! is the id of a row. A cursor also says where it was taken (`cursor.rs`). Elsewhere it cannot be used: its
+//! holder must discard everything that it remembers.
 
 mod cursor;
+mod pause;
 mod postgres;
 mod purge;
-mod quiet;
 mod reader;
 mod sqlite;
 
@@ -17,32 +17,33 @@ use super::connection::Conn;
 use super::{Store, StoreError};
 use crate::domain::change::Change;
 pub use cursor::Cursor;
-pub(super) use quiet::{everything_changed, pause, resume};
+pub(super) use pause::{everything_changed, pause, resume};
 pub use reader::ChangeReader;
 
-/// Of more rows than this, whoever reads forgets everything.
+/// The most rows that one reading gives. If there are more, the result is [`Since::Unknown`].
 const MAX_ROWS: usize = 10_000;
 
 /// The result of reading the change log.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// From where the next reading goes on.
+    /// The cursor for the next reading.
     pub cursor: Cursor,
-    /// What was read.
+    /// What has changed since the cursor before.
     pub since: Since,
 }
 
-/// What a cursor had not seen.
+/// What has changed since a cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Since {
     /// These changes, and no others.
     Changes(Vec<Change>),
-    /// There is no telling: the cursor is from another place or too old, or there are too many changes.
+    /// Not known, because there is no cursor, or it is from another place or too old, or there are too many changes.
+    /// Everything that is remembered must be discarded.
     Unknown,
 }
 
 impl Store {
-    /// Reads what `after` has not seen; without it, a cursor to begin with.
+    /// Reads the changes that `after` has not seen. Without `after`, only gives a cursor to begin with.
     pub fn changes(&self, after: Option<&Cursor>) -> Result<Reading, StoreError> {
         self.read(|conn| read(conn, after))
     }
@@ -66,8 +67,8 @@ struct Row {
     digest_prefix: Option<Vec<u8>>,
 }
 
-/// The changes that these rows tell. A newer jeton may write rows that this one does not know; they may concern
-/// anything.
+/// The changes that these rows record. A newer jeton may write kinds of rows that this one does not know: such a row
+/// counts as a change of everything.
 fn changes_of(rows: impl IntoIterator<Item = Row>) -> Vec<Change> {
     let mut changes = Vec::new();
     for row in rows {

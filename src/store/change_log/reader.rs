@@ -1,7 +1,7 @@
-//! Reads the change log again and again, on a connection of its own, each time within a deadline.
+//! Reads the change log repeatedly, on a connection of its own, each time within a deadline.
 //!
-//! The connection belongs to a thread. A server that is frozen while it is asked costs this thread and its connection,
-//! and not whoever waits for the answer: they go on with a new one, perhaps at another server.
+//! A thread owns the connection. If the server freezes during a query, only this thread hangs. The caller gets an error
+//! at the deadline, and opens a new reader, perhaps on another server.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -19,15 +19,15 @@ use crate::store::pooler::session_of;
 use crate::store::servers::Servers;
 use crate::store::{Store, StoreError, UrlChange};
 
-/// How long opening the connections may take: each host has two seconds, and then the server is asked who it is.
+/// How long opening the connections may take. Each host has two seconds, and then the server's identity is queried.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often listening for hints is tried again.
+/// The pause between two attempts to listen for hints.
 const LISTEN_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Reads the change log.
 pub struct ChangeReader {
-    asks: Sender<Ask>,
+    requests: Sender<Request>,
     answers: Receiver<Result<Answer, StoreError>>,
     deadline: Duration,
     hints: Arc<Hints>,
@@ -35,11 +35,11 @@ pub struct ChangeReader {
     tried_to_listen: Stopwatch,
 }
 
-/// A question to the thread.
-struct Ask {
-    /// Whether it sends a hint first.
+/// A request to the thread.
+struct Request {
+    /// Whether the thread sends a hint afterwards.
     sends_hint: bool,
-    /// Whether it opens a listener, too.
+    /// Whether the thread opens a listener, too.
     listens: bool,
 }
 
@@ -49,22 +49,22 @@ struct Answer {
 }
 
 impl Store {
-    /// Opens a reader. Its first reading tells nothing of what was before.
+    /// Opens a reader. Its first reading gives a cursor, and no changes: `Since::Unknown`.
     ///
     /// # Errors
-    /// [`StoreError`]. The thread cannot be started, or the database cannot be reached.
+    /// When the thread cannot be started, or the database cannot be reached.
     pub fn change_reader(&self, deadline: Duration) -> Result<ChangeReader, StoreError> {
         self.check()?;
-        let (asks, asked) = channel();
+        let (requests, received) = channel();
         let (answer, answers) = channel();
         let (open, opened) = channel();
         let store = self.clone();
         let thread = std::thread::Builder::new().name("change-log".into());
         let spawned = thread.spawn(move || match Source::open(&store) {
             Ok(mut source) => {
-                // The other end may be gone, here and below: then nobody waits for the answer.
+                // Sending fails, here and below, when the receiver is dropped. Then nobody waits for the answer.
                 let _ = open.send(Ok(source.listener()));
-                source.answer(&asked, &answer);
+                source.serve(&received, &answer);
             }
             Err(error) => {
                 store.start_probe();
@@ -72,53 +72,54 @@ impl Store {
             }
         });
         spawned.map_err(|error| StoreError::Failed(format!("cannot start a thread: {error}")))?;
-        let listener = within(&opened, OPEN_TIMEOUT)?;
+        let listener = receive(&opened, OPEN_TIMEOUT)?;
         let hints = Arc::clone(&self.hints);
-        let reader = ChangeReader { asks, answers, deadline, hints, listener, tried_to_listen: Stopwatch::start() };
+        let reader = ChangeReader { requests, answers, deadline, hints, listener, tried_to_listen: Stopwatch::start() };
         self.hints.collect();
         Ok(reader)
     }
 }
 
 impl ChangeReader {
-    /// Reads what was not read yet. Whoever noted the time before this call knows, after it, all that was committed
-    /// before that time.
+    /// Reads the changes since the reading before. Every change that was committed before this call is in this reading
+    /// or in an earlier one, if none of them was `Since::Unknown`.
     ///
     /// # Errors
-    /// [`StoreError`]. The reader is of no use afterwards.
+    /// [`StoreError`]. The reader must not be used after an error.
     pub fn read(&mut self) -> Result<Reading, StoreError> {
         let listens = self.listener.is_none() && self.tried_to_listen.elapsed() > LISTEN_INTERVAL;
         if listens {
             self.tried_to_listen = Stopwatch::start();
         }
-        let ask = Ask { sends_hint: self.hints.take(), listens };
-        self.asks.send(ask).map_err(|_| StoreError::Unavailable("the reader of the change log has ended".into()))?;
-        let answer = within(&self.answers, self.deadline)?;
+        let request = Request { sends_hint: self.hints.take(), listens };
+        self.requests
+            .send(request)
+            .map_err(|_| StoreError::Unavailable("the reader of the change log has ended".into()))?;
+        let answer = receive(&self.answers, self.deadline)?;
         if answer.listener.is_some() {
             self.listener = answer.listener;
         }
         Ok(answer.reading)
     }
 
-    /// Whether there is something to read that can be read at once: a hint, or a change by this process. Does not wait.
+    /// Whether to read at once: another process has sent a hint, or this process has changed something. Does not wait.
     pub fn is_hinted(&mut self) -> bool {
-        let by_others = self.listener.as_mut().is_some_and(|listener| match listener.take() {
-            Ok(is_hinted) => is_hinted,
-            Err(error) => {
-                log::debug!("no hints for now: {error}");
+        let by_others = match self.listener.as_mut().map(HintListener::take) {
+            None => false,
+            Some(Ok(is_hinted)) => is_hinted,
+            Some(Err(error)) => {
+                log::debug!("cannot listen for hints: {error}");
+                // A later reading opens a new one.
+                self.listener = None;
                 true
             }
-        });
-        // A listener that has failed gives an error again and again; it is opened anew at a reading.
-        if by_others && self.listener.as_mut().is_some_and(|listener| listener.take().is_err()) {
-            self.listener = None;
-        }
+        };
         self.hints.has_changed() || by_others
     }
 }
 
-/// An answer of the thread.
-fn within<T>(answers: &Receiver<Result<T, StoreError>>, deadline: Duration) -> Result<T, StoreError> {
+/// Waits for an answer of the thread, at most until the deadline.
+fn receive<T>(answers: &Receiver<Result<T, StoreError>>, deadline: Duration) -> Result<T, StoreError> {
     answers.recv_timeout(deadline).map_err(|error| match error {
         RecvTimeoutError::Timeout => {
             StoreError::Unavailable(format!("the change log could not be read within {deadline:?}"))
@@ -127,14 +128,14 @@ fn within<T>(answers: &Receiver<Result<T, StoreError>>, deadline: Duration) -> R
     })?
 }
 
-/// What the thread reads from.
+/// The thread's side: what it reads from, and how far it has read.
 struct Source {
     store: Store,
     cursor: Option<Cursor>,
     opened: Option<Opened>,
 }
 
-/// PostgreSQL's connection. SQLite's files are read by the pool's: they do not freeze.
+/// A connection to PostgreSQL. For SQLite the pool's connections are used, because its file does not freeze.
 struct Opened {
     conn: PoolConnection,
     url: DatabaseUrl,
@@ -150,35 +151,46 @@ impl Source {
         Ok(Self { store: store.clone(), cursor: None, opened })
     }
 
-    /// Answers until nobody asks any more, or a reading fails.
-    fn answer(&mut self, asked: &Receiver<Ask>, answers: &Sender<Result<Answer, StoreError>>) {
-        while let Ok(ask) = asked.recv() {
-            let answer = self.read(&ask);
+    /// Serves requests until the reader is dropped, or a reading fails.
+    fn serve(&mut self, requests: &Receiver<Request>, answers: &Sender<Result<Answer, StoreError>>) {
+        while let Ok(request) = requests.recv() {
+            let answer = self.read(&request);
             let has_failed = answer.is_err();
             if answers.send(answer).is_err() || has_failed {
                 return;
             }
+            // After the answer, so that a hint that waits delays no reading that is under way.
+            if request.sends_hint {
+                self.send_hint();
+            }
         }
     }
 
-    /// The first reading has no cursor, so it tells nothing of what was before: changes may have been missed since the
-    /// reader before this one.
-    fn read(&mut self, ask: &Ask) -> Result<Answer, StoreError> {
+    /// Reads once. The first reading has no cursor, so its result is unknown: nobody has read the changes that were
+    /// made after the last reading of the reader before this one.
+    fn read(&mut self, request: &Request) -> Result<Answer, StoreError> {
         let after = self.cursor.as_ref();
         let reading = match &mut self.opened {
             None => self.store.changes(after)?,
-            Some(opened) => opened.read(&self.store, after, ask)?,
+            Some(opened) => opened.read(&self.store, after)?,
         };
-        let listener = if ask.listens { self.listener() } else { None };
+        let listener = if request.listens { self.listener() } else { None };
         self.cursor = Some(reading.cursor.clone());
         Ok(Answer { reading, listener })
     }
 
-    /// A listener, if there can be one.
+    fn send_hint(&mut self) {
+        let Some(opened) = &mut self.opened else { return };
+        if let Err(error) = opened.conn.in_transaction(send) {
+            log::debug!("cannot send a hint: {error}");
+        }
+    }
+
+    /// Opens a listener, if that is possible.
     fn listener(&mut self) -> Option<HintListener> {
         let listener = self.opened.as_mut()?.listen(&self.store);
         listener.unwrap_or_else(|error| {
-            log::debug!("no hints for now: {error}");
+            log::debug!("cannot listen for hints: {error}");
             None
         })
     }
@@ -192,21 +204,18 @@ impl Opened {
         Ok(Self { conn, url: pools.url.clone(), servers: Arc::clone(&pools.servers) })
     }
 
-    fn read(&mut self, store: &Store, after: Option<&Cursor>, ask: &Ask) -> Result<Reading, StoreError> {
+    fn read(&mut self, store: &Store, after: Option<&Cursor>) -> Result<Reading, StoreError> {
         if store.compare_url(&self.url)? != UrlChange::Same {
             return Err(StoreError::Unavailable("DATABASE_URL has another value".into()));
         }
-        if ask.sends_hint
-            && let Err(error) = self.conn.run(send)
-        {
-            log::debug!("cannot send a hint: {error}");
-        }
         let reading = self.conn.run_anywhere(|conn| read(conn, after))?;
-        if let Some(timeline) = reading.cursor.timeline() {
-            self.servers.set_timeline(timeline);
+        if let Some((cluster, timeline)) = reading.cursor.cluster_and_timeline()
+            && !self.servers.advance_timeline(cluster, timeline)
+        {
+            return Err(StoreError::Unavailable("another server has taken over from this one".into()));
         }
-        // Checked last: if newer connections go to another server by now, this reading says nothing about what they
-        // read there.
+        // Checked last: if newer connections go to another server by now, this reading does not have the changes that
+        // they see there.
         if self.conn.is_outdated() {
             return Err(StoreError::Unavailable(
                 "newer connections go to another server; reading there from now on".into(),
@@ -215,7 +224,7 @@ impl Opened {
         Ok(reading)
     }
 
-    /// A listener; `None` behind a pooler, which gives the session to others meanwhile.
+    /// Opens a listener. `None` behind a pooler, which gives the session to other clients between transactions.
     fn listen(&mut self, store: &Store) -> Result<Option<HintListener>, StoreError> {
         if self.servers.shares_sessions() {
             return Ok(None);

@@ -67,19 +67,20 @@ pub fn read(conn: &mut Conn, url: &DatabaseUrl, user_table: &str, username: &str
     let (id, name) = (quoted(&id.name), quoted(username));
     let text = |column: &str| format!("cast(u.{} as text)", quoted(column));
     // A custom table may lack these columns. Then Django's defaults are used.
-    let or = |column: &str, default: &str| if has(column) { text(column) } else { default.to_owned() };
-    let profile = ProfileField::ALL.map(|field| format!("{} as {}", or(field.name(), "''"), field.name())).join(", ");
+    let column_or = |column: &str, default: &str| if has(column) { text(column) } else { default.to_owned() };
+    let profile =
+        ProfileField::ALL.map(|field| format!("{} as {}", column_or(field.name(), "''"), field.name())).join(", ");
     let users = format!(
         "select cast(u.{id} as bigint) as id, {} as username, {} as password, {profile}, {} as is_active, \
          {} as is_staff, {} as is_superuser, {} as date_joined, {} as last_login \
          from {table} u where u.{id} >= $1 order by u.{id} limit $2",
         text(username),
         text("password"),
-        or("is_active", "'true'"),
-        or("is_staff", "'false'"),
-        or("is_superuser", "'false'"),
-        or("date_joined", "cast(null as text)"),
-        or("last_login", "cast(null as text)"),
+        column_or("is_active", "'true'"),
+        column_or("is_staff", "'false'"),
+        column_or("is_superuser", "'false'"),
+        column_or("date_joined", "cast(null as text)"),
+        column_or("last_login", "cast(null as text)"),
     );
     let duplicate_names = format!(
         "select cast(u.{id} as bigint) as id, {} as text from {table} u where u.{id} >= $1 and u.{name} in \
@@ -180,8 +181,8 @@ fn check_integer(conn: &mut Conn, url: &DatabaseUrl, name: &str, id: &Column, ta
         return Ok(());
     }
     Err(StoreError::Unusable(format!(
-        "the key {} of the table {name} is not an integer ({}): jeton's users have integers as ids, so these cannot keep \
-         theirs; import them with jeton import csv",
+        "the key {} of the table {name} is not an integer ({}): jeton's user ids are integers, so these users \
+         cannot keep their ids; import them with jeton import csv",
         id.name, id.kind
     )))
 }

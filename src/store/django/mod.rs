@@ -52,7 +52,7 @@ impl DjangoSource {
     /// How many users there are.
     ///
     /// # Errors
-    /// As all of these: [`StoreError::Unusable`], with one line.
+    /// [`StoreError::Unusable`] with one line, as for every method that reads.
     pub fn count_users(&mut self) -> Result<u64, StoreError> {
         let counted: Result<Count, _> = diesel::sql_query(&self.catalogue.count).get_result(&mut self.conn);
         let count = counted.map_err(|error| self.failed(error))?.count;
@@ -111,7 +111,8 @@ impl DjangoSource {
         rows.into_iter().map(|row| row.read(table)).collect()
     }
 
-    /// Checks that all reads saw the same snapshot: a file that looked unused could not be locked.
+    /// Checks that all reads saw the same snapshot. A file that nobody seemed to use was opened without a lock, and may
+    /// have been written since.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when the file was written meanwhile.

@@ -32,6 +32,7 @@ pub struct Column {
     pub name: String,
     #[diesel(sql_type = Text)]
     pub kind: String,
+    /// Whether it belongs to the primary key.
     #[diesel(sql_type = Bool)]
     pub key: bool,
     /// Whether the name is compared without regard to case.
@@ -68,7 +69,7 @@ impl IdText {
 pub struct UserTable {
     pub name: String,
     pub username_column: String,
-    /// Without it, users get the time of the import.
+    /// Without this column, `date_joined` is the time of the import.
     pub has_date_joined: bool,
 }
 

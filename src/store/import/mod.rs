@@ -21,8 +21,8 @@ use crate::domain::token::TokenDigest;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
 pub use rows::{ImportedEntry, ImportedToken};
 
-/// Time-outs are meant for requests. Sequential scans are off, because thousands of rows are looked up by index, and
-/// the planner has no statistics for tables that this transaction fills.
+/// Time-outs are off, because they are meant for requests. Sequential scans are off, because thousands of rows are
+/// looked up by index, and the planner has no statistics for tables that this transaction fills.
 const SETTINGS: &str = "set local statement_timeout = 0; set local lock_timeout = 0; \
                         set local idle_in_transaction_session_timeout = 0; set local enable_seqscan = off";
 

@@ -9,8 +9,8 @@ use crate::store::connection::Conn;
 use crate::store::error::StoreError;
 use crate::store::schema::tokens;
 
-/// Ends tokens by the clocks of all nodes. Returns how many had not ended. If a grace period is over by this node's
-/// clock, `revoked_by` and `revoked_at` stay.
+/// Ends tokens at once, so that they have ended by every node's clock. Returns how many may have been live by the clock
+/// of some node. If a grace period is over by this node's clock, `revoked_by` and `revoked_at` stay.
 pub(in crate::store) fn end_for_every_clock(
     conn: &mut Conn,
     ids: &[i64],
@@ -104,7 +104,7 @@ fn revocation(by: &Actor, now: Timestamp) -> Revocation<'_> {
     ending(by, now, None)
 }
 
-/// The column of a token whose grace period is over: it counts as revoked since then.
+/// Ends a grace period that is over by this node's clock. `revoked_at` stays, and counts for every node.
 fn no_grace() -> diesel::dsl::Eq<tokens::grace_until, Option<NaiveDateTime>> {
     tokens::grace_until.eq(None::<NaiveDateTime>)
 }

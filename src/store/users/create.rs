@@ -20,7 +20,7 @@ impl Store {
         self.write(|conn| insert(conn, new, IdRange::Ordinary, by, now))
     }
 
-    /// Creates a superuser at the start; `None` when there is a user of that name.
+    /// Creates the superuser that a start must create; `None` when there is a user of that name.
     pub fn bootstrap_user(&self, new: &NewUser, now: Timestamp) -> Result<Option<User>, StoreError> {
         match self.write(|conn| insert(conn, new, IdRange::Bootstrap, &Actor::system(), now)) {
             Ok(user) => Ok(Some(user)),

@@ -15,8 +15,8 @@ use crate::store::{Store, StoreError, groups};
 /// thousands of words are too many for the databases, and for the stack of the thread that builds the query.
 const MAX_SEARCH_CHARS: usize = 1000;
 
-/// The text that is searched. A word has no blank, so it can match only within one of the fields. The SQL is literal,
-/// so that it is planned each time, by how rare the words are.
+/// The text that is searched. A word has no blank, so it can match only within one of the fields. Diesel does
+/// not cache raw SQL as a prepared statement, so PostgreSQL plans each query by how rare its words are.
 const SEARCHED: &str = "lower(username || ' ' || first_name || ' ' || last_name || ' ' || email)";
 
 /// The same for PostgreSQL. It must be exactly the expression of the index. Usernames have the collation "C", which
@@ -73,8 +73,8 @@ fn matching(
 ) -> users::BoxedQuery<'static, MultiBackend> {
     let mut query = users::table.into_boxed();
     for word in filter.search.split_whitespace() {
-        // The database converts both sides to lower case, so that a word matches itself, whatever letters the database
-        // knows.
+        // The database converts both sides to lower case, so that a word matches itself even if the database does
+        // not know the lower case of its letters.
         let pattern = lower(format!("%{}%", like_escaped(word)));
         query = query.filter(sql::<Text>(searched).like(pattern).escape('\\'));
     }

@@ -31,7 +31,7 @@ impl Store {
             if may_remove_superuser {
                 require_another_superuser(&superusers, &user)?;
             }
-            let change = &change.new_to(&user);
+            let change = &change.without_unchanged(&user);
             if let Some(columns) = ChangedColumns::of(change) {
                 diesel::update(users::table.find(user.id)).set(columns).execute(conn)?;
                 diesel::update(users::table.find(user.id).filter(users::is_superuser.eq(true)))

@@ -11,7 +11,7 @@ use crate::support::http::Request;
 
 const AT: &str = "2025-06-15T15:06:40.123456Z";
 
-/// The newest entry of an action, which must be about this.
+/// The newest entry of an action, which must have this actor, target and address.
 #[track_caller]
 fn assert_entry(app: &App, action: &str, actor: &str, target: &str, address: &Value) -> Value {
     let entries = app.list(&format!("/admin/audit/?action={action}"));
@@ -29,7 +29,7 @@ fn os_user(app: &App) -> String {
 }
 
 on_both! {
-    fn a_key_in_the_place_of_a_name_is_not_in_the_log(db) {
+    fn a_key_sent_as_a_name_is_not_in_the_audit_log(db) {
         let app = App::start(db);
         let key = app.admin_token();
         app.try_login(&key, "x");
@@ -42,7 +42,7 @@ on_both! {
         }
     }
 
-    fn what_is_done_over_http_has_an_entry_with_its_address(db) {
+    fn each_change_over_http_has_an_entry_with_the_address(db) {
         let app = App::start(db);
         let here = json!("127.0.0.1");
         let key = app.alice();
@@ -69,7 +69,7 @@ on_both! {
         assert_entry(&app, "token.revoke", "alice", "alice", &here);
     }
 
-    fn what_a_command_does_has_an_entry_without_an_address(db) {
+    fn each_command_has_an_entry_without_an_address(db) {
         let app = App::start(db);
         let none = json!(null);
         app.command(&["client", "create", "other"]);
@@ -103,7 +103,7 @@ on_both! {
         }
     }
 
-    fn a_refused_login_is_in_the_log_whoever_it_was(db) {
+    fn every_refused_login_is_in_the_log_with_the_name_that_was_sent(db) {
         let app = App::start(db);
         let long = "x".repeat(400);
         for name in ["nobody", &long, "a\u{202e}b"] {
@@ -113,7 +113,7 @@ on_both! {
         let names: Vec<_> = entries.iter().map(|entry| entry["target"].as_str().unwrap()).collect();
         assert_eq!(names, ["a\u{202e}b", &long[..150], "nobody"]);
         app.send(Request::new("POST", "/api-token-auth/").json(&json!({})));
-        assert_eq!(app.list("/admin/audit/?action=login.failed").len(), 3, "nobody tried anything");
+        assert_eq!(app.list("/admin/audit/?action=login.failed").len(), 3, "a request without a name is not an attempt");
     }
 
     fn a_login_refused_at_the_limit_is_a_refused_login(db) {
@@ -176,7 +176,7 @@ on_both! {
         let entries = app.list("/admin/audit/?action=token.create");
         assert_eq!(entries.len(), 2, "{entries:?}");
         assert!(entries.iter().all(|entry| entry["target"] == "bob" && entry["actor"].as_str().unwrap().starts_with("cli:")));
-        assert_eq!(entries[0]["details"], json!({}), "there is no new one");
+        assert_eq!(entries[0]["details"], json!({}), "no token was created");
         assert!(entries[1]["details"]["token"].is_i64());
     }
 

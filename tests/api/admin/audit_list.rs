@@ -37,7 +37,7 @@ on_both! {
         assert_eq!(app.get(&format!("{query}&page=4"), &admin).status, 404);
     }
 
-    fn filters_hold_together(db) {
+    fn an_entry_must_match_all_filters(db) {
         let app = with_failures(db);
         let key = app.alice();
         app.name_token(&key, &json!({"name": "n"}));
@@ -48,9 +48,9 @@ on_both! {
         assert_eq!(found("actor=admin&target=alice"), 1, "user.create");
         assert_eq!(found("actor=alice"), 2, "login and token.create");
         assert_eq!(found("actor=nobody"), 0);
-        assert_eq!(found("action=login.fail"), 0, "no part of a word");
+        assert_eq!(found("action=login.fail"), 0, "a part of an action does not match");
         assert_eq!(found("target=a%00b"), 0);
-        assert_eq!(found("action=login.failed&actor="), 5, "an empty filter is none");
+        assert_eq!(found("action=login.failed&actor="), 5, "an empty filter is ignored");
     }
 
     fn since_is_inclusive_and_until_is_exclusive(db) {
@@ -83,7 +83,7 @@ on_both! {
         }
     }
 
-    fn it_is_for_staff(db) {
+    fn only_staff_may_read_the_audit_log(db) {
         let app = App::start(db);
         let key = app.alice();
         assert_eq!(app.get("/admin/audit/", &key).status, 403);
@@ -92,7 +92,7 @@ on_both! {
         assert_eq!(app.get("/admin/audit/", &app.login(SAM.0, SAM.1)).status, 200);
     }
 
-    fn the_command_prints_the_same(db) {
+    fn the_command_prints_the_same_entries_as_http(db) {
         let app = with_failures(db);
         let listed = json!(app.list("/admin/audit/?action=login.failed"));
         let command = |arguments: &[&str]| app.command(&[&["audit"], arguments].concat());

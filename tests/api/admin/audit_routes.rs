@@ -63,7 +63,7 @@ impl Scene {
 }
 
 on_both! {
-    fn each_has_one_entry(db) {
+    fn each_change_by_http_has_one_entry(db) {
         let scene = Scene::new(db);
         let (alice, admin) = (scene.alice.as_str(), scene.admin.as_str());
         let post = |path: &str, key: &str| Request::new("POST", path).token(key);
@@ -112,7 +112,7 @@ on_both! {
         let key = |at: usize| scene.named[at].0.as_str();
         let revoke = |scene: &Scene| scene.send(Request::new("POST", "/revoke").form(&[("token", key(0))]));
         assert_eq!(scene.entries_of(200, revoke).len(), 1);
-        assert_eq!(scene.entries_of(200, revoke), Vec::<Value>::new(), "it is dead already");
+        assert_eq!(scene.entries_of(200, revoke), Vec::<Value>::new(), "the token is already revoked");
         let logoutall = |scene: &Scene| scene.send(Request::new("POST", "/logoutall/").token(key(1)));
         assert_eq!(scene.entries_of(204, logoutall).len(), 1);
         assert_eq!(scene.entries_of(204, logoutall), Vec::<Value>::new(), "there is no login token left");
@@ -158,6 +158,6 @@ on_both! {
         for command in ["user list", "user show alice", "token list", "client list", "audit", "migrate"] {
             app.command(&command.split(' ').collect::<Vec<_>>());
         }
-        assert_eq!(count(), before, "who only looks leaves nothing");
+        assert_eq!(count(), before, "commands that only read write no entry");
     }
 }

@@ -7,7 +7,7 @@ use crate::support::app::{App, Kind};
 use crate::support::calls::ALICE;
 use crate::support::http::{Answer, Request};
 
-/// From now on every insert into `table`, or update or delete of it, fails.
+/// Makes every insert, update and delete of `table` fail.
 fn break_table(app: &App, db: Kind, table: &str) {
     if db == Kind::Postgres {
         app.database.sql(&format!(
@@ -22,7 +22,7 @@ fn break_table(app: &App, db: Kind, table: &str) {
     }
 }
 
-fn mend(app: &App, db: Kind, table: &str) {
+fn repair_table(app: &App, db: Kind, table: &str) {
     app.database.sql(&match db {
         Kind::Postgres => format!("drop trigger no on {table}; drop function no();"),
         Kind::Sqlite => ["insert", "update", "delete"].map(|what| format!("drop trigger no_{what};")).concat(),
@@ -69,7 +69,7 @@ on_both! {
             assert_eq!(everything(&app), before, "{name}");
         }
         assert_eq!(app.try_login("new", ALICE.1).status, 500);
-        assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 500, "nor is a token handed out again");
+        assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 500, "no existing token is returned either");
         for arguments in [
             &["user", "deactivate", "alice"][..], &["user", "delete", "--yes", "alice"], &["client", "create", "c"],
             &["client", "rotate", "demo"], &["client", "delete", "--yes", "demo"], &["token", "create", "-r", "alice"],
@@ -80,7 +80,7 @@ on_both! {
         let set = ["user", "set-password", "--password-stdin", "alice"];
         assert_eq!(app.binary().run_with_stdin(&set, "a storm beyond the breakwater").status, 1);
         assert_eq!(everything(&app), before);
-        mend(&app, db, "audit_log");
+        repair_table(&app, db, "audit_log");
         assert!(app.is_good(&alice));
         for (name, change) in &CHANGES[..6] {
             let answer = change(&app, &alice, &admin);
@@ -98,7 +98,7 @@ on_both! {
             assert_eq!(answer.status, 500, "{name}: {}", answer.text());
             assert_eq!(everything(&app), before, "{name}");
         }
-        mend(&app, db, "tokens");
+        repair_table(&app, db, "tokens");
         break_table(&app, db, "users");
         let answer = app.post("/admin/users/", &admin, &json!({"username": "bob", "password": ALICE.1}));
         assert_eq!(answer.status, 500, "{}", answer.text());

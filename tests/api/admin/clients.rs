@@ -111,7 +111,7 @@ on_both! {
         assert_eq!(app.list("/admin/clients/")[0]["rotated_at"], Value::Null);
     }
 
-    fn a_page_means_nothing_to_what_is_no_list(db) {
+    fn page_parameters_are_ignored_where_no_list_is_returned(db) {
         let app = App::start(db);
         let admin = app.admin_token();
         for page in ["x", "0", "2"] {

@@ -12,12 +12,12 @@ use crate::support::http::Request;
 
 const UNKNOWN: &str = "0000000000000000000000000000000000000000";
 
-/// What is said of a key that there is no token of.
+/// The answer about a key that belongs to no token.
 fn bare(reason: &str) -> Value {
     json!({"active": false, "reason": reason, "at": null, "by": null, "username": null, "token": null})
 }
 
-/// On the real clock, which commands go by.
+/// An app on the real clock, which commands use too.
 fn on_real_time(db: Kind, settings: &[(&str, &str)]) -> App {
     App::on(TestDatabase::new(db).into(), Clock::System, settings)
 }
@@ -28,12 +28,12 @@ fn by_command(app: &App, key: &str) -> (String, String) {
     let output = app.binary().run_with_stdin(&["token", "explain"], key);
     assert_eq!(output.status, 0, "{}", output.stderr);
     let key = key.trim();
-    assert!(key.is_empty() || !format!("{}{}", output.stdout, output.stderr).contains(key), "it shows the key");
+    assert!(key.is_empty() || !format!("{}{}", output.stdout, output.stderr).contains(key), "the output shows the key");
     (output.stdout.strip_suffix('\n').unwrap().to_owned(), output.stderr)
 }
 
 on_both! {
-    fn active(db) {
+    fn an_active_token_is_explained_with_its_row(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
         let key = app.alice();
         let listed = &app.tokens_of("alice")[0];
@@ -46,7 +46,7 @@ on_both! {
         assert!(!answer.text().contains(&key));
     }
 
-    fn malformed_and_unknown(db) {
+    fn malformed_and_unknown_keys_are_distinguished(db) {
         let app = App::start(db);
         for text in [" ", "\u{3000}", "a\nb", "a\0b", &"x".repeat(1025)] {
             assert_eq!(app.explain(text), bare("malformed"), "{text:?}");
@@ -59,7 +59,7 @@ on_both! {
         }
     }
 
-    fn expired_and_when(db) {
+    fn an_expired_token_is_explained_with_its_expiry(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
         let key = app.alice();
         app.clock.advance(Duration::from_hours(11));
@@ -69,7 +69,7 @@ on_both! {
         assert_eq!((&explained["username"], &explained["token"]["kind"]), (&json!("alice"), &json!("login")));
     }
 
-    fn revoked_when_and_by_whom(db) {
+    fn a_revoked_token_is_explained_with_time_and_actor(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
         let key = app.alice();
         app.clock.advance(Duration::from_hours(1));
@@ -80,7 +80,7 @@ on_both! {
         assert_eq!((&explained["at"], &explained["by"]), (&json!("2025-06-15T16:06:40.123456Z"), &json!("client:demo")));
     }
 
-    fn user_inactive_when_and_by_whom(db) {
+    fn an_inactive_user_is_explained_with_time_and_actor(db) {
         let app = on_real_time(db, &[]);
         let key = app.alice();
         app.command(&["user", "deactivate", "alice"]);
@@ -152,7 +152,7 @@ on_both! {
         assert_eq!(form.json(), bare("unknown"));
     }
 
-    fn it_is_for_staff(db) {
+    fn only_staff_may_explain(db) {
         let app = App::start(db);
         let key = app.alice();
         let body = json!({ "token": key });

@@ -16,7 +16,7 @@ fn post(app: &App, path: &str, token: &str) -> (u16, String) {
     (answer.status, answer.text())
 }
 
-/// Makes a login token of the user a named one, and gives its key.
+/// Turns a login token of the user into a named one, and returns its key.
 fn named_token(app: &App, username: &str) -> String {
     let key = app.login(username, PASSWORD);
     app.database.sql(&format!(
@@ -78,7 +78,7 @@ on_both! {
         assert_eq!(app.introspect(&old)["exp"], 1_750_003_600);
         assert_eq!(app.introspect(&new)["exp"], 1_750_036_000);
         assert_eq!(app.introspect(&named)["exp"], 1_750_036_000, "named tokens are left alone");
-        // A longer grace never lengthens a life.
+        // A longer grace period never extends an expiry.
         assert_eq!(post(&app, "/admin/users/alice/regenerate?grace=30d&all=1", &admin).0, 200);
         assert_eq!(app.introspect(&old)["exp"], 1_750_003_600);
         assert_eq!(app.introspect(&new)["exp"], 1_750_036_000);
@@ -90,7 +90,7 @@ on_both! {
         app.clock.advance(Duration::from_micros(1));
         assert!(!app.is_good(&old));
         assert!(app.is_good(&new));
-        // Without grace, what still lives in one dies too.
+        // Without `grace`, tokens in an earlier grace period are revoked too.
         assert_eq!(post(&app, "/admin/users/alice/regenerate", &admin).0, 200);
         assert!(!app.is_good(&new));
         assert!(app.is_good(&named));
@@ -131,7 +131,7 @@ on_both! {
         assert_eq!(app.login("alice", PASSWORD), old);
     }
 
-    fn a_page_means_nothing_to_what_is_no_list(db) {
+    fn page_parameters_are_ignored_where_no_list_is_returned(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({}));
         let admin = app.admin_token();

@@ -7,7 +7,7 @@ use crate::support::app::{ADMIN, App, Kind};
 use crate::support::calls::PASSWORD;
 use crate::support::http::{Answer, Request};
 
-/// An app with a staff user, another one, and alice; and the first one's key.
+/// An app with the staff users sam and other, and with alice; and sam's key.
 fn with_staff(db: Kind) -> (App, String) {
     let app = App::start(db);
     app.alice();
@@ -29,7 +29,7 @@ fn path(username: &str) -> String {
 }
 
 on_both! {
-    fn staff_make_list_and_revoke_tokens_of_ordinary_users(db) {
+    fn staff_create_list_and_revoke_tokens_of_ordinary_users(db) {
         let (app, sam) = with_staff(db);
         let answer = app.post(&path("alice"), &sam, &json!({"name": "backup", "scope": "read", "expires_in": "1d"}));
         assert_eq!(answer.status, 201, "{}", answer.text());
@@ -46,11 +46,11 @@ on_both! {
         let answer = app.delete(&one, &sam);
         assert_eq!((answer.status, answer.body.len()), (204, 0));
         assert!(!app.is_good(key));
-        assert_eq!(app.delete(&one, &sam).status, 404, "it is dead already");
+        assert_eq!(app.delete(&one, &sam).status, 404, "it is already revoked");
         assert_eq!(app.get(&path("alice"), &sam).json()["count"], 1);
     }
 
-    fn only_a_superuser_touches_tokens_of_staff_but_staff_may_read(db) {
+    fn only_a_superuser_changes_tokens_of_staff_but_staff_may_list_them(db) {
         let (app, sam) = with_staff(db);
         let other = app.login("other", PASSWORD);
         let admin = app.admin_token();

@@ -1,4 +1,4 @@
-//! Staff change a user who is changed by somebody else between the check of their rights and the change.
+//! Staff change a user whom another transaction changes between the check of rights and the write.
 
 use std::thread;
 
@@ -15,7 +15,7 @@ const CHANGES: [Change; 2] = [
     |app, staff| app.post("/admin/users/alice/tokens/", staff, &json!({"name": "n"})),
 ];
 
-/// The answer to `change`, if another process runs this after `change` has read alice.
+/// Checks the answer to each change, if another session runs `statements` after the change has read alice.
 fn answers_after(statements: &str, check: impl Fn(&App, &Answer)) {
     for change in CHANGES {
         let app = App::start(Kind::Postgres);
@@ -53,15 +53,15 @@ fn owner(app: &App, answer: &Answer) -> Option<i64> {
 }
 
 #[test]
-fn power_over_who_became_staff_meanwhile_is_checked_again() {
+fn rights_over_a_user_who_became_staff_meanwhile_are_checked_again() {
     answers_after("update users set is_staff = true where username = 'alice';", |app, answer| {
         assert_eq!(answer.status, 403, "{}", answer.text());
-        assert_eq!(app.tokens_of(ALICE.0).len(), 1, "she has what she had");
+        assert_eq!(app.tokens_of(ALICE.0).len(), 1, "her tokens are unchanged");
     });
 }
 
 #[test]
-fn power_over_a_tokens_owner_is_checked_again() {
+fn rights_over_a_tokens_owner_are_checked_again() {
     let app = App::start(Kind::Postgres);
     app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
     let key = app.alice();
@@ -80,7 +80,7 @@ fn power_over_a_tokens_owner_is_checked_again() {
 }
 
 #[test]
-fn power_over_another_who_got_the_name_is_checked_again() {
+fn rights_over_a_new_user_of_the_same_name_are_checked_again() {
     answers_after(&replaced_by(true), |app, answer| {
         assert_eq!(answer.status, 403, "{}", answer.text());
         assert!(app.tokens_of(ALICE.0).is_empty());
@@ -88,19 +88,19 @@ fn power_over_another_who_got_the_name_is_checked_again() {
 }
 
 #[test]
-fn the_change_is_of_whoever_has_the_name_when_it_is_made() {
+fn the_change_applies_to_the_user_who_has_the_name_when_it_is_made() {
     answers_after(&replaced_by(false), |app, answer| assert_eq!(owner(app, answer), Some(77), "{}", answer.text()));
 }
 
 #[test]
-fn who_was_deleted_meanwhile_is_not_found() {
+fn a_user_deleted_meanwhile_is_not_found() {
     answers_after(DELETED, |_, answer| {
         assert_eq!(answer.status, 404, "{}", answer.text());
     });
 }
 
 #[test]
-fn a_key_that_is_revoked_while_it_makes_another_makes_none() {
+fn a_key_that_is_revoked_while_it_creates_a_token_creates_none() {
     let app = App::start(Kind::Postgres);
     let key = app.alice();
     let mut session = app.database.writer();
@@ -116,7 +116,7 @@ fn a_key_that_is_revoked_while_it_makes_another_makes_none() {
 }
 
 #[test]
-fn who_was_renamed_meanwhile_is_still_who_was_checked() {
+fn a_user_renamed_meanwhile_is_still_changed() {
     answers_after("update users set username = 'alicia' where username = 'alice';", |app, answer| {
         assert!(owner(app, answer).is_some(), "{}", answer.text());
         assert_eq!(app.list("/admin/audit/")[1]["target"], "alicia", "before the admin's login");

@@ -12,7 +12,7 @@ use crate::support::http::{Answer, Request};
 const REQUIRED: &str = "This field is required.";
 const BLANK: &str = "This field may not be blank.";
 const NULL: &str = "This field may not be null.";
-const NO_TEXT: &str = "Not a valid string.";
+const NOT_A_STRING: &str = "Not a valid string.";
 const BOOLEAN: &str = "Must be a valid boolean.";
 const USERNAME: &str =
     "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
@@ -45,8 +45,8 @@ on_both! {
             (json!({"username": ""}), json!({"username": [BLANK]})),
             (json!({"username": " \u{3000}"}), json!({"username": [BLANK]})),
             (json!({"username": null}), json!({"username": [NULL]})),
-            (json!({"username": ["a"]}), json!({"username": [NO_TEXT]})),
-            (json!({"username": true}), json!({"username": [NO_TEXT]})),
+            (json!({"username": ["a"]}), json!({"username": [NOT_A_STRING]})),
+            (json!({"username": true}), json!({"username": [NOT_A_STRING]})),
             (json!({"username": "a b"}), json!({"username": [USERNAME]})),
             (json!({"username": "a/b"}), json!({"username": [USERNAME]})),
             (json!({"username": "a\nb"}), json!({"username": [USERNAME]})),
@@ -58,7 +58,7 @@ on_both! {
             (json!({"email": "a@b"}), json!({"email": ["Enter a valid email address."]})),
             (json!({"email": "a@b.c\nBcc: x@y.zz"}), json!({"email": ["Enter a valid email address."]})),
             (json!({"email": null}), json!({"email": [NULL]})),
-            (json!({"email": []}), json!({"email": [NO_TEXT]})),
+            (json!({"email": []}), json!({"email": [NOT_A_STRING]})),
             (json!({"first_name": long(151)}), json!({"first_name": [at_most(150)]})),
             (json!({"last_name": long(151)}), json!({"last_name": [at_most(150)]})),
             (json!({"is_active": "maybe"}), json!({"is_active": [BOOLEAN]})),
@@ -70,7 +70,7 @@ on_both! {
             (json!({"groups": 1}), json!({"groups": ["Expected a list of items but got type \"int\"."]})),
             (json!({"groups": null}), json!({"groups": [NULL]})),
             (json!({"groups": [""]}), json!({"groups": [BLANK]})),
-            (json!({"groups": [["a"]]}), json!({"groups": [NO_TEXT]})),
+            (json!({"groups": [["a"]]}), json!({"groups": [NOT_A_STRING]})),
             (json!({"groups": [long(151)]}), json!({"groups": [at_most(150)]})),
             (json!({"password": null}), json!({"password": [NULL]})),
             (json!({"password": null, "email": "x", "username": "a b"}),
@@ -87,7 +87,7 @@ on_both! {
             let answer = post(&app, &admin, &body);
             assert_eq!((answer.status, answer.json()), (400, faults), "{body}");
         }
-        assert_eq!(app.database.sql("select count(*) from users"), "2", "nothing was made");
+        assert_eq!(app.database.sql("select count(*) from users"), "2", "nothing was created");
         assert_eq!(app.database.sql("select count(*) from groups"), "0");
     }
 
@@ -168,7 +168,7 @@ on_both! {
         assert_eq!(app.try_login("fish", "  pass with blanks  ").status, 200);
         assert_eq!(app.try_login("fish", "pass with blanks").status, 400);
         assert_eq!(app.try_login("ﬁsh", "  pass with blanks  ").status, 400, "names are not normalised at login");
-        // A number is its text.
+        // A number is accepted as text.
         assert_eq!(post(&app, &admin, &json!({"username": 123, "password": PASSWORD})).json()["username"], "123");
         assert_eq!(app.try_login("123", PASSWORD).status, 200);
         let form = [("username", "eve"), ("password", PASSWORD), ("groups", "ops"), ("groups", "qa"), ("is_active", "off"), ("is_staff", "on")];
@@ -181,7 +181,7 @@ on_both! {
         assert_eq!(app.database.sql("select count(*) from audit_log where action = 'user.create' and actor = 'admin'"), "3");
     }
 
-    fn staff_make_users_but_only_superusers_make_staff(db) {
+    fn staff_create_users_but_only_superusers_create_staff(db) {
         let app = App::start(db);
         app.create_user("plain", PASSWORD, &json!({}));
         app.create_user("staff", PASSWORD, &json!({"is_staff": true}));
@@ -236,7 +236,7 @@ on_both! {
             assert_eq!((answer.status, answer.json()), (400, taken));
         }
         assert_eq!(app.try_login("zoe", PASSWORD).status, 200);
-        // Different names that share new groups do not get into each other's way.
+        // Simultaneous creations that share new groups do not disturb each other.
         let statuses: Vec<u16> = thread::scope(|scope| {
             let (app, admin) = (&app, &admin);
             let asking: Vec<_> = (0..10).map(|n| scope.spawn(move || {

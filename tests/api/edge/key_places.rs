@@ -77,7 +77,7 @@ on_both! {
         assert_refused(&app.send(introspect.form(&[("token", &alice)])), TWO);
         let half = get("/me").header("Authorization", "Token").header("X-Api-Key", &alice);
         assert_refused(&app.send(half), "Invalid token header. No credentials provided.");
-        // Headers that are not for jeton, but a gateway's or a service's.
+        // `Authorization` headers that are meant for a gateway or a service.
         let foreign = get("/me").header("Authorization", "Digest x").header("X-Api-Key", &alice);
         assert_eq!(app.send(foreign).status, 200);
         assert_eq!(app.send(basic(get("/auth/verify"), "site", "its password").header("X-Api-Key", &alice)).status, 200);

@@ -4,7 +4,7 @@ use crate::on_both;
 use crate::support::app::App;
 use crate::support::http::Request;
 
-fn fresh(id: &str) -> bool {
+fn is_generated(id: &str) -> bool {
     id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
@@ -19,7 +19,7 @@ on_both! {
         for id in ["", "a b", "a/b", "a,b", "a\"b", "<a>", "é", "\u{1F}", "a\tb", &too_long] {
             let answer = app.send(Request::new("GET", "/nothing").header("X-Request-Id", id));
             let ids = answer.headers_named("X-Request-Id");
-            assert!(answer.status == 400 || (ids.len() == 1 && fresh(&ids[0])), "{id:?}: {answer:?}");
+            assert!(answer.status == 400 || (ids.len() == 1 && is_generated(&ids[0])), "{id:?}: {answer:?}");
         }
     }
 
@@ -41,7 +41,7 @@ on_both! {
             let answer = app.send(request);
             let ids = answer.headers_named("X-Request-Id");
             assert_eq!((answer.status, ids.len()), (status, 1), "{answer:?}");
-            assert!(fresh(&ids[0]) && !seen.contains(&ids[0]), "{ids:?}");
+            assert!(is_generated(&ids[0]) && !seen.contains(&ids[0]), "{ids:?}");
             seen.extend(ids);
         }
     }

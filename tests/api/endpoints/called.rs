@@ -1,4 +1,4 @@
-//! Calls every endpoint of the list with a good request: its answer, `no-store`, the limit of its body, its line in the
+//! Calls every endpoint of the list with a valid request: its answer, `no-store`, the limit of its body, its line in the
 //! log, and whether pages of other origins may call it.
 
 use jeton::http::{Access, Endpoint, document, endpoints};
@@ -11,7 +11,7 @@ use crate::support::app::{ADMIN, App, CLIENT, Kind, SECRET_KEY, TestDatabase};
 use crate::support::calls::ALICE;
 use crate::support::http::Request;
 
-/// What the paths name, and the keys of those who call.
+/// Values for the parameters in paths, and keys of callers.
 struct Given {
     username: String,
     key: String,
@@ -54,7 +54,7 @@ impl Given {
         }
     }
 
-    /// The body of a good request, if the endpoint needs one.
+    /// The body of a valid request, if the endpoint needs one.
     fn body(&self, endpoint: &Endpoint) -> Option<Value> {
         let new = "a tall ship and a star";
         Some(match endpoint.id() {
@@ -84,7 +84,7 @@ fn operation(document: &Value, endpoint: &Endpoint) -> Option<Value> {
 }
 
 on_both! {
-    fn each_answers_a_good_request_as_it_is_documented(db) {
+    fn each_endpoint_answers_a_valid_request_as_documented(db) {
         let app = start(db, &[]);
         let document = document();
         for endpoint in endpoints() {
@@ -112,14 +112,14 @@ on_both! {
         }
     }
 
-    fn each_refuses_a_body_that_is_larger_than_it_says(db) {
+    fn each_endpoint_refuses_a_body_above_its_limit(db) {
         let app = start(db, &[]);
         let document = document();
         let mut limited = 0;
         for endpoint in endpoints() {
             let limit = endpoint.body_limit();
             let request = Given::to_call(&app, &endpoint).request(&endpoint);
-            // The larger one first: it is refused before it does anything.
+            // The larger body first: it is refused before the request has an effect.
             for size in [limit.unwrap_or(64 * 1024) + 1, limit.unwrap_or(64 * 1024)] {
                 let answer = app.send(request.clone().body("application/json", " ".repeat(size)));
                 let is_too_large = limit.is_some_and(|limit| size > limit);
@@ -136,7 +136,7 @@ on_both! {
         assert!(limited > 15, "{limited}");
     }
 
-    fn each_is_open_to_pages_of_other_origins_as_it_says(db) {
+    fn each_endpoint_allows_cross_origin_requests_as_declared(db) {
         let app = start(db, &[("JETON_CORS_ORIGINS", "https://app.example.com")]);
         for endpoint in endpoints() {
             let answer = app.send(
@@ -154,7 +154,7 @@ on_both! {
         }
     }
 
-    fn each_has_a_line_in_the_log_unless_it_is_frequent(db) {
+    fn each_endpoint_has_a_log_line_unless_it_is_frequent(db) {
         let database = TestDatabase::migrated(db);
         let server = bare().env("DATABASE_URL", &database.url).env("JETON_SECRET_KEY", SECRET_KEY).env("JETON_LOG", "info").serve();
         for endpoint in endpoints() {
@@ -168,15 +168,15 @@ on_both! {
             let has_line = log.contains(&format!(" request_id={}.id", endpoint.id()));
             assert_eq!(has_line, !endpoint.is_frequent(), "{}: {log}", endpoint.id());
         }
-        // What services, gateways and probes ask all the time.
+        // The routes that services, gateways and probes call all the time.
         let frequent = endpoints().into_iter().filter(Endpoint::is_frequent).map(|endpoint| endpoint.path());
         let mut frequent: Vec<_> = frequent.collect();
         frequent.dedup();
         assert_eq!(frequent, ["/introspect", "/introspect/batch", "/changes", "/auth/verify", "/healthz", "/readyz", "/metrics"]);
     }
 
-    /// These sentences stand in the service and, as examples, in the document.
-    fn refusals_are_what_the_document_shows(db) {
+    /// These sentences are written in the service and, as examples, in the document.
+    fn refusals_equal_the_examples_in_the_document(db) {
         let app = start(db, &[]);
         let document = document();
         app.create_user(ALICE.0, ALICE.1, &json!({}));

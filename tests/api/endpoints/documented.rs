@@ -8,27 +8,27 @@ use serde_json::Value;
 
 use crate::support::python::root;
 
-/// Whether a schema is shown by examples: it has one, or each of its fields is shown. Booleans, `null` and the words of
-/// an enumeration show themselves.
-fn is_shown(document: &Value, schema: &Value) -> bool {
-    let all_shown = |schemas: &Value| schemas.as_array().unwrap().iter().all(|schema| is_shown(document, schema));
+/// Whether a schema has an example, or each of its fields has one. Booleans, `null` and enumerations need none.
+fn has_examples(document: &Value, schema: &Value) -> bool {
+    let all_have_examples =
+        |schemas: &Value| schemas.as_array().unwrap().iter().all(|schema| has_examples(document, schema));
     let has = |name: &str| schema.get(name).is_some();
     if has("example") || has("examples") || has("enum") {
         return true;
     }
     if let Some(name) = schema["$ref"].as_str() {
-        return is_shown(document, document.pointer(&name[1..]).unwrap_or_else(|| panic!("{name}")));
+        return has_examples(document, document.pointer(&name[1..]).unwrap_or_else(|| panic!("{name}")));
     }
     if let Some(several) = ["allOf", "anyOf", "oneOf"].into_iter().find(|several| has(several)) {
-        return all_shown(&schema[several]);
+        return all_have_examples(&schema[several]);
     }
     if let Some(fields) = schema["properties"].as_object() {
-        return fields.values().all(|field| is_shown(document, field));
+        return fields.values().all(|field| has_examples(document, field));
     }
     if has("items") {
-        return is_shown(document, &schema["items"]);
+        return has_examples(document, &schema["items"]);
     }
-    // utoipa writes no example for a value of any type.
+    // utoipa writes no example for a value without a type.
     if !has("type") {
         return true;
     }
@@ -37,7 +37,7 @@ fn is_shown(document: &Value, schema: &Value) -> bool {
 }
 
 #[test]
-fn each_is_in_the_document_with_examples_of_what_it_takes_and_answers() {
+fn each_endpoint_is_in_the_document_with_examples_of_its_request_and_answers() {
     let document = document();
     let mut described = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -51,8 +51,8 @@ fn each_is_in_the_document_with_examples_of_what_it_takes_and_answers() {
             for (status, answer) in operation["responses"].as_object().unwrap() {
                 let Some(body) = content(answer).remove("application/json") else { continue };
                 // The document itself is its own example.
-                let is_shown = body.get("example").is_some() || is_shown(&document, &body["schema"]);
-                assert!(is_shown || id == "openapi", "{method} {path} answers {status}");
+                let has_examples = body.get("example").is_some() || has_examples(&document, &body["schema"]);
+                assert!(has_examples || id == "openapi", "{method} {path} answers {status}");
             }
         }
     }
@@ -82,7 +82,7 @@ fn readme() -> BTreeSet<(String, String, String)> {
 }
 
 #[test]
-fn readme_says_of_each_who_may() {
+fn the_readme_lists_each_endpoint_with_who_may_call_it() {
     let document = document();
     let documented = |endpoint: &Endpoint| !document["paths"][endpoint.path()].is_null();
     let mut listed: BTreeSet<_> = endpoints()

@@ -13,7 +13,7 @@ use crate::support::app::{ADMIN, App, CLIENT};
 use crate::support::calls::{ALICE, SAM};
 use crate::support::http::Request;
 
-/// Who calls.
+/// A kind of caller.
 #[derive(Clone, Copy, Debug)]
 enum Who {
     Nobody,
@@ -96,7 +96,7 @@ on_both! {
 }
 
 #[test]
-fn what_is_below_admin_is_for_staff_at_least_and_superusers_alone_have_clients() {
+fn admin_routes_need_staff_and_client_routes_need_a_superuser() {
     for endpoint in endpoints() {
         let path = endpoint.path();
         let is_admin = matches!(endpoint.access(), Access::Staff | Access::Superuser);
@@ -106,7 +106,7 @@ fn what_is_below_admin_is_for_staff_at_least_and_superusers_alone_have_clients()
 }
 
 on_both! {
-    fn a_path_says_which_methods_it_has_whatever_is_asked(db) {
+    fn each_path_allows_exactly_its_methods_and_lists_them_in_allow(db) {
         let app = App::start(db);
         for (path, endpoints) in methods() {
             // A gateway asks about somebody else's request, so every method is allowed, and none is listed.

@@ -1,4 +1,4 @@
-//! `POST /api-token-auth/`: the limit on failed logins by username, from everywhere.
+//! `POST /api-token-auth/`: the limit on failed logins by username, over all addresses.
 
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ fn from(app: &App, address: &str, username: &str, password: &str) -> Answer {
     app.send(Request::new("POST", "/api-token-auth/").header("X-Forwarded-For", address).json(&login))
 }
 
-/// Five wrong passwords, each from another address, and one more.
+/// Sends five wrong passwords, each from another address, and a sixth, which is throttled.
 #[track_caller]
-fn used_up(app: &App, username: &str) {
+fn use_up_limit(app: &App, username: &str) {
     for number in 1..=5 {
         assert_eq!(from(app, &format!("192.0.2.{number}"), username, "wrong").status, 400);
     }
@@ -32,10 +32,10 @@ fn used_up(app: &App, username: &str) {
 }
 
 /// Alice, who logs in from home, and strangers who have used up her limit.
-fn attacked(db: Kind, settings: &[(&str, &str)]) -> App {
+fn with_limit_used_up(db: Kind, settings: &[(&str, &str)]) -> App {
     let app = with_alice(db, &[&LIMITS[..], settings].concat());
     assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
-    used_up(&app, "alice");
+    use_up_limit(&app, "alice");
     app
 }
 
@@ -45,10 +45,10 @@ fn networks(app: &App) -> String {
 
 on_both! {
     fn failures_from_everywhere_count_and_an_unknown_name_is_limited_alike(db) {
-        let app = attacked(db, &[]);
+        let app = with_limit_used_up(db, &[]);
         app.create_user("bob", PASSWORD, &json!({}));
-        used_up(&app, "bob");
-        used_up(&app, "nobody");
+        use_up_limit(&app, "bob");
+        use_up_limit(&app, "nobody");
         assert_eq!(from(&app, "203.0.113.1", "bob", PASSWORD).status, 429, "a right password too");
         assert_eq!(from(&app, "203.0.113.1", "carol", "wrong").status, 400, "another name");
         app.clock.advance(Duration::from_hours(1));
@@ -56,7 +56,7 @@ on_both! {
     }
 
     fn a_user_can_log_in_from_known_addresses_at_the_limit(db) {
-        let app = attacked(db, &[("JETON_LOGIN_LIMIT_USER", "3/min")]);
+        let app = with_limit_used_up(db, &[("JETON_LOGIN_LIMIT_USER", "3/min")]);
         for _ in 0..2 {
             assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
         }
@@ -66,25 +66,25 @@ on_both! {
         let answer = from(&app, HOME, "alice", PASSWORD);
         assert_eq!((answer.status, answer.header("Retry-After").as_deref()), (429, Some("60")), "the other limits hold");
         let answer = from(&app, "192.0.2.1", "alice", PASSWORD);
-        assert_eq!(answer.status, 429, "who only failed there is not known there");
+        assert_eq!(answer.status, 429, "a failed login does not make an address known");
         app.create_user("bob", PASSWORD, &json!({}));
-        used_up(&app, "bob");
+        use_up_limit(&app, "bob");
         assert_eq!(from(&app, HOME, "bob", PASSWORD).status, 429, "another user's home");
     }
 
     fn an_ipv6_network_counts_as_one_known_address(db) {
         let app = with_alice(db, &LIMITS);
         assert_eq!(from(&app, "2001:db8:1:2::7", "alice", PASSWORD).status, 200);
-        used_up(&app, "alice");
+        use_up_limit(&app, "alice");
         assert_eq!(from(&app, "2001:db8:1:2:3::8", "alice", PASSWORD).status, 200);
         assert_eq!(from(&app, "2001:db8:1:3::7", "alice", PASSWORD).status, 429);
         assert_eq!(networks(&app), "127.0.0.1\n2001:db8:1:2::/64", "and the admin's");
     }
 
     fn every_node_knows_the_addresses_also_after_a_restart(db) {
-        let app = attacked(db, &[]);
+        let app = with_limit_used_up(db, &[]);
         let node = app.node(&LIMITS);
-        used_up(&node, "alice");
+        use_up_limit(&node, "alice");
         assert_eq!(from(&node, HOME, "alice", PASSWORD).status, 200);
     }
 
@@ -92,14 +92,14 @@ on_both! {
         let app = with_alice(db, &LIMITS);
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
         app.clock.advance(DAY * 30 - Duration::from_hours(1) - MICRO);
-        used_up(&app, "alice");
+        use_up_limit(&app, "alice");
         assert_eq!(from(&app, HOME, "alice", "wrong").status, 400);
         app.clock.advance(Duration::from_hours(1) + MICRO);
-        used_up(&app, "alice");
+        use_up_limit(&app, "alice");
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 429);
         app.clock.advance(Duration::from_hours(1));
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
-        used_up(&app, "alice");
+        use_up_limit(&app, "alice");
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200, "known again");
     }
 
@@ -143,14 +143,14 @@ on_both! {
         assert_eq!(from(&app, HOME, "stella", PASSWORD).status, 200);
     }
 
-    fn it_can_be_turned_off(db) {
+    fn the_account_limit_can_be_turned_off(db) {
         let app = with_alice(db, &[("JETON_LOGIN_LIMIT_ACCOUNT", "none"), LIMITS[1]]);
         assert!((0..110).all(|number| from(&app, &format!("192.0.2.{number}"), "alice", "wrong").status == 400));
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
-        assert_eq!(networks(&app), "", "and nothing is kept for it");
+        assert_eq!(networks(&app), "", "and no address is stored");
     }
 
-    fn by_default_it_is_a_hundred_an_hour(db) {
+    fn the_default_account_limit_is_a_hundred_failures_an_hour(db) {
         let app = with_alice(db, &[("JETON_LOGIN_LIMIT_ACCOUNT", ""), LIMITS[1]]);
         assert!((0..100).all(|number| from(&app, &format!("192.0.2.{number}"), "alice", "wrong").status == 400));
         let answer = from(&app, "192.0.2.200", "alice", "wrong");

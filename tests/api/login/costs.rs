@@ -39,7 +39,7 @@ fn csv<'a>(users: impl IntoIterator<Item = (String, &'a str)>) -> String {
     format!("username,email,password\n{}", rows.concat())
 }
 
-/// The costs that were counted, and each one's number of users; none before anything was counted.
+/// The counted costs with their numbers of users; empty before the first count.
 fn counted(database: &TestDatabase) -> Vec<(String, u32)> {
     let text = database.sql("select value from meta where key = 'hash_costs'");
     if text.is_empty() {
@@ -50,8 +50,8 @@ fn counted(database: &TestDatabase) -> Vec<(String, u32)> {
     costs.map(|(dummy, users)| (dummy.clone(), u32::try_from(users.as_u64().unwrap()).unwrap())).collect()
 }
 
-/// How many MiB more than before the server held at most, while somebody tried to log in.
-fn memory_of_a_try(server: &Serving, name: &str) -> u64 {
+/// How many MiB the server took at most during a refused login, beyond what it had before.
+fn memory_of_a_login(server: &Serving, name: &str) -> u64 {
     let proc = |file: &str| format!("/proc/{}/{file}", server.pid());
     let kib = |what: &str| -> u64 {
         let status = fs::read_to_string(proc("status")).unwrap();
@@ -116,11 +116,11 @@ on_both! {
         insert(&database, &[&[("carol", COSTLY)], &FREE[..]].concat());
         let server = jeton.serve();
         for name in ["carol", "nobody", "somebody", "x"].into_iter().chain(FREE.map(|(name, _)| name)) {
-            let taken = memory_of_a_try(&server, name);
+            let taken = memory_of_a_login(&server, name);
             assert!(taken >= 110, "{name}: {taken} MiB");
         }
         database.sql("update users set is_active = false");
-        let taken = memory_of_a_try(&server, "carol");
+        let taken = memory_of_a_login(&server, "carol");
         assert!(taken >= 110, "inactive: {taken} MiB");
     }
 
@@ -128,14 +128,14 @@ on_both! {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database).env("JETON_LOGIN_LIMIT_ADDRESS", "none").env("JETON_LOGIN_LIMIT_USER", "none");
         let server = jeton.serve();
-        let taken = memory_of_a_try(&server, "nobody");
+        let taken = memory_of_a_login(&server, "nobody");
         assert!(taken < 60, "nobody has a costly hash: {taken} MiB");
         fs::write(jeton.dir.path().join("users.csv"), csv((0..50).map(|number| (format!("u{number}"), COSTLY)))).unwrap();
         let imported = jeton.run(&["import", "csv", "--from", "users.csv"]);
         assert_eq!(imported.status, 0, "{imported:?}");
         // Each name is tried once: a few of them cost what the admin's hash costs, and one name has a limit of its own.
         let mut names = (0..).map(|number| format!("nobody{number}"));
-        let mut taken = || memory_of_a_try(&server, &names.next().unwrap());
+        let mut taken = || memory_of_a_login(&server, &names.next().unwrap());
         eventually("a costly dummy", LIMIT, || (taken() >= 110).then_some(()));
     }
 
@@ -157,7 +157,7 @@ on_both! {
 }
 
 #[test]
-fn whoever_tries_the_database_is_asked_the_same() {
+fn a_refused_login_runs_the_same_queries_for_any_name() {
     let watched = Watched::start(&[]);
     let app = &watched.app;
     app.create_user("alice", PASSWORD, &serde_json::json!({}));

@@ -1,4 +1,4 @@
-//! `POST /api-token-auth/` with hashes that Django made: they log in, and the first good login replaces them.
+//! `POST /api-token-auth/` with hashes that Django made: they log in, and the first successful login replaces them.
 
 use super::{WRONG, assert_answer};
 use crate::commands::jeton;
@@ -82,9 +82,9 @@ fn stored(app: &App, username: &str) -> String {
     app.database.sql(&format!("select password from users where username = '{username}'"))
 }
 
-/// Each logs in, gets today's hash, and logs in with that.
+/// Each user logs in, which replaces the hash by argon2id, and logs in again with the new hash.
 #[track_caller]
-fn assert_moves(app: &App, hashes: &[(&str, &str)]) {
+fn assert_replaced(app: &App, hashes: &[(&str, &str)]) {
     for (name, hash) in hashes {
         for wrong in ["wrong", "correct horse ", hash] {
             assert_answer(&app.try_login(name, wrong), 400, WRONG, name);
@@ -99,7 +99,7 @@ fn assert_moves(app: &App, hashes: &[(&str, &str)]) {
     }
 }
 
-fn with(db: Kind, hashes: &[(&str, &str)], settings: &[(&str, &str)]) -> App {
+fn app_with(db: Kind, hashes: &[(&str, &str)], settings: &[(&str, &str)]) -> App {
     let app = App::with(db, settings);
     insert(&app.database, hashes.iter().copied());
     app
@@ -107,16 +107,16 @@ fn with(db: Kind, hashes: &[(&str, &str)], settings: &[(&str, &str)]) -> App {
 
 on_both! {
     fn each_format_logs_in_and_is_replaced(db) {
-        assert_moves(&with(db, HASHES, &[]), HASHES);
+        assert_replaced(&app_with(db, HASHES, &[]), HASHES);
     }
 
     fn legacy_formats_log_in_only_where_they_are_allowed(db) {
-        let app = with(db, LEGACY, &[]);
+        let app = app_with(db, LEGACY, &[]);
         for (name, hash) in LEGACY {
             assert_answer(&app.try_login(name, HASHED), 400, WRONG, name);
             assert_eq!(stored(&app, name), *hash);
         }
-        assert_moves(&app.node(&[("JETON_LEGACY_HASHES", "true")]), LEGACY);
+        assert_replaced(&app.node(&[("JETON_LEGACY_HASHES", "true")]), LEGACY);
         for (name, _) in LEGACY {
             app.login(name, HASHED);
         }
@@ -145,6 +145,6 @@ on_both! {
             assert!(!line.contains(hash), "{line}");
         }
         let kept = database.sql("select count(*) from users where password like '$argon2id$v=19$m=64,t=1,p=1$%'");
-        assert_eq!(kept, "1", "that of the good login");
+        assert_eq!(kept, "1", "the hash of the successful login");
     }
 }

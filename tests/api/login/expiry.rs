@@ -62,11 +62,11 @@ on_both! {
         let app = App::with(db, TEN_HOURS);
         let old = app.alice();
         app.clock.advance(short_of(HOUR * 10));
-        assert_eq!(app.login(ALICE.0, ALICE.1), old, "it is alive");
+        assert_eq!(app.login(ALICE.0, ALICE.1), old, "it is still valid");
         app.clock.advance(MICRO);
         let new = app.login(ALICE.0, ALICE.1);
         assert_ne!(new, old);
-        assert_eq!(app.login(ALICE.0, ALICE.1), new, "and that one is handed out from now on");
+        assert_eq!(app.login(ALICE.0, ALICE.1), new, "later logins return the new key");
         assert!(app.is_good(&new));
         assert!(!app.is_good(&old));
         assert_eq!(app.introspect(&new)["exp"], 1_750_072_000);

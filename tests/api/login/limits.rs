@@ -86,7 +86,7 @@ on_both! {
             assert_throttled(&app.try_login("alice", "wrong"), 60);
         }
         app.clock.advance(Duration::from_mins(1));
-        fail(&app, "alice"); // those who were turned away have not made it longer
+        fail(&app, "alice"); // throttled attempts have not extended the wait
     }
 
     fn the_token_limit_does_not_count_as_a_failed_login(db) {
@@ -189,7 +189,7 @@ on_both! {
         let app = with_alice(db, &[PER_USER, ("JETON_TRUSTED_PROXIES", "127.0.0.1")]);
         let statuses: Vec<u16> = (0..4).map(|_| forwarded(&app, &["192.0.2.1"])).collect();
         assert_eq!(statuses, [400, 400, 400, 429]);
-        assert_eq!(forwarded(&app, &["192.0.2.2"]), 400, "nobody can lock a user out from elsewhere");
+        assert_eq!(forwarded(&app, &["192.0.2.2"]), 400, "a user is not locked out at other addresses");
         app.login("alice", PASSWORD);
     }
 }

@@ -48,7 +48,7 @@ on_both! {
             assert_form(key, "acme");
         }
         assert!(app.is_good(&named) && app.is_good(&regenerated));
-        assert_eq!(app.login(ALICE.0, ALICE.1), regenerated, "it is handed out again");
+        assert_eq!(app.login(ALICE.0, ALICE.1), regenerated, "the login returns it again");
     }
 
     fn a_prefix_may_have_underscores_itself(db) {
@@ -58,7 +58,7 @@ on_both! {
         assert!(app.is_good(&key));
     }
 
-    fn a_key_that_fails_its_check_is_malformed(db) {
+    fn a_key_with_a_wrong_checksum_is_malformed(db) {
         let app = App::with(db, ACME);
         let key = app.alice();
         let upper = key.to_uppercase().replacen("ACME", "acme", 1);
@@ -67,14 +67,14 @@ on_both! {
             assert_eq!(app.explain(wrong)["reason"], "malformed", "{wrong}");
         }
         for unknown in ["acme", "acm_123", "xacme_123", &key[..4]] {
-            assert_eq!(app.explain(unknown)["reason"], "unknown", "{unknown} does not claim the prefix");
+            assert_eq!(app.explain(unknown)["reason"], "unknown", "{unknown} does not begin with the prefix");
         }
         let guessed = format!("acme_{}", "0".repeat(40));
         let guessed = format!("{guessed}{}", crc32(&guessed));
-        assert_eq!(app.explain(&guessed)["reason"], "unknown", "its check is right");
+        assert_eq!(app.explain(&guessed)["reason"], "unknown", "its checksum is right");
     }
 
-    fn a_key_that_fails_its_check_needs_no_database(db) {
+    fn a_key_with_a_wrong_checksum_needs_no_database(db) {
         let app = App::with(db, &[ACME, &[("JETON_CACHE_BYTES", "0")]].concat());
         let key = app.alice();
         let wrong = damaged(&key, 20);
@@ -102,7 +102,7 @@ on_both! {
         let app = app.node(&[("JETON_TOKEN_PREFIX", "zeta")]);
         assert!(app.is_good(&acme) && app.is_good(&named));
         assert_eq!(app.login(ALICE.0, ALICE.1), acme);
-        assert_eq!(app.explain(&damaged(&acme, 9))["reason"], "unknown", "acme is no claim any more");
+        assert_eq!(app.explain(&damaged(&acme, 9))["reason"], "unknown", "acme is no longer the prefix");
         assert_form(&app.regenerate("alice"), "zeta");
     }
 
@@ -128,7 +128,7 @@ on_both! {
                  select id, {digest}, '2025-06-15 15:06:40' from users where username = 'alice'"
             ));
             assert!(app.is_good(&key), "{key}");
-            assert_eq!(app.explain(&damaged(&key, key.len() - 1))["reason"], "unknown", "one like it");
+            assert_eq!(app.explain(&damaged(&key, key.len() - 1))["reason"], "unknown", "a key that differs in one digit");
             assert_eq!(app.revoke(&key).status, 200);
             assert!(!app.is_good(&key), "{key}");
         }
@@ -136,17 +136,17 @@ on_both! {
 }
 
 #[test]
-fn a_key_that_fails_its_check_costs_no_query() {
+fn a_key_with_a_wrong_checksum_costs_no_query() {
     let watched = Watched::start(&[ACME, &[("JETON_CACHE_BYTES", "0")]].concat());
     let key = watched.app.alice();
     let wrong = damaged(&key, 20);
-    assert_eq!(watched.lookups(|app| assert!(app.is_good(&key))), 3, "what is to be counted is seen");
+    assert_eq!(watched.lookups(|app| assert!(app.is_good(&key))), 3, "lookups are counted");
     assert_eq!(watched.lookups(|app| assert!(!app.is_good(&wrong))), 0);
     assert_eq!(watched.lookups(|app| assert_eq!(app.batch(&json!({"tokens": [wrong, ""]})).status, 200)), 0);
 }
 
 #[test]
-fn a_key_that_fails_its_check_is_refused_while_the_database_is_frozen() {
+fn a_key_with_a_wrong_checksum_is_refused_while_the_database_is_frozen() {
     let watched = Watched::start(&[("JETON_TOKEN_PREFIX", "acme"), ("JETON_DATABASE_TIMEOUT", "500ms")]);
     let key = watched.app.alice();
     watched.freeze();

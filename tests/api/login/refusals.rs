@@ -1,4 +1,4 @@
-//! Why a login was refused: the audit log says it, the answer does not.
+//! The reason for a refused login is in the audit log, and not in the answer.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::on_both;
 use crate::support::app::App;
 use crate::support::console::Visit;
 
-/// A hash with more rounds than are ever computed, and one of an unknown format.
+/// A hash with more rounds than jeton computes, one of an unknown format, and one of a format that is off by default.
 const ENDLESS: &str = "pbkdf2_sha256$4000000000$salt$nz7nAD0AQhh1UqSxnd2Z9UnpZ125GixRAQu5u429lJ0=";
 const UNKNOWN: &str = "rot13$x$correct horse";
 const LEGACY: &str = "md5$oldsalt12chr$c6ec64b8b3957e377403f92be3ec3f10";
@@ -53,17 +53,17 @@ on_both! {
 
     fn a_hash_that_takes_more_memory_than_is_allowed_logs_nobody_in(db) {
         let app = App::with(db, &[("JETON_HASH_MAX_MEMORY", "4MiB")]);
-        let roomy = app.node(&[("JETON_HASH_MAX_MEMORY", "8MiB"), ("JETON_ARGON2_MEMORY_KIB", "8192")]);
+        let larger = app.node(&[("JETON_HASH_MAX_MEMORY", "8MiB"), ("JETON_ARGON2_MEMORY_KIB", "8192")]);
         app.create_user("alice", PASSWORD, &json!({}));
-        assert_eq!(roomy.try_login("alice", PASSWORD).status, 200);
+        assert_eq!(larger.try_login("alice", PASSWORD).status, 200);
         let hash = app.database.sql("select password from users where username = 'alice'");
-        assert!(hash.contains("m=8192,"), "the first good login replaced it: {hash}");
+        assert!(hash.contains("m=8192,"), "the first successful login replaced it: {hash}");
         for password in [PASSWORD, "wrong"] {
             assert_answer(&app.try_login("alice", password), 400, WRONG, password);
         }
         let reason = || (json!("alice"), json!({"reason": "too_costly"}));
         assert_eq!(refusals(&app), [reason(), reason()]);
-        assert_eq!(roomy.try_login("alice", PASSWORD).status, 200);
+        assert_eq!(larger.try_login("alice", PASSWORD).status, 200);
     }
 
     fn the_console_s_sign_in_is_in_the_audit_log_too(db) {

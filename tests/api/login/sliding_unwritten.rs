@@ -11,7 +11,7 @@ use crate::support::app::{App, Kind};
 use crate::support::calls::ALICE;
 use crate::support::eventually;
 
-/// A key of alice's past the expiry that the database knows: she has just used it, before that expiry.
+/// A key of alice's that was used shortly before the expiry that the database has, and is now past it.
 fn used_just_before_its_end(db: Kind, more: &[(&str, &str)]) -> (App, String) {
     let app = sliding(db, more);
     let key = app.alice();
@@ -21,9 +21,9 @@ fn used_just_before_its_end(db: Kind, more: &[(&str, &str)]) -> (App, String) {
     (app, key)
 }
 
-type End = fn(&App, &str);
+type Revoke = fn(&App, &str);
 
-const ENDS: [(&str, End); 5] = [
+const WAYS_TO_END: [(&str, Revoke); 5] = [
     ("regenerate", |app, _| drop(app.regenerate("alice"))),
     ("revoke", |app, key| assert_eq!(app.revoke(key).status, 200)),
     ("logout", |app, key| assert_eq!(app.post("/logout/", key, &json!({})).status, 204)),
@@ -34,11 +34,11 @@ const ENDS: [(&str, End); 5] = [
     }),
 ];
 
-type EndElsewhere = fn(&App, &str, &str, &str);
+type RevokeElsewhere = fn(&App, &str, &str, &str);
 
-/// Ways to end a key of alice's, the last argument, at a node that does not know of the use which saved it; before it a
-/// named key of the admin's and one of hers.
-const ENDS_ELSEWHERE: [(&str, EndElsewhere); 3] = [
+/// Ways to revoke a key of alice's at a node that does not know of the use that extended it. The arguments are a named
+/// key of the admin's, a named key of alice's, and the key to revoke.
+const WAYS_TO_END_ELSEWHERE: [(&str, RevokeElsewhere); 3] = [
     ("revoke", |app, _, _, key| assert_eq!(app.revoke(key).status, 200)),
     ("logoutall", |app, _, named, _| assert_eq!(app.post("/logoutall/", named, &json!({})).status, 204)),
     ("regenerate", |app, admin, _, _| {
@@ -48,7 +48,7 @@ const ENDS_ELSEWHERE: [(&str, EndElsewhere); 3] = [
 
 on_both! {
     fn a_token_with_an_unwritten_refresh_can_be_ended_on_another_node(db) {
-        for (way, end) in ENDS_ELSEWHERE {
+        for (way, end) in WAYS_TO_END_ELSEWHERE {
             let app = sliding(db, &[]);
             let other = app.node(&SLIDING);
             let key = app.alice();
@@ -61,7 +61,7 @@ on_both! {
             other.introspect(&key);
             app.clock.advance(MINUTE * 2);
             end(&app, &admin, &named, &key);
-            // Which the other node has written by then.
+            // The other node writes the refresh that it has noted.
             eventually("the refresh in the database", Duration::from_secs(5), || {
                 let sql = format!("select expires_at from tokens where id = {id}");
                 app.database.sql(&sql).starts_with("2025-06-16 11:05:40").then_some(())
@@ -87,7 +87,7 @@ on_both! {
         assert_ne!(app.login(ALICE.0, ALICE.1), key);
     }
 
-    fn the_limit_counts_it(db) {
+    fn the_limit_counts_a_token_with_an_unwritten_refresh(db) {
         let (app, key) = used_just_before_its_end(db, &[("JETON_TOKEN_MODE", "multiple"), ("JETON_TOKEN_LIMIT_PER_USER", "1")]);
         assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 403);
         assert!(app.is_good(&key));
@@ -95,8 +95,8 @@ on_both! {
         app.login(ALICE.0, ALICE.1);
     }
 
-    fn it_ends_however_it_is_ended(db) {
-        for (way, end) in ENDS {
+    fn a_token_with_an_unwritten_refresh_can_be_ended_in_every_way(db) {
+        for (way, end) in WAYS_TO_END {
             for mode in ["single", "multiple"] {
                 let (app, key) = used_just_before_its_end(db, &[("JETON_TOKEN_MODE", mode)]);
                 end(&app, &key);
@@ -106,8 +106,8 @@ on_both! {
         }
     }
 
-    fn it_ends_on_another_node_too(db) {
-        for (way, end) in &ENDS[..2] {
+    fn a_token_is_ended_although_another_node_has_its_refresh_unwritten(db) {
+        for (way, end) in &WAYS_TO_END[..2] {
             let app = sliding(db, &[]);
             let key = app.alice();
             let node = app.node(&SLIDING);

@@ -38,7 +38,7 @@ on_both! {
         assert_eq!(got[2]["username"], "alice");
     }
 
-    fn no_tokens_give_no_answers(db) {
+    fn an_empty_list_gets_an_empty_list(db) {
         let app = App::start(db);
         assert_eq!(app.batch(&json!({"tokens": []})).text(), "{\"results\":[]}");
     }
@@ -127,7 +127,7 @@ on_both! {
         let twice = |other: &str| post().basic(id, secret).json(&json!({"tokens": [], "client_secret": other}));
         assert_eq!([secret, "another"].map(|other| app.send(twice(other)).status), [200, 400]);
         let malformed = app.send(post().body("application/json", "{"));
-        assert_eq!(malformed.status, 401, "who asks comes before what is asked");
+        assert_eq!(malformed.status, 401, "the caller is authenticated before the body is read");
     }
 }
 
@@ -142,6 +142,6 @@ fn a_thousand_tokens_cost_one_query() {
             app.introspect(UNKNOWN);
         }),
         2,
-        "they are counted"
+        "lookups are counted"
     );
 }

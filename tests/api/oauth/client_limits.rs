@@ -52,7 +52,7 @@ fn failed(app: &App) -> Vec<Value> {
 }
 
 on_both! {
-    fn every_kind_of_wrong_credentials_is_limited_and_then_nothing_is_checked(db) {
+    fn every_way_to_send_wrong_credentials_is_limited_and_then_right_ones_are_refused_too(db) {
         let app = App::with(db, &[LIMIT, PROXIES]);
         let wrongs: Vec<_> = ways(CLIENT.0, "wrong").into_iter().chain(ways("nobody", CLIENT.1)).collect();
         let rights = ways(CLIENT.0, CLIENT.1);
@@ -96,7 +96,7 @@ on_both! {
 
     fn the_limit_is_by_address_and_an_ipv6_network_counts_as_one(db) {
         let app = App::with(db, &[LIMIT, PROXIES]);
-        // Known on this node, by the fast lane too; from elsewhere.
+        // The client has authenticated on this node, also by the fast lane, from another address.
         for _ in 0..10 {
             assert_eq!(from(&app, "198.51.100.7", CLIENT.0, CLIENT.1).status, 200);
         }
@@ -112,7 +112,7 @@ on_both! {
         assert_eq!(from(&app, "198.51.100.8", CLIENT.0, CLIENT.1).status, 200);
     }
 
-    fn a_client_that_the_fast_lane_served_is_known(db) {
+    fn the_limit_of_an_address_does_not_stop_a_client_that_the_fast_lane_served_there(db) {
         let app = App::with(db, &[LIMIT, PROXIES]);
         for address in ["198.51.100.7", "198.51.100.8"] {
             for _ in 0..10 {
@@ -126,14 +126,14 @@ on_both! {
         assert_eq!(from(&app, "198.51.100.8", CLIENT.0, CLIENT.1).status, 200);
     }
 
-    fn only_failures_count_and_none_turns_it_off(db) {
+    fn only_failures_count_and_the_value_none_turns_the_limit_off(db) {
         let app = App::with(db, &[LIMIT]);
         for _ in 0..3 {
             for right in ways(CLIENT.0, CLIENT.1) {
                 assert_eq!(app.send(right).status, 200);
             }
             let nothing = Request::new("POST", "/introspect").form(&[("token", &token())]);
-            assert_eq!(app.send(nothing).status, 401, "no credentials are no guess");
+            assert_eq!(app.send(nothing).status, 401, "a request without credentials does not count");
         }
         assert_eq!(from(&app, "", CLIENT.0, "wrong").status, 401);
         let app = App::with(db, &[("JETON_CLIENT_LIMIT_ADDRESS", "none")]);
@@ -141,7 +141,7 @@ on_both! {
         assert_eq!(failed(&app).len(), 1);
     }
 
-    fn by_default_it_is_a_thousand_a_minute(db) {
+    fn the_default_limit_is_a_thousand_failures_a_minute(db) {
         let app = App::with(db, &[("JETON_CLIENT_LIMIT_ADDRESS", "")]);
         assert!((0..1000).all(|_| from(&app, "", CLIENT.0, "wrong").status == 401));
         assert_throttled(&from(&app, "", CLIENT.0, "wrong"), 60);

@@ -12,7 +12,7 @@ use crate::support::http::{Answer, Request, base64};
 
 const INACTIVE: &str = "{\"active\":false}";
 
-/// As the tests' client, with whatever body.
+/// Introspects as the tests' client; `body` adds the request's body.
 fn ask(app: &App, body: impl FnOnce(Request) -> Request) -> Answer {
     app.send(body(Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1)))
 }
@@ -28,7 +28,7 @@ fn answer_for(app: &App, token: &str) -> String {
 }
 
 on_both! {
-    fn the_answer_has_the_contract_s_order_and_leaves_out_missing_values(db) {
+    fn members_have_a_fixed_order_and_missing_values_are_left_out(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({"email": "alice@example.com", "groups": ["zoo", "billing"]}));
         let token = app.login("alice", PASSWORD);
@@ -41,7 +41,7 @@ on_both! {
         ));
     }
 
-    fn scope_expiry_issuer_and_client_have_their_place_in_the_order(db) {
+    fn optional_members_have_a_fixed_place_in_the_order(db) {
         let app = App::with(db, &[
             ("JETON_ISSUER", "https://tokens.example.com"),
             ("JETON_LOGIN_SCOPE", "read write"),
@@ -152,7 +152,7 @@ on_both! {
         }
     }
 
-    fn a_request_without_one_good_token_parameter_is_invalid(db) {
+    fn a_request_without_exactly_one_valid_token_parameter_is_invalid(db) {
         let app = App::start(db);
         let token = app.admin_token();
         let (form, json) = ("application/x-www-form-urlencoded", "application/json");

@@ -26,7 +26,7 @@ fn assert_invalid_client(answer: &Answer, what: &str) {
 }
 
 on_both! {
-    fn a_client_may_encode_its_credentials_for_basic_or_not_or_put_them_into_the_body(db) {
+    fn client_credentials_may_be_form_encoded_or_raw_in_basic_or_be_in_the_body(db) {
         for (id, end) in [
             ("plain", "secret"),
             ("a+b", "c+d e"),
@@ -132,7 +132,7 @@ on_both! {
             let answer = app.send(request);
             assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_request")), "{what}");
         }
-        // What the head says is checked before a body is read.
+        // Credentials in the header are checked before the body is read.
         let answer = app.send(post().basic(CLIENT.0, "wrong").form(&both));
         assert_eq!((answer.status, &answer.json()["error"]), (401, &json!("invalid_client")));
     }
@@ -152,7 +152,7 @@ on_both! {
         }
     }
 
-    fn staff_may_ask_with_a_token_of_theirs_and_nobody_else(db) {
+    fn staff_may_introspect_with_their_own_token_and_other_users_may_not(db) {
         let app = App::start(db);
         app.create_user("staff", PASSWORD, &json!({"is_staff": true}));
         app.create_user("plain", PASSWORD, &json!({}));
@@ -187,7 +187,7 @@ on_both! {
         }
         let answer = app.send(post().header("Authorization", b"Token \xff\xfe").form(&[("token", &plain)]));
         assert_eq!(answer.json()["detail"], "Invalid token header. Token string should not contain invalid characters.");
-        // Authenticated before the token is looked at, as clients are.
+        // Staff, like clients, are authenticated before the token is read.
         assert_eq!(app.send(post().token("unknown")).status, 401);
         assert_eq!(app.send(post().token(&plain)).status, 403);
         assert_eq!(app.send(post().token(&staff)).status, 400);
@@ -198,23 +198,27 @@ on_both! {
 }
 
 #[test]
-fn a_wrong_secret_costs_the_same_whoever_it_is_said_to_be_of() {
+fn a_wrong_secret_costs_the_same_query_for_known_and_unknown_client_ids() {
     let watched = Watched::start(&[]);
     let introspect = |id: &str, secret: &str| post().basic(id, secret).form(&[("token", "x")]);
-    let asked = |id: &str, secret: &str, status: u16| {
+    let queries_of = |id: &str, secret: &str, status: u16| {
         watched.statements(&["join clients"], |app| assert_eq!(app.send(introspect(id, secret)).status, status, "{id}"))
     };
-    asked(CLIENT.0, CLIENT.1, 200);
-    assert_eq!(asked(CLIENT.0, CLIENT.1, 200).len(), 0, "a right secret is known by now");
-    let of_unknown = asked("nobody", CLIENT.1, 401);
+    queries_of(CLIENT.0, CLIENT.1, 200);
+    assert_eq!(queries_of(CLIENT.0, CLIENT.1, 200).len(), 0, "the right secret is remembered");
+    let of_unknown = queries_of("nobody", CLIENT.1, 401);
     assert_eq!(of_unknown.len(), 1, "{of_unknown:?}");
     for (id, secret) in [("nobody", CLIENT.1), (CLIENT.0, "wrong"), (CLIENT.0, "wrong"), ("nobody", "wrong")] {
-        assert_eq!(asked(id, secret, 401), of_unknown, "{id} {secret}");
+        assert_eq!(queries_of(id, secret, 401), of_unknown, "{id} {secret}");
     }
-    assert_eq!(asked(CLIENT.0, CLIENT.1, 200).len(), 0, "nobody else's guesses make it forgotten");
+    assert_eq!(queries_of(CLIENT.0, CLIENT.1, 200).len(), 0, "wrong guesses do not remove it");
     watched.freeze();
     for (id, secret) in [("nobody", CLIENT.1), (CLIENT.0, "wrong")] {
-        assert_eq!(watched.app.send(introspect(id, secret)).status, 503, "{id}: without the database nobody can tell");
+        assert_eq!(
+            watched.app.send(introspect(id, secret)).status,
+            503,
+            "{id}: without the database the secret cannot be checked"
+        );
     }
     watched.thaw();
 }

@@ -69,7 +69,7 @@ on_both! {
         assert_eq!(app.introspect(&key)["iss"], "https://tokens.example.com");
     }
 
-    fn an_issuer_that_ends_in_a_slash_stays_as_it_is(db) {
+    fn the_trailing_slash_of_an_issuer_is_kept(db) {
         let app = issued_by(db, "https://tokens.example.com/");
         assert_eq!(metadata(&app, PATH), expected("https://tokens.example.com/", "https://tokens.example.com"));
     }
@@ -88,7 +88,7 @@ on_both! {
         assert_eq!(app.send(Request::new("GET", &format!("{PATH}/auth"))).status, 404, "there is no such issuer");
     }
 
-    fn anyone_may_read_it_and_only_read(db) {
+    fn anyone_may_read_the_metadata_and_nobody_may_write_it(db) {
         let app = App::start(db);
         assert_eq!(app.send(Request::new("HEAD", PATH)).status, 200);
         assert_eq!(app.send(Request::new("GET", &format!("{PATH}/"))).status, 200);

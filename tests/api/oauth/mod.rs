@@ -1,4 +1,4 @@
-//! `/introspect`, `/revoke`, `/auth/verify`: what services and gateways ask.
+//! `/introspect`, `/revoke`, `/auth/verify`: the endpoints that services and gateways call.
 
 mod batch;
 mod changes;

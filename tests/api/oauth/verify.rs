@@ -47,7 +47,7 @@ fn assert_refused(answer: &Answer, detail: &str) {
 }
 
 on_both! {
-    fn any_method_on_any_path_below(db) {
+    fn any_method_on_any_path_below_auth_verify_is_answered(db) {
         let app = App::start(db);
         let key = app.admin_token();
         let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "PROPFIND"];

@@ -22,7 +22,7 @@ fn logout(app: &App, path: &str, key: &str) -> Answer {
 }
 
 on_both! {
-    fn logout_ends_this_token_alone(db) {
+    fn logout_revokes_only_this_token(db) {
         let app = App::with(db, MULTIPLE);
         let (one, two) = (app.alice(), app.login(ALICE.0, ALICE.1));
         assert_ne!(one, two);
@@ -81,7 +81,7 @@ on_both! {
         assert!(app.is_good(&old));
         assert_done(&logout(&app, "/logoutall/", &old));
         assert!(!app.is_good(&old));
-        assert_eq!(app.explain(&old)["by"], "alice", "it is she who ended it in the end");
+        assert_eq!(app.explain(&old)["by"], "alice", "she revoked it");
     }
 
     fn a_body_is_ignored_but_one_that_is_too_large_is_refused(db) {

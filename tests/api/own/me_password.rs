@@ -1,4 +1,4 @@
-//! `POST /me/password`: users change their own.
+//! `POST /me/password`: users change their own password.
 
 use std::sync::Barrier;
 use std::thread;
@@ -30,7 +30,7 @@ fn failures(app: &App) -> Vec<Value> {
 }
 
 on_both! {
-    fn every_older_login_token_ends_and_a_new_one_is_given(db) {
+    fn a_change_revokes_every_older_login_token_and_returns_a_new_one(db) {
         for mode in ["single", "multiple"] {
             let app = App::with(db, &[("JETON_TOKEN_MODE", mode)]);
             let key = app.alice();
@@ -44,7 +44,7 @@ on_both! {
             assert!(app.is_good(named["token"].as_str().unwrap()), "named ones stay");
             assert_eq!(app.get("/me", &new).json()["token"]["kind"], "login");
             assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 400);
-            assert_eq!(app.login(ALICE.0, NEW) == new, mode == "single", "which logins give again, in single mode");
+            assert_eq!(app.login(ALICE.0, NEW) == new, mode == "single", "in single mode logins return the new token");
             let entries = app.list("/admin/audit/?action=user.password");
             let summaries: Vec<_> = entries.iter().map(|entry| (&entry["actor"], &entry["target"], &entry["address"])).collect();
             assert_eq!(summaries, [(&json!("alice"), &json!("alice"), &json!("127.0.0.1"))]);
@@ -118,7 +118,7 @@ on_both! {
         new_key(&change(&app, &key, ALICE.1, NEW));
     }
 
-    fn who_has_no_password_cannot(db) {
+    fn a_user_without_a_password_cannot_change_it(db) {
         let app = App::start(db);
         let key = app.alice();
         app.sql("update users set password = '!imported' where username = 'alice'");
@@ -169,7 +169,7 @@ on_both! {
 }
 
 #[test]
-fn a_key_that_is_revoked_while_it_asks_changes_nothing() {
+fn a_key_that_is_revoked_during_the_request_changes_nothing() {
     let app = App::start(Kind::Postgres);
     let key = app.alice();
     let mut session = app.database.writer();

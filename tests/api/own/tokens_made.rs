@@ -120,7 +120,7 @@ on_both! {
         let first = app.name_token(&key, &json!({"name": "n"}));
         app.name_token(&key, &json!({"name": "brief", "expires_in": 10}));
         assert_full(&app.try_name_token(&key, &json!({"name": "n"})));
-        assert_eq!(app.post("/tokens/", &key, &json!({"name": "n", "password": "wrong"})).json(), wrong(), "first of all");
+        assert_eq!(app.post("/tokens/", &key, &json!({"name": "n", "password": "wrong"})).json(), wrong(), "the password is checked first");
         app.name_token(&app.admin_token(), &json!({"name": "another's"}));
         assert_eq!(app.delete(&format!("/tokens/{}", first["id"]), &key).status, 204);
         app.name_token(&key, &json!({"name": "n"}));
@@ -129,7 +129,7 @@ on_both! {
         app.clock.advance(MICRO);
         app.name_token(&key, &json!({"name": "n"}));
         assert_full(&app.try_name_token(&key, &json!({"name": "n"})));
-        assert_eq!(app.list("/admin/audit/?action=login.failed").len(), 1, "to have enough is no failed login");
+        assert_eq!(app.list("/admin/audit/?action=login.failed").len(), 1, "reaching the limit is not a failed login");
         assert_eq!(app.post("/admin/users/alice/tokens/", &app.admin_token(), &json!({"name": "m"})).status, 201);
         let node = app.node(&[("JETON_NAMED_TOKENS_PER_USER", "none")]);
         node.name_token(&key, &json!({"name": "n"}));
@@ -186,15 +186,15 @@ on_both! {
     fn a_hash_that_is_replaced_meanwhile_does_not_prevent_the_creation(db) {
         let app = App::with(db, &[("JETON_TOKEN_MODE", "multiple")]);
         let key = app.alice();
-        let dearer = app.node(&[("JETON_TOKEN_MODE", "multiple"), ("JETON_ARGON2_ITERATIONS", "2")]);
-        dearer.name_token(&key, &json!({"name": "n"}));
+        let costlier = app.node(&[("JETON_TOKEN_MODE", "multiple"), ("JETON_ARGON2_ITERATIONS", "2")]);
+        costlier.name_token(&key, &json!({"name": "n"}));
         assert!(app.sql("select password from users where username = 'alice'").contains("t=2"));
         app.name_token(&key, &json!({"name": "n"}));
     }
 }
 
 #[test]
-fn a_password_that_is_changed_while_it_asks_is_wrong() {
+fn a_password_that_is_changed_during_the_request_is_refused() {
     let app = App::start(Kind::Postgres);
     let key = app.alice();
     for change in ["is_active = false", "password = '!'"] {

@@ -48,7 +48,7 @@ fn remove_after_exit(place: &str) {
     let mut shell = as_owner("sh");
     shell.args(["-c", script, place]).stdin(Stdio::piped());
     shell.stdout(Stdio::null()).stderr(Stdio::null());
-    mem::forget(spawn_for_life(shell)); // and with it our end of the pipe
+    mem::forget(spawn_for_life(shell)); // the shell reads until this process ends, so its pipe must stay open
 }
 
 /// Removes directories that such a shell left behind, because it was killed too, or a server was frozen.
@@ -58,7 +58,7 @@ fn sweep(root: &str) {
         let name = dir.file_name().and_then(|name| name.to_str());
         let rest = name.and_then(|name| name.strip_prefix(PREFIX));
         let pid = rest.and_then(|rest| rest.split('-').next()?.parse().ok());
-        // Directories with our own id, before we have made any, are of a dead process too.
+        // This process has created none yet, so directories with its id belong to a dead process too.
         if pid.is_some_and(|pid| pid == id() || has_ended(state(pid))) {
             end(&dir.join("data"));
             fs::remove_dir_all(dir).ok();

@@ -20,7 +20,7 @@ Place = Tuple[int, Optional[asyncio.AbstractEventLoop]]
 
 
 class AsyncClient(Settings):
-    """`Client`, to be awaited. Its connections belong to the event loop that runs; another loop makes new ones.
+    """`Client`, to be awaited. Its connections belong to the running event loop; another loop opens new ones.
 
     `timeout` is in seconds, for all of a call: what is awaited can be given up at any moment.
     """
@@ -28,13 +28,13 @@ class AsyncClient(Settings):
     _pool: Optional[Tuple[Place, httpx.AsyncClient]] = None
 
     async def introspect(self, token: str) -> Introspection:
-        """What jeton says of a token."""
+        """jeton's answer about a token."""
         if not could_be_token(token):
             return protocol.INACTIVE
         return await self._send(self._protocol.introspect(token))
 
     async def introspect_many(self, tokens: Iterable[str]) -> List[Introspection]:
-        """The same of many, in their order, by one request for each thousand."""
+        """The answers about many tokens, in their order, with one request per thousand."""
         tokens = list(tokens)
         asked = [token for token in tokens if could_be_token(token)]
         answers = iter([answer for batch in protocol.batches(asked)
@@ -42,12 +42,12 @@ class AsyncClient(Settings):
         return [next(answers) if could_be_token(token) else protocol.INACTIVE for token in tokens]
 
     async def revoke(self, token: str) -> None:
-        """The token is dead when this returns; an unknown one is no error."""
+        """Revokes the token. An unknown token is not an error."""
         if could_be_token(token):
             await self._send(self._protocol.revoke(token))
 
     async def refusal(self, token: str) -> Optional[str]:
-        """jeton's sentence to the holder of a token that is not active; None if it is."""
+        """jeton's message to the holder of a token that is not active; None for an active one."""
         if not could_be_sent_by_holder(token):
             return header.INVALID_TOKEN
         return await self._send(self._protocol.refusal(token))

@@ -1,4 +1,4 @@
-"""What plain and async clients are made of alike."""
+"""The common part of plain and async clients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Settings:
         self._begin()
 
     def _begin(self) -> None:
-        """What is made before the first call."""
+        """Attributes that are set before the first call."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._protocol!r})"

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Client(Settings):
-    """Asks one jeton, over connections that are kept. Threads may share it, and a process that forks may.
+    """Asks one jeton over persistent connections. Threads may share a client, also in a process that forks.
 
     `timeout` is in seconds: for a connection, for each part of an answer's head, and for the whole of it to be read.
     `ssl_context` is for a jeton whose certificate is of an authority of your own; `SSL_CERT_FILE` works too.
@@ -31,13 +31,13 @@ class Client(Settings):
         self._connections()  # threads that call at once shall share them
 
     def introspect(self, token: str) -> Introspection:
-        """What jeton says of a token."""
+        """jeton's answer about a token."""
         if not could_be_token(token):
             return protocol.INACTIVE
         return self._send(self._protocol.introspect(token))
 
     def introspect_many(self, tokens: Iterable[str]) -> List[Introspection]:
-        """The same of many, in their order, by one request for each thousand."""
+        """The answers about many tokens, in their order, with one request per thousand."""
         tokens = list(tokens)
         asked = [token for token in tokens if could_be_token(token)]
         answers = iter([answer for batch in protocol.batches(asked)
@@ -45,12 +45,12 @@ class Client(Settings):
         return [next(answers) if could_be_token(token) else protocol.INACTIVE for token in tokens]
 
     def revoke(self, token: str) -> None:
-        """The token is dead when this returns; an unknown one is no error."""
+        """Revokes the token. An unknown token is not an error."""
         if could_be_token(token):
             self._send(self._protocol.revoke(token))
 
     def refusal(self, token: str) -> Optional[str]:
-        """jeton's sentence to the holder of a token that is not active; None if it is.
+        """jeton's message to the holder of a token that is not active; None for an active one.
 
         It is one of `jeton_client.header`: introspection does not tell `User inactive or deleted.` from `Invalid token.`.
         """
@@ -103,7 +103,7 @@ class Client(Settings):
             return answer.status_code, bytes(body)
 
     def _connections(self) -> httpx.Client:
-        """Of this process alone: on a connection shared after a fork, one process could read the other's answer."""
+        """The connections of this process: if two shared one after a fork, one could read the other's answer."""
         pool, process = self._pool, os.getpid()
         if pool is None or pool[0] != process:
             pool = self._pool = (process, httpx.Client(**protocol.connection_settings(self._ssl_context)))

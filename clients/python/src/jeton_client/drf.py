@@ -40,13 +40,13 @@ from .user import JetonUser
 
 logger = logging.getLogger("jeton_client")
 
-# The app's own checks do not run where it is forgotten, and a check that is registered while checks run is too late.
+# The app's own checks do not run if it is not installed, and a check registered while checks run is too late.
 if apps.apps_ready and conf.wants_app():
     raise ImproperlyConfigured(f"{conf.APP_MISSING} (jeton_client.E001)")
 
 
 class ServiceUnavailable(exceptions.APIException):
-    """503: nobody is let in, and nobody is told that their token is bad."""
+    """503: the request is not accepted, and the token is not called invalid."""
 
     status_code = 503
     default_detail = header.UNAVAILABLE
@@ -81,7 +81,7 @@ class JetonAuthentication(BaseAuthentication):
         return conf.configured().keywords[0]
 
     def get_user(self, answer: Introspection) -> Union[JetonUser, AbstractBaseUser]:
-        """`request.user` of an active answer. A subclass may know better."""
+        """`request.user` of an active answer. A subclass may override this."""
         configured = conf.configured()
         if configured.user == "answer":
             return JetonUser(answer)

@@ -1,4 +1,4 @@
-"""What can go wrong between a service and jeton. No error holds a token, a secret, or words that jeton sent."""
+"""Errors between a service and jeton. No error contains a token, a secret, or text that jeton sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class JetonError(Exception):
 
 
 class JetonUnavailable(JetonError):
-    """Nobody knows whether the token is good: jeton did not answer, not in time, or not in a form it answers in."""
+    """It is unknown whether the token is valid: jeton did not answer, not in time, or not in the expected form."""
 
 
 class JetonUnreachable(JetonUnavailable):
@@ -16,4 +16,4 @@ class JetonUnreachable(JetonUnavailable):
 
 
 class JetonRefused(JetonUnavailable):
-    """jeton does not take this service's client id and secret, or does not let it do this."""
+    """jeton refuses this service's client id and secret, or does not permit the request."""

@@ -1,4 +1,4 @@
-"""What jeton says of a token."""
+"""jeton's answer about a token."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Introspection:
-    """An answer of `/introspect`. One that is not active says nothing else, and counts as false."""
+    """An answer of `/introspect`. An inactive one has no other fields, and is false as a bool."""
 
     active: bool
     username: str = ""
@@ -19,9 +19,9 @@ class Introspection:
     is_staff: bool = False
     is_superuser: bool = False
     groups: Tuple[str, ...] = ()
-    #: As RFC 7662 writes it: names with blanks between.
+    #: As in RFC 7662: names separated by spaces.
     scope: str = ""
-    #: When the token was made and when it ends, in seconds since 1970; `exp` is None for one that does not end.
+    #: When the token was created and when it expires, in seconds since 1970; `exp` is None without an expiry.
     iat: Optional[int] = None
     exp: Optional[int] = None
     #: The id of the token.
@@ -55,7 +55,7 @@ class Introspection:
 
     @classmethod
     def of(cls, answer: object) -> Introspection:
-        """Reads an answer strictly. Raises ValueError for what jeton would not say."""
+        """Parses an answer strictly. Raises ValueError for anything that jeton would not send."""
         if not isinstance(answer, dict):
             raise ValueError("it is no object")
         active = answer.get("active")
@@ -92,7 +92,7 @@ class Introspection:
 
 def _member(answer: Dict[str, Any], name: str, kind: Type[T]) -> Optional[T]:
     value = answer.get(name)
-    # A bool is an int to Python, and to nobody else.
+    # In Python, a bool is an int. In JSON it is not.
     if value is None or (isinstance(value, kind) and isinstance(value, bool) == (kind is bool)):
         return value
     raise ValueError(f"{name} is not what it should be")

@@ -1,4 +1,4 @@
-"""The groups of a `JetonUser`: names, which also answer what is usually asked of `user.groups` in Django."""
+"""The groups of a `JetonUser`: names, with the usual calls of `user.groups` in Django."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Name(str):
 
 
 class Names(Tuple[str, ...]):
-    """A tuple of names, with those calls of a Django manager that need nothing but names."""
+    """A tuple of names, with those calls of a Django manager that need only names."""
 
     __slots__ = ()
 
@@ -27,7 +27,7 @@ class Names(Tuple[str, ...]):
         return self
 
     def filter(self, **lookups: Any) -> Names:
-        """`name=` and `name__in=`. Others raise TypeError: no guard may pass by a question that is not understood."""
+        """`name=` and `name__in=`. Others raise TypeError: an unknown filter must not let a check pass."""
         names = tuple(self)
         for lookup, value in lookups.items():
             if lookup in ("name", "name__exact"):
@@ -43,7 +43,7 @@ class Names(Tuple[str, ...]):
         return bool(self)
 
     def count(self, *value: Any) -> int:
-        """How many there are; with a value, as of a tuple, how many are that."""
+        """How many names there are; with a value, how many are equal to it, as for a tuple."""
         return super().count(*value) if value else len(self)
 
     def first(self) -> Optional[Name]:

@@ -1,4 +1,4 @@
-"""What is asked of jeton and how its answers are read: the same for plain and async calls, no input or output here."""
+"""Requests to jeton and how answers are parsed, for plain and async calls. This module does no input or output."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .introspection import Introspection
 
 T = TypeVar("T")
 
-#: A longer text is no key, jeton would say.
+#: jeton calls a longer text malformed.
 MAX_TOKEN_BYTES = 1024
-#: Of `/introspect/batch`, and bytes of a body that is certainly taken.
+#: The most tokens of `/introspect/batch`, and a body size in bytes that jeton always accepts.
 MAX_BATCH = 1000
 MAX_BATCH_BYTES = 200 * 1024
-#: An answer that has no end is no answer.
+#: A longer answer is refused.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
-#: How a connection breaks that the server has closed. A timeout is none of these: who was slow once is not asked twice.
+#: Errors of a connection that the server has closed. A timeout is not among them, so a slow server is not asked twice.
 DROPPED = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
 
 #: Shorter than jeton (75 s) and load balancers (60 s) keep an idle connection, so that few break.
@@ -39,7 +39,7 @@ class ConnectionSettings(TypedDict):
 
 
 def connection_settings(ssl_context: Optional[ssl.SSLContext]) -> ConnectionSettings:
-    """Past the proxies of the environment: nobody between shall see tokens."""
+    """Ignores the proxies of the environment, which must not see tokens."""
     return {"limits": LIMITS, "verify": ssl_context or httpx.create_ssl_context(), "trust_env": False}
 
 
@@ -70,7 +70,7 @@ class Changes:
 
 
 def could_be_token(token: str) -> bool:
-    """Whether it is worth asking: jeton calls all other text malformed."""
+    """Whether jeton must be asked: it calls every other text malformed."""
     if not isinstance(token, str):
         raise TypeError("a token is a str")
     try:
@@ -80,12 +80,12 @@ def could_be_token(token: str) -> bool:
 
 
 def could_be_sent_by_holder(token: str) -> bool:
-    """Whether it can stand in `Authorization`: what jeton makes, and Django made, can."""
+    """Whether the key can be sent in `Authorization`, as all keys of jeton and Django can."""
     return could_be_token(token) and all("!" <= character <= "~" for character in token)
 
 
 def batches(tokens: Iterable[str]) -> Iterator[List[str]]:
-    """Cuts tokens into what `/introspect/batch` takes at once."""
+    """Splits tokens into lists that `/introspect/batch` accepts."""
     batch: List[str] = []
     size = 0
     for token in tokens:
@@ -110,7 +110,7 @@ class Protocol:
             raise ValueError("jeton wants a client id and a client secret")
         self.url = url.rstrip("/")
         self.client_id = client_id
-        # RFC 6749, 2.3.1: both form-encoded, so that a colon in the id is none of Basic's.
+        # RFC 6749, 2.3.1: both form-encoded, so that a colon in the id does not separate it from the secret.
         credentials = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
         self._headers = {
             "Authorization": "Basic " + b64encode(credentials.encode()).decode(),
@@ -173,7 +173,7 @@ class Protocol:
         return Call("GET", url, read, self._headers)
 
     def failure(self, error: Exception) -> JetonUnavailable:
-        """Says what happened by its kind: the error's own words might be jeton's, and hold anything."""
+        """Describes an error by its type only: its text may come from the server and contain anything."""
         if isinstance(error, httpx.TimeoutException):
             return JetonUnreachable(f"jeton at {self.url} does not answer in time")
         if isinstance(error, httpx.ConnectError):

@@ -17,7 +17,7 @@ pub fn form(body: &[u8], charset: Charset) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Python's `unquote`: stretches of ASCII are decoded by the charset, whatever stands between them stays.
+/// Python's `unquote`: stretches of ASCII are decoded by the charset, and the text between them is not changed.
 fn unquote(text: &str, charset: Charset) -> String {
     let stretches = text.as_bytes().chunk_by(|a, b| a.is_ascii() == b.is_ascii());
     let decoded = stretches.map(|stretch| match std::str::from_utf8(stretch) {

@@ -38,7 +38,7 @@ pub fn multipart(media: &MediaType, body: &[u8], charset: Charset) -> Result<Dat
         };
         let header = Header::parse(&part[..end]);
         let Some(name) = header.name.map(|name| charset.lossy(name.as_bytes())) else { continue };
-        // Browsers send a file field left empty with an empty name: to Django that is a text.
+        // Browsers send an empty file name for a file field that was left empty. Django reads such a part as a text.
         let Some(file) = header.file.filter(|file| !file.is_empty()) else {
             let content = &part[end + 4..];
             let decoded = if header.is_base64 { base64(content) } else { None };
@@ -158,14 +158,14 @@ mod tests {
         ] {
             let fields: Vec<(String, String)> = fields;
             let read = read(&body);
-            // A field without an end keeps what stands behind it.
+            // A field without a closing boundary includes what follows it.
             let trimmed: Vec<_> = read.iter().map(|(name, text)| (name.clone(), text.trim_end().to_owned())).collect();
             assert_eq!(trimmed, fields, "{body:?}");
         }
         let media = MediaType::parse("multipart/form-data; boundary=x");
         let latin1 = b"--x\r\nContent-Disposition: form-data; name=\xe9\r\n\r\n1\r\n--x--";
         let data = multipart(&media, latin1, Charset::Latin1).unwrap();
-        assert!(matches!(data, Data::Fields { fields, .. } if fields.is_empty()), "a header that is no UTF-8");
+        assert!(matches!(data, Data::Fields { fields, .. } if fields.is_empty()), "a header that is not UTF-8");
         let endless = multipart(&media, &[b'a'; MAX_HEADER], Charset::Known(encoding_rs::UTF_8));
         assert!(endless.is_err());
     }

@@ -19,7 +19,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{StreamExt, unfold};
 
 use crate::http::connection::{Connection, InFlight};
-use unread_body::{UnreadBody, content_length, may_arrive_later, share_body};
+use unread_body::{BodyRest, content_length, may_arrive_later, share_body};
 
 /// `Strict-Transport-Security` under jeton's own HTTPS: one year.
 pub const HSTS: &str = "max-age=31536000";
@@ -30,7 +30,7 @@ pub struct OuterLayer<F> {
 }
 
 impl<F: ServiceFactory<Request>> OuterLayer<F> {
-    /// Before `inner`.
+    /// Puts the layer before `inner`.
     pub fn new(inner: impl IntoServiceFactory<F, Request>) -> Self {
         Self { inner: inner.into_factory() }
     }
@@ -103,7 +103,7 @@ where
         let offers_websocket = request.head().headers().get_all(UPGRADE).any(is_websocket);
         let offers_upgrade = offers_websocket || request.head().upgrade();
         if offers_websocket {
-            request = with_its_own_length(request);
+            request = limit_to_content_length(request);
         }
         let has_body = !matches!(request.payload(), Payload::None);
         let rest = if has_body && may_arrive_later(&request) {
@@ -124,9 +124,9 @@ where
     }
 }
 
-/// Limits the body to the length in the head. After `Upgrade: websocket` actix takes everything that follows for the
+/// Limits the body to the length in the head. After `Upgrade: websocket` actix reads everything that follows as the
 /// body, but jeton accepts no upgrade.
-fn with_its_own_length(mut request: Request) -> Request {
+fn limit_to_content_length(mut request: Request) -> Request {
     if request.head().headers().contains_key(TRANSFER_ENCODING) {
         return request;
     }
@@ -164,7 +164,7 @@ pub struct OuterFuture<F, R> {
     early: Early<R>,
     is_https: bool,
     offers_upgrade: bool,
-    rest: Option<UnreadBody>,
+    rest: Option<BodyRest>,
     in_flight: Option<InFlight>,
 }
 
@@ -199,8 +199,8 @@ where
         };
         let mut answer = answer.boxed();
         let in_flight = self.in_flight.take();
-        // A client that offered an upgrade waits for another protocol, and actix keeps no such connection. And actix
-        // would read the rest of a chunked body, however long.
+        // A client that offered an upgrade waits for another protocol, and actix does not keep its connection. Of a
+        // chunked body that is left, actix would read the rest, however long.
         let is_unread = self.rest.take().is_some_and(|rest| rest.is_cut_short());
         if self.offers_upgrade || is_unread || in_flight.as_ref().is_some_and(InFlight::is_last) {
             answer.head_mut().set_connection_type(ConnectionType::Close);

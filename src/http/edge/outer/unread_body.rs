@@ -25,11 +25,11 @@ pub fn content_length(request: &Request) -> Option<u64> {
     request.head().headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Shares the request's body: the request reads it, and [`UnreadBody`] reads what the request left.
-pub fn share_body(mut request: Request) -> (Request, UnreadBody) {
+/// Shares the request's body: the request reads it, and [`BodyRest`] reads what the request left.
+pub fn share_body(mut request: Request) -> (Request, BodyRest) {
     let has_chunks = request.head().headers().contains_key(TRANSFER_ENCODING);
     let body = Rc::new(RefCell::new(Body { payload: request.take_payload(), has_ended: false }));
-    let rest = UnreadBody { body: Rc::clone(&body), has_chunks, read: 0, turns: 0 };
+    let rest = BodyRest { body: Rc::clone(&body), has_chunks, read: 0, pending_polls: 0 };
     let stream: BoxedPayloadStream = Box::pin(poll_fn(move |cx| body.borrow_mut().poll(cx)));
     (request.replace_payload(Payload::from(stream)).0, rest)
 }
@@ -48,29 +48,29 @@ impl Body {
 }
 
 /// The unread part of a request's body.
-pub struct UnreadBody {
+pub struct BodyRest {
     body: Rc<RefCell<Body>>,
     has_chunks: bool,
     read: usize,
     /// How many polls were pending since the last bytes.
-    turns: u8,
+    pending_polls: u8,
 }
 
 /// How many bytes are discarded, and how many pending polls are allowed: enough for bytes that are on their way
 /// already, so that the connection can be used again.
 const MAX_UNREAD: usize = 128 * 1024;
-const TURNS: u8 = 2;
+const MAX_PENDING_POLLS: u8 = 2;
 
-impl UnreadBody {
+impl BodyRest {
     /// Reads and discards what has arrived. Ready at the end of the body, or when the limits are reached.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut body = self.body.borrow_mut();
         while !body.has_ended && self.read < MAX_UNREAD {
             match body.poll(cx) {
-                Poll::Ready(Some(Ok(piece))) => (self.read, self.turns) = (self.read + piece.len(), 0),
+                Poll::Ready(Some(Ok(piece))) => (self.read, self.pending_polls) = (self.read + piece.len(), 0),
                 Poll::Ready(None) => {}
-                Poll::Pending if self.turns < TURNS => {
-                    self.turns += 1;
+                Poll::Pending if self.pending_polls < MAX_PENDING_POLLS => {
+                    self.pending_polls += 1;
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }

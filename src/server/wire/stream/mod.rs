@@ -39,11 +39,12 @@ const SEARCHED: usize = 1024;
 /// and keeps its size for as long as the connection lasts.
 const PIECE: usize = 7 * 1024;
 
-/// A connection's bytes.
+/// The stream of one connection, as actix reads and writes it.
 pub struct Wire<S> {
     stream: S,
     admitted: Admitted,
     options: StreamOptions,
+    /// Wakes the task at the next tick, once it is needed: see `timeouts.rs`.
     alarm: Option<Pin<Box<Sleep>>>,
     /// Ticks that passed while no request was in progress and the client had not sent a complete head.
     idle_ticks: u32,
@@ -176,6 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
         }
         self.start_next_request();
         if self.unparsed >= PIECE {
+            // actix parses what it has, and then reads again.
             self.unparsed = 0;
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -234,6 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
                     self.closing = Some(Closing::with(Vec::new()));
                 } else if self.closing.is_none() {
                     if self.has_begun() && !self.start_next_request() {
+                        // The head is that of an earlier request, not of the one that actix could not read.
                         self.head.clear();
                     }
                     self.close_with(status);

@@ -24,7 +24,8 @@ pub struct ClientTimeouts {
 }
 
 impl ClientTimeouts {
-    /// A head and an answer have less than 30 s, with the tick that may be missed.
+    /// A head and an answer have four whole ticks, after the rest of the tick in which they begin. Even if one more
+    /// tick is missed, this is less than 30 s.
     pub fn new(keep_alive: Duration) -> Self {
         let tick = Duration::from_secs(5);
         let first_byte = keep_alive.as_secs().div_ceil(tick.as_secs());
@@ -37,7 +38,7 @@ const MIN_READ: usize = 4 * 1024;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Whether a tick has passed. If not, the task is woken when it has.
-    fn ticks(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_tick(&mut self, cx: &mut Context<'_>) -> bool {
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.options.timeouts.tick)));
         if alarm.as_mut().poll(cx).is_pending() {
             return false;
@@ -48,7 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         true
     }
 
-    /// No bytes arrive: waits on, or ends the connection.
+    /// Called when no bytes arrive. Returns `Pending` to go on waiting, or closes the connection.
     pub(super) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection().register(cx);
         let is_idle = self.connection().is_idle();
@@ -69,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             (true, 0) => self.options.timeouts.first_byte,
             (true, _) => return Poll::Pending,
         };
-        if self.ticks(cx) {
+        if self.poll_tick(cx) {
             self.idle_ticks += 1;
         }
         if self.idle_ticks <= limit {
@@ -84,7 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.poll_closing(cx).map(Ok)
     }
 
-    /// A write is blocked: waits on, or ends the connection.
+    /// Called when a write is blocked. Returns `Pending` to go on waiting, or closes the connection.
     pub(super) fn poll_blocked<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.connection().register(cx);
         if self.connection().waiting_since().is_none() {
@@ -93,9 +94,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if self.connection().is_closing() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        let (ticks, through) = self.blocked.unwrap_or_default();
-        let ticks = ticks + u32::from(self.ticks(cx));
-        self.blocked = Some((ticks, through));
+        let (ticks, written) = self.blocked.unwrap_or_default();
+        let ticks = ticks + u32::from(self.poll_tick(cx));
+        self.blocked = Some((ticks, written));
         let limit = if self.admitted.is_stopping() { 1 } else { self.options.timeouts.answer };
         if ticks > limit {
             log::debug!("closed a connection whose client does not read its answer");
@@ -106,9 +107,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// `size` bytes were written. `is_all` if nothing is left.
     pub(super) fn note_progress(&mut self, size: usize, is_all: bool) {
-        let Some((_, through)) = &mut self.blocked else { return };
-        *through += size;
-        if is_all || *through >= MIN_READ {
+        let Some((_, written)) = &mut self.blocked else { return };
+        *written += size;
+        if is_all || *written >= MIN_READ {
             self.blocked = None;
             if !self.connection().is_idle() {
                 self.connection().stop_waiting();

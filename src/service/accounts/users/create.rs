@@ -14,12 +14,12 @@ pub struct UserDraft {
     /// As requested. Without a password the user cannot log in until one is set.
     pub user: NewUser<Option<Password>>,
     /// Faults of fields that could not be parsed; they are reported with the others.
-    pub unread: Faults,
+    pub parse_faults: Faults,
 }
 
 impl From<NewUser<Option<Password>>> for UserDraft {
     fn from(user: NewUser<Option<Password>>) -> Self {
-        Self { user, unread: Faults::default() }
+        Self { user, parse_faults: Faults::default() }
     }
 }
 
@@ -30,18 +30,18 @@ impl Accounts {
     /// [`Error::Invalid`] with all faults by field; [`Error::PermissionDenied`] when flags are granted that the
     /// caller may not grant.
     pub async fn create_user(&self, draft: UserDraft, caller: &Staff) -> Result<User, Error> {
-        let UserDraft { user: draft, unread: mut faults } = draft;
+        let UserDraft { user: draft, parse_faults: mut faults } = draft;
         if draft.is_staff || draft.is_superuser {
             caller.require(Rights::Superuser)?;
         }
-        let username = if faults.on("username") { None } else { check::username(&draft.username, &mut faults) };
+        let username = if faults.has("username") { None } else { check::username(&draft.username, &mut faults) };
         if let Some(name) = username.clone()
             && self.database.run(move |store| store.user(&name)).await?.is_some()
         {
             faults.add("username", TAKEN);
         }
         if let Some(password) = &draft.password
-            && !faults.on("password")
+            && !faults.has("password")
         {
             let username = username.as_deref().unwrap_or(&draft.username);
             let attributes = Attributes { username, profile: &draft.profile };

@@ -14,7 +14,7 @@ pub struct UserPatch {
     /// The [`User::edition`] that the caller has seen. If the user has changed since, the change is refused.
     pub edition: Option<String>,
     /// Faults of fields that could not be parsed; they are reported with the others.
-    pub unread: Faults,
+    pub parse_faults: Faults,
 }
 
 impl From<UserChange> for UserPatch {
@@ -53,10 +53,10 @@ impl Accounts {
 
     /// Checks the fields of `patch` that differ from `user`. The store leaves out those that do not differ.
     pub(super) async fn checked(&self, patch: &UserPatch, user: &User) -> Result<UserChange, Error> {
-        let mut faults = patch.unread.clone();
+        let mut faults = patch.parse_faults.clone();
         let mut change = patch.change.clone();
         if let Some(wanted) = change.username.take_if(|wanted| *wanted != user.username)
-            && !faults.on("username")
+            && !faults.has("username")
         {
             change.username = check::username(&wanted, &mut faults);
             if let Some(name) = change.username.clone().filter(|name| *name != user.username)
@@ -65,7 +65,7 @@ impl Accounts {
                 faults.add("username", TAKEN);
             }
         }
-        let profile = change.profile.new_to(&user.profile);
+        let profile = change.profile.without_unchanged(&user.profile);
         for field in ProfileField::ALL {
             if let Some(text) = profile.get(field) {
                 check::profile(field, text, &mut faults);

@@ -1,4 +1,4 @@
-//! Nonsense, the same at every run.
+//! Random input, the same at every run.
 
 /// SplitMix64.
 pub struct Chaos(u64);

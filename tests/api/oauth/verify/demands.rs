@@ -70,7 +70,7 @@ on_both! {
         }
     }
 
-    fn scopes_and_groups_must_hold_together(db) {
+    fn all_required_scopes_and_groups_must_be_there(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({"groups": ["billing"]}));
         let key = named(&app, &app.login("alice", PASSWORD), "reports:read");

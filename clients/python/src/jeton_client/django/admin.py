@@ -17,7 +17,7 @@ else:
 
 @admin.register(Link)
 class LinkAdmin(ModelAdmin):
-    """A link is made and taken away, never turned to somebody else. Who makes one gives a row away: superusers do."""
+    """Links are created and deleted, never changed. A link gives a row to a user, so only superusers create one."""
 
     list_display = ["user", "sub", "issuer", "created_at", "last_seen_at"]
     list_select_related = ["user"]

@@ -11,7 +11,7 @@ FLAGS = ("is_active", "is_staff", "is_superuser")
 
 
 def field_of(model: Type[models.Model], name: str) -> Optional[models.Field[Any, Any]]:
-    """The column that can follow an answer; None for a model that has none, or a property in its place."""
+    """The column that can follow an answer; None if the model has no such column, or a property instead."""
     try:
         field = model._meta.get_field(name)
     except FieldDoesNotExist:

@@ -1,4 +1,4 @@
-"""Whose row of this project the user of an answer has: by a link, which is made when they are first seen."""
+"""Finds the row of this project for the user of an answer, by a link that is created when they are first seen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SEEN = timedelta(hours=1)
 
 
 class NotLinked(Exception):
-    """Nobody here is this user of jeton's. Says why, and what an admin can do."""
+    """No row of this project is this user of jeton's. The message says why, and what an admin can do."""
 
 
 class Busy(Exception):
@@ -36,7 +36,7 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """Who somebody is, whatever their name (OpenID Connect Core 5.7)."""
+    """The identity of a user, which does not depend on their name (OpenID Connect Core 5.7)."""
 
     issuer: str
     sub: str
@@ -47,7 +47,7 @@ class Identity:
 
 
 def user_of(answer: Introspection, configured: Configured) -> Optional[AbstractBaseUser]:
-    """The row, with the rights that the answer gives it; None, and a line in the log, where there is none to be had."""
+    """The row, with the rights of the answer; None, and a line in the log, if there is no row for this user."""
     identity = Identity.of(answer)
     try:
         user = _linked(identity, router.db_for_read(Link))
@@ -101,7 +101,7 @@ def _linked_before_issuer(identity: Identity, answer: Introspection, database: s
 
 
 def _choose(answer: Introspection, configured: Configured, database: str) -> AbstractBaseUser:
-    """The row for somebody who was never here."""
+    """The row for a user who is not linked yet."""
     model = get_user_model()
     users = model._default_manager.using(database)
     named: Optional[AbstractBaseUser] = users.filter(**{model.USERNAME_FIELD: answer.username}).first()
@@ -115,7 +115,7 @@ def _choose(answer: Introspection, configured: Configured, database: str) -> Abs
         if configured.user == "find":
             raise NotLinked("whoever has that name here is another user of jeton's, who had it before")
         return _make(answer, f"{answer.username}-{Identity.of(answer).sub}", database)
-    # Some databases hold names that differ in the case of their letters for the same; to jeton they are two users.
+    # Some databases treat names that differ only in case as equal; for jeton they are two users.
     if named.get_username() != answer.username:
         _refuse(named, answer, "differs in the case of its letters")
     imported = str(named.pk) == _id_here(answer)
@@ -133,7 +133,7 @@ def _id_here(answer: Introspection) -> str:
 
 
 def _refuse_renamed(answer: Introspection, database: str) -> None:
-    """Somebody imported who got another name at jeton before they came by has a row, and shall not get a second one."""
+    """An imported user who was renamed at jeton before their first request has a row, and must not get a second one."""
     model = get_user_model()
     key: Any = model._meta.pk
     if key.name == model.USERNAME_FIELD:
@@ -159,7 +159,7 @@ def _refuse(named: AbstractBaseUser, answer: Introspection, why: str, more: str 
 
 
 def _make(answer: Introspection, name: str, database: str) -> AbstractBaseUser:
-    """Without a password, and with no right but those that follow the answer."""
+    """Creates a row without a password, and with no rights but those that follow the answer."""
     model = get_user_model()
     fields = {"password": make_password(None)}
     if hasattr(model, "EMAIL_FIELD"):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 
 class Link(models.Model):
-    """Who a user of jeton is here. One user of jeton has one row, and a row is one user's."""
+    """Links a user of jeton to a row of this project. Each has at most one link."""
 
     issuer: "models.CharField[str, str]" = models.CharField(
         max_length=255, blank=True, default="", help_text="jeton's JETON_ISSUER; empty where it has none."

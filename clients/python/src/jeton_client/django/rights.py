@@ -1,4 +1,4 @@
-"""The rights of a row beside those of jeton's answer: compared, and made to follow."""
+"""Compares the rights of a row with those of jeton's answer, and lets the row follow the answer."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def more_than(user: AbstractBaseUser, answer: Introspection, groups: bool) -> Op
 
 
 def follow(user: AbstractBaseUser, answer: Introspection, sync: FrozenSet[str]) -> None:
-    """Writes what differs, of what shall follow the answer and of what the model has."""
+    """Writes the fields that follow the answer, exist in the model, and differ."""
     changed: List[str] = []
     for name in FLAGS:
         value = True if name == "is_active" else getattr(answer, name)
@@ -79,7 +79,7 @@ def _follow_groups(user: Any, answer: Introspection) -> None:
 
 
 def _rename(user: Any, name: str, value: str) -> None:
-    """Where the value is free. A name that is somebody else's here stays theirs."""
+    """Writes a value only if no other row has it."""
     field = field_of(type(user), name)
     before = getattr(user, name, None)
     if field is None or field.primary_key or before == value or not value or len(value) > (field.max_length or len(value)):

@@ -1,11 +1,11 @@
-//! Transactions that write their own row into the change log, or none, instead of one for each row that they change.
+//! Turns the change log's triggers off for a part of a transaction, which then writes one row of its own, or none.
 
 use diesel::connection::SimpleConnection;
 
 use crate::store::StoreError;
 use crate::store::connection::Conn;
 
-/// The triggers write nothing until [`resume`], or the end of the transaction that rolls this back.
+/// Turns the triggers off until [`resume`]. A rollback turns them on, too.
 pub fn pause(conn: &mut Conn) -> Result<(), StoreError> {
     Ok(conn.batch_execute(match conn {
         Conn::Pg(_) => "set local jeton.quiet = 'on'",
@@ -13,7 +13,7 @@ pub fn pause(conn: &mut Conn) -> Result<(), StoreError> {
     })?)
 }
 
-/// The triggers write again.
+/// Turns the triggers on.
 pub fn resume(conn: &mut Conn) -> Result<(), StoreError> {
     Ok(conn.batch_execute(match conn {
         // The setting ends with the transaction.
@@ -22,7 +22,7 @@ pub fn resume(conn: &mut Conn) -> Result<(), StoreError> {
     })?)
 }
 
-/// Writes that anything may have changed.
+/// Writes the row that says that anything may have changed.
 pub fn everything_changed(conn: &mut Conn) -> Result<(), StoreError> {
     Ok(conn.batch_execute(match conn {
         Conn::Pg(_) => "insert into changes (what, subject) values ('all', '') on conflict do nothing",
