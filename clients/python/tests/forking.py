@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any, Callable, Dict, List
 
-from jeton_client import JetonUnavailable, Verifier
+from jeton_client import JetonUnreachable, Verifier
 from jeton_client.memory import key_of, uptime
 from process import ID, SECRET, within
 
@@ -18,13 +18,13 @@ verifier.introspect(os.environ["JETON_KEY"])
 
 
 def application(environ: Dict[str, Any], start_response: Callable[..., Any]) -> List[bytes]:
-    key = environ["PATH_INFO"].strip("/")
+    key, waited = environ["PATH_INFO"].strip("/"), False
     try:
         status = "200 OK" if not key or verifier.introspect(key).active else "401 Unauthorized"
-    except JetonUnavailable:
-        status = "503 Service Unavailable"
-    remembered = bool(key) and verifier._here().memory.recall(key_of(key)) is not None
-    body = f"{os.getpid()} {remembered}".encode()
+    except JetonUnreachable as error:
+        status, waited = "503 Service Unavailable", error.sent
+    remembered = bool(key) and verifier._follower().memory.recall(key_of(key)) is not None
+    body = f"{os.getpid()} {remembered} {waited}".encode()
     start_response(status, [("Content-Length", str(len(body))), ("Connection", "close")])
     return [body]
 
@@ -32,7 +32,7 @@ def application(environ: Dict[str, Any], start_response: Callable[..., Any]) -> 
 def remember(key: str) -> None:
     """By a proof of this process's own, which is from now."""
     begun, deadline = uptime(), time.monotonic() + 30
-    while verifier._here().memory.recall(key_of(key)) is None or verifier._here().memory._proof < begun:
+    while verifier._follower().memory.recall(key_of(key)) is None or verifier._follower().memory._proof < begun:
         assert verifier.introspect(key).active and time.monotonic() < deadline
         time.sleep(0.02)
 

@@ -146,8 +146,7 @@ def test_by_default_answers_are_remembered_as_long_as_they_are_good(jeton: Jeton
         deadline = time.monotonic() + 30
         while True:
             assert await status() == 200 and time.monotonic() < deadline
-            assert verifier._followed is not None
-            if verifier._followed[1].memory.recall(key_of(key)) is not None:
+            if verifier._follower().memory.recall(key_of(key)) is not None:
                 break
             await asyncio.sleep(0.02)
         change = lambda: jeton.change(f"{user}?wait=true", is_active=False)

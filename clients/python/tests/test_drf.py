@@ -203,8 +203,8 @@ def test_by_default_answers_are_remembered_as_long_as_they_are_good(jeton: Jeton
 
         def remembered() -> bool:
             assert authenticate(key)[0].username == user
-            (followed,) = client._followed.values()
-            return followed.memory.recall(key_of(key)) is not None
+            (follower,) = client._followers.values()
+            return follower.memory.recall(key_of(key)) is not None
 
         within(30, remembered)
         assert authenticate(key)[1] == authenticate(key)[1]

@@ -15,6 +15,7 @@ from conftest import CLIENT_ID, CLIENT_SECRET, URL, Jeton
 
 from jeton_client import AsyncClient, AsyncVerifier, Introspection, JetonUnavailable, JetonUnreachable, Verifier, header
 from jeton_client.memory import Memory, key_of
+from jeton_client.protocol import Changes
 from process import ID, SECRET, Process, within
 from support import Server, answer
 
@@ -90,10 +91,10 @@ def process() -> Iterator[Process]:
 
 def memory_of(verifier: Either) -> Memory:
     if isinstance(verifier, Verifier):
-        (followed,) = verifier._followed.values()
-        return followed.memory
-    assert verifier.verifier._followed is not None
-    return verifier.verifier._followed[1].memory
+        (follower,) = verifier._followers.values()
+    else:
+        ((follower, _task),) = verifier.verifier._followers._values.values()
+    return follower.memory
 
 
 def remembers(verifier: Either, key: str) -> bool:
@@ -214,16 +215,55 @@ def test_within_the_bound_it_answers_without_jeton(verify: Verify) -> None:
         process.close()
 
 
-def test_a_jeton_without_changes_is_asked_each_time(verify: Verify, server: Server) -> None:
-    missing = answer({"detail": "Not found."}, "404 Not Found")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        answer({"detail": "Not found."}, "404 Not Found"),  # a jeton that is older than the route
+        answer({"detail": "Request was throttled."}, "429 Too Many Requests"),
+        answer(b"<h1>Oh</h1>", "500 Internal Server Error"),
+        answer(b"<html>Welcome to nginx!</html>"),
+    ],
+)
+def test_without_changes_every_call_asks(verify: Verify, server: Server, changes: bytes) -> None:
     good = answer({"active": True, "username": "alice", "user_id": 7, "jti": "1"})
-    # The verifier's own connection comes first, its follower's beside it.
-    server.by_path = {b"/changes": missing, b"/introspect": good}
+    server.by_path = {b"/changes": changes, b"/introspect": good}
     verifier = verify(server.url)
     for _time in range(5):
         assert verifier.introspect(UNKNOWN).active
     within(10, lambda: any(b"/changes" in request for request in server.requests))
     assert sum(b"POST /introspect" in request for request in server.requests) == 5
+
+
+def test_a_connection_that_is_closed_now_and_then_costs_no_proof(verify: Verify, server: Server) -> None:
+    """As nginx closes one after `keepalive_requests`."""
+    changes = answer({"cursor": "a", "reset": False, "changes": []})
+    server.by_path = {b"/changes": changes, b"/changes?after=a": changes, b"/introspect": answer({"active": False})}
+    server.answers_per_connection = 3
+    verifier = verify(server.url)
+    verifier.introspect(UNKNOWN)
+    within(30, lambda: sum(b"/changes" in request for request in server.requests) > 10)
+    assert memory_of(verifier).has_proof()
+    # A follower whose request fails asks whether jeton answers at all.
+    assert sum(b"POST /introspect" in request for request in server.requests) == 1
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("of the tests"), MemoryError()])
+def test_the_follower_starts_again_after_any_error(
+    verify: Verify, process: Process, fault: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    apply, faults = Memory.apply, [fault]
+
+    def fails_once(memory: Memory, changes: Changes, asked_at: float) -> None:
+        if faults:
+            raise faults.pop()
+        apply(memory, changes, asked_at)
+
+    monkeypatch.setattr(Memory, "apply", fails_once)
+    verifier, key = verify(process.url), process.key()
+    wait_until_remembered(verifier, key)
+    process.revoke(key, wait=True)
+    assert not verifier.introspect(key)
+    assert any("starts again" in message for message in caplog.messages)
 
 
 def test_wrong_credentials_are_no_answer(verify: Verify) -> None:
@@ -255,7 +295,7 @@ def test_nothing_but_the_thread_and_the_first_call_starts_it(server: Server) -> 
         assert threads() == 0 and server.accepted == 0
 
 
-def test_another_loop_begins_anew(process: Process) -> None:
+def test_another_loop_starts_again(process: Process) -> None:
     verifier, key = AsyncVerifier(process.url, ID, SECRET), process.key()
 
     async def work(close: bool) -> None:
@@ -265,6 +305,40 @@ def test_another_loop_begins_anew(process: Process) -> None:
 
     for close in (True, False, True):
         asyncio.run(work(close))
+    assert len(verifier._followers._values) <= 1, "what belongs to a loop that is closed is dropped"
+
+
+def test_loops_that_run_at_once_each_have_their_own(process: Process) -> None:
+    one = Running(process.url, ID, SECRET)
+    other = Running(process.url, ID, SECRET)
+    other.verifier = one.verifier
+    try:
+        key = process.key()
+        for _time in range(10):
+            assert one.introspect(key) and other.introspect(key)
+            assert one.tasks() == 1 and other.tasks() == 1
+        process.revoke(key, wait=True)
+        assert not one.introspect(key) and not other.introspect(key)
+    finally:
+        one.close()
+        other.close()
+
+
+def test_a_task_that_was_cancelled_starts_again(process: Process) -> None:
+    verifier, key = Running(process.url, ID, SECRET), process.key()
+
+    async def cancel() -> None:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    try:
+        for _time in range(2):
+            assert verifier.introspect(key) and verifier.tasks() == 1
+            verifier._run(cancel())
+            within(10, lambda: verifier.tasks() == 0)
+        assert verifier.introspect(key) and verifier.tasks() == 1
+    finally:
+        verifier.close()
 
 
 def test_without_asyncio_it_asks(process: Process) -> None:

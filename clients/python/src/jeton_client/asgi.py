@@ -11,7 +11,7 @@ from . import header
 from .aio import AsyncClient
 from .aio_verifier import AsyncVerifier
 from .errors import JetonUnavailable
-from .following import MAX_ANSWERS
+from .follower import MAX_ANSWERS
 from .introspection import Introspection
 
 Scope = MutableMapping[str, Any]

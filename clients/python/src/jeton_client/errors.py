@@ -14,6 +14,11 @@ class JetonUnavailable(JetonError):
 class JetonUnreachable(JetonUnavailable):
     """jeton did not answer at all: no connection, or not in time."""
 
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        #: False if the request was not sent, because jeton did not answer the one before it.
+        self.sent = sent
+
 
 class JetonRefused(JetonUnavailable):
     """jeton refuses this service's client id and secret, or does not permit the request."""

@@ -44,11 +44,11 @@ class Introspection:
         return frozenset(self.scope.split())
 
     def copy(self) -> Introspection:
-        """An equal one, with a `raw` of its own."""
+        """An equal answer with its own `raw`, so that changing one does not change the other."""
         copy = object.__new__(Introspection)
         members = self.__dict__.copy()
         raw = members["raw"] = self.raw.copy()
-        if raw.get("groups"):  # of jeton's members the only one that can be changed in place
+        if raw.get("groups"):  # the only member of an answer that can be changed in place
             raw["groups"] = list(raw["groups"])
         object.__setattr__(copy, "__dict__", members)
         return copy

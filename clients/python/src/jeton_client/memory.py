@@ -1,14 +1,14 @@
-"""Which answers of introspection may be given again: the state behind `Verifier`, without input or output.
+"""The answers of introspection that a process remembers. This module does no input or output.
 
-Whoever began to read jeton's changes at `t`, and has read them all, knows everything that was committed before `t`: `t` is
-the proof. An answer is given again only
+A request for jeton's changes that was sent at `t` returns every change committed before `t`. The time of the last such
+request is the proof. A remembered answer is used only
 
 - while the proof is younger than the bound,
-- if it was asked for a bound or more after the last change of its token, user and client was read. Another node may
-  have given it than told the change, and a node may answer from its own memory for a bound,
-- while its `exp` lies ahead, and not longer than `MAX_AGE`, so that jeton sees which tokens are in use.
+- if its request was sent a bound or more after the last change of its token, user or client was read: until then a node
+  that does not know the change yet may have given it,
+- before its `exp`, and for at most `MAX_AGE`, so that jeton knows which tokens are in use.
 
-"Not active" is given again for a bound at most: nobody tells that a token was made.
+"Not active" is used for at most a bound, because a new token is not in the changes.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from typing import Callable, List, Optional, Tuple
 from .introspection import Introspection
 from .protocol import Changes
 
-#: Seconds after which jeton is asked again in any case: it extends tokens that are in use, and notes when that was.
+#: Seconds after which jeton is asked again in any case. It extends tokens that are in use, and stores when they were used.
 MAX_AGE = 60.0
 
-#: Moments for this many groups of tokens, users and clients. Those of one group only make each other be asked for again.
+#: The times of changes are kept by hash, in a table of this size. Two ids with the same hash forget each other's answers.
 _BUCKETS = 1 << 14
 
 NEVER = float("inf")
 
 
 def uptime() -> float:
-    """Seconds since the machine was started. Goes on while it sleeps, where the system tells, and is never set."""
+    """Seconds since the machine was started. It counts while the machine sleeps, if the system can tell, and is never set."""
     return _uptime()
 
 
@@ -47,7 +47,7 @@ else:
 
 
 def key_of(token: str) -> bytes:
-    """What stands for a token in memory, which holds no token."""
+    """The digest of a token. Memory holds no tokens."""
     return hashlib.sha256(token.encode()).digest()
 
 
@@ -57,15 +57,15 @@ class _Entry:
     asked_at: float
     until: float
     buckets: Tuple[int, ...]
-    #: jeton's sentence to the holder of a token that is not active.
+    #: jeton's message to the holder of a token that is not active.
     refusal: Optional[str] = None
 
 
 class Memory:
-    """Threads may share it. Moments are seconds of `clock`; `wall` is the clock by which `exp` is read.
+    """Threads may share it. Times are seconds of `clock`; only `exp` is compared with `wall`.
 
-    The least recently used answers make room: there are at most `max_answers` active ones, and a tenth as many others,
-    so that whoever tries keys displaces nobody's answer.
+    It holds at most `max_answers` active answers, and a tenth as many inactive ones, so that wrong keys do not displace
+    active answers. When it is full, the least recently used answer is removed.
     """
 
     def __init__(
@@ -82,22 +82,22 @@ class Memory:
         self._client_id = client_id
         self._lock = threading.Lock()
         self._proof = -NEVER
-        # Answers that were asked for before these moments may be older than a change.
+        # An answer that was requested before these times may be older than a change.
         self._all_since = NEVER
         self._since: List[float] = [-NEVER] * _BUCKETS
         self._active: "OrderedDict[bytes, _Entry]" = OrderedDict()
-        self._others: "OrderedDict[bytes, _Entry]" = OrderedDict()
+        self._inactive: "OrderedDict[bytes, _Entry]" = OrderedDict()
         self._max_active = max_answers
-        self._max_others = max(1, max_answers // 10)
+        self._max_inactive = max(1, max_answers // 10)
 
     def __len__(self) -> int:
-        return len(self._active) + len(self._others)
+        return len(self._active) + len(self._inactive)
 
     def has_proof(self) -> bool:
         return self.clock() - self._proof < self.bound
 
     def recall(self, key: bytes) -> Optional[Introspection]:
-        """An answer that is as good as jeton's; None if jeton must be asked."""
+        """The remembered answer, if jeton would still give it; None if jeton must be asked."""
         with self._lock:
             entry = self._find(key)
         return None if entry is None else entry.answer.copy()
@@ -108,17 +108,17 @@ class Memory:
         return None if entry is None else entry.refusal
 
     def remember(self, key: bytes, answer: Introspection, asked_at: float) -> None:
-        """An answer that was asked for at `asked_at`: the moment before the request was sent."""
+        """Remembers an answer. `asked_at` is the time just before its request was sent."""
         buckets: Tuple[int, ...] = (_bucket("key", key),)
         if not answer.active:
             entry = _Entry(answer.copy(), asked_at, asked_at + self.bound, buckets)
-            self._put(self._others, self._max_others, key, entry)
+            self._put(self._inactive, self._max_inactive, key, entry)
             return
-        if answer.jti is None:  # nobody could tell of its changes
+        if answer.jti is None:  # changes name tokens by their id
             return
         until = asked_at + MAX_AGE
         if answer.exp is not None:
-            # Half the time, so that jeton can extend it before it ends, and a clock that is set back changes little.
+            # Half of what is left, so that jeton can extend it before it expires, and setting the clock back changes little.
             until = min(until, asked_at + (answer.exp - self._wall()) / 2)
         buckets += (_bucket("token", answer.jti), _bucket("user", str(answer.user_id)))
         if answer.client_id is not None:
@@ -126,36 +126,35 @@ class Memory:
         self._put(self._active, self._max_active, key, _Entry(answer.copy(), asked_at, until, buckets))
 
     def remember_refusal(self, key: bytes, sentence: str) -> None:
-        """For as long as the answer that the token is not active."""
+        """Remembers the message for as long as the answer that the token is not active."""
         with self._lock:
-            entry = self._others.get(key)
+            entry = self._inactive.get(key)
             if entry is not None:
                 entry.refusal = sentence
 
     def forget(self, key: bytes) -> None:
-        """This process has ended the token. What was asked for before that is not remembered either."""
+        """Forgets a token that this process has revoked, and ignores the answers of requests that are still running."""
         with self._lock:
             self._active.pop(key, None)
             self._since[_bucket("key", key)] = self.clock() + self.bound
 
     def apply(self, changes: Changes, asked_at: float) -> None:
-        """Changes that were asked for at `asked_at`, and have been read now."""
+        """Forgets what has changed. `asked_at` is the time just before the request for the changes was sent."""
         with self._lock:
             since = self.clock() + self.bound
             if changes.reset or ("client", self._client_id) in changes.changes:
                 self._all_since = since
                 self._active.clear()
-                self._others.clear()
+                self._inactive.clear()
             for kind, name in changes.changes:
                 self._since[_bucket(kind, name)] = since
-            # Last: whoever sees the proof sees the changes.
             self._proof = max(self._proof, asked_at)
 
     def _find(self, key: bytes) -> Optional[_Entry]:
         now = self.clock()
         if not now - self._proof < self.bound:
             return None
-        entries = self._active if key in self._active else self._others
+        entries = self._active if key in self._active else self._inactive
         entry = entries.get(key)
         if entry is None:
             return None
@@ -177,7 +176,7 @@ class Memory:
         with self._lock:
             if not self._is_current(entry) or self.clock() >= entry.until:
                 return
-            other = self._others if entries is self._active else self._active
+            other = self._inactive if entries is self._active else self._active
             before = entries.get(key) or other.get(key)
             if before is not None and before.asked_at > entry.asked_at:
                 return

@@ -61,9 +61,9 @@ class Call(Generic[T]):
 class Changes:
     """An answer of `/changes`."""
 
-    #: From where the next request goes on.
+    #: What the next request sends, to read on from here.
     cursor: str
-    #: Everything that is remembered must be forgotten.
+    #: Whether everything that is remembered must be forgotten.
     reset: bool
     #: What has changed: `token`, `user` or `client`, and its id.
     changes: Tuple[Tuple[str, str], ...]
@@ -157,7 +157,7 @@ class Protocol:
         return Call("GET", self.url + "/auth/verify", read, headers)
 
     def changes(self, after: Optional[str]) -> Call[Changes]:
-        """What has changed since a cursor; without one, a cursor to begin with, and nothing is known of what was before."""
+        """What has changed since a cursor. Without one, the answer is a first cursor, and everything may have changed."""
 
         def read(status: int, body: bytes) -> Changes:
             answer = self._json(status, body)
@@ -165,7 +165,7 @@ class Protocol:
             if not isinstance(cursor, str) or not cursor or not isinstance(reset, bool) or not isinstance(changes, list):
                 raise self._nonsense("it has no cursor, or no changes")
             known = [_change(change) for change in changes]
-            # One that is not understood may be about everything.
+            # A change of a kind that is not known here may be about everything.
             reset = reset or after is None or None in known
             return Changes(cursor, reset, tuple(change for change in known if change is not None))
 
@@ -218,7 +218,7 @@ class Protocol:
 
 
 def _change(change: object) -> Optional[Tuple[str, str]]:
-    """None if it is not understood."""
+    """The kind and the id; None for a change of a kind that is not known here."""
     if not isinstance(change, dict) or len(change) != 1:
         return None
     ((kind, name),) = change.items()

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from ..client import Client
-from ..following import MAX_ANSWERS
+from ..follower import MAX_ANSWERS
 from ..verifier import Verifier
 
 APP = "jeton_client.django"

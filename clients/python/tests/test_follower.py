@@ -8,27 +8,30 @@ from typing import Any, Dict, List
 import pytest
 
 from jeton_client import Introspection, JetonRefused, JetonUnavailable, JetonUnreachable
-from jeton_client.following import MAX_RETRY, Followed, Wait
-from jeton_client.protocol import Call, Changes, Protocol
+from jeton_client.follower import MAX_RETRY, Ask, Follower, Wait
+from jeton_client.protocol import Changes, Protocol
 
 URL = "http://jeton.example.com"
 SILENT = JetonUnreachable("no answer")
+FAILED = JetonUnavailable("status 500")
 
 
-class Follower:
+class Stepped:
+    """A follower whose steps the test takes."""
+
     def __init__(self) -> None:
         self.now = 1000.0
-        self.followed = Followed(Protocol(URL, "reports", "secret"), 1.0, 100)
-        self.followed.memory.clock = lambda: self.now
-        self.followed.is_followed = True
-        self.steps = self.followed.follow()
+        self.follower = Follower(Protocol(URL, "reports", "secret"), 3.0, 1.0, 100)
+        self.follower.memory.clock = lambda: self.now
+        self.follower.is_running = True
+        self.steps = self.follower.steps()
         self.step = next(self.steps)
 
     @property
     def path(self) -> str:
-        """What is asked now."""
-        assert isinstance(self.step, Call)
-        return self.step.url[len(URL) :]
+        """What is requested now."""
+        assert isinstance(self.step, Ask)
+        return self.step.call.url[len(URL) :]
 
     @property
     def wait(self) -> float:
@@ -43,26 +46,32 @@ class Follower:
         self.now += self.wait
         self.step = next(self.steps)
 
+    def request(self, answer: Any = None) -> None:
+        """A request of the service."""
+        with self.follower.asking():
+            if isinstance(answer, Exception):
+                raise answer
+
 
 def changes(cursor: str, *changed: Any, reset: bool = False) -> Changes:
     return Changes(cursor, reset, changed)
 
 
 def test_each_request_goes_on_where_the_last_answer_ended() -> None:
-    follower = Follower()
+    follower = Stepped()
     assert follower.path == "/changes"
     follower.answered(changes("1-2:3", reset=True), took=0.2)
     assert follower.wait == 0.0
     follower.waited()
     assert follower.path == "/changes?after=1-2%3A3"
-    follower.answered(SILENT)
+    follower.answered(FAILED)
     follower.waited()
     assert follower.path == "/changes?after=1-2%3A3", "a cursor outlives a failure"
 
 
 def test_the_moment_before_the_request_is_the_proof() -> None:
-    follower = Follower()
-    memory = follower.followed.memory
+    follower = Stepped()
+    memory = follower.follower.memory
     follower.answered(changes("a", reset=True), took=0.9)
     assert memory.has_proof()
     follower.now += 0.1
@@ -70,7 +79,7 @@ def test_the_moment_before_the_request_is_the_proof() -> None:
 
 
 def test_answers_that_come_at_once_are_not_asked_for_without_end() -> None:
-    follower = Follower()
+    follower = Stepped()
     follower.answered(changes("a", reset=True))
     assert follower.wait == pytest.approx(0.125)
     follower.waited()
@@ -79,22 +88,22 @@ def test_answers_that_come_at_once_are_not_asked_for_without_end() -> None:
 
 
 def test_pauses_between_failures_grow_to_a_limit() -> None:
-    follower = Follower()
+    follower = Stepped()
     pauses: List[float] = []
     for _time in range(12):
-        follower.answered(SILENT)
+        follower.answered(FAILED)
         pauses.append(follower.wait)
         follower.waited()
     assert 0 < pauses[0] <= 0.1 and all(0 < pause <= MAX_RETRY for pause in pauses) and pauses[-1] >= MAX_RETRY / 2
     follower.answered(changes("a", reset=True))
     follower.waited()
-    follower.answered(SILENT)
+    follower.answered(FAILED)
     assert follower.wait <= 0.1
 
 
 def test_a_refusal_is_not_repeated_often() -> None:
     """jeton counts failed credentials."""
-    follower = Follower()
+    follower = Stepped()
     for _time in range(12):
         while isinstance(follower.step, Wait):
             follower.waited()
@@ -106,89 +115,147 @@ def test_a_refusal_is_not_repeated_often() -> None:
     assert follower.now - begun >= 15
     follower.answered(JetonRefused("status 401"))
     with pytest.raises(JetonUnreachable):
-        ask(follower.followed, SILENT)
+        follower.request(SILENT)
     follower.waited()
-    assert follower.path == "/introspect", "whether it answers is not asked so late"
-
-
-def ask(followed: Followed, answer: Any) -> None:
-    with followed.asking():
-        if isinstance(answer, Exception):
-            raise answer
+    assert follower.path == "/introspect", "requests do not fail for all of the pause"
 
 
 def test_after_one_request_without_answer_others_fail_at_once_until_there_is_one() -> None:
-    follower = Follower()
+    follower = Stepped()
     with pytest.raises(JetonUnreachable, match="no answer"):
-        ask(follower.followed, SILENT)
-    with pytest.raises(JetonUnreachable, match="is not asked until it does again"):
-        ask(follower.followed, None)
-    # Changes alone do not end it: what was not answered is asked.
+        follower.request(SILENT)
+    with pytest.raises(JetonUnreachable, match="did not answer the last request"):
+        follower.request()
+    # An answer to `/changes` does not end it: the follower sends the request that was not answered.
     follower.answered(changes("a", reset=True))
     follower.waited()
     assert follower.path == "/introspect"
     with pytest.raises(JetonUnreachable):
-        ask(follower.followed, None)
+        follower.request()
     follower.answered(SILENT)
     assert follower.path == "/changes?after=a"
     follower.answered(changes("b"))
     with pytest.raises(JetonUnreachable):
-        ask(follower.followed, None)
+        follower.request()
     follower.waited()
     follower.answered(Introspection(active=False))
-    ask(follower.followed, None)
+    follower.request()
     assert follower.path == "/changes?after=b"
 
 
-def test_the_proof_is_not_older_for_that() -> None:
-    follower = Follower()
+def test_a_lost_request_is_alone_if_a_later_one_was_answered() -> None:
+    follower = Stepped()
+    with pytest.raises(JetonUnreachable), follower.follower.asking():
+        follower.now += 1
+        follower.request()
+        follower.now += 2
+        raise SILENT
+    follower.request()
     with pytest.raises(JetonUnreachable):
-        ask(follower.followed, SILENT)
+        follower.request(SILENT)
+    with pytest.raises(JetonUnreachable) as error:
+        follower.request()
+    assert not error.value.sent
+
+
+def test_a_request_need_not_find_out_that_jeton_does_not_answer() -> None:
+    follower = Stepped()
+    follower.answered(changes("a", reset=True))
+    follower.waited()
+    follower.answered(SILENT, took=1.0)
+    assert follower.path == "/introspect"
+    follower.request()
+    follower.answered(SILENT, took=3.0)
+    with pytest.raises(JetonUnreachable):
+        follower.request()
+    follower.waited()
+    follower.answered(Introspection(active=False))
+    follower.request()
+
+
+def test_if_only_changes_are_not_answered_requests_are_sent() -> None:
+    follower = Stepped()
+    for _time in range(3):
+        follower.answered(SILENT)
+        follower.request()
+        assert follower.path == "/introspect"
+        follower.answered(Introspection(active=False))
+        follower.request()
+        follower.waited()
+
+
+def test_the_follower_waits_as_long_as_a_request_would() -> None:
+    follower = Stepped()
+    follower.answered(SILENT)
+    assert isinstance(follower.step, Ask) and follower.step.seconds == 3.0
+
+
+def test_the_probe_does_not_make_the_proof_older() -> None:
+    follower = Stepped()
+    with pytest.raises(JetonUnreachable):
+        follower.request(SILENT)
     follower.answered(changes("a", reset=True))
     follower.waited()
     follower.answered(Introspection(active=False), took=10)
     follower.answered(changes("b"), took=0.1)
-    assert follower.followed.memory.has_proof()
+    assert follower.follower.memory.has_proof()
 
 
 @pytest.mark.parametrize("answer", [JetonUnavailable("status 503"), JetonRefused("status 401")])
 def test_a_refusal_is_an_answer(answer: JetonUnavailable) -> None:
-    follower = Follower()
+    follower = Stepped()
     with pytest.raises(JetonUnavailable):
-        ask(follower.followed, answer)
-    ask(follower.followed, None)
+        follower.request(answer)
+    follower.request()
     with pytest.raises(JetonUnreachable):
-        ask(follower.followed, SILENT)
+        follower.request(SILENT)
     follower.answered(changes("a", reset=True))
     follower.waited()
     follower.answered(answer)
-    ask(follower.followed, None)
+    follower.request()
 
 
 def test_where_nobody_follows_every_request_is_sent() -> None:
-    follower = Follower()
-    follower.followed.is_followed = False
+    follower = Stepped()
+    follower.follower.is_running = False
     for _time in range(3):
         with pytest.raises(JetonUnreachable, match="no answer"):
-            ask(follower.followed, SILENT)
+            follower.request(SILENT)
 
 
 def test_the_log_says_once_that_proof_is_lost_and_once_that_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "jeton_client")
-    follower = Follower()
+    follower = Stepped()
     follower.answered(changes("a", reset=True))
     follower.waited()
-    follower.answered(SILENT)
-    assert caplog.messages == [], "there is proof yet"
+    follower.answered(FAILED)
+    assert caplog.messages == [], "the proof is young enough"
     follower.now += 1
     for _time in range(3):
         follower.waited()
-        follower.answered(SILENT)
+        follower.answered(FAILED)
     follower.waited()
     follower.answered(changes("b"))
     assert caplog.messages == [
-        "every token is asked for until changes can be followed again: no answer",
-        f"changes of jeton at {URL} are followed again",
+        "no answer is remembered until changes can be read again: status 500",
+        f"changes of jeton at {URL} can be read again",
+    ]
+
+
+def test_the_log_says_once_that_jeton_does_not_answer_and_once_that_it_does(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "jeton_client")
+    follower = Stepped()
+    follower.answered(changes("a", reset=True))
+    for _time in range(3):
+        with pytest.raises(JetonUnreachable):
+            follower.request(SILENT)
+    for answer in (SILENT, Introspection(active=False)):
+        follower.waited()
+        follower.answered(answer)
+        follower.answered(changes("b"))
+    assert caplog.messages == [
+        f"jeton at {URL} does not answer: requests fail at once until it does",
+        f"jeton at {URL} answers again",
     ]
 
 
@@ -202,7 +269,7 @@ BODY: Dict[str, Any] = {"cursor": "a", "reset": False, "changes": []}
         ({"reset": True}, (), True),
         ({"changes": [{"token": 7}, {"user": 3}]}, (("token", "7"), ("user", "3")), False),
         ({"changes": [{"client": "reports"}]}, (("client", "reports"),), False),
-        # What is not understood may be about everything.
+        # A change that is not known may be about everything.
         ({"changes": [{"token": 7}, {"group": 3}]}, (("token", "7"),), True),
         ({"changes": [{"token": "7"}]}, (), True),
         ({"changes": [{"token": True}]}, (), True),
