@@ -23,7 +23,7 @@ from jeton_client import Introspection, JetonUser, Verifier
 from jeton_client.django import conf
 from jeton_client.drf import JetonAuthentication
 from jeton_client.memory import key_of
-from process import within
+from process import ID, SECRET, Process, within
 from project import authenticate, project
 from support import CLOSE, HANG, Server, answer
 
@@ -216,6 +216,45 @@ def test_by_default_answers_are_remembered_as_long_as_they_are_good(jeton: Jeton
         assert (response.status_code, response.json()) == (401, {"detail": "User inactive or deleted."})
     with project(VERIFIER=False):
         assert type(conf.configured().client) is JetonClient
+
+
+def test_what_a_service_answers_and_logs_while_jeton_is_down(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "jeton_client")
+    process = Process(bound="10s")
+
+    def status(key: str) -> int:
+        return Client().get("/after/IsAuthenticated/", headers={"Authorization": f"Token {key}"}).status_code
+
+    try:
+        key, other = process.key(), process.key()
+        with project(URL=process.url, CLIENT_ID=ID, CLIENT_SECRET=SECRET, VERIFIER=None, REVOCATION_BOUND=10.0):
+            client = conf.configured().client
+            assert isinstance(client, Verifier)
+
+            def remembered() -> bool:
+                assert status(key) == 200
+                return client._follower().memory.recall(key_of(key)) is not None
+
+            within(60, remembered)
+            process.kill()
+            assert status(key) == 200 and status(other) == 503 and status(key) == 200, "within the bound"
+            client._follower().memory._proof -= 10.0
+            assert [status(each) for each in [key, other] * 10] == [503] * 20
+            within(60, lambda: "no answer is remembered" in caplog.text)
+            process.start()
+            within(60, lambda: status(key) == 200 and status(other) == 200)
+            within(60, lambda: "can be read again" in caplog.messages[-1])
+    finally:
+        process.close()
+    lines = [record for record in caplog.records if record.name == "jeton_client"]
+    # One request at most finds out; the other refusals, and the tries of the follower, are no lines.
+    assert sum(record.levelname == "ERROR" for record in lines) <= 1
+    assert [record.getMessage().split(": ")[0] for record in lines if record.levelname != "ERROR"] == [
+        f"jeton at {process.url} does not answer",
+        "no answer is remembered until changes can be read again",
+        f"jeton at {process.url} answers again",
+        f"changes of jeton at {process.url} can be read again",
+    ]
 
 
 @pytest.mark.parametrize("value", [None, "http://jeton"])

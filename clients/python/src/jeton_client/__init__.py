@@ -5,7 +5,7 @@
     if answer.active:
         print(answer.username)
 
-`Verifier`, a client that remembers answers as long as they are good, is called in the same way.
+`Verifier` has the same calls, and remembers answers while jeton would still give them.
 
 `jeton_client.drf` is for Django REST framework, with the app `jeton_client.django` where users have rows of the
 project's own; `jeton_client.asgi` is for ASGI applications.

@@ -27,7 +27,7 @@ class JetonMiddleware:
     """Lets requests and websockets with a good token through, and puts its answer into `scope["jeton"]`.
 
     With `allow_anonymous`, those without a token pass too, with None there; a bad token never passes.
-    Refusals are Django REST framework's. Answers are remembered as `AsyncVerifier` does, but for `verifier=False`.
+    Refusals are Django REST framework's. Answers are remembered by an `AsyncVerifier`; `verifier=False` asks each time.
     """
 
     def __init__(
@@ -89,7 +89,8 @@ class JetonMiddleware:
                 return 200, "", answer
             inactive_user = await self._client.refusal(token) == header.INACTIVE_USER
         except JetonUnavailable as error:
-            logger.error("%s", error)
+            # Requests that were not sent are many, and the log has why.
+            logger.log(logging.ERROR if error.sent else logging.DEBUG, "%s", error)
             return 503, header.UNAVAILABLE, None
         return 401, header.INACTIVE_USER if inactive_user else header.INVALID_TOKEN, None
 

@@ -11,9 +11,9 @@ Which jeton, and as whom to ask it, is in Django's settings:
         "KEYWORDS": ["Token", "Bearer"],   # in Authorization; the first is the challenge
         "LINK_BY_NAME": False,             # link rows by name alone, that have no more rights than jeton's answer
         "SYNC": ["is_active", "is_staff", "is_superuser", "groups", "username"],   # what follows jeton's answer
-        "VERIFIER": True,                  # remember answers, as `jeton_client.Verifier` does; False: always ask
-        "REVOCATION_BOUND": 1.0,           # seconds; jeton's JETON_REVOCATION_BOUND
-        "MAX_ANSWERS": 10_000,             # that are remembered in each process
+        "VERIFIER": True,                  # remember answers, as `jeton_client.Verifier` does; False asks each time
+        "REVOCATION_BOUND": 1.0,           # seconds; must equal jeton's JETON_REVOCATION_BOUND
+        "MAX_ANSWERS": 10_000,             # how many each process remembers at most
     }
 """
 
@@ -71,7 +71,8 @@ class JetonAuthentication(BaseAuthentication):
             answer = configured.client.introspect(token)
             inactive_user = not answer.active and configured.client.refusal(token) == header.INACTIVE_USER
         except JetonUnavailable as error:
-            logger.error("%s", error)
+            # Requests that were not sent are many, and the log has why.
+            logger.log(logging.ERROR if error.sent else logging.DEBUG, "%s", error)
             raise ServiceUnavailable() from None
         if not answer.active:
             raise exceptions.AuthenticationFailed(_(header.INACTIVE_USER if inactive_user else header.INVALID_TOKEN))
