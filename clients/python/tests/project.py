@@ -9,8 +9,7 @@ from django.test import override_settings
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from jeton_client import Introspection
-from jeton_client.drf import JetonAuthentication
+from jeton_client.drf import JetonAuthentication, Token
 
 
 def project(**changes: object) -> override_settings:
@@ -20,7 +19,7 @@ def project(**changes: object) -> override_settings:
     return override_settings(JETON={name: value for name, value in settings.items() if value is not None})
 
 
-def authenticate(key: str) -> Tuple[Any, Introspection]:
+def authenticate(key: str) -> Tuple[Any, Token]:
     request = APIRequestFactory().get("/", headers={"Authorization": f"Token {key}"})
     authenticated = JetonAuthentication().authenticate(Request(request))
     assert authenticated is not None

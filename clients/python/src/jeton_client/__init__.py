@@ -11,6 +11,7 @@
 project's own; `jeton_client.asgi` is for ASGI applications.
 """
 
+from .admin import Admin, JetonRejected
 from .aio import AsyncClient
 from .aio_verifier import AsyncVerifier
 from .client import Client
@@ -20,12 +21,14 @@ from .user import JetonUser
 from .verifier import Verifier
 
 __all__ = [
+    "Admin",
     "AsyncClient",
     "AsyncVerifier",
     "Client",
     "Introspection",
     "JetonError",
     "JetonRefused",
+    "JetonRejected",
     "JetonUnavailable",
     "JetonUnreachable",
     "JetonUser",

@@ -43,6 +43,9 @@ class Introspection:
     def scopes(self) -> FrozenSet[str]:
         return frozenset(self.scope.split())
 
+    def has_scope(self, scope: str) -> bool:
+        return scope in self.scopes
+
     def copy(self) -> Introspection:
         """An equal answer with its own `raw`, so that changing one does not change the other."""
         copy = object.__new__(Introspection)

@@ -198,6 +198,10 @@ class Protocol:
 
     def _json(self, status: int, body: bytes, expected: int = 200) -> Dict[str, object]:
         self._check(status, expected)
+        return self.parse(body)
+
+    def parse(self, body: bytes) -> Dict[str, object]:
+        """The JSON object that each answer is."""
         try:
             answer = json.loads(body)
         except (ValueError, RecursionError):
