@@ -18,6 +18,7 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable, List, Optional, Tuple
 
 from .introspection import Introspection
@@ -32,18 +33,10 @@ _BUCKETS = 1 << 14
 NEVER = float("inf")
 
 
-def uptime() -> float:
-    """Seconds since the machine was started. It counts while the machine sleeps, if the system can tell, and is never set."""
-    return _uptime()
-
-
-if hasattr(time, "CLOCK_BOOTTIME"):
-
-    def _uptime() -> float:
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-else:
-    _uptime = time.monotonic
+#: Seconds since the machine was started. It counts while the machine sleeps, if the system can tell, and is never set.
+uptime: Callable[[], float] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
 
 
 def key_of(token: str) -> bytes:
@@ -154,10 +147,13 @@ class Memory:
         now = self.clock()
         if not now - self._proof < self.bound:
             return None
-        entries = self._active if key in self._active else self._inactive
+        entries = self._active
         entry = entries.get(key)
         if entry is None:
-            return None
+            entries = self._inactive
+            entry = entries.get(key)
+            if entry is None:
+                return None
         exp = entry.answer.exp
         if now < entry.until and self._is_current(entry) and (exp is None or self._wall() < exp):
             entries.move_to_end(key)
