@@ -1,4 +1,4 @@
-"""A WSGI application, and a program, that use one verifier in several processes: JETON_URL, JETON_KEY."""
+"""A WSGI application, and a program, that use one verifier in several processes: JETON_URL, JETON_KEY, TIMEOUT."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jeton_client import JetonUnreachable, Verifier
 from jeton_client.memory import key_of, uptime
 from process import ID, SECRET, within
 
-verifier = Verifier(os.environ["JETON_URL"], ID, SECRET)
+verifier = Verifier(os.environ["JETON_URL"], ID, SECRET, timeout=float(os.environ["TIMEOUT"]))
 # With gunicorn's --preload this is the master, which has a follower then that no worker may take for its own.
 verifier.introspect(os.environ["JETON_KEY"])
 

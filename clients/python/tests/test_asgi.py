@@ -124,7 +124,7 @@ def test_without_jeton_it_is_503(anonymous: bool, server: Server) -> None:
 def test_by_default_answers_are_remembered_as_long_as_they_are_good(jeton: Jeton) -> None:
     user = jeton.user()["username"]
     key = jeton.key(user)
-    middleware = JetonMiddleware(Application(), URL, CLIENT_ID, CLIENT_SECRET)
+    middleware = JetonMiddleware(Application(), URL, CLIENT_ID, CLIENT_SECRET, timeout=30.0)
     verifier = middleware._client
     assert isinstance(verifier, AsyncVerifier)
 

@@ -27,9 +27,9 @@ def process() -> Iterator[Process]:
     process.close()
 
 
-def environment(process: Process, key: str) -> Dict[str, str]:
+def environment(process: Process, key: str, timeout: int = 60) -> Dict[str, str]:
     path = os.pathsep.join([str(HERE), *sys.path])
-    return {**os.environ, "JETON_URL": process.url, "JETON_KEY": key, "PYTHONPATH": path}
+    return {**os.environ, "JETON_URL": process.url, "JETON_KEY": key, "TIMEOUT": str(timeout), "PYTHONPATH": path}
 
 
 @pytest.mark.parametrize("how", ["os", "libc"])
@@ -51,13 +51,13 @@ def test_parent_and_child_both_notice_a_revocation(process: Process, how: str, t
 
 
 @contextmanager
-def gunicorn(process: Process, key: str, folder: Path, *arguments: str) -> Iterator[httpx.Client]:
+def gunicorn(process: Process, key: str, folder: Path, *arguments: str, timeout: int = 60) -> Iterator[httpx.Client]:
     """Serves the application of forking.py. It must stop by itself when it is told to, without an error."""
     log = folder / "log"
     with open(log, "wb") as written:
         server = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *arguments, "--bind=127.0.0.1:0", "forking:application"],
-            env=environment(process, key),
+            [sys.executable, "-m", "gunicorn", *arguments, "--timeout=120", "--bind=127.0.0.1:0", "forking:application"],
+            env=environment(process, key, timeout),
             cwd=folder,
             stdout=written,
             stderr=written,
@@ -104,8 +104,8 @@ def test_workers_of_gunicorn_notice_a_revocation(process: Process, workers: int,
 def test_a_frozen_jeton_costs_each_worker_one_timeout(process: Process, tmp_path: Path) -> None:
     """So twelve requests at once do not keep a health check waiting for twelve timeouts."""
     key = process.key()
-    with gunicorn(process, key, tmp_path, "--workers=2") as http:
-        workers = {http.get("/" + key).text.split()[0] for _time in range(50)}
+    with gunicorn(process, key, tmp_path, "--workers=2", timeout=5) as http:
+        workers = {http.get("/").text.split()[0] for _time in range(50)}
         process.freeze()
         try:
             with ThreadPoolExecutor(12) as threads:

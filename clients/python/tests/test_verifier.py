@@ -21,6 +21,8 @@ from support import Server, answer
 
 T = TypeVar("T")
 UNKNOWN = "0" * 40
+#: A timeout that no request reaches, however busy the machine is.
+LONG = 30.0
 
 
 class Running:
@@ -73,6 +75,7 @@ def verify(request: pytest.FixtureRequest) -> Iterator[Verify]:
     made: List[Either] = []
 
     def make(url: str, client_id: str = ID, client_secret: str = SECRET, **how: Any) -> Either:
+        how.setdefault("timeout", LONG)
         kind: Callable[..., Either] = Verifier if request.param == "thread" else Running
         made.append(kind(url, client_id, client_secret, **how))
         return made[-1]
@@ -296,7 +299,7 @@ def test_nothing_but_the_thread_and_the_first_call_starts_it(server: Server) -> 
 
 
 def test_another_loop_starts_again(process: Process) -> None:
-    verifier, key = AsyncVerifier(process.url, ID, SECRET), process.key()
+    verifier, key = AsyncVerifier(process.url, ID, SECRET, timeout=LONG), process.key()
 
     async def work(close: bool) -> None:
         assert await verifier.introspect(key)
@@ -309,8 +312,8 @@ def test_another_loop_starts_again(process: Process) -> None:
 
 
 def test_loops_that_run_at_once_each_have_their_own(process: Process) -> None:
-    one = Running(process.url, ID, SECRET)
-    other = Running(process.url, ID, SECRET)
+    one = Running(process.url, ID, SECRET, timeout=LONG)
+    other = Running(process.url, ID, SECRET, timeout=LONG)
     other.verifier = one.verifier
     try:
         key = process.key()
@@ -325,7 +328,7 @@ def test_loops_that_run_at_once_each_have_their_own(process: Process) -> None:
 
 
 def test_a_task_that_was_cancelled_starts_again(process: Process) -> None:
-    verifier, key = Running(process.url, ID, SECRET), process.key()
+    verifier, key = Running(process.url, ID, SECRET, timeout=LONG), process.key()
 
     async def cancel() -> None:
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
@@ -342,7 +345,7 @@ def test_a_task_that_was_cancelled_starts_again(process: Process) -> None:
 
 
 def test_without_asyncio_it_asks(process: Process) -> None:
-    verifier, key = AsyncVerifier(process.url, ID, SECRET), process.key()
+    verifier, key = AsyncVerifier(process.url, ID, SECRET, timeout=LONG), process.key()
 
     async def work() -> None:
         for _time in range(3):
@@ -365,6 +368,6 @@ def test_bad_numbers_are_refused(how: Dict[str, Any]) -> None:
 
 def test_the_log_holds_no_line_for_each_request(process: Process, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    with Verifier(process.url, ID, SECRET) as verifier:
+    with Verifier(process.url, ID, SECRET, timeout=LONG) as verifier:
         wait_until_remembered(verifier, process.key())
     assert not any("/changes" in message for message in caplog.messages)
