@@ -9,7 +9,9 @@ from typing import Any, Awaitable, Callable, Dict, List, MutableMapping, Optiona
 
 from . import header
 from .aio import AsyncClient
+from .aio_verifier import AsyncVerifier
 from .errors import JetonUnavailable
+from .follower import MAX_ANSWERS
 from .introspection import Introspection
 
 Scope = MutableMapping[str, Any]
@@ -25,7 +27,7 @@ class JetonMiddleware:
     """Lets requests and websockets with a good token through, and puts its answer into `scope["jeton"]`.
 
     With `allow_anonymous`, those without a token pass too, with None there; a bad token never passes.
-    Refusals are Django REST framework's.
+    Refusals are Django REST framework's. Answers are remembered by an `AsyncVerifier`; `verifier=False` asks each time.
     """
 
     def __init__(
@@ -39,11 +41,19 @@ class JetonMiddleware:
         keywords: Sequence[str] = ("Token", "Bearer"),
         allow_anonymous: bool = False,
         ssl_context: Optional[ssl.SSLContext] = None,
+        verifier: bool = True,
+        revocation_bound: float = 1.0,
+        max_answers: int = MAX_ANSWERS,
     ) -> None:
         if isinstance(keywords, str) or not keywords:
             raise ValueError("keywords is a list of words")
         self._app = app
-        self._client = AsyncClient(url, client_id, client_secret, timeout=timeout, ssl_context=ssl_context)
+        how: Dict[str, Any] = {"timeout": timeout, "ssl_context": ssl_context}
+        self._client = (
+            AsyncVerifier(url, client_id, client_secret, revocation_bound=revocation_bound, max_answers=max_answers, **how)
+            if verifier
+            else AsyncClient(url, client_id, client_secret, **how)
+        )
         self._keywords = tuple(keywords)
         self._allow_anonymous = allow_anonymous
 
@@ -79,7 +89,8 @@ class JetonMiddleware:
                 return 200, "", answer
             inactive_user = await self._client.refusal(token) == header.INACTIVE_USER
         except JetonUnavailable as error:
-            logger.error("%s", error)
+            # Requests that were not sent are many, and the log has why.
+            logger.log(logging.ERROR if error.sent else logging.DEBUG, "%s", error)
             return 503, header.UNAVAILABLE, None
         return 401, header.INACTIVE_USER if inactive_user else header.INVALID_TOKEN, None
 

@@ -43,6 +43,19 @@ class Introspection:
     def scopes(self) -> FrozenSet[str]:
         return frozenset(self.scope.split())
 
+    def has_scope(self, scope: str) -> bool:
+        return scope in self.scopes
+
+    def copy(self) -> Introspection:
+        """An equal answer with its own `raw`, so that changing one does not change the other."""
+        copy = object.__new__(Introspection)
+        members = self.__dict__.copy()
+        raw = members["raw"] = self.raw.copy()
+        if raw.get("groups"):  # the only member of an answer that can be changed in place
+            raw["groups"] = list(raw["groups"])
+        object.__setattr__(copy, "__dict__", members)
+        return copy
+
     @classmethod
     def of(cls, answer: object) -> Introspection:
         """Parses an answer strictly. Raises ValueError for anything that jeton would not send."""
