@@ -4,8 +4,9 @@ mod apache;
 mod dovecot;
 mod haproxy;
 mod node;
-mod python;
+mod servers;
 
+use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -20,8 +21,8 @@ use crate::support::calls::ALICE;
 use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::process::{Jeton, Process};
+use crate::support::python;
 
-const PAGE: &str = include_str!("../../docs/jeton-with.md");
 /// What the page calls jeton, and the client that the page has.
 const ADDRESS: &str = "https://jeton.example.com";
 const CLIENT: (&str, &str) = ("reports", "the-secret-that-jeton-client-create-printed");
@@ -29,9 +30,11 @@ const START: Duration = Duration::from_secs(60);
 
 /// The blocks of code in a section of the page.
 fn blocks<const N: usize>(section: &str) -> [String; N] {
-    let (_, rest) = PAGE.split_once(&format!("\n## {section}\n")).expect("a section of the page");
+    let page = fs::read_to_string(python::root().join("docs/jeton-with.md")).unwrap();
+    let (_, rest) = page.split_once(&format!("\n## {section}\n")).expect("a section of the page");
     let text = rest.split("\n## ").next().unwrap();
-    let fenced = text.split("\n```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1.to_owned());
+    let fenced =
+        text.split("\n```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1.to_owned() + "\n");
     fenced.collect::<Vec<_>>().try_into().unwrap_or_else(|found: Vec<_>| panic!("{section} has {} blocks", found.len()))
 }
 
@@ -40,18 +43,18 @@ struct Site {
     api: App,
     /// The same with TLS, for programs that insist on it, and its certificate.
     tls: Option<(App, PathBuf)>,
-    _folder: Jeton,
+    folder: Jeton,
 }
 
 impl Site {
     fn start() -> Self {
         let client = [("JETON_BOOTSTRAP_CLIENT_ID", CLIENT.0), ("JETON_BOOTSTRAP_CLIENT_SECRET", CLIENT.1)];
-        Self { api: App::with(Kind::Sqlite, &client), tls: None, _folder: Jeton::new() }
+        Self { api: App::with(Kind::Sqlite, &client), tls: None, folder: Jeton::new() }
     }
 
     fn with_tls() -> Self {
         let mut site = Self::start();
-        let (cert, key) = certify(&site._folder);
+        let (cert, key) = certify(&site.folder);
         // Without a cache of its own: it refuses a token as soon as the other node has revoked it.
         let settings = [("JETON_TLS_CERT", &*cert), ("JETON_TLS_KEY", &*key), ("JETON_CACHE_BYTES", "0")];
         site.tls = Some((site.api.node(&settings), cert.into()));

@@ -1,7 +1,6 @@
 """A project with these settings, which tells who holds a token. Arguments: the settings, an address, a port."""
 
 import sys
-from wsgiref.simple_server import make_server
 
 import django
 from django.conf import settings
@@ -9,6 +8,7 @@ from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import path
+from werkzeug.serving import WSGIRequestHandler, run_simple
 
 page, address, port = sys.argv[1:]
 from_page = {}
@@ -35,4 +35,5 @@ def reports(request):
 
 urlpatterns = [path("reports", reports)]
 call_command("migrate", verbosity=0)
-make_server(address, int(port), get_wsgi_application()).serve_forever()
+WSGIRequestHandler.protocol_version = "HTTP/1.1"
+run_simple(address, int(port), get_wsgi_application())
