@@ -23,6 +23,7 @@ use crate::support::http::Request;
 use crate::support::process::{Jeton, Process};
 use crate::support::python;
 
+const PAGE: &str = "docs/jeton-with.md";
 /// What the page calls jeton, and the client that the page has.
 const ADDRESS: &str = "https://jeton.example.com";
 const CLIENT: (&str, &str) = ("reports", "the-secret-that-jeton-client-create-printed");
@@ -30,7 +31,7 @@ const START: Duration = Duration::from_secs(60);
 
 /// The blocks of code in a section of the page.
 fn blocks<const N: usize>(section: &str) -> [String; N] {
-    let page = fs::read_to_string(python::root().join("docs/jeton-with.md")).unwrap();
+    let page = fs::read_to_string(python::root().join(PAGE)).unwrap();
     let (_, rest) = page.split_once(&format!("\n## {section}\n")).expect("a section of the page");
     let text = rest.split("\n## ").next().unwrap();
     let fenced =
@@ -127,4 +128,15 @@ fn told(addr: SocketAddr, service: &Upstream, name: &str, key: &str) -> Option<S
     assert!(!format!("{received:?}").contains("forged"), "{received:#?}");
     assert_eq!(received.len(), usize::from(answer.status == 200), "{answer:?}");
     Some(received.first()?.headers_named(name).join(", "))
+}
+
+#[test]
+fn the_page_names_the_versions_that_are_installed() {
+    let page = fs::read_to_string(python::root().join(PAGE)).unwrap();
+    let [toolkit, _, authlib, ..] = servers::PACKAGES;
+    for package in [toolkit, authlib, node::PACKAGES[0]] {
+        let (name, version) = package.split_once("==").or_else(|| package.split_once('@')).unwrap();
+        let row = page.lines().find(|line| line.starts_with(&format!("| [{name}]("))).expect("a row of the table");
+        assert!(row.ends_with(&format!("| {version} |")), "{package} is tested: {row}");
+    }
 }

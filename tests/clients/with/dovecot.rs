@@ -20,7 +20,7 @@ fn own(folder: &Path) -> String {
     let name = |of: &str| String::from_utf8(Command::new("id").arg(of).output().unwrap().stdout).unwrap();
     let (user, group, place) = (name("-un"), name("-gn"), folder.display());
     format!(
-        "protocols =\nssl = no\nlog_path = /dev/stderr\nbase_dir = {place}/run\nstate_dir = {place}/run\n\
+        "protocols =\nssl = no\nauth_failure_delay = 0\nlog_path = /dev/stderr\nbase_dir = {place}/run\nstate_dir = {place}/run\n\
          default_internal_user = {user}\ndefault_internal_group = {group}\ndefault_login_user = {user}\n\
          service anvil {{\n  chroot =\n}}\nservice stats {{\n  chroot =\n}}\n\
          service auth {{\n  unix_listener auth-client {{\n    mode = 0600\n  }}\n}}\n\

@@ -12,7 +12,7 @@ use crate::gateways::gateway::{free_address, killed_with_us, of_debian, with_add
 use crate::support::http::Request;
 
 /// With what it depends on, so that a test that passed yesterday passes today.
-const PACKAGES: [&str; 3] = ["openid-client@6.9.0", "jose@6.2.15", "oauth4webapi@3.8.8"];
+pub const PACKAGES: [&str; 3] = ["openid-client@6.9.0", "jose@6.2.15", "oauth4webapi@3.8.8"];
 
 /// A folder with these packages, kept for the next time. Complete under this name, even if two test runs make it at once.
 fn packages() -> PathBuf {

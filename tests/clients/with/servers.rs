@@ -8,7 +8,7 @@ use crate::support::http::Request;
 use crate::support::process::Process;
 use crate::support::python::Environment;
 
-const PACKAGES: [&str; 5] =
+pub const PACKAGES: [&str; 5] =
     ["django-oauth-toolkit==3.4.1", "Django==5.2.19", "Authlib==1.9.10", "Flask==3.1.3", "requests==2.34.2"];
 
 /// A script that makes an application of the page's block, and serves it.

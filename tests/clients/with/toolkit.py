@@ -13,10 +13,12 @@ from werkzeug.serving import WSGIRequestHandler, run_simple
 page, address, port = sys.argv[1:]
 from_page = {}
 exec(page, from_page)
+apps = ["django.contrib.auth", "django.contrib.contenttypes", "oauth2_provider"]
 settings.configure(
     ALLOWED_HOSTS=["*"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "oauth2_provider"],
+    INSTALLED_APPS=apps,
+    MIGRATION_MODULES={app.rpartition(".")[2]: None for app in apps},
     OAUTH2_PROVIDER=from_page["OAUTH2_PROVIDER"],
     ROOT_URLCONF=__name__,
     SECRET_KEY="of the tests",
@@ -34,6 +36,6 @@ def reports(request):
 
 
 urlpatterns = [path("reports", reports)]
-call_command("migrate", verbosity=0)
+call_command("migrate", run_syncdb=True, verbosity=0)
 WSGIRequestHandler.protocol_version = "HTTP/1.1"
 run_simple(address, int(port), get_wsgi_application())
