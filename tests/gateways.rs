@@ -6,7 +6,7 @@ pub mod gateway;
 mod keys;
 mod preflight;
 mod smuggled;
-mod upstream;
+pub mod upstream;
 
 use serde_json::json;
 

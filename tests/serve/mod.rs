@@ -4,7 +4,7 @@ mod access;
 mod first_start;
 mod foreign;
 mod hosts;
-mod listen;
+pub mod listen;
 mod log_document;
 mod log_reader;
 mod logs;
