@@ -1,4 +1,4 @@
-//! A client's whole life, by clicking and typing.
+//! A client is registered, rotated and deleted by clicking and typing.
 
 use super::in_use;
 use crate::support::app::{ADMIN, App};

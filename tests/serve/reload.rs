@@ -33,7 +33,7 @@ fn a_new_certificate_is_used_after_a_reload_and_a_broken_one_is_refused() {
     let trusts = |authority: &str| curl(&["--cacert", authority, &url]).0 == 0;
     assert!(trusts(&old));
     let (_, key) = certify(&jeton);
-    assert!(trusts(&old), "not before the signal");
+    assert!(trusts(&old), "the old certificate is in use until the signal");
     server.signal("HUP");
     wait_for_log(&server, "the certificate was reloaded");
     assert!(trusts(&cert) && !trusts(&old));
@@ -54,7 +54,7 @@ fn a_new_certificate_is_used_after_a_reload_and_a_broken_one_is_refused() {
     }
     fs::write(&key, good).unwrap();
     server.signal("HUP");
-    eventually("good again", LIMIT, || {
+    eventually("the good certificate in use", LIMIT, || {
         (server.stderr().matches("the certificate was reloaded\n").count() == 2).then_some(())
     });
     assert!(trusts(&cert));
@@ -85,7 +85,9 @@ impl Locked {
             .env("JETON_WORKERS", "1")
             .env("JETON_ARGON2_MEMORY_KIB", "64")
             .env("JETON_ARGON2_ITERATIONS", "1");
-        eventually("the rules", LIMIT, || (jeton.run(&["migrate"]).status == 0).then_some(()));
+        eventually("the cluster with its rules for passwords", LIMIT, || {
+            (jeton.run(&["migrate"]).status == 0).then_some(())
+        });
         create_user(&jeton, "amy", &[]);
         Self { cluster, database, jeton }
     }
@@ -222,7 +224,7 @@ fn after_a_reload_every_connection_uses_the_new_url() {
     assert!(named("jeton") >= 3, "the pool's and the listener's two");
     fs::write(locked.url_file(), with_password_in(&locked.url(), "one") + "?application_name=moved").unwrap();
     server.signal("HUP");
-    eventually("a move", LIMIT, || (named("jeton") == 0 && named("moved") >= 3).then_some(()));
+    eventually("all connections at the new URL", LIMIT, || (named("jeton") == 0 && named("moved") >= 3).then_some(()));
     wait_until_synced(server.addr);
     // Changes are read over the new connections.
     let client = crate::commands::create_client(&locked.jeton, "billing");
@@ -275,7 +277,7 @@ on_both! {
         assert_eq!(login(&server, "amy"), key);
         fs::write(&file, SECRET_KEY).unwrap();
         server.signal("HUP");
-        eventually("again", LIMIT, || (server.stderr().matches("reloading files").count() == 2).then_some(()));
+        eventually("a second reload", LIMIT, || (server.stderr().matches("reloading files").count() == 2).then_some(()));
         assert_eq!((login(&server, "amy"), server.stderr().matches("ERROR").count()), (key, 1));
     }
 }

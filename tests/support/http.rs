@@ -15,7 +15,7 @@ pub use self::answer::Answer;
 /// Shorter than idle connections are kept, and long enough for a hash of Django's cost in a build without optimisation.
 const LIMIT: Duration = Duration::from_mins(3);
 
-/// Sends `bytes` and reads until the server hangs up; a reset counts as hanging up.
+/// Sends `bytes` and reads until the server closes the connection, or resets it.
 #[track_caller]
 pub fn raw(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let stream = TcpStream::connect_timeout(&addr, LIMIT).expect("a server that listens");
@@ -26,13 +26,13 @@ pub fn raw(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
         // In another thread than the reading: a server may answer before it has read everything.
         scope.spawn(|| (&stream).write_all(bytes).ok());
         let read = (&stream).read_to_end(&mut got);
-        stream.shutdown(Shutdown::Both).ok(); // a write that nobody reads ends too
+        stream.shutdown(Shutdown::Both).ok(); // this also ends a write that the server does not read
         read
     });
     match read {
         Err(error) if error.kind() != ErrorKind::ConnectionReset => {
             let got = String::from_utf8_lossy(&got);
-            panic!("{addr} did not hang up within {LIMIT:?}: {error}; so far: {got:?}")
+            panic!("{addr} did not close the connection within {LIMIT:?}: {error}; so far: {got:?}")
         }
         _ => got,
     }

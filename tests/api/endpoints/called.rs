@@ -128,9 +128,9 @@ on_both! {
             }
             limited += usize::from(limit.is_some());
             let Some(operation) = operation(&document, &endpoint) else { continue };
-            let said = operation["responses"]["413"]["description"].as_str();
-            let wanted = limit.map(|limit| format!("The body is larger than {} KiB.", limit / 1024));
-            assert_eq!(said, wanted.as_deref(), "{}", endpoint.path());
+            let described = operation["responses"]["413"]["description"].as_str();
+            let expected = limit.map(|limit| format!("The body is larger than {} KiB.", limit / 1024));
+            assert_eq!(described, expected.as_deref(), "{}", endpoint.path());
             assert!(limit.is_some() || operation.get("requestBody").is_none(), "{}", endpoint.path());
         }
         assert!(limited > 15, "{limited}");
