@@ -71,7 +71,7 @@ mod user_rows;
 mod users;
 
 pub use backup::Backup;
-pub use change_log::{ChangeReader, Cursor, Reading, Since};
+pub use change_log::{ChangeReader, Cursor, LastPurged, PurgedChanges, Reading, Since};
 pub use change_url::UrlChange;
 pub use django::{DJANGO_BATCH, DjangoSource};
 pub use error::StoreError;

@@ -108,7 +108,7 @@ on_both! {
         let at = |minutes: u64| NOW.after(Duration::from_secs(60 * minutes));
         let change = || test.sql("insert into changes (what, subject) values ('user', '7')");
         let rows = || test.sql("select count(*) from changes");
-        let purge = |now: Timestamp| test.store.purge_changes(now, 1_000).unwrap();
+        let purge = |now: Timestamp| test.store.purge_changes(now, None, 1_000).unwrap().rows;
         let (mut old, mut young) = (begin(&test), begin(&test));
         change();
         assert_eq!(purge(at(0)), 0, "the first mark");
@@ -370,8 +370,46 @@ fn what_was_purged_on_another_server_says_nothing() {
     let mut cursor = begin(&test);
     assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
     test.sql("insert into changes (what, subject) values ('user', '7')");
-    assert_eq!(test.store.purge_changes(NOW, 1_000).unwrap(), 0, "a mark of this server comes first");
+    assert_eq!(test.store.purge_changes(NOW, None, 1_000).unwrap().rows, 0, "a mark of this server comes first");
     assert_eq!(read(&test, &mut cursor), Since::Changes(vec![Change::User(7)]));
+}
+
+/// Rows that were deleted stay in the index as long as an older transaction is open. Whether they belong to many
+/// transactions or to one, a batch does not read them again.
+#[test]
+fn a_purge_reads_each_row_once_beside_an_older_transaction() {
+    const ROWS: u32 = 5_000;
+    let cluster = crate::support::postgres::private();
+    let TestStore { store, database } = TestStore::on(TestDatabase::of(&cluster));
+    database.sql("delete from changes");
+    store.purge_changes(NOW, None, 1).unwrap();
+    database.sql(&format!(
+        "insert into changes (xid, what, subject) select least(n / 10 + 3, 250)::text::xid8, 'user', n \
+         from generate_series(1, {ROWS}) n; vacuum analyze changes; select pg_stat_reset()"
+    ));
+    let mut older = Session::open(&database);
+    older.run("begin isolation level repeatable read; select 1;");
+    let (mut rows, mut last) = (0, None);
+    loop {
+        let batch = store.purge_changes(NOW.after(Duration::from_hours(1)), last.as_ref(), 100).unwrap();
+        rows += batch.rows;
+        if batch.rows < 100 {
+            break;
+        }
+        last = batch.last;
+    }
+    assert_eq!((rows, database.sql("select count(*) from changes").as_str()), (ROWS as usize, "0"));
+    // Sessions report what they have read when they end.
+    drop(store);
+    let counted = "select n_tup_del from pg_stat_user_tables where relname = 'changes'";
+    crate::support::eventually("statistics", Duration::from_secs(20), || {
+        (database.sql(counted) == ROWS.to_string()).then_some(())
+    });
+    let read: u32 = database
+        .sql("select idx_tup_read from pg_stat_user_indexes where indexrelname = 'changes_pkey'")
+        .parse()
+        .unwrap();
+    assert!((ROWS..ROWS * 2).contains(&read), "{read} rows were read");
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 pub use cursor::Cursor;
 pub(super) use pause::{everything_changed, pause, resume};
+pub use purge::{LastPurged, PurgedChanges};
 pub use reader::ChangeReader;
 
 /// The most rows that one reading gives. If there are more, the result is [`Since::Unknown`].
