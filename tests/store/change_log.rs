@@ -443,3 +443,58 @@ fn a_purge_without_due_rows_writes_nothing_in_sqlite() {
     test.sql("update tokens set revoked_at = '2020-01-01 00:00:00'");
     assert_eq!(test.store.purge(Purge::RevokedTokens, None, NOW, 100).unwrap().rows, 1);
 }
+
+/// What a publisher sends is applied row by row: no trigger of a statement fires, except that of truncate.
+#[test]
+fn what_logical_replication_applies_is_logged_on_the_replica() {
+    let cluster = crate::support::postgres::private_with(&["wal_level=logical"]);
+    let [from, to] = [(); 2].map(|()| TestStore::on(TestDatabase::of(&cluster)));
+    let name = |test: &TestStore| test.database.url.rsplit_once('/').unwrap().1.to_owned();
+    from.sql("create publication p for table users, groups, user_groups, tokens, clients");
+    from.sql("select pg_create_logical_replication_slot('s', 'pgoutput')");
+    to.sql(&format!(
+        "create subscription s connection 'host={} port=5432 user=jeton dbname={}' publication p \
+         with (create_slot = false, slot_name = 's', copy_data = false)",
+        cluster.host().replace("%2F", "/"),
+        name(&from)
+    ));
+    let amy = from.user("amy");
+    let secret = digest(&from, "cd").replace(&"cd".repeat(32), &"cd".repeat(64));
+    for (statement, applied, change) in [
+        ("insert into groups (id, name) values (5, 'g')", "exists (select from groups)", None),
+        (
+            &format!("insert into user_groups (user_id, group_id) values ({}, 5)", amy.id),
+            "exists (select from user_groups)",
+            Some(Change::User(amy.id)),
+        ),
+        ("update groups set name = 'h'", "exists (select from groups where name = 'h')", Some(Change::Everything)),
+        ("delete from groups", "not exists (select from groups)", Some(Change::Everything)),
+        (
+            &format!("{TOKEN} (7, {}, {}, '2026-01-01 00:00:00')", amy.id, digest(&from, "ab")),
+            "exists (select from tokens)",
+            Some(Change::Token(7)),
+        ),
+        (
+            "update tokens set revoked_at = now()",
+            "exists (select from tokens where revoked_at is not null)",
+            Some(Change::Token(7)),
+        ),
+        ("truncate tokens", "not exists (select from tokens)", Some(Change::Everything)),
+        (
+            &format!("insert into clients (client_id, secret_digest, created_at) values ('c', {secret}, now())"),
+            "exists (select from clients)",
+            Some(Change::Client("c".into())),
+        ),
+        ("update users set is_active = false", "not (select is_active from users)", Some(Change::User(amy.id))),
+    ] {
+        let mut cursor = begin(&to);
+        from.sql(statement);
+        crate::support::eventually(statement, Duration::from_secs(20), || {
+            (to.sql(&format!("select {applied}")) == "t").then_some(())
+        });
+        let Since::Changes(changes) = read(&to, &mut cursor) else { panic!("{statement}") };
+        assert!(change.iter().all(|change| changes.contains(change)), "{statement}: {changes:?}");
+    }
+    // Or the databases could not be dropped.
+    to.sql("alter subscription s disable; alter subscription s set (slot_name = none); drop subscription s");
+}
