@@ -122,6 +122,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "grants",
             "disk",
             "pools",
+            "write_turns",
             "breaker",
             "manager",
             "pool_connection",

@@ -96,7 +96,12 @@ pub fn policy(from: &mut Reader<'_>) -> Policy {
             parsers::positive_duration,
         ),
         stale_if_error: from.read(
-            plain("JETON_STALE_IF_ERROR", "0s", "how long past the bound the cache answers when the database is down"),
+            plain(
+                "JETON_STALE_IF_ERROR",
+                "0s",
+                "how long past the bound the cache answers when the database is down; what is revoked at another node is \
+                 not seen meanwhile",
+            ),
             duration::parse,
         ),
         login_limit_address: from.under("Limits on failures").read(

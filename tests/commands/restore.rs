@@ -6,10 +6,13 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{PASSWORD, create_user, done, jeton, login, migrated, refused, try_login};
+use super::{
+    PASSWORD, create_client, create_user, done, introspect, jeton, key_in, login, migrated, refused, try_login,
+};
 use crate::import::{file_of, fixture};
 use crate::support::app::{Kind, TestDatabase};
-use crate::support::process::Jeton;
+use crate::support::http::Request;
+use crate::support::process::{Jeton, Serving};
 use crate::support::session::Session;
 
 /// A database with amy and bob, and a backup that has only amy.
@@ -309,4 +312,46 @@ fn the_restored_file_has_the_previous_owner_and_mode() {
     let after = fs::metadata(file).unwrap();
     assert_eq!((after.uid(), after.gid(), after.mode()), (before.uid(), before.gid(), before.mode()));
     assert_eq!(given, after.uid() == 4321);
+}
+
+/// The file that is put back has the row of the follower's cursor, but not what was changed, and answered, after it.
+#[test]
+fn who_follows_changes_forgets_everything_when_an_older_file_is_put_back() {
+    let database = TestDatabase::new(Kind::Sqlite);
+    let jeton = migrated(&database);
+    let client = create_client(&jeton, "billing");
+    create_user(&jeton, "amy", &[]);
+    let changes = |server: &Serving, after: &str| {
+        let request = Request::new("GET", &format!("/changes?after={after}")).basic(&client.0, &client.1);
+        let answer = request.send(server.addr);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    };
+    let backup = jeton.dir.path().join("backup.db").to_str().unwrap().to_owned();
+    let mut server = jeton.serve();
+    for way in ["jeton restore", "cp", "cp, again"] {
+        let cursor = changes(&server, "")["cursor"].as_str().unwrap().to_owned();
+        if way != "cp, again" {
+            fs::remove_file(&backup).ok();
+            done(&jeton, &["backup", &backup]);
+        }
+        let key = key_in(&done(&jeton, &["token", "create", "amy", "--name", "ci"]), "amy");
+        assert_eq!(introspect(&server, &client, &key)["active"], true);
+        let newer = changes(&server, &cursor)["cursor"].as_str().unwrap().to_owned();
+        server.signal("TERM");
+        server.wait(Duration::from_secs(20));
+        if way == "jeton restore" {
+            restored(&jeton, &backup).unwrap();
+        } else {
+            fs::copy(&backup, file_of(&database)).unwrap();
+        }
+        server = jeton.serve();
+        // Another token has its id now.
+        let another = key_in(&done(&jeton, &["token", "create", "amy", "--name", "ci"]), "amy");
+        for after in [cursor, newer] {
+            assert_eq!(changes(&server, &after)["reset"], true, "{way}");
+        }
+        assert_eq!(introspect(&server, &client, &key)["active"], false);
+        assert_eq!(introspect(&server, &client, &another)["active"], true);
+    }
 }

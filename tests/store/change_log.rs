@@ -108,7 +108,7 @@ on_both! {
         let at = |minutes: u64| NOW.after(Duration::from_secs(60 * minutes));
         let change = || test.sql("insert into changes (what, subject) values ('user', '7')");
         let rows = || test.sql("select count(*) from changes");
-        let purge = |now: Timestamp| test.store.purge_changes(now, 1_000).unwrap();
+        let purge = |now: Timestamp| test.store.purge_changes(now, None, 1_000).unwrap().rows;
         let (mut old, mut young) = (begin(&test), begin(&test));
         change();
         assert_eq!(purge(at(0)), 0, "the first purge only sets a mark");
@@ -370,8 +370,46 @@ fn the_purge_mark_of_another_server_is_ignored() {
     let mut cursor = begin(&test);
     assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
     test.sql("insert into changes (what, subject) values ('user', '7')");
-    assert_eq!(test.store.purge_changes(NOW, 1_000).unwrap(), 0, "a mark of this server comes first");
+    assert_eq!(test.store.purge_changes(NOW, None, 1_000).unwrap().rows, 0, "a mark of this server comes first");
     assert_eq!(read(&test, &mut cursor), Since::Changes(vec![Change::User(7)]));
+}
+
+/// Rows that were deleted stay in the index as long as an older transaction is open. Whether they belong to many
+/// transactions or to one, a batch does not read them again.
+#[test]
+fn a_purge_reads_each_row_once_beside_an_older_transaction() {
+    const ROWS: u32 = 5_000;
+    let cluster = crate::support::postgres::private();
+    let TestStore { store, database } = TestStore::on(TestDatabase::of(&cluster));
+    database.sql("delete from changes");
+    store.purge_changes(NOW, None, 1).unwrap();
+    database.sql(&format!(
+        "insert into changes (xid, what, subject) select least(n / 10 + 3, 250)::text::xid8, 'user', n \
+         from generate_series(1, {ROWS}) n; vacuum analyze changes; select pg_stat_reset()"
+    ));
+    let mut older = Session::open(&database);
+    older.run("begin isolation level repeatable read; select 1;");
+    let (mut rows, mut last) = (0, None);
+    loop {
+        let batch = store.purge_changes(NOW.after(Duration::from_hours(1)), last.as_ref(), 100).unwrap();
+        rows += batch.rows;
+        if batch.rows < 100 {
+            break;
+        }
+        last = batch.last;
+    }
+    assert_eq!((rows, database.sql("select count(*) from changes").as_str()), (ROWS as usize, "0"));
+    // Sessions report what they have read when they end.
+    drop(store);
+    let counted = "select n_tup_del from pg_stat_user_tables where relname = 'changes'";
+    crate::support::eventually("statistics", Duration::from_secs(20), || {
+        (database.sql(counted) == ROWS.to_string()).then_some(())
+    });
+    let read: u32 = database
+        .sql("select idx_tup_read from pg_stat_user_indexes where indexrelname = 'changes_pkey'")
+        .parse()
+        .unwrap();
+    assert!((ROWS..ROWS * 2).contains(&read), "{read} rows were read");
 }
 
 #[test]
@@ -404,4 +442,59 @@ fn a_purge_without_due_rows_writes_nothing_in_sqlite() {
     assert!(written() == before, "the write-ahead log has grown");
     test.sql("update tokens set revoked_at = '2020-01-01 00:00:00'");
     assert_eq!(test.store.purge(Purge::RevokedTokens, None, NOW, 100).unwrap().rows, 1);
+}
+
+/// What a publisher sends is applied row by row: no trigger of a statement fires, except that of truncate.
+#[test]
+fn what_logical_replication_applies_is_logged_on_the_replica() {
+    let cluster = crate::support::postgres::private_with(&["wal_level=logical"]);
+    let [from, to] = [(); 2].map(|()| TestStore::on(TestDatabase::of(&cluster)));
+    let name = |test: &TestStore| test.database.url.rsplit_once('/').unwrap().1.to_owned();
+    from.sql("create publication p for table users, groups, user_groups, tokens, clients");
+    from.sql("select pg_create_logical_replication_slot('s', 'pgoutput')");
+    to.sql(&format!(
+        "create subscription s connection 'host={} port=5432 user=jeton dbname={}' publication p \
+         with (create_slot = false, slot_name = 's', copy_data = false)",
+        cluster.host().replace("%2F", "/"),
+        name(&from)
+    ));
+    let amy = from.user("amy");
+    let secret = digest(&from, "cd").replace(&"cd".repeat(32), &"cd".repeat(64));
+    for (statement, applied, change) in [
+        ("insert into groups (id, name) values (5, 'g')", "exists (select from groups)", None),
+        (
+            &format!("insert into user_groups (user_id, group_id) values ({}, 5)", amy.id),
+            "exists (select from user_groups)",
+            Some(Change::User(amy.id)),
+        ),
+        ("update groups set name = 'h'", "exists (select from groups where name = 'h')", Some(Change::Everything)),
+        ("delete from groups", "not exists (select from groups)", Some(Change::Everything)),
+        (
+            &format!("{TOKEN} (7, {}, {}, '2026-01-01 00:00:00')", amy.id, digest(&from, "ab")),
+            "exists (select from tokens)",
+            Some(Change::Token(7)),
+        ),
+        (
+            "update tokens set revoked_at = now()",
+            "exists (select from tokens where revoked_at is not null)",
+            Some(Change::Token(7)),
+        ),
+        ("truncate tokens", "not exists (select from tokens)", Some(Change::Everything)),
+        (
+            &format!("insert into clients (client_id, secret_digest, created_at) values ('c', {secret}, now())"),
+            "exists (select from clients)",
+            Some(Change::Client("c".into())),
+        ),
+        ("update users set is_active = false", "not (select is_active from users)", Some(Change::User(amy.id))),
+    ] {
+        let mut cursor = begin(&to);
+        from.sql(statement);
+        crate::support::eventually(statement, Duration::from_secs(20), || {
+            (to.sql(&format!("select {applied}")) == "t").then_some(())
+        });
+        let Since::Changes(changes) = read(&to, &mut cursor) else { panic!("{statement}") };
+        assert!(change.iter().all(|change| changes.contains(change)), "{statement}: {changes:?}");
+    }
+    // Or the databases could not be dropped.
+    to.sql("alter subscription s disable; alter subscription s set (slot_name = none); drop subscription s");
 }
