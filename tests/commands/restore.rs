@@ -341,7 +341,7 @@ fn who_follows_changes_forgets_everything_when_an_older_file_is_put_back() {
         server.signal("TERM");
         server.wait(Duration::from_secs(20));
         if way == "jeton restore" {
-            restored(&jeton, &backup).unwrap();
+            restore(&jeton, &backup).unwrap();
         } else {
             fs::copy(&backup, file_of(&database)).unwrap();
         }

@@ -110,7 +110,7 @@ fn a_cursor_is_good_after_a_node_has_started_but_not_in_sqlite() {
         let id = token_id(&app, &app.alice());
         let cursor = first_cursor(&app);
         app.sql(&format!("update tokens set scope = 'a' where id = {id}"));
-        let body = ask(&app.node(&[]), &cursor).json();
+        let body = get_changes(&app.node(&[]), &cursor).json();
         assert_eq!(body["reset"], db == Kind::Sqlite, "{body}");
         assert_eq!(body["changes"], if db == Kind::Sqlite { json!([]) } else { json!([{ "token": id }]) });
     }
