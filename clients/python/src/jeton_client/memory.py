@@ -93,7 +93,7 @@ class Memory:
         """The remembered answer, if jeton would still give it; None if jeton must be asked."""
         with self._lock:
             entry = self._find(key)
-        return None if entry is None else entry.answer.copy()
+        return None if entry is None else entry.answer
 
     def recall_refusal(self, key: bytes) -> Optional[str]:
         with self._lock:
@@ -104,7 +104,7 @@ class Memory:
         """Remembers an answer. `asked_at` is the time just before its request was sent."""
         buckets: Tuple[int, ...] = (_bucket("key", key),)
         if not answer.active:
-            entry = _Entry(answer.copy(), asked_at, asked_at + self.bound, buckets)
+            entry = _Entry(answer, asked_at, asked_at + self.bound, buckets)
             self._put(self._inactive, self._max_inactive, key, entry)
             return
         if answer.jti is None:  # changes name tokens by their id
@@ -116,7 +116,7 @@ class Memory:
         buckets += (_bucket("token", answer.jti), _bucket("user", str(answer.user_id)))
         if answer.client_id is not None:
             buckets += (_bucket("client", answer.client_id),)
-        self._put(self._active, self._max_active, key, _Entry(answer.copy(), asked_at, until, buckets))
+        self._put(self._active, self._max_active, key, _Entry(answer, asked_at, until, buckets))
 
     def remember_refusal(self, key: bytes, sentence: str) -> None:
         """Remembers the message for as long as the answer that the token is not active."""

@@ -43,7 +43,7 @@ def connection_settings(ssl_context: Optional[ssl.SSLContext]) -> ConnectionSett
     return {"limits": LIMITS, "verify": ssl_context or httpx.create_ssl_context(), "trust_env": False}
 
 
-INACTIVE = Introspection(active=False, raw={"active": False})
+INACTIVE = Introspection(active=False, _raw={"active": False})
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Dict, FrozenSet, Tuple
 
@@ -45,6 +45,8 @@ class Configured:
     keywords: Tuple[str, ...]
     link_by_name: bool
     sync: FrozenSet[str]
+    #: What the middleware takes, to ask as `client` does.
+    connection: Dict[str, Any] = field(repr=False)
 
 
 def wants_app() -> bool:
@@ -89,7 +91,16 @@ def configured() -> Configured:
         client = _client(chosen)
     except ValueError as error:
         raise ImproperlyConfigured(f'JETON["URL"]: {error}.') from None
-    return Configured(client, chosen["USER"], tuple(keywords), chosen["LINK_BY_NAME"], frozenset(sync))
+    connection = {
+        "url": chosen["URL"],
+        "client_id": chosen["CLIENT_ID"],
+        "client_secret": chosen["CLIENT_SECRET"],
+        "timeout": chosen["TIMEOUT"],
+        "verifier": chosen["VERIFIER"],
+        "revocation_bound": chosen["REVOCATION_BOUND"],
+        "max_answers": chosen["MAX_ANSWERS"],
+    }
+    return Configured(client, chosen["USER"], tuple(keywords), chosen["LINK_BY_NAME"], frozenset(sync), connection)
 
 
 def _client(chosen: Dict[str, Any]) -> Client:
