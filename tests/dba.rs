@@ -1,4 +1,4 @@
-//! What the administrator of a PostgreSQL server expects of jeton: collations, triggers, indexes, vacuum.
+//! Details that administrators of PostgreSQL servers expect: collations, triggers, indexes, vacuum.
 
 use std::time::Duration;
 

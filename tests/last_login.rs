@@ -129,7 +129,7 @@ on_both! {
 }
 
 #[test]
-fn a_locked_user_row_does_not_delay_others_and_is_written_when_unlocked() {
+fn a_locked_user_row_does_not_delay_other_rows_and_is_written_when_it_is_unlocked() {
     let app = App::start(Kind::Postgres);
     for name in ["alice", "bob"] {
         app.create_user(name, ALICE.1, &json!({}));

@@ -17,7 +17,8 @@ const DAY: Duration = Duration::from_hours(24);
 fn purge(app: &App, settings: &[(&str, &str)]) {
     let marker = "insert into audit_log (at, actor, action, target) values ('1971-01-01', 'x', 'x', 'marker')";
     app.database.sql(marker);
-    // The node trusts its clock only if a running node has stored the time not long ago.
+    // This looks as if other nodes had run all the time. Otherwise the new node might not trust its clock, and purge
+    // nothing.
     app.database.sql(&format!(
         "insert into meta (key, value) values ('believed_time', '{}') on conflict (key) do update set value = excluded.value",
         app.clock.now().as_micros()
@@ -52,7 +53,7 @@ on_both! {
         assert_eq!((reason(&expiring), reason(revoked)), (json!("expired"), json!("revoked")), "at the retention");
         app.clock.advance(MICRO);
         purge(&app, &[]);
-        assert_eq!((reason(&expiring), reason(revoked)), (json!("unknown"), json!("unknown")), "past it");
+        assert_eq!((reason(&expiring), reason(revoked)), (json!("unknown"), json!("unknown")), "past the retention");
         assert_eq!(token_count(&app), "0");
     }
 

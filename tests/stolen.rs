@@ -86,7 +86,7 @@ impl Scene {
         Self { app: App::on(Arc::new(database), clock, &[]), cluster, commands }
     }
 
-    /// What a command prints.
+    /// Runs a command, and returns its output.
     fn command(&self, args: &[&str], stdin: &str) -> String {
         let output = self.commands.run_with_stdin(args, stdin);
         assert_eq!(output.status, 0, "{args:?}: {output:?}");

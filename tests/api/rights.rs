@@ -7,7 +7,7 @@ use crate::support::app::{ADMIN, App};
 use crate::support::calls::{ALICE, SAM};
 use crate::support::http::{Answer, Request};
 
-/// A named token that a superuser made for somebody.
+/// A named token that a superuser has created for this user.
 fn named(app: &App, username: &str, scope: &str) -> String {
     let path = format!("/admin/users/{username}/tokens/");
     let answer = app.post(&path, &app.admin_token(), &json!({"name": "n", "scope": scope}));
@@ -78,7 +78,7 @@ on_both! {
     }
 
     fn a_named_token_introspects_with_that_scope_only(db) {
-        // Without the cache, and with it.
+        // The test runs without the cache, and with it.
         for cache in ["0", "64MiB"] {
             let app = App::with(db, &[("JETON_CACHE_BYTES", cache)]);
             let alice = app.alice();
@@ -98,7 +98,7 @@ on_both! {
                 assert_denied(&introspect(&alice), "alice is not staff");
                 assert_denied(&introspect(&named(&app, ALICE.0, "jeton:admin")), "alice is not staff, and has the scope in vain");
             }
-            // Others may still introspect this token.
+            // A client may introspect this token, and it is valid at `/me` and `/auth/verify`.
             assert!(app.is_good(&weak));
         }
     }

@@ -18,7 +18,7 @@ fn text(cache: &Cache, number: u64, now: Now) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn nothing_is_served_without_a_sync_or_after_one_that_is_too_old() {
+fn no_answer_is_served_without_a_sync_or_after_the_sync_is_too_old() {
     let cache = cache(MIB);
     cache.insert(&digest(1), cache.change_seq(), entry(7, b"seven"));
     assert_eq!(text(&cache, 1, at(5 * MS)), None, "never synced");

@@ -73,7 +73,7 @@ enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Without {
     Nothing,
-    /// A lookup takes the `ChangeSeq` of its end instead of its beginning.
+    /// A lookup notes the `ChangeSeq` at its end instead of its beginning.
     PendingLookups,
     /// After a disconnection, the new reader does not clear the cache.
     ClearingOnReconnect,
@@ -83,9 +83,9 @@ enum Without {
     Bound,
     /// A node's own changes wait for a reading.
     OwnChanges,
-    /// A cursor does not say which transactions were under way.
+    /// A cursor does not contain the transactions that were under way.
     Running,
-    /// A cursor does not say its timeline.
+    /// A cursor does not contain its timeline.
     Timeline,
     /// The follower caches an answer although it has received a change of the user since its request.
     FollowersOrder,

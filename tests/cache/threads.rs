@@ -16,7 +16,7 @@ fn words() -> Arc<Vec<AtomicU64>> {
     Arc::new((0..3).map(|_| AtomicU64::new(0)).collect())
 }
 
-/// Both words of the block, if nobody wrote meanwhile.
+/// Both words of the block, or `None` if another thread wrote meanwhile.
 fn both(words: &[AtomicU64]) -> Option<(u64, u64)> {
     let look = |words: &[AtomicU64]| (words[0].load(Ordering::Relaxed), words[1].load(Ordering::Relaxed));
     Block::new(words).unwrap().read(look)

@@ -54,7 +54,7 @@ fn new_key(app: &App, query: &str) -> String {
     answer.json()["token"].as_str().unwrap().to_owned()
 }
 
-/// Two nodes, alice's user, and her key.
+/// Two nodes with the user alice, and her login key.
 fn two_nodes(db: Kind, more: &[(&str, &str)]) -> (App, App, String) {
     let settings = [QUICK, more].concat();
     let here = App::with(db, &settings);

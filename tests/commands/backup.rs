@@ -1,4 +1,4 @@
-//! `jeton backup`: a complete copy of an SQLite database in one file, even while others write to the database.
+//! `jeton backup`: a complete copy of an SQLite database in one file, even while other processes write to the database.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

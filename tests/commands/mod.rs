@@ -32,7 +32,7 @@ pub fn jeton(database: &TestDatabase) -> Jeton {
         .env("JETON_ARGON2_ITERATIONS", "1")
 }
 
-/// The same, on a database that `jeton migrate` makes.
+/// The same, on a database that `jeton migrate` has created.
 #[track_caller]
 pub fn migrated(database: &TestDatabase) -> Jeton {
     let jeton = jeton(database);
@@ -68,7 +68,7 @@ pub fn create_user(jeton: &Jeton, username: &str, flags: &[&str]) {
     assert_eq!((output.status, output.stdout.as_str()), (0, ""), "{output:?}");
 }
 
-/// What `--json` printed.
+/// Parses the output of a command with `--json`.
 #[track_caller]
 pub fn json_of(printed: &str) -> Value {
     serde_json::from_str(printed).unwrap_or_else(|error| panic!("{error}: {printed}"))

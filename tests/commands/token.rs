@@ -166,7 +166,7 @@ on_both! {
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "billing");
         done(&jeton, &["user", "deactivate", "amy"]);
-        // As `drf_create_token` does.
+        // DRF's `drf_create_token` does the same.
         let key = key_in(&done(&jeton, &["token", "create", "amy"]), "amy");
         let server = jeton.serve();
         assert_eq!(introspect(&server, &client, &key), json!({"active": false}));

@@ -1,4 +1,4 @@
-//! Which commands are refused, with which messages and exit status; and no secret is an argument.
+//! Refused commands, with their messages and exit status; and no argument takes a secret.
 
 use std::fs;
 

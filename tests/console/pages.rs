@@ -1,4 +1,4 @@
-//! What all pages have in common: headers, files, errors.
+//! The common parts of all pages: headers, files, errors.
 
 use super::with_people;
 use crate::on_both;

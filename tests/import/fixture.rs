@@ -70,7 +70,7 @@ each_way! {
         let expected = json!({"id": 3, "is_active": true, "is_staff": false, "is_superuser": false,
             "groups": ["reports"], "imported_from": "django", "tokens": 3});
         assert_eq!(details, expected);
-        // Ids of new users do not clash with those that Django still assigns.
+        // Ids of new users do not clash with ids that Django still assigns.
         let app = serve(target, &[]);
         let id = app.create_user("newcomer", PASSWORD, &json!({}))["id"].as_i64().unwrap();
         assert!(id >= 2_000_000_000, "{id}");

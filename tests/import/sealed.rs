@@ -9,7 +9,7 @@ use crate::support::calls::ALICE;
 use crate::{each_way, on_both};
 use jeton::domain::time::Clock;
 
-/// Rewrites argon2 hashes as jeton writes them, without Django's prefix, so that a login does not replace them.
+/// Turns Django's argon2 hashes into jeton's form, which is the PHC string without Django's prefix.
 fn rewrite_argon2_hashes(target: &TestDatabase) {
     target.sql("update users set password = substr(password, 7) where password like 'argon2$argon2id$%'");
 }

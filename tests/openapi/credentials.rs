@@ -1,4 +1,4 @@
-//! The document says which operations need credentials.
+//! The document marks the operations that need credentials.
 
 use crate::support::app::{App, CLIENT, Kind};
 use crate::support::http::{Answer, Request};

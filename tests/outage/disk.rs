@@ -1,4 +1,4 @@
-//! The database's disk is full: writes get 503, introspection works, and the log says so once a minute.
+//! The database's disk is full: writes get 503, introspection works, and the log has one line about it a minute.
 
 use std::process::Command;
 use std::time::Duration;

@@ -111,7 +111,7 @@ fn a_login_that_got_503_because_of_a_lock_is_not_done_later() {
 
 #[test]
 fn killed_connections_are_replaced_without_a_failed_request() {
-    // Without the cache, so that each request needs a connection.
+    // The cache is off, so that each request needs a connection.
     let OwnCluster { app, cluster: _cluster } = OwnCluster::new(&[("JETON_CACHE_BYTES", "0")]);
     let token = app.admin_token();
     let assert_all_succeed = || {

@@ -1,4 +1,4 @@
-//! Permissions of the files: those of other users are removed, and a missing permission of jeton's own is one error line.
+//! File permissions: jeton removes those of other users, and reports a missing permission of its own in one error line.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

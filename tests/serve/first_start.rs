@@ -18,7 +18,7 @@ fn lines_to_paste(printed: &str) -> Vec<&str> {
     printed.lines().filter(|line| line.starts_with("TOKEN=") || line.starts_with("curl ")).collect()
 }
 
-/// What bash prints for each of these lines, all typed into one shell.
+/// The outputs of these lines, which are all typed into one bash.
 fn paste(lines: &[&str]) -> Vec<Value> {
     let script = format!("{}\necho '<end>'\n", lines.join("\necho '<end>'\n"));
     let output = Command::new("bash").args(["-c", &script]).env_remove("http_proxy").output().unwrap();

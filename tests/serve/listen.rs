@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use super::{bare, listening, refuses_to_start};
 use crate::support::process::{Jeton, Serving};
 
-/// What curl prints, and its exit status.
+/// Runs curl, and returns its exit status and its output.
 pub fn curl(args: &[&str]) -> (i32, String) {
     let output = Command::new("curl").args(["-s", "--noproxy", "*"]).args(args).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())

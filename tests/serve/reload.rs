@@ -1,4 +1,4 @@
-//! What a running server reloads: certificates, secrets in files, `DATABASE_URL_FILE`.
+//! A running server reloads certificates, secrets in files, and `DATABASE_URL_FILE`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -235,7 +235,7 @@ fn after_a_reload_every_connection_uses_the_new_url() {
 }
 
 on_both! {
-    fn a_missing_file_does_not_prevent_the_reload_of_others(db) {
+    fn a_missing_file_does_not_prevent_the_reload_of_other_files(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -272,7 +272,7 @@ on_both! {
         let key = login(&server, "amy");
         fs::write(&file, "").unwrap();
         server.signal("HUP");
-        // Over SQLite the key could also be beside the database, and is not there.
+        // With SQLite the key could also be in a file beside the database, but there is no such file.
         wait_for_log(&server, "JETON_SECRET_KEY cannot be reloaded and stays as it was: it is empty or not set any more");
         assert_eq!(login(&server, "amy"), key);
         fs::write(&file, SECRET_KEY).unwrap();

@@ -177,7 +177,7 @@ fn parse_line(line: &str, format: &str) -> Value {
     let rest = words.next().unwrap().trim_start();
     let (target, mut rest) = rest.split_once(": ").unwrap_or_else(|| panic!("no target: {line}"));
     let mut fields = json!({"level": level, "target": target});
-    // From the end: fields are `name=value`, and a value with blanks is JSON.
+    // Fields are parsed from the end of the line. They are `name=value`, and a value with blanks is JSON.
     let mut found = Vec::new();
     loop {
         let start = rest.rmatch_indices(' ').map(|(at, _)| at).find(|at| {

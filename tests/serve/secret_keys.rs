@@ -64,7 +64,7 @@ impl Fleet<'_> {
         nodes[number as usize % nodes.len()].as_ref().map(|(addr, _)| *addr)
     }
 
-    /// Each login of a user gives the same key, whichever node is asked.
+    /// Users log in until the test stops them. Each login of a user must return the same key, at every node.
     fn log_in(&self) {
         let mut keys = BTreeMap::<&str, String>::new();
         while !self.done.load(Ordering::Acquire) {
@@ -85,7 +85,7 @@ impl Fleet<'_> {
         }
     }
 
-    /// One node after the other is restarted with these keys.
+    /// Restarts one node after the other with these keys.
     fn roll(&self, key: &str, fallbacks: &str) {
         for at in 0..3 {
             let old = self.nodes.lock().unwrap_or_else(PoisonError::into_inner)[at].take();
@@ -163,7 +163,7 @@ on_both! {
         let old = behind.serve();
         assert_eq!(login(&old, "amy"), key);
         assert_eq!(sealed(&ahead), (vec![1, 0], 0));
-        // What the old node seals is resealed by the new node at the user's next login there.
+        // The new node reseals a seal of the old node at the user's next login at the new node.
         create_user(&ahead, "bob", &[]);
         let bobs = login(&old, "bob");
         assert_eq!(login(&new, "bob"), bobs);
@@ -207,7 +207,7 @@ on_both! {
         assert!(refused(NEW, "").contains("is not the key this database was first used with"));
         assert!(refused(NEW, NEWEST).contains("is not the key this database was first used with"));
         starts(OLD, NEW);
-        assert!(refused(NEW, "").contains("is not the key"), "the old key may be a fallback, but must be there");
+        assert!(refused(NEW, "").contains("is not the key"), "a key that is only a fallback of other nodes");
         starts(NEW, &format!("{NEWEST}, {OLD}"));
         let why = refused(OLD, "");
         assert!(why.contains("was replaced by a newer key") && !why.contains(&OLD[..8]), "{why}");

@@ -107,7 +107,7 @@ fn a_frozen_database_does_not_delay_the_exit_for_ever() {
     let server = jeton.serve();
     let key = login(&server, "amy");
     cluster.freeze();
-    // So that there is token usage to write at shutdown.
+    // After this request there is token usage to write at shutdown.
     Request::new("GET", "/me").token(&key).send(server.addr);
     server.signal("TERM");
     assert_eq!(server.wait(Duration::from_secs(30)).code(), Some(0));

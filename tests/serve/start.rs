@@ -1,4 +1,4 @@
-//! What a start requires of the database and of the secret key.
+//! The conditions that a start requires of the database and of the secret key.
 #![allow(clippy::disallowed_methods, reason = "it measures how long a real process takes")]
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Ending tokens while they are used, and while they are used to create others.
+//! Tokens are ended while they are used, and while they are used to create other tokens.
 
 use std::thread;
 use std::time::Duration;

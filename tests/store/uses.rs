@@ -80,7 +80,7 @@ on_both! {
         stored("15:21:40", "17:06:40");
     }
 
-    fn a_deleted_token_does_not_block_the_others(db) {
+    fn a_deleted_token_does_not_block_other_tokens(db) {
         let test = TestStore::new(db);
         let [plain, expiring] = two_tokens(&test);
         test.sql(&format!("delete from tokens where id = {expiring}"));

@@ -40,7 +40,7 @@ impl Browser {
             TcpStream::connect(driver).ok()
         });
         let mut browser = Self { driver, session: String::new(), site: app.addr, process };
-        // As root, Chromium has no sandbox. It ends with the pipe, however chromedriver ends.
+        // As root, Chromium cannot have a sandbox. It ends when the pipe is closed, however chromedriver ends.
         let arguments = [
             "--headless=new",
             "--no-sandbox",
@@ -161,12 +161,12 @@ impl Browser {
         ));
     }
 
-    /// As the Reload button does: the answer to a form sends the form again.
+    /// Reloads the page, as the Reload button does. If the page is the answer to a form, this sends the form again.
     pub fn reload(&self) {
         self.command("POST", "/refresh", &json!({}));
     }
 
-    /// As the Back button does.
+    /// Goes back to the previous page, as the Back button does.
     pub fn back(&self) {
         self.command("POST", "/back", &json!({}));
     }

@@ -22,7 +22,7 @@ fn on_real_time(db: Kind, settings: &[(&str, &str)]) -> App {
     App::on(TestDatabase::new(db).into(), Clock::System, settings)
 }
 
-/// What the command writes to standard output, which is one word, and to standard error.
+/// The command's standard output, which is one word, and its standard error.
 #[track_caller]
 fn by_command(app: &App, key: &str) -> (String, String) {
     let output = app.binary().run_with_stdin(&["token", "explain"], key);

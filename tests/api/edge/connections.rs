@@ -12,7 +12,7 @@ use crate::support::calls::PASSWORD;
 use crate::support::eventually;
 use crate::support::http::{Answer, Request, base64, raw};
 
-/// A time limit for what takes milliseconds on an idle machine.
+/// A time limit for steps that take milliseconds on an idle machine.
 const LIMIT: Duration = Duration::from_mins(1);
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
@@ -222,7 +222,7 @@ on_both! {
         }
     }
 
-    fn bodies_of_unauthenticated_callers_are_bounded_and_others_are_still_served(db) {
+    fn bodies_of_unauthenticated_callers_are_bounded_and_authenticated_callers_are_still_served(db) {
         let app = App::start(db);
         let token = app.admin_token();
         for (path, crowded) in [

@@ -1,4 +1,4 @@
-//! Pages of other origins: preflights and `Access-Control-*`, as django-cors-headers gives them.
+//! Pages of other origins: preflights and `Access-Control-*`, with the same answers as django-cors-headers.
 
 use std::collections::BTreeSet;
 

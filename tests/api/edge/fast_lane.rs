@@ -50,7 +50,7 @@ on_both! {
         let live = app.regenerate("%C3%BCn%C3%AF");
         for token in [live.as_str(), &revoked, &"0".repeat(40)] {
             let plain = post().form(&[("token", token)]);
-            // With a parameter in the media type, the router answers.
+            // The router answers a request whose media type has a parameter.
             let other = post().body(&format!("{FORM}; charset=utf-8"), format!("token={token}"));
             let first = plain.send(app.addr);
             let fast = warm(&app, &plain);
@@ -109,7 +109,7 @@ on_both! {
         assert_eq!(form(Request::new("POST", "//introspect").basic(CLIENT.0, CLIENT.1)), 404);
     }
 
-    fn bodies_in_pieces_are_answered_by_the_router_and_unfinished_ones_affect_no_other_client(db) {
+    fn the_router_answers_bodies_in_pieces_and_an_unfinished_body_affects_no_other_client(db) {
         let app = App::start(db);
         let token = app.alice();
         warm(&app, &post().form(&[("token", &token)]));
@@ -127,11 +127,11 @@ on_both! {
             assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"active\":true"), "{cut}: {answer}");
             assert_eq!(by_the_router(&app), before + 1, "{cut}");
         }
-        // Two requests in one packet, on one connection.
+        // Two requests arrive in one packet, on one connection.
         let alive = post().header("Connection", "keep-alive").form(&[("token", &token)]).bytes(app.addr);
         let answer = http::raw(app.addr, &[alive.as_slice(), &whole].concat());
         assert_eq!(String::from_utf8_lossy(&answer).matches("\"active\":true").count(), 2);
-        // A client that hangs up in the middle of its body does not affect others.
+        // A client that closes its connection in the middle of a body does not affect other clients.
         TcpStream::connect(app.addr).unwrap().write_all(&whole[..whole.len() - 5]).unwrap();
         assert!(app.is_good(&token));
     }

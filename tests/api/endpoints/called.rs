@@ -43,7 +43,7 @@ impl Given {
         })
     }
 
-    /// A request with the credentials of somebody who may call the endpoint.
+    /// A request with the credentials of a caller who may call the endpoint.
     fn request(&self, endpoint: &Endpoint) -> Request {
         let request = Request::new(endpoint.method().as_str(), &self.path(endpoint));
         match endpoint.access() {
@@ -175,7 +175,7 @@ on_both! {
         assert_eq!(frequent, ["/introspect", "/introspect/batch", "/changes", "/auth/verify", "/healthz", "/readyz", "/metrics"]);
     }
 
-    /// These sentences are written in the service and, as examples, in the document.
+    /// The service has these sentences, and the document has them again, as examples.
     fn refusals_equal_the_examples_in_the_document(db) {
         let app = start(db, &[]);
         let document = document();

@@ -1,6 +1,6 @@
 //! A login under a name without a password hash costs as much as the check of a user's hash, so that the cost does not
-//! tell which names exist. The tests measure the memory that argon2 takes, because it is the same each time, and the
-//! duration is not.
+//! reveal which names exist. The tests measure the memory that argon2 takes, which is the same each time, unlike the
+//! duration.
 
 use std::fs;
 use std::time::Duration;
@@ -130,7 +130,7 @@ on_both! {
         let jeton = jeton(&database).env("JETON_LOGIN_LIMIT_ADDRESS", "none").env("JETON_LOGIN_LIMIT_USER", "none");
         let server = jeton.serve();
         let taken = memory_of_a_login(&server, "nobody");
-        assert!(taken < 60, "nobody has a costly hash: {taken} MiB");
+        assert!(taken < 60, "no user has a costly hash: {taken} MiB");
         fs::write(jeton.dir.path().join("users.csv"), csv((0..50).map(|number| (format!("u{number}"), COSTLY)))).unwrap();
         let imported = jeton.run(&["import", "csv", "--from", "users.csv"]);
         assert_eq!(imported.status, 0, "{imported:?}");

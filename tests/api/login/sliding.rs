@@ -109,7 +109,7 @@ on_both! {
             assert_eq!(exp(&app, &key), START + expected * 3600, "at {hours} hours");
         }
         app.clock.advance(HOUR);
-        assert!(!app.is_good(&key), "24 hours old, however it was used");
+        assert!(!app.is_good(&key), "24 hours old, although it was used");
     }
 
     fn a_maximum_ttl_below_the_ttl_is_the_whole_lifetime(db) {

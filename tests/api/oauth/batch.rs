@@ -23,7 +23,7 @@ fn results(answer: &Answer) -> Vec<Value> {
 }
 
 on_both! {
-    fn the_answers_equal_those_of_introspect_in_the_order_of_the_request(db) {
+    fn the_answers_equal_the_answers_of_introspect_in_the_order_of_the_request(db) {
         let app = App::start(db);
         let (alice, admin) = (app.alice(), app.admin_token());
         let named = app.name_token(&alice, &json!({"name": "n", "scope": "a"}))["token"].as_str().unwrap().to_owned();

@@ -215,7 +215,7 @@ on_both! {
     }
 }
 
-/// Anybody may send any number of revocations. They must leave database connections for other requests.
+/// Revocations need no credentials, so anybody may send many. They must leave database connections for other requests.
 #[test]
 fn many_revocations_at_once_leave_connections_for_other_requests() {
     let app = App::with(Kind::Postgres, &[("JETON_DATABASE_POOL", "4"), ("JETON_WORKERS", "4")]);

@@ -95,7 +95,7 @@ on_both! {
         assert_refused(&sent("Bearer nonsense"), "Invalid token.");
     }
 
-    fn expired_and_revoked_tokens_and_those_of_inactive_users_are_refused(db) {
+    fn expired_and_revoked_tokens_and_tokens_of_inactive_users_are_refused(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({}));
         let login = app.login("alice", PASSWORD);

@@ -84,7 +84,7 @@ on_both! {
         assert_eq!(app.explain(&old)["by"], "alice", "alice has revoked the token");
     }
 
-    fn a_body_is_ignored_but_one_that_is_too_large_is_refused(db) {
+    fn a_body_is_ignored_but_a_body_that_is_too_large_is_refused(db) {
         let app = App::with(db, MULTIPLE);
         let (one, two) = (app.alice(), app.login(ALICE.0, ALICE.1));
         for (path, key) in [("/logout/", &one), ("/logoutall/", &two)] {

@@ -39,7 +39,7 @@ on_both! {
             ("scope=reports:read%20a%2Bb", 200),
             ("scope=reports:read+reports:write", 403),
             ("other=1&page=2", 200),
-            // An empty parameter, left by an unset variable of a gateway, requires something that nobody has.
+            // An unset variable of a gateway leaves an empty parameter, which requires a scope that no token has.
             ("scope=", 403),
             ("scope=%20", 403),
             ("scope", 403),

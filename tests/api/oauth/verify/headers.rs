@@ -35,7 +35,7 @@ on_both! {
         assert_eq!(answer.headers_named("Cache-Control"), ["no-store"]);
     }
 
-    fn empty_headers_are_sent_too_so_that_a_gateway_overwrites_those_of_its_client(db) {
+    fn empty_headers_are_sent_too_so_that_a_gateway_overwrites_its_clients_headers(db) {
         let app = App::start(db);
         let answer = verify(&app, "/auth/verify", &app.admin_token());
         for name in IDENTITY {
