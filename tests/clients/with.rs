@@ -27,7 +27,7 @@ const PAGE: &str = "docs/jeton-with.md";
 /// What the page calls jeton, and the client that the page has.
 const ADDRESS: &str = "https://jeton.example.com";
 const CLIENT: (&str, &str) = ("reports", "the-secret-that-jeton-client-create-printed");
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// The blocks of code in a section of the page.
 fn blocks<const N: usize>(section: &str) -> [String; N] {
