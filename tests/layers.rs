@@ -121,6 +121,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "grants",
             "disk",
             "pools",
+            "write_turns",
             "breaker",
             "manager",
             "pool_connection",

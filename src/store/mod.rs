@@ -69,6 +69,7 @@ mod usage;
 mod user_ids;
 mod user_rows;
 mod users;
+mod write_turns;
 
 pub use backup::Backup;
 pub use change_log::{ChangeReader, Cursor, LastPurged, PurgedChanges, Reading, Since};

@@ -37,9 +37,9 @@ impl Store {
         role: Role,
         work: impl Fn(&mut PoolConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut done = work(&mut *self.connect(role)?);
+        let mut done = work(&mut self.connect(role)?.conn);
         if matches!(done, Err(StoreError::Outdated(_))) {
-            done = work(&mut *self.connect(role)?);
+            done = work(&mut self.connect(role)?.conn);
         }
         self.observe(done)
     }
