@@ -61,9 +61,9 @@ impl Store {
         role: Role,
         mut work: impl FnMut(&mut PoolConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut done = work(&mut *self.connect(role)?.conn);
+        let mut done = work(&mut self.connect(role)?.conn);
         if matches!(done, Err(StoreError::Outdated(_))) {
-            done = work(&mut *self.connect(role)?.conn);
+            done = work(&mut self.connect(role)?.conn);
         }
         self.observe(done)
     }

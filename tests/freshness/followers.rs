@@ -25,11 +25,12 @@ struct Follower {
 impl Follower {
     fn connect(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         Self { stream: BufReader::new(stream), cursor: String::new() }
     }
 
-    fn ask(&self, client: &(String, String), addr: SocketAddr) {
+    fn ask(&self, client: &(String, String)) {
+        let addr = self.stream.get_ref().peer_addr().unwrap();
         let request = Request::new("GET", &format!("/changes?after={}", self.cursor)).basic(&client.0, &client.1);
         self.stream.get_ref().write_all(&request.header("Connection", "keep-alive").bytes(addr)).unwrap();
     }
@@ -50,6 +51,12 @@ impl Follower {
     }
 }
 
+fn ask_all(followers: &[Follower], client: &(String, String)) {
+    for follower in followers {
+        follower.ask(client);
+    }
+}
+
 /// A number in `/proc/PID/status`.
 fn status(node: &Serving, name: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{}/status", node.pid())).unwrap();
@@ -67,7 +74,7 @@ fn a_thousand_followers_of_a_node_get_each_change_within_the_bound() {
     let (addr, node) = (nodes.both[0].addr, &nodes.both[0]);
     let mut followers: Vec<Follower> = (0..FOLLOWERS).map(|_| Follower::connect(addr)).collect();
     let round = |followers: &mut Vec<Follower>| -> Vec<Value> {
-        followers.iter().for_each(|follower| follower.ask(&nodes.client, addr));
+        ask_all(followers, &nodes.client);
         followers.iter_mut().map(Follower::answer).collect()
     };
     round(&mut followers);
@@ -75,7 +82,7 @@ fn a_thousand_followers_of_a_node_get_each_change_within_the_bound() {
     let (threads, memory) = (status(node, "Threads:"), status(node, "VmRSS:"));
 
     // All of them wait while the token is revoked. Whoever does not get the change with this answer gets it with the next.
-    followers.iter().for_each(|follower| follower.ask(&nodes.client, addr));
+    ask_all(&followers, &nodes.client);
     let id = done(&nodes.jeton, &["token", "list", "a", "--json"]);
     let id = crate::commands::json_of(&id);
     let id = id.as_array().unwrap().iter().find(|token| token["kind"] == "named").unwrap()["id"].clone();
