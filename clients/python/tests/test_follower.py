@@ -143,19 +143,31 @@ def test_after_one_request_without_answer_others_fail_at_once_until_there_is_one
     assert follower.path == "/changes?after=b"
 
 
-def test_a_lost_request_is_alone_if_a_later_one_was_answered() -> None:
+def test_a_lost_request_is_alone_if_others_are_answered() -> None:
     follower = Stepped()
-    with pytest.raises(JetonUnreachable), follower.follower.asking():
-        follower.now += 1
-        follower.request()
-        follower.now += 2
-        raise SILENT
-    follower.request()
-    with pytest.raises(JetonUnreachable):
-        follower.request(SILENT)
+    for answered_after, is_alone in [(2.9, True), (1.6, True), (1.4, False)]:
+        with pytest.raises(JetonUnreachable), follower.follower.asking():
+            follower.now += answered_after
+            follower.request()
+            follower.now += 3.0 - answered_after
+            raise SILENT
+        if is_alone:
+            follower.request()
     with pytest.raises(JetonUnreachable) as error:
         follower.request()
     assert not error.value.sent
+
+
+def test_of_requests_that_fail_together_the_first_is_enough() -> None:
+    """A request that was sent last, and so fails last, must not let others in meanwhile."""
+    follower = Stepped()
+    with pytest.raises(JetonUnreachable), follower.follower.asking():
+        follower.now += 0.01
+        follower.request()
+        follower.now += 2.99
+        raise SILENT
+    with pytest.raises(JetonUnreachable):
+        follower.request()
 
 
 def test_a_request_need_not_find_out_that_jeton_does_not_answer() -> None:

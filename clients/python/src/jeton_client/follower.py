@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generator, Iterator, Tuple, Union
@@ -56,9 +57,10 @@ class Follower:
         #: Whether a thread or task takes the steps. Without it nobody would find out when jeton answers again.
         self.is_running = False
         self._timeout = timeout
-        self._is_unreachable = False
-        # When the last request that was answered was sent.
-        self._answered = -NEVER
+        # Whether requests fail at once. A lock, because of several that fail at the same time only one acquires it, and logs.
+        self._unreachable = threading.Lock()
+        # When the last answer came.
+        self._answered_at = -NEVER
 
     @contextmanager
     def asking(self) -> Iterator[float]:
@@ -67,27 +69,28 @@ class Follower:
         A request that jeton does not answer makes the next ones fail at once, until the follower gets an answer. So a jeton
         that hangs costs one timeout, not one for each request.
         """
-        if self._is_unreachable and self.is_running:
+        if self._unreachable.locked() and self.is_running:
             raise JetonUnreachable(f"jeton at {self.protocol.url} did not answer the last request", sent=False)
         asked_at = self.memory.clock()
         try:
             yield asked_at
         except JetonUnreachable:
-            # If a request that was sent later has been answered, then only this one was lost.
-            if asked_at >= self._answered:
-                self._set_unreachable(True)
+            # If others were answered while this one waited, until shortly before its end, then only this one was lost.
+            now = self.memory.clock()
+            if now - self._answered_at >= (now - asked_at) / 2:
+                self._set_unreachable()
             raise
         except JetonUnavailable:
-            self._was_answered(asked_at)
+            self._answered_at = self.memory.clock()
             raise
-        self._was_answered(asked_at)
+        self._answered_at = self.memory.clock()
 
     def steps(self) -> Generator[Step, Any, None]:
         """What the thread or task does. It sends back what each answer is parsed to, or throws JetonUnavailable."""
         cursor, failures, has_warned = None, 0, False
         clock, bound = self.memory.clock, self.memory.bound
         while True:
-            if self._is_unreachable:
+            if self._unreachable.locked():
                 yield from self._probe()
             # Before the request is sent: its answer may not contain what is committed while it is running.
             asked_at = clock()
@@ -99,44 +102,39 @@ class Follower:
                 if not has_warned and not self.memory.has_proof():
                     logger.warning("no answer is remembered until changes can be read again: %s", error)
                     has_warned = True
-                if isinstance(error, JetonUnreachable) and not self._is_unreachable:
+                if isinstance(error, JetonUnreachable) and not self._unreachable.locked():
                     # The next request would have to wait too, unless it is only the changes that are not answered.
                     yield from self._probe()
                 left = _pause(failures, REFUSED_RETRY if isinstance(error, JetonRefused) else MAX_RETRY)
                 while left > 0:
                     yield Wait(min(left, MAX_RETRY))
                     # Requests must not fail for all of a long pause.
-                    left = 0 if self._is_unreachable else left - MAX_RETRY
+                    left = 0 if self._unreachable.locked() else left - MAX_RETRY
                 continue
             self.memory.apply(changes, asked_at)
             cursor, failures = changes.cursor, 0
             if has_warned:
-                logger.info("changes of jeton at %s can be read again", self.protocol.url)
+                logger.warning("changes of jeton at %s can be read again", self.protocol.url)
                 has_warned = False
             yield Wait(max(0.0, bound / REQUESTS_PER_BOUND - (clock() - asked_at)))
 
     def _probe(self) -> Generator[Step, Any, None]:
         """Finds out whether a request would be answered. A refusal is an answer."""
-        asked_at = self.memory.clock()
         try:
             yield Ask(self.protocol.introspect(PROBE), self._timeout)
         except JetonUnreachable:
-            self._set_unreachable(True)
+            self._set_unreachable()
             return
         except JetonUnavailable:
             pass
-        self._was_answered(asked_at)
-        self._set_unreachable(False)
+        self._answered_at = self.memory.clock()
+        if self._unreachable.locked():
+            self._unreachable.release()
+            logger.warning("jeton at %s answers again", self.protocol.url)
 
-    def _was_answered(self, asked_at: float) -> None:
-        self._answered = max(self._answered, asked_at)
-
-    def _set_unreachable(self, value: bool) -> None:
-        if value and not self._is_unreachable:
+    def _set_unreachable(self) -> None:
+        if self._unreachable.acquire(blocking=False):
             logger.warning("jeton at %s does not answer: requests fail at once until it does", self.protocol.url)
-        if self._is_unreachable and not value:
-            logger.info("jeton at %s answers again", self.protocol.url)
-        self._is_unreachable = value
 
 
 def _pause(failures: int, longest: float) -> float:
