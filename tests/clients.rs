@@ -1,4 +1,5 @@
-//! The client libraries of `clients/`, and the example that uses one, run for real against jeton.
+//! The client libraries of `clients/`, the example that uses one, and what others write, run for real against jeton.
 
 mod django;
 mod python;
+mod with;

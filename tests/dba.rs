@@ -1,4 +1,4 @@
-//! What the administrator of a PostgreSQL server expects: collations, triggers, indexes, vacuum.
+//! Details that administrators of PostgreSQL servers expect: collations, triggers, indexes, vacuum.
 
 use std::time::Duration;
 
@@ -151,7 +151,7 @@ fn a_role_that_may_not_create_the_extension_is_warned_with_the_statement_to_run(
 fn an_invalid_index_of_searches_is_rebuilt_while_a_node_serves() {
     let database = TestDatabase::new(Kind::Postgres);
     let jeton = migrated(&database);
-    // An invalid index, as a node leaves it that ends while it builds the index.
+    // A node that ends while it builds the index leaves an invalid index.
     database.sql(
         "drop index users_search; insert into users (id, username, password, date_joined) \
         select n, 'u' || n % 2, '!', now() from generate_series(1, 1) n; \
@@ -182,14 +182,14 @@ fn a_stopped_node_does_not_hold_back_vacuum() {
     assert_eq!(introspect(&server, &client, &key)["active"], true);
 
     server.signal("STOP");
-    let held = "select count(*) from pg_stat_activity where application_name = 'jeton' and backend_xmin is not null";
+    let waiting = "select count(*) from pg_stat_activity where application_name = 'jeton' and backend_xmin is not null";
     eventually("a transaction that waits for the node", LIMIT, || {
         database.sql(
             "select count(pg_notify('jeton_changes', repeat('x', 7000) || n || now())) from generate_series(1, 100) n",
         );
-        (database.sql(&format!("{held} and wait_event = 'ClientWrite'")) != "0").then_some(())
+        (database.sql(&format!("{waiting} and wait_event = 'ClientWrite'")) != "0").then_some(())
     });
-    eventually("the end of that transaction", Duration::from_mins(2), || (database.sql(held) == "0").then_some(()));
+    eventually("the end of that transaction", Duration::from_mins(2), || (database.sql(waiting) == "0").then_some(()));
     server.signal("CONT");
     eventually("a node that serves again", LIMIT, || {
         (Request::new("GET", "/readyz").send(server.addr).status == 200).then_some(())

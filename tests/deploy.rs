@@ -129,7 +129,7 @@ fn nodes_behind_nginx_are_restarted_in_turn_and_no_request_is_lost() {
     });
 
     let folder = tempfile::tempdir().unwrap();
-    // By default nginx would use the folders of the system's nginx.
+    // Without these settings, nginx would use the folders of the system's nginx.
     let own = "http { access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;";
     let config = with_addresses(
         include_str!("../deploy/nginx/nginx.conf"),
@@ -175,7 +175,7 @@ fn nodes_behind_nginx_are_restarted_in_turn_and_no_request_is_lost() {
                             .json(&json!({"username": "amy", "password": PASSWORD})),
                     };
                     let answer = request.send(front);
-                    // After a failure nobody may wait for ever for more answers.
+                    // After a failure, no thread may wait for ever for more answers.
                     if answer.status != 200 {
                         stop.store(true, Ordering::Relaxed);
                     }

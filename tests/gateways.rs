@@ -2,6 +2,7 @@
 //! them, Traefik and Envoy as they come in Python packages.
 
 mod asked;
+mod changes;
 pub mod gateway;
 mod keys;
 mod preflight;

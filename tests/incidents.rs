@@ -1,4 +1,4 @@
-//! docs/operating.md, "Incidents": every block is run as it is written there.
+//! docs/operating.md, "Incidents": the tests run every block of commands as it is written there.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -16,14 +16,14 @@ const NEW_PASSWORD: &str = "eleven grey geese";
 /// The blocks under a heading, in order: their language and text.
 fn blocks(heading: &str) -> Vec<(String, String)> {
     let document = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md")).unwrap();
-    let (_, incidents) = document.split_once("\n## Incidents\n").expect("the part");
+    let (_, incidents) = document.split_once("\n## Incidents\n").expect("the part about incidents");
     let incidents = incidents.split("\n## ").next().unwrap();
     let part = incidents.split("\n### ").find(|part| part.starts_with(&format!("{heading}\n"))).expect("the heading");
     let fenced = part.split("```").skip(1).step_by(2);
     fenced.map(|block| block.split_once('\n').unwrap()).map(|(kind, text)| (kind.to_owned(), text.to_owned())).collect()
 }
 
-/// A database in trouble: an admin, staff, users with keys; and what the blocks find in their folder.
+/// A database with an admin, staff and users, and the folder in which the blocks run, with the files that they need.
 struct Scene {
     database: TestDatabase,
     jeton: Jeton,
@@ -41,7 +41,7 @@ impl Scene {
         Self { database, jeton }
     }
 
-    /// A key of alice's, made when nobody knew.
+    /// A key of alice from some days ago, which is also in the file `leaked-key`.
     fn leaked_key(&self) -> String {
         let key = key_in(&done(&self.jeton, &["token", "create", "alice"]), "alice");
         self.database.sql("update tokens set created_at = '2026-11-20 12:00:00'");
@@ -49,7 +49,8 @@ impl Scene {
         key
     }
 
-    /// Runs blocks, of SQL those for this database; `server`: what the document calls 127.0.0.1:8000.
+    /// Runs blocks, and of the SQL only that for this database. `server` is the one that the document has at
+    /// 127.0.0.1:8000.
     #[track_caller]
     fn run(&self, blocks: &[(String, String)], server: Option<&Serving>) -> String {
         let mut printed = String::new();
@@ -81,7 +82,7 @@ impl Scene {
 }
 
 on_both! {
-    fn a_leaked_key_is_ended_in_each_way(db) {
+    fn each_of_the_documented_ways_ends_a_leaked_key(db) {
         let scene = Scene::new(db);
         let client = create_client(&scene.jeton, "billing");
         let server = scene.jeton.serve();
@@ -98,7 +99,7 @@ on_both! {
         assert!(scene.run(&blocks[4..], None).contains("alice"));
     }
 
-    fn whoever_is_out_stays_out_and_the_others_come_back(db) {
+    fn a_compromised_account_is_locked_out_and_other_users_can_log_in_again(db) {
         let scene = Scene::new(db);
         let server = scene.jeton.serve();
         let key = scene.leaked_key();
@@ -109,7 +110,7 @@ on_both! {
         assert_eq!(introspect(&server, &client, &key)["active"], false);
     }
 
-    fn a_leaked_database_and_secret_key_open_no_door(db) {
+    fn a_leaked_database_and_secret_key_are_useless_afterwards(db) {
         let scene = Scene::new(db);
         let server = scene.jeton.serve();
         let key = scene.leaked_key();
@@ -120,18 +121,18 @@ on_both! {
         assert_eq!(logins, [400, 200]);
     }
 
-    fn a_lost_secret_key_costs_no_key_of_a_user(db) {
+    fn after_the_loss_of_the_secret_key_users_keys_stay_valid(db) {
         let scene = Scene::new(db);
         let server = scene.jeton.serve();
         let client = create_client(&scene.jeton, "billing");
         let old = login(&server, "alice");
         drop(server);
         let new_key = "f".repeat(64);
-        let anew = || jeton(&scene.database).env("JETON_SECRET_KEY", &new_key);
-        assert_eq!(anew().run(&["token", "create", "alice"]).status, 1, "another key is refused");
+        let with_new_key = || jeton(&scene.database).env("JETON_SECRET_KEY", &new_key);
+        assert_eq!(with_new_key().run(&["token", "create", "alice"]).status, 1, "another key is refused");
         let blocks = blocks("The secret key is lost");
         scene.run(&blocks[..1], None);
-        let server = anew().serve();
+        let server = with_new_key().serve();
         assert_eq!(introspect(&server, &client, &old)["active"], true);
         let new = login(&server, "alice");
         assert_ne!(new, old);
@@ -142,7 +143,7 @@ on_both! {
         assert_eq!(introspect(&server, &client, &new)["active"], true);
     }
 
-    fn after_a_restore_no_id_comes_again_and_no_revoked_key(db) {
+    fn after_a_restore_no_id_is_used_again_and_no_revoked_key_is_valid(db) {
         let scene = Scene::new(db);
         let key = scene.leaked_key();
         let client = create_client(&scene.jeton, "billing");
@@ -157,7 +158,7 @@ on_both! {
         assert!(user > 1_000_000 && token > 1_000_000, "{user} {token}");
     }
 
-    fn a_forgotten_password_is_set_anew(db) {
+    fn a_forgotten_password_is_replaced(db) {
         let scene = Scene::new(db);
         create_user(&scene.jeton, "chief", &["--superuser"]);
         done(&scene.jeton, &["user", "deactivate", "admin"]);

@@ -68,7 +68,7 @@ on_both! {
         assert_eq!((last_login(&app, ALICE.0), last_login(&app, "ina")), (json!(null), json!(null)));
     }
 
-    fn last_login_is_written_at_most_once_a_minute_and_never_goes_back(db) {
+    fn last_login_is_written_at_most_once_a_minute_and_never_set_back(db) {
         let app = App::start(db);
         app.alice();
         wait_until_written(&app, ALICE.0, START);
@@ -129,7 +129,7 @@ on_both! {
 }
 
 #[test]
-fn a_locked_user_delays_no_other_and_is_written_when_unlocked() {
+fn a_locked_user_row_does_not_delay_other_rows_and_is_written_when_it_is_unlocked() {
     let app = App::start(Kind::Postgres);
     for name in ["alice", "bob"] {
         app.create_user(name, ALICE.1, &json!({}));

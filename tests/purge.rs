@@ -1,4 +1,4 @@
-//! Rows whose time is over: gone when `JETON_RETENTION` is, and no day before.
+//! Purging: old rows are deleted after `JETON_RETENTION`, and not before.
 
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use crate::support::eventually;
 const LIMIT: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_hours(24);
 
-/// Another node: it purges as it starts, and from then on once a minute. What it has purged when the entry of a login
-/// that is too old is gone, is all there is to purge.
-fn purged(app: &App, settings: &[(&str, &str)]) {
+/// Starts another node, which purges as it starts, and waits until it has. A very old audit entry shows this: tokens
+/// are purged before audit entries, and of these the oldest goes first.
+fn purge(app: &App, settings: &[(&str, &str)]) {
     let marker = "insert into audit_log (at, actor, action, target) values ('1971-01-01', 'x', 'x', 'marker')";
     app.database.sql(marker);
-    // It is one of several, which have run all the time.
+    // This looks as if other nodes had run all the time. Otherwise the new node might not trust its clock, and purge
+    // nothing.
     app.database.sql(&format!(
         "insert into meta (key, value) values ('believed_time', '{}') on conflict (key) do update set value = excluded.value",
         app.clock.now().as_micros()
@@ -40,19 +41,19 @@ fn with_ttl(db: Kind) -> (App, String) {
 }
 
 on_both! {
-    fn revoked_and_expired_tokens_go_when_the_retention_is_over(db) {
+    fn revoked_and_expired_tokens_are_purged_when_the_retention_is_over(db) {
         let (app, expiring) = with_ttl(db);
         let named = app.name_token(&expiring, &json!({"name": "n"}));
         app.clock.advance(DAY);
         let revoked = named["token"].as_str().unwrap();
-        app.revoke(revoked); // at the moment at which the other expires
+        app.revoke(revoked); // at the moment at which the login token expires
         app.clock.advance(DAY * 30);
-        purged(&app, &[]);
+        purge(&app, &[]);
         let reason = |key: &str| app.explain(key)["reason"].clone();
         assert_eq!((reason(&expiring), reason(revoked)), (json!("expired"), json!("revoked")), "at the retention");
         app.clock.advance(MICRO);
-        purged(&app, &[]);
-        assert_eq!((reason(&expiring), reason(revoked)), (json!("unknown"), json!("unknown")), "past it");
+        purge(&app, &[]);
+        assert_eq!((reason(&expiring), reason(revoked)), (json!("unknown"), json!("unknown")), "past the retention");
         assert_eq!(token_count(&app), "0");
     }
 
@@ -61,23 +62,23 @@ on_both! {
         let key = app.alice();
         let named = app.name_token(&key, &json!({"name": "n", "expires_in": "400d"}))["token"].clone();
         app.clock.advance(DAY * 399);
-        purged(&app, &[]);
+        purge(&app, &[]);
         assert!(app.is_good(&key) && app.is_good(named.as_str().unwrap()));
         assert_eq!(app.login(ALICE.0, ALICE.1), key);
     }
 
-    fn a_token_with_a_grace_stays_from_the_end_of_the_grace(db) {
+    fn the_retention_of_a_token_with_a_grace_begins_at_the_end_of_the_grace(db) {
         let app = App::start(db);
         let old = app.alice();
         app.post("/admin/users/alice/regenerate?grace=40d", &app.admin_token(), &json!({}));
         app.clock.advance(DAY * 39);
-        purged(&app, &[]);
+        purge(&app, &[]);
         assert!(app.is_good(&old));
         app.clock.advance(DAY * 31);
-        purged(&app, &[]);
+        purge(&app, &[]);
         assert_eq!(app.explain(&old)["reason"], "revoked");
         app.clock.advance(MICRO);
-        purged(&app, &[]);
+        purge(&app, &[]);
         assert_eq!(app.explain(&old)["reason"], "unknown");
     }
 
@@ -86,25 +87,25 @@ on_both! {
         let key = app.alice();
         app.revoke(&key);
         app.clock.advance(Duration::from_hours(2) + MICRO);
-        purged(&app, &[("JETON_RETENTION", "3h")]);
+        purge(&app, &[("JETON_RETENTION", "3h")]);
         assert_eq!(app.explain(&key)["reason"], "revoked");
-        purged(&app, &[("JETON_RETENTION", "2h")]);
+        purge(&app, &[("JETON_RETENTION", "2h")]);
         assert_eq!(app.explain(&key)["reason"], "unknown");
     }
 
-    fn audit_entries_go_too_and_younger_ones_stay(db) {
+    fn audit_entries_are_purged_too_and_younger_ones_stay(db) {
         let app = App::start(db);
         app.try_login("first", "wrong");
         app.clock.advance(MICRO);
         app.try_login("second", "wrong");
         app.clock.advance(DAY * 30);
-        purged(&app, &[]);
+        purge(&app, &[]);
         let failed = || -> Vec<Value> {
             app.list("/admin/audit/?action=login.failed").iter().map(|entry| entry["target"].clone()).collect()
         };
         assert_eq!(failed(), ["second"]);
         app.clock.advance(MICRO);
-        purged(&app, &[]);
+        purge(&app, &[]);
         assert!(failed().is_empty());
     }
 
@@ -115,15 +116,15 @@ on_both! {
         app.try_login("nobody", "wrong");
         app.clock.advance(Duration::from_hours(2) + MICRO);
         let failed = || app.list("/admin/audit/?action=login.failed").len();
-        purged(&app, &[("JETON_RETENTION", "2h"), ("JETON_AUDIT_RETENTION", "3h")]);
+        purge(&app, &[("JETON_RETENTION", "2h"), ("JETON_AUDIT_RETENTION", "3h")]);
         assert_eq!((failed(), app.explain(&key)["reason"].clone()), (1, json!("unknown")));
-        purged(&app, &[("JETON_RETENTION", "3h"), ("JETON_AUDIT_RETENTION", "2h")]);
+        purge(&app, &[("JETON_RETENTION", "3h"), ("JETON_AUDIT_RETENTION", "2h")]);
         assert_eq!(failed(), 0);
     }
 
-    fn more_than_one_batch_goes_in_one_go(db) {
+    fn more_than_one_batch_is_purged_at_once(db) {
         let app = App::start(db);
-        let (empty, text) = if db == Kind::Postgres {
+        let (digest, numbers) = if db == Kind::Postgres {
             ("decode(lpad(to_hex(n), 64, '0'), 'hex')", "generate_series(1, 2500) as n")
         } else {
             ("randomblob(32)", "(with recursive s(n) as (select 1 union all select n + 1 from s where n < 2500) select n from s)")
@@ -131,7 +132,7 @@ on_both! {
         app.alice();
         app.database.sql(&format!(
             "insert into tokens (user_id, digest, created_at, revoked_at) \
-             select (select id from users where username = 'alice'), {empty}, '1971-01-01', '1971-01-02' from {text}"
+             select (select id from users where username = 'alice'), {digest}, '1971-01-01', '1971-01-02' from {numbers}"
         ));
         assert_eq!(token_count(&app), "2501");
         let node = app.node(&[]);
@@ -139,30 +140,30 @@ on_both! {
         drop(node);
     }
 
-    fn a_kind_of_row_that_cannot_be_purged_keeps_no_other(db) {
+    fn a_kind_of_row_that_cannot_be_purged_does_not_block_other_kinds(db) {
         let (app, expiring) = with_ttl(db);
         let revoked = app.name_token(&expiring, &json!({"name": "n"}));
         app.revoke(revoked["token"].as_str().unwrap());
         app.clock.advance(DAY * 40);
-        // That which comes first.
+        // Removing the seals of expired tokens comes first, and is an update.
         app.database.sql(if db == Kind::Postgres {
             "create function no() returns trigger language plpgsql as $$ begin raise exception 'broken'; end $$; \
              create trigger no before update on tokens for each row execute function no();"
         } else {
             "create trigger no before update on tokens begin select raise(abort, 'broken'); end"
         });
-        purged(&app, &[]);
+        purge(&app, &[]);
         assert_eq!(token_count(&app), "0");
     }
 
-    fn a_retention_shorter_than_a_use_takes_to_be_written_deletes_no_token_that_was_used(db) {
+    fn a_retention_shorter_than_the_delay_of_written_uses_deletes_no_used_token(db) {
         let (app, _) = with_ttl(db);
         let end = app.database.sql("select max(expires_at) from tokens");
         app.clock.advance(DAY + Duration::from_secs(59));
-        purged(&app, &[("JETON_RETENTION", "1s")]);
-        assert_eq!(app.database.sql("select max(expires_at) from tokens"), end, "somebody may have used it just before");
+        purge(&app, &[("JETON_RETENTION", "1s")]);
+        assert_eq!(app.database.sql("select max(expires_at) from tokens"), end, "a use just before the expiry may not be written yet");
         app.clock.advance(Duration::from_secs(1) + MICRO);
-        purged(&app, &[("JETON_RETENTION", "1s")]);
+        purge(&app, &[("JETON_RETENTION", "1s")]);
         assert_eq!(token_count(&app), "0");
     }
 
@@ -190,7 +191,7 @@ on_both! {
         app.login(ALICE.0, ALICE.1);
         for query in ["", "?grace=1h"] {
             app.post(&format!("/admin/users/alice/regenerate{query}"), &app.admin_token(), &json!({}));
-            assert_eq!(sealed(), "1", "the new one alone");
+            assert_eq!(sealed(), "1", "only the new token");
         }
     }
 
@@ -200,11 +201,11 @@ on_both! {
             "select count(*) from tokens t join users u on u.id = t.user_id where u.username = 'alice' and sealed is not null",
         );
         app.clock.advance(short_of(DAY));
-        purged(&app, &[]);
-        assert_eq!((sealed().as_str(), app.login(ALICE.0, ALICE.1)), ("1", key.clone()), "it lives");
+        purge(&app, &[]);
+        assert_eq!((sealed().as_str(), app.login(ALICE.0, ALICE.1)), ("1", key.clone()), "the token is live");
         app.clock.advance(MICRO * 2 + Duration::from_mins(1));
-        purged(&app, &[]);
-        assert_eq!(sealed(), "0", "a copy of the database and its secret key need not give it away");
+        purge(&app, &[]);
+        assert_eq!(sealed(), "0", "a copy of the database and the secret key does not reveal the key");
         assert_eq!(app.explain(&key)["reason"], "expired", "its row stays");
         assert_ne!(app.login(ALICE.0, ALICE.1), key);
     }

@@ -16,7 +16,7 @@
 //! | 7662, 2.3 | wrong client credentials: 401 as in RFC 6749, 5.2 | `wrong_client_credentials_are_401_with_a_matching_challenge` |
 //! | 7662, 2.3 | an invalid token of the caller: 401 as in RFC 6750, 3; the challenge's keyword is a setting, by default DRF's; a caller without the right gets DRF's 403 | `a_callers_own_token_must_be_valid_and_of_staff` |
 //! | 7662, 2.3 | a valid query about an inactive token MUST NOT be an error | `every_inactive_token_gets_the_same_answer` |
-//! | 7662, 4 | MUST make all checks that apply: ours are the token's and its user's | `a_token_is_inactive_while_its_user_is_and_after_its_expiry_or_deletion` |
+//! | 7662, 4 | MUST make all checks that apply: ours are the token's and its user's | `a_token_is_inactive_while_its_user_is_inactive_and_after_its_expiry_or_deletion` |
 //! | 7662, 4 | MUST check expiry | `a_token_is_valid_until_the_last_microsecond_before_its_expiry` |
 //! | 7662, 4 | MUST check revocation | `a_revoked_token_is_inactive_at_once_on_every_node` |
 //! | 7662, 4 | MUST check a signature, `nbf` and the audience, where tokens have them | none: ours have none |
@@ -38,7 +38,7 @@
 //! | 7009, 2.2 | an unknown hint is ignored | `a_token_type_hint_is_ignored` |
 //! | 7009, 2.2.1 | errors as in RFC 6749, 5.2 | `a_malformed_request_is_refused_and_revokes_nothing` |
 //! | 7009, 2.2.1 | 503 may have `Retry-After` | `a_stopped_server_is_answered_with_503_until_it_is_back` |
-//! | 7009, 5 | MUST be protected against floods of requests, as the token endpoint is | `many_revocations_at_once_leave_connections_for_others` |
+//! | 7009, 5 | MUST be protected against floods of requests, as the token endpoint is | `many_revocations_at_once_leave_connections_for_other_requests` |
 //! | 7009, 5 | MUST NOT look longer for a token because of a wrong hint | `a_token_type_hint_is_ignored` |
 //! | 8414, 2 | `issuer` is a URL without query and fragment | `bad_values_are_refused_by_name_wherever_they_come_from` |
 //! | 8414, 2 | `issuer`, `response_types_supported` are required; grant types too, because their default would promise some | `without_an_issuer_the_metadata_has_the_request_s_host` |

@@ -40,7 +40,7 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-/// Those of `wanted` that occur anywhere in `copy`.
+/// The texts of `wanted` that occur anywhere in `copy`.
 fn found<'a>(copy: &[u8], wanted: &'a [Vec<u8>]) -> Vec<&'a [u8]> {
     let prefixes: HashSet<&[u8]> = wanted.iter().map(|wanted| &wanted[..PREFIX]).collect();
     let firsts: [bool; 256] = std::array::from_fn(|byte| prefixes.iter().any(|prefix| usize::from(prefix[0]) == byte));
@@ -50,8 +50,8 @@ fn found<'a>(copy: &[u8], wanted: &'a [Vec<u8>]) -> Vec<&'a [u8]> {
             places.push(place);
         }
     }
-    let stands = |wanted: &&Vec<u8>| places.iter().any(|place| copy[*place..].starts_with(wanted));
-    wanted.iter().filter(stands).map(Vec::as_slice).collect()
+    let occurs = |wanted: &&Vec<u8>| places.iter().any(|place| copy[*place..].starts_with(wanted));
+    wanted.iter().filter(occurs).map(Vec::as_slice).collect()
 }
 
 /// All bytes of all files below a folder.
@@ -86,7 +86,7 @@ impl Scene {
         Self { app: App::on(Arc::new(database), clock, &[]), cluster, commands }
     }
 
-    /// What a command prints.
+    /// Runs a command, and returns its output.
     fn command(&self, args: &[&str], stdin: &str) -> String {
         let output = self.commands.run_with_stdin(args, stdin);
         assert_eq!(output.status, 0, "{args:?}: {output:?}");
@@ -132,15 +132,15 @@ on_both! {
         wanted.extend([ADMIN.1, CLIENT.1, SECRET_KEY]);
         let wanted: Vec<Vec<u8>> = wanted.into_iter().flat_map(forms).collect();
         let digest = *Token::parse(&keys[8], None).unwrap().digest().as_bytes();
-        let there = [digest.to_vec(), hex(&digest).into_bytes(), b"alice@example.org".to_vec()];
+        let stored = [digest.to_vec(), hex(&digest).into_bytes(), b"alice@example.org".to_vec()];
         for copy in scene.copies() {
-            assert!(found(&copy, &there).len() >= 2, "the copy is one of this database");
+            assert!(found(&copy, &stored).len() >= 2, "the search finds texts that are in the database");
             let leaked = found(&copy, &wanted);
             assert!(leaked.is_empty(), "{:?}", leaked.iter().map(|leaked| String::from_utf8_lossy(leaked)).collect::<Vec<_>>());
         }
     }
 
-    fn a_sealed_key_moved_to_another_row_does_not_open_there(db) {
+    fn a_seal_that_is_moved_to_another_row_cannot_be_opened(db) {
         let app = App::start(db);
         for name in ["alice", "bob"] {
             app.create_user(name, PASSWORD, &json!({}));
@@ -156,7 +156,7 @@ on_both! {
         assert_eq!((login("bob"), login("alice")), (fresh, alice), "later logins return the new key");
     }
 
-    fn a_row_moved_to_another_user_does_not_open_there(db) {
+    fn the_seal_of_a_row_that_is_moved_to_another_user_cannot_be_opened(db) {
         let app = App::start(db);
         for name in ["alice", "bob"] {
             app.create_user(name, PASSWORD, &json!({}));

@@ -17,7 +17,7 @@ const START: &str = "2025-06-15T15:06:40.123456Z";
 
 type Use = fn(&App, &str) -> u16;
 
-/// When alice's token `key` was last used, as the database has it.
+/// `last_used_at` of alice's token with this id, as the list of her tokens shows it.
 fn last_used(app: &App, id: &Value) -> Value {
     let tokens = app.tokens_of("alice");
     tokens.iter().find(|token| token["id"] == *id).unwrap()["last_used_at"].clone()
@@ -29,13 +29,13 @@ fn wait_until_written(app: &App, id: &Value, moment: &str) {
 
 /// Waits until everything noted before is written: it uses a new token and waits for that use, which is written last.
 fn wait_for_flush(app: &App, login: &str) {
-    let (id, key) = named(app, login);
+    let (id, key) = new_named_token(app, login);
     app.introspect(&key);
     eventually("a flush", LIMIT, || last_used(app, &id).is_string().then_some(()));
 }
 
-/// A new token of alice's.
-fn named(app: &App, login: &str) -> (Value, String) {
+/// The id and the key of a new named token of alice.
+fn new_named_token(app: &App, login: &str) -> (Value, String) {
     let made = app.name_token(login, &json!({"name": "n"}));
     (made["id"].clone(), made["token"].as_str().unwrap().to_owned())
 }
@@ -44,7 +44,7 @@ on_both! {
     fn an_unused_token_has_no_last_used_at(db) {
         let app = App::start(db);
         let login = app.alice();
-        let (id, _) = named(&app, &login);
+        let (id, _) = new_named_token(&app, &login);
         wait_for_flush(&app, &login);
         assert_eq!(last_used(&app, &id), json!(null));
     }
@@ -60,7 +60,7 @@ on_both! {
             ("/tokens/, where it is refused", |app, key| if app.get("/tokens/", key).status == 403 { 200 } else { 0 }),
         ];
         for (name, used) in uses {
-            let (id, key) = named(&app, &login);
+            let (id, key) = new_named_token(&app, &login);
             assert_eq!(used(&app, &key), 200, "{name}");
             eventually(name, LIMIT, || (last_used(&app, &id) == START).then_some(()));
         }
@@ -69,11 +69,11 @@ on_both! {
     fn listing_or_explaining_a_token_does_not_count_as_use(db) {
         let app = App::start(db);
         let login = app.alice();
-        let (id, key) = named(&app, &login);
+        let (id, key) = new_named_token(&app, &login);
         app.explain(&key);
         app.tokens_of("alice");
         assert_eq!(app.binary().run_with_stdin(&["token", "explain"], &key).stdout, "active\n");
-        let (dead, revoked) = named(&app, &login);
+        let (dead, revoked) = new_named_token(&app, &login);
         app.revoke(&revoked);
         app.introspect(&revoked);
         wait_for_flush(&app, &login);
@@ -85,7 +85,7 @@ on_both! {
     fn last_used_at_is_written_at_most_once_a_minute(db) {
         let app = App::start(db);
         let login = app.alice();
-        let (id, key) = named(&app, &login);
+        let (id, key) = new_named_token(&app, &login);
         app.introspect(&key);
         wait_until_written(&app, &id, START);
         app.clock.advance(short_of(Duration::from_mins(1)));
@@ -97,10 +97,10 @@ on_both! {
         wait_until_written(&app, &id, "2025-06-15T15:07:40.123456Z");
     }
 
-    fn of_uses_on_two_nodes_the_later_one_is_kept(db) {
+    fn the_later_of_two_uses_on_different_nodes_is_stored(db) {
         let app = App::start(db);
         let login = app.alice();
-        let (id, key) = named(&app, &login);
+        let (id, key) = new_named_token(&app, &login);
         let early = App::on(app.database.clone(), Clock::fixed(app.clock.now()), &[]);
         app.clock.advance(Duration::from_hours(1));
         app.introspect(&key);
@@ -110,13 +110,13 @@ on_both! {
         assert_eq!(last_used(&app, &id), "2025-06-15T16:06:40.123456Z");
     }
 
-    fn two_hundred_tokens_used_at_once_are_all_written(db) {
+    fn the_uses_of_two_hundred_tokens_at_once_are_all_written(db) {
         let app = App::with(db, &[("JETON_NAMED_TOKENS_PER_USER", "none")]);
         let login = app.alice();
-        let keys: Vec<String> = (0..200).map(|_| named(&app, &login).1).collect();
+        let keys: Vec<String> = (0..200).map(|_| new_named_token(&app, &login).1).collect();
         std::thread::scope(|scope| {
-            for some in keys.chunks(25) {
-                scope.spawn(|| some.iter().for_each(|key| assert_eq!(app.get("/me", key).status, 200)));
+            for chunk in keys.chunks(25) {
+                scope.spawn(|| chunk.iter().for_each(|key| assert_eq!(app.get("/me", key).status, 200)));
             }
         });
         let unused = "select count(*) from tokens where name = 'n' and last_used_at is null";
@@ -132,7 +132,7 @@ on_both! {
         let login = login.json()["token"].as_str().unwrap().to_owned();
         let named = Request::new("POST", "/tokens/").token(&login).json(&json!({"name": "n", "password": ADMIN.1})).send(serving.addr);
         let named = named.json()["token"].as_str().unwrap().to_owned();
-        // From here on no flush gets through, until the one that follows the server's last request has tried.
+        // This session's lock stops every flush, until the server has tried its first flush of the shutdown.
         let mut other = database.writer();
         if db == Kind::Postgres {
             other.run("lock table tokens in share row exclusive mode;");
@@ -165,7 +165,7 @@ on_both! {
 }
 
 #[test]
-fn at_shutdown_a_locked_row_does_not_delay_the_others() {
+fn at_shutdown_a_locked_row_does_not_delay_other_rows() {
     let database = TestDatabase::new(Kind::Postgres);
     let serving = serving_on(&database).serve();
     let send = |request: Request| request.send(serving.addr).json();
@@ -175,34 +175,34 @@ fn at_shutdown_a_locked_row_does_not_delay_the_others() {
     let made = [(); 2].map(|()| send(Request::new("POST", "/tokens/").token(login).json(&named)));
     let (mut row, mut table) = (database.writer(), database.writer());
     row.run(&format!("select 1 from tokens where id = {} for update;", made[0]["id"]));
-    // Until the server stops nothing is written at all.
+    // The lock on the table stops every write until the server shuts down.
     table.run("lock table tokens in share row exclusive mode;");
     for made in &made {
         send(Request::new("GET", "/me").token(made["token"].as_str().unwrap()));
     }
     serving.signal("TERM");
-    let says = |words: &str| serving.stderr().contains(words).then_some(());
-    eventually("a last flush", LIMIT, || says("token usage is not written yet at shutdown"));
+    let logged = |words: &str| serving.stderr().contains(words).then_some(());
+    eventually("a last flush", LIMIT, || logged("token usage is not written yet at shutdown"));
     table.run("commit;");
     assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
-    assert!(says("the rows of 1 tokens and").is_some(), "{serving:?}");
+    assert!(logged("the rows of 1 tokens and").is_some(), "{serving:?}");
     let unused = database.sql("select id from tokens where last_used_at is null");
     assert_eq!(unused, made[0]["id"].to_string());
 }
 
 #[test]
-fn a_locked_row_delays_no_other_and_is_written_when_it_is_unlocked() {
+fn a_locked_row_does_not_delay_other_rows_and_is_written_when_it_is_unlocked() {
     let app = App::start(Kind::Postgres);
     let login = app.alice();
-    let ((held, key), (free, other)) = (named(&app, &login), named(&app, &login));
+    let ((locked, key), (free, other)) = (new_named_token(&app, &login), new_named_token(&app, &login));
     let mut session = app.database.writer();
-    session.run(&format!("select 1 from tokens where id = {held} for update;"));
+    session.run(&format!("select 1 from tokens where id = {locked} for update;"));
     app.introspect(&key);
     app.introspect(&other);
     wait_until_written(&app, &free, START);
-    assert_eq!(last_used(&app, &held), json!(null));
+    assert_eq!(last_used(&app, &locked), json!(null));
     session.run("commit;");
-    wait_until_written(&app, &held, START);
+    wait_until_written(&app, &locked, START);
 }
 
 fn serving_on(database: &TestDatabase) -> Jeton {

@@ -31,7 +31,7 @@ struct KeyReport {
     /// The setting; for `JETON_SECRET_KEY_FALLBACKS`, also the number of the key in it.
     key: String,
     /// Whether it is the database's current key: the one that new seals are made under.
-    is_the_databases: bool,
+    is_current: bool,
     /// Login tokens that it seals.
     sealed: u64,
 }
@@ -46,8 +46,8 @@ pub fn doctor(arguments: &DoctorArguments, config: &Config) -> Result<(), Failur
     line(&format!("the database {} answers, and its schema fits this version", report.database))?;
     let mut rows: Vec<Vec<String>> = Vec::new();
     for key in report.secret_keys {
-        let is_the_databases = if key.is_the_databases { "yes" } else { "" };
-        rows.push(vec![key.key, key.sealed.to_string(), is_the_databases.into()]);
+        let is_current = if key.is_current { "yes" } else { "" };
+        rows.push(vec![key.key, key.sealed.to_string(), is_current.into()]);
     }
     rows.push(vec!["none of these".into(), report.sealed_under_none.to_string(), String::new()]);
     table(&["SECRET KEY", "SEALED LOGIN TOKENS", "CURRENT"], &rows)
@@ -67,7 +67,7 @@ fn report(config: &Config) -> Result<Report, Failure> {
     };
     let keys = counts.by_key.iter().enumerate();
     let secret_keys =
-        keys.map(|(at, sealed)| KeyReport { key: name(at), is_the_databases: place == Some(at), sealed: *sealed });
+        keys.map(|(at, sealed)| KeyReport { key: name(at), is_current: place == Some(at), sealed: *sealed });
     Ok(Report {
         database: config.database.url.to_string(),
         secret_keys: secret_keys.collect(),

@@ -23,7 +23,10 @@ pub fn revoke_many(RevokeMany { users, since, until, yes }: RevokeMany, config: 
         let [live, owners, over] = [counted.tokens, counted.users, counted.over].map(i64::unsigned_abs);
         if live + over > 0 {
             let more = if over > 0 {
-                format!(", and {} that this machine's clock takes for expired", number(over, "token"))
+                format!(
+                    ", and {} that have expired by this machine's clock, but perhaps not by another node's",
+                    number(over, "token")
+                )
             } else {
                 String::new()
             };

@@ -147,7 +147,7 @@ fn key_of(text: &str) -> &str {
 }
 
 async fn create(create: Create, service: &Service, caller: &Superuser) -> Result<String, Error> {
-    let target = service.accounts.power_over(&create.username, Staff::clone(caller)).await?;
+    let target = service.accounts.user_to_change(&create.username, Staff::clone(caller)).await?;
     let token = if let Some(name) = create.name {
         let wanted = NamedToken { name, scope: create.scope, expires_in: create.expires_in };
         service.tokens.create_named_token(&target, wanted).await?.key

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::profile::Profile;
 use crate::domain::user::{NewUser, User, UserChange, UserFilter};
-use crate::service::{Error, PowerOver, Service, Staff, Superuser};
+use crate::service::{ChangeableUser, Error, Service, Staff, Superuser};
 
 /// What can be done to users.
 #[derive(Subcommand)]
@@ -129,7 +129,7 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
         UserCommand::Activate { username } => set_active(&username, true, config),
         UserCommand::SetPassword { username, password_stdin, .. } => {
             with_service(config, |service, caller| async move {
-                let target = power_over(&service, &username, &caller).await?;
+                let target = user_to_change(&service, &username, &caller).await?;
                 let password = new_password(password_stdin)?;
                 service.accounts.set_password(&target, password).await.map_err(no_such_user(&username))?;
                 eprintln!("set the password of user {username}; their login tokens are revoked");
@@ -137,7 +137,7 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
             })
         }
         UserCommand::Delete { username, yes, .. } => with_service(config, |service, caller| async move {
-            let target = power_over(&service, &username, &caller).await?;
+            let target = user_to_change(&service, &username, &caller).await?;
             confirm(&format!("Delete user {username} and all of their tokens?"), yes)?;
             service.accounts.delete_user(&target).await.map_err(no_such_user(&username))?;
             eprintln!("deleted user {username}");
@@ -146,8 +146,8 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
     }
 }
 
-async fn power_over(service: &Service, username: &str, caller: &Superuser) -> Result<PowerOver, Failure> {
-    let found = service.accounts.power_over(username, Staff::clone(caller)).await;
+async fn user_to_change(service: &Service, username: &str, caller: &Superuser) -> Result<ChangeableUser, Failure> {
+    let found = service.accounts.user_to_change(username, Staff::clone(caller)).await;
     found.map_err(no_such_user(username))
 }
 
@@ -170,7 +170,7 @@ fn create(create: Create, config: &Config) -> Result<(), Failure> {
 fn set_active(username: &str, active: bool, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
         let change = UserChange { is_active: Some(active), ..UserChange::default() };
-        let target = power_over(&service, username, &caller).await?;
+        let target = user_to_change(&service, username, &caller).await?;
         service.accounts.update_user(&target, change.into()).await.map_err(no_such_user(username))?;
         eprintln!("{} user {username}", if active { "activated" } else { "deactivated" });
         Ok(())

@@ -46,7 +46,7 @@ pub fn policy(from: &mut Reader<'_>) -> Policy {
             plain(
                 "JETON_TOKEN_MAX_TTL",
                 "none",
-                "the greatest age, from its creation, to which refreshes may keep a token alive",
+                "a refreshed token expires at the latest this long after its creation",
             ),
             parsers::optional_duration,
         ),
@@ -63,7 +63,7 @@ pub fn policy(from: &mut Reader<'_>) -> Policy {
                 plain(
                     "JETON_USER_SCOPES",
                     "",
-                    "scopes users may give their own tokens; by default JETON_LOGIN_SCOPE; or none",
+                    "scopes users may give their own tokens; by default JETON_LOGIN_SCOPE; `none`: no scopes",
                 ),
                 setting_parsers::scopes_or_none,
             )
@@ -96,7 +96,12 @@ pub fn policy(from: &mut Reader<'_>) -> Policy {
             parsers::positive_duration,
         ),
         stale_if_error: from.read(
-            plain("JETON_STALE_IF_ERROR", "0s", "how long past the bound the cache answers when the database is down"),
+            plain(
+                "JETON_STALE_IF_ERROR",
+                "0s",
+                "how long past the bound the cache answers when the database is down; what is revoked at another node is \
+                 not seen meanwhile",
+            ),
             duration::parse,
         ),
         login_limit_address: from.under("Limits on failures").read(

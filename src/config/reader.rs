@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::setting::Setting;
 use super::{Config, Source};
 
-/// The texts of the settings, by name. A setting that is missing here has a fault already.
+/// The texts of the settings, by name. If a setting is missing here, its fault has been recorded already.
 pub type Texts = BTreeMap<&'static str, (String, Source)>;
 
 /// Every setting, in the order of the documentation. The rows are collected by reading the settings as if none were

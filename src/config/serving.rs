@@ -66,7 +66,7 @@ pub struct TlsFiles {
 }
 
 impl TlsFiles {
-    /// Read again while a server runs.
+    /// Reads both paths, at the start and on a reload.
     pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
         let files = from.pair(
             plain("JETON_TLS_CERT", "", "certificate chain, PEM; serves HTTPS"),

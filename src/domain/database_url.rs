@@ -22,8 +22,9 @@ impl DatabaseUrl {
     /// password.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
-            // libpq would read part of such a password as a host, a port or a name, and quote it in an error message.
-            return if Parts::of(rest).is_complete() {
+            // If a password contains @, / or ?, libpq would read part of it as a host, a port or a name, and quote it in
+            // an error message.
+            return if Parts::of(rest).is_well_formed() {
                 Ok(Self::Postgres(text.to_owned()))
             } else {
                 Err("it is not of the form postgres://user:password@host:port/name?parameter=value; \
@@ -136,7 +137,7 @@ impl<'a> Parts<'a> {
         Self { credentials, hosts, name, parameters }
     }
 
-    fn is_complete(&self) -> bool {
+    fn is_well_formed(&self) -> bool {
         // A colon inside the brackets of an IPv6 address begins no port.
         let port =
             |host: &str| host.rsplit(']').next().and_then(|rest| rest.split_once(':')).map(|(_, port)| port.to_owned());

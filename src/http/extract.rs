@@ -12,7 +12,7 @@ use super::drf::query::Query;
 use super::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use super::error::HttpError;
 use super::state::State;
-use crate::service::{Caller, Error, Holder, LoginHolder, PowerOver, Staff, Superuser};
+use crate::service::{Caller, ChangeableUser, Error, Holder, LoginHolder, Staff, Superuser};
 
 /// Everybody may call.
 pub struct Anyone;
@@ -78,15 +78,15 @@ impl MayCall for Superuser {
 }
 
 /// A caller without that power gets 403, and a path with an unknown name 404, before the body is read.
-impl Extractor for PowerOver {
+impl Extractor for ChangeableUser {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let caller = Staff::take(incoming).await?;
         let username = web::Path::<String>::take(incoming).await?;
-        Ok(incoming.state().service.accounts.power_over(&username, caller).await?)
+        Ok(incoming.state().service.accounts.user_to_change(&username, caller).await?)
     }
 }
 
-impl MayCall for PowerOver {
+impl MayCall for ChangeableUser {
     const ACCESS: Access = Access::Staff;
 }
 

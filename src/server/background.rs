@@ -171,7 +171,8 @@ async fn purge_all(service: &Service, what: Purge) -> Result<(), Error> {
 }
 
 async fn purge_changes(service: &Service) -> Result<(), Error> {
-    while service.node.purge_changes().await? == Batches::More {
+    let mut last = None;
+    while service.node.purge_changes(&mut last).await? == Batches::More {
         actix_rt::time::sleep(PURGE_PAUSE).await;
     }
     Ok(())

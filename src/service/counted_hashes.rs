@@ -105,8 +105,8 @@ impl CountedHashes {
 
     /// The dummy hash for `name`. Its cost is one that users' hashes have. A name always gets the same one while these
     /// costs do not change. Costs that this node does not allow are counted for other nodes, but not used here.
-    pub(in crate::service) fn dummy_for(&self, name: &str, today: &PasswordHash) -> PasswordHash {
-        self.newest().costs.clone().within_memory(self.max_memory_kib).dummy_for(name, today, &self.key)
+    pub(in crate::service) fn dummy_for(&self, name: &str, current: &PasswordHash) -> PasswordHash {
+        self.newest().costs.clone().within_memory(self.max_memory_kib).dummy_for(name, current, &self.key)
     }
 
     fn newest(&self) -> Arc<Newest> {

@@ -1,7 +1,10 @@
 //! Runs database work for requests: off the event loop, and with a deadline.
 
+use std::any::Any;
 use std::pin::pin;
 use std::time::Duration;
+
+use tokio::task::JoinError;
 
 use super::error::Error;
 use crate::logging::propagate;
@@ -21,6 +24,24 @@ pub enum Batches {
     More,
     /// There is none.
     Done,
+}
+
+/// Work on the store, with a result of any type: so what runs it is compiled once.
+type Work = Box<dyn FnOnce(&Store) -> Result<Box<dyn Any + Send>, Error> + Send>;
+
+fn any<T: Send + 'static, E: Into<Error>>(work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static) -> Work {
+    Box::new(move |store| match work(store) {
+        Ok(value) => Ok(Box::new(value)),
+        Err(error) => Err(error.into()),
+    })
+}
+
+fn typed<T: 'static>(result: Result<Box<dyn Any + Send>, Error>) -> Result<T, Error> {
+    result.map(|value| *value.downcast().expect("the result has the type that the work returns"))
+}
+
+fn panicked(error: JoinError) -> Error {
+    Error::Store(StoreError::Failed(error.to_string()))
 }
 
 /// The store, and how long a request waits for it.
@@ -48,14 +69,15 @@ impl Database {
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
+        typed(self.run_any(any(work)).await)
+    }
+
+    async fn run_any(&self, work: Work) -> Result<Box<dyn Any + Send>, Error> {
         self.store.check()?;
         // A little less than the caller waits, so that the caller gets the database's own error and not a time-out.
         let store = self.store.with_deadline(self.timeout.mul_f32(0.95));
         let running = tokio::task::spawn_blocking(propagate(move || work(&store)));
-        match self.with_timeout(running).await? {
-            Ok(result) => Ok(result?),
-            Err(panicked) => Err(Error::Store(StoreError::Failed(panicked.to_string()))),
-        }
+        self.with_timeout(running).await?.map_err(panicked)?
     }
 
     /// Waits for `answer`, but no longer than a request may wait for the database.
@@ -75,9 +97,8 @@ impl Database {
         &self,
         work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Error> {
-        let store = self.store.clone();
-        let done = tokio::task::spawn_blocking(move || work(&store)).await;
-        done.map_err(|panicked| Error::Store(StoreError::Failed(panicked.to_string())))?.map_err(E::into)
+        let (store, work) = (self.store.clone(), any(work));
+        typed(tokio::task::spawn_blocking(move || work(&store)).await.map_err(panicked)?)
     }
 
     /// Calls `batch` with the last id and a maximum number of rows until it finds no more rows. Calls `on_progress`

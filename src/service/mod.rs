@@ -12,6 +12,7 @@ mod hasher;
 mod import;
 mod introspection;
 pub mod login_tokens;
+pub mod messages;
 mod metrics;
 mod node;
 mod policy;
@@ -57,7 +58,7 @@ pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
 pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
 pub use reloaded::Reloaded;
-pub use rights::{LoginHolder, PowerOver, Staff, Superuser};
+pub use rights::{ChangeableUser, LoginHolder, Staff, Superuser};
 pub use sign_in::{LoggedIn, Login, Once, Session, SignIn};
 pub use tokens::{CreatedToken, Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilter, Tokens};
 

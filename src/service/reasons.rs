@@ -85,6 +85,10 @@ pub enum LoginRefusal {
 }
 
 impl LoginRefusal {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::UnknownUser, Self::WrongPassword, Self::Inactive, Self::NoPassword, Self::TooCostly, Self::NotStaff];
+
     /// The word in the audit log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -26,12 +26,12 @@ pub struct LoginHolder {
 
 /// A user, as they were read for this request, and a member of staff who may change them.
 #[derive(Clone, Debug)]
-pub struct PowerOver {
+pub struct ChangeableUser {
     caller: Staff,
     user: User,
 }
 
-impl PowerOver {
+impl ChangeableUser {
     /// # Errors
     /// [`Error::PermissionDenied`].
     pub fn new(caller: Staff, user: User) -> Result<Self, Error> {

@@ -72,7 +72,7 @@ impl State {
 }
 
 impl Breaker {
-    // A thread that panics holds no lock.
+    // Nothing can panic while this lock is held, so a poisoned one cannot be.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,8 +100,8 @@ impl Breaker {
         self.failed.store(true, Ordering::Release);
     }
 
-    /// Whether a connection could not be opened since the last call.
-    pub fn has_failed(&self) -> bool {
+    /// Whether a connection could not be opened since the last call of this.
+    pub fn take_failed(&self) -> bool {
         self.failed.swap(false, Ordering::AcqRel)
     }
 
@@ -153,9 +153,9 @@ impl r2d2::HandleError<ConnectError> for LogErrors {
 
 /// Probes until the database is back, or the last handle to the breaker is dropped.
 fn probe_until_back(breaker: &Weak<Breaker>, manager: &Manager) {
-    while let Some(there) = breaker.upgrade() {
-        there.begin(manager.servers().were_reached());
-        drop(there);
+    while let Some(alive) = breaker.upgrade() {
+        alive.begin(manager.servers().were_reached());
+        drop(alive);
         let result = probe(manager);
         if !breaker.upgrade().is_some_and(|breaker| breaker.end(result)) {
             return;

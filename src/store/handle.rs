@@ -10,7 +10,7 @@ use super::error::StoreError;
 use super::hints::Hints;
 use super::manager::Manager;
 use super::opened_file::OpenedFile;
-use super::pools::{CurrentPools, Pools, StoreOptions};
+use super::pools::{CurrentPools, PooledTurn, Pools, StoreOptions};
 use super::{sqlite_file, tls};
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
@@ -87,7 +87,7 @@ impl Store {
         self.pools.current().manager(role)
     }
 
-    pub(super) fn connect(&self, role: Role) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
+    pub(super) fn connect(&self, role: Role) -> Result<PooledTurn, StoreError> {
         let pools = self.pools.current();
         pools.connect(role, self.deadline).inspect_err(|_| self.pools.failed())
     }

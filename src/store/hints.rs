@@ -44,11 +44,12 @@ impl Hints {
 }
 
 /// Sends a hint, in a transaction of its own. Its commit takes a lock of the whole cluster, which another program's
-/// notification may hold for long: then the hint is not sent.
+/// notification may hold for long: then the hint is not sent. It waits for no disk and no synchronous standby, because
+/// the reader of the change log would wait with it.
 pub fn send(conn: &mut Conn) -> Result<(), StoreError> {
     match conn {
         Conn::Pg(pg) => pg.batch_execute(&format!(
-            "set local lock_timeout = '100ms'; select pg_notify('{CHANNEL}', pg_backend_pid()::text)"
+            "set local lock_timeout = '100ms'; set local synchronous_commit = off; select pg_notify('{CHANNEL}', pg_backend_pid()::text)"
         ))?,
         // SQLite has no notifications. Other processes read the change log four times per bound anyway.
         Conn::Sqlite(_) => {}

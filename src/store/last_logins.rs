@@ -7,6 +7,7 @@ use diesel::sql_types::{Array, BigInt, Timestamp as SqlTimestamp};
 
 use super::connection::Conn;
 use super::schema::users;
+use super::usage::commit_without_standby;
 use super::{LockedRows, Store, StoreError};
 use crate::domain::time::Timestamp;
 
@@ -33,6 +34,7 @@ impl Store {
         logins.sort_unstable();
         self.write(|conn| match conn {
             Conn::Pg(pg) => {
+                commit_without_standby(pg)?;
                 let ids: Vec<i64> = logins.iter().map(|(id, _)| *id).collect();
                 let moments: Vec<_> = logins.iter().map(|(_, at)| at.naive()).collect();
                 let due: Vec<_> = logins.iter().map(|(_, at)| at.before(interval).naive()).collect();

@@ -94,11 +94,11 @@ impl Manager {
         ))?;
         // If this process is suspended while it reads an answer, the server waits for it. The transaction stays open,
         // and keeps dead rows from being vacuumed. No other timeout ends this wait. Over a Unix socket nothing does.
-        if let Err(error) = conn.batch_execute(UNREAD_ANSWERS) {
+        if let Err(error) = conn.batch_execute(SET_TCP_USER_TIMEOUT) {
             log::debug!("cannot set tcp_user_timeout for the server's side: {error}");
         }
         let server = Server::of(&mut conn).map_err(|error| ConnectError(error.to_string()))?;
-        // Recorded before the first query on this connection.
+        // Before the first query on this connection, so that a connection to another server is known to be outdated.
         self.servers.set_current(server);
         Ok(PoolConnection::postgres(conn, server, Arc::clone(&self.servers)))
     }
@@ -107,7 +107,7 @@ impl Manager {
         let opened = self.file.check(file)?;
         let path = file.to_str().ok_or_else(|| ConnectError("the database's path is not UTF-8".into()))?;
         let named = |error: ConnectError| ConnectError(format!("{path}: {}", error.0));
-        // The file is never created here: `Store::migrate` creates it, once it is known that it may.
+        // The file is never created here: `Store::migrate` creates it, after it has checked that the file may be jeton's.
         let mut conn =
             SqliteConnection::establish(&sqlite_file::uri(path, "mode=rw")).map_err(|error| named(error.into()))?;
         let query_only = self.role == Role::Read;
@@ -169,7 +169,7 @@ fn check_alive(conn: &mut PgConnection) -> Result<(), ConnectError> {
 }
 
 /// How long the server waits for a client that does not read; a value that the operator has set stays.
-const UNREAD_ANSWERS: &str = "select set_config('tcp_user_timeout', '30s', false) \
+const SET_TCP_USER_TIMEOUT: &str = "select set_config('tcp_user_timeout', '30s', false) \
                               where current_setting('tcp_user_timeout') = '0'";
 
 /// How long a host may take to answer. libpq takes whole seconds, and two at least.

@@ -69,9 +69,10 @@ mod usage;
 mod user_ids;
 mod user_rows;
 mod users;
+mod write_turns;
 
 pub use backup::Backup;
-pub use change_log::{ChangeReader, Cursor, Reading, Since};
+pub use change_log::{ChangeReader, Cursor, LastPurged, PurgedChanges, Reading, Since};
 pub use change_url::UrlChange;
 pub use django::{DJANGO_BATCH, DjangoSource};
 pub use error::StoreError;

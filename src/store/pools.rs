@@ -13,6 +13,7 @@ use super::error::StoreError;
 use super::manager::{CONNECT_TIMEOUT, Manager};
 use super::opened_file::OpenedFile;
 use super::servers::Servers;
+use super::write_turns::{WriteTurn, WriteTurns};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::safe_text::one_line;
 use crate::domain::time::Stopwatch;
@@ -38,6 +39,13 @@ pub struct Pools {
     file: Arc<OpenedFile>,
     read: Pool<Manager>,
     write: Pool<Manager>,
+    write_turns: Arc<WriteTurns>,
+}
+
+/// A connection of a pool, and in PostgreSQL a write's turn.
+pub struct PooledTurn {
+    pub conn: PooledConnection<Manager>,
+    _turn: Option<WriteTurn>,
 }
 
 impl Pools {
@@ -62,8 +70,9 @@ impl Pools {
             }
             DatabaseUrl::Sqlite(_) => (pool(options.pool, Role::Read), pool(1, Role::Write)),
         };
+        let write_turns = Arc::new(WriteTurns::of(options.pool));
         let (url, options, file) = (url.clone(), options.clone(), Arc::clone(file));
-        Self { url, servers, breaker, options, file, read, write }
+        Self { url, servers, breaker, options, file, read, write, write_turns }
     }
 
     /// Opens connections outside the pools.
@@ -81,7 +90,7 @@ impl Pools {
     ///
     /// # Errors
     /// [`StoreError::Down`] at once while the database is known to be down; [`StoreError::Unavailable`].
-    pub fn connect(&self, role: Role, deadline: Option<Deadline>) -> Result<PooledConnection<Manager>, StoreError> {
+    pub fn connect(&self, role: Role, deadline: Option<Deadline>) -> Result<PooledTurn, StoreError> {
         let pool = self.of(role);
         let timeout = pool.connection_timeout();
         let max_wait = match deadline.map(Deadline::left).transpose()? {
@@ -91,18 +100,27 @@ impl Pools {
             None => timeout + CONNECT_TIMEOUT,
         };
         let since = Stopwatch::start();
+        let needs_turn = role == Role::Write && matches!(self.url, DatabaseUrl::Postgres(_));
+        let mut turn = None;
         loop {
             self.breaker.check()?;
-            let left = max_wait.saturating_sub(since.elapsed());
-            let error = match pool.get_timeout(left.min(CHECK_INTERVAL)) {
-                Ok(conn) => return Ok(conn),
-                Err(error) => error,
+            let wait = max_wait.saturating_sub(since.elapsed()).min(CHECK_INTERVAL);
+            if needs_turn && turn.is_none() {
+                turn = self.write_turns.take(wait);
+            }
+            let error = if needs_turn && turn.is_none() {
+                "too many writes wait for the database".to_owned()
+            } else {
+                match pool.get_timeout(wait) {
+                    Ok(conn) => return Ok(PooledTurn { conn, _turn: turn }),
+                    Err(error) => error.to_string(),
+                }
             };
-            if self.breaker.has_failed() || since.elapsed() >= max_wait / 3 {
+            if self.breaker.take_failed() || since.elapsed() >= max_wait / 3 {
                 self.start_probe();
             }
             if since.elapsed() >= max_wait {
-                return Err(StoreError::Unavailable(self.url.scrub(&one_line(&error.to_string()))));
+                return Err(StoreError::Unavailable(self.url.scrub(&one_line(&error))));
             }
         }
     }

@@ -48,6 +48,7 @@ diesel::table! {
         revoked_at -> Nullable<Timestamp>,
         revoked_by -> Nullable<Text>,
         client -> Nullable<Text>,
+        #[doc = "Whether the user has created it for themselves: counts for `JETON_NAMED_TOKENS_PER_USER`."]
         own -> Bool,
         grace_until -> Nullable<Timestamp>,
     }

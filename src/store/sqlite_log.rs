@@ -108,27 +108,20 @@ struct Checkpoint {
     busy: i32,
 }
 
-/// The result of work within a transaction.
-pub struct Counted<T> {
-    /// What the work has returned.
-    pub value: T,
-    /// The number of the transaction, if the work has changed a row.
-    pub transaction: Option<i32>,
-}
-
-/// Runs `work` within a transaction. If `work` has changed a row, increments the counter of transactions.
-pub fn counted<T>(
+/// Runs `work` within a transaction. If `work` has changed a row, increments the counter of transactions, and returns
+/// the number of this one.
+pub fn counted(
     conn: &mut Conn,
-    work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
-) -> Result<Counted<T>, StoreError> {
+    work: impl FnOnce(&mut Conn) -> Result<(), StoreError>,
+) -> Result<Option<i32>, StoreError> {
     let before = changes(conn)?;
-    let value = work(conn)?;
+    work(conn)?;
     if changes(conn)? == before {
-        return Ok(Counted { value, transaction: None });
+        return Ok(None);
     }
     let next = mark_of(conn)?.transaction.wrapping_add(1);
     conn.batch_execute(&format!("pragma user_version = {next}"))?;
-    Ok(Counted { value, transaction: Some(next) })
+    Ok(Some(next))
 }
 
 fn changes(conn: &mut Conn) -> Result<i64, StoreError> {

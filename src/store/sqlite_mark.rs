@@ -164,7 +164,7 @@ mod tests {
         assert!(mark(0, 0).begins(&uncounted), "all that an older jeton has written is in the log");
         assert!(mark(0, 32).begins(&uncounted), "some of it was moved into the file");
         assert!(!mark(0, 40).begins(&uncounted), "a newer file than the log");
-        assert!(!mark(5, 60).begins(&uncounted), "one that today's jeton has written");
+        assert!(!mark(5, 60).begins(&uncounted), "one that this version of jeton has written");
         assert!(mark(3, 60).begins(&[]), "a log without marks is an older jeton's, or nobody's");
         assert!(mark(i32::MAX, 60).begins(&[mark(i32::MIN, 60)]), "numbers begin again");
     }

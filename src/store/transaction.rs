@@ -12,13 +12,28 @@ use super::handle::Store;
 use super::hints;
 use super::opened_file::Written;
 use super::pool_connection::PoolConnection;
-use super::sqlite_log::{self, Counted};
+use super::sqlite_log;
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 
-/// The result of a transaction.
-struct Done<T> {
-    value: T,
+/// Work on a connection. It keeps its result itself, so that what runs it is compiled once for all kinds of results.
+type Work<'a> = &'a mut dyn FnMut(&mut Conn) -> Result<(), StoreError>;
+
+/// Has `run` run `work`, and returns the work's result.
+fn result_of<T>(
+    work: impl Fn(&mut Conn) -> Result<T, StoreError>,
+    run: impl FnOnce(Work<'_>) -> Result<(), StoreError>,
+) -> Result<T, StoreError> {
+    let mut value = None;
+    run(&mut |conn| {
+        value = Some(work(conn)?);
+        Ok(())
+    })?;
+    Ok(value.expect("work that succeeded has a result"))
+}
+
+/// What a transaction has done.
+struct Done {
     /// Whether it is known to have changed something.
     wrote: bool,
     /// What it has changed in an SQLite file.
@@ -27,7 +42,16 @@ struct Done<T> {
 
 impl Store {
     pub(super) fn read<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.with_connection(Role::Read, |opened| opened.run(&work))
+        result_of(work, |work| self.run(Role::Read, work))
+    }
+
+    /// Runs `work` on the connection that writes, outside a transaction.
+    pub(super) fn on_writer<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        result_of(work, |work| self.run(Role::Write, work))
+    }
+
+    fn run(&self, role: Role, work: Work<'_>) -> Result<(), StoreError> {
+        self.with_connection(role, |opened| opened.run(&mut *work))
     }
 
     /// Runs `work` on a connection. If that one has prepared statements for tables that have changed since, its work is
@@ -35,11 +59,11 @@ impl Store {
     pub(super) fn with_connection<T>(
         &self,
         role: Role,
-        work: impl Fn(&mut PoolConnection) -> Result<T, StoreError>,
+        mut work: impl FnMut(&mut PoolConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut done = work(&mut *self.connect(role)?);
+        let mut done = work(&mut self.connect(role)?.conn);
         if matches!(done, Err(StoreError::Outdated(_))) {
-            done = work(&mut *self.connect(role)?);
+            done = work(&mut self.connect(role)?.conn);
         }
         self.observe(done)
     }
@@ -49,7 +73,7 @@ impl Store {
         &self,
         work: impl Fn(&mut Conn) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        match &self.url {
+        result_of(work, |work| match &self.url {
             DatabaseUrl::Postgres(_) => self.with_connection(Role::Read, |opened| {
                 opened.in_transaction(|conn| {
                     conn.batch_execute("set local statement_timeout = 0")?;
@@ -57,15 +81,19 @@ impl Store {
                 })
             }),
             // SQLite has no such limit.
-            DatabaseUrl::Sqlite(_) => self.read(work),
-        }
+            DatabaseUrl::Sqlite(_) => self.run(Role::Read, work),
+        })
     }
 
     /// Runs `work` in a transaction that may write, and commits it when `work` succeeds.
     pub(super) fn write<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let Done { value, wrote, in_file } = self.with_connection(Role::Write, |opened| {
+        result_of(work, |work| self.run_and_commit(work))
+    }
+
+    fn run_and_commit(&self, work: Work<'_>) -> Result<(), StoreError> {
+        let Done { wrote, in_file } = self.with_connection(Role::Write, |opened| {
             opened.in_transaction(|conn| {
-                let done = self.run_and_detect_writes(conn, &work)?;
+                let done = self.run_and_detect_writes(conn, &mut *work)?;
                 self.deadline.map(Deadline::left).transpose()?;
                 Ok(done)
             })
@@ -76,27 +104,22 @@ impl Store {
         if let Some(written) = in_file {
             self.checkpoint_first_write(written);
         }
-        Ok(value)
+        Ok(())
     }
 
     /// Runs `work`, and finds out whether it has changed anything.
-    fn run_and_detect_writes<T>(
-        &self,
-        conn: &mut Conn,
-        work: impl FnOnce(&mut Conn) -> Result<T, StoreError>,
-    ) -> Result<Done<T>, StoreError> {
+    fn run_and_detect_writes(&self, conn: &mut Conn, work: Work<'_>) -> Result<Done, StoreError> {
         match conn {
             Conn::Sqlite(_) => {
                 // Read within the transaction, while nobody else can empty the log.
                 let begins_log = self.log_state().is_none();
-                let Counted { value, transaction } = sqlite_log::counted(conn, work)?;
-                let in_file = transaction.map(|transaction| Written { transaction, begins_log });
-                Ok(Done { value, wrote: in_file.is_some(), in_file })
+                let in_file = sqlite_log::counted(conn, work)?.map(|transaction| Written { transaction, begins_log });
+                Ok(Done { wrote: in_file.is_some(), in_file })
             }
             Conn::Pg(_) => {
-                let value = work(conn)?;
+                work(conn)?;
                 let wrote = self.disk.refuses() && disk::has_written(conn)?;
-                Ok(Done { value, wrote, in_file: None })
+                Ok(Done { wrote, in_file: None })
             }
         }
     }
@@ -152,10 +175,5 @@ impl Store {
             // Its transactions are counted, as `sqlite_log` says.
             DatabaseUrl::Sqlite(_) => self.write(work),
         }
-    }
-
-    /// Runs `work` on the connection that writes, outside a transaction.
-    pub(super) fn on_writer<T>(&self, work: impl Fn(&mut Conn) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.with_connection(Role::Write, |opened| opened.run(&work))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Timestamp as SqlTimestamp};
 
@@ -64,9 +65,19 @@ impl Store {
     }
 }
 
+/// The commit of this transaction does not wait for a synchronous standby. One that is gone would make the writes of
+/// every second wait, each with a connection, until none is left for lookups.
+pub fn commit_without_standby(pg: &mut PgConnection) -> Result<(), StoreError> {
+    Ok(pg.batch_execute(
+        "select set_config('synchronous_commit', 'local', true) \
+         where current_setting('synchronous_commit') not in ('off', 'local')",
+    )?)
+}
+
 fn write(conn: &mut Conn, usage: &[TokenUse], interval: Duration, locked: LockedRows) -> Result<Vec<i64>, StoreError> {
     match conn {
         Conn::Pg(pg) => {
+            commit_without_standby(pg)?;
             let ids: Vec<i64> = usage.iter().map(|token_use| token_use.id).collect();
             let moments: Vec<_> = usage.iter().map(|token_use| token_use.last_used_at.naive()).collect();
             let expires: Vec<_> = usage.iter().map(|token_use| token_use.expires_at.map(Timestamp::naive)).collect();

@@ -41,7 +41,7 @@ on_both! {
         assert_eq!(app.get("/me", &keys.login).json(), json!({"detail": "Invalid token."}));
         assert_eq!(app.explain(&keys.login)["reason"], "unknown");
         app.create_user(ALICE.0, ALICE.1, &json!({}));
-        assert!(!app.is_good(&keys.login), "another user of the same name is another user");
+        assert!(!app.is_good(&keys.login), "the old key does not belong to a new user of the same name");
     }
 
     fn setting_a_password_revokes_login_tokens_and_leaves_named_ones(db) {
@@ -103,7 +103,7 @@ on_both! {
     fn token_list_and_revoke_use_ids(db) {
         let (app, keys) = with_alice(db);
         let listed: serde_json::Value = serde_json::from_str(&app.command(&["token", "list", "alice", "--json"])).unwrap();
-        assert_eq!(listed, json!(app.tokens_of("alice")), "the admin API's objects");
+        assert_eq!(listed, json!(app.tokens_of("alice")), "the same objects as in the admin API");
         let id = app.introspect(&keys.named)["jti"].as_str().unwrap().to_owned();
         app.command(&["token", "revoke", &id]);
         assert!(!app.is_good(&keys.named) && app.is_good(&keys.login));

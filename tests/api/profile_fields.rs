@@ -36,12 +36,12 @@ on_both! {
         let app = App::start(db);
         let (first, second, admin) = (texts(false), texts(true), app.admin_token());
         assert_has(&app.create_user(ALICE.0, ALICE.1, &json!(first)), &first, "created");
-        assert_has(&app.get("/me", &app.login(ALICE.0, ALICE.1)).json(), &first, "their own");
+        assert_has(&app.get("/me", &app.login(ALICE.0, ALICE.1)).json(), &first, "/me");
         let patched = app.send(Request::new("PATCH", "/admin/users/alice").token(&admin).json(&json!(second)));
         assert_has(&patched.json(), &second, "changed");
         assert_has(&shown(&app, "alice"), &second, "shown");
         let entry = app.list("/admin/audit/?action=user.update").remove(0);
-        assert_eq!(entry["details"], json!(second), "the audit log has these and no others");
+        assert_eq!(entry["details"], json!(second), "the audit log has these fields and no others");
         for field in ProfileField::ALL {
             let long = json!({field.name(): "x".repeat(field.max_chars() + 1)});
             let refused = app.send(Request::new("PATCH", "/admin/users/alice").token(&admin).json(&long));

@@ -7,7 +7,7 @@ use crate::support::app::{ADMIN, App};
 use crate::support::calls::{ALICE, SAM};
 use crate::support::http::{Answer, Request};
 
-/// A named token that a superuser made for somebody.
+/// A named token that a superuser has created for this user.
 fn named(app: &App, username: &str, scope: &str) -> String {
     let path = format!("/admin/users/{username}/tokens/");
     let answer = app.post(&path, &app.admin_token(), &json!({"name": "n", "scope": scope}));
@@ -73,16 +73,16 @@ on_both! {
         }
         let key = named(&app, ALICE.0, "jeton:admin");
         for (request, _) in admin_routes() {
-            assert_denied(&app.send(request.token(&key)), "it gives nothing that its user has not");
+            assert_denied(&app.send(request.token(&key)), "the scope gives no right that the user does not have");
         }
     }
 
     fn a_named_token_introspects_with_that_scope_only(db) {
-        // By the database, and by what it said before.
+        // The test runs without the cache, and with it.
         for cache in ["0", "64MiB"] {
             let app = App::with(db, &[("JETON_CACHE_BYTES", cache)]);
             let alice = app.alice();
-            let ask = |key: &str| {
+            let introspect = |key: &str| {
                 let single = app.send(Request::new("POST", "/introspect").token(key).form(&[("token", &alice)]));
                 let body = json!({"tokens": [alice]});
                 let batch = app.send(Request::new("POST", "/introspect/batch").token(key).json(&body));
@@ -92,18 +92,18 @@ on_both! {
             let weak = named(&app, ADMIN.0, "reports:read");
             let strong = named(&app, ADMIN.0, "jeton:admin");
             for _ in 0..3 {
-                assert_denied(&ask(&weak), "a superuser's");
-                assert_eq!(ask(&strong).json()["username"], "alice");
-                assert_eq!(ask(&app.admin_token()).json()["username"], "alice", "a login token");
-                assert_denied(&ask(&alice), "no staff");
-                assert_denied(&ask(&named(&app, ALICE.0, "jeton:admin")), "no staff either");
+                assert_denied(&introspect(&weak), "a superuser's token without the scope");
+                assert_eq!(introspect(&strong).json()["username"], "alice");
+                assert_eq!(introspect(&app.admin_token()).json()["username"], "alice", "a login token");
+                assert_denied(&introspect(&alice), "alice is not staff");
+                assert_denied(&introspect(&named(&app, ALICE.0, "jeton:admin")), "alice is not staff, and has the scope in vain");
             }
-            // It may be asked about, let in by a gateway, and see whose it is.
+            // A client may introspect this token, and it is valid at `/me` and `/auth/verify`.
             assert!(app.is_good(&weak));
         }
     }
 
-    fn a_named_token_revokes_itself_and_no_other(db) {
+    fn a_named_token_revokes_itself_and_no_other_token(db) {
         let app = App::start(db);
         let alice = app.alice();
         let revoke = |key: &str, token: &str| {
@@ -153,7 +153,7 @@ on_both! {
             }
         }
         assert!(app.is_good(&login));
-        assert_eq!(app.login(ALICE.0, ALICE.1), login, "her password is as it was");
-        assert_eq!(app.list("/admin/audit/?action=login.failed").len(), 0, "no password was looked at");
+        assert_eq!(app.login(ALICE.0, ALICE.1), login, "alice's password is unchanged");
+        assert_eq!(app.list("/admin/audit/?action=login.failed").len(), 0, "no password was checked");
     }
 }

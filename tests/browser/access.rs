@@ -1,5 +1,5 @@
 //! Every page, light and dark and narrow: axe finds no serious fault, nothing overflows, no other host is called.
-//! With SCREENSHOTS=<folder> a picture of each is put there.
+//! With SCREENSHOTS=<folder>, the test saves a picture of each page there.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A client's whole life, by clicking and typing.
+//! A client is registered, rotated and deleted by clicking and typing.
 
 use super::in_use;
 use crate::support::app::{ADMIN, App};
@@ -59,7 +59,7 @@ fn a_client_is_registered_rotated_and_deleted() {
     browser.assert_clean();
 }
 
-/// Each form shows its secret once. A reload creates no second one.
+/// The answer to each form shows a secret once. A reload of the answer does not create another secret.
 #[test]
 fn a_reload_creates_nothing_again() {
     let app = in_use();

@@ -13,7 +13,7 @@ use super::PASSWORD;
 use crate::support::app::{App, Kind};
 use crate::support::browser::Browser;
 
-/// Serves an empty page on an address, and so an origin, of its own.
+/// Serves an empty page on an address of its own, which is an origin of its own.
 struct Page {
     addr: SocketAddr,
     over: Arc<AtomicBool>,
@@ -59,7 +59,7 @@ impl Drop for Page {
     }
 }
 
-/// What a page of `origin` gets by `fetch`: status, body and a header, or why the browser gives it nothing.
+/// The result of `fetch` in the open page: status, body and a header, or the name of the browser's error.
 fn fetch(browser: &Browser, url: &str, options: &Value) -> Value {
     browser.run_async(&format!(
         "const done = arguments[arguments.length - 1];

@@ -1,18 +1,18 @@
-//! Without a mouse.
+//! The console, used without a mouse.
 
 use super::in_use;
 use crate::support::app::ADMIN;
 use crate::support::browser::{Browser, ENTER, TAB};
 
-/// What has the focus, by its text or its label.
+/// The text or the label of the element that has the focus.
 const FOCUSED: &str = "const e = document.activeElement; return (e.labels?.[0]?.innerText ?? e.innerText).trim()";
 
 #[test]
-fn everything_is_reached_with_the_keyboard_and_the_focus_is_seen() {
+fn everything_is_reached_with_the_keyboard_and_the_focus_is_visible() {
     let (app, focused) = (in_use(), |browser: &Browser| browser.run(FOCUSED).as_str().unwrap().to_owned());
     let browser = Browser::on(&app);
     browser.open("/console/users");
-    assert_eq!(focused(&browser), "Username", "where one begins to type");
+    assert_eq!(focused(&browser), "Username", "the page opens with the focus on its first field");
     browser.press(&format!("{}{TAB}{}{ENTER}", ADMIN.0, ADMIN.1));
     browser.until("return location.pathname == '/console/users' && document.readyState == 'complete'");
     browser.press(TAB);

@@ -41,7 +41,7 @@ fn in_use() -> App {
     }
     let key = app.login("ada", PASSWORD);
     app.name_token(&key, &json!({"name": "nightly export", "scope": "reports:read", "expires_in": "90d"}));
-    // Logins of a day, more in some hours than in others.
+    // These are the logins of a day, more in some hours than in other hours.
     for (ago, good, refused) in (0..24).map(|ago: u64| (ago, 3 + (ago * 7 + 5) % 11 * (1 + ago % 3), ago % 5 / 2)) {
         let at = app.clock.now().before(Duration::from_mins(60 * ago + 7));
         let rows = |count, action| format!("('{}', 'ada', '{action}', 'ada', '192.0.2.7'),", at.naive()).repeat(count);

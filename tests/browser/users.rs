@@ -1,4 +1,4 @@
-//! A user's whole life, by clicking and typing.
+//! A user is created, changed and deleted by clicking and typing.
 
 use super::{PASSWORD, in_use};
 use crate::support::app::ADMIN;

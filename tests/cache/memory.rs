@@ -18,7 +18,7 @@ fn text(cache: &Cache, number: u64, now: Now) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn nothing_is_served_without_a_sync_or_after_one_that_is_too_old() {
+fn no_answer_is_served_without_a_sync_or_after_the_sync_is_too_old() {
     let cache = cache(MIB);
     cache.insert(&digest(1), cache.change_seq(), entry(7, b"seven"));
     assert_eq!(text(&cache, 1, at(5 * MS)), None, "never synced");
@@ -90,9 +90,12 @@ fn an_entry_is_a_hit_until_hit_until_and_served_on_errors_until_ends_at() {
     assert!(served(0, MS, Staleness::Bound));
     assert!(!served(1, MS, Staleness::Bound), "the database must be asked again");
     assert!(served(1, MS, Staleness::StaleIfError));
-    assert!(served(4, 11_000 * MS, Staleness::StaleIfError), "the bound and ten seconds");
+    assert!(
+        served(4, 11_000 * MS, Staleness::StaleIfError),
+        "eleven seconds are within the bound and ten seconds more"
+    );
     assert!(!served(4, 11_001 * MS, Staleness::StaleIfError));
-    assert!(!served(5, MS, Staleness::StaleIfError), "never past its end");
+    assert!(!served(5, MS, Staleness::StaleIfError), "an entry is never served past its end");
 }
 
 #[test]
@@ -130,8 +133,8 @@ fn digests_that_differ_in_one_word_are_not_confused() {
     let served = |digest| cache.get(digest, at(MS), Staleness::Bound).map(|cached| cached.text);
     for cached in &digests {
         cache.insert(cached, cache.change_seq(), entry(7, b"mine"));
-        for asked in &digests {
-            assert_eq!(served(asked).is_some(), asked == cached);
+        for digest in &digests {
+            assert_eq!(served(digest).is_some(), digest == cached);
         }
     }
 }
@@ -192,7 +195,7 @@ fn more_memory_than_the_system_has_is_refused() {
 }
 
 proptest! {
-    /// In any order of insertions, an answer is the last one that was inserted for its digest, complete, or none.
+    /// After any insertions, a hit is the last answer that was inserted for the digest, and complete.
     #[test]
     fn answers_are_never_mixed_up(cached in prop::collection::vec((0_u64..40, 0_usize..5_000), 1..200)) {
         let cache = cache(8192);
@@ -216,12 +219,12 @@ proptest! {
 
     /// A hit ends with the entry, to the microsecond.
     #[test]
-    fn an_entry_is_never_served_past_its_end(end in 0_i64..1_000_000, ask in 0_i64..1_000_000) {
+    fn an_entry_is_never_served_past_its_end(end in 0_i64..1_000_000, now in 0_i64..1_000_000) {
         let cache = cache(8192);
         cache.mark_synced(Uptime::from_nanos(MS));
         let end = Timestamp::from_micros(end);
         cache.insert(&digest(1), cache.change_seq(), NewEntry { hit_until: end, ends_at: end, ..entry(7, b"x") });
-        let now = Now { time: Timestamp::from_micros(ask), uptime: Uptime::from_nanos(MS) };
-        prop_assert_eq!(cache.get(&digest(1), now, Staleness::Bound).is_some(), ask < end.as_micros());
+        let now = Now { time: Timestamp::from_micros(now), uptime: Uptime::from_nanos(MS) };
+        prop_assert_eq!(cache.get(&digest(1), now, Staleness::Bound).is_some(), now.time < end);
     }
 }

@@ -1,7 +1,7 @@
-//! Searches the state machine for a stale answer, in random orders of transactions, readings of the change log, lookups,
-//! insertions, disconnections, failovers and passing time. The cache is the real one. PostgreSQL, with its snapshots and
-//! timelines, the reader, the lookups under way and a follower, which caches a node's answers and reads its `/changes`, are
-//! models.
+//! Searches for a stale answer of the cache, in random orders of transactions, readings of the change log, lookups,
+//! insertions, disconnections, failovers and passing time. The cache is the real one. Everything else is a model:
+//! PostgreSQL with its snapshots and timelines, the reader of the change log, the lookups under way, and a follower,
+//! which is a service that caches a node's answers and reads its `/changes`.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -22,21 +22,21 @@ enum Event {
     BeginChange(usize),
     /// The oldest transaction under way commits.
     CommitOldest,
-    /// The newest one does.
+    /// The newest transaction under way commits.
     CommitNewest,
-    /// The newest one is rolled back, and leaves no trace but its number.
+    /// The newest transaction under way is rolled back, and leaves no trace but its number.
     RollBack,
-    /// A whole transaction.
+    /// A transaction that changes a user begins and commits.
     Change(usize),
     /// This node changes a user: it applies the change before it answers.
     CommitHere(usize),
-    /// The reader notes the time.
+    /// The reader of the change log notes the time.
     BeginReading,
-    /// The statement runs: one snapshot for the rows and the next cursor.
+    /// The reader's statement runs, with one snapshot for the rows and the next cursor.
     ReadLog,
-    /// The answer arrives, and is applied.
+    /// The result arrives at the node, which applies it.
     EndReading,
-    /// A whole reading.
+    /// The three events of a reading happen at once.
     Reading,
     /// A lookup begins: it notes the `ChangeSeq`.
     BeginLookup(usize),
@@ -51,21 +51,21 @@ enum Event {
     FailOver,
     /// Milliseconds pass.
     Pass(u64),
-    /// Somebody asks this node for the user's token.
+    /// A client introspects the user's token at this node.
     Ask(usize),
-    /// A follower notes the time and asks for the changes after its cursor.
+    /// The follower notes the time and requests the changes after its cursor.
     BeginFollowing,
-    /// The node's answer: it waits for a reading that has begun later than the request.
+    /// The node answers, after a reading that began later than the request.
     AnswerFollower,
     /// The answer arrives at the follower.
     EndFollowing,
-    /// A request of the follower's, a reading, and the answer.
+    /// The three events of a request for changes happen at once, with a reading.
     Following,
-    /// The follower asks the node for the user's token; the node answers from its cache or from the database.
+    /// The follower introspects the user's token at the node, which answers from its cache or from the database.
     FollowerAsks(usize),
-    /// The answer arrives, and the follower remembers it.
+    /// The answer arrives, and the follower caches it.
     FollowerRemembers,
-    /// Somebody asks the follower.
+    /// A client needs the follower's answer about the user's token.
     AskFollower(usize),
 }
 
@@ -73,9 +73,9 @@ enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Without {
     Nothing,
-    /// A lookup takes the `ChangeSeq` of its end instead of its beginning.
+    /// A lookup notes the `ChangeSeq` at its end instead of its beginning.
     PendingLookups,
-    /// A new reader goes on without clearing the cache.
+    /// After a disconnection, the new reader does not clear the cache.
     ClearingOnReconnect,
     /// The sync time is the moment when the reading ends.
     TimeOfBeginning,
@@ -83,15 +83,15 @@ enum Without {
     Bound,
     /// A node's own changes wait for a reading.
     OwnChanges,
-    /// A cursor does not say which transactions were under way.
+    /// A cursor does not contain the transactions that were under way.
     Running,
-    /// A cursor does not say its timeline.
+    /// A cursor does not contain its timeline.
     Timeline,
-    /// The follower takes an answer although its user has changed since it asked.
+    /// The follower caches an answer although it has received a change of the user since its request.
     FollowersOrder,
-    /// The follower's proof is the moment when the answer arrives.
+    /// The follower counts its changes as known up to the arrival of the answer, and not up to its request.
     FollowersTime,
-    /// The node answers a follower by a reading that began before the request.
+    /// The node answers the follower after a reading that began before the request.
     ReadingAfterRequest,
 }
 
@@ -117,7 +117,7 @@ struct Row {
 
 struct Reading {
     since: u64,
-    /// The result of the statement: the next cursor, and the changes; `None`: the old cursor was not usable.
+    /// The result of the statement: the next cursor, and the changes, or `None` if the old cursor is not usable.
     read: Option<(Cursor, Option<Vec<usize>>)>,
 }
 
@@ -132,18 +132,19 @@ struct Committed {
     user: usize,
     version: u64,
     at: u64,
-    /// This node made the change, and answered: it must show the change from then on, however recent its last sync.
+    /// Whether this node made the change. Its answers must then show the change at once, however recent the last sync
+    /// is.
     here: bool,
 }
 
 /// A service that caches a node's answers and reads its changes.
 #[derive(Default)]
 struct Follower {
-    /// How many changes of the node it has read; `None`: it has no cursor yet.
+    /// How many of the node's changes the follower has read; `None` if it has no cursor yet.
     position: Option<usize>,
     request: Option<Request>,
     proof: u64,
-    /// How many changes it has applied, and the last of each user.
+    /// How many changes the follower has applied, and which was the last of each user.
     applied: u64,
     last: [u64; USERS],
     remembered: [Option<u64>; USERS],
@@ -156,8 +157,8 @@ struct Request {
 }
 
 impl Without {
-    /// The events among which an order is searched: all of them, or those that can lead to what this guard prevents.
-    /// Among few events a fault is found at once.
+    /// The events whose orders are searched: all of them, or only those that lead to the fault that this guard
+    /// prevents. With few events the search finds the fault at once.
     fn events(self) -> Vec<Event> {
         let passing = [Event::Pass(1), Event::Pass(400), Event::Pass(999), Event::Pass(1_000)];
         let following = [Event::BeginFollowing, Event::AnswerFollower, Event::EndFollowing, Event::AskFollower(0)];
@@ -199,7 +200,7 @@ struct World {
     cursor: Option<Cursor>,
     reading: Option<Reading>,
     synced_at: u64,
-    /// What the node has read, for followers; `None`: everything must be forgotten.
+    /// The changes that the node passes on to followers; `None` means that they must forget everything.
     feed: Vec<Option<usize>>,
     lookups: VecDeque<Lookup>,
     follower: Follower,
@@ -260,7 +261,7 @@ impl World {
         Cursor { timeline: self.timeline, xmax: self.next_number, running }
     }
 
-    /// What `src/store/change_log/postgres.rs` reads.
+    /// The rows that `src/store/change_log/postgres.rs` would read.
     fn read_log(&self, after: Option<&Cursor>) -> (Cursor, Option<Vec<usize>>) {
         let now = self.snapshot();
         let is_good = |after: &&Cursor| {
@@ -342,7 +343,7 @@ impl World {
             Event::ReadLog => {
                 if self.reading.as_ref().is_some_and(|reading| reading.read.is_none()) {
                     let read = self.read_log(self.cursor.as_ref());
-                    self.reading.as_mut().expect("just seen").read = Some(read);
+                    self.reading.as_mut().expect("there is a reading").read = Some(read);
                 }
             }
             Event::EndReading => self.end_reading(),
@@ -362,7 +363,7 @@ impl World {
             Event::FailOver => {
                 self.timeline += 1;
                 self.running.clear();
-                // The new primary has not seen the numbers that left no trace.
+                // The new primary does not know the numbers of transactions that were rolled back.
                 self.next_number = self.log.iter().map(|row| row.number).max().unwrap_or(99) + 1;
             }
             Event::Pass(millis) => self.now += millis * MS,
@@ -392,7 +393,7 @@ impl World {
         self.cache.insert(&digest(lookup.user as u64), change_seq, entry(id(lookup.user), &text));
     }
 
-    /// The second hop: a follower, which caches this node's answers.
+    /// The events of the follower, which caches this node's answers.
     fn follow(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::BeginFollowing if self.follower.request.is_none() => {
@@ -472,7 +473,7 @@ fn change(user: usize) -> Change {
     Change::User(id(user))
 }
 
-/// All events. Those that faults need are there several times, so that they happen more often.
+/// All events. Some are in the list several times, because faults need them more often.
 fn all_events() -> Vec<Event> {
     let of_user = |user| {
         [
@@ -494,12 +495,12 @@ fn all_events() -> Vec<Event> {
     [of_user(0), of_user(1), others.concat()].concat()
 }
 
-/// Searches. Returns the number of answers from memory, or the shortest order of events that leads to a stale one.
+/// Searches for a stale answer. Returns the number of checked answers, or the shortest order that leads to a stale one.
 fn search(without: Without, cases: u32) -> Result<usize, String> {
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let served = std::cell::Cell::new(0);
     let all = without.events();
-    // Numbers of events: much faster to make than a choice of strategies.
+    // The strategy generates the events' indices, which is much faster than a choice among strategies.
     let events = prop::collection::vec(0..all.len(), 1..60);
     let result = TestRunner::new(config).run(&events, |events| {
         let mut world = World::new(without);
@@ -515,7 +516,7 @@ fn search(without: Without, cases: u32) -> Result<usize, String> {
             let events: Vec<Event> = events.into_iter().map(|event| all[event]).collect();
             Err(format!("{reason}: {events:?}"))
         }
-        Err(TestError::Abort(reason)) => panic!("the search was given up: {reason}"),
+        Err(TestError::Abort(reason)) => panic!("the search has ended early: {reason}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The memory that threads share: loom tries every order in which threads can see each other's reads and writes.
 
-/// As `service/cache/mod.rs` has it, with loom's atomics.
+/// The same module as in `service/cache/mod.rs`, but with loom's atomics.
 mod atomic {
     pub use loom::sync::atomic::{AtomicU64, Ordering, fence};
 }
@@ -16,7 +16,7 @@ fn words() -> Arc<Vec<AtomicU64>> {
     Arc::new((0..3).map(|_| AtomicU64::new(0)).collect())
 }
 
-/// Both words of the block, if nobody wrote meanwhile.
+/// Both words of the block, or `None` if another thread wrote meanwhile.
 fn both(words: &[AtomicU64]) -> Option<(u64, u64)> {
     let look = |words: &[AtomicU64]| (words[0].load(Ordering::Relaxed), words[1].load(Ordering::Relaxed));
     Block::new(words).unwrap().read(look)
@@ -38,7 +38,7 @@ fn a_reader_sees_all_of_a_write_or_nothing_of_it() {
             move || assert!(write(&words, 1))
         });
         if let Some((one, other)) = both(&words) {
-            assert_eq!(one, other, "half of a write");
+            assert_eq!(one, other, "the reader saw half of a write");
         }
         writer.join().unwrap();
         assert_eq!(both(&words), Some((1, 1)));
@@ -49,16 +49,16 @@ fn a_reader_sees_all_of_a_write_or_nothing_of_it() {
 fn a_second_writer_does_not_wait_and_writes_nothing() {
     loom::model(|| {
         let words = words();
-        let other = loom::thread::spawn({
+        let thread = loom::thread::spawn({
             let words = Arc::clone(&words);
             move || write(&words, 1)
         });
-        let mine = write(&words, 2);
-        let others = other.join().unwrap();
-        assert!(mine || others);
-        let (one, two) = both(&words).expect("nobody writes any more");
+        let second = write(&words, 2);
+        let first = thread.join().unwrap();
+        assert!(first || second);
+        let (one, two) = both(&words).expect("no thread writes any more");
         assert_eq!(one, two);
-        assert!((one == 1 && others) || (one == 2 && mine));
+        assert!((one == 1 && first) || (one == 2 && second));
     });
 }
 

@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 
 use crate::on_both;
 use crate::support::app::{App, CLIENT};
+use crate::support::process::BINARY;
 use crate::support::python::{self, Environment};
 
 /// What the client's tests need beside it.
@@ -19,7 +20,8 @@ on_both! {
         pytest.args(["-m", "pytest", "--quiet", "--tb=short", "--show-capture=no"]).current_dir(python::root().join(SOURCE));
         pytest.env("PYTHONPATH", package.path()).env("JETON_URL", format!("http://{}", app.addr));
         pytest.env("JETON_CLIENT_ID", CLIENT.0).env("JETON_CLIENT_SECRET", CLIENT.1);
-        pytest.env("JETON_ADMIN_TOKEN", app.admin_token());
+        // For the tests that freeze, kill and restart a jeton of their own.
+        pytest.env("JETON_ADMIN_TOKEN", app.admin_token()).env("JETON_BIN", BINARY);
         let words = succeeds(&mut pytest);
         assert!(words.contains(" passed") && !words.contains("skipped"), "{words}");
     }

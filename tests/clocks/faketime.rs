@@ -21,7 +21,7 @@ fn clock(node: &Serving) -> String {
 }
 
 on_both! {
-    fn a_revoked_key_stays_dead_when_the_clock_is_set_back_and_the_log_says_that_it_was(db) {
+    fn a_revoked_key_stays_dead_when_the_clock_is_set_back_and_the_log_has_a_warning(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "alice", &[]);
@@ -36,18 +36,19 @@ on_both! {
         for (offset, state) in [("-600", "set back by 600."), ("+86400", "set forward by 87000."), ("+0", "set back by 86400.")] {
             fs::write(&time, offset).unwrap();
             assert_eq!(me(&node, &key), 401, "{offset}");
-            // PostgreSQL's clock is not moved: which of both is told depends on what was looked at last.
+            // faketime does not move PostgreSQL's clock. So `/readyz` says either how far this node's clock was set, or
+            // how far it is from the database's, whichever the node checked last.
             eventually(state, LIMIT, || {
                 let clock = clock(&node);
                 (clock.starts_with(state) || clock.ends_with("the database's")).then_some(())
             });
             assert_eq!(me(&node, &key), 401, "{offset}");
         }
-        let told = |node: &Serving| node.stderr().matches("this node's clock cannot be trusted").count();
-        assert_eq!(told(&node), 1, "once a minute at most: {node:?}");
+        let warnings = |node: &Serving| node.stderr().matches("this node's clock cannot be trusted").count();
+        assert_eq!(warnings(&node), 1, "once a minute at most: {node:?}");
     }
 
-    fn a_command_on_a_host_whose_clock_is_ahead_ends_what_lives_by_other_clocks(db) {
+    fn a_revoke_on_a_host_whose_clock_is_ahead_ends_tokens_that_are_live_by_other_clocks(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "root", &["--superuser"]);
@@ -60,10 +61,10 @@ on_both! {
             let old = login(&node, "amy");
             let regenerate = Request::new("POST", "/admin/users/amy/regenerate?grace=1h").token(&login(&node, "root"));
             assert_eq!(regenerate.send(node.addr).status, 200);
-            let brief = key_in(&done(&jeton, &["token", "create", "amy", "--name", "ci", "--expires-in", "1d"]), "amy");
+            let one_day = key_in(&done(&jeton, &["token", "create", "amy", "--name", "ci", "--expires-in", "1d"]), "amy");
             wait_until_synced(node.addr);
-            assert_eq!([me(&node, &old), me(&node, &brief)], [200; 2], "{way}: one in its grace, one for a day");
-            let ids = [id_of(&old), id_of(&brief)];
+            assert_eq!([me(&node, &old), me(&node, &one_day)], [200; 2], "{way}: a token in its grace, and a token for one day");
+            let ids = [id_of(&old), id_of(&one_day)];
             let ways = if way == "ID" { ids.iter().map(String::as_str).collect() } else { vec![way] };
             for way in ways {
                 let output = ahead.run(&["token", "revoke"].into_iter().chain(way.split(' ')).collect::<Vec<_>>());
@@ -71,40 +72,40 @@ on_both! {
                 assert!(!output.stderr.contains("revoked: 0"), "{way}: {output:?}");
             }
             wait_until_synced(node.addr);
-            assert_eq!([me(&node, &old), me(&node, &brief)], [401; 2], "{way}");
-            let told = done(&jeton, &["audit", "--action", "token.revoke", "--target", "amy", "--limit", "2"]);
-            assert!(ids.iter().all(|id| told.contains(id)), "{way}: {told}");
+            assert_eq!([me(&node, &old), me(&node, &one_day)], [401; 2], "{way}");
+            let audited = done(&jeton, &["audit", "--action", "token.revoke", "--target", "amy", "--limit", "2"]);
+            assert!(ids.iter().all(|id| audited.contains(id)), "{way}: {audited}");
         }
         let again = ahead.run(&["token", "revoke", "--all"]);
-        assert!(again.stderr.contains("cancelled: there is no terminal"), "the new key of the last round is asked for: {again:?}");
+        assert!(again.stderr.contains("cancelled: there is no terminal"), "the last round's new key is live, so the command asks first: {again:?}");
     }
 }
 
 #[test]
-fn a_server_over_sqlite_that_starts_with_a_clock_far_ahead_purges_nothing_and_says_so_once() {
+fn a_server_over_sqlite_that_starts_with_a_clock_far_ahead_purges_nothing_and_warns_once() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     create_user(&jeton, "alice", &[]);
-    let kept = "select value from meta where key = 'believed_time'";
+    let believed_time = "select value from meta where key = 'believed_time'";
     let server = jeton.serve();
-    eventually("the time is kept", LIMIT, || (!database.sql(kept).is_empty()).then_some(()));
+    eventually("the believed time is stored", LIMIT, || (!database.sql(believed_time).is_empty()).then_some(()));
     server.signal("TERM");
     server.wait(LIMIT);
-    let before = database.sql(kept);
+    let before = database.sql(believed_time);
     let time = jeton.dir.path().join("time");
     fs::write(&time, "+3456000").unwrap();
     let server = jeton.serve_at(&time);
     let words = "40.0 days after it was last trusted";
-    eventually("its state", LIMIT, || (clock(&server) == words).then_some(()));
-    // The key of a token that has expired is purged first, and at once, by a clock that is believed.
+    eventually("the clock's state", LIMIT, || (clock(&server) == words).then_some(()));
+    // A node that trusts its clock purges as it starts, so the old entry could be gone by the time of this login.
     login(&server, "alice");
     assert!(database.sql("select target from audit_log where action = 'user.create'").contains("alice"), "not purged");
     assert_eq!(server.stderr().matches(words).count(), 1, "{server:?}");
-    assert_eq!(database.sql(kept), before);
+    assert_eq!(database.sql(believed_time), before);
 }
 
 #[test]
-fn of_two_nodes_one_is_half_a_minute_behind_and_says_so() {
+fn a_node_half_a_minute_behind_the_database_reports_and_logs_it() {
     let database = TestDatabase::new(Kind::Postgres);
     let jeton = migrated(&database);
     create_user(&jeton, "alice", &[]);
@@ -118,7 +119,7 @@ fn of_two_nodes_one_is_half_a_minute_behind_and_says_so() {
     assert_eq!(revoke.send(right.addr).status, 200);
     wait_until_synced(behind.addr);
     assert_eq!([me(&right, &key), me(&behind, &key)], [401; 2]);
-    eventually("the difference", LIMIT, || clock(&behind).starts_with("30.").then_some(()));
+    eventually("the difference in `/readyz`", LIMIT, || clock(&behind).starts_with("30.").then_some(()));
     assert!(clock(&behind).ends_with(" s behind the database's") && clock(&right) == "ok");
-    eventually("a word in the log", LIMIT, || behind.stderr().contains("s behind the database's").then_some(()));
+    eventually("a warning in the log", LIMIT, || behind.stderr().contains("s behind the database's").then_some(()));
 }

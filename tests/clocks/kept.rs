@@ -1,4 +1,4 @@
-//! What is kept for a while: limits go by a clock that nobody sets, and what was noted by a wrong clock stands in nobody's way.
+//! Limits use a clock that cannot be set, and a time that a wrong clock has stored does not prevent a right one.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::eventually;
 use crate::support::http::Request;
 
 const LIMIT: Duration = Duration::from_secs(10);
-const DAYS: i64 = 40 * 24 * 3600;
+const FORTY_DAYS: i64 = 40 * 24 * 3600; // in seconds
 
 on_both! {
     fn a_limit_on_logins_lasts_as_long_whatever_the_clock_is_set_to(db) {
@@ -30,44 +30,44 @@ on_both! {
         assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 200);
     }
 
-    fn so_does_one_on_clients(db) {
+    fn a_limit_on_clients_lasts_as_long_whatever_the_clock_is_set_to(db) {
         let app = App::with(db, &[("JETON_CLIENT_LIMIT_ADDRESS", "2/min")]);
-        let ask = |secret: &str| {
+        let introspect = |secret: &str| {
             let request = Request::new("POST", "/introspect").basic("other", secret).form(&[("token", "x")]);
             app.send(request).status
         };
-        assert_eq!([ask("a"), ask("b")], [401; 2]);
+        assert_eq!([introspect("a"), introspect("b")], [401; 2]);
         for minutes in [10, -10] {
             app.clock.set_ahead(minutes * 60);
-            assert_eq!(ask(CLIENT.1), 429, "{minutes}");
+            assert_eq!(introspect(CLIENT.1), 429, "{minutes}");
         }
         app.clock.advance(Duration::from_mins(1));
-        assert_eq!(ask(CLIENT.1), 401);
+        assert_eq!(introspect(CLIENT.1), 401);
     }
 
-    fn a_last_use_from_far_ahead_makes_room_and_one_from_a_little_ahead_stays(db) {
+    fn a_last_use_in_the_far_future_is_overwritten_and_one_in_the_near_future_stays(db) {
         let app = App::start(db);
         let key = app.alice();
         let of_alice = "user_id = (select id from users where username = 'alice')";
-        let last = || app.database.sql(&format!("select last_used_at from tokens where {of_alice}")).replace("+00", "");
-        let ahead = app.node_ahead(DAYS, &[]);
+        let last_use = || app.database.sql(&format!("select last_used_at from tokens where {of_alice}")).replace("+00", "");
+        let ahead = app.node_ahead(FORTY_DAYS, &[]);
         ahead.introspect(&key);
         drop(ahead); // writes what it has noted
-        assert_eq!(last(), "2025-07-25 15:06:40.123456");
-        app.sql("update users set email = 'a@example.com' where username = 'alice'"); // what is kept is forgotten
+        assert_eq!(last_use(), "2025-07-25 15:06:40.123456");
+        app.sql("update users set email = 'a@example.com' where username = 'alice'"); // removes the cached answer
         app.introspect(&key);
-        eventually("the use", LIMIT, || (last() == "2025-06-15 15:06:40.123456").then_some(()));
+        eventually("the use", LIMIT, || (last_use() == "2025-06-15 15:06:40.123456").then_some(()));
         let ahead = app.node_ahead(300, &[]);
         ahead.introspect(&key);
         drop(ahead);
-        assert_eq!(last(), "2025-06-15 15:11:40.123456");
+        assert_eq!(last_use(), "2025-06-15 15:11:40.123456");
         let node = app.node(&[]);
         node.introspect(&key);
         drop(node);
-        assert_eq!(last(), "2025-06-15 15:11:40.123456", "it goes back by no clock that may be right");
+        assert_eq!(last_use(), "2025-06-15 15:11:40.123456", "a time by a clock that may be right is not set back");
     }
 
-    fn so_do_a_last_login_and_a_network(db) {
+    fn a_last_login_and_a_login_network_in_the_far_future_are_overwritten(db) {
         let app = App::with(db, &[("JETON_LOGIN_LIMIT_ACCOUNT", "100/hour")]);
         app.create_user(ALICE.0, ALICE.1, &json!({}));
         let noted = || {
@@ -75,28 +75,28 @@ on_both! {
                 .sql("select last_login, seen_at from users join login_networks on users.id = user_id where username = 'alice'")
                 .replace("+00", "")
         };
-        let ahead = app.node_ahead(DAYS, &[("JETON_LOGIN_LIMIT_ACCOUNT", "100/hour")]);
+        let ahead = app.node_ahead(FORTY_DAYS, &[("JETON_LOGIN_LIMIT_ACCOUNT", "100/hour")]);
         ahead.login(ALICE.0, ALICE.1);
         drop(ahead);
         assert_eq!(noted(), "2025-07-25 15:06:40.123456|2025-07-25 15:06:40.123456");
         app.login(ALICE.0, ALICE.1);
-        eventually("a login", LIMIT, || (noted() == "2025-06-15 15:06:40.123456|2025-06-15 15:06:40.123456").then_some(()));
+        eventually("the times of this login", LIMIT, || (noted() == "2025-06-15 15:06:40.123456|2025-06-15 15:06:40.123456").then_some(()));
     }
 
-    fn a_session_from_far_ahead_is_over_and_one_of_a_clock_minutes_apart_goes_on(db) {
+    fn a_session_from_the_far_future_is_over_and_one_from_a_clock_minutes_apart_stays_valid(db) {
         let app = App::start(db);
-        for (ahead, goes_on) in [(300, true), (-300, true), (DAYS, false)] {
+        for (ahead, stays_valid) in [(300, true), (-300, true), (FORTY_DAYS, false)] {
             let node = app.node_ahead(ahead, &[]);
             let mut there = Visit::by(&node, ADMIN);
             assert!(there.is_signed_in());
             let mut here = Visit::new(&app);
             here.cookies.clone_from(&there.cookies);
-            assert_eq!(here.is_signed_in(), goes_on, "{ahead}");
-            assert_eq!(there.is_signed_in(), goes_on, "{ahead}: for all");
+            assert_eq!(here.is_signed_in(), stays_valid, "{ahead}");
+            assert_eq!(there.is_signed_in(), stays_valid, "{ahead}: on the node that began it");
         }
     }
 
-    fn the_audit_log_is_in_the_order_of_what_happened(db) {
+    fn the_audit_log_has_the_order_of_events_whatever_the_clock_is_set_to(db) {
         let app = App::start(db);
         let names = ["first", "second", "third", "fourth"];
         for (name, minutes) in names.into_iter().zip([5, -5, 60, 0]) {

@@ -6,5 +6,5 @@ mod kept;
 mod purge;
 mod revocation;
 
-/// By how many minutes two clocks are ahead: that of the node that makes a change, and that of the node that answers.
+/// How many minutes the clocks of two nodes are ahead: of the node that makes a change, and of the node that answers.
 const APART: [(i64, i64); 4] = [(0, -5), (0, 5), (5, -5), (-5, 5)];

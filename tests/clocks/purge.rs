@@ -12,7 +12,7 @@ use crate::on_both;
 use crate::support::app::{App, Kind, TestDatabase};
 use crate::support::http::Request;
 
-const DAYS: i64 = 40 * 24 * 3600;
+const FORTY_DAYS: i64 = 40 * 24 * 3600; // in seconds
 const HOUR: Duration = Duration::from_hours(1);
 
 /// A node without background work, its clock, and its database, which has two entries in the audit log, one of them old.
@@ -66,7 +66,7 @@ impl Node {
 
 on_both! {
     fn nothing_is_purged_for_an_hour_after_the_clock_was_set(db) {
-        for seconds in [DAYS, -DAYS, 3, -3] {
+        for seconds in [FORTY_DAYS, -FORTY_DAYS, 3, -3] {
             let node = Node::new(db);
             assert_eq!(node.clock_state(), "ok");
             node.clock.set_ahead(seconds);
@@ -102,13 +102,13 @@ on_both! {
             answer.json()["clock"].clone()
         };
         assert_eq!(clock(), "ok");
-        app.clock.set_ahead(DAYS);
+        app.clock.set_ahead(FORTY_DAYS);
         let state = clock();
         let state = state.as_str().unwrap();
         // PostgreSQL's clock may have been compared already.
         assert!(["set forward by 3456000.0 s", "3456000.0 s ahead of the database's"].contains(&state), "{state}");
         app.clock.advance(HOUR);
-        app.clock.set_ahead(DAYS + 2);
+        app.clock.set_ahead(FORTY_DAYS + 2);
         let expected = if db == Kind::Postgres { "3456002.0 s ahead of the database's" } else { "ok" };
         crate::support::eventually("a comparison of the clocks", Duration::from_secs(20), || (clock() == expected).then_some(()));
     }
@@ -116,7 +116,7 @@ on_both! {
 
 #[test]
 fn a_node_whose_clock_differs_from_the_databases_purges_nothing() {
-    for seconds in [DAYS, -DAYS, 3, -3] {
+    for seconds in [FORTY_DAYS, -FORTY_DAYS, 3, -3] {
         let node = Node::new(Kind::Postgres);
         let other = Node::on(node.database.clone(), node.clock.another());
         other.clock.set_ahead(seconds);
@@ -140,10 +140,10 @@ fn a_start_long_after_the_last_trusted_time_purges_nothing_for_an_hour() {
     let database = node.database.clone();
     let late = || {
         let clock = node.clock.another();
-        clock.set_ahead(DAYS);
+        clock.set_ahead(FORTY_DAYS);
         Node::on(database.clone(), clock)
     };
-    // An older jeton has noted no trusted time; its audit log shows one.
+    // An older jeton has stored no trusted time. Its newest audit entry serves as one.
     for trusted in [false, true] {
         if trusted {
             let again = Node::on(database.clone(), node.clock.clone());
@@ -152,7 +152,7 @@ fn a_start_long_after_the_last_trusted_time_purges_nothing_for_an_hour() {
                 "insert into audit_log (at, actor, action, target) values ('2025-05-10 00:00:00', 'x', 'x', 'old')",
             );
         }
-        // Its own audit entries and another start do not make a time trusted.
+        // A time does not become trusted by the node's own audit entries, or by another start.
         for _ in 0..2 {
             let late = late();
             let before = late.left_after_purge();
@@ -182,7 +182,7 @@ fn a_start_long_after_the_last_trusted_time_purges_nothing_for_an_hour() {
     assert_eq!((node.left_after_purge().as_str(), node.clock_state().as_str()), ("late late", "ok"));
 }
 
-/// With the real clocks of this machine and of the server on it.
+/// This test uses the real clocks of the machine and of its PostgreSQL.
 #[test]
 fn the_database_s_clock_is_read() {
     let node = Node::on(Arc::new(TestDatabase::new(Kind::Postgres)), Clock::System);

@@ -1,4 +1,4 @@
-//! `jeton backup`: a whole copy of an SQLite database in one file, whoever writes meanwhile.
+//! `jeton backup`: a complete copy of an SQLite database in one file, even while other processes write to the database.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,20 +15,20 @@ use crate::support::session::Session;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Where a backup goes, and its name as an argument.
+/// The path of a backup in jeton's folder, also as a command's argument.
 fn place(jeton: &Jeton, name: &str) -> (PathBuf, String) {
     let path = jeton.dir.path().join(name);
     (path.clone(), path.to_str().unwrap().to_owned())
 }
 
 #[test]
-fn a_backup_has_all_that_a_running_server_was_told() {
+fn a_backup_has_everything_that_a_running_server_has_stored() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     create_user(&jeton, "amy", &[]);
     let server = jeton.serve();
     let key = login(&server, "amy");
-    // Somebody is in the middle of a change; it is not in the backup.
+    // Another session has made a change without a commit, so the change is not in the backup.
     let mut session = Session::open(&database);
     session.run("begin immediate; delete from users;");
     let (path, name) = place(&jeton, "it's a backup.db");
@@ -38,12 +38,12 @@ fn a_backup_has_all_that_a_running_server_was_told() {
     drop(session);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let names: Vec<_> = fs::read_dir(&jeton.dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["it's a backup.db"], "in one file");
+    assert_eq!(names, ["it's a backup.db"], "the backup is one file");
 
     let copy = jeton_on(&path);
     let second = copy.serve();
     assert_eq!(login(&second, "amy"), key);
-    assert_eq!(login(&server, "amy"), key, "the server went on");
+    assert_eq!(login(&server, "amy"), key, "the server still runs");
 }
 
 fn jeton_on(path: &std::path::Path) -> Jeton {
@@ -52,7 +52,7 @@ fn jeton_on(path: &std::path::Path) -> Jeton {
 }
 
 #[test]
-fn a_file_that_is_there_stays() {
+fn an_existing_file_is_not_overwritten() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     let (path, name) = place(&jeton, "backup.db");
@@ -64,31 +64,32 @@ fn a_file_that_is_there_stays() {
 }
 
 #[test]
-fn what_a_backup_that_was_killed_has_left_is_in_nobodys_way() {
+fn files_that_a_killed_backup_has_left_do_not_prevent_another_backup() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     let (path, name) = place(&jeton, "backup.db");
     let (partial, elsewhere) = (place(&jeton, "backup.db.partial").0, place(&jeton, "elsewhere.db").0);
-    // Killed before it was done; and right after its copy had got its name, which somebody has moved since.
+    // These are the files of a backup that was killed before it was complete, or right after its copy had got its name.
+    // The copy has another name by now.
     fs::write(&partial, "half of it").unwrap();
     fs::hard_link(&partial, &elsewhere).unwrap();
     done(&jeton, &["backup", &name]);
-    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "half of it", "what has another name stays");
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "half of it", "a file under another name stays");
     assert!(!partial.exists());
     assert_eq!(done(&jeton_on(&path), &["user", "list", "--json"]).trim(), "[]");
-    // A real one, killed while it waits for the disk.
+    // This backup is killed while it writes.
     fs::remove_file(&path).unwrap();
     for user in 0..200 {
         database.sql(&format!("insert into users (username, password, date_joined) values ('u{user}', hex(randomblob(20000)), '2026-01-01 00:00:00')"));
     }
     let running = jeton.spawn(&["backup", &name], std::process::Stdio::null());
-    eventually("its draft", LIMIT, || (partial.exists() || path.exists()).then_some(()));
+    eventually("a file of this backup", LIMIT, || (partial.exists() || path.exists()).then_some(()));
     running.signal("KILL");
     running.wait(LIMIT);
-    assert!(!path.exists() || !partial.exists(), "the file is there when it is whole");
+    assert!(!path.exists() || !partial.exists(), "the file gets its name when it is complete");
     let _ = fs::remove_file(&path);
     done(&jeton, &["backup", &name]);
-    // One that is under way is not disturbed, nor is a link followed.
+    // A backup does not disturb another one that still runs, and does not follow a link.
     fs::remove_file(&path).unwrap();
     fs::write(&partial, "somebody's").unwrap();
     let mut other = Command::new("flock")
@@ -112,7 +113,7 @@ fn what_a_backup_that_was_killed_has_left_is_in_nobodys_way() {
 }
 
 #[test]
-fn a_backup_has_no_name_of_the_databases_own_files() {
+fn a_backup_cannot_have_a_name_that_belongs_to_a_file_of_the_database() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     let file = file_of(&database);
@@ -139,7 +140,7 @@ fn a_backup_has_no_name_of_the_databases_own_files() {
 }
 
 #[test]
-fn a_disk_that_is_full_is_the_backups() {
+fn a_full_disk_is_reported_as_the_disk_of_the_backup() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     let (path, name) = place(&jeton, "backup.db");
@@ -147,15 +148,18 @@ fn a_disk_that_is_full_is_the_backups() {
     let mut limited = Command::new("sh");
     limited.args(["-c", &script]).env("DATABASE_URL", &database.url).current_dir(&jeton.dir);
     let output = limited.output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.contains("cannot write ") && said.contains("backup.db.partial"), "{said}");
-    assert!(said.contains("its disk is full") && !said.contains("the database's disk"), "{said}");
-    assert!(!path.exists() && fs::read_dir(&jeton.dir).unwrap().count() == 0, "nothing is left");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && stderr.contains("cannot write ") && stderr.contains("backup.db.partial"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("its disk is full") && !stderr.contains("the database's disk"), "{stderr}");
+    assert!(!path.exists() && fs::read_dir(&jeton.dir).unwrap().count() == 0, "no file is left");
     done(&jeton, &["backup", &name]);
 }
 
 #[test]
-fn what_is_damaged_or_not_jetons_is_not_backed_up() {
+fn a_database_that_is_damaged_or_not_jetons_is_not_backed_up() {
     let foreign = fixture(Kind::Sqlite);
     let empty = TestDatabase::new(Kind::Sqlite);
     let damaged = TestDatabase::new(Kind::Sqlite);
@@ -163,7 +167,7 @@ fn what_is_damaged_or_not_jetons_is_not_backed_up() {
     for user in 0..20 {
         done(&jeton_of_damaged, &["user", "create", &format!("user{user}"), "--no-password"]);
     }
-    // The index of names says something else than the rows.
+    // The index of names differs from the rows.
     damaged.sql(
         "pragma writable_schema = on; update sqlite_master set sql = replace(sql, 'username', 'email') \
          where type = 'index' and name like 'users%'; ",
@@ -198,7 +202,7 @@ fn the_database_of_an_older_jeton_is_backed_up_before_it_is_migrated() {
     assert_eq!(
         String::from_utf8(run.stdout).unwrap().trim(),
         database.sql("select count(*) from __diesel_schema_migrations"),
-        "it is as it was"
+        "the backup is not migrated"
     );
     let copy = jeton_on(&path);
     done(&copy, &["migrate"]);
@@ -206,7 +210,7 @@ fn the_database_of_an_older_jeton_is_backed_up_before_it_is_migrated() {
 }
 
 #[test]
-fn a_key_beside_the_database_is_named() {
+fn a_backup_names_the_secret_key_file_that_must_be_kept_with_it() {
     let jeton = Jeton::new();
     done(&jeton, &["migrate"]);
     done(&jeton, &["user", "create", "amy", "--no-password"]);
@@ -218,7 +222,7 @@ fn a_key_beside_the_database_is_named() {
 }
 
 #[test]
-fn postgresql_has_a_tool_of_its_own() {
+fn for_postgresql_the_command_of_its_own_tool_is_printed() {
     let database = TestDatabase::new(Kind::Postgres);
     let jeton = migrated(&database);
     let why = refused(&jeton, &["backup", "backup.dump"]);

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::{asks_as, create_client, done, json_of, migrated, refused};
+use super::{create_client, done, introspect_status, json_of, migrated, refused};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 
 on_both! {
-    fn a_client_is_made_listed_given_a_new_secret_and_deleted(db) {
+    fn a_client_is_created_listed_rotated_and_deleted(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         assert_eq!(json_of(&done(&jeton, &["client", "list", "--json"])), json!([]));
@@ -20,20 +20,20 @@ on_both! {
         assert!(refused(&jeton, &["client", "create", "billing"]).contains("already exists"));
 
         let server = jeton.serve();
-        assert_eq!(asks_as(&server, "billing", secret), 200, "a taken id leaves the secret as it was");
-        assert_eq!(asks_as(&server, "reports", secret), 401, "each has its own");
+        assert_eq!(introspect_status(&server, "billing", secret), 200, "the refused creation has not changed the secret");
+        assert_eq!(introspect_status(&server, "reports", secret), 401, "each client has its own secret");
         let rotated = done(&jeton, &["client", "rotate", "billing"]);
         let new = rotated.trim_end();
-        assert_eq!((asks_as(&server, "billing", secret), asks_as(&server, "billing", new)), (401, 200));
+        assert_eq!((introspect_status(&server, "billing", secret), introspect_status(&server, "billing", new)), (401, 200));
 
         let output = jeton.run(&["client", "rotate", "billing", "--grace", "1h"]);
         assert!(output.status == 0 && output.stderr.contains("the old secret stays valid until "), "{output:?}");
         let newer = output.stdout.trim_end();
-        assert_eq!((asks_as(&server, "billing", new), asks_as(&server, "billing", newer)), (200, 200));
+        assert_eq!((introspect_status(&server, "billing", new), introspect_status(&server, "billing", newer)), (200, 200));
         let rotated = done(&jeton, &["client", "rotate", "billing"]);
         let (older, new) = ([new, newer], rotated.trim_end());
-        assert_eq!(older.map(|old| asks_as(&server, "billing", old)), [401, 401]);
-        assert_eq!(asks_as(&server, "billing", new), 200);
+        assert_eq!(older.map(|old| introspect_status(&server, "billing", old)), [401, 401]);
+        assert_eq!(introspect_status(&server, "billing", new), 200);
         assert_eq!(jeton.run(&["client", "rotate", "billing", "--grace", "soon"]).status, 2);
 
         let printed = done(&jeton, &["client", "list", "--json"]);
@@ -46,9 +46,9 @@ on_both! {
         assert!(![&printed, &table].iter().any(|text| text.contains(new) || text.contains("secret")), "{printed}{table}");
 
         assert_eq!(done(&jeton, &["client", "delete", "billing", "--yes"]), "");
-        assert_eq!(asks_as(&server, "billing", new), 401);
+        assert_eq!(introspect_status(&server, "billing", new), 401);
         assert_eq!(refused(&jeton, &["client", "delete", "billing"]), "error: client billing does not exist");
         create_client(&jeton, "billing");
-        assert_eq!(asks_as(&server, "billing", new), 401, "one of the same name is another");
+        assert_eq!(introspect_status(&server, "billing", new), 401, "a new client of the same name has another secret");
     }
 }

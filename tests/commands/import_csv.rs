@@ -9,7 +9,7 @@ use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::process::{Jeton, Output};
 
-/// Of `correct horse`, by Django 4.2.
+/// Hashes of `correct horse`, made by Django 4.2.
 const PBKDF2: &str = "pbkdf2_sha256$1000$oldsalt12chr$nz7nAD0AQhh1UqSxnd2Z9UnpZ125GixRAQu5u429lJ0=";
 const ARGON2: &str =
     "$argon2id$v=19$m=512,t=2,p=2$TmFDbDEyMzROYUNsMTIzNE5hQ2wxMg$pRk44MNhke1+LoxnI9ruj6nVyYg2lz1VTXR/w/3JazE";
@@ -20,7 +20,7 @@ fn import(jeton: &Jeton, text: impl AsRef<[u8]>, flags: &[&str]) -> Output {
     jeton.run(&[&["import", "csv", "--from", "users.csv"], flags].concat())
 }
 
-/// It must succeed; gives what it says at last.
+/// Runs an import that must succeed, and returns its messages.
 #[track_caller]
 fn imports(jeton: &Jeton, text: impl AsRef<[u8]>, flags: &[&str]) -> String {
     let output = import(jeton, text, flags);
@@ -28,7 +28,7 @@ fn imports(jeton: &Jeton, text: impl AsRef<[u8]>, flags: &[&str]) -> String {
     output.stderr.lines().filter(|line| !line.contains(" INFO ")).collect::<Vec<_>>().join("\n")
 }
 
-/// It must be refused; gives the faults.
+/// Runs an import that must be refused, and returns the faults.
 #[track_caller]
 fn faults(jeton: &Jeton, text: impl AsRef<[u8]>) -> Vec<String> {
     let output = import(jeton, text, &[]);
@@ -41,7 +41,7 @@ fn faults(jeton: &Jeton, text: impl AsRef<[u8]>) -> Vec<String> {
     lines
 }
 
-/// Everything but moments and the history of migrations.
+/// All data except times and the history of migrations.
 fn everything(database: &TestDatabase) -> String {
     let columns = "id, username, password, email, first_name, last_name, is_active, is_staff, is_superuser";
     [
@@ -56,7 +56,7 @@ fn everything(database: &TestDatabase) -> String {
 }
 
 on_both! {
-    fn users_come_in_with_all_that_is_said_of_them_and_log_in(db) {
+    fn users_are_imported_with_all_their_fields_and_log_in(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "root", &["--superuser"]);
@@ -89,7 +89,7 @@ on_both! {
         assert_eq!(try_login(&server, "amy", "wrong").status, 400);
         drop(server);
         done(&jeton, &["user", "create", "later", "--no-password"]);
-        assert_eq!(user("later")["id"], 6, "the counter goes on behind them");
+        assert_eq!(user("later")["id"], 6, "new ids follow those of the imported users");
     }
 
     fn each_user_has_an_entry_of_the_audit_log(db) {
@@ -116,14 +116,14 @@ on_both! {
         done(&jeton, &["user", "deactivate", "amy"]);
         let before = everything(&database);
         assert_eq!(imports(&jeton, &first, &[]), "imported 0 users; 2 users already here, unchanged");
-        assert_eq!(everything(&database), before, "nothing changes, not the hash either");
+        assert_eq!(everything(&database), before, "nothing changes, and no hash either");
         let second = "email,username\nAMY@example.com,amy\n,bob\n,new\n";
         assert_eq!(imports(&jeton, second, &[]), "imported 1 user; 2 users already here, unchanged");
         assert!(database.sql("select password from users where username = 'new'").starts_with('!'));
         assert_eq!(database.sql("select is_active, is_staff from users where username = 'amy'").matches(['t', '1']).count(), 1);
     }
 
-    fn a_dry_run_says_what_would_be_done_and_does_nothing(db) {
+    fn a_dry_run_prints_what_it_would_import_and_changes_nothing(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -136,7 +136,7 @@ on_both! {
         assert_eq!(everything(&database), before);
     }
 
-    fn a_dry_run_makes_no_database_and_no_tables(db) {
+    fn a_dry_run_creates_no_database_and_no_tables(db) {
         let database = TestDatabase::new(db);
         assert_eq!(imports(&jeton(&database), "username,groups\namy,ops\n", &["--dry-run"]), "would import 1 user");
         match &database.postgres {
@@ -145,7 +145,7 @@ on_both! {
         }
     }
 
-    fn however_the_last_line_ends_it_is_read(db) {
+    fn the_last_line_is_read_with_and_without_a_line_end(db) {
         for end in ["", "\n", "\r\n", "\r", "\r\n\r\n", "\n\n\n"] {
             let database = TestDatabase::new(db);
             assert_eq!(imports(&jeton(&database), format!("username,email\namy,\n\"bob\",\"\"{end}"), &[]), "imported 2 users");
@@ -153,7 +153,7 @@ on_both! {
         }
     }
 
-    fn every_fault_is_named_by_its_line_and_nothing_is_imported(db) {
+    fn every_fault_is_reported_with_its_line_and_nothing_is_imported(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "root", &["--email", "root@example.com"]);
@@ -220,18 +220,18 @@ on_both! {
         assert_eq!(everything(&database), before);
     }
 
-    fn hashes_that_need_a_setting_come_in_with_a_warning(db) {
+    fn hashes_that_need_a_setting_are_imported_with_a_warning(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database);
-        let said = imports(&jeton, format!("username,password\namy,{MD5}\n"), &[]);
+        let messages = imports(&jeton, format!("username,password\namy,{MD5}\n"), &[]);
         let warning = "warning: 1 user with md5 or sha1 hashes cannot log in unless JETON_LEGACY_HASHES=true";
-        assert_eq!(said, format!("{warning}\nimported 1 user"));
+        assert_eq!(messages, format!("{warning}\nimported 1 user"));
         let jeton = jeton.env("JETON_LEGACY_HASHES", "true");
         assert_eq!(imports(&jeton, format!("username,password\nbob,{MD5}\n"), &[]), "imported 1 user");
         assert_eq!(try_login(&jeton.serve(), "amy", "correct horse").status, 200);
     }
 
-    fn hashes_that_take_too_much_memory_come_in_with_a_warning(db) {
+    fn hashes_that_take_too_much_memory_are_imported_with_a_warning(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database).env("JETON_HASH_MAX_MEMORY", "1MiB");
         let hash = "$argon2id$v=19$m=8192,t=1,p=1$TmFDbDEyMzROYUNsMTIzNE5hQ2wxMg$zXMtVvz1qwbWN58DZkyiRbh9WHmDeBz74r/dSfwE29w";
@@ -242,7 +242,7 @@ on_both! {
         assert_eq!(imports(&jeton, text, &[]), format!("{warning}\nimported 1 user"));
     }
 
-    fn standard_input_is_a_file_like_others_and_a_missing_one_is_one_line(db) {
+    fn users_can_come_from_standard_input_and_a_missing_file_is_one_line(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database);
         let output = jeton.run_with_stdin(&["import", "csv", "--from", "-"], "username\namy\n");
@@ -254,7 +254,7 @@ on_both! {
         assert_eq!(jeton.run(&["import", "csv"]).status, 2);
     }
 
-    fn thousands_of_users_come_in_beside_a_running_server(db) {
+    fn thousands_of_users_are_imported_while_a_server_runs(db) {
         const COUNT: usize = 10_000;
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);

@@ -1,4 +1,4 @@
-//! Many tokens revoked, many users deactivated: counted, asked for, done in batches.
+//! Commands that revoke many tokens or deactivate many users: they count, ask first, and work in batches.
 
 use serde_json::{Value, json};
 
@@ -9,23 +9,23 @@ use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::process::Jeton;
 
-/// What the audit log says of an action, by target, the oldest first.
+/// Target and details of an action's entries in the audit log, the oldest first.
 fn entries(jeton: &Jeton, action: &str) -> Vec<(String, Value)> {
     let printed = json_of(&done(jeton, &["audit", "--action", action, "--limit", "10000", "--json"]));
     let entry = |entry: &Value| (entry["target"].as_str().unwrap().to_owned(), entry["details"].clone());
     printed.as_array().unwrap().iter().rev().map(entry).collect()
 }
 
-/// Runs a command; gives what it says on standard error.
+/// Runs a command that must succeed, and returns its standard error.
 #[track_caller]
-fn says(jeton: &Jeton, args: &[&str]) -> String {
+fn stderr_of(jeton: &Jeton, args: &[&str]) -> String {
     let output = jeton.run(args);
     assert_eq!((output.status, output.stdout.as_str()), (0, ""), "{args:?}: {output:?}");
     output.stderr
 }
 
 on_both! {
-    fn all_tokens_are_revoked_and_other_nodes_hear_of_it(db) {
+    fn all_tokens_are_revoked_and_a_running_node_receives_the_change(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         for name in ["amy", "bob"] {
@@ -45,18 +45,18 @@ on_both! {
 
         let why = refused(&jeton, &["token", "revoke", "--all"]);
         assert!(why.contains("cancelled") && why.contains("--yes"), "{why}");
-        assert!(keys.iter().all(|key| introspect(&server, &client, key)["active"] == true), "without a terminal it takes --yes");
+        assert!(keys.iter().all(|key| introspect(&server, &client, key)["active"] == true), "without a terminal the command needs --yes");
 
-        let said = says(&jeton, &["token", "revoke", "--all", "--yes"]);
-        assert!(said.contains("3 live tokens of 2 users will be revoked.") && said.contains("revoked: 3 tokens"), "{said}");
+        let stderr = stderr_of(&jeton, &["token", "revoke", "--all", "--yes"]);
+        assert!(stderr.contains("3 live tokens of 2 users will be revoked.") && stderr.contains("revoked: 3 tokens"), "{stderr}");
         for key in &keys {
             assert_eq!(introspect(&server, &client, key), json!({"active": false}));
         }
-        let told = [("amy".to_owned(), json!({"tokens": [ids[0], ids[2]]})), ("bob".to_owned(), json!({"tokens": [ids[1]]}))];
-        assert_eq!(entries(&jeton, "token.revoke"), told);
+        let expected = [("amy".to_owned(), json!({"tokens": [ids[0], ids[2]]})), ("bob".to_owned(), json!({"tokens": [ids[1]]}))];
+        assert_eq!(entries(&jeton, "token.revoke"), expected);
         assert_ne!(login(&server, "amy"), keys[0], "the next login gives a new key");
-        assert!(says(&jeton, &["token", "revoke", "--all", "--yes"]).contains("1 live token of 1 user will"));
-        assert!(says(&jeton, &["token", "revoke", "--all"]).contains("revoked: 0 tokens"), "nothing to ask for");
+        assert!(stderr_of(&jeton, &["token", "revoke", "--all", "--yes"]).contains("1 live token of 1 user will"));
+        assert!(stderr_of(&jeton, &["token", "revoke", "--all"]).contains("revoked: 0 tokens"), "without a live token the command does not ask");
     }
 
     fn tokens_of_some_users_or_of_a_span_of_time_are_revoked(db) {
@@ -77,10 +77,10 @@ on_both! {
             "error: user nobody does not exist");
         assert_eq!(live(), [true, true, true]);
         let none = ["token", "revoke", "--user", "amy", "--since", "2026-02-01", "--yes"];
-        assert!(says(&jeton, &none).contains("revoked: 0 tokens"), "both must hold");
-        says(&jeton, &["token", "revoke", "--since", "2026-02-01", "--until", "2026-03-01", "--yes"]);
-        assert_eq!(live(), [true, false, true], "the beginning belongs to it, the end does not");
-        says(&jeton, &["token", "revoke", "--user", "cleo", "--user", "bob", "--yes"]);
+        assert!(stderr_of(&jeton, &none).contains("revoked: 0 tokens"), "both conditions must be met");
+        stderr_of(&jeton, &["token", "revoke", "--since", "2026-02-01", "--until", "2026-03-01", "--yes"]);
+        assert_eq!(live(), [true, false, true], "--since is inclusive and --until is exclusive");
+        stderr_of(&jeton, &["token", "revoke", "--user", "cleo", "--user", "bob", "--yes"]);
         assert_eq!(live(), [true, false, false]);
         assert_eq!(entries(&jeton, "token.revoke").iter().map(|(target, _)| target.as_str()).collect::<Vec<_>>(), ["bob", "cleo"]);
 
@@ -102,12 +102,12 @@ on_both! {
         };
         database.sql(&format!("insert into users (id, username, password, date_joined) \
             select n, 'user' || n, '!', '2026-01-01 00:00:00' from {series}"));
-        // Every third is expired: it is marked, so that no use that is written late brings it back.
+        // Every third token is expired, and is revoked too: a use that is written late must not extend its expiry.
         database.sql(&format!("insert into tokens (user_id, digest, created_at, expires_at) \
             select n, {digest}, '2026-01-01 00:00:00', case when n % 3 = 0 then {past} end from {series}"));
-        let said = says(&jeton, &["token", "revoke", "--all", "--yes"]);
-        assert!(said.contains("802 live tokens of 802 users will be revoked, and 401 tokens that this machine's clock takes for expired"), "{said}");
-        assert!(said.contains("revoked: 1203 tokens"), "{said}");
+        let stderr = stderr_of(&jeton, &["token", "revoke", "--all", "--yes"]);
+        assert!(stderr.contains("802 live tokens of 802 users will be revoked, and 401 tokens that this machine's clock takes for expired"), "{stderr}");
+        assert!(stderr.contains("revoked: 1203 tokens"), "{stderr}");
         assert_eq!(database.sql("select count(*) from tokens where revoked_at is null"), "0");
         let entries = entries(&jeton, "token.revoke");
         assert_eq!((entries.len(), entries[0].0.as_str(), entries[1202].0.as_str()), (1203, "user1", "user1203"));
@@ -145,16 +145,16 @@ on_both! {
         for args in [&["user", "deactivate"][..], &["user", "deactivate", "amy", "--all-but", "root"], &["user", "deactivate", "amy", "--yes"]] {
             assert_eq!(jeton.run(args).status, 2, "{args:?}");
         }
-        let said = says(&jeton, &["user", "deactivate", "--all-but", "root", "stella", "root", "--yes"]);
-        assert!(said.contains("2 active users will be deactivated: all except root, stella.") && said.contains("deactivated: 2 users"), "{said}");
+        let stderr = stderr_of(&jeton, &["user", "deactivate", "--all-but", "root", "stella", "root", "--yes"]);
+        assert!(stderr.contains("2 active users will be deactivated: all except root, stella.") && stderr.contains("deactivated: 2 users"), "{stderr}");
         assert_eq!(active(), ["root", "stella"]);
         assert_eq!(introspect(&server, &client, &amy), json!({"active": false}));
         assert_eq!(introspect(&server, &client, &root)["active"], true);
         assert_eq!(try_login(&server, "amy", PASSWORD).status, 400);
         let left = "select username from sessions join users on users.id = user_id order by username";
-        assert_eq!(database.sql(left), "root\nstella", "chief's is over");
-        let told: Vec<_> = entries(&jeton, "user.update").into_iter().skip(1).collect();
-        assert_eq!(told, [("chief".to_owned(), json!({"is_active": false})), ("amy".to_owned(), json!({"is_active": false}))]);
+        assert_eq!(database.sql(left), "root\nstella", "chief's session is over");
+        let updates: Vec<_> = entries(&jeton, "user.update").into_iter().skip(1).collect();
+        assert_eq!(updates, [("chief".to_owned(), json!({"is_active": false})), ("amy".to_owned(), json!({"is_active": false}))]);
         done(&jeton, &["user", "activate", "amy"]);
         assert_eq!(introspect(&server, &client, &amy)["active"], true, "the tokens come back with the user");
     }

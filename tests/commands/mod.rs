@@ -1,5 +1,5 @@
-//! The commands as people and scripts run them: what they print and where, how they end, and that a running server
-//! honours at once what they change.
+//! The commands as people and scripts run them: what they print and where, their exit status, and that a running server
+//! applies their changes at once.
 
 mod backup;
 mod client;
@@ -32,7 +32,7 @@ pub fn jeton(database: &TestDatabase) -> Jeton {
         .env("JETON_ARGON2_ITERATIONS", "1")
 }
 
-/// The same, on a database that `jeton migrate` makes.
+/// The same, on a database that `jeton migrate` has created.
 #[track_caller]
 pub fn migrated(database: &TestDatabase) -> Jeton {
     let jeton = jeton(database);
@@ -40,7 +40,7 @@ pub fn migrated(database: &TestDatabase) -> Jeton {
     jeton
 }
 
-/// Runs a command that must succeed; gives what it prints on standard output.
+/// Runs a command that must succeed, and returns its standard output.
 #[track_caller]
 pub fn done(jeton: &Jeton, args: &[&str]) -> String {
     let output = jeton.run(args);
@@ -48,7 +48,7 @@ pub fn done(jeton: &Jeton, args: &[&str]) -> String {
     output.stdout
 }
 
-/// Runs a command that must be refused, with nothing on standard output; gives its last line on standard error.
+/// Runs a command that must be refused, with nothing on standard output. Returns its last line on standard error.
 #[track_caller]
 pub fn refused(jeton: &Jeton, args: &[&str]) -> String {
     why(&jeton.run(args))
@@ -68,7 +68,7 @@ pub fn create_user(jeton: &Jeton, username: &str, flags: &[&str]) {
     assert_eq!((output.status, output.stdout.as_str()), (0, ""), "{output:?}");
 }
 
-/// What `--json` printed.
+/// Parses the output of a command with `--json`.
 #[track_caller]
 pub fn json_of(printed: &str) -> Value {
     serde_json::from_str(printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
@@ -88,7 +88,7 @@ pub fn login(server: &Serving, username: &str) -> String {
 }
 
 /// The status of `/introspect` for this client, once the server has received what commands changed; 200 for a good one.
-pub fn asks_as(server: &Serving, client_id: &str, secret: &str) -> u16 {
+pub fn introspect_status(server: &Serving, client_id: &str, secret: &str) -> u16 {
     wait_until_synced(server.addr);
     Request::new("POST", "/introspect").basic(client_id, secret).form(&[("token", "x")]).send(server.addr).status
 }
@@ -102,7 +102,7 @@ pub fn introspect(server: &Serving, client: &(String, String), token: &str) -> V
     answer.json()
 }
 
-/// Makes a client; gives its id and secret.
+/// Creates a client, and returns its id and secret.
 #[track_caller]
 pub fn create_client(jeton: &Jeton, client_id: &str) -> (String, String) {
     (client_id.to_owned(), done(jeton, &["client", "create", client_id]).trim_end().to_owned())

@@ -1,4 +1,4 @@
-//! docs/operating.md, "Back up and restore", PostgreSQL: every block is run as it is written there.
+//! docs/operating.md, "Back up and restore", PostgreSQL: the test runs every block of commands as it is written there.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use crate::support::app::{SECRET_KEY, TestDatabase};
 use crate::support::postgres::{Cluster, private, program};
 use crate::support::process::{BINARY, Jeton};
 
-/// How it is dumped, how what is there is taken away, how the dump is brought back.
+/// The commands that dump the database, remove its tables, and restore the dump.
 struct Document {
     dump: String,
     empty: String,
@@ -18,12 +18,12 @@ struct Document {
 
 fn document() -> Document {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md")).unwrap();
-    let (_, part) = text.split_once("\n### PostgreSQL\n").expect("the part");
+    let (_, part) = text.split_once("\n### PostgreSQL\n").expect("there is a part about PostgreSQL");
     let part = part.split("\n### ").next().unwrap();
     let mut blocks = part.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned());
     let mut block = || blocks.next().expect("a block");
     let (dump, empty, restore) = (block(), block(), block());
-    assert!(blocks.next().is_none(), "a block that nobody has tried");
+    assert!(blocks.next().is_none(), "a block that this test does not run");
     Document { dump: dump.replace("$(date +%F)", "2026-11-27"), empty, restore }
 }
 
@@ -39,7 +39,7 @@ fn paste(jeton: &Jeton, url: &str, text: &str) {
     assert!(output.status.success(), "{text}: {output:?}");
 }
 
-/// A role that is no superuser, with a database of its own.
+/// A database, and its URL for a role that owns it and is not a superuser.
 fn owned(cluster: &Cluster) -> (TestDatabase, String) {
     let database = TestDatabase::of(cluster);
     let name = database.url.rsplit('/').next().unwrap();
@@ -54,9 +54,9 @@ fn at(url: &str) -> Jeton {
     jeton
 }
 
-/// amy is in the dump, bob came after it.
+/// Follows the document. amy is in the dump, and bob is created after it.
 #[track_caller]
-fn goes_back_to_the_dump(url: &str, dump: &str) {
+fn assert_restores(url: &str, dump: &str) {
     let (jeton, document) = (at(url), document());
     done(&jeton, &["migrate"]);
     create_user(&jeton, "amy", &[]);
@@ -69,19 +69,19 @@ fn goes_back_to_the_dump(url: &str, dump: &str) {
     assert_eq!(try_login(&jeton.serve(), "amy", PASSWORD).status, 200);
 }
 
-const SEARCHED: &str = "select count(*) from pg_indexes where indexname = 'users_search'";
+const SEARCH_INDEX_COUNT: &str = "select count(*) from pg_indexes where indexname = 'users_search'";
 
 #[test]
-fn a_dump_comes_back_where_the_extension_is_anothers() {
+fn a_dump_is_restored_where_another_role_owns_the_extension() {
     let cluster = private();
     let (database, url) = owned(&cluster);
     database.sql("create extension pg_trgm");
-    goes_back_to_the_dump(&url, &document().dump);
-    assert_eq!(database.sql(SEARCHED), "1");
+    assert_restores(&url, &document().dump);
+    assert_eq!(database.sql(SEARCH_INDEX_COUNT), "1");
 }
 
 #[test]
-fn a_dump_of_one_schema_comes_back_there_and_in_a_new_database() {
+fn a_dump_of_one_schema_is_restored_there_and_in_a_new_database() {
     let cluster = private();
     let (database, url) = owned(&cluster);
     let role = url.split("//").nth(1).unwrap().split('@').next().unwrap().to_owned();
@@ -90,8 +90,8 @@ fn a_dump_of_one_schema_comes_back_there_and_in_a_new_database() {
     let in_schema = |url: &str| format!("{url}?options=-csearch_path%3Djeton");
     let dump = document().dump.replace("pg_dump ", "pg_dump --schema=jeton ");
     let url = in_schema(&url);
-    goes_back_to_the_dump(&url, &dump);
-    assert_eq!(database.sql(SEARCHED), "1");
+    assert_restores(&url, &dump);
+    assert_eq!(database.sql(SEARCH_INDEX_COUNT), "1");
     assert_eq!(
         database.sql(
             "select nspname from pg_extension join pg_namespace n on n.oid = extnamespace \
@@ -111,9 +111,9 @@ fn a_dump_of_one_schema_comes_back_there_and_in_a_new_database() {
     assert!(done(&jeton, &["user", "list"]).contains("amy"));
 }
 
-/// What a newer jeton made refers to what the dump brings back.
+/// Tables that a newer jeton has added refer to tables that are in the dump.
 #[test]
-fn a_dump_of_an_older_jeton_comes_back_over_a_newer_ones_tables() {
+fn a_dump_of_an_older_jeton_is_restored_over_the_tables_of_a_newer_one() {
     let cluster = private();
     let (database, url) = owned(&cluster);
     let mine = TestDatabase { url: url.clone(), ..database };
@@ -133,5 +133,5 @@ fn a_dump_of_an_older_jeton_comes_back_over_a_newer_ones_tables() {
     paste(&jeton, &url, &document.restore);
     let users = done(&jeton, &["user", "list"]);
     assert!(users.contains("admin") && !users.contains("bob"), "{users}");
-    assert_eq!(mine.sql("select count(*) from login_networks"), "0", "it is of today");
+    assert_eq!(mine.sql("select count(*) from login_networks"), "0", "the newer jeton's table is there again");
 }

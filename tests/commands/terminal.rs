@@ -1,4 +1,4 @@
-//! What is asked on a terminal: a real one, that `script` makes.
+//! What the commands ask on a terminal, which is a real one, made by `script`.
 #![allow(clippy::disallowed_methods, reason = "PATH, for a command with an environment of its own")]
 
 use std::env;
@@ -25,7 +25,7 @@ struct Person {
 impl Person {
     fn runs(jeton: &Jeton, database: &TestDatabase, args: &str) -> Self {
         let place = jeton.dir.path().join("tty");
-        fs::remove_file(&place).ok(); // of the person before
+        fs::remove_file(&place).ok(); // the previous person's
         let (read, hands) = pipe().unwrap();
         let command = format!("tty >tty.new; mv tty.new tty; exec {} {args}", env!("CARGO_BIN_EXE_jeton"));
         let mut script = Command::new("script");
@@ -46,7 +46,7 @@ impl Person {
         self.hands.write_all(format!("{text}\n").as_bytes()).unwrap();
     }
 
-    /// Types when the terminal has stopped to show what is typed.
+    /// Types after the terminal has stopped showing what is typed.
     fn types_unseen(&mut self, text: &str) {
         eventually("no echo", LIMIT, || {
             let stty = Command::new("stty").args(["-a", "-F", &self.terminal]).output().unwrap();
@@ -55,7 +55,7 @@ impl Person {
         self.types(text);
     }
 
-    /// The exit status of the command, and all that stood on the terminal.
+    /// The exit status of the command, and everything that the terminal has shown.
     fn end(self) -> (i32, String) {
         let output = self.process.output();
         (output.status, output.stdout)
@@ -111,7 +111,7 @@ on_both! {
         assert_eq!((status, screen.contains("[y/N]")), (0, false), "{screen}");
     }
 
-    fn what_ends_many_things_counts_them_and_asks(db) {
+    fn commands_that_end_many_things_count_them_and_ask(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "root", &["--superuser"]);

@@ -12,13 +12,13 @@ use crate::on_both;
 use crate::support::app::{Kind, TestDatabase};
 
 on_both! {
-    fn the_login_token_is_printed_in_drfs_line_and_is_what_a_login_gives(db) {
+    fn the_login_token_is_printed_in_drfs_line_and_a_login_returns_it(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "billing");
         let key = key_in(&done(&jeton, &["token", "create", "amy"]), "amy");
-        assert_eq!(key_in(&done(&jeton, &["token", "create", "amy"]), "amy"), key, "until it is replaced");
+        assert_eq!(key_in(&done(&jeton, &["token", "create", "amy"]), "amy"), key, "the same key until it is replaced");
         let server = jeton.serve();
         assert_eq!(login(&server, "amy"), key);
 
@@ -26,14 +26,14 @@ on_both! {
         for flag in ["-r", "--regenerate", "--reset"] {
             let new = key_in(&done(&jeton, &["token", "create", flag, "amy"]), "amy");
             assert_ne!(new, old, "{flag}");
-            assert_eq!(introspect(&server, &client, &old), json!({"active": false}), "{flag}: the old one");
-            assert_eq!(introspect(&server, &client, &new)["username"], "amy", "{flag}: the new one");
+            assert_eq!(introspect(&server, &client, &old), json!({"active": false}), "{flag}: the old key");
+            assert_eq!(introspect(&server, &client, &new)["username"], "amy", "{flag}: the new key");
             assert_eq!(login(&server, "amy"), new, "{flag}: the next login");
             old = new;
         }
     }
 
-    fn a_named_token_has_its_scopes_and_its_end(db) {
+    fn a_named_token_has_its_scopes_and_its_expiry(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -41,14 +41,14 @@ on_both! {
         let args = ["token", "create", "amy", "--name", "ci", "--scope", "reports:read users:read", "--expires-in", "90d"];
         let named = key_in(&done(&jeton, &args), "amy");
         let plain = key_in(&done(&jeton, &["token", "create", "--name", "ci", "amy"]), "amy");
-        assert_ne!(plain, named, "two of a name are two tokens");
+        assert_ne!(plain, named, "two tokens may have the same name");
         let server = jeton.serve();
         let facts = introspect(&server, &client, &named);
         assert_eq!((facts["active"].as_bool(), facts["scope"].as_str()), (Some(true), Some("reports:read users:read")));
         assert_eq!(facts["exp"].as_i64().unwrap() - facts["iat"].as_i64().unwrap(), 90 * 86_400);
         let hour = key_in(&done(&jeton, &["token", "create", "amy", "--name", "ci", "--expires-in", "3600"]), "amy");
         let facts = introspect(&server, &client, &hour);
-        assert_eq!(facts["exp"].as_i64().unwrap() - facts["iat"].as_i64().unwrap(), 3_600, "whole seconds, as by the API");
+        assert_eq!(facts["exp"].as_i64().unwrap() - facts["iat"].as_i64().unwrap(), 3_600, "whole seconds, as in the API");
         let facts = introspect(&server, &client, &plain);
         assert_eq!((facts["active"].as_bool(), facts.get("scope"), facts.get("exp")), (Some(true), None, None));
         done(&jeton, &["token", "create", "-r", "amy"]);
@@ -102,9 +102,9 @@ on_both! {
         let tokens = json_of(&printed);
         let names: Vec<&str> = tokens[0].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(names, ["id", "name", "kind", "scope", "created_at", "expires_at", "last_used_at"]);
-        let told = |token: &Value| ["kind", "name", "scope"].map(|name| token[name].clone());
-        let told: Vec<_> = tokens.as_array().unwrap().iter().map(told).collect();
-        assert_eq!(told, [[json!("login"), json!(null), json!("")], [json!("named"), json!("ci"), json!("a")],
+        let summary = |token: &Value| ["kind", "name", "scope"].map(|name| token[name].clone());
+        let summaries: Vec<_> = tokens.as_array().unwrap().iter().map(summary).collect();
+        assert_eq!(summaries, [[json!("login"), json!(null), json!("")], [json!("named"), json!("ci"), json!("a")],
             [json!("named"), json!("nightly job"), json!("a")]]);
 
         let table = done(&jeton, &["token", "list"]);
@@ -117,10 +117,10 @@ on_both! {
         done(&jeton, &["token", "create", "-r", "bob"]);
         done(&jeton, &["user", "deactivate", "amy"]);
         let all = json_of(&done(&jeton, &["token", "list", "--json"]));
-        assert_eq!(all.as_array().unwrap().len(), 4, "a revoked one is gone, an inactive user's is not: {all}");
+        assert_eq!(all.as_array().unwrap().len(), 4, "the revoked token is not listed, the inactive user's token is: {all}");
     }
 
-    fn a_name_moves_no_cursor_and_makes_no_line(db) {
+    fn control_characters_in_a_name_do_not_change_the_terminal_or_the_lines(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -137,7 +137,7 @@ on_both! {
         assert!(done(&jeton, &["audit"]).contains("x\\u{1b}[2J\\ny"));
         assert!(done(&jeton, &["user", "show", "amy"]).contains("\\u{1b}"));
         let names = json_of(&done(&jeton, &["token", "list", "--json"]));
-        assert_eq!(names[0]["name"], "a\n7  \u{1b}[2Jb\u{9b}c", "for programs it is what it is");
+        assert_eq!(names[0]["name"], "a\n7  \u{1b}[2Jb\u{9b}c", "JSON has the name unchanged");
     }
 
     fn a_revoked_token_is_dead_at_once(db) {
@@ -153,20 +153,20 @@ on_both! {
 
         assert_eq!(done(&jeton, &["token", "revoke", &named_id]), "");
         assert_eq!(introspect(&server, &client, &named), json!({"active": false}));
-        assert_eq!(introspect(&server, &client, &login_key)["active"], true, "the other one lives");
-        assert!(refused(&jeton, &["token", "revoke", &named_id]).contains(&named_id), "there is nothing left to revoke");
+        assert_eq!(introspect(&server, &client, &login_key)["active"], true, "the other token is still valid");
+        assert!(refused(&jeton, &["token", "revoke", &named_id]).contains(&named_id), "the token is already revoked");
         done(&jeton, &["token", "revoke", &login_id]);
         assert_eq!(introspect(&server, &client, &login_key), json!({"active": false}));
         assert_ne!(login(&server, "amy"), login_key);
     }
 
-    fn an_inactive_user_gets_a_token_that_is_not_good_until_they_are(db) {
+    fn an_inactive_user_gets_a_token_that_is_invalid_until_they_are_active(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "billing");
         done(&jeton, &["user", "deactivate", "amy"]);
-        // As `drf_create_token` does.
+        // DRF's `drf_create_token` does the same.
         let key = key_in(&done(&jeton, &["token", "create", "amy"]), "amy");
         let server = jeton.serve();
         assert_eq!(introspect(&server, &client, &key), json!({"active": false}));
@@ -175,9 +175,9 @@ on_both! {
     }
 }
 
-/// With `--wait` whatever may revoke tokens ends when nobody calls them active any more.
+/// With `--wait`, a command that may revoke tokens ends only when no cache answers any more that they are active.
 #[test]
-fn whoever_waits_is_done_when_the_bound_has_passed() {
+fn a_command_with_wait_ends_after_the_bound() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database).env("JETON_REVOCATION_BOUND", "1500ms");
     create_user(&jeton, "amy", &[]);

@@ -10,7 +10,7 @@ use crate::support::app::TestDatabase;
 use crate::support::http::Request;
 
 on_both! {
-    fn a_password_from_standard_input_loses_one_line_end_and_no_more(db) {
+    fn only_one_line_end_is_removed_from_a_password_on_standard_input(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         for (username, stdin) in [("none", PASSWORD), ("lf", "a quiet harbour at noon\n"), ("crlf", "a quiet harbour at noon\r\n"),
@@ -29,7 +29,7 @@ on_both! {
         }
     }
 
-    fn flags_make_the_user_they_say(db) {
+    fn flags_set_the_fields_of_a_new_user(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &["--email", "amy@example.com", "--staff", "--group", "ops", "--group", "billing"]);
@@ -79,12 +79,12 @@ on_both! {
             names.collect::<Vec<_>>()
         };
         assert_eq!(found("AMY@"), ["amy"]);
-        assert_eq!(found("o"), ["root", "amy", "bob"], "in names and addresses");
-        assert_eq!(found("%"), [""; 0], "no pattern of the database's");
-        assert_eq!(found("amy bob"), [""; 0], "all of the words");
+        assert_eq!(found("o"), ["root", "amy", "bob"], "a search looks in names and addresses");
+        assert_eq!(found("%"), [""; 0], "a search is not an SQL pattern");
+        assert_eq!(found("amy bob"), [""; 0], "a user must match all words");
     }
 
-    fn a_list_is_whole_however_long(db) {
+    fn a_long_list_is_printed_completely(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         done(&jeton, &["migrate"]);
@@ -95,7 +95,7 @@ on_both! {
         assert_eq!(ids, (1..=1001).collect::<Vec<_>>());
     }
 
-    fn a_server_honours_deactivate_activate_and_delete_at_once(db) {
+    fn a_server_applies_deactivate_activate_and_delete_at_once(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -119,7 +119,7 @@ on_both! {
         assert_eq!(refused(&jeton, &["user", "show", "amy"]), "error: user amy does not exist");
     }
 
-    fn a_server_honours_a_new_password_at_once_and_the_login_tokens_are_revoked(db) {
+    fn a_server_applies_a_new_password_at_once_and_login_tokens_are_revoked(db) {
         const NEW: &str = "quiet hills at dusk";
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
@@ -136,14 +136,14 @@ on_both! {
         let output = jeton.run_with_stdin(&["user", "set-password", "amy", "--password-stdin"], NEW);
         assert_eq!((output.status, output.stdout.as_str()), (0, ""), "{output:?}");
         assert_eq!(introspect(&server, &client, &old), json!({"active": false}));
-        assert_eq!(introspect(&server, &client, &named)["active"], true, "named tokens stay");
+        assert_eq!(introspect(&server, &client, &named)["active"], true, "named tokens stay valid");
         assert_eq!(try_login(&server, "amy", PASSWORD).status, 400);
         let answer = try_login(&server, "amy", NEW);
         assert_eq!(answer.status, 200);
         assert_ne!(answer.json()["token"], old.as_str());
     }
 
-    fn who_deletes_without_a_terminal_is_not_asked(db) {
+    fn without_a_terminal_delete_does_not_ask(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         done(&jeton, &["user", "create", "bob", "--no-password"]);

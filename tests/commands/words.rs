@@ -1,4 +1,4 @@
-//! What is refused, in which words and with which exit status; what no process list shows.
+//! Refused commands, with their messages and exit status; and no argument takes a secret.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::support::app::TestDatabase;
 use crate::support::process::Jeton;
 
 on_both! {
-    fn unknown_names_are_told(db) {
+    fn unknown_names_are_reported(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         for args in ["user show nobody", "user deactivate nobody", "user activate nobody", "user delete nobody --yes",
@@ -27,7 +27,7 @@ on_both! {
         assert!(refused(&jeton, &["token", "revoke", "4711"]).contains("4711"));
     }
 
-    fn what_the_api_refuses_the_commands_refuse(db) {
+    fn commands_refuse_what_the_api_refuses(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "root", &["--superuser"]);
@@ -50,13 +50,13 @@ on_both! {
             let why = why(&jeton.run_with_stdin(&args, stdin));
             assert!(why.starts_with("error: ") && why.contains(words), "{args:?}: {why}");
         }
-        assert_eq!(done(&jeton, &["user", "list", "--json"]), before, "nothing was done");
-        // With a second one the first may go.
+        assert_eq!(done(&jeton, &["user", "list", "--json"]), before, "nothing was changed");
+        // With a second superuser the first may be deleted.
         create_user(&jeton, "heir", &["--superuser"]);
         done(&jeton, &["user", "delete", "root", "--yes"]);
     }
 
-    fn a_change_is_in_the_audit_log_under_the_name_of_who_ran_the_command(db) {
+    fn the_audit_log_names_the_person_who_ran_the_command(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database).env("USER", "olga");
         create_user(&jeton, "amy", &[]);
@@ -70,7 +70,7 @@ on_both! {
 }
 
 #[test]
-fn without_a_terminal_a_password_must_be_said_how() {
+fn without_a_terminal_a_flag_must_say_where_the_password_comes_from() {
     let jeton = Jeton::new();
     done(&jeton, &["migrate"]);
     let why = refused(&jeton, &["user", "create", "amy"]);
@@ -81,7 +81,7 @@ fn without_a_terminal_a_password_must_be_said_how() {
 }
 
 #[test]
-fn wrong_usage_is_status_2_and_makes_nothing() {
+fn wrong_usage_exits_with_status_2_and_creates_nothing() {
     let jeton = Jeton::new();
     for args in [
         "nonsense",
@@ -119,7 +119,7 @@ fn wrong_usage_is_status_2_and_makes_nothing() {
     assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0);
 }
 
-/// Arguments stand in the process list, so no argument may take a secret.
+/// The process list shows arguments, so no argument may take a secret.
 #[test]
 fn no_argument_takes_a_secret() {
     let jeton = Jeton::new();

@@ -29,7 +29,7 @@ on_both! {
         assert_eq!(lines(&visit.page("/console/audit?action=user.create")), ["user.create alice", "user.create stella", "user.create admin"]);
         assert_eq!(lines(&visit.page("/console/audit?actor=admin&target=alice")), ["user.create alice"]);
         assert_eq!(lines(&visit.page("/console/audit?since=2025-06-16")), ["login admin", "login.failed alice"]);
-        assert_eq!(lines(&visit.page("/console/audit?until=2025-06-15")).len(), all.len() - 2, "the day belongs to it");
+        assert_eq!(lines(&visit.page("/console/audit?until=2025-06-15")).len(), all.len() - 2, "`until` includes its day");
         assert_eq!(lines(&visit.page("/console/audit?until=2025-06-14")).len(), 0);
         let none = visit.page("/console/audit?actor=nobody");
         assert!(none.contains("No entry matches.") && none.contains("value=\"nobody\""), "{none}");
@@ -40,12 +40,12 @@ on_both! {
         assert!(answer.text().contains("id=\"since-note\"><strong class=\"fault\">Enter a date such as 2026-11-25.</strong>"));
     }
 
-    fn names_lead_to_their_pages(db) {
+    fn names_link_to_the_pages_of_their_users(db) {
         let app = with_people(App::start(db));
         app.try_login(ALICE.0, "wrong");
         let mut visit = Visit::by(&app, ADMIN);
         assert!(visit.page("/console/audit?action=user.create&target=alice").contains("href=\"/console/users/@alice\""));
-        assert!(!visit.page("/console/audit?action=login.failed").contains("href=\"/console/users/@alice\""), "need not be there");
+        assert!(!visit.page("/console/audit?action=login.failed").contains("href=\"/console/users/@alice\""), "a user who failed to log in may not exist");
         assert!(visit.page("/console/users/@alice").contains("href=\"/console/audit?target=alice\""));
     }
 

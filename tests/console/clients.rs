@@ -1,4 +1,4 @@
-//! Clients.
+//! The console's pages of clients.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn status(app: &App, client: &str, secret: &str) -> u16 {
 }
 
 on_both! {
-    fn a_new_one_gets_a_secret_once(db) {
+    fn the_secret_of_a_new_client_is_shown_once(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/clients/new");
@@ -42,13 +42,13 @@ on_both! {
         assert_eq!(app.list("/admin/audit/?action=client.rotate")[0]["actor"], "admin");
     }
 
-    fn rotate_asks_first_and_the_old_secret_may_go_on(db) {
+    fn rotate_asks_first_and_can_give_the_old_secret_a_grace(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);
         assert!(visit.page("/console/clients").contains("action=\"/console/clients/@demo/rotate\""));
         let page = visit.page("/console/clients/@demo/rotate");
         assert!(page.contains("Rotate the secret of demo?") && page.contains("<option value=\"1h\">"), "{page}");
-        assert_eq!(status(&app, CLIENT.0, CLIENT.1), 200, "asked is not done");
+        assert_eq!(status(&app, CLIENT.0, CLIENT.1), 200, "the question alone changes nothing");
         assert_eq!(visit.post("/console/clients/@demo/rotate", &[("grace", "soon")]).status, 400);
         visit.page("/console/clients/@demo/rotate");
         let answer = visit.post("/console/clients/@demo/rotate", &[("grace", "15m")]).text();
@@ -60,7 +60,7 @@ on_both! {
         assert_eq!(visit.get("/console/clients/@nobody/rotate").status, 404);
     }
 
-    fn nobody_is_asked_about_a_client_that_is_none(db) {
+    fn a_client_that_does_not_exist_is_404_before_the_question(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);
         for id in ["nobody", "%00", "call%20555%20now"] {
@@ -69,11 +69,11 @@ on_both! {
         }
     }
 
-    fn deleting_asks_once_more(db) {
+    fn deleting_asks_first(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);
         assert!(visit.page("/console/clients/@demo/delete").contains("Delete demo?"));
-        assert_eq!(status(&app, CLIENT.0, CLIENT.1), 200, "asked is not done");
+        assert_eq!(status(&app, CLIENT.0, CLIENT.1), 200, "the question alone changes nothing");
         let page = visit.done("/console/clients/@demo/delete", &[]);
         assert!(page.contains("demo was deleted.") && page.contains("No client is registered."), "{page}");
         assert_eq!(status(&app, CLIENT.0, CLIENT.1), 401);

@@ -11,11 +11,11 @@ use crate::support::app::{ADMIN, App};
 use crate::support::console::Visit;
 use crate::support::http::{Answer, Request};
 
-/// Who visits.
+/// A kind of visitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
     Nobody,
-    /// A plain user with a session of the time when they were staff.
+    /// An ordinary user, with a session from the time when they were staff.
     User,
     Staff,
     Superuser,
@@ -40,7 +40,7 @@ fn path_of(page: &ConsolePage) -> String {
     path
 }
 
-/// A visit with a form token of its own.
+/// A visit that has loaded a page, and so has a form token.
 fn visit(app: &App, who: Who) -> Visit<'_> {
     let mut visit = match who {
         Who::Nobody => Visit::new(app),
@@ -58,11 +58,11 @@ fn visit(app: &App, who: Who) -> Visit<'_> {
     visit
 }
 
-fn ask(visit: &mut Visit<'_>, page: &ConsolePage) -> Answer {
+fn send(visit: &mut Visit<'_>, page: &ConsolePage) -> Answer {
     if page.method() == "POST" { visit.post(&path_of(page), &[]) } else { visit.get(&path_of(page)) }
 }
 
-/// Whether the visitor is sent away: to sign in, or with 403. Signing out leads there too, and takes the cookie.
+/// Whether the answer is 403 or redirects to the sign-in page. Signing out redirects there too, but removes the cookie.
 fn is_refused(answer: &Answer) -> bool {
     let to_sign_in = answer.header("Location").is_some_and(|location| location.starts_with("/console/sign-in"));
     answer.status == 403 || to_sign_in && answer.header("Set-Cookie").is_none()
@@ -74,10 +74,10 @@ on_both! {
         app.create_user("was_staff", ALICE.1, &json!({}));
         let mut refused = 0;
         for page in console_pages() {
-            // A page for everybody does not ask who visits.
+            // A page for everybody does not depend on the visitor.
             let all = [Who::Nobody, Who::User, Who::Staff, Who::Superuser];
             for who in &all[..if page.access() == Access::Anyone { 1 } else { 4 }] {
-                let answer = ask(&mut visit(&app, *who), &page);
+                let answer = send(&mut visit(&app, *who), &page);
                 let about = format!("{} {} by {who:?}: {answer:?}", page.method(), page.path());
                 assert_eq!(is_refused(&answer), !may_visit(page.access(), *who), "{about}");
                 assert!(![405, 409, 500].contains(&answer.status), "{about}");
@@ -87,7 +87,7 @@ on_both! {
         assert!(refused > 45, "{refused}");
     }
 
-    fn each_form_has_a_limit_and_is_read_only_of_those_who_may_send_it(db) {
+    fn each_form_has_a_size_limit_and_is_read_only_if_the_visitor_may_send_it(db) {
         let app = with_people(App::start(db));
         let mut forms = 0;
         for page in console_pages().into_iter().filter(|page| page.method() == "POST") {
@@ -103,7 +103,7 @@ on_both! {
         assert!(forms > 10, "{forms}");
     }
 
-    fn each_path_says_which_methods_it_has(db) {
+    fn each_path_lists_its_methods_in_allow(db) {
         let app = App::start(db);
         let mut paths = BTreeMap::<_, Vec<_>>::new();
         for page in console_pages() {
@@ -124,7 +124,7 @@ on_both! {
 }
 
 #[test]
-fn clients_are_for_superusers_and_all_but_the_sign_in_is_for_staff() {
+fn only_superusers_see_clients_and_only_the_sign_in_is_for_everybody() {
     for page in console_pages() {
         let access = match page.path() {
             "/sign-in" | "/assets/{name}" => Access::Anyone,

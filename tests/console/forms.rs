@@ -1,4 +1,4 @@
-//! Forms are taken from pages of the session alone.
+//! A form is accepted only from a page of the same session.
 
 use super::{ALICE, STAFF, with_people};
 use crate::on_both;
@@ -6,7 +6,7 @@ use crate::support::app::{ADMIN, App};
 use crate::support::console::Visit;
 use crate::support::http::Request;
 
-/// Every form there is behind the sign-in, each good but for its token.
+/// Every form behind the sign-in, each valid except for its token.
 const FORMS: [(&str, &[(&str, &str)]); 12] = [
     ("/console/sign-out", &[]),
     ("/console/users/new", &[("username", "new")]),
@@ -22,7 +22,7 @@ const FORMS: [(&str, &[(&str, &str)]); 12] = [
     ("/console/clients/@demo/delete", &[]),
 ];
 
-/// Whatever a form could change.
+/// Everything that a form could change.
 fn state(app: &App) -> String {
     let tables = ["users", "tokens", "clients", "sessions"];
     let counts = tables.map(|table| app.database.sql(&format!("select count(*) from {table}")));
@@ -49,7 +49,7 @@ on_both! {
                 assert_eq!(answer.status, 403, "{path}: {answer:?}");
                 assert!(answer.text().contains("This form is no longer valid."), "{path}");
             }
-            assert_eq!(visit.send(Request::new("POST", path).form(fields)).status, 403, "{path}: none at all");
+            assert_eq!(visit.send(Request::new("POST", path).form(fields)).status, 403, "{path}: without a token");
         }
         assert_eq!(state(&app), before);
     }
@@ -80,7 +80,7 @@ on_both! {
         assert_eq!(state(&app), before);
     }
 
-    fn other_bodies_are_not_taken(db) {
+    fn bodies_of_other_types_are_refused(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users");

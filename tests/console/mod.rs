@@ -22,7 +22,7 @@ use crate::support::app::App;
 pub const STAFF: (&str, &str) = ("stella", "a lantern in the fog");
 pub const ALICE: (&str, &str) = crate::support::calls::ALICE;
 
-/// Stella, a staff member, and alice, an ordinary user.
+/// Adds stella, a staff member, and alice, an ordinary user.
 fn with_people(app: App) -> App {
     app.create_user(STAFF.0, STAFF.1, &json!({"is_staff": true}));
     app.create_user(ALICE.0, ALICE.1, &json!({}));

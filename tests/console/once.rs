@@ -1,4 +1,5 @@
-//! Whoever reloads the answer to a form sends the form again: one that makes something is good once, on all nodes.
+//! A reload of the answer to a form sends the form again. So a form that creates something is accepted once, on all
+//! nodes.
 
 use super::{ALICE, with_people};
 use crate::on_both;
@@ -9,7 +10,7 @@ use crate::support::http::Request;
 
 type Fields = &'static [(&'static str, &'static str)];
 
-/// Every form that makes something anew each time it is sent, and the page that it is on.
+/// Every form that would create something each time it is sent: the page that has it, its path and its fields.
 const FORMS: [(&str, &str, Fields); 6] = [
     ("/console/users/new", "/console/users/new", &[("username", "new")]),
     ("/console/users/@alice", "/console/users/@alice/password", &[("password", "another lantern in a fog")]),
@@ -19,7 +20,7 @@ const FORMS: [(&str, &str, Fields); 6] = [
     ("/console/clients/@demo/rotate", "/console/clients/@demo/rotate", &[("grace", "1h")]),
 ];
 
-/// Whatever these forms could change; uses and sessions aside.
+/// Everything that these forms could change, except uses and sessions.
 fn state(app: &App) -> String {
     app.sql(
         "select (select count(*) from audit_log), (select count(*) from users), (select count(*) from clients), \
@@ -29,7 +30,7 @@ fn state(app: &App) -> String {
 }
 
 on_both! {
-    fn a_form_is_good_once_on_whichever_node(db) {
+    fn a_form_is_accepted_once_on_all_nodes(db) {
         let app = with_people(App::start(db));
         let other = app.node(&[]);
         app.login(ALICE.0, ALICE.1);
@@ -42,7 +43,7 @@ on_both! {
             let answer = visit.send(request());
             assert!([200, 303].contains(&answer.status), "{path}: {answer:?}");
             let shown = (answer.status == 200).then(|| secret(&answer.text()));
-            let done = state(&app);
+            let after = state(&app);
             let cookies: Vec<_> = visit.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let again = [
                 visit.send(request()),
@@ -54,13 +55,13 @@ on_both! {
                 assert!(answer.text().contains("This form was sent already"), "{path}: {answer:?}");
                 assert!(shown.as_ref().is_none_or(|shown| !answer.text().contains(shown)), "{path}");
             }
-            assert_eq!(state(&app), done, "{path}");
+            assert_eq!(state(&app), after, "{path}");
         }
         visit.done("/console/sign-out", &[]);
-        assert_eq!(app.sql("select count(*) from console_forms"), "0", "they go with their session");
+        assert_eq!(app.sql("select count(*) from console_forms"), "0", "used forms are deleted with their session");
     }
 
-    fn two_that_come_at_once_are_one(db) {
+    fn of_equal_forms_at_the_same_moment_one_is_accepted(db) {
         let app = with_people(App::start(db));
         let other = app.node(&[]);
         let mut visit = Visit::by(&app, ADMIN);
@@ -98,7 +99,7 @@ on_both! {
         }
     }
 
-    fn each_form_of_a_page_is_good_whatever_was_sent_of_the_others(db) {
+    fn each_form_of_a_page_is_accepted_after_other_forms_of_the_page(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@alice");

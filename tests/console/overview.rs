@@ -1,4 +1,4 @@
-//! The first page.
+//! The console's first page.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn figure(page: &str, title: &str) -> String {
 }
 
 on_both! {
-    fn it_counts(db) {
+    fn the_page_counts_users_tokens_and_logins(db) {
         let app = with_people(App::start(db));
         let key = app.login(ALICE.0, ALICE.1);
         app.login("stella", "a lantern in the fog");
@@ -24,7 +24,7 @@ on_both! {
         let mut visit = Visit::by(&app, ADMIN);
         let page = visit.page("/console/");
         let figures = ["Users", "Live tokens", "Logins", "Refused"].map(|title| figure(&page, title));
-        // The admin's login made the others; stella's token lives as its row does.
+        // The live tokens are the admin's and stella's, whose row is live although she is inactive.
         let logins = app.database.sql("select count(*) from audit_log where action = 'login'");
         assert_eq!(figures, ["3", "2", logins.as_str(), "1"], "{page}");
         assert!(page.contains("1 of them inactive"));
@@ -33,7 +33,7 @@ on_both! {
         assert_eq!((figure(&page, "Logins").as_str(), figure(&page, "Refused").as_str()), ("1", "0"), "a day later");
     }
 
-    fn the_picture_goes_hour_by_hour(db) {
+    fn the_picture_has_the_logins_of_each_hour(db) {
         let app = with_people(App::start(db));
         app.clock.advance(Duration::from_hours(30));
         app.try_login(ALICE.0, "wrong");
@@ -49,7 +49,7 @@ on_both! {
         assert!(page.contains("aria-label=\"3 logins and 1 refusals in the last 24 hours, hour by hour\""), "{page}");
     }
 
-    fn it_says_how_this_node_is(db) {
+    fn the_page_shows_the_state_of_this_node(db) {
         let app = App::start(db);
         app.wait_until_synced();
         let page = Visit::by(&app, ADMIN).page("/console/");
@@ -61,14 +61,14 @@ on_both! {
 }
 
 #[test]
-fn what_cannot_be_counted_in_time_is_left_out() {
+fn a_number_that_cannot_be_counted_in_time_is_left_out() {
     let app = App::with(Kind::Postgres, &[("JETON_DATABASE_TIMEOUT", "500ms")]);
     let mut visit = Visit::by(&app, ADMIN);
     let mut other = app.database.writer();
     other.run("lock table audit_log in access exclusive mode;");
     let page = visit.page("/console/");
     assert!(page.contains("Counting took too long."), "{page}");
-    assert_eq!(figure(&page, "Users"), "1", "the rest is there");
+    assert_eq!(figure(&page, "Users"), "1", "the other numbers are shown");
     other.run("commit;");
     assert!(!visit.page("/console/").contains("Counting took too long."));
 }

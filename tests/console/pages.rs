@@ -1,4 +1,4 @@
-//! What all pages have in common: headers, files, errors.
+//! The common parts of all pages: headers, files, errors.
 
 use super::with_people;
 use crate::on_both;
@@ -85,7 +85,7 @@ on_both! {
 }
 
 #[test]
-fn files_are_kept_for_ever_and_need_no_session() {
+fn files_are_cached_for_ever_and_need_no_session() {
     let app = App::start(Kind::Sqlite);
     let page = Visit::new(&app).page("/console/sign-in");
     let names: Vec<&str> = page.split('"').filter(|word| word.starts_with("/console/assets/")).collect();
@@ -98,7 +98,7 @@ fn files_are_kept_for_ever_and_need_no_session() {
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("Content-Type").as_deref(), Some(kind));
         assert_eq!(answer.headers_named("Cache-Control"), ["public, max-age=31536000, immutable"]);
-        assert!(!answer.text().contains("http://") || name == ".svg", "{name} asks nobody else");
+        assert!(!answer.text().contains("http://") || name == ".svg", "{name} loads nothing from other hosts");
         let (stem, rest) = path.split_once('.').unwrap();
         let other = app.send(Request::new("GET", &format!("{stem}.{}{name}", "0".repeat(16))));
         assert_eq!(

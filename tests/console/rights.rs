@@ -1,4 +1,4 @@
-//! Who may do what: the admin API's rules, on pages.
+//! Who may do what in the console: the same rules as in the admin API.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ on_both! {
     fn clients_are_for_superusers(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, STAFF);
-        assert!(!visit.page("/console/").contains("Clients</a>"), "no link to what they may not see");
+        assert!(!visit.page("/console/").contains("Clients</a>"), "staff see no link to a page that they may not see");
         for path in ["/console/clients", "/console/clients/new", "/console/clients/@demo/delete"] {
             let answer = visit.get(path);
             assert_eq!(answer.status, 403, "{path}");
@@ -29,11 +29,11 @@ on_both! {
             assert_eq!(visit.post(path, fields).status, 403, "{path}");
         }
         assert_eq!(app.database.sql("select client_id from clients"), "demo");
-        app.introspect("x"); // with the secret of before
+        app.introspect("x"); // with the unchanged secret
         assert!(Visit::by(&app, ADMIN).page("/console/").contains("Clients</a>"));
     }
 
-    fn staff_see_staff_and_superusers_and_change_none(db) {
+    fn staff_see_staff_and_superusers_and_cannot_change_them(db) {
         let app = with_people(App::start(db));
         app.create_user("sten", ALICE.1, &json!({"is_staff": true}));
         let key = app.login("sten", ALICE.1);
@@ -60,15 +60,15 @@ on_both! {
             }
             assert_eq!(visit.get(&format!("/console/users/@{name}/delete")).status, 403);
         }
-        assert_eq!(visit.post(&format!("/console/users/@alice/tokens/{id}/revoke"), &[]).status, 403, "another's token");
+        assert_eq!(visit.post(&format!("/console/users/@alice/tokens/{id}/revoke"), &[]).status, 403, "a token of another user");
         assert!(app.is_good(&key));
         assert!(visit.is_signed_in());
     }
 
-    fn staff_make_nobody_staff(db) {
+    fn staff_cannot_make_anybody_staff(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, STAFF);
-        assert!(!visit.page("/console/users/new").contains("is_staff"), "no box for what they may not grant");
+        assert!(!visit.page("/console/users/new").contains("is_staff"), "staff see no box for flags that they may not grant");
         assert!(!visit.page("/console/users/@alice").contains("is_staff"));
         for flag in ["is_staff", "is_superuser"] {
             assert_eq!(visit.post("/console/users/new", &[("username", "new"), (flag, "true")]).status, 403, "{flag}");
@@ -77,12 +77,12 @@ on_both! {
         }
         let flags = "select is_staff, is_superuser from users where username = 'alice'";
         assert!(["f|f", "0|0"].contains(&app.database.sql(flags).as_str()));
-        // What they may do, they can.
+        // Staff may change the name of an ordinary user.
         visit.done("/console/users/@alice", &[("username", "alice"), ("first_name", "Alice")]);
         assert_eq!(app.database.sql("select first_name from users where username = 'alice'"), "Alice");
     }
 
-    fn whoever_loses_their_rights_loses_them_at_the_next_request(db) {
+    fn a_visitor_who_has_lost_a_right_is_refused_at_the_next_request(db) {
         let app = with_people(App::start(db));
         app.create_user("rita", ALICE.1, &json!({"is_superuser": true}));
         let mut visit = Visit::by(&app, ("rita", ALICE.1));
@@ -93,7 +93,7 @@ on_both! {
         assert!(visit.is_signed_in(), "still staff");
     }
 
-    fn the_last_superuser_stays(db) {
+    fn the_last_superuser_cannot_be_removed(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@admin");

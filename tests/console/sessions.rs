@@ -1,4 +1,4 @@
-//! What ends a session.
+//! When a session of the console ends.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn sessions(app: &App) -> String {
 }
 
 on_both! {
-    fn one_that_is_not_used_for_half_an_hour_is_over(db) {
+    fn a_session_that_is_not_used_for_half_an_hour_is_over(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);
         for _ in 0..3 {
@@ -28,10 +28,10 @@ on_both! {
         }
         app.clock.advance(IDLE);
         assert!(!visit.is_signed_in());
-        assert_eq!(sessions(&app), "0", "and gone");
+        assert_eq!(sessions(&app), "0", "its row is deleted");
     }
 
-    fn one_of_twelve_hours_is_over_however_much_it_is_used(db) {
+    fn a_session_is_over_after_twelve_hours_even_in_use(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);
         for _ in 0..36 {
@@ -43,7 +43,7 @@ on_both! {
         assert!(!visit.is_signed_in());
     }
 
-    fn a_change_of_the_user_ends_theirs_and_nobody_elses(db) {
+    fn a_change_of_a_user_ends_the_sessions_of_this_user_only(db) {
         let app = with_people(App::start(db));
         let admin = ("rita", "the seventh wave is high");
         app.create_user(admin.0, admin.1, &json!({"is_superuser": true}));
@@ -64,12 +64,12 @@ on_both! {
             } else if path == "/password" {
                 other.done(&format!("/console/users/@{}/password", STAFF.0), &[("password", STAFF.1)]);
             }
-            assert!(!first.is_signed_in() && !second.is_signed_in(), "{path}: over for good");
+            assert!(!first.is_signed_in() && !second.is_signed_in(), "{path}: the session does not come back");
             assert!(other.is_signed_in());
         }
     }
 
-    fn who_changes_their_own_password_signs_in_again(db) {
+    fn a_change_of_ones_own_password_ends_the_session(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@admin");
@@ -79,21 +79,21 @@ on_both! {
         Visit::by(&app, (ADMIN.0, "another lantern in a fog"));
     }
 
-    fn a_change_past_jeton_counts_at_the_next_page(db) {
+    fn a_change_by_sql_takes_effect_at_the_next_page(db) {
         let app = with_people(App::start(db));
         for (change, back) in [("is_active = false", "is_active = true"), ("is_staff = false", "is_staff = true")] {
             let mut visit = Visit::by(&app, STAFF);
             app.sql(&format!("update users set {change} where username = 'stella'"));
             assert!(!visit.is_signed_in(), "{change}");
             app.sql(&format!("update users set {back} where username = 'stella'"));
-            assert!(!visit.is_signed_in(), "over for good");
+            assert!(!visit.is_signed_in(), "the session does not come back");
         }
         let mut visit = Visit::by(&app, STAFF);
         app.sql("delete from sessions");
         assert!(!visit.is_signed_in());
     }
 
-    fn a_session_is_good_on_every_node(db) {
+    fn a_session_is_valid_on_every_node(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);
         let node = app.node(&[]);
@@ -105,7 +105,7 @@ on_both! {
         assert!(!there.is_signed_in());
     }
 
-    fn a_copy_of_the_database_is_no_way_in(db) {
+    fn a_copy_of_the_database_does_not_let_a_thief_sign_in(db) {
         let app = App::start(db);
         let visit = Visit::by(&app, ADMIN);
         let hex = if app.database.postgres.is_some() { "encode(digest, 'hex')" } else { "lower(hex(digest))" };
@@ -118,7 +118,7 @@ on_both! {
         assert_ne!(visit.form_token, digest);
     }
 
-    fn a_notice_is_said_once(db) {
+    fn a_notice_is_shown_once(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@alice");
@@ -127,18 +127,18 @@ on_both! {
         assert!(!visit.page("/console/users/@alice").contains("is deactivated:"));
     }
 
-    fn dead_ones_are_purged(db) {
+    fn ended_sessions_are_purged(db) {
         let app = App::start(db);
         Visit::by(&app, ADMIN);
         app.clock.advance(IDLE);
-        let purged = |left: &str| {
+        let purge_until = |left: &str| {
             let node = app.node(&[]);
             eventually("a purge", Duration::from_secs(20), || (sessions(&app) == left).then_some(()));
             drop(node);
         };
         let mut young = Visit::by(&app, ADMIN);
         app.clock.advance(MICRO);
-        purged("1");
+        purge_until("1");
         assert!(young.is_signed_in());
     }
 }

@@ -1,4 +1,4 @@
-//! The way in and out.
+//! Signing in to the console and out of it.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::support::console::Visit;
 use crate::support::eventually;
 use crate::support::http::Request;
 
-/// Django's admin's words.
+/// The message of Django's admin.
 const WRONG: &str = "Please enter the correct username and password for a staff account. \
                      Note that both fields may be case-sensitive.";
 
 #[track_caller]
-fn refused(app: &App, username: &str, password: &str) {
+fn assert_refused(app: &App, username: &str, password: &str) {
     let mut visit = Visit::new(app);
     let answer = visit.sign_in(username, password);
     assert_eq!(answer.status, 400, "{username}: {answer:?}");
@@ -24,7 +24,7 @@ fn refused(app: &App, username: &str, password: &str) {
     assert!(!visit.is_signed_in());
 }
 
-/// What the audit log says of logins, the newest first: action, actor, details.
+/// The logins by the console in the audit log, the newest first: action, target and reason.
 fn logins(app: &App) -> Vec<String> {
     let entries = app.list("/admin/audit/");
     let of_console = entries.iter().filter(|entry| entry["details"]["via"] == "console");
@@ -41,36 +41,36 @@ on_both! {
             eventually("a last login", Duration::from_secs(10), || {
                 ["t", "1"].contains(&app.sql(&last_login).as_str()).then_some(())
             });
-            let kept = visit.cookies.clone();
+            let cookies = visit.cookies.clone();
             let answer = visit.post("/console/sign-out", &[]);
             assert_eq!((answer.status, answer.header("Location").as_deref()), (303, Some("/console/sign-in")));
             assert!(!visit.cookies.iter().any(|(name, _)| name == "jeton_console"), "the cookie is forgotten");
-            visit.cookies = kept;
-            assert!(!visit.is_signed_in(), "and was of no use to a thief from then on");
+            visit.cookies = cookies;
+            assert!(!visit.is_signed_in(), "a stolen copy of the cookie is useless from then on");
         }
         assert_eq!(app.sql("select count(*) from sessions"), "0");
         assert_eq!(logins(&app), ["\"login\" \"stella\" null", "\"login\" \"admin\" null"]);
     }
 
-    fn who_may_not_is_told_the_same_whoever_they_are(db) {
+    fn every_refused_sign_in_gets_the_same_message(db) {
         let app = with_people(App::start(db));
         app.create_user("ina", ALICE.1, &json!({"is_staff": true, "is_active": false}));
         for (username, password) in [
             ("nobody", "x"),
             (STAFF.0, "wrong"),
             ("STELLA", STAFF.1),
-            (ALICE.0, ALICE.1), // no staff
+            (ALICE.0, ALICE.1), // not staff
             ("ina", ALICE.1),
             ("<script>", "\" onfocus=\""),
         ] {
-            refused(&app, username, password);
+            assert_refused(&app, username, password);
         }
         assert_eq!(logins(&app).len(), 6);
         assert_eq!(logins(&app)[0], "\"login.failed\" \"<script>\" \"unknown_user\"");
         assert_eq!(app.sql("select count(*) from sessions"), "0");
     }
 
-    fn missing_fields_are_named_beside_them(db) {
+    fn a_fault_is_shown_beside_its_missing_field(db) {
         let app = App::start(db);
         let answer = Visit::new(&app).sign_in(" ", "");
         assert_eq!(answer.status, 400);
@@ -82,20 +82,20 @@ on_both! {
         assert_eq!(logins(&app), Vec::<String>::new());
         let mut visit = Visit::new(&app);
         let again = visit.sign_in("somebody", "");
-        assert!(again.text().contains("value=\"somebody\""), "the name is kept");
+        assert!(again.text().contains("value=\"somebody\""), "the form still has the name");
     }
 
-    fn what_no_name_can_hold_is_no_try(db) {
+    fn a_name_or_password_with_a_null_character_is_not_an_attempt(db) {
         let app = App::start(db);
         for (username, password) in [("ad\0min", ADMIN.1), (ADMIN.0, "a\0b")] {
             let answer = Visit::new(&app).sign_in(username, password);
             assert_eq!(answer.status, 400, "{answer:?}");
             assert!(answer.text().contains("<p>Null characters are not allowed.</p>"), "{answer:?}");
         }
-        assert_eq!(logins(&app), Vec::<String>::new(), "as with the API: not even a try");
+        assert_eq!(logins(&app), Vec::<String>::new(), "as in the API, nothing is in the audit log");
     }
 
-    fn cookies_of_other_services_are_no_matter(db) {
+    fn cookies_of_other_services_are_ignored(db) {
         let app = App::start(db);
         let visit = Visit::by(&app, ADMIN);
         let (name, value) = &visit.cookies[0];
@@ -107,10 +107,10 @@ on_both! {
         }
     }
 
-    fn failures_count_with_those_of_the_api(db) {
+    fn failures_in_the_console_and_the_api_share_one_limit(db) {
         let app = with_people(App::with(db, &[("JETON_LOGIN_LIMIT_USER", "3/min")]));
         assert_eq!(app.try_login(STAFF.0, "wrong").status, 400);
-        refused(&app, STAFF.0, "wrong");
+        assert_refused(&app, STAFF.0, "wrong");
         assert_eq!(app.try_login(STAFF.0, "wrong").status, 400);
         let mut visit = Visit::new(&app);
         let answer = visit.sign_in(STAFF.0, STAFF.1);
@@ -122,14 +122,14 @@ on_both! {
         Visit::by(&app, STAFF);
     }
 
-    fn a_user_who_is_no_staff_is_a_failure_too(db) {
+    fn a_sign_in_of_a_user_who_is_not_staff_counts_as_a_failure(db) {
         let app = with_people(App::with(db, &[("JETON_LOGIN_LIMIT_USER", "2/min")]));
-        refused(&app, ALICE.0, ALICE.1);
-        refused(&app, ALICE.0, ALICE.1);
+        assert_refused(&app, ALICE.0, ALICE.1);
+        assert_refused(&app, ALICE.0, ALICE.1);
         assert_eq!(Visit::new(&app).sign_in(ALICE.0, ALICE.1).status, 429);
     }
 
-    fn whoever_is_not_signed_in_comes_back_to_where_they_wanted(db) {
+    fn after_the_sign_in_a_visitor_gets_the_page_that_they_requested(db) {
         let app = App::start(db);
         let mut visit = Visit::new(&app);
         let answer = visit.get("/console/users?search=a%26b");
@@ -144,7 +144,7 @@ on_both! {
         assert_eq!(visit.get(&form).header("Location").as_deref(), Some("/console/users?search=a%26b"), "signed in already");
     }
 
-    fn nobody_is_sent_out_of_the_console(db) {
+    fn the_sign_in_redirects_only_to_pages_of_the_console(db) {
         let app = App::start(db);
         for next in ["https://evil.test/", "//evil.test/console/", "/docs/", "/console/../docs/", "/\\evil.test", "javascript:0"] {
             let mut visit = Visit::new(&app);
@@ -156,7 +156,7 @@ on_both! {
         }
     }
 
-    fn a_page_means_nothing_to_the_form(db) {
+    fn the_sign_in_page_ignores_the_parameter_page(db) {
         let app = App::start(db);
         for page in ["x", "0", "2"] {
             let answer = app.send(Request::new("GET", &format!("/console/sign-in?page={page}")));
@@ -164,11 +164,11 @@ on_both! {
         }
     }
 
-    fn every_sign_in_makes_a_session_of_its_own(db) {
+    fn every_sign_in_creates_a_new_session(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);
         let first = visit.cookies.clone();
-        // From the form that a link of another site leads to, where the session's cookie was not sent.
+        // A link on another site leads to this form, and the browser does not send the session's cookie with it.
         let session = visit.cookies.remove(0);
         visit.get("/console/sign-in");
         visit.cookies.insert(0, session);
@@ -176,21 +176,21 @@ on_both! {
         assert!(visit.is_signed_in());
         assert_ne!(visit.cookies, first);
         visit.cookies = first;
-        assert!(!visit.is_signed_in(), "the session of before is over");
+        assert!(!visit.is_signed_in(), "the previous session is over");
         assert_eq!(app.sql("select count(*) from sessions"), "1");
     }
 
-    fn a_link_from_another_site_takes_no_session_away(db) {
+    fn a_link_from_another_site_does_not_end_the_session(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);
-        let kept = std::mem::take(&mut visit.cookies);
-        visit.get("/console/sign-in"); // SameSite=Strict: not sent
+        let cookies = std::mem::take(&mut visit.cookies);
+        visit.get("/console/sign-in"); // the browser does not send a cookie with SameSite=Strict
         assert!(!visit.cookies.iter().any(|(name, _)| name == "jeton_console"), "{:?}", visit.cookies);
-        visit.cookies.extend(kept);
+        visit.cookies.extend(cookies);
         assert!(visit.is_signed_in());
     }
 
-    fn a_sign_in_form_is_of_our_own_page(db) {
+    fn a_sign_in_form_must_come_from_the_sign_in_page(db) {
         let app = App::start(db);
         let good = [("username", ADMIN.0), ("password", ADMIN.1)];
         let attempt = |visit: &mut Visit| {
@@ -213,7 +213,7 @@ on_both! {
         assert_eq!(same.sign_in(ADMIN.0, ADMIN.1).status, 303);
     }
 
-    fn cookies_say_how_they_may_be_used(db) {
+    fn cookies_have_the_attributes_that_protect_them(db) {
         let app = App::with(db, &[("JETON_TRUSTED_PROXIES", "127.0.0.1")]);
         let set = |visit: &mut Visit| {
             let form = visit.get("/console/sign-in").headers_named("Set-Cookie");
@@ -233,7 +233,7 @@ on_both! {
             assert!(cookie.contains("; Path=/console; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
         }
         assert!(visit.is_signed_in());
-        // A cookie that somebody put there over plain HTTP counts for nothing over HTTPS.
+        // A cookie that was set over plain HTTP is not accepted over HTTPS.
         for (name, _) in &mut visit.cookies {
             *name = name.replace("__Secure-", "");
         }
@@ -256,7 +256,7 @@ on_both! {
 }
 
 #[test]
-fn a_strangers_word_on_https_does_not_count() {
+fn x_forwarded_proto_of_an_untrusted_client_is_ignored() {
     let app = App::start(Kind::Sqlite);
     let answer = Visit::new(&app).with("X-Forwarded-Proto", "https").get("/console/sign-in");
     assert!(!answer.header("Set-Cookie").unwrap().contains("Secure"));

@@ -1,4 +1,4 @@
-//! A user's tokens.
+//! The tokens on a user's page.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::app::{ADMIN, App};
 use crate::support::console::{Visit, secret};
 
 on_both! {
-    fn they_are_listed_with_what_is_known_of_them(db) {
+    fn tokens_are_listed_with_kind_name_scope_and_times(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);
         assert!(visit.page("/console/users/@alice").contains("No live token."));
@@ -30,7 +30,7 @@ on_both! {
         assert!(!page.contains(&key));
     }
 
-    fn a_named_one_is_shown_once(db) {
+    fn the_key_of_a_named_token_is_shown_once(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@alice");
@@ -39,13 +39,13 @@ on_both! {
         let key = secret(&answer.text());
         let introspection = app.introspect(&key);
         assert_eq!((&introspection["username"], &introspection["scope"]), (&json!("alice"), &json!("a")));
-        assert!(!visit.page("/console/users/@alice").contains(&key), "this once");
+        assert!(!visit.page("/console/users/@alice").contains(&key), "the key is not shown again");
         let bad = visit.post("/console/users/@alice/tokens", &[("name", ""), ("scope", "\"")]);
         assert_eq!(bad.status, 400);
         assert!(bad.text().contains("This field may not be blank.") && bad.text().contains("id=\"scope-note\"><strong"), "{bad:?}");
         let bad = visit.post("/console/users/@alice/tokens", &[("name", "n"), ("expires_in", "soon")]);
         assert!(bad.text().contains("Enter whole seconds, or a duration such as 12h or 90d."), "{bad:?}");
-        assert!(bad.text().contains("value=\"soon\""), "what was typed stays");
+        assert!(bad.text().contains("value=\"soon\""), "the form still has the typed value");
         assert_eq!(app.tokens_of("alice").len(), 1);
     }
 
@@ -69,7 +69,7 @@ on_both! {
         assert_eq!(app.list("/admin/audit/?action=token.regenerate")[0]["actor"], "admin");
     }
 
-    fn anothers_is_not_revoked_in_a_users_name(db) {
+    fn a_page_does_not_revoke_a_token_of_another_user(db) {
         let app = with_people(App::start(db));
         let key = app.login(ALICE.0, ALICE.1);
         let id = app.tokens_of("alice")[0]["id"].to_string();
@@ -80,14 +80,14 @@ on_both! {
         assert!(app.is_good(&key));
     }
 
-    fn one_is_revoked(db) {
+    fn a_token_is_revoked_once(db) {
         let app = with_people(App::start(db));
         let key = app.login(ALICE.0, ALICE.1);
         let id = app.tokens_of("alice")[0]["id"].to_string();
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@alice");
         let of_another = format!("/console/users/@stella/tokens/{id}/revoke");
-        assert_eq!(visit.post(&of_another, &[]).status, 404, "a page revokes its own user's tokens");
+        assert_eq!(visit.post(&of_another, &[]).status, 404, "a page revokes only tokens of its user");
         assert!(app.is_good(&key));
         let page = visit.done(&format!("/console/users/@alice/tokens/{id}/revoke"), &[]);
         assert!(page.contains("The token is revoked.") && page.contains("No live token."), "{page}");

@@ -1,4 +1,4 @@
-//! One user's page.
+//! The page of a user.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ fn user(app: &App, username: &str) -> serde_json::Value {
 }
 
 on_both! {
-    fn it_is_changed_and_the_change_is_in_the_audit_log(db) {
+    fn a_user_is_changed_and_the_change_is_in_the_audit_log(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@alice");
@@ -29,12 +29,12 @@ on_both! {
         assert_eq!((&entry["actor"], &entry["details"]["email"]), (&json!("admin"), &json!("a@example.org")));
         visit.done("/console/users/@alicia", &[("username", "alicia")]);
         let alicia = user(&app, "alicia");
-        assert_eq!((&alicia["groups"], &alicia["is_staff"], &alicia["email"]), (&json!([]), &json!(false), &json!("")), "empty is empty");
+        assert_eq!((&alicia["groups"], &alicia["is_staff"], &alicia["email"]), (&json!([]), &json!(false), &json!("")), "an empty field empties the value");
     }
 
-    fn to_save_what_is_shown_is_to_change_nothing(db) {
+    fn saving_an_unchanged_form_changes_nothing(db) {
         let app = with_people(App::start(db));
-        // As an import may bring them; a form gives back neither the line end nor the blanks.
+        // An import may store such values. A browser sends neither the line end nor the blanks back.
         app.sql("update users set username = ' al\nice ', email = 'a@b ', first_name = 'A ' where username = 'alice'");
         app.sql("insert into groups (id, name) values (901, ' night '), (902, 'a\nb')");
         app.sql("insert into user_groups (user_id, group_id) select id, 901 from users where email = 'a@b '");
@@ -52,7 +52,7 @@ on_both! {
         assert_eq!(entry["details"], json!({"last_name": "Berg", "groups": [" night ", "day"]}));
     }
 
-    fn a_page_of_before_gives_nothing_back_that_was_taken_away_since(db) {
+    fn an_old_page_does_not_restore_rights_that_were_removed_since(db) {
         let app = with_people(App::start(db));
         app.create_user("sue", ALICE.1, &json!({"is_superuser": true, "groups": ["billing"]}));
         let mut visit = Visit::by(&app, ADMIN);
@@ -60,8 +60,8 @@ on_both! {
         let (_, rest) = page.split_once("name=\"edition\" value=\"").unwrap();
         let edition = rest.split('"').next().unwrap();
         let stale = [("edition", edition), ("username", "sue"), ("email", "s@example.org"), ("groups", "billing"), ("is_staff", "true"), ("is_superuser", "true")];
-        let taken = json!({"is_superuser": false, "is_staff": false, "groups": []});
-        assert_eq!(app.send(Request::new("PATCH", "/admin/users/sue").token(&app.admin_token()).json(&taken)).status, 200);
+        let removal = json!({"is_superuser": false, "is_staff": false, "groups": []});
+        assert_eq!(app.send(Request::new("PATCH", "/admin/users/sue").token(&app.admin_token()).json(&removal)).status, 200);
         let answer = visit.post("/console/users/@sue", &stale);
         assert_eq!(answer.status, 409, "{answer:?}");
         assert!(answer.text().contains("Somebody changed this user meanwhile"), "{answer:?}");
@@ -71,10 +71,10 @@ on_both! {
         let (_, rest) = page.split_once("name=\"edition\" value=\"").unwrap();
         let fresh = [("edition", rest.split('"').next().unwrap()), ("username", "sue"), ("email", "s@example.org")];
         visit.done("/console/users/@sue", &fresh);
-        assert_eq!(user(&app, "sue")["email"], "s@example.org", "the page of now is saved");
+        assert_eq!(user(&app, "sue")["email"], "s@example.org", "the form of a current page is saved");
     }
 
-    fn what_is_done_is_not_said_to_have_failed(db) {
+    fn a_change_is_not_reported_as_failed_if_its_notice_cannot_be_stored(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@alice");
@@ -88,7 +88,7 @@ on_both! {
         assert_eq!(user(&app, "alice")["is_active"], false);
     }
 
-    fn faults_stand_beside_their_fields(db) {
+    fn faults_are_shown_beside_their_fields(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@alice");
@@ -104,7 +104,7 @@ on_both! {
         app.login(ALICE.0, ALICE.1);
     }
 
-    fn deactivated_they_are_locked_out_until_they_are_activated(db) {
+    fn a_deactivated_user_is_locked_out_until_activated(db) {
         let app = with_people(App::start(db));
         let key = app.login(ALICE.0, ALICE.1);
         let mut visit = Visit::by(&app, ADMIN);
@@ -116,7 +116,7 @@ on_both! {
         assert!(app.is_good(&key));
     }
 
-    fn a_new_password_takes_the_place_of_the_old_one(db) {
+    fn a_new_password_replaces_the_old_one(db) {
         let app = with_people(App::start(db));
         let key = app.login(ALICE.0, ALICE.1);
         let mut visit = Visit::by(&app, ADMIN);
@@ -128,12 +128,12 @@ on_both! {
         app.login(ALICE.0, "another lantern in a fog");
     }
 
-    fn deleting_asks_once_more(db) {
+    fn deleting_asks_first(db) {
         let app = with_people(App::start(db));
         let key = app.login(ALICE.0, ALICE.1);
         let mut visit = Visit::by(&app, ADMIN);
         assert!(visit.page("/console/users/@alice/delete").contains("Delete alice?"));
-        assert!(app.is_good(&key), "asked is not done");
+        assert!(app.is_good(&key), "the question alone changes nothing");
         let page = visit.done("/console/users/@alice/delete", &[]);
         assert!(page.contains("alice was deleted."));
         assert!(!app.is_good(&key));

@@ -1,4 +1,4 @@
-//! The list of users, and new ones.
+//! The list of users, and the form for new users.
 
 use serde_json::json;
 
@@ -14,13 +14,13 @@ fn names(page: &str) -> Vec<String> {
 }
 
 on_both! {
-    fn everybody_is_listed_and_found(db) {
+    fn all_users_are_listed_and_can_be_searched(db) {
         let app = with_people(App::start(db));
         app.create_user("bob", ALICE.1, &json!({"first_name": "Robert", "email": "b@example.org", "groups": ["billing"]}));
         let mut visit = Visit::by(&app, ADMIN);
         assert_eq!(names(&visit.page("/console/users")), ["stella", "alice", "bob", "admin"]);
         assert_eq!(names(&visit.page("/console/users?search=ROB+b@ex")), ["bob"]);
-        assert!(visit.page("/console/users?search=rob").contains("value=\"rob\""), "what was searched for stays");
+        assert!(visit.page("/console/users?search=rob").contains("value=\"rob\""), "the search field still has the search");
         let none = visit.page("/console/users?search=zzz");
         assert!(names(&none).is_empty() && none.contains("show all users"), "{none}");
         let page = visit.page("/console/users");
@@ -33,7 +33,7 @@ on_both! {
         let page = visit.page("/console/users?search=a&ordering=username");
         assert_eq!(names(&page), ["admin", "alice", "stella"]);
         assert!(page.contains("aria-sort=\"ascending\"><a href=\"/console/users?search=a&#38;ordering=-username\">Username</a>"), "{page}");
-        assert!(page.contains("name=\"ordering\" value=\"username\""), "a search keeps the order");
+        assert!(page.contains("name=\"ordering\" value=\"username\""), "a search has the same order");
         assert_eq!(names(&visit.page("/console/users?ordering=-username")), ["stella", "alice", "admin"]);
         assert_eq!(names(&visit.page("/console/users?ordering=date_joined")), ["stella", "alice", "admin"]);
         assert_eq!(names(&visit.page("/console/users?ordering=nonsense")), ["stella", "alice", "admin"]);
@@ -73,7 +73,7 @@ on_both! {
         assert_eq!(app.try_login("eve", "").status, 400, "no password, no login");
     }
 
-    fn all_faults_stand_beside_their_fields(db) {
+    fn all_faults_are_shown_beside_their_fields(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/new");
@@ -90,7 +90,7 @@ on_both! {
         ] {
             assert!(page.contains(&format!("id=\"{field}-note\"><strong class=\"fault\">{words}</strong>")), "{field}: {page}");
         }
-        assert!(page.contains("value=\"kept\"") && !page.contains("12345"), "what was typed stays, passwords do not");
+        assert!(page.contains("value=\"kept\"") && !page.contains("12345"), "the form still has the typed values, but no password");
         assert_eq!(page.matches("aria-invalid=\"true\"").count(), 4);
     }
 }

@@ -1,4 +1,4 @@
-//! Whatever people write into fields stays text, and the words of buttons are those that admins were told.
+//! Values of fields are shown as text and never as markup, and buttons have the words that the documentation uses.
 
 use serde_json::json;
 
@@ -23,7 +23,7 @@ on_both! {
         for (username, group) in [("mal", SCRIPT), ("lory", ATTRIBUTE)] {
             app.create_user(username, ALICE.1, &json!({"first_name": group, "last_name": SCRIPT, "groups": [group]}));
         }
-        // As an import may bring it.
+        // An import may store such a name.
         let odd = format!("{SCRIPT}/../{}", ATTRIBUTE.replace('\'', ""));
         app.sql(&format!("update users set username = '{odd}' where username = 'lory'"));
         app.try_login(SCRIPT, "x");
@@ -64,7 +64,7 @@ on_both! {
         assert_harmless(&stranger.sign_in(ATTRIBUTE, SCRIPT).text(), true);
     }
 
-    fn names_that_are_paths_have_pages_of_their_own(db) {
+    fn users_whose_names_look_like_paths_have_pages(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);
         for name in ["..", ".", "new", "@", "a+b", "ü.ö"] {
@@ -78,7 +78,7 @@ on_both! {
         }
     }
 
-    fn the_words_on_the_pages(db) {
+    fn pages_have_the_documented_words_on_buttons_and_links(db) {
         let app = with_people(App::start(db));
         app.login(ALICE.0, ALICE.1);
         let mut visit = Visit::new(&app);

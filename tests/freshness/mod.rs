@@ -8,11 +8,17 @@ mod changes;
 mod each_change;
 mod failover;
 mod failures;
+mod followers;
+mod hints;
 mod moved;
 mod poolers;
 mod stale;
+mod standby;
+mod taken_over;
 
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use crate::commands::{create_client, create_user, done, key_in, login, migrated};
 use crate::support::app::{Kind, TestDatabase};
@@ -76,6 +82,21 @@ impl Nodes {
         create_user(&self.jeton, name, &[]);
         let named = key_in(&done(&self.jeton, &["token", "create", name, "--name", "ci"]), name);
         (login(&self.both[0], name), named)
+    }
+
+    /// The answer of a node's `/changes`.
+    #[track_caller]
+    fn changes(&self, node: usize, after: &str) -> Value {
+        let request = Request::new("GET", &format!("/changes?after={after}")).basic(&self.client.0, &self.client.1);
+        let answer = request.send(self.both[node].addr);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// A cursor of a node.
+    #[track_caller]
+    fn cursor(&self, node: usize) -> String {
+        self.changes(node, "")["cursor"].as_str().unwrap().to_owned()
     }
 
     /// Asks both nodes for a token, again and again, until the result is dropped.

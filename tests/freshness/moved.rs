@@ -15,7 +15,7 @@ use crate::support::postgres::{self, Cluster};
 const SOCKET: &str = ".s.PGSQL.5432";
 
 /// A folder with a link to a server's socket. It stands for a host name.
-struct Name(TempDir);
+pub struct Name(TempDir);
 
 impl Name {
     fn of(cluster: &Cluster) -> Self {
@@ -24,7 +24,7 @@ impl Name {
         name
     }
 
-    fn point_to(&self, cluster: &Cluster) {
+    pub fn point_to(&self, cluster: &Cluster) {
         let (link, new) = (self.0.path().join(SOCKET), self.0.path().join("new"));
         symlink(format!("{}/{SOCKET}", cluster.host().replace("%2F", "/")), &new).unwrap();
         std::fs::rename(new, link).unwrap();
@@ -36,7 +36,7 @@ impl Name {
 }
 
 /// Nodes that connect by a name, and a standby that `follow` brings up to date.
-fn nodes() -> (Nodes, Name, Cluster) {
+pub fn nodes() -> (Nodes, Name, Cluster) {
     let old = postgres::private();
     let database = TestDatabase::of(&old);
     let (name, new) = (Name::of(&old), old.standby());
@@ -46,11 +46,16 @@ fn nodes() -> (Nodes, Name, Cluster) {
 
 fn take_over(new: &Cluster, nodes: &Nodes) {
     new.follow(nodes.cluster());
-    new.sql("select pg_promote()");
-    eventually("a primary", RECOVERY, || (new.sql("select pg_is_in_recovery()") == "f").then_some(()));
+    promote(new);
 }
 
-fn name_of(database: &TestDatabase) -> &str {
+/// Makes a primary of a standby.
+pub fn promote(standby: &Cluster) {
+    standby.sql("select pg_promote()");
+    eventually("a primary", RECOVERY, || (standby.sql("select pg_is_in_recovery()") == "f").then_some(()));
+}
+
+pub fn name_of(database: &TestDatabase) -> &str {
     database.url.rsplit_once('/').unwrap().1
 }
 

@@ -13,16 +13,17 @@ use crate::serve::refuses_to_start;
 use crate::support::app::SECRET_KEY;
 use crate::support::eventually;
 use crate::support::http::Request;
+use crate::support::postgres::Cluster;
 use crate::support::process::{Jeton, Serving, signal};
 
 /// A pgbouncer process. Dropping it ends the process and removes its folder.
-struct Pooler {
+pub struct Pooler {
     process: std::process::Child,
     dir: tempfile::TempDir,
 }
 
 impl Pooler {
-    fn start(database: &str, settings: &str) -> Self {
+    pub fn start(database: &str, settings: &str) -> Self {
         let host = socket_and_name(database).0.replace("%2F", "/");
         let dir = tempfile::TempDir::new_in("/dev/shm").unwrap();
         let at = dir.path().display().to_string();
@@ -48,17 +49,32 @@ impl Pooler {
         let file = self.dir.path().join("ini");
         let settings = std::fs::read_to_string(&file).unwrap().replace("pool_mode=session", setting);
         std::fs::write(&file, settings).unwrap();
-        signal("HUP", &[self.process.id()]);
+        self.signal("HUP");
     }
 
-    fn url(&self, database: &str) -> String {
+    /// Sends the clients to another server, and reloads the settings.
+    pub fn point_to(&self, cluster: &Cluster) {
+        let file = self.dir.path().join("ini");
+        let settings = std::fs::read_to_string(&file).unwrap();
+        let (before, rest) = settings.split_once("host=").expect("a host");
+        let (_, after) = rest.split_once(' ').expect("a port after it");
+        let host = cluster.host().replace("%2F", "/");
+        std::fs::write(&file, format!("{before}host={host} {after}")).unwrap();
+        self.signal("HUP");
+    }
+
+    pub fn signal(&self, name: &str) {
+        signal(name, &[self.process.id()]);
+    }
+
+    pub fn url(&self, database: &str) -> String {
         let socket = self.dir.path().display().to_string().replace('/', "%2F");
         format!("postgres://jeton@{socket}:6432/{}", socket_and_name(database).1)
     }
 }
 
 /// The folder and the name in `postgres://jeton@%2Fthe%2Ffolder/name`, a URL of the tests' clusters.
-fn socket_and_name(url: &str) -> (&str, &str) {
+pub fn socket_and_name(url: &str) -> (&str, &str) {
     url.split_once('@').and_then(|(_, rest)| rest.split_once('/')).expect("a URL of the tests")
 }
 
@@ -164,7 +180,7 @@ fn a_pooler_that_switches_to_transaction_mode_is_detected() {
 }
 
 /// Starts two nodes behind a pooler, in place of those in `nodes`.
-fn two_behind(pooler: &Pooler, nodes: &mut Nodes) {
+pub fn two_behind(pooler: &Pooler, nodes: &mut Nodes) {
     let url = pooler.url(&nodes.database.url);
     nodes.jeton = Jeton::new().env("DATABASE_URL", url).env("JETON_SECRET_KEY", SECRET_KEY);
     nodes.both = [(); 2].map(|()| nodes.jeton.serve());

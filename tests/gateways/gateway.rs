@@ -86,6 +86,20 @@ impl Gateway {
         gateway
     }
 
+    /// nginx before jeton itself, with the settings that `proxy_pass` has by default.
+    pub fn plain_nginx(jeton: SocketAddr) -> Self {
+        let dir = TempDir::with_prefix("jeton-test-").unwrap();
+        let addr = free_address();
+        let server = format!("server {{ listen {addr}; location / {{ proxy_pass http://{jeton}; }} }}");
+        let mut command = nginx_with(dir.path(), &format!("events {{}}\nhttp {{ {NGINX_FOLDERS} {server} }}\n"));
+        let process = Process::start(command.stdin(Stdio::null()));
+        eventually("nginx listens", Duration::from_secs(20), || {
+            assert!(process.try_wait().is_none(), "nginx ended: {process:?}");
+            TcpStream::connect(addr).ok()
+        });
+        Self { addr, _process: process, _dir: dir }
+    }
+
     #[track_caller]
     pub fn send(&self, request: Request) -> Answer {
         request.send(self.addr)
@@ -104,18 +118,24 @@ impl Gateway {
 }
 
 fn nginx(dir: &Path, addr: SocketAddr, jeton: &str, service: SocketAddr) -> Command {
-    let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
-    // Its folders would be those of the system's own nginx.
-    let own = "http { access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;";
     let config = with_addresses(
         include_str!("../../examples/nginx/nginx.conf"),
         &[
             ("127.0.0.1:8000", jeton.to_owned()),
             ("127.0.0.1:9000", service.to_string()),
             ("127.0.0.1:8080", addr.to_string()),
-            ("\nhttp {", format!("\n{own}")),
+            ("\nhttp {", format!("\nhttp {{ {NGINX_FOLDERS}")),
         ],
     );
+    nginx_with(dir, &config)
+}
+
+/// Its folders would be those of the system's own nginx.
+const NGINX_FOLDERS: &str = "access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; \
+                             uwsgi_temp_path u; scgi_temp_path s;";
+
+fn nginx_with(dir: &Path, config: &str) -> Command {
+    let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
     let file = dir.join("nginx.conf");
     fs::write(&file, config).unwrap();
     let mut command = killed_with_us(&of_debian(program, "-v", "nginx"));

@@ -1,4 +1,4 @@
-//! A second import: only what is new at the source comes, and what is here stays as it is.
+//! A second import adds only what is new in the source, and changes nothing that jeton has already.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::each_way;
 use crate::support::app::TestDatabase;
 
 each_way! {
-    fn twice_changes_nothing(from, to) {
+    fn a_second_import_changes_nothing(from, to) {
         let (source, target) = (fixture(from), TestDatabase::new(to));
         imported(&source, &target, &[]);
         let before = everything(&target);
@@ -20,11 +20,11 @@ each_way! {
         assert_eq!(everything(&target), before);
     }
 
-    fn only_what_is_new_comes(from, to) {
+    fn a_second_import_adds_only_what_is_new(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         imported(&source, &target, &[]);
         target.sql("update users set password = '!mine', email = 'mine@example.com', is_active = false where username = 'ann'");
-        let kept = target.sql("select * from users where id <= 3 order by id");
+        let before = target.sql("select * from users where id <= 3 order by id");
         source.sql(
             "update auth_user set email = 'theirs@example.com', is_staff = true;
              insert into auth_group values (10, 'new');
@@ -39,10 +39,10 @@ each_way! {
             "skipped, because already here: 3 users, 3 groups, 1 DRF token, 1 Knox token",
         ]);
         assert_eq!(counts(&target), "4|4|4|5");
-        assert_eq!(target.sql("select * from users where id <= 3 order by id"), kept);
+        assert_eq!(target.sql("select * from users where id <= 3 order by id"), before);
         let groups = "select u.username, g.name from user_groups m join users u on u.id = m.user_id \
                       join groups g on g.id = m.group_id order by 1, 2";
-        assert_eq!(target.sql(groups), "ann|ops\nann|zoo\ndot|new\ndot|zoo", "memberships of new users alone");
+        assert_eq!(target.sql(groups), "ann|ops\nann|zoo\ndot|new\ndot|zoo", "only new users get memberships");
         let entries = "select action, target from audit_log where id > 3 order by 1, 2";
         assert_eq!(target.sql(entries), "token.create|ann\nuser.create|dot");
         let details = target.sql("select details from audit_log where action = 'token.create'");

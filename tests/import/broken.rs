@@ -1,4 +1,4 @@
-//! Sources that cannot be read: one line that says what to do, and nothing is imported.
+//! A source that cannot be read gets one line that says what to do, and nothing is imported.
 
 use std::fs;
 
@@ -20,9 +20,9 @@ fn line(jeton: &Jeton, from: &str, more: &[&str]) -> String {
 }
 
 each_way! {
-    fn rows_that_cannot_be_read_are_named_and_nothing_is_imported(from, to) {
+    fn rows_that_cannot_be_read_are_reported_and_nothing_is_imported(from, to) {
         let target = TestDatabase::new(to);
-        done(&migrated(&target), &["user", "list"]); // notes the secret key
+        done(&migrated(&target), &["user", "list"]); // stores the mark of the secret key
         let before = everything(&target);
         let both = [
             ("update auth_user set username = null where id = 2", "the row with id 2 of the table auth_user", "username is empty"),
@@ -45,7 +45,7 @@ each_way! {
             ("update auth_user set is_staff = 'maybe' where id = 1", "id 1", "is_staff is neither"),
             ("update auth_user set username = cast(x'ff41' as text) where id = 1", "id 1", "username is not UTF-8"),
             ("update auth_user set email = cast(x'410042' as text) where id = 1", "id 1", "email holds a NUL"),
-            // More than a page.
+            // More rows than are read at once.
             ("with recursive n (n) as (select 1 union all select n + 1 from n where n < 2100) insert into authtoken_token
                 select cast('k' || n as blob), '2026-01-01 00:00:00', 1 from n", "user_id 1 of the table authtoken_token", "key is empty"),
             ("update knox_authtoken set expiry = 'never'", "user_id 3", "expiry is not a date"),
@@ -66,7 +66,7 @@ each_way! {
 }
 
 on_both! {
-    fn other_databases_are_told_apart(db) {
+    fn a_missing_table_or_column_is_named(db) {
         let target = TestDatabase::new(Kind::Sqlite);
         let jeton = jeton(&target);
         let empty = TestDatabase::new(db);
@@ -83,7 +83,7 @@ on_both! {
         source.sql("alter table knox_authtoken drop column token_key");
         let why = line(&jeton, &source.url, &[]);
         assert!(why.contains("the table knox_authtoken has no column token_key: "), "{why}");
-        assert!(!fs::exists(file_of(&target)).unwrap(), "no database is made for it");
+        assert!(!fs::exists(file_of(&target)).unwrap(), "no database is created for the import");
     }
 
     fn names_are_quoted(db) {
@@ -95,7 +95,7 @@ on_both! {
         assert_eq!(source.sql("select count(*) from auth_user, auth_group"), "9");
     }
 
-    fn keys_that_are_no_integers_are_refused(db) {
+    fn keys_that_are_not_integers_are_refused(db) {
         let (source, target) = (TestDatabase::new(db), TestDatabase::new(Kind::Sqlite));
         let kind = if db == Kind::Sqlite { "char(32)" } else { "uuid" };
         source.sql(&format!(
@@ -107,7 +107,7 @@ on_both! {
     }
 
     fn jetons_own_database_is_refused(db) {
-        // With Django's tables beside jeton's.
+        // This database has Django's tables beside jeton's.
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         let database = small_in(database);
@@ -128,7 +128,7 @@ on_both! {
 }
 
 #[test]
-fn no_urls_are_refused_without_their_passwords() {
+fn bad_urls_are_refused_and_their_passwords_are_not_shown() {
     let jeton = Jeton::new();
     for (from, words) in [
         ("django.db", "scheme"),
@@ -146,11 +146,11 @@ fn no_urls_are_refused_without_their_passwords() {
         let why = line(&jeton, from, &[]);
         assert!(why.contains(words) && !why.contains("hunter"), "{from}: {why}");
     }
-    assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0, "nothing is made");
+    assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0, "no file is created");
 }
 
 #[test]
-fn files_that_are_no_sqlite_databases_are_refused() {
+fn files_that_are_not_sqlite_databases_are_refused() {
     let jeton = Jeton::new();
     let text = "this is no database, but it is longer than the header of one would be: a hundred bytes, and a few more";
     let real = super::unzipped("db.sqlite3.gz");
@@ -164,18 +164,18 @@ fn files_that_are_no_sqlite_databases_are_refused() {
         assert!(why.contains(words), "{name}: {why}");
         assert_eq!(fs::read(jeton.dir.path().join(name)).unwrap(), bytes, "{name}");
     }
-    assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 3, "nothing is made");
+    assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 3, "no file is created");
 }
 
 #[test]
-fn an_sqlite_file_that_somebody_writes_is_told_as_such() {
+fn an_sqlite_file_that_another_process_writes_is_reported() {
     let (source, target) = (small(Kind::Sqlite), TestDatabase::new(Kind::Sqlite));
     let mut writer = std::process::Command::new("sqlite3");
     writer.arg(file_of(&source)).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let mut writer = writer.spawn().unwrap();
-    let mut said = std::io::BufReader::new(writer.stdout.take().unwrap());
+    let mut stdout = std::io::BufReader::new(writer.stdout.take().unwrap());
     std::io::Write::write_all(writer.stdin.as_mut().unwrap(), b"begin exclusive; select 'locked';\n").unwrap();
-    std::io::BufRead::read_line(&mut said, &mut String::new()).unwrap();
+    std::io::BufRead::read_line(&mut stdout, &mut String::new()).unwrap();
     let why = line(&jeton(&target), &source.url, &[]);
     drop(writer.stdin.take());
     writer.wait().unwrap();
@@ -186,7 +186,7 @@ fn an_sqlite_file_that_somebody_writes_is_told_as_such() {
 }
 
 #[test]
-fn what_a_killed_writer_left_is_told_as_such() {
+fn a_journal_of_a_killed_writer_is_reported() {
     let (source, copy, target) =
         (small(Kind::Sqlite), TestDatabase::new(Kind::Sqlite), TestDatabase::new(Kind::Sqlite));
     let (from, to) = (file_of(&source), file_of(&copy));
@@ -200,11 +200,11 @@ fn what_a_killed_writer_left_is_told_as_such() {
     let before = (fs::read(to).unwrap(), fs::read(format!("{to}-journal")).unwrap());
     let why = line(&jeton(&target), &copy.url, &[]);
     assert!(why.ends_with("left a journal beside it; let Django, or sqlite3, open it once"), "{why}");
-    assert!((fs::read(to).unwrap(), fs::read(format!("{to}-journal")).unwrap()) == before, "it is only read");
+    assert!((fs::read(to).unwrap(), fs::read(format!("{to}-journal")).unwrap()) == before, "the source is only read");
 }
 
 #[test]
-fn what_postgresql_refuses_is_told() {
+fn a_refusal_by_postgresql_is_reported() {
     let source = fixture(Kind::Postgres);
     let role = format!("nobody_{}", std::process::id());
     source.sql(&format!("create role {role} login"));

@@ -1,4 +1,4 @@
-//! Ids, names and keys that are taken: each is named, and nothing comes.
+//! Clashes: every id, name and key that belongs to somebody else already is reported, and nothing is imported.
 
 use super::{BEAS_KEY, add_drf_token, add_knox_token, counts, everything, import, imported, small};
 use crate::commands::{create_user, done, jeton, migrated};
@@ -6,12 +6,12 @@ use crate::support::app::{App, Kind, TestDatabase};
 use crate::{each_way, on_both};
 
 each_way! {
-    fn each_is_named_and_nothing_is_imported(from, to) {
+    fn each_clash_is_reported_and_nothing_is_imported(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         for name in ["ivy", "cis"] {
             create_user(&migrated(&target), name, &[]);
         }
-        // ivy has the id 1, which is ann's there; cis the id 2, which is bea's there, and the name of who has 3 there.
+        // In jeton, ivy has the id 1 and cis has the id 2. In the source, 1 is ann, 2 is bea, and cis has the id 3.
         let before = everything(&target);
         for dry in [&[][..], &["--dry-run"]] {
             let output = import(&source, &target, dry);
@@ -27,7 +27,7 @@ each_way! {
         }
     }
 
-    fn a_key_of_two_users_there_is_named_and_nothing_is_imported(from, to) {
+    fn a_key_of_two_users_in_the_source_is_reported_and_nothing_is_imported(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         add_knox_token(&source, 1, BEAS_KEY, "null");
         done(&migrated(&target), &["user", "list"]);
@@ -43,7 +43,7 @@ each_way! {
         }
     }
 
-    fn a_key_of_two_users_that_are_far_apart_there_is_named_when_it_is_met(from, to) {
+    fn a_key_of_two_users_in_different_batches_is_reported_and_nothing_is_imported(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         source.sql(
             "with recursive n (n) as (select 10 union all select n + 1 from n where n < 4009) insert into auth_user
@@ -56,24 +56,24 @@ each_way! {
             "clash: a token of user u4009 with id 4009: it belongs to the user with id 2 here",
             "error: nothing was imported: the row above clashes with existing data",
         ]));
-        assert_eq!(counts(&target), "0|0|0|0", "what was written is taken back");
+        assert_eq!(counts(&target), "0|0|0|0", "the rows that were written before are rolled back");
         assert_eq!(target.sql("select (select value from meta where key = 'last_user_id'), count(*) from audit_log"), "0|0");
     }
 
-    fn a_key_that_a_user_has_in_both_tables_comes_once(from, to) {
+    fn a_key_that_a_user_has_in_both_tables_is_imported_once(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         add_knox_token(&source, 2, BEAS_KEY, "null");
-        let told = [
+        let expected = [
             "imported: 3 users, 3 groups, 1 DRF token, 1 Knox token",
             "skipped, because already here: 0 users, 0 groups, 0 DRF tokens, 1 Knox token",
         ];
         let dry = imported(&source, &target, &["--dry-run"]).replace("would be ", "");
-        assert_eq!(dry.lines().collect::<Vec<_>>(), told);
-        assert_eq!(imported(&source, &target, &[]).lines().collect::<Vec<_>>(), told);
+        assert_eq!(dry.lines().collect::<Vec<_>>(), expected);
+        assert_eq!(imported(&source, &target, &[]).lines().collect::<Vec<_>>(), expected);
         assert_eq!(counts(&target), "3|3|2|2");
     }
 
-    fn ids_that_the_counters_would_give_next_are_left_out(from, to) {
+    fn new_ids_are_greater_than_imported_ids(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         let id = if from == Postgres { "alter table auth_user alter id type bigint;" } else { "" };
         source.sql(&format!(
@@ -90,7 +90,7 @@ each_way! {
         assert_eq!(app.database.sql(ids), "2000000001\n2000000002\n2000000003\n2000000004");
     }
 
-    fn of_many_rows_all_are_named(from, to) {
+    fn every_clash_of_many_rows_is_reported(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         done(&jeton(&target), &["migrate"]);
         let many = "with recursive n (n) as (select 10 union all select n + 1 from n where n < 5009) insert into";
@@ -110,7 +110,7 @@ each_way! {
 }
 
 on_both! {
-    fn names_that_are_not_one_users_alone_clash(db) {
+    fn a_name_of_two_users_in_the_source_clashes(db) {
         let (source, target) = (small(db), TestDatabase::new(Kind::Sqlite));
         source.sql("update auth_user set email = 'both@example.com' where id in (1, 3)");
         source.sql("update auth_user set email = 'bea@example.com' where id = 2");
@@ -124,7 +124,7 @@ on_both! {
         assert_eq!(target.sql("select count(*) from users"), "0");
     }
 
-    fn a_key_that_is_somebody_elses_here_clashes(db) {
+    fn a_key_that_belongs_to_another_user_in_jeton_clashes(db) {
         let (source, target) = (small(Kind::Sqlite), TestDatabase::new(db));
         imported(&source, &target, &[]);
         source.sql(&format!("delete from authtoken_token where key = '{BEAS_KEY}'"));
@@ -139,8 +139,8 @@ on_both! {
         assert_eq!(everything(&target), before);
     }
 
-    fn what_is_taken_between_the_look_and_the_writing_is_told(db) {
-        // The database itself takes the name, at the moment when it is written.
+    fn a_name_that_is_taken_between_the_check_and_the_write_is_reported(db) {
+        // A trigger takes the name at the moment when it is written.
         let taking = "insert into users (id, username, password, date_joined) values (99, new.username, '!', '2026-01-01 00:00:00')";
         let trigger = match db {
             Kind::Sqlite => format!("create trigger hasty before insert on users when new.id = 2 begin {taking}; end"),
@@ -160,7 +160,7 @@ on_both! {
         assert_eq!(counts(&target), "0|0|0|0");
     }
 
-    fn bootstraps_users_are_out_of_the_way(db) {
+    fn ids_of_bootstrap_users_do_not_clash(db) {
         let (source, app) = (small(Kind::Sqlite), App::start(db));
         imported(&source, &app.database, &[]);
         assert_eq!(app.database.sql("select id from users order by id"), "1\n2\n3\n2000000000");

@@ -1,4 +1,4 @@
-//! Other user models, other tables, and what may be missing.
+//! Other user models, other tables, and tables or columns that may be missing.
 
 use super::{BEAS_KEY, OLD_KEY, add_drf_token, add_old_knox_token, import, imported, serve, small};
 use crate::commands::{jeton, json_of};
@@ -7,9 +7,9 @@ use crate::support::app::TestDatabase;
 use serde_json::json;
 
 each_way! {
-    fn a_custom_model_by_its_table_and_the_column_of_its_names(from, to) {
+    fn a_custom_model_is_read_by_its_table_and_its_username_column(from, to) {
         let (source, target) = (TestDatabase::new(from), TestDatabase::new(to));
-        // A model `Member` with a key of its own, and columns whose names want quoting.
+        // A model `Member` with another primary key, and columns whose names must be quoted.
         source.sql(
             r#"create table "Members" ("order" bigint primary key, password varchar(128), "E-Mail" varchar(254));
                create table "Members_groups" (id integer primary key, member_id bigint, group_id integer);
@@ -26,12 +26,12 @@ each_way! {
             assert_eq!(ann[name], value, "{name}");
         }
         let (joined, made) = (ann["date_joined"].as_str().unwrap(), target.sql("select min(at) from audit_log"));
-        assert_eq!(joined[..10], made[..10], "they join when they come over");
+        assert_eq!(joined[..10], made[..10], "without a date in the source, users join when they are imported");
         assert_eq!(target.sql("select id from users order by id"), "5\n3000000000");
-        assert_eq!(target.sql("select value from meta where key = 'last_user_id'"), "5", "the other is bootstrap's range");
+        assert_eq!(target.sql("select value from meta where key = 'last_user_id'"), "5", "the id 3000000000 is in the range of bootstrap users and does not count");
     }
 
-    fn a_flag_that_the_database_works_out_is_a_flag(from, to) {
+    fn a_flag_in_a_generated_column_is_imported(from, to) {
         let (source, target) = (TestDatabase::new(from), TestDatabase::new(to));
         let active = if from == Sqlite { "Is_Active" } else { "is_active" };
         source.sql(&format!(
@@ -47,7 +47,7 @@ each_way! {
         }
     }
 
-    fn tables_that_a_project_has_not_are_none(from, to) {
+    fn tables_that_a_project_does_not_have_count_as_empty(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         source.sql("drop table knox_authtoken; drop table auth_user_groups; drop table auth_group; drop table authtoken_token");
         assert_eq!(imported(&source, &target, &[]), "imported: 3 users, 0 groups, 0 DRF tokens, 0 Knox tokens\n");
@@ -55,7 +55,7 @@ each_way! {
         assert_eq!(imported(&source, &target, &[]), "imported: 0 users, 0 groups, 0 DRF tokens, 0 Knox tokens\n");
     }
 
-    fn what_jeton_cannot_use_is_told_and_the_rest_comes(from, to) {
+    fn rows_that_jeton_cannot_use_are_reported_and_the_rest_is_imported(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         source.sql(&format!(
             "update auth_user set password = 'crypt$$x' where id = 1;
@@ -70,13 +70,13 @@ each_way! {
             "warning: the password hashes of 1 user are of a format that jeton does not know, corrupt, or too costly; they cannot log in until they get a new password",
             "warning: not imported: 2 Knox tokens whose digests are not SHA-512, or were made by Knox before 5.0; their holders must log in again",
         ]);
-        assert_eq!(target.sql("select password from users where id = 1"), "crypt$$x", "as it is");
+        assert_eq!(target.sql("select password from users where id = 1"), "crypt$$x", "the hash is imported unchanged");
         let app = serve(target, &[]);
         assert!(app.is_good(BEAS_KEY) && !app.is_good("nobodys") && !app.is_good(OLD_KEY));
         assert_eq!(app.try_login("ann", "x").status, 400);
     }
 
-    fn hashes_that_will_not_count_are_told(from, to) {
+    fn hashes_that_cannot_be_checked_are_reported(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         source.sql(
             "update auth_user set password = 'pbkdf2_sha256$1$x' where id = 1;
@@ -92,19 +92,19 @@ each_way! {
         assert_eq!(words.lines().collect::<Vec<_>>(), [done, corrupt]);
     }
 
-    fn hashes_that_take_too_much_memory_are_told(from, to) {
+    fn hashes_that_take_too_much_memory_are_reported(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
-        // As Django makes them: 100 MiB.
+        // Django's usual argon2 hashes take 100 MiB.
         let hash = "argon2$argon2id$v=19$m=102400,t=2,p=8$TmFDbDEyMzROYUNsMTIzNE5hQ2wxMg$zXMtVvz1qwbWN58DZkyiRbh9WHmDeBz74r/dSfwE29w";
         source.sql(&format!("update auth_user set password = '{hash}' where id < 3"));
         let warning = "warning: the password hashes of 2 users take more memory to check than JETON_HASH_MAX_MEMORY allows; they cannot log in until that is raised, or they get a new password";
-        assert_eq!(imported(&source, &target, &["--dry-run"]).lines().count(), 1, "they are within the default");
+        assert_eq!(imported(&source, &target, &["--dry-run"]).lines().count(), 1, "the default limit allows these hashes");
         for more in [&["--hash-max-memory", "99MiB", "--dry-run"][..], &["--hash-max-memory", "99MiB"]] {
             assert_eq!(imported(&source, &target, more).lines().nth(1), Some(warning));
         }
     }
 
-    fn keys_that_the_prefix_makes_malformed_are_told(from, to) {
+    fn keys_that_the_prefix_makes_malformed_are_reported(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         add_drf_token(&source, 1, "acme_0123456789");
         let warning = "warning: refused because they begin with JETON_TOKEN_PREFIX but have no valid checksum: 1 DRF token";
@@ -135,7 +135,7 @@ each_way! {
         assert_eq!(bea["last_login"], "2026-01-02T03:04:05Z");
     }
 
-    fn a_great_many_tokens_of_one_user_come_in_pages(from, to) {
+    fn many_tokens_of_one_user_are_imported_in_batches(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         source.sql(
             "with recursive n (n) as (select 0 union all select n + 1 from n where n < 4499) \

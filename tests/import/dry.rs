@@ -1,4 +1,4 @@
-//! `--dry-run`: says what would happen, and changes and makes nothing.
+//! `--dry-run` prints what an import would do, and changes and creates nothing.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::support::app::{Kind, TestDatabase};
 use crate::{each_way, on_both};
 
 each_way! {
-    fn counts_and_changes_nothing(from, to) {
+    fn a_dry_run_counts_and_changes_nothing(from, to) {
         let (source, target) = (fixture(from), TestDatabase::new(to));
         done(&jeton(&target), &["migrate"]);
         let before = everything(&target);
@@ -19,7 +19,7 @@ each_way! {
 }
 
 on_both! {
-    fn makes_no_database_and_no_tables(db) {
+    fn a_dry_run_creates_no_database_and_no_tables(db) {
         let (source, target) = (small(Kind::Sqlite), TestDatabase::new(db));
         let words = imported(&source, &target, &["--dry-run"]);
         assert_eq!(words, "would be imported: 3 users, 3 groups, 1 DRF token, 1 Knox token\n");
@@ -29,7 +29,7 @@ on_both! {
         }
     }
 
-    fn knows_what_is_here(db) {
+    fn a_dry_run_counts_what_is_imported_already(db) {
         let (source, target) = (small(Kind::Sqlite), TestDatabase::new(db));
         imported(&source, &target, &[]);
         source.sql("insert into auth_user values (9, '!x', null, false, 'new', '', '', '', false, true, '2026-01-01 00:00:00')");

@@ -1,4 +1,4 @@
-//! The fixture, each way: who is who after the import, whose tokens are good, and what login hands out.
+//! The fixture, from and into both databases: users, tokens and columns after the import are as the manifest says.
 
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ each_way! {
         assert_eq!(app.introspect(ending)["iat"], 1_795_320_298, "2026-11-22T04:04:58Z");
     }
 
-    fn columns_are_as_they_were(from, to) {
+    fn columns_are_imported_unchanged(from, to) {
         let (source, target) = (fixture(from), TestDatabase::new(to));
         imported(&source, &target, &[]);
         let ours = "select id, username, password, first_name, last_name, email from users order by id";
@@ -70,7 +70,7 @@ each_way! {
         let expected = json!({"id": 3, "is_active": true, "is_staff": false, "is_superuser": false,
             "groups": ["reports"], "imported_from": "django", "tokens": 3});
         assert_eq!(details, expected);
-        // New users are out of the way of those whom Django still makes.
+        // Ids of new users do not clash with ids that Django still assigns.
         let app = serve(target, &[]);
         let id = app.create_user("newcomer", PASSWORD, &json!({}))["id"].as_i64().unwrap();
         assert!(id >= 2_000_000_000, "{id}");

@@ -1,4 +1,4 @@
-//! The ids of whoever jeton makes after an import: out of the way of those that Django goes on to give.
+//! The ids of users that jeton creates after an import do not clash with the ids that Django still assigns.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ const NEWCOMER: &str =
     "insert into auth_user values (4, '!x', null, false, 'dot', '', '', '', false, true, '2026-01-01 00:00:00')";
 
 each_way! {
-    fn jetons_own_users_are_out_of_the_way_of_djangos(from, to) {
+    fn ids_of_jetons_own_users_do_not_clash_with_djangos(from, to) {
         let (source, target) = (small(from), TestDatabase::new(to));
         imported(&source, &target, &[]);
         let app = App::on(target.into(), jeton::domain::time::Clock::System, &[]);
@@ -23,7 +23,7 @@ each_way! {
         create_user(&cli, "fay", &[]);
         let output = cli.run_with_stdin(&["import", "csv", "--from", "-"], "username\ngus\nhal\n");
         assert_eq!(output.status, 0, "{output:?}");
-        // Django's next user has the next id there, which is nobody's here.
+        // Django's next user gets Django's next id, which no user of jeton has.
         source.sql(NEWCOMER);
         assert_eq!(
             imported(&source, &app.database, &[]).lines().next(),
@@ -37,7 +37,7 @@ each_way! {
 }
 
 on_both! {
-    fn until_users_came_ids_are_ordinary(db) {
+    fn ids_count_from_1_until_users_are_imported_from_django(db) {
         let (source, target) = (small(db), TestDatabase::new(db));
         let cli = migrated(&target);
         create_user(&cli, "eve", &[]);
@@ -46,7 +46,7 @@ on_both! {
         let before = everything(&target);
         imported(&source, &target, &["--dry-run"]);
         assert_eq!(everything(&target), before);
-        // A list brings no ids, and a project without users none either.
+        // A CSV file has no ids, and neither has a project without users.
         let output = cli.run_with_stdin(&["import", "csv", "--from", "-"], "username\nfay\n");
         assert_eq!(output.status, 0, "{output:?}");
         let nobody = small(db);
@@ -54,20 +54,20 @@ on_both! {
         imported(&nobody, &target, &[]);
         create_user(&cli, "gus", &[]);
         assert_eq!(target.sql("select id, username from users order by id"), "1|eve\n2|fay\n3|gus");
-        // One user who comes is enough.
+        // After the import of one user, ids are in the high range.
         source.sql("delete from auth_user where username <> 'ann'");
         imported(&source, &target, &[]);
         create_user(&cli, "hal", &[]);
         assert_eq!(target.sql("select username from users where id >= 2000000000"), "hal");
     }
 
-    fn an_import_from_before_the_mark_is_told_by_the_audit_log(db) {
+    fn an_import_by_an_older_jeton_is_recognised_by_the_audit_log(db) {
         let (source, target) = (small(db), TestDatabase::new(db));
         imported(&source, &target, &[]);
         target.sql("delete from meta where key = 'users_from_django'");
         let cli = jeton(&target);
         create_user(&cli, "eve", &[]);
-        // The log is read once.
+        // The audit log is read only once.
         target.sql("delete from audit_log");
         create_user(&cli, "fay", &[]);
         let low = "select count(*) from users where id < 2000000000";

@@ -30,7 +30,7 @@ each_way! {
             if user["drf_token"] != Value::Null {
                 assert_eq!(user["drf_token"], key.as_str(), "{name} gets the same key");
             }
-            assert_eq!(app.login(name, password), key, "{name}, with a hash of jeton's own by now");
+            assert_eq!(app.login(name, password), key, "{name}, whose hash jeton has replaced");
             let hash = app.database.sql(&format!("select password from users where id = {}", user["id"]));
             assert!(hash.starts_with("$argon2id$"), "{name}: {hash}");
         }

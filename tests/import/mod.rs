@@ -22,7 +22,7 @@ use crate::commands::jeton;
 use crate::support::app::{App, Kind, TestDatabase};
 use crate::support::process::Output;
 
-/// Makes of each `fn name(from, to) { .. }` a test for each two databases.
+/// Turns each `fn name(from, to) { .. }` into four tests, one for each pair of databases.
 #[macro_export]
 macro_rules! each_way {
     ($($(#[$attribute:meta])* fn $name:ident($from:ident, $to:ident) $body:block)*) => {$(
@@ -43,7 +43,7 @@ macro_rules! each_way {
     )*};
 }
 
-/// The real project's database.
+/// The database of a real Django project.
 pub fn fixture(kind: Kind) -> TestDatabase {
     let database = TestDatabase::new(kind);
     match &database.postgres {
@@ -74,12 +74,13 @@ pub fn file_of(database: &TestDatabase) -> &str {
     database.url.strip_prefix("sqlite://").unwrap()
 }
 
-/// Django's tables without its rules, and three users: `ann` in two groups, `bea` with a DRF token, `cis` with Knox's.
+/// Django's tables without their constraints, and three users: `ann` in two groups, `bea` with a DRF token, `cis` with
+/// Knox's.
 pub fn small(kind: Kind) -> TestDatabase {
     small_in(TestDatabase::new(kind))
 }
 
-/// The same, beside what is there already.
+/// The same, beside the tables that the database has already.
 pub fn small_in(database: TestDatabase) -> TestDatabase {
     let moment = if database.postgres.is_none() { "datetime" } else { "timestamptz" };
     database.sql(
@@ -120,7 +121,7 @@ pub fn add_knox_token(source: &TestDatabase, user_id: i64, key: &str, expiry: &s
     ));
 }
 
-/// Of a Knox before 5.0: what is digested are the bytes that the key stands for.
+/// A key of a Knox before 5.0, which stored the digest of the bytes that the key's hex digits stand for.
 pub const OLD_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 pub fn add_old_knox_token(source: &TestDatabase, user_id: i64, key: &str) {
@@ -142,7 +143,7 @@ pub fn import(source: &TestDatabase, target: &TestDatabase, more: &[&str]) -> Ou
         .run(&[&["import", "django", "--from", &source.url], more].concat())
 }
 
-/// The same, which must succeed; gives its words.
+/// The same, which must succeed. Returns its messages.
 #[track_caller]
 pub fn imported(source: &TestDatabase, target: &TestDatabase, more: &[&str]) -> String {
     let output = import(source, target, more);
@@ -156,13 +157,13 @@ pub fn serve(database: TestDatabase, settings: &[(&str, &str)]) -> App {
     App::on(database.into(), Clock::fixed(now), settings)
 }
 
-/// Everything that is kept, to compare before and after.
+/// The whole content of a database, to compare before and after.
 pub fn everything(database: &TestDatabase) -> String {
     let dump = match &database.postgres {
         None => database.sql(".dump"),
         Some(postgres) => String::from_utf8(postgres.dump()).unwrap(),
     };
-    // Each dump of PostgreSQL's has a word of its own; and whoever first needs the secret key brings it.
+    // Each dump by pg_dump has a random word, and the first command that needs the secret key stores its mark.
     let is_ours = |line: &&str| !line.contains("restrict ") && !line.contains("secret_key_check");
     dump.lines().filter(is_ours).collect::<Vec<_>>().join("\n")
 }

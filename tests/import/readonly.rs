@@ -8,7 +8,7 @@ use super::{file_of, fixture, imported, small};
 use crate::commands::jeton;
 use crate::support::app::{Kind, TestDatabase};
 
-/// The names and bytes of what is in a folder.
+/// The names and contents of the files in a folder.
 fn folder(path: &str) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(Path::new(path).parent().unwrap()).unwrap().map(Result::unwrap);
     let mut files: Vec<_> =
@@ -18,7 +18,7 @@ fn folder(path: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn an_sqlite_file_stays_as_it_is_and_gets_no_company() {
+fn an_sqlite_file_is_unchanged_and_no_file_is_created_beside_it() {
     for journal in ["delete", "wal"] {
         let source = small(Kind::Sqlite);
         source.sql(&format!("pragma journal_mode = {journal}"));
@@ -30,11 +30,11 @@ fn an_sqlite_file_stays_as_it_is_and_gets_no_company() {
 }
 
 #[test]
-fn a_log_that_is_there_is_read_too() {
+fn rows_in_an_existing_wal_file_are_imported_too() {
     let source = small(Kind::Sqlite);
     let copy = TestDatabase::new(Kind::Sqlite);
     let (from, to) = (file_of(&source), file_of(&copy));
-    // What a project that was killed leaves behind: the newest rows are in the log alone.
+    // A killed project leaves these files: the newest rows are only in the WAL file.
     let mut project = Command::new("sqlite3");
     project.arg(from).arg("pragma journal_mode = wal; pragma wal_autocheckpoint = 0").arg(
         "insert into auth_user values (9, '!x', null, false, 'new', '', '', '', false, true, '2026-01-01 00:00:00')",
@@ -49,7 +49,7 @@ fn a_log_that_is_there_is_read_too() {
 }
 
 #[test]
-fn a_path_may_hold_what_a_uri_may_not() {
+fn a_path_may_have_characters_that_a_uri_may_not() {
     let source = small(Kind::Sqlite);
     let jeton = jeton(&TestDatabase::new(Kind::Sqlite)).env("DATABASE_URL", "sqlite://target.db");
     let name = "a %20?b#c&mode=rwc é.db";
@@ -59,7 +59,7 @@ fn a_path_may_hold_what_a_uri_may_not() {
 }
 
 #[test]
-fn postgresql_may_be_read_by_a_role_that_may_do_nothing_else() {
+fn a_role_that_may_only_read_is_enough_for_postgresql() {
     let source = fixture(Kind::Postgres);
     let role = format!("reader_{}", std::process::id());
     source.sql(&format!("create role {role} login; alter role {role} set datestyle = 'German'; grant select on all tables in schema public to {role}"));
@@ -70,10 +70,10 @@ fn postgresql_may_be_read_by_a_role_that_may_do_nothing_else() {
 }
 
 #[test]
-fn dates_are_read_whatever_zone_a_role_lives_in() {
+fn dates_do_not_depend_on_the_time_zone_of_the_role() {
     let (source, target) = (small(Kind::Postgres), TestDatabase::new(Kind::Sqlite));
     let role = format!("local_{}", std::process::id());
-    // Before 1883 New York was 4 h 56 min 2 s behind.
+    // Before 1883 the time of New York was 4 h 56 min 2 s behind UTC.
     source.sql(&format!(
         "create role {role} login; alter role {role} set timezone = 'America/New_York';
          grant select on all tables in schema public to {role};
@@ -87,7 +87,7 @@ fn dates_are_read_whatever_zone_a_role_lives_in() {
 }
 
 #[test]
-fn time_outs_are_not_for_imports() {
+fn the_time_outs_of_requests_do_not_apply_to_imports() {
     let (source, target) = (small(Kind::Postgres), TestDatabase::new(Kind::Postgres));
     let role = format!("hasty_{}", std::process::id());
     source.sql(&format!(
@@ -95,7 +95,7 @@ fn time_outs_are_not_for_imports() {
          create view slow as select auth_user.*, pg_sleep(0.2)::text as nap from auth_user;
          grant select on all tables in schema public to {role}"
     ));
-    // Three rows of it take 0.6 s, and all of it more than a request of jeton's may take.
+    // The view takes 0.6 s for three rows: more than the role's time-out. The whole import takes longer than jeton's.
     let url = source.url.replace("jeton@", &format!("{role}@"));
     let jeton = jeton(&target).env("JETON_DATABASE_TIMEOUT", "1s");
     let output = jeton.run(&["import", "django", "--from", &url, "--user-table", "slow"]);

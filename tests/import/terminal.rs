@@ -1,4 +1,4 @@
-//! The progress bar: at a terminal, and nowhere else.
+//! The progress bar is shown at a terminal, and nowhere else.
 #![allow(clippy::disallowed_methods, reason = "PATH, for a command with an environment of its own")]
 
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use super::{fixture, imported};
 use crate::support::app::{Kind, SECRET_KEY, TestDatabase};
 use crate::support::process::Process;
 
-/// What a person sees of `jeton import ..`.
+/// Everything that `jeton import ..` shows at a terminal.
 fn at_a_terminal(target: &TestDatabase, args: &str) -> String {
     let command = format!("{} import {args}", env!("CARGO_BIN_EXE_jeton"));
     let mut script = Command::new("script");
@@ -20,16 +20,16 @@ fn at_a_terminal(target: &TestDatabase, args: &str) -> String {
 }
 
 #[test]
-fn a_terminal_shows_how_far_it_is() {
+fn a_terminal_shows_the_progress_of_an_import_from_django() {
     let (source, target) = (fixture(Kind::Sqlite), TestDatabase::new(Kind::Sqlite));
     let shown = at_a_terminal(&target, &format!("django --from {}", source.url));
     assert!(shown.contains("importing") && shown.contains("/3010 users"), "{shown}");
     assert!(shown.contains("imported: 3010 users"), "{shown}");
-    assert!(!imported(&source, &target, &[]).contains("/3010"), "no terminal, no bar");
+    assert!(!imported(&source, &target, &[]).contains("/3010"), "there is no bar without a terminal");
 }
 
 #[test]
-fn and_how_far_a_csv_file_is() {
+fn a_terminal_shows_the_progress_of_an_import_from_csv() {
     let target = TestDatabase::new(Kind::Sqlite);
     let users: String = (0..3000).map(|number| format!("u{number}\n")).collect();
     let file = target.folder.as_ref().unwrap().path().join("users.csv");

@@ -82,10 +82,10 @@ on_both! {
     fn required_fields_in_the_document_are_required_by_the_server(db) {
         let app = App::start(db);
         let key = app.admin_token();
-        let mut asked = 0;
+        let mut requests = 0;
         for (path, item) in jeton::http::document()["paths"].as_object().unwrap() {
             let fields = &item["post"]["requestBody"]["content"]["application/json"]["schema"];
-            // OAuth endpoints name one fault at a time, in a sentence.
+            // An OAuth endpoint reports only the first fault, in a sentence.
             if fields.is_null() || item["post"]["tags"] == json!(["OAuth"]) {
                 continue;
             }
@@ -93,8 +93,8 @@ on_both! {
             assert_eq!(answer.status, 400, "{path}: {}", answer.text());
             let missed: Vec<Value> = answer.json().as_object().unwrap().keys().map(|name| json!(name)).collect();
             assert_eq!(fields["required"], json!(missed), "{path}");
-            asked += 1;
+            requests += 1;
         }
-        assert!(asked >= 6, "{asked}");
+        assert!(requests >= 6, "{requests}");
     }
 }

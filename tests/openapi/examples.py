@@ -1,4 +1,4 @@
-"""Judges every example of an OpenAPI document by the schema beside it, and prints how many there are."""
+"""Validates every example of an OpenAPI document against the schema beside it, and prints how many there are."""
 
 import json
 import sys
@@ -14,13 +14,13 @@ count = 0
 
 
 def absolute(value):
-    """The same, its references not bound to where it stands."""
+    """The same value with absolute references, so that they work in any place."""
     if isinstance(value, dict):
         return {k: "urn:document" + v if k == "$ref" else absolute(v) for k, v in value.items()}
     return [absolute(v) for v in value] if isinstance(value, list) else value
 
 
-def judge(schema, example, where):
+def validate(schema, example, where):
     global count
     count += 1
     schema = {key: value for key, value in absolute(schema).items() if key not in ("example", "examples")}
@@ -36,9 +36,9 @@ def walk(value, where):
     if not isinstance(value, dict):
         return
     if "example" in value and ("schema" in value or "type" in value):
-        judge(value.get("schema", value), value["example"], where)
+        validate(value.get("schema", value), value["example"], where)
     for example in value["examples"] if isinstance(value.get("examples"), list) else []:
-        judge(value, example, where)
+        validate(value, example, where)
     for name, one in value.items():
         if name not in ("example", "examples"):
             walk(one, f"{where}/{name}")

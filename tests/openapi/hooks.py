@@ -1,4 +1,4 @@
-"""Who schemathesis is at a running jeton, and what it knows to be there."""
+"""The credentials that schemathesis uses, and the users, clients and tokens that exist."""
 
 import base64
 import collections
@@ -10,14 +10,14 @@ import requests
 import schemathesis
 
 URL = os.environ["JETON_URL"]
-KNOWN = {"username": ["alice", "bob"], "client_id": ["billing"], "id": ["1", "2", "3"]}
+EXISTING = {"username": ["alice", "bob"], "client_id": ["billing"], "id": ["1", "2", "3"]}
 CALLERS = [json.loads(os.environ["JETON_ADMIN"])["username"], os.environ["JETON_CLIENT"].split(":")[0]]
 STATUSES = collections.Counter()
 
 
 @schemathesis.auth()
 class Admin:
-    """A token of the admin's, a new one when it was revoked."""
+    """The admin's token, or a new one after a request has revoked it."""
 
     def get(self, case, context):
         answer = requests.post(f"{URL}/api-token-auth/", json=json.loads(os.environ["JETON_ADMIN"]), timeout=10)
@@ -34,16 +34,16 @@ class Admin:
 
 
 def chance(case, sides):
-    """The same for the same request."""
+    """A number below `sides`, the same for the same request."""
     return zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode()) % sides
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Every other path names what there is; none who asks here, whom nothing may befall."""
-    for name, values in KNOWN.items():
-        asked = (case.path_parameters or {}).get(name)
-        if asked is not None and (asked in CALLERS or chance(case, 2) == 0):
+    """Puts existing names into every other path, and never those of the callers, which no request may change."""
+    for name, values in EXISTING.items():
+        named = (case.path_parameters or {}).get(name)
+        if named is not None and (named in CALLERS or chance(case, 2) == 0):
             case.path_parameters[name] = values[chance(case, len(values))]
 
 

@@ -1,4 +1,4 @@
-//! `/openapi.json` says what jeton does, all of it and nothing else; `/docs/` shows it.
+//! `/openapi.json` describes everything that jeton's API does, and nothing else; `/docs/` shows it.
 
 mod credentials;
 mod docs;

@@ -1,4 +1,4 @@
-"""Judges an OpenAPI document by the public validator."""
+"""Checks an OpenAPI document with the public validator."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-//! The database's disk is full: writes get 503, introspection works, and the log says so once a minute.
+//! The database's disk is full: writes get 503, introspection works, and the log has one line about it a minute.
 
 use std::process::Command;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::support::eventually;
 use crate::support::http::{Answer, Request};
 use crate::support::process::Serving;
 
-/// Every table that jeton writes to.
+/// The tables to which the requests and the background work of these tests write.
 const TABLES: [&str; 7] = ["users", "tokens", "clients", "audit_log", "meta", "sessions", "login_networks"];
 
 /// Makes each write fail with the database's error for a full disk.
-fn fill(database: &TestDatabase) {
+fn fill_disk(database: &TestDatabase) {
     if database.postgres.is_some() {
         database.sql(
             "create function no_room() returns trigger language plpgsql as $$ begin raise exception using \
@@ -64,7 +64,7 @@ on_both! {
         let token = app.admin_token();
         let alice = json!({"username": "alice", "password": PASSWORD});
         assert_eq!(disk(&app.send(Request::new("GET", "/readyz"))), Value::Null);
-        fill(&app.database);
+        fill_disk(&app.database);
         let client = || Request::new("POST", "/revoke").basic(CLIENT.0, CLIENT.1);
         for (what, request) in [
             ("login", Request::new("POST", "/api-token-auth/").json(&json!({"username": ADMIN.0, "password": ADMIN.1}))),
@@ -83,7 +83,7 @@ on_both! {
         assert_eq!(app.send(Request::new("GET", "/auth/verify").token(&token)).status, 200);
 
         free_space(&app.database);
-        eventually("a readiness without `disk`", Duration::from_secs(20), || {
+        eventually("`/readyz` without `disk`", Duration::from_secs(20), || {
             (disk(&app.send(Request::new("GET", "/readyz"))) == Value::Null).then_some(())
         });
         assert_eq!(app.admin_token(), token, "no write was half done");
@@ -98,8 +98,8 @@ on_both! {
         let client = create_client(&jeton, "billing");
         let server = jeton.serve();
         let token = login(&server, "amy");
-        fill(&database);
-        // The token's use is to be written, and the node retries each second.
+        fill_disk(&database);
+        // The node has to write the token's use, and tries again each second.
         introspect(&server, &client, &token);
         for _ in 0..10 {
             assert_unavailable("login", &try_login(&server, "amy", PASSWORD));

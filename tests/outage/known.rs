@@ -1,5 +1,5 @@
-//! A database that is known to be down: nobody waits for it. The time-out here is a minute, and who waited for it would
-//! not have an answer before the test gives up.
+//! While jeton knows that the database is down, a request fails at once and does not wait for it. The time-out here is
+//! a minute: if a request waited so long, its test would fail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::support::{eventually, postgres};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// A jeton whose database can be taken away and given back.
-struct Taken {
+/// A node whose database the test can take away and bring back.
+struct Node {
     app: App,
     cluster: Option<Cluster>,
 }
 
-impl Taken {
+impl Node {
     fn new(kind: Kind, settings: &[(&str, &str)]) -> Self {
         let cluster = (kind == Kind::Postgres).then(private);
         let database = cluster.as_ref().map_or_else(|| TestDatabase::new(kind), TestDatabase::of);
@@ -40,7 +40,7 @@ impl Taken {
         }
     }
 
-    fn give_back(&self) {
+    fn bring_back(&self) {
         match &self.cluster {
             Some(cluster) => cluster.start(),
             None => std::fs::rename(self.file().with_extension("aside"), self.file()).unwrap(),
@@ -54,48 +54,49 @@ fn ready(app: &App) -> (u16, serde_json::Value) {
 }
 
 on_both! {
-    fn everybody_is_refused_at_once_and_one_finds_out_when_it_is_back(db) {
-        let taken = Taken::new(db, &[("JETON_DATABASE_TIMEOUT", "60s")]);
-        let token = taken.app.admin_token();
-        taken.take_away();
+    fn requests_fail_at_once_and_the_node_notices_when_the_database_is_back(db) {
+        let node = Node::new(db, &[("JETON_DATABASE_TIMEOUT", "60s")]);
+        let token = node.app.admin_token();
+        node.take_away();
         for _ in 0..3 {
-            assert_refused(&taken.app, &token);
+            assert_refused(&node.app, &token);
         }
-        eventually("a node that is not ready", LIMIT, || (ready(&taken.app).0 == 503).then_some(()));
-        let (_, body) = ready(&taken.app);
+        eventually("a node that is not ready", LIMIT, || (ready(&node.app).0 == 503).then_some(()));
+        let (_, body) = ready(&node.app);
         assert_eq!((&body["database"], &body["schema"]), (&"down".into(), &"ok".into()), "{body}");
-        taken.give_back();
-        eventually("the return", LIMIT, || (ready(&taken.app).0 == 200).then_some(()));
-        assert_eq!(taken.app.admin_token(), token);
+        node.bring_back();
+        eventually("the return", LIMIT, || (ready(&node.app).0 == 200).then_some(()));
+        assert_eq!(node.app.admin_token(), token);
     }
 
-    fn stale_answers_come_at_once_with_their_clients(db) {
+    fn stale_answers_come_at_once_and_clients_still_authenticate(db) {
         let settings = [("JETON_DATABASE_TIMEOUT", "60s"), ("JETON_STALE_IF_ERROR", "1h"), ("JETON_REVOCATION_BOUND", "300ms")];
-        let taken = Taken::new(db, &settings);
-        let token = taken.app.admin_token();
-        taken.app.wait_until_synced();
-        assert_eq!(taken.app.send(introspection(&token)).status, 200);
-        taken.take_away();
-        eventually("answers past the bound", LIMIT, || {
-            let (status, body) = ready(&taken.app);
+        let node = Node::new(db, &settings);
+        let token = node.app.admin_token();
+        node.app.wait_until_synced();
+        assert_eq!(node.app.send(introspection(&token)).status, 200);
+        node.take_away();
+        eventually("an `ok` that rests on answers older than the bound", LIMIT, || {
+            let (status, body) = ready(&node.app);
             assert_eq!(status, 200, "{body}");
             (body["database"] == "down" && body["proof"] == "stale").then_some(())
         });
         for _ in 0..20 {
-            let (answer, took) = timed(&taken.app, introspection(&token));
+            let (answer, took) = timed(&node.app, introspection(&token));
             assert_eq!((answer.status, &answer.json()["active"]), (200, &true.into()), "{answer:?}");
             assert!(took < LIMIT, "{took:?}");
         }
-        assert_eq!(taken.app.send(introspection(&"0".repeat(40))).status, 503, "what was never asked for is nowhere");
-        taken.give_back();
-        eventually("the return", LIMIT, || (ready(&taken.app).1["database"] == "ok").then_some(()));
-        taken.app.login(ADMIN.0, ADMIN.1);
+        assert_eq!(node.app.send(introspection(&"0".repeat(40))).status, 503, "a token that is not in the cache");
+        node.bring_back();
+        eventually("the return", LIMIT, || (ready(&node.app).1["database"] == "ok").then_some(()));
+        node.app.login(ADMIN.0, ADMIN.1);
     }
 }
 
-/// One connection is all that this role may have, and somebody's lock keeps it busy: others wait, but nothing is down.
+/// This role may have only one connection, which waits for a lock of another session. The database refuses the other
+/// connections, but it is not down.
 #[test]
-fn a_server_that_takes_no_more_connections_is_not_down() {
+fn a_database_that_accepts_no_more_connections_is_not_down() {
     let database = TestDatabase::of(postgres::shared());
     let role = format!("single_{}", std::process::id());
     database

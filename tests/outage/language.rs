@@ -1,4 +1,4 @@
-//! PostgreSQL's errors are told by their codes: its words may be of any language.
+//! jeton recognises PostgreSQL's errors by their codes, because the messages may be in any language.
 
 use std::sync::Arc;
 
@@ -13,17 +13,19 @@ use crate::support::calls::PASSWORD;
 use crate::support::http::Request;
 use crate::support::postgres::private;
 
-/// Raises what a server of another language would: words that nobody here knows, with their code.
+/// A function that raises the error in the table `raised`: a code, and a message such as a server in another language
+/// sends.
 const RAISE: &str = "create table raised (code text, words text); insert into raised values ('', ''); \
     create function raise_it() returns boolean language plpgsql as $$ declare it record; begin \
     select * into it from raised; if it.code <> '' then raise exception '%', it.words using errcode = it.code; end if; \
     return true; end $$;";
 
-fn raised(app: &App, code: &str, words: &str) {
+fn set_error(app: &App, code: &str, words: &str) {
     app.database.sql(&format!("update raised set code = '{code}', words = '{words}'"));
 }
 
-/// The code, German words, and what comes of it.
+/// Error codes, each with a message and the status of jeton's answer. One message is English and speaks of a time-out,
+/// which its code contradicts.
 const CODES: [(&str, &str, u16); 9] = [
     ("55P03", "storniere Anfrage wegen Zeitüberschreitung einer Sperre", 503),
     ("57014", "storniere Anfrage wegen Zeitüberschreitung der Anfrage", 503),
@@ -37,7 +39,7 @@ const CODES: [(&str, &str, u16); 9] = [
 ];
 
 #[test]
-fn a_write_that_fails_for_a_while_is_503_in_every_language() {
+fn a_write_that_fails_temporarily_gets_503_in_every_language() {
     let app = App::start(Kind::Postgres);
     let token = app.admin_token();
     app.database.sql(&format!(
@@ -45,7 +47,7 @@ fn a_write_that_fails_for_a_while_is_503_in_every_language() {
          create trigger refuse before insert on users for each row execute function refuse()"
     ));
     for (number, (code, words, status)) in CODES.into_iter().enumerate() {
-        raised(&app, code, words);
+        set_error(&app, code, words);
         let user = json!({"username": format!("u{number}"), "password": PASSWORD});
         let answer = app.send(Request::new("POST", "/admin/users/").token(&token).json(&user));
         assert_eq!(answer.status, status, "{code}: {answer:?}");
@@ -55,22 +57,23 @@ fn a_write_that_fails_for_a_while_is_503_in_every_language() {
 }
 
 #[test]
-fn an_introspection_that_fails_for_a_while_is_503_in_every_language() {
+fn an_introspection_that_fails_temporarily_gets_503_in_every_language() {
     let app = App::with(Kind::Postgres, &[("JETON_CACHE_BYTES", "0")]);
     let token = app.admin_token();
     app.database.sql(&format!(
         "{RAISE} alter table tokens rename to kept; create view tokens as select * from kept where raise_it()"
     ));
     for (code, words, status) in CODES {
-        raised(&app, code, words);
+        set_error(&app, code, words);
         let answer = app.send(introspection(&token));
         assert_eq!(answer.status, status, "{code}: {answer:?}");
     }
-    raised(&app, "", "");
+    set_error(&app, "", "");
     assert_eq!(app.introspect(&token)["active"], true);
 }
 
-/// What an ordinary role may not have is no error in the server's log, at each connection.
+/// An ordinary role may not set the language of messages. If jeton tried, PostgreSQL would log an error at each
+/// connection.
 #[test]
 fn connections_of_an_ordinary_role_leave_no_errors_in_the_servers_log() {
     let cluster = private();
@@ -89,14 +92,14 @@ fn connections_of_an_ordinary_role_leave_no_errors_in_the_servers_log() {
 #[test]
 fn a_database_that_cannot_hold_every_character_is_refused() {
     let cluster = private();
-    let made_in = |encoding: &str| {
+    let database_with = |encoding: &str| {
         let name = encoding.to_lowercase();
         cluster.sql(&format!(
             "create database {name} encoding '{encoding}' lc_collate 'C' lc_ctype 'C' template template0"
         ));
         TestDatabase { url: format!("postgres://jeton@{}/{name}", cluster.host()), folder: None, postgres: None }
     };
-    let latin = jeton(&made_in("LATIN1"));
+    let latin = jeton(&database_with("LATIN1"));
     for words in [refused(&latin, &["migrate"]), refuses_to_start(&latin)] {
         assert!(words.contains("the database has the encoding LATIN1"), "{words}");
         assert!(words.contains("encoding 'UTF8'"), "{words}");
@@ -106,7 +109,7 @@ fn a_database_that_cannot_hold_every_character_is_refused() {
 }
 
 #[test]
-fn a_database_that_takes_any_bytes_is_warned_of_and_keeps_every_name() {
+fn a_database_without_an_encoding_gets_a_warning_and_stores_every_name() {
     let cluster = private();
     cluster.sql("create database bytes encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0");
     let url = format!("postgres://jeton@{}/bytes", cluster.host());

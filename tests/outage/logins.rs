@@ -1,4 +1,4 @@
-//! More logins than there is time for.
+//! More logins at once than the hashing workers can check in time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,6 +12,7 @@ use crate::support::app::{ADMIN, App};
 use crate::support::eventually;
 use crate::support::http::Request;
 
+/// A queue of one login before one thread, and hashes that take long.
 const COSTLY: [(&str, &str); 4] = [
     ("JETON_LOGIN_THREADS", "1"),
     ("JETON_LOGIN_QUEUE", "1"),
@@ -19,7 +20,7 @@ const COSTLY: [(&str, &str); 4] = [
     ("JETON_ARGON2_ITERATIONS", "12"),
 ];
 
-/// A queue of eight before one thread.
+/// A queue of eight logins before one thread.
 const CROWDED: [(&str, &str); 5] = [
     ("JETON_LOGIN_THREADS", "1"),
     ("JETON_LOGIN_QUEUE", "8"),
@@ -29,33 +30,33 @@ const CROWDED: [(&str, &str); 5] = [
 ];
 
 on_both! {
-    fn a_full_queue_is_told_at_once_and_introspection_goes_on(db) {
+    fn logins_beyond_the_queue_get_503_at_once_and_introspection_still_works(db) {
         let app = App::with(db, &COSTLY);
         let token = app.admin_token();
         thread::scope(|scope| {
             let logins: Vec<_> = (0..8).map(|_| scope.spawn(|| app.try_login(ADMIN.0, ADMIN.1))).collect();
-            let mut asked = 0;
+            let mut rounds = 0;
             while logins.iter().any(|login| !login.is_finished()) {
                 for path in ["/healthz", "/me"] {
                     let (answer, took) = timed(&app, Request::new("GET", path).token(&token));
                     assert!(answer.status == 200 && took < Duration::from_secs(1), "{path}: {took:?}, {answer:?}");
                 }
                 assert_eq!(app.introspect(&token)["active"], true);
-                asked += 1;
+                rounds += 1;
             }
-            assert!(asked > 1, "there was a time to ask in");
+            assert!(rounds > 1, "requests were sent while logins waited");
             let answers: Vec<_> = logins.into_iter().map(|login| login.join().unwrap()).collect();
             let good = answers.iter().filter(|answer| answer.status == 200).count();
-            assert!((1..=3).contains(&good), "one is worked on and one waits: {answers:?}");
+            assert!((1..=3).contains(&good), "one login is checked and one waits in the queue: {answers:?}");
             for answer in answers.iter().filter(|answer| answer.status != 200) {
                 assert_eq!((answer.status, answer.header("Retry-After").as_deref()), (503, Some("1")), "{answer:?}");
                 assert!(answer.json()["detail"].is_string());
             }
         });
-        assert_eq!(app.admin_token(), token, "there is room again");
+        assert_eq!(app.admin_token(), token, "the queue has room again");
     }
 
-    fn those_of_one_network_do_not_keep_others_out(db) {
+    fn logins_from_one_network_do_not_block_others(db) {
         let app = App::with(db, &CROWDED);
         app.admin_token();
         let from = |address: String, password: &str| {
@@ -76,7 +77,7 @@ on_both! {
                 }
             };
             let guessers: Vec<_> = (1..=24).map(|guesser| scope.spawn(guess(guesser))).collect();
-            // They have filled what they may.
+            // By now the guesses have filled the queue.
             eventually("guesses are refused", Duration::from_secs(10), || {
                 (app.count("jeton_logins_total{result=\"busy\"}") > 0).then_some(())
             });
@@ -92,7 +93,7 @@ on_both! {
         assert!(guessed.contains(&400) && guessed.contains(&503), "{guessed:?}");
     }
 
-    fn many_logins_of_one_user_are_all_answered_and_few_wait(db) {
+    fn many_logins_of_one_user_all_get_an_answer_and_few_are_checked(db) {
         let app = App::with(db, &[("JETON_LOGIN_LIMIT_USER", "3/min"), ("JETON_LOGIN_THREADS", "1")]);
         app.admin_token();
         let name = "a".repeat(5_000);
@@ -105,8 +106,8 @@ on_both! {
             }
             logins.into_iter().map(|login| login.join().unwrap()).collect()
         });
-        let of = |status: u16| statuses.iter().filter(|other| **other == status).count();
-        assert_eq!(of(400), 3, "{statuses:?}");
-        assert_eq!(of(400) + of(429) + of(503), 40, "{statuses:?}");
+        let count = |status: u16| statuses.iter().filter(|other| **other == status).count();
+        assert_eq!(count(400), 3, "{statuses:?}");
+        assert_eq!(count(400) + count(429) + count(503), 40, "{statuses:?}");
     }
 }

@@ -32,7 +32,7 @@ fn timed(app: &App, request: Request) -> (Answer, Duration) {
     (answer, start.elapsed())
 }
 
-/// A request to every route that needs the database; those of OAuth are marked.
+/// A name and a request for every route that needs the database, and whether the route is one of OAuth.
 fn requests(token: &str) -> Vec<(&'static str, bool, Request)> {
     let password = json!({"username": ADMIN.0, "password": ADMIN.1});
     let user = json!({"username": "new", "password": PASSWORD});
@@ -88,7 +88,7 @@ fn assert_refused(app: &App, token: &str) {
     }
 }
 
-/// The same. `/healthz` stays 200, and `/readyz` is 503 as soon as the cache may not answer either.
+/// Every route answers 503 in time, but `/healthz` stays 200, and `/readyz` becomes 503 when the cache may not answer.
 fn assert_database_down(app: &App, token: &str) {
     assert_refused(app, token);
     assert_eq!(app.send(Request::new("GET", "/healthz")).status, 200);

@@ -70,14 +70,14 @@ fn a_hundred_requests_to_a_frozen_server_leave_room_for_healthz() {
     cluster.freeze();
     thread::scope(|scope| {
         let threads: Vec<_> = (0..100).map(|_| scope.spawn(|| timed(&app, introspection(&token)))).collect();
-        let mut asked = 0;
+        let mut rounds = 0;
         while threads.iter().any(|thread| !thread.is_finished()) {
             let (answer, took) = timed(&app, Request::new("GET", "/healthz"));
             assert_eq!(answer.status, 200);
             assert!(took < Duration::from_secs(1), "healthz took {took:?}");
-            asked += 1;
+            rounds += 1;
         }
-        assert!(asked > 5, "healthz was called while the others waited");
+        assert!(rounds > 5, "healthz was called while the others waited");
         for thread in threads {
             let (answer, took) = thread.join().unwrap();
             assert_eq!(answer.status, 503);
@@ -111,7 +111,7 @@ fn a_login_that_got_503_because_of_a_lock_is_not_done_later() {
 
 #[test]
 fn killed_connections_are_replaced_without_a_failed_request() {
-    // Without the cache, so that each request needs a connection.
+    // The cache is off, so that each request needs a connection.
     let OwnCluster { app, cluster: _cluster } = OwnCluster::new(&[("JETON_CACHE_BYTES", "0")]);
     let token = app.admin_token();
     let assert_all_succeed = || {
@@ -135,7 +135,7 @@ fn killed_connections_are_replaced_without_a_failed_request() {
 }
 
 #[test]
-fn a_locked_user_row_delays_no_other_user() {
+fn a_locked_user_row_does_not_delay_other_users() {
     let OwnCluster { app, cluster: _cluster } = OwnCluster::new(&[("JETON_TOKEN_MODE", "multiple")]);
     app.create_user("alice", PASSWORD, &json!({}));
     let mut session = Session::open(&app.database);

@@ -1,4 +1,4 @@
-//! `/readyz` beside work on the database: it writes nothing, asks little, and is not shaken by what lasts a moment.
+//! `/readyz` while the database is in use: it writes nothing, sends few queries, and does not change for a short lock.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::support::session::Session;
 use crate::support::watched::Watched;
 
 on_both! {
-    fn a_locked_table_makes_no_node_unready(db) {
+    fn a_node_stays_ready_while_tables_are_locked(db) {
         let app = App::with(db, &[("JETON_DATABASE_TIMEOUT", "500ms")]);
         let token = app.admin_token();
         let mut session = Session::open(&app.database);
@@ -19,7 +19,7 @@ on_both! {
         } else {
             "begin exclusive;"
         });
-        // Three of its own questions.
+        // Time for three of the queries that `/readyz` answers from.
         let since = Instant::now();
         while since.elapsed() < Duration::from_millis(3_500) {
             app.send(introspection(&token));
@@ -31,15 +31,19 @@ on_both! {
 }
 
 #[test]
-fn many_probes_are_one_question_a_second_and_none_writes() {
+fn many_probes_cause_one_query_a_second_and_no_write() {
     let watched = Watched::start(&[]);
     let since = Instant::now();
-    let asked = watched.statements(&["select version from __diesel_schema_migrations"], |app| {
+    let queries = watched.statements(&["select version from __diesel_schema_migrations"], |app| {
         for _ in 0..200 {
             assert_eq!(app.send(Request::new("GET", "/readyz")).status, 200);
         }
     });
     let most = 1 + since.elapsed().as_secs();
-    assert!(!asked.is_empty() && asked.len() as u64 <= most, "{} questions, {most} at most: {asked:?}", asked.len());
-    assert!(asked.iter().all(|statement| statement.starts_with("select")), "{asked:?}");
+    assert!(
+        !queries.is_empty() && queries.len() as u64 <= most,
+        "{} queries, {most} at most: {queries:?}",
+        queries.len()
+    );
+    assert!(queries.iter().all(|statement| statement.starts_with("select")), "{queries:?}");
 }

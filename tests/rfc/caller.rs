@@ -89,7 +89,7 @@ on_both! {
                 let answer = app.send(request.form(&fields));
                 assert_eq!(answer.status, status, "{path}: {answer:?}");
             }
-            assert_eq!(app.send(post(path).basic(id, secret).form(&fields[..2])).status, 200, "a client id alone is not a second way");
+            assert_eq!(app.send(post(path).basic(id, secret).form(&fields[..2])).status, 200, "a client id alone does not authenticate");
         }
     }
 
@@ -112,7 +112,7 @@ on_both! {
             let answer = app.send(post(path).basic(id, "wrong").form(&wrong));
             assert_eq!((answer.status, answer.json()), (401, json!({"error": "invalid_client"})), "{path}");
         }
-        assert_eq!(app.get("/me", &key).status, 200, "nobody revoked it");
+        assert_eq!(app.get("/me", &key).status, 200, "no request has revoked the token");
     }
 
     fn credentials_in_the_url_are_ignored(db) {
@@ -128,12 +128,12 @@ on_both! {
     fn a_callers_own_token_must_be_valid_and_of_staff(db) {
         let app = App::start(db);
         let (alice, admin) = (app.alice(), app.admin_token());
-        let asked = |key: &str| app.send(post("/introspect").token(key).form(&[("token", &alice)]));
-        assert_eq!(asked(&admin).json()["username"], "alice");
-        let answer = asked(&alice);
+        let introspect = |key: &str| app.send(post("/introspect").token(key).form(&[("token", &alice)]));
+        assert_eq!(introspect(&admin).json()["username"], "alice");
+        let answer = introspect(&alice);
         let sentence = json!({"detail": "You do not have permission to perform this action."});
         assert_eq!((answer.status, answer.json()), (403, sentence));
-        let answer = asked(UNKNOWN);
+        let answer = introspect(UNKNOWN);
         assert_eq!((answer.status, answer.json()), (401, json!({"detail": "Invalid token."})));
         assert_eq!(answer.header("WWW-Authenticate").as_deref(), Some("Token"));
         let bearer = post("/introspect").header("Authorization", format!("Bearer {admin}"));

@@ -28,16 +28,16 @@ def session(secret):
     )
 
 
-def tell(answer):
+def print_answer(answer):
     print(json.dumps([answer.status_code, answer.json() if answer.content else None]))
 
 
 def introspect(secret, hint=None):
-    tell(session(secret).introspect_token(metadata["introspection_endpoint"], token=key, token_type_hint=hint))
+    print_answer(session(secret).introspect_token(metadata["introspection_endpoint"], token=key, token_type_hint=hint))
 
 
 def revoke(secret):
-    tell(session(secret).revoke_token(metadata["revocation_endpoint"], token=key, token_type_hint="access_token"))
+    print_answer(session(secret).revoke_token(metadata["revocation_endpoint"], token=key, token_type_hint="access_token"))
 
 
 introspect(secret)

@@ -12,7 +12,7 @@ use crate::support::http::{Answer, Request};
 const UNKNOWN: &str = "0000000000000000000000000000000000000000";
 const INACTIVE: &str = "{\"active\":false}";
 
-fn ask(app: &App, form: &[(&str, &str)]) -> Answer {
+fn introspect(app: &App, form: &[(&str, &str)]) -> Answer {
     app.send(Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(form))
 }
 
@@ -20,7 +20,7 @@ on_both! {
     fn introspection_takes_a_form_by_post_and_nothing_from_the_url(db) {
         let app = App::start(db);
         let key = app.alice();
-        assert_eq!(ask(&app, &[("token", &key)]).json()["active"], true);
+        assert_eq!(introspect(&app, &[("token", &key)]).json()["active"], true);
         let with_url = |method| Request::new(method, &format!("/introspect?token={key}")).basic(CLIENT.0, CLIENT.1);
         assert_eq!(app.send(with_url("GET")).status, 405);
         let answer = app.send(with_url("POST"));
@@ -56,7 +56,7 @@ on_both! {
         let empty_beside = format!("token=&token={key}&token_type_hint=&token_type_hint=");
         let request = Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1);
         let answer = app.send(request.body("application/x-www-form-urlencoded", empty_beside));
-        assert_eq!(answer.json()["active"], true, "an empty one is none");
+        assert_eq!(answer.json()["active"], true, "an empty parameter counts as missing");
     }
 
     fn a_token_type_hint_is_ignored(db) {
@@ -65,10 +65,10 @@ on_both! {
         for hint in ["access_token", "refresh_token", "no_such_type", "\u{1f511}", ""] {
             let key = app.login(ALICE.0, ALICE.1);
             let form = [("token", key.as_str()), ("token_type_hint", hint)];
-            assert_eq!(ask(&app, &form).json(), app.introspect(&key), "{hint}");
+            assert_eq!(introspect(&app, &form).json(), app.introspect(&key), "{hint}");
             let answer = app.send(Request::new("POST", "/revoke").basic(CLIENT.0, CLIENT.1).form(&form));
             assert_eq!(answer.status, 200, "{hint}");
-            assert_eq!(ask(&app, &form).text(), INACTIVE, "{hint}");
+            assert_eq!(introspect(&app, &form).text(), INACTIVE, "{hint}");
         }
     }
 
@@ -80,7 +80,7 @@ on_both! {
             let answer = app.send(request);
             let mut headers = answer.headers.clone();
             headers.retain(|(name, _)| !["date", "x-request-id"].contains(&name.to_lowercase().as_str()));
-            headers.sort(); // they come in any order
+            headers.sort(); // their order does not matter
             (answer.status, headers, answer.text())
         };
         let of_good = refused(post().form(&[("token", &key)]));
@@ -95,14 +95,14 @@ on_both! {
             post().body("application/json", "{"),
             post().form(&[("token", &key), ("client_id", CLIENT.0)]),
         ] {
-            assert_eq!(refused(request), of_good, "the same for all");
+            assert_eq!(refused(request), of_good, "every refusal is the same");
         }
     }
 
     fn an_active_token_has_the_registered_members(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h"), ("JETON_LOGIN_SCOPE", "a b"), ("JETON_ISSUER", "https://x.example")]);
         let key = app.alice();
-        let answer = ask(&app, &[("token", &key)]);
+        let answer = introspect(&app, &[("token", &key)]);
         assert_eq!((answer.status, answer.header("Content-Type").as_deref()), (200, Some("application/json")));
         let answer = answer.json();
         let id = answer["user_id"].as_i64().unwrap();
@@ -129,7 +129,7 @@ on_both! {
         app.command(&["user", "delete", "--yes", "bob"]);
         let long = "x".repeat(5000);
         for key in [&expired, &revoked, &inactive, &deleted, UNKNOWN, " ", "a\0b", "ключ", "'", &long] {
-            let answer = ask(&app, &[("token", key)]);
+            let answer = introspect(&app, &[("token", key)]);
             assert_eq!((answer.status, answer.text().as_str()), (200, INACTIVE), "{key:?}");
             assert_eq!(answer.header("Content-Type").as_deref(), Some("application/json"));
             assert_eq!(answer.header("WWW-Authenticate"), None);
@@ -144,9 +144,9 @@ on_both! {
             let key = app.login(ALICE.0, ALICE.1);
             assert_eq!((app.introspect(&key)["active"].clone(), other.introspect(&key)["active"].clone()), (json!(true), json!(true)));
             assert_eq!(app.revoke(&key).status, 200);
-            assert!(!app.is_good(&key), "where it was revoked");
-            // Elsewhere it may take as long as JETON_REVOCATION_BOUND says.
-            crate::support::eventually("its end on the other node", std::time::Duration::from_secs(1), || {
+            assert!(!app.is_good(&key), "at the node that revoked it");
+            // At other nodes this may take as long as JETON_REVOCATION_BOUND.
+            crate::support::eventually("the end of the token at the other node", std::time::Duration::from_secs(1), || {
                 (other.introspect(&key)["active"] == json!(false)).then_some(())
             });
             assert!(!other.is_good(&key));
@@ -159,7 +159,7 @@ on_both! {
         app.command(&["client", "create", "other"]);
         app.sql("update tokens set client = 'other'");
         let (client, form) = ((CLIENT.0, CLIENT.1), "application/x-www-form-urlencoded");
-        let (mut told, mut described) = (BTreeSet::new(), BTreeSet::new());
+        let (mut errors, mut described) = (BTreeSet::new(), BTreeSet::new());
         for path in ["/introspect", "/introspect/batch", "/revoke"] {
             let post = || Request::new("POST", path).basic(client.0, client.1);
             for request in [
@@ -178,16 +178,16 @@ on_both! {
                 let answer = app.send(request);
                 assert!([400, 401, 403].contains(&answer.status), "{path}: {answer:?}");
                 let body = answer.json();
-                told.extend(body["error"].as_str().map(ToOwned::to_owned));
+                errors.extend(body["error"].as_str().map(ToOwned::to_owned));
                 described.extend(body.get("error_description").map(|text| text.as_str().unwrap().to_owned()));
             }
         }
         let answer = app.revoke(&key);
-        told.extend(answer.json()["error"].as_str().map(ToOwned::to_owned));
+        errors.extend(answer.json()["error"].as_str().map(ToOwned::to_owned));
         described.extend(answer.json()["error_description"].as_str().map(ToOwned::to_owned));
-        assert_eq!(told.iter().map(String::as_str).collect::<Vec<_>>(), ["invalid_client", "invalid_request", "unauthorized_client"]);
+        assert_eq!(errors.iter().map(String::as_str).collect::<Vec<_>>(), ["invalid_client", "invalid_request", "unauthorized_client"]);
         assert!(described.len() > 8, "{described:?}");
-        for text in told.iter().chain(&described) {
+        for text in errors.iter().chain(&described) {
             let plain = |b: u8| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
             assert!(!text.is_empty() && text.bytes().all(plain), "{text}");
         }
@@ -197,7 +197,7 @@ on_both! {
         let app = App::start(db);
         let key = app.alice();
         let wrong = Request::new("POST", "/introspect").basic(CLIENT.0, "wrong").form(&[("token", &key)]);
-        let answers = [ask(&app, &[("token", &key)]), ask(&app, &[("token", UNKNOWN)]), ask(&app, &[]), app.send(wrong)];
+        let answers = [introspect(&app, &[("token", &key)]), introspect(&app, &[("token", UNKNOWN)]), introspect(&app, &[]), app.send(wrong)];
         for (answer, status) in answers.iter().zip([200, 200, 400, 401]) {
             assert_eq!((answer.status, answer.header("Cache-Control").as_deref()), (status, Some("no-store")));
         }

@@ -1,4 +1,4 @@
-//! Permissions of the files: those of other users are removed, and a missing permission of jeton's own is one error line.
+//! File permissions: jeton removes those of other users, and reports a missing permission of its own in one error line.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -119,8 +119,8 @@ fn permissions_of_all_users_are_removed_with_a_warning() {
         let output = jeton.run(&["user", "list"]);
         assert_eq!(output.status, 0, "{output:?}");
         for suffix in ["", "-wal", "-shm"] {
-            let told = format!("jeton.db{suffix}: all users had access to it, by mode {opened:04o}");
-            assert!(output.stderr.contains(&told), "{told}: {output:?}");
+            let warning = format!("jeton.db{suffix}: all users had access to it, by mode {opened:04o}");
+            assert!(output.stderr.contains(&warning), "{warning}: {output:?}");
             assert!(!file(suffix).exists() || mode(file(suffix)) == closed, "{suffix}");
         }
         assert!(output.stderr.contains("jeton.db.key: other users had access to it"), "{output:?}");
@@ -164,14 +164,14 @@ fn secret_files_that_all_users_can_access_are_warned_about() {
     let secret = jeton.dir.path().join("secret");
     fs::write(&secret, "5a".repeat(32)).unwrap();
     let jeton = jeton.env("JETON_SECRET_KEY_FILE", "secret");
-    for (mode, told) in [(0o644, Some("read")), (0o666, Some("write")), (0o640, None)] {
+    for (mode, access) in [(0o644, Some("read")), (0o666, Some("write")), (0o640, None)] {
         set_mode(&secret, mode);
         let server = jeton.serve();
         let words = server.stderr();
-        match told {
+        match access {
             Some(what) => {
-                let told = format!("JETON_SECRET_KEY_FILE: all users of this machine may {what} secret");
-                assert!(words.contains(&told), "{words}");
+                let warning = format!("JETON_SECRET_KEY_FILE: all users of this machine may {what} secret");
+                assert!(words.contains(&warning), "{words}");
             }
             None => assert!(!words.contains("JETON_SECRET_KEY_FILE"), "{words}"),
         }

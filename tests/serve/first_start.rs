@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::{LIMIT, bare, listening, refuses_to_start};
-use crate::commands::{asks_as, done, jeton, json_of, try_login};
+use crate::commands::{done, introspect_status, jeton, json_of, try_login};
 use crate::on_both;
 use crate::support::app::{ADMIN, CLIENT, Kind, TestDatabase};
 use crate::support::eventually;
@@ -18,7 +18,7 @@ fn lines_to_paste(printed: &str) -> Vec<&str> {
     printed.lines().filter(|line| line.starts_with("TOKEN=") || line.starts_with("curl ")).collect()
 }
 
-/// What bash prints for each of these lines, all typed into one shell.
+/// The outputs of these lines, which are all typed into one bash.
 fn paste(lines: &[&str]) -> Vec<Value> {
     let script = format!("{}\necho '<end>'\n", lines.join("\necho '<end>'\n"));
     let output = Command::new("bash").args(["-c", &script]).env_remove("http_proxy").output().unwrap();
@@ -66,7 +66,7 @@ fn the_lines_of_a_first_start_can_be_pasted_and_a_second_start_has_none() {
 }
 
 #[test]
-fn the_lines_fit_a_unix_socket_and_all_addresses() {
+fn the_lines_work_for_a_unix_socket_and_for_all_addresses() {
     let socket = bare();
     let path = socket.dir.path().join("jeton.sock");
     let socket = socket.env("JETON_LISTEN", format!("unix:{}", path.display()));
@@ -155,7 +155,7 @@ on_both! {
         let database = TestDatabase::new(db);
         let server = bootstrap(&database, ADMIN.1, CLIENT.1).serve();
         assert_eq!(try_login(&server, ADMIN.0, ADMIN.1).status, 200);
-        assert_eq!(asks_as(&server, CLIENT.0, CLIENT.1), 200);
+        assert_eq!(introspect_status(&server, CLIENT.0, CLIENT.1), 200);
         assert_eq!(server.stdout(), "", "with bootstrap settings no secrets are printed");
         drop(server);
 
@@ -169,15 +169,15 @@ on_both! {
         done(&jeton, &["user", "activate", ADMIN.0]);
         assert_eq!(try_login(&server, ADMIN.0, other).status, 400);
         assert_eq!(try_login(&server, ADMIN.0, ADMIN.1).status, 200);
-        assert_eq!(asks_as(&server, CLIENT.0, CLIENT.1), 200);
-        assert_eq!(asks_as(&server, CLIENT.0, "another-secret-of-the-tests-0123456789"), 401);
+        assert_eq!(introspect_status(&server, CLIENT.0, CLIENT.1), 200);
+        assert_eq!(introspect_status(&server, CLIENT.0, "another-secret-of-the-tests-0123456789"), 401);
 
         done(&jeton, &["user", "delete", ADMIN.0]);
         done(&jeton, &["client", "delete", CLIENT.0]);
         drop(server);
         let server = jeton.serve();
         assert_eq!(try_login(&server, ADMIN.0, other).status, 200, "missing rows are created again");
-        assert_eq!(asks_as(&server, CLIENT.0, "another-secret-of-the-tests-0123456789"), 200);
+        assert_eq!(introspect_status(&server, CLIENT.0, "another-secret-of-the-tests-0123456789"), 200);
     }
 
     fn without_bootstrap_settings_only_an_empty_sqlite_database_gets_an_admin_and_a_client(db) {

@@ -1,4 +1,4 @@
-//! A database that is missing, outdated or another application's: which commands create or migrate one, which refuse.
+//! A database that is missing, outdated or another application's: which commands create, migrate or refuse it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -46,7 +46,7 @@ fn refusal(jeton: &Jeton, command: &str) -> String {
     lines[0].to_owned()
 }
 
-/// Everything in a folder, to the byte.
+/// The names and contents of all files in a folder.
 fn folder(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
     entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
@@ -91,7 +91,7 @@ on_both! {
         assert_eq!(done(&jeton, &["user", "list", "--json"]), "[]\n");
     }
 
-    fn an_older_database_is_brought_up_to_date_by_migrate_alone(db) {
+    fn only_migrate_updates_the_database_of_an_older_jeton(db) {
         let database = TestDatabase::new(db);
         let jeton = in_a_folder_of(&database);
         done(&jeton, &["migrate"]);

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use super::{bare, listening, refuses_to_start};
 use crate::support::process::{Jeton, Serving};
 
-/// What curl prints, and its exit status.
+/// Runs curl, and returns its exit status and its output.
 pub fn curl(args: &[&str]) -> (i32, String) {
     let output = Command::new("curl").args(["-s", "--noproxy", "*"]).args(args).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
@@ -23,7 +23,7 @@ fn on_socket(jeton: Jeton) -> (Jeton, String) {
 }
 
 #[test]
-fn a_unix_socket_is_served_and_a_stale_one_replaced() {
+fn a_unix_socket_is_served_and_a_stale_socket_is_replaced() {
     let (jeton, path) = on_socket(bare());
     for _ in 0..2 {
         let server = jeton.spawn(&["serve"], Stdio::null());
@@ -38,7 +38,7 @@ fn a_unix_socket_is_served_and_a_stale_one_replaced() {
 }
 
 #[test]
-fn a_socket_in_use_is_left_to_its_server() {
+fn a_socket_of_a_running_server_is_not_replaced() {
     let (jeton, path) = on_socket(bare());
     let server = jeton.spawn(&["serve"], Stdio::null());
     listening(&server);
@@ -121,7 +121,7 @@ fn https_with_a_configured_certificate() {
     assert!(broken.contains("strict-transport-security: "), "{broken}");
     assert_eq!(health_of(&jeton, &server), 0);
     let plain = format!("http://localhost:{}/healthz", server.addr.port());
-    assert_ne!(curl(&[&plain]).1, ALIVE, "not without TLS");
+    assert_ne!(curl(&[&plain]).1, ALIVE, "the port does not answer without TLS");
 }
 
 #[test]
@@ -220,8 +220,8 @@ fn metrics_may_have_a_separate_address() {
     let get = |socket: &str, url: &str| curl(&["-w", "%{http_code}", "--unix-socket", socket, url]).1;
     let text = get(&path, "http://localhost/metrics");
     assert!(text.contains("jeton_cache_proof_age_seconds ") && text.ends_with("200"), "{text}");
-    assert!(get(&main, "http://localhost/metrics").ends_with("404"), "not on the main address");
+    assert!(get(&main, "http://localhost/metrics").ends_with("404"), "the main address has no metrics");
     assert!(get(&path, "http://localhost/me").ends_with("404"), "no other route is on the metrics address");
     server.signal("TERM");
-    assert_eq!(server.output().status, 0, "both stop");
+    assert_eq!(server.output().status, 0, "both listeners stop");
 }

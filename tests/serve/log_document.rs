@@ -74,7 +74,7 @@ fn the_example_lines_in_the_document_agree_with_each_other_and_the_fields() {
     for line in &lines {
         let object = line.as_object().unwrap();
         assert!(object.keys().all(|name| names.contains(name)), "{line}");
-        // The same line as text.
+        // This is the same line in the text format.
         let text = format!(
             "{} {:5} {}: {}",
             line["time"].as_str().unwrap(),

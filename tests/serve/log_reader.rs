@@ -36,7 +36,7 @@ impl Unread {
         let mut line = String::new();
         let addr = loop {
             line.clear();
-            assert!(log.read_line(&mut line).unwrap() > 0, "it ended");
+            assert!(log.read_line(&mut line).unwrap() > 0, "the server has ended");
             if let Some((_, rest)) = line.split_once("listening on http://") {
                 let end = rest.find(|c: char| !c.is_ascii_digit() && !".:".contains(c)).unwrap_or(rest.len());
                 break rest[..end].parse().unwrap();
@@ -59,7 +59,7 @@ impl Unread {
                 let (mut piece, mut count) = (vec![0; 65536], 0);
                 // Each answer has this text once. A few are missed, where a read ends inside the text.
                 while count < 490 {
-                    let read = reader.read(&mut piece).expect("answers, whoever reads the log");
+                    let read = reader.read(&mut piece).expect("the server answers although nobody reads its log");
                     assert!(read > 0, "the connection ended after {count} answers");
                     count += piece[..read].windows(12).filter(|twelve| twelve == b"HTTP/1.1 404").count();
                 }
@@ -76,7 +76,7 @@ impl Unread {
     fn dropped(&self) -> u64 {
         let text = Request::new("GET", "/metrics").send(self.addr).text();
         let value = text.lines().find_map(|line| line.strip_prefix("jeton_log_lines_dropped_total "));
-        value.expect("it is counted").parse().unwrap()
+        value.expect("there is a counter").parse().unwrap()
     }
 
     fn assert_serves(&self) {
@@ -86,7 +86,7 @@ impl Unread {
     }
 
     fn wait_for_exit(&mut self) -> ExitStatus {
-        within(LIMIT, || self.child.try_wait().unwrap()).expect("its end")
+        within(LIMIT, || self.child.try_wait().unwrap()).expect("the server ends")
     }
 }
 
@@ -125,7 +125,7 @@ on_both! {
             let dropped = server.dropped();
             let words = loop {
                 let mut line = String::new();
-                assert!(server.log.read_line(&mut line).unwrap() > 0, "it ended");
+                assert!(server.log.read_line(&mut line).unwrap() > 0, "the server has ended");
                 if line.contains("of the log w") {
                     break line;
                 }
@@ -184,7 +184,7 @@ fn a_log_that_cannot_be_written_delays_nothing_either() {
     let mut line = String::new();
     while !line.contains("listening on ") {
         line.clear();
-        assert!(log.read_line(&mut line).unwrap() > 0, "it ended");
+        assert!(log.read_line(&mut line).unwrap() > 0, "the server has ended");
     }
     let address = line.split_once("http://").unwrap().1.split_whitespace().next().unwrap().parse().unwrap();
     drop(log);

@@ -14,7 +14,7 @@ use crate::support::process::Serving;
 
 const ID: &str = "the-tests-own-id.1";
 
-fn ask(server: &Serving) {
+fn send_request(server: &Serving) {
     let answer = Request::new("GET", "/me/").header("X-Request-Id", ID).send(server.addr);
     assert_eq!((answer.status, answer.header("X-Request-Id").as_deref()), (401, Some(ID)));
 }
@@ -29,7 +29,7 @@ fn log_of(server: Serving) -> String {
 #[test]
 fn the_json_format_is_one_object_per_line_with_the_requests_fields() {
     let server = bare().env("JETON_LOG_FORMAT", "json").env("JETON_LOG", "debug").serve();
-    ask(&server);
+    send_request(&server);
     Request::new("GET", "/nowhere/at\"all").send(server.addr);
     let log = log_of(server);
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
@@ -44,7 +44,7 @@ fn the_json_format_is_one_object_per_line_with_the_requests_fields() {
 #[test]
 fn the_text_format_is_one_line_per_record_with_the_same_fields() {
     let server = bare().serve();
-    ask(&server);
+    send_request(&server);
     let log = log_of(server);
     let line = log.lines().find(|line| line.contains(ID)).expect("the request's line");
     for fact in [" INFO ", " method=GET", " route=/me", " status=401", &format!(" request_id={ID}")] {
@@ -56,7 +56,7 @@ fn the_text_format_is_one_line_per_record_with_the_same_fields() {
 fn the_filter_decides_what_is_written() {
     let jeton = bare().env("JETON_LOG", "warn,jeton::cli=info");
     let server = jeton.serve();
-    ask(&server);
+    send_request(&server);
     let log = log_of(server);
     assert!(log.contains(" listening on ") && !log.contains(ID) && !log.contains("actix_server"), "{log}");
 }
@@ -75,7 +75,7 @@ fn frequent_requests_are_logged_at_debug_only() {
     for (filter, lines) in [("info", 1), ("debug", 1 + often.len())] {
         let jeton = bare().env("JETON_LOG", filter);
         let server = jeton.serve();
-        ask(&server);
+        send_request(&server);
         for (method, path) in often {
             Request::new(method, path).send(server.addr);
         }

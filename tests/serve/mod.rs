@@ -4,7 +4,7 @@ mod access;
 mod first_start;
 mod foreign;
 mod hosts;
-mod listen;
+pub mod listen;
 mod log_document;
 mod log_reader;
 mod logs;
@@ -37,16 +37,16 @@ pub fn bare() -> Jeton {
         .env("JETON_WORKERS", "2")
 }
 
-/// Waits until the log says that it listens, at any address.
+/// Waits until the log has the line that the server listens, at any address.
 #[track_caller]
 pub fn listening(process: &Process) {
-    let said = within(LIMIT, || {
+    let listens = within(LIMIT, || {
         let ended = process.try_wait();
-        let said = process.stderr().contains(" listening on ");
-        assert!(said || ended.is_none(), "it ended without listening: {process:?}");
-        said.then_some(())
+        let listens = process.stderr().contains(" listening on ");
+        assert!(listens || ended.is_none(), "the server ended without listening: {process:?}");
+        listens.then_some(())
     });
-    assert!(said.is_some(), "it does not listen: {process:?}");
+    assert!(listens.is_some(), "the server does not listen: {process:?}");
 }
 
 /// Starts a server, which must fail, and returns its last line if that begins with `error: `.

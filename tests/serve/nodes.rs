@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use super::{LIMIT, bare, listening};
-use crate::commands::{asks_as, done, jeton, json_of, try_login};
+use crate::commands::{done, introspect_status, jeton, json_of, try_login};
 use crate::on_both;
 use crate::support::app::{ADMIN, CLIENT, TestDatabase};
 use crate::support::{eventually, process::Process};
@@ -26,7 +26,7 @@ on_both! {
             assert_eq!(users.as_array().unwrap().len(), 1, "{users}");
             let third = jeton.serve();
             assert_eq!(try_login(&third, ADMIN.0, ADMIN.1).status, 200);
-            assert_eq!(asks_as(&third, CLIENT.0, CLIENT.1), 200);
+            assert_eq!(introspect_status(&third, CLIENT.0, CLIENT.1), 200);
         }
     }
 }
@@ -52,6 +52,6 @@ fn of_simultaneous_first_starts_on_one_file_only_one_prints_secrets_and_they_are
         };
         let server = jeton.serve();
         assert_eq!(try_login(&server, &word("superuser", 1), &word("superuser", 2)).status, 200);
-        assert_eq!(asks_as(&server, &word("client", 1), &word("client", 2)), 200);
+        assert_eq!(introspect_status(&server, &word("client", 1), &word("client", 2)), 200);
     }
 }

@@ -1,5 +1,5 @@
-//! SQLite's file and its log: everything is in one file after a stop and at rest, a crash loses nothing, and no log is
-//! replayed over a file that is not its own.
+//! SQLite's file and its WAL file, here called its log. After a stop and without recent writes everything is in one
+//! file, a crash loses nothing, and no log is replayed over a file to which it does not belong.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +31,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Everything in a folder, to the byte.
+/// The names and contents of all files in a folder.
 fn content_of(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     names(folder).into_iter().map(|name| (name.clone(), fs::read(folder.join(name)).unwrap())).collect()
 }
@@ -234,7 +234,7 @@ fn a_log_is_not_replayed_over_a_backup() {
     kill(server, reader, &database);
     let crash = content_of(folder_of(&database));
 
-    for (copy, kept) in [(stopped, 1), (at_rest, 1), (ours, 3), (theirs, 3), (vacuumed, 3)] {
+    for (copy, user_count) in [(stopped, 1), (at_rest, 1), (ours, 3), (theirs, 3), (vacuumed, 3)] {
         fs::copy(&copy, file_of(&database)).unwrap();
         let before = content_of(folder_of(&database));
         for command in ["serve", "migrate", "user list", "user create eve --no-password", "token list"] {
@@ -248,7 +248,7 @@ fn a_log_is_not_replayed_over_a_backup() {
         for suffix in ["-wal", "-shm"] {
             fs::remove_file(folder_of(&database).join(format!("jeton.db{suffix}"))).unwrap();
         }
-        assert_eq!(users(&jeton).len(), kept, "{copy}: without the log it starts");
+        assert_eq!(users(&jeton).len(), user_count, "{copy}: without the log it starts");
         assert_eq!(try_login(&jeton.serve(), "amy", PASSWORD).status, 200);
         for (name, bytes) in &crash {
             fs::write(folder_of(&database).join(name), bytes).unwrap();
@@ -257,9 +257,9 @@ fn a_log_is_not_replayed_over_a_backup() {
     assert_eq!(users(&jeton), ["amy", "bob", "dan", "cleo"], "the files that the crash left still work");
 }
 
-/// The server has written to its log, which another process has emptied since.
+/// The server has written to its log, and another process has emptied the log since.
 #[test]
-fn a_log_that_was_begun_after_another_process_emptied_it_is_not_replayed_over_a_backup() {
+fn a_log_that_another_process_has_emptied_before_is_not_replayed_over_a_backup() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     for name in ["amy", "bob"] {

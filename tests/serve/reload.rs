@@ -1,4 +1,4 @@
-//! What a running server reloads: certificates, secrets in files, `DATABASE_URL_FILE`.
+//! A running server reloads certificates, secrets in files, and `DATABASE_URL_FILE`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn a_new_certificate_is_used_after_a_reload_and_a_broken_one_is_refused() {
     let trusts = |authority: &str| curl(&["--cacert", authority, &url]).0 == 0;
     assert!(trusts(&old));
     let (_, key) = certify(&jeton);
-    assert!(trusts(&old), "not before the signal");
+    assert!(trusts(&old), "the old certificate is in use until the signal");
     server.signal("HUP");
     wait_for_log(&server, "the certificate was reloaded");
     assert!(trusts(&cert) && !trusts(&old));
@@ -54,7 +54,7 @@ fn a_new_certificate_is_used_after_a_reload_and_a_broken_one_is_refused() {
     }
     fs::write(&key, good).unwrap();
     server.signal("HUP");
-    eventually("good again", LIMIT, || {
+    eventually("the good certificate in use", LIMIT, || {
         (server.stderr().matches("the certificate was reloaded\n").count() == 2).then_some(())
     });
     assert!(trusts(&cert));
@@ -85,7 +85,9 @@ impl Locked {
             .env("JETON_WORKERS", "1")
             .env("JETON_ARGON2_MEMORY_KIB", "64")
             .env("JETON_ARGON2_ITERATIONS", "1");
-        eventually("the rules", LIMIT, || (jeton.run(&["migrate"]).status == 0).then_some(()));
+        eventually("the cluster with its rules for passwords", LIMIT, || {
+            (jeton.run(&["migrate"]).status == 0).then_some(())
+        });
         create_user(&jeton, "amy", &[]);
         Self { cluster, database, jeton }
     }
@@ -222,7 +224,7 @@ fn after_a_reload_every_connection_uses_the_new_url() {
     assert!(named("jeton") >= 3, "the pool's and the listener's two");
     fs::write(locked.url_file(), with_password_in(&locked.url(), "one") + "?application_name=moved").unwrap();
     server.signal("HUP");
-    eventually("a move", LIMIT, || (named("jeton") == 0 && named("moved") >= 3).then_some(()));
+    eventually("all connections at the new URL", LIMIT, || (named("jeton") == 0 && named("moved") >= 3).then_some(()));
     wait_until_synced(server.addr);
     // Changes are read over the new connections.
     let client = crate::commands::create_client(&locked.jeton, "billing");
@@ -233,7 +235,7 @@ fn after_a_reload_every_connection_uses_the_new_url() {
 }
 
 on_both! {
-    fn a_missing_file_does_not_prevent_the_reload_of_others(db) {
+    fn a_missing_file_does_not_prevent_the_reload_of_other_files(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
         create_user(&jeton, "amy", &[]);
@@ -270,12 +272,12 @@ on_both! {
         let key = login(&server, "amy");
         fs::write(&file, "").unwrap();
         server.signal("HUP");
-        // Over SQLite the key could also be beside the database, and is not there.
+        // With SQLite the key could also be in a file beside the database, but there is no such file.
         wait_for_log(&server, "JETON_SECRET_KEY cannot be reloaded and stays as it was: it is empty or not set any more");
         assert_eq!(login(&server, "amy"), key);
         fs::write(&file, SECRET_KEY).unwrap();
         server.signal("HUP");
-        eventually("again", LIMIT, || (server.stderr().matches("reloading files").count() == 2).then_some(()));
+        eventually("a second reload", LIMIT, || (server.stderr().matches("reloading files").count() == 2).then_some(()));
         assert_eq!((login(&server, "amy"), server.stderr().matches("ERROR").count()), (key, 1));
     }
 }

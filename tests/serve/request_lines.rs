@@ -44,7 +44,7 @@ impl StoppableDatabase {
 #[track_caller]
 fn id_of(answer: &Answer, status: u16) -> String {
     assert_eq!(answer.status, status, "{answer:?}");
-    answer.header("X-Request-Id").expect("each answer has one")
+    answer.header("X-Request-Id").expect("each answer has a request id")
 }
 
 /// Request ids, and the fields that each of their log lines must have, in order.
@@ -177,7 +177,7 @@ fn parse_line(line: &str, format: &str) -> Value {
     let rest = words.next().unwrap().trim_start();
     let (target, mut rest) = rest.split_once(": ").unwrap_or_else(|| panic!("no target: {line}"));
     let mut fields = json!({"level": level, "target": target});
-    // From the end: fields are `name=value`, and a value with blanks is JSON.
+    // Fields are parsed from the end of the line. They are `name=value`, and a value with blanks is JSON.
     let mut found = Vec::new();
     loop {
         let start = rest.rmatch_indices(' ').map(|(at, _)| at).find(|at| {
@@ -220,7 +220,7 @@ on_both! {
     fn every_line_of_a_request_has_the_answers_id(db) {
         for format in ["json", "text"] {
             let stoppable = StoppableDatabase::new(db);
-            // No cache, so that the database is asked.
+            // Without the cache, each introspection queries the database.
             let jeton = migrated(&stoppable.database)
                 .env("JETON_LOG_FORMAT", format)
                 .env("JETON_CACHE_BYTES", "0")
@@ -268,16 +268,16 @@ on_both! {
         create_user(&jeton, "amy", &[]);
         let client = create_client(&jeton, "reports");
         let server = jeton.serve();
-        let ask = |token: &str| {
+        let introspect = |token: &str| {
             Request::new("POST", "/introspect").basic(&client.0, &client.1).form(&[("token", token)]).send(server.addr)
         };
         let key = login(&server, "amy");
         // The client's credentials are now cached, and stay valid for the bound of a minute.
         wait_until_synced(server.addr);
-        assert_eq!(ask(&key).json()["active"], true);
+        assert_eq!(introspect(&key).json()["active"], true);
         stoppable.make_unavailable();
-        assert_eq!(ask(&key).json()["active"], true);
-        let id = id_of(&ask("0000000000000000000000000000000000000000"), 503);
+        assert_eq!(introspect(&key).json()["active"], true);
+        let id = id_of(&introspect("0000000000000000000000000000000000000000"), 503);
         eventually("the cause", LIMIT, || {
             let log = server.stderr();
             let mut lines = log.lines().filter(|line| line.contains(&format!("request_id={id}")));
@@ -312,10 +312,10 @@ on_both! {
 
 #[test]
 fn lines_of_actix_server_are_written_only_if_the_filter_names_them() {
-    for (filter, asked) in [("info", false), ("warn,jeton::cli=info", false), ("info,actix_server=info", true)] {
+    for (filter, expected) in [("info", false), ("warn,jeton::cli=info", false), ("info,actix_server=info", true)] {
         let server = super::bare().env("JETON_LOG", filter).serve();
         server.signal("TERM");
         server.wait(Duration::from_secs(20));
-        assert_eq!(server.stderr().contains("actix_server"), asked, "{filter}: {}", server.stderr());
+        assert_eq!(server.stderr().contains("actix_server"), expected, "{filter}: {}", server.stderr());
     }
 }

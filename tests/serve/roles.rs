@@ -50,7 +50,7 @@ fn a_role_with_rights_on_rows_only_can_serve() {
 }
 
 #[test]
-fn a_role_that_may_not_migrate_is_refused_with_the_way_to_migrate() {
+fn a_role_that_may_not_migrate_is_refused_with_a_hint_to_migrate_as_the_owner() {
     let cluster = postgres::private();
     let (owner, app) = database_with_roles(&cluster);
     owner.sql(include_str!("../fixtures/first/postgres.sql"));
@@ -80,7 +80,7 @@ fn a_role_without_rights_on_the_tables_is_refused_with_the_grants_to_run() {
 }
 
 #[test]
-fn a_node_whose_role_may_no_longer_read_is_not_ready_and_says_why() {
+fn a_node_whose_role_may_no_longer_read_is_not_ready_and_gives_the_reason() {
     let cluster = postgres::private();
     let (owner, app) = database_with_roles(&cluster);
     done(&jeton(&owner), &["migrate"]);
@@ -89,7 +89,7 @@ fn a_node_whose_role_may_no_longer_read_is_not_ready_and_says_why() {
     let part = |part: &str| {
         let text = Request::new("GET", "/metrics").send(node.addr).text();
         let value = text.lines().find_map(|line| line.strip_prefix(&format!("jeton_ready{{part=\"{part}\"}} ")));
-        value.expect("each part is there").to_owned()
+        value.expect("`/readyz` has each part").to_owned()
     };
     for (statement, status, database, gauge) in [
         ("revoke select on tokens from app", 503, "forbidden", "0"),

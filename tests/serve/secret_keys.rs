@@ -1,4 +1,4 @@
-//! The secret key is replaced while nodes run: no login fails, and nothing is left under the old one.
+//! The secret key is replaced while nodes run: no login fails, and no token stays sealed under the old key.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -64,7 +64,7 @@ impl Fleet<'_> {
         nodes[number as usize % nodes.len()].as_ref().map(|(addr, _)| *addr)
     }
 
-    /// Each login of a user gives the same key, whichever node is asked.
+    /// Users log in until the test stops them. Each login of a user must return the same key, at every node.
     fn log_in(&self) {
         let mut keys = BTreeMap::<&str, String>::new();
         while !self.done.load(Ordering::Acquire) {
@@ -85,7 +85,7 @@ impl Fleet<'_> {
         }
     }
 
-    /// One node after the other is restarted with these keys.
+    /// Restarts one node after the other with these keys.
     fn roll(&self, key: &str, fallbacks: &str) {
         for at in 0..3 {
             let old = self.nodes.lock().unwrap_or_else(PoisonError::into_inner)[at].take();
@@ -134,7 +134,7 @@ on_both! {
                 fleet.roll(OLD, NEW);
                 fleet.roll(NEW, OLD);
                 let jeton = with_keys(&database, NEW, OLD);
-                eventually("nothing under the old key", BOUND, || (sealed(&jeton) == (vec![5, 0], 0)).then_some(()));
+                eventually("no seal under the old key", BOUND, || (sealed(&jeton) == (vec![5, 0], 0)).then_some(()));
                 fleet.roll(NEW, "");
             }));
             fleet.done.store(true, Ordering::Release);
@@ -163,7 +163,7 @@ on_both! {
         let old = behind.serve();
         assert_eq!(login(&old, "amy"), key);
         assert_eq!(sealed(&ahead), (vec![1, 0], 0));
-        // What the old node seals is resealed by the new node at the user's next login there.
+        // The new node reseals a seal of the old node at the user's next login at the new node.
         create_user(&ahead, "bob", &[]);
         let bobs = login(&old, "bob");
         assert_eq!(login(&new, "bob"), bobs);
@@ -177,23 +177,23 @@ on_both! {
     fn a_node_without_the_new_key_fails_no_login_and_changes_no_seal(db) {
         let database = TestDatabase::new(db);
         create_user(&migrated(&database), "amy", &[]);
-        let lacks = with_keys(&database, OLD, "").serve();
-        let key = login(&lacks, "amy");
+        let without_new_key = with_keys(&database, OLD, "").serve();
+        let key = login(&without_new_key, "amy");
         let ahead = with_keys(&database, NEW, OLD);
         let client = create_client(&ahead, "billing");
-        let knows = ahead.serve();
+        let with_new_key = ahead.serve();
         eventually("a seal under the new key", BOUND, || (sealed(&ahead) == (vec![1, 0], 0)).then_some(()));
-        let beside = [login(&lacks, "amy"), login(&lacks, "amy")];
+        let beside = [login(&without_new_key, "amy"), login(&without_new_key, "amy")];
         assert!(beside.iter().all(|other| *other != key), "this node cannot open the seal");
-        assert!(lacks.stderr().contains("a secret key that this node does not have"), "{}", lacks.stderr());
-        assert_eq!(login(&knows, "amy"), key, "the other node still returns it");
+        assert!(without_new_key.stderr().contains("a secret key that this node does not have"), "{}", without_new_key.stderr());
+        assert_eq!(login(&with_new_key, "amy"), key, "the other node still returns the sealed key");
         for key in beside.iter().chain([&key]) {
-            assert_eq!(introspect(&knows, &client, key)["active"], true);
+            assert_eq!(introspect(&with_new_key, &client, key)["active"], true);
         }
         assert_eq!(sealed(&ahead), (vec![1, 0], 0));
         done(&ahead, &["token", "create", "-r", "amy"]);
         for key in beside.iter().chain([&key]) {
-            assert_eq!(introspect(&knows, &client, key)["active"], false, "they are revoked together");
+            assert_eq!(introspect(&with_new_key, &client, key)["active"], false, "one regenerate revokes all of them");
         }
     }
 
@@ -207,7 +207,7 @@ on_both! {
         assert!(refused(NEW, "").contains("is not the key this database was first used with"));
         assert!(refused(NEW, NEWEST).contains("is not the key this database was first used with"));
         starts(OLD, NEW);
-        assert!(refused(NEW, "").contains("is not the key"), "as long as it is only a fallback");
+        assert!(refused(NEW, "").contains("is not the key"), "a key that is only a fallback of other nodes");
         starts(NEW, &format!("{NEWEST}, {OLD}"));
         let why = refused(OLD, "");
         assert!(why.contains("was replaced by a newer key") && !why.contains(&OLD[..8]), "{why}");
@@ -250,7 +250,7 @@ on_both! {
         write("fallbacks", &format!("{OLD}\n"));
         reload(2);
         assert_eq!(login(&server, "amy"), key);
-        eventually("nothing under the old key", BOUND, || (sealed(&jeton) == (vec![1, 0], 0)).then_some(()));
+        eventually("no seal under the old key", BOUND, || (sealed(&jeton) == (vec![1, 0], 0)).then_some(()));
         write("fallbacks", "");
         reload(3);
         assert_eq!(login(&server, "amy"), key);
@@ -262,7 +262,7 @@ on_both! {
         wait_until_synced(server.addr);
     }
 
-    fn doctor_says_how_many_are_sealed_under_each_key_and_changes_nothing(db) {
+    fn doctor_counts_the_tokens_sealed_under_each_key_and_changes_nothing(db) {
         let database = TestDatabase::new(db);
         let old = migrated(&database);
         for user in ["amy", "bob"] {
@@ -304,7 +304,7 @@ fn the_generated_key_of_an_sqlite_database_can_be_replaced_too() {
     let rotated = bare().env("JETON_SECRET_KEY", NEW).env("JETON_SECRET_KEY_FALLBACKS", own.trim());
     let server = rotated.serve();
     assert_eq!(login(&server, "amy"), key);
-    eventually("nothing under the old key", BOUND, || (sealed(&rotated).0[1] == 0).then_some(()));
+    eventually("no seal under the old key", BOUND, || (sealed(&rotated).0[1] == 0).then_some(()));
     stop(&server);
     assert_eq!(login(&bare().env("JETON_SECRET_KEY", NEW).serve(), "amy"), key);
 }

@@ -35,7 +35,7 @@ on_both! {
             let rest = half_a_login(&server, &mut stream);
             server.signal(signals[0]);
             wait_until_stopping(&server);
-            assert!(within(Duration::from_millis(200), || server.try_wait()).is_none(), "it waits for the body");
+            assert!(within(Duration::from_millis(200), || server.try_wait()).is_none(), "the server waits for the body");
             server.signal(signals[1]);
             assert_eq!(server.wait(AT_ONCE).code(), Some(status), "{signals:?}");
             assert!(server.stderr().contains("a second stop signal"), "{}", server.stderr());
@@ -68,8 +68,8 @@ on_both! {
         assert!(is_ready(&server));
         server.signal("TERM");
         eventually("503 of /readyz", LIMIT, || (!is_ready(&server)).then_some(()));
-        assert_eq!(login(&server, "amy"), key, "it still serves");
-        assert_eq!(Request::new("GET", "/healthz").send(server.addr).status, 200, "it is alive");
+        assert_eq!(login(&server, "amy"), key, "the server still answers");
+        assert_eq!(Request::new("GET", "/healthz").send(server.addr).status, 200, "the server is alive");
         server.signal("TERM");
         assert_eq!(server.wait(AT_ONCE).code(), Some(143), "a drain can be cut short");
     }
@@ -107,7 +107,7 @@ fn a_frozen_database_does_not_delay_the_exit_for_ever() {
     let server = jeton.serve();
     let key = login(&server, "amy");
     cluster.freeze();
-    // So that there is token usage to write at shutdown.
+    // After this request there is token usage to write at shutdown.
     Request::new("GET", "/me").token(&key).send(server.addr);
     server.signal("TERM");
     assert_eq!(server.wait(Duration::from_secs(30)).code(), Some(0));

@@ -1,4 +1,4 @@
-//! What a start requires of the database and of the secret key.
+//! The conditions that a start requires of the database and of the secret key.
 #![allow(clippy::disallowed_methods, reason = "it measures how long a real process takes")]
 
 use std::fs;
@@ -20,7 +20,7 @@ on_both! {
         let wrong = jeton(&database).env("JETON_SECRET_KEY", OTHER_KEY);
         let why = refuses_to_start(&wrong);
         assert!(why.contains("JETON_SECRET_KEY") && !why.contains(&OTHER_KEY[..8]), "{why}");
-        assert_eq!(wrong.run(&["token", "create", "amy"]).status, 1, "a command would seal with it");
+        assert_eq!(wrong.run(&["token", "create", "amy"]).status, 1, "a command would seal a token under the wrong key");
         login(&right.serve(), "amy");
     }
 
@@ -43,14 +43,14 @@ on_both! {
     fn migrate_prints_each_migration_that_it_runs_and_runs_it_once(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database);
-        let known = "select count(*) from __diesel_schema_migrations";
+        let count = "select count(*) from __diesel_schema_migrations";
         let first = jeton.run(&["migrate"]);
         assert_eq!((first.status, first.stdout.as_str()), (0, ""), "{first:?}");
         let ran = first.stderr.lines().filter(|line| line.starts_with("ran the migration ")).count();
-        assert_eq!(database.sql(known), ran.to_string(), "{first:?}");
+        assert_eq!(database.sql(count), ran.to_string(), "{first:?}");
         let second = jeton.run(&["migrate"]);
         assert_eq!((second.status, second.stderr.as_str()), (0, "the database is up to date\n"));
-        assert_eq!(database.sql(known), ran.to_string());
+        assert_eq!(database.sql(count), ran.to_string());
     }
 
     fn a_cache_larger_than_the_memory_is_refused_with_the_settings_name(db) {
@@ -64,10 +64,10 @@ on_both! {
         let jeton = jeton(&database);
         let warned = || jeton.serve().stderr().contains("there is no active superuser");
         if db == Kind::Sqlite {
-            assert!(!warned(), "the first start creates one");
+            assert!(!warned(), "the first start creates a superuser");
             database.sql("update users set is_active = false");
         }
-        assert!(warned() && warned(), "each time");
+        assert!(warned() && warned(), "each start warns");
         create_user(&jeton, "amy", &["--staff"]);
         assert!(jeton.serve().stderr().contains("jeton user create --superuser NAME"));
         create_user(&jeton, "root", &["--superuser"]);

@@ -52,7 +52,7 @@ on_both! {
             let rest = half_a_login(&server, &mut stream);
             server.signal(signal);
             wait_until_port_closed(&server);
-            assert!(server.try_wait().is_none(), "it waits for the open request");
+            assert!(server.try_wait().is_none(), "the server waits for the open request");
             stream.write_all(&rest).unwrap();
             let mut answer = Vec::new();
             stream.read_to_end(&mut answer).unwrap();
@@ -96,7 +96,7 @@ on_both! {
         drop(streams);
     }
 
-    fn an_idle_server_ends_at_once(db) {
+    fn an_idle_server_stops_at_once(db) {
         let database = TestDatabase::new(db);
         for signal in ["TERM", "INT"] {
             let server = jeton(&database).serve();

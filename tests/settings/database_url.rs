@@ -1,4 +1,4 @@
-//! `DATABASE_URL`: a mistyped one is told, makes nothing, and no error shows its password.
+//! `DATABASE_URL`: an invalid URL is reported, creates no file, and no error shows its password.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::commands::done;
 use crate::support::process::Jeton;
 
 #[test]
-fn what_is_no_database_is_refused_and_nothing_is_made() {
+fn an_invalid_url_is_refused_and_creates_no_file() {
     for url in [
         "",
         "sqlite:x",
@@ -59,7 +59,7 @@ fn a_path_is_everything_after_the_two_slashes() {
     assert!(absolute.is_file());
 }
 
-/// Arguments stand in the list of processes.
+/// The process list shows the arguments of every command.
 #[test]
 fn a_password_on_the_command_line_is_refused() {
     for url in [
@@ -85,7 +85,7 @@ fn a_password_on_the_command_line_is_refused() {
         assert_eq!((output.status, output.stdout.as_str(), output.stderr.lines().count()), (1, "", 1), "{output:?}");
         assert!(output.stderr.starts_with("error: --from: ") && output.stderr.contains("PGPASSWORD"), "{output:?}");
         assert!(!output.stderr.contains("hunter22") && fs::read_dir(&jeton.dir).unwrap().count() == 0, "{output:?}");
-        // Elsewhere it is not seen.
+        // The process list does not show the environment.
         assert_eq!(Jeton::new().env("DATABASE_URL", url).run(&["config"]).status, 0);
     }
     assert_eq!(Jeton::new().run(&["config", "--database-url", "postgres://amy@h/d"]).status, 0);

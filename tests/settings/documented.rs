@@ -33,7 +33,7 @@ fn tables() -> String {
 #[test]
 fn the_settings_page_agrees_with_the_rows() {
     let page = fs::read_to_string(path("docs/settings.md")).unwrap();
-    let (by_hand, made) = page.split_once(GENERATED_BELOW).expect("the line that says how the page is made");
+    let (by_hand, made) = page.split_once(GENERATED_BELOW).expect("the line before the generated part");
     if std::env::var_os("WRITE_DOCS").is_some() {
         return fs::write(path("docs/settings.md"), format!("{by_hand}{GENERATED_BELOW}{}", tables())).unwrap();
     }
@@ -45,12 +45,12 @@ fn the_readme_has_ten_settings_in_the_same_words() {
     let readme = fs::read_to_string(path("README.md")).unwrap();
     let (_, section) = readme.split_once("\n## Settings\n").expect("a section of settings");
     let section = section.split("\n## ").next().unwrap();
-    assert!(section.contains("(docs/settings.md)"), "where all of them are");
+    assert!(section.contains("(docs/settings.md)"), "the section links to the page with all settings");
     let rows: Vec<String> = settings().iter().map(row).collect();
     let few: Vec<String> =
         section.lines().filter(|line| line.starts_with("| `")).map(|line| format!("{line}\n")).collect();
     assert_eq!(few.len(), 10);
     for line in few {
-        assert!(rows.contains(&line), "it is not what the row says: {line}");
+        assert!(rows.contains(&line), "the README has other words than the row: {line}");
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::{line_of, refused};
-use crate::commands::{asks_as, done, try_login};
+use crate::commands::{done, introspect_status, try_login};
 use crate::support::process::Jeton;
 
 const KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
@@ -21,7 +21,7 @@ fn file(jeton: &Jeton, name: &str, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// With what the two secrets of bootstrap ask for beside them.
+/// A jeton with the settings that the two bootstrap secrets require.
 fn new() -> Jeton {
     Jeton::new().env("JETON_BOOTSTRAP_ADMIN", "root").env("JETON_BOOTSTRAP_CLIENT_ID", "billing")
 }
@@ -43,7 +43,7 @@ fn a_secret_and_its_file_at_once_are_refused_naming_the_file() {
 }
 
 #[test]
-fn of_two_places_the_stronger_says_whether_it_is_the_value_or_the_file() {
+fn a_stronger_source_wins_whether_it_has_the_value_or_names_a_file() {
     let source = |jeton: &Jeton, args: &[&str]| line_of(&jeton.run(args), "DATABASE_URL");
     let jeton = Jeton::new().env("DATABASE_URL_FILE", "in-file");
     file(&jeton, "in-file", "sqlite://file.db\n");
@@ -72,7 +72,7 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn a_file_loses_one_line_end_and_no_more() {
+fn only_one_line_end_is_removed_from_a_file() {
     let jeton = Jeton::new()
         .env("JETON_ARGON2_MEMORY_KIB", "64")
         .env("JETON_ARGON2_ITERATIONS", "1")
@@ -92,7 +92,7 @@ fn a_file_loses_one_line_end_and_no_more() {
     let server = jeton.serve();
     assert_eq!(try_login(&server, "root", " a quiet harbour at noon\n").status, 200);
     assert_eq!(try_login(&server, "root", " a quiet harbour at noon").status, 400);
-    assert_eq!(asks_as(&server, "billing", "a client secret with a blank at its end "), 200);
+    assert_eq!(introspect_status(&server, "billing", "a client secret with a blank at its end "), 200);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn config_hides_every_secret() {
     let (url, _) = line_of(&output, "DATABASE_URL");
     assert!(url.starts_with("postgres://amy:") && url.contains("@db/jeton") && !url.contains("hunter"), "{url}");
     assert!(!output.stdout.contains("5a5a") && !output.stdout.contains("hunter"));
-    // From a file as well, and told to be there.
+    // A value from a file is hidden too, and shown as set.
     let jeton = Jeton::new().env("DATABASE_URL_FILE", "url");
     file(&jeton, "url", "postgres://amy:hunter22@db/jeton");
     assert!(!done(&jeton, &["config"]).contains("hunter22"));

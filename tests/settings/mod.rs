@@ -28,7 +28,7 @@ fn refused(jeton: &Jeton, args: &[&str], name: &str) -> String {
     let output = jeton.run(args);
     assert!(matches!(output.status, 1 | 2) && output.stdout.is_empty(), "{output:?}");
     assert!(output.stderr.starts_with(&format!("error: {name}: ")), "{name}: {output:?}");
-    assert_eq!(output.stderr.lines().count(), 1, "one fault, one line: {output:?}");
+    assert_eq!(output.stderr.lines().count(), 1, "one fault is one line: {output:?}");
     assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), before);
     output.stderr
 }

@@ -15,7 +15,7 @@ fn pair(value: &str, source: &str) -> (String, String) {
 }
 
 #[test]
-fn a_flag_wins_over_the_environment_and_that_over_dot_env() {
+fn a_flag_wins_over_the_environment_and_the_environment_over_dot_env() {
     let jeton =
         with_dot_env(Jeton::new(), "JETON_WORKERS=3\nJETON_DATABASE_POOL=4\n# a comment\nJETON_LOG='warn'\nOTHER=1\n")
             .env("JETON_WORKERS", "5")

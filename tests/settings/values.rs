@@ -1,4 +1,4 @@
-//! Every setting: good values are taken, bad ones refused by name.
+//! Every setting: valid values are accepted, and invalid values are refused with the name of the setting.
 
 use super::{line_of, refused};
 use crate::commands::done;
@@ -13,7 +13,7 @@ const LONG: &str = match std::str::from_utf8(&[b'x'; 1001]) {
     Err(_) => "",
 };
 
-/// Name, good values (the first is not the default), bad values. With blanks a value may be several words.
+/// Name, valid values (the first is not the default), invalid values.
 const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("DATABASE_URL", &["sqlite://other.db", "postgres://h/d", "postgresql://h/d"], &["mysql://h/d", "jeton.db"]),
     (
@@ -142,7 +142,7 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("JETON_SHUTDOWN_TIMEOUT", &["10s", "0s"], &["10", "none"]),
 ];
 
-/// Settings that make sense in pairs alone, and secrets.
+/// Settings that are only valid together with another one, and secrets.
 const PAIRS: [[(&str, &str); 2]; 3] = [
     [("JETON_BOOTSTRAP_ADMIN", "root"), ("JETON_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)],
     [
@@ -157,7 +157,7 @@ fn flag(name: &str) -> String {
 }
 
 #[test]
-fn good_values_are_taken_and_shown() {
+fn valid_values_are_accepted_and_shown() {
     for (name, good, _) in SETTINGS {
         for value in *good {
             let shown = line_of(&Jeton::new().env(name, *value).run(&["config"]), name);
@@ -208,7 +208,7 @@ fn a_clients_secret_that_can_be_guessed_is_refused() {
 }
 
 #[test]
-fn one_of_a_pair_without_the_other_names_the_missing_one() {
+fn one_setting_of_a_pair_is_refused_with_the_name_of_the_missing_one() {
     for [first, second] in PAIRS {
         for (given, missing) in [(first, second), (second, first)] {
             let words = refused(&Jeton::new().env(given.0, given.1), &["config"], missing.0);
@@ -218,7 +218,7 @@ fn one_of_a_pair_without_the_other_names_the_missing_one() {
 }
 
 #[test]
-fn all_faults_are_told_at_once() {
+fn all_faults_are_reported_at_once() {
     let jeton = Jeton::new().env("JETON_LISTEN", "here").env("JETON_WORKERS", "0").env("JETON_NONSENSE", "1");
     let output = jeton.run(&["serve"]);
     for name in ["JETON_LISTEN", "JETON_WORKERS", "JETON_NONSENSE"] {

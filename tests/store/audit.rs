@@ -10,7 +10,7 @@ use super::{MULTIPLE, NOW, TestStore, by, email, hash, named_token, new_email, n
 use crate::on_both;
 
 on_both! {
-    fn the_store_stays_as_it_was_when_the_audit_log_cannot_be_written(db) {
+    fn nothing_is_changed_when_the_audit_log_cannot_be_written(db) {
         let test = TestStore::new(db);
         test.superuser("root");
         test.user("alice");

@@ -1,4 +1,4 @@
-//! The change log: what the triggers write, and what a cursor has not seen.
+//! The change log: the rows that triggers write, and the changes that come after a cursor.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::on_both;
 use crate::support::app::{Kind, TestDatabase};
 use crate::support::session::Session;
 
-/// Reads what `cursor` has not seen, and moves it.
+/// Reads the changes after `cursor`, and moves the cursor behind them.
 #[track_caller]
 fn read(test: &TestStore, cursor: &mut Cursor) -> Since {
     let reading = test.store.changes(Some(cursor)).unwrap();
@@ -29,14 +29,14 @@ fn begin(test: &TestStore) -> Cursor {
 
 const TOKEN: &str = "insert into tokens (id, user_id, digest, created_at) values";
 
-/// A digest of 32 bytes, in either database's words.
+/// A digest of 32 bytes, as SQL of this test's database.
 fn digest(test: &TestStore, byte: &str) -> String {
     let hex = byte.repeat(32);
     if test.database.postgres.is_some() { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
 }
 
 on_both! {
-    fn each_change_is_a_row_whoever_makes_it(db) {
+    fn each_change_is_logged_even_if_sql_makes_it(db) {
         let test = TestStore::new(db);
         test.user("amy");
         let id: i64 = test.sql("select id from users").parse().unwrap();
@@ -69,7 +69,7 @@ on_both! {
         }
     }
 
-    fn a_cursor_of_another_database_and_text_that_is_none_tell_nothing(db) {
+    fn a_cursor_of_another_database_and_an_invalid_cursor_give_unknown(db) {
         let (test, other) = (TestStore::new(db), TestStore::new(db));
         let foreign = begin(&other);
         for text in [foreign.as_str(), "", "x", "1-2-3-4-5-6-7-8", "9223372036854775807-ab", &"9".repeat(70_000)] {
@@ -79,7 +79,7 @@ on_both! {
         }
     }
 
-    fn more_changes_than_can_be_told_one_by_one(db) {
+    fn too_many_changes_for_a_list_give_unknown(db) {
         let test = TestStore::new(db);
         let mut cursor = begin(&test);
         let many = if db == Kind::Postgres {
@@ -94,24 +94,24 @@ on_both! {
         assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
     }
 
-    fn a_word_of_a_newer_jeton_concerns_everything(db) {
+    fn a_kind_of_change_that_only_a_newer_jeton_knows_concerns_everything(db) {
         let test = TestStore::new(db);
         let mut cursor = begin(&test);
         test.sql("insert into changes (what, subject) values ('realm', '7')");
         assert_eq!(read(&test, &mut cursor), Since::Changes(vec![Change::Everything]));
     }
 
-    fn rows_are_kept_for_an_hour_and_older_cursors_tell_nothing(db) {
-        // A cluster of its own: transactions of other databases keep rows.
+    fn rows_are_kept_for_an_hour_and_older_cursors_give_unknown(db) {
+        // The test has its own cluster, because transactions in other databases delay the purge of rows.
         let cluster = (db == Kind::Postgres).then(crate::support::postgres::private);
         let test = cluster.as_ref().map_or_else(|| TestStore::new(db), |cluster| TestStore::on(TestDatabase::of(cluster)));
         let at = |minutes: u64| NOW.after(Duration::from_secs(60 * minutes));
         let change = || test.sql("insert into changes (what, subject) values ('user', '7')");
         let rows = || test.sql("select count(*) from changes");
-        let purge = |now: Timestamp| test.store.purge_changes(now, 1_000).unwrap();
+        let purge = |now: Timestamp| test.store.purge_changes(now, None, 1_000).unwrap().rows;
         let (mut old, mut young) = (begin(&test), begin(&test));
         change();
-        assert_eq!(purge(at(0)), 0, "the first mark");
+        assert_eq!(purge(at(0)), 0, "the first purge only sets a mark");
         change();
         assert_eq!(purge(at(59)), 0);
         let before: u32 = rows().parse().unwrap();
@@ -119,21 +119,21 @@ on_both! {
         assert!(purge(at(61)) > 0);
         assert!(rows().parse::<u32>().unwrap() < before);
         change();
-        assert_eq!(read(&test, &mut young), Since::Changes(vec![Change::User(7)]), "younger than the mark");
-        assert_eq!(read(&test, &mut old), Since::Unknown, "rows that it had not seen are gone");
+        assert_eq!(read(&test, &mut young), Since::Changes(vec![Change::User(7)]), "this cursor is younger than the mark");
+        assert_eq!(read(&test, &mut old), Since::Unknown, "rows after this cursor are purged");
         assert_eq!(purge(at(62)), 0, "the next mark is young");
-        assert!(purge(at(150)) > 0, "and then old");
-        assert!(rows().parse::<u32>().unwrap() > 0 || db == Kind::Postgres, "SQLite's newest stays");
+        assert!(purge(at(150)) > 0, "the next mark is old enough");
+        assert!(rows().parse::<u32>().unwrap() > 0 || db == Kind::Postgres, "the newest row stays in SQLite");
     }
 }
 
-/// Moves a cursor.
+/// Moves a cursor behind all changes.
 fn read_to(test: &TestStore, mut cursor: Cursor) -> Cursor {
     assert!(matches!(read(test, &mut cursor), Since::Changes(_)));
     cursor
 }
 
-/// A row of a transaction that began before others and ends after them is not missed, and not told before its end.
+/// A transaction begins before others and ends after them. Its row is read after its commit, and not missed.
 #[test]
 fn a_long_transaction_s_change_is_read_once_and_after_its_commit() {
     let test = TestStore::new(Kind::Postgres);
@@ -154,17 +154,17 @@ fn a_long_transaction_s_change_is_read_once_and_after_its_commit() {
     assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
 }
 
-/// A dump that is restored brings rows with the numbers of the old server's transactions.
+/// A restored dump has rows with transaction ids of the old server, which the new server has not reached yet.
 #[test]
-fn rows_of_transactions_that_are_still_to_come_are_not_told() {
+fn rows_with_transaction_ids_of_the_future_are_not_returned() {
     let test = TestStore::new(Kind::Postgres);
     test.sql("insert into changes (xid, what, subject) values ('9000000000', 'user', '7')");
     let mut cursor = begin(&test);
     assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
 }
 
-/// Eight sessions commit and roll back at once, two readers read: nobody misses a change, is told one twice, or is told
-/// one that was rolled back; and what was committed before a reading began is in it.
+/// Eight sessions commit and roll back at once while two readers read. No reader misses a change, or reads one twice or
+/// one that was rolled back, and a reading has every change that was committed before it began.
 #[test]
 fn no_reader_misses_a_change_or_reads_it_twice() {
     const SESSIONS: u32 = 8;
@@ -176,14 +176,14 @@ fn no_reader_misses_a_change_or_reads_it_twice() {
         let start = begin(test);
         let readers = [start.clone(), start].map(|mut cursor| {
             scope.spawn(move || {
-                let (mut told, mut before) = (Vec::new(), None);
+                let (mut received, mut before) = (Vec::new(), None);
                 loop {
                     let (begun, ends) = (Instant::now(), is_over.load(Ordering::Acquire));
-                    let Since::Changes(changes) = read(test, &mut cursor) else { panic!("no telling") };
-                    // With the beginning of the reading before, which has not told it.
-                    told.extend(changes.into_iter().map(|change| (change, before)));
+                    let Since::Changes(changes) = read(test, &mut cursor) else { panic!("the cursor gave unknown") };
+                    // Each change comes with the beginning of the previous reading, which did not have it.
+                    received.extend(changes.into_iter().map(|change| (change, before)));
                     if ends {
-                        return told;
+                        return received;
                     }
                     before = Some(begun);
                 }
@@ -210,16 +210,16 @@ fn no_reader_misses_a_change_or_reads_it_twice() {
         is_over.store(true, Ordering::Release);
         let wanted: BTreeSet<i64> = committed.iter().map(|(user, _)| *user).collect();
         for reader in readers {
-            let told = reader.join().unwrap();
+            let received = reader.join().unwrap();
             let user = |change: &Change| match change {
                 Change::User(id) => *id,
                 other => panic!("{other:?}"),
             };
-            let told: Vec<(i64, Option<Instant>)> =
-                told.iter().map(|(change, before)| (user(change), *before)).collect();
-            assert_eq!(told.len(), wanted.len(), "none twice");
-            assert_eq!(told.iter().map(|(user, _)| *user).collect::<BTreeSet<_>>(), wanted);
-            for (user, before) in told {
+            let received: Vec<(i64, Option<Instant>)> =
+                received.iter().map(|(change, before)| (user(change), *before)).collect();
+            assert_eq!(received.len(), wanted.len(), "no change is read twice");
+            assert_eq!(received.iter().map(|(user, _)| *user).collect::<BTreeSet<_>>(), wanted);
+            for (user, before) in received {
                 let end = committed.iter().find(|(one, _)| *one == user).unwrap().1;
                 assert!(
                     before.is_none_or(|before| before <= end),
@@ -233,7 +233,7 @@ fn no_reader_misses_a_change_or_reads_it_twice() {
 /// A column, a value for it, and whether a change of it is logged.
 type Column = (&'static str, &'static str, bool);
 
-/// Every column of the tables that answers are made of.
+/// Every column of the tables from which answers are made.
 const COLUMNS: [(&str, &[Column]); 2] = [
     (
         "users",
@@ -292,14 +292,14 @@ on_both! {
             for (column, value, is_logged) in columns {
                 let mut cursor = begin(&test);
                 test.sql(&format!("update {table} set {column} = {}", value.replace("DIGEST", &digest(&test, "ef"))));
-                let Since::Changes(changes) = read(&test, &mut cursor) else { panic!("no telling") };
+                let Since::Changes(changes) = read(&test, &mut cursor) else { panic!("the cursor gave unknown") };
                 assert_eq!(!changes.is_empty(), *is_logged, "{table}.{column}: {changes:?}");
             }
         }
     }
 }
 
-/// The row before says the same, but it may have been read already.
+/// The previous row of the log is equal, but a cursor may be behind it already.
 #[test]
 fn each_change_of_groups_is_logged_in_sqlite_too() {
     let test = TestStore::new(Kind::Sqlite);
@@ -310,12 +310,12 @@ fn each_change_of_groups_is_logged_in_sqlite_too() {
     {
         test.sql(statement);
         let since = read(&test, &mut cursor);
-        let forgets = since == Since::Unknown || since == Since::Changes(vec![Change::Everything]);
-        assert!(forgets, "{statement}: {since:?}");
+        let is_everything = since == Since::Unknown || since == Since::Changes(vec![Change::Everything]);
+        assert!(is_everything, "{statement}: {since:?}");
     }
 }
 
-/// SQLite deletes the old row without its trigger.
+/// `insert or replace` deletes the old row without its delete trigger.
 #[test]
 fn replaced_rows_are_logged_in_sqlite() {
     let test = TestStore::new(Kind::Sqlite);
@@ -349,7 +349,7 @@ fn replaced_rows_are_logged_in_sqlite() {
 }
 
 #[test]
-fn no_temporary_table_and_no_search_path_takes_the_rows() {
+fn a_temporary_table_or_a_search_path_does_not_divert_the_rows() {
     let test = TestStore::new(Kind::Postgres);
     let amy = test.user("amy");
     for setting in
@@ -362,20 +362,58 @@ fn no_temporary_table_and_no_search_path_takes_the_rows() {
     }
 }
 
-/// A dump brings the mark of another server, whose transaction ids may be far ahead.
+/// A restored dump has the mark of another server, whose transaction ids may be far ahead.
 #[test]
-fn what_was_purged_on_another_server_says_nothing() {
+fn the_purge_mark_of_another_server_is_ignored() {
     let test = TestStore::new(Kind::Postgres);
     test.sql("insert into meta (key, value) values ('changes_purged_to', 'elsewhere 5000000'), ('changes_mark', 'elsewhere 5000000 1')");
     let mut cursor = begin(&test);
     assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
     test.sql("insert into changes (what, subject) values ('user', '7')");
-    assert_eq!(test.store.purge_changes(NOW, 1_000).unwrap(), 0, "a mark of this server comes first");
+    assert_eq!(test.store.purge_changes(NOW, None, 1_000).unwrap().rows, 0, "a mark of this server comes first");
     assert_eq!(read(&test, &mut cursor), Since::Changes(vec![Change::User(7)]));
 }
 
+/// Rows that were deleted stay in the index as long as an older transaction is open. Whether they belong to many
+/// transactions or to one, a batch does not read them again.
 #[test]
-fn a_table_that_was_emptied_or_a_restarted_server_means_forget_everything() {
+fn a_purge_reads_each_row_once_beside_an_older_transaction() {
+    const ROWS: u32 = 5_000;
+    let cluster = crate::support::postgres::private();
+    let TestStore { store, database } = TestStore::on(TestDatabase::of(&cluster));
+    database.sql("delete from changes");
+    store.purge_changes(NOW, None, 1).unwrap();
+    database.sql(&format!(
+        "insert into changes (xid, what, subject) select least(n / 10 + 3, 250)::text::xid8, 'user', n \
+         from generate_series(1, {ROWS}) n; vacuum analyze changes; select pg_stat_reset()"
+    ));
+    let mut older = Session::open(&database);
+    older.run("begin isolation level repeatable read; select 1;");
+    let (mut rows, mut last) = (0, None);
+    loop {
+        let batch = store.purge_changes(NOW.after(Duration::from_hours(1)), last.as_ref(), 100).unwrap();
+        rows += batch.rows;
+        if batch.rows < 100 {
+            break;
+        }
+        last = batch.last;
+    }
+    assert_eq!((rows, database.sql("select count(*) from changes").as_str()), (ROWS as usize, "0"));
+    // Sessions report what they have read when they end.
+    drop(store);
+    let counted = "select n_tup_del from pg_stat_user_tables where relname = 'changes'";
+    crate::support::eventually("statistics", Duration::from_secs(20), || {
+        (database.sql(counted) == ROWS.to_string()).then_some(())
+    });
+    let read: u32 = database
+        .sql("select idx_tup_read from pg_stat_user_indexes where indexrelname = 'changes_pkey'")
+        .parse()
+        .unwrap();
+    assert!((ROWS..ROWS * 2).contains(&read), "{read} rows were read");
+}
+
+#[test]
+fn an_emptied_table_and_a_restarted_server_give_unknown() {
     let cluster = crate::support::postgres::private();
     let test = TestStore::on(TestDatabase::of(&cluster));
     for what in ["truncate", "restart"] {
@@ -404,4 +442,59 @@ fn a_purge_without_due_rows_writes_nothing_in_sqlite() {
     assert!(written() == before, "the write-ahead log has grown");
     test.sql("update tokens set revoked_at = '2020-01-01 00:00:00'");
     assert_eq!(test.store.purge(Purge::RevokedTokens, None, NOW, 100).unwrap().rows, 1);
+}
+
+/// What a publisher sends is applied row by row: no trigger of a statement fires, except that of truncate.
+#[test]
+fn what_logical_replication_applies_is_logged_on_the_replica() {
+    let cluster = crate::support::postgres::private_with(&["wal_level=logical"]);
+    let [from, to] = [(); 2].map(|()| TestStore::on(TestDatabase::of(&cluster)));
+    let name = |test: &TestStore| test.database.url.rsplit_once('/').unwrap().1.to_owned();
+    from.sql("create publication p for table users, groups, user_groups, tokens, clients");
+    from.sql("select pg_create_logical_replication_slot('s', 'pgoutput')");
+    to.sql(&format!(
+        "create subscription s connection 'host={} port=5432 user=jeton dbname={}' publication p \
+         with (create_slot = false, slot_name = 's', copy_data = false)",
+        cluster.host().replace("%2F", "/"),
+        name(&from)
+    ));
+    let amy = from.user("amy");
+    let secret = digest(&from, "cd").replace(&"cd".repeat(32), &"cd".repeat(64));
+    for (statement, applied, change) in [
+        ("insert into groups (id, name) values (5, 'g')", "exists (select from groups)", None),
+        (
+            &format!("insert into user_groups (user_id, group_id) values ({}, 5)", amy.id),
+            "exists (select from user_groups)",
+            Some(Change::User(amy.id)),
+        ),
+        ("update groups set name = 'h'", "exists (select from groups where name = 'h')", Some(Change::Everything)),
+        ("delete from groups", "not exists (select from groups)", Some(Change::Everything)),
+        (
+            &format!("{TOKEN} (7, {}, {}, '2026-01-01 00:00:00')", amy.id, digest(&from, "ab")),
+            "exists (select from tokens)",
+            Some(Change::Token(7)),
+        ),
+        (
+            "update tokens set revoked_at = now()",
+            "exists (select from tokens where revoked_at is not null)",
+            Some(Change::Token(7)),
+        ),
+        ("truncate tokens", "not exists (select from tokens)", Some(Change::Everything)),
+        (
+            &format!("insert into clients (client_id, secret_digest, created_at) values ('c', {secret}, now())"),
+            "exists (select from clients)",
+            Some(Change::Client("c".into())),
+        ),
+        ("update users set is_active = false", "not (select is_active from users)", Some(Change::User(amy.id))),
+    ] {
+        let mut cursor = begin(&to);
+        from.sql(statement);
+        crate::support::eventually(statement, Duration::from_secs(20), || {
+            (to.sql(&format!("select {applied}")) == "t").then_some(())
+        });
+        let Since::Changes(changes) = read(&to, &mut cursor) else { panic!("{statement}") };
+        assert!(change.iter().all(|change| changes.contains(change)), "{statement}: {changes:?}");
+    }
+    // Or the databases could not be dropped.
+    to.sql("alter subscription s disable; alter subscription s set (slot_name = none); drop subscription s");
 }

@@ -1,4 +1,4 @@
-//! Clients.
+//! Clients, their secrets and their tokens.
 
 use jeton::domain::client::ClientSecret;
 use jeton::domain::page::PageRequest;

@@ -1,4 +1,4 @@
-//! Ending tokens while they are used, and while they are used to create others.
+//! Tokens are ended while they are used, and while they are used to create other tokens.
 
 use std::thread;
 use std::time::Duration;
@@ -54,7 +54,7 @@ on_both! {
             let (test, short_lived, id) = with_short_lived_token(db);
             assert!(end(&test, id).unwrap(), "{way}");
             let facts = || test.token(&short_lived.digest).unwrap().0;
-            assert!(facts().is_expired(after(11)) && !facts().is_revoked(after(99)), "{way}: it expired");
+            assert!(facts().is_expired(after(11)) && !facts().is_revoked(after(99)), "{way}: the token has expired");
             assert!(!test.last_audit().contains("\"ended\":1") && !test.last_audit().contains("\"login_tokens\":1"), "{way}");
             write_late(&test, id);
             assert!(facts().is_revoked(after(11)), "{way}: its expiry was extended, but it is revoked");
@@ -119,7 +119,7 @@ on_both! {
         assert!(matches!(own(&read(), after(59)), OwnChange::Done(_)), "it is valid during its grace");
         let before = test.everything();
         assert!(matches!(own(&read(), after(60)), OwnChange::TokenEnded));
-        assert!(matches!(own(&read_before, NOW), OwnChange::TokenEnded), "by a clock that is behind, too");
+        assert!(matches!(own(&read_before, NOW), OwnChange::TokenEnded), "the token has also ended by a clock that is behind");
         assert_eq!(test.everything(), before);
     }
 }
@@ -142,7 +142,7 @@ fn a_token_that_is_revoked_meanwhile_cannot_create_another() {
     assert_eq!(test.sql("select count(*) from tokens"), "1");
 }
 
-/// Usage is written in the order of ids. SQLite has only one writer at a time.
+/// Usage is written in the order of ids. SQLite has only one writer at a time, so this test needs PostgreSQL.
 #[test]
 fn ending_tokens_and_writing_their_usage_do_not_deadlock() {
     let delete: End = |test, _| Ok(test.store.delete_user(&test.read("alice"), &by("root"), NOW)?.done().is_some());
@@ -160,7 +160,7 @@ fn ending_tokens_and_writing_their_usage_do_not_deadlock() {
         let alice = test.user("alice");
         test.issue(&alice, MULTIPLE);
         test.issue(&alice, MULTIPLE);
-        // The change also moves it in the index, so that every scan finds it after the second one.
+        // The change also moves the first row in the index, so that every scan finds it after the second row.
         test.sql("update tokens set expires_at = '2125-01-01' where id = 1");
         let mut session = test.database.writer();
         // If there is a deadlock, the other side detects it.

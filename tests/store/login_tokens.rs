@@ -85,17 +85,17 @@ on_both! {
         let refused = |now| matches!(issue(now), Issued::LimitReached);
         assert!(refused(NOW));
         assert_eq!(test.everything(), before);
-        assert!(!refused(after(10)), "one has expired");
+        assert!(!refused(after(10)), "one of the tokens has expired");
         assert!(refused(after(10)));
         let id = test.token(&second.digest).unwrap().0.id;
         test.store.revoke_token(id, &by("root"), after(10)).unwrap();
-        assert!(!refused(after(10)), "one was revoked");
+        assert!(!refused(after(10)), "one of the tokens is revoked");
         let none = Issue { limit: Some(0), ..MULTIPLE };
         let issued = test.store.issue_login_token(&alice, &new_token(false), none, &by("alice"), NOW).unwrap();
         assert!(matches!(issued, Issued::LimitReached), "{issued:?}");
     }
 
-    fn in_multiple_mode_each_login_has_its_own_and_none_stays_sealed(db) {
+    fn in_multiple_mode_each_login_has_its_own_token_and_none_stays_sealed(db) {
         let test = TestStore::new(db);
         let alice = test.user("alice");
         let tokens = [test.issue(&alice, SINGLE), test.issue(&alice, MULTIPLE), test.issue(&alice, MULTIPLE)];

@@ -49,13 +49,13 @@ impl TestStore {
         test
     }
 
-    /// Without tables.
+    /// A store on a new database without tables.
     fn empty(kind: Kind) -> Self {
         let database = TestDatabase::new(kind);
         Self { store: open(&database), database }
     }
 
-    /// In this database.
+    /// A store on this database, with tables.
     fn on(database: TestDatabase) -> Self {
         let test = Self { store: open(&database), database };
         test.store.migrate().unwrap();

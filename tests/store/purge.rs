@@ -12,7 +12,7 @@ use crate::support::postgres;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Each kind, and its index.
+/// Each kind of row, and the index by which a purge finds it.
 const INDEXES: [(Purge, &str); 6] = [
     (Purge::ExpiredSeals, "tokens_sealed_expires_at"),
     (Purge::RevokedTokens, "tokens_revoked_at"),
@@ -33,7 +33,7 @@ fn fill(test: &TestStore, tokens: u32) {
         let numbers = "with recursive s(n) as (select 1 union all select n + 1 from s where n <";
         (format!("({numbers} {tokens}) select n from s)"), "randomblob(32)", "x'01'", "'2025-01-01 00:00:00'")
     };
-    for text in [
+    for statement in [
         format!(
             "insert into users (id, username, password, date_joined) select n, 'u' || n, '!', {now} from {numbers}"
         ),
@@ -56,12 +56,12 @@ fn fill(test: &TestStore, tokens: u32) {
         ),
         "analyze".into(),
     ] {
-        test.sql(&text);
+        test.sql(&statement);
     }
 }
 
-fn purge(test: &TestStore, what: Purge, before: Timestamp, most: u32) -> usize {
-    test.store.purge(what, None, before, most).unwrap().rows
+fn purge(test: &TestStore, kind: Purge, before: Timestamp, most: u32) -> usize {
+    test.store.purge(kind, None, before, most).unwrap().rows
 }
 
 fn counts(test: &TestStore) -> [usize; 3] {
@@ -70,7 +70,7 @@ fn counts(test: &TestStore) -> [usize; 3] {
 }
 
 on_both! {
-    fn the_oldest_go_first(db) {
+    fn the_oldest_rows_are_purged_first(db) {
         let test = TestStore::new(db);
         fill(&test, 20);
         for second in 1..=20 {
@@ -81,7 +81,7 @@ on_both! {
         assert_eq!(test.sql("select user_id from tokens order by user_id").replace('\n', " "), "1 2 3 4 5");
     }
 
-    fn each_kind_is_purged_by_itself_and_up_to_the_limit(db) {
+    fn each_kind_of_row_is_purged_separately_and_up_to_the_limit(db) {
         let test = TestStore::new(db);
         fill(&test, 2000);
         let [tokens, sealed, entries] = counts(&test);
@@ -102,7 +102,7 @@ on_both! {
 }
 
 #[test]
-fn postgres_finds_each_by_its_index() {
+fn postgres_finds_each_kind_of_row_by_its_index() {
     let cluster = postgres::private();
     let database = TestDatabase::of(&cluster);
     let test = TestStore { store: open(&database), database };
@@ -113,21 +113,21 @@ fn postgres_finds_each_by_its_index() {
         test.sql(&format!("do $$ begin {alter}; end $$"));
     }
     let test = TestStore { store: open(&test.database), database: test.database };
-    for (what, index) in INDEXES {
+    for (kind, index) in INDEXES {
         let before = cluster.log_text().len();
-        assert!(purge(&test, what, NOW.before(DAY), 10) > 0, "{what:?}");
+        assert!(purge(&test, kind, NOW.before(DAY), 10) > 0, "{kind:?}");
         let plan = cluster.log_text()[before..].to_owned();
-        assert!(plan.contains(&format!("Index Scan using {index}")), "{what:?}: {plan}");
-        assert!(!plan.contains("Seq Scan"), "{what:?}: {plan}");
+        assert!(plan.contains(&format!("Index Scan using {index}")), "{kind:?}: {plan}");
+        assert!(!plan.contains("Seq Scan"), "{kind:?}: {plan}");
     }
 }
 
 #[test]
-fn sqlite_finds_each_by_its_index() {
+fn sqlite_finds_each_kind_of_row_by_its_index() {
     let test = TestStore::new(Kind::Sqlite);
     fill(&test, 5000);
-    for (what, index) in INDEXES {
-        let (table, due, moment) = match what {
+    for (kind, index) in INDEXES {
+        let (table, due, moment) = match kind {
             Purge::ExpiredSeals => ("tokens", "sealed is not null and", "expires_at"),
             Purge::RevokedTokens => ("tokens", "", "revoked_at"),
             Purge::ExpiredTokens => ("tokens", "", "expires_at"),
@@ -137,8 +137,8 @@ fn sqlite_finds_each_by_its_index() {
         };
         let rows = format!("select id from {table} where {due} {moment} < ?1 order by {moment} limit ?2");
         let plan = test.sql(&format!("explain query plan delete from {table} where id in ({rows})"));
-        assert!(plan.contains(&format!("INDEX {index} ({moment}<?)")), "{what:?}: {plan}");
-        assert!(!plan.lines().any(|line| line.contains("SCAN") || line.contains("TEMP B-TREE")), "{what:?}: {plan}");
+        assert!(plan.contains(&format!("INDEX {index} ({moment}<?)")), "{kind:?}: {plan}");
+        assert!(!plan.lines().any(|line| line.contains("SCAN") || line.contains("TEMP B-TREE")), "{kind:?}: {plan}");
     }
 }
 
@@ -148,17 +148,17 @@ fn rows_that_another_node_is_purging_are_skipped() {
     fill(&test, 1000);
     let mut other = test.database.writer();
     other.run("select id from tokens where expires_at is not null order by expires_at, id limit 4 for update;");
-    for what in [Purge::ExpiredSeals, Purge::ExpiredTokens] {
-        purge(&test, what, NOW, 100);
+    for kind in [Purge::ExpiredSeals, Purge::ExpiredTokens] {
+        purge(&test, kind, NOW, 100);
     }
     assert_eq!(test.sql("select count(*) from tokens where expires_at is not null"), "4");
     other.run("commit;");
     assert_eq!(purge(&test, Purge::ExpiredTokens, NOW, 100), 4);
 }
 
-/// While an older transaction is open, purged rows are still in the index.
+/// While an older transaction is open, purged rows are still in the index, and a batch should not read them again.
 #[test]
-fn a_batch_begins_after_the_rows_that_earlier_ones_have_purged() {
+fn a_batch_begins_after_the_rows_that_earlier_batches_have_purged() {
     let test = TestStore::new(Kind::Postgres);
     fill(&test, 20);
     let moment = |second: u64| NOW.before(DAY).after(Duration::from_secs(second));
@@ -174,5 +174,5 @@ fn a_batch_begins_after_the_rows_that_earlier_ones_have_purged() {
     let third = batch(second.end, 9);
     assert_eq!(third, Purged { rows: 1, end: Some(moment(15)) });
     assert_eq!(batch(third.end, 9), Purged { rows: 0, end: third.end });
-    assert_eq!(batch(None, 9).rows, 1, "the next round begins at the beginning");
+    assert_eq!(batch(None, 9).rows, 1, "the next round begins with the oldest row");
 }

@@ -49,7 +49,7 @@ fn indexes(test: &TestStore) -> Vec<String> {
              where a.attrelid = i.indexrelid) || ') ' || i.indisunique::int || (i.indpred is not null)::int \
              from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace \
              where n.nspname = 'public' and not i.indisprimary and c.relname not like '\\_\\_%' \
-             and i.indexrelid::regclass::text <> 'users_search'", // a search has an index in PostgreSQL only
+             and i.indexrelid::regclass::text <> 'users_search'", // the index of searches exists only in PostgreSQL
         )
     } else {
         let table = |name: &str| {
@@ -97,7 +97,7 @@ fn references(test: &TestStore) -> Vec<String> {
 #[test]
 fn both_databases_have_the_same_tables() {
     let (sqlite, postgres) = (TestStore::new(Kind::Sqlite), TestStore::new(Kind::Postgres));
-    // What a cursor is differs, and so does the table of the change log.
+    // Cursors differ between the databases, and so does the table of the change log.
     let shared =
         |columns: String| columns.lines().filter(|line| !line.starts_with("changes.")).collect::<Vec<_>>().join("\n");
     let indexed = |test| indexes(test).into_iter().filter(|index| !index.starts_with("changes(")).collect::<Vec<_>>();
@@ -127,7 +127,7 @@ on_both! {
         for migration in folders.iter().rev() {
             test.sql(&fs::read_to_string(migration.join("down.sql")).unwrap());
         }
-        assert_eq!(columns(&test).trim(), "", "nothing is left");
+        assert_eq!(columns(&test).trim(), "", "no column is left");
         test.sql("delete from __diesel_schema_migrations");
         assert_eq!(test.store.schema_state().unwrap(), SchemaState::Missing);
         assert_eq!(test.store.migrate().unwrap(), run);
@@ -194,7 +194,7 @@ on_both! {
         assert_eq!(test.store.meta(MetaKey::SecretKeyCheck).unwrap().as_deref(), Some("one"));
     }
 
-    fn a_value_that_another_node_has_replaced_is_left_alone(db) {
+    fn a_value_that_another_node_has_replaced_is_not_overwritten(db) {
         let test = TestStore::new(db);
         let value = |key| test.store.meta(key).unwrap().unwrap();
         for key in [MetaKey::HashCosts, MetaKey::SecretKeyCheck] {

@@ -26,9 +26,9 @@ on_both! {
             assert!(!begin(&SessionKey::generate()), "{is_active} {is_staff}");
             change(UserChange { is_active: Some(true), is_staff: Some(true), ..UserChange::default() });
         }
-        assert!(begin(&SessionKey::generate()), "with the same rights as before");
+        assert!(begin(&SessionKey::generate()), "the user has the same rights as at the check");
         test.store.set_password(&test.read("stella"), &hash("second"), &by("root"), NOW).unwrap().done().unwrap();
-        assert!(!begin(&SessionKey::generate()), "another password");
+        assert!(!begin(&SessionKey::generate()), "the user has another password");
         test.store.delete_user(&test.read("stella"), &by("root"), NOW).unwrap().done().unwrap();
         assert!(!begin(&SessionKey::generate()), "gone");
         assert_eq!(test.sql("select count(*) from sessions"), "0");
@@ -38,11 +38,11 @@ on_both! {
         let test = TestStore::new(db);
         let (checked, key) = (stella(&test), SessionKey::generate());
         assert!(test.store.create_session(&checked, &key.digest(), &by("stella"), NOW).unwrap().done().is_some());
-        let seen = || test.sql("select seen_at from sessions");
+        let seen_at = || test.sql("select seen_at from sessions");
         test.store.use_session(&key.digest(), false, after(20)).unwrap().unwrap();
-        let latest = seen();
+        let latest = seen_at();
         test.store.use_session(&key.digest(), false, after(10)).unwrap().unwrap();
-        assert_eq!(seen(), latest);
+        assert_eq!(seen_at(), latest);
     }
 
     fn a_notice_is_removed_only_when_it_is_taken(db) {
@@ -74,7 +74,7 @@ on_both! {
         assert!(test.store.use_session(&key.digest(), false, NOW).unwrap().is_some());
     }
 
-    fn ending_a_session_ends_no_other(db) {
+    fn ending_a_session_does_not_end_other_sessions(db) {
         let test = TestStore::new(db);
         let (checked, key, other) = (stella(&test), SessionKey::generate(), SessionKey::generate());
         for key in [&key, &other] {

@@ -67,7 +67,7 @@ on_both! {
         assert_eq!(test.sql("select user_id from tokens where sealed is not null"), "2");
         assert!(test.is_live(&other));
         let before = test.everything();
-        assert_eq!(test.store.revoke_token(id, &by("thief"), after(4)).unwrap(), Revoked::NotLive, "once is enough");
+        assert_eq!(test.store.revoke_token(id, &by("thief"), after(4)).unwrap(), Revoked::NotLive, "the token is already revoked");
         assert_eq!(test.store.revoke_token(id + 99, &by("thief"), after(4)).unwrap(), Revoked::NotLive);
         assert_eq!(test.store.revoke_token(-1, &by("thief"), after(4)).unwrap(), Revoked::NotLive);
         assert_eq!(test.everything(), before);
@@ -89,10 +89,10 @@ on_both! {
         let id = test.store.create_token(&test.read("alice"), &new, &by("root"), NOW).unwrap().done().unwrap().id;
         assert_eq!(test.store.revoke_token(id, &by("root"), after(10)).unwrap(), Revoked::Done, "by another clock it may be live");
         let facts = test.token(&new.digest).unwrap().0;
-        assert!(facts.is_expired(after(10)) && !facts.is_revoked(after(10)), "it had expired");
+        assert!(facts.is_expired(after(10)) && !facts.is_revoked(after(10)), "the token has expired by this clock");
         assert!(facts.is_revoked(after(9)), "by a clock that is behind it had not expired, so it is revoked");
         assert_eq!(test.last_audit(), format!("root|token.revoke|alice|192.0.2.7|{{\"token\":{id}}}"));
-        assert_eq!(test.store.revoke_token(id, &by("root"), after(9)).unwrap(), Revoked::NotLive, "once is enough");
+        assert_eq!(test.store.revoke_token(id, &by("root"), after(9)).unwrap(), Revoked::NotLive, "the token is already revoked");
     }
 
     fn expired_tokens_are_revoked_too_because_a_use_may_be_written_later(db) {
@@ -121,7 +121,7 @@ on_both! {
             test.store.create_token(&alice, &named, &by("root"), NOW).unwrap().done().unwrap();
             let facts = |token: &NewToken| test.token(&token.digest).unwrap().0;
             end(&test, facts(&lately).id);
-            assert!(facts(&lately).is_expired(after(10)) && !facts(&lately).is_revoked(after(10)), "{way}: as far as is known");
+            assert!(facts(&lately).is_expired(after(10)) && !facts(&lately).is_revoked(after(10)), "{way}: by the stored expiry the token has expired");
             let extended = |token| TokenUse { id: facts(token).id, last_used_at: after(9), expires_at: Some(after(100)) };
             test.store.record_usage(&[&lately, &long_ago, &other, &named].map(extended), Duration::from_mins(1), LockedRows::Wait).unwrap();
             let revoked = [&lately, &other, &long_ago, &named].map(|token| facts(token).is_revoked(after(11)));
@@ -137,7 +137,7 @@ on_both! {
         test.store.create_token(&test.read("alice"), &named, &by("root"), NOW).unwrap().done().unwrap();
         assert!(test.store.regenerate_token(&test.read("alice"), &fresh, ORDINARY, &by("root"), after(1)).unwrap().done().is_some());
         assert_eq!([&one, &two, &named, &fresh, &other].map(|token| test.is_live(token)), [false, false, true, true, true]);
-        assert_eq!(test.sql("select count(*) from tokens where sealed is not null"), "2", "the new one, and bob's");
+        assert_eq!(test.sql("select count(*) from tokens where sealed is not null"), "2", "the new token and bob's are sealed");
         let details = "{\"token\":5,\"ended\":2,\"all\":false,\"grace_until\":null}";
         assert_eq!(test.last_audit(), format!("root|token.regenerate|alice|192.0.2.7|{details}"));
         let everything = Regenerate { all: true, grace_until: None };
@@ -165,7 +165,7 @@ on_both! {
         assert_eq!(test.sql("select count(*) from tokens where sealed is not null"), "1", "the new token is sealed");
         assert!(!test.token(&old.digest).unwrap().0.is_revoked(after(59)));
         assert!(test.store.regenerate_token(&test.read("alice"), &new_token(true), ORDINARY, &by("root"), NOW).unwrap().done().is_some());
-        assert!(test.token(&old.digest).unwrap().0.is_revoked(NOW), "the grace ends with the next one");
+        assert!(test.token(&old.digest).unwrap().0.is_revoked(NOW), "the next regenerate ends the grace");
     }
 
     fn lists_contain_live_tokens_by_age_with_their_owners(db) {

@@ -52,7 +52,7 @@ on_both! {
         let new = NewUser { groups: vec!["new".into()], ..new_user("alice") };
         let taken = test.store.create_user(&new, &by("root"), NOW);
         assert!(matches!(taken, Err(StoreError::Taken)), "{taken:?}");
-        assert_eq!(test.everything(), before, "neither a group nor an entry in the audit log");
+        assert_eq!(test.everything(), before, "no group and no entry in the audit log is written");
         let rename = UserChange { username: Some("Alice".into()), ..UserChange::default() };
         let taken = test.store.update_user(&test.read("alice"), &rename, &by("root"), NOW);
         assert!(matches!(taken, Err(StoreError::Taken)), "{taken:?}");
@@ -88,7 +88,7 @@ on_both! {
         let alice = test.store.update_user(&test.read("alice"), &change, &by("root"), after(9)).unwrap().done().unwrap();
         assert_eq!((alice.profile.first_name.as_str(), alice.profile.email.as_str(), alice.date_joined), ("Al", "a@b.co", NOW));
         assert_eq!(alice.groups, ["a", "b"]);
-        assert_eq!(test.read("bob").groups, ["x"], "another user's stay");
+        assert_eq!(test.read("bob").groups, ["x"], "bob's groups do not change");
         assert_eq!(test.last_audit(), "root|user.update|alice|192.0.2.7|{\"first_name\":\"Al\",\"groups\":[\"a\",\"b\"]}");
         let nothing = UserChange { groups: Some(Vec::new()), ..UserChange::default() };
         assert!(test.store.update_user(&test.read("alice"), &nothing, &by("root"), NOW).unwrap().done().unwrap().groups.is_empty());
@@ -98,7 +98,7 @@ on_both! {
         assert!(test.store.user("alice").unwrap().is_none());
     }
 
-    fn names_that_nobody_has(db) {
+    fn a_name_that_no_user_has_is_not_found(db) {
         let test = TestStore::new(db);
         test.user("alice");
         for name in ["nobody", "", "ALICE", "alice ", "ali%", "alice\0", "\0"] {
@@ -141,7 +141,7 @@ on_both! {
         assert_ne!(test.read("alicia").password, read.password);
     }
 
-    fn changes_to_the_own_account_check_the_current_rights(db) {
+    fn a_change_by_users_of_their_own_account_checks_their_current_rights(db) {
         let test = TestStore::new(db);
         let read = test.user("alice");
         let login = test.issue(&read, MULTIPLE);
@@ -168,7 +168,7 @@ on_both! {
         assert_eq!(test.everything(), before);
     }
 
-    fn the_last_active_superuser_stays(db) {
+    fn the_last_active_superuser_cannot_be_removed(db) {
         let test = TestStore::new(db);
         test.superuser("first");
         test.superuser("second");
@@ -188,10 +188,10 @@ on_both! {
         assert_eq!(test.everything(), before);
         let harmless = UserChange { is_active: Some(true), is_superuser: Some(true), profile: new_email("x@y.zz"), ..UserChange::default() };
         assert!(test.store.update_user(&test.read("first"), &harmless, &by("root"), NOW).unwrap().done().is_some());
-        assert!(test.store.delete_user(&test.read("second"), &by("root"), NOW).unwrap().done().is_some(), "an inactive one is not the last active one");
+        assert!(test.store.delete_user(&test.read("second"), &by("root"), NOW).unwrap().done().is_some(), "an inactive superuser may be deleted");
         assert!(test.store.delete_user(&test.read("ordinary"), &by("root"), NOW).unwrap().done().is_some());
         test.sql("update users set is_active = false");
-        assert!(test.store.delete_user(&test.read("first"), &by("root"), NOW).unwrap().done().is_some(), "nor where there is no active one");
+        assert!(test.store.delete_user(&test.read("first"), &by("root"), NOW).unwrap().done().is_some(), "without an active superuser an inactive one may be deleted");
     }
 
     fn a_new_password_ends_login_tokens_and_not_named_ones(db) {

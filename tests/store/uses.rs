@@ -30,7 +30,7 @@ fn record(test: &TestStore, uses: &[TokenUse]) {
     }
 }
 
-/// What is stored of both tokens: `last_used_at`, `expires_at`.
+/// `last_used_at` and `expires_at` of both tokens, as they are stored.
 fn stored(test: &TestStore) -> String {
     test.sql("select last_used_at, expires_at from tokens order by id").replace("+00", "")
 }
@@ -80,7 +80,7 @@ on_both! {
         stored("15:21:40", "17:06:40");
     }
 
-    fn a_deleted_token_does_not_block_the_others(db) {
+    fn a_deleted_token_does_not_block_other_tokens(db) {
         let test = TestStore::new(db);
         let [plain, expiring] = two_tokens(&test);
         test.sql(&format!("delete from tokens where id = {expiring}"));
@@ -92,11 +92,11 @@ on_both! {
 #[test]
 fn locked_rows_are_skipped_or_waited_for() {
     let test = TestStore::new(Kind::Postgres);
-    let [held, free] = two_tokens(&test);
+    let [locked, free] = two_tokens(&test);
     let mut session = test.database.writer();
-    session.run(&format!("select 1 from tokens where id = {held} for update;"));
-    let uses = [used(held, NOW, None), used(free, NOW, None)];
-    assert_eq!(test.store.record_usage(&uses, MINUTE, LockedRows::Skip).unwrap(), [held]);
+    session.run(&format!("select 1 from tokens where id = {locked} for update;"));
+    let uses = [used(locked, NOW, None), used(free, NOW, None)];
+    assert_eq!(test.store.record_usage(&uses, MINUTE, LockedRows::Skip).unwrap(), [locked]);
     assert_eq!(test.sql("select id from tokens where last_used_at is not null"), free.to_string());
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| test.store.record_usage(&uses, MINUTE, LockedRows::Wait).unwrap());

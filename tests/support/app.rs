@@ -62,7 +62,7 @@ impl TestDatabase {
         }
     }
 
-    /// With jeton's schema, for tests that are not about migrations.
+    /// A database with jeton's schema, for tests that are not about migrations.
     pub fn migrated(kind: Kind) -> Self {
         match kind {
             Kind::Sqlite => Self::new(kind),
@@ -70,7 +70,7 @@ impl TestDatabase {
         }
     }
 
-    /// In a cluster of the test's own.
+    /// A database in a cluster of the test's own.
     pub fn of(cluster: &postgres::Cluster) -> Self {
         Self::from(cluster.create_database())
     }
@@ -79,7 +79,7 @@ impl TestDatabase {
         Self { url: database.url.clone(), folder: None, postgres: Some(database) }
     }
 
-    /// The settings of a server on it: the tests' defaults, overridden by `settings`.
+    /// The settings of a server on this database: the tests' defaults, overridden by `settings`.
     pub fn config(&self, settings: &[(&str, &str)]) -> Config {
         let url = [("DATABASE_URL", self.url.as_str())];
         let flags: Vec<(String, String)> = DEFAULTS
@@ -104,7 +104,7 @@ impl TestDatabase {
             return database.try_sql(text);
         }
         let path = self.url.strip_prefix("sqlite://").unwrap();
-        // Like jeton, it waits while another process writes.
+        // Like jeton, `sqlite3` waits while another process writes.
         let output =
             std::process::Command::new("sqlite3").args(["-cmd", ".timeout 10000", path, text]).output().unwrap();
         if !output.status.success() {
@@ -148,12 +148,12 @@ pub struct App {
 }
 
 impl App {
-    /// On a new database.
+    /// A jeton on a new database.
     pub fn start(kind: Kind) -> Self {
         Self::with(kind, &[])
     }
 
-    /// On a new database, with settings that override the tests' defaults. An empty value removes a default.
+    /// A jeton on a new database, with settings that override the tests' defaults. An empty value removes a default.
     pub fn with(kind: Kind, settings: &[(&str, &str)]) -> Self {
         let start = Timestamp::from_micros(1_750_000_000_123_456);
         Self::on(TestDatabase::migrated(kind).into(), Clock::fixed(start), settings)
@@ -166,7 +166,7 @@ impl App {
         node
     }
 
-    /// Another node on the same database, on a machine whose clock is so many seconds ahead, or behind.
+    /// Another node on the same database, on a machine whose clock is this many seconds ahead, or behind if negative.
     pub fn node_ahead(&self, seconds: i64, settings: &[(&str, &str)]) -> Self {
         let clock = self.clock.another();
         clock.set_ahead(seconds);
@@ -175,7 +175,7 @@ impl App {
         node
     }
 
-    /// On any database, with any clock.
+    /// A jeton on this database, with this clock.
     pub fn on(database: Arc<TestDatabase>, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let config = database.config(settings);
         let (sender, receiver) = mpsc::channel();

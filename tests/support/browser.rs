@@ -40,7 +40,7 @@ impl Browser {
             TcpStream::connect(driver).ok()
         });
         let mut browser = Self { driver, session: String::new(), site: app.addr, process };
-        // As root, Chromium has no sandbox. It ends with the pipe, however chromedriver ends.
+        // As root, Chromium cannot have a sandbox. It ends when the pipe is closed, however chromedriver ends.
         let arguments = [
             "--headless=new",
             "--no-sandbox",
@@ -70,7 +70,7 @@ impl Browser {
     fn try_command(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let request = Request::new(method, &format!("/session{}{path}", self.session));
         let request = if method == "POST" { request.json(body) } else { request };
-        let mut answer = ask(self.driver, method, &request).json();
+        let mut answer = send(self.driver, method, &request).json();
         let value = answer["value"].take();
         match value.get("error") {
             Some(error) => Err(format!("{error}: {}", value["message"])),
@@ -122,7 +122,7 @@ impl Browser {
         self.command("POST", "/execute/async", &json!({ "script": script, "args": [] }))
     }
 
-    /// The element that an XPath leads to, once it is there.
+    /// The element at this XPath, as soon as the page has it.
     #[track_caller]
     fn find(&self, xpath: &str) -> String {
         let wanted = json!({ "using": "xpath", "value": xpath });
@@ -145,7 +145,7 @@ impl Browser {
         self.command("POST", &format!("/element/{element}/click"), &json!({}));
     }
 
-    /// Types into the field with this label, in place of what is there.
+    /// Replaces the value of the field with this label.
     #[track_caller]
     pub fn fill(&self, label: &str, text: &str) {
         let element = self.find(&format!("//*[@id=//label[normalize-space()='{label}']/@for]"));
@@ -161,12 +161,12 @@ impl Browser {
         ));
     }
 
-    /// As the Reload button does: the answer to a form sends the form again.
+    /// Reloads the page, as the Reload button does. If the page is the answer to a form, this sends the form again.
     pub fn reload(&self) {
         self.command("POST", "/refresh", &json!({}));
     }
 
-    /// As the Back button does.
+    /// Goes back to the previous page, as the Back button does.
     pub fn back(&self) {
         self.command("POST", "/back", &json!({}));
     }
@@ -218,7 +218,7 @@ impl Browser {
         self.command("GET", "/screenshot", &Value::Null).as_str().unwrap().to_owned()
     }
 
-    /// The console shows no error since the last call, and no other host was asked for anything.
+    /// The console shows no error since the last call, and no request went to another host.
     #[track_caller]
     pub fn assert_clean(&self) {
         let log = |kind: &str| self.command("POST", "/se/log", &json!({ "type": kind }));
@@ -237,17 +237,17 @@ impl Browser {
             if message["message"]["method"] == "Network.requestWillBeSent" {
                 let url = message["message"]["params"]["request"]["url"].as_str().unwrap();
                 // The browser's own pictures, such as that of a date field, are not requests.
-                assert!(url.starts_with(&page) || url.starts_with("data:"), "asked for {url}");
+                assert!(url.starts_with(&page) || url.starts_with("data:"), "a request to another host: {url}");
                 requests += 1;
             }
         }
-        assert!(requests > 0, "the log has what was asked for");
+        assert!(requests > 0, "the log has the page's requests");
     }
 }
 
 /// Reads to the end of the answer, not of the connection: a Chromium that chromedriver starts meanwhile inherits that.
 #[track_caller]
-fn ask(driver: SocketAddr, method: &str, request: &Request) -> Answer {
+fn send(driver: SocketAddr, method: &str, request: &Request) -> Answer {
     let mut stream = TcpStream::connect(driver).expect("chromedriver listens");
     stream.set_read_timeout(Some(START)).unwrap();
     stream.write_all(&request.bytes(driver)).unwrap();

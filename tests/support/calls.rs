@@ -42,7 +42,7 @@ impl App {
         self.send(Request::new("POST", path).token(key).json(body))
     }
 
-    /// Asks for a named token for the holder of `key`, with their password.
+    /// Requests a named token for the holder of `key`, with their password.
     #[track_caller]
     pub fn try_name_token(&self, key: &str, body: &Value) -> Answer {
         let mut body = body.clone();
@@ -66,7 +66,7 @@ impl App {
         assert!(active || introspection == json!({"active": false}), "{introspection}");
         let status = if active { 200 } else { 401 };
         for path in ["/me", "/auth/verify"] {
-            assert_eq!(self.get(path, key).status, status, "{path}, while introspection says {introspection}");
+            assert_eq!(self.get(path, key).status, status, "{path}, while introspection answers {introspection}");
         }
         active
     }

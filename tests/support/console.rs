@@ -24,7 +24,7 @@ impl<'a> Visit<'a> {
         visit
     }
 
-    /// With a header that each request sends.
+    /// The same visit, with a header that each request sends.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self

@@ -12,10 +12,10 @@ use serde_json::Value;
 
 pub use self::answer::Answer;
 
-/// Shorter than idle connections are kept, and long enough for a hash of Django's cost in a build without optimisation.
+/// This is long enough for a hash of Django's cost in a build without optimisation.
 const LIMIT: Duration = Duration::from_mins(3);
 
-/// Sends `bytes` and reads until the server hangs up; a reset counts as hanging up.
+/// Sends `bytes` and reads until the server closes the connection, or resets it.
 #[track_caller]
 pub fn raw(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let stream = TcpStream::connect_timeout(&addr, LIMIT).expect("a server that listens");
@@ -23,16 +23,16 @@ pub fn raw(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     stream.set_write_timeout(Some(LIMIT)).unwrap();
     let mut got = Vec::new();
     let read = thread::scope(|scope| {
-        // In another thread than the reading: a server may answer before it has read everything.
+        // Writing and reading have different threads, because a server may answer before it has read everything.
         scope.spawn(|| (&stream).write_all(bytes).ok());
         let read = (&stream).read_to_end(&mut got);
-        stream.shutdown(Shutdown::Both).ok(); // a write that nobody reads ends too
+        stream.shutdown(Shutdown::Both).ok(); // this also ends a write that the server does not read
         read
     });
     match read {
         Err(error) if error.kind() != ErrorKind::ConnectionReset => {
             let got = String::from_utf8_lossy(&got);
-            panic!("{addr} did not hang up within {LIMIT:?}: {error}; so far: {got:?}")
+            panic!("{addr} did not close the connection within {LIMIT:?}: {error}; so far: {got:?}")
         }
         _ => got,
     }
@@ -99,7 +99,7 @@ impl Request {
         }
     }
 
-    /// What `send` puts on the wire.
+    /// The bytes that `send` sends.
     pub fn bytes(&self, addr: SocketAddr) -> Vec<u8> {
         let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
         let given = |name: &str| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));

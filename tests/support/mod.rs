@@ -27,11 +27,13 @@ pub fn eventually<T>(what: &str, limit: Duration, f: impl FnMut() -> Option<T>) 
 pub fn wait_until_synced(addr: std::net::SocketAddr) {
     let since = Instant::now();
     eventually("a sync after this call", Duration::from_mins(1), || {
-        // Taken before the age is requested: the time of the request must not count.
+        // This is measured before the age is requested, because the time of the request must not count.
         let passed = since.elapsed().as_secs_f64();
         let text = http::Request::new("GET", "/metrics").send(addr).text();
-        let age =
-            text.lines().find_map(|line| line.strip_prefix("jeton_cache_proof_age_seconds ")).expect("it is there");
+        let age = text
+            .lines()
+            .find_map(|line| line.strip_prefix("jeton_cache_proof_age_seconds "))
+            .expect("the metric is there");
         let age: f64 = age.parse().unwrap();
         (age < passed).then_some(())
     });

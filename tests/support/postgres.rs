@@ -87,9 +87,9 @@ impl Cluster {
             if child.try_wait().unwrap().is_some() {
                 self.fail("does not start");
             }
-            let mut ask = client("pg_isready");
-            ask.args(["-U", "jeton", "-d", "postgres", "-t", "2", "-h"]);
-            output(ask.arg(&self.dir)).ok()
+            let mut is_ready = client("pg_isready");
+            is_ready.args(["-U", "jeton", "-d", "postgres", "-t", "2", "-h"]);
+            output(is_ready.arg(&self.dir)).ok()
         });
         ready.unwrap_or_else(|| self.fail("takes no connections"));
     }
@@ -110,7 +110,7 @@ impl Cluster {
     /// Freezes the server, as if the network were dead: connections stay open, new ones are accepted, nothing answers.
     pub fn freeze(&self) {
         let postmaster = lock(&self.postmaster).as_ref().map(Child::id);
-        // The postmaster alone first, or it could start another process meanwhile.
+        // The postmaster is frozen first, or it could start another process meanwhile.
         halt(&[postmaster.expect("a cluster that runs")]);
         halt(&processes(&self.data()));
     }
@@ -162,7 +162,7 @@ impl Cluster {
         Database::create(&self.dir)
     }
 
-    /// With jeton's schema: a copy of one that was migrated once takes a fraction of the migrations' time.
+    /// A database with jeton's schema. It is a copy, which takes a fraction of the time of the migrations.
     pub fn create_migrated(&self) -> Database {
         let migrated = self.migrated.get_or_init(|| {
             let database = self.create_database();

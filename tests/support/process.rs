@@ -32,7 +32,7 @@ impl Jeton {
         self
     }
 
-    /// With a clock that is so many seconds ahead, from the start of the process.
+    /// The same binary with a clock that is this many seconds ahead, from the start of the process.
     pub fn ahead(self, seconds: i64) -> Self {
         let library = libfaketime();
         let jeton = self.env("LD_PRELOAD", library.to_str().unwrap()).env("FAKETIME", format!("{seconds:+}"));
@@ -86,14 +86,14 @@ impl Jeton {
         let addr = within(Duration::from_secs(20), || {
             let ended = process.try_wait(); // first, so that stderr is complete if it has ended
             let addr = address(&process.stderr());
-            assert!(addr.is_some() || ended.is_none(), "it does not listen but ended: {process:?}");
+            assert!(addr.is_some() || ended.is_none(), "the server ended before it listened: {process:?}");
             addr
         });
-        let addr = addr.unwrap_or_else(|| panic!("it does not listen: {process:?}"));
+        let addr = addr.unwrap_or_else(|| panic!("the server does not listen: {process:?}"));
         Serving { addr, process }
     }
 
-    /// Starts it and waits for nothing.
+    /// Starts the binary and does not wait for it.
     pub fn spawn(&self, args: &[&str], stdin: impl Into<Stdio>) -> Process {
         Process::start(self.command(args).stdin(stdin))
     }

@@ -59,13 +59,14 @@ impl Environment {
         Self::of(&packages)
     }
 
-    /// The text of a file of its packages.
+    /// The text of a file in the environment's packages.
     pub fn file(&self, path: &str) -> String {
         let python = fs::read_dir(self.place.join("lib")).unwrap().next().unwrap().unwrap().path();
         fs::read_to_string(python.join("site-packages").join(path)).unwrap()
     }
 
-    /// Its HTTP goes directly to servers on this machine, past any proxy, and it writes no `__pycache__`.
+    /// The environment's Python. Its HTTP goes directly to servers on this machine, past any proxy, and it writes no
+    /// `__pycache__`.
     pub fn python(&self) -> Command {
         let mut python = Command::new(self.place.join("bin/python"));
         python.env("NO_PROXY", "*").env("PYTHONDONTWRITEBYTECODE", "1");
@@ -83,7 +84,8 @@ impl Environment {
     }
 }
 
-/// Built beside its final place and then renamed: it is complete there, even if two test runs build it at once.
+/// Builds an environment beside its final place and renames it, so that it is complete there even if two test runs
+/// build it at once.
 fn make(place: &Path, packages: &[&str]) {
     let unfinished = place.with_extension(format!("{}.unfinished", id()));
     let venv = Command::new("python3").args(["-m", "venv"]).arg(&unfinished).output();
@@ -96,6 +98,6 @@ fn make(place: &Path, packages: &[&str]) {
     assert!(pip.status.success(), "pip cannot install {packages:?}:\n{}", String::from_utf8_lossy(&pip.stderr));
     if fs::rename(&unfinished, place).is_err() {
         assert!(place.exists(), "{} cannot be put in its place", unfinished.display());
-        fs::remove_dir_all(unfinished).ok(); // another was faster
+        fs::remove_dir_all(unfinished).ok(); // another test run was faster
     }
 }

@@ -54,8 +54,9 @@ impl TestDatabase {
         session
     }
 
-    /// Waits until so many connections to the database wait for a lock. SQLite does not report this: its races are tested by
-    /// many stores at once (`tests/store/races.rs`), or one after the other with values that were read earlier.
+    /// Waits until this many connections to the database wait for a lock. SQLite does not report this: its races are
+    /// tested by many stores at once (`tests/store/races.rs`), or one after the other with values that were read
+    /// earlier.
     #[track_caller]
     pub fn wait_for_blocked(&self, count: usize) {
         assert!(self.postgres.is_some(), "SQLite does not report blocked connections");

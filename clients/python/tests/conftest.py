@@ -54,7 +54,7 @@ settings.configure(
     ],
     USE_TZ=True,
     DEFAULT_AUTO_FIELD="django.db.models.AutoField",
-    JETON={"URL": URL, "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET},
+    JETON={"URL": URL, "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET, "VERIFIER": False},
     ALLOWED_HOSTS=["testserver"],
     ROOT_URLCONF="django_project",
     SECRET_KEY="of the tests",

@@ -7,7 +7,7 @@ import json
 import socket
 import struct
 import threading
-from typing import Iterable, List, Optional, Protocol, Union
+from typing import Dict, Iterable, List, Optional, Protocol, Union
 
 from jeton_client import AsyncClient, Introspection
 
@@ -81,6 +81,10 @@ class Server:
         self._script: List[List[Step]] = []
         self._over = threading.Event()
         self._connections: List[socket.socket] = []
+        #: Instead of a script: what is answered to each path, on any connection.
+        self.by_path: Dict[bytes, bytes] = {}
+        #: With `by_path`: a connection is closed, without a word, after so many answers.
+        self.answers_per_connection = 1_000_000
         self.accepted = 0
         self.requests: List[bytes] = []
         self._done = threading.Condition()
@@ -131,6 +135,11 @@ class Server:
 
     def _serve(self, connection: socket.socket, steps: List[Step]) -> None:
         with connection:
+            answered = 0
+            while self.by_path and answered < self.answers_per_connection and self._read(connection):
+                path = self.requests[-1].split()[1]
+                connection.sendall(self.by_path.get(path, answer({}, "404 Not Found")))
+                answered += 1
             for step in steps:
                 if step == CLOSE or not self._read(connection):
                     break

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
-from conftest import CLIENT_ID, CLIENT_SECRET, URL
+from conftest import CLIENT_ID, CLIENT_SECRET, URL, Jeton
 
+from jeton_client import AsyncVerifier
 from jeton_client.asgi import JetonMiddleware, Message, Receive, Scope, Send
+from jeton_client.memory import key_of
 from support import CLOSE, Server
 
 Alice = Tuple[Dict[str, Any], str]
@@ -34,6 +37,7 @@ def call(
 ) -> Tuple[List[Scope], List[Message]]:
     """The scopes that the application sees, and what is sent."""
     application, sent = Application(), []
+    how.setdefault("verifier", False)
     middleware = JetonMiddleware(application, url, CLIENT_ID, CLIENT_SECRET, **how)
     scope = {
         "type": type,
@@ -115,6 +119,43 @@ def test_without_jeton_it_is_503(anonymous: bool, server: Server) -> None:
     scopes, sent = call(UNKNOWN, url=server.does([CLOSE], [CLOSE]).url, allow_anonymous=anonymous)
     assert scopes == []
     assert_refused(sent, 503, "The token service is temporarily unavailable.")
+
+
+def test_by_default_answers_are_remembered_as_long_as_they_are_good(jeton: Jeton) -> None:
+    user = jeton.user()["username"]
+    key = jeton.key(user)
+    middleware = JetonMiddleware(Application(), URL, CLIENT_ID, CLIENT_SECRET, timeout=30.0)
+    verifier = middleware._client
+    assert isinstance(verifier, AsyncVerifier)
+
+    sent: List[Message] = []
+
+    async def receive() -> Message:
+        return {}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def status() -> int:
+        sent.clear()
+        scope = {"type": "http", "headers": [(b"authorization", b"Token " + key.encode())]}
+        await middleware(scope, receive, send)
+        return int(sent[0].get("status", 200))
+
+    async def run() -> None:
+        deadline = time.monotonic() + 30
+        while True:
+            assert await status() == 200 and time.monotonic() < deadline
+            if verifier._follower().memory.recall(key_of(key)) is not None:
+                break
+            await asyncio.sleep(0.02)
+        change = lambda: jeton.change(f"{user}?wait=true", is_active=False)
+        await asyncio.get_running_loop().run_in_executor(None, change)
+        assert await status() == 401
+        await middleware({"type": "lifespan"}, receive, send)
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(run())
 
 
 def test_keywords_are_a_list() -> None:

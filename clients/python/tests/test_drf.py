@@ -18,8 +18,12 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
-from jeton_client import Introspection, JetonUser
+from jeton_client import Client as JetonClient
+from jeton_client import Introspection, JetonUser, Verifier
+from jeton_client.django import conf
 from jeton_client.drf import JetonAuthentication
+from jeton_client.memory import key_of
+from process import ID, SECRET, Process, within
 from project import authenticate, project
 from support import CLOSE, HANG, Server, answer
 
@@ -175,6 +179,10 @@ def test_a_wrong_client_secret_is_503_too(alice: Alice) -> None:
         ({"KEYWORDS": "Token"}, "KEYWORDS"),
         ({"KEYWORDS": []}, "KEYWORDS"),
         ({"LINK_BY_NAME": "yes"}, "LINK_BY_NAME"),
+        ({"VERIFIER": "yes"}, "VERIFIER"),
+        ({"VERIFIER": True, "REVOCATION_BOUND": 0}, "REVOCATION_BOUND"),
+        ({"VERIFIER": True, "REVOCATION_BOUND": float("inf")}, "revocation bound"),
+        ({"VERIFIER": True, "MAX_ANSWERS": 0}, "MAX_ANSWERS"),
         ({"SYNC": "groups"}, "SYNC"),
         ({"SYNC": ["password"]}, "SYNC"),
     ],
@@ -183,6 +191,70 @@ def test_a_bad_setting_is_named(changes: Dict[str, object], words: str) -> None:
     with project(**changes), pytest.raises(ImproperlyConfigured, match=words) as error:
         authenticate(UNKNOWN)
     assert CLIENT_SECRET not in str(error.value)
+
+
+def test_by_default_answers_are_remembered_as_long_as_they_are_good(jeton: Jeton) -> None:
+    """Each time the whole way: the user's rights, their end, and the sentence of the refusal."""
+    user = jeton.user()["username"]
+    key = jeton.key(user)
+    with project(VERIFIER=None):
+        client = conf.configured().client
+        assert isinstance(client, Verifier)
+
+        def remembered() -> bool:
+            assert authenticate(key)[0].username == user
+            (follower,) = client._followers.values()
+            return follower.memory.recall(key_of(key)) is not None
+
+        within(30, remembered)
+        assert authenticate(key)[1] == authenticate(key)[1]
+        jeton.change(f"{user}?wait=true", is_staff=True)
+        assert authenticate(key)[0].is_staff
+        within(30, remembered)
+        jeton.change(f"{user}?wait=true", is_active=False)
+        response = Client().get("/after/AllowAny/", headers={"Authorization": f"Token {key}"})
+        assert (response.status_code, response.json()) == (401, {"detail": "User inactive or deleted."})
+    with project(VERIFIER=False):
+        assert type(conf.configured().client) is JetonClient
+
+
+def test_what_a_service_answers_and_logs_while_jeton_is_down(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "jeton_client")
+    process = Process(bound="10s")
+
+    def status(key: str) -> int:
+        return Client().get("/after/IsAuthenticated/", headers={"Authorization": f"Token {key}"}).status_code
+
+    try:
+        key, other = process.key(), process.key()
+        with project(URL=process.url, CLIENT_ID=ID, CLIENT_SECRET=SECRET, VERIFIER=None, REVOCATION_BOUND=10.0):
+            client = conf.configured().client
+            assert isinstance(client, Verifier)
+
+            def remembered() -> bool:
+                assert status(key) == 200
+                return client._follower().memory.recall(key_of(key)) is not None
+
+            within(60, remembered)
+            process.kill()
+            assert status(key) == 200 and status(other) == 503 and status(key) == 200, "within the bound"
+            client._follower().memory._proof -= 10.0
+            assert [status(each) for each in [key, other] * 10] == [503] * 20
+            within(60, lambda: "no answer is remembered" in caplog.text)
+            process.start()
+            within(60, lambda: status(key) == 200 and status(other) == 200)
+            within(60, lambda: "can be read again" in caplog.messages[-1])
+    finally:
+        process.close()
+    lines = [record for record in caplog.records if record.name == "jeton_client"]
+    # One request at most finds out; the other refusals, and the tries of the follower, are no lines.
+    assert sum(record.levelname == "ERROR" for record in lines) <= 1
+    assert [record.getMessage().split(": ")[0] for record in lines if record.levelname != "ERROR"] == [
+        f"jeton at {process.url} does not answer",
+        "no answer is remembered until changes can be read again",
+        f"jeton at {process.url} answers again",
+        f"changes of jeton at {process.url} can be read again",
+    ]
 
 
 @pytest.mark.parametrize("value", [None, "http://jeton"])

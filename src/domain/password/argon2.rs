@@ -79,7 +79,7 @@ impl Workspace {
     }
 }
 
-/// Hashes `password` with today's cost.
+/// Hashes `password` with the configured cost.
 ///
 /// # Panics
 /// When `cost` was not checked with [`Argon2Cost::check`].
@@ -171,7 +171,7 @@ impl Argon2Hash {
     }
 
     pub fn verify(self, password: &Password, cost: Argon2Cost, workspace: &mut Workspace) -> Verdict {
-        let today = !self.foreign
+        let is_current = !self.foreign
             && self.algorithm == Algorithm::Argon2id
             && self.version == Version::V0x13
             && Some(&self.params) == cost.params().ok().as_ref();
@@ -184,7 +184,7 @@ impl Argon2Hash {
             output,
             blocks,
         );
-        match (computed.is_ok(), output.ct_eq(self.expected.as_bytes()).into(), today) {
+        match (computed.is_ok(), output.ct_eq(self.expected.as_bytes()).into(), is_current) {
             // argon2 itself refuses salts that are too short.
             (false, ..) => Verdict::RefusedAtOnce(Some(HashFault::Corrupt(NAME))),
             (_, false, _) => Verdict::Wrong,

@@ -61,8 +61,8 @@ impl HashCosts {
         Self(costs.into_iter().collect())
     }
 
-    /// Counts a user with this hash. A hash that costs nothing to check is not counted, because a dummy hash is checked
-    /// instead.
+    /// Counts a user with this hash. A hash that is refused without a check is not counted: its user is checked
+    /// against a dummy hash, as an unknown name is.
     pub fn add(&mut self, hash: &PasswordHash) {
         let Some(dummy) = hash.dummy_of_same_cost() else { return };
         let is_full = self.0.len() >= MAX_COUNTED;
@@ -94,30 +94,32 @@ impl HashCosts {
         self.0.iter().map(|(dummy, users)| (dummy.as_str(), *users))
     }
 
-    /// The dummy hash for `name`: of one of the counted costs, or of `today`'s cost if none is counted.
+    /// The dummy hash for `name`: of one of the counted costs, or `current`, of the configured cost, if
+    /// none is counted.
     ///
-    /// Each cost gets as large a share of the names as it has of the users. When users log in, their hashes are
-    /// replaced by hashes of today's cost. So names move to today's cost, too, and rarely to another one: the first
-    /// draw decides whether a name has today's cost, the second one which of the others (weighted rendezvous hashing).
+    /// Each cost gets as large a share of the unknown names as it has of the users. When users log in, their hashes are
+    /// replaced by hashes of the configured cost. So the share of unknown names with that cost must grow as well, while
+    /// the other names keep their cost: a first pseudo-random number decides whether a name has the configured cost, and
+    /// further ones which of the other costs it has (weighted rendezvous hashing).
     #[must_use]
-    pub fn dummy_for(&self, name: &str, today: &PasswordHash, key: &NameKey) -> PasswordHash {
+    pub fn dummy_for(&self, name: &str, current: &PasswordHash, key: &NameKey) -> PasswordHash {
         let of_name = Hkdf::<Sha512>::new(Some(&key.0), name.as_bytes());
-        let users_of_today = self.0.get(&today.0).copied().unwrap_or(0);
+        let users_of_current = self.0.get(&current.0).copied().unwrap_or(0);
         let users: f64 = self.0.values().map(|users| f64::from(*users)).sum();
-        if uniform(&of_name, "today") * users < f64::from(users_of_today) {
-            return today.clone();
+        if uniform(&of_name, "configured") * users < f64::from(users_of_current) {
+            return current.clone();
         }
-        let others = self.0.iter().filter(|(dummy, users)| **dummy != today.0 && **users > 0);
+        let others = self.0.iter().filter(|(dummy, users)| **dummy != current.0 && **users > 0);
         let weighted = others.map(|(dummy, users)| (-uniform(&of_name, dummy).ln() / f64::from(*users), dummy));
         let chosen = weighted.min_by(|(one, _), (other, _)| one.total_cmp(other));
-        chosen.map_or_else(|| today.clone(), |(_, dummy)| PasswordHash(dummy.clone()))
+        chosen.map_or_else(|| current.clone(), |(_, dummy)| PasswordHash(dummy.clone()))
     }
 }
 
-/// A number between 0 and 1 that is derived from the name and a word, uniformly distributed.
-fn uniform(of_name: &Hkdf<Sha512>, word: &str) -> f64 {
+/// A pseudo-random number between 0 and 1, uniformly distributed, that depends on the name and on `label` alone.
+fn uniform(of_name: &Hkdf<Sha512>, label: &str) -> f64 {
     let mut bytes = [0; 4];
-    of_name.expand(word.as_bytes(), &mut bytes).expect("4 bytes are within what HKDF gives");
+    of_name.expand(label.as_bytes(), &mut bytes).expect("4 bytes are within what HKDF gives");
     (f64::from(u32::from_be_bytes(bytes)) + 0.5) / (f64::from(u32::MAX) + 1.0)
 }
 
@@ -136,8 +138,8 @@ mod tests {
     }
 
     fn chosen(costs: &HashCosts, key: &NameKey) -> Vec<String> {
-        let today = PasswordHash(TODAY.into());
-        (0..NAMES).map(|number| costs.dummy_for(&format!("user{number}"), &today, key).0).collect()
+        let current = PasswordHash(TODAY.into());
+        (0..NAMES).map(|number| costs.dummy_for(&format!("user{number}"), &current, key).0).collect()
     }
 
     fn share(chosen: &[String], prefix: &str) -> f64 {
@@ -156,7 +158,7 @@ mod tests {
             let chosen = chosen(&costs(parts), &key);
             for (prefix, expected) in ["pbkdf2", "$argon2id", "bcrypt"].into_iter().zip(expected) {
                 let found = share(&chosen, prefix);
-                // Five standard deviations, of one half at most.
+                // Five standard deviations of a share of 10,000 draws; the deviation is largest, 0.005, for a share of 1/2.
                 assert!((found - expected).abs() < 0.025, "{parts:?} {prefix}: {found}");
             }
         }
@@ -170,7 +172,7 @@ mod tests {
         let again = NameKey::from_hex(&key.to_hex()).unwrap();
         assert_eq!(chosen(&all, &again), before);
         assert_ne!(chosen(&all, &NameKey::generate()), before);
-        // A part of the users log in, and have a hash of today's cost from then on.
+        // A part of the users log in, and have a hash of current's cost from then on.
         let after = chosen(&costs([400, 440, 160]), &key);
         assert_ne!(after, before);
         for (old, new) in before.iter().zip(&after).filter(|(old, new)| old != new) {
@@ -207,9 +209,13 @@ mod tests {
             let stored = PasswordHash::from_stored(stored.into());
             let alike = stored.dummy_of_same_cost().unwrap_or_else(|| panic!("{}", stored.as_str()));
             assert!(alike.as_str().starts_with(dummy), "{}", alike.as_str());
-            assert_eq!(alike.dummy_of_same_cost().as_ref(), Some(&alike), "one text a cost");
+            assert_eq!(
+                alike.dummy_of_same_cost().as_ref(),
+                Some(&alike),
+                "hashes of the same cost have the same dummy"
+            );
             let verdict = verify(&alike, &Password::new(String::new()), policy, &mut Workspace::default());
-            assert_eq!(verdict, Verdict::Wrong, "{}: it is computed", alike.as_str());
+            assert_eq!(verdict, Verdict::Wrong, "{}: the dummy is computed, not refused at once", alike.as_str());
             counted.add(&stored);
         }
         for free in ["", "!x", "md5$$3cb4e732631f47e6eb961f34554b7cde", "rot13$x", "bcrypt$$2b$31$x"] {

@@ -203,7 +203,7 @@ fn bcrypt(name: &'static str, rest: &str) -> Result<(u32, [u8; 16], [u8; 23]), H
     let (cost, salt, expected) = read().ok_or(HashFault::Corrupt(name))?;
     match cost {
         cost if BCRYPT_COSTS.contains(&cost) => Ok((cost, salt, expected)),
-        // bcrypt defines no other costs.
+        // bcrypt defines costs from 4 to 31 only.
         ..4 | 32.. => Err(HashFault::Corrupt(name)),
         _ => Err(HashFault::TooCostly(name)),
     }

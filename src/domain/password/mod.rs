@@ -165,7 +165,7 @@ pub enum HashFault {
 /// The result of checking a password against a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The password is right, and the hash has today's cost.
+    /// The password is right, and the hash has the configured cost.
     Good,
     /// The password is right, and the hash must be replaced.
     GoodButOutdated,

@@ -12,19 +12,9 @@ use crate::service::{Faults, LoginRefusal, Staff};
 
 const NOT_A_TIME: &str = "Enter a date/time such as 2026-11-23T08:00:00Z, or a date.";
 
-/// The reasons of refused logins.
-const REFUSALS: [LoginRefusal; 6] = [
-    LoginRefusal::UnknownUser,
-    LoginRefusal::WrongPassword,
-    LoginRefusal::Inactive,
-    LoginRefusal::NoPassword,
-    LoginRefusal::TooCostly,
-    LoginRefusal::NotStaff,
-];
-
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
-    let refusals = REFUSALS.map(|refusal| format!("`{}`", refusal.as_str()));
+    let refusals = LoginRefusal::ALL.map(|refusal| format!("`{}`", refusal.as_str()));
     let moment = || text().format(Some(format("date-time"))).examples([json!("2026-01-31T09:30:00Z")]);
     vec![
         Operation::get("/admin/audit/", "list_audit", "The audit log, newest first")

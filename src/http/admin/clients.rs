@@ -17,6 +17,7 @@ use crate::http::endpoint::{BODIES, Endpoint, Operation, fields, text};
 use crate::http::error::Answered;
 use crate::http::extract::{Body, NoBody};
 use crate::http::state::State;
+use crate::service::messages::CLIENT_ID_TAKEN;
 use crate::service::{RotateOptions, Superuser};
 
 /// The endpoints of this file.
@@ -31,7 +32,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .body(BODIES, body, &json!({ "client_id": "billing" }))
             .answers::<WithSecret>(201, "The client and its secret, which is shown only once.")
             .secret()
-            .refuses_bad_fields("client_id", "A client with that client id already exists.")
+            .refuses_bad_fields("client_id", CLIENT_ID_TAKEN)
             .to(create),
         Operation::delete("/admin/clients/{client_id}", "delete_client", "Delete a client")
             .answers_nothing(204, "The client is deleted.")

@@ -10,7 +10,7 @@ use crate::http::endpoint::{BODIES, Endpoint, Operation, fields};
 use crate::http::error::Answered;
 use crate::http::extract::Body;
 use crate::http::state::State;
-use crate::service::PowerOver;
+use crate::service::ChangeableUser;
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -28,7 +28,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Sets a user's password and revokes their login tokens.
-async fn set_password(target: PowerOver, body: Body, state: State) -> Answered {
+async fn set_password(target: ChangeableUser, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;

@@ -14,7 +14,7 @@ use crate::http::endpoint::{self, Endpoint, Operation, text};
 use crate::http::error::Answered;
 use crate::http::extract::NoBody;
 use crate::http::state::State;
-use crate::service::{Error, Faults, PowerOver, RegenerateOptions};
+use crate::service::{ChangeableUser, Error, Faults, RegenerateOptions};
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -46,7 +46,7 @@ pub struct NewKey<'a> {
 }
 
 /// Replaces the user's login tokens by a new one.
-async fn regenerate(target: PowerOver, _: NoBody, query: Query, state: State) -> Answered {
+async fn regenerate(target: ChangeableUser, _: NoBody, query: Query, state: State) -> Answered {
     let options = options(query.get("grace"), query.get("all"))?;
     let login = state.service.tokens.regenerate(&target, options).await?;
     Ok(answer::json(StatusCode::OK, &NewKey { token: login.token.expose() }))

@@ -10,7 +10,7 @@ use crate::http::error::Answered;
 use crate::http::extract::{Body, TokenId};
 use crate::http::own::tokens::{Created, named_token, named_token_schema};
 use crate::http::state::State;
-use crate::service::{PowerOver, Staff};
+use crate::service::{ChangeableUser, Staff};
 
 const PATH: &str = "/admin/users/{username}/tokens/";
 
@@ -43,7 +43,7 @@ async fn list(caller: Staff, query: ListQuery, username: web::Path<String>, stat
 }
 
 /// Creates a named token for a user.
-async fn create(target: PowerOver, body: Body, state: State) -> Answered {
+async fn create(target: ChangeableUser, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let wanted = named_token(&mut fields);
     fields.finish()?;

@@ -17,7 +17,8 @@ use crate::http::endpoint::{BODIES, Endpoint, Operation, boolean, fields, format
 use crate::http::error::Answered;
 use crate::http::extract::Body;
 use crate::http::state::State;
-use crate::service::{Error, Faults, PowerOver, Staff, UserDraft, UserPatch};
+use crate::service::messages::USERNAME_TAKEN;
+use crate::service::{ChangeableUser, Error, Faults, Staff, UserDraft, UserPatch};
 use crate::store::StoreError;
 
 const PATH: &str = "/admin/users/{username}";
@@ -41,7 +42,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .describe("Only a superuser may create staff.")
             .body(BODIES, new, &example)
             .answers::<User>(201, "The user.")
-            .refuses_bad_fields("username", "A user with that username already exists.")
+            .refuses_bad_fields("username", USERNAME_TAKEN)
             .to(create),
         Operation::get(PATH, "user", "One user")
             .answers::<User>(200, "The user.")
@@ -155,7 +156,7 @@ async fn show(caller: Staff, username: web::Path<String>, state: State) -> Answe
 }
 
 /// Changes the fields that the body has.
-async fn update(target: PowerOver, body: Body, state: State) -> Answered {
+async fn update(target: ChangeableUser, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let new_name = fields.non_blank_text("username", Trim::Yes);
     let change = UserChange { username: new_name, ..optional(&mut fields) };
@@ -164,7 +165,7 @@ async fn update(target: PowerOver, body: Body, state: State) -> Answered {
 }
 
 /// Deletes a user with all of their tokens.
-async fn delete(target: PowerOver, state: State) -> Answered {
+async fn delete(target: ChangeableUser, state: State) -> Answered {
     state.service.accounts.delete_user(&target).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -11,7 +11,7 @@ use crate::http::state::State;
 
 /// Asks for confirmation.
 pub async fn confirm(signed_in: SignedIn, username: web::Path<String>, state: State) -> PageResult {
-    let target = signed_in.power_over(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username).await?;
     let username = &target.user().username;
     let page = Confirmation {
         frame: signed_in.frame(&format!("Delete {username}"), "users"),
@@ -30,7 +30,7 @@ pub async fn delete(
     username: web::Path<String>,
     state: State,
 ) -> PageResult {
-    let target = signed_in.power_over(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username).await?;
     state.service.accounts.delete_user(&target).await?;
     signed_in.notify(&state, format!("{username} was deleted.")).await;
     Ok(see_other("/console/users"))

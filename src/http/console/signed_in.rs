@@ -14,7 +14,7 @@ use crate::http::drf::pagination::QUOTED;
 use crate::http::peer::client_address;
 use crate::http::state::AppState;
 use crate::logging::RequestContext;
-use crate::service::{Caller, Error, Once, PowerOver, Rights, Staff};
+use crate::service::{Caller, ChangeableUser, Error, Once, Rights, Staff};
 
 const SENT_ALREADY: &str = "This form was sent already, and its action is done. A key or a secret is shown only once: \
                             if you did not copy it, reload the page and create another.";
@@ -80,9 +80,9 @@ impl SignedIn {
     /// A user whom they may change.
     ///
     /// # Errors
-    /// As [`crate::service::Accounts::power_over`].
-    pub async fn power_over(&self, state: &AppState, username: &str) -> Result<PowerOver, Error> {
-        state.service.accounts.power_over(username, self.caller.clone()).await
+    /// As [`crate::service::Accounts::user_to_change`].
+    pub async fn user_to_change(&self, state: &AppState, username: &str) -> Result<ChangeableUser, Error> {
+        state.service.accounts.user_to_change(username, self.caller.clone()).await
     }
 
     /// Shows a notice on their next page. If it cannot be saved, that is only logged, because the action itself is

@@ -26,7 +26,7 @@ pub async fn create(
     state: State,
 ) -> PageResult {
     let wanted = TokenForm::of(&form);
-    let target = signed_in.power_over(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username).await?;
     let made = async {
         let named =
             NamedToken { name: wanted.name.clone(), scope: wanted.scope.clone(), expires_in: wanted.lifetime()? };
@@ -49,7 +49,7 @@ pub async fn regenerate(
     state: State,
 ) -> PageResult {
     let options = RegenerateOptions { grace: grace_of(&form)?, all: form.is_checked("all") };
-    let target = signed_in.power_over(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username).await?;
     let made = state.service.tokens.regenerate(&target, options);
     let login = signed_in.run_once(&request, &form, &state, made).await??;
     Ok(key_page(&signed_in, &username, &login.token, "The new login key".into()))

@@ -1,9 +1,12 @@
 //! What a handler is: a function whose parameters are extracted from the request, in their order. The first one is the
 //! caller, so nothing else of a request is read before the caller is known.
 
+use std::rc::Rc;
+
 use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::future::LocalBoxFuture;
 
 use super::access::Access;
 use super::operation::Operation;
@@ -123,17 +126,15 @@ handler!(A B);
 handler!(A B C);
 handler!(A B C D);
 
+/// A handler of any type: so what calls it is compiled once.
+pub type AnyHandler = Rc<dyn Fn(Incoming) -> LocalBoxFuture<'static, Answered>>;
+
 /// Serves a request with a handler.
-pub async fn serve<Parts>(
-    handler: impl Handler<Parts>,
-    rules: Rules,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Answered {
+pub async fn serve(handler: AnyHandler, rules: Rules, request: HttpRequest, payload: web::Payload) -> Answered {
     let original = request.clone();
     let waits = rules.revokes && waits(&request);
     let incoming = Incoming { request, body_limit: rules.body_limit, payload: Some(payload) };
-    let mut answer = handler.answer(incoming).await.map_err(|error| {
+    let mut answer = handler(incoming).await.map_err(|error| {
         let state = original.app_data::<State>().expect("every application has its state");
         error.challenged_by(challenge(state))
     })?;
@@ -158,6 +159,6 @@ pub struct Rules {
     pub revokes: bool,
     /// The largest body that it accepts, in bytes.
     pub body_limit: usize,
-    /// The status of the answer that is for its caller alone.
+    /// The status of the answer that holds a secret, and so has `no-store`.
     pub secret_status: Option<u16>,
 }

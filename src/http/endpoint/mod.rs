@@ -7,13 +7,15 @@ mod common;
 mod handler;
 mod operation;
 
+use std::rc::Rc;
+
 use actix_web::http::Method;
 use actix_web::{HttpRequest, Route, guard, web};
 
 pub use access::Access;
 pub use answers::{reference, size};
 pub use common::{BODIES, FORM, Header, JSON, MULTIPART, Security, boolean, fields, integer, properties, text};
-use handler::Rules;
+use handler::{AnyHandler, Rules};
 pub use handler::{Extractor, Handler, Incoming, MayCall};
 pub use operation::{Operation, format};
 
@@ -53,8 +55,10 @@ impl Endpoint {
             body_limit: operation.body_limit,
             secret_status: operation.secret_status,
         };
-        let served =
-            move |request: HttpRequest, payload: web::Payload| handler::serve(handler, rules.clone(), request, payload);
+        let handler: AnyHandler = Rc::new(move |incoming| Box::pin(handler.answer(incoming)));
+        let served = move |request: HttpRequest, payload: web::Payload| {
+            handler::serve(handler.clone(), rules.clone(), request, payload)
+        };
         Self {
             operation,
             is_documented: true,

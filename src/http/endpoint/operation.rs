@@ -24,7 +24,7 @@ pub struct Operation {
     pub body_limit: usize,
     /// Whether it reads a body at all.
     pub reads_body: bool,
-    /// The status of the answer that is for its caller alone.
+    /// The status of the answer that holds a secret, and so has `no-store`.
     pub secret_status: Option<u16>,
     /// Whether it may revoke tokens.
     pub revokes: bool,

@@ -16,6 +16,7 @@ use crate::http::endpoint::{BODIES, Endpoint, Header, Operation, fields, format,
 use crate::http::error::Answered;
 use crate::http::extract::{Body, TokenHolder};
 use crate::http::state::State;
+use crate::service::messages::WRONG_OLD_PASSWORD;
 use crate::service::{LoginHolder, UserPatch};
 
 /// The endpoints of this file.
@@ -61,7 +62,7 @@ fn password_endpoint() -> Endpoint {
         .describe("Revokes all login tokens of the caller; named tokens stay valid. The answer has a new login token.")
         .body(BODIES, body, &example)
         .answers::<NewLogin>(200, "The new login token.")
-        .refuses_bad_fields("old_password", "Your old password was entered incorrectly. Please enter it again.")
+        .refuses_bad_fields("old_password", WRONG_OLD_PASSWORD)
         .counts_failures()
         .always_with(Header::NoStore)
         .revokes()

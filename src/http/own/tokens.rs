@@ -19,6 +19,7 @@ use crate::http::endpoint::{BODIES, Endpoint, Operation, fields, format, integer
 use crate::http::error::{Answered, OAuthError};
 use crate::http::extract::{Body, TokenId};
 use crate::http::state::State;
+use crate::service::messages::WRONG_PASSWORD;
 use crate::service::{CreatedToken, Error, LoginHolder, NamedToken};
 
 /// The endpoints of this file.
@@ -55,7 +56,7 @@ fn create_endpoint() -> Endpoint {
     .body(BODIES, body, &example)
     .answers::<Created>(201, "The token and its key, which is shown only once.")
     .secret()
-    .refuses_bad_fields("password", "Your password was entered incorrectly. Please enter it again.")
+    .refuses_bad_fields("password", WRONG_PASSWORD)
     .answers_either(
         403,
         "The caller has `JETON_NAMED_TOKENS_PER_USER` live named tokens already, or used a named token.",

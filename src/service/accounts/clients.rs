@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::client::{Client, ClientSecret, client_id_fault};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
+use crate::service::messages::CLIENT_ID_TAKEN;
 use crate::service::{Accounts, Error, Faults, Superuser};
 use crate::store::{ClientChange, StoreError};
 
@@ -38,9 +39,7 @@ impl Accounts {
         let secret = ClientSecret::generate();
         let (id, digest, actor, now) = (client_id.to_owned(), secret.digest(), caller.actor.clone(), self.clock.now());
         match self.database.run(move |store| store.create_client(&id, &digest, &actor, now)).await {
-            Err(Error::Store(StoreError::Taken)) => {
-                Err(Error::invalid("client_id", "A client with that client id already exists."))
-            }
+            Err(Error::Store(StoreError::Taken)) => Err(Error::invalid("client_id", CLIENT_ID_TAKEN)),
             other => other.map(|()| secret),
         }
     }

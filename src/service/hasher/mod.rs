@@ -94,7 +94,7 @@ impl Hasher {
         Ok(hasher)
     }
 
-    /// The dummy hash of today's cost.
+    /// The dummy hash of the configured cost.
     pub const fn dummy(&self) -> &PasswordHash {
         &self.dummy
     }
@@ -114,7 +114,7 @@ impl Hasher {
         answer.await.map_err(|_| Error::Busy)
     }
 
-    /// Hashes a new password with today's cost, for a client at the address `from`.
+    /// Hashes a new password with the configured cost, for a client at the address `from`.
     ///
     /// # Errors
     /// [`Error::Busy`] when too many wait already.

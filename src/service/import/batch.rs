@@ -133,7 +133,7 @@ impl Batch<'_, '_> {
         Ok(new)
     }
 
-    /// Whether a key would be refused without a lookup, because it seems to have today's prefix, but its checksum is
+    /// Whether a key would be refused without a lookup, because it seems to have the configured prefix, but its checksum is
     /// wrong.
     fn is_malformed(&self, key: &DjangoKey) -> bool {
         let prefix = self.import_run.token_prefix.as_deref();

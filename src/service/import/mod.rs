@@ -83,7 +83,7 @@ pub struct Imported {
     pub hashes: UnusableHashes,
     /// Knox's tokens that are not imported, because jeton cannot look up a key by their kind of digest.
     pub foreign_digests: u64,
-    /// New tokens that today's `JETON_TOKEN_PREFIX` makes malformed.
+    /// New tokens that the configured `JETON_TOKEN_PREFIX` makes malformed.
     pub malformed: u64,
     clashes: u64,
 }

@@ -66,6 +66,7 @@ impl Introspect {
             feed: Arc::clone(&self.feed),
             interval: (self.policy.revocation_bound / READINGS_PER_BOUND).clamp(MIN_INTERVAL, MAX_INTERVAL),
             deadline: self.policy.revocation_bound.clamp(MIN_DEADLINE, MAX_DEADLINE),
+            has_outdated_cursors: false,
             warned: false,
         };
         std::thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&stopped))?;
@@ -79,6 +80,7 @@ struct Watcher {
     feed: Arc<ChangeFeed>,
     interval: Duration,
     deadline: Duration,
+    has_outdated_cursors: bool,
     warned: bool,
 }
 
@@ -106,6 +108,10 @@ impl Watcher {
 
     /// Reads until it is told to stop, or fails.
     fn follow(&mut self, keeps_running: &impl Fn(Duration) -> bool) -> Result<(), StoreError> {
+        if !self.has_outdated_cursors {
+            self.store.outdate_cursors()?;
+            self.has_outdated_cursors = true;
+        }
         // A new reader knows nothing of what was before, so its first reading clears the cache. It is not cleared sooner:
         // while the database is down, the cached answers may be all there is.
         let mut reader = self.store.change_reader(self.deadline)?;

@@ -8,7 +8,7 @@ use crate::domain::network::KNOWN_FOR;
 use crate::domain::session::SESSION_IDLE;
 use crate::domain::time::{Stopwatch, Timestamp};
 use crate::service::{Batches, Error, Node};
-use crate::store::Purge;
+use crate::store::{LastPurged, Purge};
 
 /// How long after its expiry a token is left alone: a use just before the expiry may still be written, and extend it.
 const EXPIRY_MARGIN: Duration = Duration::from_mins(1);
@@ -88,15 +88,17 @@ impl Node {
         purged
     }
 
-    /// Deletes one batch of old rows of the change log, if this node's clock can be trusted.
+    /// Deletes one batch of old rows of the change log, after the batch that ended with `last`, if this node's clock can
+    /// be trusted.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn purge_changes(&self) -> Result<Batches, Error> {
+    pub async fn purge_changes(&self, last: &mut Option<LastPurged>) -> Result<Batches, Error> {
         let Some(now) = self.check_clock().await? else { return Ok(Batches::Done) };
-        let limit = PurgePace::MAX_ROWS;
-        let deleted = self.database.run(move |store| store.purge_changes(now, limit)).await?;
-        Ok(if deleted >= limit as usize { Batches::More } else { Batches::Done })
+        let (limit, after) = (PurgePace::MAX_ROWS, last.take());
+        let purged = self.database.run(move |store| store.purge_changes(now, after.as_ref(), limit)).await?;
+        *last = purged.last;
+        Ok(if purged.rows >= limit as usize { Batches::More } else { Batches::Done })
     }
 
     async fn purge_batch(&self, round: &mut PurgeRound, before: Timestamp) -> Result<Batches, Error> {

@@ -13,7 +13,7 @@ use crate::domain::time::Uptime;
 /// The memory limit of all windows; beyond it, those whose last failure is oldest are dropped first.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// The memory of a window without its failures, with its share of the table's free entries.
+/// The memory of a window without its failures, including its share of the hash map's unused capacity.
 const WINDOW_BYTES: usize = 128;
 
 /// How many different times the failures in a window have at most. If the rate allows more failures than this, their
@@ -67,10 +67,11 @@ impl Limit {
         }
     }
 
-    /// The state of a window. `in_turn`: asked for a waiter whose turn it is.
-    pub fn state(&mut self, key: &Key, in_turn: bool, now: Uptime) -> WindowState {
+    /// The state of a window. `is_next`: the caller is the first one in the queue, so the queue is
+    /// ignored.
+    pub fn state(&mut self, key: &Key, is_next: bool, now: Uptime) -> WindowState {
         let per = self.rate.per;
-        let must_queue = !in_turn && self.waiting.contains_key(key);
+        let must_queue = !is_next && self.waiting.contains_key(key);
         let Some(window) = self.windows.get_mut(key) else { return WindowState::Free };
         window.drop_expired(per, now);
         if let Some(oldest) = window.failures.first()
@@ -127,14 +128,14 @@ impl Limit {
 
     /// Joins the queue: at its end, or at its front for a waiter that had its turn and found no free slot. `None` when
     /// the queue is full.
-    pub fn wait(&mut self, key: Key, ticket: u64, in_turn: bool) -> Option<oneshot::Receiver<()>> {
+    pub fn wait(&mut self, key: Key, ticket: u64, is_next: bool) -> Option<oneshot::Receiver<()>> {
         let waiting = self.waiting.entry(key).or_default();
         if waiting.len() >= MAX_WAITING {
             return None;
         }
         let (wake, woken) = oneshot::channel();
         let waiter = Waiter { ticket, wake };
-        if in_turn {
+        if is_next {
             waiting.push_front(waiter);
         } else {
             waiting.push_back(waiter);

@@ -10,11 +10,12 @@ use crate::domain::scope;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{ListedToken, Token, TokenFacts};
 use crate::domain::user::User;
-use crate::service::{Error, Faults, LoginHolder, PowerOver, Rights, Staff, Tokens};
+use crate::service::messages::WRONG_PASSWORD;
+use crate::service::{ChangeableUser, Error, Faults, LoginHolder, Rights, Staff, Tokens};
 use crate::store::NewToken;
 
 /// The longest name of a token, in characters.
-const MAX_NAME_CHARS: usize = 100;
+const MAX_TOKEN_NAME_CHARS: usize = 100;
 
 /// The input for a new named token.
 #[derive(Clone, Debug)]
@@ -47,8 +48,8 @@ impl Tokens {
     /// The user's login token, as a login would give it; for commands, which need no password.
     ///
     /// # Errors
-    /// As [`crate::service::Accounts::power_over`], when the user has changed since.
-    pub async fn create_login_token(&self, target: &PowerOver) -> Result<Token, Error> {
+    /// As [`crate::service::Accounts::user_to_change`], when the user has changed since.
+    pub async fn create_login_token(&self, target: &ChangeableUser) -> Result<Token, Error> {
         self.accounts
             .change_user(target, async |user: User| {
                 let by = &target.caller().actor;
@@ -62,7 +63,7 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::Invalid`] by field.
-    pub async fn create_named_token(&self, target: &PowerOver, wanted: NamedToken) -> Result<CreatedToken, Error> {
+    pub async fn create_named_token(&self, target: &ChangeableUser, wanted: NamedToken) -> Result<CreatedToken, Error> {
         self.accounts
             .change_user(target, async |user: User| {
                 let Draft { key, new, now } = self.new_named_token(&wanted, None)?;
@@ -104,19 +105,20 @@ impl Tokens {
             Ok(made.into())
         };
         let mut wrong = Faults::default();
-        wrong.add("password", "Your password was entered incorrectly. Please enter it again.");
+        wrong.add("password", WRONG_PASSWORD);
         let facts = self.sign_in.with_confirmed_password(asking, password, wrong, "/tokens/", make).await?;
         Ok(CreatedToken { key, facts })
     }
 
-    /// Checks a new named token, and makes its key. `own`: the rights of the user, if they create it for themselves.
-    fn new_named_token(&self, wanted: &NamedToken, own: Option<Rights>) -> Result<Draft, Error> {
+    /// Checks a new named token, and makes its key. `creator_rights`: the rights of a user who creates it for
+    /// themselves.
+    fn new_named_token(&self, wanted: &NamedToken, creator_rights: Option<Rights>) -> Result<Draft, Error> {
         let mut faults = Faults::default();
         let name = wanted.name.trim().to_owned();
         if name.is_empty() {
             faults.add("name", "This field may not be blank.");
-        } else if name.chars().count() > MAX_NAME_CHARS {
-            faults.add("name", format!("Ensure this field has no more than {MAX_NAME_CHARS} characters."));
+        } else if name.chars().count() > MAX_TOKEN_NAME_CHARS {
+            faults.add("name", format!("Ensure this field has no more than {MAX_TOKEN_NAME_CHARS} characters."));
         } else if name.contains('\0') {
             faults.add("name", "Null characters are not allowed.");
         }
@@ -124,7 +126,7 @@ impl Tokens {
             faults.add("scope", message);
             String::new()
         });
-        if let Some(rights) = own {
+        if let Some(rights) = creator_rights {
             self.check_own(&scope, wanted.expires_in, rights, &mut faults);
         }
         faults.into_result()?;

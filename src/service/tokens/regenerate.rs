@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::user::User;
-use crate::service::{Error, LoginToken, PowerOver, Tokens};
+use crate::service::{ChangeableUser, Error, LoginToken, Tokens};
 use crate::store::Regenerate;
 
 /// Which tokens end, and when.
@@ -19,8 +19,8 @@ impl Tokens {
     /// Ends a user's login tokens and creates a new one.
     ///
     /// # Errors
-    /// As [`crate::service::Accounts::power_over`], when the user has changed since.
-    pub async fn regenerate(&self, target: &PowerOver, options: RegenerateOptions) -> Result<LoginToken, Error> {
+    /// As [`crate::service::Accounts::user_to_change`], when the user has changed since.
+    pub async fn regenerate(&self, target: &ChangeableUser, options: RegenerateOptions) -> Result<LoginToken, Error> {
         self.accounts
             .change_user(target, async |user: User| {
                 let now = self.clock.now();

@@ -16,8 +16,10 @@ mod sqlite;
 use super::connection::Conn;
 use super::{Store, StoreError};
 use crate::domain::change::Change;
+use crate::domain::database_url::DatabaseUrl;
 pub use cursor::Cursor;
 pub(super) use pause::{everything_changed, pause, resume};
+pub use purge::{LastPurged, PurgedChanges};
 pub use reader::ChangeReader;
 
 /// The most rows that one reading gives. If there are more, the result is [`Since::Unknown`].
@@ -46,6 +48,16 @@ impl Store {
     /// Reads the changes that `after` has not seen. Without `after`, only gives a cursor to begin with.
     pub fn changes(&self, after: Option<&Cursor>) -> Result<Reading, StoreError> {
         self.read(|conn| read(conn, after))
+    }
+
+    /// Makes everybody who has a cursor discard what they remember. Called when a node starts on SQLite, because an
+    /// older copy of the file may have been put back, which has the row of a cursor but not what its holder was told
+    /// since. In PostgreSQL a cursor has the start of the server.
+    pub fn outdate_cursors(&self) -> Result<(), StoreError> {
+        match self.url() {
+            DatabaseUrl::Postgres(_) => Ok(()),
+            DatabaseUrl::Sqlite(_) => self.write(everything_changed),
+        }
     }
 }
 

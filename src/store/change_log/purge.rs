@@ -26,6 +26,35 @@ const MARK: &str = "changes_mark";
 /// The key in `meta` of the mark below which rows have been deleted.
 const PURGED_TO: &str = "changes_purged_to";
 
+/// What one batch has deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurgedChanges {
+    /// How many rows.
+    pub rows: usize,
+    /// Where the next batch begins to search. `None`: at the oldest row.
+    pub last: Option<LastPurged>,
+}
+
+/// The last row that a batch has deleted, in PostgreSQL. Deleted rows stay in the index while an older transaction is
+/// open, so the next batch begins after them.
+#[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
+pub struct LastPurged {
+    #[diesel(sql_type = Text)]
+    xid: String,
+    #[diesel(sql_type = Text)]
+    what: String,
+    #[diesel(sql_type = Text)]
+    subject: String,
+}
+
+#[derive(QueryableByName)]
+struct Batch {
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+    #[diesel(embed)]
+    last: LastPurged,
+}
+
 #[derive(QueryableByName)]
 struct Position {
     #[diesel(sql_type = Text)]
@@ -64,29 +93,35 @@ impl Mark {
 }
 
 impl Store {
-    /// Deletes at most `limit` old rows. Returns how many. `now` must be by a clock that is trusted.
-    pub fn purge_changes(&self, now: Timestamp, limit: u32) -> Result<usize, StoreError> {
+    /// Deletes at most `limit` old rows, after those of the batch before. `now` must be by a clock that is trusted.
+    pub fn purge_changes(
+        &self,
+        now: Timestamp,
+        after: Option<&LastPurged>,
+        limit: u32,
+    ) -> Result<PurgedChanges, StoreError> {
+        const NONE: PurgedChanges = PurgedChanges { rows: 0, last: None };
         // Most calls end here, and write nothing.
         let is_due = |mark: &Mark| mark.at > now || now.since(mark.at) >= RETENTION;
         let mark = self.read(|conn| value(conn, MARK))?.as_deref().and_then(Mark::parse);
         if mark.is_some_and(|mark| !is_due(&mark)) {
-            return Ok(0);
+            return Ok(NONE);
         }
         self.write(|conn| {
             let current = Mark::now(conn, now)?;
             // Read again: another node may have purged since. A mark of another place came with a restore.
             let mark = value(conn, MARK)?.as_deref().and_then(Mark::parse).filter(|mark| mark.place == current.place);
-            let Some(mark) = mark else { return set_mark(conn, &current).map(|()| 0) };
+            let Some(mark) = mark else { return set_mark(conn, &current).map(|()| NONE) };
             // A mark from the future was set by a clock that was wrong.
             if !is_due(&mark) {
-                return Ok(0);
+                return Ok(NONE);
             }
             set(conn, PURGED_TO, &format!("{} {}", mark.place, mark.number))?;
-            let deleted = delete(conn, mark.number, limit)?;
-            if deleted < limit as usize {
+            let purged = delete(conn, mark.number, after, limit)?;
+            if purged.rows < limit as usize {
                 set_mark(conn, &current)?;
             }
-            Ok(deleted)
+            Ok(purged)
         })
     }
 }
@@ -96,8 +131,8 @@ fn value(conn: &mut Conn, key: &str) -> Result<Option<String>, StoreError> {
 }
 
 fn set(conn: &mut Conn, key: &str, value: &str) -> Result<(), StoreError> {
-    let statement =
-        "insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value";
+    let statement = "insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value \
+         where meta.value <> excluded.value";
     diesel::sql_query(statement).bind::<Text, _>(key).bind::<Text, _>(value).execute(conn)?;
     Ok(())
 }
@@ -106,23 +141,38 @@ fn set_mark(conn: &mut Conn, mark: &Mark) -> Result<(), StoreError> {
     set(conn, MARK, &format!("{} {} {}", mark.place, mark.number, mark.at.as_micros()))
 }
 
-fn delete(conn: &mut Conn, number: i64, limit: u32) -> Result<usize, StoreError> {
+fn delete(conn: &mut Conn, number: i64, after: Option<&LastPurged>, limit: u32) -> Result<PurgedChanges, StoreError> {
     let limit = i64::from(limit);
-    let deleted = match conn {
-        // Nodes that purge at once skip each other's rows.
-        Conn::Pg(pg) => diesel::sql_query(
-            "delete from changes where ctid = any (array (select ctid from changes where xid < $1::text::xid8 \
-             order by xid limit $2 for update skip locked))",
-        )
-        .bind::<Text, _>(number.to_string())
-        .bind::<BigInt, _>(limit)
-        .execute(pg)?,
-        Conn::Sqlite(sqlite) => diesel::sql_query(
-            "delete from changes where id in (select id from changes where id < $1 order by id limit $2)",
-        )
-        .bind::<BigInt, _>(number)
-        .bind::<BigInt, _>(limit)
-        .execute(sqlite)?,
-    };
-    Ok(deleted)
+    match conn {
+        Conn::Pg(pg) => {
+            let (xid, what, subject) =
+                after.map_or(("0", "", ""), |row| (row.xid.as_str(), row.what.as_str(), row.subject.as_str()));
+            // Nodes that purge at once skip each other's rows.
+            let batch: Option<Batch> = diesel::sql_query(
+                "with purged as (delete from changes where ctid = any (array (select ctid from changes \
+                 where xid < $1::text::xid8 and (xid, what, subject) > ($2::text::xid8, $3, $4) \
+                 order by xid, what, subject limit $5 for update skip locked)) returning xid, what, subject) \
+                 select count(*) over () as rows, xid::text as xid, what, subject from purged \
+                 order by purged.xid desc, what desc, subject desc limit 1",
+            )
+            .bind::<Text, _>(number.to_string())
+            .bind::<Text, _>(xid)
+            .bind::<Text, _>(what)
+            .bind::<Text, _>(subject)
+            .bind::<BigInt, _>(limit)
+            .get_result(pg)
+            .optional()?;
+            let rows = batch.as_ref().map_or(0, |batch| usize::try_from(batch.rows).unwrap_or(usize::MAX));
+            Ok(PurgedChanges { rows, last: batch.map(|batch| batch.last).or_else(|| after.cloned()) })
+        }
+        Conn::Sqlite(sqlite) => {
+            let rows = diesel::sql_query(
+                "delete from changes where id in (select id from changes where id < $1 order by id limit $2)",
+            )
+            .bind::<BigInt, _>(number)
+            .bind::<BigInt, _>(limit)
+            .execute(sqlite)?;
+            Ok(PurgedChanges { rows, last: None })
+        }
+    }
 }

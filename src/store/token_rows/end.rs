@@ -10,7 +10,7 @@ use crate::store::error::StoreError;
 use crate::store::schema::tokens;
 
 /// Ends tokens at once, so that they have ended by every node's clock. Returns how many may have been live by the clock
-/// of some node. If a grace period is over by this node's clock, `revoked_by` and `revoked_at` stay.
+/// of some node. If a grace period is over by this node's clock, `revoked_by` and `revoked_at` are left unchanged.
 pub(in crate::store) fn end_for_every_clock(
     conn: &mut Conn,
     ids: &[i64],
@@ -19,7 +19,7 @@ pub(in crate::store) fn end_for_every_clock(
 ) -> Result<usize, StoreError> {
     let these = || tokens::table.filter(tokens::id.eq_any(ids.to_vec()));
     let revoked = diesel::update(these().filter(unrevoked(now))).set(revocation(by, now)).execute(conn)?;
-    Ok(revoked + diesel::update(these().filter(in_grace())).set(no_grace()).execute(conn)?)
+    Ok(revoked + diesel::update(these().filter(has_grace())).set(clear_grace()).execute(conn)?)
 }
 
 /// Tokens that may be live by the clock of some node: not revoked, or with a grace period, over or not.
@@ -35,10 +35,10 @@ pub(in crate::store) fn unrevoked(now: Timestamp) -> _ {
     tokens::revoked_at.is_null().or(tokens::revoked_at.eq(tokens::grace_until).and(tokens::grace_until.gt(now)))
 }
 
-/// Tokens with a grace period, over or not, that was not cut short. To cut it short, `revoked_at` alone is changed. So
+/// Tokens whose `grace_until` counts: the grace period was not cut short, whether it is over or not. To cut it short, `revoked_at` alone is changed. So
 /// SQL can do it, too, and so can a jeton without grace periods.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn in_grace() -> _ {
+fn has_grace() -> _ {
     tokens::revoked_at.eq(tokens::grace_until)
 }
 
@@ -72,12 +72,12 @@ pub(in crate::store) fn end_tokens(
         let not_revoked = || user_tokens(user_id, all).filter(unrevoked(now));
         let ended = diesel::update(not_revoked()).filter(is_unexpired).set(revocation(by, now)).execute(conn)?;
         diesel::update(not_revoked()).filter(expired).set(revocation(by, now)).execute(conn)?;
-        diesel::update(user_tokens(user_id, all)).filter(in_grace()).set(no_grace()).execute(conn)?;
+        diesel::update(user_tokens(user_id, all)).filter(has_grace()).set(clear_grace()).execute(conn)?;
         return Ok(ended);
     };
-    let later = || user_tokens(user_id, all).filter(unrevoked(end));
-    let ended = diesel::update(later()).filter(is_unexpired).set(grace(by, end)).execute(conn)?;
-    diesel::update(later()).filter(expired).set(grace(by, end)).execute(conn)?;
+    let ending_after_grace = || user_tokens(user_id, all).filter(unrevoked(end));
+    let ended = diesel::update(ending_after_grace()).filter(is_unexpired).set(grace(by, end)).execute(conn)?;
+    diesel::update(ending_after_grace()).filter(expired).set(grace(by, end)).execute(conn)?;
     Ok(ended)
 }
 
@@ -86,7 +86,7 @@ pub(in crate::store) fn lock_tokens(conn: &mut Conn, user_id: i64) -> Result<(),
     let user_tokens = tokens::table.filter(tokens::user_id.eq(user_id)).select(tokens::id).order(tokens::id);
     match conn {
         Conn::Pg(pg) => drop(user_tokens.for_no_key_update().load::<i64>(pg)?),
-        // The transaction itself has that effect.
+        // Nothing to lock: SQLite has one writer at a time.
         Conn::Sqlite(_) => {}
     }
     Ok(())
@@ -104,8 +104,9 @@ fn revocation(by: &Actor, now: Timestamp) -> Revocation<'_> {
     ending(by, now, None)
 }
 
-/// Ends a grace period that is over by this node's clock. `revoked_at` stays, and counts for every node.
-fn no_grace() -> diesel::dsl::Eq<tokens::grace_until, Option<NaiveDateTime>> {
+/// Clears `grace_until`, and leaves `revoked_at` and `revoked_by` unchanged: a grace period that is over by this node's
+/// clock may not be over by another's, and without `grace_until` the token is revoked for every node.
+fn clear_grace() -> diesel::dsl::Eq<tokens::grace_until, Option<NaiveDateTime>> {
     tokens::grace_until.eq(None::<NaiveDateTime>)
 }
 

@@ -38,10 +38,11 @@ impl Store {
             let next = active_except(kept).filter(users::id.gt(after)).order(users::id).limit(limit.into());
             let found: Vec<i64> = next.select(users::id).load(conn)?;
             let Some(last) = found.last().copied() else { return Ok(None) };
-            let still = users::table.filter(users::id.eq_any(found)).filter(users::is_active).order(users::id);
+            // Read again with a lock: some may have been deactivated meanwhile.
+            let still_active = users::table.filter(users::id.eq_any(found)).filter(users::is_active).order(users::id);
             let rows: Vec<(i64, String)> = match conn {
-                Conn::Pg(pg) => still.select((users::id, users::username)).for_no_key_update().load(pg)?,
-                Conn::Sqlite(sqlite) => still.select((users::id, users::username)).load(sqlite)?,
+                Conn::Pg(pg) => still_active.select((users::id, users::username)).for_no_key_update().load(pg)?,
+                Conn::Sqlite(sqlite) => still_active.select((users::id, users::username)).load(sqlite)?,
             };
             let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
             let selected = users::table.filter(users::id.eq_any(ids.clone()));

@@ -73,7 +73,7 @@ impl Store {
         })
     }
 
-    /// Replaces a hash by one of the same password with today's cost, if the user still has `old`.
+    /// Replaces a hash by one of the same password with the configured cost, if the user still has `old`.
     pub fn rehash_password(
         &self,
         user_id: i64,

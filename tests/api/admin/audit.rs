@@ -116,7 +116,7 @@ on_both! {
         assert_eq!(app.list("/admin/audit/?action=login.failed").len(), 3, "a request without a name is not an attempt");
     }
 
-    fn a_login_refused_at_the_limit_is_a_refused_login(db) {
+    fn a_login_refused_at_the_token_limit_is_in_the_log(db) {
         let settings = [("JETON_TOKEN_MODE", "multiple"), ("JETON_TOKEN_LIMIT_PER_USER", "1")];
         let app = App::start(db);
         app.alice();
@@ -127,7 +127,7 @@ on_both! {
         assert_eq!((&entries[0]["actor"], &entries[0]["details"]), (&json!("alice"), &json!({"reason": "limit"})));
     }
 
-    fn only_the_first_throttled_login_is_in_the_log_until_one_is_allowed(db) {
+    fn only_the_first_throttled_login_is_in_the_log_until_a_login_is_allowed(db) {
         let app = App::with(db, &[("JETON_LOGIN_LIMIT_USER", "2/min")]);
         app.create_user(ALICE.0, ALICE.1, &json!({}));
         let refusals = || {

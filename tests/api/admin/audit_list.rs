@@ -24,7 +24,7 @@ fn targets(entries: &[Value]) -> Vec<&str> {
 }
 
 on_both! {
-    fn the_newest_come_first_in_pages(db) {
+    fn the_newest_entries_come_first_in_pages(db) {
         let app = with_failures(db);
         let admin = app.admin_token();
         let query = "/admin/audit/?action=login.failed&page_size=2";

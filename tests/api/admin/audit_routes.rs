@@ -107,7 +107,7 @@ on_both! {
         });
     }
 
-    fn a_change_that_changes_nothing_has_no_entry(db) {
+    fn a_request_that_changes_nothing_has_no_entry(db) {
         let scene = Scene::new(db);
         let key = |at: usize| scene.named[at].0.as_str();
         let revoke = |scene: &Scene| scene.send(Request::new("POST", "/revoke").form(&[("token", key(0))]));

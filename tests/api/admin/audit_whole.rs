@@ -44,7 +44,7 @@ fn rows(app: &App, table: &str, columns: &str) -> String {
 
 type Change = (&'static str, fn(&App, &str, &str) -> Answer);
 
-/// Every change there is over HTTP; given alice's login key and the admin's.
+/// Changes over HTTP, each of which gets alice's login key and the admin's.
 const CHANGES: [Change; 8] = [
     ("login.failed", |app, _, _| app.try_login(ALICE.0, "wrong")),
     ("token.create", |app, alice, _| app.try_name_token(alice, &json!({"name": "m"}))),

@@ -1,5 +1,5 @@
-//! A user who is changed again and again by others: the answer is 503, not that the user does not exist, that the token
-//! is bad or that the password is wrong.
+//! A request about a user whom others change again and again gets 503, and no answer that the user does not exist, that
+//! the token is bad or that the password is wrong.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::support::app::{App, Kind};
 use crate::support::calls::ALICE;
 use crate::support::http::{Answer, Request};
 
-/// Makes statements that write see another Alice than those that read her before: staff, and inactive.
+/// After this, a transaction that writes sees alice as inactive staff, as if somebody changed her after each read.
 fn change_all_the_time(app: &App) {
     let writes = match &app.database.postgres {
         Some(_) => "pg_current_xact_id_if_assigned() is not null",
@@ -23,7 +23,7 @@ fn change_all_the_time(app: &App) {
 }
 
 #[track_caller]
-fn refused(what: &str, answer: &Answer) {
+fn assert_refused(what: &str, answer: &Answer) {
     let sentence = json!({"detail": "This user is being changed by others, try again later."});
     assert_eq!((answer.status, answer.json()), (503, sentence), "{what}");
     assert_eq!(answer.header("Retry-After").as_deref(), Some("1"), "{what}");
@@ -41,16 +41,16 @@ fn changes_are_refused(db: Kind) {
     let patch =
         |path: &str, key: &str| app.send(Request::new("PATCH", path).token(key).json(&json!({"first_name": "Alice"})));
     let password = json!({"password": "another quiet harbour"});
-    refused("update", &patch(user, &admin));
-    refused("delete", &app.delete(user, &admin));
-    refused("set-password", &app.post(&format!("{user}/password"), &admin, &password));
-    refused("regenerate", &app.post(&format!("{user}/regenerate"), &admin, &json!({})));
-    refused("create-token", &app.post(&format!("{user}/tokens/"), &admin, &json!({"name": "n"})));
-    refused("revoke-token", &app.delete(&format!("/admin/tokens/{id}"), &admin));
-    refused("update-own", &patch("/me", &alice));
-    refused("create-own-token", &app.try_name_token(&alice, &json!({"name": "n"})));
+    assert_refused("update", &patch(user, &admin));
+    assert_refused("delete", &app.delete(user, &admin));
+    assert_refused("set-password", &app.post(&format!("{user}/password"), &admin, &password));
+    assert_refused("regenerate", &app.post(&format!("{user}/regenerate"), &admin, &json!({})));
+    assert_refused("create-token", &app.post(&format!("{user}/tokens/"), &admin, &json!({"name": "n"})));
+    assert_refused("revoke-token", &app.delete(&format!("/admin/tokens/{id}"), &admin));
+    assert_refused("update-own", &patch("/me", &alice));
+    assert_refused("create-own-token", &app.try_name_token(&alice, &json!({"name": "n"})));
     let own = json!({"old_password": ALICE.1, "new_password": "another quiet harbour"});
-    refused("change-own-password", &app.post("/me/password", &alice, &own));
+    assert_refused("change-own-password", &app.post("/me/password", &alice, &own));
     assert_eq!(written(), before);
     assert!(app.is_good(&alice));
 }
@@ -65,7 +65,7 @@ on_both! {
         app.alice();
         change_all_the_time(&app);
         let before = app.database.sql("select count(*) from audit_log");
-        refused("login", &app.try_login(ALICE.0, ALICE.1));
-        assert_eq!(app.database.sql("select count(*) from audit_log"), before, "nobody was refused for a wrong password");
+        assert_refused("login", &app.try_login(ALICE.0, ALICE.1));
+        assert_eq!(app.database.sql("select count(*) from audit_log"), before, "no login was refused for a wrong password");
     }
 }

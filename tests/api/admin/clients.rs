@@ -1,4 +1,4 @@
-//! `/admin/clients/`.
+//! `/admin/clients/`: clients are created, listed, rotated and deleted, by superusers only.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ on_both! {
             with_secret(&rotated, 200)
         };
         let good = |client: &Value| {
-            // Twice, for the second answer may come from memory.
+            // Each node gets two requests, because the second answer may come from its cache.
             let answers = [&app, &node, &app, &node].map(|node| introspects(node, client));
             assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
             answers[0]
@@ -83,10 +83,10 @@ on_both! {
         let third = rotate("?grace=30m");
         assert!(good(&second) && good(&third) && !good(&first));
         let fourth = rotate("");
-        assert!(!good(&second) && !good(&third) && good(&fourth), "without a grace all older ones are dead");
+        assert!(!good(&second) && !good(&third) && good(&fourth), "without a grace all older secrets are dead");
         let fifth = rotate("?grace=30m");
         let sixth = rotate("?grace=0");
-        assert!(!good(&fourth) && !good(&fifth) && good(&sixth), "a grace of nothing is none");
+        assert!(!good(&fourth) && !good(&fifth) && good(&sixth), "a grace of 0 is no grace");
         let seventh = rotate("?grace=7d");
         let details = |entry: &Value| entry["details"].clone();
         let rotations: Vec<_> = app.list("/admin/audit/?action=client.rotate").iter().map(details).collect();
@@ -96,7 +96,7 @@ on_both! {
         assert_eq!(rotations, expected);
         assert_eq!(app.delete("/admin/clients/billing", &admin).status, 204);
         node.wait_until_synced();
-        assert!(!good(&sixth) && !good(&seventh), "a deleted client has none");
+        assert!(!good(&sixth) && !good(&seventh), "a deleted client has no valid secret");
     }
 
     fn an_invalid_grace_rotates_nothing(db) {
@@ -131,7 +131,7 @@ on_both! {
         }
     }
 
-    fn bad_ids_are_refused(db) {
+    fn invalid_client_ids_are_refused(db) {
         let app = App::start(db);
         let admin = app.admin_token();
         let visible = "Enter a valid client id: visible ASCII characters other than a colon.";
@@ -149,12 +149,12 @@ on_both! {
             assert_eq!((answer.status, answer.json()), (400, json!({"client_id": [fault]})), "{body}");
         }
         assert_eq!(app.list("/admin/clients/").len(), 1);
-        // What is no name in a URL by itself is one when it is encoded.
+        // An id may have characters that must be encoded in a URL.
         with_secret(&app.post("/admin/clients/", &admin, &json!({"client_id": "a/b?c"})), 201);
         assert_eq!(app.delete("/admin/clients/a%2Fb%3Fc", &admin).status, 204);
     }
 
-    fn only_superusers_may(db) {
+    fn only_superusers_may_manage_clients(db) {
         let app = App::start(db);
         app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
         let (sam, alice) = (app.login(SAM.0, SAM.1), app.alice());

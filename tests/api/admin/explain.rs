@@ -1,4 +1,4 @@
-//! `/admin/explain` and `jeton token explain`: why introspection says what it says.
+//! `/admin/explain` and `jeton token explain`: why introspection calls a token active or inactive.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::http::Request;
 const UNKNOWN: &str = "0000000000000000000000000000000000000000";
 
 /// The answer about a key that belongs to no token.
-fn bare(reason: &str) -> Value {
+fn without_token(reason: &str) -> Value {
     json!({"active": false, "reason": reason, "at": null, "by": null, "username": null, "token": null})
 }
 
@@ -22,7 +22,7 @@ fn on_real_time(db: Kind, settings: &[(&str, &str)]) -> App {
     App::on(TestDatabase::new(db).into(), Clock::System, settings)
 }
 
-/// What the command writes to standard output, which is one word, and to standard error.
+/// The command's standard output, which is one word, and its standard error.
 #[track_caller]
 fn by_command(app: &App, key: &str) -> (String, String) {
     let output = app.binary().run_with_stdin(&["token", "explain"], key);
@@ -49,13 +49,13 @@ on_both! {
     fn malformed_and_unknown_keys_are_distinguished(db) {
         let app = App::start(db);
         for text in [" ", "\u{3000}", "a\nb", "a\0b", &"x".repeat(1025)] {
-            assert_eq!(app.explain(text), bare("malformed"), "{text:?}");
+            assert_eq!(app.explain(text), without_token("malformed"), "{text:?}");
         }
         let answer = app.post("/admin/explain", &app.admin_token(), &json!({"token": ""}));
         assert_eq!((answer.status, answer.json()), (400, json!({"token": ["This field may not be blank."]})));
         let upper = app.alice().to_uppercase();
         for text in [UNKNOWN, "x", "ключ", &"x".repeat(1024), &upper] {
-            assert_eq!(app.explain(text), bare("unknown"), "{text:?}");
+            assert_eq!(app.explain(text), without_token("unknown"), "{text:?}");
         }
     }
 
@@ -131,7 +131,7 @@ on_both! {
         let key = app.alice();
         app.revoke(&key);
         app.command(&["user", "deactivate", "alice"]);
-        assert_eq!(app.explain(&key)["reason"], "revoked", "activating her would not bring it back");
+        assert_eq!(app.explain(&key)["reason"], "revoked", "activating the user would not make the token valid");
     }
 
     fn a_missing_token_is_reported(db) {
@@ -149,7 +149,7 @@ on_both! {
             assert_eq!((answer.status, answer.json()), (400, json!({"token": [sentence]})), "{body}");
         }
         let form = app.send(Request::new("POST", "/admin/explain").token(&admin).form(&[("token", UNKNOWN)]));
-        assert_eq!(form.json(), bare("unknown"));
+        assert_eq!(form.json(), without_token("unknown"));
     }
 
     fn only_staff_may_explain(db) {
@@ -161,7 +161,7 @@ on_both! {
         assert_eq!(app.get("/admin/explain", &app.admin_token()).status, 405);
     }
 
-    fn the_command_prints_the_word_and_never_the_key(db) {
+    fn the_command_prints_the_reason_and_never_the_key(db) {
         let app = on_real_time(db, &[("JETON_TOKEN_TTL", "10h")]);
         let key = app.alice();
         for written in [key.clone(), format!("{key}\n"), format!("{key}\r\n")] {

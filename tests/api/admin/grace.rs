@@ -63,7 +63,7 @@ on_both! {
         assert_eq!(app.introspect(&old)["exp"], END);
         assert_eq!(app.introspect(&new).get("exp"), None);
         assert_eq!(app.introspect(&named).get("exp"), None);
-        assert_eq!(app.login(ALICE.0, ALICE.1), new, "the new key is handed out at once");
+        assert_eq!(app.login(ALICE.0, ALICE.1), new, "a login returns the new key at once");
         let ends: Vec<_> = app.tokens_of("alice").iter().map(|token| token["expires_at"].clone()).collect();
         assert_eq!(ends, [json!("2025-06-15T16:06:40.123456Z"), json!(null), json!(null)]);
         app.clock.advance(short_of(HOUR));
@@ -85,7 +85,7 @@ on_both! {
         assert!(!app.is_good(&old) && !app.is_good(&named));
     }
 
-    fn a_second_regenerate_during_the_grace_ends_the_old_ones_at_once(db) {
+    fn a_second_regenerate_during_the_grace_ends_the_old_tokens_at_once(db) {
         let (app, first, _) = with_named(db);
         let second = new_key(&app, "?grace=1h");
         app.clock.advance(HOUR / 2);
@@ -102,10 +102,10 @@ on_both! {
         assert_eq!(app.introspect(&first)["exp"], END);
         assert_eq!(app.introspect(&second)["exp"], END + 4 * 3600);
         new_key(&app, "?grace=30m");
-        assert_eq!(app.introspect(&first)["exp"], END - 1800, "but it may shorten it");
+        assert_eq!(app.introspect(&first)["exp"], END - 1800, "the second grace may shorten the first");
     }
 
-    fn grace_never_lengthens_a_tokens_own_life(db) {
+    fn a_grace_never_extends_the_expiry_of_a_token(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "1h")]);
         let old = app.alice();
         new_key(&app, "?grace=5h");
@@ -114,7 +114,7 @@ on_both! {
         assert!(!app.is_good(&old));
         assert_eq!(app.explain(&old)["reason"], "expired");
         app.clock.advance(HOUR * 4);
-        assert_eq!(app.explain(&old)["reason"], "expired", "that is what ended it, now as then");
+        assert_eq!(app.explain(&old)["reason"], "expired", "the expiry is still the reason after the grace");
     }
 
     fn without_grace_the_old_token_is_revoked_at_once(db) {

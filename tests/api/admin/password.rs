@@ -24,16 +24,16 @@ on_both! {
         let answer = set(&app, "alice", &sam, &json!({"password": NEW}));
         assert_eq!((answer.status, answer.body.len()), (204, 0));
         assert!(!app.is_good(&login));
-        assert!(app.is_good(&named), "named tokens are left alone");
+        assert!(app.is_good(&named), "named tokens stay valid");
         assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 400);
-        assert_eq!(app.try_login(ALICE.0, NEW.trim()).status, 400, "blanks count");
+        assert_eq!(app.try_login(ALICE.0, NEW.trim()).status, 400, "blanks around a password count");
         assert_ne!(app.login(ALICE.0, NEW), login);
         let entries = app.list("/admin/audit/?action=user.password");
         let summaries: Vec<_> = entries.iter().map(|entry| json!([entry["actor"], entry["target"], entry["details"]])).collect();
         assert_eq!(summaries, [json!(["sam", "alice", {}])]);
     }
 
-    fn weak_passwords_are_refused_in_djangos_words(db) {
+    fn weak_passwords_are_refused_with_djangos_messages(db) {
         let app = App::start(db);
         app.alice();
         let admin = app.admin_token();
@@ -56,7 +56,7 @@ on_both! {
         app.login(ALICE.0, ALICE.1);
     }
 
-    fn who_may(db) {
+    fn who_may_set_a_password(db) {
         let app = App::start(db);
         let alice = app.alice();
         for name in [SAM.0, "other"] {

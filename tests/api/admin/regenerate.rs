@@ -53,7 +53,7 @@ on_both! {
         assert_eq!(app.database.sql("select count(*) from tokens where sealed is not null and revoked_at is not null"), "0");
     }
 
-    fn a_user_without_tokens_and_an_inactive_one_get_a_key_too(db) {
+    fn a_user_without_tokens_and_an_inactive_user_get_a_key_too(db) {
         let app = App::start(db);
         app.create_user("idle", PASSWORD, &json!({}));
         let first = app.regenerate("idle");
@@ -77,7 +77,7 @@ on_both! {
         assert_ne!(new, old);
         assert_eq!(app.introspect(&old)["exp"], 1_750_003_600);
         assert_eq!(app.introspect(&new)["exp"], 1_750_036_000);
-        assert_eq!(app.introspect(&named)["exp"], 1_750_036_000, "named tokens are left alone");
+        assert_eq!(app.introspect(&named)["exp"], 1_750_036_000, "named tokens are not changed");
         // A longer grace period never extends an expiry.
         assert_eq!(post(&app, "/admin/users/alice/regenerate?grace=30d&all=1", &admin).0, 200);
         assert_eq!(app.introspect(&old)["exp"], 1_750_003_600);
@@ -99,7 +99,7 @@ on_both! {
         assert!(!app.is_good(&last));
     }
 
-    fn a_bad_query_is_refused_and_nothing_is_done(db) {
+    fn a_bad_query_is_refused_and_changes_nothing(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({}));
         let (old, admin) = (app.login("alice", PASSWORD), app.admin_token());
@@ -159,7 +159,7 @@ on_both! {
         assert_eq!((answer.status, answer.header("WWW-Authenticate").as_deref()), (401, Some("Token")));
         assert_eq!(answer.json(), json!({"detail": "Authentication credentials were not provided."}));
         let client = Request::new("POST", "/admin/users/alice/regenerate").basic(CLIENT.0, CLIENT.1);
-        assert_eq!(app.send(client).status, 401, "clients are no users");
+        assert_eq!(app.send(client).status, 401, "a client is not a user");
         for token in [&alice, &staff, &boss] {
             assert!(app.is_good(token));
         }
@@ -170,7 +170,7 @@ on_both! {
         assert!(!app.is_good(&boss));
     }
 
-    fn the_username_is_read_from_the_path_and_an_unknown_one_is_not_found(db) {
+    fn the_username_is_read_from_the_path_and_an_unknown_user_is_404(db) {
         let app = App::start(db);
         let admin = app.admin_token();
         let long = "n".repeat(150);

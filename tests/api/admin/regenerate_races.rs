@@ -1,4 +1,4 @@
-//! `POST /admin/users/{username}/regenerate`, by several at the same moment.
+//! `POST /admin/users/{username}/regenerate`, several requests at the same moment.
 
 use std::thread;
 
@@ -9,7 +9,7 @@ use crate::support::app::App;
 use crate::support::calls::PASSWORD;
 use crate::support::http::Request;
 
-/// Two at once, each with its key.
+/// The new keys of two requests at the same moment.
 fn regenerate_twice(app: &App, username: &str, admin: &str) -> [String; 2] {
     let path = format!("/admin/users/{username}/regenerate");
     let regenerate = || {
@@ -48,7 +48,7 @@ on_both! {
             let app = App::with(db, &[("JETON_TOKEN_MODE", mode)]);
             let admin = app.admin_token();
             for round in 0..20 {
-                // A user without any token: there is no row of theirs to wait for.
+                // The user has no token yet, so there is no row whose lock orders the two requests.
                 let name = format!("user{round}");
                 app.create_user(&name, PASSWORD, &json!({}));
                 let keys = regenerate_twice(&app, &name, &admin);

@@ -1,4 +1,4 @@
-//! `/admin/users/{username}/tokens/` and `/admin/tokens/{id}`: other people's tokens.
+//! `/admin/users/{username}/tokens/` and `/admin/tokens/{id}`: staff manage other users' tokens.
 
 use serde_json::{Value, json};
 
@@ -73,8 +73,8 @@ on_both! {
         assert_denied(&app.get(&path("alice"), &alice), "list");
         assert_denied(&app.post(&path("alice"), &alice, &json!({"name": "n"})), "create");
         assert_denied(&app.delete(&format!("/admin/tokens/{id}"), &alice), "revoke");
-        assert_denied(&app.get(&path("nobody"), &alice), "nor learn which users exist");
-        assert_denied(&app.delete("/admin/tokens/999999", &alice), "nor which ids");
+        assert_denied(&app.get(&path("nobody"), &alice), "a 404 would reveal which users exist");
+        assert_denied(&app.delete("/admin/tokens/999999", &alice), "a 404 would reveal which ids exist");
         assert_eq!(app.send(Request::new("GET", &path("alice"))).status, 401);
     }
 
@@ -92,7 +92,7 @@ on_both! {
         }
     }
 
-    fn faults_are_reported_by_field_here_too(db) {
+    fn faults_are_reported_by_field(db) {
         let (app, sam) = with_staff(db);
         let answer = app.post(&path("alice"), &sam, &json!({"name": "", "expires_in": 0}));
         let names: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();

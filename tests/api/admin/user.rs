@@ -10,7 +10,7 @@ use crate::support::calls::{ALICE, PASSWORD};
 use crate::support::http::{Answer, Request, encode};
 
 fn path(username: &str) -> String {
-    // In a path a blank is no plus sign.
+    // `encode` turns a blank into a plus sign, which is no blank in a path.
     format!("/admin/users/{}/", encode(username).replace('+', "%20"))
 }
 
@@ -19,14 +19,14 @@ fn patch(app: &App, username: &str, key: &str, body: &Value) -> Answer {
 }
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, sentence: &str) {
+fn assert_refused(answer: &Answer, status: u16, sentence: &str) {
     assert_eq!((answer.status, answer.json()), (status, json!({ "detail": sentence })));
 }
 
 const DENIED: &str = "You do not have permission to perform this action.";
 const LAST: &str = "The last active superuser cannot be removed.";
 
-/// An app with a staff user `sam`, another one, and alice; and sam's key.
+/// An app with the staff users `sam` and `other` and the ordinary user alice; and sam's key.
 fn with_staff(db: Kind) -> (App, String) {
     let app = App::start(db);
     app.alice();
@@ -43,7 +43,7 @@ fn entries(app: &App) -> Vec<Value> {
 }
 
 on_both! {
-    fn a_user_is_read_by_name_whatever_it_holds(db) {
+    fn a_user_is_found_by_name_whatever_characters_the_name_has(db) {
         let (app, sam) = with_staff(db);
         let answer = app.get(&path("alice"), &sam);
         let user = answer.json();
@@ -65,26 +65,26 @@ on_both! {
         }
     }
 
-    fn only_staff_may_and_unknown_users_are_not_found(db) {
+    fn only_staff_may_read_or_change_users_and_unknown_users_are_404(db) {
         let (app, sam) = with_staff(db);
         let alice = app.login(ALICE.0, ALICE.1);
         for method in ["GET", "PATCH", "DELETE"] {
             let request = || Request::new(method, &path("alice")).json(&json!({}));
             assert_eq!(app.send(request()).status, 401, "{method}");
-            refused(&app.send(request().token(&alice)), 403, DENIED);
+            assert_refused(&app.send(request().token(&alice)), 403, DENIED);
             for nobody in ["nobody", "ALICE", "a\0b", "%FF"] {
                 let request = Request::new(method, &path(nobody)).token(&sam).json(&json!({}));
-                refused(&app.send(request), 404, "Not found.");
+                assert_refused(&app.send(request), 404, "Not found.");
             }
         }
         for method in ["PUT", "POST"] {
             let answer = app.send(Request::new(method, &path("alice")).token(&sam).json(&json!({})));
-            refused(&answer, 405, &format!("Method \"{method}\" not allowed."));
+            assert_refused(&answer, 405, &format!("Method \"{method}\" not allowed."));
             assert_eq!(answer.header("Allow").as_deref(), Some("GET, PATCH, DELETE, HEAD, OPTIONS"));
         }
     }
 
-    fn a_patch_changes_what_it_names(db) {
+    fn a_patch_changes_only_the_fields_that_it_names(db) {
         let (app, sam) = with_staff(db);
         let before = app.get(&path("alice"), &sam).json();
         let body = json!({"email": "alice@example.com", "first_name": "Al", "last_name": "Ice", "groups": ["ops", "billing", "ops"]});
@@ -99,7 +99,7 @@ on_both! {
         expected.as_object_mut().unwrap().retain(|field, _| body.get(field).is_some());
         assert_eq!(entries(&app), [json!(["sam", "alice", expected])]);
 
-        // What is as it was is no change, whatever else the body holds.
+        // Values that stay equal and unknown fields are no change, so nothing is written to the audit log.
         for body in [body.clone(), json!({}), json!({"id": 9, "password": "x", "date_joined": null, "nonsense": 1})] {
             assert_eq!(patch(&app, "alice", &sam, &body).status, 200, "{body}");
         }
@@ -171,7 +171,7 @@ on_both! {
         }
     }
 
-    fn imported_values_may_stay_unchanged(db) {
+    fn invalid_values_from_an_import_may_stay_unchanged(db) {
         let (app, sam) = with_staff(db);
         app.database.sql("update users set username = 'odd name', email = 'odd', first_name = 'x' where username = 'alice'");
         let whole = app.get(&path("odd name"), &sam).json();
@@ -214,15 +214,15 @@ on_both! {
         assert_eq!(deleted.iter().map(|entry| &entry["target"]).collect::<Vec<_>>(), ["alice"]);
     }
 
-    fn only_a_superuser_touches_staff_or_grants_their_flags(db) {
+    fn only_a_superuser_changes_staff_or_grants_staff_flags(db) {
         let (app, sam) = with_staff(db);
         for name in ["other", ADMIN.0, "sam"] {
-            refused(&patch(&app, name, &sam, &json!({"first_name": "x"})), 403, DENIED);
-            refused(&app.delete(&path(name), &sam), 403, DENIED);
+            assert_refused(&patch(&app, name, &sam, &json!({"first_name": "x"})), 403, DENIED);
+            assert_refused(&app.delete(&path(name), &sam), 403, DENIED);
         }
         for flag in ["is_staff", "is_superuser"] {
-            refused(&patch(&app, "alice", &sam, &json!({ flag: true })), 403, DENIED);
-            assert_eq!(patch(&app, "alice", &sam, &json!({ flag: false })).status, 200, "as it is");
+            assert_refused(&patch(&app, "alice", &sam, &json!({ flag: true })), 403, DENIED);
+            assert_eq!(patch(&app, "alice", &sam, &json!({ flag: false })).status, 200, "an unchanged flag");
         }
         let admin = app.admin_token();
         let answer = patch(&app, "alice", &admin, &json!({"is_superuser": true})).json();
@@ -233,20 +233,20 @@ on_both! {
         assert_eq!(app.delete(&path("other"), &admin).status, 204);
     }
 
-    fn the_last_active_superuser_stays(db) {
+    fn the_last_active_superuser_cannot_be_removed(db) {
         let app = App::start(db);
         let admin = app.admin_token();
-        let all_but_the_flag = json!({"is_superuser": false, "is_staff": true});
-        for body in [json!({"is_active": false}), json!({"is_superuser": false}), all_but_the_flag] {
-            refused(&patch(&app, ADMIN.0, &admin, &body), 409, LAST);
+        let staff_only = json!({"is_superuser": false, "is_staff": true});
+        for body in [json!({"is_active": false}), json!({"is_superuser": false}), staff_only] {
+            assert_refused(&patch(&app, ADMIN.0, &admin, &body), 409, LAST);
         }
-        refused(&app.delete(&path(ADMIN.0), &admin), 409, LAST);
+        assert_refused(&app.delete(&path(ADMIN.0), &admin), 409, LAST);
         app.create_user("second", PASSWORD, &json!({"is_superuser": true, "is_active": false}));
-        refused(&app.delete(&path(ADMIN.0), &admin), 409, LAST);
+        assert_refused(&app.delete(&path(ADMIN.0), &admin), 409, LAST);
         patch(&app, "second", &admin, &json!({"is_active": true}));
         assert_eq!(patch(&app, ADMIN.0, &admin, &json!({"is_superuser": false})).status, 200);
         let second = app.login("second", PASSWORD);
-        refused(&app.delete(&path("second"), &second), 409, LAST);
+        assert_refused(&app.delete(&path("second"), &second), 409, LAST);
     }
 
     fn two_superusers_cannot_remove_each_other_at_the_same_time(db) {
@@ -254,12 +254,12 @@ on_both! {
             let app = App::start(db);
             app.create_user("second", PASSWORD, &json!({"is_superuser": true}));
             let (admin, second) = (app.admin_token(), app.login("second", PASSWORD));
-            let take = |name: &str, key: &str| {
+            let remove = |name: &str, key: &str| {
                 app.send(Request::new(method, &path(name)).token(key).json(&json!({"is_superuser": false}))).status
             };
             thread::scope(|scope| {
-                let one = scope.spawn(|| take("second", &admin));
-                let other = scope.spawn(|| take(ADMIN.0, &second));
+                let one = scope.spawn(|| remove("second", &admin));
+                let other = scope.spawn(|| remove(ADMIN.0, &second));
                 let statuses = [one.join().unwrap(), other.join().unwrap()];
                 // The slower caller has lost the rights, is deleted, or is refused because one superuser must stay.
                 assert_eq!(statuses.iter().filter(|status| **status < 300).count(), 1, "{method}: {statuses:?}");

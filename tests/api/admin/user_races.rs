@@ -34,7 +34,7 @@ fn answers_after(statements: &str, check: impl Fn(&App, &Answer)) {
     }
 }
 
-/// SQLite's shell does not enforce foreign keys.
+/// Deletes alice and her tokens.
 const DELETED: &str = "delete from tokens where user_id = (select id from users where username = 'alice'); \
                        delete from users where username = 'alice';";
 
@@ -46,7 +46,7 @@ fn replaced_by(is_staff: bool) -> String {
     )
 }
 
-/// The user of the key in an answer; none for a refusal.
+/// The id of the user to whom the key in an answer belongs; `None` for a refusal.
 fn owner(app: &App, answer: &Answer) -> Option<i64> {
     let token = answer.json()["token"].as_str()?.to_owned();
     app.introspect(&token)["user_id"].as_i64()
@@ -119,6 +119,10 @@ fn a_key_that_is_revoked_while_it_creates_a_token_creates_none() {
 fn a_user_renamed_meanwhile_is_still_changed() {
     answers_after("update users set username = 'alicia' where username = 'alice';", |app, answer| {
         assert!(owner(app, answer).is_some(), "{}", answer.text());
-        assert_eq!(app.list("/admin/audit/")[1]["target"], "alicia", "before the admin's login");
+        assert_eq!(
+            app.list("/admin/audit/")[1]["target"],
+            "alicia",
+            "the newest entry is the admin's login, and this one is before it"
+        );
     });
 }

@@ -1,4 +1,4 @@
-//! `GET /admin/users/`: lists, pages, search, who may.
+//! `GET /admin/users/`: pages, search, filters, and who may read the list.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn names(page: &Value) -> Vec<&str> {
     page["results"].as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap()).collect()
 }
 
-/// Five hundred users, past the API.
+/// Inserts five hundred users directly into the database.
 fn fill(app: &App) {
     app.database.sql(
         "with recursive n(i) as (select 1 union all select i + 1 from n where i < 500) \
@@ -28,7 +28,7 @@ fn fill(app: &App) {
 }
 
 on_both! {
-    fn a_list_is_a_page_with_absolute_links_to_its_neighbours(db) {
+    fn a_page_has_absolute_links_to_the_next_and_the_previous_page(db) {
         let app = App::start(db);
         for name in ["carol", "alice", "bob"] {
             app.create_user(name, PASSWORD, &json!({}));
@@ -52,13 +52,13 @@ on_both! {
             let link = |query: Option<&str>| query.map_or(Value::Null, |query| json!(format!("{base}{query}")));
             assert_eq!((&page["next"], &page["previous"]), (&link(next), &link(previous)), "{query}");
         }
-        // Without its slash too, and on whatever name the caller knows us by.
+        // The path may have no slash at the end, and the links have the host name that the request names.
         let request = Request::new("GET", "/admin/users?page_size=1").header("Host", "tokens.example.com");
         let page = app.send(request.token(&app.admin_token())).json();
         assert_eq!(page["next"], "http://tokens.example.com/admin/users?page=2&page_size=1");
     }
 
-    fn impossible_pages_are_not_found_and_bad_sizes_become_the_default(db) {
+    fn a_page_that_does_not_exist_is_404_and_a_bad_size_becomes_the_default(db) {
         let app = App::start(db);
         fill(&app);
         for page in ["0", "-1", "99", "x", "1.5", "%00", "4294967296", "99999999999999999999", "1;drop", "%D9%A1x"] {
@@ -80,7 +80,7 @@ on_both! {
         assert_eq!(get(&app, "?search=nobody").json(), json!({"count": 0, "next": null, "previous": null, "results": []}));
     }
 
-    fn a_search_finds_every_word_of_it_in_names_and_addresses(db) {
+    fn a_search_finds_users_whose_names_or_addresses_have_all_its_words(db) {
         let app = App::start(db);
         for (name, fields) in [
             ("alice", json!({"email": "a.smith@example.com", "first_name": "Alice", "last_name": "Smith"})),
@@ -178,7 +178,7 @@ on_both! {
         }
         let answer = app.send(list().token(&staff));
         let mut listed = answer.json()["results"][0].clone();
-        // Of the login above, which may be written by now.
+        // The login above may have set this field by now.
         listed["last_login"] = Value::Null;
         assert_eq!((answer.status, listed), (200, made.clone()));
         assert_eq!(made.to_string(), "{\"id\":1,\"username\":\"plain\",\"email\":\"p@example.com\",\"first_name\":\"\",\
@@ -193,9 +193,9 @@ on_both! {
     }
 }
 
-// SQLite has no such index; it is meant for few users.
+// SQLite has no index for searches, because it is meant for few users.
 #[test]
-fn a_search_among_many_goes_by_an_index() {
+fn a_search_among_many_users_uses_an_index() {
     let app = App::start(Kind::Postgres);
     fill(&app);
     app.database.sql(
@@ -203,9 +203,9 @@ fn a_search_among_many_goes_by_an_index() {
          select 10000 + i, 'many' || i, '!', 'm' || i || '@example.com', now() from generate_series(1, 20000) i; \
          analyze users",
     );
-    eventually("a look at the index", Duration::from_secs(30), || {
+    eventually("a scan of the index", Duration::from_secs(30), || {
         assert_eq!(get(&app, "?search=MANY12345").json()["count"], 1);
-        let looks = "select idx_scan from pg_stat_user_indexes where indexrelname = 'users_search'";
-        (app.database.sql(looks) != "0").then_some(())
+        let scans = "select idx_scan from pg_stat_user_indexes where indexrelname = 'users_search'";
+        (app.database.sql(scans) != "0").then_some(())
     });
 }

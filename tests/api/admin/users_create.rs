@@ -21,8 +21,8 @@ fn post(app: &App, token: &str, body: &Value) -> Answer {
     app.send(Request::new("POST", "/admin/users/").token(token).json(body))
 }
 
-/// A good body, with these fields in place of its own.
-fn with(fields: &Value) -> Value {
+/// A valid body, in which these fields replace the usual values.
+fn body_with(fields: &Value) -> Value {
     let mut body = json!({"username": "zoe", "password": PASSWORD});
     for (name, value) in fields.as_object().unwrap() {
         body[name] = value.clone();
@@ -76,7 +76,7 @@ on_both! {
             (json!({"password": null, "email": "x", "username": "a b"}),
              json!({"username": [USERNAME], "password": [NULL], "email": ["Enter a valid email address."]})),
         ] {
-            let answer = post(&app, &admin, &with(&fields));
+            let answer = post(&app, &admin, &body_with(&fields));
             assert_eq!((answer.status, answer.json()), (400, faults), "{fields}");
         }
         for (body, faults) in [
@@ -146,11 +146,11 @@ on_both! {
             (json!({"password": "a\0aaaaaaaaa"}), vec!["Null characters are not allowed."]),
             (json!({"password": ""}), vec![BLANK]),
         ] {
-            let answer = post(&app, &admin, &with(&fields));
+            let answer = post(&app, &admin, &body_with(&fields));
             assert_eq!((answer.status, answer.json()), (400, json!({"password": messages})), "{fields}");
         }
         let longest = "é".repeat(2048);
-        assert_eq!(post(&app, &admin, &with(&json!({"password": longest}))).status, 201);
+        assert_eq!(post(&app, &admin, &body_with(&json!({"password": longest}))).status, 201);
         assert_eq!(app.try_login("zoe", &longest).status, 200);
     }
 
@@ -196,9 +196,9 @@ on_both! {
             ("unknown", json!({}), 401),
             (staff.as_str(), json!({"is_staff": false, "is_superuser": "0"}), 201),
         ] {
-            assert_eq!(post(&app, token, &with(&fields)).status, status, "{fields}");
+            assert_eq!(post(&app, token, &body_with(&fields)).status, status, "{fields}");
         }
-        assert_eq!(app.send(Request::new("POST", "/admin/users/").json(&with(&json!({})))).status, 401);
+        assert_eq!(app.send(Request::new("POST", "/admin/users/").json(&body_with(&json!({})))).status, 401);
     }
 
     fn ids_count_from_1_and_are_never_reused(db) {
@@ -208,7 +208,7 @@ on_both! {
         assert_eq!(app.database.sql("select id from users where username = 'admin'"), "2000000000");
         app.sql("delete from users where username = 'b'");
         // Neither a refusal nor another start uses an id up.
-        assert_eq!(post(&app, &app.admin_token(), &with(&json!({"username": "a"}))).status, 400);
+        assert_eq!(post(&app, &app.admin_token(), &body_with(&json!({"username": "a"}))).status, 400);
         let app = app.node(&[]);
         assert_eq!(app.create_user("c", PASSWORD, &json!({}))["id"], 3);
         let first = |name| {
@@ -224,10 +224,10 @@ on_both! {
         let app = App::start(db);
         let admin = app.admin_token();
         let answers: Vec<Answer> = thread::scope(|scope| {
-            let body = with(&json!({"groups": ["new", "newer"]}));
+            let body = body_with(&json!({"groups": ["new", "newer"]}));
             let (app, admin) = (&app, &admin);
-            let asking: Vec<_> = (0..10).map(|_| { let body = body.clone(); scope.spawn(move || post(app, admin, &body)) }).collect();
-            asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+            let threads: Vec<_> = (0..10).map(|_| { let body = body.clone(); scope.spawn(move || post(app, admin, &body)) }).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
         assert_eq!((made.len(), refused.len()), (1, 9), "{answers:?}");
@@ -239,11 +239,11 @@ on_both! {
         // Simultaneous creations that share new groups do not disturb each other.
         let statuses: Vec<u16> = thread::scope(|scope| {
             let (app, admin) = (&app, &admin);
-            let asking: Vec<_> = (0..10).map(|n| scope.spawn(move || {
+            let threads: Vec<_> = (0..10).map(|n| scope.spawn(move || {
                 let groups = if n % 2 == 0 { ["x", "y"] } else { ["y", "x"] };
-                post(app, admin, &with(&json!({"username": format!("u{n}"), "groups": groups}))).status
+                post(app, admin, &body_with(&json!({"username": format!("u{n}"), "groups": groups}))).status
             })).collect();
-            asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(statuses, [201; 10]);
     }

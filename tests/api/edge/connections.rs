@@ -12,7 +12,7 @@ use crate::support::calls::PASSWORD;
 use crate::support::eventually;
 use crate::support::http::{Answer, Request, base64, raw};
 
-/// A time limit for what takes milliseconds on an idle machine.
+/// A time limit for steps that take milliseconds on an idle machine.
 const LIMIT: Duration = Duration::from_mins(1);
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
@@ -42,9 +42,9 @@ fn answer(stream: &mut TcpStream) -> Answer {
     }
 }
 
-/// Nothing more arrives before the connection ends.
+/// Checks that the connection ends and nothing more arrives before.
 #[track_caller]
-fn ends(stream: &mut TcpStream) {
+fn assert_ends(stream: &mut TcpStream) {
     match stream.read(&mut [0; 16]) {
         Ok(0) => {}
         Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
@@ -52,8 +52,8 @@ fn ends(stream: &mut TcpStream) {
     }
 }
 
-/// Sends as much of a body as the server reads, and returns the answer that arrives meanwhile.
-fn held(app: &App, head: &str, body: &[u8]) -> TcpStream {
+/// Sends a head and as much of a body as the server reads, and returns the open connection.
+fn unfinished_request(app: &App, head: &str, body: &[u8]) -> TcpStream {
     let mut stream = connect(app);
     stream.set_write_timeout(Some(LIMIT)).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
@@ -76,7 +76,7 @@ on_both! {
         let length = format!("Content-Length: {}\r\n", body.len());
         for offer in OFFERS {
             let mut stream = connect(&app);
-            // The third one of the same requests is answered by the fast lane.
+            // The fast lane answers the third of three equal requests.
             for _ in 0..3 {
                 stream.write_all(format!("POST /introspect HTTP/1.1\r\nHost: x\r\n{}{FORM}{offer}{length}\r\n{body}", basic()).as_bytes()).unwrap();
                 let answer = answer(&mut stream);
@@ -99,13 +99,13 @@ on_both! {
             let request = format!("POST /introspect HTTP/1.1\r\nHost: x\r\n{}{FORM}Content-Length: 7\r\n{offer}\r\n{body}", basic());
             let cut = request.to_lowercase().find("upgrade").unwrap() + 3;
             stream.write_all(&request.as_bytes()[..cut]).unwrap();
-            // So that the server has the first piece before it gets the second.
+            // This wait is only a pause, in which the server reads the first piece.
             app.wait_until_synced();
             stream.write_all(&request.as_bytes()[cut..]).unwrap();
             let answer = answer(&mut stream);
             assert_eq!(answer.status, 200, "{offer}: {answer:?}");
             if answer.header("Connection").as_deref() == Some("close") {
-                ends(&mut stream);
+                assert_ends(&mut stream);
             }
             assert_ne!(answer.header("Connection").as_deref(), Some("upgrade"), "{offer}");
         }
@@ -142,7 +142,7 @@ on_both! {
         assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 1, "{text}");
     }
 
-    fn a_malformed_request_gets_the_route_s_form_of_error(db) {
+    fn a_malformed_request_gets_an_error_in_the_form_of_its_route(db) {
         let app = App::start(db);
         let many = "A: b\r\n".repeat(96);
         let long = format!("A: {}\r\n", "x".repeat(40_000));
@@ -157,7 +157,7 @@ on_both! {
             (format!("GET /me\r\nHost: x\r\n{mine}\r\n"), 400, false),
             (format!("POST /api-token-auth/ HTTP/1.1\r\nHost: x\r\n{mine}Content-Length: x\r\n\r\n"), 400, false),
         ] {
-            // Behind one that is good as well.
+            // The malformed request also comes after a good one on the same connection.
             for before in ["", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"] {
                 let mut stream = connect(&app);
                 stream.write_all(before.as_bytes()).unwrap();
@@ -179,7 +179,7 @@ on_both! {
                 } else {
                     assert!(answer.json()["detail"].is_string(), "{what}");
                 }
-                ends(&mut stream);
+                assert_ends(&mut stream);
             }
         }
         let answer = Answer::parse("GET", &raw(app.addr, b"\x16\x03\x01\r\n\r\n")).unwrap();
@@ -202,17 +202,17 @@ on_both! {
                     continue;
                 }
                 let head = format!("{path} HTTP/1.1\r\nHost: x\r\n{header}Content-Length: 60000\r\n\r\n");
-                let mut stream = held(&app, &head, b"the rest never comes");
+                let mut stream = unfinished_request(&app, &head, b"the rest never comes");
                 let answer = answer(&mut stream);
                 assert_eq!((answer.status, answer.header("Connection").as_deref()), (401, Some("close")), "{path} {header}: {answer:?}");
                 drop(stream);
             }
         }
         let forms = format!("POST /console/clients/new HTTP/1.1\r\nHost: x\r\n{FORM}Content-Length: 60000\r\n\r\n");
-        assert_eq!(answer(&mut held(&app, &forms, b"client_id=x")).status, 303, "to sign in");
+        assert_eq!(answer(&mut unfinished_request(&app, &forms, b"client_id=x")).status, 303, "a redirect to the sign-in page");
     }
 
-    fn a_refusal_of_a_whole_request_keeps_the_connection(db) {
+    fn the_connection_stays_open_after_a_refusal_of_a_complete_request(db) {
         let app = App::start(db);
         let mut stream = connect(&app);
         for path in ["/tokens/", "/introspect", "/nothing", "/admin/users/"] {
@@ -222,7 +222,7 @@ on_both! {
         }
     }
 
-    fn bodies_of_unauthenticated_callers_are_bounded_and_others_are_still_served(db) {
+    fn bodies_of_unauthenticated_callers_are_bounded_and_authenticated_callers_are_still_served(db) {
         let app = App::start(db);
         let token = app.admin_token();
         for (path, crowded) in [
@@ -232,8 +232,8 @@ on_both! {
         ] {
             let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{FORM}Content-Length: 65000\r\n\r\n");
             let mut open = Vec::new();
-            let refused = eventually("one that finds no room", LIMIT, || {
-                let mut stream = held(&app, &head, &vec![b'x'; 64_000]);
+            let refused = eventually("a request for which there is no room", LIMIT, || {
+                let mut stream = unfinished_request(&app, &head, &vec![b'x'; 64_000]);
                 stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
                 let mut start = [0; 12];
                 let answered = stream.read_exact(&mut start).is_ok();
@@ -258,12 +258,12 @@ on_both! {
         }
     }
 
-    fn bodies_of_callers_with_a_key_are_bounded_too(db) {
+    fn bodies_of_authenticated_callers_are_bounded_too(db) {
         let app = App::start(db);
         let token = app.admin_token();
         let head = format!("POST /admin/explain HTTP/1.1\r\nHost: x\r\nAuthorization: Token {token}\r\n{FORM}Content-Length: 65000\r\n\r\n");
-        let open: Vec<TcpStream> = (0..420).map(|_| held(&app, &head, &vec![b'x'; 64_000])).collect();
-        let refused = eventually("one that finds no room", LIMIT, || {
+        let open: Vec<TcpStream> = (0..420).map(|_| unfinished_request(&app, &head, &vec![b'x'; 64_000])).collect();
+        let refused = eventually("a request for which there is no room", LIMIT, || {
             let mut answers = open.iter().filter_map(|stream| {
                 stream.set_nonblocking(true).unwrap();
                 let mut start = [0; 12];
@@ -290,7 +290,7 @@ on_both! {
                 (format!("Authorization: Basic {}\r\n", base64(b"billing:wrong")), 401),
             ] {
                 let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{credentials}{FORM}Content-Length: 65000\r\n\r\n");
-                let refused = answer(&mut held(&app, &head, b"token="));
+                let refused = answer(&mut unfinished_request(&app, &head, b"token="));
                 assert_eq!((refused.status, refused.header("Connection").as_deref()), (status, Some("close")), "{head}: {refused:?}");
             }
         }
@@ -313,8 +313,8 @@ on_both! {
             })
             .collect();
         assert_eq!(app.send(Request::new("GET", "/healthz")).status, 200);
-        assert!(app.is_good(&app.admin_token()), "and everything else");
-        ends(&mut idle[0]);
+        assert!(app.is_good(&app.admin_token()), "introspection works too");
+        assert_ends(&mut idle[0]);
     }
 
     fn an_idle_connection_is_kept_for_the_keep_alive_time(db) {
@@ -325,11 +325,11 @@ on_both! {
             stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
             assert_eq!(answer(stream).status, 200);
         }
-        ends(&mut streams[0]);
-        // Longer than actix would keep it.
+        assert_ends(&mut streams[0]);
+        // This is longer than actix's own keep-alive time.
         streams[1].set_read_timeout(Some(Duration::from_secs(6))).unwrap();
         let error = streams[1].read(&mut [0; 16]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::WouldBlock, "it is still there");
+        assert_eq!(error.kind(), ErrorKind::WouldBlock, "the connection is still open");
         streams[1].write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         streams[1].set_read_timeout(Some(LIMIT)).unwrap();
         assert_eq!(answer(&mut streams[1]).status, 200);
@@ -348,16 +348,16 @@ on_both! {
         behind.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /hea").unwrap();
         let (mut both, since) = (String::new(), Instant::now());
         behind.read_to_string(&mut both).unwrap();
-        // Before actix's keep-alive.
+        // jeton closes it before the keep-alive time of 75 s is over.
         assert!(since.elapsed() < Duration::from_secs(45), "{both}");
         let statuses: Vec<_> = both.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
         assert_eq!(statuses, ["200", "408"], "{both}");
         let late = answer(&mut slow);
         assert_eq!((late.status, late.header("Connection").as_deref()), (408, Some("close")), "{late:?}");
         assert!(matches!(late.json()["detail"], Value::String(_)));
-        ends(&mut slow);
+        assert_ends(&mut slow);
         not_reading.set_write_timeout(Some(LIMIT)).unwrap();
-        eventually("the end of a connection that nobody reads", Duration::from_mins(1), || not_reading.write_all(b" ").err());
+        eventually("the end of a connection whose client does not read", Duration::from_mins(1), || not_reading.write_all(b" ").err());
     }
 
     fn without_https_there_is_no_hsts(db) {

@@ -1,4 +1,4 @@
-//! Pages of other origins: preflights and `Access-Control-*`, as django-cors-headers gives them.
+//! Pages of other origins: preflights and `Access-Control-*`, with the same answers as django-cors-headers.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn for_pages(db: Kind) -> App {
     App::with(db, &[origins, ("JETON_WORKERS", "1")])
 }
 
-/// Everything that pages may call.
+/// Routes that pages of the configured origins may call.
 const OPEN: [(&str, &str); 10] = [
     ("POST", "/api-token-auth/"),
     ("GET", "/me"),
@@ -58,8 +58,8 @@ fn access_control(answer: &Answer) -> Vec<&str> {
     names.filter(|name| name.to_lowercase().starts_with("access-control")).collect()
 }
 
-/// Without what differs from one request to the next.
-fn seen(answer: &Answer) -> String {
+/// The answer without the headers that differ from one request to the next.
+fn comparable(answer: &Answer) -> String {
     let mut answer = answer.clone();
     answer.headers.retain(|(name, _)| !["date", "x-request-id"].contains(&name.to_lowercase().as_str()));
     answer.headers.sort();
@@ -70,8 +70,8 @@ on_both! {
     fn preflights_are_answered_without_credentials(db) {
         let app = for_pages(db);
         for (method, path) in OPEN.into_iter().chain([("POST", "/introspect/batch"), ("GET", "/tokens")]) {
-            for asked in ["authorization, content-type", "x-anything"] {
-                let request = preflight(path, PAGE, method).header("Access-Control-Request-Headers", asked);
+            for requested in ["authorization, content-type", "x-anything"] {
+                let request = preflight(path, PAGE, method).header("Access-Control-Request-Headers", requested);
                 let answer = app.send(request);
                 assert_eq!((answer.status, answer.body.len()), (200, 0), "{path}: {answer:?}");
                 assert_readable(&answer, PAGE);
@@ -102,7 +102,7 @@ on_both! {
         assert_readable(&out, PAGE);
     }
 
-    fn refusals_can_be_read_too(db) {
+    fn pages_can_read_refusals_too(db) {
         let settings = [("JETON_CORS_ORIGINS", PAGE), ("JETON_LOGIN_LIMIT_USER", "1/min")];
         let app = App::with(db, &settings);
         let post = |path: &str| Request::new("POST", path).header("Origin", PAGE);
@@ -143,7 +143,7 @@ on_both! {
         for (method, path) in OPEN {
             for origin in [STRANGER, "null", "https://app.example.com.evil.test", "http://app.example.com", "https://APP.example.com", ""] {
                 let answer = app.send(preflight(path, origin, method));
-                assert_eq!(seen(&answer), seen(&without.send(preflight(path, origin, method))), "{origin} {path}");
+                assert_eq!(comparable(&answer), comparable(&without.send(preflight(path, origin, method))), "{origin} {path}");
                 assert_eq!(access_control(&answer), Vec::<&str>::new());
             }
         }
@@ -160,7 +160,7 @@ on_both! {
         for path in CLOSED {
             let request = || preflight(path, PAGE, "GET").header("X-Forwarded-For", "192.0.2.1");
             if path != "/metrics" {
-                assert_eq!(seen(&app.send(request())), seen(&without.send(request())), "{path}");
+                assert_eq!(comparable(&app.send(request())), comparable(&without.send(request())), "{path}");
             }
             let answer = app.send(Request::new("GET", path).header("Origin", PAGE));
             assert_eq!((access_control(&answer), answer.header("Vary")), (vec![], None), "{path}");

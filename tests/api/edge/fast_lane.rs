@@ -20,11 +20,12 @@ fn post() -> Request {
     Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1)
 }
 
+/// How many introspections the router has answered.
 fn by_the_router(app: &App) -> u64 {
     app.count("jeton_request_seconds_count{route=\"/introspect\",status=\"200\"}")
 }
 
-/// Asks until the answer comes from the cache and past the router.
+/// Repeats the request until the fast lane answers it, from the cache and past the router.
 fn warm(app: &App, request: &Request) -> Answer {
     eventually("an answer past the router", Duration::from_secs(10), || {
         let before = by_the_router(app);
@@ -33,7 +34,8 @@ fn warm(app: &App, request: &Request) -> Answer {
     })
 }
 
-fn seen(answer: &Answer) -> (u16, Vec<(String, Vec<u8>)>, String) {
+/// The parts of an answer that both ways must have in common: all but the date and the request's id.
+fn common_parts(answer: &Answer) -> (u16, Vec<(String, Vec<u8>)>, String) {
     let mut headers: Vec<_> = answer.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
     headers.retain(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
     headers.sort();
@@ -48,15 +50,15 @@ on_both! {
         let live = app.regenerate("%C3%BCn%C3%AF");
         for token in [live.as_str(), &revoked, &"0".repeat(40)] {
             let plain = post().form(&[("token", token)]);
-            // With a parameter in the media type, the router answers.
+            // The router answers a request whose media type has a parameter.
             let other = post().body(&format!("{FORM}; charset=utf-8"), format!("token={token}"));
             let first = plain.send(app.addr);
             let fast = warm(&app, &plain);
             let before = by_the_router(&app);
             let slow = other.send(app.addr);
             assert_eq!(by_the_router(&app), before + 1);
-            assert_eq!(seen(&fast), seen(&slow));
-            assert_eq!(seen(&first), seen(&fast));
+            assert_eq!(common_parts(&fast), common_parts(&slow));
+            assert_eq!(common_parts(&first), common_parts(&fast));
             let [one, two] = [(); 2].map(|()| plain.send(app.addr).header("X-Request-Id").unwrap());
             assert!(one != two && one.len() == 32 && one.bytes().all(|byte| byte.is_ascii_hexdigit()), "{one} {two}");
             let mine = plain.clone().header("X-Request-Id", "mine.1").send(app.addr);
@@ -101,13 +103,13 @@ on_both! {
         assert_eq!(form(Request::new("POST", "/introspect")), 401);
         assert_eq!(form(Request::new("POST", "/introspect").basic(CLIENT.0, "wrong")), 401);
         assert_eq!(form(Request::new("POST", "/introspect").basic("other", CLIENT.1)), 401);
-        assert_eq!(form(post().header("Authorization", "Basic eDp5")), 401, "two headers are one, joined");
+        assert_eq!(form(post().header("Authorization", "Basic eDp5")), 401, "two `Authorization` headers count as one, joined");
         assert_eq!(form(Request::new("GET", "/introspect").basic(CLIENT.0, CLIENT.1)), 405);
         assert_eq!(form(Request::new("POST", "/introspect/").basic(CLIENT.0, CLIENT.1)), 200);
         assert_eq!(form(Request::new("POST", "//introspect").basic(CLIENT.0, CLIENT.1)), 404);
     }
 
-    fn bodies_that_come_in_pieces_late_or_never(db) {
+    fn the_router_answers_bodies_in_pieces_and_an_unfinished_body_affects_no_other_client(db) {
         let app = App::start(db);
         let token = app.alice();
         warm(&app, &post().form(&[("token", &token)]));
@@ -117,7 +119,7 @@ on_both! {
             let mut stream = TcpStream::connect(app.addr).unwrap();
             let before = by_the_router(&app);
             stream.write_all(&whole[..cut]).unwrap();
-            // Seen by the server: it is under way when the rest comes.
+            // This wait is only a pause, in which the server reads the first piece.
             app.wait_until_synced();
             stream.write_all(&whole[cut..]).unwrap();
             let mut answer = String::new();
@@ -125,16 +127,16 @@ on_both! {
             assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"active\":true"), "{cut}: {answer}");
             assert_eq!(by_the_router(&app), before + 1, "{cut}");
         }
-        // Two requests in one packet, on one connection.
+        // Two requests arrive in one packet, on one connection.
         let alive = post().header("Connection", "keep-alive").form(&[("token", &token)]).bytes(app.addr);
         let answer = http::raw(app.addr, &[alive.as_slice(), &whole].concat());
         assert_eq!(String::from_utf8_lossy(&answer).matches("\"active\":true").count(), 2);
-        // A client that hangs up in the middle of its body does not affect others.
+        // A client that closes its connection in the middle of a body does not affect other clients.
         TcpStream::connect(app.addr).unwrap().write_all(&whole[..whole.len() - 5]).unwrap();
         assert!(app.is_good(&token));
     }
 
-    fn a_client_with_another_secret_is_refused_after_the_one_that_was_accepted(db) {
+    fn a_wrong_secret_is_refused_after_the_right_one_was_accepted(db) {
         let app = App::start(db);
         let token = app.alice();
         let plain = post().form(&[("token", &token)]);

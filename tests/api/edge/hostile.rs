@@ -1,4 +1,4 @@
-//! Hostile requests to every route: each gets a 4xx in the contract's form, never a 5xx, never no answer.
+//! Hostile requests to every route: each gets a 4xx in the contract's form, never a 5xx, and always an answer.
 
 mod chaos;
 mod secrets;
@@ -31,7 +31,7 @@ const ROUTES: [(&str, &str); 13] = [
     ("PUT", "/me"),
 ];
 
-/// An answer of jeton's own, at most a 4xx, in a form of the contract.
+/// Checks that the answer is no 5xx and has one of the contract's forms.
 #[track_caller]
 fn assert_contract(answer: &Answer, what: &str) {
     let what = || format!("{}: {answer:?}", what.chars().take(300).collect::<String>());
@@ -170,9 +170,9 @@ on_both! {
                     let request = callers.sign(Request::new(method, path)).body(kind, body.clone());
                     let answer = app.send(request);
                     assert_contract(&answer, &format!("{method} {path} {kind} {}", String::from_utf8_lossy(body)));
-                    let refused = ["/api-token-auth/", "/nothing"].contains(&path) || method == "PUT";
+                    let must_refuse = ["/api-token-auth/", "/nothing"].contains(&path) || method == "PUT";
                     let inactive = path == "/introspect" && answer.body == b"{\"active\":false}";
-                    assert!(answer.status >= 400 || inactive || !(refused || path == "/introspect"), "{answer:?}");
+                    assert!(answer.status >= 400 || inactive || !(must_refuse || path == "/introspect"), "{answer:?}");
                 }
             }
         }
@@ -185,21 +185,21 @@ on_both! {
         let (mut callers, mut too_large) = (Callers::of(&app), BTreeSet::new());
         for (method, path) in ROUTES {
             // An unknown user in the path is a 404 before the body is read.
-            let takes = method == "POST" && !["/nothing", "/admin/users/nobody/regenerate"].contains(&path);
+            let reads_body = method == "POST" && !["/nothing", "/admin/users/nobody/regenerate"].contains(&path);
             let most = if path == "/introspect/batch" { 262_144 } else { 65_536 };
             for size in [most, most + 1, 1 << 20, 8 << 20] {
                 let request = callers.sign(Request::new(method, path)).body("application/json", vec![b' '; size]);
                 let answer = app.send(request);
                 assert_contract(&answer, path);
                 // A request without credentials is refused before its body is parsed.
-                let refused = if takes && size > most { [413, 401].contains(&answer.status) } else { answer.status != 413 };
-                assert!(refused, "{method} {path} {size}: {answer:?}");
+                let is_expected = if reads_body && size > most { [413, 401].contains(&answer.status) } else { answer.status != 413 };
+                assert!(is_expected, "{method} {path} {size}: {answer:?}");
                 if answer.status == 413 {
                     too_large.insert(path);
                     assert_eq!(answer.json(), json!({"detail": "The request body is too large."}));
                 }
             }
-            assert!(!takes || too_large.contains(path), "{path} took all");
+            assert!(!reads_body || too_large.contains(path), "{path} accepted every size");
         }
         assert_alive(&app);
     }

@@ -18,7 +18,7 @@ fn get(path: &str) -> Request {
     Request::new("GET", path)
 }
 
-/// HTTP Basic as RFC 7617 has it: nothing encoded.
+/// HTTP Basic as in RFC 7617: name and password are not form-encoded.
 fn basic(request: Request, user: &str, password: &str) -> Request {
     request.header("Authorization", format!("Basic {}", base64(format!("{user}:{password}").as_bytes())))
 }
@@ -114,7 +114,7 @@ on_both! {
             let answer = app.send(basic(get("/auth/verify/npm"), user, &alice));
             assert_eq!((answer.status, answer.header("X-Auth-User").as_deref()), (200, Some("alice")), "{user}");
         }
-        assert_eq!(app.send(basic(get("/auth/verify"), &alice, "")).status, 200, "tools with one field");
+        assert_eq!(app.send(basic(get("/auth/verify"), &alice, "")).status, 200, "some tools have only one field, for the username");
         let challenges = ["Basic realm=\"jeton\"", "Token"];
         for (answer, detail) in [
             (app.send(get("/auth/verify")), MISSING),

@@ -1,4 +1,4 @@
-//! What every request passes through, whatever its path.
+//! The layers through which every request passes, whatever its path.
 
 mod compressed;
 mod connections;

@@ -9,7 +9,7 @@ use crate::support::http::{Answer, Request};
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 
-/// The tests' own connection is a proxy's.
+/// An app that trusts the tests' own address as a proxy's.
 fn behind_a_proxy(db: Kind) -> App {
     App::with(db, &[("JETON_TRUSTED_PROXIES", "127.0.0.0/8,10.0.0.0/8")])
 }
@@ -22,14 +22,14 @@ fn get(app: &App, path: &str, headers: Headers) -> Answer {
 
 /// The issuer in the metadata, which depends on the request.
 #[track_caller]
-fn base(app: &App, headers: Headers) -> String {
+fn issuer(app: &App, headers: Headers) -> String {
     let answer = get(app, METADATA, headers);
     assert_eq!(answer.status, 200, "{headers:?}: {answer:?}");
     answer.json()["issuer"].as_str().unwrap().to_owned()
 }
 
-/// The address of a failed login in the audit log.
-fn address(app: &App, headers: Headers) -> serde_json::Value {
+/// The client's address in the audit log, after a failed login with these headers.
+fn audited_address(app: &App, headers: Headers) -> serde_json::Value {
     let request = Request::new("POST", "/api-token-auth/").json(&json!({"username": "nobody", "password": "wrong"}));
     let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
     assert_eq!(app.send(request).status, 400);
@@ -56,7 +56,7 @@ on_both! {
             (&[("Forwarded", b"for=198.51.100.1"), ("X-Forwarded-For", b"203.0.113.9")], Some("203.0.113.9")),
         ];
         for (headers, expected) in cases {
-            assert_eq!(address(&app, headers), json!(expected), "{headers:?}");
+            assert_eq!(audited_address(&app, headers), json!(expected), "{headers:?}");
         }
     }
 
@@ -81,7 +81,7 @@ on_both! {
             (&[("X-Forwarded-Proto", b"HTTPS"), ("Host", b"tokens.example.com:8443")], "https://tokens.example.com:8443"),
             (&[("Forwarded", b"host=evil.test;proto=https")], &here),
             (&[("Forwarded", b"host=evil.test"), ("X-Forwarded-Host", b"tokens.example.com")], "http://tokens.example.com"),
-            // A proxy that appends to the client's header.
+            // The proxy appends its value to the client's, so only the last value counts.
             (&[("X-Forwarded-Proto", b"https, http"), ("X-Forwarded-Host", b"evil.test, tokens.example.com")], "http://tokens.example.com"),
             (&[("X-Forwarded-Host", b"evil.test"), ("X-Forwarded-Host", b"tokens.example.com")], "http://tokens.example.com"),
             (&[("X-Forwarded-Host", b"\xff, tokens.example.com")], "http://tokens.example.com"),
@@ -94,7 +94,7 @@ on_both! {
             (&[("X-Forwarded-Host", b"[2001:db8::1]:443")], "http://[2001:db8::1]:443"),
         ];
         for (headers, expected) in cases {
-            assert_eq!(base(&app, headers), *expected, "{headers:?}");
+            assert_eq!(issuer(&app, headers), *expected, "{headers:?}");
         }
         let key = app.admin_token();
         let request = Request::new("GET", "/admin/audit/?page_size=1").token(&key).header("Forwarded", "host=evil.test");
@@ -118,7 +118,7 @@ on_both! {
         assert!(!is_secure(&app.node(&[]), "X-Forwarded-Proto", "https"));
     }
 
-    fn metadata_that_depends_on_the_host_has_no_store(db) {
+    fn metadata_that_depends_on_the_host_is_sent_with_no_store(db) {
         let app = App::start(db);
         assert_eq!(get(&app, METADATA, &[]).header("Cache-Control").as_deref(), Some("no-store"));
         let app = App::with(db, &[("JETON_ISSUER", "https://tokens.example.com")]);

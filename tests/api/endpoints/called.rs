@@ -43,7 +43,7 @@ impl Given {
         })
     }
 
-    /// A request with the credentials of somebody who may call the endpoint.
+    /// A request with the credentials of a caller who may call the endpoint.
     fn request(&self, endpoint: &Endpoint) -> Request {
         let request = Request::new(endpoint.method().as_str(), &self.path(endpoint));
         match endpoint.access() {
@@ -128,9 +128,9 @@ on_both! {
             }
             limited += usize::from(limit.is_some());
             let Some(operation) = operation(&document, &endpoint) else { continue };
-            let said = operation["responses"]["413"]["description"].as_str();
-            let wanted = limit.map(|limit| format!("The body is larger than {} KiB.", limit / 1024));
-            assert_eq!(said, wanted.as_deref(), "{}", endpoint.path());
+            let described = operation["responses"]["413"]["description"].as_str();
+            let expected = limit.map(|limit| format!("The body is larger than {} KiB.", limit / 1024));
+            assert_eq!(described, expected.as_deref(), "{}", endpoint.path());
             assert!(limit.is_some() || operation.get("requestBody").is_none(), "{}", endpoint.path());
         }
         assert!(limited > 15, "{limited}");
@@ -175,7 +175,7 @@ on_both! {
         assert_eq!(frequent, ["/introspect", "/introspect/batch", "/changes", "/auth/verify", "/healthz", "/readyz", "/metrics"]);
     }
 
-    /// These sentences are written in the service and, as examples, in the document.
+    /// The service has these sentences, and the document has them again, as examples.
     fn refusals_equal_the_examples_in_the_document(db) {
         let app = start(db, &[]);
         let document = document();

@@ -18,7 +18,7 @@ use crate::support::http::Request;
 enum Who {
     Nobody,
     Client,
-    /// With a superuser's named token, without the scope `jeton:admin`.
+    /// A caller with a superuser's named token, without the scope `jeton:admin`.
     Named,
     User,
     Staff,
@@ -109,7 +109,7 @@ on_both! {
     fn each_path_allows_exactly_its_methods_and_lists_them_in_allow(db) {
         let app = App::start(db);
         for (path, endpoints) in methods() {
-            // A gateway asks about somebody else's request, so every method is allowed, and none is listed.
+            // A gateway sends the method of its client's request, so every method is allowed, and no `Allow` lists them.
             let is_any = endpoints[0].access() == Access::Gateway;
             let mut allowed: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.method().as_str()).collect();
             let is_page = allowed == ["GET"] && endpoints[0].access() == Access::Anyone;

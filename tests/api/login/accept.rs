@@ -1,4 +1,4 @@
-//! `/api-token-auth/`: methods, `Accept`, indents, and what is looked at first.
+//! `/api-token-auth/`: methods, `Accept`, indents, and which fault is reported first.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ const OPTIONS: &str = concat!(
     r#""token":{"type":"string","required":false,"read_only":true,"label":"Token"}}}}"#
 );
 
-/// `[/api-token-auth/](route)` by another method.
+/// A request to `/api-token-auth/` with this method.
 fn by(method: &str) -> Request {
     Request::new(method, "/api-token-auth/")
 }
@@ -72,7 +72,7 @@ on_both! {
         assert_answer(&wide, 200, &indented(OPTIONS, 2), "indented");
     }
 
-    fn an_indent_is_clamped_and_widens_every_answer(db) {
+    fn an_indent_is_limited_and_applies_to_every_answer(db) {
         let app = with_alice(db, &[]);
         let key = holding(&app.login("alice", PASSWORD));
         let good = json!({"username": "alice", "password": PASSWORD}).to_string();
@@ -142,6 +142,6 @@ on_both! {
 }
 
 #[test]
-fn the_indents_of_these_tests_are_pythons() {
+fn the_tests_own_function_indents_as_python_does() {
     assert_eq!(indented(r#"{"a":["b:,","\"["],"c":1}"#, 1), "{\n \"a\": [\n  \"b:,\",\n  \"\\\"[\"\n ],\n \"c\": 1\n}");
 }

@@ -31,7 +31,7 @@ fn use_up_limit(app: &App, username: &str) {
     assert_eq!((answer.status, answer.header("Retry-After").as_deref()), (429, Some("3600")), "{username}: {answer:?}");
 }
 
-/// Alice, who logs in from home, and strangers who have used up her limit.
+/// An app where alice has logged in from `HOME`, and others have used up her limit from elsewhere.
 fn with_limit_used_up(db: Kind, settings: &[(&str, &str)]) -> App {
     let app = with_alice(db, &[&LIMITS[..], settings].concat());
     assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
@@ -44,7 +44,7 @@ fn networks(app: &App) -> String {
 }
 
 on_both! {
-    fn failures_from_everywhere_count_and_an_unknown_name_is_limited_alike(db) {
+    fn failures_from_all_addresses_count_and_unknown_names_are_limited_too(db) {
         let app = with_limit_used_up(db, &[]);
         app.create_user("bob", PASSWORD, &json!({}));
         use_up_limit(&app, "bob");
@@ -64,12 +64,12 @@ on_both! {
             assert_eq!(from(&app, HOME, "alice", "wrong").status, 400);
         }
         let answer = from(&app, HOME, "alice", PASSWORD);
-        assert_eq!((answer.status, answer.header("Retry-After").as_deref()), (429, Some("60")), "the other limits hold");
+        assert_eq!((answer.status, answer.header("Retry-After").as_deref()), (429, Some("60")), "the other limits still apply");
         let answer = from(&app, "192.0.2.1", "alice", PASSWORD);
         assert_eq!(answer.status, 429, "a failed login does not make an address known");
         app.create_user("bob", PASSWORD, &json!({}));
         use_up_limit(&app, "bob");
-        assert_eq!(from(&app, HOME, "bob", PASSWORD).status, 429, "another user's home");
+        assert_eq!(from(&app, HOME, "bob", PASSWORD).status, 429, "an address that only another user has used");
     }
 
     fn an_ipv6_network_counts_as_one_known_address(db) {
@@ -78,7 +78,7 @@ on_both! {
         use_up_limit(&app, "alice");
         assert_eq!(from(&app, "2001:db8:1:2:3::8", "alice", PASSWORD).status, 200);
         assert_eq!(from(&app, "2001:db8:1:3::7", "alice", PASSWORD).status, 429);
-        assert_eq!(networks(&app), "127.0.0.1\n2001:db8:1:2::/64", "and the admin's");
+        assert_eq!(networks(&app), "127.0.0.1\n2001:db8:1:2::/64", "the first is the admin's");
     }
 
     fn every_node_knows_the_addresses_also_after_a_restart(db) {
@@ -100,28 +100,28 @@ on_both! {
         app.clock.advance(Duration::from_hours(1));
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
         use_up_limit(&app, "alice");
-        assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200, "known again");
+        assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200, "the address is known again");
     }
 
-    fn a_login_is_written_once_a_day(db) {
+    fn the_time_of_a_login_is_written_once_a_day(db) {
         let app = with_alice(db, &LIMITS);
-        let seen = || app.database.sql("select seen_at from login_networks");
+        let seen_at = || app.database.sql("select seen_at from login_networks");
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
-        let first = seen();
+        let first = seen_at();
         app.clock.advance(DAY - MICRO);
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
         // A node without the row in its memory does not write it either.
         assert_eq!(from(&app.node(&LIMITS), HOME, "alice", PASSWORD).status, 200);
-        assert_eq!(seen(), first);
+        assert_eq!(seen_at(), first);
         app.clock.advance(MICRO);
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
-        assert_ne!(seen(), first);
+        assert_ne!(seen_at(), first);
     }
 
-    fn a_failed_login_is_not_remembered_and_a_deleted_user_leaves_no_row(db) {
+    fn a_failed_login_stores_no_address_and_a_deleted_user_leaves_no_row(db) {
         let app = with_alice(db, &LIMITS);
         assert_eq!(from(&app, HOME, "alice", "wrong").status, 400);
-        assert_eq!(networks(&app), "127.0.0.1", "the admin's");
+        assert_eq!(networks(&app), "127.0.0.1", "only the admin's address");
         assert_eq!(from(&app, HOME, "alice", PASSWORD).status, 200);
         assert_eq!(networks(&app), format!("127.0.0.1\n{HOME}"));
         assert_eq!(app.delete("/admin/users/alice/", &app.admin_token()).status, 204);

@@ -10,7 +10,7 @@ use crate::support::http::{Answer, Request, base64};
 const FORM: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data; boundary=x";
 
-/// A 400 whose sentence begins with `prefix`; the rest of it is the parser's own.
+/// A 400 whose sentence begins with `prefix`; the rest of the sentence is the parser's message.
 #[track_caller]
 fn assert_parse_error(answer: &Answer, prefix: &str, about: &str) {
     let body = answer.json();
@@ -58,8 +58,8 @@ on_both! {
 
     fn an_empty_body_has_no_fields_whatever_its_type(db) {
         let app = App::start(db);
-        let bare = || Request::new("POST", "/api-token-auth/");
-        for request in [bare(), bare().raw_body("")] {
+        let empty = || Request::new("POST", "/api-token-auth/");
+        for request in [empty(), empty().raw_body("")] {
             assert_answer(&app.send(request), 400, BOTH_MISSING, "no type");
         }
         for content_type in ["application/json", FORM, MULTIPART, "multipart/form-data", "text/plain", "?"] {

@@ -1,5 +1,6 @@
-//! The cost of a password check for a name without a hash: as much as one of the users' hashes. The tests measure the
-//! memory that argon2 takes, which is the same each time, and not the time.
+//! A login under a name without a password hash costs as much as the check of a user's hash, so that the cost does not
+//! reveal which names exist. The tests measure the memory that argon2 takes, which is the same each time, unlike the
+//! duration.
 
 use std::fs;
 use std::time::Duration;
@@ -21,12 +22,12 @@ const BCRYPT: &str = "bcrypt$$2b$04$kC4VbMcr87cjGABBqFhaq.7GBpDQTpqzD1RO3R2MwDZR
 const NAMES: u32 = 10_000;
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// Of 128 MiB.
+/// A hash whose check takes 128 MiB.
 const COSTLY: &str =
     "$argon2id$v=19$m=131072,t=1,p=1$TmFDbDEyMzROYUNsMTIzNE5hQ2wxMg$pRk44MNhke1+LoxnI9ruj6nVyYg2lz1VTXR/w/3JazE";
 
-/// Hashes that are refused without a check, so that the dummy hash is the only cost.
-const FREE: [(&str, &str); 4] = [
+/// Users with hashes that jeton refuses without a check, so that the check of the dummy hash is the only cost.
+const UNCHECKED: [(&str, &str); 4] = [
     ("bare", "!x"),
     ("legacy", "md5$oldsalt12chr$c6ec64b8b3957e377403f92be3ec3f10"),
     ("broken", "rot13$x$correct horse"),
@@ -50,7 +51,7 @@ fn counted(database: &TestDatabase) -> Vec<(String, u32)> {
     costs.map(|(dummy, users)| (dummy.clone(), u32::try_from(users.as_u64().unwrap()).unwrap())).collect()
 }
 
-/// How many MiB the server took at most during a refused login, beyond what it had before.
+/// By how many MiB the server's memory grew at most during a refused login.
 fn memory_of_a_login(server: &Serving, name: &str) -> u64 {
     let proc = |file: &str| format!("/proc/{}/{file}", server.pid());
     let kib = |what: &str| -> u64 {
@@ -75,7 +76,7 @@ fn insert(database: &TestDatabase, users: &[(&str, &str)]) {
 }
 
 on_both! {
-    fn after_an_import_unknown_names_get_the_users_costs_in_their_proportion(db) {
+    fn after_an_import_dummy_hashes_have_the_users_costs_in_the_same_proportions(db) {
         let app = App::start(db);
         let hashes = (0..100).map(|number| match number {
             0..60 => PBKDF2,
@@ -88,7 +89,7 @@ on_both! {
 
         let costs = counted(&app.database);
         let users: Vec<(&str, u32)> = costs.iter().map(|(dummy, users)| (dummy.split_at(13).0, *users)).collect();
-        assert_eq!(users, [("$argon2id$v=1", 1), ("bcrypt$$2b$04", 30), ("pbkdf2_sha256", 60)], "the admin's is jeton's own");
+        assert_eq!(users, [("$argon2id$v=1", 1), ("bcrypt$$2b$04", 30), ("pbkdf2_sha256", 60)], "the admin's hash is one that jeton makes");
         let key = NameKey::from_hex(&app.database.sql("select value from meta where key = 'name_key'")).unwrap();
         let today = PasswordHash::from_stored(costs[0].0.clone());
         let chosen = || {
@@ -100,7 +101,7 @@ on_both! {
         for (dummy, users) in &costs {
             let found = u32::try_from(names.iter().filter(|chosen| chosen.as_str() == dummy).count()).unwrap();
             let expected = NAMES * users / 91;
-            // Five standard deviations, of one half at most.
+            // Five standard deviations, each of 50 at most.
             assert!(found.abs_diff(expected) < 250, "{dummy}: {found}, not {expected}");
         }
         // Another node uses the same counts.
@@ -109,13 +110,13 @@ on_both! {
         assert_eq!(counted(&app.database), costs);
     }
 
-    fn a_name_without_a_hash_costs_as_much_as_a_user_s_hash(db) {
+    fn a_name_without_a_hash_costs_as_much_as_a_users_hash(db) {
         let database = TestDatabase::new(db);
         let jeton = jeton(&database).env("JETON_LOGIN_LIMIT_ADDRESS", "none");
         assert_eq!(jeton.run(&["migrate"]).status, 0);
-        insert(&database, &[&[("carol", COSTLY)], &FREE[..]].concat());
+        insert(&database, &[&[("carol", COSTLY)], &UNCHECKED[..]].concat());
         let server = jeton.serve();
-        for name in ["carol", "nobody", "somebody", "x"].into_iter().chain(FREE.map(|(name, _)| name)) {
+        for name in ["carol", "nobody", "somebody", "x"].into_iter().chain(UNCHECKED.map(|(name, _)| name)) {
             let taken = memory_of_a_login(&server, name);
             assert!(taken >= 110, "{name}: {taken} MiB");
         }
@@ -129,25 +130,25 @@ on_both! {
         let jeton = jeton(&database).env("JETON_LOGIN_LIMIT_ADDRESS", "none").env("JETON_LOGIN_LIMIT_USER", "none");
         let server = jeton.serve();
         let taken = memory_of_a_login(&server, "nobody");
-        assert!(taken < 60, "nobody has a costly hash: {taken} MiB");
+        assert!(taken < 60, "no user has a costly hash: {taken} MiB");
         fs::write(jeton.dir.path().join("users.csv"), csv((0..50).map(|number| (format!("u{number}"), COSTLY)))).unwrap();
         let imported = jeton.run(&["import", "csv", "--from", "users.csv"]);
         assert_eq!(imported.status, 0, "{imported:?}");
-        // Each name is tried once: a few of them cost what the admin's hash costs, and one name has a limit of its own.
+        // Each login has another name, because a few names cost only as much as the admin's cheap hash.
         let mut names = (0..).map(|number| format!("nobody{number}"));
         let mut taken = || memory_of_a_login(&server, &names.next().unwrap());
-        eventually("a costly dummy", LIMIT, || (taken() >= 110).then_some(()));
+        eventually("a costly dummy hash", LIMIT, || (taken() >= 110).then_some(()));
     }
 
     fn an_old_or_broken_count_is_replaced(db) {
         let app = App::start(db);
-        let eventually_costs = |number| {
+        let wait_for_costs = |number| {
             eventually("a count", LIMIT, || (counted(&app.database).len() == number).then_some(()));
         };
-        eventually_costs(1);
+        wait_for_costs(1);
         insert(&app.database, &[("bob", PBKDF2)]);
         app.clock.advance(Duration::from_mins(11));
-        eventually_costs(2);
+        wait_for_costs(2);
         app.sql("update meta set value = '{}' where key = 'hash_costs'");
         eventually("a count", LIMIT, || {
             let text = app.database.sql("select value from meta where key = 'hash_costs'");
@@ -164,14 +165,14 @@ fn a_refused_login_runs_the_same_queries_for_any_name() {
     app.create_user("ina", PASSWORD, &serde_json::json!({"is_active": false}));
     app.create_user("bare", PASSWORD, &serde_json::json!({}));
     app.sql("update users set password = '!x' where username = 'bare'");
-    let asked = |name: &str| {
+    let queries_of = |name: &str| {
         watched.statements(&["\"users\"", "\"user_groups\"", "\"audit_log\""], |app| {
             assert_answer(&app.try_login(name, "wrong"), 400, WRONG, name);
         })
     };
-    let of_alice = asked("alice");
+    let of_alice = queries_of("alice");
     assert_eq!(of_alice.len(), 3, "the user, their groups, the audit log: {of_alice:#?}");
     for name in ["nobody", "ina", "bare"] {
-        assert_eq!(asked(name), of_alice, "{name}");
+        assert_eq!(queries_of(name), of_alice, "{name}");
     }
 }

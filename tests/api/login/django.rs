@@ -9,7 +9,7 @@ use crate::support::http::{Answer, Request};
 /// The password of the hashes below.
 const HASHED: &str = "correct horse";
 
-/// One of each format, made by Django 4.2.
+/// A hash of each format, made by Django 4.2.
 const HASHES: &[(&str, &str)] = &[
     ("pbkdf2_sha256", "pbkdf2_sha256$1000$oldsalt12chr$nz7nAD0AQhh1UqSxnd2Z9UnpZ125GixRAQu5u429lJ0="),
     ("pbkdf2_sha1", "pbkdf2_sha1$1000$oldsalt12chr$eXsF8+KEXF0d2uaBenNie4n/vNA="),
@@ -144,7 +144,7 @@ on_both! {
             assert!(line.contains(" WARN ") && line.contains(words) && line.contains(&format!("user={name}")), "{line}");
             assert!(!line.contains(hash), "{line}");
         }
-        let kept = database.sql("select count(*) from users where password like '$argon2id$v=19$m=64,t=1,p=1$%'");
-        assert_eq!(kept, "1", "the hash of the successful login");
+        let replaced = database.sql("select count(*) from users where password like '$argon2id$v=19$m=64,t=1,p=1$%'");
+        assert_eq!(replaced, "1", "the hash of the successful login");
     }
 }

@@ -36,7 +36,7 @@ fn live(app: &App) -> String {
 
 on_both! {
     fn of_fifty_logins_at_once_exactly_three_get_a_token(db) {
-        // They come from one address, which may have half of the queue.
+        // The logins come from one address, which may fill only half of the queue.
         let app = limited(db, &[("JETON_LOGIN_QUEUE", "200")]);
         let answers: Vec<Answer> = std::thread::scope(|scope| {
             let logins: Vec<_> = (0..50).map(|_| scope.spawn(|| login(&app))).collect();
@@ -51,7 +51,7 @@ on_both! {
         assert!(good.iter().all(|answer| app.is_good(answer.json()["token"].as_str().unwrap())));
     }
 
-    fn at_the_limit_a_wrong_password_is_still_answered_as_one(db) {
+    fn at_the_limit_a_wrong_password_still_gets_its_usual_answer(db) {
         let app = limited(db, &[]);
         for _ in 0..3 {
             key(&app);
@@ -101,12 +101,12 @@ on_both! {
         key(&app);
         let path = "/admin/users/alice/regenerate?grace=1h";
         assert_eq!(staff.post(path, &staff.admin_token(), &json!({})).status, 200);
-        assert_eq!(login(&app).status, 403, "two old ones and the new one live");
+        assert_eq!(login(&app).status, 403, "two old tokens and the new one are live");
         app.clock.advance(Duration::from_hours(1));
         key(&app);
     }
 
-    fn the_limit_is_of_multiple_mode_only(db) {
+    fn the_limit_applies_only_in_multiple_mode(db) {
         let app = App::with(db, &[("JETON_TOKEN_LIMIT_PER_USER", "1")]);
         let key = app.alice();
         assert_eq!(app.login(ALICE.0, ALICE.1), key);

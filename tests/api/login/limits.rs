@@ -28,7 +28,7 @@ fn fail(app: &App, username: &str) {
     assert_answer(&app.try_login(username, "wrong"), 400, WRONG, username);
 }
 
-/// A wrong password of alice's that a proxy forwards.
+/// The status of alice's login with a wrong password, which a proxy forwards with these `X-Forwarded-For` headers.
 fn forwarded(app: &App, forwarded_for: &[&str]) -> u16 {
     let request = Request::new("POST", "/api-token-auth/").json(&json!({"username": "alice", "password": "wrong"}));
     let request = forwarded_for.iter().fold(request, |request, value| request.header("X-Forwarded-For", value));
@@ -97,7 +97,7 @@ on_both! {
         }
     }
 
-    fn the_defaults_are_ten_and_a_hundred_a_minute(db) {
+    fn the_default_limits_are_ten_failures_of_a_user_and_a_hundred_of_an_address_a_minute(db) {
         let app = App::with(db, &[("JETON_LOGIN_LIMIT_USER", ""), ("JETON_LOGIN_LIMIT_ADDRESS", "")]);
         for user in 0..10 {
             let username = format!("user-{user}");
@@ -136,9 +136,9 @@ on_both! {
         }
         for same in [
             &["192.0.2.1"][..],
-            &["9.9.9.9, 192.0.2.1"], // what the client itself sent stands first
+            &["9.9.9.9, 192.0.2.1"], // the client itself has sent the first address
             &["9.9.9.9", "192.0.2.1"],
-            &["192.0.2.1, 10.1.2.3"], // a second proxy of ours
+            &["192.0.2.1, 10.1.2.3"], // the last address is a second trusted proxy
             &["192.0.2.1,10.1.2.3 , 127.0.0.2"],
             &["::ffff:192.0.2.1"],
         ] {
@@ -166,7 +166,7 @@ on_both! {
         assert_eq!(forwarded(&app, &["2001:db8:1:3::1"]), 400);
         let app = with_alice(db, &[PER_USER, PROXIES]);
         let statuses: Vec<u16> = (1..=4).map(|n| forwarded(&app, &[&format!("2001:db8::{n}")])).collect();
-        assert_eq!(statuses, [400, 400, 400, 429], "by user too");
+        assert_eq!(statuses, [400, 400, 400, 429], "the limit of a user too");
         assert_eq!(forwarded(&app, &["::ffff:192.0.2.1"]), 400, "IPv4, however it is written");
         for _ in 0..2 {
             assert_eq!(forwarded(&app, &["192.0.2.1"]), 400);
@@ -185,7 +185,7 @@ on_both! {
         assert_eq!((entry["target"].as_str(), &entry["details"]["reason"]), (Some(&*"é".repeat(150)), &json!("throttled")));
     }
 
-    fn the_limit_of_a_user_is_by_address_too(db) {
+    fn the_limit_of_a_user_is_separate_for_each_address(db) {
         let app = with_alice(db, &[PER_USER, ("JETON_TRUSTED_PROXIES", "127.0.0.1")]);
         let statuses: Vec<u16> = (0..4).map(|_| forwarded(&app, &["192.0.2.1"])).collect();
         assert_eq!(statuses, [400, 400, 400, 429]);

@@ -42,7 +42,7 @@ pub fn post_json(body: impl Into<Vec<u8>>) -> Request {
     post("application/json", body)
 }
 
-/// What every answer of the route carries, whatever its status; `no-store` where there is a token.
+/// Checks status, body and headers; only an answer with a token has `no-store`.
 #[track_caller]
 pub fn assert_answer(answer: &Answer, status: u16, body: &str, about: &str) {
     assert_eq!((answer.status, answer.text().as_str()), (status, body), "{about}");
@@ -54,7 +54,7 @@ pub fn assert_answer(answer: &Answer, status: u16, body: &str, about: &str) {
     }
 }
 
-/// The compact answer that holds this key.
+/// The body of a login's answer with this key.
 pub fn holding(key: &str) -> String {
     assert!(key.len() == 40 && key.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')), "{key}");
     format!("{{\"token\":\"{key}\"}}")
@@ -104,7 +104,7 @@ on_both! {
         }
     }
 
-    fn whatever_is_wrong_with_name_and_password_the_answer_is_the_same(db) {
+    fn every_wrong_name_or_password_gets_the_same_answer(db) {
         let app = with_alice(db, &[]);
         app.create_user("ina", PASSWORD, &json!({"is_active": false}));
         for (name, stored) in [

@@ -28,7 +28,7 @@ on_both! {
         assert_eq!(live_and_sealed(&app), ("13".to_owned(), "0".to_owned()));
     }
 
-    fn without_a_ttl_the_answer_is_the_key_alone(db) {
+    fn without_a_ttl_the_answer_has_only_the_key(db) {
         let app = with_alice(db, &[MULTIPLE]);
         let answer = app.try_login("alice", PASSWORD);
         let key = answer.json()["token"].as_str().unwrap().to_owned();
@@ -48,7 +48,7 @@ on_both! {
         assert_eq!(app.introspect(&second)["active"], true);
     }
 
-    fn a_limit_of_live_login_tokens_is_kept(db) {
+    fn a_login_beyond_the_limit_of_live_tokens_is_refused(db) {
         let app = with_alice(db, &[MULTIPLE, ("JETON_TOKEN_LIMIT_PER_USER", "2"), ("JETON_TOKEN_TTL", "1h")]);
         let blob = if app.database.postgres.is_some() { "decode(repeat('ab', 32), 'hex')" } else { "zeroblob(32)" };
         app.database.sql(&format!(
@@ -61,19 +61,19 @@ on_both! {
         for _ in 0..2 {
             assert_answer(&app.try_login("alice", PASSWORD), 403, LIMIT, "the third login");
         }
-        assert_answer(&app.try_login("alice", "wrong"), 400, WRONG, "a wrong password tells nothing of the limit");
+        assert_answer(&app.try_login("alice", "wrong"), 400, WRONG, "a wrong password does not reveal that the limit is reached");
         assert_eq!(app.introspect(&key)["active"], true);
         app.create_user("bob", PASSWORD, &json!({}));
         app.login("bob", PASSWORD);
         app.clock.advance(Duration::from_mins(30));
         app.login("alice", PASSWORD); // the first one has expired
         assert_answer(&app.try_login("alice", PASSWORD), 403, LIMIT, "two live ones again");
-        app.regenerate("alice"); // leaves one
+        app.regenerate("alice"); // leaves one live token
         app.login("alice", PASSWORD);
-        assert_answer(&app.try_login("alice", PASSWORD), 403, LIMIT, "and again");
+        assert_answer(&app.try_login("alice", PASSWORD), 403, LIMIT, "two live ones once more");
     }
 
-    fn the_limit_holds_for_logins_at_once(db) {
+    fn the_limit_applies_to_logins_at_once(db) {
         let app = with_alice(db, &[MULTIPLE, ("JETON_TOKEN_LIMIT_PER_USER", "3")]);
         let other = app.node(&[MULTIPLE, ("JETON_TOKEN_LIMIT_PER_USER", "3")]);
         let mut statuses: Vec<u16> = thread::scope(|scope| {
@@ -105,7 +105,7 @@ on_both! {
         assert_eq!(single.login("alice", PASSWORD), fourth, "single mode again: one key");
         let keys = HashSet::from([&first, &second, &third]);
         assert_eq!(keys.len(), 3);
-        assert!(!keys.contains(&fourth) || fourth == first, "a key of multiple mode is never handed out again");
+        assert!(!keys.contains(&fourth) || fourth == first, "no login returns a key of multiple mode again");
         for key in [&first, &second, &third, &fourth] {
             assert_eq!(single.introspect(key)["active"], true);
             assert_eq!(multiple.introspect(key)["active"], true);

@@ -19,7 +19,7 @@ fn crc32(text: &str) -> String {
 }
 
 #[test]
-fn the_tests_own_crc_is_the_known_one() {
+fn the_tests_own_crc_has_the_published_check_value() {
     assert_eq!((crc32("123456789").as_str(), crc32("").as_str()), ("cbf43926", "00000000"));
 }
 
@@ -79,14 +79,14 @@ on_both! {
         let key = app.alice();
         let wrong = damaged(&key, 20);
         app.database.sql("alter table tokens rename to away");
-        let asked = [&wrong, &key].map(|key| {
+        let statuses = [&wrong, &key].map(|key| {
             let introspect = Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1).form(&[("token", key)]);
             let introspected = app.send(introspect).status;
             let batch = app.batch(&json!({"tokens": [key]})).status;
             [introspected, batch, app.get("/me", key).status, app.get("/auth/verify", key).status, app.revoke(key).status]
         });
         app.database.sql("alter table away rename to tokens");
-        assert_eq!(asked, [[200, 200, 401, 401, 200], [500; 5]]);
+        assert_eq!(statuses, [[200, 200, 401, 401, 200], [500; 5]]);
         assert!(app.is_good(&key));
     }
 
@@ -95,7 +95,7 @@ on_both! {
         let oldest = before.alice();
         let named = before.name_token(&oldest, &json!({"name": "n"}))["token"].as_str().unwrap().to_owned();
         let app = before.node(ACME);
-        assert_eq!(app.login(ALICE.0, ALICE.1), oldest, "the one login token is still the same");
+        assert_eq!(app.login(ALICE.0, ALICE.1), oldest, "a login still returns the oldest key");
         assert!(app.is_good(&oldest) && app.is_good(&named));
         let acme = app.regenerate("alice");
         assert_form(&acme, "acme");

@@ -51,7 +51,7 @@ on_both! {
         assert_eq!(refusals(&app), expected);
     }
 
-    fn a_hash_that_takes_more_memory_than_is_allowed_logs_nobody_in(db) {
+    fn a_login_whose_hash_takes_too_much_memory_is_refused(db) {
         let app = App::with(db, &[("JETON_HASH_MAX_MEMORY", "4MiB")]);
         let larger = app.node(&[("JETON_HASH_MAX_MEMORY", "8MiB"), ("JETON_ARGON2_MEMORY_KIB", "8192")]);
         app.create_user("alice", PASSWORD, &json!({}));

@@ -7,7 +7,7 @@ use super::{PASSWORD, WRONG, assert_answer, with_alice};
 use crate::on_both;
 use crate::support::app::App;
 
-const DEARER: &[(&str, &str)] =
+const COSTLIER: &[(&str, &str)] =
     &[("JETON_ARGON2_MEMORY_KIB", "128"), ("JETON_ARGON2_ITERATIONS", "2"), ("JETON_ARGON2_PARALLELISM", "2")];
 const OLD: &str = "$argon2id$v=19$m=64,t=1,p=1$";
 const NEW: &str = "$argon2id$v=19$m=128,t=2,p=2$";
@@ -22,38 +22,38 @@ on_both! {
         let key = app.login("alice", PASSWORD);
         let old = stored(&app);
         assert!(old.starts_with(OLD), "{old}");
-        let dearer = app.node(DEARER);
-        assert_answer(&dearer.try_login("alice", "wrong"), 400, WRONG, "a wrong password");
+        let costlier = app.node(COSTLIER);
+        assert_answer(&costlier.try_login("alice", "wrong"), 400, WRONG, "a wrong password");
         assert_eq!(stored(&app), old);
-        assert_eq!(dearer.login("alice", PASSWORD), key, "the key stays");
+        assert_eq!(costlier.login("alice", PASSWORD), key, "the login still returns the same key");
         let new = stored(&app);
         assert!(new.starts_with(NEW), "{new}");
-        assert_eq!(dearer.login("alice", PASSWORD), key);
-        assert_eq!(stored(&app), new, "a hash of today's cost stays");
-        assert_answer(&dearer.try_login("alice", "wrong"), 400, WRONG, "the new hash");
+        assert_eq!(costlier.login("alice", PASSWORD), key);
+        assert_eq!(stored(&app), new, "a hash of the configured cost is not replaced");
+        assert_answer(&costlier.try_login("alice", "wrong"), 400, WRONG, "a wrong password, and the new hash");
     }
 
-    fn an_inactive_user_keeps_the_hash(db) {
+    fn a_login_of_an_inactive_user_does_not_replace_the_hash(db) {
         let app = with_alice(db, &[]);
         app.database.sql("update users set is_active = false where username = 'alice'");
         let old = stored(&app);
-        assert_answer(&app.node(DEARER).try_login("alice", PASSWORD), 400, WRONG, "inactive");
+        assert_answer(&app.node(COSTLIER).try_login("alice", PASSWORD), 400, WRONG, "inactive");
         assert_eq!(stored(&app), old);
     }
 
-    fn ten_logins_at_once_replace_it_and_all_succeed(db) {
+    fn ten_logins_at_once_replace_an_outdated_hash_and_all_succeed(db) {
         let app = with_alice(db, &[]);
-        let dearer = app.node(DEARER);
-        let keys = keys_of_logins_at_once(&[&dearer], 10);
+        let costlier = app.node(COSTLIER);
+        let keys = keys_of_logins_at_once(&[&costlier], 10);
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 1, "{keys:?}");
         assert!(stored(&app).starts_with(NEW));
     }
 
-    fn nodes_of_different_cost_do_not_refuse_each_others_logins(db) {
+    fn logins_at_nodes_with_different_costs_all_succeed(db) {
         let app = with_alice(db, &[]);
-        let dearer = app.node(DEARER);
+        let costlier = app.node(COSTLIER);
         for _ in 0..3 {
-            let keys = keys_of_logins_at_once(&[&app, &dearer], 4);
+            let keys = keys_of_logins_at_once(&[&app, &costlier], 4);
             assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 1, "{keys:?}");
         }
     }

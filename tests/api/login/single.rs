@@ -100,7 +100,7 @@ on_both! {
         assert_eq!(app.introspect(&key)["active"], true);
     }
 
-    fn more_fields_come_in_the_order_that_is_set(db) {
+    fn more_fields_are_in_the_order_of_the_setting(db) {
         let app = App::with(db, &[("JETON_LOGIN_FIELDS", "user_id,email")]);
         let user = app.create_user("alice", PASSWORD, &json!({"email": "alice@example.com", "groups": ["billing"]}));
         let id = user["id"].as_i64().unwrap();
@@ -113,7 +113,7 @@ on_both! {
             "{{\"token\":\"{key}\",\"groups\":[\"billing\"],\"username\":\"alice\",\"is_superuser\":false,\
              \"is_staff\":false,\"last_name\":\"\",\"first_name\":\"\"}}"
         );
-        // The key has no end: it was made before there was a TTL.
+        // The key has no expiry, because it was created before there was a TTL.
         assert_answer(&node.try_login("alice", PASSWORD), 200, &expected, fields);
     }
 }

@@ -18,7 +18,7 @@ pub fn sliding(db: Kind, more: &[(&str, &str)]) -> App {
     App::with(db, &[&SLIDING, more].concat())
 }
 
-/// `exp` of the next answer but one: the first may still show it as it was before its own use.
+/// `exp` in the second of two answers, because the first may show the expiry as it was before its own use.
 fn exp(app: &App, key: &str) -> i64 {
     app.introspect(key);
     app.introspect(key)["exp"].as_i64().unwrap()
@@ -52,7 +52,7 @@ on_both! {
         for round in 0..5 {
             app.clock.advance(HOUR * 10 - MINUTE * 5);
             assert!(app.is_good(&key), "{round}");
-            // Past the expiry that is in the database until the next second writes the new one.
+            // The stored expiry is past, until the next flush of uses writes the new one.
             app.clock.advance(MINUTE * 5);
             assert_eq!(app.login(ALICE.0, ALICE.1), key, "{round}");
             app.introspect(&key);
@@ -62,10 +62,10 @@ on_both! {
         limited.clock.advance(short_of(HOUR * 10));
         assert!(limited.is_good(&key));
         limited.clock.advance(MICRO);
-        assert_eq!(limited.try_login(ALICE.0, ALICE.1).status, 403, "it lives, and counts");
+        assert_eq!(limited.try_login(ALICE.0, ALICE.1).status, 403, "the old token is live and counts towards the limit");
     }
 
-    fn without_the_setting_nothing_slides(db) {
+    fn without_the_setting_a_use_does_not_extend_the_expiry(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
         let key = app.alice();
         app.clock.advance(HOUR * 9);
@@ -84,7 +84,7 @@ on_both! {
             app.clock.advance(HOUR * 9);
             used(&app, &key);
             app.clock.advance(HOUR * 9);
-            assert!(app.is_good(&key), "{way} had pushed it out");
+            assert!(app.is_good(&key), "{way} had extended the expiry");
         }
     }
 
@@ -97,7 +97,7 @@ on_both! {
             assert_eq!(exp(&app, &key), START + 36_000, "{setting:?}: exactly the interval");
             app.clock.advance(Duration::from_secs(1));
             let later = i64::try_from(interval.as_secs()).unwrap() + 1;
-            assert_eq!(exp(&app, &key), START + 36_000 + later, "{setting:?}: more than it");
+            assert_eq!(exp(&app, &key), START + 36_000 + later, "{setting:?}: more than the interval");
         }
     }
 
@@ -109,7 +109,7 @@ on_both! {
             assert_eq!(exp(&app, &key), START + expected * 3600, "at {hours} hours");
         }
         app.clock.advance(HOUR);
-        assert!(!app.is_good(&key), "24 hours old, however it was used");
+        assert!(!app.is_good(&key), "24 hours old, although it was used");
     }
 
     fn a_maximum_ttl_below_the_ttl_is_the_whole_lifetime(db) {
@@ -121,11 +121,11 @@ on_both! {
             let regenerated = app.regenerate("alice");
             assert_eq!(exp(&app, &regenerated), START + 2 * 3600, "{mode}");
             app.clock.advance(HOUR);
-            assert_eq!(exp(&app, &regenerated), START + 2 * 3600, "{mode}: no use moves it");
+            assert_eq!(exp(&app, &regenerated), START + 2 * 3600, "{mode}: a use does not extend the expiry");
         }
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h"), ("JETON_TOKEN_MAX_TTL", "2h")]);
         let key = app.alice();
-        assert_eq!(exp(&app, &key), START + 10 * 3600, "where nothing slides it means nothing");
+        assert_eq!(exp(&app, &key), START + 10 * 3600, "the maximum applies only to sliding expiries");
     }
 
     fn a_shorter_ttl_does_not_shorten_existing_tokens(db) {
@@ -134,10 +134,10 @@ on_both! {
         let node = app.node(&SLIDING);
         app.clock.advance(HOUR);
         assert_eq!(exp(&node, &key), START + 30 * 86_400);
-        let promised = stored_expiry(&app, "alice");
+        let before = stored_expiry(&app, "alice");
         node.get("/me", &key);
         drop(node); // writes what it has noted
-        assert_eq!(stored_expiry(&app, "alice"), promised);
+        assert_eq!(stored_expiry(&app, "alice"), before);
     }
 
     fn the_new_expiry_is_written_and_another_node_sees_it(db) {
@@ -150,7 +150,7 @@ on_both! {
             (stored_expiry(&app, "alice") == "2025-06-16 10:06:40.123456").then_some(())
         });
         app.clock.advance(HOUR * 9);
-        assert!(other.is_good(&key), "past the first expiry, on a node that has never seen it used");
+        assert!(other.is_good(&key), "past the first expiry, on a node where the token was not used yet");
         assert_eq!(app.tokens_of("alice").len(), 1);
     }
 
@@ -168,7 +168,7 @@ on_both! {
         assert_eq!(app.login(ALICE.0, ALICE.1), key, "past the first expiry");
     }
 
-    fn named_tokens_do_not_slide(db) {
+    fn a_use_does_not_extend_the_expiry_of_a_named_token(db) {
         let app = sliding(db, &[]);
         let key = app.alice();
         let named = app.name_token(&key, &json!({"name": "n", "expires_in": 36_000}));
@@ -179,7 +179,7 @@ on_both! {
         assert!(!app.is_good(named));
     }
 
-    fn a_token_in_its_grace_period_is_not_extended_past_its_end(db) {
+    fn a_use_does_not_extend_a_token_past_the_end_of_its_grace(db) {
         let app = sliding(db, &[]);
         let old = app.alice();
         app.clock.advance(HOUR);

@@ -106,7 +106,7 @@ on_both! {
         }
     }
 
-    fn a_token_is_ended_although_another_node_has_its_refresh_unwritten(db) {
+    fn a_token_is_ended_although_another_node_has_not_written_its_refresh(db) {
         for (way, end) in &WAYS_TO_END[..2] {
             let app = sliding(db, &[]);
             let key = app.alice();

@@ -23,12 +23,12 @@ fn results(answer: &Answer) -> Vec<Value> {
 }
 
 on_both! {
-    fn the_answers_are_those_of_introspection_in_the_order_asked(db) {
+    fn the_answers_equal_the_answers_of_introspect_in_the_order_of_the_request(db) {
         let app = App::start(db);
         let (alice, admin) = (app.alice(), app.admin_token());
         let named = app.name_token(&alice, &json!({"name": "n", "scope": "a"}))["token"].as_str().unwrap().to_owned();
-        let asked = [&named, UNKNOWN, &alice, "", &admin, &alice, " ", "a\0b", &"x".repeat(2000)];
-        let got = results(&app.batch(&json!({ "tokens": asked })));
+        let sent = [&named, UNKNOWN, &alice, "", &admin, &alice, " ", "a\0b", &"x".repeat(2000)];
+        let got = results(&app.batch(&json!({ "tokens": sent })));
         let inactive = json!({"active": false});
         let expected = [
             app.introspect(&named), inactive.clone(), app.introspect(&alice), inactive.clone(),
@@ -46,21 +46,21 @@ on_both! {
     fn a_thousand_tokens_are_answered_and_one_more_is_refused(db) {
         let app = App::start(db);
         let key = app.alice();
-        let mut asked = vec![UNKNOWN.to_owned(); 1000];
-        for (number, text) in asked.iter_mut().enumerate() {
+        let mut sent = vec![UNKNOWN.to_owned(); 1000];
+        for (number, text) in sent.iter_mut().enumerate() {
             *text = format!("{number:040x}");
         }
-        asked[0].clone_from(&key);
-        asked[999].clone_from(&key);
-        let got = results(&app.batch(&json!({ "tokens": asked })));
+        sent[0].clone_from(&key);
+        sent[999].clone_from(&key);
+        let got = results(&app.batch(&json!({ "tokens": sent })));
         let active = |answer: &Value| answer["active"] == json!(true);
         assert_eq!((got.len(), got.iter().filter(|answer| active(answer)).count()), (1000, 2));
         assert!(active(&got[0]) && active(&got[999]));
-        asked.push(key);
-        let answer = app.batch(&json!({ "tokens": asked }));
+        sent.push(key);
+        let answer = app.batch(&json!({ "tokens": sent }));
         assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_request")));
-        let answers = results(&app.batch(&json!({"tokens": vec![asked.last().unwrap(); 1000]})));
-        assert!(answers.iter().all(active), "a thousand times the same");
+        let answers = results(&app.batch(&json!({"tokens": vec![sent.last().unwrap(); 1000]})));
+        assert!(answers.iter().all(active), "every answer about the same token is active");
     }
 
     fn a_body_that_is_not_a_list_of_texts_is_refused(db) {
@@ -102,7 +102,7 @@ on_both! {
         assert_eq!(results(&app.batch(&json!({ "tokens": full }))).len(), 1000);
     }
 
-    fn only_clients_and_staff_may_ask(db) {
+    fn only_clients_and_staff_may_introspect_a_batch(db) {
         let app = App::start(db);
         let (alice, body) = (app.alice(), json!({"tokens": []}));
         let staff = app.post("/introspect/batch", &app.admin_token(), &body);

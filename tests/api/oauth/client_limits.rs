@@ -16,25 +16,25 @@ fn token() -> String {
     "0".repeat(40)
 }
 
-/// Each way to send credentials to each route.
-fn ways(id: &str, secret: &str) -> Vec<Request> {
-    let mut ways = Vec::new();
+/// Requests that send these credentials to each route in each way.
+fn requests_with(id: &str, secret: &str) -> Vec<Request> {
+    let mut requests = Vec::new();
     for route in ROUTES {
         let request = Request::new("POST", route);
         let (tokens, token) = (json!({"tokens": []}), token());
         if route == "/introspect/batch" {
-            ways.push(request.clone().basic(id, secret).json(&tokens));
-            ways.push(request.json(&json!({"tokens": [], "client_id": id, "client_secret": secret})));
+            requests.push(request.clone().basic(id, secret).json(&tokens));
+            requests.push(request.json(&json!({"tokens": [], "client_id": id, "client_secret": secret})));
         } else {
-            ways.push(request.clone().basic(id, secret).form(&[("token", &token)]));
-            ways.push(request.clone().basic(id, secret).json(&json!({"token": token})));
-            ways.push(request.form(&[("token", &token), ("client_id", id), ("client_secret", secret)]));
+            requests.push(request.clone().basic(id, secret).form(&[("token", &token)]));
+            requests.push(request.clone().basic(id, secret).json(&json!({"token": token})));
+            requests.push(request.form(&[("token", &token), ("client_id", id), ("client_secret", secret)]));
         }
     }
-    ways
+    requests
 }
 
-fn from(app: &App, address: &str, id: &str, secret: &str) -> Answer {
+fn introspect_from(app: &App, address: &str, id: &str, secret: &str) -> Answer {
     let request = Request::new("POST", "/introspect").header("X-Forwarded-For", address);
     app.send(request.basic(id, secret).form(&[("token", &token())]))
 }
@@ -47,15 +47,15 @@ fn assert_throttled(answer: &Answer, seconds: u64) {
     assert_eq!(answer.headers_named("Cache-Control"), ["no-store"]);
 }
 
-fn failed(app: &App) -> Vec<Value> {
+fn failures(app: &App) -> Vec<Value> {
     app.list("/admin/audit/?action=client.failed")
 }
 
 on_both! {
-    fn every_way_to_send_wrong_credentials_is_limited_and_then_right_ones_are_refused_too(db) {
+    fn wrong_credentials_are_limited_however_they_are_sent_and_then_right_ones_are_refused_too(db) {
         let app = App::with(db, &[LIMIT, PROXIES]);
-        let wrongs: Vec<_> = ways(CLIENT.0, "wrong").into_iter().chain(ways("nobody", CLIENT.1)).collect();
-        let rights = ways(CLIENT.0, CLIENT.1);
+        let wrongs: Vec<_> = requests_with(CLIENT.0, "wrong").into_iter().chain(requests_with("nobody", CLIENT.1)).collect();
+        let rights = requests_with(CLIENT.0, CLIENT.1);
         for (number, wrong) in wrongs.iter().enumerate() {
             let send = |way: &Request| app.send(way.clone().header("X-Forwarded-For", format!("192.0.2.{number}")));
             for _ in 0..3 {
@@ -75,18 +75,18 @@ on_both! {
         let app = App::with(db, &[LIMIT]);
         let key = app.admin_token();
         assert_eq!(app.post("/admin/clients/", &key, &json!({"client_id": "misconfigured"})).status, 201);
-        // Also by the fast lane.
+        // The later ones of these requests are answered by the fast lane.
         for _ in 0..10 {
             app.introspect(&key);
         }
         for _ in 0..3 {
-            assert_eq!(from(&app, "", "misconfigured", "wrong").status, 401);
+            assert_eq!(introspect_from(&app, "", "misconfigured", "wrong").status, 401);
         }
-        assert_throttled(&from(&app, "", "misconfigured", "wrong"), 60);
-        for right in ways(CLIENT.0, CLIENT.1) {
+        assert_throttled(&introspect_from(&app, "", "misconfigured", "wrong"), 60);
+        for right in requests_with(CLIENT.0, CLIENT.1) {
             assert_eq!(app.send(right).status, 200);
         }
-        assert_throttled(&from(&app, "", CLIENT.0, "wrong"), 60);
+        assert_throttled(&introspect_from(&app, "", CLIENT.0, "wrong"), 60);
         assert_eq!(app.introspect(&key)["active"], true);
         // The limit does not apply to requests without client credentials.
         let staff = Request::new("POST", "/introspect").token(&key).form(&[("token", &key)]);
@@ -96,79 +96,79 @@ on_both! {
 
     fn the_limit_is_by_address_and_an_ipv6_network_counts_as_one(db) {
         let app = App::with(db, &[LIMIT, PROXIES]);
-        // The client has authenticated on this node, also by the fast lane, from another address.
+        // The client has authenticated at this node from another address, and the fast lane has served it.
         for _ in 0..10 {
-            assert_eq!(from(&app, "198.51.100.7", CLIENT.0, CLIENT.1).status, 200);
+            assert_eq!(introspect_from(&app, "198.51.100.7", CLIENT.0, CLIENT.1).status, 200);
         }
         for number in 1..=3 {
-            assert_eq!(from(&app, &format!("2001:db8:1:2::{number}"), CLIENT.0, "wrong").status, 401);
+            assert_eq!(introspect_from(&app, &format!("2001:db8:1:2::{number}"), CLIENT.0, "wrong").status, 401);
         }
-        assert_throttled(&from(&app, "2001:db8:1:2:3::4", CLIENT.0, "wrong"), 60);
+        assert_throttled(&introspect_from(&app, "2001:db8:1:2:3::4", CLIENT.0, "wrong"), 60);
         for _ in 0..4 {
-            assert_throttled(&from(&app, "2001:db8:1:2:3::5", CLIENT.0, CLIENT.1), 60);
+            assert_throttled(&introspect_from(&app, "2001:db8:1:2:3::5", CLIENT.0, CLIENT.1), 60);
         }
-        assert_eq!(from(&app, "2001:db8:1:3::1", CLIENT.0, "wrong").status, 401);
-        assert_eq!(from(&app, "198.51.100.7", CLIENT.0, CLIENT.1).status, 200);
-        assert_eq!(from(&app, "198.51.100.8", CLIENT.0, CLIENT.1).status, 200);
+        assert_eq!(introspect_from(&app, "2001:db8:1:3::1", CLIENT.0, "wrong").status, 401);
+        assert_eq!(introspect_from(&app, "198.51.100.7", CLIENT.0, CLIENT.1).status, 200);
+        assert_eq!(introspect_from(&app, "198.51.100.8", CLIENT.0, CLIENT.1).status, 200);
     }
 
     fn the_limit_of_an_address_does_not_stop_a_client_that_the_fast_lane_served_there(db) {
         let app = App::with(db, &[LIMIT, PROXIES]);
         for address in ["198.51.100.7", "198.51.100.8"] {
             for _ in 0..10 {
-                assert_eq!(from(&app, address, CLIENT.0, CLIENT.1).status, 200);
+                assert_eq!(introspect_from(&app, address, CLIENT.0, CLIENT.1).status, 200);
             }
         }
         for _ in 0..3 {
-            assert_eq!(from(&app, "198.51.100.8", "misconfigured", "wrong").status, 401);
+            assert_eq!(introspect_from(&app, "198.51.100.8", "misconfigured", "wrong").status, 401);
         }
-        assert_eq!(from(&app, "198.51.100.8", "misconfigured", "wrong").status, 429);
-        assert_eq!(from(&app, "198.51.100.8", CLIENT.0, CLIENT.1).status, 200);
+        assert_eq!(introspect_from(&app, "198.51.100.8", "misconfigured", "wrong").status, 429);
+        assert_eq!(introspect_from(&app, "198.51.100.8", CLIENT.0, CLIENT.1).status, 200);
     }
 
     fn only_failures_count_and_the_value_none_turns_the_limit_off(db) {
         let app = App::with(db, &[LIMIT]);
         for _ in 0..3 {
-            for right in ways(CLIENT.0, CLIENT.1) {
+            for right in requests_with(CLIENT.0, CLIENT.1) {
                 assert_eq!(app.send(right).status, 200);
             }
-            let nothing = Request::new("POST", "/introspect").form(&[("token", &token())]);
-            assert_eq!(app.send(nothing).status, 401, "a request without credentials does not count");
+            let without = Request::new("POST", "/introspect").form(&[("token", &token())]);
+            assert_eq!(app.send(without).status, 401, "a request without credentials does not count");
         }
-        assert_eq!(from(&app, "", CLIENT.0, "wrong").status, 401);
+        assert_eq!(introspect_from(&app, "", CLIENT.0, "wrong").status, 401);
         let app = App::with(db, &[("JETON_CLIENT_LIMIT_ADDRESS", "none")]);
-        assert!((0..20).all(|_| from(&app, "", CLIENT.0, "wrong").status == 401));
-        assert_eq!(failed(&app).len(), 1);
+        assert!((0..20).all(|_| introspect_from(&app, "", CLIENT.0, "wrong").status == 401));
+        assert_eq!(failures(&app).len(), 1);
     }
 
     fn the_default_limit_is_a_thousand_failures_a_minute(db) {
         let app = App::with(db, &[("JETON_CLIENT_LIMIT_ADDRESS", "")]);
-        assert!((0..1000).all(|_| from(&app, "", CLIENT.0, "wrong").status == 401));
-        assert_throttled(&from(&app, "", CLIENT.0, "wrong"), 60);
+        assert!((0..1000).all(|_| introspect_from(&app, "", CLIENT.0, "wrong").status == 401));
+        assert_throttled(&introspect_from(&app, "", CLIENT.0, "wrong"), 60);
     }
 
     fn the_first_failure_of_a_window_is_in_the_audit_log(db) {
         let app = App::with(db, &[LIMIT, PROXIES]);
         for _ in 0..5 {
-            from(&app, "192.0.2.1", CLIENT.0, "wrong");
+            introspect_from(&app, "192.0.2.1", CLIENT.0, "wrong");
         }
-        from(&app, "192.0.2.2", "no\0body", "wrong");
-        from(&app, "192.0.2.3", &"x".repeat(1000), "wrong");
-        let entries = failed(&app);
+        introspect_from(&app, "192.0.2.2", "no\0body", "wrong");
+        introspect_from(&app, "192.0.2.3", &"x".repeat(1000), "wrong");
+        let entries = failures(&app);
         let seen: Vec<_> = entries.iter().map(|entry| (entry["actor"].as_str().unwrap(), &entry["address"])).collect();
-        let all = [("client:[hidden]", &json!("192.0.2.3")), ("client:nobody", &json!("192.0.2.2")), ("client:demo", &json!("192.0.2.1"))];
-        assert_eq!(seen, all);
+        let expected = [("client:[hidden]", &json!("192.0.2.3")), ("client:nobody", &json!("192.0.2.2")), ("client:demo", &json!("192.0.2.1"))];
+        assert_eq!(seen, expected);
         assert_eq!((&entries[2]["target"], &entries[2]["details"]), (&json!("demo"), &json!({})));
         app.clock.advance(Duration::from_mins(1));
-        from(&app, "192.0.2.1", CLIENT.0, "wrong");
-        assert_eq!(failed(&app).len(), 4, "once more for the next window");
+        introspect_from(&app, "192.0.2.1", CLIENT.0, "wrong");
+        assert_eq!(failures(&app).len(), 4, "one more entry in the next window");
         assert!(!entries.iter().any(|entry| entry.to_string().contains("wrong")));
     }
 
     fn many_networks_do_not_flood_the_audit_log(db) {
         let app = App::with(db, &[LIMIT, PROXIES]);
         for number in 0..100 {
-            assert_eq!(from(&app, &format!("192.0.2.{number}"), CLIENT.0, "wrong").status, 401);
+            assert_eq!(introspect_from(&app, &format!("192.0.2.{number}"), CLIENT.0, "wrong").status, 401);
         }
         assert_eq!(app.database.sql("select count(*) from audit_log where action = 'client.failed'"), "60");
     }

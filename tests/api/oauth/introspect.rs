@@ -13,14 +13,14 @@ use crate::support::http::{Answer, Request, base64};
 const INACTIVE: &str = "{\"active\":false}";
 
 /// Introspects as the tests' client; `body` adds the request's body.
-fn ask(app: &App, body: impl FnOnce(Request) -> Request) -> Answer {
+fn introspect(app: &App, body: impl FnOnce(Request) -> Request) -> Answer {
     app.send(body(Request::new("POST", "/introspect").basic(CLIENT.0, CLIENT.1)))
 }
 
 /// The whole answer for a token, which must have `no-store`.
 #[track_caller]
 fn answer_for(app: &App, token: &str) -> String {
-    let answer = ask(app, |request| request.form(&[("token", token)]));
+    let answer = introspect(app, |request| request.form(&[("token", token)]));
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("Content-Type").as_deref(), Some("application/json"));
     assert_eq!(answer.header("Cache-Control").as_deref(), Some("no-store"));
@@ -71,15 +71,15 @@ on_both! {
         }
         // Percent-encoded bytes may not be UTF-8; a JSON string may contain a lone surrogate.
         for body in ["token=%ff%fe", "token=%00", "token=%ED%A0%80", "token=\u{e9}", "token=%", "token=%zz", "token==="] {
-            let answer = ask(&app, |request| request.body("application/x-www-form-urlencoded", body));
+            let answer = introspect(&app, |request| request.body("application/x-www-form-urlencoded", body));
             assert_eq!((answer.status, answer.text().as_str()), (200, INACTIVE), "{body}");
         }
-        let answer = ask(&app, |request| request.body("application/json", r#"{"token":"\ud800"}"#));
+        let answer = introspect(&app, |request| request.body("application/json", r#"{"token":"\ud800"}"#));
         assert_eq!((answer.status, answer.text().as_str()), (200, INACTIVE));
         assert!(app.is_good(&token));
     }
 
-    fn a_token_is_inactive_while_its_user_is_and_after_its_expiry_or_deletion(db) {
+    fn a_token_is_inactive_while_its_user_is_inactive_and_after_its_expiry_or_deletion(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "1h")]);
         app.create_user("bob", PASSWORD, &json!({}));
         let token = app.login("bob", PASSWORD);
@@ -193,7 +193,7 @@ on_both! {
             assert_eq!(members.as_object().unwrap().keys().collect::<Vec<_>>(), ["error", "error_description"]);
             assert!(!answer.text().contains(&token), "{body}");
         }
-        let untyped = ask(&app, |request| request.raw_body(format!("token={token}")));
+        let untyped = introspect(&app, |request| request.raw_body(format!("token={token}")));
         assert_eq!((untyped.status, &untyped.json()["error"]), (400, &json!("invalid_request")));
     }
 

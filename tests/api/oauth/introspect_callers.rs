@@ -137,11 +137,11 @@ on_both! {
         assert_eq!((answer.status, &answer.json()["error"]), (401, &json!("invalid_client")));
     }
 
-    fn a_client_that_authenticates_in_the_body_gets_errors_about_the_rest(db) {
+    fn a_client_that_authenticates_in_the_body_gets_errors_about_other_parameters(db) {
         let app = App::start(db);
-        let known = format!("client_id={}&client_secret={}", CLIENT.0, CLIENT.1);
+        let credentials = format!("client_id={}&client_secret={}", CLIENT.0, CLIENT.1);
         for rest in ["", "token=", "token=a&token=b", "token=a&token_type_hint=b&token_type_hint=c"] {
-            let body = format!("{known}&{rest}");
+            let body = format!("{credentials}&{rest}");
             let answer = app.send(post().body("application/x-www-form-urlencoded", body));
             assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_request")), "{rest}");
         }
@@ -157,7 +157,7 @@ on_both! {
         app.create_user("staff", PASSWORD, &json!({"is_staff": true}));
         app.create_user("plain", PASSWORD, &json!({}));
         let (super_key, staff, plain) = (app.admin_token(), app.login("staff", PASSWORD), app.login("plain", PASSWORD));
-        let ask = |value: &str| app.send(post().header("Authorization", value).form(&[("token", &plain)]));
+        let introspect = |value: &str| app.send(post().header("Authorization", value).form(&[("token", &plain)]));
         for value in [
             format!("Token {staff}"),
             format!("token {staff}"),
@@ -165,7 +165,7 @@ on_both! {
             format!("BEARER\t {staff} "),
             format!("Token {super_key}"),
         ] {
-            let answer = ask(&value);
+            let answer = introspect(&value);
             assert_eq!((answer.status, &answer.json()["username"]), (200, &json!("plain")), "{value}");
         }
         let denied = "You do not have permission to perform this action.";
@@ -180,7 +180,7 @@ on_both! {
             (format!("Token {staff} x"), 401, spaces),
             (format!("Token {staff}, Token {staff}"), 401, spaces),
         ] {
-            let answer = ask(&value);
+            let answer = introspect(&value);
             assert_eq!((answer.status, answer.json()), (status, json!({"detail": sentence})), "{value}");
             let challenge: &[&str] = if status == 401 { &["Token"] } else { &[] };
             assert_eq!(answer.headers_named("WWW-Authenticate"), challenge, "{value}");

@@ -215,25 +215,25 @@ on_both! {
     }
 }
 
-/// Anybody may send any number of revocations. They must leave database connections for other requests.
+/// Revocations need no credentials, so anybody may send many. They must leave database connections for other requests.
 #[test]
-fn many_revocations_at_once_leave_connections_for_others() {
+fn many_revocations_at_once_leave_connections_for_other_requests() {
     let app = App::with(Kind::Postgres, &[("JETON_DATABASE_POOL", "4"), ("JETON_WORKERS", "4")]);
-    let mut held = app.database.writer();
-    held.run("lock table tokens in access exclusive mode;");
+    let mut session = app.database.writer();
+    session.run("lock table tokens in access exclusive mode;");
     std::thread::scope(|scope| {
         let app = &app;
-        let asked = (0..40).map(|number| {
+        let revocations = (0..40).map(|number| {
             let key = format!("{number:040x}");
             scope.spawn(move || app.send(post().form(&[("token", &key)])).status)
         });
-        let asked: Vec<_> = asked.collect();
+        let revocations: Vec<_> = revocations.collect();
         app.database.wait_for_blocked(2);
         for _ in 0..5 {
             assert_eq!(app.send(Request::new("GET", "/readyz")).status, 200);
         }
-        drop(held);
-        let statuses: Vec<u16> = asked.into_iter().map(|one| one.join().unwrap()).collect();
+        drop(session);
+        let statuses: Vec<u16> = revocations.into_iter().map(|thread| thread.join().unwrap()).collect();
         assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
     });
 }

@@ -95,7 +95,7 @@ on_both! {
         assert_refused(&sent("Bearer nonsense"), "Invalid token.");
     }
 
-    fn an_expired_a_revoked_and_an_inactive_one_are_refused(db) {
+    fn expired_and_revoked_tokens_and_tokens_of_inactive_users_are_refused(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({}));
         let login = app.login("alice", PASSWORD);
@@ -121,7 +121,7 @@ on_both! {
         let post = || Request::new("POST", "/auth/verify").token(&app.admin_token());
         assert_eq!(app.send(post().raw_body(b"{no json".as_slice())).status, 200);
         assert_eq!(app.send(post().body("multipart/form-data", "no boundary")).status, 200);
-        // A gateway may announce the body of the request it asks about, and keep it.
+        // A gateway may copy the `Content-Length` of its client's request and send no body.
         let announced = post().header("Content-Length", "5000000").bytes(app.addr);
         let answer = Answer::parse("POST", &http::raw(app.addr, &announced)).unwrap();
         assert_eq!(answer.status, 200);

@@ -8,7 +8,7 @@ use crate::support::eventually;
 use crate::support::http::Request;
 
 on_both! {
-    fn alive_and_ready(db) {
+    fn a_running_node_is_alive_and_ready(db) {
         let app = App::start(db);
         app.wait_until_synced();
         let parts = "{\"status\":\"ok\",\"database\":\"ok\",\"schema\":\"ok\",\"proof\":\"ok\",\"clock\":\"ok\"}";
@@ -21,10 +21,10 @@ on_both! {
         }
     }
 
-    fn not_ready_with_an_older_schema(db) {
+    fn a_node_is_not_ready_with_an_older_schema(db) {
         let app = App::start(db);
         app.database.sql("delete from __diesel_schema_migrations");
-        // It asks once a second at most.
+        // The node checks the schema once a second at most.
         eventually("a node that is not ready", Duration::from_secs(10), || {
             let answer = app.send(Request::new("GET", "/readyz"));
             (answer.status == 503).then(|| assert_eq!(answer.json()["schema"], "foreign", "{answer:?}"))

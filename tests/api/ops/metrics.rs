@@ -6,7 +6,7 @@ use crate::on_both;
 use crate::support::app::{App, CLIENT};
 use crate::support::http::Request;
 
-/// The names that stand in docs/metrics.md's table.
+/// The names in the table of docs/metrics.md.
 fn documented() -> BTreeSet<String> {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md")).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());

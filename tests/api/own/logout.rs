@@ -58,7 +58,7 @@ on_both! {
         let admin = app.admin_token();
         assert_done(&logout(&app, "/logoutall/", &logins[1]));
         assert!(logins.iter().all(|key| !app.is_good(key)));
-        assert!(app.is_good(&named) && app.is_good(&admin), "named ones and other users' stay");
+        assert!(app.is_good(&named) && app.is_good(&admin), "named tokens and other users' tokens stay valid");
         let entry = &app.list("/admin/audit/?action=token.revoke&actor=alice")[0];
         assert_eq!((&entry["target"], &entry["details"]), (&json!("alice"), &json!({"login_tokens": 3})));
     }
@@ -81,10 +81,10 @@ on_both! {
         assert!(app.is_good(&old));
         assert_done(&logout(&app, "/logoutall/", &old));
         assert!(!app.is_good(&old));
-        assert_eq!(app.explain(&old)["by"], "alice", "she revoked it");
+        assert_eq!(app.explain(&old)["by"], "alice", "alice has revoked the token");
     }
 
-    fn a_body_is_ignored_but_one_that_is_too_large_is_refused(db) {
+    fn a_body_is_ignored_but_a_body_that_is_too_large_is_refused(db) {
         let app = App::with(db, MULTIPLE);
         let (one, two) = (app.alice(), app.login(ALICE.0, ALICE.1));
         for (path, key) in [("/logout/", &one), ("/logoutall/", &two)] {

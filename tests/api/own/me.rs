@@ -1,4 +1,4 @@
-//! `GET /me`, and what `Authorization` may say: DRF's token authentication.
+//! `GET /me`, and what `Authorization` may contain: DRF's token authentication.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const INACTIVE: &str = "User inactive or deleted.";
 /// How long a running jeton may take to receive a change made by SQL.
 const BOUND: Duration = Duration::from_secs(10);
 
-/// Asks with these `Authorization` headers, in which `{key}` stands for the key.
+/// Requests `/me` with these `Authorization` headers, in which `{key}` stands for the key.
 fn me(app: &App, key: &str, headers: &[&[u8]]) -> Answer {
     let request = headers.iter().fold(Request::new("GET", "/me"), |request, header| {
         let pieces: Vec<&[u8]> = split(header, b"{key}");
@@ -45,7 +45,7 @@ fn assert_refused(answer: &Answer, detail: &str, challenge: &str, about: &str) {
     assert_eq!(answer.headers_named("Content-Type"), ["application/json"], "{about}");
 }
 
-/// Asks until the answer has this status.
+/// Repeats the request until the answer has this status.
 #[track_caller]
 fn until(app: &App, key: &str, status: u16) -> Answer {
     eventually(&format!("{status}"), BOUND, || Some(me(app, key, &[b"Token {key}"])).filter(|me| me.status == status))

@@ -41,7 +41,7 @@ on_both! {
             let new = new_key(&answer);
             assert_eq!(answer.text(), format!("{{\"token\":\"{new}\"}}"));
             assert!(!app.is_good(&key) && !app.is_good(&other) && app.is_good(&new));
-            assert!(app.is_good(named["token"].as_str().unwrap()), "named ones stay");
+            assert!(app.is_good(named["token"].as_str().unwrap()), "named tokens stay valid");
             assert_eq!(app.get("/me", &new).json()["token"]["kind"], "login");
             assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 400);
             assert_eq!(app.login(ALICE.0, NEW) == new, mode == "single", "in single mode logins return the new token");
@@ -108,7 +108,7 @@ on_both! {
         let app = App::with(db, &[("JETON_LOGIN_LIMIT_USER", "2/min")]);
         let key = app.alice();
         for _ in 0..3 {
-            assert_eq!(change(&app, &key, ALICE.1, "short").status, 400, "the old one is right");
+            assert_eq!(change(&app, &key, ALICE.1, "short").status, 400, "the old password is right");
         }
         assert_eq!(change(&app, &key, "wrong", NEW).status, 400);
         assert_eq!(app.try_login(ALICE.0, "wrong").status, 400);
@@ -162,7 +162,7 @@ on_both! {
             let made = changes.iter().find(|answer| answer.status == 200).unwrap();
             assert!(app.is_good(&new_key(made)) && !app.is_good(&key));
             for login in logins.iter().filter(|login| login.status == 200) {
-                assert!(!app.is_good(login.json()["token"].as_str().unwrap()), "it was given for the old password");
+                assert!(!app.is_good(login.json()["token"].as_str().unwrap()), "the old password was used for this login");
             }
         }
     }

@@ -20,7 +20,7 @@ on_both! {
         assert_eq!(answer.headers_named("Cache-Control"), ["no-store"]);
         let me = answer.json();
         assert_eq!((&me["first_name"], &me["last_name"]), (&json!("Alice"), &json!("Liddell")));
-        assert_eq!(app.get("/me", &key).json(), me, "as GET says");
+        assert_eq!(app.get("/me", &key).json(), me, "the same record as by GET");
         let blank = app.send(Request::new("PATCH", "/me/").token(&key).form(&[("last_name", "")]));
         assert_eq!((&blank.json()["first_name"], &blank.json()["last_name"]), (&json!("Alice"), &json!("")));
         for nothing in [Request::new("PATCH", "/me"), Request::new("PATCH", "/me").json(&json!({"first_name": "Alice"}))] {
@@ -29,7 +29,7 @@ on_both! {
         let entries = app.list("/admin/audit/?action=user.update");
         let summaries: Vec<_> = entries.iter().map(|entry| (&entry["actor"], &entry["target"], &entry["details"])).collect();
         let (alice, first, second) = (json!("alice"), json!({"first_name": "Alice", "last_name": "Liddell"}), json!({"last_name": ""}));
-        assert_eq!(summaries, [(&alice, &alice, &second), (&alice, &alice, &first)], "what changes nothing has none");
+        assert_eq!(summaries, [(&alice, &alice, &second), (&alice, &alice, &first)], "a request that changes nothing has no entry");
     }
 
     fn other_fields_are_ignored(db) {
@@ -68,7 +68,7 @@ on_both! {
         assert_eq!(patch(&app, "x", &json!({})).status, 401);
     }
 
-    fn staff_change_their_own_too(db) {
+    fn staff_change_their_own_name_too(db) {
         let app = App::start(db);
         app.create_user(SAM.0, SAM.1, &json!({"is_staff": true}));
         for key in [app.login(SAM.0, SAM.1), app.admin_token()] {

@@ -65,7 +65,7 @@ on_both! {
         let expected = [
             (&json!(null), &login), (&json!("n"), &named_kind), (&json!("short"), &named_kind),
         ];
-        assert_eq!(shown, expected, "by age");
+        assert_eq!(shown, expected, "ordered by age");
         for token in listed {
             assert_eq!(keys(token), FIELDS);
         }
@@ -73,7 +73,7 @@ on_both! {
             assert!(!answer.text().contains(key), "a key is shown once");
         }
         app.clock.advance(Duration::from_secs(1));
-        assert_eq!(app.get("/tokens/", &key).json()["count"], 2, "the expired one is gone");
+        assert_eq!(app.get("/tokens/", &key).json()["count"], 2, "the expired token is not listed");
     }
 
     fn all_wrong_fields_are_reported_at_once_by_field(db) {
@@ -104,7 +104,7 @@ on_both! {
             let answer = if body.is_object() { app.try_name_token(&key, &body) } else { app.post("/tokens/", &key, &body) };
             assert_eq!((answer.status, answer.json()), (400, expected), "{body}");
         }
-        assert_eq!(app.get("/tokens/", &key).json()["count"], 1, "none was made");
+        assert_eq!(app.get("/tokens/", &key).json()["count"], 1, "no token was created");
         assert_eq!(app.name_token(&key, &json!({"name": "é".repeat(100)}))["name"], "é".repeat(100), "characters");
     }
 
@@ -134,7 +134,7 @@ on_both! {
         assert_eq!(app.send(raw).status, 400);
     }
 
-    fn a_form_does_what_json_does(db) {
+    fn a_form_has_the_same_effect_as_json(db) {
         let (app, key) = with_alice(db);
         let form = [("name", "n"), ("scope", "a b"), ("expires_in", "1h"), ("password", ALICE.1)];
         let answer = app.send(Request::new("POST", "/tokens").token(&key).form(&form));
@@ -151,7 +151,7 @@ on_both! {
         let not_found = (404, json!({"detail": "Not found."}));
         for stranger in [&bob, &app.admin_token()] {
             let answer = app.delete(&path, stranger);
-            assert_eq!((answer.status, answer.json()), not_found, "it is alice's");
+            assert_eq!((answer.status, answer.json()), not_found, "the token is alice's");
         }
         assert!(app.is_good(named["token"].as_str().unwrap()));
         let answer = app.delete(&path, &key);
@@ -160,7 +160,7 @@ on_both! {
         let expired = app.name_token(&key, &json!({"name": "n", "expires_in": 1}));
         app.clock.advance(Duration::from_secs(1));
         let expired_path = format!("/tokens/{}", expired["id"]);
-        assert_eq!(app.delete(&expired_path, &key).status, 204, "by another node's clock it may live");
+        assert_eq!(app.delete(&expired_path, &key).status, 204, "by another node's clock the token may be live");
         for dead in [named["id"].to_string(), expired["id"].to_string(), "999999".into(), "x".into(), "-1".into(),
             "99999999999999999999".into(), "1.0".into()] {
             let answer = app.delete(&format!("/tokens/{dead}/"), &key);

@@ -18,7 +18,7 @@ fn wrong() -> Value {
     json!({ "password": [WRONG] })
 }
 
-/// Refused by the limit of tokens, in Knox's words.
+/// Checks that the limit of tokens refused the request, with Knox's message.
 #[track_caller]
 fn assert_full(answer: &Answer) {
     let body = json!({"error": "Maximum amount of tokens allowed per user exceeded."});
@@ -59,22 +59,22 @@ on_both! {
     fn guesses_are_limited_as_at_the_login(db) {
         let app = App::with(db, &[("JETON_LOGIN_LIMIT_USER", "3/min")]);
         let key = app.alice();
-        let ask = |password: &str| app.post("/tokens/", &key, &json!({"name": "n", "password": password}));
+        let create = |password: &str| app.post("/tokens/", &key, &json!({"name": "n", "password": password}));
         for _ in 0..5 {
-            assert_eq!(ask(ALICE.1).status, 201, "good ones do not count");
-            assert_eq!(app.post("/tokens/", &key, &json!({"name": ""})).status, 400, "nor do other faults");
+            assert_eq!(create(ALICE.1).status, 201, "successful requests do not count");
+            assert_eq!(app.post("/tokens/", &key, &json!({"name": ""})).status, 400, "other faults do not count either");
         }
         assert_eq!(app.try_login(ALICE.0, "wrong").status, 400);
-        assert_eq!(ask("wrong").status, 400);
-        assert_eq!(ask("wrong").status, 400);
-        let throttled = ask(ALICE.1);
+        assert_eq!(create("wrong").status, 400);
+        assert_eq!(create("wrong").status, 400);
+        let throttled = create(ALICE.1);
         let sentence = json!({"detail": "Request was throttled. Expected available in 60 seconds."});
         assert_eq!((throttled.status, throttled.json()), (429, sentence));
         assert_eq!(throttled.header("Retry-After").as_deref(), Some("60"));
-        assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 429, "one limit for both");
+        assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 429, "logins and new tokens share one limit");
         assert_eq!(named_count(&app), "5");
         app.clock.advance(Duration::from_mins(1));
-        assert_eq!(ask(ALICE.1).status, 201);
+        assert_eq!(create(ALICE.1).status, 201);
     }
 
     fn users_can_give_only_the_scopes_of_the_setting(db) {
@@ -143,12 +143,12 @@ on_both! {
         }
         let barrier = Barrier::new(20);
         let statuses: Vec<u16> = thread::scope(|scope| {
-            let ask = || {
+            let create = || {
                 barrier.wait();
                 app.try_name_token(&key, &json!({"name": "n"})).status
             };
-            let asked: Vec<_> = (0..20).map(|_| scope.spawn(ask)).collect();
-            asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+            let threads: Vec<_> = (0..20).map(|_| scope.spawn(create)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         let of = |status: u16| statuses.iter().filter(|other| **other == status).count();
         assert_eq!((of(201), of(403), named_count(&app)), (10, 10, "50".to_owned()), "{statuses:?}");
@@ -171,7 +171,7 @@ on_both! {
         assert_eq!(named_count(&app), "0");
         app.name_token(&key, &json!({"name": "n", "expires_in": "90d"}));
         let by_staff = app.post("/admin/users/alice/tokens/", &app.admin_token(), &json!({"name": "m"}));
-        assert_eq!((by_staff.status, &by_staff.json()["expires_at"]), (201, &json!(null)), "staff may");
+        assert_eq!((by_staff.status, &by_staff.json()["expires_at"]), (201, &json!(null)), "staff may create a token without an expiry");
     }
 
     fn users_without_a_password_cannot_create_tokens(db) {

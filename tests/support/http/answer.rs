@@ -1,4 +1,4 @@
-//! An HTTP/1.1 answer read strictly: one that is cut short or runs on past its end is an error.
+//! An HTTP/1.1 answer, read strictly: an answer that is cut short, or followed by more bytes, is an error.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ impl Answer {
         }
     }
 
-    /// The whole of what the server sent in answer to a request of this method.
+    /// Parses all bytes that the server has sent in answer to a request of this method.
     pub fn parse(method: &str, bytes: &[u8]) -> Result<Self, String> {
         let mut rest = Rest(bytes);
         let mut answer = rest.head()?;

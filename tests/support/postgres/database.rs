@@ -14,7 +14,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// In the cluster whose socket is in this directory.
+    /// A new database in the cluster whose socket is in this directory.
     pub fn create(dir: &Path) -> Self {
         Self::copy(dir, "template0")
     }
@@ -26,7 +26,7 @@ impl Database {
         let host = dir.to_str().unwrap().replace('/', "%2F");
         let url = |database| format!("postgres://jeton@{host}/{database}");
         let (admin, url) = (url("postgres"), url(&name));
-        // The faster strategy; before version 15 it was the only one, and had no name.
+        // This strategy is faster. Before version 15 it was the only one, and had no name.
         let strategy = if version() < 15 { "" } else { "strategy file_copy" };
         let create = format!("create database {name} template {template} {strategy}");
         psql(&admin, &create).unwrap_or_else(|error| panic!("{create}: {error}"));

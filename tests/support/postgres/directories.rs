@@ -84,18 +84,18 @@ pub fn end(data: &Path) {
 /// Freezes the processes. Returns when all of them have stopped.
 pub fn halt(pids: &[u32]) {
     signal("STOP", pids);
-    let stands = |&pid: &u32| state(pid) == Some('T') || has_ended(state(pid));
-    let all_stand = || pids.iter().all(stands).then_some(());
-    eventually("a frozen server", LIMIT, all_stand);
+    let has_stopped = |&pid: &u32| state(pid) == Some('T') || has_ended(state(pid));
+    let all_stopped = || pids.iter().all(has_stopped).then_some(());
+    eventually("a frozen server", LIMIT, all_stopped);
 }
 
-/// As `ps` shows it: `R`, `S`, `T`, ...
+/// The state of a process as `ps` shows it: `R`, `S`, `T`, ...
 fn state(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
-/// Gone, or a zombie.
+/// Whether a process with this state is gone, or a zombie.
 fn has_ended(state: Option<char>) -> bool {
     matches!(state, None | Some('Z' | 'X'))
 }

@@ -25,7 +25,7 @@ fn installed() -> &'static (u32, PathBuf) {
             let path = entry.ok()?.path();
             Some((path.file_name()?.to_str()?.parse().ok()?, path.join("bin")))
         });
-        // With the client alone installed there is a directory too.
+        // Such a directory exists also if only the client is installed.
         let servers = versions.filter(|(_, bin)| bin.join("postgres").exists());
         servers.max().expect("PostgreSQL is needed for the tests: apt-get install postgresql")
     })
@@ -47,7 +47,7 @@ pub fn as_owner(program: impl AsRef<OsStr>) -> Command {
     tidy(command)
 }
 
-/// Without the developer's own `PG*` variables, and in a directory that any user may enter.
+/// Removes the developer's own `PG*` variables, and runs the command in a directory that any user may enter.
 fn tidy(mut command: Command) -> Command {
     let path = env::var_os("PATH").unwrap_or_default();
     command.env_clear().env("PATH", path).current_dir("/");

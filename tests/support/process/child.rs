@@ -1,4 +1,4 @@
-//! A running process: its output, signals, its end.
+//! A running process: its output, its exit status, and signals to it.
 
 use std::fmt;
 use std::io::{Read, Seek, Write};
@@ -42,7 +42,7 @@ impl Process {
         self.pid
     }
 
-    /// What it has written so far.
+    /// The process's standard output so far.
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }
@@ -54,9 +54,9 @@ impl Process {
     /// `TERM`, `KILL`, `STOP`, `CONT`, ...
     #[track_caller]
     pub fn signal(&self, name: &str) {
-        // After it has ended, its id may belong to another process.
+        // After the end of the process its id may belong to another one.
         let ended = self.try_wait().is_some();
-        assert!(!ended && signal(name, &[self.pid]), "{name}: it has ended: {self:?}");
+        assert!(!ended && signal(name, &[self.pid]), "{name}: the process has ended: {self:?}");
     }
 
     #[track_caller]
@@ -66,7 +66,7 @@ impl Process {
         status
     }
 
-    /// Its exit status, if it has ended; then `stdout` and `stderr` are complete.
+    /// The exit status, if the process has ended; then `stdout` and `stderr` are complete.
     pub fn try_wait(&self) -> Option<ExitStatus> {
         let status = lock(&self.child).try_wait().unwrap()?;
         let complete = || (self.stdout.ended() && self.stderr.ended()).then_some(());
@@ -74,7 +74,7 @@ impl Process {
         Some(status)
     }
 
-    /// Waits for its end; a minute is more than any command takes.
+    /// Waits for the end of the process; a minute is more than any command takes.
     #[track_caller]
     pub fn output(&self) -> Output {
         let status = self.wait(Duration::from_mins(1));

@@ -5,23 +5,33 @@
     if answer.active:
         print(answer.username)
 
+`Verifier` has the same calls, and remembers answers while jeton would still give them.
+
 `jeton_client.drf` is for Django REST framework, with the app `jeton_client.django` where users have rows of the
 project's own; `jeton_client.asgi` is for ASGI applications.
 """
 
+from .admin import Admin, JetonRejected
 from .aio import AsyncClient
+from .aio_verifier import AsyncVerifier
 from .client import Client
-from .errors import JetonError, JetonRefused, JetonUnavailable
+from .errors import JetonError, JetonRefused, JetonUnavailable, JetonUnreachable
 from .introspection import Introspection
 from .user import JetonUser
+from .verifier import Verifier
 
 __all__ = [
+    "Admin",
     "AsyncClient",
+    "AsyncVerifier",
     "Client",
     "Introspection",
     "JetonError",
     "JetonRefused",
+    "JetonRejected",
     "JetonUnavailable",
+    "JetonUnreachable",
     "JetonUser",
+    "Verifier",
 ]
 __version__ = "0.1.0"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from types import TracebackType
 from typing import Iterable, List, Optional, Tuple, Type, TypeVar
 
@@ -13,19 +11,20 @@ import httpx
 from . import header, protocol
 from .base import Settings
 from .introspection import Introspection
+from .per_loop import PerLoop
 from .protocol import Call, could_be_sent_by_holder, could_be_token
 
 T = TypeVar("T")
-Place = Tuple[int, Optional[asyncio.AbstractEventLoop]]
 
 
 class AsyncClient(Settings):
-    """`Client`, to be awaited. Its connections belong to the running event loop; another loop opens new ones.
+    """`Client`, to be awaited. Each event loop has its own connections.
 
     `timeout` is in seconds, for all of a call: what is awaited can be given up at any moment.
     """
 
-    _pool: Optional[Tuple[Place, httpx.AsyncClient]] = None
+    def _begin(self) -> None:
+        self._pools: PerLoop[httpx.AsyncClient] = PerLoop()
 
     async def introspect(self, token: str) -> Introspection:
         """jeton's answer about a token."""
@@ -54,9 +53,9 @@ class AsyncClient(Settings):
 
     async def aclose(self) -> None:
         """Closes the idle connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None and pool[0] == _place():
-            await pool[1].aclose()
+        pool = self._pools.pop()
+        if pool is not None:
+            await pool.aclose()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -94,14 +93,5 @@ class AsyncClient(Settings):
             return answer.status_code, bytes(body)
 
     def _connections(self) -> httpx.AsyncClient:
-        pool, place = self._pool, _place()
-        if pool is None or pool[0] != place:
-            pool = self._pool = (place, httpx.AsyncClient(**protocol.connection_settings(self._ssl_context)))
-        return pool[1]
-
-
-def _place() -> Place:
-    try:
-        return os.getpid(), asyncio.get_running_loop()
-    except RuntimeError:  # trio has no loop of asyncio's
-        return os.getpid(), None
+        pool = self._pools.get()
+        return pool or self._pools.put(httpx.AsyncClient(**protocol.connection_settings(self._ssl_context)))

@@ -9,8 +9,11 @@ from typing import Any, Awaitable, Callable, Dict, List, MutableMapping, Optiona
 
 from . import header
 from .aio import AsyncClient
+from .aio_verifier import AsyncVerifier
 from .errors import JetonUnavailable
+from .follower import MAX_ANSWERS
 from .introspection import Introspection
+from .places import places, token_in
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -24,8 +27,9 @@ logger = logging.getLogger("jeton_client")
 class JetonMiddleware:
     """Lets requests and websockets with a good token through, and puts its answer into `scope["jeton"]`.
 
-    With `allow_anonymous`, those without a token pass too, with None there; a bad token never passes.
-    Refusals are Django REST framework's.
+    `token_from` names the places where a token may be: `header`, `subprotocol`, `query:<name>`, `cookie:<name>`. With
+    `allow_anonymous`, those without a token pass too, with None there; a bad token never passes.
+    Refusals are Django REST framework's. Answers are remembered by an `AsyncVerifier`; `verifier=False` asks each time.
     """
 
     def __init__(
@@ -39,11 +43,21 @@ class JetonMiddleware:
         keywords: Sequence[str] = ("Token", "Bearer"),
         allow_anonymous: bool = False,
         ssl_context: Optional[ssl.SSLContext] = None,
+        verifier: bool = True,
+        revocation_bound: float = 1.0,
+        max_answers: int = MAX_ANSWERS,
+        token_from: Sequence[str] = ("header",),
     ) -> None:
         if isinstance(keywords, str) or not keywords:
             raise ValueError("keywords is a list of words")
+        self._places = places(token_from, keywords)
         self._app = app
-        self._client = AsyncClient(url, client_id, client_secret, timeout=timeout, ssl_context=ssl_context)
+        how: Dict[str, Any] = {"timeout": timeout, "ssl_context": ssl_context}
+        self._client = (
+            AsyncVerifier(url, client_id, client_secret, revocation_bound=revocation_bound, max_answers=max_answers, **how)
+            if verifier
+            else AsyncClient(url, client_id, client_secret, **how)
+        )
         self._keywords = tuple(keywords)
         self._allow_anonymous = allow_anonymous
 
@@ -54,9 +68,9 @@ class JetonMiddleware:
             finally:
                 await self._client.aclose()  # a lifespan ends with its server
             return
-        status, detail, answer = await self._judge(_authorization(scope))
+        status, detail, added = await self._judge(scope)
         if status == 200:
-            await self._app({**scope, "jeton": answer}, receive, send)
+            await self._app({**scope, **added}, receive, send)
         elif scope["type"] == "http":
             await _refuse(status, detail, self._keywords[0], "http.response", send)
         else:
@@ -66,27 +80,30 @@ class JetonMiddleware:
             else:
                 await send({"type": "websocket.close", "code": 1008 if status == 401 else 1013, "reason": detail})
 
-    async def _judge(self, authorization: bytes) -> Tuple[int, str, Optional[Introspection]]:
+    async def scope_of(self, answer: Optional[Introspection]) -> Optional[Dict[str, Any]]:
+        """What the application's scope gets for an answer, or for a request without a token. None refuses the user.
+        A subclass may override this."""
+        return {"jeton": answer}
+
+    async def _judge(self, scope: Scope) -> Tuple[int, str, Dict[str, Any]]:
+        """Status and message, and what the application's scope gets."""
         try:
-            token = header.token_of(authorization, self._keywords)
+            token = token_in(scope, self._places)
         except header.MalformedHeader as error:
-            return 401, str(error), None
-        if token is None:
-            return (200, "", None) if self._allow_anonymous else (401, header.NOT_PROVIDED, None)
+            return 401, str(error), {}
+        if token is None and not self._allow_anonymous:
+            return 401, header.NOT_PROVIDED, {}
         try:
-            answer = await self._client.introspect(token)
-            if answer.active:
-                return 200, "", answer
+            answer = None if token is None else await self._client.introspect(token)
+            if token is None or (answer is not None and answer.active):
+                added = await self.scope_of(answer)
+                return (401, header.INACTIVE_USER, {}) if added is None else (200, "", added)
             inactive_user = await self._client.refusal(token) == header.INACTIVE_USER
         except JetonUnavailable as error:
-            logger.error("%s", error)
-            return 503, header.UNAVAILABLE, None
-        return 401, header.INACTIVE_USER if inactive_user else header.INVALID_TOKEN, None
-
-
-def _authorization(scope: Scope) -> bytes:
-    """Several headers are one with commas, as Django has it: none of them is a token then."""
-    return b",".join(value for name, value in scope["headers"] if name.lower() == b"authorization")
+            # Requests that were not sent are many, and the log has why.
+            logger.log(logging.ERROR if error.sent else logging.DEBUG, "%s", error)
+            return 503, header.UNAVAILABLE, {}
+        return 401, header.INACTIVE_USER if inactive_user else header.INVALID_TOKEN, {}
 
 
 async def _refuse(status: int, detail: str, keyword: str, kind: str, send: Send) -> None:

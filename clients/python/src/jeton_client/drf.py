@@ -11,13 +11,16 @@ Which jeton, and as whom to ask it, is in Django's settings:
         "KEYWORDS": ["Token", "Bearer"],   # in Authorization; the first is the challenge
         "LINK_BY_NAME": False,             # link rows by name alone, that have no more rights than jeton's answer
         "SYNC": ["is_active", "is_staff", "is_superuser", "groups", "username"],   # what follows jeton's answer
+        "VERIFIER": True,                  # remember answers, as `jeton_client.Verifier` does; False asks each time
+        "REVOCATION_BOUND": 1.0,           # seconds; must equal jeton's JETON_REVOCATION_BOUND
+        "MAX_ANSWERS": 10_000,             # how many each process remembers at most
     }
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any, Optional, Tuple, Union
+from typing import Any, NoReturn, Optional, Tuple, Union
 
 from django.apps import apps
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -25,13 +28,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import exceptions
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import TokenAuthentication, get_authorization_header
 from rest_framework.request import Request
 
 from . import header
-from .django import checks as _checks  # noqa: F401  (they register themselves)
+from .django import checks as _checks, leftovers as _leftovers  # noqa: F401  (they register themselves)
 from .django import conf
 from .errors import JetonUnavailable
+from .client import Client
 from .introspection import Introspection
 from .user import JetonUser
 
@@ -52,30 +56,73 @@ class ServiceUnavailable(exceptions.APIException):
     wait = 1
 
 
-class JetonAuthentication(BaseAuthentication):
-    """TokenAuthentication whose tokens are jeton's. `request.auth` is an `Introspection`."""
+class Token(Introspection):
+    """The token of a request, and jeton's answer about it: `request.auth`."""
 
-    @sensitive_variables("token")
-    def authenticate(self, request: Request) -> Optional[Tuple[Any, Introspection]]:
-        configured = conf.configured()
+    _client: Client
+    #: The token as the client sent it. No repr contains it.
+    key: str
+
+    def __init__(self, answer: Introspection, key: str, client: Client) -> None:
+        vars(self).update(vars(answer), key=key, _client=client)
+
+    def revoke(self) -> None:
+        """Revokes the token at jeton: a logout. Raises ServiceUnavailable, which is 503, if jeton does not answer."""
         try:
-            token = header.token_of(get_authorization_header(request), configured.keywords)
-        except header.MalformedHeader as error:
-            raise exceptions.AuthenticationFailed(_(str(error))) from None
-        if token is None:
-            return None
-        try:
-            answer = configured.client.introspect(token)
-            inactive_user = not answer.active and configured.client.refusal(token) == header.INACTIVE_USER
+            self._client.revoke(self.key)
         except JetonUnavailable as error:
             logger.error("%s", error)
             raise ServiceUnavailable() from None
+
+    def delete(self) -> None:
+        """The same. `request.auth.delete()` is how projects with a table of tokens log out."""
+        self.revoke()
+
+
+class JetonAuthentication(TokenAuthentication):
+    """TokenAuthentication whose tokens are jeton's. `request.auth` is a `Token`.
+
+    A subclass may set `keyword`, which then is the only one, and override `authenticate_credentials` and `get_user`.
+    """
+
+    @property
+    def keyword(self) -> str:  # type: ignore[override]
+        """The one in `WWW-Authenticate`."""
+        return conf.configured().keywords[0]
+
+    @sensitive_variables("token")
+    def authenticate(self, request: Request) -> Optional[Tuple[Any, Any]]:
+        own = type(self).keyword is not JetonAuthentication.keyword
+        try:
+            keywords = (self.keyword,) if own else conf.configured().keywords
+            token = header.token_of(get_authorization_header(request), keywords)
+        except header.MalformedHeader as error:
+            raise exceptions.AuthenticationFailed(_(str(error))) from None
+        return None if token is None else self.authenticate_credentials(token)
+
+    @sensitive_variables("key")
+    def authenticate_credentials(self, key: str) -> Tuple[Any, Token]:
+        """`request.user` and `request.auth` of a key. Raises AuthenticationFailed."""
+        client = conf.configured().client
+        try:
+            answer = client.introspect(key)
+            inactive_user = not answer.active and client.refusal(key) == header.INACTIVE_USER
+        except JetonUnavailable as error:
+            # Requests that were not sent are many, and the log has why.
+            logger.log(logging.ERROR if error.sent else logging.DEBUG, "%s", error)
+            raise ServiceUnavailable() from None
         if not answer.active:
             raise exceptions.AuthenticationFailed(_(header.INACTIVE_USER if inactive_user else header.INVALID_TOKEN))
-        return self.get_user(answer), answer
+        return self.get_user(answer), Token(answer, key, client)
 
     def authenticate_header(self, request: Request) -> str:
-        return conf.configured().keywords[0]
+        return self.keyword
+
+    def get_model(self) -> NoReturn:
+        raise ImproperlyConfigured(
+            "Tokens are at jeton, and no model of this project: `super().authenticate_credentials(key)` returns the user "
+            "and the token."
+        )
 
     def get_user(self, answer: Introspection) -> Union[JetonUser, AbstractBaseUser]:
         """`request.user` of an active answer. A subclass may override this."""

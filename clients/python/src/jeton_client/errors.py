@@ -10,6 +10,17 @@ class JetonError(Exception):
 class JetonUnavailable(JetonError):
     """It is unknown whether the token is valid: jeton did not answer, not in time, or not in the expected form."""
 
+    #: False if the request was not sent, because jeton did not answer the one before it.
+    sent = True
+
+
+class JetonUnreachable(JetonUnavailable):
+    """jeton did not answer at all: no connection, or not in time."""
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
+
 
 class JetonRefused(JetonUnavailable):
     """jeton refuses this service's client id and secret, or does not permit the request."""

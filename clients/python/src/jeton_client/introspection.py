@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, Optional, Tuple, Type, TypeVar
 
@@ -33,8 +34,7 @@ class Introspection:
     #: The user's key in the project they came from, where that is not `user_id`.
     external_id: Optional[str] = None
     token_type: Optional[str] = None
-    #: The whole answer.
-    raw: Dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _raw: Dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __bool__(self) -> bool:
         return self.active
@@ -43,6 +43,14 @@ class Introspection:
     def scopes(self) -> FrozenSet[str]:
         return frozenset(self.scope.split())
 
+    def has_scope(self, scope: str) -> bool:
+        return scope in self.scopes
+
+    @property
+    def raw(self) -> Dict[str, Any]:
+        """The whole answer. It is a new dict each time, because an answer may be shared."""
+        return deepcopy(self._raw)
+
     @classmethod
     def of(cls, answer: object) -> Introspection:
         """Parses an answer strictly. Raises ValueError for anything that jeton would not send."""
@@ -50,7 +58,7 @@ class Introspection:
             raise ValueError("it is no object")
         active = answer.get("active")
         if active is False:
-            return cls(active=False, raw=answer)
+            return cls(active=False, _raw=answer)
         if active is not True:
             raise ValueError("active is neither true nor false")
         groups = _member(answer, "groups", list) or []
@@ -76,7 +84,7 @@ class Introspection:
             iss=_member(answer, "iss", str),
             external_id=_member(answer, "external_id", str),
             token_type=_member(answer, "token_type", str),
-            raw=answer,
+            _raw=answer,
         )
 
 

@@ -6,12 +6,12 @@ import json
 import ssl
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Generic, Iterable, Iterator, List, Optional, TypedDict, TypeVar, Union
+from typing import Callable, Dict, Generic, Iterable, Iterator, List, Optional, Tuple, TypedDict, TypeVar, Union
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 import httpx
 
-from .errors import JetonRefused, JetonUnavailable
+from .errors import JetonRefused, JetonUnavailable, JetonUnreachable
 from .introspection import Introspection
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def connection_settings(ssl_context: Optional[ssl.SSLContext]) -> ConnectionSett
     return {"limits": LIMITS, "verify": ssl_context or httpx.create_ssl_context(), "trust_env": False}
 
 
-INACTIVE = Introspection(active=False, raw={"active": False})
+INACTIVE = Introspection(active=False, _raw={"active": False})
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,18 @@ class Call(Generic[T]):
     read: Callable[[int, bytes], T] = field(repr=False)
     headers: Dict[str, str] = field(repr=False)
     content: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """An answer of `/changes`."""
+
+    #: What the next request sends, to read on from here.
+    cursor: str
+    #: Whether everything that is remembered must be forgotten.
+    reset: bool
+    #: What has changed: `token`, `user` or `client`, and its id.
+    changes: Tuple[Tuple[str, str], ...]
 
 
 def could_be_token(token: str) -> bool:
@@ -144,13 +156,29 @@ class Protocol:
         headers = {**self._headers, "Authorization": f"Token {token}"}
         return Call("GET", self.url + "/auth/verify", read, headers)
 
+    def changes(self, after: Optional[str]) -> Call[Changes]:
+        """What has changed since a cursor. Without one, the answer is a first cursor, and everything may have changed."""
+
+        def read(status: int, body: bytes) -> Changes:
+            answer = self._json(status, body)
+            cursor, reset, changes = answer.get("cursor"), answer.get("reset"), answer.get("changes")
+            if not isinstance(cursor, str) or not cursor or not isinstance(reset, bool) or not isinstance(changes, list):
+                raise self._nonsense("it has no cursor, or no changes")
+            known = [_change(change) for change in changes]
+            # A change of a kind that is not known here may be about everything.
+            reset = reset or after is None or None in known
+            return Changes(cursor, reset, tuple(change for change in known if change is not None))
+
+        url = self.url + "/changes" + ("" if after is None else "?" + urlencode({"after": after}))
+        return Call("GET", url, read, self._headers)
+
     def failure(self, error: Exception) -> JetonUnavailable:
         """Describes an error by its type only: its text may come from the server and contain anything."""
         if isinstance(error, httpx.TimeoutException):
-            return JetonUnavailable(f"jeton at {self.url} does not answer in time")
+            return JetonUnreachable(f"jeton at {self.url} does not answer in time")
         if isinstance(error, httpx.ConnectError):
-            return JetonUnavailable(f"jeton at {self.url} cannot be reached: {error}")
-        return JetonUnavailable(f"jeton at {self.url} does not answer: {type(error).__name__}")
+            return JetonUnreachable(f"jeton at {self.url} cannot be reached: {error}")
+        return JetonUnreachable(f"jeton at {self.url} does not answer: {type(error).__name__}")
 
     def too_long(self) -> JetonUnavailable:
         return self._nonsense("it has no end")
@@ -170,6 +198,10 @@ class Protocol:
 
     def _json(self, status: int, body: bytes, expected: int = 200) -> Dict[str, object]:
         self._check(status, expected)
+        return self.parse(body)
+
+    def parse(self, body: bytes) -> Dict[str, object]:
+        """The JSON object that each answer is."""
         try:
             answer = json.loads(body)
         except (ValueError, RecursionError):
@@ -187,3 +219,14 @@ class Protocol:
 
     def _nonsense(self, why: str) -> JetonUnavailable:
         return JetonUnavailable(f"what answers at {self.url} does not answer as jeton does: {why}")
+
+
+def _change(change: object) -> Optional[Tuple[str, str]]:
+    """The kind and the id; None for a change of a kind that is not known here."""
+    if not isinstance(change, dict) or len(change) != 1:
+        return None
+    ((kind, name),) = change.items()
+    wanted = {"token": int, "user": int, "client": str}.get(kind)
+    if wanted is None or not isinstance(name, wanted) or isinstance(name, bool):
+        return None
+    return kind, str(name)

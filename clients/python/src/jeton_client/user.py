@@ -103,6 +103,14 @@ class JetonUser:
     async def aget_group_permissions(self, obj: Optional[object] = None) -> Set[str]:
         return await self.aget_all_permissions(obj)
 
+    def __getattr__(self, name: str) -> NoReturn:
+        """Called for what only a row has: dates, related rows, fields of the project's own."""
+        raise AttributeError(f"A JetonUser is in no database of this service, and has no {name!r}. {_FIND}")
+
+    def __int__(self) -> NoReturn:
+        """Queries call it: `filter(user=request.user)`. An id of jeton's is no primary key of a row here."""
+        raise _not_here("be looked for")
+
     def save(self, *_arguments: Any, **_options: Any) -> NoReturn:
         raise _not_here("be saved")
 
@@ -139,7 +147,8 @@ def _all_permissions() -> Set[str]:
     return {f"{app_label}.{codename}" for app_label, codename in names}
 
 
+_FIND = 'JETON["USER"] = "find" makes request.user the row of this project that belongs to the user, "create" makes new rows too.'
+
+
 def _not_here(what: str) -> NotImplementedError:
-    return NotImplementedError(
-        f'A JetonUser is in no database of this service, and cannot {what} here; JETON["USER"] = "create" makes rows.'
-    )
+    return NotImplementedError(f"A JetonUser is in no database of this service, and cannot {what} here. {_FIND}")

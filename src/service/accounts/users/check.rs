@@ -14,9 +14,6 @@ pub fn order() -> Vec<&'static str> {
     order
 }
 
-/// Django's message for a name that another user has.
-pub const TAKEN: &str = "A user with that username already exists.";
-
 /// The username as it is stored; `None` after a fault.
 pub fn username(text: &str, faults: &mut Faults) -> Option<String> {
     let messages = match new_username(text) {

@@ -1,10 +1,11 @@
 //! Creates users.
 
-use super::check::{self, TAKEN};
+use super::check;
 use crate::domain::password::{Password, PasswordHash};
 use crate::domain::password_rules::Attributes;
 use crate::domain::profile::ProfileField;
 use crate::domain::user::{NewUser, User};
+use crate::service::messages::USERNAME_TAKEN;
 use crate::service::{Accounts, Error, Faults, Rights, Staff};
 use crate::store::StoreError;
 
@@ -38,7 +39,7 @@ impl Accounts {
         if let Some(name) = username.clone()
             && self.database.run(move |store| store.user(&name)).await?.is_some()
         {
-            faults.add("username", TAKEN);
+            faults.add("username", USERNAME_TAKEN);
         }
         if let Some(password) = &draft.password
             && !faults.has("password")
@@ -65,7 +66,7 @@ impl Accounts {
         let new = NewUser { username, profile, is_active, is_staff, is_superuser, groups, password };
         let (actor, now) = (caller.actor.clone(), self.clock.now());
         match self.database.run(move |store| store.create_user(&new, &actor, now)).await {
-            Err(Error::Store(StoreError::Taken)) => Err(Error::invalid("username", TAKEN)),
+            Err(Error::Store(StoreError::Taken)) => Err(Error::invalid("username", USERNAME_TAKEN)),
             other => other,
         }
     }

@@ -11,7 +11,7 @@ use crate::domain::password::Password;
 use crate::domain::password_rules::Attributes;
 use crate::domain::user::{User, UserFilter};
 use crate::service::retry::until_done;
-use crate::service::{Accounts, Error, Faults, PowerOver, Staff};
+use crate::service::{Accounts, ChangeableUser, Error, Faults, Staff};
 use crate::store::Changed;
 pub use create::UserDraft;
 pub use update::UserPatch;
@@ -30,9 +30,9 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::PermissionDenied`] when the caller may not change them.
-    pub async fn power_over(&self, username: &str, caller: Staff) -> Result<PowerOver, Error> {
+    pub async fn user_to_change(&self, username: &str, caller: Staff) -> Result<ChangeableUser, Error> {
         let user = self.user(username, &caller).await?;
-        PowerOver::new(caller, user)
+        ChangeableUser::new(caller, user)
     }
 
     /// A page of the users that match `filter`.
@@ -44,7 +44,7 @@ impl Accounts {
     ///
     /// # Errors
     /// As [`Accounts::update_user`].
-    pub async fn delete_user(&self, target: &PowerOver) -> Result<(), Error> {
+    pub async fn delete_user(&self, target: &ChangeableUser) -> Result<(), Error> {
         self.change_user(target, async |user: User| {
             let (actor, now) = (target.caller().actor.clone(), self.clock.now());
             self.database.run(move |store| store.delete_user(&user, &actor, now)).await
@@ -55,8 +55,8 @@ impl Accounts {
     /// Sets a password and revokes the user's login tokens.
     ///
     /// # Errors
-    /// [`Error::Invalid`] on `password` with all faults; as [`Accounts::power_over`], when the user has changed since.
-    pub async fn set_password(&self, target: &PowerOver, password: Password) -> Result<(), Error> {
+    /// [`Error::Invalid`] on `password` with all faults; as [`Accounts::user_to_change`], when the user has changed since.
+    pub async fn set_password(&self, target: &ChangeableUser, password: Password) -> Result<(), Error> {
         let by = &target.caller().actor;
         self.change_user(target, async |user: User| {
             let attributes = Attributes { username: &user.username, profile: &user.profile };
@@ -77,14 +77,14 @@ impl Accounts {
     /// Those of `change`; [`Error::NotFound`], [`Error::PermissionDenied`]; [`Error::UserChanging`].
     pub(in crate::service) async fn change_user<T>(
         &self,
-        target: &PowerOver,
+        target: &ChangeableUser,
         change: impl AsyncFn(User) -> Result<Changed<T>, Error>,
     ) -> Result<T, Error> {
         until_done(async |attempt| {
             if attempt.is_first {
                 return change(target.user().clone()).await;
             }
-            let again = self.power_over(&target.user().username, target.caller().clone()).await?;
+            let again = self.user_to_change(&target.user().username, target.caller().clone()).await?;
             change(again.user().clone()).await
         })
         .await

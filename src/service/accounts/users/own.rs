@@ -4,12 +4,10 @@ use super::check;
 use crate::domain::password::Password;
 use crate::domain::password_rules::Attributes;
 use crate::domain::user::User;
+use crate::service::messages::WRONG_OLD_PASSWORD;
 use crate::service::retry::until_done;
 use crate::service::sign_in::Confirmed;
 use crate::service::{Accounts, AuthenticationFault, Error, Faults, LoginHolder, LoginToken, UserPatch};
-
-/// Django's message (`django/contrib/auth/forms.py::PasswordChangeForm`).
-const WRONG: &str = "Your old password was entered incorrectly. Please enter it again.";
 
 impl Accounts {
     /// Sets the holder's password, and replaces all their login tokens by a new one.
@@ -29,7 +27,7 @@ impl Accounts {
         let mut faults = Faults::default();
         check::password("new_password", &new, &attributes, &mut faults);
         let mut wrong = Faults::default();
-        wrong.add("old_password", WRONG);
+        wrong.add("old_password", WRONG_OLD_PASSWORD);
         for message in faults.fields().iter().flat_map(|(_, messages)| messages) {
             wrong.add("new_password", message.as_str());
         }

@@ -1,9 +1,10 @@
 //! Changes users.
 
-use super::check::{self, TAKEN};
+use super::check;
 use crate::domain::profile::ProfileField;
 use crate::domain::user::{User, UserChange};
-use crate::service::{Accounts, Error, Faults, PowerOver, Rights};
+use crate::service::messages::USERNAME_TAKEN;
+use crate::service::{Accounts, ChangeableUser, Error, Faults, Rights};
 use crate::store::StoreError;
 
 /// The input for a change of a user, not yet checked.
@@ -29,8 +30,8 @@ impl Accounts {
     /// # Errors
     /// [`Error::Invalid`] with all faults by field; [`Error::Conflict`] for the last active superuser and when the user
     /// has another edition than `patch`; [`Error::PermissionDenied`] when flags are granted that the caller may not
-    /// grant; as [`Accounts::power_over`], when the user has changed since.
-    pub async fn update_user(&self, target: &PowerOver, patch: UserPatch) -> Result<User, Error> {
+    /// grant; as [`Accounts::user_to_change`], when the user has changed since.
+    pub async fn update_user(&self, target: &ChangeableUser, patch: UserPatch) -> Result<User, Error> {
         let caller = target.caller();
         self.change_user(target, async |user: User| {
             if patch.change.is_staff == Some(true) || patch.change.is_superuser == Some(true) {
@@ -44,7 +45,7 @@ impl Accounts {
             let change = self.checked(&patch, &user).await?;
             let (actor, now) = (caller.actor.clone(), self.clock.now());
             match self.database.run(move |store| store.update_user(&user, &change, &actor, now)).await {
-                Err(Error::Store(StoreError::Taken)) => Err(Error::invalid("username", TAKEN)),
+                Err(Error::Store(StoreError::Taken)) => Err(Error::invalid("username", USERNAME_TAKEN)),
                 other => other,
             }
         })
@@ -62,7 +63,7 @@ impl Accounts {
             if let Some(name) = change.username.clone().filter(|name| *name != user.username)
                 && self.database.run(move |store| store.user(&name)).await?.is_some()
             {
-                faults.add("username", TAKEN);
+                faults.add("username", USERNAME_TAKEN);
             }
         }
         let profile = change.profile.without_unchanged(&user.profile);

@@ -1,5 +1,5 @@
-//! Requests that differ slightly from the ordinary one, to a node with a cache and to one without, which never uses the
-//! fast lane. Both send the same bytes, on connections that close and on those that stay open.
+//! Requests that differ slightly from the ordinary one, to a node with a cache and to a node without a cache, which
+//! never uses the fast lane. Both get the same bytes, on connections that close and on connections that stay open.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -10,7 +10,7 @@ use crate::on_both;
 use crate::support::app::{App, CLIENT};
 use crate::support::http::base64;
 
-/// The answer to these bytes: the lines of its head sorted, without those that differ each time.
+/// The answer to these bytes: the lines of its head sorted, without lines that differ each time.
 fn exchanged(app: &App, request: &str) -> Vec<String> {
     let mut stream = TcpStream::connect(app.addr).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -46,7 +46,7 @@ fn request(line: &str, headers: &[&str], body: &str) -> String {
 
 const POST: &str = "POST /introspect HTTP/1.1";
 
-/// With more headers, or another line.
+/// Requests with more headers, or with another request line.
 fn odd_heads(body: &str) -> Vec<String> {
     let ordinary = [basic(), form(), length(body)];
     let lines = [
@@ -102,7 +102,7 @@ fn odd_heads(body: &str) -> Vec<String> {
     by_lines.chain(by_headers).chain([head]).collect()
 }
 
-/// With another `Authorization`, another type, another length or another way to send the same body.
+/// Requests with another `Authorization`, another type, another length or another encoding of the same body.
 fn odd_headers(body: &str) -> Vec<String> {
     let (basic, form, length) = (basic(), form(), length(body));
     let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
@@ -181,6 +181,6 @@ on_both! {
             }
         }
         let fast = good - (by_the_router(&app) - before);
-        assert!(fast > 80, "{fast} of {good} came by the fast lane");
+        assert!(fast > 80, "{fast} of {good} answers came from the fast lane");
     }
 }

@@ -1,6 +1,6 @@
 //! Random input, the same at every run.
 
-/// SplitMix64.
+/// The random number generator SplitMix64.
 pub struct Chaos(u64);
 
 impl Chaos {
@@ -24,7 +24,7 @@ impl Chaos {
         (0..size).map(|_| self.next().to_le_bytes()[0]).collect()
     }
 
-    /// Words of JSON and forms in any order: parsers come far with it.
+    /// Words of JSON and forms in any order, so that parsers do not fail at the first byte.
     pub fn json_like(&mut self, size: usize) -> Vec<u8> {
         const WORDS: [&str; 24] = [
             "{",
@@ -59,7 +59,7 @@ impl Chaos {
         text
     }
 
-    /// Any bytes that may stand in a header.
+    /// Random bytes that a header may have.
     pub fn header_value(&mut self, size: usize) -> Vec<u8> {
         let byte = |byte: u8| if byte < 0x20 || byte == 0x7f { b'\t' } else { byte };
         self.bytes(size).into_iter().map(byte).collect()

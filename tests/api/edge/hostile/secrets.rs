@@ -1,4 +1,4 @@
-//! Keys, passwords and secrets stay out of the log, however much of it is written, and out of errors.
+//! Keys, passwords and secrets are neither in the log, at any level, nor in answers about faults.
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use crate::on_both;
 use crate::support::app::App;
 use crate::support::http::{Answer, Request, raw};
 
-/// Sends the bytes, then the end of them, and reads what comes.
+/// Sends the bytes, closes the sending side of the connection, and reads all answers.
 #[track_caller]
 fn send_and_close(app: &App, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(app.addr).unwrap();
@@ -19,7 +19,9 @@ fn send_and_close(app: &App, bytes: &[u8]) -> Vec<u8> {
     stream.shutdown(Shutdown::Write).ok();
     let mut got = Vec::new();
     match stream.read_to_end(&mut got) {
-        Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("it does not hang up: {error}"),
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => {
+            panic!("the server does not close the connection: {error}")
+        }
         _ => got,
     }
 }
@@ -66,13 +68,13 @@ on_both! {
         assert_alive(&app);
     }
 
-    fn a_wrong_content_length_does_not_affect_others(db) {
+    fn a_wrong_content_length_does_not_affect_other_requests(db) {
         let app = start(db);
         for path in ["/api-token-auth/", "/introspect", "/admin/users/", "/me", "/nothing"] {
-            // Less than announced, then the end: the server does not wait for the rest.
+            // The body is shorter than announced and the connection ends: the server does not wait for the rest.
             let got = send_and_close(&app, &post(path, "Content-Length: 100\r\n", "{}"));
             assert!(statuses(&got).iter().all(|status| status.starts_with('4')), "{}", String::from_utf8_lossy(&got));
-            // More than announced: the rest is no part of this request.
+            // The body is longer than announced: the rest is no part of this request.
             let got = send_and_close(&app, &post(path, "Content-Length: 2\r\n", "{}{\"username\":1}"));
             let answers = statuses(&got);
             assert!((1..=2).contains(&answers.len()) && answers.iter().all(|status| status.starts_with('4')), "{answers:?}");
@@ -80,7 +82,7 @@ on_both! {
         assert_alive(&app);
     }
 
-    fn bodies_may_come_in_chunks_and_are_bounded_as_well(db) {
+    fn chunked_bodies_are_accepted_and_bounded_too(db) {
         let app = start(db);
         let close = "Transfer-Encoding: chunked\r\nConnection: close\r\n";
         let body = &format!("{{\"username\":\"alice\",\"password\":\"{PASSWORD}\"}}");

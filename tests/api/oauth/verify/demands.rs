@@ -21,7 +21,7 @@ fn status(app: &App, query: &str, key: &str) -> u16 {
 }
 
 on_both! {
-    fn all_scopes_asked_for_must_be_there(db) {
+    fn a_token_must_have_all_required_scopes(db) {
         let app = App::start(db);
         let key = named(&app, &app.admin_token(), "reports:read a+b");
         for (query, expected) in [
@@ -35,11 +35,11 @@ on_both! {
             ("scope=a%2Bb&scope=reports:read", 200),
             ("scope=reports:read&scope=reports:write", 403),
             ("scope=reports:write&scope=reports:read", 403),
-            // As in a scope parameter of OAuth: several, with blanks between.
+            // One parameter may have several scopes with blanks between them, as in OAuth.
             ("scope=reports:read%20a%2Bb", 200),
             ("scope=reports:read+reports:write", 403),
             ("other=1&page=2", 200),
-            // An empty parameter, left by an unset variable of a gateway, requires something that nobody has.
+            // An unset variable of a gateway leaves an empty parameter, which requires a scope that no token has.
             ("scope=", 403),
             ("scope=%20", 403),
             ("scope", 403),
@@ -49,7 +49,7 @@ on_both! {
         }
     }
 
-    fn all_groups_asked_for_must_be_there(db) {
+    fn a_user_must_have_all_required_groups(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({"groups": ["billing", "night shift", "é"]}));
         let key = app.login("alice", PASSWORD);
@@ -70,7 +70,7 @@ on_both! {
         }
     }
 
-    fn all_required_scopes_and_groups_must_be_there(db) {
+    fn scopes_and_groups_can_be_required_together(db) {
         let app = App::start(db);
         app.create_user("alice", PASSWORD, &json!({"groups": ["billing"]}));
         let key = named(&app, &app.login("alice", PASSWORD), "reports:read");

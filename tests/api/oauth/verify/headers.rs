@@ -8,7 +8,7 @@ use crate::on_both;
 use crate::support::app::{ADMIN, App};
 
 on_both! {
-    fn every_identity_header_is_there(db) {
+    fn every_identity_header_is_sent(db) {
         let app = App::start(db);
         let alice = app.create_user("alice", PASSWORD, &json!({"email": "a@example.com", "groups": ["ops", "billing"]}));
         let token = named(&app, &app.login("alice", PASSWORD), "reports:read reports:write");
@@ -35,7 +35,7 @@ on_both! {
         assert_eq!(answer.headers_named("Cache-Control"), ["no-store"]);
     }
 
-    fn empty_headers_are_sent_too_so_that_a_gateway_overwrites_its_client_s(db) {
+    fn empty_headers_are_sent_too_so_that_a_gateway_overwrites_its_clients_headers(db) {
         let app = App::start(db);
         let answer = verify(&app, "/auth/verify", &app.admin_token());
         for name in IDENTITY {
@@ -58,7 +58,7 @@ on_both! {
         for name in ["X-Auth-Groups", "Remote-Groups"] {
             assert_eq!(answer.headers_named(name), ["bureau %C3%A9"]);
         }
-        // Each value, as an import may have written it, and as the header has it, alone and in a list.
+        // Each value as an import may have stored it, as the header has it, and as the header has it in a list.
         for (value, alone, listed) in [
             ("two words", "two words", "two words"),
             ("100%", "100%25", "100%25"),

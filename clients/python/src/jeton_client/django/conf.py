@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Dict, FrozenSet, Tuple
 
@@ -12,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from ..client import Client
+from ..follower import MAX_ANSWERS
+from ..verifier import Verifier
 
 APP = "jeton_client.django"
 RIGHTS = ("is_active", "is_staff", "is_superuser", "groups")
@@ -25,6 +27,9 @@ _DEFAULTS: Dict[str, Any] = {
     "KEYWORDS": ["Token", "Bearer"],
     "LINK_BY_NAME": False,
     "SYNC": [*RIGHTS, "username"],
+    "VERIFIER": True,
+    "REVOCATION_BOUND": 1.0,
+    "MAX_ANSWERS": MAX_ANSWERS,
 }
 
 APP_MISSING = (
@@ -40,6 +45,8 @@ class Configured:
     keywords: Tuple[str, ...]
     link_by_name: bool
     sync: FrozenSet[str]
+    #: What the middleware takes, to ask as `client` does.
+    connection: Dict[str, Any] = field(repr=False)
 
 
 def wants_app() -> bool:
@@ -65,20 +72,43 @@ def configured() -> Configured:
         raise ImproperlyConfigured('JETON["USER"] is one of "answer", "find", "create".')
     if wants_app():
         raise ImproperlyConfigured(APP_MISSING)
-    keywords, timeout, sync = chosen["KEYWORDS"], chosen["TIMEOUT"], chosen["SYNC"]
+    keywords, sync = chosen["KEYWORDS"], chosen["SYNC"]
     if isinstance(keywords, str) or not keywords or not all(isinstance(word, str) and word for word in keywords):
         raise ImproperlyConfigured('JETON["KEYWORDS"] is a list of words.')
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
-        raise ImproperlyConfigured('JETON["TIMEOUT"] is a number of seconds, more than 0.')
-    if not isinstance(chosen["LINK_BY_NAME"], bool):
-        raise ImproperlyConfigured('JETON["LINK_BY_NAME"] is True or False.')
+    for name in ("TIMEOUT", "REVOCATION_BOUND"):
+        seconds = chosen[name]
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+            raise ImproperlyConfigured(f'JETON["{name}"] is a number of seconds, more than 0.')
+    for name in ("LINK_BY_NAME", "VERIFIER"):
+        if not isinstance(chosen[name], bool):
+            raise ImproperlyConfigured(f'JETON["{name}"] is True or False.')
+    number = chosen["MAX_ANSWERS"]
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ImproperlyConfigured('JETON["MAX_ANSWERS"] is a whole number, more than 0.')
     if not isinstance(sync, (list, tuple, set, frozenset)) or not all(name in SYNC for name in sync):
         raise ImproperlyConfigured(f'JETON["SYNC"] is a list of some of {", ".join(SYNC)}.')
     try:
-        client = Client(chosen["URL"], chosen["CLIENT_ID"], chosen["CLIENT_SECRET"], timeout=timeout)
+        client = _client(chosen)
     except ValueError as error:
         raise ImproperlyConfigured(f'JETON["URL"]: {error}.') from None
-    return Configured(client, chosen["USER"], tuple(keywords), chosen["LINK_BY_NAME"], frozenset(sync))
+    connection = {
+        "url": chosen["URL"],
+        "client_id": chosen["CLIENT_ID"],
+        "client_secret": chosen["CLIENT_SECRET"],
+        "timeout": chosen["TIMEOUT"],
+        "verifier": chosen["VERIFIER"],
+        "revocation_bound": chosen["REVOCATION_BOUND"],
+        "max_answers": chosen["MAX_ANSWERS"],
+    }
+    return Configured(client, chosen["USER"], tuple(keywords), chosen["LINK_BY_NAME"], frozenset(sync), connection)
+
+
+def _client(chosen: Dict[str, Any]) -> Client:
+    who = (chosen["URL"], chosen["CLIENT_ID"], chosen["CLIENT_SECRET"])
+    if not chosen["VERIFIER"]:
+        return Client(*who, timeout=chosen["TIMEOUT"])
+    bound, number = chosen["REVOCATION_BOUND"], chosen["MAX_ANSWERS"]
+    return Verifier(*who, timeout=chosen["TIMEOUT"], revocation_bound=bound, max_answers=number)
 
 
 def _forget(*, setting: str, **_other: Any) -> None:

@@ -1,0 +1,68 @@
+"""Warns of installed apps whose rows of tokens do nothing once jeton has the tokens."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+from django.apps import apps
+from django.core.checks import CheckMessage, Warning, register
+
+_ADMIN = 'and in scripts `jeton_client.Admin(url, token)`, or `jeton token create -r <username>`'
+
+#: App, number of its warning, what does nothing, and what to write instead.
+_APPS = [
+    (
+        "rest_framework.authtoken",
+        "W002",
+        "Rows of Token (`Token.objects`, `user.auth_token`, `drf_create_token`)",
+        "`request.auth.delete()` to log out, requests to jeton's /api-token-auth/ to log in, " + _ADMIN,
+    ),
+    (
+        "knox",
+        "W003",
+        "Rows of AuthToken (`AuthToken.objects`, `user.auth_token_set`), and Knox's views,",
+        "`request.auth.delete()` to log out, requests to jeton's /api-token-auth/, /logout/ and /logoutall/, " + _ADMIN,
+    ),
+    (
+        "djoser",
+        "W004",
+        "Djoser's login and logout, and the tokens that its password views delete,",
+        "requests to jeton's /api-token-auth/, /logout/ and /me/password, "
+        'and "TOKEN_MODEL": None in the setting DJOSER if its other views stay',
+    ),
+    (
+        "dj_rest_auth",
+        "W005",
+        "dj-rest-auth's login, logout and password views",
+        "requests to jeton's /api-token-auth/, /logout/ and /me/password, "
+        'and "TOKEN_MODEL": None in the setting REST_AUTH if its other views stay',
+    ),
+]
+
+
+@register("jeton_client")
+def check_leftovers(**_options: Any) -> List[CheckMessage]:
+    if not _is_default():
+        return []
+    return [
+        Warning(
+            f"{what} do nothing at jeton, which has the tokens now.",
+            hint=f"Use {instead}. SILENCED_SYSTEM_CHECKS turns this off while {app} has to stay in INSTALLED_APPS.",
+            id=f"jeton_client.{number}",
+        )
+        for app, number, what, instead in _APPS
+        if apps.is_installed(app)
+    ]
+
+
+def _is_default() -> bool:
+    """Whether all views of the project use jeton, and none other, for tokens."""
+    from rest_framework.authentication import TokenAuthentication
+    from rest_framework.settings import api_settings
+
+    from ..drf import JetonAuthentication
+
+    classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    return any(issubclass(each, JetonAuthentication) for each in classes) and not any(
+        issubclass(each, TokenAuthentication) and not issubclass(each, JetonAuthentication) for each in classes
+    )

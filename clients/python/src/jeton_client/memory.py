@@ -1,0 +1,187 @@
+"""The answers of introspection that a process remembers. This module does no input or output.
+
+A request for jeton's changes that was sent at `t` returns every change committed before `t`. The time of the last such
+request is the proof. A remembered answer is used only
+
+- while the proof is younger than the bound,
+- if its request was sent a bound or more after the last change of its token, user or client was read: until then a node
+  that does not know the change yet may have given it,
+- before its `exp`, and for at most `MAX_AGE`, so that jeton knows which tokens are in use.
+
+"Not active" is used for at most a bound, because a new token is not in the changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+from typing import Callable, List, Optional, Tuple
+
+from .introspection import Introspection
+from .protocol import Changes
+
+#: Seconds after which jeton is asked again in any case. It extends tokens that are in use, and stores when they were used.
+MAX_AGE = 60.0
+
+#: The times of changes are kept by hash, in a table of this size. Two ids with the same hash forget each other's answers.
+_BUCKETS = 1 << 14
+
+NEVER = float("inf")
+
+
+#: Seconds since the machine was started. It counts while the machine sleeps, if the system can tell, and is never set.
+uptime: Callable[[], float] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
+
+
+def key_of(token: str) -> bytes:
+    """The digest of a token. Memory holds no tokens."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+@dataclass
+class _Entry:
+    answer: Introspection
+    asked_at: float
+    until: float
+    buckets: Tuple[int, ...]
+    #: jeton's message to the holder of a token that is not active.
+    refusal: Optional[str] = None
+
+
+class Memory:
+    """Threads may share it. Times are seconds of `clock`; only `exp` is compared with `wall`.
+
+    It holds at most `max_answers` active answers, and a tenth as many inactive ones, so that wrong keys do not displace
+    active answers. When it is full, the least recently used answer is removed.
+    """
+
+    def __init__(
+        self,
+        bound: float,
+        max_answers: int,
+        client_id: str,
+        clock: Callable[[], float] = uptime,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.bound = bound
+        self.clock = clock
+        self._wall = wall
+        self._client_id = client_id
+        self._lock = threading.Lock()
+        self._proof = -NEVER
+        # An answer that was requested before these times may be older than a change.
+        self._all_since = NEVER
+        self._since: List[float] = [-NEVER] * _BUCKETS
+        self._active: "OrderedDict[bytes, _Entry]" = OrderedDict()
+        self._inactive: "OrderedDict[bytes, _Entry]" = OrderedDict()
+        self._max_active = max_answers
+        self._max_inactive = max(1, max_answers // 10)
+
+    def __len__(self) -> int:
+        return len(self._active) + len(self._inactive)
+
+    def has_proof(self) -> bool:
+        return self.clock() - self._proof < self.bound
+
+    def recall(self, key: bytes) -> Optional[Introspection]:
+        """The remembered answer, if jeton would still give it; None if jeton must be asked."""
+        with self._lock:
+            entry = self._find(key)
+        return None if entry is None else entry.answer
+
+    def recall_refusal(self, key: bytes) -> Optional[str]:
+        with self._lock:
+            entry = self._find(key)
+        return None if entry is None else entry.refusal
+
+    def remember(self, key: bytes, answer: Introspection, asked_at: float) -> None:
+        """Remembers an answer. `asked_at` is the time just before its request was sent."""
+        buckets: Tuple[int, ...] = (_bucket("key", key),)
+        if not answer.active:
+            entry = _Entry(answer, asked_at, asked_at + self.bound, buckets)
+            self._put(self._inactive, self._max_inactive, key, entry)
+            return
+        if answer.jti is None:  # changes name tokens by their id
+            return
+        until = asked_at + MAX_AGE
+        if answer.exp is not None:
+            # Half of what is left, so that jeton can extend it before it expires, and setting the clock back changes little.
+            until = min(until, asked_at + (answer.exp - self._wall()) / 2)
+        buckets += (_bucket("token", answer.jti), _bucket("user", str(answer.user_id)))
+        if answer.client_id is not None:
+            buckets += (_bucket("client", answer.client_id),)
+        self._put(self._active, self._max_active, key, _Entry(answer, asked_at, until, buckets))
+
+    def remember_refusal(self, key: bytes, sentence: str) -> None:
+        """Remembers the message for as long as the answer that the token is not active."""
+        with self._lock:
+            entry = self._inactive.get(key)
+            if entry is not None:
+                entry.refusal = sentence
+
+    def forget(self, key: bytes) -> None:
+        """Forgets a token that this process has revoked, and ignores the answers of requests that are still running."""
+        with self._lock:
+            self._active.pop(key, None)
+            self._since[_bucket("key", key)] = self.clock() + self.bound
+
+    def apply(self, changes: Changes, asked_at: float) -> None:
+        """Forgets what has changed. `asked_at` is the time just before the request for the changes was sent."""
+        with self._lock:
+            since = self.clock() + self.bound
+            if changes.reset or ("client", self._client_id) in changes.changes:
+                self._all_since = since
+                self._active.clear()
+                self._inactive.clear()
+            for kind, name in changes.changes:
+                self._since[_bucket(kind, name)] = since
+            self._proof = max(self._proof, asked_at)
+
+    def _find(self, key: bytes) -> Optional[_Entry]:
+        now = self.clock()
+        if not now - self._proof < self.bound:
+            return None
+        entries = self._active
+        entry = entries.get(key)
+        if entry is None:
+            entries = self._inactive
+            entry = entries.get(key)
+            if entry is None:
+                return None
+        exp = entry.answer.exp
+        if now < entry.until and self._is_current(entry) and (exp is None or self._wall() < exp):
+            entries.move_to_end(key)
+            return entry
+        del entries[key]
+        return None
+
+    def _is_current(self, entry: _Entry) -> bool:
+        asked_at, since = entry.asked_at, self._since
+        for bucket in entry.buckets:
+            if asked_at < since[bucket]:
+                return False
+        return asked_at >= self._all_since
+
+    def _put(self, entries: "OrderedDict[bytes, _Entry]", at_most: int, key: bytes, entry: _Entry) -> None:
+        with self._lock:
+            if not self._is_current(entry) or self.clock() >= entry.until:
+                return
+            other = self._inactive if entries is self._active else self._active
+            before = entries.get(key) or other.get(key)
+            if before is not None and before.asked_at > entry.asked_at:
+                return
+            other.pop(key, None)
+            entries[key] = entry
+            entries.move_to_end(key)
+            if len(entries) > at_most:
+                entries.popitem(last=False)
+
+
+def _bucket(kind: str, name: object) -> int:
+    return hash((kind, name)) & (_BUCKETS - 1)

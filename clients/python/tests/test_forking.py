@@ -1,0 +1,130 @@
+"""Processes that fork: each follows jeton's changes by itself, and none hangs with jeton."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Dict, Iterator, List
+
+import httpx
+import pytest
+
+from process import Process, within
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Process]:
+    process = Process()
+    yield process
+    process.close()
+
+
+def environment(process: Process, key: str, timeout: int = 60) -> Dict[str, str]:
+    path = os.pathsep.join([str(HERE), *sys.path])
+    return {**os.environ, "JETON_URL": process.url, "JETON_KEY": key, "TIMEOUT": str(timeout), "PYTHONPATH": path}
+
+
+@pytest.mark.parametrize("how", ["os", "libc"])
+def test_parent_and_child_both_notice_a_revocation(process: Process, how: str, tmp_path: Path) -> None:
+    key = process.key()
+    program = subprocess.Popen(
+        [sys.executable, str(HERE / "forking.py"), how],
+        env=environment(process, key),
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with program:
+        assert program.stdout is not None and program.stdout.readline() == "remembered\n"
+        process.revoke(key, wait=True)
+        assert program.communicate("\n", timeout=60)[0] == "refused\n"
+    assert program.returncode == 0
+
+
+@contextmanager
+def gunicorn(process: Process, key: str, folder: Path, *arguments: str, timeout: int = 60) -> Iterator[httpx.Client]:
+    """Serves the application of forking.py. It must stop by itself when it is told to, without an error."""
+    log = folder / "log"
+    with open(log, "wb") as written:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *arguments, "--timeout=120", "--bind=127.0.0.1:0", "forking:application"],
+            env=environment(process, key, timeout),
+            cwd=folder,
+            stdout=written,
+            stderr=written,
+        )
+    try:
+        url = within(60, lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()))[0]
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as http:
+            yield http
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+        assert "Traceback" not in log.read_text()
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.mark.parametrize("workers, more", [(2, []), (2, ["--preload"]), (1, ["--preload", "--threads", "4"])])
+def test_workers_of_gunicorn_notice_a_revocation(process: Process, workers: int, more: List[str], tmp_path: Path) -> None:
+    keys = [process.key(), process.key()]
+    with gunicorn(process, keys[0], tmp_path, f"--workers={workers}", *more) as http:
+        remembering, refusing = set(), set()
+
+        def all_remember() -> bool:
+            answer = http.get("/" + keys[1])
+            assert answer.status_code == 200, answer
+            process_id, remembered, _waited = answer.text.split()
+            if remembered == "True":
+                remembering.add(process_id)
+            return len(remembering) == workers
+
+        within(60, all_remember)
+        process.revoke(keys[1], wait=True)
+
+        def all_refuse() -> bool:
+            answer = http.get("/" + keys[1])
+            assert answer.status_code == 401, answer
+            refusing.add(answer.text.split()[0])
+            return len(refusing) == workers
+
+        within(60, all_refuse)
+        assert refusing == remembering
+
+
+def test_a_frozen_jeton_costs_each_worker_one_timeout(process: Process, tmp_path: Path) -> None:
+    """So twelve requests at once do not keep a health check waiting for twelve timeouts."""
+    key = process.key()
+    with gunicorn(process, key, tmp_path, "--workers=2", timeout=5) as http:
+        workers = {http.get("/").text.split()[0] for _time in range(50)}
+        process.freeze()
+        try:
+            with ThreadPoolExecutor(12) as threads:
+                answers = list(threads.map(lambda number: http.get(f"/{number:040}"), range(12)))
+            assert [answer.status_code for answer in answers] == [503] * 12
+            assert sum(answer.text.split()[2] == "True" for answer in answers) <= len(workers)
+            assert http.get("/").status_code == 200
+        finally:
+            process.thaw()
+        within(30, lambda: http.get("/" + key).status_code == 200)
+
+
+def test_a_process_can_exit_while_jeton_does_not_answer(process: Process) -> None:
+    """The thread waits for an answer then."""
+    program = "from forking import remember, verifier; import os, signal; remember(os.environ['JETON_KEY']); "
+    program += "os.kill(int(os.environ['JETON_PID']), signal.SIGSTOP)"
+    variables = {**environment(process, process.key()), "JETON_PID": str(process.pid)}
+    try:
+        ended = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=60)
+    finally:
+        process.thaw()
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,0 +1,373 @@
+"""A verifier of either kind, in front of a jeton that is revoked at, frozen, killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sqlite3
+import threading
+import time
+from typing import Any, Callable, Coroutine, Dict, Iterable, Iterator, List, Optional, TypeVar, Union
+
+import pytest
+import trio
+from conftest import CLIENT_ID, CLIENT_SECRET, URL, Jeton
+
+from jeton_client import AsyncClient, AsyncVerifier, Introspection, JetonUnavailable, JetonUnreachable, Verifier, header
+from jeton_client.memory import Memory, key_of
+from jeton_client.protocol import Changes
+from process import ID, SECRET, Process, within
+from support import Server, answer
+
+T = TypeVar("T")
+UNKNOWN = "0" * 40
+#: A timeout that no request reaches, however busy the machine is.
+LONG = 30.0
+
+
+class Running:
+    """An AsyncVerifier in a loop that runs in a thread, as a server's does."""
+
+    def __init__(self, *who: str, **how: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self.verifier = AsyncVerifier(*who, **how)
+
+    def _run(self, call: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(call, self._loop).result(60)
+
+    def introspect(self, token: str) -> Introspection:
+        return self._run(self.verifier.introspect(token))
+
+    def introspect_many(self, tokens: Iterable[str]) -> List[Introspection]:
+        return self._run(self.verifier.introspect_many(tokens))
+
+    def revoke(self, token: str) -> None:
+        self._run(self.verifier.revoke(token))
+
+    def refusal(self, token: str) -> Optional[str]:
+        return self._run(self.verifier.refusal(token))
+
+    def tasks(self) -> int:
+        """Beside the one that counts."""
+
+        async def count() -> int:
+            return len(asyncio.all_tasks()) - 1
+
+        return self._run(count())
+
+    def close(self) -> None:
+        if not self._loop.is_closed():
+            self._run(self.verifier.aclose())
+            assert self.tasks() == 0
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+
+Either = Union[Verifier, Running]
+Verify = Callable[..., Either]
+
+
+@pytest.fixture(params=["thread", "task"])
+def verify(request: pytest.FixtureRequest) -> Iterator[Verify]:
+    made: List[Either] = []
+
+    def make(url: str, client_id: str = ID, client_secret: str = SECRET, **how: Any) -> Either:
+        how.setdefault("timeout", LONG)
+        kind: Callable[..., Either] = Verifier if request.param == "thread" else Running
+        made.append(kind(url, client_id, client_secret, **how))
+        return made[-1]
+
+    yield make
+    for verifier in made:
+        verifier.close()
+
+
+@pytest.fixture
+def process() -> Iterator[Process]:
+    process = Process()
+    yield process
+    process.close()
+
+
+def memory_of(verifier: Either) -> Memory:
+    if isinstance(verifier, Verifier):
+        (follower,) = verifier._followers.values()
+    else:
+        ((follower, _task),) = verifier.verifier._followers._values.values()
+    return follower.memory
+
+
+def remembers(verifier: Either, key: str) -> bool:
+    return memory_of(verifier).recall(key_of(key)) is not None
+
+
+def wait_until_remembered(verifier: Either, key: str, active: bool = True) -> None:
+    def asked() -> bool:
+        assert verifier.introspect(key).active is active
+        return remembers(verifier, key)
+
+    within(30, asked)
+
+
+def test_what_is_remembered_is_what_jeton_says(verify: Verify, process: Process) -> None:
+    verifier, key = verify(process.url), process.key()
+    before = verifier.introspect(key)
+    wait_until_remembered(verifier, key)
+    again = verifier.introspect(key)
+    assert again == before and again.raw == before.raw
+    wait_until_remembered(verifier, UNKNOWN, active=False)
+    assert [each.active for each in verifier.introspect_many([key, UNKNOWN, "", key])] == [True, False, False, True]
+    assert verifier.refusal(UNKNOWN) == header.INVALID_TOKEN and verifier.refusal(key) is None
+
+
+def test_a_revoked_token_is_refused_once_the_bound_has_passed(verify: Verify, process: Process) -> None:
+    verifier = verify(process.url)
+    for round in range(3):
+        keys = [process.key(f"{round}-{number}") for number in range(3)]
+        for key in keys:
+            wait_until_remembered(verifier, key)
+        process.revoke(keys[0], wait=True)
+        assert not verifier.introspect(keys[0])
+        assert [each.active for each in verifier.introspect_many(keys)] == [False, True, True]
+        verifier.revoke(keys[1])
+        assert not verifier.introspect(keys[1]), "who revokes it here forgets it at once"
+        process.revoke(keys[2])
+        within(10, lambda: not verifier.introspect(keys[2]))
+
+
+def test_a_user_is_followed_too(verify: Verify, jeton: Jeton) -> None:
+    """Over the database of these tests, whichever it is."""
+    verifier = verify(URL, CLIENT_ID, CLIENT_SECRET)
+    user = jeton.user(groups=["billing"])
+    key = jeton.key(user["username"])
+    wait_until_remembered(verifier, key)
+    jeton.change(user["username"], groups=["sales"])
+    within(10, lambda: verifier.introspect(key).groups == ("sales",))
+    wait_until_remembered(verifier, key)
+    jeton.change(f"{user['username']}?wait=true", is_active=False)
+    assert not verifier.introspect(key)
+
+
+def test_a_reset_forgets_everything(verify: Verify, process: Process) -> None:
+    verifier, key = verify(process.url), process.key()
+    wait_until_remembered(verifier, key)
+    with sqlite3.connect(f"{process.folder}/jeton.db", timeout=10) as database:
+        database.execute("insert into groups (id, name) values (99, 'g')")
+        database.execute("update groups set name = 'h'")
+    within(10, lambda: len(memory_of(verifier)) == 0)
+    wait_until_remembered(verifier, key)
+
+
+def test_a_frozen_jeton_costs_one_timeout(verify: Verify, process: Process) -> None:
+    verifier, keys = verify(process.url, timeout=2.0), [process.key(), process.key()]
+    wait_until_remembered(verifier, keys[0])
+    process.freeze()
+    begun = time.monotonic()
+    failed = 0
+    while failed < 100:
+        try:
+            verifier.introspect(keys[failed % 2])
+        except JetonUnreachable:
+            failed += 1
+    # Those that were asked for at once would have taken two seconds each.
+    assert time.monotonic() - begun < 100
+    process.thaw()
+    wait_until_recovered(verifier, keys[0])
+    wait_until_remembered(verifier, keys[0])
+
+
+def wait_until_recovered(verifier: Either, key: str) -> None:
+    def answered() -> bool:
+        try:
+            return verifier.introspect(key).active
+        except JetonUnavailable:
+            return False
+
+    within(30, answered)
+
+
+def test_a_jeton_that_dies_is_found_when_it_is_back(verify: Verify, process: Process) -> None:
+    verifier, keys = verify(process.url), [process.key(), process.key()]
+    wait_until_remembered(verifier, keys[0])
+    process.revoke(keys[1])
+    process.kill()
+    within(10, lambda: not remembers(verifier, keys[0]))
+    for key in keys:
+        with pytest.raises(JetonUnreachable):
+            verifier.introspect(key)
+    process.start()
+    wait_until_recovered(verifier, keys[0])
+    assert not verifier.introspect(keys[1])
+    wait_until_remembered(verifier, keys[0])
+
+
+def test_within_the_bound_it_answers_without_jeton(verify: Verify) -> None:
+    process = Process(bound="10s")
+    try:
+        verifier, key = verify(process.url, revocation_bound=10.0), process.key()
+        wait_until_remembered(verifier, key)
+        process.kill()
+        assert verifier.introspect(key).active
+        with pytest.raises(JetonUnavailable):
+            verifier.introspect(UNKNOWN)
+        assert verifier.introspect(key).active
+    finally:
+        process.close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        answer({"detail": "Not found."}, "404 Not Found"),  # a jeton that is older than the route
+        answer({"detail": "Request was throttled."}, "429 Too Many Requests"),
+        answer(b"<h1>Oh</h1>", "500 Internal Server Error"),
+        answer(b"<html>Welcome to nginx!</html>"),
+    ],
+)
+def test_without_changes_every_call_asks(verify: Verify, server: Server, changes: bytes) -> None:
+    good = answer({"active": True, "username": "alice", "user_id": 7, "jti": "1"})
+    server.by_path = {b"/changes": changes, b"/introspect": good}
+    verifier = verify(server.url)
+    for _time in range(5):
+        assert verifier.introspect(UNKNOWN).active
+    within(10, lambda: any(b"/changes" in request for request in server.requests))
+    assert sum(b"POST /introspect" in request for request in server.requests) == 5
+
+
+def test_a_connection_that_is_closed_now_and_then_costs_no_proof(verify: Verify, server: Server) -> None:
+    """As nginx closes one after `keepalive_requests`."""
+    changes = answer({"cursor": "a", "reset": False, "changes": []})
+    server.by_path = {b"/changes": changes, b"/changes?after=a": changes, b"/introspect": answer({"active": False})}
+    server.answers_per_connection = 3
+    verifier = verify(server.url)
+    verifier.introspect(UNKNOWN)
+    within(30, lambda: sum(b"/changes" in request for request in server.requests) > 10)
+    assert memory_of(verifier).has_proof()
+    # A follower whose request fails asks whether jeton answers at all.
+    assert sum(b"POST /introspect" in request for request in server.requests) == 1
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("of the tests"), MemoryError()])
+def test_the_follower_starts_again_after_any_error(
+    verify: Verify, process: Process, fault: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    apply, faults = Memory.apply, [fault]
+
+    def fails_once(memory: Memory, changes: Changes, asked_at: float) -> None:
+        if faults:
+            raise faults.pop()
+        apply(memory, changes, asked_at)
+
+    monkeypatch.setattr(Memory, "apply", fails_once)
+    verifier, key = verify(process.url), process.key()
+    wait_until_remembered(verifier, key)
+    process.revoke(key, wait=True)
+    assert not verifier.introspect(key)
+    assert any("starts again" in message for message in caplog.messages)
+
+
+def test_wrong_credentials_are_no_answer(verify: Verify) -> None:
+    for client in [(ID, "wrong"), ("nobody", CLIENT_SECRET)]:
+        with pytest.raises(JetonUnavailable):
+            verify(URL, *client).introspect(UNKNOWN)
+
+
+def threads() -> int:
+    return sum(thread.name == "jeton-client" for thread in threading.enumerate())
+
+
+def test_the_thread_ends_with_its_verifier(server: Server) -> None:
+    assert within(10, lambda: threads() == 0)
+    for close in (True, False):
+        verifier = Verifier(server.url, ID, SECRET)
+        with pytest.raises(JetonUnavailable):
+            verifier.introspect(UNKNOWN)
+        within(10, lambda: threads() == 1)
+        if close:
+            verifier.close()
+        del verifier
+        gc.collect()
+        within(10, lambda: threads() == 0)
+
+
+def test_nothing_but_the_thread_and_the_first_call_starts_it(server: Server) -> None:
+    with Verifier(server.url, ID, SECRET):
+        assert threads() == 0 and server.accepted == 0
+
+
+def test_another_loop_starts_again(process: Process) -> None:
+    verifier, key = AsyncVerifier(process.url, ID, SECRET, timeout=LONG), process.key()
+
+    async def work(close: bool) -> None:
+        assert await verifier.introspect(key)
+        # Without, the task is left to the loop, which ends it.
+        await (verifier.aclose() if close else AsyncClient.aclose(verifier))
+
+    for close in (True, False, True):
+        asyncio.run(work(close))
+    assert len(verifier._followers._values) <= 1, "what belongs to a loop that is closed is dropped"
+
+
+def test_loops_that_run_at_once_each_have_their_own(process: Process) -> None:
+    one = Running(process.url, ID, SECRET, timeout=LONG)
+    other = Running(process.url, ID, SECRET, timeout=LONG)
+    other.verifier = one.verifier
+    try:
+        key = process.key()
+        for _time in range(10):
+            assert one.introspect(key) and other.introspect(key)
+            assert one.tasks() == 1 and other.tasks() == 1
+        process.revoke(key, wait=True)
+        assert not one.introspect(key) and not other.introspect(key)
+    finally:
+        one.close()
+        other.close()
+
+
+def test_a_task_that_was_cancelled_starts_again(process: Process) -> None:
+    verifier, key = Running(process.url, ID, SECRET, timeout=LONG), process.key()
+
+    async def cancel() -> None:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    try:
+        for _time in range(2):
+            assert verifier.introspect(key) and verifier.tasks() == 1
+            verifier._run(cancel())
+            within(10, lambda: verifier.tasks() == 0)
+        assert verifier.introspect(key) and verifier.tasks() == 1
+    finally:
+        verifier.close()
+
+
+def test_without_asyncio_it_asks(process: Process) -> None:
+    verifier, key = AsyncVerifier(process.url, ID, SECRET, timeout=LONG), process.key()
+
+    async def work() -> None:
+        for _time in range(3):
+            assert await verifier.introspect(key)
+        process.revoke(key)
+        assert not await verifier.introspect(key)
+        await verifier.aclose()
+
+    trio.run(work)
+
+
+@pytest.mark.parametrize(
+    "how", [{"revocation_bound": 0}, {"revocation_bound": float("inf")}, {"max_answers": 0}, {"max_answers": 1.5}]
+)
+def test_bad_numbers_are_refused(how: Dict[str, Any]) -> None:
+    for kind in (Verifier, AsyncVerifier):
+        with pytest.raises(ValueError):
+            kind(URL, ID, SECRET, **how)
+
+
+def test_the_log_holds_no_line_for_each_request(process: Process, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    with Verifier(process.url, ID, SECRET, timeout=LONG) as verifier:
+        wait_until_remembered(verifier, process.key())
+    assert not any("/changes" in message for message in caplog.messages)

@@ -1,0 +1,2 @@
+/* All of SQLite's triggers are for each row. */
+select 1;
