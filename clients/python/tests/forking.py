@@ -14,7 +14,7 @@ from process import ID, SECRET, within
 
 verifier = Verifier(os.environ["JETON_URL"], ID, SECRET, timeout=float(os.environ["TIMEOUT"]))
 # With gunicorn's --preload this is the master, which has a follower then that no worker may take for its own.
-verifier.introspect(os.environ["JETON_KEY"])
+verifier._follower()
 
 
 def application(environ: Dict[str, Any], start_response: Callable[..., Any]) -> List[bytes]:
