@@ -21,7 +21,7 @@ on_both! {
         pytest.env("PYTHONPATH", package.path()).env("JETON_URL", format!("http://{}", app.addr));
         pytest.env("JETON_CLIENT_ID", CLIENT.0).env("JETON_CLIENT_SECRET", CLIENT.1);
         // For the tests that freeze, kill and restart a jeton of their own.
-        pytest.env("JETON_ADMIN_TOKEN", app.admin_token()).env("JETON_BIN", BINARY);
+        pytest.env("JETON_ADMIN_TOKEN", app.admin_token()).env("JETON_BINARY", BINARY);
         let words = succeeds(&mut pytest);
         assert!(words.contains(" passed") && !words.contains("skipped"), "{words}");
     }

@@ -143,14 +143,19 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
 ];
 
 /// Settings that are only valid together with another one, and secrets.
-const PAIRS: [[(&str, &str); 2]; 3] = [
+const PAIRS: [[(&str, &str); 2]; 4] = [
     [("JETON_BOOTSTRAP_ADMIN", "root"), ("JETON_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)],
     [
         ("JETON_BOOTSTRAP_CLIENT_ID", "billing"),
         ("JETON_BOOTSTRAP_CLIENT_SECRET", "a secret of at least 32 characters, chosen"),
     ],
     [("JETON_TLS_CERT", "/etc/cert.pem"), ("JETON_TLS_KEY", "/etc/key.pem")],
+    OWN_CLIENT,
 ];
+
+/// An edge's own client at its upstream.
+const OWN_CLIENT: [(&str, &str); 2] =
+    [("JETON_UPSTREAM_CLIENT_ID", "edge"), ("JETON_UPSTREAM_CLIENT_SECRET", "a secret of at least 32 characters")];
 
 fn flag(name: &str) -> String {
     format!("--{}", name.trim_start_matches("JETON_").to_lowercase().replace('_', "-"))
@@ -218,6 +223,20 @@ fn one_setting_of_a_pair_is_refused_with_the_name_of_the_missing_one() {
 }
 
 #[test]
+fn an_upstream_is_a_list_of_urls_and_needs_a_client() {
+    let [id, secret] = OWN_CLIENT;
+    let edge = |urls: &str| Jeton::new().env("JETON_UPSTREAM", urls).env(id.0, id.1).env(secret.0, secret.1);
+    for good in ["https://a.example.com", "http://127.0.0.1:8000,https://b.example.com/jeton"] {
+        let shown = line_of(&edge(good).run(&["config"]), "JETON_UPSTREAM");
+        assert_eq!(shown, (good.to_owned(), "environment".to_owned()));
+    }
+    for bad in ["a.example.com", "ftp://a.example.com", "https://a.example.com,b"] {
+        refused(&edge(bad), &["config"], "JETON_UPSTREAM");
+    }
+    refused(&Jeton::new().env("JETON_UPSTREAM", "https://a.example.com"), &["config"], id.0);
+}
+
+#[test]
 fn all_faults_are_reported_at_once() {
     let jeton = Jeton::new().env("JETON_LISTEN", "here").env("JETON_WORKERS", "0").env("JETON_NONSENSE", "1");
     let output = jeton.run(&["serve"]);
@@ -231,9 +250,9 @@ fn config_has_a_line_for_every_setting_and_help_names_it() {
     let printed = done(&Jeton::new(), &["config"]);
     let help = done(&Jeton::new(), &["--help"]);
     let names: Vec<&str> = printed.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    let secrets = ["JETON_SECRET_KEY", "JETON_SECRET_KEY_FALLBACKS"];
+    let others = ["JETON_SECRET_KEY", "JETON_SECRET_KEY_FALLBACKS", "JETON_UPSTREAM"];
     let expected =
-        SETTINGS.iter().map(|(name, ..)| *name).chain(PAIRS.iter().flatten().map(|(name, _)| *name)).chain(secrets);
+        SETTINGS.iter().map(|(name, ..)| *name).chain(PAIRS.iter().flatten().map(|(name, _)| *name)).chain(others);
     for name in expected.clone() {
         assert_eq!(names.iter().filter(|other| **other == name).count(), 1, "{name} in:\n{printed}");
     }
