@@ -1,6 +1,6 @@
 //! Questions to a person at a terminal, and passwords from standard input.
 
-use std::io::{BufRead, IsTerminal, Read, Write, stdin, stdout};
+use std::io::{BufRead, IsTerminal, Read, Write, stderr, stdin};
 
 use super::Failure;
 use crate::domain::password::Password;
@@ -36,7 +36,7 @@ pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
         return Ok(());
     }
     eprint!("{question} [y/N] ");
-    stdout().flush()?;
+    stderr().flush()?;
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer)?;
     if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) { Ok(()) } else { Err(Failure::new("cancelled")) }

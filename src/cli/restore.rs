@@ -21,8 +21,8 @@ pub struct RestoreArguments {
 /// Replaces an SQLite database, which nobody may have open, by a backup.
 pub fn restore(arguments: RestoreArguments, config: &Config) -> Result<(), Failure> {
     let sealer = read_sealer(config)?;
-    let check = |derived: &str| match &sealer {
-        Some(sealer) if sealer.position_of(derived).is_none() => Err(other_key(&arguments.file, config)),
+    let check = |check_value: &str| match &sealer {
+        Some(sealer) if sealer.position_of(check_value).is_none() => Err(other_key(&arguments.file, config)),
         _ => Ok(()),
     };
     let restored = open_store(config)?.restore(&arguments.file, check, Clock::System.now());

@@ -50,10 +50,10 @@ pub fn text(span: Duration) -> String {
 pub const MAX_SECONDS: u64 = 36_500 * 86_400;
 const MAX_MILLIS: u64 = MAX_SECONDS * 1_000;
 
-/// A pattern of texts that [`parse`] accepts. The maximum is not part of it.
+/// Every text of this pattern is accepted by [`parse`], which also accepts numbers of more digits, up to the maximum.
 pub const PATTERN: &str = "^(0|[0-9]{1,4}(ms|s|m|h|d))$";
 
-/// The same for [`lifetime`], besides whole seconds.
+/// Every text of this pattern is accepted by [`lifetime`], which also accepts whole seconds, `ms` and longer numbers.
 pub const LIFETIME_PATTERN: &str = "^[1-9][0-9]{0,3}(s|m|h|d)$";
 
 #[cfg(test)]

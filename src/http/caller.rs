@@ -29,7 +29,7 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// These credentials if they are a client's, else the key in another header. A client's credentials win, because a
+    /// These credentials if they are a client's, else the key in `Authorization` or in one of the operator's headers. A client's credentials win, because a
     /// client may pass on headers of its own caller.
     pub fn or_key(self, request: &HttpRequest, state: &AppState) -> Self {
         if matches!(self, Self::Basic(_)) {
@@ -42,7 +42,7 @@ impl Credentials {
         }
     }
 
-    /// The key of a request to a route that accepts only keys. With `basic`, HTTP Basic may hold it too.
+    /// The key in `Authorization` or in one of the operator's headers. With `basic`, HTTP Basic may hold it, too.
     fn key(self, request: &HttpRequest, state: &AppState, basic: bool) -> Result<Option<String>, AuthenticationFault> {
         let mut found = match self {
             Self::Key(key) => Some(key),

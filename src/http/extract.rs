@@ -77,7 +77,7 @@ impl MayCall for Superuser {
     const ACCESS: Access = Access::Superuser;
 }
 
-/// A caller without that power gets 403, and a path with an unknown name 404, before the body is read.
+/// A caller who may not change the user gets 403, and a path with an unknown name 404, before the body is read.
 impl Extractor for ChangeableUser {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
         let caller = Staff::take(incoming).await?;

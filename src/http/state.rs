@@ -18,7 +18,7 @@ pub struct AppState {
     pub(super) trusted_proxies: TrustedProxies,
     /// Memory for request bodies of callers who are not authenticated yet.
     pub(super) bodies: Budget,
-    /// Memory for request bodies of callers who sent credentials in the head.
+    /// Memory for request bodies of callers who were authenticated by the head.
     pub(super) authenticated_bodies: Budget,
 }
 

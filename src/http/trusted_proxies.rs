@@ -10,16 +10,16 @@ use ipnet::IpNet;
 use crate::domain::network::Network;
 use crate::domain::time::Uptime;
 
-/// The shortest time between two warnings about one address.
+/// The shortest time between two warnings about one peer (IPv6 by /64).
 const WARNING_INTERVAL: Duration = Duration::from_hours(1);
 
-/// The most addresses that are warned about within that time. Anybody can send such headers, from many addresses.
+/// The most peers that are warned about within that time. Anybody can send such headers, from many addresses.
 const MAX_WARNED: usize = 64;
 
 /// `JETON_TRUSTED_PROXIES`.
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
-    /// When the last warning about each network was logged.
+    /// When the last warning about each untrusted peer was logged, by its address (IPv6 by /64).
     warned: Mutex<HashMap<Network, Uptime>>,
 }
 

@@ -87,12 +87,12 @@ pub async fn flush_at_shutdown(service: &Service) {
             Ok((0, 0)) => return,
             Ok((tokens, users)) => format!("the rows of {tokens} tokens and {users} users are locked"),
             Err(error @ Error::Store(_)) if error.is_transient() => error.to_string(),
-            Err(error) => return log::error!("token usage was lost at shutdown: {error}"),
+            Err(error) => return log::error!("token usage or last logins were lost at shutdown: {error}"),
         };
         if attempt + 1 == SHUTDOWN_FLUSHES.len() {
-            return log::error!("token usage was lost at shutdown: {left}");
+            return log::error!("token usage or last logins were lost at shutdown: {left}");
         }
-        log::warn!("token usage is not written yet at shutdown: {left}");
+        log::warn!("token usage or last logins are not written yet at shutdown: {left}");
         // Gives the database time to release the locks of this attempt.
         actix_rt::time::sleep(service.node.database_timeout() / 4).await;
     }

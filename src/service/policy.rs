@@ -66,7 +66,8 @@ impl Policy {
 }
 
 impl Policy {
-    /// Whether cached answers may be served: `ok`; `stale`: past the bound, but within `JETON_STALE_IF_ERROR`; `none`;
+    /// The field `proof` of `/readyz`: whether it is proved that this cache has received every change, so that it may
+    /// answer. `ok`; `stale`: past the bound, but within `JETON_STALE_IF_ERROR`; `none`;
     /// `off`: there is no cache. `age`: how old the last sync is.
     pub(super) fn proof(&self, is_on: bool, age: Option<Duration>) -> &'static str {
         match age {

@@ -86,7 +86,7 @@ pub fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     })
 }
 
-/// The oldest migration that a jeton must know to work with the tables, if `meta` names one.
+/// The newest of the migrations that a version of jeton must know to work with the tables, if `meta` names one.
 fn usable_from(conn: &mut Conn) -> Result<Option<String>, StoreError> {
     let row = "select value as version from meta where key = 'schema_usable_from'";
     let mut found = diesel::sql_query(row).load::<Version>(conn)?;

@@ -19,7 +19,7 @@ pub enum SchemaState {
     Newer {
         /// That migration.
         unknown: String,
-        /// The oldest migration that a jeton must know to work with it.
+        /// The newest of the migrations that a version of jeton must know to work with it.
         needs: String,
     },
     /// There are no tables at all.

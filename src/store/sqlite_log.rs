@@ -77,7 +77,7 @@ fn fault(path: &Path) -> Result<Option<String>, StoreError> {
             "{database} is missing or empty, but its log is there ({log}): put the database back beside it, or a backup \
              by `jeton restore FILE`; to start with an empty database, remove the log"
         )),
-        Some(mark) if !mark.begins(&marks) => Some(format!(
+        Some(mark) if !mark.may_precede(&marks) => Some(format!(
             "the log {log} does not belong to {database}: the database was replaced while its log stayed, and SQLite \
              would mix the two; to use the database as it is, remove {log} and {database}-shm, \
              or let `jeton restore FILE` put a backup in its place"

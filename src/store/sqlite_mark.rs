@@ -32,9 +32,9 @@ const FOREIGN_CHANGES: i32 = 8;
 const MIGRATION_CHANGES: i32 = 32;
 
 impl Mark {
-    /// Whether a log with these marks may have been begun on a file with this mark. Other programs, and an older jeton,
+    /// Whether a file with this mark can be the one on which a log with these marks was begun. Other programs, and an older jeton,
     /// write without marks, so this cannot always be known.
-    pub fn begins(self, log: &[Self]) -> bool {
+    pub fn may_precede(self, log: &[Self]) -> bool {
         let Some(first) = log.first() else { return true };
         // No transaction was counted on either side: an older jeton wrote both, whose migrations may all be in the log.
         if (self.transaction, first.transaction) == (0, 0) {
@@ -142,11 +142,11 @@ mod tests {
     #[test]
     fn a_log_belongs_to_the_file_on_which_it_was_begun() {
         let log = [mark(8, 60), mark(9, 60), mark(10, 61)];
-        assert!(mark(7, 60).begins(&log), "nothing was moved into the file");
-        assert!(mark(7, 59).begins(&log), "a migration is the first transaction");
-        assert!(mark(9, 60).begins(&log), "some of it was");
-        assert!(mark(10, 61).begins(&log), "all of it was");
-        assert!(mark(8, 58).begins(&log), "begun by sqlite3, which changed the schema and counts nothing");
+        assert!(mark(7, 60).may_precede(&log), "nothing was moved into the file");
+        assert!(mark(7, 59).may_precede(&log), "a migration is the first transaction");
+        assert!(mark(9, 60).may_precede(&log), "some of it was");
+        assert!(mark(10, 61).may_precede(&log), "all of it was");
+        assert!(mark(8, 58).may_precede(&log), "begun by sqlite3, which changed the schema and counts nothing");
         for (file, what) in [
             (mark(3, 60), "yesterday's"),
             (mark(0, 60), "of an older jeton"),
@@ -158,14 +158,14 @@ mod tests {
             (mark(8, 1), "the same, after the first transaction"),
             (mark(7, 1), "the same, before the first transaction"),
         ] {
-            assert!(!file.begins(&log), "{what}");
+            assert!(!file.may_precede(&log), "{what}");
         }
         let uncounted = [mark(0, 32), mark(0, 33)];
-        assert!(mark(0, 0).begins(&uncounted), "all that an older jeton has written is in the log");
-        assert!(mark(0, 32).begins(&uncounted), "some of it was moved into the file");
-        assert!(!mark(0, 40).begins(&uncounted), "a newer file than the log");
-        assert!(!mark(5, 60).begins(&uncounted), "one that this version of jeton has written");
-        assert!(mark(3, 60).begins(&[]), "a log without marks is an older jeton's, or nobody's");
-        assert!(mark(i32::MAX, 60).begins(&[mark(i32::MIN, 60)]), "numbers begin again");
+        assert!(mark(0, 0).may_precede(&uncounted), "all that an older jeton has written is in the log");
+        assert!(mark(0, 32).may_precede(&uncounted), "some of it was moved into the file");
+        assert!(!mark(0, 40).may_precede(&uncounted), "a newer file than the log");
+        assert!(!mark(5, 60).may_precede(&uncounted), "one that this version of jeton has written");
+        assert!(mark(3, 60).may_precede(&[]), "a log without marks is an older jeton's, or nobody's");
+        assert!(mark(i32::MAX, 60).may_precede(&[mark(i32::MIN, 60)]), "numbers begin again");
     }
 }

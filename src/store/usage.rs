@@ -66,7 +66,7 @@ impl Store {
 }
 
 /// The commit of this transaction does not wait for a synchronous standby. One that is gone would make the writes of
-/// every second wait, each with a connection, until none is left for lookups.
+/// every second wait, each with a connection, until no other write gets one (`write_turns.rs`).
 pub fn commit_without_standby(pg: &mut PgConnection) -> Result<(), StoreError> {
     Ok(pg.batch_execute(
         "select set_config('synchronous_commit', 'local', true) \

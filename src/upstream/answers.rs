@@ -11,7 +11,7 @@ use crate::store::{Cursor, Reading, Since, StoreError};
 
 /// The introspection of one token.
 #[derive(Clone, Debug)]
-pub enum Told {
+pub enum UpstreamAnswer {
     /// Active: the answer, as it was sent, and what its cache entry needs.
     Active(Vec<u8>, ActiveFacts),
     /// Not active.
@@ -73,19 +73,19 @@ fn unreadable(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// The results for `count` tokens.
-pub fn batch(body: &[u8], count: usize) -> Result<Vec<Told>, StoreError> {
+pub fn batch(body: &[u8], count: usize) -> Result<Vec<UpstreamAnswer>, StoreError> {
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     if batch.results.len() != count {
         return Err(unreadable("it has another number of results"));
     }
     let kinds = batch.kinds.iter().map(String::as_str).chain(std::iter::repeat(""));
-    batch.results.iter().zip(kinds).map(|(result, kind)| told(result.get(), kind)).collect()
+    batch.results.iter().zip(kinds).map(|(result, kind)| upstream_answer(result.get(), kind)).collect()
 }
 
-fn told(json: &str, kind: &str) -> Result<Told, StoreError> {
+fn upstream_answer(json: &str, kind: &str) -> Result<UpstreamAnswer, StoreError> {
     let one: One = serde_json::from_str(json).map_err(unreadable)?;
     if !one.active {
-        return Ok(Told::Inactive { is_user_inactive: kind == "user_inactive" });
+        return Ok(UpstreamAnswer::Inactive { is_user_inactive: kind == "user_inactive" });
     }
     let token_id = one.jti.and_then(|id| id.parse().ok());
     let (Some(token_id), Some(user_id)) = (token_id, one.user_id) else {
@@ -94,7 +94,7 @@ fn told(json: &str, kind: &str) -> Result<Told, StoreError> {
     // What is not known to be a login token has the fewer rights.
     let kind = if kind == "login" { TokenKind::Login } else { TokenKind::Named };
     let ends_at = one.exp.map_or(Timestamp::NEVER, of_seconds);
-    Ok(Told::Active(json.as_bytes().to_vec(), ActiveFacts { token_id, user_id, kind, ends_at }))
+    Ok(UpstreamAnswer::Active(json.as_bytes().to_vec(), ActiveFacts { token_id, user_id, kind, ends_at }))
 }
 
 fn of_seconds(seconds: i64) -> Timestamp {
@@ -161,7 +161,8 @@ mod tests {
         let active = r#"{"active":true,"jti":"12", "user_id":7,"exp":1700000000,"new":1}"#;
         let body = format!(r#"{{"results":[{active},{{"active":false}}],"kinds":["login","user_inactive"]}}"#);
         let results = batch(body.as_bytes(), 2).unwrap();
-        let [Told::Active(json, facts), Told::Inactive { is_user_inactive: true }] = &results[..] else {
+        let [UpstreamAnswer::Active(json, facts), UpstreamAnswer::Inactive { is_user_inactive: true }] = &results[..]
+        else {
             panic!("{results:?}")
         };
         assert_eq!(json, active.as_bytes());

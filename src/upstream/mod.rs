@@ -16,7 +16,7 @@ use crate::domain::client::ClientSecret;
 use crate::domain::time::{Stopwatch, Uptime};
 use crate::domain::token::Token;
 use crate::store::{Cursor, Reading, StoreError};
-pub use answers::{AcceptedSecret, ActiveFacts, Told};
+pub use answers::{AcceptedSecret, ActiveFacts, UpstreamAnswer};
 use connection::{Answer, Connection, Credentials, Request};
 use servers::Servers;
 
@@ -110,8 +110,8 @@ impl Upstream {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn introspect(&self, keys: &[Token]) -> Result<Vec<Told>, StoreError> {
-        let mut told = Vec::with_capacity(keys.len());
+    pub fn introspect(&self, keys: &[Token]) -> Result<Vec<UpstreamAnswer>, StoreError> {
+        let mut answers = Vec::with_capacity(keys.len());
         let mut rest = keys;
         while !rest.is_empty() {
             let mut bytes = 0;
@@ -123,10 +123,10 @@ impl Upstream {
             let texts: Vec<&str> = part.iter().map(Token::expose).collect();
             let body = json!({ "tokens": texts, "edge": true }).to_string();
             let answer = self.ask(&Request::batch(&body), self.timeout())?;
-            told.extend(answers::batch(&answer.success()?, part.len())?);
+            answers.extend(answers::batch(&answer.success()?, part.len())?);
             rest = others;
         }
-        Ok(told)
+        Ok(answers)
     }
 
     /// Whether a client's secret is right; `None`: it is not.

@@ -17,7 +17,7 @@ impl Form {
     /// The field with the form token, which is bound to the session.
     pub const TOKEN: &'static str = "form_token";
 
-    /// Checks that the form comes from the same origin, if the browser says so.
+    /// Checks that the form comes from the same origin, if the browser says where it comes from.
     ///
     /// # Errors
     /// 403.
@@ -34,7 +34,7 @@ impl Form {
         Self::parse(request, &body::read(request, payload, body::MAX_BODY).await?)
     }
 
-    /// Reads a form of a signed-in user, whose origin was checked.
+    /// Reads a form of a signed-in user. The form's origin has been checked.
     pub async fn read_authenticated(request: &HttpRequest, payload: web::Payload) -> Result<Self, Refusal> {
         Self::parse(request, &body::read_authenticated(request, payload, body::MAX_BODY).await?)
     }

@@ -43,7 +43,7 @@ pub struct ChangesAnswer {
     #[schema(example = json!("7365120947128310237-16384-16443-00000001-1764424800000000-1764424790000000-740-740-"))]
     cursor: String,
     /// Whether everything that is cached must be discarded: the cursor is too old, or from another database, or from
-    /// before another database server took over.
+    /// before another database server took over, or so much has changed that it is not listed, as after an import.
     reset: bool,
     #[schema(example = json!([{ "token": 7 }, { "user": 3 }, { "client": "reports" }]))]
     changes: Vec<OneChange>,

@@ -40,7 +40,7 @@ impl Place {
     }
 }
 
-/// The bits that neither choose the block nor are looked at by [`super::freshness`].
+/// 32 bits of the digest that neither the choice of the block nor [`super::freshness`] uses.
 #[expect(clippy::cast_possible_truncation, reason = "32 of its bits are wanted")]
 fn tag(digest: &TokenDigest) -> u32 {
     digest.words()[1] as u32

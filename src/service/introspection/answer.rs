@@ -168,8 +168,8 @@ impl Introspection {
         Self { json: Cow::Borrowed(INACTIVE), reason: Some(reason), kind: TokenKind::Named }
     }
 
-    /// As an upstream has told it; `None` if it has not everything that [`Identity`] needs.
-    pub(in crate::service) fn told(json: Vec<u8>, kind: TokenKind) -> Option<Self> {
+    /// As an upstream answers; `None` if it has not everything that [`Identity`] needs.
+    pub(in crate::service) fn from_upstream(json: Vec<u8>, kind: TokenKind) -> Option<Self> {
         serde_json::from_slice::<Identity>(&json).ok()?;
         Some(Self { json: Cow::Owned(json), reason: None, kind })
     }

@@ -25,8 +25,8 @@ impl Introspect {
 
     /// Authenticates a client. `candidates` are pairs of id and secret; returns the first one that is right.
     ///
-    /// Only a right secret is accepted from the cache. Every other attempt costs one query and one comparison, so that
-    /// the time does not reveal which ids exist.
+    /// The cache may accept a secret, but never refuses one. Every other attempt costs one query, too, and is compared
+    /// with the cache and with the query's result, so that the time does not reveal which ids exist.
     ///
     /// # Errors
     /// [`Error::Store`], when the database does not answer, and the cache may not answer instead.
@@ -60,7 +60,7 @@ impl Introspect {
         })
     }
 
-    /// Whether this client existed when it was last looked up.
+    /// Whether this client has presented a right secret since the start. It may have been deleted since.
     #[must_use]
     pub fn knows_client(&self, client_id: &str) -> bool {
         self.clients.get(client_id).is_some()
@@ -88,7 +88,7 @@ impl Introspect {
         matching.zip(change_seq.filter(current)).map(|(matching, change_seq)| (change_seq, matching))
     }
 
-    /// Whether a client has this secret, by the database, or at an edge by its upstream. If neither answers, only a right
+    /// Whether a client has this secret, by the database, or at an edge by its upstream. If that does not answer, only a right
     /// secret is accepted, from the cache.
     async fn check_client(
         &self,

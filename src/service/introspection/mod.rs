@@ -10,7 +10,7 @@ mod introspect;
 mod lookup;
 mod lookup_batcher;
 mod source;
-mod told;
+mod upstream_answer;
 mod usage;
 mod watch;
 

@@ -17,7 +17,7 @@ use crate::service::database::Database;
 use crate::service::metrics::Metrics;
 use crate::service::{Error, Policy};
 use crate::store::{Cursor, Reading, StoreError};
-use crate::upstream::{AcceptedSecret, Told, Upstream};
+use crate::upstream::{AcceptedSecret, Upstream, UpstreamAnswer};
 
 /// How often a waiting request checks whether the source is down.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -39,17 +39,17 @@ pub enum Source {
     Upstream(UpstreamSource),
 }
 
-/// The database, and what is asked there together.
+/// The database, and the batches of its lookups.
 pub struct DatabaseSource {
     pub database: Database,
     lookups: LookupBatcher<TokenDigest, TokenAndUser>,
 }
 
-/// The upstream, and what is asked there together.
+/// The upstream, and the batches of lookups and of client checks that it is sent.
 pub struct UpstreamSource {
     upstream: Upstream,
     pub follow: Arc<Follow>,
-    lookups: LookupBatcher<Token, Told>,
+    lookups: LookupBatcher<Token, UpstreamAnswer>,
     client_checks: LookupBatcher<(String, ClientSecret), AcceptedSecret>,
 }
 
@@ -106,10 +106,10 @@ impl UpstreamSource {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn introspect(&self, key: Token) -> Result<(ChangeSeq, Told), Error> {
-        let (change_seq, told) = self.wait(self.lookups.get(key)).await?;
-        let told = told.ok_or_else(|| StoreError::Upstream("it gave no result".into()))?;
-        Ok((change_seq, told))
+    pub async fn introspect(&self, key: Token) -> Result<(ChangeSeq, UpstreamAnswer), Error> {
+        let (change_seq, answer) = self.wait(self.lookups.get(key)).await?;
+        let answer = answer.ok_or_else(|| StoreError::Upstream("it gave no result".into()))?;
+        Ok((change_seq, answer))
     }
 
     /// Whether a client's secret is right; `None`: it is not.

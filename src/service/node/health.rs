@@ -57,7 +57,7 @@ pub struct Readiness {
     /// `forbidden`. As of the last check.
     #[schema(example = "ok")]
     pub schema: &'static str,
-    /// Whether cached answers may be served: `ok`; `stale`: past the bound, but within `JETON_STALE_IF_ERROR`; `none`;
+    /// Whether it is proved that this cache has received every change, so that it may answer: `ok`; `stale`: past the bound, but within `JETON_STALE_IF_ERROR`; `none`;
     /// `off`: there is no cache.
     #[schema(example = "ok")]
     pub proof: &'static str,

@@ -14,8 +14,8 @@ impl Tokens {
         self.database.without_deadline(move |store| store.count_tokens(&which, now)).await
     }
 
-    /// Revokes all selected tokens that existed when they were counted; newer ones stay. Returns how many were live.
-    /// Calls `on_progress` after each batch.
+    /// Revokes all selected tokens that existed when they were counted; newer ones stay. Returns how many were
+    /// revoked, including those that may be live only by another node's clock. Calls `on_progress` after each batch.
     ///
     /// # Errors
     /// [`Error::Store`] when it ends early.

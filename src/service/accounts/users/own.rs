@@ -32,7 +32,8 @@ impl Accounts {
             wrong.add("new_password", message.as_str());
         }
         let change = async |user: User| {
-            // Reported only if the old password is right. This does not count as a failed login.
+            // The old password is right, so only the faults of the new one are reported. This does not count as a failed
+            // login.
             if !faults.fields().is_empty() {
                 return Ok(Confirmed::Refused(Error::Invalid(faults.clone())));
             }

@@ -10,7 +10,7 @@ use crate::service::cache::{ChangeSeq, NewEntry, Owned};
 use crate::service::introspection::answer::Introspection;
 use crate::service::{Error, Introspect, Reason};
 use crate::store::StoreError;
-use crate::upstream::{ActiveFacts, Told};
+use crate::upstream::{ActiveFacts, UpstreamAnswer};
 
 impl Introspect {
     /// Asks the upstream about a key. Keys that are asked about at the same time share a request.
@@ -21,8 +21,8 @@ impl Introspect {
         key: Token,
     ) -> Result<Introspection, Error> {
         let asked_at = self.clock.now();
-        let (change_seq, told) = source.introspect(key).await?;
-        self.cache_told(&digest, change_seq, asked_at, told)
+        let (change_seq, answer) = source.introspect(key).await?;
+        self.cache_answer(&digest, change_seq, asked_at, answer)
     }
 
     /// The same about many. The results have the order of the keys.
@@ -34,25 +34,25 @@ impl Introspect {
         try_join_all(keys.into_iter().map(|(digest, key)| self.ask_upstream(source, digest, key))).await
     }
 
-    fn cache_told(
+    fn cache_answer(
         &self,
         digest: &TokenDigest,
         change_seq: ChangeSeq,
         asked_at: Timestamp,
-        told: Told,
+        answer: UpstreamAnswer,
     ) -> Result<Introspection, Error> {
         let latest = asked_at.after(USE_INTERVAL);
-        let (result, of, hit_until, ends_at) = match told {
-            Told::Active(json, ActiveFacts { token_id, user_id, kind, ends_at }) => {
+        let (result, of, hit_until, ends_at) = match answer {
+            UpstreamAnswer::Active(json, ActiveFacts { token_id, user_id, kind, ends_at }) => {
                 // Asked again when half of its time is over: the upstream may extend it meanwhile.
                 let half = asked_at.after(ends_at.since(asked_at) / 2);
                 let of = Some(Owned { token_id, user_id });
-                let result = Introspection::told(json, kind);
+                let result = Introspection::from_upstream(json, kind);
                 let result = result.ok_or_else(|| StoreError::Upstream("its answer has no identity".into()))?;
                 (result, of, latest.min(half), ends_at)
             }
             // Nobody tells an edge that a token with this key was created.
-            Told::Inactive { is_user_inactive } => {
+            UpstreamAnswer::Inactive { is_user_inactive } => {
                 let reason = if is_user_inactive { Reason::UserInactive } else { Reason::Unknown };
                 let until = latest.min(asked_at.after(self.policy.revocation_bound));
                 (Introspection::inactive(reason), None, until, until)
