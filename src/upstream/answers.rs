@@ -46,7 +46,6 @@ pub struct AcceptedSecret {
 struct Batch<'a> {
     #[serde(borrow)]
     results: Vec<&'a RawValue>,
-    #[serde(default)]
     kinds: Vec<String>,
     #[serde(default)]
     secret_until: Option<i64>,
@@ -75,11 +74,10 @@ fn unreadable(error: impl std::fmt::Display) -> StoreError {
 /// The results for `count` tokens.
 pub fn batch(body: &[u8], count: usize) -> Result<Vec<UpstreamAnswer>, StoreError> {
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(unreadable)?;
-    if batch.results.len() != count {
+    if batch.results.len() != count || batch.kinds.len() != count {
         return Err(unreadable("it has another number of results"));
     }
-    let kinds = batch.kinds.iter().map(String::as_str).chain(std::iter::repeat(""));
-    batch.results.iter().zip(kinds).map(|(result, kind)| upstream_answer(result.get(), kind)).collect()
+    batch.results.iter().zip(&batch.kinds).map(|(result, kind)| upstream_answer(result.get(), kind)).collect()
 }
 
 fn upstream_answer(json: &str, kind: &str) -> Result<UpstreamAnswer, StoreError> {

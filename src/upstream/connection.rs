@@ -60,6 +60,11 @@ impl<'a> Request<'a> {
         Self { target: format!("/changes{}", after.unwrap_or_default()), body: None, by: None }
     }
 
+    /// Whether it has credentials that are not the edge's own.
+    pub fn has_other_credentials(&self) -> bool {
+        self.by.is_some()
+    }
+
     /// With these credentials, and not the edge's own.
     pub fn by(self, credentials: &'a Credentials) -> Self {
         Self { by: Some(credentials), ..self }

@@ -23,8 +23,8 @@ use servers::Servers;
 /// Keys in one request. The body's limit there is 256 KiB, and a key has at most 1 KiB, seldom more than 100 bytes.
 const MAX_KEYS: usize = 1_000;
 
-/// Bytes of keys in one request.
-const MAX_KEY_BYTES: usize = 128 * 1024;
+/// Bytes of keys in one request. In JSON a quotation mark takes two.
+const MAX_KEY_BYTES: usize = 120 * 1024;
 
 /// Whom an edge asks, and who it is there.
 #[derive(Clone, Debug)]
@@ -143,6 +143,12 @@ impl Upstream {
         answers::accepted(&answer.success()?).map(Some)
     }
 
+    /// Whether an upstream answers anything, within `deadline`.
+    pub fn ping(&self, deadline: Duration) -> bool {
+        let body = json!({ "tokens": [], "edge": true }).to_string();
+        self.ask(&Request::batch(&body), deadline).is_ok()
+    }
+
     /// What has changed since a cursor. Every change that was committed before this call is in it, or was before the
     /// cursor. Asks one upstream only; after an error the next call asks another one.
     ///
@@ -171,12 +177,12 @@ impl Upstream {
                 break;
             }
             match self.inner.connection.send(url, request, time / u32::try_from(left).unwrap_or(u32::MAX)) {
-                Ok(answer) if answer.status <= 500 => {
-                    if answer.status == 200 {
-                        self.inner.answered.fetch_max(sent.as_nanos(), Ordering::AcqRel);
-                    }
+                Ok(answer) if answer.status == 200 => {
+                    self.inner.answered.fetch_max(sent.as_nanos(), Ordering::AcqRel);
                     return Ok(answer);
                 }
+                // A refusal of somebody else's credentials says nothing about the upstream.
+                Ok(answer) if answer.status < 500 && request.has_other_credentials() => return Ok(answer),
                 Ok(answer) => failed = Some(answer.error()),
                 Err(error) => failed = Some(error),
             }

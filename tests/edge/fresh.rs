@@ -7,9 +7,10 @@ use serde_json::json;
 use super::{BOUND, Chain, RECOVERY, introspect, metric, verify};
 use crate::commands::done;
 use crate::on_both;
-use crate::support::app::Kind;
+use crate::support::app::{Kind, TestDatabase};
 use crate::support::eventually;
 use crate::support::http::Request;
+use crate::support::postgres;
 
 on_both! {
     fn a_revocation_is_seen_within_the_bound(db) {
@@ -140,6 +141,26 @@ fn a_token_is_not_active_past_its_end() {
             let is_active = told["active"] == true;
             assert!(!is_active || now <= told["exp"].as_u64().unwrap(), "{told} at {now}");
             (!is_active).then_some(())
+        });
+    }
+}
+
+/// More transactions run than a cursor lists, so one cursor stands for several readings.
+#[test]
+fn a_revocation_is_seen_while_hundreds_of_transactions_run() {
+    let cluster = postgres::private_with(&["max_prepared_transactions=250"]);
+    let chain = Chain::on(TestDatabase::of(&cluster));
+    let (login, _) = chain.user("alice", &[]);
+    for number in 0..230 {
+        // With an id, as if it had written.
+        cluster.sql(&format!("begin; select pg_current_xact_id(); prepare transaction 'p{number}'"));
+    }
+    chain.wait_until_synced();
+    chain.wait_until_cached(&login);
+    done(&chain.jeton, &["token", "revoke", "--yes", "--user", "alice"]);
+    for edge in chain.edges() {
+        eventually("the revocation", RECOVERY, || {
+            (chain.introspect(edge, &login).json()["active"] == false).then_some(())
         });
     }
 }

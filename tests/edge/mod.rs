@@ -31,7 +31,10 @@ struct Chain {
 
 impl Chain {
     fn start(kind: Kind) -> Self {
-        let database = TestDatabase::migrated(kind);
+        Self::on(TestDatabase::migrated(kind))
+    }
+
+    fn on(database: TestDatabase) -> Self {
         let jeton = migrated(&database);
         let (client, own) = (create_client(&jeton, "billing"), create_client(&jeton, "edge"));
         let node = jeton.serve();

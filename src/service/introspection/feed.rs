@@ -19,6 +19,9 @@ const MAX_CHANGES: usize = 50_000;
 /// The most cursors in memory.
 const MAX_CURSORS: usize = 10_000;
 
+/// The longest cursor that an edge passes on, in bytes.
+const MAX_CURSOR_LEN: usize = 8 * 1024;
+
 /// A newer cursor replaces the newest one at this age even if nothing has changed, because cursors that are older than
 /// an hour cannot be used.
 const CURSOR_AGE: Duration = Duration::from_mins(1);
@@ -180,6 +183,10 @@ impl Introspect {
     async fn read_changes(&self, after: Cursor) -> Result<Reading, Error> {
         match &self.source {
             Source::Database(source) => source.database.run(move |store| store.changes(Some(&after))).await,
+            // No node gives so long a cursor.
+            Source::Upstream(_) if after.as_str().len() > MAX_CURSOR_LEN => {
+                Ok(Reading { cursor: after, since: Since::Unknown })
+            }
             Source::Upstream(source) => source.read_changes(after).await,
         }
     }

@@ -137,11 +137,14 @@ impl Follow {
                     drop(state);
                     let reading = catch_panic(|| self.upstream.changes(cursor.as_ref(), deadline));
                     let reading = reading.unwrap_or_else(|| Err(StoreError::Failed("a panic".into())));
+                    let was_quick = Uptime::now().since(sent) < self.bound / REQUESTS_PER_BOUND;
+                    // Whoever refuses to tell the changes at once may answer other questions.
+                    let answers_others = reading.is_err() && was_quick && self.upstream.ping(deadline);
                     state = self.lock();
                     state.requests -= 1;
                     match reading {
                         Ok(reading) => self.apply(&mut state, reading, sent),
-                        Err(error) => self.fail(&mut state, &error, sent),
+                        Err(error) => self.fail(&mut state, &error, sent, was_quick, answers_others),
                     }
                     self.changed.notify_all();
                 }
@@ -177,7 +180,7 @@ impl Follow {
         (state.failures, state.paused_until, state.warned) = (0, None, false);
     }
 
-    fn fail(&self, state: &mut State, error: &StoreError, sent: Uptime) {
+    fn fail(&self, state: &mut State, error: &StoreError, sent: Uptime, was_quick: bool, answers_others: bool) {
         // A later request was answered, perhaps by another upstream.
         if state.is_stopped || state.applied >= Some(sent) {
             return;
@@ -185,14 +188,11 @@ impl Follow {
         state.failures = state.failures.saturating_add(1);
         let servers = u32::try_from(self.upstream.servers()).unwrap_or(u32::MAX);
         // A kept connection may have been closed: a failure that took no time is tried again.
-        let was_quick = Uptime::now().since(sent) < self.bound / REQUESTS_PER_BOUND;
         if state.failures < servers || (state.failures == 1 && was_quick) {
             return;
         }
         // A slow answer about changes says nothing about others.
-        if !self.upstream.has_answered_since(sent) {
-            self.upstream.set_down(true);
-        }
+        self.upstream.set_down(!answers_others && !self.upstream.has_answered_since(sent));
         if state.failures.is_multiple_of(servers) {
             state.paused_until = Some(Uptime::now().after(RETRY));
         }

@@ -28,6 +28,9 @@ const STATEMENTS: usize = 2;
 const REQUESTS: usize = 4;
 const CLIENT_CHECKS: usize = 2;
 
+/// The most bytes of a client id and its secret; longer ones are wrong.
+const MAX_CREDENTIALS: usize = 2048;
+
 /// A token, live or ended, and its user.
 pub type TokenAndUser = (TokenFacts, User);
 
@@ -159,6 +162,11 @@ fn check_clients(
     let mut known = HashMap::new();
     let mut results = Vec::with_capacity(candidates.len());
     for (client_id, secret) in candidates {
+        // A server refuses so long a header with an error that concerns the others, too.
+        if client_id.len() + secret.expose().len() > MAX_CREDENTIALS {
+            results.push(None);
+            continue;
+        }
         let of = (client_id, *secret.digest().as_bytes());
         let result = match known.get(&of) {
             Some(known) => *known,

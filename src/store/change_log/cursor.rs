@@ -9,6 +9,9 @@ const MAX_LEN: usize = 32 * 1024;
 /// How many running transactions a cursor lists, so that it fits into a URL, which nginx cuts at 8 KiB.
 const MAX_RUNNING: usize = 200;
 
+/// Begins what tells apart the cursors of two snapshots whose lists are cut.
+const IDENTITY: char = '~';
+
 /// Where a reading ended. Outside this room it is an opaque text, which every node of the same database accepts.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(Arc<str>);
@@ -71,20 +74,24 @@ impl Snapshot {
     /// The snapshot of a cursor; `None` if it is not a cursor of PostgreSQL.
     pub fn of(cursor: &Cursor) -> Option<Self> {
         let mut parts = cursor.as_str().rsplitn(4, '-');
-        let running = numbers(parts.next()?, '.')?;
+        let running = numbers(parts.next()?.split(IDENTITY).next()?, '.')?;
         let (xmax, xmin) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         Some(Self { place: parts.next()?.to_owned(), xmin, xmax, running })
     }
 
     /// The cursor.
     pub fn cursor(&self) -> Cursor {
-        // With more running transactions the cursor claims to have seen less: some rows are then read twice.
-        let (running, xmax) = match self.running.get(MAX_RUNNING) {
-            Some(first) => (&self.running[..MAX_RUNNING], *first),
-            None => (&self.running[..], self.xmax),
+        // With more running transactions the cursor claims to have seen less: some rows are then read twice. Whoever
+        // compares cursors must not take two such snapshots for one. With the same `xmax` the list only gets shorter,
+        // so `xmax` and its length tell them apart.
+        let (running, xmax, identity) = match self.running.get(MAX_RUNNING) {
+            Some(first) => {
+                (&self.running[..MAX_RUNNING], *first, format!("{IDENTITY}{}.{}", self.xmax, self.running.len()))
+            }
+            None => (&self.running[..], self.xmax, String::new()),
         };
         let running: Vec<String> = running.iter().map(u64::to_string).collect();
-        Cursor(format!("{}-{}-{xmax}-{}", self.place, self.xmin, running.join(".")).into())
+        Cursor(format!("{}-{}-{xmax}-{}{identity}", self.place, self.xmin, running.join(".")).into())
     }
 }
 
@@ -128,6 +135,8 @@ mod tests {
         let many = Snapshot { place: "1".into(), xmin: 10, xmax: 1_000, running: (10..900).collect() };
         let read_back = Snapshot::of(&many.cursor()).unwrap();
         assert_eq!((read_back.xmax, read_back.running.len()), (210, 200), "what is not listed counts as not seen");
+        let later = Snapshot { running: (10..899).collect(), ..many.clone() };
+        assert_ne!(many.cursor(), later.cursor(), "a transaction that is not listed has ended");
         let row = RowCursor { id: 7, nonce: "ab".into() };
         assert_eq!(RowCursor::of(&row.cursor()), Some(row));
     }
