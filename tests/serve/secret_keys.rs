@@ -169,9 +169,9 @@ on_both! {
         assert_eq!(login(&new, "bob"), bobs);
         assert_eq!(sealed(&ahead), (vec![2, 0], 0));
         let report = json_of(&done(&behind, &["doctor", "--json"]));
-        let is_the_databases = |key: &Value| key["is_the_databases"] == true;
+        let is_current = |key: &Value| key["is_current"] == true;
         let keys = report["secret_keys"].as_array().unwrap();
-        assert_eq!(keys.iter().map(is_the_databases).collect::<Vec<_>>(), [false, true], "{report}");
+        assert_eq!(keys.iter().map(is_current).collect::<Vec<_>>(), [false, true], "{report}");
     }
 
     fn a_node_without_the_new_key_fails_no_login_and_changes_no_seal(db) {
