@@ -20,21 +20,21 @@ mod systemd;
 mod token;
 mod user;
 mod wait;
+mod with_service;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use wait::Wait;
+use with_service::{with_service, with_service_on};
 
-use crate::config::{Config, Kind, RawSettings, environment, os_user, settings};
-use crate::domain::time::Clock;
+use crate::config::{Kind, RawSettings, environment, settings};
 use crate::domain::user::User;
-use crate::server::{Schema, StartError, open_service, open_service_without_keys};
+use crate::server::StartError;
 use crate::service::{Error, Service, Superuser};
 
 /// A token service: a drop-in for Django REST framework's token authentication, with RFC 7662 introspection.
@@ -231,41 +231,6 @@ fn flags(matches: &ArgMatches) -> Vec<(String, String)> {
             Some((name, value))
         })
         .collect()
-}
-
-/// Opens the service on an existing database, without the secret key, and runs `work` as a superuser: whoever can run
-/// commands has all rights.
-fn with_service<F: Future<Output = Result<(), Failure>>>(
-    config: &Config,
-    work: impl FnOnce(Service, Superuser) -> F,
-) -> Result<(), Failure> {
-    run_on(open_service_without_keys(&with_one_thread(config), Clock::System)?, work)
-}
-
-/// The same with the secret key, for the few commands that print or import login keys. `schema` says whether the
-/// database may be created.
-fn with_service_on<F: Future<Output = Result<(), Failure>>>(
-    schema: Schema,
-    config: &Config,
-    work: impl FnOnce(Service, Superuser) -> F,
-) -> Result<(), Failure> {
-    run_on(open_service(&with_one_thread(config), Clock::System, schema)?, work)
-}
-
-/// Commands check one password at a time at most.
-fn with_one_thread(config: &Config) -> Config {
-    let mut config = config.clone();
-    config.hashing.threads = 1;
-    config
-}
-
-fn run_on<F: Future<Output = Result<(), Failure>>>(
-    service: Service,
-    work: impl FnOnce(Service, Superuser) -> F,
-) -> Result<(), Failure> {
-    let done = actix_rt::System::new().block_on(work(service.clone(), Superuser::command(&os_user())));
-    service.node.close();
-    done
 }
 
 /// The users with these names, each once; a failure names all that do not exist.

@@ -63,12 +63,10 @@ impl Policy {
         let greatest_age = self.token_max_ttl.filter(|_| self.token_auto_refresh);
         self.token_ttl.map(|ttl| now.after(greatest_age.map_or(ttl, |age| ttl.min(age))))
     }
-}
 
-impl Policy {
     /// The field `proof` of `/readyz`: whether it is proved that this cache has received every change, so that it may
-    /// answer. `ok`; `stale`: past the bound, but within `JETON_STALE_IF_ERROR`; `none`;
-    /// `off`: there is no cache. `age`: how old the last sync is.
+    /// answer. `ok`; `stale`: past the bound, but within `JETON_STALE_IF_ERROR`; `none`; `off`: there is no cache.
+    /// `age`: how old the last sync is.
     pub(super) fn proof(&self, is_on: bool, age: Option<Duration>) -> &'static str {
         match age {
             _ if !is_on => "off",

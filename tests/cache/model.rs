@@ -8,8 +8,6 @@ use std::collections::{BTreeSet, VecDeque};
 use jeton::domain::change::Change;
 use jeton::domain::time::Uptime;
 use jeton::service::cache::{Cache, ChangeSeq, Staleness};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
 use super::{BOUND, MS, at, cache, digest, entry};
 
@@ -495,29 +493,12 @@ fn all_events() -> Vec<Event> {
     [of_user(0), of_user(1), others.concat()].concat()
 }
 
-/// Searches for a stale answer. Returns the number of checked answers, or the shortest order that leads to a stale one.
 fn search(without: Without, cases: u32) -> Result<usize, String> {
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
-    let served = std::cell::Cell::new(0);
-    let all = without.events();
-    // The strategy generates the events' indices, which is much faster than a choice among strategies.
-    let events = prop::collection::vec(0..all.len(), 1..60);
-    let result = TestRunner::new(config).run(&events, |events| {
+    super::search(&without.events(), cases, |events| {
         let mut world = World::new(without);
-        for event in events {
-            world.happen(all[event]).map_err(TestCaseError::fail)?;
-        }
-        served.set(served.get() + world.served);
-        Ok(())
-    });
-    match result {
-        Ok(()) => Ok(served.get()),
-        Err(TestError::Fail(reason, events)) => {
-            let events: Vec<Event> = events.into_iter().map(|event| all[event]).collect();
-            Err(format!("{reason}: {events:?}"))
-        }
-        Err(TestError::Abort(reason)) => panic!("the search has ended early: {reason}"),
-    }
+        events.into_iter().try_for_each(|event| world.happen(event))?;
+        Ok(world.served)
+    })
 }
 
 #[test]

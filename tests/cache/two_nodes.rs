@@ -6,8 +6,6 @@ use std::collections::VecDeque;
 use jeton::domain::change::Change;
 use jeton::domain::time::Uptime;
 use jeton::service::cache::{Cache, ChangeSeq, Staleness};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
 use super::{BOUND, MS, at, cache, digest, entry};
 
@@ -220,25 +218,11 @@ fn events() -> Vec<Event> {
 }
 
 fn search(without: Without, cases: u32) -> Result<usize, String> {
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
-    let served = std::cell::Cell::new(0);
-    let all = events();
-    let result = TestRunner::new(config).run(&prop::collection::vec(0..all.len(), 1..60), |events| {
+    super::search(&events(), cases, |events| {
         let mut world = World::new(without);
-        for event in events {
-            world.happen(all[event]).map_err(TestCaseError::fail)?;
-        }
-        served.set(served.get() + world.served);
-        Ok(())
-    });
-    match result {
-        Ok(()) => Ok(served.get()),
-        Err(TestError::Fail(reason, events)) => {
-            let events: Vec<Event> = events.into_iter().map(|event| all[event]).collect();
-            Err(format!("{reason}: {events:?}"))
-        }
-        Err(TestError::Abort(reason)) => panic!("the search was given up: {reason}"),
-    }
+        events.into_iter().try_for_each(|event| world.happen(event))?;
+        Ok(world.served)
+    })
 }
 
 #[test]

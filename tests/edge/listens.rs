@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::{Chain, RECOVERY, edge_of, introspect, url};
@@ -11,16 +12,23 @@ use crate::gateways::upstream::Upstream;
 use crate::support::app::Kind;
 use crate::support::eventually;
 use crate::support::http::Request;
+use crate::support::process::Jeton;
+
+/// An edge that is not started yet, and the Unix socket on which it will listen.
+fn edge_on_a_socket(chain: &Chain) -> (Jeton, PathBuf) {
+    let edge = edge_of(&[&url(&chain.node)], &chain.own);
+    let socket = edge.dir.path().join("jeton.sock");
+    let listen = format!("unix:{}", socket.display());
+    (edge.env("JETON_LISTEN", listen), socket)
+}
 
 /// The example for nginx, with an edge on a Unix socket in place of jeton.
 #[test]
 fn nginx_asks_an_edge_on_a_unix_socket() {
     let chain = Chain::start(Kind::Sqlite);
     let (key, _) = chain.user("alice", &[]);
-    let jeton = edge_of(&[&url(&chain.node)], &chain.own);
-    let socket = jeton.dir.path().join("jeton.sock");
-    let jeton = jeton.env("JETON_LISTEN", format!("unix:{}", socket.display()));
-    let _edge = jeton.spawn(&["edge"], Stdio::null());
+    let (edge, socket) = edge_on_a_socket(&chain);
+    let _running = edge.spawn(&["edge"], Stdio::null());
     let service = Upstream::start();
     let gateway = Gateway::nginx_beside(&socket, service.addr);
     let ask = |key: &str| gateway.send(Request::new("GET", "/").token(key));
@@ -34,10 +42,8 @@ fn nginx_asks_an_edge_on_a_unix_socket() {
 fn an_edge_listens_on_a_unix_socket() {
     let chain = Chain::start(Kind::Sqlite);
     let (key, _) = chain.user("alice", &[]);
-    let jeton = edge_of(&[&url(&chain.node)], &chain.own);
-    let socket = jeton.dir.path().join("jeton.sock");
-    let jeton = jeton.env("JETON_LISTEN", format!("unix:{}", socket.display()));
-    let _edge = jeton.spawn(&["edge"], Stdio::null());
+    let (edge, socket) = edge_on_a_socket(&chain);
+    let _running = edge.spawn(&["edge"], Stdio::null());
     let request = Request::new("GET", "/auth/verify").token(&key).bytes(chain.node.addr);
     let answer = eventually("an answer over the socket", RECOVERY, || {
         let mut stream = UnixStream::connect(&socket).ok()?;

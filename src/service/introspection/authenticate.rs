@@ -72,7 +72,8 @@ impl Introspect {
         self.cache.clients_are_current(change_seq, Uptime::now(), Staleness::Bound)
     }
 
-    /// The [`ChangeSeq`] at the lookup of this client, and what `matches` says, if it is cached with a secret that matches.
+    /// The [`ChangeSeq`] at the lookup of this client, and what `matches` says, if it is cached with a secret that
+    /// matches.
     fn cached_client_with<T>(
         &self,
         client_id: &str,
@@ -88,8 +89,8 @@ impl Introspect {
         matching.zip(change_seq.filter(current)).map(|(matching, change_seq)| (change_seq, matching))
     }
 
-    /// Whether a client has this secret, by the database, or at an edge by its upstream. If that does not answer, only a right
-    /// secret is accepted, from the cache.
+    /// Whether a client has this secret, by the database, or at an edge by its upstream. If that does not answer, only a
+    /// right secret is accepted, from the cache.
     async fn check_client(
         &self,
         client_id: &str,

@@ -32,8 +32,8 @@ struct Pending {
 }
 
 impl PendingUsage {
-    /// Applies pending usage to `token`, so that a token whose expiry was extended does not look expired
-    /// before that is written.
+    /// Applies pending usage to `token`, so that a token whose expiry was extended does not look expired before
+    /// that is written.
     pub fn apply_pending(&self, token: &mut TokenFacts) {
         if let Some(Pending { token_use: pending, .. }) = self.lock().get(&token.id) {
             token.last_used_at = token.last_used_at.max(Some(pending.last_used_at));

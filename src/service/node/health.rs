@@ -57,8 +57,8 @@ pub struct Readiness {
     /// `forbidden`. As of the last check.
     #[schema(example = "ok")]
     pub schema: &'static str,
-    /// Whether it is proved that this cache has received every change, so that it may answer: `ok`; `stale`: past the bound, but within `JETON_STALE_IF_ERROR`; `none`;
-    /// `off`: there is no cache.
+    /// Whether it is proved that this cache has received every change, so that it may answer: `ok`; `stale`: past the
+    /// bound, but within `JETON_STALE_IF_ERROR`; `none`; `off`: there is no cache.
     #[schema(example = "ok")]
     pub proof: &'static str,
     /// `ok`, or how far this node's clock is from the database's, or was set recently. Nothing is purged meanwhile.
