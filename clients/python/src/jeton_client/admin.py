@@ -122,24 +122,19 @@ class Admin:
         self, method: str, path: str, body: Optional[Record] = None, query: Optional[Dict[str, str]] = None
     ) -> Any:
         headers = {"Authorization": f"Token {self._token}", "Accept": "application/json", "User-Agent": "jeton-client"}
-        deadline, content = time.monotonic() + self._timeout, bytearray()
+        deadline = time.monotonic() + self._timeout
         try:
             with self._http.stream(
                 method, self._protocol.url + path, params=query, json=body, headers=headers, timeout=self._timeout
             ) as answer:
-                for part in answer.iter_raw():
-                    content += part
-                    if len(content) > protocol.MAX_ANSWER_BYTES:
-                        raise self._protocol.too_long()
-                    if time.monotonic() > deadline:
-                        raise httpx.ReadTimeout("")
+                content = self._protocol.body(answer, deadline)
         except httpx.HTTPError as error:
             raise self._protocol.failure(error) from None
         if answer.status_code == 204:
             return None
         if answer.status_code == 401:
             raise JetonRefused(f"jeton at {self._protocol.url} refuses the token of this Admin")
-        parsed = self._protocol.parse(bytes(content))
+        parsed = self._protocol.parse(content)
         if answer.status_code in (200, 201):
             return parsed
         if 400 <= answer.status_code < 500 and answer.status_code != 429:

@@ -90,17 +90,10 @@ class Client(Settings):
         left = deadline - time.monotonic()
         if left <= 0:
             raise httpx.ReadTimeout("")
-        body = bytearray()
         with self._connections().stream(
             call.method, call.url, headers=call.headers, content=call.content, timeout=left
         ) as answer:
-            for part in answer.iter_raw():
-                body += part
-                if len(body) > protocol.MAX_ANSWER_BYTES:
-                    raise self._protocol.too_long()
-                if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout("")
-            return answer.status_code, bytes(body)
+            return answer.status_code, self._protocol.body(answer, deadline)
 
     def _connections(self) -> httpx.Client:
         """The connections of this process: if two shared one after a fork, one could read the other's answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Callable, Dict, Generic, Iterable, Iterator, List, Optional, Tuple, TypedDict, TypeVar, Union
@@ -179,6 +180,17 @@ class Protocol:
         if isinstance(error, httpx.ConnectError):
             return JetonUnreachable(f"jeton at {self.url} cannot be reached: {error}")
         return JetonUnreachable(f"jeton at {self.url} does not answer: {type(error).__name__}")
+
+    def body(self, answer: httpx.Response, deadline: float) -> bytes:
+        """The body, which must be complete by the deadline, by the monotonic clock."""
+        body = bytearray()
+        for part in answer.iter_raw():
+            body += part
+            if len(body) > MAX_ANSWER_BYTES:
+                raise self.too_long()
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout("")
+        return bytes(body)
 
     def too_long(self) -> JetonUnavailable:
         return self._nonsense("it has no end")

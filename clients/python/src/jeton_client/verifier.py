@@ -193,20 +193,14 @@ class _Connection:
             raise self._protocol.failure(error) from None
 
     def _attempt(self, call: Call[Any], deadline: float) -> Tuple[int, bytes]:
-        left, body = deadline - time.monotonic(), bytearray()
+        left = deadline - time.monotonic()
         if left <= 0:
             raise httpx.ReadTimeout("")
         answer = self._transport.handle_request(request_of(call, left))
         try:
-            for part in answer.iter_raw():
-                body += part
-                if len(body) > protocol.MAX_ANSWER_BYTES:
-                    raise self._protocol.too_long()
-                if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout("")
+            return answer.status_code, self._protocol.body(answer, deadline)
         finally:
             answer.close()
-        return answer.status_code, bytes(body)
 
 
 def request_of(call: Call[Any], timeout: float) -> httpx.Request:
