@@ -15,6 +15,7 @@ use super::user_rows::{UserRow, with_groups};
 use super::{Store, StoreError, groups};
 use crate::domain::user::User;
 pub(super) use list::SEARCHED_POSTGRES;
+pub(super) use update::difference;
 
 /// No user has this id.
 const NOBODY: i64 = i64::MIN;
