@@ -76,7 +76,7 @@ impl Store {
 /// The user who asks for a change to their own account.
 enum Requester {
     /// The user, locked, and unchanged since the check.
-    Same(User),
+    Same(Box<User>),
     /// The token was revoked, or the user is gone.
     TokenEnded,
     /// The password or the rights have changed since the check.
@@ -103,7 +103,7 @@ fn lock_requester(
     let rights = |user: &User| (user.is_active, user.is_staff, user.is_superuser);
     let is_unchanged =
         user.id == read.id && user.password == read.password && user.is_active && rights(&user) == rights(read);
-    Ok(if is_unchanged { Requester::Same(user) } else { Requester::Changed })
+    Ok(if is_unchanged { Requester::Same(Box::new(user)) } else { Requester::Changed })
 }
 
 fn live_own_tokens(conn: &mut Conn, user_id: i64, now: Timestamp) -> Result<i64, StoreError> {

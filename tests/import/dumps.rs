@@ -51,7 +51,7 @@ on_both! {
     fn keys_that_are_too_large_or_text_become_external_ids(db) {
         let target = TestDatabase::new(db);
         let objects = [user(json!(18_446_744_073_709_551_615_u64), "ann"), user(json!("b-7"), "bea"), user(json!(3), "cis")];
-        let text = Value::from(objects.to_vec()).to_string().replace("\"b-7\"", "\"b-7\"");
+        let text = Value::from(objects.to_vec()).to_string();
         let output = import_text(&jeton(&target), &text, &[]);
         assert_eq!(output.status, 0, "{output:?}");
         let ids = "select username, external_id from users where id >= 2000000000 order by username";

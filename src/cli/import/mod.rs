@@ -21,13 +21,13 @@ pub enum ImportCommand {
     Csv(csv::CsvArguments),
     /// Users, groups and tokens of a Django project, with their ids, passwords and keys
     #[command(long_about = django::ABOUT)]
-    Django(django::DjangoArguments),
+    Django(Box<django::DjangoArguments>),
 }
 
 pub fn run(command: ImportCommand, config: &Config) -> Result<(), Failure> {
     match command {
         ImportCommand::Csv(arguments) => csv::import(arguments, config),
-        ImportCommand::Django(arguments) => django::import_django(arguments, config),
+        ImportCommand::Django(arguments) => django::import_django(*arguments, config),
     }
 }
 

@@ -67,9 +67,10 @@ impl Batch<'_, '_> {
         let names: Vec<&str> = users.iter().map(|user| user.user.username.as_str()).collect();
         let external_ids: Vec<String> =
             users.iter().filter_map(|user| self.import_run.external_id(&user.key)).collect();
-        let ids: Vec<i64> = match external_ids.is_empty() {
-            true => users.iter().filter_map(|user| user.key.parse().ok()).collect(),
-            false => Vec::new(),
+        let ids: Vec<i64> = if external_ids.is_empty() {
+            users.iter().filter_map(|user| user.key.parse().ok()).collect()
+        } else {
+            Vec::new()
         };
         let external_ids: Vec<&str> = external_ids.iter().map(String::as_str).collect();
         let found = self.target.users_like(&ids, &external_ids, &names)?;

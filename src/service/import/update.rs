@@ -94,9 +94,9 @@ pub fn decide(here: &User, source: &User, remembered: Option<&Remembered>) -> De
             Side::Both => kept.push("password"),
         }
     }
-    let learns = remembered.is_none_or(|known| known.fields != learnt || known.password != password_here);
+    let is_news = remembered.is_none_or(|known| known.fields != learnt || known.password != password_here);
     let remembered = Remembered { fields: learnt, password: password_here };
-    Decision { updated: UpdatedUser { change, password, remembered }, changes, writes: changes || learns, kept }
+    Decision { updated: UpdatedUser { change, password, remembered }, changes, writes: changes || is_news, kept }
 }
 
 /// Sets a field of [`User::fields`].

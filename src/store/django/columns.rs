@@ -150,7 +150,7 @@ impl Finder<'_> {
         };
         match &whole {
             Some(column) => {
-                self.notes.push(format!("the column {column} becomes the first name, whole; last names stay empty"))
+                self.notes.push(format!("the column {column} becomes the first name, whole; last names stay empty"));
             }
             None if !has_names => {
                 let alike = self.first(&NAMES).filter(|name| name != username);

@@ -140,14 +140,13 @@ fn membership(schema: &mut Schema<'_>, options: &DjangoOptions, table: String) -
         [group] => group.clone(),
         _ => return Err(unlike()),
     };
-    let user = match keys.iter().find(|key| is_users(key)) {
-        Some(key) => key.column.clone(),
-        None => {
-            let rest = columns.iter().filter(|column| !column.is("id") && !column.is(&group.column));
-            match rest.collect::<Vec<_>>()[..] {
-                [user] => user.name.clone(),
-                _ => return Err(unlike()),
-            }
+    let user = if let Some(key) = keys.iter().find(|key| is_users(key)) {
+        key.column.clone()
+    } else {
+        let rest = columns.iter().filter(|column| !column.is("id") && !column.is(&group.column));
+        match rest.collect::<Vec<_>>()[..] {
+            [user] => user.name.clone(),
+            _ => return Err(unlike()),
         }
     };
     let group_table = options.group_table.clone().unwrap_or(group.table);
