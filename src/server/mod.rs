@@ -131,7 +131,7 @@ impl Server {
         let metrics = metrics.map(|listen| metrics_server(serving, listen, state.clone())).transpose()?;
         let with_metrics = metrics.is_none();
         let routes = if service.as_edge().is_some() { http::edge_routes } else { http::routes };
-        let lane = service.clone();
+        let lane = state.clone();
         let app = move || {
             let app = App::new().app_data(state.clone()).wrap(from_fn(http::cross_origin));
             let app = app.wrap(from_fn(http::identify_and_log)).configure(routes);

@@ -105,6 +105,12 @@ impl Introspect {
         self.cached(&self.digest(presented)?, Staleness::Bound)
     }
 
+    /// The cached identity of a live token's owner; the caller counts it. `None`: call [`Introspect::identify`].
+    #[must_use]
+    pub fn identify_cached(&self, presented: &str) -> Option<Identity> {
+        self.introspect_cached(presented)?.identity().ok()
+    }
+
     fn cached(&self, digest: &TokenDigest, staleness: Staleness) -> Option<Introspection> {
         if !self.cache.is_on() {
             return None;
