@@ -84,8 +84,8 @@ impl Timestamp {
         Duration::from_micros(self.0.abs_diff(other.0))
     }
 
-    /// The latest stored time that is plausible by this clock. A later one was written by a wrong clock, and is
-    /// replaced. The margin of a day prevents a clock that is some hours behind from moving times back.
+    /// If this is the current time: the latest stored time that is plausible. A later one was written by a wrong clock,
+    /// and is replaced. The margin of a day prevents a clock that is some hours behind from moving times back.
     #[must_use]
     pub fn latest_plausible(self) -> Self {
         self.after(Duration::from_hours(24))

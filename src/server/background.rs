@@ -74,8 +74,8 @@ async fn keep_checkpointing(service: Service) {
     }
 }
 
-/// A stopping server tries more than once to write what it has noted. A database that is busy for a moment must not
-/// lose it, and one locked row must not lose the others.
+/// A stopping server tries more than once to write what it has noted. It must not be lost because the database is busy
+/// for a moment, nor because the row of another token or user is locked.
 const SHUTDOWN_FLUSHES: [LockedRows; 3] = [LockedRows::Skip, LockedRows::Wait, LockedRows::Skip];
 
 pub async fn flush_at_shutdown(service: &Service) {
@@ -179,7 +179,8 @@ async fn purge_changes(service: &Service) -> Result<(), Error> {
 }
 
 /// How long the server waits before it looks again for login tokens sealed under an older secret key. The wait is at
-/// least `RESEAL_PAUSE_FACTOR` times as long as the last look took. `RESEAL_PAUSE` is the pause after each batch.
+/// least `RESEAL_PAUSE_FACTOR` times as long as the last round took, its resealing included. `RESEAL_PAUSE` is the
+/// pause after each batch.
 const RESEAL_INTERVAL: Duration = Duration::from_secs(5);
 const RESEAL_PAUSE_FACTOR: u32 = 20;
 const RESEAL_PAUSE: Duration = Duration::from_millis(20);

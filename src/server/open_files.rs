@@ -9,6 +9,8 @@ use crate::config::Config;
 const BASE: usize = 64;
 /// Files of each database connection: a file, its log and its index for SQLite, a socket for PostgreSQL.
 const EACH_DATABASE_CONNECTION: usize = 3;
+/// Database connections outside the pool: the reader of the change log and its listener for hints.
+const BESIDE_THE_POOL: usize = 2;
 /// Files of each worker: its event loop, and connections that wait to be admitted.
 const EACH_WORKER: usize = 8 + MAX_WAITING;
 /// Connections to `/metrics` on a separate address.
@@ -19,7 +21,7 @@ pub const METRICS_CONNECTIONS: usize = 64;
 pub fn connections(config: &Config) -> usize {
     let wanted = config.serving.max_connections as usize;
     let Some(limit) = raise_limit() else { return wanted };
-    let database = config.database.options.pool as usize + 2;
+    let database = config.database.options.pool as usize + BESIDE_THE_POOL;
     let taken = BASE + EACH_DATABASE_CONNECTION * database + EACH_WORKER * config.serving.workers + METRICS_CONNECTIONS;
     let fitting = limit.saturating_sub(taken + Connections::slack(limit)).max(1);
     if fitting < wanted {

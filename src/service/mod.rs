@@ -172,7 +172,7 @@ impl Service {
     pub fn edge(upstream: Upstream, clock: Clock, policy: Policy) -> Result<Self, StoreError> {
         let (policy, metrics) = (Arc::new(policy), Arc::new(Metrics::new()));
         let bound = policy.revocation_bound;
-        // A node with `JETON_STALE_IF_ERROR` may answer from before that, too.
+        // While its database is down, a node may answer with what was true that much longer ago.
         let cache = memory(&policy)?.with_lag(bound.saturating_add(policy.stale_if_error));
         let cache = Arc::new(cache);
         let introspection = Arc::new(Introspect::start_edge(&upstream, &clock, &policy, &metrics, &cache)?);
@@ -206,7 +206,7 @@ impl Service {
         }
     }
 
-    /// From now on `ready` says that it is not.
+    /// From now on [`Service::ready`] reports that it is not ready.
     pub fn begin_stop(&self) {
         match &self.role {
             Role::Node(verbs) => verbs.node.begin_stop(),

@@ -67,7 +67,7 @@ pub enum Revoked {
 /// The result of revoking all login tokens of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginTokensRevoked {
-    /// So many of them were live.
+    /// They were revoked. This many of them were live.
     Done(usize),
     /// There is no such user.
     NoSuchUser,

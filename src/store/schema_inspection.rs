@@ -16,7 +16,7 @@ const RUN: &str = "__diesel_schema_migrations";
 pub fn inspect_schema(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     match conn {
         Conn::Pg(pg) => servers::require_encoding(pg)?,
-        // SQLite has no other encoding.
+        // Every encoding of SQLite can hold every name.
         Conn::Sqlite(_) => {}
     }
     state(conn)

@@ -134,7 +134,7 @@ impl fmt::Debug for PasswordHash {
 /// How new passwords are hashed, and which stored hashes are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashPolicy {
-    /// Today's cost.
+    /// The configured cost of new hashes.
     pub cost: Argon2Cost,
     /// Whether Django's md5 and sha1 hashes are accepted.
     pub legacy: bool,

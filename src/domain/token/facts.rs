@@ -1,4 +1,4 @@
-//! What is stored of a token besides its key: its owner, and when it ends.
+//! The row of a token, without its digest and its sealed key.
 
 use std::borrow::Cow;
 
@@ -48,7 +48,7 @@ pub struct TokenFacts {
     pub hint: String,
     /// When it was created: `iat`.
     pub created_at: Timestamp,
-    /// When it expires: `exp`.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
     /// When it was last used, as far as this is written already.
     pub last_used_at: Option<Timestamp>,

@@ -39,7 +39,8 @@ impl Token {
 
     /// Parses what a caller presents as a key. `None` for text that cannot be a key: blank, with control characters,
     /// too long, or with the configured prefix and a wrong checksum. A key with another prefix is accepted, even if that
-    /// prefix begins with the configured one and an underscore: its checksum is right, because it covers the whole text before it.
+    /// prefix begins with the configured one and an underscore: its checksum is right, because it covers the whole text
+    /// before it.
     #[must_use]
     pub fn parse(text: &str, prefix: Option<&str>) -> Option<Self> {
         let possible = !text.trim().is_empty()

@@ -16,8 +16,8 @@ use super::profile::{Profile, ProfileField, ProfilePatch};
 use super::time::Timestamp;
 pub use list::{UserFilter, UserOrder};
 
-/// Ids below this belong to imports and ordinary users. Users created by bootstrap get ids from here up, so that the
-/// ids of a later import are free.
+/// Bootstrap users, and all users created after an import from Django, get ids from here up. Ids below this are for
+/// imported users, and for users created before such an import.
 pub const FIRST_BOOTSTRAP_ID: i64 = 2_000_000_000;
 
 /// The longest username, in characters (Django).
@@ -39,7 +39,7 @@ pub fn bounded_username(text: String) -> String {
     if text.len() <= MAX_USERNAME_BYTES { text } else { text.chars().take(MAX_USERNAME_BYTES + 1).collect() }
 }
 
-/// A user as stored. Serialized it is the admin API's object, in the API's order.
+/// A user as stored. As JSON it is the admin API's object, with the fields in the API's order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(description = "A user.")]
 pub struct User {
@@ -67,7 +67,7 @@ pub struct User {
     pub groups: Vec<String>,
     /// When the user was created.
     pub date_joined: Timestamp,
-    /// When they last logged in, at the API or in the console; to the minute.
+    /// When they last logged in, at the API or in the console. Updated at most once a minute.
     #[schema(required)]
     pub last_login: Option<Timestamp>,
     /// The stored hash; never serialized.
@@ -169,7 +169,7 @@ pub struct UserChange {
     pub profile: ProfilePatch,
     /// Whether they may log in and use tokens.
     pub is_active: Option<bool>,
-    /// May use the admin API. A superuser always is.
+    /// Whether they are staff. A superuser always is.
     pub is_staff: Option<bool>,
     /// Implies staff.
     pub is_superuser: Option<bool>,

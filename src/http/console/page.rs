@@ -72,7 +72,7 @@ impl Refusal {
         Error::NotFound.into()
     }
 
-    /// 403 for a form without a token of this session.
+    /// 403 for a form without this session's form token.
     pub fn invalid_form() -> Self {
         let sentence = "This form is no longer valid. Go back, reload the page and try again.";
         Self::Page(StatusCode::FORBIDDEN, sentence.into())

@@ -71,7 +71,7 @@ pub async fn revoke(
     back(&state, &signed_in, &username, "The token is revoked.").await
 }
 
-/// The answer to the form itself shows the key. No URL leads to it.
+/// The answer to the form itself shows the key: there is no URL that shows it again.
 fn key_page(signed_in: &SignedIn, username: &str, token: &Token, heading: String) -> actix_web::HttpResponse {
     let page = SecretPage {
         frame: signed_in.frame(&heading, "users"),

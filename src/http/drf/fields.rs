@@ -90,6 +90,7 @@ impl<'a> Fields<'a> {
             Value::Null => return None,
             Value::Number(text) => text.clone(),
             Value::Text(bytes) => python_strip(&String::from_utf8_lossy(bytes)).to_owned(),
+            // No duration, so this is reported as a fault.
             _ => String::from("-"),
         };
         if text.is_empty() {
@@ -199,6 +200,7 @@ pub fn boolean(text: &str) -> Option<bool> {
 fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Text(_) => "str",
+        // The `n` is that of `inf`.
         Value::Number(text) if text.contains(['.', 'e', 'n']) => "float",
         Value::Number(_) => "int",
         Value::Bool(_) => "bool",

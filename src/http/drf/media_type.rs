@@ -41,7 +41,8 @@ impl MediaType {
         self.parameters.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether `offered`, a media type without parameters, is in this range. Both sides may hold `*`.
+    /// Whether `offered`, a media type without parameters, is in this range. In the range, either side of the `/` may
+    /// be `*`.
     pub fn includes(&self, offered: &str) -> bool {
         let halves = |text: &str| {
             let (main, sub) = text.split_once('/').unwrap_or((text, ""));

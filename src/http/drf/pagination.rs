@@ -13,7 +13,7 @@ use crate::http::error::{Answered, HttpError};
 use crate::http::peer::base_url;
 use crate::http::state::AppState;
 
-/// What Python's `quote` leaves as it is.
+/// What is percent-encoded in a URL: everything but letters, digits and `-._~`.
 pub const QUOTED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The query of a request for a list.

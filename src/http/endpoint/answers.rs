@@ -155,8 +155,8 @@ impl Operation {
             "wait",
             boolean(),
             "Answer only after `JETON_REVOCATION_BOUND`: from then on no node, and nobody who follows `/changes`, calls a \
-             token active that this request has ended. Except a node that cannot reach the database: it may answer from \
-             memory for as long as `JETON_STALE_IF_ERROR` says.",
+             token active that this request has ended. The exception is a node that cannot reach the database: it may \
+             answer from memory for as long as `JETON_STALE_IF_ERROR` says.",
         )
     }
 

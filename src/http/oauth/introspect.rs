@@ -30,7 +30,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     let edge = edge.description(Some("Sent by `jeton edge`, which needs more members in the answer."));
     let kinds = ArrayBuilder::new().items(text());
     let kinds = kinds.description(Some(
-        "For an edge: of each token `login` or `named`, and of one that is not active `user_inactive` or `inactive`.",
+        "For an edge: for each token, `login` or `named`; for one that is not active, `user_inactive` or `inactive`.",
     ));
     let secret_until = ObjectBuilder::new().schema_type(Type::Integer);
     let secret_until = secret_until.description(Some(

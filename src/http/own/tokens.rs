@@ -121,7 +121,7 @@ async fn revoke(asking: LoginHolder, TokenId(id): TokenId, state: State) -> Answ
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `name`, `scope` and `expires_in`: whole seconds, or a duration such as `90d`.
+/// Reads `name`, `scope` and `expires_in` (whole seconds, or a duration such as `90d`).
 pub fn named_token(fields: &mut Fields<'_>) -> NamedToken {
     NamedToken {
         name: fields.required_text("name", Trim::Yes),

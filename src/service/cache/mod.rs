@@ -64,7 +64,7 @@ pub struct NewEntry<'a> {
     pub hit_until: Timestamp,
     /// When the token ends.
     pub ends_at: Timestamp,
-    /// A code of the caller's own.
+    /// The caller's number for the kind of answer; the cache only stores it.
     pub code: u8,
     /// The answer.
     pub text: &'a [u8],
@@ -73,7 +73,7 @@ pub struct NewEntry<'a> {
 /// A cached answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachedAnswer {
-    /// As it was given.
+    /// The caller's number for the kind of answer: [`NewEntry::code`].
     pub code: u8,
     /// The answer.
     pub text: Vec<u8>,
@@ -155,7 +155,7 @@ impl Cache {
             return None;
         }
         self.known.find(digest, now, staleness, &self.freshness).or_else(|| {
-            // Unknown tokens are rare among good ones: the second look costs little.
+            // Most requests are found above. For the few others a second search costs little.
             self.unknown.find(digest, now, staleness, &self.freshness)
         })
     }

@@ -33,7 +33,7 @@ struct State {
 }
 
 impl Health {
-    // A thread that panics holds no lock.
+    // No thread panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

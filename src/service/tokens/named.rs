@@ -1,4 +1,4 @@
-//! Creates and lists tokens, other than by a login.
+//! Creates tokens without a login, and lists tokens.
 
 use std::time::Duration;
 

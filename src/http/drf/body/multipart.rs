@@ -74,9 +74,9 @@ fn parts<'a>(body: &'a [u8], separator: &'a [u8]) -> impl Iterator<Item = &'a [u
 /// The header of a part.
 #[derive(Default)]
 struct Header {
-    /// The field's name, of a part that has a disposition.
+    /// The field's name; `None` without `Content-Disposition`.
     name: Option<String>,
-    /// The file's name, of a part that is a file.
+    /// The file's name; `None` if the part is not a file.
     file: Option<String>,
     is_base64: bool,
 }

@@ -24,8 +24,8 @@ pub struct ClientTimeouts {
 }
 
 impl ClientTimeouts {
-    /// A head and an answer have four whole ticks, after the rest of the tick in which they begin. Even if one more
-    /// tick is missed, this is less than 30 s.
+    /// A head and an answer have four whole ticks after the tick in which they begin: 20 to 25 s, and less than 30 s if
+    /// one tick comes late.
     pub fn new(keep_alive: Duration) -> Self {
         let tick = Duration::from_secs(5);
         let first_byte = keep_alive.as_secs().div_ceil(tick.as_secs());
