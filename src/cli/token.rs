@@ -185,7 +185,7 @@ async fn list(service: &Service, caller: &Superuser, username: Option<String>, j
                 username.clone(),
                 token.kind().as_str().to_owned(),
                 token.name.clone().unwrap_or_else(|| "-".into()),
-                format!("{}...", token.hint),
+                format!("{}...", token.key_start),
                 token.scope.clone(),
                 token.created_at.to_string(),
                 when(token.ends_at()),

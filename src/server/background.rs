@@ -56,7 +56,7 @@ async fn keep_checkpointing(service: Service) {
     let mut disk = Stopwatch::start();
     loop {
         actix_rt::time::sleep(IDLE_TIME).await;
-        let log = service.node.log_state();
+        let log = service.node.sqlite_log_state();
         if log.is_some() && log == before {
             match service.node.checkpoint().await {
                 Ok(LogEmptied::Done) => log::debug!("checkpoint of SQLite's log: emptied"),
@@ -179,10 +179,10 @@ async fn purge_changes(service: &Service) -> Result<(), Error> {
 }
 
 /// How long the server waits before it looks again for login tokens sealed under an older secret key. The wait is at
-/// least `RESEAL_PAUSE_FACTOR` times as long as the last round took, its resealing included. `RESEAL_PAUSE` is the
+/// least `RESEAL_WAIT_FACTOR` times as long as the last round took, its resealing included. `RESEAL_PAUSE` is the
 /// pause after each batch.
 const RESEAL_INTERVAL: Duration = Duration::from_secs(5);
-const RESEAL_PAUSE_FACTOR: u32 = 20;
+const RESEAL_WAIT_FACTOR: u32 = 20;
 const RESEAL_PAUSE: Duration = Duration::from_millis(20);
 
 async fn keep_resealing(service: Service) {
@@ -191,7 +191,7 @@ async fn keep_resealing(service: Service) {
         if let Err(error) = reseal_all(&service).await {
             log::log!(error.level(), "login tokens were not resealed: {error}");
         }
-        actix_rt::time::sleep(RESEAL_INTERVAL.max(watch.elapsed() * RESEAL_PAUSE_FACTOR)).await;
+        actix_rt::time::sleep(RESEAL_INTERVAL.max(watch.elapsed() * RESEAL_WAIT_FACTOR)).await;
     }
 }
 

@@ -16,9 +16,9 @@ const EACH_WORKER: usize = 8 + MAX_WAITING;
 /// Connections to `/metrics` on a separate address.
 pub const METRICS_CONNECTIONS: usize = 64;
 
-/// Raises the limit of open files as far as the system allows. Returns how many connections are allowed at once:
+/// Raises the limit of open files as far as the system allows. Returns how many client connections are allowed at once:
 /// `JETON_MAX_CONNECTIONS`, or fewer if that many do not fit below the limit.
-pub fn connections(config: &Config) -> usize {
+pub fn raise_limit_for_connections(config: &Config) -> usize {
     let wanted = config.serving.max_connections as usize;
     let Some(limit) = raise_limit() else { return wanted };
     let database = config.database.options.pool as usize + BESIDE_THE_POOL;

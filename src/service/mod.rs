@@ -172,7 +172,7 @@ impl Service {
     pub fn edge(upstream: Upstream, clock: Clock, policy: Policy) -> Result<Self, StoreError> {
         let (policy, metrics) = (Arc::new(policy), Arc::new(Metrics::new()));
         let bound = policy.revocation_bound;
-        // While its database is down, a node may answer with what was true that much longer ago.
+        // A node with `JETON_STALE_IF_ERROR` may answer from before that, too.
         let cache = memory(&policy)?.with_lag(bound.saturating_add(policy.stale_if_error));
         let cache = Arc::new(cache);
         let introspection = Arc::new(Introspect::start_edge(&upstream, &clock, &policy, &metrics, &cache)?);

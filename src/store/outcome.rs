@@ -90,7 +90,7 @@ pub enum FormUse {
     /// It was not submitted before.
     First,
     /// It was submitted before, or its session has ended.
-    NotAgain,
+    Refused,
 }
 
 /// The result of a replacement.

@@ -113,7 +113,7 @@ impl Store {
         match conn {
             Conn::Sqlite(_) => {
                 // Read within the transaction, while nobody else can empty the log.
-                let begins_log = self.log_state().is_none();
+                let begins_log = self.sqlite_log_state().is_none();
                 let in_file = sqlite_log::counted(conn, work)?.map(|transaction| Written { transaction, begins_log });
                 Ok(Done { wrote: in_file.is_some(), in_file })
             }

@@ -148,7 +148,7 @@ fn new_token(sealed: bool) -> NewToken {
         sealed: sealed.then(|| token.digest().as_bytes()[..9].to_vec()),
         name: None,
         scope: String::new(),
-        hint: token.hint(),
+        key_start: token.key_start(),
         expires_at: None,
         own: false,
     }

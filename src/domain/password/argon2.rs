@@ -159,7 +159,7 @@ impl Argon2Hash {
     }
 
     /// The format's name, and the memory that a check needs.
-    pub fn memory_kib(&self) -> (&'static str, u32) {
+    pub fn name_and_memory_kib(&self) -> (&'static str, u32) {
         (NAME, self.params.m_cost())
     }
 

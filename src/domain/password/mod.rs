@@ -105,8 +105,8 @@ impl PasswordHash {
     /// [`HashFault::TooMuchMemory`].
     pub fn fits(&self, max_memory_kib: u32) -> Result<(), HashFault> {
         let (name, memory_kib) = match read(&self.0) {
-            Ok(Stored::Argon2(hash)) => hash.memory_kib(),
-            Ok(Stored::Django(hash)) => hash.memory_kib(),
+            Ok(Stored::Argon2(hash)) => hash.name_and_memory_kib(),
+            Ok(Stored::Django(hash)) => hash.name_and_memory_kib(),
             Ok(Stored::Unusable) | Err(_) => return Ok(()),
         };
         if memory_kib > max_memory_kib { Err(HashFault::TooMuchMemory(name, memory_kib)) } else { Ok(()) }

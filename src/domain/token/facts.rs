@@ -45,7 +45,7 @@ pub struct TokenFacts {
     /// Scopes, separated by blanks; may be empty.
     pub scope: String,
     /// The key's first characters.
-    pub hint: String,
+    pub key_start: String,
     /// When it was created: `iat`.
     pub created_at: Timestamp,
     /// When it expires.
@@ -174,7 +174,7 @@ mod tests {
             user_id: 1,
             name: None,
             scope: String::new(),
-            hint: String::new(),
+            key_start: String::new(),
             created_at: at(0),
             expires_at: expires_at.map(at),
             last_used_at: None,

@@ -15,7 +15,7 @@ const MAX_KEY_BYTES: usize = 1024;
 
 /// How many characters of a key are stored in the clear, so that its owner can tell keys apart: 16 of 160 random bits,
 /// which do not help an attacker.
-const HINT_CHARS: usize = 4;
+const KEY_START_CHARS: usize = 4;
 
 /// A clear token key. Shown once, never logged, never stored.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,9 +64,9 @@ impl Token {
 
     /// The first characters of the key, after its prefix.
     #[must_use]
-    pub fn hint(&self) -> String {
+    pub fn key_start(&self) -> String {
         let random = self.0.rsplit_once('_').map_or(self.0.as_str(), |(_, random)| random);
-        random.chars().take(HINT_CHARS).collect()
+        random.chars().take(KEY_START_CHARS).collect()
     }
 }
 

@@ -72,8 +72,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A text that must be present and not empty; white space is allowed.
-    pub fn any_text(&mut self, name: &str) -> String {
+    /// A text that must be present and not empty, taken as it is: it is not trimmed, and NUL and lone surrogates are
+    /// allowed. Numbers are refused.
+    pub fn required_raw_text(&mut self, name: &str) -> String {
         match self.data.get(name) {
             None => self.fault(name, REQUIRED),
             Some(Value::Null) => self.fault(name, NULL),

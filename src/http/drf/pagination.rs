@@ -27,7 +27,7 @@ pub struct ListQuery {
 /// A page as it is answered.
 #[derive(Serialize, ToSchema)]
 #[schema(description = "A page of a list.")]
-pub struct Answer<T> {
+pub struct PageAnswer<T> {
     /// The number of items on all pages.
     #[schema(example = 1)]
     count: i64,
@@ -68,7 +68,7 @@ impl ListQuery {
         if self.page.number > 1 && self.page.offset() >= page.count {
             return Err(invalid_page());
         }
-        let answer = Answer {
+        let answer = PageAnswer {
             count: page.count,
             next: (end < page.count).then(|| self.link(state, self.page.number + 1)),
             previous: (self.page.number > 1).then(|| self.link(state, self.page.number - 1)),

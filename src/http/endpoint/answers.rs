@@ -54,7 +54,7 @@ impl Operation {
     pub fn answers_page<T: ToSchema>(mut self, text: &str) -> Self {
         let name = format!("{}Page", T::name());
         self.add::<T>();
-        self.schemas.push((name.clone(), pagination::Answer::<T>::schema()));
+        self.schemas.push((name.clone(), pagination::PageAnswer::<T>::schema()));
         self.respond(200, text, Some(ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build()))
     }
 

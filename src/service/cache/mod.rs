@@ -46,9 +46,9 @@ pub struct Now {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChangeSeq(u64);
 
-/// A token, and whose it is.
+/// The ids of a token and of its user.
 #[derive(Clone, Copy, Debug)]
-pub struct Owned {
+pub struct TokenIds {
     /// The token's id.
     pub token_id: i64,
     /// Its user's id.
@@ -59,7 +59,7 @@ pub struct Owned {
 #[derive(Clone, Copy, Debug)]
 pub struct NewEntry<'a> {
     /// The token and its user; `None` for a token that does not exist.
-    pub of: Option<Owned>,
+    pub of: Option<TokenIds>,
     /// Until when it may be served without asking the database, unless a change invalidates it.
     pub hit_until: Timestamp,
     /// When the token ends.
@@ -230,7 +230,7 @@ impl Segment {
                     Staleness::Bound => entry.hit_until(),
                     Staleness::StaleIfError => entry.ends_at(),
                 };
-                let (invalidation_key, code) = entry.invalidation_key();
+                let (invalidation_key, code) = entry.invalidation_key_and_code();
                 let may_be_given = now.time < until && freshness.is_current(invalidation_key, entry.change_seq());
                 may_be_given.then(|| CachedAnswer { code, text: entry.text() })
             })

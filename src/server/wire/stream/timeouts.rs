@@ -50,7 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Called when no bytes arrive. Returns `Pending` to go on waiting, or closes the connection.
-    pub(super) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_without_bytes(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection().register(cx);
         let is_idle = self.connection().is_idle();
         if self.connection().is_closing() && is_idle {
