@@ -144,8 +144,8 @@ impl Sealer {
                     "JETON_SECRET_KEY was replaced by a newer key; \
                      set the newer one, and move this one to JETON_SECRET_KEY_FALLBACKS"
                 } else {
-                    "JETON_SECRET_KEY is not the key this database was first used with; set that one again, \
-                     or, to replace it by this one, set it in JETON_SECRET_KEY_FALLBACKS"
+                    "JETON_SECRET_KEY is not the database's current secret key; set that one, \
+                     or, to replace it by this one, put it into JETON_SECRET_KEY_FALLBACKS"
                 };
                 return Err(StoreError::Unusable(why.into()));
             }
