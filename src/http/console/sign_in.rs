@@ -7,11 +7,12 @@ use askama::Template;
 
 use super::cookies::Cookie;
 use super::form::{Form, FormFaults};
-use super::page::{Frame, PageResult, html, see_other, throttled};
+use super::page::{Frame, PageResult, html, see_other, throttled, with_retry_after};
 use super::widgets::Field;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
 use crate::http::drf::query::Query;
+use crate::http::error::whole_seconds;
 use crate::http::extract::Anyone;
 use crate::http::peer::client_address;
 use crate::http::state::{AppState, State};
@@ -69,7 +70,8 @@ pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, sta
     let key = match state.service.sign_in.sign_in(login, previous).await {
         Ok(key) => key,
         Err(Error::Throttled(wait)) => {
-            return Ok(again(StatusCode::TOO_MANY_REQUESTS, &non_field(&throttled(wait))));
+            let page = again(StatusCode::TOO_MANY_REQUESTS, &non_field(&throttled(wait)));
+            return Ok(with_retry_after(page, whole_seconds(wait)));
         }
         Err(error) => return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?)),
     };
