@@ -80,21 +80,29 @@ const SHUTDOWN_FLUSHES: [LockedRows; 3] = [LockedRows::Skip, LockedRows::Wait, L
 
 pub async fn flush_at_shutdown(service: &Service) {
     for (attempt, locked) in SHUTDOWN_FLUSHES.into_iter().enumerate() {
-        let written = async {
-            Ok((service.introspection.flush_usage(locked).await?, service.sign_in.flush_logins(locked).await?))
-        };
-        let left = match written.await {
-            Ok((0, 0)) => return,
-            Ok((tokens, users)) => format!("the rows of {tokens} tokens and {users} users are locked"),
-            Err(error @ Error::Store(_)) if error.is_transient() => error.to_string(),
-            Err(error) => return log::error!("token usage or last logins were lost at shutdown: {error}"),
-        };
+        // Both are written, even if one of them fails.
+        let usage = unwritten("tokens", service.introspection.flush_usage(locked).await);
+        let logins = unwritten("users", service.sign_in.flush_logins(locked).await);
+        let left: Vec<String> = [usage, logins].into_iter().flatten().collect();
+        if left.is_empty() {
+            return;
+        }
+        let left = left.join("; ");
         if attempt + 1 == SHUTDOWN_FLUSHES.len() {
             return log::error!("token usage or last logins were lost at shutdown: {left}");
         }
         log::warn!("token usage or last logins are not written yet at shutdown: {left}");
         // Gives the database time to release the locks of this attempt.
         actix_rt::time::sleep(service.node.database_timeout() / 4).await;
+    }
+}
+
+/// Why something is not written yet; `None` if everything is.
+fn unwritten(rows: &str, flushed: Result<usize, Error>) -> Option<String> {
+    match flushed {
+        Ok(0) => None,
+        Ok(locked) => Some(format!("the rows of {locked} {rows} are locked")),
+        Err(error) => Some(error.to_string()),
     }
 }
 
