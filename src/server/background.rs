@@ -186,8 +186,8 @@ async fn purge_changes(service: &Service) -> Result<(), Error> {
     Ok(())
 }
 
-/// How long the server waits before it looks again for login tokens sealed under an older secret key. The wait is at
-/// least `RESEAL_WAIT_FACTOR` times as long as the last round took, its resealing included. `RESEAL_PAUSE` is the
+/// How long the server waits before it looks again for login tokens sealed under an older secret key. After a round
+/// that found none, the wait is at least `RESEAL_WAIT_FACTOR` times as long as the round took. `RESEAL_PAUSE` is the
 /// pause after each batch.
 const RESEAL_INTERVAL: Duration = Duration::from_secs(5);
 const RESEAL_WAIT_FACTOR: u32 = 20;
@@ -196,16 +196,24 @@ const RESEAL_PAUSE: Duration = Duration::from_millis(20);
 async fn keep_resealing(service: Service) {
     loop {
         let watch = Stopwatch::start();
-        if let Err(error) = reseal_all(&service).await {
+        let resealed = reseal_all(&service).await.unwrap_or_else(|error| {
             log::log!(error.level(), "login tokens were not resealed: {error}");
-        }
-        actix_rt::time::sleep(RESEAL_INTERVAL.max(watch.elapsed() * RESEAL_WAIT_FACTOR)).await;
+            0
+        });
+        actix_rt::time::sleep(reseal_wait(watch.elapsed(), resealed)).await;
     }
 }
 
-async fn reseal_all(service: &Service) -> Result<(), Error> {
+/// The wait after a round that took this long and resealed this many login tokens. A round that resealed some may have
+/// taken hours, and another node may have sealed tokens under the older key meanwhile.
+fn reseal_wait(took: Duration, resealed: usize) -> Duration {
+    if resealed > 0 { RESEAL_INTERVAL } else { RESEAL_INTERVAL.max(took * RESEAL_WAIT_FACTOR) }
+}
+
+/// Returns how many login tokens were resealed.
+async fn reseal_all(service: &Service) -> Result<usize, Error> {
     if !service.login_tokens.is_reseal_due().await? {
-        return Ok(());
+        return Ok(0);
     }
     let mut round = ResealRound::default();
     while service.login_tokens.reseal(&mut round).await? == Batches::More {
@@ -214,5 +222,17 @@ async fn reseal_all(service: &Service) -> Result<(), Error> {
     if round.resealed > 0 {
         log::info!(rows = round.resealed; "resealed login tokens");
     }
-    Ok(())
+    Ok(round.resealed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_round_that_resealed_nothing_makes_the_next_one_wait_in_proportion() {
+        assert_eq!(reseal_wait(Duration::from_hours(1), 1), RESEAL_INTERVAL);
+        assert_eq!(reseal_wait(Duration::from_mins(1), 0), Duration::from_mins(20));
+        assert_eq!(reseal_wait(Duration::from_millis(1), 0), RESEAL_INTERVAL);
+    }
 }
