@@ -23,9 +23,9 @@ pub const FIRST_BOOTSTRAP_ID: i64 = 2_000_000_000;
 /// The longest username, in characters (Django).
 pub const MAX_USERNAME_CHARS: usize = 150;
 
-/// The pattern of a new username, as JavaScript's regular expressions write it; `\w` there is a letter or digit of any
-/// script, or `_`.
-pub const USERNAME_PATTERN: &str = r"^[\w.@+-]+$";
+/// The pattern of a new username for ECMA-262 with the flag `u`, as JSON Schema reads patterns. `\w` would mean the
+/// letters and digits of ASCII only.
+pub const USERNAME_PATTERN: &str = r"^[\p{L}\p{N}_.@+\-]+$";
 
 static USERNAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\A[\p{L}\p{N}_.@+-]+\z").expect("the pattern is fixed"));
