@@ -31,7 +31,7 @@ use crate::support::app::{Kind, TestDatabase};
 
 /// 2025-06-15T15:06:40.123456Z
 const NOW: Timestamp = Timestamp::from_micros(1_750_000_000_123_456);
-const ALL: PageRequest = PageRequest { number: 1, size: 500 };
+const ALL: PageRequest = PageRequest::number(1, 500);
 const SINGLE: Issue = Issue { single: true, limit: None, unopenable: None, keeps_seal: false, action: Action::Login };
 const MULTIPLE: Issue =
     Issue { single: false, limit: None, unopenable: None, keeps_seal: false, action: Action::Login };

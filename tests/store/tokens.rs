@@ -184,7 +184,7 @@ on_both! {
             (page.count, rows.collect::<Vec<_>>())
         };
         assert_eq!(list(Some(&alice), ALL, NOW), (3, ["alice one", "alice three", "alice "].map(String::from).to_vec()));
-        assert_eq!(list(None, PageRequest { number: 2, size: 2 }, NOW), (5, ["bob brief", "bob "].map(String::from).to_vec()));
+        assert_eq!(list(None, PageRequest::number(2, 2), NOW), (5, ["bob brief", "bob "].map(String::from).to_vec()));
         assert_eq!(list(Some(&bob), ALL, after(10)), (1, vec!["bob ".into()]));
     }
 

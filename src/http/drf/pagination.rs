@@ -46,11 +46,15 @@ impl ListQuery {
     pub fn of(request: &HttpRequest) -> Result<Self, HttpError> {
         let query = Query::of(request);
         let size = query.get("page_size").trim().parse::<u32>().ok().filter(|size| *size > 0);
-        let number = match query.get("page").trim() {
-            "" => 1,
-            number => number.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(invalid_page)?,
+        let size = size.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE);
+        let page = match query.get("page").trim() {
+            "" => PageRequest::number(1, size),
+            "last" => PageRequest::last(size),
+            number => {
+                let number = number.parse::<u32>().ok().filter(|number| *number > 0);
+                PageRequest::number(number.ok_or_else(invalid_page)?, size)
+            }
         };
-        let page = PageRequest { number, size: size.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE) };
         Ok(Self { request: request.clone(), query, page })
     }
 
@@ -64,14 +68,15 @@ impl ListQuery {
     /// # Errors
     /// 404 for a page past the end.
     pub fn answer<T: Serialize>(&self, state: &AppState, page: Page<T>) -> Answered {
-        let end = self.page.offset() + i64::from(self.page.size);
-        if self.page.number > 1 && self.page.offset() >= page.count {
+        let this = self.page.in_list(page.count);
+        let end = this.offset() + i64::from(this.size);
+        if this.number > 1 && this.offset() >= page.count {
             return Err(invalid_page());
         }
         let answer = PageAnswer {
             count: page.count,
-            next: (end < page.count).then(|| self.link(state, self.page.number + 1)),
-            previous: (self.page.number > 1).then(|| self.link(state, self.page.number - 1)),
+            next: (end < page.count).then(|| self.link(state, this.number + 1)),
+            previous: (this.number > 1).then(|| self.link(state, this.number - 1)),
             results: page.results,
         };
         Ok(answer::json(StatusCode::OK, &answer))

@@ -106,7 +106,7 @@ impl Operation {
         let size =
             common::integer().minimum(Some(1)).maximum(Some(MAX_PAGE_SIZE)).default(Some(json!(DEFAULT_PAGE_SIZE)));
         let page = common::integer().minimum(Some(1)).maximum(Some(u32::MAX)).default(Some(json!(1)));
-        self.query("page", page, "The page's number.")
+        self.query("page", page, "The page's number, or `last`.")
             .query("page_size", size, "Items per page; larger values are reduced to the maximum.")
             .refuses(404, "The page, or what the path names, does not exist.", "Invalid page.")
     }
