@@ -93,16 +93,18 @@ impl ListQuery {
         if number > 1 {
             pairs.push(("page", number.to_string()));
         }
-        pairs.sort();
-        let query: Vec<String> = pairs
-            .iter()
-            .map(|(name, value)| {
-                format!("{}={}", utf8_percent_encode(name, QUOTED), utf8_percent_encode(value, QUOTED))
-            })
-            .collect();
+        // As DRF does it: sorted by name, while the values of a repeated parameter keep their order.
+        pairs.sort_by_key(|(name, _)| *name);
+        let query: Vec<String> =
+            pairs.iter().map(|(name, value)| format!("{}={}", quote_plus(name), quote_plus(value))).collect();
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
         format!("{}{}{query}", base_url(&self.request, state), self.request.path())
     }
+}
+
+/// Python's `quote_plus`.
+fn quote_plus(text: &str) -> String {
+    utf8_percent_encode(text, QUOTED).to_string().replace("%20", "+")
 }
 
 fn invalid_page() -> HttpError {

@@ -61,6 +61,19 @@ on_both! {
         assert_eq!(page["next"], "http://tokens.example.com/admin/users?page=2&page_size=1");
     }
 
+    fn links_of_pages_are_quoted_and_ordered_as_drfs(db) {
+        let app = App::start(db);
+        app.create_user("alice", PASSWORD, &json!({}));
+        for (query, next) in [
+            ("page_size=1&x=b&x=a", "page=2&page_size=1&x=b&x=a"),
+            ("x=c%20d&page_size=1&search=+", "page=2&page_size=1&search=+&x=c+d"),
+            ("page_size=1&x=a-._~%2B/:", "page=2&page_size=1&x=a-._~%2B%2F%3A"),
+        ] {
+            let page = get(&app, &format!("?{query}")).json();
+            assert_eq!(page["next"], format!("http://{}/admin/users/?{next}", app.addr), "{query}");
+        }
+    }
+
     fn a_page_that_does_not_exist_is_404_and_a_bad_size_becomes_the_default(db) {
         let app = App::start(db);
         fill(&app);
