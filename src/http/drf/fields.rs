@@ -106,17 +106,21 @@ impl<'a> Fields<'a> {
 
     /// A `BooleanField`.
     pub fn optional_bool(&mut self, name: &str) -> Option<bool> {
-        let text = match self.data.get(name)? {
+        let value = match self.data.get(name)? {
             Value::Bool(value) => return Some(*value),
             Value::Null => {
                 self.fault(name, NULL);
                 return None;
             }
-            Value::Text(text) => String::from_utf8_lossy(text).trim().to_owned(),
-            Value::Number(text) => text.clone(),
-            Value::List(_) | Value::Object | Value::File => String::new(),
+            Value::Text(text) => boolean(&String::from_utf8_lossy(text)),
+            // As in Python, 1.0 equals True and 0.0 equals False.
+            Value::Number(text) => match text.as_str() {
+                "1" | "1.0" => Some(true),
+                "0" | "0.0" | "-0.0" => Some(false),
+                _ => None,
+            },
+            Value::List(_) | Value::Object | Value::File => None,
         };
-        let value = boolean(&text);
         if value.is_none() {
             self.fault(name, NOT_A_BOOLEAN);
         }
@@ -186,14 +190,11 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A boolean in one of DRF's spellings.
+/// A boolean in one of DRF's spellings, in upper or lower case.
 pub fn boolean(text: &str) -> Option<bool> {
-    match text {
-        "t" | "T" | "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" | "1" | "1.0" => {
-            Some(true)
-        }
-        "f" | "F" | "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" | "0"
-        | "0.0" | "-0.0" => Some(false),
+    match text.to_lowercase().as_str() {
+        "t" | "y" | "yes" | "true" | "on" | "1" => Some(true),
+        "f" | "n" | "no" | "false" | "off" | "0" => Some(false),
         _ => None,
     }
 }
