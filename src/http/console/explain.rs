@@ -109,7 +109,10 @@ fn verdict(explanation: Explanation, owner: Option<Owner>) -> Verdict {
 /// The heading, and what it means for whoever sent the key.
 fn words(reason: Option<Reason>) -> (&'static str, &'static str) {
     match reason {
-        None => ("Accepted", "The token is active. If a service refuses it, the service wants a scope or a group that it lacks."),
+        None => (
+            "Accepted",
+            "The token is active. If a service refuses it, the service wants a scope or a group that it lacks.",
+        ),
         Some(Reason::Malformed) => {
             ("Not a key", "No key looks like this: a part of it is missing or changed, or it is something else.")
         }

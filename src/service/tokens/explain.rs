@@ -65,9 +65,7 @@ impl Tokens {
                 token: Some(token),
                 ..Explanation::default()
             }),
-            TokenStatus::Inactive(reason, None) => {
-                Ok(Explanation { reason: Some(reason), ..Explanation::default() })
-            }
+            TokenStatus::Inactive(reason, None) => Ok(Explanation { reason: Some(reason), ..Explanation::default() }),
             TokenStatus::Inactive(reason, Some((token, user))) => {
                 let Ended { at, by } = self.ended(reason, &token, &user).await?;
                 let (reason, username) = (Some(reason), Some(user.username));
