@@ -53,7 +53,6 @@ pub use introspection::{AcceptedClient, ClientOrigin, Feed, Identity, Introspect
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
 use metrics::Sample;
 pub use metrics::{Metrics, WorkerCounts};
-use node::ClockWatch;
 pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
 pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
@@ -178,12 +177,9 @@ impl Service {
         let introspection = Arc::new(Introspect::start_edge(&upstream, &clock, &policy, &metrics, &cache)?);
         let edge = Edge {
             upstream,
-            clock: clock.clone(),
             policy: Arc::clone(&policy),
-            metrics: Arc::clone(&metrics),
             cache: Arc::clone(&cache),
             stopping: AtomicBool::new(false),
-            clock_watch: ClockWatch::default(),
             logged: Mutex::default(),
         };
         Ok(Self { introspection, clock, metrics, policy, cache, role: Role::Edge(Arc::new(edge)) })

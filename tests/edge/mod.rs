@@ -1,5 +1,6 @@
 //! `jeton edge`: real edges before real nodes, and an edge of an edge.
 
+mod clocks;
 mod equal;
 mod failures;
 mod fresh;

@@ -1,10 +1,12 @@
 //! `POST /introspect` (RFC 7662), and `POST /introspect/batch`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::json;
+use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
 
 use super::callers::{BatchIntrospector, Introspector};
@@ -14,7 +16,7 @@ use crate::http::answer;
 use crate::http::drf::body::{Data, Value};
 use crate::http::endpoint::{BODIES, Endpoint, Header, JSON, Operation, fields, reference, size, text};
 use crate::http::error::{Answered, HttpError};
-use crate::http::state::State;
+use crate::http::state::{AppState, State};
 use crate::service::Introspection;
 
 /// The largest batch, in tokens.
@@ -32,10 +34,14 @@ pub fn endpoints() -> Vec<Endpoint> {
     let kinds = kinds.description(Some(
         "For an edge: of each token `login` or `named`, and of one that is not active `user_inactive` or `inactive`.",
     ));
-    let secret_until = ObjectBuilder::new().schema_type(Type::Integer);
-    let secret_until = secret_until.description(Some(
-        "For an edge: when the caller's client secret ends, in seconds since 1970, if it was replaced.",
-    ));
+    let seconds = |nullable, what| {
+        let types = if nullable { SchemaType::from_iter([Type::Number, Type::Null]) } else { Type::Number.into() };
+        ObjectBuilder::new().schema_type(types).description(what)
+    };
+    let expires_in = ArrayBuilder::new().items(seconds(true, None));
+    let expires_in = expires_in.description(Some("For an edge: in how many seconds each token ends, if it does."));
+    let secret_expires_in =
+        seconds(false, Some("For an edge: in how many seconds the caller's client secret ends, if it was replaced."));
     vec![
         Operation::post(paths::INTROSPECT, "introspect", "Introspect a token (RFC 7662)")
             .describe("For a registered client, or staff. It counts as a use of the token.")
@@ -60,7 +66,8 @@ pub fn endpoints() -> Vec<Endpoint> {
                     .property("results", results)
                     .required("results")
                     .property("kinds", kinds)
-                    .property("secret_until", secret_until),
+                    .property("expires_in", expires_in)
+                    .property("secret_expires_in", secret_expires_in),
                 json!({ "results": [{ "active": false }] }),
             )
             .always_with(Header::NoStore)
@@ -85,17 +92,25 @@ async fn introspect_batch(BatchIntrospector { data, secret_until }: BatchIntrosp
         _ => return Err(HttpError::invalid_request("the body is not a JSON object")),
     };
     let results = state.service.introspection.introspect_batch(&tokens).await.map_err(HttpError::OAuthService)?;
-    let for_edge = if by_edge { edge_members(&results, secret_until) } else { String::new() };
+    let for_edge = if by_edge { edge_members(&state, &results, secret_until) } else { String::new() };
     let results: Vec<_> = results.into_iter().map(Introspection::into_json).collect();
     let body = [b"{\"results\":[".as_slice(), &results.join(b",".as_slice()), b"]", for_edge.as_bytes(), b"}"].concat();
     Ok(answer(body.into()))
 }
 
 /// More members of an answer to an edge, which answers other requests from these results.
-fn edge_members(results: &[Introspection], secret_until: Option<Timestamp>) -> String {
+fn edge_members(state: &AppState, results: &[Introspection], secret_until: Option<Timestamp>) -> String {
+    let left = |ends_at| state.service.introspection.time_left(ends_at).map(seconds);
     let kinds: Vec<_> = results.iter().map(Introspection::kind_for_edge).collect();
-    let until = secret_until.map_or_else(String::new, |until| format!(",\"secret_until\":{}", until.epoch_seconds()));
-    format!(",\"kinds\":{}{until}", json!(kinds))
+    let expires_in: Vec<_> = results.iter().map(|result| left(result.ends_at())).collect();
+    let of_secret = secret_until.and_then(left).map_or_else(String::new, |left| format!(",\"secret_expires_in\":{left}"));
+    format!(",\"kinds\":{},\"expires_in\":{}{of_secret}", json!(kinds), json!(expires_in))
+}
+
+/// In milliseconds, rounded down: whoever reads it must not think that more is left.
+#[expect(clippy::cast_precision_loss, reason = "in a hundred years there are fewer milliseconds than 2^53")]
+fn seconds(span: Duration) -> f64 {
+    span.as_millis() as f64 / 1_000.0
 }
 
 /// Whether a member is `true`. Any other value counts as left out.

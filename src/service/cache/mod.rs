@@ -36,7 +36,7 @@ const UNKNOWN_PART: usize = 16;
 /// The current time: both clocks, read once a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// For expiries.
+    /// For expiries; by the same clock as those of the entries.
     pub time: Timestamp,
     /// For the age of the last sync.
     pub uptime: Uptime,
@@ -75,6 +75,8 @@ pub struct NewEntry<'a> {
 pub struct CachedAnswer {
     /// As it was given.
     pub code: u8,
+    /// When the token ends.
+    pub ends_at: Timestamp,
     /// The answer.
     pub text: Vec<u8>,
 }
@@ -232,7 +234,7 @@ impl Segment {
                 };
                 let (invalidation_key, code) = entry.invalidation_key();
                 let may_be_given = now.time < until && freshness.is_current(invalidation_key, entry.change_seq());
-                may_be_given.then(|| CachedAnswer { code, text: entry.text() })
+                may_be_given.then(|| CachedAnswer { code, ends_at: entry.ends_at(), text: entry.text() })
             })
         })?
     }

@@ -35,7 +35,7 @@ impl Introspect {
         candidates: Vec<(String, ClientSecret)>,
     ) -> Result<Option<AcceptedClient>, Error> {
         for (id, secret) in candidates {
-            let (presented, now) = (secret.digest(), self.clock.now());
+            let (presented, now) = (secret.digest(), self.expiry_clock());
             let matches = |secrets: &Secrets| secrets.match_at(&presented, now);
             let known = match self.cached_client_with(&id, matches, Staleness::Bound) {
                 Some((_, known)) => Some(known),
@@ -102,7 +102,7 @@ impl Introspect {
             Source::Upstream(source) => self.check_client_upstream(source, client_id, secret, presented).await,
         };
         checked.or_else(|error| {
-            let matches = |secrets: &Secrets| secrets.match_at(presented, self.clock.now());
+            let matches = |secrets: &Secrets| secrets.match_at(presented, self.expiry_clock());
             let cached = self.cached_client_with(client_id, matches, Staleness::StaleIfError);
             cached.filter(|_| error.is_transient()).map(|(_, matching)| Some(matching)).ok_or(error)
         })
@@ -116,7 +116,8 @@ impl Introspect {
     ) -> Result<Option<MatchingSecret>, Error> {
         let (change_seq, wanted) = (self.cache.change_seq(), client_id.to_owned());
         let stored = source.database.run(move |store| store.client_secrets(&wanted)).await?;
-        let matching = stored.as_ref().unwrap_or(&Secrets::matching_nothing()).match_at(presented, self.clock.now());
+        let now = self.expiry_clock();
+        let matching = stored.as_ref().unwrap_or(&Secrets::matching_nothing()).match_at(presented, now);
         if matching.is_some()
             && let Some(secrets) = stored
         {
@@ -132,8 +133,10 @@ impl Introspect {
         secret: ClientSecret,
         presented: &SecretDigest,
     ) -> Result<Option<MatchingSecret>, Error> {
+        let asked_at = self.expiry_clock();
         let (change_seq, accepted) = source.check_client(client_id, secret).await?;
-        let Some(AcceptedSecret { until }) = accepted else { return Ok(None) };
+        let Some(AcceptedSecret { expires_in }) = accepted else { return Ok(None) };
+        let until = expires_in.map(|left| asked_at.after(left));
         // During a grace period the client has two secrets, of which the upstream tells one at a time.
         let before = self.clients.get(client_id);
         let before = before.filter(|(seq, _)| self.cache.clients_are_current(*seq, Uptime::now(), Staleness::Bound));
@@ -148,7 +151,8 @@ impl Introspect {
 pub struct AcceptedClient {
     /// Its id.
     pub id: String,
-    /// When the secret's grace period ends, if it is the one before the last rotation.
+    /// When the secret's grace period ends, if it is the one before the last rotation; by the clock of
+    /// [`Introspect::time_left`].
     pub secret_until: Option<Timestamp>,
 }
 

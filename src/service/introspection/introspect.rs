@@ -1,5 +1,7 @@
 //! Whether a token is active, and whose it is (RFC 7662).
 
+use std::time::Duration;
+
 use crate::domain::time::{Timestamp, Uptime};
 use crate::domain::token::TokenDigest;
 use crate::service::cache::{ChangeSeq, NewEntry, Now, Owned, Staleness};
@@ -105,11 +107,26 @@ impl Introspect {
         self.cached(&self.digest(presented)?, Staleness::Bound)
     }
 
+    /// How long it is until a token or a secret ends; `None`: it does not end.
+    #[must_use]
+    pub fn time_left(&self, ends_at: Timestamp) -> Option<Duration> {
+        (ends_at < Timestamp::NEVER).then(|| ends_at.since(self.expiry_clock()))
+    }
+
+    /// The clock by which tokens and secrets end. That of an edge may be wrong: its upstream says how long they last, and
+    /// the edge measures that by its uptime.
+    pub(super) fn expiry_clock(&self) -> Timestamp {
+        match &self.source {
+            Source::Database(_) => self.clock.now(),
+            Source::Upstream(_) => self.clock.uptime().as_time(),
+        }
+    }
+
     fn cached(&self, digest: &TokenDigest, staleness: Staleness) -> Option<Introspection> {
         if !self.cache.is_on() {
             return None;
         }
-        let now = Now { time: self.clock.now(), uptime: Uptime::now() };
+        let now = Now { time: self.expiry_clock(), uptime: Uptime::now() };
         self.cache.get(digest, now, staleness).map(Introspection::from_cache)
     }
 

@@ -20,7 +20,8 @@ impl Introspect {
         digest: TokenDigest,
         key: Token,
     ) -> Result<Introspection, Error> {
-        let asked_at = self.clock.now();
+        // Before it waits for others: what the upstream says to be left counts from here, so that it is never longer.
+        let asked_at = self.expiry_clock();
         let (change_seq, answer) = source.introspect(key).await?;
         self.cache_answer(&digest, change_seq, asked_at, answer)
     }
@@ -43,11 +44,12 @@ impl Introspect {
     ) -> Result<Introspection, Error> {
         let latest = asked_at.after(USE_INTERVAL);
         let (result, of, hit_until, ends_at) = match answer {
-            UpstreamAnswer::Active(json, ActiveFacts { token_id, user_id, kind, ends_at }) => {
+            UpstreamAnswer::Active(json, ActiveFacts { token_id, user_id, kind, expires_in }) => {
+                let ends_at = expires_in.map_or(Timestamp::NEVER, |left| asked_at.after(left));
                 // Asked again when half of its time is over: the upstream may extend it meanwhile.
                 let half = asked_at.after(ends_at.since(asked_at) / 2);
                 let of = Some(Owned { token_id, user_id });
-                let result = Introspection::from_upstream(json, kind);
+                let result = Introspection::from_upstream(json, kind, ends_at);
                 let result = result.ok_or_else(|| StoreError::Upstream("its answer has no identity".into()))?;
                 (result, of, latest.min(half), ends_at)
             }
