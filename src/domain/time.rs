@@ -134,6 +134,12 @@ impl Uptime {
         Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
     }
 
+    /// The uptime `span` earlier.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// As a time: for what ends by uptime, and is compared with such times only.
     #[must_use]
     pub const fn as_time(self) -> Timestamp {

@@ -170,10 +170,7 @@ impl Service {
     /// When a thread cannot be started, or there is too little memory.
     pub fn edge(upstream: Upstream, clock: Clock, policy: Policy) -> Result<Self, StoreError> {
         let (policy, metrics) = (Arc::new(policy), Arc::new(Metrics::new()));
-        let bound = policy.revocation_bound;
-        // A node with `JETON_STALE_IF_ERROR` may answer from before that, too.
-        let cache = memory(&policy)?.with_lag(bound.saturating_add(policy.stale_if_error));
-        let cache = Arc::new(cache);
+        let cache = Arc::new(memory(&policy)?.with_lag(policy.max_age().saturating_add(upstream.timeout())));
         let introspection = Arc::new(Introspect::start_edge(&upstream, &clock, &policy, &metrics, &cache)?);
         let edge = Edge {
             upstream,

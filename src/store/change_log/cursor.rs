@@ -30,6 +30,13 @@ impl Cursor {
         Some((parts.next()?.parse().ok()?, u32::from_str_radix(parts.nth(2)?, 16).ok()?))
     }
 
+    /// Where it was taken. Cursors of two databases have different places; `None` if it has none.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        let place = Snapshot::of(self).map(|snapshot| snapshot.place);
+        place.or_else(|| RowCursor::of(self).map(|row| row.place)).filter(|place| !place.is_empty())
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -99,10 +106,13 @@ fn numbers(text: &str, separator: char) -> Option<Vec<u64>> {
     text.split(separator).filter(|number| !number.is_empty()).map(|number| number.parse().ok()).collect()
 }
 
-/// A cursor of SQLite: the id of the newest row, and its nonce. The nonce is random, so two copies of the file that
-/// were written separately do not have the same row.
+/// A cursor of SQLite: the place, and the id of the newest row, and its nonce. The nonce is random, so two copies of the
+/// file that were written separately do not have the same row. The place is random, and new after each start of a node:
+/// an older copy of the file may have been put back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowCursor {
+    /// The place.
+    pub place: String,
     /// The id.
     pub id: i64,
     /// The nonce.
@@ -112,13 +122,14 @@ pub struct RowCursor {
 impl RowCursor {
     /// The row of a cursor; `None` if it is not a cursor of SQLite.
     pub fn of(cursor: &Cursor) -> Option<Self> {
-        let (id, nonce) = cursor.as_str().split_once('-')?;
-        Some(Self { id: id.parse().ok()?, nonce: nonce.to_owned() })
+        let mut parts = cursor.as_str().splitn(3, '-');
+        let (place, id, nonce) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { place: place.to_owned(), id: id.parse().ok()?, nonce: nonce.to_owned() })
     }
 
     /// The cursor.
     pub fn cursor(&self) -> Cursor {
-        Cursor(format!("{}-{}", self.id, self.nonce).into())
+        Cursor(format!("{}-{}-{}", self.place, self.id, self.nonce).into())
     }
 }
 
@@ -137,8 +148,11 @@ mod tests {
         assert_eq!((read_back.xmax, read_back.running.len()), (210, 200), "what is not listed counts as not seen");
         let later = Snapshot { running: (10..899).collect(), ..many.clone() };
         assert_ne!(many.cursor(), later.cursor(), "a transaction that is not listed has ended");
-        let row = RowCursor { id: 7, nonce: "ab".into() };
+        let row = RowCursor { place: "b1".into(), id: 7, nonce: "12".into() };
+        assert_eq!(row.cursor().place().as_deref(), Some("b1"));
         assert_eq!(RowCursor::of(&row.cursor()), Some(row));
+        assert_eq!(many.cursor().place().as_deref(), Some("1"));
+        assert_eq!(Cursor::presented("-7-12").place(), None);
     }
 
     #[test]

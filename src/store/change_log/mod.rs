@@ -56,7 +56,13 @@ impl Store {
     pub fn outdate_cursors(&self) -> Result<(), StoreError> {
         match self.url() {
             DatabaseUrl::Postgres(_) => Ok(()),
-            DatabaseUrl::Sqlite(_) => self.write(everything_changed),
+            DatabaseUrl::Sqlite(_) => self.write(|conn| {
+                if let Conn::Sqlite(sqlite) = conn {
+                    sqlite::begin_place(sqlite)?;
+                }
+                // A cursor is the id of a row, so there must be one.
+                everything_changed(conn)
+            }),
         }
     }
 }
