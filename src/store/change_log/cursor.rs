@@ -86,17 +86,27 @@ impl Snapshot {
         Some(Self { place: parts.next()?.to_owned(), xmin, xmax, running })
     }
 
-    /// The cursor.
+    /// The cursor for others. With many running transactions it is cut, and claims to have seen less: whoever comes back
+    /// with it to a node that does not remember it is told some changes again. That does no harm, but what was remembered
+    /// since is looked up again. A node that reads again and again uses [`Snapshot::whole_cursor`].
     pub fn cursor(&self) -> Cursor {
-        // With more running transactions the cursor claims to have seen less: some rows are then read twice. Whoever
-        // compares cursors must not take two such snapshots for one. With the same `xmax` the list only gets shorter,
-        // so `xmax` and its length tell them apart.
+        // Whoever compares cursors must not take two such snapshots for one. With the same `xmax` the list only gets
+        // shorter, so `xmax` and its length tell them apart.
         let (running, xmax, identity) = match self.running.get(MAX_RUNNING) {
             Some(first) => {
                 (&self.running[..MAX_RUNNING], *first, format!("{IDENTITY}{}.{}", self.xmax, self.running.len()))
             }
             None => (&self.running[..], self.xmax, String::new()),
         };
+        self.text(xmax, running, &identity)
+    }
+
+    /// The cursor, however long it is.
+    pub fn whole_cursor(&self) -> Cursor {
+        self.text(self.xmax, &self.running, "")
+    }
+
+    fn text(&self, xmax: u64, running: &[u64], identity: &str) -> Cursor {
         let running: Vec<String> = running.iter().map(u64::to_string).collect();
         Cursor(format!("{}-{}-{xmax}-{}{identity}", self.place, self.xmin, running.join(".")).into())
     }
@@ -148,6 +158,7 @@ mod tests {
         assert_eq!((read_back.xmax, read_back.running.len()), (210, 200), "what is not listed counts as not seen");
         let later = Snapshot { running: (10..899).collect(), ..many.clone() };
         assert_ne!(many.cursor(), later.cursor(), "a transaction that is not listed has ended");
+        assert_eq!(Snapshot::of(&many.whole_cursor()), Some(many.clone()));
         let row = RowCursor { place: "b1".into(), id: 7, nonce: "12".into() };
         assert_eq!(row.cursor().place().as_deref(), Some("b1"));
         assert_eq!(RowCursor::of(&row.cursor()), Some(row));
