@@ -24,6 +24,7 @@ pub struct Store {
     pub(super) file: Arc<OpenedFile>,
     pub(super) disk: Arc<Disk>,
     pub(super) deadline: Option<Deadline>,
+    pub(super) takes_turns: bool,
     pub(super) observer: Option<Arc<dyn Fn(Change) + Send + Sync>>,
     pub(super) hints: Arc<Hints>,
 }
@@ -43,7 +44,17 @@ impl Store {
         let file = Arc::<OpenedFile>::default();
         let pools = Arc::new(CurrentPools::new(Pools::new(url, options, &file)));
         let (url, options, disk) = (url.clone(), options.clone(), Arc::default());
-        Ok(Self { pools, url, options, file, disk, deadline: None, observer: None, hints: Arc::default() })
+        Ok(Self {
+            pools,
+            url,
+            options,
+            file,
+            disk,
+            deadline: None,
+            takes_turns: true,
+            observer: None,
+            hints: Arc::default(),
+        })
     }
 
     /// The same store with a deadline: work that has not begun by then does not begin, and a transaction that is not
@@ -51,6 +62,12 @@ impl Store {
     #[must_use]
     pub fn with_deadline(&self, limit: Duration) -> Self {
         Self { deadline: Some(Deadline::within(limit)), ..self.clone() }
+    }
+
+    /// The same store for writes that wait for nobody, neither for a lock nor for a standby, and need no turn
+    /// (`write_turns.rs`).
+    pub(super) fn without_turns(&self) -> Self {
+        Self { takes_turns: false, ..self.clone() }
     }
 
     /// The same store, calling `observer` for each change that is made through it: after its commit, before the call
@@ -89,6 +106,6 @@ impl Store {
 
     pub(super) fn connect(&self, role: Role) -> Result<PooledTurn, StoreError> {
         let pools = self.pools.current();
-        pools.connect(role, self.deadline).inspect_err(|_| self.pools.failed())
+        pools.connect(role, self.deadline, self.takes_turns).inspect_err(|_| self.pools.failed())
     }
 }

@@ -90,7 +90,7 @@ impl Pools {
     ///
     /// # Errors
     /// [`StoreError::Down`] at once while the database is known to be down; [`StoreError::Unavailable`].
-    pub fn connect(&self, role: Role, deadline: Option<Deadline>) -> Result<PooledTurn, StoreError> {
+    pub fn connect(&self, role: Role, deadline: Option<Deadline>, takes_turns: bool) -> Result<PooledTurn, StoreError> {
         let pool = self.of(role);
         let timeout = pool.connection_timeout();
         let max_wait = match deadline.map(Deadline::left).transpose()? {
@@ -100,7 +100,7 @@ impl Pools {
             None => timeout + CONNECT_TIMEOUT,
         };
         let since = Stopwatch::start();
-        let needs_turn = role == Role::Write && matches!(self.url, DatabaseUrl::Postgres(_));
+        let needs_turn = takes_turns && role == Role::Write && matches!(self.url, DatabaseUrl::Postgres(_));
         let mut turn = None;
         loop {
             self.breaker.check()?;
