@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jeton::domain::database_url::DatabaseUrl;
 use jeton::domain::time::Timestamp;
+use jeton::domain::user::UsernameCase;
 use jeton::store::{MetaKey, Replaced, SchemaState, Store, StoreError, StoreOptions};
 
 use super::{TestStore, by, new_user, open};
@@ -215,7 +216,11 @@ fn an_ordinary_role_that_owns_its_database_is_enough() {
     let role = format!("ordinary_{}", std::process::id());
     test.sql(&format!("create role {role} login; grant create, usage on schema public to {role}"));
     let url = DatabaseUrl::parse(&test.database.url.replace("jeton@", &format!("{role}@"))).unwrap();
-    let store = Store::open(&url, &StoreOptions { pool: 2, timeout: Duration::from_secs(10) }).unwrap();
+    let store = Store::open(
+        &url,
+        &StoreOptions { pool: 2, timeout: Duration::from_secs(10), username_case: UsernameCase::Exact },
+    )
+    .unwrap();
     assert!(!store.migrate().unwrap().is_empty());
     let alice = store.create_user(&new_user("alice"), &by("root"), Timestamp::from_micros(0)).unwrap();
     assert_eq!(store.user("alice").unwrap().unwrap().id, alice.id);
