@@ -58,7 +58,7 @@ pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
 pub use reloaded::Reloaded;
 pub use rights::{ChangeableUser, LoginHolder, Staff, Superuser};
-pub use sign_in::{LoggedIn, Login, Once, Session, SignIn};
+pub use sign_in::{LoggedIn, Login, Once, Session, SignIn, SignedIn};
 pub use tokens::{CreatedToken, Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilter, Tokens};
 
 /// All groups of verbs. Cheap to clone.

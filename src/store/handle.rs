@@ -14,6 +14,7 @@ use super::pools::{CurrentPools, PooledTurn, Pools, StoreOptions};
 use super::{sqlite_file, tls};
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::user::UsernameCase;
 
 /// A handle to the database; clones share its connections.
 #[derive(Clone)]
@@ -81,6 +82,12 @@ impl Store {
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         self.options.timeout
+    }
+
+    /// Whether usernames that differ by case only are the same name.
+    #[must_use]
+    pub const fn username_case(&self) -> UsernameCase {
+        self.options.username_case
     }
 
     /// The URL that the store was opened with.

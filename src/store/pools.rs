@@ -17,6 +17,7 @@ use super::write_turns::{WriteTurn, WriteTurns};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::safe_text::one_line;
 use crate::domain::time::Stopwatch;
+use crate::domain::user::UsernameCase;
 
 /// How often a request that waits for a connection checks whether the database is down.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -28,6 +29,8 @@ pub struct StoreOptions {
     pub pool: u32,
     /// How long a request waits for a connection, and a statement may run.
     pub timeout: Duration,
+    /// Whether usernames that differ by case only are the same name.
+    pub username_case: UsernameCase,
 }
 
 /// The connections of one URL.
