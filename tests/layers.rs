@@ -103,6 +103,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "change_log",
             "change_url",
             "meta",
+            "login_names",
             "user_ids",
             "user_rows",
             "token_rows",

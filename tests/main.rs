@@ -30,6 +30,7 @@ mod layers;
 mod lookups;
 mod openapi;
 mod outage;
+mod peers;
 mod purge;
 mod rfc;
 mod serve;

@@ -174,7 +174,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Restore(arguments) => restore::restore(arguments, &config),
         Command::Audit(arguments) => audit::audit(arguments, &config),
         Command::Config => config::config(&raw),
-        Command::Openapi => openapi::openapi(),
+        Command::Openapi => openapi::openapi(&config),
         Command::Doctor(arguments) => doctor::doctor(&arguments, &config),
         Command::Healthcheck => healthcheck::healthcheck(&config),
     };

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::time::Timestamp;
-use crate::domain::token::ListedToken;
+use crate::domain::token::{ListedToken, copied_key};
 use crate::server::Schema;
 use crate::service::{Error, NamedToken, RegenerateOptions, Service, Staff, Superuser};
 
@@ -109,8 +109,8 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
         TokenCommand::Explain => with_service(config, |service, caller| async move {
             let mut key = String::new();
             std::io::stdin().read_to_string(&mut key)?;
-            let explanation = service.tokens.explain(key_of(&key), &caller).await?;
-            line(explanation.reason)?;
+            let explanation = service.tokens.explain(copied_key(&key), &caller).await?;
+            line(explanation.word())?;
             for (name, value) in [
                 ("user", explanation.username),
                 ("token", explanation.token.map(|token| token.id.to_string())),
@@ -134,15 +134,6 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
         TokenCommand::Revoke(Revoke { users, since, until, yes, .. }) => {
             revoke_many(RevokeMany { users, since, until, yes }, config)
         }
-    }
-}
-
-/// The key in a copied text: the whole text, or what follows the keyword, as in `Token <key>`.
-fn key_of(text: &str) -> &str {
-    let text = text.trim();
-    match text.split_once(char::is_whitespace) {
-        Some((word, key)) if ["token", "bearer"].contains(&word.to_ascii_lowercase().as_str()) => key.trim_start(),
-        _ => text,
     }
 }
 

@@ -5,6 +5,7 @@ mod database;
 mod exposed;
 mod http;
 mod log_filter;
+mod login;
 mod logs;
 mod parsers;
 mod passwords;
@@ -61,17 +62,23 @@ pub struct Config {
 
 impl Config {
     fn read(from: &mut Reader<'_>) -> Self {
-        let database = Database::read(from);
+        let mut database = Database::read(from);
+        let serving = Serving::read(from);
+        let upstream = upstream::upstream(from);
+        let secret_keys = SecretKeys::read(from);
+        let bootstrap = secrets::bootstrap(from);
+        let login;
+        (login, database.options.username_case) = login::login(from);
         Self {
-            serving: Serving::read(from),
-            upstream: upstream::upstream(from),
-            secret_keys: SecretKeys::read(from),
-            bootstrap: secrets::bootstrap(from),
+            database,
+            serving,
+            upstream,
+            secret_keys,
+            bootstrap,
             policy: policy::policy(from),
             hashing: passwords::hashing(from),
-            http: http::http(from),
+            http: http::http(from, login),
             log: Log::read(from),
-            database,
         }
     }
 }

@@ -26,11 +26,12 @@ mod trusted_proxies;
 
 pub use connection::Connection;
 pub use console::{ConsolePage, console_pages};
-pub use document::document;
+pub use document::{document, document_with};
 pub use edge::cross_origin::cross_origin;
 pub use edge::{FastLane, OuterLayer, identify_and_log, refused};
 pub use endpoint::{Access, Endpoint};
-pub use endpoints::endpoints;
-pub use options::{HttpOptions, KeySources};
+pub use endpoints::{endpoints, is_reserved};
+pub use options::{HttpOptions, KeySources, LoginFormat, LoginOptions};
+pub use own::login::LOGIN_PATH;
 pub use routes::{edge_routes, metrics_routes, only_metrics_routes, routes};
 pub use state::AppState;

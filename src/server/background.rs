@@ -2,22 +2,21 @@
 //! the costs of password hashes, compares its clock with the database's, reseals login tokens, and checkpoints SQLite's
 //! log when nobody writes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::task::JoinHandle;
 
 use crate::domain::time::Stopwatch;
-use crate::service::{Batches, Edge, Error, PurgeRound, ResealRound, Service};
+use crate::service::{Batches, Error, PurgeRound, ResealRound, Service};
 use crate::store::{LockedRows, LogEmptied, Purge};
 
 /// Starts all tasks. Each runs until it is aborted.
 pub fn start(service: &Service) -> Vec<JoinHandle<()>> {
-    if let Some(edge) = service.as_edge() {
-        let (service, edge) = (service.clone(), Arc::clone(edge));
-        return vec![actix_rt::spawn(keep_sweeping_limits(service)), actix_rt::spawn(keep_checking_clock(edge))];
-    }
+    let is_edge = service.as_edge().is_some();
     let service = || service.clone();
+    if is_edge {
+        return vec![actix_rt::spawn(keep_sweeping_limits(service()))];
+    }
     vec![
         actix_rt::spawn(keep_flushing(service())),
         actix_rt::spawn(keep_purging(service())),
@@ -137,13 +136,6 @@ async fn keep_comparing_clock(service: Service) {
         if let Err(error) = service.node.check_clock().await {
             log::debug!("the clock is not compared with the database's: {error}");
         }
-        actix_rt::time::sleep(CLOCK_INTERVAL).await;
-    }
-}
-
-async fn keep_checking_clock(edge: Arc<Edge>) {
-    loop {
-        edge.check_clock();
         actix_rt::time::sleep(CLOCK_INTERVAL).await;
     }
 }

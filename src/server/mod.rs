@@ -130,11 +130,14 @@ impl Server {
         let metrics = serving.metrics_listen.as_ref();
         let metrics = metrics.map(|listen| metrics_server(serving, listen, state.clone())).transpose()?;
         let with_metrics = metrics.is_none();
-        let routes = if service.as_edge().is_some() { http::edge_routes } else { http::routes };
+        let (is_edge, login) = (service.as_edge().is_some(), config.http.login.clone());
+        let routes = move |config: &mut web::ServiceConfig| {
+            if is_edge { http::edge_routes(config) } else { http::routes(config, &login) }
+        };
         let lane = state.clone();
         let app = move || {
             let app = App::new().app_data(state.clone()).wrap(from_fn(http::cross_origin));
-            let app = app.wrap(from_fn(http::identify_and_log)).configure(routes);
+            let app = app.wrap(from_fn(http::identify_and_log)).configure(&routes);
             let app = if with_metrics { app.configure(http::metrics_routes) } else { app };
             OuterLayer::new(FastLane::new(lane.clone(), app))
         };
@@ -168,11 +171,12 @@ impl Server {
     /// must not use up the one chance to print the first secrets.
     async fn begin(&mut self, config: &Config) -> Result<(), StartError> {
         let service = &self.service;
+        service.accounts.require_distinct_usernames().await?;
         service.accounts.bootstrap(&config.bootstrap).await?;
         service.counted_hashes.estimate().await?;
         self.first_start = match &config.database.url {
             DatabaseUrl::Postgres(_) => None,
-            DatabaseUrl::Sqlite(_) => service.accounts.first_start().await?,
+            DatabaseUrl::Sqlite(_) => service.accounts.first_start(config.http.login.first_admin()).await?,
         };
         if self.first_start.is_none() {
             service.accounts.warn_without_superuser().await?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 
 use super::error::Error;
+use crate::domain::user::UsernameCase;
 use crate::logging::propagate;
 use crate::store::{Batch, Store, StoreError};
 
@@ -56,6 +57,11 @@ impl Database {
         // A little less than the limit of a request, so that the error response is in time.
         let timeout = store.timeout().mul_f32(0.9);
         Self { store, timeout }
+    }
+
+    /// Whether usernames that differ by case only are the same name.
+    pub const fn username_case(&self) -> UsernameCase {
+        self.store.username_case()
     }
 
     /// How long a request waits for the database.

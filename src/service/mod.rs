@@ -53,13 +53,12 @@ pub use introspection::{AcceptedClient, ClientOrigin, Feed, Identity, Introspect
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
 use metrics::Sample;
 pub use metrics::{Metrics, WorkerCounts};
-use node::ClockWatch;
 pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
 pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
 pub use reloaded::Reloaded;
 pub use rights::{ChangeableUser, LoginHolder, Staff, Superuser};
-pub use sign_in::{LoggedIn, Login, Once, Session, SignIn};
+pub use sign_in::{LoggedIn, Login, Once, Session, SignIn, SignedIn};
 pub use tokens::{CreatedToken, Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilter, Tokens};
 
 /// All groups of verbs. Cheap to clone.
@@ -171,19 +170,13 @@ impl Service {
     /// When a thread cannot be started, or there is too little memory.
     pub fn edge(upstream: Upstream, clock: Clock, policy: Policy) -> Result<Self, StoreError> {
         let (policy, metrics) = (Arc::new(policy), Arc::new(Metrics::new()));
-        let bound = policy.revocation_bound;
-        // A node with `JETON_STALE_IF_ERROR` may answer from before that, too.
-        let cache = memory(&policy)?.with_lag(bound.saturating_add(policy.stale_if_error));
-        let cache = Arc::new(cache);
+        let cache = Arc::new(memory(&policy)?.with_lag(policy.max_age().saturating_add(upstream.timeout())));
         let introspection = Arc::new(Introspect::start_edge(&upstream, &clock, &policy, &metrics, &cache)?);
         let edge = Edge {
             upstream,
-            clock: clock.clone(),
             policy: Arc::clone(&policy),
-            metrics: Arc::clone(&metrics),
             cache: Arc::clone(&cache),
             stopping: AtomicBool::new(false),
-            clock_watch: ClockWatch::default(),
             logged: Mutex::default(),
         };
         Ok(Self { introspection, clock, metrics, policy, cache, role: Role::Edge(Arc::new(edge)) })

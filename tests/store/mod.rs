@@ -24,7 +24,7 @@ use jeton::domain::password::PasswordHash;
 use jeton::domain::profile::{Profile, ProfilePatch};
 use jeton::domain::time::Timestamp;
 use jeton::domain::token::{Token, TokenDigest, TokenFacts};
-use jeton::domain::user::{NewUser, User};
+use jeton::domain::user::{NewUser, User, UsernameCase};
 use jeton::store::{Issue, Issued, NewToken, Store, StoreOptions};
 
 use crate::support::app::{Kind, TestDatabase};
@@ -117,7 +117,8 @@ impl TestStore {
 
 fn open(database: &TestDatabase) -> Store {
     let url = DatabaseUrl::parse(&database.url).unwrap();
-    Store::open(&url, &StoreOptions { pool: 8, timeout: Duration::from_secs(10) }).unwrap()
+    Store::open(&url, &StoreOptions { pool: 8, timeout: Duration::from_secs(10), username_case: UsernameCase::Exact })
+        .unwrap()
 }
 
 fn by(name: &str) -> Actor {

@@ -17,6 +17,16 @@ const MAX_KEY_BYTES: usize = 1024;
 /// which do not help an attacker.
 const KEY_START_CHARS: usize = 4;
 
+/// The key in a copied text: the whole text without blanks around it, or what follows the keyword, as in `Token <key>`.
+#[must_use]
+pub fn copied_key(text: &str) -> &str {
+    let text = text.trim();
+    match text.split_once(char::is_whitespace) {
+        Some((word, key)) if ["token", "bearer"].contains(&word.to_ascii_lowercase().as_str()) => key.trim_start(),
+        _ => text,
+    }
+}
+
 /// A clear token key. Shown once, never logged, never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);

@@ -1,6 +1,7 @@
 //! Users, with Django's columns and Django's rules for new names (`django/contrib/auth/models.py`, `validators.py`).
 
 mod list;
+mod login_name;
 
 use std::sync::LazyLock;
 
@@ -15,6 +16,7 @@ use super::password::PasswordHash;
 use super::profile::{Profile, ProfileField, ProfilePatch};
 use super::time::Timestamp;
 pub use list::{UserFilter, UserOrder};
+pub use login_name::{LoginBy, LoginName, UsernameCase};
 
 /// Bootstrap users, and all users created after an import from Django, get ids from here up. Ids below this are for
 /// imported users, and for users created before such an import.
@@ -46,7 +48,7 @@ pub struct User {
     /// `sub` and `user_id` in introspection.
     #[schema(example = 7)]
     pub id: i64,
-    /// The login name; case counts.
+    /// The login name; case counts, unless `JETON_USERNAME_CASE=ignore`.
     #[schema(example = "alice")]
     pub username: String,
     /// E-mail address and names.

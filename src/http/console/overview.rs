@@ -3,8 +3,10 @@
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::explain::key_field;
 use super::page::{Frame, PageResult, html};
 use super::signed_in::SignedIn;
+use super::widgets::Field;
 use crate::http::state::State;
 use crate::service::Overview;
 use crate::store::{HourOfLogins, MAX_COUNTED};
@@ -13,6 +15,8 @@ use crate::store::{HourOfLogins, MAX_COUNTED};
 #[template(path = "console/overview.html")]
 struct OverviewPage {
     frame: Frame,
+    form_token: String,
+    key: Field,
     users: String,
     inactive: i64,
     tokens: String,
@@ -51,6 +55,8 @@ pub async fn show(signed_in: SignedIn, state: State) -> PageResult {
     let overview = state.service.node.overview(&signed_in.caller).await?;
     let page = OverviewPage {
         frame: signed_in.frame("Overview", "overview"),
+        form_token: signed_in.form_token(),
+        key: key_field(),
         users: overview.users.map_or_else(unknown, |users| number(users.all)),
         inactive: overview.users.map_or(0, |users| users.inactive),
         tokens: overview.live_tokens.map_or_else(unknown, number),

@@ -11,6 +11,7 @@ use super::page::{Frame, PageResult, html, see_other, throttled, with_retry_afte
 use super::widgets::Field;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
+use crate::domain::user::LoginName;
 use crate::http::drf::query::Query;
 use crate::http::error::whole_seconds;
 use crate::http::extract::Anyone;
@@ -62,22 +63,24 @@ pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, sta
         return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?));
     }
     let login = Login {
-        username: username.clone(),
+        // Whatever logins at the API take, staff may sign in by their username: the first superuser may have no e-mail
+        // address.
+        name: LoginName { text: username.clone(), by: state.options.login.by.or_username() },
         password: Password::new(password.to_owned()),
         address: client_address(&request, &state),
     };
     let previous = Cookie::Session.sent(&request, &state);
-    let key = match state.service.sign_in.sign_in(login, previous).await {
-        Ok(key) => key,
+    let signed_in = match state.service.sign_in.sign_in(login, previous).await {
+        Ok(signed_in) => signed_in,
         Err(Error::Throttled(wait)) => {
             let page = again(StatusCode::TOO_MANY_REQUESTS, &non_field(&throttled(wait)));
             return Ok(with_retry_after(page, whole_seconds(wait)));
         }
         Err(error) => return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?)),
     };
-    RequestContext::set_user(&username);
+    RequestContext::set_user(&signed_in.username);
     let mut answer = see_other(allowed_next(next));
-    answer.headers_mut().append(SET_COOKIE, Cookie::Session.set(&key, &request, &state));
+    answer.headers_mut().append(SET_COOKIE, Cookie::Session.set(&signed_in.key, &request, &state));
     answer.headers_mut().append(SET_COOKIE, Cookie::Form.forget(&request, &state));
     Ok(answer)
 }

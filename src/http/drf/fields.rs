@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::body::{Data, Value};
 use super::text::python_strip;
 use crate::domain::duration;
+use crate::domain::email::email_fault;
 use crate::service::{Error, Faults};
 
 const REQUIRED: &str = "This field is required.";
@@ -59,6 +60,34 @@ impl<'a> Fields<'a> {
     pub fn non_blank_text(&mut self, name: &str, trim: Trim) -> Option<String> {
         self.data.get(name)?;
         Some(self.required_text(name, trim))
+    }
+
+    /// A `CharField` that may be left out, but not be blank. In a form, an empty one counts as left out.
+    pub fn sent_text(&mut self, name: &str) -> Option<String> {
+        let is_empty = matches!(self.data.get(name), Some(Value::Text(text)) if text.is_empty());
+        if is_empty && matches!(self.data, Data::Fields { form: true, .. }) {
+            return None;
+        }
+        self.non_blank_text(name, Trim::Yes)
+    }
+
+    /// An `EmailField` that may be left out or be blank.
+    pub fn optional_email(&mut self, name: &str) -> Option<String> {
+        let value = self.data.get(name)?;
+        let email = match value {
+            // A fault of the type has the same message as one of the address.
+            Value::Bool(_) | Value::List(_) | Value::Object | Value::File => None,
+            _ => Some(self.optional_text(name).unwrap_or_default()),
+        };
+        let is_blank = match value {
+            Value::Null => true,
+            Value::Text(text) => python_strip(&String::from_utf8_lossy(text)).is_empty(),
+            _ => false,
+        };
+        if let Some(fault) = email_fault(email.as_deref().unwrap_or_default()).filter(|_| !is_blank) {
+            self.fault(name, fault);
+        }
+        email
     }
 
     /// A `CharField` that may be left out or be blank.

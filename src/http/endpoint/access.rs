@@ -58,6 +58,7 @@ impl Access {
     pub(super) fn describe(self, operation: Operation) -> Operation {
         const OAUTH: &[Security] = &[Security::Client, Security::Bearer, Security::Token, Security::None];
         match self {
+            Self::Anyone if operation.is_secured() => operation,
             Self::Anyone => operation.secured(&[]),
             Self::TokenHolder | Self::Gateway => by_token(operation),
             Self::LoginHolder => {

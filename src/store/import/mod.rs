@@ -12,13 +12,14 @@ use diesel::prelude::*;
 
 use super::change_log;
 use super::connection::Conn;
+use super::login_names::require_distinct;
 use super::schema::{groups, meta, tokens, users};
 use super::user_ids::{lock, mark_from_django, next_ids};
 use super::{Store, StoreError};
 use crate::domain::change::Change;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
-use crate::domain::user::FIRST_BOOTSTRAP_ID;
+use crate::domain::user::{FIRST_BOOTSTRAP_ID, UsernameCase};
 pub use rows::{ImportedEntry, ImportedToken};
 
 /// Time-outs are off, because they are meant for requests. Sequential scans are off, because thousands of rows are
@@ -61,6 +62,9 @@ impl Store {
                 change_log::everything_changed(conn)?;
             }
             change_log::resume(conn)?;
+            if self.options.username_case == UsernameCase::Ignore {
+                require_distinct(conn)?;
+            }
             Ok(value)
         })
     }
