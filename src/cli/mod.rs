@@ -157,13 +157,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let wait = command.wait();
     let done = match command {
-        Command::Serve => serve::serve(&config, &raw, Arc::new(read_settings), serve::As::Node),
+        Command::Serve => serve::serve(&config, &raw, Arc::new(read_settings), serve::ServerKind::Node),
         Command::Edge => {
             let Some(upstream) = &config.upstream else {
                 eprintln!("error: JETON_UPSTREAM: it is missing; an edge asks another jeton, at this URL");
                 return ExitCode::from(2);
             };
-            serve::serve(&config, &raw, Arc::new(read_settings), serve::As::EdgeOf(upstream))
+            serve::serve(&config, &raw, Arc::new(read_settings), serve::ServerKind::EdgeOf(upstream))
         }
         Command::Migrate => migrate::migrate(&config),
         Command::User(command) => user::run(command, &config),

@@ -17,9 +17,9 @@ use crate::upstream::UpstreamOptions;
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 const FLUSH_TIMEOUT_AT_EXIT: Duration = Duration::from_millis(250);
 
-/// What serves.
+/// What kind of server is started.
 #[derive(Clone, Copy)]
-pub enum As<'a> {
+pub enum ServerKind<'a> {
     /// A node, with a database.
     Node,
     /// An edge, without one.
@@ -27,10 +27,15 @@ pub enum As<'a> {
 }
 
 /// Serves until a signal stops it, and logs through a queue. `read_settings` reads the settings again.
-pub fn serve(config: &Config, raw: &RawSettings, read_settings: ReadSettings, role: As<'_>) -> Result<(), Failure> {
+pub fn serve(
+    config: &Config,
+    raw: &RawSettings,
+    read_settings: ReadSettings,
+    kind: ServerKind<'_>,
+) -> Result<(), Failure> {
     let lines = logging::start_queued(&config.log.filter, config.log.format)?;
     raw.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
-    let served = serve_until_stopped(config, &lines, read_settings, role);
+    let served = serve_until_stopped(config, &lines, read_settings, kind);
     if !lines.flush(FLUSH_TIMEOUT) && served.is_err() {
         // Nobody reads standard error, so writing the failure there would block.
         std::process::exit(1);
@@ -42,7 +47,7 @@ fn serve_until_stopped(
     config: &Config,
     lines: &LogQueue,
     read_settings: ReadSettings,
-    role: As<'_>,
+    kind: ServerKind<'_>,
 ) -> Result<(), Failure> {
     let last_lines = lines.clone();
     let flush_log = move || {
@@ -50,14 +55,14 @@ fn serve_until_stopped(
     };
     let Signals { mut stop, reload } = Signals::listen(flush_log.clone())?;
     actix_rt::System::new().block_on(async {
-        let started = match role {
-            As::Node => {
+        let started = match kind {
+            ServerKind::Node => {
                 let stop_requested = async {
                     stop.recv().await;
                 };
                 Server::start(config, Clock::System, stop_requested).await?
             }
-            As::EdgeOf(upstream) => Some(Server::start_edge(config, upstream, Clock::System)?),
+            ServerKind::EdgeOf(upstream) => Some(Server::start_edge(config, upstream, Clock::System)?),
         };
         let Some(server) = started else {
             systemd::stopping();

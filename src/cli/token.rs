@@ -154,7 +154,7 @@ async fn list(service: &Service, caller: &Superuser, username: Option<String>, j
     let name = username.as_deref();
     let (mut tokens, mut number): (Vec<ListedToken>, u32) = (Vec::new(), 1);
     loop {
-        let page = PageRequest { number, size: MAX_PAGE_SIZE };
+        let page = PageRequest::number(number, MAX_PAGE_SIZE);
         let page =
             service.tokens.list_tokens(name, page, caller).await.map_err(no_such_user(name.unwrap_or_default()))?;
         let last = page.results.len() < MAX_PAGE_SIZE as usize;
@@ -176,7 +176,7 @@ async fn list(service: &Service, caller: &Superuser, username: Option<String>, j
                 username.clone(),
                 token.kind().as_str().to_owned(),
                 token.name.clone().unwrap_or_else(|| "-".into()),
-                format!("{}...", token.hint),
+                format!("{}...", token.key_start),
                 token.scope.clone(),
                 token.created_at.to_string(),
                 when(token.ends_at()),

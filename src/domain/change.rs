@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::time::Uptime;
 use super::token::TokenDigest;
 
-/// A change that may make a cached answer wrong. It contains only ids.
+/// A change that may make a cached answer wrong. It contains no names and no whole digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A user, or their groups.

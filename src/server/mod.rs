@@ -125,7 +125,7 @@ impl Server {
     fn listening(config: &Config, certificate: Option<Arc<Certificate>>, service: Service) -> Result<Self, StartError> {
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let state = web::Data::new(AppState::new(service.clone(), config.http.clone()));
-        let connections = open_files::connections(config);
+        let connections = open_files::raise_limit_for_connections(config);
         let serving = &config.serving;
         let metrics = serving.metrics_listen.as_ref();
         let metrics = metrics.map(|listen| metrics_server(serving, listen, state.clone())).transpose()?;

@@ -27,7 +27,7 @@ pub enum Batches {
     Done,
 }
 
-/// Work on the store, with a result of any type: so what runs it is compiled once.
+/// Work on the store, with a result of any type, so that the code that runs it is compiled only once.
 type Work = Box<dyn FnOnce(&Store) -> Result<Box<dyn Any + Send>, Error> + Send>;
 
 fn any<T: Send + 'static, E: Into<Error>>(work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static) -> Work {

@@ -199,7 +199,7 @@ impl Service {
         }
     }
 
-    /// From now on `ready` says that it is not.
+    /// From now on [`Service::ready`] reports that it is not ready.
     pub fn begin_stop(&self) {
         match &self.role {
             Role::Node(verbs) => verbs.node.begin_stop(),

@@ -16,7 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::LoginName;
 
 /// Writes nothing for a user who is gone, or if the network was written recently.
-const NOTE: &str = "insert into login_networks (user_id, network, seen_at) select id, $1, $2 from users where id = $3 \
+const NOTE_STATEMENT: &str = "insert into login_networks (user_id, network, seen_at) select id, $1, $2 from users where id = $3 \
     on conflict (user_id, network) do update set seen_at = excluded.seen_at \
     where login_networks.seen_at <= $4 or login_networks.seen_at > $5";
 
@@ -34,7 +34,7 @@ impl Store {
         self.write_statement(|conn| {
             macro_rules! note {
                 ($conn:expr) => {
-                    diesel::sql_query(NOTE)
+                    diesel::sql_query(NOTE_STATEMENT)
                         .bind::<Text, _>(&network)
                         .bind::<SqlTimestamp, NaiveDateTime>(now)
                         .bind::<BigInt, _>(user_id)

@@ -31,7 +31,7 @@ use crate::support::app::{Kind, TestDatabase};
 
 /// 2025-06-15T15:06:40.123456Z
 const NOW: Timestamp = Timestamp::from_micros(1_750_000_000_123_456);
-const ALL: PageRequest = PageRequest { number: 1, size: 500 };
+const ALL: PageRequest = PageRequest::number(1, 500);
 const SINGLE: Issue = Issue { single: true, limit: None, unopenable: None, keeps_seal: false, action: Action::Login };
 const MULTIPLE: Issue =
     Issue { single: false, limit: None, unopenable: None, keeps_seal: false, action: Action::Login };
@@ -149,7 +149,7 @@ fn new_token(sealed: bool) -> NewToken {
         sealed: sealed.then(|| token.digest().as_bytes()[..9].to_vec()),
         name: None,
         scope: String::new(),
-        hint: token.hint(),
+        key_start: token.key_start(),
         expires_at: None,
         own: false,
     }

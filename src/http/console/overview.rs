@@ -110,9 +110,9 @@ fn checks(overview: &Overview) -> Vec<Check> {
     let node = &overview.node;
     let database = Check {
         name: "Database",
-        is_ok: node.database.is_some(),
-        state: if node.database.is_some() { "answers" } else { "does not answer correctly" }.into(),
-        details: node.database.map_or_else(String::new, |took| {
+        is_ok: node.database_answered_in.is_some(),
+        state: if node.database_answered_in.is_some() { "answers" } else { "does not answer correctly" }.into(),
+        details: node.database_answered_in.map_or_else(String::new, |took| {
             format!("{}, in {:.1} ms", node.database_system, took.as_secs_f64() * 1000.0)
         }),
     };
@@ -130,9 +130,9 @@ fn checks(overview: &Overview) -> Vec<Check> {
     };
     let cache = Check {
         name: "Cache",
-        is_ok: node.cache,
-        state: if node.cache { "on" } else { "off" }.into(),
-        details: if node.cache { "" } else { "JETON_CACHE_BYTES is 0" }.into(),
+        is_ok: node.has_cache,
+        state: if node.has_cache { "on" } else { "off" }.into(),
+        details: if node.has_cache { "" } else { "JETON_CACHE_BYTES is 0" }.into(),
     };
     vec![database, freshness, cache]
 }

@@ -70,8 +70,8 @@ pub async fn cross_origin<B: MessageBody + 'static>(
         return Ok(answer);
     }
     let cors = cors(state);
-    // Every preflight is made an allowed one, so that actix-cors lists all that is allowed, and the browser says what
-    // is not. To other preflights actix-cors answers only 400.
+    // Each preflight is rewritten to one that actix-cors accepts, so that it lists what is allowed; the browser then
+    // refuses the rest. To a preflight that it does not accept, actix-cors answers only 400.
     if is_preflight(request.request()) {
         let headers = request.headers_mut();
         headers.insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("GET"));

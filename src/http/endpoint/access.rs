@@ -20,7 +20,7 @@ pub enum Access {
     TokenHolder,
     /// The holder of a live login token.
     LoginHolder,
-    /// A gateway, with the credentials of its client.
+    /// A gateway, with the token of the request that it forwards.
     Gateway,
     /// A registered client, or staff.
     Introspector,

@@ -41,7 +41,7 @@ impl Header {
             Self::NoStore => "Cache-Control",
             Self::TokenChallenge | Self::ClientChallenge | Self::PasswordChallenge => "WWW-Authenticate",
             Self::RetryAfter => "Retry-After",
-            Self::Identity(name) => return words(name, "-"),
+            Self::Identity(name) => return capitalised(name, "-"),
         }
         .to_owned()
     }
@@ -49,7 +49,7 @@ impl Header {
     /// Its name in the document.
     pub fn component(self) -> String {
         match self {
-            Self::Identity(name) => words(name, ""),
+            Self::Identity(name) => capitalised(name, ""),
             other => format!("{other:?}"),
         }
     }
@@ -86,7 +86,7 @@ impl Header {
 }
 
 /// `x-auth-user` with capitals, and `between` between its words.
-fn words(name: &str, between: &str) -> String {
+fn capitalised(name: &str, between: &str) -> String {
     let words: Vec<String> = name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
     words.join(between)
 }

@@ -35,7 +35,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     let edge = edge.description(Some("Sent by `jeton edge`, which needs more members in the answer."));
     let kinds = ArrayBuilder::new().items(text());
     let kinds = kinds.description(Some(
-        "For an edge: of each token `login` or `named`, and of one that is not active `user_inactive` or `inactive`.",
+        "For an edge: for each token, `login` or `named`; for one that is not active, `user_inactive` or `inactive`.",
     ));
     let seconds = |nullable, what| {
         let types = if nullable { SchemaType::from_iter([Type::Number, Type::Null]) } else { Type::Number.into() };

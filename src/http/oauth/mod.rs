@@ -183,7 +183,7 @@ pub struct SentBody {
 /// Reads a body that may contain the caller's credentials. Credentials in the head are checked before the body is read.
 ///
 /// # Errors
-/// As [`authenticate`], and as reading bodies.
+/// Those of [`authenticate`], and of reading a body.
 pub async fn read_body(
     request: &HttpRequest,
     payload: Payload,
@@ -195,10 +195,10 @@ pub async fn read_body(
     Ok(SentBody { body, in_head })
 }
 
-/// The same for a caller who must be allowed to introspect.
+/// As [`read_body`], for a caller who must be allowed to introspect.
 ///
 /// # Errors
-/// As [`authenticate`] and [`require_introspector`], and as reading bodies.
+/// Those of [`authenticate`] and of [`require_introspector`], and of reading a body.
 pub async fn read_introspection_body(
     request: &HttpRequest,
     payload: Payload,

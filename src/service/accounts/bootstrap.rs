@@ -92,7 +92,7 @@ impl Accounts {
         let email = if email_fault(&username).is_none() { username.clone() } else { String::new() };
         let profile = Profile { email, ..Profile::default() };
         let attributes = Attributes { username: &username, profile: &profile };
-        // The operator's choice is accepted, as by Django's createsuperuser; a weak password is only logged.
+        // The operator's choice is accepted, as by Django's createsuperuser; a weak password causes only a warning.
         for fault in password_rules::faults(password.expose(), &attributes) {
             log::warn!("JETON_BOOTSTRAP_ADMIN_PASSWORD: {fault}");
         }
@@ -101,7 +101,7 @@ impl Accounts {
         let now = self.clock.now();
         let created = self.database.run(move |store| store.bootstrap_user(&new, now)).await?;
         if let Some(user) = &created {
-            log::info!(user = user.username.as_str(), user_id = user.id; "created the first superuser");
+            log::info!(user = user.username.as_str(), user_id = user.id; "created the superuser of JETON_BOOTSTRAP_ADMIN");
         }
         Ok(created)
     }
@@ -114,7 +114,7 @@ impl Accounts {
         match self.database.run(move |store| store.create_client(&id, &digest, &Actor::system(), now)).await {
             Err(Error::Store(StoreError::Taken)) => Ok(()),
             Ok(()) => {
-                log::info!(client = client_id; "created the first client");
+                log::info!(client = client_id; "created the client of JETON_BOOTSTRAP_CLIENT_ID");
                 Ok(())
             }
             Err(error) => Err(error),

@@ -46,9 +46,9 @@ pub struct Now {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChangeSeq(u64);
 
-/// A token, and whose it is.
+/// The ids of a token and of its user.
 #[derive(Clone, Copy, Debug)]
-pub struct Owned {
+pub struct TokenIds {
     /// The token's id.
     pub token_id: i64,
     /// Its user's id.
@@ -59,12 +59,12 @@ pub struct Owned {
 #[derive(Clone, Copy, Debug)]
 pub struct NewEntry<'a> {
     /// The token and its user; `None` for a token that does not exist.
-    pub of: Option<Owned>,
+    pub of: Option<TokenIds>,
     /// Until when it may be served without asking the database, unless a change invalidates it.
     pub hit_until: Timestamp,
     /// When the token ends.
     pub ends_at: Timestamp,
-    /// A code of the caller's own.
+    /// The caller's number for the kind of answer; the cache only stores it.
     pub code: u8,
     /// The answer.
     pub text: &'a [u8],
@@ -73,7 +73,7 @@ pub struct NewEntry<'a> {
 /// A cached answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachedAnswer {
-    /// As it was given.
+    /// The caller's number for the kind of answer: [`NewEntry::code`].
     pub code: u8,
     /// When the token ends.
     pub ends_at: Timestamp,
@@ -156,7 +156,7 @@ impl Cache {
             return None;
         }
         self.known.find(digest, now, staleness, &self.freshness).or_else(|| {
-            // Unknown tokens are rare among good ones: the second look costs little.
+            // Most requests are found above. For the few others a second search costs little.
             self.unknown.find(digest, now, staleness, &self.freshness)
         })
     }
@@ -237,7 +237,7 @@ impl Segment {
                     Staleness::Bound => entry.hit_until(),
                     Staleness::StaleIfError => entry.ends_at(),
                 };
-                let (invalidation_key, code) = entry.invalidation_key();
+                let (invalidation_key, code) = entry.invalidation_key_and_code();
                 let may_be_given = now.time < until && freshness.is_current(invalidation_key, entry.change_seq());
                 may_be_given.then(|| CachedAnswer { code, ends_at: entry.ends_at(), text: entry.text() })
             })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::change::AsOf;
 use crate::domain::time::{Timestamp, Uptime};
 use crate::domain::token::TokenDigest;
-use crate::service::cache::{ChangeSeq, NewEntry, Now, Owned, Staleness};
+use crate::service::cache::{ChangeSeq, NewEntry, Now, Staleness, TokenIds};
 use crate::service::introspection::answer::Introspection;
 use crate::service::introspection::lookup::TokenStatus;
 use crate::service::introspection::source::Source;
@@ -178,7 +178,7 @@ impl Introspect {
             // Cached for a short time only, like every other answer.
             TokenStatus::Inactive(..) => (now.after(USE_INTERVAL), Timestamp::NEVER),
         };
-        let owner = status.found().map(|(token, _)| Owned { token_id: token.id, user_id: token.user_id });
+        let owner = status.found().map(|(token, _)| TokenIds { token_id: token.id, user_id: token.user_id });
         let answer = NewEntry { of: owner, hit_until, ends_at, code: result.code(), text: result.cached_text() };
         self.cache.insert(digest, change_seq, answer);
         result

@@ -7,7 +7,7 @@ use super::usage::USE_INTERVAL;
 use crate::domain::change::AsOf;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenDigest};
-use crate::service::cache::{ChangeSeq, NewEntry, Owned};
+use crate::service::cache::{ChangeSeq, NewEntry, TokenIds};
 use crate::service::introspection::answer::Introspection;
 use crate::service::{Error, Introspect, Reason};
 use crate::store::StoreError;
@@ -59,7 +59,7 @@ impl Introspect {
                 let ends_at = expires_in.map_or(Timestamp::NEVER, |left| asked_at.after(left));
                 // Asked again when half of its time is over: the upstream may extend it meanwhile.
                 let half = asked_at.after(ends_at.since(asked_at) / 2);
-                let of = Some(Owned { token_id, user_id });
+                let of = Some(TokenIds { token_id, user_id });
                 let result = Introspection::from_upstream(json, kind, ends_at);
                 let result = result.ok_or_else(|| StoreError::Upstream("its answer has no identity".into()))?;
                 (result, of, latest.min(half), ends_at)

@@ -97,13 +97,13 @@ impl SignIn {
             Err(Error::TokenLimit) => Some(details(Some("limit"))),
             _ => None,
         };
+        // Every `LoginRefused` counts as a failed login, and nothing else, even if the audit log cannot be written.
+        if !matches!(&result, Err(Error::LoginRefused(_))) {
+            attempt.forgive();
+        }
         if let Some(details) = refusal {
             let user = found.get();
             self.record_refusal(by(user.unwrap_or(&login.name.text)), user.is_some(), details).await?;
-        }
-        // Only a wrong name or password counts as a failed login.
-        if !matches!(&result, Err(Error::LoginRefused(_))) {
-            attempt.forgive();
         }
         result
     }

@@ -94,7 +94,7 @@ impl SignIn {
         let (digest, now) = (key.digest(), self.clock.now());
         match self.database.run(move |store| store.take_form(&digest, &form, now)).await? {
             FormUse::First => {}
-            FormUse::NotAgain => return Ok(Once::SentAlready),
+            FormUse::Refused => return Ok(Once::SentAlready),
         }
         let failed = match work.await {
             Ok(done) => return Ok(Once::Done(done)),

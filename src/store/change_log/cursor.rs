@@ -9,7 +9,7 @@ const MAX_LEN: usize = 32 * 1024;
 /// How many running transactions a cursor lists, so that it fits into a URL, which nginx cuts at 8 KiB.
 const MAX_RUNNING: usize = 200;
 
-/// Begins what tells apart the cursors of two snapshots whose lists are cut.
+/// Stands before the text that tells apart two cursors whose lists of running transactions are cut.
 const IDENTITY: char = '~';
 
 /// Where a reading ended. Outside this room it is an opaque text, which every node of the same database accepts.
@@ -55,8 +55,8 @@ impl fmt::Debug for Cursor {
 /// Transaction ids can be compared only within one place. A place is the cluster (`pg_control_system()`), the database,
 /// the file of the table `changes` (a dump that is restored in place, or `truncate`, makes a new one), the timeline (a
 /// promoted standby begins one), the time when the statistics were reset, and the start of the server. A crash resets
-/// the statistics. After it PostgreSQL may assign an id again, if its transaction had written nothing to the WAL. A copy
-/// of the data directory is put back while the server is stopped.
+/// the statistics; after it PostgreSQL may assign an id again, if its transaction had written nothing to the WAL. The
+/// start is part of the place because an older copy of the data directory can be put back while the server is stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// The place.
