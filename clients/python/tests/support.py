@@ -9,12 +9,12 @@ import struct
 import threading
 from typing import Dict, Iterable, List, Optional, Protocol, Union
 
-from jeton_client import AsyncClient, Introspection
+from jeton_client import Answer, AsyncClient
 
 
 class Calls(Protocol):
-    def introspect(self, token: str) -> Introspection: ...
-    def introspect_many(self, tokens: Iterable[str]) -> List[Introspection]: ...
+    def introspect(self, token: str) -> Answer: ...
+    def introspect_many(self, tokens: Iterable[str]) -> List[Answer]: ...
     def revoke(self, token: str) -> None: ...
     def refusal(self, token: str) -> Optional[str]: ...
     def close(self) -> None: ...
@@ -27,10 +27,10 @@ class Awaited:
         self._client = client
         self._loop = asyncio.new_event_loop()
 
-    def introspect(self, token: str) -> Introspection:
+    def introspect(self, token: str) -> Answer:
         return self._loop.run_until_complete(self._client.introspect(token))
 
-    def introspect_many(self, tokens: Iterable[str]) -> List[Introspection]:
+    def introspect_many(self, tokens: Iterable[str]) -> List[Answer]:
         return self._loop.run_until_complete(self._client.introspect_many(tokens))
 
     def revoke(self, token: str) -> None:
@@ -69,7 +69,7 @@ def answer(body: object, status: str = "200 OK") -> bytes:
     )
 
 
-ACTIVE = {"active": True, "username": "alice", "user_id": 7}
+ACTIVE = {"active": True, "username": "alice", "user_id": 7, "sub": "7", "iat": 1700000000, "jti": "1"}
 
 
 class Server:

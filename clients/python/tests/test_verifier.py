@@ -13,11 +13,11 @@ import pytest
 import trio
 from conftest import CLIENT_ID, CLIENT_SECRET, URL, Jeton
 
-from jeton_client import AsyncClient, AsyncVerifier, Introspection, JetonUnavailable, JetonUnreachable, Verifier, header
+from jeton_client import Answer, AsyncClient, AsyncVerifier, JetonUnavailable, JetonUnreachable, Verifier, header
 from jeton_client.memory import Memory, key_of
 from jeton_client.protocol import Changes
 from process import ID, SECRET, Process, within
-from support import Server, answer
+from support import ACTIVE, Server, answer
 
 T = TypeVar("T")
 UNKNOWN = "0" * 40
@@ -37,10 +37,10 @@ class Running:
     def _run(self, call: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(call, self._loop).result(60)
 
-    def introspect(self, token: str) -> Introspection:
+    def introspect(self, token: str) -> Answer:
         return self._run(self.verifier.introspect(token))
 
-    def introspect_many(self, tokens: Iterable[str]) -> List[Introspection]:
+    def introspect_many(self, tokens: Iterable[str]) -> List[Answer]:
         return self._run(self.verifier.introspect_many(tokens))
 
     def revoke(self, token: str) -> None:
@@ -228,7 +228,7 @@ def test_within_the_bound_it_answers_without_jeton(verify: Verify) -> None:
     ],
 )
 def test_without_changes_every_call_asks(verify: Verify, server: Server, changes: bytes) -> None:
-    good = answer({"active": True, "username": "alice", "user_id": 7, "jti": "1"})
+    good = answer(ACTIVE)
     server.by_path = {b"/changes": changes, b"/introspect": good}
     verifier = verify(server.url)
     for _time in range(5):
