@@ -124,7 +124,7 @@ def test_a_superuser_has_every_permission() -> None:
 @override_settings(EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend")
 def test_mail_reaches_it() -> None:
     pair()[1].email_user("Subject", "Body", "us@example.com")
-    (message,) = mail.outbox  # type: ignore[attr-defined]
+    (message,) = mail.outbox
     assert (message.subject, message.to, message.from_email) == ("Subject", ["alice@example.com"], "us@example.com")
 
 
