@@ -32,6 +32,7 @@ settings.configure(
         "django.contrib.admin",
         "rest_framework",
         "rest_framework.authtoken",
+        "knox",
         "jeton_client.django",
     ],
     MIDDLEWARE=[
