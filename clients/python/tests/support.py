@@ -99,7 +99,7 @@ class Server:
     def finished(self, connections: int) -> None:
         """Waits until it has closed that many."""
         with self._done:
-            assert self._done.wait_for(lambda: self._finished >= connections, timeout=10)
+            assert self._done.wait_for(lambda: self._finished >= connections, timeout=60)
 
     def __enter__(self) -> Server:
         self._thread.start()
@@ -168,7 +168,7 @@ class Server:
 
     def _read(self, connection: socket.socket) -> bool:
         """One whole request."""
-        connection.settimeout(10)
+        connection.settimeout(60)
         received = b""
         while b"\r\n\r\n" not in received:
             try:
