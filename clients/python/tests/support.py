@@ -42,6 +42,7 @@ class Awaited:
     def close(self) -> None:
         if not self._loop.is_closed():
             self._loop.run_until_complete(self._client.aclose())
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())  # as asyncio.run does
             self._loop.close()
 
     def __repr__(self) -> str:
@@ -134,6 +135,15 @@ class Server:
             handler.join()
 
     def _serve(self, connection: socket.socket, steps: List[Step]) -> None:
+        try:
+            self._take(connection, steps)
+        except OSError:  # the client went away, as it may
+            pass
+        with self._done:
+            self._finished += 1
+            self._done.notify_all()
+
+    def _take(self, connection: socket.socket, steps: List[Step]) -> None:
         with connection:
             answered = 0
             while self.by_path and answered < self.answers_per_connection and self._read(connection):
@@ -154,33 +164,27 @@ class Server:
                     self._over.wait()
                 else:
                     break
-        with self._done:
-            self._finished += 1
-            self._done.notify_all()
 
     def _trickle(self, connection: socket.socket, step: Trickle) -> None:
-        try:
-            connection.sendall(step.head)
-            while not self._over.wait(0.05):
-                connection.sendall(b" ")
-        except OSError:  # the client went away, as it should
-            pass
+        connection.sendall(step.head)
+        while not self._over.wait(0.05):
+            connection.sendall(b" ")
 
     def _read(self, connection: socket.socket) -> bool:
         """One whole request."""
         connection.settimeout(60)
         received = b""
         while b"\r\n\r\n" not in received:
-            try:
-                part = connection.recv(65536)
-            except ConnectionError:
-                return False
+            part = connection.recv(65536)
             if not part:
                 return False
             received += part
         head, _, body = received.partition(b"\r\n\r\n")
         lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
         while len(body) < int(lengths[0] if lengths else 0):
-            body += connection.recv(65536)
+            part = connection.recv(65536)
+            if not part:  # the client has given up
+                return False
+            body += part
         self.requests.append(head + b"\r\n\r\n" + body)
         return True

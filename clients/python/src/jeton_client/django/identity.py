@@ -144,7 +144,10 @@ def _refuse_renamed(answer: Active, database: str) -> None:
         key.run_validators(pk)
     except ValidationError:
         return  # ids here are of another kind
-    row: Optional[AbstractBaseUser] = model._default_manager.using(database).filter(pk=pk).first()
+    try:
+        row: Optional[AbstractBaseUser] = model._default_manager.using(database).filter(pk=pk).first()
+    except OverflowError:  # Django 4.2 with SQLite
+        return
     if row is not None and not Link.objects.using(database).filter(user=row).exists():
         _refuse(row, answer, "has the same id and another name", " If they are not, make a row for this one and link that.")
 
