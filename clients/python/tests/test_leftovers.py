@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, List
 from unittest import mock
 
+import jeton_client
 import pytest
 from django.apps import apps
 from django.test import override_settings
@@ -123,3 +127,44 @@ def test_what_is_installed_is_not_the_projects() -> None:
     """Django REST framework itself is full of `Token.objects`."""
     with override_settings(REST_FRAMEWORK={"DEFAULT_AUTHENTICATION_CLASSES": [JETON]}):
         assert check_uses() == []
+
+
+PROJECT = """
+import sys
+from django.conf import settings
+settings.configure(
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework.authtoken", "shop", "jeton_client.django"],
+    JETON={"URL": "http://127.0.0.1:1", "CLIENT_ID": "shop", "CLIENT_SECRET": "secret", "USER": "find"},
+    REST_FRAMEWORK={"DEFAULT_AUTHENTICATION_CLASSES": ["jeton_client.drf.JetonAuthentication"]},
+    DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+    ROOT_URLCONF="shop.urls",
+    USE_TZ=True,
+)
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "check"])
+"""
+URLS = """
+from django.urls import path
+from rest_framework.authtoken.models import Token
+from rest_framework.views import APIView
+
+class Logout(APIView):
+    def post(self, request):
+        Token.objects.filter(user=request.user).delete()
+
+urlpatterns = [path("logout/", Logout.as_view())]
+"""
+
+
+def test_manage_py_check_says_it(tmp_path: Path) -> None:
+    """Though nothing has imported the authentication class when checks begin."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "urls.py").write_text(URLS)
+    (tmp_path / "manage.py").write_text(PROJECT)
+    path = os.pathsep.join([str(tmp_path), str(Path(jeton_client.__file__).parent.parent)])
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "manage.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "jeton_client.W002" in done.stderr and "shop/urls.py:8: Token.objects" in done.stderr

@@ -89,7 +89,10 @@ def _place(use: Use) -> str:
 
 def _is_default() -> bool:
     """Whether all views of the project use jeton, and none other, for tokens."""
-    from rest_framework.authentication import TokenAuthentication
+    try:
+        from rest_framework.authentication import TokenAuthentication
+    except ImportError:  # a project without it
+        return False
     from rest_framework.settings import api_settings
 
     from ..drf import JetonAuthentication
