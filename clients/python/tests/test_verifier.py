@@ -7,6 +7,7 @@ import gc
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from typing import Any, Callable, Coroutine, Dict, Iterable, Iterator, List, Optional, TypeVar, Union
 
 import pytest
@@ -157,7 +158,7 @@ def test_a_user_is_followed_too(verify: Verify, jeton: Jeton) -> None:
 def test_a_reset_forgets_everything(verify: Verify, process: Process) -> None:
     verifier, key = verify(process.url), process.key()
     wait_until_remembered(verifier, key)
-    with sqlite3.connect(f"{process.folder}/jeton.db", timeout=10) as database:
+    with closing(sqlite3.connect(f"{process.folder}/jeton.db", timeout=60)) as database, database:
         database.execute("insert into groups (id, name) values (99, 'g')")
         database.execute("update groups set name = 'h'")
     within(60, lambda: len(memory_of(verifier)) == 0)
