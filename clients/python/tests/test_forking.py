@@ -114,7 +114,7 @@ def test_a_frozen_jeton_costs_each_worker_one_timeout(process: Process, tmp_path
             assert http.get("/").status_code == 200
         finally:
             process.thaw()
-        within(30, lambda: http.get("/" + key).status_code == 200)
+        within(60, lambda: http.get("/" + key).status_code == 200)
 
 
 def test_a_process_can_exit_while_jeton_does_not_answer(process: Process) -> None:
