@@ -12,6 +12,7 @@
 )]
 
 mod api;
+mod book;
 mod browser;
 mod cache;
 mod clients;

@@ -208,7 +208,7 @@ fn command() -> clap::Command {
         if setting.kind != Kind::Secret {
             command = command.arg(flag(setting.name, &setting.flag(), setting.help.to_owned()));
         }
-        if let Some(file_name) = setting.file_name() {
+        if let Some(file_name) = setting.file_variable() {
             let help = format!("file that holds {}: {}", setting.name, setting.help);
             let shown = setting.kind == Kind::Secret;
             command = command.arg(flag(&file_name, &format!("{}-file", setting.flag()), help).hide(!shown));
@@ -224,7 +224,7 @@ fn flags(matches: &ArgMatches) -> Vec<(String, String)> {
         innermost = inner;
     }
     let settings = settings().into_iter();
-    let names = settings.flat_map(|setting| [Some(setting.name.to_owned()), setting.file_name()]).flatten();
+    let names = settings.flat_map(|setting| [Some(setting.name.to_owned()), setting.file_variable()]).flatten();
     names
         .filter_map(|name| {
             let value = innermost.try_get_one::<String>(&name).ok()??.clone();

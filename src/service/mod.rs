@@ -147,7 +147,7 @@ impl Service {
         policy: Policy,
     ) -> Result<Self, StoreError> {
         let (policy, metrics) = (Arc::new(policy), Arc::new(Metrics::new()));
-        let cache = Arc::new(memory(&policy)?);
+        let cache = Arc::new(new_cache(&policy)?);
         let observing_cache = Arc::clone(&cache);
         let store = store.on_change(move |change| observing_cache.apply(&change));
         let base = Base { database: Database::new(store), clock, policy, metrics };
@@ -170,7 +170,7 @@ impl Service {
     /// When a thread cannot be started, or there is too little memory.
     pub fn edge(upstream: Upstream, clock: Clock, policy: Policy) -> Result<Self, StoreError> {
         let (policy, metrics) = (Arc::new(policy), Arc::new(Metrics::new()));
-        let cache = Arc::new(memory(&policy)?.with_lag(policy.max_age().saturating_add(upstream.timeout())));
+        let cache = Arc::new(new_cache(&policy)?.with_lag(policy.max_age().saturating_add(upstream.timeout())));
         let introspection = Arc::new(Introspect::start_edge(&upstream, &clock, &policy, &metrics, &cache)?);
         let edge = Edge {
             upstream,
@@ -230,7 +230,7 @@ impl Service {
     }
 }
 
-fn memory(policy: &Policy) -> Result<Cache, StoreError> {
+fn new_cache(policy: &Policy) -> Result<Cache, StoreError> {
     let cache = Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error);
     cache.ok_or_else(|| {
         StoreError::Unusable("JETON_CACHE_BYTES: the operating system does not give that much memory".into())

@@ -117,7 +117,7 @@ impl Introspect {
         Ok((results.collect(), None))
     }
 
-    /// The identity of a token's owner, for a gateway.
+    /// The identity of a token's owner.
     ///
     /// # Errors
     /// As [`Introspect::introspect`], and [`Error::NotAuthenticated`] when it is not a live token of an active user.

@@ -37,13 +37,13 @@ impl SignIn {
     /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
     pub(in crate::service) async fn with_confirmed_password<T>(
         &self,
-        asking: &LoginHolder,
+        asker: &LoginHolder,
         password: Password,
         wrong: Faults,
         via: &str,
         change: impl AsyncFn(User) -> Result<Confirmed<T>, Error>,
     ) -> Result<T, Error> {
-        let (holder, address) = (asking.holder(), asking.caller().actor.address);
+        let (holder, address) = (asker.holder(), asker.caller().actor.address);
         // By the username, whatever logins take.
         let login = Login { name: LoginName::username(holder.user.username.clone()), password, address };
         let change = async |user: User| {

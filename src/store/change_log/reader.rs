@@ -50,7 +50,7 @@ impl Store {
         let (open, opened) = channel();
         let store = self.clone();
         let thread = std::thread::Builder::new().name("change-log".into());
-        let spawned = thread.spawn(move || match Source::open(&store) {
+        let spawned = thread.spawn(move || match ReaderThread::open(&store) {
             Ok(mut source) => {
                 // Sending fails, here and below, when the receiver is dropped. Then nobody waits for the answer.
                 let _ = open.send(Ok(source.session()));
@@ -102,7 +102,7 @@ fn receive<T>(answers: &Receiver<Result<T, StoreError>>, deadline: Duration) -> 
 }
 
 /// The thread's side: what it reads from, and how far it has read.
-struct Source {
+struct ReaderThread {
     store: Store,
     cursor: Option<Cursor>,
     opened: Option<Opened>,
@@ -115,7 +115,7 @@ struct Opened {
     servers: Arc<Servers>,
 }
 
-impl Source {
+impl ReaderThread {
     fn open(store: &Store) -> Result<Self, StoreError> {
         let opened = match store.url() {
             DatabaseUrl::Sqlite(_) => None,
