@@ -20,7 +20,7 @@ pub enum UserCommand {
     Create(Create),
     /// List users
     List {
-        /// Only users whose names or e-mail address contain these words
+        /// Only users whose names, e-mail address or external id contain these words
         #[arg(long, default_value = "")]
         search: String,
         /// Print a JSON array of the admin API's objects
@@ -217,7 +217,7 @@ async fn list(service: &Service, caller: &Superuser, search: &str, json: bool) -
     if json {
         return json_array(&users);
     }
-    let rows: Vec<Vec<String>> = users
+    let mut rows: Vec<Vec<String>> = users
         .iter()
         .map(|user| {
             vec![
@@ -229,7 +229,15 @@ async fn list(service: &Service, caller: &Superuser, search: &str, json: bool) -
             ]
         })
         .collect();
-    table(&["ID", "USERNAME", "EMAIL", "ROLE", "GROUPS"], &rows)
+    let mut header = vec!["ID", "USERNAME", "EMAIL", "ROLE", "GROUPS"];
+    // Most installations have none.
+    if users.iter().any(|user| user.external_id.is_some()) {
+        header.push("EXTERNAL ID");
+        for (row, user) in rows.iter_mut().zip(&users) {
+            row.push(user.external_id.clone().unwrap_or_default());
+        }
+    }
+    table(&header, &rows)
 }
 
 fn role(user: &User) -> &'static str {

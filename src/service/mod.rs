@@ -46,8 +46,8 @@ pub use edge::{Edge, EdgeReadiness};
 pub use error::{Error, Faults};
 pub use hasher::{Hasher, HasherOptions};
 pub use import::{
-    Counts, CsvError, CsvImported, DjangoImport, Import, Imported, Progress, UnusableHashes, csv_columns, dry_run_csv,
-    dry_run_django, open_django,
+    Counts, CsvError, CsvImported, Import, ImportOptions, Imported, NewUsers, Progress, UnusableHashes, csv_columns,
+    dry_run_csv, dry_run_django, open_django,
 };
 pub use introspection::{AcceptedClient, ClientOrigin, Feed, Identity, Introspect, Introspection, Watch};
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};

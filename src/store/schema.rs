@@ -16,6 +16,17 @@ diesel::table! {
         is_superuser -> Bool,
         date_joined -> Timestamp,
         last_login -> Nullable<Timestamp>,
+        external_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    imported_users (user_id) {
+        user_id -> BigInt,
+        #[doc = "The digests of the fields at the source: `ImportedFields`."]
+        fields -> Binary,
+        #[doc = "The digest of the hash that the import wrote; a login that replaces the hash replaces it, too."]
+        password -> Binary,
     }
 }
 
@@ -113,6 +124,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(imported_users -> users (user_id));
 diesel::joinable!(tokens -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(login_networks -> users (user_id));
@@ -127,5 +139,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     sessions,
     login_networks,
+    imported_users,
     meta
 );

@@ -25,7 +25,7 @@ fn the_list_follows_what_is_typed() {
     let announced = "return document.querySelector('[role=status]').textContent == '1 found'";
     browser.until(announced);
     browser.press("zz");
-    browser.sees("No name or e-mail address matches “radzz”.");
+    browser.sees("No name, e-mail address or external id matches “radzz”.");
     browser.fill("Search", "");
     browser.press("a\u{e003}");
     browser.until("return document.querySelectorAll('tbody tr').length == 10");

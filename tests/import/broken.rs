@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{everything, file_of, fixture, import, small, small_in};
+use super::{counts, everything, file_of, fixture, import, imported, small, small_in};
 use crate::commands::{done, jeton, migrated, refused};
 use crate::support::app::{Kind, TestDatabase};
 use crate::support::process::Jeton;
@@ -27,8 +27,6 @@ each_way! {
         let both = [
             ("update auth_user set username = null where id = 2", "the row with id 2 of the table auth_user", "username is empty"),
             ("update auth_user set username = '' where id = 2", "id 2", "username is empty"),
-            ("update auth_user set is_active = null where id = 1", "id 1", "is_active is neither"),
-            ("update auth_user set date_joined = null where id = 3", "id 3", "date_joined is not a date"),
             ("update auth_group set name = null where id = 7", "id 7 of the table auth_group", "name is empty"),
             (&format!("alter table auth_user drop column username; alter table auth_user add username text;
                 update auth_user set username = 'u' || id; update auth_user set username = '{}' where id = 2", "é".repeat(513)),
@@ -36,8 +34,6 @@ each_way! {
             (&format!("alter table auth_group drop column name; alter table auth_group add name text;
                 update auth_group set name = '{}' where id = 8; update auth_group set name = 'g' || id where id <> 8", "x".repeat(1025)),
                 "id 8 of the table auth_group", "name is longer than 1024 bytes"),
-            ("update authtoken_token set created = null", "user_id 2 of the table authtoken_token", "created is not a date"),
-            ("update knox_authtoken set created = null", "user_id 3 of the table knox_authtoken", "created is not a date"),
         ];
         let sqlite = [
             ("update auth_user set date_joined = 'soon' where id = 1", "id 1", "date_joined is not a date"),
@@ -58,8 +54,11 @@ each_way! {
         for (damage, row, what) in both.iter().chain(more) {
             let source = small(from);
             source.sql(damage);
-            let line = line(&jeton(&target), &source.url, &[]);
-            assert!(line.contains(row) && line.contains(what) && line.ends_with("fix it there"), "{damage}: {line}");
+            let output = import(&source, &target, &[]);
+            let (bad, error) = output.stderr.trim_end().rsplit_once('\n').unwrap();
+            let is_named = |line: &str| line.starts_with("bad row: the row with ") && line.contains(row) && line.contains(what);
+            assert!(output.status == 1 && bad.lines().all(is_named), "{damage}: {output:?}");
+            assert!(error.starts_with("error: nothing was imported: the ") && error.ends_with("--skip-bad"), "{damage}: {error}");
             assert_eq!(everything(&target), before, "{damage}");
         }
     }
@@ -93,17 +92,6 @@ on_both! {
         assert!(why.contains("there is no table auth_user\"; drop"), "{why}");
         line(&jeton(&target), &source.url, &["--username-column", "username\" from auth_user; drop table auth_group; --"]);
         assert_eq!(source.sql("select count(*) from auth_user, auth_group"), "9");
-    }
-
-    fn keys_that_are_not_integers_are_refused(db) {
-        let (source, target) = (TestDatabase::new(db), TestDatabase::new(Kind::Sqlite));
-        let kind = if db == Kind::Sqlite { "char(32)" } else { "uuid" };
-        source.sql(&format!(
-            "create table accounts_user (id {kind} primary key, password varchar(128), username varchar(150));
-             insert into accounts_user values ('0123456789abcdef0123456789abcdef', '!', 'ann')"
-        ));
-        let why = line(&jeton(&target), &source.url, &["--user-table", "accounts_user"]);
-        assert!(why.contains(&format!("the key id of the table accounts_user is not an integer ({kind})")), "{why}");
     }
 
     fn jetons_own_database_is_refused(db) {
@@ -217,4 +205,49 @@ fn a_refusal_by_postgresql_is_reported() {
     let output = import(&TestDatabase { url, folder: None, postgres: None }, &target, &[]);
     assert_eq!((output.status, output.stderr.lines().count()), (1, 1), "{output:?}");
     assert!(output.stderr.contains("\"no_such_database\" does not exist"), "{output:?}");
+}
+
+each_way! {
+    fn null_flags_and_dates_are_counted(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        source.sql(
+            "update auth_user set is_active = null where id = 1; update auth_user set is_superuser = null where id = 2;
+             update auth_user set date_joined = null where id = 3; update authtoken_token set created = null;
+             update knox_authtoken set created = null",
+        );
+        let words = imported(&source, &target, &[]);
+        assert_eq!(words.lines().collect::<Vec<_>>(), [
+            "imported: 3 users, 3 groups, 1 DRF token, 1 Knox token",
+            "warning: 2 users with a flag that is NULL: it counts as false",
+            "warning: 1 user without a date of joining: they count as joined now",
+        ]);
+        let flags = "select case when is_active then 1 else 0 end, case when is_superuser then 1 else 0 end from users order by id";
+        assert_eq!(target.sql(flags), "0|0\n1|0\n0|1");
+    }
+
+    fn bad_rows_are_all_named_and_left_out_if_one_says_so(from, to) {
+        let (source, target) = (small(from), TestDatabase::new(to));
+        source.sql(
+            "update auth_user set username = '' where id = 2; update auth_group set name = '' where id = 9;
+             update auth_group set name = null where id = 7; insert into authtoken_token values ('', '2026-01-03 00:00:00', 1)",
+        );
+        let bad = [
+            "bad row: the row with id 7 of the table auth_group: its name is empty",
+            "bad row: the row with id 9 of the table auth_group: its name is empty",
+            "bad row: the row with id 2 of the table auth_user: its username is empty",
+            "bad row: the row with user_id 1 of the table authtoken_token: its key is empty",
+        ];
+        let output = import(&source, &target, &[]);
+        let mut lines: Vec<&str> = output.stderr.lines().collect();
+        assert_eq!(lines.pop(), Some("error: nothing was imported: the 4 bad rows above must be mended there, or left out with --skip-bad"));
+        lines[..2].sort_unstable();
+        assert_eq!(lines, bad);
+        for more in [&["--skip-bad", "--dry-run"][..], &["--skip-bad"]] {
+            let words = imported(&source, &target, more);
+            assert!(bad.iter().all(|line| words.contains(line)), "{words}");
+            assert!(words.contains("imported: 2 users, 1 group, 0 DRF tokens, 1 Knox token\n"), "{words}");
+            assert!(words.contains("not imported: 4 bad rows\nnot imported: 1 token whose users are not imported\n"), "{words}");
+        }
+        assert_eq!(counts(&target), "2|1|1|1");
+    }
 }

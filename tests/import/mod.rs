@@ -5,12 +5,15 @@ mod broken;
 mod clashes;
 mod custom;
 mod dry;
+mod dumps;
 mod fixture;
 mod ids;
 mod logins;
+mod projects;
 mod readonly;
 mod sealed;
 mod terminal;
+mod update;
 
 use std::path::Path;
 use std::process::Command;

@@ -89,7 +89,7 @@ fn read(from: &str) -> std::io::Result<Vec<u8>> {
 
 fn report(imported: CsvImported, dry_run: bool, legacy_allowed: bool) {
     let CsvImported { created, existing, hashes } = imported;
-    warn(hashes, legacy_allowed);
+    warn(&hashes, legacy_allowed);
     let done = if dry_run { "would import" } else { "imported" };
     let here = match existing {
         0 => String::new(),

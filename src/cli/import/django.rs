@@ -1,20 +1,38 @@
 //! `jeton import django`.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use clap::Args;
 
-use super::{Bar, number, warn};
+use super::Bar;
+use super::summary::Summary;
+use crate::cli::progress::bar;
 use crate::cli::{Failure, with_service_on};
 use crate::config::{Config, PASSWORD_IN_ARGUMENT};
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::django::{ColumnMap, DjangoOptions, HashAlias, TokenTableOptions};
+use crate::domain::duration::lifetime;
 use crate::domain::time::Clock;
 use crate::server::{Schema, open_store};
-use crate::service::{Counts, DjangoImport, Imported, dry_run_django, open_django};
+use crate::service::{ImportOptions, dry_run_django, open_django};
+use crate::store::Origin;
+
+/// What `--help` says.
+pub const ABOUT: &str = "\
+Import users, groups and tokens of a Django project, with their ids, passwords and keys
+
+The source is only read, and all of it is checked before anything is written. Look at a dry run first: it ends with what
+would be imported, what would not, and what is unusual about the project.
+
+A second import adds what is new at the source. Rows that are here already stay as they are, but with --update names, e-mail
+addresses, flags, groups and hashes that changed there, and not here, follow.";
 
 #[derive(Args)]
 pub struct DjangoArguments {
-    /// Django's database, which is only read: sqlite://PATH or postgres://USER@HOST/NAME. Arguments are visible in the
-    /// process list: give PostgreSQL's password in PGPASSWORD or ~/.pgpass
-    #[arg(long, value_name = "URL")]
+    /// Django's database, sqlite://PATH or postgres://USER@HOST/NAME, or what `manage.py dumpdata` wrote, as JSON; - is
+    /// standard input. Arguments are visible in the process list: give PostgreSQL's password in PGPASSWORD or ~/.pgpass
+    #[arg(long, value_name = "URL|FILE")]
     from: String,
     /// The table of a custom user model
     #[arg(long, value_name = "TABLE", default_value = "auth_user")]
@@ -22,27 +40,85 @@ pub struct DjangoArguments {
     /// The column of the login names: the model's USERNAME_FIELD
     #[arg(long, value_name = "COLUMN", default_value = "username")]
     username_column: String,
+    /// Columns with other names than Django's: is_active=active,name=full_name. `not:` before a column is its opposite,
+    /// true where it is NULL or false: is_active=not:deleted_at
+    #[arg(long, value_name = "FIELD=COLUMN", value_delimiter = ',')]
+    map: Vec<String>,
+    /// The table of groups, where foreign keys do not say it
+    #[arg(long, value_name = "TABLE")]
+    group_table: Option<String>,
+    /// A table of keys in the clear, in place of authtoken_token; may be repeated. Columns with other names:
+    /// 'TABLE(key=.., user=.., created=.., expiry=.., active=..)'
+    #[arg(long, value_name = "TABLE")]
+    token_table: Vec<TokenTableOptions>,
+    /// A table of Knox's digests, in place of knox_authtoken; as --token-table
+    #[arg(long, value_name = "TABLE")]
+    knox_table: Vec<TokenTableOptions>,
+    /// How long keys are valid after they were created, as the project's own code has it: 72h
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+    tokens_expire: Option<Duration>,
+    /// A hasher's name of the project's own: NAME=pbkdf2_sha256; may be repeated
+    #[arg(long, value_name = "NAME=FORMAT")]
+    hash_alias: Vec<HashAlias>,
+    /// Give users ids of jeton's: for a second project, whose ids are taken. Their key becomes their external_id. Keys that
+    /// are not integers need no flag
+    #[arg(long)]
+    new_ids: bool,
+    /// Text before each external_id, which must be unique: shop-
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    external_prefix: String,
+    /// Let users who are here already follow what changed at the source and not here
+    #[arg(long)]
+    update: bool,
+    /// Leave out rows that cannot be imported; each is named
+    #[arg(long)]
+    skip_bad: bool,
     /// Print what would be imported, but import nothing
     #[arg(long)]
     dry_run: bool,
 }
 
 pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), Failure> {
-    let from = DatabaseUrl::parse(&arguments.from).map_err(|fault| Failure::new(format!("--from: {fault}")))?;
-    if from.has_password() {
-        return Err(Failure::new(format!("--from: {PASSWORD_IN_ARGUMENT}; give it in PGPASSWORD or ~/.pgpass")));
-    }
-    let DjangoArguments { user_table, username_column, dry_run, .. } = arguments;
+    let from = origin(&arguments.from)?;
+    let options = ImportOptions {
+        new_ids: arguments.new_ids,
+        external_prefix: arguments.external_prefix,
+        update: arguments.update,
+        skip_bad: arguments.skip_bad,
+        tokens_expire: arguments.tokens_expire,
+    };
+    let project = DjangoOptions {
+        user_table: arguments.user_table,
+        username_column: arguments.username_column,
+        group_table: arguments.group_table,
+        map: ColumnMap::parse(&arguments.map).map_err(|fault| Failure::new(format!("--map: {fault}")))?,
+        token_tables: arguments.token_table,
+        knox_tables: arguments.knox_table,
+        hash_aliases: arguments.hash_alias,
+    };
+    let is_dry = arguments.dry_run;
     // Opened before jeton's own database, so that a failed import creates none.
-    let source = open_django(&DjangoImport { from, user_table, username_column })?;
+    let reading = bar(None, "reading", "MiB");
+    let source = open_django(from, project, &mut |all, more| {
+        reading.set_length(all);
+        reading.inc(more);
+    });
+    reading.finish_and_clear();
+    let source = source?;
+    if source.has_integer_keys() && !options.new_ids && !options.external_prefix.is_empty() {
+        return Err(Failure::new(
+            "--external-prefix: users keep their ids, and have no external_id, without --new-ids",
+        ));
+    }
+    let summary = Summary::of(&source, is_dry, config.hashing.policy.legacy);
     let bar = Bar::new();
     let ended = bar.clone();
-    let legacy_allowed = config.hashing.policy.legacy;
-    if dry_run {
+    if is_dry {
         let store = open_store(config)?;
         let found = dry_run_django(
             &store,
             source,
+            options,
             config.policy.token_prefix.clone(),
             config.hashing.policy.max_memory_kib,
             Clock::System.now(),
@@ -50,45 +126,38 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
         );
         store.close();
         ended.end();
-        print_counts(&found?, "would be imported", legacy_allowed);
+        if found.is_err() {
+            summary.print_notes();
+        }
+        summary.print(&found?);
         Ok(())
     } else {
+        summary.print_notes();
         with_service_on(Schema::Migrate, config, |service, caller| async move {
-            let done = service.import.import_django(source, &caller, move |at| bar.show(at)).await;
+            let done = service.import.import_django(source, options, &caller, move |at| bar.show(at)).await;
             ended.end();
-            print_counts(&done?, "imported", legacy_allowed);
+            summary.print(&done?);
             Ok(())
         })
     }
 }
 
-fn print_counts(done: &Imported, what: &str, legacy_allowed: bool) {
-    eprintln!("{what}: {}", describe(done.new));
-    if done.existing != Counts::default() {
-        eprintln!("skipped, because already here: {}", describe(done.existing));
+/// A database by its URL, or a file.
+fn origin(from: &str) -> Result<Origin, Failure> {
+    let is_url = from.contains("://");
+    if !is_url && (from == "-" || Path::new(from).is_file()) {
+        return Ok(Origin::Dump(PathBuf::from(from)));
     }
-    warn(done.hashes, legacy_allowed);
-    if done.malformed > 0 {
-        eprintln!(
-            "warning: refused because they begin with JETON_TOKEN_PREFIX but have no valid checksum: {}",
-            number(done.malformed, "DRF token")
-        );
+    let url = DatabaseUrl::parse(from).map_err(|fault| {
+        let other = if is_url {
+            "another database comes as what `manage.py dumpdata` writes"
+        } else {
+            "and there is no such file"
+        };
+        Failure::new(format!("--from: {fault}; {other}"))
+    })?;
+    if url.has_password() {
+        return Err(Failure::new(format!("--from: {PASSWORD_IN_ARGUMENT}; give it in PGPASSWORD or ~/.pgpass")));
     }
-    if done.foreign_digests > 0 {
-        eprintln!(
-            "warning: not imported: {} whose digests are not SHA-512, or were made by Knox before 5.0; their holders \
-             must log in again",
-            number(done.foreign_digests, "Knox token")
-        );
-    }
-}
-
-fn describe(counts: Counts) -> String {
-    [
-        number(counts.users, "user"),
-        number(counts.groups, "group"),
-        number(counts.drf_tokens, "DRF token"),
-        number(counts.knox_tokens, "Knox token"),
-    ]
-    .join(", ")
+    Ok(Origin::Database(url))
 }

@@ -2,6 +2,7 @@
 
 mod csv;
 mod django;
+mod summary;
 
 use clap::Subcommand;
 use indicatif::ProgressBar;
@@ -19,6 +20,7 @@ pub enum ImportCommand {
     #[command(long_about = csv::ABOUT)]
     Csv(csv::CsvArguments),
     /// Users, groups and tokens of a Django project, with their ids, passwords and keys
+    #[command(long_about = django::ABOUT)]
     Django(django::DjangoArguments),
 }
 
@@ -30,12 +32,14 @@ pub fn run(command: ImportCommand, config: &Config) -> Result<(), Failure> {
 }
 
 /// Warns of imported password hashes with which users cannot log in.
-fn warn(hashes: UnusableHashes, legacy_allowed: bool) {
-    if hashes.unreadable > 0 {
+fn warn(hashes: &UnusableHashes, legacy_allowed: bool) {
+    for (what, users) in &hashes.unreadable {
+        let more = if users.count > users.first.len() as u64 { ", .." } else { "" };
         eprintln!(
-            "warning: the password hashes of {} are of a format that jeton does not know, corrupt, or too costly; they \
-             cannot log in until they get a new password",
-            number(hashes.unreadable, "user")
+            "warning: {} cannot log in until they get a new password, because of {}: {}{more}",
+            number(users.count, "user"),
+            visible(what),
+            visible(&users.first.join(", ")),
         );
     }
     if hashes.too_large > 0 {
@@ -71,8 +75,14 @@ impl Bar {
                 self.0.set_message("importing");
             }
             Progress::Users(more) => self.0.inc(more),
-            Progress::Clash(sentence) => self.0.suspend(|| eprintln!("clash: {}", visible(&sentence))),
+            Progress::Clash(sentence) => self.say("clash", &sentence),
+            Progress::Bad(sentence) => self.say("bad row", &sentence),
+            Progress::Kept(sentence) => self.say("stays as it is here", &sentence),
         }
+    }
+
+    fn say(&self, what: &str, sentence: &str) {
+        self.0.suspend(|| eprintln!("{what}: {}", visible(sentence)));
     }
 
     fn end(&self) {

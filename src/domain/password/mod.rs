@@ -118,6 +118,15 @@ impl PasswordHash {
         matches!(read(&self.0), Ok(Stored::Django(hash)) if hash.legacy().is_some())
     }
 
+    /// The name of the hasher at its beginning, also of an unknown one. `None` if this may be anything, also a password.
+    #[must_use]
+    pub fn format(&self) -> Option<&str> {
+        let (name, rest) = self.0.split_once('$')?;
+        let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+        let is_hash = rest.contains('$') && name.starts_with(|c: char| c.is_ascii_lowercase());
+        Some(name).filter(|name| is_hash && name.len() <= 40 && name.chars().all(is_word))
+    }
+
     /// For the database.
     #[must_use]
     pub fn as_str(&self) -> &str {

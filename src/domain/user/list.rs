@@ -3,7 +3,7 @@
 /// Which users a list contains, and in what order. A filter that is not set matches all users.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
-    /// Words, each of which must be in a name or the e-mail address; may be empty.
+    /// Words, each of which must be in a name, the e-mail address or the external id; may be empty.
     pub search: String,
     /// Active users, or inactive ones.
     pub is_active: Option<bool>,

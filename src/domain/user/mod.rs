@@ -35,6 +35,9 @@ static USERNAME: LazyLock<Regex> =
 /// allow.
 pub const MAX_USERNAME_BYTES: usize = 1024;
 
+/// The longest imported external id, in bytes: as long as a username, because both are unique.
+pub const MAX_EXTERNAL_ID_BYTES: usize = MAX_USERNAME_BYTES;
+
 /// A username to look up. Text that is too long for any username is cut, but stays too long, so that no user is found.
 #[must_use]
 pub fn bounded_username(text: String) -> String {
@@ -48,6 +51,9 @@ pub struct User {
     /// `sub` and `user_id` in introspection.
     #[schema(example = 7)]
     pub id: i64,
+    /// The user's key in the project that they were imported from, where it is not `id`. Only an import sets it.
+    #[schema(required, example = json!(null))]
+    pub external_id: Option<String>,
     /// The login name; case counts, unless `JETON_USERNAME_CASE=ignore`.
     #[schema(example = "alice")]
     pub username: String,
@@ -84,6 +90,7 @@ impl User {
         // All fields are named, so that a new one is not forgotten.
         let Self {
             id: _,
+            external_id: _,
             username,
             profile,
             is_active,
@@ -198,8 +205,10 @@ impl UserChange {
 /// A user to be imported, as they are at the source.
 #[derive(Clone, Debug)]
 pub struct ImportedUser {
-    /// The same id as at the source.
+    /// The same id as at the source, or a new one.
     pub id: i64,
+    /// The key at the source, if it is not the id.
+    pub external_id: Option<String>,
     /// The name is not normalised, because its owner types it that way; the hash may be of any format.
     pub user: NewUser,
     /// When the user was created at the source.
@@ -240,6 +249,7 @@ mod tests {
         let (date_joined, last_login) = (Timestamp::from_micros(0), None);
         let user = User {
             id: 7,
+            external_id: None,
             username,
             profile,
             is_active,
@@ -254,7 +264,7 @@ mod tests {
         assert_eq!(names, User::field_names());
         let shown = serde_json::to_value(&user).unwrap();
         let shown: Vec<&String> = shown.as_object().unwrap().keys().collect();
-        let fixed = |name: &&&String| !["id", "date_joined", "last_login"].contains(&name.as_str());
+        let fixed = |name: &&&String| !["id", "external_id", "date_joined", "last_login"].contains(&name.as_str());
         assert_eq!(shown.iter().filter(fixed).collect::<Vec<_>>(), names.iter().collect::<Vec<_>>());
         let plain = user.edition();
         assert_ne!(

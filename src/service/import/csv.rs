@@ -13,7 +13,7 @@ use crate::store::{ImportTarget, ImportedEntry, Store, StoreError};
 const BATCH: usize = 2000;
 
 /// What an import did, or would do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CsvImported {
     /// Users who are new.
     pub created: u64,
@@ -124,7 +124,9 @@ impl Import {
 fn with_ids(new: Vec<NewUser>, target: &mut ImportTarget<'_>, now: Timestamp) -> Result<Vec<ImportedUser>, StoreError> {
     let first = target.next_ids(new.len())?;
     let users = (first..).zip(new);
-    Ok(users.map(|(id, user)| ImportedUser { id, user, date_joined: now, last_login: None }).collect())
+    Ok(users
+        .map(|(id, user)| ImportedUser { id, external_id: None, user, date_joined: now, last_login: None })
+        .collect())
 }
 
 /// Checks every line.
@@ -163,7 +165,7 @@ fn check(
     let new: Vec<NewUser> = users.into_iter().filter(|(line, _)| !known.contains(line)).map(|(_, user)| user).collect();
     let mut hashes = UnusableHashes::default();
     for user in &new {
-        hashes.count(&user.password, max_memory_kib);
+        hashes.count(user, max_memory_kib);
     }
     let imported = CsvImported { created: count(new.len()), existing: count(known.len()), hashes };
     Ok(Checked::Good { new, imported })

@@ -1,16 +1,35 @@
 //! The state of an import of a Django project.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Progress;
 use crate::domain::audit::Actor;
+use crate::domain::django::DjangoUser;
 use crate::domain::time::Timestamp;
+use crate::domain::user::ImportedUser;
 use crate::service::Sealer;
 use crate::store::DjangoSource;
+
+/// How an import goes about it.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// Users get ids of jeton's, and their key becomes their external id.
+    pub new_ids: bool,
+    /// What stands before external ids.
+    pub external_prefix: String,
+    /// Whether changes at the source follow, where nothing was changed here.
+    pub update: bool,
+    /// Whether rows that cannot be imported are left out.
+    pub skip_bad: bool,
+    /// How long Django REST framework's tokens are valid.
+    pub tokens_expire: Option<Duration>,
+}
 
 /// A running import.
 pub struct ImportRun {
     pub source: DjangoSource,
+    pub options: ImportOptions,
     pub sealer: Option<Arc<Sealer>>,
     pub scope: String,
     pub token_prefix: Option<String>,
@@ -18,6 +37,32 @@ pub struct ImportRun {
     pub by: Actor,
     pub now: Timestamp,
     pub on_progress: Box<dyn FnMut(Progress) + Send>,
+}
+
+impl ImportRun {
+    /// Whether users keep their ids.
+    pub fn keeps_ids(&self) -> bool {
+        self.source.has_integer_keys() && !self.options.new_ids
+    }
+
+    /// The external id of the user with this key; `None` if the key is the id.
+    pub fn external_id(&self, key: &str) -> Option<String> {
+        let shown = || format!("{}{}", self.options.external_prefix, self.source.shown_key(key));
+        (!self.keeps_ids()).then(shown)
+    }
+
+    /// The user as they would be written, with a placeholder for an id that is not assigned yet.
+    pub fn user(&self, user: DjangoUser, placeholder: i64) -> ImportedUser {
+        let DjangoUser { key, user, date_joined, last_login, has_null_flag: _ } = user;
+        let id = if self.keeps_ids() { key.parse().ok() } else { None };
+        ImportedUser {
+            id: id.unwrap_or(placeholder),
+            external_id: self.external_id(&key),
+            user,
+            date_joined: date_joined.unwrap_or(self.now),
+            last_login,
+        }
+    }
 }
 
 /// Whether a pass over the source writes.

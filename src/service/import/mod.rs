@@ -6,7 +6,9 @@ mod django;
 mod import_run;
 mod reconciled;
 mod rows;
+mod update;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -19,12 +21,14 @@ use super::hasher::Hasher;
 use super::login_tokens::LoginTokens;
 use super::policy::Policy;
 use crate::domain::audit::Action;
-use crate::domain::password::PasswordHash;
+use crate::domain::django::DjangoUser;
+use crate::domain::password::HashFault;
 use crate::domain::time::Clock;
-use crate::domain::user::ImportedUser;
+use crate::domain::user::{ImportedUser, NewUser};
 use crate::store::{ImportedEntry, StoreError};
 pub use csv::{CsvError, CsvImported, dry_run_csv};
-pub use django::{DjangoImport, dry_run_django, open_django};
+pub use django::{dry_run_django, open_django};
+pub use import_run::ImportOptions;
 pub use rows::columns as csv_columns;
 
 /// The progress of an import.
@@ -38,6 +42,10 @@ pub enum Progress {
     Users(u64),
     /// A row that cannot be imported, because its id, its name or its key is taken.
     Clash(String),
+    /// A row that cannot be imported, because of what is in it.
+    Bad(String),
+    /// A user who differs at the source and stays as they are here.
+    Kept(String),
 }
 
 /// Numbers of rows.
@@ -53,11 +61,32 @@ pub struct Counts {
     pub knox_tokens: u64,
 }
 
-/// Numbers of new users who cannot log in with their imported hashes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How many users share something, and the names of the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SomeUsers {
+    /// How many there are.
+    pub count: u64,
+    /// The first names.
+    pub first: Vec<String>,
+}
+
+/// How many names a message has.
+const NAMED: usize = 5;
+
+impl SomeUsers {
+    fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push(name.to_owned());
+        }
+    }
+}
+
+/// New users who cannot log in with their imported hashes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnusableHashes {
-    /// No password can be checked against it.
-    pub unreadable: u64,
+    /// No password can be checked against it; by format and fault.
+    pub unreadable: BTreeMap<String, SomeUsers>,
     /// It is accepted only with `JETON_LEGACY_HASHES`.
     pub legacy: u64,
     /// It needs more memory than `JETON_HASH_MAX_MEMORY` allows.
@@ -65,15 +94,41 @@ pub struct UnusableHashes {
 }
 
 impl UnusableHashes {
-    fn count(&mut self, hash: &PasswordHash, max_memory_kib: u32) {
+    fn count(&mut self, NewUser { username, password: hash, .. }: &NewUser, max_memory_kib: u32) {
         self.too_large += u64::from(hash.fits(max_memory_kib).is_err());
-        self.unreadable += u64::from(hash.check().is_err());
+        if let Err(fault) = hash.check() {
+            let what = match (fault, hash.format()) {
+                (HashFault::Unknown, Some(format)) => format!("hashes of the format {format}"),
+                (HashFault::Unknown, None) => "hashes of an unknown format".into(),
+                (HashFault::Corrupt(format), _) => format!("corrupt {format} hashes"),
+                (HashFault::TooCostly(format), _) => format!("{format} hashes that cost too much"),
+                (fault @ (HashFault::TooMuchMemory(..) | HashFault::NotAllowed(_)), _) => fault.to_string(),
+            };
+            self.unreadable.entry(what).or_default().add(username);
+        }
         self.legacy += u64::from(hash.is_legacy());
     }
 }
 
-/// What an import did, or would do.
+/// What the new users are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NewUsers {
+    /// Users who cannot log in.
+    pub inactive: u64,
+    /// Staff, superusers too.
+    pub staff: u64,
+    /// Superusers.
+    pub superusers: u64,
+    /// Users without a usable password.
+    pub without_password: u64,
+    /// Users with a flag that is NULL, which counts as false.
+    pub null_flags: u64,
+    /// Users whose date of joining is NULL; they count as joined now.
+    pub unknown_dates: u64,
+}
+
+/// What an import did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     /// What is new.
     pub new: Counts,
@@ -85,15 +140,40 @@ pub struct Imported {
     pub foreign_digests: u64,
     /// New tokens that the configured `JETON_TOKEN_PREFIX` makes malformed.
     pub malformed: u64,
+    /// What the new users are.
+    pub users: NewUsers,
+    /// New tokens that have expired.
+    pub expired_tokens: u64,
+    /// Tokens of users who are not at the source, or were left out.
+    pub ownerless_tokens: u64,
+    /// Existing users who followed the source.
+    pub updated: u64,
+    /// Rows that were left out.
+    pub bad: u64,
+    tokens_of_users: u64,
     clashes: u64,
+    taken_ids: u64,
+}
+
+impl Imported {
+    fn count_user(&mut self, user: &DjangoUser, max_memory_kib: u32) {
+        self.hashes.count(&user.user, max_memory_kib);
+        let NewUsers { inactive, staff, superusers, without_password, null_flags, unknown_dates } = &mut self.users;
+        *inactive += u64::from(!user.user.is_active);
+        *staff += u64::from(user.user.is_staff || user.user.is_superuser);
+        *superusers += u64::from(user.user.is_superuser);
+        *without_password += u64::from(user.user.password.is_unusable());
+        *null_flags += u64::from(user.has_null_flag);
+        *unknown_dates += u64::from(user.date_joined.is_none());
+    }
 }
 
 /// The audit entry for a new user.
-fn created_entry(ImportedUser { id, user, .. }: &ImportedUser, source: &str) -> ImportedEntry {
+fn created_entry(ImportedUser { id, external_id, user, .. }: &ImportedUser, source: &str) -> ImportedEntry {
     let mut groups: Vec<&String> = user.groups.iter().collect();
     groups.sort_unstable();
     groups.dedup();
-    let details = json!({
+    let mut details = json!({
         "id": id,
         "is_active": user.is_active,
         "is_staff": user.is_staff,
@@ -101,6 +181,9 @@ fn created_entry(ImportedUser { id, user, .. }: &ImportedUser, source: &str) -> 
         "groups": groups,
         "imported_from": source,
     });
+    if let Some(external_id) = external_id {
+        details["external_id"] = json!(external_id);
+    }
     ImportedEntry { action: Action::UserCreate, target: user.username.clone(), details }
 }
 

@@ -2,49 +2,87 @@
 
 use std::collections::HashMap;
 
-use crate::domain::user::ImportedUser;
+use crate::domain::django::{DjangoUser, ImportedFields};
+use crate::domain::time::Timestamp;
+use crate::store::FoundUser;
+
+/// A user of the source, and who they are here.
+pub struct Existing {
+    pub source: DjangoUser,
+    pub here: FoundUser,
+}
 
 /// A batch's users: new ones, existing ones, and those that clash.
 #[derive(Default)]
 pub struct Reconciled {
-    pub new: Vec<ImportedUser>,
-    /// By id, with their names.
-    pub existing: HashMap<i64, String>,
+    pub new: Vec<DjangoUser>,
+    pub existing: Vec<Existing>,
     /// One message each.
     pub clashes: Vec<String>,
+    /// How many of them are because of an id.
+    pub taken_ids: u64,
 }
 
 impl Reconciled {
-    /// `found` are the users here who have an id or a name of the batch.
-    pub fn of(users: Vec<ImportedUser>, found: &[(i64, String)]) -> Self {
-        let by_id: HashMap<i64, &str> = found.iter().map(|(id, name)| (*id, name.as_str())).collect();
-        let by_name: HashMap<&str, i64> = found.iter().map(|(id, name)| (name.as_str(), *id)).collect();
+    /// `found` are the users here who have an id, an external id or a name of the batch. `external_id` is that of a key,
+    /// if keys are not ids.
+    pub fn of(
+        users: Vec<DjangoUser>,
+        found: Vec<FoundUser>,
+        external_id: impl Fn(&str) -> Option<String>,
+        follows_names: bool,
+    ) -> Self {
+        let by_name: HashMap<String, i64> = found.iter().map(|one| (one.user.username.clone(), one.user.id)).collect();
+        let by_external_id: HashMap<String, i64> =
+            found.iter().filter_map(|one| Some((one.user.external_id.clone()?, one.user.id))).collect();
+        let mut by_id: HashMap<i64, FoundUser> = found.into_iter().map(|one| (one.user.id, one)).collect();
         let mut reconciled = Self::default();
         for user in users {
-            let (id, name) = (user.id, user.user.username.as_str());
-            match (by_id.get(&id), by_name.get(name)) {
+            let name = &user.user.username;
+            let external_id = external_id(&user.key);
+            let same_id = match &external_id {
+                Some(external_id) => by_external_id.get(external_id).copied(),
+                None => user.key.parse().ok().filter(|id| by_id.contains_key(id)),
+            };
+            let same_name = by_name.get(name).copied();
+            let here = same_id.and_then(|id| by_id.get(&id));
+            let is_known = here.is_some_and(|here| {
+                external_id.is_some() || here.user.username == *name || is_same_person(here, &user)
+            });
+            let is_renamed = here.is_some_and(|here| here.user.username != *name);
+            match (same_id, same_name) {
                 (None, None) => reconciled.new.push(user),
-                (Some(there), _) if *there == name => {
-                    reconciled.existing.insert(id, user.user.username);
+                (Some(id), holder)
+                    if is_known && !(follows_names && is_renamed && holder.is_some_and(|one| one != id)) =>
+                {
+                    if let Some(here) = by_id.remove(&id) {
+                        reconciled.existing.push(Existing { source: user, here });
+                    }
                 }
                 (same_id, same_name) => {
                     let mut reasons = Vec::new();
-                    if let Some(same_id) = same_id {
-                        reasons.push(format!("the id {id} is {same_id}'s here"));
+                    if let (Some(here), false) = (here, is_known) {
+                        reasons.push(format!("the id {} is {}'s here", user.key, here.user.username));
+                        reconciled.taken_ids += 1;
                     }
-                    if let Some(same_name) = same_name {
-                        reasons.push(format!("the name {name} has the id {same_name} here"));
+                    if let Some(holder) = same_name.filter(|holder| same_id != Some(*holder)) {
+                        reasons.push(format!("the name {name} has the id {holder} here"));
                     }
-                    reconciled.clashes.push(format!("user {name} with id {id}: {}", reasons.join(", and ")));
+                    reconciled.clashes.push(format!("user {name} with id {}: {}", user.key, reasons.join(", and ")));
                 }
             }
         }
         reconciled
     }
+}
 
-    /// The names of all new and existing users of this batch, by id. Users that clash are left out.
-    pub fn names(&self) -> HashMap<i64, String> {
-        let new = self.new.iter().map(|user| (user.id, user.user.username.clone()));
-        new.chain(self.existing.iter().map(|(id, name)| (*id, name.clone()))).collect()
-    }
+/// Whether a user here who has another name was imported as this user. Names change; the moment of joining does not, and
+/// no two people have one hash. A dump has milliseconds.
+fn is_same_person(here: &FoundUser, source: &DjangoUser) -> bool {
+    let millis = |moment: Timestamp| moment.as_micros().div_euclid(1000);
+    let hash = ImportedFields::password(&source.user.password);
+    here.imported.as_ref().is_some_and(|remembered| {
+        source.date_joined.map(millis) == Some(millis(here.user.date_joined))
+            || remembered.fields.get_password() == Some(hash)
+    })
 }

@@ -66,6 +66,10 @@ struct Active<'a> {
     client_id: Option<&'a str>,
     #[schema(example = 7)]
     user_id: i64,
+    /// The user's key in the project that they were imported from, where it is not `user_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "9f6f4a0e-3f5c-4a53-a3f6-5d2e5a3e8a51")]
+    external_id: Option<&'a str>,
     #[schema(example = "alice@example.com")]
     email: &'a str,
     is_staff: bool,
@@ -151,6 +155,7 @@ impl Introspection {
             iss: issuer,
             client_id: token.client.as_deref(),
             user_id: user.id,
+            external_id: user.external_id.as_deref(),
             email: &user.profile.email,
             is_staff: user.is_staff,
             is_superuser: user.is_superuser,

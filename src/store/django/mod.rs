@@ -1,44 +1,77 @@
-//! Reads a Django project's database, and never writes to it: one snapshot, in batches by key.
+//! Reads a Django project's database, or a dump of it, and never writes to it: one snapshot, in batches by key.
 
 mod catalogue;
+mod columns;
+mod dump;
+mod flags;
+mod key;
+mod memberships;
 mod open;
+mod origin;
 mod rows;
+mod schema;
+mod token_tables;
 
 use diesel::RunQueryDsl;
-use diesel::result::Error as DieselError;
+use diesel::deserialize::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 
-use super::connection::Conn;
+use super::connection::{Conn, MultiBackend};
 use super::{Store, StoreError};
-use crate::domain::database_url::DatabaseUrl;
-use crate::domain::django::{DjangoToken, TokenTable};
-use crate::domain::time::Timestamp;
-use crate::domain::user::ImportedUser;
-use catalogue::Catalogue;
+use crate::domain::django::{BadRow, DjangoOptions, DjangoToken, DjangoUser, TokenTable};
+use catalogue::{Catalogue, Paged};
 use open::Unchanged;
-use rows::{Count, IdText, TokenRow, UserRow};
+pub use origin::Origin;
+use rows::{Count, KeyText, TokenRow, UserRow};
+use schema::Schema;
 
 /// How many rows are read at once: what bounds the memory of an import.
-pub const DJANGO_BATCH: usize = 2000;
+const DJANGO_BATCH: usize = 2000;
 const LIMIT: i64 = 2000;
+
+/// The rows that were read at once.
+#[derive(Debug)]
+pub struct Rows<T> {
+    /// Those that can be imported.
+    pub good: Vec<T>,
+    /// Those that cannot.
+    pub bad: Vec<BadRow>,
+    /// The keys of the first and of the last row; `None` if there is no row.
+    pub keys: Option<(String, String)>,
+    /// Whether there are more.
+    pub is_full: bool,
+}
 
 /// An open source: all reads see the same snapshot.
 pub struct DjangoSource {
     conn: Conn,
-    url: DatabaseUrl,
+    origin: Origin,
     unchanged: Option<Unchanged>,
     catalogue: Catalogue,
+    options: DjangoOptions,
 }
 
 impl DjangoSource {
-    /// Opens a database and finds Django's tables in it.
+    /// Opens a database, or reads a dump, and finds Django's tables in it. `on_mebibytes` is called with how many
+    /// mebibytes of a dump there are, and how many more are read.
     ///
     /// # Errors
     /// [`StoreError::Unusable`], with one line that says what to do.
-    pub fn open(url: &DatabaseUrl, user_table: &str, username_column: &str) -> Result<Self, StoreError> {
-        let (mut conn, unchanged) = open::open(url)?;
-        let catalogue = catalogue::read(&mut conn, url, user_table, username_column)?;
-        Ok(Self { conn, url: url.clone(), unchanged, catalogue })
+    pub fn open(
+        origin: Origin,
+        options: DjangoOptions,
+        on_mebibytes: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, StoreError> {
+        let options = match &origin {
+            Origin::Database(_) => options,
+            Origin::Dump(_) => options.of_models(),
+        };
+        let (mut conn, unchanged) = match &origin {
+            Origin::Database(url) => open::open(&origin, url)?,
+            Origin::Dump(path) => (Conn::Sqlite(dump::read(path, &origin, &options, on_mebibytes)?), None),
+        };
+        let catalogue = catalogue::read(&mut Schema::read(&mut conn, &origin)?, &options)?;
+        Ok(Self { conn, origin, unchanged, catalogue, options })
     }
 
     /// Whether this is the database of `store`.
@@ -46,7 +79,52 @@ impl DjangoSource {
     /// # Errors
     /// When either does not answer.
     pub fn is(&mut self, store: &Store) -> Result<bool, StoreError> {
-        open::is_same(&mut self.conn, &self.url, store)
+        match &self.origin {
+            Origin::Database(url) => open::is_same(&mut self.conn, &self.origin, url, store),
+            Origin::Dump(_) => Ok(false),
+        }
+    }
+
+    /// Whether jeton's users can have the same ids.
+    pub const fn has_integer_keys(&self) -> bool {
+        self.catalogue.key.is_integer
+    }
+
+    /// The key as the project's own code shows it.
+    pub fn shown_key(&self, key: &str) -> String {
+        self.catalogue.key.shown(key)
+    }
+
+    /// What a person should know before they import.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.catalogue.notes.clone();
+        if !self.has_integer_keys() {
+            let key = &self.catalogue.key;
+            notes.insert(
+                0,
+                // A dump does not say what its columns are.
+                format!(
+                    "the key {} is not an integer{}: users get ids of jeton's, and their key is their external_id",
+                    key.column,
+                    if key.kind.is_empty() { String::new() } else { format!(" ({})", key.kind) }
+                ),
+            );
+        }
+        notes
+    }
+
+    /// What is read: tables, with their columns where these differ between projects.
+    pub fn reads(&self) -> Vec<String> {
+        let Catalogue { user_table, key, groups, tokens, .. } = &self.catalogue;
+        let mut reads = vec![format!("{} ({}, {}, ..)", user_table.name, key.column, user_table.username_column)];
+        reads.extend(groups.reads.clone());
+        reads.extend(tokens.iter().map(|tokens| tokens.reads.clone()));
+        reads
+    }
+
+    /// Tables that look like tokens and are not imported.
+    pub fn left_out(&self) -> &[String] {
+        &self.catalogue.left_out
     }
 
     /// How many users there are.
@@ -55,60 +133,91 @@ impl DjangoSource {
     /// [`StoreError::Unusable`] with one line, as for every method that reads.
     pub fn count_users(&mut self) -> Result<u64, StoreError> {
         let counted: Result<Count, _> = diesel::sql_query(&self.catalogue.count).get_result(&mut self.conn);
-        let count = counted.map_err(|error| self.failed(error))?.count;
+        let count = counted.map_err(|error| self.origin.cannot_read(error))?.count;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// The next users from this id on, by id, without their groups. If the date of joining is unknown, it is `now`.
-    pub fn users(&mut self, from: i64, now: Timestamp) -> Result<Vec<ImportedUser>, StoreError> {
-        let query = diesel::sql_query(&self.catalogue.users).bind::<BigInt, _>(from).bind::<BigInt, _>(LIMIT);
-        let rows: Result<Vec<UserRow>, _> = query.load(&mut self.conn);
-        let rows = rows.map_err(|error| self.failed(error))?;
-        rows.into_iter().map(|row| row.read(&self.catalogue.user_table, now)).collect()
+    /// The next users after this key, by key, without their groups.
+    pub fn users(&mut self, after: Option<&str>) -> Result<Rows<DjangoUser>, StoreError> {
+        let rows: Vec<UserRow> = page(&mut self.conn, &self.origin, &self.catalogue.users, after)?;
+        let keys = ends(rows.iter().map(|row| row.key.as_str()));
+        let mut read = Rows::new(keys, rows.len() == DJANGO_BATCH);
+        for row in rows {
+            read.push(row.read(&self.catalogue.user_table, &self.options));
+        }
+        Ok(read)
     }
 
-    /// The next users from this id on whose usernames are not unique.
-    pub fn duplicate_names(&mut self, from: i64) -> Result<Vec<(i64, String)>, StoreError> {
-        let query = diesel::sql_query(&self.catalogue.duplicate_names).bind::<BigInt, _>(from).bind::<BigInt, _>(LIMIT);
-        let rows: Result<Vec<IdText>, _> = query.load(&mut self.conn);
-        let rows = rows.map_err(|error| self.failed(error))?;
-        rows.into_iter().map(|row| row.read(&self.catalogue.user_table.name)).collect()
+    /// The next users after this key whose usernames are not unique.
+    pub fn duplicate_names(&mut self, after: Option<&str>) -> Result<Vec<(String, String)>, StoreError> {
+        let rows: Vec<KeyText> = page(&mut self.conn, &self.origin, &self.catalogue.duplicate_names, after)?;
+        Ok(rows.into_iter().map(KeyText::lossy).collect())
     }
 
     /// The names of all groups.
-    pub fn groups(&mut self) -> Result<Vec<String>, StoreError> {
-        let Some(groups) = &self.catalogue.groups else { return Ok(Vec::new()) };
-        let rows: Result<Vec<IdText>, _> = diesel::sql_query(groups).load(&mut self.conn);
-        let rows = rows.map_err(|error| self.failed(error))?;
-        rows.into_iter().map(|row| Ok(row.read("auth_group")?.1)).collect()
+    pub fn groups(&mut self) -> Result<Rows<String>, StoreError> {
+        let mut read = Rows::new(None, false);
+        let Some(query) = &self.catalogue.groups.names else { return Ok(read) };
+        let rows: Result<Vec<KeyText>, _> = diesel::sql_query(query).load(&mut self.conn);
+        for row in rows.map_err(|error| self.origin.cannot_read(error))? {
+            read.push(row.name(&self.catalogue.groups.table).map(|(_, name)| name));
+        }
+        Ok(read)
     }
 
-    /// The groups of the users from `from` to `through`: a user's id and a group's name in each row.
-    pub fn memberships(&mut self, from: i64, through: i64) -> Result<Vec<(i64, String)>, StoreError> {
-        let Some(memberships) = &self.catalogue.memberships else { return Ok(Vec::new()) };
-        let query = diesel::sql_query(memberships).bind::<BigInt, _>(from).bind::<BigInt, _>(through);
-        let rows: Result<Vec<IdText>, _> = query.load(&mut self.conn);
-        let rows = rows.map_err(|error| self.failed(error))?;
-        rows.into_iter().map(|row| row.read("auth_group")).collect()
+    /// The groups of the users from `from` to `through`: a user's key and a group's name in each row. Groups without a
+    /// good name are left out, as [`Self::groups`] says.
+    pub fn memberships(&mut self, from: &str, through: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let Some(query) = &self.catalogue.groups.members else { return Ok(Vec::new()) };
+        let query = diesel::sql_query(query).bind::<Text, _>(from).bind::<Text, _>(through);
+        let rows: Result<Vec<KeyText>, _> = query.load(&mut self.conn);
+        let rows = rows.map_err(|error| self.origin.cannot_read(error))?;
+        Ok(rows.into_iter().filter_map(|row| row.name(&self.catalogue.groups.table).ok()).collect())
     }
 
-    /// The next tokens of the users `from.0` through `through`, by user and row; of the first user, those after the row
-    /// `from.1`.
-    pub fn tokens(
-        &mut self,
-        table: TokenTable,
-        from: (i64, &str),
-        through: i64,
-    ) -> Result<Vec<DjangoToken>, StoreError> {
-        let Some(tokens) = self.catalogue.tokens(table) else { return Ok(Vec::new()) };
-        let query = diesel::sql_query(tokens)
-            .bind::<BigInt, _>(from.0)
-            .bind::<BigInt, _>(through)
+    /// The kinds of the tables of tokens, in the order in which they are read.
+    pub fn token_tables(&self) -> Vec<TokenTable> {
+        self.catalogue.tokens.iter().map(|tokens| tokens.kind).collect()
+    }
+
+    /// The next tokens, in the table of this place in [`Self::token_tables`], of the users `from.0` through `through`, by
+    /// user and row; of the first user, those after the row `from.1`. The keys are the last token's: user and row.
+    pub fn tokens(&mut self, table: usize, from: (&str, &str), through: &str) -> Result<Rows<DjangoToken>, StoreError> {
+        let tokens = &self.catalogue.tokens[table];
+        let query = diesel::sql_query(&tokens.page)
+            .bind::<Text, _>(from.0)
+            .bind::<Text, _>(through)
             .bind::<Text, _>(from.1)
             .bind::<BigInt, _>(LIMIT);
         let rows: Result<Vec<TokenRow>, _> = query.load(&mut self.conn);
-        let rows = rows.map_err(|error| self.failed(error))?;
-        rows.into_iter().map(|row| row.read(table)).collect()
+        let rows = rows.map_err(|error| self.origin.cannot_read(error))?;
+        let keys = rows.last().map(|row| (row.user_key.clone(), row.row_key.clone()));
+        let mut read = Rows::new(keys, rows.len() == DJANGO_BATCH);
+        for row in rows {
+            read.push(row.read(tokens));
+        }
+        Ok(read)
+    }
+
+    /// How many tokens there are.
+    pub fn count_tokens(&mut self) -> Result<u64, StoreError> {
+        let mut all = 0;
+        for tokens in &self.catalogue.tokens {
+            let counted: Result<Count, _> = diesel::sql_query(&tokens.count).get_result(&mut self.conn);
+            all += counted.map_err(|error| self.origin.cannot_read(error))?.count;
+        }
+        Ok(u64::try_from(all).unwrap_or(0))
+    }
+
+    /// Tokens without a usable key, the first of each table.
+    pub fn tokens_without_key(&mut self) -> Result<Vec<BadRow>, StoreError> {
+        let mut bad = Vec::new();
+        for tokens in &self.catalogue.tokens {
+            let rows: Result<Vec<KeyText>, _> = diesel::sql_query(&tokens.without_key).load(&mut self.conn);
+            let rows = rows.map_err(|error| self.origin.cannot_read(error))?;
+            bad.extend(rows.into_iter().map(|row| row.without_key(tokens)));
+        }
+        Ok(bad)
     }
 
     /// Checks that all reads saw the same snapshot. A file that nobody seemed to use was opened without a lock, and may
@@ -119,8 +228,34 @@ impl DjangoSource {
     pub fn check_unchanged(&self) -> Result<(), StoreError> {
         self.unchanged.as_ref().map_or(Ok(()), Unchanged::check)
     }
+}
 
-    fn failed(&self, error: DieselError) -> StoreError {
-        open::cannot_read(&self.url, error)
+impl<T> Rows<T> {
+    const fn new(keys: Option<(String, String)>, is_full: bool) -> Self {
+        Self { good: Vec::new(), bad: Vec::new(), keys, is_full }
     }
+
+    fn push(&mut self, row: Result<T, BadRow>) {
+        match row {
+            Ok(row) => self.good.push(row),
+            Err(row) => self.bad.push(row),
+        }
+    }
+}
+
+fn ends<'a>(mut keys: impl DoubleEndedIterator<Item = &'a str>) -> Option<(String, String)> {
+    let first = keys.next()?;
+    Some((first.to_owned(), keys.next_back().unwrap_or(first).to_owned()))
+}
+
+/// The next rows after a key.
+fn page<R>(conn: &mut Conn, origin: &Origin, query: &Paged, after: Option<&str>) -> Result<Vec<R>, StoreError>
+where
+    R: QueryableByName<MultiBackend> + 'static,
+{
+    let rows = match after {
+        None => diesel::sql_query(&query.first).bind::<BigInt, _>(LIMIT).load(conn),
+        Some(key) => diesel::sql_query(&query.next).bind::<Text, _>(key).bind::<BigInt, _>(LIMIT).load(conn),
+    };
+    rows.map_err(|error| origin.cannot_read(error))
 }

@@ -1,17 +1,16 @@
 //! Opens a source read-only, as one snapshot.
 
-use std::fmt::Display;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
-use diesel::result::Error as DieselError;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
 use super::super::connection::Conn;
 use super::super::manager::with_parameters;
 use super::super::system_roots::with_system_roots;
 use super::super::{Store, StoreError, sqlite_file, tls};
+use super::origin::Origin;
 use super::rows::Word;
 use crate::domain::database_url::DatabaseUrl;
 
@@ -19,31 +18,31 @@ use crate::domain::database_url::DatabaseUrl;
 const READ_VERSION: usize = 19;
 const WAL_MODE: u8 = 2;
 
-pub fn open(url: &DatabaseUrl) -> Result<(Conn, Option<Unchanged>), StoreError> {
+pub fn open(origin: &Origin, url: &DatabaseUrl) -> Result<(Conn, Option<Unchanged>), StoreError> {
     match url {
-        DatabaseUrl::Postgres(text) => Ok((open_postgres(url, text)?, None)),
-        DatabaseUrl::Sqlite(path) => open_sqlite(url, path),
+        DatabaseUrl::Postgres(text) => Ok((open_postgres(origin, url, text)?, None)),
+        DatabaseUrl::Sqlite(path) => open_sqlite(origin, url, path),
     }
 }
 
-fn open_postgres(url: &DatabaseUrl, text: &str) -> Result<Conn, StoreError> {
+fn open_postgres(origin: &Origin, url: &DatabaseUrl, text: &str) -> Result<Conn, StoreError> {
     tls::check(url)?;
     // Any of several hosts may be used, also a standby.
     let text =
         with_parameters(&with_system_roots(text), &[("connect_timeout", "10"), ("application_name", "jeton-import")]);
     let mut conn = PgConnection::establish(&text)
-        .map_err(|error| unusable(url, "cannot open", error, "check that it runs, and that --from is right"))?;
+        .map_err(|error| origin.unusable("cannot open", error, "check that it runs, and that --from is right"))?;
     // Time-outs of the role are meant for requests, so they are switched off. Dates are read in one style, and in UTC,
     // because in other zones early dates have an offset with seconds.
     conn.batch_execute(
         "begin isolation level repeatable read read only; set local statement_timeout = 0; \
          set local idle_in_transaction_session_timeout = 0; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC'",
     )
-    .map_err(|error| cannot_read(url, error))?;
+    .map_err(|error| origin.cannot_read(error))?;
     Ok(Conn::Pg(conn))
 }
 
-fn open_sqlite(url: &DatabaseUrl, path: &Path) -> Result<(Conn, Option<Unchanged>), StoreError> {
+fn open_sqlite(origin: &Origin, url: &DatabaseUrl, path: &Path) -> Result<(Conn, Option<Unchanged>), StoreError> {
     let failed = |words: &str| StoreError::Unusable(format!("cannot open {url}: {words}"));
     let metadata = std::fs::metadata(path)
         .map_err(|error| failed(&format!("{error}; give the path of Django's database file with --from")))?;
@@ -58,9 +57,9 @@ fn open_sqlite(url: &DatabaseUrl, path: &Path) -> Result<(Conn, Option<Unchanged
     let unchanged = (is_in_wal_mode && !log.exists()).then(|| Unchanged::from_now(url, path, log));
     let parameters = if unchanged.is_some() { "mode=ro&immutable=1" } else { "mode=ro" };
     let mut conn = SqliteConnection::establish(&sqlite_file::uri(text, parameters))
-        .map_err(|error| unusable(url, "cannot open", error, "check that this user may read it"))?;
+        .map_err(|error| origin.unusable("cannot open", error, "check that this user may read it"))?;
     conn.batch_execute("pragma query_only = on; pragma busy_timeout = 10000; begin; select 1 from sqlite_master")
-        .map_err(|error| cannot_read(url, error))?;
+        .map_err(|error| origin.cannot_read(error))?;
     Ok((Conn::Sqlite(conn), unchanged))
 }
 
@@ -104,7 +103,7 @@ impl Unchanged {
 }
 
 /// Whether a source is the database of a store: the same file, or the same start of the server, database and schema.
-pub fn is_same(source: &mut Conn, url: &DatabaseUrl, store: &Store) -> Result<bool, StoreError> {
+pub fn is_same(source: &mut Conn, origin: &Origin, url: &DatabaseUrl, store: &Store) -> Result<bool, StoreError> {
     const PLACE: &str =
         "select concat_ws(' ', pg_postmaster_start_time(), current_database(), current_schema()) as word";
     match (url, store.url()) {
@@ -113,30 +112,10 @@ pub fn is_same(source: &mut Conn, url: &DatabaseUrl, store: &Store) -> Result<bo
             Ok(file(one).is_some_and(|one| Some(one) == file(other)))
         }
         (DatabaseUrl::Postgres(_), DatabaseUrl::Postgres(_)) => {
-            let one: Word = diesel::sql_query(PLACE).get_result(source).map_err(|error| cannot_read(url, error))?;
+            let one: Word = diesel::sql_query(PLACE).get_result(source).map_err(|error| origin.cannot_read(error))?;
             let other: Word = store.read(|conn| Ok(diesel::sql_query(PLACE).get_result(conn)?))?;
             Ok(one.word == other.word)
         }
         _ => Ok(false),
     }
-}
-
-pub fn cannot_read(url: &DatabaseUrl, error: DieselError) -> StoreError {
-    let advice = match &error {
-        DieselError::DatabaseError(_, info) if info.message() == "database is locked" => {
-            "another process is writing to it; try again, or import a copy"
-        }
-        // A killed process left a journal that must be rolled back first, which needs write access.
-        DieselError::DatabaseError(_, info) if info.message() == "attempt to write a readonly database" => {
-            "the last process that wrote to it was killed, and left a journal beside it; let Django, or sqlite3, open it once"
-        }
-        _ => "check that --from names Django's own database",
-    };
-    unusable(url, "cannot read", error, advice)
-}
-
-fn unusable(url: &DatabaseUrl, what: &str, error: impl Display, advice: &str) -> StoreError {
-    // libpq's messages have several lines.
-    let words = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    StoreError::Unusable(format!("{what} {url}: {}; {advice}", url.scrub(words.trim_end_matches('.'))))
 }

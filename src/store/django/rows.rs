@@ -4,15 +4,17 @@ use diesel::QueryableByName;
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql};
 use diesel::row::NamedRow;
-use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
-use super::super::StoreError;
-use crate::domain::django::{DjangoKey, DjangoToken, TokenTable, flag, knox_digest, moment};
+use super::token_tables::TokenQueries;
+use crate::domain::django::{
+    BadRow, DjangoKey, DjangoOptions, DjangoToken, DjangoUser, TokenTable, flag, knox_digest, moment,
+};
 use crate::domain::password::PasswordHash;
 use crate::domain::profile::{Profile, ProfileOf};
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
-use crate::domain::user::{ImportedUser, MAX_USERNAME_BYTES, NewUser};
+use crate::domain::user::{MAX_EXTERNAL_ID_BYTES, MAX_USERNAME_BYTES, NewUser};
 
 #[derive(QueryableByName)]
 pub struct Count {
@@ -26,56 +28,52 @@ pub struct Word {
     pub word: String,
 }
 
-#[derive(QueryableByName)]
-pub struct Column {
-    #[diesel(sql_type = Text)]
-    pub name: String,
-    #[diesel(sql_type = Text)]
-    pub kind: String,
-    /// Whether it belongs to the primary key.
-    #[diesel(sql_type = Bool)]
-    pub key: bool,
-    /// Whether the name is compared without regard to case.
-    #[diesel(sql_type = Bool)]
-    pub any_case: bool,
-}
-
-impl Column {
-    pub fn is(&self, name: &str) -> bool {
-        self.name == name || self.any_case && self.name.eq_ignore_ascii_case(name)
-    }
-}
-
 const TOO_LONG: &str = "is longer than 1024 bytes";
 
 /// Text as raw bytes: SQLite does not guarantee UTF-8, and Diesel would replace invalid bytes.
 type Bytes = Option<Vec<u8>>;
 
 #[derive(QueryableByName)]
-pub struct IdText {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
+pub struct KeyText {
+    #[diesel(sql_type = Nullable<Binary>)]
+    key: Bytes,
     #[diesel(sql_type = Nullable<Binary>)]
     text: Bytes,
 }
 
-impl IdText {
-    pub fn read(self, table: &str) -> Result<(i64, String), StoreError> {
-        Ok((self.id, Row { table, at: format!("id {}", self.id) }.name("name", self.text)?))
+impl KeyText {
+    /// The row's key, and a name.
+    pub fn name(self, table: &str) -> Result<(String, String), BadRow> {
+        let key = lossy(self.key);
+        let name = Row { table, at: format!("id {key}") }.name("name", self.text)?;
+        Ok((key, name))
+    }
+
+    /// For a message.
+    pub fn lossy(self) -> (String, String) {
+        (lossy(self.key), lossy(self.text))
+    }
+
+    /// The fault of a token without a usable key. The row's key is its user's.
+    pub fn without_key(self, tokens: &TokenQueries) -> BadRow {
+        let row = Row { table: &tokens.table, at: format!("user_id {}", lossy(self.key)) };
+        row.bad(&tokens.key_column, "is empty")
     }
 }
 
-/// The table of users, as far as its rows depend on it.
+fn lossy(bytes: Bytes) -> String {
+    String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+}
+
+/// The table of users, as far as messages name it.
 pub struct UserTable {
     pub name: String,
     pub username_column: String,
-    /// Without this column, `date_joined` is the time of the import.
-    pub has_date_joined: bool,
 }
 
 /// A row of the table of users. `username` is the user's name, whatever its column is called.
 pub struct UserRow {
-    id: i64,
+    pub key: String,
     username: Bytes,
     password: Bytes,
     profile: ProfileOf<Bytes>,
@@ -88,13 +86,12 @@ pub struct UserRow {
 
 impl<DB: Backend> QueryableByName<DB> for UserRow
 where
-    i64: FromSql<BigInt, DB>,
     Vec<u8>: FromSql<Binary, DB>,
 {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
         let bytes = |name: &str| NamedRow::get::<Nullable<Binary>, Bytes>(row, name);
         Ok(Self {
-            id: NamedRow::get::<BigInt, i64>(row, "id")?,
+            key: lossy(bytes("key")?),
             username: bytes("username")?,
             password: bytes("password")?,
             profile: ProfileOf::try_from_fn(|field| bytes(field.name()))?,
@@ -108,65 +105,79 @@ where
 }
 
 impl UserRow {
-    pub fn read(self, table: &UserTable, now: Timestamp) -> Result<ImportedUser, StoreError> {
-        let row = Row { table: &table.name, at: format!("id {}", self.id) };
+    pub fn read(self, table: &UserTable, options: &DjangoOptions) -> Result<DjangoUser, BadRow> {
+        let row = Row { table: &table.name, at: format!("id {}", self.key) };
+        if self.key.is_empty() || self.key.len() > MAX_EXTERNAL_ID_BYTES {
+            return Err(row.bad("key", "is empty, or longer than 1024 bytes"));
+        }
+        let flags = [&self.is_active, &self.is_staff, &self.is_superuser];
+        let has_null_flag = flags.iter().any(|flag| flag.is_none());
         let user = NewUser {
             username: row.name(&table.username_column, self.username)?,
-            password: PasswordHash::from_stored(row.text("password", self.password)?),
+            password: PasswordHash::from_stored(options.hash(row.text("password", self.password)?)),
             profile: Profile::try_from_fn(|field| row.text(field.name(), self.profile.get(field).clone()))?,
             is_active: row.flag("is_active", self.is_active)?,
             is_staff: row.flag("is_staff", self.is_staff)?,
             is_superuser: row.flag("is_superuser", self.is_superuser)?,
             groups: Vec::new(),
         };
-        let date_joined = if table.has_date_joined { row.moment("date_joined", self.date_joined)? } else { now };
-        Ok(ImportedUser {
-            id: self.id,
+        Ok(DjangoUser {
             user,
-            date_joined,
-            last_login: row.moment_or_none("last_login", self.last_login)?,
+            date_joined: row.moment("date_joined", self.date_joined)?,
+            last_login: row.moment("last_login", self.last_login)?,
+            has_null_flag,
+            key: self.key,
         })
     }
 }
 
-#[derive(QueryableByName)]
+/// A row of a table of tokens.
 pub struct TokenRow {
-    #[diesel(sql_type = BigInt)]
-    user_id: i64,
-    #[diesel(sql_type = Nullable<Binary>)]
-    row_key: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
+    pub user_key: String,
+    pub row_key: String,
     hint: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
     created: Bytes,
-    #[diesel(sql_type = Nullable<Binary>)]
     expiry: Bytes,
 }
 
+impl<DB: Backend> QueryableByName<DB> for TokenRow
+where
+    Vec<u8>: FromSql<Binary, DB>,
+{
+    fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
+        let bytes = |name: &str| NamedRow::get::<Nullable<Binary>, Bytes>(row, name);
+        Ok(Self {
+            user_key: lossy(bytes("user_key")?),
+            row_key: lossy(bytes("row_key")?),
+            hint: bytes("hint")?,
+            created: bytes("created")?,
+            expiry: bytes("expiry")?,
+        })
+    }
+}
+
 impl TokenRow {
-    pub fn read(self, table: TokenTable) -> Result<DjangoToken, StoreError> {
-        let (name, column) = match table {
-            TokenTable::Drf => ("authtoken_token", "key"),
-            TokenTable::Knox => ("knox_authtoken", "digest"),
-        };
-        let row = Row { table: name, at: format!("user_id {}", self.user_id) };
-        let text = row.filled(column, self.row_key)?;
-        // The first characters of a key, in both tables.
+    pub fn read(self, tokens: &TokenQueries) -> Result<DjangoToken, BadRow> {
+        let row = Row { table: &tokens.table, at: format!("user_id {}", self.user_key) };
+        let column = &tokens.key_column;
+        if self.row_key.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(row.bad(column, "is not UTF-8"));
+        }
+        // The first characters of a key, in both kinds of tables.
         let beginning = row.text("hint", self.hint)?;
-        let key = match table {
+        let key = match tokens.kind {
             TokenTable::Drf => {
-                DjangoKey::Clear(Token::parse(&text, None).ok_or_else(|| row.unreadable(column, "is not a key"))?)
+                DjangoKey::Clear(Token::parse(&self.row_key, None).ok_or_else(|| row.bad(column, "is not a key"))?)
             }
-            TokenTable::Knox => knox_digest(&text, &beginning).map_or(DjangoKey::Foreign, DjangoKey::Digest),
+            TokenTable::Knox => knox_digest(&self.row_key, &beginning).map_or(DjangoKey::Foreign, DjangoKey::Digest),
         };
         let hint = Token::parse(&beginning, None).map_or_else(String::new, |key| key.key_start());
         Ok(DjangoToken {
-            user_id: self.user_id,
-            row: text,
+            user_key: self.user_key,
             key,
             hint,
             created_at: row.moment("created", self.created)?,
-            expires_at: row.moment_or_none("expiry", self.expiry)?,
+            expires_at: row.moment("expiry", self.expiry)?,
         })
     }
 }
@@ -178,38 +189,34 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn text(&self, column: &str, bytes: Bytes) -> Result<String, StoreError> {
-        let text = String::from_utf8(bytes.unwrap_or_default()).map_err(|_| self.unreadable(column, "is not UTF-8"))?;
-        if text.contains('\0') { Err(self.unreadable(column, "holds a NUL character")) } else { Ok(text) }
+    fn text(&self, column: &str, bytes: Bytes) -> Result<String, BadRow> {
+        let text = String::from_utf8(bytes.unwrap_or_default()).map_err(|_| self.bad(column, "is not UTF-8"))?;
+        if text.contains('\0') { Err(self.bad(column, "holds a NUL character")) } else { Ok(text) }
     }
 
-    fn filled(&self, column: &str, bytes: Bytes) -> Result<String, StoreError> {
+    fn name(&self, column: &str, bytes: Bytes) -> Result<String, BadRow> {
         let text = self.text(column, bytes)?;
-        if text.is_empty() { Err(self.unreadable(column, "is empty")) } else { Ok(text) }
+        if text.is_empty() {
+            Err(self.bad(column, "is empty"))
+        } else if text.len() > MAX_USERNAME_BYTES {
+            Err(self.bad(column, TOO_LONG))
+        } else {
+            Ok(text)
+        }
     }
 
-    fn name(&self, column: &str, bytes: Bytes) -> Result<String, StoreError> {
-        let text = self.filled(column, bytes)?;
-        if text.len() > MAX_USERNAME_BYTES { Err(self.unreadable(column, TOO_LONG)) } else { Ok(text) }
+    /// NULL is false, as it is in Python: nobody gets in, or gets rights, by it.
+    fn flag(&self, column: &str, bytes: Bytes) -> Result<bool, BadRow> {
+        let Some(bytes) = bytes else { return Ok(false) };
+        flag(&self.text(column, Some(bytes))?).ok_or_else(|| self.bad(column, "is neither true nor false"))
     }
 
-    fn flag(&self, column: &str, bytes: Bytes) -> Result<bool, StoreError> {
-        flag(&self.text(column, bytes)?).ok_or_else(|| self.unreadable(column, "is neither true nor false"))
+    fn moment(&self, column: &str, bytes: Bytes) -> Result<Option<Timestamp>, BadRow> {
+        let Some(bytes) = bytes else { return Ok(None) };
+        moment(&self.text(column, Some(bytes))?).map(Some).ok_or_else(|| self.bad(column, "is not a date"))
     }
 
-    fn moment(&self, column: &str, bytes: Bytes) -> Result<Timestamp, StoreError> {
-        moment(&self.text(column, bytes)?).ok_or_else(|| self.unreadable(column, "is not a date"))
-    }
-
-    fn moment_or_none(&self, column: &str, bytes: Bytes) -> Result<Option<Timestamp>, StoreError> {
-        bytes.map(|bytes| self.moment(column, Some(bytes))).transpose()
-    }
-
-    /// The value itself is not shown, because it may be a key.
-    fn unreadable(&self, column: &str, what: &str) -> StoreError {
-        let Self { table, at } = self;
-        StoreError::Unusable(format!(
-            "the row with {at} of the table {table} cannot be read: its {column} {what}; fix it there"
-        ))
+    fn bad(&self, column: &str, what: &str) -> BadRow {
+        BadRow { table: self.table.into(), at: self.at.clone(), column: column.into(), what: what.into() }
     }
 }

@@ -2,6 +2,7 @@
 //! `rows.rs`.
 
 mod rows;
+mod update;
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -13,14 +14,17 @@ use diesel::prelude::*;
 use super::change_log;
 use super::connection::Conn;
 use super::login_names::require_distinct;
-use super::schema::{groups, meta, tokens, users};
+use super::schema::{groups, imported_users, meta, tokens, users};
 use super::user_ids::{lock, mark_from_django, next_ids};
+use super::user_rows::UserRow;
 use super::{Store, StoreError};
 use crate::domain::change::Change;
+use crate::domain::django::{FieldDigest, ImportedFields};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
-use crate::domain::user::{FIRST_BOOTSTRAP_ID, UsernameCase};
+use crate::domain::user::{FIRST_BOOTSTRAP_ID, User, UsernameCase};
 pub use rows::{ImportedEntry, ImportedToken};
+pub use update::UpdatedUser;
 
 /// Time-outs are off, because they are meant for requests. Sequential scans are off, because thousands of rows are
 /// looked up by index, and the planner has no statistics for tables that this transaction fills.
@@ -30,8 +34,9 @@ const SETTINGS: &str = "set local statement_timeout = 0; set local lock_timeout 
 /// The database that an import writes to, or one that does not exist yet and so is empty.
 pub struct ImportTarget<'a> {
     conn: Option<&'a mut Conn>,
-    /// Whether keys became valid that a node may have cached as unknown. New users are not cached by anybody.
-    has_new_tokens: bool,
+    /// Whether keys became valid that a node may have cached as unknown, or users changed. New users are not cached by
+    /// anybody.
+    has_cached_changes: bool,
     has_new_users: bool,
 }
 
@@ -55,9 +60,9 @@ impl Store {
             // One row of the change log at the end replaces those of all that is imported.
             change_log::pause(conn)?;
             lock(conn)?;
-            let mut target = ImportTarget { conn: Some(conn), has_new_tokens: false, has_new_users: false };
+            let mut target = ImportTarget { conn: Some(conn), has_cached_changes: false, has_new_users: false };
             let value = work(&mut target)?;
-            if target.has_new_tokens {
+            if target.has_cached_changes {
                 changes.push(Change::Everything);
                 change_log::everything_changed(conn)?;
             }
@@ -75,13 +80,13 @@ impl Store {
         work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         if !self.is_initialized()? {
-            return work(&mut ImportTarget { conn: None, has_new_tokens: false, has_new_users: false });
+            return work(&mut ImportTarget { conn: None, has_cached_changes: false, has_new_users: false });
         }
         let work = Cell::new(Some(work));
         self.read(|conn| {
             let work = work.take().ok_or_else(changed_meanwhile)?;
             let run = |conn: &mut Conn| {
-                work(&mut ImportTarget { conn: Some(conn), has_new_tokens: false, has_new_users: false })
+                work(&mut ImportTarget { conn: Some(conn), has_cached_changes: false, has_new_users: false })
             };
             match conn {
                 Conn::Sqlite(_) => run(conn),
@@ -99,22 +104,69 @@ fn changed_meanwhile() -> StoreError {
     StoreError::Unavailable("its tables were changed meanwhile".into())
 }
 
+/// A user here, and what an import remembers of them.
+pub struct FoundUser {
+    /// The user, without their groups.
+    pub user: User,
+    /// What an import has written.
+    pub imported: Option<Remembered>,
+}
+
+/// What an import remembers of a user.
+#[derive(Clone)]
+pub struct Remembered {
+    /// The fields, as they were at the source.
+    pub fields: ImportedFields,
+    /// The hash here that is of the password at the source, whatever a login has made of it.
+    pub password: FieldDigest,
+}
+
+type FoundRow = (UserRow, Option<(Vec<u8>, Vec<u8>)>);
+
+impl FoundUser {
+    fn of((row, imported): FoundRow) -> Self {
+        let remembered = |(fields, password): (Vec<u8>, Vec<u8>)| {
+            let password = password.try_into().ok()?;
+            Some(Remembered { fields: ImportedFields::from_stored(fields), password })
+        };
+        Self { user: row.user(Vec::new()), imported: imported.and_then(remembered) }
+    }
+}
+
 impl ImportTarget<'_> {
-    /// Users who have one of these ids or names.
-    pub fn users_like(&mut self, ids: &[i64], names: &[&str]) -> Result<Vec<(i64, String)>, StoreError> {
+    /// Users who have one of these ids, external ids or names, without their groups. Some may be there twice.
+    pub fn users_like(
+        &mut self,
+        ids: &[i64],
+        external_ids: &[&str],
+        names: &[&str],
+    ) -> Result<Vec<FoundUser>, StoreError> {
         let Some(conn) = &mut self.conn else { return Ok(Vec::new()) };
-        let columns = (users::id, users::username);
-        let (with_id, with_name) = (users::id.eq_any(ids), users::username.eq_any(names));
-        let mut found: Vec<(i64, String)> = match conn {
-            Conn::Pg(pg) => users::table.filter(with_id).select(columns).load(pg)?,
-            Conn::Sqlite(sqlite) => users::table.filter(with_id).select(columns).load(sqlite)?,
+        // One after the other: with `or`, PostgreSQL would not use the indexes.
+        let with_id = users::id.eq_any(ids);
+        let with_external_id = users::external_id.eq_any(external_ids);
+        let with_name = users::username.eq_any(names);
+        let query = || users::table.left_join(imported_users::table);
+        let imported = || (imported_users::fields, imported_users::password).nullable();
+        let found: Vec<FoundRow> = match conn {
+            Conn::Pg(pg) => {
+                let mut found = query().filter(with_id).select((UserRow::as_select(), imported())).load(pg)?;
+                let more = query().filter(with_external_id).select((UserRow::as_select(), imported()));
+                found.extend(more.load::<FoundRow>(pg)?);
+                let more = query().filter(with_name).select((UserRow::as_select(), imported()));
+                found.extend(more.load::<FoundRow>(pg)?);
+                found
+            }
+            Conn::Sqlite(sqlite) => {
+                let mut found = query().filter(with_id).select((UserRow::as_select(), imported())).load(sqlite)?;
+                let more = query().filter(with_external_id).select((UserRow::as_select(), imported()));
+                found.extend(more.load::<FoundRow>(sqlite)?);
+                let more = query().filter(with_name).select((UserRow::as_select(), imported()));
+                found.extend(more.load::<FoundRow>(sqlite)?);
+                found
+            }
         };
-        let with_same_name: Vec<(i64, String)> = match conn {
-            Conn::Pg(pg) => users::table.filter(with_name).select(columns).load(pg)?,
-            Conn::Sqlite(sqlite) => users::table.filter(with_name).select(columns).load(sqlite)?,
-        };
-        found.extend(with_same_name);
-        Ok(found)
+        Ok(found.into_iter().map(FoundUser::of).collect())
     }
 
     /// The names and e-mail addresses of users who have one of these names.
@@ -125,6 +177,15 @@ impl ImportTarget<'_> {
             Conn::Pg(pg) => query.load(pg)?,
             Conn::Sqlite(sqlite) => query.load(sqlite)?,
         })
+    }
+
+    /// The first of `count` consecutive ids for users of a Django project whose keys cannot be ids; they are in the range
+    /// of ids that no project assigns.
+    pub fn next_ids_from_django(&mut self, count: usize) -> Result<i64, StoreError> {
+        if let Some(conn) = &mut self.conn {
+            mark_from_django(conn)?;
+        }
+        self.next_ids(count)
     }
 
     /// The first of `count` consecutive ids for new users; 1 in a database that does not exist yet.

@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use super::super::StoreError;
 use super::super::connection::Conn;
-use super::super::schema::{audit_log, tokens, users};
+use super::super::schema::{audit_log, imported_users, tokens, users};
 use super::super::user_rows::UserRow;
 use super::{ImportTarget, naive};
 use crate::domain::audit::{Action, Actor};
+use crate::domain::django::ImportedFields;
 use crate::domain::profile::ProfileField;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
@@ -66,7 +67,7 @@ impl ImportTarget<'_> {
             Some(Conn::Pg(pg)) => drop(insert_all("users", user_columns(rows)).execute(pg)?),
             Some(Conn::Sqlite(sqlite)) => {
                 for row in rows {
-                    let row = UserRow::new(row.id, &row.user, row.date_joined, row.last_login);
+                    let row = UserRow::imported(row);
                     diesel::insert_into(users::table).values(row).execute(sqlite)?;
                 }
             }
@@ -103,7 +104,7 @@ impl ImportTarget<'_> {
 
     /// Creates login tokens, all with the same scope.
     pub fn insert_tokens(&mut self, rows: &[ImportedToken], scope: &str) -> Result<(), StoreError> {
-        self.has_new_tokens |= !rows.is_empty();
+        self.has_cached_changes |= !rows.is_empty();
         match self.writer(rows.len()) {
             None => {}
             Some(Conn::Pg(pg)) => {
@@ -132,6 +133,36 @@ impl ImportTarget<'_> {
                             tokens::created_at.eq(row.created_at.naive()),
                             tokens::expires_at.eq(naive(row.expires_at)),
                             tokens::scope.eq(scope),
+                        ))
+                        .execute(sqlite)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers what is written of new users.
+    pub fn remember(&mut self, rows: &[(i64, ImportedFields)]) -> Result<(), StoreError> {
+        let password = |fields: &ImportedFields| fields.get_password().unwrap_or_default();
+        match self.writer(rows.len()) {
+            None => {}
+            Some(Conn::Pg(pg)) => {
+                diesel::sql_query(
+                    "insert into imported_users (user_id, fields, password) \
+                     select * from unnest($1::bigint[], $2::bytea[], $3::bytea[])",
+                )
+                .bind::<Array<BigInt>, _>(column(rows, |row| row.0))
+                .bind::<Array<Binary>, _>(column(rows, |row| row.1.as_bytes()))
+                .bind::<Array<Binary>, _>(column(rows, |row| password(&row.1).to_vec()))
+                .execute(pg)?;
+            }
+            Some(Conn::Sqlite(sqlite)) => {
+                for (user_id, fields) in rows {
+                    diesel::insert_into(imported_users::table)
+                        .values((
+                            imported_users::user_id.eq(user_id),
+                            imported_users::fields.eq(fields.as_bytes()),
+                            imported_users::password.eq(password(fields).as_slice()),
                         ))
                         .execute(sqlite)?;
                 }
@@ -184,6 +215,7 @@ impl ImportTarget<'_> {
 enum Values<'a> {
     Integers(Vec<i64>),
     Texts(Vec<&'a str>),
+    OptionalTexts(Vec<Option<&'a str>>),
     Flags(Vec<bool>),
     Moments(Vec<Option<NaiveDateTime>>),
 }
@@ -192,7 +224,7 @@ impl Values<'_> {
     const fn sql_type(&self) -> &'static str {
         match self {
             Self::Integers(_) => "bigint",
-            Self::Texts(_) => "text",
+            Self::Texts(_) | Self::OptionalTexts(_) => "text",
             Self::Flags(_) => "boolean",
             Self::Moments(_) => "timestamptz",
         }
@@ -205,6 +237,7 @@ fn user_columns(rows: &[ImportedUser]) -> Vec<(&'static str, Values<'_>)> {
     let profile = ProfileField::ALL.map(|field| (field.name(), Values::Texts(text(field))));
     let mut columns = vec![
         ("id", Values::Integers(column(rows, |row| row.id))),
+        ("external_id", Values::OptionalTexts(column(rows, |row| row.external_id.as_deref()))),
         ("username", Values::Texts(column(rows, |row| row.user.username.as_str()))),
         ("password", Values::Texts(column(rows, |row| row.user.password.as_str()))),
         ("is_active", Values::Flags(column(rows, |row| row.user.is_active))),
@@ -227,6 +260,7 @@ fn insert_all<'a>(table: &str, columns: Vec<(&'static str, Values<'a>)>) -> Boxe
     columns.into_iter().fold(diesel::sql_query(text).into_boxed(), |query, (_, values)| match values {
         Values::Integers(values) => query.bind::<Array<BigInt>, _>(values),
         Values::Texts(values) => query.bind::<Array<Text>, _>(values),
+        Values::OptionalTexts(values) => query.bind::<Array<Nullable<Text>>, _>(values),
         Values::Flags(values) => query.bind::<Array<Bool>, _>(values),
         Values::Moments(values) => query.bind::<Array<Nullable<SqlTimestamp>>, _>(values),
     })

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use crate::domain::password::PasswordHash;
 use crate::domain::profile::{Profile, ProfilePatch};
 use crate::domain::time::Timestamp;
-use crate::domain::user::{NewUser, User, UserChange};
+use crate::domain::user::{ImportedUser, NewUser, User, UserChange};
 use crate::store::schema::users;
 
 /// A row, without the user's groups.
@@ -15,6 +15,7 @@ use crate::store::schema::users;
 #[diesel(table_name = users, treat_none_as_default_value = false)]
 pub struct UserRow {
     pub id: i64,
+    pub external_id: Option<String>,
     pub username: String,
     pub password: String,
     pub email: String,
@@ -29,11 +30,12 @@ pub struct UserRow {
 
 impl UserRow {
     /// The row of a new user.
-    pub fn new(id: i64, new: &NewUser, date_joined: Timestamp, last_login: Option<Timestamp>) -> Self {
+    pub fn new(id: i64, new: &NewUser, now: Timestamp) -> Self {
         let NewUser { username, profile, is_active, is_staff, is_superuser, groups: _, password } = new.clone();
         let Profile { email, first_name, last_name } = profile;
         Self {
             id,
+            external_id: None,
             username,
             password: password.as_str().to_owned(),
             email,
@@ -42,8 +44,18 @@ impl UserRow {
             is_active,
             is_staff,
             is_superuser,
-            date_joined: date_joined.naive(),
+            date_joined: now.naive(),
+            last_login: None,
+        }
+    }
+
+    /// The row of an imported user.
+    pub fn imported(user: &ImportedUser) -> Self {
+        let ImportedUser { id, external_id, user, date_joined, last_login } = user;
+        Self {
+            external_id: external_id.clone(),
             last_login: last_login.map(Timestamp::naive),
+            ..Self::new(*id, user, *date_joined)
         }
     }
 
@@ -51,6 +63,7 @@ impl UserRow {
     pub fn user(self, groups: Vec<String>) -> User {
         User {
             id: self.id,
+            external_id: self.external_id,
             username: self.username,
             profile: Profile { email: self.email, first_name: self.first_name, last_name: self.last_name },
             is_active: self.is_active,

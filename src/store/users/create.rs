@@ -42,7 +42,7 @@ impl Store {
         let id = next_id(conn, range)?;
         self.require_free(conn, &new.username, None)?;
         let new = &NewUser { is_staff: new.is_staff || new.is_superuser, ..new.clone() };
-        diesel::insert_into(users::table).values(UserRow::new(id, new, now, None)).execute(conn)?;
+        diesel::insert_into(users::table).values(UserRow::new(id, new, now)).execute(conn)?;
         groups::join(conn, id, &new.groups)?;
         let user = by_id(conn, id)?.ok_or_else(|| StoreError::Failed("a new user vanished".into()))?;
         audit::record(conn, by, Action::UserCreate, &user.username, &details(id, new), now)?;

@@ -17,12 +17,12 @@ const MAX_SEARCH_CHARS: usize = 1000;
 
 /// The text that is searched. A word has no blank, so it can match only within one of the fields. Diesel does
 /// not cache raw SQL as a prepared statement, so PostgreSQL plans each query by how rare its words are.
-const SEARCHED: &str = "lower(username || ' ' || first_name || ' ' || last_name || ' ' || email)";
+const SEARCHED: &str =
+    "lower(username || ' ' || first_name || ' ' || last_name || ' ' || email || ' ' || coalesce(external_id, ''))";
 
 /// The same for PostgreSQL. It must be exactly the expression of the index. Usernames have the collation "C", which
 /// lowers ASCII only; the database's default collation knows all letters.
-pub(in crate::store) const SEARCHED_POSTGRES: &str =
-    "lower((username || ' ' || first_name || ' ' || last_name || ' ' || email) collate \"default\")";
+pub(in crate::store) const SEARCHED_POSTGRES: &str = "lower((username || ' ' || first_name || ' ' || last_name || ' ' || email || ' ' || coalesce(external_id, '')) collate \"default\")";
 
 impl Store {
     /// A page of the users that match `filter`.

@@ -17,6 +17,7 @@ use super::user_rows::{UserRow, with_groups};
 use super::{Store, StoreError, groups};
 use crate::domain::user::{LoginName, User, UsernameCase};
 pub(super) use list::SEARCHED_POSTGRES;
+pub(super) use update::difference;
 
 impl Store {
     /// The user with exactly this name.

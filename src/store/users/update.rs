@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
+use crate::domain::django::ImportedFields;
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{User, UserChange};
-use crate::store::schema::{user_groups, users};
+use crate::store::schema::{imported_users, user_groups, users};
 use crate::store::sessions::{end_sessions, may_sign_in};
 use crate::store::token_rows::{lock_tokens, revoke_login_tokens};
 use crate::store::user_rows::{ChangedColumns, by_id, lock, lock_superusers, require_another_superuser};
@@ -91,6 +92,10 @@ impl Store {
             let replaced = diesel::update(users::table.find(user_id).filter(users::password.eq(old.as_str())))
                 .set(users::password.eq(new.as_str()))
                 .execute(conn)?;
+            // It is the same password: an import that looks whether it was changed here must not think so.
+            let (old, new) = (ImportedFields::password(old), ImportedFields::password(new));
+            let of_import = imported_users::table.find(user_id).filter(imported_users::password.eq(old.as_slice()));
+            diesel::update(of_import).set(imported_users::password.eq(new.as_slice())).execute(conn)?;
             Ok(if replaced > 0 { Changed::Done(()) } else { Changed::UserChanged })
         })
     }
@@ -111,7 +116,7 @@ impl Store {
 }
 
 /// The fields that differ. Setting a field to its old value is no change, and gets no audit entry.
-fn difference(before: &User, after: &User) -> Map<String, Value> {
+pub(in crate::store) fn difference(before: &User, after: &User) -> Map<String, Value> {
     let pairs = after.fields().into_iter().zip(before.fields());
     pairs.filter(|(new, old)| new != old).map(|((name, value), _)| (name.to_owned(), value)).collect()
 }

@@ -48,7 +48,7 @@ on_both! {
         let answer = app.get(&path("alice"), &sam);
         let user = answer.json();
         let keys: Vec<_> = user.as_object().unwrap().keys().collect();
-        let contract = ["id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser",
+        let contract = ["id", "external_id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser",
             "groups", "date_joined", "last_login"];
         assert_eq!(answer.status, 200);
         assert_eq!(keys, contract);

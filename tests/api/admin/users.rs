@@ -198,7 +198,7 @@ on_both! {
         // The login above may have set this field by now.
         listed["last_login"] = Value::Null;
         assert_eq!((answer.status, listed), (200, made.clone()));
-        assert_eq!(made.to_string(), "{\"id\":1,\"username\":\"plain\",\"email\":\"p@example.com\",\"first_name\":\"\",\
+        assert_eq!(made.to_string(), "{\"id\":1,\"external_id\":null,\"username\":\"plain\",\"email\":\"p@example.com\",\"first_name\":\"\",\
             \"last_name\":\"\",\"is_active\":true,\"is_staff\":false,\"is_superuser\":false,\"groups\":[\"a\",\"b\"],\
             \"date_joined\":\"2025-06-15T15:06:40.123456Z\",\"last_login\":null}");
         assert!(!answer.text().contains("argon2") && !answer.text().contains("password"), "{}", answer.text());

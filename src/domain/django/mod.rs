@@ -1,7 +1,50 @@
 //! Values imported from Django: rows of its tables, and parsers for dates and flags as its databases write them.
 
+mod imported_fields;
+mod options;
+
+use std::fmt;
+
 use super::time::Timestamp;
 use super::token::{Token, TokenDigest};
+use super::user::NewUser;
+pub use imported_fields::{FieldDigest, ImportedFields};
+pub use options::{ColumnMap, ColumnRef, DjangoOptions, HashAlias, TokenTableOptions};
+
+/// A row of the table of users. Keys are text: integers, UUIDs or names.
+#[derive(Clone, Debug)]
+pub struct DjangoUser {
+    /// The primary key.
+    pub key: String,
+    /// The name is not normalised, because its owner types it that way; the hash may be of any format. Without groups.
+    pub user: NewUser,
+    /// When the user was created; `None` if the source does not say.
+    pub date_joined: Option<Timestamp>,
+    /// When the user last logged in.
+    pub last_login: Option<Timestamp>,
+    /// Whether a flag was NULL, which counts as false.
+    pub has_null_flag: bool,
+}
+
+/// A row that cannot be imported. The value itself is not shown, because it may be a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow {
+    /// The table.
+    pub table: String,
+    /// Which row, for example `id 7`.
+    pub at: String,
+    /// The column.
+    pub column: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl fmt::Display for BadRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, at, column, what } = self;
+        write!(f, "the row with {at} of the table {table}: its {column} {what}")
+    }
+}
 
 /// The table of an imported token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,16 +81,14 @@ impl DjangoKey {
 /// A row of a token table.
 #[derive(Clone, Debug)]
 pub struct DjangoToken {
-    /// The token's user.
-    pub user_id: i64,
-    /// The primary key of the row, after which the next rows are read.
-    pub row: String,
+    /// The key of the token's user.
+    pub user_key: String,
     /// The key or its digest.
     pub key: DjangoKey,
     /// The key's first characters.
     pub hint: String,
-    /// When it was created.
-    pub created_at: Timestamp,
+    /// When it was created; `None` if the source does not say.
+    pub created_at: Option<Timestamp>,
     /// When it expires.
     pub expires_at: Option<Timestamp>,
 }
@@ -84,9 +125,9 @@ pub fn moment(text: &str) -> Option<Timestamp> {
 /// Parses a flag as SQLite (`1`) or PostgreSQL (`true`) returns it.
 #[must_use]
 pub fn flag(text: &str) -> Option<bool> {
-    match text {
-        "1" | "true" => Some(true),
-        "0" | "false" => Some(false),
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "t" => Some(true),
+        "0" | "false" | "f" => Some(false),
         _ => None,
     }
 }

@@ -1,0 +1,255 @@
+//! The temporary tables of a dump. A model's table is called as Django calls it, its columns as the model's fields.
+
+use std::collections::{BTreeMap, HashMap};
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::Text;
+use diesel::{Connection, RunQueryDsl, SqliteConnection};
+use serde_json::value::RawValue;
+
+use super::super::super::StoreError;
+use super::super::origin::Origin;
+use super::super::rows::Count;
+use super::super::schema::quoted;
+use super::Object;
+use crate::domain::django::DjangoOptions;
+
+/// A model's rows are written when there is so much of them.
+const BUFFER_BYTES: usize = 1 << 20;
+
+pub struct Stage<'a> {
+    conn: SqliteConnection,
+    origin: &'a Origin,
+    options: &'a DjangoOptions,
+    /// By model; `None` for those that are not needed.
+    tables: HashMap<String, Option<Table>>,
+    /// What stopped the reading, if it was not the JSON.
+    pub failure: Option<StoreError>,
+}
+
+/// A model's table, and the rows that are not written yet: JSON arrays.
+struct Table {
+    name: String,
+    columns: Vec<String>,
+    rows: String,
+    is_empty: bool,
+    is_group: bool,
+}
+
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+impl<'a> Stage<'a> {
+    pub fn new(origin: &'a Origin, options: &'a DjangoOptions) -> Result<Self, StoreError> {
+        // An empty name: a file of its own, which is deleted at once.
+        let mut conn =
+            SqliteConnection::establish("").map_err(|error| origin.unusable("cannot read", error, "set TMPDIR"))?;
+        conn.batch_execute("pragma foreign_keys = off; pragma journal_mode = off; pragma synchronous = off; begin")
+            .map_err(|error| origin.cannot_read(error))?;
+        Ok(Self { conn, origin, options, tables: HashMap::new(), failure: None })
+    }
+
+    /// Adds an object; the error's words are in `failure`.
+    pub fn add(&mut self, object: Object) -> Result<(), &'static str> {
+        self.try_add(object).map_err(|error| {
+            self.failure = Some(error);
+            "see failure"
+        })
+    }
+
+    fn try_add(&mut self, Object { model, pk, fields }: Object) -> Result<(), StoreError> {
+        if let Some(None) = self.tables.get(&model) {
+            return Ok(());
+        }
+        let fields: Fields<'_> = serde_json::from_str(fields.get()).map_err(|_| {
+            StoreError::Unusable(format!("cannot read {}: an object of {model} has no fields", self.origin))
+        })?;
+        if !self.tables.contains_key(&model) {
+            let table = self.create(&model, &fields)?;
+            self.tables.insert(model.clone(), table);
+        }
+        let Some(Some(table)) = self.tables.get_mut(&model) else { return Ok(()) };
+        let Some(pk) = pk.filter(|pk| pk.get() != "null") else {
+            return Err(StoreError::Unusable(format!(
+                "{} has {model} without its keys, which users keep at jeton: make the dump without --natural-primary",
+                self.origin
+            )));
+        };
+        let unknown: Vec<&String> = fields.keys().filter(|name| !table.columns.contains(name)).collect();
+        if !unknown.is_empty() {
+            write(&mut self.conn, table).map_err(|error| self.origin.cannot_read(error))?;
+            for name in unknown {
+                let add = format!("alter table {} add {}", quoted(&table.name), quoted(name));
+                self.conn.batch_execute(&add).map_err(|error| self.origin.cannot_read(error))?;
+                table.columns.push(name.clone());
+            }
+        }
+        let values = table.columns.iter().enumerate().map(|(place, column)| match fields.get(column) {
+            Some(value) => normal(value.get()),
+            None if place == 0 => normal(pk.get()),
+            None => "null".into(),
+        });
+        let row = values.collect::<Vec<_>>().join(",");
+        table.is_empty = false;
+        table.rows += if table.rows.is_empty() { "[[" } else { ",[" };
+        table.rows += &row;
+        table.rows.push(']');
+        if table.rows.len() > BUFFER_BYTES {
+            write(&mut self.conn, table).map_err(|error| self.origin.cannot_read(error))?;
+        }
+        Ok(())
+    }
+
+    /// Creates the table of a model, if it may be needed.
+    fn create(&mut self, model: &str, fields: &Fields<'_>) -> Result<Option<Table>, StoreError> {
+        let name = model.replace('.', "_");
+        let has = |names: &[&str]| names.iter().any(|name| fields.contains_key(*name));
+        let options = self.options;
+        let tokens = options.token_tables.iter().chain(&options.knox_tables).find(|tokens| tokens.table == name);
+        let model_name = model.rsplit('.').next().unwrap_or_default();
+        let is_group = match &options.group_table {
+            Some(table) => *table == name,
+            None => has(&["name"]) && ["group", "role"].iter().any(|word| model_name.contains(word)),
+        };
+        let is_like_tokens = ["token", "apikey", "api_key"].iter().any(|word| name.contains(word))
+            || has(&["user", "owner", "account"]) && has(&["key", "token", "digest", "token_key", "api_key"]);
+        let is_like_users = has(&["password"]) && has(&["last_login"]);
+        let is_needed = tokens.is_some() || is_group || is_like_tokens || is_like_users || name == options.user_table;
+        if !is_needed {
+            return Ok(None);
+        }
+        // A dump does not name the key's column. Tokens often have their key, or digest, there.
+        let is_knox = options.knox_tables.iter().any(|tokens| tokens.table == name) || name == "knox_authtoken";
+        let usual = match (is_knox, name.as_str(), tokens) {
+            (true, ..) => "digest",
+            (false, "authtoken_token", _) | (false, _, Some(_)) => "key",
+            _ => "id",
+        };
+        let key = tokens.and_then(|tokens| tokens.key.as_deref()).unwrap_or(usual);
+        let key = if fields.contains_key(key) { "id" } else { key };
+        let mut columns = vec![key.to_owned()];
+        columns.extend(fields.keys().filter(|name| *name != key).cloned());
+        let quoted_columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+        let create = format!("create table {} ({})", quoted(&name), quoted_columns.join(", "));
+        self.conn.batch_execute(&create).map_err(|error| self.origin.cannot_read(error))?;
+        Ok(Some(Table { name, columns, rows: String::new(), is_empty: true, is_group }))
+    }
+
+    /// The tables, complete, with memberships and indexes.
+    pub fn finish(mut self) -> Result<SqliteConnection, StoreError> {
+        let mut tables: Vec<Table> = self.tables.drain().filter_map(|(_, table)| table).collect();
+        tables.sort_by(|one, other| one.name.cmp(&other.name));
+        for table in &mut tables {
+            write(&mut self.conn, table).map_err(|error| self.origin.cannot_read(error))?;
+        }
+        let user_table = &self.options.user_table;
+        if let Some(users) = tables.iter().find(|table| table.name == *user_table) {
+            let unique =
+                format!("create unique index dump_users on {} ({})", quoted(user_table), quoted(&users.columns[0]));
+            self.conn.batch_execute(&unique).map_err(|_| {
+                StoreError::Unusable(format!("{} has two users with one key: make the dump again", self.origin))
+            })?;
+            if users.columns.iter().any(|column| column == "groups") {
+                self.add_memberships(users, &tables)?;
+            }
+            for table in tables.iter().filter(|table| table.name != *user_table && !table.is_group) {
+                self.resolve_users(users, table)?;
+            }
+        }
+        self.run("commit")?;
+        Ok(self.conn)
+    }
+
+    /// A user's groups are a list in a field. The dump does not say of which model they are.
+    fn add_memberships(&mut self, users: &Table, tables: &[Table]) -> Result<(), StoreError> {
+        let groups: Vec<&Table> = tables.iter().filter(|table| table.is_group && !table.is_empty).collect();
+        let (table, key) = (quoted(&users.name), quoted(&users.columns[0]));
+        let members = quoted(&format!("{}_groups", users.name));
+        let group = groups.first().map_or("auth_group", |group| group.name.as_str());
+        let quoted_group = quoted(group);
+        self.run(&format!(
+            "create table {members} (user_id references {table} ({key}), group_id references {quoted_group} (id))"
+        ))?;
+        // With natural keys, a group is the list of its name.
+        let natural = if groups.is_empty() {
+            "null".to_owned()
+        } else {
+            format!("(select id from {quoted_group} where name = g.value ->> 0)")
+        };
+        self.run(&format!(
+            "insert into {members} select u.{key}, case g.type when 'array' then {natural} else g.value end \
+             from {table} u, json_each(u.\"groups\") g"
+        ))?;
+        self.run(&format!("create index dump_members on {members} (user_id)"))?;
+        if groups.len() > 1 {
+            let count: Result<Count, _> =
+                diesel::sql_query(format!("select count(*) as count from {members}")).get_result(&mut self.conn);
+            if count.map_err(|error| self.origin.cannot_read(error))?.count > 0 {
+                let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+                return Err(StoreError::Unusable(format!(
+                    "{} does not say which groups users are in, those of {}: give one with --group-table",
+                    self.origin,
+                    names.join(" or of ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// With natural keys, a token's user is the list of their name.
+    fn resolve_users(&mut self, users: &Table, tokens: &Table) -> Result<(), StoreError> {
+        let username = self.options.map.get("username").map_or(&self.options.username_column, |column| &column.name);
+        if !users.columns.contains(username) {
+            return Ok(());
+        }
+        let table = quoted(&tokens.name);
+        let (key, username, users) = (quoted(&users.columns[0]), quoted(username), quoted(&users.name));
+        let mut has_index = false;
+        for column in tokens.columns[1..].iter().map(|column| quoted(column)) {
+            let natural = format!("typeof({column}) = 'text' and {column} like '[\"%' and json_valid({column})");
+            let count = format!("select count(*) as count from {table} where {natural}");
+            let count: Result<Count, _> = diesel::sql_query(count).get_result(&mut self.conn);
+            if count.map_err(|error| self.origin.cannot_read(error))?.count == 0 {
+                continue;
+            }
+            if !std::mem::replace(&mut has_index, true) {
+                self.run(&format!("create index if not exists dump_names on {users} ({username})"))?;
+            }
+            self.run(&format!(
+                "update {table} set {column} = (select u.{key} from {users} u where u.{username} = {column} ->> 0) \
+                 where {natural}"
+            ))?;
+        }
+        // Tokens are read by user.
+        let user = tokens.columns.iter().find(|column| ["user", "owner", "account"].contains(&column.as_str()));
+        let index = quoted(&format!("dump_{}", tokens.name));
+        user.map_or(Ok(()), |user| self.run(&format!("create index {index} on {table} ({})", quoted(user))))
+    }
+
+    fn run(&mut self, text: &str) -> Result<(), StoreError> {
+        self.conn.batch_execute(text).map_err(|error| self.origin.cannot_read(error))
+    }
+}
+
+/// SQLite itself takes the values out of the JSON: integers, texts, and 0 or 1 for flags.
+fn write(conn: &mut SqliteConnection, table: &mut Table) -> diesel::QueryResult<()> {
+    if table.rows.is_empty() {
+        return Ok(());
+    }
+    let rows = std::mem::take(&mut table.rows) + "]";
+    let columns: Vec<String> = table.columns.iter().map(|column| quoted(column)).collect();
+    let values: Vec<String> = (0..table.columns.len()).map(|place| format!("value ->> {place}")).collect();
+    let insert = format!(
+        "insert into {} ({}) select {} from json_each($1)",
+        quoted(&table.name),
+        columns.join(", "),
+        values.join(", ")
+    );
+    diesel::sql_query(insert).bind::<Text, _>(rows).execute(conn)?;
+    Ok(())
+}
+
+/// An integer that SQLite would round becomes a text.
+fn normal(json: &str) -> String {
+    let is_integer = json.strip_prefix('-').unwrap_or(json).bytes().all(|byte| byte.is_ascii_digit());
+    if is_integer && json.parse::<i64>().is_err() { format!("\"{json}\"") } else { json.to_owned() }
+}

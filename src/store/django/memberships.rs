@@ -1,0 +1,161 @@
+//! Finds the groups, and who is in them, by the foreign keys of the table of memberships: the groups of a project may be
+//! a model of its own, beside `auth_group`.
+
+use super::super::StoreError;
+use super::key::UserKey;
+use super::schema::{ForeignKey, Schema, find, quoted};
+use crate::domain::django::DjangoOptions;
+
+const AUTH_GROUP: &str = "auth_group";
+const SUFFIX: &str = "_groups";
+
+/// The queries; none if the project has no groups.
+#[derive(Default)]
+pub struct Groups {
+    /// The groups' table, for messages.
+    pub table: String,
+    pub names: Option<String>,
+    pub members: Option<String>,
+    /// What is read, for the summary.
+    pub reads: Option<String>,
+    /// What is missing.
+    pub notes: Vec<String>,
+}
+
+struct Membership {
+    table: String,
+    user: String,
+    group: String,
+    group_table: String,
+    group_key: String,
+}
+
+pub fn find_groups(schema: &mut Schema<'_>, options: &DjangoOptions, key: &UserKey) -> Result<Groups, StoreError> {
+    let table = match membership_table(schema, &options.user_table)? {
+        Ok(table) => table,
+        Err(note) => {
+            // Groups without members are imported all the same.
+            let notes = note.into_iter().collect();
+            return groups_of(schema, options.group_table.as_deref().unwrap_or(AUTH_GROUP), notes);
+        }
+    };
+    let membership = membership(schema, options, table)?;
+    let mut groups = groups_of(schema, &membership.group_table, Vec::new())?;
+    if groups.names.is_none() {
+        let rows = schema.count(&format!("select count(*) as count from {}", quoted(&membership.table)))?;
+        if rows > 0 {
+            groups.notes.push(format!(
+                "nobody has groups: {} has {rows} rows, but there is no table {} with a column name",
+                membership.table, membership.group_table
+            ));
+        }
+        return Ok(groups);
+    }
+    let Membership { table, user, group, group_table, group_key } = membership;
+    let join = format!(
+        "{} m left join {} g on g.{} = m.{}",
+        quoted(&table),
+        quoted(&group_table),
+        quoted(&group_key),
+        quoted(&group)
+    );
+    let lost = schema.count(&format!("select count(*) as count from {join} where g.{} is null", quoted(&group_key)))?;
+    if lost > 0 {
+        groups.notes.push(format!("{lost} rows of {table} are of groups that {group_table} does not have"));
+    }
+    let user_column = key.compared(&format!("m.{}", quoted(&user)));
+    groups.members = Some(format!(
+        "select cast(m.{} as text) as key, cast(g.name as text) as text from {join} \
+         where g.{} is not null and {user_column} >= {} and {user_column} <= {}",
+        quoted(&user),
+        quoted(&group_key),
+        key.parameter(1),
+        key.parameter(2)
+    ));
+    groups.reads = Some(format!("{table} ({user}, {group}), {group_table}"));
+    Ok(groups)
+}
+
+/// All groups of a table.
+fn groups_of(schema: &mut Schema<'_>, table: &str, notes: Vec<String>) -> Result<Groups, StoreError> {
+    let columns = schema.columns(table)?;
+    let has_name = columns.iter().any(|column| column.is("name"));
+    let key = columns.iter().find(|column| column.key).or_else(|| columns.iter().find(|column| column.is("id")));
+    let names = key.filter(|_| has_name).map(|key| {
+        let (key, table) = (quoted(&key.name), quoted(table));
+        format!("select cast(g.{key} as text) as key, cast(g.name as text) as text from {table} g order by g.{key}")
+    });
+    Ok(Groups { table: table.to_owned(), names, notes, ..Groups::default() })
+}
+
+/// The table of memberships, or why there is none.
+fn membership_table(schema: &mut Schema<'_>, user_table: &str) -> Result<Result<String, Option<String>>, StoreError> {
+    let usual = format!("{user_table}{SUFFIX}");
+    if schema.table(&usual).is_some() {
+        return Ok(Ok(usual));
+    }
+    // A view has the groups of the table that it reads; a table of memberships may have a name of its own.
+    let view = schema.table(user_table).filter(|table| table.is_view).cloned();
+    let refers = |key: &ForeignKey| key.table == user_table || view.as_ref().is_some_and(|view| view.reads(&key.table));
+    let named: Vec<String> =
+        schema.tables().iter().map(|table| table.name.clone()).filter(|name| name.ends_with(SUFFIX)).collect();
+    let mut found = Vec::new();
+    for table in named {
+        if schema.foreign_keys(&table)?.iter().any(refers) {
+            found.push(table);
+        }
+    }
+    Ok(match (found.len(), view) {
+        (1, _) => Ok(found.remove(0)),
+        (0, None) => {
+            Err(schema.table(AUTH_GROUP).is_some().then(|| format!("nobody has groups: there is no table {usual}")))
+        }
+        (0, Some(_)) => Err(Some(format!(
+            "nobody has groups: {user_table} is a view, and no table of memberships refers to a table that it reads; a view \
+             {usual} (with the user's key and group_id) brings them"
+        ))),
+        _ => Err(Some(format!("nobody has groups: {} could be their table", found.join(" or ")))),
+    })
+}
+
+fn membership(schema: &mut Schema<'_>, options: &DjangoOptions, table: String) -> Result<Membership, StoreError> {
+    let unlike = || {
+        StoreError::Unusable(format!(
+            "the table {table} does not have Django's columns (id, the user's, the group's): give Django's table of users \
+             with --user-table"
+        ))
+    };
+    let columns = schema.columns(&table)?;
+    let keys = schema.foreign_keys(&table)?;
+    let user_table = &options.user_table;
+    let view = schema.table(user_table).filter(|table| table.is_view);
+    let is_users = |key: &ForeignKey| key.table == *user_table || view.is_some_and(|view| view.reads(&key.table));
+    let others: Vec<&ForeignKey> = keys.iter().filter(|key| !is_users(key)).collect();
+    let group = match others[..] {
+        // Without foreign keys the names decide. The user's column is named after the model: `user_id`, `member_id`.
+        [] => {
+            let column = find(&columns, "group_id").ok_or_else(unlike)?.name.clone();
+            ForeignKey { column, table: AUTH_GROUP.into(), target: String::new() }
+        }
+        [group] => group.clone(),
+        _ => return Err(unlike()),
+    };
+    let user = match keys.iter().find(|key| is_users(key)) {
+        Some(key) => key.column.clone(),
+        None => {
+            let rest = columns.iter().filter(|column| !column.is("id") && !column.is(&group.column));
+            match rest.collect::<Vec<_>>()[..] {
+                [user] => user.name.clone(),
+                _ => return Err(unlike()),
+            }
+        }
+    };
+    let group_table = options.group_table.clone().unwrap_or(group.table);
+    let group_key = if group.target.is_empty() {
+        let columns = schema.columns(&group_table)?;
+        columns.into_iter().find(|column| column.key).map_or_else(|| "id".into(), |column| column.name)
+    } else {
+        group.target
+    };
+    Ok(Membership { table, user, group: group.column, group_table, group_key })
+}

@@ -1,0 +1,2 @@
+APPS = ["rest_framework.authtoken", "shapes.cookiecutter"]
+SETTINGS = {"AUTH_USER_MODEL": "cookiecutter.User"}

@@ -1,0 +1,2 @@
+APPS = ["rest_framework.authtoken"]
+SETTINGS = {}

@@ -1,0 +1,2 @@
+APPS = ["shapes.own_tokens"]
+SETTINGS = {}

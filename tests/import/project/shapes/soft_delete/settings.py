@@ -1,0 +1,3 @@
+APPS = ["rest_framework.authtoken", "shapes.soft_delete"]
+SETTINGS = {"AUTH_USER_MODEL": "soft_delete.User"}
+HASHERS = ["hashers.Renamed"]
