@@ -21,6 +21,7 @@ mod own;
 mod peer;
 mod preflight;
 mod routes;
+mod shadow;
 mod state;
 mod trusted_proxies;
 
@@ -33,4 +34,5 @@ pub use endpoint::{Access, Endpoint};
 pub use endpoints::endpoints;
 pub use options::{HttpOptions, KeySources};
 pub use routes::{edge_routes, metrics_routes, only_metrics_routes, routes};
+pub use shadow::{Asker, Job, ShadowPaths, ShadowState, ask_all, pass};
 pub use state::AppState;
