@@ -39,10 +39,16 @@ fn links(text: &str) -> Vec<String> {
 
 /// The anchors of a page's headings, as GitHub makes them.
 fn anchors(text: &str) -> BTreeSet<String> {
-    let headings = prose(text).lines().filter_map(|line| Some(line.strip_prefix('#')?.trim_start_matches('#').trim().to_owned())).collect::<Vec<_>>();
+    let headings = prose(text)
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix('#')?.trim_start_matches('#').trim().to_owned()))
+        .collect::<Vec<_>>();
     let anchor = |heading: &String| {
         let kept = heading.to_lowercase();
-        kept.chars().filter(|one| one.is_alphanumeric() || " -_".contains(*one)).map(|one| if one == ' ' { '-' } else { one }).collect()
+        kept.chars()
+            .filter(|one| one.is_alphanumeric() || " -_".contains(*one))
+            .map(|one| if one == ' ' { '-' } else { one })
+            .collect()
     };
     headings.iter().map(anchor).collect()
 }
@@ -56,10 +62,12 @@ fn every_link_leads_to_a_file_and_a_heading() {
             if link.contains("://") || link.starts_with("mailto:") {
                 continue;
             }
-            let (path, anchor) = link.split_once('#').map_or((link.as_str(), None), |(path, anchor)| (path, Some(anchor)));
+            let (path, anchor) =
+                link.split_once('#').map_or((link.as_str(), None), |(path, anchor)| (path, Some(anchor)));
             let target = if path.is_empty() { document.clone() } else { document.parent().unwrap().join(path) };
             let is_there = target.exists()
-                && anchor.is_none_or(|anchor| fs::read_to_string(&target).is_ok_and(|text| anchors(&text).contains(anchor)));
+                && anchor
+                    .is_none_or(|anchor| fs::read_to_string(&target).is_ok_and(|text| anchors(&text).contains(anchor)));
             if !is_there {
                 broken.push(format!("{}: {link}", document.strip_prefix(root()).unwrap().display()));
             }

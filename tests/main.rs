@@ -36,6 +36,7 @@ mod purge;
 mod rfc;
 mod serve;
 mod settings;
+mod shadow;
 mod stolen;
 mod store;
 mod support;

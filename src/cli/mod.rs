@@ -16,6 +16,7 @@ mod prompt;
 mod restore;
 mod revoke_many;
 mod serve;
+mod shadow;
 mod systemd;
 mod token;
 mod user;
@@ -32,7 +33,7 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use wait::Wait;
 use with_service::{with_service, with_service_on};
 
-use crate::config::{Kind, RawSettings, environment, settings};
+use crate::config::{Config, Kind, RawSettings, Upstream, environment, settings};
 use crate::domain::user::User;
 use crate::server::StartError;
 use crate::service::{Error, Service, Superuser};
@@ -51,6 +52,8 @@ enum Command {
     Serve,
     /// Serve introspection without a database, from memory and by asking another jeton (JETON_UPSTREAM)
     Edge,
+    /// Stand before a Django project (JETON_UPSTREAM), answer with its answers, and report where jeton's differ
+    Shadow(shadow::ShadowArguments),
     /// Bring the database's schema up to date
     Migrate,
     /// Create, list, change and delete users
@@ -151,19 +154,29 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let command = cli.command.unwrap_or(Command::Serve);
-    // `serve` and `edge` start their own logging, with a queue.
-    if !matches!(command, Command::Serve | Command::Edge) {
+    // Servers start their own logging, with a queue.
+    if !matches!(command, Command::Serve | Command::Edge | Command::Shadow(_)) {
         crate::logging::start(&config.log.filter, config.log.format);
     }
     let wait = command.wait();
     let done = match command {
         Command::Serve => serve::serve(&config, &raw, Arc::new(read_settings), serve::ServerKind::Node),
         Command::Edge => {
-            let Some(upstream) = &config.upstream else {
-                eprintln!("error: JETON_UPSTREAM: it is missing; an edge asks another jeton, at this URL");
-                return ExitCode::from(2);
-            };
-            serve::serve(&config, &raw, Arc::new(read_settings), serve::ServerKind::EdgeOf(upstream))
+            let upstream = upstream_of(&config, "an edge asks another jeton, at this URL");
+            match upstream.and_then(Upstream::of_edge) {
+                Ok(upstream) => {
+                    serve::serve(&config, &raw, Arc::new(read_settings), serve::ServerKind::EdgeOf(&upstream))
+                }
+                Err(fault) => return bad_settings(&fault),
+            }
+        }
+        Command::Shadow(arguments) => {
+            let upstream = upstream_of(&config, "a shadow stands before a Django project, at this URL");
+            match upstream.map(|upstream| upstream.urls.as_slice()) {
+                Ok([url]) => shadow::shadow(&arguments, url, &config, &raw, Arc::new(read_settings)),
+                Ok(_) => return bad_settings("JETON_UPSTREAM: a shadow stands before one project; write one URL"),
+                Err(fault) => return bad_settings(&fault),
+            }
         }
         Command::Migrate => migrate::migrate(&config),
         Command::User(command) => user::run(command, &config),
@@ -188,6 +201,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn upstream_of<'a>(config: &'a Config, what_for: &str) -> Result<&'a Upstream, String> {
+    config.upstream.as_ref().ok_or_else(|| format!("JETON_UPSTREAM: it is missing; {what_for}"))
+}
+
+fn bad_settings(fault: &str) -> ExitCode {
+    eprintln!("error: {fault}");
+    ExitCode::from(2)
 }
 
 /// The commands, with a global flag for every setting.

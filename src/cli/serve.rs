@@ -14,8 +14,8 @@ use crate::service::FirstStart;
 use crate::upstream::UpstreamOptions;
 
 /// How long the process waits for its log to be written when it stops, and when it exits at once.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
-const FLUSH_TIMEOUT_AT_EXIT: Duration = Duration::from_millis(250);
+pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+pub const FLUSH_TIMEOUT_AT_EXIT: Duration = Duration::from_millis(250);
 
 /// What kind of server is started.
 #[derive(Clone, Copy)]
@@ -33,9 +33,18 @@ pub fn serve(
     read_settings: ReadSettings,
     kind: ServerKind<'_>,
 ) -> Result<(), Failure> {
+    logged(config, raw, |lines| serve_until_stopped(config, lines, read_settings, kind))
+}
+
+/// Runs what logs through a queue.
+pub fn logged(
+    config: &Config,
+    raw: &RawSettings,
+    work: impl FnOnce(&LogQueue) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let lines = logging::start_queued(&config.log.filter, config.log.format)?;
     raw.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
-    let served = serve_until_stopped(config, &lines, read_settings, kind);
+    let served = work(&lines);
     if !lines.flush(FLUSH_TIMEOUT) && served.is_err() {
         // Nobody reads standard error, so writing the failure there would block.
         std::process::exit(1);
@@ -94,7 +103,7 @@ fn serve_until_stopped(
 }
 
 /// Prints curl lines to paste, with the secrets, which are shown only once.
-fn print_first_start(config: &Config, server: &Server, created: &FirstStart) -> Result<(), Failure> {
+pub fn print_first_start(config: &Config, server: &Server, created: &FirstStart) -> Result<(), Failure> {
     let curl = match &config.serving.listen {
         Listen::Tcp(_) if config.serving.tls.is_some() => "curl -k".to_owned(),
         Listen::Tcp(_) => "curl".to_owned(),

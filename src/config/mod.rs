@@ -24,7 +24,6 @@ use std::fmt;
 
 use crate::http::HttpOptions;
 use crate::service::{Bootstrap, HasherOptions, Policy};
-use crate::upstream::UpstreamOptions;
 pub use database::Database;
 use database::database_url;
 pub use logs::Log;
@@ -36,6 +35,7 @@ pub use reloadable::Reloadable;
 pub use secrets::SecretKeys;
 pub use serving::{Serving, TlsFiles};
 pub use setting::{Kind, Setting};
+pub use upstream::Upstream;
 
 /// Every setting, checked. Each part has the type that its room takes.
 #[derive(Clone, Debug)]
@@ -44,8 +44,8 @@ pub struct Config {
     pub database: Database,
     /// Where and how a server listens, and how it stops.
     pub serving: Serving,
-    /// The jeton that `jeton edge` asks.
-    pub upstream: Option<UpstreamOptions>,
+    /// The jeton that `jeton edge` asks; the project that `jeton shadow` asks.
+    pub upstream: Option<Upstream>,
     /// The keys that seal login tokens.
     pub secret_keys: SecretKeys,
     /// The first user and client.

@@ -1,8 +1,8 @@
 //! All endpoints, in groups.
 
 use super::endpoint::Endpoint;
+use super::options::LOGIN_PATH;
 use super::options::LoginOptions;
-use super::own::login::LOGIN_PATH;
 use super::{admin, oauth, ops, own};
 
 /// A group of endpoints: a tag of the OpenAPI document.

@@ -21,6 +21,7 @@ mod own;
 mod peer;
 mod preflight;
 mod routes;
+mod shadow;
 mod state;
 mod trusted_proxies;
 
@@ -31,7 +32,7 @@ pub use edge::cross_origin::cross_origin;
 pub use edge::{FastLane, OuterLayer, identify_and_log, refused};
 pub use endpoint::{Access, Endpoint};
 pub use endpoints::{endpoints, is_reserved};
-pub use options::{HttpOptions, KeySources, LoginFormat, LoginOptions};
-pub use own::login::LOGIN_PATH;
+pub use options::{HttpOptions, KeySources, LOGIN_PATH, LoginFormat, LoginOptions};
 pub use routes::{edge_routes, metrics_routes, only_metrics_routes, routes};
+pub use shadow::{Asker, Job, ShadowPaths, ShadowState, ask_all, pass};
 pub use state::AppState;

@@ -49,7 +49,17 @@ pub enum LoginFormat {
     DjRestAuth,
 }
 
+/// The path that is always a login.
+pub const LOGIN_PATH: &str = "/api-token-auth/";
+
 impl LoginOptions {
+    /// All paths of the login.
+    #[must_use]
+    pub fn all_paths(&self) -> Vec<String> {
+        let more = self.paths.iter().cloned();
+        std::iter::once(LOGIN_PATH.to_owned()).chain(more.filter(|path| path != LOGIN_PATH)).collect()
+    }
+
     /// The name of the superuser that a first start creates: one that can log in.
     #[must_use]
     pub const fn first_admin(&self) -> &'static str {

@@ -64,7 +64,8 @@ impl Reload {
     fn reload_edge(&self, edge: &Edge) {
         let upstream = self.reload_certificate().upstream.map_err(Fault::from);
         let replaced = upstream.and_then(|upstream| {
-            let options = upstream.ok_or_else(|| Fault("it is not set any more".into()))?;
+            let upstream = upstream.ok_or_else(|| Fault("it is not set any more".into()))?;
+            let options = upstream.of_edge().map_err(Fault)?;
             edge.replace_credentials(&options.client_id, &options.client_secret);
             Ok(Reloaded::New)
         });

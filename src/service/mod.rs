@@ -21,6 +21,7 @@ mod reasons;
 mod reloaded;
 mod retry;
 mod rights;
+mod shadow;
 mod sign_in;
 mod threads;
 mod throttle;
@@ -58,6 +59,7 @@ pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
 pub use reloaded::Reloaded;
 pub use rights::{ChangeableUser, LoginHolder, Staff, Superuser};
+pub use shadow::{Differing, ShadowReport};
 pub use sign_in::{LoggedIn, Login, Once, Session, SignIn, SignedIn};
 pub use tokens::{CreatedToken, Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilter, Tokens};
 

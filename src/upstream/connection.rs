@@ -6,11 +6,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use super::tls::system_roots;
 use crate::domain::client::ClientSecret;
 use crate::store::{Cursor, StoreError};
 
@@ -136,11 +135,7 @@ impl Connection {
 
 /// HTTPS with the system's certificates.
 fn tls_config() -> Result<TlsConfig, StoreError> {
-    let unusable = |why: String| StoreError::Unusable(format!("JETON_UPSTREAM: the system's certificates: {why}"));
-    let file = openssl_probe::probe().cert_file.ok_or_else(|| unusable("there is no file with them".into()))?;
-    let read = |error| unusable(format!("{}: {error}", file.display()));
-    let roots = CertificateDer::pem_file_iter(&file).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(read)?;
-    let roots: Vec<_> = roots.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
+    let roots: Vec<_> = system_roots()?.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::Specific(Arc::new(roots)))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))

@@ -4,7 +4,9 @@
 
 mod answers;
 mod connection;
+mod forward;
 mod servers;
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,6 +21,7 @@ use crate::domain::token::Token;
 use crate::store::{Cursor, Reading, StoreError};
 pub use answers::{AcceptedSecret, ActiveFacts, UpstreamAnswer};
 use connection::{Answer, Connection, Credentials, Request};
+pub use forward::{Forward, Outgoing, Pieces, Received, whole};
 use servers::Servers;
 
 /// Keys in one request. The body's limit there is 256 KiB, and a key has at most 1 KiB, seldom more than 100 bytes.

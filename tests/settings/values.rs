@@ -265,7 +265,7 @@ fn an_upstream_is_a_list_of_urls_and_needs_a_client() {
     for bad in ["a.example.com", "ftp://a.example.com", "https://a.example.com,b"] {
         refused(&edge(bad), &["config"], "JETON_UPSTREAM");
     }
-    refused(&Jeton::new().env("JETON_UPSTREAM", "https://a.example.com"), &["config"], id.0);
+    refused(&Jeton::new().env("JETON_UPSTREAM", "https://a.example.com"), &["edge"], id.0);
 }
 
 #[test]

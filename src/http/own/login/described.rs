@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Type};
 
-use super::LOGIN_PATH;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 use crate::http::answer::Detail;
 use crate::http::endpoint::{
     FORM, Header, JSON, MULTIPART, Operation, Security, fields, format, integer, properties, reference, text,
 };
+use crate::http::options::LOGIN_PATH;
 use crate::http::options::{LoginFormat, LoginOptions};
 use crate::service::{AuthenticationFault, Error, Faults, LoginRefusal};
 

@@ -25,9 +25,6 @@ use crate::service::{AuthenticationFault, Error, Login};
 use basic::BasicHeader;
 use credentials::Credentials;
 
-/// The path that is always a login.
-pub const LOGIN_PATH: &str = "/api-token-auth/";
-
 /// The endpoints of this file.
 pub fn endpoints(options: &LoginOptions) -> Vec<Endpoint> {
     vec![described::operation(options).to(login).every_method().cross_origin().also_at(&options.paths)]
