@@ -46,7 +46,7 @@ on_both! {
         let get = |path: &str| Request::new("GET", path);
         for key in [&login, &named] {
             for path in ["/auth/verify", "/auth/verify/", "/auth/verify/a//b/%0A?x=1&y", "/auth/verify?group=a%2Cb&group=%D0%BA%D0%BB%D1%8E%D1%87"] {
-                let keyword = |word: &str| get(path).header("Authorization", &format!("{word} {key}"));
+                let keyword = |word: &str| get(path).header("Authorization", format!("{word} {key}"));
                 for request in [keyword("Token"), keyword("bearer"), get(path).header("X-Api-Key", key), get(path).basic("any", key), get(path).basic(key, "")] {
                     let answer = fast(&app, &request);
                     assert_eq!((answer.status, common_parts(&answer)), (200, common_parts(&slow(&app, &request))));
@@ -69,7 +69,7 @@ on_both! {
             (get("/auth/verify?group=a").token(&token), 403),
             (get("/auth/verify?scope=").token(&token), 403),
             (get("/auth/verify").token(&token).token(&token), 401),
-            (get("/auth/verify").header("Authorization", &format!("Other {token}")), 401),
+            (get("/auth/verify").header("Authorization", format!("Other {token}")), 401),
             (get("/auth/verify").header("X-Api-Key", &token), 401),
             (get("/auth/verify").basic("alice", &token), 401),
             (get("/auth/verify"), 401),
