@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jeton::domain::time::{Timestamp, Uptime};
 use jeton::domain::token::Token;
-use jeton::service::cache::{Cache, NewEntry, Now, Owned, Staleness};
+use jeton::service::cache::{Cache, NewEntry, Now, Staleness, TokenIds};
 
 const TOKENS: usize = 10_000;
 
@@ -21,7 +21,7 @@ fn main() {
     let end = Timestamp::NEVER;
     for (id, key) in (0_i64..).zip(&keys) {
         let digest = Token::parse(key, None).expect("a key").digest();
-        let (text, of) = (&[b'x'; 190], Some(Owned { token_id: id, user_id: id }));
+        let (text, of) = (&[b'x'; 190], Some(TokenIds { token_id: id, user_id: id }));
         cache.insert(&digest, cache.change_seq(), NewEntry { of, hit_until: end, ends_at: end, code: 0, text });
     }
     // The clocks are left out: valgrind hides what they are read by.

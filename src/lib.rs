@@ -1,6 +1,7 @@
 //! jeton: tokens for a fleet of services.
 //!
-//! `main -> cli -> server -> config -> http -> service -> upstream -> store -> domain`: an arrow may skip rooms, never turn back.
+//! `main -> cli -> server -> config -> http -> service -> upstream -> store -> domain`: an arrow may skip rooms, never
+//! turn back.
 
 #![warn(missing_docs)]
 

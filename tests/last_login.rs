@@ -5,7 +5,7 @@ use std::time::Duration;
 use jeton::domain::time::Clock;
 use serde_json::{Value, json};
 
-use crate::commands::{PASSWORD, create_user, done, json_of, migrated, try_login};
+use crate::commands::{PASSWORD, create_client, create_user, done, introspect, json_of, login, migrated, try_login};
 use crate::on_both;
 use crate::support::app::{ADMIN, App, Kind, TestDatabase};
 use crate::support::calls::{ALICE, MICRO, short_of};
@@ -125,6 +125,29 @@ on_both! {
         assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
         let alice = json_of(&done(&jeton, &["user", "show", "--json", "alice"]));
         assert!(alice["last_login"].is_string(), "{alice}");
+    }
+
+    fn a_stopping_server_writes_last_logins_even_if_the_usage_of_tokens_cannot_be_written(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "alice", &[]);
+        create_user(&jeton, "bob", &[]);
+        let client = create_client(&jeton, "billing");
+        let serving = jeton.serve();
+        let key = login(&serving, "alice");
+        database.sql(if database.postgres.is_some() {
+            "create function no() returns trigger language plpgsql as $$ begin raise exception 'broken'; end $$; \
+             create trigger no before update on tokens for each row execute function no();"
+        } else {
+            "create trigger no before update on tokens begin select raise(abort, 'broken'); end"
+        });
+        assert_eq!(introspect(&serving, &client, &key)["active"], true);
+        assert_eq!(try_login(&serving, "bob", PASSWORD).status, 200);
+        serving.signal("TERM");
+        assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
+        assert!(serving.stderr().contains("were lost at shutdown"), "{}", serving.stderr());
+        let bob = json_of(&done(&jeton, &["user", "show", "--json", "bob"]));
+        assert!(bob["last_login"].is_string(), "{bob}");
     }
 }
 

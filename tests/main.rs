@@ -12,6 +12,7 @@
 )]
 
 mod api;
+mod book;
 mod browser;
 mod cache;
 mod clients;
@@ -30,10 +31,12 @@ mod layers;
 mod lookups;
 mod openapi;
 mod outage;
+mod peers;
 mod purge;
 mod rfc;
 mod serve;
 mod settings;
+mod shadow;
 mod stolen;
 mod store;
 mod support;

@@ -185,7 +185,7 @@ fn at_shutdown_a_locked_row_does_not_delay_other_rows() {
     eventually("a last flush", LIMIT, || logged("token usage or last logins are not written yet at shutdown"));
     table.run("commit;");
     assert!(serving.wait(Duration::from_secs(20)).success(), "{serving:?}");
-    assert!(logged("the rows of 1 tokens and").is_some(), "{serving:?}");
+    assert!(logged("the rows of 1 tokens are locked").is_some(), "{serving:?}");
     let unused = database.sql("select id from tokens where last_used_at is null");
     assert_eq!(unused, made[0]["id"].to_string());
 }

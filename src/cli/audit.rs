@@ -45,7 +45,7 @@ pub fn audit(arguments: AuditArguments, config: &Config) -> Result<(), Failure> 
     with_service(config, |service, caller| async move {
         let mut entries: Vec<Entry> = Vec::new();
         while entries.len() < limit {
-            let page = PageRequest { number: 1, size: MAX_PAGE_SIZE };
+            let page = PageRequest::number(1, MAX_PAGE_SIZE);
             let page = service.accounts.list_audit(filter.clone(), page, Some(0), &caller).await?;
             let last = page.results.len() < MAX_PAGE_SIZE as usize;
             entries.extend(page.results);

@@ -68,7 +68,7 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
         ClientCommand::List { json } => with_service(config, |service, caller| async move {
             let (mut clients, mut number) = (Vec::new(), 1);
             loop {
-                let page = service.accounts.list_clients(PageRequest { number, size: MAX_PAGE_SIZE }, &caller).await?;
+                let page = service.accounts.list_clients(PageRequest::number(number, MAX_PAGE_SIZE), &caller).await?;
                 let last = page.results.len() < MAX_PAGE_SIZE as usize;
                 clients.extend(page.results);
                 if last {

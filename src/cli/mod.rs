@@ -16,6 +16,7 @@ mod prompt;
 mod restore;
 mod revoke_many;
 mod serve;
+mod shadow;
 mod systemd;
 mod token;
 mod user;
@@ -32,7 +33,7 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use wait::Wait;
 use with_service::{with_service, with_service_on};
 
-use crate::config::{Kind, RawSettings, environment, settings};
+use crate::config::{Config, Kind, RawSettings, Upstream, environment, settings};
 use crate::domain::user::User;
 use crate::server::StartError;
 use crate::service::{Error, Service, Superuser};
@@ -51,6 +52,8 @@ enum Command {
     Serve,
     /// Serve introspection without a database, from memory and by asking another jeton (JETON_UPSTREAM)
     Edge,
+    /// Stand before a Django project (JETON_UPSTREAM), answer with its answers, and report where jeton's differ
+    Shadow(shadow::ShadowArguments),
     /// Bring the database's schema up to date
     Migrate,
     /// Create, list, change and delete users
@@ -151,19 +154,29 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let command = cli.command.unwrap_or(Command::Serve);
-    // `serve` and `edge` start their own logging, with a queue.
-    if !matches!(command, Command::Serve | Command::Edge) {
+    // Servers start their own logging, with a queue.
+    if !matches!(command, Command::Serve | Command::Edge | Command::Shadow(_)) {
         crate::logging::start(&config.log.filter, config.log.format);
     }
     let wait = command.wait();
     let done = match command {
-        Command::Serve => serve::serve(&config, &raw, Arc::new(read_settings), serve::As::Node),
+        Command::Serve => serve::serve(&config, &raw, Arc::new(read_settings), serve::ServerKind::Node),
         Command::Edge => {
-            let Some(upstream) = &config.upstream else {
-                eprintln!("error: JETON_UPSTREAM: it is missing; an edge asks another jeton, at this URL");
-                return ExitCode::from(2);
-            };
-            serve::serve(&config, &raw, Arc::new(read_settings), serve::As::EdgeOf(upstream))
+            let upstream = upstream_of(&config, "an edge asks another jeton, at this URL");
+            match upstream.and_then(Upstream::of_edge) {
+                Ok(upstream) => {
+                    serve::serve(&config, &raw, Arc::new(read_settings), serve::ServerKind::EdgeOf(&upstream))
+                }
+                Err(fault) => return bad_settings(&fault),
+            }
+        }
+        Command::Shadow(arguments) => {
+            let upstream = upstream_of(&config, "a shadow stands before a Django project, at this URL");
+            match upstream.map(|upstream| upstream.urls.as_slice()) {
+                Ok([url]) => shadow::shadow(&arguments, url, &config, &raw, Arc::new(read_settings)),
+                Ok(_) => return bad_settings("JETON_UPSTREAM: a shadow stands before one project; write one URL"),
+                Err(fault) => return bad_settings(&fault),
+            }
         }
         Command::Migrate => migrate::migrate(&config),
         Command::User(command) => user::run(command, &config),
@@ -174,7 +187,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Restore(arguments) => restore::restore(arguments, &config),
         Command::Audit(arguments) => audit::audit(arguments, &config),
         Command::Config => config::config(&raw),
-        Command::Openapi => openapi::openapi(),
+        Command::Openapi => openapi::openapi(&config),
         Command::Doctor(arguments) => doctor::doctor(&arguments, &config),
         Command::Healthcheck => healthcheck::healthcheck(&config),
     };
@@ -188,6 +201,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn upstream_of<'a>(config: &'a Config, what_for: &str) -> Result<&'a Upstream, String> {
+    config.upstream.as_ref().ok_or_else(|| format!("JETON_UPSTREAM: it is missing; {what_for}"))
+}
+
+fn bad_settings(fault: &str) -> ExitCode {
+    eprintln!("error: {fault}");
+    ExitCode::from(2)
 }
 
 /// The commands, with a global flag for every setting.
@@ -208,7 +230,7 @@ fn command() -> clap::Command {
         if setting.kind != Kind::Secret {
             command = command.arg(flag(setting.name, &setting.flag(), setting.help.to_owned()));
         }
-        if let Some(file_name) = setting.file_name() {
+        if let Some(file_name) = setting.file_variable() {
             let help = format!("file that holds {}: {}", setting.name, setting.help);
             let shown = setting.kind == Kind::Secret;
             command = command.arg(flag(&file_name, &format!("{}-file", setting.flag()), help).hide(!shown));
@@ -224,7 +246,7 @@ fn flags(matches: &ArgMatches) -> Vec<(String, String)> {
         innermost = inner;
     }
     let settings = settings().into_iter();
-    let names = settings.flat_map(|setting| [Some(setting.name.to_owned()), setting.file_name()]).flatten();
+    let names = settings.flat_map(|setting| [Some(setting.name.to_owned()), setting.file_variable()]).flatten();
     names
         .filter_map(|name| {
             let value = innermost.try_get_one::<String>(&name).ok()??.clone();

@@ -20,12 +20,12 @@ pub fn revoke_many(RevokeMany { users, since, until, yes }: RevokeMany, config: 
         let ids = users_named(&users, &service, &caller).await?.iter().map(|user| user.id).collect();
         let which = TokenFilter { user_ids: (!users.is_empty()).then_some(ids), since, until };
         let counted = service.tokens.count_tokens(&which, &caller).await?;
-        let [live, owners, over] = [counted.tokens, counted.users, counted.over].map(i64::unsigned_abs);
-        if live + over > 0 {
-            let more = if over > 0 {
+        let [live, owners, ended_here] = [counted.tokens, counted.users, counted.ended_here].map(i64::unsigned_abs);
+        if live + ended_here > 0 {
+            let more = if ended_here > 0 {
                 format!(
                     ", and {} that have expired by this machine's clock, but perhaps not by another node's",
-                    number(over, "token")
+                    number(ended_here, "token")
                 )
             } else {
                 String::new()
@@ -33,7 +33,7 @@ pub fn revoke_many(RevokeMany { users, since, until, yes }: RevokeMany, config: 
             let (tokens, owners) = (number(live, "live token"), number(owners, "user"));
             confirm_or_yes(&format!("{tokens} of {owners} will be revoked{more}."), "Revoke them?", yes)?;
         }
-        let bar = bar(Some(live + over), "revoking", "tokens");
+        let bar = bar(Some(live + ended_here), "revoking", "tokens");
         let done = service.tokens.revoke_tokens(which, counted, &caller, |more| bar.inc(more)).await;
         bar.finish_and_clear();
         let revoked = done.map_err(|error| {

@@ -14,12 +14,12 @@ use crate::service::FirstStart;
 use crate::upstream::UpstreamOptions;
 
 /// How long the process waits for its log to be written when it stops, and when it exits at once.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
-const FLUSH_TIMEOUT_AT_EXIT: Duration = Duration::from_millis(250);
+pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+pub const FLUSH_TIMEOUT_AT_EXIT: Duration = Duration::from_millis(250);
 
-/// What serves.
+/// What kind of server is started.
 #[derive(Clone, Copy)]
-pub enum As<'a> {
+pub enum ServerKind<'a> {
     /// A node, with a database.
     Node,
     /// An edge, without one.
@@ -27,10 +27,24 @@ pub enum As<'a> {
 }
 
 /// Serves until a signal stops it, and logs through a queue. `read_settings` reads the settings again.
-pub fn serve(config: &Config, raw: &RawSettings, read_settings: ReadSettings, role: As<'_>) -> Result<(), Failure> {
+pub fn serve(
+    config: &Config,
+    raw: &RawSettings,
+    read_settings: ReadSettings,
+    kind: ServerKind<'_>,
+) -> Result<(), Failure> {
+    logged(config, raw, |lines| serve_until_stopped(config, lines, read_settings, kind))
+}
+
+/// Runs what logs through a queue.
+pub fn logged(
+    config: &Config,
+    raw: &RawSettings,
+    work: impl FnOnce(&LogQueue) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let lines = logging::start_queued(&config.log.filter, config.log.format)?;
     raw.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
-    let served = serve_until_stopped(config, &lines, read_settings, role);
+    let served = work(&lines);
     if !lines.flush(FLUSH_TIMEOUT) && served.is_err() {
         // Nobody reads standard error, so writing the failure there would block.
         std::process::exit(1);
@@ -42,7 +56,7 @@ fn serve_until_stopped(
     config: &Config,
     lines: &LogQueue,
     read_settings: ReadSettings,
-    role: As<'_>,
+    kind: ServerKind<'_>,
 ) -> Result<(), Failure> {
     let last_lines = lines.clone();
     let flush_log = move || {
@@ -50,14 +64,14 @@ fn serve_until_stopped(
     };
     let Signals { mut stop, reload } = Signals::listen(flush_log.clone())?;
     actix_rt::System::new().block_on(async {
-        let started = match role {
-            As::Node => {
+        let started = match kind {
+            ServerKind::Node => {
                 let stop_requested = async {
                     stop.recv().await;
                 };
                 Server::start(config, Clock::System, stop_requested).await?
             }
-            As::EdgeOf(upstream) => Some(Server::start_edge(config, upstream, Clock::System)?),
+            ServerKind::EdgeOf(upstream) => Some(Server::start_edge(config, upstream, Clock::System)?),
         };
         let Some(server) = started else {
             systemd::stopping();
@@ -89,7 +103,7 @@ fn serve_until_stopped(
 }
 
 /// Prints curl lines to paste, with the secrets, which are shown only once.
-fn print_first_start(config: &Config, server: &Server, created: &FirstStart) -> Result<(), Failure> {
+pub fn print_first_start(config: &Config, server: &Server, created: &FirstStart) -> Result<(), Failure> {
     let curl = match &config.serving.listen {
         Listen::Tcp(_) if config.serving.tls.is_some() => "curl -k".to_owned(),
         Listen::Tcp(_) => "curl".to_owned(),
@@ -112,6 +126,7 @@ fn print_first_start(config: &Config, server: &Server, created: &FirstStart) -> 
     let console =
         if server.addresses.is_empty() { String::new() } else { format!("In a browser: {base}/console/\n\n") };
     let (admin, password) = (&created.admin.0, created.admin.1.expose());
+    let (name, key) = (config.http.login.name_field(), config.http.login.key_field());
     let (client_id, secret) = (&created.client.0, created.client.1.expose());
     line(&format!(
         "
@@ -122,8 +137,8 @@ This is the first start: a superuser and a client were created. Their secrets ar
 
 {console}Log in and keep the token; see whose it is; introspect it as a service does; replace it by a new one:
 
-TOKEN=$({curl} -s {base}/api-token-auth/ -d username={admin} -d password={password} | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')
-{curl} {base}/api-token-auth/ -d username={admin} -d password={password}
+TOKEN=$({curl} -s {base}/api-token-auth/ -d {name}={admin} -d password={password} | sed 's/.*\"{key}\":\"\\([^\"]*\\)\".*/\\1/')
+{curl} {base}/api-token-auth/ -d {name}={admin} -d password={password}
 {curl} {base}/me -H \"Authorization: Token $TOKEN\"
 {curl} {base}/introspect -u {client_id}:{secret} -d token=$TOKEN
 {curl} -X POST {base}/admin/users/{admin}/regenerate -H \"Authorization: Token $TOKEN\"

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::time::Timestamp;
-use crate::domain::token::ListedToken;
+use crate::domain::token::{ListedToken, copied_key};
 use crate::server::Schema;
 use crate::service::{Error, NamedToken, RegenerateOptions, Service, Staff, Superuser};
 
@@ -109,8 +109,8 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
         TokenCommand::Explain => with_service(config, |service, caller| async move {
             let mut key = String::new();
             std::io::stdin().read_to_string(&mut key)?;
-            let explanation = service.tokens.explain(key_of(&key), &caller).await?;
-            line(explanation.reason)?;
+            let explanation = service.tokens.explain(copied_key(&key), &caller).await?;
+            line(explanation.word())?;
             for (name, value) in [
                 ("user", explanation.username),
                 ("token", explanation.token.map(|token| token.id.to_string())),
@@ -137,15 +137,6 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// The key in a copied text: the whole text, or what follows the keyword, as in `Token <key>`.
-fn key_of(text: &str) -> &str {
-    let text = text.trim();
-    match text.split_once(char::is_whitespace) {
-        Some((word, key)) if ["token", "bearer"].contains(&word.to_ascii_lowercase().as_str()) => key.trim_start(),
-        _ => text,
-    }
-}
-
 async fn create(create: Create, service: &Service, caller: &Superuser) -> Result<String, Error> {
     let target = service.accounts.user_to_change(&create.username, Staff::clone(caller)).await?;
     let token = if let Some(name) = create.name {
@@ -163,7 +154,7 @@ async fn list(service: &Service, caller: &Superuser, username: Option<String>, j
     let name = username.as_deref();
     let (mut tokens, mut number): (Vec<ListedToken>, u32) = (Vec::new(), 1);
     loop {
-        let page = PageRequest { number, size: MAX_PAGE_SIZE };
+        let page = PageRequest::number(number, MAX_PAGE_SIZE);
         let page =
             service.tokens.list_tokens(name, page, caller).await.map_err(no_such_user(name.unwrap_or_default()))?;
         let last = page.results.len() < MAX_PAGE_SIZE as usize;
@@ -185,7 +176,7 @@ async fn list(service: &Service, caller: &Superuser, username: Option<String>, j
                 username.clone(),
                 token.kind().as_str().to_owned(),
                 token.name.clone().unwrap_or_else(|| "-".into()),
-                format!("{}...", token.hint),
+                format!("{}...", token.key_start),
                 token.scope.clone(),
                 token.created_at.to_string(),
                 when(token.ends_at()),

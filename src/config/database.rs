@@ -4,6 +4,7 @@ use super::parsers;
 use super::reader::Reader;
 use super::setting::{file, plain};
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::user::UsernameCase;
 use crate::store::StoreOptions;
 
 /// The database: its URL, pool and time-out.
@@ -27,6 +28,7 @@ impl Database {
                     plain("JETON_DATABASE_TIMEOUT", "2s", "how long a request waits for the database"),
                     parsers::positive_duration,
                 ),
+                username_case: UsernameCase::default(),
             },
             migrate: from.read(
                 plain(

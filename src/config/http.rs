@@ -3,9 +3,9 @@
 use super::reader::Reader;
 use super::setting::plain;
 use super::{parsers, setting_parsers};
-use crate::http::{HttpOptions, KeySources};
+use crate::http::{HttpOptions, KeySources, LoginOptions};
 
-pub fn http(from: &mut Reader<'_>) -> HttpOptions {
+pub fn http(from: &mut Reader<'_>, login: LoginOptions) -> HttpOptions {
     HttpOptions {
         auth_keywords: from.under("Requests and answers").read(
             plain(
@@ -27,12 +27,7 @@ pub fn http(from: &mut Reader<'_>) -> HttpOptions {
                 parsers::boolean,
             ),
         ),
-        login_fields: from
-            .maybe(
-                plain("JETON_LOGIN_FIELDS", "", "fields of the user to add to the login's answer: user_id,email,..."),
-                setting_parsers::login_fields,
-            )
-            .unwrap_or_default(),
+        login,
         trusted_proxies: from
             .maybe(
                 plain(

@@ -5,6 +5,7 @@ mod database;
 mod exposed;
 mod http;
 mod log_filter;
+mod login;
 mod logs;
 mod parsers;
 mod passwords;
@@ -23,7 +24,6 @@ use std::fmt;
 
 use crate::http::HttpOptions;
 use crate::service::{Bootstrap, HasherOptions, Policy};
-use crate::upstream::UpstreamOptions;
 pub use database::Database;
 use database::database_url;
 pub use logs::Log;
@@ -35,6 +35,7 @@ pub use reloadable::Reloadable;
 pub use secrets::SecretKeys;
 pub use serving::{Serving, TlsFiles};
 pub use setting::{Kind, Setting};
+pub use upstream::Upstream;
 
 /// Every setting, checked. Each part has the type that its room takes.
 #[derive(Clone, Debug)]
@@ -43,8 +44,8 @@ pub struct Config {
     pub database: Database,
     /// Where and how a server listens, and how it stops.
     pub serving: Serving,
-    /// The jeton that `jeton edge` asks.
-    pub upstream: Option<UpstreamOptions>,
+    /// The jeton that `jeton edge` asks; the project that `jeton shadow` asks.
+    pub upstream: Option<Upstream>,
     /// The keys that seal login tokens.
     pub secret_keys: SecretKeys,
     /// The first user and client.
@@ -61,17 +62,23 @@ pub struct Config {
 
 impl Config {
     fn read(from: &mut Reader<'_>) -> Self {
-        let database = Database::read(from);
+        let mut database = Database::read(from);
+        let serving = Serving::read(from);
+        let upstream = upstream::upstream(from);
+        let secret_keys = SecretKeys::read(from);
+        let bootstrap = secrets::bootstrap(from);
+        let login;
+        (login, database.options.username_case) = login::login(from);
         Self {
-            serving: Serving::read(from),
-            upstream: upstream::upstream(from),
-            secret_keys: SecretKeys::read(from),
-            bootstrap: secrets::bootstrap(from),
+            database,
+            serving,
+            upstream,
+            secret_keys,
+            bootstrap,
             policy: policy::policy(from),
             hashing: passwords::hashing(from),
-            http: http::http(from),
+            http: http::http(from, login),
             log: Log::read(from),
-            database,
         }
     }
 }

@@ -83,7 +83,7 @@ impl RawSettings {
     pub fn gather(flags: &[(String, String)], environment: &[(OsString, OsString)], dot_env: &Path) -> Self {
         let settings = settings();
         let is_ours = |name: &str| {
-            settings.iter().any(|setting| setting.name == name || setting.file_name().as_deref() == Some(name))
+            settings.iter().any(|setting| setting.name == name || setting.file_variable().as_deref() == Some(name))
         };
         let mut raw = Self { settings: settings.clone(), texts: Texts::new(), faults: Vec::new(), files: Vec::new() };
         let mut found: BTreeMap<String, (String, Source)> = BTreeMap::new();
@@ -122,7 +122,7 @@ impl RawSettings {
 
     fn resolve(&mut self, setting: Setting, found: &BTreeMap<String, (String, Source)>) {
         let direct = found.get(setting.name);
-        let file_name = setting.file_name();
+        let file_name = setting.file_variable();
         let file = file_name.as_ref().and_then(|name| found.get(name));
         let value = match (direct, file) {
             (None, None) => (setting.default.to_owned(), Source::Default),

@@ -2,10 +2,9 @@
 //! removed since the start, does not hold up the other parts.
 
 use super::reader::{Reader, is_about};
-use super::upstream::upstream;
+use super::upstream::{Upstream, upstream};
 use super::{ConfigError, RawSettings, SecretKeys, TlsFiles, database_url};
 use crate::domain::database_url::DatabaseUrl;
-use crate::upstream::UpstreamOptions;
 
 /// The reloaded parts.
 #[derive(Debug)]
@@ -15,7 +14,7 @@ pub struct Reloadable {
     /// `JETON_SECRET_KEY` and `JETON_SECRET_KEY_FALLBACKS`.
     pub secret_keys: Result<SecretKeys, ConfigError>,
     /// `JETON_UPSTREAM` and the credentials for it.
-    pub upstream: Result<Option<UpstreamOptions>, ConfigError>,
+    pub upstream: Result<Option<Upstream>, ConfigError>,
     /// `JETON_TLS_CERT` and `JETON_TLS_KEY`.
     pub tls: Result<Option<TlsFiles>, ConfigError>,
 }

@@ -54,7 +54,7 @@ impl Setting {
 
     /// The variable that names a file with the value.
     #[must_use]
-    pub fn file_name(&self) -> Option<String> {
+    pub fn file_variable(&self) -> Option<String> {
         match self.kind {
             Kind::Plain | Kind::SecretPath => None,
             Kind::File | Kind::Secret => Some(format!("{}_FILE", self.name)),

@@ -4,7 +4,8 @@ use super::parsers::list;
 use crate::domain::profile::ProfileField;
 use crate::domain::scope;
 use crate::domain::token::TokenMode;
-use crate::domain::user::User;
+use crate::domain::user::{LoginBy, User, UsernameCase};
+use crate::http::{LOGIN_PATH, LoginFormat, is_reserved};
 use crate::logging::LogFormat;
 
 pub fn token_mode(text: &str) -> Result<TokenMode, String> {
@@ -20,6 +21,62 @@ pub fn token_prefix(text: &str) -> Result<String, String> {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         && text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
     if good { Ok(text.to_owned()) } else { Err("write up to 32 letters, digits, - and _, a letter first".into()) }
+}
+
+pub fn login_format(text: &str) -> Result<LoginFormat, String> {
+    match text {
+        "drf" => Ok(LoginFormat::Drf),
+        "knox" => Ok(LoginFormat::Knox),
+        "djoser" => Ok(LoginFormat::Djoser),
+        "dj-rest-auth" => Ok(LoginFormat::DjRestAuth),
+        _ => Err("write drf, knox, djoser or dj-rest-auth".into()),
+    }
+}
+
+/// Paths of the login beside its own, each with a slash at its end.
+pub fn login_paths(text: &str) -> Result<Vec<String>, String> {
+    let mut paths = Vec::new();
+    for path in list(text) {
+        let inner = path.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest)).unwrap_or_default();
+        let is_segment = |segment: &str| {
+            !["", ".", ".."].contains(&segment)
+                && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        };
+        if !inner.split('/').all(is_segment) {
+            return Err(format!("`{path}` is not a path such as /auth/token/login/"));
+        }
+        let path = format!("/{inner}/");
+        if is_reserved(&path) {
+            return Err(format!("`{path}` is a path of jeton's already"));
+        }
+        if path != LOGIN_PATH && !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() && list(text).is_empty() {
+        Err("write paths such as /auth/token/login/".into())
+    } else {
+        Ok(paths)
+    }
+}
+
+pub fn login_by(text: &str) -> Result<LoginBy, String> {
+    let mut names = list(text);
+    names.sort_unstable();
+    match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["username"] => Ok(LoginBy::Username),
+        ["email"] => Ok(LoginBy::Email),
+        ["email", "username"] => Ok(LoginBy::UsernameOrEmail),
+        _ => Err("write username, email, or username,email".into()),
+    }
+}
+
+pub fn username_case(text: &str) -> Result<UsernameCase, String> {
+    match text {
+        "exact" => Ok(UsernameCase::Exact),
+        "ignore" => Ok(UsernameCase::Ignore),
+        _ => Err("write exact or ignore".into()),
+    }
 }
 
 pub fn login_fields(text: &str) -> Result<Vec<String>, String> {

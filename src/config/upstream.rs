@@ -1,4 +1,4 @@
-//! Whom `jeton edge` asks.
+//! Whom `jeton edge` asks, and to whom `jeton shadow` passes requests on.
 
 use super::reader::Reader;
 use super::setting::{plain, secret};
@@ -6,26 +6,44 @@ use super::{parsers, setting_parsers};
 use crate::domain::client::ClientSecret;
 use crate::upstream::UpstreamOptions;
 
+/// `JETON_UPSTREAM`, and the credentials for it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// The base URLs, without a slash at the end; at least one.
+    pub urls: Vec<String>,
+    /// The client id and the secret.
+    own: Option<(String, ClientSecret)>,
+}
+
+impl Upstream {
+    /// What an edge needs.
+    ///
+    /// # Errors
+    /// When the credentials are not set.
+    pub fn of_edge(&self) -> Result<UpstreamOptions, String> {
+        let (client_id, client_secret) =
+            self.own.clone().ok_or("JETON_UPSTREAM_CLIENT_ID: it is missing, but JETON_UPSTREAM is set")?;
+        Ok(UpstreamOptions { urls: self.urls.clone(), client_id, client_secret })
+    }
+}
+
 /// Read again while an edge runs.
-pub fn upstream(from: &mut Reader<'_>) -> Option<UpstreamOptions> {
-    const UPSTREAM: &str = "JETON_UPSTREAM";
-    let urls = from
-        .under("Edge")
-        .maybe(plain(UPSTREAM, "", "the jeton that `jeton edge` asks: its URL, or several, separated by commas"), urls);
+pub fn upstream(from: &mut Reader<'_>) -> Option<Upstream> {
+    let urls = from.under("Edge").maybe(
+        plain(
+            "JETON_UPSTREAM",
+            "",
+            "the jeton that `jeton edge` asks: its URL, or several, separated by commas; the Django project to which \
+             `jeton shadow` passes requests on",
+        ),
+        urls,
+    );
     let own = from.pair(
         plain("JETON_UPSTREAM_CLIENT_ID", "", "the edge's own client id there"),
         secret("JETON_UPSTREAM_CLIENT_SECRET", "its secret"),
     );
-    match (urls, own) {
-        (Some(urls), Some((client_id, secret))) => {
-            Some(UpstreamOptions { urls, client_id, client_secret: ClientSecret::from_text(&secret) })
-        }
-        (Some(_), None) if !from.has_fault_of(&["JETON_UPSTREAM_CLIENT_ID", "JETON_UPSTREAM_CLIENT_SECRET"]) => {
-            from.fault("JETON_UPSTREAM_CLIENT_ID", "it is missing, but JETON_UPSTREAM is set");
-            None
-        }
-        _ => None,
-    }
+    let own = own.map(|(client_id, secret)| (client_id, ClientSecret::from_text(&secret)));
+    urls.map(|urls| Upstream { urls, own })
 }
 
 fn urls(text: &str) -> Result<Vec<String>, String> {

@@ -101,7 +101,7 @@ impl Action {
     }
 }
 
-/// An entry of the audit log. Serialized it is the admin API's object.
+/// An entry of the audit log. As JSON it is the admin API's object.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = AuditEntry, description = "Who did what to whom.")]
 pub struct Entry {

@@ -1,8 +1,11 @@
 //! Changes of the database. Nodes that cache answers read them, and so do services that call `/changes`.
 
+use std::sync::Arc;
+
+use super::time::Uptime;
 use super::token::TokenDigest;
 
-/// A change that may make a cached answer wrong. It contains only ids.
+/// A change that may make a cached answer wrong. It contains no names and no whole digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A user, or their groups.
@@ -22,5 +25,37 @@ impl Change {
     #[must_use]
     pub fn created(digest: &TokenDigest) -> Self {
         Self::Created(digest.prefix())
+    }
+}
+
+/// From when answers are, and from which database. An edge remembers them only by a proof from there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AsOf {
+    /// Everything that was committed before this moment is in them.
+    pub moment: Uptime,
+    /// Where the change log was read (`store/change_log/cursor.rs`); `None`: not known, or in several places.
+    pub place: Option<Arc<str>>,
+}
+
+impl AsOf {
+    /// Of these answers and others.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        let place = self.place.filter(|place| other.place.as_ref() == Some(place));
+        Self { moment: self.moment.min(other.moment), place }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_two_databases_have_no_place_and_the_older_ones_moment() {
+        let of = |nanos, place: Option<&str>| AsOf { moment: Uptime::from_nanos(nanos), place: place.map(Arc::from) };
+        assert_eq!(of(1, Some("a")).and(&of(2, Some("a"))), of(1, Some("a")));
+        assert_eq!(of(2, Some("a")).and(&of(1, Some("b"))), of(1, None));
+        assert_eq!(of(2, None).and(&of(3, Some("b"))), of(2, None));
+        assert_eq!(of(2, Some("a")).and(&of(3, None)), of(2, None));
     }
 }

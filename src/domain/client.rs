@@ -13,7 +13,7 @@ use super::time::Timestamp;
 /// The minimum length of a secret that an operator chose, in characters.
 const MIN_SECRET_CHARS: usize = 32;
 
-/// A registered client as it is stored. Serialized it is the admin API's object.
+/// A registered client as it is stored. As JSON it is the admin API's object.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(description = "A service that may introspect.")]
 pub struct Client {

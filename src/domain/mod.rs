@@ -22,6 +22,7 @@ pub mod safe_text;
 pub mod scope;
 pub mod secret_key;
 pub mod session;
+pub mod shadow;
 pub mod time;
 mod timestamp;
 pub mod token;

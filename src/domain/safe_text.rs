@@ -53,6 +53,22 @@ pub fn path_without_keys(path: &str) -> String {
     segments.join("/")
 }
 
+/// Replaces the words of a text that may be keys.
+pub fn text_without_keys(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '%' || c == '_';
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let (before, from) = rest.split_at(start);
+        let (word, after) = from.split_at(from.find(|c| !is_part(c)).unwrap_or(from.len()));
+        shown.push_str(before);
+        shown.push_str(if may_be_key(word) { HIDDEN } else { word });
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
 /// Replaces an unknown client id if it may be a key or a secret in the wrong field.
 pub fn name_without_keys(name: &str) -> &str {
     if may_be_key(name) || name.chars().count() >= SECRET_LENGTH { HIDDEN } else { name }
@@ -84,6 +100,19 @@ mod tests {
     #[test]
     fn a_cut_says_that_it_is_one() {
         assert_eq!((cut("äöü", 3), cut("äöü", 2)), ("äöü".into(), "äö..".into()));
+    }
+
+    #[test]
+    fn keys_in_a_text_are_hidden_and_the_rest_stays() {
+        let key = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
+        for (text, shown) in [
+            (format!("Token {key}, and \u{e4}"), "Token [hidden], and \u{e4}"),
+            (format!("acme_{key}00c0ffee"), "[hidden]"),
+            ("a b".into(), "a b"),
+            (String::new(), ""),
+        ] {
+            assert_eq!(text_without_keys(&text), shown);
+        }
     }
 
     #[test]

@@ -134,6 +134,18 @@ impl Uptime {
         Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
     }
 
+    /// The uptime `span` earlier.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// As a time: for what ends by uptime, and is compared with such times only.
+    #[must_use]
+    pub const fn as_time(self) -> Timestamp {
+        Timestamp::from_micros((self.0 / 1_000).cast_signed())
+    }
+
     /// How long from `earlier` to this moment; zero when it is not earlier.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -16,6 +16,9 @@ impl Timestamp {
     /// Later than every other time.
     pub const NEVER: Self = Self(i64::MAX);
 
+    /// The beginning of the year 0, which both databases can store.
+    pub const EARLIEST: Self = Self(-62_167_219_200_000_000);
+
     /// From microseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
@@ -65,11 +68,12 @@ impl Timestamp {
         Self(self.0.saturating_add(micros).min(DateTime::<Utc>::MAX_UTC.timestamp_micros()))
     }
 
-    /// The time `span` earlier, but at least the first time that both databases can store.
+    /// The time `span` earlier, but not before [`Timestamp::EARLIEST`].
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_sub(micros).max(0))
+        // Never later than `self`: a database may hold an even earlier time.
+        Self(self.0.saturating_sub(micros).max(Self::EARLIEST.0.min(self.0)))
     }
 
     /// How long from `earlier` to this moment; zero when it is not earlier.
@@ -84,8 +88,8 @@ impl Timestamp {
         Duration::from_micros(self.0.abs_diff(other.0))
     }
 
-    /// The latest stored time that is plausible by this clock. A later one was written by a wrong clock, and is
-    /// replaced. The margin of a day prevents a clock that is some hours behind from moving times back.
+    /// If this is the current time: the latest stored time that is plausible. A later one was written by a wrong clock,
+    /// and is replaced. The margin of a day prevents a clock that is some hours behind from moving times back.
     #[must_use]
     pub fn latest_plausible(self) -> Self {
         self.after(Duration::from_hours(24))
@@ -131,3 +135,24 @@ impl PartialSchema for Timestamp {
 }
 
 impl ToSchema for Timestamp {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_before_another_is_not_later() {
+        let day = Duration::from_hours(24);
+        for (time, expected) in [
+            ("2026-01-02", "2026-01-01"),
+            ("1970-01-01", "1969-12-31"),
+            ("1969-01-02", "1969-01-01"),
+            ("0000-01-01T12:00:00Z", "0000-01-01"),
+            ("0000-01-01", "0000-01-01"),
+        ] {
+            assert_eq!(Timestamp::parse(time).unwrap().before(day), Timestamp::parse(expected).unwrap(), "{time}");
+        }
+        assert_eq!(Timestamp::parse("2026-01-02").unwrap().before(Duration::MAX), Timestamp::EARLIEST);
+        assert_eq!(Timestamp(i64::MIN).before(day), Timestamp(i64::MIN));
+    }
+}

@@ -72,7 +72,7 @@ impl Claim {
     }
 
     /// The body together with its claim, which lasts as long as the body.
-    pub fn with(self, bytes: Bytes) -> Bytes {
+    pub fn attach_to(self, bytes: Bytes) -> Bytes {
         Bytes::from_owner(Claimed { bytes, _claim: self })
     }
 }
@@ -124,7 +124,7 @@ mod tests {
             })
             .collect();
         assert!(budget.claim(address("192.0.2.1")).is_none() && budget.claim(None).is_none(), "all is taken");
-        let body = one.with(Bytes::from_static(b"body"));
+        let body = one.attach_to(Bytes::from_static(b"body"));
         assert_eq!(body, "body");
         drop((body, others));
         let held = budget.held.lock().unwrap();

@@ -1,13 +1,14 @@
 //! Authentication: the credentials in `Authorization`, in headers of the operator's choice, and in forms.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::domain::client::ClientSecret;
 use crate::http::drf::body::{Charset, form};
 use crate::http::error::HttpError;
+use crate::http::options::{HttpOptions, KeySources};
 use crate::http::peer::client_address;
 use crate::http::state::AppState;
 use crate::logging::RequestContext;
@@ -31,26 +32,26 @@ pub enum Credentials {
 impl Credentials {
     /// These credentials if they are a client's, else the key in `Authorization` or in one of the operator's headers. A client's credentials win, because a
     /// client may pass on headers of its own caller.
-    pub fn or_key(self, request: &HttpRequest, state: &AppState) -> Self {
+    pub fn or_key(self, headers: &HeaderMap, options: &HttpOptions) -> Self {
         if matches!(self, Self::Basic(_)) {
             return self;
         }
         let otherwise = if matches!(self, Self::OtherScheme) { Self::OtherScheme } else { Self::None };
-        match self.key(request, state, false) {
+        match self.key(headers, &options.keys, false) {
             Ok(key) => key.map_or(otherwise, Self::Key),
             Err(fault) => Self::Refused(fault),
         }
     }
 
     /// The key in `Authorization` or in one of the operator's headers. With `basic`, HTTP Basic may hold it, too.
-    fn key(self, request: &HttpRequest, state: &AppState, basic: bool) -> Result<Option<String>, AuthenticationFault> {
+    fn key(self, headers: &HeaderMap, keys: &KeySources, basic: bool) -> Result<Option<String>, AuthenticationFault> {
         let mut found = match self {
             Self::Key(key) => Some(key),
             Self::Refused(fault) => return Err(fault),
             Self::Basic(pairs) if basic => pairs.last().map(key_of_basic).filter(|key| !key.is_empty()),
             Self::None | Self::OtherScheme | Self::Basic(_) => None,
         };
-        for value in state.options.keys.headers.iter().flat_map(|name| request.headers().get_all(name)) {
+        for value in keys.headers.iter().flat_map(|name| headers.get_all(name)) {
             let key = str::from_utf8(value.as_bytes()).map_err(|_| AuthenticationFault::InvalidCharacters)?;
             match &found {
                 // An empty header counts as missing: gateways send one when their client sent none.
@@ -63,8 +64,8 @@ impl Credentials {
     }
 
     /// Reads the header as DRF does (`rest_framework/authentication.py::TokenAuthentication.authenticate`).
-    pub fn in_authorization(request: &HttpRequest, state: &AppState) -> Self {
-        let headers: Vec<&[u8]> = request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes).collect();
+    pub fn in_authorization(headers: &HeaderMap, options: &HttpOptions) -> Self {
+        let headers: Vec<&[u8]> = headers.get_all(AUTHORIZATION).map(HeaderValue::as_bytes).collect();
         let header = headers.join(b",".as_slice());
         let mut words =
             header.split(|byte| byte.is_ascii_whitespace() || *byte == 0x0b).filter(|word| !word.is_empty());
@@ -72,7 +73,7 @@ impl Credentials {
         if scheme.eq_ignore_ascii_case(b"basic") {
             return Self::Basic(words.next().filter(|_| words.next().is_none()).map_or_else(Vec::new, basic));
         }
-        if !state.options.auth_keywords.iter().any(|keyword| scheme.eq_ignore_ascii_case(keyword.as_bytes())) {
+        if !options.auth_keywords.iter().any(|keyword| scheme.eq_ignore_ascii_case(keyword.as_bytes())) {
             return if scheme.is_empty() { Self::None } else { Self::OtherScheme };
         }
         let key = match (words.next(), words.next()) {
@@ -116,7 +117,7 @@ pub fn basic(encoded: &[u8]) -> Vec<(String, ClientSecret)> {
 /// # Errors
 /// 401 with DRF's sentences.
 pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, Caller), HttpError> {
-    let key = key(request, state, false)?;
+    let key = key(request.headers(), &state.options, false).map_err(Error::NotAuthenticated)?;
     let holder = state.service.introspection.authenticate(&key).await?;
     RequestContext::set_user(&holder.user.username);
     let caller = Caller::holder(&holder, client_address(request, state));
@@ -128,15 +129,23 @@ pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, 
 /// # Errors
 /// As [`holder`].
 pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identity, HttpError> {
-    let key = key(request, state, state.options.keys.basic)?;
+    let key = gateway_key(request.headers(), &state.options).map_err(Error::NotAuthenticated)?;
     let identity = state.service.introspection.identify(&key).await?;
     RequestContext::set_user(&identity.username);
     Ok(identity)
 }
 
-fn key(request: &HttpRequest, state: &AppState, basic: bool) -> Result<String, HttpError> {
-    let found = Credentials::in_authorization(request, state).key(request, state, basic);
-    found.and_then(|key| key.ok_or(AuthenticationFault::Missing)).map_err(|fault| Error::NotAuthenticated(fault).into())
+/// The key that a gateway's client sent.
+///
+/// # Errors
+/// When there is none, or no single one.
+pub fn gateway_key(headers: &HeaderMap, options: &HttpOptions) -> Result<String, AuthenticationFault> {
+    key(headers, options, options.keys.basic)
+}
+
+fn key(headers: &HeaderMap, options: &HttpOptions, basic: bool) -> Result<String, AuthenticationFault> {
+    let found = Credentials::in_authorization(headers, options).key(headers, &options.keys, basic)?;
+    found.ok_or(AuthenticationFault::Missing)
 }
 
 /// The keyword of `WWW-Authenticate`.

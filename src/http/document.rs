@@ -9,6 +9,7 @@ use super::drf::body::MAX_BODY;
 use super::endpoint::{FORM, Header, MULTIPART, Security, size};
 use super::endpoints::groups;
 use super::oauth::verify;
+use super::options::{LoginFormat, LoginOptions};
 
 const DESCRIPTION: &str = "\
 Opaque tokens for a username and a password, and token introspection for services.
@@ -20,15 +21,30 @@ probes. A method that a path does not have gets 405, an unknown path 404, both w
 /// OpenAPI of every endpoint.
 #[must_use]
 pub fn document() -> Value {
-    let groups = groups();
+    document_with(&LoginOptions::default())
+}
+
+/// OpenAPI of every endpoint, with the login that the settings describe.
+#[must_use]
+pub fn document_with(login: &LoginOptions) -> Value {
+    let groups = groups(login);
     let tags = groups.iter().map(|group| TagBuilder::new().name(group.name).description(Some(group.text)).build());
     let document = OpenApiBuilder::new().info(info()).servers(Some([Server::new("/")])).tags(Some(tags));
-    let (mut paths, mut components) = (PathsBuilder::new(), components());
+    let (mut paths, mut components) = (PathsBuilder::new(), components(login));
     for group in groups {
         for endpoint in group.endpoints.into_iter().filter(|endpoint| endpoint.is_documented) {
             let mut operation = endpoint.operation;
             components.schemas.extend(std::mem::take(&mut operation.schemas));
-            paths = paths.path(operation.path, operation.build(group.name));
+            let (path, id) = (operation.path, operation.id());
+            let item = operation.build(group.name);
+            for (number, path) in (2..).zip(endpoint.also_at) {
+                let mut same = item.clone();
+                if let Some(post) = &mut same.post {
+                    post.operation_id = Some(format!("{id}_{number}"));
+                }
+                paths = paths.path(path, same);
+            }
+            paths = paths.path(path, item);
         }
     }
     let document: OpenApi = document.paths(paths).components(Some(components)).build();
@@ -60,12 +76,17 @@ fn info() -> utoipa::openapi::Info {
         .build()
 }
 
-fn components() -> Components {
+fn components(login: &LoginOptions) -> Components {
     let mut components = Components::new();
     for security in Security::NAMED {
         components.add_security_scheme(security.name(), security.scheme());
     }
-    for header in Header::SHARED.into_iter().chain(verify::HEADERS.map(Header::Identity)) {
+    let mut headers: Vec<Header> = Header::SHARED.into_iter().chain(verify::HEADERS.map(Header::Identity)).collect();
+    if login.format == LoginFormat::Knox {
+        components.add_security_scheme(Security::Password.name(), Security::Password.scheme());
+        headers.push(Header::PasswordChallenge);
+    }
+    for header in headers {
         components.headers.insert(header.component(), header.object().into());
     }
     components

@@ -1,6 +1,8 @@
 //! All endpoints, in groups.
 
 use super::endpoint::Endpoint;
+use super::options::LOGIN_PATH;
+use super::options::LoginOptions;
 use super::{admin, oauth, ops, own};
 
 /// A group of endpoints: a tag of the OpenAPI document.
@@ -14,17 +16,19 @@ pub struct Group {
 }
 
 /// All endpoints, by their groups.
-pub fn groups() -> Vec<Group> {
+pub fn groups(login: &LoginOptions) -> Vec<Group> {
     use admin::{audit, clients, explain, password, regenerate, tokens, users};
     use oauth::{changes, introspect, metadata, revoke, verify};
     use ops::{docs, health, metrics, openapi};
-    use own::{login, logout, me};
+    use own::{logout, me};
     let group = |name, text, files: &[fn() -> Vec<Endpoint>]| {
         let endpoints = files.iter().flat_map(|endpoints| endpoints()).collect();
         Group { name, text, endpoints }
     };
+    let mut signing_in = group("Login", "For users with a password.", &[logout::endpoints, me::endpoints]);
+    signing_in.endpoints.splice(0..0, own::login::endpoints(login));
     vec![
-        group("Login", "For users with a password.", &[login::endpoints, logout::endpoints, me::endpoints]),
+        signing_in,
         group(
             "OAuth",
             "For services that check tokens.",
@@ -56,5 +60,21 @@ pub fn edge_endpoints() -> Vec<Endpoint> {
 /// All endpoints. The console's pages are not among them: they are for people.
 #[must_use]
 pub fn endpoints() -> Vec<Endpoint> {
-    groups().into_iter().flat_map(|group| group.endpoints).collect()
+    endpoints_with(&LoginOptions::default())
+}
+
+/// All endpoints, with the login that the settings describe.
+#[must_use]
+pub fn endpoints_with(login: &LoginOptions) -> Vec<Endpoint> {
+    groups(login).into_iter().flat_map(|group| group.endpoints).collect()
+}
+
+/// First segments of pages.
+const PAGES: [&str; 4] = ["account", "admin", "console", "docs"];
+
+/// Whether this path, which ends with a slash, leads to something else than the login.
+#[must_use]
+pub fn is_reserved(path: &str) -> bool {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    PAGES.contains(&first) || endpoints().iter().any(|endpoint| endpoint.path() != LOGIN_PATH && endpoint.is_at(path))
 }

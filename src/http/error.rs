@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::http::StatusCode;
@@ -148,7 +149,7 @@ fn service_answer(error: &Error) -> HttpResponse {
         Error::Conflict(sentence) => answer::detail(StatusCode::CONFLICT, sentence),
         Error::TokenLimit => answer::json(StatusCode::FORBIDDEN, &OAuthError::new(&error.to_string())),
         Error::Throttled(wait) => {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let seconds = whole_seconds(*wait);
             let unit = if seconds == 1 { "second" } else { "seconds" };
             let sentence = format!("Request was throttled. Expected available in {seconds} {unit}.");
             with_retry(StatusCode::TOO_MANY_REQUESTS, seconds, &Detail { detail: &sentence })
@@ -185,6 +186,11 @@ pub fn sample(error: &Error) -> (u16, Value) {
 pub fn by_field(faults: &Faults) -> Value {
     let fields = faults.fields().iter().map(|(field, messages)| (field.clone(), json!(messages)));
     Value::Object(fields.collect::<Map<_, _>>())
+}
+
+/// A wait in whole seconds, rounded up, for `Retry-After`.
+pub const fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + (wait.subsec_nanos() > 0) as u64
 }
 
 fn not_authenticated(fault: AuthenticationFault, challenges: &[String]) -> HttpResponse {

@@ -4,22 +4,23 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::web;
 
-use super::document::document;
+use super::document::document_with;
 use super::edge::cross_origin::CrossOriginRoutes;
 use super::edge::request_id::FrequentRoutes;
 use super::endpoint::{Endpoint, Header, allow};
-use super::endpoints::{edge_endpoints, endpoints};
+use super::endpoints::{edge_endpoints, endpoints_with};
 use super::ops::openapi::Document;
+use super::options::LoginOptions;
 use super::{console, drf, ops};
 
 /// Every route except `/metrics`.
-pub fn routes(config: &mut web::ServiceConfig) {
+pub fn routes(config: &mut web::ServiceConfig, login: &LoginOptions) {
     let metrics: Vec<&str> = ops::metrics::endpoints().iter().map(Endpoint::path).collect();
-    let all = endpoints();
+    let all = endpoints_with(login);
     config.app_data(FrequentRoutes::of(&all)).app_data(CrossOriginRoutes::of(&all));
     serve(config, all.into_iter().filter(|endpoint| !metrics.contains(&endpoint.path())));
     config
-        .app_data(web::Data::new(Document(document().to_string().into())))
+        .app_data(web::Data::new(Document(document_with(login).to_string().into())))
         .configure(console::routes)
         .default_service(web::to(drf::not_found));
 }

@@ -51,8 +51,8 @@ impl TrustedProxies {
         log::warn!(
             // Operators' log filters use this name, so it stays when the file moves.
             target: "jeton::http::trusted_proxies",
-            "ignored {header} in a request from {who}, which is not a trusted proxy: limits and audit entries count \
-             for {who}. If it is your proxy, set JETON_TRUSTED_PROXIES={setting}"
+            "ignored {header} in a request from {who}, which is not a trusted proxy: limits and audit entries take \
+             {who} for the client. If it is your proxy, set JETON_TRUSTED_PROXIES={setting}"
         );
     }
 

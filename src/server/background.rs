@@ -2,22 +2,21 @@
 //! the costs of password hashes, compares its clock with the database's, reseals login tokens, and checkpoints SQLite's
 //! log when nobody writes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::task::JoinHandle;
 
 use crate::domain::time::Stopwatch;
-use crate::service::{Batches, Edge, Error, PurgeRound, ResealRound, Service};
+use crate::service::{Batches, Error, PurgeRound, ResealRound, Service};
 use crate::store::{LockedRows, LogEmptied, Purge};
 
 /// Starts all tasks. Each runs until it is aborted.
 pub fn start(service: &Service) -> Vec<JoinHandle<()>> {
-    if let Some(edge) = service.as_edge() {
-        let (service, edge) = (service.clone(), Arc::clone(edge));
-        return vec![actix_rt::spawn(keep_sweeping_limits(service)), actix_rt::spawn(keep_checking_clock(edge))];
-    }
+    let is_edge = service.as_edge().is_some();
     let service = || service.clone();
+    if is_edge {
+        return vec![actix_rt::spawn(keep_sweeping_limits(service()))];
+    }
     vec![
         actix_rt::spawn(keep_flushing(service())),
         actix_rt::spawn(keep_purging(service())),
@@ -56,7 +55,7 @@ async fn keep_checkpointing(service: Service) {
     let mut disk = Stopwatch::start();
     loop {
         actix_rt::time::sleep(IDLE_TIME).await;
-        let log = service.node.log_state();
+        let log = service.node.sqlite_log_state();
         if log.is_some() && log == before {
             match service.node.checkpoint().await {
                 Ok(LogEmptied::Done) => log::debug!("checkpoint of SQLite's log: emptied"),
@@ -74,27 +73,35 @@ async fn keep_checkpointing(service: Service) {
     }
 }
 
-/// A stopping server tries more than once to write what it has noted. A database that is busy for a moment must not
-/// lose it, and one locked row must not lose the others.
+/// A stopping server tries more than once to write what it has noted. It must not be lost because the database is busy
+/// for a moment, nor because the row of another token or user is locked.
 const SHUTDOWN_FLUSHES: [LockedRows; 3] = [LockedRows::Skip, LockedRows::Wait, LockedRows::Skip];
 
 pub async fn flush_at_shutdown(service: &Service) {
     for (attempt, locked) in SHUTDOWN_FLUSHES.into_iter().enumerate() {
-        let written = async {
-            Ok((service.introspection.flush_usage(locked).await?, service.sign_in.flush_logins(locked).await?))
-        };
-        let left = match written.await {
-            Ok((0, 0)) => return,
-            Ok((tokens, users)) => format!("the rows of {tokens} tokens and {users} users are locked"),
-            Err(error @ Error::Store(_)) if error.is_transient() => error.to_string(),
-            Err(error) => return log::error!("token usage or last logins were lost at shutdown: {error}"),
-        };
+        // Both are written, even if one of them fails.
+        let usage = unwritten("tokens", service.introspection.flush_usage(locked).await);
+        let logins = unwritten("users", service.sign_in.flush_logins(locked).await);
+        let left: Vec<String> = [usage, logins].into_iter().flatten().collect();
+        if left.is_empty() {
+            return;
+        }
+        let left = left.join("; ");
         if attempt + 1 == SHUTDOWN_FLUSHES.len() {
             return log::error!("token usage or last logins were lost at shutdown: {left}");
         }
         log::warn!("token usage or last logins are not written yet at shutdown: {left}");
         // Gives the database time to release the locks of this attempt.
         actix_rt::time::sleep(service.node.database_timeout() / 4).await;
+    }
+}
+
+/// Why something is not written yet; `None` if everything is.
+fn unwritten(rows: &str, flushed: Result<usize, Error>) -> Option<String> {
+    match flushed {
+        Ok(0) => None,
+        Ok(locked) => Some(format!("the rows of {locked} {rows} are locked")),
+        Err(error) => Some(error.to_string()),
     }
 }
 
@@ -129,13 +136,6 @@ async fn keep_comparing_clock(service: Service) {
         if let Err(error) = service.node.check_clock().await {
             log::debug!("the clock is not compared with the database's: {error}");
         }
-        actix_rt::time::sleep(CLOCK_INTERVAL).await;
-    }
-}
-
-async fn keep_checking_clock(edge: Arc<Edge>) {
-    loop {
-        edge.check_clock();
         actix_rt::time::sleep(CLOCK_INTERVAL).await;
     }
 }
@@ -178,25 +178,34 @@ async fn purge_changes(service: &Service) -> Result<(), Error> {
     Ok(())
 }
 
-/// How long the server waits before it looks again for login tokens sealed under an older secret key. The wait is at
-/// least `RESEAL_PAUSE_FACTOR` times as long as the last look took. `RESEAL_PAUSE` is the pause after each batch.
+/// How long the server waits before it looks again for login tokens sealed under an older secret key. After a round
+/// that found none, the wait is at least `RESEAL_WAIT_FACTOR` times as long as the round took. `RESEAL_PAUSE` is the
+/// pause after each batch.
 const RESEAL_INTERVAL: Duration = Duration::from_secs(5);
-const RESEAL_PAUSE_FACTOR: u32 = 20;
+const RESEAL_WAIT_FACTOR: u32 = 20;
 const RESEAL_PAUSE: Duration = Duration::from_millis(20);
 
 async fn keep_resealing(service: Service) {
     loop {
         let watch = Stopwatch::start();
-        if let Err(error) = reseal_all(&service).await {
+        let resealed = reseal_all(&service).await.unwrap_or_else(|error| {
             log::log!(error.level(), "login tokens were not resealed: {error}");
-        }
-        actix_rt::time::sleep(RESEAL_INTERVAL.max(watch.elapsed() * RESEAL_PAUSE_FACTOR)).await;
+            0
+        });
+        actix_rt::time::sleep(reseal_wait(watch.elapsed(), resealed)).await;
     }
 }
 
-async fn reseal_all(service: &Service) -> Result<(), Error> {
+/// The wait after a round that took this long and resealed this many login tokens. A round that resealed some may have
+/// taken hours, and another node may have sealed tokens under the older key meanwhile.
+fn reseal_wait(took: Duration, resealed: usize) -> Duration {
+    if resealed > 0 { RESEAL_INTERVAL } else { RESEAL_INTERVAL.max(took * RESEAL_WAIT_FACTOR) }
+}
+
+/// Returns how many login tokens were resealed.
+async fn reseal_all(service: &Service) -> Result<usize, Error> {
     if !service.login_tokens.is_reseal_due().await? {
-        return Ok(());
+        return Ok(0);
     }
     let mut round = ResealRound::default();
     while service.login_tokens.reseal(&mut round).await? == Batches::More {
@@ -205,5 +214,17 @@ async fn reseal_all(service: &Service) -> Result<(), Error> {
     if round.resealed > 0 {
         log::info!(rows = round.resealed; "resealed login tokens");
     }
-    Ok(())
+    Ok(round.resealed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_round_that_resealed_nothing_makes_the_next_one_wait_in_proportion() {
+        assert_eq!(reseal_wait(Duration::from_hours(1), 1), RESEAL_INTERVAL);
+        assert_eq!(reseal_wait(Duration::from_mins(1), 0), Duration::from_mins(20));
+        assert_eq!(reseal_wait(Duration::from_millis(1), 0), RESEAL_INTERVAL);
+    }
 }

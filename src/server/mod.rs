@@ -6,6 +6,7 @@ mod listen;
 mod open;
 mod open_files;
 mod reload;
+mod shadow;
 mod signals;
 mod stop;
 mod wire;
@@ -18,10 +19,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use actix_http::{Request, Response};
 use actix_rt::task::JoinHandle;
 use actix_server::ServerBuilder;
-use actix_service::{IntoServiceFactory, boxed};
-use actix_web::dev::{Server as ActixServer, ServerHandle};
+use actix_service::{IntoServiceFactory, ServiceFactory, boxed};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, Server as ActixServer, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 
@@ -37,6 +40,7 @@ use listen::{cannot_listen, listen, listen_unix};
 use open::open_edge;
 pub use open::{Schema, migrate, open_service, open_service_without_keys, open_store, read_sealer};
 pub use reload::{ReadSettings, Reload};
+pub use shadow::Shadow;
 pub use signals::Signals;
 pub use stop::{Stop, ensure_exit};
 use wire::{Connections, HttpListener, MAX_WAITING};
@@ -123,43 +127,25 @@ impl Server {
     }
 
     fn listening(config: &Config, certificate: Option<Arc<Certificate>>, service: Service) -> Result<Self, StartError> {
-        let scheme = if certificate.is_some() { "https" } else { "http" };
         let state = web::Data::new(AppState::new(service.clone(), config.http.clone()));
-        let connections = open_files::connections(config);
+        let connections = open_files::raise_limit_for_connections(config);
         let serving = &config.serving;
         let metrics = serving.metrics_listen.as_ref();
         let metrics = metrics.map(|listen| metrics_server(serving, listen, state.clone())).transpose()?;
         let with_metrics = metrics.is_none();
-        let routes = if service.as_edge().is_some() { http::edge_routes } else { http::routes };
-        let lane = service.clone();
+        let (is_edge, login) = (service.as_edge().is_some(), config.http.login.clone());
+        let routes = move |config: &mut web::ServiceConfig| {
+            if is_edge { http::edge_routes(config) } else { http::routes(config, &login) }
+        };
+        let lane = state.clone();
         let app = move || {
             let app = App::new().app_data(state.clone()).wrap(from_fn(http::cross_origin));
-            let app = app.wrap(from_fn(http::identify_and_log)).configure(routes);
+            let app = app.wrap(from_fn(http::identify_and_log)).configure(&routes);
             let app = if with_metrics { app.configure(http::metrics_routes) } else { app };
             OuterLayer::new(FastLane::new(lane.clone(), app))
         };
         let (builder, http_listener) = http_listener(serving, serving.workers, connections);
-        let (server, addresses, urls) = match &serving.listen {
-            Listen::Tcp(address) => {
-                let cannot = |error| cannot_listen(address, error);
-                let (mut server, mut addresses) = (builder, Vec::new());
-                for listener in listen(address).map_err(cannot)? {
-                    addresses.push(listener.local_addr().map_err(cannot)?);
-                    server =
-                        http_listener.listen(server, listener, certificate.clone(), app.clone()).map_err(cannot)?;
-                }
-                let urls = addresses.iter().map(|address| format!("{scheme}://{address}")).collect();
-                (server, addresses, urls)
-            }
-            Listen::Unix(_) if certificate.is_some() => {
-                return Err(StartError::Tls("JETON_TLS_CERT: HTTPS is not possible on a Unix socket".into()));
-            }
-            Listen::Unix(path) => {
-                let server = listen_unix(path).and_then(|listener| http_listener.listen_unix(builder, listener, app));
-                let server = server.map_err(|error| cannot_listen(&path.display().to_string(), error))?;
-                (server, Vec::new(), vec![format!("unix:{}", path.display())])
-            }
-        };
+        let (server, addresses, urls) = bind(serving, builder, &http_listener, certificate.as_ref(), app)?;
         let drain = serving.drain;
         Ok(Self { urls, addresses, first_start: None, actix: server.run(), metrics, service, certificate, drain })
     }
@@ -168,11 +154,12 @@ impl Server {
     /// must not use up the one chance to print the first secrets.
     async fn begin(&mut self, config: &Config) -> Result<(), StartError> {
         let service = &self.service;
+        service.accounts.require_distinct_usernames().await?;
         service.accounts.bootstrap(&config.bootstrap).await?;
         service.counted_hashes.estimate().await?;
         self.first_start = match &config.database.url {
             DatabaseUrl::Postgres(_) => None,
-            DatabaseUrl::Sqlite(_) => service.accounts.first_start().await?,
+            DatabaseUrl::Sqlite(_) => service.accounts.first_start(config.http.login.first_admin()).await?,
         };
         if self.first_start.is_none() {
             service.accounts.warn_without_superuser().await?;
@@ -249,6 +236,42 @@ fn http_listener(serving: &Serving, workers: usize, connections: usize) -> (Serv
     };
     actix_rt::spawn(wire::shorten_timeouts_at_stop(http_listener.connections.clone(), http_listener.stopping.clone()));
     (builder, http_listener)
+}
+
+/// Listens where the settings say, and serves `app` there. Returns the addresses, if it is TCP, and the URLs.
+fn bind<F, B>(
+    serving: &Serving,
+    builder: ServerBuilder,
+    http_listener: &HttpListener,
+    certificate: Option<&Arc<Certificate>>,
+    app: impl Fn() -> F + Send + Clone + 'static,
+) -> Result<(ServerBuilder, Vec<SocketAddr>, Vec<String>), StartError>
+where
+    F: ServiceFactory<Request, Config = AppConfig, Response = Response<B>, Error = actix_web::Error> + 'static,
+    F::InitError: std::fmt::Debug,
+    B: MessageBody + 'static,
+{
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    match &serving.listen {
+        Listen::Tcp(address) => {
+            let cannot = |error| cannot_listen(address, error);
+            let (mut server, mut addresses) = (builder, Vec::new());
+            for listener in listen(address).map_err(cannot)? {
+                addresses.push(listener.local_addr().map_err(cannot)?);
+                server = http_listener.listen(server, listener, certificate.cloned(), app.clone()).map_err(cannot)?;
+            }
+            let urls = addresses.iter().map(|address| format!("{scheme}://{address}")).collect();
+            Ok((server, addresses, urls))
+        }
+        Listen::Unix(_) if certificate.is_some() => {
+            Err(StartError::Tls("JETON_TLS_CERT: HTTPS is not possible on a Unix socket".into()))
+        }
+        Listen::Unix(path) => {
+            let server = listen_unix(path).and_then(|listener| http_listener.listen_unix(builder, listener, app));
+            let server = server.map_err(|error| cannot_listen(&path.display().to_string(), error))?;
+            Ok((server, Vec::new(), vec![format!("unix:{}", path.display())]))
+        }
+    }
 }
 
 /// `/metrics` on a separate address. One thread is enough.

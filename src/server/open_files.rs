@@ -9,17 +9,19 @@ use crate::config::Config;
 const BASE: usize = 64;
 /// Files of each database connection: a file, its log and its index for SQLite, a socket for PostgreSQL.
 const EACH_DATABASE_CONNECTION: usize = 3;
+/// Database connections outside the pool: the reader of the change log and its listener for hints.
+const BESIDE_THE_POOL: usize = 2;
 /// Files of each worker: its event loop, and connections that wait to be admitted.
 const EACH_WORKER: usize = 8 + MAX_WAITING;
 /// Connections to `/metrics` on a separate address.
 pub const METRICS_CONNECTIONS: usize = 64;
 
-/// Raises the limit of open files as far as the system allows. Returns how many connections are allowed at once:
+/// Raises the limit of open files as far as the system allows. Returns how many client connections are allowed at once:
 /// `JETON_MAX_CONNECTIONS`, or fewer if that many do not fit below the limit.
-pub fn connections(config: &Config) -> usize {
+pub fn raise_limit_for_connections(config: &Config) -> usize {
     let wanted = config.serving.max_connections as usize;
     let Some(limit) = raise_limit() else { return wanted };
-    let database = config.database.options.pool as usize + 2;
+    let database = config.database.options.pool as usize + BESIDE_THE_POOL;
     let taken = BASE + EACH_DATABASE_CONNECTION * database + EACH_WORKER * config.serving.workers + METRICS_CONNECTIONS;
     let fitting = limit.saturating_sub(taken + Connections::slack(limit)).max(1);
     if fitting < wanted {

@@ -35,7 +35,7 @@ impl Reload {
         if let Some(edge) = self.service.as_edge().cloned() {
             while requests.recv().await.is_some() {
                 let (this, edge) = (self.clone(), Arc::clone(&edge));
-                run_blocking(move || this.read_edge(&edge)).await;
+                run_blocking(move || this.reload_edge(&edge)).await;
             }
             return;
         }
@@ -44,7 +44,7 @@ impl Reload {
             match actix_rt::time::timeout(INTERVAL, requests.recv()).await {
                 Ok(Some(())) => {
                     let this = self.clone();
-                    run_blocking(move || this.read_all()).await;
+                    run_blocking(move || this.reload_all()).await;
                     refused = None;
                 }
                 // Nobody can ask any more.
@@ -54,17 +54,18 @@ impl Reload {
                     if now != failures {
                         failures = now;
                         let (this, known) = (self.clone(), refused.take());
-                        refused = run_blocking(move || this.read_url(known)).await.flatten();
+                        refused = run_blocking(move || this.reload_url(known)).await.flatten();
                     }
                 }
             }
         }
     }
 
-    fn read_edge(&self, edge: &Edge) {
-        let upstream = self.read_certificate_again().upstream.map_err(Fault::from);
+    fn reload_edge(&self, edge: &Edge) {
+        let upstream = self.reload_certificate().upstream.map_err(Fault::from);
         let replaced = upstream.and_then(|upstream| {
-            let options = upstream.ok_or_else(|| Fault("it is not set any more".into()))?;
+            let upstream = upstream.ok_or_else(|| Fault("it is not set any more".into()))?;
+            let options = upstream.of_edge().map_err(Fault)?;
             edge.replace_credentials(&options.client_id, &options.client_secret);
             Ok(Reloaded::New)
         });
@@ -72,21 +73,21 @@ impl Reload {
     }
 
     /// Reads the settings, and the certificate.
-    fn read_certificate_again(&self) -> Reloadable {
+    fn reload_certificate(&self) -> Reloadable {
         let raw = (self.read_settings)();
         raw.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
         let reloadable = raw.reloadable();
         log::info!("reloading files");
         match (&self.certificate, &reloadable.tls) {
-            (Some(certificate), tls) => log_outcome("the certificate", read_certificate(certificate, tls)),
+            (Some(certificate), tls) => log_outcome("the certificate", replace_certificate(certificate, tls)),
             (None, Ok(None)) => {}
             (None, _) => log::error!("JETON_TLS_CERT: only a restart can turn HTTPS on"),
         }
         reloadable
     }
 
-    fn read_all(&self) {
-        let reloadable = self.read_certificate_again();
+    fn reload_all(&self) {
+        let reloadable = self.reload_certificate();
         let keys = reloadable.secret_keys.map_err(Fault::from);
         log_outcome("JETON_SECRET_KEY", keys.and_then(|keys| self.reload_secret_keys(&keys)));
         let url = reloadable.database_url.map_err(Fault::from);
@@ -94,7 +95,7 @@ impl Reload {
     }
 
     /// Returns a URL that was refused, so that it is logged only once.
-    fn read_url(&self, known: Option<DatabaseUrl>) -> Option<DatabaseUrl> {
+    fn reload_url(&self, known: Option<DatabaseUrl>) -> Option<DatabaseUrl> {
         let url = (self.read_settings)().reloadable().database_url.ok()?;
         match self.service.node.move_to(&url) {
             Ok(Reloaded::Same) => None,
@@ -122,7 +123,7 @@ impl Reload {
     }
 }
 
-fn read_certificate(
+fn replace_certificate(
     certificate: &Certificate,
     files: &Result<Option<TlsFiles>, ConfigError>,
 ) -> Result<Reloaded, Fault> {

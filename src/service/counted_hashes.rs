@@ -94,7 +94,7 @@ impl CountedHashes {
             .ok_or_else(|| StoreError::Unusable("the name_key in the table meta is not 64 hex digits".into()))?;
         let (database, clock) = (database.clone(), clock.clone());
         let counted = Self { database, clock, key, max_memory_kib, newest: RwLock::default() };
-        counted.take(store.meta(MetaKey::HashCosts)?.unwrap_or_default(), None);
+        counted.adopt(store.meta(MetaKey::HashCosts)?.unwrap_or_default(), None);
         Ok(counted)
     }
 
@@ -113,7 +113,7 @@ impl CountedHashes {
         Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn take(&self, text: String, seen: Option<Uptime>) {
+    fn adopt(&self, text: String, seen: Option<Uptime>) {
         let costs = HashCosts::of(Count::read(&text).costs);
         self.set(Newest { text, costs, seen });
     }
@@ -162,7 +162,7 @@ impl CountedHashes {
     async fn read(&self) -> Result<String, Error> {
         let text = self.database.run(|store| store.meta(MetaKey::HashCosts)).await?.unwrap_or_default();
         if !text.is_empty() && text != self.newest().text {
-            self.take(text.clone(), Some(self.clock.uptime()));
+            self.adopt(text.clone(), Some(self.clock.uptime()));
         }
         Ok(text)
     }
@@ -188,7 +188,7 @@ impl CountedHashes {
         let count = Count { counted_at: now.as_micros(), took_ms, costs: to_map(&costs.most_common()) };
         log::debug!(costs = count.costs.len(), ms = took_ms; "counted the costs of password hashes");
         if let Some(text) = self.replace(claimed, &count).await? {
-            self.take(text, Some(begun));
+            self.adopt(text, Some(begun));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 
 use super::error::Error;
+use crate::domain::user::UsernameCase;
 use crate::logging::propagate;
 use crate::store::{Batch, Store, StoreError};
 
@@ -26,7 +27,7 @@ pub enum Batches {
     Done,
 }
 
-/// Work on the store, with a result of any type: so what runs it is compiled once.
+/// Work on the store, with a result of any type, so that the code that runs it is compiled only once.
 type Work = Box<dyn FnOnce(&Store) -> Result<Box<dyn Any + Send>, Error> + Send>;
 
 fn any<T: Send + 'static, E: Into<Error>>(work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static) -> Work {
@@ -56,6 +57,11 @@ impl Database {
         // A little less than the limit of a request, so that the error response is in time.
         let timeout = store.timeout().mul_f32(0.9);
         Self { store, timeout }
+    }
+
+    /// Whether usernames that differ by case only are the same name.
+    pub const fn username_case(&self) -> UsernameCase {
+        self.store.username_case()
     }
 
     /// How long a request waits for the database.

@@ -6,23 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use super::cache::Cache;
-use super::metrics::Metrics;
-use super::node::ClockWatch;
 use super::policy::Policy;
-use crate::domain::change::Change;
 use crate::domain::client::ClientSecret;
-use crate::domain::time::{Clock, Uptime};
+use crate::domain::time::Uptime;
 use crate::upstream::Upstream;
 
-/// This edge: its readiness, its clock, its upstream.
+/// This edge: its readiness and its upstream.
 pub struct Edge {
     pub(super) upstream: Upstream,
-    pub(super) clock: Clock,
     pub(super) policy: Arc<Policy>,
-    pub(super) metrics: Arc<Metrics>,
     pub(super) cache: Arc<Cache>,
     pub(super) stopping: AtomicBool,
-    pub(super) clock_watch: ClockWatch,
     /// The readiness that was last logged.
     pub(super) logged: Mutex<Option<bool>>,
 }
@@ -98,15 +92,6 @@ impl Edge {
     /// From now on this edge reports that it is not ready; it still answers requests that come.
     pub fn begin_stop(&self) {
         self.stopping.store(true, Ordering::Release);
-    }
-
-    /// Clears the cache if the clock was set: a clock that was set back would make cached answers live longer.
-    pub fn check_clock(&self) {
-        let (time, uptime) = self.clock.now_and_uptime();
-        if self.clock_watch.lock().read(time, uptime) {
-            self.metrics.clock.jumps.inc();
-            self.cache.apply(&Change::Everything);
-        }
     }
 
     /// The edge's own credentials at its upstream from now on.

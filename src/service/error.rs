@@ -33,7 +33,7 @@ pub enum Error {
     /// The user has reached the limit of login tokens, or of named tokens that they may create (403, as in Knox).
     #[error("Maximum amount of tokens allowed per user exceeded.")]
     TokenLimit,
-    /// Too many failed logins; try again after this time (429).
+    /// Too many failures, or at an edge too many requests to its upstream; try again after this time (429).
     #[error("Request was throttled.")]
     Throttled(Duration),
     /// Too many logins are waiting already (503).
@@ -51,6 +51,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::LastSuperuser => Self::Conflict("The last active superuser cannot be removed.".into()),
+            StoreError::Throttled(wait) => Self::Throttled(wait),
             other => Self::Store(other),
         }
     }
@@ -69,7 +70,11 @@ impl Error {
     /// Whether asking again later may help.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_transient())
+        match self {
+            Self::Store(error) => error.is_transient(),
+            Self::Throttled(_) => true,
+            _ => false,
+        }
     }
 
     /// The log level for an error that no caller receives.

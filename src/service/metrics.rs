@@ -121,7 +121,7 @@ impl Metrics {
         let seconds = vec![0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5];
         let requests = HistogramOpts::new(
             "jeton_request_seconds",
-            "Duration of requests by route and status, without introspections that were answered before the router",
+            "Duration of requests by route and status, without requests that the fast lane answered",
         )
         .buckets(seconds);
         let registry = Registry::new();

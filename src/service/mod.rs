@@ -21,6 +21,7 @@ mod reasons;
 mod reloaded;
 mod retry;
 mod rights;
+mod shadow;
 mod sign_in;
 mod threads;
 mod throttle;
@@ -53,13 +54,13 @@ pub use introspection::{AcceptedClient, ClientOrigin, Feed, Identity, Introspect
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
 use metrics::Sample;
 pub use metrics::{Metrics, WorkerCounts};
-use node::ClockWatch;
 pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
 pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
 pub use reloaded::Reloaded;
 pub use rights::{ChangeableUser, LoginHolder, Staff, Superuser};
-pub use sign_in::{LoggedIn, Login, Once, Session, SignIn};
+pub use shadow::{Differing, ShadowReport};
+pub use sign_in::{LoggedIn, Login, Once, Session, SignIn, SignedIn};
 pub use tokens::{CreatedToken, Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilter, Tokens};
 
 /// All groups of verbs. Cheap to clone.
@@ -148,7 +149,7 @@ impl Service {
         policy: Policy,
     ) -> Result<Self, StoreError> {
         let (policy, metrics) = (Arc::new(policy), Arc::new(Metrics::new()));
-        let cache = Arc::new(memory(&policy)?);
+        let cache = Arc::new(new_cache(&policy)?);
         let observing_cache = Arc::clone(&cache);
         let store = store.on_change(move |change| observing_cache.apply(&change));
         let base = Base { database: Database::new(store), clock, policy, metrics };
@@ -171,19 +172,13 @@ impl Service {
     /// When a thread cannot be started, or there is too little memory.
     pub fn edge(upstream: Upstream, clock: Clock, policy: Policy) -> Result<Self, StoreError> {
         let (policy, metrics) = (Arc::new(policy), Arc::new(Metrics::new()));
-        let bound = policy.revocation_bound;
-        // A node with `JETON_STALE_IF_ERROR` may answer from before that, too.
-        let cache = memory(&policy)?.with_lag(bound.saturating_add(policy.stale_if_error));
-        let cache = Arc::new(cache);
+        let cache = Arc::new(new_cache(&policy)?.with_lag(policy.max_age().saturating_add(upstream.timeout())));
         let introspection = Arc::new(Introspect::start_edge(&upstream, &clock, &policy, &metrics, &cache)?);
         let edge = Edge {
             upstream,
-            clock: clock.clone(),
             policy: Arc::clone(&policy),
-            metrics: Arc::clone(&metrics),
             cache: Arc::clone(&cache),
             stopping: AtomicBool::new(false),
-            clock_watch: ClockWatch::default(),
             logged: Mutex::default(),
         };
         Ok(Self { introspection, clock, metrics, policy, cache, role: Role::Edge(Arc::new(edge)) })
@@ -206,7 +201,7 @@ impl Service {
         }
     }
 
-    /// From now on `ready` says that it is not.
+    /// From now on [`Service::ready`] reports that it is not ready.
     pub fn begin_stop(&self) {
         match &self.role {
             Role::Node(verbs) => verbs.node.begin_stop(),
@@ -237,7 +232,7 @@ impl Service {
     }
 }
 
-fn memory(policy: &Policy) -> Result<Cache, StoreError> {
+fn new_cache(policy: &Policy) -> Result<Cache, StoreError> {
     let cache = Cache::new(policy.cache_bytes, policy.revocation_bound, policy.stale_if_error);
     cache.ok_or_else(|| {
         StoreError::Unusable("JETON_CACHE_BYTES: the operating system does not give that much memory".into())

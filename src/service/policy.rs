@@ -64,6 +64,12 @@ impl Policy {
         self.token_ttl.map(|ttl| now.after(greatest_age.map_or(ttl, |age| ttl.min(age))))
     }
 
+    /// How old an answer may be, if the database is down.
+    #[must_use]
+    pub const fn max_age(&self) -> Duration {
+        self.revocation_bound.saturating_add(self.stale_if_error)
+    }
+
     /// The field `proof` of `/readyz`: whether it is proved that this cache has received every change, so that it may
     /// answer. `ok`; `stale`: past the bound, but within `JETON_STALE_IF_ERROR`; `none`; `off`: there is no cache.
     /// `age`: how old the last sync is.
@@ -71,7 +77,7 @@ impl Policy {
         match age {
             _ if !is_on => "off",
             Some(age) if age < self.revocation_bound => "ok",
-            Some(age) if age < self.revocation_bound.saturating_add(self.stale_if_error) => "stale",
+            Some(age) if age < self.max_age() => "stale",
             _ => "none",
         }
     }

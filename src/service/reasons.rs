@@ -47,6 +47,14 @@ pub enum AuthenticationFault {
     InvalidCharacters,
     /// Two keys that differ.
     TwoKeys,
+    /// HTTP Basic without credentials.
+    NoBasicCredentials,
+    /// More than one word after `Basic`.
+    BasicSpaces,
+    /// HTTP Basic that cannot be decoded.
+    NotBase64,
+    /// HTTP Basic with a name and a password that log nobody in.
+    InvalidPassword,
     /// No such live token.
     InvalidToken,
     /// A valid token of an inactive user.
@@ -60,6 +68,10 @@ impl fmt::Display for AuthenticationFault {
             Self::NoKey => "Invalid token header. No credentials provided.",
             Self::Spaces => "Invalid token header. Token string should not contain spaces.",
             Self::InvalidCharacters => "Invalid token header. Token string should not contain invalid characters.",
+            Self::NoBasicCredentials => "Invalid basic header. No credentials provided.",
+            Self::BasicSpaces => "Invalid basic header. Credentials string should not contain spaces.",
+            Self::NotBase64 => "Invalid basic header. Credentials not correctly base64 encoded.",
+            Self::InvalidPassword => "Invalid username/password.",
             Self::TwoKeys => "Invalid token header. Two different tokens were sent.",
             Self::InvalidToken => "Invalid token.",
             Self::UserInactive => "User inactive or deleted.",

@@ -16,8 +16,8 @@ pub struct Staff(Caller);
 #[derive(Clone, Debug)]
 pub struct Superuser(Staff);
 
-/// A user who asks with a live login token of theirs. A named token is for services: on jeton itself it can only revoke
-/// itself.
+/// A user who asks with a live login token of theirs. A named token is for services: without the scope `jeton:admin`,
+/// all that it can do on jeton itself is read `/me` and revoke itself.
 #[derive(Clone, Debug)]
 pub struct LoginHolder {
     holder: Holder,

@@ -111,6 +111,7 @@ impl Store {
                     counted.select(audit_log::id).load::<i64>(conn)?.len().try_into().unwrap_or(i64::MAX)
                 }
             };
+            let page = page.in_list(count);
             let is_whole = count_limit.is_none_or(|count_limit| count <= count_limit.into());
             let window = if is_whole { page.window(count) } else { page.forward_window() };
             let query = matching().limit(window.limit).offset(window.offset).select(EntryRow::as_select());

@@ -72,7 +72,7 @@ impl State {
 }
 
 impl Breaker {
-    // Nothing can panic while this lock is held, so a poisoned one cannot be.
+    // No thread panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,7 +12,7 @@ use crate::domain::time::Stopwatch;
 impl Store {
     /// The state of SQLite's log; `None` if it is empty, and for PostgreSQL.
     #[must_use]
-    pub fn log_state(&self) -> FileState {
+    pub fn sqlite_log_state(&self) -> FileState {
         match self.url() {
             DatabaseUrl::Sqlite(path) => sqlite_log::state_of_log(path),
             DatabaseUrl::Postgres(_) => None,
@@ -45,7 +45,7 @@ impl Store {
             DatabaseUrl::Postgres(_) => return,
         }
         // If another process has the database open, too, the file of the log stays, and is empty.
-        if self.log_state().is_some()
+        if self.sqlite_log_state().is_some()
             && self.file.writers() > 0
             && let Err(error) = self.checkpoint()
         {

@@ -96,6 +96,7 @@ impl Store {
     pub fn list_clients(&self, page: PageRequest) -> Result<Page<Client>, StoreError> {
         self.read(|conn| {
             let count = clients::table.count().get_result(conn)?;
+            let page = page.in_list(count);
             let query = clients::table.order(clients::id).limit(page.size.into()).offset(page.offset());
             let rows: Vec<ClientRow> = query.select(ClientRow::as_select()).load(conn)?;
             Ok(Page { count, results: rows.into_iter().map(client).collect::<Result<_, _>>()? })

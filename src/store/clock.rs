@@ -30,9 +30,9 @@ impl Store {
         })
     }
 
-    /// The last trusted time: see [`Store::believe_time`].
-    pub fn believed_time(&self) -> Result<Option<Timestamp>, StoreError> {
-        let micros = self.meta(MetaKey::BelievedTime)?.and_then(|text| text.parse().ok());
+    /// The last trusted time: see [`Store::store_trusted_time`].
+    pub fn last_trusted_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let micros = self.meta(MetaKey::LastTrustedTime)?.and_then(|text| text.parse().ok());
         Ok(micros.map(Timestamp::from_micros))
     }
 
@@ -44,11 +44,11 @@ impl Store {
     }
 
     /// Stores the time of a node that trusts its clock, for the next node that starts.
-    pub fn believe_time(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub fn store_trusted_time(&self, now: Timestamp) -> Result<(), StoreError> {
         let micros = now.as_micros().to_string();
         self.write(|conn| {
             let value = meta::value.eq(&micros);
-            let key = MetaKey::BelievedTime.as_str();
+            let key = MetaKey::LastTrustedTime.as_str();
             if diesel::update(meta::table.find(key)).set(value).execute(conn)? == 0 {
                 diesel::insert_into(meta::table).values((meta::key.eq(key), value)).execute(conn)?;
             }

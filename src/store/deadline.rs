@@ -19,7 +19,7 @@ impl Deadline {
     }
 
     /// # Errors
-    /// [`StoreError::Unavailable`] when it is over.
+    /// [`StoreError::Unavailable`] when no time is left.
     pub fn left(self) -> Result<Duration, StoreError> {
         let left = self.limit.checked_sub(self.since.elapsed()).filter(|left| !left.is_zero());
         left.ok_or_else(|| StoreError::Unavailable(format!("not done within {:?}", self.limit)))

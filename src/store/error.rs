@@ -1,5 +1,7 @@
 //! What a store can fail with.
 
+use std::time::Duration;
+
 /// What a store can fail with.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
@@ -12,6 +14,9 @@ pub enum StoreError {
     /// An edge's upstream cannot be reached, is too slow, or refuses the edge.
     #[error("the upstream is not available: {0}")]
     Upstream(String),
+    /// An edge's upstream, or a proxy before it, refuses to answer for this long: it is asked too often.
+    #[error("the upstream is asked too often")]
+    Throttled(Duration),
     /// The server is read-only. Another one must be used.
     #[error("the database is not available: {0}")]
     ReadOnly(String),
@@ -47,6 +52,7 @@ impl StoreError {
             Self::Unavailable(_)
                 | Self::Down(_)
                 | Self::Upstream(_)
+                | Self::Throttled(_)
                 | Self::ReadOnly(_)
                 | Self::Pooled(_)
                 | Self::Outdated(_)
@@ -59,7 +65,7 @@ impl StoreError {
     #[must_use]
     pub const fn level(&self) -> log::Level {
         match self {
-            Self::Disk(_) | Self::Down(_) => log::Level::Debug,
+            Self::Disk(_) | Self::Down(_) | Self::Throttled(_) => log::Level::Debug,
             _ => log::Level::Warn,
         }
     }

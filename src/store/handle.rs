@@ -14,6 +14,7 @@ use super::pools::{CurrentPools, PooledTurn, Pools, StoreOptions};
 use super::{sqlite_file, tls};
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::user::UsernameCase;
 
 /// A handle to the database; clones share its connections.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub struct Store {
     pub(super) file: Arc<OpenedFile>,
     pub(super) disk: Arc<Disk>,
     pub(super) deadline: Option<Deadline>,
+    pub(super) takes_turns: bool,
     pub(super) observer: Option<Arc<dyn Fn(Change) + Send + Sync>>,
     pub(super) hints: Arc<Hints>,
 }
@@ -43,7 +45,17 @@ impl Store {
         let file = Arc::<OpenedFile>::default();
         let pools = Arc::new(CurrentPools::new(Pools::new(url, options, &file)));
         let (url, options, disk) = (url.clone(), options.clone(), Arc::default());
-        Ok(Self { pools, url, options, file, disk, deadline: None, observer: None, hints: Arc::default() })
+        Ok(Self {
+            pools,
+            url,
+            options,
+            file,
+            disk,
+            deadline: None,
+            takes_turns: true,
+            observer: None,
+            hints: Arc::default(),
+        })
     }
 
     /// The same store with a deadline: work that has not begun by then does not begin, and a transaction that is not
@@ -51,6 +63,12 @@ impl Store {
     #[must_use]
     pub fn with_deadline(&self, limit: Duration) -> Self {
         Self { deadline: Some(Deadline::within(limit)), ..self.clone() }
+    }
+
+    /// The same store for writes that wait for nobody, neither for a lock nor for a standby, and need no turn
+    /// (`write_turns.rs`).
+    pub(super) fn without_turns(&self) -> Self {
+        Self { takes_turns: false, ..self.clone() }
     }
 
     /// The same store, calling `observer` for each change that is made through it: after its commit, before the call
@@ -64,6 +82,12 @@ impl Store {
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         self.options.timeout
+    }
+
+    /// Whether usernames that differ by case only are the same name.
+    #[must_use]
+    pub const fn username_case(&self) -> UsernameCase {
+        self.options.username_case
     }
 
     /// The URL that the store was opened with.
@@ -89,6 +113,6 @@ impl Store {
 
     pub(super) fn connect(&self, role: Role) -> Result<PooledTurn, StoreError> {
         let pools = self.pools.current();
-        pools.connect(role, self.deadline).inspect_err(|_| self.pools.failed())
+        pools.connect(role, self.deadline, self.takes_turns).inspect_err(|_| self.pools.failed())
     }
 }

@@ -21,7 +21,7 @@ pub struct Hints {
 }
 
 impl Hints {
-    /// Records a change. Returns whether whoever made it must send the hint.
+    /// Records a change. Returns whether the caller, who made it, must send the hint.
     pub fn record(&self) -> bool {
         self.has_changed.store(true, Ordering::Release);
         !self.are_collected.load(Ordering::Acquire)

@@ -32,7 +32,8 @@ impl Store {
         let mut logins = logins.to_vec();
         // The same order on every node, to avoid a deadlock.
         logins.sort_unstable();
-        self.write(|conn| match conn {
+        let store = if locked == LockedRows::Skip { self.without_turns() } else { self.clone() };
+        store.write(|conn| match conn {
             Conn::Pg(pg) => {
                 commit_without_standby(pg)?;
                 let ids: Vec<i64> = logins.iter().map(|(id, _)| *id).collect();

@@ -7,14 +7,16 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Timestamp as SqlTimestamp};
 
-use super::connection::{Conn, storable};
-use super::schema::{login_networks, users};
+use super::connection::Conn;
+use super::login_names::{NOBODY, row_at_login};
+use super::schema::login_networks;
 use super::{Store, StoreError};
 use crate::domain::network::Network;
 use crate::domain::time::Timestamp;
+use crate::domain::user::LoginName;
 
 /// Writes nothing for a user who is gone, or if the network was written recently.
-const NOTE: &str = "insert into login_networks (user_id, network, seen_at) select id, $1, $2 from users where id = $3 \
+const NOTE_STATEMENT: &str = "insert into login_networks (user_id, network, seen_at) select id, $1, $2 from users where id = $3 \
     on conflict (user_id, network) do update set seen_at = excluded.seen_at \
     where login_networks.seen_at <= $4 or login_networks.seen_at > $5";
 
@@ -32,7 +34,7 @@ impl Store {
         self.write_statement(|conn| {
             macro_rules! note {
                 ($conn:expr) => {
-                    diesel::sql_query(NOTE)
+                    diesel::sql_query(NOTE_STATEMENT)
                         .bind::<Text, _>(&network)
                         .bind::<SqlTimestamp, NaiveDateTime>(now)
                         .bind::<BigInt, _>(user_id)
@@ -49,15 +51,18 @@ impl Store {
         })
     }
 
-    /// Whether the user with this name logged in from this network after `since`; `false` for an unknown name.
-    pub fn knows_login_network(&self, username: &str, network: Network, since: Timestamp) -> Result<bool, StoreError> {
-        // A name that cannot be stored becomes the empty name, which no user has. So the same query runs for every
-        // name.
-        let username = if storable(username) { username } else { "" };
+    /// Whether the user whom a login names logged in from this network after `since`; `false` for an unknown name. The
+    /// same statements run for every name.
+    pub fn knows_login_network(
+        &self,
+        name: &LoginName,
+        network: Network,
+        since: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.read(|conn| {
+            let user = row_at_login(conn, name, self.options.username_case)?.map_or(NOBODY, |row| row.id);
             let found = login_networks::table
-                .inner_join(users::table)
-                .filter(users::username.eq(username))
+                .filter(login_networks::user_id.eq(user))
                 .filter(login_networks::network.eq(network.to_string()))
                 .filter(login_networks::seen_at.gt(since.naive()));
             Ok(diesel::select(exists(found)).get_result(conn)?)

@@ -81,7 +81,7 @@ impl Manager {
     fn set_up(&self, mut conn: PgConnection) -> Result<PoolConnection, ConnectError> {
         let (millis, idle) = (self.timeout.as_millis(), "idle_in_transaction_session_timeout = '30s'");
         if self.servers.shares_sessions() {
-            pooler::prepare_nothing(&mut conn);
+            pooler::disable_prepared_statements(&mut conn);
             let local = format!("set local statement_timeout = {millis}; set local {idle}");
             return Ok(PoolConnection::behind_pooler(conn, local, Arc::clone(&self.servers)));
         }

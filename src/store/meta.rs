@@ -17,7 +17,7 @@ pub enum MetaKey {
     /// How many users have a hash of each cost, and when they were counted.
     HashCosts,
     /// The last trusted time of a node's clock, in microseconds since 1970.
-    BelievedTime,
+    LastTrustedTime,
 }
 
 impl MetaKey {
@@ -27,7 +27,7 @@ impl MetaKey {
             Self::RetiredSecretKeys => "retired_secret_keys",
             Self::NameKey => "name_key",
             Self::HashCosts => "hash_costs",
-            Self::BelievedTime => "believed_time",
+            Self::LastTrustedTime => "believed_time",
         }
     }
 }

@@ -28,6 +28,7 @@ mod hints;
 mod import;
 mod known_migrations;
 mod last_logins;
+mod login_names;
 mod login_networks;
 mod login_tokens;
 mod lookup;

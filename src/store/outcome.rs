@@ -67,7 +67,7 @@ pub enum Revoked {
 /// The result of revoking all login tokens of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginTokensRevoked {
-    /// So many of them were live.
+    /// They were revoked. This many of them were live.
     Done(usize),
     /// There is no such user.
     NoSuchUser,
@@ -90,7 +90,7 @@ pub enum FormUse {
     /// It was not submitted before.
     First,
     /// It was submitted before, or its session has ended.
-    NotAgain,
+    Refused,
 }
 
 /// The result of a replacement.

@@ -96,8 +96,8 @@ fn lock_requester(
     let revoked = (tokens::revoked_at, tokens::grace_until);
     let found: Option<(Option<NaiveDateTime>, Option<NaiveDateTime>)> =
         tokens::table.find(request_token.id).filter(unrevoked(now)).select(revoked).first(conn).optional()?;
-    let asked = [request_token.revoked_at, request_token.grace_until].map(|moment| moment.map(Timestamp::naive));
-    if found != Some(asked.into()) {
+    let at_request = [request_token.revoked_at, request_token.grace_until].map(|moment| moment.map(Timestamp::naive));
+    if found != Some(at_request.into()) {
         return Ok(Requester::TokenEnded);
     }
     let rights = |user: &User| (user.is_active, user.is_staff, user.is_superuser);

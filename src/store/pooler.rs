@@ -26,7 +26,7 @@ pub fn session_of(conn: &mut PgConnection) -> Result<i32, StoreError> {
 }
 
 /// Stops preparing statements, which would stay in the session.
-pub fn prepare_nothing(conn: &mut PgConnection) {
+pub fn disable_prepared_statements(conn: &mut PgConnection) {
     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
 }
 

@@ -17,6 +17,7 @@ use super::write_turns::{WriteTurn, WriteTurns};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::safe_text::one_line;
 use crate::domain::time::Stopwatch;
+use crate::domain::user::UsernameCase;
 
 /// How often a request that waits for a connection checks whether the database is down.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -28,6 +29,8 @@ pub struct StoreOptions {
     pub pool: u32,
     /// How long a request waits for a connection, and a statement may run.
     pub timeout: Duration,
+    /// Whether usernames that differ by case only are the same name.
+    pub username_case: UsernameCase,
 }
 
 /// The connections of one URL.
@@ -90,7 +93,7 @@ impl Pools {
     ///
     /// # Errors
     /// [`StoreError::Down`] at once while the database is known to be down; [`StoreError::Unavailable`].
-    pub fn connect(&self, role: Role, deadline: Option<Deadline>) -> Result<PooledTurn, StoreError> {
+    pub fn connect(&self, role: Role, deadline: Option<Deadline>, takes_turns: bool) -> Result<PooledTurn, StoreError> {
         let pool = self.of(role);
         let timeout = pool.connection_timeout();
         let max_wait = match deadline.map(Deadline::left).transpose()? {
@@ -100,7 +103,7 @@ impl Pools {
             None => timeout + CONNECT_TIMEOUT,
         };
         let since = Stopwatch::start();
-        let needs_turn = role == Role::Write && matches!(self.url, DatabaseUrl::Postgres(_));
+        let needs_turn = takes_turns && role == Role::Write && matches!(self.url, DatabaseUrl::Postgres(_));
         let mut turn = None;
         loop {
             self.breaker.check()?;

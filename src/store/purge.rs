@@ -104,7 +104,7 @@ impl Store {
             format!("select min({moment}) as moment from {table} where {due} {moment} >= $1 and {moment} < $2");
         let oldest: Oldest = self.read(|conn| {
             let query = diesel::sql_query(&oldest)
-                .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::from_micros(0)).naive())
+                .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::EARLIEST).naive())
                 .bind::<SqlTimestamp, _>(before.naive());
             match conn {
                 Conn::Pg(pg) => Ok(query.get_result(pg)?),
@@ -170,7 +170,7 @@ fn purge(
                  where {due} {moment} >= $1 and {moment} < $2 order by {moment} limit $3 for update skip locked)) \
                  returning {moment} as ended) select count(*) as rows, max(ended) as until from purged"
             ))
-            .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::from_micros(0)).naive())
+            .bind::<SqlTimestamp, _>(from.unwrap_or(Timestamp::EARLIEST).naive())
             .bind::<SqlTimestamp, _>(before.naive())
             .bind::<BigInt, _>(limit)
             .get_result(pg)?;

@@ -45,7 +45,8 @@ impl Store {
     }
 
     /// Revokes a token that may be live by the clock of some node. This includes tokens that look expired and those
-    /// whose grace period looks over: see `end_tokens`.
+    /// whose grace period looks over: see `end_tokens`. The user is not locked: the token ends whatever else happens to
+    /// them.
     pub fn revoke_token(&self, id: i64, by: &Actor, now: Timestamp) -> Result<Revoked, StoreError> {
         self.change(|conn, changes| revoke(conn, changes, id, by, now))
     }

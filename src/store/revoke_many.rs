@@ -35,7 +35,7 @@ pub struct TokenCounts {
     pub users: i64,
     /// Other tokens, which look expired or past their grace period by this node's clock, but may be live by another
     /// node's.
-    pub over: i64,
+    pub ended_here: i64,
     /// The id of the newest of all tokens. Tokens that are created later have higher ids.
     pub newest: i64,
 }
@@ -58,7 +58,7 @@ impl Store {
             let live = selected(which).filter(unrevoked(now)).filter(is_unexpired);
             let (tokens, users) = live.select((count_star(), sql::<BigInt>("count(distinct user_id)"))).first(conn)?;
             let newest: Option<i64> = tokens::table.select(max(tokens::id)).first(conn)?;
-            Ok(TokenCounts { tokens, users, over: (all - tokens).max(0), newest: newest.unwrap_or(0) })
+            Ok(TokenCounts { tokens, users, ended_here: (all - tokens).max(0), newest: newest.unwrap_or(0) })
         })
     }
 

@@ -9,14 +9,14 @@ use super::known_migrations::{POSTGRES, SQLITE, versions};
 use super::schema_state::{Foreign, SchemaState};
 use super::servers;
 
-/// Diesel's table of the migrations that were run.
-const RUN: &str = "__diesel_schema_migrations";
+/// Diesel's table, which lists the migrations that were run.
+const MIGRATIONS_TABLE: &str = "__diesel_schema_migrations";
 
 /// Checks that the database is suitable, and returns the state of its schema.
 pub fn inspect_schema(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     match conn {
         Conn::Pg(pg) => servers::require_encoding(pg)?,
-        // SQLite has no other encoding.
+        // Every encoding of SQLite can hold every name.
         Conn::Sqlite(_) => {}
     }
     state(conn)
@@ -38,10 +38,10 @@ pub fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     let found = tables(conn)?;
     let count = found.first().map_or(0, |table| usize::try_from(table.count).unwrap_or(usize::MAX));
     let has = |name: &str| found.iter().any(|table| table.name == name);
-    let has_run = has(RUN);
+    let has_migrations_table = has(MIGRATIONS_TABLE);
     if let (Some(current), Some(unreadable)) = (&current, found.first().and_then(|table| table.unreadable.as_ref()))
         && has("meta")
-        && has_run
+        && has_migrations_table
     {
         return Ok(SchemaState::Forbidden(format!(
             "the role {} may not read {unreadable}; {}",
@@ -50,8 +50,8 @@ pub fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
         )));
     }
     // Diesel would create the table if it is missing, but a query must not write.
-    let run: Vec<String> = if has_run {
-        diesel::sql_query(format!("select version from {RUN}"))
+    let run: Vec<String> = if has_migrations_table {
+        diesel::sql_query(format!("select version from {MIGRATIONS_TABLE}"))
             .load::<Version>(conn)?
             .into_iter()
             .map(|row| row.version)
@@ -62,9 +62,9 @@ pub fn state(conn: &mut Conn) -> Result<SchemaState, StoreError> {
     let is_jetons = has("meta") && known.first().is_some_and(|first| run.contains(first));
     if !is_jetons {
         // An empty table of migrations is left over when all of them were reverted.
-        let is_empty = |name: &str| name == RUN && run.is_empty();
+        let is_empty = |name: &str| name == MIGRATIONS_TABLE && run.is_empty();
         let tables: Vec<String> = found.into_iter().map(|table| table.name).filter(|name| !is_empty(name)).collect();
-        let count = count - usize::from(has_run && run.is_empty());
+        let count = count - usize::from(has_migrations_table && run.is_empty());
         return Ok(if tables.is_empty() {
             SchemaState::Missing
         } else {
@@ -130,7 +130,7 @@ fn tables(conn: &mut Conn) -> Result<Vec<Table>, StoreError> {
         }
     };
     let query = format!(
-        "select name, count, unreadable from ({from}) as found order by case when name in ('{RUN}', 'meta') then 0 else 1 end, name \
+        "select name, count, unreadable from ({from}) as found order by case when name in ('{MIGRATIONS_TABLE}', 'meta') then 0 else 1 end, name \
          limit 8"
     );
     Ok(diesel::sql_query(query).load(conn)?)

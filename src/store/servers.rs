@@ -86,7 +86,7 @@ impl Servers {
     }
 
     /// Records the cluster and the timeline that the change log was read on. Returns whether this is the newest timeline
-    /// of that cluster: a pooler may still lead to a server that another one has taken over from.
+    /// of that cluster: after a failover, a pooler may still lead to the old primary.
     #[must_use]
     pub fn advance_timeline(&self, cluster: u64, timeline: u32) -> bool {
         let mut newest = self.lock_timeline();
@@ -147,7 +147,7 @@ struct Encoding {
 }
 
 /// Checks that the database's encoding can hold every name. A database in SQL_ASCII holds any bytes, so it is accepted
-/// with a warning: it ignores case in searches for ASCII letters only.
+/// with a warning: in it, searches ignore the case of A to Z only.
 pub fn require_encoding(conn: &mut PgConnection) -> Result<(), StoreError> {
     const MAKE_ONE: &str = "create database jeton encoding 'UTF8' template template0";
     let encoding: Encoding = sql_query("select current_setting('server_encoding') as name").get_result(conn)?;

@@ -102,7 +102,7 @@ impl Store {
         let taken = self.write(|conn| {
             let is_this = sessions::digest.eq(session.as_bytes().as_slice());
             let id: Option<i64> = sessions::table.filter(is_this).select(sessions::id).first(conn).optional()?;
-            let Some(id) = id else { return Ok(FormUse::NotAgain) };
+            let Some(id) = id else { return Ok(FormUse::Refused) };
             diesel::insert_into(console_forms::table)
                 .values((
                     console_forms::session_id.eq(id),
@@ -113,7 +113,7 @@ impl Store {
             Ok(FormUse::First)
         });
         match taken {
-            Err(StoreError::Taken) => Ok(FormUse::NotAgain),
+            Err(StoreError::Taken) => Ok(FormUse::Refused),
             other => other,
         }
     }

@@ -32,8 +32,8 @@ const FOREIGN_CHANGES: i32 = 8;
 const MIGRATION_CHANGES: i32 = 32;
 
 impl Mark {
-    /// Whether a file with this mark can be the one on which a log with these marks was begun. Other programs, and an older jeton,
-    /// write without marks, so this cannot always be known.
+    /// Whether a file with this mark can be the one on which a log with these marks was begun. Other programs, and an
+    /// older jeton, write without marks, so this cannot always be known.
     pub fn may_precede(self, log: &[Self]) -> bool {
         let Some(first) = log.first() else { return true };
         // No transaction was counted on either side: an older jeton wrote both, whose migrations may all be in the log.

@@ -73,8 +73,9 @@ pub fn error_of(code: &str, words: String) -> StoreError {
         "26000" | "42P05" => StoreError::Pooled(words),
         // "cached plan must not change result type": a column of the statement has another type or collation now.
         "0A000" => StoreError::Outdated(words),
-        // Class 08 is the connection, 40 a deadlock or serialization failure, 53 missing resources. The others are
-        // timeouts of idle sessions, locks and statements, and a server that stops or starts.
+        // The disk is full. The rest of class 53 are other missing resources; class 08 is the connection, 40 a deadlock
+        // or serialization failure. Then come timeouts of idle sessions, locks and statements, and a server that stops
+        // or starts.
         "53100" => StoreError::Disk(words),
         _ if ["08", "40", "53"].contains(&&code[..2]) => StoreError::Unavailable(words),
         "25P03" | "25P04" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" => StoreError::Unavailable(words),

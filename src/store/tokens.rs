@@ -52,6 +52,7 @@ impl Store {
                 }
             };
             let count = matching().count().get_result(conn)?;
+            let page = page.in_list(count);
             let rows: Vec<(FactsRow, String)> = matching()
                 .order(tokens::id)
                 .limit(page.size.into())

@@ -16,7 +16,8 @@ use super::sqlite_log;
 use crate::domain::change::Change;
 use crate::domain::database_url::DatabaseUrl;
 
-/// Work on a connection. It keeps its result itself, so that what runs it is compiled once for all kinds of results.
+/// Work on a connection. It keeps its result itself, so that the code that runs it is compiled only once, and not for
+/// each type of result.
 type Work<'a> = &'a mut dyn FnMut(&mut Conn) -> Result<(), StoreError>;
 
 /// Has `run` run `work`, and returns the work's result.
@@ -112,7 +113,7 @@ impl Store {
         match conn {
             Conn::Sqlite(_) => {
                 // Read within the transaction, while nobody else can empty the log.
-                let begins_log = self.log_state().is_none();
+                let begins_log = self.sqlite_log_state().is_none();
                 let in_file = sqlite_log::counted(conn, work)?.map(|transaction| Written { transaction, begins_log });
                 Ok(Done { wrote: in_file.is_some(), in_file })
             }

@@ -52,7 +52,8 @@ impl Store {
         // The same order on every node, to avoid a deadlock.
         usage.sort_unstable_by_key(|token_use| token_use.id);
         let extends = usage.iter().any(|token_use| token_use.expires_at.is_some());
-        self.write(|conn| {
+        let store = if locked == LockedRows::Skip { self.without_turns() } else { self.clone() };
+        store.write(|conn| {
             if !extends {
                 return write(conn, &usage, interval, locked);
             }
@@ -66,7 +67,7 @@ impl Store {
 }
 
 /// The commit of this transaction does not wait for a synchronous standby. One that is gone would make the writes of
-/// every second wait, each with a connection, until no other write gets one (`write_turns.rs`).
+/// every second wait, each with a connection.
 pub fn commit_without_standby(pg: &mut PgConnection) -> Result<(), StoreError> {
     Ok(pg.batch_execute(
         "select set_config('synchronous_commit', 'local', true) \

@@ -18,7 +18,7 @@ pub struct WriteTurns {
 pub struct WriteTurn(Arc<WriteTurns>);
 
 impl WriteTurns {
-    /// The turns for so many connections; at least one.
+    /// The turns for this many connections; at least one.
     pub fn of(connections: u32) -> Self {
         Self { free: Mutex::new(connections.saturating_sub(LEFT_TO_READS).max(1)), freed: Condvar::new() }
     }

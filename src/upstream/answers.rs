@@ -1,11 +1,14 @@
 //! Reads an upstream's answers.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::domain::change::Change;
-use crate::domain::time::Timestamp;
+use crate::domain::change::{AsOf, Change};
+use crate::domain::time::Uptime;
 use crate::domain::token::TokenKind;
 use crate::store::{Cursor, Reading, Since, StoreError};
 
@@ -30,25 +33,48 @@ pub struct ActiveFacts {
     pub user_id: i64,
     /// Login or named.
     pub kind: TokenKind,
-    /// When it ends.
-    pub ends_at: Timestamp,
+    /// How long it lasts from when it was asked for; `None`: it does not end.
+    pub expires_in: Option<Duration>,
 }
 
 /// A client's right secret.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AcceptedSecret {
-    /// When its grace period ends, if it is the one before the last rotation.
-    pub until: Option<Timestamp>,
+    /// From when this is.
+    pub as_of: AsOf,
+    /// How long its grace period lasts from when it was asked for, if it is the one before the last rotation.
+    pub expires_in: Option<Duration>,
 }
 
-/// An answer of `/introspect/batch`. The last two members are for edges.
+/// An answer of `/introspect/batch`. The members after the results are for edges. Spans are in seconds.
 #[derive(Deserialize)]
 struct Batch<'a> {
     #[serde(borrow)]
     results: Vec<&'a RawValue>,
     kinds: Vec<String>,
-    #[serde(default)]
-    secret_until: Option<i64>,
+    expires_in: Vec<Option<f64>>,
+    clients: Vec<CheckedClient>,
+    /// How old the answers were when the request arrived.
+    age: f64,
+    place: Option<String>,
+}
+
+impl Batch<'_> {
+    /// From when the answers to a request are that was sent at `sent`. It arrived later, so this is not too late.
+    fn as_of(&self, sent: Uptime, max_age: Duration) -> Result<AsOf, StoreError> {
+        let age = Duration::try_from_secs_f64(self.age).map_err(unreadable)?;
+        if age > max_age {
+            return Err(StoreError::Upstream(format!("it answers with what was true {age:.1?} ago")));
+        }
+        Ok(AsOf { moment: sent.before(age), place: self.place.as_deref().map(Arc::from) })
+    }
+}
+
+/// Whether a client's secret is right, and when its grace period ends, if it has one.
+#[derive(Deserialize)]
+struct CheckedClient {
+    valid: bool,
+    expires_in: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +82,6 @@ struct One {
     active: bool,
     jti: Option<String>,
     user_id: Option<i64>,
-    exp: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -71,16 +96,26 @@ fn unreadable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Upstream(format!("its answer cannot be read: {error}"))
 }
 
-/// The results for `count` tokens.
-pub fn batch(body: &[u8], count: usize) -> Result<Vec<UpstreamAnswer>, StoreError> {
+/// The results for `count` tokens. An upstream that does not reach its database may give older ones than an edge may.
+pub fn batch(
+    body: &[u8],
+    count: usize,
+    sent: Uptime,
+    max_age: Duration,
+) -> Result<Vec<(UpstreamAnswer, AsOf)>, StoreError> {
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(unreadable)?;
-    if batch.results.len() != count || batch.kinds.len() != count {
+    let as_of = batch.as_of(sent, max_age)?;
+    if [batch.results.len(), batch.kinds.len(), batch.expires_in.len()] != [count; 3] {
         return Err(unreadable("it has another number of results"));
     }
-    batch.results.iter().zip(&batch.kinds).map(|(result, kind)| upstream_answer(result.get(), kind)).collect()
+    let for_edges = batch.kinds.iter().zip(batch.expires_in);
+    let results = batch.results.iter().zip(for_edges);
+    results
+        .map(|(result, (kind, left))| Ok((upstream_answer(result.get(), kind, span(left)?)?, as_of.clone())))
+        .collect()
 }
 
-fn upstream_answer(json: &str, kind: &str) -> Result<UpstreamAnswer, StoreError> {
+fn upstream_answer(json: &str, kind: &str, expires_in: Option<Duration>) -> Result<UpstreamAnswer, StoreError> {
     let one: One = serde_json::from_str(json).map_err(unreadable)?;
     if !one.active {
         return Ok(UpstreamAnswer::Inactive { is_user_inactive: kind == "user_inactive" });
@@ -91,18 +126,30 @@ fn upstream_answer(json: &str, kind: &str) -> Result<UpstreamAnswer, StoreError>
     };
     // What is not known to be a login token has the fewer rights.
     let kind = if kind == "login" { TokenKind::Login } else { TokenKind::Named };
-    let ends_at = one.exp.map_or(Timestamp::NEVER, of_seconds);
-    Ok(UpstreamAnswer::Active(json.as_bytes().to_vec(), ActiveFacts { token_id, user_id, kind, ends_at }))
+    Ok(UpstreamAnswer::Active(json.as_bytes().to_vec(), ActiveFacts { token_id, user_id, kind, expires_in }))
 }
 
-fn of_seconds(seconds: i64) -> Timestamp {
-    Timestamp::from_micros(seconds.saturating_mul(1_000_000))
+fn span(seconds: Option<f64>) -> Result<Option<Duration>, StoreError> {
+    seconds.map(Duration::try_from_secs_f64).transpose().map_err(unreadable)
 }
 
-/// The answer to a client whose secret is right.
-pub fn accepted(body: &[u8]) -> Result<AcceptedSecret, StoreError> {
+/// Which of `count` clients' secrets are right.
+pub fn clients(
+    body: &[u8],
+    count: usize,
+    sent: Uptime,
+    max_age: Duration,
+) -> Result<Vec<Option<AcceptedSecret>>, StoreError> {
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(unreadable)?;
-    Ok(AcceptedSecret { until: batch.secret_until.map(of_seconds) })
+    let as_of = batch.as_of(sent, max_age)?;
+    if batch.clients.len() != count {
+        return Err(unreadable("it has another number of clients"));
+    }
+    let accepted = |client: CheckedClient| {
+        let expires_in = span(client.expires_in)?;
+        Ok(client.valid.then(|| AcceptedSecret { as_of: as_of.clone(), expires_in }))
+    };
+    batch.clients.into_iter().map(accepted).collect()
 }
 
 /// An answer of `/changes`. Without a cursor in the request nothing is known of what was before.
@@ -157,16 +204,27 @@ mod tests {
     #[test]
     fn answers_are_kept_as_they_were_sent() {
         let active = r#"{"active":true,"jti":"12", "user_id":7,"exp":1700000000,"new":1}"#;
-        let body = format!(r#"{{"results":[{active},{{"active":false}}],"kinds":["login","user_inactive"]}}"#);
-        let results = batch(body.as_bytes(), 2).unwrap();
-        let [UpstreamAnswer::Active(json, facts), UpstreamAnswer::Inactive { is_user_inactive: true }] = &results[..]
+        let body = format!(
+            r#"{{"results":[{active},{{"active":false}}],"kinds":["login","user_inactive"],"expires_in":[2.999,null],"clients":[],"age":0.5,"place":"a"}}"#
+        );
+        let (sent, second) = (Uptime::from_nanos(9_000_000_000), Duration::from_secs(1));
+        let batch = |body: &str, count| batch(body.as_bytes(), count, sent, second);
+        let results = batch(&body, 2).unwrap();
+        let [(UpstreamAnswer::Active(json, facts), as_of), (UpstreamAnswer::Inactive { is_user_inactive: true }, _)] =
+            &results[..]
         else {
             panic!("{results:?}")
         };
         assert_eq!(json, active.as_bytes());
         assert_eq!((facts.token_id, facts.user_id, facts.kind), (12, 7, TokenKind::Login));
-        assert_eq!(facts.ends_at.epoch_seconds(), 1_700_000_000);
-        assert!(batch(body.as_bytes(), 3).is_err());
-        assert!(batch(br#"{"results":[{"active":true}]}"#, 1).is_err());
+        assert_eq!(facts.expires_in, Some(Duration::from_millis(2_999)));
+        assert_eq!(*as_of, AsOf { moment: Uptime::from_nanos(8_500_000_000), place: Some("a".into()) });
+        assert!(batch(&body, 3).is_err());
+        assert!(batch(&body.replace("0.5", "1.001"), 2).is_err(), "too old");
+        for unusable in
+            [&body.replace("2.999", "-1"), &body.replace("2.999", "1e30"), r#"{"results":[{"active":true}]}"#]
+        {
+            assert!(batch(unusable, 2).is_err(), "{unusable}");
+        }
     }
 }

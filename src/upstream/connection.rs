@@ -6,11 +6,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use super::tls::system_roots;
 use crate::domain::client::ClientSecret;
 use crate::store::{Cursor, StoreError};
 
@@ -45,35 +44,25 @@ impl Credentials {
 pub struct Request<'a> {
     target: String,
     body: Option<&'a str>,
-    by: Option<&'a Credentials>,
 }
 
 impl<'a> Request<'a> {
-    /// Introspects many tokens.
+    /// Introspects tokens, or checks clients.
     pub fn batch(body: &'a str) -> Self {
-        Self { target: "/introspect/batch".into(), body: Some(body), by: None }
+        Self { target: "/introspect/batch".into(), body: Some(body) }
     }
 
     /// Reads changes.
     pub fn changes(after: Option<&Cursor>) -> Self {
         let after = after.map(|cursor| format!("?after={}", utf8_percent_encode(cursor.as_str(), NON_ALPHANUMERIC)));
-        Self { target: format!("/changes{}", after.unwrap_or_default()), body: None, by: None }
-    }
-
-    /// Whether it has credentials that are not the edge's own.
-    pub fn has_other_credentials(&self) -> bool {
-        self.by.is_some()
-    }
-
-    /// With these credentials, and not the edge's own.
-    pub fn by(self, credentials: &'a Credentials) -> Self {
-        Self { by: Some(credentials), ..self }
+        Self { target: format!("/changes{}", after.unwrap_or_default()), body: None }
     }
 }
 
 /// An answer of any status.
 pub struct Answer {
     pub status: u16,
+    retry_after: Option<u64>,
     body: Vec<u8>,
 }
 
@@ -85,9 +74,12 @@ impl Answer {
 
     /// Why the answer is of no use.
     pub fn error(&self) -> StoreError {
-        // One of the tokens cannot be answered; the others can, without it.
+        // One of the questions cannot be answered; the others can, without it.
         if self.status == 500 {
             return StoreError::Failed("the upstream answers with status 500".into());
+        }
+        if self.status == 429 {
+            return StoreError::Throttled(Duration::from_secs(self.retry_after.unwrap_or(1)));
         }
         StoreError::Upstream(match self.status {
             401 | 403 => "it refuses the credentials of this edge (JETON_UPSTREAM_CLIENT_ID)".into(),
@@ -119,7 +111,7 @@ impl Connection {
     pub fn send(&self, base: &str, request: &Request<'_>, deadline: Duration) -> Result<Answer, StoreError> {
         let url = format!("{base}{}", request.target);
         let own = Arc::clone(&self.own.read().unwrap_or_else(PoisonError::into_inner));
-        let Credentials(authorization) = request.by.unwrap_or(&own);
+        let Credentials(authorization) = &*own;
         let sent = match request.body {
             None => {
                 let request = self.agent.get(&url).header("authorization", authorization);
@@ -134,18 +126,16 @@ impl Connection {
         let failed = |error: ureq::Error| StoreError::Upstream(format!("{base}: {error}"));
         let mut answer = sent.map_err(failed)?;
         let status = answer.status().as_u16();
+        // In seconds. It may also be a date, by the upstream's clock.
+        let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let body = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_vec().map_err(failed)?;
-        Ok(Answer { status, body })
+        Ok(Answer { status, retry_after, body })
     }
 }
 
 /// HTTPS with the system's certificates.
 fn tls_config() -> Result<TlsConfig, StoreError> {
-    let unusable = |why: String| StoreError::Unusable(format!("JETON_UPSTREAM: the system's certificates: {why}"));
-    let file = openssl_probe::probe().cert_file.ok_or_else(|| unusable("there is no file with them".into()))?;
-    let read = |error| unusable(format!("{}: {error}", file.display()));
-    let roots = CertificateDer::pem_file_iter(&file).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(read)?;
-    let roots: Vec<_> = roots.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
+    let roots: Vec<_> = system_roots()?.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::Specific(Arc::new(roots)))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))

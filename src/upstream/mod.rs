@@ -4,7 +4,9 @@
 
 mod answers;
 mod connection;
+mod forward;
 mod servers;
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,12 +14,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::domain::change::AsOf;
 use crate::domain::client::ClientSecret;
 use crate::domain::time::{Stopwatch, Uptime};
 use crate::domain::token::Token;
 use crate::store::{Cursor, Reading, StoreError};
 pub use answers::{AcceptedSecret, ActiveFacts, UpstreamAnswer};
 use connection::{Answer, Connection, Credentials, Request};
+pub use forward::{Forward, Outgoing, Pieces, Received, whole};
 use servers::Servers;
 
 /// Keys in one request. The body's limit there is 256 KiB, and a key has at most 1 KiB, seldom more than 100 bytes.
@@ -25,6 +29,12 @@ const MAX_KEYS: usize = 1_000;
 
 /// Bytes of keys in one request. In JSON a quotation mark takes two.
 const MAX_KEY_BYTES: usize = 120 * 1024;
+
+/// The most bytes of a client id and its secret; longer ones are wrong.
+pub const MAX_CREDENTIALS: usize = 2048;
+
+/// Clients in one request. In JSON a byte may take six, and so all of them fit into the body.
+const MAX_CLIENTS: usize = 20;
 
 /// Whom an edge asks, and who it is there.
 #[derive(Clone, Debug)]
@@ -47,23 +57,27 @@ struct Inner {
     servers: Servers,
     connection: Connection,
     timeout: Duration,
+    /// How old an answer may be.
+    max_age: Duration,
     is_down: AtomicBool,
     /// When the newest request was sent that was answered, in nanoseconds of uptime; 0: none yet.
     answered: AtomicU64,
 }
 
 impl Upstream {
-    /// Connects to nothing yet. A request waits for an answer no longer than `timeout`.
+    /// Connects to nothing yet. A request waits for an answer no longer than `timeout`. An answer with what was true
+    /// `max_age` ago is of no use.
     ///
     /// # Errors
     /// For `https` without the system's certificates.
-    pub fn new(options: &UpstreamOptions, timeout: Duration) -> Result<Self, StoreError> {
+    pub fn new(options: &UpstreamOptions, timeout: Duration, max_age: Duration) -> Result<Self, StoreError> {
         let own = Credentials::new(&options.client_id, &options.client_secret);
         let is_https = options.urls.iter().any(|url| url.starts_with("https:"));
         let inner = Inner {
             servers: Servers::new(options.urls.clone()),
             connection: Connection::new(own, is_https)?,
             timeout,
+            max_age,
             is_down: AtomicBool::new(false),
             answered: AtomicU64::new(0),
         };
@@ -110,7 +124,7 @@ impl Upstream {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn introspect(&self, keys: &[Token]) -> Result<Vec<UpstreamAnswer>, StoreError> {
+    pub fn introspect(&self, keys: &[Token]) -> Result<Vec<(UpstreamAnswer, AsOf)>, StoreError> {
         let mut answers = Vec::with_capacity(keys.len());
         let mut rest = keys;
         while !rest.is_empty() {
@@ -122,31 +136,35 @@ impl Upstream {
             let (part, others) = rest.split_at(fits.count().max(1));
             let texts: Vec<&str> = part.iter().map(Token::expose).collect();
             let body = json!({ "tokens": texts, "edge": true }).to_string();
-            let answer = self.ask(&Request::batch(&body), self.timeout())?;
-            answers.extend(answers::batch(&answer.success()?, part.len())?);
+            answers.extend(self.ask(&Request::batch(&body), self.timeout(), |answer, sent| {
+                answers::batch(answer, part.len(), sent, self.inner.max_age)
+            })?);
             rest = others;
         }
         Ok(answers)
     }
 
-    /// Whether a client's secret is right; `None`: it is not.
+    /// Whether these are clients' ids and their right secrets; `None`: they are not. The results are in their order. The
+    /// edge asks by its own credentials, so that the upstream does not count wrong ones as the edge's own failures.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn check_client(&self, client_id: &str, secret: &ClientSecret) -> Result<Option<AcceptedSecret>, StoreError> {
-        let body = json!({ "tokens": [], "edge": true }).to_string();
-        let theirs = Credentials::new(client_id, secret);
-        let answer = self.ask(&Request::batch(&body).by(&theirs), self.timeout())?;
-        if answer.status == 401 {
-            return Ok(None);
+    pub fn check_clients(&self, clients: &[(&str, &ClientSecret)]) -> Result<Vec<Option<AcceptedSecret>>, StoreError> {
+        let mut answers = Vec::with_capacity(clients.len());
+        for part in clients.chunks(MAX_CLIENTS) {
+            let (ids, secrets): (Vec<_>, Vec<_>) = part.iter().map(|(id, secret)| (*id, secret.expose())).unzip();
+            let body = json!({ "tokens": [], "edge": true, "client_ids": ids, "client_secrets": secrets }).to_string();
+            answers.extend(self.ask(&Request::batch(&body), self.timeout(), |answer, sent| {
+                answers::clients(answer, part.len(), sent, self.inner.max_age)
+            })?);
         }
-        answers::accepted(&answer.success()?).map(Some)
+        Ok(answers)
     }
 
     /// Whether an upstream answers anything, within `deadline`.
     pub fn ping(&self, deadline: Duration) -> bool {
         let body = json!({ "tokens": [], "edge": true }).to_string();
-        self.ask(&Request::batch(&body), deadline).is_ok()
+        matches!(self.ask(&Request::batch(&body), deadline, |_, _| Ok(())), Ok(()) | Err(StoreError::Throttled(_)))
     }
 
     /// What has changed since a cursor. Every change that was committed before this call is in it, or was before the
@@ -165,8 +183,13 @@ impl Upstream {
         reading.inspect_err(|_| self.inner.servers.leave(at))
     }
 
-    /// Asks one after the other, until one answers. One that hangs leaves time for the others.
-    fn ask(&self, request: &Request<'_>, deadline: Duration) -> Result<Answer, StoreError> {
+    /// Asks one after the other, until one gives an answer that `read` can use. One that hangs leaves time for the others.
+    fn ask<T>(
+        &self,
+        request: &Request<'_>,
+        deadline: Duration,
+        read: impl Fn(&[u8], Uptime) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let since = Stopwatch::start();
         let mut failed = None;
         for left in (1..=self.servers()).rev() {
@@ -176,14 +199,12 @@ impl Upstream {
             if time.is_zero() {
                 break;
             }
-            match self.inner.connection.send(url, request, time / u32::try_from(left).unwrap_or(u32::MAX)) {
-                Ok(answer) if answer.status == 200 => {
+            let answer = self.inner.connection.send(url, request, time / u32::try_from(left).unwrap_or(u32::MAX));
+            match answer.and_then(Answer::success).and_then(|body| read(&body, sent)) {
+                Ok(answer) => {
                     self.inner.answered.fetch_max(sent.as_nanos(), Ordering::AcqRel);
                     return Ok(answer);
                 }
-                // A refusal of somebody else's credentials says nothing about the upstream.
-                Ok(answer) if answer.status < 500 && request.has_other_credentials() => return Ok(answer),
-                Ok(answer) => failed = Some(answer.error()),
                 Err(error) => failed = Some(error),
             }
             self.inner.servers.leave(at);

@@ -5,6 +5,7 @@ mod clients;
 mod cross_origin;
 mod docs;
 mod keyboard;
+mod patterns;
 mod search;
 mod users;
 mod zone;

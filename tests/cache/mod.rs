@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jeton::domain::time::{Timestamp, Uptime};
 use jeton::domain::token::TokenDigest;
-use jeton::service::cache::{Cache, NewEntry, Now, Owned};
+use jeton::service::cache::{Cache, NewEntry, Now, TokenIds};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
@@ -29,7 +29,7 @@ fn at(nanos: u64) -> Now {
 }
 
 fn entry(user: i64, text: &[u8]) -> NewEntry<'_> {
-    let of = Some(Owned { token_id: user + 1_000, user_id: user });
+    let of = Some(TokenIds { token_id: user + 1_000, user_id: user });
     NewEntry { of, hit_until: Timestamp::NEVER, ends_at: Timestamp::NEVER, code: 0, text }
 }
 

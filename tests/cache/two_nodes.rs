@@ -1,11 +1,12 @@
 //! Searches an edge of two nodes for a stale answer: it may read a change from one node, and then an answer from the other
-//! one, which has not read that change yet and answers from its own memory. The edge's cache is the real one.
+//! one, which has not read that change yet and answers from its own memory, or which does not reach the database and may
+//! answer for longer (`JETON_STALE_IF_ERROR`). The edge's cache is the real one.
 
 use std::collections::VecDeque;
 
 use jeton::domain::change::Change;
 use jeton::domain::time::Uptime;
-use jeton::service::cache::{Cache, ChangeSeq, Staleness};
+use jeton::service::cache::{Cache, Staleness};
 
 use super::{BOUND, MS, at, cache, digest, entry};
 
@@ -44,8 +45,10 @@ enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Without {
     Nothing,
-    /// An answer may be asked for at once after a change was read, as at a node.
-    Lag,
+    /// The age of answers: they count as true when they were asked for.
+    Age,
+    /// They count as true when they arrived, as old as they were when they were asked for.
+    TimeOfQuestion,
     /// The proof is the moment when the changes arrive.
     TimeOfRequest,
 }
@@ -66,9 +69,13 @@ struct Following {
 
 struct Lookup {
     node: usize,
-    change_seq: ChangeSeq,
-    version: Option<usize>,
+    sent: u64,
+    /// The token's version, and how old it was when the question arrived.
+    answer: Option<(usize, u64)>,
 }
+
+/// How long a node answers from memory while it does not reach the database.
+const STALE: u64 = 3_000 * MS;
 
 struct World {
     without: Without,
@@ -85,7 +92,7 @@ struct World {
 
 impl World {
     fn new(without: Without) -> Self {
-        let edge = if without == Without::Lag { cache(1 << 16) } else { cache(1 << 16).with_lag(BOUND) };
+        let edge = cache(1 << 16).with_lag(BOUND * 20);
         let mut world = Self {
             without,
             edge,
@@ -130,22 +137,28 @@ impl World {
             }
             Event::EndFollowing => self.end_following(),
             Event::BeginLookup(node) => {
-                let change_seq = self.edge.change_seq_at(Uptime::from_nanos(self.now));
-                self.lookups.push_back(Lookup { node, change_seq, version: None });
+                self.lookups.push_back(Lookup { node, sent: self.now, answer: None });
             }
             Event::AnswerFromMemory | Event::AnswerFromDatabase => {
-                if let Some(lookup) = self.lookups.iter_mut().find(|lookup| lookup.version.is_none()) {
+                if let Some(lookup) = self.lookups.iter_mut().find(|lookup| lookup.answer.is_none()) {
                     let node = &self.nodes[lookup.node];
-                    let may_remember = u128::from(self.now - node.synced_at) < BOUND.as_nanos();
-                    let remembers = matches!(event, Event::AnswerFromMemory) && may_remember;
-                    lookup.version = Some(if remembers { node.known } else { self.changes.len() });
+                    let remembers = matches!(event, Event::AnswerFromMemory) && self.now - node.synced_at < STALE;
+                    let (version, as_of) =
+                        if remembers { (node.known, node.synced_at) } else { (self.changes.len(), self.now) };
+                    lookup.answer = Some((version, self.now - as_of));
                 }
             }
             Event::Insert => {
-                if let Some(at) = self.lookups.iter().position(|lookup| lookup.version.is_some()) {
-                    let Lookup { change_seq, version, .. } = self.lookups.remove(at).expect("it is there");
-                    let text = version.unwrap_or(0).to_be_bytes();
-                    self.edge.insert(&digest(1), change_seq, entry(1, &text));
+                if let Some(at) = self.lookups.iter().position(|lookup| lookup.answer.is_some()) {
+                    let Lookup { sent, answer, .. } = self.lookups.remove(at).expect("it is there");
+                    let (version, age) = answer.expect("it is answered");
+                    let moment = match self.without {
+                        Without::Age => sent,
+                        Without::TimeOfQuestion => self.now - age,
+                        _ => sent - age,
+                    };
+                    let change_seq = self.edge.change_seq_at(Uptime::from_nanos(moment));
+                    self.edge.insert(&digest(1), change_seq, entry(1, &version.to_be_bytes()));
                 }
             }
             Event::Reading(node) => {
@@ -233,7 +246,7 @@ fn an_edge_of_two_nodes_gives_no_answer_past_the_bound() {
 
 #[test]
 fn without_its_guards_the_search_finds_a_stale_answer() {
-    for without in [Without::Lag, Without::TimeOfRequest] {
+    for without in [Without::Age, Without::TimeOfQuestion, Without::TimeOfRequest] {
         let found = search(without, 400_000).expect_err(&format!("{without:?} must lead to a stale answer"));
         assert!(found.contains("behind"), "{found}");
     }

@@ -86,12 +86,12 @@ fn a_server_over_sqlite_that_starts_with_a_clock_far_ahead_purges_nothing_and_wa
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database);
     create_user(&jeton, "alice", &[]);
-    let believed_time = "select value from meta where key = 'believed_time'";
+    let trusted_time = "select value from meta where key = 'believed_time'";
     let server = jeton.serve();
-    eventually("the believed time is stored", LIMIT, || (!database.sql(believed_time).is_empty()).then_some(()));
+    eventually("the trusted time is stored", LIMIT, || (!database.sql(trusted_time).is_empty()).then_some(()));
     server.signal("TERM");
     server.wait(LIMIT);
-    let before = database.sql(believed_time);
+    let before = database.sql(trusted_time);
     let time = jeton.dir.path().join("time");
     fs::write(&time, "+3456000").unwrap();
     let server = jeton.serve_at(&time);
@@ -101,7 +101,7 @@ fn a_server_over_sqlite_that_starts_with_a_clock_far_ahead_purges_nothing_and_wa
     login(&server, "alice");
     assert!(database.sql("select target from audit_log where action = 'user.create'").contains("alice"), "not purged");
     assert_eq!(server.stderr().matches(words).count(), 1, "{server:?}");
-    assert_eq!(database.sql(believed_time), before);
+    assert_eq!(database.sql(trusted_time), before);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod audit;
 mod clients;
 mod each_page;
+mod explain;
 mod forms;
 mod once;
 mod overview;

@@ -114,7 +114,7 @@ on_both! {
         assert_eq!(app.try_login(STAFF.0, "wrong").status, 400);
         let mut visit = Visit::new(&app);
         let answer = visit.sign_in(STAFF.0, STAFF.1);
-        assert_eq!(answer.status, 429, "{answer:?}");
+        assert_eq!((answer.status, answer.header("Retry-After").as_deref()), (429, Some("60")), "{answer:?}");
         assert!(answer.text().contains("Too many failed attempts. Try again in 60 seconds."), "{answer:?}");
         assert_eq!(app.try_login(STAFF.0, STAFF.1).status, 429);
         assert_eq!(logins(&app)[0], "\"login.failed\" \"stella\" \"throttled\"");

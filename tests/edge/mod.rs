@@ -1,9 +1,14 @@
 //! `jeton edge`: real edges before real nodes, and an edge of an edge.
 
+mod clocks;
 mod equal;
 mod failures;
+mod followers;
 mod fresh;
+mod limits;
 mod listens;
+mod stale;
+mod two_databases;
 
 use std::time::Duration;
 
@@ -107,6 +112,14 @@ fn metric(server: &Serving, name: &str) -> f64 {
     let text = Request::new("GET", "/metrics").send(server.addr).text();
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     value.unwrap_or_else(|| panic!("{name} is counted")).parse().unwrap()
+}
+
+/// The sum of all lines of a metric that have this label.
+#[track_caller]
+fn metric_sum(server: &Serving, name: &str, label: &str) -> f64 {
+    let text = Request::new("GET", "/metrics").send(server.addr).text();
+    let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
+    lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
 }
 
 #[track_caller]

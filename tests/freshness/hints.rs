@@ -4,11 +4,13 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::thread;
+use std::time::Duration;
 
 use super::poolers::socket_and_name;
 use super::{Nodes, metric};
 use crate::commands::{done, login};
 use crate::support::app::TestDatabase;
+use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::postgres;
 
@@ -19,6 +21,8 @@ enum Listen {
     Fails,
     /// The connection is closed.
     HangsUp,
+    /// Nothing is answered.
+    Hangs,
 }
 
 /// A proxy before a server. It ends with this process.
@@ -38,7 +42,13 @@ fn proxy(database: &str, listen: Listen) -> SocketAddr {
                 pass(client, server, |bytes| {
                     let Some(at) = bytes.windows(7).position(|word| word == b"listen ") else { return true };
                     bytes[at..at + 7].copy_from_slice(b"refuse ");
-                    listen == Listen::Fails
+                    match listen {
+                        Listen::Fails => true,
+                        Listen::HangsUp => false,
+                        Listen::Hangs => loop {
+                            thread::park();
+                        },
+                    }
                 });
             });
         }
@@ -88,7 +98,7 @@ fn without_hints(listen: Listen) -> Nodes {
 
 #[test]
 fn without_listen_and_notify_the_caches_answer_and_each_change_is_seen_within_the_bound() {
-    for listen in [Listen::Fails, Listen::HangsUp] {
+    for listen in [Listen::Fails, Listen::HangsUp, Listen::Hangs] {
         let nodes = without_hints(listen);
         let (token, named) = nodes.user("a");
         nodes.assert_seen_after(&format!("a command, LISTEN {listen:?}"), &token, |nodes| {
@@ -105,6 +115,11 @@ fn without_listen_and_notify_the_caches_answer_and_each_change_is_seen_within_th
         for node in &nodes.both {
             assert!(metric(node, "jeton_cache_proof_age_seconds") < 1.0);
             assert!(!node.stderr().contains("the cache is off"), "{}", node.stderr());
+            if listen == Listen::Hangs {
+                eventually("a warning", Duration::from_secs(30), || {
+                    node.stderr().contains("does not answer LISTEN").then_some(())
+                });
+            }
         }
     }
 }

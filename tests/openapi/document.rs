@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use jeton::domain::user::LoginBy;
+use jeton::http::{LoginFormat, LoginOptions};
 use serde_json::{Value, json};
 
 use super::VALIDATOR;
@@ -11,11 +13,23 @@ use crate::support::http::Request;
 use crate::support::process::Jeton;
 use crate::support::python::{Environment, root};
 
+/// The document with each format of the login.
+fn documents() -> Vec<Value> {
+    let formats = [LoginFormat::Drf, LoginFormat::Knox, LoginFormat::Djoser, LoginFormat::DjRestAuth];
+    let options = formats.map(|format| LoginOptions {
+        format,
+        paths: vec!["/auth/login/".into()],
+        by: LoginBy::UsernameOrEmail,
+        fields: vec!["email".into()],
+    });
+    options.iter().map(jeton::http::document_with).chain([jeton::http::document()]).collect()
+}
+
 /// Runs `name`, a script beside this file, on the document.
-fn output_of(name: &str) -> String {
+fn output_of(name: &str, document: &Value) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("openapi.json");
-    fs::write(&path, jeton::http::document().to_string()).unwrap();
+    fs::write(&path, document.to_string()).unwrap();
     let mut python = Environment::of(&VALIDATOR).python();
     let script = root().join("tests/openapi").join(name);
     let output = python.arg(script).arg(path).output().unwrap();
@@ -25,14 +39,18 @@ fn output_of(name: &str) -> String {
 
 #[test]
 fn a_public_validator_finds_no_fault() {
-    assert_eq!(output_of("validate.py"), "valid\n");
+    for document in documents() {
+        assert_eq!(output_of("validate.py", &document), "valid\n");
+    }
 }
 
 #[test]
 fn every_example_matches_its_schema() {
-    let words = output_of("examples.py");
-    let count: usize = words.trim().parse().unwrap_or_else(|_| panic!("{words}"));
-    assert!(count > 100, "{count} examples were checked");
+    for document in documents() {
+        let words = output_of("examples.py", &document);
+        let count: usize = words.trim().parse().unwrap_or_else(|_| panic!("{words}"));
+        assert!(count > 100, "{count} examples were checked");
+    }
 }
 
 #[test]

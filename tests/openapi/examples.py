@@ -1,9 +1,10 @@
 """Validates every example of an OpenAPI document against the schema beside it, and prints how many there are."""
 
 import json
+import re
 import sys
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
@@ -20,11 +21,20 @@ def absolute(value):
     return [absolute(v) for v in value] if isinstance(value, list) else value
 
 
+def pattern(validator, expression, instance, schema):
+    """Python's `re` has no `\\p{..}`; its `\\w` means the same letters and digits, and `_`."""
+    if isinstance(instance, str) and not re.search(expression.replace(r"\p{L}\p{N}_", r"\w"), instance):
+        yield ValidationError(f"{instance!r} does not match {expression!r}")
+
+
+Validator = validators.extend(Draft202012Validator, {"pattern": pattern})
+
+
 def validate(schema, example, where):
     global count
     count += 1
     schema = {key: value for key, value in absolute(schema).items() if key not in ("example", "examples")}
-    validator = Draft202012Validator(schema, registry=registry, format_checker=FormatChecker())
+    validator = Validator(schema, registry=registry, format_checker=FormatChecker())
     for error in validator.iter_errors(example):
         sys.exit(f"{where}: {error.message}")
 

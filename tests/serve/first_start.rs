@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{LIMIT, bare, listening, refuses_to_start};
 use crate::commands::{done, introspect_status, jeton, json_of, try_login};
@@ -74,6 +74,25 @@ fn the_lines_work_for_a_unix_socket_and_for_all_addresses() {
     let everywhere = bare().env("JETON_LISTEN", "0.0.0.0:0");
     let server = everywhere.serve();
     assert_lines_work(&printed(&server));
+}
+
+#[test]
+fn the_lines_work_whatever_the_login_is_like() {
+    for (format, by, key, admin) in [
+        ("knox", "username", "token", "admin"),
+        ("djoser", "email", "auth_token", "admin@localhost"),
+        ("dj-rest-auth", "email", "key", "admin@localhost"),
+    ] {
+        let jeton = bare().env("JETON_LOGIN_FORMAT", format).env("JETON_LOGIN_BY", by);
+        let server = jeton.serve();
+        let printed = printed(&server);
+        let answers = paste(&lines_to_paste(&printed));
+        let [login, me, introspection, regenerated] = &answers[..] else { panic!("{answers:?}") };
+        assert!(login[key].is_string(), "{login}");
+        assert_eq!(me["username"], admin, "{me}");
+        assert_eq!((&introspection["active"], &introspection["username"]), (&json!(true), &json!(admin)));
+        assert!(regenerated["token"].is_string(), "{regenerated}");
+    }
 }
 
 #[test]

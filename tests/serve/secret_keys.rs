@@ -204,15 +204,17 @@ on_both! {
         done(&jeton, &["token", "create", "amy"]);
         let refused = |key: &str, fallbacks: &str| refuses_to_start(&with_keys(&database, key, fallbacks));
         let starts = |key: &str, fallbacks: &str| drop(with_keys(&database, key, fallbacks).serve());
-        assert!(refused(NEW, "").contains("is not the key this database was first used with"));
-        assert!(refused(NEW, NEWEST).contains("is not the key this database was first used with"));
+        assert!(refused(NEW, "").contains("is not the database's current secret key; set that one"));
+        assert!(refused(NEW, NEWEST).contains("is not the database's current secret key; set that one"));
         starts(OLD, NEW);
-        assert!(refused(NEW, "").contains("is not the key"), "a key that is only a fallback of other nodes");
+        assert!(refused(NEW, "").contains("is not the database's"), "a key that is only a fallback of other nodes");
         starts(NEW, &format!("{NEWEST}, {OLD}"));
         let why = refused(OLD, "");
         assert!(why.contains("was replaced by a newer key") && !why.contains(&OLD[..8]), "{why}");
         starts(NEW, "");
         starts(OLD, NEW);
+        let why = refused(NEWEST, "");
+        assert!(why.contains("current secret key") && !why.contains("first"), "the first key was replaced: {why}");
         starts(NEWEST, NEW);
         for (key, fallbacks) in [(OLD, ""), (NEW, OLD), (OLD, NEW)] {
             assert!(refused(key, fallbacks).contains("was replaced by a newer key"));

@@ -13,7 +13,7 @@ fn path(name: &str) -> String {
 }
 
 fn row(setting: &Setting) -> String {
-    let file = if setting.file_name().is_none() { "" } else { ", `_FILE`" };
+    let file = if setting.file_variable().is_none() { "" } else { ", `_FILE`" };
     let default = if setting.default.is_empty() { String::new() } else { format!("`{}` ", setting.default) };
     format!("| `{}`{file} | {default}| {} |\n", setting.name, setting.help)
 }

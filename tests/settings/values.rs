@@ -32,6 +32,38 @@ const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("JETON_TOKEN_MAX_TTL", &["90d", "none"], &["90", "forever"]),
     ("JETON_TOKEN_LIMIT_PER_USER", &["10", "none"], &["0", "-1", "ten"]),
     ("JETON_TOKEN_PREFIX", &["acme", "a-b_c9"], &["a b", "ä", "9a", "a/b"]),
+    ("JETON_LOGIN_FORMAT", &["knox", "djoser", "dj-rest-auth", "drf"], &["DRF", "allauth", "djrest"]),
+    (
+        "JETON_LOGIN_PATHS",
+        &["/auth/login/", "/auth/token/login, /api/v1/login/", "/api-token-auth/"],
+        &[
+            ",",
+            "auth/login/",
+            "/",
+            "//",
+            "/a//b/",
+            "/a/../b/",
+            "/a b/",
+            "/a?x=1",
+            "/{name}/",
+            "/ä/",
+            "/me",
+            "/introspect/",
+            "/tokens/login/",
+            "/auth/verify/",
+            "/auth/verify/login/",
+            "/admin/login/",
+            "/console/",
+            "/docs/login/",
+            "/healthz",
+        ],
+    ),
+    (
+        "JETON_LOGIN_BY",
+        &["email", "username,email", "email, username", "username"],
+        &["name", "username,name", ",", "both"],
+    ),
+    ("JETON_USERNAME_CASE", &["ignore", "exact"], &["insensitive", "true", "Exact"]),
     ("JETON_LOGIN_FIELDS", &["user_id,email", "username, groups"], &["user_id,password", "id"]),
     ("JETON_LOGIN_SCOPE", &["a b:read", "a"], &["a\"b", "ä", "a\\b", "a jeton:admin", LONG]),
     ("JETON_AUTH_KEYWORDS", &["Bearer", "Token,Bearer,JWT"], &[",", "Basic", "To ken", "Tok:en"]),
@@ -233,7 +265,7 @@ fn an_upstream_is_a_list_of_urls_and_needs_a_client() {
     for bad in ["a.example.com", "ftp://a.example.com", "https://a.example.com,b"] {
         refused(&edge(bad), &["config"], "JETON_UPSTREAM");
     }
-    refused(&Jeton::new().env("JETON_UPSTREAM", "https://a.example.com"), &["config"], id.0);
+    refused(&Jeton::new().env("JETON_UPSTREAM", "https://a.example.com"), &["edge"], id.0);
 }
 
 #[test]

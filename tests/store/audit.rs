@@ -44,7 +44,7 @@ on_both! {
         let write = |name: &str| test.store.record(&by(name), Action::Login, name, &json!({}), NOW).unwrap();
         let page = |before_id| {
             let filter = Filter { action: Some("login".into()), before_id, ..Filter::default() };
-            let page = test.store.list_audit(&filter, PageRequest { number: 1, size: 2 }, None).unwrap().results;
+            let page = test.store.list_audit(&filter, PageRequest::number(1, 2), None).unwrap().results;
             (page.iter().map(|entry| entry.target.clone()).collect::<Vec<_>>(), page.last().map(|entry| entry.id))
         };
         for name in ["a", "b", "c", "d", "e"] {

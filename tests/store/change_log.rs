@@ -154,6 +154,29 @@ fn a_long_transaction_s_change_is_read_once_and_after_its_commit() {
     assert_eq!(read(&test, &mut cursor), Since::Changes(Vec::new()));
 }
 
+/// More transactions run than a cursor for others lists. A node that reads again and again is told each change once: else it
+/// would forget, with each reading, what it has looked up since.
+#[test]
+fn a_node_reads_a_change_once_while_hundreds_of_transactions_run() {
+    let cluster = crate::support::postgres::private_with(&["max_prepared_transactions=250"]);
+    let test = TestStore::on(TestDatabase::of(&cluster));
+    for number in 0..230 {
+        test.sql(&format!("begin; select pg_current_xact_id(); prepare transaction 'p{number}'"));
+    }
+    let mut reader = test.store.change_reader(Duration::from_secs(10)).unwrap();
+    let mut cut = reader.read().unwrap().cursor;
+    for user in 0..20 {
+        test.sql(&format!("insert into changes (what, subject) values ('user', '{user}')"));
+        assert_eq!(reader.read().unwrap().since, Since::Changes(vec![Change::User(user)]));
+    }
+    assert_eq!(reader.read().unwrap().since, Since::Changes(Vec::new()));
+    // Whoever comes with a cursor from a URL is told more than once, and misses nothing.
+    for _ in 0..2 {
+        let Since::Changes(changes) = read(&test, &mut cut) else { panic!("a reset") };
+        assert_eq!(changes.len(), 20);
+    }
+}
+
 /// A restored dump has rows with transaction ids of the old server, which the new server has not reached yet.
 #[test]
 fn rows_with_transaction_ids_of_the_future_are_not_returned() {

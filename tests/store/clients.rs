@@ -99,8 +99,8 @@ on_both! {
             page.results.into_iter().map(|client| client.client_id).collect::<Vec<_>>()
         };
         assert_eq!(ids(ALL), ["c", "a", "b"]);
-        assert_eq!(ids(PageRequest { number: 2, size: 2 }), ["b"]);
-        assert!(ids(PageRequest { number: 3, size: 2 }).is_empty());
+        assert_eq!(ids(PageRequest::number(2, 2)), ["b"]);
+        assert!(ids(PageRequest::number(3, 2)).is_empty());
     }
 
     fn a_digest_of_a_wrong_length_cannot_be_stored(db) {

@@ -24,14 +24,14 @@ use jeton::domain::password::PasswordHash;
 use jeton::domain::profile::{Profile, ProfilePatch};
 use jeton::domain::time::Timestamp;
 use jeton::domain::token::{Token, TokenDigest, TokenFacts};
-use jeton::domain::user::{NewUser, User};
+use jeton::domain::user::{NewUser, User, UsernameCase};
 use jeton::store::{Issue, Issued, NewToken, Store, StoreOptions};
 
 use crate::support::app::{Kind, TestDatabase};
 
 /// 2025-06-15T15:06:40.123456Z
 const NOW: Timestamp = Timestamp::from_micros(1_750_000_000_123_456);
-const ALL: PageRequest = PageRequest { number: 1, size: 500 };
+const ALL: PageRequest = PageRequest::number(1, 500);
 const SINGLE: Issue = Issue { single: true, limit: None, unopenable: None, keeps_seal: false, action: Action::Login };
 const MULTIPLE: Issue =
     Issue { single: false, limit: None, unopenable: None, keeps_seal: false, action: Action::Login };
@@ -117,7 +117,8 @@ impl TestStore {
 
 fn open(database: &TestDatabase) -> Store {
     let url = DatabaseUrl::parse(&database.url).unwrap();
-    Store::open(&url, &StoreOptions { pool: 8, timeout: Duration::from_secs(10) }).unwrap()
+    Store::open(&url, &StoreOptions { pool: 8, timeout: Duration::from_secs(10), username_case: UsernameCase::Exact })
+        .unwrap()
 }
 
 fn by(name: &str) -> Actor {
@@ -148,7 +149,7 @@ fn new_token(sealed: bool) -> NewToken {
         sealed: sealed.then(|| token.digest().as_bytes()[..9].to_vec()),
         name: None,
         scope: String::new(),
-        hint: token.hint(),
+        key_start: token.key_start(),
         expires_at: None,
         own: false,
     }

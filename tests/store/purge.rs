@@ -81,6 +81,15 @@ on_both! {
         assert_eq!(test.sql("select user_id from tokens order by user_id").replace('\n', " "), "1 2 3 4 5");
     }
 
+    fn rows_that_ended_before_1970_are_purged(db) {
+        let test = TestStore::new(db);
+        fill(&test, 20);
+        test.sql("update tokens set expires_at = '1969-07-20 20:17:40' where user_id <= 3");
+        assert_eq!(test.store.oldest(Purge::ExpiredTokens, None, NOW).unwrap(), Timestamp::parse("1969-07-20T20:17:40Z"));
+        let later = Timestamp::parse("1970-01-01").unwrap();
+        assert_eq!((purge(&test, Purge::ExpiredTokens, later, 2), purge(&test, Purge::ExpiredTokens, later, 9)), (2, 1));
+    }
+
     fn each_kind_of_row_is_purged_separately_and_up_to_the_limit(db) {
         let test = TestStore::new(db);
         fill(&test, 2000);

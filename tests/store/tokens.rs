@@ -21,7 +21,7 @@ on_both! {
         let (read, owner) = test.token(&new.digest).unwrap();
         assert_eq!((read.id, read.user_id, owner.username.as_str()), (made.id, alice.id, "alice"));
         assert_eq!((read.kind(), read.name.as_deref(), read.scope.as_str()), (TokenKind::Named, Some("ci ü"), "a b"));
-        assert_eq!((read.created_at, read.expires_at, read.hint), (NOW, Some(after(60)), new.hint));
+        assert_eq!((read.created_at, read.expires_at, read.key_start), (NOW, Some(after(60)), new.key_start));
         assert_eq!((read.last_used_at, read.revoked_at, read.revoked_by, read.client), (None, None, None, None));
         assert_eq!(test.last_audit(), "alice|token.create|alice|192.0.2.7|{\"token\":1,\"name\":\"ci ü\",\"scope\":\"a b\"}");
         assert!(test.token(&unknown_digest()).is_none());
@@ -184,7 +184,7 @@ on_both! {
             (page.count, rows.collect::<Vec<_>>())
         };
         assert_eq!(list(Some(&alice), ALL, NOW), (3, ["alice one", "alice three", "alice "].map(String::from).to_vec()));
-        assert_eq!(list(None, PageRequest { number: 2, size: 2 }, NOW), (5, ["bob brief", "bob "].map(String::from).to_vec()));
+        assert_eq!(list(None, PageRequest::number(2, 2), NOW), (5, ["bob brief", "bob "].map(String::from).to_vec()));
         assert_eq!(list(Some(&bob), ALL, after(10)), (1, vec!["bob ".into()]));
     }
 

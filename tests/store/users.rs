@@ -236,7 +236,7 @@ on_both! {
             test.user(name);
         }
         let page = |number| {
-            let page = test.store.list_users(&UserFilter::default(), PageRequest { number, size: 2 }).unwrap();
+            let page = test.store.list_users(&UserFilter::default(), PageRequest::number(number, 2)).unwrap();
             assert_eq!(page.count, 5);
             page.results.into_iter().map(|user| user.username).collect::<Vec<_>>()
         };

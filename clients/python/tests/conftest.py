@@ -32,6 +32,7 @@ settings.configure(
         "django.contrib.admin",
         "rest_framework",
         "rest_framework.authtoken",
+        "knox",
         "jeton_client.django",
     ],
     MIDDLEWARE=[
@@ -126,6 +127,7 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Callable[..., Calls]]:
 
     def make(url: str = URL, client_id: str = CLIENT_ID, client_secret: str = CLIENT_SECRET, **how: Any) -> Calls:
         client: Calls
+        how.setdefault("timeout", 30.0)  # no request reaches it, however busy the machine is
         if request.param == "plain":
             client = Client(url, client_id, client_secret, **how)
         else:

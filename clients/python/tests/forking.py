@@ -31,7 +31,7 @@ def application(environ: Dict[str, Any], start_response: Callable[..., Any]) -> 
 
 def remember(key: str) -> None:
     """By a proof of this process's own, which is from now."""
-    begun, deadline = uptime(), time.monotonic() + 30
+    begun, deadline = uptime(), time.monotonic() + 60
     while verifier._follower().memory.recall(key_of(key)) is None or verifier._follower().memory._proof < begun:
         assert verifier.introspect(key).active and time.monotonic() < deadline
         time.sleep(0.02)

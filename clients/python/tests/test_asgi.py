@@ -143,7 +143,7 @@ def test_by_default_answers_are_remembered_as_long_as_they_are_good(jeton: Jeton
         return int(sent[0].get("status", 200))
 
     async def run() -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             assert await status() == 200 and time.monotonic() < deadline
             if verifier._follower().memory.recall(key_of(key)) is not None:

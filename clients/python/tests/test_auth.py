@@ -9,6 +9,8 @@ from conftest import Jeton
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, Group
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import path
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
 from rest_framework.request import Request
@@ -161,3 +163,35 @@ def test_the_projects_document_has_the_authorize_button() -> None:
         schemes.append((scheme.name, scheme.get_security_definition(None)))
     assert schemes[0] == schemes[1] and schemes[1][0] == "tokenAuth"
     assert "Api-Key" in schemes[2][1]["description"]
+
+
+def test_a_document_asks_for_the_token_where_jeton_does() -> None:
+    """The whole document: what Swagger UI makes its Authorize button of."""
+    from drf_spectacular.generators import SchemaGenerator
+    from drf_spectacular.openapi import AutoSchema
+
+    class Asked(APIView):
+        schema = AutoSchema()
+        authentication_classes = [JetonAuthentication]
+        permission_classes = [IsAuthenticated]
+
+        def get(self, request: Request) -> Response:
+            """Nobody calls it."""
+            raise NotImplementedError
+
+    def document(**changes: object) -> Any:
+        with project(**changes):
+            patterns = [path("asked/", extend_schema(responses=None)(Asked).as_view())]
+            generator: Any = SchemaGenerator
+            return generator(patterns=patterns).get_schema(request=None, public=True)
+
+    asked = document()
+    assert asked["paths"]["/asked/"]["get"]["security"] == [{"tokenAuth": []}]
+    assert asked["components"]["securitySchemes"]["tokenAuth"] == {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": 'Token-based authentication with required prefix "Token"',
+    }
+    scheme = document(KEYWORDS=["Bearer"])["components"]["securitySchemes"]["tokenAuth"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")

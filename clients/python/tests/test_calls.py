@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Tuple
 import pytest
 from conftest import CLIENT_ID, CLIENT_SECRET, URL, Jeton
 
-from jeton_client import Client, Introspection, JetonRefused, header
+from jeton_client import Client, Inactive, JetonRefused, header
 from support import Calls
 
 Connect = Callable[..., Calls]
@@ -40,7 +40,7 @@ def test_staff_and_superusers_are_told(connect: Connect, jeton: Jeton) -> None:
 def test_no_other_text_is_active(connect: Connect, inactive: str, alice: Tuple[Dict[str, Any], str]) -> None:
     client = connect()
     for text in [*NO_KEYS, UNKNOWN, inactive, alice[1].upper(), " " + alice[1], alice[1] + "\n"]:
-        assert client.introspect(text) == Introspection(active=False), text
+        assert client.introspect(text) == Inactive(active=False), text
         assert not client.introspect(text)
 
 

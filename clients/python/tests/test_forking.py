@@ -103,19 +103,18 @@ def test_workers_of_gunicorn_notice_a_revocation(process: Process, workers: int,
 
 def test_a_frozen_jeton_costs_each_worker_one_timeout(process: Process, tmp_path: Path) -> None:
     """So twelve requests at once do not keep a health check waiting for twelve timeouts."""
-    key = process.key()
-    with gunicorn(process, key, tmp_path, "--workers=2", timeout=5) as http:
-        workers = {http.get("/").text.split()[0] for _time in range(50)}
+    key, workers = process.key(), 2
+    with gunicorn(process, key, tmp_path, f"--workers={workers}", timeout=5) as http:
         process.freeze()
         try:
             with ThreadPoolExecutor(12) as threads:
                 answers = list(threads.map(lambda number: http.get(f"/{number:040}"), range(12)))
             assert [answer.status_code for answer in answers] == [503] * 12
-            assert sum(answer.text.split()[2] == "True" for answer in answers) <= len(workers)
+            assert sum(answer.text.split()[2] == "True" for answer in answers) <= workers
             assert http.get("/").status_code == 200
         finally:
             process.thaw()
-        within(30, lambda: http.get("/" + key).status_code == 200)
+        within(60, lambda: http.get("/" + key).status_code == 200)
 
 
 def test_a_process_can_exit_while_jeton_does_not_answer(process: Process) -> None:

@@ -63,7 +63,8 @@ def refused(key: str) -> None:
 
 def seen(**fields: Any) -> Any:
     """Somebody of whom jeton says this."""
-    said = Introspection.of({"active": True, "username": "zoe", "user_id": 7, "sub": "7", **fields})
+    said = Introspection.of({"active": True, "username": "zoe", "user_id": 7, "sub": "7", "iat": 1700000000, "jti": "1", **fields})
+    assert said
     return user_of(said, configured())
 
 

@@ -8,7 +8,7 @@ from typing import List, Optional, Type
 
 import pytest
 
-from jeton_client import Introspection
+from jeton_client import Answer, Introspection
 from jeton_client.memory import Memory, key_of
 from jeton_client.protocol import Changes
 
@@ -26,7 +26,7 @@ class ProofOfTheEnd(Memory):
 class RememberedFromBefore(Memory):
     """An answer counts from when it came."""
 
-    def remember(self, key: bytes, answer: Introspection, asked_at: float) -> None:
+    def remember(self, key: bytes, answer: Answer, asked_at: float) -> None:
         super().remember(key, answer, self.clock())
 
 
@@ -114,7 +114,7 @@ class World:
         if self.asking and self.random.random() < 0.6:
             asked_at = self.asking.pop(self.random.randrange(len(self.asking)))
             version = self.known_to_a_node(asked_at - BOUND)
-            raw = {"active": True, "username": str(version), "user_id": 3, "jti": "7"}
+            raw = {"active": True, "username": str(version), "user_id": 3, "sub": "3", "iat": 1, "jti": "7"}
             self.memory.remember(KEY, Introspection.of(raw), asked_at)
         else:
             self.asking.append(self.now)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Dict, List, Tuple
+from datetime import timedelta
+from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import connection
 from django.test import Client as Browser
 from django.test import TestCase, override_settings
+from django.test.utils import CaptureQueriesContext
+from knox.models import AuthToken
+from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from conftest import CLIENT_ID, CLIENT_SECRET, URL, Jeton
@@ -143,3 +150,72 @@ class DjangosTestCase(FakeJetonMixin, TestCase):
 
     def test_it_is_there(self) -> None:
         assert status(self.key) == 200
+
+
+@pytest.fixture
+def rows(database: None) -> Iterator[FakeJeton]:
+    with project(USER="find"), FakeJeton(import_tokens=True) as fake:
+        yield fake
+
+
+def test_rows_of_tokens_are_known_as_after_an_import(rows: FakeJeton) -> None:
+    alice = get_user_model().objects.create_user("alice", is_staff=True)
+    alice.groups.add(Group.objects.create(name="billing"))
+    key = Token.objects.create(user=alice).key
+    user, auth = authenticate(key)
+    assert user == alice and auth.is_staff and auth.groups == ("billing",)
+    assert status("0" * 40) == 401 and status("") == 401
+
+
+def test_knoxs_rows_too(rows: FakeJeton) -> None:
+    alice = get_user_model().objects.create_user("alice")
+    row, key = AuthToken.objects.create(user=alice, expiry=timedelta(hours=1))
+    _user, auth = authenticate(key)
+    assert auth.exp == int(row.expiry.timestamp()) and auth.username == "alice"
+    assert status(AuthToken.objects.create(user=alice, expiry=timedelta(hours=-1))[1]) == 401
+    assert authenticate(AuthToken.objects.create(user=alice, expiry=None)[1])[1].exp is None
+
+
+def test_what_is_done_to_a_row_does_nothing_as_at_jeton(rows: FakeJeton) -> None:
+    """So that a logout which deletes the row is seen not to work."""
+    token = Token.objects.create(user=get_user_model().objects.create_user("alice"))
+    assert status(token.key) == 200
+    Token.objects.all().delete()
+    assert status(token.key) == 200
+    authenticate(token.key)[1].delete()
+    assert status(token.key) == 401 and rows.is_revoked(token.key)
+    other = Token.objects.create(user=get_user_model().objects.create_user("bob"))
+    rows.revoke(other.key)
+    assert status(other.key) == 401, "revoked before it was used"
+
+
+def test_its_queries_are_not_counted(rows: FakeJeton) -> None:
+    user = get_user_model().objects.create_user("alice")
+    key = Token.objects.create(user=user).key
+    with CaptureQueriesContext(connection) as queries, Client(*ALONE) as client:
+        assert client.introspect(key).username == "alice" and not client.introspect("0" * 40)
+        assert get_user_model().objects.count() == 1
+    assert [query["sql"][:12] for query in queries] == ["SELECT COUNT"]
+
+
+def test_async_code_finds_rows_too(rows: FakeJeton) -> None:
+    key = Token.objects.create(user=get_user_model().objects.create_user("alice")).key
+
+    async def ask_it() -> str:
+        async with AsyncClient(*ALONE) as client:
+            return (await client.introspect(key)).username
+
+    assert async_to_sync(ask_it)() == "alice"
+
+
+def test_rows_are_not_looked_at_unasked(database: None) -> None:
+    key = Token.objects.create(user=get_user_model().objects.create_user("alice")).key
+    with FakeJeton() as fake:
+        assert fake.is_revoked(key) and status(key) == 401
+
+
+class WithRows(FakeJetonMixin, TestCase):
+    import_tokens = True
+
+    def test_they_are_there(self) -> None:
+        assert status(Token.objects.create(user=get_user_model().objects.create_user("alice")).key) == 200

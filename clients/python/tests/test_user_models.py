@@ -40,7 +40,8 @@ def project(**changes):
     return override_settings(JETON={**settings.JETON, **changes})
 
 def seen(**fields):
-    said = {"active": True, "username": "zoe@example.com", "user_id": 7, "sub": "7", "email": "zoe@example.com", **fields}
+    said = {"active": True, "username": "zoe@example.com", "user_id": 7, "sub": "7", "email": "zoe@example.com"}
+    said.update({"iat": 1700000000, "jti": "1", **fields})
     return user_of(Introspection.of(said), configured())
 """
 

@@ -7,17 +7,18 @@ import gc
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from typing import Any, Callable, Coroutine, Dict, Iterable, Iterator, List, Optional, TypeVar, Union
 
 import pytest
 import trio
 from conftest import CLIENT_ID, CLIENT_SECRET, URL, Jeton
 
-from jeton_client import AsyncClient, AsyncVerifier, Introspection, JetonUnavailable, JetonUnreachable, Verifier, header
+from jeton_client import Answer, AsyncClient, AsyncVerifier, JetonUnavailable, JetonUnreachable, Verifier, header
 from jeton_client.memory import Memory, key_of
 from jeton_client.protocol import Changes
 from process import ID, SECRET, Process, within
-from support import Server, answer
+from support import ACTIVE, Server, answer
 
 T = TypeVar("T")
 UNKNOWN = "0" * 40
@@ -37,10 +38,10 @@ class Running:
     def _run(self, call: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(call, self._loop).result(60)
 
-    def introspect(self, token: str) -> Introspection:
+    def introspect(self, token: str) -> Answer:
         return self._run(self.verifier.introspect(token))
 
-    def introspect_many(self, tokens: Iterable[str]) -> List[Introspection]:
+    def introspect_many(self, tokens: Iterable[str]) -> List[Answer]:
         return self._run(self.verifier.introspect_many(tokens))
 
     def revoke(self, token: str) -> None:
@@ -106,10 +107,13 @@ def remembers(verifier: Either, key: str) -> bool:
 
 def wait_until_remembered(verifier: Either, key: str, active: bool = True) -> None:
     def asked() -> bool:
-        assert verifier.introspect(key).active is active
+        try:
+            assert verifier.introspect(key).active is active
+        except JetonUnreachable:  # a busy machine, and a test with a short timeout
+            return False
         return remembers(verifier, key)
 
-    within(30, asked)
+    within(60, asked)
 
 
 def test_what_is_remembered_is_what_jeton_says(verify: Verify, process: Process) -> None:
@@ -135,7 +139,7 @@ def test_a_revoked_token_is_refused_once_the_bound_has_passed(verify: Verify, pr
         verifier.revoke(keys[1])
         assert not verifier.introspect(keys[1]), "who revokes it here forgets it at once"
         process.revoke(keys[2])
-        within(10, lambda: not verifier.introspect(keys[2]))
+        within(60, lambda: not verifier.introspect(keys[2]))
 
 
 def test_a_user_is_followed_too(verify: Verify, jeton: Jeton) -> None:
@@ -145,7 +149,7 @@ def test_a_user_is_followed_too(verify: Verify, jeton: Jeton) -> None:
     key = jeton.key(user["username"])
     wait_until_remembered(verifier, key)
     jeton.change(user["username"], groups=["sales"])
-    within(10, lambda: verifier.introspect(key).groups == ("sales",))
+    within(60, lambda: verifier.introspect(key).groups == ("sales",))
     wait_until_remembered(verifier, key)
     jeton.change(f"{user['username']}?wait=true", is_active=False)
     assert not verifier.introspect(key)
@@ -154,10 +158,10 @@ def test_a_user_is_followed_too(verify: Verify, jeton: Jeton) -> None:
 def test_a_reset_forgets_everything(verify: Verify, process: Process) -> None:
     verifier, key = verify(process.url), process.key()
     wait_until_remembered(verifier, key)
-    with sqlite3.connect(f"{process.folder}/jeton.db", timeout=10) as database:
+    with closing(sqlite3.connect(f"{process.folder}/jeton.db", timeout=60)) as database, database:
         database.execute("insert into groups (id, name) values (99, 'g')")
         database.execute("update groups set name = 'h'")
-    within(10, lambda: len(memory_of(verifier)) == 0)
+    within(60, lambda: len(memory_of(verifier)) == 0)
     wait_until_remembered(verifier, key)
 
 
@@ -186,7 +190,7 @@ def wait_until_recovered(verifier: Either, key: str) -> None:
         except JetonUnavailable:
             return False
 
-    within(30, answered)
+    within(60, answered)
 
 
 def test_a_jeton_that_dies_is_found_when_it_is_back(verify: Verify, process: Process) -> None:
@@ -194,7 +198,7 @@ def test_a_jeton_that_dies_is_found_when_it_is_back(verify: Verify, process: Pro
     wait_until_remembered(verifier, keys[0])
     process.revoke(keys[1])
     process.kill()
-    within(10, lambda: not remembers(verifier, keys[0]))
+    within(60, lambda: not remembers(verifier, keys[0]))
     for key in keys:
         with pytest.raises(JetonUnreachable):
             verifier.introspect(key)
@@ -228,12 +232,12 @@ def test_within_the_bound_it_answers_without_jeton(verify: Verify) -> None:
     ],
 )
 def test_without_changes_every_call_asks(verify: Verify, server: Server, changes: bytes) -> None:
-    good = answer({"active": True, "username": "alice", "user_id": 7, "jti": "1"})
+    good = answer(ACTIVE)
     server.by_path = {b"/changes": changes, b"/introspect": good}
     verifier = verify(server.url)
     for _time in range(5):
         assert verifier.introspect(UNKNOWN).active
-    within(10, lambda: any(b"/changes" in request for request in server.requests))
+    within(60, lambda: any(b"/changes" in request for request in server.requests))
     assert sum(b"POST /introspect" in request for request in server.requests) == 5
 
 
@@ -244,8 +248,8 @@ def test_a_connection_that_is_closed_now_and_then_costs_no_proof(verify: Verify,
     server.answers_per_connection = 3
     verifier = verify(server.url)
     verifier.introspect(UNKNOWN)
-    within(30, lambda: sum(b"/changes" in request for request in server.requests) > 10)
-    assert memory_of(verifier).has_proof()
+    within(60, lambda: sum(b"/changes" in request for request in server.requests) > 10)
+    within(60, lambda: memory_of(verifier).has_proof())
     # A follower whose request fails asks whether jeton answers at all.
     assert sum(b"POST /introspect" in request for request in server.requests) == 1
 
@@ -280,17 +284,17 @@ def threads() -> int:
 
 
 def test_the_thread_ends_with_its_verifier(server: Server) -> None:
-    assert within(10, lambda: threads() == 0)
+    assert within(60, lambda: threads() == 0)
     for close in (True, False):
         verifier = Verifier(server.url, ID, SECRET)
         with pytest.raises(JetonUnavailable):
             verifier.introspect(UNKNOWN)
-        within(10, lambda: threads() == 1)
+        within(60, lambda: threads() == 1)
         if close:
             verifier.close()
         del verifier
         gc.collect()
-        within(10, lambda: threads() == 0)
+        within(60, lambda: threads() == 0)
 
 
 def test_nothing_but_the_thread_and_the_first_call_starts_it(server: Server) -> None:
@@ -338,7 +342,7 @@ def test_a_task_that_was_cancelled_starts_again(process: Process) -> None:
         for _time in range(2):
             assert verifier.introspect(key) and verifier.tasks() == 1
             verifier._run(cancel())
-            within(10, lambda: verifier.tasks() == 0)
+            within(60, lambda: verifier.tasks() == 0)
         assert verifier.introspect(key) and verifier.tasks() == 1
     finally:
         verifier.close()

@@ -18,7 +18,7 @@ const MAX_FOREIGN_MEMORY_KIB: u32 = 256 * 1024;
 /// The most memory that all passes together may fill, which takes about ten seconds.
 const MAX_WORK_KIB: u64 = 8 * 1024 * 1024;
 
-/// Today's cost of a new hash: `JETON_ARGON2_*`.
+/// The configured cost of a new hash: `JETON_ARGON2_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Argon2Cost {
     /// Memory in KiB.
@@ -159,7 +159,7 @@ impl Argon2Hash {
     }
 
     /// The format's name, and the memory that a check needs.
-    pub fn memory_kib(&self) -> (&'static str, u32) {
+    pub fn name_and_memory_kib(&self) -> (&'static str, u32) {
         (NAME, self.params.m_cost())
     }
 
@@ -208,7 +208,7 @@ mod tests {
         }
     }
 
-    /// The allocator makes poor use of such blocks once they are freed: the process grew with each login.
+    /// The allocator makes poor use of freed workspaces: without this, the process grew with each login.
     #[test]
     fn the_workspace_is_reused_for_the_next_hash() {
         let cheap = Argon2Cost { memory_kib: 64, iterations: 1, parallelism: 1 };

@@ -12,7 +12,7 @@ use sha2::Sha512;
 use super::PasswordHash;
 use crate::domain::random;
 
-/// The most different costs that are counted.
+/// How many distinct costs are counted at most.
 const MAX_COUNTED: usize = 1024;
 /// How many of the counted costs, the most common ones, are stored.
 const MAX_STORED: usize = 64;
@@ -172,7 +172,7 @@ mod tests {
         let again = NameKey::from_hex(&key.to_hex()).unwrap();
         assert_eq!(chosen(&all, &again), before);
         assert_ne!(chosen(&all, &NameKey::generate()), before);
-        // A part of the users log in, and have a hash of current's cost from then on.
+        // A part of the users log in, and have a hash of the configured cost from then on.
         let after = chosen(&costs([400, 440, 160]), &key);
         assert_ne!(after, before);
         for (old, new) in before.iter().zip(&after).filter(|(old, new)| old != new) {

@@ -88,7 +88,7 @@ impl<'a> DjangoHash<'a> {
     }
 
     /// The format's name and the memory that a check needs; an empty name and 0 for formats that need little.
-    pub fn memory_kib(&self) -> (&'static str, u32) {
+    pub fn name_and_memory_kib(&self) -> (&'static str, u32) {
         match self {
             Self::Scrypt { params, .. } => {
                 let bytes = 128 * u64::from(params.r()) * (params.n() + u64::from(params.p()));

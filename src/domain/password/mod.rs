@@ -105,8 +105,8 @@ impl PasswordHash {
     /// [`HashFault::TooMuchMemory`].
     pub fn fits(&self, max_memory_kib: u32) -> Result<(), HashFault> {
         let (name, memory_kib) = match read(&self.0) {
-            Ok(Stored::Argon2(hash)) => hash.memory_kib(),
-            Ok(Stored::Django(hash)) => hash.memory_kib(),
+            Ok(Stored::Argon2(hash)) => hash.name_and_memory_kib(),
+            Ok(Stored::Django(hash)) => hash.name_and_memory_kib(),
             Ok(Stored::Unusable) | Err(_) => return Ok(()),
         };
         if memory_kib > max_memory_kib { Err(HashFault::TooMuchMemory(name, memory_kib)) } else { Ok(()) }
@@ -143,7 +143,7 @@ impl fmt::Debug for PasswordHash {
 /// How new passwords are hashed, and which stored hashes are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashPolicy {
-    /// Today's cost.
+    /// The configured cost of new hashes.
     pub cost: Argon2Cost,
     /// Whether Django's md5 and sha1 hashes are accepted.
     pub legacy: bool,

@@ -1,4 +1,4 @@
-//! What is stored of a token besides its key: its owner, and when it ends.
+//! The row of a token, without its digest and its sealed key.
 
 use std::borrow::Cow;
 
@@ -45,10 +45,10 @@ pub struct TokenFacts {
     /// Scopes, separated by blanks; may be empty.
     pub scope: String,
     /// The key's first characters.
-    pub hint: String,
+    pub key_start: String,
     /// When it was created: `iat`.
     pub created_at: Timestamp,
-    /// When it expires: `exp`.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
     /// When it was last used, as far as this is written already.
     pub last_used_at: Option<Timestamp>,
@@ -174,7 +174,7 @@ mod tests {
             user_id: 1,
             name: None,
             scope: String::new(),
-            hint: String::new(),
+            key_start: String::new(),
             created_at: at(0),
             expires_at: expires_at.map(at),
             last_used_at: None,

@@ -15,7 +15,17 @@ const MAX_KEY_BYTES: usize = 1024;
 
 /// How many characters of a key are stored in the clear, so that its owner can tell keys apart: 16 of 160 random bits,
 /// which do not help an attacker.
-const HINT_CHARS: usize = 4;
+const KEY_START_CHARS: usize = 4;
+
+/// The key in a copied text: the whole text without blanks around it, or what follows the keyword, as in `Token <key>`.
+#[must_use]
+pub fn copied_key(text: &str) -> &str {
+    let text = text.trim();
+    match text.split_once(char::is_whitespace) {
+        Some((word, key)) if ["token", "bearer"].contains(&word.to_ascii_lowercase().as_str()) => key.trim_start(),
+        _ => text,
+    }
+}
 
 /// A clear token key. Shown once, never logged, never stored.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,7 +49,8 @@ impl Token {
 
     /// Parses what a caller presents as a key. `None` for text that cannot be a key: blank, with control characters,
     /// too long, or with the configured prefix and a wrong checksum. A key with another prefix is accepted, even if that
-    /// prefix begins with the configured one and an underscore: its checksum is right, because it covers the whole text before it.
+    /// prefix begins with the configured one and an underscore: its checksum is right, because it covers the whole text
+    /// before it.
     #[must_use]
     pub fn parse(text: &str, prefix: Option<&str>) -> Option<Self> {
         let possible = !text.trim().is_empty()
@@ -63,9 +74,9 @@ impl Token {
 
     /// The first characters of the key, after its prefix.
     #[must_use]
-    pub fn hint(&self) -> String {
+    pub fn key_start(&self) -> String {
         let random = self.0.rsplit_once('_').map_or(self.0.as_str(), |(_, random)| random);
-        random.chars().take(HINT_CHARS).collect()
+        random.chars().take(KEY_START_CHARS).collect()
     }
 }
 

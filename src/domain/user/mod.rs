@@ -1,6 +1,7 @@
 //! Users, with Django's columns and Django's rules for new names (`django/contrib/auth/models.py`, `validators.py`).
 
 mod list;
+mod login_name;
 
 use std::sync::LazyLock;
 
@@ -15,17 +16,18 @@ use super::password::PasswordHash;
 use super::profile::{Profile, ProfileField, ProfilePatch};
 use super::time::Timestamp;
 pub use list::{UserFilter, UserOrder};
+pub use login_name::{LoginBy, LoginName, UsernameCase};
 
-/// Ids below this belong to imports and ordinary users. Users created by bootstrap get ids from here up, so that the
-/// ids of a later import are free.
+/// Bootstrap users, and all users created after an import from Django, get ids from here up. Ids below this are for
+/// imported users, and for users created before such an import.
 pub const FIRST_BOOTSTRAP_ID: i64 = 2_000_000_000;
 
 /// The longest username, in characters (Django).
 pub const MAX_USERNAME_CHARS: usize = 150;
 
-/// The pattern of a new username, as JavaScript's regular expressions write it; `\w` there is a letter or digit of any
-/// script, or `_`.
-pub const USERNAME_PATTERN: &str = r"^[\w.@+-]+$";
+/// The pattern of a new username for ECMA-262 with the flag `u`, as JSON Schema reads patterns. `\w` would mean the
+/// letters and digits of ASCII only.
+pub const USERNAME_PATTERN: &str = r"^[\p{L}\p{N}_.@+\-]+$";
 
 static USERNAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\A[\p{L}\p{N}_.@+-]+\z").expect("the pattern is fixed"));
@@ -42,7 +44,7 @@ pub fn bounded_username(text: String) -> String {
     if text.len() <= MAX_USERNAME_BYTES { text } else { text.chars().take(MAX_USERNAME_BYTES + 1).collect() }
 }
 
-/// A user as stored. Serialized it is the admin API's object, in the API's order.
+/// A user as stored. As JSON it is the admin API's object, with the fields in the API's order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(description = "A user.")]
 pub struct User {
@@ -52,7 +54,7 @@ pub struct User {
     /// The user's key in the project that they were imported from, where it is not `id`. Only an import sets it.
     #[schema(required, example = json!(null))]
     pub external_id: Option<String>,
-    /// The login name; case counts.
+    /// The login name; case counts, unless `JETON_USERNAME_CASE=ignore`.
     #[schema(example = "alice")]
     pub username: String,
     /// E-mail address and names.
@@ -73,7 +75,7 @@ pub struct User {
     pub groups: Vec<String>,
     /// When the user was created.
     pub date_joined: Timestamp,
-    /// When they last logged in, at the API or in the console; to the minute.
+    /// When they last logged in, at the API or in the console. Updated at most once a minute.
     #[schema(required)]
     pub last_login: Option<Timestamp>,
     /// The stored hash; never serialized.
@@ -176,7 +178,7 @@ pub struct UserChange {
     pub profile: ProfilePatch,
     /// Whether they may log in and use tokens.
     pub is_active: Option<bool>,
-    /// May use the admin API. A superuser always is.
+    /// Whether they are staff. A superuser always is.
     pub is_staff: Option<bool>,
     /// Implies staff.
     pub is_superuser: Option<bool>,

@@ -26,7 +26,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// Explains the `token` of the body.
 async fn explain(caller: Staff, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
-    let token = fields.any_text("token");
+    let token = fields.required_raw_text("token");
     fields.finish()?;
     Ok(answer::json(StatusCode::OK, &state.service.tokens.explain(&token, &caller).await?))
 }

@@ -123,7 +123,7 @@ async fn create(caller: Staff, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let username = fields.required_text("username", Trim::Yes);
     let password = Password::new(fields.required_text("password", Trim::No));
-    let wanted = optional(&mut fields);
+    let wanted = optional_fields(&mut fields);
     let user = NewUser {
         username,
         profile: Profile::from_fn(|field| wanted.profile.get(field).clone().unwrap_or_default()),
@@ -139,7 +139,7 @@ async fn create(caller: Staff, body: Body, state: State) -> Answered {
 }
 
 /// The optional fields of a body.
-fn optional(fields: &mut Fields<'_>) -> UserChange {
+fn optional_fields(fields: &mut Fields<'_>) -> UserChange {
     UserChange {
         username: None,
         profile: ProfilePatch::from_fn(|field| fields.optional_text(field.name())),
@@ -159,7 +159,7 @@ async fn show(caller: Staff, username: web::Path<String>, state: State) -> Answe
 async fn update(target: ChangeableUser, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let new_name = fields.non_blank_text("username", Trim::Yes);
-    let change = UserChange { username: new_name, ..optional(&mut fields) };
+    let change = UserChange { username: new_name, ..optional_fields(&mut fields) };
     let patch = UserPatch { change, edition: None, parse_faults: fields.faults() };
     Ok(answer::json(StatusCode::OK, &state.service.accounts.update_user(&target, patch).await?))
 }

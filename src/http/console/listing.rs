@@ -7,7 +7,7 @@ use askama::filters::HtmlSafe;
 use percent_encoding::utf8_percent_encode;
 
 use super::page::Refusal;
-use crate::domain::page::PageRequest;
+use crate::domain::page::{NumberedPage, PageRequest};
 use crate::http::drf::body::{Charset, form};
 use crate::http::drf::pagination::QUOTED;
 
@@ -42,12 +42,12 @@ impl Listing {
     /// 404 for a page number that is not valid.
     pub fn of(request: &HttpRequest) -> Result<Self, Refusal> {
         let pairs = form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8));
-        let listing = Self { path: request.path().to_owned(), pairs, page: PageRequest { number: 1, size: PAGE_SIZE } };
+        let listing = Self { path: request.path().to_owned(), pairs, page: PageRequest::number(1, PAGE_SIZE) };
         let number = match listing.get("page") {
             "" => 1,
             text => text.parse().ok().filter(|number| *number > 0).ok_or_else(no_such_page)?,
         };
-        Ok(Self { page: PageRequest { number, size: PAGE_SIZE }, ..listing })
+        Ok(Self { page: PageRequest::number(number, PAGE_SIZE), ..listing })
     }
 
     /// A parameter, trimmed; empty if it is missing.
@@ -60,13 +60,12 @@ impl Listing {
     /// # Errors
     /// 404 for a page past the end.
     pub fn pager(&self, count: i64) -> Result<Pager, Refusal> {
-        let PageRequest { number, size } = self.page;
-        let before = self.page.offset();
-        if number > 1 && before >= count {
+        let page = self.page.in_list(count);
+        if page.number > 1 && page.offset() >= count {
             return Err(no_such_page());
         }
-        let end = before + i64::from(size);
-        Ok(self.links(end.min(count), count.to_string(), end < count))
+        let end = page.offset() + i64::from(page.size);
+        Ok(self.links(page, end.min(count), count.to_string(), end < count))
     }
 
     /// The links for a list of more than `most` rows, of which this page shows `rows`.
@@ -77,16 +76,17 @@ impl Listing {
         if rows == 0 {
             return Err(no_such_page());
         }
-        let is_full = rows >= self.page.size as usize;
-        let last = self.page.offset() + i64::try_from(rows).unwrap_or(i64::MAX);
-        Ok(self.links(last, format!("more than {most}"), is_full))
+        let page = self.page.in_list(most.into());
+        let is_full = rows >= page.size as usize;
+        let last = page.offset() + i64::try_from(rows).unwrap_or(i64::MAX);
+        Ok(self.links(page, last, format!("more than {most}"), is_full))
     }
 
-    fn links(&self, last: i64, all: String, has_more: bool) -> Pager {
-        let number = self.page.number;
+    fn links(&self, page: NumberedPage, last: i64, all: String, has_more: bool) -> Pager {
+        let number = page.number;
         Pager {
             number,
-            first: self.page.offset() + 1,
+            first: page.offset() + 1,
             last,
             all,
             previous: (number > 1).then(|| self.link("page", &(number - 1).to_string())),

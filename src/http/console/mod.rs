@@ -5,6 +5,7 @@ mod audit;
 mod clients;
 mod cookies;
 mod delete_user;
+mod explain;
 mod form;
 mod listing;
 mod new_user;

@@ -3,8 +3,10 @@
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::explain::key_field;
 use super::page::{Frame, PageResult, html};
 use super::signed_in::SignedIn;
+use super::widgets::Field;
 use crate::http::state::State;
 use crate::service::Overview;
 use crate::store::{HourOfLogins, MAX_COUNTED};
@@ -13,6 +15,8 @@ use crate::store::{HourOfLogins, MAX_COUNTED};
 #[template(path = "console/overview.html")]
 struct OverviewPage {
     frame: Frame,
+    form_token: String,
+    key: Field,
     users: String,
     inactive: i64,
     tokens: String,
@@ -51,6 +55,8 @@ pub async fn show(signed_in: SignedIn, state: State) -> PageResult {
     let overview = state.service.node.overview(&signed_in.caller).await?;
     let page = OverviewPage {
         frame: signed_in.frame("Overview", "overview"),
+        form_token: signed_in.form_token(),
+        key: key_field(),
         users: overview.users.map_or_else(unknown, |users| number(users.all)),
         inactive: overview.users.map_or(0, |users| users.inactive),
         tokens: overview.live_tokens.map_or_else(unknown, number),
@@ -104,9 +110,9 @@ fn checks(overview: &Overview) -> Vec<Check> {
     let node = &overview.node;
     let database = Check {
         name: "Database",
-        is_ok: node.database.is_some(),
-        state: if node.database.is_some() { "answers" } else { "does not answer correctly" }.into(),
-        details: node.database.map_or_else(String::new, |took| {
+        is_ok: node.database_answered_in.is_some(),
+        state: if node.database_answered_in.is_some() { "answers" } else { "does not answer correctly" }.into(),
+        details: node.database_answered_in.map_or_else(String::new, |took| {
             format!("{}, in {:.1} ms", node.database_system, took.as_secs_f64() * 1000.0)
         }),
     };
@@ -124,9 +130,9 @@ fn checks(overview: &Overview) -> Vec<Check> {
     };
     let cache = Check {
         name: "Cache",
-        is_ok: node.cache,
-        state: if node.cache { "on" } else { "off" }.into(),
-        details: if node.cache { "" } else { "JETON_CACHE_BYTES is 0" }.into(),
+        is_ok: node.has_cache,
+        state: if node.has_cache { "on" } else { "off" }.into(),
+        details: if node.has_cache { "" } else { "JETON_CACHE_BYTES is 0" }.into(),
     };
     vec![database, freshness, cache]
 }

@@ -7,7 +7,7 @@ use actix_web::http::header::{ContentType, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
-use crate::http::error::HttpError;
+use crate::http::error::{HttpError, whole_seconds};
 use crate::service::Error;
 use crate::store::StoreError;
 
@@ -72,7 +72,7 @@ impl Refusal {
         Error::NotFound.into()
     }
 
-    /// 403 for a form without a token of this session.
+    /// 403 for a form without this session's form token.
     pub fn invalid_form() -> Self {
         let sentence = "This form is no longer valid. Go back, reload the page and try again.";
         Self::Page(StatusCode::FORBIDDEN, sentence.into())
@@ -154,16 +154,23 @@ fn service_page(error: &Error) -> HttpResponse {
             (StatusCode::INTERNAL_SERVER_ERROR, "An internal error occurred. The log has the details.".into())
         }
     };
-    let mut page = error_page(status, &sentence);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        page.headers_mut().insert(RETRY_AFTER, actix_web::http::header::HeaderValue::from_static("1"));
+    let page = error_page(status, &sentence);
+    match error {
+        Error::Throttled(wait) => with_retry_after(page, whole_seconds(*wait)),
+        _ if status == StatusCode::SERVICE_UNAVAILABLE => with_retry_after(page, 1),
+        _ => page,
     }
+}
+
+/// The page, and how many seconds the browser should wait before it sends the request again.
+pub fn with_retry_after(mut page: HttpResponse, seconds: u64) -> HttpResponse {
+    page.headers_mut().insert(RETRY_AFTER, seconds.into());
     page
 }
 
 /// The message after too many failed attempts.
 pub fn throttled(wait: std::time::Duration) -> String {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let seconds = whole_seconds(wait);
     let unit = if seconds == 1 { "second" } else { "seconds" };
     format!("Too many failed attempts. Try again in {seconds} {unit}.")
 }

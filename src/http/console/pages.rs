@@ -7,7 +7,7 @@ use actix_web::{Handler, Route, Scope, guard, web};
 
 use super::page::{PageResult, other_method};
 use super::visitor::Parameters;
-use super::{assets, audit, clients, delete_user, new_user, overview, sign_in, sign_out, tokens, user, users};
+use super::{assets, audit, clients, delete_user, explain, new_user, overview, sign_in, sign_out, tokens, user, users};
 use crate::http::endpoint::Access;
 
 /// One method of one path, and its handler, whose first parameter says who may visit it.
@@ -64,6 +64,8 @@ pub fn console_pages() -> Vec<ConsolePage> {
         page("/sign-in", sign_in::show),
         form("/sign-in", sign_in::sign_in),
         form("/sign-out", sign_out::sign_out),
+        page("/explain", explain::show),
+        form("/explain", explain::explain),
         page("/users", users::list),
         page("/users/new", new_user::show),
         form("/users/new", new_user::create),

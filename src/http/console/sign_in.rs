@@ -7,11 +7,13 @@ use askama::Template;
 
 use super::cookies::Cookie;
 use super::form::{Form, FormFaults};
-use super::page::{Frame, PageResult, html, see_other, throttled};
+use super::page::{Frame, PageResult, html, see_other, throttled, with_retry_after};
 use super::widgets::Field;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
+use crate::domain::user::LoginName;
 use crate::http::drf::query::Query;
+use crate::http::error::whole_seconds;
 use crate::http::extract::Anyone;
 use crate::http::peer::client_address;
 use crate::http::state::{AppState, State};
@@ -36,7 +38,7 @@ pub async fn show(_: Anyone, request: HttpRequest, state: State) -> PageResult {
     if let Some(key) = Cookie::Session.sent(&request, &state)
         && state.service.sign_in.session(&key, false).await?.is_some()
     {
-        return Ok(see_other(inside(next)));
+        return Ok(see_other(allowed_next(next)));
     }
     Ok(page(&request, &state, StatusCode::OK, "", next, &FormFaults::default()))
 }
@@ -46,8 +48,8 @@ pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, sta
     let form = Form::read(&request, payload).await?;
     let (username, next) = (form.text("username"), form.get("next"));
     let again = |status, faults: &FormFaults| page(&request, &state, status, &username, next, faults);
-    let bound = Cookie::Form.sent(&request, &state).is_some_and(|key| key.has_form_token(form.get(Form::TOKEN)));
-    if !bound {
+    let is_own_form = Cookie::Form.sent(&request, &state).is_some_and(|key| key.has_form_token(form.get(Form::TOKEN)));
+    if !is_own_form {
         return Ok(again(StatusCode::FORBIDDEN, &non_field("This form was open for too long. Please try again.")));
     }
     let password = form.get("password");
@@ -61,21 +63,24 @@ pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, sta
         return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?));
     }
     let login = Login {
-        username: username.clone(),
+        // Whatever logins at the API take, staff may sign in by their username: the first superuser may have no e-mail
+        // address.
+        name: LoginName { text: username.clone(), by: state.options.login.by.or_username() },
         password: Password::new(password.to_owned()),
         address: client_address(&request, &state),
     };
     let previous = Cookie::Session.sent(&request, &state);
-    let key = match state.service.sign_in.sign_in(login, previous).await {
-        Ok(key) => key,
+    let signed_in = match state.service.sign_in.sign_in(login, previous).await {
+        Ok(signed_in) => signed_in,
         Err(Error::Throttled(wait)) => {
-            return Ok(again(StatusCode::TOO_MANY_REQUESTS, &non_field(&throttled(wait))));
+            let page = again(StatusCode::TOO_MANY_REQUESTS, &non_field(&throttled(wait)));
+            return Ok(with_retry_after(page, whole_seconds(wait)));
         }
         Err(error) => return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?)),
     };
-    RequestContext::set_user(&username);
-    let mut answer = see_other(inside(next));
-    answer.headers_mut().append(SET_COOKIE, Cookie::Session.set(&key, &request, &state));
+    RequestContext::set_user(&signed_in.username);
+    let mut answer = see_other(allowed_next(next));
+    answer.headers_mut().append(SET_COOKIE, Cookie::Session.set(&signed_in.key, &request, &state));
     answer.headers_mut().append(SET_COOKIE, Cookie::Form.forget(&request, &state));
     Ok(answer)
 }
@@ -101,7 +106,7 @@ fn page(
     let page = SignInPage {
         frame: Frame::plain("Sign in"),
         form_token: key.form_token(),
-        next: inside(next).to_owned(),
+        next: allowed_next(next).to_owned(),
         fault: faults.non_field(),
         username: if username.is_empty() { name.clone().autofocus() } else { name },
         password: if username.is_empty() { password } else { password.autofocus() },
@@ -114,7 +119,7 @@ fn page(
 }
 
 /// The page after signing in. Only pages of the console are allowed, so that a link cannot redirect to another site.
-fn inside(next: &str) -> &str {
+fn allowed_next(next: &str) -> &str {
     const OVERVIEW: &str = "/console/";
     let path = next.split(['?', '#']).next().unwrap_or_default();
     // Encoded dots and slashes, which browsers may decode in a path.
@@ -138,7 +143,7 @@ mod tests {
         for inner in
             ["/console/", "/console/users?search=a%2Fb&page=2", "/console/users/@al.ice", "/console/users/@..x"]
         {
-            assert_eq!(inside(inner), inner);
+            assert_eq!(allowed_next(inner), inner);
         }
         for outer in [
             "",
@@ -162,7 +167,7 @@ mod tests {
             "/console/x%2f..%2f..",
             "/console/%5c..",
         ] {
-            assert_eq!(inside(outer), "/console/", "{outer}");
+            assert_eq!(allowed_next(outer), "/console/", "{outer}");
         }
     }
 }

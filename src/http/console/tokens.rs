@@ -9,7 +9,7 @@ use super::form::{Form, FormFaults};
 use super::page::{PageResult, Refusal, html};
 use super::signed_in::SignedIn;
 use super::token_form::TokenForm;
-use super::user::{Refused, back, page};
+use super::user::{Refused, page, to_user_page};
 use super::visitor::PostedForm;
 use super::widgets::{SecretPage, user_link};
 use crate::domain::token::Token;
@@ -68,10 +68,10 @@ pub async fn revoke(
 ) -> PageResult {
     let (username, id) = path.into_inner();
     state.service.tokens.revoke_token(TokenId::parse(&id)?.0, Some(&username), &signed_in.caller).await?;
-    back(&state, &signed_in, &username, "The token is revoked.").await
+    to_user_page(&state, &signed_in, &username, "The token is revoked.").await
 }
 
-/// The answer to the form itself shows the key. No URL leads to it.
+/// The answer to the form itself shows the key: there is no URL that shows it again.
 fn key_page(signed_in: &SignedIn, username: &str, token: &Token, heading: String) -> actix_web::HttpResponse {
     let page = SecretPage {
         frame: signed_in.frame(&heading, "users"),

@@ -131,7 +131,7 @@ pub async fn save(
         ..UserPatch::from(change)
     };
     match state.service.accounts.update_user(&target, patch).await {
-        Ok(user) => back(&state, &signed_in, &user.username, "Saved.").await,
+        Ok(user) => to_user_page(&state, &signed_in, &user.username, "Saved.").await,
         Err(error) => {
             let faults = FormFaults::of(error)?;
             page(&request, &state, &signed_in, &username, Refused::UserForm(user_form, faults)).await
@@ -158,7 +158,7 @@ pub async fn set_active(
     } else {
         format!("{} is deactivated: they cannot log in, and their tokens are not accepted.", user.username)
     };
-    back(&state, &signed_in, &user.username, &notice).await
+    to_user_page(&state, &signed_in, &user.username, &notice).await
 }
 
 /// Sets the user's password.
@@ -174,7 +174,7 @@ pub async fn set_password(
     match signed_in.run_once(&request, &form, &state, set).await? {
         Ok(()) => {
             let notice = "The password is set. Older login tokens are revoked.";
-            back(&state, &signed_in, &username, notice).await
+            to_user_page(&state, &signed_in, &username, notice).await
         }
         Err(error) => {
             let faults = FormFaults::of(error)?;
@@ -184,7 +184,7 @@ pub async fn set_password(
 }
 
 /// Redirects to a user's page with a notice.
-pub async fn back(state: &AppState, signed_in: &SignedIn, username: &str, notice: &str) -> PageResult {
+pub async fn to_user_page(state: &AppState, signed_in: &SignedIn, username: &str, notice: &str) -> PageResult {
     signed_in.notify(state, notice).await;
     Ok::<HttpResponse, _>(see_other(&user_link(username)))
 }

@@ -100,7 +100,8 @@ impl FromRequest for SuperuserSignedIn {
     }
 }
 
-/// A form, and the user who sent it. The form's token must be of their session. It is read after the user is known.
+/// A form, and the user who sent it. The form is read only after the user is known, and its form token must be of their
+/// session.
 pub struct PostedForm<T> {
     /// Who sent it: a [`SignedIn`] or a [`SuperuserSignedIn`].
     pub by: T,

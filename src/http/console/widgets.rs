@@ -44,6 +44,11 @@ impl Field {
         Self { kind: "password", autocomplete, ..Self::text("password", label, "") }
     }
 
+    /// A key. Like a password it is never sent back; unlike one, no browser offers to keep it.
+    pub fn of_key(name: &'static str, label: &'static str) -> Self {
+        Self { kind: "password", ..Self::text(name, label, "") }
+    }
+
     /// Another type of `input`.
     pub fn of_kind(self, kind: &'static str) -> Self {
         Self { kind, ..self }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::body::{Data, Value};
 use super::text::python_strip;
 use crate::domain::duration;
+use crate::domain::email::email_fault;
 use crate::service::{Error, Faults};
 
 const REQUIRED: &str = "This field is required.";
@@ -61,6 +62,34 @@ impl<'a> Fields<'a> {
         Some(self.required_text(name, trim))
     }
 
+    /// A `CharField` that may be left out, but not be blank. In a form, an empty one counts as left out.
+    pub fn sent_text(&mut self, name: &str) -> Option<String> {
+        let is_empty = matches!(self.data.get(name), Some(Value::Text(text)) if text.is_empty());
+        if is_empty && matches!(self.data, Data::Fields { form: true, .. }) {
+            return None;
+        }
+        self.non_blank_text(name, Trim::Yes)
+    }
+
+    /// An `EmailField` that may be left out or be blank.
+    pub fn optional_email(&mut self, name: &str) -> Option<String> {
+        let value = self.data.get(name)?;
+        let email = match value {
+            // A fault of the type has the same message as one of the address.
+            Value::Bool(_) | Value::List(_) | Value::Object | Value::File => None,
+            _ => Some(self.optional_text(name).unwrap_or_default()),
+        };
+        let is_blank = match value {
+            Value::Null => true,
+            Value::Text(text) => python_strip(&String::from_utf8_lossy(text)).is_empty(),
+            _ => false,
+        };
+        if let Some(fault) = email_fault(email.as_deref().unwrap_or_default()).filter(|_| !is_blank) {
+            self.fault(name, fault);
+        }
+        email
+    }
+
     /// A `CharField` that may be left out or be blank.
     pub fn optional_text(&mut self, name: &str) -> Option<String> {
         match self.data.get(name)? {
@@ -72,8 +101,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A text that must be present and not empty; white space is allowed.
-    pub fn any_text(&mut self, name: &str) -> String {
+    /// A text that must be present and not empty, taken as it is: it is not trimmed, and NUL and lone surrogates are
+    /// allowed. Numbers are refused.
+    pub fn required_raw_text(&mut self, name: &str) -> String {
         match self.data.get(name) {
             None => self.fault(name, REQUIRED),
             Some(Value::Null) => self.fault(name, NULL),
@@ -90,6 +120,7 @@ impl<'a> Fields<'a> {
             Value::Null => return None,
             Value::Number(text) => text.clone(),
             Value::Text(bytes) => python_strip(&String::from_utf8_lossy(bytes)).to_owned(),
+            // No duration, so this is reported as a fault.
             _ => String::from("-"),
         };
         if text.is_empty() {
@@ -104,17 +135,21 @@ impl<'a> Fields<'a> {
 
     /// A `BooleanField`.
     pub fn optional_bool(&mut self, name: &str) -> Option<bool> {
-        let text = match self.data.get(name)? {
+        let value = match self.data.get(name)? {
             Value::Bool(value) => return Some(*value),
             Value::Null => {
                 self.fault(name, NULL);
                 return None;
             }
-            Value::Text(text) => String::from_utf8_lossy(text).trim().to_owned(),
-            Value::Number(text) => text.clone(),
-            Value::List(_) | Value::Object | Value::File => String::new(),
+            Value::Text(text) => boolean(&String::from_utf8_lossy(text)),
+            // As in Python, 1.0 equals True and 0.0 equals False.
+            Value::Number(text) => match text.as_str() {
+                "1" | "1.0" => Some(true),
+                "0" | "0.0" | "-0.0" => Some(false),
+                _ => None,
+            },
+            Value::List(_) | Value::Object | Value::File => None,
         };
-        let value = boolean(&text);
         if value.is_none() {
             self.fault(name, NOT_A_BOOLEAN);
         }
@@ -184,14 +219,11 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A boolean in one of DRF's spellings.
+/// A boolean in one of DRF's spellings, in upper or lower case.
 pub fn boolean(text: &str) -> Option<bool> {
-    match text {
-        "t" | "T" | "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" | "1" | "1.0" => {
-            Some(true)
-        }
-        "f" | "F" | "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" | "0"
-        | "0.0" | "-0.0" => Some(false),
+    match text.to_lowercase().as_str() {
+        "t" | "y" | "yes" | "true" | "on" | "1" => Some(true),
+        "f" | "n" | "no" | "false" | "off" | "0" => Some(false),
         _ => None,
     }
 }
@@ -199,6 +231,7 @@ pub fn boolean(text: &str) -> Option<bool> {
 fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Text(_) => "str",
+        // The `n` is that of `inf`.
         Value::Number(text) if text.contains(['.', 'e', 'n']) => "float",
         Value::Number(_) => "int",
         Value::Bool(_) => "bool",

@@ -16,7 +16,7 @@ const MAX_INDENT: usize = 8;
 /// A media type or range and its parameters, names in lower case.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MediaType {
-    full: String,
+    essence: String,
     parameters: Vec<(String, String)>,
 }
 
@@ -24,16 +24,16 @@ impl MediaType {
     /// Accepts any text. A text that is not a media type matches no media type.
     pub fn parse(text: &str) -> Self {
         let mut parts = split_outside_quotes(text).into_iter();
-        let full = python_strip(parts.next().unwrap_or_default()).to_lowercase();
+        let essence = python_strip(parts.next().unwrap_or_default()).to_lowercase();
         let mut parameters: Vec<_> = parts.filter_map(parameter).collect();
         // Python adds parameters in the extended form (`name*=`) last.
         parameters.sort_by_key(|(extended, ..)| *extended);
-        Self { full, parameters: parameters.into_iter().map(|(_, name, value)| (name, value)).collect() }
+        Self { essence, parameters: parameters.into_iter().map(|(_, name, value)| (name, value)).collect() }
     }
 
-    /// The type itself, in lower case.
-    pub fn full(&self) -> &str {
-        &self.full
+    /// The type without its parameters, in lower case. The WHATWG's standard calls this the essence.
+    pub fn essence(&self) -> &str {
+        &self.essence
     }
 
     /// The value of a parameter; the last one counts, as in a Python dict.
@@ -41,19 +41,20 @@ impl MediaType {
         self.parameters.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether `offered`, a media type without parameters, is in this range. Both sides may hold `*`.
+    /// Whether `offered`, a media type without parameters, is in this range. In the range, either side of the `/` may
+    /// be `*`.
     pub fn includes(&self, offered: &str) -> bool {
         let halves = |text: &str| {
             let (main, sub) = text.split_once('/').unwrap_or((text, ""));
             (main.to_owned(), sub.to_owned())
         };
-        let ((main, sub), (offered_main, offered_sub)) = (halves(&self.full), halves(offered));
+        let ((main, sub), (offered_main, offered_sub)) = (halves(&self.essence), halves(offered));
         (sub == "*" || sub == offered_sub) && (main == "*" || main == offered_main)
     }
 
     /// DRF's order: more specific first.
     fn precedence(&self) -> u8 {
-        let (main, sub) = self.full.split_once('/').unwrap_or((&self.full, ""));
+        let (main, sub) = self.essence.split_once('/').unwrap_or((&self.essence, ""));
         let only_quality = self.parameters.iter().all(|(name, _)| name == "q");
         match (main, sub) {
             ("*", _) => 0,

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::answer::{self, detail, render};
 
-/// Any other method: OPTIONS gets DRF's `SimpleMetadata`, all others 405.
+/// Answers a method that the path does not have: OPTIONS gets DRF's `SimpleMetadata`, all others 405.
 pub async fn other_method(request: HttpRequest) -> HttpResponse {
     if *request.method() != Method::OPTIONS {
         return method_not_allowed(request.method());

@@ -13,7 +13,7 @@ use crate::http::error::{Answered, HttpError};
 use crate::http::peer::base_url;
 use crate::http::state::AppState;
 
-/// What Python's `quote` leaves as it is.
+/// What is percent-encoded in a URL: everything but letters, digits and `-._~`.
 pub const QUOTED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The query of a request for a list.
@@ -27,7 +27,7 @@ pub struct ListQuery {
 /// A page as it is answered.
 #[derive(Serialize, ToSchema)]
 #[schema(description = "A page of a list.")]
-pub struct Answer<T> {
+pub struct PageAnswer<T> {
     /// The number of items on all pages.
     #[schema(example = 1)]
     count: i64,
@@ -46,11 +46,15 @@ impl ListQuery {
     pub fn of(request: &HttpRequest) -> Result<Self, HttpError> {
         let query = Query::of(request);
         let size = query.get("page_size").trim().parse::<u32>().ok().filter(|size| *size > 0);
-        let number = match query.get("page").trim() {
-            "" => 1,
-            number => number.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(invalid_page)?,
+        let size = size.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE);
+        let page = match query.get("page").trim() {
+            "" => PageRequest::number(1, size),
+            "last" => PageRequest::last(size),
+            number => {
+                let number = number.parse::<u32>().ok().filter(|number| *number > 0);
+                PageRequest::number(number.ok_or_else(invalid_page)?, size)
+            }
         };
-        let page = PageRequest { number, size: size.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE) };
         Ok(Self { request: request.clone(), query, page })
     }
 
@@ -64,14 +68,15 @@ impl ListQuery {
     /// # Errors
     /// 404 for a page past the end.
     pub fn answer<T: Serialize>(&self, state: &AppState, page: Page<T>) -> Answered {
-        let end = self.page.offset() + i64::from(self.page.size);
-        if self.page.number > 1 && self.page.offset() >= page.count {
+        let this = self.page.in_list(page.count);
+        let end = this.offset() + i64::from(this.size);
+        if this.number > 1 && this.offset() >= page.count {
             return Err(invalid_page());
         }
-        let answer = Answer {
+        let answer = PageAnswer {
             count: page.count,
-            next: (end < page.count).then(|| self.link(state, self.page.number + 1)),
-            previous: (self.page.number > 1).then(|| self.link(state, self.page.number - 1)),
+            next: (end < page.count).then(|| self.link(state, this.number + 1)),
+            previous: (this.number > 1).then(|| self.link(state, this.number - 1)),
             results: page.results,
         };
         Ok(answer::json(StatusCode::OK, &answer))
@@ -88,16 +93,18 @@ impl ListQuery {
         if number > 1 {
             pairs.push(("page", number.to_string()));
         }
-        pairs.sort();
-        let query: Vec<String> = pairs
-            .iter()
-            .map(|(name, value)| {
-                format!("{}={}", utf8_percent_encode(name, QUOTED), utf8_percent_encode(value, QUOTED))
-            })
-            .collect();
+        // As DRF does it: sorted by name, while the values of a repeated parameter keep their order.
+        pairs.sort_by_key(|(name, _)| *name);
+        let query: Vec<String> =
+            pairs.iter().map(|(name, value)| format!("{}={}", quote_plus(name), quote_plus(value))).collect();
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
         format!("{}{}{query}", base_url(&self.request, state), self.request.path())
     }
+}
+
+/// Python's `quote_plus`.
+fn quote_plus(text: &str) -> String {
+    utf8_percent_encode(text, QUOTED).to_string().replace("%20", "+")
 }
 
 fn invalid_page() -> HttpError {

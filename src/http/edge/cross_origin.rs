@@ -14,8 +14,13 @@ use crate::http::endpoint::Endpoint;
 use crate::http::preflight::is_preflight;
 use crate::http::state::AppState;
 
-/// The first segments of the endpoints that a page of another origin may call. What is below them is allowed too.
-pub struct CrossOriginRoutes(Vec<&'static str>);
+/// What a page of another origin may call.
+pub struct CrossOriginRoutes {
+    /// First segments of endpoints. What is below them is allowed too.
+    segments: Vec<&'static str>,
+    /// Paths that the operator chose for the login. Something else may be below their first segments.
+    paths: Vec<String>,
+}
 
 impl CrossOriginRoutes {
     /// The segments of these endpoints.
@@ -23,11 +28,13 @@ impl CrossOriginRoutes {
         let allowed = endpoints.iter().filter(|endpoint| endpoint.is_cross_origin);
         let mut segments: Vec<_> = allowed.filter_map(|endpoint| first_segment(endpoint.path())).collect();
         segments.dedup();
-        Self(segments)
+        let paths = endpoints.iter().filter(|endpoint| endpoint.is_cross_origin).flat_map(|endpoint| &endpoint.also_at);
+        Self { segments, paths: paths.map(|path| path.trim_end_matches('/').to_owned()).collect() }
     }
 
     fn has(&self, path: &str) -> bool {
-        first_segment(path).is_some_and(|first| self.0.contains(&first))
+        first_segment(path).is_some_and(|first| self.segments.contains(&first))
+            || self.paths.iter().any(|known| known == path.strip_suffix('/').unwrap_or(path))
     }
 }
 
@@ -63,8 +70,8 @@ pub async fn cross_origin<B: MessageBody + 'static>(
         return Ok(answer);
     }
     let cors = cors(state);
-    // Every preflight is made an allowed one, so that actix-cors lists all that is allowed, and the browser says what
-    // is not. To other preflights actix-cors answers only 400.
+    // Each preflight is rewritten to one that actix-cors accepts, so that it lists what is allowed; the browser then
+    // refuses the rest. To a preflight that it does not accept, actix-cors answers only 400.
     if is_preflight(request.request()) {
         let headers = request.headers_mut();
         headers.insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("GET"));

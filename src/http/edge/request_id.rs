@@ -85,7 +85,7 @@ fn log_request(
     log::log!(
         target: TARGET,
         level,
-        method = method(request.method()),
+        method = method_name(request.method()),
         route = route,
         path = path.as_deref(),
         status = response.status().as_u16(),
@@ -134,16 +134,7 @@ impl IdGenerator {
 }
 
 /// The method, or `[other]`: an unknown method may contain anything, even a key, and is not logged.
-fn method(method: &Method) -> &str {
-    const KNOWN: [Method; 8] = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-        Method::TRACE,
-    ];
-    if KNOWN.contains(method) { method.as_str() } else { "[other]" }
+pub fn method_name(method: &Method) -> &'static str {
+    const KNOWN: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("[other]")
 }

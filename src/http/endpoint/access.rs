@@ -20,7 +20,7 @@ pub enum Access {
     TokenHolder,
     /// The holder of a live login token.
     LoginHolder,
-    /// A gateway, with the credentials of its client.
+    /// A gateway, with the token of the request that it forwards.
     Gateway,
     /// A registered client, or staff.
     Introspector,
@@ -58,6 +58,7 @@ impl Access {
     pub(super) fn describe(self, operation: Operation) -> Operation {
         const OAUTH: &[Security] = &[Security::Client, Security::Bearer, Security::Token, Security::None];
         match self {
+            Self::Anyone if operation.is_secured() => operation,
             Self::Anyone => operation.secured(&[]),
             Self::TokenHolder | Self::Gateway => by_token(operation),
             Self::LoginHolder => {

@@ -54,7 +54,7 @@ impl Operation {
     pub fn answers_page<T: ToSchema>(mut self, text: &str) -> Self {
         let name = format!("{}Page", T::name());
         self.add::<T>();
-        self.schemas.push((name.clone(), pagination::Answer::<T>::schema()));
+        self.schemas.push((name.clone(), pagination::PageAnswer::<T>::schema()));
         self.respond(200, text, Some(ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build()))
     }
 
@@ -106,7 +106,7 @@ impl Operation {
         let size =
             common::integer().minimum(Some(1)).maximum(Some(MAX_PAGE_SIZE)).default(Some(json!(DEFAULT_PAGE_SIZE)));
         let page = common::integer().minimum(Some(1)).maximum(Some(u32::MAX)).default(Some(json!(1)));
-        self.query("page", page, "The page's number.")
+        self.query("page", page, "The page's number, or `last`.")
             .query("page_size", size, "Items per page; larger values are reduced to the maximum.")
             .refuses(404, "The page, or what the path names, does not exist.", "Invalid page.")
     }
@@ -155,8 +155,8 @@ impl Operation {
             "wait",
             boolean(),
             "Answer only after `JETON_REVOCATION_BOUND`: from then on no node, and nobody who follows `/changes`, calls a \
-             token active that this request has ended. Except a node that cannot reach the database: it may answer from \
-             memory for as long as `JETON_STALE_IF_ERROR` says.",
+             token active that this request has ended. The exception is a node that cannot reach the database: it may \
+             answer from memory for as long as `JETON_STALE_IF_ERROR` says.",
         )
     }
 

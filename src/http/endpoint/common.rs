@@ -21,6 +21,8 @@ pub enum Header {
     NoStore,
     TokenChallenge,
     ClientChallenge,
+    /// Only where the login takes HTTP Basic.
+    PasswordChallenge,
     RetryAfter,
     /// An identity header of forward-auth, by its name.
     Identity(&'static str),
@@ -37,9 +39,9 @@ impl Header {
             Self::RequestId => "X-Request-Id",
             Self::Allow => "Allow",
             Self::NoStore => "Cache-Control",
-            Self::TokenChallenge | Self::ClientChallenge => "WWW-Authenticate",
+            Self::TokenChallenge | Self::ClientChallenge | Self::PasswordChallenge => "WWW-Authenticate",
             Self::RetryAfter => "Retry-After",
-            Self::Identity(name) => return words(name, "-"),
+            Self::Identity(name) => return capitalised(name, "-"),
         }
         .to_owned()
     }
@@ -47,7 +49,7 @@ impl Header {
     /// Its name in the document.
     pub fn component(self) -> String {
         match self {
-            Self::Identity(name) => words(name, ""),
+            Self::Identity(name) => capitalised(name, ""),
             other => format!("{other:?}"),
         }
     }
@@ -73,6 +75,7 @@ impl Header {
                 let text = "`Basic realm=\"jeton\"`; for a bad token the first of `JETON_AUTH_KEYWORDS`.";
                 (self::text(), text, json!("Basic realm=\"jeton\""))
             }
+            Self::PasswordChallenge => (text(), "HTTP Basic, as at DRF.", json!("Basic realm=\"api\"")),
             Self::RetryAfter => (integer().minimum(Some(1)), "Seconds to wait before the next try.", json!(1)),
             Self::Identity(_) => {
                 (text(), "Empty if there is no value; percent-encoded where a header needs it.", json!(""))
@@ -83,7 +86,7 @@ impl Header {
 }
 
 /// `x-auth-user` with capitals, and `between` between its words.
-fn words(name: &str, between: &str) -> String {
+fn capitalised(name: &str, between: &str) -> String {
     let words: Vec<String> = name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
     words.join(between)
 }
@@ -97,6 +100,8 @@ pub enum Security {
     Token,
     /// A client's id and secret, by HTTP Basic.
     Client,
+    /// A user's name and password, by HTTP Basic. Only where the login takes them.
+    Password,
     /// Credentials in the body, or none.
     None,
 }
@@ -108,6 +113,7 @@ impl Security {
         match self {
             Self::Bearer => "bearer",
             Self::Token => "token",
+            Self::Password => "password",
             Self::Client | Self::None => "client",
         }
     }
@@ -125,6 +131,10 @@ impl Security {
                             `JETON_AUTH_KEYWORDS` may name other keywords, and `JETON_KEY_HEADERS` other headers, \
                             whose whole value is the key.";
                 SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("Authorization", text)))
+            }
+            Self::Password => {
+                let text = "A user's name and password, as they are.";
+                SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(text)).build())
             }
             Self::Client | Self::None => {
                 let text = "A client's id and secret, each form-encoded first (RFC 6749 section 2.3.1). \

@@ -26,8 +26,9 @@ pub struct Incoming {
 }
 
 /// Whether the answer waits for `JETON_REVOCATION_BOUND`. From then on no node, and nobody who follows `/changes`,
-/// calls a token active that the request has revoked. Any value but "false" and the like asks for it, because waiting
-/// only delays the answer.
+/// calls a token active that the request has revoked; only a node that cannot reach its database may do so, for
+/// `JETON_STALE_IF_ERROR` longer. Any value but "false" and the like asks for it, because waiting only delays the
+/// answer.
 fn waits(request: &HttpRequest) -> bool {
     let query = Query::of(request);
     let text = query.get("wait");
@@ -126,7 +127,7 @@ handler!(A B);
 handler!(A B C);
 handler!(A B C D);
 
-/// A handler of any type: so what calls it is compiled once.
+/// A handler of any type, so that the code that calls it is compiled only once.
 pub type AnyHandler = Rc<dyn Fn(Incoming) -> LocalBoxFuture<'static, Answered>>;
 
 /// Serves a request with a handler.

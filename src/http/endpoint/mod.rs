@@ -33,6 +33,8 @@ pub struct Endpoint {
     access: Access,
     every_method: bool,
     tail: Option<&'static str>,
+    /// Further paths that lead to it, each with a slash at its end.
+    pub(super) also_at: Vec<String>,
     serve: Box<dyn FnOnce(Route) -> Route>,
 }
 
@@ -68,6 +70,7 @@ impl Endpoint {
             access: H::ACCESS,
             every_method: false,
             tail: None,
+            also_at: Vec::new(),
             serve: Box::new(move |route| route.to(served)),
         }
     }
@@ -101,6 +104,21 @@ impl Endpoint {
     /// It also serves this pattern of paths below its own.
     pub(super) fn with_tail(self, pattern: &'static str) -> Self {
         Self { tail: Some(pattern), ..self }
+    }
+
+    /// It is also served at these paths, which end with a slash.
+    pub(super) fn also_at(self, paths: &[String]) -> Self {
+        Self { also_at: paths.to_vec(), ..self }
+    }
+
+    /// Whether this path, which ends with a slash, leads to it.
+    #[must_use]
+    pub fn is_at(&self, path: &str) -> bool {
+        let segments =
+            |path: &str| -> Vec<String> { path.trim_matches('/').split('/').map(ToOwned::to_owned).collect() };
+        let (own, other) = (segments(self.path()), segments(path));
+        let fits = own.iter().zip(&other).all(|(own, other)| own == other || own.starts_with('{'));
+        fits && (own.len() == other.len() || (self.tail.is_some() && other.len() > own.len()))
     }
 
     /// The verb's name in the code, and in the OpenAPI document.
@@ -155,7 +173,11 @@ impl Endpoint {
     #[must_use]
     pub fn patterns(&self) -> Vec<String> {
         let path = self.path().trim_end_matches('/');
-        vec![path.to_owned(), self.tail.map_or_else(|| format!("{path}/"), ToOwned::to_owned)]
+        let mut patterns = vec![path.to_owned(), self.tail.map_or_else(|| format!("{path}/"), ToOwned::to_owned)];
+        for path in &self.also_at {
+            patterns.extend([path.trim_end_matches('/').to_owned(), path.clone()]);
+        }
+        patterns
     }
 
     /// Its actix route.

@@ -147,6 +147,11 @@ impl Operation {
         self
     }
 
+    /// Whether it says which credentials it accepts.
+    pub fn is_secured(&self) -> bool {
+        self.security.is_some()
+    }
+
     /// Takes its answers out.
     pub fn take_answers(&mut self) -> Answers {
         std::mem::take(&mut self.answers)

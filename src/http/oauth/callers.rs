@@ -1,13 +1,15 @@
 //! The callers of OAuth endpoints, as extractors. They also read the body, because its parameters may contain the
 //! caller's credentials.
 
+use std::net::IpAddr;
+
 use super::{
     OAuthCaller, Parameters, SentBody, authenticate, caller, read_body, read_introspection_body, require_introspector,
 };
-use crate::domain::time::Timestamp;
 use crate::http::drf::body::{self as bodies, Data};
 use crate::http::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use crate::http::error::HttpError;
+use crate::http::peer::client_address;
 
 /// Somebody who may introspect, and their parameters.
 pub struct Introspector(pub Parameters);
@@ -50,8 +52,8 @@ impl MayCall for HeadIntrospector {
 pub struct BatchIntrospector {
     /// The body, or why it cannot be parsed.
     pub data: Result<Data, HttpError>,
-    /// When the grace period of the client's secret ends, if it has one.
-    pub secret_until: Option<Timestamp>,
+    /// From where it was sent.
+    pub address: Option<IpAddr>,
 }
 
 impl Extractor for BatchIntrospector {
@@ -68,14 +70,9 @@ impl Extractor for BatchIntrospector {
             Ok(Data::Fields { fields, .. }) => Parameters::of_fields(fields),
             _ => Parameters::default(),
         };
-        let caller = caller(in_head, request, &parameters, state).await?;
-        require_introspector(&caller)?;
+        require_introspector(&caller(in_head, request, &parameters, state).await?)?;
         parameters.checked()?;
-        let secret_until = match caller {
-            OAuthCaller::Client(client) => client.secret_until,
-            OAuthCaller::User(_) | OAuthCaller::Nobody => None,
-        };
-        Ok(Self { data, secret_until })
+        Ok(Self { data, address: client_address(request, state) })
     }
 }
 

@@ -5,20 +5,25 @@ use std::borrow::Cow;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::json;
+use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
 
 use super::callers::{BatchIntrospector, Introspector};
 use super::{KEY, paths, token_fields, with_client};
-use crate::domain::time::Timestamp;
+use crate::domain::change::AsOf;
+use crate::domain::client::ClientSecret;
+use crate::domain::time::Uptime;
 use crate::http::answer;
 use crate::http::drf::body::{Data, Value};
 use crate::http::endpoint::{BODIES, Endpoint, Header, JSON, Operation, fields, reference, size, text};
 use crate::http::error::{Answered, HttpError};
-use crate::http::state::State;
-use crate::service::Introspection;
+use crate::http::state::{AppState, State};
+use crate::service::{AcceptedClient, Introspection};
 
 /// The largest batch, in tokens.
 const MAX_BATCH: usize = 1_000;
+/// The most clients that an edge may have checked at once.
+const MAX_CLIENTS: usize = 100;
 /// The largest body of a batch, in bytes.
 const MAX_BATCH_BODY: usize = 256 * 1024;
 
@@ -30,12 +35,26 @@ pub fn endpoints() -> Vec<Endpoint> {
     let edge = edge.description(Some("Sent by `jeton edge`, which needs more members in the answer."));
     let kinds = ArrayBuilder::new().items(text());
     let kinds = kinds.description(Some(
-        "For an edge: of each token `login` or `named`, and of one that is not active `user_inactive` or `inactive`.",
+        "For an edge: for each token, `login` or `named`; for one that is not active, `user_inactive` or `inactive`.",
     ));
-    let secret_until = ObjectBuilder::new().schema_type(Type::Integer);
-    let secret_until = secret_until.description(Some(
-        "For an edge: when the caller's client secret ends, in seconds since 1970, if it was replaced.",
-    ));
+    let seconds = |nullable, what| {
+        let types = if nullable { SchemaType::from_iter([Type::Number, Type::Null]) } else { Type::Number.into() };
+        ObjectBuilder::new().schema_type(types).description(what)
+    };
+    let expires_in = ArrayBuilder::new().items(seconds(true, None));
+    let expires_in = expires_in.description(Some("For an edge: in how many seconds each token ends, if it does."));
+    let texts = |what| ArrayBuilder::new().items(text()).max_items(Some(MAX_CLIENTS)).description(Some(what));
+    let client_ids = texts("Sent by `jeton edge`: its clients that are to be checked.");
+    let client_secrets = texts("Sent by `jeton edge`: their secrets, in the same order.");
+    let valid = ObjectBuilder::new().schema_type(Type::Boolean);
+    let until = seconds(false, Some("In how many seconds the secret ends, if it was replaced."));
+    let checked = fields().property("valid", valid).required("valid").property("expires_in", until);
+    let checked = ArrayBuilder::new().items(checked);
+    let age = seconds(false, Some("For an edge: how old the answers were when the request arrived, in seconds."));
+    let place = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+    let place =
+        place.description(Some("For an edge: which database they are from; the cursors of `/changes` begin with it."));
+    let checked = checked.description(Some("For an edge: of each client, whether the secret is right."));
     vec![
         Operation::post(paths::INTROSPECT, "introspect", "Introspect a token (RFC 7662)")
             .describe("For a registered client, or staff. It counts as a use of the token.")
@@ -50,7 +69,14 @@ pub fn endpoints() -> Vec<Endpoint> {
             .describe(format!("At most {MAX_BATCH} tokens, in a body of at most {}.", size(MAX_BATCH_BODY)))
             .body(
                 &[JSON],
-                with_client(fields().property("tokens", tokens).required("tokens").property("edge", edge)),
+                with_client(
+                    fields()
+                        .property("tokens", tokens)
+                        .required("tokens")
+                        .property("edge", edge)
+                        .property("client_ids", client_ids)
+                        .property("client_secrets", client_secrets),
+                ),
                 &json!({ "tokens": [KEY, "unknown"] }),
             )
             .answers_fields(
@@ -60,7 +86,10 @@ pub fn endpoints() -> Vec<Endpoint> {
                     .property("results", results)
                     .required("results")
                     .property("kinds", kinds)
-                    .property("secret_until", secret_until),
+                    .property("expires_in", expires_in)
+                    .property("clients", checked)
+                    .property("age", age)
+                    .property("place", place),
                 json!({ "results": [{ "active": false }] }),
             )
             .always_with(Header::NoStore)
@@ -79,23 +108,64 @@ async fn introspect(Introspector(parameters): Introspector, state: State) -> Ans
 }
 
 /// The same for many tokens, with one query.
-async fn introspect_batch(BatchIntrospector { data, secret_until }: BatchIntrospector, state: State) -> Answered {
-    let (tokens, by_edge) = match &data {
-        Ok(data @ Data::Fields { form: false, .. }) => (texts(data.get("tokens"))?, is_true(data.get("edge"))),
+async fn introspect_batch(BatchIntrospector { data, address }: BatchIntrospector, state: State) -> Answered {
+    let (tokens, by_edge, clients) = match &data {
+        Ok(data @ Data::Fields { form: false, .. }) => {
+            (tokens(data.get("tokens"))?, is_true(data.get("edge")), clients(data)?)
+        }
         _ => return Err(HttpError::invalid_request("the body is not a JSON object")),
     };
-    let results = state.service.introspection.introspect_batch(&tokens).await.map_err(HttpError::OAuthService)?;
-    let for_edge = if by_edge { edge_members(&results, secret_until) } else { String::new() };
+    let arrival = Uptime::now();
+    let introspected = state.service.introspection.introspect_batch(&tokens).await;
+    let (results, as_of) = introspected.map_err(HttpError::OAuthService)?;
+    let for_edge = if by_edge {
+        let checked = state.service.introspection.check_clients(clients, address).await;
+        edge_members(&state, &results, &checked.map_err(HttpError::OAuthService)?, as_of, arrival)
+    } else {
+        String::new()
+    };
     let results: Vec<_> = results.into_iter().map(Introspection::into_json).collect();
     let body = [b"{\"results\":[".as_slice(), &results.join(b",".as_slice()), b"]", for_edge.as_bytes(), b"}"].concat();
     Ok(answer(body.into()))
 }
 
 /// More members of an answer to an edge, which answers other requests from these results.
-fn edge_members(results: &[Introspection], secret_until: Option<Timestamp>) -> String {
+fn edge_members(
+    state: &AppState,
+    results: &[Introspection],
+    clients: &[Option<AcceptedClient>],
+    as_of: AsOf,
+    arrival: Uptime,
+) -> String {
+    let as_of = clients.iter().flatten().fold(as_of, |as_of, client| as_of.and(&client.as_of));
+    // In milliseconds, rounded down: whoever reads it must not think that more is left. An age is rounded up.
+    let left = |ends_at| state.service.introspection.time_left(ends_at).map(|left| in_seconds(left.as_millis()));
+    let age = in_seconds(arrival.since(as_of.moment).as_micros().div_ceil(1_000));
     let kinds: Vec<_> = results.iter().map(Introspection::kind_for_edge).collect();
-    let until = secret_until.map_or_else(String::new, |until| format!(",\"secret_until\":{}", until.epoch_seconds()));
-    format!(",\"kinds\":{}{until}", json!(kinds))
+    let expires_in: Vec<_> = results.iter().map(|result| left(result.ends_at())).collect();
+    let clients: Vec<_> = clients
+        .iter()
+        .map(|client| match client {
+            None => json!({ "valid": false }),
+            Some(AcceptedClient { secret_until: None, .. }) => json!({ "valid": true }),
+            Some(AcceptedClient { secret_until: Some(until), .. }) => {
+                json!({ "valid": true, "expires_in": left(*until) })
+            }
+        })
+        .collect();
+    let members = [
+        ("kinds", json!(kinds)),
+        ("expires_in", json!(expires_in)),
+        ("clients", json!(clients)),
+        ("age", json!(age)),
+        ("place", json!(as_of.place)),
+    ];
+    members.map(|(name, value)| format!(",\"{name}\":{value}")).concat()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "in a hundred years there are fewer milliseconds than 2^53")]
+fn in_seconds(millis: u128) -> f64 {
+    millis as f64 / 1_000.0
 }
 
 /// Whether a member is `true`. Any other value counts as left out.
@@ -112,14 +182,31 @@ fn answer(json: Cow<'static, [u8]>) -> HttpResponse {
     }
 }
 
-fn texts(value: Option<&Value>) -> Result<Vec<String>, HttpError> {
+fn tokens(value: Option<&Value>) -> Result<Vec<String>, HttpError> {
     let Some(Value::List(values)) = value else { return Err(HttpError::invalid_request("tokens is not a list")) };
     if values.len() > MAX_BATCH {
         return Err(HttpError::invalid_request(format!("there are more than {MAX_BATCH} tokens")));
     }
+    texts(values).ok_or(HttpError::invalid_request("a token is not text"))
+}
+
+fn texts(values: &[Value]) -> Option<Vec<String>> {
     let text = |value: &Value| match value {
-        Value::Text(text) => Ok(String::from_utf8_lossy(text).into_owned()),
-        _ => Err(HttpError::invalid_request("a token is not text")),
+        Value::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        _ => None,
     };
     values.iter().map(text).collect()
+}
+
+/// Clients and their secrets.
+fn clients(data: &Data) -> Result<Vec<(String, ClientSecret)>, HttpError> {
+    let list = |name| match data.get(name) {
+        None => Some(Vec::new()),
+        Some(Value::List(values)) if values.len() <= MAX_CLIENTS => texts(values),
+        Some(_) => None,
+    };
+    let lists = list("client_ids").zip(list("client_secrets")).filter(|(ids, secrets)| ids.len() == secrets.len());
+    let (ids, secrets) =
+        lists.ok_or(HttpError::invalid_request("client_ids and client_secrets are not lists of as many texts"))?;
+    Ok(ids.into_iter().zip(secrets.iter().map(|secret| ClientSecret::from_text(secret))).collect())
 }

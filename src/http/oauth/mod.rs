@@ -122,8 +122,9 @@ pub async fn authenticate(
     state: &AppState,
 ) -> Result<OAuthCaller, HttpError> {
     let (form_id, form_secret) = (parameters.get("client_id"), parameters.get("client_secret"));
-    let credentials = Credentials::in_authorization(request, state);
-    let credentials = if form_secret.is_some() { credentials } else { credentials.or_key(request, state) };
+    let credentials = Credentials::in_authorization(request.headers(), &state.options);
+    let credentials =
+        if form_secret.is_some() { credentials } else { credentials.or_key(request.headers(), &state.options) };
     let candidates = match credentials {
         Credentials::Key(_) | Credentials::Refused(_) if form_secret.is_some() => {
             return Err(HttpError::invalid_request("client credentials are sent in two ways at once"));
@@ -182,7 +183,7 @@ pub struct SentBody {
 /// Reads a body that may contain the caller's credentials. Credentials in the head are checked before the body is read.
 ///
 /// # Errors
-/// As [`authenticate`], and as reading bodies.
+/// Those of [`authenticate`], and of reading a body.
 pub async fn read_body(
     request: &HttpRequest,
     payload: Payload,
@@ -194,10 +195,10 @@ pub async fn read_body(
     Ok(SentBody { body, in_head })
 }
 
-/// The same for a caller who must be allowed to introspect.
+/// As [`read_body`], for a caller who must be allowed to introspect.
 ///
 /// # Errors
-/// As [`authenticate`] and [`require_introspector`], and as reading bodies.
+/// Those of [`authenticate`] and of [`require_introspector`], and of reading a body.
 pub async fn read_introspection_body(
     request: &HttpRequest,
     payload: Payload,
@@ -212,7 +213,7 @@ pub async fn read_introspection_body(
 
 /// The caller whose credentials are in the head, if it has any.
 async fn caller_in_head(request: &HttpRequest, state: &AppState) -> Result<Option<OAuthCaller>, HttpError> {
-    match Credentials::in_authorization(request, state) {
+    match Credentials::in_authorization(request.headers(), &state.options) {
         Credentials::None | Credentials::OtherScheme => Ok(None),
         Credentials::Key(_) | Credentials::Refused(_) | Credentials::Basic(_) => {
             authenticate(request, &Parameters::default(), state).await.map(Some)

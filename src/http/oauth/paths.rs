@@ -8,3 +8,5 @@ pub const BATCH: &str = "/introspect/batch";
 pub const CHANGES: &str = "/changes";
 /// RFC 7009.
 pub const REVOKE: &str = "/revoke";
+/// Forward-auth; any path below it works too.
+pub const VERIFY: &str = "/auth/verify";

@@ -10,6 +10,7 @@ use crate::http::caller;
 use crate::http::drf::body::{Charset, form};
 use crate::http::endpoint::{Access, Endpoint, Extractor, Header, Incoming, MayCall, Operation, text};
 use crate::http::error::{Answered, BASIC_CHALLENGE, HttpError};
+use crate::http::oauth::paths;
 use crate::http::preflight::is_preflight;
 use crate::service::{Error, Identity};
 
@@ -26,7 +27,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         (Method::TRACE, "verify_trace"),
     ];
     let endpoint = |(method, id)| {
-        let mut operation = Operation::new(method, "/auth/verify", id, "Forward-auth for a gateway")
+        let mut operation = Operation::new(method, paths::VERIFY, id, "Forward-auth for a gateway")
             .describe(
                 "For nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth`, Envoy `ext_authz`. Any path \
                  below this one works too. It reads `Authorization` (and the headers of `JETON_KEY_HEADERS`, and HTTP \
@@ -43,7 +44,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .refuses_as("A scope or a group is missing.", &Error::PermissionDenied)
             .without_allow()
             .always_with(Header::NoStore)
-            .to(verify)
+            .to(handle)
             .every_method()
             .with_tail("/auth/verify/{below:.*}")
             .frequent()
@@ -98,10 +99,20 @@ impl MayCall for ClientIdentity {
 }
 
 /// 200 with the identity in headers, 401, or 403 when a `scope` or `group` that the query asks for is missing.
-async fn verify(ClientIdentity(holder): ClientIdentity, request: HttpRequest) -> Answered {
-    let Some(holder) = holder else { return Ok(passed(Default::default())) };
+async fn handle(ClientIdentity(holder): ClientIdentity, request: HttpRequest) -> Answered {
+    match holder {
+        Some(holder) => Ok(verify(&holder, request.query_string())?),
+        None => Ok(passed(Default::default())),
+    }
+}
+
+/// 200 with the identity in headers.
+///
+/// # Errors
+/// [`Error::PermissionDenied`], when a `scope` or `group` that the query asks for is missing.
+pub fn verify(holder: &Identity, query: &str) -> Result<HttpResponse, Error> {
     let scopes: Vec<&str> = holder.scope.split(' ').filter(|scope| !scope.is_empty()).collect();
-    for (name, wanted) in form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8)) {
+    for (name, wanted) in form(query.as_bytes(), Charset::Known(encoding_rs::UTF_8)) {
         let has = match name.as_str() {
             // One parameter may name several scopes, separated by spaces. An empty one is probably a missing variable
             // in the gateway's configuration: nobody has it.
@@ -113,10 +124,10 @@ async fn verify(ClientIdentity(holder): ClientIdentity, request: HttpRequest) ->
             _ => true,
         };
         if !has {
-            return Err(Error::PermissionDenied.into());
+            return Err(Error::PermissionDenied);
         }
     }
-    Ok(passed(values(&holder)))
+    Ok(passed(values(holder)))
 }
 
 fn passed(values: [String; 9]) -> HttpResponse {

@@ -85,16 +85,17 @@ async fn me(TokenHolder { holder, .. }: TokenHolder) -> Answered {
 }
 
 /// Changes the caller's own name. Other fields are ignored, as DRF ignores read-only fields.
-async fn update(asking: LoginHolder, body: Body, state: State) -> Answered {
+async fn update(asker: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
-    let named = &state.service.policy.profile_fields;
-    let may_change =
-        |field: ProfileField| ProfileField::OWN.contains(&field) && named.iter().any(|name| name == field.name());
+    let allowed_names = &state.service.policy.profile_fields;
+    let may_change = |field: ProfileField| {
+        ProfileField::OWN.contains(&field) && allowed_names.iter().any(|name| name == field.name())
+    };
     let given = |field| if may_change(field) { fields.optional_text(field.name()) } else { None };
     let change = UserChange { profile: ProfilePatch::from_fn(given), ..UserChange::default() };
     let patch = UserPatch { change, edition: None, parse_faults: fields.faults() };
-    let user = state.service.accounts.update_own(&asking, patch).await?;
-    Ok(answer::json(StatusCode::OK, &Me { user: &user, token: &asking.holder().token }))
+    let user = state.service.accounts.update_me(&asker, patch).await?;
+    Ok(answer::json(StatusCode::OK, &Me { user: &user, token: &asker.holder().token }))
 }
 
 /// The new login key, and its expiry if it has one.
@@ -109,11 +110,11 @@ pub struct NewLogin<'a> {
 }
 
 /// Changes the caller's own password. All their login tokens are revoked, and they get a new one.
-async fn change_password(asking: LoginHolder, body: Body, state: State) -> Answered {
+async fn change_password(asker: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let old = Password::new(fields.required_text("old_password", Trim::No));
     let new = Password::new(fields.required_text("new_password", Trim::No));
     fields.finish()?;
-    let login = state.service.accounts.change_own_password(&asking, old, new).await?;
+    let login = state.service.accounts.change_own_password(&asker, old, new).await?;
     Ok(answer::json(StatusCode::OK, &NewLogin { expiry: login.expires_at, token: login.token.expose() }))
 }

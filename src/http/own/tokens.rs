@@ -102,26 +102,26 @@ impl<'a> Created<'a> {
 }
 
 /// The caller's live tokens.
-async fn list(asking: LoginHolder, query: ListQuery, state: State) -> Answered {
-    query.answer(&state, state.service.tokens.list_own_tokens(&asking, query.page).await?)
+async fn list(asker: LoginHolder, query: ListQuery, state: State) -> Answered {
+    query.answer(&state, state.service.tokens.list_own_tokens(&asker, query.page).await?)
 }
 
 /// Creates a named token for the caller.
-async fn create(asking: LoginHolder, body: Body, state: State) -> Answered {
+async fn create(asker: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let wanted = named_token(&mut fields);
     let password = Password::new(fields.required_text("password", Trim::No));
     fields.finish()?;
-    Ok(Created::answer(&state.service.tokens.create_own_token(&asking, wanted, password).await?))
+    Ok(Created::answer(&state.service.tokens.create_own_token(&asker, wanted, password).await?))
 }
 
 /// Revokes one of the caller's tokens.
-async fn revoke(asking: LoginHolder, TokenId(id): TokenId, state: State) -> Answered {
-    state.service.tokens.revoke_own_token(id, &asking).await?;
+async fn revoke(asker: LoginHolder, TokenId(id): TokenId, state: State) -> Answered {
+    state.service.tokens.revoke_own_token(id, &asker).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `name`, `scope` and `expires_in`: whole seconds, or a duration such as `90d`.
+/// Reads `name`, `scope` and `expires_in` (whole seconds, or a duration such as `90d`).
 pub fn named_token(fields: &mut Fields<'_>) -> NamedToken {
     NamedToken {
         name: fields.required_text("name", Trim::Yes),

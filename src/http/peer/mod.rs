@@ -86,8 +86,8 @@ pub fn client_address(request: &HttpRequest, state: &AppState) -> Option<IpAddr>
         match hop {
             Hop::Address(address) if state.trusted_proxies.has(address) => client = Some(address),
             Hop::Address(address) => return Some(address),
-            // A trusted proxy forwarded for an unknown host. That is not the proxy itself, and values further left
-            // cannot be trusted.
+            // A trusted proxy forwarded this request for a host that it does not name. The client is not the proxy
+            // itself, and values further left cannot be trusted.
             Hop::Unreadable => return None,
         }
     }

@@ -1,4 +1,5 @@
-//! Where a client's credentials came from. The router notes it, and the fast lane compares with it.
+//! Where a client's credentials came from. The router notes this origin, and the fast lane compares it with that of
+//! later requests.
 
 use std::net::IpAddr;
 

@@ -4,7 +4,7 @@
 /// What is left to read of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// So many bytes.
+    /// This many bytes.
     Length(u64),
     /// In the size line of a chunk: the size read so far, and whether more digits may follow.
     Size(u64, bool),

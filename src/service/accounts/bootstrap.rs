@@ -2,6 +2,7 @@
 
 use crate::domain::audit::Actor;
 use crate::domain::client::{ClientSecret, client_id_fault};
+use crate::domain::email::email_fault;
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};
 use crate::domain::profile::Profile;
@@ -42,13 +43,13 @@ impl Accounts {
         Ok(())
     }
 
-    /// On a database without users and clients: creates a superuser `admin` and a client `demo` with random secrets.
-    pub async fn first_start(&self) -> Result<Option<FirstStart>, Error> {
+    /// On a database without users and clients: creates a superuser of this name and a client `demo` with random secrets.
+    pub async fn first_start(&self, admin: &str) -> Result<Option<FirstStart>, Error> {
         if self.database.run(|store| Ok(store.has_users()? || store.has_clients()?)).await? {
             return Ok(None);
         }
         let created = FirstStart {
-            admin: ("admin".into(), Password::generate()),
+            admin: (admin.into(), Password::generate()),
             client: ("demo".into(), ClientSecret::generate()),
         };
         // If two processes start at once, only the one that inserted the admin continues; the other would print secrets
@@ -58,6 +59,14 @@ impl Accounts {
         }
         self.bootstrap_client(&created.client.0, &created.client.1).await?;
         Ok(Some(created))
+    }
+
+    /// Refuses a database in which names differ by case only, where such names are the same name.
+    ///
+    /// # Errors
+    /// [`Error::Store`], with the names.
+    pub async fn require_distinct_usernames(&self) -> Result<(), Error> {
+        self.database.without_deadline(Store::require_distinct_usernames).await
     }
 
     /// Logs a warning, with what to do, if there is no active superuser.
@@ -76,20 +85,23 @@ impl Accounts {
         let username =
             new_username(username).map_err(|messages| Error::invalid("JETON_BOOTSTRAP_ADMIN", messages.join(" ")))?;
         let wanted = username.clone();
-        if self.database.run(move |store| store.user(&wanted)).await?.is_some() {
+        if self.database.run(move |store| store.has_username(&wanted, None)).await? {
             return Ok(None);
         }
-        let attributes = Attributes { username: &username, profile: &Profile::default() };
-        // The operator's choice is accepted, as by Django's createsuperuser; a weak password is only logged.
+        // A name that is an e-mail address is the user's e-mail address too, so that a login by either finds them.
+        let email = if email_fault(&username).is_none() { username.clone() } else { String::new() };
+        let profile = Profile { email, ..Profile::default() };
+        let attributes = Attributes { username: &username, profile: &profile };
+        // The operator's choice is accepted, as by Django's createsuperuser; a weak password causes only a warning.
         for fault in password_rules::faults(password.expose(), &attributes) {
             log::warn!("JETON_BOOTSTRAP_ADMIN_PASSWORD: {fault}");
         }
         let hash = self.hasher.hash(password.clone(), None).await?;
-        let new = NewUser { is_staff: true, is_superuser: true, ..NewUser::named(username, hash) };
+        let new = NewUser { profile, is_staff: true, is_superuser: true, ..NewUser::named(username, hash) };
         let now = self.clock.now();
         let created = self.database.run(move |store| store.bootstrap_user(&new, now)).await?;
         if let Some(user) = &created {
-            log::info!(user = user.username.as_str(), user_id = user.id; "created the first superuser");
+            log::info!(user = user.username.as_str(), user_id = user.id; "created the superuser of JETON_BOOTSTRAP_ADMIN");
         }
         Ok(created)
     }
@@ -102,7 +114,7 @@ impl Accounts {
         match self.database.run(move |store| store.create_client(&id, &digest, &Actor::system(), now)).await {
             Err(Error::Store(StoreError::Taken)) => Ok(()),
             Ok(()) => {
-                log::info!(client = client_id; "created the first client");
+                log::info!(client = client_id; "created the client of JETON_BOOTSTRAP_CLIENT_ID");
                 Ok(())
             }
             Err(error) => Err(error),

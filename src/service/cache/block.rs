@@ -13,7 +13,7 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// Over these words, all zero at first. `None` without any.
+    /// A block of these words, all zero at first. `None` if there are no words.
     pub fn new(words: &'a [AtomicU64]) -> Option<Self> {
         let (sequence, words) = words.split_first()?;
         Some(Self { sequence, words })

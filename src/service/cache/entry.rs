@@ -45,8 +45,8 @@ impl<'a> Entry<'a> {
         self.get(CHANGE_SEQ)
     }
 
-    /// Which changes invalidate it, and a code of the caller's own.
-    pub fn invalidation_key(&self) -> (InvalidationKey, u8) {
+    /// Which changes invalidate it, and the caller's number for the kind of answer.
+    pub fn invalidation_key_and_code(&self) -> (InvalidationKey, u8) {
         let bits = self.get(INVALIDATION_KEY);
         (InvalidationKey::from_bits((bits & 0xffff_ffff) as u32), (bits >> 56) as u8)
     }

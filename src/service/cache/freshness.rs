@@ -105,8 +105,13 @@ impl Freshness {
 
     /// The age of the last sync; `None` before the first.
     pub fn sync_age(&self, now: Uptime) -> Option<Duration> {
+        self.synced_at().map(|synced_at| now.since(synced_at))
+    }
+
+    /// The time of the last sync; `None` before the first.
+    pub fn synced_at(&self) -> Option<Uptime> {
         let synced_at = self.synced_at.load(Ordering::Acquire);
-        (synced_at != 0).then(|| Duration::from_nanos(now.as_nanos().saturating_sub(synced_at)))
+        (synced_at != 0).then(|| Uptime::from_nanos(synced_at))
     }
 }
 

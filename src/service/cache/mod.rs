@@ -7,8 +7,8 @@
 mod block;
 mod entry;
 mod freshness;
+mod read_times;
 mod ring;
-mod settled;
 
 /// `tests/cache/threads.rs` replaces these by loom's types, which try every order.
 mod atomic {
@@ -21,7 +21,7 @@ use atomic::AtomicU64;
 use block::Block;
 pub use freshness::Staleness;
 use freshness::{Freshness, InvalidationKey};
-use settled::Settled;
+use read_times::ReadTimes;
 
 use crate::domain::change::Change;
 use crate::domain::time::{Timestamp, Uptime};
@@ -36,7 +36,7 @@ const UNKNOWN_PART: usize = 16;
 /// The current time: both clocks, read once a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// For expiries.
+    /// For expiries; by the same clock as those of the entries.
     pub time: Timestamp,
     /// For the age of the last sync.
     pub uptime: Uptime,
@@ -46,9 +46,9 @@ pub struct Now {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChangeSeq(u64);
 
-/// A token, and whose it is.
+/// The ids of a token and of its user.
 #[derive(Clone, Copy, Debug)]
-pub struct Owned {
+pub struct TokenIds {
     /// The token's id.
     pub token_id: i64,
     /// Its user's id.
@@ -59,12 +59,12 @@ pub struct Owned {
 #[derive(Clone, Copy, Debug)]
 pub struct NewEntry<'a> {
     /// The token and its user; `None` for a token that does not exist.
-    pub of: Option<Owned>,
+    pub of: Option<TokenIds>,
     /// Until when it may be served without asking the database, unless a change invalidates it.
     pub hit_until: Timestamp,
     /// When the token ends.
     pub ends_at: Timestamp,
-    /// A code of the caller's own.
+    /// The caller's number for the kind of answer; the cache only stores it.
     pub code: u8,
     /// The answer.
     pub text: &'a [u8],
@@ -73,8 +73,10 @@ pub struct NewEntry<'a> {
 /// A cached answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachedAnswer {
-    /// As it was given.
+    /// The caller's number for the kind of answer: [`NewEntry::code`].
     pub code: u8,
+    /// When the token ends.
+    pub ends_at: Timestamp,
     /// The answer.
     pub text: Vec<u8>,
 }
@@ -83,7 +85,7 @@ pub struct CachedAnswer {
 pub struct Cache {
     freshness: Freshness,
     /// At an edge.
-    settled: Option<Settled>,
+    read_times: Option<ReadTimes>,
     known: Segment,
     unknown: Segment,
 }
@@ -97,16 +99,16 @@ impl Cache {
         let unknown = if blocks > 1 { blocks.div_ceil(UNKNOWN_PART) } else { 0 };
         Some(Self {
             freshness: Freshness::new(bound, stale_if_error),
-            settled: None,
+            read_times: None,
             known: Segment::new(blocks - unknown)?,
             unknown: Segment::new(unknown)?,
         })
     }
 
-    /// For an edge: its upstreams answer with what was true less than `lag` ago (`settled.rs`).
+    /// For an edge: its upstreams answer with what was true up to `lag` ago (`read_times.rs`).
     #[must_use]
     pub fn with_lag(self, lag: Duration) -> Self {
-        Self { settled: Some(Settled::new(lag)), ..self }
+        Self { read_times: Some(ReadTimes::new(lag)), ..self }
     }
 
     /// Whether there is memory for any answer.
@@ -118,14 +120,13 @@ impl Cache {
     /// The current change number. To be read before the database is asked; the answer goes to [`Cache::insert`] with it.
     #[must_use]
     pub fn change_seq(&self) -> ChangeSeq {
-        self.change_seq_at(Uptime::now())
+        ChangeSeq(self.freshness.changes_applied())
     }
 
-    /// The same at this time.
+    /// The change number of an upstream's answer, which has everything that was committed before `moment`.
     #[must_use]
-    pub fn change_seq_at(&self, now: Uptime) -> ChangeSeq {
-        let settled = self.settled.as_ref().map(|settled| settled.number(now));
-        ChangeSeq(settled.unwrap_or_else(|| self.freshness.changes_applied()))
+    pub fn change_seq_at(&self, moment: Uptime) -> ChangeSeq {
+        ChangeSeq(self.read_times.as_ref().map_or(0, |times| times.number_at(moment)))
     }
 
     /// Inserts an answer. Whether it may be served is decided when it is read.
@@ -134,8 +135,8 @@ impl Cache {
             Some(of) => (&self.known, InvalidationKey::of_token(of.token_id, of.user_id)),
             None => (&self.unknown, InvalidationKey::of_unknown(digest)),
         };
-        // At an edge, what was asked for soon after a change may be too old already, and would only evict others.
-        if self.settled.is_some() && !self.freshness.is_current(invalidation_key, change_seq.0) {
+        // At an edge, an answer may be too old already, and would only evict others.
+        if self.read_times.is_some() && !self.freshness.is_current(invalidation_key, change_seq.0) {
             return;
         }
         let Some(block) = segment.block(digest) else { return };
@@ -155,7 +156,7 @@ impl Cache {
             return None;
         }
         self.known.find(digest, now, staleness, &self.freshness).or_else(|| {
-            // Unknown tokens are rare among good ones: the second look costs little.
+            // Most requests are found above. For the few others a second search costs little.
             self.unknown.find(digest, now, staleness, &self.freshness)
         })
     }
@@ -180,10 +181,16 @@ impl Cache {
 
     /// The same, if the last of them was read at `now`.
     pub fn mark_synced_at(&self, moment: Uptime, now: Uptime) {
-        if let Some(settled) = &self.settled {
-            settled.record(self.freshness.changes_applied(), now);
+        if let Some(times) = &self.read_times {
+            times.record(self.freshness.changes_applied(), now);
         }
         self.freshness.mark_synced(moment);
+    }
+
+    /// The moment before which everything that was committed is known; `None` before the first sync.
+    #[must_use]
+    pub fn synced_at(&self) -> Option<Uptime> {
+        self.freshness.synced_at()
     }
 
     /// The age of the last sync; `None` before the first.
@@ -230,9 +237,9 @@ impl Segment {
                     Staleness::Bound => entry.hit_until(),
                     Staleness::StaleIfError => entry.ends_at(),
                 };
-                let (invalidation_key, code) = entry.invalidation_key();
+                let (invalidation_key, code) = entry.invalidation_key_and_code();
                 let may_be_given = now.time < until && freshness.is_current(invalidation_key, entry.change_seq());
-                may_be_given.then(|| CachedAnswer { code, text: entry.text() })
+                may_be_given.then(|| CachedAnswer { code, ends_at: entry.ends_at(), text: entry.text() })
             })
         })?
     }

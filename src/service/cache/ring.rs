@@ -7,12 +7,12 @@ use crate::domain::token::TokenDigest;
 /// The words of a block without its sequence number. With it they are 8 KiB, two pages.
 pub const RING_WORDS: usize = 1023;
 /// The maximum number of entries in a block: one for each 272 bytes, with its place in the directory.
-const DIRECTORY: usize = 30;
-/// Where the entries begin: after the head, a word that says where the next entry goes, and the directory.
-const FIRST: usize = 1 + DIRECTORY;
+const MAX_ENTRIES: usize = 30;
+/// The word at which the entries begin: after the head, a word that says where the next entry goes, and the directory.
+const FIRST_ENTRY: usize = 1 + MAX_ENTRIES;
 
 /// The longest text of an entry, in bytes. A longer answer is not cached.
-pub const MAX_TEXT: usize = (RING_WORDS - FIRST) / 2 * 8;
+pub const MAX_TEXT: usize = (RING_WORDS - FIRST_ENTRY) / 2 * 8;
 
 /// Where an entry is: 32 bits of its digest, its first word, its length in words; 0: nowhere.
 #[derive(Clone, Copy)]
@@ -49,7 +49,7 @@ fn tag(digest: &TokenDigest) -> u32 {
 /// What `found` makes of the entry with this digest.
 pub fn find<T>(words: &[AtomicU64], digest: &TokenDigest, found: impl FnOnce(Entry<'_>) -> Option<T>) -> Option<T> {
     let tag = tag(digest);
-    let directory = words.get(1..FIRST)?;
+    let directory = words.get(1..FIRST_ENTRY)?;
     let place = directory.iter().filter_map(Place::read).find(|place| place.tag == tag)?;
     let entry = Entry::new(words.get(place.first..place.end())?)?;
     if entry.digest() == digest.words() { found(entry) } else { None }
@@ -62,9 +62,9 @@ pub fn insert(words: &[AtomicU64], digest: &TokenDigest, text: &[u8], fill: impl
         return;
     }
     let tag = tag(digest);
-    let (head, directory) = (&words[0], &words[1..FIRST]);
-    let next = usize::try_from(head.load(Ordering::Relaxed)).unwrap_or(0).max(FIRST);
-    let first = if next + len > words.len() { FIRST } else { next };
+    let (head, directory) = (&words[0], &words[1..FIRST_ENTRY]);
+    let next = usize::try_from(head.load(Ordering::Relaxed)).unwrap_or(0).max(FIRST_ENTRY);
+    let first = if next + len > words.len() { FIRST_ENTRY } else { next };
     let new = Place { tag, first, len };
     let (mut free, mut oldest) = (None, (usize::MAX, None));
     for slot in directory {

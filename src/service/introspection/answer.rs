@@ -25,6 +25,7 @@ pub struct Introspection {
     json: Cow<'static, [u8]>,
     reason: Option<Reason>,
     kind: TokenKind,
+    ends_at: Timestamp,
 }
 
 /// The answer for an active token, its members in the contract's order (RFC 7662 section 2.2, and ours).
@@ -165,18 +166,19 @@ impl Introspection {
         if json.contains(['\u{2028}', '\u{2029}']) {
             json = json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
         }
-        Self { json: Cow::Owned(json.into_bytes()), reason: None, kind: token.kind() }
+        let ends_at = token.ends_at().unwrap_or(Timestamp::NEVER);
+        Self { json: Cow::Owned(json.into_bytes()), reason: None, kind: token.kind(), ends_at }
     }
 
     /// Exactly `{"active":false}`, whatever the reason.
     pub(in crate::service) const fn inactive(reason: Reason) -> Self {
-        Self { json: Cow::Borrowed(INACTIVE), reason: Some(reason), kind: TokenKind::Named }
+        Self { json: Cow::Borrowed(INACTIVE), reason: Some(reason), kind: TokenKind::Named, ends_at: Timestamp::NEVER }
     }
 
     /// As an upstream answers; `None` if it has not everything that [`Identity`] needs.
-    pub(in crate::service) fn from_upstream(json: Vec<u8>, kind: TokenKind) -> Option<Self> {
+    pub(in crate::service) fn from_upstream(json: Vec<u8>, kind: TokenKind, ends_at: Timestamp) -> Option<Self> {
         serde_json::from_slice::<Identity>(&json).ok()?;
-        Some(Self { json: Cow::Owned(json), reason: None, kind })
+        Some(Self { json: Cow::Owned(json), reason: None, kind, ends_at })
     }
 
     /// What an edge needs besides the answer: of an active token whether it is a login token, and of another one what its
@@ -189,6 +191,12 @@ impl Introspection {
             (Some(Reason::UserInactive), _) => "user_inactive",
             (Some(_), _) => "inactive",
         }
+    }
+
+    /// When the token ends, by the clock of [`Introspect::time_left`](crate::service::Introspect::time_left).
+    #[must_use]
+    pub const fn ends_at(&self) -> Timestamp {
+        self.ends_at
     }
 
     /// Why the token is not active.
@@ -215,7 +223,7 @@ impl Introspection {
             return Self::inactive(*reason);
         }
         let kind = if cached.code == NAMED { TokenKind::Named } else { TokenKind::Login };
-        Self { json: Cow::Owned(cached.text), reason: None, kind }
+        Self { json: Cow::Owned(cached.text), reason: None, kind, ends_at: cached.ends_at }
     }
 
     /// The text that the cache stores: none for an inactive token, whose answer is always the same.

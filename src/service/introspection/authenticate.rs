@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
+use crate::domain::change::AsOf;
 use crate::domain::client::{ClientSecret, MatchingSecret, SecretDigest, Secrets};
 use crate::domain::time::{Timestamp, Uptime};
 use crate::service::cache::{ChangeSeq, Staleness};
@@ -35,14 +36,15 @@ impl Introspect {
         candidates: Vec<(String, ClientSecret)>,
     ) -> Result<Option<AcceptedClient>, Error> {
         for (id, secret) in candidates {
-            let (presented, now) = (secret.digest(), self.clock.now());
+            let (presented, now) = (secret.digest(), self.expiry_clock());
             let matches = |secrets: &Secrets| secrets.match_at(&presented, now);
+            let memory = self.memory_as_of();
             let known = match self.cached_client_with(&id, matches, Staleness::Bound) {
-                Some((_, known)) => Some(known),
+                Some((_, known)) => Some((known, memory)),
                 None => self.check_client(&id, secret, &presented).await?,
             };
-            if let Some(secret) = known {
-                return Ok(Some(AcceptedClient { id, secret_until: secret.until }));
+            if let Some((secret, as_of)) = known {
+                return Ok(Some(AcceptedClient { id, secret_until: secret.until, as_of }));
             }
         }
         Ok(None)
@@ -96,15 +98,19 @@ impl Introspect {
         client_id: &str,
         secret: ClientSecret,
         presented: &SecretDigest,
-    ) -> Result<Option<MatchingSecret>, Error> {
+    ) -> Result<Option<(MatchingSecret, AsOf)>, Error> {
+        let (memory, now) = (self.memory_as_of(), self.now_as_of());
         let checked = match &self.source {
-            Source::Database(source) => self.check_client_in_database(source, client_id, presented).await,
+            Source::Database(source) => {
+                let checked = self.check_client_in_database(source, client_id, presented).await;
+                checked.map(|matching| Some((matching?, now)))
+            }
             Source::Upstream(source) => self.check_client_upstream(source, client_id, secret, presented).await,
         };
         checked.or_else(|error| {
-            let matches = |secrets: &Secrets| secrets.match_at(presented, self.clock.now());
+            let matches = |secrets: &Secrets| secrets.match_at(presented, self.expiry_clock());
             let cached = self.cached_client_with(client_id, matches, Staleness::StaleIfError);
-            cached.filter(|_| error.is_transient()).map(|(_, matching)| Some(matching)).ok_or(error)
+            cached.filter(|_| error.is_transient()).map(|(_, matching)| Some((matching, memory))).ok_or(error)
         })
     }
 
@@ -116,7 +122,8 @@ impl Introspect {
     ) -> Result<Option<MatchingSecret>, Error> {
         let (change_seq, wanted) = (self.cache.change_seq(), client_id.to_owned());
         let stored = source.database.run(move |store| store.client_secrets(&wanted)).await?;
-        let matching = stored.as_ref().unwrap_or(&Secrets::matching_nothing()).match_at(presented, self.clock.now());
+        let now = self.expiry_clock();
+        let matching = stored.as_ref().unwrap_or(&Secrets::matching_nothing()).match_at(presented, now);
         if matching.is_some()
             && let Some(secrets) = stored
         {
@@ -131,15 +138,20 @@ impl Introspect {
         client_id: &str,
         secret: ClientSecret,
         presented: &SecretDigest,
-    ) -> Result<Option<MatchingSecret>, Error> {
-        let (change_seq, accepted) = source.check_client(client_id, secret).await?;
-        let Some(AcceptedSecret { until }) = accepted else { return Ok(None) };
-        // During a grace period the client has two secrets, of which the upstream tells one at a time.
-        let before = self.clients.get(client_id);
-        let before = before.filter(|(seq, _)| self.cache.clients_are_current(*seq, Uptime::now(), Staleness::Bound));
-        let (since, secrets) = before.unwrap_or((change_seq, Secrets::matching_nothing()));
-        self.clients.insert(client_id, change_seq.min(since), secrets.with(presented.clone(), until));
-        Ok(Some(MatchingSecret { until }))
+    ) -> Result<Option<(MatchingSecret, AsOf)>, Error> {
+        let asked_at = self.expiry_clock();
+        let accepted = source.check_client(client_id, secret).await?;
+        let Some(AcceptedSecret { expires_in, as_of }) = accepted else { return Ok(None) };
+        let until = expires_in.map(|left| asked_at.after(left));
+        if let Some(change_seq) = self.upstream_change_seq(&as_of) {
+            // During a grace period the client has two secrets, of which the upstream tells one at a time.
+            let before = self.clients.get(client_id);
+            let is_current = |seq| self.cache.clients_are_current(seq, Uptime::now(), Staleness::Bound);
+            let (since, secrets) =
+                before.filter(|(seq, _)| is_current(*seq)).unwrap_or((change_seq, Secrets::matching_nothing()));
+            self.clients.insert(client_id, change_seq.min(since), secrets.with(presented.clone(), until));
+        }
+        Ok(Some((MatchingSecret { until }, as_of)))
     }
 }
 
@@ -148,8 +160,11 @@ impl Introspect {
 pub struct AcceptedClient {
     /// Its id.
     pub id: String,
-    /// When the secret's grace period ends, if it is the one before the last rotation.
+    /// When the secret's grace period ends, if it is the one before the last rotation; by the clock of
+    /// [`Introspect::time_left`].
     pub secret_until: Option<Timestamp>,
+    /// From when this is known.
+    pub as_of: AsOf,
 }
 
 /// Clients that have presented a right secret. Only existing clients are stored, so there are few. A deleted client

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::json;
 
 use crate::domain::audit::{Action, Actor};
@@ -34,6 +35,9 @@ const RECORD_INTERVAL: Duration = Duration::from_mins(1);
 /// How many failures of all networks together go to the audit log, so that an attacker with many networks causes no
 /// flood of writes.
 const MAX_RECORDED: Rate = Rate { count: 60, per: Duration::from_mins(1) };
+
+/// How many of an edge's clients are checked at once.
+const CHECKS_AT_ONCE: usize = 8;
 
 /// Where a client's credentials come from.
 #[derive(Clone, Copy, Debug)]
@@ -169,6 +173,25 @@ impl Introspect {
             limits.remember_network(&client.id, network, self.clock.uptime());
         }
         checked
+    }
+
+    /// Checks clients' credentials for an edge: each pair is an id and a secret. Failures are counted by the edge, which
+    /// knows its clients' addresses; here they are all the edge's. The first one of a window goes to the audit log.
+    ///
+    /// # Errors
+    /// As [`Introspect::authenticate_client`].
+    pub async fn check_clients(
+        &self,
+        clients: Vec<(String, ClientSecret)>,
+        edge: Option<IpAddr>,
+    ) -> Result<Vec<Option<AcceptedClient>>, Error> {
+        let tried: Vec<String> = clients.iter().map(|(id, _)| id.clone()).collect();
+        let checks = stream::iter(clients).map(|client| self.authenticate_client(vec![client]));
+        let checked: Vec<_> = checks.buffered(CHECKS_AT_ONCE).try_collect().await?;
+        if let Some((tried, _)) = tried.into_iter().zip(&checked).find(|(_, client)| client.is_none()) {
+            self.record_failed_client(tried, edge, Network::of(edge)).await;
+        }
+        Ok(checked)
     }
 
     /// Whether credentials from this peer must be checked again, even if they were accepted before.

@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -54,6 +54,8 @@ struct RecentChanges {
     positions: HashMap<Cursor, u64>,
     /// When the newest cursor was read.
     newest_since: Option<Uptime>,
+    /// Where.
+    place: Option<Arc<str>>,
 }
 
 impl Default for ChangeFeed {
@@ -71,6 +73,11 @@ impl ChangeFeed {
     /// nodes, whose answers may have the same changes.
     pub fn knows(&self, cursor: &Cursor) -> bool {
         self.lock().positions.contains_key(cursor)
+    }
+
+    /// Where the newest cursor was taken.
+    pub fn place(&self) -> Option<Arc<str>> {
+        self.lock().place.clone()
     }
 
     /// Records a reading that began at `moment`.
@@ -106,6 +113,7 @@ impl RecentChanges {
             self.cursors.push_back(reading.cursor);
         }
         self.newest_since = Some(moment);
+        self.place = self.cursors.back().and_then(Cursor::place).map(Arc::from);
         while self.cursors.len() > MAX_CURSORS || self.oldest_position().is_some_and(|at| at < self.dropped) {
             if let Some(oldest) = self.cursors.pop_front() {
                 self.positions.remove(&oldest);
@@ -154,6 +162,8 @@ impl Introspect {
         let Some(after) = after else { return Ok(Feed { cursor, changes: Some(Vec::new()) }) };
         let changes = match in_memory {
             Some(changes) => Since::Changes(changes),
+            // Nothing is known of what was told there. At an edge another upstream may know this cursor.
+            None if after.place() != cursor.place() => Since::Unknown,
             // The cursor is from another node, or old. The table is read after the newest cursor was taken, so it may
             // have newer rows than this cursor. These come again in the next answer.
             None => self.read_changes(after).await?.since,

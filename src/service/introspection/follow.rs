@@ -139,7 +139,10 @@ impl Follow {
                     let reading = reading.unwrap_or_else(|| Err(StoreError::Failed("a panic".into())));
                     let was_quick = Uptime::now().since(sent) < self.bound / REQUESTS_PER_BOUND;
                     // Whoever refuses to tell the changes at once may answer other questions.
-                    let answers_others = reading.is_err() && was_quick && self.upstream.ping(deadline);
+                    let answers_others = match &reading {
+                        Ok(_) | Err(StoreError::Throttled(_)) => true,
+                        Err(_) => was_quick && self.upstream.ping(deadline),
+                    };
                     state = self.lock();
                     state.requests -= 1;
                     match reading {
@@ -160,6 +163,11 @@ impl Follow {
     fn apply(&self, state: &mut State, mut reading: Reading, sent: Uptime) {
         if state.applied >= Some(sent) {
             return;
+        }
+        // Of several databases behind one address another one has answered. What was read of the one says nothing of the
+        // other, even if the answer continues a cursor of there.
+        if reading.cursor.place() != state.cursor.as_ref().and_then(Cursor::place) {
+            reading.since = Since::Unknown;
         }
         // Applied already, with another answer.
         if matches!(reading.since, Since::Changes(_)) && self.feed.knows(&reading.cursor) {

@@ -1,8 +1,11 @@
 //! Whether a token is active, and whose it is (RFC 7662).
 
+use std::time::Duration;
+
+use crate::domain::change::AsOf;
 use crate::domain::time::{Timestamp, Uptime};
 use crate::domain::token::TokenDigest;
-use crate::service::cache::{ChangeSeq, NewEntry, Now, Owned, Staleness};
+use crate::service::cache::{ChangeSeq, NewEntry, Now, Staleness, TokenIds};
 use crate::service::introspection::answer::Introspection;
 use crate::service::introspection::lookup::TokenStatus;
 use crate::service::introspection::source::Source;
@@ -31,11 +34,13 @@ impl Introspect {
     }
 
     /// Introspects many tokens. Those that are not in the cache share one query. The results have the order of
-    /// `presented`.
+    /// `presented`. Says, too, from when they are.
     ///
     /// # Errors
     /// As [`Introspect::introspect`].
-    pub async fn introspect_batch(&self, presented: &[String]) -> Result<Vec<Introspection>, Error> {
+    pub async fn introspect_batch(&self, presented: &[String]) -> Result<(Vec<Introspection>, AsOf), Error> {
+        let (memory, mut as_of) = (self.memory_as_of(), self.now_as_of());
+        let mut from_memory = false;
         let mut results: Vec<Option<Introspection>> = Vec::with_capacity(presented.len());
         let mut missing = Vec::new();
         for (at, text) in presented.iter().enumerate() {
@@ -44,12 +49,14 @@ impl Introspect {
                 None => Some(self.record_miss(Introspection::inactive(Reason::Malformed))),
                 Some(digest) => self.cached(&digest, Staleness::Bound).map(|cached| self.record_hit(cached)),
             });
+            from_memory |= digest.is_some() && results[at].is_some();
             if let (Some(digest), None) = (digest, &results[at]) {
                 missing.push((at, digest));
             }
         }
         match self.look_up_all(missing.iter().map(|(at, digest)| (presented[*at].as_str(), *digest)).collect()).await {
-            Ok(found) => {
+            Ok((found, of_found)) => {
+                as_of = of_found.into_iter().fold(as_of, |as_of, other| as_of.and(&other));
                 for ((at, _), result) in missing.into_iter().zip(found) {
                     results[at] = Some(self.record_miss(result));
                 }
@@ -61,10 +68,25 @@ impl Introspect {
                 if results.iter().any(Option::is_none) {
                     return Err(error);
                 }
+                from_memory = true;
             }
             Err(error) => return Err(error),
         }
-        Ok(results.into_iter().flatten().collect())
+        if from_memory {
+            as_of = as_of.and(&memory);
+        }
+        // Changes may be read from another place by now.
+        Ok((results.into_iter().flatten().collect(), as_of.and(&self.now_as_of())))
+    }
+
+    /// From when the answers in memory are. To be called before they are read.
+    pub(super) fn memory_as_of(&self) -> AsOf {
+        AsOf { moment: self.cache.synced_at().unwrap_or(Uptime::from_nanos(0)), place: self.feed.place() }
+    }
+
+    /// From when the answers are that the database is asked for after this call.
+    pub(super) fn now_as_of(&self) -> AsOf {
+        AsOf { moment: Uptime::now(), place: self.feed.place() }
     }
 
     /// Asks about a token that is not in the cache.
@@ -72,14 +94,17 @@ impl Introspect {
         if let Source::Upstream(source) = &self.source
             && let Some(key) = self.key(presented)
         {
-            return self.ask_upstream(source, digest, key).await;
+            return Ok(self.ask_upstream(source, digest, key).await?.0);
         }
         let (change_seq, status) = self.resolve_digest(digest).await?;
         Ok(self.introspection(&digest, change_seq, &status))
     }
 
-    /// The same about many, together. The results have the order of `missing`.
-    async fn look_up_all(&self, missing: Vec<(&str, TokenDigest)>) -> Result<Vec<Introspection>, Error> {
+    /// The same about many, together. The results have the order of `missing`. An upstream says from when they are.
+    async fn look_up_all(
+        &self,
+        missing: Vec<(&str, TokenDigest)>,
+    ) -> Result<(Vec<Introspection>, Option<AsOf>), Error> {
         if let Source::Upstream(source) = &self.source {
             let keys = missing.into_iter().filter_map(|(presented, digest)| Some((digest, self.key(presented)?)));
             return self.ask_upstream_all(source, keys.collect()).await;
@@ -88,10 +113,11 @@ impl Introspect {
         let (change_seq, found) = self.resolve_batch(digests.clone()).await?;
         let unknown = TokenStatus::Inactive(Reason::Unknown, None);
         let status = |digest| found.get(digest).unwrap_or(&unknown);
-        Ok(digests.iter().map(|digest| self.introspection(digest, change_seq, status(digest))).collect())
+        let results = digests.iter().map(|digest| self.introspection(digest, change_seq, status(digest)));
+        Ok((results.collect(), None))
     }
 
-    /// The identity of a token's owner, for a gateway.
+    /// The identity of a token's owner.
     ///
     /// # Errors
     /// As [`Introspect::introspect`], and [`Error::NotAuthenticated`] when it is not a live token of an active user.
@@ -105,11 +131,32 @@ impl Introspect {
         self.cached(&self.digest(presented)?, Staleness::Bound)
     }
 
+    /// The cached identity of a live token's owner; the caller counts it. `None`: call [`Introspect::identify`].
+    #[must_use]
+    pub fn identify_cached(&self, presented: &str) -> Option<Identity> {
+        self.introspect_cached(presented)?.identity().ok()
+    }
+
+    /// How long it is until a token or a secret ends; `None`: it does not end.
+    #[must_use]
+    pub fn time_left(&self, ends_at: Timestamp) -> Option<Duration> {
+        (ends_at < Timestamp::NEVER).then(|| ends_at.since(self.expiry_clock()))
+    }
+
+    /// The clock by which tokens and secrets end. That of an edge may be wrong: its upstream says how long they last, and
+    /// the edge measures that by its uptime.
+    pub(super) fn expiry_clock(&self) -> Timestamp {
+        match &self.source {
+            Source::Database(_) => self.clock.now(),
+            Source::Upstream(_) => self.clock.uptime().as_time(),
+        }
+    }
+
     fn cached(&self, digest: &TokenDigest, staleness: Staleness) -> Option<Introspection> {
         if !self.cache.is_on() {
             return None;
         }
-        let now = Now { time: self.clock.now(), uptime: Uptime::now() };
+        let now = Now { time: self.expiry_clock(), uptime: Uptime::now() };
         self.cache.get(digest, now, staleness).map(Introspection::from_cache)
     }
 
@@ -131,7 +178,7 @@ impl Introspect {
             // Cached for a short time only, like every other answer.
             TokenStatus::Inactive(..) => (now.after(USE_INTERVAL), Timestamp::NEVER),
         };
-        let owner = status.found().map(|(token, _)| Owned { token_id: token.id, user_id: token.user_id });
+        let owner = status.found().map(|(token, _)| TokenIds { token_id: token.id, user_id: token.user_id });
         let answer = NewEntry { of: owner, hit_until, ends_at, code: result.code(), text: result.cached_text() };
         self.cache.insert(digest, change_seq, answer);
         result

@@ -158,7 +158,8 @@ impl<K: Clone, V> Worker<K, V> {
         let since = Stopwatch::start();
         let mut found = (self.ask)(&questions);
         // Retried once, because an idle connection may have died. A slow database gets no second try.
-        let is_retryable = |error: &StoreError| error.is_transient() && !matches!(error, StoreError::Down(_));
+        let is_final = |error: &StoreError| matches!(error, StoreError::Down(_) | StoreError::Throttled(_));
+        let is_retryable = |error: &StoreError| error.is_transient() && !is_final(error);
         if matches!(&found, Err(error) if is_retryable(error)) && since.elapsed() < self.timeout / 4 {
             found = (self.ask)(&questions);
         }

@@ -8,16 +8,16 @@ use std::time::Duration;
 use super::feed::ChangeFeed;
 use super::follow::Follow;
 use super::lookup_batcher::{Answer, LookupBatcher, Threads};
+use crate::domain::change::AsOf;
 use crate::domain::client::ClientSecret;
 use crate::domain::token::{Token, TokenDigest, TokenFacts};
 use crate::domain::user::User;
-use crate::logging::propagate;
 use crate::service::cache::{Cache, ChangeSeq};
 use crate::service::database::Database;
 use crate::service::metrics::Metrics;
 use crate::service::{Error, Policy};
-use crate::store::{Cursor, Reading, StoreError};
-use crate::upstream::{AcceptedSecret, Upstream, UpstreamAnswer};
+use crate::store::{Cursor, Reading, Since, StoreError};
+use crate::upstream::{AcceptedSecret, MAX_CREDENTIALS, Upstream, UpstreamAnswer};
 
 /// How often a waiting request checks whether the source is down.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -27,9 +27,11 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 const STATEMENTS: usize = 2;
 const REQUESTS: usize = 4;
 const CLIENT_CHECKS: usize = 2;
+const CHANGES_READERS: usize = 2;
 
-/// The most bytes of a client id and its secret; longer ones are wrong.
-const MAX_CREDENTIALS: usize = 2048;
+/// How many cursors of followers that an edge does not know are asked about at once, by each thread. An answer takes a
+/// quarter of the bound.
+const OLDER_CURSORS: usize = 4;
 
 /// A token, live or ended, and its user.
 pub type TokenAndUser = (TokenFacts, User);
@@ -52,8 +54,9 @@ pub struct DatabaseSource {
 pub struct UpstreamSource {
     upstream: Upstream,
     pub follow: Arc<Follow>,
-    lookups: LookupBatcher<Token, UpstreamAnswer>,
+    lookups: LookupBatcher<Token, (UpstreamAnswer, AsOf)>,
     client_checks: LookupBatcher<(String, ClientSecret), AcceptedSecret>,
+    older_changes: LookupBatcher<Cursor, Reading>,
 }
 
 impl DatabaseSource {
@@ -101,45 +104,42 @@ impl UpstreamSource {
         let client_checks = LookupBatcher::start(threads, cache, move |candidates: &[(String, ClientSecret)]| {
             check_clients(&asked, candidates)
         })?;
+        let asked = upstream.clone();
+        let threads = Threads { name: "changes", count: CHANGES_READERS, timeout };
+        let older_changes =
+            LookupBatcher::start(threads, cache, move |cursors: &[Cursor]| read_older_changes(&asked, cursors))?;
         let follow = Arc::new(Follow::new(upstream, policy, cache, feed));
-        Ok(Self { upstream: upstream.clone(), follow, lookups, client_checks })
+        Ok(Self { upstream: upstream.clone(), follow, lookups, client_checks, older_changes })
     }
 
     /// Introspects a key.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn introspect(&self, key: Token) -> Result<(ChangeSeq, UpstreamAnswer), Error> {
-        let (change_seq, answer) = self.wait(self.lookups.get(key)).await?;
-        let answer = answer.ok_or_else(|| StoreError::Upstream("it gave no result".into()))?;
-        Ok((change_seq, answer))
+    pub async fn introspect(&self, key: Token) -> Result<(UpstreamAnswer, AsOf), Error> {
+        Ok(self.wait(self.lookups.get(key)).await?.ok_or_else(no_result)?)
     }
 
     /// Whether a client's secret is right; `None`: it is not.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn check_client(
-        &self,
-        client_id: &str,
-        secret: ClientSecret,
-    ) -> Result<(ChangeSeq, Option<AcceptedSecret>), Error> {
+    pub async fn check_client(&self, client_id: &str, secret: ClientSecret) -> Result<Option<AcceptedSecret>, Error> {
         self.wait(self.client_checks.get((client_id.to_owned(), secret))).await
     }
 
-    /// Reads the changes after a cursor that another edge, or a node, has given.
+    /// Reads the changes after a cursor that another edge, or a node, has given. The reading begins after this call.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn read_changes(&self, after: Cursor) -> Result<Reading, Error> {
-        let (upstream, timeout) = (self.upstream.clone(), self.upstream.timeout());
-        let reading = tokio::task::spawn_blocking(propagate(move || upstream.changes(Some(&after), timeout)));
-        let reading = self.within_deadline(reading).await?;
-        Ok(reading.unwrap_or_else(|panic| Err(StoreError::Failed(panic.to_string())))?)
+        Ok(self.wait(self.older_changes.get(after)).await?.ok_or_else(no_result)?)
     }
 
-    async fn wait<V>(&self, answer: impl Future<Output = Answer<V>>) -> Result<(ChangeSeq, Option<V>), Error> {
-        Ok(self.within_deadline(answer).await??)
+    /// The change number when the question was sent says nothing about an upstream's answer.
+    async fn wait<V>(&self, answer: impl Future<Output = Answer<V>>) -> Result<Option<V>, Error> {
+        let (_, answer) = self.within_deadline(answer).await??;
+        Ok(answer)
     }
 
     /// Waits for an answer, but no longer than a request may, and not for an upstream that is known to be down.
@@ -154,28 +154,44 @@ impl UpstreamSource {
     }
 }
 
+fn no_result() -> StoreError {
+    StoreError::Upstream("it gave no result".into())
+}
+
+/// Reads the changes after these cursors, each once: after a restart of an edge all its followers have the same few ones.
+/// Whoever has one more must forget everything, which is always right.
+fn read_older_changes(upstream: &Upstream, cursors: &[Cursor]) -> Result<Vec<Option<Reading>>, StoreError> {
+    let mut readings: HashMap<&Cursor, Reading> = HashMap::new();
+    for cursor in cursors {
+        if readings.len() < OLDER_CURSORS && !readings.contains_key(cursor) {
+            readings.insert(cursor, upstream.changes(Some(cursor), upstream.timeout())?);
+        }
+    }
+    let reset = |cursor: &Cursor| Reading { cursor: cursor.clone(), since: Since::Unknown };
+    Ok(cursors.iter().map(|cursor| Some(readings.get(cursor).cloned().unwrap_or_else(|| reset(cursor)))).collect())
+}
+
 /// Checks each pair once: many requests of a client may wait at the same moment.
 fn check_clients(
     upstream: &Upstream,
     candidates: &[(String, ClientSecret)],
 ) -> Result<Vec<Option<AcceptedSecret>>, StoreError> {
-    let mut known = HashMap::new();
-    let mut results = Vec::with_capacity(candidates.len());
-    for (client_id, secret) in candidates {
-        // A server refuses so long a header with an error that concerns the others, too.
-        if client_id.len() + secret.expose().len() > MAX_CREDENTIALS {
-            results.push(None);
-            continue;
-        }
-        let of = (client_id, *secret.digest().as_bytes());
-        let result = match known.get(&of) {
-            Some(known) => *known,
-            None => upstream.check_client(client_id, secret)?,
-        };
-        known.insert(of, result);
-        results.push(result);
-    }
-    Ok(results)
+    let (mut places, mut pairs) = (HashMap::new(), Vec::new());
+    let of: Vec<Option<usize>> = candidates
+        .iter()
+        .map(|(client_id, secret)| {
+            // So long a body would be refused, and with it the others' questions.
+            let fits = client_id.len() + secret.expose().len() <= MAX_CREDENTIALS;
+            fits.then(|| {
+                *places.entry((client_id, *secret.digest().as_bytes())).or_insert_with(|| {
+                    pairs.push((client_id.as_str(), secret));
+                    pairs.len() - 1
+                })
+            })
+        })
+        .collect();
+    let results = upstream.check_clients(&pairs)?;
+    Ok(of.into_iter().map(|at| results.get(at?).cloned().flatten()).collect())
 }
 
 /// Waits for an answer. Gives up when `check` says that the source is down.

@@ -4,9 +4,10 @@ use futures_util::future::try_join_all;
 
 use super::source::UpstreamSource;
 use super::usage::USE_INTERVAL;
+use crate::domain::change::AsOf;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenDigest};
-use crate::service::cache::{ChangeSeq, NewEntry, Owned};
+use crate::service::cache::{ChangeSeq, NewEntry, TokenIds};
 use crate::service::introspection::answer::Introspection;
 use crate::service::{Error, Introspect, Reason};
 use crate::store::StoreError;
@@ -19,10 +20,11 @@ impl Introspect {
         source: &UpstreamSource,
         digest: TokenDigest,
         key: Token,
-    ) -> Result<Introspection, Error> {
-        let asked_at = self.clock.now();
-        let (change_seq, answer) = source.introspect(key).await?;
-        self.cache_answer(&digest, change_seq, asked_at, answer)
+    ) -> Result<(Introspection, AsOf), Error> {
+        // Before it waits for others: what the upstream says to be left counts from here, so that it is never longer.
+        let asked_at = self.expiry_clock();
+        let (answer, as_of) = source.introspect(key).await?;
+        Ok((self.cache_answer(&digest, asked_at, answer, &as_of)?, as_of))
     }
 
     /// The same about many. The results have the order of the keys.
@@ -30,24 +32,35 @@ impl Introspect {
         &self,
         source: &UpstreamSource,
         keys: Vec<(TokenDigest, Token)>,
-    ) -> Result<Vec<Introspection>, Error> {
-        try_join_all(keys.into_iter().map(|(digest, key)| self.ask_upstream(source, digest, key))).await
+    ) -> Result<(Vec<Introspection>, Option<AsOf>), Error> {
+        let asked = keys.into_iter().map(|(digest, key)| self.ask_upstream(source, digest, key));
+        let (results, all): (Vec<_>, Vec<_>) = try_join_all(asked).await?.into_iter().unzip();
+        Ok((results, all.into_iter().reduce(|as_of, other| as_of.and(&other))))
+    }
+
+    /// The change number of answers of an upstream; `None` if they must not be remembered: this edge follows the changes
+    /// of another database.
+    pub(super) fn upstream_change_seq(&self, as_of: &AsOf) -> Option<ChangeSeq> {
+        // Before the comparison: when another place is read from, everything that was looked up before is forgotten.
+        let change_seq = self.cache.change_seq_at(as_of.moment);
+        (as_of.place.is_some() && as_of.place == self.feed.place()).then_some(change_seq)
     }
 
     fn cache_answer(
         &self,
         digest: &TokenDigest,
-        change_seq: ChangeSeq,
         asked_at: Timestamp,
         answer: UpstreamAnswer,
+        as_of: &AsOf,
     ) -> Result<Introspection, Error> {
         let latest = asked_at.after(USE_INTERVAL);
         let (result, of, hit_until, ends_at) = match answer {
-            UpstreamAnswer::Active(json, ActiveFacts { token_id, user_id, kind, ends_at }) => {
+            UpstreamAnswer::Active(json, ActiveFacts { token_id, user_id, kind, expires_in }) => {
+                let ends_at = expires_in.map_or(Timestamp::NEVER, |left| asked_at.after(left));
                 // Asked again when half of its time is over: the upstream may extend it meanwhile.
                 let half = asked_at.after(ends_at.since(asked_at) / 2);
-                let of = Some(Owned { token_id, user_id });
-                let result = Introspection::from_upstream(json, kind);
+                let of = Some(TokenIds { token_id, user_id });
+                let result = Introspection::from_upstream(json, kind, ends_at);
                 let result = result.ok_or_else(|| StoreError::Upstream("its answer has no identity".into()))?;
                 (result, of, latest.min(half), ends_at)
             }
@@ -59,7 +72,9 @@ impl Introspect {
             }
         };
         let answer = NewEntry { of, hit_until, ends_at, code: result.code(), text: result.cached_text() };
-        self.cache.insert(digest, change_seq, answer);
+        if let Some(change_seq) = self.upstream_change_seq(as_of) {
+            self.cache.insert(digest, change_seq, answer);
+        }
         Ok(result)
     }
 }

@@ -170,7 +170,7 @@ mod tests {
             user_id: id,
             name: None,
             scope: String::new(),
-            hint: String::new(),
+            key_start: String::new(),
             created_at: Timestamp::from_micros(0),
             expires_at: None,
             last_used_at: None,

@@ -65,8 +65,8 @@ impl LoginTokens {
         }
         let expires_at = self.policy.login_expiry(now);
         let (token, new) = self.new_login_token(user.id, expires_at);
-        let (asked, actor, by) = (user.clone(), by.clone(), by.clone());
-        let issued = self.database.run(move |store| store.issue_login_token(&asked, &new, issue, &by, now)).await?;
+        let (owner, actor, by) = (user.clone(), by.clone(), by.clone());
+        let issued = self.database.run(move |store| store.issue_login_token(&owner, &new, issue, &by, now)).await?;
         match issued {
             Issued::New => Ok(Changed::Done(LoginToken { token, expires_at })),
             Issued::UserChanged => Ok(Changed::UserChanged),
@@ -80,8 +80,8 @@ impl LoginTokens {
     }
 
     async fn stored_login_token(&self, user: &User, now: Timestamp) -> Result<Changed<Option<SealedToken>>, Error> {
-        let asked = user.clone();
-        self.database.run(move |store| store.login_token(&asked, now)).await
+        let owner = user.clone();
+        self.database.run(move |store| store.login_token(&owner, now)).await
     }
 
     /// A new login token: its key and its row, which has the sealed key in single mode.
@@ -94,7 +94,7 @@ impl LoginTokens {
             sealed: sealer.map(|sealer| sealer.seal(&token, user_id, &digest)),
             name: None,
             scope: self.policy.login_scope.clone(),
-            hint: token.hint(),
+            key_start: token.key_start(),
             expires_at,
             own: false,
         };
@@ -129,9 +129,9 @@ impl LoginTokens {
         let now = self.clock.now();
         let expires_at = self.policy.login_expiry(now);
         let (token, new) = self.new_login_token(user.id, expires_at);
-        let (new, asked, by) = (NewToken { sealed: None, ..new }, user.clone(), by.clone());
+        let (new, owner, by) = (NewToken { sealed: None, ..new }, user.clone(), by.clone());
         let issue = Issue { single: false, keeps_seal: true, ..issue };
-        match self.database.run(move |store| store.issue_login_token(&asked, &new, issue, &by, now)).await? {
+        match self.database.run(move |store| store.issue_login_token(&owner, &new, issue, &by, now)).await? {
             Issued::New => Ok(Changed::Done(LoginToken { token, expires_at })),
             Issued::LimitReached => Err(Error::TokenLimit),
             Issued::Existing(_) | Issued::UserChanged => Ok(Changed::UserChanged),

@@ -14,7 +14,7 @@ impl LoginTokens {
         if self.sealer().is_some_and(|current| *current == sealer) {
             return Ok(Reloaded::Same);
         }
-        sealer.check(&self.database.store)?;
+        sealer.register(&self.database.store)?;
         *self.sealer.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(sealer));
         Ok(Reloaded::New)
     }

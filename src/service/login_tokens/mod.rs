@@ -47,7 +47,7 @@ impl LoginTokens {
     ) -> Result<Self, StoreError> {
         let sealer = match keys {
             SealingKeys::Keys(sealer) => {
-                sealer.check(&base.database.store)?;
+                sealer.register(&base.database.store)?;
                 Some(sealer)
             }
             SealingKeys::Unset => match base.policy.token_mode {

@@ -17,8 +17,8 @@ const NONCE_BYTES: usize = 24;
 /// Seals and opens keys, under the secret key and older ones.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealer {
-    first: Key,
-    older: Vec<Key>,
+    first: SealKey,
+    older: Vec<SealKey>,
 }
 
 /// An opened seal.
@@ -40,12 +40,12 @@ impl Opened {
 
 /// XChaCha20-Poly1305: its nonce is long enough to be random.
 #[derive(Clone)]
-struct Key {
+struct SealKey {
     cipher: XChaCha20Poly1305,
     check_value: String,
 }
 
-impl Key {
+impl SealKey {
     fn new(key: &SecretKey) -> Self {
         let cipher = XChaCha20Poly1305::new(&derive(key, "jeton/seal/v1").into());
         Self { cipher, check_value: hex::encode(derive(key, "jeton/check/v1")) }
@@ -53,22 +53,22 @@ impl Key {
 }
 
 /// Two keys are equal if their check values are.
-impl PartialEq for Key {
+impl PartialEq for SealKey {
     fn eq(&self, other: &Self) -> bool {
         self.check_value == other.check_value
     }
 }
 
-impl Eq for Key {}
+impl Eq for SealKey {}
 
 impl Sealer {
     /// Derives the keys of the cipher from `JETON_SECRET_KEY` and `JETON_SECRET_KEY_FALLBACKS`.
     #[must_use]
     pub fn new(key: &SecretKey, fallbacks: &[SecretKey]) -> Self {
-        Self { first: Key::new(key), older: fallbacks.iter().map(Key::new).collect() }
+        Self { first: SealKey::new(key), older: fallbacks.iter().map(SealKey::new).collect() }
     }
 
-    fn all(&self) -> impl Iterator<Item = &Key> {
+    fn all(&self) -> impl Iterator<Item = &SealKey> {
         std::iter::once(&self.first).chain(&self.older)
     }
 
@@ -121,13 +121,13 @@ impl Sealer {
         Some(Opened { token: Token::parse(std::str::from_utf8(&clear).ok()?, None)?, position })
     }
 
-    /// Compares the first secret key with the database's. Stores it at the first use. If the database's key is one of
-    /// the older ones, the first one replaces it. A replaced key never becomes the database's again: a node that
-    /// still has it as its first key was not updated yet.
+    /// Makes the first secret key the database's current one: stores it at the first use, and replaces the current key
+    /// by it if that is one of the older ones. A replaced key never becomes the current one again: a node that still
+    /// has it as its first key was not updated yet, and nothing is changed.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when the database's key is none of these.
-    pub fn check(&self, store: &Store) -> Result<(), StoreError> {
+    pub fn register(&self, store: &Store) -> Result<(), StoreError> {
         let first = self.check_value();
         loop {
             let current = match store.meta(MetaKey::SecretKeyCheck)? {
@@ -138,14 +138,14 @@ impl Sealer {
                 return Ok(());
             }
             let retired = store.meta(MetaKey::RetiredSecretKeys)?.unwrap_or_default();
-            let is_retired = |key: &Key| retired.split(' ').any(|check_value| check_value == key.check_value);
+            let is_retired = |key: &SealKey| retired.split(' ').any(|check_value| check_value == key.check_value);
             if self.position_of(&current).is_none() {
                 let why = if self.all().any(is_retired) {
                     "JETON_SECRET_KEY was replaced by a newer key; \
                      set the newer one, and move this one to JETON_SECRET_KEY_FALLBACKS"
                 } else {
-                    "JETON_SECRET_KEY is not the key this database was first used with; set that one again, \
-                     or, to replace it by this one, set it in JETON_SECRET_KEY_FALLBACKS"
+                    "JETON_SECRET_KEY is not the database's current secret key; set that one, \
+                     or, to replace it by this one, put it into JETON_SECRET_KEY_FALLBACKS"
                 };
                 return Err(StoreError::Unusable(why.into()));
             }

@@ -6,8 +6,8 @@ use crate::store::{FileState, LogEmptied, Store};
 impl Node {
     /// The state of SQLite's log; `None` if it is empty, and for PostgreSQL.
     #[must_use]
-    pub fn log_state(&self) -> FileState {
-        self.database.store.log_state()
+    pub fn sqlite_log_state(&self) -> FileState {
+        self.database.store.sqlite_log_state()
     }
 
     /// Moves SQLite's log into the file, unless another connection is using it.

@@ -21,16 +21,16 @@ impl Node {
         let compared = self.database.run(move |store| store.compare_clocks(|| clock.now())).await?;
         let is_started = self.clock_watch.lock().start.is_some();
         if compared.is_none() && !is_started {
-            let believed = self.database.run(Store::believed_time).await?;
+            let last_trusted = self.database.run(Store::last_trusted_time).await?;
             let (now, uptime) = self.clock.now_and_uptime();
-            let last = if believed.is_some() {
-                believed
+            let last = if last_trusted.is_some() {
+                last_trusted
             } else {
                 // An older jeton has stored no trusted time. The time of the newest audit entry takes its place, and is
                 // stored at once. At the next start the newest entries would be this node's own, by a clock that may be
                 // wrong.
                 let newest = self.database.run(Store::newest_entry).await?;
-                self.database.run(move |store| store.believe_time(newest.unwrap_or(now))).await?;
+                self.database.run(move |store| store.store_trusted_time(newest.unwrap_or(now))).await?;
                 newest
             };
             self.clock_watch.lock().start.get_or_insert_with(|| Start::new(last, last, now, uptime));
@@ -51,9 +51,9 @@ impl Node {
         let (now, state) = self.read_clock();
         let start = self.clock_watch.lock().start;
         if state == ClockState::Right && start.is_some_and(|start| start.is_old(now)) {
-            self.database.run(move |store| store.believe_time(now)).await?;
+            self.database.run(move |store| store.store_trusted_time(now)).await?;
             if let Some(start) = &mut self.clock_watch.lock().start {
-                start.believed = Some(now);
+                start.last_trusted = Some(now);
             }
         }
         Ok(())

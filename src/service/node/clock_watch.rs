@@ -87,18 +87,18 @@ pub struct Start {
     /// How much later this node's clock was, if that was too much, and the uptime at that moment.
     after: Option<(Duration, Uptime)>,
     /// The last trusted time in the database now.
-    pub believed: Option<Timestamp>,
+    pub last_trusted: Option<Timestamp>,
 }
 
 impl Start {
-    pub fn new(last: Option<Timestamp>, believed: Option<Timestamp>, now: Timestamp, uptime: Uptime) -> Self {
+    pub fn new(last: Option<Timestamp>, last_trusted: Option<Timestamp>, now: Timestamp, uptime: Uptime) -> Self {
         let after = last.map(|last| now.since(last)).filter(|after| *after > MAX_ABSENCE);
-        Self { after: after.map(|after| (after, uptime)), believed }
+        Self { after: after.map(|after| (after, uptime)), last_trusted }
     }
 
     /// Whether the last trusted time in the database must be replaced.
     pub fn is_old(self, now: Timestamp) -> bool {
-        self.believed.is_none_or(|believed| now.since(believed) >= NOTE_INTERVAL || believed > now.latest_plausible())
+        self.last_trusted.is_none_or(|last| now.since(last) >= NOTE_INTERVAL || last > now.latest_plausible())
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_is_not_believed_for_an_hour() {
+    fn a_clock_that_is_set_is_not_trusted_for_an_hour() {
         let mut seen = Seen::default();
         assert!(!seen.read(moment(0), uptime(50)), "there is nothing to compare with");
         assert!(!seen.read(moment(3_602), uptime(3_650)), "two seconds in an hour");

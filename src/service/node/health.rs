@@ -33,7 +33,7 @@ struct State {
 }
 
 impl Health {
-    // A thread that panics holds no lock.
+    // No thread panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,8 +94,8 @@ impl Readiness {
 impl Node {
     /// Whether this node can answer introspection. The database is asked once a second at most, and nothing is written.
     pub async fn ready(self: &Arc<Self>) -> Readiness {
-        if let Some(asking) = self.ask_if_due() {
-            drop(tokio::time::timeout(MAX_WAIT, asking).await);
+        if let Some(check) = self.check_if_due() {
+            drop(tokio::time::timeout(MAX_WAIT, check).await);
         }
         let readiness = self.readiness();
         self.log_change(&readiness);
@@ -104,12 +104,12 @@ impl Node {
 
     /// The last known readiness, without waiting. Starts a check if one is due.
     pub(in crate::service) fn known_readiness(self: &Arc<Self>) -> Readiness {
-        drop(self.ask_if_due());
+        drop(self.check_if_due());
         self.readiness()
     }
 
     /// Starts a check if one is due. Its result is stored even if nobody waits for it.
-    fn ask_if_due(self: &Arc<Self>) -> Option<tokio::task::JoinHandle<()>> {
+    fn check_if_due(self: &Arc<Self>) -> Option<tokio::task::JoinHandle<()>> {
         if self.is_stopping() || !self.is_check_due() {
             return None;
         }

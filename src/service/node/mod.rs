@@ -21,7 +21,7 @@ use super::metrics::Metrics;
 use super::policy::Policy;
 use crate::domain::time::Clock;
 pub use clock_watch::ClockState;
-pub(in crate::service) use clock_watch::ClockWatch;
+use clock_watch::ClockWatch;
 use health::Health;
 pub use health::Readiness;
 pub use overview::{NodeState, Overview};

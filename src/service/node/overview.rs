@@ -28,9 +28,9 @@ pub struct NodeState {
     /// The name of the database system.
     pub database_system: &'static str,
     /// How long the database took to answer; `None`: it did not, or its schema is not usable.
-    pub database: Option<Duration>,
+    pub database_answered_in: Option<Duration>,
     /// Whether there is an introspection cache.
-    pub cache: bool,
+    pub has_cache: bool,
     /// The age of the last sync with the database.
     pub sync_age: Option<Duration>,
     /// Whether that is recent enough to serve cached answers.
@@ -44,7 +44,7 @@ impl Node {
         let now = self.clock.now();
         let asked = Stopwatch::start();
         let is_usable = self.schema().await.is_ok_and(|schema| schema.is_usable());
-        let database = is_usable.then(|| asked.elapsed());
+        let database_answered_in = is_usable.then(|| asked.elapsed());
         let users = self.try_count(Store::count_users).await;
         let live_tokens = self.try_count(move |store| store.count_live_tokens(now)).await;
         let logins = self.try_count(move |store| store.count_logins(now)).await;
@@ -52,8 +52,8 @@ impl Node {
         let sync_age = cache.sync_age(Uptime::now());
         let node = NodeState {
             database_system: self.database.store.url().system(),
-            database,
-            cache: cache.is_on(),
+            database_answered_in,
+            has_cache: cache.is_on(),
             sync_age,
             is_fresh: sync_age.is_some_and(|age| age < self.policy.revocation_bound),
         };

@@ -48,6 +48,7 @@ impl Default for PurgePace {
 pub struct PurgeRound {
     what: Purge,
     pace: PurgePace,
+    /// Where the next batch begins to search. `None`: at the oldest row.
     from: Option<Timestamp>,
 }
 

@@ -1,7 +1,7 @@
 //! Confirms changes that users make to their own account: by a login token and, where it matters, by their password.
 
 use crate::domain::password::Password;
-use crate::domain::user::User;
+use crate::domain::user::{LoginName, User};
 use crate::service::{AuthenticationFault, Error, Faults, Login, LoginHolder, LoginRefusal, SignIn};
 use crate::store::{Changed, OwnChange};
 
@@ -37,14 +37,15 @@ impl SignIn {
     /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
     pub(in crate::service) async fn with_confirmed_password<T>(
         &self,
-        asking: &LoginHolder,
+        asker: &LoginHolder,
         password: Password,
         wrong: Faults,
         via: &str,
         change: impl AsyncFn(User) -> Result<Confirmed<T>, Error>,
     ) -> Result<T, Error> {
-        let (holder, actor) = (asking.holder(), asking.caller().actor.clone());
-        let login = Login { username: holder.user.username.clone(), password, address: actor.address };
+        let (holder, address) = (asker.holder(), asker.caller().actor.address);
+        // By the username, whatever logins take.
+        let login = Login { name: LoginName::username(holder.user.username.clone()), password, address };
         let change = async |user: User| {
             // Another user may have this name by now.
             if user.id != holder.user.id {
@@ -58,7 +59,7 @@ impl SignIn {
                 Confirmed::UserChanged => Ok(Changed::UserChanged),
             }
         };
-        match self.with_login_limits(actor, Some(via), self.with_checked_password(&login, change)).await {
+        match self.within_login_limits(&login, Some(via), change).await {
             Ok(done_or_refused) => done_or_refused,
             Err(Error::LoginRefused(_)) => Err(Error::Invalid(wrong)),
             Err(other) => Err(other),

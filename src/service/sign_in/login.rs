@@ -1,6 +1,7 @@
 //! Exchanges a username and a password for a token (DRF, `rest_framework/authtoken/views.py::ObtainAuthToken`).
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -9,17 +10,17 @@ use crate::domain::password::Password;
 use crate::domain::safe_text::{HIDDEN, may_be_key};
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
-use crate::domain::user::{MAX_USERNAME_CHARS, User, bounded_username};
+use crate::domain::user::{LoginName, MAX_USERNAME_CHARS, User, bounded_username};
 use crate::service::login_tokens::LoginToken;
 use crate::service::sign_in::login_limits::NotAdmitted;
-use crate::service::{Error, LoginRefusal, SignIn};
+use crate::service::{Error, SignIn};
 use crate::store::Changed;
 
 /// The input of a login.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// As sent, without surrounding blanks.
-    pub username: String,
+    /// Without surrounding blanks, where the form of the login removes them.
+    pub name: LoginName,
     /// As sent.
     pub password: Password,
     /// The client's address.
@@ -27,9 +28,9 @@ pub struct Login {
 }
 
 impl Login {
-    /// The same with a bounded username, because it is held in memory while it waits.
+    /// The same with a bounded name, because it is held in memory while it waits.
     pub(in crate::service) fn bounded(self) -> Self {
-        Self { username: bounded_username(self.username), ..self }
+        Self { name: LoginName { text: bounded_username(self.name.text), by: self.name.by }, ..self }
     }
 }
 
@@ -53,58 +54,68 @@ impl SignIn {
     /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`]; [`Error::UserChanging`].
     pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
         let login = login.bounded();
-        let by = Actor { name: login.username.clone(), address: login.address };
-        self.with_login_limits(by.clone(), None, self.checked_login(login, &by)).await
+        let log_in = async |user: User| {
+            let by = Actor { name: user.username.clone(), address: login.address };
+            let issued = self.login_tokens.login_token(&user, &by, Action::Login).await?;
+            if let Changed::Done(_) = issued {
+                self.last_logins.note(&user, self.clock.now());
+            }
+            Ok(issued.map(|LoginToken { token, expires_at }| LoggedIn { token, expires_at, user }))
+        };
+        self.within_login_limits(&login, None, log_in).await
     }
 
-    /// Runs `login` within the limits on failed logins, counts its result, and records a refusal in the audit log;
-    /// `via` is the place where it was tried, if it is not the API.
-    pub(in crate::service) async fn with_login_limits<T>(
+    /// Checks the password within the limits on failed logins and runs `then`, counts the result, and records a refusal
+    /// in the audit log: about the user whom the login names, or about the name if there is no such user. `via` is the
+    /// place where it was tried, if it is not the API.
+    pub(in crate::service) async fn within_login_limits<T>(
         &self,
-        by: Actor,
+        login: &Login,
         via: Option<&str>,
-        login: impl Future<Output = Result<T, Error>>,
+        then: impl AsyncFn(User) -> Result<Changed<T>, Error>,
     ) -> Result<T, Error> {
+        let by = |name: &str| Actor { name: name.to_owned(), address: login.address };
         let details = |reason: Option<&str>| {
             let words = [("via", via), ("reason", reason)].into_iter();
             Value::Object(words.filter_map(|(name, word)| Some((name.to_owned(), json!(word?)))).collect())
         };
-        let attempt = match self.admit_login(&by).await {
+        let attempt = match self.admit_login(login).await {
             Ok(attempt) => attempt,
             Err(NotAdmitted { error, is_first }) => {
                 self.metrics.login(outcome(&error));
                 if is_first {
-                    self.record_throttled(by, details(Some("throttled"))).await;
+                    self.record_throttled(by(&login.name.text), details(Some("throttled"))).await;
                 }
                 return Err(error);
             }
         };
-        let result = login.await;
+        let found = OnceLock::new();
+        let result = self.with_checked_password(login, &found, then).await;
         self.metrics.login(result.as_ref().err().map_or("ok", outcome));
         let refusal = match &result {
             Err(Error::LoginRefused(reason)) => Some(details(Some(reason.as_str()))),
             Err(Error::TokenLimit) => Some(details(Some("limit"))),
             _ => None,
         };
-        if let Some(details) = refusal {
-            let is_known = !matches!(&result, Err(Error::LoginRefused(LoginRefusal::UnknownUser)));
-            self.record_refusal(by, is_known, details).await?;
-        }
-        // Only a wrong name or password counts as a failed login.
+        // Every `LoginRefused` counts as a failed login, and nothing else, even if the audit log cannot be written.
         if !matches!(&result, Err(Error::LoginRefused(_))) {
             attempt.forgive();
+        }
+        if let Some(details) = refusal {
+            let user = found.get();
+            self.record_refusal(by(user.unwrap_or(&login.name.text)), user.is_some(), details).await?;
         }
         result
     }
 
-    /// `is_known`: a user has this name. Otherwise it may be a key in the wrong field, and staff read the audit log.
+    /// `is_known`: it is the name of a user. Otherwise it may be a key in the wrong field, and staff read the audit log.
     async fn record_refusal(&self, by: Actor, is_known: bool, details: Value) -> Result<(), Error> {
         let now = self.clock.now();
         let by = if !is_known && may_be_key(&by.name) { Actor { name: HIDDEN.into(), ..by } } else { by };
         self.database
             .run(move |store| {
-                // The name may be any text. One that is too long for a user is cut.
-                let name: String = by.name.chars().take(MAX_USERNAME_CHARS).collect();
+                // The name may be any text. One that is too long for a user is cut. PostgreSQL refuses NUL.
+                let name: String = by.name.replace('\0', "\u{fffd}").chars().take(MAX_USERNAME_CHARS).collect();
                 let by = Actor { name: name.clone(), ..by };
                 store.record(&by, Action::LoginFailed, &name, &details, now)
             })
@@ -116,17 +127,6 @@ impl SignIn {
         if let Err(error) = self.record_refusal(by, false, details).await {
             log::log!(error.level(), "cannot record a throttled login in the audit log: {error}");
         }
-    }
-
-    async fn checked_login(&self, login: Login, by: &Actor) -> Result<LoggedIn, Error> {
-        self.with_checked_password(&login, async |user: User| {
-            let issued = self.login_tokens.login_token(&user, by, Action::Login).await?;
-            if let Changed::Done(_) = issued {
-                self.last_logins.note(&user, self.clock.now());
-            }
-            Ok(issued.map(|LoginToken { token, expires_at }| LoggedIn { token, expires_at, user }))
-        })
-        .await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Checks a login's password, again when the user changes meanwhile.
 
-use crate::domain::audit::Actor;
+use std::sync::OnceLock;
+
 use crate::domain::password::{HashFault, PasswordHash};
 use crate::domain::user::User;
 use crate::service::hasher::{Check, Checked};
@@ -17,7 +18,7 @@ struct PasswordRight {
 }
 
 impl SignIn {
-    /// Checks the password, and then runs `then`. Checks again when `then` reports that the user has changed since.
+    /// Checks the password, notes whose it should be in `found`, and then runs `then`. Checks again when `then` reports that the user has changed since.
     ///
     /// If a hash is replaced between its check and the token, the user looks changed, and the password is checked
     /// again. Only the first check replaces a hash; otherwise nodes with different costs would replace it in turns for
@@ -25,10 +26,11 @@ impl SignIn {
     pub(in crate::service) async fn with_checked_password<T>(
         &self,
         login: &Login,
+        found: &OnceLock<String>,
         then: impl AsyncFn(User) -> Result<Changed<T>, Error>,
     ) -> Result<T, Error> {
         until_done(async |check| {
-            let PasswordRight { mut user, rehashed } = self.check_password_of(login).await?;
+            let PasswordRight { mut user, rehashed } = self.check_password_of(login, found).await?;
             if let Some(new) = rehashed.filter(|_| check.is_first) {
                 let (id, old) = (user.id, std::mem::replace(&mut user.password, new.clone()));
                 let replaced = self.database.run(move |store| store.rehash_password(id, &old, &new)).await?;
@@ -39,8 +41,7 @@ impl SignIn {
             let user_id = user.id;
             let result = then(user).await?;
             if let Changed::Done(_) = result {
-                let by = Actor { name: login.username.clone(), address: login.address };
-                self.note_login_network(user_id, &by).await;
+                self.note_login_network(user_id, login).await;
             }
             Ok(result)
         })
@@ -48,12 +49,15 @@ impl SignIn {
     }
 
     /// Checks that this is the password of an active user.
-    async fn check_password_of(&self, login: &Login) -> Result<PasswordRight, Error> {
-        let username = login.username.clone();
-        let user = self.database.run(move |store| store.user_at_login(&username)).await?;
+    async fn check_password_of(&self, login: &Login, found: &OnceLock<String>) -> Result<PasswordRight, Error> {
+        let name = login.name.clone();
+        let user = self.database.run(move |store| store.user_at_login(&name)).await?;
+        if let Some(user) = &user {
+            found.get_or_init(|| user.username.clone());
+        }
         let check = Check {
             stored: user.as_ref().map(|user| user.password.clone()),
-            dummy: self.counted_hashes.dummy_for(&login.username, self.hasher.dummy()),
+            dummy: self.counted_hashes.dummy_for(&self.folded(&login.name), self.hasher.dummy()),
             password: login.password.clone(),
             replaces: user.as_ref().is_some_and(|user| user.is_active),
         };

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use crate::domain::audit::Actor;
 use crate::domain::network::{KNOWN_FOR, Network};
 use crate::domain::time::Uptime;
+use crate::domain::user::LoginName;
 use crate::service::throttle::{Attempt, IfFull, Keys, Recent, Stopped, Throttle, Wanted};
-use crate::service::{Error, Policy, SignIn};
+use crate::service::{Error, Login, Policy, SignIn};
 
 const BY_NETWORK: usize = 0;
 const BY_USER: usize = 1;
@@ -58,10 +58,10 @@ impl LoginLimits {
 impl SignIn {
     /// Admits a login within the limits. The database is asked only when the limit of a username is reached, and then
     /// for every name, known or not.
-    pub(in crate::service) async fn admit_login(&self, by: &Actor) -> Result<Attempt<'_>, NotAdmitted> {
+    pub(in crate::service) async fn admit_login(&self, login: &Login) -> Result<Attempt<'_>, NotAdmitted> {
         let limits = &self.login_limits;
-        let (name, network) = (by.name.as_bytes(), Network::of(by.address));
-        let network_text = network.to_string();
+        let (name, network) = (self.folded(&login.name), Network::of(login.address));
+        let (name, network_text) = (name.as_bytes(), network.to_string());
         let want = |limit, parts: &[&[u8]]| Wanted { limit, key: limits.keys.key(parts), if_full: IfFull::Refused };
         let mut wanted = [
             want(BY_NETWORK, &[network_text.as_bytes()]),
@@ -71,7 +71,7 @@ impl SignIn {
         wanted[BY_ACCOUNT].if_full = IfFull::Unclear;
         let mut tried = limits.throttle.attempt(&wanted, &self.clock).await;
         if matches!(tried, Err(Stopped::Unclear)) {
-            let is_known = self.is_known_network(&by.name, network).await;
+            let is_known = self.is_known_network(&login.name, network).await;
             let is_known = is_known.map_err(|error| NotAdmitted { error, is_first: false })?;
             wanted[BY_ACCOUNT].if_full = if is_known { IfFull::Admitted } else { IfFull::Refused };
             tried = limits.throttle.attempt(&wanted, &self.clock).await;
@@ -84,24 +84,30 @@ impl SignIn {
         })
     }
 
-    async fn is_known_network(&self, username: &str, network: Network) -> Result<bool, Error> {
+    /// The name as it is counted. A username and the e-mail address of the same user are two names: if one counted for the
+    /// other, a stranger could find out who has which address.
+    pub(super) fn folded(&self, name: &LoginName) -> String {
+        self.database.username_case().fold(&name.text)
+    }
+
+    async fn is_known_network(&self, name: &LoginName, network: Network) -> Result<bool, Error> {
         let (limits, now) = (&self.login_limits, self.clock.uptime());
-        let key = limits.keys.key(&[username.as_bytes(), network.to_string().as_bytes()]);
+        let key = limits.keys.key(&[self.folded(name).as_bytes(), network.to_string().as_bytes()]);
         if let Some(is_known) = limits.looked_up.get(&key, now) {
             return Ok(is_known);
         }
-        let (name, since) = (username.to_owned(), self.clock.now().before(KNOWN_FOR));
+        let (name, since) = (name.clone(), self.clock.now().before(KNOWN_FOR));
         let is_known = self.database.run(move |store| store.knows_login_network(&name, network, since)).await?;
         limits.looked_up.put(key, is_known, now);
         Ok(is_known)
     }
 
     /// Records that a user logged in from this network. A failed write does not fail the login.
-    pub(in crate::service) async fn note_login_network(&self, user_id: i64, by: &Actor) {
+    pub(in crate::service) async fn note_login_network(&self, user_id: i64, login: &Login) {
         if self.policy.login_limit_account.is_none() {
             return;
         }
-        let (limits, network, now) = (&self.login_limits, Network::of(by.address), self.clock.uptime());
+        let (limits, network, now) = (&self.login_limits, Network::of(login.address), self.clock.uptime());
         let network_text = network.to_string();
         let key = limits.keys.key(&[&user_id.to_le_bytes(), network_text.as_bytes()]);
         if limits.recorded.get(&key, now).is_some() {
@@ -111,7 +117,8 @@ impl SignIn {
         match self.database.run(move |store| store.note_login_network(user_id, network, at, RECORD_INTERVAL)).await {
             Ok(()) => {
                 limits.recorded.put(key, (), now);
-                limits.looked_up.put(limits.keys.key(&[by.name.as_bytes(), network_text.as_bytes()]), true, now);
+                let name = self.folded(&login.name);
+                limits.looked_up.put(limits.keys.key(&[name.as_bytes(), network_text.as_bytes()]), true, now);
             }
             Err(error) => {
                 log::log!(error.level(), user_id = user_id; "cannot record the network of a login: {error}");

@@ -21,7 +21,7 @@ pub(in crate::service) use confirm::Confirmed;
 use last_logins::LastLogins;
 pub use login::{LoggedIn, Login};
 use login_limits::LoginLimits;
-pub use sessions::{Once, Session};
+pub use sessions::{Once, Session, SignedIn};
 
 /// Checks passwords.
 pub struct SignIn {

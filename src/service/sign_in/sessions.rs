@@ -11,6 +11,15 @@ use crate::store::{Changed, FormUse};
 const WRONG: &str = "Please enter the correct username and password for a staff account. \
                      Note that both fields may be case-sensitive.";
 
+/// A new session.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// Its key.
+    pub key: SessionKey,
+    /// Whose it is.
+    pub username: String,
+}
+
 /// The result of a one-time form.
 #[must_use]
 pub enum Once<T> {
@@ -29,35 +38,34 @@ impl SignIn {
     /// # Errors
     /// As [`SignIn::login`]. Instead of [`Error::LoginRefused`] it is [`Error::Invalid`], and so it is for users who
     /// are not staff.
-    pub async fn sign_in(&self, login: Login, previous: Option<SessionKey>) -> Result<SessionKey, Error> {
+    pub async fn sign_in(&self, login: Login, previous: Option<SessionKey>) -> Result<SignedIn, Error> {
         let login = login.bounded();
-        let by = Actor { name: login.username.clone(), address: login.address };
-        let signed_in = self.with_login_limits(by.clone(), Some("console"), self.checked_sign_in(&login, &by)).await;
-        let key = signed_in.map_err(|error| match error {
+        let signed_in = self.checked_sign_in(&login).await.map_err(|error| match error {
             Error::LoginRefused(_) => Error::invalid(Faults::NON_FIELD, WRONG),
             other => other,
         })?;
         if let Some(previous) = previous {
             self.sign_out(&previous).await?;
         }
-        Ok(key)
+        Ok(signed_in)
     }
 
-    async fn checked_sign_in(&self, login: &Login, by: &Actor) -> Result<SessionKey, Error> {
+    async fn checked_sign_in(&self, login: &Login) -> Result<SignedIn, Error> {
         let begin = async |user: User| {
             if Rights::of(user.is_staff, user.is_superuser) < Rights::Staff {
                 log::info!(address = login.address, user = user.username.as_str(); "refused at the console: not staff");
                 return Err(Error::LoginRefused(LoginRefusal::NotStaff));
             }
-            let (key, now, actor, read) = (SessionKey::generate(), self.clock.now(), by.clone(), user.clone());
+            let (key, now, read) = (SessionKey::generate(), self.clock.now(), user.clone());
+            let actor = Actor { name: user.username.clone(), address: login.address };
             let digest = key.digest();
             let begun = self.database.run(move |store| store.create_session(&read, &digest, &actor, now)).await?;
             if let Changed::Done(()) = begun {
                 self.last_logins.note(&user, now);
             }
-            Ok(begun.map(|()| key))
+            Ok(begun.map(|()| SignedIn { key, username: user.username }))
         };
-        self.with_checked_password(login, begin).await
+        self.within_login_limits(login, Some("console"), begin).await
     }
 
     /// The session of this key; `None` when it has ended. With `take_notice` its notice counts as shown.
@@ -86,7 +94,7 @@ impl SignIn {
         let (digest, now) = (key.digest(), self.clock.now());
         match self.database.run(move |store| store.take_form(&digest, &form, now)).await? {
             FormUse::First => {}
-            FormUse::NotAgain => return Ok(Once::SentAlready),
+            FormUse::Refused => return Ok(Once::SentAlready),
         }
         let failed = match work.await {
             Ok(done) => return Ok(Once::Done(done)),

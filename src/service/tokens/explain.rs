@@ -1,6 +1,6 @@
 //! Explains to staff why a token is active or not.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
@@ -16,8 +16,9 @@ pub struct Explanation {
     /// The `active` of introspection.
     pub active: bool,
     /// `active`, or why it is not.
+    #[serde(serialize_with = "as_word")]
     #[schema(schema_with = words)]
-    pub reason: &'static str,
+    pub reason: Option<Reason>,
     /// When it was revoked, expired, or its user was deactivated.
     #[schema(required)]
     pub at: Option<Timestamp>,
@@ -35,6 +36,18 @@ pub struct Explanation {
 /// The reason that is shown for an active token.
 const ACTIVE: &str = "active";
 
+impl Explanation {
+    /// The word of the reason.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        self.reason.map_or(ACTIVE, Reason::as_str)
+    }
+}
+
+fn as_word<S: Serializer>(reason: &Option<Reason>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(reason.map_or(ACTIVE, Reason::as_str))
+}
+
 /// The schema of `reason`.
 fn words() -> Object {
     let words = std::iter::once(ACTIVE).chain(Reason::ALL.map(Reason::as_str));
@@ -48,17 +61,14 @@ impl Tokens {
         match self.introspection.peek(presented).await? {
             TokenStatus::Active((token, user)) => Ok(Explanation {
                 active: true,
-                reason: ACTIVE,
                 username: Some(user.username),
                 token: Some(token),
                 ..Explanation::default()
             }),
-            TokenStatus::Inactive(reason, None) => {
-                Ok(Explanation { reason: reason.as_str(), ..Explanation::default() })
-            }
+            TokenStatus::Inactive(reason, None) => Ok(Explanation { reason: Some(reason), ..Explanation::default() }),
             TokenStatus::Inactive(reason, Some((token, user))) => {
                 let Ended { at, by } = self.ended(reason, &token, &user).await?;
-                let (reason, username) = (reason.as_str(), Some(user.username));
+                let (reason, username) = (Some(reason), Some(user.username));
                 Ok(Explanation { active: false, reason, at, by, username, token: Some(token) })
             }
         }

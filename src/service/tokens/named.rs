@@ -1,4 +1,4 @@
-//! Creates and lists tokens, other than by a login.
+//! Creates tokens without a login, and lists tokens.
 
 use std::time::Duration;
 
@@ -83,11 +83,11 @@ impl Tokens {
     /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
     pub async fn create_own_token(
         &self,
-        asking: &LoginHolder,
+        asker: &LoginHolder,
         wanted: NamedToken,
         password: Password,
     ) -> Result<CreatedToken, Error> {
-        let (holder, caller) = (asking.holder(), asking.caller());
+        let (holder, caller) = (asker.holder(), asker.caller());
         let Draft { key, new, .. } = self.new_named_token(&wanted, Some(caller.rights))?;
         let limit = self.policy.named_tokens_per_user;
         let make = async |user: User| {
@@ -106,7 +106,7 @@ impl Tokens {
         };
         let mut wrong = Faults::default();
         wrong.add("password", WRONG_PASSWORD);
-        let facts = self.sign_in.with_confirmed_password(asking, password, wrong, "/tokens/", make).await?;
+        let facts = self.sign_in.with_confirmed_password(asker, password, wrong, "/tokens/", make).await?;
         Ok(CreatedToken { key, facts })
     }
 
@@ -137,7 +137,7 @@ impl Tokens {
             sealed: None,
             name: Some(name),
             scope,
-            hint: key.hint(),
+            key_start: key.key_start(),
             expires_at: wanted.expires_in.map(|span| now.after(span)),
             own: false,
         };
@@ -161,8 +161,8 @@ impl Tokens {
     }
 
     /// The holder's live tokens.
-    pub async fn list_own_tokens(&self, asking: &LoginHolder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
-        let (user_id, now) = (asking.holder().user.id, self.clock.now());
+    pub async fn list_own_tokens(&self, asker: &LoginHolder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
+        let (user_id, now) = (asker.holder().user.id, self.clock.now());
         let page = self.database.run(move |store| store.list_tokens(Some(user_id), page, now)).await?;
         Ok(page.map(|listed| listed.token))
     }

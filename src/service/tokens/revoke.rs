@@ -60,12 +60,12 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is not theirs or not live.
-    pub async fn revoke_own_token(&self, id: i64, asking: &LoginHolder) -> Result<(), Error> {
+    pub async fn revoke_own_token(&self, id: i64, asker: &LoginHolder) -> Result<(), Error> {
         let owner = self.database.run(move |store| store.token_owner(id)).await?;
-        if owner.is_none_or(|owner| owner.id != asking.holder().user.id) {
+        if owner.is_none_or(|owner| owner.id != asker.holder().user.id) {
             return Err(Error::NotFound);
         }
-        require_revoked(self.revoke_by_id(id, asking.holder().user.id, asking.caller().actor.clone()).await?)
+        require_revoked(self.revoke_by_id(id, asker.holder().user.id, asker.caller().actor.clone()).await?)
     }
 
     /// Revokes anybody's token by its id. With `whose` it must be a token of the user with this name.

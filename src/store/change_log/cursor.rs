@@ -9,7 +9,7 @@ const MAX_LEN: usize = 32 * 1024;
 /// How many running transactions a cursor lists, so that it fits into a URL, which nginx cuts at 8 KiB.
 const MAX_RUNNING: usize = 200;
 
-/// Begins what tells apart the cursors of two snapshots whose lists are cut.
+/// Stands before the text that tells apart two cursors whose lists of running transactions are cut.
 const IDENTITY: char = '~';
 
 /// Where a reading ended. Outside this room it is an opaque text, which every node of the same database accepts.
@@ -30,6 +30,13 @@ impl Cursor {
         Some((parts.next()?.parse().ok()?, u32::from_str_radix(parts.nth(2)?, 16).ok()?))
     }
 
+    /// Where it was taken. Cursors of two databases have different places; `None` if it has none.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        let place = Snapshot::of(self).map(|snapshot| snapshot.place);
+        place.or_else(|| RowCursor::of(self).map(|row| row.place)).filter(|place| !place.is_empty())
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -48,8 +55,8 @@ impl fmt::Debug for Cursor {
 /// Transaction ids can be compared only within one place. A place is the cluster (`pg_control_system()`), the database,
 /// the file of the table `changes` (a dump that is restored in place, or `truncate`, makes a new one), the timeline (a
 /// promoted standby begins one), the time when the statistics were reset, and the start of the server. A crash resets
-/// the statistics. After it PostgreSQL may assign an id again, if its transaction had written nothing to the WAL. A copy
-/// of the data directory is put back while the server is stopped.
+/// the statistics; after it PostgreSQL may assign an id again, if its transaction had written nothing to the WAL. The
+/// start is part of the place because an older copy of the data directory can be put back while the server is stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// The place.
@@ -79,17 +86,27 @@ impl Snapshot {
         Some(Self { place: parts.next()?.to_owned(), xmin, xmax, running })
     }
 
-    /// The cursor.
+    /// The cursor for others. With many running transactions it is cut, and claims to have seen less: whoever comes back
+    /// with it to a node that does not remember it is told some changes again. That does no harm, but what was remembered
+    /// since is looked up again. A node that reads again and again uses [`Snapshot::whole_cursor`].
     pub fn cursor(&self) -> Cursor {
-        // With more running transactions the cursor claims to have seen less: some rows are then read twice. Whoever
-        // compares cursors must not take two such snapshots for one. With the same `xmax` the list only gets shorter,
-        // so `xmax` and its length tell them apart.
+        // Whoever compares cursors must not take two such snapshots for one. With the same `xmax` the list only gets
+        // shorter, so `xmax` and its length tell them apart.
         let (running, xmax, identity) = match self.running.get(MAX_RUNNING) {
             Some(first) => {
                 (&self.running[..MAX_RUNNING], *first, format!("{IDENTITY}{}.{}", self.xmax, self.running.len()))
             }
             None => (&self.running[..], self.xmax, String::new()),
         };
+        self.text(xmax, running, &identity)
+    }
+
+    /// The cursor, however long it is.
+    pub fn whole_cursor(&self) -> Cursor {
+        self.text(self.xmax, &self.running, "")
+    }
+
+    fn text(&self, xmax: u64, running: &[u64], identity: &str) -> Cursor {
         let running: Vec<String> = running.iter().map(u64::to_string).collect();
         Cursor(format!("{}-{}-{xmax}-{}{identity}", self.place, self.xmin, running.join(".")).into())
     }
@@ -99,10 +116,13 @@ fn numbers(text: &str, separator: char) -> Option<Vec<u64>> {
     text.split(separator).filter(|number| !number.is_empty()).map(|number| number.parse().ok()).collect()
 }
 
-/// A cursor of SQLite: the id of the newest row, and its nonce. The nonce is random, so two copies of the file that
-/// were written separately do not have the same row.
+/// A cursor of SQLite: the place, and the id of the newest row, and its nonce. The nonce is random, so two copies of the
+/// file that were written separately do not have the same row. The place is random, and new after each start of a node:
+/// an older copy of the file may have been put back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowCursor {
+    /// The place.
+    pub place: String,
     /// The id.
     pub id: i64,
     /// The nonce.
@@ -112,13 +132,14 @@ pub struct RowCursor {
 impl RowCursor {
     /// The row of a cursor; `None` if it is not a cursor of SQLite.
     pub fn of(cursor: &Cursor) -> Option<Self> {
-        let (id, nonce) = cursor.as_str().split_once('-')?;
-        Some(Self { id: id.parse().ok()?, nonce: nonce.to_owned() })
+        let mut parts = cursor.as_str().splitn(3, '-');
+        let (place, id, nonce) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { place: place.to_owned(), id: id.parse().ok()?, nonce: nonce.to_owned() })
     }
 
     /// The cursor.
     pub fn cursor(&self) -> Cursor {
-        Cursor(format!("{}-{}", self.id, self.nonce).into())
+        Cursor(format!("{}-{}-{}", self.place, self.id, self.nonce).into())
     }
 }
 
@@ -137,8 +158,12 @@ mod tests {
         assert_eq!((read_back.xmax, read_back.running.len()), (210, 200), "what is not listed counts as not seen");
         let later = Snapshot { running: (10..899).collect(), ..many.clone() };
         assert_ne!(many.cursor(), later.cursor(), "a transaction that is not listed has ended");
-        let row = RowCursor { id: 7, nonce: "ab".into() };
+        assert_eq!(Snapshot::of(&many.whole_cursor()), Some(many.clone()));
+        let row = RowCursor { place: "b1".into(), id: 7, nonce: "12".into() };
+        assert_eq!(row.cursor().place().as_deref(), Some("b1"));
         assert_eq!(RowCursor::of(&row.cursor()), Some(row));
+        assert_eq!(many.cursor().place().as_deref(), Some("1"));
+        assert_eq!(Cursor::presented("-7-12").place(), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! holder must discard everything that it remembers.
 
 mod cursor;
+mod listening;
 mod pause;
 mod postgres;
 mod purge;
@@ -47,7 +48,7 @@ pub enum Since {
 impl Store {
     /// Reads the changes that `after` has not seen. Without `after`, only gives a cursor to begin with.
     pub fn changes(&self, after: Option<&Cursor>) -> Result<Reading, StoreError> {
-        self.read(|conn| read(conn, after))
+        self.read(|conn| Ok(read_from(conn, after)?.0))
     }
 
     /// Makes everybody who has a cursor discard what they remember. Called when a node starts on SQLite, because an
@@ -56,15 +57,26 @@ impl Store {
     pub fn outdate_cursors(&self) -> Result<(), StoreError> {
         match self.url() {
             DatabaseUrl::Postgres(_) => Ok(()),
-            DatabaseUrl::Sqlite(_) => self.write(everything_changed),
+            DatabaseUrl::Sqlite(_) => self.write(|conn| {
+                if let Conn::Sqlite(sqlite) = conn {
+                    sqlite::begin_place(sqlite)?;
+                }
+                // A cursor is the id of a row, so there must be one.
+                everything_changed(conn)
+            }),
         }
     }
 }
 
-fn read(conn: &mut Conn, after: Option<&Cursor>) -> Result<Reading, StoreError> {
+/// A reading, and the cursor from which whoever does not pass it on reads next.
+fn read_from(conn: &mut Conn, after: Option<&Cursor>) -> Result<(Reading, Cursor), StoreError> {
     match conn {
         Conn::Pg(pg) => postgres::read(pg, after),
-        Conn::Sqlite(sqlite) => sqlite::read(sqlite, after),
+        Conn::Sqlite(sqlite) => {
+            let reading = sqlite::read(sqlite, after)?;
+            let next = reading.cursor.clone();
+            Ok((reading, next))
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub fn pause(conn: &mut Conn) -> Result<(), StoreError> {
 /// Turns the triggers on.
 pub fn resume(conn: &mut Conn) -> Result<(), StoreError> {
     Ok(conn.batch_execute(match conn {
-        // The setting ends with the transaction.
+        // Ends with the transaction, as in `pause`.
         Conn::Pg(_) => "set local jeton.quiet = 'off'",
         Conn::Sqlite(_) => "delete from meta where key = 'change_log_paused'",
     })?)

@@ -44,7 +44,7 @@ struct Line {
     digest_prefix: Option<Vec<u8>>,
 }
 
-pub fn read(conn: &mut PgConnection, after: Option<&Cursor>) -> Result<Reading, StoreError> {
+pub fn read(conn: &mut PgConnection, after: Option<&Cursor>) -> Result<(Reading, Cursor), StoreError> {
     let after = after.and_then(Snapshot::of);
     let (from, running) = match &after {
         Some(after) => (after.xmax, format!("{{{}}}", comma_separated(&after.running))),
@@ -72,7 +72,7 @@ pub fn read(conn: &mut PgConnection, after: Option<&Cursor>) -> Result<Reading, 
     } else {
         Since::Unknown
     };
-    Ok(Reading { cursor: now.cursor(), since })
+    Ok((Reading { cursor: now.cursor(), since }, now.whole_cursor()))
 }
 
 fn comma_separated(numbers: &[u64]) -> String {

@@ -1,7 +1,8 @@
 //! Reads the change log repeatedly, on a connection of its own, each time within a deadline.
 //!
 //! A thread owns the connection. If the server freezes during a query, only this thread hangs. The caller gets an error
-//! at the deadline, and opens a new reader, perhaps on another server.
+//! at the deadline, and opens a new reader, perhaps on another server. It keeps the whole cursor: those that others get
+//! may be cut (`cursor.rs`).
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -9,11 +10,11 @@ use std::time::Duration;
 
 use r2d2::ManageConnection;
 
-use super::{Cursor, Reading, read};
+use super::listening::Listening;
+use super::{Cursor, Reading, read_from};
 use crate::domain::database_url::DatabaseUrl;
-use crate::domain::time::Stopwatch;
 use crate::store::connection::{Conn, Role};
-use crate::store::hints::{HintListener, Hints, send};
+use crate::store::hints::{Hints, send};
 use crate::store::pool_connection::PoolConnection;
 use crate::store::pooler::session_of;
 use crate::store::servers::Servers;
@@ -22,30 +23,19 @@ use crate::store::{Store, StoreError, UrlChange};
 /// How long opening the connections may take. Each host has two seconds, and then the server's identity is queried.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pause between two attempts to listen for hints.
-const LISTEN_INTERVAL: Duration = Duration::from_secs(5);
-
 /// Reads the change log.
 pub struct ChangeReader {
     requests: Sender<Request>,
-    answers: Receiver<Result<Answer, StoreError>>,
+    answers: Receiver<Result<Reading, StoreError>>,
     deadline: Duration,
     hints: Arc<Hints>,
-    listener: Option<HintListener>,
-    tried_to_listen: Stopwatch,
+    listening: Option<Listening>,
 }
 
 /// A request to the thread.
 struct Request {
     /// Whether the thread sends a hint afterwards.
     sends_hint: bool,
-    /// Whether the thread opens a listener, too.
-    listens: bool,
-}
-
-struct Answer {
-    reading: Reading,
-    listener: Option<HintListener>,
 }
 
 impl Store {
@@ -60,10 +50,10 @@ impl Store {
         let (open, opened) = channel();
         let store = self.clone();
         let thread = std::thread::Builder::new().name("change-log".into());
-        let spawned = thread.spawn(move || match Source::open(&store) {
+        let spawned = thread.spawn(move || match ReaderThread::open(&store) {
             Ok(mut source) => {
                 // Sending fails, here and below, when the receiver is dropped. Then nobody waits for the answer.
-                let _ = open.send(Ok(source.listener()));
+                let _ = open.send(Ok(source.session()));
                 source.serve(&received, &answer);
             }
             Err(error) => {
@@ -72,11 +62,11 @@ impl Store {
             }
         });
         spawned.map_err(|error| StoreError::Failed(format!("cannot start a thread: {error}")))?;
-        let listener = receive(&opened, OPEN_TIMEOUT)?;
+        let session = receive(&opened, OPEN_TIMEOUT)?;
+        let listening = session.map(|own| Listening::start(self, own));
         let hints = Arc::clone(&self.hints);
-        let reader = ChangeReader { requests, answers, deadline, hints, listener, tried_to_listen: Stopwatch::start() };
         self.hints.collect();
-        Ok(reader)
+        Ok(ChangeReader { requests, answers, deadline, hints, listening })
     }
 }
 
@@ -87,33 +77,16 @@ impl ChangeReader {
     /// # Errors
     /// [`StoreError`]. The reader must not be used after an error.
     pub fn read(&mut self) -> Result<Reading, StoreError> {
-        let listens = self.listener.is_none() && self.tried_to_listen.elapsed() > LISTEN_INTERVAL;
-        if listens {
-            self.tried_to_listen = Stopwatch::start();
-        }
-        let request = Request { sends_hint: self.hints.take(), listens };
+        let request = Request { sends_hint: self.hints.take() };
         self.requests
             .send(request)
             .map_err(|_| StoreError::Unavailable("the reader of the change log has ended".into()))?;
-        let answer = receive(&self.answers, self.deadline)?;
-        if answer.listener.is_some() {
-            self.listener = answer.listener;
-        }
-        Ok(answer.reading)
+        receive(&self.answers, self.deadline)
     }
 
     /// Whether to read at once: another process has sent a hint, or this process has changed something. Does not wait.
     pub fn is_hinted(&mut self) -> bool {
-        let by_others = match self.listener.as_mut().map(HintListener::take) {
-            None => false,
-            Some(Ok(is_hinted)) => is_hinted,
-            Some(Err(error)) => {
-                log::debug!("cannot listen for hints: {error}");
-                // A later reading opens a new one.
-                self.listener = None;
-                true
-            }
-        };
+        let by_others = self.listening.as_mut().is_some_and(Listening::take);
         self.hints.has_changed() || by_others
     }
 }
@@ -129,7 +102,7 @@ fn receive<T>(answers: &Receiver<Result<T, StoreError>>, deadline: Duration) -> 
 }
 
 /// The thread's side: what it reads from, and how far it has read.
-struct Source {
+struct ReaderThread {
     store: Store,
     cursor: Option<Cursor>,
     opened: Option<Opened>,
@@ -142,7 +115,7 @@ struct Opened {
     servers: Arc<Servers>,
 }
 
-impl Source {
+impl ReaderThread {
     fn open(store: &Store) -> Result<Self, StoreError> {
         let opened = match store.url() {
             DatabaseUrl::Sqlite(_) => None,
@@ -152,9 +125,9 @@ impl Source {
     }
 
     /// Serves requests until the reader is dropped, or a reading fails.
-    fn serve(&mut self, requests: &Receiver<Request>, answers: &Sender<Result<Answer, StoreError>>) {
+    fn serve(&mut self, requests: &Receiver<Request>, answers: &Sender<Result<Reading, StoreError>>) {
         while let Ok(request) = requests.recv() {
-            let answer = self.read(&request);
+            let answer = self.read();
             let has_failed = answer.is_err();
             if answers.send(answer).is_err() || has_failed {
                 return;
@@ -168,15 +141,14 @@ impl Source {
 
     /// Reads once. The first reading has no cursor, so its result is unknown: nobody has read the changes that were
     /// made after the last reading of the reader before this one.
-    fn read(&mut self, request: &Request) -> Result<Answer, StoreError> {
+    fn read(&mut self) -> Result<Reading, StoreError> {
         let after = self.cursor.as_ref();
-        let reading = match &mut self.opened {
-            None => self.store.changes(after)?,
+        let (reading, next) = match &mut self.opened {
+            None => self.store.read(|conn| read_from(conn, after))?,
             Some(opened) => opened.read(&self.store, after)?,
         };
-        let listener = if request.listens { self.listener() } else { None };
-        self.cursor = Some(reading.cursor.clone());
-        Ok(Answer { reading, listener })
+        self.cursor = Some(next);
+        Ok(reading)
     }
 
     fn send_hint(&mut self) {
@@ -186,13 +158,14 @@ impl Source {
         }
     }
 
-    /// Opens a listener, if that is possible.
-    fn listener(&mut self) -> Option<HintListener> {
-        let listener = self.opened.as_mut()?.listen(&self.store);
-        listener.unwrap_or_else(|error| {
-            log::debug!("cannot listen for hints: {error}");
-            None
-        })
+    /// The session that reads, and sends this process's hints; `None` if there are no hints.
+    fn session(&mut self) -> Option<i32> {
+        let opened = self.opened.as_mut()?;
+        let session = opened.conn.run(|conn| match conn {
+            Conn::Pg(pg) => session_of(pg),
+            Conn::Sqlite(_) => Err(StoreError::Failed("a PostgreSQL URL opened SQLite".into())),
+        });
+        session.inspect_err(|error| log::debug!("cannot listen for hints: {error}")).ok()
     }
 }
 
@@ -204,11 +177,11 @@ impl Opened {
         Ok(Self { conn, url: pools.url.clone(), servers: Arc::clone(&pools.servers) })
     }
 
-    fn read(&mut self, store: &Store, after: Option<&Cursor>) -> Result<Reading, StoreError> {
+    fn read(&mut self, store: &Store, after: Option<&Cursor>) -> Result<(Reading, Cursor), StoreError> {
         if store.compare_url(&self.url)? != UrlChange::Same {
             return Err(StoreError::Unavailable("DATABASE_URL has another value".into()));
         }
-        let reading = self.conn.run_anywhere(|conn| read(conn, after))?;
+        let (reading, next) = self.conn.run_anywhere(|conn| read_from(conn, after))?;
         if let Some((cluster, timeline)) = reading.cursor.cluster_and_timeline()
             && !self.servers.advance_timeline(cluster, timeline)
         {
@@ -221,22 +194,6 @@ impl Opened {
                 "newer connections go to another server; reading there from now on".into(),
             ));
         }
-        Ok(reading)
-    }
-
-    /// Opens a listener. `None` behind a pooler, which gives the session to other clients between transactions.
-    fn listen(&mut self, store: &Store) -> Result<Option<HintListener>, StoreError> {
-        if self.servers.shares_sessions() {
-            return Ok(None);
-        }
-        let own = self.conn.run(|conn| match conn {
-            Conn::Pg(pg) => session_of(pg),
-            Conn::Sqlite(_) => Err(StoreError::Failed("a PostgreSQL URL opened SQLite".into())),
-        })?;
-        let opened = store.manager(Role::Write).connect();
-        match opened.map_err(|error| StoreError::Unavailable(error.to_string()))?.into_parts() {
-            (Conn::Pg(pg), Some(_)) => HintListener::start(pg, own).map(Some),
-            _ => Ok(None),
-        }
+        Ok((reading, next))
     }
 }

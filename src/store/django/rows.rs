@@ -171,7 +171,7 @@ impl TokenRow {
             }
             TokenTable::Knox => knox_digest(&self.row_key, &beginning).map_or(DjangoKey::Foreign, DjangoKey::Digest),
         };
-        let hint = Token::parse(&beginning, None).map_or_else(String::new, |key| key.hint());
+        let hint = Token::parse(&beginning, None).map_or_else(String::new, |key| key.key_start());
         Ok(DjangoToken {
             user_key: self.user_key,
             key,

@@ -13,6 +13,7 @@ use diesel::prelude::*;
 
 use super::change_log;
 use super::connection::Conn;
+use super::login_names::require_distinct;
 use super::schema::{groups, imported_users, meta, tokens, users};
 use super::user_ids::{lock, mark_from_django, next_ids};
 use super::user_rows::UserRow;
@@ -21,7 +22,7 @@ use crate::domain::change::Change;
 use crate::domain::django::{FieldDigest, ImportedFields};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenDigest;
-use crate::domain::user::{FIRST_BOOTSTRAP_ID, User};
+use crate::domain::user::{FIRST_BOOTSTRAP_ID, User, UsernameCase};
 pub use rows::{ImportedEntry, ImportedToken};
 pub use update::UpdatedUser;
 
@@ -66,6 +67,9 @@ impl Store {
                 change_log::everything_changed(conn)?;
             }
             change_log::resume(conn)?;
+            if self.options.username_case == UsernameCase::Ignore {
+                require_distinct(conn)?;
+            }
             Ok(value)
         })
     }

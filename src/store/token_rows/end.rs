@@ -35,8 +35,8 @@ pub(in crate::store) fn unrevoked(now: Timestamp) -> _ {
     tokens::revoked_at.is_null().or(tokens::revoked_at.eq(tokens::grace_until).and(tokens::grace_until.gt(now)))
 }
 
-/// Tokens whose `grace_until` counts: the grace period was not cut short, whether it is over or not. To cut it short, `revoked_at` alone is changed. So
-/// SQL can do it, too, and so can a jeton without grace periods.
+/// Tokens whose `grace_until` counts: the grace period was not cut short, whether it is over or not. To cut a grace
+/// period short, `revoked_at` alone is changed: SQL can do this, too, and so can a jeton without grace periods.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn has_grace() -> _ {
     tokens::revoked_at.eq(tokens::grace_until)

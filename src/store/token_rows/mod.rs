@@ -30,7 +30,7 @@ pub struct NewToken {
     /// Scopes, separated by blanks.
     pub scope: String,
     /// The key's first characters.
-    pub hint: String,
+    pub key_start: String,
     /// When it expires.
     pub expires_at: Option<Timestamp>,
     /// Whether its user created it.
@@ -45,7 +45,9 @@ pub(super) struct FactsRow {
     user_id: i64,
     name: Option<String>,
     scope: String,
-    hint: String,
+    // The column keeps the name that it was created with.
+    #[diesel(column_name = hint)]
+    key_start: String,
     created_at: NaiveDateTime,
     expires_at: Option<NaiveDateTime>,
     last_used_at: Option<NaiveDateTime>,
@@ -62,7 +64,7 @@ impl From<FactsRow> for TokenFacts {
             user_id: row.user_id,
             name: row.name,
             scope: row.scope,
-            hint: row.hint,
+            key_start: row.key_start,
             created_at: Timestamp::from_naive(row.created_at),
             expires_at: row.expires_at.map(Timestamp::from_naive),
             last_used_at: row.last_used_at.map(Timestamp::from_naive),
@@ -97,7 +99,7 @@ pub(super) fn insert(conn: &mut Conn, user_id: i64, new: &NewToken, now: Timesta
             tokens::sealed.eq(&new.sealed),
             tokens::name.eq(&new.name),
             tokens::scope.eq(&new.scope),
-            tokens::hint.eq(&new.hint),
+            tokens::hint.eq(&new.key_start),
             tokens::created_at.eq(now.naive()),
             tokens::expires_at.eq(new.expires_at.map(Timestamp::naive)),
             tokens::own.eq(new.own),

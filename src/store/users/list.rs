@@ -44,7 +44,7 @@ impl Store {
                 Conn::Sqlite(_) => SEARCHED,
             };
             let count = matching(filter, group, searched).count().get_result(conn)?;
-            let window = page.window(count);
+            let window = page.in_list(count).window(count);
             let query = matching(filter, group, searched).limit(window.limit).offset(window.offset);
             let order = if window.is_backward { filter.order.reversed() } else { filter.order };
             let query = match order {

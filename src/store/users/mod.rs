@@ -7,18 +7,17 @@ mod hashes;
 mod list;
 mod update;
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
 use super::connection::{Conn, storable};
+use super::login_names::{NOBODY, is_taken, require_distinct, row_at_login};
 use super::schema::users;
 use super::user_rows::{UserRow, with_groups};
 use super::{Store, StoreError, groups};
-use crate::domain::user::User;
+use crate::domain::user::{LoginName, User, UsernameCase};
 pub(super) use list::SEARCHED_POSTGRES;
 pub(super) use update::difference;
-
-/// No user has this id.
-const NOBODY: i64 = i64::MIN;
 
 impl Store {
     /// The user with exactly this name.
@@ -29,20 +28,40 @@ impl Store {
         self.read(|conn| by_name(conn, username))
     }
 
-    /// As [`Store::user`], with as many statements when there is no such user, so that the time does not reveal it.
-    pub fn user_at_login(&self, username: &str) -> Result<Option<User>, StoreError> {
-        if !storable(username) {
-            return Ok(None);
-        }
+    /// The user whom a login names. As many statements run when there is no such user, so that the time does not reveal
+    /// it.
+    pub fn user_at_login(&self, name: &LoginName) -> Result<Option<User>, StoreError> {
         self.read(|conn| {
-            let row = users::table
-                .filter(users::username.eq(username))
-                .select(UserRow::as_select())
-                .first(conn)
-                .optional()?;
+            let row = row_at_login(conn, name, self.options.username_case)?;
             let id = row.as_ref().map_or(NOBODY, |row: &UserRow| row.id);
             let groups = groups::names_by_user(conn, &[id])?.remove(&id).unwrap_or_default();
             Ok(row.map(|row| row.user(groups)))
+        })
+    }
+
+    /// Whether a user, other than `except`, has this name.
+    pub fn has_username(&self, username: &str, except: Option<i64>) -> Result<bool, StoreError> {
+        if !storable(username) {
+            return Ok(false);
+        }
+        self.read(|conn| is_taken(conn, username, self.options.username_case, except))
+    }
+
+    /// Refuses a database in which names differ by case only, where such names are the same name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`].
+    pub fn require_distinct_usernames(&self) -> Result<(), StoreError> {
+        if self.options.username_case == UsernameCase::Exact {
+            return Ok(());
+        }
+        self.read(|conn| match conn {
+            Conn::Sqlite(_) => require_distinct(conn),
+            Conn::Pg(_) => conn.in_transaction(|conn| {
+                // All names are read.
+                conn.batch_execute("set local statement_timeout = 0")?;
+                require_distinct(conn)
+            }),
         })
     }
 

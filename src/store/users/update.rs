@@ -25,6 +25,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<Changed<User>, StoreError> {
         self.change(|conn, changes| {
+            // Before any row of `users`, as an import does.
+            if change.username.is_some() {
+                self.lock_names(conn)?;
+            }
             let may_remove_superuser = change.is_active == Some(false) || change.is_superuser == Some(false);
             let superusers = if may_remove_superuser { lock_superusers(conn)? } else { Vec::new() };
             let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
@@ -33,6 +37,9 @@ impl Store {
                 require_another_superuser(&superusers, &user)?;
             }
             let change = &change.without_unchanged(&user);
+            if let Some(username) = &change.username {
+                self.require_free(conn, username, Some(user.id))?;
+            }
             if let Some(columns) = ChangedColumns::of(change) {
                 diesel::update(users::table.find(user.id)).set(columns).execute(conn)?;
                 diesel::update(users::table.find(user.id).filter(users::is_superuser.eq(true)))

@@ -18,7 +18,7 @@ fn change_all_the_time(app: &App) {
         "alter table users rename to people; \
          create view users as select id, username, password, email, first_name, last_name, \
          is_active and not (username = 'alice' and {writes}) as is_active, \
-         is_staff or (username = 'alice' and {writes}) as is_staff, is_superuser, date_joined, last_login from people"
+         is_staff or (username = 'alice' and {writes}) as is_staff, is_superuser, date_joined, last_login, external_id from people"
     ));
 }
 

@@ -42,6 +42,9 @@ on_both! {
             ("?page=2&page_size=3", None, Some("?page_size=3"), vec!["admin"]),
             ("?page=2&page_size=1", Some("?page=3&page_size=1"), Some("?page_size=1"), vec!["alice"]),
             ("?page=3&page_size=1", Some("?page=4&page_size=1"), Some("?page=2&page_size=1"), vec!["bob"]),
+            ("?page=last&page_size=3", None, Some("?page_size=3"), vec!["admin"]),
+            ("?page=last&page_size=2", None, Some("?page_size=2"), vec!["bob", "admin"]),
+            ("?page=last", None, None, vec!["carol", "alice", "bob", "admin"]),
             ("?page_size=2&x=%26%3D%C3%A9", Some("?page=2&page_size=2&x=%26%3D%C3%A9"), None, vec!["carol", "alice"]),
         ] {
             let answer = get(&app, query);
@@ -58,10 +61,23 @@ on_both! {
         assert_eq!(page["next"], "http://tokens.example.com/admin/users?page=2&page_size=1");
     }
 
+    fn links_of_pages_are_quoted_and_ordered_as_drfs(db) {
+        let app = App::start(db);
+        app.create_user("alice", PASSWORD, &json!({}));
+        for (query, next) in [
+            ("page_size=1&x=b&x=a", "page=2&page_size=1&x=b&x=a"),
+            ("x=c%20d&page_size=1&search=+", "page=2&page_size=1&search=+&x=c+d"),
+            ("page_size=1&x=a-._~%2B/:", "page=2&page_size=1&x=a-._~%2B%2F%3A"),
+        ] {
+            let page = get(&app, &format!("?{query}")).json();
+            assert_eq!(page["next"], format!("http://{}/admin/users/?{next}", app.addr), "{query}");
+        }
+    }
+
     fn a_page_that_does_not_exist_is_404_and_a_bad_size_becomes_the_default(db) {
         let app = App::start(db);
         fill(&app);
-        for page in ["0", "-1", "99", "x", "1.5", "%00", "4294967296", "99999999999999999999", "1;drop", "%D9%A1x"] {
+        for page in ["0", "-1", "99", "x", "Last", "1.5", "%00", "4294967296", "99999999999999999999", "1;drop", "%D9%A1x"] {
             let answer = get(&app, &format!("?page={page}"));
             assert_eq!((answer.status, answer.json()), (404, json!({"detail": "Invalid page."})), "{page}");
         }
@@ -77,6 +93,7 @@ on_both! {
             assert_eq!(answer.json()["count"], 501);
         }
         assert_eq!(get(&app, "?page=7").status, 404);
+        assert_eq!(get(&app, "?page=last&search=nobody").json()["results"], json!([]), "the only page of an empty list");
         assert_eq!(get(&app, "?search=nobody").json(), json!({"count": 0, "next": null, "previous": null, "results": []}));
     }
 

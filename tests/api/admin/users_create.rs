@@ -117,6 +117,37 @@ on_both! {
         assert_eq!((answer.status, answer.json()), (400, faults));
     }
 
+    fn booleans_have_drfs_spellings(db) {
+        let app = App::start(db);
+        let key = app.admin_token();
+        app.create_user("bob", PASSWORD, &json!({}));
+        let set = |value: Value| {
+            let request = Request::new("PATCH", "/admin/users/bob/").token(&key).json(&json!({"is_staff": value}));
+            let answer = app.send(request);
+            match answer.status {
+                200 => answer.json()["is_staff"].as_bool(),
+                status => {
+                    assert_eq!((status, answer.json()), (400, json!({"is_staff": [BOOLEAN]})), "{value}");
+                    None
+                }
+            }
+        };
+        for yes in [json!(true), json!("true"), json!("tRUE"), json!("Y"), json!("oN"), json!("1"), json!(1), json!(1.0)] {
+            assert_eq!((set(json!(false)), set(yes.clone())), (Some(false), Some(true)), "{yes}");
+        }
+        for no in [json!("False"), json!("fALSE"), json!("n"), json!("OFF"), json!("0"), json!(0), json!(0.0), json!(-0.0)] {
+            assert_eq!((set(json!(true)), set(no.clone())), (Some(true), Some(false)), "{no}");
+        }
+        for other in ["1.0", "0.0", "-0.0", " true", "0\n", "", "2", "ja"].map(|text| json!(text)) {
+            assert_eq!(set(other), None);
+        }
+        for other in [json!(2), json!(0.5), json!([true]), json!({})] {
+            assert_eq!(set(other), None);
+        }
+        let query = |word: &str| app.send(Request::new("GET", &format!("/admin/users/?is_staff={word}")).token(&key)).status;
+        assert_eq!(["TrUe", "0", "1.0", "-0.0"].map(query), [200, 200, 400, 400]);
+    }
+
     fn a_password_must_not_be_similar_to_the_normalised_name(db) {
         let app = App::start(db);
         let body = json!({"username": "ｈｅｒｏｎｌｏｖｅｒ", "password": "heronlover1"});

@@ -1,6 +1,7 @@
 //! The two ways to answer `POST /introspect`: by the fast lane and by the router. Their answers are equal.
 
 mod bytes;
+mod verify;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Checks every endpoint of the list in the OpenAPI document and in README.
+//! Checks every endpoint of the list in the OpenAPI document and in docs/api.md.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -66,9 +66,9 @@ fn each_endpoint_is_in_the_document_with_examples_of_its_request_and_answers() {
     assert_eq!(described, listed);
 }
 
-/// The rows of README's table: method, path, and who may call.
-fn readme() -> BTreeSet<(String, String, String)> {
-    let text = fs::read_to_string(root().join("README.md")).unwrap();
+/// The rows of the page's table: method, path, and who may call.
+fn page() -> BTreeSet<(String, String, String)> {
+    let text = fs::read_to_string(root().join("docs/api.md")).unwrap();
     let table = text.split("| route | who may call it | what it does |\n|---|---|---|\n").nth(1).unwrap();
     let mut rows = BTreeSet::new();
     for row in table.lines().take_while(|line| !line.is_empty()) {
@@ -82,7 +82,7 @@ fn readme() -> BTreeSet<(String, String, String)> {
 }
 
 #[test]
-fn the_readme_lists_each_endpoint_with_who_may_call_it() {
+fn the_page_of_the_api_lists_each_endpoint_with_who_may_call_it() {
     let document = document();
     let documented = |endpoint: &Endpoint| !document["paths"][endpoint.path()].is_null();
     let mut listed: BTreeSet<_> = endpoints()
@@ -95,6 +95,6 @@ fn the_readme_lists_each_endpoint_with_who_may_call_it() {
         })
         .collect();
     listed.insert(("any".to_owned(), "/console/".to_owned(), "staff, in a browser".to_owned()));
-    let differences: Vec<_> = listed.symmetric_difference(&readme()).cloned().collect();
-    assert!(differences.is_empty(), "README and the list differ: {differences:#?}");
+    let differences: Vec<_> = listed.symmetric_difference(&page()).cloned().collect();
+    assert!(differences.is_empty(), "docs/api.md and the list differ: {differences:#?}");
 }

@@ -35,6 +35,22 @@ fn live(app: &App) -> String {
 }
 
 on_both! {
+    fn a_right_password_at_the_limit_is_no_failed_login_even_if_the_audit_log_cannot_be_written(db) {
+        let app = limited(db, &[("JETON_LOGIN_LIMIT_USER", "2/min")]);
+        assert_eq!([(); 3].map(|()| login(&app).status), [200; 3]);
+        app.sql(match db {
+            Kind::Postgres => {
+                "create function no() returns trigger language plpgsql as $$ begin raise exception 'broken'; end $$; \
+                 create trigger no before insert on audit_log for each row execute function no()"
+            }
+            Kind::Sqlite => "create trigger no before insert on audit_log begin select raise(abort, 'broken'); end",
+        });
+        assert_eq!([(); 3].map(|()| login(&app).status), [500; 3]);
+        app.sql(if db == Kind::Postgres { "drop trigger no on audit_log" } else { "drop trigger no" });
+        let answer = login(&app);
+        assert_eq!((answer.status, answer.text().as_str()), (403, KNOX), "{answer:?}");
+    }
+
     fn of_fifty_logins_at_once_exactly_three_get_a_token(db) {
         // The logins come from one address, which may fill only half of the queue.
         let app = limited(db, &[("JETON_LOGIN_QUEUE", "200")]);

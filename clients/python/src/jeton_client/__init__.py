@@ -16,15 +16,18 @@ from .aio import AsyncClient
 from .aio_verifier import AsyncVerifier
 from .client import Client
 from .errors import JetonError, JetonRefused, JetonUnavailable, JetonUnreachable
-from .introspection import Introspection
+from .introspection import Active, Answer, Inactive, Introspection
 from .user import JetonUser
 from .verifier import Verifier
 
 __all__ = [
+    "Active",
     "Admin",
+    "Answer",
     "AsyncClient",
     "AsyncVerifier",
     "Client",
+    "Inactive",
     "Introspection",
     "JetonError",
     "JetonRefused",

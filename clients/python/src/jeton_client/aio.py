@@ -10,7 +10,7 @@ import httpx
 
 from . import header, protocol
 from .base import Settings
-from .introspection import Introspection
+from .introspection import Answer
 from .per_loop import PerLoop
 from .protocol import Call, could_be_sent_by_holder, could_be_token
 
@@ -26,13 +26,13 @@ class AsyncClient(Settings):
     def _begin(self) -> None:
         self._pools: PerLoop[httpx.AsyncClient] = PerLoop()
 
-    async def introspect(self, token: str) -> Introspection:
+    async def introspect(self, token: str) -> Answer:
         """jeton's answer about a token."""
         if not could_be_token(token):
             return protocol.INACTIVE
         return await self._send(self._protocol.introspect(token))
 
-    async def introspect_many(self, tokens: Iterable[str]) -> List[Introspection]:
+    async def introspect_many(self, tokens: Iterable[str]) -> List[Answer]:
         """The answers about many tokens, in their order, with one request per thousand."""
         tokens = list(tokens)
         asked = [token for token in tokens if could_be_token(token)]

@@ -12,7 +12,7 @@ from .aio import AsyncClient
 from .aio_verifier import AsyncVerifier
 from .errors import JetonUnavailable
 from .follower import MAX_ANSWERS
-from .introspection import Introspection
+from .introspection import Active
 from .places import places, token_in
 
 Scope = MutableMapping[str, Any]
@@ -80,7 +80,7 @@ class JetonMiddleware:
             else:
                 await send({"type": "websocket.close", "code": 1008 if status == 401 else 1013, "reason": detail})
 
-    async def scope_of(self, answer: Optional[Introspection]) -> Optional[Dict[str, Any]]:
+    async def scope_of(self, answer: Optional[Active]) -> Optional[Dict[str, Any]]:
         """What the application's scope gets for an answer, or for a request without a token. None refuses the user.
         A subclass may override this."""
         return {"jeton": answer}
@@ -94,16 +94,19 @@ class JetonMiddleware:
         if token is None and not self._allow_anonymous:
             return 401, header.NOT_PROVIDED, {}
         try:
-            answer = None if token is None else await self._client.introspect(token)
-            if token is None or (answer is not None and answer.active):
+            if token is None:
+                added = await self.scope_of(None)
+            else:
+                answer = await self._client.introspect(token)
+                if not answer:
+                    inactive_user = await self._client.refusal(token) == header.INACTIVE_USER
+                    return 401, header.INACTIVE_USER if inactive_user else header.INVALID_TOKEN, {}
                 added = await self.scope_of(answer)
-                return (401, header.INACTIVE_USER, {}) if added is None else (200, "", added)
-            inactive_user = await self._client.refusal(token) == header.INACTIVE_USER
         except JetonUnavailable as error:
             # Requests that were not sent are many, and the log has why.
             logger.log(logging.ERROR if error.sent else logging.DEBUG, "%s", error)
             return 503, header.UNAVAILABLE, {}
-        return 401, header.INACTIVE_USER if inactive_user else header.INVALID_TOKEN, {}
+        return (401, header.INACTIVE_USER, {}) if added is None else (200, "", added)
 
 
 async def _refuse(status: int, detail: str, keyword: str, kind: str, send: Send) -> None:

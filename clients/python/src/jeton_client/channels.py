@@ -11,7 +11,7 @@ from django.db import close_old_connections
 from .asgi import Application, JetonMiddleware
 from .django import conf
 from .errors import JetonUnavailable
-from .introspection import Introspection
+from .introspection import Active
 from .user import JetonUser
 
 
@@ -30,7 +30,7 @@ class JetonAuthMiddleware(JetonMiddleware):
             app, **configured.connection, keywords=configured.keywords, token_from=token_from, allow_anonymous=allow_anonymous
         )
 
-    async def scope_of(self, answer: Optional[Introspection]) -> Optional[Dict[str, Any]]:
+    async def scope_of(self, answer: Optional[Active]) -> Optional[Dict[str, Any]]:
         if answer is None:
             return {"jeton": None, "user": AnonymousUser()}
         configured = conf.configured()
@@ -38,7 +38,7 @@ class JetonAuthMiddleware(JetonMiddleware):
         return None if user is None else {"jeton": answer, "user": user}
 
 
-def _row(answer: Introspection) -> Any:
+def _row(answer: Active) -> Any:
     from .django.identity import Busy, user_of  # its models are there only where the app is installed
 
     close_old_connections()

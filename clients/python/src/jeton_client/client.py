@@ -11,7 +11,7 @@ import httpx
 
 from . import header, protocol
 from .base import Settings
-from .introspection import Introspection
+from .introspection import Answer
 from .protocol import Call, could_be_sent_by_holder, could_be_token
 
 T = TypeVar("T")
@@ -30,13 +30,13 @@ class Client(Settings):
     def _begin(self) -> None:
         self._connections()  # threads that call at once shall share them
 
-    def introspect(self, token: str) -> Introspection:
+    def introspect(self, token: str) -> Answer:
         """jeton's answer about a token."""
         if not could_be_token(token):
             return protocol.INACTIVE
         return self._send(self._protocol.introspect(token))
 
-    def introspect_many(self, tokens: Iterable[str]) -> List[Introspection]:
+    def introspect_many(self, tokens: Iterable[str]) -> List[Answer]:
         """The answers about many tokens, in their order, with one request per thousand."""
         tokens = list(tokens)
         asked = [token for token in tokens if could_be_token(token)]

@@ -36,7 +36,7 @@ from .django import checks as _checks, leftovers as _leftovers  # noqa: F401  (t
 from .django import conf
 from .errors import JetonUnavailable
 from .client import Client
-from .introspection import Introspection
+from .introspection import Active
 from .user import JetonUser
 
 logger = logging.getLogger("jeton_client")
@@ -56,14 +56,14 @@ class ServiceUnavailable(exceptions.APIException):
     wait = 1
 
 
-class Token(Introspection):
+class Token(Active):
     """The token of a request, and jeton's answer about it: `request.auth`."""
 
     _client: Client
     #: The token as the client sent it. No repr contains it.
     key: str
 
-    def __init__(self, answer: Introspection, key: str, client: Client) -> None:
+    def __init__(self, answer: Active, key: str, client: Client) -> None:
         vars(self).update(vars(answer), key=key, _client=client)
 
     def revoke(self) -> None:
@@ -79,16 +79,21 @@ class Token(Introspection):
         self.revoke()
 
 
+class _FirstKeyword:
+    """Of the setting KEYWORDS. For the class, it is itself, so that a subclass's own keyword can be told from it."""
+
+    def __get__(self, instance: Optional[object], owner: type) -> Any:
+        return self if instance is None else conf.configured().keywords[0]
+
+
 class JetonAuthentication(TokenAuthentication):
     """TokenAuthentication whose tokens are jeton's. `request.auth` is a `Token`.
 
     A subclass may set `keyword`, which then is the only one, and override `authenticate_credentials` and `get_user`.
     """
 
-    @property
-    def keyword(self) -> str:  # type: ignore[override]
-        """The one in `WWW-Authenticate`."""
-        return conf.configured().keywords[0]
+    #: The one in `WWW-Authenticate`.
+    keyword: str = _FirstKeyword()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
     @sensitive_variables("token")
     def authenticate(self, request: Request) -> Optional[Tuple[Any, Any]]:
@@ -106,12 +111,12 @@ class JetonAuthentication(TokenAuthentication):
         client = conf.configured().client
         try:
             answer = client.introspect(key)
-            inactive_user = not answer.active and client.refusal(key) == header.INACTIVE_USER
+            inactive_user = not answer and client.refusal(key) == header.INACTIVE_USER
         except JetonUnavailable as error:
             # Requests that were not sent are many, and the log has why.
             logger.log(logging.ERROR if error.sent else logging.DEBUG, "%s", error)
             raise ServiceUnavailable() from None
-        if not answer.active:
+        if not answer:
             raise exceptions.AuthenticationFailed(_(header.INACTIVE_USER if inactive_user else header.INVALID_TOKEN))
         return self.get_user(answer), Token(answer, key, client)
 
@@ -124,7 +129,7 @@ class JetonAuthentication(TokenAuthentication):
             "and the token."
         )
 
-    def get_user(self, answer: Introspection) -> Union[JetonUser, AbstractBaseUser]:
+    def get_user(self, answer: Active) -> Union[JetonUser, AbstractBaseUser]:
         """`request.user` of an active answer. A subclass may override this."""
         configured = conf.configured()
         if configured.user == "answer":

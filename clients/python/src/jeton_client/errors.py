@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+#: What to do about code that needs a row of the project's, where there is none.
+FIND = (
+    'JETON["USER"] = "find" makes request.user the row of this project that belongs to the user, "create" makes new rows too.'
+)
+
 
 class JetonError(Exception):
     """The root of this package's errors."""

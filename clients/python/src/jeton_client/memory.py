@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable, List, Optional, Tuple
 
-from .introspection import Introspection
+from .introspection import Answer
 from .protocol import Changes
 
 #: Seconds after which jeton is asked again in any case. It extends tokens that are in use, and stores when they were used.
@@ -46,7 +46,7 @@ def key_of(token: str) -> bytes:
 
 @dataclass
 class _Entry:
-    answer: Introspection
+    answer: Answer
     asked_at: float
     until: float
     buckets: Tuple[int, ...]
@@ -89,7 +89,7 @@ class Memory:
     def has_proof(self) -> bool:
         return self.clock() - self._proof < self.bound
 
-    def recall(self, key: bytes) -> Optional[Introspection]:
+    def recall(self, key: bytes) -> Optional[Answer]:
         """The remembered answer, if jeton would still give it; None if jeton must be asked."""
         with self._lock:
             entry = self._find(key)
@@ -100,14 +100,12 @@ class Memory:
             entry = self._find(key)
         return None if entry is None else entry.refusal
 
-    def remember(self, key: bytes, answer: Introspection, asked_at: float) -> None:
+    def remember(self, key: bytes, answer: Answer, asked_at: float) -> None:
         """Remembers an answer. `asked_at` is the time just before its request was sent."""
         buckets: Tuple[int, ...] = (_bucket("key", key),)
         if not answer.active:
             entry = _Entry(answer, asked_at, asked_at + self.bound, buckets)
             self._put(self._inactive, self._max_inactive, key, entry)
-            return
-        if answer.jti is None:  # changes name tokens by their id
             return
         until = asked_at + MAX_AGE
         if answer.exp is not None:

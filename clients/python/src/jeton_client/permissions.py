@@ -5,7 +5,7 @@ They stand in lists as they are, and can be combined with others by `&`, `|` and
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.permissions import BasePermission, OperationHolderMixin
 from rest_framework.request import Request
@@ -24,6 +24,14 @@ class _Demand(OperationHolderMixin, BasePermission):
 
     def __call__(self, *_arguments: object, **_options: object) -> Any:
         return self
+
+    if TYPE_CHECKING:  # their stubs know operators of classes only
+
+        def __and__(self, other: Any) -> Any: ...
+        def __or__(self, other: Any) -> Any: ...
+        def __rand__(self, other: Any) -> Any: ...
+        def __ror__(self, other: Any) -> Any: ...
+        def __invert__(self) -> Any: ...
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self._names))})"

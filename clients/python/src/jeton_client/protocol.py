@@ -13,7 +13,7 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 import httpx
 
 from .errors import JetonRefused, JetonUnavailable, JetonUnreachable
-from .introspection import Introspection
+from .introspection import Answer, Inactive, Introspection
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def connection_settings(ssl_context: Optional[ssl.SSLContext]) -> ConnectionSett
     return {"limits": LIMITS, "verify": ssl_context or httpx.create_ssl_context(), "trust_env": False}
 
 
-INACTIVE = Introspection(active=False, _raw={"active": False})
+INACTIVE = Inactive(active=False, _raw={"active": False})
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,11 @@ class Protocol:
     def __repr__(self) -> str:
         return f"{self.url!r}, {self.client_id!r}"
 
-    def introspect(self, token: str) -> Call[Introspection]:
+    def introspect(self, token: str) -> Call[Answer]:
         return self._form("/introspect", token, self._introspection)
 
-    def introspect_batch(self, tokens: List[str]) -> Call[List[Introspection]]:
-        def read(status: int, body: bytes) -> List[Introspection]:
+    def introspect_batch(self, tokens: List[str]) -> Call[List[Answer]]:
+        def read(status: int, body: bytes) -> List[Answer]:
             results = self._json(status, body).get("results")
             if not isinstance(results, list) or len(results) != len(tokens):
                 raise self._nonsense("it has not a result for each token")
@@ -199,10 +199,10 @@ class Protocol:
         headers = {**self._headers, "Content-Type": "application/x-www-form-urlencoded"}
         return Call("POST", self.url + path, read, headers, urlencode({"token": token}).encode())
 
-    def _introspection(self, status: int, body: bytes) -> Introspection:
+    def _introspection(self, status: int, body: bytes) -> Answer:
         return self._introspection_of(self._json(status, body))
 
-    def _introspection_of(self, answer: object) -> Introspection:
+    def _introspection_of(self, answer: object) -> Answer:
         try:
             return Introspection.of(answer)
         except ValueError as error:

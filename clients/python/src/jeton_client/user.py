@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Iterable, NoReturn, Optional, Sequence, Set, Tuple
 
+from .errors import FIND
 from .introspection import Introspection
 from .names import Names
 
@@ -51,6 +52,11 @@ class JetonUser:
     @classmethod
     def get_email_field_name(cls) -> str:
         return cls.EMAIL_FIELD
+
+    def email_user(self, subject: str, message: str, from_email: Optional[str] = None, **options: Any) -> None:
+        from django.core.mail import send_mail
+
+        send_mail(subject, message, from_email, [self.email], **options)
 
     def has_usable_password(self) -> bool:
         return False
@@ -105,10 +111,15 @@ class JetonUser:
 
     def __getattr__(self, name: str) -> NoReturn:
         """Called for what only a row has: dates, related rows, fields of the project's own."""
-        raise AttributeError(f"A JetonUser is in no database of this service, and has no {name!r}. {_FIND}")
+        raise AttributeError(f"A JetonUser is in no database of this service, and has no {name!r}. {FIND}")
+
+    @property
+    def _meta(self) -> NoReturn:
+        """Queries look at it: `filter(owner=request.user)`. An id or a name of jeton's is no primary key of a row here."""
+        raise _not_here("be looked for")
 
     def __int__(self) -> NoReturn:
-        """Queries call it: `filter(user=request.user)`. An id of jeton's is no primary key of a row here."""
+        """Queries call it too: `filter(owner__in=[request.user])`."""
         raise _not_here("be looked for")
 
     def save(self, *_arguments: Any, **_options: Any) -> NoReturn:
@@ -133,7 +144,8 @@ class JetonUser:
         return self.username
 
     def __repr__(self) -> str:
-        return f"<JetonUser: {self.username}>"
+        """Django shows it when a row is to refer to this user: `Cannot assign "<JetonUser ..>"`."""
+        return f'<JetonUser: {self.username} (no row here: JETON["USER"] is not "find")>'
 
 
 def _all_permissions() -> Set[str]:
@@ -147,8 +159,5 @@ def _all_permissions() -> Set[str]:
     return {f"{app_label}.{codename}" for app_label, codename in names}
 
 
-_FIND = 'JETON["USER"] = "find" makes request.user the row of this project that belongs to the user, "create" makes new rows too.'
-
-
 def _not_here(what: str) -> NotImplementedError:
-    return NotImplementedError(f"A JetonUser is in no database of this service, and cannot {what} here. {_FIND}")
+    return NotImplementedError(f"A JetonUser is in no database of this service, and cannot {what} here. {FIND}")

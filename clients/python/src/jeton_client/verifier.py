@@ -16,7 +16,7 @@ from . import header, protocol
 from .client import Client
 from .errors import JetonUnavailable
 from .follower import MAX_ANSWERS, Follower, Step, Wait, checked
-from .introspection import Introspection
+from .introspection import Answer
 from .memory import key_of
 from .protocol import Call, Protocol, could_be_sent_by_holder, could_be_token
 
@@ -51,7 +51,7 @@ class Verifier(Client):
         super().__init__(url, client_id, client_secret, timeout=timeout, ssl_context=ssl_context)
         _verifiers.add(self)
 
-    def introspect(self, token: str) -> Introspection:
+    def introspect(self, token: str) -> Answer:
         """jeton's answer about a token, from memory if jeton would still give it."""
         if not could_be_token(token):
             return protocol.INACTIVE
@@ -63,7 +63,7 @@ class Verifier(Client):
             follower.memory.remember(key, answer, asked_at)
         return answer
 
-    def introspect_many(self, tokens: Iterable[str]) -> List[Introspection]:
+    def introspect_many(self, tokens: Iterable[str]) -> List[Answer]:
         """The answers about many tokens, in their order. jeton is asked only about those that are not in memory."""
         tokens, follower = list(tokens), self._follower()
         answers = {token: follower.memory.recall(key_of(token)) for token in set(tokens) if could_be_token(token)}

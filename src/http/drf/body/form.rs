@@ -2,7 +2,7 @@
 
 use super::charset::Charset;
 
-/// The pairs of an URL-encoded form, as Python's `parse_qsl` reads them for Django's `QueryDict`.
+/// The pairs of a URL-encoded form, as Python's `parse_qsl` reads them for Django's `QueryDict`.
 pub fn form(body: &[u8], charset: Charset) -> Vec<(String, String)> {
     // A body that is malformed in the charset is read as Latin-1.
     let body = charset.strict(body).unwrap_or_else(|_| Charset::Latin1.lossy(body));

@@ -74,9 +74,9 @@ fn parts<'a>(body: &'a [u8], separator: &'a [u8]) -> impl Iterator<Item = &'a [u
 /// The header of a part.
 #[derive(Default)]
 struct Header {
-    /// The field's name, of a part that has a disposition.
+    /// The field's name; `None` without `Content-Disposition`.
     name: Option<String>,
-    /// The file's name, of a part that is a file.
+    /// The file's name; `None` if the part is not a file.
     file: Option<String>,
     is_base64: bool,
 }
@@ -90,12 +90,13 @@ impl Header {
             rest = end.map(|end| &line[end + 2..]);
             // A line that is not UTF-8 is ignored.
             let Ok(line) = std::str::from_utf8(&line[..end.unwrap_or(line.len())]) else { continue };
-            let media = MediaType::parse(line);
-            let Some((name, value)) = media.full().split_once(':') else { continue };
+            // A header field has parameters in the same form as a media type.
+            let field = MediaType::parse(line);
+            let Some((name, value)) = field.essence().split_once(':') else { continue };
             match name {
                 "content-disposition" => {
-                    found.name = media.parameter("name").map(|name| name.trim_matches(BLANKS).to_owned());
-                    found.file = media.parameter("filename").map(ToOwned::to_owned);
+                    found.name = field.parameter("name").map(|name| name.trim_matches(BLANKS).to_owned());
+                    found.file = field.parameter("filename").map(ToOwned::to_owned);
                 }
                 "content-transfer-encoding" => found.is_base64 = value.trim() == "base64",
                 _ => {}

@@ -94,7 +94,7 @@ async fn read_whole(
     }
     let body = body.freeze();
     Ok(match claim {
-        Some(claim) if !body.is_empty() => claim.with(body),
+        Some(claim) if !body.is_empty() => claim.attach_to(body),
         _ => body,
     })
 }

@@ -81,7 +81,7 @@ impl BodyRest {
     }
 
     /// Whether a chunked body is left, which actix would read to its end, however long.
-    pub fn is_cut_short(&self) -> bool {
+    pub fn has_unread_chunks(&self) -> bool {
         self.has_chunks && !self.body.borrow().has_ended
     }
 }

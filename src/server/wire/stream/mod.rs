@@ -154,7 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             }
             buffer.set_filled(before);
         }
-        self.poll_idle(cx)
+        self.poll_without_bytes(cx)
     }
 
     /// Ends the connection with this answer, in place of actix's.
@@ -192,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
             buffer.put_slice(&self.pending[..size]);
         } else {
             match Pin::new(&mut self.stream).poll_read(cx, buffer) {
-                Poll::Pending => return self.poll_idle(cx),
+                Poll::Pending => return self.poll_without_bytes(cx),
                 Poll::Ready(Ok(())) if buffer.filled().len() > before => {}
                 Poll::Ready(end) => return Poll::Ready(end),
             }

@@ -24,8 +24,8 @@ pub struct ClientTimeouts {
 }
 
 impl ClientTimeouts {
-    /// A head and an answer have four whole ticks, after the rest of the tick in which they begin. Even if one more
-    /// tick is missed, this is less than 30 s.
+    /// A head and an answer have four whole ticks after the tick in which they begin: 20 to 25 s, and less than 30 s if
+    /// one tick comes late.
     pub fn new(keep_alive: Duration) -> Self {
         let tick = Duration::from_secs(5);
         let first_byte = keep_alive.as_secs().div_ceil(tick.as_secs());
@@ -50,7 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Called when no bytes arrive. Returns `Pending` to go on waiting, or closes the connection.
-    pub(super) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_without_bytes(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection().register(cx);
         let is_idle = self.connection().is_idle();
         if self.connection().is_closing() && is_idle {

@@ -37,7 +37,7 @@ impl Accounts {
         }
         let username = if faults.has("username") { None } else { check::username(&draft.username, &mut faults) };
         if let Some(name) = username.clone()
-            && self.database.run(move |store| store.user(&name)).await?.is_some()
+            && self.database.run(move |store| store.has_username(&name, None)).await?
         {
             faults.add("username", USERNAME_TAKEN);
         }

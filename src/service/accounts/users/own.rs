@@ -17,11 +17,11 @@ impl Accounts {
     /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
     pub async fn change_own_password(
         &self,
-        asking: &LoginHolder,
+        asker: &LoginHolder,
         old: Password,
         new: Password,
     ) -> Result<LoginToken, Error> {
-        let (holder, actor) = (asking.holder(), &asking.caller().actor);
+        let (holder, actor) = (asker.holder(), &asker.caller().actor);
         let user = &holder.user;
         let attributes = Attributes { username: &user.username, profile: &user.profile };
         let mut faults = Faults::default();
@@ -48,7 +48,7 @@ impl Accounts {
                 .await?;
             Ok(changed.map(|()| LoginToken { token, expires_at }).into())
         };
-        self.sign_in.with_confirmed_password(asking, old, wrong, "/me/password", change).await
+        self.sign_in.with_confirmed_password(asker, old, wrong, "/me/password", change).await
     }
 
     /// Changes the holder's own account. The caller must make sure that `patch` has only fields that users may change.
@@ -56,13 +56,13 @@ impl Accounts {
     /// # Errors
     /// [`Error::Invalid`] with all faults by field; [`Error::NotAuthenticated`] when the holder was deleted;
     /// [`Error::UserChanging`].
-    pub async fn update_own(&self, asking: &LoginHolder, patch: UserPatch) -> Result<User, Error> {
+    pub async fn update_me(&self, asker: &LoginHolder, patch: UserPatch) -> Result<User, Error> {
         until_done(async |_| {
-            let id = asking.holder().token.id;
+            let id = asker.holder().token.id;
             let user = self.database.run(move |store| store.token_owner(id)).await?;
             let user = user.ok_or(Error::NotAuthenticated(AuthenticationFault::InvalidToken))?;
             let change = self.checked(&patch, &user).await?;
-            let (actor, now) = (asking.caller().actor.clone(), self.clock.now());
+            let (actor, now) = (asker.caller().actor.clone(), self.clock.now());
             self.database.run(move |store| store.update_user(&user, &change, &actor, now)).await
         })
         .await

@@ -60,8 +60,9 @@ impl Accounts {
             && !faults.has("username")
         {
             change.username = check::username(&wanted, &mut faults);
+            let id = user.id;
             if let Some(name) = change.username.clone().filter(|name| *name != user.username)
-                && self.database.run(move |store| store.user(&name)).await?.is_some()
+                && self.database.run(move |store| store.has_username(&name, Some(id))).await?
             {
                 faults.add("username", USERNAME_TAKEN);
             }

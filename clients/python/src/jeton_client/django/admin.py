@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional, Sequence
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -26,8 +26,9 @@ class LinkAdmin(ModelAdmin):
     raw_id_fields = ["user"]
     ordering = ["pk"]
 
-    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
-        return ["=sub", f"user__{get_user_model().USERNAME_FIELD}"]
+    def get_search_fields(self, request: HttpRequest) -> List[str]:
+        model: Any = get_user_model()
+        return ["=sub", f"user__{model.USERNAME_FIELD}"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(getattr(request.user, "is_superuser", False)) and super().has_add_permission(request)

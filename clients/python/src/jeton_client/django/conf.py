@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Dict, FrozenSet, Tuple
@@ -111,12 +112,17 @@ def _client(chosen: Dict[str, Any]) -> Client:
     return Verifier(*who, timeout=chosen["TIMEOUT"], revocation_bound=bound, max_answers=number)
 
 
-def _forget(*, setting: str, **_other: Any) -> None:
-    """Tests override settings."""
-    if setting in ("JETON", "INSTALLED_APPS"):
-        if configured.cache_info().currsize:
-            configured().client.close()
+def _close() -> None:
+    if configured.cache_info().currsize:
+        configured().client.close()
         configured.cache_clear()
 
 
+def _forget(*, setting: str, **_other: Any) -> None:
+    """Tests override settings."""
+    if setting in ("JETON", "INSTALLED_APPS"):
+        _close()
+
+
 setting_changed.connect(_forget)
+atexit.register(_close)

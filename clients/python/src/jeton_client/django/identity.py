@@ -15,7 +15,7 @@ from django.db import IntegrityError, OperationalError, router
 from django.db.models import EmailField
 from django.utils import timezone
 
-from ..introspection import Introspection
+from ..introspection import Active
 from . import rights
 from .conf import Configured
 from .models import Link, writing
@@ -42,11 +42,11 @@ class Identity:
     sub: str
 
     @classmethod
-    def of(cls, answer: Introspection) -> Identity:
-        return cls(answer.iss or "", answer.sub or str(answer.user_id))
+    def of(cls, answer: Active) -> Identity:
+        return cls(answer.iss or "", answer.sub)
 
 
-def user_of(answer: Introspection, configured: Configured) -> Optional[AbstractBaseUser]:
+def user_of(answer: Active, configured: Configured) -> Optional[AbstractBaseUser]:
     """The row, with the rights of the answer; None, and a line in the log, if there is no row for this user."""
     identity = Identity.of(answer)
     try:
@@ -73,7 +73,7 @@ def _linked(identity: Identity, database: str) -> Optional[AbstractBaseUser]:
     return user
 
 
-def _first_seen(identity: Identity, answer: Introspection, configured: Configured) -> AbstractBaseUser:
+def _first_seen(identity: Identity, answer: Active, configured: Configured) -> AbstractBaseUser:
     database = router.db_for_write(Link)
     try:
         with writing(database):
@@ -91,7 +91,7 @@ def _first_seen(identity: Identity, answer: Introspection, configured: Configure
         return user
 
 
-def _linked_before_issuer(identity: Identity, answer: Introspection, database: str) -> Optional[AbstractBaseUser]:
+def _linked_before_issuer(identity: Identity, answer: Active, database: str) -> Optional[AbstractBaseUser]:
     """jeton had no JETON_ISSUER when the link was made. A name that differs too may be another jeton's user."""
     user = _linked(Identity("", identity.sub), database) if identity.issuer else None
     if user is None or user.get_username() != answer.username:
@@ -100,9 +100,9 @@ def _linked_before_issuer(identity: Identity, answer: Introspection, database: s
     return user
 
 
-def _choose(answer: Introspection, configured: Configured, database: str) -> AbstractBaseUser:
+def _choose(answer: Active, configured: Configured, database: str) -> AbstractBaseUser:
     """The row for a user who is not linked yet."""
-    model = get_user_model()
+    model: Any = get_user_model()
     users = model._default_manager.using(database)
     named: Optional[AbstractBaseUser] = users.filter(**{model.USERNAME_FIELD: answer.username}).first()
     if named is None:
@@ -127,14 +127,14 @@ def _choose(answer: Introspection, configured: Configured, database: str) -> Abs
     return named
 
 
-def _id_here(answer: Introspection) -> str:
+def _id_here(answer: Active) -> str:
     """The primary key of the user's row, if the users of this project were imported."""
     return str(answer.external_id or answer.user_id)
 
 
-def _refuse_renamed(answer: Introspection, database: str) -> None:
+def _refuse_renamed(answer: Active, database: str) -> None:
     """An imported user who was renamed at jeton before their first request has a row, and must not get a second one."""
-    model = get_user_model()
+    model: Any = get_user_model()
     key: Any = model._meta.pk
     if key.name == model.USERNAME_FIELD:
         return
@@ -144,12 +144,15 @@ def _refuse_renamed(answer: Introspection, database: str) -> None:
         key.run_validators(pk)
     except ValidationError:
         return  # ids here are of another kind
-    row: Optional[AbstractBaseUser] = model._default_manager.using(database).filter(pk=pk).first()
+    try:
+        row: Optional[AbstractBaseUser] = model._default_manager.using(database).filter(pk=pk).first()
+    except OverflowError:  # Django 4.2 with SQLite
+        return
     if row is not None and not Link.objects.using(database).filter(user=row).exists():
         _refuse(row, answer, "has the same id and another name", " If they are not, make a row for this one and link that.")
 
 
-def _refuse(named: AbstractBaseUser, answer: Introspection, why: str, more: str = "") -> NoReturn:
+def _refuse(named: AbstractBaseUser, answer: Active, why: str, more: str = "") -> NoReturn:
     identity = Identity.of(answer)
     issuer = f" --issuer {identity.issuer}" if identity.issuer else ""
     raise NotLinked(
@@ -158,9 +161,9 @@ def _refuse(named: AbstractBaseUser, answer: Introspection, why: str, more: str 
     )
 
 
-def _make(answer: Introspection, name: str, database: str) -> AbstractBaseUser:
+def _make(answer: Active, name: str, database: str) -> AbstractBaseUser:
     """Creates a row without a password, and with no rights but those that follow the answer."""
-    model = get_user_model()
+    model: Any = get_user_model()
     fields = {"password": make_password(None)}
     if hasattr(model, "EMAIL_FIELD"):
         fields[model.get_email_field_name()] = answer.email
@@ -180,7 +183,7 @@ def _make(answer: Introspection, name: str, database: str) -> AbstractBaseUser:
     return user
 
 
-def _update(user: Any, answer: Introspection, configured: Configured) -> None:
+def _update(user: Any, answer: Active, configured: Configured) -> None:
     rights.follow(user, answer, configured.sync)
     link, now = user.jeton_link, timezone.now()
     if link.last_seen_at is None or now - link.last_seen_at > SEEN:

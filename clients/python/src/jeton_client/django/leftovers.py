@@ -1,11 +1,14 @@
-"""Warns of installed apps whose rows of tokens do nothing once jeton has the tokens."""
+"""Warns of installed apps, and of the project's own code, whose rows of tokens do nothing once jeton has the tokens."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, List
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Warning, register
+
+from .uses import Use, uses
 
 _ADMIN = 'and in scripts `jeton_client.Admin(url, token)`, or `jeton token create -r <username>`'
 
@@ -55,9 +58,41 @@ def check_leftovers(**_options: Any) -> List[CheckMessage]:
     ]
 
 
+#: How many places W006 names at most.
+MAX_PLACES = 10
+
+
+@register("jeton_client")
+def check_uses(**_options: Any) -> List[CheckMessage]:
+    """W006: the lines of the project's own code."""
+    found = list(uses()) if _is_default() else []
+    if not found:
+        return []
+    places = "".join(f"\n\t\t{_place(use)}" for use in found[:MAX_PLACES])
+    more = f"\n\t\tand {len(found) - MAX_PLACES} more" if len(found) > MAX_PLACES else ""
+    return [
+        Warning(
+            f"This code uses rows of tokens, which do nothing at jeton:{places}{more}",
+            hint="Use `request.auth.delete()` to log out, `request.auth.key` for the token of a request, requests to jeton's "
+            "/api-token-auth/ to log in, " + _ADMIN + ". A new password is set at jeton, which ends the login tokens: "
+            "/me/password, or `Admin.set_password`.",
+            id="jeton_client.W006",
+        )
+    ]
+
+
+def _place(use: Use) -> str:
+    here = Path.cwd()
+    file = use.file.relative_to(here) if use.file.is_relative_to(here) else use.file
+    return f"{file}:{use.line}: {use.code}"
+
+
 def _is_default() -> bool:
     """Whether all views of the project use jeton, and none other, for tokens."""
-    from rest_framework.authentication import TokenAuthentication
+    try:
+        from rest_framework.authentication import TokenAuthentication
+    except ImportError:  # a project without it
+        return False
     from rest_framework.settings import api_settings
 
     from ..drf import JetonAuthentication

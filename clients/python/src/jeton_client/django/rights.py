@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 from typing import Any, FrozenSet, List, Optional
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, router, transaction
 
-from ..introspection import Introspection
+from ..introspection import Active
 from .fields import FLAGS, field_of, has_groups
 from .models import writing
 
 logger = logging.getLogger("jeton_client")
 
 
-def more_than(user: AbstractBaseUser, answer: Introspection, groups: bool) -> Optional[str]:
+def more_than(user: AbstractBaseUser, answer: Active, groups: bool) -> Optional[str]:
     """What the row may do that the answer's user may not, in words; None if there is nothing.
 
     `groups` says whether those count: where they are about to follow the answer, they give nothing.
@@ -37,7 +36,7 @@ def more_than(user: AbstractBaseUser, answer: Introspection, groups: bool) -> Op
     return None
 
 
-def follow(user: AbstractBaseUser, answer: Introspection, sync: FrozenSet[str]) -> None:
+def follow(user: AbstractBaseUser, answer: Active, sync: FrozenSet[str]) -> None:
     """Writes the fields that follow the answer, exist in the model, and differ."""
     changed: List[str] = []
     for name in FLAGS:
@@ -49,15 +48,16 @@ def follow(user: AbstractBaseUser, answer: Introspection, sync: FrozenSet[str]) 
         user.save(update_fields=changed)
     if "groups" in sync and has_groups(type(user)):
         _follow_groups(user, answer)
-    username = get_user_model().USERNAME_FIELD
-    email = type(user).get_email_field_name()
+    model: Any = type(user)
+    username = model.USERNAME_FIELD
+    email = model.get_email_field_name()
     if "username" in sync:
         _rename(user, username, answer.username)
     if "email" in sync and email != username:
         _rename(user, email, answer.email)
 
 
-def _follow_groups(user: Any, answer: Introspection) -> None:
+def _follow_groups(user: Any, answer: Active) -> None:
     if {group.name for group in user.groups.all()} == set(answer.groups):
         return
     from django.contrib.auth.models import Group

@@ -7,6 +7,8 @@
     class ReportsTest(FakeJetonMixin, APITestCase):   # Django's test cases
         def test_reports(self):
             self.client.credentials(HTTP_AUTHORIZATION="Token " + self.jeton.token("alice"))
+
+`FakeJeton(import_tokens=True)` also knows the project's own rows of tokens: for tests from before jeton.
 """
 
 from .fake import FakeJeton

@@ -15,7 +15,7 @@ from ..client import Client
 from ..follower import Follower
 from ..protocol import Call
 from ..verifier import Verifier
-from .records import Records, User
+from .records import Imported, Records, User
 from .routes import respond
 
 #: For what the project's setting JETON lacks.
@@ -26,10 +26,15 @@ class FakeJeton:
     """While it is entered, every client of this package in this process asks it: the authentication class, the middleware,
     `Client`, `Verifier` and their async kinds. They read its answers as they read jeton's. Nothing is remembered, so that a
     revocation counts at once.
+
+    With `import_tokens`, it also knows the project's own rows of tokens (`Token.objects.create(user=user)`, Knox's too),
+    as after an import: with their user as the row is when their key is first sent. So tests from before jeton go on. What
+    is done to the row later does nothing, as at jeton.
     """
 
-    def __init__(self) -> None:
-        self._records = Records()
+    def __init__(self, *, import_tokens: bool = False) -> None:
+        self._import_tokens = import_tokens
+        self._records = Records(_row_of) if import_tokens else Records()
         self._is_down = False
         self._entered = ExitStack()
 
@@ -75,6 +80,14 @@ class FakeJeton:
     def _answer(self, call: Call[Any]) -> Tuple[int, bytes]:
         if self._is_down:
             raise httpx.ConnectError("FakeJeton is down")
+        if not self._import_tokens:
+            return self._respond(call)
+        from .imported import uncounted
+
+        with uncounted():
+            return self._respond(call)
+
+    def _respond(self, call: Call[Any]) -> Tuple[int, bytes]:
         return respond(self._records, call.method, httpx.URL(call.url), call.headers, call.content)
 
     def _set_up_django(self) -> None:
@@ -84,12 +97,24 @@ class FakeJeton:
         if not settings.configured:
             return
         given: Dict[str, Any] = getattr(settings, "JETON", None) or {}
-        self._entered.enter_context(override_settings(JETON={**_SETTINGS, **{k: v for k, v in given.items() if v}}))
+        if not all(given.get(name) for name in _SETTINGS):
+            self._entered.enter_context(override_settings(JETON={**_SETTINGS, **{k: v for k, v in given.items() if v}}))
+
+
+def _row_of(key: str) -> Imported:
+    from .imported import row_of
+
+    return row_of(key)
 
 
 def _awaited(fake: FakeJeton) -> Any:
     async def attempt(_client: AsyncClient, call: Call[Any]) -> Tuple[int, bytes]:
-        return fake._answer(call)
+        if not fake._import_tokens:
+            return fake._answer(call)
+        from asgiref.sync import sync_to_async
+
+        answer: Tuple[int, bytes] = await sync_to_async(fake._answer)(call)  # where the test's transaction is
+        return answer
 
     return attempt
 

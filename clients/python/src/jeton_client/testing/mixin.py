@@ -9,9 +9,11 @@ class FakeJetonMixin:
     """Stands before Django's TestCase, or unittest's: each test has a FakeJeton of its own in `self.jeton`."""
 
     jeton: FakeJeton
+    #: As of FakeJeton.
+    import_tokens = False
 
     def setUp(self) -> None:
-        self.jeton = FakeJeton()
+        self.jeton = FakeJeton(import_tokens=self.import_tokens)
         self.jeton.__enter__()
         case: Any = self
         case.addCleanup(self.jeton.__exit__)

@@ -6,7 +6,7 @@ import itertools
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 FIELDS = ("id", "email", "is_active", "is_staff", "is_superuser", "groups", "external_id")
 
@@ -33,8 +33,13 @@ class Token:
     exp: Optional[int]
 
 
+#: The row of a user, and when the key expires.
+Imported = Optional[Tuple[Any, Optional[int]]]
+
+
 class Records:
-    def __init__(self) -> None:
+    def __init__(self, import_row: Callable[[str], Imported] = lambda _key: None) -> None:
+        self._import_row = import_row
         self.users: Dict[str, User] = {}
         self.tokens: Dict[str, Token] = {}
         self._ids = itertools.count(1)
@@ -58,21 +63,33 @@ class Records:
 
     def token(self, who: Any, scope: str, expires_in: Optional[float]) -> Token:
         user = self.users.get(_name(who)) or self.user(who)
-        now = int(time.time())
-        exp = None if expires_in is None else int(now + expires_in)
-        token = Token(secrets.token_hex(20), len(self.tokens) + 1, user, scope, now, exp)
-        self.tokens[token.key] = token
-        return token
+        exp = None if expires_in is None else int(time.time() + expires_in)
+        return self._add(secrets.token_hex(20), user, scope, exp)
 
     def revoke(self, key: str) -> None:
         """An unknown key is no error, as at jeton. The number of tokens, which numbers them, stays."""
-        token = self.tokens.get(key)
+        token = self._find(key)
         if token is not None:
             token.exp = 0
 
     def valid(self, key: Optional[str]) -> Optional[Token]:
-        token = self.tokens.get(key or "")
+        token = self._find(key or "")
         return token if token is not None and (token.exp is None or token.exp > time.time()) else None
+
+    def _find(self, key: str) -> Optional[Token]:
+        return self.tokens.get(key) or self._imported(key)
+
+    def _imported(self, key: str) -> Optional[Token]:
+        """As after an import: what becomes of the row from now on changes nothing."""
+        found = self._import_row(key) if key else None
+        if found is None:
+            return None
+        row, exp = found
+        return self._add(key, self.user(row), "", exp)
+
+    def _add(self, key: str, user: User, scope: str, exp: Optional[int]) -> Token:
+        token = self.tokens[key] = Token(key, len(self.tokens) + 1, user, scope, int(time.time()), exp)
+        return token
 
 
 def _name(who: Any) -> str:

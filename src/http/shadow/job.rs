@@ -1,0 +1,97 @@
+//! A request that Django has answered, to be asked of jeton.
+
+use actix_web::HttpRequest;
+use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::web::Bytes;
+
+use super::{Header, ShadowState, all, forwarded, latin1, with_address};
+use crate::domain::safe_text::{cut, path_without_keys, visible};
+use crate::domain::shadow::{About, Answer};
+use crate::http::caller::Credentials;
+use crate::http::drf::body::parse;
+use crate::http::drf::fields::{Fields, Trim};
+use crate::http::edge::request_id::{generate, method_name, valid_id};
+
+/// The longest path that is shown, in characters.
+const MAX_PATH_CHARS: usize = 100;
+
+/// A request and Django's answer.
+pub struct Job {
+    pub(super) about: About,
+    /// The client's own id if it is valid, else a new one. jeton's log has it, too.
+    pub(super) id: HeaderValue,
+    pub(super) method: Method,
+    pub(super) method_name: &'static str,
+    pub(super) path: String,
+    pub(super) headers: Vec<Header>,
+    /// `None`: it is longer than those that jeton takes.
+    pub(super) body: Option<Bytes>,
+    pub(super) django: Answer,
+    /// The key in `Authorization`.
+    pub(super) key: Option<String>,
+    /// The name that a login is for.
+    pub(super) username: Option<String>,
+    /// What must not be shown: the key and the password.
+    pub(super) secrets: Vec<String>,
+    pub(super) has_authorization: bool,
+    /// Its keyword is not the first one of `JETON_AUTH_KEYWORDS`, which is the project's.
+    pub(super) is_other_keyword: bool,
+}
+
+impl Job {
+    pub(super) fn new(
+        about: About,
+        request: &HttpRequest,
+        body: Option<Bytes>,
+        django: Answer,
+        state: &ShadowState,
+    ) -> Self {
+        let credentials = Credentials::in_authorization(request.headers(), &state.options);
+        let (key, basic) = match credentials {
+            Credentials::Key(key) => (Some(key), None),
+            Credentials::Basic(pairs) => {
+                (None, pairs.last().map(|(name, secret)| (name.clone(), secret.expose().to_owned())))
+            }
+            Credentials::None | Credentials::OtherScheme | Credentials::Refused(_) => (None, None),
+        };
+        let (username, password) = match (about, &body, basic) {
+            (_, _, Some((name, password))) => (Some(name), Some(password)),
+            (About::Login, Some(body), None) => names_in(request, body.clone(), state.options.login.name_field()),
+            _ => (None, None),
+        };
+        let keyword = state.options.auth_keywords.first().map_or("Token", String::as_str);
+        let is_other_keyword = request.headers().get(AUTHORIZATION).is_some_and(|value| {
+            let sent = latin1(value.as_bytes());
+            sent.split_whitespace().next().is_some_and(|sent| !sent.eq_ignore_ascii_case(keyword))
+        });
+        let header = request.headers().get_all(AUTHORIZATION).map(|value| latin1(value.as_bytes()));
+        // Also what stands there in no form that is known.
+        let words =
+            header.flat_map(|value| value.split_whitespace().skip(1).map(ToOwned::to_owned).collect::<Vec<_>>());
+        Self {
+            about,
+            id: valid_id(request.headers()).unwrap_or_else(generate),
+            method: request.method().clone(),
+            method_name: method_name(request.method()),
+            path: cut(&visible(&path_without_keys(request.path())), MAX_PATH_CHARS),
+            headers: with_address(forwarded(&all(request.headers())), request),
+            body,
+            django,
+            secrets: words.chain(password).chain(key.clone()).collect(),
+            key,
+            username,
+            has_authorization: request.headers().contains_key(AUTHORIZATION),
+            is_other_keyword,
+        }
+    }
+}
+
+/// The name and the password in a login's body, as jeton reads them.
+fn names_in(request: &HttpRequest, body: Bytes, name_field: &str) -> (Option<String>, Option<String>) {
+    let Ok(data) = parse(request, body) else { return (None, None) };
+    let Ok(mut fields) = Fields::of(&data) else { return (None, None) };
+    let (username, password) =
+        (fields.required_text(name_field, Trim::Yes), fields.required_text("password", Trim::No));
+    (Some(username).filter(|name| !name.is_empty()), Some(password))
+}

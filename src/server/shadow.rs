@@ -1,0 +1,140 @@
+//! `jeton shadow`: the proxy that clients use, and an ordinary jeton on a loopback port that is asked the same.
+
+use std::fs::File;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::task::JoinHandle;
+use actix_service::{IntoServiceFactory, boxed};
+use actix_web::dev::Server as ActixServer;
+use actix_web::{App, web};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::certificate::Certificate;
+use super::{ReadSettings, Reload, Server, StartError, Stop, bind, http_listener, open_files, read_certificate};
+use crate::config::{Config, Listen};
+use crate::domain::time::Clock;
+use crate::http::{Asker, Job, OuterLayer, ShadowPaths, ShadowState, ask_all, pass};
+use crate::service::{ShadowReport, Superuser};
+use crate::upstream::Forward;
+
+/// Answers that may wait to be compared; more are not.
+const MAX_WAITING: usize = 1024;
+
+/// How often what was found is logged.
+const SUMMARY_INTERVAL: Duration = Duration::from_hours(1);
+
+/// How long a stop waits for jeton's answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(15);
+
+/// A proxy that listens, with its jeton.
+pub struct Shadow {
+    /// Where, as URLs.
+    pub urls: Vec<String>,
+    /// The jeton that is asked.
+    pub jeton: Server,
+    proxy: ActixServer,
+    certificate: Option<Arc<Certificate>>,
+    drain: Duration,
+    report: Arc<ShadowReport>,
+    asker: Asker,
+    jobs: (Sender<Option<Job>>, Receiver<Option<Job>>),
+}
+
+impl Shadow {
+    /// Starts jeton on a port of its own, and begins to listen. `None` as [`Server::start`]. Each difference becomes a
+    /// line of `file`.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        config: &Config,
+        clock: Clock,
+        (upstream, paths): (&str, ShadowPaths),
+        file: Option<File>,
+        caller: Superuser,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Option<Self>, StartError> {
+        let (url, upstream) = (upstream.to_owned(), Forward::new(upstream)?);
+        let certificate = read_certificate(config)?;
+        let Some(jeton) = Server::start(&own(config), clock.clone(), stop).await? else { return Ok(None) };
+        let Some(base) = jeton.urls.first().cloned() else {
+            return Err(StartError::Io("jeton".into(), io::ErrorKind::AddrNotAvailable.into()));
+        };
+        let report = Arc::new(ShadowReport::new(clock, file));
+        let asker = Asker::new(Forward::new(&base)?, jeton.service.clone(), caller, Arc::clone(&report));
+        let jobs = channel(MAX_WAITING);
+        let state = web::Data::new(ShadowState {
+            upstream,
+            url,
+            paths,
+            options: config.http.clone(),
+            jobs: jobs.0.clone(),
+            report: Arc::clone(&report),
+        });
+        let app = move || {
+            let app = App::new().app_data(state.clone()).default_service(web::to(pass));
+            OuterLayer::new(boxed::factory(app.into_factory()))
+        };
+        let serving = &config.serving;
+        let (builder, http_listener) =
+            http_listener(serving, serving.workers, open_files::raise_limit_for_connections(config));
+        let bound = bind(serving, builder, &http_listener, certificate.as_ref(), app);
+        let (builder, _, urls) = bound.inspect_err(|_| jeton.service.node.close())?;
+        let (proxy, drain) = (builder.run(), serving.drain);
+        Ok(Some(Self { urls, jeton, proxy, certificate, drain, report, asker, jobs }))
+    }
+
+    /// As [`Server::stopper`].
+    #[must_use]
+    pub fn stopper(&self) -> Stop {
+        Stop { service: self.jeton.service.clone(), drain: self.drain, handle: self.proxy.handle() }
+    }
+
+    /// As [`Server::reload`].
+    #[must_use]
+    pub fn reload(&self, read_settings: ReadSettings) -> Reload {
+        Reload { certificate: self.certificate.clone(), ..self.jeton.reload(read_settings) }
+    }
+
+    /// Serves until it is stopped, and logs what was found: every hour, and at the end.
+    ///
+    /// # Errors
+    /// As [`Server::run`].
+    pub async fn run(self) -> io::Result<()> {
+        let (jeton, report) = (self.jeton.handle(), Arc::clone(&self.report));
+        let (sender, receiver) = self.jobs;
+        let serving = actix_rt::spawn(self.jeton.run());
+        let asking = actix_rt::spawn(ask_all(Rc::new(self.asker), receiver));
+        let summaries: JoinHandle<()> = actix_rt::spawn(async move {
+            loop {
+                actix_rt::time::sleep(SUMMARY_INTERVAL).await;
+                report.summary();
+            }
+        });
+        let served = self.proxy.await;
+        summaries.abort();
+        let last_answers = async {
+            // It is closed if the asking has ended by a fault.
+            let _ = sender.send(None).await;
+            asking.await
+        };
+        if actix_rt::time::timeout(LAST_ANSWERS, last_answers).await.is_err() {
+            log::warn!("shadow: jeton did not answer everything before the stop");
+        }
+        self.report.summary();
+        jeton.stop(true).await;
+        served.and(serving.await.map_err(io::Error::other)?)
+    }
+}
+
+/// The settings of the jeton that is asked: on this machine only, where the proxy says whose request it is.
+fn own(config: &Config) -> Config {
+    let mut own = config.clone();
+    own.serving.listen = Listen::Tcp("127.0.0.1:0".into());
+    own.serving.tls = None;
+    own.http.trusted_proxies.push(std::net::IpAddr::from([127, 0, 0, 1]).into());
+    own
+}

@@ -1,0 +1,86 @@
+//! "Check a token": why a key is accepted or not.
+
+use serde_json::json;
+
+use super::{ALICE, STAFF, with_people};
+use crate::on_both;
+use crate::support::app::{ADMIN, App};
+use crate::support::console::Visit;
+use crate::support::http::Request;
+
+/// The verdict about a pasted text, as a page.
+fn explained(visit: &mut Visit<'_>, text: &str) -> String {
+    visit.get("/console/explain");
+    let answer = visit.post("/console/explain", &[("key", text)]);
+    assert_eq!((answer.status, answer.headers_named("Cache-Control")), (200, vec!["no-store".into()]), "{text}");
+    answer.text()
+}
+
+#[track_caller]
+fn assert_says(page: &str, words: &[&str]) {
+    for words in words {
+        assert!(page.contains(words), "{words} in {page}");
+    }
+}
+
+on_both! {
+    fn a_good_key_is_explained_however_it_was_copied_and_never_shown(db) {
+        let app = with_people(App::start(db));
+        let login = app.login(ALICE.0, ALICE.1);
+        let key = app.name_token(&login, &json!({"name": "nightly", "scope": "a:b"}))["token"].as_str().unwrap().to_owned();
+        let mut visit = Visit::by(&app, STAFF);
+        for text in [key.clone(), format!("  {key}\r\n"), format!("Token {key}"), format!("bearer   {key} ")] {
+            let page = explained(&mut visit, &text);
+            assert_says(&page, &[">Accepted</span>", "<a href=\"/console/users/@alice\">alice</a>", "<dd>nightly</dd>", "<dd>a:b</dd>", ">Revoke</button>"]);
+            assert!(!page.contains(&key), "{page}");
+        }
+        assert!(visit.page("/console/").contains("action=\"/console/explain\""), "the overview has the form, too");
+        assert_eq!(app.database.sql("select count(*) from tokens where last_used_at is not null").trim(), "0", "no use of the token");
+    }
+
+    fn a_key_that_is_not_accepted_is_explained_with_time_and_actor(db) {
+        let app = with_people(App::start(db));
+        let mut visit = Visit::by(&app, ADMIN);
+        let old = app.login(ALICE.0, ALICE.1);
+        app.regenerate("alice");
+        let page = explained(&mut visit, &old);
+        assert_says(&page, &[">Revoked</span>", "<dt>Since</dt><dd><time", "<dt>By</dt><dd>admin</dd>"]);
+        assert!(!page.contains(">Revoke</button>"), "{page}");
+        let live = app.login(ALICE.0, ALICE.1);
+        let off = Request::new("PATCH", "/admin/users/alice").token(&app.admin_token()).json(&json!({"is_active": false}));
+        assert_eq!(app.send(off).status, 200);
+        let page = explained(&mut visit, &live);
+        assert_says(&page, &[">User inactive</span>", "<dt>By</dt><dd>admin</dd>", ">Activate alice</button>"]);
+        assert_says(&explained(&mut visit, &"0".repeat(40)), &[">Unknown</span>"]);
+        for text in ["", " ", &"x".repeat(2_000)] {
+            assert_says(&explained(&mut visit, text), &[">Not a key</span>"]);
+        }
+    }
+
+    fn an_expired_key_is_explained_with_the_time_of_its_end(db) {
+        let app = with_people(App::with(db, &[("JETON_TOKEN_TTL", "1h")]));
+        let key = app.login(ALICE.0, ALICE.1);
+        app.clock.advance(std::time::Duration::from_hours(2));
+        let page = explained(&mut Visit::by(&app, ADMIN), &key);
+        assert_says(&page, &[">Expired</span>", "<dt>Since</dt><dd><time"]);
+    }
+
+    fn staff_may_check_a_superusers_key_and_change_nothing(db) {
+        let app = with_people(App::start(db));
+        let key = app.admin_token();
+        let page = explained(&mut Visit::by(&app, STAFF), &key);
+        assert_says(&page, &[">Accepted</span>", "Only a superuser may change staff"]);
+        assert!(!page.contains(">Revoke</button>"), "{page}");
+    }
+
+    fn the_buttons_do_what_they_say(db) {
+        let app = with_people(App::start(db));
+        let key = app.login(ALICE.0, ALICE.1);
+        let mut visit = Visit::by(&app, ADMIN);
+        let page = explained(&mut visit, &key);
+        let action = page.split("action=\"").find(|part| part.starts_with("/console/users/@alice/tokens/")).unwrap();
+        let action = action.split('"').next().unwrap().to_owned();
+        assert_eq!(visit.post(&action, &[]).status, 303);
+        assert!(!app.is_good(&key));
+    }
+}
