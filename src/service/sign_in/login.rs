@@ -54,7 +54,7 @@ impl SignIn {
     /// [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`]; [`Error::UserChanging`].
     pub async fn login(&self, login: Login) -> Result<LoggedIn, Error> {
         let login = login.bounded();
-        let log_in = async |user: User| {
+        let issue_token = async |user: User| {
             let by = Actor { name: user.username.clone(), address: login.address };
             let issued = self.login_tokens.login_token(&user, &by, Action::Login).await?;
             if let Changed::Done(_) = issued {
@@ -62,7 +62,7 @@ impl SignIn {
             }
             Ok(issued.map(|LoginToken { token, expires_at }| LoggedIn { token, expires_at, user }))
         };
-        self.within_login_limits(&login, None, log_in).await
+        self.within_login_limits(&login, None, issue_token).await
     }
 
     /// Checks the password within the limits on failed logins and runs `then`, counts the result, and records a refusal

@@ -44,6 +44,7 @@ impl Explanation {
     }
 }
 
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn as_word<S: Serializer>(reason: &Option<Reason>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(reason.map_or(ACTIVE, Reason::as_str))
 }

@@ -21,13 +21,13 @@ impl Credentials {
     /// # Errors
     /// 400 with the package's messages. In Knox's format 401 for a body without credentials.
     pub fn in_body(data: &Data, options: &LoginOptions) -> Result<Self, HttpError> {
-        let names = |name: &&str| data.get(name).is_some();
-        if options.format == LoginFormat::Knox && !["username", "email", "password"].iter().any(|name| names(&name)) {
+        let is_sent = |name: &str| data.get(name).is_some();
+        if options.format == LoginFormat::Knox && !["username", "email", "password"].into_iter().any(is_sent) {
             return Err(basic::refused(AuthenticationFault::Missing));
         }
         // Where users log in by e-mail address, and `username` is not sent, the address may be in `email`.
         let field = match options.name_field() {
-            "username" if options.by.takes_email() && !names(&"username") && names(&"email") => "email",
+            "username" if options.by.takes_email() && !is_sent("username") && is_sent("email") => "email",
             other => other,
         };
         let by = if field == "email" { LoginBy::Email } else { options.by };
