@@ -9,9 +9,7 @@ use tokio::sync::watch;
 
 use crate::domain::change::Change;
 use crate::domain::time::Uptime;
-use crate::service::introspection::source::Source;
-use crate::service::{Error, Introspect};
-use crate::store::{Cursor, Reading, Since, StoreError};
+use crate::store::{Cursor, Reading, Since};
 
 /// The most changes in memory. A request with an older cursor is answered from the table.
 const MAX_CHANGES: usize = 50_000;
@@ -19,21 +17,9 @@ const MAX_CHANGES: usize = 50_000;
 /// The most cursors in memory.
 const MAX_CURSORS: usize = 10_000;
 
-/// The longest cursor that an edge passes on, in bytes.
-const MAX_CURSOR_LEN: usize = 8 * 1024;
-
 /// A newer cursor replaces the newest one at this age even if nothing has changed, because cursors that are older than
 /// an hour cannot be used.
 const CURSOR_AGE: Duration = Duration::from_mins(1);
-
-/// An answer of `/changes`.
-#[derive(Clone, Debug)]
-pub struct Feed {
-    /// The cursor for the next request.
-    pub cursor: Cursor,
-    /// What has changed; `None`: everything that is remembered must be discarded.
-    pub changes: Option<Vec<Change>>,
-}
 
 /// The changes that were read, and the cursors between them.
 #[derive(Debug)]
@@ -86,8 +72,14 @@ impl ChangeFeed {
         self.synced_at.send_replace(moment.as_nanos());
     }
 
+    /// The newest cursor, and the changes after `after` if that cursor is in memory.
+    pub fn recent(&self, after: Option<&Cursor>) -> (Option<Cursor>, Option<Vec<Change>>) {
+        let recent = self.lock();
+        (recent.newest(), after.and_then(|after| recent.after(after)))
+    }
+
     /// Waits until a reading that began after `moment` has succeeded.
-    async fn synced_after(&self, moment: Uptime) {
+    pub async fn synced_after(&self, moment: Uptime) {
         let mut synced_at = self.synced_at.subscribe();
         // The sender lives as long as this feed.
         let _ = synced_at.wait_for(|at| *at > moment.as_nanos()).await;
@@ -139,65 +131,5 @@ impl RecentChanges {
     fn after(&self, cursor: &Cursor) -> Option<Vec<Change>> {
         let from = self.positions.get(cursor)?.checked_sub(self.dropped)?;
         Some(self.changes.iter().skip(usize::try_from(from).ok()?).cloned().collect())
-    }
-}
-
-impl Introspect {
-    /// What has changed since `after`; without it, a cursor to begin with. Waits for a reading that begins after this
-    /// call, so that the answer has every change that was committed before it.
-    ///
-    /// # Errors
-    /// [`Error::Store`], also when no reading succeeds within the deadline of requests.
-    pub async fn changes(&self, after: Option<&str>) -> Result<Feed, Error> {
-        let arrival = Uptime::now();
-        self.wait_for_sync(arrival).await?;
-        let after = after.map(Cursor::presented);
-        let (newest, in_memory) = {
-            let recent = self.feed.lock();
-            (recent.newest(), after.as_ref().and_then(|after| recent.after(after)))
-        };
-        let Some(cursor) = newest else {
-            return Err(Error::Store(StoreError::Unavailable("the change log has not been read yet".into())));
-        };
-        let Some(after) = after else { return Ok(Feed { cursor, changes: Some(Vec::new()) }) };
-        let changes = match in_memory {
-            Some(changes) => Since::Changes(changes),
-            // Nothing is known of what was told there. At an edge another upstream may know this cursor.
-            None if after.place() != cursor.place() => Since::Unknown,
-            // The cursor is from another node, or old. The table is read after the newest cursor was taken, so it may
-            // have newer rows than this cursor. These come again in the next answer.
-            None => self.read_changes(after).await?.since,
-        };
-        Ok(match changes {
-            Since::Changes(changes) if !changes.contains(&Change::Everything) => {
-                Feed { cursor, changes: Some(changes) }
-            }
-            _ => Feed { cursor, changes: None },
-        })
-    }
-
-    async fn wait_for_sync(&self, arrival: Uptime) -> Result<(), Error> {
-        match &self.source {
-            Source::Database(source) => {
-                source.database.store.check()?;
-                source.database.with_timeout(self.feed.synced_after(arrival)).await
-            }
-            Source::Upstream(source) => {
-                source.follow.want(arrival);
-                source.within_deadline(self.feed.synced_after(arrival)).await
-            }
-        }
-    }
-
-    /// The changes after a cursor that is not in memory.
-    async fn read_changes(&self, after: Cursor) -> Result<Reading, Error> {
-        match &self.source {
-            Source::Database(source) => source.database.run(move |store| store.changes(Some(&after))).await,
-            // No node gives so long a cursor.
-            Source::Upstream(_) if after.as_str().len() > MAX_CURSOR_LEN => {
-                Ok(Reading { cursor: after, since: Since::Unknown })
-            }
-            Source::Upstream(source) => source.read_changes(after).await,
-        }
     }
 }

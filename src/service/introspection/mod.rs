@@ -3,6 +3,7 @@
 
 mod answer;
 mod authenticate;
+mod changes;
 mod client_limits;
 mod feed;
 mod follow;
@@ -28,10 +29,10 @@ use crate::upstream::Upstream;
 pub use answer::{Identity, Introspection};
 pub use authenticate::AcceptedClient;
 use authenticate::Clients;
+pub use changes::Feed;
 use client_limits::ClientLimits;
 pub use client_limits::ClientOrigin;
 use feed::ChangeFeed;
-pub use feed::Feed;
 pub(in crate::service) use lookup::TokenStatus;
 use source::{DatabaseSource, Source, UpstreamSource};
 use usage::PendingUsage;

@@ -1,0 +1,76 @@
+//! What has changed since a cursor, for whoever remembers answers (`GET /changes`).
+
+use super::source::Source;
+use crate::domain::change::Change;
+use crate::domain::time::Uptime;
+use crate::service::{Error, Introspect};
+use crate::store::{Cursor, Reading, Since, StoreError};
+
+/// The longest cursor that an edge passes on, in bytes.
+const MAX_CURSOR_LEN: usize = 8 * 1024;
+
+/// An answer of `/changes`.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// The cursor for the next request.
+    pub cursor: Cursor,
+    /// What has changed; `None`: everything that is remembered must be discarded.
+    pub changes: Option<Vec<Change>>,
+}
+
+impl Introspect {
+    /// What has changed since `after`; without it, a cursor to begin with. Waits for a reading that begins after this
+    /// call, so that the answer has every change that was committed before it.
+    ///
+    /// # Errors
+    /// [`Error::Store`], also when no reading succeeds within the deadline of requests.
+    pub async fn changes(&self, after: Option<&str>) -> Result<Feed, Error> {
+        let arrival = Uptime::now();
+        self.wait_for_sync(arrival).await?;
+        let after = after.map(Cursor::presented);
+        let (newest, in_memory) = self.feed.recent(after.as_ref());
+        let Some(cursor) = newest else {
+            return Err(Error::Store(StoreError::Unavailable("the change log has not been read yet".into())));
+        };
+        let Some(after) = after else { return Ok(Feed { cursor, changes: Some(Vec::new()) }) };
+        let changes = match in_memory {
+            Some(changes) => Since::Changes(changes),
+            // Nothing is known of what was told there. At an edge another upstream may know this cursor.
+            None if after.place() != cursor.place() => Since::Unknown,
+            // The cursor is from another node, or old. The table is read after the newest cursor was taken, so it may
+            // have newer rows than this cursor. These come again in the next answer.
+            None => self.read_changes(after).await?.since,
+        };
+        Ok(match changes {
+            Since::Changes(changes) if !changes.contains(&Change::Everything) => {
+                Feed { cursor, changes: Some(changes) }
+            }
+            _ => Feed { cursor, changes: None },
+        })
+    }
+
+    async fn wait_for_sync(&self, arrival: Uptime) -> Result<(), Error> {
+        match &self.source {
+            Source::Database(source) => {
+                source.database.store.check()?;
+                source.database.with_timeout(self.feed.synced_after(arrival)).await
+            }
+            Source::Upstream(source) => {
+                source.follow.want(arrival);
+                source.within_deadline(self.feed.synced_after(arrival)).await
+            }
+        }
+    }
+
+    /// The changes after a cursor that is not in memory.
+    async fn read_changes(&self, after: Cursor) -> Result<Reading, Error> {
+        match &self.source {
+            Source::Database(source) => source.database.run(move |store| store.changes(Some(&after))).await,
+            // No node gives so long a cursor.
+            Source::Upstream(_) if after.as_str().len() > MAX_CURSOR_LEN => {
+                Ok(Reading { cursor: after, since: Since::Unknown })
+            }
+            Source::Upstream(source) => source.read_changes(after).await,
+        }
+    }
+}
