@@ -22,7 +22,10 @@ fn name_columns_have_collation_c_whatever_the_databases_collation() {
                  and attrelid in (select oid from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r')";
     migrated(&database);
     let found = database.sql(names);
-    assert_eq!(found, "clients.client_id groups.name login_networks.network meta.key tokens.client users.username");
+    assert_eq!(
+        found,
+        "clients.client_id groups.name login_networks.network meta.key tokens.client users.external_id users.username"
+    );
 }
 
 #[test]

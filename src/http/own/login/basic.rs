@@ -6,23 +6,16 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
+use super::challenge::refused;
 use super::credentials::Credentials;
 use crate::domain::password::Password;
 use crate::domain::user::{LoginBy, LoginName};
 use crate::http::error::HttpError;
 use crate::service::AuthenticationFault;
 
-/// DRF's challenge.
-pub const CHALLENGE: &str = "Basic realm=\"api\"";
-
 /// Python ignores bits after the last byte.
 const BASE64: GeneralPurpose =
     GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
-
-/// 401, with the challenge.
-pub fn refused(fault: AuthenticationFault) -> HttpError {
-    HttpError::NotAuthenticated(fault, vec![CHALLENGE.to_owned()])
-}
 
 /// The words after `Basic`.
 pub struct BasicHeader(Vec<Vec<u8>>);

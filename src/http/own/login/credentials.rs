@@ -1,6 +1,6 @@
 //! Name and password in the body of a login, in the fields and with the messages of each package.
 
-use super::basic;
+use super::challenge;
 use crate::domain::password::Password;
 use crate::domain::user::{LoginBy, LoginName};
 use crate::http::drf::body::Data;
@@ -23,7 +23,7 @@ impl Credentials {
     pub fn in_body(data: &Data, options: &LoginOptions) -> Result<Self, HttpError> {
         let is_sent = |name: &str| data.get(name).is_some();
         if options.format == LoginFormat::Knox && !["username", "email", "password"].into_iter().any(is_sent) {
-            return Err(basic::refused(AuthenticationFault::Missing));
+            return Err(challenge::refused(AuthenticationFault::Missing));
         }
         // Where users log in by e-mail address, and `username` is not sent, the address may be in `email`.
         let field = match options.name_field() {

@@ -3,6 +3,7 @@
 
 mod answers;
 mod basic;
+mod challenge;
 mod credentials;
 mod described;
 
@@ -48,7 +49,7 @@ async fn login(_: Anyone, request: HttpRequest, body: UnreadBody, state: State) 
         },
         // Knox asks who calls before it looks at the method.
         _ if state.options.login.format == LoginFormat::Knox && BasicHeader::of(&request).is_none() => {
-            basic::refused(AuthenticationFault::Missing).error_response()
+            challenge::refused(AuthenticationFault::Missing).error_response()
         }
         Method::OPTIONS => answer::json(StatusCode::OK, &answers::metadata(&state.options.login)),
         ref other => drf::method_not_allowed(other),
@@ -69,7 +70,7 @@ async fn post(request: &HttpRequest, body: UnreadBody, state: &AppState) -> Resu
     };
     let login = Login { name, password, address: client_address(request, state) };
     let logged_in = state.service.sign_in.login(login).await.map_err(|error| match error {
-        Error::LoginRefused(_) if is_basic => basic::refused(AuthenticationFault::InvalidPassword),
+        Error::LoginRefused(_) if is_basic => challenge::refused(AuthenticationFault::InvalidPassword),
         other => other.into(),
     })?;
     RequestContext::set_user(&logged_in.user.username);
