@@ -85,7 +85,7 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it waits at its end.
+    /// Its `--wait`: whether it ends only when `JETON_REVOCATION_BOUND` has passed.
     const fn wait(&self) -> Wait {
         match self {
             Self::User(command) => command.wait(),

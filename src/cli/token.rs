@@ -82,7 +82,7 @@ pub struct Create {
 }
 
 impl TokenCommand {
-    /// Whether it waits at its end.
+    /// Its `--wait`: whether it ends only when `JETON_REVOCATION_BOUND` has passed.
     pub const fn wait(&self) -> Wait {
         match self {
             Self::Create(create) => create.wait,

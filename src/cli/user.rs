@@ -104,7 +104,7 @@ pub struct Create {
 }
 
 impl UserCommand {
-    /// Whether it waits at its end.
+    /// Its `--wait`: whether it ends only when `JETON_REVOCATION_BOUND` has passed.
     pub const fn wait(&self) -> Wait {
         match self {
             Self::Deactivate(deactivate) => deactivate.wait,

@@ -43,7 +43,7 @@ impl Budget {
         Self { held: Arc::default(), total: 16 * MIB, share: 2 * MIB }
     }
 
-    /// For bodies of callers who sent credentials in the head.
+    /// For bodies of callers who were authenticated by the head.
     #[must_use]
     pub fn for_authenticated() -> Self {
         Self { held: Arc::default(), total: 48 * MIB, share: 24 * MIB }

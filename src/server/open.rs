@@ -158,7 +158,7 @@ fn secret_key(config: &Config, store: &Store) -> Result<Option<SecretKey>, Start
     };
     let path = key_file::path_beside(database);
     let io = |error| StartError::Io(path.display().to_string(), error);
-    // Read before the file: another node that starts now creates the file first.
+    // `meta` is read before the file, because another node that starts now creates the file before it writes `meta`.
     let used_with_a_key = store.meta(MetaKey::SecretKeyCheck)?.is_some();
     restrict_file_mode(&path, ALL_BUT_OWNER)?;
     if let Some(key) = key_file::read(&path).map_err(io)? {

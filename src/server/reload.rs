@@ -62,7 +62,7 @@ impl Reload {
     }
 
     fn reload_edge(&self, edge: &Edge) {
-        let upstream = self.reload_certificate().upstream.map_err(Fault::from);
+        let upstream = self.read_again().upstream.map_err(Fault::from);
         let replaced = upstream.and_then(|upstream| {
             let upstream = upstream.ok_or_else(|| Fault("it is not set any more".into()))?;
             let options = upstream.of_edge().map_err(Fault)?;
@@ -72,8 +72,8 @@ impl Reload {
         log_outcome("JETON_UPSTREAM_CLIENT_SECRET", replaced);
     }
 
-    /// Reads the settings, and the certificate.
-    fn reload_certificate(&self) -> Reloadable {
+    /// Reads the settings again, replaces the certificate, and returns the parts that are left to the caller.
+    fn read_again(&self) -> Reloadable {
         let raw = (self.read_settings)();
         raw.exposed_files().iter().for_each(|fault| log::warn!("{fault}"));
         let reloadable = raw.reloadable();
@@ -87,7 +87,7 @@ impl Reload {
     }
 
     fn reload_all(&self) {
-        let reloadable = self.reload_certificate();
+        let reloadable = self.read_again();
         let keys = reloadable.secret_keys.map_err(Fault::from);
         log_outcome("JETON_SECRET_KEY", keys.and_then(|keys| self.reload_secret_keys(&keys)));
         let url = reloadable.database_url.map_err(Fault::from);
@@ -154,7 +154,8 @@ impl From<StoreError> for Fault {
     }
 }
 
-/// Logs the outcome of one part. A part that did not change is not logged.
+/// Logs the outcome of one part. One that is known to be the same is not logged; certificates and an edge's secret are
+/// not compared.
 fn log_outcome(part: &str, done: Result<Reloaded, Fault>) {
     match done {
         Ok(Reloaded::New) => log::info!("{part} was reloaded"),

@@ -1,4 +1,5 @@
-//! Counts what password checks cost, for usernames that have no hash to check: see `domain/password/costs.rs`.
+//! Counts which costs users' hashes have, so that the check of a name without a hash can cost as much as one of them: see
+//! `domain/password/costs.rs`.
 //!
 //! The hashes are counted from time to time and not with each change: otherwise every new user and every replaced hash
 //! would wait for the lock on the row of counts. The count is stored in `meta`; one node writes it and all nodes read
@@ -36,6 +37,7 @@ const SAMPLE_SIZE: u32 = 20_000;
 struct Count {
     counted_at: i64,
     took_ms: u64,
+    /// How many users have each cost. The key is a dummy hash of that cost.
     costs: BTreeMap<String, u32>,
 }
 
@@ -133,7 +135,7 @@ impl CountedHashes {
         if is_due { self.count(text).await } else { Ok(()) }
     }
 
-    /// Counts again after an import. If this fails, a server does so within ten minutes.
+    /// Counts again after an import. If this fails, a server does so when the count is due again.
     pub(in crate::service) async fn count_imported(&self) {
         let counted = async { self.count(self.read().await?).await };
         if let Err(error) = counted.await {

@@ -67,7 +67,7 @@ impl Store {
                 backup.display()
             )));
         }
-        // A killed restore may have left it. It is not in use, because this process holds the lock.
+        // A killed restore may have left it. If there is a database, this process holds its lock, so nobody uses the draft.
         remove(&draft)?;
         let draft = NewFile::make(&draft)?;
         let is_older = self.copy_backup(backup, &draft.path)? == SchemaState::Behind;

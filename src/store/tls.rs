@@ -11,7 +11,8 @@ const BUILT_IN: bool = cfg!(feature = "postgres-tls");
 pub const HOW_TO_BUILD: &str =
     "this jeton was built without TLS to PostgreSQL; build it with `--features postgres-tls`";
 
-/// Checks a URL before it is used, and warns if traffic would cross a network unencrypted.
+/// Checks a URL before it is used. A binary without TLS refuses one that requires it, and warns if traffic would cross a
+/// network; one with TLS initializes OpenSSL.
 ///
 /// # Errors
 /// [`StoreError::Unusable`] when the URL requires TLS and this binary has none.

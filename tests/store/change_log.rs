@@ -265,6 +265,7 @@ const COLUMNS: [(&str, &[Column]); 2] = [
             ("username", "'amy2'", true),
             ("password", "'x'", false),
             ("email", "'a@example.com'", true),
+            ("external_id", "'e'", true),
             ("first_name", "'Amy'", false),
             ("last_name", "'Lee'", false),
             ("is_active", "not is_active", true),

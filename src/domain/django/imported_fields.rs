@@ -68,7 +68,7 @@ impl ImportedFields {
 
     /// Remembers a field as it is at the source now.
     pub fn set(&mut self, name: &str, digest: FieldDigest) {
-        // So that nothing new is nothing to write.
+        // An unchanged field keeps its place, so that the bytes stay equal and the row need not be written.
         if self.get(name) == Some(digest) {
             return;
         }

@@ -43,7 +43,7 @@ impl UserForm {
         }
     }
 
-    /// The fields that differ from the user as it was shown; all others are left alone. Imported text may not survive a
+    /// The texts and groups that differ from the user as it was shown; the caller adds the flags. Imported text may not survive a
     /// form, because browsers drop line ends and we trim white space. Saving an unchanged form must not change the
     /// user.
     pub fn changes_of(self, user: &User) -> UserChange {

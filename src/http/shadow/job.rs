@@ -32,10 +32,10 @@ pub struct Job {
     pub(super) key: Option<String>,
     /// The name that a login is for.
     pub(super) username: Option<String>,
-    /// What must not be shown: the key and the password.
+    /// What must not be shown: the key, the password, and every word of `Authorization` after its keyword.
     pub(super) secrets: Vec<String>,
     pub(super) has_authorization: bool,
-    /// Its keyword is not the first one of `JETON_AUTH_KEYWORDS`, which is the project's.
+    /// The keyword of `Authorization` is not the project's, which is the first of `JETON_AUTH_KEYWORDS`.
     pub(super) is_other_keyword: bool,
 }
 
@@ -66,7 +66,7 @@ impl Job {
             sent.split_whitespace().next().is_some_and(|sent| !sent.eq_ignore_ascii_case(keyword))
         });
         let header = request.headers().get_all(AUTHORIZATION).map(|value| latin1(value.as_bytes()));
-        // Also what stands there in no form that is known.
+        // Every word after the keyword counts as a secret, also if the header cannot be parsed.
         let words =
             header.flat_map(|value| value.split_whitespace().skip(1).map(ToOwned::to_owned).collect::<Vec<_>>());
         Self {

@@ -181,8 +181,8 @@ impl Introspection {
         Some(Self { json: Cow::Owned(json), reason: None, kind, ends_at })
     }
 
-    /// What an edge needs besides the answer: of an active token whether it is a login token, and of another one what its
-    /// holder is told anyway.
+    /// What an edge needs besides the answer: of an active token its kind; of one that is not active whether its user is
+    /// inactive, which the 401 says anyway.
     #[must_use]
     pub const fn kind_for_edge(&self) -> &'static str {
         match (self.reason, self.kind) {
@@ -243,5 +243,5 @@ impl Introspection {
 
 fn reason_code(reason: Reason) -> u8 {
     let place = Reason::ALL.iter().position(|one| *one == reason);
-    place.and_then(|at| u8::try_from(at + 1).ok()).unwrap_or(0)
+    place.and_then(|at| u8::try_from(at + 1).ok()).expect("the list has every reason")
 }

@@ -21,7 +21,8 @@ impl Introspect {
         digest: TokenDigest,
         key: Token,
     ) -> Result<(Introspection, AsOf), Error> {
-        // Before it waits for others: what the upstream says to be left counts from here, so that it is never longer.
+        // Read before the key waits for its batch: the time left that the upstream states is counted from here, so a token
+        // never lives longer here than there.
         let asked_at = self.expiry_clock();
         let (answer, as_of) = source.introspect(key).await?;
         Ok((self.cache_answer(&digest, asked_at, answer, &as_of)?, as_of))
@@ -41,7 +42,8 @@ impl Introspect {
     /// The change number of answers of an upstream; `None` if they must not be remembered: this edge follows the changes
     /// of another database.
     pub(super) fn upstream_change_seq(&self, as_of: &AsOf) -> Option<ChangeSeq> {
-        // Before the comparison: when another place is read from, everything that was looked up before is forgotten.
+        // Taken before the places are compared: if the edge changes to another database in between, this number is too old
+        // already, and the answer is never served.
         let change_seq = self.cache.change_seq_at(as_of.moment);
         (as_of.place.is_some() && as_of.place == self.feed.place()).then_some(change_seq)
     }

@@ -94,7 +94,8 @@ fn membership_table(schema: &mut Schema<'_>, user_table: &str) -> Result<Result<
     if schema.table(&usual).is_some() {
         return Ok(Ok(usual));
     }
-    // A view has the groups of the table that it reads; a table of memberships may have a name of its own.
+    // A view has the groups of the table that it reads; a table of memberships may be named after another model, but
+    // ends with `_groups`.
     let view = schema.table(user_table).filter(|table| table.is_view).cloned();
     let refers = |key: &ForeignKey| key.table == user_table || view.as_ref().is_some_and(|view| view.reads(&key.table));
     let named: Vec<String> =
@@ -114,7 +115,10 @@ fn membership_table(schema: &mut Schema<'_>, user_table: &str) -> Result<Result<
             "nobody has groups: {user_table} is a view, and no table of memberships refers to a table that it reads; a view \
              {usual} (with the user's key and group_id) brings them"
         ))),
-        _ => Err(Some(format!("nobody has groups: {} could be their table", found.join(" or ")))),
+        _ => Err(Some(format!(
+            "nobody has groups: {} could be the table of memberships, so none was read",
+            found.join(" or ")
+        ))),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Password hashes of many users, for counting their formats.
+//! Password hashes of many users, for counting what they cost.
 
 use diesel::prelude::*;
 

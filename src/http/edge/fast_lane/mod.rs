@@ -131,12 +131,12 @@ impl Worker {
 fn is_plain(head: &RequestHead) -> bool {
     head.version == Version::HTTP_11
         && !head.headers.contains_key(CONTENT_ENCODING)
-        // With either header the body has no length, or not the announced one.
+        // With either header `Content-Length` does not say where the body ends.
         && !head.headers.contains_key(TRANSFER_ENCODING)
         && !head.headers.contains_key(UPGRADE)
         // A browser needs CORS headers.
         && !head.headers.contains_key(ORIGIN)
-        // The router writes the request's log line.
+        // At `debug` these requests have a line in the log, which the router writes.
         && log::max_level() < log::LevelFilter::Debug
 }
 

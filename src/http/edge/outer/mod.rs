@@ -154,7 +154,7 @@ enum Early<R> {
     No,
     Possible,
     /// It was ready early, and waits until the part of the body that is on its way has been read. Otherwise actix would
-    /// have to close the connection.
+    /// have to close the connection. A small body needs one poll for that, in which actix reads what came with the head.
     Waits(R),
 }
 
