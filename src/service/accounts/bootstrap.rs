@@ -101,7 +101,7 @@ impl Accounts {
         let now = self.clock.now();
         let created = self.database.run(move |store| store.bootstrap_user(&new, now)).await?;
         if let Some(user) = &created {
-            log::info!(user = user.username.as_str(), user_id = user.id; "created the superuser of JETON_BOOTSTRAP_ADMIN");
+            log::info!(user = user.username.as_str(), user_id = user.id; "created a superuser");
         }
         Ok(created)
     }
@@ -114,7 +114,7 @@ impl Accounts {
         match self.database.run(move |store| store.create_client(&id, &digest, &Actor::system(), now)).await {
             Err(Error::Store(StoreError::Taken)) => Ok(()),
             Ok(()) => {
-                log::info!(client = client_id; "created the client of JETON_BOOTSTRAP_CLIENT_ID");
+                log::info!(client = client_id; "created a client");
                 Ok(())
             }
             Err(error) => Err(error),
