@@ -58,6 +58,62 @@ on_both! {
         assert_eq!(target.sql(ids), "ann|18446744073709551615\nbea|b-7\ncis|3");
     }
 
+    fn users_of_another_project_are_not_taken_for_those_of_the_first(db) {
+        for flags in [&[][..], &["--new-ids"]] {
+            let target = TestDatabase::new(db);
+            let jeton = jeton(&target);
+            assert_eq!(import_text(&jeton, &json!([user(json!(1), "ann")]).to_string(), flags).status, 0);
+            for name in ["ann", "bea"] {
+                let mut another = user(json!(1), name);
+                another["fields"]["date_joined"] = json!("2020-01-01T00:00:00Z");
+                another["fields"]["password"] = json!("!y");
+                let token = object("authtoken.token", json!("0".repeat(40)), json!({"user": 1, "created": "2026-01-02T00:00:00Z"}));
+                let dump = json!([another, token]).to_string();
+                for more in [&[][..], &["--update"]] {
+                    let refused = import_text(&jeton, &dump, &[flags, more].concat());
+                    assert!(refused.status == 1 && refused.stderr.contains("user's here") | refused.stderr.contains("ann's here"), "{refused:?}");
+                }
+            }
+            assert_eq!(counts(&target), "1|0|0|0");
+        }
+    }
+
+    fn an_update_without_groups_takes_nobody_out_of_one(db) {
+        let target = TestDatabase::new(db);
+        let jeton = jeton(&target);
+        let mut ann = user(json!(1), "ann");
+        ann["fields"]["groups"] = json!([7]);
+        let group = object("auth.group", json!(7), json!({"name": "readers", "permissions": []}));
+        assert_eq!(import_text(&jeton, &json!([group, ann]).to_string(), &[]).status, 0);
+        ann["fields"]["email"] = json!("ann@example.com");
+        ann["fields"].as_object_mut().unwrap().remove("groups");
+        let output = import_text(&jeton, &json!([ann]).to_string(), &["--update"]);
+        assert_eq!((output.status, target.sql("select email from users").as_str()), (0, "ann@example.com"), "{output:?}");
+        assert_eq!(target.sql("select count(*) from user_groups"), "1");
+    }
+
+    fn what_may_be_no_group_makes_nobody_a_member(db) {
+        let member = |groups: Value| {
+            let mut ann = user(json!(1), "ann");
+            ann["fields"]["groups"] = groups;
+            ann
+        };
+        let group = |model: &str, pk: i64, name: &str| object(model, json!(pk), json!({"name": name, "permissions": []}));
+        for (objects, why) in [
+            (vec![group("shop.productgroup", 1, "vips"), member(json!([1]))], "give one with --group-table"),
+            (vec![group("auth.group", 1, "users"), group("auth.group", 1, "admins"), member(json!([1]))], "two groups with one key"),
+        ] {
+            let refused = import_text(&jeton(&TestDatabase::new(db)), &Value::from(objects).to_string(), &[]);
+            assert!(refused.status == 1 && refused.stderr.contains(why), "{refused:?}");
+        }
+        // Natural keys of two parts.
+        let target = TestDatabase::new(db);
+        let token = object("authtoken.token", json!("0".repeat(40)), json!({"user": ["ann", "acme"], "created": "2026-01-02T00:00:00Z"}));
+        let objects = vec![group("auth.group", 1, "acme"), member(json!([["acme", "staff"]])), token];
+        let output = import_text(&jeton(&target), &Value::from(objects).to_string(), &[]);
+        assert_eq!(target.sql("select (select count(*) from user_groups), (select count(*) from tokens)"), "0|0", "{output:?}");
+    }
+
     fn a_field_that_later_objects_have_is_read(db) {
         let target = TestDatabase::new(db);
         let mut first = user(json!(1), "ann");

@@ -123,7 +123,12 @@ impl Batch<'_, '_> {
         let here = self.target.with_groups(here)?;
         for (Existing { source, here: found }, mut here) in existing.into_iter().zip(here) {
             let mut wanted = source.clone();
-            wanted.user.groups = groups.remove(&source.key).unwrap_or_default();
+            // A source that says nothing of groups takes nobody out of one.
+            wanted.user.groups = if self.import_run.source.has_memberships() {
+                groups.remove(&source.key).unwrap_or_default()
+            } else {
+                here.groups.clone()
+            };
             let mut wanted = self.import_run.user(wanted, here.id);
             if source.date_joined.is_none() {
                 wanted.date_joined = here.date_joined;

@@ -47,7 +47,7 @@ impl Reconciled {
             let same_name = by_name.get(name).copied();
             let here = same_id.and_then(|id| by_id.get(&id));
             let is_known = here.is_some_and(|here| {
-                external_id.is_some() || here.user.username == *name || is_same_person(here, &user)
+                is_same_person(here, &user) || here.user.username == *name && !is_another_person(here, &user)
             });
             let is_renamed = here.is_some_and(|here| here.user.username != *name);
             match (same_id, same_name) {
@@ -62,7 +62,9 @@ impl Reconciled {
                 (same_id, same_name) => {
                     let mut reasons = Vec::new();
                     if let (Some(here), false) = (here, is_known) {
-                        reasons.push(format!("the id {} is {}'s here", user.key, here.user.username));
+                        let whose =
+                            if here.user.username == *name { "another user" } else { here.user.username.as_str() };
+                        reasons.push(format!("the id {} is {whose}'s here", user.key));
                         reconciled.taken_ids += 1;
                     }
                     if let Some(holder) = same_name.filter(|holder| same_id != Some(*holder)) {
@@ -74,6 +76,11 @@ impl Reconciled {
         }
         reconciled
     }
+}
+
+/// Whether a user here with the same id and name was imported as somebody else: in two projects `1 admin` may be two people.
+fn is_another_person(here: &FoundUser, source: &DjangoUser) -> bool {
+    here.imported.is_some() && source.date_joined.is_some() && !is_same_person(here, source)
 }
 
 /// Whether a user here who has another name was imported as this user. Names change; the moment of joining does not, and

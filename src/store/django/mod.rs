@@ -165,6 +165,11 @@ impl DjangoSource {
         Ok(read)
     }
 
+    /// Whether the source says who is in which group.
+    pub fn has_memberships(&self) -> bool {
+        self.catalogue.groups.members.is_some()
+    }
+
     /// The groups of the users from `from` to `through`: a user's key and a group's name in each row. Groups without a
     /// good name are left out, as [`Self::groups`] says.
     pub fn memberships(&mut self, from: &str, through: &str) -> Result<Vec<(String, String)>, StoreError> {

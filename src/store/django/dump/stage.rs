@@ -141,6 +141,16 @@ impl<'a> Stage<'a> {
         for table in &mut tables {
             write(&mut self.conn, table).map_err(|error| self.origin.cannot_read(error))?;
         }
+        for groups in tables.iter().filter(|table| table.is_group) {
+            let unique = format!(
+                "create unique index {} on {} (id)",
+                quoted(&format!("dump_{}", groups.name)),
+                quoted(&groups.name)
+            );
+            self.conn.batch_execute(&unique).map_err(|_| {
+                StoreError::Unusable(format!("{} has two groups with one key: make the dump again", self.origin))
+            })?;
+        }
         let user_table = &self.options.user_table;
         if let Some(users) = tables.iter().find(|table| table.name == *user_table) {
             let unique =
@@ -173,14 +183,17 @@ impl<'a> Stage<'a> {
         let natural = if groups.is_empty() {
             "null".to_owned()
         } else {
-            format!("(select id from {quoted_group} where name = g.value ->> 0)")
+            // A natural key of several parts is no name.
+            format!("(select id from {quoted_group} where name = g.value ->> 0 and json_array_length(g.value) = 1)")
         };
         self.run(&format!(
             "insert into {members} select u.{key}, case g.type when 'array' then {natural} else g.value end \
              from {table} u, json_each(u.\"groups\") g"
         ))?;
         self.run(&format!("create index dump_members on {members} (user_id)"))?;
-        if groups.len() > 1 {
+        // A lone model whose name is like a group's may be something else.
+        let is_certain = self.options.group_table.is_some() || groups.iter().all(|group| group.name == "auth_group");
+        if !is_certain {
             let count: Result<Count, _> =
                 diesel::sql_query(format!("select count(*) as count from {members}")).get_result(&mut self.conn);
             if count.map_err(|error| self.origin.cannot_read(error))?.count > 0 {
@@ -215,7 +228,8 @@ impl<'a> Stage<'a> {
                 self.run(&format!("create index if not exists dump_names on {users} ({username})"))?;
             }
             self.run(&format!(
-                "update {table} set {column} = (select u.{key} from {users} u where u.{username} = {column} ->> 0) \
+                "update {table} set {column} = (select u.{key} from {users} u \
+                 where u.{username} = {column} ->> 0 and json_array_length({column}) = 1) \
                  where {natural}"
             ))?;
         }
