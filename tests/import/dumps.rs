@@ -92,6 +92,23 @@ on_both! {
         assert_eq!(target.sql("select count(*) from user_groups"), "1");
     }
 
+    fn an_update_without_flags_lets_no_blocked_user_in(db) {
+        let target = TestDatabase::new(db);
+        let jeton = jeton(&target);
+        let mut ann = user(json!(1), "ann");
+        ann["fields"]["is_active"] = json!(false);
+        ann["fields"]["is_staff"] = json!(true);
+        assert_eq!(import_text(&jeton, &json!([ann]).to_string(), &[]).status, 0);
+        ann["fields"]["email"] = json!("ann@example.com");
+        for flag in ["is_active", "is_staff"] {
+            ann["fields"].as_object_mut().unwrap().remove(flag);
+        }
+        let output = import_text(&jeton, &json!([ann]).to_string(), &["--update"]);
+        assert_eq!(output.status, 0, "{output:?}");
+        let found = "select email from users where not is_active and is_staff";
+        assert_eq!(target.sql(found), "ann@example.com", "{output:?}");
+    }
+
     fn what_may_be_no_group_makes_nobody_a_member(db) {
         let member = |groups: Value| {
             let mut ann = user(json!(1), "ann");

@@ -133,7 +133,16 @@ impl Batch<'_, '_> {
             if source.date_joined.is_none() {
                 wanted.date_joined = here.date_joined;
             }
-            let wanted = as_user(&wanted);
+            let mut wanted = as_user(&wanted);
+            // Nor does a source without a flag change it: who is blocked here must not come back by a default.
+            for flag in self.import_run.source.missing_flags() {
+                match *flag {
+                    "is_active" => wanted.is_active = here.is_active,
+                    "is_staff" => wanted.is_staff = here.is_staff,
+                    "is_superuser" => wanted.is_superuser = here.is_superuser,
+                    other => return Err(StoreError::Failed(format!("no flag is named {other}"))),
+                }
+            }
             let mut decision = decide(&here, &wanted, found.imported.as_ref());
             if decision.writes && self.pass == Pass::Write {
                 // They may have changed since they were read.

@@ -26,6 +26,8 @@ pub struct Catalogue {
     pub duplicate_names: Paged,
     pub groups: Groups,
     pub tokens: Vec<TokenQueries>,
+    /// Flags of users of which the source says nothing.
+    pub missing_flags: Vec<&'static str>,
     /// What a person should know before they import.
     pub notes: Vec<String>,
     /// Tables that look like tokens and are not imported.
@@ -48,6 +50,7 @@ pub fn read(schema: &mut Schema<'_>, options: &DjangoOptions) -> Result<Catalogu
         date_joined,
         last_login,
         username_column,
+        missing_flags,
         mut notes,
     } = find_columns(schema, options, &columns)?;
     let key = UserKey::find(schema, &columns, user_table)?;
@@ -88,6 +91,7 @@ pub fn read(schema: &mut Schema<'_>, options: &DjangoOptions) -> Result<Catalogu
         key,
         groups,
         tokens,
+        missing_flags,
         notes,
         left_out,
     })

@@ -43,12 +43,15 @@ pub struct UserColumns {
     pub date_joined: String,
     pub last_login: String,
     pub username_column: String,
+    /// Flags of which the source says nothing.
+    pub missing_flags: Vec<&'static str>,
     pub notes: Vec<String>,
 }
 
 struct Finder<'a> {
     columns: &'a [Column],
     options: &'a DjangoOptions,
+    missing_flags: Vec<&'static str>,
     notes: Vec<String>,
 }
 
@@ -81,14 +84,14 @@ pub fn find_columns(
         )));
     }
     let (username_text, password_text) = (text(&username), text(password));
-    let mut finder = Finder { columns, options, notes: Vec::new() };
+    let mut finder = Finder { columns, options, missing_flags: Vec::new(), notes: Vec::new() };
     let is_active = finder.flag("is_active", true, "everybody counts as active", &ACTIVE);
     let is_staff = finder.flag("is_staff", false, "nobody is staff", &STAFF);
     let is_superuser = finder.flag("is_superuser", false, "nobody is a superuser", &SUPERUSER);
     let profile = finder.profile(&username);
     let date_joined = finder.date("date_joined", Some("users count as joined at the import"));
     let last_login = finder.date("last_login", None);
-    let mut notes = finder.notes;
+    let Finder { missing_flags, mut notes, .. } = finder;
     ended(schema, options, columns, &mut notes)?;
     Ok(UserColumns {
         username: username_text,
@@ -100,6 +103,7 @@ pub fn find_columns(
         date_joined,
         last_login,
         username_column: username,
+        missing_flags,
         notes,
     })
 }
@@ -121,7 +125,7 @@ impl Finder<'_> {
             .map(|column| column.name.clone())
     }
 
-    fn flag(&mut self, field: &str, default: bool, meaning: &str, alike: &[&str]) -> String {
+    fn flag(&mut self, field: &'static str, default: bool, meaning: &str, alike: &[&str]) -> String {
         let flag = |column: &ColumnRef| flag_of(&format!("u.{}", quoted(&column.name)), column.is_negated);
         let mapped: Vec<String> = self.options.map.all(field).map(flag).collect();
         if !mapped.is_empty() {
@@ -135,6 +139,7 @@ impl Finder<'_> {
             (None, Some(column)) => format!("; {column} may be its opposite: --map {field}=not:{column}"),
             (None, None) => String::new(),
         };
+        self.missing_flags.push(field);
         self.notes.push(format!("no column {field}: {meaning}{advice}"));
         format!("'{default}'")
     }

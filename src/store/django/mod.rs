@@ -165,6 +165,11 @@ impl DjangoSource {
         Ok(read)
     }
 
+    /// The flags of users of which the source says nothing.
+    pub fn missing_flags(&self) -> &[&'static str] {
+        &self.catalogue.missing_flags
+    }
+
     /// Whether the source says who is in which group.
     pub fn has_memberships(&self) -> bool {
         self.catalogue.groups.members.is_some()
