@@ -100,7 +100,11 @@ def failing(request):
     return HttpResponse("broken", status=500)
 
 
-urlpatterns = [path("me/", Me.as_view()), path("open/", Open.as_view()), path("chunks/", chunks), path("failing/", failing), path("users/", NewUser.as_view())]
+def unchanged(request):
+    return HttpResponse(status=304, headers={"Content-Length": "20", "ETag": '"a"'})
+
+
+urlpatterns = [path("unchanged/", unchanged), path("me/", Me.as_view()), path("open/", Open.as_view()), path("chunks/", chunks), path("failing/", failing), path("users/", NewUser.as_view())]
 if is_knox:
     from knox import views
     from knox.models import AuthToken

@@ -161,9 +161,10 @@ impl Head {
             stream::iter(start_piece).chain(rest).boxed_local()
         };
         match length {
+            // A 304 may have the length of the body that it leaves out.
+            _ if is_without_body(self.status) => response.finish(),
             Some(0) => response.finish(),
             Some(length) => response.body(SizedStream::new(length, body)),
-            None if is_without_body(self.status) => response.finish(),
             None => response.body(BodyStream::new(body)),
         }
     }
