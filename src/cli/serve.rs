@@ -36,7 +36,7 @@ pub fn serve(
     logged(config, raw, |lines| serve_until_stopped(config, lines, read_settings, kind))
 }
 
-/// Runs what logs through a queue.
+/// Runs `work`, whose log lines are written through a queue.
 pub fn logged(
     config: &Config,
     raw: &RawSettings,

@@ -1,4 +1,5 @@
-//! The operator's settings for the login: where it is, which package's it is like, and what a name may be.
+//! The operator's settings for the login: its paths, the package whose requests and answers it has, and which names
+//! users log in by.
 
 use super::reader::Reader;
 use super::setting::plain;

@@ -122,26 +122,26 @@ impl RawSettings {
 
     fn resolve(&mut self, setting: Setting, found: &BTreeMap<String, (String, Source)>) {
         let direct = found.get(setting.name);
-        let file_name = setting.file_variable();
-        let file = file_name.as_ref().and_then(|name| found.get(name));
+        let file_variable = setting.file_variable();
+        let file = file_variable.as_ref().and_then(|name| found.get(name));
         let value = match (direct, file) {
             (None, None) => (setting.default.to_owned(), Source::Default),
             (Some(value), None) => value.clone(),
             // The setting or its `_FILE`, whichever has the higher source. Two from the same source are an error.
             (Some(value), Some((_, source))) if value.1 > *source => value.clone(),
             (Some((_, source)), Some((_, of_file))) if source == of_file => {
-                let file_name = file_name.unwrap_or_default();
-                self.faults.push(format!("{file_name}: {} is set too; leave one of them out", setting.name));
+                let file_variable = file_variable.unwrap_or_default();
+                self.faults.push(format!("{file_variable}: {} is set too; leave one of them out", setting.name));
                 return;
             }
             (_, Some((path, source))) => match std::fs::read_to_string(path) {
                 Ok(text) => {
-                    self.files.push((file_name.unwrap_or_default(), path.clone()));
+                    self.files.push((file_variable.unwrap_or_default(), path.clone()));
                     (without_line_end(&text).to_owned(), *source)
                 }
                 Err(error) => {
-                    let file_name = file_name.unwrap_or_default();
-                    self.faults.push(format!("{file_name}: cannot read {path}: {error}"));
+                    let file_variable = file_variable.unwrap_or_default();
+                    self.faults.push(format!("{file_variable}: cannot read {path}: {error}"));
                     return;
                 }
             },

@@ -28,17 +28,17 @@ impl Change {
     }
 }
 
-/// From when answers are, and from which database. An edge remembers them only by a proof from there.
+/// How old answers are, and from which database. An edge caches them only while it reads the changes of that database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AsOf {
-    /// Everything that was committed before this moment is in them.
+    /// The answers know of everything that was committed before this moment.
     pub moment: Uptime,
     /// Where the change log was read (`store/change_log/cursor.rs`); `None`: not known, or in several places.
     pub place: Option<Arc<str>>,
 }
 
 impl AsOf {
-    /// Of these answers and others.
+    /// What is true of these answers and of others: the earlier moment, and the place if both have the same.
     #[must_use]
     pub fn and(self, other: &Self) -> Self {
         let place = self.place.filter(|place| other.place.as_ref() == Some(place));

@@ -140,7 +140,8 @@ impl Uptime {
         Self(self.0.saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
     }
 
-    /// As a time: for what ends by uptime, and is compared with such times only.
+    /// The uptime in place of a time, for an edge, whose tokens end by its uptime. Such times may be compared with each
+    /// other only.
     #[must_use]
     pub const fn as_time(self) -> Timestamp {
         Timestamp::from_micros((self.0 / 1_000).cast_signed())

@@ -138,7 +138,7 @@ pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identit
 /// The key that a gateway's client sent.
 ///
 /// # Errors
-/// When there is none, or no single one.
+/// When there is none, or there are two that differ.
 pub fn gateway_key(headers: &HeaderMap, options: &HttpOptions) -> Result<String, AuthenticationFault> {
     key(headers, options, options.keys.basic)
 }

@@ -25,11 +25,11 @@ pub struct HttpOptions {
 /// Where the login is, and which package's login it is like.
 #[derive(Clone, Debug, Default)]
 pub struct LoginOptions {
-    /// Whose requests it takes, and whose answers it gives.
+    /// The package whose requests it takes, and whose answers it gives.
     pub format: LoginFormat,
     /// Paths beside `/api-token-auth/`, each with a slash at its end.
     pub paths: Vec<String>,
-    /// What the name of a login may be.
+    /// Whether the name of a login is a username or an e-mail address, or may be either.
     pub by: LoginBy,
     /// Fields of the user that its answer adds.
     pub fields: Vec<String>,
@@ -66,7 +66,7 @@ impl LoginOptions {
         if self.by.takes_username() { "admin" } else { "admin@localhost" }
     }
 
-    /// The field of the body with the name.
+    /// The field of the body that holds the name.
     #[must_use]
     pub const fn name_field(&self) -> &'static str {
         match self.format {
@@ -76,7 +76,7 @@ impl LoginOptions {
         }
     }
 
-    /// The field of the answer with the key.
+    /// The field of the answer that holds the key.
     #[must_use]
     pub const fn key_field(&self) -> &'static str {
         match self.format {

@@ -179,8 +179,7 @@ impl Server {
         Stop { service: self.service.clone(), drain: self.drain, handle: self.handle() }
     }
 
-    /// Reloads the certificate, the secret keys and `DATABASE_URL` when asked to. `read_settings` reads the
-    /// settings again.
+    /// Reloads files when asked to: see `reload.rs`. `read_settings` reads the settings again.
     #[must_use]
     pub fn reload(&self, read_settings: ReadSettings) -> Reload {
         Reload { service: self.service.clone(), certificate: self.certificate.clone(), read_settings }

@@ -1,5 +1,5 @@
-//! What is reloaded while a server runs: certificate, secret keys, `DATABASE_URL`. A part that is broken keeps its old
-//! value, and the log says so.
+//! What is reloaded while a server runs: certificate, secret keys, `DATABASE_URL`; at an edge the certificate and the
+//! credentials for the upstream. A part that is broken keeps its old value, and the log says so.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,6 +166,6 @@ fn log_outcome(part: &str, done: Result<Reloaded, Fault>) {
 
 /// Runs work that may block, such as reading files, off the event loop.
 async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    // A panic has its own line.
+    // A panic is logged by the panic hook.
     actix_rt::task::spawn_blocking(work).await.ok()
 }

@@ -20,7 +20,7 @@ use crate::http::{Asker, Job, OuterLayer, ShadowPaths, ShadowState, ask_all, pas
 use crate::service::{ShadowReport, Superuser};
 use crate::upstream::Forward;
 
-/// Answers that may wait to be compared; more are not.
+/// How many answers may wait to be compared. Further ones are not compared.
 const MAX_WAITING: usize = 1024;
 
 /// How often what was found is logged.
@@ -44,8 +44,8 @@ pub struct Shadow {
 }
 
 impl Shadow {
-    /// Starts jeton on a port of its own, and begins to listen. `None` as [`Server::start`]. Each difference becomes a
-    /// line of `file`.
+    /// Starts jeton on a port of its own, and begins to listen. Returns `None` when [`Server::start`] does. Each
+    /// difference becomes a line of `file`.
     ///
     /// # Errors
     /// [`StartError`].
@@ -117,7 +117,7 @@ impl Shadow {
         let served = self.proxy.await;
         summaries.abort();
         let last_answers = async {
-            // It is closed if the asking has ended by a fault.
+            // Sending fails if `ask_all` has panicked.
             let _ = sender.send(None).await;
             asking.await
         };
@@ -130,7 +130,8 @@ impl Shadow {
     }
 }
 
-/// The settings of the jeton that is asked: on this machine only, where the proxy says whose request it is.
+/// The settings of the jeton that is asked. It listens on this machine only, and trusts the proxy, which says in
+/// `X-Forwarded-For` whose request it is.
 fn own(config: &Config) -> Config {
     let mut own = config.clone();
     own.serving.listen = Listen::Tcp("127.0.0.1:0".into());

@@ -31,7 +31,8 @@ pub struct EdgeReadiness {
     pub detail: Option<&'static str>,
     /// `ok`, or `down`: no upstream answers, or it refuses this edge's credentials.
     pub upstream: &'static str,
-    /// Whether cached answers may be served: `ok`, `stale`, `none` or `off`, as at a node.
+    /// Whether `synced_at` is younger than the bound, so that cached answers may be served: `ok`, `stale`, `none` or
+    /// `off`, as at a node.
     pub proof: &'static str,
 }
 
@@ -94,7 +95,7 @@ impl Edge {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// The edge's own credentials at its upstream from now on.
+    /// From now on the edge uses these credentials of its own at its upstream.
     pub fn replace_credentials(&self, client_id: &str, secret: &ClientSecret) {
         self.upstream.replace_credentials(client_id, secret);
     }

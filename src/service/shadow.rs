@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
 
-use crate::domain::shadow::{About, Answer, Difference, Explained, blotted};
+use crate::domain::shadow::{About, Answer, Difference, Explained, redacted};
 use crate::domain::time::Clock;
 
 /// How many kinds of differences are counted apart from each other.
@@ -66,7 +66,7 @@ pub struct Differing<'a> {
 }
 
 impl ShadowReport {
-    /// Nothing yet. Each difference becomes a line of `file`.
+    /// An empty report. Each difference becomes a line of `file`.
     #[must_use]
     pub fn new(clock: Clock, file: Option<File>) -> Self {
         Self { clock, file: file.map(Mutex::new), counts: Mutex::default() }
@@ -82,7 +82,7 @@ impl ShadowReport {
         self.counts().bad_gateway += 1;
     }
 
-    /// An answer was not compared, because too many wait for it already.
+    /// An answer was not compared, because too many already wait to be compared.
     pub fn skipped(&self) {
         self.counts().skipped += 1;
     }
@@ -143,7 +143,7 @@ impl ShadowReport {
     fn write(&self, found: &Differing<'_>) {
         let Some(file) = &self.file else { return };
         let shown = |answer: &Answer| {
-            let body = answer.body.as_ref().map(|body| blotted(body, found.secrets));
+            let body = answer.body.as_ref().map(|body| redacted(body, found.secrets));
             json!({ "status": answer.status, "body": body })
         };
         let differences: Vec<_> = found

@@ -15,14 +15,16 @@ pub const NOBODY: i64 = i64::MIN;
 
 type Query = users::BoxedQuery<'static, MultiBackend>;
 
-/// How the indexes of a column compare texts whatever their case: a migration has these expressions too.
+/// How the indexes of a column compare texts whatever their case. The migrations create the indexes with the same
+/// expressions.
 struct Column {
-    /// By the database's locale.
+    /// For all texts, by the database's locale.
     postgres: &'static str,
-    /// By A to Z only.
+    /// For texts in ASCII: ignores the case of A to Z only.
     sqlite: &'static str,
-    /// Which texts have other characters, and how these are compared.
+    /// Whether a text has characters other than ASCII.
     sqlite_others: &'static str,
+    /// For those texts.
     sqlite_lower: &'static str,
 }
 
@@ -82,12 +84,12 @@ fn usernames_like(conn: &Conn, text: &str, case: UsernameCase) -> Query {
     }
 }
 
-/// The only user with this e-mail address. Most users may have none, so an empty one is nobody's.
+/// The only user with this e-mail address. An empty address is nobody's, because many users may have none.
 fn with_email(conn: &mut Conn, text: &str, case: UsernameCase) -> Result<Option<UserRow>, StoreError> {
     let query = users::table.into_boxed().filter(sql::<Bool>("email <> ''"));
     let query = match (case, &*conn) {
         (UsernameCase::Ignore, _) => EMAIL.filter(conn, query, text),
-        // The index finds those that differ by case too.
+        // The index also finds addresses that differ by case, so the column is compared as well.
         (UsernameCase::Exact, Conn::Pg(_)) => EMAIL.filter(conn, query, text).filter(users::email.eq(text.to_owned())),
         (UsernameCase::Exact, Conn::Sqlite(_)) => {
             query.filter(sql::<Text>(EMAIL.sqlite).eq(text.to_owned())).filter(users::email.eq(text.to_owned()))

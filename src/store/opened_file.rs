@@ -31,7 +31,7 @@ pub struct OpenedFile {
 struct IdleState {
     /// The log that was begun after the last idle time must still be moved into the file.
     needs_checkpoint: bool,
-    /// The transaction after which this process last emptied the log for that reason, and when.
+    /// The transaction after which this process last emptied the log, because it needed a checkpoint, and when.
     ended: Option<(i32, Stopwatch)>,
 }
 

@@ -22,6 +22,7 @@ pub struct PoolConnection {
     /// The version of the tables for which its statements were prepared.
     tables_version: u64,
     servers: Arc<Servers>,
+    /// Counts the open connections: see `Servers::held`.
     _held: Arc<()>,
 }
 

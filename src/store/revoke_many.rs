@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// Revokes at most `limit` tokens with ids after `after`, up to `through`; `None` when there is none left. Those
-    /// that look expired or past their grace period are ended, too: see `end_tokens`.
+    /// that look expired or past their grace period are ended, too: see `end_for_every_clock`.
     pub fn revoke_tokens(
         &self,
         which: &TokenFilter,

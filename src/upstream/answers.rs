@@ -15,7 +15,7 @@ use crate::store::{Cursor, Reading, Since, StoreError};
 /// The introspection of one token.
 #[derive(Clone, Debug)]
 pub enum UpstreamAnswer {
-    /// Active: the answer, as it was sent, and what its cache entry needs.
+    /// Active: the answer, as it was sent, and what its cache entry needs besides.
     Active(Vec<u8>, ActiveFacts),
     /// Not active.
     Inactive {
@@ -24,7 +24,7 @@ pub enum UpstreamAnswer {
     },
 }
 
-/// Of an active token.
+/// What the cache entry of an active token needs besides the answer.
 #[derive(Clone, Copy, Debug)]
 pub struct ActiveFacts {
     /// The token's id.
@@ -40,7 +40,7 @@ pub struct ActiveFacts {
 /// A client's right secret.
 #[derive(Clone, Debug)]
 pub struct AcceptedSecret {
-    /// From when this is.
+    /// How old this answer is, and from which database.
     pub as_of: AsOf,
     /// How long its grace period lasts from when it was asked for, if it is the one before the last rotation.
     pub expires_in: Option<Duration>,
@@ -60,7 +60,8 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// From when the answers to a request are that was sent at `sent`. It arrived later, so this is not too late.
+    /// How old the answers are. The upstream counts `age` from the arrival of the request. Here it is counted from `sent`,
+    /// when the request was sent, which is earlier: so the answers never count as newer than they are.
     fn as_of(&self, sent: Uptime, max_age: Duration) -> Result<AsOf, StoreError> {
         let age = Duration::try_from_secs_f64(self.age).map_err(unreadable)?;
         if age > max_age {
@@ -96,7 +97,8 @@ fn unreadable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Upstream(format!("its answer cannot be read: {error}"))
 }
 
-/// The results for `count` tokens. An upstream that does not reach its database may give older ones than an edge may.
+/// The results for `count` tokens. Those that are older than `max_age` are refused: an upstream that does not reach its
+/// database may have set `JETON_STALE_IF_ERROR` longer than this edge.
 pub fn batch(
     body: &[u8],
     count: usize,
@@ -124,7 +126,7 @@ fn upstream_answer(json: &str, kind: &str, expires_in: Option<Duration>) -> Resu
     let (Some(token_id), Some(user_id)) = (token_id, one.user_id) else {
         return Err(unreadable("an active token has no ids"));
     };
-    // What is not known to be a login token has the fewer rights.
+    // A kind that this jeton does not know gets the fewer rights.
     let kind = if kind == "login" { TokenKind::Login } else { TokenKind::Named };
     Ok(UpstreamAnswer::Active(json.as_bytes().to_vec(), ActiveFacts { token_id, user_id, kind, expires_in }))
 }
@@ -152,7 +154,7 @@ pub fn clients(
     batch.clients.into_iter().map(accepted).collect()
 }
 
-/// An answer of `/changes`. Without a cursor in the request nothing is known of what was before.
+/// Reads an answer of `/changes`. If the request had no cursor, earlier changes are not known.
 pub fn changes(body: &[u8], had_cursor: bool) -> Result<Reading, StoreError> {
     let changes: Changes = serde_json::from_slice(body).map_err(unreadable)?;
     let cursor = Cursor::presented(&changes.cursor);
@@ -163,7 +165,7 @@ pub fn changes(body: &[u8], had_cursor: bool) -> Result<Reading, StoreError> {
     Ok(Reading { cursor, since: Since::Changes(all) })
 }
 
-/// A newer jeton may tell of subjects that this one does not know: these count as a change of everything.
+/// Reads one change. A newer jeton may send kinds that this one does not know: these count as a change of everything.
 fn change(of: &Map<String, Value>) -> Change {
     let mut members = of.iter();
     match (members.next(), members.next()) {

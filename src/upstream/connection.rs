@@ -74,7 +74,7 @@ impl Answer {
 
     /// Why the answer is of no use.
     pub fn error(&self) -> StoreError {
-        // One of the questions cannot be answered; the others can, without it.
+        // One of the tokens may be the cause. After `Failed` the lookup batcher halves the batch until that token is alone.
         if self.status == 500 {
             return StoreError::Failed("the upstream answers with status 500".into());
         }
@@ -126,7 +126,7 @@ impl Connection {
         let failed = |error: ureq::Error| StoreError::Upstream(format!("{base}: {error}"));
         let mut answer = sent.map_err(failed)?;
         let status = answer.status().as_u16();
-        // In seconds. It may also be a date, by the upstream's clock.
+        // Only a number of seconds is read. A date is ignored, because it is one by the upstream's clock.
         let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let body = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_vec().map_err(failed)?;
         Ok(Answer { status, retry_after, body })

@@ -31,15 +31,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A body in pieces.
 pub type Pieces = LocalBoxStream<'static, io::Result<Bytes>>;
 
-/// A request. The length of its body, or that it comes in chunks, is in its headers, as for everything that is sent.
+/// A request. Its headers must say how long its body is, or that it comes in chunks.
 pub struct Outgoing {
     /// The method.
     pub method: String,
     /// The path and the query.
     pub target: String,
-    /// Each as often as it is to be sent.
+    /// A header that is to be sent twice is in the list twice.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// `None`: none.
+    /// `None` for a request without a body.
     pub body: Option<Pieces>,
 }
 
@@ -47,7 +47,7 @@ pub struct Outgoing {
 pub struct Received {
     /// The status.
     pub status: u16,
-    /// Each as often as it was sent; names in lower case.
+    /// A header that was sent twice is in the list twice. The names are in lower case.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub body: Pieces,
@@ -122,7 +122,7 @@ where
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
     spawn_local(async move {
-        // An error of the connection is one of the answer, too.
+        // Whoever reads the answer gets the connection's error, too.
         let _ = connection.await;
     });
     let answer = sender.send_request(request).await.map_err(io::Error::other)?;
@@ -135,7 +135,7 @@ where
 fn pieces(mut body: Incoming) -> impl Stream<Item = io::Result<Bytes>> {
     stream_of(move |context| {
         let frame = Pin::new(&mut body).poll_frame(context);
-        // What is no data is a trailer.
+        // A frame without data has trailers, which are dropped.
         frame.map(|frame| {
             frame.map(|frame| frame.map(|frame| frame.into_data().unwrap_or_default()).map_err(io::Error::other))
         })

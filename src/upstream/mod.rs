@@ -24,19 +24,20 @@ use connection::{Answer, Connection, Credentials, Request};
 pub use forward::{Forward, Outgoing, Pieces, Received, whole};
 use servers::Servers;
 
-/// Keys in one request. The body's limit there is 256 KiB, and a key has at most 1 KiB, seldom more than 100 bytes.
+/// How many keys a request has at most. The upstream takes bodies of 256 KiB. A key has at most 1 KiB, and seldom more
+/// than 100 bytes.
 const MAX_KEYS: usize = 1_000;
 
-/// Bytes of keys in one request. In JSON a quotation mark takes two.
+/// How many bytes the keys of a request have at most. In JSON they may take twice as many: a quotation mark is escaped.
 const MAX_KEY_BYTES: usize = 120 * 1024;
 
-/// The most bytes of a client id and its secret; longer ones are wrong.
+/// How many bytes a client id and its secret have at most together. Longer ones are wrong.
 pub const MAX_CREDENTIALS: usize = 2048;
 
-/// Clients in one request. In JSON a byte may take six, and so all of them fit into the body.
+/// How many clients a request has at most. They fit into the body even if JSON escapes every byte, with six bytes each.
 const MAX_CLIENTS: usize = 20;
 
-/// Whom an edge asks, and who it is there.
+/// Which upstreams an edge asks, and by which credentials.
 #[derive(Clone, Debug)]
 pub struct UpstreamOptions {
     /// The base URLs, without a slash at the end; at least one.
@@ -90,13 +91,13 @@ impl Upstream {
         self.inner.timeout
     }
 
-    /// How many there are to choose from.
+    /// How many upstreams there are to choose from.
     #[must_use]
     pub fn servers(&self) -> usize {
         self.inner.servers.len()
     }
 
-    /// The edge's own credentials from now on.
+    /// From now on the edge uses these credentials of its own.
     pub fn replace_credentials(&self, client_id: &str, secret: &ClientSecret) {
         self.inner.connection.replace_credentials(Credentials::new(client_id, secret));
     }
@@ -183,7 +184,8 @@ impl Upstream {
         reading.inspect_err(|_| self.inner.servers.leave(at))
     }
 
-    /// Asks one after the other, until one gives an answer that `read` can use. One that hangs leaves time for the others.
+    /// Asks one upstream after the other, until one gives an answer that `read` can use. Each gets only a part of the
+    /// time, so that one that hangs leaves time for the others.
     fn ask<T>(
         &self,
         request: &Request<'_>,

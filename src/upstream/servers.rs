@@ -9,7 +9,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// At least one.
+    /// There must be at least one URL.
     pub fn new(urls: Vec<String>) -> Self {
         Self { urls, current: AtomicUsize::new(0) }
     }
@@ -18,16 +18,17 @@ impl Servers {
         self.urls.len()
     }
 
-    /// The one that is asked, and its place.
+    /// The URL of the upstream that is asked, and its place in the list.
     pub fn current(&self) -> (usize, &str) {
         let at = self.current.load(Ordering::Acquire);
         (at, &self.urls[at])
     }
 
-    /// The one at this place has failed: the next one is asked, unless that was decided already.
+    /// The upstream at this place has failed: from now on the next one is asked, unless another thread has decided that
+    /// already.
     pub fn leave(&self, at: usize) {
         let next = (at + 1) % self.urls.len();
-        // If it fails, another thread has left it.
+        // If the exchange fails, another thread was first.
         let _ = self.current.compare_exchange(at, next, Ordering::AcqRel, Ordering::Acquire);
     }
 }

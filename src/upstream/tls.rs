@@ -15,7 +15,7 @@ pub fn system_roots() -> Result<Vec<CertificateDer<'static>>, StoreError> {
     CertificateDer::pem_file_iter(&file).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(read)
 }
 
-/// The same as rustls takes them.
+/// The configuration of rustls for a client that trusts the system's certificates.
 pub fn tls_client() -> Result<Arc<ClientConfig>, StoreError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(system_roots()?);

@@ -18,7 +18,7 @@ const TAG: usize = 2;
 pub struct ImportedFields(Vec<u8>);
 
 impl ImportedFields {
-    /// Of a user as the source has them.
+    /// The digests of the fields that the source gives for a user.
     #[must_use]
     pub fn of(user: &User) -> Self {
         let mut fields = Self::default();

@@ -13,7 +13,7 @@ pub struct DjangoOptions {
     pub username_column: String,
     /// The groups' table, where it does not follow from the table of memberships.
     pub group_table: Option<String>,
-    /// Columns with names of their own.
+    /// Columns that are not called as Django calls them.
     pub map: ColumnMap,
     /// The tables of tokens with keys in the clear. If there are none: `authtoken_token`.
     pub token_tables: Vec<TokenTableOptions>,

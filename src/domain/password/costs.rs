@@ -94,8 +94,8 @@ impl HashCosts {
         self.0.iter().map(|(dummy, users)| (dummy.as_str(), *users))
     }
 
-    /// The dummy hash for `name`: of one of the counted costs, or `current`, of the configured cost, if
-    /// none is counted.
+    /// The dummy hash for `name`. It has one of the counted costs. If no cost is counted, it is `current`, which has the
+    /// configured cost.
     ///
     /// Each cost gets as large a share of the unknown names as it has of the users. When users log in, their hashes are
     /// replaced by hashes of the configured cost. So the share of unknown names with that cost must grow as well, while
@@ -130,15 +130,15 @@ mod tests {
 
     const NAMES: usize = 10_000;
 
-    const TODAY: &str = "$argon2id$v=19$m=64,t=1,p=1$0";
+    const CONFIGURED: &str = "$argon2id$v=19$m=64,t=1,p=1$0";
 
     fn costs(parts: [u32; 3]) -> HashCosts {
-        let dummies = ["pbkdf2_sha256$1000000$0", TODAY, "bcrypt$$2b$12$0"];
+        let dummies = ["pbkdf2_sha256$1000000$0", CONFIGURED, "bcrypt$$2b$12$0"];
         HashCosts::of(dummies.map(str::to_owned).into_iter().zip(parts).filter(|(_, users)| *users > 0))
     }
 
     fn chosen(costs: &HashCosts, key: &NameKey) -> Vec<String> {
-        let current = PasswordHash(TODAY.into());
+        let current = PasswordHash(CONFIGURED.into());
         (0..NAMES).map(|number| costs.dummy_for(&format!("user{number}"), &current, key).0).collect()
     }
 
@@ -162,7 +162,10 @@ mod tests {
                 assert!((found - expected).abs() < 0.025, "{parts:?} {prefix}: {found}");
             }
         }
-        assert!(chosen(&HashCosts::default(), &key).iter().all(|dummy| dummy == TODAY), "where there are no users");
+        assert!(
+            chosen(&HashCosts::default(), &key).iter().all(|dummy| dummy == CONFIGURED),
+            "where there are no users"
+        );
     }
 
     #[test]
@@ -176,7 +179,7 @@ mod tests {
         let after = chosen(&costs([400, 440, 160]), &key);
         assert_ne!(after, before);
         for (old, new) in before.iter().zip(&after).filter(|(old, new)| old != new) {
-            assert_eq!(new, TODAY, "{old}");
+            assert_eq!(new, CONFIGURED, "{old}");
         }
     }
 
@@ -233,9 +236,9 @@ mod tests {
     #[test]
     fn no_name_takes_more_memory_than_is_allowed() {
         let costly = "$argon2id$v=19$m=4096,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        let costs = HashCosts::of([(costly.to_owned(), 9), (TODAY.to_owned(), 1)]);
+        let costs = HashCosts::of([(costly.to_owned(), 9), (CONFIGURED.to_owned(), 1)]);
         assert_eq!(costs.clone().within_memory(4096), costs);
-        assert_eq!(costs.within_memory(4095).iter().collect::<Vec<_>>(), [(TODAY, 1)]);
+        assert_eq!(costs.within_memory(4095).iter().collect::<Vec<_>>(), [(CONFIGURED, 1)]);
     }
 
     #[test]

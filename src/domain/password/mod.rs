@@ -118,7 +118,8 @@ impl PasswordHash {
         matches!(read(&self.0), Ok(Stored::Django(hash)) if hash.legacy().is_some())
     }
 
-    /// The name of the hasher at its beginning, also of an unknown one. `None` if this may be anything, also a password.
+    /// The name of the hasher at its beginning, known or not. `None` if it does not begin like a hash: then the text may
+    /// be anything, even a password, and must not be shown.
     #[must_use]
     pub fn format(&self) -> Option<&str> {
         let (name, rest) = self.0.split_once('$')?;

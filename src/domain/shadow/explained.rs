@@ -15,7 +15,7 @@ pub enum Explained {
     Throttled,
     /// The project answers 403 to a bad token, because another authentication class stands before that for tokens.
     ForbiddenForRefused,
-    /// The project answered without looking at the token, as it does where there is no view.
+    /// The project answered without checking the token, as it does where there is no view.
     TokenNotChecked,
     /// The project failed.
     ServerError,
@@ -93,7 +93,7 @@ impl Explained {
             {
                 return Some(Self::TokenNotChecked);
             }
-            // Whatever was done with a token that jeton has never had, it cannot follow.
+            // jeton cannot know what a token is good for that it has never had.
             _ if django.status < 500 && django.status != 401 && jeton.status == 401 && facts.is_token_unknown => {
                 return Some(Self::TokenNotImported);
             }

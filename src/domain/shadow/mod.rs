@@ -1,14 +1,14 @@
 //! Compares two answers to one request: that of the Django project, which the client got, and jeton's.
 
-mod blot;
 mod explained;
+mod redact;
 
 use serde_json::Value;
 
-pub use blot::{blotted, key_in};
 pub use explained::{Explained, Facts};
+pub use redact::{key_in, redacted};
 
-use blot::comparable;
+use redact::comparable;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ pub fn differences(
         let (theirs, ours) = (django.header(name), jeton.header(name));
         if theirs != ours {
             let shown = |value: Option<String>| {
-                value.map_or_else(|| "none".to_owned(), |value| blotted(value.as_bytes(), secrets))
+                value.map_or_else(|| "none".to_owned(), |value| redacted(value.as_bytes(), secrets))
             };
             found.push(Difference { kind: format!("header {name}"), django: shown(theirs), jeton: shown(ours) });
         }
@@ -127,7 +127,7 @@ pub fn differences(
     if let (Some(theirs), Some(ours), false) = (&django.body, &jeton.body, is_head)
         && comparable(theirs) != comparable(ours)
     {
-        let (django, jeton) = (blotted(theirs, secrets), blotted(ours, secrets));
+        let (django, jeton) = (redacted(theirs, secrets), redacted(ours, secrets));
         found.push(Difference { kind: "body".into(), django, jeton });
     }
     found

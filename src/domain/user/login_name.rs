@@ -8,7 +8,7 @@ pub enum LoginBy {
     Username,
     /// An e-mail address.
     Email,
-    /// Either. A username counts first.
+    /// Either. If it is one user's username and another user's e-mail address, the first of these users is meant.
     UsernameOrEmail,
 }
 

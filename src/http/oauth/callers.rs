@@ -1,5 +1,5 @@
-//! The callers of OAuth endpoints, as extractors. They also read the body, because its parameters may contain the
-//! caller's credentials.
+//! The callers of OAuth endpoints, as extractors. All but [`HeadIntrospector`] also read the body, because its parameters
+//! may contain the caller's credentials.
 
 use std::net::IpAddr;
 

@@ -22,7 +22,7 @@ use crate::service::{AcceptedClient, Introspection};
 
 /// The largest batch, in tokens.
 const MAX_BATCH: usize = 1_000;
-/// The most clients that an edge may have checked at once.
+/// How many clients an edge may ask about at most in one request.
 const MAX_CLIENTS: usize = 100;
 /// The largest body of a batch, in bytes.
 const MAX_BATCH_BODY: usize = 256 * 1024;
@@ -206,7 +206,7 @@ fn clients(data: &Data) -> Result<Vec<(String, ClientSecret)>, HttpError> {
         Some(_) => None,
     };
     let lists = list("client_ids").zip(list("client_secrets")).filter(|(ids, secrets)| ids.len() == secrets.len());
-    let (ids, secrets) =
-        lists.ok_or(HttpError::invalid_request("client_ids and client_secrets are not lists of as many texts"))?;
+    let (ids, secrets) = lists
+        .ok_or(HttpError::invalid_request("client_ids and client_secrets are not lists of texts of the same length"))?;
     Ok(ids.into_iter().zip(secrets.iter().map(|secret| ClientSecret::from_text(secret))).collect())
 }

@@ -1,4 +1,4 @@
-//! Asks jeton what Django has answered, compares, and reports.
+//! Sends jeton the requests that Django has answered, compares both answers, and reports the differences.
 
 use std::cell::RefCell;
 use std::io;
@@ -38,7 +38,7 @@ const AUTHORIZATION: &str = "authorization";
 /// Headers that jeton is not sent: it need not see cookies, and is to compress nothing.
 const NOT_ASKED_WITH: [&str; 5] = ["accept-encoding", "cookie", "expect", "host", "x-request-id"];
 
-/// Headers of a body, which a check has not.
+/// Headers that describe a body. A check is sent without a body.
 const OF_BODY: [&str; 2] = ["content-type", "content-encoding"];
 
 /// jeton's own paths beside the login's. The project may have others.
@@ -54,8 +54,8 @@ pub struct Asker {
     report: Arc<ShadowReport>,
 }
 
-/// Asks all jobs of jeton, until the last one is answered. What ends tokens is asked when everything before it is
-/// answered, and everything after it when it is answered, so that jeton meets all in Django's order.
+/// Sends jeton the requests of all jobs, until the last one is answered. A request that ends tokens is sent when all
+/// before it are answered, and those after it when it is answered, so that jeton gets them in Django's order.
 pub async fn ask_all(asker: Rc<Asker>, mut jobs: Receiver<Option<Job>>) {
     let permits = Arc::new(Semaphore::new(AT_ONCE as usize));
     let take = |count| {
@@ -110,7 +110,7 @@ impl Asker {
         if let (Some(given), Some(ours)) = (given, given_key(job.about, &jeton))
             && given_key(job.about, &job.django).is_some_and(|theirs| theirs != ours)
         {
-            // Nobody may wait for it.
+            // Perhaps no check waits for the key.
             let _ = given.send(Some(ours));
         }
         let found = differences(job.about, job.method == Method::HEAD, &job.django, &jeton, &job.secrets);

@@ -6,7 +6,8 @@ use tokio::sync::watch;
 
 use crate::domain::token::{Token, TokenDigest};
 
-/// How many are remembered. The oldest goes first; a check with it is then one with a key that jeton does not know.
+/// How many keys are remembered. Beyond that the oldest one is forgotten, and jeton then does not know the key of a check
+/// with it.
 const MAX_KEYS: usize = 100_000;
 
 /// By the digest of Django's key. jeton's own is in plain text, because it must be sent; it is in memory only.

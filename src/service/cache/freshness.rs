@@ -33,7 +33,7 @@ pub struct Freshness {
     /// Nanoseconds of uptime; 0 before the first sync.
     synced_at: AtomicU64,
     changes_applied: AtomicU64,
-    /// The number of the last change of everything.
+    /// The number of the last [`Change::Everything`].
     cleared: AtomicU64,
     /// The number of the last change of a client.
     clients: AtomicU64,

@@ -84,7 +84,7 @@ pub struct CachedAnswer {
 /// The cache, and what keeps it fresh.
 pub struct Cache {
     freshness: Freshness,
-    /// At an edge.
+    /// Only at an edge: see `read_times.rs`.
     read_times: Option<ReadTimes>,
     known: Segment,
     unknown: Segment,

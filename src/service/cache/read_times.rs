@@ -20,12 +20,12 @@ pub struct ReadTimes {
 }
 
 impl ReadTimes {
-    /// Answers from longer ago than this are of no use.
+    /// `kept_for`: answers that are older than this are of no use, so older numbers are not kept.
     pub fn new(kept_for: Duration) -> Self {
         Self { kept_for, numbers: Mutex::default() }
     }
 
-    /// So many changes have been read by now.
+    /// Records that `number` changes have been read by `now`.
     pub fn record(&self, number: u64, now: Uptime) {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         if numbers.back().is_none_or(|(_, newest)| *newest != number) {

@@ -58,7 +58,7 @@ pub enum Checked {
     /// The password is wrong.
     Wrong,
     /// No password can be checked against the stored hash, and why.
-    Unreadable(HashFault),
+    CannotCheck(HashFault),
 }
 
 /// A handle to the pool; its threads end when the last handle is dropped.

@@ -108,7 +108,7 @@ impl Worker {
             Verdict::RefusedAtOnce(fault) => {
                 // Only to take as much time. The dummy hash matches no password.
                 let _ = password::verify(dummy, password, self.policy, &mut self.workspace);
-                fault.map_or(Checked::Wrong, Checked::Unreadable)
+                fault.map_or(Checked::Wrong, Checked::CannotCheck)
             }
         }
     }

@@ -175,7 +175,7 @@ impl Introspection {
         Self { json: Cow::Borrowed(INACTIVE), reason: Some(reason), kind: TokenKind::Named, ends_at: Timestamp::NEVER }
     }
 
-    /// As an upstream answers; `None` if it has not everything that [`Identity`] needs.
+    /// The introspection in an upstream's answer; `None` if the answer lacks something that [`Identity`] needs.
     pub(in crate::service) fn from_upstream(json: Vec<u8>, kind: TokenKind, ends_at: Timestamp) -> Option<Self> {
         serde_json::from_slice::<Identity>(&json).ok()?;
         Some(Self { json: Cow::Owned(json), reason: None, kind, ends_at })

@@ -163,7 +163,7 @@ pub struct AcceptedClient {
     /// When the secret's grace period ends, if it is the one before the last rotation; by the clock of
     /// [`Introspect::time_left`].
     pub secret_until: Option<Timestamp>,
-    /// From when this is known.
+    /// How old this knowledge is, and from which database.
     pub as_of: AsOf,
 }
 

@@ -1,4 +1,4 @@
-//! What has changed since a cursor, for whoever remembers answers (`GET /changes`).
+//! What has changed since a cursor, for whoever caches answers (`GET /changes`).
 
 use super::source::Source;
 use crate::domain::change::Change;
@@ -14,7 +14,7 @@ const MAX_CURSOR_LEN: usize = 8 * 1024;
 pub struct Feed {
     /// The cursor for the next request.
     pub cursor: Cursor,
-    /// What has changed; `None`: everything that is remembered must be discarded.
+    /// What has changed; `None`: everything that is cached must be discarded.
     pub changes: Option<Vec<Change>>,
 }
 
@@ -35,10 +35,11 @@ impl Introspect {
         let Some(after) = after else { return Ok(Feed { cursor, changes: Some(Vec::new()) }) };
         let changes = match in_memory {
             Some(changes) => Since::Changes(changes),
-            // Nothing is known of what was told there. At an edge another upstream may know this cursor.
+            // The cursor is from another database. This one cannot say what has changed there. An edge must not ask its
+            // upstream either: behind one address both databases may answer, and the other one knows this cursor.
             None if after.place() != cursor.place() => Since::Unknown,
-            // The cursor is from another node, or old. The table is read after the newest cursor was taken, so it may
-            // have newer rows than this cursor. These come again in the next answer.
+            // The cursor is from another node, or old. The table is read after the newest cursor was taken, so this
+            // answer may have changes that the newest cursor has not seen. These come again in the next answer.
             None => self.read_changes(after).await?.since,
         };
         Ok(match changes {
@@ -66,7 +67,7 @@ impl Introspect {
     async fn read_changes(&self, after: Cursor) -> Result<Reading, Error> {
         match &self.source {
             Source::Database(source) => source.database.run(move |store| store.changes(Some(&after))).await,
-            // No node gives so long a cursor.
+            // No node gives a cursor of that length.
             Source::Upstream(_) if after.as_str().len() > MAX_CURSOR_LEN => {
                 Ok(Reading { cursor: after, since: Since::Unknown })
             }

@@ -11,10 +11,10 @@ use crate::domain::change::Change;
 use crate::domain::time::Uptime;
 use crate::store::{Cursor, Reading, Since};
 
-/// The most changes in memory. A request with an older cursor is answered from the table.
+/// How many changes are in memory at most. A request with an older cursor is answered from the table.
 const MAX_CHANGES: usize = 50_000;
 
-/// The most cursors in memory.
+/// How many cursors are in memory at most.
 const MAX_CURSORS: usize = 10_000;
 
 /// A newer cursor replaces the newest one at this age even if nothing has changed, because cursors that are older than
@@ -40,7 +40,7 @@ struct RecentChanges {
     positions: HashMap<Cursor, u64>,
     /// When the newest cursor was read.
     newest_since: Option<Uptime>,
-    /// Where.
+    /// Where the newest cursor was taken.
     place: Option<Arc<str>>,
 }
 
@@ -99,9 +99,9 @@ impl RecentChanges {
             self.dropped += 1;
         }
         let total = self.total();
-        // A cursor that is known keeps its place.
-        if let Entry::Vacant(place) = self.positions.entry(reading.cursor.clone()) {
-            place.insert(total);
+        // A cursor that is known keeps its position.
+        if let Entry::Vacant(position) = self.positions.entry(reading.cursor.clone()) {
+            position.insert(total);
             self.cursors.push_back(reading.cursor);
         }
         self.newest_since = Some(moment);

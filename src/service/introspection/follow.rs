@@ -1,12 +1,13 @@
 //! Keeps an edge's cache in sync: follows the changes of its upstream, as a node follows its database.
 //!
 //! Whoever asks `/changes` at `t` and reads the answer knows, afterwards, everything that was committed before `t`. An
-//! answer takes a quarter of the bound, because the upstream waits for a proof of its own. So there is always a request
-//! under way. Whoever follows this edge would have to wait for the end of that request, and then for a whole one: a
-//! request of theirs starts another one at once, which the upstream answers at the same moment as the first.
+//! answer takes a quarter of the bound, because the upstream waits for its own next reading. So the edge always has a
+//! request under way. A follower of this edge needs the answer to a request that the edge sends after the follower has
+//! asked. If the edge sent it only when the one under way is answered, the follower would wait for both. So the edge
+//! sends it at once, and the upstream answers both requests at the same moment.
 //!
-//! Answers are applied in the order of their requests. One that comes after the answer to a later request is ignored: it
-//! tells nothing new.
+//! Answers are applied in the order of their requests. An answer that comes after the answer to a later request is
+//! ignored, because it tells nothing new.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,21 +21,21 @@ use crate::service::threads::catch_panic;
 use crate::store::{Cursor, Reading, Since, StoreError};
 use crate::upstream::Upstream;
 
-/// Requests at once.
+/// How many requests are under way at most: one for each thread.
 const THREADS: usize = 3;
 
-/// Requests within one bound at most, so that those of many followers are answered together.
+/// How many requests are sent within one bound at most, so that many followers are answered after one request.
 const REQUESTS_PER_BOUND: u32 = 32;
 
-/// How long a request may take. The first time that there are several upstreams is shorter, so that another one is asked
-/// before the bound is over.
+/// The bounds of the time that a request may take. If there are several upstreams, the first request has half of the
+/// usual time, so that another upstream is asked before the revocation bound is over.
 const MIN_DEADLINE: Duration = Duration::from_millis(500);
 const MAX_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long to wait after every upstream has failed.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// What follows an upstream.
+/// Follows an upstream. The threads share it.
 pub struct Follow {
     upstream: Upstream,
     cache: Arc<Cache>,
@@ -54,11 +55,11 @@ struct State {
     sent: Option<Uptime>,
     /// When the newest request was sent whose answer was applied.
     applied: Option<Uptime>,
-    /// When the newest request arrived that waits for a proof.
+    /// When the newest request of a follower arrived at this edge.
     wanted: Option<Uptime>,
     /// Failures since the last success.
     failures: u32,
-    /// Until when nothing is sent after a failure.
+    /// No request is sent before this moment, because every upstream has failed.
     paused_until: Option<Uptime>,
     warned: bool,
 }
@@ -105,7 +106,7 @@ impl Follow {
         Ok(following)
     }
 
-    /// Somebody who asked at `arrival` waits for a proof.
+    /// A follower's request, which arrived at `arrival`, waits until a request that is sent after it is answered.
     pub fn want(&self, arrival: Uptime) {
         let mut state = self.lock();
         let is_new = state.wanted <= state.sent;
@@ -138,7 +139,7 @@ impl Follow {
                     let reading = catch_panic(|| self.upstream.changes(cursor.as_ref(), deadline));
                     let reading = reading.unwrap_or_else(|| Err(StoreError::Failed("a panic".into())));
                     let was_quick = Uptime::now().since(sent) < self.bound / REQUESTS_PER_BOUND;
-                    // Whoever refuses to tell the changes at once may answer other questions.
+                    // An upstream that at once refuses `/changes` may still answer other requests.
                     let answers_others = match &reading {
                         Ok(_) | Err(StoreError::Throttled(_)) => true,
                         Err(_) => was_quick && self.upstream.ping(deadline),
@@ -164,12 +165,12 @@ impl Follow {
         if state.applied >= Some(sent) {
             return;
         }
-        // Of several databases behind one address another one has answered. What was read of the one says nothing of the
-        // other, even if the answer continues a cursor of there.
+        // Behind one address there may be several databases, and this answer is from another one than the last. What is
+        // cached is from the last one, and this one's changes say nothing about it.
         if reading.cursor.place() != state.cursor.as_ref().and_then(Cursor::place) {
             reading.since = Since::Unknown;
         }
-        // Applied already, with another answer.
+        // These changes were applied already: another request with the same cursor had them in its answer, too.
         if matches!(reading.since, Since::Changes(_)) && self.feed.knows(&reading.cursor) {
             reading.since = Since::Changes(Vec::new());
         }
@@ -199,7 +200,7 @@ impl Follow {
         if state.failures < servers || (state.failures == 1 && was_quick) {
             return;
         }
-        // A slow answer about changes says nothing about others.
+        // If only `/changes` is slow, the upstream is not down.
         self.upstream.set_down(!answers_others && !self.upstream.has_answered_since(sent));
         if state.failures.is_multiple_of(servers) {
             state.paused_until = Some(Uptime::now().after(RETRY));

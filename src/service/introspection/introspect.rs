@@ -34,7 +34,7 @@ impl Introspect {
     }
 
     /// Introspects many tokens. Those that are not in the cache share one query. The results have the order of
-    /// `presented`. Says, too, from when they are.
+    /// `presented`. Also says how old they are.
     ///
     /// # Errors
     /// As [`Introspect::introspect`].
@@ -75,16 +75,16 @@ impl Introspect {
         if from_memory {
             as_of = as_of.and(&memory);
         }
-        // Changes may be read from another place by now.
+        // By now the changes may be those of another database, and then the answers are from none for certain.
         Ok((results.into_iter().flatten().collect(), as_of.and(&self.now_as_of())))
     }
 
-    /// From when the answers in memory are. To be called before they are read.
+    /// How old the answers in memory are. To be called before they are read.
     pub(super) fn memory_as_of(&self) -> AsOf {
         AsOf { moment: self.cache.synced_at().unwrap_or(Uptime::from_nanos(0)), place: self.feed.place() }
     }
 
-    /// From when the answers are that the database is asked for after this call.
+    /// How old the answers are that the database gives after this call.
     pub(super) fn now_as_of(&self) -> AsOf {
         AsOf { moment: Uptime::now(), place: self.feed.place() }
     }
@@ -100,7 +100,8 @@ impl Introspect {
         Ok(self.introspection(&digest, change_seq, &status))
     }
 
-    /// The same about many, together. The results have the order of `missing`. An upstream says from when they are.
+    /// The same about many tokens together. The results have the order of `missing`. An upstream also says how old they
+    /// are.
     async fn look_up_all(
         &self,
         missing: Vec<(&str, TokenDigest)>,

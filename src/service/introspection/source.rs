@@ -22,15 +22,16 @@ use crate::upstream::{AcceptedSecret, MAX_CREDENTIALS, Upstream, UpstreamAnswer}
 /// How often a waiting request checks whether the source is down.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How many statements run at once, how many requests to an upstream, and how many that check clients there. An upstream
-/// may be far away.
+/// How many lookups are under way at once: statements at a node, requests at an edge, whose upstream may be far away.
 const STATEMENTS: usize = 2;
 const REQUESTS: usize = 4;
+
+/// How many of an edge's requests to check clients, and to read the changes after older cursors, are under way at once.
 const CLIENT_CHECKS: usize = 2;
 const CHANGES_READERS: usize = 2;
 
-/// How many cursors of followers that an edge does not know are asked about at once, by each thread. An answer takes a
-/// quarter of the bound.
+/// How many older cursors, which followers present and the edge does not have in memory, a thread asks about before it
+/// answers. Each costs a request, which takes a quarter of the bound.
 const OLDER_CURSORS: usize = 4;
 
 /// A token, live or ended, and its user.
@@ -50,7 +51,7 @@ pub struct DatabaseSource {
     lookups: LookupBatcher<TokenDigest, TokenAndUser>,
 }
 
-/// The upstream, and the batches of lookups and of client checks that it is sent.
+/// The upstream, and the batches in which it is asked.
 pub struct UpstreamSource {
     upstream: Upstream,
     pub follow: Arc<Follow>,
@@ -136,7 +137,8 @@ impl UpstreamSource {
         Ok(self.wait(self.older_changes.get(after)).await?.ok_or_else(no_result)?)
     }
 
-    /// The change number when the question was sent says nothing about an upstream's answer.
+    /// Waits for an answer, and discards its [`ChangeSeq`]: what the edge knew when it asked says nothing about what an
+    /// upstream answers (`cache/read_times.rs`).
     async fn wait<V>(&self, answer: impl Future<Output = Answer<V>>) -> Result<Option<V>, Error> {
         let (_, answer) = self.within_deadline(answer).await??;
         Ok(answer)
@@ -158,8 +160,9 @@ fn no_result() -> StoreError {
     StoreError::Upstream("it gave no result".into())
 }
 
-/// Reads the changes after these cursors, each once: after a restart of an edge all its followers have the same few ones.
-/// Whoever has one more must forget everything, which is always right.
+/// Reads the changes after these cursors. Each is asked about once, because after a restart of an edge all its followers
+/// present the same few cursors. Further cursors get [`Since::Unknown`], which is always right: their followers discard
+/// everything.
 fn read_older_changes(upstream: &Upstream, cursors: &[Cursor]) -> Result<Vec<Option<Reading>>, StoreError> {
     let mut readings: HashMap<&Cursor, Reading> = HashMap::new();
     for cursor in cursors {
@@ -180,7 +183,7 @@ fn check_clients(
     let of: Vec<Option<usize>> = candidates
         .iter()
         .map(|(client_id, secret)| {
-            // So long a body would be refused, and with it the others' questions.
+            // A body with such a long text would be refused, and the others' credentials in it would not be checked.
             let fits = client_id.len() + secret.expose().len() <= MAX_CREDENTIALS;
             fits.then(|| {
                 *places.entry((client_id, *secret.digest().as_bytes())).or_insert_with(|| {

@@ -1,4 +1,4 @@
-//! Answers of an edge's upstream: given on as they were sent, and cached.
+//! Answers of an edge's upstream: passed on as they were sent, and cached.
 
 use futures_util::future::try_join_all;
 
@@ -28,7 +28,7 @@ impl Introspect {
         Ok((self.cache_answer(&digest, asked_at, answer, &as_of)?, as_of))
     }
 
-    /// The same about many. The results have the order of the keys.
+    /// The same about many keys. The results have the order of the keys.
     pub(super) async fn ask_upstream_all(
         &self,
         source: &UpstreamSource,
@@ -39,8 +39,8 @@ impl Introspect {
         Ok((results, all.into_iter().reduce(|as_of, other| as_of.and(&other))))
     }
 
-    /// The change number of answers of an upstream; `None` if they must not be remembered: this edge follows the changes
-    /// of another database.
+    /// The change number of an upstream's answers; `None` if they must not be cached, because they are from another
+    /// database than the changes that this edge follows.
     pub(super) fn upstream_change_seq(&self, as_of: &AsOf) -> Option<ChangeSeq> {
         // Taken before the places are compared: if the edge changes to another database in between, this number is too old
         // already, and the answer is never served.
@@ -66,7 +66,8 @@ impl Introspect {
                 let result = result.ok_or_else(|| StoreError::Upstream("its answer has no identity".into()))?;
                 (result, of, latest.min(half), ends_at)
             }
-            // Nobody tells an edge that a token with this key was created.
+            // Cached for the bound only: `/changes` names tokens by id, so it does not tell an edge that a token with
+            // this key was created.
             UpstreamAnswer::Inactive { is_user_inactive } => {
                 let reason = if is_user_inactive { Reason::UserInactive } else { Reason::Unknown };
                 let until = latest.min(asked_at.after(self.policy.revocation_bound));

@@ -68,7 +68,7 @@ impl Node {
     fn read_clock(&self) -> (Timestamp, ClockState) {
         let (time, uptime) = self.clock.now_and_uptime();
         let mut seen = self.clock_watch.lock();
-        if seen.read(time, uptime) {
+        if seen.was_set_since_last_reading(time, uptime) {
             self.metrics.clock.jumps.inc();
             // A clock that was set back would make cached answers live longer.
             self.cache.apply(&Change::Everything);

@@ -109,8 +109,8 @@ impl ClockWatch {
 }
 
 impl Seen {
-    /// Takes a reading of both clocks. Returns whether the wall clock was set since the last reading.
-    pub fn read(&mut self, time: Timestamp, uptime: Uptime) -> bool {
+    /// Whether the wall clock was set since the last reading of both clocks. Stores this reading as the last one.
+    pub fn was_set_since_last_reading(&mut self, time: Timestamp, uptime: Uptime) -> bool {
         let Some((last_time, last_uptime)) = self.last.replace((time, uptime)) else { return false };
         let passed = micros(uptime).saturating_sub(micros(last_uptime));
         let moved = time.as_micros().saturating_sub(last_time.as_micros()).saturating_sub(passed);
@@ -190,14 +190,14 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_is_not_trusted_for_an_hour() {
         let mut seen = Seen::default();
-        assert!(!seen.read(moment(0), uptime(50)), "there is nothing to compare with");
-        assert!(!seen.read(moment(3_602), uptime(3_650)), "two seconds in an hour");
+        assert!(!seen.was_set_since_last_reading(moment(0), uptime(50)), "there is nothing to compare with");
+        assert!(!seen.was_set_since_last_reading(moment(3_602), uptime(3_650)), "two seconds in an hour");
         assert_eq!(seen.state(uptime(3_650)), ClockState::Right);
-        assert!(seen.read(moment(3_602 + 40 * 86_400), uptime(3_651)));
+        assert!(seen.was_set_since_last_reading(moment(3_602 + 40 * 86_400), uptime(3_651)));
         assert_eq!(seen.state(uptime(3_651)), ClockState::Set((40 * 86_400 - 1) * SECOND));
-        assert!(seen.read(moment(3_604), uptime(3_653)), "and back");
+        assert!(seen.was_set_since_last_reading(moment(3_604), uptime(3_653)), "and back");
         assert_eq!(seen.state(uptime(3_653)).to_string(), "set back by 3456000.0 s");
-        assert!(!seen.read(moment(7_203), uptime(7_252)));
+        assert!(!seen.was_set_since_last_reading(moment(7_203), uptime(7_252)));
         assert_eq!(seen.state(uptime(7_252)).to_string(), "set back by 3456000.0 s");
         assert_eq!(seen.state(uptime(7_253)), ClockState::Right);
     }

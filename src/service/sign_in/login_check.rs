@@ -18,7 +18,8 @@ struct PasswordRight {
 }
 
 impl SignIn {
-    /// Checks the password, notes whose it should be in `found`, and then runs `then`. Checks again when `then` reports that the user has changed since.
+    /// Checks the password, and then runs `then`. Puts the username of the user whom the login names into `found`, even if
+    /// the password is wrong. Checks again when `then` reports that the user has changed since.
     ///
     /// If a hash is replaced between its check and the token, the user looks changed, and the password is checked
     /// again. Only the first check replaces a hash; otherwise nodes with different costs would replace it in turns for
@@ -66,7 +67,7 @@ impl SignIn {
             (user, checked) => {
                 let reason = refusal(user.as_ref(), &checked);
                 // One line is written for every reason, because writing a line takes time, too.
-                if let (Some(user), Checked::Unreadable(fault)) = (&user, &checked) {
+                if let (Some(user), Checked::CannotCheck(fault)) = (&user, &checked) {
                     log::warn!(user_id = user.id, user = user.username.as_str(); "a user cannot log in: {fault}");
                 } else {
                     // An unknown name may be a password in the wrong field, so it is not logged.
@@ -84,10 +85,10 @@ fn refusal(user: Option<&User>, checked: &Checked) -> LoginRefusal {
     match (user, checked) {
         (None, _) => LoginRefusal::UnknownUser,
         (Some(user), _) if !user.is_active => LoginRefusal::Inactive,
-        (Some(_), Checked::Unreadable(HashFault::TooCostly(_) | HashFault::TooMuchMemory(..))) => {
+        (Some(_), Checked::CannotCheck(HashFault::TooCostly(_) | HashFault::TooMuchMemory(..))) => {
             LoginRefusal::TooCostly
         }
-        (Some(_), Checked::Unreadable(_)) => LoginRefusal::NoPassword,
+        (Some(_), Checked::CannotCheck(_)) => LoginRefusal::NoPassword,
         (Some(user), Checked::Wrong) if user.password.is_unusable() => LoginRefusal::NoPassword,
         (Some(_), Checked::Wrong | Checked::Good(_)) => LoginRefusal::WrongPassword,
     }

@@ -45,7 +45,7 @@ impl Listening {
     fn open(&mut self) {
         let (sender, opened) = channel();
         let (store, own) = (self.store.clone(), self.own);
-        // Nobody may wait for the result any more.
+        // Perhaps nobody waits for the result any more.
         let run = move || drop(sender.send(open(&store, own)));
         self.tried = Stopwatch::start();
         match std::thread::Builder::new().name("hints".into()).spawn(run) {

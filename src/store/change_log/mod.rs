@@ -68,7 +68,8 @@ impl Store {
     }
 }
 
-/// A reading, and the cursor from which whoever does not pass it on reads next.
+/// A reading, and the whole cursor after it, for a caller who reads again from there. The cursor in the reading, which may
+/// be passed on, may be cut (`cursor.rs`).
 fn read_from(conn: &mut Conn, after: Option<&Cursor>) -> Result<(Reading, Cursor), StoreError> {
     match conn {
         Conn::Pg(pg) => postgres::read(pg, after),

@@ -1,8 +1,8 @@
 //! Reads the change log repeatedly, on a connection of its own, each time within a deadline.
 //!
 //! A thread owns the connection. If the server freezes during a query, only this thread hangs. The caller gets an error
-//! at the deadline, and opens a new reader, perhaps on another server. It keeps the whole cursor: those that others get
-//! may be cut (`cursor.rs`).
+//! at the deadline, and opens a new reader, perhaps on another server. The thread keeps the whole cursor. The cursor in a
+//! `Reading`, which others get, may be cut (`cursor.rs`).
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -51,10 +51,10 @@ impl Store {
         let store = self.clone();
         let thread = std::thread::Builder::new().name("change-log".into());
         let spawned = thread.spawn(move || match ReaderThread::open(&store) {
-            Ok(mut source) => {
+            Ok(mut reader) => {
                 // Sending fails, here and below, when the receiver is dropped. Then nobody waits for the answer.
-                let _ = open.send(Ok(source.session()));
-                source.serve(&received, &answer);
+                let _ = open.send(Ok(reader.session()));
+                reader.serve(&received, &answer);
             }
             Err(error) => {
                 store.start_probe();

@@ -1,5 +1,5 @@
-//! The database that an import writes to, in one transaction and in batches. The lookups are here, the writes in
-//! `rows.rs`.
+//! The database that an import writes to, in one transaction and in batches. What an import asks of the database is here;
+//! the statements that insert many rows are in `rows.rs`.
 
 mod rows;
 mod update;

@@ -32,7 +32,7 @@ const ROUTE: &str = paths::INTROSPECT;
 /// A longer body goes to the router.
 const MAX_BODY: usize = 2 * 1024;
 
-/// What a worker knows of those who introspect.
+/// The short path of one worker, and the credentials that the worker has accepted.
 pub(super) struct IntrospectLane {
     /// The `Allow` header of the route.
     allow: HeaderValue,

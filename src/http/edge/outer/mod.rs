@@ -199,8 +199,8 @@ where
         };
         let mut answer = answer.boxed();
         let in_flight = self.in_flight.take();
-        // A client that offered an upgrade waits for another protocol, and actix does not keep its connection. An
-        // unread chunked body actix would read to its end, however long it is.
+        // A client that offered an upgrade waits for another protocol, and actix does not keep its connection. actix
+        // would read an unread chunked body to its end, however long it is.
         let is_unread = self.rest.take().is_some_and(|rest| rest.has_unread_chunks());
         if self.offers_upgrade || is_unread || in_flight.as_ref().is_some_and(InFlight::is_last) {
             answer.head_mut().set_connection_type(ConnectionType::Close);

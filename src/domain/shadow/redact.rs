@@ -1,4 +1,4 @@
-//! Answers without the keys in them: to compare two of them, and to show them.
+//! Removes keys from answers, so that two answers can be compared, and an answer can be shown.
 
 use serde_json::Value;
 
@@ -10,13 +10,13 @@ const KEYS: [&str; 3] = ["token", "auth_token", "key"];
 /// Other fields that hold a secret.
 const SECRETS: [&str; 5] = ["access", "refresh", "access_token", "refresh_token", "password"];
 
-/// Fields that hold a time, which is another one at each login.
+/// Fields that hold a time, which differs at each login.
 const TIMES: [&str; 3] = ["expiry", "expires", "expires_at"];
 
 /// How much of a body is shown, in characters.
 const MAX_SHOWN: usize = 300;
 
-/// What of a body must be equal.
+/// The part of a body that must be equal.
 #[derive(PartialEq)]
 pub enum Comparable {
     Json(Value),
@@ -26,7 +26,7 @@ pub enum Comparable {
 /// A body without keys and times. Other secrets are compared.
 pub fn comparable(body: &[u8]) -> Comparable {
     match serde_json::from_slice(body) {
-        Ok(value) => Comparable::Json(walked(value, &|name, text| match name {
+        Ok(value) => Comparable::Json(with_texts_changed(value, &|name, text| match name {
             Some(name) if KEYS.contains(&name) => HIDDEN.to_owned(),
             Some(name) if TIMES.contains(&name) => "[time]".to_owned(),
             _ => text,
@@ -36,7 +36,7 @@ pub fn comparable(body: &[u8]) -> Comparable {
 }
 
 /// A body as it may be shown: without keys, times, `secrets`, and texts that may be keys, on one line.
-pub fn blotted(body: &[u8], secrets: &[String]) -> String {
+pub fn redacted(body: &[u8], secrets: &[String]) -> String {
     let without = |text: &str| {
         let mut text = text.to_owned();
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
@@ -45,7 +45,7 @@ pub fn blotted(body: &[u8], secrets: &[String]) -> String {
         text_without_keys(&text)
     };
     let shown = match serde_json::from_slice(body) {
-        Ok(value) => walked(value, &|name, text| match name {
+        Ok(value) => with_texts_changed(value, &|name, text| match name {
             Some(name) if KEYS.contains(&name) || SECRETS.contains(&name) => HIDDEN.to_owned(),
             Some(name) if TIMES.contains(&name) => "[time]".to_owned(),
             _ => without(&text),
@@ -63,7 +63,7 @@ pub fn key_in(body: &[u8]) -> Option<String> {
 }
 
 /// The same JSON, with every text replaced by what `change` makes of it and of its field's name.
-fn walked(value: Value, change: &impl Fn(Option<&str>, String) -> String) -> Value {
+fn with_texts_changed(value: Value, change: &impl Fn(Option<&str>, String) -> String) -> Value {
     fn walk(name: Option<&str>, value: Value, change: &impl Fn(Option<&str>, String) -> String) -> Value {
         match value {
             Value::String(text) => Value::String(change(name, text)),
@@ -96,7 +96,7 @@ mod tests {
             (format!(r#"{{"detail":"{key} is bad","{key}":1}}"#), r#"{"detail":"[hidden] is bad","[hidden]":1}"#),
             (format!("<p>{key}</p>\n"), "<p>[hidden]</p>\\n"),
         ] {
-            assert_eq!(blotted(body.as_bytes(), &secrets), shown);
+            assert_eq!(redacted(body.as_bytes(), &secrets), shown);
         }
     }
 
