@@ -77,7 +77,7 @@ impl Secrets {
         is_right.then_some(MatchingSecret { until: until.filter(|_| !is_current) })
     }
 
-    /// The same secrets and one more: the current one, or with `until` the previous one.
+    /// The same secrets, but with this one as the current one, or with `until` as the previous one.
     #[must_use]
     pub fn with(self, secret: SecretDigest, until: Option<Timestamp>) -> Self {
         match until {

@@ -90,9 +90,9 @@ impl Server {
         stop: impl Future<Output = ()>,
     ) -> Result<Option<Self>, StartError> {
         let certificate = read_certificate(config)?;
-        let tables = if config.database.migrate { Schema::Migrate } else { Schema::Require };
+        let schema = if config.database.migrate { Schema::Migrate } else { Schema::Require };
         let settings = config.clone();
-        let mut opening = actix_rt::task::spawn_blocking(move || open_service(&settings, clock, tables));
+        let mut opening = actix_rt::task::spawn_blocking(move || open_service(&settings, clock, schema));
         let mut stop = pin!(stop);
         // PostgreSQL can keep a start waiting, SQLite cannot.
         let may_wait = match &config.database.url {
@@ -150,8 +150,8 @@ impl Server {
         Ok(Self { urls, addresses, first_start: None, actix: server.run(), metrics, service, certificate, drain })
     }
 
-    /// Creates the first users and clients, and says what is missing. Only after listening succeeded: a start that fails
-    /// must not use up the one chance to print the first secrets.
+    /// Checks the usernames, creates the first users and clients, and logs a warning if no superuser exists. Runs only
+    /// after listening succeeded: a start that fails must not use up the one chance to print the first secrets.
     async fn begin(&mut self, config: &Config) -> Result<(), StartError> {
         let service = &self.service;
         service.accounts.require_distinct_usernames().await?;
@@ -167,7 +167,7 @@ impl Server {
         Ok(())
     }
 
-    /// Stops the server from elsewhere.
+    /// A handle that can stop the server from any thread.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.actix.handle()

@@ -42,7 +42,7 @@ pub enum Error {
     /// The user keeps changing while this runs (503).
     #[error("This user is being changed by others, try again later.")]
     UserChanging,
-    /// The database failed (503 or 500).
+    /// The database failed, or at an edge the upstream (503 or 500).
     #[error(transparent)]
     Store(StoreError),
 }

@@ -40,7 +40,7 @@ fn result_label(reason: Option<Reason>) -> &'static str {
     reason.map_or("active", Reason::as_str)
 }
 
-/// All counters.
+/// All metrics.
 pub struct Metrics {
     registry: Registry,
     requests: HistogramVec,

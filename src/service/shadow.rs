@@ -177,7 +177,7 @@ impl ShadowReport {
         let explained: u64 = counts.explained.values().map(|kind| kind.count).sum();
         log::info!(
             "shadow: {} requests passed on, {} not (502); {} answers compared: {} equal, {} different as expected, {} \
-             different; {} not compared for want of room, {} not answered by jeton",
+             different; {} not compared because too many waited, {} not answered by jeton",
             counts.passed,
             counts.bad_gateway,
             counts.compared,

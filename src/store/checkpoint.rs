@@ -32,7 +32,7 @@ impl Store {
         }
         match self.checkpoint() {
             Ok(LogEmptied::Done) => self.file.checkpointed(written.transaction),
-            // Another connection reads. It is tried again after the next transaction.
+            // Another connection reads. The checkpoint is tried again after the next transaction.
             Ok(LogEmptied::InUse) => {}
             Err(error) => log::debug!("the log stays beside the database for now: {error}"),
         }
@@ -53,7 +53,7 @@ impl Store {
         }
         self.file.close();
         let waiting = Stopwatch::start();
-        // Read connections cannot checkpoint.
+        // The last connection removes the log, so a writing one must be the last: read connections cannot do it.
         let pools = self.pools.current();
         for pool in [pools.of(Role::Read), pools.of(Role::Write)] {
             // A connection that is requested or returned now is closed.

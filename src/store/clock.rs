@@ -12,8 +12,8 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
 
 impl Store {
-    /// The database's time, between two readings of another clock by `read_clock`. `None` for SQLite, which uses the
-    /// machine's clock.
+    /// Three times that were read one after the other: `read_clock`'s, the database's, and `read_clock`'s again. `None`
+    /// for SQLite, which uses the machine's clock.
     pub fn compare_clocks(&self, read_clock: impl Fn() -> Timestamp) -> Result<Option<[Timestamp; 3]>, StoreError> {
         match &self.url {
             DatabaseUrl::Postgres(_) => {}

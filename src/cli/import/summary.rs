@@ -68,7 +68,7 @@ impl Summary {
         if null_flags > 0 {
             eprintln!("warning: {} with a flag that is NULL: it counts as false", number(null_flags, "user"));
         }
-        // Of a table without such a column, a note says it.
+        // If no user has a date, because the table has no such column, a note has said it.
         if unknown_dates > 0 && unknown_dates < done.new.users {
             eprintln!("warning: {} without a date of joining: they count as joined now", number(unknown_dates, "user"));
         }

@@ -12,14 +12,14 @@ pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get("/metrics", "metrics", "Metrics for Prometheus")
             .describe("With `JETON_METRICS_LISTEN`, only at that address.")
-            .answers_text("All counters (exposition format 0.0.4).", "text/plain", text())
+            .answers_text("All metrics (exposition format 0.0.4).", "text/plain", text())
             .to(metrics)
             .frequent()
             .without_options(),
     ]
 }
 
-/// All counters, as text (Prometheus' exposition format 0.0.4).
+/// All metrics, as text (Prometheus' exposition format 0.0.4).
 async fn metrics(_: Anyone, state: State) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
     answer.insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"));

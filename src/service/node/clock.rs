@@ -21,10 +21,10 @@ impl Node {
         let compared = self.database.run(move |store| store.compare_clocks(|| clock.now())).await?;
         let is_started = self.clock_watch.lock().start.is_some();
         if compared.is_none() && !is_started {
-            let last_trusted = self.database.run(Store::last_trusted_time).await?;
+            let stored = self.database.run(Store::last_trusted_time).await?;
             let (now, uptime) = self.clock.now_and_uptime();
-            let last = if last_trusted.is_some() {
-                last_trusted
+            let last_trusted = if stored.is_some() {
+                stored
             } else {
                 // An older jeton has stored no trusted time. The time of the newest audit entry takes its place, and is
                 // stored at once. At the next start the newest entries would be this node's own, by a clock that may be
@@ -33,7 +33,7 @@ impl Node {
                 self.database.run(move |store| store.store_trusted_time(newest.unwrap_or(now))).await?;
                 newest
             };
-            self.clock_watch.lock().start.get_or_insert_with(|| Start::new(last, last, now, uptime));
+            self.clock_watch.lock().start.get_or_insert_with(|| Start::new(last_trusted, now, uptime));
         }
         // SQLite uses the machine's clock, so there is no difference.
         let ahead = compared.map_or(0, |[before, theirs, after]| ahead(before, self.clock.remote_time(theirs), after));

@@ -91,8 +91,8 @@ pub struct Start {
 }
 
 impl Start {
-    pub fn new(last: Option<Timestamp>, last_trusted: Option<Timestamp>, now: Timestamp, uptime: Uptime) -> Self {
-        let after = last.map(|last| now.since(last)).filter(|after| *after > MAX_ABSENCE);
+    pub fn new(last_trusted: Option<Timestamp>, now: Timestamp, uptime: Uptime) -> Self {
+        let after = last_trusted.map(|last| now.since(last)).filter(|after| *after > MAX_ABSENCE);
         Self { after: after.map(|after| (after, uptime)), last_trusted }
     }
 

@@ -13,7 +13,7 @@ pub(in crate::service) enum Confirmed<T> {
     Refused(Error),
     /// The token of the request was revoked meanwhile.
     TokenEnded,
-    /// The user has changed since the check. It is repeated.
+    /// The user has changed since the check, which is repeated.
     UserChanged,
 }
 
@@ -44,7 +44,7 @@ impl SignIn {
         change: impl AsyncFn(User) -> Result<Confirmed<T>, Error>,
     ) -> Result<T, Error> {
         let (holder, address) = (asker.holder(), asker.caller().actor.address);
-        // By the username, whatever logins take.
+        // The name is the username, whatever names logins take.
         let login = Login { name: LoginName::username(holder.user.username.clone()), password, address };
         let change = async |user: User| {
             // Another user may have this name by now.
@@ -53,7 +53,7 @@ impl SignIn {
             }
             match change(user).await? {
                 Confirmed::Done(done) => Ok(Changed::Done(Ok(done))),
-                // A value and not an error, because the limits count errors as failed logins.
+                // A value and not an error: the password is right, so no failed login may be counted or recorded.
                 Confirmed::Refused(error) => Ok(Changed::Done(Err(error))),
                 Confirmed::TokenEnded => Err(Error::NotAuthenticated(AuthenticationFault::InvalidToken)),
                 Confirmed::UserChanged => Ok(Changed::UserChanged),

@@ -1,4 +1,4 @@
-//! Exchanges a username and a password for a token (DRF, `rest_framework/authtoken/views.py::ObtainAuthToken`).
+//! Exchanges a name and a password for a token (DRF, `rest_framework/authtoken/views.py::ObtainAuthToken`).
 
 use std::net::IpAddr;
 use std::sync::OnceLock;

@@ -25,7 +25,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Changed<User>, StoreError> {
         self.change(|conn, changes| {
-            // Before any row of `users`, as an import does.
+            // The names are locked before any row of `users`, in the same order as by an import, to avoid a deadlock.
             if change.username.is_some() {
                 self.lock_names(conn)?;
             }
