@@ -12,7 +12,7 @@ pub struct Upstream {
     /// The base URLs, without a slash at the end; at least one.
     pub urls: Vec<String>,
     /// The client id and the secret.
-    own: Option<(String, ClientSecret)>,
+    credentials: Option<(String, ClientSecret)>,
 }
 
 impl Upstream {
@@ -22,7 +22,7 @@ impl Upstream {
     /// When the credentials are not set.
     pub fn of_edge(&self) -> Result<UpstreamOptions, String> {
         let (client_id, client_secret) =
-            self.own.clone().ok_or("JETON_UPSTREAM_CLIENT_ID: it is missing, but JETON_UPSTREAM is set")?;
+            self.credentials.clone().ok_or("JETON_UPSTREAM_CLIENT_ID: it is missing, but JETON_UPSTREAM is set")?;
         Ok(UpstreamOptions { urls: self.urls.clone(), client_id, client_secret })
     }
 }
@@ -38,12 +38,12 @@ pub fn upstream(from: &mut Reader<'_>) -> Option<Upstream> {
         ),
         urls,
     );
-    let own = from.pair(
-        plain("JETON_UPSTREAM_CLIENT_ID", "", "the edge's own client id there"),
+    let credentials = from.pair(
+        plain("JETON_UPSTREAM_CLIENT_ID", "", "the edge's client id at the upstream"),
         secret("JETON_UPSTREAM_CLIENT_SECRET", "its secret"),
     );
-    let own = own.map(|(client_id, secret)| (client_id, ClientSecret::from_text(&secret)));
-    urls.map(|urls| Upstream { urls, own })
+    let credentials = credentials.map(|(client_id, secret)| (client_id, ClientSecret::from_text(&secret)));
+    urls.map(|urls| Upstream { urls, credentials })
 }
 
 fn urls(text: &str) -> Result<Vec<String>, String> {

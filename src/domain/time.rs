@@ -140,8 +140,8 @@ impl Uptime {
         Self(self.0.saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
     }
 
-    /// The uptime in place of a time, for an edge, whose tokens end by its uptime. Such times may be compared with each
-    /// other only.
+    /// The uptime as a timestamp. An edge uses it instead of the wall clock to decide whether a token has ended. Such a
+    /// timestamp may be compared only with others of its kind.
     #[must_use]
     pub const fn as_time(self) -> Timestamp {
         Timestamp::from_micros((self.0 / 1_000).cast_signed())

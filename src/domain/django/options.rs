@@ -24,7 +24,7 @@ pub struct DjangoOptions {
 }
 
 impl DjangoOptions {
-    /// For a dump, where a table may be given as a model: `accounts.User`.
+    /// The options with tables in place of models. For a dump, a table may be given as a model: `accounts.User`.
     #[must_use]
     pub fn of_models(mut self) -> Self {
         let tables = [&mut self.user_table].into_iter().chain(&mut self.group_table);

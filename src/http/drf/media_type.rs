@@ -52,7 +52,7 @@ impl MediaType {
         (sub == "*" || sub == offered_sub) && (main == "*" || main == offered_main)
     }
 
-    /// DRF's order: more specific first.
+    /// How specific it is, from 0 to 3. DRF looks at the most specific ranges first.
     fn precedence(&self) -> u8 {
         let (main, sub) = self.essence.split_once('/').unwrap_or((&self.essence, ""));
         let only_quality = self.parameters.iter().all(|(name, _)| name == "q");

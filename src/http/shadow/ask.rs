@@ -35,13 +35,13 @@ const MAX_ANSWER: usize = 1024 * 1024;
 
 const AUTHORIZATION: &str = "authorization";
 
-/// Headers that jeton is not sent: it need not see cookies, and is to compress nothing.
+/// Headers that are not sent to jeton, for example because it needs no cookies and is to compress nothing.
 const NOT_ASKED_WITH: [&str; 5] = ["accept-encoding", "cookie", "expect", "host", "x-request-id"];
 
 /// Headers that describe a body. A check is sent without a body.
 const OF_BODY: [&str; 2] = ["content-type", "content-encoding"];
 
-/// jeton's own paths beside the login's. The project may have others.
+/// jeton's own paths, apart from the login's. The project may use other paths.
 const LOGOUT: &str = "/logout/";
 const LOGOUTALL: &str = "/logoutall/";
 
@@ -54,8 +54,8 @@ pub struct Asker {
     report: Arc<ShadowReport>,
 }
 
-/// Sends jeton the requests of all jobs, until the last one is answered. A request that ends tokens is sent when all
-/// before it are answered, and those after it when it is answered, so that jeton gets them in Django's order.
+/// Sends jeton the requests of all jobs, and returns when the last one is answered. A request that ends tokens is sent
+/// alone, after all requests before it are answered, so that jeton gets it in the same order as Django.
 pub async fn ask_all(asker: Rc<Asker>, mut jobs: Receiver<Option<Job>>) {
     let permits = Arc::new(Semaphore::new(AT_ONCE as usize));
     let take = |count| {
@@ -81,7 +81,7 @@ pub async fn ask_all(asker: Rc<Asker>, mut jobs: Receiver<Option<Job>>) {
 }
 
 impl Asker {
-    /// Asks this jeton, and its service what it knows.
+    /// Sends requests to `jeton`, and looks up in its `service` why it refused a token.
     #[must_use]
     pub fn new(jeton: Forward, service: Service, caller: Superuser, report: Arc<ShadowReport>) -> Self {
         Self { jeton, service, caller, keys: RefCell::default(), report }
@@ -93,7 +93,7 @@ impl Asker {
         Some(self.keys.borrow_mut().begin(&key))
     }
 
-    /// `given` gets the key that jeton's login gives.
+    /// Asks jeton, and reports the differences. The key that jeton gives at a login is sent to `given`: checks wait for it.
     async fn ask(&self, job: Job, given: Option<watch::Sender<Option<Token>>>) {
         let context = context_of(&job.id);
         context.serve(self.ask_and_compare(&job, given)).await;

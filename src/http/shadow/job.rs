@@ -25,7 +25,7 @@ pub struct Job {
     pub(super) method_name: &'static str,
     pub(super) path: String,
     pub(super) headers: Vec<Header>,
-    /// `None`: it is longer than those that jeton takes.
+    /// `None`: it is longer than any that jeton reads.
     pub(super) body: Option<Bytes>,
     pub(super) django: Answer,
     /// The key in `Authorization`.
@@ -57,7 +57,9 @@ impl Job {
         };
         let (username, password) = match (about, &body, basic) {
             (_, _, Some((name, password))) => (Some(name), Some(password)),
-            (About::Login, Some(body), None) => names_in(request, body.clone(), state.options.login.name_field()),
+            (About::Login, Some(body), None) => {
+                name_and_password_in(request, body.clone(), state.options.login.name_field())
+            }
             _ => (None, None),
         };
         let keyword = state.options.auth_keywords.first().map_or("Token", String::as_str);
@@ -88,7 +90,7 @@ impl Job {
 }
 
 /// The name and the password in a login's body, as jeton reads them.
-fn names_in(request: &HttpRequest, body: Bytes, name_field: &str) -> (Option<String>, Option<String>) {
+fn name_and_password_in(request: &HttpRequest, body: Bytes, name_field: &str) -> (Option<String>, Option<String>) {
     let Ok(data) = parse(request, body) else { return (None, None) };
     let Ok(mut fields) = Fields::of(&data) else { return (None, None) };
     let (username, password) =

@@ -1,5 +1,5 @@
-//! `jeton shadow`: a proxy before a Django project that asks jeton the same, after the client's answer, and reports what
-//! differs. Whatever jeton does, the client gets Django's answer, and gets it at once.
+//! `jeton shadow`: a proxy before a Django project. It passes each request on to Django. Once Django has answered, it
+//! asks jeton, too, and reports where the answers differ. The client gets Django's answer and does not wait for jeton.
 
 mod ask;
 mod job;
@@ -61,7 +61,7 @@ pub struct ShadowState {
     pub paths: ShadowPaths,
     /// How requests are read.
     pub options: HttpOptions,
-    /// What is to be asked of jeton. `None` is the last one.
+    /// The requests that jeton is to be asked. `None` ends the queue.
     pub jobs: Sender<Option<Job>>,
     /// What was found.
     pub report: std::sync::Arc<ShadowReport>,
@@ -83,7 +83,7 @@ const NOT_FORWARDED: [&str; 9] = [
 /// A name in lower case, and a value.
 type Header = (String, Vec<u8>);
 
-/// The headers that are passed on, each as often as it was sent.
+/// The headers that are passed on. A header that was sent several times stays in the list several times.
 fn forwarded(headers: &[Header]) -> Vec<Header> {
     let named: Vec<Vec<u8>> = headers
         .iter()

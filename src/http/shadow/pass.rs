@@ -25,8 +25,8 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// What the client hears when Django does not answer.
 const BAD_GATEWAY: &str = "The upstream does not answer.";
 
-/// Passes on a request, and notes what is to be asked of jeton before the answer's end is sent: whatever the client
-/// sends next is asked after it.
+/// Passes on a request. It is put into the queue for jeton before the client gets the end of Django's answer, so
+/// whatever the client sends next comes later in that queue.
 pub async fn pass(request: HttpRequest, payload: Payload, state: Data<ShadowState>) -> HttpResponse {
     let about = state.paths.about(request.method(), request.path());
     let copy = Rc::new(RefCell::new(BytesMut::new()));
@@ -37,7 +37,7 @@ pub async fn pass(request: HttpRequest, payload: Payload, state: Data<ShadowStat
         Err(error) => return bad_gateway(&state, &error),
     };
     let Ok(status) = StatusCode::from_u16(received.status) else {
-        return bad_gateway(&state, &io::Error::other("a status of no number"));
+        return bad_gateway(&state, &io::Error::other("its status is not a valid number"));
     };
     let head = Head { status, headers: received.headers, has_no_body: request.method() == Method::HEAD };
     let about = about.filter(|about| *about != About::Check || is_check(&request, &head, &state));

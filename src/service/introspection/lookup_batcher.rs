@@ -17,7 +17,7 @@ pub type Answer<V> = Result<(ChangeSeq, Option<V>), StoreError>;
 /// Asks for many at once. The results are in the order of the questions.
 type Ask<K, V> = dyn Fn(&[K]) -> Result<Vec<Option<V>>, StoreError> + Send + Sync;
 
-/// How long a batch waits for a running statement. After that the other thread sends it.
+/// How long a batch waits for a running statement. After that another thread sends the batch.
 const MAX_BATCH_DELAY: Duration = Duration::from_millis(5);
 
 /// Questions in one statement.
