@@ -4,8 +4,8 @@
 /// `JETON_SERVICE_PORT_HTTP`, `JETON_PORT=tcp://10.0.0.1:8000`, `JETON_PORT_8000_TCP`, `JETON_PORT_8000_TCP_ADDR`. For a
 /// Service named jeton-edge they begin with `JETON_EDGE_`.
 ///
-/// A long name is enough to recognise such a variable. A short name could be a mistyped setting, so its value must have
-/// the form that only these variables have.
+/// From `JETON_PORT_8000_TCP` on, the name alone is enough. A shorter name could be a mistyped setting, so its value must
+/// have the form that it has in these variables.
 pub fn is_service_link(name: &str, value: &str) -> bool {
     let is_url = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
     let is_port = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());

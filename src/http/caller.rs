@@ -30,8 +30,8 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// These credentials if they are a client's, else the key in `Authorization` or in one of the operator's headers. A client's credentials win, because a
-    /// client may pass on headers of its own caller.
+    /// These credentials if they are a client's, else the key in `Authorization` or in one of the operator's headers. A
+    /// client's credentials win, because a client may pass on headers of its own caller.
     pub fn or_key(self, headers: &HeaderMap, options: &HttpOptions) -> Self {
         if matches!(self, Self::Basic(_)) {
             return self;

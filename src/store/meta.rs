@@ -12,7 +12,7 @@ pub enum MetaKey {
     SecretKeyCheck,
     /// The check values of secret keys that were replaced, separated by blanks.
     RetiredSecretKeys,
-    /// The key of a digest of login names. For a name without a hash, this digest chooses the cost of the password check.
+    /// The key of a digest of login names. For a name without a hash, the digest chooses the cost of the password check.
     NameKey,
     /// How many users have a hash of each cost, and when they were counted.
     HashCosts,

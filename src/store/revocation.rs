@@ -13,7 +13,7 @@ use crate::domain::change::Change;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 
-/// Which tokens regenerate ends, and when.
+/// Which tokens a new token replaces, and when they end.
 #[derive(Clone, Copy, Debug)]
 pub struct Regenerate {
     /// Whether named tokens end, too.

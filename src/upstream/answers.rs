@@ -33,7 +33,7 @@ pub struct ActiveFacts {
     pub user_id: i64,
     /// Login or named.
     pub kind: TokenKind,
-    /// How long it lasts from when it was asked for; `None`: it does not end.
+    /// How much later than the request the token ends; `None`: it does not end.
     pub expires_in: Option<Duration>,
 }
 
@@ -42,7 +42,7 @@ pub struct ActiveFacts {
 pub struct AcceptedSecret {
     /// How old this answer is, and from which database.
     pub as_of: AsOf,
-    /// How long its grace period lasts from when it was asked for, if it is the one before the last rotation.
+    /// How much later than the request its grace period ends, if it is the secret before the last rotation.
     pub expires_in: Option<Duration>,
 }
 
@@ -126,7 +126,7 @@ fn upstream_answer(json: &str, kind: &str, expires_in: Option<Duration>) -> Resu
     let (Some(token_id), Some(user_id)) = (token_id, one.user_id) else {
         return Err(unreadable("an active token has no ids"));
     };
-    // A kind that this jeton does not know gets the fewer rights.
+    // A kind that this jeton does not know counts as named, which has fewer rights.
     let kind = if kind == "login" { TokenKind::Login } else { TokenKind::Named };
     Ok(UpstreamAnswer::Active(json.as_bytes().to_vec(), ActiveFacts { token_id, user_id, kind, expires_in }))
 }

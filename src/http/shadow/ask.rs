@@ -93,7 +93,7 @@ impl Asker {
         Some(self.keys.borrow_mut().begin(&key))
     }
 
-    /// Asks jeton, and reports the differences. The key that jeton gives at a login is sent to `given`: checks wait for it.
+    /// Asks jeton, and reports the differences. A key that jeton's login gives is sent to `given`: checks wait for it.
     async fn ask(&self, job: Job, given: Option<watch::Sender<Option<Token>>>) {
         let context = context_of(&job.id);
         context.serve(self.ask_and_compare(&job, given)).await;

@@ -97,8 +97,8 @@ fn outgoing(request: &HttpRequest, payload: Payload, copy: Option<Rc<RefCell<Byt
     }
 }
 
-/// Whether the request is to be compared as a check: it has a token, or Django refused it because it has none. A request
-/// that was refused because of other credentials than a token is not compared.
+/// Whether the request is to be compared as a check: it has a token, or Django refused it because it has none. It is not
+/// if Django refused it because of other credentials than a token.
 fn is_check(request: &HttpRequest, head: &Head, state: &ShadowState) -> bool {
     let is_ours = |keyword: &str| state.options.auth_keywords.iter().any(|known| known.eq_ignore_ascii_case(keyword));
     match Credentials::in_authorization(request.headers(), &state.options) {

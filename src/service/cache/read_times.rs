@@ -2,9 +2,9 @@
 //!
 //! An edge may read a change from one node, and then an answer from another, which has not read that change yet and
 //! answers from its own memory. So the number of changes that were read when the edge asked says nothing about the answer.
-//! But whoever answers says from when the answer is. What the edge had read by then was committed before, and so it is in
-//! the answer. The answer counts as looked up when so many changes had been read, and is never served if a later one
-//! concerns it.
+//! But whoever answers says at which moment the answer was true. The changes that the edge had read by that moment were
+//! committed before it, so the answer contains them. The number of these changes is stored with the answer, which is
+//! never served after a later change that concerns it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -31,7 +31,7 @@ impl ReadTimes {
         if numbers.back().is_none_or(|(_, newest)| *newest != number) {
             numbers.push_back((now, number));
         }
-        // The newest of those that are old enough stays: it was the number at the beginning of what is kept.
+        // Of the numbers that are too old the newest stays, because it was still right when the kept time began.
         while numbers.get(1).is_some_and(|(read, _)| now.since(*read) >= self.kept_for) {
             numbers.pop_front();
         }

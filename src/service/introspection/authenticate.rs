@@ -91,8 +91,8 @@ impl Introspect {
         matching.zip(change_seq.filter(current)).map(|(matching, change_seq)| (change_seq, matching))
     }
 
-    /// Whether a client has this secret, by the database, or at an edge by its upstream. If that does not answer, only a
-    /// right secret is accepted, from the cache.
+    /// Asks the database, or at an edge the upstream, whether a client has this secret. If there is no answer, the cache
+    /// may accept the secret, but not refuse it.
     async fn check_client(
         &self,
         client_id: &str,

@@ -66,7 +66,7 @@ impl Introspect {
             feed: Arc::clone(&self.feed),
             interval: (self.policy.revocation_bound / READINGS_PER_BOUND).clamp(MIN_INTERVAL, MAX_INTERVAL),
             deadline: self.policy.revocation_bound.clamp(MIN_DEADLINE, MAX_DEADLINE),
-            has_outdated_cursors: false,
+            called_outdate_cursors: false,
             warned: false,
         };
         std::thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&stopped))?;
@@ -80,7 +80,8 @@ struct Watcher {
     feed: Arc<ChangeFeed>,
     interval: Duration,
     deadline: Duration,
-    has_outdated_cursors: bool,
+    /// Whether [`Store::outdate_cursors`] was called. It is called once.
+    called_outdate_cursors: bool,
     warned: bool,
 }
 
@@ -108,9 +109,9 @@ impl Watcher {
 
     /// Reads until it is told to stop, or fails.
     fn follow(&mut self, keeps_running: &impl Fn(Duration) -> bool) -> Result<(), StoreError> {
-        if !self.has_outdated_cursors {
+        if !self.called_outdate_cursors {
             self.store.outdate_cursors()?;
-            self.has_outdated_cursors = true;
+            self.called_outdate_cursors = true;
         }
         // A new reader knows nothing of what was before, so its first reading clears the cache. It is not cleared sooner:
         // while the database is down, the cached answers may be all there is.

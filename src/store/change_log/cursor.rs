@@ -87,8 +87,8 @@ impl Snapshot {
     }
 
     /// The cursor for others. With many running transactions it is cut, and claims to have seen less: whoever comes back
-    /// with it to a node that does not remember it is told some changes again. That does no harm, but what was remembered
-    /// since is looked up again. A node that reads again and again uses [`Snapshot::whole_cursor`].
+    /// with it to a node that does not remember it is told some changes again. That is harmless: some tokens are looked
+    /// up again although they have not changed. A node that reads again and again uses [`Snapshot::whole_cursor`].
     pub fn cursor(&self) -> Cursor {
         // Whoever compares cursors must not take two such snapshots for one. With the same `xmax` the list only gets
         // shorter, so `xmax` and its length tell them apart.

@@ -51,9 +51,9 @@ impl Store {
         self.read(|conn| Ok(read_from(conn, after)?.0))
     }
 
-    /// Makes everybody who has a cursor discard what they remember. Called when a node starts on SQLite, because an
-    /// older copy of the file may have been put back, which has the row of a cursor but not what its holder was told
-    /// since. In PostgreSQL a cursor has the start of the server.
+    /// Makes everybody who has a cursor discard what they remember. Called when a node starts, because an older copy of
+    /// an SQLite file may have been put back: the row of a cursor is in it, but later changes, of which the cursor's
+    /// holder was told, may not be. PostgreSQL does not need this, because its cursors contain the start of the server.
     pub fn outdate_cursors(&self) -> Result<(), StoreError> {
         match self.url() {
             DatabaseUrl::Postgres(_) => Ok(()),
