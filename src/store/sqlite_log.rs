@@ -1,10 +1,11 @@
 //! The write-ahead log of an SQLite database (`-wal`): whether it belongs to the file beside it, and how it is emptied.
 //!
 //! SQLite replays every valid log that it finds, also over a backup that was copied in the place of the database, and
-//! mixes both. So each transaction of jeton increments a counter in the file's header (`pragma user_version`). This
-//! also puts the first page into the log of each transaction. A log was begun on a file whose counter is one less than
-//! the log's first one. A checkpoint writes the first page first, so it leaves a counter that is in the log. Any other
-//! counter belongs to another file. A copy that SQLite itself makes has another `schema_version`.
+//! mixes both. So each transaction of jeton increments a counter in the file's header (`pragma user_version`). The header
+//! is in the first page, so each transaction writes this page to the log. A log belongs to the file on which it was begun,
+//! whose counter is one less than the first one in the log. A checkpoint writes the first page before all others, so after
+//! it the file's counter is one of those in the log. A file with any other counter is another one. A copy that SQLite
+//! itself makes has another `schema_version`.
 //!
 //! A copy of an idle file, with an empty log, is a valid backup, and must not look like the file on which the next log
 //! is begun. So the first transaction after an idle time is moved into the file at once, and the log is emptied again.

@@ -66,8 +66,8 @@ impl Store {
     }
 }
 
-/// The commit of this transaction does not wait for a synchronous standby. One that is gone would make the writes of
-/// every second wait, each with a connection.
+/// Lets the commit of this transaction not wait for a synchronous standby. Usage is written every second: while a standby
+/// is gone, more and more of these writes would wait for it, and each would hold a connection.
 pub fn commit_without_standby(pg: &mut PgConnection) -> Result<(), StoreError> {
     Ok(pg.batch_execute(
         "select set_config('synchronous_commit', 'local', true) \

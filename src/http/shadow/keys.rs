@@ -6,11 +6,12 @@ use tokio::sync::watch;
 
 use crate::domain::token::{Token, TokenDigest};
 
-/// How many keys are remembered. Beyond that the oldest one is forgotten, and jeton then does not know the key of a check
-/// with it.
+/// How many of Django's keys are remembered. When there are more, the oldest one is forgotten. A check with it is then
+/// sent to jeton as it is, and jeton does not know its key.
 const MAX_KEYS: usize = 100_000;
 
-/// By the digest of Django's key. jeton's own is in plain text, because it must be sent; it is in memory only.
+/// jeton's keys, by the digests of Django's keys. jeton's are in plain text, because they are sent to jeton. They are in
+/// memory only.
 #[derive(Default)]
 pub struct Keys {
     known: HashMap<TokenDigest, watch::Receiver<Option<Token>>>,
@@ -18,7 +19,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// A login of Django's gave this key, and jeton is about to be asked for its own. Checks with the key wait for it.
+    /// Django's login gave this key, and jeton's login is about to be asked. Checks with Django's key wait for jeton's key,
+    /// which is to be sent to the returned sender.
     pub fn begin(&mut self, django: &Token) -> watch::Sender<Option<Token>> {
         let digest = django.digest();
         let before = self.known.get(&digest).and_then(|known| known.borrow().clone());

@@ -34,7 +34,7 @@ impl Introspect {
     }
 
     /// Introspects many tokens. Those that are not in the cache share one query. The results have the order of
-    /// `presented`. Also says how old they are.
+    /// `presented`. Also returns how old they are, and from which database.
     ///
     /// # Errors
     /// As [`Introspect::introspect`].
@@ -75,16 +75,17 @@ impl Introspect {
         if from_memory {
             as_of = as_of.and(&memory);
         }
-        // By now the changes may be those of another database, and then the answers are from none for certain.
+        // Meanwhile the changes may have become those of another database. Then nobody knows from which of the two the
+        // answers are, and `and` leaves the place out.
         Ok((results.into_iter().flatten().collect(), as_of.and(&self.now_as_of())))
     }
 
-    /// How old the answers in memory are. To be called before they are read.
+    /// How old the answers in memory are, and from which database. To be called before they are read.
     pub(super) fn memory_as_of(&self) -> AsOf {
         AsOf { moment: self.cache.synced_at().unwrap_or(Uptime::from_nanos(0)), place: self.feed.place() }
     }
 
-    /// How old the answers are that the database gives after this call.
+    /// The same of the answers that the database gives after this call.
     pub(super) fn now_as_of(&self) -> AsOf {
         AsOf { moment: Uptime::now(), place: self.feed.place() }
     }
@@ -101,7 +102,7 @@ impl Introspect {
     }
 
     /// The same about many tokens together. The results have the order of `missing`. An upstream also says how old they
-    /// are.
+    /// are, and from which database.
     async fn look_up_all(
         &self,
         missing: Vec<(&str, TokenDigest)>,
@@ -144,8 +145,8 @@ impl Introspect {
         (ends_at < Timestamp::NEVER).then(|| ends_at.since(self.expiry_clock()))
     }
 
-    /// The clock by which tokens and secrets end. That of an edge may be wrong: its upstream says how long they last, and
-    /// the edge measures that by its uptime.
+    /// The time by which tokens and secrets end. An edge's wall clock may be wrong, so an edge uses its uptime: its upstream
+    /// says how long they last.
     pub(super) fn expiry_clock(&self) -> Timestamp {
         match &self.source {
             Source::Database(_) => self.clock.now(),

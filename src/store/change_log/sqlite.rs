@@ -8,7 +8,7 @@ use super::cursor::RowCursor;
 use super::{Cursor, MAX_ROWS, Reading, Row, Since, changes_of};
 use crate::store::StoreError;
 
-/// The key in `meta` of the place.
+/// The key in `meta` of this file's place, which is a part of each cursor.
 const PLACE: &str = "changes_place";
 
 /// A row of the log, with its id and nonce, and the place, which is the same in each.
@@ -37,7 +37,7 @@ fn select() -> String {
     )
 }
 
-/// Begins another place: no cursor of before can be used.
+/// Gives the file another place, so that no earlier cursor can be used.
 pub fn begin_place(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     Ok(conn.batch_execute(&format!(
         "insert into meta (key, value) values ('{PLACE}', lower(hex(randomblob(8)))) \
