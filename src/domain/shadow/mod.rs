@@ -89,7 +89,7 @@ pub struct Difference {
     pub jeton: String,
 }
 
-/// In what the answers differ. `secrets` are texts of the request that must not be shown.
+/// The differences between the answers. `secrets` are texts of the request that must not be shown.
 ///
 /// A check is asked of jeton without the request's view. So jeton's 200 stands for every status that the view may give
 /// to the holder of a good token, and only refusals can be compared word by word.

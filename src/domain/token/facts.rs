@@ -55,7 +55,7 @@ pub struct TokenFacts {
     /// When it was revoked. During a grace period: when that ends. The row stays for a while, so that `explain` can
     /// say what happened to the token.
     pub revoked_at: Option<Timestamp>,
-    /// The end of the grace period after a regenerate. If the token was revoked during that period, `revoked_at` has
+    /// The end of the grace period that `regenerate` gave. If the token was revoked during that period, `revoked_at` has
     /// another time: see [`TokenFacts::is_revoked`].
     pub grace_until: Option<Timestamp>,
     /// Who revoked it, as the audit log names actors.

@@ -28,7 +28,7 @@ pub struct Introspection {
     ends_at: Timestamp,
 }
 
-/// The answer for an active token, its members in the contract's order (RFC 7662 section 2.2, and ours).
+/// The answer for an active token: the members of RFC 7662 (section 2.2), and then jeton's own, always in this order.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(title = "Active", description = "An active token (RFC 7662 section 2.2).")]
 #[expect(clippy::struct_field_names, reason = "the names are RFC 7662's")]

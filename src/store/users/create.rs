@@ -49,8 +49,8 @@ impl Store {
         Ok(user)
     }
 
-    /// Where case does not count, the column's unique index is not enough: until this transaction ends no other one
-    /// gives a user a name.
+    /// Locks all usernames where case does not count, because the column's unique index is not enough then: until this
+    /// transaction ends no other one gives a user a name.
     pub(super) fn lock_names(&self, conn: &mut Conn) -> Result<(), StoreError> {
         match self.options.username_case {
             UsernameCase::Exact => Ok(()),

@@ -66,8 +66,8 @@ fn djoser(mut fields: Fields<'_>, field: &str, by: LoginBy) -> Result<Credential
     Ok(Credentials::new(name, by, password))
 }
 
-/// `dj_rest_auth/serializers.py::LoginSerializer`, with django-allauth: by username, by e-mail address, or by either. By either,
-/// `username` may hold an e-mail address too.
+/// `dj_rest_auth/serializers.py::LoginSerializer`, with django-allauth. If users may log in by either name, `username` may
+/// hold an e-mail address, too.
 fn dj_rest_auth(fields: &mut Fields<'_>, by: LoginBy) -> Result<Credentials, Error> {
     let username = fields.optional_text("username").filter(|text| !text.is_empty());
     let email = fields.optional_email("email").filter(|text| !text.is_empty());
