@@ -18,7 +18,7 @@ pub struct SecretKeys {
 }
 
 impl SecretKeys {
-    /// Read again while a server runs.
+    /// Reads the settings of the secret keys. A running server reads them again at a reload.
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
         Self {
             key: from.under("Secret keys, and the first user and client").maybe(

@@ -27,7 +27,7 @@ impl Upstream {
     }
 }
 
-/// Read again while an edge runs.
+/// Reads the settings of the upstream. A running edge reads them again at a reload.
 pub fn upstream(from: &mut Reader<'_>) -> Option<Upstream> {
     let urls = from.under("Edge").maybe(
         plain(

@@ -79,7 +79,8 @@ impl Forward {
         Ok(Self { host, port, authority: authority.to_string(), prefix, tls })
     }
 
-    /// The answer's head, once it is there; its body follows. A request without `Host` gets the server's.
+    /// Sends a request. Returns as soon as the head of the answer is there; the body can then be read piece by piece. A
+    /// request without `Host` gets that of the server.
     ///
     /// # Errors
     /// When there is no connection, or no answer on it.
