@@ -138,8 +138,8 @@ impl Store {
         }
     }
 
-    /// The state of the schema, by the first query of all. Nothing is created or written. A permanent error is reported
-    /// at once, while the pool would wait and try again.
+    /// The state of the schema. In PostgreSQL this opens the first connection. Nothing is created or written. A permanent
+    /// error is reported at once, while the pool would wait and try again.
     fn inspect(&self) -> Result<SchemaState, StoreError> {
         match self.url() {
             DatabaseUrl::Postgres(_) => {}

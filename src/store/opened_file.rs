@@ -26,12 +26,12 @@ pub struct OpenedFile {
     closing: AtomicBool,
 }
 
-/// What is known of idle times, during which the log is empty, whoever emptied it.
+/// What is known of idle times: the times in which the log is empty. This process or another one may have emptied it.
 #[derive(Debug, Default)]
 struct IdleState {
-    /// The log that was begun after the last idle time must still be moved into the file.
+    /// Whether the log that was begun after the last idle time must still be moved into the file.
     needs_checkpoint: bool,
-    /// The transaction after which this process last emptied the log, because it needed a checkpoint, and when.
+    /// When this process last made such a checkpoint, which empties the log, and after which transaction.
     ended: Option<(i32, Stopwatch)>,
 }
 

@@ -145,8 +145,8 @@ impl Upstream {
         Ok(answers)
     }
 
-    /// Whether these are clients' ids and their right secrets; `None`: they are not. The results are in their order. The
-    /// edge asks by its own credentials, so that the upstream does not count wrong ones as the edge's own failures.
+    /// Checks pairs of a client's id and secret. The results are in the order of the pairs; `None`: the pair is wrong. The
+    /// request has the edge's own credentials, so that the upstream does not count a wrong pair as a failure of the edge.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -93,7 +93,7 @@ impl Explained {
             {
                 return Some(Self::TokenNotChecked);
             }
-            // jeton cannot know what a token is good for that it has never had.
+            // jeton has never had this token, so it cannot know whether it is good.
             _ if django.status < 500 && django.status != 401 && jeton.status == 401 && facts.is_token_unknown => {
                 return Some(Self::TokenNotImported);
             }

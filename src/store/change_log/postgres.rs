@@ -59,11 +59,11 @@ pub fn read(conn: &mut PgConnection, after: Option<&Cursor>) -> Result<(Reading,
         .load(conn)?;
     let Some(first) = lines.first() else { return Err(unreadable()) };
     let now = Snapshot::parse(first.place.clone(), &first.snapshot).ok_or_else(unreadable)?;
-    // What was purged in another place, before a restore, says nothing here.
+    // A value that was written in another place, before a restore, says nothing about the rows here.
     let purged_to =
         first.purged_to.as_deref().and_then(|text| text.strip_prefix(now.place.as_str())?.trim().parse().ok());
     let purged_to = purged_to.unwrap_or(0);
-    // It was taken in this place, no row after it was purged, and it is not from the future.
+    // Whether the cursor was taken in this place, no row after it was purged, and it is not ahead of this snapshot.
     let is_usable = |after: &Snapshot| after.place == now.place && after.xmin >= purged_to && after.xmax <= now.xmax;
     let since = if after.as_ref().is_some_and(is_usable) && lines.len() <= MAX_ROWS {
         Since::Changes(changes_of(lines.into_iter().filter_map(|line| {
