@@ -25,9 +25,9 @@ REST_FRAMEWORK = {
 }
 
 JETON = {
-    "URL": os.environ.get("JETON_URL", "http://127.0.0.1:8001"),
-    "CLIENT_ID": os.environ.get("JETON_CLIENT_ID", "demo"),
-    "CLIENT_SECRET": os.environ.get("JETON_CLIENT_SECRET", "unset"),
+    "URL": os.environ.get("EXAMPLE_JETON_URL", "http://127.0.0.1:8001"),
+    "CLIENT_ID": os.environ.get("EXAMPLE_JETON_CLIENT_ID", "demo"),
+    "CLIENT_SECRET": os.environ.get("EXAMPLE_JETON_CLIENT_SECRET", "unset"),
     # "find" or "create": request.user is a row of auth_user, as before.
-    "USER": os.environ.get("JETON_USER", "answer"),
+    "USER": os.environ.get("EXAMPLE_JETON_USER", "answer"),
 }

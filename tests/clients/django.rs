@@ -45,8 +45,8 @@ impl Project {
         let mut command = self.environment.python();
         command.arg("manage.py").args(arguments).current_dir(&self.place).env_remove("DJANGO_SETTINGS_MODULE");
         command.env("PYTHONPATH", self.place.path().join("packages")).env("PYTHONUNBUFFERED", "1");
-        command.env("JETON_URL", format!("http://{}", self.jeton.addr));
-        command.env("JETON_CLIENT_ID", CLIENT.0).env("JETON_CLIENT_SECRET", CLIENT.1);
+        command.env("EXAMPLE_JETON_URL", format!("http://{}", self.jeton.addr));
+        command.env("EXAMPLE_JETON_CLIENT_ID", CLIENT.0).env("EXAMPLE_JETON_CLIENT_SECRET", CLIENT.1);
         command.stdin(Stdio::null());
         command
     }
@@ -196,7 +196,7 @@ on_both! {
         let (ok, unknown) = ("HTTP/1.1 200 OK\n", r#"{"detail":"User inactive or deleted."}"#);
         let bob = format!("Token {}", jeton.regenerate("bob"));
 
-        let service = project.serve(&[("JETON_USER", "find")]);
+        let service = project.serve(&[("EXAMPLE_JETON_USER", "find")]);
         let answer = service.example(Some(&bob));
         assert!(answer.ends_with(r#"{"user":"bob","id":2,"is_staff":false}"#), "{answer}");
         change("bob", json!({"username": "robert", "is_staff": true}));
@@ -209,7 +209,7 @@ on_both! {
         assert!(service.example(Some(&other)).ends_with(unknown));
         drop(service);
 
-        let service = project.serve(&[("JETON_USER", "create")]);
+        let service = project.serve(&[("EXAMPLE_JETON_USER", "create")]);
         let answer = service.example(Some(&other));
         assert!(answer.starts_with(ok) && answer.ends_with(r#"{"user":"bob","id":4,"is_staff":false}"#), "{answer}");
         assert!(service.example(Some(&localroot)).ends_with(unknown));
@@ -227,12 +227,12 @@ on_both! {
         assert!(answer.ends_with(r#"{"user":"localroot","id":3,"is_staff":false}"#), "{answer}");
         drop(service);
 
-        let output = Process::start(project.manage(&["check"]).env("JETON_USER", "guess")).output();
+        let output = Process::start(project.manage(&["check"]).env("EXAMPLE_JETON_USER", "guess")).output();
         assert!(output.status != 0 && output.stderr.contains("jeton_client.E002"), "{output:?}");
         let settings = project.place.path().join("settings.py");
         let without = fs::read_to_string(&settings).unwrap().replace("    \"jeton_client.django\",\n", "");
         fs::write(&settings, without).unwrap();
-        let output = Process::start(project.manage(&["check"]).env("JETON_USER", "find")).output();
+        let output = Process::start(project.manage(&["check"]).env("EXAMPLE_JETON_USER", "find")).output();
         assert!(output.status != 0 && output.stderr.contains("jeton_client.E001"), "{output:?}");
     }
 }

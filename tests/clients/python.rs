@@ -18,10 +18,10 @@ on_both! {
         environment.install(SOURCE, package.path());
         let mut pytest = environment.python();
         pytest.args(["-m", "pytest", "--quiet", "--tb=short", "--show-capture=no"]).current_dir(python::root().join(SOURCE));
-        pytest.env("PYTHONPATH", package.path()).env("JETON_URL", format!("http://{}", app.addr));
-        pytest.env("JETON_CLIENT_ID", CLIENT.0).env("JETON_CLIENT_SECRET", CLIENT.1);
+        pytest.env("PYTHONPATH", package.path()).env("TEST_JETON_URL", format!("http://{}", app.addr));
+        pytest.env("TEST_JETON_CLIENT_ID", CLIENT.0).env("TEST_JETON_CLIENT_SECRET", CLIENT.1);
         // For the tests that freeze, kill and restart a jeton of their own.
-        pytest.env("JETON_ADMIN_TOKEN", app.admin_token()).env("JETON_BINARY", BINARY);
+        pytest.env("TEST_JETON_ADMIN_TOKEN", app.admin_token()).env("TEST_JETON_BINARY", BINARY);
         let words = succeeds(&mut pytest);
         assert!(words.contains(" passed") && !words.contains("skipped") && !words.contains("ResourceWarning"), "{words}");
     }

@@ -1,5 +1,5 @@
-"""The jeton to test against, by environment variables: JETON_URL, JETON_CLIENT_ID, JETON_CLIENT_SECRET, and
-JETON_ADMIN_TOKEN, a superuser's, by which users and tokens are made."""
+"""The jeton to test against, by environment variables: TEST_JETON_URL, TEST_JETON_CLIENT_ID, TEST_JETON_CLIENT_SECRET, and
+TEST_JETON_ADMIN_TOKEN, a superuser's, by which users and tokens are made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support import Awaited, Calls, Server
 from jeton_client import AsyncClient, Client
 
 URL, CLIENT_ID, CLIENT_SECRET, ADMIN_TOKEN = (
-    os.environ[name] for name in ("JETON_URL", "JETON_CLIENT_ID", "JETON_CLIENT_SECRET", "JETON_ADMIN_TOKEN")
+    os.environ[name] for name in ("TEST_JETON_URL", "TEST_JETON_CLIENT_ID", "TEST_JETON_CLIENT_SECRET", "TEST_JETON_ADMIN_TOKEN")
 )
 
 settings.configure(

@@ -1,4 +1,4 @@
-"""A WSGI application, and a program, that use one verifier in several processes: JETON_URL, JETON_KEY, TIMEOUT."""
+"""A WSGI application, and a program, that use one verifier in several processes: TEST_JETON_URL, TEST_JETON_KEY, TIMEOUT."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jeton_client import JetonUnreachable, Verifier
 from jeton_client.memory import key_of, uptime
 from process import ID, SECRET, within
 
-verifier = Verifier(os.environ["JETON_URL"], ID, SECRET, timeout=float(os.environ["TIMEOUT"]))
+verifier = Verifier(os.environ["TEST_JETON_URL"], ID, SECRET, timeout=float(os.environ["TIMEOUT"]))
 # With gunicorn's --preload this is the master, which has a follower then that no worker may take for its own.
 verifier._follower()
 
@@ -39,7 +39,7 @@ def remember(key: str) -> None:
 
 def main(fork: Callable[[], int]) -> None:
     """Parent and child both remember; when a line comes on standard input, both must have noticed a revocation."""
-    key = os.environ["JETON_KEY"]
+    key = os.environ["TEST_JETON_KEY"]
     remember(key)
     child = fork()
     remember(key)

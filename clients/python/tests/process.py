@@ -1,4 +1,4 @@
-"""A jeton of the test's own, as a process that can be stopped, frozen and started again: JETON_BINARY names the program."""
+"""A jeton of the test's own, as a process that can be stopped, frozen and started again: TEST_JETON_BINARY names the program."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Process:
         }
         with open(log, "wb") as written:
             self._process = subprocess.Popen(
-                [os.environ["JETON_BINARY"], "serve"], env=environment, cwd=self._folder.name, stdout=written, stderr=written
+                [os.environ["TEST_JETON_BINARY"], "serve"], env=environment, cwd=self._folder.name, stdout=written, stderr=written
             )
         listening = within(60, lambda: re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text(errors="replace")))
         self.port = int(listening[1])

@@ -29,7 +29,7 @@ def process() -> Iterator[Process]:
 
 def environment(process: Process, key: str, timeout: int = 60) -> Dict[str, str]:
     path = os.pathsep.join([str(HERE), *sys.path])
-    return {**os.environ, "JETON_URL": process.url, "JETON_KEY": key, "TIMEOUT": str(timeout), "PYTHONPATH": path}
+    return {**os.environ, "TEST_JETON_URL": process.url, "TEST_JETON_KEY": key, "TIMEOUT": str(timeout), "PYTHONPATH": path}
 
 
 @pytest.mark.parametrize("how", ["os", "libc"])
@@ -119,7 +119,7 @@ def test_a_frozen_jeton_costs_each_worker_one_timeout(process: Process, tmp_path
 
 def test_a_process_can_exit_while_jeton_does_not_answer(process: Process) -> None:
     """The thread waits for an answer then."""
-    program = "from forking import remember, verifier; import os, signal; remember(os.environ['JETON_KEY']); "
+    program = "from forking import remember, verifier; import os, signal; remember(os.environ['TEST_JETON_KEY']); "
     program += "os.kill(int(os.environ['JETON_PID']), signal.SIGSTOP)"
     variables = {**environment(process, process.key()), "JETON_PID": str(process.pid)}
     try:

@@ -5,7 +5,7 @@ Which jeton, and as whom to ask it, is in Django's settings:
     JETON = {
         "URL": "https://jeton.example.com",
         "CLIENT_ID": "reports",
-        "CLIENT_SECRET": os.environ["JETON_CLIENT_SECRET"],
+        "CLIENT_SECRET": os.environ["REPORTS_CLIENT_SECRET"],
         "TIMEOUT": 3.0,                    # seconds
         "USER": "answer",                  # or "find", "create": rows of this project, by links of jeton_client.django
         "KEYWORDS": ["Token", "Bearer"],   # in Authorization; the first is the challenge

@@ -8,6 +8,7 @@ from typing import Any, List
 from django.apps import apps
 from django.core.checks import CheckMessage, Warning, register
 
+from .authenticators import are_jetons_alone
 from .uses import Use, uses
 
 _ADMIN = 'and in scripts `jeton_client.Admin(url, token)`, or `jeton token create -r <username>`'
@@ -17,7 +18,7 @@ _APPS = [
     (
         "rest_framework.authtoken",
         "W002",
-        "Rows of Token (`Token.objects`, `user.auth_token`, `drf_create_token`)",
+        "Rows of Token (`Token.objects`, `user.auth_token`, `ObtainAuthToken`, `drf_create_token`)",
         "`request.auth.delete()` to log out, requests to jeton's /api-token-auth/ to log in, " + _ADMIN,
     ),
     (
@@ -45,7 +46,7 @@ _APPS = [
 
 @register("jeton_client")
 def check_leftovers(**_options: Any) -> List[CheckMessage]:
-    if not _is_default():
+    if not are_jetons_alone():
         return []
     return [
         Warning(
@@ -65,7 +66,7 @@ MAX_PLACES = 10
 @register("jeton_client")
 def check_uses(**_options: Any) -> List[CheckMessage]:
     """W006: the lines of the project's own code."""
-    found = list(uses()) if _is_default() else []
+    found = list(uses()) if are_jetons_alone() else []
     if not found:
         return []
     places = "".join(f"\n\t\t{_place(use)}" for use in found[:MAX_PLACES])
@@ -85,19 +86,3 @@ def _place(use: Use) -> str:
     here = Path.cwd()
     file = use.file.relative_to(here) if use.file.is_relative_to(here) else use.file
     return f"{file}:{use.line}: {use.code}"
-
-
-def _is_default() -> bool:
-    """Whether all views of the project use jeton, and none other, for tokens."""
-    try:
-        from rest_framework.authentication import TokenAuthentication
-    except ImportError:  # a project without it
-        return False
-    from rest_framework.settings import api_settings
-
-    from ..drf import JetonAuthentication
-
-    classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
-    return any(issubclass(each, JetonAuthentication) for each in classes) and not any(
-        issubclass(each, TokenAuthentication) and not issubclass(each, JetonAuthentication) for each in classes
-    )

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import sysconfig
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Set
+from typing import Iterator, List, Optional, Set
 
 from django.apps import apps
 from django.conf import settings
 
-#: Modules with models of tokens, and those models.
-_MODELS = {
-    "rest_framework.authtoken.models": {"Token", "TokenProxy"},
-    "knox.models": {"AuthToken"},
-}
-#: How a user refers to rows of tokens.
-_RELATED = ("auth_token", "auth_token_set")
-_COMMAND = "drf_create_token"
+from .reader import COMMAND, RELATED, Reader
+from .token_models import TokenModels, token_models
+
 #: Folders of what pip and Debian have installed.
 _INSTALLED = {"site-packages", "dist-packages"}
-#: A file without any of these needs no closer look.
-_WORDS = (b"authtoken", b"knox", b"auth_token", _COMMAND.encode())
+#: A file without any of these, and of the names of the project's models of tokens, needs no closer look.
+_WORDS = ("authtoken", "knox", COMMAND, *RELATED)
 
 
 @dataclass(frozen=True)
@@ -35,69 +29,21 @@ class Use:
 
 def uses() -> Iterator[Use]:
     """In the project's apps and the folder of its ROOT_URLCONF, without tests, migrations and what pip has installed."""
+    models = token_models()
+    words = [word.encode() for word in (*_WORDS, *models.of_the_project())]
     for file in _files():
         try:
             source = file.read_bytes()
-            if any(word in source for word in _WORDS):
-                yield from uses_in(file, source)
+            if any(word in source for word in words):
+                yield from uses_in(file, source, models)
         except (OSError, SyntaxError, ValueError):
             continue  # it cannot be read: another check, or Python itself, says that
 
 
-def uses_in(file: Path, source: bytes) -> List[Use]:
-    reader = _Reader()
-    reader.visit(ast.parse(source))
+def uses_in(file: Path, source: bytes, models: TokenModels) -> List[Use]:
+    reader = Reader(file, models)
+    reader.read(source)
     return [Use(file, line, code) for line, code in sorted(reader.found)]
-
-
-class _Reader(ast.NodeVisitor):
-    def __init__(self) -> None:
-        #: Local names of the models, and of the modules that have them.
-        self._models: Set[str] = set()
-        self._modules: Dict[str, Set[str]] = {}
-        self.found: Set["tuple[int, str]"] = set()
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        for name in node.names:
-            local = name.asname or name.name
-            if name.name in _MODELS.get(node.module or "", ()):
-                self._models.add(local)
-            elif f"{node.module}.{name.name}" in _MODELS:
-                self._modules[local] = _MODELS[f"{node.module}.{name.name}"]
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        if node.attr == "objects" and self._is_model(node.value):
-            self._add(node, f"{ast.unparse(node.value)}.objects")
-        elif node.attr in _RELATED and isinstance(node.ctx, ast.Load) and "user" in _last_name(node.value).lower():
-            self._add(node, f"{ast.unparse(node.value)}.{node.attr}")
-        self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        if self._is_model(node.func):
-            self._add(node, f"{ast.unparse(node.func)}(..)")
-        self.generic_visit(node)
-
-    def visit_keyword(self, node: ast.keyword) -> None:
-        if any(part in _RELATED for part in (node.arg or "").split("__")):
-            self._add(node.value, f"{node.arg}=..")
-        self.generic_visit(node)
-
-    def visit_Constant(self, node: ast.Constant) -> None:
-        if node.value == _COMMAND:
-            self._add(node, _COMMAND)
-
-    def _is_model(self, node: ast.expr) -> bool:
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            return node.attr in self._modules.get(node.value.id, ())
-        return isinstance(node, ast.Name) and node.id in self._models
-
-    def _add(self, node: ast.expr, code: str) -> None:
-        self.found.add((node.lineno, code))
-
-
-def _last_name(node: ast.expr) -> str:
-    """`user` of `self.request.user`."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _files() -> List[Path]:
