@@ -2,10 +2,12 @@
 
 mod batch;
 mod csv;
+mod decision;
 mod django;
 mod import_run;
 mod reconciled;
 mod rows;
+mod tokens;
 mod update;
 
 use std::collections::BTreeMap;
