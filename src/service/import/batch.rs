@@ -7,6 +7,7 @@ use serde_json::json;
 use super::decision::as_user;
 use super::import_run::{ImportRun, Pass};
 use super::reconciled::Reconciled;
+use super::tokens::Got;
 use super::{Imported, Progress, count, created_entry};
 use crate::domain::audit::Action;
 use crate::domain::django::{DjangoUser, ImportedFields};
@@ -40,6 +41,8 @@ impl Batch<'_, '_> {
             self.clash(clash);
         }
         self.done.taken_ids += reconciled.taken_ids;
+        let names: Vec<_> = reconciled.new.iter().map(|user| (None, &*user.user.username, &*user.key)).collect();
+        self.refuse_names_like(&names)?;
         self.done.new.users += count(reconciled.new.len());
         self.done.existing.users += count(reconciled.existing.len());
         let is_updated = self.import_run.options.update;
@@ -75,6 +78,21 @@ impl Batch<'_, '_> {
         let found = self.target.users_like(&ids, &external_ids, &names)?;
         let external_id = |key: &str| self.import_run.external_id(key);
         Ok(Reconciled::of(users, found, external_id, self.import_run.options.update))
+    }
+
+    /// Names that differ by case only from others: of each user the id here, the name, and the key at the source.
+    pub fn refuse_names_like(&mut self, users: &[(Option<i64>, &str, &str)]) -> Result<(), StoreError> {
+        if self.pass == Pass::Write {
+            return Ok(());
+        }
+        let names: Vec<_> = users.iter().map(|(id, name, _)| (*id, *name)).collect();
+        let taken = self.import_run.names.taken(self.target, &names)?;
+        for ((_, name, key), why) in users.iter().zip(taken) {
+            if let Some(why) = why {
+                self.clash(format!("user {name} with id {key}: with JETON_USERNAME_CASE=ignore, {why}"));
+            }
+        }
+        Ok(())
     }
 
     /// The groups of the batch's users, by their keys, if anybody needs them.
@@ -130,19 +148,24 @@ impl Batch<'_, '_> {
     }
 }
 
-/// One entry for each new user, and one for each existing user who got tokens.
-fn entries(new: &[ImportedUser], people: &People, tokens: &HashMap<i64, u64>) -> Vec<ImportedEntry> {
-    let got = |id: i64| tokens.get(&id).copied().unwrap_or(0);
+/// One entry for each new user, and for each existing user one for new tokens, and one for tokens that now end.
+fn entries(new: &[ImportedUser], people: &People, got: &HashMap<i64, Got>) -> Vec<ImportedEntry> {
+    let tokens = |id: i64| got.get(&id).map_or(0, |got| got.tokens);
+    let ends = |id: i64| got.get(&id).map_or(0, |got| got.ends);
     let created = new.iter().map(|user| {
         let mut entry = created_entry(user, "django");
-        entry.details["tokens"] = json!(got(user.id));
+        entry.details["tokens"] = json!(tokens(user.id));
         entry
     });
-    let existing = people.values().filter(|person| !person.is_new && got(person.id) > 0);
-    let existing = existing.map(|person| ImportedEntry {
-        action: Action::TokenCreate,
+    let existing = || people.values().filter(|person| !person.is_new);
+    let entry = |person: &Person, action, what: &str, count: u64| ImportedEntry {
+        action,
         target: person.name.clone(),
-        details: json!({ "imported_from": "django", "tokens": got(person.id) }),
-    });
-    created.chain(existing).collect()
+        details: json!({ "imported_from": "django", what: count }),
+    };
+    let more = existing().filter(|person| tokens(person.id) > 0);
+    let more = more.map(|person| entry(person, Action::TokenCreate, "tokens", tokens(person.id)));
+    let ended = existing().filter(|person| ends(person.id) > 0);
+    let ended = ended.map(|person| entry(person, Action::UserUpdate, "tokens_with_an_end", ends(person.id)));
+    created.chain(more).chain(ended).collect()
 }

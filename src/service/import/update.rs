@@ -18,6 +18,7 @@ impl Batch<'_, '_> {
     ) -> Result<(), StoreError> {
         let here: Vec<_> = existing.iter().map(|existing| existing.here.user.clone()).collect();
         let here = self.target.with_groups(here)?;
+        let mut renamed = Vec::new();
         for (Existing { source, here: found }, mut here) in existing.into_iter().zip(here) {
             let mut wanted = source.clone();
             // A source that says nothing of groups takes nobody out of one.
@@ -49,6 +50,9 @@ impl Batch<'_, '_> {
                 self.target.update_user(&here, &decision.updated, &self.import_run.by, self.import_run.now)?;
             }
             self.done.updated += u64::from(decision.changes);
+            if let Some(name) = decision.updated.change.username {
+                renamed.push((here.id, name, source.key));
+            }
             if !decision.kept.is_empty() && self.pass == Pass::Check {
                 let fields = decision.kept.join(", ");
                 let why = if found.imported.is_some() {
@@ -59,6 +63,7 @@ impl Batch<'_, '_> {
                 (self.import_run.on_progress)(Progress::Kept(format!("user {}: {fields} {why}", here.username)));
             }
         }
-        Ok(())
+        let names: Vec<_> = renamed.iter().map(|(id, name, key)| (Some(*id), &**name, &**key)).collect();
+        self.refuse_names_like(&names)
     }
 }

@@ -5,6 +5,7 @@ mod columns;
 mod dump;
 mod flags;
 mod key;
+mod left_out;
 mod memberships;
 mod open;
 mod origin;
@@ -72,6 +73,16 @@ impl DjangoSource {
     /// The key as the project's own code shows it.
     pub fn shown_key(&self, key: &str) -> String {
         self.catalogue.key.shown(key)
+    }
+
+    /// How the source is read.
+    pub const fn options(&self) -> &DjangoOptions {
+        &self.options
+    }
+
+    /// Whether it is a dump, which says of each time whether it has a zone.
+    pub const fn is_dump(&self) -> bool {
+        matches!(self.origin, Origin::Dump(_))
     }
 
     /// What a person should know before they import.

@@ -10,7 +10,7 @@ use super::DjangoSource;
 use super::catalogue::Paged;
 use super::origin::Origin;
 use super::rows::{Count, KeyText, TokenRow, UserRow};
-use crate::domain::django::{BadRow, DjangoToken, DjangoUser};
+use crate::domain::django::{BadRow, Dates, DjangoToken, DjangoUser};
 
 /// How many rows are read at once: what bounds the memory of an import.
 const DJANGO_BATCH: usize = 2000;
@@ -27,6 +27,8 @@ pub struct Rows<T> {
     pub keys: Option<(String, String)>,
     /// Whether there are more.
     pub is_full: bool,
+    /// How many of their dates have a time of day and no zone.
+    pub dates_without_zone: u64,
 }
 
 impl DjangoSource {
@@ -45,9 +47,11 @@ impl DjangoSource {
         let rows: Vec<UserRow> = page(&mut self.conn, &self.origin, &self.catalogue.users, after)?;
         let keys = ends(rows.iter().map(|row| row.key.as_str()));
         let mut read = Rows::new(keys, rows.len() == DJANGO_BATCH);
+        let mut dates = Dates { zone: self.options.time_zone.as_ref(), without_zone: 0 };
         for row in rows {
-            read.push(row.read(&self.catalogue.user_table, &self.options));
+            read.push(row.read(&self.catalogue.user_table, &self.options, &mut dates));
         }
+        read.dates_without_zone = dates.without_zone;
         Ok(read)
     }
 
@@ -91,9 +95,11 @@ impl DjangoSource {
         let rows = rows.map_err(|error| self.origin.cannot_read(error))?;
         let keys = rows.last().map(|row| (row.user_key.clone(), row.row_key.clone()));
         let mut read = Rows::new(keys, rows.len() == DJANGO_BATCH);
+        let mut dates = Dates { zone: self.options.time_zone.as_ref(), without_zone: 0 };
         for row in rows {
-            read.push(row.read(tokens));
+            read.push(row.read(tokens, &self.options, &mut dates));
         }
+        read.dates_without_zone = dates.without_zone;
         Ok(read)
     }
 
@@ -121,7 +127,7 @@ impl DjangoSource {
 
 impl<T> Rows<T> {
     const fn new(keys: Option<(String, String)>, is_full: bool) -> Self {
-        Self { good: Vec::new(), bad: Vec::new(), keys, is_full }
+        Self { good: Vec::new(), bad: Vec::new(), keys, is_full, dates_without_zone: 0 }
     }
 
     fn push(&mut self, row: Result<T, BadRow>) {

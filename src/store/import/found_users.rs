@@ -4,11 +4,12 @@ use diesel::prelude::*;
 
 use super::super::StoreError;
 use super::super::connection::Conn;
+use super::super::login_names::names_like;
 use super::super::schema::{imported_users, users};
 use super::super::user_rows::UserRow;
 use super::ImportTarget;
 use crate::domain::django::{FieldDigest, ImportedFields};
-use crate::domain::user::User;
+use crate::domain::user::{User, UsernameCase};
 
 /// A user here, and what an import remembers of them.
 pub struct FoundUser {
@@ -83,5 +84,15 @@ impl ImportTarget<'_> {
             Conn::Pg(pg) => query.load(pg)?,
             Conn::Sqlite(sqlite) => query.load(sqlite)?,
         })
+    }
+
+    /// Whether the case of names counts here.
+    pub const fn username_case(&self) -> UsernameCase {
+        self.case
+    }
+
+    /// The ids and names of users who have one of these names whatever its case. Some may be there twice.
+    pub fn names_whatever_their_case(&mut self, names: &[&str]) -> Result<Vec<(i64, String)>, StoreError> {
+        self.conn.as_deref_mut().map_or_else(|| Ok(Vec::new()), |conn| names_like(conn, names))
     }
 }

@@ -3,6 +3,7 @@
 
 mod entries;
 mod found_users;
+mod given_flags;
 mod new_users;
 mod tokens;
 mod update;
@@ -25,7 +26,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::{FIRST_BOOTSTRAP_ID, UsernameCase};
 pub use entries::ImportedEntry;
 pub use found_users::{FoundUser, Remembered};
-pub use tokens::ImportedToken;
+pub use tokens::{ImportedToken, TokenEnd, TokenOwner};
 pub use update::UpdatedUser;
 
 /// Time-outs are off, because they are meant for requests. Sequential scans are off, because thousands of rows are
@@ -40,6 +41,7 @@ pub struct ImportTarget<'a> {
     /// anybody.
     has_cached_changes: bool,
     has_new_users: bool,
+    case: UsernameCase,
 }
 
 impl Store {
@@ -62,7 +64,7 @@ impl Store {
             // One row of the change log at the end replaces those of all that is imported.
             change_log::pause(conn)?;
             lock(conn)?;
-            let mut target = ImportTarget { conn: Some(conn), has_cached_changes: false, has_new_users: false };
+            let mut target = self.import_target(Some(conn));
             let value = work(&mut target)?;
             if target.has_cached_changes {
                 changes.push(Change::Everything);
@@ -82,13 +84,17 @@ impl Store {
         work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         if !self.is_initialized()? {
-            return work(&mut ImportTarget { conn: None, has_cached_changes: false, has_new_users: false });
+            return work(&mut self.import_target(None));
         }
         let work = Cell::new(Some(work));
         self.read(|conn| {
             let work = work.take().ok_or_else(changed_meanwhile)?;
             let run = |conn: &mut Conn| {
-                work(&mut ImportTarget { conn: Some(conn), has_cached_changes: false, has_new_users: false })
+                let value = work(&mut self.import_target(Some(conn)))?;
+                if self.options.username_case == UsernameCase::Ignore {
+                    require_distinct(conn)?;
+                }
+                Ok(value)
             };
             match conn {
                 Conn::Sqlite(_) => run(conn),
@@ -98,6 +104,13 @@ impl Store {
                 }),
             }
         })
+    }
+}
+
+impl Store {
+    const fn import_target<'a>(&self, conn: Option<&'a mut Conn>) -> ImportTarget<'a> {
+        let case = self.options.username_case;
+        ImportTarget { conn, has_cached_changes: false, has_new_users: false, case }
     }
 }
 

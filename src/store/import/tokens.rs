@@ -29,17 +29,41 @@ pub struct ImportedToken {
     pub expires_at: Option<Timestamp>,
 }
 
+/// Whose a token is that is here already.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenOwner {
+    /// The user's id.
+    pub user_id: i64,
+    /// Whether it is known when it ends.
+    pub has_end: bool,
+}
+
+/// When a token that is here already ends.
+#[derive(Clone, Debug)]
+pub struct TokenEnd {
+    /// The token.
+    pub digest: TokenDigest,
+    /// The token's user.
+    pub user_id: i64,
+    /// Its end.
+    pub expires_at: Timestamp,
+}
+
 impl ImportTarget<'_> {
-    /// The owners of existing tokens with these digests.
-    pub fn token_owners(&mut self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, i64>, StoreError> {
+    /// Whose the existing tokens with these digests are.
+    pub fn token_owners(&mut self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, TokenOwner>, StoreError> {
         let Some(conn) = &mut self.conn else { return Ok(HashMap::new()) };
         let bytes: Vec<&[u8]> = digests.iter().map(|digest| digest.as_bytes().as_slice()).collect();
-        let query = tokens::table.filter(tokens::digest.eq_any(bytes)).select((tokens::digest, tokens::user_id));
-        let rows: Vec<(Vec<u8>, i64)> = match conn {
+        let columns = (tokens::digest, tokens::user_id, tokens::expires_at.is_not_null());
+        let query = tokens::table.filter(tokens::digest.eq_any(bytes)).select(columns);
+        let rows: Vec<(Vec<u8>, i64, bool)> = match conn {
             Conn::Pg(pg) => query.load(pg)?,
             Conn::Sqlite(sqlite) => query.load(sqlite)?,
         };
-        Ok(rows.into_iter().filter_map(|(digest, user)| Some((TokenDigest::from_bytes(&digest)?, user))).collect())
+        let owner = |(digest, user_id, has_end): (Vec<u8>, i64, bool)| {
+            Some((TokenDigest::from_bytes(&digest)?, TokenOwner { user_id, has_end }))
+        };
+        Ok(rows.into_iter().filter_map(owner).collect())
     }
 
     /// Locks existing users, as every change of their tokens does. Returns those who have a sealed token. The seal of
@@ -98,6 +122,44 @@ impl ImportTarget<'_> {
                             tokens::scope.eq(scope),
                         ))
                         .execute(sqlite)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the ends of existing tokens that have none. Logins do not return one that has ended.
+    pub fn set_ends(&mut self, rows: &[TokenEnd], now: Timestamp) -> Result<(), StoreError> {
+        let users: Vec<i64> = rows.iter().map(|row| row.user_id).collect();
+        self.lock_sealed(&users, now)?;
+        self.has_cached_changes |= !rows.is_empty();
+        let now = now.naive();
+        match self.writer(rows.len()) {
+            None => {}
+            Some(Conn::Pg(pg)) => {
+                diesel::sql_query(
+                    "update tokens set expires_at = row.expires_at, \
+                     sealed = case when row.expires_at <= $3::timestamptz then null else tokens.sealed end \
+                     from unnest($1::bytea[], $2::timestamptz[]) as row (digest, expires_at) \
+                     where tokens.digest = row.digest and tokens.expires_at is null",
+                )
+                .bind::<Array<Binary>, _>(column(rows, |row| row.digest.as_bytes().as_slice()))
+                .bind::<Array<SqlTimestamp>, _>(column(rows, |row| row.expires_at.naive()))
+                .bind::<SqlTimestamp, _>(now)
+                .execute(pg)?;
+            }
+            Some(Conn::Sqlite(sqlite)) => {
+                for row in rows {
+                    let end = row.expires_at.naive();
+                    let found = tokens::table
+                        .filter(tokens::digest.eq(row.digest.as_bytes().as_slice()))
+                        .filter(tokens::expires_at.is_null());
+                    if end <= now {
+                        let ended = (tokens::expires_at.eq(end), tokens::sealed.eq(None::<Vec<u8>>));
+                        diesel::update(found).set(ended).execute(sqlite)?;
+                    } else {
+                        diesel::update(found).set(tokens::expires_at.eq(end)).execute(sqlite)?;
+                    }
                 }
             }
         }

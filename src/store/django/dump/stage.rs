@@ -1,6 +1,6 @@
 //! The temporary tables of a dump. A model's table is called as Django calls it, its columns as the model's fields.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
@@ -8,6 +8,7 @@ use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use serde_json::value::RawValue;
 
 use super::super::super::StoreError;
+use super::super::memberships::{GROUPS, USERS};
 use super::super::origin::Origin;
 use super::super::schema::quoted;
 use super::Object;
@@ -31,8 +32,12 @@ pub struct Table {
     pub name: String,
     pub columns: Vec<String>,
     rows: String,
+    /// The places of columns that have a list or an object among these rows.
+    lists: BTreeSet<usize>,
     pub is_empty: bool,
     pub is_group: bool,
+    /// Whether an import reads it, and does not only name it.
+    is_read: bool,
 }
 
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
@@ -73,21 +78,37 @@ impl<'a> Stage<'a> {
                 self.origin
             )));
         };
+        if !pk.get().starts_with(['"', '-']) && !pk.get().starts_with(|first: char| first.is_ascii_digit()) {
+            return Err(StoreError::Unusable(format!(
+                "{} has {model} with a key that is neither a number nor a text",
+                self.origin
+            )));
+        }
         let unknown: Vec<&String> = fields.keys().filter(|name| !table.columns.contains(name)).collect();
         if !unknown.is_empty() {
             write(&mut self.conn, table).map_err(|error| self.origin.cannot_read(error))?;
             for name in unknown {
+                if !is_distinct(&table.columns, name, &model, table.is_read, self.origin)? {
+                    continue;
+                }
                 let add = format!("alter table {} add {}", quoted(&table.name), quoted(name));
                 self.conn.batch_execute(&add).map_err(|error| self.origin.cannot_read(error))?;
                 table.columns.push(name.clone());
             }
         }
-        let values = table.columns.iter().enumerate().map(|(place, column)| match fields.get(column) {
-            Some(value) => normal(value.get()),
-            None if place == 0 => normal(pk.get()),
-            None => "null".into(),
-        });
-        let row = values.collect::<Vec<_>>().join(",");
+        let mut row = String::new();
+        for (place, column) in table.columns.iter().enumerate() {
+            let value = match fields.get(column) {
+                Some(value) => value.get(),
+                None if place == 0 => pk.get(),
+                None => "null",
+            };
+            if value.starts_with(['[', '{']) {
+                table.lists.insert(place);
+            }
+            row += if place == 0 { "" } else { "," };
+            row += &normal(value);
+        }
         table.is_empty = false;
         table.rows += if table.rows.is_empty() { "[[" } else { ",[" };
         table.rows += &row;
@@ -112,7 +133,14 @@ impl<'a> Stage<'a> {
         let is_like_tokens = ["token", "apikey", "api_key"].iter().any(|word| name.contains(word))
             || has(&["user", "owner", "account"]) && has(&["key", "token", "digest", "token_key", "api_key"]);
         let is_like_users = has(&["password"]) && has(&["last_login"]);
-        let is_needed = tokens.is_some() || is_group || is_like_tokens || is_like_users || name == options.user_table;
+        let members = options.membership_table.as_ref();
+        let is_members = members.is_some_and(|members| members.table == name);
+        let is_read = tokens.is_some()
+            || is_group
+            || is_members
+            || name == options.user_table
+            || ["authtoken_token", "knox_authtoken"].contains(&name.as_str());
+        let is_needed = is_read || is_like_tokens || is_like_users || has(&USERS) && has(&GROUPS);
         if !is_needed {
             return Ok(None);
         }
@@ -126,11 +154,16 @@ impl<'a> Stage<'a> {
         let key = tokens.and_then(|tokens| tokens.key.as_deref()).unwrap_or(usual);
         let key = if fields.contains_key(key) { "id" } else { key };
         let mut columns = vec![key.to_owned()];
-        columns.extend(fields.keys().filter(|name| *name != key).cloned());
+        for name in fields.keys().filter(|name| *name != key) {
+            if is_distinct(&columns, name, model, is_read, self.origin)? {
+                columns.push(name.clone());
+            }
+        }
         let quoted_columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
         let create = format!("create table {} ({})", quoted(&name), quoted_columns.join(", "));
         self.conn.batch_execute(&create).map_err(|error| self.origin.cannot_read(error))?;
-        Ok(Some(Table { name, columns, rows: String::new(), is_empty: true, is_group }))
+        let (rows, lists) = (String::new(), BTreeSet::new());
+        Ok(Some(Table { name, columns, rows, lists, is_empty: true, is_group, is_read }))
     }
 
     pub fn run(&mut self, text: &str) -> Result<(), StoreError> {
@@ -145,7 +178,16 @@ pub fn write(conn: &mut SqliteConnection, table: &mut Table) -> diesel::QueryRes
     }
     let rows = std::mem::take(&mut table.rows) + "]";
     let columns: Vec<String> = table.columns.iter().map(|column| quoted(column)).collect();
-    let values: Vec<String> = (0..table.columns.len()).map(|place| format!("value ->> {place}")).collect();
+    // Lists and objects are blobs, so that no text is taken for one.
+    let lists = std::mem::take(&mut table.lists);
+    let value = |place: usize| match lists.contains(&place) {
+        true => format!(
+            "case when json_type(value, '$[{place}]') in ('array', 'object') then cast(value ->> {place} as blob) \
+             else value ->> {place} end"
+        ),
+        false => format!("value ->> {place}"),
+    };
+    let values: Vec<String> = (0..table.columns.len()).map(value).collect();
     let insert = format!(
         "insert into {} ({}) select {} from json_each($1)",
         quoted(&table.name),
@@ -154,6 +196,23 @@ pub fn write(conn: &mut SqliteConnection, table: &mut Table) -> diesel::QueryRes
     );
     diesel::sql_query(insert).bind::<Text, _>(rows).execute(conn)?;
     Ok(())
+}
+
+/// Whether a field can be a column. Another field may have its name in another case, which SQLite cannot tell apart.
+fn is_distinct(
+    columns: &[String],
+    name: &str,
+    model: &str,
+    is_read: bool,
+    origin: &Origin,
+) -> Result<bool, StoreError> {
+    let Some(other) = columns.iter().find(|column| column.eq_ignore_ascii_case(name)) else { return Ok(true) };
+    if !is_read {
+        return Ok(false);
+    }
+    Err(StoreError::Unusable(format!(
+        "{origin} has {model} with the fields {other} and {name}, which differ by case only: leave out one of them"
+    )))
 }
 
 /// An integer that SQLite would round becomes a text.
