@@ -130,7 +130,7 @@ mod tests {
         more.group_table = Some("teams".into());
         more.membership_table = "seats(user=person)".parse().ok();
         more.knox_tables = vec!["k(expiry=ends)".parse().unwrap()];
-        more.tokens_expire = Some(std::time::Duration::from_secs(72 * 3600));
+        more.tokens_expire = Some(std::time::Duration::from_hours(72));
         more.time_zone = "Europe/Berlin".parse().ok();
         let none = GivenFlags::of(&options(&[], &[], &[]));
         assert_eq!(

@@ -6,7 +6,7 @@ use super::flags::flag_of;
 use super::key::UserKey;
 use super::left_out::left_out;
 use super::rows::NOT_TEXT;
-use super::schema::{ForeignKey, Schema, find, names, quoted};
+use super::schema::{Column, ForeignKey, Schema, find, names, quoted};
 use crate::domain::django::{DjangoOptions, TokenTable, TokenTableOptions};
 
 /// A table of tokens, and the queries that read it.
@@ -125,15 +125,7 @@ fn queries(
     });
     let active = active.transpose()?.map(|(flag, active)| (flag, active.name.clone()));
     if active.is_none() {
-        let ended =
-            ["revoked", "is_revoked", "revoked_at", "is_active", "active", "deleted_at", "is_deleted", "disabled"];
-        if let Some(column) = columns.iter().find(|column| ended.iter().any(|name| column.is(name))) {
-            notes.push(format!(
-                "{table} has a column {0}, which is not looked at, so ended tokens may come in: {flag} \
-                 '{table}(active={0})', or active=not:{0}",
-                column.name
-            ));
-        }
+        notes.extend(ended_note(table, &columns, flag));
     }
     let mut reads = vec![key_column.clone(), user.clone()];
     reads
@@ -164,12 +156,7 @@ fn queries(
         text(created.as_ref()),
         text(expiry.as_ref()),
     );
-    let mark = match schema.conn() {
-        Conn::Pg(_) => "cast(null as text)".to_owned(),
-        Conn::Sqlite(_) => {
-            format!("case when typeof({row}) not in ('text', 'null') then x'{}' end", hex::encode(NOT_TEXT))
-        }
-    };
+    let mark = mark_of_no_text(schema, &row);
     let without_key = format!(
         "select cast({user} as text) as key, {mark} as text from {quoted_table} t \
          where not coalesce({is_text}, false){is_accepted} order by {user} limit 2000"
@@ -185,6 +172,27 @@ fn queries(
         without_key,
         reads: format!("{table} ({})", reads.join(", ")),
     }))
+}
+
+/// A column that may say that a token has ended.
+fn ended_note(table: &str, columns: &[Column], flag: &str) -> Option<String> {
+    let ended = ["revoked", "is_revoked", "revoked_at", "is_active", "active", "deleted_at", "is_deleted", "disabled"];
+    let column = columns.iter().find(|column| ended.iter().any(|name| column.is(name)))?;
+    Some(format!(
+        "{table} has a column {0}, which is not looked at, so ended tokens may come in: {flag} '{table}(active={0})', or \
+         active=not:{0}",
+        column.name
+    ))
+}
+
+/// What says that a key is no text, rather than missing.
+fn mark_of_no_text(schema: &Schema<'_>, row: &str) -> String {
+    match schema.conn() {
+        Conn::Pg(_) => "cast(null as text)".to_owned(),
+        Conn::Sqlite(_) => {
+            format!("case when typeof({row}) not in ('text', 'null') then x'{}' end", hex::encode(NOT_TEXT))
+        }
+    }
 }
 
 /// The foreign keys that refer to users.

@@ -34,12 +34,10 @@ impl Stage<'_> {
             self.conn.batch_execute(&unique).map_err(|_| {
                 StoreError::Unusable(format!("{} has two users with one key: make the dump again", self.origin))
             })?;
-            match &self.options.membership_table {
-                Some(given) => self.copy_memberships(users, &tables, given)?,
-                None if users.columns.iter().any(|column| column == "groups") => {
-                    self.add_memberships(users, &tables)?
-                }
-                None => {}
+            if let Some(given) = &self.options.membership_table {
+                self.copy_memberships(users, &tables, given)?;
+            } else if users.columns.iter().any(|column| column == "groups") {
+                self.add_memberships(users, &tables)?;
             }
             for table in tables.iter().filter(|table| table.name != *user_table && !table.is_group) {
                 self.resolve_users(users, table)?;

@@ -180,12 +180,14 @@ pub fn write(conn: &mut SqliteConnection, table: &mut Table) -> diesel::QueryRes
     let columns: Vec<String> = table.columns.iter().map(|column| quoted(column)).collect();
     // Lists and objects are blobs, so that no text is taken for one.
     let lists = std::mem::take(&mut table.lists);
-    let value = |place: usize| match lists.contains(&place) {
-        true => format!(
-            "case when json_type(value, '$[{place}]') in ('array', 'object') then cast(value ->> {place} as blob) \
-             else value ->> {place} end"
-        ),
-        false => format!("value ->> {place}"),
+    let value = |place: usize| {
+        let value = format!("value ->> {place}");
+        if !lists.contains(&place) {
+            return value;
+        }
+        format!(
+            "case when json_type(value, '$[{place}]') in ('array', 'object') then cast({value} as blob) else {value} end"
+        )
     };
     let values: Vec<String> = (0..table.columns.len()).map(value).collect();
     let insert = format!(
