@@ -2,7 +2,7 @@
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Array, Bool, Text};
 
 use super::StoreError;
 use super::connection::{Conn, MultiBackend, lower, storable};
@@ -64,6 +64,28 @@ pub fn row_at_login(conn: &mut Conn, name: &LoginName, case: UsernameCase) -> Re
     let by_username = if name.by.takes_username() { with_username(conn, text, case)? } else { None };
     let by_email = if name.by.takes_email() { with_email(conn, text, case)? } else { None };
     Ok(by_username.or(by_email))
+}
+
+/// The ids and names of users who have one of these names whatever its case.
+pub fn names_like(conn: &mut Conn, names: &[&str]) -> Result<Vec<(i64, String)>, StoreError> {
+    let columns = (users::id, users::username);
+    match conn {
+        Conn::Pg(pg) => {
+            let lower = r#"lower(name collate "default") collate "C""#;
+            let condition = format!("{} in (select {lower} from unnest(", USERNAME.postgres);
+            let like = sql::<Bool>(&condition).bind::<Array<Text>, _>(names).sql("::text[]) as name)");
+            Ok(users::table.filter(like).select(columns).load(pg)?)
+        }
+        Conn::Sqlite(sqlite) => {
+            let (ascii, others): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.is_ascii());
+            let like = sql::<Text>(USERNAME.sqlite).eq_any(ascii);
+            let mut found: Vec<(i64, String)> = users::table.filter(like).select(columns).load(sqlite)?;
+            let others: Vec<String> = others.iter().map(|name| name.to_lowercase()).collect();
+            let like = sql::<Bool>(USERNAME.sqlite_others).and(sql::<Text>(USERNAME.sqlite_lower).eq_any(others));
+            found.extend(users::table.filter(like).select(columns).load::<(i64, String)>(sqlite)?);
+            Ok(found)
+        }
+    }
 }
 
 /// The user with exactly this name, or else the only one with this name whatever its case.

@@ -78,7 +78,9 @@ pub use change_url::UrlChange;
 pub use django::{DjangoSource, Origin};
 pub use error::StoreError;
 pub use handle::Store;
-pub use import::{FoundUser, ImportTarget, ImportedEntry, ImportedToken, Remembered, UpdatedUser};
+pub use import::{
+    FoundUser, ImportTarget, ImportedEntry, ImportedToken, Remembered, TokenEnd, TokenOwner, UpdatedUser,
+};
 pub use login_tokens::{Issue, Issued, SealedToken};
 pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, restrict_file_mode};

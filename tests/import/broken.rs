@@ -43,7 +43,7 @@ each_way! {
             ("update auth_user set email = cast(x'410042' as text) where id = 1", "id 1", "email holds a NUL"),
             // More rows than are read at once.
             ("with recursive n (n) as (select 1 union all select n + 1 from n where n < 2100) insert into authtoken_token
-                select cast('k' || n as blob), '2026-01-01 00:00:00', 1 from n", "user_id 1 of the table authtoken_token", "key is empty"),
+                select cast('k' || n as blob), '2026-01-01 00:00:00', 1 from n", "user_id 1 of the table authtoken_token", "key is no text"),
             ("update knox_authtoken set expiry = 'never'", "user_id 3", "expiry is not a date"),
         ];
         let postgres = [

@@ -9,12 +9,12 @@ use crate::on_both;
 use crate::support::app::{Kind, TestDatabase};
 use crate::support::process::{Jeton, Output};
 
-fn object(model: &str, pk: Value, fields: Value) -> Value {
+pub fn object(model: &str, pk: Value, fields: Value) -> Value {
     json!({"model": model, "pk": pk, "fields": fields})
 }
 
 /// A user as Django dumps one.
-fn user(pk: Value, name: &str) -> Value {
+pub fn user(pk: Value, name: &str) -> Value {
     object(
         "auth.user",
         pk,
@@ -26,7 +26,7 @@ fn user(pk: Value, name: &str) -> Value {
     )
 }
 
-fn import_text(jeton: &Jeton, text: &str, flags: &[&str]) -> Output {
+pub fn import_text(jeton: &Jeton, text: &str, flags: &[&str]) -> Output {
     fs::write(jeton.dir.path().join("dump.json"), text).unwrap();
     jeton.run(&[&["import", "django", "--from", "dump.json"], flags].concat())
 }

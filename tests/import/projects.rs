@@ -1,82 +1,11 @@
 //! Projects that Django itself made, each of another shape, from their database and from their dump.
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use super::{file_of, jeton, serve};
-use crate::commands::json_of;
+use super::project::{PASSWORD, Project, ends, import_from, user};
+use super::{jeton, serve};
 use crate::on_both;
-use crate::support::app::{App, TestDatabase};
-use crate::support::process::Output;
-use crate::support::python::{Environment, root};
-
-const PACKAGES: [&str; 4] =
-    ["Django==5.2.19", "djangorestframework==3.18.3", "django-rest-knox==5.1.0", "psycopg[binary]==3.3.9"];
-const PASSWORD: &str = "tall ships";
-
-/// A project's database, its dump, and the keys that its clients have.
-pub struct Project {
-    database: TestDatabase,
-    folder: TempDir,
-    pub keys: Value,
-}
-
-impl Project {
-    pub fn of(shape: &str, kind: crate::support::app::Kind) -> Self {
-        Self::dumped(shape, kind, &[])
-    }
-
-    /// With options of dumpdata.
-    pub fn dumped(shape: &str, kind: crate::support::app::Kind, options: &[&str]) -> Self {
-        let (database, folder) = (TestDatabase::new(kind), tempfile::tempdir().unwrap());
-        let place = if database.postgres.is_some() { database.url.as_str() } else { file_of(&database) };
-        let dump = folder.path().join("dump.json");
-        let mut python = Environment::of(&PACKAGES).python();
-        let output =
-            python.arg(root().join("tests/import/project/make.py")).arg(shape).arg(place).arg(dump).args(options);
-        let output = output.output().unwrap();
-        assert!(output.status.success(), "{shape}: {}", String::from_utf8_lossy(&output.stderr));
-        Self { keys: serde_json::from_slice(&output.stdout).unwrap(), database, folder }
-    }
-
-    pub fn key(&self, name: &str) -> &str {
-        self.keys[name].as_str().unwrap_or_else(|| panic!("{name}: {}", self.keys))
-    }
-
-    fn dump(&self) -> String {
-        self.folder.path().join("dump.json").to_str().unwrap().to_owned()
-    }
-
-    /// Imports the project into new databases, from its database and from its dump.
-    pub fn import(&self, kind: crate::support::app::Kind, flags: &[&str]) -> [(Output, TestDatabase); 2] {
-        [self.database.url.clone(), self.dump()].map(|from| {
-            let target = TestDatabase::new(kind);
-            (import_from(&from, &target, flags), target)
-        })
-    }
-
-    /// The same, which must succeed: servers, one after the other.
-    pub fn imported(&self, kind: crate::support::app::Kind, flags: &[&str], check: impl Fn(&App, &str)) {
-        for (output, target) in self.import(kind, flags) {
-            assert_eq!((output.status, output.stdout.as_str()), (0, ""), "{output:?}");
-            check(&serve(target, &[]), &output.stderr);
-        }
-    }
-}
-
-fn import_from(from: &str, target: &TestDatabase, flags: &[&str]) -> Output {
-    jeton(target).env("JETON_LOG", "warn").run(&[&["import", "django", "--from", from], flags].concat())
-}
-
-/// The last lines of the import: what was imported, without what is said before.
-#[track_caller]
-fn ends(words: &str, last: &str) {
-    assert_eq!(words.lines().last(), Some(last), "{words}");
-}
-
-fn user(app: &App, name: &str) -> Value {
-    json_of(&jeton(&app.database).run(&["user", "show", name, "--json"]).stdout)
-}
+use crate::support::app::TestDatabase;
 
 on_both! {
     fn the_default_project(db) {
@@ -90,6 +19,16 @@ on_both! {
             assert_eq!(app.try_login("gone", "x").status, 400);
             let ann = user(app, "ann");
             assert_eq!((&ann["first_name"], &ann["last_name"], &ann["email"]), (&json!("Ann"), &json!("Lee"), &json!("ann@example.com")));
+        });
+    }
+
+    fn the_default_project_by_the_newest_django_that_a_python_here_runs(db) {
+        let project = Project::of_newest_django("default", db);
+        project.imported(db, &[], |app, words| {
+            assert_eq!(words, "imported: 3 users, 1 group, 1 DRF token, 0 Knox tokens\n");
+            assert_eq!(app.try_login("ann", PASSWORD).json()["token"], project.key("key"));
+            let answer = app.introspect(project.key("key"));
+            assert_eq!((&answer["user_id"], &answer["groups"]), (&json!(1), &json!(["ops"])));
         });
     }
 

@@ -37,14 +37,22 @@ pub struct Environment {
 
 impl Environment {
     pub fn of(packages: &[&str]) -> Self {
+        Self::by(Path::new("python3"), packages)
+    }
+
+    /// By this Python.
+    pub fn by(python: &Path, packages: &[&str]) -> Self {
         static MAKING: Mutex<()> = Mutex::new(());
         let mut hasher = DefaultHasher::new();
         packages.hash(&mut hasher);
+        if python != Path::new("python3") {
+            python.hash(&mut hasher);
+        }
         let name = packages[0].replace("==", "-");
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("venv-{name}-{:016x}", hasher.finish()));
         let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         if !place.exists() {
-            make(&place, packages);
+            make(&place, python, packages);
         }
         Self { place }
     }
@@ -84,11 +92,24 @@ impl Environment {
     }
 }
 
+/// A Python from 3.12 up, which can make environments: of the system, or of pyenv.
+pub fn newest_python() -> Option<PathBuf> {
+    let names = ["python3.14", "python3.13", "python3.12", "python3"];
+    let home = std::env::home_dir().unwrap_or_default();
+    let versions = fs::read_dir(home.join(".pyenv/versions")).into_iter().flatten().flatten();
+    let of_pyenv = versions.flat_map(|version| names.map(|name| version.path().join("bin").join(name)));
+    let mut found = names.map(PathBuf::from).into_iter().chain(of_pyenv);
+    found.find(|python| {
+        let check = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))";
+        Command::new(python).args(["-c", check]).output().is_ok_and(|output| output.status.success())
+    })
+}
+
 /// Builds an environment beside its final place and renames it, so that it is complete there even if two test runs
 /// build it at once.
-fn make(place: &Path, packages: &[&str]) {
+fn make(place: &Path, python: &Path, packages: &[&str]) {
     let unfinished = place.with_extension(format!("{}.unfinished", id()));
-    let venv = Command::new("python3").args(["-m", "venv"]).arg(&unfinished).output();
+    let venv = Command::new(python).args(["-m", "venv"]).arg(&unfinished).output();
     let venv = venv.unwrap_or_else(|error| panic!("python3, which tests need: {error}; apt-get install python3-venv"));
     let words = String::from_utf8_lossy(&venv.stdout) + String::from_utf8_lossy(&venv.stderr);
     assert!(venv.status.success(), "the tests need python3 -m venv: apt-get install python3-venv\n{words}");

@@ -11,7 +11,7 @@ use crate::cli::progress::bar;
 use crate::cli::{Failure, with_service_on};
 use crate::config::{Config, PASSWORD_IN_ARGUMENT};
 use crate::domain::database_url::DatabaseUrl;
-use crate::domain::django::{ColumnMap, DjangoOptions, HashAlias, TokenTableOptions};
+use crate::domain::django::{ColumnMap, DjangoOptions, HashAlias, MembershipTableOptions, TimeZone, TokenTableOptions};
 use crate::domain::duration::lifetime;
 use crate::domain::time::Clock;
 use crate::server::{Schema, open_store};
@@ -26,7 +26,8 @@ The source is only read, and all of it is checked before anything is written. Lo
 would be imported, what would not, and what is unusual about the project.
 
 A second import adds what is new at the source. Rows that are here already stay as they are, but with --update names, e-mail
-addresses, flags, groups and hashes that changed there, and not here, follow.";
+addresses, flags, groups and hashes that changed there, and not here, follow, and tokens without an end take the source's.
+Give the same flags each time.";
 
 #[derive(Args)]
 pub struct DjangoArguments {
@@ -47,6 +48,10 @@ pub struct DjangoArguments {
     /// The table of groups, where foreign keys do not say it
     #[arg(long, value_name = "TABLE")]
     group_table: Option<String>,
+    /// The table that says who is in which group, where the table of users does not say it:
+    /// 'TABLE(user=.., group=..)'
+    #[arg(long, value_name = "TABLE")]
+    membership_table: Option<MembershipTableOptions>,
     /// A table of keys in the clear, in place of authtoken_token; may be repeated. Columns with other names:
     /// 'TABLE(key=.., user=.., created=.., expiry=.., active=..)'
     #[arg(long, value_name = "TABLE")]
@@ -57,6 +62,10 @@ pub struct DjangoArguments {
     /// How long keys are valid after they were created, as the project's own code has it: 72h
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     tokens_expire: Option<Duration>,
+    /// The zone of times that are written without one: TIME_ZONE of a project with USE_TZ = False, as Europe/Berlin or
+    /// +02:00 [default: UTC]
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    time_zone: Option<TimeZone>,
     /// A hasher's name of the project's own: NAME=pbkdf2_sha256; may be repeated
     #[arg(long, value_name = "NAME=FORMAT")]
     hash_alias: Vec<HashAlias>,
@@ -70,6 +79,9 @@ pub struct DjangoArguments {
     /// Let users who are here already follow what changed at the source and not here
     #[arg(long)]
     update: bool,
+    /// Leave out flags that the last import from this source had, such as --map
+    #[arg(long)]
+    changed_flags: bool,
     /// Leave out rows that cannot be imported; each is named
     #[arg(long)]
     skip_bad: bool,
@@ -85,7 +97,7 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
         external_prefix: arguments.external_prefix,
         update: arguments.update,
         skip_bad: arguments.skip_bad,
-        tokens_expire: arguments.tokens_expire,
+        changed_flags: arguments.changed_flags,
     };
     let project = DjangoOptions {
         user_table: arguments.user_table,
@@ -95,6 +107,9 @@ pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), 
         token_tables: arguments.token_table,
         knox_tables: arguments.knox_table,
         hash_aliases: arguments.hash_alias,
+        membership_table: arguments.membership_table,
+        tokens_expire: arguments.tokens_expire,
+        time_zone: arguments.time_zone,
     };
     let is_dry = arguments.dry_run;
     // Opened before jeton's own database, so that a failed import creates none.

@@ -11,12 +11,29 @@ pub struct Summary {
     reads: Vec<String>,
     notes: Vec<String>,
     left_out: Vec<String>,
+    dates: Zoneless,
+}
+
+/// What is known of times that are written without a zone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Zoneless {
+    /// Their zone was given.
+    Given,
+    /// Only a project with `USE_TZ = False` writes such times into a dump.
+    Local,
+    /// They are UTC, or local times.
+    Unknown,
 }
 
 impl Summary {
     pub fn of(source: &DjangoSource, is_dry: bool, legacy_allowed: bool) -> Self {
         let (reads, notes, left_out) = (source.reads(), source.notes(), source.left_out().to_vec());
-        Self { is_dry, legacy_allowed, reads, notes, left_out }
+        let dates = match (source.options().time_zone.is_some(), source.is_dump()) {
+            (true, _) => Zoneless::Given,
+            (false, true) => Zoneless::Local,
+            (false, false) => Zoneless::Unknown,
+        };
+        Self { is_dry, legacy_allowed, reads, notes, left_out, dates }
     }
 
     /// What is known before anything is written.
@@ -37,6 +54,16 @@ impl Summary {
         if done.updated > 0 {
             let what = if self.is_dry { "would follow the source" } else { "followed the source" };
             eprintln!("{what}: {}", number(done.updated, "user"));
+        }
+        if done.given_ends > 0 {
+            let what = if self.is_dry { "would get the end" } else { "got the end" };
+            eprintln!("{what} that the source gives them: {}", number(done.given_ends, "token"));
+        }
+        if done.missing_ends > 0 {
+            eprintln!(
+                "stay without an end, which the source gives them: {}, unless you add --update",
+                number(done.missing_ends, "token")
+            );
         }
         if done.existing != Counts::default() {
             eprintln!("skipped, because already here: {}", describe(done.existing));
@@ -68,9 +95,24 @@ impl Summary {
         if null_flags > 0 {
             eprintln!("warning: {} with a flag that is NULL: it counts as false", number(null_flags, "user"));
         }
+        self.print_dates(done.dates_without_zone);
         // If no user has a date, because the table has no such column, a note has said it.
         if unknown_dates > 0 && unknown_dates < done.new.users {
             eprintln!("warning: {} without a date of joining: they count as joined now", number(unknown_dates, "user"));
+        }
+    }
+
+    fn print_dates(&self, without_zone: u64) {
+        match self.dates {
+            Zoneless::Given if without_zone == 0 => {
+                eprintln!("note: all times have a zone, so --time-zone changes nothing");
+            }
+            Zoneless::Local if without_zone > 0 => eprintln!(
+                "warning: {} without a zone, as a project with USE_TZ = False writes local times, read as UTC: give its \
+                 TIME_ZONE with --time-zone",
+                number(without_zone, "time")
+            ),
+            _ => {}
         }
     }
 
@@ -85,6 +127,12 @@ impl Summary {
         }
         if done.new.drf_tokens + done.new.knox_tokens > 0 {
             eprintln!("  of the tokens: {} expired", done.expired_tokens);
+        }
+        if self.dates == Zoneless::Unknown && done.dates_without_zone > 0 {
+            eprintln!(
+                "  times have no zone, and are read as UTC: if the project has USE_TZ = False, give its TIME_ZONE with \
+                 --time-zone"
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::names::NewNames;
 use super::rows::Rows;
 use super::{Progress, UnusableHashes, count, created_entry, taken_as_conflict};
 use crate::domain::time::Timestamp;
@@ -139,10 +140,18 @@ fn check(
     let Rows { users, names, mut faults } = rows;
     on_progress(Progress::Checks(count(names.len())));
     let mut lines: HashMap<&str, usize> = HashMap::with_capacity(names.len());
-    let mut known = HashSet::new();
+    let (mut known, mut new_names) = (HashSet::new(), NewNames::default());
     for batch in names.chunks(BATCH) {
         let wanted: Vec<&str> = batch.iter().map(|(_, name, _)| name.as_str()).collect();
         let here: HashMap<String, String> = target.emails(&wanted)?.into_iter().collect();
+        let new: Vec<_> = batch.iter().filter(|(_, name, _)| !here.contains_key(name)).collect();
+        let taken_names =
+            new_names.taken(target, &new.iter().map(|(_, name, _)| (None, &**name)).collect::<Vec<_>>())?;
+        for ((line, ..), why) in new.iter().zip(taken_names) {
+            if let Some(why) = why {
+                faults.push((*line, format!("username: with JETON_USERNAME_CASE=ignore, {why}")));
+            }
+        }
         for (line, name, email) in batch {
             let first = *lines.entry(name).or_insert(*line);
             if first != *line {

@@ -3,9 +3,10 @@
 
 use super::batch::Batch;
 use super::import_run::{ImportOptions, ImportRun, Pass};
+use super::names::NewNames;
 use super::{Imported, Progress, count, taken_as_conflict};
 use crate::domain::audit::Actor;
-use crate::domain::django::{BadRow, DjangoOptions};
+use crate::domain::django::{BadRow, DjangoOptions, GivenFlags};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenMode;
 use crate::domain::user::FIRST_BOOTSTRAP_ID;
@@ -40,7 +41,9 @@ pub fn dry_run_django(
 ) -> Result<Imported, Error> {
     let (sealer, scope, by) = (None, String::new(), Actor::system());
     let on_progress = Box::new(on_progress);
-    ImportRun { source, options, sealer, scope, token_prefix, max_memory_kib, by, now, on_progress }.dry_run(store)
+    let names = NewNames::default();
+    ImportRun { source, options, sealer, scope, token_prefix, max_memory_kib, by, now, names, on_progress }
+        .dry_run(store)
 }
 
 impl Import {
@@ -66,6 +69,7 @@ impl Import {
             max_memory_kib: self.hasher.max_memory_kib(),
             by: caller.actor.clone(),
             now: self.clock.now(),
+            names: NewNames::default(),
             on_progress: Box::new(on_progress),
         };
         let imported = self.database.without_deadline(move |store| import_run.run(store)).await;
@@ -79,13 +83,17 @@ impl Import {
 impl ImportRun {
     fn dry_run(mut self, store: &Store) -> Result<Imported, Error> {
         self.refuse_own_database(store)?;
-        let found = store.dry_run_import(|target| self.check(target))?;
+        let found = store.dry_run_import(|target| {
+            self.refuse_forgotten_flags(target)?;
+            self.check(target)
+        })?;
         self.refuse_faults(found)
     }
 
     fn run(mut self, store: &Store) -> Result<Imported, Error> {
         self.refuse_own_database(store)?;
         let imported = store.import(|target| {
+            let given = self.refuse_forgotten_flags(target)?;
             let found = self.check(target)?;
             if self.faults(&found).is_some() {
                 return Ok(found);
@@ -94,6 +102,7 @@ impl ImportRun {
             let superusers = target.count_superusers()?;
             // Only the check has looked for keys that are no text.
             let done = Imported { bad: found.bad, ..self.pass(target, Pass::Write)? };
+            target.remember_flags(&self.source_name(), &given)?;
             self.source.check_unchanged()?;
             if superusers > 0 && target.count_superusers()? == 0 {
                 return Err(StoreError::Unusable(
@@ -115,6 +124,22 @@ impl ImportRun {
             return Err(Error::Store(StoreError::Unusable(message.into())));
         }
         Ok(())
+    }
+
+    /// A flag that is forgotten would change what it had said: with `--update` at all users, otherwise at the new ones.
+    /// Returns the flags that are given.
+    fn refuse_forgotten_flags(&self, target: &mut ImportTarget<'_>) -> Result<GivenFlags, StoreError> {
+        let given = GivenFlags::of(self.source.options());
+        let before = target.given_flags(&self.source_name())?;
+        let forgotten = before.not_in(&given);
+        if forgotten.is_empty() || self.options.changed_flags {
+            return Ok(given);
+        }
+        Err(StoreError::Unusable(format!(
+            "nothing was imported: the last import of {} had {}; write it again, or --changed-flags if it no longer holds",
+            self.source.options().user_table,
+            forgotten.join(" ")
+        )))
     }
 
     fn check(&mut self, target: &mut ImportTarget<'_>) -> Result<Imported, StoreError> {
@@ -157,6 +182,7 @@ impl ImportRun {
             let users = self.source.users(after.as_deref())?;
             let Some((from, through)) = users.keys else { break };
             self.report(pass, &users.bad, &mut done);
+            done.dates_without_zone += users.dates_without_zone;
             let read = users.good.len() + users.bad.len();
             if self.keeps_ids() {
                 let ids = users.good.iter().filter_map(|user| user.key.parse::<i64>().ok());

@@ -1,9 +1,11 @@
 //! The state of an import of a Django project.
 
 use std::sync::Arc;
-use std::time::Duration;
+
+use serde_json::json;
 
 use super::Progress;
+use super::names::NewNames;
 use crate::domain::audit::Actor;
 use crate::domain::django::DjangoUser;
 use crate::domain::time::Timestamp;
@@ -22,8 +24,8 @@ pub struct ImportOptions {
     pub update: bool,
     /// Whether rows that cannot be imported are left out.
     pub skip_bad: bool,
-    /// How long Django REST framework's tokens are valid.
-    pub tokens_expire: Option<Duration>,
+    /// Whether flags of the last import from this source may be left out.
+    pub changed_flags: bool,
 }
 
 /// A running import.
@@ -36,6 +38,7 @@ pub struct ImportRun {
     pub max_memory_kib: u32,
     pub by: Actor,
     pub now: Timestamp,
+    pub names: NewNames,
     pub on_progress: Box<dyn FnMut(Progress) + Send>,
 }
 
@@ -43,6 +46,12 @@ impl ImportRun {
     /// Whether users keep their ids.
     pub fn keeps_ids(&self) -> bool {
         self.source.has_integer_keys() && !self.options.new_ids
+    }
+
+    /// The name of the source, which is the same at each import from it, from its database or from a dump.
+    pub fn source_name(&self) -> String {
+        let prefix = (!self.keeps_ids()).then_some(&self.options.external_prefix);
+        json!([prefix, self.source.options().user_table]).to_string()
     }
 
     /// The external id of the user with this key; `None` if the key is the id.

@@ -2,10 +2,13 @@
 
 mod batch;
 mod csv;
+mod decision;
 mod django;
 mod import_run;
+mod names;
 mod reconciled;
 mod rows;
+mod tokens;
 mod update;
 
 use std::collections::BTreeMap;
@@ -150,6 +153,12 @@ pub struct Imported {
     pub updated: u64,
     /// Rows that were left out.
     pub bad: u64,
+    /// Tokens that were here without an end, and now have the source's.
+    pub given_ends: u64,
+    /// Tokens that are here without an end, which the source gives them.
+    pub missing_ends: u64,
+    /// Dates with a time of day and without a zone.
+    pub dates_without_zone: u64,
     tokens_of_users: u64,
     clashes: u64,
     taken_ids: u64,

@@ -109,9 +109,13 @@ fn no_user_table(schema: &mut Schema<'_>, user_table: &str) -> Result<StoreError
         }
     }
     let hint = if alike.is_empty() { String::new() } else { format!(" ({} may be it)", alike.join(" or ")) };
+    let (whose, form) = if schema.is_dump() {
+        ("a dump that has the model of the users", ", as APP.MODEL: a dump has models in place of tables")
+    } else {
+        ("Django's own database", "")
+    };
     Ok(StoreError::Unusable(format!(
-        "there is no table {user_table} in {}: give Django's own database with --from, or its table of users with \
-         --user-table{hint}",
+        "there is no table {user_table} in {}: give {whose} with --from, or its table of users with --user-table{hint}{form}",
         schema.origin()
     )))
 }

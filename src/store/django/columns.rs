@@ -2,7 +2,7 @@
 
 use super::super::StoreError;
 use super::flags::{all, flag_of};
-use super::schema::{Column, Schema, quoted};
+use super::schema::{Column, Schema, names, quoted};
 use crate::domain::django::{ColumnRef, DjangoOptions};
 use crate::domain::profile::ProfileField;
 
@@ -48,7 +48,8 @@ pub struct UserColumns {
     pub notes: Vec<String>,
 }
 
-struct Finder<'a> {
+struct Finder<'a, 'b> {
+    schema: &'a Schema<'b>,
     columns: &'a [Column],
     options: &'a DjangoOptions,
     missing_flags: Vec<&'static str>,
@@ -67,13 +68,15 @@ pub fn find_columns(
         return Err(StoreError::Unusable(format!(
             "the table {table} has no column {}, which --map names; there are {}",
             missing.name,
-            columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+            names(columns)
         )));
     }
     let username = map.get("username").map_or(&options.username_column, |column| &column.name).clone();
     if !has(&username) {
         return Err(StoreError::Unusable(format!(
-            "the table {table} has no column {username}: give the column of the login names with --username-column"
+            "the table {table} has no column {username}: give the column of the login names with --username-column; there \
+             are {}",
+            names(columns)
         )));
     }
     let password = map.get("password").map_or("password", |column| column.name.as_str());
@@ -83,8 +86,9 @@ pub fn find_columns(
              with --map password=COLUMN"
         )));
     }
-    let (username_text, password_text) = (text(&username), text(password));
-    let mut finder = Finder { columns, options, missing_flags: Vec::new(), notes: Vec::new() };
+    let username_text = username_text(schema, table, &username)?;
+    let password_text = schema.text(&of_user(password));
+    let mut finder = Finder { schema, columns, options, missing_flags: Vec::new(), notes: Vec::new() };
     let is_active = finder.flag("is_active", true, "everybody counts as active", &ACTIVE);
     let is_staff = finder.flag("is_staff", false, "nobody is staff", &STAFF);
     let is_superuser = finder.flag("is_superuser", false, "nobody is a superuser", &SUPERUSER);
@@ -108,11 +112,26 @@ pub fn find_columns(
     })
 }
 
-fn text(column: &str) -> String {
-    format!("cast(u.{} as text)", quoted(column))
+fn of_user(column: &str) -> String {
+    format!("u.{}", quoted(column))
 }
 
-impl Finder<'_> {
+fn text(column: &str) -> String {
+    format!("cast({} as text)", of_user(column))
+}
+
+/// A number is a name only if the model's field is one of numbers, as a dump shows by having nothing else.
+fn username_text(schema: &mut Schema<'_>, table: &str, username: &str) -> Result<String, StoreError> {
+    let column = quoted(username);
+    let others =
+        format!("select count(*) as count from {} where typeof({column}) not in ('integer', 'null')", quoted(table));
+    if schema.is_dump() && schema.count(&others)? == 0 {
+        return Ok(text(username));
+    }
+    Ok(schema.text(&of_user(username)))
+}
+
+impl Finder<'_, '_> {
     fn has(&self, name: &str) -> bool {
         self.columns.iter().any(|column| column.is(name))
     }
@@ -179,7 +198,8 @@ impl Finder<'_> {
         if columns[0].is_none() {
             self.notes.push("no column email: users have no e-mail address".into());
         }
-        columns.map(|column| column.map_or_else(|| "''".to_owned(), |column| text(&column))).into()
+        let text = |column: String| self.schema.text(&of_user(&column));
+        columns.map(|column| column.map_or_else(|| "''".to_owned(), text)).into()
     }
 
     fn date(&mut self, field: &str, missing: Option<&str>) -> String {

@@ -38,6 +38,9 @@ impl UserKey {
             Conn::Sqlite(_) => {
                 let is_integer = schema.count(&others("integer"))? == 0;
                 let is_mixed = !is_integer && schema.count(&others("text"))? > 0;
+                if is_mixed {
+                    refuse_equal_keys(schema, table, &column)?;
+                }
                 let is_plain_uuid = kind.eq_ignore_ascii_case("char(32)");
                 Self { column, kind, is_integer, is_plain_uuid, cast: is_integer.then(|| "integer".into()), is_mixed }
             }
@@ -62,6 +65,21 @@ impl UserKey {
         }
         [&key[..8], &key[8..12], &key[12..16], &key[16..20], &key[20..]].join("-")
     }
+}
+
+/// Keys are compared as texts where they are of several types: the number 1 and the text 1 would be one user.
+fn refuse_equal_keys(schema: &mut Schema<'_>, table: &str, column: &str) -> Result<(), StoreError> {
+    let (text, table) = (format!("cast({} as text)", quoted(column)), quoted(table));
+    let twice = format!("select {text} as word from {table} group by {text} having count(*) > 1 order by 1 limit 5");
+    let words = schema.words(&twice)?;
+    if words.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Unusable(format!(
+        "{} has two users with one key, as a number and as a text: {}",
+        schema.origin(),
+        words.join(", ")
+    )))
 }
 
 /// The primary key; `id` if the primary key is not a single column. A view has no primary key.

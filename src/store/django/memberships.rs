@@ -3,11 +3,15 @@
 
 use super::super::StoreError;
 use super::key::UserKey;
-use super::schema::{ForeignKey, Schema, find, quoted};
+use super::schema::{ForeignKey, Schema, find, names, quoted};
 use crate::domain::django::DjangoOptions;
 
 const AUTH_GROUP: &str = "auth_group";
 const SUFFIX: &str = "_groups";
+
+/// What fields that refer to users and to groups are often called.
+pub const USERS: [&str; 5] = ["user", "member", "person", "account", "profile"];
+pub const GROUPS: [&str; 3] = ["group", "role", "team"];
 
 /// The queries; none if the project has no groups.
 #[derive(Default)]
@@ -31,7 +35,10 @@ struct Membership {
 }
 
 pub fn find_groups(schema: &mut Schema<'_>, options: &DjangoOptions, key: &UserKey) -> Result<Groups, StoreError> {
-    let table = match membership_table(schema, &options.user_table)? {
+    if let Some(table) = options.group_table.as_ref().filter(|table| schema.table(table).is_none()) {
+        return Err(schema.no_table(table, "--group-table"));
+    }
+    let table = match membership_table(schema, options)? {
         Ok(table) => table,
         Err(note) => {
             // Groups without members are imported all the same.
@@ -65,9 +72,10 @@ pub fn find_groups(schema: &mut Schema<'_>, options: &DjangoOptions, key: &UserK
     }
     let user_column = key.compared(&format!("m.{}", quoted(&user)));
     groups.members = Some(format!(
-        "select cast(m.{} as text) as key, cast(g.name as text) as text from {join} \
+        "select cast(m.{} as text) as key, {} as text from {join} \
          where g.{} is not null and {user_column} >= {} and {user_column} <= {}",
         quoted(&user),
+        schema.text("g.name"),
         quoted(&group_key),
         key.parameter(1),
         key.parameter(2)
@@ -82,22 +90,34 @@ fn groups_of(schema: &mut Schema<'_>, table: &str, notes: Vec<String>) -> Result
     let has_name = columns.iter().any(|column| column.is("name"));
     let key = columns.iter().find(|column| column.key).or_else(|| columns.iter().find(|column| column.is("id")));
     let names = key.filter(|_| has_name).map(|key| {
-        let (key, table) = (quoted(&key.name), quoted(table));
-        format!("select cast(g.{key} as text) as key, cast(g.name as text) as text from {table} g order by g.{key}")
+        let (key, table, name) = (quoted(&key.name), quoted(table), schema.text("g.name"));
+        format!("select cast(g.{key} as text) as key, {name} as text from {table} g order by g.{key}")
     });
     Ok(Groups { table: table.to_owned(), names, notes, ..Groups::default() })
 }
 
 /// The table of memberships, or why there is none.
-fn membership_table(schema: &mut Schema<'_>, user_table: &str) -> Result<Result<String, Option<String>>, StoreError> {
+fn membership_table(
+    schema: &mut Schema<'_>,
+    options: &DjangoOptions,
+) -> Result<Result<String, Option<String>>, StoreError> {
+    let user_table = &options.user_table;
     let usual = format!("{user_table}{SUFFIX}");
+    // Of a dump, the memberships stand in the usual table, wherever they come from.
+    if let Some(given) = options.membership_table.as_ref().filter(|_| !schema.is_dump()) {
+        return match schema.table(&given.table) {
+            Some(_) => Ok(Ok(given.table.clone())),
+            None => Err(schema.no_table(&given.table, "--membership-table")),
+        };
+    }
     if schema.table(&usual).is_some() {
         return Ok(Ok(usual));
     }
     // A view has the groups of the table that it reads; a table of memberships may be named after another model, but
     // ends with `_groups`.
     let view = schema.table(user_table).filter(|table| table.is_view).cloned();
-    let refers = |key: &ForeignKey| key.table == user_table || view.as_ref().is_some_and(|view| view.reads(&key.table));
+    let refers =
+        |key: &ForeignKey| key.table == *user_table || view.as_ref().is_some_and(|view| view.reads(&key.table));
     let named: Vec<String> =
         schema.tables().iter().map(|table| table.name.clone()).filter(|name| name.ends_with(SUFFIX)).collect();
     let mut found = Vec::new();
@@ -109,7 +129,13 @@ fn membership_table(schema: &mut Schema<'_>, user_table: &str) -> Result<Result<
     Ok(match (found.len(), view) {
         (1, _) => Ok(found.remove(0)),
         (0, None) => {
-            Err(schema.table(AUTH_GROUP).is_some().then(|| format!("nobody has groups: there is no table {usual}")))
+            let alike = alike(schema, options)?;
+            let advice = match &alike[..] {
+                [] => String::new(),
+                alike => format!("; {} may be it: --membership-table TABLE", alike.join(" or ")),
+            };
+            let has_groups = schema.table(AUTH_GROUP).is_some() || !alike.is_empty();
+            Err(has_groups.then(|| format!("nobody has groups: there is no table {usual}{advice}")))
         }
         (0, Some(_)) => Err(Some(format!(
             "nobody has groups: {user_table} is a view, and no table of memberships refers to a table that it reads; a view \
@@ -122,36 +148,67 @@ fn membership_table(schema: &mut Schema<'_>, user_table: &str) -> Result<Result<
     })
 }
 
+/// Tables that may say who is in which group. They may as well say who asked to be in one, so a person decides.
+fn alike(schema: &mut Schema<'_>, options: &DjangoOptions) -> Result<Vec<String>, StoreError> {
+    let tables: Vec<String> = schema.tables().iter().map(|table| table.name.clone()).collect();
+    let is_groups = |table: &str| {
+        options.group_table.as_deref() == Some(table) || GROUPS.iter().any(|word| table.to_lowercase().contains(word))
+    };
+    let mut found = Vec::new();
+    for table in tables {
+        let keys = schema.foreign_keys(&table)?;
+        let refers =
+            keys.iter().any(|key| key.table == options.user_table) && keys.iter().any(|key| is_groups(&key.table));
+        let columns = if schema.is_dump() { schema.columns(&table)? } else { Vec::new() };
+        let has = |names: &[&str]| names.iter().any(|name| columns.iter().any(|column| column.is(name)));
+        if !table.contains("token") && (refers || has(&USERS) && has(&GROUPS)) {
+            found.push(table);
+        }
+    }
+    Ok(found)
+}
+
 fn membership(schema: &mut Schema<'_>, options: &DjangoOptions, table: String) -> Result<Membership, StoreError> {
+    let given = options.membership_table.clone().filter(|_| !schema.is_dump()).unwrap_or_default();
+    let columns = schema.columns(&table)?;
     let unlike = || {
         StoreError::Unusable(format!(
-            "the table {table} does not have Django's columns (id, the user's, the group's): give Django's table of users \
-             with --user-table"
+            "the table {table} does not show which column is the user's, and which the group's: give Django's table of \
+             users with --user-table, or --membership-table '{table}(user=.., group=..)'; there are {}",
+            names(&columns)
         ))
     };
-    let columns = schema.columns(&table)?;
+    let named = |name: &Option<String>| match name {
+        Some(name) => find(&columns, name).map(|column| Some(column.name.clone())).ok_or_else(unlike),
+        None => Ok(None),
+    };
+    let (named_user, named_group) = (named(&given.user)?, named(&given.group)?);
     let keys = schema.foreign_keys(&table)?;
     let user_table = &options.user_table;
     let view = schema.table(user_table).filter(|table| table.is_view);
     let is_users = |key: &ForeignKey| key.table == *user_table || view.is_some_and(|view| view.reads(&key.table));
     let others: Vec<&ForeignKey> = keys.iter().filter(|key| !is_users(key)).collect();
-    let group = match others[..] {
+    let refers = |column: &str| keys.iter().find(|key| key.column == column).cloned();
+    let unreferred = |column| ForeignKey {
+        column,
+        table: options.group_table.clone().unwrap_or_else(|| AUTH_GROUP.into()),
+        target: String::new(),
+    };
+    let group = match (named_group, &others[..]) {
+        (Some(column), _) => refers(&column).unwrap_or_else(|| unreferred(column)),
         // Without foreign keys the names decide. The user's column is named after the model: `user_id`, `member_id`.
-        [] => {
-            let column = find(&columns, "group_id").ok_or_else(unlike)?.name.clone();
-            ForeignKey { column, table: AUTH_GROUP.into(), target: String::new() }
-        }
-        [group] => group.clone(),
+        (None, []) => unreferred(find(&columns, "group_id").ok_or_else(unlike)?.name.clone()),
+        (None, [group]) => (*group).clone(),
         _ => return Err(unlike()),
     };
-    let user = if let Some(key) = keys.iter().find(|key| is_users(key)) {
-        key.column.clone()
-    } else {
-        let rest = columns.iter().filter(|column| !column.is("id") && !column.is(&group.column));
-        match rest.collect::<Vec<_>>()[..] {
-            [user] => user.name.clone(),
-            _ => return Err(unlike()),
-        }
+    let users: Vec<&ForeignKey> = keys.iter().filter(|key| is_users(key) && key.column != group.column).collect();
+    let rest = columns.iter().filter(|column| !column.is("id") && !column.is(&group.column)).collect::<Vec<_>>();
+    let user = match (named_user, &users[..], &rest[..]) {
+        (Some(column), ..) => column,
+        (None, [user], _) => user.column.clone(),
+        (None, [], [user]) => user.name.clone(),
+        // Who was invited, and who has invited them?
+        _ => return Err(unlike()),
     };
     let group_table = options.group_table.clone().unwrap_or(group.table);
     let group_key = if group.target.is_empty() {

@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
 use super::token_tables::TokenQueries;
 use crate::domain::django::{
-    BadRow, DjangoKey, DjangoOptions, DjangoToken, DjangoUser, TokenTable, flag, knox_digest, moment,
+    BadRow, Dates, DjangoKey, DjangoOptions, DjangoToken, DjangoUser, TokenTable, flag, knox_digest,
 };
 use crate::domain::password::PasswordHash;
 use crate::domain::profile::{Profile, ProfileOf};
@@ -29,6 +29,10 @@ pub struct Word {
 }
 
 const TOO_LONG: &str = "is longer than 1024 bytes";
+
+/// What stands in a query's answer for a value that is no text. It is no UTF-8, so no text equals it.
+pub const NOT_TEXT: &[u8] = &[0xc0];
+const IS_NO_TEXT: &str = "is no text";
 
 /// Text as raw bytes: SQLite does not guarantee UTF-8, and Diesel would replace invalid bytes.
 type Bytes = Option<Vec<u8>>;
@@ -57,7 +61,7 @@ impl KeyText {
     /// The fault of a token without a usable key. The row's key is its user's.
     pub fn without_key(self, tokens: &TokenQueries) -> BadRow {
         let row = Row { table: &tokens.table, at: format!("user_id {}", lossy(self.key)) };
-        row.bad(&tokens.key_column, "is empty")
+        row.bad(&tokens.key_column, if self.text.as_deref() == Some(NOT_TEXT) { IS_NO_TEXT } else { "is empty" })
     }
 }
 
@@ -105,7 +109,7 @@ where
 }
 
 impl UserRow {
-    pub fn read(self, table: &UserTable, options: &DjangoOptions) -> Result<DjangoUser, BadRow> {
+    pub fn read(self, table: &UserTable, options: &DjangoOptions, dates: &mut Dates<'_>) -> Result<DjangoUser, BadRow> {
         let row = Row { table: &table.name, at: format!("id {}", self.key) };
         if self.key.is_empty() || self.key.len() > MAX_EXTERNAL_ID_BYTES {
             return Err(row.bad("key", "is empty, or longer than 1024 bytes"));
@@ -123,8 +127,8 @@ impl UserRow {
         };
         Ok(DjangoUser {
             user,
-            date_joined: row.moment("date_joined", self.date_joined)?,
-            last_login: row.moment("last_login", self.last_login)?,
+            date_joined: row.moment("date_joined", self.date_joined, dates)?,
+            last_login: row.moment("last_login", self.last_login, dates)?,
             has_null_flag,
             key: self.key,
         })
@@ -157,14 +161,19 @@ where
 }
 
 impl TokenRow {
-    pub fn read(self, tokens: &TokenQueries) -> Result<DjangoToken, BadRow> {
+    pub fn read(
+        self,
+        tokens: &TokenQueries,
+        options: &DjangoOptions,
+        dates: &mut Dates<'_>,
+    ) -> Result<DjangoToken, BadRow> {
         let row = Row { table: &tokens.table, at: format!("user_id {}", self.user_key) };
         let column = &tokens.key_column;
         if self.row_key.contains(char::REPLACEMENT_CHARACTER) {
             return Err(row.bad(column, "is not UTF-8"));
         }
         // The first characters of a key, in both kinds of tables.
-        let beginning = row.text("hint", self.hint)?;
+        let beginning = row.text(&tokens.hint_column, self.hint)?;
         let key = match tokens.kind {
             TokenTable::Drf => {
                 DjangoKey::Clear(Token::parse(&self.row_key, None).ok_or_else(|| row.bad(column, "is not a key"))?)
@@ -172,13 +181,19 @@ impl TokenRow {
             TokenTable::Knox => knox_digest(&self.row_key, &beginning).map_or(DjangoKey::Foreign, DjangoKey::Digest),
         };
         let hint = Token::parse(&beginning, None).map_or_else(String::new, |key| key.key_start());
-        Ok(DjangoToken {
-            user_key: self.user_key,
-            key,
-            hint,
-            created_at: row.moment("created", self.created)?,
-            expires_at: row.moment("expiry", self.expiry)?,
-        })
+        let created_at = row.moment("created", self.created, dates)?;
+        let lifetime = options.tokens_expire.filter(|_| tokens.kind == TokenTable::Drf);
+        let end = match (lifetime, created_at) {
+            // The key may have ended years ago.
+            (Some(_), None) => {
+                return Err(row.bad("created", "is empty, so that --tokens-expire has nothing to count from"));
+            }
+            (Some(lifetime), Some(created_at)) => Some(created_at.after(lifetime)),
+            (None, _) => None,
+        };
+        let ends = [row.moment("expiry", self.expiry, dates)?, end];
+        let expires_at = ends.into_iter().flatten().min();
+        Ok(DjangoToken { user_key: self.user_key, key, hint, created_at, expires_at })
     }
 }
 
@@ -190,7 +205,11 @@ struct Row<'a> {
 
 impl Row<'_> {
     fn text(&self, column: &str, bytes: Bytes) -> Result<String, BadRow> {
-        let text = String::from_utf8(bytes.unwrap_or_default()).map_err(|_| self.bad(column, "is not UTF-8"))?;
+        let bytes = bytes.unwrap_or_default();
+        if bytes == NOT_TEXT {
+            return Err(self.bad(column, IS_NO_TEXT));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| self.bad(column, "is not UTF-8"))?;
         if text.contains('\0') { Err(self.bad(column, "holds a NUL character")) } else { Ok(text) }
     }
 
@@ -211,9 +230,9 @@ impl Row<'_> {
         flag(&self.text(column, Some(bytes))?).ok_or_else(|| self.bad(column, "is neither true nor false"))
     }
 
-    fn moment(&self, column: &str, bytes: Bytes) -> Result<Option<Timestamp>, BadRow> {
+    fn moment(&self, column: &str, bytes: Bytes, dates: &mut Dates<'_>) -> Result<Option<Timestamp>, BadRow> {
         let Some(bytes) = bytes else { return Ok(None) };
-        moment(&self.text(column, Some(bytes))?).map(Some).ok_or_else(|| self.bad(column, "is not a date"))
+        dates.read(&self.text(column, Some(bytes))?).map(Some).ok_or_else(|| self.bad(column, "is not a date"))
     }
 
     fn bad(&self, column: &str, what: &str) -> BadRow {

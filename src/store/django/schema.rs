@@ -6,7 +6,7 @@ use diesel::{QueryableByName, RunQueryDsl};
 use super::super::StoreError;
 use super::super::connection::Conn;
 use super::origin::Origin;
-use super::rows::Count;
+use super::rows::{Count, NOT_TEXT, Word};
 
 #[derive(Clone, Debug, QueryableByName)]
 pub struct Table {
@@ -94,6 +94,33 @@ impl<'a> Schema<'a> {
         self.conn
     }
 
+    /// Whether the tables are a dump's, whose values are of the types that the dump gave them.
+    pub const fn is_dump(&self) -> bool {
+        matches!(self.origin, Origin::Dump(_))
+    }
+
+    /// A column that holds texts. What is none in a dump, such as a list, is marked.
+    pub fn text(&self, column: &str) -> String {
+        if !self.is_dump() {
+            return format!("cast({column} as text)");
+        }
+        let mark = hex::encode(NOT_TEXT);
+        format!("case when typeof({column}) in ('text', 'null') then {column} else x'{mark}' end")
+    }
+
+    /// The error for a table that is not there, though a flag names it.
+    pub fn no_table(&self, table: &str, flag: &str) -> StoreError {
+        let origin = self.origin;
+        let advice = if self.is_dump() {
+            let names: Vec<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
+            let names = if names.is_empty() { "none that could be meant".into() } else { names.join(", ") };
+            format!("a dump has models, as APP.MODEL, in place of tables; this one has {names}")
+        } else {
+            format!("see {flag}")
+        };
+        StoreError::Unusable(format!("there is no table {table} in {origin}, which {flag} names: {advice}"))
+    }
+
     pub fn tables(&self) -> &[Table] {
         &self.tables
     }
@@ -105,6 +132,12 @@ impl<'a> Schema<'a> {
     pub fn count(&mut self, query: &str) -> Result<i64, StoreError> {
         let counted: Result<Count, _> = diesel::sql_query(query).get_result(self.conn);
         Ok(counted.map_err(|error| self.origin.cannot_read(error))?.count)
+    }
+
+    /// The answer of a query of one column, `word`.
+    pub fn words(&mut self, query: &str) -> Result<Vec<String>, StoreError> {
+        let words: Result<Vec<Word>, _> = diesel::sql_query(query).load(self.conn);
+        Ok(words.map_err(|error| self.origin.cannot_read(error))?.into_iter().map(|word| word.word).collect())
     }
 
     /// The columns of a table; none if there is no such table.
@@ -156,4 +189,9 @@ pub fn find<'a>(columns: &'a [Column], name: &str) -> Option<&'a Column> {
 
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The names of columns, for messages.
+pub fn names(columns: &[Column]) -> String {
+    columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -4,7 +4,9 @@ use super::super::StoreError;
 use super::super::connection::Conn;
 use super::flags::flag_of;
 use super::key::UserKey;
-use super::schema::{Column, ForeignKey, Schema, find, quoted};
+use super::left_out::left_out;
+use super::rows::NOT_TEXT;
+use super::schema::{Column, ForeignKey, Schema, find, names, quoted};
 use crate::domain::django::{DjangoOptions, TokenTable, TokenTableOptions};
 
 /// A table of tokens, and the queries that read it.
@@ -14,6 +16,8 @@ pub struct TokenQueries {
     pub kind: TokenTable,
     /// The column of the key or digest, for messages.
     pub key_column: String,
+    /// The column of the key's first characters, for messages.
+    pub hint_column: String,
     /// The next tokens of the users `$1` to `$2`, after the token `$3` of the first; at most `$4`.
     pub page: String,
     /// How many tokens there are.
@@ -44,8 +48,7 @@ pub fn find_token_tables(
     for (kind, named, usual, flag) in kinds {
         for table in named {
             if schema.table(&table.table).is_none() {
-                let origin = schema.origin();
-                return Err(StoreError::Unusable(format!("there is no table {} in {origin}: see {flag}", table.table)));
+                return Err(schema.no_table(&table.table, flag));
             }
         }
         let usual = [TokenTableOptions { table: usual.into(), ..TokenTableOptions::default() }];
@@ -56,7 +59,7 @@ pub fn find_token_tables(
             }
         }
     }
-    found.left_out = lookalikes(schema, options, &found.queries)?;
+    found.left_out = left_out(schema, options, &found.queries)?;
     Ok(found)
 }
 
@@ -79,7 +82,8 @@ fn queries(
         find(&columns, name).map(|column| column.name.clone()).ok_or_else(|| {
             StoreError::Unusable(format!(
                 "the table {table} has no column {name}: run the newest migrations of its packages first, or name its \
-                 columns, {flag} '{table}(key=.., user=.., created=.., expiry=..)'"
+                 columns, {flag} '{table}(key=.., user=.., created=.., expiry=..)'; there are {}",
+                names(&columns)
             ))
         })
     };
@@ -105,6 +109,13 @@ fn queries(
         TokenTable::Knox if given.key.is_some() => optional(None, &["token_key"])?,
         TokenTable::Knox => Some(required(None, "token_key")?),
     };
+    if created.is_none() && kind == TokenTable::Drf && options.tokens_expire.is_some() {
+        return Err(StoreError::Unusable(format!(
+            "--tokens-expire counts from when a token was created, which {table} does not say: name the column, {flag} \
+             '{table}(created=..)'; there are {}",
+            names(&columns)
+        )));
+    }
     if created.is_none() {
         notes.push(format!("{table} does not say when tokens were created: they count as created at the import"));
     }
@@ -114,15 +125,7 @@ fn queries(
     });
     let active = active.transpose()?.map(|(flag, active)| (flag, active.name.clone()));
     if active.is_none() {
-        let ended =
-            ["revoked", "is_revoked", "revoked_at", "is_active", "active", "deleted_at", "is_deleted", "disabled"];
-        if let Some(column) = columns.iter().find(|column| ended.iter().any(|name| column.is(name))) {
-            notes.push(format!(
-                "{table} has a column {0}, which is not looked at, so ended tokens may come in: {flag} \
-                 '{table}(active={0})', or active=not:{0}",
-                column.name
-            ));
-        }
+        notes.extend(ended_note(table, &columns, flag));
     }
     let mut reads = vec![key_column.clone(), user.clone()];
     reads
@@ -148,24 +151,48 @@ fn queries(
         "select cast({user} as text) as user_key, cast({row} as text) as row_key, {} as hint, {} as created, \
          {} as expiry from {quoted_table} t where {compared} >= {from} and {compared} <= {through} \
          and ({compared}, {row}) > ({from}, $3) and {is_text}{is_accepted} order by {compared}, {row} limit $4",
-        text(hint.as_ref()),
+        hint.as_ref()
+            .map_or_else(|| "cast(null as text)".to_owned(), |column| schema.text(&format!("t.{}", quoted(column)))),
         text(created.as_ref()),
         text(expiry.as_ref()),
     );
+    let mark = mark_of_no_text(schema, &row);
     let without_key = format!(
-        "select cast({user} as text) as key, cast(null as text) as text from {quoted_table} t \
+        "select cast({user} as text) as key, {mark} as text from {quoted_table} t \
          where not coalesce({is_text}, false){is_accepted} order by {user} limit 2000"
     );
     let count = format!("select count(*) as count from {quoted_table} t where {is_text}{is_accepted}");
     Ok(Some(TokenQueries {
         table: table.clone(),
         kind,
+        hint_column: hint.unwrap_or_else(|| key_column.clone()),
         key_column,
         page,
         count,
         without_key,
         reads: format!("{table} ({})", reads.join(", ")),
     }))
+}
+
+/// A column that may say that a token has ended.
+fn ended_note(table: &str, columns: &[Column], flag: &str) -> Option<String> {
+    let ended = ["revoked", "is_revoked", "revoked_at", "is_active", "active", "deleted_at", "is_deleted", "disabled"];
+    let column = columns.iter().find(|column| ended.iter().any(|name| column.is(name)))?;
+    Some(format!(
+        "{table} has a column {0}, which is not looked at, so ended tokens may come in: {flag} '{table}(active={0})', or \
+         active=not:{0}",
+        column.name
+    ))
+}
+
+/// What says that a key is no text, rather than missing.
+fn mark_of_no_text(schema: &Schema<'_>, row: &str) -> String {
+    match schema.conn() {
+        Conn::Pg(_) => "cast(null as text)".to_owned(),
+        Conn::Sqlite(_) => {
+            format!("case when typeof({row}) not in ('text', 'null') then x'{}' end", hex::encode(NOT_TEXT))
+        }
+    }
 }
 
 /// The foreign keys that refer to users.
@@ -195,42 +222,6 @@ fn refuse_other_users(
     )))
 }
 
-/// Tables with rows that look like tokens and are not imported.
-fn lookalikes(
-    schema: &mut Schema<'_>,
-    options: &DjangoOptions,
-    imported: &[TokenQueries],
-) -> Result<Vec<String>, StoreError> {
-    let named: Vec<String> = schema.tables().iter().map(|table| table.name.clone()).collect();
-    let mut found = Vec::new();
-    for table in named {
-        let is_known = table == options.user_table || imported.iter().any(|tokens| tokens.table == table);
-        if is_known || table.starts_with("django_") || table.starts_with("auth_") {
-            continue;
-        }
-        let columns = schema.columns(&table)?;
-        if !looks_like_tokens(&table, &columns) {
-            continue;
-        }
-        let rows = schema.count(&format!("select count(*) as count from {}", quoted(&table)))?;
-        if rows > 0 {
-            let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-            let is_knox = columns.iter().any(|column| column.is("digest") || column.is("token_key"));
-            let (flag, what) = if is_knox { ("--knox-table", "Knox's digests") } else { ("--token-table", "keys") };
-            found.push(format!("{table} ({rows}) looks like tokens: if it has {what}, {flag} {table}"));
-        }
-    }
-    Ok(found)
-}
-
 fn is_character(kind: &str) -> bool {
     kind.starts_with("character") || kind == "text"
-}
-
-fn looks_like_tokens(table: &str, columns: &[Column]) -> bool {
-    const KEYS: [&str; 6] = ["key", "token", "digest", "token_key", "access_token", "api_key"];
-    let name = table.to_ascii_lowercase();
-    let has = |names: &[&str]| names.iter().any(|name| columns.iter().any(|column| column.is(name)));
-    let is_named = ["token", "apikey", "api_key"].iter().any(|word| name.contains(word));
-    is_named || has(&["user_id", "user", "owner_id", "account_id"]) && has(&KEYS)
 }

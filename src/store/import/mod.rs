@@ -1,11 +1,14 @@
-//! The database that an import writes to, in one transaction and in batches. What an import asks of the database is here;
-//! the statements that insert many rows are in `rows.rs`.
+//! The database that an import writes to, in one transaction and in batches. Each kind of row has a file.
 
-mod rows;
+mod entries;
+mod found_users;
+mod given_flags;
+mod new_users;
+mod tokens;
 mod update;
 
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection;
@@ -14,16 +17,15 @@ use diesel::prelude::*;
 use super::change_log;
 use super::connection::Conn;
 use super::login_names::require_distinct;
-use super::schema::{groups, imported_users, meta, tokens, users};
+use super::schema::{groups, meta};
 use super::user_ids::{lock, mark_from_django, next_ids};
-use super::user_rows::UserRow;
 use super::{Store, StoreError};
 use crate::domain::change::Change;
-use crate::domain::django::{FieldDigest, ImportedFields};
 use crate::domain::time::Timestamp;
-use crate::domain::token::TokenDigest;
-use crate::domain::user::{FIRST_BOOTSTRAP_ID, User, UsernameCase};
-pub use rows::{ImportedEntry, ImportedToken};
+use crate::domain::user::{FIRST_BOOTSTRAP_ID, UsernameCase};
+pub use entries::ImportedEntry;
+pub use found_users::{FoundUser, Remembered};
+pub use tokens::{ImportedToken, TokenEnd, TokenOwner};
 pub use update::UpdatedUser;
 
 /// Time-outs are off, because they are meant for requests. Sequential scans are off, because thousands of rows are
@@ -38,6 +40,7 @@ pub struct ImportTarget<'a> {
     /// anybody.
     has_cached_changes: bool,
     has_new_users: bool,
+    case: UsernameCase,
 }
 
 impl Store {
@@ -60,7 +63,7 @@ impl Store {
             // One row of the change log at the end replaces those of all that is imported.
             change_log::pause(conn)?;
             lock(conn)?;
-            let mut target = ImportTarget { conn: Some(conn), has_cached_changes: false, has_new_users: false };
+            let mut target = self.import_target(Some(conn));
             let value = work(&mut target)?;
             if target.has_cached_changes {
                 changes.push(Change::Everything);
@@ -80,13 +83,17 @@ impl Store {
         work: impl FnOnce(&mut ImportTarget<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         if !self.is_initialized()? {
-            return work(&mut ImportTarget { conn: None, has_cached_changes: false, has_new_users: false });
+            return work(&mut self.import_target(None));
         }
         let work = Cell::new(Some(work));
         self.read(|conn| {
             let work = work.take().ok_or_else(changed_meanwhile)?;
             let run = |conn: &mut Conn| {
-                work(&mut ImportTarget { conn: Some(conn), has_cached_changes: false, has_new_users: false })
+                let value = work(&mut self.import_target(Some(conn)))?;
+                if self.options.username_case == UsernameCase::Ignore {
+                    require_distinct(conn)?;
+                }
+                Ok(value)
             };
             match conn {
                 Conn::Sqlite(_) => run(conn),
@@ -99,86 +106,19 @@ impl Store {
     }
 }
 
+impl Store {
+    const fn import_target<'a>(&self, conn: Option<&'a mut Conn>) -> ImportTarget<'a> {
+        let case = self.options.username_case;
+        ImportTarget { conn, has_cached_changes: false, has_new_users: false, case }
+    }
+}
+
 /// An import cannot run its work twice, because the work has already read the source. It must be started again.
 fn changed_meanwhile() -> StoreError {
     StoreError::Unavailable("its tables were changed meanwhile".into())
 }
 
-/// A user here, and what an import remembers of them.
-pub struct FoundUser {
-    /// The user, without their groups.
-    pub user: User,
-    /// What an import has written.
-    pub imported: Option<Remembered>,
-}
-
-/// What an import remembers of a user.
-#[derive(Clone)]
-pub struct Remembered {
-    /// The fields, as they were at the source.
-    pub fields: ImportedFields,
-    /// The hash here that is of the password at the source, whatever a login has made of it.
-    pub password: FieldDigest,
-}
-
-type FoundRow = (UserRow, Option<(Vec<u8>, Vec<u8>)>);
-
-impl FoundUser {
-    fn of((row, imported): FoundRow) -> Self {
-        let remembered = |(fields, password): (Vec<u8>, Vec<u8>)| {
-            let password = password.try_into().ok()?;
-            Some(Remembered { fields: ImportedFields::from_stored(fields), password })
-        };
-        Self { user: row.user(Vec::new()), imported: imported.and_then(remembered) }
-    }
-}
-
 impl ImportTarget<'_> {
-    /// Users who have one of these ids, external ids or names, without their groups. Some may be there twice.
-    pub fn users_like(
-        &mut self,
-        ids: &[i64],
-        external_ids: &[&str],
-        names: &[&str],
-    ) -> Result<Vec<FoundUser>, StoreError> {
-        let Some(conn) = &mut self.conn else { return Ok(Vec::new()) };
-        // One after the other: with `or`, PostgreSQL would not use the indexes.
-        let with_id = users::id.eq_any(ids);
-        let with_external_id = users::external_id.eq_any(external_ids);
-        let with_name = users::username.eq_any(names);
-        let query = || users::table.left_join(imported_users::table);
-        let imported = || (imported_users::fields, imported_users::password).nullable();
-        let found: Vec<FoundRow> = match conn {
-            Conn::Pg(pg) => {
-                let mut found = query().filter(with_id).select((UserRow::as_select(), imported())).load(pg)?;
-                let more = query().filter(with_external_id).select((UserRow::as_select(), imported()));
-                found.extend(more.load::<FoundRow>(pg)?);
-                let more = query().filter(with_name).select((UserRow::as_select(), imported()));
-                found.extend(more.load::<FoundRow>(pg)?);
-                found
-            }
-            Conn::Sqlite(sqlite) => {
-                let mut found = query().filter(with_id).select((UserRow::as_select(), imported())).load(sqlite)?;
-                let more = query().filter(with_external_id).select((UserRow::as_select(), imported()));
-                found.extend(more.load::<FoundRow>(sqlite)?);
-                let more = query().filter(with_name).select((UserRow::as_select(), imported()));
-                found.extend(more.load::<FoundRow>(sqlite)?);
-                found
-            }
-        };
-        Ok(found.into_iter().map(FoundUser::of).collect())
-    }
-
-    /// The names and e-mail addresses of users who have one of these names.
-    pub fn emails(&mut self, names: &[&str]) -> Result<Vec<(String, String)>, StoreError> {
-        let Some(conn) = &mut self.conn else { return Ok(Vec::new()) };
-        let query = users::table.filter(users::username.eq_any(names)).select((users::username, users::email));
-        Ok(match conn {
-            Conn::Pg(pg) => query.load(pg)?,
-            Conn::Sqlite(sqlite) => query.load(sqlite)?,
-        })
-    }
-
     /// The first of `count` consecutive ids for users of a Django project whose keys cannot be ids; they are in the range
     /// of ids that no project assigns.
     pub fn next_ids_from_django(&mut self, count: usize) -> Result<i64, StoreError> {
@@ -193,18 +133,6 @@ impl ImportTarget<'_> {
         self.conn.as_mut().map_or(Ok(1), |conn| next_ids(conn, count))
     }
 
-    /// The owners of existing tokens with these digests.
-    pub fn token_owners(&mut self, digests: &[TokenDigest]) -> Result<HashMap<TokenDigest, i64>, StoreError> {
-        let Some(conn) = &mut self.conn else { return Ok(HashMap::new()) };
-        let bytes: Vec<&[u8]> = digests.iter().map(|digest| digest.as_bytes().as_slice()).collect();
-        let query = tokens::table.filter(tokens::digest.eq_any(bytes)).select((tokens::digest, tokens::user_id));
-        let rows: Vec<(Vec<u8>, i64)> = match conn {
-            Conn::Pg(pg) => query.load(pg)?,
-            Conn::Sqlite(sqlite) => query.load(sqlite)?,
-        };
-        Ok(rows.into_iter().filter_map(|(digest, user)| Some((TokenDigest::from_bytes(&digest)?, user))).collect())
-    }
-
     /// The names that no existing group has, each once.
     pub fn missing_groups(&mut self, names: &[String]) -> Result<Vec<String>, StoreError> {
         let existing: Vec<String> = match &mut self.conn {
@@ -213,29 +141,6 @@ impl ImportTarget<'_> {
         };
         let mut seen: HashSet<String> = existing.into_iter().collect();
         Ok(names.iter().filter(|name| seen.insert((*name).clone())).cloned().collect())
-    }
-
-    /// Locks existing users, as every change of their tokens does. Returns those who have a sealed token. The seal of
-    /// an expired one is removed.
-    pub fn lock_sealed(&mut self, user_ids: &[i64], now: Timestamp) -> Result<HashSet<i64>, StoreError> {
-        let Some(conn) = self.conn.as_mut().filter(|_| !user_ids.is_empty()) else { return Ok(HashSet::new()) };
-        let sealed = || tokens::table.filter(tokens::user_id.eq_any(user_ids)).filter(tokens::sealed.is_not_null());
-        let expired = sealed().filter(tokens::expires_at.le(now.naive()));
-        let unsealed = tokens::sealed.eq(None::<Vec<u8>>);
-        let live = sealed().select(tokens::user_id);
-        let found: Vec<i64> = match conn {
-            Conn::Pg(pg) => {
-                let locked = users::table.filter(users::id.eq_any(user_ids)).select(users::id).order(users::id);
-                locked.for_no_key_update().load::<i64>(pg)?;
-                diesel::update(expired).set(unsealed).execute(pg)?;
-                live.load(pg)?
-            }
-            Conn::Sqlite(sqlite) => {
-                diesel::update(expired).set(unsealed).execute(sqlite)?;
-                live.load(sqlite)?
-            }
-        };
-        Ok(found.into_iter().collect())
     }
 
     /// Must be called after Django's users are imported. `highest` is their highest id below the range of bootstrap
@@ -255,8 +160,18 @@ impl ImportTarget<'_> {
         diesel::sql_query(raised).bind::<diesel::sql_types::Text, _>(highest.to_string()).execute(*conn)?;
         Ok(())
     }
+
+    /// The connection to write rows to; `None` if there are no rows.
+    fn writer(&mut self, rows: usize) -> Option<&mut Conn> {
+        self.conn.as_deref_mut().filter(|_| rows > 0)
+    }
 }
 
 fn naive(moment: Option<Timestamp>) -> Option<NaiveDateTime> {
     moment.map(Timestamp::naive)
+}
+
+/// The values of one column, row by row.
+fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
 }

@@ -35,7 +35,6 @@ def database_settings(place):
 module = import_module(f"shapes.{shape}.settings")
 settings.configure(
     SECRET_KEY="only for a test",
-    USE_TZ=True,
     DATABASES={"default": database_settings(database)},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     INSTALLED_APPS=[
@@ -45,7 +44,7 @@ settings.configure(
     ],
     # Quick to check.
     PASSWORD_HASHERS=getattr(module, "HASHERS", ["hashers.Quick"]),
-    **module.SETTINGS,
+    **{"USE_TZ": True, **module.SETTINGS},
 )
 django.setup()
 # Tables of apps without migrations refer to those of groups.

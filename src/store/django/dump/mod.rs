@@ -2,6 +2,7 @@
 //! database. SQLite deletes its file as soon as it is open, and keeps a few megabytes of it in memory. Then everything is
 //! read from there as from a project's own database.
 
+mod references;
 mod stage;
 
 use std::fs::File;

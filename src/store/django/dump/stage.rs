@@ -1,6 +1,6 @@
 //! The temporary tables of a dump. A model's table is called as Django calls it, its columns as the model's fields.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
@@ -8,8 +8,8 @@ use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use serde_json::value::RawValue;
 
 use super::super::super::StoreError;
+use super::super::memberships::{GROUPS, USERS};
 use super::super::origin::Origin;
-use super::super::rows::Count;
 use super::super::schema::quoted;
 use super::Object;
 use crate::domain::django::DjangoOptions;
@@ -18,22 +18,26 @@ use crate::domain::django::DjangoOptions;
 const BUFFER_BYTES: usize = 1 << 20;
 
 pub struct Stage<'a> {
-    conn: SqliteConnection,
-    origin: &'a Origin,
-    options: &'a DjangoOptions,
+    pub conn: SqliteConnection,
+    pub origin: &'a Origin,
+    pub options: &'a DjangoOptions,
     /// By model; `None` for those that are not needed.
-    tables: HashMap<String, Option<Table>>,
+    pub tables: HashMap<String, Option<Table>>,
     /// What stopped the reading, if it was not the JSON.
     pub failure: Option<StoreError>,
 }
 
 /// A model's table, and the rows that are not written yet: JSON arrays.
-struct Table {
-    name: String,
-    columns: Vec<String>,
+pub struct Table {
+    pub name: String,
+    pub columns: Vec<String>,
     rows: String,
-    is_empty: bool,
-    is_group: bool,
+    /// The places of columns that have a list or an object among these rows.
+    lists: BTreeSet<usize>,
+    pub is_empty: bool,
+    pub is_group: bool,
+    /// Whether an import reads it, and does not only name it.
+    is_read: bool,
 }
 
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
@@ -74,21 +78,37 @@ impl<'a> Stage<'a> {
                 self.origin
             )));
         };
+        if !pk.get().starts_with(['"', '-']) && !pk.get().starts_with(|first: char| first.is_ascii_digit()) {
+            return Err(StoreError::Unusable(format!(
+                "{} has {model} with a key that is neither a number nor a text",
+                self.origin
+            )));
+        }
         let unknown: Vec<&String> = fields.keys().filter(|name| !table.columns.contains(name)).collect();
         if !unknown.is_empty() {
             write(&mut self.conn, table).map_err(|error| self.origin.cannot_read(error))?;
             for name in unknown {
+                if !is_distinct(&table.columns, name, &model, table.is_read, self.origin)? {
+                    continue;
+                }
                 let add = format!("alter table {} add {}", quoted(&table.name), quoted(name));
                 self.conn.batch_execute(&add).map_err(|error| self.origin.cannot_read(error))?;
                 table.columns.push(name.clone());
             }
         }
-        let values = table.columns.iter().enumerate().map(|(place, column)| match fields.get(column) {
-            Some(value) => normal(value.get()),
-            None if place == 0 => normal(pk.get()),
-            None => "null".into(),
-        });
-        let row = values.collect::<Vec<_>>().join(",");
+        let mut row = String::new();
+        for (place, column) in table.columns.iter().enumerate() {
+            let value = match fields.get(column) {
+                Some(value) => value.get(),
+                None if place == 0 => pk.get(),
+                None => "null",
+            };
+            if value.starts_with(['[', '{']) {
+                table.lists.insert(place);
+            }
+            row += if place == 0 { "" } else { "," };
+            row += &normal(value);
+        }
         table.is_empty = false;
         table.rows += if table.rows.is_empty() { "[[" } else { ",[" };
         table.rows += &row;
@@ -113,7 +133,14 @@ impl<'a> Stage<'a> {
         let is_like_tokens = ["token", "apikey", "api_key"].iter().any(|word| name.contains(word))
             || has(&["user", "owner", "account"]) && has(&["key", "token", "digest", "token_key", "api_key"]);
         let is_like_users = has(&["password"]) && has(&["last_login"]);
-        let is_needed = tokens.is_some() || is_group || is_like_tokens || is_like_users || name == options.user_table;
+        let members = options.membership_table.as_ref();
+        let is_members = members.is_some_and(|members| members.table == name);
+        let is_read = tokens.is_some()
+            || is_group
+            || is_members
+            || name == options.user_table
+            || ["authtoken_token", "knox_authtoken"].contains(&name.as_str());
+        let is_needed = is_read || is_like_tokens || is_like_users || has(&USERS) && has(&GROUPS);
         if !is_needed {
             return Ok(None);
         }
@@ -127,131 +154,42 @@ impl<'a> Stage<'a> {
         let key = tokens.and_then(|tokens| tokens.key.as_deref()).unwrap_or(usual);
         let key = if fields.contains_key(key) { "id" } else { key };
         let mut columns = vec![key.to_owned()];
-        columns.extend(fields.keys().filter(|name| *name != key).cloned());
+        for name in fields.keys().filter(|name| *name != key) {
+            if is_distinct(&columns, name, model, is_read, self.origin)? {
+                columns.push(name.clone());
+            }
+        }
         let quoted_columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
         let create = format!("create table {} ({})", quoted(&name), quoted_columns.join(", "));
         self.conn.batch_execute(&create).map_err(|error| self.origin.cannot_read(error))?;
-        Ok(Some(Table { name, columns, rows: String::new(), is_empty: true, is_group }))
+        let (rows, lists) = (String::new(), BTreeSet::new());
+        Ok(Some(Table { name, columns, rows, lists, is_empty: true, is_group, is_read }))
     }
 
-    /// The tables, complete, with memberships and indexes.
-    pub fn finish(mut self) -> Result<SqliteConnection, StoreError> {
-        let mut tables: Vec<Table> = self.tables.drain().filter_map(|(_, table)| table).collect();
-        tables.sort_by(|one, other| one.name.cmp(&other.name));
-        for table in &mut tables {
-            write(&mut self.conn, table).map_err(|error| self.origin.cannot_read(error))?;
-        }
-        for groups in tables.iter().filter(|table| table.is_group) {
-            let unique = format!(
-                "create unique index {} on {} (id)",
-                quoted(&format!("dump_{}", groups.name)),
-                quoted(&groups.name)
-            );
-            self.conn.batch_execute(&unique).map_err(|_| {
-                StoreError::Unusable(format!("{} has two groups with one key: make the dump again", self.origin))
-            })?;
-        }
-        let user_table = &self.options.user_table;
-        if let Some(users) = tables.iter().find(|table| table.name == *user_table) {
-            let unique =
-                format!("create unique index dump_users on {} ({})", quoted(user_table), quoted(&users.columns[0]));
-            self.conn.batch_execute(&unique).map_err(|_| {
-                StoreError::Unusable(format!("{} has two users with one key: make the dump again", self.origin))
-            })?;
-            if users.columns.iter().any(|column| column == "groups") {
-                self.add_memberships(users, &tables)?;
-            }
-            for table in tables.iter().filter(|table| table.name != *user_table && !table.is_group) {
-                self.resolve_users(users, table)?;
-            }
-        }
-        self.run("commit")?;
-        Ok(self.conn)
-    }
-
-    /// A user's groups are a list in a field. The dump does not say of which model they are.
-    fn add_memberships(&mut self, users: &Table, tables: &[Table]) -> Result<(), StoreError> {
-        let groups: Vec<&Table> = tables.iter().filter(|table| table.is_group && !table.is_empty).collect();
-        let (table, key) = (quoted(&users.name), quoted(&users.columns[0]));
-        let members = quoted(&format!("{}_groups", users.name));
-        let group = groups.first().map_or("auth_group", |group| group.name.as_str());
-        let quoted_group = quoted(group);
-        self.run(&format!(
-            "create table {members} (user_id references {table} ({key}), group_id references {quoted_group} (id))"
-        ))?;
-        // With natural keys, a group is the list of its name.
-        let natural = if groups.is_empty() {
-            "null".to_owned()
-        } else {
-            // A natural key of several parts is no name.
-            format!("(select id from {quoted_group} where name = g.value ->> 0 and json_array_length(g.value) = 1)")
-        };
-        self.run(&format!(
-            "insert into {members} select u.{key}, case g.type when 'array' then {natural} else g.value end \
-             from {table} u, json_each(u.\"groups\") g"
-        ))?;
-        self.run(&format!("create index dump_members on {members} (user_id)"))?;
-        // A lone model whose name is like a group's may be something else.
-        let is_certain = self.options.group_table.is_some() || groups.iter().all(|group| group.name == "auth_group");
-        if !is_certain {
-            let count: Result<Count, _> =
-                diesel::sql_query(format!("select count(*) as count from {members}")).get_result(&mut self.conn);
-            if count.map_err(|error| self.origin.cannot_read(error))?.count > 0 {
-                let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
-                return Err(StoreError::Unusable(format!(
-                    "{} does not say which groups users are in, those of {}: give one with --group-table",
-                    self.origin,
-                    names.join(" or of ")
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// With natural keys, a token's user is the list of their name.
-    fn resolve_users(&mut self, users: &Table, tokens: &Table) -> Result<(), StoreError> {
-        let username = self.options.map.get("username").map_or(&self.options.username_column, |column| &column.name);
-        if !users.columns.contains(username) {
-            return Ok(());
-        }
-        let table = quoted(&tokens.name);
-        let (key, username, users) = (quoted(&users.columns[0]), quoted(username), quoted(&users.name));
-        let mut has_index = false;
-        for column in tokens.columns[1..].iter().map(|column| quoted(column)) {
-            let natural = format!("typeof({column}) = 'text' and {column} like '[\"%' and json_valid({column})");
-            let count = format!("select count(*) as count from {table} where {natural}");
-            let count: Result<Count, _> = diesel::sql_query(count).get_result(&mut self.conn);
-            if count.map_err(|error| self.origin.cannot_read(error))?.count == 0 {
-                continue;
-            }
-            if !std::mem::replace(&mut has_index, true) {
-                self.run(&format!("create index if not exists dump_names on {users} ({username})"))?;
-            }
-            self.run(&format!(
-                "update {table} set {column} = (select u.{key} from {users} u \
-                 where u.{username} = {column} ->> 0 and json_array_length({column}) = 1) \
-                 where {natural}"
-            ))?;
-        }
-        // Tokens are read by user.
-        let user = tokens.columns.iter().find(|column| ["user", "owner", "account"].contains(&column.as_str()));
-        let index = quoted(&format!("dump_{}", tokens.name));
-        user.map_or(Ok(()), |user| self.run(&format!("create index {index} on {table} ({})", quoted(user))))
-    }
-
-    fn run(&mut self, text: &str) -> Result<(), StoreError> {
+    pub fn run(&mut self, text: &str) -> Result<(), StoreError> {
         self.conn.batch_execute(text).map_err(|error| self.origin.cannot_read(error))
     }
 }
 
 /// SQLite itself takes the values out of the JSON: integers, texts, and 0 or 1 for flags.
-fn write(conn: &mut SqliteConnection, table: &mut Table) -> diesel::QueryResult<()> {
+pub fn write(conn: &mut SqliteConnection, table: &mut Table) -> diesel::QueryResult<()> {
     if table.rows.is_empty() {
         return Ok(());
     }
     let rows = std::mem::take(&mut table.rows) + "]";
     let columns: Vec<String> = table.columns.iter().map(|column| quoted(column)).collect();
-    let values: Vec<String> = (0..table.columns.len()).map(|place| format!("value ->> {place}")).collect();
+    // Lists and objects are blobs, so that no text is taken for one.
+    let lists = std::mem::take(&mut table.lists);
+    let value = |place: usize| {
+        let value = format!("value ->> {place}");
+        if !lists.contains(&place) {
+            return value;
+        }
+        format!(
+            "case when json_type(value, '$[{place}]') in ('array', 'object') then cast({value} as blob) else {value} end"
+        )
+    };
+    let values: Vec<String> = (0..table.columns.len()).map(value).collect();
     let insert = format!(
         "insert into {} ({}) select {} from json_each($1)",
         quoted(&table.name),
@@ -260,6 +198,23 @@ fn write(conn: &mut SqliteConnection, table: &mut Table) -> diesel::QueryResult<
     );
     diesel::sql_query(insert).bind::<Text, _>(rows).execute(conn)?;
     Ok(())
+}
+
+/// Whether a field can be a column. Another field may have its name in another case, which SQLite cannot tell apart.
+fn is_distinct(
+    columns: &[String],
+    name: &str,
+    model: &str,
+    is_read: bool,
+    origin: &Origin,
+) -> Result<bool, StoreError> {
+    let Some(other) = columns.iter().find(|column| column.eq_ignore_ascii_case(name)) else { return Ok(true) };
+    if !is_read {
+        return Ok(false);
+    }
+    Err(StoreError::Unusable(format!(
+        "{origin} has {model} with the fields {other} and {name}, which differ by case only: leave out one of them"
+    )))
 }
 
 /// An integer that SQLite would round becomes a text.

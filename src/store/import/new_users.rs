@@ -1,51 +1,19 @@
-//! Writes many rows: in PostgreSQL one statement a batch, in SQLite one prepared statement a row.
+//! Writes new users with their groups: in PostgreSQL one statement a batch, in SQLite one prepared statement a row.
 
 use chrono::NaiveDateTime;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamp as SqlTimestamp};
-use serde_json::Value;
 
 use super::super::StoreError;
 use super::super::connection::Conn;
-use super::super::schema::{audit_log, imported_users, tokens, users};
+use super::super::schema::{imported_users, users};
 use super::super::user_rows::UserRow;
-use super::{ImportTarget, naive};
-use crate::domain::audit::{Action, Actor};
+use super::{ImportTarget, column, naive};
 use crate::domain::django::ImportedFields;
 use crate::domain::profile::ProfileField;
-use crate::domain::time::Timestamp;
-use crate::domain::token::TokenDigest;
 use crate::domain::user::ImportedUser;
-
-/// A login token from another system.
-#[derive(Clone, Debug)]
-pub struct ImportedToken {
-    /// The token's user.
-    pub user_id: i64,
-    /// The digest that the key is looked up by.
-    pub digest: TokenDigest,
-    /// The sealed key, if logins return this token.
-    pub sealed: Option<Vec<u8>>,
-    /// The key's first characters.
-    pub hint: String,
-    /// When it was created in the other system.
-    pub created_at: Timestamp,
-    /// When it expires.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// An entry of the audit log about the import.
-#[derive(Clone, Debug)]
-pub struct ImportedEntry {
-    /// What was done.
-    pub action: Action,
-    /// The user.
-    pub target: String,
-    /// A JSON object.
-    pub details: Value,
-}
 
 impl ImportTarget<'_> {
     /// Creates the missing groups.
@@ -102,45 +70,6 @@ impl ImportTarget<'_> {
         Ok(())
     }
 
-    /// Creates login tokens, all with the same scope.
-    pub fn insert_tokens(&mut self, rows: &[ImportedToken], scope: &str) -> Result<(), StoreError> {
-        self.has_cached_changes |= !rows.is_empty();
-        match self.writer(rows.len()) {
-            None => {}
-            Some(Conn::Pg(pg)) => {
-                diesel::sql_query(
-                    "insert into tokens (user_id, digest, sealed, hint, created_at, expires_at, scope) \
-                     select row.*, $7 from unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::text[], \
-                     $5::timestamptz[], $6::timestamptz[]) as row",
-                )
-                .bind::<Array<BigInt>, _>(column(rows, |row| row.user_id))
-                .bind::<Array<Binary>, _>(column(rows, |row| row.digest.as_bytes().as_slice()))
-                .bind::<Array<Nullable<Binary>>, _>(column(rows, |row| row.sealed.as_deref()))
-                .bind::<Array<Text>, _>(column(rows, |row| row.hint.as_str()))
-                .bind::<Array<SqlTimestamp>, _>(column(rows, |row| row.created_at.naive()))
-                .bind::<Array<Nullable<SqlTimestamp>>, _>(column(rows, |row| naive(row.expires_at)))
-                .bind::<Text, _>(scope)
-                .execute(pg)?;
-            }
-            Some(Conn::Sqlite(sqlite)) => {
-                for row in rows {
-                    diesel::insert_into(tokens::table)
-                        .values((
-                            tokens::user_id.eq(row.user_id),
-                            tokens::digest.eq(row.digest.as_bytes().as_slice()),
-                            tokens::sealed.eq(row.sealed.as_deref()),
-                            tokens::hint.eq(&row.hint),
-                            tokens::created_at.eq(row.created_at.naive()),
-                            tokens::expires_at.eq(naive(row.expires_at)),
-                            tokens::scope.eq(scope),
-                        ))
-                        .execute(sqlite)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Remembers what is written of new users.
     pub fn remember(&mut self, rows: &[(i64, ImportedFields)]) -> Result<(), StoreError> {
         let password = |fields: &ImportedFields| fields.get_password().unwrap_or_default();
@@ -169,45 +98,6 @@ impl ImportTarget<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Writes entries, all by the same actor at the same moment.
-    pub fn insert_entries(&mut self, rows: &[ImportedEntry], by: &Actor, at: Timestamp) -> Result<(), StoreError> {
-        let at: NaiveDateTime = at.naive();
-        match self.writer(rows.len()) {
-            None => {}
-            Some(Conn::Pg(pg)) => {
-                diesel::sql_query(
-                    "insert into audit_log (at, actor, action, target, details) \
-                     select $1::timestamptz, $2, row.* from unnest($3::text[], $4::text[], $5::text[]) as row",
-                )
-                .bind::<SqlTimestamp, _>(at)
-                .bind::<Text, _>(&by.name)
-                .bind::<Array<Text>, _>(column(rows, |row| row.action.as_str()))
-                .bind::<Array<Text>, _>(column(rows, |row| row.target.as_str()))
-                .bind::<Array<Text>, _>(column(rows, |row| row.details.to_string()))
-                .execute(pg)?;
-            }
-            Some(Conn::Sqlite(sqlite)) => {
-                for row in rows {
-                    diesel::insert_into(audit_log::table)
-                        .values((
-                            audit_log::at.eq(at),
-                            audit_log::actor.eq(&by.name),
-                            audit_log::action.eq(row.action.as_str()),
-                            audit_log::target.eq(&row.target),
-                            audit_log::details.eq(row.details.to_string()),
-                        ))
-                        .execute(sqlite)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The connection to write rows to; `None` if there are no rows.
-    fn writer(&mut self, rows: usize) -> Option<&mut Conn> {
-        self.conn.as_deref_mut().filter(|_| rows > 0)
     }
 }
 
@@ -264,10 +154,6 @@ fn insert_all<'a>(table: &str, columns: Vec<(&'static str, Values<'a>)>) -> Boxe
         Values::Flags(values) => query.bind::<Array<Bool>, _>(values),
         Values::Moments(values) => query.bind::<Array<Nullable<SqlTimestamp>>, _>(values),
     })
-}
-
-fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
-    rows.iter().map(value).collect()
 }
 
 #[cfg(test)]
