@@ -20,13 +20,12 @@ pub fn groups(login: &LoginOptions) -> Vec<Group> {
     use admin::{audit, clients, explain, password, regenerate, tokens, users};
     use oauth::{changes, introspect, metadata, revoke, verify};
     use ops::{docs, health, metrics, openapi};
-    use own::{logout, me};
     let group = |name, text, files: &[fn() -> Vec<Endpoint>]| {
         let endpoints = files.iter().flat_map(|endpoints| endpoints()).collect();
         Group { name, text, endpoints }
     };
-    let mut signing_in = group("Login", "For users with a password.", &[logout::endpoints, me::endpoints]);
-    signing_in.endpoints.splice(0..0, own::login::endpoints(login));
+    let mut signing_in = group("Login", "For users with a password.", &[own::me::endpoints]);
+    signing_in.endpoints.splice(0..0, own::login::endpoints(login).into_iter().chain(own::logout::endpoints(login)));
     vec![
         signing_in,
         group(

@@ -26,6 +26,9 @@ const MAX_WAITING: usize = 1024;
 /// How often what was found is logged.
 const SUMMARY_INTERVAL: Duration = Duration::from_hours(1);
 
+/// How often it is checked whether that is due.
+const DUE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How long a stop waits for jeton's answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(15);
 
@@ -39,6 +42,7 @@ pub struct Shadow {
     certificate: Option<Arc<Certificate>>,
     drain: Duration,
     report: Arc<ShadowReport>,
+    clock: Clock,
     asker: Asker,
     jobs: (Sender<Option<Job>>, Receiver<Option<Job>>),
 }
@@ -63,7 +67,7 @@ impl Shadow {
         let Some(base) = jeton.urls.first().cloned() else {
             return Err(StartError::Io("jeton".into(), io::ErrorKind::AddrNotAvailable.into()));
         };
-        let report = Arc::new(ShadowReport::new(clock, file));
+        let report = Arc::new(ShadowReport::new(clock.clone(), file));
         let asker = Asker::new(Forward::new(&base)?, jeton.service.clone(), caller, Arc::clone(&report));
         let jobs = channel(MAX_WAITING);
         let state = web::Data::new(ShadowState {
@@ -84,7 +88,7 @@ impl Shadow {
         let bound = bind(serving, builder, &http_listener, certificate.as_ref(), app);
         let (builder, _, urls) = bound.inspect_err(|_| jeton.service.node.close())?;
         let (proxy, drain) = (builder.run(), serving.drain);
-        Ok(Some(Self { urls, jeton, proxy, certificate, drain, report, asker, jobs }))
+        Ok(Some(Self { urls, jeton, proxy, certificate, drain, report, clock, asker, jobs }))
     }
 
     /// As [`Server::stopper`].
@@ -108,12 +112,8 @@ impl Shadow {
         let (sender, receiver) = self.jobs;
         let serving = actix_rt::spawn(self.jeton.run());
         let asking = actix_rt::spawn(ask_all(Rc::new(self.asker), receiver));
-        let summaries: JoinHandle<()> = actix_rt::spawn(async move {
-            loop {
-                actix_rt::time::sleep(SUMMARY_INTERVAL).await;
-                report.summary();
-            }
-        });
+        let summaries: JoinHandle<()> =
+            actix_rt::spawn(async move { every_hour(&self.clock, DUE_INTERVAL, || report.summary()).await });
         let served = self.proxy.await;
         summaries.abort();
         let last_answers = async {
@@ -130,6 +130,19 @@ impl Shadow {
     }
 }
 
+/// Does `work` each hour of this clock, which is looked at this often.
+async fn every_hour(clock: &Clock, due_interval: Duration, work: impl Fn()) {
+    let mut since = clock.uptime();
+    loop {
+        actix_rt::time::sleep(due_interval).await;
+        let now = clock.uptime();
+        if now.since(since) >= SUMMARY_INTERVAL {
+            since = now;
+            work();
+        }
+    }
+}
+
 /// The settings of the jeton that is asked. It listens on this machine only, and trusts the proxy, which says in
 /// `X-Forwarded-For` whose request it is.
 fn own(config: &Config) -> Config {
@@ -138,4 +151,39 @@ fn own(config: &Config) -> Config {
     own.serving.tls = None;
     own.http.trusted_proxies.push(std::net::IpAddr::from([127, 0, 0, 1]).into());
     own
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    const LOOK: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_summary_is_logged_every_hour() {
+        let clock = Clock::fixed(Timestamp::from_micros(1_750_000_000_000_000));
+        let done = Rc::new(Cell::new(0));
+        actix_rt::System::new().block_on(async {
+            let (own, counter) = (clock.clone(), Rc::clone(&done));
+            let work = actix_rt::spawn(async move { every_hour(&own, LOOK, || counter.set(counter.get() + 1)).await });
+            for (minutes, expected) in [(0, 0), (59, 0), (1, 1), (59, 1), (2, 2), (58, 2), (600, 3), (60, 4)] {
+                // It has begun, and looks at the clock.
+                for _ in 0..5 {
+                    actix_rt::time::sleep(LOOK).await;
+                }
+                clock.advance(Duration::from_mins(minutes));
+                let reached = async {
+                    while done.get() < expected {
+                        actix_rt::time::sleep(LOOK).await;
+                    }
+                };
+                let reached = actix_rt::time::timeout(Duration::from_secs(20), reached).await;
+                assert_eq!((done.get(), reached.is_ok()), (expected, true), "after {minutes} more minutes");
+            }
+            work.abort();
+        });
+    }
 }

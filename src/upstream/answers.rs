@@ -46,6 +46,15 @@ pub struct AcceptedSecret {
     pub expires_in: Option<Duration>,
 }
 
+/// The check of a client's secret that was not refused.
+#[derive(Clone, Debug)]
+pub enum CheckedSecret {
+    /// It is right.
+    Accepted(AcceptedSecret),
+    /// The upstream checks no secrets of this client from this edge until this time has passed.
+    Throttled(Duration),
+}
+
 /// An answer of `/introspect/batch`. The members after the results are for edges. Spans are in seconds.
 #[derive(Deserialize)]
 struct Batch<'a> {
@@ -71,11 +80,12 @@ impl Batch<'_> {
     }
 }
 
-/// Whether a client's secret is right, and when its grace period ends, if it has one.
+/// Whether a client's secret is right, and when its grace period ends, if it has one; or when to ask again.
 #[derive(Deserialize)]
 struct CheckedClient {
     valid: bool,
     expires_in: Option<f64>,
+    retry_after: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -135,23 +145,27 @@ fn span(seconds: Option<f64>) -> Result<Option<Duration>, StoreError> {
     seconds.map(Duration::try_from_secs_f64).transpose().map_err(unreadable)
 }
 
-/// Which of `count` clients' secrets are right.
+/// Which of `count` clients' secrets are right; `None`: this one is not.
 pub fn clients(
     body: &[u8],
     count: usize,
     sent: Uptime,
     max_age: Duration,
-) -> Result<Vec<Option<AcceptedSecret>>, StoreError> {
+) -> Result<Vec<Option<CheckedSecret>>, StoreError> {
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     let as_of = batch.as_of(sent, max_age)?;
     if batch.clients.len() != count {
         return Err(unreadable("it has another number of clients"));
     }
-    let accepted = |client: CheckedClient| {
-        let expires_in = span(client.expires_in)?;
-        Ok(client.valid.then(|| AcceptedSecret { as_of: as_of.clone(), expires_in }))
+    let checked = |client: CheckedClient| {
+        let (expires_in, retry_after) = (span(client.expires_in)?, span(client.retry_after)?);
+        Ok(if client.valid {
+            Some(CheckedSecret::Accepted(AcceptedSecret { as_of: as_of.clone(), expires_in }))
+        } else {
+            retry_after.map(CheckedSecret::Throttled)
+        })
     };
-    batch.clients.into_iter().map(accepted).collect()
+    batch.clients.into_iter().map(checked).collect()
 }
 
 /// Reads an answer of `/changes`. If the request had no cursor, earlier changes are not known.

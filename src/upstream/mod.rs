@@ -19,7 +19,7 @@ use crate::domain::client::ClientSecret;
 use crate::domain::time::{Stopwatch, Uptime};
 use crate::domain::token::Token;
 use crate::store::{Cursor, Reading, StoreError};
-pub use answers::{AcceptedSecret, ActiveFacts, UpstreamAnswer};
+pub use answers::{AcceptedSecret, ActiveFacts, CheckedSecret, UpstreamAnswer};
 use connection::{Answer, Connection, Credentials, Request};
 pub use forward::{Forward, Outgoing, Pieces, Received, whole};
 use servers::Servers;
@@ -150,7 +150,7 @@ impl Upstream {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn check_clients(&self, clients: &[(&str, &ClientSecret)]) -> Result<Vec<Option<AcceptedSecret>>, StoreError> {
+    pub fn check_clients(&self, clients: &[(&str, &ClientSecret)]) -> Result<Vec<Option<CheckedSecret>>, StoreError> {
         let mut answers = Vec::with_capacity(clients.len());
         for part in clients.chunks(MAX_CLIENTS) {
             let (ids, secrets): (Vec<_>, Vec<_>) = part.iter().map(|(id, secret)| (*id, secret.expose())).unzip();

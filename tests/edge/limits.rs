@@ -23,13 +23,14 @@ fn limited(upstream: &Serving, own: &(String, String)) -> Jeton {
 on_both! {
     fn a_client_that_keeps_failing_at_an_edge_locks_out_nobody_else(db) {
         let database = TestDatabase::migrated(db);
-        let jeton = migrated(&database).env("JETON_CLIENT_LIMIT_ADDRESS", "3/min");
+        let jeton = migrated(&database).env("JETON_CLIENT_LIMIT_ADDRESS", "12/min");
         let [own, good, other] = ["edge", "good", "other"].map(|name| create_client(&jeton, name));
         let node = jeton.serve();
         let near = limited(&node, &own).edge();
         let far = limited(&near, &own).edge();
-        for edge in [&near, &far] {
+        for (edge, unrelated) in [(&near, "one"), (&far, "two")] {
             eventually("an answer", RECOVERY, || (ask(edge, "192.0.2.9", (&own.0, &own.1)).status == 200).then_some(()));
+            assert_eq!(ask(edge, "192.0.2.2", (&good.0, &good.1)).status, 200);
             for _ in 0..6 {
                 assert_eq!(ask(edge, "192.0.2.1", ("good", "wrong")).status, 401);
             }
@@ -37,6 +38,8 @@ on_both! {
             assert_eq!(refused.status, 429, "{refused:?}");
             let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
             assert!((1..=60).contains(&wait), "{wait}");
+            // After a change of any client the upstream is asked again.
+            create_client(&jeton, unrelated);
             assert_eq!(ask(edge, "192.0.2.2", (&good.0, &good.1)).status, 200);
         }
         // Neither at the node, where all of them have the edges' address.
@@ -45,10 +48,38 @@ on_both! {
         assert_eq!(audited.matches("client.failed").count(), 1, "{audited}");
     }
 
+    /// Whoever has secrets checked for others cannot try them without end.
+    fn a_client_that_is_tried_too_often_by_way_of_an_edge_is_refused_there_and_no_other_one(db) {
+        let database = TestDatabase::migrated(db);
+        let jeton = migrated(&database).env("JETON_CLIENT_LIMIT_ADDRESS", "3/min");
+        let [own, good, other, last] = ["edge", "good", "other", "last"].map(|name| create_client(&jeton, name));
+        let node = jeton.serve();
+        let near = edge_of(&[&url(&node)], &own).edge();
+        let far = edge_of(&[&url(&near)], &own).edge();
+        for edge in [&near, &far] {
+            eventually("an answer", RECOVERY, || (introspect(edge, &own, "x").status == 200).then_some(()));
+        }
+        for _ in 0..3 {
+            assert_eq!(introspect(&near, &("good".into(), "wrong".into()), "x").status, 401);
+        }
+        for (edge, bystander) in [(&near, &other), (&far, &last)] {
+            for client in [&("good".into(), "wrong".into()), &good] {
+                let refused = introspect(edge, client, "x");
+                let wait: u64 = refused.header("retry-after").unwrap_or_default().parse().unwrap_or_default();
+                assert_eq!((refused.status, (1..=60).contains(&wait)), (429, true), "{refused:?}");
+            }
+            assert_eq!(introspect(edge, bystander, "x").status, 200);
+        }
+        assert_eq!(introspect(&node, &good, "x").status, 200, "not by way of the edge");
+        let audited = done(&jeton, &["audit", "--action", "client.failed"]);
+        let lines: Vec<&str> = audited.lines().filter(|line| line.contains("client.failed")).collect();
+        assert!(lines.len() == 1 && lines[0].contains(r#"{"caller":"client:edge"}"#), "{audited}");
+    }
+
     /// One is wrong, one cannot be read, one is right: they are checked together.
     fn each_client_that_is_checked_gets_its_own_answer(db) {
         let database = TestDatabase::migrated(db);
-        let jeton = migrated(&database).env("JETON_CLIENT_LIMIT_ADDRESS", "3/min");
+        let jeton = migrated(&database);
         let [own, good, bad] = ["edge", "good", "bad"].map(|name| create_client(&jeton, name));
         let damage = match db {
             Kind::Postgres => "alter table clients drop constraint clients_secret_digest_check; \

@@ -3,13 +3,14 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::{Chain, RECOVERY, edge_of, introspect, url};
 use crate::commands::done;
 use crate::gateways::gateway::Gateway;
 use crate::gateways::upstream::Upstream;
 use crate::support::app::Kind;
+use crate::support::certificate::Certificate;
 use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::process::Jeton;
@@ -59,28 +60,7 @@ fn an_edge_listens_on_a_unix_socket() {
 #[test]
 fn an_upstream_may_be_https() {
     let chain = Chain::start(Kind::Postgres);
-    let folder = chain.jeton.dir.path();
-    let [config, cert, key] =
-        ["openssl.cnf", "cert.pem", "key.pem"].map(|name| folder.join(name).display().to_string());
-    let extensions = "subjectAltName = DNS:localhost\nbasicConstraints = CA:FALSE\n";
-    let text = format!(
-        "[req]\ndistinguished_name = dn\nx509_extensions = ext\nprompt = no\n[dn]\nCN = localhost\n[ext]\n{extensions}"
-    );
-    std::fs::write(&config, text).unwrap();
-    let mut openssl = Command::new("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-config",
-        &config,
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-    ]);
-    openssl.args(["-days", "1", "-keyout", &key, "-out", &cert]);
-    assert!(openssl.stderr(Stdio::null()).status().unwrap().success());
+    let Certificate { cert, key } = Certificate::create(chain.jeton.dir.path());
     let mut node = chain.jeton.command(&["serve"]);
     node.envs([("JETON_TLS_CERT", &cert), ("JETON_TLS_KEY", &key)]);
     let node = chain.jeton.serve_by(node);

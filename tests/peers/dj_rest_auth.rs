@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Project, form, logins, malformed, post};
+use super::{Project, facts, form, logins, malformed, post};
+use crate::support::app::Kind;
 use crate::support::calls::PASSWORD;
 use crate::support::http::Request;
 
@@ -44,6 +45,35 @@ fn either() -> Vec<Request> {
 fn compare(package: &str, by: &str, name: &str, alice: &str) {
     let requests = [logins(name, alice), malformed(), either()].concat();
     Project::start(package).compare(&[FORMAT, IGNORE, ("JETON_LOGIN_BY", by)], &requests);
+}
+
+#[test]
+fn logouts_are_answered_as_by_dj_rest_auth() {
+    let project = Project::start("dj-rest-auth");
+    let answers = |addr| -> Vec<Value> {
+        let login = post(&json!({"username": "alice", "password": PASSWORD})).send(addr);
+        let key = login.json()["key"].as_str().unwrap().to_owned();
+        let logout = || Request::new("POST", "/logout/");
+        let basic = super::basic(format!("alice:{PASSWORD}"));
+        let requests = [
+            logout(),
+            logout().token("x"),
+            logout().header("Authorization", "Token"),
+            logout().header("Authorization", basic),
+            logout().token(&key).body("application/json", "{"),
+            logout().token(&key),
+            logout().json(&json!({"token": key})),
+        ];
+        let mut answers: Vec<Value> = requests.iter().map(|request| facts(&request.send(addr))).collect();
+        // `GET` is allowed there, but a 405 unless `ACCOUNT_LOGOUT_ON_GET` is set.
+        answers.iter_mut().for_each(|answer| answer["headers"][1] = Value::Null);
+        answers
+    };
+    let peer = answers(project.addr);
+    assert_eq!([&peer[0]["status"], &peer[4]["status"], &peer[5]["status"]], [400, 200, 401], "{peer:?}");
+    for db in [Kind::Sqlite, Kind::Postgres] {
+        assert_eq!(answers(project.jeton(db, &[FORMAT]).addr), peer, "{db:?}");
+    }
 }
 
 #[test]

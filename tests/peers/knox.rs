@@ -25,6 +25,7 @@ fn logins_are_answered_as_by_knox() {
         Request::new("OPTIONS", LOGIN),
         Request::new("GET", LOGIN).header("Authorization", &good),
         Request::new("OPTIONS", LOGIN).header("Authorization", &good),
+        Request::new("GET", LOGIN).header("Authorization", &good).header("Accept", "application/xml"),
         // The body is not read.
         login(&good).json(&json!({})),
         login(&good).json(&json!({"username": "ina", "password": "wrong"})),
@@ -66,6 +67,61 @@ fn logins_are_answered_as_by_knox() {
         format!("{good}, {good}"),
     ] {
         requests.push(login(&authorization));
+    }
+    // It is asked who calls before anything else, whatever the method.
+    for method in ["GET", "OPTIONS", "PUT", "DELETE", "PROPFIND"] {
+        for authorization in [
+            basic("alice:wrong"),
+            basic(format!("ina:{PASSWORD}")),
+            basic(format!("nobody:{PASSWORD}")),
+            basic("alice"),
+            good.clone(),
+            "Basic".into(),
+            "Basic a b".into(),
+            "Basic A".into(),
+            "Bearer x".into(),
+        ] {
+            requests.push(Request::new(method, LOGIN).header("Authorization", authorization));
+        }
+    }
+    Project::start("knox").compare(&SETTINGS, &requests);
+}
+
+/// Python's base64 passes over much, and so do the logins of Django's clients.
+#[test]
+fn base64_is_read_as_by_python() {
+    let mut requests = Vec::new();
+    // Of each length of padding, and as long as there is room for mistakes.
+    for name in ["alice", "a", "al", "ali"] {
+        let encoded = basic(format!("{name}:{PASSWORD}"));
+        let encoded = encoded.strip_prefix("Basic ").unwrap();
+        let bare = encoded.trim_end_matches('=');
+        for text in [
+            format!("{encoded}="),
+            format!("{encoded}===="),
+            format!("{bare}=x="),
+            format!("{bare}=x=="),
+            format!("{bare}=!="),
+            format!("{bare}==rest"),
+            format!("{bare}=rest"),
+            format!("{bare}rest"),
+            format!("{bare}x"),
+            format!("{bare}xx"),
+            format!("{bare}-_"),
+            format!("={encoded}"),
+            format!("=={encoded}"),
+            format!("!{encoded}!"),
+            bare.to_owned(),
+            bare[..bare.len() - 1].to_owned(),
+        ] {
+            requests.push(login(&format!("Basic {text}")));
+        }
+        for at in 1..7 {
+            for inserted in ["=", "==", "===", "=!=", ".", "-", "_", "\u{e9}", "=A=", "A="] {
+                let authorization = format!("Basic {}{inserted}{}", &encoded[..at], &encoded[at..]);
+                requests.push(login(&authorization));
+            }
+        }
     }
     Project::start("knox").compare(&SETTINGS, &requests);
 }

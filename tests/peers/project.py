@@ -120,9 +120,9 @@ elif PACKAGE == "drf":
 
     views = {"login": ObtainAuthToken}
 else:
-    from dj_rest_auth.views import LoginView
+    from dj_rest_auth.views import LoginView, LogoutView
 
-    views = {"login": LoginView}
+    views = {"login": LoginView, "logout": LogoutView}
 
 urlpatterns = [path(f"{name}/", view.as_view()) for name, view in views.items()]
 urlpatterns.append(path("private/", Private.as_view()))

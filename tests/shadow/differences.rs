@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{LIMIT, Package, Site, unexplained};
+use super::{LIMIT, Package, Project, Site, unexplained};
 use crate::commands::done;
 use crate::on_both;
 use crate::support::eventually;
@@ -35,9 +35,7 @@ on_both! {
         // A user who is inactive only here, and a token that was revoked only here.
         done(&site.jeton, &["user", "deactivate", "user1"]);
         assert_eq!(site.send(site.login("user1")).status, 200);
-        let of_user2 = "update tokens set revoked_at = created_at, revoked_by = 'the test', sealed = null
-            where user_id = (select id from users where username = 'user2')";
-        site.database.sql(of_user2);
+        site.revoke_here("user2");
         let key = site.project.key("user2");
         // jeton may remember its answer for a bound.
         let found = eventually("the revoked token differs", LIMIT, || {
@@ -66,6 +64,24 @@ on_both! {
         assert!(words.contains(&format!("1 x login: body, as in request {id}")), "{words}");
         let line = words.lines().find(|line| line.contains("shadow: login: body")).unwrap();
         assert!(line.contains("these credentials") && line.contains(id) && line.contains("/api-token-auth/"), "{line}");
+    }
+
+    fn what_is_below_a_path_is_not_compared_and_nothing_else(db) {
+        let arguments = ["--not-compared", "/me/", "--not-compared", "/api-token-auth/", "--not-compared", "/open/x"];
+        let site = Site::before(db, Project::start(Package::Drf), &[], &arguments);
+        site.revoke_here("user2");
+        let key = site.project.key("user2");
+        for path in ["/me/", "/me/?a=1", "/me/below/", "/open/x/y"] {
+            let answer = site.send(Request::new("GET", path).token(&key));
+            assert!([200, 404].contains(&answer.status), "{path}: {answer:?}");
+        }
+        assert_eq!(site.send(site.login("user0").header("X-Plant", "status")).status, 422);
+        for path in ["/open/", "/open/?x=/me/"] {
+            assert_eq!(site.send(Request::new("GET", path).token(&key)).status, 200);
+        }
+        let (summary, report) = site.stop();
+        assert_eq!(kinds(&report), ["check: status 200 / 401"; 2], "{report:#?}");
+        assert_eq!((summary.passed, summary.compared, summary.different), (7, 2, 2), "{summary:?}");
     }
 
     fn what_came_after_the_import_is_named_so(db) {

@@ -2,6 +2,7 @@
 
 mod differences;
 mod generated;
+mod keywords;
 mod passed;
 mod request;
 
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::commands::{done, jeton};
 use crate::support::app::{Kind, TestDatabase};
+use crate::support::certificate::Certificate;
 use crate::support::http::{Answer, Request};
 use crate::support::process::{Jeton, Process, Serving};
 use crate::support::python::Environment;
@@ -41,6 +43,7 @@ impl Package {
 struct Project {
     package: Package,
     addr: SocketAddr,
+    url: String,
     keys: Value,
     place: TempDir,
     process: Process,
@@ -48,10 +51,15 @@ struct Project {
 
 impl Project {
     fn start(package: Package) -> Self {
+        Self::with(package, None)
+    }
+
+    fn with(package: Package, certificate: Option<&Certificate>) -> Self {
         let place = TempDir::new().unwrap();
         let name = if package == Package::Drf { "drf" } else { "knox" };
         let mut python = Environment::of(&PACKAGES).python();
         python.args(["-I", "-c", include_str!("project.py"), name]).arg(place.path().join("db.sqlite3"));
+        python.args(certificate.iter().flat_map(|certificate| [&certificate.cert, &certificate.key]));
         let process = Process::start(python.stdin(Stdio::null()));
         let line = within(LIMIT, || {
             let ended = process.try_wait();
@@ -62,7 +70,9 @@ impl Project {
         let line = line.unwrap_or_else(|| panic!("the project does not serve: {process:?}"));
         let printed: Value = serde_json::from_str(&line).unwrap();
         let port = u16::try_from(printed["port"].as_u64().unwrap()).unwrap();
-        Self { package, addr: ([127, 0, 0, 1], port).into(), keys: printed["keys"].clone(), place, process }
+        let addr = ([127, 0, 0, 1], port).into();
+        let url = if certificate.is_some() { format!("https://localhost:{port}") } else { format!("http://{addr}") };
+        Self { package, addr, url, keys: printed["keys"].clone(), place, process }
     }
 
     fn key(&self, user: &str) -> String {
@@ -84,7 +94,11 @@ impl Site {
     }
 
     fn with(db: Kind, package: Package, settings: &[(&str, &str)]) -> Self {
-        let (project, database) = (Project::start(package), TestDatabase::new(db));
+        Self::before(db, Project::start(package), settings, &[])
+    }
+
+    fn before(db: Kind, project: Project, settings: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let (package, database) = (project.package, TestDatabase::new(db));
         let limits = ["ADDRESS", "USER", "ACCOUNT"].map(|limit| format!("JETON_LOGIN_LIMIT_{limit}"));
         let mut jeton = limits.iter().fold(jeton(&database), |jeton, limit| jeton.env(limit, "none"));
         if package == Package::Knox {
@@ -94,7 +108,7 @@ impl Site {
         done(&jeton, &["migrate"]);
         let source = format!("sqlite://{}", project.place.path().join("db.sqlite3").display());
         done(&jeton, &["import", "django", "--from", &source]);
-        let shadow = shadow(&jeton, &project);
+        let shadow = shadow(&jeton, &project, arguments);
         Self { shadow, jeton, database, project }
     }
 
@@ -116,6 +130,14 @@ impl Site {
 
     fn check(&self, key: &str) -> Answer {
         self.send(Request::new("GET", "/me/").token(key))
+    }
+
+    /// Revokes a user's tokens in jeton only, before it has answered for them.
+    fn revoke_here(&self, user: &str) {
+        self.database.sql(&format!(
+            "update tokens set revoked_at = created_at, revoked_by = 'the test', sealed = null \
+             where user_id = (select id from users where username = '{user}')"
+        ));
     }
 
     /// Stops the shadow, and returns its summary and the lines of its report.
@@ -142,9 +164,9 @@ impl Site {
     }
 }
 
-fn shadow(jeton: &Jeton, project: &Project) -> Serving {
-    let upstream = format!("http://{}", project.addr);
-    let mut arguments = vec!["shadow", "--upstream", &upstream, "--report", "report.jsonl"];
+fn shadow(jeton: &Jeton, project: &Project, more: &[&str]) -> Serving {
+    let mut arguments = vec!["shadow", "--upstream", &project.url, "--report", "report.jsonl"];
+    arguments.extend(more);
     if project.package == Package::Knox {
         arguments.extend(["--login-path", "/api/login/", "--logout-path", "/api/logout/"]);
         arguments.extend(["--logoutall-path", "/api/logoutall/"]);

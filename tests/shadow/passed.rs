@@ -6,10 +6,13 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tempfile::TempDir;
 
-use super::{LIMIT, Package, Site};
+use super::{LIMIT, Package, Project, Site};
+use crate::commands::jeton;
 use crate::on_both;
 use crate::support::app::Kind;
+use crate::support::certificate::Certificate;
 use crate::support::http::{Answer, Request};
 use crate::support::process::{Jeton, Process, holding};
 use crate::support::{eventually, within};
@@ -79,6 +82,31 @@ on_both! {
         drop(lock);
         let (summary, report) = site.stop();
         assert!(summary.unanswered > 0 && summary.different == 0, "{summary:?}, {report:?}");
+    }
+
+    fn the_project_may_be_https_and_its_certificate_is_checked(db) {
+        let folder = TempDir::new().unwrap();
+        let certificate = Certificate::create(folder.path());
+        let project = Project::with(Package::Drf, Some(&certificate));
+        let site = Site::before(db, project, &[("SSL_CERT_FILE", &certificate.cert)], &[]);
+        let key = site.key_of("user7");
+        assert_eq!(site.check(&key).status, 200);
+        assert_eq!(site.check(&"f".repeat(40)).status, 401);
+        // Nobody vouches for it, or it is another host's.
+        let request = Request::new("GET", "/me/").token(&key);
+        let other_host = format!("https://127.0.0.1:{}", site.project.addr.port());
+        let trusted = ("SSL_CERT_FILE", certificate.cert.as_str());
+        for (url, trusted, why) in
+            [(&site.project.url, None, "UnknownIssuer"), (&other_host, Some(trusted), "not valid for name")]
+        {
+            let jeton = trusted.into_iter().fold(jeton(&site.database), |jeton, (name, value)| jeton.env(name, value));
+            let shadow = jeton.serve_by(jeton.command(&["shadow", "--upstream", url]));
+            let answer = request.send(shadow.addr);
+            assert_eq!((answer.status, answer.json()), (502, json!({"detail": "The upstream does not answer."})));
+            eventually(why, LIMIT, || shadow.stderr().contains(why).then_some(()));
+        }
+        let (summary, report) = site.stop();
+        assert_eq!((summary.passed, summary.compared, summary.equal), (3, 3, 3), "{report:?}");
     }
 
     fn a_dead_django_is_a_502(db) {

@@ -1,16 +1,18 @@
-"""A Django project with DRF's tokens, or Knox's. Arguments: which, and the file of its database.
+"""A Django project with DRF's tokens, or Knox's. Arguments: which, the file of its database, and for HTTPS those of a certificate and
+its key.
 
 It prints, as JSON, its port and the keys of the users who have a token. `X-Plant` makes it answer otherwise than it does.
 """
 
 import json
+import ssl
 import sys
 
 import django
 from django.conf import settings
 from django.core.management import call_command
 
-which, database = sys.argv[1:]
+which, database, *certificate = sys.argv[1:]
 is_knox = which == "knox"
 token_app = "knox" if is_knox else "rest_framework.authtoken"
 settings.configure(
@@ -144,5 +146,9 @@ User.objects.create_user("nobody")
 server = ThreadedWSGIServer(("127.0.0.1", 0), WSGIRequestHandler)
 server.set_app(get_wsgi_application())
 WSGIRequestHandler.log_message = lambda *arguments: None
+if certificate:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 print(json.dumps({"port": server.server_port, "keys": keys}), flush=True)
 server.serve_forever()

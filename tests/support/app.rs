@@ -75,7 +75,7 @@ impl TestDatabase {
         Self::from(cluster.create_database())
     }
 
-    fn from(database: Database) -> Self {
+    pub fn from(database: Database) -> Self {
         Self { url: database.url.clone(), folder: None, postgres: Some(database) }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 pub mod app;
 pub mod browser;
 pub mod calls;
+pub mod certificate;
 pub mod console;
 pub mod http;
 pub mod postgres;

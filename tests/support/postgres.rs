@@ -162,6 +162,15 @@ impl Cluster {
         Database::create(&self.dir)
     }
 
+    /// Databases with locales that lower letters otherwise than the tests' own: not those of other scripts, by the place
+    /// in the word, and the Turkish way. Before version 15 only the system's locales can be a database's.
+    pub fn create_with_other_locales(&self) -> Vec<Database> {
+        let icu = ["und", "tr"].map(|locale| format!("locale 'C' locale_provider icu icu_locale '{locale}'"));
+        let icu = icu.into_iter().filter(|_| programs::version() >= 15);
+        let locales = std::iter::once("locale 'C'".to_owned()).chain(icu);
+        locales.map(|locale| Database::with_locale(&self.dir, &locale)).collect()
+    }
+
     /// A database with jeton's schema. It is a copy, which takes a fraction of the time of the migrations.
     pub fn create_migrated(&self) -> Database {
         let migrated = self.migrated.get_or_init(|| {

@@ -9,7 +9,7 @@ pub enum Explained {
     UserNotImported,
     /// jeton has never had the token: it was made at Django after the import, and not by a login that was seen here.
     TokenNotImported,
-    /// jeton takes tokens behind further keywords, `Bearer` for example.
+    /// jeton takes tokens behind further keywords, `Bearer` for example, which the project passes over.
     OtherKeyword,
     /// One of the two limits requests or failures.
     Throttled,
@@ -36,8 +36,8 @@ pub enum Explained {
 pub struct Facts {
     /// It was sent with `Authorization`.
     pub has_authorization: bool,
-    /// The keyword there is not the project's.
-    pub is_other_keyword: bool,
+    /// The project did not look at the token, because it stands behind another keyword.
+    pub is_passed_over: bool,
     /// Its body is longer than those that jeton takes.
     pub is_long: bool,
     /// jeton knows no user of that name.
@@ -83,7 +83,7 @@ impl Explained {
                 return Some(Self::AuthorizationAtLogin);
             }
             About::Login => {}
-            _ if facts.is_other_keyword => return Some(Self::OtherKeyword),
+            _ if facts.is_passed_over => return Some(Self::OtherKeyword),
             _ if django.status == 403 && jeton.status == 401 && django.detail() == jeton.detail() => {
                 return Some(Self::ForbiddenForRefused);
             }
@@ -145,7 +145,7 @@ mod tests {
             assert_eq!(check(&plain(status), unknown), Some(Explained::TokenNotImported));
         }
         assert_eq!(check(&plain(404), none), Some(Explained::TokenNotChecked));
-        let other = Facts { is_other_keyword: true, ..none };
+        let other = Facts { is_passed_over: true, ..none };
         assert_eq!(Explained::of(About::Check, &refused, &plain(200), other), Some(Explained::OtherKeyword));
         assert_eq!(Explained::of(About::Check, &refused, &plain(200), none), None);
         assert_eq!(check(&plain(403), none), None);

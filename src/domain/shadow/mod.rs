@@ -72,7 +72,8 @@ impl Answer {
     }
 
     /// The text of DRF's `detail`.
-    fn detail(&self) -> Option<String> {
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
         let body: Value = serde_json::from_slice(self.body.as_deref()?).ok()?;
         Some(body.get("detail")?.as_str()?.to_owned())
     }

@@ -1,8 +1,6 @@
 //! The callers of OAuth endpoints, as extractors. All but [`HeadIntrospector`] also read the body, because its parameters
 //! may contain the caller's credentials.
 
-use std::net::IpAddr;
-
 use super::{
     OAuthCaller, Parameters, SentBody, authenticate, caller, read_body, read_introspection_body, require_introspector,
 };
@@ -10,6 +8,7 @@ use crate::http::drf::body::{self as bodies, Data};
 use crate::http::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use crate::http::error::HttpError;
 use crate::http::peer::client_address;
+use crate::service::CheckCaller;
 
 /// Somebody who may introspect, and their parameters.
 pub struct Introspector(pub Parameters);
@@ -52,8 +51,8 @@ impl MayCall for HeadIntrospector {
 pub struct BatchIntrospector {
     /// The body, or why it cannot be parsed.
     pub data: Result<Data, HttpError>,
-    /// From where it was sent.
-    pub address: Option<IpAddr>,
+    /// Who sent it.
+    pub caller: CheckCaller,
 }
 
 impl Extractor for BatchIntrospector {
@@ -70,9 +69,11 @@ impl Extractor for BatchIntrospector {
             Ok(Data::Fields { fields, .. }) => Parameters::of_fields(fields),
             _ => Parameters::default(),
         };
-        require_introspector(&caller(in_head, request, &parameters, state).await?)?;
+        let caller = caller(in_head, request, &parameters, state).await?;
+        require_introspector(&caller)?;
         parameters.checked()?;
-        Ok(Self { data, address: client_address(request, state) })
+        let caller = CheckCaller { name: caller.name(), address: client_address(request, state) };
+        Ok(Self { data, caller })
     }
 }
 

@@ -18,7 +18,7 @@ use crate::http::drf::body::{Data, Value};
 use crate::http::endpoint::{BODIES, Endpoint, Header, JSON, Operation, fields, reference, size, text};
 use crate::http::error::{Answered, HttpError};
 use crate::http::state::{AppState, State};
-use crate::service::{AcceptedClient, Introspection};
+use crate::service::{AcceptedClient, CheckedClient, Introspection};
 
 /// The largest batch, in tokens.
 const MAX_BATCH: usize = 1_000;
@@ -48,7 +48,9 @@ pub fn endpoints() -> Vec<Endpoint> {
     let client_secrets = texts("Sent by `jeton edge`: their secrets, in the same order.");
     let valid = ObjectBuilder::new().schema_type(Type::Boolean);
     let until = seconds(false, Some("In how many seconds the secret ends, if it was replaced."));
+    let wait = seconds(false, Some("In how many seconds the client is checked again, after too many failures."));
     let checked = fields().property("valid", valid).required("valid").property("expires_in", until);
+    let checked = checked.property("retry_after", wait);
     let checked = ArrayBuilder::new().items(checked);
     let age = seconds(false, Some("For an edge: how old the answers were when the request arrived, in seconds."));
     let place = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
@@ -108,7 +110,7 @@ async fn introspect(Introspector(parameters): Introspector, state: State) -> Ans
 }
 
 /// The same for many tokens, with one query.
-async fn introspect_batch(BatchIntrospector { data, address }: BatchIntrospector, state: State) -> Answered {
+async fn introspect_batch(BatchIntrospector { data, caller }: BatchIntrospector, state: State) -> Answered {
     let (tokens, by_edge, clients) = match &data {
         Ok(data @ Data::Fields { form: false, .. }) => {
             (tokens(data.get("tokens"))?, is_true(data.get("edge")), clients(data)?)
@@ -119,7 +121,7 @@ async fn introspect_batch(BatchIntrospector { data, address }: BatchIntrospector
     let introspected = state.service.introspection.introspect_batch(&tokens).await;
     let (results, as_of) = introspected.map_err(HttpError::OAuthService)?;
     let for_edge = if by_edge {
-        let checked = state.service.introspection.check_clients(clients, address).await;
+        let checked = state.service.introspection.check_clients(clients, &caller).await;
         edge_members(&state, &results, &checked.map_err(HttpError::OAuthService)?, as_of, arrival)
     } else {
         String::new()
@@ -133,11 +135,14 @@ async fn introspect_batch(BatchIntrospector { data, address }: BatchIntrospector
 fn edge_members(
     state: &AppState,
     results: &[Introspection],
-    clients: &[Option<AcceptedClient>],
+    clients: &[CheckedClient],
     as_of: AsOf,
     arrival: Uptime,
 ) -> String {
-    let as_of = clients.iter().flatten().fold(as_of, |as_of, client| as_of.and(&client.as_of));
+    let as_of = clients.iter().fold(as_of, |as_of, client| match client {
+        CheckedClient::Accepted(client) => as_of.and(&client.as_of),
+        CheckedClient::Refused | CheckedClient::Throttled(_) => as_of,
+    });
     // In milliseconds, rounded down: whoever reads it must not think that more is left. An age is rounded up.
     let left = |ends_at| state.service.introspection.time_left(ends_at).map(|left| in_seconds(left.as_millis()));
     let age = in_seconds(arrival.since(as_of.moment).as_micros().div_ceil(1_000));
@@ -146,9 +151,12 @@ fn edge_members(
     let clients: Vec<_> = clients
         .iter()
         .map(|client| match client {
-            None => json!({ "valid": false }),
-            Some(AcceptedClient { secret_until: None, .. }) => json!({ "valid": true }),
-            Some(AcceptedClient { secret_until: Some(until), .. }) => {
+            CheckedClient::Refused => json!({ "valid": false }),
+            CheckedClient::Throttled(wait) => {
+                json!({ "valid": false, "retry_after": in_seconds(wait.as_micros().div_ceil(1_000)) })
+            }
+            CheckedClient::Accepted(AcceptedClient { secret_until: None, .. }) => json!({ "valid": true }),
+            CheckedClient::Accepted(AcceptedClient { secret_until: Some(until), .. }) => {
                 json!({ "valid": true, "expires_in": left(*until) })
             }
         })

@@ -112,6 +112,17 @@ pub enum OAuthCaller {
     Nobody,
 }
 
+impl OAuthCaller {
+    /// The name in the audit log.
+    fn name(&self) -> String {
+        match self {
+            Self::Client(client) => format!("client:{}", client.id),
+            Self::User(user) => user.username.clone(),
+            Self::Nobody => String::new(),
+        }
+    }
+}
+
 /// Authenticates a client by HTTP Basic or by its parameters, or a user by a token.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Sends jeton the requests that Django has answered, compares both answers, and reports the differences.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::domain::token::Token;
 use crate::http::edge::request_id::context_of;
 use crate::http::oauth::paths;
 use crate::http::options::LOGIN_PATH;
-use crate::service::{Differing, Error, Reason, Service, ShadowReport, Superuser};
+use crate::service::{AuthenticationFault, Differing, Error, Reason, Service, ShadowReport, Superuser};
 use crate::upstream::{Forward, Outgoing, whole};
 
 /// How long jeton may take to answer. Nobody waits for it.
@@ -51,6 +52,8 @@ pub struct Asker {
     service: Service,
     caller: Superuser,
     keys: RefCell<Keys>,
+    /// Keywords that jeton takes and the project passes over, as its answers have shown.
+    passed_over: RefCell<BTreeSet<String>>,
     report: Arc<ShadowReport>,
 }
 
@@ -84,7 +87,7 @@ impl Asker {
     /// Sends requests to `jeton`, and looks up in its `service` why it refused a token.
     #[must_use]
     pub fn new(jeton: Forward, service: Service, caller: Superuser, report: Arc<ShadowReport>) -> Self {
-        Self { jeton, service, caller, keys: RefCell::default(), report }
+        Self { jeton, service, caller, keys: RefCell::default(), passed_over: RefCell::default(), report }
     }
 
     /// Notes the key of a login, before jeton is asked: checks with it may already wait.
@@ -120,7 +123,7 @@ impl Asker {
         let reason = self.reason(key.as_ref().map(Token::expose).or(job.key.as_deref())).await;
         let facts = Facts {
             has_authorization: job.has_authorization,
-            is_other_keyword: job.is_other_keyword,
+            is_passed_over: self.is_passed_over(job),
             is_long: job.body.is_none(),
             is_user_unknown: self.is_unknown(job.username.as_deref()).await,
             is_token_unknown: reason == Some(Reason::Unknown.as_str()),
@@ -137,6 +140,18 @@ impl Asker {
             differences: found,
             secrets: &job.secrets,
         });
+    }
+
+    /// Whether the project did not look at the token, because it stands behind another keyword. An answer as to a request
+    /// without a token shows which keywords those are; another refusal, if it has words, shows that it did look.
+    fn is_passed_over(&self, job: &Job) -> bool {
+        let Some(keyword) = &job.other_keyword else { return false };
+        let mut passed_over = self.passed_over.borrow_mut();
+        if job.django.detail() == Some(AuthenticationFault::Missing.to_string()) {
+            passed_over.insert(keyword.clone());
+            return true;
+        }
+        if job.django.status == 401 { job.method == Method::HEAD } else { passed_over.contains(keyword) }
     }
 
     /// The key of jeton's that stands for the one in the request.

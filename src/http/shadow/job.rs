@@ -35,8 +35,9 @@ pub struct Job {
     /// What must not be shown: the key, the password, and every word of `Authorization` after its keyword.
     pub(super) secrets: Vec<String>,
     pub(super) has_authorization: bool,
-    /// The keyword of `Authorization` is not the project's, which is the first of `JETON_AUTH_KEYWORDS`.
-    pub(super) is_other_keyword: bool,
+    /// The keyword of `Authorization`, if it is one that jeton takes beside the project's: the first of
+    /// `JETON_AUTH_KEYWORDS`.
+    pub(super) other_keyword: Option<String>,
 }
 
 impl Job {
@@ -62,11 +63,12 @@ impl Job {
             }
             _ => (None, None),
         };
-        let keyword = state.options.auth_keywords.first().map_or("Token", String::as_str);
-        let is_other_keyword = request.headers().get(AUTHORIZATION).is_some_and(|value| {
-            let sent = latin1(value.as_bytes());
-            sent.split_whitespace().next().is_some_and(|sent| !sent.eq_ignore_ascii_case(keyword))
-        });
+        let sent = request.headers().get(AUTHORIZATION).map(|value| latin1(value.as_bytes()));
+        let sent = sent.as_deref().and_then(|value| value.split_whitespace().next());
+        let is_sent = |keyword: &&String| sent.is_some_and(|sent| sent.eq_ignore_ascii_case(keyword));
+        let mut keywords = state.options.auth_keywords.iter();
+        let project_keyword = keywords.next();
+        let other_keyword = keywords.find(is_sent).filter(|_| !project_keyword.as_ref().is_some_and(is_sent)).cloned();
         let header = request.headers().get_all(AUTHORIZATION).map(|value| latin1(value.as_bytes()));
         // Every word after the keyword counts as a secret, also if the header cannot be parsed.
         let words =
@@ -84,7 +86,7 @@ impl Job {
             key,
             username,
             has_authorization: request.headers().contains_key(AUTHORIZATION),
-            is_other_keyword,
+            other_keyword,
         }
     }
 }

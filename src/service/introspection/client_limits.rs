@@ -1,4 +1,5 @@
-//! The limit on failed client credentials, by network.
+//! The limits on failed client credentials: by network, and those that a caller has checked for others, by that caller and
+//! the client that is tried.
 //!
 //! Over the limit nothing is checked, because otherwise guessing could go on: the response would reveal a right guess.
 //! Only a client that authenticated from the same network recently is still checked, so that one misconfigured service
@@ -9,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
-use serde_json::json;
+use futures_util::stream::{self, StreamExt};
+use serde_json::{Value, json};
 
 use crate::domain::audit::{Action, Actor};
 use crate::domain::client::{ClientSecret, MAX_CLIENT_ID};
@@ -18,26 +19,32 @@ use crate::domain::network::Network;
 use crate::domain::rate::Rate;
 use crate::domain::safe_text::name_without_keys;
 use crate::domain::time::Uptime;
-use crate::service::throttle::{IfFull, Key, Keys, Limit, Recent, Stopped, Throttle, Wanted};
+use crate::service::throttle::{Attempt, IfFull, Key, Keys, Limit, Recent, Stopped, Throttle, Wanted};
 use crate::service::{AcceptedClient, Error, Introspect};
 use crate::store::StoreError;
 
-/// How long after its authentication a client counts as known in its network.
-const NETWORK_KNOWN_FOR: Duration = Duration::from_hours(24);
+/// How long after its authentication a client counts as known in its network, or by way of its edge.
+const KNOWN_FOR: Duration = Duration::from_hours(24);
 
 /// How long credentials of the same origin are accepted without a check. A check also renews the client's entry in
-/// `known_networks`.
+/// `known`.
 const ORIGIN_KNOWN_FOR: Duration = Duration::from_hours(1);
 
-/// How often failures of a network go to the audit log when there is no limit.
+/// How often failures of one key go to the audit log when there is no limit.
 const RECORD_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How many failures of all networks together go to the audit log, so that an attacker with many networks causes no
-/// flood of writes.
+/// How many failures of all keys together go to the audit log, so that an attacker with many networks causes no flood of
+/// writes.
 const MAX_RECORDED: Rate = Rate { count: 60, per: Duration::from_mins(1) };
 
 /// How many of an edge's clients are checked at once.
 const CHECKS_AT_ONCE: usize = 8;
+
+/// How long an edge's client is to wait when too many checks of it are under way.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+
+const BY_NETWORK: usize = 0;
+const BY_CALLER: usize = 1;
 
 /// Where a client's credentials come from.
 #[derive(Clone, Copy, Debug)]
@@ -48,21 +55,48 @@ pub struct ClientOrigin {
     pub peer: Option<IpAddr>,
 }
 
-/// The limit, and the state that it needs.
+/// Who has clients' credentials checked, in place of these clients.
+#[derive(Clone, Debug)]
+pub struct CheckCaller {
+    /// `client:<client_id>`, or a username.
+    pub name: String,
+    /// From where it asks.
+    pub address: Option<IpAddr>,
+}
+
+/// The result of a check for an edge.
+#[derive(Clone, Debug)]
+pub enum CheckedClient {
+    /// The secret is right.
+    Accepted(AcceptedClient),
+    /// It is not.
+    Refused,
+    /// It was not checked, and not before this time has passed will it be.
+    Throttled(Duration),
+}
+
+/// Where failures count.
+struct Window<'a> {
+    limit: usize,
+    /// The parts of its key.
+    of: &'a [&'a [u8]],
+}
+
+/// The limits, and the state that they need.
 pub struct ClientLimits {
     throttle: Throttle,
     keys: Keys,
-    /// Clients, each with a network that it has authenticated from.
-    known_networks: Recent<()>,
+    /// Clients, each with a network that it has authenticated from, or with a caller who had it checked.
+    known: Recent<()>,
     /// Where the credentials of recently authenticated clients came from, for the fast lane.
     known_origins: Recent<()>,
     sweeps: AtomicU64,
     /// Peers over whose connections the limit was reached, and until when all their credentials are checked.
     watched: Recent<Uptime>,
     watches_any: AtomicBool,
-    /// Lets the first failure of each network in a window into the audit log.
+    /// Lets the first failure of each key in a window into the audit log.
     recorded: Mutex<Limit>,
-    /// The same, for all networks together.
+    /// The same, for all keys together.
     recorded_total: Mutex<Limit>,
 }
 
@@ -70,9 +104,9 @@ impl ClientLimits {
     pub fn new(rate: Option<Rate>) -> Self {
         let per = rate.map_or(RECORD_INTERVAL, |rate| rate.per);
         Self {
-            throttle: Throttle::new(&[rate]),
+            throttle: Throttle::new(&[rate; 2]),
             keys: Keys::new(),
-            known_networks: Recent::new(NETWORK_KNOWN_FOR),
+            known: Recent::new(KNOWN_FOR),
             known_origins: Recent::new(ORIGIN_KNOWN_FOR),
             sweeps: AtomicU64::new(0),
             watched: Recent::new(per),
@@ -85,7 +119,7 @@ impl ClientLimits {
     /// Removes expired entries, and frees their memory.
     pub fn sweep(&self, now: Uptime) {
         self.throttle.sweep(now);
-        self.known_networks.sweep(now);
+        self.known.sweep(now);
         self.known_origins.sweep(now);
         self.sweeps.fetch_add(1, Ordering::Relaxed);
         for limit in [&self.recorded, &self.recorded_total] {
@@ -100,16 +134,18 @@ impl ClientLimits {
         self.keys.key(&[network.to_string().as_bytes()])
     }
 
-    fn client_and_network(&self, client_id: &str, network: Network) -> Key {
-        self.keys.key(&[client_id.as_bytes(), network.to_string().as_bytes()])
+    /// Of a client that authenticates by way of what the window stands for.
+    fn client_in(&self, client_id: &str, window: &Window<'_>) -> Key {
+        let limit = [u8::from(window.limit == BY_CALLER)];
+        self.keys.key(&[&[limit.as_slice(), client_id.as_bytes()], window.of].concat())
     }
 
-    fn is_known(&self, client_id: &str, network: Network, now: Uptime) -> bool {
-        self.known_networks.get(&self.client_and_network(client_id, network), now).is_some()
+    fn is_known(&self, client_id: &str, window: &Window<'_>, now: Uptime) -> bool {
+        self.known.get(&self.client_in(client_id, window), now).is_some()
     }
 
-    fn remember_network(&self, client_id: &str, network: Network, now: Uptime) {
-        self.known_networks.put(self.client_and_network(client_id, network), (), now);
+    fn remember(&self, client_id: &str, window: &Window<'_>, now: Uptime) {
+        self.known.put(self.client_in(client_id, window), (), now);
     }
 
     fn watch(&self, peer: Option<IpAddr>, until: Uptime, now: Uptime) {
@@ -118,11 +154,9 @@ impl ClientLimits {
     }
 
     /// Whether a failure is the first one of its window, and so goes to the audit log.
-    fn is_first(&self, network: Network, now: Uptime) -> bool {
-        let first = |limit: &Mutex<Limit>, network| {
-            limit.lock().unwrap_or_else(PoisonError::into_inner).fail(self.key(network), now)
-        };
-        first(&self.recorded, network) && first(&self.recorded_total, Network::Local)
+    fn is_first(&self, window: &Window<'_>, now: Uptime) -> bool {
+        let first = |limit: &Mutex<Limit>, key| limit.lock().unwrap_or_else(PoisonError::into_inner).fail(key, now);
+        first(&self.recorded, self.keys.key(window.of)) && first(&self.recorded_total, self.key(Network::Local))
     }
 }
 
@@ -138,22 +172,13 @@ impl Introspect {
         from: ClientOrigin,
     ) -> Result<Option<AcceptedClient>, Error> {
         let Some((tried, _)) = candidates.first() else { return Ok(None) };
-        let (limits, network, tried) = (&self.client_limits, Network::of(from.address), tried.clone());
-        let is_known = candidates.iter().any(|(id, _)| limits.is_known(id, network, self.clock.uptime()));
-        let mut checked = None;
-        if is_known {
-            checked = Some(self.authenticate_client(candidates.clone()).await?);
-            if let Some(Some(client)) = checked {
-                limits.remember_network(&client.id, network, self.clock.uptime());
-                return Ok(Some(client));
-            }
-        }
-        let wanted = [Wanted { limit: 0, key: limits.key(network), if_full: IfFull::Refused }];
-        let attempt = match limits.throttle.attempt(&wanted, &self.clock).await {
-            Ok(attempt) => attempt,
+        let (network, tried) = (Network::of(from.address).to_string(), tried.clone());
+        let window = Window { limit: BY_NETWORK, of: &[network.as_bytes()] };
+        let admitted = match self.authenticate_within(&window, candidates).await? {
+            Ok(admitted) => admitted,
             Err(Stopped::Refused(refusal)) => {
                 let now = self.clock.uptime();
-                limits.watch(from.peer, now.after(refusal.wait), now);
+                self.client_limits.watch(from.peer, now.after(refusal.wait), now);
                 return Err(Error::Throttled(refusal.wait));
             }
             Err(Stopped::Busy | Stopped::Unclear) => {
@@ -161,37 +186,79 @@ impl Introspect {
                 return Err(Error::Store(StoreError::Unavailable(why.into())));
             }
         };
+        if admitted.is_none() {
+            self.record_failed_client(tried, &window, from.address, json!({})).await;
+        }
+        Ok(admitted)
+    }
+
+    /// Authenticates a client within a limit. A client that is known there is checked even over the limit.
+    async fn authenticate_within(
+        &self,
+        window: &Window<'_>,
+        candidates: Vec<(String, ClientSecret)>,
+    ) -> Result<Result<Option<AcceptedClient>, Stopped>, Error> {
+        let limits = &self.client_limits;
+        let mut checked = None;
+        if candidates.iter().any(|(id, _)| limits.is_known(id, window, self.clock.uptime())) {
+            checked = Some(self.authenticate_client(candidates.clone()).await?);
+        }
+        let mut attempt: Option<Attempt<'_>> = None;
+        if !matches!(checked, Some(Some(_))) {
+            let key = limits.keys.key(window.of);
+            let wanted = [Wanted { limit: window.limit, key, if_full: IfFull::Refused }];
+            match limits.throttle.attempt(&wanted, &self.clock).await {
+                Ok(admitted) => attempt = Some(admitted),
+                Err(stopped) => return Ok(Err(stopped)),
+            }
+        }
         let checked = match checked {
             Some(checked) => Ok(checked),
             None => self.authenticate_client(candidates).await,
         };
-        match checked {
-            Ok(None) => self.record_failed_client(tried, from.address, network).await,
-            Ok(Some(_)) | Err(_) => attempt.forgive(),
+        // Dropped, the attempt counts as a failure.
+        if !matches!(checked, Ok(None)) {
+            attempt.into_iter().for_each(Attempt::forgive);
         }
         if let Ok(Some(client)) = &checked {
-            limits.remember_network(&client.id, network, self.clock.uptime());
+            limits.remember(&client.id, window, self.clock.uptime());
         }
-        checked
+        checked.map(Ok)
     }
 
-    /// Checks clients' credentials for an edge: each pair is an id and a secret. Failures are counted by the edge, which
-    /// knows its clients' addresses; here they are all the edge's. The first one of a window goes to the audit log.
+    /// Checks clients' credentials for an edge: each pair is an id and a secret. The edge limits failures by its clients'
+    /// addresses, which only it knows; here they are limited by who asks and which client is tried, so that a client of an
+    /// edge that keeps failing locks out no other one. The first failure of a window goes to the audit log.
     ///
     /// # Errors
     /// As [`Introspect::authenticate_client`].
     pub async fn check_clients(
         &self,
         clients: Vec<(String, ClientSecret)>,
-        edge: Option<IpAddr>,
-    ) -> Result<Vec<Option<AcceptedClient>>, Error> {
-        let tried: Vec<String> = clients.iter().map(|(id, _)| id.clone()).collect();
-        let checks = stream::iter(clients).map(|client| self.authenticate_client(vec![client]));
-        let checked: Vec<_> = checks.buffered(CHECKS_AT_ONCE).try_collect().await?;
-        if let Some((tried, _)) = tried.into_iter().zip(&checked).find(|(_, client)| client.is_none()) {
-            self.record_failed_client(tried, edge, Network::of(edge)).await;
-        }
-        Ok(checked)
+        by: &CheckCaller,
+    ) -> Result<Vec<CheckedClient>, Error> {
+        let checks = stream::iter(clients).map(|client| self.check_client_for(by, client));
+        // All are done before one's error is returned, because a check that is dropped counts as a failure.
+        let checked: Vec<_> = checks.buffered(CHECKS_AT_ONCE).collect().await;
+        checked.into_iter().collect()
+    }
+
+    async fn check_client_for(&self, by: &CheckCaller, client: (String, ClientSecret)) -> Result<CheckedClient, Error> {
+        let tried = client.0.clone();
+        let window = Window { limit: BY_CALLER, of: &[by.name.as_bytes(), tried.as_bytes()] };
+        Ok(match self.authenticate_within(&window, vec![client]).await {
+            Ok(Ok(Some(accepted))) => CheckedClient::Accepted(accepted),
+            Ok(Ok(None)) => {
+                let details = json!({ "caller": by.name });
+                self.record_failed_client(tried.clone(), &window, by.address, details).await;
+                CheckedClient::Refused
+            }
+            Ok(Err(Stopped::Refused(refusal))) => CheckedClient::Throttled(refusal.wait),
+            Ok(Err(Stopped::Busy | Stopped::Unclear)) => CheckedClient::Throttled(BUSY_WAIT),
+            // By the upstream of this edge.
+            Err(Error::Throttled(wait)) => CheckedClient::Throttled(wait),
+            Err(error) => return Err(error),
+        })
     }
 
     /// Whether credentials from this peer must be checked again, even if they were accepted before.
@@ -225,8 +292,8 @@ impl Introspect {
         self.client_limits.sweeps.load(Ordering::Relaxed)
     }
 
-    async fn record_failed_client(&self, tried: String, address: Option<IpAddr>, network: Network) {
-        if !self.client_limits.is_first(network, self.clock.uptime()) {
+    async fn record_failed_client(&self, tried: String, window: &Window<'_>, address: Option<IpAddr>, details: Value) {
+        if !self.client_limits.is_first(window, self.clock.uptime()) {
             return;
         }
         // The id may be anything, even a key or a secret. An id that is too long for a client is cut.
@@ -235,7 +302,7 @@ impl Introspect {
         let (by, now) = (Actor { name: format!("client:{id}"), address }, self.clock.now());
         // The audit log is kept where the credentials were checked: an edge's upstream has recorded this failure.
         let Ok(database) = self.database() else { return };
-        let recorded = database.run(move |store| store.record(&by, Action::ClientFailed, &id, &json!({}), now)).await;
+        let recorded = database.run(move |store| store.record(&by, Action::ClientFailed, &id, &details, now)).await;
         if let Err(error) = recorded {
             log::log!(error.level(), "cannot record refused client credentials in the audit log: {error}");
         }

@@ -31,7 +31,7 @@ pub use authenticate::AcceptedClient;
 use authenticate::Clients;
 pub use changes::Feed;
 use client_limits::ClientLimits;
-pub use client_limits::ClientOrigin;
+pub use client_limits::{CheckCaller, CheckedClient, ClientOrigin};
 use feed::ChangeFeed;
 pub(in crate::service) use lookup::TokenStatus;
 use source::{DatabaseSource, Source, UpstreamSource};

@@ -17,7 +17,7 @@ use crate::service::database::Database;
 use crate::service::metrics::Metrics;
 use crate::service::{Error, Policy};
 use crate::store::{Cursor, Reading, Since, StoreError};
-use crate::upstream::{AcceptedSecret, MAX_CREDENTIALS, Upstream, UpstreamAnswer};
+use crate::upstream::{AcceptedSecret, CheckedSecret, MAX_CREDENTIALS, Upstream, UpstreamAnswer};
 
 /// How often a waiting request checks whether the source is down.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -56,7 +56,7 @@ pub struct UpstreamSource {
     upstream: Upstream,
     pub follow: Arc<Follow>,
     lookups: LookupBatcher<Token, (UpstreamAnswer, AsOf)>,
-    client_checks: LookupBatcher<(String, ClientSecret), AcceptedSecret>,
+    client_checks: LookupBatcher<(String, ClientSecret), CheckedSecret>,
     older_changes: LookupBatcher<Cursor, Reading>,
 }
 
@@ -124,9 +124,13 @@ impl UpstreamSource {
     /// Whether a client's secret is right; `None`: it is not.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Error::Store`]; [`Error::Throttled`], if the upstream does not check this client now.
     pub async fn check_client(&self, client_id: &str, secret: ClientSecret) -> Result<Option<AcceptedSecret>, Error> {
-        self.wait(self.client_checks.get((client_id.to_owned(), secret))).await
+        match self.wait(self.client_checks.get((client_id.to_owned(), secret))).await? {
+            None => Ok(None),
+            Some(CheckedSecret::Accepted(accepted)) => Ok(Some(accepted)),
+            Some(CheckedSecret::Throttled(wait)) => Err(Error::Throttled(wait)),
+        }
     }
 
     /// Reads the changes after a cursor that another edge, or a node, has given. The reading begins after this call.
@@ -178,7 +182,7 @@ fn read_older_changes(upstream: &Upstream, cursors: &[Cursor]) -> Result<Vec<Opt
 fn check_clients(
     upstream: &Upstream,
     candidates: &[(String, ClientSecret)],
-) -> Result<Vec<Option<AcceptedSecret>>, StoreError> {
+) -> Result<Vec<Option<CheckedSecret>>, StoreError> {
     let (mut places, mut pairs) = (HashMap::new(), Vec::new());
     let of: Vec<Option<usize>> = candidates
         .iter()

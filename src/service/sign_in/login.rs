@@ -65,6 +65,14 @@ impl SignIn {
         self.within_login_limits(&login, None, issue_token).await
     }
 
+    /// The user with this name and password, within the limits of logins, and without a token.
+    ///
+    /// # Errors
+    /// As [`SignIn::login`].
+    pub async fn check_password(&self, login: Login) -> Result<User, Error> {
+        self.within_login_limits(&login.bounded(), None, async |user| Ok(Changed::Done(user))).await
+    }
+
     /// Checks the password within the limits on failed logins and runs `then`, counts the result, and records a refusal
     /// in the audit log: about the user whom the login names, or about the name if there is no such user. `via` is the
     /// place where it was tried, if it is not the API.

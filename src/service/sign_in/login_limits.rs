@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::network::{KNOWN_FOR, Network};
 use crate::domain::time::Uptime;
 use crate::domain::user::LoginName;
-use crate::service::throttle::{Attempt, IfFull, Keys, Recent, Stopped, Throttle, Wanted};
+use crate::service::throttle::{Attempt, IfFull, Key, Keys, Recent, Stopped, Throttle, Wanted};
 use crate::service::{Error, Login, Policy, SignIn};
 
 const BY_NETWORK: usize = 0;
@@ -25,7 +25,7 @@ pub struct LoginLimits {
     keys: Keys,
     /// Pairs of user and network that were written recently.
     recorded: Recent<()>,
-    /// Pairs of username and network that were looked up recently, and whether they are known.
+    /// Names that logins gave, each with a network, that were looked up recently, and whether they are known.
     looked_up: Recent<bool>,
 }
 
@@ -90,9 +90,15 @@ impl SignIn {
         self.database.username_case().fold(&name.text)
     }
 
+    /// The same text may be the username of one user and the e-mail address of another one.
+    fn name_and_network(&self, name: &LoginName, network: Network) -> Key {
+        let (text, network) = (self.folded(name), network.to_string());
+        self.login_limits.keys.key(&[&[name.by as u8], text.as_bytes(), network.as_bytes()])
+    }
+
     async fn is_known_network(&self, name: &LoginName, network: Network) -> Result<bool, Error> {
         let (limits, now) = (&self.login_limits, self.clock.uptime());
-        let key = limits.keys.key(&[self.folded(name).as_bytes(), network.to_string().as_bytes()]);
+        let key = self.name_and_network(name, network);
         if let Some(is_known) = limits.looked_up.get(&key, now) {
             return Ok(is_known);
         }
@@ -108,8 +114,7 @@ impl SignIn {
             return;
         }
         let (limits, network, now) = (&self.login_limits, Network::of(login.address), self.clock.uptime());
-        let network_text = network.to_string();
-        let key = limits.keys.key(&[&user_id.to_le_bytes(), network_text.as_bytes()]);
+        let key = limits.keys.key(&[&user_id.to_le_bytes(), network.to_string().as_bytes()]);
         if limits.recorded.get(&key, now).is_some() {
             return;
         }
@@ -117,8 +122,7 @@ impl SignIn {
         match self.database.run(move |store| store.note_login_network(user_id, network, at, RECORD_INTERVAL)).await {
             Ok(()) => {
                 limits.recorded.put(key, (), now);
-                let name = self.folded(&login.name);
-                limits.looked_up.put(limits.keys.key(&[name.as_bytes(), network_text.as_bytes()]), true, now);
+                limits.looked_up.put(self.name_and_network(&login.name, network), true, now);
             }
             Err(error) => {
                 log::log!(error.level(), user_id = user_id; "cannot record the network of a login: {error}");

@@ -1,12 +1,15 @@
 //! What the name of a login may be (`JETON_LOGIN_BY`), and whether its case counts (`JETON_USERNAME_CASE`).
 
+use jeton::domain::time::{Clock, Timestamp};
 use serde_json::{Value, json};
 
 use super::{PASSWORD, WRONG, assert_answer, with_alice};
 use crate::on_both;
-use crate::support::app::{ADMIN, App, Kind};
+use crate::support::app::{ADMIN, App, Kind, TestDatabase};
 use crate::support::console::Visit;
 use crate::support::http::{Request, base64};
+use crate::support::postgres;
+use crate::support::process::Jeton;
 
 const EMAIL: (&str, &str) = ("JETON_LOGIN_BY", "email");
 const EITHER: (&str, &str) = ("JETON_LOGIN_BY", "username,email");
@@ -43,6 +46,49 @@ fn logins(app: &App) -> Vec<(String, String, String)> {
 
 const NAMES: [&str; 6] = ["alice", "ALICE", "Alice@example.com", "alice@EXAMPLE.com", "both@example.com", "bob"];
 
+/// Which names of other scripts count as one, whatever database decides which letters are lower case.
+#[track_caller]
+fn assert_folded(app: &App) {
+    let key = app.admin_token();
+    for name in ["Οδυσσευς", "Straße", "İzmir", "ilkin", "Люда"] {
+        let answer = app.post("/admin/users/", &key, &json!({"username": name, "password": PASSWORD}));
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+    let equal =
+        ["ΟΔΥΣΣΕΥΣ", "οδυσσευς", "οδυσσευσ", "οδυςςευς", "STRAẞE", "straße", "İZMIR", "ILKIN", "IlKin", "ЛЮДА", "люда"];
+    assert_eq!(admitted(app, &equal), equal);
+    let other = ["izmir", "IZMIR", "ızmır", "i\u{307}zmir", "strasse", "STRASSE", "ılkın", "İLKİN", "лёда", "ΟΔΥΣΣΕΥ"];
+    assert_eq!(admitted(app, &other), [""; 0]);
+    for taken in ["ΟΔΥΣΣΕΥΣ", "οδυσσευσ", "STRAẞE", "ILKIN", "ЛЮДА"] {
+        let answer = app.post("/admin/users/", &key, &json!({"username": taken, "password": PASSWORD}));
+        assert_eq!(answer.status, 400, "{taken}: {answer:?}");
+    }
+    app.sql("update users set email = username || '@example.com' where username not in ('admin', 'alice')");
+    let by_email = app.node(&[EMAIL, IGNORE]);
+    let addresses = ["ΟΔΥΣΣΕΥΣ@EXAMPLE.com", "οδυσσευς@example.com", "STRAẞE@example.com", "ILKIN@example.com"];
+    assert_eq!(admitted(&by_email, &addresses), addresses);
+    app.sql(
+        "insert into users (id, username, password, date_joined) values (1999999999, 'οδυσσευσ', '!', '2026-01-01 00:00:00')",
+    );
+    assert_eq!(app.try_login("ΟΔΥΣΣΕΥΣ", PASSWORD).status, 400, "an ambiguous name is nobody's");
+    let jeton = app.binary().env("JETON_USERNAME_CASE", "ignore").env("JETON_LISTEN", "127.0.0.1:0");
+    let output = jeton.run(&["serve"]);
+    assert!(output.stderr.contains("`Οδυσσευς` and `οδυσσευσ`"), "{output:?}");
+}
+
+#[test]
+fn postgresql_finds_the_same_names_whatever_its_locale() {
+    let cluster = postgres::shared();
+    for database in cluster.create_with_other_locales() {
+        let migrate = Jeton::new().env("DATABASE_URL", &database.url).run(&["migrate"]);
+        assert_eq!(migrate.status, 0, "{migrate:?}");
+        let clock = Clock::fixed(Timestamp::from_micros(1_750_000_000_123_456));
+        let app = App::on(TestDatabase::from(database).into(), clock, &[IGNORE]);
+        app.sql("update users set email = 'admin@example.com' where username = 'admin'");
+        assert_folded(&app);
+    }
+}
+
 on_both! {
     fn users_log_in_by_what_the_setting_says(db) {
         let app = people(db, &[]);
@@ -63,6 +109,10 @@ on_both! {
         assert_eq!(admitted(&app, &["JÜRGEN", "jürgen", "ИВАН", "иван", "jurgen", "ALICE"]), ["JÜRGEN", "jürgen", "ИВАН", "иван", "ALICE"]);
         assert_eq!(app.try_login("alice", PASSWORD).status, 200, "a dotless i is another letter");
         assert_eq!(admitted(&app.node(&[]), &["JÜRGEN", "jürgen", "ИВАН"]), ["jürgen"]);
+    }
+
+    fn letters_count_as_one_as_in_unicode(db) {
+        assert_folded(&people(db, &[IGNORE]));
     }
 
     fn an_address_in_the_field_email_is_taken_where_users_log_in_by_it(db) {
@@ -142,6 +192,28 @@ on_both! {
         }
         assert_eq!(from("192.0.2.1", "Alice@example.com", PASSWORD), 429);
         assert_eq!(from("192.0.2.9", "Alice@example.com", PASSWORD), 200);
+    }
+
+    fn a_network_known_of_a_name_is_not_known_of_the_same_text_as_an_address(db) {
+        let limits = [("JETON_LOGIN_LIMIT_ACCOUNT", "2/hour"), ("JETON_TRUSTED_PROXIES", "127.0.0.1")];
+        let app = people(db, &[EITHER, limits[0], limits[1]]);
+        // bob's name is carol's address.
+        app.sql("update users set username = 'carol@example.com', email = '' where username = 'bob'");
+        app.sql("update users set email = 'carol@example.com' where username = 'carol'");
+        let from = |address: &str, field: &str, password: &str| {
+            let mut body = json!({ "password": password });
+            body[field] = json!("carol@example.com");
+            app.send(Request::new("POST", "/api-token-auth/").json(&body).header("X-Forwarded-For", address)).status
+        };
+        let (of_bob, of_carol) = ("192.0.2.8", "192.0.2.9");
+        assert_eq!([from(of_bob, "username", PASSWORD), from(of_carol, "email", PASSWORD)], [200; 2]);
+        assert_eq!([from("192.0.2.1", "username", "wrong"), from("192.0.2.1", "email", "wrong")], [400; 2]);
+        let statuses = |address| ["username", "email"].map(|field| from(address, field, PASSWORD));
+        assert_eq!((statuses(of_bob), statuses(of_carol)), ([200, 429], [429, 200]));
+        // What was looked up is remembered for a minute: the same in the other order, and without that memory.
+        app.clock.advance(std::time::Duration::from_mins(2));
+        let statuses = |address| ["email", "username"].map(|field| from(address, field, PASSWORD));
+        assert_eq!((statuses(of_bob), statuses(of_carol)), ([429, 200], [200, 429]));
     }
 
     fn a_password_confirms_changes_whatever_users_log_in_by(db) {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::on_both;
-use crate::support::app::{App, CLIENT};
+use crate::support::app::{ADMIN, App, CLIENT};
+use crate::support::console::Visit;
 use crate::support::http::{Answer, Request};
 
 const LIMIT: (&str, &str) = ("JETON_CLIENT_LIMIT_ADDRESS", "3/min");
@@ -45,6 +46,15 @@ fn assert_throttled(answer: &Answer, seconds: u64) {
     assert_eq!((answer.status, answer.text()), (429, body));
     assert_eq!(answer.headers_named("Retry-After"), [seconds.to_string()]);
     assert_eq!(answer.headers_named("Cache-Control"), ["no-store"]);
+}
+
+/// What a caller is told about these clients and secrets.
+fn checked(app: &App, by: &Request, clients: &[(&str, String)]) -> Vec<Value> {
+    let (ids, secrets): (Vec<_>, Vec<_>) = clients.iter().cloned().unzip();
+    let body = json!({"tokens": [], "edge": true, "client_ids": ids, "client_secrets": secrets});
+    let answer = app.send(by.clone().json(&body));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["clients"].as_array().unwrap().clone()
 }
 
 fn failures(app: &App) -> Vec<Value> {
@@ -163,6 +173,68 @@ on_both! {
         introspect_from(&app, "192.0.2.1", CLIENT.0, "wrong");
         assert_eq!(failures(&app).len(), 4, "one more entry in the next window");
         assert!(!entries.iter().any(|entry| entry.to_string().contains("wrong")));
+    }
+
+    fn secrets_that_a_caller_has_checked_are_limited_by_caller_and_by_the_client_that_is_tried(db) {
+        let app = App::with(db, &[LIMIT]);
+        let key = app.admin_token();
+        let [reports, billing] = ["reports", "billing"].map(|id| {
+            let answer = app.post("/admin/clients/", &key, &json!({ "client_id": id }));
+            (id, answer.json()["client_secret"].as_str().unwrap().to_owned())
+        });
+        let right = |(id, secret): &(&'static str, String)| (*id, secret.clone());
+        let wrong = |id: &'static str| (id, "wrong".to_owned());
+        let by_client = Request::new("POST", "/introspect/batch").basic(CLIENT.0, CLIENT.1);
+        let by_staff = Request::new("POST", "/introspect/batch").token(&key);
+        let valid = json!({"valid": true});
+        let throttled = json!({"valid": false, "retry_after": 60.0});
+        for _ in 0..3 {
+            assert_eq!(checked(&app, &by_client, &[wrong("reports")]), [json!({"valid": false})]);
+        }
+        let both = [right(&reports), right(&billing), wrong("reports")];
+        assert_eq!(checked(&app, &by_client, &both), [throttled.clone(), valid.clone(), throttled.clone()]);
+        // Others, and this caller itself, are not affected.
+        assert_eq!(checked(&app, &by_staff, &both[..2]), [valid.clone(), valid.clone()]);
+        assert_eq!(introspect_from(&app, "", CLIENT.0, CLIENT.1).status, 200);
+        assert_eq!(introspect_from(&app, "", reports.0, &reports.1).status, 200);
+        // An edge that has served a client goes on to do so.
+        let many = [wrong("billing"), wrong("billing"), wrong("billing"), wrong("billing")];
+        let refused = json!({"valid": false});
+        let four = checked(&app, &by_client, &many);
+        assert_eq!(four.iter().filter(|one| **one == refused).count(), 3, "{four:?}");
+        assert_eq!(checked(&app, &by_client, &[wrong("billing"), right(&billing)]), [throttled, valid.clone()]);
+        app.clock.advance(Duration::from_mins(1));
+        assert_eq!(checked(&app, &by_client, &[right(&reports)]), [valid]);
+        let unlimited = app.node(&[("JETON_CLIENT_LIMIT_ADDRESS", "none")]);
+        assert!((0..20).all(|_| checked(&unlimited, &by_client, &[wrong("reports")]) == [json!({"valid": false})]));
+    }
+
+    fn the_audit_log_says_who_had_a_client_checked(db) {
+        let app = App::with(db, &[LIMIT]);
+        let by_client = Request::new("POST", "/introspect/batch").basic(CLIENT.0, CLIENT.1);
+        let by_staff = Request::new("POST", "/introspect/batch").token(&app.admin_token());
+        for _ in 0..5 {
+            for caller in [&by_client, &by_staff] {
+                checked(&app, caller, &[("reports", "wrong".to_owned()), ("billing", "wrong".to_owned())]);
+            }
+        }
+        let shown = |entry: &Value| -> String {
+            let text = |name: &str| entry[name].as_str().unwrap().to_owned();
+            format!("{} {} {}", text("actor"), text("target"), entry["details"])
+        };
+        let entries = failures(&app);
+        let mut entries: Vec<String> = entries.iter().map(shown).collect();
+        entries.sort();
+        assert_eq!(entries, [
+            r#"client:billing billing {"caller":"admin"}"#,
+            r#"client:billing billing {"caller":"client:demo"}"#,
+            r#"client:reports reports {"caller":"admin"}"#,
+            r#"client:reports reports {"caller":"client:demo"}"#,
+        ]);
+        let printed = app.command(&["audit", "--target", "reports"]);
+        assert!(printed.contains(r#"{"caller":"client:demo"}"#), "{printed}");
+        let page = Visit::by(&app, ADMIN).get("/console/audit?target=reports").text();
+        assert!(page.contains("caller") && page.contains("client:demo"), "{page}");
     }
 
     fn many_networks_do_not_flood_the_audit_log(db) {

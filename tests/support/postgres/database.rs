@@ -19,16 +19,25 @@ impl Database {
         Self::copy(dir, "template0")
     }
 
+    /// A new database with this locale, in the words of `create database`.
+    pub fn with_locale(dir: &Path, locale: &str) -> Self {
+        Self::make(dir, &format!("template template0 encoding 'UTF8' {locale}"))
+    }
+
     /// A copy of the database of this name, to which nobody may be connected.
     pub fn copy(dir: &Path, template: &str) -> Self {
+        // This strategy is faster. Before version 15 it was the only one, and had no name.
+        let strategy = if version() < 15 { "" } else { "strategy file_copy" };
+        Self::make(dir, &format!("template {template} {strategy}"))
+    }
+
+    fn make(dir: &Path, how: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let name = format!("t_{}_{}", COUNT.fetch_add(1, Ordering::Relaxed), id());
         let host = dir.to_str().unwrap().replace('/', "%2F");
         let url = |database| format!("postgres://jeton@{host}/{database}");
         let (admin, url) = (url("postgres"), url(&name));
-        // This strategy is faster. Before version 15 it was the only one, and had no name.
-        let strategy = if version() < 15 { "" } else { "strategy file_copy" };
-        let create = format!("create database {name} template {template} {strategy}");
+        let create = format!("create database {name} {how}");
         psql(&admin, &create).unwrap_or_else(|error| panic!("{create}: {error}"));
         Self { url, name, admin }
     }

@@ -4,7 +4,8 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use base64::Engine;
 use base64::alphabet::STANDARD;
-use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::GeneralPurpose;
+use base64::engine::general_purpose::NO_PAD;
 
 use super::challenge::refused;
 use super::credentials::Credentials;
@@ -14,8 +15,7 @@ use crate::http::error::HttpError;
 use crate::service::AuthenticationFault;
 
 /// Python ignores bits after the last byte.
-const BASE64: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
 
 /// The words after `Basic`.
 pub struct BasicHeader(Vec<Vec<u8>>);
@@ -41,10 +41,7 @@ impl BasicHeader {
             [encoded] => encoded,
             _ => return Err(refused(AuthenticationFault::BasicSpaces)),
         };
-        // Python passes over what is not of the alphabet.
-        let digits: Vec<u8> =
-            encoded.iter().copied().filter(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte)).collect();
-        let text = BASE64.decode(digits).ok().map(|bytes| match String::from_utf8(bytes) {
+        let text = decoded(encoded).map(|bytes| match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(latin_1) => latin_1.into_bytes().into_iter().map(char::from).collect(),
         });
@@ -54,4 +51,27 @@ impl BasicHeader {
         let name = LoginName { text: name.to_owned(), by };
         Ok(Credentials { name, password: Password::new(password.to_owned()) })
     }
+}
+
+/// Decodes base64 as Python's `b64decode` does. It passes over whatever is not of the alphabet, and over `=` where no padding
+/// can be; where padding is complete, the text ends.
+fn decoded(encoded: &[u8]) -> Option<Vec<u8>> {
+    let (mut digits, mut pads) = (Vec::with_capacity(encoded.len()), 0);
+    for byte in encoded {
+        match byte {
+            b'=' if digits.len() % 4 >= 2 => {
+                pads += 1;
+                if digits.len() % 4 + pads >= 4 {
+                    return BASE64.decode(digits).ok();
+                }
+            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'/' => {
+                digits.push(*byte);
+                pads = 0;
+            }
+            _ => {}
+        }
+    }
+    // Without its padding a text is whole only if it needs none.
+    if digits.len().is_multiple_of(4) { BASE64.decode(digits).ok() } else { None }
 }

@@ -47,12 +47,13 @@ async fn login(_: Anyone, request: HttpRequest, body: UnreadBody, state: State) 
             Ok(answer) => answer::json(StatusCode::OK, &answer),
             Err(error) => error.error_response(),
         },
-        // Knox asks who calls before it looks at the method.
-        _ if state.options.login.format == LoginFormat::Knox && BasicHeader::of(&request).is_none() => {
-            challenge::refused(AuthenticationFault::Missing).error_response()
-        }
-        Method::OPTIONS => answer::json(StatusCode::OK, &answers::metadata(&state.options.login)),
-        ref other => drf::method_not_allowed(other),
+        ref other => match authenticate_first(&request, &state).await {
+            Ok(()) if *other == Method::OPTIONS => {
+                answer::json(StatusCode::OK, &answers::metadata(&state.options.login))
+            }
+            Ok(()) => drf::method_not_allowed(other),
+            Err(error) => error.error_response(),
+        },
     };
     drf::indented(answer, indent).await
 }
@@ -69,10 +70,30 @@ async fn post(request: &HttpRequest, body: UnreadBody, state: &AppState) -> Resu
         None => Credentials::in_body(&body::parse(request, body)?, options)?,
     };
     let login = Login { name, password, address: client_address(request, state) };
-    let logged_in = state.service.sign_in.login(login).await.map_err(|error| match error {
-        Error::LoginRefused(_) if is_basic => challenge::refused(AuthenticationFault::InvalidPassword),
-        other => other.into(),
-    })?;
+    let logged_in = state.service.sign_in.login(login).await;
+    let logged_in = logged_in.map_err(|error| if is_basic { refused_basic(error) } else { error.into() })?;
     RequestContext::set_user(&logged_in.user.username);
     Ok(answers::logged_in(&logged_in, options))
+}
+
+/// Knox asks who calls before it looks at the method.
+async fn authenticate_first(request: &HttpRequest, state: &AppState) -> Result<(), HttpError> {
+    let options = &state.options.login;
+    if options.format != LoginFormat::Knox {
+        return Ok(());
+    }
+    let header = BasicHeader::of(request).ok_or_else(|| challenge::refused(AuthenticationFault::Missing))?;
+    let Credentials { name, password } = header.credentials(options.by)?;
+    let login = Login { name, password, address: client_address(request, state) };
+    let user = state.service.sign_in.check_password(login).await.map_err(refused_basic)?;
+    RequestContext::set_user(&user.username);
+    Ok(())
+}
+
+/// A refusal of HTTP Basic has its challenge.
+fn refused_basic(error: Error) -> HttpError {
+    match error {
+        Error::LoginRefused(_) => challenge::refused(AuthenticationFault::InvalidPassword),
+        other => other.into(),
+    }
 }
