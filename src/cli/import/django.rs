@@ -66,11 +66,11 @@ pub struct DjangoArguments {
     /// +02:00 [default: UTC]
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     time_zone: Option<TimeZone>,
-    /// A hasher's name of the project's own: NAME=pbkdf2_sha256; may be repeated
+    /// A name under which the project registered one of Django's hashers: NAME=pbkdf2_sha256; may be repeated
     #[arg(long, value_name = "NAME=FORMAT")]
     hash_alias: Vec<HashAlias>,
-    /// Give users ids of jeton's: for a second project, whose ids are taken. Their key becomes their external_id. Keys that
-    /// are not integers need no flag
+    /// Give users new ids, for a second project whose ids are taken; their key in the project becomes their external_id.
+    /// Not needed if the keys are not integers
     #[arg(long)]
     new_ids: bool,
     /// Text before each external_id, which must be unique: shop-

@@ -83,7 +83,7 @@ impl ColumnMap {
         self.all(field).next()
     }
 
-    /// All columns of this field. Several, of `is_active`, must all hold.
+    /// All columns of this field. Only `is_active` may have several: a user is active if all of them are true.
     pub fn all(&self, field: &str) -> impl Iterator<Item = &ColumnRef> {
         self.0.iter().filter(move |(name, _)| name == field).map(|(_, column)| column)
     }

@@ -1,4 +1,5 @@
-//! Decides what of a user follows the source: what changed there and not here, since the last import.
+//! Decides which fields of a user an import updates: those that, since the last import, have changed at the source
+//! and not here.
 
 use serde_json::Value;
 

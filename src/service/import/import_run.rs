@@ -20,7 +20,7 @@ pub struct ImportOptions {
     pub new_ids: bool,
     /// What stands before external ids.
     pub external_prefix: String,
-    /// Whether changes at the source follow, where nothing was changed here.
+    /// Whether existing users are updated: what has changed at the source, and not here, is changed here, too.
     pub update: bool,
     /// Whether rows that cannot be imported are left out.
     pub skip_bad: bool,

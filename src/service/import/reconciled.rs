@@ -24,8 +24,8 @@ pub struct Reconciled {
 }
 
 impl Reconciled {
-    /// `found` are the users here who have an id, an external id or a name of the batch. `external_id` is that of a key,
-    /// if keys are not ids.
+    /// `found` are the users here who have an id, an external id or a name of the batch. `external_id` returns
+    /// the external id that belongs to a key, or `None` if keys are ids.
     pub fn of(
         users: Vec<DjangoUser>,
         found: Vec<FoundUser>,

@@ -87,7 +87,8 @@ impl Batch<'_, '_> {
             Some((*digest, owner))
         };
         owners.extend(digests.iter().filter_map(seen_here));
-        // In a check, a new user's id may be a placeholder: a clash with one of this import names the key.
+        // In a check, new users have placeholders for ids. So a clash with a user of this import is reported with the
+        // user's key at the source.
         let keys: HashMap<i64, &str> = people.iter().map(|(key, person)| (person.id, key.as_str())).collect();
         let (mut new, mut ends) = (Vec::new(), Vec::new());
         for token in page {

@@ -10,7 +10,7 @@ use super::reconciled::Existing;
 use crate::store::StoreError;
 
 impl Batch<'_, '_> {
-    /// Lets existing users follow the source.
+    /// Updates existing users: what has changed at the source, and not here, is changed here, too.
     pub fn update(
         &mut self,
         existing: Vec<Existing>,

@@ -25,7 +25,7 @@ pub struct Rows<T> {
     pub bad: Vec<BadRow>,
     /// The keys of the first and of the last row; `None` if there is no row.
     pub keys: Option<(String, String)>,
-    /// Whether there are more.
+    /// Whether as many rows were read as are read at once, so that there may be more.
     pub is_full: bool,
     /// How many of their dates have a time of day and no zone.
     pub dates_without_zone: u64,

@@ -69,7 +69,7 @@ pub struct Schema<'a> {
 impl<'a> Schema<'a> {
     pub fn read(conn: &'a mut Conn, origin: &'a Origin) -> Result<Self, StoreError> {
         let query = match conn {
-            // Those that this account finds without their schema's name.
+            // The tables that this role finds by their name alone, through its search_path.
             Conn::Pg(_) => {
                 "select cast(relname as text) as name, relkind in ('v', 'm') as is_view, \
                  case when relkind in ('v', 'm') then coalesce(pg_get_viewdef(oid), '') else '' end as definition \
@@ -149,7 +149,7 @@ impl<'a> Schema<'a> {
                  left join pg_index i on i.indrelid = a.attrelid and i.indisprimary \
                  where a.attrelid = to_regclass(quote_ident($1)) and a.attnum > 0 and not a.attisdropped order by a.attnum"
             }
-            // Generated columns too.
+            // `table_xinfo` also lists generated columns.
             Conn::Sqlite(_) => {
                 "select name, type as kind, pk > 0 as key, true as any_case from pragma_table_xinfo($1) where hidden <> 1 \
                  order by cid"

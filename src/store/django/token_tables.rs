@@ -105,7 +105,7 @@ fn queries(
     let expiry = optional(given.expiry.as_ref(), &["expiry", "expires", "expires_at"])?;
     let hint = match kind {
         TokenTable::Drf => Some(key_column.clone()),
-        // Whoever names columns knows that there is no such column.
+        // A table with renamed columns need not have this one.
         TokenTable::Knox if given.key.is_some() => optional(None, &["token_key"])?,
         TokenTable::Knox => Some(required(None, "token_key")?),
     };
@@ -203,7 +203,8 @@ fn user_keys<'a>(schema: &Schema<'_>, options: &DjangoOptions, keys: &'a [Foreig
     keys.iter().filter(is_users).collect()
 }
 
-/// Tokens of another table's rows would be given to users who happen to have the same ids.
+/// Refuses a table whose tokens belong to the rows of another table than that of the users. They would be given to users
+/// who happen to have the same ids.
 fn refuse_other_users(
     schema: &Schema<'_>,
     options: &DjangoOptions,

@@ -15,7 +15,7 @@ use crate::domain::user::{User, UsernameCase};
 pub struct FoundUser {
     /// The user, without their groups.
     pub user: User,
-    /// What an import has written.
+    /// What the last import stored; `None` if the user was never imported.
     pub imported: Option<Remembered>,
 }
 
@@ -24,7 +24,8 @@ pub struct FoundUser {
 pub struct Remembered {
     /// The fields, as they were at the source.
     pub fields: ImportedFields,
-    /// The hash here that is of the password at the source, whatever a login has made of it.
+    /// The digest of the hash here that the import wrote, or by which a login replaced it: both are of the password at
+    /// the source.
     pub password: FieldDigest,
 }
 

@@ -70,7 +70,7 @@ impl ImportTarget<'_> {
         Ok(())
     }
 
-    /// Remembers what is written of new users.
+    /// Stores the digests of the fields of new users, by which a later import notices changes.
     pub fn remember(&mut self, rows: &[(i64, ImportedFields)]) -> Result<(), StoreError> {
         let password = |fields: &ImportedFields| fields.get_password().unwrap_or_default();
         match self.writer(rows.len()) {

@@ -14,13 +14,13 @@ use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{User, UserChange};
 
-/// What follows the source.
+/// How an import changes an existing user.
 pub struct UpdatedUser {
     /// The fields.
     pub change: UserChange,
     /// The hash. Login tokens stay valid, as they do in Django; a hash may change without the password.
     pub password: Option<PasswordHash>,
-    /// What is known of the source now.
+    /// What is stored for the next import.
     pub remembered: Remembered,
 }
 

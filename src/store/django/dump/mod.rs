@@ -66,7 +66,7 @@ pub fn read(
     stage.finish()
 }
 
-/// The first byte of the JSON. What else it may be is named.
+/// The first byte of the JSON. If the input is not JSON, the error says what it seems to be.
 fn first_byte(input: &mut impl BufRead, origin: &Origin) -> Result<u8, StoreError> {
     let is_not_json = |what: &str| {
         StoreError::Unusable(format!("{origin} is {what}; give what `manage.py dumpdata` writes, as JSON"))
@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for Objects<'_, '_> {
     }
 }
 
-/// Says how much was read.
+/// A reader that reports how much was read.
 struct Counted<'a> {
     input: Box<dyn Read>,
     all: u64,

@@ -14,7 +14,7 @@ use super::super::schema::quoted;
 use super::Object;
 use crate::domain::django::DjangoOptions;
 
-/// A model's rows are written when there is so much of them.
+/// How many bytes of a model's rows are collected before they are written.
 const BUFFER_BYTES: usize = 1 << 20;
 
 pub struct Stage<'a> {
@@ -23,7 +23,7 @@ pub struct Stage<'a> {
     pub options: &'a DjangoOptions,
     /// By model; `None` for those that are not needed.
     pub tables: HashMap<String, Option<Table>>,
-    /// What stopped the reading, if it was not the JSON.
+    /// Why reading stopped, if not because of a fault in the JSON.
     pub failure: Option<StoreError>,
 }
 
