@@ -17,13 +17,14 @@ use crate::behind_each;
 use crate::support::app::{self, ADMIN, App};
 use crate::support::http::{Answer, Request};
 
-const IDENTITY: [&str; 9] = [
+const IDENTITY: [&str; 10] = [
     "X-Auth-User",
     "X-Auth-User-Id",
     "X-Auth-Email",
     "X-Auth-Groups",
     "X-Auth-Scope",
     "X-Auth-Token-Id",
+    "X-Auth-Token-Expires",
     "Remote-User",
     "Remote-Email",
     "Remote-Groups",
