@@ -21,6 +21,7 @@ mod deadline;
 mod disk;
 mod django;
 mod error;
+mod expiring_and_unused;
 mod grants;
 mod groups;
 mod handle;
@@ -77,6 +78,7 @@ pub use change_log::{ChangeReader, Cursor, LastPurged, PurgedChanges, Reading, S
 pub use change_url::UrlChange;
 pub use django::{DjangoSource, Origin};
 pub use error::StoreError;
+pub use expiring_and_unused::{ExpiringAndUnused, KindCounts};
 pub use handle::Store;
 pub use import::{FoundUser, ImportTarget, ImportedEntry, ImportedToken, Remembered, UpdatedUser};
 pub use login_tokens::{Issue, Issued, SealedToken};
