@@ -96,4 +96,5 @@ pub use seals::{Reseal, Seal};
 pub use sessions::Session;
 pub use sqlite_log::{FileState, LogEmptied};
 pub use token_rows::NewToken;
+pub use tokens::LiveTokens;
 pub use usage::{LockedRows, TokenUse};

@@ -131,6 +131,8 @@ fn commands_that_need_no_database_open_none_and_create_no_file() {
             (&["help"], 0),
             (&["user", "create", "--help"], 0),
             (&["--version"], 0),
+            (&["help", "settings"], 0),
+            (&["completions", "bash"], 0),
             (&["healthcheck"], 1),
         ] {
             let output = jeton.run(args);
