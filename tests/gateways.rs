@@ -17,13 +17,14 @@ use crate::behind_each;
 use crate::support::app::{self, ADMIN, App};
 use crate::support::http::{Answer, Request};
 
-const IDENTITY: [&str; 9] = [
+const IDENTITY: [&str; 10] = [
     "X-Auth-User",
     "X-Auth-User-Id",
     "X-Auth-Email",
     "X-Auth-Groups",
     "X-Auth-Scope",
     "X-Auth-Token-Id",
+    "X-Auth-Token-Expires",
     "Remote-User",
     "Remote-Email",
     "Remote-Groups",
@@ -103,7 +104,7 @@ behind_each! {
         let fields = json!({"email": "z@example.com", "groups": ["bureau é", "ops"]});
         site.jeton.create_user("жанна", "seven grey geese", &fields);
         let login = site.jeton.login("жанна", "seven grey geese");
-        let body = json!({"name": "ci", "scope": "a b"});
+        let body = json!({"name": "ci", "scope": "a b", "expires_in": "1d"});
         let named = site.jeton.name_token(&login, &body);
         let key = named["token"].as_str().unwrap();
         let said = site.jeton.send(Request::new("GET", "/auth/verify").token(key));

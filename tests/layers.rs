@@ -94,6 +94,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "last_logins",
             "usage",
             "overview",
+            "expiring_and_unused",
             "purge",
             "clock",
             "restore",

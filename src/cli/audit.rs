@@ -1,11 +1,13 @@
 //! `jeton audit`.
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
-use super::output::{json_array, table};
+use super::output::json_array;
+use super::table::{Cell, Column, table, text, whole};
 use super::{Failure, with_service};
 use crate::config::Config;
-use crate::domain::audit::{Entry, Filter};
+use crate::domain::audit::{Action, Entry, Filter};
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::time::Timestamp;
 
@@ -14,8 +16,8 @@ pub struct AuditArguments {
     /// Only entries by this actor
     #[arg(long)]
     actor: Option<String>,
-    /// Only entries of this action, for example login.failed
-    #[arg(long)]
+    /// Only entries of this action
+    #[arg(long, value_parser = PossibleValuesParser::new(Action::ALL.map(Action::as_str)))]
     action: Option<String>,
     /// Only entries about this user or client
     #[arg(long)]
@@ -59,19 +61,19 @@ pub fn audit(arguments: AuditArguments, config: &Config) -> Result<(), Failure> 
         if json {
             return json_array(&entries);
         }
-        let rows: Vec<Vec<String>> = entries
-            .iter()
-            .map(|entry| {
-                vec![
-                    entry.at.to_string(),
-                    entry.actor.clone(),
-                    entry.action.clone(),
-                    entry.target.clone(),
-                    entry.address.clone().unwrap_or_else(|| "-".into()),
-                    entry.details.to_string(),
-                ]
-            })
-            .collect();
-        table(&["AT", "ACTOR", "ACTION", "TARGET", "ADDRESS", "DETAILS"], &rows)
+        let row = |entry: Entry| -> Vec<Cell> {
+            let Entry { id: _, at, actor, action, target, address, details } = entry;
+            vec![at.into(), actor.into(), action.into(), target.into(), address.into(), details.to_string().into()]
+        };
+        table(&COLUMNS, &entries.into_iter().map(row).collect::<Vec<_>>())
     })
 }
+
+const COLUMNS: [Column; 6] = [
+    whole("AT"),
+    text("ACTOR"),
+    whole("ACTION"),
+    text("TARGET"),
+    whole("ADDRESS").left_out(1),
+    text("DETAILS").left_out(2),
+];

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::output::{json_array, line, table};
+use super::output::{json_array, line};
 use super::prompt::confirm;
+use super::table::{Cell, table, text, whole};
 use super::wait::Wait;
 use super::{Failure, with_service};
 use crate::config::Config;
@@ -79,14 +80,11 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
             if json {
                 return json_array(&clients);
             }
-            let rows: Vec<Vec<String>> = clients
-                .iter()
-                .map(|client| {
-                    let rotated = client.rotated_at.map_or_else(|| "-".to_owned(), |moment| moment.to_string());
-                    vec![client.client_id.clone(), client.created_at.to_string(), rotated]
-                })
+            let rows: Vec<Vec<Cell>> = clients
+                .into_iter()
+                .map(|client| vec![client.client_id.into(), client.created_at.into(), client.rotated_at.into()])
                 .collect();
-            table(&["CLIENT ID", "CREATED", "ROTATED"], &rows)
+            table(&[text("CLIENT ID"), whole("CREATED"), whole("ROTATED")], &rows)
         }),
         ClientCommand::Rotate { client_id, grace, .. } => with_service(config, |service, caller| async move {
             let options = RotateOptions { grace, ..RotateOptions::default() };

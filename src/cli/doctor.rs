@@ -4,7 +4,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Failure;
-use super::output::{line, table};
+use super::output::line;
+use super::table::{Cell, table, whole};
 use crate::config::Config;
 use crate::server::{open_store, read_sealer};
 use crate::service::count_seals;
@@ -44,13 +45,13 @@ pub fn doctor(arguments: &DoctorArguments, config: &Config) -> Result<(), Failur
         return line(&json);
     }
     line(&format!("the database {} answers, and its schema fits this version", report.database))?;
-    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
     for key in report.secret_keys {
         let is_current = if key.is_current { "yes" } else { "" };
-        rows.push(vec![key.key, key.sealed.to_string(), is_current.into()]);
+        rows.push(vec![key.key.into(), key.sealed.to_string().into(), is_current.into()]);
     }
-    rows.push(vec!["none of these".into(), report.sealed_under_none.to_string(), String::new()]);
-    table(&["SECRET KEY", "SEALED LOGIN TOKENS", "CURRENT"], &rows)
+    rows.push(vec!["none of these".into(), report.sealed_under_none.to_string().into(), "".into()]);
+    table(&[whole("SECRET KEY"), whole("SEALED LOGIN TOKENS"), whole("CURRENT")], &rows)
 }
 
 fn report(config: &Config) -> Result<Report, Failure> {

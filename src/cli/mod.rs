@@ -1,138 +1,49 @@
-//! The commands, one file for each group: parse, call the service, print. Data goes to standard output, everything else
-//! to standard error. The exit status is 0, 1 (failed) or 2 (usage).
+//! The commands, one file or folder for each group: parse, call the service, print. Data goes to standard output,
+//! everything else to standard error. The exit status is 0, 1 (failed) or 2 (usage).
 
 mod audit;
 mod backup;
 mod client;
+mod command;
+mod completions;
 mod config;
 mod doctor;
+mod failure;
 mod healthcheck;
 mod import;
+mod man;
 mod migrate;
+mod names;
 mod openapi;
 mod output;
 mod progress;
 mod prompt;
 mod restore;
-mod revoke_many;
 mod serve;
+mod settings;
 mod shadow;
 mod systemd;
+mod table;
 mod token;
 mod user;
 mod wait;
 mod with_service;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use wait::Wait;
+use clap::FromArgMatches;
+
+use crate::config::{Config, RawSettings, Upstream, environment};
+use command::{Cli, Command, commands, flags};
+use failure::Failure;
 use with_service::{with_service, with_service_on};
-
-use crate::config::{Config, Kind, RawSettings, Upstream, environment, settings};
-use crate::domain::user::User;
-use crate::server::StartError;
-use crate::service::{Error, Service, Superuser};
-
-/// A token service: a drop-in for Django REST framework's token authentication, with RFC 7662 introspection.
-#[derive(Parser)]
-#[command(name = "jeton", version, propagate_version = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Serve requests (what plain `jeton` does)
-    Serve,
-    /// Serve introspection without a database, from memory and by asking another jeton (JETON_UPSTREAM)
-    Edge,
-    /// Stand before a Django project (JETON_UPSTREAM), answer with its answers, and report where jeton's differ
-    Shadow(shadow::ShadowArguments),
-    /// Bring the database's schema up to date
-    Migrate,
-    /// Create, list, change and delete users
-    #[command(subcommand)]
-    User(user::UserCommand),
-    /// Create, list and revoke tokens
-    #[command(subcommand)]
-    Token(token::TokenCommand),
-    /// Register, list, rotate and delete clients
-    #[command(subcommand)]
-    Client(client::ClientCommand),
-    /// Import users and tokens from elsewhere
-    #[command(subcommand)]
-    Import(import::ImportCommand),
-    /// Back up an SQLite database to a file, also while a server runs
-    Backup(backup::BackupArguments),
-    /// Restore an SQLite database from a backup
-    Restore(restore::RestoreArguments),
-    /// Print the audit log, newest first
-    Audit(audit::AuditArguments),
-    /// Print every setting, its value, and where it came from
-    Config,
-    /// Print the OpenAPI document of the API
-    Openapi,
-    /// Check the database and count the login tokens sealed under each secret key; changes nothing
-    Doctor(doctor::DoctorArguments),
-    /// Exit with status 0 if a server answers at JETON_LISTEN
-    Healthcheck,
-}
-
-impl Command {
-    /// Its `--wait`: whether it ends only when `JETON_REVOCATION_BOUND` has passed.
-    const fn wait(&self) -> Wait {
-        match self {
-            Self::User(command) => command.wait(),
-            Self::Token(command) => command.wait(),
-            Self::Client(command) => command.wait(),
-            _ => Wait::NO,
-        }
-    }
-}
-
-/// Why a command failed. The text is printed after `error: `.
-#[derive(Debug)]
-pub struct Failure(String);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Failure {
-    fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<StartError> for Failure {
-    fn from(error: StartError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
-    }
-}
 
 /// Runs the command that `arguments`, the program's name first, ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let matches = match command().try_get_matches_from(arguments) {
+    let matches = match commands().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
             // Help and version are no errors and go to standard output. If nobody reads them there is nothing to do.
@@ -141,6 +52,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let command = match cli.command.unwrap_or(Command::Serve) {
+        // These are about the program itself, and work whatever the settings are.
+        Command::Settings => return ended(settings::settings()),
+        Command::Completions(arguments) => return ended(completions::completions(&arguments)),
+        Command::Man(arguments) => return ended(man::man(&arguments)),
+        command => command,
+    };
     let (flags, environment) = (flags(&matches), environment());
     let read_settings = move || RawSettings::gather(&flags, &environment, Path::new(".env"));
     let raw = read_settings();
@@ -153,7 +71,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let command = cli.command.unwrap_or(Command::Serve);
     // Servers start their own logging, with a queue.
     if !matches!(command, Command::Serve | Command::Edge | Command::Shadow(_)) {
         crate::logging::start(&config.log.filter, config.log.format);
@@ -190,14 +107,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Openapi => openapi::openapi(&config),
         Command::Doctor(arguments) => doctor::doctor(&arguments, &config),
         Command::Healthcheck => healthcheck::healthcheck(&config),
+        Command::Settings | Command::Completions(_) | Command::Man(_) => unreachable!("they have ended above"),
     };
+    if done.is_ok() {
+        wait.wait(&config);
+    }
+    ended(done)
+}
+
+/// The exit status of a command that is done; prints why it failed.
+fn ended(done: Result<(), Failure>) -> ExitCode {
     match done {
-        Ok(()) => {
-            wait.wait(&config);
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            eprintln!("{failure}");
             ExitCode::FAILURE
         }
     }
@@ -210,83 +133,4 @@ fn upstream_of<'a>(config: &'a Config, what_for: &str) -> Result<&'a Upstream, S
 fn bad_settings(fault: &str) -> ExitCode {
     eprintln!("error: {fault}");
     ExitCode::from(2)
-}
-
-/// The commands, with a global flag for every setting.
-fn command() -> clap::Command {
-    let mut command = Cli::command();
-    for setting in settings() {
-        let default =
-            if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
-        let flag = |name: &str, flag: &str, help: String| {
-            let help = format!("{help} [env: {name}]{default}");
-            Arg::new(name.to_owned())
-                .long(flag.to_owned())
-                .value_name("VALUE")
-                .help(help)
-                .global(true)
-                .help_heading("Settings")
-        };
-        if setting.kind != Kind::Secret {
-            command = command.arg(flag(setting.name, &setting.flag(), setting.help.to_owned()));
-        }
-        if let Some(file_name) = setting.file_variable() {
-            let help = format!("file that holds {}: {}", setting.name, setting.help);
-            let shown = setting.kind == Kind::Secret;
-            command = command.arg(flag(&file_name, &format!("{}-file", setting.flag()), help).hide(!shown));
-        }
-    }
-    command
-}
-
-/// The settings passed as flags. clap copies global flags into subcommands, so the innermost command has all of them.
-fn flags(matches: &ArgMatches) -> Vec<(String, String)> {
-    let mut innermost = matches;
-    while let Some((_, inner)) = innermost.subcommand() {
-        innermost = inner;
-    }
-    let settings = settings().into_iter();
-    let names = settings.flat_map(|setting| [Some(setting.name.to_owned()), setting.file_variable()]).flatten();
-    names
-        .filter_map(|name| {
-            let value = innermost.try_get_one::<String>(&name).ok()??.clone();
-            Some((name, value))
-        })
-        .collect()
-}
-
-/// The users with these names, each once; a failure names all that do not exist.
-async fn users_named(names: &[String], service: &Service, caller: &Superuser) -> Result<Vec<User>, Failure> {
-    let (mut users, mut unknown): (Vec<User>, Vec<&str>) = (Vec::new(), Vec::new());
-    for name in names {
-        match service.accounts.user(name, caller).await {
-            Ok(user) if users.iter().any(|other| other.id == user.id) => {}
-            Ok(user) => users.push(user),
-            Err(Error::NotFound) if unknown.contains(&name.as_str()) => {}
-            Err(Error::NotFound) => unknown.push(name),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    match unknown[..] {
-        [] => Ok(users),
-        [name] => Err(no_such_user(name)(Error::NotFound)),
-        [..] => Err(Failure::new(format!("users {} do not exist", unknown.join(", ")))),
-    }
-}
-
-/// What a command prints for a user that does not exist.
-fn no_such_user(username: &str) -> impl FnOnce(Error) -> Failure {
-    let username = username.to_owned();
-    move |error| match error {
-        Error::NotFound => Failure::new(format!("user {username} does not exist")),
-        other => other.into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_commands_are_well_formed() {
-        super::command().debug_assert();
-    }
 }

@@ -1,8 +1,9 @@
-//! Prints data to standard output: lines, tables and JSON.
+//! Prints data to standard output: lines, fields and JSON.
 
 use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::Failure;
 pub use crate::domain::safe_text::visible;
@@ -15,21 +16,39 @@ pub fn line(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints rows in columns, under a header.
-pub fn table(header: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
-    let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+/// Prints an object's fields, one a line; what an object in it has, after that one's name. What is null is empty.
+pub fn fields(object: &Map<String, Value>, print: &impl Fn(&str, &str) -> Result<(), Failure>) -> Result<(), Failure> {
+    named_fields("", object, print)
+}
+
+fn named_fields(
+    before: &str,
+    object: &Map<String, Value>,
+    print: &impl Fn(&str, &str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for (name, value) in object {
+        let name = format!("{before}{name}");
+        match value {
+            Value::Null => print(&name, "")?,
+            Value::Object(inner) => named_fields(&format!("{name}."), inner, print)?,
+            Value::String(text) => print(&name, &visible(text))?,
+            Value::Array(items) => {
+                let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+                print(&name, &visible(&items.join(",")))?;
+            }
+            Value::Bool(_) | Value::Number(_) => print(&name, &value.to_string())?,
         }
     }
-    let header: Vec<String> = header.iter().map(ToString::to_string).collect();
-    for row in std::iter::once(&header).chain(&rows) {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        line(cells.join("  ").trim_end())?;
-    }
     Ok(())
+}
+
+/// A value as JSON's object.
+pub fn object<T: Serialize>(value: &T) -> Result<Map<String, Value>, Failure> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(other) => Err(Failure::new(format!("{other} is no object"))),
+        Err(error) => Err(Failure::new(error.to_string())),
+    }
 }
 
 /// Prints a JSON array with an element a line.

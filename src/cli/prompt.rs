@@ -21,6 +21,16 @@ pub fn new_password(from_stdin: bool) -> Result<Password, Failure> {
     if first == second { Ok(Password::new(first)) } else { Err(Failure::new("the two passwords differ")) }
 }
 
+/// A key: typed or pasted without echo at a terminal, else all of standard input.
+pub fn key() -> Result<String, Failure> {
+    if stdin().is_terminal() {
+        return Ok(rpassword::prompt_password("Key: ")?);
+    }
+    let mut text = String::new();
+    stdin().read_to_string(&mut text)?;
+    Ok(text)
+}
+
 /// Asks before a change that affects many rows. Without a terminal, `--yes` is required.
 pub fn confirm_or_yes(what: &str, question: &str, yes: bool) -> Result<(), Failure> {
     eprintln!("{what}");
@@ -39,5 +49,5 @@ pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     stderr().flush()?;
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer)?;
-    if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) { Ok(()) } else { Err(Failure::new("cancelled")) }
+    if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) { Ok(()) } else { Err(Failure::Cancelled) }
 }

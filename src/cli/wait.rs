@@ -7,8 +7,10 @@ use crate::config::Config;
 /// The option.
 #[derive(Args, Clone, Copy)]
 pub struct Wait {
-    /// End only after JETON_REVOCATION_BOUND: no node, and nobody who follows /changes, then calls a revoked token active
-    /// (except a node that cannot reach the database, within JETON_STALE_IF_ERROR)
+    /// End only after JETON_REVOCATION_BOUND, when everybody knows of it
+    ///
+    /// No node, and nobody who follows /changes, then calls a revoked token active, except a node that cannot reach the
+    /// database, within JETON_STALE_IF_ERROR.
     #[arg(long)]
     wait: bool,
 }

@@ -2,6 +2,7 @@
 //! declared once: its row and its parser stand where its field of [`Config`] is filled.
 
 mod database;
+mod dot_env;
 mod exposed;
 mod http;
 mod log_filter;

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::dot_env::{DotEnv, dot_env};
 use super::reader::{Reader, Texts, settings};
 use super::service_links::is_service_link;
 use super::setting::{Kind, Setting};
@@ -47,6 +48,9 @@ pub struct RawSettings {
     pub(super) faults: Vec<String>,
     /// The files that values were read from: the name of the `_FILE` setting and the path.
     files: Vec<(String, String)>,
+    /// Where the values are that `.env` gives: the name of the setting or its `_FILE`, and the number of the line.
+    dot_env_lines: BTreeMap<String, usize>,
+    dot_env: PathBuf,
 }
 
 /// The process's environment. A name that is not Unicode is ignored, a value that is not is refused.
@@ -80,16 +84,22 @@ impl RawSettings {
     /// Gathers flags (by setting or `_FILE` name), the environment, and the lines of `.env` if there is one.
     /// A flag wins over the environment, and that over `.env`.
     #[must_use]
-    pub fn gather(flags: &[(String, String)], environment: &[(OsString, OsString)], dot_env: &Path) -> Self {
+    pub fn gather(flags: &[(String, String)], environment: &[(OsString, OsString)], dot_env_path: &Path) -> Self {
         let settings = settings();
         let is_ours = |name: &str| {
             settings.iter().any(|setting| setting.name == name || setting.file_variable().as_deref() == Some(name))
         };
-        let mut raw = Self { settings: settings.clone(), texts: Texts::new(), faults: Vec::new(), files: Vec::new() };
-        let mut found: BTreeMap<String, (String, Source)> = BTreeMap::new();
-        for (name, value) in raw.read_dot_env(dot_env) {
-            found.insert(name, (value, Source::DotEnv));
-        }
+        let DotEnv { entries, faults } = dot_env(dot_env_path);
+        let mut raw = Self {
+            settings: settings.clone(),
+            texts: Texts::new(),
+            faults,
+            files: Vec::new(),
+            dot_env_lines: entries.iter().map(|(name, _, line)| (name.clone(), *line)).collect(),
+            dot_env: dot_env_path.to_owned(),
+        };
+        let of_dot_env = entries.into_iter().map(|(name, value, _)| (name, (value, Source::DotEnv)));
+        let mut found: BTreeMap<String, (String, Source)> = of_dot_env.collect();
         for (name, value) in environment {
             let Some(name) = name.to_str() else { continue };
             match value.to_str() {
@@ -111,6 +121,7 @@ impl RawSettings {
         // An empty variable counts as unset, as compose files write it. An empty DATABASE_URL is a mistake and is
         // refused.
         found.retain(|name, (value, _)| !value.is_empty() || name == "DATABASE_URL");
+        raw.dot_env_lines.retain(|name, _| found.get(name).is_some_and(|(_, source)| *source == Source::DotEnv));
         for name in found.keys().filter(|name| name.starts_with("JETON_") && !is_ours(name)) {
             raw.faults.push(format!("{name}: there is no such setting; `jeton config` lists all of them"));
         }
@@ -149,19 +160,12 @@ impl RawSettings {
         self.texts.insert(setting.name, value);
     }
 
-    fn read_dot_env(&mut self, path: &Path) -> Vec<(String, String)> {
-        match dotenvy::from_path_iter(path) {
-            Ok(lines) => lines
-                .filter_map(|line| {
-                    // The error quotes the line, which may hold a secret.
-                    line.map_err(|_| self.faults.push(format!("{}: a line cannot be read", path.display()))).ok()
-                })
-                .collect(),
-            Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => {
-                self.faults.push(format!("{}: {error}", path.display()));
-                Vec::new()
-            }
+    /// The fault, and the line of `.env` that it is about, if it is about one.
+    pub(super) fn located(&self, fault: String) -> String {
+        let line = fault.split_once(": ").and_then(|(name, _)| self.dot_env_lines.get(name));
+        match line {
+            Some(line) => format!("{fault} ({}, line {line})", self.dot_env.display()),
+            None => fault,
         }
     }
 
@@ -199,6 +203,7 @@ impl RawSettings {
         let mut reader = Reader::new(&self.texts);
         let config = Config::read(&mut reader);
         let faults = [self.faults.clone(), reader.finish().1].concat();
+        let faults: Vec<String> = faults.into_iter().map(|fault| self.located(fault)).collect();
         if faults.is_empty() { Ok(config) } else { Err(ConfigError(faults)) }
     }
 }

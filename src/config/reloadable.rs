@@ -38,6 +38,7 @@ impl RawSettings {
         let is_about_these = |fault: &&String| rows.iter().any(|row| is_about(fault, row.name));
         let mut faults: Vec<String> = self.faults.iter().filter(is_about_these).cloned().collect();
         faults.extend(new_faults);
+        let faults: Vec<String> = faults.into_iter().map(|fault| self.located(fault)).collect();
         if faults.is_empty() { Ok(value) } else { Err(ConfigError(faults)) }
     }
 }

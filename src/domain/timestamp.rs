@@ -101,6 +101,12 @@ impl Timestamp {
         self.datetime().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
+    /// For tables that people read: `2026-11-23 08:00Z`.
+    #[must_use]
+    pub fn to_minute(self) -> String {
+        self.datetime().format("%Y-%m-%d %H:%MZ").to_string()
+    }
+
     fn datetime(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
@@ -139,6 +145,11 @@ impl ToSchema for Timestamp {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_read_times_to_the_minute() {
+        assert_eq!(Timestamp::parse("2026-11-23T10:59:59.999999+02:00").unwrap().to_minute(), "2026-11-23 08:59Z");
+    }
 
     #[test]
     fn a_time_before_another_is_not_later() {

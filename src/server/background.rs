@@ -1,5 +1,5 @@
 //! The periodic work of a server: writes token usage and last logins, forgets old failures, purges dead rows, counts
-//! the costs of password hashes, compares its clock with the database's, reseals login tokens, and checkpoints SQLite's
+//! the costs of password hashes and the tokens that the metrics tell of, compares its clock with the database's, reseals login tokens, and checkpoints SQLite's
 //! log when nobody writes.
 
 use std::time::Duration;
@@ -22,6 +22,7 @@ pub fn start(service: &Service) -> Vec<JoinHandle<()>> {
         actix_rt::spawn(keep_purging(service())),
         actix_rt::spawn(keep_comparing_clock(service())),
         actix_rt::spawn(keep_counting_hash_costs(service())),
+        actix_rt::spawn(keep_counting_expiring_and_unused(service())),
         actix_rt::spawn(keep_sweeping_limits(service())),
         actix_rt::spawn(keep_resealing(service())),
         actix_rt::spawn(keep_checkpointing(service())),
@@ -114,6 +115,21 @@ async fn keep_counting_hash_costs(service: Service) {
             log::log!(error.level(), "the costs of password hashes were not counted: {error}");
         }
         actix_rt::time::sleep(COUNT_INTERVAL).await;
+    }
+}
+
+/// How often tokens that end soon, or that nobody uses, are counted. After a count that took long the wait is at least
+/// `TOKEN_COUNT_FACTOR` times as long, so that counting uses at most one percent of a connection.
+const TOKEN_COUNT_INTERVAL: Duration = Duration::from_mins(10);
+const TOKEN_COUNT_FACTOR: u32 = 100;
+
+async fn keep_counting_expiring_and_unused(service: Service) {
+    loop {
+        let watch = Stopwatch::start();
+        if let Err(error) = service.node.count_expiring_and_unused().await {
+            log::log!(error.level(), "the tokens for the metrics were not counted: {error}");
+        }
+        actix_rt::time::sleep(TOKEN_COUNT_INTERVAL.max(watch.elapsed() * TOKEN_COUNT_FACTOR)).await;
     }
 }
 

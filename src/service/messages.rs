@@ -3,6 +3,9 @@
 /// A new user has the name of another one (Django's message: `django/contrib/auth/models.py`).
 pub const USERNAME_TAKEN: &str = "A user with that username already exists.";
 
+/// A user is given the external id of another one.
+pub const EXTERNAL_ID_TAKEN: &str = "A user with that external id already exists.";
+
 /// A new client has the id of another one.
 pub const CLIENT_ID_TAKEN: &str = "A client with that client id already exists.";
 

@@ -21,6 +21,7 @@ mod deadline;
 mod disk;
 mod django;
 mod error;
+mod expiring_and_unused;
 mod grants;
 mod groups;
 mod handle;
@@ -77,6 +78,7 @@ pub use change_log::{ChangeReader, Cursor, LastPurged, PurgedChanges, Reading, S
 pub use change_url::UrlChange;
 pub use django::{DjangoSource, Origin};
 pub use error::StoreError;
+pub use expiring_and_unused::{ExpiringAndUnused, KindCounts};
 pub use handle::Store;
 pub use import::{
     FoundUser, ImportTarget, ImportedEntry, ImportedToken, Remembered, TokenEnd, TokenOwner, UpdatedUser,
@@ -96,4 +98,5 @@ pub use seals::{Reseal, Seal};
 pub use sessions::Session;
 pub use sqlite_log::{FileState, LogEmptied};
 pub use token_rows::NewToken;
+pub use tokens::LiveTokens;
 pub use usage::{LockedRows, TokenUse};

@@ -16,6 +16,25 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::{ListedToken, TokenFacts};
 use crate::domain::user::User;
 
+/// Which live tokens a list has; `None` matches all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LiveTokens {
+    /// Of this user.
+    pub user_id: Option<i64>,
+    /// That end by then: by their expiry, or with their grace period.
+    pub ends_by: Option<Timestamp>,
+    /// That nobody has used since then. One that was never used counts from its creation.
+    pub unused_since: Option<Timestamp>,
+}
+
+impl LiveTokens {
+    /// All of this user.
+    #[must_use]
+    pub const fn of_user(user_id: i64) -> Self {
+        Self { user_id: Some(user_id), ends_by: None, unused_since: None }
+    }
+}
+
 impl Store {
     /// Creates a named token for a user, if the user has not changed since they were read.
     pub fn create_token(
@@ -35,21 +54,32 @@ impl Store {
     /// Live tokens, of one user or of all, oldest first, with their users' names.
     pub fn list_tokens(
         &self,
-        user_id: Option<i64>,
+        which: LiveTokens,
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<ListedToken>, StoreError> {
+        let LiveTokens { user_id, ends_by, unused_since } = which;
         self.read(|conn| {
             let matching = || {
-                let query = tokens::table
+                let mut query = tokens::table
                     .inner_join(users::table)
                     .filter(unrevoked(now))
                     .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())))
                     .into_boxed();
-                match user_id {
-                    Some(id) => query.filter(tokens::user_id.eq(id)),
-                    None => query,
+                if let Some(id) = user_id {
+                    query = query.filter(tokens::user_id.eq(id));
                 }
+                if let Some(end) = ends_by {
+                    // A live token that has `revoked_at` is in its grace period, which ends then.
+                    let end = end.naive();
+                    query = query.filter(tokens::expires_at.le(end).or(tokens::revoked_at.le(end)));
+                }
+                if let Some(since) = unused_since {
+                    let since = since.naive();
+                    let never_used = tokens::last_used_at.is_null().and(tokens::created_at.lt(since));
+                    query = query.filter(tokens::last_used_at.lt(since).or(never_used));
+                }
+                query
             };
             let count = matching().count().get_result(conn)?;
             let page = page.in_list(count);

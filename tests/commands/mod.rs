@@ -3,13 +3,17 @@
 
 mod backup;
 mod client;
+mod documented;
+mod help;
 mod import_csv;
 mod many;
 mod pg_restore;
 mod restore;
 mod terminal;
 mod token;
+mod token_list;
 mod user;
+mod user_update;
 mod words;
 
 use serde_json::{Value, json};

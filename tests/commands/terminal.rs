@@ -7,13 +7,18 @@ use std::io::{PipeWriter, Write, pipe};
 use std::process::Command;
 use std::time::Duration;
 
-use super::{PASSWORD, create_user, done, json_of, migrated, refused, try_login};
+use unicode_width::UnicodeWidthStr;
+
+use super::{PASSWORD, create_user, done, json_of, key_in, migrated, refused, try_login};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::eventually;
 use crate::support::process::{Jeton, Process};
 
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// How wide the terminal is.
+const COLUMNS: usize = 80;
 
 /// A person at a terminal, in front of a command.
 struct Person {
@@ -27,7 +32,8 @@ impl Person {
         let place = jeton.dir.path().join("tty");
         fs::remove_file(&place).ok(); // the previous person's
         let (read, hands) = pipe().unwrap();
-        let command = format!("tty >tty.new; mv tty.new tty; exec {} {args}", env!("CARGO_BIN_EXE_jeton"));
+        let jeton_here = env!("CARGO_BIN_EXE_jeton");
+        let command = format!("stty cols {COLUMNS} rows 24; tty >tty.new; mv tty.new tty; exec {jeton_here} {args}");
         let mut script = Command::new("script");
         script.args(["-qec", &command, "/dev/null"]).current_dir(&jeton.dir).stdin(read);
         script.env_clear().env("PATH", env::var_os("PATH").unwrap());
@@ -90,6 +96,49 @@ on_both! {
         }
     }
 
+    fn a_key_is_asked_for_without_echo(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "amy", &[]);
+        let key = key_in(&done(&jeton, &["token", "create", "amy"]), "amy");
+        let mut amy = Person::runs(&jeton, &database, "token explain");
+        amy.sees("Key: ");
+        amy.types_unseen(&format!(" Token {key} "));
+        let (status, screen) = amy.end();
+        assert_eq!(status, 0, "{screen}");
+        assert!(screen.lines().any(|line| line == "active") && screen.contains("token.id"), "{screen}");
+        assert!(!screen.contains(&key), "{screen}");
+    }
+
+    fn tables_fit_the_terminal(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        for name in ["李小龍", "a-name-of-somebody-who-has-a-long-one"] {
+            create_user(&jeton, name, &["--email", "somebody.with.a.long.address@subdomain.example.com", "--group", "billing"]);
+            done(&jeton, &["token", "create", name, "--name", "the nightly report of all the branches", "--scope", "reports:read users:read"]);
+        }
+        done(&jeton, &["client", "create", "billing"]);
+        for args in ["user list", "token list", "client list", "audit"] {
+            let (status, screen) = Person::runs(&jeton, &database, args).end();
+            assert_eq!(status, 0, "{args}: {screen}");
+            assert!(screen.lines().all(|line| line.width() <= COLUMNS), "{args}: {screen}");
+            let piped = done(&jeton, &args.split(' ').collect::<Vec<_>>());
+            assert!(piped.lines().any(|line| line.width() > COLUMNS) || args == "client list", "{args}: {piped}");
+            // To the microsecond for scripts, to the minute for people.
+            let times = |text: &str| text.split_whitespace().filter(|word| word.starts_with("20") && word.ends_with('Z')).count();
+            assert!(args == "user list" || times(&piped) > 0, "{piped}");
+            assert_eq!(times(&screen), 0, "{screen}");
+        }
+        let (_, screen) = Person::runs(&jeton, &database, "token list").end();
+        let lines: Vec<&str> = screen.lines().collect();
+        assert!(lines[0].starts_with("ID  USER") && lines[1].contains("李小龍") && lines[2].contains('…'), "{screen}");
+        assert!(lines.last().unwrap().starts_with("the terminal is too narrow for: CREATED"), "{screen}");
+        let column = |line: &str, word: &str| line.split_once(word).unwrap().0.width();
+        assert_eq!(column(lines[1], "the"), column(lines[2], "the"), "wide characters take two columns: {screen}");
+        let piped = done(&jeton, &["token", "list"]);
+        assert!(!piped.contains('…') && piped.contains("the nightly report of all the branches"), "{piped}");
+    }
+
     fn delete_asks_on_a_terminal(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);
@@ -102,6 +151,8 @@ on_both! {
                 person.types(answer);
                 let (ended, screen) = person.end();
                 assert_eq!(ended, status, "{what} {answer:?}: {screen}");
+                let last = screen.lines().next_back().unwrap_or_default();
+                assert_eq!(last == "cancelled", status == 1, "a no is no error: {screen}");
             }
         }
         assert_eq!(refused(&jeton, &["user", "show", "amy"]), "error: user amy does not exist");

@@ -10,6 +10,7 @@ use super::{
 
 use crate::on_both;
 use crate::support::app::{Kind, TestDatabase};
+use crate::support::http::Request;
 
 on_both! {
     fn the_login_token_is_printed_in_drfs_line_and_a_login_returns_it(db) {
@@ -31,6 +32,57 @@ on_both! {
             assert_eq!(login(&server, "amy"), new, "{flag}: the next login");
             old = new;
         }
+    }
+
+    fn regenerate_may_leave_a_grace_and_may_end_named_tokens_too(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "amy", &[]);
+        let client = create_client(&jeton, "billing");
+        let server = jeton.serve();
+        let create = |more: &[&str]| key_in(&done(&jeton, &[&["token", "create", "amy"], more].concat()), "amy");
+        let (old, named) = (create(&[]), create(&["--name", "ci"]));
+        let new = create(&["-r", "--grace", "1h"]);
+        let left = introspect(&server, &client, &old);
+        let span = left["exp"].as_i64().unwrap() - introspect(&server, &client, &new)["iat"].as_i64().unwrap();
+        assert!(left["active"] == true && (3_590..=3_600).contains(&span), "{left}");
+        assert_eq!(introspect(&server, &client, &named)["active"], true);
+        let newest = create(&["-r", "--all"]);
+        for key in [&old, &named, &new] {
+            assert_eq!(introspect(&server, &client, key), json!({"active": false}));
+        }
+        assert_eq!(introspect(&server, &client, &newest)["active"], true);
+    }
+
+    fn explain_says_all_that_the_api_says(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "root", &["--superuser"]);
+        create_user(&jeton, "amy", &[]);
+        let token = ["token", "create", "amy", "--name", "ci", "--scope", "a b", "--expires-in", "1d"];
+        let key = key_in(&done(&jeton, &token), "amy");
+        let id = json_of(&done(&jeton, &["token", "list", "amy", "--json"]))[0]["id"].to_string();
+        done(&jeton, &["token", "revoke", &id]);
+        let server = jeton.serve();
+        let admin = login(&server, "root");
+        let request = Request::new("POST", "/admin/explain").token(&admin).json(&json!({"token": key}));
+        let answer = request.send(server.addr).json();
+        let printed = jeton.run_with_stdin(&["token", "explain", "--json"], &key);
+        assert_eq!(json_of(&printed.stdout), answer, "{printed:?}");
+
+        let printed = jeton.run_with_stdin(&["token", "explain"], &key);
+        assert_eq!((printed.status, printed.stdout.as_str()), (0, "revoked\n"));
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let fields = ["at", "by", "username"].map(|name| (name.to_owned(), text(&answer[name])));
+        let of_token = answer["token"].as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+        let of_token = of_token.map(|(name, value)| (format!("token.{name}"), text(value)));
+        let wanted: Vec<(String, String)> = fields.into_iter().chain(of_token).collect();
+        let said: Vec<(String, String)> = printed.stderr.lines().map(|line| {
+            let (name, value) = line.split_once(' ').unwrap();
+            (name.to_owned(), value.trim_start().to_owned())
+        }).collect();
+        assert_eq!(said, wanted);
+        assert!(said.iter().any(|(name, value)| name == "token.scope" && value == "a b"), "{said:?}");
     }
 
     fn a_named_token_has_its_scopes_and_its_expiry(db) {
@@ -101,7 +153,7 @@ on_both! {
         let printed = done(&jeton, &["token", "list", "amy", "--json"]);
         let tokens = json_of(&printed);
         let names: Vec<&str> = tokens[0].as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(names, ["id", "name", "kind", "scope", "created_at", "expires_at", "last_used_at"]);
+        assert_eq!(names, ["id", "name", "kind", "scope", "created_at", "expires_at", "last_used_at", "username"]);
         let summary = |token: &Value| ["kind", "name", "scope"].map(|name| token[name].clone());
         let summaries: Vec<_> = tokens.as_array().unwrap().iter().map(summary).collect();
         assert_eq!(summaries, [[json!("login"), json!(null), json!("")], [json!("named"), json!("ci"), json!("a")],
@@ -191,6 +243,7 @@ fn a_command_with_wait_ends_after_the_bound() {
     let id = id("ci");
     for arguments in [
         ["token", "create", "-r", "amy", "--wait"].as_slice(),
+        &["user", "update", "amy", "--staff", "--wait"],
         &["token", "revoke", &id, "--wait"],
         &["token", "revoke", "--all", "--yes", "--wait"],
         &["user", "deactivate", "amy", "--wait"],

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use jeton::domain::audit::Action;
+
 use super::{PASSWORD, create_client, create_user, done, migrated, refused, why};
 use crate::on_both;
 use crate::support::app::TestDatabase;
@@ -98,6 +100,13 @@ fn wrong_usage_exits_with_status_2_and_creates_nothing() {
         "token create amy --name ci --expires-in 0s",
         "token create amy --name ci --expires-in 36501d",
         "token create amy --name ci -r",
+        "token create amy --grace 1h",
+        "token create amy --all",
+        "token create amy -r --grace soon",
+        "token list --expiring soon",
+        "token list --unused -1d",
+        "completions",
+        "man",
         "token revoke",
         "token revoke x",
         "client create",
@@ -117,6 +126,22 @@ fn wrong_usage_exits_with_status_2_and_creates_nothing() {
         assert!(output.stderr.contains("Usage:") || output.stderr.contains("error:"), "{args}: {output:?}");
     }
     assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0);
+}
+
+#[test]
+fn an_unknown_action_of_the_audit_log_is_refused_and_the_known_ones_are_listed() {
+    let jeton = Jeton::new();
+    done(&jeton, &["migrate"]);
+    for word in ["logins", "login.", "LOGIN", ""] {
+        let output = jeton.run(&["audit", "--action", word]);
+        assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{word}: {output:?}");
+        for action in Action::ALL {
+            assert!(output.stderr.contains(action.as_str()), "{word}: {output:?}");
+        }
+    }
+    for action in Action::ALL {
+        assert_eq!(done(&jeton, &["audit", "--action", action.as_str(), "--json"]), "[]\n");
+    }
 }
 
 /// The process list shows arguments, so no argument may take a secret.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Chain, edge_of, url};
-use crate::commands::done;
+use crate::commands::{done, key_in};
 use crate::on_both;
 use crate::support::app::Kind;
 use crate::support::http::{Answer, Request};
@@ -35,10 +35,12 @@ on_both! {
         let (inactive, _) = chain.user("gone", &[]);
         done(&chain.jeton, &["user", "deactivate", "gone"]);
         let (plain, _) = chain.user("bob", &[]);
+        let brief = ["token", "create", "bob", "--name", "brief", "--expires-in", "1d"];
+        let brief = key_in(&done(&chain.jeton, &brief), "bob");
         chain.wait_until_synced();
         let (id, secret) = (chain.client.0.as_str(), chain.client.1.as_str());
         let by_client = |target: &str| Request::new("POST", target).basic(id, secret);
-        let keys = [("login", login.as_str()), ("named", &named), ("inactive user", &inactive), ("unknown", "0123")];
+        let keys = [("login", login.as_str()), ("named", &named), ("expiring", &brief), ("inactive user", &inactive), ("unknown", "0123")];
         for (what, key) in keys {
             assert_equal(&chain, what, &by_client("/introspect").form(&[("token", key)]));
             assert_equal(&chain, what, &by_client("/introspect/").json(&json!({"token": key})));

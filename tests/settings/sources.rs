@@ -95,6 +95,32 @@ fn an_invalid_dot_env_is_refused_without_printing_its_content() {
 }
 
 #[test]
+fn a_fault_of_dot_env_is_named_with_its_line() {
+    for (text, name, line) in [
+        ("# one\n\nJETON_WORKERS=none\n", "JETON_WORKERS", "(.env, line 3)"),
+        ("JETON_LOG=warn\r\n  # two\r\nexport JETON_WORKERS=0", "JETON_WORKERS", "(.env, line 3)"),
+        ("OTHER='one\ntwo\nthree'\nJETON_WORKERS=x\n", "JETON_WORKERS", "(.env, line 4)"),
+        ("JETON_WORKERS=2\nJETON_WORKERS=x\n", "JETON_WORKERS", "(.env, line 2)"),
+        ("\n\nJETON_NONSENSE=1\n", "JETON_NONSENSE", "(.env, line 3)"),
+        ("\nJETON_SECRET_KEY_FILE=missing\n", "JETON_SECRET_KEY_FILE", "(.env, line 2)"),
+        ("\u{feff}JETON_WORKERS=x\n", "JETON_WORKERS", "(.env, line 1)"),
+        ("JETON_LOG=warn\nJETON WORKERS=3\n", ".env", ": line 2 cannot be read"),
+        ("JETON_LOG=warn\n# it's\n\nOTHER=two words\nJETON_WORKERS=3\n", ".env", ": line 4 cannot be read"),
+        ("JETON_LOG=warn\nOTHER='hunter22\n\nJETON_WORKERS=3\n", ".env", ": line 2 cannot be read"),
+    ] {
+        let words = refused(&with_dot_env(Jeton::new(), text), &["config"], name);
+        assert!(words.contains(line) && !words.contains("hunter22"), "{text:?}: {words}");
+    }
+    let jeton = Jeton::new();
+    fs::write(jeton.dir.path().join(".env"), b"JETON_LOG=warn\nOTHER=\xff\n").unwrap();
+    assert!(refused(&jeton, &["config"], ".env").contains("line 2 is not UTF-8"));
+    let elsewhere = with_dot_env(Jeton::new(), "JETON_WORKERS=3\n").env("JETON_WORKERS", "x");
+    assert!(!refused(&elsewhere, &["config"], "JETON_WORKERS").contains(".env"), "the environment overrides it");
+    let long = format!("# {}\nOTHER={}\nJETON_WORKERS=x\n", "x".repeat(20_000), "y".repeat(20_000));
+    assert!(refused(&with_dot_env(Jeton::new(), &long), &["config"], "JETON_WORKERS").contains("line 3"));
+}
+
+#[test]
 fn commands_that_need_no_database_open_none_and_create_no_file() {
     // Opening any of these would be an error.
     for url in ["sqlite://jeton.db", "sqlite://no/such/folder/x.db", "postgres://amy@127.0.0.1:1/nothing"] {
@@ -105,6 +131,8 @@ fn commands_that_need_no_database_open_none_and_create_no_file() {
             (&["help"], 0),
             (&["user", "create", "--help"], 0),
             (&["--version"], 0),
+            (&["help", "settings"], 0),
+            (&["completions", "bash"], 0),
             (&["healthcheck"], 1),
         ] {
             let output = jeton.run(args);

@@ -280,7 +280,7 @@ fn all_faults_are_reported_at_once() {
 #[test]
 fn config_has_a_line_for_every_setting_and_help_names_it() {
     let printed = done(&Jeton::new(), &["config"]);
-    let help = done(&Jeton::new(), &["--help"]);
+    let help = done(&Jeton::new(), &["help", "settings"]);
     let names: Vec<&str> = printed.lines().map(|line| line.split(' ').next().unwrap()).collect();
     let others = ["JETON_SECRET_KEY", "JETON_SECRET_KEY_FALLBACKS", "JETON_UPSTREAM"];
     let expected =

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use jeton::domain::page::PageRequest;
 use jeton::domain::token::TokenFacts;
-use jeton::store::{LockedRows, LoginTokensRevoked, NewToken, OwnChange, Regenerate, Revoked, StoreError, TokenUse};
+use jeton::store::{
+    LiveTokens, LockedRows, LoginTokensRevoked, NewToken, OwnChange, Regenerate, Revoked, StoreError, TokenUse,
+};
 
 use super::{MULTIPLE, NOW, SINGLE, TestStore, after, by, hash, named_token, new_token};
 use crate::on_both;
@@ -148,7 +150,7 @@ fn ending_tokens_and_writing_their_usage_do_not_deadlock() {
     let delete: End = |test, _| Ok(test.store.delete_user(&test.read("alice"), &by("root"), NOW)?.done().is_some());
     let change_own: End = |test, _| {
         let alice = test.read("alice");
-        let tokens = test.store.list_tokens(Some(alice.id), PageRequest::number(1, 1), NOW)?;
+        let tokens = test.store.list_tokens(LiveTokens::of_user(alice.id), PageRequest::number(1, 1), NOW)?;
         let (request_token, new) = (&tokens.results[0].token, new_token(false));
         let changed =
             test.store.change_own_password(request_token, &alice, &hash("second"), &new, &by("alice"), after(11))?;

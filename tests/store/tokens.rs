@@ -5,7 +5,7 @@ use std::time::Duration;
 use jeton::domain::page::PageRequest;
 use jeton::domain::token::TokenKind;
 use jeton::domain::user::User;
-use jeton::store::{LockedRows, LoginTokensRevoked, NewToken, Regenerate, Revoked, StoreError, TokenUse};
+use jeton::store::{LiveTokens, LockedRows, LoginTokensRevoked, NewToken, Regenerate, Revoked, StoreError, TokenUse};
 
 use super::{ALL, MULTIPLE, NOW, SINGLE, TestStore, after, by, hash, named_token, new_token, unknown_digest};
 use crate::on_both;
@@ -179,7 +179,7 @@ on_both! {
         test.issue(&alice, SINGLE);
         test.store.revoke_token(2, &by("root"), NOW).unwrap();
         let list = |user: Option<&User>, page: PageRequest, now| {
-            let page = test.store.list_tokens(user.map(|user| user.id), page, now).unwrap();
+            let page = test.store.list_tokens(LiveTokens { user_id: user.map(|user| user.id), ..LiveTokens::default() }, page, now).unwrap();
             let rows = page.results.into_iter().map(|listed| format!("{} {}", listed.username, listed.token.name.unwrap_or_default()));
             (page.count, rows.collect::<Vec<_>>())
         };

@@ -17,23 +17,27 @@ Import users from a CSV file, all of them or none
 
 The first line names the columns, in any order:
 
-  username                    required
-  email                       may be empty
-  password                    the password's hash, never the password: a PHC string of argon2, or one of Django's
-                              formats (pbkdf2_sha256, pbkdf2_sha1, argon2, bcrypt_sha256, bcrypt, scrypt; md5 and
-                              sha1, which log in with JETON_LEGACY_HASHES=true only). A plain bcrypt hash, $2b$...,
-                              is written bcrypt$$2b$... Empty: the user cannot log in until a password is set
-  first_name, last_name       may be empty
-  is_active                   true or false, also t, f, 1, 0; empty: true
-  is_staff, is_superuser      the same; empty: false. A superuser is staff
-  groups                      names separated by `;`. Missing groups are created
+  username                 required
+  email                    may be empty
+  password                 the password's hash, never the password: a PHC
+                           string of argon2, or one of Django's formats
+                           (pbkdf2_sha256, pbkdf2_sha1, argon2, bcrypt_sha256,
+                           bcrypt, scrypt; md5 and sha1, which log in with
+                           JETON_LEGACY_HASHES=true only). A plain bcrypt hash,
+                           $2b$..., is written bcrypt$$2b$... Empty: the user
+                           cannot log in until a password is set
+  first_name, last_name    may be empty
+  is_active                true or false, also t, f, 1, 0; empty: true
+  is_staff, is_superuser   the same; empty: false. A superuser is staff
+  groups                   names separated by `;`. Missing groups are created
 
-Every line is checked first. If any line is wrong, each error is printed with its line number, the exit status is 1 and
-nothing is imported.
+Every line is checked first. If any line is wrong, each error is printed with its \
+line number, the exit status is 1 and nothing is imported.
 
-The import may be run again. A user with the same name and the same e-mail address (upper or lower case) was imported
-before and is not changed: password, flags and groups stay as they are now. A user with the same name and another e-mail
-address is somebody else, and an error.";
+The import may be run again. A user with the same name and the same e-mail address \
+(upper or lower case) was imported before and is not changed: password, flags and \
+groups stay as they are now. A user with the same name and another e-mail address \
+is somebody else, and an error.";
 
 #[derive(Args)]
 pub struct CsvArguments {

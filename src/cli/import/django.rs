@@ -22,70 +22,102 @@ use crate::store::Origin;
 pub const ABOUT: &str = "\
 Import users, groups and tokens of a Django project, with their ids, passwords and keys
 
-The source is only read, and all of it is checked before anything is written. Look at a dry run first: it ends with what
-would be imported, what would not, and what is unusual about the project.
+The source is only read, and all of it is checked before anything is written. Look \
+at a dry run first: it ends with what would be imported, what would not, and what is \
+unusual about the project.
 
-A second import adds what is new at the source. Rows that are here already stay as they are, but with --update names, e-mail
-addresses, flags, groups and hashes that changed there, and not here, follow, and tokens without an end take the source's.
+A second import adds what is new at the source. Rows that are here already stay as \
+they are, but with --update names, e-mail addresses, flags, groups and hashes that \
+changed there, and not here, follow, and tokens without an end take the source's. \
 Give the same flags each time.";
 
 #[derive(Args)]
 pub struct DjangoArguments {
-    /// Django's database, sqlite://PATH or postgres://USER@HOST/NAME, or what `manage.py dumpdata` wrote, as JSON; - is
-    /// standard input. Arguments are visible in the process list: give PostgreSQL's password in PGPASSWORD or ~/.pgpass
+    /// Django's database, or a file of dumpdata
+    ///
+    /// sqlite://PATH, postgres://USER@HOST/NAME, or the JSON that `manage.py dumpdata` wrote; - is standard input.
+    /// Arguments are visible in the process list: give PostgreSQL's password in PGPASSWORD or ~/.pgpass.
     #[arg(long, value_name = "URL|FILE")]
     from: String,
-    /// The table of a custom user model
+    /// The table of users
+    ///
+    /// That of a custom user model, if the project has one.
     #[arg(long, value_name = "TABLE", default_value = "auth_user")]
     user_table: String,
-    /// The column of the login names: the model's USERNAME_FIELD
+    /// The login names
+    ///
+    /// The column of the model's USERNAME_FIELD.
     #[arg(long, value_name = "COLUMN", default_value = "username")]
     username_column: String,
-    /// Columns with other names than Django's: is_active=active,name=full_name. `not:` before a column is its opposite,
-    /// true where it is NULL or false: is_active=not:deleted_at
+    /// Columns with other names than Django's
+    ///
+    /// For example is_active=active,name=full_name. `not:` before a column is its opposite, true where it is NULL or
+    /// false: is_active=not:deleted_at.
     #[arg(long, value_name = "FIELD=COLUMN", value_delimiter = ',')]
     map: Vec<String>,
-    /// The table of groups, where foreign keys do not say it
+    /// The table of groups
+    ///
+    /// Where foreign keys do not say it.
     #[arg(long, value_name = "TABLE")]
     group_table: Option<String>,
-    /// The table that says who is in which group, where the table of users does not say it:
-    /// 'TABLE(user=.., group=..)'
+    /// The table of memberships in groups
+    ///
+    /// Where the table of users does not say it: 'TABLE(user=.., group=..)'.
     #[arg(long, value_name = "TABLE")]
     membership_table: Option<MembershipTableOptions>,
-    /// A table of keys in the clear, in place of authtoken_token; may be repeated. Columns with other names:
-    /// 'TABLE(key=.., user=.., created=.., expiry=.., active=..)'
+    /// A table of keys; may be repeated
+    ///
+    /// A table of keys in the clear, in place of authtoken_token. Columns with other names: 'TABLE(key=.., user=..,
+    /// created=.., expiry=.., active=..)'.
     #[arg(long, value_name = "TABLE")]
     token_table: Vec<TokenTableOptions>,
-    /// A table of Knox's digests, in place of knox_authtoken; as --token-table
+    /// A table of Knox's digests; may be repeated
+    ///
+    /// In place of knox_authtoken; written as --token-table.
     #[arg(long, value_name = "TABLE")]
     knox_table: Vec<TokenTableOptions>,
-    /// How long keys are valid after they were created, as the project's own code has it: 72h
+    /// How long keys are valid: 72h
+    ///
+    /// Counted from their creation, as the project's own code has it.
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     tokens_expire: Option<Duration>,
-    /// The zone of times that are written without one: TIME_ZONE of a project with USE_TZ = False, as Europe/Berlin or
-    /// +02:00 [default: UTC]
+    /// The zone of times without one [UTC]
+    ///
+    /// TIME_ZONE of a project with USE_TZ = False, as Europe/Berlin or +02:00.
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     time_zone: Option<TimeZone>,
-    /// A name under which the project registered one of Django's hashers: NAME=pbkdf2_sha256; may be repeated
+    /// A hasher's other name; may be repeated
+    ///
+    /// A name of the project's own for one of Django's hashers: NAME=pbkdf2_sha256.
     #[arg(long, value_name = "NAME=FORMAT")]
     hash_alias: Vec<HashAlias>,
-    /// Give users new ids, for a second project whose ids are taken; their key in the project becomes their external_id.
-    /// Not needed if the keys are not integers
+    /// Give users new ids: for a second project
+    ///
+    /// For a source whose ids are taken here. A user's key there becomes their external_id. Keys that are not integers
+    /// need no flag.
     #[arg(long)]
     new_ids: bool,
-    /// Text before each external_id, which must be unique: shop-
+    /// Text before each external_id: shop-
+    ///
+    /// External ids must be unique.
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     external_prefix: String,
-    /// Let users who are here already follow what changed at the source and not here
+    /// Let users follow what has changed there
+    ///
+    /// For users who are here already: what changed at the source, and not here.
     #[arg(long)]
     update: bool,
-    /// Leave out flags that the last import from this source had, such as --map
+    /// Leave out flags that an import had
+    ///
+    /// The last import from this source had them, for example --map.
     #[arg(long)]
     changed_flags: bool,
-    /// Leave out rows that cannot be imported; each is named
+    /// Leave out rows that cannot be imported
+    ///
+    /// Each of them is named.
     #[arg(long)]
     skip_bad: bool,
-    /// Print what would be imported, but import nothing
+    /// Print what would be imported, no more
     #[arg(long)]
     dry_run: bool,
 }

@@ -35,7 +35,7 @@ static USERNAME: LazyLock<Regex> =
 /// allow.
 pub const MAX_USERNAME_BYTES: usize = 1024;
 
-/// The longest imported external id, in bytes: as long as a username, because both are unique.
+/// The longest external id, in bytes: as long as a username, because both are unique.
 pub const MAX_EXTERNAL_ID_BYTES: usize = MAX_USERNAME_BYTES;
 
 /// A username to look up. Text that is too long for any username is cut, but stays too long, so that no user is found.
@@ -51,7 +51,8 @@ pub struct User {
     /// `sub` and `user_id` in introspection.
     #[schema(example = 7)]
     pub id: i64,
-    /// The user's key in the project that they were imported from, where it is not `id`. Only an import sets it.
+    /// The user's key in the project that they were imported from, where it is not `id`. Imports set it, and operators by
+    /// `jeton user update`.
     #[schema(required, example = json!(null))]
     pub external_id: Option<String>,
     /// The login name; case counts, unless `JETON_USERNAME_CASE=ignore`.
@@ -110,6 +111,16 @@ impl User {
             ("groups", json!(groups)),
         ]);
         fields
+    }
+
+    /// The fields in which this user differs from how they were `before`, with their values now.
+    #[must_use]
+    pub fn differences(&self, before: &Self) -> Vec<(&'static str, Value)> {
+        // The API does not change the external id, so it is none of the fields.
+        let external_id = |user: &Self| ("external_id", json!(user.external_id));
+        let pairs = self.fields().into_iter().zip(before.fields());
+        let pairs = pairs.chain([(external_id(self), external_id(before))]);
+        pairs.filter(|(new, old)| new != old).map(|(new, _)| new).collect()
     }
 
     /// The names of [`User::fields`], in their order.
@@ -184,13 +195,15 @@ pub struct UserChange {
     pub is_superuser: Option<bool>,
     /// The names of all of the user's groups. Unknown groups are created.
     pub groups: Option<Vec<String>>,
+    /// The external id; `Some(None)` removes it.
+    pub external_id: Option<Option<String>>,
 }
 
 impl UserChange {
     /// The change without the texts that `known` has already. Flags and groups stay, even if they are the same.
     #[must_use]
     pub fn without_unchanged(&self, known: &User) -> Self {
-        let Self { username, profile, is_active, is_staff, is_superuser, groups } = self;
+        let Self { username, profile, is_active, is_staff, is_superuser, groups, external_id } = self;
         Self {
             username: username.clone().filter(|username| *username != known.username),
             profile: profile.without_unchanged(&known.profile),
@@ -198,6 +211,7 @@ impl UserChange {
             is_staff: *is_staff,
             is_superuser: *is_superuser,
             groups: groups.clone(),
+            external_id: external_id.clone().filter(|external_id| *external_id != known.external_id),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::http::error::Answered;
 use crate::http::extract::{Body, TokenId};
 use crate::http::own::tokens::{Created, named_token, named_token_schema};
 use crate::http::state::State;
-use crate::service::{ChangeableUser, Staff};
+use crate::service::{ChangeableUser, Staff, TokenListFilter};
 
 const PATH: &str = "/admin/users/{username}/tokens/";
 
@@ -38,7 +38,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 /// A user's live tokens.
 async fn list(caller: Staff, query: ListQuery, username: web::Path<String>, state: State) -> Answered {
-    let page = state.service.tokens.list_tokens(Some(&username), query.page, &caller).await?;
+    let page = state.service.tokens.list_tokens(&TokenListFilter::of_user(&username), query.page, &caller).await?;
     query.answer(&state, page.map(|listed| listed.token))
 }
 

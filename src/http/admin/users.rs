@@ -147,6 +147,7 @@ fn optional_fields(fields: &mut Fields<'_>) -> UserChange {
         is_staff: fields.optional_bool("is_staff"),
         is_superuser: fields.optional_bool("is_superuser"),
         groups: fields.optional_texts("groups"),
+        external_id: None,
     }
 }
 

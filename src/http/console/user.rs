@@ -16,7 +16,7 @@ use crate::domain::password::Password;
 use crate::domain::profile::ProfileField;
 use crate::domain::user::{User, UserChange};
 use crate::http::state::{AppState, State};
-use crate::service::UserPatch;
+use crate::service::{TokenListFilter, UserPatch};
 
 #[derive(Template)]
 #[template(path = "console/user.html")]
@@ -64,7 +64,8 @@ pub async fn page(
 ) -> PageResult {
     let user = state.service.accounts.user(username, &signed_in.caller).await?;
     let listing = Listing::of(request)?;
-    let tokens = state.service.tokens.list_tokens(Some(username), listing.page, &signed_in.caller).await?;
+    let tokens =
+        state.service.tokens.list_tokens(&TokenListFilter::of_user(username), listing.page, &signed_in.caller).await?;
     let status = if matches!(refused, Refused::None) { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let (mut user_form, mut wanted) = (UserForm::of(&user), TokenForm::default());
     let [mut user_form_faults, mut password_faults, mut token_faults] = <[FormFaults; 3]>::default();

@@ -59,13 +59,14 @@ const IN_LIST: &AsciiSet = &IN_HEADER.add(b',');
 
 /// The identity headers. All are always sent, even if empty. So a gateway that copies them overwrites headers of the
 /// same names that its client sent.
-pub const HEADERS: [&str; 9] = [
+pub const HEADERS: [&str; 10] = [
     "x-auth-user",
     "x-auth-user-id",
     "x-auth-email",
     "x-auth-groups",
     "x-auth-scope",
     "x-auth-token-id",
+    "x-auth-token-expires",
     "remote-user",
     "remote-email",
     "remote-groups",
@@ -130,7 +131,7 @@ pub fn verify(holder: &Identity, query: &str) -> Result<HttpResponse, Error> {
     Ok(passed(values(holder)))
 }
 
-fn passed(values: [String; 9]) -> HttpResponse {
+fn passed(values: [String; 10]) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
     for (name, value) in HEADERS.into_iter().zip(values) {
         answer.insert_header((HeaderName::from_static(name), header_value(&value)));
@@ -139,14 +140,16 @@ fn passed(values: [String; 9]) -> HttpResponse {
 }
 
 /// The values of the headers, in the order of [`HEADERS`].
-fn values(user: &Identity) -> [String; 9] {
+fn values(user: &Identity) -> [String; 10] {
     let name = encoded(&user.username, IN_HEADER);
     let email = encoded(&user.email, IN_HEADER);
     let groups: Vec<String> = user.groups.iter().map(|group| encoded(group, IN_LIST)).collect();
     let groups = groups.join(",");
     let (id, token_id) = (user.user_id.to_string(), user.token_id.clone());
     let scope = encoded(&user.scope, IN_HEADER);
-    [name.clone(), id, email.clone(), groups.clone(), scope, token_id, name, email, groups]
+    // As `exp` in introspection.
+    let expires = user.exp.map_or_else(String::new, |exp| exp.to_string());
+    [name.clone(), id, email.clone(), groups.clone(), scope, token_id, expires, name, email, groups]
 }
 
 /// Encodes a space at either end too: readers of headers and lists trim them, and ` admin` would become `admin`.

@@ -149,11 +149,13 @@ mod tests {
             user.password = PasswordHash::from_stored("md5$c$d".into());
         });
         let decision = decide(&before, &after, Some(&remembered(&before)));
-        let UserChange { username, profile, is_active, is_staff, is_superuser, groups } = &decision.updated.change;
+        let UserChange { username, profile, is_active, is_staff, is_superuser, groups, external_id } =
+            &decision.updated.change;
         assert_eq!(username.as_deref(), Some("anna"));
         assert_eq!(*profile, ProfilePatch::from_fn(|field| Some(field.name().into())));
         assert_eq!((*is_active, *is_staff, *is_superuser), (Some(false), Some(true), Some(true)));
         assert_eq!(groups.as_deref(), Some(&["ops".to_owned()][..]));
+        assert_eq!(*external_id, None, "it is what the user is found by");
         assert_eq!(decision.updated.password, Some(after.password.clone()));
         assert!(decision.changes && decision.kept.is_empty());
         assert_eq!(decision.updated.remembered.fields.get("email"), ImportedFields::of(&after).get("email"));

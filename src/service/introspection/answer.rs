@@ -99,6 +99,9 @@ pub struct Identity {
     /// The token's id.
     #[serde(rename = "jti")]
     pub token_id: String,
+    /// When the token expires, in seconds since 1970; `None`: never.
+    #[serde(default)]
+    pub exp: Option<i64>,
     /// Login or named. The JSON does not contain it.
     #[serde(skip, default = "named")]
     pub kind: TokenKind,

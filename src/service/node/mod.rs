@@ -3,6 +3,7 @@
 mod checkpoint;
 mod clock;
 mod clock_watch;
+mod expiring_and_unused;
 mod health;
 mod overview;
 mod purge;

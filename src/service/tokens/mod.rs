@@ -1,6 +1,7 @@
 //! Tokens of users: created, listed, regenerated, revoked and explained.
 
 mod explain;
+mod list;
 mod named;
 mod regenerate;
 mod revoke;
@@ -17,6 +18,7 @@ use super::policy::Policy;
 use super::sign_in::SignIn;
 use crate::domain::time::Clock;
 pub use explain::Explanation;
+pub use list::TokenListFilter;
 pub use named::{CreatedToken, NamedToken};
 pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;

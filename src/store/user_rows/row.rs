@@ -81,6 +81,7 @@ impl UserRow {
 #[derive(Debug, Default, PartialEq, Eq, AsChangeset)]
 #[diesel(table_name = users)]
 pub struct ChangedColumns<'a> {
+    external_id: Option<Option<String>>,
     username: Option<&'a str>,
     email: Option<&'a str>,
     first_name: Option<&'a str>,
@@ -93,9 +94,10 @@ pub struct ChangedColumns<'a> {
 impl<'a> ChangedColumns<'a> {
     /// The columns that `change` sets; `None` when it sets none.
     pub fn of(change: &'a UserChange) -> Option<Self> {
-        let UserChange { username, profile, is_active, is_staff, is_superuser, groups: _ } = change;
+        let UserChange { username, profile, is_active, is_staff, is_superuser, groups: _, external_id } = change;
         let ProfilePatch { email, first_name, last_name } = profile;
         let columns = Self {
+            external_id: external_id.clone(),
             username: username.as_deref(),
             email: email.as_deref(),
             first_name: first_name.as_deref(),

@@ -47,6 +47,17 @@ impl Store {
         self.read(|conn| is_taken(conn, username, self.options.username_case, except))
     }
 
+    /// Whether a user other than `except` has this external id.
+    pub fn has_external_id(&self, external_id: &str, except: i64) -> Result<bool, StoreError> {
+        if !storable(external_id) {
+            return Ok(false);
+        }
+        self.read(|conn| {
+            let others = users::table.filter(users::external_id.eq(external_id)).filter(users::id.ne(except));
+            Ok(others.select(users::id).first::<i64>(conn).optional()?.is_some())
+        })
+    }
+
     /// Refuses a database in which names differ by case only, where such names are the same name.
     ///
     /// # Errors

@@ -117,6 +117,5 @@ impl Store {
 
 /// The fields that differ. Setting a field to its old value is no change, and gets no audit entry.
 pub(in crate::store) fn difference(before: &User, after: &User) -> Map<String, Value> {
-    let pairs = after.fields().into_iter().zip(before.fields());
-    pairs.filter(|(new, old)| new != old).map(|((name, value), _)| (name.to_owned(), value)).collect()
+    after.differences(before).into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -13,13 +13,14 @@ use crate::support::app::{ADMIN, App};
 use crate::support::calls::PASSWORD;
 use crate::support::http::{self, Answer, Request};
 
-const IDENTITY: [&str; 9] = [
+const IDENTITY: [&str; 10] = [
     "X-Auth-User",
     "X-Auth-User-Id",
     "X-Auth-Email",
     "X-Auth-Groups",
     "X-Auth-Scope",
     "X-Auth-Token-Id",
+    "X-Auth-Token-Expires",
     "Remote-User",
     "Remote-Email",
     "Remote-Groups",

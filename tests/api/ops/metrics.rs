@@ -1,9 +1,13 @@
 //! `GET /metrics`: each event is counted, and counted once.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::json;
 
 use crate::on_both;
 use crate::support::app::{App, CLIENT};
+use crate::support::eventually;
 use crate::support::http::Request;
 
 /// The names in the table of docs/metrics.md.
@@ -25,6 +29,47 @@ on_both! {
             .map(str::to_owned)
             .collect();
         assert_eq!(served, documented());
+    }
+
+    fn tokens_that_end_soon_or_that_nobody_uses_are_counted(db) {
+        let app = App::with(db, &[("JETON_TOKEN_TTL", "5d")]);
+        let key = app.alice();
+        for (name, expires_in) in [("ci", None), ("nightly", None), ("soon", Some("7d")), ("later", Some("8d")), ("gone", Some("1h"))] {
+            let mut body = json!({"name": name});
+            if let Some(span) = expires_in {
+                body["expires_in"] = json!(span);
+            }
+            app.name_token(&key, &body);
+        }
+        // An app that starts anew counts at once: what it counted is what another node would.
+        let counted = |app: &App| {
+            let node = app.node(&[("JETON_TOKEN_TTL", "5d")]);
+            eventually("a count", Duration::from_secs(20), || {
+                let text = node.send(Request::new("GET", "/metrics")).text();
+                let of = |metric: &str, kind: &str| {
+                    let line = text.lines().find_map(|line| line.strip_prefix(&format!("jeton_tokens_{metric}{{kind=\"{kind}\"}} ")));
+                    line.unwrap().to_owned()
+                };
+                let all = [of("expiring", "login"), of("expiring", "named"), of("unused", "login"), of("unused", "named")];
+                all.iter().all(|value| value != "NaN").then(|| all.join(" "))
+            })
+        };
+        app.clock.advance(Duration::from_hours(2));
+        // alice's login token, and the admin's of the password that made the user, end within 5 days.
+        let logins = app.sql("select count(*) from tokens where name is null");
+        assert_eq!(counted(&app), format!("{logins} 1 0 0"));
+        app.clock.advance(Duration::from_hours(24 * 6));
+        assert_eq!(counted(&app), "0 2 0 0", "both that end have a week at most now; logins have ended");
+        app.sql("update tokens set expires_at = null where name = 'later'");
+        app.clock.advance(Duration::from_hours(24 * 85));
+        let in_use = "update tokens set last_used_at = created_at where name = 'nightly'";
+        app.sql(in_use);
+        assert_eq!(counted(&app), "0 0 0 3", "ci, nightly and later, since their creation or last use");
+        let now = app.clock.now().to_string().replace('T', " ").replace('Z', "");
+        app.sql(&format!("update tokens set last_used_at = '{now}' where name = 'nightly'"));
+        assert_eq!(counted(&app), "0 0 0 2");
+        app.sql("update tokens set revoked_at = created_at");
+        assert_eq!(counted(&app), "0 0 0 0");
     }
 
     fn each_introspection_is_counted_as_a_hit_a_miss_or_neither(db) {

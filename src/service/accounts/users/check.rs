@@ -3,7 +3,7 @@
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};
 use crate::domain::profile::{ProfileField, name_faults};
-use crate::domain::user::{User, new_username};
+use crate::domain::user::{MAX_EXTERNAL_ID_BYTES, User, new_username};
 use crate::service::Faults;
 
 /// The fields of a user, in the order in which their faults are reported.
@@ -35,6 +35,15 @@ pub fn password(field: &str, password: &Password, user: &Attributes<'_>, faults:
 pub fn profile(field: ProfileField, text: &str, faults: &mut Faults) {
     for message in field.faults(text) {
         faults.add(field.name(), message);
+    }
+}
+
+pub fn external_id(text: &str, faults: &mut Faults) {
+    if text.is_empty() {
+        faults.add("external_id", "This field may not be blank.");
+    }
+    if text.len() > MAX_EXTERNAL_ID_BYTES {
+        faults.add("external_id", format!("Ensure this field has no more than {MAX_EXTERNAL_ID_BYTES} bytes."));
     }
 }
 

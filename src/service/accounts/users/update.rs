@@ -3,7 +3,7 @@
 use super::check;
 use crate::domain::profile::ProfileField;
 use crate::domain::user::{User, UserChange};
-use crate::service::messages::USERNAME_TAKEN;
+use crate::service::messages::{EXTERNAL_ID_TAKEN, USERNAME_TAKEN};
 use crate::service::{Accounts, ChangeableUser, Error, Faults, Rights};
 use crate::store::StoreError;
 
@@ -45,7 +45,7 @@ impl Accounts {
             let change = self.checked(&patch, &user).await?;
             let (actor, now) = (caller.actor.clone(), self.clock.now());
             match self.database.run(move |store| store.update_user(&user, &change, &actor, now)).await {
-                Err(Error::Store(StoreError::Taken)) => Err(Error::invalid("username", USERNAME_TAKEN)),
+                Err(Error::Store(StoreError::Taken)) => Err(taken(&patch.change)),
                 other => other,
             }
         })
@@ -76,8 +76,23 @@ impl Accounts {
         for group in change.groups.iter().flatten().filter(|group| !user.groups.contains(group)) {
             check::group(group, &mut faults);
         }
+        if let Some(Some(external_id)) = change.external_id.clone().filter(|wanted| *wanted != user.external_id) {
+            check::external_id(&external_id, &mut faults);
+            let id = user.id;
+            if self.database.run(move |store| store.has_external_id(&external_id, id)).await? {
+                faults.add("external_id", EXTERNAL_ID_TAKEN);
+            }
+        }
         faults.in_order_of(&check::order());
         faults.into_result()?;
         Ok(change)
+    }
+}
+
+/// What somebody else has taken meanwhile.
+fn taken(change: &UserChange) -> Error {
+    match change.username {
+        Some(_) => Error::invalid("username", USERNAME_TAKEN),
+        None => Error::invalid("external_id", EXTERNAL_ID_TAKEN),
     }
 }

@@ -43,14 +43,18 @@ on_both! {
         let login = app.login("ünï", "some words of a song");
         let named = app.name_token(&login, &json!({"name": "ci", "scope": "a:b c", "password": "some words of a song"}));
         let named = named["token"].as_str().unwrap().to_owned();
+        let brief = json!({"name": "brief", "expires_in": "1d", "password": "some words of a song"});
+        let brief = app.name_token(&login, &brief)["token"].as_str().unwrap().to_owned();
         let get = |path: &str| Request::new("GET", path);
-        for key in [&login, &named] {
+        for key in [&login, &named, &brief] {
             for path in ["/auth/verify", "/auth/verify/", "/auth/verify/a//b/%0A?x=1&y", "/auth/verify?group=a%2Cb&group=%D0%BA%D0%BB%D1%8E%D1%87"] {
                 let keyword = |word: &str| get(path).header("Authorization", format!("{word} {key}"));
                 for request in [keyword("Token"), keyword("bearer"), get(path).header("X-Api-Key", key), get(path).basic("any", key), get(path).basic(key, "")] {
                     let answer = fast(&app, &request);
                     assert_eq!((answer.status, common_parts(&answer)), (200, common_parts(&slow(&app, &request))));
                     assert_eq!(answer.header("X-Auth-User").as_deref(), Some("%C3%BCn%C3%AF"));
+                    let expires = answer.header("X-Auth-Token-Expires").unwrap();
+                    assert_eq!(expires.is_empty(), key != &brief, "{expires}");
                 }
             }
         }

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{IDENTITY, PASSWORD, named, verify};
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
+use crate::support::http::Request;
 
 on_both! {
     fn every_identity_header_is_sent(db) {
@@ -25,6 +26,7 @@ on_both! {
             &groups,
             "reports:read reports:write",
             facts["jti"].as_str().unwrap(),
+            "",
             "alice",
             "a@example.com",
             &groups,
@@ -35,13 +37,30 @@ on_both! {
         assert_eq!(answer.headers_named("Cache-Control"), ["no-store"]);
     }
 
+    fn a_token_that_expires_says_when(db) {
+        let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
+        app.create_user("alice", PASSWORD, &json!({}));
+        let key = app.login("alice", PASSWORD);
+        let expires = |key: &str| verify(&app, "/auth/verify", key).headers_named("X-Auth-Token-Expires").join(",");
+        let exp = app.introspect(&key)["exp"].as_i64().unwrap();
+        for _ in 0..3 {
+            assert_eq!(expires(&key), exp.to_string(), "from the database, and from the cache");
+        }
+        let day = app.name_token(&key, &json!({"name": "ci", "expires_in": "1d"}))["token"].as_str().unwrap().to_owned();
+        assert_eq!(expires(&day), (app.clock.now().epoch_seconds() + 86_400).to_string());
+        // During its grace period the old token ends with that.
+        let path = "/admin/users/alice/regenerate?grace=1h";
+        assert_eq!(app.send(Request::new("POST", path).token(&app.admin_token())).status, 200);
+        assert_eq!(expires(&key), (app.clock.now().epoch_seconds() + 3_600).to_string());
+    }
+
     fn empty_headers_are_sent_too_so_that_a_gateway_overwrites_its_clients_headers(db) {
         let app = App::start(db);
         let answer = verify(&app, "/auth/verify", &app.admin_token());
         for name in IDENTITY {
             assert_eq!(answer.headers_named(name).len(), 1, "{name} in {answer:?}");
         }
-        for name in ["X-Auth-Email", "X-Auth-Groups", "X-Auth-Scope", "Remote-Email", "Remote-Groups"] {
+        for name in ["X-Auth-Email", "X-Auth-Groups", "X-Auth-Scope", "X-Auth-Token-Expires", "Remote-Email", "Remote-Groups"] {
             assert_eq!(answer.headers_named(name), [""], "{name}");
         }
         assert_eq!(answer.headers_named("X-Auth-User"), [ADMIN.0]);

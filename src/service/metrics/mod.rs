@@ -1,5 +1,8 @@
 //! The metrics, for Prometheus. Names and labels are part of the interface. No key, username or address is a label.
 
+mod clock;
+mod tokens;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -10,7 +13,8 @@ use prometheus::{
 
 use super::reasons::Reason;
 use crate::logging::LogQueue;
-use crate::store::Purge;
+use clock::ClockMetrics;
+use tokens::TokenMetrics;
 
 /// The number of results of an introspection: active, and each reason why a token is inactive.
 const RESULTS: usize = 1 + Reason::ALL.len();
@@ -56,42 +60,8 @@ pub struct Metrics {
     ready: GaugeVec,
     log_lines: OnceLock<LogQueue>,
     pub(super) clock: ClockMetrics,
+    pub(super) tokens: TokenMetrics,
     workers: Mutex<Workers>,
-}
-
-/// Metrics of the node's clock, and of rows that are not purged while it is wrong.
-pub(super) struct ClockMetrics {
-    pub difference: Gauge,
-    pub jumps: IntCounter,
-    overdue: GaugeVec,
-}
-
-impl ClockMetrics {
-    fn new(registry: &Registry) -> Self {
-        let difference = "How far this node's clock is ahead of the database's; NaN: not compared yet";
-        let jumps = "How often this node's clock was set by more than two seconds";
-        let overdue = "How long the oldest row that is due to be purged has been due; 0: there is none";
-        let overdue = Opts::new("jeton_purge_overdue_seconds", overdue);
-        let metrics = Self {
-            difference: Gauge::new("jeton_clock_difference_seconds", difference).expect("a valid name"),
-            jumps: IntCounter::new("jeton_clock_jumps_total", jumps).expect("a valid name"),
-            overdue: GaugeVec::new(overdue, &["rows"]).expect("a valid name"),
-        };
-        metrics.difference.set(f64::NAN);
-        for what in Purge::ALL {
-            metrics.overdue(what, Duration::ZERO);
-        }
-        let all: [Box<dyn prometheus::core::Collector>; 3] =
-            [Box::new(metrics.difference.clone()), Box::new(metrics.jumps.clone()), Box::new(metrics.overdue.clone())];
-        for collector in all {
-            registry.register(collector).expect("each name is registered once");
-        }
-        metrics
-    }
-
-    pub fn overdue(&self, what: Purge, span: Duration) {
-        self.overdue.with_label_values(&[what.as_str()]).set(span.as_secs_f64());
-    }
 }
 
 /// Values that are read only when the metrics are scraped.
@@ -127,6 +97,7 @@ impl Metrics {
         let registry = Registry::new();
         let metrics = Self {
             clock: ClockMetrics::new(&registry),
+            tokens: TokenMetrics::new(&registry),
             registry,
             requests: HistogramVec::new(requests, &["route", "status"]).expect("a valid name"),
             introspections: counters("jeton_introspections_total", "Introspected tokens by result", "result"),

@@ -1,8 +1,9 @@
 //! `jeton token revoke` for many tokens: counts them, asks, and revokes them in batches.
 
-use super::progress::{bar, number};
-use super::prompt::confirm_or_yes;
-use super::{Failure, users_named, with_service};
+use crate::cli::names::users_named;
+use crate::cli::progress::{bar, number};
+use crate::cli::prompt::confirm_or_yes;
+use crate::cli::{Failure, with_service};
 use crate::config::Config;
 use crate::domain::time::Timestamp;
 use crate::service::TokenFilter;
@@ -42,7 +43,7 @@ pub fn revoke_many(RevokeMany { users, since, until, yes }: RevokeMany, config: 
                 number(bar.position(), "token")
             ))
         })?;
-        eprintln!("revoked: {}", number(revoked, "token"));
+        eprintln!("revoked {}", number(revoked, "token"));
         Ok(())
     })
 }
