@@ -24,7 +24,10 @@ use connection::{Answer, Connection, Credentials, Request};
 pub use forward::{Forward, Outgoing, Pieces, Received, whole};
 use servers::Servers;
 
-/// Keys in one request. The body's limit there is 256 KiB, and a key has at most 1 KiB, seldom more than 100 bytes.
+/// The limit of a request's body at the upstream, in bytes.
+const MAX_BODY: usize = 256 * 1024;
+
+/// Keys in one request. A key has at most 1 KiB, seldom more than 100 bytes.
 const MAX_KEYS: usize = 1_000;
 
 /// Bytes of keys in one request. In JSON a quotation mark takes two.
@@ -33,8 +36,12 @@ const MAX_KEY_BYTES: usize = 120 * 1024;
 /// The most bytes of a client id and its secret; longer ones are wrong.
 pub const MAX_CREDENTIALS: usize = 2048;
 
-/// Clients in one request. In JSON a byte may take six, and so all of them fit into the body.
+/// Clients in one request. In JSON a byte may take six.
 const MAX_CLIENTS: usize = 20;
+
+/// Besides the texts a body has names, and two quotation marks and a comma for each text.
+const _: () = assert!(MAX_CLIENTS * (MAX_CREDENTIALS * 6 + 6) + 100 <= MAX_BODY, "all clients fit into a body");
+const _: () = assert!(MAX_KEY_BYTES * 2 + MAX_KEYS * 3 + 100 <= MAX_BODY, "all keys fit into a body");
 
 /// Whom an edge asks, and who it is there.
 #[derive(Clone, Debug)]
