@@ -25,6 +25,9 @@ on_both! {
         balancer.route(|target, _| if is_changes(target) { To::Late(0, BOUND * 3 / 5) } else { To::Server(0) });
         let edge = edge_of(&[&balancer.url()], &chain.own).env("JETON_REVOCATION_BOUND", "2s").edge();
         let (_, key) = chain.user("alice", &[]);
+        // The answer that tells of the new token has arrived: it ends what was remembered before.
+        let before = balancer.late_answers();
+        eventually("the next answers", RECOVERY, || (balancer.late_answers() > before + 2).then_some(()));
         wait_until_cached(&edge, &chain.client, &key);
         // The next answer does not have the change, and arrives long after it.
         let before = balancer.late_answers();
