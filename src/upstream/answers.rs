@@ -21,6 +21,8 @@ pub enum UpstreamAnswer {
     Inactive {
         /// Whether that is because its user is inactive.
         is_user_inactive: bool,
+        /// How long this may be remembered from when it was asked for; `None`: the upstream does not limit it.
+        known_for: Option<Duration>,
     },
 }
 
@@ -130,7 +132,7 @@ pub fn batch(
 fn upstream_answer(json: &str, kind: &str, expires_in: Option<Duration>) -> Result<UpstreamAnswer, StoreError> {
     let one: One = serde_json::from_str(json).map_err(unreadable)?;
     if !one.active {
-        return Ok(UpstreamAnswer::Inactive { is_user_inactive: kind == "user_inactive" });
+        return Ok(UpstreamAnswer::Inactive { is_user_inactive: kind == "user_inactive", known_for: expires_in });
     }
     let token_id = one.jti.and_then(|id| id.parse().ok());
     let (Some(token_id), Some(user_id)) = (token_id, one.user_id) else {
@@ -172,6 +174,10 @@ pub fn clients(
 pub fn changes(body: &[u8], had_cursor: bool) -> Result<Reading, StoreError> {
     let changes: Changes = serde_json::from_slice(body).map_err(unreadable)?;
     let cursor = Cursor::presented(&changes.cursor);
+    // A request with such a cursor counts as one without, so its answer would tell of no changes.
+    if cursor.as_str().is_empty() {
+        return Err(unreadable("it has no cursor"));
+    }
     if changes.reset || !had_cursor {
         return Ok(Reading { cursor, since: Since::Unknown });
     }
@@ -215,22 +221,24 @@ mod tests {
         assert_eq!(changes(reset, true).unwrap().since, Since::Unknown);
         let first = br#"{"cursor":"c","reset":false,"changes":[]}"#;
         assert_eq!(changes(first, false).unwrap().since, Since::Unknown);
+        for cursor in ["", &"1".repeat(100_000)] {
+            let body = format!("{{\"cursor\":\"{cursor}\",\"reset\":false,\"changes\":[]}}");
+            assert!(changes(body.as_bytes(), true).is_err(), "the next request would have no cursor");
+        }
     }
 
     #[test]
     fn answers_are_kept_as_they_were_sent() {
         let active = r#"{"active":true,"jti":"12", "user_id":7,"exp":1700000000,"new":1}"#;
         let body = format!(
-            r#"{{"results":[{active},{{"active":false}}],"kinds":["login","user_inactive"],"expires_in":[2.999,null],"clients":[],"age":0.5,"place":"a"}}"#
+            r#"{{"results":[{active},{{"active":false}}],"kinds":["login","user_inactive"],"expires_in":[2.999,0.5],"clients":[],"age":0.5,"place":"a"}}"#
         );
         let (sent, second) = (Uptime::from_nanos(9_000_000_000), Duration::from_secs(1));
         let batch = |body: &str, count| batch(body.as_bytes(), count, sent, second);
         let results = batch(&body, 2).unwrap();
-        let [(UpstreamAnswer::Active(json, facts), as_of), (UpstreamAnswer::Inactive { is_user_inactive: true }, _)] =
-            &results[..]
-        else {
-            panic!("{results:?}")
-        };
+        let inactive = UpstreamAnswer::Inactive { is_user_inactive: true, known_for: Some(Duration::from_millis(500)) };
+        let [(UpstreamAnswer::Active(json, facts), as_of), (other, _)] = &results[..] else { panic!("{results:?}") };
+        assert_eq!(format!("{other:?}"), format!("{inactive:?}"));
         assert_eq!(json, active.as_bytes());
         assert_eq!((facts.token_id, facts.user_id, facts.kind), (12, 7, TokenKind::Login));
         assert_eq!(facts.expires_in, Some(Duration::from_millis(2_999)));

@@ -24,7 +24,10 @@ use connection::{Answer, Connection, Credentials, Request};
 pub use forward::{Forward, Outgoing, Pieces, Received, whole};
 use servers::Servers;
 
-/// How many keys a request has at most. The upstream takes bodies of 256 KiB. A key has at most 1 KiB, and seldom more
+/// The limit of a request's body at the upstream, in bytes.
+const MAX_BODY: usize = 256 * 1024;
+
+/// How many keys a request has at most. A key has at most 1 KiB, and seldom more
 /// than 100 bytes.
 const MAX_KEYS: usize = 1_000;
 
@@ -34,8 +37,12 @@ const MAX_KEY_BYTES: usize = 120 * 1024;
 /// How many bytes a client id and its secret have at most together. Longer ones are wrong.
 pub const MAX_CREDENTIALS: usize = 2048;
 
-/// How many clients a request has at most. They fit into the body even if JSON escapes every byte, with six bytes each.
+/// How many clients a request has at most. JSON may escape a byte with six bytes.
 const MAX_CLIENTS: usize = 20;
+
+/// Besides the texts a body has names, and two quotation marks and a comma for each text.
+const _: () = assert!(MAX_CLIENTS * (MAX_CREDENTIALS * 6 + 6) + 100 <= MAX_BODY, "all clients fit into a body");
+const _: () = assert!(MAX_KEY_BYTES * 2 + MAX_KEYS * 3 + 100 <= MAX_BODY, "all keys fit into a body");
 
 /// Which upstreams an edge asks, and by which credentials.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 
 use jeton::domain::change::Change;
-use jeton::domain::time::Uptime;
-use jeton::service::cache::{Cache, Staleness};
+use jeton::domain::time::{Timestamp, Uptime};
+use jeton::service::cache::{Cache, ChangeSeq, NewEntry, Now, Staleness};
 
 use super::{BOUND, MS, at, cache, digest, entry};
 
@@ -15,6 +15,8 @@ use super::{BOUND, MS, at, cache, digest, entry};
 enum Event {
     /// The token changes.
     Change,
+    /// Another token, which was not active, is active from now on. Nobody tells an edge which answer that changes.
+    Activate,
     /// A node reads all changes so far; they arrive later.
     BeginReading(usize),
     EndReading(usize),
@@ -23,7 +25,7 @@ enum Event {
     /// The node answers, by a reading that began after the request.
     AnswerFollowing,
     EndFollowing,
-    /// The edge asks a node for the token.
+    /// The edge asks a node for both tokens.
     BeginLookup(usize),
     /// The node answers the oldest question: from its memory if it may, else from the database.
     AnswerFromMemory,
@@ -51,6 +53,10 @@ enum Without {
     TimeOfQuestion,
     /// The proof is the moment when the changes arrive.
     TimeOfRequest,
+    /// "Not active" is remembered like any other answer.
+    EndOfInactive,
+    /// "Not active" is remembered for a bound from when it was asked for, however old the answer is.
+    AgeOfInactive,
 }
 
 #[derive(Default)]
@@ -70,7 +76,7 @@ struct Following {
 struct Lookup {
     node: usize,
     sent: u64,
-    /// The token's version, and how old it was when the question arrived.
+    /// How many changes the answer shows, and how old it was when the question arrived.
     answer: Option<(usize, u64)>,
 }
 
@@ -83,6 +89,8 @@ struct World {
     now: u64,
     /// When each change was committed; the number of changes is the token's version.
     changes: Vec<u64>,
+    /// Which change made the other token active.
+    activated: Option<usize>,
     nodes: [Node; 2],
     following: Option<Following>,
     cursor: Option<usize>,
@@ -98,6 +106,7 @@ impl World {
             edge,
             now: 10_000 * MS,
             changes: Vec::new(),
+            activated: None,
             nodes: <[Node; 2]>::default(),
             following: None,
             cursor: None,
@@ -118,6 +127,12 @@ impl World {
     fn happen(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Change => self.changes.push(self.now),
+            Event::Activate => {
+                if self.activated.is_none() {
+                    self.activated = Some(self.changes.len());
+                    self.changes.push(self.now);
+                }
+            }
             Event::BeginReading(node) => self.nodes[node].reading = Some((self.now, self.changes.len())),
             Event::EndReading(node) => {
                 let node = &mut self.nodes[node];
@@ -159,6 +174,9 @@ impl World {
                     };
                     let change_seq = self.edge.change_seq_at(Uptime::from_nanos(moment));
                     self.edge.insert(&digest(1), change_seq, entry(1, &version.to_be_bytes()));
+                    if self.activated.is_none_or(|activated| version <= activated) {
+                        self.insert_inactive(change_seq, sent, moment);
+                    }
                 }
             }
             Event::Reading(node) => {
@@ -180,12 +198,31 @@ impl World {
             }
             Event::Pass(millis) => self.now += millis * MS,
             Event::Ask => {
-                if let Some(cached) = self.edge.get(&digest(1), at(self.now), Staleness::Bound) {
+                let time = Uptime::from_nanos(self.now).as_time();
+                let now = Now { time, ..at(self.now) };
+                let given = |number| self.edge.get(&digest(number), now, Staleness::Bound);
+                let (version, inactive) = (given(1), given(2));
+                if let (Some(_), Some(activated)) = (inactive, self.activated) {
+                    self.check(activated)?;
+                }
+                if let Some(cached) = version {
                     return self.check(usize::from_be_bytes(cached.text.try_into().expect("eight bytes")));
                 }
             }
         }
         Ok(())
+    }
+
+    /// As `src/service/introspection/upstream_answer.rs` does.
+    fn insert_inactive(&self, change_seq: ChangeSeq, sent: u64, moment: u64) {
+        let after = |nanos| Uptime::from_nanos(nanos).after(BOUND).as_time();
+        let until = match self.without {
+            Without::EndOfInactive => Timestamp::NEVER,
+            Without::AgeOfInactive => after(sent),
+            _ => after(moment),
+        };
+        let inactive = NewEntry { of: None, hit_until: until, ends_at: until, code: 1, text: b"" };
+        self.edge.insert(&digest(2), change_seq, inactive);
     }
 
     fn end_following(&mut self) {
@@ -199,6 +236,7 @@ impl World {
         self.edge.mark_synced_at(Uptime::from_nanos(proof), Uptime::from_nanos(self.now));
     }
 
+    /// An answer that shows so many changes: the next one must be younger than the bound.
     fn check(&mut self, version: usize) -> Result<(), String> {
         self.served += 1;
         match self.changes.get(version) {
@@ -210,7 +248,21 @@ impl World {
     }
 }
 
-fn events() -> Vec<Event> {
+impl Without {
+    /// The events whose orders are searched: all of them, or those that lead to the fault, so that it is found at once.
+    fn events(self) -> Vec<Event> {
+        match self {
+            Self::EndOfInactive | Self::AgeOfInactive => {
+                let passing = [Event::Pass(1), Event::Pass(300), Event::Pass(700)];
+                [&[Event::Activate, Event::Lookup(0), Event::Lookup(1), Event::Following(0), Event::Ask], &passing[..]]
+                    .concat()
+            }
+            _ => all_events(),
+        }
+    }
+}
+
+fn all_events() -> Vec<Event> {
     let of_node = |node| {
         vec![
             Event::BeginReading(node),
@@ -226,12 +278,18 @@ fn events() -> Vec<Event> {
     };
     let others = [Event::AnswerFollowing, Event::EndFollowing, Event::AnswerFromMemory, Event::Insert, Event::Ask];
     let passing = [Event::Pass(1), Event::Pass(300), Event::Pass(700), Event::Pass(1_000)];
-    [of_node(0), of_node(1), others.repeat(2), passing.to_vec(), vec![Event::Change, Event::AnswerFromDatabase]]
-        .concat()
+    [
+        of_node(0),
+        of_node(1),
+        others.repeat(2),
+        passing.to_vec(),
+        vec![Event::Change, Event::Activate, Event::AnswerFromDatabase],
+    ]
+    .concat()
 }
 
 fn search(without: Without, cases: u32) -> Result<usize, String> {
-    super::search(&events(), cases, |events| {
+    super::search(&without.events(), cases, |events| {
         let mut world = World::new(without);
         events.into_iter().try_for_each(|event| world.happen(event))?;
         Ok(world.served)
@@ -246,7 +304,9 @@ fn an_edge_of_two_nodes_gives_no_answer_past_the_bound() {
 
 #[test]
 fn without_its_guards_the_search_finds_a_stale_answer() {
-    for without in [Without::Age, Without::TimeOfQuestion, Without::TimeOfRequest] {
+    let guards =
+        [Without::Age, Without::TimeOfQuestion, Without::TimeOfRequest, Without::EndOfInactive, Without::AgeOfInactive];
+    for without in guards {
         let found = search(without, 400_000).expect_err(&format!("{without:?} must lead to a stale answer"));
         assert!(found.contains("behind"), "{found}");
     }

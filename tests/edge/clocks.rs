@@ -79,4 +79,31 @@ on_both! {
             assert_eq!(asks(edge, &new), 200);
         }
     }
+
+    /// What an edge remembers ends by a clock that nobody sets.
+    fn a_token_and_an_old_secret_end_at_an_edge_whose_clock_is_set_back(db) {
+        let chain = Chain::on(TestDatabase::migrated(db));
+        let clock = chain.jeton.dir.path().join("clock");
+        std::fs::write(&clock, "+0").unwrap();
+        let edge = edge_of(&[&url(&chain.node)], &chain.own).edge_at(&clock);
+        let (lasting, _) = chain.user("alice", &[]);
+        wait_until_cached(&edge, &chain.client, &lasting);
+        let token = ["token", "create", "alice", "--name", "short", "--expires-in", "6s"];
+        let key = key_in(&done(&chain.jeton, &token), "alice");
+        let new = done(&chain.jeton, &["client", "rotate", &chain.client.0, "--grace", "6s"]).trim().to_owned();
+        let created = Instant::now();
+        crate::support::wait_until_synced(edge.addr);
+        let new = (chain.client.0.clone(), new);
+        let asks = || [(&chain.client, "x"), (&new, key.as_str())].map(|(client, key)| introspect(&edge, client, key));
+        // Both are remembered before the clock is set back, and would last for hours.
+        asks();
+        std::fs::write(&clock, format!("-{HOURS}s")).unwrap();
+        eventually("both ends", RECOVERY, || {
+            let sent = Instant::now();
+            let [old, short] = asks();
+            let is_over = [old.status == 401, short.json()["active"] == false];
+            assert!(is_over == [true; 2] || sent < created + LIFE + DELAY, "{is_over:?} {:?}", sent - created - LIFE);
+            (is_over == [true; 2]).then_some(())
+        });
+    }
 }

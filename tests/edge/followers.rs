@@ -52,6 +52,7 @@ on_both! {
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(told.contains(&true), "some cursors are asked about");
+        assert!(told.contains(&false), "not all of them: each costs a quarter of the bound");
         // The edge itself asks some times a second.
         let allowed = 40.0 + 40.0 * since.elapsed().as_secs_f64();
         let by_edge = asked(&chain.node) - before;

@@ -11,6 +11,7 @@ use crate::support::app::{Kind, TestDatabase};
 use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::postgres;
+use crate::support::process::Serving;
 
 on_both! {
     fn a_revocation_is_seen_within_the_bound(db) {
@@ -48,6 +49,29 @@ on_both! {
         chain.database.sql("update tokens set revoked_at = null");
         for edge in chain.edges() {
             eventually("the token", RECOVERY, || (chain.introspect(edge, &key).json()["active"] == true).then_some(()));
+        }
+    }
+
+    /// An edge that asks another one just before that one forgets the answer may not remember it for another bound.
+    fn an_unknown_key_is_not_remembered_longer_by_each_edge(db) {
+        let chain = Chain::start(db);
+        let (key, _) = chain.user("alice", &[]);
+        let ask = |edge: &Serving| {
+            let answer = introspect(edge, &chain.client, &key);
+            (answer.status == 200).then(|| answer.json()["active"] == true)
+        };
+        for (turn, time) in ["2000-01-01", "2000-01-02", "2000-01-03"].into_iter().enumerate() {
+            chain.database.sql(&format!("update tokens set revoked_at = '{time} 00:00:00'"));
+            eventually("not active", RECOVERY, || (ask(&chain.edge) == Some(false)).then_some(()));
+            chain.database.sql("update tokens set revoked_at = null");
+            let changed = Instant::now();
+            std::thread::sleep(BOUND * 3 / 4);
+            eventually("the token", RECOVERY, || {
+                let sent = Instant::now();
+                let is_active = ask(&chain.far)?;
+                assert!(is_active || sent < changed + BOUND, "turn {turn}: {:?} after the change", sent - changed);
+                is_active.then_some(())
+            });
         }
     }
 
@@ -92,7 +116,7 @@ on_both! {
 #[test]
 fn changes_are_followed_through_edges() {
     let chain = Chain::start(Kind::Postgres);
-    let ask = |server: &crate::support::process::Serving, after: &str| {
+    let ask = |server: &Serving, after: &str| {
         let request = Request::new("GET", &format!("/changes?after={}", crate::support::http::encode(after)));
         let answer = request.basic(&chain.client.0, &chain.client.1).send(server.addr);
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -155,6 +179,8 @@ fn a_revocation_is_seen_while_hundreds_of_transactions_run() {
         // With an id, as if it had written.
         cluster.sql(&format!("begin; select pg_current_xact_id(); prepare transaction 'p{number}'"));
     }
+    // Each is told of this change, so they have a cursor from now.
+    chain.user("bob", &[]);
     chain.wait_until_synced();
     chain.wait_until_cached(&login);
     done(&chain.jeton, &["token", "revoke", "--yes", "--user", "alice"]);

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use super::{Chain, RECOVERY, edge_of, introspect, url};
+use super::{Chain, RECOVERY, edge_of, introspect, metric_sum, url};
 use crate::commands::done;
 use crate::gateways::gateway::Gateway;
 use crate::gateways::upstream::Upstream;
@@ -35,6 +35,12 @@ fn nginx_asks_an_edge_on_a_unix_socket() {
     let ask = |key: &str| gateway.send(Request::new("GET", "/").token(key));
     eventually("an answer through nginx", RECOVERY, || (ask(&key).status == 200).then_some(()));
     assert_eq!(ask("wrong").status, 401);
+    let asked = || metric_sum(&chain.node, "jeton_request_seconds_count", "route=\"/introspect/batch\"").to_string();
+    eventually("an answer from the edge's memory", RECOVERY, || {
+        let before = asked();
+        assert_eq!(ask(&key).status, 200);
+        (asked() == before).then_some(())
+    });
     done(&chain.jeton, &["token", "revoke", "--yes", "--user", "alice"]);
     eventually("the revocation", RECOVERY, || (ask(&key).status == 401).then_some(()));
 }

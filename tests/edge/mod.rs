@@ -1,5 +1,6 @@
 //! `jeton edge`: real edges before real nodes, and an edge of an edge.
 
+mod balancer;
 mod clocks;
 mod equal;
 mod failures;
@@ -7,6 +8,7 @@ mod followers;
 mod fresh;
 mod limits;
 mod listens;
+mod slow;
 mod stale;
 mod two_databases;
 

@@ -1,84 +1,16 @@
 //! Two databases behind one address, as when one takes the other's place: what is read of one is no proof for answers of the
 //! other.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::balancer::{Balancer, To};
 use super::{BOUND, Chain, RECOVERY, edge_of, introspect, metric, url, wait_until_cached};
 use crate::commands::{create_client, done, migrated};
 use crate::on_both;
 use crate::support::app::{Kind, TestDatabase};
 use crate::support::eventually;
+use crate::support::http::{Request, encode};
 use crate::support::process::Serving;
-
-/// Where the balancer sends requests.
-#[derive(Clone, Copy, Debug)]
-enum To {
-    First,
-    /// Those for changes to the second one, the others to the first one.
-    ChangesToSecond,
-    /// To one after the other.
-    Both,
-}
-
-/// A balancer before two servers, which opens a connection for each request.
-struct Balancer {
-    addr: SocketAddr,
-    to: Arc<AtomicUsize>,
-}
-
-impl Balancer {
-    fn start(servers: [SocketAddr; 2]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (addr, to) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(To::First as usize)));
-        let mode = Arc::clone(&to);
-        std::thread::spawn(move || {
-            for (number, client) in listener.incoming().enumerate() {
-                let mode = Arc::clone(&mode);
-                std::thread::spawn(move || pass(client.unwrap(), servers, &mode, number));
-            }
-        });
-        Self { addr, to }
-    }
-
-    fn send_to(&self, to: To) {
-        self.to.store(to as usize, Ordering::SeqCst);
-    }
-}
-
-/// Passes one request on, and the answer back.
-fn pass(mut client: TcpStream, servers: [SocketAddr; 2], mode: &AtomicUsize, number: usize) -> Option<()> {
-    let (mut request, mut part) = (Vec::new(), [0; 4096]);
-    let head = loop {
-        let head = request.windows(4).position(|end| end == b"\r\n\r\n");
-        let text = String::from_utf8_lossy(&request[..head.unwrap_or(0)]).to_lowercase();
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-        if let Some(head) = head
-            && request.len() >= head + 4 + length.unwrap_or(0)
-        {
-            break head;
-        }
-        match client.read(&mut part).ok()? {
-            0 => return None,
-            read => request.extend_from_slice(&part[..read]),
-        }
-    };
-    let is_changes = request.starts_with(b"GET /changes");
-    let second = match mode.load(Ordering::SeqCst) {
-        0 => false,
-        1 => is_changes,
-        _ => number % 2 == 1,
-    };
-    let mut server = TcpStream::connect(servers[usize::from(second)]).ok()?;
-    server.write_all(&request[..head]).ok()?;
-    server.write_all(b"\r\nconnection: close").ok()?;
-    server.write_all(&request[head..]).ok()?;
-    std::io::copy(&mut server, &mut client).ok()?;
-    Some(())
-}
 
 /// Another database with the same clients.
 fn another(db: Kind, chain: &Chain) -> (TestDatabase, Serving) {
@@ -102,8 +34,8 @@ on_both! {
     fn changes_of_one_database_are_no_proof_for_answers_of_another(db) {
         let chain = Chain::start(db);
         let (_database, second) = another(db, &chain);
-        let balancer = Balancer::start([chain.node.addr, second.addr]);
-        let near = edge_of(&[&format!("http://{}", balancer.addr)], &chain.own).edge();
+        let balancer = Balancer::start(vec![chain.node.addr, second.addr]);
+        let near = edge_of(&[&balancer.url()], &chain.own).edge();
         let far = edge_of(&[&url(&near)], &chain.own).edge();
         let edges = [&near, &far];
         let ask = |edge: &Serving, key: &str| introspect(edge, &chain.client, key);
@@ -124,7 +56,7 @@ on_both! {
             wait_until_cached(edge, &chain.client, &first_key);
         }
 
-        balancer.send_to(To::ChangesToSecond);
+        balancer.route(|target, _| To::Server(usize::from(target.starts_with("/changes"))));
         // All edges follow the second one: every request of before is answered.
         let switched = Instant::now();
         while switched.elapsed() < BOUND * 2 {
@@ -144,7 +76,7 @@ on_both! {
         done(&chain.jeton, &["token", "revoke", "--yes", "--user", "alice"]);
         refused_after(Instant::now(), &first_key);
 
-        balancer.send_to(To::Both);
+        balancer.route(|_, number| To::Server(number % 2));
         let asked = Instant::now();
         while asked.elapsed() < Duration::from_secs(3) {
             for edge in edges {
@@ -154,11 +86,39 @@ on_both! {
         done(&chain.jeton, &["token", "revoke", "--yes", "--user", "bob"]);
         refused_after(Instant::now(), &other_key);
 
-        balancer.send_to(To::First);
+        balancer.route(|_, _| To::Server(0));
         let (key, _) = chain.user("carol", &[]);
         for edge in edges {
             wait_until_cached(edge, &chain.client, &key);
         }
         assert_eq!(ask(&near, &named).json()["active"], false);
+    }
+
+    /// A follower of an edge comes with a cursor of the first database, while the edge follows the second one.
+    fn a_follower_from_another_database_must_forget_everything(db) {
+        let chain = Chain::on(TestDatabase::migrated(db));
+        let (_database, second) = another(db, &chain);
+        let balancer = Balancer::start(vec![chain.node.addr, second.addr]);
+        let edge = edge_of(&[&balancer.url()], &chain.own).edge();
+        let changes = |after: &str| {
+            let request = Request::new("GET", &format!("/changes?after={}", encode(after)));
+            let answer = request.basic(&chain.client.0, &chain.client.1).send(edge.addr);
+            (answer.status == 200).then(|| answer.json())
+        };
+        let old = eventually("a cursor", RECOVERY, || changes(""))["cursor"].as_str().unwrap().to_owned();
+        let place = old.split('-').take(2).collect::<Vec<_>>().join("%2D");
+        // Each request for changes goes to where its cursor is from, as with a balancer that keeps them together.
+        balancer.route(|_, _| To::Server(1));
+        eventually("the second one's cursor", RECOVERY, || {
+            let cursor = changes("")?["cursor"].as_str().unwrap().to_owned();
+            (cursor.split('-').take(2).collect::<Vec<_>>().join("%2D") != place).then_some(())
+        });
+        let first = place.clone();
+        balancer.route(move |target, _| To::Server(usize::from(!target.contains(&first))));
+        chain.user("alice", &[]);
+        for _ in 0..5 {
+            let told = eventually("an answer", RECOVERY, || changes(&old));
+            assert_eq!(told["reset"], true, "{told}");
+        }
     }
 }

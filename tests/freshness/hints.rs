@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::poolers::socket_and_name;
 use super::{Nodes, metric};
@@ -13,6 +13,7 @@ use crate::support::app::TestDatabase;
 use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::postgres;
+use crate::support::watched::Watched;
 
 /// What a proxy does with `listen`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,4 +123,18 @@ fn without_listen_and_notify_the_caches_answer_and_each_change_is_seen_within_th
             }
         }
     }
+}
+
+/// Without them readings are half a second apart. A hint may have any text.
+#[test]
+fn each_hint_makes_a_node_read_at_once() {
+    let watched = Watched::start(&[("JETON_REVOCATION_BOUND", "1m")]);
+    watched.app.alice();
+    let hints = "do $$ begin for number in 1..40 loop perform pg_notify('jeton_changes', 'a text'); commit; \
+        perform pg_sleep(0.05); end loop; end $$";
+    eventually("a reading for most of the hints", Duration::from_mins(1), || {
+        let began = Instant::now();
+        let readings = watched.statements(&["from changes "], |app| drop(app.database.sql(hints))).len();
+        (readings as f64 > 10.0 + 2.0 * began.elapsed().as_secs_f64()).then_some(())
+    });
 }

@@ -20,7 +20,8 @@ fn with_standby(connections: &str) -> (Cluster, Nodes) {
     let mut nodes = Nodes::at(primary, database, &url);
     nodes.user("a");
     let jeton = std::mem::replace(&mut nodes.jeton, Jeton::new());
-    nodes.jeton = jeton.env("JETON_DATABASE_POOL", connections);
+    // The default time-out is longer than the bound: nobody who waits for the standby may read the change log.
+    nodes.jeton = jeton.env("JETON_DATABASE_POOL", connections).env("JETON_DATABASE_TIMEOUT", "2s");
     nodes.both = [(); 2].map(|()| nodes.jeton.serve());
     nodes.cluster().sql("alter system set synchronous_standby_names = '*'");
     nodes.cluster().sql("select pg_reload_conf()");

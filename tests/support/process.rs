@@ -66,7 +66,16 @@ impl Jeton {
 
     /// The same with a clock that is shifted as `file` says, in faketime's form: `-30s`, `+40d`. Uptime is not changed.
     pub fn serve_at(&self, file: &Path) -> Serving {
-        let mut command = self.command(&["serve"]);
+        self.run_at("serve", file)
+    }
+
+    /// `jeton edge`, as [`Jeton::serve_at`].
+    pub fn edge_at(&self, file: &Path) -> Serving {
+        self.run_at("edge", file)
+    }
+
+    fn run_at(&self, command: &str, file: &Path) -> Serving {
+        let mut command = self.command(&[command]);
         command.env("LD_PRELOAD", libfaketime()).env("FAKETIME_TIMESTAMP_FILE", file);
         command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         self.serve_by(command)

@@ -42,7 +42,10 @@ pub fn endpoints() -> Vec<Endpoint> {
         ObjectBuilder::new().schema_type(types).description(what)
     };
     let expires_in = ArrayBuilder::new().items(seconds(true, None));
-    let expires_in = expires_in.description(Some("For an edge: in how many seconds each token ends, if it does."));
+    let expires_in = expires_in.description(Some(
+        "For an edge: in how many seconds each token ends, if it does; for one that is not active, how long that may be \
+         remembered, if it is limited.",
+    ));
     let texts = |what| ArrayBuilder::new().items(text()).max_items(Some(MAX_CLIENTS)).description(Some(what));
     let client_ids = texts("Sent by `jeton edge`: its clients that are to be checked.");
     let client_secrets = texts("Sent by `jeton edge`: their secrets, in the same order.");

@@ -178,6 +178,11 @@ impl Introspection {
         Self { json: Cow::Borrowed(INACTIVE), reason: Some(reason), kind: TokenKind::Named, ends_at: Timestamp::NEVER }
     }
 
+    /// The same; until this moment it is known that the token is not active.
+    pub(in crate::service) fn until(self, ends_at: Timestamp) -> Self {
+        Self { ends_at, ..self }
+    }
+
     /// The introspection in an upstream's answer; `None` if the answer lacks something that [`Identity`] needs.
     pub(in crate::service) fn from_upstream(json: Vec<u8>, kind: TokenKind, ends_at: Timestamp) -> Option<Self> {
         serde_json::from_slice::<Identity>(&json).ok()?;
@@ -196,7 +201,8 @@ impl Introspection {
         }
     }
 
-    /// When the token ends, by the clock of [`Introspect::time_left`](crate::service::Introspect::time_left).
+    /// When the token ends, by the clock of [`Introspect::time_left`](crate::service::Introspect::time_left). For one that
+    /// is not active: until when an edge may remember that.
     #[must_use]
     pub const fn ends_at(&self) -> Timestamp {
         self.ends_at
@@ -223,7 +229,7 @@ impl Introspection {
     /// The introspection of a cached answer.
     pub(in crate::service) fn from_cache(cached: CachedAnswer) -> Self {
         if let Some(reason) = Reason::ALL.iter().find(|reason| reason_code(**reason) == cached.code) {
-            return Self::inactive(*reason);
+            return Self::inactive(*reason).until(cached.ends_at);
         }
         let kind = if cached.code == NAMED { TokenKind::Named } else { TokenKind::Login };
         Self { json: Cow::Owned(cached.text), reason: None, kind, ends_at: cached.ends_at }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::domain::change::Change;
 use crate::domain::time::Uptime;
+use crate::service::cache::Cache;
 use crate::store::{Cursor, Reading, Since};
 
 /// How many changes are in memory at most. A request with an older cursor is answered from the table.
@@ -66,9 +67,17 @@ impl ChangeFeed {
         self.lock().place.clone()
     }
 
-    /// Records a reading that began at `moment`.
-    pub fn record(&self, reading: Reading, moment: Uptime) {
+    /// Applies a reading that began at `moment` to the cache, and records it.
+    ///
+    /// The place changes after the cache was cleared, and before there is a new proof. Otherwise an answer from the old
+    /// place could be cached in between, and nobody would tell of its changes any more.
+    pub fn apply(&self, cache: &Cache, reading: Reading, moment: Uptime) {
+        match &reading.since {
+            Since::Changes(changes) => changes.iter().for_each(|change| cache.apply(change)),
+            Since::Unknown => cache.apply(&Change::Everything),
+        }
         self.lock().record(reading, moment);
+        cache.mark_synced(moment);
         self.synced_at.send_replace(moment.as_nanos());
     }
 
@@ -131,5 +140,36 @@ impl RecentChanges {
     fn after(&self, cursor: &Cursor) -> Option<Vec<Change>> {
         let from = self.positions.get(cursor)?.checked_sub(self.dropped)?;
         Some(self.changes.iter().skip(usize::try_from(from).ok()?).cloned().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Stopwatch;
+
+    /// Otherwise an edge could cache an answer of the old place by the proof of the new one.
+    #[test]
+    fn there_is_no_new_proof_before_the_new_place_is_known() {
+        let feed = ChangeFeed::default();
+        let cache = Cache::new(0, Duration::from_secs(1), Duration::ZERO).unwrap();
+        let apply = |cursor, moment| {
+            feed.apply(&cache, Reading { cursor: Cursor::presented(cursor), since: Since::Unknown }, moment);
+        };
+        let [first, second] = [1, 2].map(Uptime::from_nanos);
+        apply("a-1-x", first);
+        std::thread::scope(|scope| {
+            let known = feed.lock();
+            scope.spawn(|| apply("b-1-x", second));
+            while cache.changes_applied() < 2 {
+                std::thread::yield_now();
+            }
+            let since = Stopwatch::start();
+            while since.elapsed() < Duration::from_millis(100) {
+                assert_eq!(cache.synced_at(), Some(first));
+            }
+            assert_eq!(known.place.as_deref(), Some("a"));
+        });
+        assert_eq!((cache.synced_at(), feed.place().as_deref()), (Some(second), Some("b")));
     }
 }

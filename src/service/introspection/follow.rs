@@ -9,11 +9,13 @@
 //! Answers are applied in the order of their requests. An answer that comes after the answer to a later request is
 //! ignored, because it tells nothing new.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::feed::ChangeFeed;
-use crate::domain::change::Change;
 use crate::domain::time::Uptime;
 use crate::service::Policy;
 use crate::service::cache::Cache;
@@ -174,14 +176,9 @@ impl Follow {
         if matches!(reading.since, Since::Changes(_)) && self.feed.knows(&reading.cursor) {
             reading.since = Since::Changes(Vec::new());
         }
-        match &reading.since {
-            Since::Changes(changes) => changes.iter().for_each(|change| self.cache.apply(change)),
-            Since::Unknown => self.cache.apply(&Change::Everything),
-        }
-        self.cache.mark_synced(sent);
         state.cursor = Some(reading.cursor.clone());
         state.applied = Some(sent);
-        self.feed.record(reading, sent);
+        self.feed.apply(&self.cache, reading, sent);
         self.upstream.set_down(false);
         if state.warned {
             log::info!("the cache is on again");

@@ -66,12 +66,14 @@ impl Introspect {
                 let result = result.ok_or_else(|| StoreError::Upstream("its answer has no identity".into()))?;
                 (result, of, latest.min(half), ends_at)
             }
-            // Cached for the bound only: `/changes` names tokens by id, so it does not tell an edge that a token with
+            // Cached for one bound only: `/changes` names tokens by id, so it does not tell an edge that a token with
             // this key was created.
-            UpstreamAnswer::Inactive { is_user_inactive } => {
+            UpstreamAnswer::Inactive { is_user_inactive, known_for } => {
                 let reason = if is_user_inactive { Reason::UserInactive } else { Reason::Unknown };
-                let until = latest.min(asked_at.after(self.policy.revocation_bound));
-                (Introspection::inactive(reason), None, until, until)
+                let until = as_of.moment.as_time().after(self.policy.revocation_bound);
+                // The upstream may be an edge, and remember it already.
+                let until = known_for.map_or(until, |left| until.min(asked_at.after(left))).min(latest);
+                (Introspection::inactive(reason).until(until), None, until, until)
             }
         };
         let answer = NewEntry { of, hit_until, ends_at, code: result.code(), text: result.cached_text() };

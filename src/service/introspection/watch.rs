@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use crate::domain::change::Change;
 use crate::domain::time::{Stopwatch, Uptime};
 use crate::service::Introspect;
 use crate::service::cache::Cache;
@@ -15,7 +14,7 @@ use crate::service::introspection::feed::ChangeFeed;
 use crate::service::introspection::follow::Following;
 use crate::service::introspection::source::Source;
 use crate::service::threads::catch_panic;
-use crate::store::{ChangeReader, Since, Store, StoreError};
+use crate::store::{ChangeReader, Store, StoreError};
 
 /// Readings within one revocation bound: with four, one or two that are late do no harm.
 const READINGS_PER_BOUND: u32 = 4;
@@ -136,12 +135,7 @@ impl Watcher {
         // Before the reading: what is committed while it goes on may be missing from it.
         let moment = Uptime::now();
         let reading = reader.read()?;
-        match &reading.since {
-            Since::Changes(changes) => changes.iter().for_each(|change| self.cache.apply(change)),
-            Since::Unknown => self.cache.apply(&Change::Everything),
-        }
-        self.cache.mark_synced(moment);
-        self.feed.record(reading, moment);
+        self.feed.apply(&self.cache, reading, moment);
         if self.warned {
             log::info!("the cache is on again");
             self.warned = false;

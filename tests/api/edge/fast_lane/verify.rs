@@ -68,6 +68,7 @@ on_both! {
         let app = App::start(db);
         let token = app.alice();
         let get = |path: &str| Request::new("GET", path);
+        fast(&app, &get("/auth/verify").token(&token));
         for (request, status) in [
             (get("/auth/verify?scope=a").token(&token), 403),
             (get("/auth/verify?group=a").token(&token), 403),

@@ -1,0 +1,66 @@
+//! Upstreams whose changes arrive late, or not at all.
+
+use std::time::{Duration, Instant};
+
+use super::balancer::{Balancer, To};
+use super::{Chain, RECOVERY, edge_of, introspect, metric, wait_until_cached};
+use crate::on_both;
+use crate::support::app::TestDatabase;
+use crate::support::eventually;
+use crate::support::http::Request;
+
+/// `JETON_REVOCATION_BOUND` of the edge.
+const BOUND: Duration = Duration::from_secs(2);
+
+fn is_changes(target: &str) -> bool {
+    target.starts_with("/changes")
+}
+
+on_both! {
+    /// An answer about changes says what was committed before it was asked for, and not before it arrived.
+    fn changes_that_arrive_late_are_an_old_proof(db) {
+        let chain = Chain::on(TestDatabase::migrated(db));
+        let balancer = Balancer::start(vec![chain.node.addr]);
+        // With the time that the node takes it is nearly what the edge waits.
+        balancer.route(|target, _| if is_changes(target) { To::Late(0, BOUND * 3 / 5) } else { To::Server(0) });
+        let edge = edge_of(&[&balancer.url()], &chain.own).env("JETON_REVOCATION_BOUND", "2s").edge();
+        let (_, key) = chain.user("alice", &[]);
+        // The answer that tells of the new token has arrived: it ends what was remembered before.
+        let before = balancer.late_answers();
+        eventually("the next answers", RECOVERY, || (balancer.late_answers() > before + 2).then_some(()));
+        wait_until_cached(&edge, &chain.client, &key);
+        // The next answer does not have the change, and arrives long after it.
+        let before = balancer.late_answers();
+        eventually("an answer that is held back", RECOVERY, || (balancer.late_answers() > before).then_some(()));
+        let revoke = Request::new("POST", "/revoke").basic(&chain.client.0, &chain.client.1);
+        assert_eq!(revoke.form(&[("token", &key)]).send(chain.node.addr).status, 200);
+        let revoked = Instant::now();
+        let mut asked = 0;
+        while revoked.elapsed() < BOUND * 2 {
+            let sent = Instant::now();
+            let is_active = introspect(&edge, &chain.client, &key).json()["active"] == true;
+            assert!(!is_active || sent < revoked + BOUND, "an old answer {:?} after the change", sent - revoked);
+            asked += 1;
+        }
+        assert!(asked > 10, "{asked}");
+    }
+
+    /// It is asked about each token, because nobody tells what has changed.
+    fn an_upstream_that_does_not_tell_its_changes_is_asked_each_time(db) {
+        let chain = Chain::on(TestDatabase::migrated(db));
+        let balancer = Balancer::start(vec![chain.node.addr]);
+        balancer.route(|target, _| if is_changes(target) { To::Nobody } else { To::Server(0) });
+        // A refusal counts as quick within a part of the bound, which a busy machine needs.
+        let edge = edge_of(&[&balancer.url()], &chain.own).env("JETON_REVOCATION_BOUND", "30s").edge();
+        let (key, _) = chain.user("alice", &[]);
+        let ask = || introspect(&edge, &chain.client, &key);
+        eventually("an answer", RECOVERY, || (ask().status == 200).then_some(()));
+        let since = Instant::now();
+        while since.elapsed() < BOUND {
+            assert_eq!(ask().json()["active"], true);
+        }
+        assert_eq!(metric(&edge, "jeton_cache_hits_total").to_string(), "0");
+        balancer.route(|_, _| To::Server(0));
+        wait_until_cached(&edge, &chain.client, &key);
+    }
+}
