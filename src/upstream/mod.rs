@@ -27,8 +27,8 @@ use servers::Servers;
 /// The limit of a request's body at the upstream, in bytes.
 const MAX_BODY: usize = 256 * 1024;
 
-/// How many keys a request has at most. A key has at most 1 KiB, and seldom more
-/// than 100 bytes.
+/// How many keys a request has at most. A key has at most 1 KiB, and seldom more than
+/// 100 bytes.
 const MAX_KEYS: usize = 1_000;
 
 /// How many bytes the keys of a request have at most. In JSON they may take twice as many: a quotation mark is escaped.
