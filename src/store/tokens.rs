@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::{count_star, not};
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 use serde_json::json;
 
 use super::connection::storable;
 use super::schema::{tokens, users};
-use super::token_rows::{FactsRow, NewToken, TokenEnd, create, move_end, unrevoked};
+use super::token_rows::{FactsRow, NewToken, TokenEnd, create, move_end, revoked, unrevoked};
 use super::user_rows::{UserRow, lock, with_groups};
 use super::{Changed, Store, StoreError, Updated, audit};
 use crate::domain::audit::{Action, Actor};
@@ -81,10 +81,8 @@ impl Store {
     ) -> Result<Page<TokenFacts>, StoreError> {
         self.read(|conn| {
             let matching = || {
-                let is_expired = tokens::expires_at.le(now.naive()).assume_not_null();
-                tokens::table
-                    .filter(tokens::user_id.eq(user_id))
-                    .filter(not(unrevoked(now).assume_not_null()).or(is_expired))
+                let has_ended = revoked(now).or(tokens::expires_at.le(now.naive()));
+                tokens::table.filter(tokens::user_id.eq(user_id)).filter(has_ended)
             };
             let count = matching().count().get_result(conn)?;
             let page = page.in_list(count);

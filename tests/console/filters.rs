@@ -78,6 +78,20 @@ on_both! {
         assert_eq!(visit.get("/console/users?search=user&rows=100&page=4").status, 404);
     }
 
+    fn long_lists_are_counted_and_have_pages_up_to_a_limit(db) {
+        let app = App::start(db);
+        let row = |number: i32| format!("({}, 'user{number:04}', '!', '2025-01-01 00:00:00')", 5_000 + number);
+        let rows: Vec<String> = (0..1_200).map(row).collect();
+        app.sql(&format!("insert into users (id, username, password, date_joined) values {}", rows.join(", ")));
+        let mut visit = Visit::by(&app, ADMIN);
+        let page = visit.page("/console/users?search=user&page=40");
+        assert!(page.contains("976–1000 of more than 1000") && !page.contains("rel=\"next\""), "{page}");
+        assert_eq!(names(&page)[24], "user0999");
+        assert_eq!(visit.get("/console/users?search=user&page=41").status, 404);
+        assert!(visit.page("/console/users?page=2").contains("26–50 of 1201"));
+        assert_eq!(visit.get("/console/users.csv?search=user").text().lines().count(), 1 + 1_200);
+    }
+
     fn a_search_finds_users_and_tokens_by_id_and_first_characters(db) {
         let app = with_people(App::with(db, &[("JETON_TOKEN_PREFIX", "jt")]));
         let key = app.login(ALICE.0, ALICE.1);

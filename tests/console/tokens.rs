@@ -24,7 +24,7 @@ on_both! {
             ">nightly</th>".to_owned(),
             format!("<code>{}…</code>", &key[..4]),
             "<td data-label=\"Scope\">a:b c</td>".to_owned(),
-            "<td data-label=\"Created\"><time datetime=\"2025-06-15T15:06:40.123456Z\">2025-06-15 15:06 UTC</time></td>".to_owned(),
+            "<td data-label=\"Created\"><time datetime=\"2025-06-15T15:06:40.123456Z\" data-day>2025-06-15</time></td>".to_owned(),
             "<td data-label=\"Expires\"><time datetime=\"2025-09-13T15:06:40.123456Z\">2025-09-13 15:06 UTC</time></td>".to_owned(),
         ] {
             assert!(page.contains(&words), "{words} in {page}");

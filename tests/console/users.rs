@@ -24,14 +24,14 @@ on_both! {
         let none = visit.page("/console/users?search=zzz");
         assert!(names(&none).is_empty() && none.contains("show all users"), "{none}");
         let page = visit.page("/console/users");
-        assert!(page.contains("b@example.org") && page.contains("<span class=\"tag\" dir=\"auto\">billing</span>"));
+        assert!(page.contains("b@example.org") && page.contains("<span class=\"tag\" dir=\"auto\" title=\"billing\">billing</span>"));
     }
 
     fn lists_are_ordered(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);
         let page = visit.page("/console/users?search=a&ordering=username");
-        assert_eq!(names(&page), ["admin", "alice", "stella"]);
+        assert_eq!(names(&page), ["admin", "alice"], "a single letter is at the start of a name");
         assert!(page.contains("aria-sort=\"ascending\"><a href=\"/console/users?search=a&#38;ordering=-username\">Username</a>"), "{page}");
         assert!(page.contains("name=\"ordering\" value=\"username\""), "a search has the same order");
         assert_eq!(names(&visit.page("/console/users?ordering=-username")), ["stella", "alice", "admin"]);

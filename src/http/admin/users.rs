@@ -29,7 +29,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     let example = json!({ "username": "alice", "password": "a tall ship and a star", "groups": ["billing"] });
     vec![
         Operation::get("/admin/users/", "list_users", "A page of users")
-            .query("search", text(), "Words that must all occur in the names, the e-mail address or the external id.")
+            .query("search", text(), "Words that must all occur in the names, the e-mail address or the external id, whatever the case and the accents.")
             .query("is_active", boolean(), "Only active users, or only inactive ones.")
             .query("is_staff", boolean(), "Only staff, or only others.")
             .query("is_superuser", boolean(), "Only superusers, or only others.")

@@ -153,10 +153,9 @@ pub async fn apply(
     match outcome {
         Ok(Outcome { done, failed }) => {
             let people = if done == 1 { "1 user was".to_owned() } else { format!("{done} users were") };
-            let mut notice = format!("{people} {}.", task.done());
-            if !failed.is_empty() {
-                notice += &format!(" Not changed: {}.", failed.join("; "));
-            }
+            let others =
+                if failed.is_empty() { String::new() } else { format!(" Not changed: {}.", failed.join("; ")) };
+            let notice = format!("{people} {}.{others}", task.done());
             signed_in.notify(&state, notice).await;
             Ok(see_other("/console/users"))
         }

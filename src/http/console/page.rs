@@ -115,10 +115,9 @@ impl Refusal {
     /// Whether the navigation may stand on the page. Where the database does not answer, nobody knows who is signed in.
     pub fn may_have_navigation(&self) -> bool {
         match self {
-            Self::SignIn(_) => false,
             Self::Page(status, _) | Self::Body(HttpError::Detail(status, _)) => status.is_client_error(),
             Self::Service(error) => status_and_sentence(error).0.is_client_error(),
-            Self::Body(_) => false,
+            Self::SignIn(_) | Self::Body(_) => false,
         }
     }
 

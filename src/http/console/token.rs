@@ -20,7 +20,6 @@ struct TokenPage {
     frame: Frame,
     form_token: String,
     row: FoundRow,
-    client: Option<String>,
     may_change: bool,
     /// Whether each use of the token moves its expiry.
     is_extended_by_use: bool,
@@ -47,7 +46,6 @@ async fn page(
     let page = TokenPage {
         frame: signed_in.frame(&format!("Token {id}"), "users"),
         form_token: signed_in.form_token(),
-        client: found.token.client.clone(),
         is_extended_by_use: found.token.name.is_none() && service.policy.token_auto_refresh,
         row: FoundRow::of(found, service.clock.now()),
         may_change: caller.require_power_over(&user).is_ok(),

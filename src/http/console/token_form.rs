@@ -21,6 +21,8 @@ pub struct TokenRow {
     pub ends: MomentOr,
     /// Whether it was replaced, and only lives on for a grace period.
     pub is_replaced: bool,
+    /// The client that it is bound to.
+    pub client: Option<String>,
 }
 
 /// A token that a search has found, and whether it is accepted.
@@ -89,6 +91,7 @@ impl TokenRow {
             is_named: token.name.is_some(),
             name: token.name.unwrap_or_else(|| "Login token".into()),
             key_start: token.key_start,
+            client: token.client,
             scope: token.scope,
             created: Moment(token.created_at),
             used: moment_or(token.last_used_at, "never"),

@@ -9,8 +9,17 @@ use crate::domain::user::{LastLogin, UserFilter, UserOrder};
 use crate::http::state::AppState;
 use crate::service::{Error, Faults, Staff};
 
-/// How many users of a list are counted and have pages. In a longer list, one looks for a user by a search or a filter.
+/// How many users of a list are counted and have pages, and how many a CSV file has. In a longer list, one looks for a
+/// user by a search or a filter.
 pub const MAX_FOUND: u32 = 10_000;
+
+/// The same for a search, in which each user that is counted costs more.
+const MAX_FOUND_BY_SEARCH: u32 = 1_000;
+
+/// How many users of this list are counted and have pages.
+pub fn max_found(listing: &Listing) -> u32 {
+    if listing.get("search").is_empty() { MAX_FOUND } else { MAX_FOUND_BY_SEARCH }
+}
 
 /// The parameters that filter the list.
 const FILTERS: [&str; 5] = ["is_active", "role", "group", "logins", "before"];

@@ -8,8 +8,8 @@ use super::listing::{Listing, Pager};
 use super::page::{Frame, PageResult, html};
 use super::signed_in::SignedIn;
 use super::token_form::FoundRow;
-use super::user_filter::{FilterFields, MAX_FOUND, ReadFilter, read};
-use super::widgets::{Choice, Day, user_link};
+use super::user_filter::{FilterFields, ReadFilter, max_found, read};
+use super::widgets::{Choice, Day, DayOr, moment_or, user_link};
 use crate::domain::token::TokenSearch;
 use crate::domain::user::User;
 use crate::http::state::State;
@@ -41,7 +41,7 @@ struct UsersPage {
 struct Row {
     link: String,
     joined: Day,
-    last_login: Option<Day>,
+    last_login: DayOr,
     tokens: i64,
     may_change: bool,
     user: User,
@@ -76,7 +76,8 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
     let caller = &signed_in.caller;
     let ReadFilter { filter, faults } = read(&listing);
     let (accounts, service) = (&state.service.accounts, &state.service);
-    let page = accounts.list_users(filter, listing.page, Some(MAX_FOUND), caller).await?;
+    let most = max_found(&listing);
+    let page = accounts.list_users(filter, listing.page, Some(most), caller).await?;
     let ids = page.results.iter().map(|user| user.id).collect();
     let counts = service.tokens.count_tokens_by_user(ids, caller).await?;
     let search = listing.get("search").to_owned();
@@ -84,11 +85,11 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
     let is_whole_key = token_search.is_whole_key;
     let tokens = service.tokens.find_tokens(token_search, MAX_TOKENS, caller).await?;
     let now = service.clock.now();
-    let is_more = page.count > MAX_FOUND.into();
+    let is_more = page.count > most.into();
     let row = |user: User| Row {
         link: user_link(&user.username),
         joined: Day(user.date_joined),
-        last_login: user.last_login.map(Day),
+        last_login: moment_or(user.last_login, "never").day(),
         tokens: counts.get(&user.id).copied().unwrap_or(0),
         may_change: caller.require_power_over(&user).is_ok(),
         user,
@@ -105,8 +106,8 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
         kept: kept.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         filters: FilterFields::of(&listing, &faults, caller, &state).await?,
         columns: ["username", "date_joined", "last_login"].map(|name| Column::of(name, &listing)),
-        count: if is_more { format!("more than {MAX_FOUND}") } else { page.count.to_string() },
-        pager: if is_more { listing.pager_up_to(MAX_FOUND, page.results.len())? } else { listing.pager(page.count)? },
+        count: if is_more { format!("more than {most}") } else { page.count.to_string() },
+        pager: if is_more { listing.pager_up_to(most, page.results.len())? } else { listing.pager(page.count)? },
         rows: page.results.into_iter().map(row).collect(),
         tokens: tokens.into_iter().map(|found| FoundRow::of(found, now)).collect(),
         is_whole_key,

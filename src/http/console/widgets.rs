@@ -87,6 +87,11 @@ impl Moment {
         let whole = self.0.to_string();
         format!("{} UTC", whole.get(..16).unwrap_or(&whole).replace('T', " "))
     }
+
+    /// Its day alone, where there is little room.
+    pub const fn day(self) -> Day {
+        Day(self.0)
+    }
 }
 
 impl fmt::Display for Moment {
@@ -104,6 +109,27 @@ pub fn moment_or(moment: Option<Timestamp>, none: &'static str) -> MomentOr {
 pub struct MomentOr(Option<Moment>, &'static str);
 
 impl HtmlSafe for MomentOr {}
+
+impl MomentOr {
+    /// Its day alone, where there is little room.
+    pub fn day(&self) -> DayOr {
+        DayOr(self.0.map(Moment::day), self.1)
+    }
+}
+
+/// A day, or a word if there is none.
+pub struct DayOr(Option<Day>, &'static str);
+
+impl HtmlSafe for DayOr {}
+
+impl fmt::Display for DayOr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(day) => day.fmt(f),
+            None => write!(f, "<span class=\"muted\">{}</span>", self.1),
+        }
+    }
+}
 
 impl fmt::Display for MomentOr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -35,6 +35,14 @@ pub(in crate::store) fn unrevoked(now: Timestamp) -> _ {
     tokens::revoked_at.is_null().or(tokens::revoked_at.eq(tokens::grace_until).and(tokens::grace_until.gt(now)))
 }
 
+/// Tokens that a revocation has ended by `now`: the opposite of [`unrevoked`], also where a column is null.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(in crate::store) fn revoked(now: Timestamp) -> _ {
+    let now: NaiveDateTime = now.naive();
+    let has_no_grace = tokens::grace_until.is_null().or(tokens::grace_until.ne(tokens::revoked_at));
+    tokens::revoked_at.is_not_null().and(has_no_grace.or(tokens::grace_until.le(now)))
+}
+
 /// Tokens whose `grace_until` counts: the grace period was not cut short, whether it is over or not. To cut a grace
 /// period short, `revoked_at` alone is changed: SQL can do this, too, and so can a jeton without grace periods.
 #[diesel::dsl::auto_type(no_type_alias)]
