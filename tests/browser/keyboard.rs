@@ -47,7 +47,6 @@ fn everything_is_reached_with_the_keyboard_and_the_focus_is_visible() {
             "Filter",
             "Username",
             "Joined",
-            "Last login",
             "",
             "ada"
         ]

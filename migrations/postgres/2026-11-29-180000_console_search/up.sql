@@ -1,6 +1,4 @@
--- Lists of users by their last login, tokens by the first characters of their key, what was done to a user: pages of the
--- console, among a million users and as many tokens as they have.
-create index users_last_login on users (last_login nulls first, id);
+-- Tokens by the first characters of their key, and what was done to a user: pages of the console, among millions of rows.
 create index tokens_hint on tokens (hint text_pattern_ops);
 create index audit_log_target_changes on audit_log (target, id) where action not in ('login', 'login.failed');
 

@@ -21,7 +21,7 @@ pub struct UserFilter {
     pub is_superuser: Option<bool>,
     /// Members of this group.
     pub group: Option<String>,
-    /// When they last logged in.
+    /// When they last logged in. There is no index for it: each login would have to write to all indexes of its user.
     pub last_login: Option<LastLogin>,
     /// What they are sorted by.
     pub order: UserOrder,
@@ -54,23 +54,17 @@ pub enum UserOrder {
     DateJoined,
     /// When they joined, the newest first.
     DateJoinedDescending,
-    /// The last login; users who have never logged in come first.
-    LastLogin,
-    /// The last login, the newest first; users who have never logged in come last.
-    LastLoginDescending,
 }
 
 impl UserOrder {
     /// All orders, by their names in `?ordering=`.
-    pub const NAMED: [(&str, Self); 8] = [
+    pub const NAMED: [(&str, Self); 6] = [
         ("id", Self::Id),
         ("-id", Self::IdDescending),
         ("username", Self::Username),
         ("-username", Self::UsernameDescending),
         ("date_joined", Self::DateJoined),
         ("-date_joined", Self::DateJoinedDescending),
-        ("last_login", Self::LastLogin),
-        ("-last_login", Self::LastLoginDescending),
     ];
 
     /// Parses the value of `?ordering=` (`rest_framework/filters.py::OrderingFilter`); an unknown value counts as none.
@@ -89,8 +83,6 @@ impl UserOrder {
             Self::UsernameDescending => Self::Username,
             Self::DateJoined => Self::DateJoinedDescending,
             Self::DateJoinedDescending => Self::DateJoined,
-            Self::LastLogin => Self::LastLoginDescending,
-            Self::LastLoginDescending => Self::LastLogin,
         }
     }
 }

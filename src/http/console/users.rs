@@ -28,7 +28,7 @@ struct UsersPage {
     /// Parameters that the search form keeps: names and values.
     kept: Vec<(&'static str, String)>,
     filters: FilterFields,
-    columns: [Column; 3],
+    columns: [Column; 2],
     rows: Vec<Row>,
     count: String,
     tokens: Vec<FoundRow>,
@@ -105,7 +105,7 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
         frame: signed_in.frame("Users", "users"),
         kept: kept.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         filters: FilterFields::of(&listing, &faults, caller, &state).await?,
-        columns: ["username", "date_joined", "last_login"].map(|name| Column::of(name, &listing)),
+        columns: ["username", "date_joined"].map(|name| Column::of(name, &listing)),
         count: if is_more { format!("more than {most}") } else { page.count.to_string() },
         pager: if is_more { listing.pager_up_to(most, page.results.len())? } else { listing.pager(page.count)? },
         rows: page.results.into_iter().map(row).collect(),

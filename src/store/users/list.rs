@@ -2,7 +2,7 @@
 
 use diesel::dsl::{not, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text, Untyped};
+use diesel::sql_types::{Bool, Text};
 
 use crate::domain::folded::{folded, words};
 use crate::domain::page::{Page, PageRequest};
@@ -105,8 +105,6 @@ impl Store {
                 UserOrder::DateJoinedDescending => {
                     query.order(users::date_joined.desc()).then_order_by(users::id.desc())
                 }
-                UserOrder::LastLogin => query.order(sql::<Untyped>("last_login nulls first, id")),
-                UserOrder::LastLoginDescending => query.order(sql::<Untyped>("last_login desc nulls last, id desc")),
             };
             let mut rows: Vec<UserRow> = query.select(UserRow::as_select()).load(conn)?;
             if window.is_backward {
