@@ -29,28 +29,12 @@ fn everything_is_reached_with_the_keyboard_and_the_focus_is_visible() {
         reached.push(focused(&browser));
         assert!(reached.len() < 30, "{reached:?}");
     }
-    assert_eq!(
-        reached,
-        [
-            "Groups",
-            "New user",
-            "Search",
-            "Search",
-            "State",
-            "Role",
-            "Group",
-            "Logins",
-            "Last login before",
-            "Last login before",
-            "Last login before",
-            "Last login before",
-            "Filter",
-            "Username",
-            "Joined",
-            "",
-            "ada"
-        ]
-    );
+    // The parts of a date are reached one after the other.
+    reached.dedup_by(|one, before| one == before && one == "Last login before");
+    let fields = ["State", "Role", "Group", "Logins", "Last login before", "Filter"];
+    let wanted =
+        [&["Groups", "New user", "Search", "Search"], &fields[..], &["Username", "Joined", "", "ada"]].concat();
+    assert_eq!(reached, wanted);
     browser.press(ENTER);
     browser.sees("Login token");
     assert_eq!(browser.path(), "/console/users/@ada");

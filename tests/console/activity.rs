@@ -26,7 +26,7 @@ on_both! {
         let mut visit = Visit::by(&app, ADMIN);
         let page = visit.page("/console/users/@stella/activity");
         assert_eq!(actions(&page), ["user.update", "login", "login", "login.failed", "user.create"]);
-        assert!(page.contains("wrong password") && page.contains("<a href=\"/console/users/@bob\">bob</a>"), "{page}");
+        assert!(page.contains("wrong password") && page.contains("<a href=\"/console/users/@bob\" dir=\"auto\">bob</a>"), "{page}");
         let page = visit.page("/console/users/@stella/activity?show=logins");
         assert_eq!(actions(&page), ["login", "login", "login.failed"]);
         let page = visit.page("/console/users/@stella/activity?show=changes");
