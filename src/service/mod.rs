@@ -64,7 +64,7 @@ pub use rights::{ChangeableUser, LoginHolder, Staff, Superuser};
 pub use shadow::{Differing, ShadowReport};
 pub use sign_in::{LoggedIn, Login, Once, Session, SignIn, SignedIn};
 pub use tokens::{
-    CreatedToken, Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilter, TokenListFilter, Tokens,
+    CreatedToken, Explanation, NamedToken, NewEnd, RegenerateOptions, Revoker, TokenFilter, TokenListFilter, Tokens,
 };
 
 /// All groups of verbs. Cheap to clone.

@@ -23,6 +23,7 @@ mod django;
 mod error;
 mod expiring_and_unused;
 mod grants;
+mod group_changes;
 mod groups;
 mod handle;
 mod hints;
@@ -79,14 +80,15 @@ pub use change_url::UrlChange;
 pub use django::{DjangoSource, Origin};
 pub use error::StoreError;
 pub use expiring_and_unused::{ExpiringAndUnused, KindCounts};
+pub use group_changes::GroupChange;
 pub use handle::Store;
 pub use import::{
-    FoundUser, ImportTarget, ImportedEntry, ImportedToken, Remembered, TokenEnd, TokenOwner, UpdatedUser,
+    FoundUser, ImportTarget, ImportedEnd, ImportedEntry, ImportedToken, Remembered, TokenOwner, UpdatedUser,
 };
 pub use login_tokens::{Issue, Issued, SealedToken};
 pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, restrict_file_mode};
-pub use outcome::{Changed, ClientChange, FormUse, LoginTokensRevoked, OwnChange, Replaced, Revoked};
+pub use outcome::{Changed, ClientChange, FormUse, LoginTokensRevoked, OwnChange, Replaced, Revoked, Updated};
 pub use overview::{HourOfLogins, MAX_COUNTED, UserCounts};
 pub use pools::StoreOptions;
 pub use purge::{Purge, Purged};
@@ -97,6 +99,6 @@ pub use schema_state::{Foreign, SchemaState};
 pub use seals::{Reseal, Seal};
 pub use sessions::Session;
 pub use sqlite_log::{FileState, LogEmptied};
-pub use token_rows::NewToken;
+pub use token_rows::{NewToken, TokenEnd};
 pub use tokens::LiveTokens;
 pub use usage::{LockedRows, TokenUse};

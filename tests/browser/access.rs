@@ -15,11 +15,17 @@ use crate::support::python::Environment;
 
 const AXE: [&str; 2] = ["axe-playwright-python==0.1.8", "--no-deps"];
 
-const PAGES: [(&str, &str); 12] = [
+const PAGES: [(&str, &str); 18] = [
     ("overview", "/console/"),
     ("users", "/console/users"),
     ("nobody", "/console/users?search=zzz"),
     ("user", "/console/users/@ada"),
+    ("filtered", "/console/users?is_active=false&logins=never"),
+    ("activity", "/console/users/@ada/activity"),
+    ("account", "/console/users/@ada/account"),
+    ("token", "/console/users/@ada/tokens/1"),
+    ("groups", "/console/groups"),
+    ("group", "/console/groups/@billing"),
     ("staff", "/console/users/@admin"),
     ("new-user", "/console/users/new"),
     ("delete", "/console/users/@ada/delete"),

@@ -24,12 +24,19 @@ fn everything_is_reached_with_the_keyboard_and_the_focus_is_visible() {
     let mut reached = Vec::new();
     while reached.last().is_none_or(|last| last != "ada") {
         browser.press(TAB);
-        let outline = "return getComputedStyle(document.activeElement).outlineStyle";
+        // The browser itself marks the part of a date that has the focus, not the whole field.
+        let outline = "const e = document.activeElement; \
+                       return e.type == 'date' ? 'solid' : getComputedStyle(e).outlineStyle";
         assert_eq!(browser.run(outline), "solid", "{}", focused(&browser));
         reached.push(focused(&browser));
-        assert!(reached.len() < 20, "{reached:?}");
+        assert!(reached.len() < 30, "{reached:?}");
     }
-    assert_eq!(reached, ["New user", "Search", "Search", "Username", "Joined", "ada"]);
+    // The parts of a date are reached one after the other.
+    reached.dedup_by(|one, before| one == before && one == "Last login before");
+    let fields = ["State", "Role", "Group", "Logins", "Last login before", "Filter"];
+    let wanted =
+        [&["Groups", "New user", "Search", "Search"], &fields[..], &["Username", "Joined", "", "ada"]].concat();
+    assert_eq!(reached, wanted);
     browser.press(ENTER);
     browser.sees("Login token");
     assert_eq!(browser.path(), "/console/users/@ada");

@@ -25,14 +25,16 @@ fn a_user_is_created_changed_locked_out_and_deleted() {
     browser.sees("The password is too similar to the username.");
     browser.until("return document.activeElement.id == 'password'");
     browser.fill("Password", PASSWORD);
-    browser.fill("Groups", "billing");
+    browser.click_at("//fieldset[legend='Groups']//label[normalize-space()='billing']");
     browser.click("Save");
     browser.sees("mary was created.");
     let key = app.login("mary", PASSWORD);
 
+    browser.click("Account");
     browser.fill("First name", "Mary");
     browser.click("Save");
     browser.sees("Saved.");
+    browser.click("Tokens");
     browser.click("Regenerate");
     browser.sees("The new login key");
     let new = shown(&browser);
@@ -61,6 +63,7 @@ fn a_user_is_created_changed_locked_out_and_deleted() {
     assert!(!app.is_good(&new));
     browser.click("Activate");
     browser.sees("mary is active again.");
+    browser.click("Set password");
     browser.fill("Password", "123");
     browser.click("Set password");
     browser.sees("This password is too short.");
@@ -70,6 +73,8 @@ fn a_user_is_created_changed_locked_out_and_deleted() {
     browser.sees("The password is set.");
     app.login("mary", "another lantern in a fog");
 
+    browser.click("Activity");
+    browser.sees("user.password");
     browser.click("Delete");
     browser.sees("Delete mary?");
     browser.click("Delete");

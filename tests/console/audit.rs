@@ -46,7 +46,7 @@ on_both! {
         let mut visit = Visit::by(&app, ADMIN);
         assert!(visit.page("/console/audit?action=user.create&target=alice").contains("href=\"/console/users/@alice\""));
         assert!(!visit.page("/console/audit?action=login.failed").contains("href=\"/console/users/@alice\""), "a user who failed to log in may not exist");
-        assert!(visit.page("/console/users/@alice").contains("href=\"/console/audit?target=alice\""));
+        assert!(visit.page("/console/users/@alice/activity").contains("href=\"/console/audit?target=alice\""));
     }
 
     fn the_tokens_that_were_revoked_together_are_named(db) {

@@ -17,12 +17,14 @@ on_both! {
         let key = app.login(ALICE.0, ALICE.1);
         app.name_token(&key, &json!({"name": "nightly", "scope": "a:b c", "expires_in": "90d"}));
         let page = visit.page("/console/users/@alice");
+        let id = app.tokens_of("alice")[1]["id"].to_string();
         for words in [
+            format!("<a href=\"/console/users/@alice/tokens/{id}\">{id}</a>"),
             ">Login token</span>".to_owned(),
             ">nightly</th>".to_owned(),
             format!("<code>{}…</code>", &key[..4]),
             "<td data-label=\"Scope\">a:b c</td>".to_owned(),
-            "<td data-label=\"Created\"><time datetime=\"2025-06-15T15:06:40.123456Z\">2025-06-15 15:06 UTC</time></td>".to_owned(),
+            "<td data-label=\"Created\"><time datetime=\"2025-06-15T15:06:40.123456Z\" data-day>2025-06-15</time></td>".to_owned(),
             "<td data-label=\"Expires\"><time datetime=\"2025-09-13T15:06:40.123456Z\">2025-09-13 15:06 UTC</time></td>".to_owned(),
         ] {
             assert!(page.contains(&words), "{words} in {page}");

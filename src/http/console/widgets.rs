@@ -34,11 +34,6 @@ impl Field {
         Self { name, label, kind: "text", value: value.into(), autocomplete: "off", ..Self::default() }
     }
 
-    /// Several lines of text.
-    pub fn lines(name: &'static str, label: &'static str, value: &[String]) -> Self {
-        Self { kind: "lines", ..Self::text(name, label, value.join("\n")) }
-    }
-
     /// A password. The submitted password is never sent back.
     pub fn password(label: &'static str, autocomplete: &'static str) -> Self {
         Self { kind: "password", autocomplete, ..Self::text("password", label, "") }
@@ -92,6 +87,11 @@ impl Moment {
         let whole = self.0.to_string();
         format!("{} UTC", whole.get(..16).unwrap_or(&whole).replace('T', " "))
     }
+
+    /// Its day alone, where there is little room.
+    pub const fn day(self) -> Day {
+        Day(self.0)
+    }
 }
 
 impl fmt::Display for Moment {
@@ -110,6 +110,27 @@ pub struct MomentOr(Option<Moment>, &'static str);
 
 impl HtmlSafe for MomentOr {}
 
+impl MomentOr {
+    /// Its day alone, where there is little room.
+    pub fn day(&self) -> DayOr {
+        DayOr(self.0.map(Moment::day), self.1)
+    }
+}
+
+/// A day, or a word if there is none.
+pub struct DayOr(Option<Day>, &'static str);
+
+impl HtmlSafe for DayOr {}
+
+impl fmt::Display for DayOr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(day) => day.fmt(f),
+            None => write!(f, "<span class=\"muted\">{}</span>", self.1),
+        }
+    }
+}
+
 impl fmt::Display for MomentOr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
@@ -117,6 +138,51 @@ impl fmt::Display for MomentOr {
             None => write!(f, "<span class=\"muted\">{}</span>", self.1),
         }
     }
+}
+
+/// A day in UTC. The script shows it in the reader's time zone.
+#[derive(Clone, Copy)]
+pub struct Day(pub Timestamp);
+
+impl HtmlSafe for Day {}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.0.to_string();
+        write!(f, "<time datetime=\"{whole}\" data-day>{}</time>", whole.get(..10).unwrap_or(&whole))
+    }
+}
+
+/// What a select or a row of links offers.
+pub struct Choice {
+    pub value: String,
+    pub label: String,
+    pub is_chosen: bool,
+}
+
+impl Choice {
+    /// The choices of a list of values and labels.
+    pub fn of(all: &[(&str, &str)], chosen: &str) -> Vec<Self> {
+        let choice = |(value, label): &(&str, &str)| Self {
+            value: (*value).to_owned(),
+            label: (*label).to_owned(),
+            is_chosen: *value == chosen,
+        };
+        all.iter().map(choice).collect()
+    }
+}
+
+/// How many groups a page offers at most. Beyond that, the name is typed.
+pub const MAX_GROUPS_OFFERED: u32 = 200;
+
+/// The link to a group's page.
+pub fn group_link(name: &str) -> String {
+    format!("/console/groups/@{}", utf8_percent_encode(name, QUOTED))
+}
+
+/// The link to a token's page.
+pub fn token_link(username: &str, id: i64) -> String {
+    format!("{}/tokens/{id}", user_link(username))
 }
 
 /// The link to a user's page. The `@` keeps names such as `..` and `new` apart from paths.

@@ -7,7 +7,7 @@ use super::import_run::Pass;
 use super::{Counts, count};
 use crate::domain::django::{DjangoKey, DjangoToken, TokenTable};
 use crate::domain::token::{Token, TokenDigest};
-use crate::store::{ImportedToken, StoreError, TokenEnd, TokenOwner};
+use crate::store::{ImportedEnd, ImportedToken, StoreError, TokenOwner};
 
 /// What a user got.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub struct Got {
 
 struct NewTokens {
     new: Vec<DjangoToken>,
-    ends: Vec<TokenEnd>,
+    ends: Vec<ImportedEnd>,
 }
 
 impl Batch<'_, '_> {
@@ -104,7 +104,7 @@ impl Batch<'_, '_> {
                     // An end that is known here may have moved, as the token was used or regenerated.
                     match token.expires_at.filter(|_| !owner.has_end) {
                         Some(expires_at) if self.import_run.options.update => {
-                            ends.push(TokenEnd { digest, user_id: person.id, expires_at });
+                            ends.push(ImportedEnd { digest, user_id: person.id, expires_at });
                             self.done.given_ends += 1;
                         }
                         Some(_) => self.done.missing_ends += 1,

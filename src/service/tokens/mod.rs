@@ -6,6 +6,7 @@ mod named;
 mod regenerate;
 mod revoke;
 mod revoke_many;
+mod update;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub use named::{CreatedToken, NamedToken};
 pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;
 pub use revoke_many::TokenFilter;
+pub use update::NewEnd;
 
 /// Tokens of users.
 #[expect(clippy::struct_field_names, reason = "the name of another group")]

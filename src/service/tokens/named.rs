@@ -1,10 +1,9 @@
-//! Creates tokens without a login, and lists tokens.
+//! Creates tokens without a login.
 
 use std::time::Duration;
 
 use crate::domain::audit::Action;
 use crate::domain::duration;
-use crate::domain::page::{Page, PageRequest};
 use crate::domain::password::Password;
 use crate::domain::scope;
 use crate::domain::time::Timestamp;
@@ -12,7 +11,7 @@ use crate::domain::token::{Token, TokenFacts};
 use crate::domain::user::User;
 use crate::service::messages::WRONG_PASSWORD;
 use crate::service::{ChangeableUser, Error, Faults, LoginHolder, Rights, Tokens};
-use crate::store::{LiveTokens, NewToken};
+use crate::store::NewToken;
 
 /// The longest name of a token, in characters.
 const MAX_TOKEN_NAME_CHARS: usize = 100;
@@ -158,12 +157,5 @@ impl Tokens {
             }
             _ => {}
         }
-    }
-
-    /// The holder's live tokens.
-    pub async fn list_own_tokens(&self, asker: &LoginHolder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
-        let (user_id, now) = (asker.holder().user.id, self.clock.now());
-        let page = self.database.run(move |store| store.list_tokens(LiveTokens::of_user(user_id), page, now)).await?;
-        Ok(page.map(|listed| listed.token))
     }
 }

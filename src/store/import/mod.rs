@@ -25,7 +25,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::{FIRST_BOOTSTRAP_ID, UsernameCase};
 pub use entries::ImportedEntry;
 pub use found_users::{FoundUser, Remembered};
-pub use tokens::{ImportedToken, TokenEnd, TokenOwner};
+pub use tokens::{ImportedEnd, ImportedToken, TokenOwner};
 pub use update::UpdatedUser;
 
 /// Time-outs are off, because they are meant for requests. Sequential scans are off, because thousands of rows are

@@ -40,7 +40,7 @@ pub struct TokenOwner {
 
 /// When a token that is here already ends.
 #[derive(Clone, Debug)]
-pub struct TokenEnd {
+pub struct ImportedEnd {
     /// The token.
     pub digest: TokenDigest,
     /// The token's user.
@@ -129,7 +129,7 @@ impl ImportTarget<'_> {
     }
 
     /// Sets the ends of existing tokens that have none. Logins do not return one that has ended.
-    pub fn set_ends(&mut self, rows: &[TokenEnd], now: Timestamp) -> Result<(), StoreError> {
+    pub fn set_ends(&mut self, rows: &[ImportedEnd], now: Timestamp) -> Result<(), StoreError> {
         let users: Vec<i64> = rows.iter().map(|row| row.user_id).collect();
         self.lock_sealed(&users, now)?;
         self.has_cached_changes |= !rows.is_empty();

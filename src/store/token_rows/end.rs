@@ -35,6 +35,14 @@ pub(in crate::store) fn unrevoked(now: Timestamp) -> _ {
     tokens::revoked_at.is_null().or(tokens::revoked_at.eq(tokens::grace_until).and(tokens::grace_until.gt(now)))
 }
 
+/// Tokens that a revocation has ended by `now`: the opposite of [`unrevoked`], also where a column is null.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(in crate::store) fn revoked(now: Timestamp) -> _ {
+    let now: NaiveDateTime = now.naive();
+    let has_no_grace = tokens::grace_until.is_null().or(tokens::grace_until.ne(tokens::revoked_at));
+    tokens::revoked_at.is_not_null().and(has_no_grace.or(tokens::grace_until.le(now)))
+}
+
 /// Tokens whose `grace_until` counts: the grace period was not cut short, whether it is over or not. To cut a grace
 /// period short, `revoked_at` alone is changed: SQL can do this, too, and so can a jeton without grace periods.
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -140,4 +148,39 @@ pub(in crate::store) fn unseal(conn: &mut Conn, user_id: i64) -> Result<(), Stor
         .set(tokens::sealed.eq(None::<Vec<u8>>))
         .execute(conn)?;
     Ok(())
+}
+
+/// Another end of a live token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenEnd {
+    /// When it expires; `None`: never.
+    Expiry(Option<Timestamp>),
+    /// When its grace period ends, which it must have.
+    Grace(Timestamp),
+}
+
+/// Moves the end of a user's token, if it is live. Returns how many were moved.
+pub(in crate::store) fn move_end(
+    conn: &mut Conn,
+    user_id: i64,
+    id: i64,
+    end: TokenEnd,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let live = || {
+        let is_unexpired = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
+        tokens::table
+            .filter(tokens::id.eq(id))
+            .filter(tokens::user_id.eq(user_id))
+            .filter(unrevoked(now))
+            .filter(is_unexpired)
+    };
+    Ok(match end {
+        TokenEnd::Expiry(at) => {
+            diesel::update(live()).set(tokens::expires_at.eq(at.map(Timestamp::naive))).execute(conn)?
+        }
+        TokenEnd::Grace(at) => diesel::update(live().filter(has_grace()))
+            .set((tokens::revoked_at.eq(at.naive()), tokens::grace_until.eq(at.naive())))
+            .execute(conn)?,
+    })
 }

@@ -74,7 +74,7 @@ impl Accounts {
             }
         }
         for group in change.groups.iter().flatten().filter(|group| !user.groups.contains(group)) {
-            check::group(group, &mut faults);
+            check::group("groups", group, &mut faults);
         }
         if let Some(Some(external_id)) = change.external_id.clone().filter(|wanted| *wanted != user.external_id) {
             check::external_id(&external_id, &mut faults);

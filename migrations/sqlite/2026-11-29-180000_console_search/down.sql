@@ -1,0 +1,2 @@
+drop index tokens_hint;
+drop index audit_log_target_changes;

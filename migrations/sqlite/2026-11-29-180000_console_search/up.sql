@@ -1,0 +1,3 @@
+/* Tokens by the first characters of their key, and what was done to a user: pages of the console. */
+create index tokens_hint on tokens (hint);
+create index audit_log_target_changes on audit_log (target, id) where action not in ('login', 'login.failed');
