@@ -1,5 +1,7 @@
 //! `jeton user ...`.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 
 use super::output::{json_array, line, table, visible};
@@ -8,9 +10,11 @@ use super::prompt::{confirm, confirm_or_yes, new_password};
 use super::wait::Wait;
 use super::{Failure, no_such_user, users_named, with_service};
 use crate::config::Config;
+use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::profile::Profile;
 use crate::domain::user::{NewUser, User, UserChange, UserFilter};
+use crate::http::password_link_url;
 use crate::service::{ChangeableUser, Error, Service, Staff, Superuser};
 
 /// What can be done to users.
@@ -51,6 +55,14 @@ pub enum UserCommand {
         password_stdin: bool,
         #[command(flatten)]
         wait: Wait,
+    },
+    /// Print a link with which a user sets a password, once: an invitation, or a reset
+    PasswordLink {
+        /// The user's name
+        username: String,
+        /// How long the link is good, such as 12h, at most 7d
+        #[arg(long, value_name = "DURATION", value_parser = duration::lifetime, default_value = "1h")]
+        expires_in: Duration,
     },
     /// Delete a user and all of their tokens
     Delete {
@@ -109,7 +121,11 @@ impl UserCommand {
         match self {
             Self::Deactivate(deactivate) => deactivate.wait,
             Self::SetPassword { wait, .. } | Self::Delete { wait, .. } => *wait,
-            Self::Create(_) | Self::List { .. } | Self::Show { .. } | Self::Activate { .. } => Wait::NO,
+            Self::Create(_)
+            | Self::List { .. }
+            | Self::Show { .. }
+            | Self::Activate { .. }
+            | Self::PasswordLink { .. } => Wait::NO,
         }
     }
 }
@@ -136,6 +152,7 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
                 Ok(())
             })
         }
+        UserCommand::PasswordLink { username, expires_in } => password_link(&username, expires_in, config),
         UserCommand::Delete { username, yes, .. } => with_service(config, |service, caller| async move {
             let target = user_to_change(&service, &username, &caller).await?;
             confirm(&format!("Delete user {username} and all of their tokens?"), yes)?;
@@ -163,6 +180,20 @@ fn create(create: Create, config: &Config) -> Result<(), Failure> {
         };
         let user = service.accounts.create_user(user.into(), &caller).await?;
         eprintln!("created user {} (id {})", user.username, user.id);
+        Ok(())
+    })
+}
+
+fn password_link(username: &str, expires_in: Duration, config: &Config) -> Result<(), Failure> {
+    with_service(config, |service, caller| async move {
+        let Some(base) = service.policy.issuer.as_deref() else {
+            return Err(Failure::new("set JETON_ISSUER to the URL by which users reach jeton: the link begins with it"));
+        };
+        let target = user_to_change(&service, username, &caller).await?;
+        let link = service.accounts.create_password_link(&target, Some(expires_in)).await;
+        let link = link.map_err(no_such_user(username))?;
+        line(&password_link_url(base, &link.key))?;
+        eprintln!("user {username} can set a password with it once, until {}", link.expires_at);
         Ok(())
     })
 }

@@ -14,6 +14,7 @@ pub mod email;
 pub mod network;
 pub mod page;
 pub mod password;
+pub mod password_link;
 pub mod password_rules;
 pub mod profile;
 pub mod random;

@@ -25,6 +25,7 @@ mod shadow;
 mod state;
 mod trusted_proxies;
 
+pub use admin::password_link::password_link_url;
 pub use connection::Connection;
 pub use console::{ConsolePage, console_pages};
 pub use document::{document, document_with};

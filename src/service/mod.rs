@@ -36,7 +36,7 @@ use serde::Serialize;
 use crate::domain::time::{Clock, Uptime};
 use crate::store::{Store, StoreError};
 use crate::upstream::Upstream;
-pub use accounts::{Accounts, Bootstrap, FirstStart, RotateOptions, RotatedClient, UserDraft, UserPatch};
+pub use accounts::{Accounts, Bootstrap, FirstStart, PasswordLink, RotateOptions, RotatedClient, UserDraft, UserPatch};
 use base::Base;
 use cache::Cache;
 pub use caller::{Caller, Holder, Rights};

@@ -93,6 +93,16 @@ pub enum FormUse {
     Refused,
 }
 
+/// The result of setting a password with a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum LinkUse {
+    /// The password is set, and the link has ended.
+    Done,
+    /// The link was not open any more.
+    NotOpen,
+}
+
 /// The result of a replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]

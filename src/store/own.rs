@@ -1,18 +1,20 @@
-//! Changes that users make to their own account, with a login token and their password.
+//! Changes that users make to their own account: with a login token and their password, or with a link for a password.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::json;
 
 use super::connection::Conn;
-use super::schema::{tokens, users};
-use super::sessions::end_sessions;
-use super::token_rows::{NewToken, create, insert, lock_tokens, revoke_login_tokens, unrevoked};
-use super::user_rows::lock_by_id;
-use super::{OwnChange, Store, StoreError, audit};
+use super::new_password::set_new_password;
+use super::password_links;
+use super::schema::tokens;
+use super::token_rows::{NewToken, create, insert, lock_tokens, unrevoked};
+use super::user_rows::{lock, lock_by_id};
+use super::{Changed, LinkUse, OwnChange, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::password::PasswordHash;
+use crate::domain::password_link::LinkDigest;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
@@ -63,12 +65,33 @@ impl Store {
                 Requester::Changed => return Ok(OwnChange::UserChanged),
             };
             changes.extend([Change::User(user.id), Change::created(&new.digest)]);
-            diesel::update(users::table.find(user.id)).set(users::password.eq(hash.as_str())).execute(conn)?;
-            revoke_login_tokens(conn, user.id, by, now)?;
-            end_sessions(conn, user.id)?;
+            set_new_password(conn, user.id, hash, by, now)?;
             let id = insert(conn, user.id, new, now)?;
             audit::record(conn, by, Action::UserPassword, &user.username, &json!({ "token": id }), now)?;
             Ok(OwnChange::Done(()))
+        })
+    }
+
+    /// Sets the password of a user who has an open link, which ends with it. `read` is the link's user. They count as
+    /// changed if their rights or `is_active` have changed since.
+    pub fn use_password_link(
+        &self,
+        digest: &LinkDigest,
+        read: &User,
+        hash: &PasswordHash,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Changed<LinkUse>, StoreError> {
+        self.change(|conn, changes| {
+            let is_same = |user: &User| user.is_active == read.is_active;
+            let Some(user) = lock(conn, read)?.filter(is_same) else { return Ok(Changed::UserChanged) };
+            if !password_links::take(conn, user.id, digest, now)? {
+                return Ok(Changed::Done(LinkUse::NotOpen));
+            }
+            changes.push(Change::User(user.id));
+            set_new_password(conn, user.id, hash, by, now)?;
+            audit::record(conn, by, Action::UserPassword, &user.username, &json!({ "via": "password_link" }), now)?;
+            Ok(Changed::Done(LinkUse::Done))
         })
     }
 }

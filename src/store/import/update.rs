@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use serde_json::Value;
 
+use super::super::password_links::{end_links, end_links_after};
 use super::super::schema::{imported_users, user_groups, users};
 use super::super::sessions::{end_sessions, may_sign_in};
 use super::super::user_rows::{ChangedColumns, by_id, lock_by_id};
@@ -83,6 +84,10 @@ impl ImportTarget<'_> {
         if password.is_some() || !may_sign_in(&after) {
             end_sessions(conn, id)?;
         }
+        if password.is_some() {
+            end_links(conn, id)?;
+        }
+        end_links_after(conn, before, &after)?;
         let mut details = difference(before, &after);
         if details.is_empty() && password.is_none() {
             return Ok(());
