@@ -187,7 +187,9 @@ fn create(create: Create, config: &Config) -> Result<(), Failure> {
 fn password_link(username: &str, expires_in: Duration, config: &Config) -> Result<(), Failure> {
     with_service(config, |service, caller| async move {
         let Some(base) = service.policy.issuer.as_deref() else {
-            return Err(Failure::new("set JETON_ISSUER to the URL by which users reach jeton: the link begins with it"));
+            return Err(Failure::new(
+                "set JETON_ISSUER to the URL by which users reach jeton: the link begins with it",
+            ));
         };
         let target = user_to_change(&service, username, &caller).await?;
         let link = service.accounts.create_password_link(&target, Some(expires_in)).await;

@@ -27,7 +27,7 @@ mod trusted_proxies;
 
 pub use admin::password_link::password_link_url;
 pub use connection::Connection;
-pub use console::{ConsolePage, console_pages};
+pub use console::{WebPage, console_pages};
 pub use document::{document, document_with};
 pub use edge::cross_origin::cross_origin;
 pub use edge::{FastLane, OuterLayer, identify_and_log, refused};

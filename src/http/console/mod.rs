@@ -1,27 +1,30 @@
-//! `/console/`: web pages for staff. They are rendered on the server and work without a script.
+//! `/console/`: web pages for staff. They are rendered on the server and work without a script. What is
+//! `pub(in crate::http)` serves the pages of `/account/`, too.
 
-mod assets;
+pub(in crate::http) mod assets;
 mod audit;
+pub(in crate::http) mod browser_session;
 mod clients;
-mod cookies;
+pub(in crate::http) mod cookies;
 mod delete_user;
 mod explain;
-mod form;
-mod listing;
+pub(in crate::http) mod form;
+pub(in crate::http) mod listing;
+pub(in crate::http) mod login_form;
 mod new_user;
 mod overview;
-mod page;
-mod pages;
+pub(in crate::http) mod page;
+pub(in crate::http) mod pages;
 mod sign_in;
 mod sign_out;
 mod signed_in;
-mod token_form;
+pub(in crate::http) mod token_form;
 mod tokens;
 mod user;
 mod user_form;
 mod users;
-mod visitor;
-mod widgets;
+pub(in crate::http) mod visitor;
+pub(in crate::http) mod widgets;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -29,11 +32,12 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web;
 
-pub use pages::{ConsolePage, console_pages};
+pub use pages::{WebPage, console_pages};
 
 /// The routes of the console.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(pages::scope().wrap(from_fn(with_security_headers)).default_service(web::to(page::not_found)));
+    let pages = pages::scope("/console", console_pages());
+    config.service(pages.wrap(from_fn(with_security_headers)).default_service(web::to(page::not_found)));
 }
 
 /// Security headers of all pages: no foreign scripts, styles or frames.
@@ -50,7 +54,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-async fn with_security_headers(
+pub(in crate::http) async fn with_security_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {

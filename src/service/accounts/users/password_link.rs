@@ -38,10 +38,7 @@ impl Accounts {
         let lifetime = expires_in.unwrap_or(DEFAULT_LIFETIME);
         if lifetime > MAX_LIFETIME {
             let longest = duration::text(MAX_LIFETIME);
-            return Err(Error::invalid(
-                "expires_in",
-                format!("Ensure this value is less than or equal to {longest}."),
-            ));
+            return Err(Error::invalid("expires_in", format!("Ensure this value is less than or equal to {longest}.")));
         }
         self.change_user(target, async |user: User| {
             if !user.is_active {
