@@ -23,6 +23,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "edge",
             "document",
             "endpoints",
+            "account",
             "console",
             "admin",
             "own",

@@ -58,7 +58,7 @@ pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
 pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
 pub use reloaded::Reloaded;
-pub use rights::{ChangeableUser, LoginHolder, Staff, Superuser};
+pub use rights::{AccountHolder, ChangeableUser, LoginHolder, Staff, Superuser};
 pub use shadow::{Differing, ShadowReport};
 pub use sign_in::{LoggedIn, Login, Once, Session, SignIn, SignedIn};
 pub use tokens::{CreatedToken, Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilter, Tokens};

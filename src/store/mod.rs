@@ -86,6 +86,7 @@ pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, restrict_file_mode};
 pub use outcome::{Changed, ClientChange, FormUse, LinkUse, LoginTokensRevoked, OwnChange, Replaced, Revoked};
 pub use overview::{HourOfLogins, MAX_COUNTED, UserCounts};
+pub use own::AskedWith;
 pub use password_links::LinkedUser;
 pub use pools::StoreOptions;
 pub use purge::{Purge, Purged};

@@ -96,7 +96,7 @@ on_both! {
         has(&visit.page("/console/users"), &["New user", "alice"]);
         has(&visit.page("/console/users/new"), &["Save"]);
         let user = visit.page("/console/users/@alice");
-        has(&user, &["Save", "Deactivate", "Delete", "Set password", "Regenerate", "Revoke"]);
+        has(&user, &["Save", "Deactivate", "Delete", "Set password", "Password link", "Regenerate", "Revoke"]);
         has(&visit.done("/console/users/@alice/active", &[("is_active", "false")]), &["Activate"]);
         has(&visit.page("/console/users/@alice/delete"), &["Delete", "Cancel"]);
         has(&visit.page("/console/clients"), &["New client", "Rotate", "Delete"]);

@@ -59,6 +59,11 @@ impl Form {
         self.pairs.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
+    /// All values of a field that may be repeated.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        self.pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
+    }
+
     /// A field's text, trimmed.
     pub fn text(&self, name: &str) -> String {
         self.get(name).trim().to_owned()

@@ -41,8 +41,16 @@ impl Listing {
     /// # Errors
     /// 404 for a page number that is not valid.
     pub fn of(request: &HttpRequest) -> Result<Self, Refusal> {
+        Self::of_path(request, request.path())
+    }
+
+    /// The same for the list of a page at another path.
+    ///
+    /// # Errors
+    /// As [`Listing::of`].
+    pub fn of_path(request: &HttpRequest, path: &str) -> Result<Self, Refusal> {
         let pairs = form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8));
-        let listing = Self { path: request.path().to_owned(), pairs, page: PageRequest::number(1, PAGE_SIZE) };
+        let listing = Self { path: path.to_owned(), pairs, page: PageRequest::number(1, PAGE_SIZE) };
         let number = match listing.get("page") {
             "" => 1,
             text => text.parse().ok().filter(|number| *number > 0).ok_or_else(no_such_page)?,

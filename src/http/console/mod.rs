@@ -15,13 +15,14 @@ mod new_user;
 mod overview;
 pub(in crate::http) mod page;
 pub(in crate::http) mod pages;
+mod password_link;
 mod sign_in;
 mod sign_out;
 mod signed_in;
 pub(in crate::http) mod token_form;
 mod tokens;
 mod user;
-mod user_form;
+pub(in crate::http) mod user_form;
 mod users;
 pub(in crate::http) mod visitor;
 pub(in crate::http) mod widgets;
@@ -32,12 +33,14 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web;
 
+pub(in crate::http) use page::not_found;
+pub(in crate::http) use pages::scope;
 pub use pages::{WebPage, console_pages};
 
 /// The routes of the console.
 pub fn routes(config: &mut web::ServiceConfig) {
-    let pages = pages::scope("/console", console_pages());
-    config.service(pages.wrap(from_fn(with_security_headers)).default_service(web::to(page::not_found)));
+    let pages = scope("/console", console_pages());
+    config.service(pages.wrap(from_fn(with_security_headers)).default_service(web::to(not_found)));
 }
 
 /// Security headers of all pages: no foreign scripts, styles or frames.
@@ -61,7 +64,10 @@ pub(in crate::http) async fn with_security_headers(
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page may have a stricter one.
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
     }
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -7,7 +7,10 @@ use actix_web::{Handler, Route, Scope, guard, web};
 
 use super::page::{PageResult, other_method};
 use super::visitor::Parameters;
-use super::{assets, audit, clients, delete_user, explain, new_user, overview, sign_in, sign_out, tokens, user, users};
+use super::{
+    assets, audit, clients, delete_user, explain, new_user, overview, password_link, sign_in, sign_out, tokens, user,
+    users,
+};
 use crate::http::endpoint::Access;
 
 /// One method of one path, and its handler, whose first parameter says who may visit it.
@@ -91,6 +94,7 @@ pub fn console_pages() -> Vec<WebPage> {
         form("/users/@{username}", user::save),
         form("/users/@{username}/active", user::set_active),
         form("/users/@{username}/password", user::set_password),
+        form("/users/@{username}/password-link", password_link::create),
         page("/users/@{username}/delete", delete_user::confirm),
         form("/users/@{username}/delete", delete_user::delete),
         form("/users/@{username}/regenerate", tokens::regenerate),

@@ -5,12 +5,12 @@ use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::cookies::Cookie;
+use super::cookies::{Cookie, start_at_console};
 use super::form::FormFaults;
 use super::login_form::LoginForm;
 use super::page::{Frame, PageResult, html, see_other};
 use super::widgets::Field;
-use crate::domain::session::SessionKey;
+use crate::domain::session::{SessionKey, SessionKind};
 use crate::http::drf::query::Query;
 use crate::http::extract::Anyone;
 use crate::http::state::{AppState, State};
@@ -31,7 +31,7 @@ pub async fn show(_: Anyone, request: HttpRequest, state: State) -> PageResult {
     let query = Query::of(&request);
     let next = query.get("next").trim();
     if let Some(key) = Cookie::Session.sent(&request, &state)
-        && state.service.sign_in.session(&key, false).await?.is_some()
+        && state.service.sign_in.session(&key, SessionKind::Console, false).await?.is_some()
     {
         return Ok(see_other(allowed_next(next)));
     }
@@ -43,7 +43,7 @@ pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, sta
     let form = LoginForm::read(&request, payload, &state, Cookie::Form).await?;
     let (username, next) = (form.username(), form.get("next"));
     let previous = Cookie::Session.sent(&request, &state);
-    let sign_in = |login| state.service.sign_in.sign_in(login, previous);
+    let sign_in = |login| state.service.sign_in.sign_in(login, SessionKind::Console, previous);
     // Whatever logins at the API take, staff may sign in by their username: the first superuser may have no e-mail
     // address.
     let by = state.options.login.by.or_username();
@@ -56,6 +56,7 @@ pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, sta
     let mut answer = see_other(allowed_next(next));
     answer.headers_mut().append(SET_COOKIE, Cookie::Session.set(&signed_in.key, &request, &state));
     answer.headers_mut().append(SET_COOKIE, Cookie::Form.forget(&request, &state));
+    answer.headers_mut().append(SET_COOKIE, start_at_console(&request, &state));
     Ok(answer)
 }
 

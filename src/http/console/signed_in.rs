@@ -10,6 +10,7 @@ use super::browser_session::BrowserSession;
 use super::cookies::Cookie;
 use super::page::{CurrentUser, Frame, Refusal};
 use super::widgets::user_link;
+use crate::domain::session::SessionKind;
 use crate::domain::user::User;
 use crate::http::drf::pagination::QUOTED;
 use crate::http::peer::client_address;
@@ -34,7 +35,7 @@ impl SignedIn {
     pub async fn of(request: &HttpRequest, state: &AppState) -> Result<Self, Refusal> {
         let is_page_view = *request.method() == Method::GET;
         if let Some(key) = Cookie::Session.sent(request, state)
-            && let Some(session) = state.service.sign_in.session(&key, is_page_view).await?
+            && let Some(session) = state.service.sign_in.session(&key, SessionKind::Console, is_page_view).await?
         {
             RequestContext::set_user(&session.user.username);
             let caller = Caller::user(&session.user, client_address(request, state)).staff()?;

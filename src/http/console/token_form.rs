@@ -42,7 +42,7 @@ impl TokenRow {
 pub struct TokenForm {
     pub name: String,
     pub scope: String,
-    expires_in: String,
+    pub expires_in: String,
 }
 
 impl TokenForm {

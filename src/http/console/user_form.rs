@@ -6,7 +6,7 @@ use crate::domain::profile::{Profile, ProfileField, ProfilePatch};
 use crate::domain::user::{User, UserChange};
 
 /// A text as it comes back when a form is submitted unchanged.
-fn as_submitted(text: &str) -> String {
+pub fn as_submitted(text: &str) -> String {
     text.replace(['\r', '\n'], "").trim().to_owned()
 }
 

@@ -12,7 +12,7 @@ use crate::domain::user::{User, UserChange};
 use crate::store::new_password::set_new_password;
 use crate::store::password_links::end_links_after;
 use crate::store::schema::{imported_users, user_groups, users};
-use crate::store::sessions::{end_sessions, may_sign_in};
+use crate::store::sessions::end_forbidden_sessions;
 use crate::store::token_rows::lock_tokens;
 use crate::store::user_rows::{ChangedColumns, by_id, lock, lock_superusers, require_another_superuser};
 use crate::store::{Changed, Store, StoreError, audit, groups};
@@ -53,9 +53,7 @@ impl Store {
                 groups::join(conn, user.id, names)?;
             }
             let changed = by_id(conn, user.id)?.ok_or_else(|| StoreError::Failed("a locked user vanished".into()))?;
-            if !may_sign_in(&changed) {
-                end_sessions(conn, user.id)?;
-            }
+            end_forbidden_sessions(conn, &changed)?;
             end_links_after(conn, &user, &changed)?;
             let details = difference(&user, &changed);
             if !details.is_empty() {
