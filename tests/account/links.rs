@@ -75,7 +75,7 @@ on_both! {
         let barrier = Barrier::new(6);
         let answers: Vec<(u16, String)> = std::thread::scope(|scope| {
             let send = |number: usize| {
-                let (app, path, barrier) = (if number % 2 == 0 { &app } else { &node }, &path, &barrier);
+                let (app, path, barrier) = (if number.is_multiple_of(2) { &app } else { &node }, &path, &barrier);
                 scope.spawn(move || {
                     let mut visit = Visit::new(app);
                     visit.page(path);

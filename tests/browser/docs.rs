@@ -33,10 +33,10 @@ fn an_operation_can_be_tried_with_a_token_and_no_other_host_is_called() {
     }
 }
 
-/// How light a colour is, from 0 to 1.
+/// How light a colour is, from 0 to 1. Behind what is transparent the page is white.
 const LIGHTNESS: &str = "const lightness = (selector, name) => { \
-    const [r, g, b] = getComputedStyle(document.querySelector(selector))[name].match(/[0-9.]+/g).map(Number); \
-    return (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255; };";
+    const [r, g, b, a] = getComputedStyle(document.querySelector(selector))[name].match(/[0-9.]+/g).map(Number); \
+    return a === 0 ? 1 : (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255; };";
 
 #[test]
 fn the_page_is_dark_where_the_system_is() {
@@ -44,11 +44,11 @@ fn the_page_is_dark_where_the_system_is() {
     let browser = Browser::on(&app);
     for dark in [true, false, true] {
         browser.dark(dark);
-        if !dark {
+        if dark {
+            browser.open("/docs/");
+        } else {
             // It follows a change, too, without a reload.
             browser.until("return !document.documentElement.classList.contains('dark-mode')");
-        } else {
-            browser.open("/docs/");
         }
         browser.sees("Revoke all login tokens of the caller");
         for (selector, name, is_text) in [

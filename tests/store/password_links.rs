@@ -24,6 +24,9 @@ fn update(test: &TestStore, name: &str, change: &UserChange) {
     test.store.update_user(&test.read(name), change, &by("root"), NOW).unwrap().done().unwrap();
 }
 
+/// A change of the user with this name.
+type End<'a> = &'a dyn Fn(&str);
+
 on_both! {
     fn of_several_uses_at_once_one_sets_the_password(db) {
         let test = TestStore::new(db);
@@ -55,7 +58,7 @@ on_both! {
     fn what_ends_a_link_ends_it_and_nothing_else_does(db) {
         let test = TestStore::new(db);
         let change = UserChange::default;
-        let ends: [(&str, &dyn Fn(&str)); 5] = [
+        let ends: [(&str, End<'_>); 5] = [
             ("a new password", &|name| test.store.set_password(&test.read(name), &hash("b"), &by("root"), NOW).unwrap().done().unwrap()),
             ("inactive", &|name| update(&test, name, &UserChange { is_active: Some(false), ..change() })),
             ("staff", &|name| update(&test, name, &UserChange { is_staff: Some(true), ..change() })),

@@ -69,13 +69,12 @@ impl Node {
     pub async fn purge(&self, round: &mut PurgeRound) -> Result<Batches, Error> {
         let (what, retention, audit_retention) = (round.what, self.policy.retention, self.policy.audit_retention);
         let age = match what {
-            Purge::ExpiredSeals => EXPIRY_MARGIN,
+            Purge::ExpiredSeals | Purge::PasswordLinks => EXPIRY_MARGIN,
             Purge::ExpiredTokens => retention.max(EXPIRY_MARGIN),
             Purge::RevokedTokens => retention,
             Purge::AuditLog => audit_retention,
             Purge::Sessions => SESSION_IDLE,
             Purge::LoginNetworks => KNOWN_FOR,
-            Purge::PasswordLinks => EXPIRY_MARGIN,
         };
         // The time is the one that was checked, because the clock may be set right after the check.
         let now = self.check_clock().await?;
