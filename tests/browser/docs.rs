@@ -52,7 +52,7 @@ fn the_page_is_dark_where_the_system_is() {
         }
         browser.sees("Revoke all login tokens of the caller");
         for (selector, name, is_text) in [
-            ("body", "backgroundColor", false),
+            ("html", "backgroundColor", false),
             (".swagger-ui .info .title", "color", true),
             (".swagger-ui .opblock-summary-description", "color", true),
             (".swagger-ui .opblock-summary-path", "color", true),
