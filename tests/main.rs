@@ -11,6 +11,7 @@
     reason = "the shortest way to write a test's text"
 )]
 
+mod account;
 mod api;
 mod book;
 mod browser;

@@ -85,7 +85,7 @@ pub fn policy(from: &mut Reader<'_>) -> Policy {
             setting_parsers::profile_fields,
         ),
         issuer: from.maybe(
-            plain("JETON_ISSUER", "", "iss in introspection, and the base of the metadata's URLs"),
+            plain("JETON_ISSUER", "", "iss in introspection, and the base of the metadata's URLs and of password links"),
             setting_parsers::issuer,
         ),
         cache_bytes: from

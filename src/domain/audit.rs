@@ -42,6 +42,8 @@ pub enum Action {
     UserDelete,
     /// A user's password was set.
     UserPassword,
+    /// A link was made with which a user can set a password.
+    UserPasswordLink,
     /// A named token was created, or a login token by a command.
     TokenCreate,
     /// A token was revoked.
@@ -70,11 +72,12 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::UserCreate,
         Self::UserUpdate,
         Self::UserDelete,
         Self::UserPassword,
+        Self::UserPasswordLink,
         Self::TokenCreate,
         Self::TokenRevoke,
         Self::TokenRegenerate,
@@ -97,6 +100,7 @@ impl Action {
             Self::UserUpdate => "user.update",
             Self::UserDelete => "user.delete",
             Self::UserPassword => "user.password",
+            Self::UserPasswordLink => "user.password_link",
             Self::TokenCreate => "token.create",
             Self::TokenRevoke => "token.revoke",
             Self::TokenRegenerate => "token.regenerate",

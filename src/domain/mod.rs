@@ -16,6 +16,7 @@ pub mod group;
 pub mod network;
 pub mod page;
 pub mod password;
+pub mod password_link;
 pub mod password_rules;
 pub mod profile;
 pub mod random;

@@ -1,4 +1,4 @@
-//! Sessions of the console: the key in the browser, its stored digest, and how long a session lasts.
+//! Sessions of the console and of `/account/`: the key in the browser, its stored digest, and how long a session lasts.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,11 +7,44 @@ use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
 
 use super::random;
+use super::user::User;
 
 /// A session ends when it was not used for this long.
 pub const SESSION_IDLE: Duration = Duration::from_mins(30);
 /// A session ends at this age, even if it is in use.
 pub const SESSION_MAX: Duration = Duration::from_hours(12);
+
+/// Which pages a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    /// The console, for staff.
+    Console,
+    /// `/account/`, for every user.
+    Account,
+}
+
+impl SessionKind {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::Console, Self::Account];
+
+    /// The word in the database and in the audit log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::Account => "account",
+        }
+    }
+
+    /// Whether this user may have such a session.
+    #[must_use]
+    pub const fn is_for(self, user: &User) -> bool {
+        match self {
+            Self::Console => user.is_active && (user.is_staff || user.is_superuser),
+            Self::Account => user.is_active,
+        }
+    }
+}
 
 /// The length of the random number of a form, in bytes.
 const FORM_NUMBER: usize = 16;

@@ -17,7 +17,7 @@ pub struct Group {
 
 /// All endpoints, by their groups.
 pub fn groups(login: &LoginOptions) -> Vec<Group> {
-    use admin::{audit, clients, explain, password, regenerate, tokens, users};
+    use admin::{audit, clients, explain, password, password_link, regenerate, tokens, users};
     use oauth::{changes, introspect, metadata, revoke, verify};
     use ops::{docs, health, metrics, openapi};
     let group = |name, text, files: &[fn() -> Vec<Endpoint>]| {
@@ -34,7 +34,7 @@ pub fn groups(login: &LoginOptions) -> Vec<Group> {
             &[introspect::endpoints, changes::endpoints, revoke::endpoints, metadata::endpoints, verify::endpoints],
         ),
         group("Own tokens", "For holders of a token.", &[own::tokens::endpoints]),
-        group("Users", "For staff.", &[users::endpoints, password::endpoints]),
+        group("Users", "For staff.", &[users::endpoints, password::endpoints, password_link::endpoints]),
         group("Tokens", "For staff.", &[tokens::endpoints, regenerate::endpoints, explain::endpoints]),
         group("Clients", "For superusers.", &[clients::endpoints]),
         group("Audit", "For staff.", &[audit::endpoints]),

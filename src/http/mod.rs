@@ -1,6 +1,7 @@
 //! HTTP: the only room besides `server` that uses actix. `endpoints.rs` lists every endpoint; each stands beside its
 //! handler, in a file of its group.
 
+mod account;
 mod admin;
 mod answer;
 mod budget;
@@ -25,8 +26,10 @@ mod shadow;
 mod state;
 mod trusted_proxies;
 
+pub use account::account_pages;
+pub use admin::password_link::password_link_url;
 pub use connection::Connection;
-pub use console::{ConsolePage, console_pages};
+pub use console::{WebPage, console_pages};
 pub use document::{document, document_with};
 pub use edge::cross_origin::cross_origin;
 pub use edge::{FastLane, OuterLayer, identify_and_log, refused};

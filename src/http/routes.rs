@@ -11,7 +11,7 @@ use super::endpoint::{Endpoint, Header, allow};
 use super::endpoints::{edge_endpoints, endpoints_with};
 use super::ops::openapi::Document;
 use super::options::LoginOptions;
-use super::{console, drf, ops};
+use super::{account, console, drf, ops};
 
 /// Every route except `/metrics`.
 pub fn routes(config: &mut web::ServiceConfig, login: &LoginOptions) {
@@ -22,6 +22,7 @@ pub fn routes(config: &mut web::ServiceConfig, login: &LoginOptions) {
     config
         .app_data(web::Data::new(Document(document_with(login).to_string().into())))
         .configure(console::routes)
+        .configure(account::routes)
         .default_service(web::to(drf::not_found));
 }
 

@@ -36,7 +36,7 @@ use serde::Serialize;
 use crate::domain::time::{Clock, Uptime};
 use crate::store::{Store, StoreError};
 use crate::upstream::Upstream;
-pub use accounts::{Accounts, Bootstrap, FirstStart, RotateOptions, RotatedClient, UserDraft, UserPatch};
+pub use accounts::{Accounts, Bootstrap, FirstStart, PasswordLink, RotateOptions, RotatedClient, UserDraft, UserPatch};
 use base::Base;
 use cache::Cache;
 pub use caller::{Caller, Holder, Rights};
@@ -60,7 +60,7 @@ pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
 pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
 pub use reloaded::Reloaded;
-pub use rights::{ChangeableUser, LoginHolder, Staff, Superuser};
+pub use rights::{AccountHolder, ChangeableUser, LoginHolder, Staff, Superuser};
 pub use shadow::{Differing, ShadowReport};
 pub use sign_in::{LoggedIn, Login, Once, Session, SignIn, SignedIn};
 pub use tokens::{

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::profile::ProfileField;
 use crate::domain::rate::Rate;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenMode;
@@ -62,6 +63,13 @@ impl Policy {
     pub(super) fn login_expiry(&self, now: Timestamp) -> Option<Timestamp> {
         let greatest_age = self.token_max_ttl.filter(|_| self.token_auto_refresh);
         self.token_ttl.map(|ttl| now.after(greatest_age.map_or(ttl, |age| ttl.min(age))))
+    }
+
+    /// The fields of their own record that users may change.
+    #[must_use]
+    pub fn own_profile_fields(&self) -> Vec<ProfileField> {
+        let may_change = |field: &ProfileField| self.profile_fields.iter().any(|name| name == field.name());
+        ProfileField::OWN.into_iter().filter(may_change).collect()
     }
 
     /// How old an answer may be, if the database is down.

@@ -1,12 +1,15 @@
 //! Types that prove rights. Only a caller who has the rights can be converted into one, so code that takes one need not
 //! check again. Rights are checked once, before anything else of the request is read.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 
 use super::caller::{Caller, Holder, Rights};
 use super::error::Error;
-use crate::domain::token::TokenKind;
+use crate::domain::session::{SessionKey, SessionKind};
+use crate::domain::token::{TokenFacts, TokenKind};
 use crate::domain::user::User;
+use crate::store::AskedWith;
 
 /// A caller who has the rights of staff.
 #[derive(Clone, Debug)]
@@ -16,12 +19,20 @@ pub struct Staff(Caller);
 #[derive(Clone, Debug)]
 pub struct Superuser(Staff);
 
+/// A user who may change their own account: they ask with a live login token, or are signed in at `/account/`.
+#[derive(Clone, Debug)]
+pub struct AccountHolder {
+    user: User,
+    caller: Caller,
+    asked_with: AskedWith,
+}
+
 /// A user who asks with a live login token of theirs. A named token is for services: without the scope `jeton:admin`,
 /// all that it can do on jeton itself is read `/me` and revoke itself.
 #[derive(Clone, Debug)]
 pub struct LoginHolder {
-    holder: Holder,
-    caller: Caller,
+    account: AccountHolder,
+    token: TokenFacts,
 }
 
 /// A user, as they were read for this request, and a member of staff who may change them.
@@ -57,21 +68,60 @@ impl LoginHolder {
     /// [`Error::PermissionDenied`] for the holder of a named token.
     pub fn new(holder: Holder, caller: Caller) -> Result<Self, Error> {
         match holder.token.kind() {
-            TokenKind::Login => Ok(Self { holder, caller }),
+            TokenKind::Login => {
+                let Holder { user, token } = holder;
+                let account = AccountHolder { user, caller, asked_with: AskedWith::Token(token.clone()) };
+                Ok(Self { account, token })
+            }
             TokenKind::Named => Err(Error::PermissionDenied),
         }
     }
 
-    /// The user and the token.
+    /// The token.
     #[must_use]
-    pub const fn holder(&self) -> &Holder {
-        &self.holder
+    pub const fn token(&self) -> &TokenFacts {
+        &self.token
+    }
+}
+
+impl AccountHolder {
+    /// The user of a session at `/account/`.
+    #[must_use]
+    pub fn signed_in(session: &SessionKey, user: User, address: Option<IpAddr>) -> Self {
+        Self { caller: Caller::user(&user, address), user, asked_with: AskedWith::Session(session.digest()) }
+    }
+
+    /// The user, as read.
+    #[must_use]
+    pub const fn user(&self) -> &User {
+        &self.user
     }
 
     /// The user as somebody who asks for a change.
     #[must_use]
     pub const fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// With what they ask.
+    pub(in crate::service) const fn asked_with(&self) -> &AskedWith {
+        &self.asked_with
+    }
+
+    /// The place where they ask, for the audit log: `route`, or their account's pages.
+    pub(in crate::service) const fn via(&self, route: &'static str) -> &'static str {
+        match self.asked_with {
+            AskedWith::Token(_) => route,
+            AskedWith::Session(_) => SessionKind::Account.as_str(),
+        }
+    }
+}
+
+impl Deref for LoginHolder {
+    type Target = AccountHolder;
+
+    fn deref(&self) -> &AccountHolder {
+        &self.account
     }
 }
 

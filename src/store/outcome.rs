@@ -28,13 +28,13 @@ impl<T> Changed<T> {
     }
 }
 
-/// The result of a change that users make to their own account, with a token and after a check of their password.
+/// The result of a change that users make to their own account, after a check of their password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum OwnChange<T> {
     /// The change was made.
     Done(T),
-    /// The token of the request has been revoked, or the user was deleted. Without this check the holder of a stolen
+    /// The token of the request has been revoked, their session has ended, or the user was deleted. Without this check the holder of a stolen
     /// key could keep access through a regenerate.
     TokenEnded,
     /// The user has reached the limit of tokens of their own.
@@ -100,6 +100,16 @@ pub enum FormUse {
     First,
     /// It was submitted before, or its session has ended.
     Refused,
+}
+
+/// The result of setting a password with a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum LinkUse {
+    /// The password is set, and the link has ended.
+    Done,
+    /// The link was not open any more.
+    NotOpen,
 }
 
 /// The result of a replacement.

@@ -8,7 +8,8 @@ use super::{Store, StoreError, change_log};
 use crate::domain::time::Timestamp;
 
 /// What can be purged: the sealed keys of expired tokens, ended tokens, by their revocation or their expiry, audit
-/// entries by their age, unused sessions, and networks that a user has not logged in from for long.
+/// entries by their age, unused sessions, networks that a user has not logged in from for long, and expired links
+/// for a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge {
     /// Sealed keys of tokens expired before a moment; their rows stay.
@@ -23,17 +24,20 @@ pub enum Purge {
     Sessions,
     /// Networks that a user last logged in from before a moment.
     LoginNetworks,
+    /// Links for a password that ended before a moment.
+    PasswordLinks,
 }
 
 impl Purge {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ExpiredSeals,
         Self::RevokedTokens,
         Self::ExpiredTokens,
         Self::AuditLog,
         Self::Sessions,
         Self::LoginNetworks,
+        Self::PasswordLinks,
     ];
 
     /// The label in metrics.
@@ -46,6 +50,7 @@ impl Purge {
             Self::AuditLog => "audit_log",
             Self::Sessions => "sessions",
             Self::LoginNetworks => "login_networks",
+            Self::PasswordLinks => "password_links",
         }
     }
 
@@ -58,6 +63,7 @@ impl Purge {
             Self::AuditLog => ("delete from audit_log", "audit_log", "", "at"),
             Self::Sessions => ("delete from sessions", "sessions", "", "seen_at"),
             Self::LoginNetworks => ("delete from login_networks", "login_networks", "", "seen_at"),
+            Self::PasswordLinks => ("delete from password_links", "password_links", "", "expires_at"),
         }
     }
 }

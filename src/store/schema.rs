@@ -97,6 +97,19 @@ diesel::table! {
         created_at -> Timestamp,
         seen_at -> Timestamp,
         notice -> Nullable<Text>,
+        #[doc = "`SessionKind`."]
+        kind -> Text,
+    }
+}
+
+diesel::table! {
+    password_links (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        made_by -> Nullable<BigInt>,
+        digest -> Binary,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
     }
 }
 
@@ -139,6 +152,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     sessions,
     login_networks,
+    password_links,
     imported_users,
     meta
 );

@@ -1,4 +1,4 @@
-//! The `sessions` table: who is signed in to the console. It stores only digests of the session keys.
+//! The `sessions` table: who is signed in to the console or at `/account/`. It stores only digests of the session keys.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use super::schema::{console_forms, sessions, users};
 use super::user_rows::{UserRow, lock, with_groups};
 use super::{Changed, FormUse, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
-use crate::domain::session::{FormDigest, SESSION_IDLE, SESSION_MAX, SessionDigest};
+use crate::domain::session::{FormDigest, SESSION_IDLE, SESSION_MAX, SessionDigest, SessionKind};
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 
@@ -28,6 +28,7 @@ impl Store {
         &self,
         read: &User,
         digest: &SessionDigest,
+        kind: SessionKind,
         by: &Actor,
         now: Timestamp,
     ) -> Result<Changed<()>, StoreError> {
@@ -38,11 +39,12 @@ impl Store {
                 .values((
                     sessions::user_id.eq(user.id),
                     sessions::digest.eq(digest.as_bytes().as_slice()),
+                    sessions::kind.eq(kind.as_str()),
                     sessions::created_at.eq(now.naive()),
                     sessions::seen_at.eq(now.naive()),
                 ))
                 .execute(conn)?;
-            audit::record(conn, by, Action::Login, &user.username, &json!({ "via": "console" }), now)?;
+            audit::record(conn, by, Action::Login, &user.username, &json!({ "via": kind.as_str() }), now)?;
             Ok(Changed::Done(()))
         })
     }
@@ -52,6 +54,7 @@ impl Store {
     pub fn use_session(
         &self,
         digest: &SessionDigest,
+        kind: SessionKind,
         take_notice: bool,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
@@ -60,6 +63,7 @@ impl Store {
             let found: Option<(SessionColumns, UserRow)> = sessions::table
                 .inner_join(users::table)
                 .filter(sessions::digest.eq(digest.as_bytes().as_slice()))
+                .filter(sessions::kind.eq(kind.as_str()))
                 .select((
                     (sessions::id, sessions::created_at, sessions::seen_at, sessions::notice),
                     UserRow::as_select(),
@@ -71,7 +75,7 @@ impl Store {
             let Some(user) = with_groups(conn, vec![row])?.pop() else { return Ok(None) };
             // Distances in both directions: a clock that was far ahead for a moment must not keep a session alive.
             let is_over = now.distance(seen) >= SESSION_IDLE || now.distance(created) >= SESSION_MAX;
-            if is_over || !may_sign_in(&user) {
+            if is_over || !kind.is_for(&user) {
                 diesel::delete(sessions::table.find(id)).execute(conn)?;
                 return Ok(None);
             }
@@ -136,9 +140,19 @@ impl Store {
     }
 }
 
-/// Whether a user may use the console.
-pub(super) const fn may_sign_in(user: &User) -> bool {
-    user.is_active && (user.is_staff || user.is_superuser)
+/// Ends the sessions that a user may not have any more.
+pub(super) fn end_forbidden_sessions(conn: &mut Conn, user: &User) -> Result<(), StoreError> {
+    for kind in SessionKind::ALL.into_iter().filter(|kind| !kind.is_for(user)) {
+        let of_kind = sessions::user_id.eq(user.id).and(sessions::kind.eq(kind.as_str()));
+        diesel::delete(sessions::table.filter(of_kind)).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Whether this session of a user has not ended.
+pub(super) fn has_session(conn: &mut Conn, user_id: i64, digest: &SessionDigest) -> Result<bool, StoreError> {
+    let this = sessions::digest.eq(digest.as_bytes().as_slice()).and(sessions::user_id.eq(user_id));
+    Ok(sessions::table.filter(this).select(sessions::id).first::<i64>(conn).optional()?.is_some())
 }
 
 /// Ends all sessions of a user.

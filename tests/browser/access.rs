@@ -36,19 +36,19 @@ const PAGES: [(&str, &str); 18] = [
     ("none", "/console/nothing"),
 ];
 
-struct PageChecker {
-    browser: Browser,
+pub struct PageChecker {
+    pub browser: Browser,
     axe: String,
 }
 
 impl PageChecker {
-    fn on(app: &App) -> Self {
+    pub fn on(app: &App) -> Self {
         Self { browser: Browser::on(app), axe: Environment::of(&AXE).file("axe_playwright_python/axe.min.js") }
     }
 
     /// Checks the open page in each appearance.
     #[track_caller]
-    fn check(&self, name: &str) {
+    pub fn check(&self, name: &str) {
         for (way, dark, width) in [("light", false, 1200), ("dark", true, 1200), ("narrow", false, 390)] {
             self.browser.dark(dark);
             self.browser.resize(width, 844);

@@ -1,6 +1,7 @@
-//! `/console/` and `/docs/` in a real Chromium: clicking, typing, and how the pages look.
+//! `/console/`, `/account/` and `/docs/` in a real Chromium: clicking, typing, and how the pages look.
 
 mod access;
+mod account;
 mod clients;
 mod cross_origin;
 mod docs;

@@ -143,6 +143,28 @@ on_both! {
         assert_ne!(answer.json()["token"], old.as_str());
     }
 
+    fn a_link_for_a_password_is_printed_and_works(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        done(&jeton, &["user", "create", "amy", "--no-password"]);
+        let why = refused(&jeton, &["user", "password-link", "amy"]);
+        assert!(why.contains("set JETON_ISSUER"), "{why}");
+        let jeton = jeton.env("JETON_ISSUER", "https://tokens.example.com");
+        let output = jeton.run(&["user", "password-link", "amy", "--expires-in", "2d"]);
+        assert_eq!(output.status, 0, "{output:?}");
+        let link = output.stdout.trim_end().strip_prefix("https://tokens.example.com").unwrap();
+        assert!(!output.stderr.contains(link), "{output:?}");
+        assert!(output.stderr.contains("user amy can set a password with it once, until "), "{output:?}");
+        let server = jeton.serve();
+        let page = Request::new("GET", link).send(server.addr);
+        assert!(page.status == 200 && page.text().contains("For amy."), "{page:?}");
+        assert!(refused(&jeton, &["user", "password-link", "amy", "--expires-in", "8d"]).contains("less than or equal to 7d."));
+        assert_eq!(refused(&jeton, &["user", "password-link", "nobody"]), "error: user nobody does not exist");
+        done(&jeton, &["user", "deactivate", "amy"]);
+        assert!(refused(&jeton, &["user", "password-link", "amy"]).contains("This user is inactive."));
+        assert_eq!(Request::new("GET", link).send(server.addr).status, 404);
+    }
+
     fn without_a_terminal_delete_does_not_ask(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);

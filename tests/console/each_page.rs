@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jeton::http::{Access, ConsolePage, console_pages};
+use jeton::http::{Access, WebPage, console_pages};
 use serde_json::json;
 
 use super::{ALICE, STAFF, with_people};
@@ -31,7 +31,7 @@ fn may_visit(access: Access, who: Who) -> bool {
 }
 
 /// A path of the page, with names and ids that do not exist.
-fn path_of(page: &ConsolePage) -> String {
+fn path_of(page: &WebPage) -> String {
     let mut parts = page.path().split(['{', '}']);
     let mut path = format!("/console{}", parts.next().unwrap());
     while parts.next().is_some() {
@@ -58,7 +58,7 @@ fn visit(app: &App, who: Who) -> Visit<'_> {
     visit
 }
 
-fn send(visit: &mut Visit<'_>, page: &ConsolePage) -> Answer {
+fn send(visit: &mut Visit<'_>, page: &WebPage) -> Answer {
     if page.method() == "POST" { visit.post(&path_of(page), &[]) } else { visit.get(&path_of(page)) }
 }
 

@@ -7,12 +7,13 @@ use crate::support::console::Visit;
 use crate::support::http::Request;
 
 /// Every form behind the sign-in, each valid except for its token.
-const FORMS: [(&str, &[(&str, &str)]); 12] = [
+const FORMS: [(&str, &[(&str, &str)]); 13] = [
     ("/console/sign-out", &[]),
     ("/console/users/new", &[("username", "new")]),
     ("/console/users/@alice", &[("username", "alicia")]),
     ("/console/users/@alice/active", &[("is_active", "false")]),
     ("/console/users/@alice/password", &[("password", "another lantern in a fog")]),
+    ("/console/users/@alice/password-link", &[("expires_in", "1h")]),
     ("/console/users/@alice/delete", &[]),
     ("/console/users/@alice/regenerate", &[]),
     ("/console/users/@alice/tokens", &[("name", "n")]),
@@ -24,7 +25,7 @@ const FORMS: [(&str, &[(&str, &str)]); 12] = [
 
 /// Everything that a form could change.
 fn state(app: &App) -> String {
-    let tables = ["users", "tokens", "clients", "sessions"];
+    let tables = ["users", "tokens", "clients", "sessions", "password_links"];
     let counts = tables.map(|table| app.database.sql(&format!("select count(*) from {table}")));
     let alice = app.database.sql("select username, is_active, password from users where username like 'ali%'");
     let audit = app.database.sql("select count(*) from audit_log where action <> 'login'");

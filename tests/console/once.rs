@@ -11,9 +11,10 @@ use crate::support::http::Request;
 type Fields = &'static [(&'static str, &'static str)];
 
 /// Every form that would create something each time it is sent: the page that has it, its path and its fields.
-const FORMS: [(&str, &str, Fields); 6] = [
+const FORMS: [(&str, &str, Fields); 7] = [
     ("/console/users/new", "/console/users/new", &[("username", "new")]),
     ("/console/users/@alice", "/console/users/@alice/password", &[("password", "another lantern in a fog")]),
+    ("/console/users/@alice", "/console/users/@alice/password-link", &[("expires_in", "1h")]),
     ("/console/users/@alice", "/console/users/@alice/regenerate", &[]),
     ("/console/users/@alice", "/console/users/@alice/tokens", &[("name", "n")]),
     ("/console/clients/new", "/console/clients/new", &[("client_id", "c")]),
@@ -104,7 +105,7 @@ on_both! {
         let mut visit = Visit::by(&app, ADMIN);
         visit.page("/console/users/@alice");
         let token = visit.form_token.clone();
-        for (_, path, fields) in &FORMS[1..4] {
+        for (_, path, fields) in &FORMS[1..5] {
             let pairs: Vec<_> = [("form_token", token.as_str())].iter().chain(*fields).copied().collect();
             let answer = visit.send(Request::new("POST", path).form(&pairs));
             assert!([200, 303].contains(&answer.status), "{path}: {answer:?}");

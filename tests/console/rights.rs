@@ -42,14 +42,15 @@ on_both! {
         let mut visit = Visit::by(&app, STAFF);
         for name in ["sten", STAFF.0, ADMIN.0] {
             let page = visit.page(&format!("/console/users/@{name}"));
-            for button in ["Save", "Revoke", "Regenerate", "Deactivate", "Delete", "Set password", "New token"] {
+            for button in ["Save", "Revoke", "Regenerate", "Deactivate", "Delete", "Set password", "Password link", "New token"] {
                 assert!(!page.contains(&format!(">{button}</button>")), "{name}: {button}");
             }
             assert!(page.contains("Only a superuser may change staff, superusers and their tokens."));
             let account = visit.page(&format!("/console/users/@{name}/account"));
             assert!(!account.contains(">Save</button>") && account.contains("Only a superuser may change"), "{account}");
             visit.page("/console/users");
-            let forms: [(&str, &[(&str, &str)]); 6] = [
+            let forms: [(&str, &[(&str, &str)]); 7] = [
+                ("/password-link", &[("expires_in", "1h")]),
                 ("", &[("username", name), ("first_name", "x")]),
                 ("/active", &[("is_active", "false")]),
                 ("/password", &[("password", "another lantern in a fog")]),

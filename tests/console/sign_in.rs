@@ -222,7 +222,8 @@ on_both! {
         };
         let plain = set(&mut Visit::new(&app));
         let names = ["jeton_console_form=", "jeton_console=", "jeton_console_form="];
-        assert_eq!(plain.len(), 3);
+        let start = "jeton_start=console; Path=/; HttpOnly; SameSite=Lax";
+        assert_eq!((plain.len(), plain[3].as_str()), (4, start), "no credential: where this browser starts");
         for (cookie, name) in plain.iter().zip(names) {
             assert!(cookie.starts_with(name) && cookie.contains("; Path=/console; HttpOnly; SameSite=Strict"), "{cookie}");
             assert!(!cookie.contains("Secure") && !cookie.contains("Domain"), "{cookie}");

@@ -103,7 +103,7 @@ on_both! {
         has(&visit.page("/console/users/new"), &["Save"]);
         let user = visit.page("/console/users/@alice");
         has(&user, &["Deactivate", "Delete", "Set password", "Regenerate", "Revoke", "Tokens", "Activity", "Account"]);
-        has(&visit.page("/console/users/@alice/account"), &["Save", "Deactivate", "Delete", "Set password"]);
+        has(&visit.page("/console/users/@alice/account"), &["Save", "Deactivate", "Delete", "Set password", "Password link"]);
         has(&visit.done("/console/users/@alice/active", &[("is_active", "false")]), &["Activate"]);
         has(&visit.page("/console/users/@alice/delete"), &["Delete", "Cancel"]);
         has(&visit.page("/console/clients"), &["New client", "Rotate", "Delete"]);

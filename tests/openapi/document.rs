@@ -108,6 +108,10 @@ on_both! {
                 continue;
             }
             let answer = app.post(&path.replace("{username}", "admin"), &key, &json!({}));
+            if fields["required"].is_null() {
+                assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+                continue;
+            }
             assert_eq!(answer.status, 400, "{path}: {}", answer.text());
             let missed: Vec<Value> = answer.json().as_object().unwrap().keys().map(|name| json!(name)).collect();
             assert_eq!(fields["required"], json!(missed), "{path}");

@@ -14,7 +14,8 @@ use crate::support::http::{Answer, Request};
 use crate::support::process::Serving;
 
 /// The tables to which the requests and the background work of these tests write.
-const TABLES: [&str; 7] = ["users", "tokens", "clients", "audit_log", "meta", "sessions", "login_networks"];
+const TABLES: [&str; 8] =
+    ["users", "tokens", "clients", "audit_log", "meta", "sessions", "login_networks", "password_links"];
 
 /// Makes each write fail with the database's error for a full disk.
 fn fill_disk(database: &TestDatabase) {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jeton::domain::page::PageRequest;
 use jeton::domain::token::TokenFacts;
 use jeton::store::{
-    LiveTokens, LockedRows, LoginTokensRevoked, NewToken, OwnChange, Regenerate, Revoked, StoreError, TokenUse,
+    AskedWith, LiveTokens, LockedRows, LoginTokensRevoked, NewToken, OwnChange, Regenerate, Revoked, StoreError,
+    TokenUse,
 };
 
 use super::{MULTIPLE, NOW, SINGLE, TestStore, after, by, hash, named_token, new_token};
@@ -112,7 +113,7 @@ on_both! {
         let read = || test.token(&login.digest).unwrap().0;
         let own = |request_token: &TokenFacts, now| {
             let alice = test.read("alice");
-            test.store.create_own_token(request_token, &alice, &named_token("n"), None, &by("alice"), now).unwrap()
+            test.store.create_own_token(&AskedWith::Token(request_token.clone()), &alice, &named_token("n"), None, &by("alice"), now).unwrap()
         };
         let read_before = read();
         assert!(matches!(own(&read_before, NOW), OwnChange::Done(_)));
@@ -134,8 +135,16 @@ fn a_token_that_is_revoked_meanwhile_cannot_create_another() {
     let mut session = test.database.writer();
     session.run("update tokens set revoked_at = '2025-06-15 15:06:40';");
     let made = thread::scope(|scope| {
-        let own = scope
-            .spawn(|| test.store.create_own_token(&request_token, &alice, &named_token("n"), None, &by("alice"), NOW));
+        let own = scope.spawn(|| {
+            test.store.create_own_token(
+                &AskedWith::Token(request_token.clone()),
+                &alice,
+                &named_token("n"),
+                None,
+                &by("alice"),
+                NOW,
+            )
+        });
         test.database.wait_for_blocked(1);
         session.run("commit;");
         own.join().unwrap().unwrap()
@@ -152,8 +161,14 @@ fn ending_tokens_and_writing_their_usage_do_not_deadlock() {
         let alice = test.read("alice");
         let tokens = test.store.list_tokens(LiveTokens::of_user(alice.id), PageRequest::number(1, 1), NOW)?;
         let (request_token, new) = (&tokens.results[0].token, new_token(false));
-        let changed =
-            test.store.change_own_password(request_token, &alice, &hash("second"), &new, &by("alice"), after(11))?;
+        let changed = test.store.change_own_password(
+            &AskedWith::Token(request_token.clone()),
+            &alice,
+            &hash("second"),
+            Some(&new),
+            &by("alice"),
+            after(11),
+        )?;
         Ok(matches!(changed, OwnChange::Done(())))
     };
     let more = [("delete", delete), ("change-own-password", change_own)];

@@ -13,13 +13,14 @@ use crate::support::postgres;
 const DAY: Duration = Duration::from_hours(24);
 
 /// Each kind of row, and the index by which a purge finds it.
-const INDEXES: [(Purge, &str); 6] = [
+const INDEXES: [(Purge, &str); 7] = [
     (Purge::ExpiredSeals, "tokens_sealed_expires_at"),
     (Purge::RevokedTokens, "tokens_revoked_at"),
     (Purge::ExpiredTokens, "tokens_expires_at"),
     (Purge::AuditLog, "audit_log_at"),
     (Purge::Sessions, "sessions_seen_at"),
     (Purge::LoginNetworks, "login_networks_seen_at"),
+    (Purge::PasswordLinks, "password_links_expires_at"),
 ];
 
 /// Fills the tables. Of each thousand tokens one is revoked, one has expired and is sealed, and ten have expired
@@ -52,6 +53,10 @@ fn fill(test: &TestStore, tokens: u32) {
         ),
         format!(
             "insert into login_networks (user_id, network, seen_at) select n, '192.0.2.7', \
+             case when n % 1000 = 0 then {past} else {now} end from {numbers}"
+        ),
+        format!(
+            "insert into password_links (user_id, digest, created_at, expires_at) select n, {digest}, {past}, \
              case when n % 1000 = 0 then {past} else {now} end from {numbers}"
         ),
         "analyze".into(),
@@ -143,6 +148,7 @@ fn sqlite_finds_each_kind_of_row_by_its_index() {
             Purge::AuditLog => ("audit_log", "", "at"),
             Purge::Sessions => ("sessions", "", "seen_at"),
             Purge::LoginNetworks => ("login_networks", "", "seen_at"),
+            Purge::PasswordLinks => ("password_links", "", "expires_at"),
         };
         let rows = format!("select id from {table} where {due} {moment} < ?1 order by {moment} limit ?2");
         let plan = test.sql(&format!("explain query plan delete from {table} where id in ({rows})"));

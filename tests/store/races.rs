@@ -12,11 +12,11 @@ use super::{ALL, MULTIPLE, NOW, SINGLE, TestStore, after, by, hash, new_token, n
 use crate::on_both;
 use crate::support::app::Kind;
 
-const MANY: usize = 8;
+pub const MANY: usize = 8;
 
 /// Runs `work` on `count` threads at once, and returns their results. Each has its own store, because one store has
 /// only one connection that writes to SQLite.
-fn at_once<T: Send>(test: &TestStore, count: usize, work: impl Fn(&Store, usize) -> T + Sync) -> Vec<T> {
+pub fn at_once<T: Send>(test: &TestStore, count: usize, work: impl Fn(&Store, usize) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(count);
     thread::scope(|scope| {
         let run = |number| {

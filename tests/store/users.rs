@@ -3,7 +3,7 @@
 use jeton::domain::page::PageRequest;
 use jeton::domain::profile::{Profile, ProfilePatch};
 use jeton::domain::user::{FIRST_BOOTSTRAP_ID, NewUser, UserChange, UserFilter};
-use jeton::store::{LoginTokensRevoked, OwnChange, Regenerate, StoreError};
+use jeton::store::{AskedWith, LoginTokensRevoked, OwnChange, Regenerate, StoreError};
 
 use super::{ALL, MULTIPLE, NOW, TestStore, after, by, email, hash, named_token, new_email, new_token, new_user};
 use crate::on_both;
@@ -150,19 +150,19 @@ on_both! {
         let read = test.store.update_user(&read, &change, &by("root"), NOW).unwrap().done().unwrap();
         let other = test.user("alice");
         let others = test.token(&test.issue(&other, MULTIPLE).digest).unwrap().0;
-        let made = test.store.create_own_token(&request_token, &read, &named_token("n"), None, &by("alice"), NOW).unwrap();
+        let made = test.store.create_own_token(&AskedWith::Token(request_token.clone()), &read, &named_token("n"), None, &by("alice"), NOW).unwrap();
         assert!(matches!(&made, OwnChange::Done(token) if token.user_id == read.id), "{made:?}");
         assert!(test.last_audit().starts_with("alice|token.create|alicia|"), "{}", test.last_audit());
         let staff = UserChange { is_staff: Some(true), ..UserChange::default() };
         test.store.update_user(&read, &staff, &by("root"), NOW).unwrap().done().unwrap();
-        let made = test.store.create_own_token(&request_token, &read, &named_token("n"), None, &by("alice"), NOW).unwrap();
+        let made = test.store.create_own_token(&AskedWith::Token(request_token.clone()), &read, &named_token("n"), None, &by("alice"), NOW).unwrap();
         assert!(matches!(made, OwnChange::UserChanged), "scopes were checked with the old rights: {made:?}");
         assert!(test.store.revoke_login_tokens(read.id, &by("alice"), NOW).unwrap() != LoginTokensRevoked::NoSuchUser);
         assert!(test.last_audit().starts_with("alice|token.revoke|alicia|"), "{}", test.last_audit());
         assert!(!test.is_live(&login));
         assert!(test.store.delete_user(&other, &by("root"), NOW).unwrap().done().is_some());
         let before = test.everything();
-        let none = test.store.create_own_token(&others, &other, &named_token("n"), None, &by("alice"), NOW).unwrap();
+        let none = test.store.create_own_token(&AskedWith::Token(others.clone()), &other, &named_token("n"), None, &by("alice"), NOW).unwrap();
         assert!(matches!(none, OwnChange::TokenEnded), "{none:?}");
         assert!(test.store.revoke_login_tokens(other.id, &by("alice"), NOW).unwrap() == LoginTokensRevoked::NoSuchUser);
         assert_eq!(test.everything(), before);

@@ -24,6 +24,15 @@ impl<'a> Visit<'a> {
         visit
     }
 
+    /// A user who is signed in at `/account/`.
+    #[track_caller]
+    pub fn at_account(app: &'a App, (username, password): (&str, &str)) -> Self {
+        let mut visit = Self::new(app);
+        let answer = visit.sign_in_at_account(username, password);
+        assert_eq!((answer.status, answer.header("Location").as_deref()), (303, Some("/account/")), "{answer:?}");
+        visit
+    }
+
     /// The same visit, with a header that each request sends.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -59,6 +68,11 @@ impl<'a> Visit<'a> {
     pub fn sign_in(&mut self, username: &str, password: &str) -> Answer {
         self.get("/console/sign-in");
         self.post("/console/sign-in", &[("username", username), ("password", password)])
+    }
+
+    pub fn sign_in_at_account(&mut self, username: &str, password: &str) -> Answer {
+        self.get("/account/sign-in");
+        self.post("/account/sign-in", &[("username", username), ("password", password)])
     }
 
     /// Whether the session is still valid.

@@ -73,6 +73,21 @@ def test_regenerate(admin: Admin, jeton: Jeton) -> None:
     assert "password" in error.value.detail
 
 
+def test_password_link(admin: Admin, jeton: Jeton) -> None:
+    name = jeton.user()["username"] + "+ü@x.y"
+    admin.create_user(name, password="a quiet harbour at noon")
+    first, second = admin.password_link(name), admin.password_link(name, expires_in="2d")
+    assert "/account/password/" in first["url"] and first["url"] != second["url"]
+    assert second["expires_at"] > first["expires_at"]
+    with pytest.raises(JetonRejected) as error:
+        admin.password_link(name, expires_in="8d")
+    assert error.value.status == 400 and "expires_in" in error.value.detail
+    admin.change_user(name, is_active=False)
+    with pytest.raises(JetonRejected) as error:
+        admin.password_link(name)
+    assert error.value.status == 409
+
+
 def test_who_is_no_staff_may_not(jeton: Jeton) -> None:
     with Admin(URL, jeton.key(jeton.user()["username"])) as nobody, pytest.raises(JetonRejected) as error:
         nobody.user("alice")

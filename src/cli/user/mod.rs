@@ -3,6 +3,7 @@
 mod create;
 mod deactivate;
 mod list;
+mod password_link;
 mod update;
 
 use clap::Subcommand;
@@ -48,6 +49,8 @@ pub enum UserCommand {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Print a link with which a user sets a password
+    PasswordLink(password_link::PasswordLink),
     /// Delete a user and all of their tokens
     Delete {
         /// The user's name
@@ -67,7 +70,9 @@ impl UserCommand {
             Self::Update(update) => update.wait,
             Self::Deactivate(deactivate) => deactivate.wait,
             Self::SetPassword { wait, .. } | Self::Delete { wait, .. } => *wait,
-            Self::Create(_) | Self::List(_) | Self::Show { .. } | Self::Activate { .. } => Wait::NO,
+            Self::Create(_) | Self::List(_) | Self::Show { .. } | Self::Activate { .. } | Self::PasswordLink(_) => {
+                Wait::NO
+            }
         }
     }
 }
@@ -92,6 +97,7 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
                 Ok(())
             })
         }
+        UserCommand::PasswordLink(arguments) => password_link::password_link(&arguments, config),
         UserCommand::Delete { username, yes, .. } => with_service(config, |service, caller| async move {
             let target = user_to_change(&service, &username, &caller).await?;
             confirm(&format!("Delete user {username} and all of their tokens?"), yes)?;

@@ -5,6 +5,7 @@ pub mod clients;
 pub mod explain;
 pub mod grace;
 pub mod password;
+pub mod password_link;
 pub mod regenerate;
 pub mod tokens;
 pub mod users;

@@ -29,7 +29,12 @@ impl Asset {
 
     /// Its URL. It contains a hash of the content, so that browsers may cache it for ever.
     pub fn url(&self) -> String {
-        format!("/console/assets/{}", self.name())
+        self.url_below("/console")
+    }
+
+    /// Its URL for the pages below `root`: who may open these can also load it.
+    pub fn url_below(&self, root: &str) -> String {
+        format!("{root}/assets/{}", self.name())
     }
 
     fn name(&self) -> String {

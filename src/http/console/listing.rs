@@ -56,6 +56,14 @@ impl Listing {
         Self::numbered_by(request, "page", PAGE_SIZE)
     }
 
+    /// The same for the list of a page at another path.
+    ///
+    /// # Errors
+    /// As [`Listing::of`].
+    pub fn of_path(request: &HttpRequest, path: &str) -> Result<Self, Refusal> {
+        Ok(Self { path: path.to_owned(), ..Self::of(request)? })
+    }
+
     /// A list whose pages have `size` rows, and whose number is in this parameter, because the page has another list.
     ///
     /// # Errors

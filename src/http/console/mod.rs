@@ -1,35 +1,39 @@
-//! `/console/`: web pages for staff. They are rendered on the server and work without a script.
+//! `/console/`: web pages for staff. They are rendered on the server and work without a script. What is
+//! `pub(in crate::http)` serves the pages of `/account/`, too.
 
 mod account;
 mod activity;
-mod assets;
+pub(in crate::http) mod assets;
 mod audit;
+pub(in crate::http) mod browser_session;
 mod bulk;
 mod clients;
-mod cookies;
+pub(in crate::http) mod cookies;
 mod delete_user;
 mod explain;
-mod form;
+pub(in crate::http) mod form;
 mod groups;
-mod listing;
+pub(in crate::http) mod listing;
+pub(in crate::http) mod login_form;
 mod new_user;
 mod overview;
-mod page;
-mod pages;
+pub(in crate::http) mod page;
+pub(in crate::http) mod pages;
+mod password_link;
 mod sign_in;
 mod sign_out;
 mod signed_in;
 mod token;
-mod token_form;
+pub(in crate::http) mod token_form;
 mod tokens;
 mod user;
 mod user_filter;
-mod user_form;
+pub(in crate::http) mod user_form;
 mod user_tokens;
 mod users;
 mod users_csv;
-mod visitor;
-mod widgets;
+pub(in crate::http) mod visitor;
+pub(in crate::http) mod widgets;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -40,11 +44,14 @@ use actix_web::web;
 use self::signed_in::SignedIn;
 use crate::http::state::State;
 
-pub use pages::{ConsolePage, console_pages};
+pub(in crate::http) use page::not_found;
+pub(in crate::http) use pages::scope;
+pub use pages::{WebPage, console_pages};
 
 /// The routes of the console.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(pages::scope().wrap(from_fn(with_security_headers)).default_service(web::to(page::not_found)));
+    let pages = scope("/console", console_pages());
+    config.service(pages.wrap(from_fn(with_security_headers)).default_service(web::to(not_found)));
 }
 
 /// Security headers of all pages: no foreign scripts, styles or frames.
@@ -61,7 +68,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-async fn with_security_headers(
+pub(in crate::http) async fn with_security_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse, actix_web::Error> {
@@ -69,7 +76,10 @@ async fn with_security_headers(
     let mut response = with_navigation(response).await;
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page may have a stricter one.
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
     }
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -207,10 +207,15 @@ struct ErrorPage<'a> {
     sentence: &'a str,
 }
 
+/// The sentence of an error page, for whoever shows it in another frame.
+pub struct ErrorSentence(pub String);
+
 fn error_page(status: StatusCode, sentence: &str, signed_in: Option<&SignedIn>) -> HttpResponse {
     let heading = status.canonical_reason().unwrap_or("Error");
     let frame = signed_in.map_or_else(|| Frame::plain(heading), |signed_in| signed_in.frame(heading, ""));
-    html(status, &ErrorPage { frame, status: status.as_u16(), heading, sentence })
+    let mut page = html(status, &ErrorPage { frame, status: status.as_u16(), heading, sentence });
+    page.extensions_mut().insert(ErrorSentence(sentence.to_owned()));
+    page
 }
 
 /// 404 for a path below `/console/` that has no route.

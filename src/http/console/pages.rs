@@ -1,4 +1,4 @@
-//! All pages of the console. Routes and `Allow` are built from the list.
+//! All pages of the console. Routes and `Allow` are built from the list, as they are for the pages of `/account/`.
 
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
@@ -8,20 +8,38 @@ use actix_web::{Handler, Route, Scope, guard, web};
 use super::page::{PageResult, other_method};
 use super::visitor::Parameters;
 use super::{
-    account, activity, assets, audit, bulk, clients, delete_user, explain, groups, new_user, overview, sign_in,
-    sign_out, token, tokens, user_tokens, users, users_csv,
+    account, activity, assets, audit, bulk, clients, delete_user, explain, groups, new_user, overview, password_link,
+    sign_in, sign_out, token, tokens, user_tokens, users, users_csv,
 };
 use crate::http::endpoint::Access;
 
 /// One method of one path, and its handler, whose first parameter says who may visit it.
-pub struct ConsolePage {
+pub struct WebPage {
     path: &'static str,
     method: Method,
     access: Access,
     route: Route,
 }
 
-impl ConsolePage {
+impl WebPage {
+    /// A page.
+    pub(in crate::http) fn page<F, P>(path: &'static str, handler: F) -> Self
+    where
+        F: Handler<P, Output = PageResult>,
+        P: Parameters,
+    {
+        Self::new(Method::GET, path, handler)
+    }
+
+    /// Where a form is sent.
+    pub(in crate::http) fn form<F, P>(path: &'static str, handler: F) -> Self
+    where
+        F: Handler<P, Output = PageResult>,
+        P: Parameters,
+    {
+        Self::new(Method::POST, path, handler)
+    }
+
     fn new<F, P>(method: Method, path: &'static str, handler: F) -> Self
     where
         F: Handler<P, Output = PageResult>,
@@ -34,7 +52,7 @@ impl ConsolePage {
         Self { path, method, access: P::ACCESS, route: route.to(handler) }
     }
 
-    /// Its path below `/console`; it is served with and without a trailing slash.
+    /// Its path below `/console` or `/account`; it is served with and without a trailing slash.
     #[must_use]
     pub fn path(&self) -> &'static str {
         self.path
@@ -55,12 +73,12 @@ impl ConsolePage {
 
 /// All pages, in the order in which their paths are compared with a request's.
 #[must_use]
-pub fn console_pages() -> Vec<ConsolePage> {
-    fn page<F: Handler<P, Output = PageResult>, P: Parameters>(path: &'static str, handler: F) -> ConsolePage {
-        ConsolePage::new(Method::GET, path, handler)
+pub fn console_pages() -> Vec<WebPage> {
+    fn page<F: Handler<P, Output = PageResult>, P: Parameters>(path: &'static str, handler: F) -> WebPage {
+        WebPage::page(path, handler)
     }
-    fn form<F: Handler<P, Output = PageResult>, P: Parameters>(path: &'static str, handler: F) -> ConsolePage {
-        ConsolePage::new(Method::POST, path, handler)
+    fn form<F: Handler<P, Output = PageResult>, P: Parameters>(path: &'static str, handler: F) -> WebPage {
+        WebPage::form(path, handler)
     }
     vec![
         page("", overview::show),
@@ -81,6 +99,7 @@ pub fn console_pages() -> Vec<ConsolePage> {
         page("/users/@{username}/account", account::show),
         form("/users/@{username}/active", account::set_active),
         form("/users/@{username}/password", account::set_password),
+        form("/users/@{username}/password-link", password_link::create),
         page("/users/@{username}/delete", delete_user::confirm),
         form("/users/@{username}/delete", delete_user::delete),
         form("/users/@{username}/regenerate", tokens::regenerate),
@@ -107,21 +126,21 @@ pub fn console_pages() -> Vec<ConsolePage> {
 }
 
 /// The `Allow` header of a path with these pages.
-fn allow(pages: &[ConsolePage]) -> String {
+fn allow(pages: &[WebPage]) -> String {
     let methods = pages.iter().map(|page| if page.method == Method::GET { "GET, HEAD" } else { page.method.as_str() });
     methods.collect::<Vec<_>>().join(", ")
 }
 
 /// A scope with one resource for each path. Every answer of a resource has its `Allow` header.
-pub fn scope() -> Scope {
-    let mut paths: Vec<Vec<ConsolePage>> = Vec::new();
-    for page in console_pages() {
+pub fn scope(root: &str, pages: Vec<WebPage>) -> Scope {
+    let mut paths: Vec<Vec<WebPage>> = Vec::new();
+    for page in pages {
         match paths.iter_mut().find(|known| known[0].path == page.path) {
             Some(known) => known.push(page),
             None => paths.push(vec![page]),
         }
     }
-    paths.into_iter().fold(web::scope("/console"), |scope, pages| {
+    paths.into_iter().fold(web::scope(root), |scope, pages| {
         let (path, allow) = (pages[0].path, allow(&pages));
         let resource = web::resource([path.to_owned(), format!("{path}/")]);
         let resource = pages.into_iter().fold(resource, |resource, page| resource.route(page.route));

@@ -5,20 +5,15 @@ use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::cookies::Cookie;
-use super::form::{Form, FormFaults};
-use super::page::{Frame, PageResult, html, see_other, throttled, with_retry_after};
+use super::cookies::{Cookie, start_at_console};
+use super::form::FormFaults;
+use super::login_form::LoginForm;
+use super::page::{Frame, PageResult, html, see_other};
 use super::widgets::Field;
-use crate::domain::password::Password;
-use crate::domain::session::SessionKey;
-use crate::domain::user::LoginName;
+use crate::domain::session::{SessionKey, SessionKind};
 use crate::http::drf::query::Query;
-use crate::http::error::whole_seconds;
 use crate::http::extract::Anyone;
-use crate::http::peer::client_address;
 use crate::http::state::{AppState, State};
-use crate::logging::RequestContext;
-use crate::service::{Error, Faults, Login};
 
 #[derive(Template)]
 #[template(path = "console/sign_in.html")]
@@ -36,7 +31,7 @@ pub async fn show(_: Anyone, request: HttpRequest, state: State) -> PageResult {
     let query = Query::of(&request);
     let next = query.get("next").trim();
     if let Some(key) = Cookie::Session.sent(&request, &state)
-        && state.service.sign_in.session(&key, false).await?.is_some()
+        && state.service.sign_in.session(&key, SessionKind::Console, false).await?.is_some()
     {
         return Ok(see_other(allowed_next(next)));
     }
@@ -45,50 +40,24 @@ pub async fn show(_: Anyone, request: HttpRequest, state: State) -> PageResult {
 
 /// Signs in.
 pub async fn sign_in(_: Anyone, request: HttpRequest, payload: web::Payload, state: State) -> PageResult {
-    let form = Form::read(&request, payload).await?;
-    let (username, next) = (form.text("username"), form.get("next"));
-    let again = |status, faults: &FormFaults| page(&request, &state, status, &username, next, faults);
-    let is_own_form = Cookie::Form.sent(&request, &state).is_some_and(|key| key.has_form_token(form.get(Form::TOKEN)));
-    if !is_own_form {
-        return Ok(again(StatusCode::FORBIDDEN, &non_field("This form was open for too long. Please try again.")));
-    }
-    let password = form.get("password");
-    let mut faults = Faults::default();
-    for (field, text) in [("username", username.as_str()), ("password", password)] {
-        if text.is_empty() {
-            faults.add(field, "This field is required.");
-        }
-    }
-    if let Err(error) = faults.into_result() {
-        return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?));
-    }
-    let login = Login {
-        // Whatever logins at the API take, staff may sign in by their username: the first superuser may have no e-mail
-        // address.
-        name: LoginName { text: username.clone(), by: state.options.login.by.or_username() },
-        password: Password::new(password.to_owned()),
-        address: client_address(&request, &state),
-    };
+    let form = LoginForm::read(&request, payload, &state, Cookie::Form).await?;
+    let (username, next) = (form.username(), form.get("next"));
     let previous = Cookie::Session.sent(&request, &state);
-    let signed_in = match state.service.sign_in.sign_in(login, previous).await {
+    let sign_in = |login| state.service.sign_in.sign_in(login, SessionKind::Console, previous);
+    // Whatever logins at the API take, staff may sign in by their username: the first superuser may have no e-mail
+    // address.
+    let by = state.options.login.by.or_username();
+    let signed_in = match form.sign_in(&request, &state, by, sign_in).await? {
         Ok(signed_in) => signed_in,
-        Err(Error::Throttled(wait)) => {
-            let page = again(StatusCode::TOO_MANY_REQUESTS, &non_field(&throttled(wait)));
-            return Ok(with_retry_after(page, whole_seconds(wait)));
+        Err(refused) => {
+            return Ok(refused.answer(page(&request, &state, refused.status, &username, next, &refused.faults)));
         }
-        Err(error) => return Ok(again(StatusCode::BAD_REQUEST, &FormFaults::of(error)?)),
     };
-    RequestContext::set_user(&signed_in.username);
     let mut answer = see_other(allowed_next(next));
     answer.headers_mut().append(SET_COOKIE, Cookie::Session.set(&signed_in.key, &request, &state));
     answer.headers_mut().append(SET_COOKIE, Cookie::Form.forget(&request, &state));
+    answer.headers_mut().append(SET_COOKIE, start_at_console(&request, &state));
     Ok(answer)
-}
-
-fn non_field(sentence: &str) -> FormFaults {
-    let mut faults = Faults::default();
-    faults.add(Faults::NON_FIELD, sentence);
-    faults.into()
 }
 
 fn page(

@@ -106,7 +106,7 @@ impl TokenRow {
 pub struct TokenForm {
     pub name: String,
     pub scope: String,
-    expires_in: String,
+    pub expires_in: String,
 }
 
 impl TokenForm {

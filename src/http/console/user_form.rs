@@ -11,7 +11,7 @@ use crate::http::state::AppState;
 use crate::service::{Error, Staff};
 
 /// A text as it comes back when a form is submitted unchanged.
-fn as_submitted(text: &str) -> String {
+pub fn as_submitted(text: &str) -> String {
     text.replace(['\r', '\n'], "").trim().to_owned()
 }
 

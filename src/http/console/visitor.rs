@@ -4,6 +4,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::{LocalBoxFuture, Ready, ready};
 
+use super::browser_session::BrowserSession;
 use super::form::Form;
 use super::page::Refusal;
 use super::signed_in::SignedIn;
@@ -80,8 +81,8 @@ impl Visitor for SuperuserSignedIn {
     const ACCESS: Access = Access::Superuser;
 }
 
-impl AsRef<SignedIn> for SuperuserSignedIn {
-    fn as_ref(&self) -> &SignedIn {
+impl AsRef<BrowserSession> for SuperuserSignedIn {
+    fn as_ref(&self) -> &BrowserSession {
         &self.signed_in
     }
 }
@@ -103,7 +104,7 @@ impl FromRequest for SuperuserSignedIn {
 /// A form, and the user who sent it. The form is read only after the user is known, and its form token must be of their
 /// session.
 pub struct PostedForm<T> {
-    /// Who sent it: a [`SignedIn`] or a [`SuperuserSignedIn`].
+    /// Who sent it, such as a [`SignedIn`] or a [`SuperuserSignedIn`].
     pub by: T,
     /// The form.
     pub form: Form,
@@ -115,7 +116,7 @@ impl<T: Visitor> Visitor for PostedForm<T> {
 
 impl<T> FromRequest for PostedForm<T>
 where
-    T: FromRequest<Error = Refusal> + AsRef<SignedIn> + 'static,
+    T: FromRequest<Error = Refusal> + AsRef<BrowserSession> + 'static,
 {
     type Error = Refusal;
     type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;

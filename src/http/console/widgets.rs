@@ -36,7 +36,12 @@ impl Field {
 
     /// A password. The submitted password is never sent back.
     pub fn password(label: &'static str, autocomplete: &'static str) -> Self {
-        Self { kind: "password", autocomplete, ..Self::text("password", label, "") }
+        Self::password_named("password", label, autocomplete)
+    }
+
+    /// The same, where a form has several.
+    pub fn password_named(name: &'static str, label: &'static str, autocomplete: &'static str) -> Self {
+        Self { kind: "password", autocomplete, ..Self::text(name, label, "") }
     }
 
     /// A key. Like a password it is never sent back; unlike one, no browser offers to keep it.

@@ -26,6 +26,8 @@ pub enum Access {
     Introspector,
     /// A registered client, a user, or the holder of the token that is to be revoked.
     Revoker,
+    /// A user who is signed in at `/account/`, in a browser.
+    SignedIn,
     /// Staff, with a login token or a named token with the scope `jeton:admin`.
     Staff,
     /// Superusers, with the same kinds of tokens.
@@ -43,6 +45,7 @@ impl Access {
             Self::Gateway => "a gateway",
             Self::Introspector => "a client, or staff",
             Self::Revoker => "a client, a user, or the holder of the token",
+            Self::SignedIn => "a user, in a browser",
             Self::Staff => "staff",
             Self::Superuser => "superuser",
         }
@@ -58,6 +61,8 @@ impl Access {
     pub(super) fn describe(self, operation: Operation) -> Operation {
         const OAUTH: &[Security] = &[Security::Client, Security::Bearer, Security::Token, Security::None];
         match self {
+            // Only pages are for them, and pages are no operations.
+            Self::SignedIn => operation,
             Self::Anyone if operation.is_secured() => operation,
             Self::Anyone => operation.secured(&[]),
             Self::TokenHolder | Self::Gateway => by_token(operation),

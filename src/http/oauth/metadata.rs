@@ -11,7 +11,7 @@ use crate::http::answer;
 use crate::http::drf;
 use crate::http::endpoint::{Endpoint, Header, Operation};
 use crate::http::extract::Anyone;
-use crate::http::peer::base_url;
+use crate::http::peer::public_url;
 use crate::http::state::State;
 
 const SUMMARY: &str = "What the OAuth endpoints accept (RFC 8414)";
@@ -56,8 +56,7 @@ pub struct Metadata<'a> {
 /// no grant type. By section 3.2 an empty list is left out. But section 2 requires `response_types_supported` (erratum
 /// 7793 would drop that), and says that a missing `grant_types_supported` means two grant types.
 async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse {
-    let configured = state.service.policy.issuer.as_ref();
-    let issuer = configured.cloned().unwrap_or_else(|| base_url(&request, &state));
+    let issuer = public_url(&request, &state);
     let base = issuer.trim_end_matches('/');
     let metadata = Metadata {
         issuer: &issuer,
@@ -69,7 +68,7 @@ async fn metadata(_: Anyone, request: HttpRequest, state: State) -> HttpResponse
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
     };
     let mut answer = answer::json(StatusCode::OK, &metadata);
-    if configured.is_none() {
+    if state.service.policy.issuer.is_none() {
         // It contains the client's own `Host`, so it must not be cached for others.
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

@@ -87,15 +87,12 @@ async fn me(TokenHolder { holder, .. }: TokenHolder) -> Answered {
 /// Changes the caller's own name. Other fields are ignored, as DRF ignores read-only fields.
 async fn update(asker: LoginHolder, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
-    let allowed_names = &state.service.policy.profile_fields;
-    let may_change = |field: ProfileField| {
-        ProfileField::OWN.contains(&field) && allowed_names.iter().any(|name| name == field.name())
-    };
-    let given = |field| if may_change(field) { fields.optional_text(field.name()) } else { None };
+    let own = state.service.policy.own_profile_fields();
+    let given = |field| if own.contains(&field) { fields.optional_text(field.name()) } else { None };
     let change = UserChange { profile: ProfilePatch::from_fn(given), ..UserChange::default() };
     let patch = UserPatch { change, edition: None, parse_faults: fields.faults() };
     let user = state.service.accounts.update_me(&asker, patch).await?;
-    Ok(answer::json(StatusCode::OK, &Me { user: &user, token: &asker.holder().token }))
+    Ok(answer::json(StatusCode::OK, &Me { user: &user, token: asker.token() }))
 }
 
 /// The new login key, and its expiry if it has one.

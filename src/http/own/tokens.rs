@@ -71,16 +71,20 @@ fn create_endpoint() -> Endpoint {
 
 /// The fields of a named token.
 pub fn named_token_schema() -> ObjectBuilder {
-    let seconds = integer().minimum(Some(1)).maximum(Some(duration::MAX_SECONDS));
-    let span = text().pattern(Some(duration::LIFETIME_PATTERN));
-    let nothing = ObjectBuilder::new().schema_type(Type::Null);
-    let expires_in = OneOfBuilder::new().item(seconds).item(span).item(nothing);
     let scopes = text().pattern(Some(scope::PATTERN)).max_length(Some(scope::MAX_CHARS));
     fields()
         .property("name", text().min_length(Some(1)).max_length(Some(100)))
         .required("name")
         .property("scope", scopes.description(Some("Scopes as in RFC 6749, separated by spaces.")))
-        .property("expires_in", expires_in.description(Some("Whole seconds, or a duration such as `90d`.")))
+        .property("expires_in", lifetime_schema().description(Some("Whole seconds, or a duration such as `90d`.")))
+}
+
+/// `expires_in`.
+pub fn lifetime_schema() -> OneOfBuilder {
+    let seconds = integer().minimum(Some(1)).maximum(Some(duration::MAX_SECONDS));
+    let span = text().pattern(Some(duration::LIFETIME_PATTERN));
+    let nothing = ObjectBuilder::new().schema_type(Type::Null);
+    OneOfBuilder::new().item(seconds).item(span).item(nothing)
 }
 
 /// A new token with its key, which is shown only here.

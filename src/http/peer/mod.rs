@@ -31,6 +31,11 @@ pub fn base_url(request: &HttpRequest, state: &AppState) -> String {
     format!("{scheme}://{}", host.unwrap_or_else(|| request.app_config().host()))
 }
 
+/// The URL by which users reach jeton, for links: `JETON_ISSUER`, or what the request was sent to.
+pub fn public_url(request: &HttpRequest, state: &AppState) -> String {
+    state.service.policy.issuer.clone().unwrap_or_else(|| base_url(request, state))
+}
+
 /// Whether the client speaks HTTPS, to us or to a trusted proxy.
 pub fn is_https(request: &HttpRequest, state: &AppState) -> bool {
     if is_trusted_proxy(request, state)

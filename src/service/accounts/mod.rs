@@ -17,7 +17,7 @@ use super::sign_in::SignIn;
 use crate::domain::time::Clock;
 pub use bootstrap::{Bootstrap, FirstStart};
 pub use clients::{RotateOptions, RotatedClient};
-pub use users::{UserDraft, UserPatch};
+pub use users::{PasswordLink, UserDraft, UserPatch};
 
 /// Users and clients.
 pub struct Accounts {

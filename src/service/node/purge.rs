@@ -1,6 +1,6 @@
 //! Deletes rows of ended tokens and old audit entries in the background, after `JETON_RETENTION` or
-//! `JETON_AUDIT_RETENTION`; and sealed keys of expired tokens, ended sessions of the console and old login networks,
-//! soon after their end.
+//! `JETON_AUDIT_RETENTION`; and sealed keys of expired tokens, ended sessions, old login networks and links for a
+//! password, soon after their end.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::service::{Batches, Error, Node};
 use crate::store::{LastPurged, Purge};
 
 /// How long after its expiry a token is left alone: a use just before the expiry may still be written, and extend it.
+/// Links for a password wait as long, for clocks that differ.
 const EXPIRY_MARGIN: Duration = Duration::from_mins(1);
 
 /// How many rows a statement may delete: few at first, because the pages of old rows are not in memory; more while
@@ -68,7 +69,7 @@ impl Node {
     pub async fn purge(&self, round: &mut PurgeRound) -> Result<Batches, Error> {
         let (what, retention, audit_retention) = (round.what, self.policy.retention, self.policy.audit_retention);
         let age = match what {
-            Purge::ExpiredSeals => EXPIRY_MARGIN,
+            Purge::ExpiredSeals | Purge::PasswordLinks => EXPIRY_MARGIN,
             Purge::ExpiredTokens => retention.max(EXPIRY_MARGIN),
             Purge::RevokedTokens => retention,
             Purge::AuditLog => audit_retention,

@@ -1,8 +1,9 @@
-//! Confirms changes that users make to their own account: by a login token and, where it matters, by their password.
+//! Confirms changes that users make to their own account: by a login token or a session and, where it matters, by their
+//! password.
 
 use crate::domain::password::Password;
 use crate::domain::user::{LoginName, User};
-use crate::service::{AuthenticationFault, Error, Faults, Login, LoginHolder, LoginRefusal, SignIn};
+use crate::service::{AccountHolder, AuthenticationFault, Error, Faults, Login, LoginRefusal, SignIn};
 use crate::store::{Changed, OwnChange};
 
 /// The result of a change that is made after the password was verified.
@@ -11,7 +12,7 @@ pub(in crate::service) enum Confirmed<T> {
     Done(T),
     /// It is refused, but not because of the password, so it does not count as a failed login.
     Refused(Error),
-    /// The token of the request was revoked meanwhile.
+    /// The token of the request was revoked meanwhile, or the session has ended.
     TokenEnded,
     /// The user has changed since the check, which is repeated.
     UserChanged,
@@ -29,26 +30,26 @@ impl<T> From<OwnChange<T>> for Confirmed<T> {
 }
 
 impl SignIn {
-    /// Checks the holder's password as a login does, with the same limits and audit entries, and then runs `change`.
+    /// Checks the password of whoever asks as a login does, with the same limits and audit entries, and then runs `change`.
     /// Checks again when the user has changed since.
     ///
     /// # Errors
     /// `wrong` for a wrong password; [`Error::Throttled`], [`Error::Busy`], [`Error::TokenLimit`];
-    /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
+    /// [`Error::NotAuthenticated`] when their token was revoked meanwhile, or their session has ended.
     pub(in crate::service) async fn with_confirmed_password<T>(
         &self,
-        asker: &LoginHolder,
+        asker: &AccountHolder,
         password: Password,
         wrong: Faults,
         via: &str,
         change: impl AsyncFn(User) -> Result<Confirmed<T>, Error>,
     ) -> Result<T, Error> {
-        let (holder, address) = (asker.holder(), asker.caller().actor.address);
+        let address = asker.caller().actor.address;
         // The name is the username, whatever names logins take.
-        let login = Login { name: LoginName::username(holder.user.username.clone()), password, address };
+        let login = Login { name: LoginName::username(asker.user().username.clone()), password, address };
         let change = async |user: User| {
             // Another user may have this name by now.
-            if user.id != holder.user.id {
+            if user.id != asker.user().id {
                 return Err(Error::LoginRefused(LoginRefusal::WrongPassword));
             }
             match change(user).await? {

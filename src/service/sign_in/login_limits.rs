@@ -1,6 +1,7 @@
 //! Limits on failed logins: by network, by username and network, and by username over all networks. A network that the
 //! user logged in from recently is exempt from the last one, so that no stranger can lock a user out.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::domain::network::{KNOWN_FOR, Network};
@@ -82,6 +83,27 @@ impl SignIn {
             }
             Stopped::Busy | Stopped::Unclear => NotAdmitted { error: Error::Busy, is_first: false },
         })
+    }
+
+    /// Runs `work` within the limit on failed logins of an address. [`Error::NotFound`] counts as a failure, and nothing
+    /// else.
+    pub(in crate::service) async fn within_address_limit<T>(
+        &self,
+        address: Option<IpAddr>,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let (limits, network) = (&self.login_limits, Network::of(address).to_string());
+        let key = limits.keys.key(&[network.as_bytes()]);
+        let wanted = [Wanted { limit: BY_NETWORK, key, if_full: IfFull::Refused }];
+        let attempt = limits.throttle.attempt(&wanted, &self.clock).await.map_err(|stopped| match stopped {
+            Stopped::Refused(refusal) => Error::Throttled(refusal.wait),
+            Stopped::Busy | Stopped::Unclear => Error::Busy,
+        })?;
+        let result = work.await;
+        if !matches!(result, Err(Error::NotFound)) {
+            attempt.forgive();
+        }
+        result
     }
 
     /// The name as it is counted. A username and the e-mail address of the same user are two names: if one counted for the

@@ -1,4 +1,4 @@
-//! Signing in with a password: logins, sessions of the console, and limits on failed logins.
+//! Signing in with a password: logins, sessions of browsers, and limits on failed logins.
 
 mod confirm;
 mod last_logins;

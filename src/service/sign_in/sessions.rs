@@ -1,15 +1,25 @@
-//! Sessions of the console: they begin with a password, each page uses them, and they end.
+//! Sessions of the console and of `/account/`: they begin with a password, each page uses them, and they end.
 
 use crate::domain::audit::Actor;
-use crate::domain::session::{FormDigest, SessionKey};
+use crate::domain::session::{FormDigest, SessionKey, SessionKind};
 use crate::domain::user::User;
-use crate::service::{Error, Faults, Login, LoginRefusal, Rights, SignIn};
+use crate::service::{Error, Faults, Login, LoginRefusal, SignIn};
 pub use crate::store::Session;
 use crate::store::{Changed, FormUse};
 
-/// The message of Django's admin, whatever is wrong (`django/contrib/admin/forms.py`).
-const WRONG: &str = "Please enter the correct username and password for a staff account. \
-                     Note that both fields may be case-sensitive.";
+/// The message, whatever is wrong: that of Django's admin (`django/contrib/admin/forms.py`), or that of its login form
+/// (`django/contrib/auth/forms.py`).
+const fn wrong(kind: SessionKind) -> &'static str {
+    match kind {
+        SessionKind::Console => {
+            "Please enter the correct username and password for a staff account. \
+             Note that both fields may be case-sensitive."
+        }
+        SessionKind::Account => {
+            "Please enter a correct username and password. Note that both fields may be case-sensitive."
+        }
+    }
+}
 
 /// A new session.
 #[derive(Debug)]
@@ -32,16 +42,21 @@ pub enum Once<T> {
 }
 
 impl SignIn {
-    /// Signs a staff member in, within the same limits on failed logins as the API. The browser's previous session, if
-    /// there is one, ends.
+    /// Signs a user in, within the same limits on failed logins as the API. The browser's previous session, if there is
+    /// one, ends.
     ///
     /// # Errors
     /// As [`SignIn::login`]. Instead of [`Error::LoginRefused`] it is [`Error::Invalid`], and so it is for users who
-    /// are not staff.
-    pub async fn sign_in(&self, login: Login, previous: Option<SessionKey>) -> Result<SignedIn, Error> {
+    /// may not have such a session.
+    pub async fn sign_in(
+        &self,
+        login: Login,
+        kind: SessionKind,
+        previous: Option<SessionKey>,
+    ) -> Result<SignedIn, Error> {
         let login = login.bounded();
-        let signed_in = self.checked_sign_in(&login).await.map_err(|error| match error {
-            Error::LoginRefused(_) => Error::invalid(Faults::NON_FIELD, WRONG),
+        let signed_in = self.checked_sign_in(&login, kind).await.map_err(|error| match error {
+            Error::LoginRefused(_) => Error::invalid(Faults::NON_FIELD, wrong(kind)),
             other => other,
         })?;
         if let Some(previous) = previous {
@@ -50,28 +65,34 @@ impl SignIn {
         Ok(signed_in)
     }
 
-    async fn checked_sign_in(&self, login: &Login) -> Result<SignedIn, Error> {
+    async fn checked_sign_in(&self, login: &Login, kind: SessionKind) -> Result<SignedIn, Error> {
         let begin = async |user: User| {
-            if Rights::of(user.is_staff, user.is_superuser) < Rights::Staff {
+            // Only active users get here.
+            if !kind.is_for(&user) {
                 log::info!(address = login.address, user = user.username.as_str(); "refused at the console: not staff");
                 return Err(Error::LoginRefused(LoginRefusal::NotStaff));
             }
             let (key, now, read) = (SessionKey::generate(), self.clock.now(), user.clone());
             let actor = Actor { name: user.username.clone(), address: login.address };
             let digest = key.digest();
-            let begun = self.database.run(move |store| store.create_session(&read, &digest, &actor, now)).await?;
+            let begun = self.database.run(move |store| store.create_session(&read, &digest, kind, &actor, now)).await?;
             if let Changed::Done(()) = begun {
                 self.last_logins.note(&user, now);
             }
             Ok(begun.map(|()| SignedIn { key, username: user.username }))
         };
-        self.within_login_limits(login, Some("console"), begin).await
+        self.within_login_limits(login, Some(kind.as_str()), begin).await
     }
 
     /// The session of this key; `None` when it has ended. With `take_notice` its notice counts as shown.
-    pub async fn session(&self, key: &SessionKey, take_notice: bool) -> Result<Option<Session>, Error> {
+    pub async fn session(
+        &self,
+        key: &SessionKey,
+        kind: SessionKind,
+        take_notice: bool,
+    ) -> Result<Option<Session>, Error> {
         let (digest, now) = (key.digest(), self.clock.now());
-        self.database.run(move |store| store.use_session(&digest, take_notice, now)).await
+        self.database.run(move |store| store.use_session(&digest, kind, take_notice, now)).await
     }
 
     /// Sets the message that the session's next page shows.
@@ -101,7 +122,7 @@ impl SignIn {
             Err(error) => error,
         };
         if let Err(error) = self.database.run(move |store| store.give_form_back(&form)).await {
-            log::log!(error.level(), "a console form cannot be sent again: {error}");
+            log::log!(error.level(), "a form cannot be sent again: {error}");
         }
         Ok(Once::Failed(failed))
     }

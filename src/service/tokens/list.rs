@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::token::{FoundToken, ListedToken, TokenFacts, TokenSearch};
 use crate::domain::user::User;
-use crate::service::{Error, LoginHolder, Staff, Tokens};
+use crate::service::{AccountHolder, Error, Staff, Tokens};
 use crate::store::LiveTokens;
 
 /// Which live tokens a list has; `None` matches all.
@@ -29,9 +29,9 @@ impl TokenListFilter {
 }
 
 impl Tokens {
-    /// The holder's live tokens.
-    pub async fn list_own_tokens(&self, asker: &LoginHolder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
-        let (user_id, now) = (asker.holder().user.id, self.clock.now());
+    /// The live tokens of whoever asks.
+    pub async fn list_own_tokens(&self, asker: &AccountHolder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
+        let (user_id, now) = (asker.user().id, self.clock.now());
         let page = self.database.run(move |store| store.list_tokens(LiveTokens::of_user(user_id), page, now)).await?;
         Ok(page.map(|listed| listed.token))
     }

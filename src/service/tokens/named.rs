@@ -10,7 +10,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenFacts};
 use crate::domain::user::User;
 use crate::service::messages::WRONG_PASSWORD;
-use crate::service::{ChangeableUser, Error, Faults, LoginHolder, Rights, Tokens};
+use crate::service::{AccountHolder, ChangeableUser, Error, Faults, Rights, Tokens};
 use crate::store::NewToken;
 
 /// The longest name of a token, in characters.
@@ -73,20 +73,20 @@ impl Tokens {
             .await
     }
 
-    /// Creates a named token for the holder. The password is required, so that a thief of a key cannot create a
+    /// Creates a named token for whoever asks. The password is required, so that a thief of a key cannot create a
     /// permanent one.
     ///
     /// # Errors
     /// [`Error::Invalid`] by field, also for a wrong password; [`Error::Throttled`], [`Error::Busy`];
-    /// [`Error::TokenLimit`] when the holder has reached the limit;
-    /// [`Error::NotAuthenticated`] when the holder's token was revoked meanwhile.
+    /// [`Error::TokenLimit`] when they have reached the limit;
+    /// [`Error::NotAuthenticated`] when their token was revoked meanwhile, or their session has ended.
     pub async fn create_own_token(
         &self,
-        asker: &LoginHolder,
+        asker: &AccountHolder,
         wanted: NamedToken,
         password: Password,
     ) -> Result<CreatedToken, Error> {
-        let (holder, caller) = (asker.holder(), asker.caller());
+        let caller = asker.caller();
         let Draft { key, new, .. } = self.new_named_token(&wanted, Some(caller.rights))?;
         let limit = self.policy.named_tokens_per_user;
         let make = async |user: User| {
@@ -96,16 +96,16 @@ impl Tokens {
             faults.into_result()?;
             let now = self.clock.now();
             let new = NewToken { own: true, expires_at: wanted.expires_in.map(|span| now.after(span)), ..new.clone() };
-            let (request_token, actor) = (holder.token.clone(), caller.actor.clone());
+            let (asked_with, actor) = (asker.asked_with().clone(), caller.actor.clone());
             let made = self
                 .database
-                .run(move |store| store.create_own_token(&request_token, &user, &new, limit, &actor, now))
+                .run(move |store| store.create_own_token(&asked_with, &user, &new, limit, &actor, now))
                 .await?;
             Ok(made.into())
         };
         let mut wrong = Faults::default();
         wrong.add("password", WRONG_PASSWORD);
-        let facts = self.sign_in.with_confirmed_password(asker, password, wrong, "/tokens/", make).await?;
+        let facts = self.sign_in.with_confirmed_password(asker, password, wrong, asker.via("/tokens/"), make).await?;
         Ok(CreatedToken { key, facts })
     }
 

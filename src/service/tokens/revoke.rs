@@ -3,7 +3,7 @@
 use crate::domain::audit::Actor;
 use crate::domain::user::User;
 use crate::service::retry::until_done;
-use crate::service::{Caller, ChangeableUser, Error, Holder, LoginHolder, Staff, Tokens};
+use crate::service::{AccountHolder, Caller, ChangeableUser, Error, Holder, Staff, Tokens};
 use crate::store::Revoked;
 
 /// Who asks for a revocation at the OAuth endpoint.
@@ -57,16 +57,16 @@ impl Tokens {
         Ok(())
     }
 
-    /// Revokes a token of the holder's own by its id.
+    /// Revokes a token of one's own by its id.
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is not theirs or not live.
-    pub async fn revoke_own_token(&self, id: i64, asker: &LoginHolder) -> Result<(), Error> {
+    pub async fn revoke_own_token(&self, id: i64, asker: &AccountHolder) -> Result<(), Error> {
         let owner = self.database.run(move |store| store.token_owner(id)).await?;
-        if owner.is_none_or(|owner| owner.id != asker.holder().user.id) {
+        if owner.is_none_or(|owner| owner.id != asker.user().id) {
             return Err(Error::NotFound);
         }
-        require_revoked(self.revoke_by_id(id, asker.holder().user.id, asker.caller().actor.clone()).await?)
+        require_revoked(self.revoke_by_id(id, asker.user().id, asker.caller().actor.clone()).await?)
     }
 
     /// Revokes anybody's token by its id. With `whose` it must be a token of the user with this name.

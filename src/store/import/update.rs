@@ -3,8 +3,9 @@
 use diesel::prelude::*;
 use serde_json::Value;
 
+use super::super::password_links::{end_links, end_links_after};
 use super::super::schema::{imported_users, user_groups, users};
-use super::super::sessions::{end_sessions, may_sign_in};
+use super::super::sessions::{end_forbidden_sessions, end_sessions};
 use super::super::user_rows::{ChangedColumns, by_id, lock_by_id};
 use super::super::users::difference;
 use super::super::{StoreError, audit, groups};
@@ -80,9 +81,12 @@ impl ImportTarget<'_> {
         diesel::delete(imported_users::table.find(id)).execute(conn)?;
         diesel::insert_into(imported_users::table).values(written).execute(conn)?;
         let after = by_id(conn, id)?.ok_or_else(|| StoreError::Failed("a locked user vanished".into()))?;
-        if password.is_some() || !may_sign_in(&after) {
+        if password.is_some() {
             end_sessions(conn, id)?;
+            end_links(conn, id)?;
         }
+        end_forbidden_sessions(conn, &after)?;
+        end_links_after(conn, before, &after)?;
         let mut details = difference(before, &after);
         if details.is_empty() && password.is_none() {
             return Ok(());

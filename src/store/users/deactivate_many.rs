@@ -7,7 +7,7 @@ use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::time::Timestamp;
 use crate::store::connection::{Conn, MultiBackend};
-use crate::store::schema::{sessions, users};
+use crate::store::schema::{password_links, sessions, users};
 use crate::store::user_rows::lock_superusers;
 use crate::store::{Batch, Store, StoreError, audit};
 
@@ -47,7 +47,9 @@ impl Store {
             let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
             let selected = users::table.filter(users::id.eq_any(ids.clone()));
             diesel::update(selected).set(users::is_active.eq(false)).execute(conn)?;
-            diesel::delete(sessions::table.filter(sessions::user_id.eq_any(ids))).execute(conn)?;
+            diesel::delete(sessions::table.filter(sessions::user_id.eq_any(ids.clone()))).execute(conn)?;
+            let links = password_links::user_id.eq_any(ids.clone()).or(password_links::made_by.eq_any(ids));
+            diesel::delete(password_links::table.filter(links)).execute(conn)?;
             for (id, username) in &rows {
                 changes.push(Change::User(*id));
                 audit::record(conn, by, Action::UserUpdate, username, &json!({ "is_active": false }), now)?;

@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use super::connection::{Conn, storable};
 use super::login_names::{NOBODY, is_taken, require_distinct, row_at_login};
 use super::schema::users;
-use super::user_rows::{UserRow, with_groups};
+use super::user_rows::{UserRow, by_id, with_groups};
 use super::{Store, StoreError, groups};
 use crate::domain::user::{LoginName, User, UsernameCase};
 pub(super) use list::Engine;
@@ -26,6 +26,11 @@ impl Store {
             return Ok(None);
         }
         self.read(|conn| by_name(conn, username))
+    }
+
+    /// The user with this id.
+    pub fn user_by_id(&self, id: i64) -> Result<Option<User>, StoreError> {
+        self.read(|conn| by_id(conn, id))
     }
 
     /// The users with these ids who exist, by name.

@@ -9,9 +9,11 @@ use crate::domain::django::ImportedFields;
 use crate::domain::password::PasswordHash;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{User, UserChange};
+use crate::store::new_password::set_new_password;
+use crate::store::password_links::end_links_after;
 use crate::store::schema::{imported_users, user_groups, users};
-use crate::store::sessions::{end_sessions, may_sign_in};
-use crate::store::token_rows::{lock_tokens, revoke_login_tokens};
+use crate::store::sessions::end_forbidden_sessions;
+use crate::store::token_rows::lock_tokens;
 use crate::store::user_rows::{ChangedColumns, by_id, lock, lock_superusers, require_another_superuser};
 use crate::store::{Changed, Store, StoreError, audit, groups};
 
@@ -51,9 +53,8 @@ impl Store {
                 groups::join(conn, user.id, names)?;
             }
             let changed = by_id(conn, user.id)?.ok_or_else(|| StoreError::Failed("a locked user vanished".into()))?;
-            if !may_sign_in(&changed) {
-                end_sessions(conn, user.id)?;
-            }
+            end_forbidden_sessions(conn, &changed)?;
+            end_links_after(conn, &user, &changed)?;
             let details = difference(&user, &changed);
             if !details.is_empty() {
                 audit::record(conn, by, Action::UserUpdate, &user.username, &Value::Object(details), now)?;
@@ -73,9 +74,7 @@ impl Store {
         self.change(|conn, changes| {
             let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
             changes.push(Change::User(user.id));
-            diesel::update(users::table.find(user.id)).set(users::password.eq(hash.as_str())).execute(conn)?;
-            revoke_login_tokens(conn, user.id, by, now)?;
-            end_sessions(conn, user.id)?;
+            set_new_password(conn, user.id, hash, by, now)?;
             audit::record(conn, by, Action::UserPassword, &user.username, &json!({}), now)?;
             Ok(Changed::Done(()))
         })

@@ -9,6 +9,7 @@ mod clients;
 mod explain;
 mod grace;
 mod password;
+mod password_link;
 mod regenerate;
 mod regenerate_races;
 mod tokens;

@@ -48,6 +48,7 @@ impl Given {
         let request = Request::new(endpoint.method().as_str(), &self.path(endpoint));
         match endpoint.access() {
             Access::Anyone => request,
+            Access::SignedIn => panic!("it is for pages"),
             Access::TokenHolder | Access::LoginHolder | Access::Gateway => request.token(&self.key),
             Access::Introspector => request.basic(CLIENT.0, CLIENT.1),
             Access::Revoker | Access::Staff | Access::Superuser => request.token(&self.admin),
@@ -67,6 +68,7 @@ impl Given {
             "create_token" => json!({"name": "n"}),
             "create_user" => json!({"username": format!("{}_new", self.username), "password": new}),
             "set_password" => json!({"password": new}),
+            "create_password_link" => json!({"expires_in": "2d"}),
             "create_client" => json!({"client_id": format!("{}_new", self.client_id)}),
             _ => return None,
         })
@@ -186,6 +188,7 @@ on_both! {
             ("post", "/admin/users/", "", &admin, json!({"username": ALICE.0, "password": new})),
             ("post", "/admin/clients/", "", &admin, json!({"client_id": CLIENT.0})),
             ("post", "/admin/users/{username}/password", "/admin/users/alice/password", &admin, json!({"password": "password"})),
+            ("post", "/admin/users/{username}/password-link", "/admin/users/alice/password-link", &admin, json!({"expires_in": "8d"})),
             ("patch", "/admin/users/{username}", "/admin/users/alice", &admin, json!({"email": "x"})),
             ("patch", "/me", "", &key, json!({"first_name": "x".repeat(151)})),
             ("post", "/me/password", "", &key, json!({"old_password": "x", "new_password": new})),

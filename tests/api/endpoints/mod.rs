@@ -32,6 +32,7 @@ fn refusal(access: Access, who: Who) -> Option<u16> {
     let may_call = match access {
         Access::Anyone | Access::Revoker => true,
         Access::Introspector => matches!(who, Who::Client | Who::Staff | Who::Superuser),
+        Access::SignedIn => panic!("it is for pages"),
         Access::TokenHolder | Access::Gateway => !matches!(who, Who::Nobody | Who::Client),
         Access::LoginHolder => matches!(who, Who::User | Who::Staff | Who::Superuser),
         Access::Staff => matches!(who, Who::Staff | Who::Superuser),

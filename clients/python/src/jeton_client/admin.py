@@ -69,6 +69,12 @@ class Admin:
         """Sets a password, and revokes the user's login tokens."""
         self._send("POST", _user(username) + "/password", {"password": password})
 
+    def password_link(self, username: str, *, expires_in: Any = None) -> Record:
+        """A link with which the user sets a password, once: `["url"]`, good until `["expires_at"]`. You send it to the
+        user. `expires_in` is in seconds, or a text such as `2d`: one hour if nothing else is said, at most seven days."""
+        fields: Record = {} if expires_in is None else {"expires_in": expires_in}
+        return self._record("POST", _user(username) + "/password-link", fields)
+
     def tokens(self, username: str) -> Iterator[Record]:
         """The user's tokens, which are named by their ids; nobody can read a key again."""
         return self._pages(_user(username) + "/tokens/", {})

@@ -4,6 +4,7 @@ mod check;
 mod create;
 mod deactivate_many;
 mod own;
+mod password_link;
 mod update;
 
 use crate::domain::page::{Page, PageRequest};
@@ -15,6 +16,7 @@ use crate::service::{Accounts, ChangeableUser, Error, Faults, Staff};
 use crate::store::Changed;
 pub(super) use check::group as check_group;
 pub use create::UserDraft;
+pub use password_link::PasswordLink;
 pub use update::UserPatch;
 
 impl Accounts {
