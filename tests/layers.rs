@@ -89,6 +89,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "lookup",
             "sessions",
             "clients",
+            "client_usage",
             "seals",
             "login_networks",
             "last_logins",

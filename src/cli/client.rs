@@ -9,8 +9,10 @@ use super::prompt::confirm;
 use super::wait::Wait;
 use super::{Failure, with_service};
 use crate::config::Config;
+use crate::domain::client::{ClientDetails, ClientDetailsChange};
 use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
+use crate::domain::time::Timestamp;
 use crate::service::{Error, RotateOptions, RotatedClient};
 
 /// What can be done to clients.
@@ -20,6 +22,24 @@ pub enum ClientCommand {
     Create {
         /// The id by which the client will identify itself
         client_id: String,
+        /// What the client is for
+        #[arg(long, default_value = "", hide_default_value = true)]
+        note: String,
+        /// Who runs it
+        #[arg(long, default_value = "", hide_default_value = true)]
+        owner: String,
+    },
+    /// Change what is written about a client
+    #[command(group = clap::ArgGroup::new("details").args(["note", "owner"]).required(true).multiple(true))]
+    Update {
+        /// The client's id
+        client_id: String,
+        /// What the client is for
+        #[arg(long)]
+        note: Option<String>,
+        /// Who runs it
+        #[arg(long)]
+        owner: Option<String>,
     },
     /// List clients
     List {
@@ -54,16 +74,23 @@ impl ClientCommand {
     pub const fn wait(&self) -> Wait {
         match self {
             Self::Rotate { wait, .. } | Self::Delete { wait, .. } => *wait,
-            Self::Create { .. } | Self::List { .. } => Wait::NO,
+            Self::Create { .. } | Self::Update { .. } | Self::List { .. } => Wait::NO,
         }
     }
 }
 
 pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
     match command {
-        ClientCommand::Create { client_id } => with_service(config, |service, caller| async move {
-            let secret = service.accounts.create_client(&client_id, &caller).await?;
+        ClientCommand::Create { client_id, note, owner } => with_service(config, |service, caller| async move {
+            let details = ClientDetails { note, owner };
+            let secret = service.accounts.create_client(&client_id, details, &caller).await?;
             line(secret.expose())
+        }),
+        ClientCommand::Update { client_id, note, owner } => with_service(config, |service, caller| async move {
+            let change = ClientDetailsChange { note, owner };
+            service.accounts.update_client(&client_id, change, &caller).await.map_err(no_such_client(&client_id))?;
+            eprintln!("updated client {client_id}");
+            Ok(())
         }),
         ClientCommand::List { json } => with_service(config, |service, caller| async move {
             let (mut clients, mut number) = (Vec::new(), 1);
@@ -82,11 +109,15 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
             let rows: Vec<Vec<String>> = clients
                 .iter()
                 .map(|client| {
-                    let rotated = client.rotated_at.map_or_else(|| "-".to_owned(), |moment| moment.to_string());
-                    vec![client.client_id.clone(), client.created_at.to_string(), rotated]
+                    let or_dash =
+                        |moment: Option<Timestamp>| moment.map_or_else(|| "-".to_owned(), |moment| moment.to_string());
+                    let (rotated, last) = (or_dash(client.rotated_at), or_dash(client.usage.last_used_at));
+                    let ClientDetails { note, owner } = client.details.clone();
+                    let requests = client.usage.requests_yesterday.to_string();
+                    vec![client.client_id.clone(), client.created_at.to_string(), rotated, last, requests, owner, note]
                 })
                 .collect();
-            table(&["CLIENT ID", "CREATED", "ROTATED"], &rows)
+            table(&["CLIENT ID", "CREATED", "ROTATED", "LAST USED", "REQUESTS YESTERDAY", "OWNER", "NOTE"], &rows)
         }),
         ClientCommand::Rotate { client_id, grace, .. } => with_service(config, |service, caller| async move {
             let options = RotateOptions { grace, ..RotateOptions::default() };

@@ -52,6 +52,8 @@ pub enum Action {
     ClientCreate,
     /// A client was deleted.
     ClientDelete,
+    /// What is written about a client was changed.
+    ClientUpdate,
     /// A client got a new secret.
     ClientRotate,
     /// Wrong client credentials: only the first of a network in a window is recorded.
@@ -64,7 +66,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::UserCreate,
         Self::UserUpdate,
         Self::UserDelete,
@@ -74,6 +76,7 @@ impl Action {
         Self::TokenRegenerate,
         Self::ClientCreate,
         Self::ClientDelete,
+        Self::ClientUpdate,
         Self::ClientRotate,
         Self::ClientFailed,
         Self::Login,
@@ -93,6 +96,7 @@ impl Action {
             Self::TokenRegenerate => "token.regenerate",
             Self::ClientCreate => "client.create",
             Self::ClientDelete => "client.delete",
+            Self::ClientUpdate => "client.update",
             Self::ClientRotate => "client.rotate",
             Self::ClientFailed => "client.failed",
             Self::Login => "login",

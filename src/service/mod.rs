@@ -50,7 +50,7 @@ pub use import::{
     Counts, CsvError, CsvImported, Import, ImportOptions, Imported, NewUsers, Progress, UnusableHashes, csv_columns,
     dry_run_csv, dry_run_django, open_django,
 };
-pub use introspection::{AcceptedClient, ClientOrigin, Feed, Identity, Introspect, Introspection, Watch};
+pub use introspection::{AcceptedClient, ClientOrigin, Feed, Identity, Introspect, Introspection, RequestCount, Watch};
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
 use metrics::Sample;
 pub use metrics::{Metrics, WorkerCounts};

@@ -6,7 +6,7 @@ use askama::Template;
 use super::explain::key_field;
 use super::page::{Frame, PageResult, html};
 use super::signed_in::SignedIn;
-use super::widgets::Field;
+use super::widgets::{Field, number};
 use crate::http::state::State;
 use crate::service::Overview;
 use crate::store::{HourOfLogins, MAX_COUNTED};
@@ -57,9 +57,9 @@ pub async fn show(signed_in: SignedIn, state: State) -> PageResult {
         frame: signed_in.frame("Overview", "overview"),
         form_token: signed_in.form_token(),
         key: key_field(),
-        users: overview.users.map_or_else(unknown, |users| number(users.all)),
+        users: overview.users.map_or_else(unknown, |users| counted(users.all)),
         inactive: overview.users.map_or(0, |users| users.inactive),
-        tokens: overview.live_tokens.map_or_else(unknown, number),
+        tokens: overview.live_tokens.map_or_else(unknown, counted),
         logins: overview.logins.map(|hours| chart(&hours)),
         checks: checks(&overview),
         version: env!("CARGO_PKG_VERSION"),
@@ -67,16 +67,13 @@ pub async fn show(signed_in: SignedIn, state: State) -> PageResult {
     Ok(html(StatusCode::OK, &page))
 }
 
-fn unknown() -> String {
-    "\u{2013}".into()
+fn counted(count: i64) -> String {
+    let plus = if count >= MAX_COUNTED { "+" } else { "" };
+    format!("{}{plus}", number(count))
 }
 
-/// A number with thousands separators, and a plus if counting stopped there.
-fn number(count: i64) -> String {
-    let digits = count.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
-    let plus = if count >= MAX_COUNTED { "+" } else { "" };
-    format!("{}{plus}", groups.join(","))
+fn unknown() -> String {
+    "\u{2013}".into()
 }
 
 /// The height of the chart, and the width of an hour in it.
@@ -100,8 +97,8 @@ fn chart(hours: &[HourOfLogins]) -> Logins {
         }
     });
     Logins {
-        good: number(hours.iter().map(|hour| hour.good).sum()),
-        refused: number(hours.iter().map(|hour| hour.refused).sum()),
+        good: counted(hours.iter().map(|hour| hour.good).sum()),
+        refused: counted(hours.iter().map(|hour| hour.refused).sum()),
         bars: bars.collect(),
     }
 }
@@ -144,7 +141,7 @@ mod tests {
     #[test]
     fn numbers_are_read_at_a_glance() {
         for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (99_999, "99,999"), (MAX_COUNTED, "100,000+")] {
-            assert_eq!(number(count), text);
+            assert_eq!(counted(count), text);
         }
     }
 

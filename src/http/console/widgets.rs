@@ -119,6 +119,13 @@ impl fmt::Display for MomentOr {
     }
 }
 
+/// A number with thousands separators.
+pub fn number(count: i64) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}
+
 /// The link to a user's page. The `@` keeps names such as `..` and `new` apart from paths.
 pub fn user_link(username: &str) -> String {
     format!("/console/users/@{}", utf8_percent_encode(username, QUOTED))

@@ -68,6 +68,7 @@ impl Given {
             "create_user" => json!({"username": format!("{}_new", self.username), "password": new}),
             "set_password" => json!({"password": new}),
             "create_client" => json!({"client_id": format!("{}_new", self.client_id)}),
+            "update_client" => json!({"note": "Invoices"}),
             _ => return None,
         })
     }
